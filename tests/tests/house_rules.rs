@@ -1,0 +1,284 @@
+//! The house's own rules, checked like any other behaviour.
+//!
+//! They keep the parts replaceable: protocol and scanning code stays free of runtimes, unsafe code stays in
+//! the modules that are named here, files stay readable, and nothing in the tree depends on where it was built.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Longest Rust source file, in lines.
+const FILE_LINES_MAX: usize = 600;
+
+/// Which of the house's crates each crate may depend on in the program itself.
+const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
+    ("aegis-detect", &[]),
+    ("aegis-shield", &["aegis-detect"]),
+    ("aegis-wire", &[]),
+    ("aegis-proto", &[]),
+    ("aegis-gateway", &["aegis-detect", "aegis-shield", "aegis-wire", "aegis-proto"]),
+    ("aegis-coordinator", &["aegis-proto"]),
+    ("aegis-tune", &[]),
+    ("aegis-bench", &["aegis-detect", "aegis-shield", "aegis-wire"]),
+    ("aegis-fuzz", &["aegis-detect", "aegis-shield", "aegis-wire"]),
+    ("aegis-tests", &["aegis-detect", "aegis-shield", "aegis-wire"]),
+];
+
+/// Crates that must know no runtime, executor, timer or socket.
+const SANS_IO: &[&str] = &["aegis-detect", "aegis-shield", "aegis-wire"];
+const RUNTIMES: &[&str] =
+    &["tokio", "monoio", "glommio", "mio", "async-std", "smol", "async-io", "socket2", "io-uring", "hyper"];
+
+/// The only files that may contain unsafe code, and so lift the lint.
+const UNSAFE_MODULES: &[&str] = &["dataplane/detect/src/hyperscan.rs", "dataplane/gateway/src/shard/ring.rs"];
+
+/// Crates whose root may say `deny` instead of `forbid`, because one of the modules above is theirs.
+const DENY_INSTEAD_OF_FORBID: &[&str] = &["dataplane/detect", "dataplane/gateway"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").to_path_buf()
+}
+
+fn metadata() -> Value {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let out = Command::new(cargo)
+        .args(["metadata", "--format-version", "1", "--offline", "--locked"])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    assert!(out.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&out.stderr));
+    serde_json::from_slice(&out.stdout).expect("cargo metadata prints JSON")
+}
+
+/// Text files under version control (new ones too), by path from the root.
+fn tracked_files() -> Vec<String> {
+    let out = Command::new("git")
+        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+        .current_dir(root())
+        .output()
+        .expect("git runs");
+    assert!(out.status.success(), "git ls-files: {}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8(out.stdout)
+        .expect("paths are UTF-8")
+        .split_terminator('\0')
+        .filter(|path| root().join(path).is_file())
+        .map(str::to_owned)
+        .collect()
+}
+
+fn read(path: &str) -> String {
+    String::from_utf8_lossy(&fs::read(root().join(path)).expect("a tracked file can be read")).into_owned()
+}
+
+fn rust_files() -> Vec<String> {
+    tracked_files()
+        .into_iter()
+        .filter(|path| Path::new(path).extension().is_some_and(|e| e == "rs"))
+        .collect()
+}
+
+struct Graph {
+    name_of: BTreeMap<String, String>,
+    normal: BTreeMap<String, Vec<String>>,
+    members: Vec<String>,
+}
+
+impl Graph {
+    /// The resolved graph without test-only edges; build scripts' dependencies count as the crate's own.
+    fn load() -> Graph {
+        let meta = metadata();
+        let text = |v: &Value| v.as_str().expect("a string in cargo metadata").to_owned();
+        let list = |v: &Value| v.as_array().expect("a list in cargo metadata").clone();
+        let name_of = list(&meta["packages"]).iter().map(|p| (text(&p["id"]), text(&p["name"]))).collect();
+        let mut normal = BTreeMap::new();
+        for node in list(&meta["resolve"]["nodes"]) {
+            let deps = list(&node["deps"])
+                .iter()
+                .filter(|dep| list(&dep["dep_kinds"]).iter().any(|kind| kind["kind"] != "dev"))
+                .map(|dep| text(&dep["pkg"]))
+                .collect();
+            normal.insert(text(&node["id"]), deps);
+        }
+        let members = list(&meta["workspace_members"]).iter().map(text).collect();
+        Graph { name_of, normal, members }
+    }
+
+    fn member(&self, name: &str) -> Option<&String> {
+        self.members.iter().find(|id| self.name_of[*id] == name)
+    }
+
+    /// Names of everything reachable from `id`, without `id`.
+    fn tree(&self, id: &str) -> BTreeSet<&str> {
+        let mut names = BTreeSet::new();
+        let mut open: Vec<&String> = self.normal[id].iter().collect();
+        let mut seen = BTreeSet::new();
+        while let Some(next) = open.pop() {
+            if seen.insert(next) {
+                names.insert(self.name_of[next].as_str());
+                open.extend(&self.normal[next]);
+            }
+        }
+        names
+    }
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    let graph = Graph::load();
+    for id in &graph.members {
+        let name = graph.name_of[id].as_str();
+        let (_, allowed) = MAY_DEPEND_ON
+            .iter()
+            .find(|(known, _)| *known == name)
+            .unwrap_or_else(|| panic!("{name} has no line in MAY_DEPEND_ON: say what it may depend on"));
+        for dep in &graph.normal[id] {
+            let dep = graph.name_of[dep].as_str();
+            assert!(!dep.starts_with("aegis-") || allowed.contains(&dep), "{name} must not depend on {dep}");
+        }
+    }
+}
+
+#[test]
+fn detect_shield_and_wire_know_no_runtime() {
+    let graph = Graph::load();
+    for name in SANS_IO {
+        let id = graph.member(name).unwrap_or_else(|| panic!("{name} is in the workspace"));
+        let tree = graph.tree(id);
+        for runtime in RUNTIMES {
+            assert!(!tree.contains(runtime), "{name} pulls in {runtime}");
+        }
+    }
+}
+
+#[test]
+fn every_dependency_takes_its_version_from_the_workspace() {
+    for path in tracked_files().iter().filter(|path| path.ends_with("/Cargo.toml")) {
+        let manifest: toml::Value = toml::from_str(&read(path)).expect("a manifest is TOML");
+        if manifest.get("workspace").is_some() {
+            continue; // a workspace of its own (fuzz) has its own versions
+        }
+        for table in ["dependencies", "dev-dependencies", "build-dependencies"] {
+            let Some(deps) = manifest.get(table).and_then(toml::Value::as_table) else { continue };
+            for (name, spec) in deps {
+                let inherited = spec.get("workspace").and_then(toml::Value::as_bool) == Some(true);
+                assert!(inherited, "{path}: [{table}] {name} must say `workspace = true`");
+            }
+        }
+        for key in ["version", "edition", "rust-version", "license"] {
+            let inherited = manifest["package"].get(key).and_then(|v| v.get("workspace")).is_some();
+            assert!(inherited, "{path}: {key} must say `workspace = true`");
+        }
+        assert!(
+            manifest.get("lints").is_some_and(|l| l.get("workspace").is_some()),
+            "{path}: no workspace lints"
+        );
+    }
+}
+
+#[test]
+fn unsafe_code_stays_in_the_named_modules() {
+    for path in rust_files() {
+        let text = read(&path);
+        let is_root =
+            path.ends_with("src/lib.rs") || path.ends_with("src/main.rs") || path.contains("/src/bin/");
+        if is_root {
+            let may_deny = DENY_INSTEAD_OF_FORBID.iter().any(|crate_dir| path.starts_with(crate_dir));
+            let forbids = text.contains("#![forbid(unsafe_code)]");
+            assert!(forbids || (may_deny && text.contains("#![deny(unsafe_code)]")), "{path}: no unsafe ban");
+        }
+        if UNSAFE_MODULES.contains(&path.as_str()) || path == file_of_this_test() {
+            continue;
+        }
+        assert!(!text.contains("allow(unsafe_code)"), "{path}: lifts the unsafe ban");
+    }
+}
+
+#[test]
+fn every_unsafe_block_says_why_it_is_sound() {
+    for path in UNSAFE_MODULES.iter().filter(|path| root().join(path).exists()) {
+        let text = read(path);
+        let lines: Vec<&str> = text.lines().collect();
+        for (number, line) in lines.iter().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            let is_block = code.contains("unsafe {") || code.contains("unsafe impl");
+            if !is_block {
+                continue;
+            }
+            let from = number.saturating_sub(8);
+            let explained = lines[from..=number].iter().any(|line| line.contains("// SAFETY:"));
+            assert!(explained, "{path}:{}: an unsafe block without `// SAFETY:`", number + 1);
+        }
+    }
+}
+
+#[test]
+fn rust_files_are_short() {
+    for path in rust_files() {
+        let lines = read(&path).lines().count();
+        assert!(lines <= FILE_LINES_MAX, "{path}: {lines} lines, more than {FILE_LINES_MAX}");
+    }
+}
+
+#[test]
+fn no_unwrap_in_the_data_plane() {
+    for path in rust_files() {
+        let is_test = path.contains("/tests/") || path.contains("/benches/") || path.ends_with("tests.rs");
+        if !path.starts_with("dataplane/") || is_test {
+            continue;
+        }
+        let text = read(&path);
+        for (number, line) in text.lines().enumerate() {
+            if line.trim_start().starts_with("#[cfg(test)]") {
+                break; // tests come last in a file
+            }
+            let code = line.split("//").next().unwrap_or_default();
+            assert!(!code.contains(".unwrap()"), "{path}:{}: unwrap outside tests", number + 1);
+        }
+    }
+}
+
+#[test]
+fn modules_say_why_they_exist() {
+    for path in rust_files().iter().filter(|path| path.contains("/src/")) {
+        let text = read(path);
+        let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        assert!(first.starts_with("//!") || text.starts_with("#!"), "{path}: does not open with `//!`");
+    }
+}
+
+#[test]
+fn the_tree_names_no_place_it_was_built_in() {
+    let registries =
+        [["crates", "io"], ["pypi", "org"], ["pythonhosted", "org"], ["npmjs", "org"], ["debian", "org"]];
+    let mut banned: Vec<String> = registries.iter().map(|parts| parts.join(".")).collect();
+    banned.extend(
+        [["/work", "main"], ["/work", "shared"], ["/tmp", "wt/"], ["/tmp", "aegis/"]].map(|p| p.join("/")),
+    );
+    for path in tracked_files() {
+        if path.ends_with("Cargo.lock") {
+            continue; // cargo writes the registry's name there by itself
+        }
+        let text = read(&path);
+        for word in &banned {
+            assert!(!text.contains(word.as_str()), "{path}: names {word}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_left_to_do_in_the_code() {
+    let marks = [["TO", "DO"], ["FIX", "ME"], ["XX", "X:"]].map(|parts| parts.concat());
+    for path in rust_files() {
+        let text = read(&path);
+        for mark in &marks {
+            assert!(!text.contains(mark.as_str()), "{path}: {mark}");
+        }
+    }
+}
+
+fn file_of_this_test() -> &'static str {
+    "tests/tests/house_rules.rs"
+}
