@@ -1,2 +1,5 @@
+//! The binary `aegis-gateway`; everything it does is in the library beside it.
+
 #![forbid(unsafe_code)]
+
 fn main() {}

@@ -1,0 +1,355 @@
+//! The way from a shard to the control thread: a bounded ring of finished records.
+//!
+//! A shard never waits for it. Before a request is taken on, the shard reserves its place ([`Sender::reserve`]); a request
+//! that holds a [`Place`] can always deliver its record, so an audit event of an accepted request is never lost to a full
+//! ring. Without a free place `policy.fail_mode` decides: closed refuses the request with 503 `overloaded`, open takes it
+//! on, counts the loss in `audit_dropped`, and the control thread shouts. Records hold no secret, only tokens.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::SystemTime;
+
+/// Most findings listed one by one in a record; the rest is in the counts only.
+pub const MAX_LISTED_FINDINGS: usize = 100;
+
+/// Identity of a request: 128 random bits, shown as 32 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RequestId(pub [u8; 16]);
+
+impl RequestId {
+    /// The id as lower-case hexadecimal digits.
+    pub fn to_hex(self) -> [u8; 32] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut out = [0; 32];
+        for (pair, byte) in out.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        out
+    }
+}
+
+impl std::fmt::Display for RequestId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.to_hex().iter().try_for_each(|digit| write!(f, "{}", char::from(*digit)))
+    }
+}
+
+impl std::fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// What a shard tells the control thread.
+#[derive(Debug)]
+pub enum Event {
+    /// An exchange has ended; becomes one audit event and one access-log line.
+    Request(Box<RequestRecord>),
+    /// Something for the log that no single request owns.
+    Notice(Notice),
+}
+
+/// A remark of a shard for the log.
+#[derive(Debug, Clone)]
+pub struct Notice {
+    /// How bad it is.
+    pub level: NoticeLevel,
+    /// What happened, e.g. `cannot reach upstream`.
+    pub what: &'static str,
+    /// Details without secrets, e.g. upstream name and system error.
+    pub detail: String,
+}
+
+/// How bad a [`Notice`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoticeLevel {
+    /// For the record.
+    Info,
+    /// Somebody should look when it repeats.
+    Warn,
+    /// Somebody should look.
+    Error,
+}
+
+/// One finished exchange.
+#[derive(Debug)]
+pub struct RequestRecord {
+    /// The id the client saw in `x-aegis-request-id`.
+    pub id: RequestId,
+    /// When the request's first byte arrived.
+    pub started: SystemTime,
+    /// Generation of the snapshot that judged it; rule indices refer to that snapshot's rules.
+    pub generation: u64,
+    /// The client's address.
+    pub peer: IpAddr,
+    /// Id of the gateway key, when one was used.
+    pub key: Option<Arc<str>>,
+    /// Organisation of the gateway key.
+    pub organisation: Option<Arc<str>>,
+    /// Request method.
+    pub method: Box<str>,
+    /// Name of the upstream, when one was chosen.
+    pub upstream: Option<Arc<str>>,
+    /// Path with identifiers replaced, without the query: `/v1/responses/{id}`.
+    pub path: Box<str>,
+    /// The model asked for, when it was cheap to know.
+    pub model: Option<Box<str>>,
+    /// Status sent to the client; 0 when none was.
+    pub status: u16,
+    /// Status received from the upstream.
+    pub upstream_status: Option<u16>,
+    /// Type of the gateway's own error (`policy_violation`, ...).
+    pub error: Option<&'static str>,
+    /// Whether the exchange ended whole.
+    pub ended: Ending,
+    /// Body bytes received from the client.
+    pub request_bytes: u64,
+    /// Body bytes sent to the upstream.
+    pub sent_bytes: u64,
+    /// Body bytes received from the upstream.
+    pub response_bytes: u64,
+    /// Body bytes sent to the client.
+    pub delivered_bytes: u64,
+    /// Times, in microseconds.
+    pub times: Times,
+    /// Findings, at most [`MAX_LISTED_FINDINGS`].
+    pub findings: Vec<RecordedFinding>,
+    /// Findings in all.
+    pub findings_total: u32,
+    /// Tokens put back.
+    pub restored: u64,
+    /// Well-formed tokens that belonged to no value of this exchange.
+    pub unresolved: u64,
+    /// The body passed unscanned because `policy.fail_mode` is open.
+    pub failed_open: bool,
+}
+
+/// How an exchange ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Both sides finished.
+    Complete,
+    /// The client went away.
+    ClientAborted,
+    /// The upstream broke off inside the reply.
+    UpstreamAborted,
+    /// A time limit ended it.
+    TimedOut,
+    /// The gateway stopped before it was over.
+    Shutdown,
+}
+
+impl Ending {
+    /// Name in logs and audit.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Ending::Complete => "complete",
+            Ending::ClientAborted => "client_aborted",
+            Ending::UpstreamAborted => "upstream_aborted",
+            Ending::TimedOut => "timed_out",
+            Ending::Shutdown => "shutdown",
+        }
+    }
+}
+
+/// Times of an exchange in microseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Times {
+    /// From the first request byte to the last reply byte.
+    pub total: u64,
+    /// What the gateway itself added: scanning, rewriting, restoring.
+    pub added: u64,
+    /// From the request sent to the first reply byte.
+    pub first_byte: Option<u64>,
+    /// TCP and TLS connect, when the pool had nothing.
+    pub connect: Option<u64>,
+}
+
+/// One finding of a record. The token is the only trace of the value.
+#[derive(Debug, Clone)]
+pub struct RecordedFinding {
+    /// Index of the rule in the rules of the record's generation.
+    pub rule: u16,
+    /// Index into [`crate::metrics::CATEGORIES`].
+    pub category: u8,
+    /// Index into [`crate::metrics::ACTIONS`].
+    pub action: u8,
+    /// Where it stood, like `messages[3].content`.
+    pub place: Box<str>,
+    /// The token that replaced it.
+    pub token: Option<Box<str>>,
+}
+
+/// Makes a ring of `capacity` events. The capacity is the number of records that may wait while the control thread is
+/// away; an empty place costs 32 bytes, a waiting record about half a kilobyte.
+pub fn ring(capacity: usize) -> (Sender, Receiver) {
+    let (producer, consumer) = rtrb::RingBuffer::new(capacity.max(1));
+    (Sender { producer, reserved: Arc::default() }, Receiver { consumer })
+}
+
+/// The shard's end. Never blocks, never allocates.
+#[derive(Debug)]
+pub struct Sender {
+    producer: rtrb::Producer<Event>,
+    /// Places promised and not yet used. Only the shard's thread touches it while requests run.
+    reserved: Arc<AtomicUsize>,
+}
+
+/// A reserved place in the ring. Dropped unused, it is free again.
+#[derive(Debug)]
+#[must_use = "a place not held is given back at once"]
+pub struct Place {
+    reserved: Arc<AtomicUsize>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.reserved.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Sender {
+    /// Promises a place for one record, or none when every place is taken or promised. To be asked before a request is
+    /// taken on.
+    pub fn reserve(&self) -> Option<Place> {
+        if self.producer.slots() <= self.reserved.load(Relaxed) {
+            return None;
+        }
+        self.reserved.fetch_add(1, Relaxed);
+        Some(Place { reserved: Arc::clone(&self.reserved) })
+    }
+
+    /// Delivers the record of a request that holds `place`. Returns whether the control thread will see it: false only
+    /// once that thread has ended.
+    pub fn send(&mut self, place: Place, record: Box<RequestRecord>) -> bool {
+        drop(place);
+        !self.producer.is_abandoned() && self.producer.push(Event::Request(record)).is_ok()
+    }
+
+    /// Delivers a record without a reserved place (`fail_mode = "open"`), when there is room beyond the promised places.
+    /// Returns false when it was lost; the caller counts that in `audit_dropped`.
+    pub fn send_unreserved(&mut self, record: Box<RequestRecord>) -> bool {
+        self.push_beyond(Event::Request(record))
+    }
+
+    /// Delivers a remark for the log, when there is room beyond the promised places. Remarks may be lost.
+    pub fn note(&mut self, notice: Notice) -> bool {
+        self.push_beyond(Event::Notice(notice))
+    }
+
+    /// Whether the control thread has ended.
+    pub fn is_abandoned(&self) -> bool {
+        self.producer.is_abandoned()
+    }
+
+    fn push_beyond(&mut self, event: Event) -> bool {
+        self.producer.slots() > self.reserved.load(Relaxed)
+            && !self.producer.is_abandoned()
+            && self.producer.push(event).is_ok()
+    }
+}
+
+/// The control thread's end.
+#[derive(Debug)]
+pub struct Receiver {
+    consumer: rtrb::Consumer<Event>,
+}
+
+impl Receiver {
+    /// Takes the oldest event.
+    pub fn take(&mut self) -> Option<Event> {
+        self.consumer.pop().ok()
+    }
+
+    /// Events waiting now.
+    pub fn waiting(&self) -> usize {
+        self.consumer.slots()
+    }
+
+    /// Whether the shard has ended; what it sent before can still be taken.
+    pub fn is_abandoned(&self) -> bool {
+        self.consumer.is_abandoned()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A record with made-up contents.
+    pub(crate) fn record(path: &str) -> Box<RequestRecord> {
+        Box::new(RequestRecord {
+            id: RequestId([0xab; 16]),
+            started: SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(1_700_000_000_123),
+            generation: 1,
+            peer: IpAddr::from([192, 0, 2, 7]),
+            key: None,
+            organisation: None,
+            method: "POST".into(),
+            upstream: Some("anthropic".into()),
+            path: path.into(),
+            model: None,
+            status: 200,
+            upstream_status: Some(200),
+            error: None,
+            ended: Ending::Complete,
+            request_bytes: 10,
+            sent_bytes: 11,
+            response_bytes: 12,
+            delivered_bytes: 13,
+            times: Times { total: 900, added: 40, first_byte: Some(700), connect: None },
+            findings: Vec::new(),
+            findings_total: 0,
+            restored: 0,
+            unresolved: 0,
+            failed_open: false,
+        })
+    }
+
+    fn notice() -> Notice {
+        Notice { level: NoticeLevel::Warn, what: "made up", detail: String::new() }
+    }
+
+    #[test]
+    fn every_promised_place_can_be_used_and_no_more_are_promised() {
+        let (mut sender, mut receiver) = ring(3);
+        let places: Vec<Place> = std::iter::from_fn(|| sender.reserve()).collect();
+        assert_eq!(places.len(), 3);
+        assert!(!sender.note(notice()), "remarks do not take promised places");
+        assert!(!sender.send_unreserved(record("/x")));
+        for place in places {
+            assert!(sender.send(place, record("/v1/messages")));
+        }
+        assert!(sender.reserve().is_none());
+        assert_eq!(receiver.waiting(), 3);
+        assert!(matches!(receiver.take(), Some(Event::Request(_))));
+        assert!(sender.reserve().is_some());
+    }
+
+    #[test]
+    fn a_place_dropped_unused_is_free_again() {
+        let (sender, _receiver) = ring(1);
+        let place = sender.reserve().expect("one place");
+        assert!(sender.reserve().is_none());
+        drop(place);
+        assert!(sender.reserve().is_some());
+    }
+
+    #[test]
+    fn the_shard_learns_that_the_control_thread_has_ended() {
+        let (mut sender, receiver) = ring(2);
+        let place = sender.reserve().expect("a place");
+        drop(receiver);
+        assert!(sender.is_abandoned());
+        assert!(!sender.send(place, record("/v1/messages")));
+        assert!(!sender.note(notice()));
+    }
+
+    #[test]
+    fn ids_are_lower_case_hexadecimal() {
+        assert_eq!(RequestId([0xab; 16]).to_string(), "ab".repeat(16));
+        assert_eq!(format!("{:?}", RequestId([0x0f; 16])), "0f".repeat(16));
+    }
+}

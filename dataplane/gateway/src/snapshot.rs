@@ -1,0 +1,169 @@
+//! The state shards work from: built once off their path, immutable, swapped in whole.
+//!
+//! A shard keeps its own `Arc<Snapshot>` and asks [`Feed::generation`] (one relaxed load) whether a newer one is there. A
+//! request is finished with the snapshot it began with. A rebuild that fails changes nothing.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Release};
+
+use arc_swap::ArcSwap;
+
+use crate::config::Secret;
+use crate::config::settings::{FailMode, FindingsHeader, Limits, Provider, Session, Timeouts};
+
+/// Everything a shard needs to judge and forward requests.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Counts up with every successful build, from 1.
+    pub generation: u64,
+    /// Size and count limits.
+    pub limits: Limits,
+    /// One time limit per phase.
+    pub timeouts: Timeouts,
+    /// All upstreams, in the order of their names.
+    pub upstreams: Vec<Arc<Upstream>>,
+    /// Who may use the gateway.
+    pub auth: Auth,
+    /// What happens when something cannot be scanned or recorded.
+    pub fail_mode: FailMode,
+    /// When replies carry `x-aegis-findings`.
+    pub findings_header: FindingsHeader,
+    /// Named sessions.
+    pub session: Session,
+    /// TLS towards clients; none for plain HTTP.
+    pub server_tls: Option<Arc<rustls::ServerConfig>>,
+    /// Whether audit events are wanted; without, no place in the ring is reserved.
+    pub audit: bool,
+    by_name: HashMap<Box<str>, usize>,
+}
+
+impl Snapshot {
+    /// The upstream of that name; names are lower case.
+    pub fn upstream(&self, name: &str) -> Option<&Arc<Upstream>> {
+        self.by_name.get(name).and_then(|index| self.upstreams.get(*index))
+    }
+}
+
+/// One provider the gateway forwards to.
+#[derive(Debug)]
+pub struct Upstream {
+    /// Name in the configuration and in `/<name>/...`.
+    pub name: Arc<str>,
+    /// Whose API it speaks.
+    pub provider: Provider,
+    /// Host name or address without brackets, for SNI.
+    pub host: Arc<str>,
+    /// Port.
+    pub port: u16,
+    /// Value of `host`: with brackets where needed, with the port where it is not the scheme's own.
+    pub authority: Arc<str>,
+    /// Path put before that of the request: empty, or `/...` without a trailing slash.
+    pub base_path: Arc<str>,
+    /// TLS towards it; none for `http://`.
+    pub tls: Option<Arc<rustls::ClientConfig>>,
+    /// Where it is reached. Shared by all generations that name the same host and port.
+    pub addresses: Arc<Addresses>,
+    /// The provider's key that replaces the client's.
+    pub key: Option<UpstreamKey>,
+    /// Time limits with the upstream's own applied.
+    pub timeouts: Timeouts,
+    /// Index into [`crate::metrics::ShardMetrics::upstreams`]; the same over reloads.
+    pub slot: usize,
+    /// Equal in two generations when pooled connections of one may serve the other.
+    pub identity: u64,
+}
+
+/// A header that carries the provider's key.
+#[derive(Debug)]
+pub struct UpstreamKey {
+    /// Field name in lower case.
+    pub name: &'static str,
+    /// Complete value, `Bearer ` included.
+    pub value: Secret,
+}
+
+/// The addresses of a host, published by the control thread.
+#[derive(Debug, Default)]
+pub struct Addresses(ArcSwap<Vec<SocketAddr>>);
+
+impl Addresses {
+    /// A host known by its address; never resolved.
+    pub fn fixed(address: SocketAddr) -> Self {
+        Addresses(ArcSwap::from_pointee(vec![address]))
+    }
+
+    /// The addresses to try, in turn. Empty until the name was resolved once. A failed refresh keeps the old ones.
+    pub fn get(&self) -> arc_swap::Guard<Arc<Vec<SocketAddr>>> {
+        self.0.load()
+    }
+
+    /// Publishes what a lookup found.
+    pub fn set(&self, addresses: Vec<SocketAddr>) {
+        self.0.store(Arc::new(addresses));
+    }
+}
+
+/// Who may use the gateway.
+#[derive(Debug)]
+pub enum Auth {
+    /// Everybody who reaches the listener.
+    None,
+    /// Holders of one of these keys; an empty list refuses everybody.
+    Keys(Vec<HashedKey>),
+}
+
+/// A gateway key. Its hash, never the key.
+#[derive(Debug, Clone)]
+pub struct HashedKey {
+    /// Name in logs and audit.
+    pub id: Arc<str>,
+    /// Organisation.
+    pub organisation: Option<Arc<str>>,
+    /// User or team.
+    pub user: Option<Arc<str>>,
+    /// SHA-256 of the key; compare in constant time.
+    pub sha256: [u8; 32],
+    /// Upstreams it may use; all when empty.
+    pub upstreams: Vec<Arc<str>>,
+    /// Refused when true.
+    pub disabled: bool,
+}
+
+/// Where the newest snapshot is published.
+#[derive(Debug)]
+pub struct Feed {
+    current: ArcSwap<Snapshot>,
+    generation: AtomicU64,
+}
+
+impl Feed {
+    /// Publishes the first snapshot.
+    pub fn new(first: Snapshot) -> Self {
+        let generation = AtomicU64::new(first.generation);
+        Feed { current: ArcSwap::from_pointee(first), generation }
+    }
+
+    /// Generation of the newest snapshot: compare with the one held, then [`Feed::load`] when it differs.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Acquire)
+    }
+
+    /// The newest snapshot.
+    pub fn load(&self) -> Arc<Snapshot> {
+        self.current.load_full()
+    }
+
+    /// Replaces the snapshot.
+    pub fn publish(&self, next: Arc<Snapshot>) {
+        let generation = next.generation;
+        self.current.store(next);
+        self.generation.store(generation, Release);
+    }
+}
+
+/// Splits `host[:port]` literals: whether a host is an address and needs no lookup.
+pub fn literal_address(host: &str, port: u16) -> Option<SocketAddr> {
+    host.parse::<IpAddr>().ok().map(|address| SocketAddr::new(address, port))
+}
