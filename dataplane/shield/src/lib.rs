@@ -1,1 +1,11 @@
+//! Aegis Shield: replaces the secrets in a request by tokens, and the tokens in the reply by the secrets.
+//!
+//! Everything here is a state machine over byte slices: no I/O, no HTTP, no clock, no thread. What leaves this
+//! crate towards a provider never holds a secret; what leaves it towards a log never does either.
 #![forbid(unsafe_code)]
+
+pub mod token;
+pub mod vault;
+
+pub use token::{Keyring, KeyringError, MAX_TOKEN_LEN, Token};
+pub use vault::{Vault, VaultError};

@@ -1,0 +1,334 @@
+//! Tokens: the words that stand in for secrets on the way to a provider, and the keys that mint them.
+//!
+//! A token is `AEGIS-<CAT>-<e><20 characters>`. `CAT` is the category of the secret, so that a model still
+//! knows what kind of value it handles; `e` names the key epoch; the 20 characters are Crockford base32 of the
+//! first 100 bits of `HMAC-SHA256(K, CAT || 0 || secret)`. The same secret therefore gives the same token on
+//! every turn, replica and restart, and nobody without the key can confirm a guess. 100 bits make an accidental
+//! collision a matter of 2^50 secrets.
+//!
+//! This module must never show a key or a secret: nothing here implements `Debug` over them, and a token says
+//! nothing about its secret but the category.
+
+use std::fmt;
+
+use aegis_detect::Category;
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+/// What every token starts with.
+pub const TOKEN_PREFIX: &[u8; 6] = b"AEGIS-";
+/// Characters after the epoch: 20 * 5 = 100 bits.
+const DIGEST_CHARS: usize = 20;
+/// Length of the shortest token in bytes (`AEGIS-KEY-` and 21 more).
+pub const MIN_TOKEN_LEN: usize = TOKEN_PREFIX.len() + 3 + 1 + 1 + DIGEST_CHARS;
+/// Length of the longest token in bytes (`AEGIS-SECRET-` and 21 more).
+pub const MAX_TOKEN_LEN: usize = TOKEN_PREFIX.len() + 6 + 1 + 1 + DIGEST_CHARS;
+/// Number of key epochs that an epoch character can name.
+pub const EPOCHS: u8 = 32;
+/// Older epochs that a keyring may hold beside the current one.
+pub const MAX_OLDER_EPOCHS: usize = 3;
+
+/// Crockford's base32: no I, L, O, U, so that nothing is read as something else.
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// The categories in the order in which [`Token::parse`] tries them.
+const CATEGORIES: [Category; 8] = [
+    Category::Key,
+    Category::Secret,
+    Category::Token,
+    Category::Conn,
+    Category::Pkey,
+    Category::User,
+    Category::Host,
+    Category::Pii,
+];
+
+/// A well-formed token, in upper case. It fits in 35 bytes and is copied freely; it is no secret.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Token {
+    len: u8,
+    bytes: [u8; MAX_TOKEN_LEN],
+}
+
+impl Token {
+    fn new(category: Category, epoch: u8, digest: &[u8]) -> Self {
+        let mut token = Self { len: 0, bytes: [0; MAX_TOKEN_LEN] };
+        token.append(TOKEN_PREFIX);
+        token.append(category.as_str().as_bytes());
+        token.append(b"-");
+        token.append(&[ALPHABET[usize::from(epoch)]]);
+        for index in 0..DIGEST_CHARS {
+            token.append(&[ALPHABET[usize::from(five_bits(digest, index))]]);
+        }
+        token
+    }
+
+    fn append(&mut self, part: &[u8]) {
+        let at = usize::from(self.len);
+        self.bytes[at..at + part.len()].copy_from_slice(part);
+        self.len += part.len() as u8;
+    }
+
+    /// The token as it is written: ASCII letters, digits and hyphens only, valid in JSON at every depth, in
+    /// URLs and in headers without escaping.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+
+    /// The token as text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+
+    /// The category written in the token.
+    pub fn category(&self) -> Category {
+        CATEGORIES
+            .into_iter()
+            .find(|category| self.bytes[TOKEN_PREFIX.len()..].starts_with(category.as_str().as_bytes()))
+            .unwrap_or(Category::Secret)
+    }
+
+    /// The number of the key epoch that minted the token, below [`EPOCHS`].
+    pub fn epoch(&self) -> u8 {
+        let at = usize::from(self.len) - DIGEST_CHARS - 1;
+        base32_value(self.bytes[at]).unwrap_or_default()
+    }
+
+    /// Reads `text` if it is exactly one token, in any mixture of case. The result is in upper case. That it is
+    /// well-formed does not mean that any vault knows it.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        (Self::find_at_start(text)?.as_bytes().len() == text.len()).then(|| Self::upper(text))
+    }
+
+    /// Reads the token that `text` starts with, whatever follows it.
+    pub fn find_at_start(text: &[u8]) -> Option<Self> {
+        let rest = strip_prefix_any_case(text, TOKEN_PREFIX)?;
+        for category in CATEGORIES {
+            let Some(tail) = strip_prefix_any_case(rest, category.as_str().as_bytes()) else { continue };
+            let Some(tail) = tail.strip_prefix(b"-") else { continue };
+            let Some(code) = tail.get(..=DIGEST_CHARS) else { continue };
+            if code.iter().all(|&byte| base32_value(byte).is_some()) {
+                return Some(Self::upper(&text[..text.len() - tail.len() + code.len()]));
+            }
+        }
+        None
+    }
+
+    fn upper(text: &[u8]) -> Self {
+        let mut token = Self { len: 0, bytes: [0; MAX_TOKEN_LEN] };
+        token.append(text);
+        token.bytes.make_ascii_uppercase();
+        token
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The `index`-th group of five bits of `digest`, most significant first.
+fn five_bits(digest: &[u8], index: usize) -> u8 {
+    let bit = index * 5;
+    let pair = u16::from(digest[bit / 8]) << 8 | u16::from(digest.get(bit / 8 + 1).copied().unwrap_or(0));
+    (pair >> (11 - bit % 8)) as u8 & 31
+}
+
+/// The value of a base32 character in either case.
+fn base32_value(byte: u8) -> Option<u8> {
+    let upper = byte.to_ascii_uppercase();
+    ALPHABET.iter().position(|&known| known == upper).map(|at| at as u8)
+}
+
+fn strip_prefix_any_case<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+    let (head, rest) = text.split_at_checked(prefix.len())?;
+    head.eq_ignore_ascii_case(prefix).then_some(rest)
+}
+
+/// Why a [`Keyring`] could not be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeyringError {
+    /// An epoch is [`EPOCHS`] or more.
+    #[error("key epoch {0} is not below {EPOCHS}")]
+    Epoch(u8),
+    /// The same epoch was given twice.
+    #[error("key epoch {0} is given twice")]
+    Twice(u8),
+    /// More than [`MAX_OLDER_EPOCHS`] older epochs.
+    #[error("more than {MAX_OLDER_EPOCHS} older key epochs")]
+    TooMany,
+}
+
+/// One epoch's key, held as the state of an HMAC that has absorbed it. The hash crates wipe it on drop.
+struct EpochKey {
+    epoch: u8,
+    mac: Hmac<Sha256>,
+}
+
+impl EpochKey {
+    fn derive(master: &[u8; 32], organisation: &str, epoch: u8) -> Self {
+        let mut key = Zeroizing::new([0u8; 32]);
+        let info: [&[u8]; 3] = [organisation.as_bytes(), &[0], &[epoch]];
+        // Both calls can fail only on lengths, and these are fixed: 32 bytes out, a key of 32 bytes in.
+        Hkdf::<Sha256>::new(Some(b"aegis token key v1"), master)
+            .expand_multi_info(&info, key.as_mut_slice())
+            .expect("32 bytes are within HKDF's limit");
+        Self { epoch, mac: Hmac::new_from_slice(key.as_slice()).expect("HMAC takes keys of any length") }
+    }
+
+    fn mint(&self, category: Category, secret: &[u8]) -> Token {
+        let mut mac = self.mac.clone();
+        mac.update(category.as_str().as_bytes());
+        mac.update(&[0]);
+        mac.update(secret);
+        Token::new(category, self.epoch, &mac.finalize().into_bytes())
+    }
+}
+
+/// The keys of one organisation: the current epoch mints, older ones still resolve. Immutable and shared.
+pub struct Keyring {
+    current: EpochKey,
+    older: Vec<EpochKey>,
+}
+
+impl Keyring {
+    /// Derives the keys of `organisation` from the `master` key: `K = HKDF-SHA256(master, organisation || 0 ||
+    /// epoch)`. `current` is the epoch that mints, `older` those whose tokens may still come back.
+    pub fn new(
+        master: &[u8; 32],
+        organisation: &str,
+        current: u8,
+        older: &[u8],
+    ) -> Result<Self, KeyringError> {
+        if older.len() > MAX_OLDER_EPOCHS {
+            return Err(KeyringError::TooMany);
+        }
+        let mut seen = 0u32;
+        for &epoch in older.iter().chain([&current]) {
+            if epoch >= EPOCHS {
+                return Err(KeyringError::Epoch(epoch));
+            }
+            if seen & 1 << epoch != 0 {
+                return Err(KeyringError::Twice(epoch));
+            }
+            seen |= 1 << epoch;
+        }
+        let derive = |epoch| EpochKey::derive(master, organisation, epoch);
+        Ok(Self { current: derive(current), older: older.iter().map(|&epoch| derive(epoch)).collect() })
+    }
+
+    /// The token of `secret` in the current epoch.
+    pub fn mint(&self, category: Category, secret: &[u8]) -> Token {
+        self.current.mint(category, secret)
+    }
+
+    /// The tokens that older epochs gave to `secret`: a history kept by a provider may still hold them.
+    pub fn mint_older(&self, category: Category, secret: &[u8]) -> impl Iterator<Item = Token> {
+        self.older.iter().map(move |key| key.mint(category, secret))
+    }
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keyring").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MASTER: [u8; 32] = [7; 32];
+
+    fn ring(organisation: &str, epoch: u8) -> Keyring {
+        Keyring::new(&MASTER, organisation, epoch, &[]).unwrap()
+    }
+
+    #[test]
+    fn a_token_has_its_shape() {
+        for category in CATEGORIES {
+            let token = ring("acme", 11).mint(category, b"made-up");
+            let parts: Vec<_> = token.as_str().split('-').collect();
+            assert_eq!(parts[0], "AEGIS");
+            assert_eq!(parts[1], category.as_str());
+            assert_eq!(parts[2].len(), 21);
+            assert!(parts[2].starts_with('B'));
+            assert_eq!(token.category(), category);
+            assert_eq!(token.epoch(), 11);
+            assert!((MIN_TOKEN_LEN..=MAX_TOKEN_LEN).contains(&token.as_bytes().len()));
+        }
+    }
+
+    #[test]
+    fn equal_inputs_give_equal_tokens_and_no_others_do() {
+        let token = ring("acme", 0).mint(Category::Key, b"one");
+        assert_eq!(token, ring("acme", 0).mint(Category::Key, b"one"));
+        assert_ne!(token, ring("acme", 0).mint(Category::Key, b"two"));
+        assert_ne!(token, ring("other", 0).mint(Category::Key, b"one"));
+        assert_ne!(token.as_bytes()[11..], ring("acme", 1).mint(Category::Key, b"one").as_bytes()[11..]);
+        let other = Keyring::new(&[8; 32], "acme", 0, &[]).unwrap();
+        assert_ne!(token, other.mint(Category::Key, b"one"));
+        let secret = ring("acme", 0).mint(Category::Secret, b"one");
+        assert_ne!(token.as_bytes()[10..], secret.as_bytes()[13..]);
+    }
+
+    #[test]
+    fn the_code_is_the_head_of_the_mac() {
+        // The first bits of a digest that counts 0, 1, 2, ... in groups of five.
+        let mut digest = [0u8; 32];
+        for index in 0..20usize {
+            for bit in 0..5 {
+                if index >> (4 - bit) & 1 == 1 {
+                    digest[(index * 5 + bit) / 8] |= 0x80 >> ((index * 5 + bit) % 8);
+                }
+            }
+        }
+        let token = Token::new(Category::Pii, 31, &digest);
+        assert_eq!(token.as_str(), "AEGIS-PII-Z0123456789ABCDEFGHJK");
+    }
+
+    #[test]
+    fn parse_takes_any_case_and_nothing_else() {
+        let token = ring("acme", 3).mint(Category::Secret, b"x");
+        let lower = token.as_str().to_lowercase();
+        assert_eq!(Token::parse(token.as_bytes()), Some(token));
+        assert_eq!(Token::parse(lower.as_bytes()), Some(token));
+        let text = token.as_str();
+        assert_eq!(Token::parse(&text.as_bytes()[1..]), None);
+        assert_eq!(Token::parse(&text.as_bytes()[..text.len() - 1]), None);
+        assert_eq!(Token::parse(format!("{text}0").as_bytes()), None);
+        assert_eq!(Token::find_at_start(format!("{text}0").as_bytes()), Some(token));
+        assert_eq!(Token::parse(text.replace("SECRET", "SECRETS").as_bytes()), None);
+        assert_eq!(Token::parse(b"AEGIS-KEY-0123456789ABCDEFGHJKU"), None, "U is not in the alphabet");
+        assert_eq!(Token::parse(b""), None);
+    }
+
+    #[test]
+    fn limits_of_the_keyring() {
+        assert!(Keyring::new(&MASTER, "a", EPOCHS - 1, &[0, 1, 2]).is_ok());
+        assert_eq!(Keyring::new(&MASTER, "a", EPOCHS, &[]).err(), Some(KeyringError::Epoch(EPOCHS)));
+        assert_eq!(Keyring::new(&MASTER, "a", 1, &[1]).err(), Some(KeyringError::Twice(1)));
+        assert_eq!(Keyring::new(&MASTER, "a", 9, &[0, 1, 2, 3]).err(), Some(KeyringError::TooMany));
+    }
+
+    #[test]
+    fn older_epochs_give_what_they_gave_when_current() {
+        let rotated = Keyring::new(&MASTER, "acme", 1, &[0]).unwrap();
+        let old: Vec<_> = rotated.mint_older(Category::Key, b"s").collect();
+        assert_eq!(old, [ring("acme", 0).mint(Category::Key, b"s")]);
+    }
+
+    #[test]
+    fn debug_shows_no_key() {
+        assert_eq!(format!("{:?}", ring("acme", 0)), "Keyring { .. }");
+    }
+}

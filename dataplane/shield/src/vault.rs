@@ -1,0 +1,145 @@
+//! The vault: which token stands for which secret, in one request or one named session.
+//!
+//! It lives in memory only. It is never logged, never serialised, never shown by `Debug`; its secrets are wiped
+//! when it is dropped.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use crate::token::Token;
+
+/// Why a vault did not take a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum VaultError {
+    /// Another secret already has this token: a collision of 100-bit codes. It is refused, since one of the two
+    /// would come back as the other.
+    #[error("two different secrets have the same token")]
+    Collision,
+    /// [`Vault::MAX_ENTRIES`] or [`Vault::MAX_BYTES`] is reached.
+    #[error("too many secrets")]
+    Full,
+}
+
+/// Token to secret. An empty vault owns no memory.
+#[derive(Default)]
+pub struct Vault {
+    secrets: HashMap<Token, Zeroizing<Box<[u8]>>>,
+    bytes: usize,
+}
+
+impl Vault {
+    /// Tokens that one vault holds at most.
+    pub const MAX_ENTRIES: usize = 65_536;
+    /// Bytes of secrets that one vault holds at most.
+    pub const MAX_BYTES: usize = 8 * 1024 * 1024;
+
+    /// An empty vault.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Remembers that `token` stands for `secret`. Says whether it is new. A vault that refuses is unchanged.
+    pub fn insert(&mut self, token: Token, secret: &[u8]) -> Result<bool, VaultError> {
+        let full = self.secrets.len() >= Self::MAX_ENTRIES || self.bytes + secret.len() > Self::MAX_BYTES;
+        match self.secrets.entry(token) {
+            Entry::Occupied(known) if ***known.get() == *secret => Ok(false),
+            Entry::Occupied(_) => Err(VaultError::Collision),
+            Entry::Vacant(_) if full => Err(VaultError::Full),
+            Entry::Vacant(free) => {
+                free.insert(Zeroizing::new(secret.into()));
+                self.bytes += secret.len();
+                Ok(true)
+            }
+        }
+    }
+
+    /// The secret that `token` stands for in this vault.
+    pub fn resolve(&self, token: &Token) -> Option<&[u8]> {
+        self.secrets.get(token).map(|secret| &***secret)
+    }
+
+    /// All tokens, in no particular order.
+    pub fn tokens(&self) -> impl Iterator<Item = &Token> {
+        self.secrets.keys()
+    }
+
+    /// Whether there is nothing to restore.
+    pub fn is_empty(&self) -> bool {
+        self.secrets.is_empty()
+    }
+
+    /// Number of tokens.
+    pub fn len(&self) -> usize {
+        self.secrets.len()
+    }
+
+    /// Bytes of all secrets together.
+    pub fn secret_bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vault").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aegis_detect::Category;
+
+    use super::*;
+    use crate::token::Keyring;
+
+    fn token(secret: &[u8]) -> Token {
+        Keyring::new(&[1; 32], "acme", 0, &[]).unwrap().mint(Category::Key, secret)
+    }
+
+    #[test]
+    fn resolves_what_was_inserted_and_nothing_else() {
+        let mut vault = Vault::new();
+        assert!(vault.is_empty());
+        assert_eq!(vault.insert(token(b"a"), b"a"), Ok(true));
+        assert_eq!(vault.insert(token(b"a"), b"a"), Ok(false));
+        assert_eq!(vault.resolve(&token(b"a")), Some(&b"a"[..]));
+        assert_eq!(vault.resolve(&token(b"b")), None);
+        assert_eq!((vault.len(), vault.secret_bytes()), (1, 1));
+    }
+
+    #[test]
+    fn a_collision_is_refused() {
+        let mut vault = Vault::new();
+        vault.insert(token(b"a"), b"a").unwrap();
+        assert_eq!(vault.insert(token(b"a"), b"b"), Err(VaultError::Collision));
+        assert_eq!(vault.resolve(&token(b"a")), Some(&b"a"[..]));
+    }
+
+    #[test]
+    fn bytes_are_limited() {
+        let mut vault = Vault::new();
+        let big = vec![0u8; Vault::MAX_BYTES];
+        vault.insert(token(b"big"), &big).unwrap();
+        assert_eq!(vault.insert(token(b"one more"), b"x"), Err(VaultError::Full));
+        assert_eq!(vault.insert(token(b"big"), &big), Ok(false), "what is known stays known");
+    }
+
+    #[test]
+    fn entries_are_limited() {
+        let mut vault = Vault::new();
+        for index in 0..Vault::MAX_ENTRIES {
+            vault.insert(token(&index.to_le_bytes()), b"").unwrap();
+        }
+        assert_eq!(vault.insert(token(b"one more"), b""), Err(VaultError::Full));
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let mut vault = Vault::new();
+        vault.insert(token(b"hunter2"), b"hunter2").unwrap();
+        assert_eq!(format!("{vault:?}"), "Vault { len: 1, .. }");
+    }
+}
