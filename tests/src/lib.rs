@@ -1,1 +1,19 @@
+//! The kit of the end-to-end tests: real programs on loopback, raw clients, scripted providers, made-up secrets.
+//!
+//! It speaks HTTP by itself and on purpose shares no code with the gateway: a test that parsed replies with the
+//! gateway's own codec would agree with its mistakes.
 #![forbid(unsafe_code)]
+
+pub mod client;
+pub mod gateway;
+pub mod message;
+pub mod oracle;
+pub mod process;
+pub mod secrets;
+pub mod sse;
+pub mod upstream;
+
+pub use client::Client;
+pub use gateway::{Gateway, GatewayBuilder};
+pub use message::Message;
+pub use upstream::{Script, Upstream};

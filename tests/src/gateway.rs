@@ -1,0 +1,207 @@
+//! The real gateway on free ports, with its state in a folder that goes away with the test.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+
+use crate::client::{Client, get};
+use crate::message::Message;
+use crate::process::{Process, binary, free_address};
+
+/// What a test wants of its gateway.
+#[derive(Debug)]
+pub struct GatewayBuilder {
+    upstreams: Vec<(String, String)>,
+    config: String,
+    shards: usize,
+    driver: &'static str,
+    state: Option<PathBuf>,
+    tls: bool,
+}
+
+impl Default for GatewayBuilder {
+    fn default() -> Self {
+        GatewayBuilder {
+            upstreams: Vec::new(),
+            config: String::new(),
+            shards: 1,
+            driver: "auto",
+            state: None,
+            tls: false,
+        }
+    }
+}
+
+impl GatewayBuilder {
+    /// Sets or adds an upstream.
+    #[must_use]
+    pub fn upstream(mut self, name: &str, url: &str) -> Self {
+        self.upstreams.push((name.to_owned(), url.to_owned()));
+        self
+    }
+
+    /// Sends every API to one address.
+    #[must_use]
+    pub fn all_upstreams(self, url: &str) -> Self {
+        self.upstream("openai", url).upstream("anthropic", url).upstream("google", url)
+    }
+
+    /// Adds lines to the configuration file.
+    #[must_use]
+    pub fn config(mut self, toml: &str) -> Self {
+        self.config.push_str(toml);
+        self.config.push('\n');
+        self
+    }
+
+    /// Number of shards; one unless a test says otherwise.
+    #[must_use]
+    pub fn shards(mut self, shards: usize) -> Self {
+        self.shards = shards;
+        self
+    }
+
+    /// `auto`, `io_uring` or `epoll`.
+    #[must_use]
+    pub fn driver(mut self, driver: &'static str) -> Self {
+        self.driver = driver;
+        self
+    }
+
+    /// Keeps the state in a folder of the test's, to be shared by several gateways.
+    #[must_use]
+    pub fn state(mut self, dir: &Path) -> Self {
+        self.state = Some(dir.to_path_buf());
+        self
+    }
+
+    /// The configuration turns TLS on: readiness is all that is waited for.
+    #[must_use]
+    pub fn tls(mut self) -> Self {
+        self.tls = true;
+        self
+    }
+
+    /// Starts it and waits until it is ready.
+    pub fn start(self) -> Gateway {
+        let dir = tempfile::Builder::new().prefix("aegis-gateway-").tempdir().expect("a temporary folder");
+        let config = dir.path().join("aegis.toml");
+        let state = self.state.clone().unwrap_or_else(|| dir.path().join("state"));
+        fs::create_dir_all(&state).expect("a state folder");
+        let access = dir.path().join("access.log");
+        let mut text = self.config.clone();
+        if !text.contains("[log]") {
+            let _ = write!(text, "\n[log]\nformat = \"json\"\naccess = \"{}\"\n", access.display());
+        }
+        fs::write(&config, text).expect("a configuration file");
+        let (address, admin) = (free_address(), free_address());
+        let mut command = Command::new(binary("aegis-gateway"));
+        command.arg("run").arg("--config").arg(&config).arg("--state").arg(&state);
+        command.arg("--listen").arg(address.to_string()).arg("--admin").arg(admin.to_string());
+        command.arg("--shards").arg(self.shards.to_string()).arg("--driver").arg(self.driver);
+        for (name, url) in &self.upstreams {
+            command.arg("--upstream").arg(format!("{name}={url}"));
+        }
+        for name in ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY"] {
+            command.env_remove(name);
+        }
+        let mut process = Process::start(command, &dir.path().join("output.log"));
+        process.wait_until(|_| is_ready(admin).then_some(()));
+        Gateway { address, admin, dir, state, process }
+    }
+}
+
+fn is_ready(admin: SocketAddr) -> bool {
+    let Ok(mut stream) = std::net::TcpStream::connect(admin) else { return false };
+    let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
+    std::io::Write::write_all(&mut stream, &get("/readyz")).is_ok()
+        && Message::read_reply(&mut stream, false).is_ok_and(|reply| reply.status() == 200)
+}
+
+/// A running gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    /// Where traffic goes.
+    pub address: SocketAddr,
+    /// Where health and metrics are.
+    pub admin: SocketAddr,
+    dir: TempDir,
+    state: PathBuf,
+    /// The program itself.
+    pub process: Process,
+}
+
+impl Gateway {
+    /// A gateway that needs nothing said.
+    pub fn builder() -> GatewayBuilder {
+        GatewayBuilder::default()
+    }
+
+    /// One gateway before one provider for all APIs.
+    pub fn before(url: &str) -> Gateway {
+        Gateway::builder().all_upstreams(url).start()
+    }
+
+    /// A connection to it.
+    pub fn connect(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    /// One exchange on a fresh connection.
+    pub fn exchange(&self, request: &[u8]) -> Message {
+        self.connect().exchange(request)
+    }
+
+    /// The metrics page.
+    pub fn metrics(&self) -> String {
+        Client::connect(self.admin).exchange(&get("/metrics")).text()
+    }
+
+    /// Sum of all samples of a metric whose labels contain `labels`.
+    pub fn metric(&self, name: &str, labels: &str) -> f64 {
+        let page = self.metrics();
+        let samples = page.lines().filter(|line| {
+            let rest = line.strip_prefix(name);
+            rest.is_some_and(|rest| rest.starts_with(['{', ' '])) && line.contains(labels)
+        });
+        samples.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+
+    /// Path of the configuration file, to be changed before a SIGHUP.
+    pub fn config_file(&self) -> PathBuf {
+        self.dir.path().join("aegis.toml")
+    }
+
+    /// The folder of its state.
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+
+    /// Every file it wrote: logs, audit, and whatever else lies in its folders, except the key material.
+    pub fn everything_written(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let mut files = Vec::new();
+        let mut open = vec![self.dir.path().to_path_buf(), self.state.clone()];
+        while let Some(dir) = open.pop() {
+            for entry in fs::read_dir(&dir).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    open.push(path);
+                } else if path != self.config_file() {
+                    files.push((path.clone(), fs::read(&path).unwrap_or_default()));
+                }
+            }
+        }
+        files
+    }
+
+    /// Asks it to stop in order.
+    pub fn terminate(&self) {
+        self.process.signal(Signal::SIGTERM);
+    }
+}

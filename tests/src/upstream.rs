@@ -1,0 +1,211 @@
+//! A provider that does exactly what a test tells it to: any bytes, any cuts, any ending.
+
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
+use std::time::Duration;
+
+use crate::client::{READ_LIMIT, reset};
+use crate::message::Message;
+
+/// One thing a scripted provider does.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// Writes these bytes at once.
+    Send(Vec<u8>),
+    /// Waits.
+    Pause(Duration),
+    /// Ends the connection with a reset.
+    Reset,
+    /// Ends the connection in order.
+    Close,
+}
+
+/// What a scripted provider does with one request.
+#[derive(Debug, Clone, Default)]
+pub struct Script {
+    steps: Vec<Step>,
+}
+
+impl Script {
+    /// Raw bytes.
+    pub fn raw(bytes: impl Into<Vec<u8>>) -> Script {
+        Script { steps: vec![Step::Send(bytes.into())] }
+    }
+
+    /// A complete 200 reply with a length.
+    pub fn reply(content_type: &str, body: &[u8]) -> Script {
+        let mut bytes = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        )
+        .into_bytes();
+        bytes.extend_from_slice(body);
+        Script::raw(bytes)
+    }
+
+    /// The head of a chunked event stream; [`Script::event`] and [`Script::end`] go on.
+    pub fn stream() -> Script {
+        Script::raw(
+            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n",
+        )
+    }
+
+    /// One chunk holding `bytes`.
+    #[must_use]
+    pub fn event(self, bytes: &[u8]) -> Script {
+        let mut chunk = format!("{:x}\r\n", bytes.len()).into_bytes();
+        chunk.extend_from_slice(bytes);
+        chunk.extend_from_slice(b"\r\n");
+        self.send(chunk)
+    }
+
+    /// The last chunk.
+    #[must_use]
+    pub fn end(self) -> Script {
+        self.send("0\r\n\r\n")
+    }
+
+    /// Then sends these bytes at once.
+    #[must_use]
+    pub fn send(self, bytes: impl Into<Vec<u8>>) -> Script {
+        self.then(Step::Send(bytes.into()))
+    }
+
+    /// Then does this.
+    #[must_use]
+    pub fn then(mut self, step: Step) -> Script {
+        self.steps.push(step);
+        self
+    }
+
+    /// The same bytes in pieces of at most `size`, each a write of its own.
+    #[must_use]
+    pub fn cut(self, size: usize) -> Script {
+        self.cut_with(|_| size)
+    }
+
+    /// The same bytes cut once, `at` bytes after the start of the first step; the gap makes two reads of it.
+    #[must_use]
+    pub fn cut_once(self, at: usize, gap: Duration) -> Script {
+        let mut steps = Vec::new();
+        let mut left = Some(at);
+        for step in self.steps {
+            match (step, left) {
+                (Step::Send(bytes), Some(at)) if at < bytes.len() => {
+                    let (first, second) = bytes.split_at(at);
+                    steps.extend([Step::Send(first.to_vec()), Step::Pause(gap), Step::Send(second.to_vec())]);
+                    left = None;
+                }
+                (Step::Send(bytes), Some(at)) => {
+                    left = Some(at - bytes.len());
+                    steps.push(Step::Send(bytes));
+                }
+                (step, _) => steps.push(step),
+            }
+        }
+        Script { steps }
+    }
+
+    fn cut_with(self, mut size: impl FnMut(usize) -> usize) -> Script {
+        let mut steps = Vec::new();
+        for step in self.steps {
+            match step {
+                Step::Send(bytes) => {
+                    let mut rest = bytes.as_slice();
+                    while !rest.is_empty() {
+                        let (piece, more) = rest.split_at(size(rest.len()).clamp(1, rest.len()));
+                        steps.push(Step::Send(piece.to_vec()));
+                        rest = more;
+                    }
+                }
+                other => steps.push(other),
+            }
+        }
+        Script { steps }
+    }
+}
+
+/// Answers one request; the second argument counts requests over all connections from 0.
+type Handler = dyn Fn(&Message, usize) -> Script + Send + Sync;
+
+/// A scripted provider on loopback. It stops with the test process.
+#[derive(Clone)]
+pub struct Upstream {
+    address: SocketAddr,
+    records: Arc<Mutex<Vec<Message>>>,
+}
+
+impl Upstream {
+    /// Listens and answers every request by `handler`.
+    pub fn start(handler: impl Fn(&Message, usize) -> Script + Send + Sync + 'static) -> Upstream {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback takes a listener");
+        let address = listener.local_addr().expect("a listener has an address");
+        let records = Arc::new(Mutex::new(Vec::new()));
+        let upstream = Upstream { address, records: Arc::clone(&records) };
+        let handler: Arc<Handler> = Arc::new(handler);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (handler, records) = (Arc::clone(&handler), Arc::clone(&records));
+                thread::spawn(move || serve(stream, &*handler, &records));
+            }
+        });
+        upstream
+    }
+
+    /// `http://` and the address.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Every request received so far, in order of arrival.
+    pub fn records(&self) -> MutexGuard<'_, Vec<Message>> {
+        self.records.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// The only or latest request.
+    ///
+    /// # Panics
+    /// If there was none.
+    pub fn last(&self) -> Message {
+        self.records().last().cloned().expect("the provider got a request")
+    }
+
+    /// Forgets what it received.
+    pub fn forget(&self) {
+        self.records().clear();
+    }
+}
+
+fn serve(mut stream: TcpStream, handler: &Handler, records: &Mutex<Vec<Message>>) {
+    let _ = stream.set_nodelay(true);
+    let _ = stream.set_read_timeout(Some(READ_LIMIT));
+    while let Ok(request) = Message::read_request(&mut stream) {
+        let index = {
+            let mut records = records.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            records.push(request.clone());
+            records.len() - 1
+        };
+        if !request.complete {
+            return;
+        }
+        for step in handler(&request, index).steps {
+            match step {
+                Step::Send(bytes) => {
+                    if stream.write_all(&bytes).is_err() {
+                        return;
+                    }
+                }
+                Step::Pause(time) => thread::sleep(time),
+                Step::Reset => return reset(&stream),
+                Step::Close => return,
+            }
+        }
+    }
+}
