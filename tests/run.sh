@@ -1,0 +1,116 @@
+#!/usr/bin/env bash
+# Installs what is missing and runs every test. Writes nothing outside the checkout.
+set -uo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root" || exit 1
+
+if [ $# -gt 0 ]; then
+    cat <<TEXT
+Installs what is missing (Debian packages, the Python and Node SDKs inside tests/) and runs every test:
+house rules, unit and property tests, end to end over real sockets, real SDKs and curl, fuzz corpora,
+a short run of the load rig, and deploy/up.sh itself.
+
+Usage: tests/run.sh        no options
+TEXT
+    case $1 in --help | -h) exit 0 ;; *) exit 2 ;; esac
+fi
+
+log=$(mktemp -d "${TMPDIR:-/tmp}/aegis-tests.XXXXXX")
+trap 'rm -rf "$log"' EXIT
+failed=()
+passed_count=0
+failed_count=0
+started=$SECONDS
+
+section() { printf '\n== %s (%d s)\n' "$1" $((SECONDS - started)); }
+
+# part NAME COMMAND...: runs it, shows its output, remembers a failure, and counts the tests it reports.
+part() {
+    local name=$1 status count
+    shift
+    section "$name"
+    "$@" 2>&1 | tee "$log/out"
+    status=${PIPESTATUS[0]}
+    # cargo test: 'test result: ok. 10 passed; 0 failed; ...'; unittest: 'Ran 9 tests'; node: '# pass 9' or 'ℹ pass 9'.
+    count=$(sed -nE 's/^test result: .* ([0-9]+) passed; .*/\1/p; s/^Ran ([0-9]+) tests? in .*/\1/p;
+        s/^(#|ℹ) pass ([0-9]+)$/\2/p; s/^([0-9]+) checks passed$/\1/p' "$log/out" | paste -sd+ -)
+    passed_count=$((passed_count + ${count:-0}))
+    count=$(sed -nE 's/^test result: .* ([0-9]+) failed; .*/\1/p' "$log/out" | paste -sd+ -)
+    failed_count=$((failed_count + ${count:-0}))
+    if [ "$status" -ne 0 ]; then
+        failed+=("$name")
+        [ "${count:-0}" != 0 ] || failed_count=$((failed_count + 1))
+    fi
+}
+
+# must NAME COMMAND...: nothing after it makes sense if it fails.
+must() {
+    local name=$1
+    shift
+    section "$name"
+    "$@" || { echo "$name failed"; exit 1; }
+}
+
+install() {
+    # shellcheck source=deploy/need.sh
+    . "$root/deploy/need.sh"
+    need_build_tools
+    need curl curl ca-certificates
+    need git git
+    need nginx nginx-light
+    need haproxy haproxy
+    need node nodejs
+    need npm npm
+    need openssl openssl
+    need python3 python3
+    python3 -c 'import ensurepip, venv' 2>/dev/null || need_packages+=(python3-venv)
+    install_needed
+}
+
+# The SDKs, pinned, inside the checkout; made again only when the pins have changed.
+sdks() {
+    local venv=tests/.venv
+    if ! cmp -s tests/requirements.txt $venv/installed.txt; then
+        rm -rf $venv
+        python3 -m venv $venv && $venv/bin/pip install --quiet --disable-pip-version-check --no-cache-dir \
+            -r tests/requirements.txt && cp tests/requirements.txt $venv/installed.txt || return 1
+    fi
+    local modules=tests/sdk/node/node_modules
+    if ! cmp -s tests/sdk/node/package-lock.json $modules/.installed.json; then
+        (cd tests/sdk/node && npm ci --silent --cache node_modules/.npm-cache) &&
+            rm -rf $modules/.npm-cache && cp tests/sdk/node/package-lock.json $modules/.installed.json || return 1
+    fi
+}
+
+# up.sh as a person runs it, with the programs built above.
+up() {
+    local state=$log/up out=$log/up.out bin=${CARGO_TARGET_DIR:-$root/target}/debug status=0
+    AEGIS_BIN_DIR=$bin deploy/up.sh --state "$state" --port 18080 --admin-port 19901 >"$out" 2>&1 || status=1
+    cat "$out"
+    for line in 'what the tool sent' 'what the provider saw' 'what the tool got back' 'ANTHROPIC_BASE_URL=' 'OPENAI_BASE_URL='; do
+        grep -q "$line" "$out" || { echo "missing in the output: $line"; status=1; }
+    done
+    AEGIS_BIN_DIR=$bin deploy/up.sh --state "$state" --port 18080 --admin-port 19901 >"$log/again" 2>&1 || status=1
+    local first second
+    first=$(grep -o 'OPENAI_BASE_URL=[^ ]*' "$out") second=$(grep -o 'OPENAI_BASE_URL=[^ ]*' "$log/again")
+    [ "$first" = "$second" ] || { echo "a second run moved the gateway: $first, $second"; status=1; }
+    deploy/up.sh --state "$state" --stop || status=1
+    [ $status -ne 0 ] || echo "1 checks passed"
+    return $status
+}
+
+must 'install what is missing' install
+must 'build the programs' cargo build --locked --profile test --workspace --bins
+must 'install the SDKs' sdks
+part 'workspace tests' cargo test --locked --workspace --no-fail-fast -- --quiet
+part 'real SDKs through the gateway' cargo test --locked -p aegis-tests --test sdks -- --ignored --nocapture
+part 'deploy/up.sh' up
+
+section 'result'
+if [ ${#failed[@]} -gt 0 ]; then
+    printf 'failed: %s\n' "${failed[@]}"
+    [ "$failed_count" -gt 0 ] || failed_count=${#failed[@]}
+fi
+printf '%d passed, %d failed\n' "$passed_count" "$failed_count"
+[ ${#failed[@]} -eq 0 ]
