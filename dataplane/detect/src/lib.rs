@@ -1,39 +1,49 @@
 //! Finds secrets in text: bytes in, findings out.
+//!
+//! Hyperscan looks for short, fixed-width *anchors* of all rules at once; code of our own confirms each hit on the
+//! bytes around it, gives the exact span of the secret and lets validators judge it. See the crate's `README.md` for
+//! how rules are written and how verdicts are reached.
+//!
+//! This crate does no I/O and knows no HTTP and no JSON. It must never report a span that reaches beyond the secret
+//! by design, never lose a match because of how the text was cut, and never take more than linear time.
+//!
+//! ```
+//! use aegis_detect::{Rules, Scanner, Window};
+//!
+//! let rules = Rules::builtin()?;
+//! let mut scanner = Scanner::new(rules.clone())?;
+//! let text = b"git clone https://x:ghp_Q5kP2vX8nR1tY7wZ3mB6cD9fG4hJ0L1c2b3A@host/a";
+//! let scan = scanner.scan(Window { text, fresh: 0, last: true });
+//! let finding = scan.findings[0];
+//! assert_eq!(&text[finding.start..finding.end], b"ghp_Q5kP2vX8nR1tY7wZ3mB6cD9fG4hJ0L1c2b3A");
+//! # Ok::<(), aegis_detect::RuleError>(())
+//! ```
 #![deny(unsafe_code)]
 
-/// What kind of value a secret is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Category {
-    /// A key of an interface.
-    Key,
-    /// A password or another secret without a form of its own.
-    Secret,
-    /// A token that stands for a session or an account.
-    Token,
-    /// The secret part of a connection string.
-    Conn,
-    /// A private key.
-    Pkey,
-    /// The name of an account.
-    User,
-    /// The name of a host.
-    Host,
-    /// Personal data.
-    Pii,
-}
+mod boundary;
+mod byteset;
+mod catalogue;
+mod check;
+mod dispute;
+mod engine;
+mod entropy;
+mod pattern;
+mod pem;
+mod rule;
+mod rules;
+mod scanner;
+mod source;
 
-impl Category {
-    /// The word that tokens carry.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Key => "KEY",
-            Self::Secret => "SECRET",
-            Self::Token => "TOKEN",
-            Self::Conn => "CONN",
-            Self::Pkey => "PKEY",
-            Self::User => "USER",
-            Self::Host => "HOST",
-            Self::Pii => "PII",
-        }
-    }
-}
+pub use rule::{Category, Confidence, Rule, RuleError, RuleIndex, RuleSource, Severity};
+pub use rules::{MAX_RULES, Rules};
+pub use scanner::{Finding, Scan, Scanner, Window};
+
+/// How many bytes before a secret can matter to its verdict.
+pub const LEFT_CONTEXT: usize = 256;
+
+/// `settled >= text.len() - LOOKAHEAD`, unless a candidate is still open at the end of the window.
+pub const LOOKAHEAD: usize = 512;
+
+/// No secret is longer, in bytes: an open candidate is cut there. A window that reaches this far plus
+/// [`LOOKAHEAD`] beyond `fresh` always settles something.
+pub const MAX_SECRET_LEN: usize = 16 * 1024;

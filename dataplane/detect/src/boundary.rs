@@ -1,0 +1,100 @@
+//! What may stand around a secret: a candidate inside a longer word, identifier or base64 run is none.
+
+use crate::byteset::{ALNUM, BASE64, BASE64URL, ByteSet, DIGIT, HEX, LOWER, UPPER, WORD};
+use crate::source::{Left, Right};
+
+/// How far left a boundary test looks, in bytes.
+pub(crate) const REACH: usize = 64;
+/// A run of base64 this long before `/` or `+` is data, not a path.
+const BASE64_RUN: usize = 40;
+
+const TOKEN: ByteSet = BASE64URL.with(b'.', b'.');
+
+/// Whether a match may begin at `start`.
+pub(crate) fn left_ok(text: &[u8], start: usize, left: Left) -> bool {
+    let set = match left {
+        Left::Any => return true,
+        Left::Word => &WORD,
+        Left::Token => &TOKEN,
+        Left::Alnum => &ALNUM,
+    };
+    let before = &text[start.saturating_sub(REACH)..start];
+    let Some(&last) = before.last() else { return true };
+    if set.has(last) {
+        return ends_escape(before);
+    }
+    !(matches!(last, b'/' | b'+') && inside_base64(before))
+}
+
+/// Whether the text ends with an escape whose last byte only looks like a letter: `\n`, `%3D`, `\x22`, `\u0022`,
+/// `ESC[31m`.
+pub(crate) fn ends_escape(before: &[u8]) -> bool {
+    let at = |back: usize| before.len().checked_sub(back).map_or(0, |i| before[i]);
+    let hex = |count: usize| (1..=count).all(|i| HEX.has(at(i)));
+    (at(2) == b'\\' && matches!(at(1), b'n' | b'r' | b't' | b'b' | b'f' | b'v' | b'0'))
+        || (hex(2) && (at(3) == b'%' || (at(3) == b'x' && at(4) == b'\\')))
+        || (hex(4) && at(5) == b'u' && at(6) == b'\\')
+        || (at(1) == b'm' && {
+            let body = &before[..before.len() - 1];
+            let digits = DIGIT.with(b';', b';').run_back(body, 12);
+            digits > 0 && body.len() > digits && body[body.len() - digits - 1] == b'['
+        })
+}
+
+fn inside_base64(before: &[u8]) -> bool {
+    let run = &before[before.len() - BASE64.run_back(before, REACH)..];
+    let has = |set: &ByteSet| run.iter().any(|&b| set.has(b));
+    run.len() >= BASE64_RUN
+        && has(&UPPER)
+        && has(&LOWER)
+        && has(&DIGIT)
+        && run.iter().filter(|&&b| b == b'/').count() * 12 <= run.len()
+}
+
+/// Whether a match whose last run is of `tail` may end at `end`; `None` when the text is too short to tell.
+pub(crate) fn right_ok(text: &[u8], end: usize, last: bool, tail: &ByteSet, right: Right) -> Option<bool> {
+    if right == Right::Any {
+        return Some(true);
+    }
+    let Some(&next) = text.get(end) else { return last.then_some(true) };
+    if WORD.has(next) {
+        return Some(false);
+    }
+    if !tail.has(next) || !matches!(next, b'-' | b'.' | b'+' | b'/' | b'=' | b'~') {
+        return Some(true);
+    }
+    match text.get(end + 1) {
+        Some(&after) => Some(!ALNUM.has(after)),
+        None => last.then_some(true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_and_data_do_not_begin_secrets() {
+        for before in ["task", "x_", "aGVsbG8gd29ybGQhIQ9aGVsbG8gd29ybGQhIQ9aGVsbG8gd29ybGQ/"] {
+            assert!(!left_ok(before.as_bytes(), before.len(), Left::Word), "{before}");
+        }
+        assert!(!left_ok(b"a-", 2, Left::Token));
+        for before in
+            ["", " ", "key=", "\"", "\\n", "%3D", "\\u003d", "\\x3d", "\x1b[31m", "/usr/Local/share/v2/"]
+        {
+            assert!(left_ok(before.as_bytes(), before.len(), Left::Word), "{before:?}");
+        }
+    }
+
+    #[test]
+    fn a_longer_run_is_no_end() {
+        let right = |text: &str, end| right_ok(text.as_bytes(), end, false, &BASE64URL, Right::Word);
+        assert_eq!(right("ab ", 2), Some(true));
+        assert_eq!(right("abc", 2), Some(false));
+        assert_eq!(right("ab-c", 2), Some(false));
+        assert_eq!(right("ab- ", 2), Some(true));
+        assert_eq!(right("ab", 2), None);
+        assert_eq!(right("ab-", 2), None);
+        assert_eq!(right_ok(b"ab", 2, true, &BASE64URL, Right::Word), Some(true));
+    }
+}

@@ -1,0 +1,109 @@
+//! Disputes: overlapping hits become one finding, the most specific; touching ones stay apart.
+
+use crate::MAX_SECRET_LEN;
+use crate::rule::{Confidence, RuleIndex};
+use crate::scanner::Finding;
+
+/// A confirmed candidate, before disputes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Hit {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) rule: u16,
+    pub(crate) rank: u8,
+    pub(crate) confidence: Confidence,
+}
+
+impl Hit {
+    /// Orders hits from the one that should win: rank, then the longer, the earlier, the first rule.
+    fn key(&self) -> (u8, usize, std::cmp::Reverse<usize>, std::cmp::Reverse<u16>) {
+        (self.rank, self.end - self.start, std::cmp::Reverse(self.start), std::cmp::Reverse(self.rule))
+    }
+}
+
+/// Settles all disputes among `hits` and appends what wins to `findings`, sorted and disjoint.
+///
+/// Hits that overlap, directly or through others, form a cluster, and a cluster is decided as a whole or not at all:
+/// one that reaches beyond `settled`, or holds the start of an open candidate, moves `settled` back to its start.
+/// So that this ends, a cluster spans at most [`MAX_SECRET_LEN`] bytes: what would make it longer loses.
+/// Returns the new `settled`.
+pub(crate) fn settle(hits: &mut Vec<Hit>, settled: usize, end: usize, findings: &mut Vec<Finding>) -> usize {
+    hits.sort_unstable_by_key(|h| (h.start, h.end, h.rule));
+    let mut at = 0;
+    while at < hits.len() {
+        let first = hits[at].start;
+        if first >= settled {
+            return settled;
+        }
+        let mut reach = hits[at].end;
+        let mut next = at + 1;
+        let begin = findings.len();
+        while next < hits.len() && hits[next].start < reach {
+            if hits[next].end <= first + MAX_SECRET_LEN {
+                reach = reach.max(hits[next].end);
+            }
+            next += 1;
+        }
+        // A cluster as long as one can be is decided even if an open candidate touches it: that one loses.
+        let full = first + MAX_SECRET_LEN <= end.saturating_sub(crate::LOOKAHEAD);
+        if reach > settled && !full {
+            return first;
+        }
+        decide(&mut hits[at..next], first, findings, begin);
+        if reach > settled {
+            return reach;
+        }
+        at = next;
+    }
+    settled
+}
+
+fn decide(cluster: &mut [Hit], first: usize, findings: &mut Vec<Finding>, begin: usize) {
+    if cluster.len() > 1 {
+        cluster.sort_unstable_by_key(|h| std::cmp::Reverse(h.key()));
+    }
+    for hit in cluster.iter().filter(|h| h.end <= first + MAX_SECRET_LEN) {
+        let chosen = &findings[begin..];
+        let place = begin + chosen.partition_point(|f| f.end <= hit.start);
+        if findings.get(place).is_none_or(|f| f.start >= hit.end) {
+            let Hit { start, end, rule, confidence, .. } = *hit;
+            findings.insert(place, Finding { rule: RuleIndex(rule), start, end, confidence });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hit(start: usize, end: usize, rank: u8) -> Hit {
+        Hit { start, end, rule: u16::from(rank), rank, confidence: Confidence::High }
+    }
+
+    fn spans(hits: &[Hit], settled: usize, end: usize) -> (Vec<(usize, usize)>, usize) {
+        let mut findings = Vec::new();
+        let settled = settle(&mut hits.to_vec(), settled, end, &mut findings);
+        (findings.iter().map(|f| (f.start, f.end)).collect(), settled)
+    }
+
+    #[test]
+    fn the_most_specific_wins_and_touching_ones_stay_two() {
+        assert_eq!(spans(&[hit(0, 10, 1), hit(2, 5, 2), hit(5, 8, 2)], 20, 20), (vec![(2, 5), (5, 8)], 20));
+        assert_eq!(spans(&[hit(0, 10, 1), hit(2, 5, 1)], 20, 20), (vec![(0, 10)], 20));
+    }
+
+    #[test]
+    fn a_cluster_over_the_settled_edge_waits_as_a_whole() {
+        assert_eq!(spans(&[hit(0, 3, 1), hit(5, 10, 1), hit(8, 14, 2)], 12, 600), (vec![(0, 3)], 5));
+        assert_eq!(spans(&[hit(0, 3, 1), hit(12, 14, 1)], 12, 600), (vec![(0, 3)], 12));
+    }
+
+    #[test]
+    fn an_endless_chain_is_decided_piece_by_piece() {
+        let chain: Vec<Hit> = (0..4 * MAX_SECRET_LEN).step_by(8).map(|s| hit(s, s + 12, 1)).collect();
+        let end = 4 * MAX_SECRET_LEN;
+        let (found, settled) = spans(&chain, end - crate::LOOKAHEAD, end);
+        assert!(!found.is_empty() && settled > 0);
+        assert!(found.windows(2).all(|w| w[0].1 <= w[1].0));
+    }
+}

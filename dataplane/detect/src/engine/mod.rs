@@ -1,0 +1,3 @@
+//! The scanning engine: everything that talks to Hyperscan, and nothing that knows what a secret is.
+
+pub(crate) mod hyperscan;

@@ -1,0 +1,86 @@
+//! Rule files: the TOML that people write, before any of it is compiled.
+
+use crate::check::Check;
+use crate::rule::{Category, Confidence, RuleError, RuleSource, Severity};
+use serde::Deserialize;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    rule: Vec<RuleText>,
+}
+
+/// One `[[rule]]` table.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RuleText {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) category: Category,
+    pub(crate) severity: Severity,
+    pub(crate) impact: String,
+    /// The secret's shape, with its prefix; a group captures the secret where it is not the whole.
+    pub(crate) pattern: Option<String>,
+    /// The shape of a value assigned to a name that holds one of `keywords`.
+    pub(crate) value: Option<String>,
+    /// A finder written in code.
+    pub(crate) finder: Option<Finder>,
+    #[serde(default)]
+    pub(crate) keywords: Vec<String>,
+    #[serde(default)]
+    pub(crate) left: Left,
+    #[serde(default)]
+    pub(crate) right: Right,
+    pub(crate) check: Option<Check>,
+    /// The least entropy of the secret's variable part, in bits per byte.
+    pub(crate) entropy: Option<f32>,
+    pub(crate) confidence: Option<Confidence>,
+    #[serde(default, rename = "match")]
+    pub(crate) matching: Vec<String>,
+    #[serde(default, rename = "no_match")]
+    pub(crate) not_matching: Vec<String>,
+}
+
+/// Finders that are code because a pattern cannot say what they do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Finder {
+    /// A PEM private key block.
+    Pem,
+}
+
+/// What may stand before a match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Left {
+    /// No letter, digit or `_`.
+    #[default]
+    Word,
+    /// No letter, digit, `_`, `-` or `.`: for prefixes that are parts of words.
+    Token,
+    /// No letter or digit.
+    Alnum,
+    /// Anything.
+    Any,
+}
+
+/// What may follow a match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Right {
+    /// Nothing that would make the last run, or a word, longer.
+    #[default]
+    Word,
+    /// Anything.
+    Any,
+}
+
+/// Reads a rule file. Errors name the file and the line.
+pub(crate) fn read(source: &RuleSource) -> Result<Vec<RuleText>, RuleError> {
+    let file: File = toml::from_str(&source.text).map_err(|e| RuleError::Syntax {
+        file: source.name.clone(),
+        message: e.to_string().trim_end().to_owned(),
+    })?;
+    Ok(file.rule)
+}

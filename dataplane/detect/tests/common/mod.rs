@@ -1,0 +1,64 @@
+//! Helpers of the integration tests: marked examples and scanning in windows.
+
+use aegis_detect::{Finding, LEFT_CONTEXT, Rule, Rules, Scanner, Window};
+
+/// An example's text without its marks, and the span of the secret (the whole where nothing is marked).
+pub fn unmark(example: &str) -> (String, usize, usize) {
+    let text = example.replace(['«', '»'], "");
+    let Some(start) = example.find('«') else { return (text.clone(), 0, text.len()) };
+    let end = example.find('»').expect("an opening mark has a closing one") - '«'.len_utf8();
+    (text, start, end)
+}
+
+/// The findings of a text scanned as one window.
+pub fn whole(scanner: &mut Scanner, text: &[u8]) -> Vec<Finding> {
+    let scan = scanner.scan(Window { text, fresh: 0, last: true });
+    assert_eq!(scan.settled, text.len());
+    scan.findings.to_vec()
+}
+
+/// The findings of a text scanned in windows that end at the given offsets.
+#[allow(dead_code)]
+pub fn windowed(scanner: &mut Scanner, text: &[u8], ends: impl IntoIterator<Item = usize>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut settled = 0usize;
+    for end in ends.into_iter().chain([text.len()]) {
+        let from = settled.saturating_sub(LEFT_CONTEXT);
+        let end = end.min(text.len());
+        if end < settled {
+            continue;
+        }
+        let window = Window { text: &text[from..end], fresh: settled - from, last: end == text.len() };
+        let scan = scanner.scan(window);
+        assert!(scan.settled >= settled - from);
+        for f in scan.findings {
+            assert!(f.start >= settled - from && f.end <= scan.settled, "{f:?} outside the settled part");
+            findings.push(Finding { start: f.start + from, end: f.end + from, ..*f });
+        }
+        settled = from + scan.settled;
+    }
+    assert_eq!(settled, text.len());
+    findings
+}
+
+/// All rules, and a scanner for them.
+pub fn builtin() -> (std::sync::Arc<Rules>, Scanner) {
+    let rules = Rules::builtin().expect("the built-in rules compile");
+    let scanner = Scanner::new(rules.clone()).expect("the engine runs here");
+    (rules, scanner)
+}
+
+/// Findings as text, for failure messages.
+pub fn show(rules: &Rules, text: &str, findings: &[Finding]) -> String {
+    let name = |f: &Finding| {
+        let rule: &Rule = rules.get(f.rule);
+        format!(
+            "{} {}..{} {:?}",
+            rule.id,
+            f.start,
+            f.end,
+            String::from_utf8_lossy(&text.as_bytes()[f.start..f.end])
+        )
+    };
+    findings.iter().map(name).collect::<Vec<_>>().join("; ")
+}
