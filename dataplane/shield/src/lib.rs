@@ -4,6 +4,7 @@
 //! crate towards a provider never holds a secret; what leaves it towards a log never does either.
 #![forbid(unsafe_code)]
 
+pub mod json;
 pub mod token;
 pub mod vault;
 

@@ -1,0 +1,564 @@
+//! One layer of JSON as RFC 8259 has it, one lexeme a step.
+//!
+//! ```text
+//!   Value --{--> FirstKey --"--> string --> Colon --:--> Value
+//!     |             `--}--.                                |
+//!     |                   v                                |
+//!     |--[--> FirstItem--]--> After <--- end of a value ---'
+//!     |                         |--,--> Key | Value
+//!     `--scalar, string-------->|--} ]--> After of the container around
+//!                               `--(depth 0)--> Done
+//! ```
+//!
+//! Bytes may come in pieces cut anywhere, in the middle of an escape or of a number too. Bytes beyond ASCII are
+//! passed without a check of their UTF-8: that is the business of who reads the document.
+
+use super::find;
+
+/// Containers that may stand inside each other.
+pub const MAX_DEPTH: usize = 512;
+/// Bytes of the longest escape: a surrogate pair, `\uD83D\uDE00`.
+const MAX_ESCAPE: usize = 12;
+
+/// What is wrong with a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SyntaxError {
+    /// A byte that cannot stand where it stands.
+    #[error("unexpected character")]
+    Unexpected,
+    /// A raw control character inside a string.
+    #[error("control character in a string")]
+    Control,
+    /// A backslash followed by what is no escape.
+    #[error("invalid escape")]
+    Escape,
+    /// A misspelt `true`, `false`, `null`, or a number that is none.
+    #[error("invalid literal")]
+    Literal,
+    /// More than [`MAX_DEPTH`] containers inside each other.
+    #[error("nested too deep")]
+    TooDeep,
+    /// The document ends too early.
+    #[error("unexpected end")]
+    End,
+}
+
+/// A syntax error and where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fault {
+    /// What is wrong.
+    pub what: SyntaxError,
+    /// The offset of the offending byte, in the bytes given to the call that failed.
+    pub at: usize,
+}
+
+/// What a string is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The name of an object's member.
+    Key,
+    /// A value.
+    Value,
+}
+
+/// Object or array.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Container {
+    /// `{}`
+    Object,
+    /// `[]`
+    Array,
+}
+
+/// The bytes that an escape stands for: UTF-8 of one character. A surrogate without its partner is U+FFFD, and
+/// drags along an escape that directly follows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decoded {
+    bytes: [u8; 6],
+    len: u8,
+}
+
+impl Decoded {
+    fn of(character: char) -> Self {
+        let mut decoded = Self { bytes: [0; 6], len: 0 };
+        decoded.append(character);
+        decoded
+    }
+
+    fn append(&mut self, character: char) {
+        let at = usize::from(self.len);
+        self.len += character.encode_utf8(&mut self.bytes[at..]).len() as u8;
+    }
+
+    /// The decoded bytes.
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+}
+
+/// One step of the lexer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// The input is used up. The lexer remembers what it saw of an unfinished escape or literal.
+    More,
+    /// White space between lexemes.
+    Space,
+    /// `{` or `[`.
+    Open(Container),
+    /// `}` or `]`.
+    Close(Container),
+    /// `,`
+    Comma,
+    /// `:`
+    Colon,
+    /// The opening quote of a string.
+    StringStart(Role),
+    /// Bytes of a string that stand for themselves.
+    Run,
+    /// An escape has come to its end. It may have begun in an earlier piece.
+    Escape(Decoded),
+    /// The closing quote of a string.
+    StringEnd(Role),
+    /// Bytes of a number, `true`, `false` or `null`; all of it, or the part that is here.
+    Scalar,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    Value,
+    FirstItem,
+    FirstKey,
+    Key,
+    Colon,
+    After,
+    Done,
+    String,
+    Escape,
+    Number(Number),
+    Word,
+}
+
+/// What was read of a number last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Number {
+    Minus,
+    Zero,
+    Integer,
+    Point,
+    Fraction,
+    Exponent,
+    ExponentSign,
+    ExponentDigits,
+}
+
+/// The lexer of one layer. About a hundred bytes, whatever the document's size.
+#[derive(Clone)]
+pub struct Lexer {
+    state: State,
+    role: Role,
+    many: bool,
+    depth: u16,
+    escape_len: u8,
+    escape: [u8; MAX_ESCAPE],
+    word: &'static [u8],
+    /// One bit a container: set for an object.
+    objects: [u64; MAX_DEPTH / 64],
+}
+
+impl Lexer {
+    /// A lexer at the start of a document.
+    pub fn new() -> Self {
+        Self {
+            state: State::Value,
+            role: Role::Value,
+            many: false,
+            depth: 0,
+            escape_len: 0,
+            escape: [0; MAX_ESCAPE],
+            word: b"",
+            objects: [0; MAX_DEPTH / 64],
+        }
+    }
+
+    /// A lexer for a sequence of documents separated by nothing or by white space, as in JSON lines.
+    pub fn many() -> Self {
+        Self { many: true, ..Self::new() }
+    }
+
+    /// Back to the start of a document.
+    pub fn reset(&mut self) {
+        self.state = State::Value;
+        self.depth = 0;
+        self.escape_len = 0;
+    }
+
+    /// Containers that are open.
+    pub fn depth(&self) -> usize {
+        usize::from(self.depth)
+    }
+
+    /// The innermost open container.
+    pub fn container(&self) -> Option<Container> {
+        let level = self.depth().checked_sub(1)?;
+        let object = self.objects[level / 64] >> (level % 64) & 1 == 1;
+        Some(if object { Container::Object } else { Container::Array })
+    }
+
+    /// The role of the string that is open, if one is.
+    pub fn string(&self) -> Option<Role> {
+        matches!(self.state, State::String | State::Escape).then_some(self.role)
+    }
+
+    /// Whether a number, `true`, `false` or `null` has begun and not ended.
+    pub fn in_scalar(&self) -> bool {
+        matches!(self.state, State::Number(_) | State::Word)
+    }
+
+    /// Bytes of an escape that has begun in an earlier piece.
+    #[inline]
+    pub fn partial_escape(&self) -> &[u8] {
+        &self.escape[..usize::from(self.escape_len)]
+    }
+
+    /// Whether the document may end here.
+    pub fn may_end(&self) -> bool {
+        match self.state {
+            State::Done => true,
+            State::Value => self.many && self.depth == 0,
+            State::Number(number) => self.depth == 0 && number.may_end(),
+            _ => false,
+        }
+    }
+
+    /// Reads one lexeme of `bytes` from `pos` on and says where it ends. It never reads a byte twice, but for a
+    /// lone surrogate, which ends before the byte that shows it to be one. At an error nothing is consumed; the
+    /// lexer must not be used on, except for [`Self::partial_escape`].
+    #[inline]
+    pub fn step(&mut self, bytes: &[u8], pos: usize) -> Result<(Step, usize), Fault> {
+        let Some(&byte) = bytes.get(pos) else { return Ok((Step::More, pos)) };
+        match self.state {
+            State::String => self.step_string(bytes, pos, byte),
+            State::Escape => self.resume_escape(bytes, pos),
+            _ => self.step_structure(bytes, pos, byte),
+        }
+    }
+
+    #[inline]
+    fn step_string(&mut self, bytes: &[u8], pos: usize, byte: u8) -> Result<(Step, usize), Fault> {
+        match byte {
+            b'"' => {
+                self.state = if self.role == Role::Key { State::Colon } else { self.after_value() };
+                Ok((Step::StringEnd(self.role), pos + 1))
+            }
+            b'\\' => match bytes.get(pos + 1).and_then(|&code| simple_escape(code)) {
+                Some(character) => Ok((Step::Escape(Decoded::of(character)), pos + 2)),
+                None => self.start_escape(bytes, pos),
+            },
+            0..=0x1F => Err(Fault { what: SyntaxError::Control, at: pos }),
+            _ => Ok((Step::Run, find::string_special(bytes, pos + 1))),
+        }
+    }
+
+    /// An escape that is not a simple one, or not all there.
+    #[cold]
+    fn start_escape(&mut self, bytes: &[u8], pos: usize) -> Result<(Step, usize), Fault> {
+        self.state = State::Escape;
+        self.escape_len = 0;
+        let result = self.resume_escape(bytes, pos);
+        if result.is_err() {
+            // Nothing is consumed, so nothing is kept either.
+            self.escape_len = 0;
+        }
+        result
+    }
+
+    fn resume_escape(&mut self, bytes: &[u8], pos: usize) -> Result<(Step, usize), Fault> {
+        let before = self.escape_len;
+        let mut at = pos;
+        loop {
+            match escape_verdict(self.partial_escape(), bytes.get(at).copied()) {
+                Verdict::Take => {
+                    self.escape[usize::from(self.escape_len)] = bytes[at];
+                    self.escape_len += 1;
+                    at += 1;
+                }
+                Verdict::Wait => return Ok((Step::More, at)),
+                Verdict::Wrong => {
+                    self.escape_len = before;
+                    return Err(Fault { what: SyntaxError::Escape, at });
+                }
+                Verdict::Complete(decoded) => {
+                    self.state = State::String;
+                    self.escape_len = 0;
+                    return Ok((Step::Escape(decoded), at));
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn step_structure(&mut self, bytes: &[u8], pos: usize, byte: u8) -> Result<(Step, usize), Fault> {
+        if let State::Number(number) = self.state {
+            return self.read_number(number, bytes, pos, pos);
+        }
+        if self.state == State::Word {
+            return self.resume_word(bytes, pos);
+        }
+        if is_space(byte) {
+            let end = bytes[pos..].iter().position(|&byte| !is_space(byte)).map_or(bytes.len(), |n| pos + n);
+            return Ok((Step::Space, end));
+        }
+        let step = match (self.state, byte) {
+            (State::Value | State::FirstItem, _) if byte != b']' => {
+                return self.start_value(bytes, pos, byte);
+            }
+            (State::FirstItem, b']') => self.close(Container::Array),
+            (State::FirstKey, b'}') => self.close(Container::Object),
+            (State::FirstKey | State::Key, b'"') => self.start_string(Role::Key),
+            (State::Colon, b':') => {
+                self.state = State::Value;
+                Step::Colon
+            }
+            (State::After, b',') => {
+                let object = self.container() == Some(Container::Object);
+                self.state = if object { State::Key } else { State::Value };
+                Step::Comma
+            }
+            (State::After, b'}') if self.container() == Some(Container::Object) => {
+                self.close(Container::Object)
+            }
+            (State::After, b']') if self.container() == Some(Container::Array) => {
+                self.close(Container::Array)
+            }
+            _ => return Err(Fault { what: SyntaxError::Unexpected, at: pos }),
+        };
+        Ok((step, pos + 1))
+    }
+
+    fn start_value(&mut self, bytes: &[u8], pos: usize, byte: u8) -> Result<(Step, usize), Fault> {
+        let step = match byte {
+            b'{' => self.open(Container::Object, pos)?,
+            b'[' => self.open(Container::Array, pos)?,
+            b'"' => self.start_string(Role::Value),
+            b'-' | b'0'..=b'9' => {
+                let first = match byte {
+                    b'-' => Number::Minus,
+                    b'0' => Number::Zero,
+                    _ => Number::Integer,
+                };
+                return self.read_number(first, bytes, pos, pos + 1);
+            }
+            b't' | b'f' | b'n' => {
+                self.word = match byte {
+                    b't' => b"rue",
+                    b'f' => b"alse",
+                    _ => b"ull",
+                };
+                self.state = State::Word;
+                return self.resume_word(bytes, pos + 1);
+            }
+            _ => return Err(Fault { what: SyntaxError::Unexpected, at: pos }),
+        };
+        Ok((step, pos + 1))
+    }
+
+    fn start_string(&mut self, role: Role) -> Step {
+        self.role = role;
+        self.state = State::String;
+        Step::StringStart(role)
+    }
+
+    fn open(&mut self, container: Container, pos: usize) -> Result<Step, Fault> {
+        let level = self.depth();
+        if level == MAX_DEPTH {
+            return Err(Fault { what: SyntaxError::TooDeep, at: pos });
+        }
+        let bit = 1 << (level % 64);
+        match container {
+            Container::Object => {
+                self.objects[level / 64] |= bit;
+                self.state = State::FirstKey;
+            }
+            Container::Array => {
+                self.objects[level / 64] &= !bit;
+                self.state = State::FirstItem;
+            }
+        }
+        self.depth += 1;
+        Ok(Step::Open(container))
+    }
+
+    fn close(&mut self, container: Container) -> Step {
+        self.depth -= 1;
+        self.state = self.after_value();
+        Step::Close(container)
+    }
+
+    fn after_value(&self) -> State {
+        match (self.depth, self.many) {
+            (0, false) => State::Done,
+            (0, true) => State::Value,
+            _ => State::After,
+        }
+    }
+
+    fn resume_word(&mut self, bytes: &[u8], pos: usize) -> Result<(Step, usize), Fault> {
+        let mut at = pos;
+        while let (Some((&expected, rest)), Some(&byte)) = (self.word.split_first(), bytes.get(at)) {
+            if byte != expected {
+                return Err(Fault { what: SyntaxError::Literal, at });
+            }
+            self.word = rest;
+            at += 1;
+        }
+        if self.word.is_empty() {
+            self.state = self.after_value();
+        }
+        Ok((Step::Scalar, at))
+    }
+
+    /// Reads on at `from` in a number of which the step beginning at `pos` has seen `last` as its last part.
+    fn read_number(
+        &mut self,
+        last: Number,
+        bytes: &[u8],
+        pos: usize,
+        from: usize,
+    ) -> Result<(Step, usize), Fault> {
+        let mut number = last;
+        let mut at = from;
+        while let Some(&byte) = bytes.get(at) {
+            match number.next(byte) {
+                Some(next) => number = next,
+                None if !number.may_end() => return Err(Fault { what: SyntaxError::Literal, at }),
+                None => {
+                    self.state = self.after_value();
+                    // A number that ended with the piece before has nothing here.
+                    return if at > pos { Ok((Step::Scalar, at)) } else { self.step(bytes, at) };
+                }
+            }
+            at += 1;
+        }
+        self.state = State::Number(number);
+        Ok((Step::Scalar, at))
+    }
+}
+
+impl Default for Lexer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Number {
+    fn may_end(self) -> bool {
+        matches!(self, Self::Zero | Self::Integer | Self::Fraction | Self::ExponentDigits)
+    }
+
+    fn next(self, byte: u8) -> Option<Self> {
+        Some(match (self, byte) {
+            (Self::Minus, b'0') => Self::Zero,
+            (Self::Minus, b'1'..=b'9') | (Self::Integer, b'0'..=b'9') => Self::Integer,
+            (Self::Zero | Self::Integer, b'.') => Self::Point,
+            (Self::Point | Self::Fraction, b'0'..=b'9') => Self::Fraction,
+            (Self::Zero | Self::Integer | Self::Fraction, b'e' | b'E') => Self::Exponent,
+            (Self::Exponent, b'+' | b'-') => Self::ExponentSign,
+            (Self::Exponent | Self::ExponentSign | Self::ExponentDigits, b'0'..=b'9') => Self::ExponentDigits,
+            _ => return None,
+        })
+    }
+}
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
+}
+
+/// What the letter after a backslash stands for, `u` excepted.
+#[inline]
+fn simple_escape(code: u8) -> Option<char> {
+    Some(match code {
+        b'n' => '\n',
+        b'"' => '"',
+        b'\\' => '\\',
+        b't' => '\t',
+        b'/' => '/',
+        b'r' => '\r',
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        _ => return None,
+    })
+}
+
+/// What to do with the next byte of an escape.
+enum Verdict {
+    /// It belongs to the escape.
+    Take,
+    /// It is not there yet.
+    Wait,
+    /// It cannot stand there.
+    Wrong,
+    /// The escape was complete before it.
+    Complete(Decoded),
+}
+
+/// Judges the byte `next` after the bytes `seen` of an escape.
+fn escape_verdict(seen: &[u8], next: Option<u8>) -> Verdict {
+    match seen {
+        [] | [b'\\'] | [b'\\', b'u', ..] if seen.len() < 6 => in_first_half(seen, next),
+        [b'\\', b'u', rest @ ..] => {
+            let first = hex_value(&rest[..4]);
+            if !(0xD800..0xDC00).contains(&first) {
+                return Verdict::Complete(Decoded::of(lone(first)));
+            }
+            in_second_half(first, &seen[6..], next)
+        }
+        [b'\\', code] => Verdict::Complete(Decoded::of(simple_escape(*code).unwrap_or('\u{FFFD}'))),
+        _ => Verdict::Wrong,
+    }
+}
+
+fn in_first_half(seen: &[u8], next: Option<u8>) -> Verdict {
+    let Some(byte) = next else { return Verdict::Wait };
+    let fits = match seen.len() {
+        0 => byte == b'\\',
+        1 => byte == b'u' || simple_escape(byte).is_some(),
+        _ => byte.is_ascii_hexdigit(),
+    };
+    if fits { Verdict::Take } else { Verdict::Wrong }
+}
+
+/// After a high surrogate: its partner, or whatever follows instead.
+fn in_second_half(high: u32, seen: &[u8], next: Option<u8>) -> Verdict {
+    let mut decoded = Decoded::of('\u{FFFD}');
+    match (seen, next) {
+        ([], Some(byte)) if byte != b'\\' => Verdict::Complete(decoded),
+        ([b'\\', b'u', digits @ ..], _) if digits.len() == 4 => {
+            let low = hex_value(digits);
+            if (0xDC00..0xE000).contains(&low) {
+                let joined = 0x1_0000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+                return Verdict::Complete(Decoded::of(char::from_u32(joined).unwrap_or('\u{FFFD}')));
+            }
+            decoded.append(lone(low));
+            Verdict::Complete(decoded)
+        }
+        ([b'\\', code], _) if *code != b'u' => {
+            decoded.append(simple_escape(*code).unwrap_or('\u{FFFD}'));
+            Verdict::Complete(decoded)
+        }
+        _ => in_first_half(seen, next),
+    }
+}
+
+/// The character of a code unit that has no partner.
+fn lone(unit: u32) -> char {
+    char::from_u32(unit).unwrap_or('\u{FFFD}')
+}
+
+fn hex_value(digits: &[u8]) -> u32 {
+    digits.iter().fold(0, |value, &digit| value << 4 | char::from(digit).to_digit(16).unwrap_or_default())
+}
+
+#[cfg(test)]
+#[path = "lexer_tests.rs"]
+mod tests;

@@ -1,0 +1,19 @@
+//! JSON as a stream of lexemes: strict, resumable at any byte, in constant memory, without recursion over the
+//! document.
+//!
+//! - [`lexer`] reads one layer of JSON: structure, scalars, strings, escapes.
+//! - [`nested`] stacks lexers, since tool arguments and tool results are JSON inside JSON strings.
+//! - [`escape`] is the way back: it writes a value so that it survives a number of string layers.
+//! - [`find`] skips over plain runs of strings 64 bytes at a time.
+//!
+//! Both directions use this module: the tokenizer to see secrets in their innermost decoded form, the
+//! rehydrator to know how deep a token stands. It never changes or copies a document.
+
+pub mod escape;
+mod find;
+pub mod lexer;
+pub mod nested;
+
+pub use escape::escape_into;
+pub use lexer::{Container, Decoded, Fault, Lexer, MAX_DEPTH, Role, Step, SyntaxError};
+pub use nested::{Kind, Lexeme, MAX_LAYERS, Nested, Sink};

@@ -1,0 +1,309 @@
+//! JSON inside strings of JSON: a stack of lexers.
+//!
+//! ```text
+//!   raw bytes --> layer 0 --content of a string value--> layer 1 --> layer 2 ... --> the sink
+//!                 (document)                            (tentative)
+//! ```
+//!
+//! The content of a string value that begins, after white space, with `{` or `[` is tentatively a document of its
+//! own: its decoded bytes run through the lexer of the next layer. As soon as they are no JSON, the rest of the
+//! string is text. Nothing is looked ahead and nothing taken back, so that cuts of the input cannot matter.
+//!
+//! Every lexeme says at which layer it stands: the number of JSON strings around it, which is how often a value
+//! put there must be escaped. Layers are bounded by [`MAX_LAYERS`]; deeper content is text.
+
+use super::lexer::{Container, Fault, Lexer, Role, Step, SyntaxError};
+
+/// Lexers on top of each other: a document and four documents inside its strings.
+pub const MAX_LAYERS: usize = 5;
+
+/// What a lexeme is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// White space between lexemes.
+    Space,
+    /// `{` or `[`.
+    Open(Container),
+    /// `}` or `]`.
+    Close(Container),
+    /// `,`
+    Comma,
+    /// `:`
+    Colon,
+    /// The opening quote of a string.
+    StringStart(Role),
+    /// Content of a string, or bytes of a channel, that is no document of its own.
+    Text,
+    /// The closing quote of a string.
+    StringEnd(Role),
+    /// A number, `true`, `false` or `null`; all of it, or the part that is here.
+    Scalar,
+}
+
+/// Some bytes, what they are and where they stand.
+#[derive(Debug, Clone, Copy)]
+pub struct Lexeme<'a> {
+    /// What the bytes are.
+    pub kind: Kind,
+    /// The bytes, with all escapes around them undone.
+    pub bytes: &'a [u8],
+    /// Where they begin, counted in bytes from the first byte ever fed.
+    pub start: u64,
+    /// Where they end. `end - start == bytes.len()` if and only if they stand there as they are; otherwise they
+    /// are one escape. An escape that yields parts of two lexemes belongs to the first; the second is empty.
+    pub end: u64,
+    /// String layers around the bytes: 0 for the structure of a document, 1 for the text in its strings.
+    pub layer: u8,
+}
+
+impl Lexeme<'_> {
+    /// Whether the bytes stand in the input as they are.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        self.end - self.start == self.bytes.len() as u64
+    }
+}
+
+/// Who is told of the lexemes, in order. Together their ranges cover the input without a gap.
+pub trait Sink {
+    /// One more lexeme.
+    fn lexeme(&mut self, lexeme: Lexeme<'_>);
+}
+
+/// What the bytes of a layer are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Content {
+    /// Only white space so far.
+    Undecided,
+    /// A document whose errors end it as a document, not as text.
+    Tentative,
+    /// A document that must be one.
+    Strict,
+    /// Text, to the end of the string.
+    Text,
+}
+
+/// Where bytes come from: from as many bytes of the input, or all from one escape.
+#[derive(Clone, Copy)]
+enum Origin {
+    Plain(u64),
+    Escape(u64, u64),
+}
+
+impl Origin {
+    /// The offset in the input at which the byte `pos` begins, or the byte before it ends.
+    #[inline]
+    fn at(self, pos: usize) -> u64 {
+        match self {
+            Self::Plain(base) => base + pos as u64,
+            Self::Escape(start, end) => {
+                if pos == 0 {
+                    start
+                } else {
+                    end
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn part(self, pos: usize, end: usize) -> Self {
+        match self {
+            Self::Plain(base) => Self::Plain(base + pos as u64),
+            Self::Escape(..) => Self::Escape(self.at(pos), self.at(end)),
+        }
+    }
+}
+
+/// A stack of lexers, resumable at any byte of the input. About 700 bytes; cloning it makes a checkpoint.
+#[derive(Clone)]
+pub struct Nested {
+    fed: u64,
+    lexers: [Lexer; MAX_LAYERS],
+    content: [Content; MAX_LAYERS + 1],
+    /// Where the unfinished escape of each layer began.
+    escape_start: [u64; MAX_LAYERS],
+}
+
+impl Nested {
+    /// For a whole JSON document.
+    pub fn document() -> Self {
+        Self::with(Content::Strict, Lexer::new())
+    }
+
+    /// For a sequence of JSON documents, such as JSON lines.
+    pub fn documents() -> Self {
+        Self::with(Content::Strict, Lexer::many())
+    }
+
+    /// For the decoded content of one string, which may be a document or text.
+    pub fn channel() -> Self {
+        Self::with(Content::Undecided, Lexer::new())
+    }
+
+    fn with(content: Content, lexer: Lexer) -> Self {
+        let mut lexers = std::array::from_fn(|_| Lexer::new());
+        lexers[0] = lexer;
+        let mut nested =
+            Self { fed: 0, lexers, content: [Content::Text; MAX_LAYERS + 1], escape_start: [0; MAX_LAYERS] };
+        nested.content[0] = content;
+        nested
+    }
+
+    /// Bytes fed so far.
+    pub fn position(&self) -> u64 {
+        self.fed
+    }
+
+    /// The lexer of the outermost layer.
+    pub fn outer(&self) -> &Lexer {
+        &self.lexers[0]
+    }
+
+    /// Reads `bytes`, all of them. Only a document can fail, and then for good: a channel becomes text.
+    #[inline]
+    pub fn feed<S: Sink>(&mut self, bytes: &[u8], sink: &mut S) -> Result<(), Fault> {
+        let origin = Origin::Plain(self.fed);
+        self.fed += bytes.len() as u64;
+        self.read(0, bytes, origin, sink)
+    }
+
+    /// The input ends. Bytes of an unfinished escape of a channel come out as text; an unfinished document is an
+    /// error.
+    pub fn finish<S: Sink>(&mut self, sink: &mut S) -> Result<(), Fault> {
+        if self.content[0] == Content::Strict && !self.lexers[0].may_end() {
+            return Err(Fault { what: SyntaxError::End, at: 0 });
+        }
+        self.end_content(0, self.fed, sink);
+        Ok(())
+    }
+
+    /// Reads bytes of `layer`. The layers call each other, [`MAX_LAYERS`] deep at most.
+    fn read<S: Sink>(
+        &mut self,
+        layer: usize,
+        bytes: &[u8],
+        origin: Origin,
+        sink: &mut S,
+    ) -> Result<(), Fault> {
+        match self.content[layer] {
+            Content::Text => {
+                text(layer, bytes, origin, sink);
+                Ok(())
+            }
+            Content::Strict | Content::Tentative => self.lex(layer, bytes, origin, sink),
+            Content::Undecided => {
+                let Some(first) = bytes.iter().position(|byte| !byte.is_ascii_whitespace()) else {
+                    text(layer, bytes, origin, sink);
+                    return Ok(());
+                };
+                if !matches!(bytes[first], b'{' | b'[') {
+                    self.content[layer] = Content::Text;
+                    text(layer, bytes, origin, sink);
+                    return Ok(());
+                }
+                self.content[layer] = Content::Tentative;
+                self.lexers[layer].reset();
+                text(layer, &bytes[..first], origin.part(0, first), sink);
+                self.lex(layer, &bytes[first..], origin.part(first, bytes.len()), sink)
+            }
+        }
+    }
+
+    fn lex<S: Sink>(
+        &mut self,
+        layer: usize,
+        bytes: &[u8],
+        origin: Origin,
+        sink: &mut S,
+    ) -> Result<(), Fault> {
+        let mut pos = 0;
+        while pos < bytes.len() {
+            let continued = !self.lexers[layer].partial_escape().is_empty();
+            let (step, end) = match self.lexers[layer].step(bytes, pos) {
+                Ok(read) => read,
+                Err(fault) if self.content[layer] == Content::Strict => return Err(fault),
+                Err(_) => {
+                    self.end_content(layer, origin.at(pos), sink);
+                    self.content[layer] = Content::Text;
+                    text(layer, &bytes[pos..], origin.part(pos, bytes.len()), sink);
+                    return Ok(());
+                }
+            };
+            let kind = match step {
+                Step::Run => {
+                    self.read(layer + 1, &bytes[pos..end], origin.part(pos, end), sink)?;
+                    pos = end;
+                    continue;
+                }
+                Step::Escape(decoded) => {
+                    let start = if continued { self.escape_start[layer] } else { origin.at(pos) };
+                    let origin = Origin::Escape(start, origin.at(end));
+                    self.read(layer + 1, decoded.as_bytes(), origin, sink)?;
+                    pos = end;
+                    continue;
+                }
+                Step::More => {
+                    if !continued {
+                        self.escape_start[layer] = origin.at(pos);
+                    }
+                    pos = end;
+                    continue;
+                }
+                Step::StringStart(role) => {
+                    let nests = role == Role::Value && layer + 1 < MAX_LAYERS;
+                    self.content[layer + 1] = if nests { Content::Undecided } else { Content::Text };
+                    Kind::StringStart(role)
+                }
+                Step::StringEnd(role) => {
+                    self.end_content(layer + 1, origin.at(pos), sink);
+                    Kind::StringEnd(role)
+                }
+                Step::Space => Kind::Space,
+                Step::Open(container) => Kind::Open(container),
+                Step::Close(container) => Kind::Close(container),
+                Step::Comma => Kind::Comma,
+                Step::Colon => Kind::Colon,
+                Step::Scalar => Kind::Scalar,
+            };
+            emit(kind, layer, &bytes[pos..end], origin.part(pos, end), sink);
+            pos = end;
+        }
+        Ok(())
+    }
+
+    /// The content of `layer` ends at `at`: what its lexers hold of unfinished escapes is text.
+    fn end_content<S: Sink>(&mut self, layer: usize, at: u64, sink: &mut S) {
+        let mut open = layer;
+        while open < MAX_LAYERS && matches!(self.content[open], Content::Tentative | Content::Strict) {
+            open += 1;
+        }
+        // The deepest layer holds the earliest bytes; those of the layer below it follow.
+        for held in (layer..open).rev() {
+            let partial = self.lexers[held].partial_escape();
+            if partial.is_empty() {
+                continue;
+            }
+            let below = (layer..held).rev().find(|&below| !self.lexers[below].partial_escape().is_empty());
+            let end = below.map_or(at, |below| self.escape_start[below]);
+            text(held, partial, Origin::Escape(self.escape_start[held], end), sink);
+            self.lexers[held].reset();
+        }
+    }
+}
+
+#[inline]
+fn text<S: Sink>(layer: usize, bytes: &[u8], origin: Origin, sink: &mut S) {
+    if !bytes.is_empty() {
+        emit(Kind::Text, layer, bytes, origin, sink);
+    }
+}
+
+#[inline]
+fn emit<S: Sink>(kind: Kind, layer: usize, bytes: &[u8], origin: Origin, sink: &mut S) {
+    sink.lexeme(Lexeme { kind, bytes, start: origin.at(0), end: origin.at(bytes.len()), layer: layer as u8 });
+}
+
+#[cfg(test)]
+#[path = "nested_tests.rs"]
+mod tests;
