@@ -1,0 +1,91 @@
+//! Finds the end of a head, line by line, in bytes that arrive in any pieces.
+//!
+//! Each byte is looked at once. What can be judged on lines alone is judged here: a line must end in CR LF, there is a
+//! limit to their number and to their bytes.
+
+use memchr::memchr;
+
+/// The most bytes of a head, from its first line to the empty line that ends it, both included.
+pub const MAX_HEAD: usize = 64 * 1024;
+
+/// The most fields of a head.
+pub const MAX_FIELDS: usize = 128;
+
+/// What is wrong with the lines of a head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// A line ends in LF alone.
+    BareLineFeed,
+    /// More than one empty line before the first, or any where none may be.
+    EmptyLine,
+    /// More than [`MAX_HEAD`] bytes.
+    TooLong,
+    /// More than [`MAX_FIELDS`] fields.
+    TooManyFields,
+}
+
+/// How far the lines of a head were read.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LineScanner {
+    /// Where the head begins, after an empty line that was passed over.
+    pub(super) start: usize,
+    /// End of the first line with its CR LF; 0 while it is not complete.
+    pub(super) first_line_end: usize,
+    /// Number of complete field lines.
+    pub(super) fields: usize,
+    searched: usize,
+    line_start: usize,
+}
+
+impl LineScanner {
+    /// A scanner for a head that begins at `start`.
+    pub(super) fn at(start: usize) -> Self {
+        Self { start, searched: start, line_start: start, ..Self::default() }
+    }
+
+    /// Looks at the bytes of `buf` that were not looked at before. `buf` has the earlier ones at the same place.
+    ///
+    /// Returns the offset after the head's last byte, or `None` if more bytes are needed. `lead` allows one empty line
+    /// before the first (RFC 9112 section 2.2).
+    pub(super) fn scan(&mut self, buf: &[u8], lead: bool) -> Result<Option<usize>, Fault> {
+        loop {
+            let limit = buf.len().min(self.start + MAX_HEAD);
+            let found = buf.get(self.searched..limit).and_then(|rest| memchr(b'\n', rest));
+            let Some(offset) = found else {
+                self.searched = self.searched.max(limit);
+                return if limit - self.start < MAX_HEAD { Ok(None) } else { Err(Fault::TooLong) };
+            };
+            let line_feed = self.searched + offset;
+            self.searched = line_feed + 1;
+            if let Some(end) = self.line(buf, line_feed, lead)? {
+                return Ok(Some(end));
+            }
+        }
+    }
+
+    /// Takes the line that ends at `line_feed`.
+    fn line(&mut self, buf: &[u8], line_feed: usize, lead: bool) -> Result<Option<usize>, Fault> {
+        if line_feed == self.line_start || buf[line_feed - 1] != b'\r' {
+            return Err(Fault::BareLineFeed);
+        }
+        let empty = line_feed - self.line_start == 1;
+        self.line_start = line_feed + 1;
+        if self.first_line_end == 0 {
+            if !empty {
+                self.first_line_end = self.line_start;
+            } else if lead && self.start == 0 {
+                self.start = self.line_start;
+            } else {
+                return Err(Fault::EmptyLine);
+            }
+        } else if empty {
+            return Ok(Some(self.line_start));
+        } else {
+            self.fields += 1;
+            if self.fields > MAX_FIELDS {
+                return Err(Fault::TooManyFields);
+            }
+        }
+        Ok(None)
+    }
+}
