@@ -3,9 +3,19 @@
 //! Nothing here touches a socket or starts a thread; the result is plain data. Errors name file, line, key, what is
 //! wrong and what to do.
 
+pub mod builtin;
+pub mod document;
+pub mod env;
+pub mod error;
+pub mod load;
+pub mod reference;
 pub mod secret;
 pub mod settings;
 pub mod units;
+pub mod upstream_url;
+pub mod validate;
 
+pub use error::{ConfigError, Problem};
+pub use load::{Flags, Loaded, Sources, load};
 pub use secret::Secret;
 pub use settings::Settings;

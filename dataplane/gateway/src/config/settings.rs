@@ -76,6 +76,7 @@ pub struct ServerTls {
     /// Whether clients present certificates.
     pub client_auth: ClientAuth,
     /// PEM file of the authorities that sign client certificates.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub client_ca: Option<PathBuf>,
 }
 
@@ -241,6 +242,9 @@ pub struct Upstream {
     /// Overrides `timeouts.stream_read_gap`.
     #[serde(with = "units::optional_duration", skip_serializing_if = "Option::is_none")]
     pub stream_gap_timeout: Option<Duration>,
+    /// Known to the program and not mentioned by anybody: readiness does not wait for it.
+    #[serde(skip)]
+    pub built_in: bool,
 }
 
 /// Whose API an upstream speaks.

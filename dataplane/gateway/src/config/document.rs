@@ -1,0 +1,151 @@
+//! The configuration file as text: where each key stands, and which keys nobody knows.
+//!
+//! serde says what is wrong with a value but not under which key, and the checks that come later know the key but not the
+//! line. The index made here joins the two.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use toml::de::{DeTable, DeValue};
+
+use super::error::{ConfigError, Problem};
+use super::reference;
+use super::settings::Settings;
+
+/// One key of the file.
+#[derive(Debug)]
+struct Entry {
+    /// `section.key`, list items as `auth.keys[0].id`.
+    path: String,
+    key: Range<usize>,
+    value: Range<usize>,
+    is_table: bool,
+}
+
+/// A configuration file that has been read.
+#[derive(Debug)]
+pub struct Document {
+    path: PathBuf,
+    text: String,
+    entries: Vec<Entry>,
+}
+
+impl Document {
+    /// Reads the file at `path`.
+    pub fn read(path: &Path) -> Result<Document, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let help = match error.kind() {
+                std::io::ErrorKind::NotFound => "give the path of an existing file with --config FILE",
+                std::io::ErrorKind::PermissionDenied => "make it readable for the user who runs the gateway",
+                std::io::ErrorKind::InvalidData => "save the file as UTF-8",
+                _ => "",
+            };
+            Problem::error("", format!("cannot read the configuration: {error}"), help)
+                .at(path.display().to_string())
+        })?;
+        Document::parse(path, text)
+    }
+
+    /// Takes `text` as the contents of the file at `path`.
+    pub fn parse(path: &Path, text: String) -> Result<Document, ConfigError> {
+        let mut document = Document { path: path.to_path_buf(), text, entries: Vec::new() };
+        let mut entries = Vec::new();
+        match DeTable::parse(&document.text) {
+            Ok(table) => index(table.get_ref(), "", &mut entries),
+            Err(error) => {
+                let place = document.place_of(error.span().map_or(0, |span| span.start));
+                let help = "quote text with \"...\"; a section begins with [name]";
+                return Err(Problem::error("", format!("not valid TOML: {}", error.message()), help)
+                    .at(place)
+                    .into());
+            }
+        }
+        document.entries = entries;
+        Ok(document)
+    }
+
+    /// Checks every key and every value on its own and gives the contents as a table.
+    pub fn check(&self) -> Result<toml::Table, ConfigError> {
+        let unknown = self.unknown_keys();
+        if !unknown.is_empty() {
+            return Err(ConfigError(unknown));
+        }
+        match toml::from_str::<Settings>(&self.text) {
+            Ok(_) => toml::from_str(&self.text).map_err(|error| self.value_error(&error).into()),
+            Err(error) => Err(self.value_error(&error).into()),
+        }
+    }
+
+    /// Where `key` stands, or the nearest key above it that the file has.
+    pub fn locate(&self, key: &str) -> Option<String> {
+        let mut wanted = key;
+        loop {
+            if let Some(entry) = self.entries.iter().find(|entry| entry.path == wanted) {
+                return Some(self.place_of(entry.key.start));
+            }
+            wanted = &wanted[..wanted.rfind(['.', '['])?];
+        }
+    }
+
+    /// `file:line:column` of a byte, both counted from 1, columns in characters.
+    fn place_of(&self, offset: usize) -> String {
+        let whole = (0..=offset.min(self.text.len())).rev().find(|at| self.text.is_char_boundary(*at));
+        let before = &self.text[..whole.unwrap_or(0)];
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
+        format!("{}:{line}:{column}", self.path.display())
+    }
+
+    fn unknown_keys(&self) -> Vec<Problem> {
+        let mut problems: Vec<Problem> = Vec::new();
+        for entry in &self.entries {
+            let below_unknown = problems.iter().any(|p| entry.path[..].starts_with(&format!("{}.", p.key)));
+            let known = reference::find(&entry.path).is_some()
+                || ((entry.is_table || entry.path.ends_with(']')) && reference::is_section(&entry.path));
+            if !known && !below_unknown {
+                let (what, help) = reference::explain_unknown(&entry.path);
+                problems.push(Problem::error(&entry.path, what, help).at(self.place_of(entry.key.start)));
+            }
+        }
+        problems
+    }
+
+    fn value_error(&self, error: &toml::de::Error) -> Problem {
+        let offset = error.span().map_or(0, |span| span.start);
+        let entry = self
+            .entries
+            .iter()
+            .filter(|entry| entry.value.contains(&offset) || entry.key.contains(&offset))
+            .min_by_key(|entry| entry.value.len());
+        let path = entry.map_or("", |entry| &entry.path);
+        let (what, help) = reference::explain_value(path, error.message());
+        Problem::error(path, what, help).at(self.place_of(offset))
+    }
+}
+
+fn index(table: &DeTable<'_>, above: &str, entries: &mut Vec<Entry>) {
+    for (key, value) in table {
+        let path =
+            if above.is_empty() { key.get_ref().to_string() } else { format!("{above}.{}", key.get_ref()) };
+        let is_table = value.get_ref().is_table();
+        entries.push(Entry { path: path.clone(), key: key.span(), value: value.span(), is_table });
+        match value.get_ref() {
+            DeValue::Table(inner) => index(inner, &path, entries),
+            DeValue::Array(items) => {
+                for (i, item) in items.iter().enumerate() {
+                    if let DeValue::Table(inner) = item.get_ref() {
+                        let path = format!("{path}[{i}]");
+                        entries.push(Entry {
+                            path: path.clone(),
+                            key: item.span(),
+                            value: item.span(),
+                            is_table: true,
+                        });
+                        index(inner, &path, entries);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Configuration from the environment: `AEGIS_<SECTION>_<KEY>`.
+//!
+//! Names are matched against the list of keys, so a misspelt one is an error and not silence. Others may own variables with
+//! the prefix: Kubernetes sets `AEGIS_SERVICE_HOST` and `AEGIS_PORT_8080_TCP` when a Service bears our name, scripts have their
+//! own. So only names that begin with a section are errors; one that merely looks like a slip is warned about.
+
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use super::error::{Problem, Severity};
+use super::reference::{self, KEYS, Key, Kind};
+use super::settings::Settings;
+
+/// Prefix of every variable.
+pub const PREFIX: &str = "AEGIS_";
+/// Variables with the prefix that are not keys of the file.
+const RESERVED: [&str; 1] = ["AEGIS_CONFIG"];
+
+/// What the environment contributed.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// Each key that was set, with the variable it came from.
+    pub sources: Vec<(String, String)>,
+    /// Variables that look like slips.
+    pub warnings: Vec<Problem>,
+}
+
+/// Puts the values of all `AEGIS_` variables into `table`.
+pub fn apply(
+    table: &mut Table,
+    variables: impl IntoIterator<Item = (String, String)>,
+) -> Result<Applied, Vec<Problem>> {
+    let mut applied = Applied::default();
+    let mut problems = Vec::new();
+    let mut variables: Vec<(String, String)> = variables
+        .into_iter()
+        .filter(|(name, _)| {
+            name.starts_with(PREFIX) && !RESERVED.contains(&name.as_str()) && !is_service_link(name)
+        })
+        .collect();
+    variables.sort();
+    for (name, text) in variables {
+        match key_of(&name)
+            .ok_or_else(|| unknown(&name))
+            .and_then(|path| Ok((value_of(&name, &path, &text)?, path)))
+        {
+            Ok((value, path)) => {
+                insert(table, &path, value);
+                sources.push((path, name));
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if problems.is_empty() { Ok(sources) } else { Err(problems) }
+}
+
+/// The variable of a key; `*` parts become `<NAME>`. Items of lists have none: the list is given as a whole.
+pub fn variable_of(key: &Key) -> Option<String> {
+    (!key.path.contains("[]"))
+        .then(|| format!("{PREFIX}{}", key.path.replace('*', "<NAME>").replace('.', "_").to_uppercase()))
+}
+
+/// Whether the variable is one of those Kubernetes makes for a Service.
+fn is_service_link(name: &str) -> bool {
+    let tail_is = |part: &str| name.ends_with(part) || name.contains(&format!("{part}_"));
+    tail_is("_SERVICE_HOST") || tail_is("_SERVICE_PORT") || name.contains("_PORT_") || name.ends_with("_PORT")
+}
+
+/// The concrete key a variable names: `AEGIS_UPSTREAMS_MY_LLM_URL` is `upstreams.my-llm.url`.
+fn key_of(name: &str) -> Option<String> {
+    let wanted = name.strip_prefix(PREFIX)?;
+    let upper = |part: &str| part.replace('.', "_").to_uppercase();
+    for key in KEYS.iter().filter(|key| !key.path.contains("[]")) {
+        let Some((before, after)) = key.path.split_once('*') else {
+            if upper(key.path) == wanted {
+                return Some(key.path.to_owned());
+            }
+            continue;
+        };
+        let middle = wanted.strip_prefix(&upper(before)).and_then(|rest| rest.strip_suffix(&upper(after)));
+        if let Some(middle) =
+            middle.filter(|middle| !middle.is_empty() && !is_longer_key(before, middle, after))
+        {
+            let middle = middle.to_lowercase().replace('_', "-");
+            return Some(format!("{before}{middle}{after}"));
+        }
+    }
+    None
+}
+
+/// Whether `middle` swallowed the beginning of a longer key: in `OPENAI_API_KEY_FILE`, `FILE` is no name of a key but
+/// `..._CONNECT` + `_TIMEOUT` shows how it could be one.
+fn is_longer_key(before: &str, middle: &str, after: &str) -> bool {
+    let tail = format!("{middle}{}", after.replace('.', "_").to_uppercase());
+    KEYS.iter()
+        .filter_map(|key| key.path.strip_prefix(before)?.strip_prefix('*'))
+        .any(|other| other.len() > after.len() && tail.ends_with(&other.replace('.', "_").to_uppercase()))
+}
+
+/// What to say about a variable that names no key; nothing when it is most likely somebody else's.
+fn unknown(name: &str) -> Option<Problem> {
+    const SLIP: usize = 2;
+    let names: Vec<String> = KEYS.iter().filter_map(variable_of).filter(|name| !name.contains('<')).collect();
+    let near = names
+        .iter()
+        .map(|known| (strsim::damerau_levenshtein(name, known), known))
+        .filter(|(distance, _)| *distance <= SLIP)
+        .min();
+    let section = name[PREFIX.len()..].split('_').next().unwrap_or("").to_lowercase();
+    let what = "names no key of the configuration";
+    let place = format!("environment variable {name}");
+    let help = match near {
+        Some((_, near)) => format!("did you mean {near}?"),
+        None => "unset it, or see the table of keys in the README".to_owned(),
+    };
+    if reference::is_section(&section) {
+        Some(Problem::error("", what, help).at(place))
+    } else {
+        near.map(|_| Problem::warning("", what, help).at(place))
+    }
+}
+
+/// The TOML value that `text` stands for. Texts may be written bare; everything else as in the file.
+fn value_of(name: &str, path: &str, text: &str) -> Result<Value, Problem> {
+    let kind = reference::find(path).map_or(Kind::Text, |key| key.kind);
+    let value = match kind {
+        Kind::Text | Kind::Path | Kind::Address | Kind::Choice(_) | Kind::Letter | Kind::Secret => {
+            Value::String(text.to_owned())
+        }
+        Kind::Addresses | Kind::Texts if !text.trim_start().starts_with('[') => {
+            let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+            Value::Array(items.map(|item| Value::String(item.to_owned())).collect())
+        }
+        _ => literal(text),
+    };
+    let mut alone = Table::new();
+    insert(&mut alone, path, value.clone());
+    match Settings::deserialize(alone) {
+        Ok(_) => Ok(value),
+        Err(error) => {
+            let (what, help) = reference::explain_value(path, error.message());
+            Err(Problem::error(path, what, help).at(format!("environment variable {name}")))
+        }
+    }
+}
+
+/// Reads `text` as a TOML value, or takes it as a text when it is none.
+fn literal(text: &str) -> Value {
+    let document = format!("value = {text}");
+    toml::from_str::<Table>(&document)
+        .ok()
+        .and_then(|mut table| table.remove("value"))
+        .unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+/// Puts `value` under the dotted `path`.
+pub(super) fn insert(table: &mut Table, path: &str, value: Value) {
+    match path.split_once('.') {
+        None => {
+            table.insert(path.to_owned(), value);
+        }
+        Some((section, rest)) => {
+            let inner = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+            if let Value::Table(inner) = inner {
+                insert(inner, rest, value);
+            }
+        }
+    }
+}

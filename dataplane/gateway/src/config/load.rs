@@ -1,0 +1,138 @@
+//! From file, environment and flags to checked [`Settings`].
+//!
+//! Later sources win: defaults, file, environment, flags. Every step keeps track of where a value came from, so that a check
+//! made on the whole can still point at the line.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::document::Document;
+use super::env::Applied;
+use super::error::{ConfigError, Problem, Severity};
+use super::settings::{Driver, LogFormat, Settings};
+use super::{builtin, env, validate};
+
+/// Where the configuration comes from. Kept for reloads: flags and environment stay as they were at the start.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// The file; none for defaults only.
+    pub file: Option<PathBuf>,
+    /// The environment.
+    pub environment: Vec<(String, String)>,
+    /// What was typed.
+    pub flags: Flags,
+}
+
+/// The settings people type as flags. Each overrides file and environment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// `--listen`
+    pub listen: Vec<SocketAddr>,
+    /// `--admin`
+    pub admin: Option<SocketAddr>,
+    /// `--state`
+    pub state: Option<PathBuf>,
+    /// `--shards`
+    pub shards: Option<usize>,
+    /// `--driver`
+    pub driver: Option<Driver>,
+    /// `--upstream NAME=URL`
+    pub upstreams: Vec<(String, String)>,
+    /// `--log-format`
+    pub log_format: Option<LogFormat>,
+    /// `--log-level`
+    pub log_level: Option<String>,
+}
+
+/// A configuration that can be used.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The settings, built-in upstreams included.
+    pub settings: Settings,
+    /// What should be said about it all the same.
+    pub warnings: Vec<Problem>,
+}
+
+/// Loads and checks the configuration.
+pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
+    let document = sources.file.as_deref().map(Document::read).transpose()?;
+    assemble(document.as_ref(), sources)
+}
+
+/// As [`load`], with the text of the file given. For tests and for checking what is not saved yet.
+pub fn load_text(name: &Path, text: &str, sources: &Sources) -> Result<Loaded, ConfigError> {
+    assemble(Some(&Document::parse(name, text.to_owned())?), sources)
+}
+
+fn assemble(document: Option<&Document>, sources: &Sources) -> Result<Loaded, ConfigError> {
+    let mut table = document.map(Document::check).transpose()?.unwrap_or_default();
+    let Applied { sources: from_environment, warnings: doubtful } =
+        env::apply(&mut table, sources.environment.iter().cloned()).map_err(ConfigError)?;
+    let mut settings = Settings::deserialize(table).map_err(|error| {
+        Problem::error("", error.message().to_owned(), "check file and environment together")
+    })?;
+    let from_flags = apply_flags(&mut settings, &sources.flags);
+    builtin::merge(&mut settings.upstreams);
+
+    let place = |key: &str| {
+        let below = |path: &str| key == path || key.starts_with(&format!("{path}."));
+        let flag = from_flags.iter().find(|(path, _)| below(path)).map(|(_, flag)| format!("flag {flag}"));
+        let variable = from_environment
+            .iter()
+            .find(|(path, _)| below(path))
+            .map(|(_, name)| format!("environment variable {name}"));
+        flag.or(variable).or_else(|| document?.locate(key))
+    };
+    let problems = validate::check(&settings)
+        .into_iter()
+        .map(|problem| match place(&problem.key) {
+            Some(place) => problem.at(place),
+            None => problem,
+        })
+        .collect::<Vec<_>>();
+    let (errors, mut warnings): (Vec<_>, Vec<_>) =
+        problems.into_iter().partition(|problem| problem.severity == Severity::Error);
+    warnings.extend(doubtful);
+    if errors.is_empty() { Ok(Loaded { settings, warnings }) } else { Err(ConfigError(errors)) }
+}
+
+/// Puts the flags over the settings; gives the keys they set.
+fn apply_flags(settings: &mut Settings, flags: &Flags) -> Vec<(String, &'static str)> {
+    let mut set = Vec::new();
+    if !flags.listen.is_empty() {
+        settings.server.listen.clone_from(&flags.listen);
+        set.push(("server.listen".to_owned(), "--listen"));
+    }
+    if let Some(admin) = flags.admin {
+        settings.admin.listen = admin;
+        set.push(("admin.listen".to_owned(), "--admin"));
+    }
+    if let Some(state) = &flags.state {
+        settings.state.dir = Some(state.clone());
+        set.push(("state.dir".to_owned(), "--state"));
+    }
+    if let Some(shards) = flags.shards {
+        settings.server.shards = shards;
+        set.push(("server.shards".to_owned(), "--shards"));
+    }
+    if let Some(driver) = flags.driver {
+        settings.server.driver = driver;
+        set.push(("server.driver".to_owned(), "--driver"));
+    }
+    if let Some(format) = flags.log_format {
+        settings.log.format = format;
+        set.push(("log.format".to_owned(), "--log-format"));
+    }
+    if let Some(level) = &flags.log_level {
+        settings.log.level.clone_from(level);
+        set.push(("log.level".to_owned(), "--log-level"));
+    }
+    for (name, url) in &flags.upstreams {
+        let upstream = settings.upstreams.entry(name.clone()).or_default();
+        upstream.url = Some(url.clone());
+        set.push((format!("upstreams.{name}"), "--upstream"));
+    }
+    set
+}

@@ -1,0 +1,392 @@
+//! The configuration as people meet it: what is wrong is named with file, line, key and help.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use aegis_gateway::config::load::load_text;
+use aegis_gateway::config::reference::{self, KEYS};
+use aegis_gateway::config::settings::{Action, Driver, KeyHeader, Provider, Settings};
+use aegis_gateway::config::{Flags, Loaded, Sources, env, load};
+
+fn from_text(text: &str) -> Result<Loaded, String> {
+    load_text(Path::new("aegis.toml"), text, &Sources::default()).map_err(|error| error.to_string())
+}
+
+fn from_env(variables: &[(&str, &str)]) -> Result<Loaded, String> {
+    let environment =
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    load(&Sources { environment, ..Sources::default() }).map_err(|error| error.to_string())
+}
+
+/// Text of the file, and the message it must give.
+const WRONG: &[(&str, &str)] = &[
+    (
+        "[server]\nlistn = []\n",
+        "error: aegis.toml:2:1: server.listn: unknown key\n  help: did you mean `listen`?",
+    ),
+    (
+        "[sever]\nshards = 1\n",
+        "error: aegis.toml:1:2: sever: unknown section\n  help: did you mean `server`?",
+    ),
+    (
+        "[server]\nmax_body = 1\n",
+        "error: aegis.toml:2:1: server.max_body: unknown key\n  help: there is `limits.max_body`",
+    ),
+    (
+        "[admin]\nzzzzzzzzz = 1\n",
+        "error: aegis.toml:2:1: admin.zzzzzzzzz: unknown key\n  help: known here: listen",
+    ),
+    (
+        "a = 1\nb = 2\n",
+        "error: aegis.toml:1:1: a: unknown section\n  help: known here: server, admin, state, timeouts, limits, upstreams, auth, \
+         policy, rules, tokens, session, log, audit\nerror: aegis.toml:2:1: b: unknown section\n  help: known here: server, admin, \
+         state, timeouts, limits, upstreams, auth, policy, rules, tokens, session, log, audit",
+    ),
+    (
+        "[server]\nshards = \"two\"\n",
+        "error: aegis.toml:2:10: server.shards: string \"two\" cannot stand here\n  help: expected a whole number, not negative",
+    ),
+    (
+        "[server]\nshards = -1\n",
+        "error: aegis.toml:2:10: server.shards: integer -1 cannot stand here\n  help: expected a whole number, not negative",
+    ),
+    (
+        "[server]\nlisten = [\"8080\"]\n",
+        "error: aegis.toml:2:11: server.listen: invalid socket address syntax\n  help: expected a list of addresses like [\"0.0.0.0:8080\"]",
+    ),
+    (
+        "[server]\ndriver = \"uring\"\n",
+        "error: aegis.toml:2:10: server.driver: `uring` is not a choice\n  help: expected one of \"auto\", \"io_uring\", \"epoll\"",
+    ),
+    (
+        "[timeouts]\nconnect = \"5 parsecs\"\n",
+        "error: aegis.toml:2:11: timeouts.connect: `5 parsecs` is not a length of time: write seconds as a number, or \"250ms\", \
+         \"30s\", \"5m\", \"1h\"\n  help: expected seconds as a number, or \"250ms\", \"30s\", \"5m\", \"1h\"",
+    ),
+    (
+        "[timeouts]\nconnect = 0\n",
+        "error: aegis.toml:2:1: timeouts.connect: a time limit of 0 would end everything at once\n  help: for a long one write \"1h\"",
+    ),
+    (
+        "[server\n",
+        "error: aegis.toml:1:8: not valid TOML: unclosed table, expected `]`\n  help: quote text with \"...\"; a section begins with [name]",
+    ),
+    (
+        "[admin]\nlisten = \"127.0.0.1:8080\"\n",
+        "error: aegis.toml:2:1: admin.listen: 127.0.0.1:8080 is taken by server.listen\n  help: give one of the two another port",
+    ),
+    (
+        "[upstreams.mine]\nprovider = \"openai\"\n",
+        "error: aegis.toml:1:12: upstreams.mine: has no url\n  help: add url = \"https://...\"",
+    ),
+    (
+        "[upstreams.mine]\nurl = \"https://key@host\"\n",
+        "error: aegis.toml:2:1: upstreams.mine.url: holds a user or password; use api_key_file or api_key_env\n  help: write it like \
+         \"https://api.example.com\" or \"http://127.0.0.1:8000/base\"",
+    ),
+    (
+        "[upstreams.v1]\nurl = \"https://host\"\n",
+        "error: aegis.toml:1:12: upstreams.v1: `v1` cannot name an upstream\n  help: names are lower-case letters, digits and hyphens, \
+         at most 64, and not v1, v1alpha, v1beta or v2",
+    ),
+    (
+        "[upstreams.openai]\napi_key = 12345678\n",
+        "error: aegis.toml:2:11: upstreams.openai.api_key: not a text\n  help: expected a secret in quotes; better in the environment or a file",
+    ),
+    (
+        "[upstreams.openai]\napi_key = \"a\"\napi_key_env = \"B\"\n",
+        "error: aegis.toml:1:12: upstreams.openai: more than one of api_key, api_key_file and api_key_env\n  help: keep one",
+    ),
+    (
+        "[upstreams.openai]\nroots = \"file\"\n",
+        "error: aegis.toml:2:1: upstreams.openai.roots: roots = \"file\" without a file\n  help: set ca to a PEM file",
+    ),
+    (
+        "[[auth.keys]]\nid = \"a\"\nsha256 = \"abc\"\n",
+        "error: aegis.toml:3:1: auth.keys[0].sha256: not a SHA-256\n  help: write 64 hexadecimal digits; `aegis-gateway key hash` makes \
+         them from a key",
+    ),
+    (
+        "[[auth.keys]]\nid = \"a\"\nsha265 = \"abc\"\n",
+        "error: aegis.toml:3:1: auth.keys[0].sha265: unknown key\n  help: did you mean `sha256`?",
+    ),
+    (
+        "[auth]\nkeys = [{ id = \"a\" }]\n",
+        "error: aegis.toml:2:9: auth.keys[0]: missing field `sha256`\n  help: ",
+    ),
+    (
+        "[policy]\nallow_regex = [\"ok\", \"(\"]\n",
+        "error: aegis.toml:2:1: policy.allow_regex: item 2 is not a regular expression: unclosed group\n  help: the syntax is that of the \
+         Rust crate regex",
+    ),
+    (
+        "[policy.categories]\nkeys = \"block\"\n",
+        "error: aegis.toml:2:1: policy.categories.keys: there is no category `keys`\n  help: categories are key, secret, token, conn, pkey, \
+         user, host, pii",
+    ),
+    (
+        "[policy.rules]\nx = \"drop\"\n",
+        "error: aegis.toml:2:5: policy.rules.x: `drop` is not a choice\n  help: expected one of \"allow\", \"monitor\", \"warn\", \"tokenize\", \
+         \"redact\", \"block\"",
+    ),
+    (
+        "[tokens]\nepoch = \"I\"\n",
+        "error: aegis.toml:2:1: tokens.epoch: `I` cannot name an epoch\n  help: one of 0-9 and A-Z without I, L, O and U",
+    ),
+    (
+        "[audit]\nring = 63\n",
+        "error: aegis.toml:2:1: audit.ring: 63 is not between 64 and 1048576\n  help: the default is 8192",
+    ),
+];
+
+#[test]
+fn every_mistake_is_named_with_place_key_and_help() {
+    for (text, expected) in WRONG {
+        let error = from_text(text).expect_err(text);
+        assert_eq!(error.trim_end(), expected.trim_end_matches("\n  help: "), "\n--- of ---\n{text}");
+    }
+}
+
+#[test]
+fn problems_of_the_whole_are_found_in_one_pass() {
+    let error = from_text("[limits]\nmax_body = 0\nmax_fields = 1\n[timeouts]\nresolve = 0\n")
+        .expect_err("three problems");
+    assert_eq!(error.matches("error: ").count(), 3, "{error}");
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let sources = Sources { file: Some(PathBuf::from("/nonexistent/aegis.toml")), ..Sources::default() };
+    let error = load(&sources).expect_err("missing").to_string();
+    assert!(
+        error.starts_with("error: /nonexistent/aegis.toml: cannot read the configuration: No such file"),
+        "{error}"
+    );
+    assert!(error.contains("--config FILE"), "{error}");
+}
+
+#[test]
+fn limits_hold_at_their_edge() {
+    for (text, ok) in [
+        ("[server]\nshards = 1024\n", true),
+        ("[server]\nshards = 1025\n", false),
+        ("[audit]\nring = 64\n", true),
+        ("[audit]\nring = 1048577\n", false),
+        ("[limits]\nmax_head = \"4KiB\"\n", true),
+        ("[limits]\nmax_head = 4095\n", false),
+        ("[timeouts]\nkeep_alive = \"7d\"\n", true),
+        ("[timeouts]\nkeep_alive = 604801\n", false),
+    ] {
+        assert_eq!(from_text(text).is_ok(), ok, "{text}");
+    }
+    let many = |count: usize| -> String {
+        let section = |i| format!("[upstreams.u{i}]\nurl = \"http://127.0.0.1:9\"\n");
+        (0..count).map(section).collect::<Vec<_>>().concat()
+    };
+    let built_in = from_text("").expect("defaults").settings.upstreams.len();
+    assert!(from_text(&many(64 - built_in)).is_ok());
+    assert!(from_text(&many(65 - built_in)).expect_err("65").contains("more than 64"));
+}
+
+#[test]
+fn every_key_has_a_variable_that_overrides_the_file() {
+    let loaded = from_env(&[
+        ("AEGIS_SERVER_LISTEN", "127.0.0.1:1, [::1]:2"),
+        ("AEGIS_SERVER_SHARDS", "3"),
+        ("AEGIS_SERVER_DRIVER", "epoll"),
+        ("AEGIS_SERVER_SHUTDOWN_TIMEOUT", "45"),
+        ("AEGIS_TIMEOUTS_CONNECT", "250ms"),
+        ("AEGIS_LIMITS_MAX_BODY", "1GiB"),
+        ("AEGIS_SESSION_ENABLED", "true"),
+        ("AEGIS_TOKENS_EPOCH", "7"),
+        ("AEGIS_UPSTREAMS_OPENAI_API_KEY_ENV", "OPENAI_API_KEY"),
+        ("AEGIS_UPSTREAMS_MY_LLM_URL", "http://127.0.0.1:9"),
+        ("AEGIS_UPSTREAMS_MY_LLM_CONNECT_TIMEOUT", "1s"),
+        ("AEGIS_POLICY_CATEGORIES_PII", "block"),
+        ("AEGIS_POLICY_RULES_AWS_ACCESS_KEY", "monitor"),
+        ("AEGIS_AUTH_KEYS", &format!("[{{ id = \"ci\", sha256 = \"{}\" }}]", "ab".repeat(32))),
+        ("AEGIS_CONFIG", "elsewhere.toml"),
+        ("AEGIS_BIN_DIR", "/opt"),
+        ("AEGIS_SEVER_SHARDS", "9"),
+        ("AEGIS_SERVICE_HOST", "10.0.0.1"),
+        ("AEGIS_PORT_8080_TCP", "tcp://10.0.0.1:8080"),
+        ("PATH", "/bin"),
+    ])
+    .expect("valid");
+    let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        warnings,
+        [
+            "warning: environment variable AEGIS_SEVER_SHARDS: names no key of the configuration\n  help: did you mean AEGIS_SERVER_SHARDS?"
+        ]
+    );
+    let settings = loaded.settings;
+    assert_eq!(settings.server.listen.len(), 2);
+    assert_eq!((settings.server.shards, settings.server.driver), (3, Driver::Epoll));
+    assert_eq!(settings.server.shutdown_timeout.as_secs(), 45);
+    assert_eq!(settings.timeouts.connect.as_millis(), 250);
+    assert_eq!(settings.limits.max_body, 1 << 30);
+    assert!(settings.session.enabled);
+    assert_eq!(settings.tokens.epoch, '7');
+    assert_eq!(settings.upstreams["openai"].api_key_env.as_deref(), Some("OPENAI_API_KEY"));
+    assert_eq!(settings.upstreams["my-llm"].connect_timeout.map(|time| time.as_secs()), Some(1));
+    assert_eq!(settings.policy.categories["pii"], Action::Block);
+    assert_eq!(settings.policy.rules["aws-access-key"], Action::Monitor);
+    assert_eq!(settings.auth.keys[0].id, "ci");
+}
+
+#[test]
+fn mistakes_in_the_environment_name_the_variable() {
+    for (name, value, expected) in [
+        (
+            "AEGIS_SERVER_SHARD",
+            "1",
+            "error: environment variable AEGIS_SERVER_SHARD: names no key of the configuration\n  help: did you mean AEGIS_SERVER_SHARDS?",
+        ),
+        (
+            "AEGIS_SERVER_SHARDS",
+            "many",
+            "error: environment variable AEGIS_SERVER_SHARDS: server.shards: string \"many\" cannot stand here\n  help: expected a whole \
+             number, not negative",
+        ),
+        (
+            "AEGIS_LIMITS_MAX_BODY",
+            "0",
+            "error: environment variable AEGIS_LIMITS_MAX_BODY: limits.max_body: 0 would refuse every body\n  help: the default is \"64MiB\"",
+        ),
+    ] {
+        assert_eq!(from_env(&[(name, value)]).expect_err(name), expected);
+    }
+    let error = from_env(&[("AEGIS_TOKENS_KEY", "not-a-key-but-private")]).expect_err("no key");
+    assert!(error.contains("64 hexadecimal digits") && !error.contains("private"), "{error}");
+}
+
+#[test]
+fn file_then_environment_then_flags() {
+    let text = "[server]\nshards = 1\ndriver = \"epoll\"\n[log]\nlevel = \"warn\"\n[upstreams.openai]\nurl = \"http://127.0.0.1:1\"\n";
+    let sources = Sources {
+        file: None,
+        environment: vec![
+            ("AEGIS_SERVER_SHARDS".to_owned(), "2".to_owned()),
+            ("AEGIS_LOG_LEVEL".to_owned(), "debug".to_owned()),
+        ],
+        flags: Flags {
+            shards: Some(3),
+            upstreams: vec![("openai".to_owned(), "http://127.0.0.1:2".to_owned())],
+            ..Flags::default()
+        },
+    };
+    let settings = load_text(Path::new("aegis.toml"), text, &sources).expect("valid").settings;
+    assert_eq!(
+        (settings.server.shards, settings.server.driver, settings.log.level.as_str()),
+        (3, Driver::Epoll, "debug")
+    );
+    assert_eq!(settings.upstreams["openai"].url.as_deref(), Some("http://127.0.0.1:2"));
+    let wrong = Sources {
+        flags: Flags { upstreams: vec![("x".to_owned(), "nonsense".to_owned())], ..Flags::default() },
+        ..Sources::default()
+    };
+    let error = load(&wrong).expect_err("no scheme").to_string();
+    assert!(
+        error.starts_with("error: flag --upstream: upstreams.x.url: `nonsense` has no scheme"),
+        "{error}"
+    );
+}
+
+#[test]
+fn built_in_upstreams_are_there_and_can_be_changed() {
+    let settings = from_text(
+        "[upstreams.anthropic]\napi_key_env = \"K\"\n[upstreams.azure-eu]\nurl = \"https://eu.example\"\n",
+    )
+    .expect("valid")
+    .settings;
+    assert_eq!(settings.upstreams["anthropic"].url.as_deref(), Some("https://api.anthropic.com"));
+    assert!(!settings.upstreams["anthropic"].built_in && settings.upstreams["openai"].built_in);
+    assert_eq!(settings.upstreams["google"].provider, Some(Provider::Google));
+    assert_eq!(settings.upstreams["azure-eu"].provider, Some(Provider::Openai));
+    assert_eq!(aegis_gateway::config::builtin::key_header("azure-eu", Provider::Openai), KeyHeader::ApiKey);
+}
+
+#[test]
+fn risky_settings_are_warned_about() {
+    for (text, warning) in [
+        (
+            "[upstreams.openai]\napi_key_env = \"K\"\n",
+            "everybody who reaches server.listen may use the provider's key",
+        ),
+        ("[policy]\nfail_mode = \"open\"\n", "what cannot be scanned or recorded passes"),
+        ("[admin]\nlisten = \"0.0.0.0:9901\"\n", "can be reached from outside"),
+        ("[auth]\nmode = \"keys\"\n", "every request will be refused"),
+        (
+            "[upstreams.x]\nurl = \"http://example.com\"\napi_key_env = \"K\"\n",
+            "would cross the network unencrypted",
+        ),
+    ] {
+        let warnings: Vec<String> =
+            from_text(text).expect(text).warnings.iter().map(ToString::to_string).collect();
+        assert!(
+            warnings.iter().any(|w| w.starts_with("warning: aegis.toml:") && w.contains(warning)),
+            "{text}: {warnings:?}"
+        );
+    }
+    assert!(from_text("").expect("defaults").warnings.is_empty());
+}
+
+fn example() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/aegis.example.toml");
+    std::fs::read_to_string(path).expect("the example file")
+}
+
+#[test]
+fn the_example_file_holds_every_default() {
+    let settings: Settings = toml::from_str(&example()).expect("the example parses");
+    assert_eq!(settings, Settings::default());
+    let text = example();
+    for key in KEYS {
+        let name = key.path.rsplit('.').next().unwrap_or(key.path);
+        let help: String = key.help.split_whitespace().collect::<Vec<_>>().join(" ");
+        let flowing: String = text.replace("\n# ", " ").split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(name == "*" || text.contains(&format!("{name} =")), "{} is missing", key.path);
+        assert!(flowing.contains(&help), "the meaning of {} is missing", key.path);
+    }
+}
+
+#[test]
+fn the_reference_has_every_key_with_its_real_default() {
+    let defaults = toml::Table::try_from(Settings::default()).expect("settings are a table");
+    let mut leaves = BTreeSet::new();
+    collect(&defaults, "", &mut leaves);
+    for (path, value) in &leaves {
+        let key = reference::find(path).unwrap_or_else(|| panic!("{path} is not in the reference"));
+        assert_eq!(key.default, value, "{path}");
+    }
+    for key in KEYS.iter().filter(|key| !key.default.is_empty() && !key.path.contains(['*', '['])) {
+        assert!(leaves.iter().any(|(path, _)| path == key.path), "{} has no such default", key.path);
+    }
+    for key in KEYS.iter().filter(|key| !key.path.contains("[]")) {
+        assert!(env::variable_of(key).is_some());
+    }
+}
+
+fn collect(table: &toml::Table, above: &str, leaves: &mut BTreeSet<(String, String)>) {
+    for (name, value) in table {
+        let path = if above.is_empty() { name.clone() } else { format!("{above}.{name}") };
+        match value {
+            toml::Value::Table(inner) => collect(inner, &path, leaves),
+            value => {
+                leaves.insert((path, value.to_string()));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_readme_has_the_generated_table() {
+    let readme =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("README.md");
+    assert!(
+        readme.contains(&reference::markdown()),
+        "replace the table in README.md by:\n{}",
+        reference::markdown()
+    );
+}
