@@ -40,18 +40,23 @@ pub fn apply(
         .collect();
     variables.sort();
     for (name, text) in variables {
-        match key_of(&name)
-            .ok_or_else(|| unknown(&name))
-            .and_then(|path| Ok((value_of(&name, &path, &text)?, path)))
-        {
-            Ok((value, path)) => {
+        let Some(path) = key_of(&name) else {
+            match unknown(&name) {
+                Some(problem) if problem.severity == Severity::Error => problems.push(problem),
+                Some(problem) => applied.warnings.push(problem),
+                None => {}
+            }
+            continue;
+        };
+        match value_of(&name, &path, &text) {
+            Ok(value) => {
                 insert(table, &path, value);
-                sources.push((path, name));
+                applied.sources.push((path, name));
             }
             Err(problem) => problems.push(problem),
         }
     }
-    if problems.is_empty() { Ok(sources) } else { Err(problems) }
+    if problems.is_empty() { Ok(applied) } else { Err(problems) }
 }
 
 /// The variable of a key; `*` parts become `<NAME>`. Items of lists have none: the list is given as a whole.
