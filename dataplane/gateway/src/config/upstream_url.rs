@@ -38,10 +38,15 @@ impl UpstreamUrl {
         if host.is_empty() {
             return Err(format!("`{text}` has no host"));
         }
-        let port = match uri.port() {
-            Some(port) => port.as_u16(),
-            None if tls => 443,
-            None => 80,
+        let written = uri
+            .authority()
+            .and_then(|authority| authority.as_str().rsplit_once(']').or(authority.as_str().split_once(':')));
+        let port = match written.map(|(_, port)| port.trim_start_matches(':')) {
+            Some(port) if !port.is_empty() => port
+                .parse::<u16>()
+                .map_err(|_| format!("`{text}` is not a URL: port {port} is not below 65536"))?,
+            _ if tls => 443,
+            _ => 80,
         };
         if port == 0 {
             return Err(format!("`{text}` has port 0"));
