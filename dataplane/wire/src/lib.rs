@@ -15,3 +15,4 @@ pub mod error;
 pub mod h1;
 pub mod head;
 pub mod target;
+pub mod tls;
