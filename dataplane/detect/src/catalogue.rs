@@ -4,5 +4,6 @@
 pub(crate) const FILES: &[(&str, &str)] = &[
     ("cloud", include_str!("../rules/cloud.toml")),
     ("code-hosting", include_str!("../rules/code-hosting.toml")),
+    ("generic", include_str!("../rules/generic.toml")),
     ("keys", include_str!("../rules/keys.toml")),
 ];

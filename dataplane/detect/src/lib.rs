@@ -20,6 +20,7 @@
 //! ```
 #![deny(unsafe_code)]
 
+mod assign;
 mod boundary;
 mod byteset;
 mod catalogue;
@@ -33,6 +34,7 @@ mod rule;
 mod rules;
 mod scanner;
 mod source;
+mod userinfo;
 
 pub use rule::{Category, Confidence, Rule, RuleError, RuleIndex, RuleSource, Severity};
 pub use rules::{MAX_RULES, Rules};

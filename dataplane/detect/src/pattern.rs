@@ -86,8 +86,10 @@ pub(crate) fn parse(pattern: &str) -> Result<Vec<Form>, PatternError> {
 }
 
 /// Reads a regular expression for a value that is already delimited: no anchor is needed.
-pub(crate) fn parse_value(pattern: &str) -> Result<Vec<Vec<Step>>, PatternError> {
-    Ok(pieces(pattern)?.into_iter().map(|p| p.steps).collect())
+pub(crate) fn parse_value(pattern: &str) -> Result<Vec<Form>, PatternError> {
+    let anchor = Anchor { pattern: String::new(), reach: 0, lead: false };
+    let form = |p: Piece| Form { capture: (0, p.steps.len()), steps: p.steps, anchor: anchor.clone() };
+    Ok(pieces(pattern)?.into_iter().map(form).collect())
 }
 
 fn pieces(pattern: &str) -> Result<Vec<Piece>, PatternError> {

@@ -1,13 +1,14 @@
 //! Compiled rules: what the scanner needs, and what the rest of the house may ask about a rule.
 
+use crate::assign::Strength;
 use crate::byteset::ByteSet;
 use crate::catalogue;
 use crate::check::Check;
-use crate::engine::hyperscan::{Database, EngineError, Expression};
+use crate::engine::hyperscan::{CASELESS, Database, EngineError, Expression};
 use crate::pattern::{self, Form};
 use crate::rule::{Confidence, Rule, RuleError, RuleIndex, RuleSource};
 use crate::source::{self, Finder, Left, Right, RuleText};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 /// The most rules there can be, built-in and custom together.
@@ -23,6 +24,9 @@ pub(crate) struct Compiled {
     pub(crate) entropy: f32,
     pub(crate) confidence: Confidence,
     pub(crate) rank: u8,
+    /// Shapes of an assigned value, for rules with keywords.
+    pub(crate) values: Vec<Form>,
+    pub(crate) strength: Option<Strength>,
 }
 
 /// What a hit of the engine's n-th expression means.
@@ -32,12 +36,21 @@ pub(crate) enum Target {
     Form { rule: u16, form: u16 },
     /// A finder written in code.
     Finder { rule: u16, finder: Finder },
+    /// A word that stands in assigned names.
+    Keyword { index: u16 },
+}
+
+/// A word of assigned names and the rules that ask for it.
+pub(crate) struct Keyword {
+    pub(crate) width: usize,
+    pub(crate) rules: Vec<u16>,
 }
 
 /// One database and the meaning of its expressions.
 pub(crate) struct Set {
     pub(crate) database: Database,
     pub(crate) targets: Vec<Target>,
+    pub(crate) keywords: Vec<Keyword>,
 }
 
 /// All rules of a configuration: immutable, made once, shared by all threads.
@@ -67,8 +80,7 @@ impl Rules {
     pub fn with_custom(files: &[RuleSource]) -> Result<Arc<Rules>, RuleError> {
         let builtin = Rules::builtin()?;
         let mut builder = Builder::default().builtin()?;
-        builder.targets.clear();
-        builder.expressions.clear();
+        builder.forget_expressions();
         for file in files {
             builder.file(file, CUSTOM_BONUS)?;
         }
@@ -118,8 +130,18 @@ pub(crate) mod rank {
     pub(crate) const PROVEN: u8 = 10;
     /// A shape of its own.
     pub(crate) const PATTERN: u8 = 30;
+    /// A shape that counts only behind a vendor's name.
+    pub(crate) const VENDOR: u8 = 20;
+    /// A password where a format says that one stands.
+    pub(crate) const PLACE: u8 = 16;
+    /// An assignment whose name and value look the part.
+    pub(crate) const GENERIC: u8 = 10;
 }
 
+/// Shorter keywords stand everywhere.
+const MIN_KEYWORD: usize = 2;
+/// Keywords must fit the left context with room to spare.
+const MAX_KEYWORD: usize = 64;
 /// A custom rule wins over a built-in one of the same sort.
 const CUSTOM_BONUS: u8 = 2;
 
@@ -131,6 +153,8 @@ struct Builder {
     expressions: Vec<Expression>,
     owners: Vec<usize>,
     targets: Vec<Target>,
+    keywords: Vec<Keyword>,
+    known: HashMap<String, u16>,
 }
 
 impl Builder {
@@ -174,17 +198,25 @@ impl Builder {
             entropy: text.entropy.unwrap_or(DEFAULT_ENTROPY),
             confidence: text.confidence.unwrap_or(Confidence::High),
             rank: rank::PATTERN + bonus,
+            values: Vec::new(),
+            strength: text.strength,
         };
-        let shown = match (&text.pattern, &text.finder) {
-            (Some(pattern), None) => {
+        let shown = match (&text.pattern, &text.value, &text.finder) {
+            (Some(pattern), None, None) => {
                 self.pattern(index, pattern, &mut compiled)?;
                 pattern.clone()
             }
-            (None, Some(finder)) => {
-                self.finder(index, *finder, &mut compiled);
+            (None, Some(value), None) => {
+                compiled.rank = rank::VENDOR + bonus;
+                compiled.values = pattern::parse_value(value)?;
+                self.keywords(index, &text.keywords)?;
+                value.clone()
+            }
+            (None, None, Some(finder)) => {
+                self.finder(index, *finder, &text, &mut compiled)?;
                 format!("(finder {finder:?})")
             }
-            _ => return Err("needs exactly one of `pattern` and `finder`".to_owned()),
+            _ => return Err("needs exactly one of `pattern`, `value` and `finder`".to_owned()),
         };
         self.compiled.push(compiled);
         self.rules.push(Rule {
@@ -211,13 +243,64 @@ impl Builder {
         Ok(())
     }
 
-    fn finder(&mut self, rule: u16, finder: Finder, compiled: &mut Compiled) {
+    fn finder(
+        &mut self,
+        rule: u16,
+        finder: Finder,
+        text: &RuleText,
+        compiled: &mut Compiled,
+    ) -> Result<(), String> {
+        let target = Target::Finder { rule, finder };
         match finder {
             Finder::Pem => {
                 compiled.rank = rank::BLOCK;
-                self.expression(rule, "PRIVATE KEY(?: BLOCK)?-----", 0, Target::Finder { rule, finder });
+                self.expression(rule, "PRIVATE KEY(?: BLOCK)?-----", 0, target);
+            }
+            Finder::Userinfo => {
+                compiled.rank = rank::PLACE;
+                self.expression(rule, "://", 0, target);
+            }
+            Finder::Assignment => {
+                compiled.rank = rank::GENERIC;
+                if compiled.strength.is_none() {
+                    return Err("an `assignment` finder needs a `strength`".to_owned());
+                }
+                self.keywords(rule, &text.keywords)?;
             }
         }
+        Ok(())
+    }
+
+    fn keywords(&mut self, rule: u16, keywords: &[String]) -> Result<(), String> {
+        if keywords.is_empty() {
+            return Err("needs `keywords`".to_owned());
+        }
+        for word in keywords {
+            if word.len() < MIN_KEYWORD || word.len() > MAX_KEYWORD || !word.is_ascii() {
+                return Err(format!(
+                    "keyword `{word}` is not of {MIN_KEYWORD} to {MAX_KEYWORD} ASCII characters"
+                ));
+            }
+            let word = word.to_ascii_lowercase();
+            if let Some(&index) = self.known.get(&word) {
+                self.keywords[usize::from(index)].rules.push(rule);
+                continue;
+            }
+            let index = self.keywords.len() as u16;
+            let escaped: String = word.bytes().map(|b| format!("\\x{b:02x}")).collect();
+            self.expression(rule, &escaped, CASELESS, Target::Keyword { index });
+            self.keywords.push(Keyword { width: word.len(), rules: vec![rule] });
+            self.known.insert(word, index);
+        }
+        Ok(())
+    }
+
+    fn forget_expressions(&mut self) {
+        self.targets.clear();
+        self.expressions.clear();
+        self.owners.clear();
+        self.keywords.clear();
+        self.known.clear();
     }
 
     fn expression(&mut self, rule: u16, pattern: &str, flags: u32, target: Target) {
@@ -231,7 +314,7 @@ impl Builder {
         let mut sets: Vec<Arc<Set>> = existing.into_iter().cloned().collect();
         if !self.expressions.is_empty() {
             let database = Database::compile(&self.expressions).map_err(|e| self.blame(e))?;
-            sets.push(Arc::new(Set { database, targets: self.targets }));
+            sets.push(Arc::new(Set { database, targets: self.targets, keywords: self.keywords }));
         }
         Ok(Arc::new(Rules { rules: self.rules, compiled: self.compiled, sets }))
     }

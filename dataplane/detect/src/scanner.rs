@@ -1,6 +1,7 @@
 //! The scanner: candidates from the engine, verdicts from the rules, disputes settled, window by window.
 
 use crate::LOOKAHEAD;
+use crate::assign;
 use crate::boundary;
 use crate::check::Proof;
 use crate::dispute::{self, Hit};
@@ -11,6 +12,7 @@ use crate::pem;
 use crate::rule::{Confidence, RuleError, RuleIndex};
 use crate::rules::{Compiled, Rules, Target, rank};
 use crate::source::Finder;
+use crate::userinfo;
 use std::sync::Arc;
 
 /// A secret's place.
@@ -156,7 +158,17 @@ impl Scanner {
                 Target::Form { rule, form } => {
                     confirm_form(&mut self.bench, view, self.rules.compiled(rule), rule, form, end);
                 }
-                Target::Finder { rule, finder: Finder::Pem } => pem::find(&mut self.bench, view, rule, end),
+                Target::Finder { rule, finder: Finder::Userinfo } => {
+                    userinfo::find(&mut self.bench, view, rule, end)
+                }
+                Target::Finder { rule, .. } => pem::find(&mut self.bench, view, rule, end),
+                Target::Keyword { index } => {
+                    let word = &set.keywords[usize::from(index)];
+                    for &rule in &word.rules {
+                        let span = (end - word.width, end);
+                        assign::find(&mut self.bench, view, rule, self.rules.compiled(rule), span);
+                    }
+                }
             }
         }
     }

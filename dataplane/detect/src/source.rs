@@ -1,5 +1,6 @@
 //! Rule files: the TOML that people write, before any of it is compiled.
 
+use crate::assign::Strength;
 use crate::check::Check;
 use crate::rule::{Category, Confidence, RuleError, RuleSource, Severity};
 use serde::Deserialize;
@@ -26,6 +27,8 @@ pub(crate) struct RuleText {
     pub(crate) value: Option<String>,
     /// A finder written in code.
     pub(crate) finder: Option<Finder>,
+    /// How much the keywords of an `assignment` finder say.
+    pub(crate) strength: Option<Strength>,
     #[serde(default)]
     pub(crate) keywords: Vec<String>,
     #[serde(default)]
@@ -48,6 +51,10 @@ pub(crate) struct RuleText {
 pub(crate) enum Finder {
     /// A PEM private key block.
     Pem,
+    /// A value assigned to a name that holds one of the keywords; `strength` says how much it takes.
+    Assignment,
+    /// The password in `scheme://user:password@host`.
+    Userinfo,
 }
 
 /// What may stand before a match.

@@ -1,0 +1,89 @@
+//! Assignments: `password = "..."`, `API_KEY: ...`, `--token x`, and a hundred ways more to write them.
+//!
+//! The engine finds only the keyword; a regular expression for all that may stand between a keyword and its value
+//! would be slow and wrong. From the keyword on, the name, the operator, the quotes and the value are parsed by hand,
+//! each with a small bound, and the value is judged by [`value`]. Vendor rules ask for a shape of the value instead.
+
+mod bigrams;
+mod name;
+mod parse;
+pub(crate) mod value;
+
+use crate::dispute::Hit;
+use crate::entropy;
+use crate::pattern::{Form, RunCache, Verdict};
+use crate::rule::Confidence;
+use crate::rules::Compiled;
+use crate::scanner::{Bench, View};
+pub(crate) use name::Strength;
+
+/// The text ends before a verdict.
+pub(crate) struct TooShort;
+
+/// Looks at the assignment whose keyword is `text[start..end]`; punctuation at its end only made it rarer.
+pub(crate) fn find(bench: &mut Bench, view: View<'_>, rule: u16, compiled: &Compiled, span: (usize, usize)) {
+    let word = &view.text[span.0..span.1];
+    let trimmed = word.iter().rposition(u8::is_ascii_alphanumeric).map_or(word.len(), |i| i + 1);
+    let span = (span.0, span.0 + trimmed);
+    let outcome = match compiled.strength {
+        Some(strength) => generic(view, strength, span),
+        None => vendor(view, compiled, span),
+    };
+    match outcome {
+        Err(TooShort) => bench.open(span.0),
+        Ok(Some(found)) if found.start - span.0 <= crate::LEFT_CONTEXT - 64 => {
+            let rank = compiled.rank + u8::from(found.confidence > Confidence::Low);
+            let Found { start, end, confidence } = found;
+            bench.hits.push(Hit { start, end, rule, rank, confidence });
+        }
+        Ok(_) => {}
+    }
+}
+
+struct Found {
+    start: usize,
+    end: usize,
+    confidence: Confidence,
+}
+
+/// For a generic rule: the name and the value must both look the part.
+fn generic(
+    view: View<'_>,
+    strength: Strength,
+    (start, end): (usize, usize),
+) -> Result<Option<Found>, TooShort> {
+    let Some(name) = name::read(view, start, end, strength)? else { return Ok(None) };
+    let Some(value) = parse::assignment(view, &name)? else { return Ok(None) };
+    let verdict = value::judge(view.text, &name, &value);
+    Ok(verdict.map(|confidence| Found { start: value.start, end: value.end, confidence }))
+}
+
+/// For a vendor's rule: a value of the rule's shape behind the vendor's keyword.
+fn vendor(
+    view: View<'_>,
+    compiled: &Compiled,
+    (start, end): (usize, usize),
+) -> Result<Option<Found>, TooShort> {
+    let name = name::read_loose(view, start, end)?;
+    let Some(value) = parse::assignment(view, &name)? else { return Ok(None) };
+    let whole = &view.text[value.start..value.end];
+    let Some(length) = compiled.values.iter().find_map(|shape| fits(shape, whole)) else { return Ok(None) };
+    let secret = &whole[..length];
+    let real = entropy::shannon(secret) >= compiled.entropy && !value::placeholder(secret);
+    let confidence = compiled.confidence.min(Confidence::Medium);
+    Ok(real.then_some(Found { start: value.start, end: value.start + length, confidence }))
+}
+
+/// The length of the shape's match when it fills the value, or is followed by what cannot belong to it.
+fn fits(shape: &Form, value: &[u8]) -> Option<usize> {
+    let mut runs = RunCache::default();
+    match shape.match_at(value, 0, true, &mut runs) {
+        Verdict::Match { end, .. } => {
+            let next = value.get(end).copied().unwrap_or(b' ');
+            let ends =
+                !next.is_ascii_alphanumeric() && next != b'_' && !(next == b'-' && shape.tail().has(b'-'));
+            ends.then_some(end)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,386 @@
+//! The name that a value is assigned to: where it begins and ends, and whether it names a secret at all.
+
+use super::TooShort;
+use super::parse::Cursor;
+use crate::byteset::{ByteSet, WORD};
+use crate::scanner::View;
+use serde::Deserialize;
+
+/// How much the keyword alone says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Strength {
+    /// `password`: nearly any value is one.
+    Password,
+    /// `secret`, `token`, `api_key`: a value that looks random is one.
+    Secret,
+    /// `key`, `auth`, `salt`: only a value that cannot be anything else is one.
+    Weak,
+}
+
+/// A name around a keyword.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Name {
+    pub(crate) start: usize,
+    pub(crate) keyword: (usize, usize),
+    pub(crate) end: usize,
+    pub(crate) strength: Strength,
+    /// Spaces may be part of the name (`SECRET KEY: x`), as in vendor rules.
+    pub(crate) loose: bool,
+}
+
+/// How far a name is followed to each side of its keyword.
+const MAX_SIDE: usize = 40;
+
+const PART: ByteSet = WORD.union(ByteSet::of(b".-"));
+
+/// Words behind the keyword that make the name one of something else than the secret.
+const AFTER: &[&[u8]] = &[
+    b"name",
+    b"names",
+    b"id",
+    b"ids",
+    b"type",
+    b"types",
+    b"field",
+    b"fields",
+    b"file",
+    b"filename",
+    b"path",
+    b"dir",
+    b"url",
+    b"uri",
+    b"endpoint",
+    b"hint",
+    b"length",
+    b"len",
+    b"size",
+    b"limit",
+    b"count",
+    b"max",
+    b"min",
+    b"policy",
+    b"label",
+    b"placeholder",
+    b"prompt",
+    b"error",
+    b"errors",
+    b"message",
+    b"msg",
+    b"text",
+    b"title",
+    b"description",
+    b"desc",
+    b"reset",
+    b"expired",
+    b"expiry",
+    b"expires",
+    b"expiration",
+    b"ttl",
+    b"age",
+    b"regex",
+    b"pattern",
+    b"format",
+    b"valid",
+    b"validator",
+    b"validation",
+    b"required",
+    b"enabled",
+    b"disabled",
+    b"changed",
+    b"set",
+    b"index",
+    b"idx",
+    b"column",
+    b"col",
+    b"table",
+    b"ref",
+    b"reference",
+    b"arn",
+    b"env",
+    b"var",
+    b"variable",
+    b"cmd",
+    b"command",
+    b"class",
+    b"provider",
+    b"manager",
+    b"service",
+    b"store",
+    b"storage",
+    b"source",
+    b"encoding",
+    b"encoder",
+    b"algorithm",
+    b"alg",
+    b"version",
+    b"kind",
+    b"mode",
+    b"status",
+    b"state",
+    b"scope",
+    b"usage",
+    b"event",
+    b"handler",
+    b"callback",
+    b"code",
+    b"map",
+    b"list",
+    b"spec",
+    b"pair",
+    b"ring",
+    b"board",
+    b"word",
+    b"words",
+    b"frame",
+    b"point",
+    b"stroke",
+    b"down",
+    b"up",
+    b"press",
+    b"pressed",
+    b"selector",
+    b"mask",
+    b"mask32",
+    b"mask64",
+    b"strength",
+    b"meter",
+    b"form",
+    b"input",
+    b"box",
+    b"view",
+    b"tab",
+    b"page",
+    b"dialog",
+    b"button",
+    b"link",
+    b"address",
+    b"server",
+    b"host",
+    b"port",
+    b"region",
+    b"zone",
+    b"group",
+    b"owner",
+    b"user",
+    b"username",
+    b"count",
+    b"number",
+    b"num",
+    b"offset",
+    b"position",
+    b"pos",
+    b"start",
+    b"end",
+    b"first",
+    b"last",
+    b"prefix",
+    b"suffix",
+    b"separator",
+    b"delimiter",
+    b"char",
+    b"chars",
+    b"fn",
+    b"func",
+    b"function",
+    b"method",
+    b"template",
+];
+
+/// Words before the keyword that do the same.
+const BEFORE: &[&[u8]] = &[
+    b"public",
+    b"pub",
+    b"primary",
+    b"foreign",
+    b"sort",
+    b"partition",
+    b"cache",
+    b"max",
+    b"min",
+    b"num",
+    b"total",
+    b"masked",
+    b"no",
+    b"without",
+    b"has",
+    b"is",
+    b"use",
+    b"show",
+    b"hide",
+    b"toggle",
+    b"forgot",
+    b"reset",
+    b"change",
+    b"confirm",
+    b"enter",
+    b"missing",
+    b"invalid",
+    b"wrong",
+    b"incorrect",
+    b"object",
+    b"row",
+    b"map",
+    b"dict",
+    b"json",
+    b"next",
+    b"completion",
+    b"prompt",
+    b"input",
+    b"output",
+    b"stop",
+    b"eos",
+    b"bos",
+    b"pad",
+    b"unk",
+    b"sep",
+    b"cls",
+    b"lexer",
+    b"parser",
+    b"syntax",
+    b"expected",
+    b"unexpected",
+    b"index",
+    b"idx",
+    b"group",
+    b"shortcut",
+    b"hot",
+    b"arrow",
+    b"function",
+    b"enter",
+    b"escape",
+    b"esc",
+    b"tab",
+    b"ctrl",
+    b"shift",
+    b"alt",
+    b"meta",
+    b"schema",
+    b"keyword",
+];
+
+/// Reads the name around a generic keyword; `None` when it is not one of a secret.
+pub(super) fn read(
+    view: View<'_>,
+    start: usize,
+    end: usize,
+    strength: Strength,
+) -> Result<Option<Name>, TooShort> {
+    let text = view.text;
+    let name = extend(view, start, end, strength)?;
+    if !begins_word(text, &name) {
+        return Ok(None);
+    }
+    let (before, after) = (&text[name.start..start], &text[end..name.end]);
+    if strength != Strength::Password || !after.is_empty() {
+        if words(after).any(|w| AFTER.contains(&w.as_slice())) {
+            return Ok(None);
+        }
+        // A short word glued to the keyword is another word: `tokenizer`, `passive`, `keyboard`.
+        if after.first().is_some_and(u8::is_ascii_lowercase) && !plural(after) {
+            return Ok(None);
+        }
+    }
+    if words(before).last().is_some_and(|w| BEFORE.contains(&w.as_slice())) {
+        return Ok(None);
+    }
+    Ok(Some(name))
+}
+
+/// Reads the name around a vendor's keyword, which may be spread over a few words.
+pub(super) fn read_loose(view: View<'_>, start: usize, end: usize) -> Result<Name, TooShort> {
+    let mut name = extend(view, start, end, Strength::Secret)?;
+    name.loose = true;
+    Ok(name)
+}
+
+fn extend(view: View<'_>, start: usize, end: usize, strength: Strength) -> Result<Name, TooShort> {
+    let mut cursor = Cursor::new(view, end);
+    while cursor.at - end < MAX_SIDE && PART.has(cursor.peek()?) {
+        cursor.at += 1;
+    }
+    let mut stop = cursor.at;
+    // A full stop or a dash ends a name that stands in a sentence or before an operator like `->`.
+    while stop > end && matches!(view.text[stop - 1], b'.' | b'-') {
+        stop -= 1;
+    }
+    let back = PART.run_back(&view.text[..start], MAX_SIDE);
+    Ok(Name { start: start - back, keyword: (start, end), end: stop, strength, loose: false })
+}
+
+fn plural(after: &[u8]) -> bool {
+    after[0] == b's' && after.get(1).is_none_or(|b| !b.is_ascii_lowercase())
+}
+
+/// Weak and short keywords must begin a word of the name; long ones may end one (`MYSQLPASSWORD`).
+fn begins_word(text: &[u8], name: &Name) -> bool {
+    let (start, end) = name.keyword;
+    if start == 0 || end - start >= 6 {
+        return true;
+    }
+    let (last, first) = (text[start - 1], text[start]);
+    if !last.is_ascii_alphabetic() {
+        return true;
+    }
+    if first.is_ascii_uppercase() && last.is_ascii_lowercase() {
+        return true;
+    }
+    // `MYSQLPASS`, `apikey`: known heads only.
+    let head = &text[name.start..start];
+    const HEADS: [&[u8]; 20] = [
+        b"api", b"access", b"secret", b"private", b"auth", b"sql", b"db", b"user", b"admin", b"root", b"app",
+        b"client", b"ftp", b"ssh", b"key", b"crypt", b"master", b"mail", b"smtp", b"pg",
+    ];
+    HEADS.iter().any(|h| head.len() >= h.len() && head[head.len() - h.len()..].eq_ignore_ascii_case(h))
+}
+
+/// The lower-cased words of an identifier, split at humps and at everything that is not a letter or digit.
+pub(super) fn words(name: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while at < name.len() && !name[at].is_ascii_alphanumeric() {
+            at += 1;
+        }
+        let begin = at;
+        while at < name.len() && name[at].is_ascii_alphanumeric() {
+            if at > begin && name[at].is_ascii_uppercase() && name[at - 1].is_ascii_lowercase() {
+                break;
+            }
+            at += 1;
+        }
+        (at > begin).then(|| name[begin..at].to_ascii_lowercase())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_fall_into_words() {
+        let split = |n: &str| {
+            words(n.as_bytes()).map(|w| String::from_utf8(w).unwrap()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(split("dbPassword_hash-x"), "db password hash x");
+        assert_eq!(split("__AWS2.key"), "aws2 key");
+    }
+
+    #[test]
+    fn some_names_are_not_of_secrets() {
+        let ok = |text: &str, keyword: &str, strength| {
+            let view = View { text: text.as_bytes(), last: true };
+            let at = text.to_ascii_lowercase().find(keyword).unwrap();
+            matches!(read(view, at, at + keyword.len(), strength), Ok(Some(_)))
+        };
+        for text in ["password", "dbPassword", "MYSQL_PASSWORD2", "passwords"] {
+            assert!(ok(text, "password", Strength::Password), "{text}");
+        }
+        for text in ["password_field", "passwordFile", "forgotPassword", "password.length"] {
+            assert!(!ok(text, "password", Strength::Password), "{text}");
+        }
+        for text in ["tokenizer", "token_type", "max_token", "nexttokenId"] {
+            assert!(!ok(text, "token", Strength::Secret), "{text}");
+        }
+        assert!(ok("apikey", "key", Strength::Weak) && !ok("monkey", "key", Strength::Weak));
+    }
+}

@@ -1,0 +1,321 @@
+//! Whether a value is a secret: placeholders, code, names, paths and words are not; what looks random is.
+
+use super::bigrams::SURPRISE;
+use super::name::{Name, Strength};
+use super::parse::{Operator, Value};
+use crate::byteset::{ALNUM, BASE64, HEX};
+use crate::entropy::shannon;
+use crate::rule::Confidence;
+
+/// Letter pairs of words average about four bits of surprise, random ones six and more.
+const RANDOM: f32 = 5.0;
+
+/// What stands in for a secret in examples and templates. Lower case; looked for anywhere in a value.
+const STAND_INS: &[&[u8]] = &[
+    b"example",
+    b"changeme",
+    b"change_me",
+    b"change-me",
+    b"placeholder",
+    b"your-",
+    b"your_",
+    b"yourpass",
+    b"yourkey",
+    b"yoursecret",
+    b"yourtoken",
+    b"your ",
+    b"insert",
+    b"replace",
+    b"redacted",
+    b"dummy",
+    b"xxxx",
+    b"****",
+    b"....",
+    b"<your",
+    b"todo",
+    b"fixme",
+    b"undefined",
+    b"not-set",
+    b"notset",
+    b"not_set",
+    b"sample",
+    b"-here",
+    b"_here",
+    b"aegis-",
+    b"fake",
+    b"mock",
+    b"####",
+    b"----",
+    b"____",
+    b"key_goes",
+    b"1234567890",
+    b"abcdefgh",
+    b"0000000",
+];
+
+/// Values that are words of code or of forms. Lower case, compared whole.
+const WORDS: &[&[u8]] = &[
+    b"true",
+    b"false",
+    b"null",
+    b"none",
+    b"nil",
+    b"undefined",
+    b"string",
+    b"str",
+    b"int",
+    b"bool",
+    b"boolean",
+    b"bytes",
+    b"object",
+    b"password",
+    b"passwd",
+    b"pass",
+    b"pwd",
+    b"secret",
+    b"token",
+    b"key",
+    b"required",
+    b"optional",
+    b"default",
+    b"test",
+    b"user",
+    b"username",
+    b"admin",
+    b"root",
+    b"text",
+    b"hidden",
+    b"prompt",
+    b"incorrect",
+    b"invalid",
+    b"empty",
+    b"value",
+    b"input",
+    b"self",
+    b"this",
+    b"any",
+    b"unknown",
+    b"n/a",
+    b"yes",
+    b"no",
+    b"off",
+    b"on",
+    b"guest",
+    b"public",
+    b"private",
+    b"basic",
+    b"bearer",
+    b"open_sesame",
+];
+
+/// Judges a generic assignment.
+pub(super) fn judge(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
+    let bytes = &text[value.start..value.end];
+    if bytes.len() < 4 || bytes.len() > 1024 || placeholder(bytes) || template(bytes) {
+        return None;
+    }
+    if bytes.iter().any(|b| *b <= b' ' || *b == 0x7f) {
+        return None;
+    }
+    if !value.quoted && value.operator != Operator::Tag && code(bytes, value) {
+        return None;
+    }
+    if path(bytes) || uuid(bytes) || version(bytes) || dotted(bytes) {
+        return None;
+    }
+    match name.strength {
+        Strength::Password => password(bytes, value),
+        Strength::Secret => random(bytes, 10, 2).then_some(Confidence::Medium),
+        Strength::Weak => {
+            let exact = value.quoted || !value.spaced;
+            (exact && random(bytes, 16, 3)).then_some(Confidence::Medium)
+        }
+    }
+}
+
+/// Whether a value says of itself that it is none.
+pub(crate) fn placeholder(value: &[u8]) -> bool {
+    let lower = value.to_ascii_lowercase();
+    let distinct = {
+        let mut seen = [false; 256];
+        value.iter().for_each(|b| seen[usize::from(*b)] = true);
+        seen.iter().filter(|s| **s).count()
+    };
+    distinct < 3
+        || WORDS.contains(&lower.as_slice())
+        || STAND_INS.iter().any(|s| memchr::memmem::find(&lower, s).is_some())
+}
+
+/// `${X}`, `{{ x }}`, `<x>`, `%s`, `$VAR`, `[x]`: somebody else's to fill in.
+fn template(value: &[u8]) -> bool {
+    let first = value[0];
+    let last = value[value.len() - 1];
+    let second = value.get(1).copied().unwrap_or(0);
+    let inside = |needle: &[u8]| memchr::memmem::find(value, needle).is_some();
+    let braced = match first {
+        b'$' => ALNUM.has(second) && !second.is_ascii_digit() || matches!(second, b'{' | b'(' | b'_'),
+        b'<' | b'{' | b'[' => matches!(last, b'>' | b'}' | b']'),
+        b'%' => last == b'%' || matches!(second, b's' | b'(' | b'd' | b'{'),
+        b'@' | b'#' => matches!(second, b'{' | b'('),
+        b'*' | b'&' | b'!' => {
+            second.is_ascii_alphabetic() && value[1..].iter().all(|b| ALNUM.has(*b) || *b == b'_')
+        }
+        _ => false,
+    };
+    braced
+        || inside(b"${")
+        || inside(b"{{")
+        || inside(b"#{")
+        || inside(b"$(")
+        || inside(b"<%")
+        || inside(b"%(")
+        || inside(b"://")
+}
+
+/// Without quotes, in code, a value is more often an expression.
+fn code(value: &[u8], written: &Value) -> bool {
+    let call = value.contains(&b'(') || value.contains(&b'[') || value.ends_with(b"{");
+    let arrow = memchr::memmem::find(value, b"->").is_some() || memchr::memmem::find(value, b"::").is_some();
+    let identifier = value.iter().all(|b| ALNUM.has(*b) || matches!(b, b'_' | b'.' | b'$'))
+        && !value[0].is_ascii_digit()
+        && !looks_random(value);
+    call || arrow || value == b"=>" || (identifier && written.spaced)
+}
+
+fn path(value: &[u8]) -> bool {
+    let rooted = matches!(value[0], b'/' | b'~' | b'.')
+        || (value.len() > 2 && value[1] == b':' && matches!(value[2], b'\\' | b'/'));
+    let separators = value.iter().filter(|b| matches!(b, b'/' | b'\\')).count();
+    let base64 =
+        value.iter().all(|b| BASE64.has(*b) || *b == b'=') && value.len() >= 20 && looks_random(value);
+    separators > 0 && !base64 && (rooted || (separators >= 2 && !looks_random(value)))
+}
+
+fn uuid(value: &[u8]) -> bool {
+    value.len() == 36
+        && value
+            .iter()
+            .enumerate()
+            .all(|(i, b)| if matches!(i, 8 | 13 | 18 | 23) { *b == b'-' } else { HEX.has(*b) })
+}
+
+fn version(value: &[u8]) -> bool {
+    value
+        .iter()
+        .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b':' | b'+' | b'T' | b'Z' | b'_' | b','))
+        || (value.len() > 2 && value[0] == b'0' && matches!(value[1], b'x' | b'X') && value.len() < 34)
+}
+
+/// `config.db.password`, `com.example.Thing`
+fn dotted(value: &[u8]) -> bool {
+    value.contains(&b'.')
+        && value.split(|b| *b == b'.').all(|part| {
+            let digits = part.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+            let stem = &part[..part.len() - digits];
+            !stem.is_empty() && stem.iter().all(|b| b.is_ascii_alphabetic() || *b == b'_')
+        })
+        && !looks_random(value)
+}
+
+fn password(value: &[u8], written: &Value) -> Option<Confidence> {
+    let has = |test: fn(&u8) -> bool| value.iter().any(test);
+    let (letter, digit) = (has(u8::is_ascii_alphabetic), has(u8::is_ascii_digit));
+    let special = value.iter().any(|b| b.is_ascii_punctuation() && !matches!(b, b'_' | b'-' | b'.'));
+    let mixed = has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase);
+    let enough = value.len() >= 5;
+    let strong = enough && ((letter && digit) || (special && (letter || digit)) || looks_random(value));
+    let firm =
+        written.quoted || !written.spaced || matches!(written.operator, Operator::Space | Operator::Tag);
+    match written.operator {
+        Operator::Prose | Operator::Comma if !written.quoted => {
+            (strong && (digit || special)).then_some(Confidence::Low)
+        }
+        _ if strong && (firm || (digit && (mixed || special)) || special) => Some(Confidence::Medium),
+        _ if strong && digit && value.len() >= 8 => Some(Confidence::Low),
+        // A plain word between quotes: weak passwords are passwords too, prose and labels are not.
+        Operator::Equals | Operator::Compare if written.quoted && value.len() >= 6 && !label(value) => {
+            Some(Confidence::Low)
+        }
+        _ => None,
+    }
+}
+
+/// `Password`, `passwordField`, `new-password`: names of passwords, not passwords.
+fn label(value: &[u8]) -> bool {
+    let lower = value.to_ascii_lowercase();
+    let names =
+        [&b"passw"[..], b"passphrase", b"secret", b"token", b"credential", b"_pass", b"user", b"field"];
+    names.iter().any(|n| memchr::memmem::find(&lower, n).is_some())
+        || value.iter().any(|b| matches!(b, b'_' | b'-' | b'.' | b':' | b'/'))
+}
+
+/// Whether a value of at least `min` bytes is beyond names and words; `classes` of lower, upper, digit, punctuation.
+fn random(value: &[u8], min: usize, classes: usize) -> bool {
+    if value.len() < min {
+        return false;
+    }
+    let has = |test: fn(&u8) -> bool| usize::from(value.iter().any(test));
+    let found = has(u8::is_ascii_lowercase)
+        + has(u8::is_ascii_uppercase)
+        + has(u8::is_ascii_digit)
+        + has(u8::is_ascii_punctuation);
+    let hex = value.iter().all(|b| HEX.has(*b)) && value.len() >= 24 && value.iter().any(u8::is_ascii_digit);
+    let floor = if value.len() < 16 { 2.8 } else { 3.2 };
+    hex && shannon(value) > 2.9
+        || (found >= classes && shannon(value) >= floor && looks_random(value))
+        || (value.len() >= 24 && shannon(value) >= 3.7 && looks_random(value))
+}
+
+/// Mean surprise of the characters against written words.
+fn looks_random(value: &[u8]) -> bool {
+    surprise(value) >= RANDOM
+}
+
+fn surprise(value: &[u8]) -> f32 {
+    let mut total = 0u32;
+    let mut count = 0u32;
+    let mut row = 0usize;
+    let mut before = 0u8;
+    for &byte in value {
+        if byte.is_ascii_alphabetic() {
+            let letter = usize::from(byte.to_ascii_lowercase() - b'a');
+            let hump = byte.is_ascii_uppercase() && before.is_ascii_lowercase();
+            let start = hump || !before.is_ascii_alphabetic();
+            total += u32::from(SURPRISE[if start { 0 } else { row }][letter]);
+            total += if hump || (start && before.is_ascii_digit()) { 24 } else { 0 };
+            row = letter + 1;
+            count += 1;
+        } else if byte.is_ascii_digit() {
+            total += if before.is_ascii_digit() { 53 } else { 72 };
+            count += 1;
+        }
+        before = byte;
+    }
+    if count == 0 { 0.0 } else { total as f32 / 16.0 / count as f32 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_not_random_and_random_is() {
+        for value in ["password", "getUserPassword", "ACCESS_TOKEN_EXPIRED", "blooberry", "sha256"] {
+            assert!(!looks_random(value.as_bytes()), "{value}");
+        }
+        for value in ["K2u6mFw8wJOsAf", "7ehjcu7nazg9syq98oc02v2e", "vzihlaquknriqlht", "aGVsbG8gd29ybGQ"] {
+            assert!(looks_random(value.as_bytes()), "{value}");
+        }
+    }
+
+    #[test]
+    fn stand_ins_and_templates_pass() {
+        for value in ["changeme", "xxxxxxxx", "<your-key>", "AEGIS-KEY-1ABCDEFGH", "aaaaaaaa", "Password"] {
+            assert!(placeholder(value.as_bytes()), "{value}");
+        }
+        for value in ["${VAR}", "$VAR", "{{ secrets.X }}", "<token>", "%s", "#{x}", "[PASSWORD]"] {
+            assert!(template(value.as_bytes()), "{value}");
+        }
+        assert!(!template(b"$2a$10$abc") && !placeholder(b"hunter2"));
+    }
+}

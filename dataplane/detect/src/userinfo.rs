@@ -1,0 +1,95 @@
+//! The password in a URL: `scheme://user:password@host`, with or without the user.
+
+use crate::assign::value;
+use crate::byteset::{ALNUM, ByteSet};
+use crate::dispute::Hit;
+use crate::rule::Confidence;
+use crate::rules::rank;
+use crate::scanner::{Bench, View};
+
+/// The longest userinfo, in bytes.
+const MAX_USERINFO: usize = 200;
+/// The longest scheme, in bytes.
+const MAX_SCHEME: usize = 32;
+
+const SCHEME: ByteSet = ALNUM.union(ByteSet::of(b"+.-"));
+/// What a URL in running text cannot hold.
+const STOP: ByteSet = ByteSet::of(b" \t\r\n\"'`<>\\\0|^");
+
+/// Looks at the URL whose `://` ended at `end`.
+pub(crate) fn find(bench: &mut Bench, view: View<'_>, rule: u16, end: usize) {
+    let text = view.text;
+    let colon = end - 3;
+    let scheme = SCHEME.run_back(&text[..colon], MAX_SCHEME);
+    if scheme == 0 || !text[colon - scheme..colon].iter().any(u8::is_ascii_alphabetic) {
+        return;
+    }
+    // The last `@` before the path ends the userinfo; a password may hold `/` and `@` only where no host precedes.
+    let mut at = end;
+    let mut first_colon = None;
+    let mut sign = None;
+    let limit = end + MAX_USERINFO;
+    loop {
+        if at >= limit {
+            break;
+        }
+        let Some(&byte) = text.get(at) else {
+            if view.last {
+                break;
+            }
+            return bench.open(end);
+        };
+        match byte {
+            b'@' => sign = Some(at),
+            b':' if first_colon.is_none() => first_colon = Some(at),
+            b'/' | b'?' | b'#' if sign.is_some() || first_colon.is_none() => break,
+            // `host:8080/`: a port, not a password.
+            b'/' if first_colon.is_some_and(|c| text[c + 1..at].iter().all(u8::is_ascii_digit)) => break,
+            _ if STOP.has(byte) => break,
+            _ => {}
+        }
+        at += 1;
+    }
+    let (Some(colon), Some(sign)) = (first_colon, sign) else { return };
+    if colon >= sign {
+        return;
+    }
+    let (from, to) = (colon + 1, sign);
+    if to - from < 2 || !host_follows(text, sign + 1) {
+        return;
+    }
+    let user = &text[end..colon];
+    let password = &text[from..to];
+    if refused(user, password) {
+        return;
+    }
+    bench.hits.push(Hit { start: from, end: to, rule, rank: rank::PLACE, confidence: Confidence::High });
+}
+
+fn host_follows(text: &[u8], at: usize) -> bool {
+    text.get(at).is_some_and(|b| ALNUM.has(*b) || matches!(b, b'[' | b'$' | b'{' | b'<' | b'%' | b'_' | b'('))
+}
+
+/// Words of documentation in a password's place.
+fn refused(user: &[u8], password: &[u8]) -> bool {
+    const WORDS: [&[u8]; 10] = [
+        b"password",
+        b"pass",
+        b"passwd",
+        b"pwd",
+        b"xxx",
+        b"...",
+        b"***",
+        b"redacted",
+        b"token",
+        b"your_password",
+    ];
+    let lower = password.to_ascii_lowercase();
+    let template = password.iter().any(|b| matches!(b, b'{' | b'}' | b'<' | b'>' | b'[' | b']'))
+        || (password[0] == b'$' && password.get(1).is_some_and(u8::is_ascii_alphabetic))
+        || password[0] == b'%' && password.ends_with(b"%")
+        || user.contains(&b'/');
+    let stand_in = WORDS.contains(&lower.as_slice())
+        || (value::placeholder(password) && lower != b"secret" && lower != b"guest");
+    template || stand_in || lower.starts_with(b"aegis-")
+}

@@ -1,0 +1,92 @@
+//! Cut invariance: the same findings however a text is cut into windows.
+
+mod common;
+
+use aegis_detect::{LOOKAHEAD, MAX_SECRET_LEN};
+use common::{builtin, show, unmark, whole, windowed};
+use proptest::prelude::*;
+
+/// All examples of all rules with filler between them.
+fn everything() -> String {
+    let (rules, _) = builtin();
+    let mut text = String::new();
+    for (_, rule) in rules.iter() {
+        for example in rule.matching.iter().chain(&rule.not_matching) {
+            text.push_str(&unmark(example).0);
+            text.push_str("\n\nSome words of filler, so that nothing here is tied to what follows.\n");
+        }
+    }
+    text
+}
+
+#[test]
+fn windows_of_many_sizes_find_the_same() {
+    let (rules, mut scanner) = builtin();
+    let text = everything();
+    let expected = whole(&mut scanner, text.as_bytes());
+    for size in [300, 777, 1024, 4096, 5001, 32 * 1024] {
+        let found = windowed(&mut scanner, text.as_bytes(), (size..text.len()).step_by(size));
+        assert_eq!(show(&rules, &text, &found), show(&rules, &text, &expected), "windows of {size}");
+    }
+}
+
+#[test]
+fn every_cut_of_a_sample_finds_the_same() {
+    let (rules, mut scanner) = builtin();
+    let text = everything();
+    let mut at = 0;
+    while at < text.len() {
+        let end =
+            (at + 4000..).find(|&i| i >= text.len() || text.is_char_boundary(i)).unwrap().min(text.len());
+        let piece = &text[at..end];
+        let expected = whole(&mut scanner, piece.as_bytes());
+        for cut in (1..piece.len()).step_by(if at == 0 { 1 } else { 97 }) {
+            let found = windowed(&mut scanner, piece.as_bytes(), [cut]);
+            assert_eq!(show(&rules, piece, &found), show(&rules, piece, &expected), "cut at {cut}");
+        }
+        at = (at + 16_000..).find(|&i| i >= text.len() || text.is_char_boundary(i)).unwrap();
+    }
+}
+
+#[test]
+fn a_window_of_the_promised_size_always_settles_something() {
+    let (_, mut scanner) = builtin();
+    let inputs = [
+        "-----BEGIN PRIVATE KEY-----\n".to_owned() + &"QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVph\n".repeat(2000),
+        "eyJhbGciOiJIUzI1NiJ9.eyJ".to_owned() + &"abcDEF123".repeat(9000),
+        "password=\"".to_owned() + &"x".repeat(70_000),
+        "token=".repeat(20_000),
+        "eyJ".repeat(30_000),
+    ];
+    for text in inputs {
+        let step = MAX_SECRET_LEN + LOOKAHEAD;
+        let mut fresh = 0;
+        while fresh + step < text.len() {
+            let from = fresh.saturating_sub(aegis_detect::LEFT_CONTEXT);
+            let window = &text.as_bytes()[from..fresh + step];
+            let scan = scanner.scan(aegis_detect::Window { text: window, fresh: fresh - from, last: false });
+            assert!(scan.settled > fresh - from, "stuck at {fresh} in {:?}", &text[..24]);
+            fresh = from + scan.settled;
+        }
+        let expected = whole(&mut scanner, text.as_bytes());
+        let found = windowed(&mut scanner, text.as_bytes(), (20_000..text.len()).step_by(20_000));
+        assert_eq!(found, expected, "{:?}", &text[..24]);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn random_windows_find_the_same(offset in 0usize..200_000, sizes in prop::collection::vec(1usize..3000, 1..12)) {
+        let (rules, mut scanner) = builtin();
+        let text = everything();
+        let start = (offset % text.len()..).find(|&i| text.is_char_boundary(i)).unwrap();
+        let end = (start + 9000..).find(|&i| i >= text.len() || text.is_char_boundary(i)).unwrap().min(text.len());
+        let piece = &text[start..end];
+        let expected = whole(&mut scanner, piece.as_bytes());
+        let ends = sizes.iter().scan(0, |at, size| { *at += size; Some(*at) });
+        let found = windowed(&mut scanner, piece.as_bytes(), ends);
+        prop_assert_eq!(show(&rules, piece, &found), show(&rules, piece, &expected));
+    }
+}
