@@ -4,9 +4,19 @@
 //! crate towards a provider never holds a secret; what leaves it towards a log never does either.
 #![forbid(unsafe_code)]
 
+pub mod format;
 pub mod json;
+pub mod policy;
+pub mod report;
+pub mod request;
+pub mod shield;
 pub mod token;
 pub mod vault;
 
+pub use format::{Boundary, Format};
+pub use policy::{Action, Policy};
+pub use report::{Place, Report};
+pub use request::{Gather, Outcome, Piece, Refusal, ShardScratch, Tokenizer, WINDOW};
+pub use shield::{Limits, Shield};
 pub use token::{Keyring, KeyringError, MAX_TOKEN_LEN, Token};
 pub use vault::{Vault, VaultError};

@@ -33,18 +33,6 @@ pub const MAX_OLDER_EPOCHS: usize = 3;
 /// Crockford's base32: no I, L, O, U, so that nothing is read as something else.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/// The categories in the order in which [`Token::parse`] tries them.
-const CATEGORIES: [Category; 8] = [
-    Category::Key,
-    Category::Secret,
-    Category::Token,
-    Category::Conn,
-    Category::Pkey,
-    Category::User,
-    Category::Host,
-    Category::Pii,
-];
-
 /// A well-formed token, in upper case. It fits in 35 bytes and is copied freely; it is no secret.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Token {
@@ -84,7 +72,7 @@ impl Token {
 
     /// The category written in the token.
     pub fn category(&self) -> Category {
-        CATEGORIES
+        Category::ALL
             .into_iter()
             .find(|category| self.bytes[TOKEN_PREFIX.len()..].starts_with(category.as_str().as_bytes()))
             .unwrap_or(Category::Secret)
@@ -105,7 +93,7 @@ impl Token {
     /// Reads the token that `text` starts with, whatever follows it.
     pub fn find_at_start(text: &[u8]) -> Option<Self> {
         let rest = strip_prefix_any_case(text, TOKEN_PREFIX)?;
-        for category in CATEGORIES {
+        for category in Category::ALL {
             let Some(tail) = strip_prefix_any_case(rest, category.as_str().as_bytes()) else { continue };
             let Some(tail) = tail.strip_prefix(b"-") else { continue };
             let Some(code) = tail.get(..=DIGEST_CHARS) else { continue };
@@ -134,6 +122,11 @@ impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
+}
+
+/// The number of the epoch that `name` stands for in configuration and in tokens: one base32 character.
+pub fn epoch_number(name: char) -> Option<u8> {
+    base32_value(u8::try_from(name).ok()?)
 }
 
 /// The `index`-th group of five bits of `digest`, most significant first.
@@ -255,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_token_has_its_shape() {
-        for category in CATEGORIES {
+        for category in Category::ALL {
             let token = ring("acme", 11).mint(category, b"made-up");
             let parts: Vec<_> = token.as_str().split('-').collect();
             assert_eq!(parts[0], "AEGIS");
@@ -310,6 +303,14 @@ mod tests {
         assert_eq!(Token::parse(text.replace("SECRET", "SECRETS").as_bytes()), None);
         assert_eq!(Token::parse(b"AEGIS-KEY-0123456789ABCDEFGHJKU"), None, "U is not in the alphabet");
         assert_eq!(Token::parse(b""), None);
+    }
+
+    #[test]
+    fn epochs_have_names() {
+        assert_eq!(epoch_number('0'), Some(0));
+        assert_eq!(epoch_number('z'), Some(EPOCHS - 1));
+        assert_eq!(epoch_number('u'), None);
+        assert_eq!(epoch_number('\u{130}'), None);
     }
 
     #[test]

@@ -4,8 +4,9 @@
 //! when it is dropped.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::hash_map::{Entry, RandomState};
 use std::fmt;
+use std::hash::BuildHasher;
 
 use zeroize::Zeroizing;
 
@@ -27,6 +28,9 @@ pub enum VaultError {
 #[derive(Default)]
 pub struct Vault {
     secrets: HashMap<Token, Zeroizing<Box<[u8]>>>,
+    /// The first token of each secret, by a randomly keyed hash of the secret.
+    first: HashMap<u64, Token>,
+    hasher: RandomState,
     bytes: usize,
 }
 
@@ -41,8 +45,27 @@ impl Vault {
         Self::default()
     }
 
-    /// Remembers that `token` stands for `secret`. Says whether it is new. A vault that refuses is unchanged.
+    /// Remembers that `token` stands for `secret`. Says whether it is new. A vault that refuses is unchanged. The
+    /// first token of a secret is the one that [`Self::token_of`] gives from then on.
     pub fn insert(&mut self, token: Token, secret: &[u8]) -> Result<bool, VaultError> {
+        let new = self.insert_alias(token, secret)?;
+        if new {
+            self.first.entry(self.hasher.hash_one(secret)).or_insert(token);
+        }
+        Ok(new)
+    }
+
+    /// The token that `secret` was first given here, whatever category it had then.
+    pub fn token_of(&self, secret: &[u8]) -> Option<Token> {
+        if self.first.is_empty() {
+            return None;
+        }
+        let token = *self.first.get(&self.hasher.hash_one(secret))?;
+        (self.resolve(&token) == Some(secret)).then_some(token)
+    }
+
+    /// Remembers one more token of a secret, which [`Self::token_of`] never gives.
+    pub fn insert_alias(&mut self, token: Token, secret: &[u8]) -> Result<bool, VaultError> {
         let full = self.secrets.len() >= Self::MAX_ENTRIES || self.bytes + secret.len() > Self::MAX_BYTES;
         match self.secrets.entry(token) {
             Entry::Occupied(known) if ***known.get() == *secret => Ok(false),
@@ -108,6 +131,19 @@ mod tests {
         assert_eq!(vault.resolve(&token(b"a")), Some(&b"a"[..]));
         assert_eq!(vault.resolve(&token(b"b")), None);
         assert_eq!((vault.len(), vault.secret_bytes()), (1, 1));
+    }
+
+    #[test]
+    fn the_first_token_of_a_secret_is_its_token() {
+        let mut vault = Vault::new();
+        assert_eq!(vault.token_of(b"a"), None);
+        vault.insert_alias(token(b"older"), b"a").unwrap();
+        assert_eq!(vault.token_of(b"a"), None);
+        vault.insert(token(b"a"), b"a").unwrap();
+        vault.insert(token(b"other category"), b"a").unwrap();
+        assert_eq!(vault.token_of(b"a"), Some(token(b"a")));
+        assert_eq!(vault.token_of(b"b"), None);
+        assert_eq!(vault.len(), 3);
     }
 
     #[test]

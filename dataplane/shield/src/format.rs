@@ -1,0 +1,177 @@
+//! What kind of body a request has, by its content type.
+
+/// Bytes of the longest boundary that RFC 2046 allows.
+pub const MAX_BOUNDARY: usize = 70;
+
+/// What separates the parts of a multipart body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Boundary {
+    len: u8,
+    bytes: [u8; MAX_BOUNDARY],
+}
+
+impl Boundary {
+    /// A boundary, if it is not empty, not too long, and made of characters that RFC 2046 allows.
+    pub fn new(text: &[u8]) -> Option<Self> {
+        let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(byte);
+        if text.is_empty() || text.len() > MAX_BOUNDARY || !text.iter().all(allowed) || text.ends_with(b" ") {
+            return None;
+        }
+        let mut bytes = [0; MAX_BOUNDARY];
+        bytes[..text.len()].copy_from_slice(text);
+        Some(Self { len: text.len() as u8, bytes })
+    }
+
+    /// The boundary without its hyphens.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+}
+
+/// How a request body is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON document; anything else is refused.
+    Json,
+    /// JSON documents, one a line.
+    JsonLines,
+    /// Text as it is.
+    Text,
+    /// `application/x-www-form-urlencoded`.
+    Form,
+    /// `multipart/*`, each part by its own type.
+    Multipart(Boundary),
+    /// Images, audio, video, PDF: passed as they are if their first bytes say so too.
+    Binary,
+    /// No type, or none that is known: JSON if it looks like it, known media, else text.
+    Unknown,
+}
+
+impl Format {
+    /// The format that a `Content-Type` field announces. A multipart type without a usable boundary is
+    /// [`Format::Text`]: its parts are not told apart, but nothing in it passes unscanned.
+    pub fn of_request(content_type: Option<&[u8]>) -> Self {
+        let Some(field) = content_type else { return Self::Unknown };
+        let (essence, parameters) = split_at_byte(field, b';');
+        let essence = essence.trim_ascii().to_ascii_lowercase();
+        let (kind, subtype) = split_at_byte(&essence, b'/');
+        match (kind, subtype) {
+            (_, b"jsonl" | b"x-jsonl" | b"x-ndjson" | b"ndjson" | b"jsonlines" | b"json-seq") => {
+                Self::JsonLines
+            }
+            (_, b"json") => Self::Json,
+            (_, subtype) if subtype.ends_with(b"+json") => Self::Json,
+            (b"application", b"x-www-form-urlencoded") => Self::Form,
+            (b"multipart", _) => {
+                match parameter(parameters, b"boundary").as_deref().and_then(Boundary::new) {
+                    Some(boundary) => Self::Multipart(boundary),
+                    None => Self::Text,
+                }
+            }
+            (b"text", _) | (b"application", b"xml" | b"yaml" | b"x-yaml" | b"toml" | b"javascript") => {
+                Self::Text
+            }
+            (b"image", b"svg+xml") => Self::Text,
+            (b"image" | b"audio" | b"video", _) | (b"application", b"pdf") => Self::Binary,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// What stands before and after the first `byte`, or all and nothing.
+fn split_at_byte(text: &[u8], byte: u8) -> (&[u8], &[u8]) {
+    match text.iter().position(|&b| b == byte) {
+        Some(at) => (&text[..at], &text[at + 1..]),
+        None => (text, b""),
+    }
+}
+
+/// The value of a parameter of a header field, unquoted. The last of several wins: what would be ambiguous between
+/// us and the provider is at least scanned as text if the boundary does not fit.
+pub(crate) fn parameter(parameters: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+    let mut rest = parameters;
+    let mut found = None;
+    while !rest.trim_ascii_start().is_empty() {
+        let (key, after) = split_parameter_name(rest);
+        let (value, next) = take_value(after);
+        if key.eq_ignore_ascii_case(name) {
+            found = Some(value);
+        }
+        rest = next;
+    }
+    found
+}
+
+/// The name before `=` (or before `;` if there is no value) and what follows it.
+fn split_parameter_name(text: &[u8]) -> (&[u8], &[u8]) {
+    let at = text.iter().position(|&byte| byte == b'=' || byte == b';').unwrap_or(text.len());
+    let after = if text.get(at) == Some(&b'=') { &text[at + 1..] } else { &text[at..] };
+    (text[..at].trim_ascii(), after)
+}
+
+/// A value, quoted or not, and what follows the `;` behind it.
+fn take_value(text: &[u8]) -> (Vec<u8>, &[u8]) {
+    let text = text.trim_ascii_start();
+    let Some(quoted) = text.strip_prefix(b"\"") else {
+        let (value, rest) = split_at_byte(text, b';');
+        return (value.trim_ascii().to_vec(), rest);
+    };
+    let mut value = Vec::new();
+    let mut bytes = quoted.iter();
+    while let Some(&byte) = bytes.next() {
+        match byte {
+            b'"' => break,
+            b'\\' => value.extend(bytes.next()),
+            _ => value.push(byte),
+        }
+    }
+    (value, split_at_byte(bytes.as_slice(), b';').1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Format {
+        Format::of_request(Some(text.as_bytes()))
+    }
+
+    fn multipart(boundary: &[u8]) -> Format {
+        Format::Multipart(Boundary::new(boundary).unwrap())
+    }
+
+    #[test]
+    fn types_are_known() {
+        assert_eq!(of("application/json"), Format::Json);
+        assert_eq!(of(" Application/JSON ; charset=utf-8"), Format::Json);
+        assert_eq!(of("application/vnd.api+json"), Format::Json);
+        assert_eq!(of("application/x-ndjson"), Format::JsonLines);
+        assert_eq!(of("application/jsonl"), Format::JsonLines);
+        assert_eq!(of("text/plain; charset=latin1"), Format::Text);
+        assert_eq!(of("application/x-www-form-urlencoded"), Format::Form);
+        assert_eq!(of("image/png"), Format::Binary);
+        assert_eq!(of("image/svg+xml"), Format::Text);
+        assert_eq!(of("application/octet-stream"), Format::Unknown);
+        assert_eq!(of(""), Format::Unknown);
+        assert_eq!(Format::of_request(None), Format::Unknown);
+    }
+
+    #[test]
+    fn boundaries_are_read() {
+        assert_eq!(of("multipart/form-data; boundary=abc"), multipart(b"abc"));
+        assert_eq!(of("multipart/form-data;charset=x;BOUNDARY=\"a b;\\c\" ; q=1"), Format::Text, "';' in it");
+        assert_eq!(of("multipart/mixed; x=\"boundary=no;\"; boundary=\"a b\\c\""), multipart(b"a bc"));
+        assert_eq!(of("multipart/form-data"), Format::Text);
+        assert_eq!(of("multipart/form-data; boundary="), Format::Text);
+        assert_eq!(of("multipart/form-data; boundary"), Format::Text);
+        assert_eq!(of("multipart/form-data; boundary=\"unclosed"), multipart(b"unclosed"));
+    }
+
+    #[test]
+    fn boundaries_are_limited() {
+        assert!(Boundary::new(&[b'x'; MAX_BOUNDARY]).is_some());
+        assert!(Boundary::new(&[b'x'; MAX_BOUNDARY + 1]).is_none());
+        assert!(Boundary::new(b"a\r\nb").is_none());
+        assert!(Boundary::new(b"ends with space ").is_none());
+    }
+}

@@ -1,0 +1,178 @@
+//! What is done with a finding: the decision of an organisation, as an immutable value.
+
+use std::collections::{HashMap, HashSet};
+
+use aegis_detect::{Category, Confidence, Finding, Rule, RuleIndex};
+use regex::bytes::RegexSet;
+use sha2::{Digest, Sha256};
+
+/// What is done with a finding.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Pass it and record nothing.
+    Allow,
+    /// Pass it and record it.
+    Monitor,
+    /// Tokenize it, and tell the client so.
+    Warn,
+    /// Replace it by a reversible token.
+    #[default]
+    Tokenize,
+    /// Replace it by a word from which nothing comes back.
+    Redact,
+    /// Refuse the request.
+    Block,
+}
+
+impl Action {
+    /// All actions, from the mildest to the strictest.
+    pub const ALL: [Self; 6] =
+        [Self::Allow, Self::Monitor, Self::Warn, Self::Tokenize, Self::Redact, Self::Block];
+
+    /// The name in configuration, metrics and audit events.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Monitor => "monitor",
+            Self::Warn => "warn",
+            Self::Tokenize => "tokenize",
+            Self::Redact => "redact",
+            Self::Block => "block",
+        }
+    }
+}
+
+/// Decides by, in this order: confidence, the lists of allowed values, the rule, its category, the default.
+#[derive(Clone)]
+pub struct Policy {
+    default: Action,
+    min_confidence: Confidence,
+    rules: HashMap<RuleIndex, Action>,
+    categories: [Option<Action>; Category::ALL.len()],
+    allowed_hashes: HashSet<[u8; 32]>,
+    allowed_patterns: RegexSet,
+}
+
+impl Policy {
+    /// A policy that does `default` with every finding of medium confidence or more.
+    pub fn new(default: Action) -> Self {
+        Self {
+            default,
+            min_confidence: Confidence::Medium,
+            rules: HashMap::new(),
+            categories: [None; Category::ALL.len()],
+            allowed_hashes: HashSet::new(),
+            allowed_patterns: RegexSet::empty(),
+        }
+    }
+
+    /// Findings below `confidence` are allowed.
+    #[must_use]
+    pub fn with_min_confidence(mut self, confidence: Confidence) -> Self {
+        self.min_confidence = confidence;
+        self
+    }
+
+    /// What is done with findings of one rule.
+    #[must_use]
+    pub fn with_rule(mut self, rule: RuleIndex, action: Action) -> Self {
+        self.rules.insert(rule, action);
+        self
+    }
+
+    /// What is done with findings of a category that have no rule of their own here.
+    #[must_use]
+    pub fn with_category(mut self, category: Category, action: Action) -> Self {
+        self.categories[category as usize] = Some(action);
+        self
+    }
+
+    /// Values that are no secrets, by their SHA-256.
+    #[must_use]
+    pub fn with_allowed_hashes(mut self, hashes: impl IntoIterator<Item = [u8; 32]>) -> Self {
+        self.allowed_hashes.extend(hashes);
+        self
+    }
+
+    /// Values that are no secrets, by patterns that must match the whole value. They replace those given before.
+    pub fn with_allowed_patterns<P: AsRef<str>>(mut self, patterns: &[P]) -> Result<Self, regex::Error> {
+        let whole = patterns.iter().map(|pattern| format!(r"\A(?:{})\z", pattern.as_ref()));
+        self.allowed_patterns = RegexSet::new(whole)?;
+        Ok(self)
+    }
+
+    /// What is to be done with `finding`, which `rule` made and which covers `value`.
+    pub fn decide(&self, finding: &Finding, rule: &Rule, value: &[u8]) -> Action {
+        if finding.confidence < self.min_confidence || self.is_allowed(value) {
+            return Action::Allow;
+        }
+        let by_rule = self.rules.get(&finding.rule).copied();
+        by_rule.or(self.categories[rule.category as usize]).unwrap_or(self.default)
+    }
+
+    fn is_allowed(&self, value: &[u8]) -> bool {
+        let listed = !self.allowed_hashes.is_empty()
+            && self.allowed_hashes.contains::<[u8; 32]>(&Sha256::digest(value).into());
+        listed || self.allowed_patterns.is_match(value)
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self::new(Action::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aegis_detect::Rules;
+
+    use super::*;
+
+    fn decide(policy: &Policy, id: &str, confidence: Confidence, value: &[u8]) -> Action {
+        let rules = Rules::builtin().unwrap();
+        let index = rules.find(id).unwrap();
+        policy.decide(
+            &Finding { rule: index, start: 0, end: value.len(), confidence },
+            rules.get(index),
+            value,
+        )
+    }
+
+    fn of_pat(policy: &Policy) -> Action {
+        decide(policy, "github-pat", Confidence::High, b"value")
+    }
+
+    #[test]
+    fn the_most_specific_word_counts() {
+        let index = Rules::builtin().unwrap().find("github-pat").unwrap();
+        let policy = Policy::new(Action::Monitor);
+        assert_eq!(of_pat(&policy), Action::Monitor);
+        let policy = policy.with_category(Category::Token, Action::Redact);
+        assert_eq!(of_pat(&policy), Action::Redact);
+        let policy = policy.with_rule(index, Action::Block);
+        assert_eq!(of_pat(&policy), Action::Block);
+        assert_eq!(decide(&policy, "github-oauth", Confidence::High, b""), Action::Redact);
+        assert_eq!(decide(&policy, "google-api-key", Confidence::High, b""), Action::Monitor);
+    }
+
+    #[test]
+    fn confidence_has_a_floor() {
+        let policy = Policy::default();
+        assert_eq!(decide(&policy, "github-pat", Confidence::Low, b""), Action::Allow);
+        assert_eq!(decide(&policy, "github-pat", Confidence::Medium, b""), Action::Tokenize);
+        let policy = policy.with_min_confidence(Confidence::High);
+        assert_eq!(decide(&policy, "github-pat", Confidence::Medium, b""), Action::Allow);
+    }
+
+    #[test]
+    fn allowed_values_pass_whatever_the_rule_says() {
+        let policy = Policy::new(Action::Block).with_allowed_hashes([Sha256::digest(b"value").into()]);
+        assert_eq!(of_pat(&policy), Action::Allow);
+        let policy = Policy::new(Action::Block).with_allowed_patterns(&["x", "val.*"]).unwrap();
+        assert_eq!(of_pat(&policy), Action::Allow);
+        let policy = Policy::new(Action::Block).with_allowed_patterns(&["alu", "val"]).unwrap();
+        assert_eq!(of_pat(&policy), Action::Block, "a part is not the whole");
+        assert!(Policy::default().with_allowed_patterns(&["("]).is_err());
+    }
+}

@@ -1,0 +1,149 @@
+//! Where findings are decided on: policy, token, vault, report.
+
+use std::sync::Arc;
+
+use aegis_detect::{Category, Finding, RuleIndex};
+
+use super::refusal::Refusal;
+use crate::policy::Action;
+use crate::report::Report;
+use crate::shield::Shield;
+use crate::token::{MAX_TOKEN_LEN, TOKEN_PREFIX, Token};
+use crate::vault::Vault;
+
+/// What one request has gathered, and what it decides by.
+pub(super) struct Desk {
+    pub(super) shield: Arc<Shield>,
+    pub(super) vault: Vault,
+    pub(super) report: Report,
+}
+
+/// What is done with a finding that is not simply allowed.
+#[derive(Clone, Copy)]
+pub(super) struct Decision {
+    rule: RuleIndex,
+    pub(super) category: Category,
+    pub(super) action: Action,
+}
+
+/// What takes a secret's place.
+pub(super) enum Replacement {
+    Token(Token),
+    Word(&'static str),
+}
+
+impl Replacement {
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Token(token) => token.as_bytes(),
+            Self::Word(word) => word.as_bytes(),
+        }
+    }
+
+    pub(super) fn token(&self) -> Option<Token> {
+        match self {
+            Self::Token(token) => Some(*token),
+            Self::Word(_) => None,
+        }
+    }
+}
+
+impl Decision {
+    pub(super) fn replaces(self) -> bool {
+        matches!(self.action, Action::Warn | Action::Tokenize | Action::Redact)
+    }
+}
+
+impl Desk {
+    /// Decides on a finding in `text`; `None` lets it pass without a trace.
+    pub(super) fn decide(&self, finding: &Finding, text: &[u8]) -> Option<Decision> {
+        if is_inside_token(text, finding.start, finding.end) {
+            return None;
+        }
+        let rule = self.shield.rules.get(finding.rule);
+        let action = self.shield.policy.decide(finding, rule, &text[finding.start..finding.end]);
+        (action != Action::Allow).then_some(Decision { rule: finding.rule, category: rule.category, action })
+    }
+
+    /// What takes the place of `value`.
+    pub(super) fn replacement(&mut self, decision: Decision, value: &[u8]) -> Result<Replacement, Refusal> {
+        if decision.action == Action::Redact {
+            return Ok(Replacement::Word(redacted(decision.category)));
+        }
+        if let Some(known) = self.vault.token_of(value) {
+            return Ok(Replacement::Token(known));
+        }
+        let token = self.shield.keyring.mint(decision.category, value);
+        if self.vault.len() >= self.shield.limits.secrets {
+            return Err(Refusal::TooManySecrets);
+        }
+        self.vault.insert(token, value)?;
+        for older in self.shield.keyring.mint_older(decision.category, value) {
+            self.vault.insert_alias(older, value)?;
+        }
+        Ok(Replacement::Token(token))
+    }
+
+    /// Writes down what was done; refuses the request if that is the decision.
+    pub(super) fn record(
+        &mut self,
+        decision: Decision,
+        token: Option<Token>,
+        place: impl Fn() -> String,
+    ) -> Result<(), Refusal> {
+        let Decision { rule, category, action } = decision;
+        self.report.record(rule, category, action, token, &place);
+        match action {
+            Action::Block => Err(Refusal::Blocked { rule, category, place: place() }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The word that redaction leaves. Printable ASCII that no string format escapes.
+fn redacted(category: Category) -> &'static str {
+    match category {
+        Category::Key => "[REDACTED-KEY]",
+        Category::Secret => "[REDACTED-SECRET]",
+        Category::Token => "[REDACTED-TOKEN]",
+        Category::Conn => "[REDACTED-CONN]",
+        Category::Pkey => "[REDACTED-PKEY]",
+        Category::User => "[REDACTED-USER]",
+        Category::Host => "[REDACTED-HOST]",
+        Category::Pii => "[REDACTED-PII]",
+    }
+}
+
+/// Whether `text[start..end]` is a token or a part of one.
+fn is_inside_token(text: &[u8], start: usize, end: usize) -> bool {
+    if end - start > MAX_TOKEN_LEN {
+        return false;
+    }
+    let from = end.saturating_sub(MAX_TOKEN_LEN);
+    (from..=start).any(|at| {
+        text[at..].get(..TOKEN_PREFIX.len()).is_some_and(|head| head.eq_ignore_ascii_case(TOKEN_PREFIX))
+            && Token::find_at_start(&text[at..]).is_some_and(|token| at + token.as_bytes().len() >= end)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::Keyring;
+
+    #[test]
+    fn parts_of_tokens_are_known() {
+        let token = Keyring::new(&[1; 32], "acme", 0, &[]).unwrap().mint(Category::Secret, b"x");
+        let text = format!("a={token}, b");
+        let (start, end) = (2, 2 + token.as_bytes().len());
+        for from in start..end {
+            for to in from + 1..=end {
+                assert!(is_inside_token(text.as_bytes(), from, to));
+            }
+        }
+        assert!(!is_inside_token(text.as_bytes(), start - 1, end));
+        assert!(!is_inside_token(text.as_bytes(), start, end + 1));
+        assert!(!is_inside_token(b"AEGIS-KEY-0123", 0, 14));
+        assert!(!is_inside_token(&[b'x'; 40], 3, 3 + MAX_TOKEN_LEN));
+    }
+}

@@ -1,0 +1,130 @@
+//! The way out: a request body goes in, cut anywhere; what may be sent to the provider comes out.
+//!
+//! ```text
+//!   input --window--> decoded view --scan--> findings --policy--> tokens --> gather list
+//!     ^                                         |                              |
+//!     '---- not yet settled: pushed again ------'            ranges of the input, tokens between
+//! ```
+//!
+//! Nothing leaves before it is settled that it holds no secret; nothing but secrets is changed, byte for byte.
+//! Between two windows a request keeps a few kilobytes of state, however long its body is.
+
+mod desk;
+mod gather;
+mod refusal;
+mod scratch;
+mod text;
+mod view;
+
+use std::sync::Arc;
+
+pub use gather::{Gather, Piece};
+pub use refusal::Refusal;
+pub use scratch::ShardScratch;
+
+use crate::format::Format;
+use crate::report::Report;
+use crate::shield::Shield;
+use crate::vault::Vault;
+use desk::Desk;
+use text::TextBody;
+
+/// Bytes that are looked at in one step, and that must be there (or the end of the body) before a step is taken.
+pub const WINDOW: usize = 32 * 1024;
+
+/// Replaces the secrets of one request body by tokens.
+pub struct Tokenizer {
+    desk: Desk,
+    body: Body,
+    refused: Option<Refusal>,
+    finished: bool,
+}
+
+/// What a request leaves behind.
+pub struct Outcome {
+    /// The secrets that were replaced: what the reply is restored from.
+    pub vault: Vault,
+    /// What was found and done.
+    pub report: Report,
+}
+
+enum Body {
+    Text(TextBody),
+}
+
+impl Tokenizer {
+    /// A tokenizer for one body.
+    pub fn new(shield: Arc<Shield>, format: Format) -> Self {
+        Self::with_vault(shield, format, Vault::new())
+    }
+
+    /// A tokenizer that goes on with the vault of a session: its tokens keep resolving, and its secrets keep their
+    /// tokens.
+    pub fn with_vault(shield: Arc<Shield>, format: Format, vault: Vault) -> Self {
+        let body = match format {
+            _ => Body::Text(TextBody::new()),
+        };
+        let desk = Desk { shield, vault, report: Report::default() };
+        Self { desk, body, refused: None, finished: false }
+    }
+
+    /// Takes a step. `input` holds all bytes that were not consumed yet, `last` says that no more will come.
+    ///
+    /// Looks at no more than [`WINDOW`] bytes. While fewer are there and more will come, nothing is consumed, so
+    /// that the result does not depend on how the body was cut. Appends to `out` what replaces the consumed bytes
+    /// and says how many they are. The caller drops them from its input and calls again; a body is done when
+    /// `last` is set and all of it is consumed (call at least once with `last`, if only with no bytes left).
+    pub fn push(
+        &mut self,
+        scratch: &mut ShardScratch,
+        input: &[u8],
+        last: bool,
+        out: &mut Gather,
+    ) -> Result<usize, Refusal> {
+        if let Some(refusal) = &self.refused {
+            return Err(refusal.clone());
+        }
+        if self.finished || (!last && input.len() < WINDOW) {
+            return Ok(0);
+        }
+        let window = &input[..input.len().min(WINDOW)];
+        let last = last && window.len() == input.len();
+        match self.step(scratch, window, last, out) {
+            Ok(consumed) => {
+                out.consumed(consumed);
+                self.finished = last && consumed == window.len();
+                Ok(consumed)
+            }
+            Err(refusal) => {
+                self.refused = Some(refusal.clone());
+                Err(refusal)
+            }
+        }
+    }
+
+    fn step(
+        &mut self,
+        scratch: &mut ShardScratch,
+        window: &[u8],
+        last: bool,
+        out: &mut Gather,
+    ) -> Result<usize, Refusal> {
+        scratch.fit(&self.desk.shield.rules)?;
+        match &mut self.body {
+            Body::Text(body) => body.process(&mut self.desk, scratch, window, last, out),
+        }
+    }
+
+    /// What was found and done so far.
+    pub fn report(&self) -> &Report {
+        &self.desk.report
+    }
+
+    /// The request is over: its vault is what the reply is restored from.
+    pub fn finish(self) -> Outcome {
+        Outcome { vault: self.desk.vault, report: self.desk.report }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing;

@@ -1,0 +1,42 @@
+//! What all requests of one configuration share.
+
+use std::fmt;
+use std::sync::Arc;
+
+use aegis_detect::Rules;
+
+use crate::policy::Policy;
+use crate::token::Keyring;
+use crate::vault::Vault;
+
+/// Bounds on what one request may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Different secrets that are tokenized in one request or session, at most [`Vault::MAX_ENTRIES`]. A request
+    /// with more is refused.
+    pub secrets: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { secrets: 16_384.min(Vault::MAX_ENTRIES) }
+    }
+}
+
+/// Rules, policy, keys and limits: immutable, one a configuration, shared by all its requests.
+pub struct Shield {
+    /// What is looked for.
+    pub rules: Arc<Rules>,
+    /// What is done with it.
+    pub policy: Policy,
+    /// What tokens are minted with.
+    pub keyring: Arc<Keyring>,
+    /// What one request may use.
+    pub limits: Limits,
+}
+
+impl fmt::Debug for Shield {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shield").field("rules", &self.rules.len()).finish_non_exhaustive()
+    }
+}
