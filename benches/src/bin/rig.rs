@@ -1,0 +1,223 @@
+//! `rig`: the gateway beside nginx and `HAProxy` on one core, before one backend.
+#![forbid(unsafe_code)]
+
+use aegis_bench::rig::cases::{self, Case};
+use aegis_bench::rig::measure::{Figures, measure};
+use aegis_bench::rig::process::{Running, cpus, pin};
+use aegis_bench::rig::proxies::{Place, Proxy, check};
+use aegis_bench::rig::report::{Row, table};
+use clap::Parser;
+use std::io;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+/// Runs gateway, nginx and `HAProxy` one after the other on one CPU, with backend and load generator on
+/// another, in rounds, and prints CPU time per request, latency, rate and memory, and the ratios to nginx.
+#[derive(Parser)]
+#[command(version)]
+struct Args {
+    /// Rounds; the tables give the median and the spread over them.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Connections of the many-connection runs.
+    #[arg(long, default_value_t = 64)]
+    connections: usize,
+    /// One short round: tells whether everything runs, not how fast.
+    #[arg(long)]
+    quick: bool,
+    /// Only these cases (see --list).
+    #[arg(long = "case", value_name = "NAME")]
+    cases: Vec<String>,
+    /// Only these proxies: nginx, nginx-stream, haproxy, aegis.
+    #[arg(long = "proxy", value_name = "NAME")]
+    proxies: Vec<String>,
+    /// The gateway's program [default: beside this one].
+    #[arg(long, value_name = "FILE")]
+    gateway: Option<PathBuf>,
+    /// Further arguments for the gateway, for example --gateway-arg=--driver --gateway-arg=epoll.
+    #[arg(long = "gateway-arg", value_name = "ARG", allow_hyphen_values = true)]
+    gateway_args: Vec<String>,
+    /// CPU of the proxies [default: the first allowed one].
+    #[arg(long)]
+    proxy_cpu: Option<usize>,
+    /// CPU of backend and load generator [default: the second allowed one].
+    #[arg(long)]
+    load_cpu: Option<usize>,
+    /// Record the gateway with perf while it is measured: DIR/CASE.data.
+    #[arg(long, value_name = "DIR")]
+    perf: Option<PathBuf>,
+    /// List the cases and stop.
+    #[arg(long)]
+    list: bool,
+}
+
+fn main() {
+    let args = Args::parse();
+    if args.list {
+        for case in cases::all() {
+            println!("{:12} {}", case.name, case.about);
+        }
+    } else if let Err(e) = run(&args) {
+        eprintln!("rig: {e}");
+        std::process::exit(1);
+    }
+}
+
+/// What a run is made of once the arguments are understood.
+struct Plan {
+    proxies: Vec<Proxy>,
+    cases: Vec<Case>,
+    rounds: usize,
+    connections: usize,
+    share: usize,
+}
+
+fn plan(args: &Args) -> io::Result<Plan> {
+    let mut proxies = Vec::new();
+    for name in &args.proxies {
+        let known = Proxy::ALL.into_iter().find(|p| p.name() == name);
+        proxies.push(known.ok_or_else(|| io::Error::other(format!("no proxy is called {name}")))?);
+    }
+    if proxies.is_empty() {
+        proxies = Proxy::ALL.to_vec();
+    }
+    let mut cases = cases::all();
+    if let Some(wrong) = args.cases.iter().find(|name| !cases.iter().any(|c| c.name == **name)) {
+        return Err(io::Error::other(format!("no case is called {wrong}; --list names them")));
+    }
+    cases.retain(|c| args.cases.is_empty() || args.cases.iter().any(|name| name == c.name));
+    let (rounds, connections, share) =
+        if args.quick { (1, 8, 40) } else { (args.rounds.max(1), args.connections.max(1), 1) };
+    Ok(Plan { proxies, cases, rounds, connections, share })
+}
+
+fn run(args: &Args) -> io::Result<()> {
+    let plan = plan(args)?;
+    let here = std::env::current_exe()?;
+    let beside = |name: &str| here.with_file_name(name);
+    let gateway = args.gateway.clone().unwrap_or_else(|| beside("aegis-gateway"));
+    check(&plan.proxies, &gateway)?;
+    let allowed = cpus()?;
+    let cpu = args.proxy_cpu.or(allowed.first().copied()).unwrap_or(0);
+    let home = args.load_cpu.or(allowed.get(1).copied()).unwrap_or(cpu);
+    if cpu == home {
+        eprintln!("rig: one CPU for everything: latencies and rates mean little, CPU times still do");
+    }
+    pin(home)?;
+    let folder = Folder::make()?;
+    let mut mock = Command::new(beside("mock-provider"));
+    mock.args(["--fast", "--exit-with-parent"]);
+    let backend = Running::start_announced(mock, home, home)?;
+    let place = Place {
+        gateway,
+        gateway_args: &args.gateway_args,
+        folder: &folder.0,
+        backend: backend.address,
+        cpu,
+        home,
+    };
+    let mut running = Vec::new();
+    for proxy in &plan.proxies {
+        running.push(place.start(*proxy)?);
+    }
+    println!(
+        "{} rounds, {} connections, proxies on CPU {cpu}, backend and load on CPU {home}",
+        plan.rounds, plan.connections
+    );
+    for (proxy, process) in plan.proxies.iter().zip(&running) {
+        println!("{}: {} KiB resident when idle", proxy.name(), process.resident_kib()?);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let local = tokio::task::LocalSet::new();
+    runtime.block_on(local.run_until(rounds(&plan, &running, &backend, args.perf.as_deref())))
+}
+
+/// Case by case; within a case, round by round; within a round, every proxy once, the order rotating.
+async fn rounds(
+    plan: &Plan,
+    running: &[Running],
+    backend: &Running,
+    perf: Option<&std::path::Path>,
+) -> io::Result<()> {
+    for case in &plan.cases {
+        let mut rows: Vec<Row> = plan
+            .proxies
+            .iter()
+            .map(|p| Row { name: p.name(), base: p.is_base(), rounds: Vec::new() })
+            .collect();
+        rows.push(Row { name: "no proxy", base: false, rounds: Vec::new() });
+        for round in 0..plan.rounds {
+            for turn in 0..rows.len() {
+                let index = (round + turn) % rows.len();
+                let figures = one(plan, case, running, backend, index, perf).await;
+                let row = &mut rows[index];
+                let said = |e| io::Error::other(format!("{} in case {}: {e}", row.name, case.name));
+                row.rounds.push(figures.map_err(said)?);
+            }
+        }
+        print!("{}", table(case, plan.connections, &rows));
+    }
+    Ok(())
+}
+
+async fn one(
+    plan: &Plan,
+    case: &Case,
+    running: &[Running],
+    backend: &Running,
+    index: usize,
+    perf: Option<&std::path::Path>,
+) -> Result<Figures, aegis_bench::load::client::Failure> {
+    let Some(process) = running.get(index) else {
+        return measure(None, backend.address, case, false, plan.connections, plan.share).await;
+    };
+    let restores = plan.proxies[index] == Proxy::Gateway;
+    let _recorder = perf.filter(|_| restores).map(|folder| Recorder::start(process, folder, case.name));
+    measure(Some(process), process.address, case, restores, plan.connections, plan.share).await
+}
+
+/// `perf record` on a process, ended when dropped.
+struct Recorder(Option<Child>);
+
+impl Recorder {
+    fn start(process: &Running, folder: &std::path::Path, case: &str) -> Self {
+        let _ = std::fs::create_dir_all(folder);
+        let child = Command::new("perf")
+            .args(["record", "-q", "-F", "997", "-g", "-p", &process.pid().to_string(), "-o"])
+            .arg(folder.join(format!("{case}.data")))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        if let Err(e) = &child {
+            eprintln!("rig: perf: {e} (apt-get install linux-perf)");
+        }
+        Self(child.ok())
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let pid = nix::unistd::Pid::from_raw(child.id().cast_signed());
+            let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT);
+            let _ = child.wait();
+        }
+    }
+}
+
+/// A temporary folder, removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn make() -> io::Result<Self> {
+        let path = std::env::temp_dir().join(format!("aegis-rig-{}", std::process::id()));
+        std::fs::create_dir_all(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
