@@ -11,6 +11,7 @@
 //! [`head`] and [`error`] are free of HTTP/1 details and serve HTTP/2 as they are; [`h1`] is the HTTP/1 codec.
 #![forbid(unsafe_code)]
 
+pub mod coding;
 pub mod error;
 pub mod h1;
 pub mod head;
