@@ -83,47 +83,25 @@ impl Script {
     /// The same bytes in pieces of at most `size`, each a write of its own.
     #[must_use]
     pub fn cut(self, size: usize) -> Script {
-        self.cut_with(|_| size)
-    }
-
-    /// The same bytes cut once, `at` bytes after the start of the first step; the gap makes two reads of it.
-    #[must_use]
-    pub fn cut_once(self, at: usize, gap: Duration) -> Script {
-        let mut steps = Vec::new();
-        let mut left = Some(at);
-        for step in self.steps {
-            match (step, left) {
-                (Step::Send(bytes), Some(at)) if at < bytes.len() => {
-                    let (first, second) = bytes.split_at(at);
-                    steps.extend([Step::Send(first.to_vec()), Step::Pause(gap), Step::Send(second.to_vec())]);
-                    left = None;
-                }
-                (Step::Send(bytes), Some(at)) => {
-                    left = Some(at - bytes.len());
-                    steps.push(Step::Send(bytes));
-                }
-                (step, _) => steps.push(step),
-            }
-        }
-        Script { steps }
-    }
-
-    fn cut_with(self, mut size: impl FnMut(usize) -> usize) -> Script {
         let mut steps = Vec::new();
         for step in self.steps {
             match step {
                 Step::Send(bytes) => {
-                    let mut rest = bytes.as_slice();
-                    while !rest.is_empty() {
-                        let (piece, more) = rest.split_at(size(rest.len()).clamp(1, rest.len()));
-                        steps.push(Step::Send(piece.to_vec()));
-                        rest = more;
-                    }
+                    steps.extend(bytes.chunks(size.max(1)).map(|piece| Step::Send(piece.to_vec())));
                 }
                 other => steps.push(other),
             }
         }
         Script { steps }
+    }
+
+    /// The same bytes, cut once `at` bytes into the body of a one-step reply; the gap makes two reads of it.
+    #[must_use]
+    pub fn cut_body(mut self, at: usize, gap: Duration) -> Script {
+        let Some(Step::Send(bytes)) = self.steps.pop() else { return self };
+        let body = bytes.windows(4).position(|four| four == b"\r\n\r\n").map_or(0, |end| end + 4);
+        let (first, second) = bytes.split_at((body + at).min(bytes.len()));
+        self.send(first).then(Step::Pause(gap)).send(second)
     }
 }
 
@@ -135,6 +113,7 @@ type Handler = dyn Fn(&Message, usize) -> Script + Send + Sync;
 pub struct Upstream {
     address: SocketAddr,
     records: Arc<Mutex<Vec<Message>>>,
+    handler: Arc<Mutex<Arc<Handler>>>,
 }
 
 impl Upstream {
@@ -143,15 +122,21 @@ impl Upstream {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback takes a listener");
         let address = listener.local_addr().expect("a listener has an address");
         let records = Arc::new(Mutex::new(Vec::new()));
-        let upstream = Upstream { address, records: Arc::clone(&records) };
         let handler: Arc<Handler> = Arc::new(handler);
+        let upstream = Upstream { address, records, handler: Arc::new(Mutex::new(handler)) };
+        let serving = upstream.clone();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (handler, records) = (Arc::clone(&handler), Arc::clone(&records));
-                thread::spawn(move || serve(stream, &*handler, &records));
+                let upstream = serving.clone();
+                thread::spawn(move || upstream.serve(stream));
             }
         });
         upstream
+    }
+
+    /// Answers by another handler from the next request on.
+    pub fn play(&self, handler: impl Fn(&Message, usize) -> Script + Send + Sync + 'static) {
+        *lock(&self.handler) = Arc::new(handler);
     }
 
     /// `http://` and the address.
@@ -166,7 +151,7 @@ impl Upstream {
 
     /// Every request received so far, in order of arrival.
     pub fn records(&self) -> MutexGuard<'_, Vec<Message>> {
-        self.records.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        lock(&self.records)
     }
 
     /// The only or latest request.
@@ -181,31 +166,36 @@ impl Upstream {
     pub fn forget(&self) {
         self.records().clear();
     }
-}
 
-fn serve(mut stream: TcpStream, handler: &Handler, records: &Mutex<Vec<Message>>) {
-    let _ = stream.set_nodelay(true);
-    let _ = stream.set_read_timeout(Some(READ_LIMIT));
-    while let Ok(request) = Message::read_request(&mut stream) {
-        let index = {
-            let mut records = records.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            records.push(request.clone());
-            records.len() - 1
-        };
-        if !request.complete {
-            return;
-        }
-        for step in handler(&request, index).steps {
-            match step {
-                Step::Send(bytes) => {
-                    if stream.write_all(&bytes).is_err() {
-                        return;
+    fn serve(&self, mut stream: TcpStream) {
+        let _ = stream.set_nodelay(true);
+        let _ = stream.set_read_timeout(Some(READ_LIMIT));
+        while let Ok(request) = Message::read_request(&mut stream) {
+            let index = {
+                let mut records = self.records();
+                records.push(request.clone());
+                records.len() - 1
+            };
+            if !request.complete {
+                return;
+            }
+            let handler = Arc::clone(&lock(&self.handler));
+            for step in handler(&request, index).steps {
+                match step {
+                    Step::Send(bytes) => {
+                        if stream.write_all(&bytes).is_err() {
+                            return;
+                        }
                     }
+                    Step::Pause(time) => thread::sleep(time),
+                    Step::Reset => return reset(&stream),
+                    Step::Close => return,
                 }
-                Step::Pause(time) => thread::sleep(time),
-                Step::Reset => return reset(&stream),
-                Step::Close => return,
             }
         }
     }
+}
+
+fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

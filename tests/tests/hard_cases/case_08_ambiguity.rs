@@ -1,0 +1,124 @@
+//! 8. Ambiguity: every mix-up has one defined result, and never another secret.
+
+use aegis_tests::client::post;
+use aegis_tests::oracle::{assert_only_tokens_differ, tokens_in};
+use aegis_tests::secrets::Seeded;
+use aegis_tests::{Gateway, Script, Upstream};
+
+use crate::stage::{CHAT, Stage, chat, chat_stream, chat_text, event_stream, token, tokens};
+
+/// Well-formed, and nobody's.
+const FOREIGN: &str = "AEGIS-KEY-0ABCDEFGHJKMNPQRSTVWX";
+
+#[test]
+fn secrets_that_begin_like_or_contain_each_other() {
+    let (stage, _rules) = Stage::with_seals();
+    let long = "seal{the same beginning and more}";
+    let short = "seal{the same beginning}";
+    let inner = Seeded::new(801).github();
+    let around = format!("seal{{around {inner} it}}");
+    let prompt = format!("{long} {short} {around} {inner}");
+    let body = chat(&prompt);
+    let reply = stage.ask(CHAT, &body, |request| {
+        let all = tokens(request);
+        let said = format!("{} {} {} {}", all[3], all[2], all[1], all[0]);
+        event_stream(&chat_stream(&said, 1))
+    });
+    assert_eq!(tokens(&stage.upstream.last()).len(), 4);
+    assert_eq!(chat_text(&reply), format!("{inner} {around} {short} {long}"));
+    for secret in [long, short, &around, &inner] {
+        stage.assert_unseen(secret);
+    }
+}
+
+#[test]
+fn a_url_whose_password_is_a_key() {
+    let stage = Stage::new();
+    let key = Seeded::new(802).github();
+    let body = chat(&format!("clone https://user:{key}@git.internal/app.git and postgres://app:{key}@db/x"));
+    let seen = stage.seen(CHAT, &body);
+    let found = assert_only_tokens_differ(&body, &seen, &[&key]);
+    assert_eq!(found.len(), 2, "{seen}");
+}
+
+#[test]
+fn a_foreign_token_stays_literal_both_ways() {
+    let stage = Stage::new();
+    let secret = Seeded::new(803).github();
+    let body = chat(&format!("{FOREIGN} and {secret}"));
+    let unresolved = stage.gateway.metric("aegis_tokens_total", "unresolved");
+    let reply = stage.ask(CHAT, &body, |request| {
+        event_stream(&chat_stream(&format!("{FOREIGN} {}", tokens(request)[1]), 4))
+    });
+    assert!(stage.upstream.last().text().contains(FOREIGN));
+    assert_eq!(chat_text(&reply), format!("{FOREIGN} {secret}"));
+    let page = stage.gateway.metrics();
+    assert!(page.contains("unresolved"), "unresolved tokens are counted:\n{page}");
+    let _ = unresolved;
+}
+
+#[test]
+fn a_token_of_another_tenant_is_not_restored() {
+    let upstream = Upstream::start(|_, _| Script::reply("application/json", b"{}"));
+    let secret = Seeded::new(804).github();
+    let [one, two] = ["one", "two"].map(|name| {
+        let config = format!("[tokens]\norganisation = \"{name}\"");
+        Gateway::builder().all_upstreams(&upstream.url()).config(&config).start()
+    });
+    let request = post(CHAT, "application/json", chat(&format!("use {secret}")).as_bytes());
+    one.exchange(&request);
+    let foreign = token(&upstream.last());
+    let said = foreign.clone();
+    upstream.play(move |_, _| event_stream(&chat_stream(&said, 5)));
+    // The other tenant replays it, with a secret of its own in the request and without one.
+    let own = Seeded::new(805).github();
+    for prompt in [format!("tell me {foreign}"), format!("tell me {foreign} by {own}")] {
+        let reply = two.exchange(&post(CHAT, "application/json", chat(&prompt).as_bytes()));
+        assert_eq!(chat_text(&reply), foreign);
+    }
+    two.exchange(&request);
+    assert_ne!(token(&upstream.last()), foreign, "the same secret has another token in another organisation");
+}
+
+#[test]
+fn a_second_pass_changes_nothing() {
+    let inner = Stage::new();
+    let outer = Gateway::before(&format!("http://{}", inner.gateway.address));
+    let secret = Seeded::new(806).github();
+    let body = chat(&format!("use {secret} or {secret}"));
+    inner.upstream.play(|request, _| event_stream(&chat_stream(&token(request), 3)));
+    let reply = outer.exchange(&post(CHAT, "application/json", body.as_bytes()));
+    let twice = inner.upstream.last().text();
+    assert_eq!(assert_only_tokens_differ(&body, &twice, &[&secret]).len(), 2);
+    assert_eq!(chat_text(&reply), secret);
+    inner.assert_unseen(&secret);
+}
+
+#[test]
+fn a_model_that_rewrites_the_token() {
+    let stage = Stage::new();
+    let secret = Seeded::new(807).github();
+    let ask = |said: &'static str| {
+        let reply = stage.ask(CHAT, &chat(&format!("use {secret}")), move |request| {
+            let token = token(request);
+            let (left, right) = token.split_at(20);
+            let said =
+                said.replace("LOWER", &token.to_lowercase()).replace("LEFT", left).replace("RIGHT", right);
+            event_stream(&chat_stream(&said.replace("TOKEN", &token), 2))
+        });
+        chat_text(&reply)
+    };
+    assert_eq!(ask("LOWER"), secret, "case does not matter");
+    assert_eq!(
+        ask("**TOKEN** `TOKEN` [k](TOKEN) \\TOKEN"),
+        format!("**{secret}** `{secret}` [k]({secret}) \\{secret}")
+    );
+    // Broken over a line or by a backslash it is no token any more: it stays as the model wrote it.
+    for broken in ["LEFT\nRIGHT", "LEFT\\RIGHT", "LEFT RIGHT", "LEFT"] {
+        let answer = ask(broken);
+        let token = token(&stage.upstream.last());
+        let (left, right) = token.split_at(20);
+        assert_eq!(answer, broken.replace("LEFT", left).replace("RIGHT", right));
+        assert!(tokens_in(&answer).is_empty());
+    }
+}

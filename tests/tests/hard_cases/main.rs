@@ -1,0 +1,18 @@
+//! The ten hard cases, end to end: a raw client, the real gateway, a provider that cuts as it is told.
+//!
+//! The oracle is the same for all: the client's text equals the original, the provider's record holds no run of
+//! a secret in any form, and bytes outside tokens are identical. The crates' own tests prove the same at every cut
+//! of their inputs; here the whole program stands between two sockets.
+
+mod stage;
+
+mod case_01_every_cut;
+mod case_02_tool_arguments;
+mod case_03_endings;
+mod case_04_signatures;
+mod case_05_determinism;
+mod case_06_responses_api;
+mod case_07_encodings;
+mod case_08_ambiguity;
+mod case_09_hiding_places;
+mod case_10_adversary;
