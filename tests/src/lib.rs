@@ -4,16 +4,20 @@
 //! gateway's own codec would agree with its mistakes.
 #![forbid(unsafe_code)]
 
+pub mod authority;
 pub mod client;
 pub mod gateway;
 pub mod message;
+pub mod mock;
 pub mod oracle;
 pub mod process;
 pub mod secrets;
 pub mod sse;
 pub mod upstream;
 
+pub use authority::Authority;
 pub use client::Client;
 pub use gateway::{Gateway, GatewayBuilder};
 pub use message::Message;
+pub use mock::Mock;
 pub use upstream::{Script, Upstream};
