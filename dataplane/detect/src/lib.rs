@@ -40,6 +40,11 @@ pub use rule::{Category, Confidence, Rule, RuleError, RuleIndex, RuleSource, Sev
 pub use rules::{MAX_RULES, Rules};
 pub use scanner::{Finding, Scan, Scanner, Window};
 
+/// Version and build date of the linked Hyperscan or Vectorscan library, for people.
+pub fn engine_version() -> String {
+    engine::hyperscan::version()
+}
+
 /// How many bytes before a secret can matter to its verdict.
 pub const LEFT_CONTEXT: usize = 256;
 

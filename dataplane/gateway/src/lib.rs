@@ -6,8 +6,10 @@
 
 #![forbid(unsafe_code)]
 
+pub mod cli;
 pub mod config;
 pub mod events;
 pub mod lifecycle;
 pub mod metrics;
+pub mod os;
 pub mod snapshot;

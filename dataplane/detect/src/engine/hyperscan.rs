@@ -132,14 +132,14 @@ pub(crate) fn platform_key() -> String {
     let mut platform = RawPlatform::default();
     // SAFETY: the pointer is to a live, writable struct of the layout the header declares.
     let code = unsafe { hs_populate_platform(&raw mut platform) };
+    format!("{} tune={} features={:x} code={code}", version(), platform.tune, platform.cpu_features)
+}
+
+/// The library's version and build date.
+pub(crate) fn version() -> String {
     // SAFETY: hs_version takes nothing and returns a static NUL-terminated string.
     let version = unsafe { CStr::from_ptr(hs_version()) };
-    format!(
-        "{} tune={} features={:x} code={code}",
-        version.to_string_lossy(),
-        platform.tune,
-        platform.cpu_features
-    )
+    version.to_string_lossy().into_owned()
 }
 
 /// A compiled set of expressions, immutable and shared by all threads.

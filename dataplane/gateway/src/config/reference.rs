@@ -143,7 +143,7 @@ pub const KEYS: &[Key] = &[
     key("auth.keys[].disabled", Kind::Switch, "false", "Refused when true."),
     key("policy.default", ACTIONS, r#""tokenize""#, "What is done with a finding where nothing more specific is said."),
     key("policy.fail_mode", Kind::Choice(&["closed", "open"]), r#""closed""#, "What happens when something cannot be scanned or recorded: refuse it, or let it pass, loudly."),
-    key("policy.min_confidence", Kind::Choice(&["low", "medium", "high"]), r#""medium""#, "Findings below this confidence are ignored."),
+    key("policy.min_confidence", Kind::Choice(&["low", "medium", "high"]), r#""low""#, "Findings below this confidence are ignored. Low: right shape with a wrong check value; medium: told by surroundings; high: unmistakable."),
     key("policy.findings_header", Kind::Choice(&["never", "on-request", "always"]), r#""on-request""#, "When replies carry x-aegis-findings, counts by category."),
     key("policy.rules.*", ACTIONS, "", "Action by rule id."),
     key("policy.categories.*", ACTIONS, "", "Action by category: key, secret, token, conn, pkey, user, host, pii."),

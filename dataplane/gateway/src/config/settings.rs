@@ -381,12 +381,12 @@ pub enum FindingsHeader {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MinConfidence {
-    /// Every hit counts.
-    Low,
-    /// Hits whose structure or context fits.
+    /// Every hit counts, a token whose check value is wrong included.
     #[default]
+    Low,
+    /// Hits told by their surroundings, or better.
     Medium,
-    /// Hits confirmed by a check value or an unmistakable shape.
+    /// Unmistakable shapes and right check values only.
     High,
 }
 

@@ -1,0 +1,98 @@
+//! `key`: make gateway keys and their hashes.
+//!
+//! The configuration holds hashes only, so that a leaked file opens nothing. Keys are 256 random bits; a plain SHA-256 is
+//! enough for those, and a bad idea for passwords that people think up.
+
+use std::io::{IsTerminal, Read};
+
+use clap::{Args, Subcommand};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use super::{Failure, Outcome, failure};
+
+/// Longest key `key hash` reads, in bytes.
+const MAX_KEY: u64 = 4_096;
+/// Prefix of the keys made here, so that people and scanners know one when they see one.
+const KEY_PREFIX: &str = "aegis-gk-";
+
+const AFTER_HELP: &str = "\
+Examples:
+  aegis-gateway key new --id ci --org acme      make a key; shows it once, with the lines for the configuration
+  printf %s \"$KEY\" | aegis-gateway key hash     the hash of a key you already have";
+
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Key {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a key and show it once, with its configuration entry
+    New {
+        /// Name of the key in logs and audit
+        #[arg(long, default_value = "key-1")]
+        id: String,
+        /// Organisation the key belongs to
+        #[arg(long)]
+        org: Option<String>,
+    },
+    /// Read a key from standard input and print its SHA-256
+    Hash,
+}
+
+impl Key {
+    pub(super) fn execute(&self) -> Result<Outcome, Failure> {
+        match &self.command {
+            Command::New { id, org } => new(id, org.as_deref()),
+            Command::Hash => hash(),
+        }
+    }
+}
+
+fn new(id: &str, org: Option<&str>) -> Result<Outcome, Failure> {
+    let mut random = Zeroizing::new([0_u8; 32]);
+    getrandom::fill(&mut *random).map_err(|error| failure(format!("no random numbers: {error}"), ""))?;
+    let key = Zeroizing::new(format!("{KEY_PREFIX}{}", hex(&*random)));
+    println!("Key, shown only now; clients send it as x-aegis-key or as their bearer key:");
+    println!("  {}", *key);
+    println!("\nFor the configuration file:");
+    println!("  [[auth.keys]]");
+    println!("  id = {}", toml::Value::from(id));
+    if let Some(org) = org {
+        println!("  org = {}", toml::Value::from(org));
+    }
+    println!("  sha256 = \"{}\"", hex(&Sha256::digest(key.as_bytes())));
+    Ok(Outcome::Success)
+}
+
+fn hash() -> Result<Outcome, Failure> {
+    if std::io::stdin().is_terminal() {
+        eprintln!("Type or paste the key, then Enter and Ctrl-D:");
+    }
+    let mut key = Zeroizing::new(Vec::new());
+    std::io::stdin()
+        .lock()
+        .take(MAX_KEY + 1)
+        .read_to_end(&mut key)
+        .map_err(|error| failure(format!("cannot read standard input: {error}"), ""))?;
+    let trimmed = key.trim_ascii_end();
+    if trimmed.is_empty() || key.len() as u64 > MAX_KEY {
+        let what = format!("a key has 1 to {MAX_KEY} bytes");
+        return Err(failure(what, "pipe it in: printf %s \"$KEY\" | aegis-gateway key hash"));
+    }
+    println!("{}", hex(&Sha256::digest(trimmed)));
+    Ok(Outcome::Success)
+}
+
+/// Lower-case hexadecimal digits.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        text.extend(
+            [byte >> 4, byte & 15].map(|digit| char::from_digit(u32::from(digit), 16).unwrap_or('0')),
+        );
+        text
+    })
+}

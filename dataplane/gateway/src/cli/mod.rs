@@ -1,0 +1,105 @@
+//! The command line: what people type, and what it does.
+//!
+//! Exit codes are part of the contract: 0 is success, 1 is the answer "no" (`check` found errors, `scan` found secrets),
+//! 2 is a failure (wrong usage, unreadable file, a gateway that cannot start).
+
+mod key;
+mod scan;
+mod version;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What a command reports to its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Exit code 0.
+    Success,
+    /// Exit code 1: findings, or a configuration that is wrong.
+    No,
+    /// Exit code 2: it could not be done.
+    Failed,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> ExitCode {
+        ExitCode::from(match outcome {
+            Outcome::Success => 0,
+            Outcome::No => 1,
+            Outcome::Failed => 2,
+        })
+    }
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  aegis-gateway run                                   take traffic on :8080 for the built-in providers
+  aegis-gateway run --upstream openai=http://127.0.0.1:9000
+  aegis-gateway check --config aegis.toml             is this configuration right?
+  aegis-gateway scan src/                             which secrets are in these files?
+  git diff | aegis-gateway scan -                     ... and in this text?
+
+Then point a tool at it:
+  ANTHROPIC_BASE_URL=http://127.0.0.1:8080 claude
+  OPENAI_BASE_URL=http://127.0.0.1:8080/openai/v1 your-tool
+
+Exit codes: 0 success; 1 findings or a wrong configuration; 2 failure or wrong usage.";
+
+/// Keeps secrets away from AI providers: finds them in requests, sends tokens instead, and puts the real values back
+/// into the replies.
+#[derive(Debug, Parser)]
+#[command(name = "aegis-gateway", version, about, after_help = AFTER_HELP, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Find secrets in files, folders or standard input
+    Scan(scan::Scan),
+    /// Make and hash the keys that clients of the gateway use
+    Key(key::Key),
+    /// Show versions, rules and what this machine supports
+    Version(version::Version),
+}
+
+/// Parses the command line and does what it says.
+pub fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Scan(scan) => scan.execute(),
+        Command::Key(key) => key.execute(),
+        Command::Version(version) => version.execute(),
+    };
+    match done {
+        Ok(outcome) => outcome.into(),
+        Err(error) => {
+            eprintln!("{error}");
+            Outcome::Failed.into()
+        }
+    }
+}
+
+/// A failure as a person reads it: the message is complete, nothing is added.
+type Failure = Box<dyn std::error::Error>;
+
+/// An `error:` line with help below it.
+fn failure(what: impl std::fmt::Display, help: &str) -> Failure {
+    if help.is_empty() {
+        format!("error: {what}").into()
+    } else {
+        format!("error: {what}\n  help: {help}").into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,204 @@
+//! How findings are written: for people, or as one JSON document. Secrets are masked unless revealing was asked for.
+
+use std::fmt;
+use std::io::{self, Write};
+
+use aegis_detect::{Rule, Rules};
+
+use super::reader::Hit;
+
+/// Most characters of a secret that a mask shows.
+const SHOWN: usize = 4;
+
+/// Takes findings as they are found; nothing is kept longer than the file they are in.
+pub(super) trait Report {
+    /// Before the first finding.
+    fn begin(&mut self, rules: &Rules) -> io::Result<()>;
+    /// One finding in the file called `path`.
+    fn finding(&mut self, path: &str, rule: &Rule, hit: &Hit) -> io::Result<()>;
+    /// After the last finding of a file.
+    fn file_done(&mut self) -> io::Result<()>;
+    /// After everything.
+    fn end(&mut self, summary: &Summary) -> io::Result<()>;
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub(super) struct Summary {
+    /// Secrets found.
+    pub findings: u64,
+    /// Files scanned.
+    pub files: u64,
+    /// Bytes scanned.
+    pub bytes: u64,
+    /// Binary files skipped.
+    pub skipped: u64,
+    /// Files that could not be read.
+    pub failed: u64,
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tenths = self.bytes * 10 / (1 << 20);
+        write!(
+            f,
+            "{} found in {} files, {}.{} MiB scanned",
+            count(self.findings, "secret"),
+            self.files,
+            tenths / 10,
+            tenths % 10
+        )?;
+        if self.skipped > 0 {
+            write!(f, ", {} skipped", count(self.skipped, "binary file"))?;
+        }
+        if self.failed > 0 {
+            write!(f, ", {} not readable", self.failed)?;
+        }
+        Ok(())
+    }
+}
+
+fn count(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// The secret as it may be shown: whole, or its first characters (at most a quarter of it) and its length.
+pub(super) fn shown(secret: &[u8], reveal: bool) -> String {
+    let text = String::from_utf8_lossy(secret);
+    if reveal {
+        return text.into_owned();
+    }
+    let length = text.chars().count();
+    let visible: String =
+        text.chars().take(SHOWN.min(length / 4)).map(|c| if c.is_control() { '.' } else { c }).collect();
+    format!("{visible}…({length})")
+}
+
+/// For people: a block per file, a row per finding.
+pub(super) struct Table<W> {
+    out: W,
+    reveal: bool,
+    path: String,
+    rows: Vec<[String; 5]>,
+}
+
+impl<W: Write> Table<W> {
+    pub(super) fn new(out: W, reveal: bool) -> Self {
+        Table { out, reveal, path: String::new(), rows: Vec::new() }
+    }
+}
+
+/// Rows after which a block is written even though its file goes on.
+const MAX_ROWS: usize = 1_000;
+
+impl<W: Write> Report for Table<W> {
+    fn begin(&mut self, _: &Rules) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn finding(&mut self, path: &str, rule: &Rule, hit: &Hit) -> io::Result<()> {
+        path.clone_into(&mut self.path);
+        let secret = shown(&hit.secret, self.reveal);
+        self.rows.push([
+            format!("{}:{}", hit.start.line, hit.start.column),
+            rule.severity.as_str().to_owned(),
+            rule.id.clone(),
+            if self.reveal { secret.escape_debug().to_string() } else { secret },
+            rule.name.clone(),
+        ]);
+        if self.rows.len() >= MAX_ROWS { self.file_done() } else { Ok(()) }
+    }
+
+    fn file_done(&mut self) -> io::Result<()> {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        let mut widths = [0; 5];
+        for row in &self.rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = cell.chars().count().max(*width);
+            }
+        }
+        writeln!(self.out, "{}", self.path)?;
+        for [place, severity, rule, secret, name] in self.rows.drain(..) {
+            let [a, b, c, d, _] = widths;
+            writeln!(self.out, "  {place:>a$}  {severity:<b$}  {rule:<c$}  {secret:<d$}  {name}")?;
+        }
+        self.out.flush()
+    }
+
+    fn end(&mut self, _: &Summary) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// One JSON document: `{"findings":[..],"summary":{..}}`, written piece by piece.
+pub(super) struct Json<W> {
+    out: W,
+    reveal: bool,
+    any: bool,
+}
+
+impl<W: Write> Json<W> {
+    pub(super) fn new(out: W, reveal: bool) -> Self {
+        Json { out, reveal, any: false }
+    }
+}
+
+impl<W: Write> Report for Json<W> {
+    fn begin(&mut self, _: &Rules) -> io::Result<()> {
+        self.out.write_all(b"{\"findings\":[")
+    }
+
+    fn finding(&mut self, path: &str, rule: &Rule, hit: &Hit) -> io::Result<()> {
+        let found = serde_json::json!({
+            "path": path,
+            "line": hit.start.line,
+            "column": hit.start.column,
+            "start": hit.start.offset,
+            "end": hit.end.offset,
+            "rule": rule.id,
+            "name": rule.name,
+            "category": rule.category.as_str(),
+            "severity": rule.severity.as_str(),
+            "confidence": hit.finding.confidence.as_str(),
+            "secret": shown(&hit.secret, self.reveal),
+            "impact": rule.impact,
+        });
+        self.out.write_all(if self.any { b",\n" } else { b"\n" })?;
+        self.any = true;
+        serde_json::to_writer(&mut self.out, &found)?;
+        Ok(())
+    }
+
+    fn file_done(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn end(&mut self, summary: &Summary) -> io::Result<()> {
+        self.out.write_all(b"\n],\"summary\":")?;
+        serde_json::to_writer(&mut self.out, summary)?;
+        self.out.write_all(b"}\n")?;
+        self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masks_show_at_most_a_quarter() {
+        assert_eq!(shown(b"abcd1234abcd1234", false), "abcd…(16)");
+        assert_eq!(shown(b"abcd123", false), "a…(7)");
+        assert_eq!(shown(b"abc", false), "…(3)");
+        assert_eq!(shown("äöüß".as_bytes(), false), "ä…(4)");
+        assert_eq!(shown(b"abc", true), "abc");
+    }
+
+    #[test]
+    fn a_summary_reads_like_a_sentence() {
+        let summary = Summary { findings: 1, files: 2, bytes: 3 << 20, skipped: 1, failed: 0 };
+        assert_eq!(summary.to_string(), "1 secret found in 2 files, 3.0 MiB scanned, 1 binary file skipped");
+    }
+}

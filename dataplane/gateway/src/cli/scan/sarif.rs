@@ -1,0 +1,129 @@
+//! Findings as SARIF 2.1.0 (OASIS standard), for code scanning services.
+
+use std::io::{self, Write};
+
+use aegis_detect::{Rule, Rules, Severity};
+
+use super::reader::Hit;
+use super::report::{Report, Summary, shown};
+
+/// The schema that the output fits.
+const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json";
+
+/// A SARIF log with one run, written piece by piece.
+pub(super) struct Sarif<W> {
+    out: W,
+    reveal: bool,
+    any: bool,
+}
+
+impl<W: Write> Sarif<W> {
+    pub(super) fn new(out: W, reveal: bool) -> Self {
+        Sarif { out, reveal, any: false }
+    }
+}
+
+/// SARIF's levels, and the number that services sort by.
+fn weight(severity: Severity) -> (&'static str, &'static str) {
+    match severity {
+        Severity::Critical => ("error", "9.5"),
+        Severity::High => ("error", "8.0"),
+        Severity::Medium => ("warning", "5.5"),
+        Severity::Low => ("note", "3.0"),
+    }
+}
+
+/// A path as a relative or absolute URI reference: forward slashes, everything unusual percent-encoded.
+fn uri(path: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~/!$&'()*+,;=@".contains(&b);
+    let encoded = path.bytes().fold(String::new(), |mut uri, byte| {
+        if plain(byte) {
+            uri.push(char::from(byte));
+        } else {
+            uri.push_str(&format!("%{byte:02X}"));
+        }
+        uri
+    });
+    if encoded.starts_with('/') { format!("file://{encoded}") } else { encoded }
+}
+
+impl<W: Write> Report for Sarif<W> {
+    fn begin(&mut self, rules: &Rules) -> io::Result<()> {
+        let descriptors: Vec<_> = rules
+            .iter()
+            .map(|(_, rule)| {
+                let (level, number) = weight(rule.severity);
+                serde_json::json!({
+                    "id": rule.id,
+                    "name": rule.name,
+                    "shortDescription": { "text": rule.name },
+                    "fullDescription": { "text": rule.impact },
+                    "defaultConfiguration": { "level": level },
+                    "properties": { "category": rule.category.as_str(), "security-severity": number, "tags": ["security"] },
+                })
+            })
+            .collect();
+        let driver = serde_json::json!({
+            "name": "aegis-gateway",
+            "version": env!("CARGO_PKG_VERSION"),
+            "rules": descriptors,
+        });
+        write!(
+            self.out,
+            "{{\"$schema\":\"{SCHEMA}\",\"version\":\"2.1.0\",\"runs\":[{{\"tool\":{{\"driver\":"
+        )?;
+        serde_json::to_writer(&mut self.out, &driver)?;
+        self.out.write_all(b"},\"columnKind\":\"unicodeCodePoints\",\"results\":[")
+    }
+
+    fn finding(&mut self, path: &str, rule: &Rule, hit: &Hit) -> io::Result<()> {
+        let result = serde_json::json!({
+            "ruleId": rule.id,
+            "ruleIndex": hit.finding.rule.0,
+            "level": weight(rule.severity).0,
+            "message": { "text": format!("{}: {}", rule.name, shown(&hit.secret, self.reveal)) },
+            "locations": [{
+                "physicalLocation": {
+                    "artifactLocation": { "uri": uri(path) },
+                    "region": {
+                        "startLine": hit.start.line,
+                        "startColumn": hit.start.column,
+                        "endLine": hit.end.line,
+                        "endColumn": hit.end.column,
+                        "byteOffset": hit.start.offset,
+                        "byteLength": hit.end.offset - hit.start.offset,
+                    },
+                },
+            }],
+            "properties": { "confidence": hit.finding.confidence.as_str() },
+        });
+        self.out.write_all(if self.any { b",\n" } else { b"\n" })?;
+        self.any = true;
+        serde_json::to_writer(&mut self.out, &result)?;
+        Ok(())
+    }
+
+    fn file_done(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn end(&mut self, summary: &Summary) -> io::Result<()> {
+        let complete = summary.failed == 0;
+        write!(self.out, "\n],\"invocations\":[{{\"executionSuccessful\":{complete}}}]}}]}}")?;
+        self.out.write_all(b"\n")?;
+        self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_become_uris() {
+        assert_eq!(uri("src/a b#1.rs"), "src/a%20b%231.rs");
+        assert_eq!(uri("/etc/ä"), "file:///etc/%C3%A4");
+        assert_eq!(uri("(standard input)"), "(standard%20input)");
+        assert_eq!(uri("c:x"), "c%3Ax");
+    }
+}

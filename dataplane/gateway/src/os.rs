@@ -1,0 +1,175 @@
+//! What the operating system gives and what is asked of it: CPUs, descriptors, secrecy of memory, the driver.
+//!
+//! Done once at the start, before threads exist. Every function says what it found; the caller logs it.
+
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+
+use crate::config::settings::Driver;
+
+/// The CPUs of this process's affinity mask, ascending. At least one: an unreadable mask counts as CPU 0.
+pub fn cpus() -> Vec<usize> {
+    let mask = sched_getaffinity(Pid::from_raw(0)).unwrap_or_default();
+    let cpus: Vec<usize> = (0..CpuSet::count()).filter(|cpu| mask.is_set(*cpu).unwrap_or(false)).collect();
+    if cpus.is_empty() { vec![0] } else { cpus }
+}
+
+/// Pins the calling thread to `cpu`.
+pub fn pin(cpu: usize) -> std::io::Result<()> {
+    let mut mask = CpuSet::new();
+    mask.set(cpu)?;
+    sched_setaffinity(Pid::from_raw(0), &mask)?;
+    Ok(())
+}
+
+/// Lets the calling thread run on all of `cpus` again.
+pub fn unpin(cpus: &[usize]) -> std::io::Result<()> {
+    let mut mask = CpuSet::new();
+    for cpu in cpus {
+        mask.set(*cpu)?;
+    }
+    sched_setaffinity(Pid::from_raw(0), &mask)?;
+    Ok(())
+}
+
+/// Raises the soft limit of open descriptors to the hard one; gives the limit that holds then.
+pub fn raise_descriptor_limit() -> std::io::Result<u64> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    if soft < hard {
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
+    }
+    Ok(hard)
+}
+
+/// Keeps secrets out of core dumps and away from other processes of the same user.
+pub fn hide_memory() -> std::io::Result<()> {
+    nix::sys::prctl::set_dumpable(false)?;
+    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
+    Ok(())
+}
+
+/// Whether a write to a closed socket or pipe is an error instead of the end of the process. The standard library sees to
+/// that before `main`; the start log says so when it did not.
+pub fn sigpipe_is_ignored() -> bool {
+    std::fs::read_to_string("/proc/self/status").is_ok_and(|status| {
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        mask.is_some_and(|mask| mask & (1 << (Signal::SIGPIPE as u32 - 1)) != 0)
+    })
+}
+
+/// Locked memory in bytes that this process may hold; none for no limit.
+pub fn locked_memory_limit() -> Option<u64> {
+    match getrlimit(Resource::RLIMIT_MEMLOCK) {
+        Ok((soft, _)) if soft != RLIM_INFINITY => Some(soft),
+        _ => None,
+    }
+}
+
+/// Locked memory one ring may be charged on kernels before 5.12.
+const RING_MEMORY: u64 = 512 << 10;
+
+/// The kernel's release as major and minor number.
+fn kernel() -> Option<(u32, u32)> {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+/// What may keep `shards` rings from being made, with what to do about it.
+pub fn ring_memory_problem(shards: usize) -> Option<String> {
+    let limit = locked_memory_limit()?;
+    let needed = RING_MEMORY * shards as u64;
+    let charged = kernel().is_some_and(|release| release < (5, 12));
+    (charged && limit < needed).then(|| {
+        format!(
+            "this kernel charges rings to locked memory: {limit} bytes are allowed, {shards} shards need about {needed}; \
+             raise it with `ulimit -l unlimited` or LimitMEMLOCK=infinity"
+        )
+    })
+}
+
+/// Whether kernel and sandbox allow what the shards need of `io_uring`.
+pub fn io_uring_works() -> bool {
+    monoio::utils::detect_uring()
+}
+
+/// Chooses the driver. The error is for people.
+pub fn choose_driver(wanted: Driver) -> Result<Driver, String> {
+    match (wanted, io_uring_works()) {
+        (Driver::Epoll, _) | (Driver::Auto, false) => Ok(Driver::Epoll),
+        (Driver::Auto | Driver::IoUring, true) => Ok(Driver::IoUring),
+        (Driver::IoUring, false) => Err(format!(
+            "io_uring was asked for and cannot be used: {}\n  help: use driver \"auto\" or \"epoll\", or allow the \
+             io_uring system calls",
+            why_no_io_uring()
+        )),
+    }
+}
+
+/// The likeliest reason why `io_uring` does not work.
+fn why_no_io_uring() -> &'static str {
+    let disabled = std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled").unwrap_or_default();
+    match disabled.trim() {
+        "1" | "2" => "the sysctl kernel.io_uring_disabled forbids it",
+        _ if kernel().is_some_and(|release| release < (5, 6)) => "the kernel is older than 5.6",
+        _ => "a sandbox (the seccomp profile of the container runtime) or the locked-memory limit forbids it",
+    }
+}
+
+/// One line about the driver for `version` and the log.
+pub fn driver_report() -> String {
+    if io_uring_works() {
+        "io_uring available".to_owned()
+    } else {
+        format!("epoll; no io_uring: {}", why_no_io_uring())
+    }
+}
+
+/// Whether anybody but the owner may read, write or search what has this mode.
+pub fn open_to_others(mode: u32) -> bool {
+    mode & 0o077 != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpus_are_those_of_the_mask_and_a_thread_can_be_pinned() {
+        std::thread::spawn(|| {
+            let all = cpus();
+            pin(all[0]).expect("a CPU of the mask");
+            assert_eq!(cpus(), [all[0]]);
+            unpin(&all).expect("the mask of before");
+            assert_eq!(cpus(), all);
+        })
+        .join()
+        .expect("no panic");
+    }
+
+    #[test]
+    fn a_forced_driver_is_taken_or_refused_with_a_reason() {
+        assert_eq!(choose_driver(Driver::Epoll), Ok(Driver::Epoll));
+        match choose_driver(Driver::IoUring) {
+            Ok(driver) => assert_eq!(driver, Driver::IoUring),
+            Err(reason) => assert!(reason.contains("help: use driver")),
+        }
+        assert!(choose_driver(Driver::Auto).is_ok());
+    }
+
+    #[test]
+    fn descriptors_are_raised_to_the_hard_limit() {
+        let limit = raise_descriptor_limit().expect("a limit");
+        assert_eq!(getrlimit(Resource::RLIMIT_NOFILE).expect("readable").0, limit);
+    }
+
+    #[test]
+    fn modes_open_to_others_are_told() {
+        for (mode, open) in [(0o600, false), (0o700, false), (0o640, true), (0o601, true), (0o666, true)] {
+            assert_eq!(open_to_others(mode), open, "{mode:o}");
+        }
+    }
+}

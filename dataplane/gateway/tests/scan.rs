@@ -1,0 +1,299 @@
+//! `scan` as people and programs use it.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// A made-up GitHub token with a right check value.
+const TOKEN: &str = "ghp_Q5kP2vX8nR1tY7wZ3mB6cD9fG4hJ0L1c2b3A";
+
+fn scan(arguments: &[&str], folder: &Path, input: &[u8]) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_aegis-gateway"))
+        .arg("scan")
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    let input = input.to_vec();
+    let writer = std::thread::spawn(move || stdin.write_all(&input));
+    let output = child.wait_with_output().expect("it ends");
+    // A process that refuses its arguments does not read its input.
+    let _ = writer.join().expect("no panic");
+    output
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("UTF-8")
+}
+
+fn lines(output: &Output) -> Vec<Value> {
+    text(&output.stdout).lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+}
+
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, contents: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("created");
+        std::fs::write(path, contents).expect("written");
+    };
+    write("src/main.py", format!("import os\n\nä = \"{TOKEN}\"\n").as_bytes());
+    write(".env", format!("GITHUB={TOKEN}\n").as_bytes());
+    write("clean.txt", b"nothing to see\n");
+    write("ignored/leak.txt", TOKEN.as_bytes());
+    write(".gitignore", b"ignored/\n");
+    write(".git/config", TOKEN.as_bytes());
+    write("picture.bin", format!("\0\0\x01{TOKEN}").as_bytes());
+    folder
+}
+
+#[test]
+fn a_folder_gives_a_table_with_masked_secrets() {
+    let folder = folder();
+    let output = scan(&["."], folder.path(), b"");
+    let table = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert!(table.contains("src/main.py\n") && table.contains("3:6  "), "{table}");
+    assert!(table.contains(".env\n") && table.contains("1:8  "), "{table}");
+    assert!(table.contains("ghp_…(40)") && !table.contains(TOKEN), "{table}");
+    assert!(
+        !table.contains("leak.txt") && !table.contains(".git/config") && !table.contains("picture"),
+        "{table}"
+    );
+    let summary = text(&output.stderr);
+    assert!(
+        summary.contains("2 secrets found in 4 files") && summary.contains("1 binary file skipped"),
+        "{summary}"
+    );
+}
+
+#[test]
+fn reveal_and_no_ignore_do_what_they_say() {
+    let folder = folder();
+    let output = scan(&["--reveal", "--no-ignore", "."], folder.path(), b"");
+    let table = text(&output.stdout);
+    assert!(
+        table.contains(TOKEN) && table.contains("ignored/leak.txt") && !table.contains(".git/config"),
+        "{table}"
+    );
+}
+
+#[test]
+fn exit_codes_tell_clean_found_and_failed() {
+    let folder = folder();
+    assert_eq!(scan(&["clean.txt"], folder.path(), b"").status.code(), Some(0));
+    assert_eq!(scan(&[".env"], folder.path(), b"").status.code(), Some(1));
+    let missing = scan(&["no-such-file", ".env"], folder.path(), b"");
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(text(&missing.stderr).contains("error: no-such-file: No such file"), "{}", text(&missing.stderr));
+    assert!(text(&missing.stdout).contains(".env"), "the rest is scanned all the same");
+    assert_eq!(scan(&["--format", "yaml"], folder.path(), b"").status.code(), Some(2));
+    assert_eq!(scan(&["--rules", "no-such-file"], folder.path(), b"").status.code(), Some(2));
+}
+
+#[test]
+fn standard_input_is_scanned_when_piped_or_named() {
+    let folder = folder();
+    for arguments in [&[][..], &["-"][..]] {
+        let output = scan(arguments, folder.path(), format!("x\ny {TOKEN}").as_bytes());
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output.stdout).starts_with("(standard input)\n  2:3  "), "{}", text(&output.stdout));
+    }
+}
+
+#[test]
+fn json_is_one_document_with_places() {
+    let folder = folder();
+    let output = scan(&["--format", "json", "src/main.py", "clean.txt"], folder.path(), b"");
+    let document: Value = serde_json::from_slice(&output.stdout).expect("one document");
+    let found = &document["findings"][0];
+    assert_eq!(
+        (found["path"].as_str(), found["line"].as_u64(), found["column"].as_u64()),
+        (Some("src/main.py"), Some(3), Some(6))
+    );
+    assert_eq!((found["start"].as_u64(), found["end"].as_u64()), (Some(17), Some(57)));
+    assert_eq!((found["category"].as_str(), found["secret"].as_str()), (Some("TOKEN"), Some("ghp_…(40)")));
+    assert_eq!(
+        (document["summary"]["findings"].as_u64(), document["summary"]["files"].as_u64()),
+        (Some(1), Some(2))
+    );
+    let clean = scan(&["--format", "json", "clean.txt"], folder.path(), b"");
+    let document: Value = serde_json::from_slice(&clean.stdout).expect("one document");
+    assert_eq!(document["findings"], serde_json::json!([]));
+}
+
+#[test]
+fn sarif_has_what_the_schema_demands() {
+    let folder = folder();
+    let output = scan(&["--format", "sarif", "src"], folder.path(), b"");
+    let log: Value = serde_json::from_slice(&output.stdout).expect("one document");
+    assert_eq!(log["version"], "2.1.0");
+    let run = &log["runs"][0];
+    assert_eq!(run["tool"]["driver"]["name"], "aegis-gateway");
+    assert_eq!(run["columnKind"], "unicodeCodePoints");
+    assert_eq!(run["invocations"][0]["executionSuccessful"], true);
+    let result = &run["results"][0];
+    let index = result["ruleIndex"].as_u64().expect("an index") as usize;
+    assert_eq!(run["tool"]["driver"]["rules"][index]["id"], result["ruleId"]);
+    assert!(["none", "note", "warning", "error"].contains(&result["level"].as_str().expect("a level")));
+    let place = &result["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "src/main.py");
+    let region = serde_json::json!({
+        "startLine": 3, "startColumn": 6, "endLine": 3, "endColumn": 46, "byteOffset": 17, "byteLength": 40
+    });
+    assert_eq!(place["region"], region);
+    assert!(!text(&output.stdout).contains(TOKEN));
+}
+
+#[test]
+fn a_large_stream_is_scanned_whole_and_gives_right_places() {
+    let folder = folder();
+    // Secrets on both sides of where windows of 1 MiB are likely to end, on lines of known numbers.
+    let mut input = Vec::new();
+    let mut expected = Vec::new();
+    let mut line = 1;
+    while input.len() < 3 << 20 {
+        if line % 999 == 0 {
+            expected.push((line, input.len() + 5));
+            writeln!(input, "key: {TOKEN}").expect("memory");
+        } else {
+            writeln!(input, "line {line} of plain text without anything that needs to be hidden")
+                .expect("memory");
+        }
+        line += 1;
+    }
+    let output = scan(&["--format", "json", "-"], folder.path(), &input);
+    let document: Value = serde_json::from_slice(&output.stdout).expect("one document");
+    let found: Vec<(u64, u64)> = document["findings"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|f| (f["line"].as_u64().expect("a line"), f["start"].as_u64().expect("an offset")))
+        .collect();
+    let expected: Vec<(u64, u64)> = expected.into_iter().map(|(line, start)| (line, start as u64)).collect();
+    assert_eq!(found, expected);
+    assert_eq!(document["summary"]["bytes"].as_u64(), Some(input.len() as u64));
+}
+
+#[test]
+fn jsonl_answers_every_line_in_order_with_its_id() {
+    let folder = folder();
+    let input = format!(
+        concat!(
+            "{{\"id\":\"a\",\"text\":\"ä {0}\"}}\n",
+            "{{\"text\":\"clean\",\"id\":7,\"more\":[1]}}\n",
+            "{{\"id\":{{\"n\":[1,2.50]}},\"text\":\"\"}}\r\n",
+            "{{\"id\":null,\"text\":\"x\"}}\n",
+            "{{\"text\":\"no id\"}}\n",
+            "{{\"id\":1e2,\"text\":\"\\ud800 {0} \\ud83d\\ude00 {0}\\n\"}}"
+        ),
+        TOKEN
+    );
+    let output = scan(&["--jsonl", "-"], folder.path(), input.as_bytes());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let raw: Vec<&str> = text(&output.stdout).lines().collect();
+    assert_eq!(raw[2], "{\"id\":{\"n\":[1,2.50]},\"findings\":[]}");
+    let answers = lines(&output);
+    assert_eq!(answers.len(), 6);
+    assert_eq!(answers[0]["id"], "a");
+    let first = &answers[0]["findings"][0];
+    assert_eq!(
+        (first["start"].as_u64(), first["end"].as_u64(), first["category"].as_str()),
+        (Some(3), Some(43), Some("TOKEN"))
+    );
+    assert!(first["rule"].is_string());
+    assert_eq!((&answers[1]["id"], &answers[1]["findings"]), (&serde_json::json!(7), &serde_json::json!([])));
+    assert_eq!((&answers[3]["id"], &answers[4]["id"]), (&Value::Null, &Value::Null));
+    let starts: Vec<_> =
+        answers[5]["findings"].as_array().expect("a list").iter().map(|f| f["start"].as_u64()).collect();
+    assert_eq!(starts, [Some(4), Some(50)], "a lone surrogate counts three bytes, a pair four");
+}
+
+#[test]
+fn jsonl_names_a_wrong_line_and_goes_on() {
+    let folder = folder();
+    let input = b"{\"id\":1,\"text\":\"a\"}\nnot json\n{\"id\":3}\n{\"id\":4,\"text\":5}\n\n{\"id\":6,\"text\":\"\xff\"}\n{\"id\":7,\"text\":\"b\"}\n";
+    let output = scan(&["--jsonl"], folder.path(), input);
+    assert_eq!(output.status.code(), Some(2));
+    let answers = lines(&output);
+    assert_eq!(answers.len(), 7);
+    assert_eq!((&answers[0]["id"], &answers[6]["id"]), (&serde_json::json!(1), &serde_json::json!(7)));
+    let told = text(&output.stderr);
+    for number in 2..=6 {
+        assert!(told.contains(&format!("error: standard input: line {number}: ")), "{told}");
+        let answer = &answers[number - 1];
+        assert!(
+            answer["error"].as_str().is_some_and(|error| error.starts_with(&format!("line {number}: "))),
+            "{answer}"
+        );
+        assert_eq!(answer["findings"], serde_json::json!([]));
+    }
+    assert!(told.contains("missing field `text`"), "{told}");
+}
+
+#[test]
+fn jsonl_answers_before_the_next_line_is_written() {
+    use std::io::{BufRead, BufReader};
+    let mut child = Command::new(env!("CARGO_BIN_EXE_aegis-gateway"))
+        .args(["scan", "--jsonl"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+    for id in 0..3 {
+        writeln!(stdin, "{{\"id\":{id},\"text\":\"x\"}}").expect("written");
+        let mut answer = String::new();
+        stdout.read_line(&mut answer).expect("an answer");
+        assert_eq!(answer, format!("{{\"id\":{id},\"findings\":[]}}\n"));
+    }
+    drop(stdin);
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+}
+
+#[test]
+fn jsonl_reads_files_too_and_empty_input_gives_nothing() {
+    let folder = folder();
+    std::fs::write(folder.path().join("cases.jsonl"), "{\"id\":1,\"text\":\"x\"}\n").expect("written");
+    assert_eq!(lines(&scan(&["--jsonl", "cases.jsonl"], folder.path(), b"")).len(), 1);
+    let empty = scan(&["--jsonl", "-"], folder.path(), b"");
+    assert_eq!((empty.status.code(), empty.stdout.len()), (Some(0), 0));
+}
+
+#[test]
+fn version_names_engine_rules_and_driver() {
+    let output = Command::new(env!("CARGO_BIN_EXE_aegis-gateway")).arg("version").output().expect("it runs");
+    let told = text(&output.stdout);
+    for line in ["aegis-gateway 0.", "engine        ", " built in, ", "driver        "] {
+        assert!(told.contains(line), "{told}");
+    }
+}
+
+#[test]
+fn keys_are_made_and_hashed_the_same_way() {
+    let made = Command::new(env!("CARGO_BIN_EXE_aegis-gateway"))
+        .args(["key", "new", "--id", "ci \"x\""])
+        .output()
+        .expect("it runs");
+    let told = text(&made.stdout).to_owned();
+    let key = told.lines().find_map(|line| line.trim().strip_prefix("aegis-gk-")).expect("a key");
+    let entry = told.split("file:\n").nth(1).expect("an entry");
+    let parsed: toml::Table = toml::from_str(entry).expect("an entry of the configuration");
+    assert_eq!(parsed["auth"]["keys"][0]["id"].as_str(), Some("ci \"x\""));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_aegis-gateway"))
+        .args(["key", "hash"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    writeln!(child.stdin.take().expect("a pipe"), "aegis-gk-{key}").expect("written");
+    let hashed = child.wait_with_output().expect("it ends");
+    assert_eq!(parsed["auth"]["keys"][0]["sha256"].as_str(), Some(text(&hashed.stdout).trim()));
+}
