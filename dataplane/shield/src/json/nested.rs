@@ -155,6 +155,12 @@ impl Nested {
         self.fed
     }
 
+    /// Where an escape began that is not complete yet, counted like [`Lexeme::start`].
+    pub fn pending(&self) -> Option<u64> {
+        let open = |layer: &usize| !self.lexers[*layer].partial_escape().is_empty();
+        (0..MAX_LAYERS).filter(open).map(|layer| self.escape_start[layer]).min()
+    }
+
     /// The lexer of the outermost layer.
     pub fn outer(&self) -> &Lexer {
         &self.lexers[0]

@@ -9,11 +9,15 @@
 //! Nothing leaves before it is settled that it holds no secret; nothing but secrets is changed, byte for byte.
 //! Between two windows a request keeps a few kilobytes of state, however long its body is.
 
+mod attachment;
 mod desk;
 mod gather;
+mod json;
+mod opaque;
 mod refusal;
 mod scratch;
 mod text;
+mod track;
 mod view;
 
 use std::sync::Arc;
@@ -27,6 +31,7 @@ use crate::report::Report;
 use crate::shield::Shield;
 use crate::vault::Vault;
 use desk::Desk;
+use json::JsonBody;
 use text::TextBody;
 
 /// Bytes that are looked at in one step, and that must be there (or the end of the body) before a step is taken.
@@ -49,7 +54,8 @@ pub struct Outcome {
 }
 
 enum Body {
-    Text(TextBody),
+    Text(Box<TextBody>),
+    Json(Box<JsonBody>),
 }
 
 impl Tokenizer {
@@ -62,7 +68,10 @@ impl Tokenizer {
     /// tokens.
     pub fn with_vault(shield: Arc<Shield>, format: Format, vault: Vault) -> Self {
         let body = match format {
-            _ => Body::Text(TextBody::new()),
+            Format::Json => Body::Json(Box::new(JsonBody::document())),
+            Format::JsonLines => Body::Json(Box::new(JsonBody::lines())),
+            Format::Unknown => Body::Json(Box::new(JsonBody::tentative())),
+            _ => Body::Text(Box::new(TextBody::new())),
         };
         let desk = Desk { shield, vault, report: Report::default() };
         Self { desk, body, refused: None, finished: false }
@@ -112,6 +121,7 @@ impl Tokenizer {
         scratch.fit(&self.desk.shield.rules)?;
         match &mut self.body {
             Body::Text(body) => body.process(&mut self.desk, scratch, window, last, out),
+            Body::Json(body) => body.process(&mut self.desk, scratch, window, last, out),
         }
     }
 
@@ -126,5 +136,7 @@ impl Tokenizer {
     }
 }
 
+#[cfg(test)]
+mod opaque_tests;
 #[cfg(test)]
 pub(crate) mod testing;

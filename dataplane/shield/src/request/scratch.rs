@@ -5,6 +5,7 @@ use std::sync::Arc;
 use aegis_detect::{Finding, RuleError, Rules, Scanner, Window};
 use zeroize::Zeroizing;
 
+use super::json::Part;
 use super::refusal::Refusal;
 use super::view::View;
 
@@ -14,7 +15,8 @@ pub struct ShardScratch {
     scanner: Scanner,
     pub(super) view: View,
     pub(super) findings: Vec<Finding>,
-    /// The secret at hand, decoded.
+    /// The parts of the secret at hand, and their decoded bytes.
+    pub(super) parts: Vec<Part>,
     pub(super) value: Zeroizing<Vec<u8>>,
 }
 
@@ -25,6 +27,7 @@ impl ShardScratch {
             scanner: Scanner::new(Arc::clone(rules))?,
             view: View::new(),
             findings: Vec::new(),
+            parts: Vec::new(),
             value: Zeroizing::new(Vec::new()),
         })
     }

@@ -17,6 +17,11 @@ pub(crate) const AWS: &str = "AKIAQ3EGV7ZKLM2XTN4D";
 /// A private key with line ends.
 pub(crate) const PEM: &str = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgq1w2e3r4t5y6u7i8\no9p0a1s2d3f4g5h6j7k8l9z0x1c2v3b4n5m6Q7W8E9R0T1Y2U3I4O5P6A7S8D9F0\n-----END PRIVATE KEY-----";
 
+/// Numbered lines that start with `word`.
+pub(crate) fn lines(word: &str, count: usize) -> String {
+    (0..count).fold(String::new(), |text, n| text + word + " " + &n.to_string() + "\n")
+}
+
 pub(crate) fn shield_with(policy: Policy) -> Arc<Shield> {
     let keyring = Keyring::new(&[7; 32], "acme", 0, &[]).unwrap();
     let rules = Rules::builtin().unwrap();

@@ -53,12 +53,12 @@ impl TextBody {
 mod tests {
     use aegis_detect::LEFT_CONTEXT;
 
-    use super::super::testing::{AWS, PAT, PEM, restore, run, run_pieces, shield};
+    use super::super::testing::{AWS, PAT, PEM, lines, restore, run, run_pieces, shield};
     use super::super::{Tokenizer, WINDOW};
     use crate::format::Format;
 
     fn sample(filler: usize) -> Vec<u8> {
-        let noise: String = (0..filler).map(|n| format!("line {n} of the text\n")).collect();
+        let noise = lines("line of the text", filler);
         format!("{AWS}\n{noise}token {PAT}\n{PEM}\nagain {PAT}").into_bytes()
     }
 

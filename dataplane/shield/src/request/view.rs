@@ -133,6 +133,9 @@ impl View {
     fn copy_run(&mut self, raw: &[u8], end: usize) {
         let (start, at) = (self.copied, self.len);
         let len = end - start;
+        if len == 0 {
+            return;
+        }
         match (len <= CHUNK).then(|| raw.get(start..start + CHUNK)).flatten() {
             Some(chunk) => self.buffer[at..at + CHUNK].copy_from_slice(chunk),
             None => self.buffer[at..at + len].copy_from_slice(&raw[start..end]),

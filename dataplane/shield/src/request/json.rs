@@ -1,0 +1,431 @@
+//! JSON bodies: scanned in their decoded view, edited in their raw bytes.
+//!
+//! A window is read twice at most. The first reading, always over the whole window, builds the view. The second
+//! one goes from the window's start to each finding, to learn in which string it stands and how deep, and on to
+//! where the window is consumed. Without findings it begins close to the end, at a checkpoint.
+
+use std::ops::Range;
+
+use zeroize::Zeroize;
+
+use super::attachment::Attachment;
+use super::desk::{Decision, Desk, Replacement};
+use super::gather::Gather;
+use super::opaque;
+use super::refusal::Refusal;
+use super::scratch::ShardScratch;
+use super::track::{Stop, Surroundings, Track};
+use super::view::{Context, View};
+use crate::json::{Kind, Lexeme, Nested, Sink, escape_into};
+
+/// The first reading leaves a checkpoint so many bytes before the end of the window.
+const TAIL: usize = 1024;
+/// Of a secret that lies in several strings, parts that are shorter are left: they say nothing.
+const MIN_PART: usize = 4;
+
+/// A place in the document: everything that is needed to read on from there.
+#[derive(Clone)]
+struct Walk {
+    nested: Nested,
+    track: Track,
+}
+
+/// The state between two windows of a JSON body.
+pub(super) struct JsonBody {
+    walk: Walk,
+    context: Context,
+    many: bool,
+    /// What of a value in base64 is decoded and scanned.
+    attachment: Option<Box<Attachment>>,
+}
+
+/// Somebody who wants to see the lexemes of a window.
+trait Watch {
+    /// `lexeme` stands at `raw` in the window.
+    fn lexeme(&mut self, lexeme: &Lexeme<'_>, raw: Range<usize>);
+}
+
+/// Nobody.
+struct Blind;
+
+impl Watch for Blind {
+    #[inline]
+    fn lexeme(&mut self, _: &Lexeme<'_>, _: Range<usize>) {}
+}
+
+/// Builds the view.
+struct Viewer<'a> {
+    view: &'a mut View,
+    window: &'a [u8],
+}
+
+impl Watch for Viewer<'_> {
+    #[inline]
+    fn lexeme(&mut self, lexeme: &Lexeme<'_>, raw: Range<usize>) {
+        if !lexeme.is_plain() {
+            self.view.unit(self.window, lexeme.bytes, raw.start, raw.end);
+        }
+    }
+}
+
+/// A part of a secret: what of it stands in one string, or the number that it is.
+pub(super) struct Part {
+    raw: Range<usize>,
+    value: Range<usize>,
+    layer: u8,
+    scalar: bool,
+}
+
+/// Collects the parts of one secret.
+struct Collect<'a> {
+    parts: &'a mut Vec<Part>,
+    value: &'a mut Vec<u8>,
+    joined: bool,
+}
+
+impl Watch for Collect<'_> {
+    fn lexeme(&mut self, lexeme: &Lexeme<'_>, raw: Range<usize>) {
+        let scalar = lexeme.kind == Kind::Scalar;
+        if !scalar && lexeme.kind != Kind::Text {
+            self.joined = false;
+            return;
+        }
+        let start = self.value.len();
+        self.value.extend_from_slice(lexeme.bytes);
+        let value = start..self.value.len();
+        match self.parts.last_mut() {
+            Some(last) if self.joined && last.layer == lexeme.layer && last.scalar == scalar => {
+                last.raw.end = raw.end;
+                last.value.end = value.end;
+            }
+            _ => self.parts.push(Part { raw, value, layer: lexeme.layer, scalar }),
+        }
+        self.joined = true;
+    }
+}
+
+impl<W: Watch> Watch for &mut W {
+    fn lexeme(&mut self, lexeme: &Lexeme<'_>, raw: Range<usize>) {
+        (**self).lexeme(lexeme, raw);
+    }
+}
+
+/// Follows the document and lets `watch` see, up to where the view has to stop.
+struct Eyes<'a, W> {
+    track: &'a mut Track,
+    around: Surroundings<'a>,
+    watch: W,
+}
+
+impl<W: Watch> Sink for Eyes<'_, W> {
+    #[inline]
+    fn lexeme(&mut self, lexeme: Lexeme<'_>) {
+        if self.track.stop().is_some() {
+            return;
+        }
+        self.track.see(&lexeme, self.around);
+        // A unit that waited for the byte after it can begin before the window.
+        let start = lexeme.start.saturating_sub(self.around.base) as usize;
+        self.watch.lexeme(&lexeme, start..(lexeme.end - self.around.base) as usize);
+    }
+}
+
+impl Walk {
+    /// Reads `window[range]`, which must begin where this walk stands.
+    #[inline]
+    fn read<W: Watch>(
+        &mut self,
+        around: Surroundings<'_>,
+        range: Range<usize>,
+        watch: W,
+    ) -> Result<(), Refusal> {
+        let base = around.base + range.start as u64;
+        let mut eyes = Eyes { track: &mut self.track, around, watch };
+        self.nested.feed(&around.window[range], &mut eyes).map_err(|fault| Refusal::syntax(fault, base))
+    }
+}
+
+/// How far a window is understood.
+struct Reading {
+    /// A place close to the end, if nothing stopped the reading before.
+    checkpoint: Option<(usize, Walk)>,
+    /// Where the view ends.
+    end: usize,
+    /// Whether the text ends there too, for the scanner.
+    last: bool,
+    /// Whether what follows is not text.
+    stopped: bool,
+}
+
+impl JsonBody {
+    pub(super) fn document() -> Self {
+        Self::with(Nested::document(), false)
+    }
+
+    pub(super) fn lines() -> Self {
+        Self::with(Nested::documents(), true)
+    }
+
+    /// JSON as long as it is JSON, text from there on.
+    pub(super) fn tentative() -> Self {
+        Self::with(Nested::channel(), false)
+    }
+
+    fn with(nested: Nested, many: bool) -> Self {
+        Self { walk: Walk { nested, track: Track::new() }, context: Context::new(), many, attachment: None }
+    }
+
+    /// See [`super::Tokenizer::push`]; a window that is not the last is large enough to settle something.
+    pub(super) fn process(
+        &mut self,
+        desk: &mut Desk,
+        scratch: &mut ShardScratch,
+        window: &[u8],
+        last: bool,
+        out: &mut Gather,
+    ) -> Result<usize, Refusal> {
+        let base = self.walk.nested.position();
+        let around = Surroundings { window, base, last };
+        if base == 0 && window.is_empty() {
+            return Ok(0);
+        }
+        if let Some((_, stop)) = self.walk.track.stop() {
+            let passed = self.base64(stop, desk, scratch, around, out)?;
+            if passed > 0 {
+                return Ok(passed);
+            }
+        }
+        let reading = self.view(&mut scratch.view, around)?;
+        let raw = &window[..reading.end];
+        let mut settled = scratch.scan(raw, reading.last, true);
+        let mut ahead = self.ahead(scratch, &reading, around, settled)?;
+        if ahead.0 == 0 && !reading.last {
+            // Nothing but an unfinished number is settled. One that fills a window is refused.
+            settled = scratch.scan(raw, true, true);
+            ahead = self.ahead(scratch, &reading, around, settled)?;
+            if ahead.0 == 0 {
+                return Err(Refusal::Malformed { what: "a literal is too long", offset: base });
+            }
+        }
+        let consumed = self.edit(desk, scratch, around, ahead, out)?;
+        if reading.stopped && consumed == reading.end {
+            self.context.clear();
+        } else {
+            let text = scratch.view.text(raw);
+            self.context.keep(&text[..scratch.view.view_of(consumed)]);
+        }
+        Ok(consumed)
+    }
+
+    /// The first reading: builds the view of the window.
+    fn view(&self, view: &mut View, around: Surroundings<'_>) -> Result<Reading, Refusal> {
+        let window = around.window;
+        let mut walk = self.walk.clone();
+        view.begin(&self.context);
+        let split = window.len().saturating_sub(TAIL);
+        walk.read(around, 0..split, Viewer { view, window })?;
+        let checkpoint = walk.track.stop().is_none().then(|| (split, walk.clone()));
+        walk.read(around, split..window.len(), Viewer { view, window })?;
+        let stop = walk.track.stop();
+        let (end, last) = match stop {
+            Some((at, stop)) => ((at - around.base) as usize, stop != Stop::Undecided),
+            None if around.last => {
+                let mut eyes = Eyes { track: &mut walk.track, around, watch: Viewer { view, window } };
+                let end = around.base + window.len() as u64;
+                walk.nested.finish(&mut eyes).map_err(|fault| Refusal::syntax(fault, end))?;
+                (window.len(), true)
+            }
+            None => {
+                let pending = walk.nested.pending().unwrap_or(u64::MAX).saturating_sub(around.base);
+                (window.len().min(pending as usize), false)
+            }
+        };
+        view.finish(&window[..end]);
+        Ok(Reading { checkpoint, end, last, stopped: stop.is_some() && last })
+    }
+
+    /// How many bytes the window gives up if its view is settled up to `settled`, and the walk at that place.
+    /// Never stops inside a number: it may have to be replaced as a whole.
+    fn ahead(
+        &self,
+        scratch: &ShardScratch,
+        reading: &Reading,
+        around: Surroundings<'_>,
+        settled: usize,
+    ) -> Result<(usize, Walk), Refusal> {
+        let view = &scratch.view;
+        let mut target = view.raw_start(settled).min(reading.end);
+        if reading.last && settled == view.text(&around.window[..reading.end]).len() {
+            target = reading.end;
+        }
+        if let Some(finding) = scratch.findings.last() {
+            target = target.max(view.raw_end(finding.end));
+        }
+        let near = reading.checkpoint.as_ref().filter(|(at, _)| *at <= target);
+        let mut start = near.map_or_else(|| (0, self.walk.clone()), |(at, walk)| (*at, walk.clone()));
+        for _ in 0..2 {
+            let mut walk = start.1.clone();
+            walk.read(around, start.0..target, Blind)?;
+            let scalar = walk.track.scalar().filter(|_| !(around.last && target == around.window.len()));
+            let Some(began) = scalar else { return Ok((target, walk)) };
+            target = (began - around.base) as usize;
+            if target < start.0 {
+                start = (0, self.walk.clone());
+            }
+        }
+        let mut walk = start.1;
+        walk.read(around, start.0..target, Blind)?;
+        Ok((target, walk))
+    }
+
+    /// The second reading: replaces the secrets that begin before `ahead`, and goes on to there.
+    fn edit(
+        &mut self,
+        desk: &mut Desk,
+        scratch: &mut ShardScratch,
+        around: Surroundings<'_>,
+        (target, walk): (usize, Walk),
+        out: &mut Gather,
+    ) -> Result<usize, Refusal> {
+        let ShardScratch { view, findings, parts, value, .. } = scratch;
+        let text = view.text(around.window);
+        let (mut pos, mut passed) = (0, 0);
+        for finding in findings.iter() {
+            let start = view.raw_start(finding.start).max(pos);
+            let end = view.raw_end(finding.end);
+            if start >= target {
+                break;
+            }
+            // A number that was replaced as a whole may have held another finding.
+            let Some(decision) = (end > start).then(|| desk.decide(finding, text)).flatten() else {
+                continue;
+            };
+            self.walk.read(around, pos..start, Blind)?;
+            pos = self.take_apart(around, start..end, parts, value)?;
+            let mut token = None;
+            if decision.replaces() {
+                for part in parts.iter().filter(|part| parts.len() == 1 || part.value.len() >= MIN_PART) {
+                    out.pass(passed..part.raw.start);
+                    let replacement = part.replacement(desk, decision, around.window, value)?;
+                    part.put(&replacement, out);
+                    passed = part.raw.end;
+                    token = token.or(replacement.token());
+                }
+            }
+            parts.clear();
+            value.zeroize();
+            desk.record(decision, token, || self.walk.track.place(self.many))?;
+        }
+        if pos == 0 {
+            self.walk = walk;
+        } else if pos < target {
+            self.walk.read(around, pos..target, Blind)?;
+        }
+        let consumed = pos.max(target);
+        out.pass(passed..consumed);
+        Ok(consumed)
+    }
+
+    /// Reads the secret at `range` into its parts and says where the reading ended: numbers are taken whole.
+    fn take_apart(
+        &mut self,
+        around: Surroundings<'_>,
+        range: Range<usize>,
+        parts: &mut Vec<Part>,
+        value: &mut Vec<u8>,
+    ) -> Result<usize, Refusal> {
+        let mut end = range.end;
+        let mut watch = Collect { parts, value, joined: false };
+        self.walk.track.mask();
+        self.walk.read(around, range, &mut watch)?;
+        if watch.parts.last().is_some_and(|part| part.scalar) {
+            let rest = &around.window[end..];
+            let more = rest.iter().position(|&byte| !is_scalar(byte)).unwrap_or(rest.len());
+            self.walk.read(around, end..end + more, &mut watch)?;
+            end += more;
+            if let (Some(began), Some(part)) = (self.walk.track.scalar(), watch.parts.last_mut()) {
+                part.raw.start = began.saturating_sub(around.base) as usize;
+            }
+        }
+        self.walk.track.mask();
+        Ok(end)
+    }
+
+    /// Base64 goes on: passes it, or scans what it holds.
+    fn base64(
+        &mut self,
+        stop: Stop,
+        desk: &mut Desk,
+        scratch: &mut ShardScratch,
+        around: Surroundings<'_>,
+        out: &mut Gather,
+    ) -> Result<usize, Refusal> {
+        let track = &self.walk.track;
+        let (len, ended) = if stop == Stop::Decode {
+            let attachment = self.attachment.get_or_insert_with(|| Box::new(Attachment::new()));
+            let place = || track.place(self.many);
+            attachment.process(desk, scratch, around.window, place, out)?
+        } else {
+            let len = opaque::base64_len(around.window);
+            out.pass(0..len);
+            (len, len < around.window.len())
+        };
+        let end = around.base + len as u64;
+        if around.last && !ended && opaque::base64_len(around.window) == around.window.len() {
+            return Err(Refusal::Malformed {
+                what: "unexpected end",
+                offset: around.base + around.window.len() as u64,
+            });
+        }
+        self.walk
+            .nested
+            .feed(&around.window[..len], &mut Nobody)
+            .map_err(|fault| Refusal::syntax(fault, around.base))?;
+        if ended {
+            self.attachment = None;
+        }
+        self.walk.track.move_stop((!ended).then_some((end, stop)));
+        Ok(len)
+    }
+}
+
+/// Sees nothing.
+struct Nobody;
+
+impl Sink for Nobody {
+    fn lexeme(&mut self, _: Lexeme<'_>) {}
+}
+
+impl Part {
+    /// What takes the place of this part.
+    fn replacement(
+        &self,
+        desk: &mut Desk,
+        decision: Decision,
+        window: &[u8],
+        value: &[u8],
+    ) -> Result<Replacement, Refusal> {
+        let value = if self.scalar { &window[self.raw.clone()] } else { &value[self.value.clone()] };
+        desk.replacement(decision, value)
+    }
+
+    /// Writes it; in the place of a number it needs quotes.
+    fn put(&self, replacement: &Replacement, out: &mut Gather) {
+        let mut quote = Vec::new();
+        if self.scalar {
+            escape_into(b"\"", self.layer, &mut quote);
+        }
+        out.put(&quote);
+        out.put(replacement.as_bytes());
+        out.put(&quote);
+    }
+}
+
+/// Whether a byte can go on a number or a word.
+fn is_scalar(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')
+}
+
+#[cfg(test)]
+#[path = "json_tests.rs"]
+mod tests;

@@ -1,0 +1,360 @@
+//! Where in the document the lexer is: enough to name a place in the report and to know the values that are not
+//! text. Only structure costs something here, and little: a key is copied once, a name is built only on a finding.
+
+use super::opaque::{self, Declared, Judgement, Slot};
+use crate::json::{Container, Kind, Lexeme, Role};
+
+/// Containers that are kept track of; what is deeper is named by the one around it.
+const MAX_FRAMES: usize = 12;
+/// Bytes of a key, or of a value that says what an object is, that are kept.
+const MAX_WORD: usize = 31;
+
+/// A short text, cut if it is not.
+#[derive(Clone, Copy)]
+struct Word {
+    len: u8,
+    bytes: [u8; MAX_WORD],
+}
+
+impl Word {
+    const EMPTY: Self = Self { len: 0, bytes: [0; MAX_WORD] };
+
+    fn append(&mut self, text: &[u8]) {
+        let at = usize::from(self.len);
+        let take = text.len().min(MAX_WORD - at);
+        self.bytes[at..at + take].copy_from_slice(&text[..take]);
+        self.len += take as u8;
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+}
+
+/// What an object says it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Type {
+    Unknown,
+    /// The provider sealed what is in it.
+    Sealed,
+    /// Its data is text as it stands.
+    Text,
+}
+
+/// An open container.
+#[derive(Clone, Copy)]
+struct Frame {
+    container: Container,
+    kind: Type,
+    declared: Declared,
+    index: u32,
+    key: Word,
+}
+
+/// What the text of the open string is copied for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Capture {
+    Nothing,
+    Key,
+    Type,
+    MediaType,
+}
+
+/// Why the view of a window ends before the window does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Stop {
+    /// What a string holds can be told only with more input.
+    Undecided,
+    /// Base64 begins that is passed.
+    Pass,
+    /// Base64 begins that is scanned decoded.
+    Decode,
+}
+
+/// The bytes around the lexemes of one window.
+#[derive(Clone, Copy)]
+pub(super) struct Surroundings<'a> {
+    pub(super) window: &'a [u8],
+    /// The offset of the window in the body.
+    pub(super) base: u64,
+    /// Whether the body ends with the window.
+    pub(super) last: bool,
+}
+
+/// The place of the lexer in the document.
+#[derive(Clone)]
+pub(super) struct Track {
+    depth: u16,
+    capture: Capture,
+    /// The open string is a key that must not be named, since it holds a secret.
+    masked: bool,
+    /// Documents that ended, for sequences of them.
+    documents: u32,
+    value: Word,
+    stop: Option<(u64, Stop)>,
+    scalar: Option<u64>,
+    frames: [Frame; MAX_FRAMES],
+}
+
+impl Track {
+    pub(super) fn new() -> Self {
+        let frame = Frame {
+            container: Container::Array,
+            kind: Type::Unknown,
+            declared: Declared::Nothing,
+            index: 0,
+            key: Word::EMPTY,
+        };
+        Self {
+            depth: 0,
+            capture: Capture::Nothing,
+            masked: false,
+            documents: 0,
+            value: Word::EMPTY,
+            stop: None,
+            scalar: None,
+            frames: [frame; MAX_FRAMES],
+        }
+    }
+
+    /// Where the view has to end, and why.
+    #[inline]
+    pub(super) fn stop(&self) -> Option<(u64, Stop)> {
+        self.stop
+    }
+
+    /// The base64 that the stop was for continues at `at`, or has ended.
+    pub(super) fn move_stop(&mut self, stop: Option<(u64, Stop)>) {
+        self.stop = stop;
+    }
+
+    /// Where the number or word began that the last lexeme was a part of.
+    pub(super) fn scalar(&self) -> Option<u64> {
+        self.scalar
+    }
+
+    /// Follows one more lexeme.
+    #[inline]
+    pub(super) fn see(&mut self, lexeme: &Lexeme<'_>, around: Surroundings<'_>) {
+        if lexeme.kind == Kind::Text {
+            self.scalar = None;
+            if self.capture != Capture::Nothing && lexeme.layer == 1 {
+                self.copy_text(lexeme.bytes);
+            }
+            return;
+        }
+        if lexeme.kind == Kind::Scalar {
+            self.scalar.get_or_insert(lexeme.start);
+            return;
+        }
+        self.scalar = None;
+        if lexeme.layer == 0 {
+            self.see_structure(lexeme, around);
+        }
+    }
+
+    fn copy_text(&mut self, text: &[u8]) {
+        match self.capture {
+            Capture::Key if self.masked => {}
+            Capture::Key => {
+                if let Some(frame) = self.frame_mut() {
+                    frame.key.append(text);
+                }
+            }
+            _ => self.value.append(text),
+        }
+    }
+
+    fn see_structure(&mut self, lexeme: &Lexeme<'_>, around: Surroundings<'_>) {
+        match lexeme.kind {
+            Kind::Open(container) => self.open(container),
+            Kind::Close(_) => {
+                self.depth = self.depth.saturating_sub(1);
+                self.documents += u32::from(self.depth == 0);
+            }
+            Kind::Comma => {
+                if let Some(frame) = self.frame_mut() {
+                    frame.index = frame.index.saturating_add(1);
+                }
+            }
+            Kind::StringStart(Role::Key) => {
+                self.masked = false;
+                self.capture = Capture::Key;
+                if let Some(frame) = self.frame_mut() {
+                    frame.key = Word::EMPTY;
+                }
+            }
+            Kind::StringStart(Role::Value) => self.start_value(lexeme, around),
+            Kind::StringEnd(role) => self.end_string(role),
+            _ => {}
+        }
+    }
+
+    fn open(&mut self, container: Container) {
+        self.depth += 1;
+        if let Some(frame) = self.frame_mut() {
+            frame.container = container;
+            frame.kind = Type::Unknown;
+            frame.declared = Declared::Nothing;
+            frame.index = 0;
+            frame.key = Word::EMPTY;
+        }
+    }
+
+    fn start_value(&mut self, lexeme: &Lexeme<'_>, around: Surroundings<'_>) {
+        self.capture = match self.member() {
+            Some(b"type") => Capture::Type,
+            Some(b"media_type" | b"mime_type" | b"mimeType" | b"format") => Capture::MediaType,
+            _ => Capture::Nothing,
+        };
+        self.value = Word::EMPTY;
+        let content = (lexeme.end - around.base) as usize;
+        let raw = &around.window[content.min(around.window.len())..];
+        let slot = self.slot();
+        if slot == Slot::Plain && raw.first().is_some_and(|byte| !matches!(byte, b'd' | b'D')) {
+            return;
+        }
+        self.stop = match opaque::judge(slot, raw, around.last) {
+            Judgement::Scan => None,
+            Judgement::Undecided => Some((lexeme.start, Stop::Undecided)),
+            Judgement::Pass(head) => Some((lexeme.end + head as u64, Stop::Pass)),
+            Judgement::Decode(head) => Some((lexeme.end + head as u64, Stop::Decode)),
+        };
+    }
+
+    fn end_string(&mut self, role: Role) {
+        let capture = std::mem::replace(&mut self.capture, Capture::Nothing);
+        let value = self.value;
+        let masked = self.masked && role == Role::Key;
+        let Some(frame) = self.frame_mut() else { return };
+        match capture {
+            Capture::Type => {
+                frame.kind = match value.as_bytes() {
+                    b"thinking" | b"redacted_thinking" | b"reasoning" | b"compaction" => Type::Sealed,
+                    b"text" => Type::Text,
+                    _ => Type::Unknown,
+                };
+            }
+            Capture::MediaType => frame.declared = opaque::declared(value.as_bytes()),
+            Capture::Key if masked => frame.key = Word::EMPTY,
+            Capture::Key | Capture::Nothing => {}
+        }
+    }
+
+    fn frame_mut(&mut self) -> Option<&mut Frame> {
+        self.frames.get_mut(usize::from(self.depth).checked_sub(1)?)
+    }
+
+    /// The open frames, outermost first.
+    fn frames(&self) -> &[Frame] {
+        &self.frames[..usize::from(self.depth).min(MAX_FRAMES)]
+    }
+
+    /// The name of the object's member whose value begins.
+    fn member(&self) -> Option<&[u8]> {
+        let frame = self.frames.get(usize::from(self.depth).checked_sub(1)?)?;
+        (frame.container == Container::Object).then(|| frame.key.as_bytes())
+    }
+
+    /// What the providers' formats have at this place.
+    fn slot(&self) -> Slot {
+        let Some(member) = self.member() else { return Slot::Plain };
+        if !matches!(
+            member,
+            b"signature"
+                | b"encrypted_content"
+                | b"encrypted_index"
+                | b"thoughtSignature"
+                | b"thought_signature"
+                | b"data"
+                | b"file_data"
+                | b"b64_json"
+        ) {
+            return Slot::Plain;
+        }
+        let (holder, in_array) = self.holder();
+        let frame = self.frames()[usize::from(self.depth) - 1];
+        let sealed = Slot::Sealed { sure: frame.kind == Type::Sealed };
+        match (member, holder, in_array) {
+            _ if frame.kind == Type::Text => Slot::Plain,
+            (b"signature", b"content" | b"thinking_blocks" | b"reasoning_details", true)
+            | (b"encrypted_content", b"input" | b"content" | b"output" | b"citations", true)
+            | (b"encrypted_index", b"citations" | b"content", true)
+            | (b"thoughtSignature" | b"thought_signature", b"parts", true)
+            | (b"thoughtSignature" | b"thought_signature", b"google" | b"provider_specific_fields", false) => {
+                sealed
+            }
+            (b"data", b"content" | b"thinking_blocks" | b"reasoning_details", true) => match frame.kind {
+                Type::Sealed => sealed,
+                _ => Slot::Blob(frame.declared),
+            },
+            (b"data", b"source" | b"inlineData" | b"inline_data" | b"blob" | b"resource", false)
+            | (b"file_data" | b"b64_json", ..) => Slot::Blob(frame.declared),
+            (b"data", b"input_audio" | b"audio", false) => Slot::Blob(Declared::Media),
+            _ => Slot::Plain,
+        }
+    }
+
+    /// The name under which the innermost object stands, and whether it stands there in an array.
+    fn holder(&self) -> (&[u8], bool) {
+        let mut around = self.frames().iter().rev().skip(1);
+        match around.next() {
+            Some(frame) if frame.container == Container::Object => (frame.key.as_bytes(), false),
+            Some(_) => match around.next() {
+                Some(frame) if frame.container == Container::Object => (frame.key.as_bytes(), true),
+                _ => (b"", true),
+            },
+            None => (b"", false),
+        }
+    }
+
+    /// What was read last stands in a secret: if it is a key, it must not be named.
+    pub(super) fn mask(&mut self) {
+        if self.capture == Capture::Key {
+            self.masked = true;
+            if let Some(frame) = self.frame_mut() {
+                frame.key = Word::EMPTY;
+            }
+        }
+    }
+
+    /// The name of this place, such as `messages[3].content`. Names only keys that look like names.
+    pub(super) fn place(&self, many: bool) -> String {
+        use std::fmt::Write;
+        let mut place = String::new();
+        if many {
+            let _ = write!(place, "line[{}]", self.documents);
+        }
+        for (level, frame) in self.frames().iter().enumerate() {
+            let innermost = level + 1 == usize::from(self.depth);
+            match frame.container {
+                Container::Array => {
+                    let _ = write!(place, "[{}]", frame.index);
+                }
+                Container::Object => {
+                    let in_key = innermost && self.capture == Capture::Key;
+                    let key = frame.key.as_bytes();
+                    let named = !in_key && !key.is_empty() && key.iter().all(|&byte| is_name(byte));
+                    let separator = if place.is_empty() { "" } else { "." };
+                    let name = if in_key {
+                        "(key)"
+                    } else if named {
+                        as_str(key)
+                    } else {
+                        "?"
+                    };
+                    let _ = write!(place, "{separator}{name}");
+                }
+            }
+        }
+        place
+    }
+}
+
+fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'$' | b'.')
+}
+
+fn as_str(name: &[u8]) -> &str {
+    std::str::from_utf8(name).unwrap_or("?")
+}
