@@ -6,10 +6,14 @@
 
 #![forbid(unsafe_code)]
 
+pub mod auth;
 pub mod cli;
 pub mod config;
+pub mod error_body;
 pub mod events;
 pub mod lifecycle;
 pub mod metrics;
 pub mod os;
+pub mod route;
+pub mod shard;
 pub mod snapshot;

@@ -1,0 +1,162 @@
+//! Which upstream a request is for, and the path it is asked there.
+//!
+//! `/<upstream>/...` names it; the providers' own bare paths work as they are; `x-aegis-provider` overrides both. Upstreams
+//! are configuration: nothing here knows a host, only the names under which the built-in providers are configured.
+
+use std::sync::Arc;
+
+use aegis_wire::head::RequestHead;
+
+use crate::error_body::{ErrorKind, Failure};
+use crate::snapshot::{Snapshot, Upstream};
+
+/// Request field that names the upstream.
+pub const PROVIDER_FIELD: &[u8] = b"x-aegis-provider";
+
+/// Where a request goes.
+#[derive(Debug)]
+pub struct Route {
+    /// The upstream.
+    pub upstream: Arc<Upstream>,
+    /// How many bytes of the request's path only named the upstream.
+    pub strip: usize,
+}
+
+/// Chooses the upstream of `head`.
+pub fn choose(snapshot: &Snapshot, head: &RequestHead) -> Result<Route, Failure> {
+    let (first, rest) = first_segment(&head.path);
+    if let Some(name) = head.fields.get(PROVIDER_FIELD) {
+        let name = std::str::from_utf8(name).unwrap_or_default();
+        let upstream = snapshot.upstream(name).ok_or(NO_SUCH_PROVIDER)?;
+        let strip = if first == name { rest } else { 0 };
+        return Ok(Route { upstream: Arc::clone(upstream), strip });
+    }
+    if let Some(upstream) = snapshot.upstream(first) {
+        return Ok(Route { upstream: Arc::clone(upstream), strip: rest });
+    }
+    let by_path = bare_path(head).and_then(|name| snapshot.upstream(name));
+    match (by_path, snapshot.upstreams.as_slice()) {
+        (Some(upstream), _) | (None, [upstream]) => Ok(Route { upstream: Arc::clone(upstream), strip: 0 }),
+        (None, _) => Err(NO_ROUTE),
+    }
+}
+
+const NO_SUCH_PROVIDER: Failure = Failure::invalid("x-aegis-provider names no configured upstream");
+const NO_ROUTE: Failure = Failure::new(
+    404,
+    ErrorKind::InvalidRequest,
+    "no upstream for this path: use a provider's own path, /<upstream>/... or the x-aegis-provider header",
+);
+
+/// The first path segment, and where the path goes on behind it.
+fn first_segment(path: &str) -> (&str, usize) {
+    let inner = path.strip_prefix('/').unwrap_or(path);
+    let end = inner.find(['/', '?']).unwrap_or(inner.len());
+    (&inner[..end], path.len() - inner.len() + end)
+}
+
+/// The name under which the owner of a well-known path is configured.
+fn bare_path(head: &RequestHead) -> Option<&'static str> {
+    let path = head.path.split('?').next().unwrap_or_default();
+    let google_model = path.starts_with("/v1/models/") && path.contains(':');
+    if google_model || ["/v1beta", "/v1alpha", "/upload/v1"].iter().any(|start| path.starts_with(start)) {
+        return Some("google");
+    }
+    let inside =
+        |place: &str| path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    if inside("/v1/messages") || inside("/v1/complete") {
+        return Some("anthropic");
+    }
+    if !inside("/v1") {
+        return None;
+    }
+    // Paths that both APIs have (models, files, batches): Anthropic's clients always say which version they speak.
+    Some(if head.fields.contains(b"anthropic-version") { "anthropic" } else { "openai" })
+}
+
+/// The path without its query and with everything that could identify something replaced by `{id}`: for logs, where
+/// neither a secret nor an endless number of values must end.
+pub fn path_pattern(path: &str) -> Box<str> {
+    let path = path.split('?').next().unwrap_or_default();
+    if path.split('/').all(is_word) {
+        return path.into();
+    }
+    let words = path.split('/').map(|segment| if is_word(segment) { segment } else { "{id}" });
+    words.collect::<Vec<_>>().join("/").into()
+}
+
+/// The longest path segment that is shown.
+const LONGEST_WORD: usize = 48;
+/// The most digits a shown segment may have; versions and model names have few, identifiers many.
+const MOST_DIGITS: usize = 4;
+/// The longest run of letters; words end, encoded values go on.
+const LONGEST_RUN: usize = 24;
+
+/// Whether a path segment is a word of the API (or a model's name) and not a value.
+fn is_word(segment: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':');
+    let mut runs = segment.split(|c: char| !c.is_ascii_alphabetic());
+    segment.len() <= LONGEST_WORD
+        && segment.bytes().all(allowed)
+        && segment.bytes().filter(u8::is_ascii_digit).count() <= MOST_DIGITS
+        && runs.all(|run| run.len() <= LONGEST_RUN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(path: &str, fields: &[(&str, &str)]) -> RequestHead {
+        let mut head = RequestHead { path: path.to_owned(), ..RequestHead::default() };
+        for (name, value) in fields {
+            head.fields.push(name.as_bytes(), value.as_bytes()).unwrap();
+        }
+        head
+    }
+
+    #[test]
+    fn bare_paths_name_their_provider() {
+        let version: &[(&str, &str)] = &[("anthropic-version", "2023-06-01")];
+        for (path, fields, expected) in [
+            ("/v1/messages", &[][..], Some("anthropic")),
+            ("/v1/messages?beta=true", &[], Some("anthropic")),
+            ("/v1/messages/count_tokens", &[], Some("anthropic")),
+            ("/v1/messagesx", &[], Some("openai")),
+            ("/v1/chat/completions", &[], Some("openai")),
+            ("/v1/responses/resp_1", &[], Some("openai")),
+            ("/v1/models", &[], Some("openai")),
+            ("/v1/models", version, Some("anthropic")),
+            ("/v1/models/gemini-2.5-pro:generateContent", &[], Some("google")),
+            ("/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse", &[], Some("google")),
+            ("/", &[], None),
+            ("/v2/x", &[], None),
+        ] {
+            assert_eq!(bare_path(&head(path, fields)), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_first_segment_ends_at_slash_or_query() {
+        assert_eq!(first_segment("/anthropic/v1/messages"), ("anthropic", 10));
+        assert_eq!(first_segment("/anthropic"), ("anthropic", 10));
+        assert_eq!(first_segment("/openai?x=1"), ("openai", 7));
+        assert_eq!(first_segment("/"), ("", 1));
+        assert_eq!(first_segment("*"), ("*", 1));
+    }
+
+    #[test]
+    fn shown_paths_hold_no_identifiers() {
+        for (path, shown) in [
+            ("/v1/messages?key=abc", "/v1/messages"),
+            ("/v1/responses/resp_68a1b2c3d4e5f60718293a4b", "/v1/responses/{id}"),
+            (
+                "/v1beta/models/gemini-2.5-pro:streamGenerateContent",
+                "/v1beta/models/gemini-2.5-pro:streamGenerateContent",
+            ),
+            ("/v1/files/abcdefghijklmnopqrstuvwxyz/content", "/v1/files/{id}/content"),
+            ("/v1/a%20b", "/v1/{id}"),
+        ] {
+            assert_eq!(&*path_pattern(path), shown);
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What one exchange works with: heads, lists and buffers that keep their memory from one request to the next.
+//!
+//! A connection that waits for its next request holds none of it.
+
+use std::cell::RefCell;
+use std::ops::{Deref, DerefMut};
+use std::rc::Rc;
+
+use aegis_shield::Gather;
+use aegis_wire::head::{RequestHead, ResponseHead};
+
+use super::Shard;
+use super::buffers::{Claim, LARGE};
+use super::out::Out;
+
+/// Sets kept for reuse.
+const KEPT: usize = 256;
+
+/// What an exchange without large bodies needs, for the budget. Growing beyond it is claimed by who grows.
+const USUAL: usize = 16 * 1024;
+
+/// One set.
+#[derive(Default)]
+pub(crate) struct Bench {
+    /// The request's head, rewritten in place for the upstream.
+    pub(crate) request: RequestHead,
+    /// The reply's head, rewritten in place for the client.
+    pub(crate) reply: ResponseHead,
+    /// What is about to be written, to either side.
+    pub(crate) out: Out,
+    /// What replaces a piece of the request.
+    pub(crate) pieces: Gather,
+}
+
+/// Free sets of a shard.
+#[derive(Default)]
+pub(crate) struct Benches(RefCell<Vec<Bench>>);
+
+/// A set in use.
+pub(crate) struct Workbench {
+    bench: Bench,
+    shard: Rc<Shard>,
+    _claim: Claim,
+}
+
+impl Workbench {
+    /// A clean set, or none when the budget of buffers is used up.
+    pub(crate) fn take(shard: &Rc<Shard>) -> Option<Self> {
+        let claim = shard.buffers.claim(USUAL)?;
+        let bench = shard.benches.0.borrow_mut().pop().unwrap_or_default();
+        Some(Self { bench, shard: Rc::clone(shard), _claim: claim })
+    }
+}
+
+impl Deref for Workbench {
+    type Target = Bench;
+
+    fn deref(&self) -> &Bench {
+        &self.bench
+    }
+}
+
+impl DerefMut for Workbench {
+    fn deref_mut(&mut self) -> &mut Bench {
+        &mut self.bench
+    }
+}
+
+impl Drop for Workbench {
+    fn drop(&mut self) {
+        let mut bench = std::mem::take(&mut self.bench);
+        let mut free = self.shard.benches.0.borrow_mut();
+        if free.len() < KEPT && bench.out.capacity() <= 2 * LARGE {
+            bench.out.clear();
+            bench.pieces.clear();
+            free.push(bench);
+        }
+    }
+}

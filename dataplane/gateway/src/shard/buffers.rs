@@ -1,0 +1,103 @@
+//! Body buffers of a shard: reused, and counted against a budget.
+//!
+//! Memory is what a slow peer can take from everybody else, so everything a request needs beyond a connection's own small
+//! buffer is claimed here first. When the budget is used up new work is refused with 503 instead of growing.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+/// The tokenizer's window plus room to read on while its last bytes are held back.
+pub(crate) const LARGE: usize = 36 * 1024;
+
+/// Buffers kept for reuse; more are given back to the allocator.
+const KEPT: usize = 64;
+
+/// The pool. Buffers travel as plain vectors because the kernel must own them during an operation.
+pub(crate) struct Buffers {
+    free: RefCell<Vec<Vec<u8>>>,
+    claimed: Cell<usize>,
+    budget: Cell<usize>,
+}
+
+impl Buffers {
+    /// A pool that lends at most `budget` bytes.
+    pub(crate) fn new(budget: u64) -> Rc<Self> {
+        let pool = Self { free: RefCell::new(Vec::new()), claimed: Cell::new(0), budget: Cell::new(0) };
+        pool.set_budget(budget);
+        Rc::new(pool)
+    }
+
+    /// Changes the budget; what is lent already stays lent.
+    pub(crate) fn set_budget(&self, budget: u64) {
+        self.budget.set(usize::try_from(budget).unwrap_or(usize::MAX));
+    }
+
+    /// Bytes claimed now.
+    pub(crate) fn claimed(&self) -> usize {
+        self.claimed.get()
+    }
+
+    /// Claims `bytes` of the budget, or none when that many are not left.
+    pub(crate) fn claim(self: &Rc<Self>, bytes: usize) -> Option<Claim> {
+        let claimed = self.claimed.get().checked_add(bytes).filter(|sum| *sum <= self.budget.get())?;
+        self.claimed.set(claimed);
+        Some(Claim { pool: Rc::clone(self), bytes })
+    }
+
+    /// An empty buffer of at least `bytes`, for somebody who holds a claim.
+    pub(crate) fn take(&self, bytes: usize) -> Vec<u8> {
+        if bytes > LARGE {
+            return Vec::with_capacity(bytes);
+        }
+        self.free.borrow_mut().pop().unwrap_or_else(|| Vec::with_capacity(LARGE))
+    }
+
+    /// Takes a buffer back for reuse. One that is not of the pool's size is dropped.
+    pub(crate) fn give_back(&self, mut buffer: Vec<u8>) {
+        let mut free = self.free.borrow_mut();
+        if (LARGE..2 * LARGE).contains(&buffer.capacity()) && free.len() < KEPT {
+            buffer.clear();
+            free.push(buffer);
+        }
+    }
+}
+
+/// A part of the budget, given back on drop, even where the buffer it stood for was lost with its connection.
+pub(crate) struct Claim {
+    pool: Rc<Buffers>,
+    bytes: usize,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.pool.claimed.set(self.pool.claimed.get() - self.bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_budget_holds_at_its_edge() {
+        let pool = Buffers::new(100);
+        let whole = pool.claim(100).unwrap();
+        assert!(pool.claim(1).is_none());
+        drop(whole);
+        assert!(pool.claim(101).is_none());
+        let _part = pool.claim(60).unwrap();
+        assert_eq!(pool.claimed(), 60);
+        pool.set_budget(50);
+        assert!(pool.claim(0).is_none());
+    }
+
+    #[test]
+    fn only_buffers_of_the_usual_size_are_kept() {
+        let pool = Buffers::new(1);
+        for capacity in [10, LARGE, 2 * LARGE, 10 * LARGE] {
+            pool.give_back(Vec::with_capacity(capacity));
+        }
+        assert_eq!(pool.free.borrow().len(), 1);
+        assert!(pool.take(2 * LARGE).capacity() >= 2 * LARGE);
+    }
+}

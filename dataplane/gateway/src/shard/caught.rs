@@ -1,0 +1,54 @@
+//! Keeps a panic inside the task it happened in.
+//!
+//! monoio does not: a panic of one task unwinds through the shard's loop and takes every other connection with it. A
+//! connection that panics is dropped, and so closed, with whatever it had not yet sent; nothing unscanned leaves.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// A future whose panic ends only itself. Ready with false if it panicked.
+pub(crate) struct Caught<F>(Option<Pin<Box<F>>>);
+
+impl<F: Future<Output = ()>> Caught<F> {
+    /// Wraps `future`.
+    pub(crate) fn new(future: F) -> Self {
+        Self(Some(Box::pin(future)))
+    }
+}
+
+impl<F: Future<Output = ()>> Future for Caught<F> {
+    type Output = bool;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<bool> {
+        let Some(future) = self.0.as_mut() else { return Poll::Ready(true) };
+        // What a panic leaves half done is dropped with the future; shared state of the shard is only touched in
+        // sections that cannot panic, or is rebuilt (the scanner's scratch).
+        let Ok(polled) = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) else {
+            let broken = self.0.take();
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(broken)));
+            return Poll::Ready(false);
+        };
+        if polled.is_ready() {
+            self.0 = None;
+        }
+        polled.map(|()| true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_outcome() {
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut broken = Caught::new(async { panic!("on purpose") });
+        assert_eq!(Pin::new(&mut broken).poll(&mut cx), Poll::Ready(false));
+        let mut sound = Caught::new(async {});
+        assert_eq!(Pin::new(&mut sound).poll(&mut cx), Poll::Ready(true));
+    }
+}

@@ -1,0 +1,226 @@
+//! A connection: its reading half, its writing half, its deadline and its share of the buffer budget.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::Shutdown;
+use std::ops::Range;
+use std::os::fd::{AsRawFd, RawFd};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use monoio::buf::IoBuf;
+use monoio::io::{AsyncWriteRent, OwnedWriteHalf, Splitable};
+use monoio::net::TcpStream;
+
+use super::buffers::{Buffers, Claim, LARGE};
+use super::deadline::{Deadline, Deadlines, Phase};
+use super::inbound::{Inbound, SMALL};
+use super::secure::Secure;
+
+/// How long one write may make no progress, and whose fault it then is.
+#[derive(Clone, Copy)]
+pub(crate) struct Patience {
+    /// The phase that is missed.
+    pub(crate) phase: Phase,
+    /// The longest time without progress; zero is no limit.
+    pub(crate) gap: Duration,
+}
+
+/// The writing half.
+pub(crate) struct Outbound {
+    half: OwnedWriteHalf<TcpStream>,
+    secure: Option<Secure>,
+}
+
+impl Outbound {
+    /// Writes `range` of `bytes` to the end. Gives the bytes back in any case.
+    pub(crate) async fn write(
+        &mut self,
+        bytes: Vec<u8>,
+        range: Range<usize>,
+        deadline: &Deadline,
+        patience: Patience,
+    ) -> (io::Result<()>, Vec<u8>) {
+        let Some(secure) = self.secure.clone() else {
+            return self.write_raw(bytes, range, deadline, patience).await;
+        };
+        let sealed = match secure.seal(&bytes[range]) {
+            Ok(sealed) => sealed,
+            Err(error) => return (Err(error), bytes),
+        };
+        let all = 0..sealed.len();
+        let (result, sealed) = self.write_raw(sealed, all, deadline, patience).await;
+        secure.reuse(sealed);
+        (result, bytes)
+    }
+
+    async fn write_raw(
+        &mut self,
+        mut bytes: Vec<u8>,
+        range: Range<usize>,
+        deadline: &Deadline,
+        patience: Patience,
+    ) -> (io::Result<()>, Vec<u8>) {
+        let mut at = range.start;
+        while at < range.end {
+            deadline.arm(patience.phase, patience.gap);
+            let (result, slice) = self.half.write(bytes.slice(at..range.end)).await;
+            bytes = slice.into_inner();
+            match result {
+                Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), bytes),
+                Ok(count) => at += count,
+                Err(error) => return (Err(error), bytes),
+            }
+        }
+        (Ok(()), bytes)
+    }
+}
+
+/// How a write that was watched for an early reply came out.
+pub(crate) enum Watched {
+    /// The write has ended first.
+    Written(io::Result<()>, Vec<u8>),
+    /// The peer has begun a reply before it took everything.
+    Spoken,
+}
+
+/// One connection, to a client or to an upstream.
+pub(crate) struct Conn {
+    // The row must be given back before the descriptor is closed, so it is dropped first.
+    pub(crate) deadline: Deadline,
+    pub(crate) rx: Inbound,
+    pub(crate) tx: Outbound,
+    fd: RawFd,
+    large: Option<(Claim, Vec<u8>)>,
+}
+
+impl Conn {
+    /// Takes a connected socket over.
+    pub(crate) fn new(stream: TcpStream, deadlines: &Rc<Deadlines>) -> Self {
+        let fd = stream.as_raw_fd();
+        // A failure here only costs latency.
+        let _ = stream.set_nodelay(true);
+        let (read, write) = stream.into_split();
+        Self {
+            deadline: deadlines.register(fd),
+            rx: Inbound::new(read),
+            tx: Outbound { half: write, secure: None },
+            fd,
+            large: None,
+        }
+    }
+
+    /// Puts TLS on the connection and runs the handshake to its end.
+    pub(crate) async fn handshake(&mut self, secure: Secure, patience: Patience) -> io::Result<()> {
+        self.rx.secure(secure.clone());
+        self.tx.secure = Some(secure.clone());
+        loop {
+            let (result, _) = self.tx.write(Vec::new(), 0..0, &self.deadline, patience).await;
+            result?;
+            if !secure.is_handshaking() {
+                break;
+            }
+            self.deadline.arm(patience.phase, patience.gap);
+            match poll_fn(|cx| self.rx.poll_record(cx)).await {
+                Ok(true) => {}
+                Ok(false) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Err(error) => {
+                    // The alert tells the peer why.
+                    let _ = self.tx.write(Vec::new(), 0..0, &self.deadline, patience).await;
+                    return Err(error);
+                }
+            }
+        }
+        self.deadline.disarm();
+        Ok(())
+    }
+
+    /// Gives the connection a buffer that holds `bytes`, at least [`LARGE`]. False when the budget is used up.
+    pub(crate) fn grow(&mut self, buffers: &Rc<Buffers>, bytes: usize) -> bool {
+        let bytes = bytes.max(LARGE);
+        if self.rx.capacity() >= bytes {
+            return true;
+        }
+        let Some(claim) = buffers.claim(bytes) else { return false };
+        let before = self.rx.exchange_buffer(buffers.take(bytes));
+        match self.large.take() {
+            None => self.large = Some((claim, before)),
+            Some((_, small)) => {
+                buffers.give_back(before);
+                self.large = Some((claim, small));
+            }
+        }
+        true
+    }
+
+    /// Goes back to the small buffer, if what is still unread fits it and no read is in flight.
+    pub(crate) fn shrink(&mut self, buffers: &Rc<Buffers>) {
+        if !self.rx.is_away()
+            && self.rx.data().len() <= SMALL
+            && let Some((_claim, small)) = self.large.take()
+        {
+            buffers.give_back(self.rx.exchange_buffer(small));
+        }
+        self.rx.trim();
+    }
+
+    /// Writes to the end.
+    pub(crate) async fn write(
+        &mut self,
+        bytes: Vec<u8>,
+        range: Range<usize>,
+        patience: Patience,
+    ) -> (io::Result<()>, Vec<u8>) {
+        self.tx.write(bytes, range, &self.deadline, patience).await
+    }
+
+    /// Writes to the end, unless the peer says something first: an upstream that has made up its mind need not take the
+    /// rest of a request, and may never do so. The bytes are lost with the connection's use as soon as it has spoken.
+    pub(crate) async fn write_watched(
+        &mut self,
+        bytes: Vec<u8>,
+        range: Range<usize>,
+        patience: Patience,
+    ) -> Watched {
+        let Self { deadline, rx, tx, .. } = self;
+        let mut write = pin!(tx.write(bytes, range, deadline, patience));
+        poll_fn(|cx| {
+            if let Poll::Ready((result, bytes)) = write.as_mut().poll(cx) {
+                return Poll::Ready(Watched::Written(result, bytes));
+            }
+            match rx.poll_spoken(cx) {
+                Poll::Ready(true) => Poll::Ready(Watched::Spoken),
+                // A peer that has closed makes the write fail by itself, and the bytes are kept for another try.
+                Poll::Ready(false) | Poll::Pending => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// Ends the sending side in good order; the peer reads the end of the stream.
+    pub(crate) async fn finish_sending(&mut self, patience: Patience) {
+        if let Some(secure) = &self.tx.secure {
+            secure.close();
+            // A peer that does not take the notification has gone already.
+            let _ = self.tx.write(Vec::new(), 0..0, &self.deadline, patience).await;
+        }
+        self.shutdown(Shutdown::Write);
+    }
+
+    /// Ends both sides at once.
+    pub(crate) fn cut(&self) {
+        self.shutdown(Shutdown::Both);
+    }
+
+    fn shutdown(&self, how: Shutdown) {
+        let how = match how {
+            Shutdown::Read => nix::sys::socket::Shutdown::Read,
+            Shutdown::Write => nix::sys::socket::Shutdown::Write,
+            Shutdown::Both => nix::sys::socket::Shutdown::Both,
+        };
+        // A connection that is already gone has nothing left to end.
+        let _ = nix::sys::socket::shutdown(self.fd, how);
+    }
+}

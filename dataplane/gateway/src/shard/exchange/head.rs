@@ -1,0 +1,89 @@
+//! The request's head on its way to the upstream.
+
+use aegis_wire::h1::CONTINUE;
+
+use super::{Exchange, Stop};
+use crate::auth::CREDENTIAL_FIELDS;
+use crate::config::settings::FindingsHeader;
+use crate::error_body::Failure;
+use crate::route::Route;
+
+/// Reply field with the id of the exchange.
+pub(crate) const REQUEST_ID: &[u8] = b"x-aegis-request-id";
+/// Request field that asks for counts of findings, and reply field that holds them.
+pub(crate) const FINDINGS: &[u8] = b"x-aegis-findings";
+/// Fields that begin so are between the client and the gateway.
+const OWN: &[u8] = b"x-aegis-";
+
+const BAD_FIELD: Failure = Failure::internal("the upstream's key cannot be sent in a header");
+
+impl Exchange<'_> {
+    /// Rewrites the head for the upstream: its path, its authority, its key; nothing that is between client and gateway.
+    pub(super) fn shape_request(&mut self, route: &Route) -> Result<(), Stop> {
+        let upstream = &route.upstream;
+        let head = &mut self.bench.request;
+        self.wants_findings = match self.snapshot.findings_header {
+            FindingsHeader::Never => false,
+            FindingsHeader::Always => true,
+            FindingsHeader::OnRequest => head.fields.contains(FINDINGS),
+        };
+        retarget(&mut head.path, route.strip, &upstream.base_path);
+        head.authority.clear();
+        head.authority.push_str(&upstream.authority);
+        let replaces_key = upstream.key.is_some();
+        head.fields.retain(|name, _| {
+            !name.starts_with(OWN)
+                && name != b"accept-encoding"
+                && name != b"expect"
+                && !(replaces_key && CREDENTIAL_FIELDS.contains(&name))
+        });
+        // What comes back must be readable; a reply that is compressed all the same is decoded.
+        let identity = head.fields.push(b"accept-encoding", b"identity");
+        let key = match &upstream.key {
+            Some(key) => head.fields.push(key.name.as_bytes(), key.value.expose().as_bytes()),
+            None => Ok(()),
+        };
+        identity.and(key).map_err(|_| BAD_FIELD.into())
+    }
+
+    /// Tells a client that waits for it to send its body: the gateway reads it in any case.
+    pub(super) async fn answer_expectation(&mut self) -> Result<(), Stop> {
+        if self.parse.expect_continue && !self.has_all() && self.client.conn.rx.data().is_empty() {
+            self.bench.out.clear();
+            self.bench.out.tail().extend_from_slice(CONTINUE);
+            self.flush().await?;
+        }
+        Ok(())
+    }
+}
+
+/// Replaces the first `strip` bytes of `path`, which named the upstream, by the upstream's base path.
+fn retarget(path: &mut String, strip: usize, base: &str) {
+    path.replace_range(..strip, base);
+    let rest = &path[base.len()..];
+    if !rest.starts_with('/') && rest != "*" {
+        path.insert(base.len(), '/');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_move_under_the_base_path() {
+        for (path, strip, base, expected) in [
+            ("/anthropic/v1/messages", 10, "", "/v1/messages"),
+            ("/anthropic", 10, "", "/"),
+            ("/openai?x=1", 7, "", "/?x=1"),
+            ("/v1/messages", 0, "", "/v1/messages"),
+            ("/v1/messages", 0, "/proxy", "/proxy/v1/messages"),
+            ("/azure/openai/x", 6, "/base/y", "/base/y/openai/x"),
+            ("*", 0, "", "*"),
+        ] {
+            let mut path = path.to_owned();
+            retarget(&mut path, strip, base);
+            assert_eq!(path, expected);
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! One request and its reply.
+//!
+//! The request is judged on its head, scanned window by window, and sent; the reply is passed on as it comes. Whatever goes
+//! wrong ends in one of the few ways of [`Stop`], and [`Exchange::conclude`] alone decides what the client is told and
+//! whether its connection lives on. Nothing goes upstream that was not scanned first.
+
+mod head;
+mod reply;
+mod send;
+mod upload;
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use aegis_shield::{Tokenizer, Vault};
+use aegis_wire::h1::{self, Peer, RequestParse};
+use aegis_wire::head::{BodyLength, Method};
+
+use super::Shard;
+use super::bench::{Bench, Workbench};
+use super::conn::Patience;
+use super::deadline::Phase;
+use super::record::{Draft, micros};
+use super::serve::Client;
+use crate::auth;
+use crate::config::settings::Provider;
+use crate::error_body::Failure;
+use crate::events::Ending;
+use crate::route::{self, Route};
+use crate::snapshot::{Snapshot, Upstream};
+use upload::Upload;
+pub(super) use upload::refused;
+
+/// What becomes of the client's connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum After {
+    /// It takes the next request.
+    Keep,
+    /// It is closed.
+    Close,
+    /// It is closed once the client has had a chance to read the answer: what it still sends is thrown away.
+    Linger,
+    /// It is cut, so that the client does not take a part for the whole.
+    Cut,
+}
+
+/// Why an exchange did not run to its end.
+#[derive(Debug)]
+enum Stop {
+    /// The client is answered by the gateway, if no reply has begun.
+    Answer(Failure),
+    /// The client went away or stopped reading.
+    ClientGone,
+    /// The upstream broke off in the middle of its reply.
+    Broken,
+    /// A pooled connection turned out to be closed; nothing of a reply has been seen.
+    Stale,
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Answer(failure)
+    }
+}
+
+/// The state of one exchange.
+struct Exchange<'a> {
+    shard: &'a Rc<Shard>,
+    snapshot: Arc<Snapshot>,
+    client: &'a mut Client,
+    bench: &'a mut Bench,
+    parse: RequestParse,
+    method: Method,
+    peer: Peer,
+    draft: Draft,
+    provider: Provider,
+    upload: Option<Upload>,
+    /// When the bytes being worked on were read.
+    in_hand: Instant,
+    /// What takes the secrets out, while the body is not complete.
+    tokenizer: Option<Tokenizer>,
+    /// The secrets that were taken out: what the reply is restored from.
+    vault: Option<Vault>,
+    wants_findings: bool,
+    /// Whether the upstream has the whole request.
+    request_sent: bool,
+    reply_begun: bool,
+}
+
+/// Runs the exchange whose request head lies on the bench.
+pub(super) async fn run(
+    shard: &Rc<Shard>,
+    client: &mut Client,
+    bench: &mut Workbench,
+    parse: RequestParse,
+    began: Instant,
+) -> After {
+    let snapshot = shard.snapshot();
+    let bench: &mut Bench = bench;
+    let method = bench.request.method;
+    let keep_alive = parse.keep_alive && client.may_stay(shard, &snapshot);
+    let mut exchange = Exchange {
+        draft: Draft::new(shard, &snapshot, client.peer.ip(), method, began),
+        peer: Peer { version: bench.request.version, keep_alive },
+        provider: Provider::Generic,
+        upload: None,
+        in_hand: began,
+        tokenizer: None,
+        vault: None,
+        wants_findings: false,
+        request_sent: false,
+        reply_begun: false,
+        shard,
+        snapshot,
+        client,
+        bench,
+        parse,
+        method,
+    };
+    let outcome = exchange.handle().await;
+    exchange.conclude(outcome).await
+}
+
+impl Exchange<'_> {
+    async fn handle(&mut self) -> Result<(), Stop> {
+        let route = self.admit();
+        // Made even for a request that is refused: it knows whether the body that stands before the next request has come.
+        let upload = Upload::new(self.shard, self.parse.framing, &self.snapshot.limits, self.in_hand);
+        let refusal = upload.map(|upload| self.upload = Some(upload));
+        let route = route?;
+        refusal?;
+        let upstream = Arc::clone(&route.upstream);
+        self.shape_request(&route)?;
+        self.answer_expectation().await?;
+        let whole = self.first_window().await?;
+        let (link, parse) = self.send(&upstream, whole).await?;
+        self.reply(&upstream, link, parse).await
+    }
+
+    /// Everything that is decided on the head: may this request pass, and whereto.
+    fn admit(&mut self) -> Result<Route, Failure> {
+        self.draft.asked(route::path_pattern(&self.bench.request.path));
+        let route = route::choose(&self.snapshot, &self.bench.request)?;
+        self.provider = route.upstream.provider;
+        let pattern = route::path_pattern(&self.bench.request.path[route.strip..]);
+        self.draft.routed(&route.upstream, pattern);
+        self.draft.reserve(self.snapshot.fail_mode)?;
+        if self.parse.upgrade {
+            return Err(Failure::new(
+                501,
+                crate::error_body::ErrorKind::InvalidRequest,
+                "the gateway does not switch protocols: it could not look into what follows",
+            ));
+        }
+        if let Some(key) = auth::check(&self.snapshot.auth, &self.bench.request.fields, &route.upstream)? {
+            self.draft.authorised(key);
+        }
+        Ok(route)
+    }
+
+    /// Tells the outcome to whom it concerns, and decides what becomes of the client's connection.
+    async fn conclude(mut self, outcome: Result<(), Stop>) -> After {
+        let all_read = match &mut self.upload {
+            Some(upload) => {
+                self.draft.request_bytes = upload.received(&self.client.conn);
+                upload.release(self.shard);
+                let all_read = upload.is_last(&self.client.conn);
+                if all_read {
+                    upload.discard(&mut self.client.conn);
+                }
+                all_read
+            }
+            // Judged on the head alone: there is a body to come only if it says so.
+            None => self.parse.framing.length() == BodyLength::Empty,
+        };
+        let after = match outcome {
+            Ok(()) if self.peer.keep_alive => After::Keep,
+            Ok(()) if all_read => After::Close,
+            Ok(()) => After::Linger,
+            Err(stop) => self.stopped(stop, all_read).await,
+        };
+        self.draft.close();
+        after
+    }
+
+    async fn stopped(&mut self, stop: Stop, all_read: bool) -> After {
+        let missed = self.client.conn.deadline.missed();
+        let failure = match stop {
+            Stop::ClientGone => {
+                let gone = if missed.is_some() { Ending::TimedOut } else { Ending::ClientAborted };
+                self.draft.ended = gone;
+                return After::Cut;
+            }
+            Stop::Broken => {
+                if self.draft.ended == Ending::Complete {
+                    self.draft.ended = Ending::UpstreamAborted;
+                }
+                return After::Cut;
+            }
+            Stop::Answer(failure) => failure,
+            Stop::Stale => Failure::upstream("the upstream closed the connection without a reply"),
+        };
+        self.draft.error = Some(failure.kind.as_str());
+        if matches!(failure.status, 408 | 504) {
+            self.draft.ended = Ending::TimedOut;
+        }
+        if self.reply_begun {
+            self.draft.ended = Ending::UpstreamAborted;
+            return After::Cut;
+        }
+        // Behind a body that was not read to its end nobody can tell where the next request begins.
+        let keep = self.peer.keep_alive && all_read && missed.is_none() && failure.status != 408;
+        self.draft.status = failure.status;
+        if failure.kind == crate::error_body::ErrorKind::Overloaded {
+            self.shard.metrics.overloaded.inc();
+        }
+        if self.answer(&failure, keep).await.is_err() {
+            return After::Cut;
+        }
+        match (keep, all_read) {
+            (true, _) => After::Keep,
+            (false, true) => After::Close,
+            (false, false) => After::Linger,
+        }
+    }
+
+    /// Writes the gateway's own answer.
+    async fn answer(&mut self, failure: &Failure, keep_alive: bool) -> Result<(), Stop> {
+        let peer = Peer { keep_alive, ..self.peer };
+        let head_only = self.method == Method::Head;
+        write_failure(self.bench, failure, self.provider, peer, &self.draft.id.to_hex(), head_only);
+        self.flush().await
+    }
+
+    /// Writes what has been put together to the client.
+    async fn flush(&mut self) -> Result<(), Stop> {
+        if self.bench.out.is_empty() {
+            self.bench.out.clear();
+            return Ok(());
+        }
+        let patience = Patience { phase: Phase::ReplyWrite, gap: self.snapshot.timeouts.response_write_gap };
+        let (bytes, range) = self.bench.out.take();
+        let (result, bytes) = self.client.conn.write(bytes, range, patience).await;
+        self.bench.out.restore(bytes);
+        self.client.conn.deadline.disarm();
+        result.map_err(|_| Stop::ClientGone)
+    }
+
+    /// Adds the time since the bytes in hand were read to what the gateway itself took.
+    fn account(&mut self) {
+        self.draft.added += micros(self.in_hand);
+    }
+
+    /// Whether the client's whole body has been received.
+    fn has_all(&self) -> bool {
+        self.upload.as_ref().is_none_or(|upload| upload.is_last(&self.client.conn))
+    }
+}
+
+/// Puts an answer of the gateway itself into the bench's buffer.
+pub(super) fn write_failure(
+    bench: &mut Bench,
+    failure: &Failure,
+    provider: Provider,
+    peer: Peer,
+    id: &[u8; 32],
+    head_only: bool,
+) {
+    let Bench { reply, out, .. } = bench;
+    let mut body = Vec::with_capacity(256);
+    failure.write_body(provider, &mut body);
+    out.clear();
+    reply.clear();
+    reply.status = failure.status;
+    reply.version = peer.version;
+    let mut fields = vec![(&b"content-type"[..], &b"application/json"[..]), (head::REQUEST_ID, id)];
+    fields.extend(failure.retry_after().map(|seconds| (&b"retry-after"[..], seconds)));
+    for (name, value) in fields {
+        // Fixed names and values of our own are always accepted.
+        let _ = reply.fields.push(name, value);
+    }
+    if head_only {
+        reply.fields.set_described_length(body.len() as u64);
+        h1::write_response(reply, BodyLength::Empty, peer, out.tail());
+    } else {
+        h1::write_response(reply, BodyLength::Known(body.len() as u64), peer, out.tail());
+        out.tail().extend_from_slice(&body);
+    }
+}
+
+/// How pooled connections of `upstream` are kept.
+fn keeping(snapshot: &Snapshot, upstream: &Upstream) -> super::pool::Keeping {
+    super::pool::Keeping {
+        most: snapshot.limits.idle_per_upstream,
+        idle: upstream.timeouts.idle_pooled,
+        age: upstream.timeouts.connection_age,
+        slot: upstream.slot,
+    }
+}

@@ -1,0 +1,320 @@
+//! The request on its way to the upstream: scanned window by window, sent, and once more on another connection when a pooled
+//! one turns out to be closed.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Instant;
+
+use aegis_shield::{Format, Tokenizer};
+use aegis_wire::h1::{self, ResponseParse, ResponseParser, ResponseVerdict};
+use aegis_wire::head::BodyLength;
+
+use super::super::conn::{Conn, Patience, Watched};
+use super::super::connect::connect;
+use super::super::deadline::Phase;
+use super::super::pool::Link;
+use super::super::record::micros;
+use super::{Exchange, Stop};
+use crate::error_body::Failure;
+use crate::snapshot::Upstream;
+
+const NO_PROGRESS: Failure = Failure::internal("the scanner made no progress");
+const TOO_LATE: Failure = Failure::timeout("the upstream did not begin its reply in time");
+const TOO_SLOW: Failure = Failure::timeout("the upstream took the request too slowly");
+const LOST: Failure = Failure::upstream("the upstream closed the connection inside the request");
+const HALF_A_HEAD: Failure = Failure::upstream("the upstream closed the connection inside its reply's head");
+const LONG_HEAD: Failure =
+    Failure::overloaded("the gateway has no room for the head of the upstream's reply");
+
+/// Which side was heard from while both were listened to.
+pub(super) enum Heard {
+    /// The upstream's read ended.
+    Upstream(io::Result<usize>),
+    /// The client has gone.
+    ClientGone,
+}
+
+/// How much of the request has been sent when the upstream's reply is waited for.
+enum Sent {
+    All,
+    /// The upstream has begun its reply before it had the whole request.
+    Early,
+}
+
+/// Why a write to the upstream failed.
+fn unsent(conn: &Conn, otherwise: Stop) -> Stop {
+    if conn.deadline.missed().is_some() { TOO_SLOW.into() } else { otherwise }
+}
+
+impl Exchange<'_> {
+    /// Scans the first window and puts head and window together. True when that is the whole request: it then has a
+    /// content length and can be sent again.
+    pub(super) async fn first_window(&mut self) -> Result<bool, Stop> {
+        let Some(upload) = &mut self.upload else { return Err(NO_PROGRESS.into()) };
+        if !upload.is_last(&self.client.conn) {
+            upload.fill(&mut self.client.conn, self.shard, &self.snapshot.timeouts).await?;
+            self.client.conn.deadline.disarm();
+            self.in_hand = Instant::now();
+        }
+        let last = upload.is_last(&self.client.conn);
+        let format = Format::of_request(self.bench.request.fields.content_type());
+        let shield = &self.snapshot.shield;
+        let mut tokenizer = Tokenizer::new(Arc::clone(shield), format);
+        let bench = &mut *self.bench;
+        let window = upload.window(&self.client.conn);
+        bench.out.clear();
+        let step = self.shard.scratch.push(shield, &mut tokenizer, window, last, &mut bench.pieces);
+        let consumed = match step {
+            Ok(consumed) => consumed,
+            Err(failure) => {
+                self.settle(tokenizer);
+                return Err(failure.into());
+            }
+        };
+        let whole = last && consumed == window.len();
+        let length = match (whole, self.parse.framing) {
+            (true, h1::BodyKind::None) => BodyLength::Empty,
+            (true, _) => BodyLength::Known(bench.pieces.len() as u64),
+            (false, _) => BodyLength::Unknown,
+        };
+        h1::write_request(&bench.request, length, bench.out.tail())
+            .map_err(|error| super::refused(&error))?;
+        if !whole {
+            bench.out.begin_chunk();
+        }
+        bench.pieces.write_to(window, bench.out.tail());
+        bench.out.end_chunk();
+        self.draft.sent_bytes += bench.pieces.len() as u64;
+        upload.consume(&mut self.client.conn, consumed);
+        if whole {
+            self.settle(tokenizer);
+        } else {
+            self.tokenizer = Some(tokenizer);
+        }
+        Ok(whole)
+    }
+
+    /// Sends what was put together, and the rest of the body when there is more, and waits for the head of the reply.
+    pub(super) async fn send(
+        &mut self,
+        upstream: &Upstream,
+        whole: bool,
+    ) -> Result<(Box<Link>, ResponseParse), Stop> {
+        let mut link = self.acquire(upstream).await?;
+        loop {
+            match self.attempt(&mut link, upstream, whole).await {
+                Ok(parse) => return Ok((link, parse)),
+                // The race no pool can win: the upstream closed while the request was on its way.
+                Err(Stop::Stale) if link.reused => link = self.fresh(upstream).await?,
+                Err(stop) => return Err(stop),
+            }
+        }
+    }
+
+    async fn acquire(&mut self, upstream: &Upstream) -> Result<Box<Link>, Stop> {
+        let metrics = &self.shard.metrics;
+        if let Some(link) = self.shard.pools.checkout(upstream.identity, metrics) {
+            metrics.upstreams[upstream.slot].pool_hits.inc();
+            return Ok(link);
+        }
+        self.fresh(upstream).await
+    }
+
+    async fn fresh(&mut self, upstream: &Upstream) -> Result<Box<Link>, Stop> {
+        self.shard.metrics.upstreams[upstream.slot].pool_misses.inc();
+        let began = Instant::now();
+        let link = connect(self.shard, upstream).await?;
+        self.draft.connect = Some(micros(began));
+        self.in_hand = Instant::now();
+        Ok(link)
+    }
+
+    async fn attempt(
+        &mut self,
+        link: &mut Link,
+        upstream: &Upstream,
+        whole: bool,
+    ) -> Result<ResponseParse, Stop> {
+        let patience = Patience { phase: Phase::UpstreamWrite, gap: upstream.timeouts.response_write_gap };
+        self.account();
+        let (bytes, range) = self.bench.out.take();
+        let sent = match link.conn.write_watched(bytes, range.clone(), patience).await {
+            Watched::Written(Ok(()), bytes) => {
+                self.bench.out.restore_unwritten(bytes, &range);
+                Sent::All
+            }
+            Watched::Written(Err(_), bytes) => {
+                self.bench.out.restore_unwritten(bytes, &range);
+                return Err(unsent(&link.conn, Stop::Stale));
+            }
+            Watched::Spoken => Sent::Early,
+        };
+        let sent = match sent {
+            Sent::All if !whole => self.stream_rest(link, patience).await?,
+            sent => sent,
+        };
+        let waiting = Instant::now();
+        self.request_sent = matches!(sent, Sent::All);
+        if self.request_sent {
+            self.client.conn.shrink(&self.shard.buffers);
+        }
+        let parse = self.await_head(link, upstream, waiting).await?;
+        self.bench.out.clear();
+        Ok(parse)
+    }
+
+    /// Sends the body that did not fit the first window, as chunks, until it ends or the upstream has heard enough.
+    async fn stream_rest(&mut self, link: &mut Link, patience: Patience) -> Result<Sent, Stop> {
+        self.bench.out.clear();
+        loop {
+            if self.next_window(link).await? {
+                return Ok(Sent::Early);
+            }
+            let finished = self.scan_window()?;
+            self.account();
+            let (bytes, range) = self.bench.out.take();
+            match link.conn.write_watched(bytes, range, patience).await {
+                Watched::Written(Ok(()), bytes) => self.bench.out.restore(bytes),
+                Watched::Written(Err(_), bytes) => {
+                    self.bench.out.restore(bytes);
+                    return Err(unsent(&link.conn, LOST.into()));
+                }
+                Watched::Spoken => return Ok(Sent::Early),
+            }
+            if finished {
+                return Ok(Sent::All);
+            }
+        }
+    }
+
+    /// Fills the next window. True when the upstream has begun its reply meanwhile.
+    async fn next_window(&mut self, link: &mut Link) -> Result<bool, Stop> {
+        let Some(upload) = &mut self.upload else { return Err(NO_PROGRESS.into()) };
+        link.conn.deadline.disarm();
+        let spoken = {
+            let mut fill = pin!(upload.fill(&mut self.client.conn, self.shard, &self.snapshot.timeouts));
+            poll_fn(|cx| {
+                if let Poll::Ready(filled) = fill.as_mut().poll(cx) {
+                    return Poll::Ready(filled.map(|()| false));
+                }
+                match link.conn.rx.poll_spoken(cx) {
+                    Poll::Ready(true) => Poll::Ready(Ok(true)),
+                    Poll::Ready(false) => Poll::Ready(Err(LOST.into())),
+                    Poll::Pending => Poll::Pending,
+                }
+            })
+            .await?
+        };
+        self.client.conn.deadline.disarm();
+        self.in_hand = Instant::now();
+        Ok(spoken)
+    }
+
+    /// Scans all that can be of the window into one chunk. True when the body has ended with it.
+    fn scan_window(&mut self) -> Result<bool, Stop> {
+        let Some(mut tokenizer) = self.tokenizer.take() else { return Err(NO_PROGRESS.into()) };
+        self.bench.out.begin_chunk();
+        let finished = self.scan_steps(&mut tokenizer);
+        self.bench.out.end_chunk();
+        match finished {
+            Ok(false) => self.tokenizer = Some(tokenizer),
+            Ok(true) => {
+                self.bench.out.last_chunk();
+                self.settle(tokenizer);
+            }
+            Err(_) => self.settle(tokenizer),
+        }
+        finished
+    }
+
+    fn scan_steps(&mut self, tokenizer: &mut Tokenizer) -> Result<bool, Stop> {
+        let Some(upload) = &mut self.upload else { return Err(NO_PROGRESS.into()) };
+        let bench = &mut *self.bench;
+        let mut moved = false;
+        loop {
+            let last = upload.is_last(&self.client.conn);
+            let window = upload.window(&self.client.conn);
+            let scratch = &self.shard.scratch;
+            let consumed = scratch.push(&self.snapshot.shield, tokenizer, window, last, &mut bench.pieces)?;
+            let rest = window.len() - consumed;
+            bench.pieces.write_to(window, bench.out.tail());
+            self.draft.sent_bytes += bench.pieces.len() as u64;
+            upload.consume(&mut self.client.conn, consumed);
+            if last && rest == 0 {
+                return Ok(true);
+            }
+            if consumed == 0 {
+                return if last || !moved { Err(NO_PROGRESS.into()) } else { Ok(false) };
+            }
+            moved = true;
+        }
+    }
+
+    /// Takes the verdict on the request: what was found is recorded, what was taken out will be put back.
+    fn settle(&mut self, tokenizer: Tokenizer) {
+        let outcome = tokenizer.finish();
+        self.draft.found(&outcome.report);
+        self.vault = Some(outcome.vault);
+    }
+
+    /// Waits for the head of the reply.
+    async fn await_head(
+        &mut self,
+        link: &mut Link,
+        upstream: &Upstream,
+        waiting: Instant,
+    ) -> Result<ResponseParse, Stop> {
+        link.conn.deadline.arm(Phase::FirstByte, upstream.timeouts.first_byte);
+        let mut parser = ResponseParser::new();
+        let mut seen = false;
+        loop {
+            if !link.conn.rx.data().is_empty() {
+                if !seen {
+                    seen = true;
+                    self.in_hand = Instant::now();
+                    self.draft.first_byte = Some(micros(waiting));
+                }
+                let verdict = parser.parse(link.conn.rx.data(), self.method, &mut self.bench.reply);
+                match verdict.map_err(|error| super::refused(&error))? {
+                    ResponseVerdict::Complete(parse) => return Ok(parse),
+                    ResponseVerdict::Incomplete => {}
+                }
+                if link.conn.rx.is_full() && !link.conn.grow(&self.shard.buffers, 2 * h1::MAX_HEAD) {
+                    return Err(LONG_HEAD.into());
+                }
+            }
+            match self.hear(link).await {
+                Heard::Upstream(Ok(count)) if count > 0 => {}
+                Heard::Upstream(_) if link.conn.deadline.missed().is_some() => return Err(TOO_LATE.into()),
+                Heard::Upstream(_) if seen => return Err(HALF_A_HEAD.into()),
+                Heard::Upstream(_) if self.bench.out.is_empty() => return Err(LOST.into()),
+                Heard::Upstream(_) => return Err(Stop::Stale),
+                Heard::ClientGone => return Err(Stop::ClientGone),
+            }
+        }
+    }
+
+    /// Waits for the next bytes of the upstream, and for the client to go. A client that has sent its whole request is
+    /// watched as far as one small buffer reaches: what it sends ahead waits for its turn.
+    pub(super) async fn hear(&mut self, link: &mut Link) -> Heard {
+        let watch = self.has_all();
+        let client = &mut self.client.conn.rx;
+        poll_fn(|cx| {
+            if let Poll::Ready(result) = link.conn.rx.poll_fill(cx, usize::MAX) {
+                return Poll::Ready(Heard::Upstream(result));
+            }
+            if watch && client.data().is_empty() {
+                match client.poll_fill(cx, usize::MAX) {
+                    Poll::Ready(Ok(count)) if count > 0 => {}
+                    Poll::Ready(_) => return Poll::Ready(Heard::ClientGone),
+                    Poll::Pending => {}
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+}

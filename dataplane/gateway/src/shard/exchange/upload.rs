@@ -1,0 +1,202 @@
+//! The request's body on its way from the client into the tokenizer's window.
+//!
+//! A body of known length that is not compressed is never copied: the connection's own read buffer is the window, and
+//! reads go right behind what is there. Any other body is taken out of its framing and coding into a window of its own.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use aegis_shield::WINDOW;
+use aegis_wire::h1::{BodyDecoder, BodyKind};
+
+use super::super::Shard;
+use super::super::buffers::{Claim, LARGE};
+use super::super::conn::Conn;
+use super::super::deadline::{Phase, TICK};
+use super::Stop;
+use crate::config::settings::{Limits, Timeouts};
+use crate::error_body::{ErrorKind, Failure};
+
+const NO_ROOM: Failure = Failure::overloaded("the gateway has no room for this request's body");
+const TOO_SLOW: Failure =
+    Failure::new(408, ErrorKind::InvalidRequest, "the request body came too slowly and was given up");
+
+/// The body of one request.
+pub(super) struct Upload {
+    kind: Kind,
+    received: u64,
+    began: Instant,
+}
+
+enum Kind {
+    /// The window is the connection's buffer; so many bytes of the body are not consumed yet.
+    Plain { left: u64 },
+    /// The window is a buffer of its own.
+    Framed(Box<Framed>),
+}
+
+struct Framed {
+    framing: BodyDecoder,
+    window: Vec<u8>,
+    start: usize,
+    ended: bool,
+    _claim: Claim,
+}
+
+impl Upload {
+    /// The body that a head with this framing announces.
+    pub(super) fn new(
+        shard: &Rc<Shard>,
+        framing: BodyKind,
+        limits: &Limits,
+        began: Instant,
+    ) -> Result<Self, Failure> {
+        let decoder = BodyDecoder::request(framing, limits.max_body).map_err(|error| refused(&error))?;
+        let kind = match framing {
+            BodyKind::None => Kind::Plain { left: 0 },
+            BodyKind::Length(left) => Kind::Plain { left },
+            BodyKind::Chunked | BodyKind::UntilClose => {
+                let claim = shard.buffers.claim(LARGE).ok_or(NO_ROOM)?;
+                let window = shard.buffers.take(LARGE);
+                Kind::Framed(Box::new(Framed {
+                    framing: decoder,
+                    window,
+                    start: 0,
+                    ended: false,
+                    _claim: claim,
+                }))
+            }
+        };
+        Ok(Self { kind, received: 0, began })
+    }
+
+    /// What is there and not consumed, without framing and coding.
+    pub(super) fn window<'a>(&'a self, client: &'a Conn) -> &'a [u8] {
+        match &self.kind {
+            Kind::Plain { left } => {
+                let data = client.rx.data();
+                &data[..data.len().min(usize::try_from(*left).unwrap_or(usize::MAX))]
+            }
+            Kind::Framed(framed) => &framed.window[framed.start..],
+        }
+    }
+
+    /// Whether the body ends with the window.
+    pub(super) fn is_last(&self, client: &Conn) -> bool {
+        match &self.kind {
+            Kind::Plain { left } => client.rx.data().len() as u64 >= *left,
+            Kind::Framed(framed) => framed.ended,
+        }
+    }
+
+    /// Body bytes received from the client so far, as they came.
+    pub(super) fn received(&self, client: &Conn) -> u64 {
+        match &self.kind {
+            Kind::Plain { .. } => self.received + self.window(client).len() as u64,
+            Kind::Framed(framed) => framed.framing.payload_bytes(),
+        }
+    }
+
+    /// Drops the first `count` bytes of the window.
+    pub(super) fn consume(&mut self, client: &mut Conn, count: usize) {
+        match &mut self.kind {
+            Kind::Plain { left } => {
+                client.rx.consume(count);
+                *left -= count as u64;
+                self.received += count as u64;
+            }
+            Kind::Framed(framed) => framed.start += count,
+        }
+    }
+
+    /// Makes the window full, or as long as the body is. Stopping to wait for it loses nothing.
+    pub(super) async fn fill(
+        &mut self,
+        client: &mut Conn,
+        shard: &Rc<Shard>,
+        timeouts: &Timeouts,
+    ) -> Result<(), Stop> {
+        loop {
+            let most = match &mut self.kind {
+                Kind::Plain { left } => {
+                    let there = client.rx.data().len();
+                    if there as u64 >= *left || there >= WINDOW {
+                        return Ok(());
+                    }
+                    let wanted = usize::try_from(*left).unwrap_or(usize::MAX);
+                    if client.rx.capacity() < wanted.min(WINDOW) && !client.grow(&shard.buffers, LARGE) {
+                        return Err(NO_ROOM.into());
+                    }
+                    wanted - there
+                }
+                Kind::Framed(framed) => {
+                    framed.absorb(client)?;
+                    if framed.ended || framed.window.len() >= WINDOW {
+                        return Ok(());
+                    }
+                    usize::MAX
+                }
+            };
+            self.read(client, most, timeouts).await?;
+        }
+    }
+
+    async fn read(&mut self, client: &mut Conn, most: usize, timeouts: &Timeouts) -> Result<(), Stop> {
+        client.deadline.arm(Phase::RequestBody, self.patience(client, timeouts));
+        match client.rx.fill(most).await {
+            Ok(count) if count > 0 => Ok(()),
+            _ if client.deadline.missed() == Some(Phase::RequestBody) => Err(TOO_SLOW.into()),
+            _ => Err(Stop::ClientGone),
+        }
+    }
+
+    /// How long the next read may take: the gap between two reads, but no longer than the least mean rate leaves.
+    fn patience(&self, client: &Conn, timeouts: &Timeouts) -> Duration {
+        let gap = timeouts.request_body_gap;
+        if timeouts.request_body_min_rate == 0 || gap.is_zero() {
+            return gap;
+        }
+        let earned = Duration::from_secs(self.received(client) / timeouts.request_body_min_rate);
+        let left = (gap + earned).saturating_sub(self.began.elapsed());
+        gap.min(left.max(TICK))
+    }
+
+    /// Drops what is there of the body, so that the next request comes to stand first.
+    pub(super) fn discard(&mut self, client: &mut Conn) {
+        let there = self.window(client).len();
+        self.consume(client, there);
+    }
+
+    /// Gives the window's memory back.
+    pub(super) fn release(&mut self, shard: &Shard) {
+        if let Kind::Framed(framed) = &mut self.kind {
+            shard.buffers.give_back(std::mem::take(&mut framed.window));
+            framed.start = 0;
+        }
+    }
+}
+
+impl Framed {
+    /// Moves payload from the connection's buffer into the window, as much as it holds.
+    fn absorb(&mut self, client: &mut Conn) -> Result<(), Failure> {
+        if self.start > 0 {
+            self.window.drain(..self.start);
+            self.start = 0;
+        }
+        while !self.ended && self.window.len() < WINDOW && !client.rx.data().is_empty() {
+            let data = client.rx.data();
+            let data = &data[..data.len().min(LARGE - self.window.len())];
+            let decoded = self.framing.decode(data).map_err(|error| refused(&error))?;
+            self.window.extend_from_slice(&data[decoded.payload]);
+            client.rx.consume(decoded.consumed);
+            self.ended = decoded.done;
+        }
+        Ok(())
+    }
+}
+
+/// The answer to a request that the codec refuses.
+pub(in crate::shard) fn refused(error: &aegis_wire::error::HttpError) -> Failure {
+    let kind = if error.status() == 413 { ErrorKind::PayloadTooLarge } else { ErrorKind::InvalidRequest };
+    Failure::new(error.status(), kind, error.reason())
+}

@@ -1,0 +1,119 @@
+//! A shard: one thread, one CPU, its own listener, connections, upstream pool, scanner and buffers.
+//!
+//! Everything that moves traffic is here, and nothing here waits for anybody but clients and upstreams: no locks, no name
+//! lookups, no files, no logs. Configuration arrives as finished snapshots, records leave through a ring.
+//!
+//! The parts, from the outside in: [`driver`] starts the runtime, [`accept`] takes connections and runs the ticker,
+//! [`serve`] is the life of a client connection, [`exchange`] that of one request and its reply. Below them lie
+//! [`conn`] and [`inbound`] (bytes), [`pool`] and [`connect`] (upstreams), [`deadline`] and [`buffers`].
+//!
+//! Two rules come from the runtime (monoio 0.2.4): a read in flight is never dropped while its bytes matter, and no task
+//! wakes itself.
+
+mod accept;
+mod bench;
+mod buffers;
+mod caught;
+mod conn;
+mod connect;
+mod deadline;
+mod driver;
+mod exchange;
+mod inbound;
+mod out;
+mod pool;
+mod record;
+mod sanitize;
+mod secure;
+mod serve;
+#[cfg(test)]
+mod tests;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::events::{RequestId, Sender};
+use crate::lifecycle::{Lifecycle, Phase as Life, ShardContext};
+use crate::metrics::ShardMetrics;
+use crate::snapshot::{Feed, Snapshot};
+
+use bench::Benches;
+use buffers::Buffers;
+use deadline::Deadlines;
+pub use driver::{io_uring_works, run};
+use pool::Pools;
+use sanitize::Scratch;
+
+/// What the tasks of one shard share.
+pub(crate) struct Shard {
+    feed: Arc<Feed>,
+    lifecycle: Arc<Lifecycle>,
+    metrics: Arc<ShardMetrics>,
+    events: RefCell<Sender>,
+    snapshot: RefCell<Arc<Snapshot>>,
+    scratch: Scratch,
+    deadlines: Rc<Deadlines>,
+    buffers: Rc<Buffers>,
+    pools: Pools,
+    benches: Benches,
+    max_connections: usize,
+    connections: Cell<usize>,
+    id_prefix: [u8; 8],
+    id_count: Cell<u64>,
+    life: Cell<Life>,
+}
+
+impl Shard {
+    /// The shard that `context` describes, without connections.
+    fn new(context: ShardContext) -> Rc<Self> {
+        let snapshot = context.feed.load();
+        let mut id_prefix = [0; 8];
+        // Ids only have to differ, and the index tells shards apart when there is no entropy.
+        if getrandom::fill(&mut id_prefix).is_err() {
+            id_prefix = (context.index as u64).to_be_bytes();
+        }
+        Rc::new(Self {
+            buffers: Buffers::new(snapshot.limits.buffers_per_shard),
+            snapshot: RefCell::new(snapshot),
+            feed: context.feed,
+            lifecycle: context.lifecycle,
+            metrics: context.metrics,
+            events: RefCell::new(context.events),
+            scratch: Scratch::default(),
+            deadlines: Deadlines::new(),
+            pools: Pools::default(),
+            benches: Benches::default(),
+            max_connections: context.max_connections,
+            connections: Cell::new(0),
+            id_prefix,
+            id_count: Cell::new(0),
+            life: Cell::new(Life::Running),
+        })
+    }
+
+    /// The newest snapshot. A request keeps the one it began with.
+    fn snapshot(&self) -> Arc<Snapshot> {
+        let mut held = self.snapshot.borrow_mut();
+        if held.generation != self.feed.generation() {
+            *held = self.feed.load();
+            self.buffers.set_budget(held.limits.buffers_per_shard);
+        }
+        Arc::clone(&held)
+    }
+
+    /// Whether no new work is taken on.
+    fn is_draining(&self) -> bool {
+        self.life.get() != Life::Running
+    }
+
+    /// An id that no other request of this process has.
+    fn next_id(&self) -> RequestId {
+        let count = self.id_count.get();
+        self.id_count.set(count.wrapping_add(1));
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&self.id_prefix);
+        id[8..].copy_from_slice(&count.to_be_bytes());
+        RequestId(id)
+    }
+}

@@ -1,0 +1,148 @@
+//! The buffer a message is put together in before it is written.
+//!
+//! A chunk's size is known only when its data is there, and the data may be appended by somebody who knows nothing of
+//! chunks. So the longest possible size line is kept free before the data, and what stands before it is pushed up against
+//! the real one afterwards: a few hundred bytes of head at most. The whole then leaves in one write.
+
+use std::ops::Range;
+
+use aegis_wire::h1::{CHUNK_END, LAST_CHUNK, chunk_header};
+
+/// Bytes kept free for a chunk's size line: eight digits, CR, LF.
+const SIZE_LINE: usize = 10;
+
+/// Bytes to be written, front to back.
+#[derive(Default)]
+pub(crate) struct Out {
+    bytes: Vec<u8>,
+    start: usize,
+    chunk: Option<usize>,
+}
+
+impl Out {
+    /// The buffer to append to.
+    pub(crate) fn tail(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// Bytes there are to write.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() - self.start
+    }
+
+    /// Whether there is nothing to write.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes of memory held.
+    pub(crate) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// Forgets everything and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.start = 0;
+        self.chunk = None;
+    }
+
+    /// Begins a chunk; what is appended from now on is its data.
+    pub(crate) fn begin_chunk(&mut self) {
+        debug_assert!(self.chunk.is_none());
+        self.chunk = Some(self.bytes.len());
+        self.bytes.resize(self.bytes.len() + SIZE_LINE, 0);
+    }
+
+    /// Ends the chunk that was begun and says how long its data is. An empty one leaves nothing behind, because an empty
+    /// chunk would end the body.
+    pub(crate) fn end_chunk(&mut self) -> usize {
+        let Some(mark) = self.chunk.take() else { return 0 };
+        let data = self.bytes.len() - mark - SIZE_LINE;
+        if data == 0 {
+            self.bytes.truncate(mark);
+            return 0;
+        }
+        let header = chunk_header(data);
+        let gap = SIZE_LINE - header.len();
+        self.bytes.copy_within(self.start..mark, self.start + gap);
+        self.start += gap;
+        self.bytes[mark + gap..mark + SIZE_LINE].copy_from_slice(&header);
+        self.bytes.extend_from_slice(CHUNK_END);
+        data
+    }
+
+    /// Ends a chunked body.
+    pub(crate) fn last_chunk(&mut self) {
+        self.bytes.extend_from_slice(LAST_CHUNK);
+    }
+
+    /// Takes the bytes and the range of them that is to be written; bring them back with [`Self::restore`].
+    pub(crate) fn take(&mut self) -> (Vec<u8>, Range<usize>) {
+        debug_assert!(self.chunk.is_none());
+        let range = self.start..self.bytes.len();
+        (std::mem::take(&mut self.bytes), range)
+    }
+
+    /// Brings back what [`Self::take`] gave, written and forgotten.
+    pub(crate) fn restore(&mut self, bytes: Vec<u8>) {
+        self.bytes = bytes;
+        self.clear();
+    }
+
+    /// Brings back what [`Self::take`] gave, to be written once more.
+    pub(crate) fn restore_unwritten(&mut self, bytes: Vec<u8>, range: &Range<usize>) {
+        self.bytes = bytes;
+        self.start = range.start;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(out: &mut Out) -> Vec<u8> {
+        let (bytes, range) = out.take();
+        let written = bytes[range].to_vec();
+        out.restore(bytes);
+        written
+    }
+
+    #[test]
+    fn a_chunk_of_any_size_stands_right_behind_the_head() {
+        let mut out = Out::default();
+        for size in [1, 9, 10, 15, 16, 255, 256, 4095, 4096, 70_000] {
+            out.tail().extend_from_slice(b"HEAD\r\n\r\n");
+            out.begin_chunk();
+            let data = vec![b'x'; size];
+            out.tail().extend_from_slice(&data);
+            assert_eq!(out.end_chunk(), size);
+            out.last_chunk();
+            let mut expected = format!("HEAD\r\n\r\n{size:x}\r\n").into_bytes();
+            expected.extend_from_slice(&data);
+            expected.extend_from_slice(b"\r\n0\r\n\r\n");
+            assert!(written(&mut out).eq_ignore_ascii_case(&expected), "{size}");
+            assert!(out.is_empty());
+        }
+    }
+
+    #[test]
+    fn an_empty_chunk_leaves_nothing() {
+        let mut out = Out::default();
+        out.tail().extend_from_slice(b"HEAD");
+        out.begin_chunk();
+        assert_eq!(out.end_chunk(), 0);
+        assert_eq!(written(&mut out), b"HEAD");
+    }
+
+    #[test]
+    fn what_was_taken_can_be_written_again() {
+        let mut out = Out::default();
+        out.begin_chunk();
+        out.tail().push(b'a');
+        out.end_chunk();
+        let (bytes, range) = out.take();
+        out.restore_unwritten(bytes, &range);
+        assert_eq!(written(&mut out), b"1\r\na\r\n");
+    }
+}

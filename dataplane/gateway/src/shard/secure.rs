@@ -1,0 +1,73 @@
+//! TLS between a connection's bytes and its socket, shared by its two halves.
+//!
+//! The state machine is wire's; here is only the order of what it wants written: what was sealed first leaves first.
+
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+
+use aegis_wire::tls::TlsStream;
+
+use super::inbound::SMALL;
+
+/// Both halves' access to the TLS state of one connection. Borrowed only between two operations, never across one.
+#[derive(Clone)]
+pub(crate) struct Secure(Rc<RefCell<State>>);
+
+struct State {
+    stream: TlsStream,
+    /// Sealed and not yet written.
+    out: Vec<u8>,
+}
+
+impl Secure {
+    /// Wraps a stream whose first bytes to write, if any, are in `out`.
+    pub(crate) fn new(stream: TlsStream, out: Vec<u8>) -> Self {
+        Self(Rc::new(RefCell::new(State { stream, out })))
+    }
+
+    /// Opens what came from the socket and appends it to `plaintext`. False when the peer has ended its side.
+    pub(crate) fn open(&self, sealed: &mut [u8], plaintext: &mut Vec<u8>) -> io::Result<bool> {
+        let State { stream, out } = &mut *self.0.borrow_mut();
+        stream.receive(sealed, plaintext, out).map_err(broken)?;
+        Ok(!stream.peer_closed())
+    }
+
+    /// The socket has ended; an error if the peer had not said so.
+    pub(crate) fn end_of_input(&self) -> io::Result<()> {
+        self.0.borrow().stream.end_of_input().map_err(broken)
+    }
+
+    /// Seals `plaintext` and takes all that is to be written.
+    pub(crate) fn seal(&self, plaintext: &[u8]) -> io::Result<Vec<u8>> {
+        let State { stream, out } = &mut *self.0.borrow_mut();
+        if !plaintext.is_empty() {
+            stream.send(plaintext, out).map_err(broken)?;
+        }
+        Ok(std::mem::take(out))
+    }
+
+    /// Gives a written buffer back for reuse, unless it is large or something was sealed meanwhile.
+    pub(crate) fn reuse(&self, mut written: Vec<u8>) {
+        let out = &mut self.0.borrow_mut().out;
+        if out.is_empty() && written.capacity() <= 2 * SMALL {
+            written.clear();
+            *out = written;
+        }
+    }
+
+    /// Says that this side sends no more.
+    pub(crate) fn close(&self) {
+        let State { stream, out } = &mut *self.0.borrow_mut();
+        stream.close(out);
+    }
+
+    /// Whether nothing can be sent yet.
+    pub(crate) fn is_handshaking(&self) -> bool {
+        self.0.borrow().stream.is_handshaking()
+    }
+}
+
+fn broken(error: aegis_wire::tls::TlsError) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}

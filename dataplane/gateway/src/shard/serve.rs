@@ -1,0 +1,165 @@
+//! The life of a client connection: one request after the other, in the order they came.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use aegis_wire::h1::{MAX_HEAD, Parse, Peer, RequestParser};
+use aegis_wire::head::Version;
+use aegis_wire::tls::TlsStream;
+use monoio::net::TcpStream;
+
+use super::Shard;
+use super::bench::Workbench;
+use super::conn::{Conn, Patience};
+use super::deadline::{Phase, TICK};
+use super::exchange::{self, After};
+use super::secure::Secure;
+use crate::config::settings::Provider;
+use crate::error_body::{ErrorKind, Failure};
+use crate::snapshot::Snapshot;
+
+/// How long an early answer is protected from the reset that unread bytes would cause: without a byte, and in all.
+const LINGER_GAP: Duration = Duration::from_secs(2);
+const LINGER_MOST: Duration = Duration::from_secs(30);
+
+/// For the end of a connection: nobody waits long for a peer to take it.
+const LAST_WORD: Patience = Patience { phase: Phase::ReplyWrite, gap: LINGER_GAP };
+
+/// What is answered when not even a workbench is free.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\n\
+content-length: 128\r\nconnection: close\r\n\r\n\
+{\"error\":{\"message\":\"the gateway has no room for another request\",\"type\":\"overloaded\",\"param\":null,\"code\":\"overloaded\"}}          ";
+
+const HEAD_TOO_SLOW: Failure =
+    Failure::new(408, ErrorKind::InvalidRequest, "the request head came too slowly and was given up");
+const NO_ROOM: Failure = Failure::overloaded("the gateway has no room for this request's head");
+
+/// A client's connection.
+pub(super) struct Client {
+    /// Its bytes.
+    pub(super) conn: Conn,
+    /// Its address.
+    pub(super) peer: SocketAddr,
+    served: u64,
+    born: u32,
+}
+
+impl Client {
+    /// Whether the connection may take another request after the present one.
+    pub(super) fn may_stay(&self, shard: &Shard, snapshot: &Snapshot) -> bool {
+        let most = snapshot.limits.requests_per_connection;
+        let age = snapshot.timeouts.connection_age;
+        let old = TICK * shard.deadlines.now().saturating_sub(self.born);
+        !shard.is_draining() && (most == 0 || self.served + 1 < most) && (age.is_zero() || old < age)
+    }
+}
+
+/// Serves one connection to its end.
+pub(super) async fn serve(shard: &Rc<Shard>, stream: TcpStream, peer: SocketAddr) {
+    let conn = Conn::new(stream, &shard.deadlines);
+    let mut client = Client { conn, peer, served: 0, born: shard.deadlines.now() };
+    if !greet(shard, &mut client).await {
+        shard.metrics.tls_failures.inc();
+        return;
+    }
+    loop {
+        match next(shard, &mut client).await {
+            After::Keep => client.served += 1,
+            After::Close => return client.conn.finish_sending(LAST_WORD).await,
+            After::Linger => return linger(&mut client).await,
+            After::Cut => return client.conn.cut(),
+        }
+    }
+}
+
+/// The TLS handshake, where TLS is configured. False when it failed.
+async fn greet(shard: &Rc<Shard>, client: &mut Client) -> bool {
+    let (config, gap) = {
+        let snapshot = shard.snapshot();
+        (snapshot.server_tls.clone(), snapshot.timeouts.tls_handshake)
+    };
+    let Some(config) = config else { return true };
+    let Ok(stream) = TlsStream::server(config) else { return false };
+    let patience = Patience { phase: Phase::ClientHandshake, gap };
+    client.conn.handshake(Secure::new(stream, Vec::new()), patience).await.is_ok()
+}
+
+/// Waits for a request and runs its exchange.
+async fn next(shard: &Rc<Shard>, client: &mut Client) -> After {
+    client.conn.shrink(&shard.buffers);
+    if client.conn.rx.data().is_empty() {
+        // The snapshot is not held while waiting: an idle connection must not keep an old one alive.
+        let idle = shard.snapshot().timeouts.keep_alive;
+        client.conn.deadline.arm(Phase::KeepAliveIdle, idle);
+        if !matches!(client.conn.rx.fill(usize::MAX).await, Ok(count) if count > 0) {
+            return After::Close;
+        }
+    }
+    let mut began = Instant::now();
+    let Some(mut bench) = Workbench::take(shard) else {
+        shard.metrics.overloaded.inc();
+        return full(client).await;
+    };
+    let mut parser = RequestParser::new();
+    let mut waiting = false;
+    loop {
+        match parser.parse(client.conn.rx.data(), &mut bench.request) {
+            Ok(Parse::Complete(parse)) => {
+                client.conn.deadline.disarm();
+                client.conn.rx.consume(parse.consumed);
+                return exchange::run(shard, client, &mut bench, parse, began).await;
+            }
+            Ok(Parse::Incomplete) => {}
+            Err(error) => return refuse(shard, client, &mut bench, &exchange::refused(&error)).await,
+        }
+        if client.conn.rx.is_full() && !client.conn.grow(&shard.buffers, 2 * MAX_HEAD) {
+            return refuse(shard, client, &mut bench, &NO_ROOM).await;
+        }
+        if !waiting {
+            waiting = true;
+            client.conn.deadline.arm(Phase::RequestHead, shard.snapshot().timeouts.request_head);
+        }
+        if !matches!(client.conn.rx.fill(usize::MAX).await, Ok(count) if count > 0) {
+            return match client.conn.deadline.missed() {
+                Some(Phase::RequestHead) => refuse(shard, client, &mut bench, &HEAD_TOO_SLOW).await,
+                _ => After::Close,
+            };
+        }
+        began = Instant::now();
+    }
+}
+
+/// Answers a request that has no readable head. What follows it cannot be read either, so the connection ends.
+async fn refuse(shard: &Rc<Shard>, client: &mut Client, bench: &mut Workbench, failure: &Failure) -> After {
+    let peer = Peer { version: Version::Http11, keep_alive: false };
+    let id = shard.next_id().to_hex();
+    shard.metrics.finished(None, failure.status);
+    exchange::write_failure(bench, failure, Provider::Generic, peer, &id, false);
+    let patience = Patience { phase: Phase::ReplyWrite, gap: shard.snapshot().timeouts.response_write_gap };
+    let (bytes, range) = bench.out.take();
+    let (result, bytes) = client.conn.write(bytes, range, patience).await;
+    bench.out.restore(bytes);
+    if result.is_ok() { After::Linger } else { After::Cut }
+}
+
+async fn full(client: &mut Client) -> After {
+    let patience = Patience { phase: Phase::ReplyWrite, gap: LINGER_GAP };
+    let (result, _) = client.conn.write(FULL.to_vec(), 0..FULL.len(), patience).await;
+    if result.is_ok() { After::Linger } else { After::Cut }
+}
+
+/// Ends the sending side and throws away what still comes, until the client has closed: closing over unread bytes would
+/// reset the connection, and the client would lose the answer.
+async fn linger(client: &mut Client) {
+    client.conn.finish_sending(LAST_WORD).await;
+    let until = Instant::now() + LINGER_MOST;
+    while Instant::now() < until {
+        let there = client.conn.rx.data().len();
+        client.conn.rx.consume(there);
+        client.conn.deadline.arm(Phase::Linger, LINGER_GAP);
+        if !matches!(client.conn.rx.fill(usize::MAX).await, Ok(count) if count > 0) {
+            return;
+        }
+    }
+}

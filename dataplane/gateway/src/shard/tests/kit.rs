@@ -1,0 +1,386 @@
+//! Starts shards, scripted upstreams and raw clients on loopback.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use aegis_detect::Rules;
+use aegis_shield::{Action, Keyring, Limits, Policy, Shield};
+use aegis_wire::h1::{self, BodyDecoder, Parse, ResponseVerdict};
+use aegis_wire::head::{Method, RequestHead, ResponseHead};
+
+use crate::config::settings::{Driver, Provider, Timeouts};
+use crate::events::{Event, Receiver, RequestRecord, ring};
+use crate::lifecycle::{Lifecycle, Phase, ShardContext};
+use crate::metrics::{Metrics, ShardMetrics};
+use crate::snapshot::{Addresses, Feed, Snapshot, Upstream};
+
+/// A made-up secret that a rule finds in any text.
+pub(super) const SECRET: &str = "AKIAQ3EGV7ZKLM2XTN4D";
+
+/// How long a test waits for something that must come.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(super) fn shield(action: Action) -> Arc<Shield> {
+    static RULES: OnceLock<Arc<Rules>> = OnceLock::new();
+    let rules = RULES.get_or_init(|| Rules::builtin().expect("the built-in rules compile"));
+    Arc::new(Shield {
+        rules: Arc::clone(rules),
+        policy: Policy::new(action),
+        keyring: Arc::new(Keyring::new(&[7; 32], "test", 0, &[]).expect("a keyring")),
+        limits: Limits::default(),
+    })
+}
+
+/// Runs a test on `io_uring`, where it works, and on epoll.
+pub(super) fn on_both(test: impl Fn(Driver)) {
+    test(Driver::Epoll);
+    if super::super::io_uring_works() {
+        test(Driver::IoUring);
+    }
+}
+
+/// One request as an upstream saw it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen {
+    pub(super) head: RequestHead,
+    pub(super) body: Vec<u8>,
+    pub(super) chunked: bool,
+    /// Which connection it came on, from 0.
+    pub(super) connection: usize,
+}
+
+/// What an upstream does next.
+pub(super) enum Act {
+    Write(Vec<u8>),
+    Sleep(u64),
+    /// Closes the connection.
+    Close,
+}
+
+pub(super) fn say(text: &str) -> Act {
+    Act::Write(text.as_bytes().to_vec())
+}
+
+pub(super) fn ok(body: &str) -> Act {
+    say(&format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    ))
+}
+
+type Script = dyn Fn(&Seen) -> Vec<Act> + Send + Sync;
+
+/// An upstream that reads whole requests and answers by a script.
+pub(super) struct Provided {
+    pub(super) address: SocketAddr,
+    pub(super) seen: Arc<Mutex<Vec<Seen>>>,
+    pub(super) connections: Arc<AtomicUsize>,
+}
+
+impl Provided {
+    pub(super) fn new(script: impl Fn(&Seen) -> Vec<Act> + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let connections = Arc::new(AtomicUsize::new(0));
+        let (log, count, script) = (
+            Arc::clone(&seen),
+            Arc::clone(&connections),
+            Arc::<Script>::from(Box::new(script) as Box<Script>),
+        );
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let index = count.fetch_add(1, SeqCst);
+                let (log, script) = (Arc::clone(&log), Arc::clone(&script));
+                thread::spawn(move || serve(stream, index, &log, &*script));
+            }
+        });
+        Self { address, seen, connections }
+    }
+
+    pub(super) fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+fn serve(mut stream: TcpStream, connection: usize, log: &Mutex<Vec<Seen>>, script: &Script) {
+    let mut buffer = Vec::new();
+    while let Some(seen) = read_request(&mut stream, &mut buffer, connection) {
+        log.lock().unwrap().push(seen.clone());
+        for act in script(&seen) {
+            match act {
+                Act::Write(bytes) => {
+                    if stream.write_all(&bytes).is_err() {
+                        return;
+                    }
+                }
+                Act::Sleep(millis) => thread::sleep(Duration::from_millis(millis)),
+                Act::Close => {
+                    let _ = stream.shutdown(Shutdown::Both);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>, connection: usize) -> Option<Seen> {
+    let mut head = RequestHead::new();
+    let parse = loop {
+        if let Parse::Complete(parse) =
+            h1::parse_request(buffer, &mut head).expect("the gateway writes sound heads")
+        {
+            break parse;
+        }
+        read_more(stream, buffer)?;
+    };
+    buffer.drain(..parse.consumed);
+    let chunked = parse.framing == h1::BodyKind::Chunked;
+    let mut decoder = BodyDecoder::request(parse.framing, u64::MAX).unwrap();
+    let body = read_body(stream, buffer, &mut decoder)?;
+    Some(Seen { head, body, chunked, connection })
+}
+
+fn read_body(stream: &mut TcpStream, buffer: &mut Vec<u8>, decoder: &mut BodyDecoder) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    while !decoder.is_done() {
+        if buffer.is_empty() && read_more(stream, buffer).is_none() {
+            return decoder.end_of_input().is_ok().then_some(body);
+        }
+        let part = decoder.decode(buffer).expect("sound framing");
+        body.extend_from_slice(&buffer[part.payload]);
+        buffer.drain(..part.consumed);
+    }
+    Some(body)
+}
+
+fn read_more(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<()> {
+    let mut part = [0; 16 * 1024];
+    match stream.read(&mut part) {
+        Ok(count) if count > 0 => {
+            buffer.extend_from_slice(&part[..count]);
+            Some(())
+        }
+        _ => None,
+    }
+}
+
+/// What a test may change about a gateway.
+pub(super) struct Setup {
+    pub(super) driver: Driver,
+    pub(super) provider: Provider,
+    pub(super) upstream: SocketAddr,
+    pub(super) action: Action,
+    pub(super) timeouts: Timeouts,
+    pub(super) change: Box<dyn FnOnce(&mut Snapshot)>,
+}
+
+impl Setup {
+    pub(super) fn new(driver: Driver, upstream: &Provided) -> Self {
+        Self {
+            driver,
+            provider: Provider::Openai,
+            upstream: upstream.address,
+            action: Action::Tokenize,
+            timeouts: Timeouts::default(),
+            change: Box::new(|_| {}),
+        }
+    }
+
+    pub(super) fn start(self) -> Gateway {
+        let name = "up";
+        let upstream = Upstream {
+            name: name.into(),
+            provider: self.provider,
+            host: "127.0.0.1".into(),
+            port: self.upstream.port(),
+            authority: self.upstream.to_string().into(),
+            base_path: "".into(),
+            tls: None,
+            addresses: Arc::new(Addresses::fixed(self.upstream)),
+            key: None,
+            timeouts: self.timeouts.clone(),
+            slot: 0,
+            identity: 1,
+        };
+        let mut snapshot = Snapshot::for_tests(vec![Arc::new(upstream)], shield(self.action));
+        snapshot.timeouts = self.timeouts;
+        (self.change)(&mut snapshot);
+        Gateway::start(self.driver, snapshot)
+    }
+}
+
+/// A shard in a thread of its own.
+pub(super) struct Gateway {
+    pub(super) address: SocketAddr,
+    pub(super) lifecycle: Arc<Lifecycle>,
+    pub(super) metrics: Arc<ShardMetrics>,
+    pub(super) feed: Arc<Feed>,
+    events: Receiver,
+    thread: Option<JoinHandle<()>>,
+    _port: socket2::Socket,
+}
+
+impl Gateway {
+    fn start(driver: Driver, snapshot: Snapshot) -> Self {
+        // Bound but not listening: the port stays ours until the shard shares it.
+        let port = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        port.set_reuse_port(true).unwrap();
+        port.set_reuse_address(true).unwrap();
+        port.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        let address = port.local_addr().unwrap().as_socket().unwrap();
+        let (sender, events) = ring(64);
+        let metrics = Arc::clone(&Metrics::new(1).shards()[0]);
+        let (lifecycle, feed) = (Arc::new(Lifecycle::new(1)), Arc::new(Feed::new(snapshot)));
+        let (life, shard_feed, shard_metrics) =
+            (Arc::clone(&lifecycle), Arc::clone(&feed), Arc::clone(&metrics));
+        let thread = thread::spawn(move || {
+            let context = ShardContext {
+                index: 0,
+                shards: 1,
+                cpu: None,
+                listen: vec![address],
+                backlog: 128,
+                driver,
+                max_connections: 1000,
+                feed: shard_feed,
+                lifecycle: life,
+                metrics: shard_metrics,
+                events: sender,
+            };
+            super::super::run(context).unwrap();
+        });
+        wait_for(|| lifecycle.all_listening());
+        Self { address, lifecycle, metrics, feed, events, thread: Some(thread), _port: port }
+    }
+
+    pub(super) fn client(&self) -> Client {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Client { stream, buffer: Vec::new() }
+    }
+
+    /// The record of the next exchange.
+    pub(super) fn record(&mut self) -> Box<RequestRecord> {
+        let mut record = None;
+        wait_for(|| {
+            record = match self.events.take() {
+                Some(Event::Request(record)) => Some(record),
+                Some(Event::Notice(notice)) => panic!("unexpected {notice:?}"),
+                None => None,
+            };
+            record.is_some()
+        });
+        record.unwrap()
+    }
+
+    /// Drains the shard and waits for its thread.
+    pub(super) fn drain(&mut self) {
+        self.lifecycle.advance(Phase::Draining);
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.lifecycle.advance(Phase::Stopping);
+        if let Some(thread) = self.thread.take()
+            && !thread::panicking()
+        {
+            thread.join().unwrap();
+            assert_eq!(self.metrics.requests_in_flight.get(), 0);
+            assert_eq!(self.metrics.connections_open.get(), 0);
+        }
+    }
+}
+
+/// Waits until `ready`, which must happen.
+pub(super) fn wait_for(mut ready: impl FnMut() -> bool) {
+    for _ in 0..2000 {
+        if ready() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    panic!("it did not happen in time");
+}
+
+/// A client that says exactly what it is told to.
+pub(super) struct Client {
+    pub(super) stream: TcpStream,
+    pub(super) buffer: Vec<u8>,
+}
+
+/// A reply as the client got it.
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) head: ResponseHead,
+    pub(super) body: Vec<u8>,
+    /// Whether the body ended as its framing promised.
+    pub(super) complete: bool,
+    pub(super) keep_alive: bool,
+}
+
+impl Reply {
+    pub(super) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub(super) fn field(&self, name: &str) -> &str {
+        std::str::from_utf8(self.head.fields.get(name.as_bytes()).unwrap_or_default()).unwrap()
+    }
+}
+
+impl Client {
+    pub(super) fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).unwrap();
+    }
+
+    pub(super) fn post(&mut self, path: &str, body: &str) {
+        self.send(format!(
+            "POST {path} HTTP/1.1\r\nhost: gateway\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        ));
+    }
+
+    pub(super) fn reply(&mut self) -> Reply {
+        self.reply_to(Method::Post)
+    }
+
+    pub(super) fn reply_to(&mut self, method: Method) -> Reply {
+        let mut head = ResponseHead::new();
+        let parse = loop {
+            let verdict = h1::parse_response(&self.buffer, method, &mut head).expect("a sound reply");
+            if let ResponseVerdict::Complete(parse) = verdict {
+                break parse;
+            }
+            read_more(&mut self.stream, &mut self.buffer).expect("a reply");
+        };
+        self.buffer.drain(..parse.consumed);
+        let mut decoder = BodyDecoder::response(parse.framing);
+        let mut body = Vec::new();
+        let mut complete = true;
+        while !decoder.is_done() {
+            if self.buffer.is_empty() && read_more(&mut self.stream, &mut self.buffer).is_none() {
+                complete = decoder.end_of_input().is_ok();
+                break;
+            }
+            let part = decoder.decode(&self.buffer).expect("sound framing");
+            body.extend_from_slice(&self.buffer[part.payload]);
+            self.buffer.drain(..part.consumed);
+        }
+        Reply { status: head.status, head, body, complete, keep_alive: parse.keep_alive }
+    }
+
+    /// Whether the gateway has closed the connection, with nothing more to read.
+    pub(super) fn is_closed(&mut self) -> bool {
+        read_more(&mut self.stream, &mut self.buffer).is_none()
+    }
+}

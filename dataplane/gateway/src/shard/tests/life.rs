@@ -1,0 +1,163 @@
+//! Beginning and end: snapshots, budgets, drain.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use aegis_shield::Action;
+
+use super::kit::{Act, Provided, SECRET, Setup, ok, on_both, say, shield, wait_for};
+use crate::config::settings::FailMode;
+use crate::snapshot::{Auth, Snapshot};
+
+#[test]
+fn drain_lets_running_exchanges_end() {
+    on_both(|driver| {
+        let upstream = Provided::new(|_| {
+            let mut acts = vec![say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")];
+            for _ in 0..10 {
+                acts.extend([Act::Sleep(40), say("1\r\nx\r\n")]);
+            }
+            acts.push(say("0\r\n\r\n"));
+            acts
+        });
+        let mut gateway = Setup::new(driver, &upstream).start();
+        let mut idle = gateway.client();
+        let mut busy = gateway.client();
+        busy.post("/up/x", "a");
+        wait_for(|| {
+            gateway.metrics.requests_in_flight.get() == 1 && gateway.metrics.connections_open.get() == 2
+        });
+        let reader = thread::spawn(move || {
+            let reply = busy.reply();
+            assert!(reply.complete);
+            assert_eq!(reply.text(), "xxxxxxxxxx");
+            assert!(busy.is_closed());
+        });
+        gateway.drain();
+        assert!(idle.is_closed());
+        reader.join().unwrap();
+    });
+}
+
+#[test]
+fn replies_during_drain_say_that_the_connection_ends() {
+    on_both(|driver| {
+        let upstream = Provided::new(|_| vec![Act::Sleep(300), ok("late")]);
+        let mut gateway = Setup::new(driver, &upstream).start();
+        let mut client = gateway.client();
+        client.post("/up/x", "a");
+        wait_for(|| gateway.metrics.requests_in_flight.get() == 1);
+        gateway.drain();
+        let reply = client.reply();
+        assert_eq!((reply.text(), reply.keep_alive), ("late", false));
+    });
+}
+
+#[test]
+fn stopping_cuts_what_is_left() {
+    on_both(|driver| {
+        let upstream = Provided::new(|_| vec![Act::Sleep(3_000), ok("too late")]);
+        let gateway = Setup::new(driver, &upstream).start();
+        let mut client = gateway.client();
+        client.post("/up/x", "a");
+        wait_for(|| gateway.metrics.requests_in_flight.get() == 1);
+        drop(gateway);
+        let _ = client.is_closed();
+    });
+}
+
+#[test]
+fn a_new_snapshot_serves_the_next_request() {
+    on_both(|driver| {
+        let upstream = Provided::new(|_| vec![ok("fine")]);
+        let gateway = Setup::new(driver, &upstream).start();
+        let mut client = gateway.client();
+        client.post("/up/x", SECRET);
+        assert_eq!(client.reply().status, 200);
+        let old = gateway.feed.load();
+        let mut next = Snapshot::for_tests(old.upstreams.clone(), shield(Action::Block));
+        next.generation = 2;
+        gateway.feed.publish(Arc::new(next));
+        client.post("/up/x", SECRET);
+        assert_eq!(client.reply().status, 403);
+    });
+}
+
+#[test]
+fn without_room_requests_are_refused_not_queued() {
+    on_both(|driver| {
+        let upstream = Provided::new(|_| vec![ok("fine")]);
+        let mut setup = Setup::new(driver, &upstream);
+        setup.change = Box::new(|snapshot| snapshot.limits.buffers_per_shard = 20_000);
+        let gateway = setup.start();
+        let mut client = gateway.client();
+        client.post("/up/x", "small");
+        assert_eq!(client.reply().status, 200);
+        client.post("/up/x", &"large ".repeat(5_000));
+        let reply = client.reply();
+        assert_eq!((reply.status, reply.field("retry-after")), (503, "1"));
+        assert!(reply.text().contains("overloaded"));
+        drop(client);
+        let mut setup = Setup::new(driver, &upstream);
+        setup.change = Box::new(|snapshot| snapshot.limits.buffers_per_shard = 10);
+        let gateway = setup.start();
+        let mut client = gateway.client();
+        client.post("/up/x", "small");
+        let reply = client.reply();
+        assert_eq!((reply.status, reply.complete), (503, true));
+        assert!(serde_json::from_slice::<serde_json::Value>(&reply.body).is_ok());
+    });
+}
+
+#[test]
+fn a_request_whose_record_might_be_lost_is_refused() {
+    on_both(|driver| {
+        let upstream = Provided::new(|_| vec![ok("fine")]);
+        let gateway = Setup::new(driver, &upstream).start();
+        gateway.lifecycle.set_audit_failed(true);
+        let mut client = gateway.client();
+        client.post("/up/x", "a");
+        assert_eq!(client.reply().status, 503);
+        let mut setup = Setup::new(driver, &upstream);
+        setup.change = Box::new(|snapshot| snapshot.fail_mode = FailMode::Open);
+        let gateway = setup.start();
+        gateway.lifecycle.set_audit_failed(true);
+        let mut client = gateway.client();
+        client.post("/up/x", "a");
+        assert_eq!(client.reply().status, 200);
+    });
+}
+
+#[test]
+fn keys_are_asked_for() {
+    on_both(|driver| {
+        let upstream = Provided::new(|_| vec![ok("fine")]);
+        let mut setup = Setup::new(driver, &upstream);
+        setup.change = Box::new(|snapshot| snapshot.auth = Auth::Keys(Vec::new()));
+        let gateway = setup.start();
+        let mut client = gateway.client();
+        client.post("/up/x", "a");
+        let reply = client.reply();
+        assert_eq!((reply.status, reply.keep_alive), (401, true));
+        assert!(reply.text().contains("unauthorized"));
+        assert!(upstream.seen().is_empty());
+    });
+}
+
+#[test]
+fn connections_over_the_limit_are_closed() {
+    on_both(|driver| {
+        let upstream = Provided::new(|_| vec![ok("fine")]);
+        let mut setup = Setup::new(driver, &upstream);
+        setup.change = Box::new(|snapshot| snapshot.limits.requests_per_connection = 2);
+        let gateway = setup.start();
+        let mut client = gateway.client();
+        client.post("/up/x", "a");
+        assert!(client.reply().keep_alive);
+        client.post("/up/x", "a");
+        assert!(!client.reply().keep_alive);
+        assert!(client.is_closed());
+        thread::sleep(Duration::from_millis(1));
+    });
+}

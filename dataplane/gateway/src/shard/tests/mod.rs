@@ -1,0 +1,7 @@
+//! A shard on real sockets, on both drivers, against small scripted upstreams.
+
+mod bodies;
+mod breaks;
+mod kit;
+mod life;
+mod round_trip;
