@@ -2,8 +2,24 @@
 
 /// Name and text of each file, in the order in which rules are numbered.
 pub(crate) const FILES: &[(&str, &str)] = &[
+    ("ai", include_str!("../rules/ai.toml")),
+    ("ci", include_str!("../rules/ci.toml")),
     ("cloud", include_str!("../rules/cloud.toml")),
     ("code-hosting", include_str!("../rules/code-hosting.toml")),
+    ("crm", include_str!("../rules/crm.toml")),
+    ("data", include_str!("../rules/data.toml")),
+    ("devtools", include_str!("../rules/devtools.toml")),
     ("generic", include_str!("../rules/generic.toml")),
+    ("identity", include_str!("../rules/identity.toml")),
     ("keys", include_str!("../rules/keys.toml")),
+    ("maps", include_str!("../rules/maps.toml")),
+    ("messaging", include_str!("../rules/messaging.toml")),
+    ("monitoring", include_str!("../rules/monitoring.toml")),
+    ("payments", include_str!("../rules/payments.toml")),
+    ("services-a-h", include_str!("../rules/services-a-h.toml")),
+    ("services-i-q", include_str!("../rules/services-i-q.toml")),
+    ("services-r-z", include_str!("../rules/services-r-z.toml")),
+    ("social", include_str!("../rules/social.toml")),
+    ("storage", include_str!("../rules/storage.toml")),
+    ("web", include_str!("../rules/web.toml")),
 ];

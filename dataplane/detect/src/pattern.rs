@@ -47,6 +47,8 @@ pub(crate) struct Form {
     /// Steps `capture.0 .. capture.1` are the secret.
     pub(crate) capture: (usize, usize),
     pub(crate) anchor: Anchor,
+    /// How many bytes at the start are the same in every match.
+    pub(crate) head: usize,
 }
 
 /// The part of a form that Hyperscan looks for.
@@ -80,7 +82,8 @@ pub(crate) fn parse(pattern: &str) -> Result<Vec<Form>, PatternError> {
     for piece in pieces(pattern)? {
         let anchor = anchor(&piece.steps)?;
         let whole = (0, piece.steps.len());
-        forms.push(Form { capture: piece.capture(whole), steps: piece.steps, anchor });
+        let head = head(&piece.steps);
+        forms.push(Form { capture: piece.capture(whole), steps: piece.steps, anchor, head });
     }
     Ok(forms)
 }
@@ -88,8 +91,17 @@ pub(crate) fn parse(pattern: &str) -> Result<Vec<Form>, PatternError> {
 /// Reads a regular expression for a value that is already delimited: no anchor is needed.
 pub(crate) fn parse_value(pattern: &str) -> Result<Vec<Form>, PatternError> {
     let anchor = Anchor { pattern: String::new(), reach: 0, lead: false };
-    let form = |p: Piece| Form { capture: (0, p.steps.len()), steps: p.steps, anchor: anchor.clone() };
+    let form = |p: Piece| Form {
+        capture: (0, p.steps.len()),
+        head: head(&p.steps),
+        steps: p.steps,
+        anchor: anchor.clone(),
+    };
     Ok(pieces(pattern)?.into_iter().map(form).collect())
+}
+
+fn head(steps: &[Step]) -> usize {
+    steps.iter().take_while(|s| s.fixed() && s.set.len() == 1).map(|s| s.min as usize).sum()
 }
 
 fn pieces(pattern: &str) -> Result<Vec<Piece>, PatternError> {
@@ -164,9 +176,9 @@ impl Piece {
 
     fn check(&self) -> Result<(), PatternError> {
         let mut retries = 1u64;
-        for pair in self.steps.windows(2) {
-            if !pair[0].fixed() && pair[0].set.meets(&pair[1].set) {
-                retries *= u64::from(pair[0].max - pair[0].min + 1);
+        for (index, step) in self.steps.iter().enumerate() {
+            if !step.fixed() && follows(&self.steps[index + 1..]).meets(&step.set) {
+                retries = retries.saturating_mul(u64::from(step.max - step.min + 1));
             }
         }
         if retries > u64::from(MAX_RETRIES) {
@@ -176,6 +188,18 @@ impl Piece {
         }
         Ok(())
     }
+}
+
+/// What may come first of these steps; nothing when there are none.
+fn follows(steps: &[Step]) -> ByteSet {
+    let mut set = ByteSet::EMPTY;
+    for step in steps {
+        set = set.union(step.set);
+        if step.min > 0 {
+            break;
+        }
+    }
+    set
 }
 
 fn single(hir: &Hir) -> Option<ByteSet> {
@@ -446,8 +470,7 @@ impl Walk<'_, '_> {
             if run < step.min as usize {
                 return Ok(None);
             }
-            let next = form.steps.get(index + 1);
-            if run > step.min as usize && next.is_some_and(|n| n.set.meets(&step.set)) {
+            if run > step.min as usize && follows(&form.steps[index + 1..]).meets(&step.set) {
                 return self.backtrack(form, index, at, run);
             }
             at += run;

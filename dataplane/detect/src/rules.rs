@@ -197,7 +197,7 @@ impl Builder {
             check: text.check,
             entropy: text.entropy.unwrap_or(DEFAULT_ENTROPY),
             confidence: text.confidence.unwrap_or(Confidence::High),
-            rank: rank::PATTERN + bonus,
+            rank: if text.rank.is_some() { rank::PLACE } else { rank::PATTERN } + bonus,
             values: Vec::new(),
             strength: text.strength,
         };

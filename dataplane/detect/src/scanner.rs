@@ -209,14 +209,16 @@ fn confirm_form(
     if shape.steps.last().is_some_and(|s| s.min < s.max) && text[end - 1] == b'.' && to == end {
         (end, to) = (end - 1, to - 1);
     }
-    let proof = rule.check.map_or(Proof::Silent, |c| c.judge(&text[start..end]));
+    let proof = rule.check.map_or(Proof::Silent, |c| c.judge(&text[start..end], &text[from..to]));
     let (confidence, rank) = match proof {
         Proof::Refuted => return,
         Proof::Good => (Confidence::High, rule.rank + rank::PROVEN),
         Proof::Silent => (rule.confidence, rule.rank),
         Proof::Bad => (Confidence::Low, rule.rank),
     };
-    if proof != Proof::Good && entropy::shannon(&text[from..to]) < rule.entropy {
+    if proof != Proof::Good
+        && entropy::shannon(&text[from.max(start + shape.head)..to.max(start + shape.head)]) < rule.entropy
+    {
         return;
     }
     bench.hits.push(Hit { start: from, end: to, rule: index, rank, confidence });

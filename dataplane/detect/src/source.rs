@@ -39,6 +39,8 @@ pub(crate) struct RuleText {
     /// The least entropy of the secret's variable part, in bits per byte.
     pub(crate) entropy: Option<f32>,
     pub(crate) confidence: Option<Confidence>,
+    /// `place` for patterns that say where a secret stands rather than what it looks like.
+    pub(crate) rank: Option<RankText>,
     #[serde(default, rename = "match")]
     pub(crate) matching: Vec<String>,
     #[serde(default, rename = "no_match")]
@@ -55,6 +57,14 @@ pub(crate) enum Finder {
     Assignment,
     /// The password in `scheme://user:password@host`.
     Userinfo,
+}
+
+/// How a pattern ranks in disputes when not as a shape of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RankText {
+    /// A credential's place in a header or a link.
+    Place,
 }
 
 /// What may stand before a match.

@@ -141,9 +141,29 @@ pub(crate) fn placeholder(value: &[u8]) -> bool {
         value.iter().for_each(|b| seen[usize::from(*b)] = true);
         seen.iter().filter(|s| **s).count()
     };
-    distinct < 3
-        || WORDS.contains(&lower.as_slice())
-        || STAND_INS.iter().any(|s| memchr::memmem::find(&lower, s).is_some())
+    distinct < 3 || WORDS.contains(&lower.as_slice()) || STAND_INS.iter().any(|s| stands_in(&lower, value, s))
+}
+
+/// By chance a long random value holds any short word; such words count only in short or wordy values.
+fn stands_in(lower: &[u8], value: &[u8], word: &[u8]) -> bool {
+    let most = if word.len() < 6 && word.iter().all(u8::is_ascii_alphabetic) { 20 } else { 64 };
+    memchr::memmem::find(lower, word).is_some() && (value.len() <= most || !looks_random(value))
+}
+
+/// Whether a bearer's credential looks like one: not a word, a placeholder or a template.
+pub(crate) fn opaque(value: &[u8]) -> bool {
+    !placeholder(value) && !template(value) && (random(value, 12, 2) || hexish(value))
+}
+
+/// Whether letters and digits are mixed as nobody would write them.
+pub(crate) fn mixed(value: &[u8]) -> bool {
+    let count = |test: fn(&u8) -> bool| value.iter().filter(|b| test(b)).count();
+    let cases = count(u8::is_ascii_uppercase) > 1 && count(u8::is_ascii_lowercase) > 1;
+    cases && (count(u8::is_ascii_digit) > 1 || looks_random(value))
+}
+
+fn hexish(value: &[u8]) -> bool {
+    value.len() >= 16 && value.iter().filter(|b| b.is_ascii_digit()).count() >= 3 && shannon(value) > 2.8
 }
 
 /// `${X}`, `{{ x }}`, `<x>`, `%s`, `$VAR`, `[x]`: somebody else's to fill in.

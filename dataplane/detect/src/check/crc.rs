@@ -1,23 +1,108 @@
-//! CRC-32 check values, written in base62 or hex at the end of a token.
+//! CRC-32 check values, written in base62, base36, base64 or hex at the end of a token.
 
 use super::Proof;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use crc32fast::hash;
+use sha2::{Digest, Sha256};
 
-/// Digits first, then upper case, then lower case: the alphabet of GitHub and npm.
-const DIGITS_UPPER_LOWER: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+/// The alphabet of GitHub, npm, Vercel, Deno and Weights & Biases.
+pub(super) const DIGITS_UPPER_LOWER: &[u8; 62] =
+    b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+/// The alphabet of Apify.
+pub(super) const DIGITS_LOWER_UPPER: &[u8; 62] =
+    b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-/// `prefix_` + 30 random characters + 6 of check value over those 30; longer tokens carry none.
-pub(super) fn github(text: &[u8]) -> Proof {
-    let Some(split) = text.iter().rposition(|&b| b == b'_') else { return Proof::Silent };
-    let body = &text[split + 1..];
-    if body.len() != 36 {
+/// `prefix_`, 30 or 50 random characters, 6 of check value over those; other lengths carry none.
+pub(super) fn behind_prefix(text: &[u8]) -> Proof {
+    let Some((_, body)) = split(text, b'_') else { return Proof::Silent };
+    if !matches!(body.len(), 36 | 56) {
         return Proof::Silent;
     }
-    let (payload, check) = body.split_at(30);
-    verdict(base62(crc32fast::hash(payload), DIGITS_UPPER_LOWER) == check)
+    let (payload, check) = body.split_at(body.len() - 6);
+    verdict(base62(hash(payload), DIGITS_UPPER_LOWER) == check)
+}
+
+/// Six characters over everything before them, the prefix included.
+pub(super) fn whole(text: &[u8], alphabet: &[u8; 62]) -> Proof {
+    let Some((payload, check)) = text.split_last_chunk::<6>() else { return Proof::Silent };
+    verdict(base62(hash(payload), alphabet) == *check)
+}
+
+/// Eight hex digits, in any case, over everything before them.
+pub(super) fn hex_of_all(text: &[u8]) -> Proof {
+    let Some((payload, check)) = text.split_last_chunk::<8>() else { return Proof::Silent };
+    verdict(hex(hash(payload)).eq_ignore_ascii_case(check))
+}
+
+/// `prefix_`, 40 characters, eight hex digits over those 40.
+pub(super) fn cloudflare(text: &[u8]) -> Proof {
+    let Some((_, body)) = split(text, b'_') else { return Proof::Silent };
+    let Some((payload, check)) = body.split_last_chunk::<8>() else { return Proof::Silent };
+    verdict(hex(hash(payload)).eq_ignore_ascii_case(check))
+}
+
+/// `prefix_payload_check`, the check value over the payload alone.
+pub(super) fn zuplo(text: &[u8]) -> Proof {
+    let Some((front, check)) = rsplit(text, b'_') else { return Proof::Silent };
+    let Some((_, payload)) = split(front, b'_') else { return Proof::Silent };
+    verdict(hex(hash(payload)).eq_ignore_ascii_case(check))
+}
+
+/// `front_check`, the check value little-endian over the whole front.
+pub(super) fn grafana(text: &[u8]) -> Proof {
+    let Some((front, check)) = rsplit(text, b'_') else { return Proof::Silent };
+    verdict(hex(hash(front).swap_bytes()).eq_ignore_ascii_case(check))
+}
+
+/// Six base64 characters of the little-endian check value over all before them.
+pub(super) fn confluent(text: &[u8]) -> Proof {
+    let Some((payload, check)) = text.split_last_chunk::<6>() else { return Proof::Silent };
+    verdict(STANDARD.encode(hash(payload).to_le_bytes()).as_bytes()[..6] == *check)
+}
+
+/// Seven base36 characters over all before them, where the parts are told apart by full stops.
+pub(super) fn gitlab_routable(text: &[u8]) -> Proof {
+    let Some((payload, check)) = text.split_last_chunk::<7>() else { return Proof::Silent };
+    if !text.contains(&b'.') {
+        return Proof::Silent;
+    }
+    let mut digits = [b'0'; 7];
+    let mut value = hash(payload);
+    for digit in digits.iter_mut().rev() {
+        *digit = b"0123456789abcdefghijklmnopqrstuvwxyz"[(value % 36) as usize];
+        value /= 36;
+    }
+    verdict(digits == *check)
+}
+
+/// Characters 77 to 85 are the first eight of the base32 SHA-256 of the first 77, in any case.
+pub(super) fn github_fine(text: &[u8]) -> Proof {
+    let (Some(front), Some(check)) = (text.get(..77), text.get(77..85)) else { return Proof::Silent };
+    let digest = Sha256::digest(front);
+    let bits = digest[..5].iter().fold(0u64, |all, &byte| all << 8 | u64::from(byte));
+    let letter = |i: usize| b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[(bits >> (35 - 5 * i) & 31) as usize];
+    verdict((0..8).all(|i| letter(i).eq_ignore_ascii_case(&check[i])))
 }
 
 fn verdict(right: bool) -> Proof {
     if right { Proof::Good } else { Proof::Bad }
+}
+
+fn split(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
+    text.iter().position(|&b| b == at).map(|i| (&text[..i], &text[i + 1..]))
+}
+
+fn rsplit(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
+    text.iter().rposition(|&b| b == at).map(|i| (&text[..i], &text[i + 1..]))
+}
+
+fn hex(value: u32) -> [u8; 8] {
+    let mut digits = [0; 8];
+    for (i, digit) in digits.iter_mut().enumerate() {
+        *digit = b"0123456789abcdef"[(value >> (28 - 4 * i) & 15) as usize];
+    }
+    digits
 }
 
 /// Six base62 digits, padded with the alphabet's zero.
@@ -36,13 +121,24 @@ mod tests {
 
     #[test]
     fn a_github_token_with_its_check_value() {
-        assert_eq!(github(b"ghp_00000000000000000000000000000004WZ4EQ"), Proof::Silent);
         let payload = b"Q5kP2vX8nR1tY7wZ3mB6cD9fG4hJ0L";
         let mut token = b"ghp_".to_vec();
         token.extend_from_slice(payload);
-        token.extend_from_slice(&base62(crc32fast::hash(payload), DIGITS_UPPER_LOWER));
-        assert_eq!(github(&token), Proof::Good);
+        token.extend_from_slice(&base62(hash(payload), DIGITS_UPPER_LOWER));
+        assert_eq!(behind_prefix(&token), Proof::Good);
         *token.last_mut().unwrap() ^= 1;
-        assert_eq!(github(&token), Proof::Bad);
+        assert_eq!(behind_prefix(&token), Proof::Bad);
+        assert_eq!(behind_prefix(b"ghp_short"), Proof::Silent);
+    }
+
+    #[test]
+    fn hex_check_values() {
+        let with = |front: &str, check: u32| format!("{front}{}", String::from_utf8_lossy(&hex(check)));
+        assert_eq!(hex_of_all(with("ATBBabc", hash(b"ATBBabc")).as_bytes()), Proof::Good);
+        assert_eq!(hex_of_all(with("ATBBabc", 1).as_bytes()), Proof::Bad);
+        assert_eq!(cloudflare(with("cfut_abc", hash(b"abc")).as_bytes()), Proof::Good);
+        assert_eq!(zuplo(with("zpka_abc_", hash(b"abc")).as_bytes()), Proof::Good);
+        assert_eq!(grafana(with("glsa_abc_", hash(b"glsa_abc").swap_bytes()).as_bytes()), Proof::Good);
+        assert_eq!(grafana(b"glsa_abc_00000000"), Proof::Bad);
     }
 }

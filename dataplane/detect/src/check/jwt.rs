@@ -19,6 +19,15 @@ pub(super) fn judge(text: &[u8]) -> Proof {
     }
 }
 
+/// Judges `header.key.iv.ciphertext.tag`.
+pub(super) fn judge_encrypted(text: &[u8]) -> Proof {
+    let header = text.split(|&b| b == b'.').next().unwrap_or_default();
+    match decode(header) {
+        Some(header) if object(&header) && names(&header, b"\"enc\"") => Proof::Good,
+        _ => Proof::Refuted,
+    }
+}
+
 fn decode(part: &[u8]) -> Option<Vec<u8>> {
     let part = &part[..part.len().min(MAX_HEADER)];
     let end = part.iter().rposition(|&b| b != b'=').map_or(0, |i| i + 1);

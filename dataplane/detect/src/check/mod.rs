@@ -1,20 +1,56 @@
 //! Validators: check values and structure that tell a real secret from a string of the same shape.
+//!
+//! A validator sees a match that is complete and well-bounded. It may raise or lower the confidence, and it refutes
+//! only what cannot be this kind of thing; a wrong check value alone never lets a prefixed token pass.
 
+mod bech32;
 mod crc;
+mod http;
 mod jwt;
 
+use crate::assign::value;
 use serde::Deserialize;
 
 /// A validator that a rule names with `check = "..."`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Check {
-    /// The last six characters are the base62 CRC-32 of the thirty before them (GitHub classic tokens, npm).
+    /// Behind `prefix_` the last six characters are the base62 CRC-32 of those before them (GitHub, npm, Vercel).
     GithubCrc,
+    /// A piece of the base32 SHA-256 of the first 77 characters (GitHub fine-grained tokens).
+    GithubFine,
+    /// The last seven characters are the base36 CRC-32 of all before them (GitLab routable tokens).
+    GitlabRoutable,
+    /// Eight hex digits of a little-endian CRC-32 of all before the last `_` (Grafana).
+    Grafana,
+    /// The last six characters are the base62 CRC-32 of all before them, digits, upper, lower (Deno, W&B).
+    CrcWhole,
+    /// The same with the alphabet digits, lower, upper (Apify).
+    CrcWholeLower,
+    /// The last eight hex digits are the CRC-32 of all before them (Atlassian, Bitbucket, Canva).
+    CrcHex,
+    /// The last eight hex digits are the CRC-32 of what is between them and the first `_` (Cloudflare).
+    CloudflareCrc,
+    /// Eight hex digits behind the last `_`: the CRC-32 of the part before (Zuplo).
+    Zuplo,
+    /// Six base64 characters of the little-endian CRC-32 of all before (Confluent).
+    Confluent,
+    /// The bech32 checksum (age).
+    Bech32,
     /// Three base64url parts, the first a JSON object with `alg`.
     Jwt,
-    /// An AWS key id: the account number inside is below 10^12.
+    /// Five base64url parts, the first a JSON object with `enc`.
+    Jwe,
+    /// An AWS key id that is not the documentation's example.
     AwsKeyId,
+    /// Twelve digits and a colon under base64, then random bytes (Jira and Confluence data centre).
+    JiraPat,
+    /// Base64 of `user:password`.
+    Basic,
+    /// The capture must look random.
+    Random,
+    /// Upper case, lower case and more than words.
+    Mixed,
 }
 
 /// What a validator says.
@@ -31,20 +67,31 @@ pub(crate) enum Proof {
 }
 
 impl Check {
-    /// Judges the whole match of a rule's pattern.
-    pub(crate) fn judge(self, text: &[u8]) -> Proof {
+    /// Judges the whole match of a rule's pattern and the captured secret in it.
+    pub(crate) fn judge(self, whole: &[u8], secret: &[u8]) -> Proof {
         match self {
-            Check::GithubCrc => crc::github(text),
-            Check::Jwt => jwt::judge(text),
-            Check::AwsKeyId => aws_key_id(text),
+            Check::GithubCrc => crc::behind_prefix(whole),
+            Check::GithubFine => crc::github_fine(whole),
+            Check::GitlabRoutable => crc::gitlab_routable(whole),
+            Check::Grafana => crc::grafana(whole),
+            Check::CrcWhole => crc::whole(whole, crc::DIGITS_UPPER_LOWER),
+            Check::CrcWholeLower => crc::whole(whole, crc::DIGITS_LOWER_UPPER),
+            Check::CrcHex => crc::hex_of_all(whole),
+            Check::CloudflareCrc => crc::cloudflare(whole),
+            Check::Zuplo => crc::zuplo(whole),
+            Check::Confluent => crc::confluent(whole),
+            Check::Bech32 => bech32::judge(whole),
+            Check::Jwt => jwt::judge(whole),
+            Check::Jwe => jwt::judge_encrypted(whole),
+            Check::AwsKeyId => silent_if(memchr::memmem::find(whole, b"EXAMPLE").is_none()),
+            Check::JiraPat => http::jira_pat(secret),
+            Check::Basic => http::basic(secret),
+            Check::Random => silent_if(value::opaque(secret)),
+            Check::Mixed => silent_if(value::mixed(secret)),
         }
     }
 }
 
-/// The account number sits in the base32 digits after the four-letter prefix; ids from before 2019 have none.
-fn aws_key_id(text: &[u8]) -> Proof {
-    if text.windows(7).any(|w| w.eq_ignore_ascii_case(b"EXAMPLE")) {
-        return Proof::Refuted;
-    }
-    Proof::Silent
+fn silent_if(plausible: bool) -> Proof {
+    if plausible { Proof::Silent } else { Proof::Refuted }
 }

@@ -1,0 +1,49 @@
+//! Credentials whose structure shows under base64: HTTP Basic and the tokens of Jira's data centre edition.
+
+use super::Proof;
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// `user:password`, printable; a lone word of base64 behind `Basic` may be one in another shape.
+pub(super) fn basic(secret: &[u8]) -> Proof {
+    match LENIENT.decode(secret) {
+        Ok(plain) if plain.contains(&b':') && plain.iter().all(|b| *b >= b' ' && *b != 0x7f) => Proof::Good,
+        Ok(_) if secret.len() >= 20 && crate::assign::value::opaque(secret) => Proof::Silent,
+        _ => Proof::Refuted,
+    }
+}
+
+/// Twelve digits, a colon, twenty random bytes.
+pub(super) fn jira_pat(secret: &[u8]) -> Proof {
+    match LENIENT.decode(secret) {
+        Ok(plain) if plain.len() == 33 && plain[12] == b':' && plain[..12].iter().all(u8::is_ascii_digit) => {
+            Proof::Good
+        }
+        _ => Proof::Refuted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_under_the_base64_decides() {
+        assert_eq!(basic(LENIENT.encode("aladdin:opensesame").as_bytes()), Proof::Good);
+        assert_eq!(basic(b"Authentication"), Proof::Refuted);
+        assert_eq!(basic(b"!!"), Proof::Refuted);
+        let mut token = b"012345678901:".to_vec();
+        token.extend(0..20u8);
+        assert_eq!(jira_pat(LENIENT.encode(&token).as_bytes()), Proof::Good);
+        token[3] = b'x';
+        assert_eq!(jira_pat(LENIENT.encode(&token).as_bytes()), Proof::Refuted);
+    }
+}
