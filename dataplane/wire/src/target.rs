@@ -86,3 +86,6 @@ fn is_dot_segment(segment: &str) -> bool {
         dots += 1;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,3 +26,6 @@ pub use write::{
     CHUNK_END, CONTINUE, ChunkHeader, LAST_CHUNK, Peer, chunk_header, write_chunk, write_request,
     write_response,
 };
+
+#[cfg(test)]
+mod tests;

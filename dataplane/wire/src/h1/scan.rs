@@ -63,6 +63,12 @@ impl LineScanner {
         }
     }
 
+    /// Where the next search begins.
+    #[cfg(test)]
+    pub(super) fn searched(&self) -> usize {
+        self.searched
+    }
+
     /// Takes the line that ends at `line_feed`.
     fn line(&mut self, buf: &[u8], line_feed: usize, lead: bool) -> Result<Option<usize>, Fault> {
         if line_feed == self.line_start || buf[line_feed - 1] != b'\r' {

@@ -112,7 +112,7 @@ impl Fields {
             return Err(FieldError::Value);
         }
         let start = self.data.len();
-        self.store(name, value.trim_ascii());
+        self.store(name, trim(value));
         if is_connection_field(&self.data[start..start + name.len()]) {
             self.data.truncate(start);
             self.index.pop();
@@ -250,6 +250,14 @@ impl fmt::Debug for Fields {
         let names = self.iter().map(|(name, value)| (String::from_utf8_lossy(name), value.len()));
         f.debug_map().entries(names).finish()
     }
+}
+
+/// The value without spaces and tabs around it.
+fn trim(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
 }
 
 /// The elements of a comma-separated list, trimmed, empty ones left out (RFC 9110 section 5.6.1).

@@ -206,3 +206,6 @@ impl ResponseHead {
 pub fn status_has_no_body(status: u16) -> bool {
     matches!(status, 100..=199 | 204 | 304)
 }
+
+#[cfg(test)]
+mod tests;
