@@ -17,3 +17,4 @@ pub mod os;
 pub mod route;
 pub mod shard;
 pub mod snapshot;
+pub mod state;

@@ -3,11 +3,16 @@
 //! A shard keeps its own `Arc<Snapshot>` and asks [`Feed::generation`] (one relaxed load) whether a newer one is there. A
 //! request is finished with the snapshot it began with. A rebuild that fails changes nothing.
 
+pub mod build;
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Release};
 
+use aegis_shield::Shield;
 use arc_swap::ArcSwap;
 
 use crate::config::Secret;
@@ -32,6 +37,8 @@ pub struct Snapshot {
     pub findings_header: FindingsHeader,
     /// Named sessions.
     pub session: Session,
+    /// Rules, policy and token keys.
+    pub shield: Arc<Shield>,
     /// TLS towards clients; none for plain HTTP.
     pub server_tls: Option<Arc<rustls::ServerConfig>>,
     /// Whether audit events are wanted; without, no place in the ring is reserved.
@@ -97,6 +104,8 @@ pub struct Upstream {
     pub slot: usize,
     /// Equal in two generations when pooled connections of one may serve the other.
     pub identity: u64,
+    /// Named by somebody, so that readiness waits for its addresses; false for built-in ones nobody mentioned.
+    pub needed: bool,
 }
 
 /// A header that carries the provider's key.
@@ -185,9 +194,4 @@ impl Feed {
         self.current.store(next);
         self.generation.store(generation, Release);
     }
-}
-
-/// Splits `host[:port]` literals: whether a host is an address and needs no lookup.
-pub fn literal_address(host: &str, port: u16) -> Option<SocketAddr> {
-    host.parse::<IpAddr>().ok().map(|address| SocketAddr::new(address, port))
 }

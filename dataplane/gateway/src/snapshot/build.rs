@@ -1,0 +1,444 @@
+//! Builds a [`Snapshot`] from settings: reads certificates and keys, compiles rules, joins them with what earlier
+//! generations can lend (addresses, metric slots, TLS sessions).
+//!
+//! Runs off the shards. It either gives a complete snapshot or says everything that is wrong; the running one stays as it is.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
+use std::sync::Arc;
+
+use aegis_detect::{Category, Confidence, RuleSource, Rules};
+use aegis_shield::policy::{Action as ShieldAction, Policy};
+use aegis_shield::{Keyring, Limits as ShieldLimits, Shield};
+use aegis_wire::tls::{self, ClientCertificates, Identity, Pem, Resumption, ServerConfigBuilder};
+use zeroize::Zeroizing;
+
+use super::{Addresses, Auth, HashedKey, Snapshot, Upstream, UpstreamKey};
+use crate::config::builtin;
+use crate::config::error::{ConfigError, Problem};
+use crate::config::reference::nearest;
+use crate::config::settings::{
+    self, Action, AuthMode, ClientAuth, KeyHeader, MinConfidence, Roots, Settings,
+};
+use crate::config::upstream_url::UpstreamUrl;
+use crate::config::{Secret, validate};
+use crate::metrics::MAX_UPSTREAMS;
+use crate::state::{MasterKey, decode_hex};
+
+/// Longest key file or variable of an upstream, in bytes.
+const MAX_API_KEY: usize = 8 << 10;
+
+/// Makes snapshots, one after the other, and keeps what they share.
+#[derive(Default)]
+pub struct Builder {
+    generation: u64,
+    slots: HashMap<String, usize>,
+    addresses: HashMap<(String, u16), Arc<Addresses>>,
+    upstreams: HashMap<String, Arc<Upstream>>,
+    resumption: Option<Resumption>,
+    rules: Option<(Vec<String>, Arc<Rules>)>,
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder").field("generation", &self.generation).finish_non_exhaustive()
+    }
+}
+
+impl Builder {
+    /// A builder whose first snapshot has generation 1.
+    pub fn new() -> Self {
+        Builder::default()
+    }
+
+    /// Builds the next snapshot. On failure nothing changes, and all problems are given.
+    pub fn build(&mut self, settings: &Settings, master: &MasterKey) -> Result<Snapshot, ConfigError> {
+        let mut problems = validate::check(settings);
+        problems.retain(|problem| problem.severity == crate::config::error::Severity::Error);
+        let mut note = |problem: Problem| problems.push(problem);
+
+        let shield =
+            self.shield(settings, master).map_err(|found| found.into_iter().for_each(&mut note)).ok();
+        let server_tls = self.server_tls(settings).map_err(&mut note).ok();
+        let upstreams: Vec<Option<Arc<Upstream>>> = settings
+            .upstreams
+            .iter()
+            .map(|(name, upstream)| self.upstream(name, upstream, settings).map_err(&mut note).ok())
+            .collect();
+        let (Some(shield), Some(server_tls), true) = (shield, server_tls, problems.is_empty()) else {
+            return Err(ConfigError(problems));
+        };
+
+        self.generation += 1;
+        let upstreams: Vec<Arc<Upstream>> = upstreams.into_iter().flatten().collect();
+        self.upstreams =
+            upstreams.iter().map(|upstream| (upstream.name.to_string(), Arc::clone(upstream))).collect();
+        let used =
+            |addresses: &Arc<Addresses>| upstreams.iter().any(|u| Arc::ptr_eq(&u.addresses, addresses));
+        self.addresses.retain(|_, addresses| used(addresses));
+        let by_name = upstreams.iter().enumerate().map(|(i, u)| (Box::from(&*u.name), i)).collect();
+        Ok(Snapshot {
+            generation: self.generation,
+            limits: settings.limits.clone(),
+            timeouts: settings.timeouts.clone(),
+            upstreams,
+            auth: auth(settings),
+            fail_mode: settings.policy.fail_mode,
+            findings_header: settings.policy.findings_header,
+            session: settings.session.clone(),
+            shield,
+            server_tls,
+            audit: settings.audit.enabled,
+            by_name,
+        })
+    }
+
+    fn shield(&mut self, settings: &Settings, master: &MasterKey) -> Result<Arc<Shield>, Vec<Problem>> {
+        let rules = self.rules(settings).map_err(|problem| vec![problem])?;
+        let policy = policy(settings, &rules)?;
+        let keyring = keyring(settings, master).map_err(|problem| vec![problem])?;
+        Ok(Arc::new(Shield { rules, policy, keyring: Arc::new(keyring), limits: ShieldLimits::default() }))
+    }
+
+    /// The rules; compiled again only when a custom file has changed.
+    fn rules(&mut self, settings: &Settings) -> Result<Arc<Rules>, Problem> {
+        let mut sources = Vec::new();
+        for path in &settings.rules.custom {
+            let text = read_text("rules.custom", path)?;
+            sources.push(RuleSource { name: path.display().to_string(), text });
+        }
+        let texts: Vec<String> =
+            sources.iter().map(|source| format!("{}\n{}", source.name, source.text)).collect();
+        if let Some((known, rules)) = &self.rules
+            && *known == texts
+        {
+            return Ok(Arc::clone(rules));
+        }
+        let rules = Rules::with_custom(&sources).map_err(|error| {
+            Problem::error(
+                "rules.custom",
+                error.to_string(),
+                "`aegis-gateway scan --rules FILE` tries a file out",
+            )
+        })?;
+        self.rules = Some((texts, Arc::clone(&rules)));
+        Ok(rules)
+    }
+
+    fn server_tls(&mut self, settings: &Settings) -> Result<Option<Arc<rustls::ServerConfig>>, Problem> {
+        let tls = &settings.server.tls;
+        if tls.certificates.is_empty() {
+            return Ok(None);
+        }
+        let refuse = |error: &dyn std::fmt::Display| {
+            Problem::error(
+                "server.tls",
+                error.to_string(),
+                "the file must be PEM, the key must be that of the first certificate",
+            )
+        };
+        let mut builder = ServerConfigBuilder::new().alpn(b"http/1.1");
+        for (i, certificate) in tls.certificates.iter().enumerate() {
+            let key = format!("server.tls.certificates[{i}]");
+            builder = builder.identity(identity(&key, &certificate.cert, &certificate.key)?);
+        }
+        let authority = tls
+            .client_ca
+            .as_deref()
+            .map(|path| Ok((path, read_bytes("server.tls.client_ca", path)?)))
+            .transpose()?;
+        let name = authority.as_ref().map(|(path, _)| path.display().to_string()).unwrap_or_default();
+        if let Some((_, text)) = &authority {
+            let pem = Pem { name: &name, text };
+            builder = match tls.client_auth {
+                ClientAuth::Off => builder,
+                ClientAuth::Optional => builder.client_certificates(ClientCertificates::Optional(pem)),
+                ClientAuth::Required => builder.client_certificates(ClientCertificates::Required(pem)),
+            };
+        }
+        let resumption = match &self.resumption {
+            Some(resumption) => resumption.clone(),
+            None => self.resumption.insert(Resumption::new().map_err(|error| refuse(&error))?).clone(),
+        };
+        builder.resumption(&resumption).build().map(Some).map_err(|error| refuse(&error))
+    }
+
+    fn upstream(
+        &mut self,
+        name: &str,
+        upstream: &settings::Upstream,
+        settings: &Settings,
+    ) -> Result<Arc<Upstream>, Problem> {
+        let key = format!("upstreams.{name}");
+        let text = upstream.url.as_deref().unwrap_or_default();
+        let url = UpstreamUrl::parse(text).map_err(|what| Problem::error(format!("{key}.url"), what, ""))?;
+        let provider = upstream.provider.unwrap_or_default();
+        let slot = self.slot(name).ok_or_else(|| {
+            Problem::error(
+                &key,
+                format!("more than {MAX_UPSTREAMS} names since the start"),
+                "restart the gateway",
+            )
+        })?;
+        let material = TlsMaterial::read(&key, upstream, &url)?;
+        let identity = material.identity(&url);
+        let before = self.upstreams.get(name).filter(|before| before.identity == identity);
+        let tls = match before {
+            Some(before) => before.tls.clone(),
+            None => material.config(&key, &url)?,
+        };
+        let addresses = match url.literal() {
+            Some(address) => Arc::new(Addresses::fixed(address)),
+            None => Arc::clone(self.addresses.entry((url.host.clone(), url.port)).or_default()),
+        };
+        Ok(Arc::new(Upstream {
+            name: name.into(),
+            provider,
+            host: url.host.as_str().into(),
+            port: url.port,
+            authority: url.authority().into(),
+            base_path: url.base_path.as_str().into(),
+            tls,
+            addresses,
+            key: upstream_key(&key, name, upstream)?,
+            timeouts: timeouts(upstream, settings),
+            slot,
+            identity,
+            needed: !upstream.built_in,
+        }))
+    }
+
+    /// The metric slot of a name: the same as long as the process lives.
+    fn slot(&mut self, name: &str) -> Option<usize> {
+        let next = self.slots.len();
+        if !self.slots.contains_key(name) && next >= MAX_UPSTREAMS {
+            return None;
+        }
+        Some(*self.slots.entry(name.to_owned()).or_insert(next))
+    }
+}
+
+fn timeouts(upstream: &settings::Upstream, settings: &Settings) -> settings::Timeouts {
+    let mut timeouts = settings.timeouts.clone();
+    let own = [
+        (&mut timeouts.connect, upstream.connect_timeout),
+        (&mut timeouts.first_byte, upstream.first_byte_timeout),
+        (&mut timeouts.upstream_read_gap, upstream.read_gap_timeout),
+        (&mut timeouts.stream_read_gap, upstream.stream_gap_timeout),
+    ];
+    for (general, own) in own {
+        *general = own.unwrap_or(*general);
+    }
+    timeouts
+}
+
+/// What TLS towards an upstream is made of, as read from the files.
+struct TlsMaterial<'a> {
+    upstream: &'a settings::Upstream,
+    authorities: Option<Vec<u8>>,
+    certificate: Option<(Vec<u8>, Zeroizing<Vec<u8>>)>,
+}
+
+impl<'a> TlsMaterial<'a> {
+    fn read(key: &str, upstream: &'a settings::Upstream, url: &UpstreamUrl) -> Result<Self, Problem> {
+        let mut material = TlsMaterial { upstream, authorities: None, certificate: None };
+        if url.tls {
+            let read = |name: &str, path: &Path| read_bytes(&format!("{key}.{name}"), path);
+            material.authorities = upstream.ca.as_deref().map(|path| read("ca", path)).transpose()?;
+            if let (Some(cert), Some(secret)) = (&upstream.client_cert, &upstream.client_key) {
+                material.certificate =
+                    Some((read("client_cert", cert)?, Zeroizing::new(read("client_key", secret)?)));
+            }
+        }
+        Ok(material)
+    }
+
+    /// Equal for two upstreams whose connections can stand in for each other.
+    fn identity(&self, url: &UpstreamUrl) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (url.tls, &url.host, url.port, self.upstream.roots as u8).hash(&mut hasher);
+        (&self.authorities, self.certificate.as_ref().map(|(cert, key)| (cert, &**key))).hash(&mut hasher);
+        hasher.finish()
+    }
+
+    fn config(&self, key: &str, url: &UpstreamUrl) -> Result<Option<Arc<rustls::ClientConfig>>, Problem> {
+        if !url.tls {
+            return Ok(None);
+        }
+        let refuse = |error: &dyn std::fmt::Display| Problem::error(key, error.to_string(), "");
+        tls::server_name(&url.host).map_err(|error| refuse(&error))?;
+        let shown = |path: &Option<std::path::PathBuf>| {
+            path.as_ref().map(|path| path.display().to_string()).unwrap_or_default()
+        };
+        let (ca, cert, secret) =
+            (shown(&self.upstream.ca), shown(&self.upstream.client_cert), shown(&self.upstream.client_key));
+        let identity = self
+            .certificate
+            .as_ref()
+            .map(|(chain, private)| {
+                Identity::from_pem(Pem { name: &cert, text: chain }, Pem { name: &secret, text: private })
+            })
+            .transpose()
+            .map_err(|error| refuse(&error))?;
+        let roots = match (self.upstream.roots, &self.authorities) {
+            (Roots::Webpki, _) => tls::Roots::Webpki,
+            (Roots::System, _) => tls::Roots::System,
+            (Roots::File, text) => {
+                tls::Roots::Pem(Pem { name: &ca, text: text.as_deref().unwrap_or_default() })
+            }
+        };
+        let options = tls::ClientOptions { roots, identity: identity.as_ref(), alpn: &[b"http/1.1"] };
+        tls::client_config(&options).map(Some).map_err(|error| refuse(&error))
+    }
+}
+
+fn identity(key: &str, cert: &Path, private: &Path) -> Result<Identity, Problem> {
+    let chain = read_bytes(&format!("{key}.cert"), cert)?;
+    let secret = Zeroizing::new(read_bytes(&format!("{key}.key"), private)?);
+    let (cert, private) = (cert.display().to_string(), private.display().to_string());
+    Identity::from_pem(Pem { name: &cert, text: &chain }, Pem { name: &private, text: &secret }).map_err(
+        |error| Problem::error(key, error.to_string(), "the key must be that of the first certificate"),
+    )
+}
+
+fn read_bytes(key: &str, path: &Path) -> Result<Vec<u8>, Problem> {
+    std::fs::read(path).map_err(|error| {
+        Problem::error(key, format!("cannot read {}: {error}", path.display()), "check path and permissions")
+    })
+}
+
+fn read_text(key: &str, path: &Path) -> Result<String, Problem> {
+    std::fs::read_to_string(path).map_err(|error| {
+        Problem::error(key, format!("cannot read {}: {error}", path.display()), "check path and permissions")
+    })
+}
+
+fn upstream_key(
+    key: &str,
+    name: &str,
+    upstream: &settings::Upstream,
+) -> Result<Option<UpstreamKey>, Problem> {
+    let value = if let Some(value) = &upstream.api_key {
+        Zeroizing::new(value.expose().to_owned())
+    } else if let Some(path) = &upstream.api_key_file {
+        Zeroizing::new(read_text(&format!("{key}.api_key_file"), path)?)
+    } else if let Some(variable) = &upstream.api_key_env {
+        let at = format!("{key}.api_key_env");
+        let value = std::env::var(variable).map_err(|_| {
+            Problem::error(
+                at,
+                format!("the variable {variable} is not set"),
+                "set it for the gateway's process",
+            )
+        })?;
+        Zeroizing::new(value)
+    } else {
+        return Ok(None);
+    };
+    let value = value.trim();
+    if value.is_empty() || value.len() > MAX_API_KEY || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Problem::error(
+            key,
+            "the provider's key is empty, too long or has characters no header can carry",
+            "",
+        ));
+    }
+    let style = upstream
+        .key_header
+        .unwrap_or_else(|| builtin::key_header(name, upstream.provider.unwrap_or_default()));
+    let (header, value) = match style {
+        KeyHeader::Bearer => ("authorization", format!("Bearer {value}")),
+        KeyHeader::XApiKey => ("x-api-key", value.to_owned()),
+        KeyHeader::XGoogApiKey => ("x-goog-api-key", value.to_owned()),
+        KeyHeader::ApiKey => ("api-key", value.to_owned()),
+    };
+    Ok(Some(UpstreamKey { name: header, value: Secret::new(value) }))
+}
+
+fn auth(settings: &Settings) -> Auth {
+    let auth = &settings.auth;
+    if auth.mode == AuthMode::None || (auth.mode == AuthMode::Auto && auth.keys.is_empty()) {
+        return Auth::None;
+    }
+    let hashed = |key: &settings::GatewayKey| {
+        let mut sha256 = [0; 32];
+        decode_hex(key.sha256.as_bytes(), &mut sha256).then(|| HashedKey {
+            id: key.id.as_str().into(),
+            organisation: key.org.as_deref().map(Arc::from),
+            user: key.user.as_deref().map(Arc::from),
+            sha256,
+            upstreams: key.upstreams.iter().map(|name| Arc::from(name.as_str())).collect(),
+            disabled: key.disabled,
+        })
+    };
+    Auth::Keys(auth.keys.iter().filter_map(hashed).collect())
+}
+
+fn keyring(settings: &Settings, master: &MasterKey) -> Result<Keyring, Problem> {
+    let tokens = &settings.tokens;
+    let older: Vec<u8> = tokens.older_epochs.iter().filter_map(|epoch| epoch_number(*epoch)).collect();
+    let current = epoch_number(tokens.epoch).unwrap_or(0);
+    Keyring::new(master, &tokens.organisation, current, &older)
+        .map_err(|error| Problem::error("tokens.older_epochs", error.to_string(), ""))
+}
+
+/// The value of a character in Crockford's base32.
+fn epoch_number(epoch: char) -> Option<u8> {
+    const DIGITS: &[u8] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    DIGITS.iter().position(|digit| char::from(*digit) == epoch).map(|value| value as u8)
+}
+
+fn policy(settings: &Settings, rules: &Rules) -> Result<Policy, Vec<Problem>> {
+    let wanted = &settings.policy;
+    let mut problems = Vec::new();
+    let mut policy = Policy::new(action(wanted.default)).with_min_confidence(match wanted.min_confidence {
+        MinConfidence::Low => Confidence::Low,
+        MinConfidence::Medium => Confidence::Medium,
+        MinConfidence::High => Confidence::High,
+    });
+    for (id, own) in &wanted.rules {
+        match rules.find(id) {
+            Some(index) => policy = policy.with_rule(index, action(*own)),
+            None => problems.push(unknown_rule(id, rules)),
+        }
+    }
+    for category in Category::ALL {
+        if let Some(own) = wanted.categories.get(&category.as_str().to_lowercase()) {
+            policy = policy.with_category(category, action(*own));
+        }
+    }
+    let hashes = wanted.allow_sha256.iter().filter_map(|digits| {
+        let mut hash = [0; 32];
+        decode_hex(digits.as_bytes(), &mut hash).then_some(hash)
+    });
+    policy = policy.with_allowed_hashes(hashes);
+    match policy.with_allowed_patterns(&wanted.allow_regex) {
+        Ok(policy) if problems.is_empty() => Ok(policy),
+        Ok(_) => Err(problems),
+        Err(error) => {
+            problems.push(Problem::error("policy.allow_regex", error.to_string(), ""));
+            Err(problems)
+        }
+    }
+}
+
+fn unknown_rule(id: &str, rules: &Rules) -> Problem {
+    let ids: Vec<String> = rules.iter().map(|(_, rule)| rule.id.replace('-', "_")).collect();
+    let help = match nearest(id, ids.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{}`?", near.replace('_', "-")),
+        None => "`aegis-gateway scan --format json` names the rule of each finding".to_owned(),
+    };
+    Problem::error(format!("policy.rules.{id}"), format!("there is no rule `{id}`"), help)
+}
+
+fn action(action: Action) -> ShieldAction {
+    match action {
+        Action::Allow => ShieldAction::Allow,
+        Action::Monitor => ShieldAction::Monitor,
+        Action::Warn => ShieldAction::Warn,
+        Action::Tokenize => ShieldAction::Tokenize,
+        Action::Redact => ShieldAction::Redact,
+        Action::Block => ShieldAction::Block,
+    }
+}

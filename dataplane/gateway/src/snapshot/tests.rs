@@ -1,0 +1,129 @@
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::build::Builder;
+use super::*;
+use crate::config::load::load_text;
+use crate::config::{Settings, Sources};
+use crate::state::MasterKey;
+
+fn settings(text: &str) -> Settings {
+    load_text(Path::new("aegis.toml"), text, &Sources::default()).expect(text).settings
+}
+
+fn master() -> MasterKey {
+    Zeroizing::new([7; 32])
+}
+
+fn problem(builder: &mut Builder, text: &str) -> String {
+    builder.build(&settings(text), &master()).expect_err(text).to_string()
+}
+
+#[test]
+fn upstreams_are_ready_to_be_used() {
+    let text = "[upstreams.mine]\nurl = \"http://127.0.0.1:9000/base/\"\napi_key = \" sk-made-up \"\nconnect_timeout = \"1s\"\n\
+                [upstreams.anthropic]\napi_key = \"k\"\n";
+    let snapshot = Builder::new().build(&settings(text), &master()).expect("valid");
+    let mine = snapshot.upstream("mine").expect("there");
+    assert_eq!(
+        (&*mine.host, mine.port, &*mine.authority, &*mine.base_path),
+        ("127.0.0.1", 9000, "127.0.0.1:9000", "/base")
+    );
+    assert_eq!(mine.addresses.get().as_slice(), ["127.0.0.1:9000".parse().expect("an address")]);
+    assert_eq!(mine.timeouts.connect.as_secs(), 1);
+    assert!(mine.tls.is_none() && mine.needed);
+    let key = mine.key.as_ref().expect("a key");
+    assert_eq!((key.name, key.value.expose()), ("authorization", "Bearer sk-made-up"));
+    assert!(!format!("{snapshot:?}").contains("made-up"));
+    let anthropic = snapshot.upstream("anthropic").expect("built in");
+    assert!(anthropic.tls.is_some() && anthropic.needed && anthropic.addresses.get().is_empty());
+    assert_eq!(anthropic.key.as_ref().expect("a key").name, "x-api-key");
+    assert!(!snapshot.upstream("openai").expect("built in").needed);
+}
+
+#[test]
+fn what_a_reload_does_not_change_is_kept() {
+    let mut builder = Builder::new();
+    let first = builder.build(&settings(""), &master()).expect("valid");
+    let old = first.upstream("openai").expect("built in");
+    old.addresses.set(vec!["192.0.2.1:443".parse().expect("an address")]);
+    let text = "[upstreams.a]\nurl = \"http://127.0.0.1:1\"\n[upstreams.openai]\napi_key = \"k\"\n";
+    let second = builder.build(&settings(text), &master()).expect("valid");
+    let new = second.upstream("openai").expect("built in");
+    assert_eq!((first.generation, second.generation), (1, 2));
+    assert_eq!((old.slot, old.identity), (new.slot, new.identity));
+    assert_eq!(new.addresses.get().len(), 1, "addresses outlive a reload");
+    assert!(Arc::ptr_eq(old.tls.as_ref().expect("TLS"), new.tls.as_ref().expect("TLS")));
+    assert!(Arc::ptr_eq(&first.shield.rules, &second.shield.rules), "rules are not compiled again");
+}
+
+#[test]
+fn a_wrong_configuration_leaves_the_builder_as_it_was() {
+    let mut builder = Builder::new();
+    builder.build(&settings(""), &master()).expect("valid");
+    let error = problem(
+        &mut builder,
+        "[policy.rules]\ngithub-pta = \"block\"\n[rules]\ncustom = [\"/nonexistent/rules.toml\"]\n\
+         [upstreams.openai]\napi_key_env = \"AEGIS_TEST_VARIABLE_THAT_IS_NOT_SET\"\n[upstreams.x]\nurl = \"https://x.example\"\n\
+         roots = \"file\"\nca = \"/nonexistent/ca.pem\"\n",
+    );
+    for part in [
+        "rules.custom: cannot read /nonexistent/rules.toml: No such file",
+        "THAT_IS_NOT_SET is not set",
+        "upstreams.x.ca: cannot read",
+    ] {
+        assert!(error.contains(part), "{error}");
+    }
+    let error = problem(&mut builder, "[policy.rules]\ngithub-pta = \"block\"\n");
+    assert!(
+        error.contains(
+            "policy.rules.github-pta: there is no rule `github-pta`\n  help: did you mean `github-pat`?"
+        ),
+        "{error}"
+    );
+    assert_eq!(builder.build(&settings(""), &master()).expect("valid").generation, 2);
+}
+
+#[test]
+fn keys_that_no_header_can_carry_are_refused_without_being_shown() {
+    let error = problem(&mut Builder::new(), "[upstreams.openai]\napi_key = \"made\\nup\"\n");
+    assert!(error.contains("no header can carry") && !error.contains("made"), "{error}");
+}
+
+#[test]
+fn gateway_keys_become_hashes_and_no_list_means_everybody() {
+    let mut builder = Builder::new();
+    assert!(matches!(builder.build(&settings(""), &master()).expect("valid").auth, Auth::None));
+    let snapshot = builder.build(&settings("[auth]\nmode = \"keys\"\n"), &master()).expect("valid");
+    assert!(matches!(&snapshot.auth, Auth::Keys(keys) if keys.is_empty()));
+    let text = format!("[[auth.keys]]\nid = \"ci\"\nsha256 = \"{}\"\norg = \"acme\"\n", "0F".repeat(32));
+    let snapshot = builder.build(&settings(&text), &master()).expect("valid");
+    let Auth::Keys(keys) = &snapshot.auth else { panic!("keys are demanded") };
+    assert_eq!((keys[0].sha256, keys[0].organisation.as_deref()), ([15; 32], Some("acme")));
+}
+
+#[test]
+fn tokens_depend_on_key_organisation_and_epoch_alone() {
+    let token = |text: &str, key: u8| {
+        let snapshot = Builder::new().build(&settings(text), &Zeroizing::new([key; 32])).expect(text);
+        snapshot.shield.keyring.mint(aegis_detect::Category::Key, b"made up").as_str().to_owned()
+    };
+    let first = token("", 1);
+    assert_eq!(first, token("[server]\nshards = 1\n", 1));
+    for other in
+        [token("", 2), token("[tokens]\norganisation = \"acme\"\n", 1), token("[tokens]\nepoch = \"1\"\n", 1)]
+    {
+        assert_ne!(first, other);
+    }
+    assert!(token("[tokens]\nepoch = \"Z\"\nolder_epochs = [\"0\"]\n", 1).starts_with("AEGIS-KEY-Z"));
+}
+
+#[test]
+fn the_feed_gives_the_newest_snapshot() {
+    let mut builder = Builder::new();
+    let feed = Feed::new(builder.build(&settings(""), &master()).expect("valid"));
+    assert_eq!((feed.generation(), feed.load().generation), (1, 1));
+    feed.publish(Arc::new(builder.build(&settings(""), &master()).expect("valid")));
+    assert_eq!((feed.generation(), feed.load().generation), (2, 2));
+}

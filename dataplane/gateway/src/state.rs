@@ -1,0 +1,276 @@
+//! The gateway's own folder and the master key in it.
+//!
+//! The key makes all tokens: whoever has it can confirm guesses of secrets. It is created once, with 256 random bits, never
+//! replaced, never printed, and refused when anybody but its owner could read it.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use crate::config::Settings;
+use crate::config::error::Problem;
+use crate::os;
+
+/// Name of the key file in the state folder.
+pub const KEY_FILE: &str = "master.key";
+/// Name of the audit log in the state folder.
+pub const AUDIT_FILE: &str = "audit.jsonl";
+/// Length of the master key in bytes.
+pub const KEY_LEN: usize = 32;
+
+/// A master key; erased from memory when dropped.
+pub type MasterKey = Zeroizing<[u8; KEY_LEN]>;
+
+/// The state folder that holds for `settings`: the configured one, systemd's, or the usual place of this user.
+pub fn folder(settings: &Settings) -> PathBuf {
+    choose_folder(settings.state.dir.as_deref(), nix::unistd::geteuid().is_root(), |name| {
+        std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+    })
+}
+
+fn choose_folder(
+    configured: Option<&Path>,
+    root: bool,
+    variable: impl Fn(&str) -> Option<PathBuf>,
+) -> PathBuf {
+    const NAME: &str = "aegis-gateway";
+    let of_user = || match (variable("XDG_STATE_HOME"), variable("HOME")) {
+        (Some(states), _) => states.join(NAME),
+        (None, Some(home)) => home.join(".local/state").join(NAME),
+        (None, None) => Path::new("/var/lib").join(NAME),
+    };
+    match (configured, variable("STATE_DIRECTORY")) {
+        (Some(folder), _) => folder.to_path_buf(),
+        (None, Some(folder)) => folder,
+        (None, None) if root => Path::new("/var/lib").join(NAME),
+        (None, None) => of_user(),
+    }
+}
+
+/// Makes the state folder (0700) when it is missing; refuses one that others may change.
+pub fn prepare_folder(folder: &Path) -> Result<(), Problem> {
+    let shown = folder.display();
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
+        Problem::error(
+            "state.dir",
+            format!("cannot create {shown}: {error}"),
+            "give a writable folder with --state DIR",
+        )
+    })?;
+    let mode = fs::metadata(folder).map(|data| data.mode() & 0o777).map_err(|error| {
+        Problem::error(
+            "state.dir",
+            format!("cannot look at {shown}: {error}"),
+            "give another folder with --state DIR",
+        )
+    })?;
+    if mode & 0o022 != 0 {
+        let what = format!("others may change the files in {shown} (mode {mode:03o})");
+        return Err(Problem::error("state.dir", what, format!("chmod 700 {shown}")));
+    }
+    Ok(())
+}
+
+/// The master key of `settings`: given in the configuration, in the named file, or in the state folder, where it is created
+/// when `create` allows it.
+pub fn master_key(settings: &Settings, create: bool) -> Result<MasterKey, Problem> {
+    if let Some(key) = &settings.tokens.key {
+        return decode(key.expose().as_bytes()).ok_or_else(|| {
+            Problem::error("tokens.key", "not 64 hexadecimal digits", "make one with `openssl rand -hex 32`")
+        });
+    }
+    if let Some(path) = &settings.tokens.key_file {
+        return read(path);
+    }
+    let folder = folder(settings);
+    let path = folder.join(KEY_FILE);
+    if !path.exists() {
+        if !create {
+            return generate();
+        }
+        prepare_folder(&folder)?;
+        create_key(&folder, &path).map_err(|error| {
+            let what = format!("cannot create {}: {error}", path.display());
+            Problem::error("tokens.key_file", what, "give a writable folder with --state DIR")
+        })?;
+    }
+    read(&path)
+}
+
+fn generate() -> Result<MasterKey, Problem> {
+    let mut key = Zeroizing::new([0; KEY_LEN]);
+    getrandom::fill(&mut *key)
+        .map_err(|error| Problem::error("tokens.key", format!("no random numbers: {error}"), ""))?;
+    Ok(key)
+}
+
+/// Writes a new key under a name of its own and links it into place: a reader sees a whole key or none, and of two gateways
+/// that start at once one wins.
+fn create_key(folder: &Path, path: &Path) -> io::Result<()> {
+    let key = generate().map_err(|problem| io::Error::other(problem.what))?;
+    let digits =
+        Zeroizing::new(key.iter().fold(String::with_capacity(2 * KEY_LEN + 1), |mut digits, byte| {
+            digits.extend(
+                [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])),
+            );
+            digits
+        }));
+    let draft = folder.join(format!("{KEY_FILE}.{}", std::process::id()));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    let written =
+        file.write_all(digits.as_bytes()).and_then(|()| file.write_all(b"\n")).and_then(|()| file.sync_all());
+    let linked = written.and_then(|()| match fs::hard_link(&draft, path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    });
+    fs::remove_file(&draft)?;
+    linked?;
+    File::open(folder)?.sync_all()
+}
+
+fn read(path: &Path) -> Result<MasterKey, Problem> {
+    let shown = path.display();
+    let problem = |what: String, help: String| Problem::error("tokens.key_file", what, help);
+    let mut file = File::open(path).map_err(|error| {
+        problem(
+            format!("cannot read {shown}: {error}"),
+            "give the path of a key file, or remove the key to use the state folder".to_owned(),
+        )
+    })?;
+    // The mode of what was opened, not of what the name may mean by now.
+    let mode = file
+        .metadata()
+        .map(|data| data.mode() & 0o777)
+        .map_err(|error| problem(format!("cannot look at {shown}: {error}"), String::new()))?;
+    if os::open_to_others(mode) {
+        return Err(problem(
+            format!("others may read or change {shown} (mode {mode:03o})"),
+            format!("chmod 600 {shown}"),
+        ));
+    }
+    let mut text = Zeroizing::new(Vec::with_capacity(128));
+    Read::take(&mut file, 128)
+        .read_to_end(&mut text)
+        .map_err(|error| problem(format!("cannot read {shown}: {error}"), String::new()))?;
+    decode(text.trim_ascii()).ok_or_else(|| {
+        problem(
+            format!("{shown} does not hold 64 hexadecimal digits"),
+            "restore it from a backup; a new key makes other tokens".to_owned(),
+        )
+    })
+}
+
+fn decode(digits: &[u8]) -> Option<MasterKey> {
+    let mut key = Zeroizing::new([0; KEY_LEN]);
+    decode_hex(digits, &mut *key).then_some(key)
+}
+
+/// Decodes exactly as many digits as fill `out`.
+pub(crate) fn decode_hex(digits: &[u8], out: &mut [u8]) -> bool {
+    digits.len() == 2 * out.len()
+        && out.iter_mut().zip(digits.chunks_exact(2)).all(|(byte, pair)| {
+            let digit = |at: usize| char::from(pair[at]).to_digit(16);
+            let value = digit(0).zip(digit(1)).map(|(high, low)| high << 4 | low);
+            *byte = value.unwrap_or(0) as u8;
+            value.is_some()
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn in_folder(folder: &Path) -> Settings {
+        let mut settings = Settings::default();
+        settings.state.dir = Some(folder.to_path_buf());
+        settings
+    }
+
+    fn set_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn a_key_is_made_once_and_kept_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = in_folder(&folder.path().join("a/b"));
+        let first = master_key(&settings, true).unwrap();
+        assert_ne!(*first, [0; KEY_LEN]);
+        assert_eq!(*master_key(&settings, true).unwrap(), *first);
+        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+        assert_eq!(mode(&folder.path().join("a/b")), 0o700);
+        assert_eq!(mode(&folder.path().join("a/b/master.key")), 0o600);
+        assert_eq!(fs::read_dir(folder.path().join("a/b")).unwrap().count(), 1, "no draft is left");
+    }
+
+    #[test]
+    fn without_leave_to_create_nothing_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = in_folder(&folder.path().join("new"));
+        assert!(master_key(&settings, false).is_ok());
+        assert!(!folder.path().join("new").exists());
+    }
+
+    #[test]
+    fn of_many_that_start_at_once_all_get_the_same_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(KEY_FILE);
+        create_key(folder.path(), &path).unwrap();
+        let key = fs::read(&path).unwrap();
+        create_key(folder.path(), &path).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), key);
+    }
+
+    #[test]
+    fn open_permissions_are_refused_with_the_command_to_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = in_folder(folder.path());
+        master_key(&settings, true).unwrap();
+        let path = folder.path().join(KEY_FILE);
+        for mode in [0o640, 0o604, 0o620, 0o644] {
+            set_mode(&path, mode);
+            let problem = master_key(&settings, true).unwrap_err();
+            assert_eq!(problem.help, format!("chmod 600 {}", path.display()));
+            assert!(problem.what.contains(&format!("(mode {mode:03o})")), "{}", problem.what);
+        }
+        set_mode(&path, 0o400);
+        assert!(master_key(&settings, true).is_ok());
+        fs::remove_file(&path).unwrap();
+        set_mode(folder.path(), 0o770);
+        let problem = master_key(&settings, true).unwrap_err();
+        assert_eq!(problem.help, format!("chmod 700 {}", folder.path().display()));
+    }
+
+    #[test]
+    fn damaged_and_missing_keys_are_named_and_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = in_folder(folder.path());
+        let path = folder.path().join(KEY_FILE);
+        fs::write(&path, "ab".repeat(31)).unwrap();
+        set_mode(&path, 0o600);
+        assert!(master_key(&settings, true).unwrap_err().what.contains("64 hexadecimal digits"));
+        settings.tokens.key_file = Some(folder.path().join("other.key"));
+        assert!(master_key(&settings, true).unwrap_err().what.contains("other.key: No such file"));
+        assert!(!folder.path().join("other.key").exists());
+        settings.tokens.key_file = None;
+        settings.tokens.key = Some(crate::config::Secret::new("0A".repeat(32)));
+        assert_eq!(*master_key(&settings, true).unwrap(), [10; KEY_LEN]);
+    }
+
+    #[test]
+    fn the_folder_is_the_configured_one_or_the_usual_one() {
+        let home = |name: &str| (name == "HOME").then(|| PathBuf::from("/home/a"));
+        let none = |_: &str| None;
+        let systemd = |name: &str| (name == "STATE_DIRECTORY").then(|| PathBuf::from("/var/lib/x"));
+        assert_eq!(choose_folder(Some(Path::new("/s")), true, systemd), Path::new("/s"));
+        assert_eq!(choose_folder(None, false, systemd), Path::new("/var/lib/x"));
+        assert_eq!(choose_folder(None, true, home), Path::new("/var/lib/aegis-gateway"));
+        assert_eq!(choose_folder(None, false, home), Path::new("/home/a/.local/state/aegis-gateway"));
+        assert_eq!(choose_folder(None, false, none), Path::new("/var/lib/aegis-gateway"));
+    }
+}
