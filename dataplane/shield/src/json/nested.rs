@@ -141,6 +141,11 @@ impl Nested {
         Self::with(Content::Undecided, Lexer::new())
     }
 
+    /// For bytes that may be a sequence of documents, and are text from where they are not.
+    pub fn tentative() -> Self {
+        Self::with(Content::Undecided, Lexer::many())
+    }
+
     fn with(content: Content, lexer: Lexer) -> Self {
         let mut lexers = std::array::from_fn(|_| Lexer::new());
         lexers[0] = lexer;

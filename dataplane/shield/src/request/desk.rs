@@ -16,6 +16,8 @@ pub(super) struct Desk {
     pub(super) shield: Arc<Shield>,
     pub(super) vault: Vault,
     pub(super) report: Report,
+    /// The part of a multipart body that is read.
+    pub(super) part: Option<u32>,
 }
 
 /// What is done with a finding that is not simply allowed.
@@ -92,7 +94,12 @@ impl Desk {
         place: impl Fn() -> String,
     ) -> Result<(), Refusal> {
         let Decision { rule, category, action } = decision;
-        self.report.record(rule, category, action, token, &place);
+        let place = || match (self.part, place()) {
+            (None, place) => place,
+            (Some(part), place) if place.is_empty() => format!("part[{part}]"),
+            (Some(part), place) => format!("part[{part}].{place}"),
+        };
+        self.report.record(rule, category, action, token, place);
         match action {
             Action::Block => Err(Refusal::Blocked { rule, category, place: place() }),
             _ => Ok(()),

@@ -168,7 +168,7 @@ impl JsonBody {
 
     /// JSON as long as it is JSON, text from there on.
     pub(super) fn tentative() -> Self {
-        Self::with(Nested::channel(), false)
+        Self::with(Nested::tentative(), false)
     }
 
     fn with(nested: Nested, many: bool) -> Self {

@@ -10,9 +10,12 @@
 //! Between two windows a request keeps a few kilobytes of state, however long its body is.
 
 mod attachment;
+mod body;
 mod desk;
+mod form;
 mod gather;
 mod json;
+mod multipart;
 mod opaque;
 mod refusal;
 mod scratch;
@@ -30,9 +33,8 @@ use crate::format::Format;
 use crate::report::Report;
 use crate::shield::Shield;
 use crate::vault::Vault;
+use body::Body;
 use desk::Desk;
-use json::JsonBody;
-use text::TextBody;
 
 /// Bytes that are looked at in one step, and that must be there (or the end of the body) before a step is taken.
 pub const WINDOW: usize = 32 * 1024;
@@ -53,11 +55,6 @@ pub struct Outcome {
     pub report: Report,
 }
 
-enum Body {
-    Text(Box<TextBody>),
-    Json(Box<JsonBody>),
-}
-
 impl Tokenizer {
     /// A tokenizer for one body.
     pub fn new(shield: Arc<Shield>, format: Format) -> Self {
@@ -67,14 +64,8 @@ impl Tokenizer {
     /// A tokenizer that goes on with the vault of a session: its tokens keep resolving, and its secrets keep their
     /// tokens.
     pub fn with_vault(shield: Arc<Shield>, format: Format, vault: Vault) -> Self {
-        let body = match format {
-            Format::Json => Body::Json(Box::new(JsonBody::document())),
-            Format::JsonLines => Body::Json(Box::new(JsonBody::lines())),
-            Format::Unknown => Body::Json(Box::new(JsonBody::tentative())),
-            _ => Body::Text(Box::new(TextBody::new())),
-        };
-        let desk = Desk { shield, vault, report: Report::default() };
-        Self { desk, body, refused: None, finished: false }
+        let desk = Desk { shield, vault, report: Report::default(), part: None };
+        Self { desk, body: Body::new(format), refused: None, finished: false }
     }
 
     /// Takes a step. `input` holds all bytes that were not consumed yet, `last` says that no more will come.
@@ -119,10 +110,11 @@ impl Tokenizer {
         out: &mut Gather,
     ) -> Result<usize, Refusal> {
         scratch.fit(&self.desk.shield.rules)?;
-        match &mut self.body {
-            Body::Text(body) => body.process(&mut self.desk, scratch, window, last, out),
-            Body::Json(body) => body.process(&mut self.desk, scratch, window, last, out),
+        let consumed = self.body.process(&mut self.desk, scratch, window, last, out)?;
+        if last && consumed == window.len() {
+            self.body.end()?;
         }
+        Ok(consumed)
     }
 
     /// What was found and done so far.

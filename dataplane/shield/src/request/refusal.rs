@@ -57,6 +57,15 @@ impl Refusal {
         };
         Self::Malformed { what, offset }
     }
+
+    /// The same, where the body that it speaks of begins `base` bytes into another one.
+    pub(crate) fn moved(self, base: u64) -> Self {
+        match self {
+            Self::Malformed { what, offset } => Self::Malformed { what, offset: base + offset },
+            Self::TooDeep { offset } => Self::TooDeep { offset: base + offset },
+            other => other,
+        }
+    }
 }
 
 impl From<VaultError> for Refusal {
