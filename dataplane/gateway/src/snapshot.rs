@@ -43,15 +43,13 @@ pub struct Snapshot {
     pub server_tls: Option<Arc<rustls::ServerConfig>>,
     /// Whether audit events are wanted; without, no place in the ring is reserved.
     pub audit: bool,
-    /// What is looked for in requests and what is done with it.
-    pub shield: Arc<aegis_shield::Shield>,
     by_name: HashMap<Box<str>, usize>,
 }
 
 #[cfg(test)]
 impl Snapshot {
     /// A snapshot for tests: no keys, no TLS, default limits.
-    pub(crate) fn for_tests(upstreams: Vec<Arc<Upstream>>, shield: Arc<aegis_shield::Shield>) -> Self {
+    pub(crate) fn for_tests(upstreams: Vec<Arc<Upstream>>, shield: Arc<Shield>) -> Self {
         let by_name = upstreams.iter().enumerate().map(|(index, up)| (Box::from(&*up.name), index)).collect();
         Snapshot {
             generation: 1,

@@ -201,6 +201,7 @@ impl Setup {
             authority: self.upstream.to_string().into(),
             base_path: "".into(),
             tls: None,
+            needed: true,
             addresses: Arc::new(Addresses::fixed(self.upstream)),
             key: None,
             timeouts: self.timeouts.clone(),
