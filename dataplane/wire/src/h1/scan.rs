@@ -5,7 +5,8 @@
 
 use memchr::memchr;
 
-/// The most bytes of a head, from its first line to the empty line that ends it, both included.
+/// The most bytes of a head, from its first line to the empty line that ends it, both included. The interim replies before
+/// a final one count too.
 pub const MAX_HEAD: usize = 64 * 1024;
 
 /// The most fields of a head.
@@ -33,12 +34,14 @@ pub(super) struct LineScanner {
     pub(super) first_line_end: usize,
     /// Number of complete field lines.
     pub(super) fields: usize,
+    /// Where [`MAX_HEAD`] is counted from: what came before was an empty line, not an earlier head.
+    counted_from: usize,
     searched: usize,
     line_start: usize,
 }
 
 impl LineScanner {
-    /// A scanner for a head that begins at `start`.
+    /// A scanner for a head that begins at `start`, behind others that count towards the same limit.
     pub(super) fn at(start: usize) -> Self {
         Self { start, searched: start, line_start: start, ..Self::default() }
     }
@@ -49,11 +52,11 @@ impl LineScanner {
     /// before the first (RFC 9112 section 2.2).
     pub(super) fn scan(&mut self, buf: &[u8], lead: bool) -> Result<Option<usize>, Fault> {
         loop {
-            let limit = buf.len().min(self.start + MAX_HEAD);
+            let limit = buf.len().min(self.counted_from + MAX_HEAD);
             let found = buf.get(self.searched..limit).and_then(|rest| memchr(b'\n', rest));
             let Some(offset) = found else {
                 self.searched = self.searched.max(limit);
-                return if limit - self.start < MAX_HEAD { Ok(None) } else { Err(Fault::TooLong) };
+                return if limit - self.counted_from < MAX_HEAD { Ok(None) } else { Err(Fault::TooLong) };
             };
             let line_feed = self.searched + offset;
             self.searched = line_feed + 1;
@@ -81,6 +84,7 @@ impl LineScanner {
                 self.first_line_end = self.line_start;
             } else if lead && self.start == 0 {
                 self.start = self.line_start;
+                self.counted_from = self.line_start;
             } else {
                 return Err(Fault::EmptyLine);
             }

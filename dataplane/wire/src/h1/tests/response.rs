@@ -147,4 +147,7 @@ fn heads_are_limited() {
     };
     assert_eq!(long(65_536).len(), 65_536);
     assert!(feed(&long(65_536)) && !feed(&long(65_537)));
+    let interim = "HTTP/1.1 102 x\r\n\r\n";
+    assert!(feed(&format!("{interim}{}", long(65_536 - interim.len()))), "interim replies count");
+    assert!(!feed(&format!("{interim}{}", long(65_537 - interim.len()))), "interim replies count");
 }
