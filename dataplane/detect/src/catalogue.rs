@@ -10,6 +10,7 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ("data", include_str!("../rules/data.toml")),
     ("devtools", include_str!("../rules/devtools.toml")),
     ("generic", include_str!("../rules/generic.toml")),
+    ("generic-code", include_str!("../rules/generic-code.toml")),
     ("identity", include_str!("../rules/identity.toml")),
     ("keys", include_str!("../rules/keys.toml")),
     ("maps", include_str!("../rules/maps.toml")),

@@ -27,6 +27,8 @@ pub(crate) struct Compiled {
     /// Shapes of an assigned value, for rules with keywords.
     pub(crate) values: Vec<Form>,
     pub(crate) strength: Option<Strength>,
+    /// The keywords are options of commands.
+    pub(crate) command: bool,
 }
 
 /// What a hit of the engine's n-th expression means.
@@ -200,6 +202,7 @@ impl Builder {
             rank: if text.rank.is_some() { rank::PLACE } else { rank::PATTERN } + bonus,
             values: Vec::new(),
             strength: text.strength,
+            command: false,
         };
         let shown = match (&text.pattern, &text.value, &text.finder) {
             (Some(pattern), None, None) => {
@@ -259,6 +262,11 @@ impl Builder {
             Finder::Userinfo => {
                 compiled.rank = rank::PLACE;
                 self.expression(rule, "://", 0, target);
+            }
+            Finder::Command => {
+                compiled.rank = rank::PLACE;
+                compiled.command = true;
+                self.keywords(rule, &text.keywords)?;
             }
             Finder::Assignment => {
                 compiled.rank = rank::GENERIC;

@@ -55,6 +55,8 @@ pub(crate) enum Finder {
     Pem,
     /// A value assigned to a name that holds one of the keywords; `strength` says how much it takes.
     Assignment,
+    /// The password behind options of commands: `curl -u user:x`, `psexec -p x`.
+    Command,
     /// The password in `scheme://user:password@host`.
     Userinfo,
 }

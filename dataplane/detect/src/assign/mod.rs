@@ -5,6 +5,7 @@
 //! each with a small bound, and the value is judged by [`value`]. Vendor rules ask for a shape of the value instead.
 
 mod bigrams;
+mod command;
 mod name;
 mod parse;
 pub(crate) mod value;
@@ -22,6 +23,9 @@ pub(crate) struct TooShort;
 
 /// Looks at the assignment whose keyword is `text[start..end]`; punctuation at its end only made it rarer.
 pub(crate) fn find(bench: &mut Bench, view: View<'_>, rule: u16, compiled: &Compiled, span: (usize, usize)) {
+    if compiled.command {
+        return command::find(bench, view, rule, span);
+    }
     let word = &view.text[span.0..span.1];
     let trimmed = word.iter().rposition(u8::is_ascii_alphanumeric).map_or(word.len(), |i| i + 1);
     let span = (span.0, span.0 + trimmed);
@@ -69,7 +73,7 @@ fn vendor(
     let whole = &view.text[value.start..value.end];
     let Some(length) = compiled.values.iter().find_map(|shape| fits(shape, whole)) else { return Ok(None) };
     let secret = &whole[..length];
-    let real = entropy::shannon(secret) >= compiled.entropy && !value::placeholder(secret);
+    let real = entropy::shannon(secret) >= compiled.entropy && !value::placeholder(secret) && !value::wordy(secret);
     let confidence = compiled.confidence.min(Confidence::Medium);
     Ok(real.then_some(Found { start: value.start, end: value.start + length, confidence }))
 }

@@ -291,7 +291,31 @@ pub(super) fn read(
 pub(super) fn read_loose(view: View<'_>, start: usize, end: usize) -> Result<Name, TooShort> {
     let mut name = extend(view, start, end, Strength::Secret)?;
     name.loose = true;
+    name.end = spread(view, name.end)?;
     Ok(name)
+}
+
+/// `Unseal Key 2:`: further words of a name, if an operator follows them.
+fn spread(view: View<'_>, end: usize) -> Result<usize, TooShort> {
+    let mut cursor = Cursor::new(view, end);
+    for _ in 0..3 {
+        let from = cursor.at;
+        while cursor.at - end < MAX_SIDE && cursor.peek()? == b' ' {
+            cursor.at += 1;
+        }
+        let blanks = cursor.at - from;
+        let word = cursor.at;
+        while cursor.at - end < MAX_SIDE && WORD.has(cursor.peek()?) {
+            cursor.at += 1;
+        }
+        if blanks == 0 || cursor.at == word {
+            break;
+        }
+        if matches!(cursor.peek()?, b':' | b'=' | b'"' | b'\'') {
+            return Ok(cursor.at);
+        }
+    }
+    Ok(end)
 }
 
 fn extend(view: View<'_>, start: usize, end: usize, strength: Strength) -> Result<Name, TooShort> {

@@ -212,6 +212,8 @@ fn calls_with(text: &[u8], name: &Name) -> bool {
     text[name.start..name.end].iter().all(|b| !b.is_ascii_lowercase())
 }
 
+const OPTION: ByteSet = WORD.union(ByteSet::of(b"-"));
+
 /// Operators that are words or nothing at all.
 fn spoken(cursor: &mut Cursor<'_>, name: &Name, closed: bool) -> Result<Option<Operator>, TooShort> {
     let text = cursor.view.text;
@@ -222,24 +224,40 @@ fn spoken(cursor: &mut Cursor<'_>, name: &Name, closed: bool) -> Result<Option<O
             return Ok((name.strength == Strength::Password || name.loose).then_some(Operator::Prose));
         }
     }
+    let option = name.start < name.end && text[name.start] == b'-';
     if !closed && matches!(cursor.peek()?, b'"' | b'\'') {
-        return Ok((name.strength == Strength::Password || name.loose).then_some(Operator::Space));
+        let told = option || name.strength == Strength::Password || name.loose;
+        return Ok(told.then_some(Operator::Space));
     }
     if closed {
         return Ok(None);
     }
-    // `--password x`, `-Password x`, `login joe password x`
-    let option = name.start < name.end && text[name.start] == b'-';
-    let netrc = name.strength == Strength::Password && {
-        let before = &text[name.start.saturating_sub(96)..name.start];
-        memchr::memmem::find(before, b"login ").is_some()
-            || memchr::memmem::find(before, b"machine ").is_some()
+    let word = text[name.keyword.0..name.end].to_ascii_lowercase();
+    if word.ends_with(b"securestring") {
+        skip_options(cursor)?;
+        return Ok(Some(Operator::Space));
+    }
+    // `--password x`, `-Password x`, `login joe password x`, `WITH LOGIN PASSWORD x`, `IDENTIFIED BY x`
+    let told = name.strength == Strength::Password && {
+        let before = text[name.start.saturating_sub(96)..name.start].to_ascii_lowercase();
+        [&b"login "[..], b"machine ", b" with "].iter().any(|w| memchr::memmem::find(&before, w).is_some())
     };
-    let identified = name.keyword.1 == name.end && text[..name.end].ends_with(b" by");
-    if option || netrc || identified || text[..name.end].ends_with(b" BY") {
+    if option || told || word.ends_with(b" by") {
         return Ok(Some(Operator::Space));
     }
     typed(cursor)
+}
+
+/// `ConvertTo-SecureString -AsPlainText -Force x`: the options before the value.
+fn skip_options(cursor: &mut Cursor<'_>) -> Result<(), TooShort> {
+    for _ in 0..3 {
+        if cursor.peek()? != b'-' {
+            break;
+        }
+        cursor.skip(&OPTION, MAX_WORD)?;
+        cursor.skip(&BLANK, MAX_BLANKS)?;
+    }
+    Ok(())
 }
 
 /// `password string = "x"`: a type between name and operator.
@@ -259,6 +277,10 @@ fn typed(cursor: &mut Cursor<'_>) -> Result<Option<Operator>, TooShort> {
 fn value(mut cursor: Cursor<'_>, name: &Name, operator: Operator, spaced: bool) -> Result<Parsed, TooShort> {
     for _ in 0..3 {
         if let Some((backslashes, quote)) = opening_quote(&mut cursor)? {
+            // `"Password:"`: the quote closes what was opened before the name.
+            if closes_name(cursor.view.text, name, quote) {
+                return Ok(None);
+            }
             return quoted(cursor, backslashes, quote, operator, spaced);
         }
         match cursor.peek()? {
@@ -288,6 +310,10 @@ fn value(mut cursor: Cursor<'_>, name: &Name, operator: Operator, spaced: bool) 
         }
     }
     unquoted(cursor, name, operator, spaced)
+}
+
+fn closes_name(text: &[u8], name: &Name, quote: u8) -> bool {
+    name.start > 0 && text[name.start - 1] == quote && text.get(name.end).is_some_and(|b| !matches!(b, b'"' | b'\'' | b'`' | b'\\'))
 }
 
 /// Takes `"`, `'`, a backtick, their backslash-escaped forms and string prefixes (`b"`, `@"`).

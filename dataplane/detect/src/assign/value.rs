@@ -48,10 +48,10 @@ const STAND_INS: &[&[u8]] = &[
     b"----",
     b"____",
     b"key_goes",
-    b"1234567890",
-    b"abcdefgh",
-    b"0000000",
 ];
+
+/// Sequences that nobody is given as a secret, but that stand in for one. Only where no vendor's shape speaks for it.
+const SEQUENCES: &[&[u8]] = &[b"1234567890", b"abcdefgh", b"0000000"];
 
 /// Values that are words of code or of forms. Lower case, compared whole.
 const WORDS: &[&[u8]] = &[
@@ -111,26 +111,63 @@ const WORDS: &[&[u8]] = &[
 /// Judges a generic assignment.
 pub(super) fn judge(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
     let bytes = &text[value.start..value.end];
-    if bytes.len() < 4 || bytes.len() > 1024 || placeholder(bytes) || template(bytes) {
+    if bytes.len() < 4 || bytes.iter().any(|b| *b <= b' ' || *b == 0x7f) || template(bytes) {
         return None;
     }
-    if bytes.iter().any(|b| *b <= b' ' || *b == 0x7f) {
+    if name.strength == Strength::Password && connection_string(text, name, value) {
+        return (!bytes.contains(&b'*')).then_some(Confidence::Medium);
+    }
+    if placeholder(bytes) || sequence(bytes) {
         return None;
     }
-    if !value.quoted && value.operator != Operator::Tag && code(bytes, value) {
+    let expression = !value.quoted && !matches!(value.operator, Operator::Tag | Operator::Space);
+    if expression && code(bytes, value) {
         return None;
     }
     if path(bytes) || uuid(bytes) || version(bytes) || dotted(bytes) {
         return None;
     }
     match name.strength {
-        Strength::Password => password(bytes, value),
+        Strength::Password => password(bytes, value).or_else(|| environment(text, name, value)),
         Strength::Secret => random(bytes, 10, 2).then_some(Confidence::Medium),
         Strength::Weak => {
             let exact = value.quoted || !value.spaced;
             (exact && random(bytes, 16, 3)).then_some(Confidence::Medium)
         }
     }
+}
+
+/// `Server=h;User Id=u;Password=p;`: between its neighbours any value is the password.
+fn connection_string(text: &[u8], name: &Name, value: &Value) -> bool {
+    const NEIGHBOURS: [&[u8]; 10] = [
+        b"server=", b"host=", b"source=", b"user id=", b"uid=", b"userid=", b"database=", b"catalog=", b"endpoint=",
+        b"username=",
+    ];
+    if value.quoted || value.spaced || value.operator != Operator::Equals {
+        return false;
+    }
+    let before = text[name.start.saturating_sub(128)..name.start].to_ascii_lowercase();
+    before.contains(&b';') && NEIGHBOURS.iter().any(|n| memchr::memmem::find(&before, n).is_some())
+}
+
+/// `APP_PASS=word`: in an environment file a plain word is a password too.
+fn environment(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
+    let word = &text[name.start..name.end];
+    let upper = word.contains(&b'_') && word.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_');
+    let bytes = &text[value.start..value.end];
+    let exact = !value.quoted && !value.spaced && value.operator == Operator::Equals;
+    (exact && upper && bytes.len() >= 6 && !label(bytes) && bytes.iter().all(|b| b.is_ascii_alphanumeric()))
+        .then_some(Confidence::Low)
+}
+
+/// Whether a value can be a secret where its place says that one stands.
+pub(crate) fn literal(value: &[u8]) -> bool {
+    !value.is_empty() && !placeholder(value) && !template(value) && value.iter().all(|b| *b > b' ' && *b != 0x7f)
+}
+
+fn sequence(value: &[u8]) -> bool {
+    let lower = value.to_ascii_lowercase();
+    SEQUENCES.iter().any(|s| stands_in(&lower, value, s))
 }
 
 /// Whether a value says of itself that it is none.
@@ -162,12 +199,21 @@ pub(crate) fn mixed(value: &[u8]) -> bool {
     cases && (count(u8::is_ascii_digit) > 1 || looks_random(value))
 }
 
+/// Letters alone that spell words: an identifier, not a key.
+pub(crate) fn wordy(value: &[u8]) -> bool {
+    !value.iter().any(u8::is_ascii_digit) && !looks_random(value)
+}
+
 fn hexish(value: &[u8]) -> bool {
     value.len() >= 16 && value.iter().filter(|b| b.is_ascii_digit()).count() >= 3 && shannon(value) > 2.8
 }
 
 /// `${X}`, `{{ x }}`, `<x>`, `%s`, `$VAR`, `[x]`: somebody else's to fill in.
 fn template(value: &[u8]) -> bool {
+    let quote = |b: &u8| matches!(b, b'\'' | b'"' | b'`');
+    let from = value.iter().position(|b| !quote(b)).unwrap_or(0);
+    let to = value.iter().rposition(|b| !quote(b)).map_or(value.len(), |i| i + 1);
+    let value = &value[from..to];
     let first = value[0];
     let last = value[value.len() - 1];
     let second = value.get(1).copied().unwrap_or(0);
@@ -186,10 +232,16 @@ fn template(value: &[u8]) -> bool {
         || inside(b"${")
         || inside(b"{{")
         || inside(b"#{")
-        || inside(b"$(")
+        || opens(value, b"$(")
         || inside(b"<%")
-        || inside(b"%(")
+        || opens(value, b"%(")
         || inside(b"://")
+}
+
+/// Whether `mark` stands in the value before a letter, as it does where something is to be filled in.
+fn opens(value: &[u8], mark: &[u8]) -> bool {
+    memchr::memmem::find_iter(value, mark)
+        .any(|at| value.get(at + mark.len()).is_some_and(|b| b.is_ascii_alphabetic() || matches!(b, b'$' | b' ')))
 }
 
 /// Without quotes, in code, a value is more often an expression.
@@ -247,6 +299,7 @@ fn password(value: &[u8], written: &Value) -> Option<Confidence> {
     let firm =
         written.quoted || !written.spaced || matches!(written.operator, Operator::Space | Operator::Tag);
     match written.operator {
+        Operator::Prose if written.quoted && value.len() >= 5 && !label(value) => Some(Confidence::Low),
         Operator::Prose | Operator::Comma if !written.quoted => {
             (strong && (digit || special)).then_some(Confidence::Low)
         }
@@ -266,7 +319,7 @@ fn label(value: &[u8]) -> bool {
     let names =
         [&b"passw"[..], b"passphrase", b"secret", b"token", b"credential", b"_pass", b"user", b"field"];
     names.iter().any(|n| memchr::memmem::find(&lower, n).is_some())
-        || value.iter().any(|b| matches!(b, b'_' | b'-' | b'.' | b':' | b'/'))
+        || value.iter().any(|b| matches!(b, b'_' | b'-' | b'.' | b':' | b'/' | b'#'))
 }
 
 /// Whether a value of at least `min` bytes is beyond names and words; `classes` of lower, upper, digit, punctuation.

@@ -1,4 +1,4 @@
-//! Credentials whose structure shows under base64: HTTP Basic and the tokens of Jira's data centre edition.
+//! Credentials whose structure shows under base64: HTTP Basic, the tokens of Jira's data centre edition, PEM keys.
 
 use super::Proof;
 use base64::Engine as _;
@@ -27,6 +27,15 @@ pub(super) fn jira_pat(secret: &[u8]) -> Proof {
         Ok(plain) if plain.len() == 33 && plain[12] == b':' && plain[..12].iter().all(u8::is_ascii_digit) => {
             Proof::Good
         }
+        _ => Proof::Refuted,
+    }
+}
+
+/// The first line of a PEM block names a private key.
+pub(super) fn pem_base64(secret: &[u8]) -> Proof {
+    let head = &secret[..secret.len().min(64)];
+    match LENIENT.decode(head) {
+        Ok(plain) if memchr::memmem::find(&plain, b"PRIVATE KEY").is_some() => Proof::Good,
         _ => Proof::Refuted,
     }
 }

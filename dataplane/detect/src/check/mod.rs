@@ -47,6 +47,10 @@ pub(crate) enum Check {
     JiraPat,
     /// Base64 of `user:password`.
     Basic,
+    /// Base64 that begins with the armour of a private key.
+    PemBase64,
+    /// The capture must be no placeholder, template or word.
+    Literal,
     /// The capture must look random.
     Random,
     /// Upper case, lower case and more than words.
@@ -86,6 +90,8 @@ impl Check {
             Check::AwsKeyId => silent_if(memchr::memmem::find(whole, b"EXAMPLE").is_none()),
             Check::JiraPat => http::jira_pat(secret),
             Check::Basic => http::basic(secret),
+            Check::PemBase64 => http::pem_base64(secret),
+            Check::Literal => silent_if(value::literal(secret)),
             Check::Random => silent_if(value::opaque(secret)),
             Check::Mixed => silent_if(value::mixed(secret)),
         }
