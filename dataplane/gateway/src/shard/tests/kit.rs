@@ -207,7 +207,6 @@ impl Setup {
             timeouts: self.timeouts.clone(),
             slot: 0,
             identity: 1,
-            needed: true,
         };
         let mut snapshot = Snapshot::for_tests(vec![Arc::new(upstream)], shield(self.action));
         snapshot.timeouts = self.timeouts;
