@@ -48,7 +48,7 @@ box() {
 
 # round_trip GATEWAY MOCK: sends a made-up prompt through GATEWAY; MOCK tells what reached it.
 round_trip() {
-    local gateway=$1 mock=$2 body seen reply got secret token
+    local gateway=$1 mock=$2 id="round-trip-$$" body seen reply got secret token
     # Made up for this page. In two halves, so that nobody's scanner stumbles over this file.
     local password='Vq7m''Lz2xRt9w' key='sk_''live_9aQ2xL7mVd4KpR8tYw3ZcN6b'
     body='{
@@ -64,8 +64,8 @@ round_trip() {
     # Line breaks inside a JSON string are written as \n.
     body=$(awk '/Check this|DATABASE_URL/ { printf "%s\\n", $0; next } { print }' <<<"$body")
     reply=$(curl -fsS --max-time 20 "$gateway/v1/chat/completions" \
-        -H 'content-type: application/json' -H 'authorization: Bearer demo' --data-binary "$body")
-    seen=$(last_record "$mock")
+        -H 'content-type: application/json' -H "x-mock-id: $id" --data-binary "$body")
+    seen=$(last_record "$mock" "$id")
     got=$(text_of_stream <<<"$reply")
 
     local tokens=()
@@ -86,9 +86,9 @@ round_trip() {
 # Shows the \n inside JSON strings as line breaks.
 unfold() { printf '%s\n' "${1//'\n'/$'\n'}"; }
 
-# The body of the last request that the mock received.
+# last_record MOCK ID: the body of the request that the mock received under ID.
 last_record() {
-    curl -fsS --max-time 20 "$1/__mock/records" | grep -oE '"body" ?: ?"[^"]*"' | tail -n 1 |
+    curl -fsS --max-time 20 "$1/__mock/records?id=$2" | grep -oE '"body" ?: ?"[^"]*"' | tail -n 1 |
         sed 's/.*"\([^"]*\)"$/\1/' | base64 -d
 }
 
