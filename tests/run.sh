@@ -100,12 +100,18 @@ up() {
     return $status
 }
 
+# The load rig for half a minute: every reply is checked, no figure is.
+rig() {
+    "${CARGO_TARGET_DIR:-$root/target}/debug/rig" --quick && echo "1 checks passed"
+}
+
 must 'install what is missing' install
 must 'build the programs' cargo build --locked --profile test --workspace --bins
 must 'install the SDKs' sdks
 part 'workspace tests' cargo test --locked --workspace --no-fail-fast -- --quiet
 part 'real SDKs through the gateway' cargo test --locked -p aegis-tests --test sdks -- --ignored --nocapture
 part 'deploy/up.sh' up
+part 'load rig, quick' rig
 
 section 'result'
 if [ ${#failed[@]} -gt 0 ]; then
