@@ -55,10 +55,13 @@ impl Client {
         Message::read_reply(&mut self.stream, true)
     }
 
-    /// Reads whatever is there, at most `limit` bytes in one read.
+    /// Reads whatever is there, at most `limit` bytes in one read. The end of the connection is an error.
     pub fn read_some(&mut self, limit: usize) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; limit];
         let count = self.stream.read(&mut bytes)?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         bytes.truncate(count);
         Ok(bytes)
     }

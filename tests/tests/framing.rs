@@ -60,7 +60,7 @@ fn unescape(text: &[u8]) -> Vec<u8> {
             }
             b'*' => {
                 let open = at + text[at..].iter().position(|b| *b == b'(').expect("a parenthesis");
-                let close = open + text[open..].iter().position(|b| *b == b')').expect("its end");
+                let close = closing(text, open);
                 let count = std::str::from_utf8(&text[at..open]).expect("digits").parse().expect("a count");
                 bytes.extend(unescape(&text[open + 1..close]).repeat(count));
                 at = close + 1;
@@ -69,6 +69,22 @@ fn unescape(text: &[u8]) -> Vec<u8> {
         }
     }
     bytes
+}
+
+/// The parenthesis that closes the one at `open`; escapes inside may have their own.
+fn closing(text: &[u8], open: usize) -> usize {
+    let mut depth = 0;
+    for (at, byte) in text.iter().enumerate().skip(open) {
+        match byte {
+            b'(' => depth += 1,
+            b')' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return at;
+        }
+    }
+    panic!("a parenthesis stays open: {}", String::from_utf8_lossy(text))
 }
 
 fn stage() -> (Gateway, Upstream) {
