@@ -224,7 +224,7 @@ fn fields<const N: usize>(lines: &[u8], head: &mut RequestHead) -> Result<Reques
     };
     let mut notes = Notes::default();
     for field in parsed {
-        note(field, &mut notes, head)?;
+        note(lines, field, &mut notes, head)?;
     }
     if notes.connection.names_fields {
         for field in parsed.iter().filter(|f| known(f.name.as_bytes()) == Known::Connection) {
@@ -234,7 +234,9 @@ fn fields<const N: usize>(lines: &[u8], head: &mut RequestHead) -> Result<Reques
     decide(&notes, head)
 }
 
+/// Takes one of the fields of `lines`: notes it, or stores it, or drops it.
 fn note<'a>(
+    lines: &[u8],
     field: &httparse::Header<'a>,
     notes: &mut Notes<'a>,
     head: &mut RequestHead,
@@ -244,10 +246,10 @@ fn note<'a>(
         return Err(HttpError::new(431, "a field name is too long"));
     }
     match known(name) {
-        Known::Other => head.fields.store(name, value),
+        Known::Other => head.fields.store_from(lines, name, value),
         Known::ContentType => {
             notes.media_types += 1;
-            head.fields.store(name, value);
+            head.fields.store_from(lines, name, value);
         }
         Known::ContentLength => notes.framing.content_length(value),
         Known::TransferEncoding => notes.framing.transfer_encoding(value),

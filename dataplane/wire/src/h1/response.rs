@@ -147,7 +147,7 @@ fn fields<const N: usize>(
             Known::TransferEncoding => framing.transfer_encoding(value),
             Known::Connection => connection.add(value)?,
             Known::Upgrade | Known::Host | Known::Dropped => {}
-            Known::Other | Known::ContentType | Known::Expect => head.fields.store(name, value),
+            Known::Other | Known::ContentType | Known::Expect => head.fields.store_from(lines, name, value),
         }
     }
     if connection.names_fields {

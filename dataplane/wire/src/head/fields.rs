@@ -142,10 +142,31 @@ impl Fields {
         self.data.extend_from_slice(SEPARATOR);
         self.data.extend_from_slice(value);
         self.data.extend_from_slice(LINE_END);
+        self.index(start, name.len());
+    }
+
+    /// Adds a field that a parser found in `lines`, of which name and value are parts: with one copy if its line is
+    /// written there as it is stored here.
+    pub(crate) fn store_from(&mut self, lines: &[u8], name: &[u8], value: &[u8]) {
+        let start = name.as_ptr().addr().wrapping_sub(lines.as_ptr().addr());
+        let len = name.len() + SEPARATOR.len() + value.len() + LINE_END.len();
+        match lines.get(start..start.saturating_add(len)) {
+            Some(line) if line[name.len()..].starts_with(SEPARATOR) && line.ends_with(LINE_END) => {
+                let stored = self.data.len();
+                self.data.extend_from_slice(line);
+                self.data[stored..stored + name.len()].make_ascii_lowercase();
+                self.index(stored, name.len());
+            }
+            _ => self.store(name, value),
+        }
+    }
+
+    /// Enters the field whose line was stored from `start` on.
+    fn index(&mut self, start: usize, name_len: usize) {
         self.index.push(Entry {
             start: start as u32,
             end: self.data.len() as u32,
-            name_len: name.len() as u16,
+            name_len: name_len as u16,
         });
     }
 
