@@ -8,10 +8,13 @@
 
 pub mod auth;
 pub mod cli;
+pub mod clock;
 pub mod config;
+pub mod control;
 pub mod error_body;
 pub mod events;
 pub mod lifecycle;
+pub mod logs;
 pub mod metrics;
 pub mod os;
 pub mod route;

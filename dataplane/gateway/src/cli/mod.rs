@@ -3,7 +3,10 @@
 //! Exit codes are part of the contract: 0 is success, 1 is the answer "no" (`check` found errors, `scan` found secrets),
 //! 2 is a failure (wrong usage, unreadable file, a gateway that cannot start).
 
+mod check;
 mod key;
+mod options;
+mod run;
 mod scan;
 mod version;
 
@@ -57,6 +60,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the gateway until it is told to stop
+    Run(Box<run::Run>),
+    /// Say whether a configuration is right
+    Check(check::Check),
     /// Find secrets in files, folders or standard input
     Scan(scan::Scan),
     /// Make and hash the keys that clients of the gateway use
@@ -68,6 +75,8 @@ enum Command {
 /// Parses the command line and does what it says.
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
+        Command::Run(run) => run.execute(),
+        Command::Check(check) => check.execute(),
         Command::Scan(scan) => scan.execute(),
         Command::Key(key) => key.execute(),
         Command::Version(version) => version.execute(),

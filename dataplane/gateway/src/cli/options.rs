@@ -44,8 +44,8 @@ impl ConfigOptions {
     /// The sources these flags describe, with the environment of this process.
     pub(super) fn sources(&self) -> Sources {
         // Variables that are not UTF-8 cannot be ours.
-        let environment =
-            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         Sources {
             file: self.config.clone(),
             environment: environment.collect(),
@@ -65,7 +65,9 @@ impl ConfigOptions {
 
 fn name_and_url(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((name, url)) if !name.is_empty() && !url.is_empty() => Ok((name.to_ascii_lowercase(), url.to_owned())),
+        Some((name, url)) if !name.is_empty() && !url.is_empty() => {
+            Ok((name.to_ascii_lowercase(), url.to_owned()))
+        }
         _ => Err("write NAME=URL, like openai=https://api.openai.com".to_owned()),
     }
 }

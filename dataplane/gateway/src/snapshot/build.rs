@@ -52,6 +52,19 @@ impl Builder {
         Builder::default()
     }
 
+    /// A builder that goes on where this one stands, with all that is shared.
+    #[must_use]
+    pub fn successor(&self) -> Builder {
+        Builder {
+            generation: self.generation,
+            slots: self.slots.clone(),
+            addresses: self.addresses.clone(),
+            upstreams: self.upstreams.clone(),
+            resumption: self.resumption.clone(),
+            rules: self.rules.clone(),
+        }
+    }
+
     /// Builds the next snapshot. On failure nothing changes, and all problems are given.
     pub fn build(&mut self, settings: &Settings, master: &MasterKey) -> Result<Snapshot, ConfigError> {
         let mut problems = validate::check(settings);

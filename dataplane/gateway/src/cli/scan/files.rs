@@ -71,7 +71,7 @@ impl<'a> Walk<'a> {
         for entry in walk {
             match entry {
                 Ok(entry) if entry.file_type().is_some_and(|kind| kind.is_file()) => {
-                    self.file(entry.path())?
+                    self.file(entry.path())?;
                 }
                 Ok(_) => {}
                 Err(error) => self.failed(&error.to_string()),

@@ -78,14 +78,14 @@ pub(super) fn scan(
     let mut counted = 0;
     let mut position = Position::START;
     loop {
-        let last = match fill(source, buffer) {
-            Ok(last) => last,
+        let at_end = match fill(source, buffer) {
+            Ok(at_end) => at_end,
             Err(error) => return Ok(Err(error)),
         };
         if position.offset == 0 && memchr::memchr(0, &buffer[..buffer.len().min(PROBE)]).is_some() {
             return Ok(Ok(Content::Binary));
         }
-        let scan = scanner.scan(Window { text: buffer, fresh, last });
+        let scan = scanner.scan(Window { text: buffer, fresh, last: at_end });
         for finding in scan.findings.iter().filter(|finding| finding.confidence >= least) {
             let start = position.after(&buffer[counted..finding.start]);
             let end = start.after(&buffer[finding.start..finding.end]);
@@ -94,7 +94,7 @@ pub(super) fn scan(
             found(Hit { finding: *finding, start, end, secret })?;
         }
         let settled = scan.settled;
-        if last && settled == buffer.len() {
+        if at_end && settled == buffer.len() {
             let length = position.offset + (buffer.len() - counted) as u64;
             return Ok(Ok(Content::Text(length)));
         }

@@ -33,6 +33,11 @@ fn weight(severity: Severity) -> (&'static str, &'static str) {
     }
 }
 
+/// An upper-case hexadecimal digit.
+fn hex(digit: u8) -> char {
+    char::from(b"0123456789ABCDEF"[usize::from(digit)])
+}
+
 /// A path as a relative or absolute URI reference: forward slashes, everything unusual percent-encoded.
 fn uri(path: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~/!$&'()*+,;=@".contains(&b);
@@ -40,7 +45,7 @@ fn uri(path: &str) -> String {
         if plain(byte) {
             uri.push(char::from(byte));
         } else {
-            uri.push_str(&format!("%{byte:02X}"));
+            uri.extend(['%', hex(byte >> 4), hex(byte & 15)]);
         }
         uri
     });

@@ -1,0 +1,90 @@
+//! `check`: is this configuration right? Does everything `run` does before it takes traffic, and touches nothing.
+
+use clap::Args;
+
+use super::options::ConfigOptions;
+use super::{Failure, Outcome};
+use crate::config::{ConfigError, Loaded, load};
+use crate::os;
+use crate::snapshot::build::Builder;
+use crate::snapshot::{Auth, Snapshot};
+use crate::state;
+
+const AFTER_HELP: &str = "\
+Examples:
+  aegis-gateway check --config aegis.toml && kill -HUP \"$PID\"     reload only what is right
+  AEGIS_SERVER_SHARDS=4 aegis-gateway check                       the environment counts too
+
+Reads certificates, keys and rules, as `run` would; opens no port, resolves no name, creates no file.
+
+Exit codes: 0 right (warnings may be shown); 1 wrong; 2 usage.";
+
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Check {
+    #[command(flatten)]
+    options: ConfigOptions,
+}
+
+impl Check {
+    #[allow(clippy::unnecessary_wraps)] // every command has the same shape
+    pub(super) fn execute(&self) -> Result<Outcome, Failure> {
+        let sources = self.options.sources();
+        let name = sources
+            .file
+            .as_ref()
+            .map_or("defaults and environment".to_owned(), |file| file.display().to_string());
+        let checked = load(&sources).and_then(|loaded| {
+            let master = state::master_key(&loaded.settings, false).map_err(ConfigError::from)?;
+            let snapshot = Builder::new().build(&loaded.settings, &master)?;
+            os::choose_driver(loaded.settings.server.driver).map_err(|what| driver_problem(&what))?;
+            Ok((loaded, snapshot))
+        });
+        match checked {
+            Ok((loaded, snapshot)) => {
+                for warning in &loaded.warnings {
+                    eprintln!("{warning}");
+                }
+                println!("{name}: right");
+                describe(&loaded, &snapshot);
+                Ok(Outcome::Success)
+            }
+            Err(error) => {
+                eprintln!("{error}");
+                let count = error.0.len();
+                println!("{name}: wrong, {count} error{}", if count == 1 { "" } else { "s" });
+                Ok(Outcome::No)
+            }
+        }
+    }
+}
+
+fn driver_problem(what: &str) -> ConfigError {
+    let (what, help) = what.split_once("\n  help: ").unwrap_or((what, ""));
+    crate::config::Problem::error("server.driver", what, help).into()
+}
+
+/// What the gateway would do with it, in a few lines.
+fn describe(loaded: &Loaded, snapshot: &Snapshot) {
+    let settings = &loaded.settings;
+    let listen: Vec<String> = settings.server.listen.iter().map(ToString::to_string).collect();
+    let scheme = if snapshot.server_tls.is_some() { "https" } else { "http" };
+    println!("  traffic    {scheme} on {}", listen.join(", "));
+    println!("  admin      http on {}", settings.admin.listen);
+    println!("  state      {}", state::folder(settings).display());
+    match &snapshot.auth {
+        Auth::None => println!("  keys       none demanded"),
+        Auth::Keys(keys) => println!("  keys       {} known", keys.len()),
+    }
+    println!("  rules      {}, default action {:?}", snapshot.shield.rules.len(), settings.policy.default);
+    for upstream in snapshot.upstreams.iter().filter(|upstream| upstream.needed) {
+        let scheme = if upstream.tls.is_some() { "https" } else { "http" };
+        let key = if upstream.key.is_some() { ", with the gateway's key" } else { "" };
+        println!(
+            "  upstream   {} at {scheme}://{}{}{key}",
+            upstream.name, upstream.authority, upstream.base_path
+        );
+    }
+    let built_in: Vec<&str> = snapshot.upstreams.iter().filter(|u| !u.needed).map(|u| &*u.name).collect();
+    println!("  built in   {}", built_in.join(", "));
+}

@@ -1,0 +1,289 @@
+//! `run`: puts the process together, and takes it apart again when it is told to stop.
+//!
+//! Order matters: everything that can fail for a reason a person can repair happens before the first thread exists and is
+//! said on standard error, not in a log.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use clap::Args;
+
+use super::options::ConfigOptions;
+use super::{Failure, Outcome, failure};
+use crate::config::settings::{Driver, Log, Settings};
+use crate::config::{ConfigError, Loaded, Sources, load};
+use crate::control::journal::Journal;
+use crate::control::output::Output;
+use crate::control::reload::Reloader;
+use crate::control::{self, EndTimes, Shared};
+use crate::events::{self, Receiver};
+use crate::lifecycle::{Lifecycle, ShardContext, ShardState};
+use crate::metrics::Metrics;
+use crate::snapshot::Feed;
+use crate::snapshot::build::Builder;
+use crate::{logs, os, shard, state};
+
+const AFTER_HELP: &str = "\
+Examples:
+  aegis-gateway run
+  aegis-gateway run --config /etc/aegis/aegis.toml
+  aegis-gateway run --listen 127.0.0.1:8080 --upstream openai=http://127.0.0.1:9000
+  AEGIS_LOG_FORMAT=json AEGIS_SERVER_SHARDS=2 aegis-gateway run
+
+Signals: SIGHUP reads the configuration again (the old one stays when the new one is wrong) and opens log files anew;
+SIGTERM and SIGINT let running exchanges end, then stop; a second one stops at once.
+
+Exit codes: 0 stopped as told; 2 could not start, or a part of the gateway failed.";
+
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Run {
+    #[command(flatten)]
+    options: ConfigOptions,
+}
+
+impl Run {
+    pub(super) fn execute(&self) -> Result<Outcome, Failure> {
+        let sources = self.options.sources();
+        let Loaded { settings, warnings } = load(&sources)?;
+        logs::start(&settings.log).map_err(|error| failure(error, ""))?;
+        for warning in &warnings {
+            tracing::warn!("{warning}");
+        }
+        harden(&settings);
+        let process = Process::assemble(sources, settings)?;
+        process.run()
+    }
+}
+
+/// Limits and secrecy of the process. None of it is worth not starting for; each failure is said.
+fn harden(settings: &Settings) {
+    if let Err(error) = os::hide_memory() {
+        tracing::warn!(%error, "secrets may appear in a core dump");
+    }
+    match os::raise_descriptor_limit() {
+        Ok(limit) if limit < settings.server.max_connections as u64 * 2 => {
+            tracing::warn!(
+                limit,
+                "fewer descriptors than two for each of server.max_connections; raise LimitNOFILE or ulimit -n"
+            );
+        }
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "cannot raise the number of descriptors"),
+    }
+    if !os::sigpipe_is_ignored() {
+        tracing::warn!("SIGPIPE is not ignored: a closed pipe on standard output would end the gateway");
+    }
+}
+
+/// Everything that exists before the first thread.
+struct Process {
+    settings: Settings,
+    shared: Arc<Shared>,
+    admin: TcpListener,
+    reloader: Reloader,
+    driver: Driver,
+    cpus: Vec<usize>,
+    shards: usize,
+    audit: Option<Output>,
+    access: Option<Output>,
+}
+
+impl Process {
+    fn assemble(sources: Sources, settings: Settings) -> Result<Process, Failure> {
+        let driver = os::choose_driver(settings.server.driver).map_err(|what| failure(what, ""))?;
+        let cpus = os::cpus();
+        let shards = if settings.server.shards == 0 { cpus.len() } else { settings.server.shards };
+        if let Some(problem) = os::ring_memory_problem(shards).filter(|_| driver == Driver::IoUring) {
+            tracing::warn!("{problem}");
+        }
+        let master = state::master_key(&settings, true).map_err(ConfigError::from)?;
+        let mut builder = Builder::new();
+        let first = builder.build(&settings, &master)?;
+        let rules = Arc::clone(&first.shield.rules);
+        let shared = Arc::new(Shared {
+            feed: Arc::new(Feed::new(first)),
+            lifecycle: Arc::new(Lifecycle::new(shards)),
+            metrics: Metrics::new(shards),
+            counts: control::render::ControlCounts::default(),
+            rule_book: control::audit::RuleBook::default(),
+            reopen: std::sync::atomic::AtomicBool::new(false),
+        });
+        shared.rule_book.add(1, &rules);
+        let admin = TcpListener::bind(settings.admin.listen).map_err(|error| {
+            let what = format!("cannot listen on {} (admin.listen): {error}", settings.admin.listen);
+            failure(what, "is another gateway running? choose another address with --admin ADDR")
+        })?;
+        claim(&settings)?;
+        let audit = audit_output(&settings)?;
+        let access = access_output(&settings.log)?;
+        let reloader = Reloader::new(sources, builder, settings.clone());
+        Ok(Process { settings, shared, admin, reloader, driver, cpus, shards, audit, access })
+    }
+
+    fn run(self) -> Result<Outcome, Failure> {
+        let Process { settings, shared, admin, reloader, driver, cpus, shards, audit, access } = self;
+        let rings = (0..shards).map(|_| events::ring(settings.audit.ring)).collect::<Vec<_>>();
+        let (senders, receivers): (Vec<_>, Vec<Receiver>) = rings.into_iter().unzip();
+        let journal = Journal::new(receivers, audit, settings.audit.sync, access, settings.log.format);
+        let journal = {
+            let shared = Arc::clone(&shared);
+            spawn("aegis-journal", move || journal.run(&shared))?
+        };
+        let mut threads = Vec::new();
+        for (index, events) in senders.into_iter().enumerate() {
+            let context = ShardContext {
+                index,
+                shards,
+                // More shards than CPUs share them in turn.
+                cpu: cpus.get(index % cpus.len()).copied(),
+                listen: settings.server.listen.clone(),
+                backlog: settings.server.backlog,
+                driver,
+                max_connections: share(settings.server.max_connections, shards, index),
+                feed: Arc::clone(&shared.feed),
+                lifecycle: Arc::clone(&shared.lifecycle),
+                metrics: Arc::clone(&shared.metrics.shards()[index]),
+                events,
+            };
+            threads.push(start_shard(context)?);
+        }
+        let end =
+            EndTimes { drain: settings.server.shutdown_timeout, hard_stop: settings.timeouts.hard_stop };
+        let control = {
+            let shared = Arc::clone(&shared);
+            spawn("aegis-control", move || control::run(&shared, admin, reloader, end))?
+        };
+        announce(&settings, &shared, driver, shards);
+        let controlled = control.join();
+        let stuck = shared.lifecycle.shards_in(ShardState::Ended) < shards;
+        let failed: Vec<usize> = threads
+            .into_iter()
+            .enumerate()
+            .filter(|(_, thread)| !stuck || thread.is_finished())
+            .filter_map(|(index, thread)| (!matches!(thread.join(), Ok(true))).then_some(index))
+            .collect();
+        if !stuck {
+            // All rings are abandoned now; what they hold is written before the process ends.
+            let _ = journal.join();
+        }
+        let sound = matches!(controlled, Ok(Ok(()))) && failed.is_empty() && shared.counts.faults.get() == 0;
+        if sound {
+            tracing::info!("stopped");
+            return Ok(Outcome::Success);
+        }
+        Err(failure(
+            format!("stopped by a fault: control thread {controlled:?}, failed shards {failed:?}"),
+            "see the log above",
+        ))
+    }
+}
+
+fn spawn<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, Failure> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(work).map_err(|error| {
+        failure(format!("cannot start a thread: {error}"), "raise the limit of processes (ulimit -u)")
+    })
+}
+
+/// Starts a shard on its CPU. Its thread says true when the shard ended in good order.
+fn start_shard(context: ShardContext) -> Result<JoinHandle<bool>, Failure> {
+    let (index, lifecycle) = (context.index, Arc::clone(&context.lifecycle));
+    spawn(&format!("aegis-shard-{index}"), move || {
+        if let Some(cpu) = context.cpu
+            && let Err(error) = os::pin(cpu)
+        {
+            tracing::warn!(shard = index, cpu, %error, "cannot pin a shard to its CPU");
+        }
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| shard::run(context)));
+        lifecycle.set_shard(index, ShardState::Ended);
+        match ended {
+            Ok(Ok(())) => return true,
+            Ok(Err(error)) => {
+                tracing::error!(shard = index, %error, "a shard cannot go on; draining the others");
+            }
+            Err(_) => tracing::error!(shard = index, "a shard ended by a fault; draining the others"),
+        }
+        // Fewer shards than promised would go unnoticed; a supervisor starts a whole gateway.
+        lifecycle.advance(crate::lifecycle::Phase::Draining);
+        false
+    })
+}
+
+/// Fair share of `total` for one of `shards`, the remainder going to the first.
+fn share(total: usize, shards: usize, index: usize) -> usize {
+    (total / shards + usize::from(index < total % shards)).max(1)
+}
+
+/// Tries the traffic addresses before any thread exists, so that a taken port is said at once. Shards share their ports
+/// (`SO_REUSEPORT`), and so would two gateways by mistake: this listener does not share, and fails when one is there.
+fn claim(settings: &Settings) -> Result<(), Failure> {
+    for address in &settings.server.listen {
+        TcpListener::bind(address).map_err(|error| {
+            let what = format!("cannot listen on {address} (server.listen): {error}");
+            failure(what, "is another program on that port? choose another address with --listen ADDR")
+        })?;
+    }
+    Ok(())
+}
+
+fn audit_output(settings: &Settings) -> Result<Option<Output>, Failure> {
+    if !settings.audit.enabled {
+        return Ok(None);
+    }
+    let path = if let Some(path) = &settings.audit.file {
+        path.clone()
+    } else {
+        let folder = state::folder(settings);
+        state::prepare_folder(&folder).map_err(ConfigError::from)?;
+        folder.join(state::AUDIT_FILE)
+    };
+    let opened = Output::file(&path, settings.audit.rotate_size);
+    opened.map(Some).map_err(|error| {
+        let what = format!("cannot write {} (audit.file): {error}", path.display());
+        failure(what, "choose another file, or set audit.enabled = false")
+    })
+}
+
+fn access_output(log: &Log) -> Result<Option<Output>, Failure> {
+    match log.access.as_str() {
+        "off" => Ok(None),
+        "stdout" => Ok(Some(Output::stdout())),
+        "stderr" => Ok(Some(Output::stderr())),
+        path => Output::file(Path::new(path), 0).map(Some).map_err(|error| {
+            failure(format!("cannot write {path} (log.access): {error}"), "off, stdout, stderr or a file")
+        }),
+    }
+}
+
+fn announce(settings: &Settings, shared: &Shared, driver: Driver, shards: usize) {
+    let snapshot = shared.feed.load();
+    let listen: Vec<String> = settings.server.listen.iter().map(ToString::to_string).collect();
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        listen = listen.join(","),
+        admin = %settings.admin.listen,
+        tls = snapshot.server_tls.is_some(),
+        shards,
+        driver = if driver == Driver::IoUring { "io_uring" } else { "epoll" },
+        rules = snapshot.shield.rules.len(),
+        engine = aegis_detect::engine_version(),
+        state = %state::folder(settings).display(),
+        "aegis-gateway runs"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_are_shared_out_whole() {
+        assert_eq!((0..3).map(|index| share(10, 3, index)).collect::<Vec<_>>(), [4, 3, 3]);
+        assert_eq!((0..3).map(|index| share(2, 3, index)).collect::<Vec<_>>(), [1, 1, 1]);
+    }
+}

@@ -1,0 +1,79 @@
+//! The admin listener: `/healthz`, `/readyz`, `/metrics`. Read only; no secrets, no configuration values.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+use super::{Shared, render};
+use crate::lifecycle::Phase;
+
+/// Serves until the runtime ends.
+pub async fn serve(shared: Arc<Shared>, listener: TcpListener) -> std::io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    axum::serve(listener, router(shared)).await
+}
+
+fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/", get(index))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .with_state(shared)
+}
+
+async fn index() -> &'static str {
+    "aegis-gateway\n\n/healthz  is the process alive?\n/readyz   should it get traffic?\n/metrics  for Prometheus\n"
+}
+
+/// Alive: this answer comes from the control thread itself.
+async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
+    let reasons = not_ready(&shared);
+    if reasons.is_empty() {
+        return "ready\n".into_response();
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, format!("not ready\n{}\n", reasons.join("\n"))).into_response()
+}
+
+/// Why traffic should go elsewhere; empty when it may come.
+pub fn not_ready(shared: &Shared) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if shared.lifecycle.phase() != Phase::Running {
+        reasons.push("draining".to_owned());
+    } else if !shared.lifecycle.all_listening() {
+        reasons.push("not all shards are listening".to_owned());
+    }
+    let snapshot = shared.feed.load();
+    let unresolved = |needed: bool| {
+        let names =
+            snapshot.upstreams.iter().filter(move |u| u.needed == needed && u.addresses.get().is_empty());
+        names.map(|upstream| format!("no address of upstream {} ({})", upstream.name, upstream.host))
+    };
+    reasons.extend(unresolved(true));
+    // When nobody named an upstream, one of the built-in ones must be within reach.
+    let none_needed = snapshot.upstreams.iter().all(|upstream| !upstream.needed);
+    if none_needed && snapshot.upstreams.iter().all(|upstream| upstream.addresses.get().is_empty()) {
+        reasons.push("no address of any upstream".to_owned());
+    }
+    if shared.lifecycle.audit_failed() && snapshot.fail_mode == crate::config::settings::FailMode::Closed {
+        reasons.push("audit events cannot be written".to_owned());
+    }
+    reasons
+}
+
+async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
+    match render::page(&shared) {
+        Ok(page) => ([(header::CONTENT_TYPE, render::CONTENT_TYPE)], page).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}

@@ -1,0 +1,84 @@
+//! Reads the configuration again and publishes it, or keeps the one that runs and says why.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::Shared;
+use crate::config::{ConfigError, Settings, Sources, load};
+use crate::snapshot::build::Builder;
+use crate::state;
+
+/// What a reload needs: the sources of the configuration, the builder, and what was fixed at the start.
+#[derive(Debug)]
+pub struct Reloader {
+    sources: Sources,
+    builder: Builder,
+    started_with: Settings,
+}
+
+impl Reloader {
+    /// `builder` has built the snapshot that runs, from `settings`.
+    pub fn new(sources: Sources, builder: Builder, settings: Settings) -> Self {
+        Reloader { sources, builder, started_with: settings }
+    }
+
+    /// A reloader without this one's history, for the case that this one is lost.
+    pub(super) fn clone_sources(&self) -> Reloader {
+        Reloader {
+            sources: self.sources.clone(),
+            builder: self.builder.successor(),
+            started_with: self.started_with.clone(),
+        }
+    }
+
+    /// Reloads once. Requests in progress end with the snapshot they began with.
+    pub fn reload(&mut self, shared: &Arc<Shared>) {
+        shared.reopen.store(true, Relaxed);
+        match self.attempt(shared) {
+            Ok(generation) => {
+                shared.counts.reloads.inc();
+                tracing::info!(generation, "configuration reloaded");
+            }
+            Err(error) => {
+                shared.counts.reload_failures.inc();
+                let generation = shared.feed.generation();
+                tracing::error!(generation, "the new configuration is wrong, the old one stays:\n{error}");
+            }
+        }
+    }
+
+    fn attempt(&mut self, shared: &Arc<Shared>) -> Result<u64, ConfigError> {
+        let loaded = load(&self.sources)?;
+        for warning in &loaded.warnings {
+            tracing::warn!("{warning}");
+        }
+        for key in needs_restart(&self.started_with, &loaded.settings) {
+            tracing::warn!(key, "changed, and takes effect at the next start only");
+        }
+        let master = state::master_key(&loaded.settings, false)?;
+        let snapshot = self.builder.build(&loaded.settings, &master)?;
+        let generation = snapshot.generation;
+        shared.rule_book.add(generation, &snapshot.shield.rules);
+        shared.feed.publish(Arc::new(snapshot));
+        Ok(generation)
+    }
+}
+
+/// Keys that differ and are read at the start only.
+fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
+    let (a, b) = (&old.server, &new.server);
+    let changed = [
+        ("server.listen", a.listen != b.listen),
+        ("server.shards", a.shards != b.shards),
+        ("server.driver", a.driver != b.driver),
+        ("server.max_connections", a.max_connections != b.max_connections),
+        ("server.backlog", a.backlog != b.backlog),
+        ("server.shutdown_timeout", a.shutdown_timeout != b.shutdown_timeout),
+        ("timeouts.hard_stop", old.timeouts.hard_stop != new.timeouts.hard_stop),
+        ("admin", old.admin != new.admin),
+        ("state", old.state != new.state),
+        ("log", old.log != new.log),
+        ("audit", old.audit != new.audit),
+    ];
+    changed.into_iter().filter_map(|(key, changed)| changed.then_some(key)).collect()
+}

@@ -1,0 +1,339 @@
+//! `/metrics`: the shards' counters added up and written as `OpenMetrics` text, which Prometheus reads.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Weak};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeLabel, EncodeLabelSet, LabelSetEncoder, MetricEncoder,
+};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::Shared;
+use crate::lifecycle::ShardState;
+use crate::metrics::{
+    ACTIONS, ADDED_BOUNDS, CATEGORIES, Counter, FIRST_BYTE_BOUNDS, Gauge, HistogramReading, STATUS_CLASSES,
+    ShardMetrics, UpstreamMetrics,
+};
+
+/// Content type of the page.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// A counter that several threads may add to.
+#[derive(Debug, Default)]
+pub struct SharedCounter(AtomicU64);
+
+impl SharedCounter {
+    /// Adds one.
+    pub fn inc(&self) {
+        self.0.fetch_add(1, Relaxed);
+    }
+
+    /// The value now.
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// What the control side counts.
+#[derive(Debug, Default)]
+pub struct ControlCounts {
+    /// Audit events taken from the rings for writing.
+    pub audit_events: SharedCounter,
+    /// Attempts to write audit events that failed.
+    pub audit_failures: SharedCounter,
+    /// Reloads that were published.
+    pub reloads: SharedCounter,
+    /// Reloads that were refused.
+    pub reload_failures: SharedCounter,
+    /// Name lookups that failed.
+    pub lookup_failures: SharedCounter,
+    /// Parts of the control side that ended unasked.
+    pub faults: SharedCounter,
+}
+
+/// Writes the page.
+pub fn page(shared: &Arc<Shared>) -> Result<String, fmt::Error> {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Scrape(Arc::downgrade(shared))));
+    let mut text = String::with_capacity(32 << 10);
+    prometheus_client::encoding::text::encode(&mut text, &registry)?;
+    Ok(text)
+}
+
+#[derive(Debug)]
+struct Scrape(Weak<Shared>);
+
+impl Collector for Scrape {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
+        let Some(shared) = self.0.upgrade() else { return Ok(()) };
+        let page = Page { shared: &shared };
+        page.requests(&mut encoder)?;
+        page.findings(&mut encoder)?;
+        page.times(&mut encoder)?;
+        page.upstreams(&mut encoder)?;
+        page.totals(&mut encoder)?;
+        page.levels(&mut encoder)?;
+        page.control(&mut encoder)
+    }
+}
+
+const NO_LABELS: &[(&str, &str)] = &[];
+
+struct Page<'a> {
+    shared: &'a Shared,
+}
+
+impl Page<'_> {
+    fn sum(&self, counter: impl Fn(&ShardMetrics) -> &Counter) -> u64 {
+        self.shared.metrics.shards().iter().map(|shard| counter(shard).get()).sum()
+    }
+
+    fn level(&self, gauge: impl Fn(&ShardMetrics) -> &Gauge) -> u64 {
+        self.shared.metrics.shards().iter().map(|shard| gauge(shard).get()).sum()
+    }
+
+    fn of_upstream(&self, slot: usize, value: impl Fn(&UpstreamMetrics) -> u64) -> u64 {
+        self.shared.metrics.shards().iter().filter_map(|shard| shard.upstreams.get(slot)).map(value).sum()
+    }
+
+    /// Name and slot of every upstream that is configured now.
+    fn names(&self) -> Vec<(Arc<str>, usize)> {
+        self.shared
+            .feed
+            .load()
+            .upstreams
+            .iter()
+            .map(|upstream| (Arc::clone(&upstream.name), upstream.slot))
+            .collect()
+    }
+
+    fn requests(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
+        let help = "Finished exchanges by upstream and class of the status sent; without an upstream they were answered here";
+        let mut family = encoder.encode_descriptor("aegis_requests", help, None, MetricType::Counter)?;
+        for (class, status) in STATUS_CLASSES.iter().enumerate() {
+            let local = self.sum(|shard| &shard.local_requests[class]);
+            counter(&mut family, &[("upstream", ""), ("status", status)], local)?;
+            for (name, slot) in self.names() {
+                let count = self.of_upstream(slot, |upstream| upstream.requests[class].get());
+                // Built-in upstreams that nobody uses would only make the page long.
+                if count > 0 || *status == "2xx" {
+                    counter(&mut family, &[("upstream", &*name), ("status", status)], count)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn findings(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
+        let help = "Secrets found in requests by category and what was done";
+        let mut family = encoder.encode_descriptor("aegis_findings", help, None, MetricType::Counter)?;
+        for (c, category) in CATEGORIES.iter().enumerate() {
+            for (a, action) in ACTIONS.iter().enumerate() {
+                let count = self.sum(|shard| &shard.findings[c][a]);
+                counter(&mut family, &[("category", *category), ("action", *action)], count)?;
+            }
+        }
+        let help = "Tokens in replies: restored to their value, or unresolved because they belong to no value of the exchange";
+        let mut family = encoder.encode_descriptor("aegis_tokens", help, None, MetricType::Counter)?;
+        counter(&mut family, &[("result", "restored")], self.sum(|shard| &shard.restored))?;
+        counter(&mut family, &[("result", "unresolved")], self.sum(|shard| &shard.unresolved))
+    }
+
+    fn times(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
+        let help =
+            "Time the gateway itself added to an exchange; waiting for client or upstream is not part of it";
+        let mut family =
+            encoder.encode_descriptor("aegis_added", help, Some(&Unit::Seconds), MetricType::Histogram)?;
+        let shards = self.shared.metrics.shards();
+        histogram(&mut family, NO_LABELS, &ADDED_BOUNDS, shards.iter().map(|shard| shard.added.read()))?;
+        let help = "From the last request byte sent upstream to the first reply byte";
+        let mut family = encoder.encode_descriptor(
+            "aegis_upstream_first_byte",
+            help,
+            Some(&Unit::Seconds),
+            MetricType::Histogram,
+        )?;
+        for (name, slot) in self.names() {
+            let used =
+                self.of_upstream(slot, |upstream| upstream.pool_hits.get() + upstream.pool_misses.get());
+            if used > 0 {
+                let readings =
+                    shards.iter().filter_map(|s| s.upstreams.get(slot)).map(|u| u.first_byte.read());
+                histogram(&mut family, &[("upstream", &*name)], &FIRST_BYTE_BOUNDS, readings)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn upstreams(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
+        type Read = fn(&UpstreamMetrics) -> u64;
+        let counters: [(&str, &str, Read); 3] = [
+            ("aegis_pool_hits", "Exchanges that used a pooled connection", |u| u.pool_hits.get()),
+            ("aegis_pool_misses", "Exchanges that had to connect", |u| u.pool_misses.get()),
+            ("aegis_upstream_connect_failures", "Connects to an upstream that failed", |u| {
+                u.connect_failures.get()
+            }),
+        ];
+        for (name, help, read) in counters {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for (upstream, slot) in self.names() {
+                counter(&mut family, &[("upstream", &*upstream)], self.of_upstream(slot, read))?;
+            }
+        }
+        let help = "Idle upstream connections";
+        let mut family = encoder.encode_descriptor("aegis_pool_idle", help, None, MetricType::Gauge)?;
+        for (upstream, slot) in self.names() {
+            gauge(&mut family, &[("upstream", &*upstream)], self.of_upstream(slot, |u| u.pool_idle.get()))?;
+        }
+        let help = "Addresses known of an upstream; 0 until its name was resolved";
+        let mut family =
+            encoder.encode_descriptor("aegis_upstream_addresses", help, None, MetricType::Gauge)?;
+        for upstream in &self.shared.feed.load().upstreams {
+            gauge(&mut family, &[("upstream", &*upstream.name)], upstream.addresses.get().len() as u64)?;
+        }
+        Ok(())
+    }
+
+    fn totals(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
+        type Read = fn(&ShardMetrics) -> &Counter;
+        let counters: [(&str, &str, Read); 10] = [
+            ("aegis_request_body_bytes", "Request body bytes received", |s| &s.request_bytes),
+            ("aegis_response_body_bytes", "Reply body bytes received from upstreams", |s| &s.response_bytes),
+            ("aegis_connections", "Client connections accepted", |s| &s.connections_total),
+            ("aegis_connections_refused", "Client connections refused at server.max_connections", |s| {
+                &s.connections_refused
+            }),
+            ("aegis_overloaded", "Requests refused with 503 because a budget was used up", |s| &s.overloaded),
+            ("aegis_tls_failures", "Client TLS handshakes that failed", |s| &s.tls_failures),
+            ("aegis_client_aborts", "Exchanges that the client gave up", |s| &s.client_aborts),
+            ("aegis_failed_open", "Requests that passed unscanned because policy.fail_mode is open", |s| {
+                &s.failed_open
+            }),
+            ("aegis_audit_dropped", "Audit events lost because a ring was full", |s| &s.audit_dropped),
+            ("aegis_audit_refused", "Requests refused because their audit event could not be kept", |s| {
+                &s.audit_refused
+            }),
+        ];
+        for (name, help, read) in counters {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            counter(&mut family, NO_LABELS, self.sum(read))?;
+        }
+        Ok(())
+    }
+
+    fn levels(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
+        type Read = fn(&ShardMetrics) -> &Gauge;
+        let gauges: [(&str, &str, Read); 4] = [
+            ("aegis_connections_open", "Client connections open", |s| &s.connections_open),
+            ("aegis_requests_in_flight", "Exchanges in progress", |s| &s.requests_in_flight),
+            ("aegis_buffer_bytes", "Body buffers in use", |s| &s.buffer_bytes),
+            ("aegis_sessions", "Named sessions held", |s| &s.sessions),
+        ];
+        for (name, help, read) in gauges {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            gauge(&mut family, NO_LABELS, self.level(read))?;
+        }
+        let help = "Shards by driver";
+        let mut family = encoder.encode_descriptor("aegis_shards", help, None, MetricType::Gauge)?;
+        for driver in ["io_uring", "epoll"] {
+            let shards = self.shared.metrics.shards().iter().filter(|shard| shard.driver() == Some(driver));
+            gauge(&mut family, &[("driver", driver)], shards.count() as u64)?;
+        }
+        let help = "Shards that take traffic";
+        let mut family =
+            encoder.encode_descriptor("aegis_shards_listening", help, None, MetricType::Gauge)?;
+        gauge(&mut family, NO_LABELS, self.shared.lifecycle.shards_in(ShardState::Listening) as u64)
+    }
+
+    fn control(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
+        let counts = &self.shared.counts;
+        let counters = [
+            ("aegis_audit_events", "Audit events taken for writing", &counts.audit_events),
+            (
+                "aegis_audit_write_failures",
+                "Attempts to write audit events that failed",
+                &counts.audit_failures,
+            ),
+            ("aegis_reloads", "Configurations published after the first", &counts.reloads),
+            ("aegis_reload_failures", "Configurations refused; the old one stayed", &counts.reload_failures),
+            ("aegis_lookup_failures", "Name lookups that failed", &counts.lookup_failures),
+            ("aegis_control_faults", "Parts of the control thread that ended unasked", &counts.faults),
+        ];
+        for (name, help, value) in counters {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            counter(&mut family, NO_LABELS, value.get())?;
+        }
+        let snapshot = self.shared.feed.load();
+        let gauges = [
+            ("aegis_config_generation", "Generation of the configuration in use", snapshot.generation),
+            ("aegis_rules", "Detection rules in use", snapshot.shield.rules.len() as u64),
+            (
+                "aegis_audit_failing",
+                "1 while the audit file cannot be written",
+                u64::from(self.shared.lifecycle.audit_failed()),
+            ),
+        ];
+        for (name, help, value) in gauges {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            gauge(&mut family, NO_LABELS, value)?;
+        }
+        let help = "What this binary is made of";
+        let family = encoder.encode_descriptor("aegis_build", help, None, MetricType::Info)?;
+        let engine = aegis_detect::engine_version();
+        info(family, &[("version", env!("CARGO_PKG_VERSION")), ("engine", &engine)])
+    }
+}
+
+fn counter(family: &mut MetricEncoder, labels: &[(&str, &str)], value: u64) -> fmt::Result {
+    if labels.is_empty() {
+        return family.encode_counter::<Labels<'_>, _, f64>(&value, None);
+    }
+    family.encode_family(&Labels(labels))?.encode_counter::<Labels<'_>, _, f64>(&value, None)
+}
+
+fn gauge(family: &mut MetricEncoder, labels: &[(&str, &str)], value: u64) -> fmt::Result {
+    let value = i64::try_from(value).unwrap_or(i64::MAX);
+    if labels.is_empty() {
+        return family.encode_gauge(&value);
+    }
+    family.encode_family(&Labels(labels))?.encode_gauge(&value)
+}
+
+fn info(mut family: MetricEncoder, labels: &[(&str, &str)]) -> fmt::Result {
+    family.encode_info(&Labels(labels))
+}
+
+/// Writes microseconds as seconds, the unit Prometheus wants.
+fn histogram<const N: usize>(
+    family: &mut MetricEncoder,
+    labels: &[(&str, &str)],
+    bounds: &[u64; N],
+    readings: impl Iterator<Item = HistogramReading<N>>,
+) -> fmt::Result {
+    let mut total = HistogramReading { counts: [0; N], above: 0, sum: 0 };
+    readings.for_each(|reading| total.merge(&reading));
+    #[allow(clippy::cast_precision_loss)] // 2^53 microseconds are 285 years
+    let seconds = |micros: u64| micros as f64 / 1e6;
+    let mut buckets: Vec<(f64, u64)> = bounds.iter().map(|bound| seconds(*bound)).zip(total.counts).collect();
+    buckets.push((f64::MAX, total.above));
+    let count = total.counts.iter().sum::<u64>() + total.above;
+    if labels.is_empty() {
+        return family.encode_histogram::<Labels<'_>>(seconds(total.sum), count, &buckets, None);
+    }
+    let labels = Labels(labels);
+    let mut family = family.encode_family(&labels)?;
+    family.encode_histogram::<Labels<'_>>(seconds(total.sum), count, &buckets, None)
+}
+
+/// Any number of labels.
+#[derive(Debug)]
+struct Labels<'a>(&'a [(&'a str, &'a str)]);
+
+impl EncodeLabelSet for Labels<'_> {
+    fn encode(&self, encoder: &mut LabelSetEncoder) -> fmt::Result {
+        self.0.iter().try_for_each(|label| label.encode(encoder.encode_label()))
+    }
+}
