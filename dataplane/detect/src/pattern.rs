@@ -288,8 +288,16 @@ fn expand_repeat(repeat: &regex_syntax::hir::Repetition) -> Result<Vec<Piece>, P
         return Err(format!("a repeat asks for more than {UNLIMITED} bytes"));
     }
     if let Some(set) = single(&repeat.sub) {
+        // `s?` between literals: two forms with a longer literal each instead of one with a shorter.
+        if (repeat.min, max) == (0, 1) && set.len() == 1 && !set.has(b'=') {
+            return expand_group(repeat, max);
+        }
         return Ok(vec![Piece { steps: vec![Step { set, min: repeat.min, max }], ..Piece::default() }]);
     }
+    expand_group(repeat, max)
+}
+
+fn expand_group(repeat: &regex_syntax::hir::Repetition, max: u32) -> Result<Vec<Piece>, PatternError> {
     let inner = expand(&repeat.sub)?;
     if max as usize > MAX_FORMS {
         return Err("a group is repeated without a small limit".to_owned());
@@ -312,9 +320,9 @@ fn expand_repeat(repeat: &regex_syntax::hir::Repetition) -> Result<Vec<Piece>, P
 /// Chooses the window of a form that is rarest in real text and has a fixed distance to the form's start.
 fn anchor(steps: &[Step]) -> Result<Anchor, PatternError> {
     let lead = steps.first().is_some_and(|s| !s.fixed() && s.max < 128) && steps.len() > 1;
-    let lead = lead && best_window(&steps[..1]).1 < best_window(&steps[1..]).1;
+    let lead = lead && best_window(&steps[..1]).core < best_window(&steps[1..]).core;
     let body = &steps[usize::from(lead)..];
-    let ((from, to), bits) = best_window(body);
+    let BestWindow { from, to, bits, .. } = best_window(body);
     if bits < MIN_ANCHOR_BITS {
         return Err(
             "too costly: nothing in the pattern's fixed part is rare enough to look for; begin it with a literal or a longer run"
@@ -337,8 +345,16 @@ fn anchor(steps: &[Step]) -> Result<Anchor, PatternError> {
     Ok(Anchor { pattern, reach: to, lead })
 }
 
-/// The best window `(from, to)` in bytes, within the fixed prefix and the minimum of the first variable step.
-fn best_window(steps: &[Step]) -> ((usize, usize), f32) {
+/// A part of a form's fixed beginning, in bytes, and how rare it is on random bytes: all of it, and its literal core.
+struct BestWindow {
+    from: usize,
+    to: usize,
+    bits: f32,
+    core: f32,
+}
+
+/// The best window within the fixed prefix and the minimum of the first variable step.
+fn best_window(steps: &[Step]) -> BestWindow {
     let mut bits: Vec<f32> = Vec::new();
     for step in steps {
         let room = (crate::LOOKAHEAD / 2).saturating_sub(bits.len());
@@ -366,7 +382,7 @@ fn best_window(steps: &[Step]) -> ((usize, usize), f32) {
     if to - from < wide {
         from = to.saturating_sub(wide);
     }
-    ((from, to), bits[from..to].iter().sum())
+    BestWindow { from, to, bits: bits[from..to].iter().sum(), core: best }
 }
 
 fn render(out: &mut String, step: &Step, count: usize) {

@@ -27,6 +27,8 @@ pub(crate) struct Compiled {
     /// Shapes of an assigned value, for rules with keywords.
     pub(crate) values: Vec<Form>,
     pub(crate) strength: Option<Strength>,
+    /// The secret must not read like a word.
+    pub(crate) noisy: bool,
     /// The keywords are options of commands.
     pub(crate) command: bool,
 }
@@ -51,7 +53,8 @@ pub(crate) struct Keyword {
 /// One database and the meaning of its expressions.
 pub(crate) struct Set {
     pub(crate) database: Database,
-    pub(crate) targets: Vec<Target>,
+    /// By expression; several forms may share one.
+    pub(crate) targets: Vec<Vec<Target>>,
     pub(crate) keywords: Vec<Keyword>,
 }
 
@@ -154,8 +157,9 @@ struct Builder {
     ids: HashSet<String>,
     expressions: Vec<Expression>,
     owners: Vec<usize>,
-    targets: Vec<Target>,
+    targets: Vec<Vec<Target>>,
     keywords: Vec<Keyword>,
+    same: HashMap<(String, u32), usize>,
     known: HashMap<String, u16>,
 }
 
@@ -203,6 +207,7 @@ impl Builder {
             values: Vec::new(),
             strength: text.strength,
             command: false,
+            noisy: !matches!(text.check, Some(Check::Literal | Check::AwsKeyId)) && text.entropy != Some(0.0),
         };
         let shown = match (&text.pattern, &text.value, &text.finder) {
             (Some(pattern), None, None) => {
@@ -307,14 +312,21 @@ impl Builder {
         self.targets.clear();
         self.expressions.clear();
         self.owners.clear();
+        self.same.clear();
         self.keywords.clear();
         self.known.clear();
     }
 
     fn expression(&mut self, rule: u16, pattern: &str, flags: u32, target: Target) {
+        let key = (pattern.to_owned(), flags);
+        if let Some(&index) = self.same.get(&key) {
+            self.targets[index].push(target);
+            return;
+        }
+        self.same.insert(key, self.expressions.len());
         self.expressions.push(Expression { pattern: pattern.to_owned(), flags });
         self.owners.push(usize::from(rule));
-        self.targets.push(target);
+        self.targets.push(vec![target]);
     }
 
     /// Compiles what was gathered, in addition to a set that exists already.

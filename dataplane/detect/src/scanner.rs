@@ -1,7 +1,7 @@
 //! The scanner: candidates from the engine, verdicts from the rules, disputes settled, window by window.
 
 use crate::LOOKAHEAD;
-use crate::assign;
+use crate::assign::{self, value};
 use crate::boundary;
 use crate::check::Proof;
 use crate::dispute::{self, Hit};
@@ -10,7 +10,7 @@ use crate::entropy;
 use crate::pattern::{RunCache, Verdict};
 use crate::pem;
 use crate::rule::{Confidence, RuleError, RuleIndex};
-use crate::rules::{Compiled, Rules, Target, rank};
+use crate::rules::{Compiled, Rules, Set, Target, rank};
 use crate::source::Finder;
 use crate::userinfo;
 use std::sync::Arc;
@@ -153,22 +153,23 @@ impl Scanner {
         self.matches.sort_unstable();
         self.matches.dedup();
         for found in &self.matches {
-            let end = found.end as usize;
-            match set.targets[found.expression as usize] {
-                Target::Form { rule, form } => {
-                    confirm_form(&mut self.bench, view, self.rules.compiled(rule), rule, form, end);
-                }
-                Target::Finder { rule, finder: Finder::Userinfo } => {
-                    userinfo::find(&mut self.bench, view, rule, end)
-                }
-                Target::Finder { rule, .. } => pem::find(&mut self.bench, view, rule, end),
-                Target::Keyword { index } => {
-                    let word = &set.keywords[usize::from(index)];
-                    for &rule in &word.rules {
-                        let span = (end - word.width, end);
-                        assign::find(&mut self.bench, view, rule, self.rules.compiled(rule), span);
-                    }
-                }
+            for target in &set.targets[found.expression as usize] {
+                judge(&mut self.bench, &self.rules, set, view, *target, found.end as usize);
+            }
+        }
+    }
+}
+
+/// Confirms one candidate that ended at `end`.
+fn judge(bench: &mut Bench, rules: &Rules, set: &Set, view: View<'_>, target: Target, end: usize) {
+    match target {
+        Target::Form { rule, form } => confirm_form(bench, view, rules.compiled(rule), rule, form, end),
+        Target::Finder { rule, finder: Finder::Userinfo } => userinfo::find(bench, view, rule, end),
+        Target::Finder { rule, .. } => pem::find(bench, view, rule, end),
+        Target::Keyword { index } => {
+            let word = &set.keywords[usize::from(index)];
+            for &rule in &word.rules {
+                assign::find(bench, view, rule, rules.compiled(rule), (end - word.width, end));
             }
         }
     }
@@ -216,10 +217,12 @@ fn confirm_form(
         Proof::Silent => (rule.confidence, rule.rank),
         Proof::Bad => (Confidence::Low, rule.rank),
     };
-    if proof != Proof::Good
-        && entropy::shannon(&text[from.max(start + shape.head)..to.max(start + shape.head)]) < rule.entropy
-    {
-        return;
+    if proof != Proof::Good {
+        let head = start + shape.head;
+        let body = &text[from.max(head)..to.max(head)];
+        if entropy::shannon(body) < rule.entropy || (rule.noisy && !value::noisy(body)) {
+            return;
+        }
     }
     bench.hits.push(Hit { start: from, end: to, rule: index, rank, confidence });
 }

@@ -36,7 +36,13 @@ pub(super) fn find(bench: &mut Bench, view: View<'_>, rule: u16, (start, end): (
     match credential(view, end, pair) {
         Err(TooShort) => bench.open(start),
         Ok(Some((from, to))) if value::literal(&view.text[from..to]) => {
-            bench.hits.push(Hit { start: from, end: to, rule, rank: rank::PLACE, confidence: Confidence::Medium });
+            bench.hits.push(Hit {
+                start: from,
+                end: to,
+                rule,
+                rank: rank::PLACE,
+                confidence: Confidence::Medium,
+            });
         }
         Ok(_) => {}
     }

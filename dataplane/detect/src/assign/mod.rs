@@ -73,7 +73,8 @@ fn vendor(
     let whole = &view.text[value.start..value.end];
     let Some(length) = compiled.values.iter().find_map(|shape| fits(shape, whole)) else { return Ok(None) };
     let secret = &whole[..length];
-    let real = entropy::shannon(secret) >= compiled.entropy && !value::placeholder(secret) && !value::wordy(secret);
+    let real =
+        entropy::shannon(secret) >= compiled.entropy && !value::placeholder(secret) && !value::wordy(secret);
     let confidence = compiled.confidence.min(Confidence::Medium);
     Ok(real.then_some(Found { start: value.start, end: value.start + length, confidence }))
 }

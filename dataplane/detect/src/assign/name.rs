@@ -37,6 +37,10 @@ const PART: ByteSet = WORD.union(ByteSet::of(b".-"));
 /// Words behind the keyword that make the name one of something else than the secret.
 const AFTER: &[&[u8]] = &[
     b"name",
+    b"results",
+    b"result",
+    b"header",
+    b"headers",
     b"names",
     b"id",
     b"ids",
@@ -274,6 +278,10 @@ pub(super) fn read(
     let (before, after) = (&text[name.start..start], &text[end..name.end]);
     if strength != Strength::Password || !after.is_empty() {
         if words(after).any(|w| AFTER.contains(&w.as_slice())) {
+            return Ok(None);
+        }
+        // `pass`, `pwd` and `pw` are parts of too many words to stand before several others.
+        if end - start < 5 && words(after).count() > 1 {
             return Ok(None);
         }
         // A short word glued to the keyword is another word: `tokenizer`, `passive`, `keyboard`.

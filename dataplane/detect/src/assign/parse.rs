@@ -313,7 +313,9 @@ fn value(mut cursor: Cursor<'_>, name: &Name, operator: Operator, spaced: bool) 
 }
 
 fn closes_name(text: &[u8], name: &Name, quote: u8) -> bool {
-    name.start > 0 && text[name.start - 1] == quote && text.get(name.end).is_some_and(|b| !matches!(b, b'"' | b'\'' | b'`' | b'\\'))
+    name.start > 0
+        && text[name.start - 1] == quote
+        && text.get(name.end).is_some_and(|b| !matches!(b, b'"' | b'\'' | b'`' | b'\\'))
 }
 
 /// Takes `"`, `'`, a backtick, their backslash-escaped forms and string prefixes (`b"`, `@"`).

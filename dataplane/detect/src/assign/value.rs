@@ -124,12 +124,15 @@ pub(super) fn judge(text: &[u8], name: &Name, value: &Value) -> Option<Confidenc
     if expression && code(bytes, value) {
         return None;
     }
-    if path(bytes) || uuid(bytes) || version(bytes) || dotted(bytes) {
+    if echoes(text, name, bytes) && name.strength == Strength::Password {
+        return None;
+    }
+    if path(bytes) || selector(bytes) || uuid(bytes) || version(bytes) || dotted(bytes) {
         return None;
     }
     match name.strength {
         Strength::Password => password(bytes, value).or_else(|| environment(text, name, value)),
-        Strength::Secret => random(bytes, 10, 2).then_some(Confidence::Medium),
+        Strength::Secret => (random(bytes, 10, 2) && !named(bytes)).then_some(Confidence::Medium),
         Strength::Weak => {
             let exact = value.quoted || !value.spaced;
             (exact && random(bytes, 16, 3)).then_some(Confidence::Medium)
@@ -140,7 +143,15 @@ pub(super) fn judge(text: &[u8], name: &Name, value: &Value) -> Option<Confidenc
 /// `Server=h;User Id=u;Password=p;`: between its neighbours any value is the password.
 fn connection_string(text: &[u8], name: &Name, value: &Value) -> bool {
     const NEIGHBOURS: [&[u8]; 10] = [
-        b"server=", b"host=", b"source=", b"user id=", b"uid=", b"userid=", b"database=", b"catalog=", b"endpoint=",
+        b"server=",
+        b"host=",
+        b"source=",
+        b"user id=",
+        b"uid=",
+        b"userid=",
+        b"database=",
+        b"catalog=",
+        b"endpoint=",
         b"username=",
     ];
     if value.quoted || value.spaced || value.operator != Operator::Equals {
@@ -153,7 +164,8 @@ fn connection_string(text: &[u8], name: &Name, value: &Value) -> bool {
 /// `APP_PASS=word`: in an environment file a plain word is a password too.
 fn environment(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
     let word = &text[name.start..name.end];
-    let upper = word.contains(&b'_') && word.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_');
+    let upper = word.contains(&b'_')
+        && word.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_');
     let bytes = &text[value.start..value.end];
     let exact = !value.quoted && !value.spaced && value.operator == Operator::Equals;
     (exact && upper && bytes.len() >= 6 && !label(bytes) && bytes.iter().all(|b| b.is_ascii_alphanumeric()))
@@ -162,7 +174,10 @@ fn environment(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
 
 /// Whether a value can be a secret where its place says that one stands.
 pub(crate) fn literal(value: &[u8]) -> bool {
-    !value.is_empty() && !placeholder(value) && !template(value) && value.iter().all(|b| *b > b' ' && *b != 0x7f)
+    !value.is_empty()
+        && !placeholder(value)
+        && !template(value)
+        && value.iter().all(|b| *b > b' ' && *b != 0x7f)
 }
 
 fn sequence(value: &[u8]) -> bool {
@@ -199,9 +214,16 @@ pub(crate) fn mixed(value: &[u8]) -> bool {
     cases && (count(u8::is_ascii_digit) > 1 || looks_random(value))
 }
 
+/// Whether something in the value is not of a word or an identifier.
+pub(crate) fn noisy(value: &[u8]) -> bool {
+    value.len() < 8 || value.iter().filter(|b| b.is_ascii_digit()).count() > 1 || looks_random(value)
+}
+
 /// Letters alone that spell words: an identifier, not a key.
 pub(crate) fn wordy(value: &[u8]) -> bool {
-    !value.iter().any(u8::is_ascii_digit) && !looks_random(value)
+    !value.iter().any(u8::is_ascii_digit)
+        && !value.iter().all(|b| HEX.has(*b) || *b == b':')
+        && !looks_random(value)
 }
 
 fn hexish(value: &[u8]) -> bool {
@@ -240,8 +262,9 @@ fn template(value: &[u8]) -> bool {
 
 /// Whether `mark` stands in the value before a letter, as it does where something is to be filled in.
 fn opens(value: &[u8], mark: &[u8]) -> bool {
-    memchr::memmem::find_iter(value, mark)
-        .any(|at| value.get(at + mark.len()).is_some_and(|b| b.is_ascii_alphabetic() || matches!(b, b'$' | b' ')))
+    memchr::memmem::find_iter(value, mark).any(|at| {
+        value.get(at + mark.len()).is_some_and(|b| b.is_ascii_alphabetic() || matches!(b, b'$' | b' '))
+    })
 }
 
 /// Without quotes, in code, a value is more often an expression.
@@ -261,6 +284,12 @@ fn path(value: &[u8]) -> bool {
     let base64 =
         value.iter().all(|b| BASE64.has(*b) || *b == b'=') && value.len() >= 20 && looks_random(value);
     separators > 0 && !base64 && (rooted || (separators >= 2 && !looks_random(value)))
+}
+
+/// `#add-password`, `.login-form`: selectors of pages.
+fn selector(value: &[u8]) -> bool {
+    matches!(value[0], b'#' | b'.')
+        && value[1..].iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_'))
 }
 
 fn uuid(value: &[u8]) -> bool {
@@ -289,6 +318,12 @@ fn dotted(value: &[u8]) -> bool {
         && !looks_random(value)
 }
 
+/// A long value that repeats the keyword is a name: `dhSinglePass-stdDH`.
+fn echoes(text: &[u8], name: &Name, value: &[u8]) -> bool {
+    let keyword = text[name.keyword.0..name.keyword.1].to_ascii_lowercase();
+    value.len() > 20 && memchr::memmem::find(&value.to_ascii_lowercase(), &keyword).is_some()
+}
+
 fn password(value: &[u8], written: &Value) -> Option<Confidence> {
     let has = |test: fn(&u8) -> bool| value.iter().any(test);
     let (letter, digit) = (has(u8::is_ascii_alphabetic), has(u8::is_ascii_digit));
@@ -313,6 +348,15 @@ fn password(value: &[u8], written: &Value) -> Option<Confidence> {
     }
 }
 
+/// `x-goog-api-key`, `access-token-v2`: names of secrets.
+fn named(value: &[u8]) -> bool {
+    let lower = value.to_ascii_lowercase();
+    let words = [&b"key"[..], b"token", b"secret", b"auth", b"header", b"bearer", b"passw"];
+    value.len() <= 32
+        && value.iter().filter(|b| b.is_ascii_digit()).count() < 3
+        && words.iter().any(|w| memchr::memmem::find(&lower, w).is_some())
+}
+
 /// `Password`, `passwordField`, `new-password`: names of passwords, not passwords.
 fn label(value: &[u8]) -> bool {
     let lower = value.to_ascii_lowercase();
@@ -334,9 +378,17 @@ fn random(value: &[u8], min: usize, classes: usize) -> bool {
         + has(u8::is_ascii_punctuation);
     let hex = value.iter().all(|b| HEX.has(*b)) && value.len() >= 24 && value.iter().any(u8::is_ascii_digit);
     let floor = if value.len() < 16 { 2.8 } else { 3.2 };
+    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
+    let wild = value.len() >= 32 && shannon(value) >= 4.4 && digits > 2 && found > 2 && odd(value) > 3;
     hex && shannon(value) > 2.9
+        || wild
         || (found >= classes && shannon(value) >= floor && looks_random(value))
         || (value.len() >= 24 && shannon(value) >= 3.7 && looks_random(value))
+}
+
+/// How many kinds of punctuation that words and paths do not have.
+fn odd(value: &[u8]) -> usize {
+    b"!@#$%^&*()+=<>?~{}[]|;".iter().filter(|b| value.contains(b)).count()
 }
 
 /// Mean surprise of the characters against written words.
