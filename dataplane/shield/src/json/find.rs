@@ -24,6 +24,20 @@ pub(super) fn string_special(bytes: &[u8], from: usize) -> usize {
     at
 }
 
+/// Bytes of which [`special_bits`] makes one word.
+pub(super) const WORD: usize = 64;
+
+/// One bit for each of [`WORD`] bytes: set for a `"`, a `\` or a control character.
+#[inline]
+pub(super) fn special_bits(word: &[u8; WORD]) -> u64 {
+    let (blocks, _) = word.as_chunks::<BLOCK>();
+    let mut bits = 0;
+    for (index, block) in blocks.iter().enumerate() {
+        bits |= u64::from(special_mask(u8x16::new(*block))) << (index * BLOCK);
+    }
+    bits
+}
+
 /// Whether `byte` ends a plain run of a string.
 #[inline]
 pub(super) fn is_special(byte: u8) -> bool {
@@ -52,6 +66,9 @@ mod tests {
                     let plain = (from..40).find(|&at| is_special(bytes[at])).unwrap_or(40);
                     assert_eq!(string_special(&bytes, from), plain);
                 }
+                let mut word = [b'a'; WORD];
+                word[24..].copy_from_slice(&bytes);
+                assert_eq!(special_bits(&word), u64::from(is_special(special)) << (place + 24));
             }
         }
     }

@@ -210,6 +210,12 @@ impl Lexer {
         matches!(self.state, State::String | State::Escape).then_some(self.role)
     }
 
+    /// Whether the next byte belongs to a string and not to an escape that has begun.
+    #[inline]
+    pub(super) fn in_text(&self) -> bool {
+        self.state == State::String
+    }
+
     /// Whether a number, `true`, `false` or `null` has begun and not ended.
     pub fn in_scalar(&self) -> bool {
         matches!(self.state, State::Number(_) | State::Word)
@@ -251,8 +257,8 @@ impl Lexer {
                 self.state = if self.role == Role::Key { State::Colon } else { self.after_value() };
                 Ok((Step::StringEnd(self.role), pos + 1))
             }
-            b'\\' => match bytes.get(pos + 1).and_then(|&code| simple_escape(code)) {
-                Some(character) => Ok((Step::Escape(Decoded::of(character)), pos + 2)),
+            b'\\' => match simple_escape_at(bytes, pos) {
+                Some((character, len)) => Ok((Step::Escape(Decoded::of(character.into())), pos + len)),
                 None => self.start_escape(bytes, pos),
             },
             0..=0x1F => Err(Fault { what: SyntaxError::Control, at: pos }),
@@ -474,20 +480,47 @@ fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
 }
 
-/// What the letter after a backslash stands for, `u` excepted.
-#[inline]
+/// What the letter after a backslash stands for, `u` excepted; 0 for no escape.
+const SIMPLE_ESCAPES: [u8; 256] = {
+    let mut table = [0; 256];
+    table[b'n' as usize] = b'\n';
+    table[b't' as usize] = b'\t';
+    table[b'r' as usize] = b'\r';
+    table[b'b' as usize] = 0x08;
+    table[b'f' as usize] = 0x0C;
+    table[b'"' as usize] = b'"';
+    table[b'\\' as usize] = b'\\';
+    table[b'/' as usize] = b'/';
+    table
+};
+
 fn simple_escape(code: u8) -> Option<char> {
-    Some(match code {
-        b'n' => '\n',
-        b'"' => '"',
-        b'\\' => '\\',
-        b't' => '\t',
-        b'/' => '/',
-        b'r' => '\r',
-        b'b' => '\u{8}',
-        b'f' => '\u{c}',
-        _ => return None,
-    })
+    let decoded = SIMPLE_ESCAPES[usize::from(code)];
+    (decoded != 0).then(|| decoded.into())
+}
+
+/// What the simple escape at `pos` stands for, if one begins there and is all there, and its length.
+#[inline]
+pub(super) fn simple_escape_at(bytes: &[u8], pos: usize) -> Option<(u8, usize)> {
+    match bytes.get(pos..pos + 2) {
+        Some(&[b'\\', code]) => {
+            let decoded = SIMPLE_ESCAPES[usize::from(code)];
+            (decoded != 0).then_some((decoded, 2))
+        }
+        _ => None,
+    }
+}
+
+/// The same for a simple escape of a string inside a string, such as `\\n` or `\\\"`.
+#[inline]
+pub(super) fn double_escape_at(bytes: &[u8], pos: usize) -> Option<(u8, usize)> {
+    match bytes.get(pos..pos + 4) {
+        Some(&[b'\\', b'\\', b'\\', code @ (b'"' | b'\\')]) => Some((code, 4)),
+        Some(&[b'\\', b'\\', code @ (b'n' | b't' | b'r' | b'b' | b'f' | b'/'), _]) => {
+            Some((SIMPLE_ESCAPES[usize::from(code)], 3))
+        }
+        _ => None,
+    }
 }
 
 /// What to do with the next byte of an escape.

@@ -12,7 +12,8 @@
 //! Every lexeme says at which layer it stands: the number of JSON strings around it, which is how often a value
 //! put there must be escaped. Layers are bounded by [`MAX_LAYERS`]; deeper content is text.
 
-use super::lexer::{Container, Fault, Lexer, Role, Step, SyntaxError};
+use super::find;
+use super::lexer::{Container, Fault, Lexer, Role, Step, SyntaxError, double_escape_at, simple_escape_at};
 
 /// Lexers on top of each other: a document and four documents inside its strings.
 pub const MAX_LAYERS: usize = 5;
@@ -230,6 +231,16 @@ impl Nested {
     ) -> Result<(), Fault> {
         let mut pos = 0;
         while pos < bytes.len() {
+            if self.lexers[layer].in_text() {
+                if self.is_text(layer + 1, bytes[pos]) {
+                    pos = read_text(layer + 1, bytes, pos, origin, simple_escape_at, sink);
+                } else if self.is_inner_text(layer + 1) {
+                    pos = read_text(layer + 2, bytes, pos, origin, double_escape_at, sink);
+                }
+                if pos == bytes.len() {
+                    break;
+                }
+            }
             let continued = !self.lexers[layer].partial_escape().is_empty();
             let (step, end) = match self.lexers[layer].step(bytes, pos) {
                 Ok(read) => read,
@@ -283,6 +294,25 @@ impl Nested {
         Ok(())
     }
 
+    /// Whether the content of `layer`, which goes on with `next` or an escape, is text.
+    #[inline]
+    fn is_text(&mut self, layer: usize, next: u8) -> bool {
+        let content = &mut self.content[layer];
+        if *content == Content::Undecided && !matches!(next, b'{' | b'[' | b'\\' | b'"' | 0..=b' ') {
+            *content = Content::Text;
+        }
+        *content == Content::Text
+    }
+
+    /// Whether `layer` is a document, and is inside a string of which the content is text.
+    #[inline]
+    fn is_inner_text(&self, layer: usize) -> bool {
+        layer < MAX_LAYERS
+            && self.content[layer] == Content::Tentative
+            && self.lexers[layer].in_text()
+            && self.content[layer + 1] == Content::Text
+    }
+
     /// The content of `layer` ends at `at`: what its lexers hold of unfinished escapes is text.
     fn end_content<S: Sink>(&mut self, layer: usize, at: u64, sink: &mut S) {
         let mut open = layer;
@@ -300,6 +330,43 @@ impl Nested {
             text(held, partial, Origin::Escape(self.escape_start[held], end), sink);
             self.lexers[held].reset();
         }
+    }
+}
+
+/// Reads text of `layer` from `pos` on, up to the first byte that is neither plain nor an escape that `escape_at`
+/// knows. This is what nearly all bytes of a long prompt are read by, 64 at a time.
+#[inline]
+fn read_text<S: Sink>(
+    layer: usize,
+    bytes: &[u8],
+    pos: usize,
+    origin: Origin,
+    escape_at: impl Fn(&[u8], usize) -> Option<(u8, usize)>,
+    sink: &mut S,
+) -> usize {
+    let mut pos = pos;
+    let mut word_start = pos;
+    while let Some(word) = bytes[word_start..].first_chunk() {
+        let mut bits = find::special_bits(word) & !0 << (pos.max(word_start) - word_start);
+        while bits != 0 {
+            let at = word_start + bits.trailing_zeros() as usize;
+            text(layer, &bytes[pos..at], origin.part(pos, at), sink);
+            pos = at;
+            let Some((decoded, len)) = escape_at(bytes, at) else { return at };
+            pos += len;
+            text(layer, &[decoded], Origin::Escape(origin.at(at), origin.at(pos)), sink);
+            // Quotes and backslashes inside the escape are special too, but end nothing.
+            bits &= (!0u64).checked_shl((pos - word_start) as u32).unwrap_or(0);
+        }
+        word_start += find::WORD;
+    }
+    // Fewer bytes than a word are left.
+    loop {
+        let at = find::string_special(bytes, word_start.max(pos));
+        text(layer, &bytes[pos..at], origin.part(pos, at), sink);
+        let Some((decoded, len)) = escape_at(bytes, at) else { return at };
+        pos = at + len;
+        text(layer, &[decoded], Origin::Escape(origin.at(at), origin.at(pos)), sink);
     }
 }
 

@@ -217,6 +217,16 @@ impl JsonBody {
         Ok(consumed)
     }
 
+    /// Builds the view of a window and goes on behind it, unscanned, as far as a measurement needs it.
+    #[cfg(test)]
+    pub(super) fn view_only(&mut self, view: &mut View, window: &[u8], last: bool) -> usize {
+        let around = Surroundings { window, base: self.walk.nested.position(), last };
+        let reading = self.view(view, around).unwrap();
+        let (at, walk) = reading.checkpoint.unwrap();
+        self.walk = walk;
+        if last { reading.end } else { at }
+    }
+
     /// The first reading: builds the view of the window.
     fn view(&self, view: &mut View, around: Surroundings<'_>) -> Result<Reading, Refusal> {
         let window = around.window;

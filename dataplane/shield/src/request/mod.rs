@@ -131,4 +131,6 @@ impl Tokenizer {
 #[cfg(test)]
 mod opaque_tests;
 #[cfg(test)]
+mod speed;
+#[cfg(test)]
 pub(crate) mod testing;

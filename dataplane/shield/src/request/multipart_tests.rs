@@ -40,7 +40,7 @@ fn refused(body: &[u8]) -> &'static str {
 
 #[test]
 fn each_part_is_read_by_its_type() {
-    let image = [b"\x89PNG\r\n\x1a\n".as_slice(), AWS.as_bytes(), &[0; 40_000]].concat();
+    let image = [b"\x89PNG\r\n\x1a\n".as_slice(), AWS.as_bytes(), &vec![0; 40_000]].concat();
     let text = format!("{}{PEM}\n{}", lines("line", 5000), lines("more", 3000));
     let json = format!("{{\"a\":\"{}\"}}", OTHER_PAT.replace('_', "\\u005f"));
     let all = body(&[
