@@ -24,6 +24,13 @@ pub(super) fn string_special(bytes: &[u8], from: usize) -> usize {
     at
 }
 
+/// The index of the first special byte of `bytes[from..]` if it is one of the next few.
+#[inline]
+pub(super) fn special_soon(bytes: &[u8], from: usize) -> Option<usize> {
+    let mask = special_mask(u8x16::new(*bytes[from..].first_chunk::<BLOCK>()?));
+    (mask != 0).then(|| from + mask.trailing_zeros() as usize)
+}
+
 /// Bytes of which [`special_bits`] makes one word.
 pub(super) const WORD: usize = 64;
 

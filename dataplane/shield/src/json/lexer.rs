@@ -200,9 +200,9 @@ impl Lexer {
 
     /// The innermost open container.
     pub fn container(&self) -> Option<Container> {
-        let level = self.depth().checked_sub(1)?;
-        let object = self.objects[level / 64] >> (level % 64) & 1 == 1;
-        Some(if object { Container::Object } else { Container::Array })
+        let object = self.depth > 0 && self.in_object();
+        let container = if object { Container::Object } else { Container::Array };
+        (self.depth > 0).then_some(container)
     }
 
     /// The role of the string that is open, if one is.
@@ -311,42 +311,39 @@ impl Lexer {
         if self.state == State::Word {
             return self.resume_word(bytes, pos);
         }
-        if is_space(byte) {
-            let end = bytes[pos..].iter().position(|&byte| !is_space(byte)).map_or(bytes.len(), |n| pos + n);
-            return Ok((Step::Space, end));
-        }
         let step = match (self.state, byte) {
-            (State::Value | State::FirstItem, _) if byte != b']' => {
-                return self.start_value(bytes, pos, byte);
-            }
-            (State::FirstItem, b']') => self.close(Container::Array),
-            (State::FirstKey, b'}') => self.close(Container::Object),
-            (State::FirstKey | State::Key, b'"') => self.start_string(Role::Key),
             (State::Colon, b':') => {
                 self.state = State::Value;
                 Step::Colon
             }
+            (State::FirstKey | State::Key, b'"') => self.start_string(Role::Key),
+            (State::Value | State::FirstItem, b'"') => self.start_string(Role::Value),
             (State::After, b',') => {
-                let object = self.container() == Some(Container::Object);
-                self.state = if object { State::Key } else { State::Value };
+                self.state = if self.in_object() { State::Key } else { State::Value };
                 Step::Comma
             }
-            (State::After, b'}') if self.container() == Some(Container::Object) => {
-                self.close(Container::Object)
-            }
-            (State::After, b']') if self.container() == Some(Container::Array) => {
-                self.close(Container::Array)
-            }
+            (_, b' ' | b'\n' | b'\r' | b'\t') => return Ok((Step::Space, end_of_space(bytes, pos))),
+            (State::FirstItem, b']') => self.close(Container::Array),
+            (State::FirstKey, b'}') => self.close(Container::Object),
+            (State::After, b'}') if self.in_object() => self.close(Container::Object),
+            (State::After, b']') if !self.in_object() => self.close(Container::Array),
+            (State::Value | State::FirstItem, _) => return self.start_value(bytes, pos, byte),
             _ => return Err(Fault { what: SyntaxError::Unexpected, at: pos }),
         };
         Ok((step, pos + 1))
+    }
+
+    /// Whether the innermost open container, which there is, is an object.
+    #[inline]
+    fn in_object(&self) -> bool {
+        let level = self.depth() - 1;
+        self.objects[level / 64] >> (level % 64) & 1 == 1
     }
 
     fn start_value(&mut self, bytes: &[u8], pos: usize, byte: u8) -> Result<(Step, usize), Fault> {
         let step = match byte {
             b'{' => self.open(Container::Object, pos)?,
             b'[' => self.open(Container::Array, pos)?,
-            b'"' => self.start_string(Role::Value),
             b'-' | b'0'..=b'9' => {
                 let first = match byte {
                     b'-' => Number::Minus,
@@ -369,6 +366,7 @@ impl Lexer {
         Ok((step, pos + 1))
     }
 
+    #[inline]
     fn start_string(&mut self, role: Role) -> Step {
         self.role = role;
         self.state = State::String;
@@ -476,8 +474,13 @@ impl Number {
     }
 }
 
-fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
+/// Where the white space that begins at `pos` ends.
+fn end_of_space(bytes: &[u8], pos: usize) -> usize {
+    let mut end = pos + 1;
+    while matches!(bytes.get(end), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+        end += 1;
+    }
+    end
 }
 
 /// What the letter after a backslash stands for, `u` excepted; 0 for no escape.

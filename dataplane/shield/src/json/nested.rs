@@ -241,8 +241,9 @@ impl Nested {
                     break;
                 }
             }
-            let continued = !self.lexers[layer].partial_escape().is_empty();
-            let (step, end) = match self.lexers[layer].step(bytes, pos) {
+            let lexer = &mut self.lexers[layer];
+            let continued = !lexer.partial_escape().is_empty();
+            let (step, end) = match lexer.step(bytes, pos) {
                 Ok(read) => read,
                 Err(fault) if self.content[layer] == Content::Strict => return Err(fault),
                 Err(_) => {
@@ -346,6 +347,14 @@ fn read_text<S: Sink>(
 ) -> usize {
     let mut pos = pos;
     let mut word_start = pos;
+    // Most strings are short: keys and names. Half of what follows would be wasted on them.
+    if let Some(at) = find::special_soon(bytes, pos) {
+        text(layer, &bytes[pos..at], origin.part(pos, at), sink);
+        if bytes[at] == b'"' {
+            return at;
+        }
+        (pos, word_start) = (at, at);
+    }
     while let Some(word) = bytes[word_start..].first_chunk() {
         let mut bits = find::special_bits(word) & !0 << (pos.max(word_start) - word_start);
         while bits != 0 {

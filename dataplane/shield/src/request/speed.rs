@@ -11,8 +11,8 @@ use super::json::JsonBody;
 use super::testing::shield;
 use super::{Gather, ShardScratch, Tokenizer, WINDOW};
 use crate::format::Format;
-use crate::shield::Shield;
 use crate::json::{Lexeme, Nested, Sink};
+use crate::shield::Shield;
 
 /// This crate's own sources, again and again, without what looks like a secret.
 fn code(bytes: usize) -> String {
@@ -28,7 +28,8 @@ fn code(bytes: usize) -> String {
 
 /// Code in messages of `turn` bytes, of `bytes` in all.
 fn prompt(bytes: usize, turn: usize) -> String {
-    let message = |_| json!({ "role": "user", "content": [{ "type": "text", "text": code(turn.min(bytes)) }] });
+    let message =
+        |_| json!({ "role": "user", "content": [{ "type": "text", "text": code(turn.min(bytes)) }] });
     let messages: Vec<_> = (0..bytes.div_ceil(turn)).map(message).collect();
     json!({ "model": "some-model", "max_tokens": 1024, "messages": messages }).to_string()
 }
@@ -57,7 +58,13 @@ fn rate(bytes: usize, mut round: impl FnMut()) -> f64 {
     bytes as f64 / best / 1e9
 }
 
-fn tokenize(shield: &Arc<Shield>, body: &[u8], format: Format, scratch: &mut ShardScratch, out: &mut Gather) -> u32 {
+fn tokenize(
+    shield: &Arc<Shield>,
+    body: &[u8],
+    format: Format,
+    scratch: &mut ShardScratch,
+    out: &mut Gather,
+) -> u32 {
     let mut tokenizer = Tokenizer::new(Arc::clone(shield), format);
     let mut rest = body;
     out.clear();
@@ -114,7 +121,8 @@ fn speed() {
             }
         });
         let mut findings = 0;
-        let all = rate(bytes.len(), || findings = tokenize(&shield, bytes, Format::Json, &mut scratch, &mut out));
+        let all =
+            rate(bytes.len(), || findings = tokenize(&shield, bytes, Format::Json, &mut scratch, &mut out));
         println!("{name:>24} {lex:>8.2} {view:>8.2} {scan:>8.2} {bare:>8.2} {all:>8.2}  {findings}");
     }
     let text = code(1_000_000);

@@ -19,6 +19,10 @@ struct Word {
 impl Word {
     const EMPTY: Self = Self { len: 0, bytes: [0; MAX_WORD] };
 
+    fn clear(&mut self) {
+        self.len = 0;
+    }
+
     fn append(&mut self, text: &[u8]) {
         let at = usize::from(self.len);
         let take = text.len().min(MAX_WORD - at);
@@ -136,20 +140,23 @@ impl Track {
     /// Follows one more lexeme.
     #[inline]
     pub(super) fn see(&mut self, lexeme: &Lexeme<'_>, around: Surroundings<'_>) {
-        if lexeme.kind == Kind::Text {
-            self.scalar = None;
-            if self.capture != Capture::Nothing && lexeme.layer == 1 {
-                self.copy_text(lexeme.bytes);
+        match lexeme.kind {
+            Kind::Text => {
+                self.scalar = None;
+                if self.capture != Capture::Nothing && lexeme.layer == 1 {
+                    self.copy_text(lexeme.bytes);
+                }
             }
-            return;
-        }
-        if lexeme.kind == Kind::Scalar {
-            self.scalar.get_or_insert(lexeme.start);
-            return;
-        }
-        self.scalar = None;
-        if lexeme.layer == 0 {
-            self.see_structure(lexeme, around);
+            Kind::Scalar => {
+                self.scalar.get_or_insert(lexeme.start);
+            }
+            Kind::Colon | Kind::Space => self.scalar = None,
+            _ => {
+                self.scalar = None;
+                if lexeme.layer == 0 {
+                    self.see_structure(lexeme, around);
+                }
+            }
         }
     }
 
@@ -181,7 +188,7 @@ impl Track {
                 self.masked = false;
                 self.capture = Capture::Key;
                 if let Some(frame) = self.frame_mut() {
-                    frame.key = Word::EMPTY;
+                    frame.key.clear();
                 }
             }
             Kind::StringStart(Role::Value) => self.start_value(lexeme, around),
@@ -197,7 +204,7 @@ impl Track {
             frame.kind = Type::Unknown;
             frame.declared = Declared::Nothing;
             frame.index = 0;
-            frame.key = Word::EMPTY;
+            frame.key.clear();
         }
     }
 
@@ -207,7 +214,7 @@ impl Track {
             Some(b"media_type" | b"mime_type" | b"mimeType" | b"format") => Capture::MediaType,
             _ => Capture::Nothing,
         };
-        self.value = Word::EMPTY;
+        self.value.clear();
         let content = (lexeme.end - around.base) as usize;
         let raw = &around.window[content.min(around.window.len())..];
         let slot = self.slot();
@@ -224,6 +231,9 @@ impl Track {
 
     fn end_string(&mut self, role: Role) {
         let capture = std::mem::replace(&mut self.capture, Capture::Nothing);
+        if capture == Capture::Nothing || capture == Capture::Key && !self.masked {
+            return;
+        }
         let value = self.value;
         let masked = self.masked && role == Role::Key;
         let Some(frame) = self.frame_mut() else { return };
@@ -236,7 +246,7 @@ impl Track {
                 };
             }
             Capture::MediaType => frame.declared = opaque::declared(value.as_bytes()),
-            Capture::Key if masked => frame.key = Word::EMPTY,
+            Capture::Key if masked => frame.key.clear(),
             Capture::Key | Capture::Nothing => {}
         }
     }
@@ -313,7 +323,7 @@ impl Track {
         if self.capture == Capture::Key {
             self.masked = true;
             if let Some(frame) = self.frame_mut() {
-                frame.key = Word::EMPTY;
+                frame.key.clear();
             }
         }
     }
