@@ -158,6 +158,49 @@ fn stacked_codings_are_taken_off_in_reverse() {
     assert_eq!(Decoder::new(&[Coding::Gzip; 3], NO_LIMITS).err(), Some(CodingError::TooMany));
 }
 
+/// The beginning of a coded body that is flushed after each event, as servers do with a stream.
+fn flushed(coding: Coding, events: &[&[u8]]) -> Vec<Vec<u8>> {
+    fn each<W: Write>(mut encoder: W, events: &[&[u8]], written: impl Fn(&W) -> &Vec<u8>) -> Vec<Vec<u8>> {
+        let mut seen = 0;
+        let event = |event: &&[u8]| {
+            encoder.write_all(event).and_then(|()| encoder.flush()).expect("encoding");
+            let all = written(&encoder);
+            let new = all[seen..].to_vec();
+            seen = all.len();
+            new
+        };
+        events.iter().map(event).collect()
+    }
+    let level = Compression::default();
+    match coding {
+        Coding::Gzip => each(GzEncoder::new(Vec::new(), level), events, GzEncoder::get_ref),
+        Coding::Deflate => each(ZlibEncoder::new(Vec::new(), level), events, ZlibEncoder::get_ref),
+        Coding::Brotli => each(
+            brotli::CompressorWriter::new(Vec::new(), 4096, 5, 22),
+            events,
+            brotli::CompressorWriter::get_ref,
+        ),
+        Coding::Zstd => {
+            let encoder = zstd::stream::write::Encoder::new(Vec::new(), 3).expect("an encoder");
+            each(encoder, events, zstd::stream::write::Encoder::get_ref)
+        }
+    }
+}
+
+#[test]
+fn what_was_flushed_comes_out_at_once() {
+    let events = [&b"data: first\n\n"[..], b"data: {}\n\n", &text(1_000), b"data: [DONE]\n\n"];
+    for coding in ALL {
+        let mut decoder = Decoder::new(&[coding], NO_LIMITS).expect("a decoder");
+        for (event, piece) in events.iter().zip(flushed(coding, &events)) {
+            let mut out = Vec::new();
+            feed(&mut decoder, &piece, MAX_STEP, &mut out).expect("a part of a body");
+            assert_eq!(out, *event, "{coding:?}");
+        }
+        assert_eq!(decoder.finish(), Err(CodingError::Truncated(coding)));
+    }
+}
+
 #[test]
 fn without_a_coding_the_body_is_copied() {
     let data = text(5_000);
