@@ -5,7 +5,7 @@
 //! the start of a candidate is known from its end, and a form is matched by runs over 256-bit sets.
 //! What cannot be written so (look-around, back-references, open repeats of groups) is refused when rules are loaded.
 
-use crate::byteset::ByteSet;
+use crate::byteset::{ByteSet, WORD};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
@@ -363,26 +363,51 @@ fn best_window(steps: &[Step]) -> BestWindow {
             break;
         }
     }
-    // The literal core with the most bits, then as much of the run behind it (or before it) as helps.
+    // The literal core with the most bits, then as much of the run behind it (or before it) as helps. A single
+    // common byte is none: then the rarest stretch of classes serves.
     let literal = |b: f32| b >= 6.9;
+    let rare = |at: usize| nth(steps, at).is_some_and(|s| !s.set.meets(&COMMON));
     let mut core = (0, 0);
     let mut best = 0.0;
     let mut at = 0;
     while at < bits.len() {
         let end = at + bits[at..].iter().take(MAX_ANCHOR).take_while(|b| literal(**b)).count();
         let sum: f32 = bits[at..end].iter().sum();
-        if end > at && sum > best + 1.0 {
+        if (end > at + 1 || (end > at && rare(at))) && sum > best + 1.0 {
             (core, best) = ((at, end), sum);
         }
         at = end.max(at + 1);
     }
-    let (mut from, mut to) = core;
-    let wide = (to - from + ANCHOR_RUN).min(MAX_ANCHOR.max(to - from));
-    to = bits.len().min(from + wide);
-    if to - from < wide {
-        from = to.saturating_sub(wide);
-    }
+    let (from, to) = if best > 0.0 { widen(core, bits.len()) } else { rarest(&bits) };
     BestWindow { from, to, bits: bits[from..to].iter().sum(), core: best }
+}
+
+/// Bytes too frequent to look for alone.
+const COMMON: ByteSet = WORD.union(ByteSet::of(b"-./: "));
+
+/// The step that matches the n-th byte of a fixed beginning.
+fn nth(steps: &[Step], at: usize) -> Option<&Step> {
+    let mut end = 0;
+    steps.iter().find(|s| {
+        end += s.min as usize;
+        at < end
+    })
+}
+
+/// A core with the run behind it, or before it where the form ends too soon.
+fn widen((from, to): (usize, usize), len: usize) -> (usize, usize) {
+    let wide = (to - from + ANCHOR_RUN).min(MAX_ANCHOR.max(to - from));
+    let end = len.min(from + wide);
+    let start = if end - from < wide { end.saturating_sub(wide) } else { from };
+    (start, end)
+}
+
+/// The window of [`ANCHOR_RUN`] bytes with the most bits.
+fn rarest(bits: &[f32]) -> (usize, usize) {
+    let width = ANCHOR_RUN.min(bits.len());
+    let sum = |from: &usize| bits[*from..*from + width].iter().sum::<f32>();
+    let from = (0..=bits.len() - width).max_by(|a, b| sum(a).total_cmp(&sum(b)).then(b.cmp(a))).unwrap_or(0);
+    (from, from + width)
 }
 
 fn render(out: &mut String, step: &Step, count: usize) {

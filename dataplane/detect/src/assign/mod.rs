@@ -58,6 +58,9 @@ fn generic(
 ) -> Result<Option<Found>, TooShort> {
     let Some(name) = name::read(view, start, end, strength)? else { return Ok(None) };
     let Some(value) = parse::assignment(view, &name)? else { return Ok(None) };
+    if name::misleads(view.text, &name) {
+        return Ok(None);
+    }
     let verdict = value::judge(view.text, &name, &value);
     Ok(verdict.map(|confidence| Found { start: value.start, end: value.end, confidence }))
 }

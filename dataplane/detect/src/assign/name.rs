@@ -263,36 +263,34 @@ const BEFORE: &[&[u8]] = &[
     b"keyword",
 ];
 
-/// Reads the name around a generic keyword; `None` when it is not one of a secret.
+/// Reads the extent of the name around a generic keyword; `None` when the keyword is part of another word.
 pub(super) fn read(
     view: View<'_>,
     start: usize,
     end: usize,
     strength: Strength,
 ) -> Result<Option<Name>, TooShort> {
-    let text = view.text;
+    // A short word glued to the keyword makes another word: `tokenizer`, `passive`, `keyboard`.
+    let glued = view.text.get(end).is_some_and(u8::is_ascii_lowercase);
+    if glued && !plural(&view.text[end..]) {
+        return Ok(None);
+    }
     let name = extend(view, start, end, strength)?;
-    if !begins_word(text, &name) {
-        return Ok(None);
-    }
+    Ok(begins_word(view.text, &name).then_some(name))
+}
+
+/// Whether the words around the keyword say that the name is one of something else: `token_type`, `max_tokens`.
+pub(super) fn misleads(text: &[u8], name: &Name) -> bool {
+    let (start, end) = name.keyword;
     let (before, after) = (&text[name.start..start], &text[end..name.end]);
-    if strength != Strength::Password || !after.is_empty() {
-        if words(after).any(|w| AFTER.contains(&w.as_slice())) {
-            return Ok(None);
-        }
-        // `pass`, `pwd` and `pw` are parts of too many words to stand before several others.
-        if end - start < 5 && words(after).count() > 1 {
-            return Ok(None);
-        }
-        // A short word glued to the keyword is another word: `tokenizer`, `passive`, `keyboard`.
-        if after.first().is_some_and(u8::is_ascii_lowercase) && !plural(after) {
-            return Ok(None);
-        }
+    if words(after).any(|w| AFTER.contains(&w.as_slice())) {
+        return true;
     }
-    if words(before).last().is_some_and(|w| BEFORE.contains(&w.as_slice())) {
-        return Ok(None);
+    // `pass`, `pwd` and `pw` are parts of too many words to stand before several others.
+    if end - start < 5 && words(after).count() > 1 {
+        return true;
     }
-    Ok(Some(name))
+    words(before).last().is_some_and(|w| BEFORE.contains(&w.as_slice()))
 }
 
 /// Reads the name around a vendor's keyword, which may be spread over a few words.
@@ -402,7 +400,7 @@ mod tests {
         let ok = |text: &str, keyword: &str, strength| {
             let view = View { text: text.as_bytes(), last: true };
             let at = text.to_ascii_lowercase().find(keyword).unwrap();
-            matches!(read(view, at, at + keyword.len(), strength), Ok(Some(_)))
+            matches!(read(view, at, at + keyword.len(), strength), Ok(Some(name)) if !misleads(view.text, &name))
         };
         for text in ["password", "dbPassword", "MYSQL_PASSWORD2", "passwords"] {
             assert!(ok(text, "password", Strength::Password), "{text}");

@@ -232,20 +232,31 @@ fn spoken(cursor: &mut Cursor<'_>, name: &Name, closed: bool) -> Result<Option<O
     if closed {
         return Ok(None);
     }
-    let word = text[name.keyword.0..name.end].to_ascii_lowercase();
-    if word.ends_with(b"securestring") {
+    let ends_with = |tail: &[u8]| {
+        let word = &text[name.keyword.0..name.end];
+        word.len() >= tail.len() && word[word.len() - tail.len()..].eq_ignore_ascii_case(tail)
+    };
+    if ends_with(b"securestring") {
         skip_options(cursor)?;
         return Ok(Some(Operator::Space));
     }
-    // `--password x`, `-Password x`, `login joe password x`, `WITH LOGIN PASSWORD x`, `IDENTIFIED BY x`
-    let told = name.strength == Strength::Password && {
-        let before = text[name.start.saturating_sub(96)..name.start].to_ascii_lowercase();
-        [&b"login "[..], b"machine ", b" with "].iter().any(|w| memchr::memmem::find(&before, w).is_some())
-    };
-    if option || told || word.ends_with(b" by") {
+    if option || ends_with(b" by") || told(cursor, name)? {
         return Ok(Some(Operator::Space));
     }
     typed(cursor)
+}
+
+/// `login joe password x`, `WITH LOGIN PASSWORD x`: words before the name say that a password follows.
+fn told(cursor: &Cursor<'_>, name: &Name) -> Result<bool, TooShort> {
+    let text = cursor.view.text;
+    let mut ahead = *cursor;
+    ahead.skip(&ALNUM, MAX_WORD)?;
+    let digits = text[cursor.at..ahead.at].iter().any(u8::is_ascii_digit);
+    if name.strength != Strength::Password || !(digits || ahead.peek()?.is_ascii_punctuation()) {
+        return Ok(false);
+    }
+    let before = text[name.start.saturating_sub(96)..name.start].to_ascii_lowercase();
+    Ok([&b"login "[..], b"machine ", b" with "].iter().any(|w| memchr::memmem::find(&before, w).is_some()))
 }
 
 /// `ConvertTo-SecureString -AsPlainText -Force x`: the options before the value.

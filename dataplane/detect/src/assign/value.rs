@@ -121,7 +121,7 @@ pub(super) fn judge(text: &[u8], name: &Name, value: &Value) -> Option<Confidenc
         return None;
     }
     let expression = !value.quoted && !matches!(value.operator, Operator::Tag | Operator::Space);
-    if expression && code(bytes, value) {
+    if (expression && code(bytes, value)) || (!value.quoted && constant(bytes)) {
         return None;
     }
     if echoes(text, name, bytes) && name.strength == Strength::Password {
@@ -242,11 +242,13 @@ fn template(value: &[u8]) -> bool {
     let inside = |needle: &[u8]| memchr::memmem::find(value, needle).is_some();
     let braced = match first {
         b'$' => ALNUM.has(second) && !second.is_ascii_digit() || matches!(second, b'{' | b'(' | b'_'),
+        b'*' if second == b'_' => true,
         b'<' | b'{' | b'[' => matches!(last, b'>' | b'}' | b']'),
         b'%' => last == b'%' || matches!(second, b's' | b'(' | b'd' | b'{'),
         b'@' | b'#' => matches!(second, b'{' | b'('),
         b'*' | b'&' | b'!' => {
-            second.is_ascii_alphabetic() && value[1..].iter().all(|b| ALNUM.has(*b) || *b == b'_')
+            let word = |b: &u8| ALNUM.has(*b) || matches!(b, b'_' | b'*');
+            second.is_ascii_alphabetic() && value[1..].iter().all(word)
         }
         _ => false,
     };
@@ -275,6 +277,14 @@ fn code(value: &[u8], written: &Value) -> bool {
         && !value[0].is_ascii_digit()
         && !looks_random(value);
     call || arrow || value == b"=>" || (identifier && written.spaced)
+}
+
+/// `SOME_PASSWORD`, `%NL80211_ATTR_IFINDEX`: the name of a constant.
+fn constant(value: &[u8]) -> bool {
+    value.contains(&b'_')
+        && value
+            .iter()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || matches!(b, b'_' | b'%' | b'$' | b'@'))
 }
 
 fn path(value: &[u8]) -> bool {
