@@ -6,28 +6,26 @@
 
 use std::ops::Range;
 
-use zeroize::Zeroize;
-
 use super::attachment::Attachment;
-use super::desk::{Decision, Desk, Replacement};
+use super::desk::Desk;
+use super::edit::Editor;
 use super::gather::Gather;
 use super::opaque;
 use super::refusal::Refusal;
 use super::scratch::ShardScratch;
+use super::seam::{MAX_GAP, Seams, TextEvent};
 use super::track::{Stop, Surroundings, Track};
 use super::view::{Context, View};
-use crate::json::{Kind, Lexeme, Nested, Sink, escape_into};
+use crate::json::{Lexeme, Nested, Sink};
 
 /// The first reading leaves a checkpoint so many bytes before the end of the window.
 const TAIL: usize = 1024;
-/// Of a secret that lies in several strings, parts that are shorter are left: they say nothing.
-const MIN_PART: usize = 4;
 
 /// A place in the document: everything that is needed to read on from there.
 #[derive(Clone)]
-struct Walk {
-    nested: Nested,
-    track: Track,
+pub(super) struct Walk {
+    pub(super) nested: Nested,
+    pub(super) track: Track,
 }
 
 /// The state between two windows of a JSON body.
@@ -40,13 +38,16 @@ pub(super) struct JsonBody {
 }
 
 /// Somebody who wants to see the lexemes of a window.
-trait Watch {
+pub(super) trait Watch {
+    /// Something happens to a text part of an array.
+    fn text_part(&mut self, _: TextEvent) {}
+
     /// `lexeme` stands at `raw` in the window.
     fn lexeme(&mut self, lexeme: &Lexeme<'_>, raw: Range<usize>);
 }
 
 /// Nobody.
-struct Blind;
+pub(super) struct Blind;
 
 impl Watch for Blind {
     #[inline]
@@ -56,51 +57,20 @@ impl Watch for Blind {
 /// Builds the view.
 struct Viewer<'a> {
     view: &'a mut View,
+    seams: &'a mut Seams,
     window: &'a [u8],
 }
 
 impl Watch for Viewer<'_> {
+    fn text_part(&mut self, event: TextEvent) {
+        self.seams.note(event);
+    }
+
     #[inline]
     fn lexeme(&mut self, lexeme: &Lexeme<'_>, raw: Range<usize>) {
         if !lexeme.is_plain() {
             self.view.unit(self.window, lexeme.bytes, raw.start, raw.end);
         }
-    }
-}
-
-/// A part of a secret: what of it stands in one string, or the number that it is.
-pub(super) struct Part {
-    raw: Range<usize>,
-    value: Range<usize>,
-    layer: u8,
-    scalar: bool,
-}
-
-/// Collects the parts of one secret.
-struct Collect<'a> {
-    parts: &'a mut Vec<Part>,
-    value: &'a mut Vec<u8>,
-    joined: bool,
-}
-
-impl Watch for Collect<'_> {
-    fn lexeme(&mut self, lexeme: &Lexeme<'_>, raw: Range<usize>) {
-        let scalar = lexeme.kind == Kind::Scalar;
-        if !scalar && lexeme.kind != Kind::Text {
-            self.joined = false;
-            return;
-        }
-        let start = self.value.len();
-        self.value.extend_from_slice(lexeme.bytes);
-        let value = start..self.value.len();
-        match self.parts.last_mut() {
-            Some(last) if self.joined && last.layer == lexeme.layer && last.scalar == scalar => {
-                last.raw.end = raw.end;
-                last.value.end = value.end;
-            }
-            _ => self.parts.push(Part { raw, value, layer: lexeme.layer, scalar }),
-        }
-        self.joined = true;
     }
 }
 
@@ -123,7 +93,9 @@ impl<W: Watch> Sink for Eyes<'_, W> {
         if self.track.stop().is_some() {
             return;
         }
-        self.track.see(&lexeme, self.around);
+        if let Some(event) = self.track.see(&lexeme, self.around) {
+            self.watch.text_part(event);
+        }
         // A unit that waited for the byte after it can begin before the window.
         let start = lexeme.start.saturating_sub(self.around.base) as usize;
         self.watch.lexeme(&lexeme, start..(lexeme.end - self.around.base) as usize);
@@ -133,7 +105,7 @@ impl<W: Watch> Sink for Eyes<'_, W> {
 impl Walk {
     /// Reads `window[range]`, which must begin where this walk stands.
     #[inline]
-    fn read<W: Watch>(
+    pub(super) fn read<W: Watch>(
         &mut self,
         around: Surroundings<'_>,
         range: Range<usize>,
@@ -155,6 +127,8 @@ struct Reading {
     last: bool,
     /// Whether what follows is not text.
     stopped: bool,
+    /// The end of a text part to which one behind the window may be joined.
+    pending: Option<u64>,
 }
 
 impl JsonBody {
@@ -195,9 +169,10 @@ impl JsonBody {
                 return Ok(passed);
             }
         }
-        let reading = self.view(&mut scratch.view, around)?;
+        let reading = self.view(&mut scratch.view, &mut scratch.seams, around)?;
         let raw = &window[..reading.end];
         let mut settled = scratch.scan(raw, reading.last, true);
+        settled = scratch.scan_seams(raw, base, settled, reading.pending);
         let mut ahead = self.ahead(scratch, &reading, around, settled)?;
         if ahead.0 == 0 && !reading.last {
             // Nothing but an unfinished number is settled. One that fills a window is refused.
@@ -219,28 +194,29 @@ impl JsonBody {
 
     /// Builds the view of a window and goes on behind it, unscanned, as far as a measurement needs it.
     #[cfg(test)]
-    pub(super) fn view_only(&mut self, view: &mut View, window: &[u8], last: bool) -> usize {
+    pub(super) fn view_only(&mut self, scratch: &mut ShardScratch, window: &[u8], last: bool) -> usize {
         let around = Surroundings { window, base: self.walk.nested.position(), last };
-        let reading = self.view(view, around).unwrap();
+        let reading = self.view(&mut scratch.view, &mut scratch.seams, around).unwrap();
         let (at, walk) = reading.checkpoint.unwrap();
         self.walk = walk;
         if last { reading.end } else { at }
     }
 
     /// The first reading: builds the view of the window.
-    fn view(&self, view: &mut View, around: Surroundings<'_>) -> Result<Reading, Refusal> {
+    fn view(&self, view: &mut View, seams: &mut Seams, around: Surroundings<'_>) -> Result<Reading, Refusal> {
         let window = around.window;
         let mut walk = self.walk.clone();
         view.begin(&self.context);
+        seams.begin(walk.track.text());
         let split = window.len().saturating_sub(TAIL);
-        walk.read(around, 0..split, Viewer { view, window })?;
+        walk.read(around, 0..split, Viewer { view, seams, window })?;
         let checkpoint = walk.track.stop().is_none().then(|| (split, walk.clone()));
-        walk.read(around, split..window.len(), Viewer { view, window })?;
+        walk.read(around, split..window.len(), Viewer { view, seams, window })?;
         let stop = walk.track.stop();
         let (end, last) = match stop {
             Some((at, stop)) => ((at - around.base) as usize, stop != Stop::Undecided),
             None if around.last => {
-                let mut eyes = Eyes { track: &mut walk.track, around, watch: Viewer { view, window } };
+                let mut eyes = Eyes { track: &mut walk.track, around, watch: Viewer { view, seams, window } };
                 let end = around.base + window.len() as u64;
                 walk.nested.finish(&mut eyes).map_err(|fault| Refusal::syntax(fault, end))?;
                 (window.len(), true)
@@ -251,7 +227,10 @@ impl JsonBody {
             }
         };
         view.finish(&window[..end]);
-        Ok(Reading { checkpoint, end, last, stopped: stop.is_some() && last })
+        let limit = around.base + end as u64;
+        let text_end = walk.track.text().and_then(|(_, text_end)| text_end);
+        let pending = text_end.filter(|at| !last && *at <= limit && limit - at <= MAX_GAP);
+        Ok(Reading { checkpoint, end, last, stopped: stop.is_some() && last, pending })
     }
 
     /// How many bytes the window gives up if its view is settled up to `settled`, and the walk at that place.
@@ -288,7 +267,7 @@ impl JsonBody {
         Ok((target, walk))
     }
 
-    /// The second reading: replaces the secrets that begin before `ahead`, and goes on to there.
+    /// The second reading: replaces the secrets that begin before `target`, and goes on to there.
     fn edit(
         &mut self,
         desk: &mut Desk,
@@ -297,35 +276,24 @@ impl JsonBody {
         (target, walk): (usize, Walk),
         out: &mut Gather,
     ) -> Result<usize, Refusal> {
-        let ShardScratch { view, findings, parts, value, .. } = scratch;
+        let ShardScratch { view, findings, seams, parts, value, .. } = scratch;
         let text = view.text(around.window);
-        let (mut pos, mut passed) = (0, 0);
+        let mut editor = Editor::new(&mut self.walk, self.many, desk, around, out, (parts, value));
+        let mut across = seams.found.iter().peekable();
         for finding in findings.iter() {
-            let start = view.raw_start(finding.start).max(pos);
-            let end = view.raw_end(finding.end);
-            if start >= target {
+            while let Some(seam) = across.next_if(|seam| seam.head.start < finding.start) {
+                editor.join(seam, &seams.text, view)?;
+            }
+            let range = view.raw_start(finding.start)..view.raw_end(finding.end);
+            if range.start >= target {
                 break;
             }
-            // A number that was replaced as a whole may have held another finding.
-            let Some(decision) = (end > start).then(|| desk.decide(finding, text)).flatten() else {
-                continue;
-            };
-            self.walk.read(around, pos..start, Blind)?;
-            pos = self.take_apart(around, start..end, parts, value)?;
-            let mut token = None;
-            if decision.replaces() {
-                for part in parts.iter().filter(|part| parts.len() == 1 || part.value.len() >= MIN_PART) {
-                    out.pass(passed..part.raw.start);
-                    let replacement = part.replacement(desk, decision, around.window, value)?;
-                    part.put(&replacement, out);
-                    passed = part.raw.end;
-                    token = token.or(replacement.token());
-                }
-            }
-            parts.clear();
-            value.zeroize();
-            desk.record(decision, token, || self.walk.track.place(self.many))?;
+            editor.replace(finding, text, range)?;
         }
+        for seam in across {
+            editor.join(seam, &seams.text, view)?;
+        }
+        let (pos, passed) = editor.done();
         if pos == 0 {
             self.walk = walk;
         } else if pos < target {
@@ -334,31 +302,6 @@ impl JsonBody {
         let consumed = pos.max(target);
         out.pass(passed..consumed);
         Ok(consumed)
-    }
-
-    /// Reads the secret at `range` into its parts and says where the reading ended: numbers are taken whole.
-    fn take_apart(
-        &mut self,
-        around: Surroundings<'_>,
-        range: Range<usize>,
-        parts: &mut Vec<Part>,
-        value: &mut Vec<u8>,
-    ) -> Result<usize, Refusal> {
-        let mut end = range.end;
-        let mut watch = Collect { parts, value, joined: false };
-        self.walk.track.mask();
-        self.walk.read(around, range, &mut watch)?;
-        if watch.parts.last().is_some_and(|part| part.scalar) {
-            let rest = &around.window[end..];
-            let more = rest.iter().position(|&byte| !is_scalar(byte)).unwrap_or(rest.len());
-            self.walk.read(around, end..end + more, &mut watch)?;
-            end += more;
-            if let (Some(began), Some(part)) = (self.walk.track.scalar(), watch.parts.last_mut()) {
-                part.raw.start = began.saturating_sub(around.base) as usize;
-            }
-        }
-        self.walk.track.mask();
-        Ok(end)
     }
 
     /// Base64 goes on: passes it, or scans what it holds.
@@ -404,36 +347,6 @@ struct Nobody;
 
 impl Sink for Nobody {
     fn lexeme(&mut self, _: Lexeme<'_>) {}
-}
-
-impl Part {
-    /// What takes the place of this part.
-    fn replacement(
-        &self,
-        desk: &mut Desk,
-        decision: Decision,
-        window: &[u8],
-        value: &[u8],
-    ) -> Result<Replacement, Refusal> {
-        let value = if self.scalar { &window[self.raw.clone()] } else { &value[self.value.clone()] };
-        desk.replacement(decision, value)
-    }
-
-    /// Writes it; in the place of a number it needs quotes.
-    fn put(&self, replacement: &Replacement, out: &mut Gather) {
-        let mut quote = Vec::new();
-        if self.scalar {
-            escape_into(b"\"", self.layer, &mut quote);
-        }
-        out.put(&quote);
-        out.put(replacement.as_bytes());
-        out.put(&quote);
-    }
-}
-
-/// Whether a byte can go on a number or a word.
-fn is_scalar(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')
 }
 
 #[cfg(test)]

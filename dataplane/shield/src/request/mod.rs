@@ -12,6 +12,7 @@
 mod attachment;
 mod body;
 mod desk;
+mod edit;
 mod form;
 mod gather;
 mod json;
@@ -19,6 +20,7 @@ mod multipart;
 mod opaque;
 mod refusal;
 mod scratch;
+mod seam;
 mod text;
 mod track;
 mod view;
@@ -130,6 +132,8 @@ impl Tokenizer {
 
 #[cfg(test)]
 mod opaque_tests;
+#[cfg(test)]
+mod seam_tests;
 #[cfg(test)]
 mod speed;
 #[cfg(test)]

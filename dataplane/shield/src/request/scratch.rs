@@ -5,8 +5,9 @@ use std::sync::Arc;
 use aegis_detect::{Finding, RuleError, Rules, Scanner, Window};
 use zeroize::Zeroizing;
 
-use super::json::Part;
+use super::edit::Part;
 use super::refusal::Refusal;
+use super::seam::Seams;
 use super::view::View;
 
 /// The scanner and the buffers of one shard. Holds no state of any request between two calls, though its buffers
@@ -15,6 +16,7 @@ pub struct ShardScratch {
     scanner: Scanner,
     pub(super) view: View,
     pub(super) findings: Vec<Finding>,
+    pub(super) seams: Seams,
     /// The parts of the secret at hand, and their decoded bytes.
     pub(super) parts: Vec<Part>,
     pub(super) value: Zeroizing<Vec<u8>>,
@@ -27,6 +29,7 @@ impl ShardScratch {
             scanner: Scanner::new(Arc::clone(rules))?,
             view: View::new(),
             findings: Vec::new(),
+            seams: Seams::new(),
             parts: Vec::new(),
             value: Zeroizing::new(Vec::new()),
         })
@@ -60,6 +63,40 @@ impl ShardScratch {
             scan.settled
         };
         debug_assert!(settled >= fresh && settled <= text.len());
+        settled
+    }
+
+    /// Scans the seams between the text parts of the finished view of `raw`, which begins `base` bytes into the
+    /// body and is settled up to `settled`. Gives back what of it remains settled: not the end of a part, and no
+    /// finding there, that belongs to a seam which cannot be judged yet. `pending` is such an end.
+    pub(super) fn scan_seams(
+        &mut self,
+        raw: &[u8],
+        base: u64,
+        settled: usize,
+        pending: Option<u64>,
+    ) -> usize {
+        let text = self.view.text(raw);
+        let scanner = &mut self.scanner;
+        let scan = |text: &[u8], fresh: usize, found: &mut Vec<Finding>| {
+            found.extend_from_slice(scanner.scan(Window { text, fresh, last: true }).findings);
+        };
+        let wait = self.seams.scan((&self.view, text), (base, settled), &self.findings, pending, scan);
+        let Some(mut settled) = wait.filter(|&at| at > self.view.fresh() && at < settled) else {
+            return settled;
+        };
+        // What would be cut in two waits as a whole. Findings and seams are sorted, so the last one is met first.
+        let across = self.seams.found.iter().map(|seam| (seam.head.start, seam.tail.end));
+        let mut spans: Vec<_> = self.findings.iter().map(|finding| (finding.start, finding.end)).collect();
+        spans.extend(across);
+        spans.sort_unstable();
+        for (start, end) in spans.into_iter().rev() {
+            if start < settled && end > settled {
+                settled = start;
+            }
+        }
+        self.findings.retain(|finding| finding.end <= settled);
+        self.seams.found.retain(|seam| seam.tail.end <= settled);
         settled
     }
 }

@@ -46,6 +46,7 @@ impl Sink for Count {
 
 /// The best of several rounds, in GB/s.
 fn rate(bytes: usize, mut round: impl FnMut()) -> f64 {
+    let bytes = u32::try_from(bytes).unwrap();
     let rounds = (200_000_000 / bytes).clamp(20, 20_000);
     let mut best = f64::MAX;
     for _ in 0..10 {
@@ -53,9 +54,9 @@ fn rate(bytes: usize, mut round: impl FnMut()) -> f64 {
         for _ in 0..rounds / 10 {
             round();
         }
-        best = best.min(start.elapsed().as_secs_f64() / (rounds / 10) as f64);
+        best = best.min(start.elapsed().as_secs_f64() / f64::from(rounds / 10));
     }
-    bytes as f64 / best / 1e9
+    f64::from(bytes) / best / 1e9
 }
 
 fn tokenize(
@@ -107,7 +108,7 @@ fn speed() {
             let mut rest = bytes;
             while !rest.is_empty() {
                 let window = &rest[..rest.len().min(WINDOW)];
-                rest = &rest[json.view_only(&mut scratch.view, window, window.len() == rest.len())..];
+                rest = &rest[json.view_only(&mut scratch, window, window.len() == rest.len())..];
             }
         });
         let scan = rate(bytes.len(), || {

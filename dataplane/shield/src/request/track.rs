@@ -2,6 +2,7 @@
 //! text. Only structure costs something here, and little: a key is copied once, a name is built only on a finding.
 
 use super::opaque::{self, Declared, Judgement, Slot};
+use super::seam::{MAX_GAP, TextEvent};
 use crate::json::{Container, Kind, Lexeme, Role};
 
 /// Containers that are kept track of; what is deeper is named by the one around it.
@@ -55,6 +56,17 @@ struct Frame {
     key: Word,
 }
 
+/// A text part of an array that is open, or that the next one may be joined to.
+#[derive(Clone, Copy)]
+struct TextPart {
+    start: u64,
+    end: Option<u64>,
+    /// Containers around its object.
+    depth: u16,
+    /// The index of its object in the array.
+    index: u32,
+}
+
 /// What the text of the open string is copied for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Capture {
@@ -62,6 +74,7 @@ enum Capture {
     Key,
     Type,
     MediaType,
+    Text,
 }
 
 /// Why the view of a window ends before the window does.
@@ -97,6 +110,7 @@ pub(super) struct Track {
     value: Word,
     stop: Option<(u64, Stop)>,
     scalar: Option<u64>,
+    text: Option<TextPart>,
     frames: [Frame; MAX_FRAMES],
 }
 
@@ -117,6 +131,7 @@ impl Track {
             value: Word::EMPTY,
             stop: None,
             scalar: None,
+            text: None,
             frames: [frame; MAX_FRAMES],
         }
     }
@@ -139,11 +154,11 @@ impl Track {
 
     /// Follows one more lexeme.
     #[inline]
-    pub(super) fn see(&mut self, lexeme: &Lexeme<'_>, around: Surroundings<'_>) {
+    pub(super) fn see(&mut self, lexeme: &Lexeme<'_>, around: Surroundings<'_>) -> Option<TextEvent> {
         match lexeme.kind {
             Kind::Text => {
                 self.scalar = None;
-                if self.capture != Capture::Nothing && lexeme.layer == 1 {
+                if !matches!(self.capture, Capture::Nothing | Capture::Text) && lexeme.layer == 1 {
                     self.copy_text(lexeme.bytes);
                 }
             }
@@ -154,10 +169,11 @@ impl Track {
             _ => {
                 self.scalar = None;
                 if lexeme.layer == 0 {
-                    self.see_structure(lexeme, around);
+                    return self.see_structure(lexeme, around);
                 }
             }
         }
+        None
     }
 
     fn copy_text(&mut self, text: &[u8]) {
@@ -172,11 +188,13 @@ impl Track {
         }
     }
 
-    fn see_structure(&mut self, lexeme: &Lexeme<'_>, around: Surroundings<'_>) {
+    fn see_structure(&mut self, lexeme: &Lexeme<'_>, around: Surroundings<'_>) -> Option<TextEvent> {
         match lexeme.kind {
             Kind::Open(container) => self.open(container),
             Kind::Close(_) => {
                 self.depth = self.depth.saturating_sub(1);
+                // The array of the part is closed: nothing will be joined to it.
+                self.text = self.text.filter(|text| self.depth + 2 > text.depth);
                 self.documents += u32::from(self.depth == 0);
             }
             Kind::Comma => {
@@ -191,10 +209,40 @@ impl Track {
                     frame.key.clear();
                 }
             }
-            Kind::StringStart(Role::Value) => self.start_value(lexeme, around),
-            Kind::StringEnd(role) => self.end_string(role),
+            Kind::StringStart(Role::Value) => {
+                self.start_value(lexeme, around);
+                return (self.capture == Capture::Text).then(|| self.start_text(lexeme.end)).flatten();
+            }
+            Kind::StringEnd(role) => {
+                let text = self.capture == Capture::Text;
+                self.end_string(role);
+                return text.then(|| self.end_text(lexeme.start)).flatten();
+            }
             _ => {}
         }
+        None
+    }
+
+    /// The text of an object that stands in an array begins; it may go on what the object before it holds.
+    fn start_text(&mut self, at: u64) -> Option<TextEvent> {
+        let index = self.frames().iter().rev().nth(1).filter(|f| f.container == Container::Array)?.index;
+        let depth = self.depth;
+        let joins = self.text.is_some_and(|before| {
+            let gap = before.end.map_or(u64::MAX, |end| at - end);
+            before.depth == depth && index.wrapping_sub(before.index) == 1 && gap <= MAX_GAP
+        });
+        self.text = Some(TextPart { start: at, end: None, depth, index });
+        Some(TextEvent::Start { at, joins })
+    }
+
+    fn end_text(&mut self, at: u64) -> Option<TextEvent> {
+        self.text.as_mut()?.end = Some(at);
+        Some(TextEvent::End { at })
+    }
+
+    /// The start and the end of a text part that is open or that the next one may be joined to.
+    pub(super) fn text(&self) -> Option<(u64, Option<u64>)> {
+        self.text.map(|text| (text.start, text.end))
     }
 
     fn open(&mut self, container: Container) {
@@ -210,6 +258,7 @@ impl Track {
 
     fn start_value(&mut self, lexeme: &Lexeme<'_>, around: Surroundings<'_>) {
         self.capture = match self.member() {
+            Some(b"text") => Capture::Text,
             Some(b"type") => Capture::Type,
             Some(b"media_type" | b"mime_type" | b"mimeType" | b"format") => Capture::MediaType,
             _ => Capture::Nothing,
@@ -231,7 +280,7 @@ impl Track {
 
     fn end_string(&mut self, role: Role) {
         let capture = std::mem::replace(&mut self.capture, Capture::Nothing);
-        if capture == Capture::Nothing || capture == Capture::Key && !self.masked {
+        if matches!(capture, Capture::Nothing | Capture::Text) || capture == Capture::Key && !self.masked {
             return;
         }
         let value = self.value;
@@ -247,7 +296,7 @@ impl Track {
             }
             Capture::MediaType => frame.declared = opaque::declared(value.as_bytes()),
             Capture::Key if masked => frame.key.clear(),
-            Capture::Key | Capture::Nothing => {}
+            Capture::Key | Capture::Text | Capture::Nothing => {}
         }
     }
 
