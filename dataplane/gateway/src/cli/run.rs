@@ -6,7 +6,9 @@
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
@@ -19,9 +21,7 @@ use crate::control::output::Output;
 use crate::control::reload::Reloader;
 use crate::control::{self, EndTimes, Shared};
 use crate::events::{self, Receiver};
-use crate::lifecycle::{Lifecycle, ShardContext, ShardState};
-use crate::metrics::Metrics;
-use crate::snapshot::Feed;
+use crate::lifecycle::{Phase, ShardContext, ShardState};
 use crate::snapshot::build::Builder;
 use crate::{logs, os, shard, state};
 
@@ -36,6 +36,9 @@ Signals: SIGHUP reads the configuration again (the old one stays when the new on
 SIGTERM and SIGINT let running exchanges end, then stop; a second one stops at once.
 
 Exit codes: 0 stopped as told; 2 could not start, or a part of the gateway failed.";
+
+/// How long the journal may take for what is left when everything else has ended.
+const LAST_WRITES: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
@@ -102,16 +105,7 @@ impl Process {
         let master = state::master_key(&settings, true).map_err(ConfigError::from)?;
         let mut builder = Builder::new();
         let first = builder.build(&settings, &master)?;
-        let rules = Arc::clone(&first.shield.rules);
-        let shared = Arc::new(Shared {
-            feed: Arc::new(Feed::new(first)),
-            lifecycle: Arc::new(Lifecycle::new(shards)),
-            metrics: Metrics::new(shards),
-            counts: control::render::ControlCounts::default(),
-            rule_book: control::audit::RuleBook::default(),
-            reopen: std::sync::atomic::AtomicBool::new(false),
-        });
-        shared.rule_book.add(1, &rules);
+        let shared = Arc::new(Shared::new(first, shards));
         let admin = TcpListener::bind(settings.admin.listen).map_err(|error| {
             let what = format!("cannot listen on {} (admin.listen): {error}", settings.admin.listen);
             failure(what, "is another gateway running? choose another address with --admin ADDR")
@@ -158,16 +152,19 @@ impl Process {
         };
         announce(&settings, &shared, driver, shards);
         let controlled = control.join();
+        // Nothing to wait for after an orderly end; the control thread may also have died.
+        wind_down(&shared, end);
         let stuck = shared.lifecycle.shards_in(ShardState::Ended) < shards;
+        let ended =
+            |thread: JoinHandle<bool>| (stuck && !thread.is_finished()) || matches!(thread.join(), Ok(true));
         let failed: Vec<usize> = threads
             .into_iter()
             .enumerate()
-            .filter(|(_, thread)| !stuck || thread.is_finished())
-            .filter_map(|(index, thread)| (!matches!(thread.join(), Ok(true))).then_some(index))
+            .filter_map(|(index, thread)| (!ended(thread)).then_some(index))
             .collect();
-        if !stuck {
-            // All rings are abandoned now; what they hold is written before the process ends.
-            let _ = journal.join();
+        shared.closing.store(true, Relaxed);
+        if !within(LAST_WRITES, || journal.is_finished()) {
+            tracing::error!("the journal hangs; the last audit events are lost");
         }
         let sound = matches!(controlled, Ok(Ok(()))) && failed.is_empty() && shared.counts.faults.get() == 0;
         if sound {
@@ -179,6 +176,30 @@ impl Process {
             "see the log above",
         ))
     }
+}
+
+/// Lets the shards end if they have not: first gently, then at once.
+fn wind_down(shared: &Shared, end: EndTimes) {
+    let shards = shared.metrics.shards().len();
+    let all_ended = || shared.lifecycle.shards_in(ShardState::Ended) == shards;
+    if shared.lifecycle.phase() != Phase::Stopping {
+        shared.lifecycle.advance(Phase::Draining);
+        within(end.drain, all_ended);
+        shared.lifecycle.advance(Phase::Stopping);
+        within(end.hard_stop, all_ended);
+    }
+}
+
+/// Waits until `done`, at most `limit`; tells whether it was.
+fn within(limit: Duration, done: impl Fn() -> bool) -> bool {
+    let begun = Instant::now();
+    while !done() {
+        if begun.elapsed() >= limit {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    true
 }
 
 fn spawn<T: Send + 'static>(
@@ -209,7 +230,7 @@ fn start_shard(context: ShardContext) -> Result<JoinHandle<bool>, Failure> {
             Err(_) => tracing::error!(shard = index, "a shard ended by a fault; draining the others"),
         }
         // Fewer shards than promised would go unnoticed; a supervisor starts a whole gateway.
-        lifecycle.advance(crate::lifecycle::Phase::Draining);
+        lifecycle.advance(Phase::Draining);
         false
     })
 }

@@ -63,11 +63,12 @@ impl Journal {
         }
     }
 
-    /// Works until all shards have ended and everything they sent is written, or cannot be.
+    /// Works until all shards have ended, or it is told to close, and everything they sent is written, or cannot be.
     pub fn run(mut self, shared: &Arc<Shared>) {
         let mut pause = BUSY;
         loop {
-            let over = shared.lifecycle.shards_in(ShardState::Ended) == shared.metrics.shards().len();
+            let over = shared.closing.load(Relaxed)
+                || shared.lifecycle.shards_in(ShardState::Ended) == shared.metrics.shards().len();
             let taken = self.round(shared);
             if over && (taken == 0 || shared.lifecycle.audit_failed()) {
                 break;

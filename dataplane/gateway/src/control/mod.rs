@@ -13,15 +13,18 @@ pub mod reload;
 pub mod render;
 pub mod resolve;
 pub mod signals;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use crate::lifecycle::{Lifecycle, Phase, ShardState};
 use crate::metrics::Metrics;
-use crate::snapshot::Feed;
+use crate::snapshot::{Feed, Snapshot};
 
 /// What the control thread, the journal and the admin listener share.
 #[derive(Debug)]
@@ -37,7 +40,26 @@ pub struct Shared {
     /// Rule names of past generations.
     pub rule_book: audit::RuleBook,
     /// Asks the journal to open its files anew.
-    pub reopen: std::sync::atomic::AtomicBool,
+    pub reopen: AtomicBool,
+    /// Tells the journal to end although shards have not.
+    pub closing: AtomicBool,
+}
+
+impl Shared {
+    /// A process of `shards` shards that begins with the snapshot `first`.
+    pub fn new(first: Snapshot, shards: usize) -> Shared {
+        let rule_book = audit::RuleBook::default();
+        rule_book.add(first.generation, &first.shield.rules);
+        Shared {
+            feed: Arc::new(Feed::new(first)),
+            lifecycle: Arc::new(Lifecycle::new(shards)),
+            metrics: Metrics::new(shards),
+            counts: render::ControlCounts::default(),
+            rule_book,
+            reopen: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+        }
+    }
 }
 
 /// How often the control thread looks whether all shards have ended.

@@ -318,7 +318,7 @@ fn histogram<const N: usize>(
     #[allow(clippy::cast_precision_loss)] // 2^53 microseconds are 285 years
     let seconds = |micros: u64| micros as f64 / 1e6;
     let mut buckets: Vec<(f64, u64)> = bounds.iter().map(|bound| seconds(*bound)).zip(total.counts).collect();
-    buckets.push((f64::MAX, total.above));
+    buckets.push((f64::INFINITY, total.above));
     let count = total.counts.iter().sum::<u64>() + total.above;
     if labels.is_empty() {
         return family.encode_histogram::<Labels<'_>>(seconds(total.sum), count, &buckets, None);

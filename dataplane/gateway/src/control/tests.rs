@@ -1,0 +1,228 @@
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::journal::Journal;
+use super::output::Output;
+use super::reload::Reloader;
+use super::{Shared, admin, render};
+use crate::config::settings::{AuditSync, FailMode, LogFormat};
+use crate::config::{Sources, load};
+use crate::events::tests::record;
+use crate::events::{self, Notice, NoticeLevel, Sender};
+use crate::lifecycle::{Phase, ShardState};
+use crate::snapshot::build::Builder;
+
+/// A process that never started, with the configuration `text`.
+struct Stage {
+    folder: tempfile::TempDir,
+    shared: Arc<Shared>,
+    reloader: Reloader,
+}
+
+impl Stage {
+    fn new(text: &str, shards: usize) -> Stage {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("aegis.toml");
+        let state = format!("[state]\ndir = {:?}\n", folder.path().join("state"));
+        std::fs::write(&file, format!("{text}\n{state}")).unwrap();
+        let sources = Sources { file: Some(file), ..Sources::default() };
+        let settings = load(&sources).unwrap().settings;
+        let mut builder = Builder::new();
+        let first = builder.build(&settings, &Zeroizing::new([1; 32])).unwrap();
+        let shared = Arc::new(Shared::new(first, shards));
+        Stage { shared, reloader: Reloader::new(sources, builder, settings), folder }
+    }
+
+    fn rewrite(&self, text: &str) {
+        let state = format!("[state]\ndir = {:?}\n", self.folder.path().join("state"));
+        std::fs::write(self.folder.path().join("aegis.toml"), format!("{text}\n{state}")).unwrap();
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+fn send(sender: &mut Sender, path: &str) -> bool {
+    sender.reserve().is_some_and(|place| sender.send(place, record(path)))
+}
+
+fn paths(file: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let event = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect(line);
+    text.lines().map(|line| event(line)["path"].as_str().unwrap_or("").to_owned()).collect()
+}
+
+#[test]
+fn records_of_all_shards_reach_both_logs() {
+    let stage = Stage::new("", 2);
+    let (mut a, ring_a) = events::ring(64);
+    let (mut b, ring_b) = events::ring(64);
+    let audit = Output::file(&stage.path("audit"), 0).unwrap();
+    let access = Output::file(&stage.path("access"), 0).unwrap();
+    let mut journal =
+        Journal::new(vec![ring_a, ring_b], Some(audit), AuditSync::Batch, Some(access), LogFormat::Json);
+    assert_eq!(journal.round(&stage.shared), 0);
+    assert!(send(&mut a, "/a") && send(&mut b, "/b") && send(&mut a, "/c"));
+    assert!(a.note(Notice { level: NoticeLevel::Info, what: "made up", detail: String::new() }));
+    assert_eq!(journal.round(&stage.shared), 4);
+    assert_eq!(paths(&stage.path("audit")), ["/a", "/c", "/b"]);
+    assert_eq!(paths(&stage.path("access")), ["/a", "/c", "/b"]);
+    assert_eq!(stage.shared.counts.audit_events.get(), 3);
+}
+
+#[test]
+fn while_the_sink_fails_events_wait_and_then_all_arrive() {
+    let stage = Stage::new("", 1);
+    // A file that can be made writable later: a link to a device that is always full.
+    let path = stage.path("audit");
+    std::os::unix::fs::symlink("/dev/full", &path).unwrap();
+    let (mut sender, ring) = events::ring(4);
+    let audit = Output::file(&path, 0).unwrap();
+    let mut journal = Journal::new(vec![ring], Some(audit), AuditSync::Second, None, LogFormat::Json);
+    for n in 0..4 {
+        assert!(send(&mut sender, &format!("/{n}")));
+    }
+    assert_eq!(journal.round(&stage.shared), 4, "one batch is taken, and kept when it cannot be written");
+    assert!(stage.shared.lifecycle.audit_failed());
+    for n in 4..8 {
+        assert!(send(&mut sender, &format!("/{n}")));
+    }
+    assert_eq!(journal.round(&stage.shared), 0, "nothing more is taken");
+    assert!(!send(&mut sender, "/9"), "the ring is full: the shard decides by fail_mode");
+    assert!(admin::not_ready(&stage.shared).iter().any(|reason| reason.contains("audit")));
+
+    std::fs::remove_file(&path).unwrap();
+    stage.shared.reopen.store(true, std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(journal.round(&stage.shared), 4);
+    assert!(!stage.shared.lifecycle.audit_failed());
+    assert_eq!(paths(&path), (0..8).map(|n| format!("/{n}")).collect::<Vec<_>>());
+    assert!(stage.shared.counts.audit_failures.get() >= 2);
+}
+
+#[test]
+fn the_journal_ends_with_the_shards_and_writes_what_is_left() {
+    let stage = Stage::new("", 1);
+    let (mut sender, ring) = events::ring(64);
+    let audit = Output::file(&stage.path("audit"), 0).unwrap();
+    let journal = Journal::new(vec![ring], Some(audit), AuditSync::None, None, LogFormat::Text);
+    let shared = Arc::clone(&stage.shared);
+    let thread = std::thread::spawn(move || journal.run(&shared));
+    assert!(send(&mut sender, "/last"));
+    stage.shared.lifecycle.set_shard(0, ShardState::Ended);
+    thread.join().unwrap();
+    assert_eq!(paths(&stage.path("audit")), ["/last"]);
+}
+
+#[test]
+fn a_reload_publishes_what_is_right_and_keeps_the_old_otherwise() {
+    let mut stage = Stage::new("[policy]\nfail_mode = \"closed\"", 1);
+    let folder = stage.path("state");
+    stage.rewrite("[policy]\nfail_mode = \"open\"\n[server]\nshards = 3");
+    stage.reloader.reload(&stage.shared);
+    let now = stage.shared.feed.load();
+    assert_eq!((now.generation, now.fail_mode), (2, FailMode::Open));
+    for wrong in ["[policy]\nfail_mode = \"ajar\"", "[policy.rules]\nno-such-rule = \"block\"", "not toml"] {
+        stage.rewrite(wrong);
+        stage.reloader.reload(&stage.shared);
+    }
+    let now = stage.shared.feed.load();
+    assert_eq!((now.generation, now.fail_mode), (2, FailMode::Open));
+    assert_eq!((stage.shared.counts.reloads.get(), stage.shared.counts.reload_failures.get()), (1, 3));
+    assert!(!folder.exists(), "a reload makes no files");
+    stage.rewrite("");
+    stage.reloader.reload(&stage.shared);
+    assert_eq!(stage.shared.feed.load().generation, 3);
+}
+
+#[test]
+fn readiness_names_what_is_missing() {
+    let stage = Stage::new("[upstreams.mine]\nurl = \"http://mine.example\"", 1);
+    let reasons = || admin::not_ready(&stage.shared);
+    assert_eq!(reasons(), ["not all shards are listening", "no address of upstream mine (mine.example)"]);
+    stage.shared.lifecycle.set_shard(0, ShardState::Listening);
+    let address = "192.0.2.1:80".parse().unwrap();
+    stage.shared.feed.load().upstream("mine").unwrap().addresses.set(vec![address]);
+    assert_eq!(reasons(), Vec::<String>::new(), "built-in upstreams that nobody named are not waited for");
+    stage.shared.lifecycle.advance(Phase::Draining);
+    assert_eq!(reasons(), ["draining"]);
+
+    let nobody_named = Stage::new("", 1);
+    nobody_named.shared.lifecycle.set_shard(0, ShardState::Listening);
+    assert_eq!(admin::not_ready(&nobody_named.shared), ["no address of any upstream"]);
+    nobody_named.shared.feed.load().upstream("openai").unwrap().addresses.set(vec![address]);
+    assert!(admin::not_ready(&nobody_named.shared).is_empty());
+}
+
+/// Samples of the page by name with labels, as a scraper reads them.
+fn samples(page: &str) -> HashMap<String, f64> {
+    let sample = |line: &str| {
+        let (name, value) = line.rsplit_once(' ').expect(line);
+        (name.to_owned(), value.parse().expect(line))
+    };
+    page.lines().filter(|line| !line.starts_with('#')).map(sample).collect()
+}
+
+#[test]
+fn the_metrics_page_adds_up_all_shards() {
+    let stage = Stage::new("[upstreams.mine]\nurl = \"http://127.0.0.1:1\"", 2);
+    let slot = stage.shared.feed.load().upstream("mine").unwrap().slot;
+    for (shard, n) in stage.shared.metrics.shards().iter().zip([1, 10]) {
+        shard.finished(Some(slot), 200);
+        shard.finished(None, 401);
+        shard.findings[0][3].add(n);
+        shard.restored.add(n);
+        shard.added.observe(7 * n);
+        shard.connections_open.add(n);
+        shard.upstreams[slot].pool_misses.add(n);
+        shard.upstreams[slot].first_byte.observe(600_000_001);
+        shard.set_driver(n == 1);
+    }
+    let page = render::page(&stage.shared).unwrap();
+    assert!(page.ends_with("# EOF\n"));
+    let samples = samples(&page);
+    for (name, value) in [
+        ("aegis_requests_total{upstream=\"mine\",status=\"2xx\"}", 2.0),
+        ("aegis_requests_total{upstream=\"\",status=\"4xx\"}", 2.0),
+        ("aegis_findings_total{category=\"KEY\",action=\"tokenize\"}", 11.0),
+        ("aegis_findings_total{category=\"PII\",action=\"block\"}", 0.0),
+        ("aegis_tokens_total{result=\"restored\"}", 11.0),
+        ("aegis_tokens_total{result=\"unresolved\"}", 0.0),
+        ("aegis_added_seconds_bucket{le=\"0.000005\"}", 0.0),
+        ("aegis_added_seconds_bucket{le=\"0.00001\"}", 1.0),
+        ("aegis_added_seconds_bucket{le=\"0.000075\"}", 2.0),
+        ("aegis_added_seconds_bucket{le=\"+Inf\"}", 2.0),
+        ("aegis_added_seconds_count", 2.0),
+        ("aegis_added_seconds_sum", 0.000_077),
+        ("aegis_upstream_first_byte_seconds_bucket{le=\"600.0\",upstream=\"mine\"}", 0.0),
+        ("aegis_upstream_first_byte_seconds_count{upstream=\"mine\"}", 2.0),
+        ("aegis_pool_misses_total{upstream=\"mine\"}", 11.0),
+        ("aegis_connections_open", 11.0),
+        ("aegis_shards{driver=\"io_uring\"}", 1.0),
+        ("aegis_shards{driver=\"epoll\"}", 1.0),
+        ("aegis_config_generation", 1.0),
+        ("aegis_upstream_addresses{upstream=\"mine\"}", 1.0),
+    ] {
+        assert_eq!(samples.get(name), Some(&value), "{name}\n{page}");
+    }
+    assert!(samples.keys().any(|name| name.starts_with("aegis_build_info{version=")));
+}
+
+#[test]
+fn every_metric_is_documented() {
+    let stage = Stage::new("", 1);
+    let page = render::page(&stage.shared).unwrap();
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    for line in page.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+        let (name, kind) = line.split_once(' ').unwrap();
+        let name = match kind {
+            "counter" => format!("{name}_total"),
+            "info" => format!("{name}_info"),
+            _ => name.to_owned(),
+        };
+        assert!(readme.contains(&format!("`{name}`")), "{name} is not in the README");
+    }
+}

@@ -1,0 +1,288 @@
+//! The process as its operator meets it: start, refusal to start, reload, drain.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// Longest time anything here may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn gateway() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_aegis-gateway"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AEGIS_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// An address that was free a moment ago.
+fn free() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port")
+}
+
+/// A provider that answers each connection once and waits before its last bytes.
+fn provider(pause: Duration) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for stream in listener.incoming().take(50) {
+            std::thread::spawn(move || answer(stream.expect("a connection"), pause));
+        }
+    });
+    address
+}
+
+fn answer(mut stream: TcpStream, pause: Duration) {
+    let mut request = [0; 8192];
+    if !matches!(stream.read(&mut request), Ok(1..)) {
+        return;
+    }
+    let _ =
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 10\r\n\r\nhello");
+    std::thread::sleep(pause);
+    let _ = stream.write_all(b"world");
+}
+
+struct Running {
+    folder: tempfile::TempDir,
+    traffic: SocketAddr,
+    admin: SocketAddr,
+    child: Child,
+}
+
+impl Running {
+    fn start(config: &str, provider: SocketAddr) -> Running {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("aegis.toml"), config).expect("written");
+        let (traffic, admin) = (free(), free());
+        let child = gateway()
+            .args(["run", "--shards", "2", "--driver", "epoll", "--config"])
+            .arg(folder.path().join("aegis.toml"))
+            .arg("--state")
+            .arg(folder.path().join("state"))
+            .args(["--listen", &traffic.to_string(), "--admin", &admin.to_string()])
+            .args(["--upstream", &format!("mine=http://{provider}")])
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(folder.path().join("log")).expect("a log"))
+            .spawn()
+            .expect("it starts");
+        let mut running = Running { folder, traffic, admin, child };
+        running.until("it is ready", |it| it.get("/readyz").starts_with("HTTP/1.1 200"));
+        running
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    fn get(&self, path: &str) -> String {
+        exchange(self.admin, &format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"))
+            .unwrap_or_default()
+    }
+
+    fn ask(&self) -> String {
+        let request = "POST /mine/v1/chat HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain\r\ncontent-length: 4\r\nconnection: close\r\n\r\ntext";
+        exchange(self.traffic, request).expect("an answer")
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args(["-s", name, &self.child.id().to_string()])
+            .status()
+            .expect("kill runs");
+        assert!(sent.success());
+    }
+
+    fn until(&mut self, what: &str, done: impl Fn(&Running) -> bool) {
+        let begun = Instant::now();
+        while !done(self) {
+            let ended = self.child.try_wait().expect("its state");
+            assert!(
+                ended.is_none() && begun.elapsed() < PATIENCE,
+                "never: {what}; ended: {ended:?}\n{}",
+                self.log()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("its state") {
+                return status;
+            }
+            assert!(begun.elapsed() < PATIENCE, "it does not end\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn exchange(address: SocketAddr, request: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(request.as_bytes())?;
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply)?;
+    Ok(reply)
+}
+
+fn refused(arguments: &[&str], folder: &Path) -> (Option<i32>, String) {
+    let (traffic, admin) = (free().to_string(), free().to_string());
+    let mut command = gateway();
+    command.arg("run").args(["--listen", &traffic, "--admin", &admin]).args(arguments);
+    let Output { status, stderr, .. } =
+        command.arg("--state").arg(folder.join("state")).output().expect("it runs");
+    (status.code(), String::from_utf8_lossy(&stderr).into_owned())
+}
+
+#[test]
+fn it_serves_reports_reloads_and_ends() {
+    let mut it = Running::start("[log]\nformat = \"json\"\n", provider(Duration::ZERO));
+    assert!(it.get("/healthz").ends_with("ok\n"));
+    assert!(it.get("/nothing").starts_with("HTTP/1.1 404"));
+    assert!(it.ask().ends_with("helloworld"));
+    it.until("the request is counted", |it| {
+        it.get("/metrics").contains("aegis_requests_total{upstream=\"mine\",status=\"2xx\"} 1")
+    });
+    it.until("the request is audited", |it| {
+        std::fs::read_to_string(it.path("state/audit.jsonl")).is_ok_and(|text| text.lines().count() == 1)
+    });
+    let mode = |name: &str| std::fs::metadata(it.path(name)).expect(name).permissions().mode() & 0o777;
+    assert_eq!((mode("state"), mode("state/master.key"), mode("state/audit.jsonl")), (0o700, 0o600, 0o600));
+
+    std::fs::write(it.path("aegis.toml"), "[auth]\nmode = \"keys\"\n[server]\nshards = 5\n")
+        .expect("written");
+    it.signal("HUP");
+    it.until("the reload is published", |it| it.get("/metrics").contains("aegis_config_generation 2"));
+    assert!(it.ask().starts_with("HTTP/1.1 401"), "keys are demanded now");
+    it.until("it says what needs a restart", |it| {
+        it.log().contains("server.shards") || it.log().contains("next start")
+    });
+
+    std::fs::write(it.path("aegis.toml"), "[auth]\nmode = \"nobody\"\n").expect("written");
+    it.signal("HUP");
+    it.until("the reload is refused", |it| it.get("/metrics").contains("aegis_reload_failures_total 1"));
+    assert!(
+        it.log().contains("`nobody` is not a choice") && it.log().contains("the old one stays"),
+        "{}",
+        it.log()
+    );
+    assert!(it.ask().starts_with("HTTP/1.1 401"), "the old configuration holds");
+
+    it.signal("TERM");
+    assert_eq!(it.wait().code(), Some(0), "{}", it.log());
+    let audit = std::fs::read_to_string(it.path("state/audit.jsonl")).expect("the audit log");
+    assert_eq!(audit.lines().count(), 3, "one event a request\n{audit}");
+    for line in it.log().lines() {
+        assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "not JSON: {line}");
+    }
+}
+
+#[test]
+fn a_drain_lets_running_exchanges_end_and_a_second_signal_does_not_wait() {
+    let mut it = Running::start("", provider(Duration::from_secs(1)));
+    let traffic = it.traffic;
+    let request = "GET /mine/x HTTP/1.1\r\nhost: x\r\n\r\n";
+    let slow = std::thread::spawn(move || exchange(traffic, request));
+    std::thread::sleep(Duration::from_millis(300));
+    it.signal("TERM");
+    it.until("readiness is gone", |it| it.get("/readyz").contains("draining"));
+    assert!(slow.join().expect("no panic").expect("an answer").ends_with("helloworld"));
+    assert_eq!(it.wait().code(), Some(0), "{}", it.log());
+
+    let mut it = Running::start("", provider(Duration::from_secs(30)));
+    let traffic = it.traffic;
+    let cut = std::thread::spawn(move || exchange(traffic, request));
+    std::thread::sleep(Duration::from_millis(300));
+    it.signal("INT");
+    it.until("it drains", |it| it.log().contains("draining"));
+    let begun = Instant::now();
+    it.signal("TERM");
+    assert_eq!(it.wait().code(), Some(0), "{}", it.log());
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    drop(cut.join().expect("no panic"));
+}
+
+#[test]
+fn what_keeps_it_from_starting_is_said_with_what_to_do() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let state = folder.path().join("state");
+    std::fs::create_dir(&state).expect("created");
+    std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o700)).expect("set");
+    let key = state.join("master.key");
+    std::fs::write(&key, "ab".repeat(32)).expect("written");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).expect("set");
+    let (code, told) = refused(&[], folder.path());
+    assert_eq!(code, Some(2));
+    assert!(
+        told.contains("others may read or change")
+            && told.contains(&format!("help: chmod 600 {}", key.display())),
+        "{told}"
+    );
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).expect("set");
+
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let (code, told) = refused(&["--listen", &address], folder.path());
+    assert_eq!(code, Some(2));
+    assert!(
+        told.contains(&format!("cannot listen on {address} (server.listen): Address already in use")),
+        "{told}"
+    );
+    let (code, told) = refused(&["--upstream", "mine"], folder.path());
+    assert_eq!(code, Some(2));
+    assert!(told.contains("write NAME=URL"), "{told}");
+    let (code, told) = refused(&["--config", "/nonexistent.toml"], folder.path());
+    assert_eq!(code, Some(2));
+    assert!(told.contains("error: /nonexistent.toml: cannot read the configuration"), "{told}");
+}
+
+#[test]
+fn check_gives_a_verdict() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let check = |text: &str| {
+        let file = folder.path().join("aegis.toml");
+        std::fs::write(&file, text).expect("written");
+        let output = gateway().args(["check", "--config"]).arg(&file).output().expect("it runs");
+        let told = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(&file.display().to_string(), "FILE");
+        (output.status.code(), told(&output.stdout), told(&output.stderr))
+    };
+    let (code, verdict, _) = check(
+        "[upstreams.mine]\nurl = \"http://127.0.0.1:9/v1\"\napi_key = \"k\"\n[server]\nlisten = [\"127.0.0.1:8080\"]\n",
+    );
+    assert_eq!(code, Some(0));
+    assert!(verdict.starts_with("FILE: right\n  traffic    http on 127.0.0.1:8080\n"), "{verdict}");
+    assert!(
+        verdict.contains("upstream   mine at http://127.0.0.1:9/v1, with the gateway's key"),
+        "{verdict}"
+    );
+    let (code, verdict, told) = check("[server]\nshards = 9999\n[policy]\nallow_sha256 = [\"x\"]\n");
+    assert_eq!((code, verdict.as_str()), (Some(1), "FILE: wrong, 2 errors\n"));
+    assert!(told.contains("error: FILE:2:1: server.shards: 9999 shards are more than 1024"), "{told}");
+    let (code, _, told) =
+        check("[server.tls]\ncertificates = [{ cert = \"/no/cert.pem\", key = \"/no/key.pem\" }]\n");
+    assert_eq!(code, Some(1));
+    assert!(
+        told.contains("server.tls.certificates[0].cert: cannot read /no/cert.pem: No such file"),
+        "{told}"
+    );
+    let (code, _, told) = check("[policy.rules]\nno-such-rule-at-all = \"block\"\n");
+    assert_eq!(code, Some(1));
+    assert!(told.contains("there is no rule `no-such-rule-at-all`"), "{told}");
+    assert!(!folder.path().join("state").exists());
+}
