@@ -165,8 +165,12 @@ impl Decoder {
                 self.check_ratio(index)?;
             }
             if !progress {
-                let done = consumed == input.len() && produced < output.len();
-                return Ok((Progress { consumed, done }, produced));
+                let room_left = produced < output.len();
+                if room_left && consumed < input.len() {
+                    // Nothing stands in the way and yet nothing happens: the caller must not be kept asking.
+                    return Err(CodingError::Malformed(self.links[0].stage.coding()));
+                }
+                return Ok((Progress { consumed, done: room_left }, produced));
             }
         }
     }
