@@ -48,7 +48,7 @@ fn inside_base64(before: &[u8]) -> bool {
         && has(&UPPER)
         && has(&LOWER)
         && has(&DIGIT)
-        && run.iter().filter(|&&b| b == b'/').count() * 12 <= run.len()
+        && memchr::memchr_iter(b'/', run).count() * 12 <= run.len()
 }
 
 /// Whether a match whose last run is of `tail` may end at `end`; `None` when the text is too short to tell.

@@ -27,7 +27,7 @@ impl Hit {
 /// one that reaches beyond `settled`, or holds the start of an open candidate, moves `settled` back to its start.
 /// So that this ends, a cluster spans at most [`MAX_SECRET_LEN`] bytes: what would make it longer loses.
 /// Returns the new `settled`.
-pub(crate) fn settle(hits: &mut Vec<Hit>, settled: usize, end: usize, findings: &mut Vec<Finding>) -> usize {
+pub(crate) fn settle(hits: &mut [Hit], settled: usize, end: usize, findings: &mut Vec<Finding>) -> usize {
     hits.sort_unstable_by_key(|h| (h.start, h.end, h.rule));
     let mut at = 0;
     while at < hits.len() {

@@ -22,7 +22,9 @@
 
 mod assign;
 mod boundary;
+mod builder;
 mod byteset;
+mod cache;
 mod catalogue;
 mod check;
 mod dispute;

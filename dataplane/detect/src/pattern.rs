@@ -35,6 +35,7 @@ impl Step {
         self.min == self.max
     }
 
+    #[allow(clippy::cast_precision_loss, reason = "a set has at most 256 members")]
     fn bits(&self) -> f32 {
         8.0 - (self.set.len() as f32).log2()
     }
@@ -206,7 +207,6 @@ fn single(hir: &Hir) -> Option<ByteSet> {
     match hir.kind() {
         HirKind::Literal(literal) if literal.0.len() == 1 => Some(ByteSet::of(&literal.0)),
         HirKind::Class(class) => class_set(class),
-        HirKind::Capture(_) => None,
         _ => None,
     }
 }
@@ -408,6 +408,15 @@ fn rarest(bits: &[f32]) -> (usize, usize) {
     let sum = |from: &usize| bits[*from..*from + width].iter().sum::<f32>();
     let from = (0..=bits.len() - width).max_by(|a, b| sum(a).total_cmp(&sum(b)).then(b.cmp(a))).unwrap_or(0);
     (from, from + width)
+}
+
+/// A literal in Hyperscan's syntax.
+pub(crate) fn literal(bytes: &[u8]) -> String {
+    let mut out = String::new();
+    for byte in bytes {
+        render(&mut out, &Step { set: ByteSet::of(&[*byte]), min: 1, max: 1 }, 1);
+    }
+    out
 }
 
 fn render(out: &mut String, step: &Step, count: usize) {

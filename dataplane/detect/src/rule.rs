@@ -168,6 +168,9 @@ pub enum RuleError {
         /// The most there can be.
         limit: usize,
     },
+    /// A cache of compiled rules is damaged, or was made from other rules, by another engine or for another processor.
+    #[error("the cache of compiled rules does not fit these rules and this machine")]
+    StaleCache,
     /// The scanning engine cannot be set up on this machine.
     #[error("scanning engine: {0}")]
     Engine(String),

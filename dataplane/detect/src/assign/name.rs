@@ -342,6 +342,12 @@ fn plural(after: &[u8]) -> bool {
     after[0] == b's' && after.get(1).is_none_or(|b| !b.is_ascii_lowercase())
 }
 
+/// What short keywords may be glued to: `MYSQLPASS`, `apikey`.
+const HEADS: [&[u8]; 20] = [
+    b"api", b"access", b"secret", b"private", b"auth", b"sql", b"db", b"user", b"admin", b"root", b"app",
+    b"client", b"ftp", b"ssh", b"key", b"crypt", b"master", b"mail", b"smtp", b"pg",
+];
+
 /// Weak and short keywords must begin a word of the name; long ones may end one (`MYSQLPASSWORD`).
 fn begins_word(text: &[u8], name: &Name) -> bool {
     let (start, end) = name.keyword;
@@ -357,10 +363,6 @@ fn begins_word(text: &[u8], name: &Name) -> bool {
     }
     // `MYSQLPASS`, `apikey`: known heads only.
     let head = &text[name.start..start];
-    const HEADS: [&[u8]; 20] = [
-        b"api", b"access", b"secret", b"private", b"auth", b"sql", b"db", b"user", b"admin", b"root", b"app",
-        b"client", b"ftp", b"ssh", b"key", b"crypt", b"master", b"mail", b"smtp", b"pg",
-    ];
     HEADS.iter().any(|h| head.len() >= h.len() && head[head.len() - h.len()..].eq_ignore_ascii_case(h))
 }
 

@@ -173,16 +173,12 @@ fn operator(
             cursor.take(b'=')?;
             Some(Operator::Compare)
         }
-        (b'+' | b'.' | b'?' | b'|' | b'~', b'=') => {
+        (b'+' | b'.' | b'?' | b'|' | b'~', b'=') | (b'<', b'-') => {
             cursor.at += 2;
             Some(Operator::Equals)
         }
         (b'|', b'|') if cursor.look(2)? == b'=' => {
             cursor.at += 3;
-            Some(Operator::Equals)
-        }
-        (b'<', b'-') => {
-            cursor.at += 2;
             Some(Operator::Equals)
         }
         (b'%', b'3') if matches!(cursor.look(2)?, b'D' | b'd' | b'A' | b'a') => {
@@ -289,7 +285,7 @@ fn value(mut cursor: Cursor<'_>, name: &Name, operator: Operator, spaced: bool) 
     for _ in 0..3 {
         if let Some((backslashes, quote)) = opening_quote(&mut cursor)? {
             // `"Password:"`: the quote closes what was opened before the name.
-            if closes_name(cursor.view.text, name, quote) {
+            if backslashes == 0 && closes_name(cursor.view.text, name, quote) {
                 return Ok(None);
             }
             return quoted(cursor, backslashes, quote, operator, spaced);

@@ -7,8 +7,8 @@ use crate::byteset::{ALNUM, BASE64, HEX};
 use crate::entropy::shannon;
 use crate::rule::Confidence;
 
-/// Letter pairs of words average about four bits of surprise, random ones six and more.
-const RANDOM: f32 = 5.0;
+/// Letter pairs of words average about four bits of surprise, random ones six and more; this is five, in sixteenths.
+const RANDOM: u32 = 80;
 
 /// What stands in for a secret in examples and templates. Lower case; looked for anywhere in a value.
 const STAND_INS: &[&[u8]] = &[
@@ -168,7 +168,7 @@ fn environment(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
         && word.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_');
     let bytes = &text[value.start..value.end];
     let exact = !value.quoted && !value.spaced && value.operator == Operator::Equals;
-    (exact && upper && bytes.len() >= 6 && !label(bytes) && bytes.iter().all(|b| b.is_ascii_alphanumeric()))
+    (exact && upper && bytes.len() >= 6 && !label(bytes) && bytes.iter().all(u8::is_ascii_alphanumeric))
         .then_some(Confidence::Low)
 }
 
@@ -190,7 +190,9 @@ pub(crate) fn placeholder(value: &[u8]) -> bool {
     let lower = value.to_ascii_lowercase();
     let distinct = {
         let mut seen = [false; 256];
-        value.iter().for_each(|b| seen[usize::from(*b)] = true);
+        for byte in value {
+            seen[usize::from(*byte)] = true;
+        }
         seen.iter().filter(|s| **s).count()
     };
     distinct < 3 || WORDS.contains(&lower.as_slice()) || STAND_INS.iter().any(|s| stands_in(&lower, value, s))
@@ -273,6 +275,8 @@ fn opens(value: &[u8], mark: &[u8]) -> bool {
 fn code(value: &[u8], written: &Value) -> bool {
     let call = value.contains(&b'(') || value.contains(&b'[') || value.ends_with(b"{");
     let arrow = memchr::memmem::find(value, b"->").is_some() || memchr::memmem::find(value, b"::").is_some();
+    let arrow =
+        arrow || memchr::memmem::find(value, b"||").is_some() || memchr::memmem::find(value, b"&&").is_some();
     let identifier = value.iter().all(|b| ALNUM.has(*b) || matches!(b, b'_' | b'.' | b'$'))
         && !value[0].is_ascii_digit()
         && !looks_random(value);
@@ -348,7 +352,7 @@ fn password(value: &[u8], written: &Value) -> Option<Confidence> {
         Operator::Prose | Operator::Comma if !written.quoted => {
             (strong && (digit || special)).then_some(Confidence::Low)
         }
-        _ if strong && (firm || (digit && (mixed || special)) || special) => Some(Confidence::Medium),
+        _ if strong && (firm || special || (digit && mixed)) => Some(Confidence::Medium),
         _ if strong && digit && value.len() >= 8 => Some(Confidence::Low),
         // A plain word between quotes: weak passwords are passwords too, prose and labels are not.
         Operator::Equals | Operator::Compare if written.quoted && value.len() >= 6 && !label(value) => {
@@ -401,12 +405,8 @@ fn odd(value: &[u8]) -> usize {
     b"!@#$%^&*()+=<>?~{}[]|;".iter().filter(|b| value.contains(b)).count()
 }
 
-/// Mean surprise of the characters against written words.
+/// Whether the mean surprise of the characters is beyond that of written words.
 fn looks_random(value: &[u8]) -> bool {
-    surprise(value) >= RANDOM
-}
-
-fn surprise(value: &[u8]) -> f32 {
     let mut total = 0u32;
     let mut count = 0u32;
     let mut row = 0usize;
@@ -426,7 +426,7 @@ fn surprise(value: &[u8]) -> f32 {
         }
         before = byte;
     }
-    if count == 0 { 0.0 } else { total as f32 / 16.0 / count as f32 }
+    count > 0 && total >= RANDOM * count
 }
 
 #[cfg(test)]

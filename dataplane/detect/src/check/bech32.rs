@@ -18,9 +18,13 @@ pub(super) fn judge(text: &[u8]) -> Proof {
             sum ^= if top >> bit & 1 == 1 { *term } else { 0 };
         }
     };
-    prefix.iter().for_each(|&b| add(u32::from(b >> 5)));
+    for byte in prefix {
+        add(u32::from(byte >> 5));
+    }
     add(0);
-    prefix.iter().for_each(|&b| add(u32::from(b & 31)));
+    for byte in prefix {
+        add(u32::from(byte & 31));
+    }
     for byte in data {
         match ALPHABET.iter().position(|a| a == byte) {
             Some(value) => add(value as u32),

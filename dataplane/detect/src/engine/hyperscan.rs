@@ -80,8 +80,6 @@ const HS_MODE_BLOCK: c_uint = 1;
 
 /// Match letters in both cases.
 pub(crate) const CASELESS: u32 = 1;
-/// `.` matches line ends too. Needed by nobody but harmless: patterns here name their bytes.
-pub(crate) const DOTALL: u32 = 2;
 
 /// The longest text one scan takes; the library counts in 32 bits.
 pub(crate) const MAX_SCAN: usize = 1 << 31;

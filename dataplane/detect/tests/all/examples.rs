@@ -1,8 +1,6 @@
 //! Every rule over every one of its examples: alone, and inside the surroundings in which secrets are met.
 
-mod common;
-
-use common::{builtin, show, unmark, whole};
+use crate::common::{builtin, show, unmark, whole};
 
 /// Surroundings by name; `@` is the example.
 const SURROUNDINGS: &[(&str, &str)] = &[

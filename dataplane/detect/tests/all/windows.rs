@@ -1,9 +1,7 @@
 //! Cut invariance: the same findings however a text is cut into windows.
 
-mod common;
-
+use crate::common::{builtin, show, unmark, whole, windowed};
 use aegis_detect::{LOOKAHEAD, MAX_SECRET_LEN};
-use common::{builtin, show, unmark, whole, windowed};
 use proptest::prelude::*;
 
 /// All examples of all rules with filler between them.
@@ -17,6 +15,11 @@ fn everything() -> String {
         }
     }
     text
+}
+
+/// The first place at or behind `at` where the text can be cut.
+fn boundary(text: &str, at: usize) -> usize {
+    (at..text.len()).find(|&i| text.is_char_boundary(i)).unwrap_or(text.len())
 }
 
 #[test]
@@ -36,15 +39,14 @@ fn every_cut_of_a_sample_finds_the_same() {
     let text = everything();
     let mut at = 0;
     while at < text.len() {
-        let end =
-            (at + 4000..).find(|&i| i >= text.len() || text.is_char_boundary(i)).unwrap().min(text.len());
+        let end = boundary(&text, at + 4000);
         let piece = &text[at..end];
         let expected = whole(&mut scanner, piece.as_bytes());
         for cut in (1..piece.len()).step_by(if at == 0 { 1 } else { 97 }) {
             let found = windowed(&mut scanner, piece.as_bytes(), [cut]);
             assert_eq!(show(&rules, piece, &found), show(&rules, piece, &expected), "cut at {cut}");
         }
-        at = (at + 16_000..).find(|&i| i >= text.len() || text.is_char_boundary(i)).unwrap();
+        at = boundary(&text, at + 16_000);
     }
 }
 
@@ -81,8 +83,8 @@ proptest! {
     fn random_windows_find_the_same(offset in 0usize..200_000, sizes in prop::collection::vec(1usize..3000, 1..12)) {
         let (rules, mut scanner) = builtin();
         let text = everything();
-        let start = (offset % text.len()..).find(|&i| text.is_char_boundary(i)).unwrap();
-        let end = (start + 9000..).find(|&i| i >= text.len() || text.is_char_boundary(i)).unwrap().min(text.len());
+        let start = boundary(&text, offset % text.len());
+        let end = boundary(&text, start + 9000);
         let piece = &text[start..end];
         let expected = whole(&mut scanner, piece.as_bytes());
         let ends = sizes.iter().scan(0, |at, size| { *at += size; Some(*at) });

@@ -3,7 +3,7 @@
 use aegis_detect::{Finding, LEFT_CONTEXT, Rule, Rules, Scanner, Window};
 
 /// An example's text without its marks, and the span of the secret (the whole where nothing is marked).
-pub fn unmark(example: &str) -> (String, usize, usize) {
+pub(crate) fn unmark(example: &str) -> (String, usize, usize) {
     let text = example.replace(['«', '»'], "");
     let Some(start) = example.find('«') else { return (text.clone(), 0, text.len()) };
     let end = example.find('»').expect("an opening mark has a closing one") - '«'.len_utf8();
@@ -11,15 +11,18 @@ pub fn unmark(example: &str) -> (String, usize, usize) {
 }
 
 /// The findings of a text scanned as one window.
-pub fn whole(scanner: &mut Scanner, text: &[u8]) -> Vec<Finding> {
+pub(crate) fn whole(scanner: &mut Scanner, text: &[u8]) -> Vec<Finding> {
     let scan = scanner.scan(Window { text, fresh: 0, last: true });
     assert_eq!(scan.settled, text.len());
     scan.findings.to_vec()
 }
 
 /// The findings of a text scanned in windows that end at the given offsets.
-#[allow(dead_code)]
-pub fn windowed(scanner: &mut Scanner, text: &[u8], ends: impl IntoIterator<Item = usize>) -> Vec<Finding> {
+pub(crate) fn windowed(
+    scanner: &mut Scanner,
+    text: &[u8],
+    ends: impl IntoIterator<Item = usize>,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut settled = 0usize;
     for end in ends.into_iter().chain([text.len()]) {
@@ -42,14 +45,14 @@ pub fn windowed(scanner: &mut Scanner, text: &[u8], ends: impl IntoIterator<Item
 }
 
 /// All rules, and a scanner for them.
-pub fn builtin() -> (std::sync::Arc<Rules>, Scanner) {
+pub(crate) fn builtin() -> (std::sync::Arc<Rules>, Scanner) {
     let rules = Rules::builtin().expect("the built-in rules compile");
     let scanner = Scanner::new(rules.clone()).expect("the engine runs here");
     (rules, scanner)
 }
 
 /// Findings as text, for failure messages.
-pub fn show(rules: &Rules, text: &str, findings: &[Finding]) -> String {
+pub(crate) fn show(rules: &Rules, text: &str, findings: &[Finding]) -> String {
     let name = |f: &Finding| {
         let rule: &Rule = rules.get(f.rule);
         format!(

@@ -1,8 +1,6 @@
 //! Adversarial texts made of nothing but candidates: work grows with the text, not with its square.
 
-mod common;
-
-use common::{builtin, whole};
+use crate::common::{builtin, whole};
 
 #[test]
 fn dense_candidates_stay_linear() {

@@ -1,0 +1,286 @@
+//! From rule files to compiled rules: everything that can be wrong with a rule is found here, and named.
+
+use crate::cache;
+use crate::catalogue;
+use crate::check::Check;
+use crate::engine::hyperscan::{CASELESS, Database, EngineError, Expression, platform_key};
+use crate::pattern::{self, Form};
+use crate::rule::{Confidence, Rule, RuleError, RuleSource};
+use crate::rules::{Compiled, Keyword, MAX_RULES, Rules, Set, Target, rank};
+use crate::source::{self, Finder, RuleText};
+use sha2::{Digest, Sha256};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// Shorter keywords stand everywhere.
+const MIN_KEYWORD: usize = 2;
+/// Keywords must fit the left context with room to spare.
+const MAX_KEYWORD: usize = 64;
+/// A custom rule wins over a built-in one of the same sort.
+const CUSTOM_BONUS: u8 = 2;
+
+/// What becomes one database.
+#[derive(Default)]
+struct Group {
+    expressions: Vec<Expression>,
+    /// The rule that an expression was first made for.
+    owners: Vec<usize>,
+    targets: Vec<Vec<Target>>,
+    keywords: Vec<Keyword>,
+    same: HashMap<(String, u32), usize>,
+    known: HashMap<String, u16>,
+}
+
+/// Reads rule files and makes rules of them.
+#[derive(Default)]
+pub(crate) struct Builder {
+    rules: Vec<Rule>,
+    compiled: Vec<Compiled>,
+    ids: HashSet<String>,
+    groups: Vec<Group>,
+}
+
+impl Builder {
+    /// Reads the built-in rules into a first group and the given files into a second.
+    pub(crate) fn gather(files: &[RuleSource]) -> Result<Builder, RuleError> {
+        let mut builder = Builder { groups: vec![Group::default()], ..Builder::default() };
+        for (name, text) in catalogue::FILES {
+            builder.file(&RuleSource { name: (*name).to_owned(), text: (*text).to_owned() }, 0)?;
+        }
+        if !files.is_empty() {
+            builder.groups.push(Group::default());
+        }
+        for file in files {
+            builder.file(file, CUSTOM_BONUS)?;
+        }
+        builder.groups.retain(|g| !g.expressions.is_empty());
+        Ok(builder)
+    }
+
+    /// Compiles the groups; the first may exist already.
+    pub(crate) fn compile(mut self, first: Option<&Arc<Set>>) -> Result<Arc<Rules>, RuleError> {
+        let digest = self.digest();
+        let mut sets: Vec<Arc<Set>> = first.into_iter().cloned().collect();
+        for group in std::mem::take(&mut self.groups).into_iter().skip(sets.len()) {
+            let database = Database::compile(&group.expressions).map_err(|e| self.blame(&group, &e))?;
+            sets.push(group.into_set(database));
+        }
+        Ok(self.finish(sets, digest))
+    }
+
+    /// Takes the databases from a cache.
+    pub(crate) fn restore(mut self, bytes: &[u8]) -> Result<Arc<Rules>, RuleError> {
+        let digest = self.digest();
+        let databases = cache::unpack(&digest, bytes)?;
+        if databases.len() != self.groups.len() {
+            return Err(RuleError::StaleCache);
+        }
+        let groups = std::mem::take(&mut self.groups);
+        let sets =
+            groups.into_iter().zip(databases).map(|(group, database)| group.into_set(database)).collect();
+        Ok(self.finish(sets, digest))
+    }
+
+    fn finish(self, sets: Vec<Arc<Set>>, digest: [u8; 32]) -> Arc<Rules> {
+        Arc::new(Rules { list: self.rules, compiled: self.compiled, sets, digest })
+    }
+
+    /// What decides the databases' content: engine, processor, and the expressions in their order.
+    fn digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(platform_key());
+        for group in &self.groups {
+            hash.update((group.expressions.len() as u64).to_le_bytes());
+            for expression in &group.expressions {
+                hash.update(expression.flags.to_le_bytes());
+                hash.update((expression.pattern.len() as u64).to_le_bytes());
+                hash.update(&expression.pattern);
+            }
+        }
+        hash.finalize().into()
+    }
+
+    /// The group being filled.
+    fn group(&mut self) -> &mut Group {
+        let last = self.groups.len() - 1;
+        &mut self.groups[last]
+    }
+
+    fn file(&mut self, source: &RuleSource, bonus: u8) -> Result<(), RuleError> {
+        for text in source::read(source)? {
+            let id = text.id.clone();
+            self.rule(&source.name, text, bonus).map_err(|message| RuleError::Rule {
+                file: source.name.clone(),
+                rule: id,
+                message,
+            })?;
+            if self.rules.len() > MAX_RULES {
+                return Err(RuleError::TooMany { limit: MAX_RULES });
+            }
+        }
+        Ok(())
+    }
+
+    fn rule(&mut self, group: &str, text: RuleText, bonus: u8) -> Result<(), String> {
+        let well_formed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        if text.id.is_empty() || !text.id.bytes().all(well_formed) {
+            return Err("an id is made of a-z, 0-9 and `-`".to_owned());
+        }
+        if !self.ids.insert(text.id.clone()) {
+            return Err("the id is already taken".to_owned());
+        }
+        let index = self.rules.len() as u16;
+        let mut compiled = Compiled {
+            forms: Vec::new(),
+            tails: Vec::new(),
+            left: text.left,
+            right: text.right,
+            check: text.check,
+            entropy: text.entropy.unwrap_or(DEFAULT_ENTROPY),
+            confidence: text.confidence.unwrap_or(Confidence::High),
+            rank: if text.rank.is_some() { rank::PLACE } else { rank::PATTERN } + bonus,
+            values: Vec::new(),
+            strength: text.strength,
+            command: false,
+            noisy: !matches!(text.check, Some(Check::Literal | Check::AwsKeyId)) && text.entropy != Some(0.0),
+        };
+        let shown = match (&text.pattern, &text.value, &text.finder) {
+            (Some(pattern), None, None) => {
+                self.pattern(index, pattern, &mut compiled)?;
+                pattern.clone()
+            }
+            (None, Some(value), None) => {
+                compiled.rank = rank::VENDOR + bonus;
+                compiled.values = pattern::parse_value(value)?;
+                self.keywords(index, &text.keywords)?;
+                value.clone()
+            }
+            (None, None, Some(finder)) => {
+                self.finder(index, *finder, &text, &mut compiled)?;
+                format!("(finder {finder:?})")
+            }
+            _ => return Err("needs exactly one of `pattern`, `value` and `finder`".to_owned()),
+        };
+        self.compiled.push(compiled);
+        self.rules.push(Rule {
+            id: text.id,
+            name: text.name,
+            group: group.to_owned(),
+            category: text.category,
+            severity: text.severity,
+            impact: text.impact,
+            pattern: shown,
+            keywords: text.keywords,
+            matching: text.matching,
+            not_matching: text.not_matching,
+        });
+        Ok(())
+    }
+
+    fn pattern(&mut self, rule: u16, pattern: &str, compiled: &mut Compiled) -> Result<(), String> {
+        compiled.forms = pattern::parse(pattern)?;
+        compiled.tails = compiled.forms.iter().map(Form::tail).collect();
+        for (form, parsed) in compiled.forms.iter().enumerate() {
+            self.group().expression(
+                rule,
+                &parsed.anchor.pattern,
+                0,
+                Target::Form { rule, form: form as u16 },
+            );
+        }
+        Ok(())
+    }
+
+    fn finder(
+        &mut self,
+        rule: u16,
+        finder: Finder,
+        text: &RuleText,
+        compiled: &mut Compiled,
+    ) -> Result<(), String> {
+        let target = Target::Finder { rule, finder };
+        match finder {
+            Finder::Pem => {
+                compiled.rank = rank::BLOCK;
+                self.group().expression(rule, "PRIVATE KEY(?: BLOCK)?-----", 0, target);
+            }
+            Finder::Userinfo => {
+                compiled.rank = rank::PLACE;
+                self.group().expression(rule, "://", 0, target);
+            }
+            Finder::Command => {
+                compiled.rank = rank::PLACE;
+                compiled.command = true;
+                self.keywords(rule, &text.keywords)?;
+            }
+            Finder::Assignment => {
+                compiled.rank = rank::GENERIC;
+                if compiled.strength.is_none() {
+                    return Err("an `assignment` finder needs a `strength`".to_owned());
+                }
+                self.keywords(rule, &text.keywords)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn keywords(&mut self, rule: u16, keywords: &[String]) -> Result<(), String> {
+        if keywords.is_empty() {
+            return Err("needs `keywords`".to_owned());
+        }
+        for word in keywords {
+            if word.len() < MIN_KEYWORD || word.len() > MAX_KEYWORD || !word.is_ascii() {
+                return Err(format!(
+                    "keyword `{word}` is not of {MIN_KEYWORD} to {MAX_KEYWORD} ASCII characters"
+                ));
+            }
+            let word = word.to_ascii_lowercase();
+            let group = self.group();
+            if let Some(&index) = group.known.get(&word) {
+                group.keywords[usize::from(index)].rules.push(rule);
+                continue;
+            }
+            let index = group.keywords.len() as u16;
+            let escaped = pattern::literal(word.as_bytes());
+            group.expression(rule, &escaped, CASELESS, Target::Keyword { index });
+            group.keywords.push(Keyword { width: word.len(), rules: vec![rule] });
+            group.known.insert(word, index);
+        }
+        Ok(())
+    }
+
+    /// Turns an error of the engine into one that names the rule.
+    fn blame(&self, group: &Group, error: &EngineError) -> RuleError {
+        if let EngineError::Compile { message, expression: Some(index) } = error
+            && let Some(rule) = group.owners.get(*index).and_then(|&r| self.rules.get(r))
+        {
+            return RuleError::Rule {
+                file: rule.group.clone(),
+                rule: rule.id.clone(),
+                message: format!("the scanning engine refuses it: {message}"),
+            };
+        }
+        RuleError::Engine(error.to_string())
+    }
+}
+
+impl Group {
+    fn expression(&mut self, rule: u16, pattern: &str, flags: u32, target: Target) {
+        let key = (pattern.to_owned(), flags);
+        if let Some(&index) = self.same.get(&key) {
+            self.targets[index].push(target);
+            return;
+        }
+        self.same.insert(key, self.expressions.len());
+        self.expressions.push(Expression { pattern: pattern.to_owned(), flags });
+        self.owners.push(usize::from(rule));
+        self.targets.push(vec![target]);
+    }
+
+    fn into_set(self, database: Database) -> Arc<Set> {
+        Arc::new(Set { database, targets: self.targets, keywords: self.keywords })
+    }
+}
+
+/// Enough to drop `xxxxxxxx` and `00000000`, too little to drop anything random.
+const DEFAULT_ENTROPY: f32 = 1.8;

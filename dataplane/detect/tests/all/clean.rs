@@ -1,0 +1,107 @@
+//! Text without secrets stays as it is, and secrets keep their bounds.
+
+use crate::common::{builtin, show, whole};
+
+/// Kinds of text that look like secrets and are none.
+const CLEAN: &[(&str, &str)] = &[
+    (
+        "words with sk-",
+        "use sk-learn, <task-notification> and risk-free disk-image-builder-2024 for task-queue-manager",
+    ),
+    (
+        "lock file",
+        "integrity = \"sha512-9c0f2hPq+Zr1Kx7mVbN3tQeWyU8iOoP5lJkHgFdSaZxCvBnM1QwErTyUiOpAsDfGhJkLzXcVbNm0==\"\nchecksum = \"3f1e2d4c5b6a79880f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a6978\"",
+    ),
+    (
+        "UUID log",
+        "request 550e8400-e29b-41d4-a716-446655440000 parent 6ba7b810-9dad-11d1-80b4-00c04fd430c8 done",
+    ),
+    (
+        "git log",
+        "commit 9fceb02d0ae598e95dc970b74767f19372d61af8\nAuthor: A U Thor <author@example.com>\nDate:   Mon Sep 17 00:00:00 2001",
+    ),
+    ("our tokens", "password = \"AEGIS-SECRET-1ABCDEFGHJKMNPQRSTV\" key: AEGIS-KEY-1ABCDEFGHJKMNPQRSTVW"),
+    (
+        "image",
+        "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAUAAAAFCAYAAACNbyblAAAAHElEQVQI12P4//8/w38GIAXDIBKE0DHxgljNBAAO9TXL0Y4OHwAAAABJRU5ErkJggg==",
+    ),
+    (
+        "certificate",
+        "-----BEGIN CERTIFICATE-----\nMIIDdzCCAl+gAwIBAgIEAgAAuTANBgkqhkiG9w0BAQUFADBaMQswCQYDVQQGEwJJ\nRTESMBAGA1UEChMJQmFsdGltb3JlMRMwEQYDVQQLEwpDeWJlclRydXN0MSIwIAYD\n-----END CERTIFICATE-----",
+    ),
+    (
+        "public SSH key",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl user@host",
+    ),
+    (
+        "types",
+        "fn login(user: &str, password: &str) -> Result<Token, Error> { let token: String = self.next_token()?; }",
+    ),
+    ("TypeScript", "interface Props { password: string; apiKey?: string; token: AuthToken | null }"),
+    (
+        "templates",
+        "password: ${DB_PASSWORD}\ntoken: {{ secrets.TOKEN }}\nkey: <your-api-key>\nsecret = %(secret)s\npwd=$PWD",
+    ),
+    (
+        "environment",
+        "api_key = os.environ[\"API_KEY\"]\nconst t = process.env.TOKEN;\npassword = getenv('PW')",
+    ),
+    (
+        "documentation",
+        "The token is a JSON web token. Your password must be 12 characters. Set the secret name in the key field.",
+    ),
+    (
+        "form",
+        "<input type=\"password\" name=\"password\" placeholder=\"Password\"><label for=\"token\">Token:</label>",
+    ),
+    (
+        "versions",
+        "token-parser = \"1.12.0\"\nsecret-service = { version = \"4.0.0\" }\nkey-list = \"0.1.2-alpha.3\"",
+    ),
+    ("minified", "a.key=b.key,a.token=t.token,c.password=d.password||\"\",e.keyCode===13&&f.secret(g)"),
+    (
+        "diff",
+        "@@ -12,7 +12,7 @@ index 83db48f..bf269f4 100644\n-    token = old_token\n+    token = new_token",
+    ),
+    ("encrypted settings", "password: ENC[AES256_GCM,data:p673w==,iv:YY=,aad:UQ=,tag:A=]"),
+    ("CSS", "#password-field { color: red } .token-string { background: url(/img/secret-key.png) }"),
+];
+
+#[test]
+fn clean_text_passes_untouched() {
+    let (rules, mut scanner) = builtin();
+    let mut failures = Vec::new();
+    for (name, text) in CLEAN {
+        let findings = whole(&mut scanner, text.as_bytes());
+        if !findings.is_empty() {
+            failures.push(format!("{name}: {}", show(&rules, text, &findings)));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn only_the_secret_is_reported() {
+    let (rules, mut scanner) = builtin();
+    let cases = [
+        ("jdbc:sqlserver://h:1433;databaseName=d;user=sa;password=p0-Lnge7;encrypt=true", vec!["p0-Lnge7"]),
+        ("Server=db;Database=shop;User Id=web;Password=winter;", vec!["winter"]),
+        ("Authorization: Basic YWxhZGRpbjpvcGVuc2VzYW1l", vec!["YWxhZGRpbjpvcGVuc2VzYW1l"]),
+        ("Authorization: Bearer 0f9a8b7c6d5e4f3a2b1c0d9e8f7a6b5c", vec!["0f9a8b7c6d5e4f3a2b1c0d9e8f7a6b5c"]),
+        ("amqp://u:first-0ne@a/v amqp://u:sec0nd-one@b/v", vec!["first-0ne", "sec0nd-one"]),
+        (
+            "https://x:ghp_Q5kP2vX8nR1tY7wZ3mB6cD9fG4hJ0L1c2b3A@github.com/a/b",
+            vec!["ghp_Q5kP2vX8nR1tY7wZ3mB6cD9fG4hJ0L1c2b3A"],
+        ),
+        ("{\"config\":\"API_TOKEN=\\\"zP4kQ8rT2vW6yB1nM5cX\\\"\\n\"}", vec!["zP4kQ8rT2vW6yB1nM5cX"]),
+        (
+            "export A_TOKEN=zP4kQ8rT2vW6yB1nM5cX B_TOKEN=Lk8mN3bV6cX1zQ9wE4rT",
+            vec!["zP4kQ8rT2vW6yB1nM5cX", "Lk8mN3bV6cX1zQ9wE4rT"],
+        ),
+    ];
+    for (text, expected) in cases {
+        let findings = whole(&mut scanner, text.as_bytes());
+        let found: Vec<&str> = findings.iter().map(|f| &text[f.start..f.end]).collect();
+        assert_eq!(found, expected, "{text}\n{}", show(&rules, text, &findings));
+    }
+}

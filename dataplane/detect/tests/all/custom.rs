@@ -1,0 +1,113 @@
+//! Custom rules: they work like built-in ones, and what is wrong with one is said precisely. The compile cache.
+
+use crate::common::whole;
+use aegis_detect::{Category, RuleError, RuleSource, Rules, Scanner};
+
+fn source(text: &str) -> RuleSource {
+    RuleSource { name: "acme.toml".to_owned(), text: text.to_owned() }
+}
+
+fn rule(body: &str) -> RuleSource {
+    source(&format!(
+        "[[rule]]\nid = \"acme-key\"\nname = \"Acme key\"\ncategory = \"key\"\nseverity = \"high\"\nimpact = \"Acme\"\n{body}\n"
+    ))
+}
+
+/// The error of a rule, as people read it.
+fn refusal(file: RuleSource) -> String {
+    Rules::with_custom(&[file]).expect_err("must be refused").to_string()
+}
+
+#[test]
+fn a_custom_rule_finds_and_wins() {
+    let rules = Rules::with_custom(&[rule("pattern = 'acme_[0-9a-f]{24}'")]).unwrap();
+    let index = rules.find("acme-key").unwrap();
+    assert_eq!(rules.get(index).category, Category::Key);
+    assert_eq!(rules.get(index).group, "acme.toml");
+    assert!(rules.len() > Rules::builtin().unwrap().len());
+    let mut scanner = Scanner::new(rules).unwrap();
+    let text = b"API_KEY=acme_0123456789abcdef01234567 and ghp_Q5kP2vX8nR1tY7wZ3mB6cD9fG4hJ0L1c2b3A";
+    let findings = whole(&mut scanner, text);
+    assert_eq!(findings.len(), 2, "{findings:?}");
+    assert_eq!(findings[0].rule, index);
+    assert_eq!(&text[findings[0].start..findings[0].end], b"acme_0123456789abcdef01234567");
+}
+
+#[test]
+fn a_custom_keyword_rule_finds() {
+    let rules = Rules::with_custom(&[rule("keywords = [\"acmecorp\"]\nvalue = '[0-9a-z]{20}'")]).unwrap();
+    let mut scanner = Scanner::new(rules.clone()).unwrap();
+    let findings = whole(&mut scanner, b"acmecorp_license: 'q8w7e6r5t4y3u2i1o0p9'");
+    assert_eq!(findings.len(), 1);
+    assert_eq!(rules.get(findings[0].rule).id, "acme-key");
+}
+
+#[test]
+fn what_is_wrong_is_said() {
+    let cases = [
+        (rule("pattern = '[a-z]*'"), "matches the empty string"),
+        (rule("pattern = '[a-z]{2}'"), "too costly"),
+        (rule("pattern = '(acme|'"), "unclosed group"),
+        (rule("pattern = 'acme(?=x)[0-9]{20}'"), "look-around"),
+        (rule("pattern = '\\bacme_[0-9]{20}'"), "use `left` and `right`"),
+        (rule("pattern = 'acme_([0-9]{9})-([0-9]{9})'"), "more than one capture group"),
+        (rule("pattern = 'acme_[0-9]{20}'\ncolour = \"red\""), "unknown field `colour`"),
+        (rule("value = '[0-9]{20}'"), "needs `keywords`"),
+        (rule("finder = \"assignment\"\nkeywords = [\"acme\"]"), "needs a `strength`"),
+        (rule(""), "needs exactly one of"),
+        (rule("pattern = 'acme_[0-9a-z]{5,900}x[0-9a-z]{8}'"), "costs too much"),
+        (rule("pattern = '(?:ab|bc|c)(?:ab|bc|c)(?:ab|bc|c)(?:ab|bc|c)acme_[0-9]{20}'"), "forms"),
+        (source("[[rule]]\nid = \"x\""), "missing field `name`"),
+        (source("[[rule"), "acme.toml"),
+    ];
+    for (file, expected) in cases {
+        let text = file.text.clone();
+        let message = refusal(file);
+        assert!(message.contains(expected) && message.contains("acme.toml"), "{text}\n -> {message}");
+    }
+}
+
+#[test]
+fn ids_are_unique_and_well_formed() {
+    let twice = "pattern = 'acme_[0-9]{20}'";
+    let both = [rule(twice), rule(twice)];
+    assert!(matches!(
+        Rules::with_custom(&both),
+        Err(RuleError::Rule { ref rule, ref message, .. }) if rule == "acme-key" && message.contains("already taken")
+    ));
+    let builtin = rule(twice);
+    let text = builtin.text.replace("acme-key", "github-pat");
+    assert!(refusal(RuleSource { text, ..builtin }).contains("already taken"));
+    let named = rule(twice);
+    let text = named.text.replace("acme-key", "Acme Key");
+    assert!(refusal(RuleSource { text, ..named }).contains("a-z, 0-9"));
+}
+
+#[test]
+fn a_cache_gives_the_same_rules() {
+    let files = [rule("pattern = 'acme_[0-9a-f]{24}'")];
+    let rules = Rules::with_custom(&files).unwrap();
+    let bytes = rules.to_cache().unwrap();
+    let restored = Rules::from_cache(&files, &bytes).unwrap();
+    assert_eq!(restored.len(), rules.len());
+    let text = b"acme_0123456789abcdef01234567 password = \"hunter2-x\"";
+    let expected = whole(&mut Scanner::new(rules).unwrap(), text);
+    assert_eq!(whole(&mut Scanner::new(restored).unwrap(), text), expected);
+    assert_eq!(expected.len(), 2);
+}
+
+#[test]
+fn a_cache_that_does_not_fit_is_refused() {
+    let files = [rule("pattern = 'acme_[0-9a-f]{24}'")];
+    let bytes = Rules::with_custom(&files).unwrap().to_cache().unwrap();
+    let stale = |files: &[RuleSource], bytes: &[u8]| {
+        matches!(Rules::from_cache(files, bytes), Err(RuleError::StaleCache))
+    };
+    assert!(stale(&[], &bytes));
+    assert!(stale(&[rule("pattern = 'acmf_[0-9a-f]{24}'")], &bytes));
+    assert!(stale(&files, &bytes[..bytes.len() - 1]));
+    assert!(stale(&files, b""));
+    let mut flipped = bytes.clone();
+    flipped[bytes.len() / 2] ^= 1;
+    assert!(stale(&files, &flipped));
+}

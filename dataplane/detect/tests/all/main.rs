@@ -1,0 +1,8 @@
+//! Tests of the rules as a whole, through the crate's public interface.
+
+mod clean;
+mod common;
+mod custom;
+mod dense;
+mod examples;
+mod windows;
