@@ -119,6 +119,11 @@ impl Tokenizer {
         Ok(consumed)
     }
 
+    /// Whether the whole body is consumed.
+    pub fn is_finished(&self) -> bool {
+        self.finished
+    }
+
     /// What was found and done so far.
     pub fn report(&self) -> &Report {
         &self.desk.report
@@ -130,6 +135,10 @@ impl Tokenizer {
     }
 }
 
+#[cfg(test)]
+mod action_tests;
+#[cfg(test)]
+mod any_tests;
 #[cfg(test)]
 mod opaque_tests;
 #[cfg(test)]

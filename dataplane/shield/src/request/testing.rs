@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aegis_detect::Rules;
+use aegis_detect::{RuleSource, Rules};
 
 use super::{Gather, Outcome, Refusal, ShardScratch, Tokenizer};
 use crate::format::Format;
@@ -26,6 +26,16 @@ pub(crate) fn shield_with(policy: Policy) -> Arc<Shield> {
     let keyring = Keyring::new(&[7; 32], "acme", 0, &[]).unwrap();
     let rules = Rules::builtin().unwrap();
     Arc::new(Shield { rules, policy, keyring: Arc::new(keyring), limits: Limits::default() })
+}
+
+/// With one more rule, for an account number.
+pub(crate) fn shield_with_account_numbers() -> Arc<Shield> {
+    let text = "[[rule]]\nid = \"account\"\nname = \"Account\"\ncategory = \"pii\"\nseverity = \"low\"\n\
+        impact = \"None.\"\npattern = '48151623[0-9]{5}'\nmatch = [\"«4815162342108»\"]\nno_match = [\"48151623\"]\n";
+    let source = RuleSource { name: "test".to_owned(), text: text.to_owned() };
+    let mut shield = Arc::into_inner(shield()).unwrap();
+    shield.rules = Rules::with_custom(&[source]).unwrap();
+    Arc::new(shield)
 }
 
 pub(crate) fn shield() -> Arc<Shield> {
