@@ -7,6 +7,7 @@
 pub mod format;
 pub mod json;
 pub mod policy;
+pub mod reply;
 pub mod report;
 pub mod request;
 pub mod shield;

@@ -1,0 +1,256 @@
+//! Which strings of an event belong to which channel, by the shapes of the providers' streams.
+//!
+//! A channel is one text that the client puts together from many events: the content of a choice, the thinking
+//! of a block, the arguments of one tool call. Everything else in an event is a string of its own and is
+//! restored whole. The shapes:
+//!
+//! | Stream | Channel (lane) | Keyed by | Closed by |
+//! |---|---|---|---|
+//! | Chat completions, and all that speak like it | `choices[].delta.{content,refusal,reasoning,reasoning_content}`, other text below `delta` | `index` of the choice, path | `finish_reason` of the choice, `error`, `[DONE]` |
+//! | | `delta.tool_calls[].{function.arguments,custom.input}`, `delta.function_call.arguments` | choice, `index` of the call | likewise |
+//! | Completions | `choices[].text` | choice | likewise |
+//! | Responses | `delta` of every `response.*.delta` (audio excepted) | kind, `output_index`, `content_index` or `summary_index` | its `.done`, `content_part.done`, `output_item.done`, `response.completed` and its like, `error` |
+//! | Messages | `delta.{text,thinking,partial_json,..}` of `content_block_delta` | `index` of the block | `content_block_stop`, `message_delta`, `message_stop`, `error` |
+//! | Gemini | `candidates[].content.parts[].text`, thoughts apart; `functionCall.partialArgs[].stringValue` | `index` of the candidate, `jsonPath` | `finishReason` of the candidate, `error` |
+//! | Anything else | text below `delta`, or at the root, or in an event that says it is a piece | path | an event that says it is the last |
+//!
+//! The table must err towards strings of their own: these are never delayed, and no event is made up for them.
+
+mod anthropic;
+mod chat;
+mod gemini;
+mod generic;
+mod responses;
+
+use super::LaneKind;
+use super::tape::{Kind, Tape};
+
+/// The name of a channel within one stream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct ChannelId(u64);
+
+impl ChannelId {
+    /// Names a channel by its kind of text and its place. The parts are mixed, not packed: a collision of 64
+    /// bits would be the provider's own doing, to its own stream.
+    pub(super) fn new(lane: &[u8], place: u64, part: u64) -> Self {
+        let seed = hash(0xcbf2_9ce4_8422_2325, lane);
+        Self(mix(mix(seed, place), part))
+    }
+
+    /// The name as a number.
+    pub(super) fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The channel of data that is no JSON.
+    pub(super) const PLAIN: Self = Self(0);
+}
+
+fn mix(state: u64, value: u64) -> u64 {
+    let state = (state ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    state ^ state >> 29
+}
+
+fn hash(seed: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(seed, |state, &byte| (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// A string that is a piece of a channel's text.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Slot {
+    /// Index of the string on the tape.
+    pub(super) node: usize,
+    pub(super) channel: ChannelId,
+    /// What closes together: a choice, a block, an output item.
+    pub(super) group: u64,
+    pub(super) lane: LaneKind,
+    /// The channel's text is JSON by contract.
+    pub(super) json: bool,
+}
+
+/// A channel or channels that end with an event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Close {
+    All,
+    Group(u64),
+    Channel(ChannelId),
+}
+
+impl Close {
+    pub(super) fn covers(self, channel: ChannelId, group: u64) -> bool {
+        match self {
+            Self::All => true,
+            Self::Group(closed) => closed == group,
+            Self::Channel(closed) => closed == channel,
+        }
+    }
+}
+
+/// How the events are framed: the generic shapes differ, since a file of JSON lines is no stream of pieces.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Framing {
+    Sse,
+    Lines,
+}
+
+/// What is to be done with one event. Reused from event to event.
+#[derive(Default)]
+pub(super) struct Plan {
+    /// In the order of the text.
+    pub(super) slots: Vec<Slot>,
+    pub(super) closes: Vec<Close>,
+    /// A tool call begins: its group or channel, and the string with the tool's name.
+    pub(super) tools: Vec<(u64, usize)>,
+    /// This string is opaque although its key does not say so.
+    pub(super) opaque: Option<usize>,
+}
+
+impl Plan {
+    fn slot(&mut self, node: usize, channel: ChannelId, group: u64, lane: LaneKind) {
+        let json = lane == LaneKind::ToolArguments;
+        self.slots.push(Slot { node, channel, group, lane, json });
+    }
+}
+
+/// An event's text with its tape.
+#[derive(Clone, Copy)]
+pub(super) struct Event<'a> {
+    pub(super) tape: &'a Tape,
+    pub(super) text: &'a [u8],
+    /// The value of the event's `event:` line, if it has one.
+    pub(super) name: &'a [u8],
+    pub(super) framing: Framing,
+}
+
+impl<'a> Event<'a> {
+    fn kind(&self, node: usize) -> Kind {
+        self.tape.node(node).kind
+    }
+
+    fn key(&self, node: usize) -> &'a [u8] {
+        &self.text[self.tape.node(node).key()]
+    }
+
+    fn value(&self, node: usize) -> &'a [u8] {
+        &self.text[self.tape.node(node).span()]
+    }
+
+    fn child(&self, node: usize, key: &[u8]) -> Option<usize> {
+        self.tape.child(self.text, node, key)
+    }
+
+    fn string(&self, node: usize, key: &[u8]) -> Option<&'a [u8]> {
+        self.tape.string(self.text, node, key)
+    }
+
+    /// The number under `key`, which says where among its like the object stands.
+    fn index(&self, node: usize, key: &[u8]) -> Option<u64> {
+        self.tape.number(self.text, node, key)
+    }
+
+    /// The `index` of an object, or where it stands in its array.
+    fn place(&self, node: usize) -> u64 {
+        self.index(node, b"index").unwrap_or_else(|| u64::from(self.tape.node(node).ordinal))
+    }
+
+    /// Whether `key` of the object is there and not `null`.
+    fn is_set(&self, node: usize, key: &[u8]) -> bool {
+        self.child(node, key).is_some_and(|value| self.value(value) != b"null")
+    }
+
+    /// Whether `key` of the object is `true`.
+    fn is_true(&self, node: usize, key: &[u8]) -> bool {
+        self.child(node, key).is_some_and(|value| self.value(value) == b"true")
+    }
+
+    /// All strings inside of the container.
+    fn strings(&self, container: usize) -> impl Iterator<Item = usize> + use<'a> {
+        let (tape, end) = (self.tape, self.tape.node(container).span().end);
+        let inside = tape.nodes()[container + 1..].iter().take_while(move |node| node.span().start < end);
+        let texts = inside.enumerate().filter(|(_, node)| node.kind == Kind::Text);
+        texts.map(move |(offset, _)| container + 1 + offset)
+    }
+
+    /// A number for the way from `top` down to `node`: keys, and the places of array items.
+    fn path(&self, top: usize, mut node: usize) -> u64 {
+        let mut state = 0;
+        while node != top {
+            let item = self.tape.node(node);
+            state = if item.key().is_empty() {
+                let object = item.kind == Kind::Object;
+                mix(state, if object { self.place(node) } else { u64::from(item.ordinal) } + 1)
+            } else {
+                hash(mix(state, 0), self.key(node))
+            };
+            let Some(parent) = self.tape.parent(node) else { break };
+            node = parent;
+        }
+        state
+    }
+}
+
+/// Fills `plan` for one event.
+pub(super) fn plan(event: Event<'_>, plan: &mut Plan) {
+    plan.slots.clear();
+    plan.closes.clear();
+    plan.tools.clear();
+    plan.opaque = None;
+    let root = 0;
+    if event.kind(root) != Kind::Object {
+        return generic::plan(event, plan);
+    }
+    if event.is_set(root, b"error") {
+        plan.closes.push(Close::All);
+    }
+    let kind = event.string(root, b"type").unwrap_or_default();
+    let has = |key: &[u8], kind: Kind| event.child(root, key).filter(|&node| event.kind(node) == kind);
+    if let Some(choices) = has(b"choices", Kind::Array) {
+        chat::plan(event, choices, plan);
+    } else if kind.starts_with(b"response.") {
+        responses::plan(event, kind, plan);
+    } else if anthropic::speaks(kind) {
+        anthropic::plan(event, kind, plan);
+    } else if let Some(candidates) = has(b"candidates", Kind::Array) {
+        gemini::plan(event, candidates, plan);
+    } else if let Some(candidates) = has(b"response", Kind::Object)
+        .and_then(|inner| event.child(inner, b"candidates"))
+        .filter(|&node| event.kind(node) == Kind::Array)
+    {
+        gemini::plan(event, candidates, plan);
+    } else {
+        generic::plan(event, plan);
+    }
+}
+
+/// The lane of a text by its key, or `None` if a string under this key is no piece of a text.
+fn lane_of(key: &[u8]) -> Option<LaneKind> {
+    Some(match key {
+        b"content" | b"text" | b"delta" | b"response" | b"completion" | b"token" | b"output"
+        | b"output_text" | b"answer" | b"message" | b"chunk" | b"transcript" | b"generated_text"
+        | b"summary" => LaneKind::Text,
+        b"thinking" | b"reasoning" | b"reasoning_content" | b"reasoning_text" | b"thought" | b"tool_plan" => {
+            LaneKind::Thinking
+        }
+        b"refusal" => LaneKind::Refusal,
+        b"arguments" | b"partial_json" => LaneKind::ToolArguments,
+        b"input" | b"code" | b"stringValue" => LaneKind::ToolInput,
+        _ => return None,
+    })
+}
+
+/// What a string that is restored whole is for: its lane by its key or, among the arguments of a tool call, that
+/// of the arguments, with the tool's name if it stands beside them.
+pub(super) fn purpose<'a>(event: Event<'a>, index: usize) -> (LaneKind, Option<&'a str>) {
+    let lane = lane_of(event.key(index)).unwrap_or(LaneKind::Other);
+    let way = std::iter::successors(Some(index), |&node| event.tape.parent(node));
+    for node in way {
+        if matches!(event.key(node), b"arguments" | b"args" | b"input" | b"parameters") {
+            let object = event.tape.parent(node).unwrap_or_default();
+            let name = event.string(object, b"name").and_then(|name| std::str::from_utf8(name).ok());
+            if node != index || name.is_some() {
+                return (LaneKind::ToolArguments, name);
+            }
+        }
+    }
+    (lane, None)
+}

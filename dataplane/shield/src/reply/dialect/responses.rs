@@ -1,0 +1,43 @@
+//! Responses, of OpenAI: each kind of text has its own `.delta` and `.done` events.
+
+use super::{ChannelId, Close, Event, Kind, LaneKind, Plan};
+
+pub(super) fn plan(event: Event<'_>, kind: &[u8], plan: &mut Plan) {
+    let what = &kind[b"response.".len()..];
+    let group = event.index(0, b"output_index").unwrap_or_default();
+    let part =
+        event.index(0, b"content_index").or_else(|| event.index(0, b"summary_index")).unwrap_or_default();
+    if let Some(what) = what.strip_suffix(b".delta") {
+        let Some(delta) = event.child(0, b"delta").filter(|&delta| event.kind(delta) == Kind::Text) else {
+            return;
+        };
+        if what.ends_with(b"audio") {
+            plan.opaque = Some(delta);
+        } else {
+            plan.slot(delta, ChannelId::new(what, group, part), group, lane(what));
+        }
+    } else if what == b"output_item.added" {
+        let name = event.child(0, b"item").and_then(|item| event.child(item, b"name"));
+        plan.tools.extend(name.filter(|&name| event.kind(name) == Kind::Text).map(|name| (group, name)));
+    } else if matches!(what, b"output_item.done" | b"content_part.done" | b"reasoning_summary_part.done") {
+        plan.closes.push(Close::Group(group));
+    } else if let Some(what) = what.strip_suffix(b".done") {
+        plan.closes.push(Close::Channel(ChannelId::new(what, group, part)));
+    } else if matches!(what, b"completed" | b"incomplete" | b"failed" | b"cancelled" | b"done") {
+        plan.closes.push(Close::All);
+    }
+}
+
+fn lane(what: &[u8]) -> LaneKind {
+    if what.ends_with(b"arguments") {
+        LaneKind::ToolArguments
+    } else if what.ends_with(b"input") || what.ends_with(b"code") {
+        LaneKind::ToolInput
+    } else if what.starts_with(b"reasoning") {
+        LaneKind::Thinking
+    } else if what == b"refusal" {
+        LaneKind::Refusal
+    } else {
+        LaneKind::Text
+    }
+}

@@ -1,0 +1,255 @@
+//! One event of a stream, whatever frames it: restores its strings in place, and keeps the channels' order.
+
+use std::ops::Range;
+
+use memchr::memchr2;
+use zeroize::Zeroize;
+
+use super::LaneKind;
+use super::channels::Channels;
+use super::dialect::{self, ChannelId, Close, Event, Framing, Plan, Slot};
+use super::keys::{KeyKind, is_blob_type};
+use super::lane::{Kit, Lane};
+use super::nest::Nest;
+use super::tape::{Kind, Tape};
+use super::template::Wrap;
+use crate::token::MIN_TOKEN_LEN;
+
+/// An event as its framing hands it over.
+#[derive(Clone, Copy)]
+pub(super) struct Frame<'a> {
+    /// What came, from the first byte to the last.
+    pub(super) raw: &'a [u8],
+    /// The event's text: its one data line, or all of them joined by line feeds.
+    pub(super) text: &'a [u8],
+    /// Where in `raw` each line of `text` stands.
+    pub(super) lines: &'a [Range<usize>],
+    /// The value of its `event:` line.
+    pub(super) name: &'a [u8],
+    pub(super) wrap: Wrap<'a>,
+    /// Nothing comes after it.
+    pub(super) last: bool,
+}
+
+/// A replacement of a range of an event's text by a range of `Edits::bytes`.
+struct Edit {
+    from: Range<usize>,
+    to: Range<usize>,
+}
+
+/// The replacements in one event, in order. Wiped when dropped, since restored values pass through.
+#[derive(Default)]
+struct Edits {
+    list: Vec<Edit>,
+    bytes: Vec<u8>,
+}
+
+impl Drop for Edits {
+    fn drop(&mut self) {
+        self.bytes.zeroize();
+    }
+}
+
+impl Edits {
+    /// Feeds a part of `text` to `lane`, and notes what goes out instead.
+    fn feed(&mut self, kit: &mut Kit, lane: &mut Lane, text: &[u8], range: Range<usize>, last: bool) {
+        let start = self.bytes.len();
+        if lane.feed(kit, &text[range.clone()], last, &mut self.bytes) {
+            self.list.push(Edit { from: range, to: start..self.bytes.len() });
+        }
+    }
+
+    /// Appends the event to `out`, edited.
+    fn write(&mut self, frame: &Frame<'_>, out: &mut Vec<u8>) {
+        let (mut written, mut base) = (0, 0);
+        let mut edits = self.list.iter().peekable();
+        for line in frame.lines {
+            // Offset of the line in the text is `base`, in the frame `line.start`.
+            while let Some(edit) = edits.next_if(|edit| edit.from.end <= base + line.len()) {
+                out.extend_from_slice(&frame.raw[written..line.start + edit.from.start - base]);
+                out.extend_from_slice(&self.bytes[edit.to.clone()]);
+                written = line.start + edit.from.end - base;
+            }
+            base += line.len() + 1;
+        }
+        out.extend_from_slice(&frame.raw[written..]);
+        self.list.clear();
+        self.bytes.clear();
+    }
+}
+
+/// See the module's documentation.
+pub(super) struct EventRewriter {
+    framing: Framing,
+    tape: Tape,
+    plan: Plan,
+    channels: Channels,
+    edits: Edits,
+    /// An event was JSON, so one that is not is no piece of a text.
+    seen_json: bool,
+}
+
+impl EventRewriter {
+    pub(super) fn new(framing: Framing) -> Self {
+        Self {
+            framing,
+            tape: Tape::default(),
+            plan: Plan::default(),
+            channels: Channels::default(),
+            edits: Edits::default(),
+            seen_json: false,
+        }
+    }
+
+    /// Appends to `out` what goes to the client for `frame`: the tails of channels that end with it, then the
+    /// event itself.
+    pub(super) fn event(&mut self, kit: &mut Kit, frame: &Frame<'_>, out: &mut Vec<u8>) {
+        let data = frame.text.trim_ascii();
+        if data.is_empty() || data == b"[DONE]" {
+            if !data.is_empty() || frame.last {
+                self.flush_all(kit, out);
+            }
+            out.extend_from_slice(frame.raw);
+        } else if self.tape.read(frame.text) {
+            self.seen_json = true;
+            self.json(kit, frame, out);
+        } else {
+            self.other(kit, frame, out);
+        }
+    }
+
+    /// Lets out all that is held, each in an event of its own, and closes all channels.
+    pub(super) fn flush_all(&mut self, kit: &mut Kit, out: &mut Vec<u8>) {
+        self.channels.flush_closed(&[Close::All], &[], kit, out);
+        self.channels.forget(&[Close::All]);
+    }
+
+    /// Lets out all that is held but keeps the channels, before an event that is too large to be looked into.
+    pub(super) fn flush_held(&mut self, kit: &mut Kit, out: &mut Vec<u8>) {
+        self.channels.flush_closed(&[Close::All], &[], kit, out);
+    }
+
+    fn json(&mut self, kit: &mut Kit, frame: &Frame<'_>, out: &mut Vec<u8>) {
+        let event = Event { tape: &self.tape, text: frame.text, name: frame.name, framing: self.framing };
+        let plan = &mut self.plan;
+        dialect::plan(event, plan);
+        if frame.last {
+            plan.closes.push(Close::All);
+        }
+        if kit.gate.is_some() {
+            for &(key, name) in &plan.tools {
+                self.channels.name_tool(key, &frame.text[self.tape.node(name).span()]);
+            }
+        }
+        if !plan.closes.is_empty() {
+            self.channels.flush_closed(&plan.closes, &plan.slots, kit, out);
+        }
+        strings(event, plan, &mut self.channels, &mut self.edits, kit, frame.wrap);
+        if !plan.closes.is_empty() {
+            self.channels.forget(&plan.closes);
+        }
+        if self.edits.list.is_empty() {
+            out.extend_from_slice(frame.raw);
+        } else {
+            self.edits.write(frame, out);
+        }
+    }
+
+    /// Data that is no JSON: a piece of a text, as the streams of simple servers are, or, among JSON events or
+    /// when it only looks like JSON, a text of its own.
+    fn other(&mut self, kit: &mut Kit, frame: &Frame<'_>, out: &mut Vec<u8>) {
+        let range = 0..frame.text.len();
+        let broken_json = matches!(frame.text.trim_ascii_start().first(), Some(b'{' | b'['));
+        if broken_json || self.seen_json || self.framing == Framing::Lines {
+            let allowed = kit.allows(LaneKind::Document, None);
+            let mut lane = Lane::new(Nest::document(), allowed);
+            if frame.last {
+                self.flush_all(kit, out);
+            }
+            self.edits.feed(kit, &mut lane, frame.text, range, true);
+        } else {
+            let slot =
+                Slot { node: 0, channel: ChannelId::PLAIN, group: 0, lane: LaneKind::Text, json: false };
+            if let Some(channel) = self.channels.of(&slot, kit) {
+                let fits = channel.lane.holds() || channel.template.plain(frame.wrap);
+                self.edits.feed(kit, &mut channel.lane, frame.text, range, !fits || frame.last);
+            }
+        }
+        self.edits.write(frame, out);
+    }
+}
+
+/// Restores the strings of one event.
+fn strings(
+    event: Event<'_>,
+    plan: &Plan,
+    channels: &mut Channels,
+    edits: &mut Edits,
+    kit: &mut Kit,
+    wrap: Wrap<'_>,
+) {
+    let mut slots = plan.slots.iter().enumerate().peekable();
+    for (index, node) in event.tape.nodes().iter().enumerate() {
+        if node.key().len() >= MIN_TOKEN_LEN {
+            whole(event, index, node.key(), edits, kit);
+        }
+        if let Some((at, slot)) = slots.next_if(|(_, slot)| slot.node == index) {
+            let ends = plan.closes.iter().any(|close| close.covers(slot.channel, slot.group));
+            let again = plan.slots[at + 1..].iter().any(|later| later.channel == slot.channel);
+            let Some(channel) = channels.of(slot, kit) else {
+                kit.tally.skipped += 1;
+                continue;
+            };
+            let held = channel.lane.holds();
+            edits.feed(kit, &mut channel.lane, event.text, node.span(), ends && !again);
+            if channel.lane.holds() && !held && !channel.template.cut(event, &plan.slots, slot, wrap) {
+                // No event can be made for what is held, so nothing is.
+                edits.let_out(kit, &mut channel.lane);
+            }
+        } else if node.kind == Kind::Text
+            && node.span().len() >= MIN_TOKEN_LEN
+            && plan.opaque != Some(index)
+            && !is_opaque(event, index)
+        {
+            whole(event, index, node.span(), edits, kit);
+        }
+    }
+}
+
+/// Restores a string that is complete: the value `index`, or its key.
+fn whole(event: Event<'_>, index: usize, range: Range<usize>, edits: &mut Edits, kit: &mut Kit) {
+    let text = &event.text[range.clone()];
+    if memchr2(b'-', b'\\', text).is_none() {
+        return;
+    }
+    let json = KeyKind::of(&event.text[event.tape.node(index).key()]) == KeyKind::Arguments;
+    let allowed = kit.gate.is_none() || {
+        let (lane, tool) = dialect::purpose(event, index);
+        kit.allows(lane, tool)
+    };
+    let mut lane = Lane::new(Nest::literal(json), allowed);
+    edits.feed(kit, &mut lane, event.text, range, true);
+}
+
+fn is_opaque(event: Event<'_>, index: usize) -> bool {
+    let node = event.tape.node(index);
+    match KeyKind::of(&event.text[node.key()]) {
+        KeyKind::Opaque => true,
+        KeyKind::Data => event.tape.parent(index).is_some_and(|object| {
+            let under = &event.text[event.tape.node(object).key()];
+            KeyKind::of(under) == KeyKind::Blob
+                || event.tape.string(event.text, object, b"type").is_some_and(is_blob_type)
+        }),
+        _ => false,
+    }
+}
+
+impl Edits {
+    /// Appends what `lane` holds to the edit just made.
+    fn let_out(&mut self, kit: &mut Kit, lane: &mut Lane) {
+        lane.flush(kit, &mut self.bytes);
+        if let Some(edit) = self.list.last_mut() {
+            edit.to.end = self.bytes.len();
+        }
+    }
+}

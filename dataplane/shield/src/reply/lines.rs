@@ -1,0 +1,96 @@
+//! JSON lines: one event a line, as Ollama streams and as files of results are.
+
+use memchr::memchr;
+
+use super::LaneKind;
+use super::dialect::Framing;
+use super::event::{EventRewriter, Frame};
+use super::lane::{Kit, Lane};
+use super::nest::Nest;
+use super::sse::{KEPT_CAPACITY, MAX_EVENT};
+use super::template::Wrap;
+
+/// Finds the lines and puts them back. A line of more than [`MAX_EVENT`] bytes is restored as it passes.
+pub(super) struct JsonLines {
+    rewriter: EventRewriter,
+    buffer: Vec<u8>,
+    /// No line ends in the buffer before this offset.
+    searched: usize,
+    large: Option<Lane>,
+}
+
+impl JsonLines {
+    pub(super) fn new() -> Self {
+        Self { rewriter: EventRewriter::new(Framing::Lines), buffer: Vec::new(), searched: 0, large: None }
+    }
+
+    pub(super) fn push(&mut self, kit: &mut Kit, input: &[u8], out: &mut Vec<u8>) {
+        if self.buffer.is_empty() {
+            let used = self.take(kit, input, out);
+            self.buffer.extend_from_slice(&input[used..]);
+        } else {
+            let mut buffer = std::mem::take(&mut self.buffer);
+            buffer.extend_from_slice(input);
+            let used = self.take(kit, &buffer, out);
+            buffer.drain(..used);
+            if buffer.len() < KEPT_CAPACITY {
+                buffer.shrink_to(KEPT_CAPACITY);
+            }
+            self.buffer = buffer;
+        }
+    }
+
+    pub(super) fn finish(&mut self, kit: &mut Kit, out: &mut Vec<u8>) {
+        if let Some(mut lane) = self.large.take() {
+            lane.flush(kit, out);
+        }
+        let rest = std::mem::take(&mut self.buffer);
+        if rest.is_empty() {
+            self.rewriter.flush_all(kit, out);
+        } else {
+            self.line(kit, &rest, true, out);
+        }
+    }
+
+    fn take(&mut self, kit: &mut Kit, data: &[u8], out: &mut Vec<u8>) -> usize {
+        let mut at = 0;
+        loop {
+            let rest = &data[at..];
+            if let Some(lane) = &mut self.large {
+                let end = memchr(b'\n', rest);
+                lane.pass(kit, &rest[..end.unwrap_or(rest.len())], out);
+                let Some(end) = end else { return data.len() };
+                lane.flush(kit, out);
+                out.push(b'\n');
+                self.large = None;
+                at += end + 1;
+                continue;
+            }
+            match memchr(b'\n', &rest[self.searched..]).map(|found| self.searched + found + 1) {
+                Some(len) if len <= MAX_EVENT => {
+                    self.searched = 0;
+                    self.line(kit, &rest[..len], false, out);
+                    at += len;
+                }
+                None if rest.len() <= MAX_EVENT => {
+                    self.searched = rest.len();
+                    return at;
+                }
+                _ => {
+                    self.searched = 0;
+                    self.rewriter.flush_held(kit, out);
+                    let allowed = kit.allows(LaneKind::Document, None);
+                    self.large = Some(Lane::new(Nest::document(), allowed));
+                }
+            }
+        }
+    }
+
+    fn line(&mut self, kit: &mut Kit, raw: &[u8], last: bool, out: &mut Vec<u8>) {
+        let text = raw.strip_suffix(b"\n").unwrap_or(raw);
+        let eol = if text.ends_with(b"\r") { &b"\r\n"[..] } else { b"\n" };
+        let wrap = Wrap { head: b"", prefix: b"", eol, blank: b"" };
+        let lines = [0..text.len()];
+        self.rewriter.event(kit, &Frame { raw, text, lines: &lines, name: b"", wrap, last }, out);
+    }
+}

@@ -1,0 +1,219 @@
+//! The way back: puts secrets in the place of tokens in a provider's reply, streaming or not.
+//!
+//! # How a reply passes
+//!
+//! ```text
+//!  bytes, cut anywhere
+//!    |
+//!    |-- server-sent events, JSON lines --> frames  (sse, lines)     one event at a time, at most MAX_EVENT
+//!    |                                        |
+//!    |                                      tape     (tape)          where its strings stand
+//!    |                                        |
+//!    |                                      plan     (dialect)       piece of a channel | complete | opaque
+//!    |                                        |                      and: which channels end here
+//!    |                                        v
+//!    |        channel (choice, content)     [lane: nest + held]  --+
+//!    |        channel (choice, tool call)   [lane: nest + held]  --+--> the event, edited in place; before it
+//!    |        channel (block, thinking)     [lane: nest + held]  --+    one more delta for each tail that ends
+//!    |
+//!    `-- a JSON document, text, a frame that is too large --> one lane for all of it
+//! ```
+//!
+//! A **lane** is one text on its way. Its states, for the text `key: AEGIS-KEY-..`:
+//!
+//! ```text
+//!            a suffix that begins a token of this vault
+//!   passing ----------------------------------------------> holding (the suffix, as it was written)
+//!      ^                                                       |
+//!      |-- token complete: the secret goes out ----------------|   escaped for the depth that `nest` counts
+//!      |-- it is no token after all: goes out as it came ------|
+//!      `-- the channel ends: goes out as it came, once --------'   in the event that ends it, or in one before
+//! ```
+//!
+//! # What it must never do
+//!
+//! Guess: only a token that is spelled out in full and is in this vault is replaced. Lose or repeat a byte, or
+//! change one outside of tokens. Hold back ordinary text. Touch signed, encrypted or binary values. Fail:
+//! what is not what it claims to be is treated as text.
+//!
+//! # Where it stops
+//!
+//! A token in a nested JSON string with its characters written as escapes of that inner string stays as it is.
+//! So does one that the model broke up by anything but backslashes before its hyphens. Pieces of a token that
+//! are split between an event of more than [`MAX_EVENT`] bytes and its neighbours stay as they are, and after
+//! such an event the nesting of its channel's JSON is not known.
+
+mod channels;
+mod dialect;
+mod event;
+mod format;
+mod keys;
+mod lane;
+mod lines;
+mod matcher;
+mod nest;
+mod sse;
+mod tape;
+mod template;
+
+use std::fmt;
+
+pub use format::ReplyFormat;
+pub use sse::MAX_EVENT;
+
+use crate::vault::Vault;
+use format::Looks;
+use lane::{Kit, Lane};
+use lines::JsonLines;
+use nest::Nest;
+use sse::Sse;
+
+/// What a text in a reply is to the client.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum LaneKind {
+    /// What the user reads.
+    Text,
+    /// What the model thought before.
+    Thinking,
+    /// Why the model refuses.
+    Refusal,
+    /// The arguments of a tool call, which are JSON.
+    ToolArguments,
+    /// What a tool gets otherwise: free input, code.
+    ToolInput,
+    /// Any other string.
+    Other,
+    /// A whole body, or an event that is too large to look into.
+    Document,
+}
+
+/// Decides what is restored. Asked once for each channel of a stream, for each complete string that may hold a
+/// token, and once for a body that is restored as a whole.
+pub trait RestoreGate: Send {
+    /// Whether tokens in this lane are replaced by their secrets. `tool` is the name of the tool that the text
+    /// goes to, where the reply has told it by then.
+    fn allow(&mut self, lane: LaneKind, tool: Option<&str>) -> bool;
+}
+
+/// What happened to the tokens of one reply.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Tally {
+    /// Tokens replaced by their secrets.
+    pub restored: u64,
+    /// Tokens left as they are: foreign, mangled, or cut off.
+    pub unresolved: u64,
+    /// Pieces of text passed unread, because too many channels were open.
+    pub skipped: u64,
+}
+
+/// How the body is taken apart.
+enum Body {
+    Transparent,
+    /// Bytes that do not yet say what they are.
+    Undecided(ReplyFormat, Vec<u8>),
+    Sse(Box<Sse>),
+    Lines(Box<JsonLines>),
+    Whole(Box<Lane>),
+}
+
+/// Restores one reply. See the module's documentation.
+pub struct Rehydrator {
+    kit: Kit,
+    body: Body,
+}
+
+impl Rehydrator {
+    /// For a reply of this format to the request that filled `vault`.
+    pub fn new(vault: Vault, format: ReplyFormat) -> Self {
+        let body = match format {
+            _ if vault.is_empty() => Body::Transparent,
+            ReplyFormat::Binary => Body::Transparent,
+            ReplyFormat::JsonLines => Body::Lines(Box::new(JsonLines::new())),
+            ReplyFormat::Json | ReplyFormat::Sse | ReplyFormat::Text | ReplyFormat::Unknown => {
+                Body::Undecided(format, Vec::new())
+            }
+        };
+        Self { kit: Kit::new(vault), body }
+    }
+
+    /// The same, with a decision of its own for each channel. Without a gate everything is restored.
+    #[must_use]
+    pub fn with_gate(mut self, gate: Box<dyn RestoreGate>) -> Self {
+        self.kit.gate = Some(gate);
+        self
+    }
+
+    /// Whether nothing will ever be changed or held back, so that the caller may pass the bytes itself.
+    pub fn is_transparent(&self) -> bool {
+        matches!(self.body, Body::Transparent)
+    }
+
+    /// Takes the next bytes of the body, cut anywhere, and appends to `out` what may go to the client now.
+    pub fn push(&mut self, input: &[u8], out: &mut Vec<u8>) {
+        match &mut self.body {
+            Body::Transparent => out.extend_from_slice(input),
+            Body::Undecided(..) => self.decide(input, out),
+            Body::Sse(sse) => sse.push(&mut self.kit, input, out),
+            Body::Lines(lines) => lines.push(&mut self.kit, input, out),
+            Body::Whole(lane) => lane.pass(&mut self.kit, input, out),
+        }
+    }
+
+    /// The body ended, well or not: what is held back goes out literally. Further calls do nothing.
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        match &mut self.body {
+            Body::Transparent => {}
+            Body::Undecided(_, head) => out.append(head),
+            Body::Sse(sse) => sse.finish(&mut self.kit, out),
+            Body::Lines(lines) => lines.finish(&mut self.kit, out),
+            Body::Whole(lane) => lane.flush(&mut self.kit, out),
+        }
+    }
+
+    /// What happened to tokens so far.
+    pub fn tally(&self) -> Tally {
+        self.kit.tally
+    }
+
+    /// Gives the vault back, for a session that lives longer than the reply.
+    pub fn into_vault(self) -> Vault {
+        self.kit.vault
+    }
+
+    /// Looks at the first bytes. What comes before them (white space, a byte order mark) goes on at once.
+    fn decide(&mut self, input: &[u8], out: &mut Vec<u8>) {
+        let Body::Undecided(format, head) = &mut self.body else { return };
+        let mut input = input;
+        if head.is_empty() {
+            let blank = input.iter().take_while(|&&byte| format::is_blank(byte)).count();
+            out.extend_from_slice(&input[..blank]);
+            input = &input[blank..];
+        }
+        head.extend_from_slice(input);
+        let looks = if head.is_empty() { Looks::Undecided } else { Looks::of(head) };
+        let body = match (looks, *format) {
+            (Looks::Undecided, _) => return,
+            (Looks::LikeSse, _) => Body::Sse(Box::new(Sse::new())),
+            (Looks::Neither, ReplyFormat::Sse) if head[0] != b'<' => Body::Sse(Box::new(Sse::new())),
+            (Looks::LikeJson, _) | (_, ReplyFormat::Json) => self.whole(Nest::document()),
+            (Looks::Neither, _) => self.whole(Nest::text()),
+        };
+        if matches!(body, Body::Sse(_)) {
+            self.kit.line_head = sse::DATA_HEAD;
+        }
+        if let Body::Undecided(_, head) = std::mem::replace(&mut self.body, body) {
+            self.push(&head, out);
+        }
+    }
+
+    fn whole(&mut self, nest: Nest) -> Body {
+        let allowed = self.kit.allows(LaneKind::Document, None);
+        Body::Whole(Box::new(Lane::new(nest, allowed)))
+    }
+}
+
+impl fmt::Debug for Rehydrator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rehydrator").field("tally", &self.kit.tally).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,477 @@
+//! How deep in JSON strings a place of a text is.
+//!
+//! A restored value must be escaped once for every string literal around it: the arguments of a tool call are
+//! JSON in a JSON string of an event, the file that the tool writes may be JSON again. [`Nest`] follows a text
+//! byte by byte, in pieces of any size, and knows at each place how many literals are open. The outermost
+//! level is certain (the event, or a JSON document); inside, every text that starts with `{` or `[` is taken for
+//! JSON as long as it has been valid JSON so far.
+//!
+//! Nothing is buffered and nothing is rejected: text that is not JSON merely opens no level. That, and its size
+//! (one for each channel of a reply), is why this is not [`crate::json::Nested`], which reports every lexeme and
+//! holds documents to the letter. Both take the same texts for JSON.
+
+use memchr::memchr2;
+
+use super::keys::{KeyKind, MAX_KNOWN_KEY, is_blob_type};
+
+/// Levels that are followed: an event or document, arguments in it, a file in these, and two more.
+pub(super) const MAX_LEVELS: usize = 5;
+/// Objects and arrays in each other at one level; deeper text counts as text.
+pub(super) const MAX_NESTING: u8 = 64;
+
+/// What a level expects next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum At {
+    Dead,
+    Start,
+    Value,
+    FirstItem,
+    Key,
+    FirstKey,
+    Colon,
+    After,
+    Scalar,
+    Done,
+    Text,
+    Name,
+}
+
+#[derive(Clone, Copy)]
+struct Level {
+    at: At,
+    /// 0: not in an escape; 1: after the backslash; 2 to 5: before that digit of `\uXXXX`.
+    escape: u8,
+    depth: u8,
+    /// Whether a document of this level may be any value, not only an object or array.
+    any: bool,
+    code: u16,
+    /// One bit for each open container, the innermost lowest: 1 is an object.
+    objects: u64,
+}
+
+impl Level {
+    const fn at(at: At, any: bool) -> Self {
+        Self { at, escape: 0, depth: 0, any, code: 0, objects: 0 }
+    }
+
+    fn in_string(&self) -> bool {
+        matches!(self.at, At::Text | At::Name)
+    }
+
+    fn accepts(&self, container: bool) -> bool {
+        match self.at {
+            At::Value | At::FirstItem => true,
+            At::Start | At::Done => self.any || container,
+            _ => false,
+        }
+    }
+
+    fn open(&mut self, object: bool) {
+        if !self.accepts(true) || self.depth == MAX_NESTING {
+            self.at = At::Dead;
+            return;
+        }
+        self.depth += 1;
+        self.objects = self.objects << 1 | u64::from(object);
+        self.at = if object { At::FirstKey } else { At::FirstItem };
+    }
+
+    fn close(&mut self, object: bool) {
+        let first = if object { At::FirstKey } else { At::FirstItem };
+        let here = self.depth > 0 && (self.objects & 1 == 1) == object;
+        if !here || (self.at != first && self.at != At::After) {
+            self.at = At::Dead;
+            return;
+        }
+        self.depth -= 1;
+        self.objects >>= 1;
+        self.value_ended();
+    }
+
+    fn value_ended(&mut self) {
+        self.at = if self.depth == 0 { At::Done } else { At::After };
+    }
+
+    fn quote(&mut self) {
+        self.at = match self.at {
+            At::Key | At::FirstKey => At::Name,
+            _ if self.accepts(false) => At::Text,
+            _ => At::Dead,
+        };
+    }
+
+    /// One byte outside of strings.
+    fn structure(&mut self, byte: u8) {
+        if self.at == At::Scalar {
+            if byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'E')
+            {
+                return;
+            }
+            self.value_ended();
+        }
+        match byte {
+            b' ' | b'\t' | b'\n' | b'\r' => {}
+            b'{' => self.open(true),
+            b'[' => self.open(false),
+            b'}' => self.close(true),
+            b']' => self.close(false),
+            b'"' => self.quote(),
+            b':' if self.at == At::Colon => self.at = At::Value,
+            b',' if self.at == At::After => {
+                self.at = if self.objects & 1 == 1 { At::Key } else { At::Value };
+            }
+            b'-' | b'0'..=b'9' | b't' | b'f' | b'n' if self.accepts(false) => self.at = At::Scalar,
+            0xef | 0xbb | 0xbf if self.at == At::Start && self.any => {}
+            _ => self.at = At::Dead,
+        }
+    }
+}
+
+/// What is known about the members of a document's outermost level.
+#[derive(Default)]
+struct Members {
+    name: [u8; MAX_KNOWN_KEY],
+    len: usize,
+    capturing: bool,
+    key: KeyKind,
+    in_blob: bool,
+    opaque: bool,
+}
+
+impl Members {
+    fn capture(&mut self, bytes: &[u8]) {
+        if !self.capturing {
+            return;
+        }
+        match self.name.get_mut(self.len..self.len + bytes.len()) {
+            Some(room) => {
+                room.copy_from_slice(bytes);
+                self.len += bytes.len();
+            }
+            None => self.len = MAX_KNOWN_KEY,
+        }
+    }
+
+    fn string_opens(&mut self, is_name: bool) {
+        self.capturing = is_name || self.key == KeyKind::Type;
+        self.len = 0;
+        self.opaque =
+            !is_name && (self.key == KeyKind::Opaque || (self.key == KeyKind::Data && self.in_blob));
+    }
+
+    fn string_closes(&mut self, is_name: bool) {
+        let text = &self.name[..self.len];
+        if is_name {
+            self.key = KeyKind::of(text);
+        } else if self.capturing && is_blob_type(text) {
+            self.in_blob = true;
+        }
+        self.capturing = false;
+        self.opaque = false;
+    }
+
+    fn structure(&mut self, byte: u8) {
+        if byte == b'{' {
+            self.in_blob = self.key == KeyKind::Blob;
+            self.key = KeyKind::Plain;
+        } else if byte == b'}' {
+            self.in_blob = false;
+            self.key = KeyKind::Plain;
+        }
+    }
+}
+
+/// Follows one text. See the module's documentation.
+pub(super) struct Nest {
+    levels: [Level; MAX_LEVELS],
+    /// The first `certain` levels are JSON by contract, not by looks.
+    certain: u8,
+    /// The text is the inside of a string literal whose quotes are not part of it.
+    inside: bool,
+    members: Option<Members>,
+}
+
+impl Nest {
+    fn new(first: Level, certain: u8) -> Self {
+        let mut levels = [Level::at(At::Dead, false); MAX_LEVELS];
+        levels[0] = first;
+        Self { levels, certain, inside: false, members: None }
+    }
+
+    /// A whole JSON document, or several. If it turns out to be something else, it is text.
+    pub(super) fn document() -> Self {
+        Self { members: Some(Members::default()), ..Self::new(Level::at(At::Start, true), 1) }
+    }
+
+    /// Text that is no JSON, whatever it looks like.
+    pub(super) fn plain() -> Self {
+        Self::new(Level::at(At::Dead, false), 0)
+    }
+
+    /// Text that may be JSON.
+    pub(super) fn text() -> Self {
+        Self::new(Level::at(At::Start, false), 0)
+    }
+
+    /// The content of a JSON string as it is written between its quotes. `json` says that the content is itself
+    /// JSON by contract.
+    pub(super) fn literal(json: bool) -> Self {
+        let mut nest = Self::new(Level::at(At::Text, false), 1 + u8::from(json));
+        nest.levels[1] = Level::at(At::Start, json);
+        nest.inside = true;
+        nest
+    }
+
+    /// String literals around the current place, at most [`MAX_LEVELS`].
+    pub(super) fn depth(&self) -> u8 {
+        self.levels.iter().take_while(|level| level.in_string()).count() as u8
+    }
+
+    /// How many of these were taken for literals by the looks of the text alone.
+    pub(super) fn tentative(&self) -> u8 {
+        self.depth().saturating_sub(self.certain)
+    }
+
+    /// Whether the outermost level is in a string, so that a backslash begins an escape.
+    pub(super) fn in_string(&self) -> bool {
+        self.levels[0].in_string()
+    }
+
+    /// Whether the current place is in an opaque value of a document.
+    pub(super) fn is_opaque(&self) -> bool {
+        self.members.as_ref().is_some_and(|members| members.opaque)
+    }
+
+    /// Follows `text`.
+    pub(super) fn advance(&mut self, mut text: &[u8]) {
+        while !text.is_empty() {
+            let plain = self.plain_run(text);
+            if plain > 0 {
+                if let Some(members) = &mut self.members {
+                    members.capture(&text[..plain]);
+                }
+                text = &text[plain..];
+                continue;
+            }
+            self.step(0, text[0]);
+            text = &text[1..];
+        }
+    }
+
+    /// Length of the run at the head of `text` that changes nothing: all levels are dead, or all that live are
+    /// inside of strings and the run has neither quote nor backslash.
+    fn plain_run(&self, text: &[u8]) -> usize {
+        let mut depth = 0;
+        for level in &self.levels {
+            match level.at {
+                At::Text | At::Name if level.escape == 0 => depth += 1,
+                At::Dead => break,
+                _ => return 0,
+            }
+        }
+        match depth {
+            0 => text.len(),
+            1 if self.inside && self.levels[1].at == At::Dead => text.len(),
+            _ => memchr2(b'"', b'\\', text).unwrap_or(text.len()),
+        }
+    }
+
+    fn step(&mut self, index: usize, byte: u8) {
+        let Some(level) = self.levels.get_mut(index) else { return };
+        if level.in_string() {
+            self.string_byte(index, byte);
+        } else if level.at != At::Dead {
+            level.structure(byte);
+            let (opened, is_name, any) = (level.in_string(), level.at == At::Name, level.any);
+            if opened {
+                self.opened(index, is_name, any);
+            } else if index == 0
+                && let Some(members) = &mut self.members
+            {
+                members.structure(byte);
+            }
+        }
+    }
+
+    fn opened(&mut self, index: usize, is_name: bool, any: bool) {
+        let mut arguments = false;
+        if index == 0
+            && let Some(members) = &mut self.members
+        {
+            members.string_opens(is_name);
+            arguments = any && !is_name && members.key == KeyKind::Arguments;
+            self.certain = 1 + u8::from(arguments);
+        }
+        if let Some(child) = self.levels.get_mut(index + 1) {
+            *child = if is_name { Level::at(At::Dead, false) } else { Level::at(At::Start, arguments) };
+        }
+    }
+
+    /// One byte inside of a string of level `index`; what it decodes to goes to the next level.
+    fn string_byte(&mut self, index: usize, byte: u8) {
+        let outermost = index == 0;
+        let level = &mut self.levels[index];
+        match (level.escape, byte) {
+            (0, b'\\') => level.escape = 1,
+            (0, b'"') if !(outermost && self.inside) => self.closed(index),
+            (0, 0..0x20) if !outermost => level.at = At::Dead,
+            (0, _) => {
+                if outermost && let Some(members) = &mut self.members {
+                    members.capture(&[byte]);
+                }
+                self.step(index + 1, byte);
+            }
+            (1, b'u') => (level.escape, level.code) = (2, 0),
+            (1, _) => {
+                level.escape = 0;
+                match unescape(byte) {
+                    Some(decoded) => self.step(index + 1, decoded),
+                    None if outermost => {}
+                    None => level.at = At::Dead,
+                }
+            }
+            (digit, _) => {
+                let Some(value) = (byte as char).to_digit(16) else {
+                    (level.escape, level.at) = (0, if outermost { level.at } else { At::Dead });
+                    return;
+                };
+                level.code = level.code << 4 | value as u16;
+                level.escape = (digit + 1) % 6;
+                let code = level.code;
+                if digit == 5 {
+                    // Above ASCII it is a character of a string or no JSON; which one does not matter.
+                    self.step(index + 1, u8::try_from(code).ok().filter(u8::is_ascii).unwrap_or(0xff));
+                }
+            }
+        }
+    }
+
+    fn closed(&mut self, index: usize) {
+        let level = &mut self.levels[index];
+        let is_name = level.at == At::Name;
+        if is_name {
+            level.at = At::Colon;
+        } else {
+            level.value_ended();
+        }
+        if index == 0
+            && let Some(members) = &mut self.members
+        {
+            members.string_closes(is_name);
+        }
+    }
+}
+
+fn unescape(byte: u8) -> Option<u8> {
+    Some(match byte {
+        b'"' | b'\\' | b'/' => byte,
+        b'n' => b'\n',
+        b't' => b'\t',
+        b'r' => b'\r',
+        b'b' => 8,
+        b'f' => 12,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Depth and tentative depth at the first `@` of `text`.
+    fn at_mark(mut nest: Nest, text: &str) -> (u8, u8) {
+        let mark = text.find('@').unwrap();
+        for piece in text.as_bytes()[..mark].chunks(3) {
+            nest.advance(piece);
+        }
+        (nest.depth(), nest.tentative())
+    }
+
+    /// `text` as the content of a JSON string.
+    fn quoted(text: &str) -> String {
+        let text = serde_json::to_string(text).unwrap();
+        text[1..text.len() - 1].to_owned()
+    }
+
+    #[test]
+    fn counts_the_literals_around_a_place() {
+        assert_eq!(at_mark(Nest::document(), r#"{"a": "x @"}"#), (1, 0));
+        assert_eq!(at_mark(Nest::document(), r#" [1, {"@": 2}]"#), (1, 0));
+        assert_eq!(at_mark(Nest::document(), r#"{"a": "x \" ", "b": @"#), (0, 0));
+        let file = r#"{"key": "@"}"#;
+        let arguments = format!(r#"{{"path": "p", "content": "{}"}}"#, quoted(file));
+        let event = format!(r#"{{"arguments": "{}"}}"#, quoted(&arguments));
+        assert_eq!(at_mark(Nest::document(), &event), (3, 1));
+        assert_eq!(at_mark(Nest::literal(true), &quoted(&arguments)), (3, 1));
+        assert_eq!(at_mark(Nest::literal(false), &quoted(file)), (2, 1));
+        assert_eq!(at_mark(Nest::text(), file), (1, 1));
+        assert_eq!(at_mark(Nest::plain(), file), (0, 0));
+    }
+
+    #[test]
+    fn what_is_not_json_opens_no_level() {
+        for text in
+            ["{{ \"@", "[note] \"@", "{ let x = \"@", "{\"a\" \"@", "{\"a\": 1,, \"@", "say \"@", "[1}\"@"]
+        {
+            assert_eq!(at_mark(Nest::text(), text), (0, 0), "{text}");
+            assert_eq!(at_mark(Nest::literal(false), &quoted(text)), (1, 0), "{text}");
+        }
+        assert_eq!(at_mark(Nest::literal(true), &quoted("oops \"@")), (1, 0));
+        assert_eq!(
+            at_mark(Nest::text(), "[\"a line\nand @"),
+            (1, 1),
+            "inside of the outermost a break is let go"
+        );
+        assert_eq!(at_mark(Nest::literal(false), &quoted("[\"a line\nand @")), (1, 0));
+    }
+
+    #[test]
+    fn lines_of_json_are_followed() {
+        assert_eq!(at_mark(Nest::text(), "{\"a\": \"b\"}\n{\"a\": \"@"), (1, 1));
+        assert_eq!(at_mark(Nest::document(), "1 \"x\" \"@"), (1, 0));
+        assert_eq!(at_mark(Nest::text(), "{\"a\": \"b\"} and \"@"), (0, 0));
+    }
+
+    #[test]
+    fn escapes_are_decoded_for_the_next_level() {
+        assert_eq!(at_mark(Nest::literal(false), r"\u007b\u0022a\u0022: \u0022@"), (2, 1));
+        assert_eq!(at_mark(Nest::literal(false), r#"[\"\u00e9\\n@"#), (2, 1));
+        assert_eq!(at_mark(Nest::literal(false), r#"[\"\\x@"#), (1, 0), "no escape of JSON");
+    }
+
+    #[test]
+    fn nesting_has_a_limit() {
+        let deep = |count: usize| format!("{}\"@", "[".repeat(count));
+        assert_eq!(at_mark(Nest::text(), &deep(usize::from(MAX_NESTING))), (1, 1));
+        assert_eq!(at_mark(Nest::text(), &deep(usize::from(MAX_NESTING) + 1)), (0, 0));
+    }
+
+    #[test]
+    fn levels_have_a_limit() {
+        let mut text = "[\"@".to_owned();
+        for _ in 1..MAX_LEVELS {
+            text = format!("[\"{}", quoted(&text));
+        }
+        assert_eq!(usize::from(at_mark(Nest::text(), &text).0), MAX_LEVELS);
+        assert_eq!(at_mark(Nest::text(), &format!("[\"{}", quoted(&text))).0, MAX_LEVELS as u8);
+    }
+
+    #[test]
+    fn opaque_members_are_known() {
+        let opaque = |text: &str| {
+            let mut nest = Nest::document();
+            for byte in text.as_bytes() {
+                nest.advance(&[*byte]);
+            }
+            nest.is_opaque()
+        };
+        assert!(opaque(r#"{"signature": "@"#));
+        assert!(opaque(r#"{"type": "redacted_thinking", "data": "@"#));
+        assert!(opaque(r#"{"inlineData": {"mimeType": "image/png", "data": "@"#));
+        assert!(!opaque(r#"{"inlineData": {"mimeType": "image/png", "data": "x"}, "data": "@"#));
+        assert!(!opaque(r#"{"args": {"data": "@"#));
+        assert!(!opaque(r#"{"signature": "x", "text": "@"#));
+        assert!(!opaque(r#"{"a_key_that_is_longer_than_all_known": "@"#));
+        assert!(!opaque(r#"{"signature@"#));
+    }
+}

@@ -1,0 +1,121 @@
+//! The shape of one more delta event, for text that was held back when its channel closes.
+//!
+//! It is cut out of the last delta event of the channel: the members that say where the text belongs stay
+//! (numbers, `type`, what stands at the root), and all that would count twice goes (other texts, names and ids of
+//! a tool call, usage).
+
+use super::dialect::{Event, Slot};
+use super::tape::Kind;
+
+/// Bytes of one template. A channel whose events are larger holds nothing back.
+pub(super) const MAX_TEMPLATE: usize = 4096;
+/// Bytes of a string that is kept at the root.
+const MAX_KEPT_STRING: usize = 256;
+
+/// What stands before and after the held text.
+#[derive(Default)]
+pub(super) struct Template {
+    bytes: Vec<u8>,
+    split: usize,
+}
+
+/// What a framing puts around the text of an event.
+#[derive(Clone, Copy)]
+pub(super) struct Wrap<'a> {
+    /// For example the `event:` line.
+    pub(super) head: &'a [u8],
+    /// For example `data: `.
+    pub(super) prefix: &'a [u8],
+    /// The end of the event's last line.
+    pub(super) eol: &'a [u8],
+    /// The empty line.
+    pub(super) blank: &'a [u8],
+}
+
+impl Template {
+    pub(super) fn before(&self) -> &[u8] {
+        &self.bytes[..self.split]
+    }
+
+    pub(super) fn after(&self) -> &[u8] {
+        &self.bytes[self.split..]
+    }
+
+    /// Becomes the template of the channel of `slot`, whose string is in `event`. `false` if it is too large.
+    pub(super) fn cut(&mut self, event: Event<'_>, slots: &[Slot], slot: &Slot, wrap: Wrap<'_>) -> bool {
+        self.start(wrap);
+        self.value(event, slots, slot.node, 0);
+        self.end(wrap)
+    }
+
+    /// Becomes the template of data that is no JSON.
+    pub(super) fn plain(&mut self, wrap: Wrap<'_>) -> bool {
+        self.start(wrap);
+        self.split = self.bytes.len();
+        self.end(wrap)
+    }
+
+    fn start(&mut self, wrap: Wrap<'_>) {
+        self.bytes.clear();
+        self.bytes.extend_from_slice(wrap.head);
+        self.bytes.extend_from_slice(wrap.prefix);
+    }
+
+    fn end(&mut self, wrap: Wrap<'_>) -> bool {
+        self.bytes.extend_from_slice(wrap.eol);
+        self.bytes.extend_from_slice(wrap.blank);
+        self.bytes.len() <= MAX_TEMPLATE
+    }
+
+    /// Writes the value `node`, which is the target string or contains it.
+    fn value(&mut self, event: Event<'_>, slots: &[Slot], target: usize, node: usize) {
+        let (open, close) = match event.tape.node(node).kind {
+            Kind::Object => (b'{', b'}'),
+            Kind::Array => (b'[', b']'),
+            Kind::Text | Kind::Scalar => {
+                self.bytes.push(b'"');
+                self.split = self.bytes.len();
+                self.bytes.push(b'"');
+                return;
+            }
+        };
+        let place = event.tape.node(target).span().start;
+        self.bytes.push(open);
+        let mut first = true;
+        for child in event.tape.children(node) {
+            let item = event.tape.node(child);
+            let on_the_way = child == target || item.span().contains(&place);
+            if !on_the_way && !kept(event, slots, node, child) {
+                continue;
+            }
+            if !std::mem::take(&mut first) {
+                self.bytes.push(b',');
+            }
+            if on_the_way {
+                let start = item.span().start - usize::from(item.kind == Kind::Text);
+                self.bytes.extend_from_slice(&event.text[item.member().start..start]);
+                self.value(event, slots, target, child);
+            } else {
+                self.bytes.extend_from_slice(&event.text[item.member()]);
+            }
+        }
+        self.bytes.push(close);
+    }
+}
+
+/// Whether the member or item `child` of `container`, which is not on the way to the text, is repeated.
+fn kept(event: Event<'_>, slots: &[Slot], container: usize, child: usize) -> bool {
+    let (node, parent) = (event.tape.node(child), event.tape.node(container));
+    if parent.kind == Kind::Array || slots.iter().any(|slot| slot.node == child) {
+        return false;
+    }
+    let key = &event.text[node.key()];
+    match node.kind {
+        Kind::Scalar => true,
+        Kind::Object | Kind::Array => event.tape.children(child).next().is_none(),
+        Kind::Text if container == 0 => node.span().len() <= MAX_KEPT_STRING,
+        // Gemini's `content` says whose it is in every event; elsewhere a role comes once.
+        Kind::Text if key == b"role" => &event.text[parent.key()] == b"content",
+        Kind::Text => matches!(key, b"type" | b"jsonPath"),
+    }
+}
