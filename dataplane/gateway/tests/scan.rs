@@ -277,6 +277,36 @@ fn version_names_engine_rules_and_driver() {
 }
 
 #[test]
+fn rules_are_listed_shown_and_checked() {
+    let run = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_aegis-gateway"))
+            .arg("rules")
+            .args(arguments)
+            .output()
+            .expect("it runs");
+        (output.status.code(), text(&output.stdout).to_owned(), text(&output.stderr).to_owned())
+    };
+    let (code, all, _) = run(&["list"]);
+    assert!(code == Some(0) && all.lines().count() > 60);
+    let (_, github, _) = run(&["list", "GitHub"]);
+    assert!(
+        github.lines().all(|line| line.to_lowercase().contains("github")) && github.contains("github-pat"),
+        "{github}"
+    );
+    let (_, shown, _) = run(&["show", "github-pat"]);
+    for part in ["category  TOKEN", "opens     ", "finds     ", "passes    "] {
+        assert!(shown.contains(part), "{shown}");
+    }
+    let (code, _, told) = run(&["show", "no-such-rule"]);
+    assert!(code == Some(2) && told.contains("there is no rule `no-such-rule`"), "{told}");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("own.toml");
+    std::fs::write(&file, "[[rules]]\nid = \"mine\"\n").expect("written");
+    let (code, _, told) = run(&["list", "--rules", &file.display().to_string()]);
+    assert!(code == Some(2) && told.contains("own.toml"), "{told}");
+}
+
+#[test]
 fn keys_are_made_and_hashed_the_same_way() {
     let made = Command::new(env!("CARGO_BIN_EXE_aegis-gateway"))
         .args(["key", "new", "--id", "ci \"x\""])

@@ -9,7 +9,7 @@ use crate::stage::{CHAT, MESSAGES, Stage, chat, chat_stream, chat_text, event_st
 
 #[test]
 fn nothing_the_gateway_writes_holds_a_secret() {
-    let stage = Stage::with(|builder| builder.config("[policy.rules]\n\"stripe-secret-key\" = \"block\""));
+    let stage = Stage::with(|builder| builder.config("[policy.rules]\n\"stripe-key\" = \"block\""));
     let mut seeded = Seeded::new(1_001);
     let (secret, blocked, bearer) = (seeded.github(), seeded.stripe(), seeded.anthropic());
     let body = chat(&format!("use {secret} at https://evil.test/?k={secret}"));

@@ -6,6 +6,7 @@
 mod check;
 mod key;
 mod options;
+mod rules;
 mod run;
 mod scan;
 mod version;
@@ -66,6 +67,8 @@ enum Command {
     Check(check::Check),
     /// Find secrets in files, folders or standard input
     Scan(scan::Scan),
+    /// Show the detection rules
+    Rules(rules::RulesCommand),
     /// Make and hash the keys that clients of the gateway use
     Key(key::Key),
     /// Show versions, rules and what this machine supports
@@ -78,6 +81,7 @@ pub fn main() -> ExitCode {
         Command::Run(run) => run.execute(),
         Command::Check(check) => check.execute(),
         Command::Scan(scan) => scan.execute(),
+        Command::Rules(rules) => rules.execute(),
         Command::Key(key) => key.execute(),
         Command::Version(version) => version.execute(),
     };

@@ -437,10 +437,16 @@ fn policy(settings: &Settings, rules: &Rules) -> Result<Policy, Vec<Problem>> {
 }
 
 fn unknown_rule(id: &str, rules: &Rules) -> Problem {
-    let ids: Vec<String> = rules.iter().map(|(_, rule)| rule.id.replace('-', "_")).collect();
-    let help = match nearest(id, ids.iter().map(String::as_str)) {
-        Some(near) => format!("did you mean `{}`?", near.replace('_', "-")),
-        None => "`aegis-gateway scan --format json` names the rule of each finding".to_owned(),
+    const LISTED: usize = 6;
+    let vendor = |id: &str| id.split('-').next().unwrap_or_default().to_owned();
+    let ids = || rules.iter().map(|(_, rule)| rule.id.as_str());
+    let alike: Vec<&str> = ids().filter(|known| vendor(known) == vendor(id)).take(LISTED).collect();
+    let spelt: Vec<String> = ids().map(|known| known.replace('-', "_")).collect();
+    let near = nearest(id, spelt.iter().map(String::as_str)).map(|near| near.replace('_', "-"));
+    let help = match (near, alike.is_empty()) {
+        (_, false) => format!("rules that begin alike: {}", alike.join(", ")),
+        (Some(near), true) => format!("did you mean `{near}`?"),
+        (None, true) => "`aegis-gateway rules list` names them all".to_owned(),
     };
     Problem::error(format!("policy.rules.{id}"), format!("there is no rule `{id}`"), help)
 }

@@ -75,13 +75,17 @@ fn a_wrong_configuration_leaves_the_builder_as_it_was() {
     ] {
         assert!(error.contains(part), "{error}");
     }
-    let error = problem(&mut builder, "[policy.rules]\ngithub-pta = \"block\"\n");
-    assert!(
-        error.contains(
-            "policy.rules.github-pta: there is no rule `github-pta`\n  help: did you mean `github-pat`?"
-        ),
-        "{error}"
-    );
+    for (id, help) in [
+        ("github-pta", "rules that begin alike: github-"),
+        ("gihtub-pat", "did you mean `github-pat`?"),
+        ("zzzzzzzzzzzzzzzz", "`aegis-gateway rules list` names them all"),
+    ] {
+        let error = problem(&mut builder, &format!("[policy.rules]\n{id} = \"block\"\n"));
+        assert!(
+            error.contains(&format!("policy.rules.{id}: there is no rule `{id}`\n  help: {help}")),
+            "{error}"
+        );
+    }
     assert_eq!(builder.build(&settings(""), &master()).expect("valid").generation, 2);
 }
 

@@ -10,7 +10,7 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use aegis_detect::{Confidence, RuleSource, Rules, Scanner};
+use aegis_detect::{Confidence, Scanner};
 use clap::{Args, ValueEnum};
 
 use super::{Failure, Outcome, failure};
@@ -75,7 +75,7 @@ enum Least {
 
 impl Scan {
     pub(super) fn execute(&self) -> Result<Outcome, Failure> {
-        let rules = self.load_rules()?;
+        let rules = super::rules::load(&self.rules)?;
         let scanner =
             Scanner::new(Arc::clone(&rules)).map_err(|error| failure(error, "is there enough memory?"))?;
         let least = match self.min_confidence {
@@ -109,17 +109,6 @@ impl Scan {
             report::Summary { findings: 1.., .. } => Outcome::No,
             _ => Outcome::Success,
         })
-    }
-
-    fn load_rules(&self) -> Result<Arc<Rules>, Failure> {
-        let mut sources = Vec::new();
-        for path in &self.rules {
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| failure(format!("{}: cannot read rules: {error}", path.display()), ""))?;
-            sources.push(RuleSource { name: path.display().to_string(), text });
-        }
-        Rules::with_custom(&sources)
-            .map_err(|error| failure(error, "see `rules` in the README for how rules are written"))
     }
 
     fn sources(&self) -> Vec<PathBuf> {

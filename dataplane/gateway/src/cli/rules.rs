@@ -1,0 +1,112 @@
+//! `rules`: which secrets are looked for, by the names that `policy.rules` takes.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use aegis_detect::{Rule, RuleSource, Rules};
+use clap::{Args, Subcommand};
+
+use super::{Failure, Outcome, failure};
+
+const AFTER_HELP: &str = "\
+Examples:
+  aegis-gateway rules list                       all rules
+  aegis-gateway rules list stripe                those with a word in id, name or group
+  aegis-gateway rules show stripe-key            one rule with its examples
+  aegis-gateway rules list --rules own.toml      with rules of your own: also checks the file";
+
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct RulesCommand {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List rules: id, category, severity, name
+    List {
+        /// Only rules with this word in id, name or group
+        word: Option<String>,
+        /// Rule file of your own, in addition to the built-in rules (repeatable)
+        #[arg(long = "rules", value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Show one rule: what it finds, what a thief gains, examples
+    Show {
+        /// Id of the rule
+        id: String,
+        /// Rule file of your own, in addition to the built-in rules (repeatable)
+        #[arg(long = "rules", value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+}
+
+impl RulesCommand {
+    pub(super) fn execute(&self) -> Result<Outcome, Failure> {
+        let text = match &self.command {
+            Command::List { word, files } => list(load(files)?.as_ref(), word.as_deref()),
+            Command::Show { id, files } => {
+                let rules = load(files)?;
+                let Some(index) = rules.find(id) else {
+                    return Err(failure(
+                        format!("there is no rule `{id}`"),
+                        "`aegis-gateway rules list` names them all",
+                    ));
+                };
+                show(rules.get(index))
+            }
+        };
+        match std::io::stdout().write_all(text.as_bytes()) {
+            // The reader of our output has seen enough: `rules list | head`.
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(failure(error, "")),
+            _ => Ok(Outcome::Success),
+        }
+    }
+}
+
+/// The built-in rules and those of `files`.
+pub(super) fn load(files: &[PathBuf]) -> Result<Arc<Rules>, Failure> {
+    let mut sources = Vec::new();
+    for path in files {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| failure(format!("{}: cannot read rules: {error}", path.display()), ""))?;
+        sources.push(RuleSource { name: path.display().to_string(), text });
+    }
+    Rules::with_custom(&sources)
+        .map_err(|error| failure(error, "`aegis-gateway rules show ID` shows how a rule is made"))
+}
+
+fn list(rules: &Rules, word: Option<&str>) -> String {
+    let word = word.unwrap_or("").to_lowercase();
+    let wanted = |rule: &&Rule| {
+        [&rule.id, &rule.name, &rule.group].iter().any(|text| text.to_lowercase().contains(&word))
+    };
+    let mut found: Vec<&Rule> = rules.iter().map(|(_, rule)| rule).filter(wanted).collect();
+    found.sort_by(|a, b| a.id.cmp(&b.id));
+    let width = found.iter().map(|rule| rule.id.len()).max().unwrap_or(0);
+    let line = |rule: &&Rule| {
+        let (category, severity) = (rule.category.as_str(), rule.severity.as_str());
+        format!("{:<width$}  {category:<6}  {severity:<8}  {}\n", rule.id, rule.name)
+    };
+    found.iter().map(line).collect()
+}
+
+fn show(rule: &Rule) -> String {
+    let mut lines = vec![
+        format!("id        {}", rule.id),
+        format!("name      {}", rule.name),
+        format!("group     {}", rule.group),
+        format!("category  {}", rule.category.as_str()),
+        format!("severity  {}", rule.severity.as_str()),
+        format!("opens     {}", rule.impact),
+        format!("pattern   {}", rule.pattern),
+    ];
+    if !rule.keywords.is_empty() {
+        lines.push(format!("keywords  {}", rule.keywords.join(", ")));
+    }
+    lines.extend(rule.matching.iter().map(|example| format!("finds     {}", example.escape_debug())));
+    lines.extend(rule.not_matching.iter().map(|example| format!("passes    {}", example.escape_debug())));
+    lines.join("\n") + "\n"
+}
