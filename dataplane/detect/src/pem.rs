@@ -15,6 +15,32 @@ const MIN_BODY: usize = 24;
 /// Base64, line ends in every writing, header fields, quoting and indentation.
 const BODY: ByteSet = BASE64.union(ByteSet::of(b"= \t\r\n\\\"',+|>#:.-_;$`[]()*%<&/")).with(b'a', b'z');
 
+/// Remembers the last search for `-----END`, so that many beginnings before one end cost one search.
+#[derive(Debug, Default)]
+pub(crate) struct EndSearch {
+    from: usize,
+    to: usize,
+    found: Option<usize>,
+}
+
+impl EndSearch {
+    const MARK: &[u8] = b"-----END";
+
+    /// The first mark at or behind `from`.
+    fn next(&mut self, text: &[u8], from: usize) -> Option<usize> {
+        let passed = self.found.is_some_and(|at| at < from);
+        if from < self.from || from > self.to || passed {
+            *self = EndSearch { from, to: from, found: None };
+        }
+        if self.found.is_none() && self.to < text.len() {
+            let begin = self.to.saturating_sub(Self::MARK.len() - 1).max(from);
+            self.found = memchr::memmem::find(&text[begin..], Self::MARK).map(|at| begin + at);
+            self.to = self.found.unwrap_or(text.len());
+        }
+        self.found.filter(|at| at + Self::MARK.len() <= text.len())
+    }
+}
+
 /// Looks for a block whose `PRIVATE KEY-----` ended at `end`.
 pub(crate) fn find(bench: &mut Bench, view: View<'_>, rule: u16, end: usize) {
     let text = view.text;
@@ -26,10 +52,14 @@ pub(crate) fn find(bench: &mut Bench, view: View<'_>, rule: u16, end: usize) {
     if !label.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b' ') {
         return;
     }
+    // Inside a block that was found already; one pass over it is enough.
+    if bench.hits.iter().rev().take(4).any(|h| h.rule == rule && h.start >= bench.fresh && begin < h.end) {
+        return;
+    }
     let limit = begin + MAX_SECRET_LEN;
     let window = &text[..text.len().min(limit)];
-    let (stop, closed) = match memchr::memmem::find(&window[end..], b"-----END") {
-        Some(at) => (end + at, true),
+    let (stop, closed) = match bench.ends.next(window, end) {
+        Some(at) => (at, true),
         None if window.len() < limit && !view.last => return bench.open(begin),
         None => (window.len(), false),
     };

@@ -71,7 +71,10 @@ impl std::fmt::Debug for Scanner {
 #[derive(Default)]
 pub(crate) struct Bench {
     pub(crate) runs: RunCache,
+    pub(crate) ends: pem::EndSearch,
     pub(crate) hits: Vec<Hit>,
+    /// Where unjudged text begins.
+    pub(crate) fresh: usize,
     /// The earliest start of a candidate that the text is too short to judge.
     pub(crate) open: usize,
 }
@@ -111,7 +114,9 @@ impl Scanner {
         self.findings.clear();
         self.bench.hits.clear();
         self.bench.runs.clear();
+        self.bench.ends = pem::EndSearch::default();
         self.bench.open = usize::MAX;
+        self.bench.fresh = fresh;
         for set in 0..self.rules.sets.len() {
             self.find(set, text);
             self.confirm(set, view);

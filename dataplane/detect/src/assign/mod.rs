@@ -30,8 +30,8 @@ pub(crate) fn find(bench: &mut Bench, view: View<'_>, rule: u16, compiled: &Comp
     let trimmed = word.iter().rposition(u8::is_ascii_alphanumeric).map_or(word.len(), |i| i + 1);
     let span = (span.0, span.0 + trimmed);
     let outcome = match compiled.strength {
-        Some(strength) => generic(view, strength, span),
-        None => vendor(view, compiled, span),
+        Some(strength) => generic(bench, view, strength, span),
+        None => vendor(bench, view, compiled, span),
     };
     match outcome {
         Err(TooShort) => bench.open(span.0),
@@ -52,12 +52,14 @@ struct Found {
 
 /// For a generic rule: the name and the value must both look the part.
 fn generic(
+    bench: &mut Bench,
     view: View<'_>,
     strength: Strength,
     (start, end): (usize, usize),
 ) -> Result<Option<Found>, TooShort> {
     let Some(name) = name::read(view, start, end, strength)? else { return Ok(None) };
     let Some(value) = parse::assignment(view, &name)? else { return Ok(None) };
+    bench.runs.work += (value.end - start) as u64;
     if name::misleads(view.text, &name) {
         return Ok(None);
     }
@@ -67,12 +69,14 @@ fn generic(
 
 /// For a vendor's rule: a value of the rule's shape behind the vendor's keyword.
 fn vendor(
+    bench: &mut Bench,
     view: View<'_>,
     compiled: &Compiled,
     (start, end): (usize, usize),
 ) -> Result<Option<Found>, TooShort> {
     let name = name::read_loose(view, start, end)?;
     let Some(value) = parse::assignment(view, &name)? else { return Ok(None) };
+    bench.runs.work += (value.end - start) as u64;
     let whole = &view.text[value.start..value.end];
     let Some(length) = compiled.values.iter().find_map(|shape| fits(shape, whole)) else { return Ok(None) };
     let secret = &whole[..length];

@@ -9,6 +9,8 @@ use crate::scanner::View;
 const MAX_VALUE: usize = 2048;
 /// The longest gap of blanks between name, operator and value.
 const MAX_BLANKS: usize = 40;
+/// How many `=` and `:` a value without quotes may hold.
+const MAX_OPERATORS: usize = 6;
 /// How many bytes of a type or a wrapper may stand before the value.
 const MAX_WORD: usize = 32;
 
@@ -484,6 +486,7 @@ fn unquoted(
     let mut depth = 0i32;
     let query = name.start > 0 && matches!(text[name.start - 1], b'?' | b'&' | b';');
     let encoded = start >= 3 && text[start - 3] == b'%';
+    let mut operators = 0;
     while cursor.at - start < MAX_VALUE {
         let byte = cursor.peek()?;
         match byte {
@@ -500,7 +503,12 @@ fn unquoted(
             b'%' if encoded && cursor.look(1)? == b'2' && cursor.look(2)? == b'6' => break,
             b'|' if operator == Operator::Colon && spaced => break,
             b'#' if query => break,
+            // `token=token=token=`: a chain of assignments, not a value; and each of them begins here again.
+            b'=' | b':' => operators += 1,
             _ => {}
+        }
+        if operators > MAX_OPERATORS {
+            return Ok(None);
         }
         cursor.at += 1;
     }
