@@ -5,12 +5,21 @@
 //! listed in [`TARGETS`], a file in `fuzz_targets/`, an entry in `Cargo.toml`, and a few inputs in `corpus/<name>/`.
 #![forbid(unsafe_code)]
 
+mod request;
 mod wire;
 
+pub use request::{json, multipart, tokenizer};
 pub use wire::{chunked, coding, head};
 
 /// What a target does with one input: panics if something does not hold.
 pub type Target = fn(&[u8]);
 
 /// All targets by the name of their corpus.
-pub const TARGETS: &[(&str, Target)] = &[("head", head), ("chunked", chunked), ("coding", coding)];
+pub const TARGETS: &[(&str, Target)] = &[
+    ("head", head),
+    ("chunked", chunked),
+    ("coding", coding),
+    ("json", json),
+    ("tokenizer", tokenizer),
+    ("multipart", multipart),
+];

@@ -90,7 +90,10 @@ fn rust_files() -> Vec<String> {
 }
 
 fn is_test(path: &str) -> bool {
-    path.contains("/tests/") || path.contains("/benches/") || path.ends_with("tests.rs") || path.ends_with("/testing.rs")
+    path.contains("/tests/")
+        || path.contains("/benches/")
+        || path.ends_with("tests.rs")
+        || path.ends_with("/testing.rs")
 }
 
 struct Graph {

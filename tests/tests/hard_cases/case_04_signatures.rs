@@ -7,20 +7,27 @@ use serde_json::{Value, json};
 
 use crate::stage::{GEMINI, MESSAGES, RESPONSES, Stage, event_stream, messages, token};
 
-/// A signature that holds the shapes of keys: their bytes mean nothing here.
+/// A signature in base64url that holds the shapes of keys: their bytes mean nothing here.
 fn signature(seeded: &mut Seeded) -> String {
-    let filler = |seeded: &mut Seeded| seeded.text(b"ABCDEFGHIJKLMNOPabcdefghijklmnop0123456789+/", 40);
-    let keys = [seeded.aws(), seeded.github(), format!("SK{}", seeded.text(b"0123456789abcdef", 32))];
+    let filler = |seeded: &mut Seeded| seeded.text(b"ABCDEFGHIJKLMNOPabcdefghijklmnop0123456789-_", 40);
+    let twilio = format!("SK{}", seeded.text(b"0123456789abcdef", 32));
     let google = format!("AI{}{}", "za", seeded.text(b"ABCDEFabcdef0123456789_-", 35));
-    let parts = [filler(seeded), keys.join("/"), google, filler(seeded)];
-    format!("{}==", parts.join("+"))
+    let parts = [filler(seeded), seeded.aws(), seeded.github(), twilio, google, filler(seeded)];
+    format!("{}==", parts.join("-"))
+}
+
+/// Media in base64 that holds what of those shapes base64 can hold.
+fn media(seeded: &mut Seeded) -> String {
+    let filler = |seeded: &mut Seeded| seeded.text(b"ABCDEFGHIJKLMNOPabcdefghijklmnop0123456789+/", 40);
+    let twilio = format!("SK{}", seeded.text(b"0123456789abcdef", 32));
+    format!("{}==", [filler(seeded), seeded.aws(), twilio, filler(seeded)].join("/"))
 }
 
 #[test]
 fn requests_keep_every_opaque_field() {
     let stage = Stage::new();
     let mut seeded = Seeded::new(401);
-    let (secret, signed) = (seeded.github(), signature(&mut seeded));
+    let (secret, signed, media) = (seeded.github(), signature(&mut seeded), media(&mut seeded));
     let anthropic = json!({"model": "m", "max_tokens": 9, "messages": [
         {"role": "user", "content": format!("use {secret}")},
         {"role": "assistant", "content": [
@@ -28,16 +35,16 @@ fn requests_keep_every_opaque_field() {
             {"type": "thinking", "thinking": "let me see", "signature": signed},
             {"type": "redacted_thinking", "data": signed},
             {"type": "text", "text": "done"}]},
-        {"role": "user", "content": [{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": signed}}]},
+        {"role": "user", "content": [{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": media}}]},
     ]});
     let responses = json!({"model": "m", "input": [
         {"type": "reasoning", "id": "r", "summary": [], "encrypted_content": signed},
         {"type": "compaction", "encrypted_content": signed},
         {"role": "user", "content": [{"type": "input_text", "text": format!("use {secret}")},
-            {"type": "input_image", "image_url": format!("data:image/png;base64,{signed}")}]},
+            {"type": "input_image", "image_url": format!("data:image/png;base64,{media}")}]},
     ]});
     let gemini = json!({"contents": [
-        {"role": "model", "parts": [{"text": "hm", "thoughtSignature": signed}, {"inlineData": {"mimeType": "image/png", "data": signed}}]},
+        {"role": "model", "parts": [{"text": "hm", "thoughtSignature": signed}, {"inlineData": {"mimeType": "image/png", "data": media}}]},
         {"role": "user", "parts": [{"text": format!("use {secret}")}]},
     ]});
     for (target, body) in [(MESSAGES, anthropic), (RESPONSES, responses), (GEMINI, gemini)] {

@@ -102,7 +102,7 @@ fn the_action_says_what_happens() {
         let stage = Stage::with(|builder| builder.config(&format!("[policy]\ndefault = \"{action}\"")));
         let reply = stage.ask(CHAT, &chat(&format!("use {secret}")), |_| event_stream(&chat_stream("ok", 9)));
         assert_eq!(stage.upstream.last().text().contains(&secret), leaves, "{action}");
-        let warned = reply.fields.iter().any(|(name, _)| name == "x-aegis-warning" || name == "warning");
+        let warned = reply.field("x-aegis-findings").is_some();
         assert_eq!(warned, action == "warn", "{action}: {:?}", reply.fields);
     }
 }

@@ -1,0 +1,170 @@
+//! The way out, in `aegis-shield`: the decoded view covers the input, and what the tokenizer lets go is settled.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use aegis_detect::Rules;
+use aegis_shield::json::{Fault, Lexeme, Nested, Sink};
+use aegis_shield::{Boundary, Format, Gather, Keyring, Limits, Policy, Refusal, ShardScratch, Shield, Tokenizer, WINDOW};
+
+/// Stands for a secret in an input, so that mutations rarely break it.
+const SECRET_MARK: u8 = 1;
+/// Stands for filler that is longer than a window.
+const FILLER_MARK: u8 = 2;
+/// Most filler in one input, which bounds the time of a run.
+const FILLERS_MAX: usize = 2;
+
+/// The boundary of the multipart inputs.
+const BOUNDARY: &[u8] = b"b0";
+
+/// Made up; the last six characters are the check value that the rule demands.
+const SECRET: &[u8] = b"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";
+
+fn shield() -> &'static Arc<Shield> {
+    static SHIELD: OnceLock<Arc<Shield>> = OnceLock::new();
+    SHIELD.get_or_init(|| {
+        let rules = Rules::builtin().expect("the built-in rules are valid");
+        let keyring = Arc::new(Keyring::new(&[7; 32], "fuzz", 0, &[]).expect("one epoch"));
+        Arc::new(Shield { rules, policy: Policy::default(), keyring, limits: Limits::default() })
+    })
+}
+
+fn scratch() -> &'static Mutex<ShardScratch> {
+    static SCRATCH: OnceLock<Mutex<ShardScratch>> = OnceLock::new();
+    SCRATCH.get_or_init(|| Mutex::new(ShardScratch::new(&shield().rules).expect("room for a scratch")))
+}
+
+/// Checks each lexeme against the input, and keeps what does not depend on cuts.
+struct Cover<'a> {
+    input: &'a [u8],
+    end: u64,
+    decoded: Vec<(u8, Vec<u8>)>,
+}
+
+impl Sink for Cover<'_> {
+    fn lexeme(&mut self, lexeme: Lexeme<'_>) {
+        assert_eq!(lexeme.start, self.end, "lexemes leave no gap and do not overlap");
+        assert!(lexeme.end >= lexeme.start && lexeme.end <= self.input.len() as u64);
+        self.end = lexeme.end;
+        if lexeme.is_plain() {
+            let raw = &self.input[lexeme.start as usize..lexeme.end as usize];
+            assert_eq!(raw, lexeme.bytes, "what stands there as it is");
+        }
+        match self.decoded.last_mut() {
+            Some((layer, bytes)) if *layer == lexeme.layer => bytes.extend_from_slice(lexeme.bytes),
+            _ => self.decoded.push((lexeme.layer, lexeme.bytes.to_vec())),
+        }
+    }
+}
+
+fn view(mut nested: Nested, input: &[u8], size: usize) -> (Result<(), Fault>, Vec<(u8, Vec<u8>)>) {
+    let mut cover = Cover { input, end: 0, decoded: Vec::new() };
+    let mut verdict = Ok(());
+    for piece in input.chunks(size.max(1)) {
+        verdict = nested.feed(piece, &mut cover);
+        if verdict.is_err() {
+            break;
+        }
+    }
+    if verdict.is_ok() {
+        verdict = nested.finish(&mut cover);
+        assert!(verdict.is_err() || cover.end == input.len() as u64, "everything is covered");
+    }
+    cover.decoded.retain(|(_, bytes)| !bytes.is_empty());
+    (verdict, cover.decoded)
+}
+
+/// The decoded view of JSON, nested in strings or not.
+pub fn json(data: &[u8]) {
+    let Some((&choice, input)) = data.split_first() else { return };
+    let make = || match choice % 4 {
+        0 => Nested::document(),
+        1 => Nested::documents(),
+        2 => Nested::channel(),
+        _ => Nested::tentative(),
+    };
+    let size = 1 + usize::from(choice >> 2) % 16;
+    let (whole, decoded) = view(make(), input, input.len());
+    let (pieces, decoded_of_pieces) = view(make(), input, size);
+    assert_eq!(whole.is_ok(), pieces.is_ok(), "the verdict depends on the cut");
+    if whole.is_ok() {
+        assert_eq!(decoded, decoded_of_pieces, "the view depends on the cut");
+    }
+}
+
+/// The input with its marks replaced.
+fn spell(data: &[u8]) -> Vec<u8> {
+    let mut fillers = 0;
+    let mut spelled = Vec::new();
+    for &byte in data {
+        match byte {
+            SECRET_MARK => spelled.extend_from_slice(SECRET),
+            FILLER_MARK if fillers < FILLERS_MAX => {
+                fillers += 1;
+                spelled.extend(b"lorem ipsum dolor ".iter().cycle().take(WINDOW + 100));
+            }
+            _ => spelled.push(byte),
+        }
+    }
+    spelled
+}
+
+/// Tokenizes a body that arrives in pieces of `size`.
+fn tokenize(format: Format, body: &[u8], size: usize) -> Result<Vec<u8>, Refusal> {
+    let mut scratch = scratch().lock().unwrap_or_else(PoisonError::into_inner);
+    let mut tokenizer = Tokenizer::new(Arc::clone(shield()), format);
+    let (mut pending, mut out, mut gather) = (Vec::new(), Vec::new(), Gather::new());
+    let mut arrived = 0;
+    loop {
+        let next = (arrived + size).min(body.len());
+        pending.extend_from_slice(&body[arrived..next]);
+        arrived = next;
+        let last = arrived == body.len();
+        loop {
+            gather.clear();
+            let consumed = tokenizer.push(&mut scratch, &pending, last, &mut gather)?;
+            gather.write_to(&pending, &mut out);
+            pending.drain(..consumed);
+            if consumed == 0 {
+                break;
+            }
+        }
+        if last {
+            assert!(pending.is_empty(), "a body is consumed to its end");
+            return Ok(out);
+        }
+    }
+}
+
+fn check(format: Format, body: &[u8], size: usize) {
+    let whole = tokenize(format, body, body.len().max(1));
+    let pieces = tokenize(format, body, size);
+    match (&whole, &pieces) {
+        (Ok(whole), Ok(pieces)) => assert!(whole == pieces, "the result depends on the cut"),
+        (whole, pieces) => assert_eq!(whole.is_ok(), pieces.is_ok(), "the verdict depends on the cut"),
+    }
+    let Ok(out) = whole else { return };
+    if !out.windows(SECRET.len()).any(|run| run == SECRET) && out != body {
+        let again = tokenize(format, &out, out.len().max(1)).expect("what was let go is well formed");
+        assert!(again == out, "a second pass changes something");
+    }
+}
+
+/// Bodies of every kind but multipart, through the tokenizer.
+pub fn tokenizer(data: &[u8]) {
+    let Some((&choice, input)) = data.split_first() else { return };
+    let format = match choice % 5 {
+        0 => Format::Json,
+        1 => Format::JsonLines,
+        2 => Format::Text,
+        3 => Format::Form,
+        _ => Format::Unknown,
+    };
+    check(format, &spell(input), 1 + usize::from(choice >> 3) * 997);
+}
+
+/// Multipart bodies, through the tokenizer.
+pub fn multipart(data: &[u8]) {
+    let Some((&choice, input)) = data.split_first() else { return };
+    let boundary = Boundary::new(BOUNDARY).expect("a valid boundary");
+    check(Format::Multipart(boundary), &spell(input), 1 + usize::from(choice) * 131);
+}
