@@ -33,6 +33,8 @@ fn cases() -> Vec<Case> {
             let name = column().trim().to_owned();
             let bytes = column();
             let bytes = bytes.strip_prefix(' ').unwrap_or(bytes);
+            // The codec does not care for the path, the gateway answers 404 before it reads a body for nobody.
+            let bytes = bytes.replacen("POST / ", "POST /v1/files ", 1);
             Case { status: verdict.parse().ok(), name, bytes: unescape(bytes.as_bytes()) }
         })
         .collect()

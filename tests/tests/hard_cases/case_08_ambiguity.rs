@@ -16,17 +16,17 @@ fn secrets_that_begin_like_or_contain_each_other() {
     let long = "seal{Xk29dLqPzz81 and more}";
     let short = "seal{Xk29dLqPzz81}";
     let inner = Seeded::new(801).github();
-    let around = format!("seal{{around {inner} it}}");
-    let prompt = format!("{long} {short} {around} {inner}");
-    let body = chat(&prompt);
+    // Of two rules that fit, the more specific decides what is replaced.
+    let around = format!("seal{{Xk29 {inner} dLqPzz81}}");
+    let body = chat(&format!("{long} {short} {around} {inner}"));
     let reply = stage.ask(CHAT, &body, |request| {
         let all = tokens(request);
-        let said = format!("{} {} {} {}", all[3], all[2], all[1], all[0]);
+        let said = format!("{} {} {}", all[2], all[1], all[0]);
         event_stream(&chat_stream(&said, 1))
     });
-    assert_eq!(tokens(&stage.upstream.last()).len(), 4);
-    assert_eq!(chat_text(&reply), format!("{inner} {around} {short} {long}"));
-    for secret in [long, short, &around, &inner] {
+    assert_eq!(tokens(&stage.upstream.last()).len(), 3);
+    assert_eq!(chat_text(&reply), format!("{inner} {short} {long}"));
+    for secret in [&inner, long, short] {
         stage.assert_unseen(secret);
     }
 }
