@@ -286,6 +286,10 @@ pub(super) fn misleads(text: &[u8], name: &Name) -> bool {
     if words(after).any(|w| AFTER.contains(&w.as_slice())) {
         return true;
     }
+    // The keyword is the category of a token, `AEGIS-SECRET-0..`, which stands for a secret and names none.
+    if after.starts_with(b"-") && before.len() >= 6 && before[before.len() - 6..].eq_ignore_ascii_case(b"aegis-") {
+        return true;
+    }
     // `pass`, `pwd` and `pw` are parts of too many words to stand before several others.
     if end - start < 5 && words(after).count() > 1 {
         return true;
@@ -410,7 +414,7 @@ mod tests {
         for text in ["password_field", "passwordFile", "forgotPassword", "password.length"] {
             assert!(!ok(text, "password", Strength::Password), "{text}");
         }
-        for text in ["tokenizer", "token_type", "max_token", "nexttokenId"] {
+        for text in ["tokenizer", "token_type", "max_token", "nexttokenId", "AEGIS-TOKEN-0BSJ8"] {
             assert!(!ok(text, "token", Strength::Secret), "{text}");
         }
         assert!(ok("apikey", "key", Strength::Weak) && !ok("monkey", "key", Strength::Weak));
