@@ -28,6 +28,7 @@ mod cache;
 mod catalogue;
 mod check;
 mod dispute;
+mod encoded;
 mod engine;
 mod entropy;
 mod pattern;
