@@ -5,6 +5,5 @@
 
 pub mod corpus;
 pub mod load;
-pub mod machine;
 pub mod mock;
 pub mod rig;

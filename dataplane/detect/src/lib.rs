@@ -28,7 +28,6 @@ mod cache;
 mod catalogue;
 mod check;
 mod dispute;
-mod encoded;
 mod engine;
 mod entropy;
 mod pattern;

@@ -53,6 +53,13 @@ impl ErrorKind {
     }
 }
 
+impl ErrorKind {
+    /// Whether it says that something could not be looked into, as opposed to something that was found or is too much.
+    pub fn is_unscannable(self) -> bool {
+        matches!(self, Self::InvalidRequest | Self::Internal)
+    }
+}
+
 /// An answer the gateway gives itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {

@@ -78,28 +78,38 @@ fn bare_path(head: &RequestHead) -> Option<&'static str> {
 /// neither a secret nor an endless number of values must end.
 pub fn path_pattern(path: &str) -> Box<str> {
     let path = path.split('?').next().unwrap_or_default();
-    if path.split('/').all(is_word) {
+    if is_plain_path(path) {
         return path.into();
     }
     let words = path.split('/').map(|segment| if is_word(segment) { segment } else { "{id}" });
     words.collect::<Vec<_>>().join("/").into()
 }
 
-/// The longest path segment that is shown.
-const LONGEST_WORD: usize = 48;
-/// The most digits a shown segment may have; versions and model names have few, identifiers many.
-const MOST_DIGITS: usize = 4;
-/// The longest run of letters; words end, encoded values go on.
-const LONGEST_RUN: usize = 24;
+/// Whether every segment of a path is a word of an API.
+pub fn is_plain_path(path: &str) -> bool {
+    path.split('/').all(is_word)
+}
 
-/// Whether a path segment is a word of the API (or a model's name) and not a value.
+/// The longest part of a path segment that may mix letters and digits: `v1beta`, `4o`, `20250219`. Identifiers and keys are longer.
+const LONGEST_MIXED: usize = 8;
+/// The longest part of letters only: words end, encoded values go on.
+const LONGEST_WORD: usize = 24;
+/// The most parts of a segment.
+const MOST_PARTS: usize = 8;
+
+/// Whether a path segment is a word of an API, or a model's name, and not a value.
 fn is_word(segment: &str) -> bool {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':');
-    let mut runs = segment.split(|c: char| !c.is_ascii_alphabetic());
-    segment.len() <= LONGEST_WORD
-        && segment.bytes().all(allowed)
-        && segment.bytes().filter(u8::is_ascii_digit).count() <= MOST_DIGITS
-        && runs.all(|run| run.len() <= LONGEST_RUN)
+    let mut parts = segment.split(['-', '_', '.', ':']);
+    parts.by_ref().take(MOST_PARTS).all(is_word_part) && parts.next().is_none()
+}
+
+fn is_word_part(part: &str) -> bool {
+    let shouted = part.len() > LONGEST_MIXED && part.bytes().all(|byte| byte.is_ascii_uppercase());
+    part.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && (part.len() <= LONGEST_MIXED
+            || (part.len() <= LONGEST_WORD
+                && !shouted
+                && part.bytes().all(|byte| byte.is_ascii_alphabetic())))
 }
 
 #[cfg(test)]
@@ -155,6 +165,9 @@ mod tests {
             ),
             ("/v1/files/abcdefghijklmnopqrstuvwxyz/content", "/v1/files/{id}/content"),
             ("/v1/a%20b", "/v1/{id}"),
+            ("/v1/items/AKIAQ3EGV7ZKLM2XTN4D", "/v1/items/{id}"),
+            ("/v1/threads/0b9f6a1e-3c1d-4a57-9d2e-8f00b6c1d2e3/runs", "/v1/threads/{id}/runs"),
+            ("/v1/models/claude-3-7-sonnet-20250219", "/v1/models/claude-3-7-sonnet-20250219"),
         ] {
             assert_eq!(&*path_pattern(path), shown);
         }

@@ -28,6 +28,10 @@ pub(crate) struct Bench {
     pub(crate) reply: ResponseHead,
     /// What is about to be written, to either side.
     pub(crate) out: Out,
+    /// The codings that the client accepts, as it said.
+    pub(crate) accepts: Vec<u8>,
+    /// Bytes between two steps: decoded, or restored and waiting for a head.
+    pub(crate) between: Vec<u8>,
     /// What replaces a piece of the request.
     pub(crate) pieces: Gather,
 }
@@ -70,9 +74,10 @@ impl Drop for Workbench {
     fn drop(&mut self) {
         let mut bench = std::mem::take(&mut self.bench);
         let mut free = self.shard.benches.0.borrow_mut();
-        if free.len() < KEPT && bench.out.capacity() <= 2 * LARGE {
+        if free.len() < KEPT && bench.out.capacity() <= 2 * LARGE && bench.between.capacity() <= 2 * LARGE {
             bench.out.clear();
             bench.pieces.clear();
+            bench.between.clear();
             free.push(bench);
         }
     }

@@ -14,6 +14,7 @@ use super::deadline::Phase;
 use super::pool::Link;
 use super::secure::Secure;
 use crate::error_body::Failure;
+use crate::events::NoticeLevel;
 use crate::snapshot::Upstream;
 
 const BAD_NAME: Failure = Failure::upstream("the upstream's name cannot be used for TLS");
@@ -25,6 +26,7 @@ pub(super) async fn connect(shard: &Rc<Shard>, upstream: &Upstream) -> Result<Bo
     let metrics = &shard.metrics.upstreams[upstream.slot];
     let addresses = Arc::clone(&upstream.addresses.get());
     let mut failure = Failure::upstream("the upstream's name has no address yet");
+    let mut why = String::from("no address");
     for address in addresses.iter() {
         match connect_to(*address, upstream).await {
             Ok(stream) => {
@@ -33,12 +35,14 @@ pub(super) async fn connect(shard: &Rc<Shard>, upstream: &Upstream) -> Result<Bo
                     Ok(()) => return Ok(Box::new(Link { conn, born: shard.deadlines.now(), reused: false })),
                     Err(refusal) => {
                         metrics.connect_failures.inc();
+                        why = format!("{address}: {}", refusal.message);
                         failure = refusal;
                     }
                 }
             }
             Err(error) => {
                 metrics.connect_failures.inc();
+                why = format!("{address}: {error}");
                 failure = match error.kind() {
                     io::ErrorKind::TimedOut => Failure::timeout("connecting to the upstream took too long"),
                     _ => Failure::upstream("the upstream cannot be reached"),
@@ -46,6 +50,8 @@ pub(super) async fn connect(shard: &Rc<Shard>, upstream: &Upstream) -> Result<Bo
             }
         }
     }
+    let detail = || format!("{}: {why}", upstream.name);
+    shard.notice(NoticeLevel::Warn, "cannot reach upstream", detail);
     Err(failure)
 }
 

@@ -26,6 +26,7 @@ mod record;
 mod sanitize;
 mod secure;
 mod serve;
+mod session;
 #[cfg(test)]
 mod tests;
 
@@ -33,7 +34,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::events::{RequestId, Sender};
+use crate::events::{Notice, NoticeLevel, RequestId, Sender};
 use crate::lifecycle::{Lifecycle, Phase as Life, ShardContext};
 use crate::metrics::ShardMetrics;
 use crate::snapshot::{Feed, Snapshot};
@@ -44,6 +45,9 @@ use deadline::Deadlines;
 pub use driver::{io_uring_works, run};
 use pool::Pools;
 use sanitize::Scratch;
+
+/// Ticks between two remarks for the log.
+const NOTICE_PAUSE: u32 = 20;
 
 /// What the tasks of one shard share.
 pub(crate) struct Shard {
@@ -62,6 +66,7 @@ pub(crate) struct Shard {
     id_prefix: [u8; 8],
     id_count: Cell<u64>,
     life: Cell<Life>,
+    noticed: Cell<Option<u32>>,
 }
 
 impl Shard {
@@ -89,6 +94,7 @@ impl Shard {
             id_prefix,
             id_count: Cell::new(0),
             life: Cell::new(Life::Running),
+            noticed: Cell::new(None),
         })
     }
 
@@ -105,6 +111,15 @@ impl Shard {
     /// Whether no new work is taken on.
     fn is_draining(&self) -> bool {
         self.life.get() != Life::Running
+    }
+
+    /// Leaves a remark for the log, at most one in [`NOTICE_PAUSE`] ticks: what goes wrong goes wrong for many.
+    fn notice(&self, level: NoticeLevel, what: &'static str, detail: impl FnOnce() -> String) {
+        let now = self.deadlines.now();
+        if self.noticed.get().is_none_or(|last| now.saturating_sub(last) >= NOTICE_PAUSE) {
+            self.noticed.set(Some(now));
+            self.events.borrow_mut().note(Notice { level, what, detail: detail() });
+        }
     }
 
     /// An id that no other request of this process has.

@@ -11,7 +11,7 @@ use aegis_shield::{Action, Report};
 use super::Shard;
 use crate::config::settings::FailMode;
 use crate::error_body::Failure;
-use crate::events::{Ending, Place, RecordedFinding, RequestId, RequestRecord, Times};
+use crate::events::{Ending, MAX_LISTED_FINDINGS, Place, RecordedFinding, RequestId, RequestRecord, Times};
 use crate::metrics::CATEGORIES;
 use crate::snapshot::{HashedKey, Snapshot, Upstream};
 
@@ -72,8 +72,8 @@ pub(super) struct Draft {
     pub(super) findings_total: u32,
     /// Findings by category.
     by_category: [u32; CATEGORIES.len()],
-    /// Whether policy wants the client to be told of a finding, asked or not.
-    pub(super) warned: bool,
+    /// Whether the client is told what was found: it asked, or policy warns.
+    pub(super) reported: bool,
     /// Tokens put back.
     pub(super) restored: u64,
     /// Tokens of nobody.
@@ -120,7 +120,7 @@ impl Draft {
             findings: Vec::new(),
             findings_total: 0,
             by_category: [0; CATEGORIES.len()],
-            warned: false,
+            reported: false,
             restored: 0,
             unresolved: 0,
             failed_open: false,
@@ -160,22 +160,30 @@ impl Draft {
         self.organisation.clone_from(&key.organisation);
     }
 
-    /// Notes what was found in the request.
-    pub(super) fn found(&mut self, report: &Report) {
-        self.findings_total = report.total();
-        if self.findings_total == 0 {
+    /// Organisation and name of the gateway key, empty without one.
+    pub(super) fn owner(&self) -> (&str, &str) {
+        (self.organisation.as_deref().unwrap_or_default(), self.key.as_deref().unwrap_or_default())
+    }
+
+    /// Notes what was found in a part of the request; the body's own places need no further name.
+    pub(super) fn found(&mut self, report: &Report, part: &str) {
+        if report.total() == 0 {
             return;
         }
-        self.warned = report.action(Action::Warn) > 0;
-        self.by_category = Category::ALL.map(|category| report.category(category));
-        for place in report.places() {
+        self.findings_total += report.total();
+        self.reported |= report.action(Action::Warn) > 0;
+        for (sum, category) in self.by_category.iter_mut().zip(Category::ALL) {
+            *sum += report.category(category);
+        }
+        let room = MAX_LISTED_FINDINGS.saturating_sub(self.findings.len());
+        for place in report.places().iter().take(room) {
             let (category, action) = (place.category as usize, place.action as usize);
             self.shard.metrics.findings[category][action].inc();
             self.findings.push(RecordedFinding {
                 rule: place.rule.0,
                 category: category as u8,
                 action: action as u8,
-                place: place.place.as_str().into(),
+                place: if part.is_empty() { place.place.as_str() } else { part }.into(),
                 token: place.token.as_ref().map(|token| token.as_str().into()),
             });
         }
@@ -189,7 +197,7 @@ impl Draft {
     }
 
     /// Ends the record and sends it on its way.
-    pub(super) fn close(mut self) {
+    pub(super) fn close(&mut self) {
         self.deliver();
     }
 

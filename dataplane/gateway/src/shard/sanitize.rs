@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use aegis_shield::reply::Rehydrator;
 use aegis_shield::{Gather, Refusal, ShardScratch, Shield, Tokenizer};
 
 use crate::error_body::{ErrorKind, Failure};
@@ -25,19 +26,28 @@ impl Scratch {
     ) -> Result<usize, Failure> {
         gather.clear();
         let mut slot = self.0.borrow_mut();
-        // Taken out, so that a panic leaves no half-used scanner behind.
-        let mut scratch = match slot.take() {
+        let scratch = match &mut *slot {
             Some(scratch) => scratch,
-            None => ShardScratch::new(&shield.rules).map_err(|_| BROKEN)?,
+            empty => empty.insert(ShardScratch::new(&shield.rules).map_err(|_| BROKEN)?),
         };
-        let step = catch_unwind(AssertUnwindSafe(|| {
-            let pushed = tokenizer.push(&mut scratch, input, last, gather);
-            (pushed, scratch)
-        }));
-        let Ok((pushed, scratch)) = step else { return Err(BROKEN) };
-        *slot = Some(scratch);
+        let Ok(pushed) = catch_unwind(AssertUnwindSafe(|| tokenizer.push(scratch, input, last, gather)))
+        else {
+            // What a panic left half done is not used again.
+            *slot = None;
+            return Err(BROKEN);
+        };
         pushed.map_err(|refusal| refused(shield, &refusal))
     }
+}
+
+/// Restores the next bytes of a reply; an error when the rehydrator panicked.
+pub(crate) fn restore(rehydrator: &mut Rehydrator, input: &[u8], out: &mut Vec<u8>) -> Result<(), ()> {
+    catch_unwind(AssertUnwindSafe(|| rehydrator.push(input, out))).map_err(drop)
+}
+
+/// Ends a reply; an error when the rehydrator panicked.
+pub(crate) fn finish(rehydrator: &mut Rehydrator, out: &mut Vec<u8>) -> Result<(), ()> {
+    catch_unwind(AssertUnwindSafe(|| rehydrator.finish(out))).map_err(drop)
 }
 
 /// What the client is told of a refusal: which rule and where, never what.

@@ -22,22 +22,31 @@ impl Exchange<'_> {
     pub(super) fn shape_request(&mut self, route: &Route) -> Result<(), Stop> {
         let upstream = &route.upstream;
         let head = &mut self.bench.request;
-        self.wants_findings = match self.snapshot.findings_header {
+        self.draft.reported = match self.snapshot.findings_header {
             FindingsHeader::Never => false,
             FindingsHeader::Always => true,
             FindingsHeader::OnRequest => head.fields.contains(FINDINGS),
         };
         retarget(&mut head.path, route.strip, &upstream.base_path);
+        if upstream.key.is_some() {
+            drop_key_parameter(&mut head.path);
+        }
         head.authority.clear();
         head.authority.push_str(&upstream.authority);
-        let replaces_key = upstream.key.is_some();
+        self.bench.accepts.clear();
+        for value in head.fields.get_all(b"accept-encoding") {
+            self.bench.accepts.extend_from_slice(value);
+            self.bench.accepts.push(b',');
+        }
+        let (replaces_key, raw) = (upstream.key.is_some(), self.raw);
         head.fields.retain(|name, _| {
             !name.starts_with(OWN)
                 && name != b"accept-encoding"
+                && (raw || name != b"content-encoding")
                 && name != b"expect"
                 && !(replaces_key && CREDENTIAL_FIELDS.contains(&name))
         });
-        // What comes back must be readable; a reply that is compressed all the same is decoded.
+        // The body goes on as it was decoded. What comes back must be readable; a reply that is compressed all the same is decoded.
         let identity = head.fields.push(b"accept-encoding", b"identity");
         let key = match &upstream.key {
             Some(key) => head.fields.push(key.name.as_bytes(), key.value.expose().as_bytes()),
@@ -66,9 +75,35 @@ fn retarget(path: &mut String, strip: usize, base: &str) {
     }
 }
 
+/// Drops the client's own `key` from the query (Google's other place for it): the upstream's key goes along in a field, and a
+/// gateway key that was put there is none of the upstream's business.
+fn drop_key_parameter(path: &mut String) {
+    if !path.contains("key=") {
+        return;
+    }
+    let Some((place, query)) = path.split_once('?') else { return };
+    let kept: Vec<&str> = query.split('&').filter(|parameter| !parameter.starts_with("key=")).collect();
+    let separator = if kept.is_empty() { "" } else { "?" };
+    *path = [place, separator, &kept.join("&")].concat();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_clients_key_parameter_goes_and_others_stay() {
+        for (path, expected) in [
+            ("/v1beta/models?key=abc", "/v1beta/models"),
+            ("/x?alt=sse&key=abc&n=1", "/x?alt=sse&n=1"),
+            ("/x?monkey=1", "/x?monkey=1"),
+            ("/key=1", "/key=1"),
+        ] {
+            let mut path = path.to_owned();
+            drop_key_parameter(&mut path);
+            assert_eq!(path, expected);
+        }
+    }
 
     #[test]
     fn paths_move_under_the_base_path() {

@@ -4,9 +4,11 @@
 //! wrong ends in one of the few ways of [`Stop`], and [`Exchange::conclude`] alone decides what the client is told and
 //! whether its connection lives on. Nothing goes upstream that was not scanned first.
 
+mod envelope;
 mod head;
 mod reply;
 mod send;
+mod unpack;
 mod upload;
 
 use std::rc::Rc;
@@ -14,6 +16,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use aegis_shield::{Tokenizer, Vault};
+use aegis_wire::coding;
 use aegis_wire::h1::{self, Peer, RequestParse};
 use aegis_wire::head::{BodyLength, Method};
 
@@ -23,14 +26,25 @@ use super::conn::Patience;
 use super::deadline::Phase;
 use super::record::{Draft, micros};
 use super::serve::Client;
+use super::session::{self, SESSION_FIELD, Sessions};
 use crate::auth;
-use crate::config::settings::Provider;
-use crate::error_body::Failure;
-use crate::events::Ending;
+use crate::config::settings::{FailMode, Provider};
+use crate::error_body::{ErrorKind, Failure};
+use crate::events::{Ending, NoticeLevel};
 use crate::route::{self, Route};
 use crate::snapshot::{Snapshot, Upstream};
+use unpack::undecodable;
 use upload::Upload;
 pub(super) use upload::refused;
+
+const FAILED_OPEN: &str = "its body cannot be scanned, and policy.fail_mode is open";
+const SESSION_FULL: Failure = Failure::new(
+    413,
+    ErrorKind::PayloadTooLarge,
+    "the session holds too many different secrets; begin a new one",
+);
+const BROKE_OFF: Failure = Failure::upstream("the upstream broke off inside its reply");
+const BROKE_OFF_LATE: Failure = Failure::timeout("the upstream fell silent inside its reply");
 
 /// What becomes of the client's connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +96,10 @@ struct Exchange<'a> {
     tokenizer: Option<Tokenizer>,
     /// The secrets that were taken out: what the reply is restored from.
     vault: Option<Vault>,
-    wants_findings: bool,
+    /// Where they are remembered for the session's next request.
+    session: Option<session::Key>,
+    /// The body passes unscanned, because it cannot be scanned and the configuration says that passing is more important.
+    raw: bool,
     /// Whether the upstream has the whole request.
     request_sent: bool,
     reply_begun: bool,
@@ -108,7 +125,8 @@ pub(super) async fn run(
         in_hand: began,
         tokenizer: None,
         vault: None,
-        wants_findings: false,
+        session: None,
+        raw: false,
         request_sent: false,
         reply_begun: false,
         shard,
@@ -126,12 +144,14 @@ impl Exchange<'_> {
     async fn handle(&mut self) -> Result<(), Stop> {
         let route = self.admit();
         // Made even for a request that is refused: it knows whether the body that stands before the next request has come.
-        let upload = Upload::new(self.shard, self.parse.framing, &self.snapshot.limits, self.in_hand);
+        let upload = self.open_body();
         let refusal = upload.map(|upload| self.upload = Some(upload));
         let route = route?;
         refusal?;
         let upstream = Arc::clone(&route.upstream);
+        self.open_session(&upstream);
         self.shape_request(&route)?;
+        self.sanitize_envelope()?;
         self.answer_expectation().await?;
         let whole = self.first_window().await?;
         let (link, parse) = self.send(&upstream, whole).await?;
@@ -149,7 +169,7 @@ impl Exchange<'_> {
         if self.parse.upgrade {
             return Err(Failure::new(
                 501,
-                crate::error_body::ErrorKind::InvalidRequest,
+                ErrorKind::InvalidRequest,
                 "the gateway does not switch protocols: it could not look into what follows",
             ));
         }
@@ -159,8 +179,44 @@ impl Exchange<'_> {
         Ok(route)
     }
 
+    /// Prepares for the body: what cannot be decoded cannot be scanned.
+    fn open_body(&mut self) -> Result<Upload, Failure> {
+        let fields = &self.bench.request.fields;
+        let codings = match coding::parse(fields.get_all(b"content-encoding")) {
+            Ok(codings) => codings,
+            Err(_) if self.snapshot.fail_mode == FailMode::Open => {
+                self.raw = true;
+                Vec::new()
+            }
+            Err(error) => return Err(undecodable(error)),
+        };
+        Upload::new(self.shard, self.parse.framing, &codings, &self.snapshot.limits, self.in_hand)
+    }
+
+    /// Recalls the session that the request names, if the configuration has sessions.
+    fn open_session(&mut self, upstream: &Upstream) {
+        let fields = &self.bench.request.fields;
+        let Some(name) = fields.get(SESSION_FIELD).filter(|_| self.snapshot.session.enabled) else { return };
+        let credentials = auth::CREDENTIAL_FIELDS.map(|field| fields.get(field).unwrap_or_default());
+        let (organisation, key) = self.draft.owner();
+        let mut parts = vec![organisation.as_bytes(), key.as_bytes(), upstream.name.as_bytes(), name];
+        parts.extend(credentials);
+        let place = session::Key::new(&parts);
+        self.vault = Some(Sessions::shared().recall(place, &self.snapshot.session));
+        self.session = Some(place);
+    }
+
+    /// Remembers the request's secrets for the session.
+    fn keep_session(&mut self) -> Result<(), Failure> {
+        if let (Some(place), Some(vault)) = (self.session, &self.vault) {
+            let kept = Sessions::shared().remember(place, vault, &self.snapshot.session);
+            self.shard.metrics.sessions.set(kept.map_err(|session::Full| SESSION_FULL)? as u64);
+        }
+        Ok(())
+    }
+
     /// Tells the outcome to whom it concerns, and decides what becomes of the client's connection.
-    async fn conclude(mut self, outcome: Result<(), Stop>) -> After {
+    async fn conclude(&mut self, outcome: Result<(), Stop>) -> After {
         let all_read = match &mut self.upload {
             Some(upload) => {
                 self.draft.request_bytes = upload.received(&self.client.conn);
@@ -180,6 +236,10 @@ impl Exchange<'_> {
             Ok(()) => After::Linger,
             Err(stop) => self.stopped(stop, all_read).await,
         };
+        if self.raw {
+            self.draft.failed_open = true;
+            self.shard.notice(NoticeLevel::Error, "a request passed unscanned", || FAILED_OPEN.to_owned());
+        }
         self.draft.close();
         after
     }
@@ -192,6 +252,8 @@ impl Exchange<'_> {
                 self.draft.ended = gone;
                 return After::Cut;
             }
+            Stop::Broken if self.draft.ended == Ending::TimedOut && !self.reply_begun => BROKE_OFF_LATE,
+            Stop::Broken if !self.reply_begun => BROKE_OFF,
             Stop::Broken => {
                 if self.draft.ended == Ending::Complete {
                     self.draft.ended = Ending::UpstreamAborted;
@@ -212,7 +274,7 @@ impl Exchange<'_> {
         // Behind a body that was not read to its end nobody can tell where the next request begins.
         let keep = self.peer.keep_alive && all_read && missed.is_none() && failure.status != 408;
         self.draft.status = failure.status;
-        if failure.kind == crate::error_body::ErrorKind::Overloaded {
+        if failure.kind == ErrorKind::Overloaded {
             self.shard.metrics.overloaded.inc();
         }
         if self.answer(&failure, keep).await.is_err() {

@@ -5,25 +5,63 @@
 
 use std::time::Duration;
 
+use aegis_shield::reply::{Rehydrator, ReplyFormat};
+use aegis_wire::coding::{self, Coding, MAX_STEP};
 use aegis_wire::h1::{self, BodyDecoder, BodyKind, ResponseParse};
+use aegis_wire::head::{BodyLength, ResponseHead, list};
 
+use super::super::bench::Bench;
 use super::super::buffers::LARGE;
 use super::super::conn::Patience;
 use super::super::deadline::Phase;
+use super::super::out::Out;
 use super::super::pool::Link;
+use super::super::sanitize::{finish, restore};
 use super::head::{FINDINGS, REQUEST_ID};
 use super::send::Heard;
+use super::unpack::Unpack;
 use super::{Exchange, Stop, keeping};
+use crate::error_body::Failure;
 use crate::events::Ending;
 use crate::snapshot::Upstream;
+
+const UNREADABLE: Failure = Failure::upstream(
+    "the upstream's reply has a content coding that cannot be taken off to restore what was replaced",
+);
 
 /// The reply's body on its way.
 struct Download {
     framing: BodyDecoder,
+    /// How long it is towards the client, as far as that is known beforehand.
+    length: BodyLength,
+    /// Whether it is read to its end first, so that its new length can be told.
+    collected: bool,
+    /// The coding that is taken off, if any.
+    unpack: Option<Unpack>,
+    /// What puts the secrets back; none when there is nothing to put back.
+    restore: Option<Rehydrator>,
     /// How it is delimited towards the client.
     delivery: BodyKind,
     /// Longest silence of the upstream.
     gap: Duration,
+}
+
+impl Download {
+    /// Whether the bytes of the body go on as they are.
+    fn is_plain(&self) -> bool {
+        self.unpack.is_none() && self.restore.is_none()
+    }
+}
+
+/// How far the bytes at hand have brought the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Absorbed {
+    /// The body has ended.
+    All,
+    /// The buffer for the client is full, and there is more to put into it.
+    Full,
+    /// More must come first.
+    Dry,
 }
 
 impl Exchange<'_> {
@@ -36,10 +74,17 @@ impl Exchange<'_> {
     ) -> Result<(), Stop> {
         link.conn.rx.consume(parse.consumed);
         link.conn.deadline.disarm();
+        self.draft.upstream_status = Some(self.bench.reply.status);
+        if let Some(tokenizer) = self.tokenizer.take() {
+            // An early reply: what was sent of the request may come back in it.
+            self.settle(tokenizer);
+        }
         // The rest of a body that nobody reads any more stands before the next request.
         self.peer.keep_alive &= self.has_all() && !self.shard.is_draining();
-        let mut download = self.begin_reply(upstream, &parse);
-        self.pass_on(&mut link, &mut download).await?;
+        let mut download = self.prepare(upstream, &parse)?;
+        let outcome = self.pass_on(&mut link, &mut download).await;
+        self.tally(&download);
+        outcome?;
         let reusable = parse.keep_alive && self.request_sent && link.conn.rx.data().is_empty();
         if reusable && !self.shard.is_draining() {
             link.conn.shrink(&self.shard.buffers);
@@ -50,82 +95,166 @@ impl Exchange<'_> {
         Ok(())
     }
 
-    /// Puts the head for the client together.
-    fn begin_reply(&mut self, upstream: &Upstream, parse: &ResponseParse) -> Download {
+    /// Decides what must be done to the body, and makes the head fit.
+    fn prepare(&mut self, upstream: &Upstream, parse: &ResponseParse) -> Result<Download, Stop> {
+        let vault = self.vault.take().unwrap_or_default();
         let head = &mut self.bench.reply;
-        self.draft.upstream_status = Some(head.status);
-        let streamed = head.fields.content_type().is_some_and(|kind| kind.starts_with(b"text/event-stream"));
+        let length = parse.framing.length();
+        let format = ReplyFormat::of(head.fields.content_type());
         let timeouts = &upstream.timeouts;
-        let gap = if streamed { timeouts.stream_read_gap } else { timeouts.upstream_read_gap };
+        let gap =
+            if format == ReplyFormat::Sse { timeouts.stream_read_gap } else { timeouts.upstream_read_gap };
+        let mut download = Download {
+            framing: BodyDecoder::response(parse.framing),
+            length,
+            collected: false,
+            unpack: None,
+            restore: None,
+            delivery: parse.framing,
+            gap,
+        };
         head.fields.retain(|name, _| name != REQUEST_ID && name != FINDINGS);
         // Fixed names and values of our own are always accepted.
         let _ = head.fields.push(REQUEST_ID, &self.draft.id.to_hex());
-        if self.wants_findings || self.draft.warned {
+        if self.draft.reported {
             let _ = head.fields.push(FINDINGS, self.draft.summary().as_bytes());
         }
-        let length = parse.framing.length();
-        let delivery = h1::write_response(head, length, self.peer, self.bench.out.tail());
-        self.peer.keep_alive &= delivery != BodyKind::UntilClose;
-        Download { framing: BodyDecoder::response(parse.framing), delivery, gap }
+        if length == BodyLength::Empty {
+            return Ok(download);
+        }
+        let rehydrator = (!vault.is_empty()).then(|| Rehydrator::new(vault, format));
+        download.restore = rehydrator.filter(|rehydrator| !rehydrator.is_transparent());
+        if download.restore.is_some() {
+            // They describe bytes that the client will not see.
+            head.fields
+                .retain(|name, _| !matches!(name, b"content-md5" | b"content-digest" | b"digest" | b"etag"));
+        }
+        if head.fields.contains(b"content-encoding") {
+            download.unpack = unpacker(head, &self.bench.accepts, download.restore.is_some())?;
+        }
+        if !download.is_plain() {
+            download.collected = download.unpack.is_none()
+                && format != ReplyFormat::Sse
+                && matches!(length, BodyLength::Known(bytes) if bytes <= LARGE as u64);
+            download.length = BodyLength::Unknown;
+        }
+        Ok(download)
     }
 
     /// Head and body, to the end.
     async fn pass_on(&mut self, link: &mut Link, download: &mut Download) -> Result<(), Stop> {
-        let mut done = self.absorb(link, download)?;
-        self.account();
-        self.reply_begun = true;
+        if download.collected {
+            return self.collect(link, download).await;
+        }
+        self.begin(download.length, download);
+        let outcome = self.stream(link, download).await;
+        if matches!(outcome, Err(Stop::Broken)) {
+            self.give_up(download).await;
+        }
+        outcome
+    }
+
+    /// Puts the head for the client into the buffer.
+    fn begin(&mut self, length: BodyLength, download: &mut Download) {
+        self.bench.out.clear();
+        download.delivery = h1::write_response(&self.bench.reply, length, self.peer, self.bench.out.tail());
+        self.peer.keep_alive &= download.delivery != BodyKind::UntilClose;
         self.draft.status = self.bench.reply.status;
+        self.reply_begun = true;
+    }
+
+    /// Restores a small body of known length as a whole, so that the client learns its length as it would without the
+    /// gateway. Nothing of it can be used before its end anyway.
+    async fn collect(&mut self, link: &mut Link, download: &mut Download) -> Result<(), Stop> {
+        self.bench.out.clear();
+        download.delivery = BodyKind::None;
+        while self.absorb(link, download)? != Absorbed::All {
+            self.hear_more(link, download).await?;
+        }
+        let (body, range) = self.bench.out.take();
+        self.bench.between = body;
+        self.begin(BodyLength::Known(range.len() as u64), download);
+        self.bench.out.tail().extend_from_slice(&self.bench.between[range]);
+        self.account();
+        self.flush().await
+    }
+
+    /// Passes the body on as it comes.
+    async fn stream(&mut self, link: &mut Link, download: &mut Download) -> Result<(), Stop> {
+        let mut state = self.absorb(link, download)?;
+        self.account();
         loop {
             self.flush().await?;
-            if done {
-                return Ok(());
-            }
-            loop {
-                if !self.hear_more(link, download).await? {
-                    break;
-                }
-                if !matches!(download.delivery, BodyKind::Length(_)) {
-                    break;
-                }
-                if self.pass_slice(link, download).await? {
-                    return Ok(());
+            match state {
+                Absorbed::All => return Ok(()),
+                Absorbed::Full => {}
+                Absorbed::Dry => {
+                    let sliced = download.is_plain() && matches!(download.delivery, BodyKind::Length(_));
+                    while self.hear_more(link, download).await? && sliced {
+                        if self.pass_slice(link, download).await? {
+                            return Ok(());
+                        }
+                    }
                 }
             }
-            done = self.absorb(link, download)?;
+            state = self.absorb(link, download)?;
         }
     }
 
-    /// Moves what has come into the buffer for the client. True when the body has ended with it.
-    fn absorb(&mut self, link: &mut Link, download: &mut Download) -> Result<bool, Stop> {
-        let out = &mut self.bench.out;
+    /// Moves what has come into the buffer for the client.
+    fn absorb(&mut self, link: &mut Link, download: &mut Download) -> Result<Absorbed, Stop> {
         let chunked = download.delivery == BodyKind::Chunked;
         if chunked {
-            out.begin_chunk();
+            self.bench.out.begin_chunk();
         }
-        let mut broken = false;
-        while !download.framing.is_done() && !link.conn.rx.data().is_empty() {
-            let data = link.conn.rx.data();
-            let Ok(decoded) = download.framing.decode(data) else {
-                broken = true;
-                break;
-            };
-            out.tail().extend_from_slice(&data[decoded.payload.clone()]);
-            self.draft.response_bytes += decoded.payload.len() as u64;
-            self.draft.delivered_bytes += decoded.payload.len() as u64;
-            link.conn.rx.consume(decoded.consumed);
+        let before = self.bench.out.tail().len();
+        let state = self.absorb_steps(link, download);
+        self.draft.delivered_bytes += (self.bench.out.tail().len() - before) as u64;
+        self.bench.out.end_chunk();
+        if chunked && matches!(state, Ok(Absorbed::All)) {
+            self.bench.out.last_chunk();
         }
-        out.end_chunk();
-        if broken {
-            return Err(Stop::Broken);
-        }
-        let done = download.framing.is_done();
-        if done && chunked {
-            out.last_chunk();
-        }
-        Ok(done)
+        state
     }
 
-    /// Waits for more of the reply. False when the upstream has ended it in good order.
+    fn absorb_steps(&mut self, link: &mut Link, download: &mut Download) -> Result<Absorbed, Stop> {
+        let Bench { out, between, .. } = &mut *self.bench;
+        loop {
+            if out.len() >= LARGE {
+                return Ok(Absorbed::Full);
+            }
+            if let Some(unpack) = &mut download.unpack
+                && !unpack.is_dry()
+            {
+                between.clear();
+                unpack.drain(between, MAX_STEP).map_err(|_| Stop::Broken)?;
+                put(&mut download.restore, between, out)?;
+                continue;
+            }
+            if download.framing.is_done() {
+                if download.unpack.as_ref().is_some_and(|unpack| unpack.finish().is_err()) {
+                    return Err(Stop::Broken);
+                }
+                if let Some(rehydrator) = &mut download.restore {
+                    finish(rehydrator, out.tail()).map_err(|()| Stop::Broken)?;
+                }
+                return Ok(Absorbed::All);
+            }
+            let data = link.conn.rx.data();
+            if data.is_empty() {
+                return Ok(Absorbed::Dry);
+            }
+            let piece = download.framing.decode(data).map_err(|_| Stop::Broken)?;
+            self.draft.response_bytes += piece.payload.len() as u64;
+            match &mut download.unpack {
+                Some(unpack) => unpack.feed(&data[piece.payload]),
+                None => put(&mut download.restore, &data[piece.payload], out)?,
+            }
+            link.conn.rx.consume(piece.consumed);
+        }
+    }
+
+    /// Waits for more of the reply. False when the upstream has ended it, in good order, by closing.
     async fn hear_more(&mut self, link: &mut Link, download: &mut Download) -> Result<bool, Stop> {
         if link.conn.rx.was_filled() {
             // A body that fills the small buffer is worth a large one; without room it goes on in small pieces.
@@ -150,16 +279,74 @@ impl Exchange<'_> {
 
     /// Writes what has come straight from the upstream's buffer. True when the body has ended with it.
     async fn pass_slice(&mut self, link: &mut Link, download: &mut Download) -> Result<bool, Stop> {
-        let Ok(decoded) = download.framing.decode(link.conn.rx.data()) else { return Err(Stop::Broken) };
+        let Ok(piece) = download.framing.decode(link.conn.rx.data()) else { return Err(Stop::Broken) };
         let (bytes, start) = link.conn.rx.take_buffer();
-        let range = start + decoded.payload.start..start + decoded.payload.end;
+        let range = start + piece.payload.start..start + piece.payload.end;
         self.draft.response_bytes += range.len() as u64;
         self.draft.delivered_bytes += range.len() as u64;
         let patience = Patience { phase: Phase::ReplyWrite, gap: self.snapshot.timeouts.response_write_gap };
         let (result, bytes) = self.client.conn.write(bytes, range, patience).await;
-        link.conn.rx.put_buffer(bytes, start + decoded.consumed);
+        link.conn.rx.put_buffer(bytes, start + piece.consumed);
         self.client.conn.deadline.disarm();
         result.map_err(|_| Stop::ClientGone)?;
-        Ok(decoded.done)
+        Ok(piece.done)
+    }
+
+    /// The upstream has broken off: what was put together or held back goes out as it is, and the body is left without
+    /// its end, so that the client does not take a part for the whole.
+    async fn give_up(&mut self, download: &mut Download) {
+        let chunked = download.delivery == BodyKind::Chunked;
+        if let Some(rehydrator) = &mut download.restore {
+            if chunked {
+                self.bench.out.begin_chunk();
+            }
+            let _ = finish(rehydrator, self.bench.out.tail());
+            self.bench.out.end_chunk();
+        }
+        // A client that is gone as well need not be told.
+        let _ = self.flush().await;
+    }
+
+    /// Notes what became of the tokens in the reply.
+    fn tally(&mut self, download: &Download) {
+        if let Some(rehydrator) = &download.restore {
+            let tally = rehydrator.tally();
+            self.draft.restored = tally.restored;
+            self.draft.unresolved = tally.unresolved;
+        }
+    }
+}
+
+/// Puts a piece of the body into the buffer for the client.
+fn put(rehydrator: &mut Option<Rehydrator>, piece: &[u8], out: &mut Out) -> Result<(), Stop> {
+    let Some(rehydrator) = rehydrator else {
+        out.tail().extend_from_slice(piece);
+        return Ok(());
+    };
+    restore(rehydrator, piece, out.tail()).map_err(|()| Stop::Broken)
+}
+
+/// The decoder of a reply that is compressed although nobody asked for it: needed when there is something to restore in it,
+/// or when the client does not read its coding.
+fn unpacker(head: &mut ResponseHead, accepts: &[u8], restoring: bool) -> Result<Option<Unpack>, Stop> {
+    let codings = coding::parse(head.fields.get_all(b"content-encoding"));
+    let readable = |coding: &Coding| {
+        list(accepts).any(|item| {
+            let mut parts = item.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+            let name = parts.next().unwrap_or_default();
+            (name == b"*" || name.eq_ignore_ascii_case(coding.as_str().as_bytes()))
+                && !parts.any(|part| matches!(part, b"q=0" | b"q=0.0" | b"q=0.00" | b"q=0.000"))
+        })
+    };
+    match codings {
+        Ok(codings) if !restoring && codings.iter().all(readable) => Ok(None),
+        Ok(codings) => {
+            head.fields.remove(b"content-encoding");
+            // Passed on piece by piece, a body may grow as it likes.
+            let limits = coding::Limits { output: u64::MAX, ratio: u64::MAX, ratio_floor: u64::MAX };
+            Unpack::new(&codings, limits).map(Some).map_err(|_| UNREADABLE.into())
+        }
+        Err(_) if restoring => Err(UNREADABLE.into()),
+        Err(_) => Ok(None),
     }
 }

@@ -8,18 +8,20 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
-use aegis_shield::{Format, Tokenizer};
+use aegis_shield::{Format, Gather, Tokenizer};
 use aegis_wire::h1::{self, ResponseParse, ResponseParser, ResponseVerdict};
 use aegis_wire::head::BodyLength;
 
+use super::super::Shard;
 use super::super::conn::{Conn, Patience, Watched};
 use super::super::connect::connect;
 use super::super::deadline::Phase;
 use super::super::pool::Link;
 use super::super::record::micros;
 use super::{Exchange, Stop};
+use crate::config::settings::FailMode;
 use crate::error_body::Failure;
-use crate::snapshot::Upstream;
+use crate::snapshot::{Snapshot, Upstream};
 
 const NO_PROGRESS: Failure = Failure::internal("the scanner made no progress");
 const TOO_LATE: Failure = Failure::timeout("the upstream did not begin its reply in time");
@@ -44,6 +46,38 @@ enum Sent {
     Early,
 }
 
+/// Takes one step through the body: how many bytes it uses, and how many it makes of them. With `raw` set, or when it must be
+/// set because the body cannot be scanned and the configuration allows that, the bytes pass as they are.
+fn step(
+    shard: &Shard,
+    snapshot: &Snapshot,
+    tokenizer: &mut Tokenizer,
+    raw: &mut bool,
+    window: &[u8],
+    last: bool,
+    pieces: &mut Gather,
+) -> Result<(usize, usize), Failure> {
+    if !*raw {
+        match shard.scratch.push(&snapshot.shield, tokenizer, window, last, pieces) {
+            Ok(consumed) => return Ok((consumed, pieces.len())),
+            Err(failure) if snapshot.fail_mode == FailMode::Open && failure.kind.is_unscannable() => {
+                *raw = true;
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok((window.len(), window.len()))
+}
+
+/// Appends what a step made of the bytes it used.
+fn emit(raw: bool, pieces: &Gather, used: &[u8], out: &mut Vec<u8>) {
+    if raw {
+        out.extend_from_slice(used);
+    } else {
+        pieces.write_to(used, out);
+    }
+}
+
 /// Why a write to the upstream failed.
 fn unsent(conn: &Conn, otherwise: Stop) -> Stop {
     if conn.deadline.missed().is_some() { TOO_SLOW.into() } else { otherwise }
@@ -62,13 +96,15 @@ impl Exchange<'_> {
         let last = upload.is_last(&self.client.conn);
         let format = Format::of_request(self.bench.request.fields.content_type());
         let shield = &self.snapshot.shield;
-        let mut tokenizer = Tokenizer::new(Arc::clone(shield), format);
+        let vault = self.vault.take().unwrap_or_default();
+        let mut tokenizer = Tokenizer::with_vault(Arc::clone(shield), format, vault);
         let bench = &mut *self.bench;
         let window = upload.window(&self.client.conn);
         bench.out.clear();
-        let step = self.shard.scratch.push(shield, &mut tokenizer, window, last, &mut bench.pieces);
-        let consumed = match step {
-            Ok(consumed) => consumed,
+        let raw = &mut self.raw;
+        let step = step(self.shard, &self.snapshot, &mut tokenizer, raw, window, last, &mut bench.pieces);
+        let (consumed, produced) = match step {
+            Ok(step) => step,
             Err(failure) => {
                 self.settle(tokenizer);
                 return Err(failure.into());
@@ -77,7 +113,7 @@ impl Exchange<'_> {
         let whole = last && consumed == window.len();
         let length = match (whole, self.parse.framing) {
             (true, h1::BodyKind::None) => BodyLength::Empty,
-            (true, _) => BodyLength::Known(bench.pieces.len() as u64),
+            (true, _) => BodyLength::Known(produced as u64),
             (false, _) => BodyLength::Unknown,
         };
         h1::write_request(&bench.request, length, bench.out.tail())
@@ -85,12 +121,13 @@ impl Exchange<'_> {
         if !whole {
             bench.out.begin_chunk();
         }
-        bench.pieces.write_to(window, bench.out.tail());
+        emit(*raw, &bench.pieces, &window[..consumed], bench.out.tail());
         bench.out.end_chunk();
-        self.draft.sent_bytes += bench.pieces.len() as u64;
+        self.draft.sent_bytes += produced as u64;
         upload.consume(&mut self.client.conn, consumed);
         if whole {
             self.settle(tokenizer);
+            self.keep_session()?;
         } else {
             self.tokenizer = Some(tokenizer);
         }
@@ -224,6 +261,7 @@ impl Exchange<'_> {
             Ok(true) => {
                 self.bench.out.last_chunk();
                 self.settle(tokenizer);
+                self.keep_session()?;
             }
             Err(_) => self.settle(tokenizer),
         }
@@ -237,11 +275,12 @@ impl Exchange<'_> {
         loop {
             let last = upload.is_last(&self.client.conn);
             let window = upload.window(&self.client.conn);
-            let scratch = &self.shard.scratch;
-            let consumed = scratch.push(&self.snapshot.shield, tokenizer, window, last, &mut bench.pieces)?;
+            let (shard, raw) = (self.shard, &mut self.raw);
+            let (consumed, produced) =
+                step(shard, &self.snapshot, tokenizer, raw, window, last, &mut bench.pieces)?;
             let rest = window.len() - consumed;
-            bench.pieces.write_to(window, bench.out.tail());
-            self.draft.sent_bytes += bench.pieces.len() as u64;
+            emit(*raw, &bench.pieces, &window[..consumed], bench.out.tail());
+            self.draft.sent_bytes += produced as u64;
             upload.consume(&mut self.client.conn, consumed);
             if last && rest == 0 {
                 return Ok(true);
@@ -254,9 +293,9 @@ impl Exchange<'_> {
     }
 
     /// Takes the verdict on the request: what was found is recorded, what was taken out will be put back.
-    fn settle(&mut self, tokenizer: Tokenizer) {
+    pub(super) fn settle(&mut self, tokenizer: Tokenizer) {
         let outcome = tokenizer.finish();
-        self.draft.found(&outcome.report);
+        self.draft.found(&outcome.report, "");
         self.vault = Some(outcome.vault);
     }
 

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use aegis_shield::WINDOW;
+use aegis_wire::coding::{self, Coding};
 use aegis_wire::h1::{BodyDecoder, BodyKind};
 
 use super::super::Shard;
@@ -14,6 +15,7 @@ use super::super::buffers::{Claim, LARGE};
 use super::super::conn::Conn;
 use super::super::deadline::{Phase, TICK};
 use super::Stop;
+use super::unpack::{Unpack, undecodable};
 use crate::config::settings::{Limits, Timeouts};
 use crate::error_body::{ErrorKind, Failure};
 
@@ -37,6 +39,7 @@ enum Kind {
 
 struct Framed {
     framing: BodyDecoder,
+    unpack: Option<Unpack>,
     window: Vec<u8>,
     start: usize,
     ended: bool,
@@ -44,23 +47,30 @@ struct Framed {
 }
 
 impl Upload {
-    /// The body that a head with this framing announces.
+    /// The body that a head with this framing and these codings announces.
     pub(super) fn new(
         shard: &Rc<Shard>,
         framing: BodyKind,
+        codings: &[Coding],
         limits: &Limits,
         began: Instant,
     ) -> Result<Self, Failure> {
         let decoder = BodyDecoder::request(framing, limits.max_body).map_err(|error| refused(&error))?;
         let kind = match framing {
             BodyKind::None => Kind::Plain { left: 0 },
-            BodyKind::Length(left) => Kind::Plain { left },
-            BodyKind::Chunked | BodyKind::UntilClose => {
+            BodyKind::Length(left) if codings.is_empty() => Kind::Plain { left },
+            _ => {
+                let growth = coding::Limits {
+                    output: limits.max_body,
+                    ratio: u64::from(limits.max_decode_ratio),
+                    ..coding::Limits::default()
+                };
+                let unpack = (!codings.is_empty()).then(|| Unpack::new(codings, growth));
                 let claim = shard.buffers.claim(LARGE).ok_or(NO_ROOM)?;
-                let window = shard.buffers.take(LARGE);
                 Kind::Framed(Box::new(Framed {
                     framing: decoder,
-                    window,
+                    unpack: unpack.transpose().map_err(undecodable)?,
+                    window: shard.buffers.take(LARGE),
                     start: 0,
                     ended: false,
                     _claim: claim,
@@ -183,14 +193,36 @@ impl Framed {
             self.window.drain(..self.start);
             self.start = 0;
         }
-        while !self.ended && self.window.len() < WINDOW && !client.rx.data().is_empty() {
-            let data = client.rx.data();
-            let data = &data[..data.len().min(LARGE - self.window.len())];
-            let decoded = self.framing.decode(data).map_err(|error| refused(&error))?;
-            self.window.extend_from_slice(&data[decoded.payload]);
-            client.rx.consume(decoded.consumed);
-            self.ended = decoded.done;
+        while !self.ended && self.window.len() < WINDOW {
+            if let Some(unpack) = &mut self.unpack
+                && !unpack.is_dry()
+            {
+                let room = WINDOW - self.window.len();
+                unpack.drain(&mut self.window, room).map_err(undecodable)?;
+                continue;
+            }
+            if self.framing.is_done() {
+                self.unpack.as_ref().map_or(Ok(()), Unpack::finish).map_err(undecodable)?;
+                self.ended = true;
+            } else if client.rx.data().is_empty() {
+                break;
+            } else {
+                self.take_payload(client)?;
+            }
         }
+        Ok(())
+    }
+
+    /// Takes one run of payload out of its framing, and puts it where it goes.
+    fn take_payload(&mut self, client: &mut Conn) -> Result<(), Failure> {
+        let data = client.rx.data();
+        let data = &data[..data.len().min(LARGE - self.window.len())];
+        let decoded = self.framing.decode(data).map_err(|error| refused(&error))?;
+        match &mut self.unpack {
+            Some(unpack) => unpack.feed(&data[decoded.payload]),
+            None => self.window.extend_from_slice(&data[decoded.payload]),
+        }
+        client.rx.consume(decoded.consumed);
         Ok(())
     }
 }

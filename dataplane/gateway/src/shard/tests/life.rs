@@ -161,3 +161,30 @@ fn connections_over_the_limit_are_closed() {
         thread::sleep(Duration::from_millis(1));
     });
 }
+
+#[test]
+fn what_cannot_be_scanned_passes_only_where_that_is_configured() {
+    on_both(|driver| {
+        let upstream = Provided::new(|seen| vec![ok(&seen.body.len().to_string())]);
+        for (mode, status) in [(FailMode::Closed, 400), (FailMode::Open, 200)] {
+            let mut setup = Setup::new(driver, &upstream);
+            setup.change = Box::new(move |snapshot| snapshot.fail_mode = mode);
+            let gateway = setup.start();
+            let mut client = gateway.client();
+            let broken = "{\"a\": [1, 2";
+            client.send(format!(
+                "POST /up/x HTTP/1.1\r\nhost: g\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{broken}",
+                broken.len()
+            ));
+            assert_eq!(client.reply().status, status);
+            client.send(
+                "POST /up/x HTTP/1.1\r\nhost: g\r\ncontent-encoding: lzma\r\ncontent-length: 2\r\n\r\nab",
+            );
+            assert_eq!(client.reply().status, if mode == FailMode::Open { 200 } else { 415 });
+            wait_for(|| gateway.metrics.failed_open.get() == if mode == FailMode::Open { 2 } else { 0 });
+        }
+        let seen = upstream.seen();
+        assert_eq!(seen.len(), 2);
+        assert_eq!(seen[1].head.fields.get(b"content-encoding"), Some(&b"lzma"[..]));
+    });
+}

@@ -4,4 +4,5 @@ mod bodies;
 mod breaks;
 mod kit;
 mod life;
+mod restore;
 mod round_trip;

@@ -177,3 +177,28 @@ fn http_1_0_clients_get_what_they_understand() {
         assert!(client.is_closed());
     });
 }
+
+#[test]
+fn secrets_outside_of_the_body_are_found_and_credentials_left_alone() {
+    on_both(|driver| {
+        let upstream = Provided::new(|_| vec![ok("fine")]);
+        let mut gateway = Setup::new(driver, &upstream).start();
+        let mut client = gateway.client();
+        client.send(format!(
+            "GET /up/v1/items/{SECRET}?q={SECRET}&alt=sse&key={SECRET}&n=1 HTTP/1.1\r\nhost: g\r\n\
+             authorization: Bearer {SECRET}\r\nx-title: about {SECRET}!\r\nx-api-key: {SECRET}\r\n\r\n"
+        ));
+        assert_eq!(client.reply().status, 200);
+        let head = &upstream.seen()[0].head;
+        let token = &head.path["/v1/items/".len()..head.path.find('?').unwrap()];
+        assert!(token.starts_with("AEGIS-KEY-"), "{}", head.path);
+        assert_eq!(head.path, format!("/v1/items/{token}?q={token}&alt=sse&key={SECRET}&n=1"));
+        assert_eq!(head.fields.get(b"x-title"), Some(format!("about {token}!").as_bytes()));
+        assert_eq!(head.fields.get(b"authorization"), Some(format!("Bearer {SECRET}").as_bytes()));
+        assert_eq!(head.fields.get(b"x-api-key"), Some(SECRET.as_bytes()));
+        let record = gateway.record();
+        let places: Vec<&str> = record.findings.iter().map(|finding| &*finding.place).collect();
+        assert_eq!(places, ["path", "query[0]", "header x-title"]);
+        assert_eq!(&*record.path, "/v1/items/{id}");
+    });
+}
