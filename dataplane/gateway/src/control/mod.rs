@@ -63,7 +63,7 @@ impl Shared {
 }
 
 /// How often the control thread looks whether all shards have ended.
-const LOOK: Duration = Duration::from_millis(20);
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Runs the control side until the process is over: serves the admin listener, resolves names, handles signals. Returns
 /// when all shards have ended, or when the time for that is up.

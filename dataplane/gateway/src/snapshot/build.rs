@@ -36,7 +36,8 @@ pub struct Builder {
     slots: HashMap<String, usize>,
     addresses: HashMap<(String, u16), Arc<Addresses>>,
     upstreams: HashMap<String, Arc<Upstream>>,
-    resumption: Option<Resumption>,
+    /// TLS sessions of clients, and a hash of the certificates they were begun with.
+    resumption: Option<(u64, Resumption)>,
     rules: Option<(Vec<String>, Arc<Rules>)>,
 }
 
@@ -152,9 +153,10 @@ impl Builder {
             )
         };
         let mut builder = ServerConfigBuilder::new().alpn(b"http/1.1");
+        let mut hasher = DefaultHasher::new();
         for (i, certificate) in tls.certificates.iter().enumerate() {
             let key = format!("server.tls.certificates[{i}]");
-            builder = builder.identity(identity(&key, &certificate.cert, &certificate.key)?);
+            builder = builder.identity(identity(&key, &certificate.cert, &certificate.key, &mut hasher)?);
         }
         let authority = tls
             .client_ca
@@ -170,10 +172,13 @@ impl Builder {
                 ClientAuth::Required => builder.client_certificates(ClientCertificates::Required(pem)),
             };
         }
+        // A resumed session shows no certificate: with new certificates, sessions begin anew.
+        let certificates = hasher.finish();
         let resumption = match &self.resumption {
-            Some(resumption) => resumption.clone(),
-            None => self.resumption.insert(Resumption::new().map_err(|error| refuse(&error))?).clone(),
+            Some((same, resumption)) if *same == certificates => resumption.clone(),
+            _ => Resumption::new().map_err(|error| refuse(&error))?,
         };
+        self.resumption = Some((certificates, resumption.clone()));
         builder.resumption(&resumption).build().map(Some).map_err(|error| refuse(&error))
     }
 
@@ -306,9 +311,11 @@ impl<'a> TlsMaterial<'a> {
     }
 }
 
-fn identity(key: &str, cert: &Path, private: &Path) -> Result<Identity, Problem> {
+/// Reads a certificate chain and its key; `hasher` tells later whether they have changed.
+fn identity(key: &str, cert: &Path, private: &Path, hasher: &mut DefaultHasher) -> Result<Identity, Problem> {
     let chain = read_bytes(&format!("{key}.cert"), cert)?;
     let secret = Zeroizing::new(read_bytes(&format!("{key}.key"), private)?);
+    (&chain, &*secret).hash(hasher);
     let (cert, private) = (cert.display().to_string(), private.display().to_string());
     Identity::from_pem(Pem { name: &cert, text: &chain }, Pem { name: &private, text: &secret }).map_err(
         |error| Problem::error(key, error.to_string(), "the key must be that of the first certificate"),
