@@ -69,6 +69,13 @@ impl Lexeme<'_> {
 pub trait Sink {
     /// One more lexeme.
     fn lexeme(&mut self, lexeme: Lexeme<'_>);
+
+    /// Whether no more lexemes are wanted. Asked at the start of each string; once true, the stack is of no more
+    /// use.
+    #[inline]
+    fn is_done(&self) -> bool {
+        false
+    }
 }
 
 /// What the bytes of a layer are.
@@ -291,6 +298,9 @@ impl Nested {
             };
             emit(kind, layer, &bytes[pos..end], origin.part(pos, end), sink);
             pos = end;
+            if matches!(kind, Kind::StringStart(_)) && sink.is_done() {
+                break;
+            }
         }
         Ok(())
     }

@@ -89,6 +89,11 @@ struct Eyes<'a, W> {
 
 impl<W: Watch> Sink for Eyes<'_, W> {
     #[inline]
+    fn is_done(&self) -> bool {
+        self.track.stop().is_some()
+    }
+
+    #[inline]
     fn lexeme(&mut self, lexeme: Lexeme<'_>) {
         if self.track.stop().is_some() {
             return;
@@ -211,7 +216,9 @@ impl JsonBody {
         let split = window.len().saturating_sub(TAIL);
         walk.read(around, 0..split, Viewer { view, seams, window })?;
         let checkpoint = walk.track.stop().is_none().then(|| (split, walk.clone()));
-        walk.read(around, split..window.len(), Viewer { view, seams, window })?;
+        if checkpoint.is_some() {
+            walk.read(around, split..window.len(), Viewer { view, seams, window })?;
+        }
         let stop = walk.track.stop();
         let (end, last) = match stop {
             Some((at, stop)) => ((at - around.base) as usize, stop != Stop::Undecided),

@@ -15,6 +15,8 @@ const SAMPLE: usize = 64;
 const LOOK: usize = 1024;
 /// Bytes of the longest head of a data URL that is understood.
 const MAX_URL_HEAD: usize = 128;
+/// Sealed values that are shorter are scanned, even where the object says what it is.
+const MIN_SURE: usize = 16;
 /// Sealed values of unsure kind that are shorter are scanned: a stolen key could be as short.
 const MIN_SEALED: usize = SAMPLE;
 /// Shorter values are scanned as they stand.
@@ -123,7 +125,9 @@ fn judge_base64(slot: Slot, raw: &[u8], head: usize, last: bool) -> Judgement {
     };
     let sample = Sample::take(value);
     match slot {
-        Slot::Sealed { sure } if sample.len >= if sure { 1 } else { MIN_SEALED } => Judgement::Pass(head),
+        Slot::Sealed { sure } if sample.len >= if sure { MIN_SURE } else { MIN_SEALED } => {
+            Judgement::Pass(head)
+        }
         Slot::Plain | Slot::Sealed { .. } => Judgement::Scan,
         Slot::Blob(_) if sample.len < MIN_BLOB => Judgement::Scan,
         Slot::Blob(declared) => {
@@ -329,8 +333,9 @@ mod tests {
         let unsure = Slot::Sealed { sure: false };
         assert_eq!(judge_str(unsure, &format!("{blob}\"")), Judgement::Pass(0));
         assert_eq!(judge_str(unsure, &format!("{}\"", &blob[1..])), Judgement::Scan);
-        assert_eq!(judge_str(Slot::Sealed { sure: true }, "A\""), Judgement::Pass(0));
-        assert_eq!(judge_str(Slot::Sealed { sure: true }, "\""), Judgement::Scan);
+        let sure = Slot::Sealed { sure: true };
+        assert_eq!(judge_str(sure, &format!("{}\"", &blob[..MIN_SURE])), Judgement::Pass(0));
+        assert_eq!(judge_str(sure, &format!("{}\"", &blob[..MIN_SURE - 1])), Judgement::Scan);
         assert_eq!(judge_str(Slot::Sealed { sure: true }, "A B\""), Judgement::Scan);
         let long = "A".repeat(LOOK);
         assert_eq!(judge(unsure, &long.as_bytes()[1..], false), Judgement::Undecided);

@@ -77,6 +77,9 @@ fn media_passes_whatever_the_order_of_keys() {
         format!(r#"{{"input_audio":{{"data":"{unknown}","format":"pcm16"}}}}"#),
         format!(r#"{{"image_url":{{"url":"data:image/png;base64,{data}"}}}}"#),
         format!(r#"{{"image_url":"data:image\/png;base64,{}"}}"#, data.replace('/', "\\/")),
+        format!(r#"{{"images":["{data}"]}}"#),
+        format!(r#"{{"image":{{"format":"png","source":{{"bytes":"{data}"}}}}}}"#),
+        format!(r#"{{"resource":{{"uri":"a:b","blob":"{data}","mimeType":"image/png"}}}}"#),
         format!(r#"{{"content":[{{"type":"image","data":"{data}","mimeType":"image/png"}}]}}"#),
     ] {
         let (out, outcome) = json_run(&body);

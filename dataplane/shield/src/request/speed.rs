@@ -126,6 +126,17 @@ fn speed() {
             rate(bytes.len(), || findings = tokenize(&shield, bytes, Format::Json, &mut scratch, &mut out));
         println!("{name:>24} {lex:>8.2} {view:>8.2} {scan:>8.2} {bare:>8.2} {all:>8.2}  {findings}");
     }
+    let part = r#"{"type":"thinking","signature":"QUJDREVGR0hJSktMTU5P"},"#;
+    let short = format!("{{\"content\":[{}1]}}", part.repeat(20_000));
+    let seam = format!("{{\"content\":[{}1]}}", r#"{"text":"ab"},"#.repeat(60_000));
+    let blocks = json!(["-----BEGIN PRIVATE KEY-----\nMIGH\n".repeat(30_000)]).to_string();
+    let dense = format!("[\"{}\"]", "\\u0041\\u00e9".repeat(80_000));
+    for (name, body) in [("sealed", &short), ("seams", &seam), ("blocks", &blocks), ("escapes", &dense)] {
+        let all = rate(body.len(), || {
+            tokenize(&shield, body.as_bytes(), Format::Json, &mut scratch, &mut out);
+        });
+        println!("{:>24} {all:>44.3}", format!("1 MB of {name}"));
+    }
     let text = code(1_000_000);
     let all = rate(text.len(), || {
         tokenize(&shield, text.as_bytes(), Format::Text, &mut scratch, &mut out);

@@ -317,7 +317,12 @@ impl Track {
 
     /// What the providers' formats have at this place.
     fn slot(&self) -> Slot {
-        let Some(member) = self.member() else { return Slot::Plain };
+        let Some(member) = self.member() else {
+            // An item of an array: its holder is that of an object in its place.
+            let list =
+                self.frames().iter().rev().nth(1).is_some_and(|frame| frame.key.as_bytes() == b"images");
+            return if list { Slot::Blob(Declared::Nothing) } else { Slot::Plain };
+        };
         if !matches!(
             member,
             b"signature"
@@ -328,6 +333,8 @@ impl Track {
                 | b"data"
                 | b"file_data"
                 | b"b64_json"
+                | b"bytes"
+                | b"blob"
         ) {
             return Slot::Plain;
         }
@@ -347,7 +354,9 @@ impl Track {
                 Type::Sealed => sealed,
                 _ => Slot::Blob(frame.declared),
             },
-            (b"data", b"source" | b"inlineData" | b"inline_data" | b"blob" | b"resource", false)
+            (b"data", b"source" | b"inlineData" | b"inline_data", false)
+            | (b"bytes", b"source", false)
+            | (b"blob", b"resource", false)
             | (b"file_data" | b"b64_json", ..) => Slot::Blob(frame.declared),
             (b"data", b"input_audio" | b"audio", false) => Slot::Blob(Declared::Media),
             _ => Slot::Plain,
