@@ -14,11 +14,10 @@
 //! passed without a check of their UTF-8: that is the business of who reads the document.
 
 use super::find;
+use super::unescape::{Decoded, MAX_ESCAPE, Verdict, escape_verdict, simple_escape_at};
 
 /// Containers that may stand inside each other.
 pub const MAX_DEPTH: usize = 512;
-/// Bytes of the longest escape: a surrogate pair, `\uD83D\uDE00`.
-const MAX_ESCAPE: usize = 12;
 
 /// What is wrong with a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -68,33 +67,6 @@ pub enum Container {
     Object,
     /// `[]`
     Array,
-}
-
-/// The bytes that an escape stands for: UTF-8 of one character. A surrogate without its partner is U+FFFD, and
-/// drags along an escape that directly follows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Decoded {
-    bytes: [u8; 6],
-    len: u8,
-}
-
-impl Decoded {
-    fn of(character: char) -> Self {
-        let mut decoded = Self { bytes: [0; 6], len: 0 };
-        decoded.append(character);
-        decoded
-    }
-
-    fn append(&mut self, character: char) {
-        let at = usize::from(self.len);
-        self.len += character.encode_utf8(&mut self.bytes[at..]).len() as u8;
-    }
-
-    /// The decoded bytes.
-    #[inline]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.len)]
-    }
 }
 
 /// One step of the lexer.
@@ -481,118 +453,6 @@ fn end_of_space(bytes: &[u8], pos: usize) -> usize {
         end += 1;
     }
     end
-}
-
-/// What the letter after a backslash stands for, `u` excepted; 0 for no escape.
-const SIMPLE_ESCAPES: [u8; 256] = {
-    let mut table = [0; 256];
-    table[b'n' as usize] = b'\n';
-    table[b't' as usize] = b'\t';
-    table[b'r' as usize] = b'\r';
-    table[b'b' as usize] = 0x08;
-    table[b'f' as usize] = 0x0C;
-    table[b'"' as usize] = b'"';
-    table[b'\\' as usize] = b'\\';
-    table[b'/' as usize] = b'/';
-    table
-};
-
-fn simple_escape(code: u8) -> Option<char> {
-    let decoded = SIMPLE_ESCAPES[usize::from(code)];
-    (decoded != 0).then(|| decoded.into())
-}
-
-/// What the simple escape at `pos` stands for, if one begins there and is all there, and its length.
-#[inline]
-pub(super) fn simple_escape_at(bytes: &[u8], pos: usize) -> Option<(u8, usize)> {
-    match bytes.get(pos..pos + 2) {
-        Some(&[b'\\', code]) => {
-            let decoded = SIMPLE_ESCAPES[usize::from(code)];
-            (decoded != 0).then_some((decoded, 2))
-        }
-        _ => None,
-    }
-}
-
-/// The same for a simple escape of a string inside a string, such as `\\n` or `\\\"`.
-#[inline]
-pub(super) fn double_escape_at(bytes: &[u8], pos: usize) -> Option<(u8, usize)> {
-    match bytes.get(pos..pos + 4) {
-        Some(&[b'\\', b'\\', b'\\', code @ (b'"' | b'\\')]) => Some((code, 4)),
-        Some(&[b'\\', b'\\', code @ (b'n' | b't' | b'r' | b'b' | b'f' | b'/'), _]) => {
-            Some((SIMPLE_ESCAPES[usize::from(code)], 3))
-        }
-        _ => None,
-    }
-}
-
-/// What to do with the next byte of an escape.
-enum Verdict {
-    /// It belongs to the escape.
-    Take,
-    /// It is not there yet.
-    Wait,
-    /// It cannot stand there.
-    Wrong,
-    /// The escape was complete before it.
-    Complete(Decoded),
-}
-
-/// Judges the byte `next` after the bytes `seen` of an escape.
-fn escape_verdict(seen: &[u8], next: Option<u8>) -> Verdict {
-    match seen {
-        [] | [b'\\'] | [b'\\', b'u', ..] if seen.len() < 6 => in_first_half(seen, next),
-        [b'\\', b'u', rest @ ..] => {
-            let first = hex_value(&rest[..4]);
-            if !(0xD800..0xDC00).contains(&first) {
-                return Verdict::Complete(Decoded::of(lone(first)));
-            }
-            in_second_half(first, &seen[6..], next)
-        }
-        [b'\\', code] => Verdict::Complete(Decoded::of(simple_escape(*code).unwrap_or('\u{FFFD}'))),
-        _ => Verdict::Wrong,
-    }
-}
-
-fn in_first_half(seen: &[u8], next: Option<u8>) -> Verdict {
-    let Some(byte) = next else { return Verdict::Wait };
-    let fits = match seen.len() {
-        0 => byte == b'\\',
-        1 => byte == b'u' || simple_escape(byte).is_some(),
-        _ => byte.is_ascii_hexdigit(),
-    };
-    if fits { Verdict::Take } else { Verdict::Wrong }
-}
-
-/// After a high surrogate: its partner, or whatever follows instead.
-fn in_second_half(high: u32, seen: &[u8], next: Option<u8>) -> Verdict {
-    let mut decoded = Decoded::of('\u{FFFD}');
-    match (seen, next) {
-        ([], Some(byte)) if byte != b'\\' => Verdict::Complete(decoded),
-        ([b'\\', b'u', digits @ ..], _) if digits.len() == 4 => {
-            let low = hex_value(digits);
-            if (0xDC00..0xE000).contains(&low) {
-                let joined = 0x1_0000 + ((high - 0xD800) << 10) + (low - 0xDC00);
-                return Verdict::Complete(Decoded::of(char::from_u32(joined).unwrap_or('\u{FFFD}')));
-            }
-            decoded.append(lone(low));
-            Verdict::Complete(decoded)
-        }
-        ([b'\\', code], _) if *code != b'u' => {
-            decoded.append(simple_escape(*code).unwrap_or('\u{FFFD}'));
-            Verdict::Complete(decoded)
-        }
-        _ => in_first_half(seen, next),
-    }
-}
-
-/// The character of a code unit that has no partner.
-fn lone(unit: u32) -> char {
-    char::from_u32(unit).unwrap_or('\u{FFFD}')
-}
-
-fn hex_value(digits: &[u8]) -> u32 {
-    digits.iter().fold(0, |value, &digit| value << 4 | char::from(digit).to_digit(16).unwrap_or_default())
 }
 
 #[cfg(test)]

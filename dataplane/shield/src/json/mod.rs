@@ -13,7 +13,9 @@ pub mod escape;
 mod find;
 pub mod lexer;
 pub mod nested;
+mod unescape;
 
 pub use escape::escape_into;
-pub use lexer::{Container, Decoded, Fault, Lexer, MAX_DEPTH, Role, Step, SyntaxError};
+pub use lexer::{Container, Fault, Lexer, MAX_DEPTH, Role, Step, SyntaxError};
 pub use nested::{Kind, Lexeme, MAX_LAYERS, Nested, Sink};
+pub use unescape::Decoded;

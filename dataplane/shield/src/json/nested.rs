@@ -13,7 +13,8 @@
 //! put there must be escaped. Layers are bounded by [`MAX_LAYERS`]; deeper content is text.
 
 use super::find;
-use super::lexer::{Container, Fault, Lexer, Role, Step, SyntaxError, double_escape_at, simple_escape_at};
+use super::lexer::{Container, Fault, Lexer, Role, Step, SyntaxError};
+use super::unescape::{double_escape_at, simple_escape_at, unicode_escape_at};
 
 /// Lexers on top of each other: a document and four documents inside its strings.
 pub const MAX_LAYERS: usize = 5;
@@ -240,9 +241,9 @@ impl Nested {
         while pos < bytes.len() {
             if self.lexers[layer].in_text() {
                 if self.is_text(layer + 1, bytes[pos]) {
-                    pos = read_text(layer + 1, bytes, pos, origin, simple_escape_at, sink);
+                    pos = read_text::<1, S>(layer + 1, bytes, pos, origin, sink);
                 } else if self.is_inner_text(layer + 1) {
-                    pos = read_text(layer + 2, bytes, pos, origin, double_escape_at, sink);
+                    pos = read_text::<2, S>(layer + 2, bytes, pos, origin, sink);
                 }
                 if pos == bytes.len() {
                     break;
@@ -344,15 +345,15 @@ impl Nested {
     }
 }
 
-/// Reads text of `layer` from `pos` on, up to the first byte that is neither plain nor an escape that `escape_at`
-/// knows. This is what nearly all bytes of a long prompt are read by, 64 at a time.
+/// Reads text of `layer` from `pos` on, up to the first byte that is neither plain nor an escape that is whole and
+/// valid. `DEPTH` is the number of strings around the text as seen from `bytes`. This is what nearly all bytes of a
+/// long prompt are read by, 64 at a time.
 #[inline]
-fn read_text<S: Sink>(
+fn read_text<const DEPTH: usize, S: Sink>(
     layer: usize,
     bytes: &[u8],
     pos: usize,
     origin: Origin,
-    escape_at: impl Fn(&[u8], usize) -> Option<(u8, usize)>,
     sink: &mut S,
 ) -> usize {
     let mut pos = pos;
@@ -366,14 +367,15 @@ fn read_text<S: Sink>(
         (pos, word_start) = (at, at);
     }
     while let Some(word) = bytes[word_start..].first_chunk() {
-        let mut bits = find::special_bits(word) & !0 << (pos.max(word_start) - word_start);
+        let done = pos.max(word_start) - word_start;
+        let mut bits = find::special_bits(word) & (!0u64).checked_shl(done as u32).unwrap_or(0);
         while bits != 0 {
             let at = word_start + bits.trailing_zeros() as usize;
             text(layer, &bytes[pos..at], origin.part(pos, at), sink);
-            pos = at;
-            let Some((decoded, len)) = escape_at(bytes, at) else { return at };
-            pos += len;
-            text(layer, &[decoded], Origin::Escape(origin.at(at), origin.at(pos)), sink);
+            pos = read_escape::<DEPTH, S>(layer, bytes, at, origin, sink);
+            if pos == at {
+                return at;
+            }
             // Quotes and backslashes inside the escape are special too, but end nothing.
             bits &= (!0u64).checked_shl((pos - word_start) as u32).unwrap_or(0);
         }
@@ -383,10 +385,30 @@ fn read_text<S: Sink>(
     loop {
         let at = find::string_special(bytes, word_start.max(pos));
         text(layer, &bytes[pos..at], origin.part(pos, at), sink);
-        let Some((decoded, len)) = escape_at(bytes, at) else { return at };
-        pos = at + len;
-        text(layer, &[decoded], Origin::Escape(origin.at(at), origin.at(pos)), sink);
+        pos = read_escape::<DEPTH, S>(layer, bytes, at, origin, sink);
+        if pos == at {
+            return at;
+        }
     }
+}
+
+/// Reads the escape at `at`, if there is one that is whole and valid, and says where it ends.
+#[inline]
+fn read_escape<const DEPTH: usize, S: Sink>(
+    layer: usize,
+    bytes: &[u8],
+    at: usize,
+    origin: Origin,
+    sink: &mut S,
+) -> usize {
+    let simple = if DEPTH == 1 { simple_escape_at(bytes, at) } else { double_escape_at(bytes, at) };
+    if let Some((decoded, len)) = simple {
+        text(layer, &[decoded], Origin::Escape(origin.at(at), origin.at(at + len)), sink);
+        return at + len;
+    }
+    let Some((decoded, len)) = unicode_escape_at(bytes, at, DEPTH) else { return at };
+    text(layer, decoded.as_bytes(), Origin::Escape(origin.at(at), origin.at(at + len)), sink);
+    at + len
 }
 
 #[inline]
