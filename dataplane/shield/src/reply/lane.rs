@@ -110,6 +110,11 @@ impl Lane {
             from = start + 1;
             self.nest.advance(&text[followed..start]);
             followed = start;
+            // The `a` of `\u001a` begins nothing, and held back it would leave half an escape behind. In an opaque
+            // value nothing is a token.
+            if self.nest.in_escape() || self.nest.is_opaque() {
+                continue;
+            }
             if !self.nest.in_string() {
                 match Some(text[start]).filter(|&byte| byte != b'\\') {
                     None => continue,
@@ -130,14 +135,14 @@ impl Lane {
                 Walk::Open if !last => self.foreign = Some(prefix),
                 Walk::Open | Walk::Broken => kit.tally.unresolved += u64::from(prefix.names_a_token()),
                 Walk::Complete(token, end) => {
-                    if let Some(secret) = kit.vault.resolve(&token).filter(|_| !self.nest.is_opaque()) {
+                    if let Some(secret) = kit.vault.resolve(&token) {
                         out.extend_from_slice(&text[written..start]);
                         kit.write_secret(secret, self.depth_for(token.category(), secret), out);
                         kit.tally.restored += 1;
                         (written, from, edited) = (end, end, true);
                         continue;
                     }
-                    kit.tally.unresolved += u64::from(!self.nest.is_opaque());
+                    kit.tally.unresolved += 1;
                 }
             }
             from = start + width;
@@ -172,5 +177,33 @@ impl Lane {
                 kit.tally.unresolved += u64::from(prefix.names_a_token());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::Keyring;
+
+    /// Feeds `pieces` to a lane of the contents of JSON strings.
+    fn fed(pieces: &[&str]) -> Vec<String> {
+        let token = Keyring::new(&[1; 32], "acme", 0, &[]).unwrap().mint(Category::Key, b"x");
+        let mut vault = Vault::new();
+        vault.insert(token, b"x").unwrap();
+        let (mut kit, mut lane) = (Kit::new(vault), Lane::new(Nest::literal(false), true));
+        let feed = |piece: &&str| {
+            let mut out = Vec::new();
+            lane.pass(&mut kit, piece.as_bytes(), &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        pieces.iter().map(feed).collect()
+    }
+
+    #[test]
+    fn an_escape_that_ends_like_a_token_begins_is_not_cut() {
+        for pieces in [["caf\\u00ea", "x"], ["\\u001a", "\\u00aa"], ["{\\\"a\\u000a", "}"]] {
+            assert_eq!(fed(&pieces), pieces);
+        }
+        assert_eq!(fed(&["aeg", "\\u001a"]), ["", "aeg\\u001a"], "behind held text");
     }
 }

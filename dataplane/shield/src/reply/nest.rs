@@ -10,7 +10,7 @@
 //! (one for each channel of a reply), is why this is not [`crate::json::Nested`], which reports every lexeme and
 //! holds documents to the letter. Both take the same texts for JSON.
 
-use memchr::memchr2;
+use memchr::{memchr, memchr2};
 
 use super::keys::{KeyKind, MAX_KNOWN_KEY, is_blob_type};
 
@@ -237,6 +237,11 @@ impl Nest {
         self.levels[0].in_string()
     }
 
+    /// Whether the current place is inside an escape of the outermost level: what stands here is no character.
+    pub(super) fn in_escape(&self) -> bool {
+        self.in_string() && self.levels[0].escape != 0
+    }
+
     /// Whether the current place is in an opaque value of a document.
     pub(super) fn is_opaque(&self) -> bool {
         self.members.as_ref().is_some_and(|members| members.opaque)
@@ -259,7 +264,8 @@ impl Nest {
     }
 
     /// Length of the run at the head of `text` that changes nothing: all levels are dead, or all that live are
-    /// inside of strings and the run has neither quote nor backslash.
+    /// inside of strings and the run has neither quote nor backslash. (A quote ends no literal whose quotes are not
+    /// part of the text, but where its escapes are must be known.)
     fn plain_run(&self, text: &[u8]) -> usize {
         let mut depth = 0;
         for level in &self.levels {
@@ -271,7 +277,7 @@ impl Nest {
         }
         match depth {
             0 => text.len(),
-            1 if self.inside && self.levels[1].at == At::Dead => text.len(),
+            1 if self.inside && self.levels[1].at == At::Dead => memchr(b'\\', text).unwrap_or(text.len()),
             _ => memchr2(b'"', b'\\', text).unwrap_or(text.len()),
         }
     }
