@@ -5,9 +5,11 @@
 //! listed in [`TARGETS`], a file in `fuzz_targets/`, an entry in `Cargo.toml`, and a few inputs in `corpus/<name>/`.
 #![forbid(unsafe_code)]
 
+mod reply;
 mod request;
 mod wire;
 
+pub use reply::{rehydrator, sse};
 pub use request::{json, multipart, tokenizer};
 pub use wire::{chunked, coding, head};
 
@@ -22,4 +24,6 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("json", json),
     ("tokenizer", tokenizer),
     ("multipart", multipart),
+    ("sse", sse),
+    ("rehydrator", rehydrator),
 ];
