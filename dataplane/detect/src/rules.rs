@@ -42,6 +42,20 @@ pub(crate) enum Target {
     Finder { rule: u16, finder: Finder },
     /// A word that stands in assigned names.
     Keyword { index: u16 },
+    /// The beginning of something under base64; `back` bytes before the hit's end a group of four starts.
+    Encoded { back: u8 },
+    /// `://` with percent escapes.
+    Escaped,
+}
+
+impl Target {
+    /// The rule, if this is a form of its pattern.
+    pub(crate) fn form_rule(self) -> Option<u16> {
+        match self {
+            Target::Form { rule, .. } => Some(rule),
+            _ => None,
+        }
+    }
 }
 
 /// A word of assigned names and the rules that ask for it.

@@ -5,10 +5,12 @@ use crate::assign::{self, value};
 use crate::boundary;
 use crate::check::Proof;
 use crate::dispute::{self, Hit};
+use crate::encoded::{self, Decoded};
 use crate::engine::hyperscan::{MAX_SCAN, Match, Scratch};
 use crate::entropy;
 use crate::pattern::{RunCache, Verdict};
 use crate::pem;
+use crate::percent::{self, Outcome};
 use crate::rule::{Confidence, RuleError, RuleIndex};
 use crate::rules::{Compiled, Rules, Set, Target, rank};
 use crate::source::Finder;
@@ -54,16 +56,31 @@ pub struct Scan<'s> {
 
 /// Finds secrets for one thread: holds the engine's working memory and buffers that are used again and again.
 pub struct Scanner {
+    engine: Engine,
+    bench: Bench,
+    findings: Vec<Finding>,
+    inner: Inner,
+}
+
+/// The rules and what running them takes.
+struct Engine {
     rules: Arc<Rules>,
     scratch: Scratch,
     matches: Vec<Match>,
+}
+
+/// Buffers for text that was decoded from a window.
+#[derive(Default)]
+struct Inner {
+    text: Vec<u8>,
+    plain: percent::Plain,
     bench: Bench,
     findings: Vec<Finding>,
 }
 
 impl std::fmt::Debug for Scanner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Scanner").field("rules", &self.rules).finish_non_exhaustive()
+        f.debug_struct("Scanner").field("rules", &self.engine.rules).finish_non_exhaustive()
     }
 }
 
@@ -72,6 +89,10 @@ impl std::fmt::Debug for Scanner {
 pub(crate) struct Bench {
     pub(crate) runs: RunCache,
     pub(crate) ends: pem::EndSearch,
+    /// Where groups of base64 start that a rule's beginning may stand in.
+    pub(crate) encoded: Vec<usize>,
+    /// Where names and links stand before percent escapes.
+    pub(crate) escaped: Vec<usize>,
     pub(crate) hits: Vec<Hit>,
     /// Where unjudged text begins.
     pub(crate) fresh: usize,
@@ -87,6 +108,17 @@ pub(crate) struct View<'a> {
 }
 
 impl Bench {
+    /// Forgets the last text.
+    fn reset(&mut self, fresh: usize) {
+        self.hits.clear();
+        self.runs.clear();
+        self.ends = pem::EndSearch::default();
+        self.encoded.clear();
+        self.escaped.clear();
+        self.open = usize::MAX;
+        self.fresh = fresh;
+    }
+
     /// Notes a candidate that needs more text.
     pub(crate) fn open(&mut self, start: usize) {
         self.open = self.open.min(start);
@@ -98,12 +130,13 @@ impl Scanner {
     pub fn new(rules: Arc<Rules>) -> Result<Scanner, RuleError> {
         let scratch = Scratch::new(rules.sets.iter().map(|s| &s.database))
             .map_err(|e| RuleError::Engine(e.to_string()))?;
-        Ok(Scanner { rules, scratch, matches: Vec::new(), bench: Bench::default(), findings: Vec::new() })
+        let engine = Engine { rules, scratch, matches: Vec::new() };
+        Ok(Scanner { engine, bench: Bench::default(), findings: Vec::new(), inner: Inner::default() })
     }
 
     /// The rules that this scanner applies.
     pub fn rules(&self) -> &Arc<Rules> {
-        &self.rules
+        &self.engine.rules
     }
 
     /// Finds the secrets of a window.
@@ -112,15 +145,18 @@ impl Scanner {
         let view = View { text, last: window.last && text.len() == window.text.len() };
         let fresh = window.fresh.min(text.len());
         self.findings.clear();
-        self.bench.hits.clear();
-        self.bench.runs.clear();
-        self.bench.ends = pem::EndSearch::default();
-        self.bench.open = usize::MAX;
-        self.bench.fresh = fresh;
-        for set in 0..self.rules.sets.len() {
-            self.find(set, text);
-            self.confirm(set, view);
+        self.bench.reset(fresh);
+        self.engine.candidates(&mut self.bench, view);
+        let groups = std::mem::take(&mut self.bench.encoded);
+        for &group in &groups {
+            self.decode(view, group);
         }
+        self.bench.encoded = groups;
+        let places = std::mem::take(&mut self.bench.escaped);
+        for &at in &places {
+            self.unescape(view, at);
+        }
+        self.bench.escaped = places;
         let bench = &mut self.bench;
         bench.hits.retain(|h| h.start >= fresh && h.start < h.end);
         let edge = if view.last { text.len() } else { text.len().saturating_sub(LOOKAHEAD) };
@@ -132,12 +168,8 @@ impl Scanner {
     /// Runs the bare engine over a text (at most 2 GiB) and counts its reports: what [`Scanner::scan`] is compared
     /// with in benchmarks.
     pub fn bare_scan(&mut self, text: &[u8]) -> usize {
-        (0..self.rules.sets.len())
-            .map(|set| {
-                self.find(set, &text[..text.len().min(MAX_SCAN)]);
-                self.matches.len()
-            })
-            .sum()
+        let text = &text[..text.len().min(MAX_SCAN)];
+        (0..self.engine.rules.sets.len()).map(|set| self.engine.find(set, text)).sum()
     }
 
     /// Bytes that confirming the last window's candidates looked at beyond small constants; for tests that show
@@ -146,22 +178,78 @@ impl Scanner {
         self.bench.runs.work
     }
 
-    fn find(&mut self, set: usize, text: &[u8]) {
+    /// Looks for secrets under the base64 around `group`.
+    fn decode(&mut self, view: View<'_>, group: usize) {
+        let Inner { text, bench, findings, .. } = &mut self.inner;
+        let piece = match encoded::decode(view, group, text) {
+            Decoded::No => return,
+            Decoded::Open(start) => return self.bench.open(start),
+            Decoded::Text(piece) => piece,
+        };
+        bench.reset(0);
+        findings.clear();
+        self.engine.candidates(bench, View { text, last: true });
+        dispute::settle(&mut bench.hits, text.len(), text.len(), findings);
+        for found in findings.iter() {
+            let (start, end) = piece.span(found.start, found.end);
+            let rule = found.rule.0;
+            // Assignments that are doubtful in plain text are more so in what may not be text at all.
+            if found.confidence > Confidence::Low || self.engine.rules.compiled(rule).rank >= rank::PATTERN {
+                let confidence = found.confidence.min(Confidence::Medium);
+                self.bench.hits.push(Hit { start, end, rule, rank: rank::VENDOR, confidence });
+            }
+        }
+    }
+}
+
+impl Scanner {
+    /// Looks for secrets in the percent-encoded run around `at`.
+    fn unescape(&mut self, view: View<'_>, at: usize) {
+        let Inner { plain, bench, findings, .. } = &mut self.inner;
+        match plain.decode(view, at) {
+            Outcome::No => return,
+            Outcome::Open => return self.bench.open(at),
+            Outcome::Done => {}
+        }
+        bench.reset(0);
+        findings.clear();
+        let text = &plain.text[..];
+        self.engine.candidates(bench, View { text, last: true });
+        dispute::settle(&mut bench.hits, text.len(), text.len(), findings);
+        for found in findings.iter() {
+            if let Some((start, end)) = plain.span(found.start, found.end) {
+                let rule = found.rule.0;
+                // More than the same rule gives to the escapes taken literally.
+                let rank = self.engine.rules.compiled(rule).rank + 2;
+                self.bench.hits.push(Hit { start, end, rule, rank, confidence: found.confidence });
+            }
+        }
+    }
+}
+
+impl Engine {
+    /// Confirms all candidates of all sets.
+    fn candidates(&mut self, bench: &mut Bench, view: View<'_>) {
+        for index in 0..self.rules.sets.len() {
+            self.find(index, view.text);
+            self.matches.sort_unstable();
+            self.matches.dedup();
+            let set = &self.rules.sets[index];
+            for found in &self.matches {
+                for target in &set.targets[found.expression as usize] {
+                    judge(bench, &self.rules, set, view, *target, found.end as usize);
+                }
+            }
+        }
+    }
+
+    /// Runs one database; how many reports there are.
+    fn find(&mut self, set: usize, text: &[u8]) -> usize {
         self.matches.clear();
         let outcome = self.rules.sets[set].database.scan(&mut self.scratch, text, &mut self.matches);
         // Only a scratch of another database or broken memory can get here, and then nothing may pass unscanned.
         assert!(outcome.is_ok(), "the scanning engine failed: {outcome:?}");
-    }
-
-    fn confirm(&mut self, set: usize, view: View<'_>) {
-        let set = &self.rules.sets[set];
-        self.matches.sort_unstable();
-        self.matches.dedup();
-        for found in &self.matches {
-            for target in &set.targets[found.expression as usize] {
-                judge(&mut self.bench, &self.rules, set, view, *target, found.end as usize);
-            }
-        }
+        self.matches.len()
     }
 }
 
@@ -171,8 +259,14 @@ fn judge(bench: &mut Bench, rules: &Rules, set: &Set, view: View<'_>, target: Ta
         Target::Form { rule, form } => confirm_form(bench, view, rules.compiled(rule), rule, form, end),
         Target::Finder { rule, finder: Finder::Userinfo } => userinfo::find(bench, view, rule, end),
         Target::Finder { rule, .. } => pem::find(bench, view, rule, end),
+        Target::Escaped => bench.escaped.push(end),
+        // A group that would start before the text is no group.
+        Target::Encoded { back } => bench.encoded.extend(end.checked_sub(usize::from(back))),
         Target::Keyword { index } => {
             let word = &set.keywords[usize::from(index)];
+            if assign::escape_follows(view.text, end) {
+                bench.escaped.push(end - word.width);
+            }
             for &rule in &word.rules {
                 assign::find(bench, view, rule, rules.compiled(rule), (end - word.width, end));
             }

@@ -44,6 +44,12 @@ pub(crate) fn find(bench: &mut Bench, view: View<'_>, rule: u16, compiled: &Comp
     }
 }
 
+/// Whether a percent escape ends the name that goes on at `end`.
+pub(crate) fn escape_follows(text: &[u8], end: usize) -> bool {
+    let rest = &text[end..];
+    rest.get(name::PART.run(rest, name::MAX_SIDE)) == Some(&b'%')
+}
+
 struct Found {
     start: usize,
     end: usize,

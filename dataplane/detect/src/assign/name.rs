@@ -30,9 +30,9 @@ pub(crate) struct Name {
 }
 
 /// How far a name is followed to each side of its keyword.
-const MAX_SIDE: usize = 40;
+pub(super) const MAX_SIDE: usize = 40;
 
-const PART: ByteSet = WORD.union(ByteSet::of(b".-"));
+pub(super) const PART: ByteSet = WORD.union(ByteSet::of(b".-"));
 
 /// Words behind the keyword that make the name one of something else than the secret.
 const AFTER: &[&[u8]] = &[
@@ -287,7 +287,10 @@ pub(super) fn misleads(text: &[u8], name: &Name) -> bool {
         return true;
     }
     // The keyword is the category of a token, `AEGIS-SECRET-0..`, which stands for a secret and names none.
-    if after.starts_with(b"-") && before.len() >= 6 && before[before.len() - 6..].eq_ignore_ascii_case(b"aegis-") {
+    if after.starts_with(b"-")
+        && before.len() >= 6
+        && before[before.len() - 6..].eq_ignore_ascii_case(b"aegis-")
+    {
         return true;
     }
     // `pass`, `pwd` and `pw` are parts of too many words to stand before several others.

@@ -183,10 +183,6 @@ fn operator(
             cursor.at += 3;
             Some(Operator::Equals)
         }
-        (b'%', b'3') if matches!(cursor.look(2)?, b'D' | b'd' | b'A' | b'a') => {
-            cursor.at += 3;
-            Some(Operator::Equals)
-        }
         (b'|', _) if before > 0 => {
             cursor.at += 1;
             Some(Operator::Colon)
@@ -485,7 +481,6 @@ fn unquoted(
     let start = cursor.at;
     let mut depth = 0i32;
     let query = name.start > 0 && matches!(text[name.start - 1], b'?' | b'&' | b';');
-    let encoded = start >= 3 && text[start - 3] == b'%';
     let mut operators = 0;
     while cursor.at - start < MAX_VALUE {
         let byte = cursor.peek()?;
@@ -500,7 +495,6 @@ fn unquoted(
             }
             b'\\' if matches!(cursor.look(1)?, b'n' | b'r' | b't' | b'"' | b'\'' | b'\\' | b'u') => break,
             b'&' if query || parameter(&cursor)? => break,
-            b'%' if encoded && cursor.look(1)? == b'2' && cursor.look(2)? == b'6' => break,
             b'|' if operator == Operator::Colon && spaced => break,
             b'#' if query => break,
             // `token=token=token=`: a chain of assignments, not a value; and each of them begins here again.

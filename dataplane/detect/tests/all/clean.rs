@@ -105,3 +105,49 @@ fn only_the_secret_is_reported() {
         assert_eq!(found, expected, "{text}\n{}", show(&rules, text, &findings));
     }
 }
+
+#[test]
+fn secrets_under_base64_are_found() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+    let (rules, mut scanner) = builtin();
+    let plain = [
+        "ghp_Q5kP2vX8nR1tY7wZ3mB6cD9fG4hJ0L1c2b3A",
+        "DB_PASSWORD=s3cr3t-Pa55w0rd\nDB_HOST=db\n",
+        "postgres://app:s3cr3t-Pa55w0rd@db.internal/app",
+        "{\"auth\":\"x\",\"api_key\":\"zP4kQ8rT2vW6yB1nM5cX\"}",
+    ];
+    for text in plain {
+        for shift in ["", "a", "ab"] {
+            let both = [
+                STANDARD.encode(format!("{shift} {text}")),
+                URL_SAFE_NO_PAD.encode(format!("{shift} {text}")),
+            ];
+            for encoded in both {
+                let full = format!("data: {encoded}\nnext: line\n");
+                let findings = whole(&mut scanner, full.as_bytes());
+                let spans: Vec<_> = findings.iter().map(|f| (f.start, f.end)).collect();
+                assert_eq!(spans, [(6, 6 + encoded.len())], "{text}: {}", show(&rules, &full, &findings));
+            }
+        }
+    }
+}
+
+#[test]
+fn secrets_in_percent_encoding_are_found() {
+    let (rules, mut scanner) = builtin();
+    let cases = [
+        ("u=x&body=password%3D%22s3cr3t-Pa55%22%0A", "s3cr3t-Pa55"),
+        ("?next=%2Fa%3Faccess_token%3DzP4kQ8rT2vW6yB1nM5cX%26v%3D1", "zP4kQ8rT2vW6yB1nM5cX"),
+        ("db=postgres%3A%2F%2Fapp%3As3cr3t-Pa55w0rd%40db.internal%2Fapp", "s3cr3t-Pa55w0rd"),
+        (
+            "k=AccountKey%3DZ8x%2BqLm2XvT7bZp4Rk8Yw1N0cD3eF5gH6iJ7kL9mO1p%3D",
+            "Z8x%2BqLm2XvT7bZp4Rk8Yw1N0cD3eF5gH6iJ7kL9mO1p%3D",
+        ),
+    ];
+    for (text, secret) in cases {
+        let findings = whole(&mut scanner, text.as_bytes());
+        let found: Vec<&str> = findings.iter().map(|f| &text[f.start..f.end]).collect();
+        assert_eq!(found, [secret], "{text}: {}", show(&rules, text, &findings));
+    }
+}

@@ -1,16 +1,37 @@
 //! Cut invariance: the same findings however a text is cut into windows.
 
 use crate::common::{builtin, show, unmark, whole, windowed};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use std::fmt::Write as _;
+
 use aegis_detect::{LOOKAHEAD, MAX_SECRET_LEN};
 use proptest::prelude::*;
 
-/// All examples of all rules with filler between them.
+/// Percent-encodes everything but letters and digits.
+fn escape(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut out, b| {
+        let _ =
+            if b.is_ascii_alphanumeric() { write!(out, "{}", b as char) } else { write!(out, "%{b:02X}") };
+        out
+    })
+}
+
+/// All examples of all rules, some of them encoded too, with filler between them.
 fn everything() -> String {
     let (rules, _) = builtin();
     let mut text = String::new();
     for (_, rule) in rules.iter() {
         for example in rule.matching.iter().chain(&rule.not_matching) {
             text.push_str(&unmark(example).0);
+            if text.len().is_multiple_of(5) {
+                let _ = write!(
+                    text,
+                    "\n{} and {}",
+                    STANDARD.encode(unmark(example).0),
+                    escape(&unmark(example).0)
+                );
+            }
             text.push_str("\n\nSome words of filler, so that nothing here is tied to what follows.\n");
         }
     }
