@@ -110,8 +110,8 @@ impl EventRewriter {
                 self.flush_all(kit, out);
             }
             out.extend_from_slice(frame.raw);
-        } else if self.tape.read(frame.text) {
-            self.seen_json = true;
+        } else if self.tape.read(frame.text) && self.tape.node(0).kind != Kind::Scalar {
+            self.seen_json |= self.tape.node(0).kind == Kind::Object;
             self.json(kit, frame, out);
         } else {
             self.other(kit, frame, out);

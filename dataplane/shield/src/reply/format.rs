@@ -60,11 +60,17 @@ pub(super) enum Looks {
 
 impl Looks {
     /// Looks at a body from its first byte that is neither white space nor part of a byte order mark.
-    pub(super) fn of(head: &[u8]) -> Self {
+    ///
+    /// What is declared to be text must look more like events than other text does: `data:` begins many a
+    /// YAML file.
+    pub(super) fn of(head: &[u8], declared: ReplyFormat) -> Self {
         if matches!(head.first(), Some(b'{' | b'[')) {
             return Self::LikeJson;
         }
-        let fields = [&b":"[..], b"event:", b"data:", b"id:", b"retry:"];
+        let fields: &[&[u8]] = match declared {
+            ReplyFormat::Text => &[b"event: ", b"data: {", b"data:{"],
+            _ => &[b":", b"event:", b"data:", b"id:", b"retry:"],
+        };
         if fields.iter().any(|field| head.starts_with(field)) {
             Self::LikeSse
         } else if fields.iter().any(|field| field.starts_with(head)) {
@@ -113,7 +119,9 @@ mod tests {
             ("{", Looks::LikeJson),
             ("<", Looks::Neither),
         ] {
-            assert_eq!(Looks::of(head.as_bytes()), looks, "{head}");
+            assert_eq!(Looks::of(head.as_bytes(), ReplyFormat::Unknown), looks, "{head}");
         }
+        assert_eq!(Looks::of(b"data:\n  key: x", ReplyFormat::Text), Looks::Neither);
+        assert_eq!(Looks::of(b"data: {", ReplyFormat::Text), Looks::LikeSse);
     }
 }

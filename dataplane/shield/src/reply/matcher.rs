@@ -10,9 +10,8 @@
 //! delayed but for an `a` at its very end. The matcher must never answer with a token that the text does not
 //! spell out in full.
 
-use memchr::memchr3;
-
 use aegis_detect::Category;
+use memchr::memchr3;
 
 use crate::token::{MAX_TOKEN_LEN, TOKEN_PREFIX, Token};
 

@@ -190,7 +190,7 @@ impl Rehydrator {
             input = &input[blank..];
         }
         head.extend_from_slice(input);
-        let looks = if head.is_empty() { Looks::Undecided } else { Looks::of(head) };
+        let looks = if head.is_empty() { Looks::Undecided } else { Looks::of(head, *format) };
         let body = match (looks, *format) {
             (Looks::Undecided, _) => return,
             (Looks::LikeSse, _) => Body::Sse(Box::new(Sse::new())),

@@ -1,0 +1,13 @@
+//! Replies of every provider, cut everywhere: what the client puts together equals what it would have got had
+//! no secret ever been replaced.
+
+mod anthropic;
+mod documents;
+mod gemini;
+mod hard_cases;
+mod limits;
+mod openai;
+mod others;
+mod properties;
+mod responses;
+mod support;

@@ -1,0 +1,159 @@
+//! Random streams, secrets and cuts: streamed equals whole, and nothing but tokens changes.
+
+use aegis_shield::reply::{Rehydrator, ReplyFormat};
+use aegis_shield::{Token, Vault};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+/// A text with tokens in it: the masked and the clear form.
+fn text() -> impl Strategy<Value = (String, String)> {
+    let part = prop_oneof![
+        4 => "[a-eA-E \\-\"\\\\\n{}\\[\\]:,éG0]{0,8}".prop_map(|text| (text.clone(), text)),
+        2 => prop_oneof![Just("<<plain>>"), Just("<<quoted>>"), Just("<<pem>>"), Just("<<a>>")]
+            .prop_map(|name| (masked(name), clear(name))),
+        1 => (0usize..31).prop_map(|len| { let text = masked("<<plain>>")[..len].to_owned(); (text.clone(), text) }),
+    ];
+    vec(part, 0..8)
+        .prop_map(|parts| parts.into_iter().unzip::<String, String, Vec<_>, Vec<_>>())
+        .prop_map(|(a, b)| (a.concat(), b.concat()))
+        .prop_filter("looks like JSON", |(text, _)| {
+            !matches!(text.trim_start().chars().next(), Some('{' | '['))
+        })
+}
+
+fn cuts(len: usize, seeds: &[prop::sample::Index]) -> Vec<usize> {
+    let mut cuts: Vec<usize> = seeds.iter().map(|seed| seed.index(len + 1)).collect();
+    cuts.sort_unstable();
+    cuts
+}
+
+/// `text` in pieces that end at `cuts`, which count characters.
+fn split(text: &str, seeds: &[prop::sample::Index]) -> Vec<String> {
+    let chars: Vec<char> = text.chars().collect();
+    let mut ends = cuts(chars.len(), seeds);
+    ends.push(chars.len());
+    let mut start = 0;
+    ends.iter()
+        .map(|&end| {
+            let piece = chars[start..end].iter().collect();
+            start = end;
+            piece
+        })
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_stream_gives_what_the_whole_text_gives(
+        (masked, clear) in text(),
+        deltas in vec(any::<prop::sample::Index>(), 0..20),
+        bytes in vec(any::<prop::sample::Index>(), 0..20),
+        eol in prop_oneof![Just("\n"), Just("\r\n"), Just("\r")],
+    ) {
+        let mut input = String::new();
+        for (at, piece) in split(&masked, &deltas).iter().enumerate() {
+            let data = json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": piece}});
+            input += &frame("content_block_delta", &data.to_string(), eol);
+            if at % 3 == 1 {
+                input += &format!(": ping{eol}");
+            }
+        }
+        let (whole, tally) = run_cut(ReplyFormat::Sse, input.as_bytes(), &[]);
+        let cut = run_cut(ReplyFormat::Sse, input.as_bytes(), &cuts(input.len(), &bytes));
+        prop_assert_eq!(&cut.0, &whole);
+        prop_assert_eq!(cut.1, tally);
+        let output = String::from_utf8(whole).unwrap();
+        let read = channels(&output, crate::anthropic::read);
+        prop_assert_eq!(read.get("0.text").cloned().unwrap_or_default(), clear.clone());
+        let (text, whole_tally) = run_cut(ReplyFormat::Text, masked.as_bytes(), &[]);
+        prop_assert_eq!(String::from_utf8(text).unwrap(), clear);
+        prop_assert_eq!(whole_tally.restored, tally.restored);
+    }
+
+    #[test]
+    fn arguments_parse_and_equal(
+        parts in vec(text(), 1..4),
+        deltas in vec(any::<prop::sample::Index>(), 0..30),
+        nested in 0usize..3,
+    ) {
+        let build = |clear: bool| {
+            let texts: Vec<&String> = parts.iter().map(|part| if clear { &part.1 } else { &part.0 }).collect();
+            let mut value = json!({"texts": texts, texts[0].clone(): {"n": [1.5, null, true]}});
+            for _ in 0..nested {
+                value = json!({"inner": value.to_string(), "after": texts[0]});
+            }
+            value
+        };
+        let masked = build(false).to_string();
+        let mut input = String::new();
+        for piece in split(&masked, &deltas) {
+            let call = json!({"index": 3, "function": {"arguments": piece}});
+            input += &frame("", &json!({"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]}).to_string(), "\n");
+        }
+        let (output, _) = run_cut(ReplyFormat::Sse, input.as_bytes(), &[]);
+        let read = channels(&String::from_utf8(output).unwrap(), crate::openai::read);
+        let mut parsed: Value = serde_json::from_str(&read["0.tool.3"]).unwrap();
+        let mut expected = build(true);
+        for _ in 0..nested {
+            prop_assert_eq!(&parsed["after"], &expected["after"]);
+            parsed = serde_json::from_str(parsed["inner"].as_str().unwrap()).unwrap();
+            expected = serde_json::from_str(expected["inner"].as_str().unwrap()).unwrap();
+        }
+        prop_assert_eq!(parsed, expected);
+    }
+
+    #[test]
+    fn documents_parse_and_equal((masked, clear) in text(), bytes in vec(any::<prop::sample::Index>(), 0..20)) {
+        let build = |text: &str| json!({"message": {"content": text}, "arguments": json!({"a": text}).to_string()});
+        let input = build(&masked).to_string();
+        let (output, _) = run_cut(ReplyFormat::Json, input.as_bytes(), &cuts(input.len(), &bytes));
+        let parsed: Value = serde_json::from_slice(&output).unwrap();
+        prop_assert_eq!(parsed, build(&clear));
+    }
+
+    #[test]
+    fn any_bytes_pass_and_cuts_do_not_matter(
+        input in vec(prop_oneof![
+            any::<u8>().prop_map(|byte| vec![byte]),
+            prop::sample::select(vec![&b"data: "[..], b"\n\n", b"\r\n", b"{\"choices\":[{\"delta\":{\"content\":\"", b"\"}}]}", b"AEGIS-KEY-",
+                b"event: x\n", b"{\"text\":\"", b"\"}", b"\\u0041", b"[DONE]", b"\\", b"aegis", b"\"delta\":"]).prop_map(<[u8]>::to_vec),
+        ], 0..40).prop_map(|parts| parts.concat()),
+        bytes in vec(any::<prop::sample::Index>(), 0..20),
+        format in prop::sample::select(vec![ReplyFormat::Sse, ReplyFormat::Json, ReplyFormat::JsonLines, ReplyFormat::Text, ReplyFormat::Unknown]),
+    ) {
+        let whole = run_cut(format, &input, &[]);
+        let cut = run_cut(format, &input, &cuts(input.len(), &bytes));
+        prop_assert_eq!(&cut.0, &whole.0);
+        prop_assert_eq!(cut.1, whole.1);
+        if matches!(format, ReplyFormat::Json | ReplyFormat::Text) && !matches!(sniffed(&input), Some(b'd' | b'e' | b':' | b'i' | b'r')) {
+            prop_assert_eq!(&whole.0, &input, "no token of the vault is in it");
+        }
+    }
+
+    #[test]
+    fn any_secret_comes_back(secret in vec(any::<char>(), 1..40), depth in 0usize..4) {
+        let secret: String = secret.into_iter().collect();
+        let token: Token = keyring().mint(aegis_detect::Category::Secret, secret.as_bytes());
+        let build = |text: &str| (0..depth).fold(text.to_owned(), |text, _| json!({"v": text}).to_string());
+        let mut vault = Vault::new();
+        vault.insert(token, secret.as_bytes()).unwrap();
+        let mut rehydrator = Rehydrator::new(vault, ReplyFormat::Text);
+        let mut out = Vec::new();
+        rehydrator.push(build(token.as_str()).as_bytes(), &mut out);
+        rehydrator.finish(&mut out);
+        let mut text = String::from_utf8(out).unwrap();
+        for _ in 0..depth {
+            text = serde_json::from_str::<Value>(&text).unwrap()["v"].as_str().unwrap().to_owned();
+        }
+        prop_assert_eq!(text, secret);
+    }
+}
+
+fn sniffed(input: &[u8]) -> Option<u8> {
+    input.iter().copied().find(|byte| !byte.is_ascii_whitespace() && ![0xef, 0xbb, 0xbf].contains(byte))
+}
