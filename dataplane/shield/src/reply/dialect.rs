@@ -240,7 +240,7 @@ fn lane_of(key: &[u8]) -> Option<LaneKind> {
 
 /// What a string that is restored whole is for: its lane by its key or, among the arguments of a tool call, that
 /// of the arguments, with the tool's name if it stands beside them.
-pub(super) fn purpose<'a>(event: Event<'a>, index: usize) -> (LaneKind, Option<&'a str>) {
+pub(super) fn purpose(event: Event<'_>, index: usize) -> (LaneKind, Option<&str>) {
     let lane = lane_of(event.key(index)).unwrap_or(LaneKind::Other);
     let way = std::iter::successors(Some(index), |&node| event.tape.parent(node));
     for node in way {

@@ -90,7 +90,11 @@ impl JsonLines {
         let text = raw.strip_suffix(b"\n").unwrap_or(raw);
         let eol = if text.ends_with(b"\r") { &b"\r\n"[..] } else { b"\n" };
         let wrap = Wrap { head: b"", prefix: b"", eol, blank: b"" };
-        let lines = [0..text.len()];
-        self.rewriter.event(kit, &Frame { raw, text, lines: &lines, name: b"", wrap, last }, out);
+        let line = 0..text.len();
+        self.rewriter.event(
+            kit,
+            &Frame { raw, text, lines: std::slice::from_ref(&line), name: b"", wrap, last },
+            out,
+        );
     }
 }

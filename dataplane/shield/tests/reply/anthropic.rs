@@ -8,15 +8,15 @@ fn event(data: &Value, eol: &str) -> String {
     frame(data["type"].as_str().unwrap(), &data.to_string(), eol)
 }
 
-pub fn start(index: u32, block: &Value) -> Value {
+pub(crate) fn start(index: u32, block: &Value) -> Value {
     json!({"type": "content_block_start", "index": index, "content_block": block})
 }
 
-pub fn delta(index: u32, delta: &Value) -> Value {
+pub(crate) fn delta(index: u32, delta: &Value) -> Value {
     json!({"type": "content_block_delta", "index": index, "delta": delta})
 }
 
-pub fn stop(index: u32) -> Value {
+pub(crate) fn stop(index: u32) -> Value {
     json!({"type": "content_block_stop", "index": index})
 }
 
@@ -25,7 +25,7 @@ fn ping() -> Value {
 }
 
 /// A message of these events, with its head and tail.
-pub fn message(inner: &[Value], eol: &str) -> String {
+pub(crate) fn message(inner: &[Value], eol: &str) -> String {
     let head = json!({"type": "message_start", "message": {"id": "msg_1", "role": "assistant", "content": [],
         "usage": {"input_tokens": 25, "output_tokens": 1}}});
     let end = json!({"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": null},
@@ -35,7 +35,7 @@ pub fn message(inner: &[Value], eol: &str) -> String {
 }
 
 /// What a client puts together, by block.
-pub fn read(data: &Value) -> Vec<(String, String)> {
+pub(crate) fn read(data: &Value) -> Vec<(String, String)> {
     let mut found = Vec::new();
     if data["type"] == "content_block_delta" {
         let delta = &data["delta"];

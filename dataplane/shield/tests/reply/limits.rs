@@ -9,7 +9,7 @@ use crate::support::*;
 fn run_some(format: ReplyFormat, input: &str) -> (String, aegis_shield::reply::Tally) {
     let whole = run_cut(format, input.as_bytes(), &[]);
     for size in [1, 7, 4096, MAX_EVENT, MAX_EVENT + 1] {
-        let cuts: Vec<usize> = (1..).map(|count| count * size).take_while(|&cut| cut < input.len()).collect();
+        let cuts: Vec<usize> = (size..input.len()).step_by(size).collect();
         assert!(run_cut(format, input.as_bytes(), &cuts) == whole, "pieces of {size}");
     }
     (String::from_utf8(whole.0).unwrap(), whole.1)

@@ -1,6 +1,8 @@
 //! Replies of every provider, cut everywhere: what the client puts together equals what it would have got had
 //! no secret ever been replaced.
 
+#![allow(clippy::unwrap_used, reason = "a helper that panics is a test that fails")]
+
 mod anthropic;
 mod documents;
 mod gemini;
@@ -10,4 +12,5 @@ mod openai;
 mod others;
 mod properties;
 mod responses;
+mod speed;
 mod support;

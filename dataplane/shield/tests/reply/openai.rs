@@ -15,7 +15,7 @@ fn stream(chunks: &[Value], eol: &str) -> String {
 }
 
 /// What a client puts together: texts by choice and lane, arguments by choice and call.
-pub fn read(chunk: &Value) -> Vec<(String, String)> {
+pub(crate) fn read(chunk: &Value) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for choice in chunk["choices"].as_array().into_iter().flatten() {
         let index = choice["index"].as_u64().unwrap_or_default();

@@ -8,7 +8,7 @@ use crate::support::*;
 const TEXT: &str = "key <<quoted>> and <<plain>><<pem>> A";
 
 fn lines(values: &[Value]) -> String {
-    values.iter().map(|value| format!("{value}\n")).collect()
+    values.iter().map(|value| value.to_string() + "\n").collect()
 }
 
 /// The strings at `pointer` of each line, one after the other.
@@ -151,8 +151,9 @@ fn remote_procedure_calls_are_complete() {
 fn plain_text_in_events() {
     let text = "say <<plain>>, <<pem>>!";
     for eol in ["\n", "\r\n"] {
-        let input: String =
+        let frames: Vec<String> =
             pieces(&masked(text), 5).iter().map(|piece| format!("data:{piece}{eol}{eol}")).collect();
+        let input = frames.concat();
         let (output, _) = run_sse(&(input + "data: [DONE]" + eol + eol));
         let read: String =
             events(&output).iter().filter(|event| event.data != "[DONE]").map(|event| &*event.data).collect();

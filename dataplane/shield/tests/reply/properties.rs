@@ -60,7 +60,8 @@ proptest! {
             let data = json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": piece}});
             input += &frame("content_block_delta", &data.to_string(), eol);
             if at % 3 == 1 {
-                input += &format!(": ping{eol}");
+                input += ": ping";
+                input += eol;
             }
         }
         let (whole, tally) = run_cut(ReplyFormat::Sse, input.as_bytes(), &[]);

@@ -8,17 +8,19 @@ use aegis_shield::{Keyring, Token, Vault};
 use serde_json::Value;
 
 /// An organisation's keyring; every vault here is minted by it.
-pub fn keyring() -> Keyring {
+pub(crate) fn keyring() -> Keyring {
     Keyring::new(&[42; 32], "acme", 5, &[]).unwrap()
 }
 
-pub const PLAIN: &str = "hunter2-but-longer";
-pub const QUOTED: &str = "p\"a\\s/s\tw\u{f6}rd\nline two \u{1F511} \u{1} end\\";
-pub const PEM: &str = "-----BEGIN PRIVATE KEY-----\nMIIBmadeUp+/==\nQUJDREVG\n-----END PRIVATE KEY-----\n";
-pub const FLAT_PEM: &str = "-----BEGIN PRIVATE KEY-----\\nMIIBmadeUp+/==\\n-----END PRIVATE KEY-----\\n";
+pub(crate) const PLAIN: &str = "hunter2-but-longer";
+pub(crate) const QUOTED: &str = "p\"a\\s/s\tw\u{f6}rd\nline two \u{1F511} \u{1} end\\";
+pub(crate) const PEM: &str =
+    "-----BEGIN PRIVATE KEY-----\nMIIBmadeUp+/==\nQUJDREVG\n-----END PRIVATE KEY-----\n";
+pub(crate) const FLAT_PEM: &str =
+    "-----BEGIN PRIVATE KEY-----\\nMIIBmadeUp+/==\\n-----END PRIVATE KEY-----\\n";
 
 /// All secrets with their categories. The last is one that another is a prefix of.
-pub const SECRETS: [(Category, &str); 6] = [
+pub(crate) const SECRETS: [(Category, &str); 6] = [
     (Category::Key, PLAIN),
     (Category::Secret, QUOTED),
     (Category::Pkey, PEM),
@@ -27,12 +29,12 @@ pub const SECRETS: [(Category, &str); 6] = [
     (Category::Secret, "hunter2-but-longer still"),
 ];
 
-pub fn token_of(secret: &str) -> Token {
+pub(crate) fn token_of(secret: &str) -> Token {
     let known = SECRETS.iter().find(|(_, known)| *known == secret).expect("a secret of the vault");
     keyring().mint(known.0, secret.as_bytes())
 }
 
-pub fn vault() -> Vault {
+pub(crate) fn vault() -> Vault {
     let mut vault = Vault::new();
     for (category, secret) in SECRETS {
         vault.insert(keyring().mint(category, secret.as_bytes()), secret.as_bytes()).unwrap();
@@ -41,17 +43,17 @@ pub fn vault() -> Vault {
 }
 
 /// A well-formed token that the vault does not know.
-pub fn foreign() -> String {
+pub(crate) fn foreign() -> String {
     Keyring::new(&[43; 32], "other", 5, &[]).unwrap().mint(Category::Key, b"theirs").to_string()
 }
 
 /// `text` as the provider wrote it: each secret in `{{...}}` is its token.
-pub fn masked(text: &str) -> String {
+pub(crate) fn masked(text: &str) -> String {
     fill(text, |secret| token_of(secret).to_string())
 }
 
 /// `text` as the client must see it.
-pub fn clear(text: &str) -> String {
+pub(crate) fn clear(text: &str) -> String {
     fill(text, str::to_owned)
 }
 
@@ -65,7 +67,7 @@ fn fill(text: &str, with: impl Fn(&str) -> String) -> String {
 }
 
 /// Runs `input` through, cut into pieces that end at `cuts`.
-pub fn run_cut(format: ReplyFormat, input: &[u8], cuts: &[usize]) -> (Vec<u8>, Tally) {
+pub(crate) fn run_cut(format: ReplyFormat, input: &[u8], cuts: &[usize]) -> (Vec<u8>, Tally) {
     let mut rehydrator = Rehydrator::new(vault(), format);
     let mut out = Vec::new();
     let mut start = 0;
@@ -81,7 +83,7 @@ pub fn run_cut(format: ReplyFormat, input: &[u8], cuts: &[usize]) -> (Vec<u8>, T
 const EVERY_CUT: usize = 3000;
 
 /// Runs `input` through whole, in two pieces for every cut, and byte by byte; the result must be the same.
-pub fn run(format: ReplyFormat, input: &str) -> (String, Tally) {
+pub(crate) fn run(format: ReplyFormat, input: &str) -> (String, Tally) {
     let input = input.as_bytes();
     let whole = run_cut(format, input, &[]);
     let bytewise: Vec<usize> = (1..input.len()).collect();
@@ -100,25 +102,25 @@ pub fn run(format: ReplyFormat, input: &str) -> (String, Tally) {
 }
 
 /// As [`run`], for a stream of server-sent events.
-pub fn run_sse(input: &str) -> (String, Tally) {
+pub(crate) fn run_sse(input: &str) -> (String, Tally) {
     run(ReplyFormat::Sse, input)
 }
 
 /// An event as an SSE client dispatches it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct SseEvent {
-    pub name: String,
-    pub data: String,
+pub(crate) struct SseEvent {
+    pub(crate) name: String,
+    pub(crate) data: String,
 }
 
 impl SseEvent {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.data).unwrap_or_else(|error| panic!("{error}: {}", self.data))
     }
 }
 
 /// Reads a stream as the standard says. An event without an empty line after it is dropped.
-pub fn events(stream: &str) -> Vec<SseEvent> {
+pub(crate) fn events(stream: &str) -> Vec<SseEvent> {
     let stream = stream.strip_prefix('\u{feff}').unwrap_or(stream);
     let lines = stream.replace("\r\n", "\n").replace('\r', "\n");
     let (mut events, mut name, mut data) = (Vec::new(), String::new(), Vec::new());
@@ -142,7 +144,10 @@ pub fn events(stream: &str) -> Vec<SseEvent> {
 }
 
 /// The text of each channel, put together from the events by `pieces`.
-pub fn channels(stream: &str, pieces: impl Fn(&Value) -> Vec<(String, String)>) -> BTreeMap<String, String> {
+pub(crate) fn channels(
+    stream: &str,
+    pieces: impl Fn(&Value) -> Vec<(String, String)>,
+) -> BTreeMap<String, String> {
     let mut channels = BTreeMap::new();
     for event in events(stream).iter().filter(|event| event.data != "[DONE]") {
         for (channel, piece) in pieces(&event.json()) {
@@ -153,19 +158,19 @@ pub fn channels(stream: &str, pieces: impl Fn(&Value) -> Vec<(String, String)>) 
 }
 
 /// `text` in pieces of `size` characters.
-pub fn pieces(text: &str, size: usize) -> Vec<String> {
+pub(crate) fn pieces(text: &str, size: usize) -> Vec<String> {
     let chars: Vec<char> = text.chars().collect();
     chars.chunks(size).map(|piece| piece.iter().collect()).collect()
 }
 
 /// One event with the line end `eol`.
-pub fn frame(name: &str, data: &str, eol: &str) -> String {
+pub(crate) fn frame(name: &str, data: &str, eol: &str) -> String {
     let head = if name.is_empty() { String::new() } else { format!("event: {name}{eol}") };
     format!("{head}data: {data}{eol}{eol}")
 }
 
 /// Every frame of `input` for which `untouched` says so is in `output` as it is, in the same order.
-pub fn assert_untouched(input: &str, output: &str, eol: &str, untouched: impl Fn(&str) -> bool) {
+pub(crate) fn assert_untouched(input: &str, output: &str, eol: &str, untouched: impl Fn(&str) -> bool) {
     let blank = format!("{eol}{eol}");
     let frames = |text: &str| -> Vec<String> {
         text.split_inclusive(&blank).filter(|frame| untouched(frame)).map(str::to_owned).collect()
@@ -174,6 +179,6 @@ pub fn assert_untouched(input: &str, output: &str, eol: &str, untouched: impl Fn
 }
 
 /// `text` as the content of a JSON string.
-pub fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     serde_json::to_string(text).unwrap()
 }

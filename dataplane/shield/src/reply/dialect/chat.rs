@@ -27,7 +27,7 @@ fn delta(event: Event<'_>, delta: usize, group: u64, plan: &mut Plan) {
         match (key, event.kind(member)) {
             (b"tool_calls", Kind::Array) => tool_calls(event, member, group, plan),
             (b"function_call", Kind::Object) => {
-                call(event, member, ChannelId::new(b"call", group, 0), group, plan)
+                call(event, member, ChannelId::new(b"call", group, 0), group, plan);
             }
             (_, Kind::Text) => {
                 if let Some(lane) = lane_of(key) {
