@@ -113,3 +113,64 @@ proptest! {
         prop_assert_eq!(show(&rules, piece, &found), show(&rules, piece, &expected));
     }
 }
+
+/// Pieces that parsers stumble over, in any order.
+const FRAGMENTS: [&str; 40] = [
+    "password",
+    "token",
+    "secret",
+    "api_key",
+    "=",
+    ": ",
+    "\"",
+    "'",
+    "\\\"",
+    "\\n",
+    "\n",
+    " ",
+    "%3D",
+    "%22",
+    "%",
+    "://",
+    "@",
+    "a:b",
+    "-----BEGIN PRIVATE KEY-----",
+    "-----END PRIVATE KEY-----",
+    "eyJhbGciOiJIUzI1NiJ9",
+    ".",
+    "ghp_",
+    "AKIA",
+    "c2VjcmV0",
+    "Z2hwX1E1a1AydlgablIxdFk3d1oz",
+    "q7w8E9r0T1y2U3i4O5p6",
+    "0123456789abcdef0123456789abcdef",
+    "<password>",
+    "</",
+    "{",
+    "}",
+    "(",
+    "[",
+    "curl -u ",
+    " --password ",
+    " is ",
+    ";",
+    "&",
+    "é",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn fragments_in_any_order_and_windows(
+        pieces in prop::collection::vec(0usize..FRAGMENTS.len(), 1..400),
+        sizes in prop::collection::vec(1usize..1500, 0..6),
+    ) {
+        let (rules, mut scanner) = builtin();
+        let text: String = pieces.iter().map(|&i| FRAGMENTS[i]).collect();
+        let expected = whole(&mut scanner, text.as_bytes());
+        let ends = sizes.iter().scan(0, |at, size| { *at += size; Some(*at) });
+        let found = windowed(&mut scanner, text.as_bytes(), ends);
+        prop_assert_eq!(show(&rules, &text, &found), show(&rules, &text, &expected));
+    }
+}
