@@ -83,6 +83,12 @@ sdks() {
     fi
 }
 
+# The fuzz targets' corpora and a bounded number of mutations, on the stable compiler.
+fuzz() {
+    CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target} \
+        cargo test --locked --manifest-path fuzz/Cargo.toml --no-default-features
+}
+
 # up.sh as a person runs it, with the programs built above.
 up() {
     local state=$log/up out=$log/up.out bin=${CARGO_TARGET_DIR:-$root/target}/debug status=0
@@ -110,6 +116,7 @@ must 'build the programs' cargo build --locked --profile test --workspace --bins
 must 'install the SDKs' sdks
 part 'workspace tests' cargo test --locked --workspace --no-fail-fast -- --quiet
 part 'real SDKs through the gateway' cargo test --locked -p aegis-tests --test sdks -- --ignored --nocapture
+part 'fuzz corpora' fuzz
 part 'deploy/up.sh' up
 part 'load rig, quick' rig
 
