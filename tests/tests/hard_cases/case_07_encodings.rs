@@ -131,7 +131,10 @@ fn what_cannot_be_opened_is_refused_and_not_sent() {
     let secret = Seeded::new(703).github();
     let body = chat(&format!("use {secret}"));
     let gzip = encode("gzip", body.as_bytes());
-    let bomb = encode("gzip", &vec![b' '; 20 << 20]);
+    let bomb = {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(&vec![b' '; 20 << 20]).and_then(|()| encoder.finish()).expect("gzip")
+    };
     let mut wrong_sum = gzip.clone();
     let place = wrong_sum.len() - 6;
     wrong_sum[place] ^= 1;

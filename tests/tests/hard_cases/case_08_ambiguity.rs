@@ -17,7 +17,7 @@ fn secrets_that_begin_like_or_contain_each_other() {
     let short = "seal{Xk29dLqPzz81}";
     let inner = Seeded::new(801).github();
     // Of two rules that fit, the more specific decides what is replaced.
-    let around = format!("seal{{Xk29 {inner} dLqPzz81}}");
+    let around = format!("seal{{other7 {inner} 4words}}");
     let body = chat(&format!("{long} {short} {around} {inner}"));
     let reply = stage.ask(CHAT, &body, |request| {
         let all = tokens(request);
@@ -104,13 +104,13 @@ fn a_model_that_rewrites_the_token() {
             let (left, right) = token.split_at(20);
             let said =
                 said.replace("LOWER", &token.to_lowercase()).replace("LEFT", left).replace("RIGHT", right);
-            event_stream(&chat_stream(&said.replace("TOKEN", &token), 2))
+            event_stream(&chat_stream(&said.replace("@", &token), 2))
         });
         chat_text(&reply)
     };
     assert_eq!(ask("LOWER"), secret, "case does not matter");
     assert_eq!(
-        ask("**TOKEN** `TOKEN` [k](TOKEN) \\TOKEN"),
+        ask("**@** `@` [k](@) \\@"),
         format!("**{secret}** `{secret}` [k]({secret}) \\{secret}")
     );
     // Broken over a line or by a backslash it is no token any more: it stays as the model wrote it.
