@@ -13,6 +13,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 const SAMPLE: usize = 64;
 /// Bytes that must be base64 unless the value ends before: a plain token with a dot in it is none.
 const LOOK: usize = 1024;
+/// Bytes within which a value must end for its type to be looked for behind it.
+const MAX_BEHIND: usize = 8 * 1024;
 /// Bytes of the longest head of a data URL that is understood.
 const MAX_URL_HEAD: usize = 128;
 /// Sealed values that are shorter are scanned, even where the object says what it is.
@@ -62,6 +64,34 @@ pub(super) fn judge(slot: Slot, raw: &[u8], last: bool) -> Judgement {
         UrlHead::Undecided => Judgement::Undecided,
         UrlHead::Base64(len, declared) => judge_base64(Slot::Blob(declared), raw, len, last),
     }
+}
+
+/// Whether the object says right behind a value what the value is: clients that write members in the order of the
+/// alphabet put `data` before `type`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Behind {
+    Sealed,
+    Other,
+    Undecided,
+}
+
+/// Looks behind the string value that begins with `raw`; `last` if the body ends with `raw`.
+pub(super) fn behind(raw: &[u8], last: bool) -> Behind {
+    let near = &raw[..raw.len().min(MAX_BEHIND)];
+    let more = !last && raw.len() < MAX_BEHIND;
+    let Some(quote) = memchr::memchr(b'"', near) else {
+        return if more { Behind::Undecided } else { Behind::Other };
+    };
+    let mut rest = &near[quote + 1..];
+    for word in [&b","[..], b"\"type\"", b":", b"\"redacted_thinking\""] {
+        rest = rest.trim_ascii_start();
+        rest = match rest.strip_prefix(word) {
+            Some(after) => after,
+            None if more && word.starts_with(rest) => return Behind::Undecided,
+            None => return Behind::Other,
+        };
+    }
+    Behind::Sealed
 }
 
 /// What a value starts with, seen as a data URL.

@@ -64,6 +64,26 @@ fn short_sealed_values_need_their_type_before_them() {
 }
 
 #[test]
+fn a_type_right_behind_counts_too() {
+    let blob = format!("EmwKAhgB-{AWS}-_q8f");
+    for (before, after, passes) in [
+        ("", r#","type":"redacted_thinking"}"#, true),
+        ("", " ,\n \"type\" : \"redacted_thinking\"}", true),
+        ("", r#","type":"redacted_thinkin"}"#, false),
+        ("", r#","kind":"redacted_thinking"}"#, false),
+        (" b", r#","type":"redacted_thinking"}"#, false),
+    ] {
+        for lead in (WINDOW - 200..WINDOW + 20).step_by(17) {
+            let lead = "x ".repeat(lead / 2);
+            let body = format!("{{\"a\":\"{lead}\",\"content\":[{{\"data\":\"{blob}{before}\"{after}]}}");
+            let (out, outcome) = json_run(&body);
+            assert_eq!(outcome.vault.is_empty(), passes, "{after}");
+            assert!(!passes || out == body);
+        }
+    }
+}
+
+#[test]
 fn media_passes_whatever_the_order_of_keys() {
     let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
     png.extend(STANDARD.decode(&sealed(2 * WINDOW as u32)[..4 * 10_000]).unwrap());

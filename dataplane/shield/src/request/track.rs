@@ -1,7 +1,7 @@
 //! Where in the document the lexer is: enough to name a place in the report and to know the values that are not
 //! text. Only structure costs something here, and little: a key is copied once, a name is built only on a finding.
 
-use super::opaque::{self, Declared, Judgement, Slot};
+use super::opaque::{self, Behind, Declared, Judgement, Slot};
 use super::seam::{MAX_GAP, TextEvent};
 use crate::json::{Container, Kind, Lexeme, Role};
 
@@ -266,7 +266,17 @@ impl Track {
         self.value.clear();
         let content = (lexeme.end - around.base) as usize;
         let raw = &around.window[content.min(around.window.len())..];
-        let slot = self.slot();
+        let mut slot = self.slot();
+        if matches!(slot, Slot::Blob(_)) {
+            match opaque::behind(raw, around.last) {
+                Behind::Sealed => slot = Slot::Sealed { sure: true },
+                Behind::Undecided => {
+                    self.stop = Some((lexeme.start, Stop::Undecided));
+                    return;
+                }
+                Behind::Other => {}
+            }
+        }
         if slot == Slot::Plain && raw.first().is_some_and(|byte| !matches!(byte, b'd' | b'D')) {
             return;
         }
