@@ -152,7 +152,8 @@ impl Builder {
                 "the file must be PEM, the key must be that of the first certificate",
             )
         };
-        let mut builder = ServerConfigBuilder::new().alpn(b"http/1.1");
+        // Old clients offer the old protocol alone; without an answer to it the handshake would fail.
+        let mut builder = ServerConfigBuilder::new().alpn(b"http/1.1").alpn(b"http/1.0");
         let mut hasher = DefaultHasher::new();
         for (i, certificate) in tls.certificates.iter().enumerate() {
             let key = format!("server.tls.certificates[{i}]");
