@@ -36,7 +36,7 @@ struct Args {
     gateway: Option<PathBuf>,
     /// Further arguments for the gateway, for example --gateway-arg=--driver --gateway-arg=epoll.
     #[arg(long = "gateway-arg", value_name = "ARG", allow_hyphen_values = true)]
-    gateway_args: Vec<String>,
+    extra: Vec<String>,
     /// CPU of the proxies [default: the first allowed one].
     #[arg(long)]
     proxy_cpu: Option<usize>,
@@ -108,14 +108,8 @@ fn run(args: &Args) -> io::Result<()> {
     let mut mock = Command::new(beside("mock-provider"));
     mock.args(["--fast", "--exit-with-parent"]);
     let backend = Running::start_announced(mock, home, home)?;
-    let place = Place {
-        gateway,
-        gateway_args: &args.gateway_args,
-        folder: &folder.0,
-        backend: backend.address,
-        cpu,
-        home,
-    };
+    let place =
+        Place { gateway, gateway_args: &args.extra, folder: &folder.0, backend: backend.address, cpu, home };
     let mut running = Vec::new();
     for proxy in &plan.proxies {
         running.push(place.start(*proxy)?);
