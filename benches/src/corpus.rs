@@ -53,7 +53,7 @@ pub fn text(size: usize, seed: usize) -> String {
 }
 
 /// Lines that hold [`SECRETS`], as they stand in real files.
-fn secret_lines() -> String {
+pub fn secret_lines() -> String {
     let [password, connection, key] = SECRETS;
     format!(
         "export DB_PASSWORD='{password}'\nDATABASE_URL=postgres://app:{connection}@db.internal:5432/orders\n\
@@ -64,9 +64,20 @@ fn secret_lines() -> String {
 /// Messages are about this long, as the turns of a coding session are.
 const MESSAGE: usize = 8 * 1024;
 
-/// A chat request of `size` bytes in all (give or take a few): a system prompt and turns of user and assistant; in the last
-/// one, [`SECRETS`] if wanted.
+/// A chat request of `size` bytes in all (give or take a few): turns of user and assistant; in the last one,
+/// [`SECRETS`] if wanted.
 pub fn chat(size: usize, stream: bool, secrets: bool, seed: usize) -> Vec<u8> {
+    chat_of(&|size, seed| text(size, seed), size, stream, secrets, seed)
+}
+
+/// The same with other text: `text(size, seed)` gives about `size` bytes.
+pub fn chat_of(
+    text: &dyn Fn(usize, usize) -> String,
+    size: usize,
+    stream: bool,
+    secrets: bool,
+    seed: usize,
+) -> Vec<u8> {
     let head = format!(
         "{{\"model\":\"mock-large\",\"max_tokens\":1024,\"stream\":{stream},\"messages\":[{{\"role\":\"user\",\"content\":"
     );
@@ -77,7 +88,7 @@ pub fn chat(size: usize, stream: bool, secrets: bool, seed: usize) -> Vec<u8> {
     let mut turn = seed;
     loop {
         let room = size.saturating_sub(out.len() + last.len() + tail.len() + 64);
-        let content = fitting(room.min(MESSAGE), turn);
+        let content = fitting(text, room.min(MESSAGE), turn);
         out.push_str(&content);
         let role = if turn % 2 == seed % 2 { "assistant" } else { "user" };
         let _ = write!(out, "}},{{\"role\":\"{role}\",\"content\":");
@@ -95,7 +106,7 @@ pub fn chat(size: usize, stream: bool, secrets: bool, seed: usize) -> Vec<u8> {
 }
 
 /// A JSON string whose quoted form takes about `room` bytes.
-fn fitting(room: usize, seed: usize) -> String {
+fn fitting(text: &dyn Fn(usize, usize) -> String, room: usize, seed: usize) -> String {
     let mut size = room;
     loop {
         let quoted = quote(&text(size, seed), Escape::Minimal);

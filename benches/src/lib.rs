@@ -5,5 +5,6 @@
 
 pub mod corpus;
 pub mod load;
+pub mod machine;
 pub mod mock;
 pub mod rig;

@@ -24,7 +24,7 @@ pub fn table(case: &Case, connections: usize, rows: &[Row]) -> String {
         out,
         "| | CPU us/req, {connections} conn |{} CPU us/req, 1 conn | {latency} p50 us | p99 us | req/s, \
          {connections} conn | peak RSS MiB |{}",
-        bases.iter().map(|base| format!(" x {} |", base.name)).collect::<String>(),
+        bases.iter().map(|base| format!(" x {} |", base.name)).collect::<Vec<_>>().concat(),
         if case.stream { " CPU us/event |" } else { "" }
     );
     let columns = 7 + bases.len() + usize::from(case.stream);
@@ -47,7 +47,7 @@ pub fn table(case: &Case, connections: usize, rows: &[Row]) -> String {
             "| {} | {} |{} {} | {:.0} | {:.0} | {:.0} | {} |",
             row.name,
             cell(format!("{:.1} ({:.1}-{:.1})", many.median, many.low, many.high)),
-            bases.iter().map(ratio).collect::<String>(),
+            bases.iter().map(ratio).collect::<Vec<_>>().concat(),
             cell(format!("{:.1}", of(|f| f.cpu_one).median)),
             of(|f| f.p50).median,
             of(|f| f.p99).median,

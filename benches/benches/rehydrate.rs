@@ -1,0 +1,85 @@
+//! The reply side: what one server-sent event costs on its way back, passed on by an empty vault, watched by one that
+//! has secrets, and with a token restored in it; one event a push, as they arrive.
+
+use aegis_bench::corpus::SECRETS;
+use aegis_bench::mock::prompt::Api;
+use aegis_bench::mock::reply::{Body, answer};
+use aegis_bench::mock::scenario::Scenario;
+use aegis_detect::Category;
+use aegis_shield::reply::{Rehydrator, ReplyFormat};
+use aegis_shield::{Keyring, Vault};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use std::hint::black_box;
+use std::time::Duration;
+
+const EVENTS: usize = 200;
+
+/// A vault with `secrets`.
+fn vault(keyring: &Keyring, secrets: &[&str]) -> Vault {
+    let mut vault = Vault::new();
+    for secret in secrets {
+        let token = keyring.mint(Category::Secret, secret.as_bytes());
+        vault.insert(token, secret.as_bytes()).expect("room in the vault");
+    }
+    vault
+}
+
+/// The events of a streamed reply that says `text` in [`EVENTS`] deltas.
+fn events(target: &str, text: &str) -> Vec<Vec<u8>> {
+    let scenario = Scenario { reply: Some(text.to_owned()), events: Some(EVENTS), ..Scenario::default() };
+    let reply = answer(Api::of("POST", target), target, false, "", b"{\"stream\":true}", &scenario);
+    match reply.body {
+        Body::Stream(events) => events,
+        Body::Whole(_) => unreachable!("a stream was asked for"),
+    }
+}
+
+/// One whole reply; gives the number of tokens restored.
+fn restore(vault: Vault, events: &[Vec<u8>], out: &mut Vec<u8>) -> u64 {
+    let mut rehydrator = Rehydrator::new(vault, ReplyFormat::Sse);
+    for event in events {
+        out.clear();
+        rehydrator.push(event, out);
+        black_box(&out);
+    }
+    rehydrator.finish(out);
+    rehydrator.tally().restored
+}
+
+fn replies(c: &mut Criterion) {
+    let keyring = Keyring::new(&[7; 32], "bench", 0, &[]).expect("one epoch is allowed");
+    let minted = keyring.mint(Category::Secret, SECRETS[0].as_bytes());
+    let token = minted.as_str();
+    let plain = "The build is green again. ".repeat(EVENTS);
+    let tokens = format!("{token} ").repeat(EVENTS);
+    let split = format!("{token} and some more ").repeat(EVENTS / 6);
+    let mut group = c.benchmark_group("rehydrate");
+    group.sample_size(20).warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(2));
+    for (api, target) in
+        [("anthropic", "/v1/messages"), ("chat", "/v1/chat/completions"), ("responses", "/v1/responses")]
+    {
+        for (kind, secrets, text) in [
+            ("passed", &[][..], &plain),
+            ("watched", &SECRETS[..], &plain),
+            ("restored", &SECRETS[..], &tokens),
+            ("split", &SECRETS[..], &split),
+        ] {
+            let events = events(target, text);
+            let mut out = Vec::new();
+            let restored = restore(vault(&keyring, secrets), &events, &mut out);
+            println!("{api}/{kind}: {} events, {restored} tokens restored", events.len());
+            group.throughput(Throughput::Elements(events.len() as u64));
+            group.bench_function(format!("{api}/{kind}"), |b| {
+                b.iter_batched(
+                    || vault(&keyring, secrets),
+                    |vault| restore(vault, black_box(&events), &mut out),
+                    criterion::BatchSize::SmallInput,
+                );
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, replies);
+criterion_main!(benches);
