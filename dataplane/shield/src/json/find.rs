@@ -7,7 +7,7 @@ const BLOCK: usize = 16;
 
 /// The index of the first `"`, `\` or control character (below 0x20) in `bytes[from..]`, or `bytes.len()`.
 #[inline]
-pub(super) fn string_special(bytes: &[u8], from: usize) -> usize {
+pub(crate) fn string_special(bytes: &[u8], from: usize) -> usize {
     let mut at = from;
     while let Some(block) = bytes.get(at..at + BLOCK) {
         let mut chunk = [0; BLOCK];

@@ -10,7 +10,7 @@
 //! rehydrator to know how deep a token stands. It never changes or copies a document.
 
 pub mod escape;
-mod find;
+pub(crate) mod find;
 pub mod lexer;
 pub mod nested;
 mod unescape;

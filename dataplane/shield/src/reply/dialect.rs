@@ -195,30 +195,33 @@ pub(super) fn plan(event: Event<'_>, plan: &mut Plan) {
     plan.closes.clear();
     plan.tools.clear();
     plan.opaque = None;
-    let root = 0;
-    if event.kind(root) != Kind::Object {
+    if event.kind(0) != Kind::Object {
         return generic::plan(event, plan);
     }
-    if event.is_set(root, b"error") {
-        plan.closes.push(Close::All);
+    let (mut kind, mut choices, mut candidates, mut response) = (&b""[..], None, None, None);
+    for member in event.tape.children(0) {
+        match (event.key(member), event.kind(member)) {
+            (b"type", Kind::Text) => kind = event.value(member),
+            (b"choices", Kind::Array) => choices = Some(member),
+            (b"candidates", Kind::Array) => candidates = Some(member),
+            (b"response", Kind::Object) => response = Some(member),
+            (b"error", _) if event.value(member) != b"null" => plan.closes.push(Close::All),
+            _ => {}
+        }
     }
-    let kind = event.string(root, b"type").unwrap_or_default();
-    let has = |key: &[u8], kind: Kind| event.child(root, key).filter(|&node| event.kind(node) == kind);
-    if let Some(choices) = has(b"choices", Kind::Array) {
-        chat::plan(event, choices, plan);
-    } else if kind.starts_with(b"response.") {
-        responses::plan(event, kind, plan);
-    } else if anthropic::speaks(kind) {
-        anthropic::plan(event, kind, plan);
-    } else if let Some(candidates) = has(b"candidates", Kind::Array) {
-        gemini::plan(event, candidates, plan);
-    } else if let Some(candidates) = has(b"response", Kind::Object)
-        .and_then(|inner| event.child(inner, b"candidates"))
-        .filter(|&node| event.kind(node) == Kind::Array)
-    {
-        gemini::plan(event, candidates, plan);
-    } else {
-        generic::plan(event, plan);
+    if let Some(choices) = choices {
+        return chat::plan(event, choices, plan);
+    }
+    if kind.starts_with(b"response.") {
+        return responses::plan(event, kind, plan);
+    }
+    if anthropic::speaks(kind) {
+        return anthropic::plan(event, kind, plan);
+    }
+    let wrapped = || event.child(response?, b"candidates").filter(|&node| event.kind(node) == Kind::Array);
+    match candidates.or_else(wrapped) {
+        Some(candidates) => gemini::plan(event, candidates, plan),
+        None => generic::plan(event, plan),
     }
 }
 

@@ -59,6 +59,16 @@ impl Edits {
         }
     }
 
+    /// Feeds all of an event's text to `lane`, line by line: an edit stays within its line, as does a token.
+    fn feed_lines(&mut self, kit: &mut Kit, lane: &mut Lane, frame: &Frame<'_>, last: bool) {
+        let mut start = 0;
+        for (index, line) in frame.lines.iter().enumerate() {
+            let end = start + line.len();
+            self.feed(kit, lane, frame.text, start..end, last || index + 1 < frame.lines.len());
+            start = end + 1;
+        }
+    }
+
     /// Appends the event to `out`, edited.
     fn write(&mut self, frame: &Frame<'_>, out: &mut Vec<u8>) {
         let (mut written, mut base) = (0, 0);
@@ -158,7 +168,6 @@ impl EventRewriter {
     /// Data that is no JSON: a piece of a text, as the streams of simple servers are, or, among JSON events or
     /// when it only looks like JSON, a text of its own.
     fn other(&mut self, kit: &mut Kit, frame: &Frame<'_>, out: &mut Vec<u8>) {
-        let range = 0..frame.text.len();
         let broken_json = matches!(frame.text.trim_ascii_start().first(), Some(b'{' | b'['));
         if broken_json || self.seen_json || self.framing == Framing::Lines {
             let allowed = kit.allows(LaneKind::Document, None);
@@ -166,13 +175,13 @@ impl EventRewriter {
             if frame.last {
                 self.flush_all(kit, out);
             }
-            self.edits.feed(kit, &mut lane, frame.text, range, true);
+            self.edits.feed_lines(kit, &mut lane, frame, true);
         } else {
             let slot =
                 Slot { node: 0, channel: ChannelId::PLAIN, group: 0, lane: LaneKind::Text, json: false };
             if let Some(channel) = self.channels.of(&slot, kit) {
                 let fits = channel.lane.holds() || channel.template.plain(frame.wrap);
-                self.edits.feed(kit, &mut channel.lane, frame.text, range, !fits || frame.last);
+                self.edits.feed_lines(kit, &mut channel.lane, frame, !fits || frame.last);
             }
         }
         self.edits.write(frame, out);

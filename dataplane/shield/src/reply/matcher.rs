@@ -12,6 +12,7 @@
 
 use aegis_detect::Category;
 use memchr::memchr3;
+use wide::u8x16;
 
 use crate::token::{MAX_TOKEN_LEN, TOKEN_PREFIX, Token};
 
@@ -130,27 +131,70 @@ impl Matcher {
     }
 }
 
+/// Bytes that [`skip`] looks at together, and starts of tokens that it judges by them.
+const BLOCK: usize = 24;
+const STARTS: usize = 12;
+
+/// An offset at or after `from` before which no token starts and none is open at the end of `text`.
+///
+/// A token begins with `AEGI` in some case, or has an escape of an ASCII character among these four. A `gi` that
+/// stands right and a `u00` are both so rare in text that most blocks are passed in a few instructions.
+fn skip(text: &[u8], from: usize) -> usize {
+    let mut at = from;
+    while let Some(block) = text.get(at..).and_then(<[u8]>::first_chunk::<BLOCK>) {
+        let shifted = |by: usize| {
+            let mut bytes = [0; 16];
+            bytes.copy_from_slice(&block[by..by + 16]);
+            u8x16::new(bytes)
+        };
+        let (second, third, fourth) = (shifted(1), shifted(2), shifted(3));
+        let (lower, zero) = (u8x16::splat(0x20), u8x16::splat(b'0'));
+        let letters =
+            (third | lower).simd_eq(u8x16::splat(b'g')) & (fourth | lower).simd_eq(u8x16::splat(b'i'));
+        let escapes = second.simd_eq(u8x16::splat(b'u')) & third.simd_eq(zero) & fourth.simd_eq(zero);
+        if escapes.to_bitmask() != 0 {
+            break;
+        }
+        let starts = letters.to_bitmask() & ((1 << STARTS) - 1);
+        if starts != 0 {
+            at += starts.trailing_zeros() as usize;
+            break;
+        }
+        at += STARTS;
+    }
+    // Backslashes mean something in pairs, counted from the first of them.
+    while at > from && text.get(at) == Some(&b'\\') && text[at - 1] == b'\\' {
+        at -= 1;
+    }
+    at
+}
+
 /// The next place at or after `from` where a token starts, names itself without being one, or is still open at
 /// the end of `text`. With `escapes`, `\uXXXX` counts as the character that it stands for.
 pub(super) fn next(text: &[u8], mut from: usize, escapes: bool) -> Option<Hit> {
-    while let Some(offset) = memchr3(b'A', b'a', b'\\', text.get(from..)?) {
-        let start = from + offset;
-        from = start + 1;
-        let after = text.get(start + 1).copied();
-        if text[start] == b'\\' {
-            if after == Some(b'\\') {
-                from += 1;
+    while from < text.len() {
+        from = skip(text, from);
+        let end = if text.len() - from < BLOCK { text.len() } else { from + STARTS };
+        while let Some(offset) = text.get(from..end).and_then(|part| memchr3(b'A', b'a', b'\\', part)) {
+            let start = from + offset;
+            from = start + 1;
+            let after = text.get(start + 1).copied();
+            if text[start] == b'\\' {
+                if after == Some(b'\\') {
+                    from += 1;
+                    continue;
+                }
+                if !escapes || !matches!(after, Some(b'u') | None) {
+                    continue;
+                }
+            } else if !matches!(after, Some(b'E' | b'e' | b'\\') | None) {
                 continue;
             }
-            if !escapes || !matches!(after, Some(b'u') | None) {
-                continue;
+            if let Some(hit) = probe(text, start, escapes) {
+                return Some(hit);
             }
-        } else if !matches!(after, Some(b'E' | b'e' | b'\\') | None) {
-            continue;
         }
-        if let Some(hit) = probe(text, start, escapes) {
-            return Some(hit);
-        }
+        from = from.max(end);
     }
     None
 }
@@ -261,6 +305,24 @@ mod tests {
         for text in ["AEGIS-\\KEY", "AEGIS KEY", "aegis", "an aegis-like word", "AEGIS-CATS-1", "\\\\A\\"] {
             let hit = next(text.as_bytes(), 0, false);
             assert!(!hit.is_some_and(|hit| hit.prefix.names_a_token()), "{text}");
+        }
+    }
+
+    #[test]
+    fn long_text_is_skipped_but_no_token_in_it() {
+        let escaped = TOKEN.replace('E', "\\u0045");
+        for spelled in [TOKEN, &TOKEN.to_lowercase(), &TOKEN.replace('-', "\\-"), &escaped] {
+            for before in 0..60 {
+                for around in ["x", "\\\\", "gi", "ae", "\\u00e9"] {
+                    let text = format!("{}{spelled}{}", around.repeat(before), around.repeat(20));
+                    let start = around.len() * before;
+                    assert_eq!(found(&text, true), Some((start, start + spelled.len())), "{text}");
+                }
+            }
+        }
+        for end in 1..TOKEN.len() {
+            let text = format!("{}{}", "x".repeat(50), &TOKEN[..end]);
+            assert_eq!(next(text.as_bytes(), 0, true).map(|hit| hit.start), Some(50));
         }
     }
 

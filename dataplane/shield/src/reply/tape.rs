@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use memchr::memchr2;
+use crate::json::find::string_special;
 
 /// Values in one text; a text with more is not read.
 pub(super) const MAX_NODES: usize = 4096;
@@ -32,6 +32,8 @@ pub(super) struct Node {
     pub(super) parent: u16,
     /// Position among the values of the container.
     pub(super) ordinal: u16,
+    /// Index of the first value after this one and all in it.
+    next: u16,
     key: (u32, u32),
     span: (u32, u32),
 }
@@ -80,10 +82,13 @@ impl Tape {
 
     /// The members or items of a container.
     pub(super) fn children(&self, container: usize) -> impl Iterator<Item = usize> {
-        let end = self.nodes[container].span.1;
-        let inside = self.nodes[container + 1..].iter().take_while(move |node| node.span.0 < end);
-        let mine = move |node: &Node| usize::from(node.parent) == container;
-        inside.enumerate().filter(move |(_, node)| mine(node)).map(move |(offset, _)| container + 1 + offset)
+        let end = usize::from(self.nodes[container].next);
+        let mut at = container + 1;
+        std::iter::from_fn(move || {
+            let child = (at < end).then_some(at)?;
+            at = usize::from(self.nodes[child].next);
+            Some(child)
+        })
     }
 
     /// The member of `object` under `key`.
@@ -130,7 +135,9 @@ impl Tape {
                     }
                     (b'}', true) | (b']', false) => {
                         at += 1;
-                        self.nodes[usize::from(container)].span.1 = at as u32;
+                        let next = self.nodes.len() as u16;
+                        let closed = &mut self.nodes[usize::from(container)];
+                        (closed.span.1, closed.next) = (at as u32, next);
                         self.open.pop();
                     }
                     _ if self.just_opened() => break,
@@ -181,7 +188,8 @@ impl Tape {
             *count += 1;
             (*container, *count - 1)
         });
-        self.nodes.push(Node { kind, parent, ordinal, key, span: (start as u32, end as u32) });
+        let span = (start as u32, end as u32);
+        self.nodes.push(Node { kind, parent, ordinal, next: index + 1, key, span });
         if matches!(kind, Kind::Object | Kind::Array) {
             if self.open.len() == MAX_DEPTH {
                 return None;
@@ -200,18 +208,19 @@ fn white(text: &[u8], mut at: usize) -> usize {
 }
 
 /// The offset of the closing quote of the string whose opening quote is at `at`. A string over several lines is
-/// none.
+/// none, so that no edit crosses the lines of an event.
 fn string_end(text: &[u8], at: usize) -> Option<usize> {
     if text.get(at) != Some(&b'"') {
         return None;
     }
     let mut end = at + 1;
     loop {
-        end += memchr2(b'"', b'\\', text.get(end..)?)?;
-        if text[end] == b'"' {
-            return Some(end);
+        end = string_special(text, end);
+        match text.get(end)? {
+            b'"' => return Some(end),
+            b'\\' if *text.get(end + 1)? >= b' ' => end += 2,
+            _ => return None,
         }
-        end += 2;
     }
 }
 
@@ -269,6 +278,8 @@ mod tests {
             "{\"a\":1,}",
             "[1 2]",
             "\"x",
+            "\"\n\"",
+            "\"\\\n\"",
             "{]",
             "[1}",
         ] {

@@ -192,3 +192,17 @@ fn data_over_several_lines() {
     let (output, _) = run_sse(&one(&masked("<<plain>>")));
     assert_eq!(output, one(PLAIN));
 }
+
+#[test]
+fn a_string_does_not_cross_the_lines_of_an_event() {
+    let token = masked("<<plain>>");
+    let input = format!(
+        "data: {{\"text\":\"{token} AEG\ndata: IS-{token}\"}}\n\ndata: {{\"text\":\"\\\ndata: \"}}\n\n"
+    );
+    assert_eq!(run_sse(&input).0, input.replace(&token, PLAIN));
+    let input = format!("data: a AEG\ndata: IS- {token}\n\ndata: {token} AEG\n\ndata: IS\ndata: {token}\n\n");
+    assert_eq!(
+        run_sse(&input).0,
+        input.replace(&token, PLAIN).replace(" AEG\n\ndata: IS", " \n\ndata: AEGIS")
+    );
+}

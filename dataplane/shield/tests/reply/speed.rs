@@ -38,13 +38,17 @@ fn speed_of_events_and_documents() {
     ] {
         let mut rehydrator = Rehydrator::new(vault(), format);
         let mut out = Vec::with_capacity(2 * input.len());
-        let rounds = 20_000_000 / (input.len() + 200) + 2;
-        let start = Instant::now();
-        for _ in 0..rounds {
-            out.clear();
-            rehydrator.push(input.as_bytes(), &mut out);
-        }
-        let each = start.elapsed() / u32::try_from(rounds).unwrap();
+        let rounds = 1_000_000 / (input.len() + 200) as u32 + 2;
+        // The best of several, as other work on the machine only adds.
+        let batch = |_| {
+            let start = Instant::now();
+            for _ in 0..rounds {
+                out.clear();
+                rehydrator.push(input.as_bytes(), &mut out);
+            }
+            start.elapsed() / rounds
+        };
+        let each = (0..50).map(batch).min().unwrap();
         let speed = input.len() as u128 * 1000 / each.as_nanos().max(1);
         println!("{name}: {} bytes, {each:?}, {speed} MB/s", input.len());
     }

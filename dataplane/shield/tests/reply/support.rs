@@ -79,8 +79,9 @@ pub(crate) fn run_cut(format: ReplyFormat, input: &[u8], cuts: &[usize]) -> (Vec
     (out, rehydrator.tally())
 }
 
-/// Inputs up to this size are cut into two at every byte, larger ones at about as many places.
-const EVERY_CUT: usize = 3000;
+/// Bytes that all cuts of one input may feed together: inputs of up to 4 KiB are cut at every byte, larger ones at
+/// as many places as fit.
+const ALL_CUTS: usize = 16 << 20;
 
 /// Runs `input` through whole, in two pieces for every cut, and byte by byte; the result must be the same.
 pub(crate) fn run(format: ReplyFormat, input: &str) -> (String, Tally) {
@@ -95,7 +96,7 @@ pub(crate) fn run(format: ReplyFormat, input: &str) -> (String, Tally) {
         assert_eq!(tally, whole.1, "{what}");
     };
     same(run_cut(format, input, &bytewise), "feeding byte by byte");
-    for cut in (1..input.len()).step_by(input.len() / EVERY_CUT + 1) {
+    for cut in (1..input.len()).step_by(input.len() * input.len() / ALL_CUTS + 1) {
         same(run_cut(format, input, &[cut]), &format!("a cut at {cut}"));
     }
     (String::from_utf8(whole.0).expect("valid UTF-8"), whole.1)
