@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use aegis_wire::h1::{MAX_HEAD, Parse, Peer, RequestParser};
+use aegis_wire::h1::{MAX_FIELDS, MAX_HEAD, Parse, Peer, RequestParser};
 use aegis_wire::head::Version;
 use aegis_wire::tls::TlsStream;
 use monoio::net::TcpStream;
@@ -15,7 +15,7 @@ use super::conn::{Conn, Patience};
 use super::deadline::{Phase, TICK};
 use super::exchange::{self, After};
 use super::secure::Secure;
-use crate::config::settings::Provider;
+use crate::config::settings::{Limits, Provider};
 use crate::error_body::{ErrorKind, Failure};
 use crate::snapshot::Snapshot;
 
@@ -33,6 +33,8 @@ content-length: 128\r\nconnection: close\r\n\r\n\
 
 const HEAD_TOO_SLOW: Failure =
     Failure::new(408, ErrorKind::InvalidRequest, "the request head came too slowly and was given up");
+const LONG_HEAD: Failure = Failure::new(431, ErrorKind::InvalidRequest, "the request head is too long");
+const MANY_FIELDS: Failure = Failure::new(431, ErrorKind::InvalidRequest, "the request has too many fields");
 const NO_ROOM: Failure = Failure::overloaded("the gateway has no room for this request's head");
 
 /// A client's connection.
@@ -106,9 +108,18 @@ async fn next(shard: &Rc<Shard>, client: &mut Client) -> After {
     loop {
         match parser.parse(client.conn.rx.data(), &mut bench.request) {
             Ok(Parse::Complete(parse)) => {
+                let head = &client.conn.rx.data()[..parse.consumed];
+                if let Some(failure) = over_limit(head, &shard.snapshot().limits) {
+                    return refuse(shard, client, &mut bench, &failure).await;
+                }
                 client.conn.deadline.disarm();
                 client.conn.rx.consume(parse.consumed);
                 return exchange::run(shard, client, &mut bench, parse, began).await;
+            }
+            Ok(Parse::Incomplete)
+                if client.conn.rx.data().len() as u64 > shard.snapshot().limits.max_head =>
+            {
+                return refuse(shard, client, &mut bench, &LONG_HEAD).await;
             }
             Ok(Parse::Incomplete) => {}
             Err(error) => return refuse(shard, client, &mut bench, &exchange::refused(&error)).await,
@@ -128,6 +139,16 @@ async fn next(shard: &Rc<Shard>, client: &mut Client) -> After {
         }
         began = Instant::now();
     }
+}
+
+/// What is wrong with a complete head, if the configuration is stricter than the codec.
+fn over_limit(head: &[u8], limits: &Limits) -> Option<Failure> {
+    if head.len() as u64 > limits.max_head {
+        return Some(LONG_HEAD);
+    }
+    // Every field is a line; besides them there are the request line and the empty one.
+    let strict = limits.max_fields < MAX_FIELDS;
+    (strict && memchr::memchr_iter(b'\n', head).count() > limits.max_fields + 2).then_some(MANY_FIELDS)
 }
 
 /// Answers a request that has no readable head. What follows it cannot be read either, so the connection ends.

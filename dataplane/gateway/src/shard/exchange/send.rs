@@ -28,6 +28,7 @@ const TOO_LATE: Failure = Failure::timeout("the upstream did not begin its reply
 const TOO_SLOW: Failure = Failure::timeout("the upstream took the request too slowly");
 const LOST: Failure = Failure::upstream("the upstream closed the connection inside the request");
 const HALF_A_HEAD: Failure = Failure::upstream("the upstream closed the connection inside its reply's head");
+const OVERLONG_HEAD: Failure = Failure::upstream("the head of the upstream's reply is too long");
 const LONG_HEAD: Failure =
     Failure::overloaded("the gateway has no room for the head of the upstream's reply");
 
@@ -307,6 +308,7 @@ impl Exchange<'_> {
         waiting: Instant,
     ) -> Result<ResponseParse, Stop> {
         link.conn.deadline.arm(Phase::FirstByte, upstream.timeouts.first_byte);
+        let max_head = self.snapshot.limits.max_head;
         let mut parser = ResponseParser::new();
         let mut seen = false;
         loop {
@@ -318,8 +320,11 @@ impl Exchange<'_> {
                 }
                 let verdict = parser.parse(link.conn.rx.data(), self.method, &mut self.bench.reply);
                 match verdict.map_err(|error| super::refused(&error))? {
-                    ResponseVerdict::Complete(parse) => return Ok(parse),
-                    ResponseVerdict::Incomplete => {}
+                    ResponseVerdict::Complete(parse) if parse.consumed as u64 <= max_head => {
+                        return Ok(parse);
+                    }
+                    ResponseVerdict::Incomplete if link.conn.rx.data().len() as u64 <= max_head => {}
+                    _ => return Err(OVERLONG_HEAD.into()),
                 }
                 if link.conn.rx.is_full() && !link.conn.grow(&self.shard.buffers, 2 * h1::MAX_HEAD) {
                     return Err(LONG_HEAD.into());

@@ -227,8 +227,12 @@ impl Framed {
     }
 }
 
-/// The answer to a request that the codec refuses.
+/// The answer to a request or a reply that the codec refuses.
 pub(in crate::shard) fn refused(error: &aegis_wire::error::HttpError) -> Failure {
-    let kind = if error.status() == 413 { ErrorKind::PayloadTooLarge } else { ErrorKind::InvalidRequest };
+    let kind = match error.status() {
+        413 => ErrorKind::PayloadTooLarge,
+        502 => ErrorKind::UpstreamError,
+        _ => ErrorKind::InvalidRequest,
+    };
     Failure::new(error.status(), kind, error.reason())
 }
