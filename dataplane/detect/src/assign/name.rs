@@ -275,6 +275,11 @@ pub(super) fn read(
     if glued && !plural(&view.text[end..]) {
         return Ok(None);
     }
+    // `PASSTHROUGH`
+    let upper = |at: usize| view.text.get(at).is_some_and(u8::is_ascii_uppercase);
+    if upper(end) && upper(end - 1) && !(view.text[end] == b'S' && !upper(end + 1)) {
+        return Ok(None);
+    }
     let name = extend(view, start, end, strength)?;
     Ok(begins_word(view.text, &name).then_some(name))
 }

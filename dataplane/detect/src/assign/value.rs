@@ -105,7 +105,6 @@ const WORDS: &[&[u8]] = &[
     b"private",
     b"basic",
     b"bearer",
-    b"open_sesame",
 ];
 
 /// Judges a generic assignment.
@@ -117,11 +116,8 @@ pub(super) fn judge(text: &[u8], name: &Name, value: &Value) -> Option<Confidenc
     if name.strength == Strength::Password && connection_string(text, name, value) {
         return (!bytes.contains(&b'*')).then_some(Confidence::Medium);
     }
-    if placeholder(bytes) || sequence(bytes) {
-        return None;
-    }
     let expression = !value.quoted && !matches!(value.operator, Operator::Tag | Operator::Space);
-    if (expression && code(bytes, value)) || (!value.quoted && constant(bytes)) {
+    if (expression && code(bytes, value)) || (!value.quoted && (constant(bytes) || number(bytes))) {
         return None;
     }
     if echoes(text, name, bytes) && name.strength == Strength::Password {
@@ -130,14 +126,18 @@ pub(super) fn judge(text: &[u8], name: &Name, value: &Value) -> Option<Confidenc
     if path(bytes) || selector(bytes) || uuid(bytes) || version(bytes) || dotted(bytes) {
         return None;
     }
-    match name.strength {
+    let verdict = match name.strength {
         Strength::Password => password(bytes, value).or_else(|| environment(text, name, value)),
-        Strength::Secret => (random(bytes, 10, 2) && !named(bytes)).then_some(Confidence::Medium),
+        Strength::Secret => {
+            ((random(bytes, 10, 2) || hexish(bytes)) && !named(bytes)).then_some(Confidence::Medium)
+        }
         Strength::Weak => {
             let exact = value.quoted || !value.spaced;
             (exact && random(bytes, 16, 3)).then_some(Confidence::Medium)
         }
-    }
+    };
+    // The dearest test is for what passed all others.
+    verdict.filter(|_| !placeholder(bytes) && !sequence(bytes))
 }
 
 /// `Server=h;User Id=u;Password=p;`: between its neighbours any value is the password.
@@ -157,8 +157,12 @@ fn connection_string(text: &[u8], name: &Name, value: &Value) -> bool {
     if value.quoted || value.spaced || value.operator != Operator::Equals {
         return false;
     }
-    let before = text[name.start.saturating_sub(128)..name.start].to_ascii_lowercase();
-    before.contains(&b';') && NEIGHBOURS.iter().any(|n| memchr::memmem::find(&before, n).is_some())
+    let before = &text[name.start.saturating_sub(128)..name.start];
+    if memchr::memchr(b';', before).is_none() {
+        return false;
+    }
+    let before = before.to_ascii_lowercase();
+    NEIGHBOURS.iter().any(|n| memchr::memmem::find(&before, n).is_some())
 }
 
 /// `APP_PASS=word`: in an environment file a plain word is a password too.
@@ -229,7 +233,10 @@ pub(crate) fn wordy(value: &[u8]) -> bool {
 }
 
 fn hexish(value: &[u8]) -> bool {
-    value.len() >= 16 && value.iter().filter(|b| b.is_ascii_digit()).count() >= 3 && shannon(value) > 2.8
+    value.iter().all(|b| HEX.has(*b))
+        && value.len() >= 16
+        && value.iter().filter(|b| b.is_ascii_digit()).count() >= 3
+        && shannon(value) > 2.8
 }
 
 /// `${X}`, `{{ x }}`, `<x>`, `%s`, `$VAR`, `[x]`: somebody else's to fill in.
@@ -254,8 +261,10 @@ fn template(value: &[u8]) -> bool {
         }
         _ => false,
     };
-    braced
-        || inside(b"${")
+    if braced || !value.iter().any(|b| matches!(b, b'$' | b'{' | b'#' | b'<' | b'%' | b':')) {
+        return braced;
+    }
+    inside(b"${")
         || inside(b"{{")
         || inside(b"#{")
         || opens(value, b"$(")
@@ -319,6 +328,17 @@ fn version(value: &[u8]) -> bool {
         .iter()
         .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b':' | b'+' | b'T' | b'Z' | b'_' | b','))
         || (value.len() > 2 && value[0] == b'0' && matches!(value[1], b'x' | b'X') && value.len() < 34)
+}
+
+/// `-2147215605i32`, `0x1fUL`, `10ms`: a number with what may follow one in code.
+fn number(value: &[u8]) -> bool {
+    const SUFFIXES: [&[u8]; 24] = [
+        b"", b"u", b"l", b"ul", b"ll", b"ull", b"n", b"f", b"d", b"u8", b"i8", b"u16", b"i16", b"u32",
+        b"i32", b"u64", b"i64", b"usize", b"isize", b"f32", b"f64", b"ms", b"px", b"em",
+    ];
+    let value = value.strip_prefix(b"-").unwrap_or(value);
+    let digits = value.iter().take_while(|b| b.is_ascii_digit() || matches!(b, b'_' | b'.')).count();
+    digits > 0 && SUFFIXES.contains(&value[digits..].to_ascii_lowercase().as_slice())
 }
 
 /// `config.db.password`, `com.example.Thing`
