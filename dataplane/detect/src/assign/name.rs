@@ -277,7 +277,8 @@ pub(super) fn read(
     }
     // `PASSTHROUGH`
     let upper = |at: usize| view.text.get(at).is_some_and(u8::is_ascii_uppercase);
-    if upper(end) && upper(end - 1) && !(view.text[end] == b'S' && !upper(end + 1)) {
+    let several = view.text.get(end) != Some(&b'S') || upper(end + 1);
+    if upper(end) && upper(end - 1) && several {
         return Ok(None);
     }
     let name = extend(view, start, end, strength)?;
