@@ -281,7 +281,7 @@ impl Lexer {
             return self.read_number(number, bytes, pos, pos);
         }
         if self.state == State::Word {
-            return self.resume_word(bytes, pos);
+            return self.read_word(bytes, pos, pos);
         }
         let step = match (self.state, byte) {
             (State::Colon, b':') => {
@@ -331,7 +331,7 @@ impl Lexer {
                     _ => b"ull",
                 };
                 self.state = State::Word;
-                return self.resume_word(bytes, pos + 1);
+                return self.read_word(bytes, pos, pos + 1);
             }
             _ => return Err(Fault { what: SyntaxError::Unexpected, at: pos }),
         };
@@ -379,11 +379,14 @@ impl Lexer {
         }
     }
 
-    fn resume_word(&mut self, bytes: &[u8], pos: usize) -> Result<(Step, usize), Fault> {
-        let mut at = pos;
+    /// Reads on at `from` in a word of which the step that began at `pos` has seen the start. What is right of a
+    /// wrong word is a lexeme of its own, as it is when the input is cut there.
+    fn read_word(&mut self, bytes: &[u8], pos: usize, from: usize) -> Result<(Step, usize), Fault> {
+        let mut at = from;
         while let (Some((&expected, rest)), Some(&byte)) = (self.word.split_first(), bytes.get(at)) {
             if byte != expected {
-                return Err(Fault { what: SyntaxError::Literal, at });
+                let fault = Fault { what: SyntaxError::Literal, at };
+                return if at > pos { Ok((Step::Scalar, at)) } else { Err(fault) };
             }
             self.word = rest;
             at += 1;
@@ -407,7 +410,10 @@ impl Lexer {
         while let Some(&byte) = bytes.get(at) {
             match number.next(byte) {
                 Some(next) => number = next,
-                None if !number.may_end() => return Err(Fault { what: SyntaxError::Literal, at }),
+                None if !number.may_end() && at == pos => {
+                    return Err(Fault { what: SyntaxError::Literal, at });
+                }
+                None if !number.may_end() => break,
                 None => {
                     self.state = self.after_value();
                     // A number that ended with the piece before has nothing here.

@@ -18,8 +18,8 @@ impl Sink for Keep {
             return;
         }
         match self.lexemes.last_mut() {
-            Some((Kind::Text | Kind::Scalar, layer, bytes))
-                if *layer == lexeme.layer && matches!(lexeme.kind, Kind::Text | Kind::Scalar) =>
+            Some((kind @ (Kind::Text | Kind::Scalar), layer, bytes))
+                if *layer == lexeme.layer && *kind == lexeme.kind =>
             {
                 bytes.extend_from_slice(lexeme.bytes);
             }
@@ -92,6 +92,17 @@ fn falls_back_to_text_where_it_is_none() {
         assert_eq!(keep.texts(), expected, "{content}");
         let lower: Vec<_> = expected.iter().map(|&(layer, text)| (layer - 1, text)).collect();
         assert_eq!(channel(content).texts(), lower, "{content}");
+    }
+}
+
+#[test]
+fn a_wrong_word_is_cut_where_it_goes_wrong() {
+    for (content, scalar, text) in
+        [("[n\u{e9}", "n", "\u{e9}"), ("[ta\"", "t", "a\""), ("[1.e", "1.", "e"), ("[-x", "-", "x")]
+    {
+        let keep = document(&quoted(content));
+        assert!(keep.lexemes.contains(&(Kind::Scalar, 1, scalar.as_bytes().to_vec())), "{content}");
+        assert!(keep.lexemes.contains(&(Kind::Text, 1, text.as_bytes().to_vec())), "{content}");
     }
 }
 

@@ -45,7 +45,9 @@ impl Watch for Collect<'_> {
         self.value.extend_from_slice(lexeme.bytes);
         let value = start..self.value.len();
         match self.parts.last_mut() {
-            Some(last) if self.joined && last.layer == lexeme.layer && last.scalar == scalar => {
+            // What looked like a number was the start of a text if text goes on directly behind it.
+            Some(last) if self.joined && last.layer == lexeme.layer && (last.scalar || !scalar) => {
+                last.scalar = scalar;
                 last.raw.end = raw.end;
                 last.value.end = value.end;
             }

@@ -171,6 +171,20 @@ fn numbers_become_quoted_tokens() {
 }
 
 #[test]
+fn a_secret_that_starts_like_a_number_or_a_word_is_one_secret() {
+    let secrets = ["4815162342xK9vQ2mT7bW1nR5c", "nullxK9vQ2mT7bW1nR5cY8hJ4", "t8xK9vQ2mT7bW1nR5cY8hJ4g"];
+    for secret in secrets {
+        let body = json!([format!("[password={secret}]"), format!("[{secret}] {PAT}")]).to_string();
+        let (out, outcome) = json_run(&body);
+        assert_restores(&body, &out, &outcome);
+        assert!(!out.contains(PAT));
+    }
+    let body = json!([format!("[48 {AWS}]"), format!("[1{AWS}")]).to_string();
+    let (out, outcome) = json_run(&body);
+    assert_restores(&body, &out, &outcome);
+}
+
+#[test]
 fn places_are_named() {
     let text = json!(format!("see {PAT}"));
     let m = |content: &Value| json!({ "messages": [{}, { "content": content }] }).to_string();
