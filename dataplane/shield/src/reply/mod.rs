@@ -42,6 +42,11 @@
 //! So does one that the model broke up by anything but backslashes before its hyphens. Pieces of a token that
 //! are split between an event of more than [`MAX_EVENT`] bytes and its neighbours stay as they are, and after
 //! such an event the nesting of its channel's JSON is not known.
+//!
+//! Where a stream does not say that a channel ends before another begins (thinking and content of a chat
+//! completion), a held tail of the first comes out only when the choice finishes: late, but once and in its own
+//! channel. The array that Gemini streams without `alt=sse` is one document: each of its strings is restored, a
+//! token split between two of its elements is not.
 
 mod channels;
 mod dialect;

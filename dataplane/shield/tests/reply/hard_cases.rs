@@ -58,6 +58,37 @@ fn case_1_escapes_and_characters_around_a_token() {
 }
 
 #[test]
+fn case_2_arguments_of_interleaved_calls_parse_and_equal() {
+    let build = |fill: fn(&str) -> String| {
+        let file = json!({"key": fill("<<pem>>"), "password": fill("<<quoted>>")}).to_string();
+        let body = json!({"file": file, "note": fill("<<quoted>><<plain>>")}).to_string();
+        json!({"path": "a", "body": body, "direct": fill("<<quoted>>"), "key": fill("<<pem>>")})
+    };
+    let masked_arguments = build(masked).to_string();
+    for size in [1, 7, 4000] {
+        let mut inner = Vec::new();
+        for piece in pieces(&masked_arguments, size) {
+            for index in 0..3 {
+                inner.push(delta(index, &json!({"type": "input_json_delta", "partial_json": piece})));
+            }
+        }
+        inner.extend((0..3).map(stop));
+        let read = channels(&run_sse(&message(&inner, "\n")).0, read);
+        for index in 0..3 {
+            let arguments: Value = serde_json::from_str(&read[&format!("{index}.partial_json")]).unwrap();
+            let expected = build(clear);
+            assert_eq!((&arguments["direct"], &arguments["key"]), (&expected["direct"], &expected["key"]));
+            let inside = |value: &Value, key: &str| -> Value {
+                serde_json::from_str(value[key].as_str().unwrap()).unwrap()
+            };
+            let (body, expected) = (inside(&arguments, "body"), inside(&expected, "body"));
+            assert_eq!(body["note"], expected["note"]);
+            assert_eq!(inside(&body, "file"), inside(&expected, "file"));
+        }
+    }
+}
+
+#[test]
 fn case_3_a_stream_that_stops_in_a_token() {
     let token = masked("<<plain>>");
     let head =
