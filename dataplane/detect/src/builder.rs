@@ -1,5 +1,6 @@
 //! From rule files to compiled rules: everything that can be wrong with a rule is found here, and named.
 
+use crate::anchor;
 use crate::cache;
 use crate::catalogue;
 use crate::check::Check;
@@ -80,7 +81,7 @@ impl Builder {
             }
             for (literal, back) in heads.iter().flat_map(|h| encoded::appearances(h)) {
                 let target = Target::Encoded { back: back as u8 };
-                group.expression(0, &pattern::literal(literal.as_bytes()), 0, target);
+                group.expression(0, &anchor::literal(literal.as_bytes()), 0, target);
             }
         }
     }
@@ -269,7 +270,7 @@ impl Builder {
                 continue;
             }
             let index = group.keywords.len() as u16;
-            let escaped = pattern::literal(word.as_bytes());
+            let escaped = anchor::literal(word.as_bytes());
             group.expression(rule, &escaped, CASELESS, Target::Keyword { index });
             group.keywords.push(Keyword { width: word.len(), rules: vec![rule] });
             group.known.insert(word, index);

@@ -20,6 +20,7 @@
 //! ```
 #![deny(unsafe_code)]
 
+mod anchor;
 mod assign;
 mod boundary;
 mod builder;
@@ -36,6 +37,7 @@ mod pem;
 mod percent;
 mod rule;
 mod rules;
+mod runs;
 mod scanner;
 mod source;
 mod userinfo;

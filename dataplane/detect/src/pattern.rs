@@ -5,20 +5,16 @@
 //! the start of a candidate is known from its end, and a form is matched by runs over 256-bit sets.
 //! What cannot be written so (look-around, back-references, open repeats of groups) is refused when rules are loaded.
 
-use crate::byteset::{ByteSet, WORD};
+use crate::anchor::{self, Anchor};
+use crate::byteset::ByteSet;
+use crate::runs::RunCache;
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 /// How many forms one pattern may have after its alternatives are written out.
 pub(crate) const MAX_FORMS: usize = 64;
-/// The widest anchor, in bytes.
-const MAX_ANCHOR: usize = 24;
-/// How many bytes of a run are added to the literal part of an anchor.
-const ANCHOR_RUN: usize = 12;
 /// The largest repeat count taken for "no upper limit".
 pub(crate) const UNLIMITED: u32 = crate::MAX_SECRET_LEN as u32;
-/// An anchor must be rarer than one in two to this power on random bytes.
-const MIN_ANCHOR_BITS: f32 = 15.0;
 /// Overlapping neighbours (`[a-z]+a`) are matched by going back, at most this many times.
 const MAX_RETRIES: u32 = 512;
 
@@ -31,12 +27,12 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    fn fixed(&self) -> bool {
+    pub(crate) fn fixed(&self) -> bool {
         self.min == self.max
     }
 
     #[allow(clippy::cast_precision_loss, reason = "a set has at most 256 members")]
-    fn bits(&self) -> f32 {
+    pub(crate) fn bits(&self) -> f32 {
         8.0 - (self.set.len() as f32).log2()
     }
 }
@@ -50,17 +46,6 @@ pub(crate) struct Form {
     pub(crate) anchor: Anchor,
     /// How many bytes at the start are the same in every match.
     pub(crate) head: usize,
-}
-
-/// The part of a form that Hyperscan looks for.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Anchor {
-    /// In Hyperscan's syntax.
-    pub(crate) pattern: String,
-    /// Distance from the start of what is fixed to the end of the anchor.
-    pub(crate) reach: usize,
-    /// The form begins with a variable run, found by walking back from `end - reach`.
-    pub(crate) lead: bool,
 }
 
 /// What a form says about a place in the text.
@@ -81,7 +66,7 @@ pub(crate) type PatternError = String;
 pub(crate) fn parse(pattern: &str) -> Result<Vec<Form>, PatternError> {
     let mut forms = Vec::new();
     for piece in pieces(pattern)? {
-        let anchor = anchor(&piece.steps)?;
+        let anchor = anchor::choose(&piece.steps)?;
         let whole = (0, piece.steps.len());
         let head = head(&piece.steps);
         forms.push(Form { capture: piece.capture(whole), steps: piece.steps, anchor, head });
@@ -317,137 +302,6 @@ fn expand_group(repeat: &regex_syntax::hir::Repetition, max: u32) -> Result<Vec<
     Ok(all)
 }
 
-/// Chooses the window of a form that is rarest in real text and has a fixed distance to the form's start.
-fn anchor(steps: &[Step]) -> Result<Anchor, PatternError> {
-    let lead = steps.first().is_some_and(|s| !s.fixed() && s.max < 128) && steps.len() > 1;
-    let lead = lead && best_window(&steps[..1]).core < best_window(&steps[1..]).core;
-    let body = &steps[usize::from(lead)..];
-    let BestWindow { from, to, bits, .. } = best_window(body);
-    if bits < MIN_ANCHOR_BITS {
-        return Err(
-            "too costly: nothing in the pattern's fixed part is rare enough to look for; begin it with a literal or a longer run"
-                .to_owned(),
-        );
-    }
-    let mut pattern = String::new();
-    let mut at = 0usize;
-    for step in body {
-        let width = step.min as usize;
-        let (begin, end) = (from.max(at), to.min(at + width));
-        if begin < end {
-            render(&mut pattern, step, end - begin);
-        }
-        at += width;
-        if at >= to || !step.fixed() {
-            break;
-        }
-    }
-    Ok(Anchor { pattern, reach: to, lead })
-}
-
-/// A part of a form's fixed beginning, in bytes, and how rare it is on random bytes: all of it, and its literal core.
-struct BestWindow {
-    from: usize,
-    to: usize,
-    bits: f32,
-    core: f32,
-}
-
-/// The best window within the fixed prefix and the minimum of the first variable step.
-fn best_window(steps: &[Step]) -> BestWindow {
-    let mut bits: Vec<f32> = Vec::new();
-    for step in steps {
-        let room = (crate::LOOKAHEAD / 2).saturating_sub(bits.len());
-        bits.extend(std::iter::repeat_n(step.bits(), room.min(step.min as usize)));
-        if !step.fixed() {
-            break;
-        }
-    }
-    // The literal core with the most bits, then as much of the run behind it (or before it) as helps. A single
-    // common byte is none: then the rarest stretch of classes serves.
-    let literal = |b: f32| b >= 6.9;
-    let rare = |at: usize| nth(steps, at).is_some_and(|s| !s.set.meets(&COMMON));
-    let mut core = (0, 0);
-    let mut best = 0.0;
-    let mut at = 0;
-    while at < bits.len() {
-        let end = at + bits[at..].iter().take(MAX_ANCHOR).take_while(|b| literal(**b)).count();
-        let sum: f32 = bits[at..end].iter().sum();
-        if (end > at + 1 || (end > at && rare(at))) && sum > best + 1.0 {
-            (core, best) = ((at, end), sum);
-        }
-        at = end.max(at + 1);
-    }
-    let (from, to) = if best > 0.0 { widen(core, bits.len()) } else { rarest(&bits) };
-    BestWindow { from, to, bits: bits[from..to].iter().sum(), core: best }
-}
-
-/// Bytes too frequent to look for alone.
-const COMMON: ByteSet = WORD.union(ByteSet::of(b"-./: "));
-
-/// The step that matches the n-th byte of a fixed beginning.
-fn nth(steps: &[Step], at: usize) -> Option<&Step> {
-    let mut end = 0;
-    steps.iter().find(|s| {
-        end += s.min as usize;
-        at < end
-    })
-}
-
-/// A core with the run behind it, or before it where the form ends too soon.
-fn widen((from, to): (usize, usize), len: usize) -> (usize, usize) {
-    let wide = (to - from + ANCHOR_RUN).min(MAX_ANCHOR.max(to - from));
-    let end = len.min(from + wide);
-    let start = if end - from < wide { end.saturating_sub(wide) } else { from };
-    (start, end)
-}
-
-/// The window of [`ANCHOR_RUN`] bytes with the most bits.
-fn rarest(bits: &[f32]) -> (usize, usize) {
-    let width = ANCHOR_RUN.min(bits.len());
-    let sum = |from: &usize| bits[*from..*from + width].iter().sum::<f32>();
-    let from = (0..=bits.len() - width).max_by(|a, b| sum(a).total_cmp(&sum(b)).then(b.cmp(a))).unwrap_or(0);
-    (from, from + width)
-}
-
-/// A literal in Hyperscan's syntax.
-pub(crate) fn literal(bytes: &[u8]) -> String {
-    let mut out = String::new();
-    for byte in bytes {
-        render(&mut out, &Step { set: ByteSet::of(&[*byte]), min: 1, max: 1 }, 1);
-    }
-    out
-}
-
-fn render(out: &mut String, step: &Step, count: usize) {
-    use std::fmt::Write as _;
-    let escape = |out: &mut String, byte: u8| {
-        let _ = write!(out, "\\x{byte:02x}");
-    };
-    if step.set.len() == 1 {
-        step.set.iter().for_each(|b| escape(out, b));
-    } else {
-        out.push('[');
-        let mut byte = 0u16;
-        while byte < 256 {
-            let last = (byte..256).take_while(|&b| step.set.has(b as u8)).last();
-            if let Some(last) = last {
-                escape(out, byte as u8);
-                if last > byte {
-                    out.push('-');
-                    escape(out, last as u8);
-                }
-                byte = last;
-            }
-            byte += 1;
-        }
-        out.push(']');
-    }
-    if count > 1 {
-        let _ = write!(out, "{{{count}}}");
-    }
-}
-
 impl Form {
     /// Matches the form in `text` for an anchor that ended at `end`. `last`: the text ends here for good.
     pub(crate) fn confirm(&self, text: &[u8], end: usize, last: bool, runs: &mut RunCache) -> Verdict {
@@ -570,43 +424,5 @@ impl Walk<'_, '_> {
             return Err(TooShort);
         }
         Ok(run)
-    }
-}
-
-/// Remembers where the last long run of each set ended, so that many candidates inside one run cost one pass over it.
-#[derive(Debug, Default)]
-pub(crate) struct RunCache {
-    seen: Vec<(ByteSet, usize, usize)>,
-    /// Bytes looked at, for the tests that show that work grows with the text and not with its square.
-    pub(crate) work: u64,
-}
-
-impl RunCache {
-    /// Shorter runs are not worth remembering.
-    const WORTH: usize = 256;
-
-    /// Forgets all; for a new text.
-    pub(crate) fn clear(&mut self) {
-        self.seen.clear();
-        self.work = 0;
-    }
-
-    /// The length of the run of `set` at `at`, at most `max`.
-    pub(crate) fn run(&mut self, set: &ByteSet, text: &[u8], at: usize, max: usize) -> usize {
-        let index = self.seen.iter().position(|(s, ..)| s == set).unwrap_or_else(|| {
-            self.seen.push((*set, 0, 0));
-            self.seen.len() - 1
-        });
-        let (_, from, to) = &mut self.seen[index];
-        if at < *from || at >= *to {
-            (*from, *to) = (at, at);
-        }
-        let limit = text.len().min(at.saturating_add(max));
-        if *to < limit {
-            let more = set.run(&text[*to..], limit - *to);
-            self.work += more as u64 + 1;
-            *to += more;
-        }
-        (*to).min(limit) - at
     }
 }

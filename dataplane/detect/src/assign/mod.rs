@@ -12,9 +12,10 @@ pub(crate) mod value;
 
 use crate::dispute::Hit;
 use crate::entropy;
-use crate::pattern::{Form, RunCache, Verdict};
+use crate::pattern::{Form, Verdict};
 use crate::rule::Confidence;
 use crate::rules::Compiled;
+use crate::runs::RunCache;
 use crate::scanner::{Bench, View};
 pub(crate) use name::Strength;
 

@@ -1,0 +1,193 @@
+//! Anchors: which window of a form Hyperscan looks for.
+//!
+//! What costs in the engine is not the number of patterns but their shape. An anchor is a literal and a little of the run
+//! behind it, of fixed width; anchors without a literal are the exception and must be long.
+
+use crate::byteset::{ByteSet, WORD};
+use crate::pattern::{PatternError, Step};
+
+/// The widest anchor, in bytes.
+const MAX_ANCHOR: usize = 24;
+/// How many bytes of a run are added to the literal part of an anchor.
+const ANCHOR_RUN: usize = 12;
+/// An anchor must be rarer than one in two to this power on random bytes.
+const MIN_ANCHOR_BITS: f32 = 15.0;
+
+/// The part of a form that Hyperscan looks for.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Anchor {
+    /// In Hyperscan's syntax.
+    pub(crate) pattern: String,
+    /// Distance from the start of what is fixed to the end of the anchor.
+    pub(crate) reach: usize,
+    /// The form begins with a variable run, found by walking back from `end - reach`.
+    pub(crate) lead: bool,
+}
+
+/// Chooses the window of a form that is rarest in real text and has a fixed distance to the form's start.
+pub(crate) fn choose(steps: &[Step]) -> Result<Anchor, PatternError> {
+    let lead = steps.first().is_some_and(|s| !s.fixed() && s.max < 128) && steps.len() > 1;
+    let lead = lead && best_window(&steps[..1]).core < best_window(&steps[1..]).core;
+    let body = &steps[usize::from(lead)..];
+    let BestWindow { from, to, bits, .. } = best_window(body);
+    if bits < MIN_ANCHOR_BITS {
+        return Err(
+            "too costly: nothing in the pattern's fixed part is rare enough to look for; begin it with a literal or a longer run"
+                .to_owned(),
+        );
+    }
+    let mut pattern = String::new();
+    let mut at = 0usize;
+    for step in body {
+        let width = step.min as usize;
+        let (begin, end) = (from.max(at), to.min(at + width));
+        if begin < end {
+            render(&mut pattern, step, end - begin);
+        }
+        at += width;
+        if at >= to || !step.fixed() {
+            break;
+        }
+    }
+    Ok(Anchor { pattern, reach: to, lead })
+}
+
+/// A part of a form's fixed beginning, in bytes, and how rare it is on random bytes: all of it, and its literal core.
+struct BestWindow {
+    from: usize,
+    to: usize,
+    bits: f32,
+    core: f32,
+}
+
+/// The best window within the fixed prefix and the minimum of the first variable step.
+fn best_window(steps: &[Step]) -> BestWindow {
+    let mut bits: Vec<f32> = Vec::new();
+    for step in steps {
+        let room = (crate::LOOKAHEAD / 2).saturating_sub(bits.len());
+        bits.extend(std::iter::repeat_n(step.bits(), room.min(step.min as usize)));
+        if !step.fixed() {
+            break;
+        }
+    }
+    // The literal core with the most bits, then as much of the run behind it (or before it) as helps. A single
+    // common byte is none: then the rarest stretch of classes serves.
+    let literal = |b: f32| b >= 6.9;
+    let rare = |at: usize| nth(steps, at).is_some_and(|s| !s.set.meets(&COMMON));
+    let mut core = (0, 0);
+    let mut best = 0.0;
+    let mut at = 0;
+    while at < bits.len() {
+        let end = at + bits[at..].iter().take(MAX_ANCHOR).take_while(|b| literal(**b)).count();
+        let sum: f32 = bits[at..end].iter().sum();
+        if (end > at + 1 || (end > at && rare(at))) && sum > best + 1.0 {
+            (core, best) = ((at, end), sum);
+        }
+        at = end.max(at + 1);
+    }
+    let (from, to) = if best > 0.0 { widen(core, bits.len()) } else { rarest(&bits) };
+    BestWindow { from, to, bits: bits[from..to].iter().sum(), core: best }
+}
+
+/// Bytes too frequent to look for alone.
+const COMMON: ByteSet = WORD.union(ByteSet::of(b"-./: "));
+
+/// The step that matches the n-th byte of a fixed beginning.
+fn nth(steps: &[Step], at: usize) -> Option<&Step> {
+    let mut end = 0;
+    steps.iter().find(|s| {
+        end += s.min as usize;
+        at < end
+    })
+}
+
+/// A core with the run behind it, or before it where the form ends too soon.
+fn widen((from, to): (usize, usize), len: usize) -> (usize, usize) {
+    let wide = (to - from + ANCHOR_RUN).min(MAX_ANCHOR.max(to - from));
+    let end = len.min(from + wide);
+    let start = if end - from < wide { end.saturating_sub(wide) } else { from };
+    (start, end)
+}
+
+/// The window of [`ANCHOR_RUN`] bytes with the most bits.
+fn rarest(bits: &[f32]) -> (usize, usize) {
+    let width = ANCHOR_RUN.min(bits.len());
+    let sum = |from: &usize| bits[*from..*from + width].iter().sum::<f32>();
+    let from = (0..=bits.len() - width).max_by(|a, b| sum(a).total_cmp(&sum(b)).then(b.cmp(a))).unwrap_or(0);
+    (from, from + width)
+}
+
+/// A literal in Hyperscan's syntax.
+pub(crate) fn literal(bytes: &[u8]) -> String {
+    let mut out = String::new();
+    for byte in bytes {
+        render(&mut out, &Step { set: ByteSet::of(&[*byte]), min: 1, max: 1 }, 1);
+    }
+    out
+}
+
+fn render(out: &mut String, step: &Step, count: usize) {
+    use std::fmt::Write as _;
+    let escape = |out: &mut String, byte: u8| {
+        let _ = write!(out, "\\x{byte:02x}");
+    };
+    if step.set.len() == 1 {
+        step.set.iter().for_each(|b| escape(out, b));
+    } else {
+        out.push('[');
+        let mut byte = 0u16;
+        while byte < 256 {
+            let last = (byte..256).take_while(|&b| step.set.has(b as u8)).last();
+            if let Some(last) = last {
+                escape(out, byte as u8);
+                if last > byte {
+                    out.push('-');
+                    escape(out, last as u8);
+                }
+                byte = last;
+            }
+            byte += 1;
+        }
+        out.push(']');
+    }
+    if count > 1 {
+        let _ = write!(out, "{{{count}}}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::pattern::parse;
+
+    fn anchors(pattern: &str) -> Vec<(String, usize, bool)> {
+        parse(pattern)
+            .unwrap()
+            .into_iter()
+            .map(|f| (f.anchor.pattern, f.anchor.reach, f.anchor.lead))
+            .collect()
+    }
+
+    #[test]
+    fn a_literal_and_some_of_its_run() {
+        assert_eq!(anchors("ab_[0-9]{40}"), [("\\x61\\x62\\x5f[\\x30-\\x39]{12}".to_owned(), 15, false)]);
+    }
+
+    #[test]
+    fn a_literal_behind_a_variable_run_is_walked_back_from() {
+        let found = anchors("[0-9a-f]{32,36}NRAL");
+        assert_eq!(found, [("\\x4e\\x52\\x41\\x4c".to_owned(), 4, true)]);
+    }
+
+    #[test]
+    fn an_optional_letter_makes_two_forms() {
+        let found = anchors("https?://x[0-9]{20}");
+        assert_eq!(found.len(), 2);
+        assert!(found.iter().all(|(p, ..)| p.starts_with("\\x68\\x74{2}\\x70")), "{found:?}");
+    }
+
+    #[test]
+    fn what_is_everywhere_is_refused() {
+        assert!(parse("[a-z]{3}").unwrap_err().contains("too costly"));
+        assert!(parse("a[a-z]+").unwrap_err().contains("too costly"));
+    }
+}
