@@ -19,16 +19,28 @@ const CALLERS: [&[u8]; 5] = [b"curl", b"wget", b"http ", b"https ", b"httpie"];
 /// Commands whose `-p` takes a password.
 const HOLDERS: [&[u8]; 4] = [b"psexec", b"sshpass", b"docker login", b"az login"];
 
+/// Commands whose `-p` has the password glued to it.
+const GLUED: [&[u8]; 2] = [b"mysql", b"mariadb"];
+
 const END: ByteSet = SPACE.union(ByteSet::of(b"\"'`\0"));
 
 /// Looks at the option `text[start..end]` and what follows it.
 pub(super) fn find(bench: &mut Bench, view: View<'_>, rule: u16, (start, end): (usize, usize)) {
     let before = &view.text[start.saturating_sub(REACH)..start];
-    if before.last().is_none_or(|b| !matches!(b, b' ' | b'\t' | b'\n')) {
+    let option = &view.text[start..end];
+    let glued = option == b" -p";
+    if !glued && before.last().is_none_or(|b| !matches!(b, b' ' | b'\t' | b'\n')) {
         return;
     }
-    let pair = !view.text[start..end].starts_with(b"-p");
-    let commands: &[&[u8]] = if pair { &CALLERS } else { &HOLDERS };
+    if glued && view.text.get(end).is_some_and(|b| SPACE.has(*b)) {
+        return;
+    }
+    let pair = !glued && !option.starts_with(b"-p");
+    let commands: &[&[u8]] = match (glued, pair) {
+        (true, _) => &GLUED,
+        (_, true) => &CALLERS,
+        _ => &HOLDERS,
+    };
     let before = before.to_ascii_lowercase();
     if !commands.iter().any(|c| memchr::memmem::find(&before, c).is_some()) {
         return;

@@ -107,6 +107,9 @@ pub(super) fn assignment(view: View<'_>, name: &Name) -> Result<Parsed, TooShort
         cursor.skip(&SPACE, MAX_BLANKS)?;
         return element(cursor, name);
     }
+    if let Some(behind) = listed(cursor, name)? {
+        return value(behind, name, Operator::Colon, false);
+    }
     let before = cursor.skip(&BLANK, MAX_BLANKS)?;
     if closed && before > 0 {
         let mut attribute = cursor;
@@ -118,6 +121,34 @@ pub(super) fn assignment(view: View<'_>, name: &Name) -> Result<Parsed, TooShort
     let Some(operator) = operator(&mut cursor, name, closed, before)? else { return Ok(None) };
     let after = cursor.skip(&BLANK, MAX_BLANKS)?;
     value(cursor, name, operator, before > 0 || after > 0)
+}
+
+/// `{"name":"DB_PASSWORD","value":"x"}`, `- name: DB_PASSWORD` and `value: x` on the next line: the place of the value.
+fn listed<'a>(mut cursor: Cursor<'a>, name: &Name) -> Result<Option<Cursor<'a>>, TooShort> {
+    const MARKS: ByteSet = ByteSet::of(b"\"'\\");
+    if !matches!(cursor.peek()?, b',' | b'\n' | b'\r' | b'\\') {
+        return Ok(None);
+    }
+    let text = cursor.view.text;
+    let before = text[name.start.saturating_sub(16)..name.start].to_ascii_lowercase();
+    if !memchr::memmem::find(&before, b"name")
+        .is_some_and(|at| before[at..].iter().any(|b| matches!(b, b':' | b'=')))
+    {
+        return Ok(None);
+    }
+    cursor.take(b',')?;
+    cursor.skip(&SPACE, MAX_BLANKS)?;
+    cursor.skip(&MARKS, 4)?;
+    if !cursor.word(b"value")? {
+        return Ok(None);
+    }
+    cursor.skip(&MARKS, 4)?;
+    cursor.skip(&BLANK, MAX_BLANKS)?;
+    if !cursor.take(b':')? && !cursor.take(b'=')? {
+        return Ok(None);
+    }
+    cursor.skip(&BLANK, MAX_BLANKS)?;
+    Ok(Some(cursor))
 }
 
 /// What may close a name: quotes, brackets, Markdown's stars, TypeScript's `?`. Says whether a quote was among them.
@@ -283,7 +314,7 @@ fn value(mut cursor: Cursor<'_>, name: &Name, operator: Operator, spaced: bool) 
     for _ in 0..3 {
         if let Some((backslashes, quote)) = opening_quote(&mut cursor)? {
             // `"Password:"`: the quote closes what was opened before the name.
-            if backslashes == 0 && closes_name(cursor.view.text, name, quote) {
+            if backslashes == 0 && closes_name(&cursor, name, quote)? {
                 return Ok(None);
             }
             return quoted(cursor, backslashes, quote, operator, spaced);
@@ -317,10 +348,16 @@ fn value(mut cursor: Cursor<'_>, name: &Name, operator: Operator, spaced: bool) 
     unquoted(cursor, name, operator, spaced)
 }
 
-fn closes_name(text: &[u8], name: &Name, quote: u8) -> bool {
-    name.start > 0
+fn closes_name(cursor: &Cursor<'_>, name: &Name, quote: u8) -> Result<bool, TooShort> {
+    let text = cursor.view.text;
+    let inside = name.start > 0
         && text[name.start - 1] == quote
-        && text.get(name.end).is_some_and(|b| !matches!(b, b'"' | b'\'' | b'`' | b'\\'))
+        && text.get(name.end).is_some_and(|b| !matches!(b, b'"' | b'\'' | b'`' | b'\\'));
+    // With a value behind it, the quote opens one: a string may begin right before the name.
+    let follows = cursor.peek()?;
+    Ok(inside
+        && (SPACE.has(follows)
+            || matches!(follows, 0 | b'+' | b',' | b')' | b';' | b']' | b'}' | b':' | b'>')))
 }
 
 /// Takes `"`, `'`, a backtick, their backslash-escaped forms and string prefixes (`b"`, `@"`).
@@ -480,7 +517,7 @@ fn unquoted(
     skip_scheme(&mut cursor)?;
     let start = cursor.at;
     let mut depth = 0i32;
-    let query = name.start > 0 && matches!(text[name.start - 1], b'?' | b'&' | b';');
+    let query = name.start > 0 && matches!(text[name.start - 1], b'?' | b'&');
     let mut operators = 0;
     while cursor.at - start < MAX_VALUE {
         let byte = cursor.peek()?;
