@@ -95,8 +95,17 @@ pub(super) struct EventRewriter {
     plan: Plan,
     channels: Channels,
     edits: Edits,
-    /// An event was JSON, so one that is not is no piece of a text.
-    seen_json: bool,
+    speech: Speech,
+}
+
+/// What the events of a stream are, as far as is known.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Speech {
+    Unknown,
+    /// JSON, so an event that is none is no piece of a text.
+    Json,
+    /// Pieces of one text, whatever one of them looks like alone: a word of digits is no number, `[]` no array.
+    Plain,
 }
 
 impl EventRewriter {
@@ -107,7 +116,7 @@ impl EventRewriter {
             plan: Plan::default(),
             channels: Channels::default(),
             edits: Edits::default(),
-            seen_json: false,
+            speech: Speech::Unknown,
         }
     }
 
@@ -115,17 +124,34 @@ impl EventRewriter {
     /// event itself.
     pub(super) fn event(&mut self, kit: &mut Kit, frame: &Frame<'_>, out: &mut Vec<u8>) {
         let data = frame.text.trim_ascii();
-        if data.is_empty() || data == b"[DONE]" {
-            if !data.is_empty() || frame.last {
+        let blank = data.is_empty() && (frame.text.is_empty() || self.speech != Speech::Plain);
+        if blank || data == b"[DONE]" {
+            if !blank || frame.last {
                 self.flush_all(kit, out);
             }
             out.extend_from_slice(frame.raw);
-        } else if self.tape.read(frame.text) && self.tape.node(0).kind != Kind::Scalar {
-            self.seen_json |= self.tape.node(0).kind == Kind::Object;
+        } else if self.reads_json(frame.text) {
+            if self.speech == Speech::Plain {
+                self.flush_held(kit, out);
+            }
+            if self.speech != Speech::Unknown || self.tape.node(0).kind == Kind::Object {
+                self.speech = Speech::Json;
+            }
             self.json(kit, frame, out);
         } else {
             self.other(kit, frame, out);
         }
+    }
+
+    /// Whether `text` is JSON, and no piece of a plain text that would do as some.
+    fn reads_json(&mut self, text: &[u8]) -> bool {
+        let plain = self.speech == Speech::Plain;
+        let object = text.trim_ascii_start().starts_with(b"{");
+        if (plain && !object) || !self.tape.read(text) {
+            return false;
+        }
+        let nodes = self.tape.nodes();
+        nodes[0].kind != Kind::Scalar && (!plain || nodes.len() > 1)
     }
 
     /// Lets out all that is held, each in an event of its own, and closes all channels.
@@ -169,7 +195,8 @@ impl EventRewriter {
     /// when it only looks like JSON, a text of its own.
     fn other(&mut self, kit: &mut Kit, frame: &Frame<'_>, out: &mut Vec<u8>) {
         let broken_json = matches!(frame.text.trim_ascii_start().first(), Some(b'{' | b'['));
-        if broken_json || self.seen_json || self.framing == Framing::Lines {
+        let of_its_own = broken_json && self.speech == Speech::Unknown;
+        if of_its_own || self.speech == Speech::Json || self.framing == Framing::Lines {
             let allowed = kit.allows(LaneKind::Document, None);
             let mut lane = Lane::new(Nest::document(), allowed);
             if frame.last {
@@ -177,6 +204,7 @@ impl EventRewriter {
             }
             self.edits.feed_lines(kit, &mut lane, frame, true);
         } else {
+            self.speech = Speech::Plain;
             let slot =
                 Slot { node: 0, channel: ChannelId::PLAIN, group: 0, lane: LaneKind::Text, json: false };
             if let Some(channel) = self.channels.of(&slot, kit) {

@@ -126,7 +126,7 @@ impl Lane {
             }
             let Hit { walk, prefix, width, .. } = hit;
             match walk {
-                Walk::Open if !last && kit.matcher.expects(&prefix) => {
+                Walk::Open if !last && kit.matcher.expects(&prefix) && !self.is_ragged(&text[start..]) => {
                     out.extend_from_slice(&text[written..start]);
                     self.held.extend_from_slice(&text[start..]);
                     debug_assert!(self.held.len() <= MAX_HELD);
@@ -152,6 +152,12 @@ impl Lane {
             out.extend_from_slice(&text[written..]);
         }
         edited
+    }
+
+    /// Whether `tail` ends within an escape although it is the content of whole JSON strings: then the last of them
+    /// is broken, and its end must not go on in another.
+    fn is_ragged(&self, tail: &[u8]) -> bool {
+        self.nest.is_inside() && matcher::ends_in_escape(tail)
     }
 
     /// How often `secret` must be escaped here.

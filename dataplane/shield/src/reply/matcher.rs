@@ -258,6 +258,16 @@ fn read_hyphen(text: &[u8], at: usize, wanted: bool) -> Char {
     }
 }
 
+/// Whether JSON string content, read from the start of a character, ends before an escape in it does.
+pub(super) fn ends_in_escape(text: &[u8]) -> bool {
+    let from = text.len().saturating_sub(5);
+    let last = text[from..].iter().rposition(|&byte| byte == b'\\');
+    last.map(|at| from + at).is_some_and(|at| {
+        let before = text[..at].iter().rev().take_while(|&&byte| byte == b'\\').count();
+        before % 2 == 0 && matches!(text.get(at + 1), None | Some(b'u'))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -340,6 +350,16 @@ mod tests {
         assert!(expects("AEGIS\\u00"));
         for text in ["", "x", "AEGIS-KEY-1", "AEGIS-PII", "aeg ", "b"] {
             assert!(!expects(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn unfinished_escapes_are_noticed() {
+        for text in ["\\", "AEGIS\\", "\\u", "x\\u002", "\\\\\\"] {
+            assert!(ends_in_escape(text.as_bytes()), "{text}");
+        }
+        for text in ["", "AEGIS", "\\\\", "\\u002d", "\\n", "\\\\u00"] {
+            assert!(!ends_in_escape(text.as_bytes()), "{text}");
         }
     }
 

@@ -198,8 +198,8 @@ impl Rehydrator {
         let looks = if head.is_empty() { Looks::Undecided } else { Looks::of(head, *format) };
         let body = match (looks, *format) {
             (Looks::Undecided, _) => return,
-            (Looks::LikeSse, _) => Body::Sse(Box::new(Sse::new())),
-            (Looks::Neither, ReplyFormat::Sse) if head[0] != b'<' => Body::Sse(Box::new(Sse::new())),
+            (Looks::LikeSse, _) => Body::Sse(Box::new(Sse::new(*format == ReplyFormat::Sse))),
+            (Looks::Neither, ReplyFormat::Sse) if head[0] != b'<' => Body::Sse(Box::new(Sse::new(true))),
             (Looks::LikeJson, _) | (_, ReplyFormat::Json) => self.whole(Nest::document()),
             (Looks::Neither, _) => self.whole(Nest::text()),
         };

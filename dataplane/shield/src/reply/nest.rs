@@ -247,6 +247,11 @@ impl Nest {
         self.members.as_ref().is_some_and(|members| members.opaque)
     }
 
+    /// Whether the text is the content of JSON strings, each of which comes as a whole.
+    pub(super) fn is_inside(&self) -> bool {
+        self.inside
+    }
+
     /// Follows `text`.
     pub(super) fn advance(&mut self, mut text: &[u8]) {
         while !text.is_empty() {

@@ -7,7 +7,8 @@
 
 use std::ops::Range;
 
-use memchr::memchr2;
+use memchr::{memchr, memchr2};
+use zeroize::Zeroizing;
 
 use super::LaneKind;
 use super::dialect::Framing;
@@ -96,6 +97,34 @@ impl Lines {
     }
 }
 
+impl Lines {
+    /// Restores what stands outside of the data. `None` if no token is there.
+    fn restore_others(&self, kit: &mut Kit, raw: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let starts = std::iter::once(0).chain(self.data.iter().map(|value| value.end));
+        let ends = self.data.iter().map(|value| value.start).chain([raw.len()]);
+        if starts.zip(ends).all(|(start, end)| memchr(b'-', &raw[start..end]).is_none()) {
+            return None;
+        }
+        let mut restored = Zeroizing::new(Vec::new());
+        let mut lane = Lane::new(Nest::plain(), kit.allows(LaneKind::Document, None));
+        let (mut written, mut from, mut edited) = (0, 0, false);
+        let line_head = std::mem::take(&mut kit.line_head);
+        for value in self.data.iter().chain([&(raw.len()..raw.len())]) {
+            let before = restored.len();
+            restored.extend_from_slice(&raw[written..from]);
+            if lane.feed(kit, &raw[from..value.start], true, &mut restored) {
+                (written, edited) = (value.start, true);
+            } else {
+                restored.truncate(before);
+            }
+            from = value.end;
+        }
+        kit.line_head = line_head;
+        restored.extend_from_slice(&raw[written..]);
+        edited.then_some(restored)
+    }
+}
+
 /// Where the value of a line begins, if its field is `field`.
 fn value_of(line: &[u8], field: &[u8]) -> Option<usize> {
     match line.strip_prefix(field)? {
@@ -109,6 +138,9 @@ fn value_of(line: &[u8], field: &[u8]) -> Option<usize> {
 /// See the module's documentation.
 pub(super) struct Sse {
     rewriter: EventRewriter,
+    /// The content type says that these are events. If not, it may be some text that begins like them, and
+    /// lines that are no data are text.
+    declared: bool,
     buffer: Vec<u8>,
     scan: Scan,
     /// The last event ended in CR; an LF that follows belongs to it.
@@ -119,9 +151,10 @@ pub(super) struct Sse {
 }
 
 impl Sse {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(declared: bool) -> Self {
         Self {
             rewriter: EventRewriter::new(Framing::Sse),
+            declared,
             buffer: Vec::new(),
             scan: Scan::default(),
             after_cr: false,
@@ -190,7 +223,7 @@ impl Sse {
                 _ => {
                     self.scan = Scan::default();
                     self.rewriter.flush_held(kit, out);
-                    self.large = Some(Large::new(kit));
+                    self.large = Some(Large::new(kit, self.declared));
                 }
             }
         }
@@ -199,6 +232,11 @@ impl Sse {
     fn event(&mut self, kit: &mut Kit, raw: &[u8], last: bool, out: &mut Vec<u8>) {
         let lines = &mut self.lines;
         lines.read(raw);
+        let restored = if self.declared { None } else { lines.restore_others(kit, raw) };
+        let raw = restored.as_ref().map_or(raw, |restored| {
+            lines.read(restored);
+            restored
+        });
         let text = match &lines.data[..] {
             [] => &[][..],
             [one] => &raw[one.clone()],
@@ -231,6 +269,8 @@ impl Sse {
 /// An event that is too large to collect, on its way through.
 struct Large {
     lane: Lane,
+    /// For lines that are no data, if they are text.
+    others: Option<Lane>,
     at: At,
     after_cr: bool,
 }
@@ -247,9 +287,10 @@ impl Large {
     /// What a data line begins with. A space after it is part of the data here, and means nothing in JSON.
     const FIELD: &[u8] = b"data:";
 
-    fn new(kit: &mut Kit) -> Self {
+    fn new(kit: &mut Kit, declared: bool) -> Self {
         let allowed = kit.allows(LaneKind::Document, None);
-        Self { lane: Lane::new(Nest::document(), allowed), at: At::Field(0), after_cr: false }
+        let others = (!declared).then(|| Lane::new(Nest::plain(), allowed));
+        Self { lane: Lane::new(Nest::document(), allowed), others, at: At::Field(0), after_cr: false }
     }
 
     /// Takes bytes up to the end of the event. If it is there, answers how many that were, and whether an LF may
@@ -270,7 +311,7 @@ impl Large {
             self.line_part(kit, &data[at..end], out);
             at = end;
             if let Some(&eol) = data.get(end) {
-                self.lane.flush(kit, out);
+                self.finish(kit, out);
                 out.push(eol);
                 (self.at, self.after_cr) = (At::Field(0), eol == b'\r');
                 at += 1;
@@ -281,22 +322,31 @@ impl Large {
 
     fn line_part(&mut self, kit: &mut Kit, mut part: &[u8], out: &mut Vec<u8>) {
         while let (At::Field(seen), Some((&byte, rest))) = (self.at, part.split_first()) {
-            self.at = match Self::FIELD[seen] == byte {
-                false => At::Other,
-                true if seen + 1 == Self::FIELD.len() => At::Data,
-                true => At::Field(seen + 1),
-            };
+            if Self::FIELD[seen] != byte {
+                self.at = At::Other;
+                break;
+            }
+            self.at = if seen + 1 == Self::FIELD.len() { At::Data } else { At::Field(seen + 1) };
             out.push(byte);
             part = rest;
         }
-        match self.at {
-            At::Data => self.lane.pass(kit, part, out),
-            _ => out.extend_from_slice(part),
+        match (self.at, &mut self.others) {
+            (At::Data, _) => self.lane.pass(kit, part, out),
+            (_, Some(others)) => {
+                let line_head = std::mem::take(&mut kit.line_head);
+                others.pass(kit, part, out);
+                kit.line_head = line_head;
+            }
+            (_, None) => out.extend_from_slice(part),
         }
     }
 
+    /// A line ended, or the body: what is held goes out.
     fn finish(&mut self, kit: &mut Kit, out: &mut Vec<u8>) {
         self.lane.flush(kit, out);
+        if let Some(others) = &mut self.others {
+            others.flush(kit, out);
+        }
     }
 }
 

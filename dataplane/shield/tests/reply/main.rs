@@ -5,6 +5,7 @@
 
 mod anthropic;
 mod documents;
+mod edges;
 mod gemini;
 mod hard_cases;
 mod limits;
