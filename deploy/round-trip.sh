@@ -57,7 +57,7 @@ round_trip() {
   "messages": [{
     "role": "user",
     "content": "Check this deployment:
-      DATABASE_URL=postgres://app:'$password'@db.internal/orders
+      DATABASE_URL=postgres://app:'$password'@db/orders
       STRIPE_KEY='$key'"
   }]
 }'

@@ -75,8 +75,10 @@ impl Scene {
     }
 }
 
+/// Numbered lines, so that compressing them does not look like a bomb.
 fn prompt(secret: &str, padding: usize) -> String {
-    let text = format!("use {secret} {}", "and a few more words ".repeat(padding));
+    let lines: Vec<String> = (0..padding).map(|n| format!("line {n} of {}", n * 7_919)).collect();
+    let text = format!("use {secret}\n{}", lines.join("\n"));
     serde_json::json!({"model": "m", "messages": [{"role": "user", "content": text}]}).to_string()
 }
 

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
@@ -89,11 +90,43 @@ fn rust_files() -> Vec<String> {
         .collect()
 }
 
+/// Files that are compiled for tests only: by their place, or because their module is declared under `cfg(test)`.
 fn is_test(path: &str) -> bool {
-    path.contains("/tests/")
-        || path.contains("/benches/")
-        || path.ends_with("tests.rs")
-        || path.ends_with("/testing.rs")
+    path.contains("/tests/") || path.contains("/benches/") || test_modules().contains(path)
+}
+
+fn test_modules() -> &'static BTreeSet<String> {
+    static MODULES: OnceLock<BTreeSet<String>> = OnceLock::new();
+    MODULES.get_or_init(|| {
+        let mut modules = BTreeSet::new();
+        for path in rust_files() {
+            let parent = Path::new(&path);
+            let stem = parent.file_stem().expect("a file has a name").to_string_lossy().into_owned();
+            let folder = match stem.as_str() {
+                "mod" | "lib" | "main" => parent.with_file_name(""),
+                _ => parent.with_extension(""),
+            };
+            let text = read(&path);
+            let (mut under_cfg_test, mut named_file) = (false, None);
+            for line in text.lines().map(str::trim) {
+                if let Some(file) = line.strip_prefix("#[path = \"").and_then(|rest| rest.strip_suffix("\"]"))
+                {
+                    named_file = Some(parent.with_file_name(file));
+                } else if let Some((_, name)) =
+                    line.strip_suffix(';').and_then(|line| line.split_once("mod "))
+                {
+                    let files = [folder.join(format!("{name}.rs")), folder.join(format!("{name}/mod.rs"))];
+                    let named = named_file.take();
+                    if under_cfg_test {
+                        modules
+                            .extend(files.into_iter().chain(named).map(|f| f.to_string_lossy().into_owned()));
+                    }
+                }
+                under_cfg_test = line == "#[cfg(test)]" || under_cfg_test && line.starts_with("#[");
+            }
+        }
+        modules
+    })
 }
 
 struct Graph {

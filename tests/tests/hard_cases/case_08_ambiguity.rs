@@ -104,15 +104,12 @@ fn a_model_that_rewrites_the_token() {
             let (left, right) = token.split_at(20);
             let said =
                 said.replace("LOWER", &token.to_lowercase()).replace("LEFT", left).replace("RIGHT", right);
-            event_stream(&chat_stream(&said.replace("@", &token), 2))
+            event_stream(&chat_stream(&said.replace('@', &token), 2))
         });
         chat_text(&reply)
     };
     assert_eq!(ask("LOWER"), secret, "case does not matter");
-    assert_eq!(
-        ask("**@** `@` [k](@) \\@"),
-        format!("**{secret}** `{secret}` [k]({secret}) \\{secret}")
-    );
+    assert_eq!(ask("**@** `@` [k](@) \\@"), format!("**{secret}** `{secret}` [k]({secret}) \\{secret}"));
     // Broken over a line or by a backslash it is no token any more: it stays as the model wrote it.
     for broken in ["LEFT\nRIGHT", "LEFT\\RIGHT", "LEFT RIGHT", "LEFT"] {
         let answer = ask(broken);
