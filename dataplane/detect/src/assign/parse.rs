@@ -218,6 +218,11 @@ fn operator(
             cursor.at += 1;
             Some(Operator::Colon)
         }
+        // `setPassword("x")`, `.token('x')`
+        (b'(', b'"' | b'\'') if !closed => {
+            cursor.at += 1;
+            Some(Operator::Comma)
+        }
         (b',', _) if closed || calls_with(cursor.view.text, name) => {
             cursor.at += 1;
             Some(Operator::Comma)
