@@ -108,7 +108,7 @@ fn curl_in_all_its_ways() {
     let scene = Scene::new();
     let secret = Seeded::new(1).github();
     let small = prompt(&secret, 1);
-    let large = prompt(&secret, 100_000);
+    let large = prompt(&secret, 20_000);
     let chunked = "transfer-encoding: chunked";
     scene.check("with a length", &[], small.as_bytes(), &secret);
     scene.check("chunked", &["-H", chunked], small.as_bytes(), &secret);
@@ -136,7 +136,7 @@ fn curl_in_all_its_ways() {
 #[test]
 fn the_gateway_answers_the_expectation_itself() {
     let scene = Scene::new();
-    let body = prompt(&Seeded::new(2).github(), 60_000);
+    let body = prompt(&Seeded::new(2).github(), 40_000);
     let (_, trace) = scene.curl(
         false,
         "continue",
