@@ -2,6 +2,8 @@
 //! begin like events.
 
 use aegis_shield::reply::{MAX_EVENT, ReplyFormat};
+use proptest::collection::vec;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -128,5 +130,41 @@ fn structured_output_in_pieces_parses_and_equals() {
         let (output, tally) = run_sse(&stream.concat());
         assert_eq!(serde_json::from_str::<Value>(&read(&output)).unwrap(), build(&clear));
         assert_eq!(tally.restored, 3);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_plain_stream_gives_what_the_whole_text_gives(
+        words in vec(prop_oneof![
+            3 => prop::sample::select(vec!["<<plain>>", "<<a>>", "<<quoted>>"]).prop_map(masked),
+            3 => prop::sample::select(vec!["{", "}", "{}", "[1]", "\"", "12", "null", " ", "\\", "A", "aegis-", "x"]).prop_map(str::to_owned),
+            1 => "[a-eAE0-9 ]{0,6}".prop_map(String::from),
+        ], 0..12),
+        seeds in vec(any::<prop::sample::Index>(), 0..24),
+        cuts in vec(any::<prop::sample::Index>(), 0..12),
+    ) {
+        let text = words.concat();
+        let sorted = |seeds: &[prop::sample::Index], len: usize| {
+            let mut ends: Vec<usize> = seeds.iter().map(|seed| seed.index(len + 1)).collect();
+            ends.sort_unstable();
+            ends
+        };
+        let (mut input, mut start) = (frame("", "so ", "\n"), 0);
+        for end in sorted(&seeds, text.len()).into_iter().chain([text.len()]) {
+            let piece = &text[start..end];
+            // An object with members would begin a stream of JSON.
+            prop_assume!(!piece.trim_start().starts_with('{') || serde_json::from_str::<Value>(piece).is_err() || piece.trim() == "{}");
+            input += &frame("", piece, "\n");
+            start = end;
+        }
+        let whole = run_cut(ReplyFormat::Sse, input.as_bytes(), &[]);
+        let cut = run_cut(ReplyFormat::Sse, input.as_bytes(), &sorted(&cuts, input.len()));
+        prop_assert_eq!(&cut, &whole);
+        let (expected, tally) = run_cut(ReplyFormat::Text, format!("so {text}").as_bytes(), &[]);
+        prop_assert_eq!(read_plain(&String::from_utf8(whole.0).unwrap()), String::from_utf8(expected).unwrap());
+        prop_assert_eq!(whole.1.restored, tally.restored);
     }
 }
