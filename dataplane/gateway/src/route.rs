@@ -75,19 +75,14 @@ fn bare_path(head: &RequestHead) -> Option<&'static str> {
 }
 
 /// The path without its query and with everything that could identify something replaced by `{id}`: for logs, where
-/// neither a secret nor an endless number of values must end.
-pub fn path_pattern(path: &str) -> Box<str> {
+/// neither a secret nor an endless number of values must end. True when there was nothing to replace.
+pub fn path_pattern(path: &str) -> (Box<str>, bool) {
     let path = path.split('?').next().unwrap_or_default();
-    if is_plain_path(path) {
-        return path.into();
+    if is_plain(path) {
+        return (path.into(), true);
     }
-    let words = path.split('/').map(|segment| if is_word(segment) { segment } else { "{id}" });
-    words.collect::<Vec<_>>().join("/").into()
-}
-
-/// Whether every segment of a path is a word of an API.
-pub fn is_plain_path(path: &str) -> bool {
-    path.split('/').all(is_word)
+    let words = path.split('/').map(|segment| if is_plain(segment) { segment } else { "{id}" });
+    (words.collect::<Vec<_>>().join("/").into(), false)
 }
 
 /// The longest part of a path segment that may mix letters and digits: `v1beta`, `4o`, `20250219`. Identifiers and keys are longer.
@@ -97,19 +92,30 @@ const LONGEST_WORD: usize = 24;
 /// The most parts of a segment.
 const MOST_PARTS: usize = 8;
 
-/// Whether a path segment is a word of an API, or a model's name, and not a value.
-fn is_word(segment: &str) -> bool {
-    let mut parts = segment.split(['-', '_', '.', ':']);
-    parts.by_ref().take(MOST_PARTS).all(is_word_part) && parts.next().is_none()
+/// Whether every segment of a path is a word of an API, or a model's name, and not a value.
+fn is_plain(path: &str) -> bool {
+    let mut parts = 1;
+    let mut start = 0;
+    for (at, byte) in path.bytes().enumerate() {
+        match byte {
+            b'/' => parts = 1,
+            b'-' | b'_' | b'.' | b':' => parts += 1,
+            _ if byte.is_ascii_alphanumeric() => continue,
+            _ => return false,
+        }
+        if parts > MOST_PARTS || !is_word(&path.as_bytes()[start..at]) {
+            return false;
+        }
+        start = at + 1;
+    }
+    is_word(&path.as_bytes()[start..])
 }
 
-fn is_word_part(part: &str) -> bool {
-    let shouted = part.len() > LONGEST_MIXED && part.bytes().all(|byte| byte.is_ascii_uppercase());
-    part.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        && (part.len() <= LONGEST_MIXED
-            || (part.len() <= LONGEST_WORD
-                && !shouted
-                && part.bytes().all(|byte| byte.is_ascii_alphabetic())))
+fn is_word(part: &[u8]) -> bool {
+    part.len() <= LONGEST_MIXED
+        || (part.len() <= LONGEST_WORD
+            && part.iter().all(u8::is_ascii_alphabetic)
+            && !part.iter().all(u8::is_ascii_uppercase))
 }
 
 #[cfg(test)]
@@ -169,7 +175,8 @@ mod tests {
             ("/v1/threads/0b9f6a1e-3c1d-4a57-9d2e-8f00b6c1d2e3/runs", "/v1/threads/{id}/runs"),
             ("/v1/models/claude-3-7-sonnet-20250219", "/v1/models/claude-3-7-sonnet-20250219"),
         ] {
-            assert_eq!(&*path_pattern(path), shown);
+            let (pattern, plain) = path_pattern(path);
+            assert_eq!((&*pattern, plain), (shown, !shown.contains("{id}")));
         }
     }
 }

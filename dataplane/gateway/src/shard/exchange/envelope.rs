@@ -11,7 +11,6 @@ use aegis_shield::{Format, Outcome, Tokenizer};
 
 use super::{Exchange, Stop};
 use crate::error_body::Failure;
-use crate::route::is_plain_path;
 
 /// No secret that a rule finds is shorter.
 const SHORTEST: usize = 8;
@@ -48,11 +47,10 @@ const USUAL_PREFIXES: [&[u8]; 2] = [b"x-stainless-", b"sec-"];
 const BAD_TARGET: Failure = Failure::internal("the scanner did not finish the request's target");
 
 impl Exchange<'_> {
-    /// Takes the secrets out of target and fields.
-    pub(super) fn sanitize_envelope(&mut self) -> Result<(), Stop> {
-        let path = &self.bench.request.path;
-        let (place, query) = path.split_once('?').unwrap_or((path, ""));
-        if !is_plain_path(place) || query.split('&').any(is_suspect_parameter) {
+    /// Takes the secrets out of target and fields. A path of plain words holds none.
+    pub(super) fn sanitize_envelope(&mut self, plain_path: bool) -> Result<(), Stop> {
+        let query = self.bench.request.path.split_once('?').map_or("", |(_, query)| query);
+        if !plain_path || query.split('&').any(is_suspect_parameter) {
             self.sanitize_target()?;
         }
         let suspect = self.bench.request.fields.iter().any(|(name, value)| is_suspect_field(name, value));

@@ -146,24 +146,30 @@ impl Exchange<'_> {
         // Made even for a request that is refused: it knows whether the body that stands before the next request has come.
         let upload = self.open_body();
         let refusal = upload.map(|upload| self.upload = Some(upload));
-        let route = route?;
+        let (route, plain_path) = route?;
         refusal?;
         let upstream = Arc::clone(&route.upstream);
         self.open_session(&upstream);
         self.shape_request(&route)?;
-        self.sanitize_envelope()?;
+        self.sanitize_envelope(plain_path)?;
         self.answer_expectation().await?;
         let whole = self.first_window().await?;
         let (link, parse) = self.send(&upstream, whole).await?;
         self.reply(&upstream, link, parse).await
     }
 
-    /// Everything that is decided on the head: may this request pass, and whereto.
-    fn admit(&mut self) -> Result<Route, Failure> {
-        self.draft.asked(route::path_pattern(&self.bench.request.path));
-        let route = route::choose(&self.snapshot, &self.bench.request)?;
+    /// Everything that is decided on the head: may this request pass, and whereto. True when its path is words of an API only.
+    fn admit(&mut self) -> Result<(Route, bool), Failure> {
+        let path = &self.bench.request.path;
+        let route = match route::choose(&self.snapshot, &self.bench.request) {
+            Ok(route) => route,
+            Err(failure) => {
+                self.draft.asked(route::path_pattern(path).0);
+                return Err(failure);
+            }
+        };
         self.provider = route.upstream.provider;
-        let pattern = route::path_pattern(&self.bench.request.path[route.strip..]);
+        let (pattern, plain) = route::path_pattern(&path[route.strip..]);
         self.draft.routed(&route.upstream, pattern);
         self.draft.reserve(self.snapshot.fail_mode)?;
         if self.parse.upgrade {
@@ -176,7 +182,7 @@ impl Exchange<'_> {
         if let Some(key) = auth::check(&self.snapshot.auth, &self.bench.request.fields, &route.upstream)? {
             self.draft.authorised(key);
         }
-        Ok(route)
+        Ok((route, plain))
     }
 
     /// Prepares for the body: what cannot be decoded cannot be scanned.

@@ -316,7 +316,8 @@ impl Exchange<'_> {
                 if !seen {
                     seen = true;
                     self.in_hand = Instant::now();
-                    self.draft.first_byte = Some(micros(waiting));
+                    let wait = self.in_hand.duration_since(waiting);
+                    self.draft.first_byte = Some(u64::try_from(wait.as_micros()).unwrap_or(u64::MAX));
                 }
                 let verdict = parser.parse(link.conn.rx.data(), self.method, &mut self.bench.reply);
                 match verdict.map_err(|error| super::refused(&error))? {
