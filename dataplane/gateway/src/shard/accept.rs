@@ -11,12 +11,16 @@ use monoio::net::{TcpListener, TcpStream};
 
 use super::caught::Caught;
 use super::deadline::{Phase, TICK};
+use super::session::Sessions;
 use super::{Shard, serve};
 use crate::events::{Notice, NoticeLevel};
 use crate::lifecycle::{Phase as Life, ShardContext, ShardState};
 
 /// Pause after the system refused to accept: usually descriptors have run out, and trying at once would only spin.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// Ticks between two looks at the sessions.
+const SESSION_PAUSE: u32 = 20;
 
 /// Listens on every address and serves until the process stops.
 pub(super) async fn run(context: ShardContext) -> io::Result<()> {
@@ -29,7 +33,7 @@ pub(super) async fn run(context: ShardContext) -> io::Result<()> {
         spawn(&shard, accept_all(Rc::clone(&shard), listener));
     }
     shard.lifecycle.set_shard(index, ShardState::Listening);
-    keep_time(&shard, &descriptors).await;
+    keep_time(&shard, index, &descriptors).await;
     Ok(())
 }
 
@@ -98,7 +102,7 @@ impl Drop for Guest {
 }
 
 /// Ticks: deadlines, the pools' liveness, the snapshot, and the phases of the process's end.
-async fn keep_time(shard: &Rc<Shard>, listeners: &[i32]) {
+async fn keep_time(shard: &Rc<Shard>, index: usize, listeners: &[i32]) {
     let started = Instant::now();
     let mut draining_for = 0u32;
     loop {
@@ -108,7 +112,12 @@ async fn keep_time(shard: &Rc<Shard>, listeners: &[i32]) {
         shard.deadlines.advance(now);
         shard.pools.sweep(now, &shard.metrics);
         shard.metrics.buffer_bytes.set(shard.buffers.claimed() as u64);
-        drop(shard.snapshot());
+        let snapshot = shard.snapshot();
+        // The sessions are the process's: one shard looks after them.
+        if index == 0 && snapshot.session.enabled && now % SESSION_PAUSE == 0 {
+            shard.metrics.sessions.set(Sessions::shared().expire(&snapshot.session) as u64);
+        }
+        drop(snapshot);
         let life = shard.lifecycle.phase();
         shard.life.set(life);
         if life == Life::Running {

@@ -71,9 +71,15 @@ impl Sessions {
         copy
     }
 
-    /// Remembers what `vault` holds in the session at `key`, and says how many sessions there are. The longest unused one
-    /// goes when there are too many.
-    pub(crate) fn remember(&self, key: Key, vault: &Vault, settings: &Settings) -> Result<usize, Full> {
+    /// Forgets sessions that were not used for so long that they have expired, and says how many are left.
+    pub(crate) fn expire(&self, settings: &Settings) -> usize {
+        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.retain(|_, entry| entry.used.elapsed() <= settings.ttl);
+        sessions.len()
+    }
+
+    /// Remembers what `vault` holds in the session at `key`. The longest unused one goes when there are too many.
+    pub(crate) fn remember(&self, key: Key, vault: &Vault, settings: &Settings) -> Result<(), Full> {
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !sessions.contains_key(&key) && sessions.len() >= settings.max_sessions {
             sessions.retain(|_, entry| entry.used.elapsed() <= settings.ttl);
@@ -90,7 +96,7 @@ impl Sessions {
             sessions.remove(&key);
             return Err(Full);
         }
-        Ok(sessions.len())
+        Ok(())
     }
 }
 
@@ -140,7 +146,8 @@ mod tests {
         let (sessions, settings) = (Sessions::default(), settings(2, 2));
         let keys: Vec<Key> = (0..3u8).map(|n| Key::new(&[&[n]])).collect();
         for key in &keys {
-            assert!(sessions.remember(*key, &vault(&["x"]), &settings).unwrap() <= 2);
+            sessions.remember(*key, &vault(&["x"]), &settings).unwrap();
+            assert!(sessions.expire(&settings) <= 2);
             std::thread::sleep(Duration::from_millis(2));
         }
         assert!(sessions.recall(keys[0], &settings).is_empty(), "the longest unused went");
@@ -158,5 +165,11 @@ mod tests {
         settings.ttl = Duration::ZERO;
         std::thread::sleep(Duration::from_millis(2));
         assert!(sessions.recall(key, &settings).is_empty());
+        settings.ttl = Duration::from_secs(60);
+        sessions.remember(key, &vault(&["x"]), &settings).unwrap();
+        assert_eq!(sessions.expire(&settings), 1);
+        settings.ttl = Duration::ZERO;
+        std::thread::sleep(Duration::from_millis(2));
+        assert_eq!(sessions.expire(&settings), 0);
     }
 }

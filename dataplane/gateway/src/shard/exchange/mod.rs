@@ -216,7 +216,7 @@ impl Exchange<'_> {
     fn keep_session(&mut self) -> Result<(), Failure> {
         if let (Some(place), Some(vault)) = (self.session, &self.vault) {
             let kept = Sessions::shared().remember(place, vault, &self.snapshot.session);
-            self.shard.metrics.sessions.set(kept.map_err(|session::Full| SESSION_FULL)? as u64);
+            kept.map_err(|session::Full| SESSION_FULL)?;
         }
         Ok(())
     }
