@@ -8,14 +8,14 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use monoio::buf::IoBuf;
 use monoio::io::{AsyncWriteRent, OwnedWriteHalf, Splitable};
 use monoio::net::TcpStream;
 
 use super::buffers::{Buffers, Claim, LARGE};
-use super::deadline::{Deadline, Deadlines, Phase};
+use super::deadline::{Deadline, Deadlines, Phase, TICK};
 use super::inbound::{Inbound, SMALL};
 use super::secure::Secure;
 
@@ -26,6 +26,14 @@ pub(crate) struct Patience {
     pub(crate) phase: Phase,
     /// The longest time without progress; zero is no limit.
     pub(crate) gap: Duration,
+}
+
+/// What is left of a patience that began to run out at `began`.
+fn left(patience: Patience, began: Instant) -> Patience {
+    if patience.gap.is_zero() {
+        return patience;
+    }
+    Patience { gap: patience.gap.saturating_sub(began.elapsed()).max(TICK), ..patience }
 }
 
 /// The writing half.
@@ -112,16 +120,19 @@ impl Conn {
         }
     }
 
-    /// Puts TLS on the connection and runs the handshake to its end.
+    /// Puts TLS on the connection and runs the handshake to its end. `patience` is for all of it: a peer that drips bytes
+    /// gains no time.
     pub(crate) async fn handshake(&mut self, secure: Secure, patience: Patience) -> io::Result<()> {
         self.rx.secure(secure.clone());
         self.tx.secure = Some(secure.clone());
+        let began = Instant::now();
         loop {
-            let (result, _) = self.tx.write(Vec::new(), 0..0, &self.deadline, patience).await;
+            let (result, _) = self.tx.write(Vec::new(), 0..0, &self.deadline, left(patience, began)).await;
             result?;
             if !secure.is_handshaking() {
                 break;
             }
+            let patience = left(patience, began);
             self.deadline.arm(patience.phase, patience.gap);
             match poll_fn(|cx| self.rx.poll_record(cx)).await {
                 Ok(true) => {}

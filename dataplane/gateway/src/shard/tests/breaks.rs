@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::thread;
 use std::time::Duration;
 
-use super::kit::{Act, Provided, SECRET, Setup, ok, on_both, say, wait_for};
+use super::kit::{Act, Provided, SECRET, Setup, ok, on_both, say, server_tls, wait_for};
 use crate::events::Ending;
 
 const SOON: Duration = Duration::from_millis(150);
@@ -295,5 +295,31 @@ fn malformed_requests_are_refused_and_the_connection_ends() {
         client.send("GET /up/x HTTP/1.1\r\nhost: g\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n");
         assert_eq!(client.reply().status, 501);
         assert!(upstream.seen().is_empty());
+    });
+}
+
+#[test]
+fn a_handshake_that_drips_is_cut() {
+    on_both(|driver| {
+        let upstream = Provided::new(|_| vec![ok("never")]);
+        let mut setup = Setup::new(driver, &upstream);
+        setup.timeouts.tls_handshake = SOON;
+        setup.change = Box::new(|snapshot| snapshot.server_tls = Some(server_tls()));
+        let gateway = setup.start();
+        let mut client = gateway.client();
+        let mut half = client.stream.try_clone().unwrap();
+        let sender = thread::spawn(move || {
+            // The beginning of a record that is never complete.
+            for byte in [22, 3, 1, 2, 0].into_iter().chain([1; 200]) {
+                thread::sleep(Duration::from_millis(20));
+                if std::io::Write::write_all(&mut half, &[byte]).is_err() {
+                    break;
+                }
+            }
+        });
+        assert!(client.is_closed());
+        wait_for(|| gateway.metrics.tls_failures.get() == 1);
+        drop(client);
+        sender.join().unwrap();
     });
 }

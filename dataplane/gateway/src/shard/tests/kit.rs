@@ -11,6 +11,7 @@ use aegis_detect::Rules;
 use aegis_shield::{Action, Keyring, Limits, Policy, Shield};
 use aegis_wire::h1::{self, BodyDecoder, Parse, ResponseVerdict};
 use aegis_wire::head::{Method, RequestHead, ResponseHead};
+use aegis_wire::tls::{Identity, Pem, ServerConfigBuilder};
 
 use crate::config::settings::{Driver, Provider, Timeouts};
 use crate::events::{Event, Receiver, RequestRecord, ring};
@@ -33,6 +34,15 @@ pub(super) fn shield(action: Action) -> Arc<Shield> {
         keyring: Arc::new(Keyring::new(&[7; 32], "test", 0, &[]).expect("a keyring")),
         limits: Limits::default(),
     })
+}
+
+/// TLS towards clients with a certificate made for the occasion.
+pub(super) fn server_tls() -> Arc<rustls::ServerConfig> {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (cert, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    let pem = |text: &'static str, name| Pem { name, text: text.as_bytes() };
+    let identity = Identity::from_pem(pem(cert.leak(), "cert"), pem(key.leak(), "key")).unwrap();
+    ServerConfigBuilder::new().identity(identity).build().unwrap()
 }
 
 /// Runs a test on `io_uring`, where it works, and on epoll.
