@@ -28,7 +28,7 @@ struct Args {
     /// Only these cases (see --list).
     #[arg(long = "case", value_name = "NAME")]
     cases: Vec<String>,
-    /// Only these proxies: nginx, nginx-stream, haproxy, aegis.
+    /// Only these proxies: nginx, nginx-stream, haproxy, aegis, aegis-quiet.
     #[arg(long = "proxy", value_name = "NAME")]
     proxies: Vec<String>,
     /// The gateway's program [default: beside this one].
@@ -43,7 +43,7 @@ struct Args {
     /// CPU of backend and load generator [default: the second allowed one].
     #[arg(long)]
     load_cpu: Option<usize>,
-    /// Record the gateway with perf while it is measured: DIR/CASE.data.
+    /// Record the gateway with perf while it is measured: DIR/PROXY-CASE.data.
     #[arg(long, value_name = "DIR")]
     perf: Option<PathBuf>,
     /// List the cases and stop.
@@ -165,8 +165,10 @@ async fn one(
     let Some(process) = running.get(index) else {
         return measure(None, backend.address, case, false, plan.connections, plan.share).await;
     };
-    let restores = plan.proxies[index] == Proxy::Gateway;
-    let _recorder = perf.filter(|_| restores).map(|folder| Recorder::start(process, folder, case.name));
+    let restores = plan.proxies[index].restores();
+    let _recorder = perf
+        .filter(|_| restores)
+        .map(|folder| Recorder::start(process, folder, plan.proxies[index].name(), case.name));
     measure(Some(process), process.address, case, restores, plan.connections, plan.share).await
 }
 
@@ -174,11 +176,11 @@ async fn one(
 struct Recorder(Option<Child>);
 
 impl Recorder {
-    fn start(process: &Running, folder: &std::path::Path, case: &str) -> Self {
+    fn start(process: &Running, folder: &std::path::Path, proxy: &str, case: &str) -> Self {
         let _ = std::fs::create_dir_all(folder);
         let child = Command::new("perf")
             .args(["record", "-q", "-F", "997", "-g", "-p", &process.pid().to_string(), "-o"])
-            .arg(folder.join(format!("{case}.data")))
+            .arg(folder.join(format!("{proxy}-{case}.data")))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn();

@@ -12,8 +12,10 @@ use std::process::Command;
 /// A reverse proxy under measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proxy {
-    /// Our gateway, scanning and tokenizing with its default rules.
+    /// Our gateway with its defaults: all rules, tokenizing, access log, audit log.
     Gateway,
+    /// The same without access and audit log, as nginx and `HAProxy` run.
+    GatewayQuiet,
     /// nginx, which scans nothing, with its stock handling of request bodies.
     Nginx,
     /// nginx with `proxy_request_buffering off` and a body buffer of 128 KiB.
@@ -24,7 +26,13 @@ pub enum Proxy {
 
 impl Proxy {
     /// All of them, nginx first: it is what the others are compared with.
-    pub const ALL: [Self; 4] = [Self::Nginx, Self::NginxStream, Self::Haproxy, Self::Gateway];
+    pub const ALL: [Self; 5] =
+        [Self::Nginx, Self::NginxStream, Self::Haproxy, Self::Gateway, Self::GatewayQuiet];
+
+    /// Whether it tokenizes and restores.
+    pub fn restores(self) -> bool {
+        matches!(self, Self::Gateway | Self::GatewayQuiet)
+    }
 
     /// Whether the others are compared with it.
     pub fn is_base(self) -> bool {
@@ -35,6 +43,7 @@ impl Proxy {
     pub fn name(self) -> &'static str {
         match self {
             Self::Gateway => "aegis",
+            Self::GatewayQuiet => "aegis-quiet",
             Self::Nginx => "nginx",
             Self::NginxStream => "nginx-stream",
             Self::Haproxy => "haproxy",
@@ -70,11 +79,11 @@ pub fn check(wanted: &[Proxy], gateway: &Path) -> io::Result<()> {
     let mut missing = Vec::new();
     for proxy in wanted {
         match proxy {
-            Proxy::Gateway if !gateway.is_file() => missing
+            Proxy::Gateway | Proxy::GatewayQuiet if !gateway.is_file() => missing
                 .push(format!("{} is not there: cargo build --release -p aegis-gateway", gateway.display())),
             Proxy::Nginx | Proxy::NginxStream => missing.extend(absent("nginx")),
             Proxy::Haproxy => missing.extend(absent("haproxy")),
-            Proxy::Gateway => {}
+            Proxy::Gateway | Proxy::GatewayQuiet => {}
         }
     }
     missing.dedup();
@@ -96,7 +105,12 @@ impl Place<'_> {
                 self.nginx("nginx-stream", address, tuned)?
             }
             Proxy::Haproxy => self.haproxy(address)?,
-            Proxy::Gateway => self.gateway(address)?,
+            Proxy::Gateway => self.gateway("aegis", address)?,
+            Proxy::GatewayQuiet => {
+                let mut command = self.gateway("aegis-quiet", address)?;
+                command.args(["--log-level", "warn"]).env("AEGIS_AUDIT_ENABLED", "false");
+                command
+            }
         };
         let log = self.folder.join(format!("{}.log", proxy.name()));
         Running::start(command, self.cpu, self.home, address, &log)
@@ -142,8 +156,8 @@ impl Place<'_> {
         Ok(command)
     }
 
-    fn gateway(&self, address: SocketAddr) -> io::Result<Command> {
-        let state = self.folder.join("aegis-state");
+    fn gateway(&self, name: &str, address: SocketAddr) -> io::Result<Command> {
+        let state = self.folder.join(name);
         std::fs::create_dir_all(&state)?;
         let mut command = Command::new(&self.gateway);
         command
