@@ -5,10 +5,11 @@ use std::thread;
 use std::time::Duration;
 
 use aegis_shield::Action;
+use sha2::{Digest, Sha256};
 
 use super::kit::{Act, Provided, SECRET, Setup, ok, on_both, say, shield, wait_for};
 use crate::config::settings::FailMode;
-use crate::snapshot::{Auth, Snapshot};
+use crate::snapshot::{Auth, HashedKey, Snapshot};
 
 #[test]
 fn drain_lets_running_exchanges_end() {
@@ -186,5 +187,44 @@ fn what_cannot_be_scanned_passes_only_where_that_is_configured() {
         let seen = upstream.seen();
         assert_eq!(seen.len(), 2);
         assert_eq!(seen[1].head.fields.get(b"content-encoding"), Some(&b"lzma"[..]));
+    });
+}
+
+#[test]
+fn keys_open_what_they_may() {
+    let key = |id: &str, upstreams: &[&str], disabled| HashedKey {
+        id: id.into(),
+        organisation: Some("acme".into()),
+        user: None,
+        sha256: Sha256::digest(id).into(),
+        upstreams: upstreams.iter().map(|name| Arc::from(*name)).collect(),
+        disabled,
+    };
+    on_both(|driver| {
+        let upstream = Provided::new(|_| vec![ok("fine")]);
+        let mut setup = Setup::new(driver, &upstream);
+        let keys = vec![
+            key("all", &[], false),
+            key("here", &["up"], false),
+            key("there", &["x"], false),
+            key("old", &[], true),
+        ];
+        setup.change = Box::new(|snapshot| snapshot.auth = Auth::Keys(keys));
+        let mut gateway = setup.start();
+        let mut client = gateway.client();
+        for (name, status, error) in [
+            ("all", 200, None),
+            ("here", 200, None),
+            ("there", 403, Some("forbidden")),
+            ("old", 401, Some("token_revoked")),
+            ("none", 401, Some("unauthorized")),
+        ] {
+            client.send(format!("GET /up/x HTTP/1.1\r\nhost: g\r\nx-aegis-key: {name}\r\n\r\n"));
+            assert_eq!(client.reply().status, status, "{name}");
+            let record = gateway.record();
+            assert_eq!((record.error, record.key.as_deref()), (error, error.is_none().then_some(name)));
+        }
+        assert_eq!(upstream.seen().len(), 2);
+        assert!(upstream.seen().iter().all(|seen| !seen.head.fields.contains(b"x-aegis-key")));
     });
 }
