@@ -115,7 +115,7 @@ must 'install what is missing' install
 must 'build the programs' cargo build --locked --profile test --workspace --bins
 must 'install the SDKs' sdks
 part 'workspace tests' cargo test --locked --workspace --no-fail-fast -- --quiet
-part 'real SDKs through the gateway' cargo test --locked -p aegis-tests --test sdks -- --ignored --nocapture
+part 'real SDKs through the gateway' cargo test --locked --workspace --test sdks -- --ignored --nocapture
 part 'fuzz corpora' fuzz
 part 'deploy/up.sh' up
 part 'load rig, quick' rig

@@ -94,8 +94,6 @@ pub struct RequestRecord {
     pub upstream: Option<Arc<str>>,
     /// Path with identifiers replaced, without the query: `/v1/responses/{id}`.
     pub path: Box<str>,
-    /// The model asked for, when it was cheap to know.
-    pub model: Option<Box<str>>,
     /// Status sent to the client; 0 when none was.
     pub status: u16,
     /// Status received from the upstream.
@@ -290,7 +288,6 @@ pub(crate) mod tests {
             method: "POST".into(),
             upstream: Some("anthropic".into()),
             path: path.into(),
-            model: None,
             status: 200,
             upstream_status: Some(200),
             error: None,

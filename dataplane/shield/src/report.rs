@@ -28,25 +28,29 @@ pub struct Place {
 /// The findings of one request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
-    categories: [u32; Category::ALL.len()],
-    actions: [u32; Action::ALL.len()],
+    counts: [[u32; Action::ALL.len()]; Category::ALL.len()],
     places: Vec<Place>,
 }
 
 impl Report {
     /// Findings of a category that were not allowed.
     pub fn category(&self, category: Category) -> u32 {
-        self.categories[category as usize]
+        self.counts[category as usize].iter().sum()
     }
 
     /// Findings with which `action` was done. Allowed ones are not counted.
     pub fn action(&self, action: Action) -> u32 {
-        self.actions[action as usize]
+        self.counts.iter().map(|actions| actions[action as usize]).sum()
+    }
+
+    /// Findings of a category with which `action` was done.
+    pub fn count(&self, category: Category, action: Action) -> u32 {
+        self.counts[category as usize][action as usize]
     }
 
     /// All findings that were not allowed.
     pub fn total(&self) -> u32 {
-        self.actions.iter().sum()
+        self.counts.iter().flatten().sum()
     }
 
     /// The first [`MAX_PLACES`] findings, in the order of the request.
@@ -68,8 +72,7 @@ impl Report {
         token: Option<Token>,
         place: impl FnOnce() -> String,
     ) {
-        self.categories[category as usize] += 1;
-        self.actions[action as usize] += 1;
+        self.counts[category as usize][action as usize] += 1;
         if self.places.len() < MAX_PLACES {
             let mut place = place();
             while place.len() > MAX_PLACE_LEN {
@@ -92,6 +95,7 @@ mod tests {
             report.record(RuleIndex(1), Category::Conn, Action::Redact, None, || place);
         }
         assert_eq!(report.total() as usize, MAX_PLACES + 1);
+        assert_eq!(report.count(Category::Conn, Action::Redact), report.total());
         assert_eq!(report.category(Category::Conn), report.action(Action::Redact));
         assert_eq!((report.places().len(), report.omitted()), (MAX_PLACES, 1));
         assert!(report.places().iter().all(|place| place.place.len() == MAX_PLACE_LEN));

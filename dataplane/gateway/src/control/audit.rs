@@ -26,7 +26,6 @@ pub struct AuditEvent<'a> {
     method: &'a str,
     upstream: Option<&'a str>,
     path: &'a str,
-    model: Option<&'a str>,
     status: Option<u16>,
     upstream_status: Option<u16>,
     error: Option<&'a str>,
@@ -78,7 +77,6 @@ impl<'a> AuditEvent<'a> {
             method: &record.method,
             upstream: record.upstream.as_deref(),
             path: &record.path,
-            model: record.model.as_deref(),
             status: (record.status != 0).then_some(record.status),
             upstream_status: record.upstream_status,
             error: record.error,
@@ -184,7 +182,7 @@ mod tests {
         assert_eq!(memchr::memchr(b'\n', &line), Some(line.len() - 1));
         let expected = concat!(
             r#"{"v":1,"id":"abababababababababababababababab","time":"2023-11-14T22:13:20.123000Z","key":null,"org":null,"#,
-            r#""peer":"192.0.2.7","method":"POST","upstream":"anthropic","path":"/v1/messages","model":null,"status":200,"#,
+            r#""peer":"192.0.2.7","method":"POST","upstream":"anthropic","path":"/v1/messages","status":200,"#,
             r#""upstream_status":200,"error":null,"ended":"complete","bytes":{"request":10,"sent":11,"response":12,"delivered":13},"#,
             r#""us":{"total":900,"added":40,"first_byte":700,"connect":null},"findings_total":2,"findings":[{"rule":"github-pat","#,
             r#""category":"TOKEN","action":"tokenize","place":"messages[0].content","token":"AEGIS-TOKEN-0MADEUP"},{"rule":"unknown","#,

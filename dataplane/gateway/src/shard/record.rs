@@ -174,15 +174,17 @@ impl Draft {
         self.reported |= report.action(Action::Warn) > 0;
         for (sum, category) in self.by_category.iter_mut().zip(Category::ALL) {
             *sum += report.category(category);
+            for action in Action::ALL {
+                let count = report.count(category, action);
+                self.shard.metrics.findings[category as usize][action as usize].add(u64::from(count));
+            }
         }
         let room = MAX_LISTED_FINDINGS.saturating_sub(self.findings.len());
         for place in report.places().iter().take(room) {
-            let (category, action) = (place.category as usize, place.action as usize);
-            self.shard.metrics.findings[category][action].inc();
             self.findings.push(RecordedFinding {
                 rule: place.rule.0,
-                category: category as u8,
-                action: action as u8,
+                category: place.category as u8,
+                action: place.action as u8,
                 place: if part.is_empty() { place.place.as_str() } else { part }.into(),
                 token: place.token.as_ref().map(|token| token.as_str().into()),
             });
@@ -247,7 +249,6 @@ impl Draft {
             method: self.method.as_str().into(),
             upstream: self.upstream.take().map(|(name, _)| name),
             path: std::mem::take(&mut self.path),
-            model: None,
             status: self.status,
             upstream_status: self.upstream_status,
             error: self.error,
