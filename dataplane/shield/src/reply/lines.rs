@@ -3,48 +3,44 @@
 use memchr::memchr;
 
 use super::LaneKind;
+use super::backlog::Backlog;
 use super::dialect::Framing;
 use super::event::{EventRewriter, Frame};
 use super::lane::{Kit, Lane};
 use super::nest::Nest;
-use super::sse::{KEPT_CAPACITY, MAX_EVENT};
+use super::sse::MAX_EVENT;
 use super::template::Wrap;
 
 /// Finds the lines and puts them back. A line of more than [`MAX_EVENT`] bytes is restored as it passes.
 pub(super) struct JsonLines {
     rewriter: EventRewriter,
-    buffer: Vec<u8>,
-    /// No line ends in the buffer before this offset.
+    backlog: Backlog,
+    /// No line ends in the backlog before this offset.
     searched: usize,
     large: Option<Lane>,
 }
 
 impl JsonLines {
     pub(super) fn new() -> Self {
-        Self { rewriter: EventRewriter::new(Framing::Lines), buffer: Vec::new(), searched: 0, large: None }
+        Self {
+            rewriter: EventRewriter::new(Framing::Lines),
+            backlog: Backlog::default(),
+            searched: 0,
+            large: None,
+        }
     }
 
     pub(super) fn push(&mut self, kit: &mut Kit, input: &[u8], out: &mut Vec<u8>) {
-        if self.buffer.is_empty() {
-            let used = self.take(kit, input, out);
-            self.buffer.extend_from_slice(&input[used..]);
-        } else {
-            let mut buffer = std::mem::take(&mut self.buffer);
-            buffer.extend_from_slice(input);
-            let used = self.take(kit, &buffer, out);
-            buffer.drain(..used);
-            if buffer.len() < KEPT_CAPACITY {
-                buffer.shrink_to(KEPT_CAPACITY);
-            }
-            self.buffer = buffer;
-        }
+        let mut backlog = std::mem::take(&mut self.backlog);
+        backlog.feed(input, |data| self.take(kit, data, out));
+        self.backlog = backlog;
     }
 
     pub(super) fn finish(&mut self, kit: &mut Kit, out: &mut Vec<u8>) {
         if let Some(mut lane) = self.large.take() {
             lane.flush(kit, out);
         }
-        let rest = std::mem::take(&mut self.buffer);
+        let rest = self.backlog.take();
         if rest.is_empty() {
             self.rewriter.flush_all(kit, out);
         } else {

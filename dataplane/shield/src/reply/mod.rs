@@ -48,6 +48,7 @@
 //! channel. The array that Gemini streams without `alt=sse` is one document: each of its strings is restored, a
 //! token split between two of its elements is not.
 
+mod backlog;
 mod channels;
 mod dialect;
 mod event;

@@ -11,6 +11,7 @@ use memchr::{memchr, memchr2};
 use zeroize::Zeroizing;
 
 use super::LaneKind;
+use super::backlog::Backlog;
 use super::dialect::Framing;
 use super::event::{EventRewriter, Frame};
 use super::lane::{Kit, Lane};
@@ -141,7 +142,7 @@ pub(super) struct Sse {
     /// The content type says that these are events. If not, it may be some text that begins like them, and
     /// lines that are no data are text.
     declared: bool,
-    buffer: Vec<u8>,
+    backlog: Backlog,
     scan: Scan,
     /// The last event ended in CR; an LF that follows belongs to it.
     after_cr: bool,
@@ -155,7 +156,7 @@ impl Sse {
         Self {
             rewriter: EventRewriter::new(Framing::Sse),
             declared,
-            buffer: Vec::new(),
+            backlog: Backlog::default(),
             scan: Scan::default(),
             after_cr: false,
             large: None,
@@ -165,26 +166,16 @@ impl Sse {
     }
 
     pub(super) fn push(&mut self, kit: &mut Kit, input: &[u8], out: &mut Vec<u8>) {
-        if self.buffer.is_empty() {
-            let used = self.take(kit, input, out);
-            self.buffer.extend_from_slice(&input[used..]);
-        } else {
-            let mut buffer = std::mem::take(&mut self.buffer);
-            buffer.extend_from_slice(input);
-            let used = self.take(kit, &buffer, out);
-            buffer.drain(..used);
-            if buffer.len() < KEPT_CAPACITY {
-                buffer.shrink_to(KEPT_CAPACITY);
-            }
-            self.buffer = buffer;
-        }
+        let mut backlog = std::mem::take(&mut self.backlog);
+        backlog.feed(input, |data| self.take(kit, data, out));
+        self.backlog = backlog;
     }
 
     pub(super) fn finish(&mut self, kit: &mut Kit, out: &mut Vec<u8>) {
         if let Some(mut large) = self.large.take() {
             large.finish(kit, out);
         }
-        let rest = std::mem::take(&mut self.buffer);
+        let rest = self.backlog.take();
         if rest.is_empty() {
             self.rewriter.flush_all(kit, out);
         } else {
