@@ -10,6 +10,7 @@ use crate::scanner::{Bench, View};
 
 /// How far before `PRIVATE KEY` the `-----BEGIN` may stand.
 const MAX_LABEL: usize = 40;
+const BEGIN: &[u8] = b"-----BEGIN";
 /// A body shorter than this is an example, not a key.
 const MIN_BODY: usize = 24;
 /// Base64, line ends in every writing, header fields, quoting and indentation.
@@ -45,7 +46,7 @@ impl EndSearch {
 pub(crate) fn find(bench: &mut Bench, view: View<'_>, rule: u16, end: usize) {
     let text = view.text;
     let from = end.saturating_sub(MAX_LABEL + 32);
-    let Some(begin) = memchr::memmem::rfind(&text[from..end], b"-----BEGIN").map(|i| from + i) else {
+    let Some(begin) = memchr::memmem::rfind(&text[from..end], BEGIN).map(|i| from + i) else {
         return;
     };
     let label = &text[begin + 10..end - 5];
@@ -58,10 +59,14 @@ pub(crate) fn find(bench: &mut Bench, view: View<'_>, rule: u16, end: usize) {
     }
     let limit = begin + MAX_SECRET_LEN;
     let window = &text[..text.len().min(limit)];
-    let (stop, closed) = match bench.ends.next(window, end) {
-        Some(at) => (at, true),
-        None if window.len() < limit && !view.last => return bench.open(begin),
-        None => (window.len(), false),
+    let mark = bench.ends.next(window, end);
+    // A block that does not close ends where the next one begins: so no byte is read for more than one block.
+    let next = memchr::memmem::find(&window[end..mark.unwrap_or(window.len())], BEGIN).map(|at| end + at);
+    let (stop, closed) = match (next, mark) {
+        (Some(at), _) => (at, false),
+        (None, Some(at)) => (at, true),
+        (None, None) if window.len() < limit && !view.last => return bench.open(begin),
+        (None, None) => (window.len(), false),
     };
     let run = bench.runs.run(&BODY, &window[..stop], end, stop - end);
     let body_end = end + run;

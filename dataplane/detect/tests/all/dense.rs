@@ -23,3 +23,15 @@ fn dense_candidates_stay_linear() {
         assert!(work[1] <= 6 * work[0].max(40_000), "{unit}: {work:?}");
     }
 }
+
+#[test]
+fn a_key_block_that_never_closes_ends_where_the_next_begins() {
+    let (_, mut scanner) = builtin();
+    let body = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7\n".repeat(3);
+    let text = format!(
+        "-----BEGIN PRIVATE KEY-----\n{body}-----BEGIN PRIVATE KEY-----\n{body}-----END PRIVATE KEY-----\n"
+    );
+    let second = text.rfind("-----BEGIN").unwrap();
+    let spans: Vec<_> = whole(&mut scanner, text.as_bytes()).iter().map(|f| (f.start, f.end)).collect();
+    assert_eq!(spans, [(0, second - 1), (second, text.len() - 1)]);
+}
