@@ -9,7 +9,8 @@ use crate::engine::hyperscan::{CASELESS, Database, EngineError, Expression, plat
 use crate::pattern::{self, Form};
 use crate::rule::{Confidence, Rule, RuleError, RuleSource};
 use crate::rules::{Compiled, Keyword, MAX_RULES, Rules, Set, Target, rank};
-use crate::source::{self, Finder, RuleText};
+use crate::selection::{Pack, Selection};
+use crate::source::{self, File, Finder, RuleText};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -43,17 +44,20 @@ pub(crate) struct Builder {
 }
 
 impl Builder {
-    /// Reads the built-in rules into a first group and the given files into a second.
-    pub(crate) fn gather(files: &[RuleSource]) -> Result<Builder, RuleError> {
+    /// Reads the base rules into a first group, packs and custom files into a second.
+    ///
+    /// The base rules come first and are numbered the same whatever is selected, so that their database serves all.
+    pub(crate) fn gather(selection: &Selection<'_>) -> Result<Builder, RuleError> {
         let mut builder = Builder { groups: vec![Group::default()], ..Builder::default() };
         for (name, text) in catalogue::FILES {
-            builder.file(&RuleSource { name: (*name).to_owned(), text: (*text).to_owned() }, 0)?;
+            builder.file(&built_in(name, text), 0, &[])?;
         }
-        if !files.is_empty() {
-            builder.groups.push(Group::default());
+        builder.groups.push(Group::default());
+        for (_, name, text) in catalogue::PACKS.iter().filter(|(pack, ..)| selection.packs.contains(pack)) {
+            builder.file(&built_in(name, text), 0, selection.packs)?;
         }
-        for file in files {
-            builder.file(file, CUSTOM_BONUS)?;
+        for file in selection.custom {
+            builder.file(file, CUSTOM_BONUS, selection.packs)?;
         }
         builder.groups.retain(|g| !g.expressions.is_empty());
         builder.add_encoded();
@@ -135,8 +139,12 @@ impl Builder {
         &mut self.groups[last]
     }
 
-    fn file(&mut self, source: &RuleSource, bonus: u8) -> Result<(), RuleError> {
-        for text in source::read(source)? {
+    fn file(&mut self, source: &RuleSource, bonus: u8, packs: &[Pack]) -> Result<(), RuleError> {
+        let File { pack, rules } = source::read(source)?;
+        if pack.is_some_and(|pack| !packs.contains(&pack)) {
+            return Ok(());
+        }
+        for text in rules {
             let id = text.id.clone();
             self.rule(&source.name, text, bonus).map_err(|message| RuleError::Rule {
                 file: source.name.clone(),
@@ -309,6 +317,10 @@ impl Group {
     fn into_set(self, database: Database) -> Arc<Set> {
         Arc::new(Set { database, targets: self.targets, keywords: self.keywords })
     }
+}
+
+fn built_in(name: &str, text: &str) -> RuleSource {
+    RuleSource { name: name.to_owned(), text: text.to_owned() }
 }
 
 /// Enough to drop `xxxxxxxx` and `00000000`, too little to drop anything random.

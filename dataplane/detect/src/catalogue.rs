@@ -1,5 +1,7 @@
 //! The built-in rule files, one per vendor group.
 
+use crate::selection::Pack;
+
 /// Name and text of each file, in the order in which rules are numbered.
 pub(crate) const FILES: &[(&str, &str)] = &[
     ("ai", include_str!("../rules/ai.toml")),
@@ -24,3 +26,21 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ("storage", include_str!("../rules/storage.toml")),
     ("web", include_str!("../rules/web.toml")),
 ];
+
+/// The files of packs, each with its pack, which the file names too.
+pub(crate) const PACKS: &[(Pack, &str, &str)] =
+    &[(Pack::Personal, "personal", include_str!("../rules/personal.toml"))];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::RuleSource;
+    use crate::source;
+
+    #[test]
+    fn files_name_the_pack_they_are_listed_for() {
+        let read = |text: &str| source::read(&RuleSource { name: String::new(), text: text.to_owned() });
+        assert!(FILES.iter().all(|(_, text)| read(text).is_ok_and(|file| file.pack.is_none())));
+        assert!(PACKS.iter().all(|(pack, _, text)| read(text).is_ok_and(|file| file.pack == Some(*pack))));
+    }
+}

@@ -39,12 +39,14 @@ mod rule;
 mod rules;
 mod runs;
 mod scanner;
+mod selection;
 mod source;
 mod userinfo;
 
 pub use rule::{Category, Confidence, Rule, RuleError, RuleIndex, RuleSource, Severity};
 pub use rules::{MAX_RULES, Rules};
 pub use scanner::{Finding, Scan, Scanner, Window};
+pub use selection::{Pack, Selection};
 
 /// Version and build date of the linked Hyperscan or Vectorscan library, for people.
 pub fn engine_version() -> String {

@@ -8,6 +8,7 @@ use crate::check::Check;
 use crate::engine::hyperscan::Database;
 use crate::pattern::Form;
 use crate::rule::{Confidence, Rule, RuleError, RuleIndex, RuleSource};
+use crate::selection::Selection;
 use crate::source::{Finder, Left, Right};
 use std::sync::{Arc, OnceLock};
 
@@ -93,22 +94,32 @@ impl Rules {
     /// The built-in rules, compiled at the first call in this process and shared from then on.
     pub fn builtin() -> Result<Arc<Rules>, RuleError> {
         static BUILTIN: OnceLock<Result<Arc<Rules>, RuleError>> = OnceLock::new();
-        BUILTIN.get_or_init(|| Builder::gather(&[])?.compile(None)).clone()
+        BUILTIN.get_or_init(|| Builder::gather(&Selection::default())?.compile(None)).clone()
     }
 
-    /// The built-in rules and those of the given files, which go to a database of their own.
-    pub fn with_custom(files: &[RuleSource]) -> Result<Arc<Rules>, RuleError> {
+    /// The base rules and what is selected beside them.
+    ///
+    /// The base rules are compiled once per process; all that is selected shares one further database.
+    pub fn load(selection: &Selection<'_>) -> Result<Arc<Rules>, RuleError> {
         let builtin = Rules::builtin()?;
-        Builder::gather(files)?.compile(Some(&builtin.sets[0]))
+        if selection.packs.is_empty() && selection.custom.is_empty() {
+            return Ok(builtin);
+        }
+        Builder::gather(selection)?.compile(Some(&builtin.sets[0]))
     }
 
-    /// The same rules as [`Rules::with_custom`] gives, without compiling: from bytes of [`Rules::to_cache`].
+    /// [`Rules::load`] with these files and no packs.
+    pub fn with_custom(files: &[RuleSource]) -> Result<Arc<Rules>, RuleError> {
+        Rules::load(&Selection { custom: files, ..Selection::default() })
+    }
+
+    /// The same rules as [`Rules::load`] gives, without compiling: from bytes of [`Rules::to_cache`].
     ///
     /// Bytes made by another version of the engine or for another processor, of other rules, or damaged ones, are
     /// refused with [`RuleError::StaleCache`]; compile then and write the cache anew. The bytes must come from a place
     /// that only this program writes to: the digest inside guards against accidents, not against an attacker.
-    pub fn from_cache(files: &[RuleSource], bytes: &[u8]) -> Result<Arc<Rules>, RuleError> {
-        Builder::gather(files)?.restore(bytes)
+    pub fn from_cache(selection: &Selection<'_>, bytes: &[u8]) -> Result<Arc<Rules>, RuleError> {
+        Builder::gather(selection)?.restore(bytes)
     }
 
     /// The compiled databases as bytes, for [`Rules::from_cache`].

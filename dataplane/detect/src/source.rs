@@ -3,13 +3,17 @@
 use crate::assign::Strength;
 use crate::check::Check;
 use crate::rule::{Category, Confidence, RuleError, RuleSource, Severity};
+use crate::selection::Pack;
 use serde::Deserialize;
 
+/// A rule file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
-    #[serde(default)]
-    rule: Vec<RuleText>,
+pub(crate) struct File {
+    /// The pack that its rules belong to; without one they are always on.
+    pub(crate) pack: Option<Pack>,
+    #[serde(default, rename = "rule")]
+    pub(crate) rules: Vec<RuleText>,
 }
 
 /// One `[[rule]]` table.
@@ -96,10 +100,9 @@ pub(crate) enum Right {
 }
 
 /// Reads a rule file. Errors name the file and the line.
-pub(crate) fn read(source: &RuleSource) -> Result<Vec<RuleText>, RuleError> {
-    let file: File = toml::from_str(&source.text).map_err(|e| RuleError::Syntax {
+pub(crate) fn read(source: &RuleSource) -> Result<File, RuleError> {
+    toml::from_str(&source.text).map_err(|e| RuleError::Syntax {
         file: source.name.clone(),
         message: e.to_string().trim_end().to_owned(),
-    })?;
-    Ok(file.rule)
+    })
 }

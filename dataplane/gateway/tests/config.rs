@@ -59,6 +59,10 @@ const WRONG: &[(&str, &str)] = &[
         "error: aegis.toml:2:10: server.driver: `uring` is not a choice\n  help: expected one of \"auto\", \"io_uring\", \"epoll\"",
     ),
     (
+        "[rules]\npacks = [\"persnal\"]\n",
+        "error: aegis.toml:2:10: rules.packs: `persnal` is not a choice\n  help: expected a list of some of \"personal\"",
+    ),
+    (
         "[timeouts]\nconnect = \"5 parsecs\"\n",
         "error: aegis.toml:2:11: timeouts.connect: `5 parsecs` is not a length of time: write seconds as a number, or \"250ms\", \
          \"30s\", \"5m\", \"1h\"\n  help: expected seconds as a number, or \"250ms\", \"30s\", \"5m\", \"1h\"",

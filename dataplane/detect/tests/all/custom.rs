@@ -1,7 +1,7 @@
 //! Custom rules: they work like built-in ones, and what is wrong with one is said precisely. The compile cache.
 
 use crate::common::whole;
-use aegis_detect::{Category, RuleError, RuleSource, Rules, Scanner};
+use aegis_detect::{Category, Pack, RuleError, RuleSource, Rules, Scanner, Selection};
 
 fn source(text: &str) -> RuleSource {
     RuleSource { name: "acme.toml".to_owned(), text: text.to_owned() }
@@ -59,6 +59,7 @@ fn what_is_wrong_is_said() {
         (rule("pattern = '(?:ab|bc|c)(?:ab|bc|c)(?:ab|bc|c)(?:ab|bc|c)acme_[0-9]{20}'"), "forms"),
         (source("[[rule]]\nid = \"x\""), "missing field `name`"),
         (source("[[rule"), "acme.toml"),
+        (source("pack = \"persnal\""), "expected `personal`"),
     ];
     for (file, expected) in cases {
         let text = file.text.clone();
@@ -88,7 +89,7 @@ fn a_cache_gives_the_same_rules() {
     let files = [rule("pattern = 'acme_[0-9a-f]{24}'")];
     let rules = Rules::with_custom(&files).unwrap();
     let bytes = rules.to_cache().unwrap();
-    let restored = Rules::from_cache(&files, &bytes).unwrap();
+    let restored = Rules::from_cache(&Selection { custom: &files, ..Selection::default() }, &bytes).unwrap();
     assert_eq!(restored.len(), rules.len());
     let text = b"acme_0123456789abcdef01234567 password = \"hunter2-x\"";
     let expected = whole(&mut Scanner::new(rules).unwrap(), text);
@@ -101,7 +102,8 @@ fn a_cache_that_does_not_fit_is_refused() {
     let files = [rule("pattern = 'acme_[0-9a-f]{24}'")];
     let bytes = Rules::with_custom(&files).unwrap().to_cache().unwrap();
     let stale = |files: &[RuleSource], bytes: &[u8]| {
-        matches!(Rules::from_cache(files, bytes), Err(RuleError::StaleCache))
+        let selection = Selection { custom: files, ..Selection::default() };
+        matches!(Rules::from_cache(&selection, bytes), Err(RuleError::StaleCache))
     };
     assert!(stale(&[], &bytes));
     assert!(stale(&[rule("pattern = 'acmf_[0-9a-f]{24}'")], &bytes));
@@ -110,4 +112,31 @@ fn a_cache_that_does_not_fit_is_refused() {
     let mut flipped = bytes.clone();
     flipped[bytes.len() / 2] ^= 1;
     assert!(stale(&files, &flipped));
+}
+
+#[test]
+fn a_pack_is_on_only_when_it_is_selected() {
+    let base = Rules::builtin().unwrap();
+    let mut file = rule("pattern = 'acme_[0-9a-f]{24}'");
+    file.text.insert_str(0, "pack = \"personal\"\n");
+    let files = [file];
+    let load = |packs: &[Pack], custom| Rules::load(&Selection { packs, custom }).unwrap();
+    assert_eq!(load(&[], &[]).len(), base.len());
+    assert!(load(&[], &files).find("acme-key").is_none());
+    let both = load(&[Pack::Personal, Pack::Personal], &files);
+    let pack = load(&Pack::ALL, &[]);
+    assert!(both.find("acme-key").is_some());
+    assert_eq!(both.len(), pack.len() + 1);
+    for (index, rule) in base.iter() {
+        assert_eq!(both.get(index).id, rule.id);
+    }
+}
+
+#[test]
+fn a_cache_of_other_packs_is_refused() {
+    let selection = Selection { packs: &Pack::ALL, ..Selection::default() };
+    let rules = Rules::load(&selection).unwrap();
+    let bytes = rules.to_cache().unwrap();
+    assert_eq!(Rules::from_cache(&selection, &bytes).unwrap().len(), rules.len());
+    assert!(matches!(Rules::from_cache(&Selection::default(), &bytes), Err(RuleError::StaleCache)));
 }

@@ -4,16 +4,18 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use aegis_detect::{Rule, RuleSource, Rules};
+use aegis_detect::{Pack, Rule, RuleSource, Rules, Selection};
 use clap::{Args, Subcommand};
 
 use super::{Failure, Outcome, failure};
+use crate::config::settings;
 
 const AFTER_HELP: &str = "\
 Examples:
   aegis-gateway rules list                       all rules
   aegis-gateway rules list stripe                those with a word in id, name or group
   aegis-gateway rules show stripe-key            one rule with its examples
+  aegis-gateway rules list --pack personal       with those that are off by default
   aegis-gateway rules list --rules own.toml      with rules of your own: also checks the file";
 
 #[derive(Debug, Args)]
@@ -29,26 +31,35 @@ enum Command {
     List {
         /// Only rules with this word in id, name or group
         word: Option<String>,
-        /// Rule file of your own, in addition to the built-in rules (repeatable)
-        #[arg(long = "rules", value_name = "FILE")]
-        files: Vec<PathBuf>,
+        #[command(flatten)]
+        wanted: Wanted,
     },
     /// Show one rule: what it finds, what a thief gains, examples
     Show {
         /// Id of the rule
         id: String,
-        /// Rule file of your own, in addition to the built-in rules (repeatable)
-        #[arg(long = "rules", value_name = "FILE")]
-        files: Vec<PathBuf>,
+        #[command(flatten)]
+        wanted: Wanted,
     },
+}
+
+/// Which rules are wanted beside the base rules.
+#[derive(Debug, Args)]
+pub(super) struct Wanted {
+    /// Pack of built-in rules that is off by default (repeatable)
+    #[arg(long = "pack", value_enum, value_name = "NAME")]
+    packs: Vec<settings::Pack>,
+    /// Rule file of your own, in addition to the built-in rules (repeatable)
+    #[arg(long = "rules", value_name = "FILE")]
+    files: Vec<PathBuf>,
 }
 
 impl RulesCommand {
     pub(super) fn execute(&self) -> Result<Outcome, Failure> {
         let text = match &self.command {
-            Command::List { word, files } => list(load(files)?.as_ref(), word.as_deref()),
-            Command::Show { id, files } => {
-                let rules = load(files)?;
+            Command::List { word, wanted } => list(wanted.load()?.as_ref(), word.as_deref()),
+            Command::Show { id, wanted } => {
+                let rules = wanted.load()?;
                 let Some(index) = rules.find(id) else {
                     return Err(failure(
                         format!("there is no rule `{id}`"),
@@ -66,16 +77,19 @@ impl RulesCommand {
     }
 }
 
-/// The built-in rules and those of `files`.
-pub(super) fn load(files: &[PathBuf]) -> Result<Arc<Rules>, Failure> {
-    let mut sources = Vec::new();
-    for path in files {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| failure(format!("{}: cannot read rules: {error}", path.display()), ""))?;
-        sources.push(RuleSource { name: path.display().to_string(), text });
+impl Wanted {
+    /// The base rules and what is wanted beside them.
+    pub(super) fn load(&self) -> Result<Arc<Rules>, Failure> {
+        let mut custom = Vec::new();
+        for path in &self.files {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| failure(format!("{}: cannot read rules: {error}", path.display()), ""))?;
+            custom.push(RuleSource { name: path.display().to_string(), text });
+        }
+        let packs: Vec<Pack> = self.packs.iter().map(|pack| Pack::from(*pack)).collect();
+        Rules::load(&Selection { packs: &packs, custom: &custom })
+            .map_err(|error| failure(error, "`aegis-gateway rules show ID` shows how a rule is made"))
     }
-    Rules::with_custom(&sources)
-        .map_err(|error| failure(error, "`aegis-gateway rules show ID` shows how a rule is made"))
 }
 
 fn list(rules: &Rules, word: Option<&str>) -> String {

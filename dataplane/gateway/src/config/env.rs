@@ -132,7 +132,7 @@ fn value_of(name: &str, path: &str, text: &str) -> Result<Value, Problem> {
         Kind::Text | Kind::Path | Kind::Address | Kind::Choice(_) | Kind::Letter | Kind::Secret => {
             Value::String(text.to_owned())
         }
-        Kind::Addresses | Kind::Texts if !text.trim_start().starts_with('[') => {
+        Kind::Addresses | Kind::Choices(_) | Kind::Texts if !text.trim_start().starts_with('[') => {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
             Value::Array(items.map(|item| Value::String(item.to_owned())).collect())
         }

@@ -27,6 +27,8 @@ pub enum Kind {
     Size,
     /// One of some words.
     Choice(&'static [&'static str]),
+    /// List of some words.
+    Choices(&'static [&'static str]),
     /// List of texts.
     Texts,
     /// List of tables; their keys are listed as `section.key[].name`.
@@ -52,6 +54,10 @@ impl Kind {
             Kind::Choice(words) => {
                 let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
                 format!("one of {}", words.join(", "))
+            }
+            Kind::Choices(words) => {
+                let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+                format!("a list of some of {}", words.join(", "))
             }
             Kind::Texts => "a list of texts like [\"a\", \"b\"]".to_owned(),
             Kind::Tables => "a list of tables like [{ ... }]".to_owned(),
@@ -149,6 +155,7 @@ pub const KEYS: &[Key] = &[
     key("policy.categories.*", ACTIONS, "", "Action by category: key, secret, token, conn, pkey, user, host, pii."),
     key("policy.allow_sha256", Kind::Texts, "[]", "SHA-256 of values that are not secrets."),
     key("policy.allow_regex", Kind::Texts, "[]", "Regular expressions of values that are not secrets, matched against the whole value."),
+    key("rules.packs", Kind::Choices(&["personal"]), "[]", "Packs of built-in rules that are off otherwise: personal (personal data and addresses of machines)."),
     key("rules.custom", Kind::Texts, "[]", "Rule files of your own, in addition to the built-in rules."),
     key("tokens.key", Kind::Secret, "", "Master key, 64 hexadecimal digits; meant for the environment."),
     key("tokens.key_file", Kind::Path, "", "Master key file. Without it master.key in the state folder, created on first start."),
@@ -276,6 +283,7 @@ pub fn markdown() -> String {
         let default = if key.default.is_empty() { String::new() } else { format!("`{}`", key.default) };
         let takes = match key.kind {
             Kind::Choice(words) => words.join(", "),
+            Kind::Choices(words) => format!("list of {}", words.join(", ")),
             kind => format!("{kind:?}").to_lowercase(),
         };
         // Writing to a String cannot fail.

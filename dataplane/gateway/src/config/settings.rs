@@ -416,8 +416,26 @@ pub struct Policy {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rules {
+    /// Packs of built-in rules that are off otherwise.
+    pub packs: Vec<Pack>,
     /// Rule files of the organisation, in addition to the built-in rules.
     pub custom: Vec<PathBuf>,
+}
+
+/// A set of built-in rules that is off unless it is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Pack {
+    /// Personal data: e-mail addresses, telephone and card numbers, national ids, addresses of machines.
+    Personal,
+}
+
+impl From<Pack> for aegis_detect::Pack {
+    fn from(pack: Pack) -> Self {
+        match pack {
+            Pack::Personal => aegis_detect::Pack::Personal,
+        }
+    }
 }
 
 /// `[tokens]`

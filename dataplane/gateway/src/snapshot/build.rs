@@ -8,7 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::sync::Arc;
 
-use aegis_detect::{Category, Confidence, RuleSource, Rules};
+use aegis_detect::{Category, Confidence, Pack, RuleSource, Rules, Selection};
 use aegis_shield::policy::{Action as ShieldAction, Policy};
 use aegis_shield::{Keyring, Limits as ShieldLimits, Shield};
 use aegis_wire::tls::{self, ClientCertificates, Identity, Pem, Resumption, ServerConfigBuilder};
@@ -38,7 +38,8 @@ pub struct Builder {
     upstreams: HashMap<String, Arc<Upstream>>,
     /// TLS sessions of clients, and a hash of the certificates they were begun with.
     resumption: Option<(u64, Resumption)>,
-    rules: Option<(Vec<String>, Arc<Rules>)>,
+    /// The rules, with the packs and the texts that they were made from.
+    rules: Option<(Vec<Pack>, Vec<String>, Arc<Rules>)>,
 }
 
 impl std::fmt::Debug for Builder {
@@ -115,28 +116,29 @@ impl Builder {
         Ok(Arc::new(Shield { rules, policy, keyring: Arc::new(keyring), limits: ShieldLimits::default() }))
     }
 
-    /// The rules; compiled again only when a custom file has changed.
+    /// The rules; compiled again only when packs or custom files have changed.
     fn rules(&mut self, settings: &Settings) -> Result<Arc<Rules>, Problem> {
         let mut sources = Vec::new();
         for path in &settings.rules.custom {
             let text = read_text("rules.custom", path)?;
             sources.push(RuleSource { name: path.display().to_string(), text });
         }
+        let packs: Vec<Pack> = settings.rules.packs.iter().map(|pack| Pack::from(*pack)).collect();
         let texts: Vec<String> =
             sources.iter().map(|source| format!("{}\n{}", source.name, source.text)).collect();
-        if let Some((known, rules)) = &self.rules
-            && *known == texts
+        if let Some((known_packs, known, rules)) = &self.rules
+            && (known_packs, known) == (&packs, &texts)
         {
             return Ok(Arc::clone(rules));
         }
-        let rules = Rules::with_custom(&sources).map_err(|error| {
+        let rules = Rules::load(&Selection { packs: &packs, custom: &sources }).map_err(|error| {
             Problem::error(
                 "rules.custom",
                 error.to_string(),
                 "`aegis-gateway scan --rules FILE` tries a file out",
             )
         })?;
-        self.rules = Some((texts, Arc::clone(&rules)));
+        self.rules = Some((packs, texts, Arc::clone(&rules)));
         Ok(rules)
     }
 

@@ -20,6 +20,7 @@ const AFTER_HELP: &str = "\
 Examples:
   aegis-gateway scan                                   the current folder
   aegis-gateway scan src/ .env                         a folder and a file
+  aegis-gateway scan --pack personal notes/            personal data too
   git diff --cached | aegis-gateway scan -             what is about to be committed
   aegis-gateway scan --format sarif . > found.sarif    for code scanning services
   aegis-gateway scan --format json . | jq '.findings[].path'
@@ -51,9 +52,8 @@ pub(super) struct Scan {
     /// Leave out less certain findings
     #[arg(long, value_enum, default_value_t = Least::Low, value_name = "LEVEL")]
     min_confidence: Least,
-    /// Rule file of your own, in addition to the built-in rules (repeatable)
-    #[arg(long = "rules", value_name = "FILE")]
-    rules: Vec<PathBuf>,
+    #[command(flatten)]
+    rules: super::rules::Wanted,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -75,7 +75,7 @@ enum Least {
 
 impl Scan {
     pub(super) fn execute(&self) -> Result<Outcome, Failure> {
-        let rules = super::rules::load(&self.rules)?;
+        let rules = self.rules.load()?;
         let scanner =
             Scanner::new(Arc::clone(&rules)).map_err(|error| failure(error, "is there enough memory?"))?;
         let least = match self.min_confidence {
