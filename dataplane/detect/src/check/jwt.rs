@@ -7,8 +7,16 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 /// Headers are short; more is decoded of none.
 const MAX_HEADER: usize = 2048;
 
-/// Judges `header.claims.signature`.
+/// Judges `header.claims.signature`. With an empty signature, only what decodes is a token.
 pub(super) fn judge(text: &[u8]) -> Proof {
+    match parts(text) {
+        Proof::Good => Proof::Good,
+        _ if text.ends_with(b".") => Proof::Refuted,
+        doubtful => doubtful,
+    }
+}
+
+fn parts(text: &[u8]) -> Proof {
     let mut parts = text.split(|&b| b == b'.');
     let (Some(header), Some(claims)) = (parts.next(), parts.next()) else { return Proof::Refuted };
     match (decode(header), decode(claims)) {
@@ -61,5 +69,11 @@ mod tests {
         assert_eq!(judge(make(r#"{"alg":"HS256"}"#, "text").as_bytes()), Proof::Silent);
         assert_eq!(judge(make(r#"{"a":1}"#, r#"{"sub":"1"}"#).as_bytes()), Proof::Bad);
         assert_eq!(judge(b"eyJ"), Proof::Refuted);
+        let unsigned = |claims: &str| {
+            let signed = make(r#"{"alg":"none"}"#, claims);
+            judge(&signed.as_bytes()[..=signed.rfind('.').unwrap()])
+        };
+        assert_eq!(unsigned(r#"{"sub":"1"}"#), Proof::Good);
+        assert_eq!(unsigned("text"), Proof::Refuted);
     }
 }
