@@ -19,6 +19,7 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ("messaging", include_str!("../rules/messaging.toml")),
     ("monitoring", include_str!("../rules/monitoring.toml")),
     ("payments", include_str!("../rules/payments.toml")),
+    ("service-names", include_str!("../rules/service-names.toml")),
     ("services-a-h", include_str!("../rules/services-a-h.toml")),
     ("services-i-q", include_str!("../rules/services-i-q.toml")),
     ("services-r-z", include_str!("../rules/services-r-z.toml")),

@@ -8,6 +8,7 @@ mod bigrams;
 mod command;
 mod name;
 mod parse;
+mod service;
 pub(crate) mod value;
 
 use crate::dispute::Hit;
@@ -31,6 +32,7 @@ pub(crate) fn find(bench: &mut Bench, view: View<'_>, rule: u16, compiled: &Comp
     let trimmed = word.iter().rposition(u8::is_ascii_alphanumeric).map_or(word.len(), |i| i + 1);
     let span = (span.0, span.0 + trimmed);
     let outcome = match compiled.strength {
+        Some(Strength::Service) => service::find(view, span),
         Some(strength) => generic(bench, view, strength, span),
         None => vendor(bench, view, compiled, span),
     };

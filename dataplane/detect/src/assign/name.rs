@@ -16,6 +16,8 @@ pub(crate) enum Strength {
     Secret,
     /// `key`, `auth`, `salt`: only a value that cannot be anything else is one.
     Weak,
+    /// The name of a service, which takes a word for a secret behind it.
+    Service,
 }
 
 /// A name around a keyword.

@@ -78,7 +78,7 @@ impl<'a> Cursor<'a> {
         Ok(found)
     }
 
-    fn skip(&mut self, set: &ByteSet, max: usize) -> Result<usize, TooShort> {
+    pub(crate) fn skip(&mut self, set: &ByteSet, max: usize) -> Result<usize, TooShort> {
         let from = self.at;
         while self.at - from < max && set.has(self.peek()?) {
             self.at += 1;

@@ -131,6 +131,8 @@ pub(super) fn judge(text: &[u8], name: &Name, value: &Value) -> Option<Confidenc
         Strength::Secret => {
             ((random(bytes, 10, 2) || hexish(bytes)) && !named(bytes)).then_some(Confidence::Medium)
         }
+        // Judged elsewhere.
+        Strength::Service => None,
         Strength::Weak => {
             let exact = value.quoted || !value.spaced;
             (exact && random(bytes, 16, 3)).then_some(Confidence::Medium)
@@ -184,7 +186,7 @@ pub(crate) fn literal(value: &[u8]) -> bool {
         && value.iter().all(|b| *b > b' ' && *b != 0x7f)
 }
 
-fn sequence(value: &[u8]) -> bool {
+pub(super) fn sequence(value: &[u8]) -> bool {
     let lower = value.to_ascii_lowercase();
     SEQUENCES.iter().any(|s| stands_in(&lower, value, s))
 }
@@ -288,7 +290,8 @@ fn code(value: &[u8], written: &Value) -> bool {
         arrow || memchr::memmem::find(value, b"||").is_some() || memchr::memmem::find(value, b"&&").is_some();
     let identifier = value.iter().all(|b| ALNUM.has(*b) || matches!(b, b'_' | b'.' | b'$'))
         && !value[0].is_ascii_digit()
-        && !looks_random(value);
+        && !looks_random(value)
+        && !hexish(value);
     call || arrow || value == b"=>" || (identifier && written.spaced)
 }
 

@@ -1,0 +1,260 @@
+//! Credentials told by the name of their service: `MAILJET_KEY=x`, `clarifai token x`, `DETECTIFY_API_KEY=<uuid>`.
+//!
+//! Of most services a key is a plain hex string, a UUID or letters and digits: no shape at all. A known service, a word
+//! for a secret right behind it and a value that nobody would write by hand tell it together, also where the value
+//! follows without an operator. The service alone never does: UUIDs and hashes of all kinds stand behind it.
+
+use super::name;
+use super::parse::{self, Cursor};
+use super::{Found, TooShort, value};
+use crate::byteset::{ALNUM, ByteSet, HEX, LOWER, SPACE, UPPER};
+use crate::entropy;
+use crate::rule::Confidence;
+use crate::scanner::View;
+
+/// The shortest value that counts.
+const MIN_VALUE: usize = 16;
+/// The longest value.
+const MAX_VALUE: usize = 200;
+/// How far behind the service's name a value may begin when only words stand between.
+const MAX_GAP: usize = 64;
+/// How many bytes of punctuation and blanks may stand between two words.
+const MAX_SEPARATORS: usize = 8;
+
+/// Words for a secret.
+const SECRETS: [&[u8]; 14] = [
+    b"key",
+    b"token",
+    b"secret",
+    b"password",
+    b"passwd",
+    b"pass",
+    b"auth",
+    b"oauth",
+    b"cred",
+    b"bearer",
+    b"private",
+    b"pat",
+    b"sk",
+    b"api",
+];
+/// Words that may stand beside them without a meaning of their own here.
+const FILLERS: [&[u8]; 25] = [
+    b"access",
+    b"tracking",
+    b"redis",
+    b"client",
+    b"personal",
+    b"app",
+    b"admin",
+    b"service",
+    b"account",
+    b"management",
+    b"signing",
+    b"rest",
+    b"live",
+    b"prod",
+    b"production",
+    b"test",
+    b"sandbox",
+    b"is",
+    b"value",
+    b"entials",
+    b"ential",
+    b"orization",
+    b"env",
+    b"ization",
+    b"s",
+];
+/// Words that make the name one of something that is no secret.
+const OTHERS: [&[u8]; 34] = [
+    b"id",
+    b"ids",
+    b"url",
+    b"uri",
+    b"endpoint",
+    b"host",
+    b"hostname",
+    b"name",
+    b"username",
+    b"user",
+    b"email",
+    b"region",
+    b"version",
+    b"file",
+    b"path",
+    b"dir",
+    b"type",
+    b"port",
+    b"domain",
+    b"hash",
+    b"digest",
+    b"checksum",
+    b"commit",
+    b"sha",
+    b"sha1",
+    b"sha256",
+    b"revision",
+    b"rev",
+    b"expiry",
+    b"expires",
+    b"ttl",
+    b"length",
+    b"public",
+    b"publishable",
+];
+/// What may stand in a value.
+const VALUE: ByteSet = ALNUM.union(ByteSet::of(b"_-.+/=~:"));
+/// What may stand between the words.
+const BETWEEN: ByteSet = SPACE.union(ByteSet::of(b":=,.'\"()[]<>_-|`*\\"));
+
+/// Looks for a secret behind the service's name `text[start..end]`.
+pub(super) fn find(view: View<'_>, (start, end): (usize, usize)) -> Result<Option<Found>, TooShort> {
+    if !begins(view.text, start) || !ends(view, end)? {
+        return Ok(None);
+    }
+    let name = name::read_loose(view, start, end)?;
+    let behind = &view.text[name.keyword.1..name.end];
+    if name::words(behind).any(|w| OTHERS.contains(&w.as_slice())) {
+        return Ok(None);
+    }
+    if !has_secret(behind) {
+        return told(view, end);
+    }
+    match parse::assignment(view, &name)? {
+        Some(found) => {
+            let verdict = judge(&view.text[found.start..found.end]);
+            Ok(verdict.map(|confidence| Found { start: found.start, end: found.end, confidence }))
+        }
+        None => told(view, end),
+    }
+}
+
+/// Whether the service's name begins here and is not the end of another word.
+fn begins(text: &[u8], start: usize) -> bool {
+    let Some(before) = start.checked_sub(1).map(|i| text[i]) else { return true };
+    !before.is_ascii_alphanumeric() || (before.is_ascii_lowercase() && text[start].is_ascii_uppercase())
+}
+
+/// Whether the service's name ends here: letters that go on in the same case must be known words (`INFURAKEY`).
+fn ends(view: View<'_>, end: usize) -> Result<bool, TooShort> {
+    let case = if view.text[end - 1].is_ascii_uppercase() { UPPER } else { LOWER };
+    let mut cursor = Cursor::new(view, end);
+    let more = cursor.skip(&case, MAX_GAP)?;
+    Ok(more == 0 || vocabulary(&view.text[end..cursor.at]).is_some())
+}
+
+fn has_secret(words: &[u8]) -> bool {
+    let lower = words.to_ascii_lowercase();
+    SECRETS.iter().any(|s| memchr::memmem::find(&lower, s).is_some())
+}
+
+/// `service secret key x`: nothing but words for secrets and punctuation between the service and the value.
+fn told(view: View<'_>, end: usize) -> Result<Option<Found>, TooShort> {
+    let mut cursor = Cursor::new(view, end);
+    let mut secret = false;
+    while cursor.at - end < MAX_GAP {
+        if cursor.skip(&BETWEEN, MAX_SEPARATORS)? == MAX_SEPARATORS {
+            return Ok(None);
+        }
+        let from = cursor.at;
+        cursor.skip(&ALNUM, MAX_VALUE)?;
+        let word = &view.text[from..cursor.at];
+        match vocabulary(word) {
+            Some(said) => secret |= said,
+            None if !secret => return Ok(None),
+            None => {
+                cursor.skip(&VALUE, MAX_VALUE)?;
+                return Ok(plain(view.text, from, cursor.at));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a word is made of known ones only, and one of them means a secret.
+fn vocabulary(word: &[u8]) -> Option<bool> {
+    if word.len() <= 2 && word.iter().all(u8::is_ascii_digit) {
+        return (!word.is_empty()).then_some(false);
+    }
+    let lower = word.to_ascii_lowercase();
+    let (mut at, mut secret) = (0, false);
+    while at < lower.len() {
+        let rest = &lower[at..];
+        let longest = |words: &[&[u8]]| words.iter().filter(|w| rest.starts_with(w)).map(|w| w.len()).max();
+        match (longest(&SECRETS), longest(&FILLERS)) {
+            (Some(length), _) => (at, secret) = (at + length, true),
+            (None, Some(length)) => at += length,
+            (None, None) => return None,
+        }
+    }
+    Some(secret)
+}
+
+/// A value without quotes of its own, which must leave no doubt.
+fn plain(text: &[u8], start: usize, mut end: usize) -> Option<Found> {
+    while end > start && matches!(text[end - 1], b'.' | b':' | b'-') {
+        end -= 1;
+    }
+    let confidence = judge(&text[start..end]).filter(|c| *c > Confidence::Low)?;
+    Some(Found { start, end, confidence })
+}
+
+/// Whether a value can be what a service issues.
+fn judge(value: &[u8]) -> Option<Confidence> {
+    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
+    let fitting = (MIN_VALUE..=MAX_VALUE).contains(&value.len()) && value.iter().all(|b| VALUE.has(*b));
+    if !fitting || digits < 2 || digits == value.len() || value::placeholder(value) {
+        return None;
+    }
+    if value::sequence(value) {
+        return (entropy::shannon(value) >= 3.0).then_some(Confidence::Low);
+    }
+    (value::opaque(value) || parts(value)).then_some(Confidence::Medium)
+}
+
+/// UUIDs and other hexadecimal parts, joined.
+fn parts(value: &[u8]) -> bool {
+    value.iter().all(|b| HEX.has(*b) || matches!(b, b'-' | b':' | b'.' | b'_'))
+        && value.iter().any(|b| b.is_ascii_alphabetic())
+        && entropy::shannon(value) > 2.9
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> Option<&str> {
+        let view = View { text: text.as_bytes(), last: true };
+        let at = text.to_ascii_lowercase().find("acmeai").unwrap();
+        let found = find(view, (at, at + 6)).ok().unwrap()?;
+        Some(&text[found.start..found.end])
+    }
+
+    #[test]
+    fn a_service_a_word_for_a_secret_and_a_value_tell_it() {
+        let uuid = "9c41d0e7-52ab-4f18-8d3e-a06b7719fe25";
+        for text in ["ACMEAI_API_KEY=@", "acmeai token @", "acmeAI.secretKey: '@'", "AcmeAI API Key\n@\n"] {
+            assert_eq!(found(&text.replace('@', uuid)), Some(uuid), "{text}");
+        }
+        for text in ["ACMEAI_ID=@", "acmeai @", "acmeai_key_id=@", "macmeai_key=@", "acmeai token of @"] {
+            assert_eq!(found(&text.replace('@', uuid)), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn values_are_long_and_random() {
+        assert_eq!(found("acmeai_key=k2v9x0q7b4m1s8d3"), Some("k2v9x0q7b4m1s8d3"));
+        assert_eq!(found("acmeai_key=k2v9x0q7b4m1s8d"), None, "one byte too short");
+        let longest = "k2v9x0q7b4m1s8d3fw6r".repeat(MAX_VALUE / 20);
+        assert_eq!(found(&format!("acmeai_key={longest}")), Some(longest.as_str()));
+        assert_eq!(found(&format!("acmeai_key={longest}x")), None, "one byte too long");
+        for text in [
+            "acmeai_key=the-name-of-a-secret",
+            "acmeai_key=config.services.key1",
+            "acmeai key 2024-01-02T03:04:05",
+        ] {
+            assert_eq!(found(text), None, "{text}");
+        }
+    }
+}
