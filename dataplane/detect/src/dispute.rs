@@ -3,6 +3,7 @@
 use crate::MAX_SECRET_LEN;
 use crate::rule::{Confidence, RuleIndex};
 use crate::scanner::Finding;
+use std::cmp::Reverse;
 
 /// A confirmed candidate, before disputes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,9 +16,11 @@ pub(crate) struct Hit {
 }
 
 impl Hit {
-    /// Orders hits from the one that should win: rank, then the longer, the earlier, the first rule.
-    fn key(&self) -> (u8, usize, std::cmp::Reverse<usize>, std::cmp::Reverse<u16>) {
-        (self.rank, self.end - self.start, std::cmp::Reverse(self.start), std::cmp::Reverse(self.rule))
+    /// Orders hits from the one that should win: any before the doubtful, which a policy may let pass; then by rank,
+    /// then the longer, the earlier, the first rule.
+    fn key(&self) -> (bool, u8, usize, Reverse<usize>, Reverse<u16>) {
+        let sure = self.confidence > Confidence::Low;
+        (sure, self.rank, self.end - self.start, Reverse(self.start), Reverse(self.rule))
     }
 }
 
@@ -60,7 +63,7 @@ pub(crate) fn settle(hits: &mut [Hit], settled: usize, end: usize, findings: &mu
 
 fn decide(cluster: &mut [Hit], first: usize, findings: &mut Vec<Finding>, begin: usize) {
     if cluster.len() > 1 {
-        cluster.sort_unstable_by_key(|h| std::cmp::Reverse(h.key()));
+        cluster.sort_unstable_by_key(|h| Reverse(h.key()));
     }
     for hit in cluster.iter().filter(|h| h.end <= first + MAX_SECRET_LEN) {
         let chosen = &findings[begin..];
@@ -90,6 +93,12 @@ mod tests {
     fn the_most_specific_wins_and_touching_ones_stay_two() {
         assert_eq!(spans(&[hit(0, 10, 1), hit(2, 5, 2), hit(5, 8, 2)], 20, 20), (vec![(2, 5), (5, 8)], 20));
         assert_eq!(spans(&[hit(0, 10, 1), hit(2, 5, 1)], 20, 20), (vec![(0, 10)], 20));
+    }
+
+    #[test]
+    fn what_a_policy_may_let_pass_hides_nothing() {
+        let doubtful = Hit { confidence: Confidence::Low, ..hit(0, 10, 3) };
+        assert_eq!(spans(&[doubtful, hit(2, 5, 1)], 20, 20), (vec![(2, 5)], 20));
     }
 
     #[test]

@@ -78,13 +78,14 @@ impl Severity {
     }
 }
 
-/// How sure a finding is.
+/// How sure a finding is. A gateway replaces findings from `Medium` on unless its policy says otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Confidence {
-    /// The shape is right but a check value is wrong.
+    /// A shape that counts only behind a vendor's name, with a wrong check value; names of resources, which are no
+    /// secrets by themselves.
     Low,
-    /// Told by its surroundings, or by a shape that other things can have too.
+    /// Told by its surroundings, or an unmistakable shape whose check value is wrong.
     Medium,
     /// An unmistakable shape, or a check value that is right.
     High,

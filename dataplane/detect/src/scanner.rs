@@ -315,7 +315,7 @@ fn confirm_form(
         Proof::Refuted => return,
         Proof::Good => (Confidence::High, rule.rank + rank::PROVEN),
         Proof::Silent => (rule.confidence, rule.rank),
-        Proof::Bad => (Confidence::Low, rule.rank),
+        Proof::Bad => (rule.confidence.min(Confidence::Medium), rule.rank),
     };
     if proof != Proof::Good {
         let head = start + shape.head;

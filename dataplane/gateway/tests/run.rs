@@ -267,6 +267,7 @@ fn check_gives_a_verdict() {
     );
     assert_eq!(code, Some(0));
     assert!(verdict.starts_with("FILE: right\n  traffic    http on 127.0.0.1:8080\n"), "{verdict}");
+    assert!(verdict.contains(", default action tokenize\n"), "{verdict}");
     assert!(
         verdict.contains("upstream   mine at http://127.0.0.1:9/v1, with the gateway's key"),
         "{verdict}"

@@ -42,7 +42,7 @@ impl Action {
     }
 }
 
-/// Decides by, in this order: confidence, the lists of allowed values, the rule, its category, the default.
+/// Decides by, in this order: the lists of allowed values, the rule, confidence, the category, the default.
 #[derive(Clone)]
 pub struct Policy {
     default: Action,
@@ -66,14 +66,14 @@ impl Policy {
         }
     }
 
-    /// Findings below `confidence` are allowed.
+    /// Findings below `confidence` are allowed, save those of rules with an action of their own.
     #[must_use]
     pub fn with_min_confidence(mut self, confidence: Confidence) -> Self {
         self.min_confidence = confidence;
         self
     }
 
-    /// What is done with findings of one rule.
+    /// What is done with findings of one rule, at any confidence.
     #[must_use]
     pub fn with_rule(mut self, rule: RuleIndex, action: Action) -> Self {
         self.rules.insert(rule, action);
@@ -103,11 +103,16 @@ impl Policy {
 
     /// What is to be done with `finding`, which `rule` made and which covers `value`.
     pub fn decide(&self, finding: &Finding, rule: &Rule, value: &[u8]) -> Action {
-        if finding.confidence < self.min_confidence || self.is_allowed(value) {
+        if self.is_allowed(value) {
             return Action::Allow;
         }
-        let by_rule = self.rules.get(&finding.rule).copied();
-        by_rule.or(self.categories[rule.category as usize]).unwrap_or(self.default)
+        if let Some(action) = self.rules.get(&finding.rule) {
+            return *action;
+        }
+        if finding.confidence < self.min_confidence {
+            return Action::Allow;
+        }
+        self.categories[rule.category as usize].unwrap_or(self.default)
     }
 
     fn is_allowed(&self, value: &[u8]) -> bool {
@@ -163,6 +168,19 @@ mod tests {
         assert_eq!(decide(&policy, "github-pat", Confidence::Medium, b""), Action::Tokenize);
         let policy = policy.with_min_confidence(Confidence::High);
         assert_eq!(decide(&policy, "github-pat", Confidence::Medium, b""), Action::Allow);
+    }
+
+    #[test]
+    fn an_action_for_a_rule_counts_at_any_confidence() {
+        let index = Rules::builtin().unwrap().find("github-pat").unwrap();
+        let policy = Policy::default().with_rule(index, Action::Block);
+        assert_eq!(decide(&policy, "github-pat", Confidence::Low, b""), Action::Block);
+        assert_eq!(decide(&policy, "github-oauth", Confidence::Low, b""), Action::Allow);
+        let policy = Policy::default().with_category(Category::Token, Action::Block);
+        assert_eq!(decide(&policy, "github-pat", Confidence::Low, b""), Action::Allow);
+        let policy =
+            policy.with_rule(index, Action::Block).with_allowed_hashes([Sha256::digest(b"v").into()]);
+        assert_eq!(decide(&policy, "github-pat", Confidence::Low, b"v"), Action::Allow);
     }
 
     #[test]

@@ -11,11 +11,12 @@ mod parse;
 mod service;
 pub(crate) mod value;
 
+use crate::check::Proof;
 use crate::dispute::Hit;
 use crate::entropy;
 use crate::pattern::{Form, Verdict};
 use crate::rule::Confidence;
-use crate::rules::Compiled;
+use crate::rules::{Compiled, rank};
 use crate::runs::RunCache;
 use crate::scanner::{Bench, View};
 pub(crate) use name::Strength;
@@ -39,8 +40,9 @@ pub(crate) fn find(bench: &mut Bench, view: View<'_>, rule: u16, compiled: &Comp
     match outcome {
         Err(TooShort) => bench.open(span.0),
         Ok(Some(found)) if found.start - span.0 <= crate::LEFT_CONTEXT - 64 => {
-            let rank = compiled.rank + u8::from(found.confidence > Confidence::Low);
-            let Found { start, end, confidence } = found;
+            let Found { start, end, confidence, proven } = found;
+            let sure = u8::from(confidence > Confidence::Low);
+            let rank = compiled.rank + sure + if proven { rank::PROVEN } else { 0 };
             bench.hits.push(Hit { start, end, rule, rank, confidence });
         }
         Ok(_) => {}
@@ -57,6 +59,8 @@ struct Found {
     start: usize,
     end: usize,
     confidence: Confidence,
+    /// A check value is right.
+    proven: bool,
 }
 
 /// For a generic rule: the name and the value must both look the part.
@@ -73,7 +77,7 @@ fn generic(
         return Ok(None);
     }
     let verdict = value::judge(view.text, &name, &value);
-    Ok(verdict.map(|confidence| Found { start: value.start, end: value.end, confidence }))
+    Ok(verdict.map(|confidence| Found { start: value.start, end: value.end, confidence, proven: false }))
 }
 
 /// For a vendor's rule: a value of the rule's shape behind the vendor's keyword.
@@ -89,10 +93,19 @@ fn vendor(
     let whole = &view.text[value.start..value.end];
     let Some(length) = compiled.values.iter().find_map(|shape| fits(shape, whole)) else { return Ok(None) };
     let secret = &whole[..length];
-    let real =
-        entropy::shannon(secret) >= compiled.entropy && !value::placeholder(secret) && !value::wordy(secret);
-    let confidence = compiled.confidence.min(Confidence::Medium);
-    Ok(real.then_some(Found { start: value.start, end: value.start + length, confidence }))
+    let proof = compiled.check.map_or(Proof::Silent, |check| check.judge(secret, secret));
+    let confidence = match proof {
+        Proof::Refuted => return Ok(None),
+        Proof::Good => Confidence::High,
+        Proof::Silent => compiled.confidence.min(Confidence::Medium),
+        Proof::Bad => Confidence::Low,
+    };
+    let proven = proof == Proof::Good;
+    let real = proven
+        || (entropy::shannon(secret) >= compiled.entropy
+            && !value::placeholder(secret)
+            && !value::wordy(secret));
+    Ok(real.then_some(Found { start: value.start, end: value.start + length, confidence, proven }))
 }
 
 /// The length of the shape's match when it fills the value, or is followed by what cannot belong to it.

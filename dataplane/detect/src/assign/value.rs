@@ -175,7 +175,7 @@ fn environment(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
     let bytes = &text[value.start..value.end];
     let exact = !value.quoted && !value.spaced && value.operator == Operator::Equals;
     (exact && upper && bytes.len() >= 6 && !label(bytes) && bytes.iter().all(u8::is_ascii_alphanumeric))
-        .then_some(Confidence::Low)
+        .then_some(Confidence::Medium)
 }
 
 /// Whether a value can be a secret where its place says that one stands.
@@ -371,15 +371,15 @@ fn password(value: &[u8], written: &Value) -> Option<Confidence> {
     let firm =
         written.quoted || !written.spaced || matches!(written.operator, Operator::Space | Operator::Tag);
     match written.operator {
-        Operator::Prose if written.quoted && value.len() >= 5 && !label(value) => Some(Confidence::Low),
+        Operator::Prose if written.quoted && value.len() >= 5 && !label(value) => Some(Confidence::Medium),
         Operator::Prose | Operator::Comma if !written.quoted => {
-            (strong && (digit || special)).then_some(Confidence::Low)
+            (strong && (digit || special)).then_some(Confidence::Medium)
         }
         _ if strong && (firm || special || (digit && mixed)) => Some(Confidence::Medium),
-        _ if strong && digit && value.len() >= 8 => Some(Confidence::Low),
+        _ if strong && digit && value.len() >= 8 => Some(Confidence::Medium),
         // A plain word between quotes: weak passwords are passwords too, prose and labels are not.
         Operator::Equals | Operator::Compare if written.quoted && value.len() >= 6 && !label(value) => {
-            Some(Confidence::Low)
+            Some(Confidence::Medium)
         }
         _ => None,
     }

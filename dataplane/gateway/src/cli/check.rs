@@ -6,7 +6,7 @@ use super::options::ConfigOptions;
 use super::{Failure, Outcome};
 use crate::config::{ConfigError, Loaded, load};
 use crate::os;
-use crate::snapshot::build::Builder;
+use crate::snapshot::build::{self, Builder};
 use crate::snapshot::{Auth, Snapshot};
 use crate::state;
 
@@ -76,7 +76,8 @@ fn describe(loaded: &Loaded, snapshot: &Snapshot) {
         Auth::None => println!("  keys       none demanded"),
         Auth::Keys(keys) => println!("  keys       {} known", keys.len()),
     }
-    println!("  rules      {}, default action {:?}", snapshot.shield.rules.len(), settings.policy.default);
+    let default = build::action(settings.policy.default).as_str();
+    println!("  rules      {}, default action {default}", snapshot.shield.rules.len());
     for upstream in snapshot.upstreams.iter().filter(|upstream| upstream.needed) {
         let scheme = if upstream.tls.is_some() { "https" } else { "http" };
         let key = if upstream.key.is_some() { ", with the gateway's key" } else { "" };

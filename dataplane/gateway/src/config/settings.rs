@@ -381,10 +381,10 @@ pub enum FindingsHeader {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MinConfidence {
-    /// Every hit counts, a token whose check value is wrong included.
-    #[default]
+    /// Every hit counts: names of resources, and values told by a name alone whose check value is wrong.
     Low,
-    /// Hits told by their surroundings, or better.
+    /// Hits told by their surroundings, known prefixes with a wrong check value, or better.
+    #[default]
     Medium,
     /// Unmistakable shapes and right check values only.
     High,
@@ -398,11 +398,11 @@ pub struct Policy {
     pub default: Action,
     /// What happens when something cannot be scanned or recorded.
     pub fail_mode: FailMode,
-    /// Findings below this confidence are ignored.
+    /// Findings below this confidence are ignored, save those of rules with an action of their own.
     pub min_confidence: MinConfidence,
     /// When replies carry counts of findings.
     pub findings_header: FindingsHeader,
-    /// Action by rule id.
+    /// Action by rule id, at any confidence.
     pub rules: BTreeMap<String, Action>,
     /// Action by category (`key`, `secret`, `token`, `conn`, `pkey`, `user`, `host`, `pii`).
     pub categories: BTreeMap<String, Action>,

@@ -461,7 +461,8 @@ fn unknown_rule(id: &str, rules: &Rules) -> Problem {
     Problem::error(format!("policy.rules.{id}"), format!("there is no rule `{id}`"), help)
 }
 
-fn action(action: Action) -> ShieldAction {
+/// The action of the policy engine that a setting names.
+pub(crate) fn action(action: Action) -> ShieldAction {
     match action {
         Action::Allow => ShieldAction::Allow,
         Action::Monitor => ShieldAction::Monitor,
