@@ -23,16 +23,25 @@ pub(super) fn behind_prefix(text: &[u8]) -> Proof {
     verdict(base62(hash(payload), DIGITS_UPPER_LOWER) == check)
 }
 
+/// `prefix_`, any number of random characters, 6 of check value over those.
+pub(super) fn body(text: &[u8]) -> Proof {
+    let Some((_, body)) = rsplit(text, b'_') else { return Proof::Silent };
+    whole(body, DIGITS_UPPER_LOWER)
+}
+
 /// Six characters over everything before them, the prefix included.
 pub(super) fn whole(text: &[u8], alphabet: &[u8; 62]) -> Proof {
     let Some((payload, check)) = text.split_last_chunk::<6>() else { return Proof::Silent };
     verdict(base62(hash(payload), alphabet) == *check)
 }
 
-/// Eight hex digits, in any case, over everything before them.
+/// Eight hex digits, in any case, over everything before them; a percent escape before the digits is the sign it
+/// stands for.
 pub(super) fn hex_of_all(text: &[u8]) -> Proof {
     let Some((payload, check)) = text.split_last_chunk::<8>() else { return Proof::Silent };
-    verdict(hex(hash(payload)).eq_ignore_ascii_case(check))
+    let escaped = payload.split_last_chunk::<3>().filter(|(_, sign)| sign.eq_ignore_ascii_case(b"%3D"));
+    let sum = escaped.map_or_else(|| hash(payload), |(front, _)| hash(&[front, b"="].concat()));
+    verdict(hex(sum).eq_ignore_ascii_case(check))
 }
 
 /// `prefix_`, 40 characters, eight hex digits over those 40.
@@ -106,7 +115,7 @@ fn hex(value: u32) -> [u8; 8] {
 }
 
 /// Six base62 digits, padded with the alphabet's zero.
-fn base62(mut value: u32, alphabet: &[u8; 62]) -> [u8; 6] {
+pub(super) fn base62(mut value: u32, alphabet: &[u8; 62]) -> [u8; 6] {
     let mut digits = [alphabet[0]; 6];
     for digit in digits.iter_mut().rev() {
         *digit = alphabet[(value % 62) as usize];

@@ -3,10 +3,16 @@
 //! A validator sees a match that is complete and well-bounded. It may raise or lower the confidence, and it refutes
 //! only what cannot be this kind of thing; a wrong check value alone never lets a prefixed token pass.
 
+mod aws;
+mod azure;
 mod bech32;
 mod crc;
 mod http;
+mod json;
 mod jwt;
+mod macaroon;
+mod marvin;
+pub(crate) mod numbers;
 
 use crate::assign::value;
 use serde::Deserialize;
@@ -37,12 +43,34 @@ pub(crate) enum Check {
     Confluent,
     /// The bech32 checksum (age).
     Bech32,
+    /// The last six characters are the base62 CRC-32 of what is between them and the last `_` (`SaladCloud`).
+    CrcBody,
     /// Three base64url parts, the first a JSON object with `alg`.
     Jwt,
     /// Five base64url parts, the first a JSON object with `enc`.
     Jwe,
-    /// An AWS key id that is not the documentation's example.
+    /// An AWS key id with a possible account number, not the documentation's example.
     AwsKeyId,
+    /// The Marvin32 check value behind the signature of a kind of key (Azure storage, Cosmos DB, Service Bus ...).
+    AzureKey,
+    /// The check value of the first 80 letters and digits (Azure's common annotated security keys).
+    AzureAnnotated,
+    /// The check value of an application's secret that has `8Q~` in it (Microsoft Entra).
+    AzureEntra,
+    /// A CRC-32 spread over 52 characters of base32 (Azure DevOps).
+    AzureDevops,
+    /// A whole macaroon of PyPI.
+    Pypi,
+    /// A JSON object under base64 with the members of a key of Grafana.
+    GrafanaJson,
+    /// A JSON object under base64 with the members of an organisation's token of Sentry.
+    SentryJson,
+    /// A JSON object under base64 with the members of a service account of 1Password.
+    OnePassword,
+    /// Check digit of payment cards.
+    Luhn,
+    /// Check digits of bank accounts.
+    Iban,
     /// Twelve digits and a colon under base64, then random bytes (Jira and Confluence data centre).
     JiraPat,
     /// Base64 of `user:password`.
@@ -80,6 +108,7 @@ impl Check {
             Check::Grafana => crc::grafana(whole),
             Check::CrcWhole => crc::whole(whole, crc::DIGITS_UPPER_LOWER),
             Check::CrcWholeLower => crc::whole(whole, crc::DIGITS_LOWER_UPPER),
+            Check::CrcBody => crc::body(whole),
             Check::CrcHex => crc::hex_of_all(whole),
             Check::CloudflareCrc => crc::cloudflare(whole),
             Check::Zuplo => crc::zuplo(whole),
@@ -87,7 +116,17 @@ impl Check {
             Check::Bech32 => bech32::judge(whole),
             Check::Jwt => jwt::judge(whole),
             Check::Jwe => jwt::judge_encrypted(whole),
-            Check::AwsKeyId => silent_if(memchr::memmem::find(whole, b"EXAMPLE").is_none()),
+            Check::AwsKeyId => aws::judge(whole),
+            Check::AzureKey => azure::identifiable(secret),
+            Check::AzureAnnotated => azure::annotated(secret),
+            Check::AzureEntra => azure::entra(secret),
+            Check::AzureDevops => azure::devops(secret),
+            Check::Pypi => macaroon::judge(secret),
+            Check::GrafanaJson => json::grafana(secret),
+            Check::SentryJson => json::sentry(secret),
+            Check::OnePassword => json::one_password(secret),
+            Check::Luhn => refuted_unless(numbers::luhn(secret)),
+            Check::Iban => refuted_unless(numbers::iban(secret)),
             Check::JiraPat => http::jira_pat(secret),
             Check::Basic => http::basic(secret),
             Check::PemBase64 => http::pem_base64(secret),
@@ -96,6 +135,11 @@ impl Check {
             Check::Mixed => silent_if(value::mixed(secret)),
         }
     }
+}
+
+/// A number is nothing without its check digits.
+fn refuted_unless(right: bool) -> Proof {
+    if right { Proof::Good } else { Proof::Refuted }
 }
 
 fn silent_if(plausible: bool) -> Proof {
