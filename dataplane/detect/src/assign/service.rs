@@ -124,7 +124,12 @@ pub(super) fn find(view: View<'_>, (start, end): (usize, usize)) -> Result<Optio
     match parse::assignment(view, &name)? {
         Some(found) => {
             let verdict = judge(&view.text[found.start..found.end]);
-            Ok(verdict.map(|confidence| Found { start: found.start, end: found.end, confidence }))
+            Ok(verdict.map(|confidence| Found {
+                start: found.start,
+                end: found.end,
+                confidence,
+                proven: false,
+            }))
         }
         None => told(view, end),
     }
@@ -197,7 +202,7 @@ fn plain(text: &[u8], start: usize, mut end: usize) -> Option<Found> {
         end -= 1;
     }
     let confidence = judge(&text[start..end]).filter(|c| *c > Confidence::Low)?;
-    Some(Found { start, end, confidence })
+    Some(Found { start, end, confidence, proven: false })
 }
 
 /// Whether a value can be what a service issues.
