@@ -1,158 +1,200 @@
-//! Walks files and folders and scans what is text.
+//! Walks files and folders, has what is text scanned, and reports what counts.
 
-use std::fs::File;
-use std::io::{self, IsTerminal, Read};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, OnceLock};
+use std::thread;
 
-use aegis_detect::{Confidence, Scanner};
-use ignore::WalkBuilder;
-use indicatif::{ProgressBar, ProgressStyle};
-use zeroize::Zeroizing;
+use aegis_detect::{Confidence, Rules, Scanner};
+use ignore::{Walk, WalkBuilder};
 
-use super::reader::{self, Content, Hit};
+use super::baseline::Baseline;
+use super::git::{self, Lines};
+use super::pool::{self, Entrance, Event, Source, Turn};
+use super::progress::Progress;
+use super::reader::{Content, Hit, Unwanted};
 use super::report::{Report, Summary};
 
 /// Folders of version control systems: their objects are compressed, and `.git/config` is no file of the project.
 const VERSION_CONTROL: [&str; 4] = [".git", ".hg", ".svn", ".jj"];
-/// Work shorter than this shows no progress.
-const SHOW_PROGRESS_AFTER: Duration = Duration::from_millis(800);
 
-/// One run over all sources.
-pub(super) struct Walk<'a> {
-    scanner: Scanner,
-    buffer: Zeroizing<Vec<u8>>,
-    least: Confidence,
-    respect_ignore: bool,
-    report: &'a mut dyn Report,
-    summary: Summary,
-    progress: Progress,
-}
-
-impl<'a> Walk<'a> {
-    pub(super) fn new(
-        scanner: Scanner,
-        least: Confidence,
+/// Where text comes from.
+pub(super) enum Sources {
+    /// Files, folders, and `-` for standard input; whether files named in `.gitignore` and its like are left out.
+    Paths {
+        /// As they were given.
+        paths: Vec<PathBuf>,
+        /// Whether ignore files hold.
         respect_ignore: bool,
-        report: &'a mut dyn Report,
-    ) -> Self {
-        let (buffer, summary, progress) = (Zeroizing::default(), Summary::default(), Progress::new());
-        Walk { scanner, buffer, least, respect_ignore, report, summary, progress }
-    }
+    },
+    /// Files and which of their lines count.
+    Changes(Vec<(PathBuf, Lines)>),
+}
 
-    /// Scans all `paths`. The error is one of writing the report; what cannot be read is counted and said.
-    pub(super) fn run(&mut self, paths: &[PathBuf]) -> io::Result<Summary> {
-        let rules = Arc::clone(self.scanner.rules());
-        self.report.begin(&rules)?;
-        for path in paths {
-            if path == Path::new("-") {
-                self.source(Path::new("(standard input)"), &mut io::stdin().lock())?;
-            } else if path.is_dir() {
-                self.folder(path)?;
-            } else {
-                self.file(path)?;
+/// Where findings go, and which of them are known.
+pub(super) struct Desk<'a> {
+    /// The rules they come from.
+    pub rules: Arc<Rules>,
+    /// Where they are written.
+    pub report: &'a mut dyn Report,
+    /// Those that need not be told again.
+    pub known: Option<Baseline>,
+    /// Where all of them are noted, known or not.
+    pub noted: Option<Baseline>,
+    /// What it came to so far.
+    pub summary: Summary,
+}
+
+impl Desk<'_> {
+    /// Scans all sources with all scanners. The error is one of writing the report; what cannot be read is counted and said.
+    pub(super) fn run(
+        &mut self,
+        scanners: Vec<Scanner>,
+        least: Confidence,
+        sources: &Sources,
+    ) -> io::Result<()> {
+        self.report.begin(&self.rules)?;
+        let total = OnceLock::new();
+        let mut progress = Progress::new(&total);
+        thread::scope(|scope| {
+            let (entrance, turns) = pool::start(scope, scanners, least);
+            // Nobody is left to tell when the results are not wanted any more.
+            scope.spawn(move || sources.feed(&entrance).is_err());
+            if progress.is_wanted() {
+                scope.spawn(|| total.get_or_init(|| sources.count()));
             }
-        }
-        self.progress.end();
-        self.report.end(&self.summary)?;
-        Ok(self.summary)
-    }
-
-    fn folder(&mut self, folder: &Path) -> io::Result<()> {
-        let walk = WalkBuilder::new(folder)
-            .hidden(false)
-            .standard_filters(self.respect_ignore)
-            .hidden(false)
-            .require_git(false)
-            .filter_entry(|entry| !VERSION_CONTROL.iter().any(|name| entry.file_name() == *name))
-            .sort_by_file_name(Ord::cmp)
-            .build();
-        for entry in walk {
-            match entry {
-                Ok(entry) if entry.file_type().is_some_and(|kind| kind.is_file()) => {
-                    self.file(entry.path())?;
+            for turn in turns {
+                match turn {
+                    Turn::Problem(what) => self.failed(&progress, &what),
+                    Turn::Source { name, events } => self.source(&progress, &name, events)?,
                 }
-                Ok(_) => {}
-                Err(error) => self.failed(&error.to_string()),
+                progress.show(&self.summary);
             }
-        }
-        Ok(())
+            Ok::<(), io::Error>(())
+        })?;
+        progress.end();
+        self.report.end(&self.summary)
     }
 
-    fn file(&mut self, path: &Path) -> io::Result<()> {
-        match File::open(path) {
-            Ok(mut file) => self.source(path, &mut file),
-            Err(error) => {
-                self.failed(&format!("{}: {error}", path.display()));
-                Ok(())
+    fn source(
+        &mut self,
+        progress: &Progress,
+        path: &Path,
+        events: impl IntoIterator<Item = Event>,
+    ) -> io::Result<()> {
+        let name = path.display().to_string();
+        let mut ended = false;
+        for event in events {
+            match event {
+                Event::Hits(hits) => {
+                    progress.pause(|| hits.iter().try_for_each(|hit| self.finding(path, &name, hit)))?;
+                }
+                Event::Done(Content::Text { bytes, ignored }) => {
+                    self.summary.files += 1;
+                    self.summary.bytes += bytes;
+                    self.summary.ignored += ignored;
+                    ended = true;
+                }
+                Event::Done(Content::Binary) => {
+                    self.summary.skipped += 1;
+                    ended = true;
+                }
+                Event::Failed(error) => {
+                    self.failed(progress, &format!("{name}: {error}"));
+                    ended = true;
+                }
             }
         }
-    }
-
-    fn source(&mut self, path: &Path, source: &mut dyn Read) -> io::Result<()> {
-        let rules = Arc::clone(self.scanner.rules());
-        let shown = path.strip_prefix("./").unwrap_or(path).display().to_string();
-        let (report, findings) = (&mut self.report, &mut self.summary.findings);
-        let mut found = |hit: Hit| {
-            *findings += 1;
-            report.finding(&shown, rules.get(hit.finding.rule), &hit)
-        };
-        let content = reader::scan(&mut self.scanner, &mut self.buffer, source, self.least, &mut found)?;
-        match content {
-            Ok(Content::Text(bytes)) => {
-                self.summary.files += 1;
-                self.summary.bytes += bytes;
-            }
-            Ok(Content::Binary) => self.summary.skipped += 1,
-            Err(error) => self.failed(&format!("{shown}: {error}")),
+        if !ended {
+            self.failed(progress, &format!("{name}: the scan ended early"));
         }
-        self.progress.show(&self.summary);
-        self.report.file_done()
+        progress.pause(|| self.report.file_done())
     }
 
-    fn failed(&mut self, what: &str) {
+    fn finding(&mut self, path: &Path, name: &str, hit: &Hit) -> io::Result<()> {
+        let rule = self.rules.get(hit.finding.rule);
+        if let Some(noted) = &mut self.noted {
+            noted.add(path, rule, hit);
+        }
+        if self.known.as_ref().is_some_and(|known| known.knows(path, rule, hit)) {
+            self.summary.known += 1;
+            return Ok(());
+        }
+        self.summary.findings += 1;
+        self.report.finding(name, rule, hit)
+    }
+
+    fn failed(&mut self, progress: &Progress, what: &str) {
         self.summary.failed += 1;
-        self.progress.pause(|| eprintln!("error: {what}"));
+        progress.pause(|| eprintln!("error: {what}"));
     }
 }
 
-/// A line on standard error for long work at a terminal.
-struct Progress {
-    bar: Option<ProgressBar>,
-    begun: Instant,
-    wanted: bool,
+impl Sources {
+    fn feed(&self, entrance: &Entrance) -> Result<(), Unwanted> {
+        match self {
+            Sources::Paths { paths, respect_ignore } => {
+                paths.iter().try_for_each(|path| feed_path(entrance, path, *respect_ignore))
+            }
+            Sources::Changes(files) => files.iter().try_for_each(|(path, lines)| {
+                // Links, submodules, and what is gone by now.
+                if !path.symlink_metadata().is_ok_and(|data| data.is_file()) {
+                    return Ok(());
+                }
+                entrance.scan(git::from_here(path), Source::File(path.clone(), lines.clone()))
+            }),
+        }
+    }
+
+    /// How many files there are.
+    fn count(&self) -> u64 {
+        match self {
+            Sources::Changes(files) => files.len() as u64,
+            Sources::Paths { paths, respect_ignore } => paths
+                .iter()
+                .map(|path| {
+                    if !path.is_dir() {
+                        return 1;
+                    }
+                    walk(path, *respect_ignore).flatten().filter(is_file).count() as u64
+                })
+                .sum(),
+        }
+    }
 }
 
-impl Progress {
-    fn new() -> Self {
-        // When findings go to the same terminal, a moving line between them would only disturb.
-        let wanted = io::stderr().is_terminal() && !io::stdout().is_terminal();
-        Progress { bar: None, begun: Instant::now(), wanted }
+fn feed_path(entrance: &Entrance, path: &Path, respect_ignore: bool) -> Result<(), Unwanted> {
+    let plain = |path: &Path| path.strip_prefix("./").unwrap_or(path).to_path_buf();
+    if path == Path::new("-") {
+        return entrance.scan(PathBuf::from("(standard input)"), Source::Input);
     }
-
-    fn show(&mut self, summary: &Summary) {
-        if !self.wanted || self.begun.elapsed() < SHOW_PROGRESS_AFTER {
-            return;
-        }
-        let bar = self.bar.get_or_insert_with(|| {
-            let style = ProgressStyle::with_template("{spinner} {msg} [{elapsed}]");
-            ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
-        });
-        bar.set_message(summary.to_string());
-        bar.tick();
+    if !path.is_dir() {
+        return entrance.scan(plain(path), Source::File(path.to_path_buf(), Lines::All));
     }
-
-    fn pause(&self, say: impl FnOnce()) {
-        match &self.bar {
-            Some(bar) => bar.suspend(say),
-            None => say(),
+    for entry in walk(path, respect_ignore) {
+        match entry {
+            Ok(entry) if is_file(&entry) => {
+                let name = plain(entry.path());
+                entrance.scan(name, Source::File(entry.into_path(), Lines::All))?;
+            }
+            Ok(_) => {}
+            Err(error) => entrance.problem(error.to_string())?,
         }
     }
+    Ok(())
+}
 
-    fn end(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-    }
+/// Everything below a folder in the order of names; links are not followed.
+fn walk(folder: &Path, respect_ignore: bool) -> Walk {
+    WalkBuilder::new(folder)
+        .standard_filters(respect_ignore)
+        .hidden(false)
+        .require_git(false)
+        .filter_entry(|entry| !VERSION_CONTROL.iter().any(|name| entry.file_name() == *name))
+        .sort_by_file_name(Ord::cmp)
+        .build()
+}
+
+fn is_file(entry: &ignore::DirEntry) -> bool {
+    entry.file_type().is_some_and(|kind| kind.is_file())
 }

@@ -1,20 +1,29 @@
 //! `scan`: finds secrets in files, folders and standard input with the rules the gateway uses.
 
+mod baseline;
+mod comments;
 mod files;
+mod git;
 mod jsonl;
+mod pool;
+mod progress;
 mod reader;
 mod report;
 mod sarif;
+mod text;
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use aegis_detect::{Confidence, Scanner};
+use aegis_detect::{Confidence, Rules, Scanner};
 use clap::{Args, ValueEnum};
 
 use super::{Failure, Outcome, failure};
-use report::Report;
+use baseline::Baseline;
+use files::{Desk, Sources};
+use report::{Report, Summary};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -22,15 +31,26 @@ Examples:
   aegis-gateway scan src/ .env                         a folder and a file
   aegis-gateway scan --pack personal notes/            personal data too
   git diff --cached | aegis-gateway scan -             what is about to be committed
+  aegis-gateway scan --since origin/main               the lines this branch adds, committed or not
+  aegis-gateway scan --write-baseline known.json       accept what is there today ...
+  aegis-gateway scan --baseline known.json             ... and tell what is new from then on
   aegis-gateway scan --format sarif . > found.sarif    for code scanning services
   aegis-gateway scan --format json . | jq '.findings[].path'
   aegis-gateway scan --jsonl < cases.jsonl             {\"id\":1,\"text\":\"..\"} to {\"id\":1,\"findings\":[..]}, line by line
 
-In folders, .gitignore and .ignore rules hold; hidden files are scanned, version control folders are not. Binary
-files are skipped. Secrets are masked unless --reveal is given.
+In folders, .gitignore and .ignore rules hold; hidden files are scanned, version control folders are not, and links
+are not followed. Text is UTF-8 or UTF-16; binary files are skipped. Secrets are masked unless --reveal is given.
 
-Exit codes: 0 nothing found; 1 secrets found; 2 something could not be read. With --jsonl: 0 every line was
-answered; 2 at least one line was wrong.";
+A comment passes over findings on its line, or on the next one when it has its line to itself:
+  key = \"..\"  # aegis:ignore                           all findings here
+  // aegis:ignore github-pat                           findings of these rules below
+
+A baseline holds rule, file and a salted hash of each secret, never the secret; moved lines are still known.
+
+Confidence: high is an unmistakable shape or a right check value; medium is told by the surroundings; low is doubtful.
+
+Exit codes: 0 nothing found (or all of it known); 1 secrets found; 2 something could not be read. With --jsonl: 0
+every line was answered; 2 at least one line was wrong.";
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
@@ -41,8 +61,17 @@ pub(super) struct Scan {
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
     /// Read JSON lines {"id":..,"text":..} and answer each with {"id":..,"findings":[..]}
-    #[arg(long, conflicts_with_all = ["format", "reveal", "no_ignore"])]
+    #[arg(long, conflicts_with_all = ["format", "reveal", "no_ignore", "since", "baseline", "write_baseline", "jobs"])]
     jsonl: bool,
+    /// Only lines that this git revision has not; without paths, in the whole repository
+    #[arg(long, value_name = "REV", conflicts_with = "no_ignore")]
+    since: Option<String>,
+    /// Leave out findings that this file knows
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// Write all findings to this file, to be known from now on, and exit with 0
+    #[arg(long, value_name = "FILE")]
+    write_baseline: Option<PathBuf>,
     /// Show secrets in full
     #[arg(long)]
     reveal: bool,
@@ -54,6 +83,9 @@ pub(super) struct Scan {
     min_confidence: Least,
     #[command(flatten)]
     rules: super::rules::Wanted,
+    /// Number of threads [default: one per CPU]
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZero<usize>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -73,51 +105,85 @@ enum Least {
     High,
 }
 
-impl Scan {
-    pub(super) fn execute(&self) -> Result<Outcome, Failure> {
-        let rules = self.rules.load()?;
-        let scanner =
-            Scanner::new(Arc::clone(&rules)).map_err(|error| failure(error, "is there enough memory?"))?;
-        let least = match self.min_confidence {
+impl From<Least> for Confidence {
+    fn from(least: Least) -> Self {
+        match least {
             Least::Low => Confidence::Low,
             Least::Medium => Confidence::Medium,
             Least::High => Confidence::High,
-        };
-        let paths = self.sources();
-        if self.jsonl {
-            return jsonl::run(scanner, least, &paths);
         }
+    }
+}
+
+impl Scan {
+    pub(super) fn execute(&self) -> Result<Outcome, Failure> {
+        let sources = self.sources()?;
+        let known = self.baseline.as_deref().map(Baseline::read).transpose()?;
+        let noted = self.write_baseline.as_deref().map(Baseline::new).transpose()?;
+        let rules = self.rules.load()?;
+        let least = self.min_confidence.into();
+        if self.jsonl {
+            let paths = if self.paths.is_empty() { &[PathBuf::from("-")][..] } else { &self.paths };
+            return jsonl::run(scanner(&rules)?, least, paths);
+        }
+        let jobs = self.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZero::get);
+        let scanners = (0..jobs).map(|_| scanner(&rules)).collect::<Result<_, _>>()?;
         let out = std::io::BufWriter::new(std::io::stdout().lock());
         let mut report: Box<dyn Report> = match self.format {
             Format::Table => Box::new(report::Table::new(out, self.reveal)),
             Format::Json => Box::new(report::Json::new(out, self.reveal)),
             Format::Sarif => Box::new(sarif::Sarif::new(out, self.reveal)),
         };
-        let mut walk = files::Walk::new(scanner, least, !self.no_ignore, report.as_mut());
-        let summary = match walk.run(&paths) {
-            Ok(summary) => summary,
+        let summary = Summary::default();
+        let mut desk = Desk { rules, report: report.as_mut(), known, noted, summary };
+        match desk.run(scanners, least, &sources) {
+            Ok(()) => {}
             // The reader of our output has seen enough: `scan | head`.
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(Outcome::No),
             Err(error) => return Err(failure(format!("cannot write the findings: {error}"), "")),
-        };
+        }
+        self.conclude(desk.summary, desk.noted)
+    }
+
+    /// Says what it came to, and writes the new baseline.
+    fn conclude(&self, summary: Summary, noted: Option<Baseline>) -> Result<Outcome, Failure> {
         if self.format == Format::Table {
             // Nobody to tell when standard error is gone.
             let _ = writeln!(std::io::stderr(), "{summary}");
         }
-        Ok(match summary {
-            report::Summary { failed: 1.., .. } => Outcome::Failed,
-            report::Summary { findings: 1.., .. } => Outcome::No,
-            _ => Outcome::Success,
-        })
+        if summary.failed > 0 {
+            if noted.is_some() {
+                return Err(failure("not everything could be read, so no baseline was written", ""));
+            }
+            return Ok(Outcome::Failed);
+        }
+        if let (Some(noted), Some(path)) = (noted, &self.write_baseline) {
+            let count = noted.write(path)?;
+            let _ = writeln!(std::io::stderr(), "{} holds {count} known findings", path.display());
+            return Ok(Outcome::Success);
+        }
+        Ok(if summary.findings > 0 { Outcome::No } else { Outcome::Success })
     }
 
-    fn sources(&self) -> Vec<PathBuf> {
-        if !self.paths.is_empty() {
-            self.paths.clone()
-        } else if self.jsonl || !std::io::stdin().is_terminal() {
-            vec![PathBuf::from("-")]
-        } else {
-            vec![PathBuf::from(".")]
+    fn sources(&self) -> Result<Sources, Failure> {
+        let input = Path::new("-");
+        if let Some(revision) = &self.since {
+            if self.paths.iter().any(|path| path == input) {
+                return Err(failure("standard input has no revisions", "leave out `-`, or --since"));
+            }
+            return Ok(Sources::Changes(git::changes(revision, &self.paths)?));
         }
+        let paths = if !self.paths.is_empty() {
+            self.paths.clone()
+        } else if std::io::stdin().is_terminal() {
+            vec![PathBuf::from(".")]
+        } else {
+            vec![input.to_path_buf()]
+        };
+        Ok(Sources::Paths { paths, respect_ignore: !self.no_ignore })
     }
+}
+
+fn scanner(rules: &Arc<Rules>) -> Result<Scanner, Failure> {
+    Scanner::new(Arc::clone(rules)).map_err(|error| failure(error, "is there enough memory?"))
 }

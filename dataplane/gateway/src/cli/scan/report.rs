@@ -25,8 +25,12 @@ pub(super) trait Report {
 /// What a run came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub(super) struct Summary {
-    /// Secrets found.
+    /// Secrets reported.
     pub findings: u64,
+    /// Findings that the baseline knows.
+    pub known: u64,
+    /// Findings that a comment passed over.
+    pub ignored: u64,
     /// Files scanned.
     pub files: u64,
     /// Bytes scanned.
@@ -37,17 +41,30 @@ pub(super) struct Summary {
     pub failed: u64,
 }
 
+impl Summary {
+    /// How many secrets were found, in words.
+    pub(super) fn found(&self) -> String {
+        count(self.findings, "secret") + " found"
+    }
+}
+
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tenths = self.bytes * 10 / (1 << 20);
         write!(
             f,
-            "{} found in {} files, {}.{} MiB scanned",
-            count(self.findings, "secret"),
-            self.files,
+            "{} in {}, {}.{} MiB scanned",
+            self.found(),
+            count(self.files, "file"),
             tenths / 10,
             tenths % 10
         )?;
+        if self.known > 0 {
+            write!(f, ", {} known", self.known)?;
+        }
+        if self.ignored > 0 {
+            write!(f, ", {} ignored by comments", self.ignored)?;
+        }
         if self.skipped > 0 {
             write!(f, ", {} skipped", count(self.skipped, "binary file"))?;
         }
@@ -74,12 +91,12 @@ pub(super) fn shown(secret: &[u8], reveal: bool) -> String {
     format!("{visible}…({length})")
 }
 
-/// For people: a block per file, a row per finding.
+/// For people: a block per file, a row per finding: place, severity, confidence, rule, secret, what it is.
 pub(super) struct Table<W> {
     out: W,
     reveal: bool,
     path: String,
-    rows: Vec<[String; 5]>,
+    rows: Vec<[String; 6]>,
 }
 
 impl<W: Write> Table<W> {
@@ -102,6 +119,7 @@ impl<W: Write> Report for Table<W> {
         self.rows.push([
             format!("{}:{}", hit.start.line, hit.start.column),
             rule.severity.as_str().to_owned(),
+            hit.finding.confidence.as_str().to_owned(),
             rule.id.clone(),
             if self.reveal { secret.escape_debug().to_string() } else { secret },
             rule.name.clone(),
@@ -113,16 +131,20 @@ impl<W: Write> Report for Table<W> {
         if self.rows.is_empty() {
             return Ok(());
         }
-        let mut widths = [0; 5];
+        let mut widths = [0; 6];
         for row in &self.rows {
             for (width, cell) in widths.iter_mut().zip(row) {
                 *width = cell.chars().count().max(*width);
             }
         }
         writeln!(self.out, "{}", self.path)?;
-        for [place, severity, rule, secret, name] in self.rows.drain(..) {
-            let [a, b, c, d, _] = widths;
-            writeln!(self.out, "  {place:>a$}  {severity:<b$}  {rule:<c$}  {secret:<d$}  {name}")?;
+        for [place, cells @ .., name] in self.rows.drain(..) {
+            let width = widths[0];
+            write!(self.out, "  {place:>width$}")?;
+            for (cell, width) in cells.iter().zip(&widths[1..]) {
+                write!(self.out, "  {cell:<width$}")?;
+            }
+            writeln!(self.out, "  {name}")?;
         }
         self.out.flush()
     }
@@ -198,7 +220,11 @@ mod tests {
 
     #[test]
     fn a_summary_reads_like_a_sentence() {
-        let summary = Summary { findings: 1, files: 2, bytes: 3 << 20, skipped: 1, failed: 0 };
+        let summary = Summary { findings: 1, files: 2, bytes: 3 << 20, skipped: 1, ..Summary::default() };
         assert_eq!(summary.to_string(), "1 secret found in 2 files, 3.0 MiB scanned, 1 binary file skipped");
+        let summary = Summary { files: 1, known: 2, ignored: 3, failed: 4, ..Summary::default() };
+        let told =
+            "0 secrets found in 1 file, 0.0 MiB scanned, 2 known, 3 ignored by comments, 4 not readable";
+        assert_eq!(summary.to_string(), told);
     }
 }

@@ -1,5 +1,10 @@
 //! `scan` as people and programs use it.
 
+mod accepted;
+mod encodings;
+mod folders;
+mod since;
+
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -7,7 +12,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 
 /// A made-up GitHub token with a right check value.
-const TOKEN: &str = "ghp_Q5kP2vX8nR1tY7wZ3mB6cD9fG4hJ0L1c2b3A";
+const TOKEN: &str = "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";
 
 fn scan(arguments: &[&str], folder: &Path, input: &[u8]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_aegis-gateway"))
@@ -32,25 +37,46 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("UTF-8")
 }
 
+/// A folder with these files.
+fn folder_of(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, contents) in files {
+        put(folder.path(), name, contents);
+    }
+    folder
+}
+
+fn put(folder: &Path, name: &str, contents: &[u8]) {
+    let path = folder.join(name);
+    std::fs::create_dir_all(path.parent().expect("a parent")).expect("created");
+    std::fs::write(path, contents).expect("written");
+}
+
+/// Path and line of each finding of a scan in JSON, in their order.
+fn places(output: &Output) -> Vec<(String, u64)> {
+    let document: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
+    let found = document["findings"].as_array().expect("a list");
+    found
+        .iter()
+        .map(|f| (f["path"].as_str().expect("a path").to_owned(), f["line"].as_u64().expect("a line")))
+        .collect()
+}
+
 fn lines(output: &Output) -> Vec<Value> {
     text(&output.stdout).lines().map(|line| serde_json::from_str(line).expect(line)).collect()
 }
 
 fn folder() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().expect("a folder");
-    let write = |name: &str, contents: &[u8]| {
-        let path = folder.path().join(name);
-        std::fs::create_dir_all(path.parent().expect("a parent")).expect("created");
-        std::fs::write(path, contents).expect("written");
-    };
-    write("src/main.py", format!("import os\n\nä = \"{TOKEN}\"\n").as_bytes());
-    write(".env", format!("GITHUB={TOKEN}\n").as_bytes());
-    write("clean.txt", b"nothing to see\n");
-    write("ignored/leak.txt", TOKEN.as_bytes());
-    write(".gitignore", b"ignored/\n");
-    write(".git/config", TOKEN.as_bytes());
-    write("picture.bin", format!("\0\0\x01{TOKEN}").as_bytes());
-    folder
+    folder_of(&[
+        ("src/main.py", format!("import os\n\nä = \"{TOKEN}\"\n").as_bytes()),
+        (".env", format!("GITHUB={TOKEN}\n").as_bytes()),
+        ("clean.txt", b"nothing to see\n"),
+        ("ignored/leak.txt", TOKEN.as_bytes()),
+        (".gitignore", b"ignored/\n"),
+        (".git/config", TOKEN.as_bytes()),
+        ("picture.bin", format!("\0\0\x01{TOKEN}").as_bytes()),
+    ])
 }
 
 #[test]
@@ -59,7 +85,7 @@ fn a_folder_gives_a_table_with_masked_secrets() {
     let output = scan(&["."], folder.path(), b"");
     let table = text(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
-    assert!(table.contains("src/main.py\n") && table.contains("3:6  "), "{table}");
+    assert!(table.contains("src/main.py\n") && table.contains("3:6  critical  high  github-pat"), "{table}");
     assert!(table.contains(".env\n") && table.contains("1:8  "), "{table}");
     assert!(table.contains("ghp_…(40)") && !table.contains(TOKEN), "{table}");
     assert!(

@@ -1,0 +1,139 @@
+//! Baseline files: the findings that are known already, without the secrets.
+//!
+//! An entry is a rule, a path and a salted hash of the secret. Lines are not part of it, so code may move. The salt is
+//! random and one per file; a short password could still be guessed from its hash, so a baseline belongs where the
+//! scanned files are, and nowhere else.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use aegis_detect::Rule;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::super::{Failure, failure};
+use super::reader::Hit;
+
+/// The format of the file.
+const VERSION: u32 = 1;
+/// Bytes of salt.
+const SALT: usize = 16;
+/// Bytes of a hash that are kept; chance meets one of them never.
+const HASH: usize = 16;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    version: u32,
+    /// The salt; under that name scanners would take it for a secret.
+    mix: String,
+    findings: Vec<Entry>,
+}
+
+/// A known finding.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    path: String,
+    rule: String,
+    hash: String,
+}
+
+/// Known findings, or those of this run on their way to a file.
+pub(super) struct Baseline {
+    salt: String,
+    /// Paths are told from here: the folder of the file.
+    folder: PathBuf,
+    entries: BTreeSet<Entry>,
+}
+
+impl Baseline {
+    /// Reads a baseline file.
+    pub(super) fn read(path: &Path) -> Result<Baseline, Failure> {
+        let shown = path.display();
+        let help = "--write-baseline makes such a file";
+        let text = fs::read_to_string(path)
+            .map_err(|error| failure(format!("{shown}: cannot read the baseline: {error}"), help))?;
+        let file: File = serde_json::from_str(&text)
+            .map_err(|error| failure(format!("{shown}: not a baseline: {error}"), help))?;
+        if file.version != VERSION {
+            let what = format!("{shown}: a baseline of version {}, not {VERSION}", file.version);
+            return Err(failure(what, help));
+        }
+        let entries = file.findings.into_iter().collect();
+        Ok(Baseline { salt: file.mix, folder: folder_of(path)?, entries })
+    }
+
+    /// An empty baseline that will be written to `path`.
+    pub(super) fn new(path: &Path) -> Result<Baseline, Failure> {
+        let mut salt = [0; SALT];
+        getrandom::fill(&mut salt).map_err(|error| failure(format!("no random numbers: {error}"), ""))?;
+        Ok(Baseline { salt: hex(&salt), folder: folder_of(path)?, entries: BTreeSet::new() })
+    }
+
+    /// Whether the finding is known.
+    pub(super) fn knows(&self, path: &Path, rule: &Rule, hit: &Hit) -> bool {
+        self.entries.contains(&self.entry(path, rule, hit))
+    }
+
+    /// Adds a finding.
+    pub(super) fn add(&mut self, path: &Path, rule: &Rule, hit: &Hit) {
+        let entry = self.entry(path, rule, hit);
+        self.entries.insert(entry);
+    }
+
+    fn entry(&self, path: &Path, rule: &Rule, hit: &Hit) -> Entry {
+        let mut hash = Sha256::new();
+        hash.update(self.salt.as_bytes());
+        hash.update([0]);
+        hash.update(&*hit.secret);
+        let hash = hex(&hash.finalize()[..HASH]);
+        Entry { path: self.told_from_here(path), rule: rule.id.clone(), hash }
+    }
+
+    /// The same file has the same name from whichever folder the scan was started.
+    fn told_from_here(&self, path: &Path) -> String {
+        let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        real.strip_prefix(&self.folder).unwrap_or(&real).display().to_string()
+    }
+
+    /// Writes the file, one entry a line so that changes read well; how many entries there are.
+    pub(super) fn write(&self, path: &Path) -> Result<usize, Failure> {
+        let unwritable = |error: &dyn std::fmt::Display| failure(format!("{}: {error}", path.display()), "");
+        let lines: Result<Vec<String>, _> = self.entries.iter().map(serde_json::to_string).collect();
+        let lines = lines.map_err(|error| unwritable(&error))?;
+        let text = format!(
+            "{{\"version\":{VERSION},\"mix\":\"{}\",\"findings\":[\n{}\n]}}\n",
+            self.salt,
+            lines.join(",\n")
+        );
+        // A reader finds the old file or the new one, never a part.
+        let mut name = path.file_name().unwrap_or_default().to_os_string();
+        name.push(format!(".{}.tmp", std::process::id()));
+        let beside = path.with_file_name(name);
+        let written = fs::File::create(&beside)
+            .and_then(|mut file| file.write_all(text.as_bytes()))
+            .and_then(|()| fs::rename(&beside, path));
+        if let Err(error) = written {
+            let _ = fs::remove_file(&beside);
+            return Err(unwritable(&error));
+        }
+        Ok(lines.len())
+    }
+}
+
+fn folder_of(path: &Path) -> Result<PathBuf, Failure> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::canonicalize(folder).map_err(|error| failure(format!("{}: {error}", folder.display()), ""))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

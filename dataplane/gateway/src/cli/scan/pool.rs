@@ -1,0 +1,143 @@
+//! Scans many sources on all cores and hands the findings over in the order of the sources.
+//!
+//! Each source has a channel of its own, and the channels are read one after the other: the order never depends on the
+//! threads, and what waits is bounded. The source that is read was taken by a thread before all later ones, so that
+//! thread is never held up.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::Scope;
+
+use aegis_detect::{Confidence, Scanner};
+
+use super::git::Lines;
+use super::reader::{Content, Hit, Reader, Stopped, Unwanted};
+
+/// Sources that may be scanned or wait for their turn, for each thread.
+const AHEAD: usize = 64;
+/// Findings handed over at once.
+const BATCH: usize = 256;
+/// Batches of one source that may wait.
+const BATCHES: usize = 2;
+
+/// What is to be scanned.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// Standard input.
+    Input,
+    /// A file, and which of its lines count.
+    File(PathBuf, Lines),
+}
+
+/// What comes of a source.
+pub(super) enum Event {
+    /// Findings, in their order.
+    Hits(Vec<Hit>),
+    /// The source was read to its end.
+    Done(Content),
+    /// It could not be read.
+    Failed(io::Error),
+}
+
+/// What the walk hands to the reader of results, in order.
+pub(super) enum Turn {
+    /// A source that is being scanned.
+    Source { name: PathBuf, events: Receiver<Event> },
+    /// Something that cannot be walked.
+    Problem(String),
+}
+
+struct Task {
+    source: Source,
+    events: SyncSender<Event>,
+}
+
+/// The way into the pool.
+pub(super) struct Entrance {
+    tasks: SyncSender<Task>,
+    turns: SyncSender<Turn>,
+}
+
+impl Entrance {
+    /// Queues a source; `name` is what it is called in reports.
+    pub(super) fn scan(&self, name: PathBuf, source: Source) -> Result<(), Unwanted> {
+        let (sender, events) = sync_channel(BATCHES);
+        self.turns.send(Turn::Source { name, events }).map_err(|_| Unwanted)?;
+        self.tasks.send(Task { source, events: sender }).map_err(|_| Unwanted)
+    }
+
+    /// Tells something in its place among the results.
+    pub(super) fn problem(&self, what: String) -> Result<(), Unwanted> {
+        self.turns.send(Turn::Problem(what)).map_err(|_| Unwanted)
+    }
+}
+
+/// Starts a thread for each scanner; they end when the entrance is dropped, or the exit.
+pub(super) fn start<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    scanners: Vec<Scanner>,
+    least: Confidence,
+) -> (Entrance, Receiver<Turn>) {
+    let ahead = scanners.len() * AHEAD;
+    let (turns, exit) = sync_channel(ahead);
+    let (tasks, queue) = sync_channel(ahead);
+    let queue = Arc::new(Mutex::new(queue));
+    for scanner in scanners {
+        let queue = Arc::clone(&queue);
+        scope.spawn(move || work(&mut Reader::new(scanner, least), &queue));
+    }
+    (Entrance { tasks, turns }, exit)
+}
+
+fn work(reader: &mut Reader, queue: &Mutex<Receiver<Task>>) {
+    loop {
+        let task = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(Task { source, events }) = task else { return };
+        let lines = match &source {
+            Source::Input => Lines::All,
+            Source::File(_, lines) => lines.clone(),
+        };
+        let mut batch = Vec::new();
+        let mut found = |hit: Hit| {
+            if lines.meet(hit.start.line, hit.end.line) {
+                batch.push(hit);
+            }
+            if batch.len() < BATCH {
+                return Ok(());
+            }
+            events.send(Event::Hits(std::mem::take(&mut batch))).map_err(|_| Unwanted)
+        };
+        let ended = match open(&source) {
+            Ok(mut bytes) => reader.scan(&mut bytes, &mut found),
+            Err(error) => Err(error.into()),
+        };
+        let last = match ended {
+            Ok(content) => Event::Done(content),
+            Err(Stopped::Unreadable(error)) => Event::Failed(error),
+            Err(Stopped::Unwanted) => return,
+        };
+        let told = if batch.is_empty() { Ok(()) } else { events.send(Event::Hits(batch)) };
+        if told.and_then(|()| events.send(last)).is_err() {
+            return;
+        }
+    }
+}
+
+fn open(source: &Source) -> io::Result<Box<dyn Read>> {
+    Ok(match source {
+        Source::Input => Box::new(io::stdin().lock()),
+        Source::File(path, _) => Box::new(open_file(path)?),
+    })
+}
+
+fn open_file(path: &Path) -> io::Result<File> {
+    let file = File::open(path)?;
+    // Reading a folder fails with words that say less.
+    if file.metadata()?.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::IsADirectory, "is a folder"));
+    }
+    Ok(file)
+}
