@@ -22,7 +22,7 @@ const MAX_GAP: usize = 64;
 const MAX_SEPARATORS: usize = 8;
 
 /// Words for a secret.
-const SECRETS: [&[u8]; 14] = [
+const SECRETS: [&[u8]; 13] = [
     b"key",
     b"token",
     b"secret",
@@ -36,10 +36,10 @@ const SECRETS: [&[u8]; 14] = [
     b"private",
     b"pat",
     b"sk",
-    b"api",
 ];
 /// Words that may stand beside them without a meaning of their own here.
-const FILLERS: [&[u8]; 25] = [
+const FILLERS: [&[u8]; 26] = [
+    b"api",
     b"access",
     b"tracking",
     b"redis",
@@ -151,7 +151,7 @@ fn ends(view: View<'_>, end: usize) -> Result<bool, TooShort> {
 
 fn has_secret(words: &[u8]) -> bool {
     let lower = words.to_ascii_lowercase();
-    SECRETS.iter().any(|s| memchr::memmem::find(&lower, s).is_some())
+    SECRETS.iter().chain(&[&b"api"[..]]).any(|s| memchr::memmem::find(&lower, s).is_some())
 }
 
 /// `service secret key x`: nothing but words for secrets and punctuation between the service and the value.
@@ -242,7 +242,14 @@ mod tests {
         for text in ["ACMEAI_API_KEY=@", "acmeai token @", "acmeAI.secretKey: '@'", "AcmeAI API Key\n@\n"] {
             assert_eq!(found(&text.replace('@', uuid)), Some(uuid), "{text}");
         }
-        for text in ["ACMEAI_ID=@", "acmeai @", "acmeai_key_id=@", "macmeai_key=@", "acmeai token of @"] {
+        for text in [
+            "ACMEAI_ID=@",
+            "acmeai @",
+            "acmeai_key_id=@",
+            "macmeai_key=@",
+            "acmeai token of @",
+            "acmeai-api-@",
+        ] {
             assert_eq!(found(&text.replace('@', uuid)), None, "{text}");
         }
     }
