@@ -41,6 +41,20 @@ pub(crate) fn ends_escape(before: &[u8]) -> bool {
         })
 }
 
+/// How many of the bytes from `at` on end an escape that begins right before: the `n` of `\n`, the `2F` of `%2F`.
+pub(crate) fn escape_rest(text: &[u8], at: usize) -> usize {
+    let hex = |from: usize, count: usize| {
+        text.get(at + from..at + from + count).is_some_and(|digits| digits.iter().all(|b| HEX.has(*b)))
+    };
+    match (at.checked_sub(1).map(|before| text[before]), text.get(at)) {
+        (Some(b'%'), _) if hex(0, 2) => 2,
+        (Some(b'\\'), Some(b'u')) if hex(1, 4) => 5,
+        (Some(b'\\'), Some(b'x')) if hex(1, 2) => 3,
+        (Some(b'\\'), Some(b'n' | b'r' | b't' | b'b' | b'f' | b'v' | b'0')) => 1,
+        _ => 0,
+    }
+}
+
 fn inside_base64(before: &[u8]) -> bool {
     let run = &before[before.len() - BASE64.run_back(before, REACH)..];
     let has = |set: &ByteSet| run.iter().any(|&b| set.has(b));
@@ -83,6 +97,24 @@ mod tests {
             ["", " ", "key=", "\"", "\\n", "%3D", "\\u003d", "\\x3d", "\x1b[31m", "/usr/Local/share/v2/"]
         {
             assert!(left_ok(before.as_bytes(), before.len(), Left::Word), "{before:?}");
+        }
+    }
+
+    #[test]
+    fn the_rest_of_an_escape_is_told() {
+        for (before, rest, expected) in [
+            ("\\", "nab", 1),
+            ("\\", "u0022ab", 5),
+            ("\\", "x22ab", 3),
+            ("%", "2Fab", 2),
+            ("", "nab", 0),
+            ("%", "xy", 0),
+        ] {
+            assert_eq!(
+                escape_rest(format!("{before}{rest}").as_bytes(), before.len()),
+                expected,
+                "{before}{rest}"
+            );
         }
     }
 

@@ -13,6 +13,7 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ("devtools", include_str!("../rules/devtools.toml")),
     ("generic", include_str!("../rules/generic.toml")),
     ("generic-code", include_str!("../rules/generic-code.toml")),
+    ("identifiers", include_str!("../rules/identifiers.toml")),
     ("identity", include_str!("../rules/identity.toml")),
     ("keys", include_str!("../rules/keys.toml")),
     ("maps", include_str!("../rules/maps.toml")),

@@ -6,6 +6,7 @@
 //! What cannot be written so (look-around, back-references, open repeats of groups) is refused when rules are loaded.
 
 use crate::anchor::{self, Anchor};
+use crate::boundary;
 use crate::byteset::ByteSet;
 use crate::runs::RunCache;
 use regex_syntax::ParserBuilder;
@@ -309,6 +310,8 @@ impl Form {
         if self.anchor.lead {
             let lead = &self.steps[0];
             let back = lead.set.run_back(&text[..start], lead.max as usize + 1);
+            // An escape before the run ends with bytes that look like part of it.
+            let back = back - boundary::escape_rest(text, start - back).min(back);
             if back < lead.min as usize || back > lead.max as usize {
                 return Verdict::No;
             }

@@ -73,7 +73,12 @@ fn credential(view: View<'_>, at: usize, pair: bool) -> Result<Option<(usize, us
     while cursor.at - start < MAX_VALUE {
         let byte = cursor.peek()?;
         let ends = quote.map_or(END.has(byte), |q| byte == q || matches!(byte, 0 | b'\n'));
-        if ends {
+        // Inside a string, a line ends with an escape.
+        let escape = byte == b'\\' && quote.is_none() && {
+            let next = Cursor::new(view, cursor.at + 1).peek()?;
+            matches!(next, b'n' | b'r' | b't' | b'"' | b'\'')
+        };
+        if ends || escape {
             break;
         }
         if byte == b':' && colon.is_none() {

@@ -7,6 +7,7 @@ mod aws;
 mod azure;
 mod bech32;
 mod crc;
+mod host;
 mod http;
 mod json;
 mod jwt;
@@ -73,6 +74,10 @@ pub(crate) enum Check {
     Iban,
     /// Twelve digits and a colon under base64, then random bytes (Jira and Confluence data centre).
     JiraPat,
+    /// A host or bucket that belongs to one tenant.
+    Tenant,
+    /// An ARN that is not the key of a SOPS file.
+    Arn,
     /// Base64 of `user:password`.
     Basic,
     /// Base64 that begins with the armour of a private key.
@@ -128,6 +133,8 @@ impl Check {
             Check::Luhn => refuted_unless(numbers::luhn(secret)),
             Check::Iban => refuted_unless(numbers::iban(secret)),
             Check::JiraPat => http::jira_pat(secret),
+            Check::Tenant => host::tenant(secret),
+            Check::Arn => host::arn(&whole[..whole.len() - secret.len()]),
             Check::Basic => http::basic(secret),
             Check::PemBase64 => http::pem_base64(secret),
             Check::Literal => silent_if(value::literal(secret)),

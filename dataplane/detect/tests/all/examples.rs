@@ -7,6 +7,7 @@ const SURROUNDINGS: &[(&str, &str)] = &[
     ("nothing", "@"),
     ("lines", "first line\n@\nlast line\n"),
     ("JSON", "{\"role\":\"user\",\"content\":\"look: @\"}"),
+    ("JSON string", "{\"role\":\"user\",\"content\":\"look:\\n@\\nthanks\"}"),
     ("code", "fn main() {\n    // @\n    run();\n}\n"),
     ("shell", "$ echo start; cat <<EOF\n@\nEOF\n"),
     ("Markdown", "# Notes\n\n```\n@\n```\n\nand more.\n"),
