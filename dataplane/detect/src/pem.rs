@@ -7,12 +7,24 @@ use crate::dispute::Hit;
 use crate::rule::Confidence;
 use crate::rules::rank;
 use crate::scanner::{Bench, View};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 /// How far before `PRIVATE KEY` the `-----BEGIN` may stand.
 const MAX_LABEL: usize = 40;
 const BEGIN: &[u8] = b"-----BEGIN";
 /// A body shorter than this is an example, not a key.
 const MIN_BODY: usize = 24;
+/// A line of base64 has at least so many characters.
+const FIRST_LINE: usize = 16;
+/// How far header fields are looked through.
+const HEADER: usize = 160;
+/// The tag of what all keys in DER are.
+const SEQUENCE: u8 = 0x30;
+/// The bit that every packet of an `OpenPGP` key begins with.
+const PACKET: u8 = 0x80;
+/// How `openssh-key-v1` begins under base64.
+const OPENSSH: &[u8] = b"b3BlbnNzaC1rZXktdj";
 /// Base64, line ends in every writing, header fields, quoting and indentation.
 const BODY: ByteSet = BASE64.union(ByteSet::of(b"= \t\r\n\\\"',+|>#:.-_;$`[]()*%<&/")).with(b'a', b'z');
 
@@ -84,8 +96,40 @@ pub(crate) fn find(bench: &mut Bench, view: View<'_>, rule: u16, end: usize) {
     if payload < MIN_BODY {
         return;
     }
-    let confidence = if closed { Confidence::High } else { Confidence::Medium };
+    let sure = closed && is_key(label, &text[end..finish]);
+    let confidence = if sure { Confidence::High } else { Confidence::Medium };
     bench.hits.push(Hit { start: begin, end: finish, rule, rank: rank::BLOCK, confidence });
+}
+
+/// Whether the body begins as the label says: OpenSSH's own mark, a packet of `OpenPGP`, the tag of a DER sequence; of a
+/// body that is encrypted in the old way, nothing can be said.
+fn is_key(label: &[u8], body: &[u8]) -> bool {
+    if memchr::memmem::find(&body[..body.len().min(HEADER)], b"ENCRYPTED").is_some() {
+        return true;
+    }
+    let Some(first) = first_line(body) else { return false };
+    if label.starts_with(b" OPENSSH") {
+        return first.starts_with(OPENSSH);
+    }
+    match STANDARD.decode(&first[..4]) {
+        Ok(bytes) if label.ends_with(b" BLOCK") => bytes[0] & PACKET != 0,
+        Ok(bytes) => bytes[0] == SEQUENCE,
+        Err(_) => false,
+    }
+}
+
+/// The first long run of base64, without the letter of an escaped line end before it.
+fn first_line(body: &[u8]) -> Option<&[u8]> {
+    let mut at = 0;
+    while at < body.len() {
+        let run = BASE64.run(&body[at..], usize::MAX);
+        let escape = usize::from(at > 0 && body[at - 1] == b'\\' && matches!(body[at], b'n' | b'r'));
+        if run >= FIRST_LINE + escape {
+            return Some(&body[at + escape..at + run]);
+        }
+        at += run.max(1);
+    }
+    None
 }
 
 /// Where the base64 lines of a block without an end stop: behind the last long run of base64.
@@ -103,4 +147,29 @@ fn last_line(body: &[u8]) -> usize {
         at += run.max(1);
     }
     end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_must_begin_as_its_label_says() {
+        let der = b"\nMIIEvQIBADANBgkqhkiG9w0BAQEF\n";
+        assert!(is_key(b" PRIVATE KEY", der) && is_key(b" RSA PRIVATE KEY", der));
+        assert!(
+            is_key(b" PRIVATE KEY", b"\\nMC4CAQAwBQYDK2VwBCIEIJ+DYvh6"),
+            "an escaped line end is no base64"
+        );
+        assert!(!is_key(b" PRIVATE KEY", b"\nQUJDREVGR0hJSktMTU5PUFFSU1RV\n"));
+        assert!(!is_key(b" OPENSSH PRIVATE KEY", der));
+        assert!(is_key(b" OPENSSH PRIVATE KEY", b"\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU\n"));
+        assert!(is_key(b" PGP PRIVATE KEY BLOCK", b"\nVersion: 1\n\nlQOYBF0q2VwBCACx5uJ8mZ3k\n"));
+        assert!(!is_key(b" PGP PRIVATE KEY BLOCK", der));
+        assert!(is_key(
+            b" RSA PRIVATE KEY",
+            b"\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nQUJDREVGR0hJSktMTU5P\n"
+        ));
+        assert!(!is_key(b" PRIVATE KEY", b"\n...\n"));
+    }
 }

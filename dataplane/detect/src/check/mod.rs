@@ -152,3 +152,37 @@ fn refuted_unless(right: bool) -> Proof {
 fn silent_if(plausible: bool) -> Proof {
     if plausible { Proof::Silent } else { Proof::Refuted }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Confidence, Rules, Scanner, Window};
+
+    /// Whether a right value proves something, so that made-up examples need one.
+    fn proves(check: Check) -> bool {
+        !matches!(
+            check,
+            Check::AwsKeyId | Check::Literal | Check::Random | Check::Mixed | Check::Luhn | Check::Iban
+        )
+    }
+
+    #[test]
+    fn examples_have_right_check_values() {
+        let rules = Rules::builtin().unwrap();
+        let mut scanner = Scanner::new(rules.clone()).unwrap();
+        let mut wrong = Vec::new();
+        for (index, rule) in rules.iter() {
+            if !rules.compiled(index.0).check.is_some_and(proves) {
+                continue;
+            }
+            for example in &rule.matching {
+                let text = example.replace(['«', '»'], "");
+                let scan = scanner.scan(Window { text: text.as_bytes(), fresh: 0, last: true });
+                if !scan.findings.iter().any(|f| f.rule == index && f.confidence == Confidence::High) {
+                    wrong.push(format!("{}: {text}", rule.id));
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+}

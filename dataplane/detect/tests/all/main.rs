@@ -4,5 +4,6 @@ mod clean;
 mod common;
 mod custom;
 mod dense;
+mod disputes;
 mod examples;
 mod windows;
