@@ -7,7 +7,6 @@
 use super::name;
 use super::parse::{self, Cursor};
 use super::{Found, TooShort, value};
-use crate::boundary;
 use crate::byteset::{ALNUM, ByteSet, HEX, LOWER, SPACE, UPPER};
 use crate::entropy;
 use crate::rule::Confidence;
@@ -23,8 +22,9 @@ const MAX_GAP: usize = 64;
 const MAX_SEPARATORS: usize = 8;
 
 /// Words for a secret.
-const SECRETS: [&[u8]; 13] = [
+const SECRETS: [&[u8]; 14] = [
     b"key",
+    b"login",
     b"token",
     b"secret",
     b"password",
@@ -39,8 +39,12 @@ const SECRETS: [&[u8]; 13] = [
     b"sk",
 ];
 /// Words that may stand beside them without a meaning of their own here.
-const FILLERS: [&[u8]; 26] = [
+const FILLERS: [&[u8]; 30] = [
     b"api",
+    b"io",
+    b"ai",
+    b"com",
+    b"dev",
     b"access",
     b"tracking",
     b"redis",
@@ -139,9 +143,7 @@ pub(super) fn find(view: View<'_>, (start, end): (usize, usize)) -> Result<Optio
 /// Whether the service's name begins here and is not the end of another word.
 fn begins(text: &[u8], start: usize) -> bool {
     let Some(before) = start.checked_sub(1).map(|i| text[i]) else { return true };
-    !before.is_ascii_alphanumeric()
-        || (before.is_ascii_lowercase() && text[start].is_ascii_uppercase())
-        || boundary::ends_escape(&text[start.saturating_sub(boundary::REACH)..start])
+    !before.is_ascii_alphanumeric() || (before.is_ascii_lowercase() && text[start].is_ascii_uppercase())
 }
 
 /// Whether the service's name ends here: letters that go on in the same case must be known words (`INFURAKEY`).
@@ -218,12 +220,18 @@ fn judge(value: &[u8]) -> Option<Confidence> {
     if value::sequence(value) {
         return (entropy::shannon(value) >= 3.0).then_some(Confidence::Low);
     }
-    (value::opaque(value) || parts(value)).then_some(Confidence::Medium)
+    (value::opaque(value) || parts(value) || scattered(value)).then_some(Confidence::Medium)
+}
+
+/// Letters and digits that take turns as in nothing that is written by hand.
+fn scattered(value: &[u8]) -> bool {
+    let turns = value.windows(2).filter(|w| w[0].is_ascii_digit() != w[1].is_ascii_digit()).count();
+    turns * 4 >= value.len() && value.iter().all(u8::is_ascii_alphanumeric)
 }
 
 /// UUIDs and other hexadecimal parts, joined.
 fn parts(value: &[u8]) -> bool {
-    value.iter().all(|b| HEX.has(*b) || matches!(b, b'-' | b':' | b'.' | b'_'))
+    value.iter().all(|b| HEX.has(*b) || matches!(b, b'-' | b':' | b'.' | b'_' | b'/'))
         && value.iter().any(u8::is_ascii_alphabetic)
         && entropy::shannon(value) > 2.9
 }
