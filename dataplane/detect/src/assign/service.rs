@@ -126,18 +126,11 @@ pub(super) fn find(view: View<'_>, (start, end): (usize, usize)) -> Result<Optio
     if !has_secret(behind) {
         return told(view, end);
     }
-    match parse::assignment(view, &name)? {
-        Some(found) => {
-            let verdict = judge(&view.text[found.start..found.end]);
-            Ok(verdict.map(|confidence| Found {
-                start: found.start,
-                end: found.end,
-                confidence,
-                proven: false,
-            }))
-        }
-        None => told(view, end),
-    }
+    let assigned = parse::assignment(view, &name)?.and_then(|found| {
+        let confidence = judge(&view.text[found.start..found.end])?;
+        Some(Found { start: found.start, end: found.end, confidence, proven: false })
+    });
+    if assigned.is_some() { Ok(assigned) } else { told(view, end) }
 }
 
 /// Whether the service's name begins here and is not the end of another word.
@@ -164,7 +157,7 @@ fn told(view: View<'_>, end: usize) -> Result<Option<Found>, TooShort> {
     let mut cursor = Cursor::new(view, end);
     let mut secret = false;
     while cursor.at - end < MAX_GAP {
-        if cursor.skip(&BETWEEN, MAX_SEPARATORS)? == MAX_SEPARATORS {
+        if separators(&mut cursor)? >= MAX_SEPARATORS {
             return Ok(None);
         }
         let from = cursor.at;
@@ -180,6 +173,17 @@ fn told(view: View<'_>, end: usize) -> Result<Option<Found>, TooShort> {
         }
     }
     Ok(None)
+}
+
+/// Takes what stands between two words, also the letters of escaped blanks; how many bytes that was.
+fn separators(cursor: &mut Cursor<'_>) -> Result<usize, TooShort> {
+    let from = cursor.at;
+    while cursor.at - from < MAX_SEPARATORS && BETWEEN.has(cursor.peek()?) {
+        let escape = cursor.peek()? == b'\\';
+        cursor.at += 1;
+        cursor.at += usize::from(escape && matches!(cursor.peek()?, b'n' | b'r' | b't'));
+    }
+    Ok(cursor.at - from)
 }
 
 /// Whether a word is made of known ones only, and one of them means a secret.
