@@ -4,6 +4,7 @@ use crate::anchor;
 use crate::cache;
 use crate::catalogue;
 use crate::check::Check;
+use crate::cost::{self, TooCostly};
 use crate::encoded;
 use crate::engine::hyperscan::{CASELESS, Database, EngineError, Expression, platform_key};
 use crate::pattern::{self, Form};
@@ -41,6 +42,9 @@ pub(crate) struct Builder {
     compiled: Vec<Compiled>,
     ids: HashSet<String>,
     groups: Vec<Group>,
+    /// The custom files and the index of their first rule.
+    custom: Vec<RuleSource>,
+    first_custom: usize,
 }
 
 impl Builder {
@@ -56,6 +60,8 @@ impl Builder {
         for (_, name, text) in catalogue::PACKS.iter().filter(|(pack, ..)| selection.packs.contains(pack)) {
             builder.file(&built_in(name, text), 0, selection.packs)?;
         }
+        builder.first_custom = builder.rules.len();
+        builder.custom = selection.custom.to_vec();
         for file in selection.custom {
             builder.file(file, CUSTOM_BONUS, selection.packs)?;
         }
@@ -98,7 +104,7 @@ impl Builder {
             let database = Database::compile(&group.expressions).map_err(|e| self.blame(&group, &e))?;
             sets.push(group.into_set(database));
         }
-        Ok(self.finish(sets, digest))
+        self.finish(sets, digest)
     }
 
     /// Takes the databases from a cache.
@@ -111,11 +117,30 @@ impl Builder {
         let groups = std::mem::take(&mut self.groups);
         let sets =
             groups.into_iter().zip(databases).map(|(group, database)| group.into_set(database)).collect();
-        Ok(self.finish(sets, digest))
+        self.finish(sets, digest)
     }
 
-    fn finish(self, sets: Vec<Arc<Set>>, digest: [u8; 32]) -> Arc<Rules> {
-        Arc::new(Rules { list: self.rules, compiled: self.compiled, sets, digest })
+    fn finish(self, sets: Vec<Arc<Set>>, digest: [u8; 32]) -> Result<Arc<Rules>, RuleError> {
+        if let Some(set) = sets.last().filter(|_| self.first_custom < self.rules.len()) {
+            self.refuse_costly(set)?;
+        }
+        Ok(Arc::new(Rules { list: self.rules, compiled: self.compiled, sets, digest }))
+    }
+
+    /// The set that the custom rules are in must not cost more than is allowed.
+    fn refuse_costly(&self, set: &Set) -> Result<(), RuleError> {
+        let counts = set.candidates(self.rules.len())?;
+        cost::judge(&counts, self.first_custom, set.database.size()).map_err(|what| match what {
+            TooCostly::Rule(rule, message) => self.refuse(&self.rules[rule], message),
+            TooCostly::All(message) => RuleError::TooCostly { message },
+        })
+    }
+
+    /// An error that names a rule, with the line that it begins on when it is a custom one.
+    fn refuse(&self, rule: &Rule, message: String) -> RuleError {
+        let source = self.custom.iter().find(|source| source.name == rule.group);
+        let line = source.and_then(|source| source::line_of(&source.text, &rule.id));
+        RuleError::Rule { file: rule.group.clone(), line, rule: rule.id.clone(), message }
     }
 
     /// What decides the databases' content: engine, processor, and the expressions in their order.
@@ -148,6 +173,7 @@ impl Builder {
             let id = text.id.clone();
             self.rule(&source.name, text, bonus).map_err(|message| RuleError::Rule {
                 file: source.name.clone(),
+                line: source::line_of(&source.text, &id),
                 rule: id,
                 message,
             })?;
@@ -291,11 +317,7 @@ impl Builder {
         if let EngineError::Compile { message, expression: Some(index) } = error
             && let Some(rule) = group.owners.get(*index).and_then(|&r| self.rules.get(r))
         {
-            return RuleError::Rule {
-                file: rule.group.clone(),
-                rule: rule.id.clone(),
-                message: format!("the scanning engine refuses it: {message}"),
-            };
+            return self.refuse(rule, format!("the scanning engine refuses it: {message}"));
         }
         RuleError::Engine(error.to_string())
     }

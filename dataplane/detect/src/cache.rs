@@ -3,14 +3,45 @@
 //! Layout: magic, digest of what the databases were made from, number of databases, each with its length, and a SHA-256
 //! over all of it. The engine's reader is given nothing that does not match.
 
-use crate::engine::hyperscan::Database;
+use crate::catalogue;
+use crate::engine::hyperscan::{Database, platform_key};
 use crate::rule::RuleError;
 use crate::rules::Set;
+use crate::selection::Selection;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 const MAGIC: &[u8; 8] = b"aegisdb1";
 const HASH: usize = 32;
+
+/// Bytes of the hash that make a key.
+const KEY: usize = 16;
+
+/// What decides the databases' content, before any of it is read: engine, processor, and the texts of all rules.
+pub(crate) fn key(selection: &Selection<'_>) -> String {
+    let mut hash = Sha256::new();
+    let mut part = |bytes: &[u8]| {
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    };
+    part(MAGIC);
+    part(env!("CARGO_PKG_VERSION").as_bytes());
+    part(platform_key().as_bytes());
+    for (_, text) in catalogue::FILES {
+        part(text.as_bytes());
+    }
+    for (_, _, text) in catalogue::PACKS.iter().filter(|(pack, ..)| selection.packs.contains(pack)) {
+        part(text.as_bytes());
+    }
+    for file in selection.custom {
+        part(file.text.as_bytes());
+    }
+    hash.finalize()[..KEY].iter().fold(String::new(), |mut key, byte| {
+        let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
+        key.extend([digit(byte >> 4), digit(byte & 15)]);
+        key
+    })
+}
 
 /// Serialises the databases.
 pub(crate) fn pack(digest: &[u8; HASH], sets: &[Arc<Set>]) -> Result<Vec<u8>, RuleError> {

@@ -28,6 +28,7 @@ mod byteset;
 mod cache;
 mod catalogue;
 mod check;
+mod cost;
 mod dispute;
 mod encoded;
 mod engine;
@@ -41,8 +42,10 @@ mod runs;
 mod scanner;
 mod selection;
 mod source;
+pub mod trial;
 mod userinfo;
 
+pub use cost::Cost;
 pub use rule::{Category, Confidence, Rule, RuleError, RuleIndex, RuleSource, Severity};
 pub use rules::{MAX_RULES, Rules};
 pub use scanner::{Finding, Scan, Scanner, Window};

@@ -154,13 +154,21 @@ pub enum RuleError {
         message: String,
     },
     /// A rule is well-formed but cannot be used.
-    #[error("{file}: rule `{rule}`: {message}")]
+    #[error("{file}{}: rule `{rule}`: {message}", at(*.line))]
     Rule {
         /// The file's name.
         file: String,
+        /// The line that the rule's id stands on, from 1.
+        line: Option<usize>,
         /// The rule's id.
         rule: String,
         /// What is wrong.
+        message: String,
+    },
+    /// The custom rules together would slow every text down.
+    #[error("{message}")]
+    TooCostly {
+        /// What costs how much, how much is allowed, and what to do.
         message: String,
     },
     /// More rules than an index can number.
@@ -175,4 +183,9 @@ pub enum RuleError {
     /// The scanning engine cannot be set up on this machine.
     #[error("scanning engine: {0}")]
     Engine(String),
+}
+
+/// `:12`, or nothing.
+fn at(line: Option<usize>) -> String {
+    line.map_or(String::new(), |line| format!(":{line}"))
 }

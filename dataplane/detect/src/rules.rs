@@ -5,6 +5,7 @@ use crate::builder::Builder;
 use crate::byteset::ByteSet;
 use crate::cache;
 use crate::check::Check;
+use crate::cost::{self, Cost};
 use crate::engine::hyperscan::Database;
 use crate::pattern::Form;
 use crate::rule::{Confidence, Rule, RuleError, RuleIndex, RuleSource};
@@ -73,6 +74,14 @@ pub(crate) struct Set {
     pub(crate) keywords: Vec<Keyword>,
 }
 
+impl Set {
+    /// How often what each of the first `rules` rules looks for stands in the sample, and behind them what is shared.
+    pub(crate) fn candidates(&self, rules: usize) -> Result<Vec<usize>, RuleError> {
+        cost::count(&self.database, &self.targets, &self.keywords, rules)
+            .map_err(|error| RuleError::Engine(error.to_string()))
+    }
+}
+
 /// All rules of a configuration: immutable, made once, shared by all threads.
 pub struct Rules {
     pub(crate) list: Vec<Rule>,
@@ -122,6 +131,12 @@ impl Rules {
         Builder::gather(selection)?.restore(bytes)
     }
 
+    /// A name for a cache of what [`Rules::load`] gives: hexadecimal digits that change with the rules, the engine and the
+    /// processor. Cheap; what a cache under this name holds is checked by [`Rules::from_cache`] all the same.
+    pub fn cache_key(selection: &Selection<'_>) -> String {
+        cache::key(selection)
+    }
+
     /// The compiled databases as bytes, for [`Rules::from_cache`].
     pub fn to_cache(&self) -> Result<Vec<u8>, RuleError> {
         cache::pack(&self.digest, &self.sets)
@@ -150,6 +165,15 @@ impl Rules {
     /// Whether there are no rules at all; never the case for built-in ones.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
+    }
+
+    /// What the rule costs.
+    pub fn cost(&self, rule: RuleIndex) -> Result<Cost, RuleError> {
+        let mut candidates = 0;
+        for set in &self.sets {
+            candidates += set.candidates(self.list.len())?[usize::from(rule.0)];
+        }
+        Ok(Cost::new(candidates))
     }
 
     /// The memory of the compiled databases, in bytes.

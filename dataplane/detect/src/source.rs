@@ -106,3 +106,18 @@ pub(crate) fn read(source: &RuleSource) -> Result<File, RuleError> {
         message: e.to_string().trim_end().to_owned(),
     })
 }
+
+/// The line of a rule's id, from 1; of the last rule if several have it.
+pub(crate) fn line_of(text: &str, id: &str) -> Option<usize> {
+    #[derive(Deserialize)]
+    struct Ids {
+        rule: Vec<Id>,
+    }
+    #[derive(Deserialize)]
+    struct Id {
+        id: toml::Spanned<String>,
+    }
+    let ids: Ids = toml::from_str(text).ok()?;
+    let found = ids.rule.iter().rev().find(|rule| rule.id.get_ref() == id)?;
+    Some(memchr::memchr_iter(b'\n', &text.as_bytes()[..found.id.span().start]).count() + 1)
+}

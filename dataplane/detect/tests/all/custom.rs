@@ -140,3 +140,85 @@ fn a_cache_of_other_packs_is_refused() {
     assert_eq!(Rules::from_cache(&selection, &bytes).unwrap().len(), rules.len());
     assert!(matches!(Rules::from_cache(&Selection::default(), &bytes), Err(RuleError::StaleCache)));
 }
+
+/// How often `word` stands in a text, in any case and overlapping itself.
+fn count(text: &str, word: &str) -> usize {
+    (0..text.len()).filter(|at| text.as_bytes()[*at..].starts_with(word.as_bytes())).count()
+}
+
+#[test]
+fn what_costs_too_much_is_refused_at_the_limit() {
+    let sample = include_str!("../../data/sample.txt").to_ascii_lowercase();
+    let with = |word: &str| rule(&format!("keywords = [\"{word}\"]\nvalue = '[0-9a-z]{{20}}'"));
+    let accepted = Rules::with_custom(&[with("acmecorp")]).unwrap();
+    let cost = accepted.cost(accepted.find("acme-key").unwrap()).unwrap();
+    assert_eq!((cost.candidates, cost.sample), (0, sample.len()));
+    // Words that stand in the sample just as often as is allowed, and once more.
+    let words = |times: usize| {
+        let all = sample.split(|c: char| !c.is_ascii_lowercase()).filter(|word| word.len() >= 2);
+        all.filter(|word| count(&sample, word) == times).collect::<std::collections::BTreeSet<_>>()
+    };
+    let just = words(cost.limit);
+    assert!(!just.is_empty());
+    for word in just {
+        let rules = Rules::with_custom(&[with(word)]).unwrap();
+        assert_eq!(rules.cost(rules.find("acme-key").unwrap()).unwrap().candidates, cost.limit, "{word}");
+    }
+    let over = words(cost.limit + 1);
+    assert!(!over.is_empty());
+    for word in over {
+        let message = refusal(with(word));
+        let told = format!("stands {} times", cost.limit + 1);
+        assert!(
+            message.starts_with("acme.toml:2: rule `acme-key`: costs too much") && message.contains(&told),
+            "{message}"
+        );
+        assert!(message.contains("rarer keywords"), "{message}");
+    }
+    // A pattern whose beginning is every other word; its shape would be unlikely enough on random bytes.
+    assert!(refusal(rule("pattern = '[a-z]{4}[a-z ]{4,40}!'")).contains("costs too much"));
+}
+
+#[test]
+fn a_cache_has_a_name_of_its_own() {
+    let key = |files: &[RuleSource], packs: &[Pack]| Rules::cache_key(&Selection { custom: files, packs });
+    let files = [rule("pattern = 'acme_[0-9a-f]{24}'")];
+    let other = [rule("pattern = 'acme_[0-9a-f]{25}'")];
+    let keys =
+        [key(&[], &[]), key(&files, &[]), key(&other, &[]), key(&files, &Pack::ALL), key(&[], &Pack::ALL)];
+    assert_eq!(key(&files, &[]), keys[1]);
+    assert_eq!(keys.iter().collect::<std::collections::BTreeSet<_>>().len(), keys.len(), "{keys:?}");
+    assert!(keys.iter().all(|key| key.len() == 32 && key.bytes().all(|b| b.is_ascii_hexdigit())));
+}
+
+#[test]
+fn the_sample_that_costs_are_counted_in_holds_no_secret() {
+    let (rules, mut scanner) = crate::common::builtin();
+    let sample = include_str!("../../data/sample.txt");
+    let findings = whole(&mut scanner, sample.as_bytes());
+    assert!(findings.is_empty(), "{}", crate::common::show(&rules, sample, &findings));
+}
+
+#[test]
+fn errors_name_the_line() {
+    let good = rule("pattern = 'acme_[0-9a-f]{24}'").text;
+    let bad = rule("pattern = '[a-z]*'").text.replace("acme-key", "acme-other");
+    let message = refusal(source(&format!("# Ours\n\n{good}\n{bad}")));
+    assert!(message.starts_with("acme.toml:12: rule `acme-other`: "), "{message}");
+    let twice = refusal(source(&format!("{good}\n{good}")));
+    assert!(twice.starts_with("acme.toml:10: rule `acme-key`: the id is already taken"), "{twice}");
+}
+
+#[test]
+fn examples_are_tried() {
+    let examples = "match = [\"x «acme_0123456789abcdef01234567» y\", \"acme_0123\"]\n\
+                    no_match = [\"acme_\", \"acme_0123456789abcdef01234567\"]";
+    let rules = Rules::with_custom(&[rule(&format!("pattern = 'acme_[0-9a-f]{{24}}'\n{examples}"))]).unwrap();
+    let index = rules.find("acme-key").unwrap();
+    let mut scanner = Scanner::new(rules).unwrap();
+    let failures = aegis_detect::trial::try_rule(&mut scanner, index);
+    assert_eq!(failures.len(), 2, "{failures:?}");
+    assert_eq!((&*failures[0].example, failures[0].surroundings), ("acme_0123", "nothing"));
+    assert_eq!((failures[0].expected, failures[0].found.len()), (Some((0, 9)), 0));
+    assert_eq!((failures[1].expected, failures[1].found[0].rule), (None, index));
+}
