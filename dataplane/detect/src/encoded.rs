@@ -10,9 +10,9 @@ use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-/// How far left of an anchor the encoded run's beginning is looked for; less than the look-ahead, so that the anchor is
-/// in sight before the beginning is settled.
-const MAX_BACK: usize = 384;
+/// How far left of an anchor the encoded run's beginning is looked for; less than the left context, so that it is in
+/// sight in every window.
+const MAX_BACK: usize = 240;
 /// How far right of an anchor is decoded, in encoded characters; a multiple of four.
 const MAX_AHEAD: usize = 400;
 /// How much before an anchor is decoded, for the left bounds of what is found; a multiple of four.

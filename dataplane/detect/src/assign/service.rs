@@ -7,6 +7,7 @@
 use super::name;
 use super::parse::{self, Cursor};
 use super::{Found, TooShort, value};
+use crate::boundary;
 use crate::byteset::{ALNUM, ByteSet, HEX, LOWER, SPACE, UPPER};
 use crate::entropy;
 use crate::rule::Confidence;
@@ -136,7 +137,9 @@ pub(super) fn find(view: View<'_>, (start, end): (usize, usize)) -> Result<Optio
 /// Whether the service's name begins here and is not the end of another word.
 fn begins(text: &[u8], start: usize) -> bool {
     let Some(before) = start.checked_sub(1).map(|i| text[i]) else { return true };
-    !before.is_ascii_alphanumeric() || (before.is_ascii_lowercase() && text[start].is_ascii_uppercase())
+    !before.is_ascii_alphanumeric()
+        || (before.is_ascii_lowercase() && text[start].is_ascii_uppercase())
+        || boundary::ends_escape(&text[start.saturating_sub(boundary::REACH)..start])
 }
 
 /// Whether the service's name ends here: letters that go on in the same case must be known words (`INFURAKEY`).
