@@ -1,6 +1,7 @@
 //! From rule files to compiled rules: everything that can be wrong with a rule is found here, and named.
 
 use crate::anchor;
+use crate::assign;
 use crate::cache;
 use crate::catalogue;
 use crate::check::Check;
@@ -204,7 +205,7 @@ impl Builder {
             rank: if text.rank.is_some() { rank::PLACE } else { rank::PATTERN } + bonus,
             values: Vec::new(),
             strength: text.strength,
-            command: false,
+            finder: None,
             noisy: !matches!(text.check, Some(Check::Literal | Check::AwsKeyId)) && text.entropy != Some(0.0),
         };
         let shown = match (&text.pattern, &text.value, &text.finder) {
@@ -271,9 +272,12 @@ impl Builder {
                 compiled.rank = rank::PLACE;
                 self.group().expression(rule, "://", 0, target);
             }
-            Finder::Command => {
+            Finder::Command | Finder::Call | Finder::Manifest => {
+                if let Some(word) = text.keywords.iter().find(|w| !assign::reads(finder, w)) {
+                    return Err(format!("the finder knows no `{word}`"));
+                }
                 compiled.rank = rank::PLACE;
-                compiled.command = true;
+                compiled.finder = Some(finder);
                 self.keywords(rule, &text.keywords)?;
             }
             Finder::Assignment => {
@@ -292,10 +296,8 @@ impl Builder {
             return Err("needs `keywords`".to_owned());
         }
         for word in keywords {
-            if word.len() < MIN_KEYWORD || word.len() > MAX_KEYWORD || !word.is_ascii() {
-                return Err(format!(
-                    "keyword `{word}` is not of {MIN_KEYWORD} to {MAX_KEYWORD} ASCII characters"
-                ));
+            if word.len() < MIN_KEYWORD || word.len() > MAX_KEYWORD {
+                return Err(format!("keyword `{word}` is not of {MIN_KEYWORD} to {MAX_KEYWORD} bytes"));
             }
             let word = word.to_ascii_lowercase();
             let group = self.group();

@@ -2,6 +2,7 @@
 
 use crate::MAX_SECRET_LEN;
 use crate::rule::{Confidence, RuleIndex};
+use crate::rules::rank;
 use crate::scanner::Finding;
 use std::cmp::Reverse;
 
@@ -65,19 +66,47 @@ fn decide(cluster: &mut [Hit], first: usize, findings: &mut Vec<Finding>, begin:
     if cluster.len() > 1 {
         cluster.sort_unstable_by_key(|h| Reverse(h.key()));
     }
-    for hit in cluster.iter().filter(|h| h.end <= first + MAX_SECRET_LEN) {
+    for at in 0..cluster.len() {
+        let hit = whole_value(cluster, cluster[at]);
+        if hit.end > first + MAX_SECRET_LEN {
+            continue;
+        }
         let chosen = &findings[begin..];
         let place = begin + chosen.partition_point(|f| f.end <= hit.start);
         if findings.get(place).is_none_or(|f| f.start >= hit.end) {
-            let Hit { start, end, rule, confidence, .. } = *hit;
+            let Hit { start, end, rule, confidence, .. } = hit;
             findings.insert(place, Finding { rule: RuleIndex(rule), start, end, confidence });
         }
     }
 }
 
+/// How much longer than a token the value that it stands in may be, to be the secret as a whole.
+const MARGIN: usize = 2;
+
+/// A token that fills an assigned value but for a byte or two at its end is taken with them: they belong to what is
+/// assigned.
+fn whole_value(cluster: &[Hit], hit: Hit) -> Hit {
+    let around = |h: &&Hit| {
+        (rank::GENERIC..rank::PLACE).contains(&h.rank)
+            && h.start == hit.start
+            && (hit.end..=hit.end + MARGIN).contains(&h.end)
+    };
+    if hit.rank < rank::PATTERN {
+        return hit;
+    }
+    cluster.iter().find(around).map_or(hit, |h| Hit { end: h.end, ..hit })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_takes_what_little_is_left_of_its_value() {
+        assert_eq!(spans(&[hit(5, 20, 30), hit(5, 22, 11)], 40, 40).0, [(5, 22)]);
+        assert_eq!(spans(&[hit(5, 20, 30), hit(5, 23, 11)], 40, 40).0, [(5, 20)]);
+        assert_eq!(spans(&[hit(5, 20, 30), hit(3, 20, 11)], 40, 40).0, [(5, 20)]);
+    }
 
     fn hit(start: usize, end: usize, rank: u8) -> Hit {
         Hit { start, end, rule: u16::from(rank), rank, confidence: Confidence::High }

@@ -33,6 +33,7 @@ mod dispute;
 mod encoded;
 mod engine;
 mod entropy;
+mod manifest;
 mod pattern;
 mod pem;
 mod percent;

@@ -31,8 +31,8 @@ pub(crate) struct Compiled {
     pub(crate) strength: Option<Strength>,
     /// The secret must not read like a word.
     pub(crate) noisy: bool,
-    /// The keywords are options of commands.
-    pub(crate) command: bool,
+    /// What reads on from a keyword, where it is not the assignment of a name.
+    pub(crate) finder: Option<Finder>,
 }
 
 /// What a hit of the engine's n-th expression means.

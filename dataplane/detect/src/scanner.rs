@@ -1,6 +1,5 @@
 //! The scanner: candidates from the engine, verdicts from the rules, disputes settled, window by window.
 
-use crate::LOOKAHEAD;
 use crate::assign::{self, value};
 use crate::boundary;
 use crate::check::Proof;
@@ -16,6 +15,7 @@ use crate::rules::{Compiled, Rules, Set, Target, rank};
 use crate::runs::RunCache;
 use crate::source::Finder;
 use crate::userinfo;
+use crate::{LOOKAHEAD, MAX_SECRET_LEN};
 use std::sync::Arc;
 
 /// A secret's place.
@@ -95,6 +95,8 @@ pub(crate) struct Bench {
     /// Where names and links stand before percent escapes.
     pub(crate) escaped: Vec<usize>,
     pub(crate) hits: Vec<Hit>,
+    /// Manifests that are settled as a whole: start and end.
+    pub(crate) held: Vec<(usize, usize)>,
     /// Where unjudged text begins.
     pub(crate) fresh: usize,
     /// The earliest start of a candidate that the text is too short to judge.
@@ -116,8 +118,17 @@ impl Bench {
         self.ends = pem::EndSearch::default();
         self.encoded.clear();
         self.escaped.clear();
+        self.held.clear();
         self.open = usize::MAX;
         self.fresh = fresh;
+    }
+
+    /// Where to settle instead of at `edge`, so that no manifest is settled in part: the rest of it would be judged
+    /// without its beginning. A window as large as one can be settles something all the same.
+    fn hold(&self, edge: usize, end: usize) -> usize {
+        let inside = |&&(from, to): &&(usize, usize)| from >= self.fresh && from < edge && edge < to;
+        let held = self.held.iter().find(inside).map_or(edge, |(from, _)| *from);
+        if held == self.fresh && end - held >= MAX_SECRET_LEN + LOOKAHEAD { edge } else { held }
     }
 
     /// Notes a candidate that needs more text.
@@ -161,8 +172,16 @@ impl Scanner {
         let bench = &mut self.bench;
         bench.hits.retain(|h| h.start >= fresh && h.start < h.end);
         let edge = if view.last { text.len() } else { text.len().saturating_sub(LOOKAHEAD) };
-        let settled = edge.min(bench.open).max(fresh);
-        let settled = dispute::settle(&mut bench.hits, settled, text.len(), &mut self.findings);
+        let mut edge = edge.min(bench.open).max(fresh);
+        let settled = loop {
+            edge = bench.hold(edge, text.len());
+            self.findings.clear();
+            let settled = dispute::settle(&mut bench.hits, edge, text.len(), &mut self.findings);
+            if bench.hold(settled, text.len()) == settled {
+                break settled;
+            }
+            edge = settled;
+        };
         Scan { findings: &self.findings, settled }
     }
 

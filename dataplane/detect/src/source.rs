@@ -59,8 +59,12 @@ pub(crate) enum Finder {
     Pem,
     /// A value assigned to a name that holds one of the keywords; `strength` says how much it takes.
     Assignment,
-    /// The password behind options of commands: `curl -u user:x`, `psexec -p x`.
+    /// The password that a command takes: `curl -u user:x`, `psexec -p x`.
     Command,
+    /// The password among the arguments of calls: `NetworkCredential("user", "x")`.
+    Call,
+    /// The values of a Kubernetes Secret.
+    Manifest,
     /// The password in `scheme://user:password@host`.
     Userinfo,
 }

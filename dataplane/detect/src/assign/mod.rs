@@ -5,20 +5,30 @@
 //! each with a small bound, and the value is judged by [`value`]. Vendor rules ask for a shape of the value instead.
 
 mod bigrams;
+mod call;
 mod command;
+mod cursor;
 mod name;
 mod parse;
+mod place;
+mod prose;
+mod read;
+mod remote;
 mod service;
+mod shape;
 pub(crate) mod value;
+mod words;
 
 use crate::check::Proof;
 use crate::dispute::Hit;
 use crate::entropy;
+use crate::manifest;
 use crate::pattern::{Form, Verdict};
 use crate::rule::Confidence;
 use crate::rules::{Compiled, rank};
 use crate::runs::RunCache;
 use crate::scanner::{Bench, View};
+use crate::source::Finder;
 pub(crate) use name::Strength;
 
 /// The text ends before a verdict.
@@ -26,11 +36,15 @@ pub(crate) struct TooShort;
 
 /// Looks at the assignment whose keyword is `text[start..end]`; punctuation at its end only made it rarer.
 pub(crate) fn find(bench: &mut Bench, view: View<'_>, rule: u16, compiled: &Compiled, span: (usize, usize)) {
-    if compiled.command {
-        return command::find(bench, view, rule, span);
+    match compiled.finder {
+        Some(Finder::Command) => return command::find(bench, view, rule, span),
+        Some(Finder::Call) => return call::find(bench, view, rule, span),
+        Some(Finder::Manifest) => return manifest::find(bench, view, rule, span),
+        _ => {}
     }
     let word = &view.text[span.0..span.1];
-    let trimmed = word.iter().rposition(u8::is_ascii_alphanumeric).map_or(word.len(), |i| i + 1);
+    let trimmed =
+        word.iter().rposition(|b| b.is_ascii_alphanumeric() || !b.is_ascii()).map_or(word.len(), |i| i + 1);
     let span = (span.0, span.0 + trimmed);
     let outcome = match compiled.strength {
         Some(Strength::Service) => service::find(view, span),
@@ -53,6 +67,15 @@ pub(crate) fn find(bench: &mut Bench, view: View<'_>, rule: u16, compiled: &Comp
 pub(crate) fn escape_follows(text: &[u8], end: usize) -> bool {
     let rest = &text[end..];
     rest.get(name::PART.run(rest, name::MAX_SIDE)) == Some(&b'%')
+}
+
+/// Whether a finder that reads on from a keyword knows this one.
+pub(crate) fn reads(finder: Finder, keyword: &str) -> bool {
+    match finder {
+        Finder::Command => command::known(keyword),
+        Finder::Call => call::known(keyword),
+        _ => true,
+    }
 }
 
 struct Found {

@@ -1,7 +1,7 @@
 //! The name that a value is assigned to: where it begins and ends, and whether it names a secret at all.
 
 use super::TooShort;
-use super::parse::Cursor;
+use super::cursor::Cursor;
 use crate::byteset::{ByteSet, WORD};
 use crate::scanner::View;
 use serde::Deserialize;
@@ -29,6 +29,32 @@ pub(crate) struct Name {
     pub(crate) strength: Strength,
     /// Spaces may be part of the name (`SECRET KEY: x`), as in vendor rules.
     pub(crate) loose: bool,
+}
+
+impl Name {
+    /// Whether the name is that of the `Authorization` header.
+    pub(super) fn authorizes(&self, text: &[u8]) -> bool {
+        const HEADER: &[u8] = b"authorization";
+        let name = &text[self.start..self.end];
+        name.len() >= HEADER.len() && name[name.len() - HEADER.len()..].eq_ignore_ascii_case(HEADER)
+    }
+
+    /// Whether the name says so clearly what it holds that even a UUID is one: `api_key`, `client_secret`.
+    pub(super) fn explicit(&self, text: &[u8]) -> bool {
+        const ENDS: [&[u8]; 8] = [
+            b"apikey",
+            b"apitoken",
+            b"accesstoken",
+            b"authtoken",
+            b"accesskey",
+            b"secret",
+            b"secretkey",
+            b"bearer",
+        ];
+        let mut name = text[self.start..self.end].to_ascii_lowercase();
+        name.retain(u8::is_ascii_alphanumeric);
+        ENDS.iter().any(|e| name.ends_with(e))
+    }
 }
 
 /// How far a name is followed to each side of its keyword.
@@ -191,6 +217,15 @@ const AFTER: &[&[u8]] = &[
     b"function",
     b"method",
     b"template",
+    b"encode",
+    b"decode",
+    b"get",
+    b"mgr",
+    b"properties",
+    b"options",
+    b"strategy",
+    b"generator",
+    b"management",
 ];
 
 /// Words before the keyword that do the same.
@@ -263,6 +298,13 @@ const BEFORE: &[&[u8]] = &[
     b"meta",
     b"schema",
     b"keyword",
+    b"websocket",
+    b"matching",
+    b"bad",
+    b"bogus",
+    b"fake",
+    b"dummy",
+    b"mock",
 ];
 
 /// Reads the extent of the name around a generic keyword; `None` when the keyword is part of another word.
@@ -273,7 +315,9 @@ pub(super) fn read(
     strength: Strength,
 ) -> Result<Option<Name>, TooShort> {
     // A short word glued to the keyword makes another word: `tokenizer`, `passive`, `keyboard`.
-    let glued = view.text.get(end).is_some_and(u8::is_ascii_lowercase);
+    let foreign = !view.text[end - 1].is_ascii();
+    let glued =
+        view.text.get(end).is_some_and(|b| b.is_ascii_lowercase() || (foreign && (0x80..0xe2).contains(b)));
     if glued && !plural(&view.text[end..]) {
         return Ok(None);
     }
@@ -298,6 +342,13 @@ pub(super) fn misleads(text: &[u8], name: &Name) -> bool {
     if after.starts_with(b"-")
         && before.len() >= 6
         && before[before.len() - 6..].eq_ignore_ascii_case(b"aegis-")
+    {
+        return true;
+    }
+    // Inside encoded data a short word has strange neighbours.
+    if end - start < 5
+        && name.start > 0
+        && matches!(text[name.start - 1], b']' | b')' | b'}' | b'^' | b'+' | b'~')
     {
         return true;
     }
@@ -349,8 +400,16 @@ fn extend(view: View<'_>, start: usize, end: usize, strength: Strength) -> Resul
     while stop > end && matches!(view.text[stop - 1], b'.' | b'-') {
         stop -= 1;
     }
-    let back = PART.run_back(&view.text[..start], MAX_SIDE);
-    Ok(Name { start: start - back, keyword: (start, end), end: stop, strength, loose: false })
+    let mut first = start - PART.run_back(&view.text[..start], MAX_SIDE);
+    // The letter of an escape is no part of the name: `\nDB_PASSWORD`.
+    if first > 0
+        && first < start
+        && view.text[first - 1] == b'\\'
+        && matches!(view.text[first], b'n' | b'r' | b't')
+    {
+        first += 1;
+    }
+    Ok(Name { start: first, keyword: (start, end), end: stop, strength, loose: false })
 }
 
 fn plural(after: &[u8]) -> bool {
@@ -358,15 +417,16 @@ fn plural(after: &[u8]) -> bool {
 }
 
 /// What short keywords may be glued to: `MYSQLPASS`, `apikey`.
-const HEADS: [&[u8]; 20] = [
+const HEADS: [&[u8]; 24] = [
     b"api", b"access", b"secret", b"private", b"auth", b"sql", b"db", b"user", b"admin", b"root", b"app",
-    b"client", b"ftp", b"ssh", b"key", b"crypt", b"master", b"mail", b"smtp", b"pg",
+    b"client", b"ftp", b"ssh", b"key", b"crypt", b"master", b"mail", b"smtp", b"pg", b"store", b"require",
+    b"bind", b"enc",
 ];
 
 /// Weak and short keywords must begin a word of the name; long ones may end one (`MYSQLPASSWORD`).
 fn begins_word(text: &[u8], name: &Name) -> bool {
     let (start, end) = name.keyword;
-    if start == 0 || end - start >= 6 {
+    if start == name.start || end - start >= 6 {
         return true;
     }
     let (last, first) = (text[start - 1], text[start]);

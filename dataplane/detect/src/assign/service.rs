@@ -4,8 +4,9 @@
 //! for a secret right behind it and a value that nobody would write by hand tell it together, also where the value
 //! follows without an operator. The service alone never does: UUIDs and hashes of all kinds stand behind it.
 
+use super::cursor::Cursor;
 use super::name;
-use super::parse::{self, Cursor};
+use super::parse;
 use super::{Found, TooShort, value};
 use crate::boundary;
 use crate::byteset::{ALNUM, ByteSet, HEX, LOWER, SPACE, UPPER};

@@ -1,181 +1,89 @@
 //! Whether a value is a secret: placeholders, code, names, paths and words are not; what looks random is.
+//!
+//! A name says how much a value must show for itself. What stands as a real literal in a password's place but could be
+//! a word is reported with low confidence, never with more.
 
-use super::bigrams::SURPRISE;
 use super::name::{Name, Strength};
 use super::parse::{Operator, Value};
-use crate::byteset::{ALNUM, BASE64, HEX};
-use crate::entropy::shannon;
+use super::place;
+use super::shape::{
+    code, constant, dotted, encoding, hexish, looks_random, number, path, random, selector, template, uuid,
+    version,
+};
+use super::words::{SEQUENCES, STAND_INS, WEAK, WORDS};
+use crate::byteset::HEX;
 use crate::rule::Confidence;
-
-/// Letter pairs of words average about four bits of surprise, random ones six and more; this is five, in sixteenths.
-const RANDOM: u32 = 80;
-
-/// What stands in for a secret in examples and templates. Lower case; looked for anywhere in a value.
-const STAND_INS: &[&[u8]] = &[
-    b"example",
-    b"changeme",
-    b"change_me",
-    b"change-me",
-    b"placeholder",
-    b"your-",
-    b"your_",
-    b"yourpass",
-    b"yourkey",
-    b"yoursecret",
-    b"yourtoken",
-    b"your ",
-    b"insert",
-    b"replace",
-    b"redacted",
-    b"dummy",
-    b"xxxx",
-    b"****",
-    b"....",
-    b"<your",
-    b"todo",
-    b"fixme",
-    b"undefined",
-    b"not-set",
-    b"notset",
-    b"not_set",
-    b"sample",
-    b"-here",
-    b"_here",
-    b"aegis-",
-    b"fake",
-    b"mock",
-    b"####",
-    b"----",
-    b"____",
-    b"key_goes",
-];
-
-/// Sequences that nobody is given as a secret, but that stand in for one. Only where no vendor's shape speaks for it.
-const SEQUENCES: &[&[u8]] = &[b"1234567890", b"abcdefgh", b"0000000"];
-
-/// Values that are words of code or of forms. Lower case, compared whole.
-const WORDS: &[&[u8]] = &[
-    b"true",
-    b"false",
-    b"null",
-    b"none",
-    b"nil",
-    b"undefined",
-    b"string",
-    b"str",
-    b"int",
-    b"bool",
-    b"boolean",
-    b"bytes",
-    b"object",
-    b"password",
-    b"passwd",
-    b"pass",
-    b"pwd",
-    b"secret",
-    b"token",
-    b"key",
-    b"required",
-    b"optional",
-    b"default",
-    b"test",
-    b"user",
-    b"username",
-    b"admin",
-    b"root",
-    b"text",
-    b"hidden",
-    b"prompt",
-    b"incorrect",
-    b"invalid",
-    b"empty",
-    b"value",
-    b"input",
-    b"self",
-    b"this",
-    b"any",
-    b"unknown",
-    b"n/a",
-    b"yes",
-    b"no",
-    b"off",
-    b"on",
-    b"guest",
-    b"public",
-    b"private",
-    b"basic",
-    b"bearer",
-];
 
 /// Judges a generic assignment.
 pub(super) fn judge(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
     let bytes = &text[value.start..value.end];
-    if bytes.len() < 4 || bytes.iter().any(|b| *b <= b' ' || *b == 0x7f) || template(bytes) {
+    if bytes.len() < 4 || bytes.iter().any(|b| *b < b' ' || *b == 0x7f) || template(bytes) {
         return None;
     }
-    if name.strength == Strength::Password && connection_string(text, name, value) {
-        return (!bytes.contains(&b'*')).then_some(Confidence::Medium);
+    if bytes.contains(&b' ') {
+        return phrase(text, name, value);
+    }
+    let is_password = name.strength == Strength::Password;
+    if is_password && place::connection(text, name, value) {
+        return (!bytes.contains(&b'*') && !masked(bytes)).then_some(Confidence::Medium);
     }
     let expression = !value.quoted && !matches!(value.operator, Operator::Tag | Operator::Space);
     if (expression && code(bytes, value)) || (!value.quoted && (constant(bytes) || number(bytes))) {
         return None;
     }
-    if echoes(text, name, bytes) && name.strength == Strength::Password {
+    if is_password && (echoes(text, name, bytes) || place::anonymous(text, name)) {
         return None;
     }
-    if path(bytes) || selector(bytes) || uuid(bytes) || version(bytes) || dotted(bytes) {
+    if path(bytes) || selector(bytes) || version(bytes) || dotted(bytes) || encoding(bytes) {
         return None;
     }
     let verdict = match name.strength {
-        Strength::Password => password(bytes, value).or_else(|| environment(text, name, value)),
-        Strength::Secret => {
-            ((random(bytes, 10, 2) || hexish(bytes)) && !named(bytes)).then_some(Confidence::Medium)
-        }
+        Strength::Password if uuid(bytes) => None,
+        Strength::Password => password(bytes, value).or_else(|| word(text, name, value)),
+        Strength::Secret if place::public(text, name) => None,
+        Strength::Secret if uuid(bytes) => name.explicit(text).then_some(Confidence::Medium),
+        Strength::Secret => secret(text, name, value),
         // Judged elsewhere.
         Strength::Service => None,
         Strength::Weak => {
             let exact = value.quoted || !value.spaced;
-            (exact && random(bytes, 16, 3)).then_some(Confidence::Medium)
+            (exact && random(bytes, 16, 3) && !uuid(bytes) && !relative(text, name, bytes))
+                .then_some(Confidence::Medium)
         }
     };
     // The dearest test is for what passed all others.
-    verdict.filter(|_| !placeholder(bytes) && !sequence(bytes))
+    match verdict? {
+        found if !placeholder(bytes) && !sequence(bytes) => Some(found),
+        _ if is_password && WEAK.contains(&bytes.to_ascii_lowercase().as_slice()) => Some(Confidence::Low),
+        _ if is_password && place::credentials_block(text, name, value) && !masked(bytes) => {
+            Some(Confidence::Low)
+        }
+        _ => None,
+    }
 }
 
-/// `Server=h;User Id=u;Password=p;`: between its neighbours any value is the password.
-fn connection_string(text: &[u8], name: &Name, value: &Value) -> bool {
-    const NEIGHBOURS: [&[u8]; 10] = [
-        b"server=",
-        b"host=",
-        b"source=",
-        b"user id=",
-        b"uid=",
-        b"userid=",
-        b"database=",
-        b"catalog=",
-        b"endpoint=",
-        b"username=",
-    ];
-    if value.quoted || value.spaced || value.operator != Operator::Equals {
-        return false;
-    }
-    let before = &text[name.start.saturating_sub(128)..name.start];
-    if memchr::memchr(b';', before).is_none() {
-        return false;
-    }
-    let before = before.to_ascii_lowercase();
-    NEIGHBOURS.iter().any(|n| memchr::memmem::find(&before, n).is_some())
-}
-
-/// `APP_PASS=word`: in an environment file a plain word is a password too.
-fn environment(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
-    let word = &text[name.start..name.end];
-    let upper = word.contains(&b'_')
-        && word.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_');
+/// Tokens and keys must look random; what is called a secret may be a passphrase, if no name looks like it.
+fn secret(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
     let bytes = &text[value.start..value.end];
-    let exact = !value.quoted && !value.spaced && value.operator == Operator::Equals;
-    (exact && upper && bytes.len() >= 6 && !label(bytes) && bytes.iter().all(u8::is_ascii_alphanumeric))
-        .then_some(Confidence::Medium)
+    if named(bytes) {
+        return None;
+    }
+    let spoken = matches!(value.operator, Operator::Prose) && !value.quoted;
+    let digits = bytes.iter().filter(|b| b.is_ascii_digit()).count();
+    if spoken && (bytes.len() < 12 || digits < 2) {
+        return None;
+    }
+    if random(bytes, 10, 2) || hexish(bytes) {
+        return Some(Confidence::Medium);
+    }
+    let keyword = &text[name.keyword.0..name.keyword.1];
+    let plain = keyword.eq_ignore_ascii_case(b"secret") && name.end == name.keyword.1;
+    if !plain || !value.quoted || bytes.len() < 8 || bytes.contains(&b'/') {
+        return None;
+    }
+    let signs = bytes.iter().any(|b| b"!@#$%^&*+=?~".contains(b));
+    let letters = bytes.iter().any(u8::is_ascii_alphabetic);
+    (letters && (signs || value.operator == Operator::Compare)).then_some(Confidence::Low)
 }
 
 /// Whether a value can be a secret where its place says that one stands.
@@ -186,22 +94,41 @@ pub(crate) fn literal(value: &[u8]) -> bool {
         && value.iter().all(|b| *b > b' ' && *b != 0x7f)
 }
 
+/// How sure a password is that stands where a command or a call takes one; a word is doubtful.
+pub(crate) fn standing(value: &[u8]) -> Option<Confidence> {
+    let printable = value.iter().all(|b| *b >= b' ' && *b != 0x7f);
+    if value.len() < 4 || !printable || template(value) || path(value) {
+        return None;
+    }
+    let weak = WEAK.contains(&value.to_ascii_lowercase().as_slice());
+    if !weak
+        && (placeholder(value) || (label(value) && !value.iter().any(u8::is_ascii_digit) && named(value)))
+    {
+        return None;
+    }
+    let wordlike = weak || value.iter().all(|b| b.is_ascii_lowercase() || b"_- ".contains(b));
+    Some(if wordlike { Confidence::Low } else { Confidence::Medium })
+}
+
 pub(super) fn sequence(value: &[u8]) -> bool {
     let lower = value.to_ascii_lowercase();
     SEQUENCES.iter().any(|s| stands_in(&lower, value, s))
 }
 
+/// Fewer than three different bytes: `xxxxxxxx`, `******`.
+fn masked(value: &[u8]) -> bool {
+    let mut seen = [false; 256];
+    for byte in value {
+        seen[usize::from(*byte)] = true;
+    }
+    seen.iter().filter(|s| **s).count() < 3
+}
+
 /// Whether a value says of itself that it is none.
 pub(crate) fn placeholder(value: &[u8]) -> bool {
     let lower = value.to_ascii_lowercase();
-    let distinct = {
-        let mut seen = [false; 256];
-        for byte in value {
-            seen[usize::from(*byte)] = true;
-        }
-        seen.iter().filter(|s| **s).count()
-    };
-    distinct < 3 || WORDS.contains(&lower.as_slice()) || STAND_INS.iter().any(|s| stands_in(&lower, value, s))
+    let known = |list: &[&[u8]]| list.contains(&lower.as_slice());
+    masked(value) || known(WORDS) || known(WEAK) || STAND_INS.iter().any(|s| stands_in(&lower, value, s))
 }
 
 /// By chance a long random value holds any short word; such words count only in short or wordy values.
@@ -234,131 +161,16 @@ pub(crate) fn wordy(value: &[u8]) -> bool {
         && !looks_random(value)
 }
 
-fn hexish(value: &[u8]) -> bool {
-    value.iter().all(|b| HEX.has(*b))
-        && value.len() >= 16
-        && value.iter().filter(|b| b.is_ascii_digit()).count() >= 3
-        && shannon(value) > 2.8
-}
-
-/// `${X}`, `{{ x }}`, `<x>`, `%s`, `$VAR`, `[x]`: somebody else's to fill in.
-fn template(value: &[u8]) -> bool {
-    let quote = |b: &u8| matches!(b, b'\'' | b'"' | b'`');
-    let from = value.iter().position(|b| !quote(b)).unwrap_or(0);
-    let to = value.iter().rposition(|b| !quote(b)).map_or(value.len(), |i| i + 1);
-    let value = &value[from..to];
-    let first = value[0];
-    let last = value[value.len() - 1];
-    let second = value.get(1).copied().unwrap_or(0);
-    let inside = |needle: &[u8]| memchr::memmem::find(value, needle).is_some();
-    let braced = match first {
-        b'$' => ALNUM.has(second) && !second.is_ascii_digit() || matches!(second, b'{' | b'(' | b'_'),
-        b'*' if second == b'_' => true,
-        b'<' | b'{' | b'[' => matches!(last, b'>' | b'}' | b']'),
-        b'%' => last == b'%' || matches!(second, b's' | b'(' | b'd' | b'{'),
-        b'@' | b'#' => matches!(second, b'{' | b'('),
-        b'*' | b'&' | b'!' => {
-            let word = |b: &u8| ALNUM.has(*b) || matches!(b, b'_' | b'*');
-            second.is_ascii_alphabetic() && value[1..].iter().all(word)
-        }
-        _ => false,
-    };
-    if braced || !value.iter().any(|b| matches!(b, b'$' | b'{' | b'#' | b'<' | b'%' | b':')) {
-        return braced;
-    }
-    inside(b"${")
-        || inside(b"{{")
-        || inside(b"#{")
-        || opens(value, b"$(")
-        || inside(b"<%")
-        || opens(value, b"%(")
-        || inside(b"://")
-}
-
-/// Whether `mark` stands in the value before a letter, as it does where something is to be filled in.
-fn opens(value: &[u8], mark: &[u8]) -> bool {
-    memchr::memmem::find_iter(value, mark).any(|at| {
-        value.get(at + mark.len()).is_some_and(|b| b.is_ascii_alphabetic() || matches!(b, b'$' | b' '))
-    })
-}
-
-/// Without quotes, in code, a value is more often an expression.
-fn code(value: &[u8], written: &Value) -> bool {
-    let call = value.contains(&b'(') || value.contains(&b'[') || value.ends_with(b"{");
-    let arrow = memchr::memmem::find(value, b"->").is_some() || memchr::memmem::find(value, b"::").is_some();
-    let arrow =
-        arrow || memchr::memmem::find(value, b"||").is_some() || memchr::memmem::find(value, b"&&").is_some();
-    let identifier = value.iter().all(|b| ALNUM.has(*b) || matches!(b, b'_' | b'.' | b'$'))
-        && !value[0].is_ascii_digit()
-        && !looks_random(value)
-        && !hexish(value);
-    call || arrow || value == b"=>" || (identifier && written.spaced)
-}
-
-/// `SOME_PASSWORD`, `%NL80211_ATTR_IFINDEX`: the name of a constant.
-fn constant(value: &[u8]) -> bool {
-    value.contains(&b'_')
-        && value
-            .iter()
-            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || matches!(b, b'_' | b'%' | b'$' | b'@'))
-}
-
-fn path(value: &[u8]) -> bool {
-    let rooted = matches!(value[0], b'/' | b'~' | b'.')
-        || (value.len() > 2 && value[1] == b':' && matches!(value[2], b'\\' | b'/'));
-    let separators = value.iter().filter(|b| matches!(b, b'/' | b'\\')).count();
-    let base64 =
-        value.iter().all(|b| BASE64.has(*b) || *b == b'=') && value.len() >= 20 && looks_random(value);
-    separators > 0 && !base64 && (rooted || (separators >= 2 && !looks_random(value)))
-}
-
-/// `#add-password`, `.login-form`: selectors of pages.
-fn selector(value: &[u8]) -> bool {
-    matches!(value[0], b'#' | b'.')
-        && value[1..].iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_'))
-}
-
-fn uuid(value: &[u8]) -> bool {
-    value.len() == 36
-        && value
-            .iter()
-            .enumerate()
-            .all(|(i, b)| if matches!(i, 8 | 13 | 18 | 23) { *b == b'-' } else { HEX.has(*b) })
-}
-
-fn version(value: &[u8]) -> bool {
-    value
-        .iter()
-        .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b':' | b'+' | b'T' | b'Z' | b'_' | b','))
-        || (value.len() > 2 && value[0] == b'0' && matches!(value[1], b'x' | b'X') && value.len() < 34)
-}
-
-/// `-2147215605i32`, `0x1fUL`, `10ms`: a number with what may follow one in code.
-fn number(value: &[u8]) -> bool {
-    const SUFFIXES: [&[u8]; 24] = [
-        b"", b"u", b"l", b"ul", b"ll", b"ull", b"n", b"f", b"d", b"u8", b"i8", b"u16", b"i16", b"u32",
-        b"i32", b"u64", b"i64", b"usize", b"isize", b"f32", b"f64", b"ms", b"px", b"em",
-    ];
-    let value = value.strip_prefix(b"-").unwrap_or(value);
-    let digits = value.iter().take_while(|b| b.is_ascii_digit() || matches!(b, b'_' | b'.')).count();
-    digits > 0 && SUFFIXES.contains(&value[digits..].to_ascii_lowercase().as_slice())
-}
-
-/// `config.db.password`, `com.example.Thing`
-fn dotted(value: &[u8]) -> bool {
-    value.contains(&b'.')
-        && value.split(|b| *b == b'.').all(|part| {
-            let digits = part.iter().rev().take_while(|b| b.is_ascii_digit()).count();
-            let stem = &part[..part.len() - digits];
-            !stem.is_empty() && stem.iter().all(|b| b.is_ascii_alphabetic() || *b == b'_')
-        })
-        && !looks_random(value)
-}
-
 /// A long value that repeats the keyword is a name: `dhSinglePass-stdDH`.
 fn echoes(text: &[u8], name: &Name, value: &[u8]) -> bool {
     let keyword = text[name.keyword.0..name.keyword.1].to_ascii_lowercase();
     value.len() > 20 && memchr::memmem::find(&value.to_ascii_lowercase(), &keyword).is_some()
+}
+
+/// `krb5_lucid_key`, `krb5_rfc1964_keydata`: names of one family.
+fn relative(text: &[u8], name: &Name, value: &[u8]) -> bool {
+    let first = value.iter().take_while(|b| b.is_ascii_alphanumeric()).count();
+    first > 2 && value.get(first) == Some(&b'_') && text[name.start..name.end].starts_with(&value[..=first])
 }
 
 fn password(value: &[u8], written: &Value) -> Option<Confidence> {
@@ -370,19 +182,92 @@ fn password(value: &[u8], written: &Value) -> Option<Confidence> {
     let strong = enough && ((letter && digit) || (special && (letter || digit)) || looks_random(value));
     let firm =
         written.quoted || !written.spaced || matches!(written.operator, Operator::Space | Operator::Tag);
+    // `read.password('Password:')`: what asks for one.
+    if matches!(value.last(), Some(b':' | b'?')) && !digit {
+        return None;
+    }
     match written.operator {
         Operator::Prose if written.quoted && value.len() >= 5 && !label(value) => Some(Confidence::Medium),
         Operator::Prose | Operator::Comma if !written.quoted => {
-            (strong && (digit || special)).then_some(Confidence::Medium)
+            let sign = value.iter().any(|b| b"!@#$%^&*+=?~".contains(b));
+            (strong && (digit || sign)).then_some(Confidence::Medium)
         }
+        Operator::Comma if label(value) && !digit => None,
         _ if strong && (firm || special || (digit && mixed)) => Some(Confidence::Medium),
         _ if strong && digit && value.len() >= 8 => Some(Confidence::Medium),
-        // A plain word between quotes: weak passwords are passwords too, prose and labels are not.
-        Operator::Equals | Operator::Compare if written.quoted && value.len() >= 6 && !label(value) => {
-            Some(Confidence::Medium)
-        }
         _ => None,
     }
+}
+
+/// A plain word in a password's place: weak passwords are passwords too, prose, labels and identifiers are not. What
+/// says of itself that it is a password, and what could be the name of one, is doubtful.
+fn word(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
+    let bytes = &text[value.start..value.end];
+    let long = bytes.len() >= 6;
+    let assigned = value.quoted && matches!(value.operator, Operator::Equals | Operator::Compare);
+    let environment = place::environment(text, name, value);
+    let plain = bytes.iter().all(u8::is_ascii_alphanumeric);
+    if long && !label(bytes) && (assigned || (environment && plain)) {
+        return Some(Confidence::Medium);
+    }
+    let settings = (environment || place::settings(text, name, value))
+        && !bytes.iter().any(u8::is_ascii_uppercase)
+        && (boast(bytes) || !label(bytes) || open_sesame(bytes));
+    let told = value.quoted
+        && (boast(bytes) || clear_text(&text[name.start..name.end]))
+        && !matches!(value.operator, Operator::Comma | Operator::Prose);
+    let block = place::credentials_block(text, name, value);
+    ((long && settings) || told || block).then_some(Confidence::Low)
+}
+
+/// Names that say of themselves that a literal follows.
+fn clear_text(name: &[u8]) -> bool {
+    let lower = name.to_ascii_lowercase();
+    [&b"cleartext"[..], b"plaintext"].iter().any(|w| memchr::memmem::find(&lower, w).is_some())
+}
+
+/// `mypassword`, `rootpasswd`: whose password it is; labels say what it is for.
+fn boast(value: &[u8]) -> bool {
+    const OWNERS: [&[u8]; 12] = [
+        b"my",
+        b"our",
+        b"thisismy",
+        b"thisisa",
+        b"root",
+        b"super",
+        b"strong",
+        b"secure",
+        b"weak",
+        b"good",
+        b"some",
+        b"verysecret",
+    ];
+    const TAILS: [&[u8]; 6] = [b"password", b"passwd", b"pass", b"secret", b"pwd", b"pw"];
+    let lower = value.to_ascii_lowercase();
+    TAILS.iter().any(|t| lower.strip_suffix(*t).is_some_and(|head| OWNERS.contains(&head)))
+}
+
+/// `open_sesame`: two or three words joined, none of them of labels and fields.
+fn open_sesame(value: &[u8]) -> bool {
+    let joined = value.iter().filter(|b| matches!(b, b'_' | b'-')).count();
+    (1..3).contains(&joined)
+        && value.iter().all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'-'))
+        && !labelled(&value.to_ascii_lowercase())
+}
+
+/// `open sesame`, `correct horse battery staple`: words with blanks between, where a user's name stands before.
+fn phrase(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
+    let bytes = &text[value.start..value.end];
+    let words = bytes.split(|b| *b == b' ');
+    let plain = words.clone().all(|w| !w.is_empty() && w.iter().all(u8::is_ascii_alphanumeric))
+        && !bytes.iter().any(u8::is_ascii_uppercase);
+    let keyword = &text[name.keyword.0..name.keyword.1];
+    let passphrase = [&b"passphrase"[..], b"psk"].iter().any(|k| keyword.eq_ignore_ascii_case(k));
+    let told = passphrase || (place::beside_user(text, name) && words.count() < 3);
+    let assigned = value.quoted && matches!(value.operator, Operator::Equals | Operator::Colon);
+    let is = name.strength == Strength::Password && assigned && plain && told;
+    (is && (8..=64).contains(&bytes.len()) && !labelled(bytes) && !placeholder(bytes))
+        .then_some(Confidence::Low)
 }
 
 /// `x-goog-api-key`, `access-token-v2`: names of secrets.
@@ -396,60 +281,14 @@ fn named(value: &[u8]) -> bool {
 
 /// `Password`, `passwordField`, `new-password`: names of passwords, not passwords.
 fn label(value: &[u8]) -> bool {
-    let lower = value.to_ascii_lowercase();
-    let names =
-        [&b"passw"[..], b"passphrase", b"secret", b"token", b"credential", b"_pass", b"user", b"field"];
-    names.iter().any(|n| memchr::memmem::find(&lower, n).is_some())
+    labelled(&value.to_ascii_lowercase())
         || value.iter().any(|b| matches!(b, b'_' | b'-' | b'.' | b':' | b'/' | b'#'))
 }
 
-/// Whether a value of at least `min` bytes is beyond names and words; `classes` of lower, upper, digit, punctuation.
-fn random(value: &[u8], min: usize, classes: usize) -> bool {
-    if value.len() < min {
-        return false;
-    }
-    let has = |test: fn(&u8) -> bool| usize::from(value.iter().any(test));
-    let found = has(u8::is_ascii_lowercase)
-        + has(u8::is_ascii_uppercase)
-        + has(u8::is_ascii_digit)
-        + has(u8::is_ascii_punctuation);
-    let hex = value.iter().all(|b| HEX.has(*b)) && value.len() >= 24 && value.iter().any(u8::is_ascii_digit);
-    let floor = if value.len() < 16 { 2.8 } else { 3.2 };
-    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
-    let wild = value.len() >= 32 && shannon(value) >= 4.4 && digits > 2 && found > 2 && odd(value) > 3;
-    hex && shannon(value) > 2.9
-        || wild
-        || (found >= classes && shannon(value) >= floor && looks_random(value))
-        || (value.len() >= 24 && shannon(value) >= 3.7 && looks_random(value))
-}
-
-/// How many kinds of punctuation that words and paths do not have.
-fn odd(value: &[u8]) -> usize {
-    b"!@#$%^&*()+=<>?~{}[]|;".iter().filter(|b| value.contains(b)).count()
-}
-
-/// Whether the mean surprise of the characters is beyond that of written words.
-fn looks_random(value: &[u8]) -> bool {
-    let mut total = 0u32;
-    let mut count = 0u32;
-    let mut row = 0usize;
-    let mut before = 0u8;
-    for &byte in value {
-        if byte.is_ascii_alphabetic() {
-            let letter = usize::from(byte.to_ascii_lowercase() - b'a');
-            let hump = byte.is_ascii_uppercase() && before.is_ascii_lowercase();
-            let start = hump || !before.is_ascii_alphabetic();
-            total += u32::from(SURPRISE[if start { 0 } else { row }][letter]);
-            total += if hump || (start && before.is_ascii_digit()) { 24 } else { 0 };
-            row = letter + 1;
-            count += 1;
-        } else if byte.is_ascii_digit() {
-            total += if before.is_ascii_digit() { 53 } else { 72 };
-            count += 1;
-        }
-        before = byte;
-    }
-    count > 0 && total >= RANDOM * count
+fn labelled(lower: &[u8]) -> bool {
+    let names: [&[u8]; 9] =
+        [b"passw", b"passphrase", b"secret", b"token", b"credential", b"_pass", b"user", b"field", b"enter "];
+    names.iter().any(|n| memchr::memmem::find(lower, n).is_some())
 }
 
 #[cfg(test)]
@@ -457,23 +296,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_not_random_and_random_is() {
-        for value in ["password", "getUserPassword", "ACCESS_TOKEN_EXPIRED", "blooberry", "sha256"] {
-            assert!(!looks_random(value.as_bytes()), "{value}");
-        }
-        for value in ["K2u6mFw8wJOsAf", "7ehjcu7nazg9syq98oc02v2e", "vzihlaquknriqlht", "aGVsbG8gd29ybGQ"] {
-            assert!(looks_random(value.as_bytes()), "{value}");
-        }
-    }
-
-    #[test]
-    fn stand_ins_and_templates_pass() {
+    fn stand_ins_pass() {
         for value in ["changeme", "xxxxxxxx", "<your-key>", "AEGIS-KEY-1ABCDEFGH", "aaaaaaaa", "Password"] {
             assert!(placeholder(value.as_bytes()), "{value}");
         }
-        for value in ["${VAR}", "$VAR", "{{ secrets.X }}", "<token>", "%s", "#{x}", "[PASSWORD]"] {
-            assert!(template(value.as_bytes()), "{value}");
+        assert!(!placeholder(b"hunter2"));
+    }
+
+    #[test]
+    fn words_in_a_place_of_passwords_are_doubtful() {
+        assert_eq!(standing(b"secret"), Some(Confidence::Low));
+        assert_eq!(standing(b"braksha"), Some(Confidence::Low));
+        assert_eq!(standing(b"Vq82kLm"), Some(Confidence::Medium));
+        for value in ["password", "$PASS", "%PASS%", "<pw>", "xxxx", "abc", "/run/pw", "your_password"] {
+            assert_eq!(standing(value.as_bytes()), None, "{value}");
         }
-        assert!(!template(b"$2a$10$abc") && !placeholder(b"hunter2"));
+        assert!(boast(b"thisismypassword") && boast(b"rootpasswd") && !boast(b"userpassword"));
+        assert!(open_sesame(b"open_sesame") && !open_sesame(b"user_password"));
     }
 }

@@ -6,4 +6,5 @@ mod custom;
 mod dense;
 mod disputes;
 mod examples;
+mod generic;
 mod windows;

@@ -1,0 +1,100 @@
+//! What stands before a name and says more of its value: the other fields of a connection string, a user's name, a
+//! section. Each looks at no more than a hundred-odd bytes to the left.
+
+use super::cursor::line_begins;
+use super::name::Name;
+use super::parse::{Operator, Value};
+
+/// How far left of a name its neighbours are looked for.
+const REACH: usize = 128;
+
+fn before(text: &[u8], name: &Name) -> Vec<u8> {
+    text[name.start.saturating_sub(REACH)..name.start].to_ascii_lowercase()
+}
+
+fn any(text: &[u8], words: &[&[u8]]) -> bool {
+    words.iter().any(|w| memchr::memmem::find(text, w).is_some())
+}
+
+/// `Server=h;User Id=u;Password=p;`, `host=h user=u password=p`: between its neighbours any value is the password.
+pub(super) fn connection(text: &[u8], name: &Name, value: &Value) -> bool {
+    const FIELDS: [&[u8]; 11] = [
+        b"server=",
+        b"host=",
+        b"source=",
+        b"user id=",
+        b"uid=",
+        b"userid=",
+        b"database=",
+        b"catalog=",
+        b"endpoint=",
+        b"username=",
+        b"user=",
+    ];
+    if value.quoted || value.operator != Operator::Equals {
+        return false;
+    }
+    let raw = &text[name.start.saturating_sub(REACH)..name.start];
+    let line = raw.iter().rposition(|b| matches!(b, b'\n')).map_or(raw, |at| &raw[at + 1..]);
+    if memchr::memchr(b'=', line).is_none() {
+        return false;
+    }
+    let lower = line.to_ascii_lowercase();
+    if value.spaced {
+        // `"User ID=u; " & "Password =p;Initial Catalog=d"`: what follows is a field, too.
+        let after = text[value.end..].iter().take(24).map(u8::to_ascii_lowercase).collect::<Vec<_>>();
+        return after.first() == Some(&b';') && any(&after, &FIELDS);
+    }
+    if memchr::memchr(b';', line).is_some() {
+        return any(&lower, &FIELDS);
+    }
+    // The fields of libpq stand apart by single blanks.
+    let fields = [&b"host="[..], b"user=", b"dbname=", b"port=", b"hostaddr="];
+    let tail = &lower[memchr::memrchr(b',', &lower).map_or(0, |at| at + 1)..];
+    let several = fields.iter().filter(|f| memchr::memmem::find(tail, f).is_some()).count() > 1;
+    several && tail.last() == Some(&b' ')
+}
+
+/// `APP_PASS=word`: in an environment file.
+pub(super) fn environment(text: &[u8], name: &Name, value: &Value) -> bool {
+    let word = &text[name.start..name.end];
+    let upper = word.contains(&b'_')
+        && word.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_');
+    !value.quoted && !value.spaced && value.operator == Operator::Equals && upper
+}
+
+/// A line `user = word` or a `[section]` shortly before a line `password = word`, and nothing of code between them.
+pub(super) fn settings(text: &[u8], name: &Name, value: &Value) -> bool {
+    const USERS: [&[u8]; 4] = [b"user", b"login", b"uid", b"account"];
+    let plain = value.alone && matches!(value.operator, Operator::Equals) && line_begins(text, name.start);
+    if !plain {
+        return false;
+    }
+    let before = before(text, name);
+    let section = memchr::memrchr(b'[', &before).filter(|at| line_begins(&before, *at));
+    let user = USERS.iter().filter_map(|u| memchr::memmem::rfind(&before, u)).max();
+    let Some(from) = user.filter(|at| line_begins(&before, *at)).or(section).or(user) else { return false };
+    !before[from..].iter().any(|b| matches!(b, b'(' | b')' | b'{' | b'}' | b';' | b'"' | b'`'))
+}
+
+/// A user's name in the lines before: what follows is the password to it.
+pub(super) fn beside_user(text: &[u8], name: &Name) -> bool {
+    any(&before(text, name), &[b"user", b"login", b"email", b"account"])
+}
+
+/// `user = "anonymous"`: anybody's account, whose password is no secret.
+pub(super) fn anonymous(text: &[u8], name: &Name) -> bool {
+    any(&before(text, name), &[b"anonymous"])
+}
+
+/// `credentials { username 'u' password 'p' }`: in this block even a word that only says what it is stands for itself.
+pub(super) fn credentials_block(text: &[u8], name: &Name, value: &Value) -> bool {
+    let before = before(text, name);
+    value.quoted
+        && memchr::memmem::rfind(&before, b"credentials").is_some_and(|at| before[at..].contains(&b'{'))
+}
+
+/// `badge.svg?token=`: tokens of pictures that everybody may see.
+pub(super) fn public(text: &[u8], name: &Name) -> bool {
+    any(&text[name.start.saturating_sub(96)..name.start], &[b"badge", b"codecov", b"shields.io"])
+}
