@@ -2,9 +2,11 @@
 
 mod clean;
 mod common;
+mod corpora;
 mod custom;
 mod dense;
 mod disputes;
 mod examples;
 mod generic;
+mod random;
 mod windows;
