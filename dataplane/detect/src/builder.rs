@@ -1,7 +1,7 @@
 //! From rule files to compiled rules: everything that can be wrong with a rule is found here, and named.
 
 use crate::anchor;
-use crate::assign;
+use crate::assign::{self, Strength};
 use crate::cache;
 use crate::catalogue;
 use crate::check::Check;
@@ -281,7 +281,8 @@ impl Builder {
                 self.keywords(rule, &text.keywords)?;
             }
             Finder::Assignment => {
-                compiled.rank = rank::GENERIC;
+                // The name of a service says more than a word for a secret.
+                compiled.rank = rank::GENERIC + if text.strength == Some(Strength::Service) { 2 } else { 0 };
                 if compiled.strength.is_none() {
                     return Err("an `assignment` finder needs a `strength`".to_owned());
                 }
