@@ -20,6 +20,10 @@ const MIN_VALUE: usize = 16;
 const MAX_VALUE: usize = 200;
 /// How far behind the service's name a value may begin when only words stand between.
 const MAX_GAP: usize = 64;
+/// How many unknown words may stand between.
+const MAX_STRANGE: usize = 2;
+/// How far before the service's name a word for a secret counts.
+const MAX_BEFORE: usize = 24;
 /// How many bytes of punctuation and blanks may stand between two words.
 const MAX_SEPARATORS: usize = 8;
 
@@ -126,13 +130,13 @@ pub(super) fn find(view: View<'_>, (start, end): (usize, usize)) -> Result<Optio
         return Ok(None);
     }
     if !has_secret(behind) {
-        return told(view, end);
+        return told(view, (start, end));
     }
     let assigned = parse::assignment(view, &name)?.and_then(|found| {
         let confidence = judge(&view.text[found.start..found.end])?;
         Some(Found { start: found.start, end: found.end, confidence, proven: false })
     });
-    if assigned.is_some() { Ok(assigned) } else { told(view, end) }
+    if assigned.is_some() { Ok(assigned) } else { told(view, (start, end)) }
 }
 
 /// Whether the service's name begins here and is not the end of another word.
@@ -156,10 +160,11 @@ fn has_secret(words: &[u8]) -> bool {
     SECRETS.iter().chain(&[&b"api"[..]]).any(|s| memchr::memmem::find(&lower, s).is_some())
 }
 
-/// `service secret key x`: nothing but words for secrets and punctuation between the service and the value.
-fn told(view: View<'_>, end: usize) -> Result<Option<Found>, TooShort> {
+/// `service secret key x`: little but words for secrets and punctuation between the service and the value.
+fn told(view: View<'_>, (start, end): (usize, usize)) -> Result<Option<Found>, TooShort> {
     let mut cursor = Cursor::new(view, end);
-    let mut secret = false;
+    let mut secret = announced(view.text, start);
+    let mut strange = 0;
     while cursor.at - end < MAX_GAP {
         if separators(&mut cursor)? >= MAX_SEPARATORS {
             return Ok(None);
@@ -169,10 +174,12 @@ fn told(view: View<'_>, end: usize) -> Result<Option<Found>, TooShort> {
         let word = &view.text[from..cursor.at];
         match vocabulary(word) {
             Some(said) => secret |= said,
+            None if strange < MAX_STRANGE && plain_word(word) => strange += 1,
             None if !secret => return Ok(None),
             None => {
                 cursor.skip(&VALUE, MAX_VALUE)?;
-                return Ok(plain(view.text, from, cursor.at));
+                let found = plain(view.text, from, cursor.at);
+                return Ok(found.filter(|f| strange == 0 || !digest(&view.text[f.start..f.end])));
             }
         }
     }
@@ -188,6 +195,25 @@ fn separators(cursor: &mut Cursor<'_>) -> Result<usize, TooShort> {
         cursor.at += usize::from(escape && matches!(cursor.peek()?, b'n' | b'r' | b't'));
     }
     Ok(cursor.at - from)
+}
+
+/// `the token for service: x`, `<secret>{service x}`: the word for a secret stands before the service's name.
+fn announced(text: &[u8], start: usize) -> bool {
+    const LINKS: [&[u8]; 10] = [b"for", b"of", b"from", b"to", b"the", b"our", b"your", b"my", b"a", b"s"];
+    let before = text[start.saturating_sub(MAX_BEFORE)..start].to_ascii_lowercase();
+    let line = before.rsplit(|b| *b == b'\n').next().unwrap_or_default();
+    let mut words = line.split(|b| !b.is_ascii_alphabetic()).rev().filter(|w| !w.is_empty());
+    words.find(|w| !LINKS.contains(w)).is_some_and(|w| SECRETS.contains(&w))
+}
+
+/// A short word of letters, as sentences and log lines have them.
+fn plain_word(word: &[u8]) -> bool {
+    (1..=12).contains(&word.len()) && word.iter().all(u8::is_ascii_alphabetic)
+}
+
+/// As long as a commit or a checksum.
+fn digest(value: &[u8]) -> bool {
+    matches!(value.len(), 40 | 64) && value.iter().all(|b| HEX.has(*b))
 }
 
 /// Whether a word is made of known ones only, and one of them means a secret.
@@ -258,7 +284,14 @@ mod tests {
     #[test]
     fn a_service_a_word_for_a_secret_and_a_value_tell_it() {
         let uuid = "9c41d0e7-52ab-4f18-8d3e-a06b7719fe25";
-        for text in ["ACMEAI_API_KEY=@", "acmeai token @", "acmeAI.secretKey: '@'", "AcmeAI API Key\n@\n"] {
+        for text in [
+            "ACMEAI_API_KEY=@",
+            "acmeai token @",
+            "acmeAI.secretKey: '@'",
+            "AcmeAI API Key\n@\n",
+            "token for acmeai: @",
+            "acmeai API\n[DEBUG] Using Key=@",
+        ] {
             assert_eq!(found(&text.replace('@', uuid)), Some(uuid), "{text}");
         }
         for text in [
@@ -266,7 +299,7 @@ mod tests {
             "acmeai @",
             "acmeai_key_id=@",
             "macmeai_key=@",
-            "acmeai token of @",
+            "acmeai token of one old branch @",
             "acmeai-api-@",
         ] {
             assert_eq!(found(&text.replace('@', uuid)), None, "{text}");
