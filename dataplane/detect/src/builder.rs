@@ -8,6 +8,7 @@ use crate::check::Check;
 use crate::cost::{self, TooCostly};
 use crate::encoded;
 use crate::engine::hyperscan::{CASELESS, Database, EngineError, Expression, platform_key};
+use crate::known::{KNOWN_RULE, KnownValues};
 use crate::pattern::{self, Form};
 use crate::rule::{Confidence, Rule, RuleError, RuleSource};
 use crate::rules::{Compiled, Keyword, MAX_RULES, Rules, Set, Target, rank};
@@ -46,6 +47,7 @@ pub(crate) struct Builder {
     /// The custom files and the index of their first rule.
     custom: Vec<RuleSource>,
     first_custom: usize,
+    known: Option<Arc<KnownValues>>,
 }
 
 impl Builder {
@@ -54,6 +56,8 @@ impl Builder {
     /// The base rules come first and are numbered the same whatever is selected, so that their database serves all.
     pub(crate) fn gather(selection: &Selection<'_>) -> Result<Builder, RuleError> {
         let mut builder = Builder { groups: vec![Group::default()], ..Builder::default() };
+        // Taken even where no values are known, so that nothing else is called so.
+        builder.ids.insert(KNOWN_RULE.to_owned());
         for (name, text) in catalogue::FILES {
             builder.file(&built_in(name, text), 0, &[])?;
         }
@@ -66,6 +70,7 @@ impl Builder {
         for file in selection.custom {
             builder.file(file, CUSTOM_BONUS, selection.packs)?;
         }
+        builder.known = selection.known.cloned();
         builder.groups.retain(|g| !g.expressions.is_empty());
         builder.add_encoded();
         Ok(builder)
@@ -121,11 +126,16 @@ impl Builder {
         self.finish(sets, digest)
     }
 
-    fn finish(self, sets: Vec<Arc<Set>>, digest: [u8; 32]) -> Result<Arc<Rules>, RuleError> {
+    fn finish(mut self, sets: Vec<Arc<Set>>, digest: [u8; 32]) -> Result<Arc<Rules>, RuleError> {
         if let Some(set) = sets.last().filter(|_| self.first_custom < self.rules.len()) {
             self.refuse_costly(set)?;
         }
-        Ok(Arc::new(Rules { list: self.rules, compiled: self.compiled, sets, digest }))
+        let known = self.known.take().map(|values| {
+            self.rules.push(KnownValues::rule());
+            self.compiled.push(Compiled::in_code(rank::KNOWN));
+            ((self.rules.len() - 1) as u16, values)
+        });
+        Ok(Arc::new(Rules { list: self.rules, compiled: self.compiled, sets, digest, known }))
     }
 
     /// The set that the custom rules are in must not cost more than is allowed.

@@ -33,6 +33,7 @@ mod dispute;
 mod encoded;
 mod engine;
 mod entropy;
+mod known;
 mod manifest;
 mod pattern;
 mod pem;
@@ -47,6 +48,10 @@ pub mod trial;
 mod userinfo;
 
 pub use cost::Cost;
+pub use known::{
+    Inserted, KNOWN_RULE, KnownError, KnownId, KnownKey, KnownList, KnownValues, MAX_KNOWN_LEN,
+    MAX_KNOWN_VALUES, MAX_SHARED, MIN_KNOWN_LEN, Refusal, SHORT_KNOWN_LEN,
+};
 pub use rule::{Category, Confidence, Rule, RuleError, RuleIndex, RuleSource, Severity};
 pub use rules::{MAX_RULES, Rules};
 pub use scanner::{Finding, Scan, Scanner, Window};

@@ -7,6 +7,7 @@ use crate::cache;
 use crate::check::Check;
 use crate::cost::{self, Cost};
 use crate::engine::hyperscan::Database;
+use crate::known::KnownValues;
 use crate::pattern::Form;
 use crate::rule::{Confidence, Rule, RuleError, RuleIndex, RuleSource};
 use crate::selection::Selection;
@@ -33,6 +34,26 @@ pub(crate) struct Compiled {
     pub(crate) noisy: bool,
     /// What reads on from a keyword, where it is not the assignment of a name.
     pub(crate) finder: Option<Finder>,
+}
+
+impl Compiled {
+    /// A rule without a pattern, whose hits other code makes.
+    pub(crate) fn in_code(rank: u8) -> Compiled {
+        Compiled {
+            forms: Vec::new(),
+            tails: Vec::new(),
+            left: Left::Any,
+            right: Right::Any,
+            check: None,
+            entropy: 0.0,
+            confidence: Confidence::High,
+            rank,
+            values: Vec::new(),
+            strength: None,
+            noisy: false,
+            finder: None,
+        }
+    }
 }
 
 /// What a hit of the engine's n-th expression means.
@@ -88,6 +109,8 @@ pub struct Rules {
     pub(crate) compiled: Vec<Compiled>,
     pub(crate) sets: Vec<Arc<Set>>,
     pub(crate) digest: [u8; 32],
+    /// Values of the organisation, and the index of their rule.
+    pub(crate) known: Option<(u16, Arc<KnownValues>)>,
 }
 
 impl std::fmt::Debug for Rules {
@@ -111,7 +134,7 @@ impl Rules {
     /// The base rules are compiled once per process; all that is selected shares one further database.
     pub fn load(selection: &Selection<'_>) -> Result<Arc<Rules>, RuleError> {
         let builtin = Rules::builtin()?;
-        if selection.packs.is_empty() && selection.custom.is_empty() {
+        if selection.packs.is_empty() && selection.custom.is_empty() && selection.known.is_none() {
             return Ok(builtin);
         }
         Builder::gather(selection)?.compile(Some(&builtin.sets[0]))
@@ -188,6 +211,8 @@ impl Rules {
 
 /// Ranks settle disputes between overlapping findings: the higher wins.
 pub(crate) mod rank {
+    /// A value that the organisation calls its own.
+    pub(crate) const KNOWN: u8 = 100;
     /// A whole key block.
     pub(crate) const BLOCK: u8 = 50;
     /// Added when a check value is right.

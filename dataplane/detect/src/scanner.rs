@@ -250,6 +250,9 @@ impl Scanner {
 impl Engine {
     /// Confirms all candidates of all sets.
     fn candidates(&mut self, bench: &mut Bench, view: View<'_>) {
+        if let Some((rule, known)) = &self.rules.known {
+            known.find(bench, view, *rule);
+        }
         for index in 0..self.rules.sets.len() {
             self.find(index, view.text);
             self.matches.sort_unstable();

@@ -1,7 +1,9 @@
 //! Which rules are wanted: the base rules always, packs and an organisation's own files on request.
 
+use crate::known::KnownValues;
 use crate::rule::RuleSource;
 use serde::Deserialize;
+use std::sync::Arc;
 
 /// A set of built-in rules that is off unless it is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
@@ -30,4 +32,6 @@ pub struct Selection<'a> {
     pub packs: &'a [Pack],
     /// Rule files of an organisation. One that names a pack which is not among `packs` is read, but gives no rules.
     pub custom: &'a [RuleSource],
+    /// Values of the organisation that are found wherever they stand; with them comes the rule [`crate::KNOWN_RULE`].
+    pub known: Option<&'a Arc<KnownValues>>,
 }

@@ -120,7 +120,7 @@ fn a_pack_is_on_only_when_it_is_selected() {
     let mut file = rule("pattern = 'acme_[0-9a-f]{24}'");
     file.text.insert_str(0, "pack = \"personal\"\n");
     let files = [file];
-    let load = |packs: &[Pack], custom| Rules::load(&Selection { packs, custom }).unwrap();
+    let load = |packs: &[Pack], custom| Rules::load(&Selection { packs, custom, known: None }).unwrap();
     assert_eq!(load(&[], &[]).len(), base.len());
     assert!(load(&[], &files).find("acme-key").is_none());
     let both = load(&[Pack::Personal, Pack::Personal], &files);
@@ -181,7 +181,9 @@ fn what_costs_too_much_is_refused_at_the_limit() {
 
 #[test]
 fn a_cache_has_a_name_of_its_own() {
-    let key = |files: &[RuleSource], packs: &[Pack]| Rules::cache_key(&Selection { custom: files, packs });
+    let key = |files: &[RuleSource], packs: &[Pack]| {
+        Rules::cache_key(&Selection { custom: files, packs, known: None })
+    };
     let files = [rule("pattern = 'acme_[0-9a-f]{24}'")];
     let other = [rule("pattern = 'acme_[0-9a-f]{25}'")];
     let keys =

@@ -8,5 +8,6 @@ mod dense;
 mod disputes;
 mod examples;
 mod generic;
+mod known;
 mod random;
 mod windows;

@@ -87,7 +87,7 @@ impl Wanted {
             custom.push(RuleSource { name: path.display().to_string(), text });
         }
         let packs: Vec<Pack> = self.packs.iter().map(|pack| Pack::from(*pack)).collect();
-        Rules::load(&Selection { packs: &packs, custom: &custom })
+        Rules::load(&Selection { packs: &packs, custom: &custom, known: None })
             .map_err(|error| failure(error, "`aegis-gateway rules show ID` shows how a rule is made"))
     }
 }

@@ -131,7 +131,7 @@ impl Builder {
         {
             return Ok(Arc::clone(rules));
         }
-        let rules = Rules::load(&Selection { packs: &packs, custom: &sources }).map_err(|error| {
+        let rules = Rules::load(&Selection { packs: &packs, custom: &sources, known: None }).map_err(|error| {
             Problem::error(
                 "rules.custom",
                 error.to_string(),

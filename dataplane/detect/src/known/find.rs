@@ -1,0 +1,265 @@
+//! Finds known values in text: a bitmap of pieces, then the anchor's hash, then the value's, then its HMAC.
+
+use super::anchor::{ANCHOR, Entry, PIECE, STRIDE};
+use super::hash::{KnownKey, PRINT_BITS, print};
+use super::list::KnownList;
+use super::{KNOWN_RULE, SHORT_KNOWN_LEN};
+use crate::boundary;
+use crate::byteset::ALNUM;
+use crate::dispute::Hit;
+use crate::rule::{Category, Confidence, Rule, Severity};
+use crate::rules::rank;
+use crate::scanner::{Bench, View};
+use crate::source::Left;
+
+/// Pieces that are tested before a branch is taken.
+const BATCH: usize = 8;
+
+/// Known values, ready to be found; immutable and shared by all threads.
+pub struct KnownValues {
+    key: KnownKey,
+    bitmap: Bitmap,
+    /// By the lower bits of a piece's hash: the places that such a piece has in anchors, as bits.
+    places: Vec<u8>,
+    /// By the upper bits of an anchor's hash: where its entries begin; one more for the end.
+    starts: Vec<u32>,
+    /// In the order of their anchors' hashes.
+    entries: Vec<Entry>,
+}
+
+impl std::fmt::Debug for KnownValues {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KnownValues").field("values", &self.entries.len()).finish_non_exhaustive()
+    }
+}
+
+/// Bits for the hashes of all pieces, in as much memory as keeps no more than some in a hundred of them set: the first fits beside the
+/// text into a core's fastest memory, the last is as large as hashes tell apart.
+enum Bitmap {
+    Small(Box<[u32; 1 << 11]>),
+    Medium(Box<[u32; 1 << 13]>),
+    Large(Box<[u32; 1 << 16]>),
+    Huge(Box<[u32; 1 << 19]>),
+}
+
+impl Bitmap {
+    fn new(values: usize) -> Bitmap {
+        match values {
+            0..=400 => Bitmap::Small(empty()),
+            401..=1_600 => Bitmap::Medium(empty()),
+            1_601..=20_000 => Bitmap::Large(empty()),
+            _ => Bitmap::Huge(empty()),
+        }
+    }
+
+    fn set(&mut self, print: u32) {
+        match self {
+            Bitmap::Small(words) => set(words, print),
+            Bitmap::Medium(words) => set(words, print),
+            Bitmap::Large(words) => set(words, print),
+            Bitmap::Huge(words) => set(words, print),
+        }
+    }
+
+    /// Reports the pieces, one in [`STRIDE`] bytes, whose bit is set: where they begin, and their hash.
+    fn probe(&self, text: &[u8], key: &KnownKey, met: &mut dyn FnMut(usize, u32)) {
+        match self {
+            Bitmap::Small(words) => probe(words, text, key.piece(), met),
+            Bitmap::Medium(words) => probe(words, text, key.piece(), met),
+            Bitmap::Large(words) => probe(words, text, key.piece(), met),
+            Bitmap::Huge(words) => probe(words, text, key.piece(), met),
+        }
+    }
+}
+
+#[allow(clippy::unnecessary_box_returns, reason = "too large for a stack")]
+fn empty<const WORDS: usize>() -> Box<[u32; WORDS]> {
+    vec![0; WORDS].into_boxed_slice().try_into().unwrap_or_else(|_| Box::new([0; WORDS]))
+}
+
+/// The word of a hash; its bit is told by the hash's lowest bits.
+#[inline]
+fn word<const WORDS: usize>(print: u32) -> usize {
+    (print >> (PRINT_BITS - WORDS.trailing_zeros())) as usize
+}
+
+fn set<const WORDS: usize>(words: &mut [u32; WORDS], print: u32) {
+    words[word::<WORDS>(print)] |= 1u32.wrapping_shl(print);
+}
+
+#[inline]
+fn test<const WORDS: usize>(words: &[u32; WORDS], print: u32) -> u32 {
+    words[word::<WORDS>(print)].wrapping_shr(print)
+}
+
+/// The hash of the n-th piece of a batch.
+#[inline]
+fn nth(batch: &[u8; BATCH * STRIDE], n: usize, multiplier: u32) -> u32 {
+    let at = n * STRIDE;
+    print([batch[at], batch[at + 1], batch[at + 2], batch[at + 3]], multiplier)
+}
+
+fn probe<const WORDS: usize>(
+    words: &[u32; WORDS],
+    text: &[u8],
+    multiplier: u32,
+    met: &mut dyn FnMut(usize, u32),
+) {
+    let (batches, rest) = text.as_chunks();
+    for (index, batch) in batches.iter().enumerate() {
+        let mut any = 0;
+        for n in 0..BATCH {
+            any |= test(words, nth(batch, n, multiplier));
+        }
+        if any & 1 != 0 {
+            single(words, batch, multiplier, index * BATCH * STRIDE, met);
+        }
+    }
+    let tail = text.len() - rest.len();
+    for at in (0..rest.len().saturating_sub(PIECE - 1)).step_by(STRIDE) {
+        let hash = print(std::array::from_fn(|i| rest[at + i]), multiplier);
+        if test(words, hash) & 1 != 0 {
+            met(tail + at, hash);
+        }
+    }
+}
+
+/// Tests the pieces of a batch that begins at `at` one by one. Apart, so that the loop over batches keeps nothing for it.
+#[cold]
+#[inline(never)]
+fn single<const WORDS: usize>(
+    words: &[u32; WORDS],
+    batch: &[u8; BATCH * STRIDE],
+    multiplier: u32,
+    at: usize,
+    met: &mut dyn FnMut(usize, u32),
+) {
+    for n in 0..BATCH {
+        let hash = nth(batch, n, multiplier);
+        if test(words, hash) & 1 != 0 {
+            met(at + n * STRIDE, hash);
+        }
+    }
+}
+
+impl KnownValues {
+    /// Prepares a list for finding.
+    pub fn new(list: &KnownList) -> KnownValues {
+        let mut entries: Vec<Entry> = list.entries().cloned().collect();
+        entries.sort_unstable_by_key(|e| e.anchor);
+        let mut bitmap = Bitmap::new(entries.len());
+        let mut places = vec![0; (2 * STRIDE * entries.len()).next_power_of_two()];
+        for entry in &entries {
+            for (at, print) in entry.pieces.iter().enumerate() {
+                bitmap.set(*print);
+                let slot = *print as usize & (places.len() - 1);
+                places[slot] |= 1 << at;
+            }
+        }
+        let buckets = entries.len().next_power_of_two().min(1 << PRINT_BITS);
+        let shift = PRINT_BITS - buckets.trailing_zeros();
+        let starts = (0..=buckets)
+            .map(|b| entries.partition_point(|e| ((e.anchor >> shift) as usize) < b))
+            .map(|at| at as u32)
+            .collect();
+        KnownValues { key: list.key().clone(), bitmap, places, starts, entries }
+    }
+
+    /// How many values there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are no values.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The rule that known values are reported under.
+    pub(crate) fn rule() -> Rule {
+        Rule {
+            id: KNOWN_RULE.to_owned(),
+            name: "Known value of this organisation".to_owned(),
+            group: "known".to_owned(),
+            category: Category::Secret,
+            severity: Severity::Critical,
+            impact: "Whatever the organisation protects with it: the value was handed over as one of its own secrets."
+                .to_owned(),
+            pattern: "a value of the list of known values, wherever it stands".to_owned(),
+            keywords: Vec::new(),
+            matching: Vec::new(),
+            not_matching: Vec::new(),
+        }
+    }
+
+    /// Finds the values in the unjudged part of a text.
+    pub(crate) fn find(&self, bench: &mut Bench, view: View<'_>, rule: u16) {
+        let fresh = bench.fresh.min(view.text.len());
+        self.bitmap.probe(&view.text[fresh..], &self.key, &mut |at, print| {
+            let mut places = self.places[print as usize & (self.places.len() - 1)];
+            while places != 0 {
+                let place = places.trailing_zeros() as usize;
+                places &= places - 1;
+                if let Some(start) = (fresh + at).checked_sub(place) {
+                    self.anchored(bench, view, rule, start);
+                }
+            }
+        });
+    }
+
+    /// Confirms the values whose anchor may begin at `at`.
+    fn anchored(&self, bench: &mut Bench, view: View<'_>, rule: u16, at: usize) {
+        let Some(bytes) = view.text.get(at..at + ANCHOR) else { return };
+        let anchor = self.key.window(std::array::from_fn(|i| bytes[i]));
+        let bucket = anchor as usize >> (PRINT_BITS - (self.starts.len() - 1).trailing_zeros());
+        let (from, to) = (self.starts[bucket] as usize, self.starts[bucket + 1] as usize);
+        for entry in self.entries[from..to].iter().filter(|e| e.anchor == anchor) {
+            let Some(start) = at.checked_sub(usize::from(entry.offset)) else { continue };
+            if start >= bench.fresh {
+                self.confirm(bench, view, rule, entry, start);
+            }
+        }
+    }
+
+    fn confirm(&self, bench: &mut Bench, view: View<'_>, rule: u16, entry: &Entry, start: usize) {
+        let end = start + usize::from(entry.length);
+        let Some(value) = view.text.get(start..end) else {
+            if !view.last {
+                bench.open(start);
+            }
+            return;
+        };
+        bench.runs.work += u64::from(entry.length) / 8;
+        if self.key.whole(value) != entry.whole {
+            return;
+        }
+        match stands_alone(view, start, end) {
+            Some(true) => {}
+            Some(false) => return,
+            None => return bench.open(start),
+        }
+        bench.runs.work += u64::from(entry.length);
+        if self.key.value(value) == entry.hash {
+            bench.hits.push(Hit { start, end, rule, rank: rank::KNOWN, confidence: Confidence::High });
+        }
+    }
+}
+
+/// Whether a short value is no piece of a longer word; `None` when the text is too short to tell. Long values may stand
+/// anywhere.
+fn stands_alone(view: View<'_>, start: usize, end: usize) -> Option<bool> {
+    let text = view.text;
+    if end - start >= SHORT_KNOWN_LEN {
+        return Some(true);
+    }
+    if ALNUM.has(text[start]) && !boundary::left_ok(text, start, Left::Alnum) {
+        return Some(false);
+    }
+    if !ALNUM.has(text[end - 1]) {
+        return Some(true);
+    }
+    match text.get(end) {
+        Some(next) => Some(!ALNUM.has(*next)),
+        None => view.last.then_some(true),
+    }
+}
