@@ -6,6 +6,7 @@
 mod aws;
 mod azure;
 mod bech32;
+mod bip39;
 mod crc;
 mod host;
 mod http;
@@ -46,6 +47,8 @@ pub(crate) enum Check {
     Bech32,
     /// The last six characters are the base62 CRC-32 of what is between them and the last `_` (`SaladCloud`).
     CrcBody,
+    /// The check value in the last word of a wallet's seed phrase.
+    Bip39,
     /// Three base64url parts, the first a JSON object with `alg`.
     Jwt,
     /// Five base64url parts, the first a JSON object with `enc`.
@@ -119,6 +122,7 @@ impl Check {
             Check::Zuplo => crc::zuplo(whole),
             Check::Confluent => crc::confluent(whole),
             Check::Bech32 => bech32::judge(whole),
+            Check::Bip39 => bip39::judge(secret),
             Check::Jwt => jwt::judge(whole),
             Check::Jwe => jwt::judge_encrypted(whole),
             Check::AwsKeyId => aws::judge(whole),
