@@ -129,7 +129,7 @@ pub(super) fn find(view: View<'_>, (start, end): (usize, usize)) -> Result<Optio
     if name::words(behind).any(|w| OTHERS.contains(&w.as_slice())) {
         return Ok(None);
     }
-    if !has_secret(behind) {
+    if !has_secret(behind) && !closes_with_secret(&view.text[start..end]) {
         return told(view, (start, end));
     }
     let assigned = parse::assignment(view, &name)?.and_then(|found| {
@@ -163,7 +163,7 @@ fn has_secret(words: &[u8]) -> bool {
 /// `service secret key x`: little but words for secrets and punctuation between the service and the value.
 fn told(view: View<'_>, (start, end): (usize, usize)) -> Result<Option<Found>, TooShort> {
     let mut cursor = Cursor::new(view, end);
-    let mut secret = announced(view.text, start);
+    let mut secret = announced(view.text, start) || closes_with_secret(&view.text[start..end]);
     let mut strange = 0;
     while cursor.at - end < MAX_GAP {
         if separators(&mut cursor)? >= MAX_SEPARATORS {
@@ -175,11 +175,17 @@ fn told(view: View<'_>, (start, end): (usize, usize)) -> Result<Option<Found>, T
         match vocabulary(word) {
             Some(said) => secret |= said,
             None if strange < MAX_STRANGE && plain_word(word) => strange += 1,
-            None if !secret => return Ok(None),
             None => {
                 cursor.skip(&VALUE, MAX_VALUE)?;
+                if !secret && (strange > 0 || !quoted(view.text, from, &cursor)?) {
+                    return Ok(None);
+                }
                 let found = plain(view.text, from, cursor.at);
-                return Ok(found.filter(|f| strange == 0 || !digest(&view.text[f.start..f.end])));
+                let common = |f: &Found| {
+                    let value = &view.text[f.start..f.end];
+                    digest(value) || (!secret && parts(value))
+                };
+                return Ok(found.filter(|f| (secret && strange == 0) || !common(f)));
             }
         }
     }
@@ -197,6 +203,12 @@ fn separators(cursor: &mut Cursor<'_>) -> Result<usize, TooShort> {
     Ok(cursor.at - from)
 }
 
+/// Keywords of services with a common name carry the word for a secret: `render key`, `exaapi`.
+fn closes_with_secret(keyword: &[u8]) -> bool {
+    let lower = keyword.to_ascii_lowercase();
+    [&b"key"[..], b"token", b"secret"].iter().any(|s| lower.ends_with(s))
+}
+
 /// `the token for service: x`, `<secret>{service x}`: the word for a secret stands before the service's name.
 fn announced(text: &[u8], start: usize) -> bool {
     const LINKS: [&[u8]; 10] = [b"for", b"of", b"from", b"to", b"the", b"our", b"your", b"my", b"a", b"s"];
@@ -209,6 +221,12 @@ fn announced(text: &[u8], start: usize) -> bool {
 /// A short word of letters, as sentences and log lines have them.
 fn plain_word(word: &[u8]) -> bool {
     (1..=12).contains(&word.len()) && word.iter().all(u8::is_ascii_alphabetic)
+}
+
+/// Whether the value that begins at `start` and ends at the cursor has quotes of its own.
+fn quoted(text: &[u8], start: usize, cursor: &Cursor<'_>) -> Result<bool, TooShort> {
+    let quote = cursor.peek()?;
+    Ok(matches!(quote, b'"' | b'\'' | b'`') && start > 0 && text[start - 1] == quote)
 }
 
 /// As long as a commit or a checksum.
@@ -248,7 +266,8 @@ fn plain(text: &[u8], start: usize, mut end: usize) -> Option<Found> {
 fn judge(value: &[u8]) -> Option<Confidence> {
     let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
     let fitting = (MIN_VALUE..=MAX_VALUE).contains(&value.len()) && value.iter().all(|b| VALUE.has(*b));
-    if !fitting || digits < 2 || digits == value.len() || value::placeholder(value) {
+    let told = digits > 1 || value::mixed(value);
+    if !fitting || !told || digits == value.len() || value::placeholder(value) {
         return None;
     }
     if value::sequence(value) {
@@ -304,6 +323,15 @@ mod tests {
         ] {
             assert_eq!(found(&text.replace('@', uuid)), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_value_in_quotes_needs_no_word_for_a_secret() {
+        assert_eq!(found("acmeai 'k2v9x0q7b4m1s8d3'"), Some("k2v9x0q7b4m1s8d3"));
+        for value in ["9c41d0e7-52ab-4f18-8d3e-a06b7719fe25", "9c41d0e752ab4f188d3ea06b7719fe25"] {
+            assert_eq!(found(&format!("acmeai '{value}'")), None, "{value}");
+        }
+        assert_eq!(found("acmeai k2v9x0q7b4m1s8d3"), None);
     }
 
     #[test]

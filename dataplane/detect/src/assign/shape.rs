@@ -35,14 +35,26 @@ pub(super) fn template(value: &[u8]) -> bool {
     if braced || !value.iter().any(|b| matches!(b, b'$' | b'{' | b'#' | b'<' | b'%' | b':' | b'[')) {
         return braced;
     }
-    inside(b"${")
-        || inside(b"{{")
+    filled(value, b"${", b"}")
+        || filled(value, b"{{", b"}}")
         || inside(b"#{")
         || opens(value, b"$(")
         || inside(b"<%")
         || opens(value, b"%(")
         || inside(b"://")
         || inside(b"[:")
+}
+
+/// Whether the value holds something to be filled in between `open` and `close`; braces at random are none.
+fn filled(value: &[u8], open: &[u8], close: &[u8]) -> bool {
+    memchr::memmem::find_iter(value, open).any(|at| {
+        let rest = &value[at + open.len()..];
+        match memchr::memmem::find(rest, close) {
+            // Cut at a blank, the rest of it does not belong to the value.
+            None => !rest.iter().any(|b| matches!(b, b'}' | b']' | b')')),
+            Some(end) => !rest[..end].iter().any(|b| matches!(b, b'{' | b'}' | b'>' | b'#')),
+        }
+    })
 }
 
 /// Whether `mark` stands in the value before a letter, as it does where something is to be filled in.
@@ -214,6 +226,11 @@ mod tests {
         {
             assert!(template(value.as_bytes()), "{value}");
         }
-        assert!(!template(b"$2a$10$abc"));
+        for value in ["pre-${VAR}-post", "a{{ b }}c", "x${VAR:-y}", "k{{ lookup("] {
+            assert!(template(value.as_bytes()), "{value}");
+        }
+        for value in ["$2a$10$abc", "q{{7}w)p${e]x>-_$#Zt}}"] {
+            assert!(!template(value.as_bytes()), "{value}");
+        }
     }
 }
