@@ -2,6 +2,7 @@
 
 use super::TooShort;
 use super::cursor::Cursor;
+use crate::boundary;
 use crate::byteset::{ByteSet, WORD};
 use crate::scanner::View;
 use serde::Deserialize;
@@ -359,6 +360,16 @@ pub(super) fn misleads(text: &[u8], name: &Name) -> bool {
     words(before).last().is_some_and(|w| BEFORE.contains(&w.as_slice()))
 }
 
+/// Whether a keyword begins and ends inside other words: the `sumo` of `sumObject`, the `etsy` of `getSymbol`.
+pub(super) fn straddles(text: &[u8], start: usize, end: usize) -> bool {
+    let hump = |at: usize| at > 0 && text[at - 1].is_ascii_lowercase() && text[at].is_ascii_uppercase();
+    let inside = (start + 1..end).any(hump);
+    let goes_on = text.get(end).is_some_and(u8::is_ascii_lowercase);
+    let before = &text[start.saturating_sub(boundary::REACH)..start];
+    let begun = before.last().is_some_and(u8::is_ascii_lowercase) && !hump(start);
+    inside && (goes_on || (begun && !boundary::ends_escape(before)))
+}
+
 /// Reads the name around a vendor's keyword, which may be spread over a few words.
 pub(super) fn read_loose(view: View<'_>, start: usize, end: usize) -> Result<Name, TooShort> {
     let mut name = extend(view, start, end, Strength::Secret)?;
@@ -470,6 +481,23 @@ mod tests {
         };
         assert_eq!(split("dbPassword_hash-x"), "db password hash x");
         assert_eq!(split("__AWS2.key"), "aws2 key");
+    }
+
+    #[test]
+    fn keywords_do_not_straddle_words() {
+        let straddling = |text: &str, keyword: &str| {
+            let at = text.to_ascii_lowercase().find(keyword).unwrap();
+            straddles(text.as_bytes(), at, at + keyword.len())
+        };
+        assert!(straddling("sumObject", "sumo") && straddling("getSymbol", "etsy"));
+        for (text, keyword) in [
+            ("sumoKey", "sumo"),
+            ("newRelicKey", "newrelic"),
+            ("myMailChimp_key", "mailchimp"),
+            ("\\nclientId", "clientid"),
+        ] {
+            assert!(!straddling(text, keyword), "{text}");
+        }
     }
 
     #[test]
