@@ -3,16 +3,58 @@
 use crate::rule::RuleIndex;
 use crate::scanner::{Finding, Scanner, Window};
 
+/// How an example is written in its surroundings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Writing {
+    /// As it is.
+    Plain,
+    /// With the escapes of a string between double quotes, as in JSON and most languages.
+    Escaped,
+    /// As it is, where it needs no escapes between single quotes.
+    Quoted,
+    /// The secret alone, where it is found alone and a URL can hold it as it is.
+    Link,
+}
+
 /// Surroundings by name; `@` is the example.
-const SURROUNDINGS: [(&str, &str); 7] = [
-    ("nothing", "@"),
-    ("lines", "first line\n@\nlast line\n"),
-    ("JSON", "{\"role\":\"user\",\"content\":\"look: @\"}"),
-    ("a JSON string", "{\"role\":\"user\",\"content\":\"look:\\n@\\nthanks\"}"),
-    ("code", "fn main() {\n    // @\n    run();\n}\n"),
-    ("a shell", "$ echo start; cat <<EOF\n@\nEOF\n"),
-    ("Markdown", "# Notes\n\n```\n@\n```\n\nand more.\n"),
+const SURROUNDINGS: [(&str, Writing, &str); 12] = [
+    ("nothing", Writing::Plain, "@"),
+    ("lines", Writing::Plain, "first line\n@\nlast line\n"),
+    ("JSON", Writing::Plain, "{\"role\":\"user\",\"content\":\"look: @\"}"),
+    ("a JSON string", Writing::Escaped, "{\"role\":\"user\",\"content\":\"look:\\n@\\nthanks\"}"),
+    ("a JSON array", Writing::Escaped, "[1, \"@\", null]"),
+    ("a comment", Writing::Plain, "fn main() {\n    // @\n    run();\n}\n"),
+    ("code", Writing::Escaped, "    let line = format(\"@\", 3);\n    run(line);\n"),
+    ("a shell's here document", Writing::Plain, "$ echo start; cat <<EOF\n@\nEOF\n"),
+    ("a shell's argument", Writing::Quoted, "$ printf '%s' '@' | tool --input - && echo done\n"),
+    ("a Markdown block", Writing::Plain, "# Notes\n\n```\n@\n```\n\nand more.\n"),
+    ("Markdown code", Writing::Plain, "- It says `@` in the log.\n"),
+    ("a URL's query", Writing::Link, "see https://api.test/v1/items?page=2&v=@&sort=asc#top now"),
 ];
+
+impl Writing {
+    /// The text as it is written, or `None` where it cannot be.
+    fn write(self, text: &str) -> Option<String> {
+        let link = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+        let fits = match self {
+            Writing::Plain => true,
+            Writing::Escaped => return Some(text.chars().map(escaped).collect()),
+            Writing::Quoted => !text.contains(['\'', '\\', '\n']),
+            Writing::Link => text.bytes().all(link),
+        };
+        fits.then(|| text.to_owned())
+    }
+}
+
+fn escaped(c: char) -> String {
+    match c {
+        '\n' => "\\n".to_owned(),
+        '\r' => "\\r".to_owned(),
+        '\t' => "\\t".to_owned(),
+        '"' | '\\' => format!("\\{c}"),
+        other => other.to_string(),
+    }
+}
 
 /// An example that a rule does not do justice.
 #[derive(Debug, Clone)]
@@ -47,17 +89,31 @@ pub fn try_rule(scanner: &mut Scanner, rule: RuleIndex) -> Vec<Failure> {
 
 fn try_example(scanner: &mut Scanner, rule: RuleIndex, example: &str, must: bool) -> Option<Failure> {
     let (inner, start, end) = unmark(example);
-    SURROUNDINGS.into_iter().find_map(|(surroundings, around)| {
-        let at = around.find('@').unwrap_or(0);
-        let text = around.replace('@', &inner);
-        let found = scanner.scan(Window { text: text.as_bytes(), fresh: 0, last: true }).findings.to_vec();
-        let expected = (at + start, at + end);
-        let right = if must {
-            found.iter().any(|f| f.rule == rule && (f.start, f.end) == expected)
-        } else {
-            found.iter().all(|f| f.rule != rule)
+    let secret = &inner[start..end];
+    let alone = must && hits(&scan(scanner, secret), rule, (0, secret.len()));
+    SURROUNDINGS.into_iter().find_map(|(surroundings, writing, around)| {
+        let (before, secret, after) = match writing {
+            Writing::Link if alone => ("", secret, ""),
+            Writing::Link if must => return None,
+            _ => (&inner[..start], secret, &inner[end..]),
         };
+        let [before, secret, after] = [before, secret, after].map(|part| writing.write(part));
+        let (before, secret, after) = (before?, secret?, after?);
+        let (head, tail) = around.split_once('@')?;
+        let text = [head, &before, &secret, &after, tail].concat();
+        let from = head.len() + before.len();
+        let expected = (from, from + secret.len());
+        let found = scan(scanner, &text);
+        let right = if must { hits(&found, rule, expected) } else { found.iter().all(|f| f.rule != rule) };
         let example = example.to_owned();
         (!right).then(|| Failure { example, surroundings, text, expected: must.then_some(expected), found })
     })
+}
+
+fn scan(scanner: &mut Scanner, text: &str) -> Vec<Finding> {
+    scanner.scan(Window { text: text.as_bytes(), fresh: 0, last: true }).findings.to_vec()
+}
+
+fn hits(found: &[Finding], rule: RuleIndex, (start, end): (usize, usize)) -> bool {
+    found.iter().any(|f| f.rule == rule && (f.start, f.end) == (start, end))
 }

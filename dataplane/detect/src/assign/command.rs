@@ -204,7 +204,8 @@ fn next_word(cursor: &mut Cursor<'_>, name: usize) -> Result<Option<Span>, TooSh
     if start - name > REACH {
         return Ok(None);
     }
-    let mut open: Option<u8> = None;
+    let mut open: Option<(u8, usize)> = None;
+    let (first, mut before) = (cursor.peek()?, b' ');
     while cursor.at - start < MAX_VALUE {
         let byte = cursor.peek()?;
         if byte == 0 || cursor.line_end()? {
@@ -214,19 +215,33 @@ fn next_word(cursor: &mut Cursor<'_>, name: usize) -> Result<Option<Span>, TooSh
         let quote = cursor.look(run)?;
         if matches!(quote, b'"' | b'\'') {
             match open {
-                None => open = Some(quote),
-                Some(q) if q == quote => open = None,
+                None if before != b' ' && closes(first, before, cursor.look(run + 1)?) => break,
+                None => open = Some((quote, cursor.at)),
+                Some((q, _)) if q == quote => open = None,
                 Some(_) => {}
             }
+            before = quote;
             cursor.at += run + 1;
             continue;
         }
         if open.is_none() && matches!(byte, b' ' | b'\t' | b'|' | b';' | b'&' | b')' | b'<' | b'>' | b'`') {
             break;
         }
+        before = byte;
         cursor.at += run.max(1);
     }
+    // What no quote ends in sight did not begin there.
+    if let Some((_, at)) = open.filter(|(_, at)| *at > start) {
+        cursor.at = at;
+    }
     Ok((cursor.at > start).then_some((start, cursor.at)))
+}
+
+/// Whether a quote inside a word that begins with `first` ends the string around the command: behind a letter, unless
+/// a value is glued to its option (`-p"x"`), and before what goes on behind a string.
+fn closes(first: u8, before: u8, after: u8) -> bool {
+    (first != b'-' && ALNUM.has(before))
+        || matches!(after, 0 | b',' | b')' | b']' | b'}' | b';' | b' ' | b'\n')
 }
 
 /// Takes a backslash before a line end, in whatever writing: the command goes on.

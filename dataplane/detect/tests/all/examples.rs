@@ -10,6 +10,7 @@ fn every_rule_does_justice_to_its_examples() {
     for (index, rule) in rules.iter() {
         assert!(rule.matching.len() >= 2, "rule {} has fewer than two examples", rule.id);
         assert!(rule.not_matching.len() >= 2, "rule {} has fewer than two near misses", rule.id);
+        assert!(!rule.impact.trim().is_empty(), "rule {} does not say what its secret opens", rule.id);
         for failure in trial::try_rule(&mut scanner, index) {
             failures.push(format!(
                 "{} in {}: {:?} must{} match\n    got {}",

@@ -131,13 +131,14 @@ impl Builder {
         {
             return Ok(Arc::clone(rules));
         }
-        let rules = Rules::load(&Selection { packs: &packs, custom: &sources, known: None }).map_err(|error| {
-            Problem::error(
-                "rules.custom",
-                error.to_string(),
-                "`aegis-gateway scan --rules FILE` tries a file out",
-            )
-        })?;
+        let rules =
+            Rules::load(&Selection { packs: &packs, custom: &sources, known: None }).map_err(|error| {
+                Problem::error(
+                    "rules.custom",
+                    error.to_string(),
+                    "`aegis-gateway scan --rules FILE` tries a file out",
+                )
+            })?;
         self.rules = Some((packs, texts, Arc::clone(&rules)));
         Ok(rules)
     }
