@@ -58,7 +58,7 @@ pub(super) fn find(bench: &mut Bench, view: View<'_>, rule: u16, (start, end): (
     match argument(view, end, *place, *literal) {
         Err(TooShort) => bench.open(start),
         Ok(Some((from, to))) if from - start <= REACH => {
-            let Some(confidence) = value::standing(&view.text[from..to]) else { return };
+            let Some(confidence) = value::taken(&view.text[from..to]) else { return };
             bench.hits.push(Hit { start: from, end: to, rule, rank: rank::PLACE, confidence });
         }
         Ok(_) => {}

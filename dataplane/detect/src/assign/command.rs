@@ -135,7 +135,7 @@ pub(super) fn find(bench: &mut Bench, view: View<'_>, rule: u16, (start, end): (
     }
     for (from, to) in found {
         let secret = &view.text[from..to];
-        let Some(confidence) = value::standing(secret).filter(|_| from.abs_diff(start) <= REACH) else {
+        let Some(confidence) = value::taken(secret).filter(|_| from.abs_diff(start) <= REACH) else {
             continue;
         };
         bench.hits.push(Hit { start: from, end: to, rule, rank: rank::PLACE, confidence });

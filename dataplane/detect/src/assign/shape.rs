@@ -1,7 +1,7 @@
 //! What a value looks like: templates, code, names, paths, versions, numbers; and whether its letters are random.
 
 use super::bigrams::SURPRISE;
-use super::parse::Value;
+use super::parse::{Operator, Value};
 use crate::byteset::{ALNUM, BASE64, HEX};
 use crate::entropy::shannon;
 
@@ -76,7 +76,10 @@ pub(super) fn code(value: &[u8], written: &Value) -> bool {
         && !value[0].is_ascii_digit()
         && !looks_random(value)
         && !hexish(value);
-    call || arrow || value == b"=>" || (identifier && written.spaced)
+    // `password: heron7824` alone on its line: in code a comma or more would follow, or a name with fewer digits.
+    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
+    let listed = written.alone && written.operator == Operator::Colon && digits > 1;
+    call || arrow || value == b"=>" || (identifier && written.spaced && !listed)
 }
 
 /// `SOME_PASSWORD`, `%NL80211_ATTR_IFINDEX`: the name of a constant.

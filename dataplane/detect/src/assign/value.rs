@@ -83,7 +83,11 @@ fn secret(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
     }
     let signs = bytes.iter().any(|b| b"!@#$%^&*+=?~".contains(b));
     let letters = bytes.iter().any(u8::is_ascii_alphabetic);
-    (letters && (signs || value.operator == Operator::Compare)).then_some(Confidence::Low)
+    match value.operator {
+        _ if letters && signs => Some(Confidence::Medium),
+        Operator::Compare if letters => Some(Confidence::Low),
+        _ => None,
+    }
 }
 
 /// Whether a value can be a secret where its place says that one stands.
@@ -94,7 +98,7 @@ pub(crate) fn literal(value: &[u8]) -> bool {
         && value.iter().all(|b| *b > b' ' && *b != 0x7f)
 }
 
-/// How sure a password is that stands where a command or a call takes one; a word is doubtful.
+/// How sure a password is that stands among settings of any kind, as in the data of a manifest; a word is doubtful.
 pub(crate) fn standing(value: &[u8]) -> Option<Confidence> {
     let printable = value.iter().all(|b| *b >= b' ' && *b != 0x7f);
     if value.len() < 4 || !printable || template(value) || path(value) {
@@ -108,6 +112,13 @@ pub(crate) fn standing(value: &[u8]) -> Option<Confidence> {
     }
     let wordlike = weak || value.iter().all(|b| b.is_ascii_lowercase() || b"_- ".contains(b));
     Some(if wordlike { Confidence::Low } else { Confidence::Medium })
+}
+
+/// How sure a password is that a command or a call takes at this place: only words for a password are doubtful.
+pub(super) fn taken(value: &[u8]) -> Option<Confidence> {
+    let lower = value.to_ascii_lowercase();
+    let doubtful = WEAK.contains(&lower.as_slice()) || labelled(&lower) || boast(value);
+    standing(value).map(|sure| if doubtful { sure } else { Confidence::Medium })
 }
 
 pub(super) fn sequence(value: &[u8]) -> bool {
@@ -217,7 +228,11 @@ fn word(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
         && (boast(bytes) || clear_text(&text[name.start..name.end]))
         && !matches!(value.operator, Operator::Comma | Operator::Prose);
     let block = place::credentials_block(text, name, value);
-    ((long && settings) || told || block).then_some(Confidence::Low)
+    let doubtful = labelled(&bytes.to_ascii_lowercase()) || boast(bytes);
+    match long && settings {
+        true if !doubtful => Some(Confidence::Medium),
+        found => (found || told || block).then_some(Confidence::Low),
+    }
 }
 
 /// Names that say of themselves that a literal follows.
@@ -301,6 +316,16 @@ mod tests {
             assert!(placeholder(value.as_bytes()), "{value}");
         }
         assert!(!placeholder(b"hunter2"));
+    }
+
+    #[test]
+    fn only_words_for_a_password_are_doubtful_where_one_is_taken() {
+        assert_eq!(taken(b"braksha"), Some(Confidence::Medium));
+        assert_eq!(taken(b"open-sesame"), Some(Confidence::Medium));
+        for value in ["secret", "letmein", "mypassword", "usertoken"] {
+            assert_ne!(taken(value.as_bytes()), Some(Confidence::Medium), "{value}");
+        }
+        assert_eq!(taken(b"$PASS"), None);
     }
 
     #[test]

@@ -95,3 +95,23 @@ fn secrets_that_touch_stay_two() {
         ("tokens: {0},{1}", &[WRONG, RIGHT], &[("github-pat", Medium), ("github-pat", High)]),
     ]);
 }
+
+#[test]
+fn a_plausible_password_is_replaced_and_a_word_for_one_is_told() {
+    let (rules, mut scanner) = builtin();
+    for (text, sure) in [
+        ("password = \"swordfish\"", Medium),
+        ("DB_PASSWORD=swordfish", Medium),
+        ("password: heron7824", Medium),
+        ("the password is 'swordfish'", Medium),
+        ("sshpass -p swordfish ssh host", Medium),
+        ("[db]\nuser=app\npassword=swordfish\n", Medium),
+        ("secret = \"a+little+bird\"", Medium),
+        ("bucket = s3://quiet-lake/backup/", Low),
+        ("sshpass -p letmein ssh host", Low),
+    ] {
+        let findings = whole(&mut scanner, text.as_bytes());
+        let told: Vec<_> = findings.iter().map(|f| f.confidence).collect();
+        assert_eq!(told, [sure], "{text}\n{}", show(&rules, text, &findings));
+    }
+}
