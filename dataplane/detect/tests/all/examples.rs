@@ -2,6 +2,7 @@
 
 use crate::common::{builtin, show};
 use aegis_detect::trial;
+use std::collections::HashMap;
 
 #[test]
 fn every_rule_does_justice_to_its_examples() {
@@ -23,4 +24,23 @@ fn every_rule_does_justice_to_its_examples() {
         }
     }
     assert!(failures.is_empty(), "{} examples fail:\n{}", failures.len(), failures.join("\n"));
+}
+
+#[test]
+fn no_two_rules_have_the_same_shape() {
+    let (rules, _) = builtin();
+    let mut seen = HashMap::new();
+    for (_, rule) in rules.iter().filter(|(_, r)| !r.pattern.starts_with("(finder")) {
+        // A value's shape is one only together with the words that it stands behind.
+        let words = if rule.keywords.is_empty() { vec![String::new()] } else { rule.keywords.clone() };
+        for word in words {
+            let first = seen.insert((rule.pattern.clone(), word.clone()), rule.id.clone());
+            assert!(
+                first.is_none(),
+                "{} and {} have the same shape behind `{word}`",
+                first.unwrap(),
+                rule.id
+            );
+        }
+    }
 }
