@@ -115,7 +115,9 @@ const OTHERS: [&[u8]; 34] = [
     b"publishable",
 ];
 /// What may stand in a value.
-const VALUE: ByteSet = ALNUM.union(ByteSet::of(b"_-.+/=~:"));
+const VALUE: ByteSet = STRETCH.union(ByteSet::of(b"=:"));
+/// What belongs to a value wherever it stands beside one.
+const STRETCH: ByteSet = ALNUM.union(ByteSet::of(b"_-.+/~"));
 /// What may stand between the words.
 const BETWEEN: ByteSet = SPACE.union(ByteSet::of(b":=,.'\"()[]<>_-|`*\\"));
 
@@ -177,6 +179,7 @@ fn told(view: View<'_>, (start, end): (usize, usize)) -> Result<Option<Found>, T
             None if strange < MAX_STRANGE && plain_word(word) => strange += 1,
             None => {
                 cursor.skip(&VALUE, MAX_VALUE)?;
+                let from = whole(view.text, from, end);
                 if !secret && (strange > 0 || !quoted(view.text, from, &cursor)?) {
                     return Ok(None);
                 }
@@ -221,6 +224,13 @@ fn announced(text: &[u8], start: usize) -> bool {
 /// A short word of letters, as sentences and log lines have them.
 fn plain_word(word: &[u8]) -> bool {
     (1..=12).contains(&word.len()) && word.iter().all(u8::is_ascii_alphabetic)
+}
+
+/// Where the value begins of which `at` is a part: `rnd_` and `0/` belong to what follows.
+fn whole(text: &[u8], at: usize, end: usize) -> usize {
+    let back = STRETCH.run_back(&text[end..at], MAX_GAP);
+    // Glued to the service's own name it is no beginning.
+    if back == at - end { at } else { at - back }
 }
 
 /// Whether the value that begins at `start` and ends at the cursor has quotes of its own.
@@ -332,6 +342,14 @@ mod tests {
             assert_eq!(found(&format!("acmeai '{value}'")), None, "{value}");
         }
         assert_eq!(found("acmeai k2v9x0q7b4m1s8d3"), None);
+    }
+
+    #[test]
+    fn a_value_is_taken_from_its_beginning() {
+        for value in ["rnd_k2v9x0q7b4m1s8d3", "0/9c41d0e752ab4f188d3ea06b7719fe25", "u+Lk2v9x0q7b4m1s8d3"] {
+            assert_eq!(found(&format!("acmeai token {value}")), Some(value));
+        }
+        assert_eq!(found("acmeai-key-k2v9x0q7b4m1s8d3"), Some("k2v9x0q7b4m1s8d3"));
     }
 
     #[test]

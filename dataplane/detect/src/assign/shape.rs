@@ -152,7 +152,7 @@ pub(super) fn dotted(value: &[u8]) -> bool {
 }
 
 /// How many kinds of punctuation that words and paths do not have.
-fn odd(value: &[u8]) -> usize {
+pub(super) fn odd(value: &[u8]) -> usize {
     b"!@#$%^&*()+=<>?~{}[]|;".iter().filter(|b| value.contains(b)).count()
 }
 
@@ -182,6 +182,8 @@ pub(super) fn looks_random(value: &[u8]) -> bool {
 
 /// Sixteen or more hex digits that are no number and no pattern.
 pub(super) fn hexish(value: &[u8]) -> bool {
+    // A private key of a chain; shorter ones are addresses.
+    let value = value.strip_prefix(b"0x").filter(|v| v.len() == 64).unwrap_or(value);
     value.iter().all(|b| HEX.has(*b))
         && value.len() >= 16
         && value.iter().filter(|b| b.is_ascii_digit()).count() >= 3

@@ -7,12 +7,15 @@ use super::name::{Name, Strength};
 use super::parse::{Operator, Value};
 use super::place;
 use super::shape::{
-    code, constant, dotted, encoding, hexish, looks_random, number, path, random, selector, template, uuid,
-    version,
+    code, constant, dotted, encoding, hexish, looks_random, number, odd, path, random, selector, template,
+    uuid, version,
 };
 use super::words::{SEQUENCES, STAND_INS, WEAK, WORDS};
 use crate::byteset::HEX;
 use crate::rule::Confidence;
+
+/// So many kinds of punctuation are in no word, path or name.
+const WILD: usize = 7;
 
 /// Judges a generic assignment.
 pub(super) fn judge(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
@@ -73,7 +76,8 @@ fn secret(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
     if spoken && (bytes.len() < 12 || digits < 2) {
         return None;
     }
-    if random(bytes, 10, 2) || hexish(bytes) {
+    let wild = value.quoted && odd(bytes) >= WILD && name.explicit(text);
+    if random(bytes, 10, 2) || hexish(bytes) || wild {
         return Some(Confidence::Medium);
     }
     let keyword = &text[name.keyword.0..name.keyword.1];
