@@ -229,8 +229,13 @@ fn plain_word(word: &[u8]) -> bool {
 /// Where the value begins of which `at` is a part: `rnd_` and `0/` belong to what follows.
 fn whole(text: &[u8], at: usize, end: usize) -> usize {
     let back = STRETCH.run_back(&text[end..at], MAX_GAP);
+    let start = at - back;
     // Glued to the service's own name it is no beginning.
-    if back == at - end { at } else { at - back }
+    if start == end {
+        return at;
+    }
+    let escape = text[start - 1] == b'\\' && matches!(text[start], b'n' | b'r' | b't');
+    start + usize::from(escape && start < at)
 }
 
 /// Whether the value that begins at `start` and ends at the cursor has quotes of its own.
