@@ -41,16 +41,23 @@ pub(crate) fn ends_escape(before: &[u8]) -> bool {
         })
 }
 
-/// How many of the bytes from `at` on end an escape that begins right before: the `n` of `\n`, the `2F` of `%2F`.
+/// The most that [`escape_rest`] tells: the `u0022` of `\u0022`.
+pub(crate) const MAX_REST: usize = 5;
+
+/// How many of the bytes from `at` on end an escape that begins before: the `n` of `\n`, the `2F` of `%2F`, the
+/// `0022` of `\u0022`.
 pub(crate) fn escape_rest(text: &[u8], at: usize) -> usize {
     let hex = |from: usize, count: usize| {
         text.get(at + from..at + from + count).is_some_and(|digits| digits.iter().all(|b| HEX.has(*b)))
     };
-    match (at.checked_sub(1).map(|before| text[before]), text.get(at)) {
-        (Some(b'%'), _) if hex(0, 2) => 2,
-        (Some(b'\\'), Some(b'u')) if hex(1, 4) => 5,
-        (Some(b'\\'), Some(b'x')) if hex(1, 2) => 3,
-        (Some(b'\\'), Some(b'n' | b'r' | b't' | b'b' | b'f' | b'v' | b'0')) => 1,
+    let before = |back: usize| at.checked_sub(back).map(|i| text[i]);
+    match (before(2), before(1), text.get(at)) {
+        (_, Some(b'%'), _) if hex(0, 2) => 2,
+        (_, Some(b'\\'), Some(b'u')) if hex(1, 4) => 5,
+        (Some(b'\\'), Some(b'u'), _) if hex(0, 4) => 4,
+        (_, Some(b'\\'), Some(b'x')) if hex(1, 2) => 3,
+        (Some(b'\\'), Some(b'x'), _) if hex(0, 2) => 2,
+        (_, Some(b'\\'), Some(b'n' | b'r' | b't' | b'b' | b'f' | b'v' | b'0')) => 1,
         _ => 0,
     }
 }
@@ -102,19 +109,21 @@ mod tests {
 
     #[test]
     fn the_rest_of_an_escape_is_told() {
-        for (before, rest, expected) in [
+        let cases = [
             ("\\", "nab", 1),
             ("\\", "u0022ab", 5),
+            ("\\u", "0022ab", 4),
             ("\\", "x22ab", 3),
+            ("\\x", "22ab", 2),
             ("%", "2Fab", 2),
             ("", "nab", 0),
             ("%", "xy", 0),
-        ] {
-            assert_eq!(
-                escape_rest(format!("{before}{rest}").as_bytes(), before.len()),
-                expected,
-                "{before}{rest}"
-            );
+            ("u", "0022", 0),
+        ];
+        for (before, rest, expected) in cases {
+            let text = format!("{before}{rest}");
+            assert_eq!(escape_rest(text.as_bytes(), before.len()), expected, "{text}");
+            assert!(expected <= MAX_REST);
         }
     }
 

@@ -309,7 +309,7 @@ impl Form {
         let Some(mut start) = end.checked_sub(self.anchor.reach) else { return Verdict::No };
         if self.anchor.lead {
             let lead = &self.steps[0];
-            let back = lead.set.run_back(&text[..start], lead.max as usize + 1);
+            let back = lead.set.run_back(&text[..start], lead.max as usize + 1 + boundary::MAX_REST);
             // An escape before the run ends with bytes that look like part of it.
             let back = back - boundary::escape_rest(text, start - back).min(back);
             if back < lead.min as usize || back > lead.max as usize {
