@@ -52,11 +52,10 @@ pub(crate) fn escape_rest(text: &[u8], at: usize) -> usize {
     };
     let before = |back: usize| at.checked_sub(back).map(|i| text[i]);
     match (before(2), before(1), text.get(at)) {
-        (_, Some(b'%'), _) if hex(0, 2) => 2,
+        (_, Some(b'%'), _) | (Some(b'\\'), Some(b'x'), _) if hex(0, 2) => 2,
         (_, Some(b'\\'), Some(b'u')) if hex(1, 4) => 5,
         (Some(b'\\'), Some(b'u'), _) if hex(0, 4) => 4,
         (_, Some(b'\\'), Some(b'x')) if hex(1, 2) => 3,
-        (Some(b'\\'), Some(b'x'), _) if hex(0, 2) => 2,
         (_, Some(b'\\'), Some(b'n' | b'r' | b't' | b'b' | b'f' | b'v' | b'0')) => 1,
         _ => 0,
     }
