@@ -94,7 +94,8 @@ fn whole_value(cluster: &[Hit], hit: Hit) -> Hit {
     if hit.rank < rank::PATTERN {
         return hit;
     }
-    cluster.iter().find(around).map_or(hit, |h| Hit { end: h.end, ..hit })
+    let end = cluster.iter().filter(around).map(|h| h.end).max().unwrap_or(hit.end);
+    Hit { end, ..hit }
 }
 
 #[cfg(test)]

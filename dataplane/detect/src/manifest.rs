@@ -16,8 +16,6 @@ use crate::scanner::{Bench, View};
 
 /// How many bytes of a manifest are read from its first telling key on.
 pub(crate) const REACH: usize = 8 * 1024;
-/// How many values of one manifest are taken.
-const MAX_VALUES: usize = 128;
 
 /// What was read of a manifest.
 #[derive(Debug, Default)]
@@ -38,7 +36,7 @@ struct Entry {
 
 impl Manifest {
     fn push(&mut self, start: usize, end: usize, encoded: bool) {
-        if start < end && self.values.len() < MAX_VALUES {
+        if start < end {
             self.values.push(Entry { start, end, encoded });
         }
     }

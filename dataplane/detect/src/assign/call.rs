@@ -53,8 +53,9 @@ pub(crate) fn known(call: &str) -> bool {
 
 /// Looks at the arguments of the call whose name is `text[start..end]`.
 pub(super) fn find(bench: &mut Bench, view: View<'_>, rule: u16, (start, end): (usize, usize)) {
-    let name = view.text[start..end].to_ascii_lowercase();
-    let Some((_, place, literal)) = CALLS.iter().find(|(n, ..)| n.as_bytes() == name) else { return };
+    let name = &view.text[start..end];
+    let found = CALLS.iter().find(|(n, ..)| n.as_bytes().eq_ignore_ascii_case(name));
+    let Some((_, place, literal)) = found else { return };
     match argument(view, end, *place, *literal) {
         Err(TooShort) => bench.open(start),
         Ok(Some((from, to))) if from - start <= REACH => {

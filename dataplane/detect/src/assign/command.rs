@@ -87,8 +87,9 @@ const COMMANDS: &[(&str, &[Taker])] = &[
     ("sqlcmd", &[Opt(&["-P"], Whole), Glued("-P", Whole)]),
     ("bcp", &[Opt(&["-P"], Whole), Glued("-P", Whole)]),
     ("sqlplus", &[Word(0, Slash)]),
-    ("zip", &[Opt(&["-P"], Whole)]),
-    ("7z", &[Glued("-p", Whole)]),
+    ("zip -p", &[Word(0, Whole)]),
+    ("7z a", &[Glued("-p", Whole)]),
+    ("7z x", &[Glued("-p", Whole)]),
     ("openssl", &[Glued("pass:", Whole)]),
     ("htpasswd -b", &[Word(2, Whole)]),
     ("htpasswd -cb", &[Word(2, Whole)]),
@@ -118,8 +119,9 @@ pub(crate) fn known(command: &str) -> bool {
 
 /// Looks at the words of the command whose name is `text[start..end]`.
 pub(super) fn find(bench: &mut Bench, view: View<'_>, rule: u16, (start, end): (usize, usize)) {
-    let name = view.text[start..end].to_ascii_lowercase();
-    let Some((_, takers)) = COMMANDS.iter().find(|(n, _)| n.as_bytes() == name) else { return };
+    let name = &view.text[start..end];
+    let found = COMMANDS.iter().find(|(n, _)| n.as_bytes().eq_ignore_ascii_case(name));
+    let Some((_, takers)) = found else { return };
     let glued = |b: &u8| ALNUM.has(*b) || matches!(b, b'_' | b'-' | b'.');
     let piped = takers.iter().any(|t| matches!(t, Piped(_) | Before));
     let escape = start > 1 && view.text[start - 2] == b'\\' && matches!(view.text[start - 1], b'n' | b't');

@@ -70,8 +70,7 @@ pub(super) fn code(value: &[u8], written: &Value) -> bool {
     let arrow = memchr::memmem::find(value, b"->").is_some() || memchr::memmem::find(value, b"::").is_some();
     let arrow =
         arrow || memchr::memmem::find(value, b"||").is_some() || memchr::memmem::find(value, b"&&").is_some();
-    let turns = value.windows(2).filter(|w| w[0].is_ascii_digit() != w[1].is_ascii_digit()).count();
-    let identifier = turns < 5
+    let identifier = turns(value) < 5
         && value.iter().all(|b| ALNUM.has(*b) || matches!(b, b'_' | b'.' | b'$'))
         && !value[0].is_ascii_digit()
         && !looks_random(value)
@@ -151,6 +150,13 @@ pub(super) fn dotted(value: &[u8]) -> bool {
         && !looks_random(value)
 }
 
+/// How often letters and digits take turns.
+fn turns(value: &[u8]) -> usize {
+    let turn =
+        |w: &&[u8]| w.iter().all(u8::is_ascii_alphanumeric) && w[0].is_ascii_digit() != w[1].is_ascii_digit();
+    value.windows(2).filter(turn).count()
+}
+
 /// How many kinds of punctuation that words and paths do not have.
 pub(super) fn odd(value: &[u8]) -> usize {
     b"!@#$%^&*()+=<>?~{}[]|;".iter().filter(|b| value.contains(b)).count()
@@ -206,6 +212,7 @@ pub(super) fn random(value: &[u8], min: usize, classes: usize) -> bool {
     let wild = value.len() >= 32 && shannon(value) >= 4.4 && digits > 2 && found > 2 && odd(value) > 3;
     hex && shannon(value) > 2.9
         || wild
+        || (value.len() >= 20 && turns(value) * 3 >= value.len() && shannon(value) >= floor)
         || (found >= classes && shannon(value) >= floor && looks_random(value))
         || (value.len() >= 24 && shannon(value) >= 3.7 && looks_random(value))
 }

@@ -30,8 +30,9 @@ pub(super) fn judge(text: &[u8], name: &Name, value: &Value) -> Option<Confidenc
     if is_password && place::connection(text, name, value) {
         return (!bytes.contains(&b'*') && !masked(bytes)).then_some(Confidence::Medium);
     }
-    let expression = !value.quoted && !matches!(value.operator, Operator::Tag | Operator::Space);
-    if (expression && code(bytes, value)) || (!value.quoted && (constant(bytes) || number(bytes))) {
+    let setting = is_password && joined(bytes) && place::settings(text, name, value);
+    let literal = value.quoted || setting || matches!(value.operator, Operator::Tag | Operator::Space);
+    if (!literal && code(bytes, value)) || (!value.quoted && (constant(bytes) || number(bytes))) {
         return None;
     }
     if is_password && (echoes(text, name, bytes) || place::anonymous(text, name)) {
@@ -49,7 +50,7 @@ pub(super) fn judge(text: &[u8], name: &Name, value: &Value) -> Option<Confidenc
         // Judged elsewhere.
         Strength::Service => None,
         Strength::Weak => {
-            let exact = value.quoted || !value.spaced;
+            let exact = value.quoted || !value.spaced || (value.alone && secretly_long(bytes));
             (exact && random(bytes, 16, 3) && !uuid(bytes) && !relative(text, name, bytes))
                 .then_some(Confidence::Medium)
         }
@@ -182,6 +183,11 @@ fn echoes(text: &[u8], name: &Name, value: &[u8]) -> bool {
     value.len() > 20 && memchr::memmem::find(&value.to_ascii_lowercase(), &keyword).is_some()
 }
 
+/// So long a run of mixed letters that no name or version is; public keys and certificates begin otherwise.
+fn secretly_long(value: &[u8]) -> bool {
+    value.len() >= 40 && mixed(value) && !value.starts_with(b"MII") && !value.starts_with(b"AAAA")
+}
+
 /// `krb5_lucid_key`, `krb5_rfc1964_keydata`: names of one family.
 fn relative(text: &[u8], name: &Name, value: &[u8]) -> bool {
     let first = value.iter().take_while(|b| b.is_ascii_alphanumeric()).count();
@@ -225,9 +231,10 @@ fn word(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
     if long && !label(bytes) && (assigned || (environment && plain)) {
         return Some(Confidence::Medium);
     }
+    let weak = assigned && WEAK.contains(&bytes.to_ascii_lowercase().as_slice()) && bytes.len() > 4;
     let settings = (environment || place::settings(text, name, value))
         && !bytes.iter().any(u8::is_ascii_uppercase)
-        && (boast(bytes) || !label(bytes) || open_sesame(bytes));
+        && (boast(bytes) || !label(bytes) || joined(bytes));
     let told = value.quoted
         && (boast(bytes) || clear_text(&text[name.start..name.end]))
         && !matches!(value.operator, Operator::Comma | Operator::Prose);
@@ -235,7 +242,7 @@ fn word(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
     let doubtful = labelled(&bytes.to_ascii_lowercase()) || boast(bytes);
     match long && settings {
         true if !doubtful => Some(Confidence::Medium),
-        found => (found || told || block).then_some(Confidence::Low),
+        found => (found || weak || told || block).then_some(Confidence::Low),
     }
 }
 
@@ -267,7 +274,7 @@ fn boast(value: &[u8]) -> bool {
 }
 
 /// `open_sesame`: two or three words joined, none of them of labels and fields.
-fn open_sesame(value: &[u8]) -> bool {
+fn joined(value: &[u8]) -> bool {
     let joined = value.iter().filter(|b| matches!(b, b'_' | b'-')).count();
     (1..3).contains(&joined)
         && value.iter().all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'-'))
@@ -341,6 +348,6 @@ mod tests {
             assert_eq!(standing(value.as_bytes()), None, "{value}");
         }
         assert!(boast(b"thisismypassword") && boast(b"rootpasswd") && !boast(b"userpassword"));
-        assert!(open_sesame(b"open_sesame") && !open_sesame(b"user_password"));
+        assert!(joined(b"open_sesame") && !joined(b"user_password"));
     }
 }

@@ -45,6 +45,9 @@ pub(super) const SEQUENCES: &[&[u8]] = &[b"1234567890", b"abcdefgh", b"0000000"]
 
 /// Values that are words of code or of forms. Lower case, compared whole.
 pub(super) const WORDS: &[&[u8]] = &[
+    b"user",
+    b"public",
+    b"private",
     b"true",
     b"false",
     b"null",
@@ -90,6 +93,4 @@ pub(super) const WORDS: &[&[u8]] = &[
 ];
 
 /// Words that many an account has for its password. Lower case, compared whole.
-pub(super) const WEAK: &[&[u8]] = &[
-    b"secret", b"test", b"user", b"admin", b"root", b"guest", b"public", b"private", b"letmein", b"welcome",
-];
+pub(super) const WEAK: &[&[u8]] = &[b"secret", b"test", b"admin", b"root", b"guest", b"letmein", b"welcome"];

@@ -30,6 +30,7 @@ pub(super) fn read(view: View<'_>, start: usize) -> Result<Manifest, TooShort> {
     let mut manifest = Manifest { end: start, ..Manifest::default() };
     let mut depth = 0;
     let mut section = None;
+    let mut keys = 0;
     loop {
         let token = tokens.next()?;
         manifest.end = tokens.at;
@@ -43,6 +44,10 @@ pub(super) fn read(view: View<'_>, start: usize) -> Result<Manifest, TooShort> {
             }
             Token::Text(from, to) if depth < 2 && tokens.colon()? => {
                 let key = &view.text[from..to];
+                keys += usize::from(depth == 0 && matches!(key, b"kind" | b"apiVersion"));
+                if keys > 2 {
+                    break;
+                }
                 let value = tokens.clone_next()?;
                 match (depth, value) {
                     (0, Token::Text(a, b)) if key == b"kind" => {

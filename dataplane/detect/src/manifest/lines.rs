@@ -21,13 +21,17 @@ struct Line {
 /// Reads the manifest whose first telling key stands at `start`.
 pub(super) fn read(view: View<'_>, start: usize) -> Result<Manifest, TooShort> {
     let mut manifest = Manifest { end: start, ..Manifest::default() };
-    let Some(base) = indent_of(view.text, start) else { return Ok(manifest) };
+    let mut base = indent_of(view.text, start);
     let mut section = None;
-    let mut kinds = 0;
+    let (mut kinds, mut versions) = (0, 0);
     let mut line = Some(Line { indent: base, ..line_at(view, start)? });
     while let Some(current) = line {
         let text = &view.text[current.start..current.end];
         let comment = text.is_empty() || text[0] == b'#';
+        // The first key has a plain value: what follows stands as deep as it, in whatever depth that is written.
+        if !comment && kinds + versions == 1 && section.is_none() && current.indent > base {
+            base = current.indent;
+        }
         if !comment && (current.indent < base || over(text)) {
             break;
         }
@@ -40,8 +44,11 @@ pub(super) fn read(view: View<'_>, start: usize) -> Result<Manifest, TooShort> {
                     kinds += 1;
                     manifest.secret |= value.eq_ignore_ascii_case(b"secret");
                 }
-                b"apiVersion" if current.start != start && kinds > 0 => break,
+                b"apiVersion" => versions += 1,
                 _ => {}
+            }
+            if kinds > 1 || versions > 1 {
+                break;
             }
             section = match key {
                 b"data" => Some(true),
@@ -114,19 +121,19 @@ fn pair(text: &[u8]) -> (&[u8], &[u8]) {
     (text[..colon].trim_ascii(), value[..end].trim_ascii())
 }
 
-/// The indentation of the line whose first key stands at `start`; `None` when something else stands before it.
-fn indent_of(text: &[u8], start: usize) -> Option<usize> {
+/// The indentation of the line whose first key stands at `start`; none when something else stands before it.
+fn indent_of(text: &[u8], start: usize) -> usize {
     let before = &text[start.saturating_sub(MAX_INDENT)..start];
     let blanks = before.iter().rev().take_while(|b| BLANK.has(**b)).count();
     let rest = &before[..before.len() - blanks];
     match rest {
-        [] | [.., b'\n' | b'\r' | b'"' | b'`'] | [.., b'\\', b'n' | b'r'] => Some(blanks),
+        [] | [.., b'\n' | b'\r' | b'"' | b'`'] | [.., b'\\', b'n' | b'r'] => blanks,
         // `- apiVersion: v1`: an item of a list is as deep as its first key.
         [head @ .., b'-'] if blanks > 0 => {
             let outer = head.iter().rev().take_while(|b| BLANK.has(**b)).count();
-            Some(outer + 1 + blanks)
+            outer + 1 + blanks
         }
-        _ => None,
+        _ => 0,
     }
 }
 

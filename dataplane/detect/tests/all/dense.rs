@@ -13,6 +13,16 @@ fn dense_candidates_stay_linear() {
         "://a:",
         "token=",
         "password=\"",
+        "curl -u a:b ",
+        "curl -u \"",
+        "echo x | sudo -S ",
+        "login(\"a\",",
+        "apiVersion: v1\n",
+        "kind: Secret\ndata:\n  a: b\n",
+        "\"apiVersion\":{",
+        "\"kind\":\"Secret\",",
+        "password for ",
+        "name: token\n",
     ] {
         let mut work = [0u64; 2];
         for (factor, slot) in [1usize, 4].into_iter().zip(&mut work) {

@@ -9,5 +9,6 @@ mod disputes;
 mod examples;
 mod generic;
 mod known;
+mod manifests;
 mod random;
 mod windows;
