@@ -13,6 +13,7 @@ pub mod config;
 pub mod control;
 pub mod error_body;
 pub mod events;
+pub mod known;
 pub mod lifecycle;
 pub mod logs;
 pub mod metrics;

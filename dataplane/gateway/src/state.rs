@@ -16,10 +16,33 @@ use crate::os;
 
 /// Name of the key file in the state folder.
 pub const KEY_FILE: &str = "master.key";
+/// Name of the file in the state folder that holds the key of the known values.
+pub const KNOWN_KEY_FILE: &str = "known.key";
 /// Name of the audit log in the state folder.
 pub const AUDIT_FILE: &str = "audit.jsonl";
 /// Length of the master key in bytes.
 pub const KEY_LEN: usize = 32;
+
+/// What a key file is for.
+struct Use {
+    /// Its name in the state folder.
+    file: &'static str,
+    /// The setting that names another one.
+    setting: &'static str,
+    /// What to do when it is damaged.
+    advice: &'static str,
+}
+
+const MASTER: Use = Use {
+    file: KEY_FILE,
+    setting: "tokens.key_file",
+    advice: "restore it from a backup; a new key makes other tokens",
+};
+const KNOWN: Use = Use {
+    file: KNOWN_KEY_FILE,
+    setting: "known_values.key_file",
+    advice: "restore it from a backup; with a new key the values must be imported again",
+};
 
 /// A master key; erased from memory when dropped.
 pub type MasterKey = Zeroizing<[u8; KEY_LEN]>;
@@ -83,21 +106,36 @@ pub fn master_key(settings: &Settings, create: bool) -> Result<MasterKey, Proble
         });
     }
     if let Some(path) = &settings.tokens.key_file {
-        return read(path);
+        return read(&MASTER, path);
     }
+    let path = folder(settings).join(MASTER.file);
+    if !path.exists() && !create {
+        return generate();
+    }
+    in_folder(&MASTER, settings, create)
+}
+
+/// The key of the known values: in the named file, or in the state folder, where it is created when `create` allows it. It is
+/// another one than the master key, so that a list can be made and used where no tokens are.
+pub fn known_key(settings: &Settings, create: bool) -> Result<MasterKey, Problem> {
+    match &settings.known_values.key_file {
+        Some(path) => read(&KNOWN, path),
+        None => in_folder(&KNOWN, settings, create),
+    }
+}
+
+/// The key of this use in the state folder.
+fn in_folder(key: &Use, settings: &Settings, create: bool) -> Result<MasterKey, Problem> {
     let folder = folder(settings);
-    let path = folder.join(KEY_FILE);
-    if !path.exists() {
-        if !create {
-            return generate();
-        }
+    let path = folder.join(key.file);
+    if create && !path.exists() {
         prepare_folder(&folder)?;
         create_key(&folder, &path).map_err(|error| {
             let what = format!("cannot create {}: {error}", path.display());
-            Problem::error("tokens.key_file", what, "give a writable folder with --state DIR")
+            Problem::error(key.setting, what, "give a writable folder with --state DIR")
         })?;
     }
-    read(&path)
+    read(key, &path)
 }
 
 fn generate() -> Result<MasterKey, Problem> {
@@ -118,7 +156,8 @@ fn create_key(folder: &Path, path: &Path) -> io::Result<()> {
             );
             digits
         }));
-    let draft = folder.join(format!("{KEY_FILE}.{}", std::process::id()));
+    let name = path.file_name().unwrap_or_default().display();
+    let draft = folder.join(format!("{name}.{}", std::process::id()));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     let written =
         file.write_all(digits.as_bytes()).and_then(|()| file.write_all(b"\n")).and_then(|()| file.sync_all());
@@ -131,9 +170,9 @@ fn create_key(folder: &Path, path: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-fn read(path: &Path) -> Result<MasterKey, Problem> {
+fn read(key: &Use, path: &Path) -> Result<MasterKey, Problem> {
     let shown = path.display();
-    let problem = |what: String, help: String| Problem::error("tokens.key_file", what, help);
+    let problem = |what: String, help: String| Problem::error(key.setting, what, help);
     let mut file = File::open(path).map_err(|error| {
         problem(
             format!("cannot read {shown}: {error}"),
@@ -155,12 +194,8 @@ fn read(path: &Path) -> Result<MasterKey, Problem> {
     Read::take(&mut file, 128)
         .read_to_end(&mut text)
         .map_err(|error| problem(format!("cannot read {shown}: {error}"), String::new()))?;
-    decode(text.trim_ascii()).ok_or_else(|| {
-        problem(
-            format!("{shown} does not hold 64 hexadecimal digits"),
-            "restore it from a backup; a new key makes other tokens".to_owned(),
-        )
-    })
+    decode(text.trim_ascii())
+        .ok_or_else(|| problem(format!("{shown} does not hold 64 hexadecimal digits"), key.advice.to_owned()))
 }
 
 fn decode(digits: &[u8]) -> Option<MasterKey> {
@@ -185,7 +220,7 @@ mod tests {
 
     use super::*;
 
-    fn in_folder(folder: &Path) -> Settings {
+    fn settings_in(folder: &Path) -> Settings {
         let mut settings = Settings::default();
         settings.state.dir = Some(folder.to_path_buf());
         settings
@@ -198,7 +233,7 @@ mod tests {
     #[test]
     fn a_key_is_made_once_and_kept_private() {
         let folder = tempfile::tempdir().unwrap();
-        let settings = in_folder(&folder.path().join("a/b"));
+        let settings = settings_in(&folder.path().join("a/b"));
         let first = master_key(&settings, true).unwrap();
         assert_ne!(*first, [0; KEY_LEN]);
         assert_eq!(*master_key(&settings, true).unwrap(), *first);
@@ -211,7 +246,7 @@ mod tests {
     #[test]
     fn without_leave_to_create_nothing_is_written() {
         let folder = tempfile::tempdir().unwrap();
-        let settings = in_folder(&folder.path().join("new"));
+        let settings = settings_in(&folder.path().join("new"));
         assert!(master_key(&settings, false).is_ok());
         assert!(!folder.path().join("new").exists());
     }
@@ -229,7 +264,7 @@ mod tests {
     #[test]
     fn open_permissions_are_refused_with_the_command_to_run() {
         let folder = tempfile::tempdir().unwrap();
-        let settings = in_folder(folder.path());
+        let settings = settings_in(folder.path());
         master_key(&settings, true).unwrap();
         let path = folder.path().join(KEY_FILE);
         for mode in [0o640, 0o604, 0o620, 0o644] {
@@ -249,7 +284,7 @@ mod tests {
     #[test]
     fn damaged_and_missing_keys_are_named_and_not_replaced() {
         let folder = tempfile::tempdir().unwrap();
-        let mut settings = in_folder(folder.path());
+        let mut settings = settings_in(folder.path());
         let path = folder.path().join(KEY_FILE);
         fs::write(&path, "ab".repeat(31)).unwrap();
         set_mode(&path, 0o600);

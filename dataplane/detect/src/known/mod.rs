@@ -43,28 +43,28 @@ pub const SHORT_KNOWN_LEN: usize = 12;
 #[non_exhaustive]
 pub enum Refusal {
     /// It would be met by chance.
-    #[error("{0} bytes long; {MIN_KNOWN_LEN} are the least")]
+    #[error("the value is {0} bytes long; {MIN_KNOWN_LEN} are the least")]
     Short(usize),
     /// It is more than a password.
-    #[error("{0} bytes long; {MAX_KNOWN_LEN} are the most")]
+    #[error("the value is {0} bytes long; {MAX_KNOWN_LEN} are the most")]
     Long(usize),
     /// Most likely not what was meant.
-    #[error("begins or ends with white space")]
+    #[error("the value begins or ends with white space")]
     Space,
     /// A line, a row, a placeholder.
-    #[error("made of {0} different characters; {min} are the least", min = weak::MIN_DISTINCT)]
+    #[error("the value is made of {0} different characters; {min} are the least", min = weak::MIN_DISTINCT)]
     Monotonous(usize),
     /// A date, an amount, a telephone number.
-    #[error("{0} digits and nothing else; {min} are the least", min = weak::MIN_DIGITS)]
+    #[error("the value is {0} digits and nothing else; {min} are the least", min = weak::MIN_DIGITS)]
     Digits(usize),
     /// Text would be full of it.
-    #[error("reads like a word; it would be replaced wherever the word stands")]
+    #[error("the value reads like a word; it would be replaced wherever the word stands")]
     Word,
     /// Nobody's secret.
-    #[error("is a well-known placeholder")]
+    #[error("the value is a well-known placeholder")]
     Placeholder,
     /// Looking for it would take too long in a text full of its beginning.
-    #[error("{MAX_SHARED} other values are too much like it")]
+    #[error("the value is too much like {MAX_SHARED} others")]
     Shared,
     /// The list is full.
     #[error("the list is full: {MAX_KNOWN_VALUES} values are the most")]

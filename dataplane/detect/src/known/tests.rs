@@ -85,8 +85,11 @@ fn weak_values_are_refused_with_the_reason() {
     assert_eq!(refused("transaction"), Refusal::Word);
     assert_eq!(refused("Configuration"), Refusal::Word);
     assert_eq!(refused("Password123"), Refusal::Placeholder);
-    assert_eq!(refused("ab").to_string(), "2 bytes long; 8 are the least");
-    assert_eq!(refused("77777777").to_string(), "made of 1 different characters; 4 are the least");
+    assert_eq!(refused("ab").to_string(), "the value is 2 bytes long; 8 are the least");
+    assert_eq!(
+        refused("77777777").to_string(),
+        "the value is made of 1 different characters; 4 are the least"
+    );
     for fine in ["Ab3!xyz9", "202405171234", "correct horse battery staple", "qxvkzjwp"] {
         assert_eq!(list.insert(fine.as_bytes()), Ok(Inserted::New), "{fine}");
         assert_eq!(list.insert(fine.as_bytes()), Ok(Inserted::Already), "{fine}");

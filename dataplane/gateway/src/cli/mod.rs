@@ -5,6 +5,7 @@
 
 mod check;
 mod key;
+mod known;
 mod options;
 mod rules;
 mod run;
@@ -69,6 +70,8 @@ enum Command {
     Scan(scan::Scan),
     /// Show the detection rules
     Rules(rules::RulesCommand),
+    /// List secrets of your own, to be found wherever they stand
+    Known(known::Known),
     /// Make and hash the keys that clients of the gateway use
     Key(key::Key),
     /// Show versions, rules and what this machine supports
@@ -82,6 +85,7 @@ pub fn main() -> ExitCode {
         Command::Check(check) => check.execute(),
         Command::Scan(scan) => scan.execute(),
         Command::Rules(rules) => rules.execute(),
+        Command::Known(known) => known.execute(),
         Command::Key(key) => key.execute(),
         Command::Version(version) => version.execute(),
     };

@@ -4,11 +4,12 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use aegis_detect::{Pack, Rule, RuleSource, Rules, Selection};
+use aegis_detect::{KnownValues, Pack, Rule, RuleSource, Rules, Selection};
 use clap::{Args, Subcommand};
 
 use super::{Failure, Outcome, failure};
 use crate::config::settings;
+use crate::known;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -52,6 +53,12 @@ pub(super) struct Wanted {
     /// Rule file of your own, in addition to the built-in rules (repeatable)
     #[arg(long = "rules", value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// List of known values, made by `aegis-gateway known`
+    #[arg(long, value_name = "FILE")]
+    known: Option<PathBuf>,
+    /// The key of that list [default: known.key in the state folder]
+    #[arg(long, value_name = "FILE", requires = "known")]
+    known_key: Option<PathBuf>,
 }
 
 impl RulesCommand {
@@ -87,8 +94,19 @@ impl Wanted {
             custom.push(RuleSource { name: path.display().to_string(), text });
         }
         let packs: Vec<Pack> = self.packs.iter().map(|pack| Pack::from(*pack)).collect();
-        Rules::load(&Selection { packs: &packs, custom: &custom, known: None })
+        let known = self.known()?;
+        Rules::load(&Selection { packs: &packs, custom: &custom, known: known.as_ref() })
             .map_err(|error| failure(error, "`aegis-gateway rules show ID` shows how a rule is made"))
+    }
+
+    /// The known values that are wanted.
+    fn known(&self) -> Result<Option<Arc<KnownValues>>, Failure> {
+        let mut settings = settings::Settings::default();
+        settings.known_values.file.clone_from(&self.known);
+        settings.known_values.key_file.clone_from(&self.known_key);
+        let file = known::File::read(&settings).map_err(|problem| problem.to_string())?;
+        let values = file.map(known::File::values).transpose().map_err(|problem| problem.to_string())?;
+        Ok(values.map(Arc::new))
     }
 }
 

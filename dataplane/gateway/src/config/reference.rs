@@ -157,6 +157,8 @@ pub const KEYS: &[Key] = &[
     key("policy.allow_regex", Kind::Texts, "[]", "Regular expressions of values that are not secrets, matched against the whole value."),
     key("rules.packs", Kind::Choices(&["personal"]), "[]", "Packs of built-in rules that are off otherwise: personal (personal data and addresses of machines)."),
     key("rules.custom", Kind::Texts, "[]", "Rule files of your own, in addition to the built-in rules."),
+    key("known_values.file", Kind::Path, "", "List of your own secrets as keyed hashes, written by `aegis-gateway known`; they are found wherever they stand."),
+    key("known_values.key_file", Kind::Path, "", "Key of that list. Without it known.key in the state folder, created with the first list."),
     key("tokens.key", Kind::Secret, "", "Master key, 64 hexadecimal digits; meant for the environment."),
     key("tokens.key_file", Kind::Path, "", "Master key file. Without it master.key in the state folder, created on first start."),
     key("tokens.organisation", Kind::Text, r#""default""#, "Organisation that tokens are derived for: another name, other tokens."),

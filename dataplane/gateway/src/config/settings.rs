@@ -36,6 +36,8 @@ pub struct Settings {
     pub policy: Policy,
     /// Additional detection rules.
     pub rules: Rules,
+    /// Values of the organisation that are found wherever they stand.
+    pub known_values: KnownValues,
     /// The keys that make tokens.
     pub tokens: Tokens,
     /// Named sessions.
@@ -420,6 +422,16 @@ pub struct Rules {
     pub packs: Vec<Pack>,
     /// Rule files of the organisation, in addition to the built-in rules.
     pub custom: Vec<PathBuf>,
+}
+
+/// `[known_values]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KnownValues {
+    /// List of keyed hashes, written by `aegis-gateway known`.
+    pub file: Option<PathBuf>,
+    /// Key of the list; created with the first list when it is the default one.
+    pub key_file: Option<PathBuf>,
 }
 
 /// A set of built-in rules that is off unless it is asked for.

@@ -23,11 +23,20 @@ use crate::config::settings::{
 };
 use crate::config::upstream_url::UpstreamUrl;
 use crate::config::{Secret, validate};
+use crate::known;
 use crate::metrics::MAX_UPSTREAMS;
 use crate::state::{MasterKey, decode_hex};
 
 /// Longest key file or variable of an upstream, in bytes.
 const MAX_API_KEY: usize = 8 << 10;
+
+/// What rules are made from: the same origin gives the same rules.
+#[derive(Clone, PartialEq)]
+struct Origin {
+    packs: Vec<Pack>,
+    custom: Vec<String>,
+    known: Option<known::Print>,
+}
 
 /// Makes snapshots, one after the other, and keeps what they share.
 #[derive(Default)]
@@ -38,8 +47,8 @@ pub struct Builder {
     upstreams: HashMap<String, Arc<Upstream>>,
     /// TLS sessions of clients, and a hash of the certificates they were begun with.
     resumption: Option<(u64, Resumption)>,
-    /// The rules, with the packs and the texts that they were made from.
-    rules: Option<(Vec<Pack>, Vec<String>, Arc<Rules>)>,
+    /// The rules, with what they were made from.
+    rules: Option<(Origin, Arc<Rules>)>,
 }
 
 impl std::fmt::Debug for Builder {
@@ -116,7 +125,7 @@ impl Builder {
         Ok(Arc::new(Shield { rules, policy, keyring: Arc::new(keyring), limits: ShieldLimits::default() }))
     }
 
-    /// The rules; compiled again only when packs or custom files have changed.
+    /// The rules; compiled again only when packs, custom files or known values have changed.
     fn rules(&mut self, settings: &Settings) -> Result<Arc<Rules>, Problem> {
         let mut sources = Vec::new();
         for path in &settings.rules.custom {
@@ -124,22 +133,24 @@ impl Builder {
             sources.push(RuleSource { name: path.display().to_string(), text });
         }
         let packs: Vec<Pack> = settings.rules.packs.iter().map(|pack| Pack::from(*pack)).collect();
-        let texts: Vec<String> =
-            sources.iter().map(|source| format!("{}\n{}", source.name, source.text)).collect();
-        if let Some((known_packs, known, rules)) = &self.rules
-            && (known_packs, known) == (&packs, &texts)
+        let custom = sources.iter().map(|source| format!("{}\n{}", source.name, source.text)).collect();
+        let list = known::File::read(settings)?;
+        let origin = Origin { packs: packs.clone(), custom, known: list.as_ref().map(known::File::print) };
+        if let Some((before, rules)) = &self.rules
+            && *before == origin
         {
             return Ok(Arc::clone(rules));
         }
-        let rules =
-            Rules::load(&Selection { packs: &packs, custom: &sources, known: None }).map_err(|error| {
+        let known = list.map(|list| list.values().map(Arc::new)).transpose()?;
+        let rules = Rules::load(&Selection { packs: &packs, custom: &sources, known: known.as_ref() })
+            .map_err(|error| {
                 Problem::error(
                     "rules.custom",
                     error.to_string(),
                     "`aegis-gateway scan --rules FILE` tries a file out",
                 )
             })?;
-        self.rules = Some((packs, texts, Arc::clone(&rules)));
+        self.rules = Some((origin, Arc::clone(&rules)));
         Ok(rules)
     }
 

@@ -1,0 +1,89 @@
+//! The file of known values: read for the gateway and for `scan`, written by `known`.
+//!
+//! The list holds keyed hashes, never a value. Both the list and its key are written for their owner only.
+
+use std::fs::{self, File as Handle, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use aegis_detect::{KnownKey, KnownList, KnownValues};
+use sha2::{Digest, Sha256};
+
+use crate::config::Settings;
+use crate::config::error::Problem;
+use crate::state;
+
+const SETTING: &str = "known_values.file";
+
+/// Tells lists under their keys apart.
+pub type Print = [u8; 32];
+
+/// A list as it was read, with its key.
+pub struct File {
+    path: PathBuf,
+    text: String,
+    key: KnownKey,
+}
+
+impl std::fmt::Debug for File {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("File").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl File {
+    /// Reads the configured list and its key; `None` when no list is configured.
+    pub fn read(settings: &Settings) -> Result<Option<File>, Problem> {
+        let Some(path) = &settings.known_values.file else { return Ok(None) };
+        let text = fs::read_to_string(path).map_err(|error| {
+            let help = "`aegis-gateway known import --file FILE` makes a list";
+            Problem::error(SETTING, format!("cannot read {}: {error}", path.display()), help)
+        })?;
+        let key = KnownKey::new(&*state::known_key(settings, false)?);
+        Ok(Some(File { path: path.clone(), text, key }))
+    }
+
+    /// Tells this list from others without comparing it line by line.
+    pub fn print(&self) -> Print {
+        let mut hash = Sha256::new();
+        hash.update(self.key.id());
+        hash.update(&self.text);
+        hash.finalize().into()
+    }
+
+    /// The list itself. The error names the file and the line.
+    pub fn list(self) -> Result<KnownList, Problem> {
+        KnownList::parse(self.key, &self.text).map_err(|error| {
+            let help = "the list and its key belong together; `aegis-gateway known import` makes a list anew";
+            Problem::error(SETTING, format!("{}: {error}", self.path.display()), help)
+        })
+    }
+
+    /// The list, ready to be found.
+    pub fn values(self) -> Result<KnownValues, Problem> {
+        Ok(KnownValues::new(&self.list()?))
+    }
+}
+
+/// Writes a list in place of the file at `path`, for its owner only: a reader sees the old list or the new one.
+pub fn write(path: &Path, list: &KnownList) -> Result<(), Problem> {
+    replace(path, list.to_text().as_bytes()).map_err(|error| {
+        let help = "give a file in a writable folder with --file FILE";
+        Problem::error(SETTING, format!("cannot write {}: {error}", path.display()), help)
+    })
+}
+
+fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let draft = folder.join(format!(".{}.{}", name.display(), std::process::id()));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    let written = file.write_all(text).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&draft, path));
+    if written.is_err() {
+        // What went wrong before is what is told.
+        let _ = fs::remove_file(&draft);
+    }
+    written?;
+    Handle::open(folder)?.sync_all()
+}
