@@ -82,7 +82,7 @@ fn nested_secrets_give_the_inner() {
         ("https://user:{0}@github.com/a/b.git", &[WRONG], &[("github-pat", Medium)]),
         ("https://{0}@github.com/a/b.git", &[RIGHT], &[("github-pat", High)]),
         ("db = \"postgres://app:{0}@db/x\"", &[GRAFANA], &[("grafana-service-token", High)]),
-        ("//registry.npmjs.org/:_authToken={0}", &[NPM], &[("npm-token", High)]),
+        ("//npm.example.org/:_authToken={0}", &[NPM], &[("npm-token", High)]),
     ]);
 }
 

@@ -68,7 +68,7 @@ pub(super) const FILES: &[&str] = &[
     "machine raw.host\n  login me\n  password «opensea9»\n",
     "db.internal:5432:shop:app:«Vq82-kLmPz9»\n",
     "*:*:*:postgres:«Vq82kLmPz9»\n",
-    "//registry.npmjs.org/:_authToken=«b7d1Xq92-LmVz0TfKs8aa»",
+    "//npm.example.org/:_authToken=«b7d1Xq92-LmVz0TfKs8aa»",
     "//nexus.local/repository/npm/:_password=«VnE4Mi1rTG1Qejk5»",
     "//nexus.local/repository/npm/:_auth=«YWRtaW46VnE4Mi1rTG1Qejk5»",
     "[pypi]\nusername = joe\npassword = «Vq82-kLmPz9»\n",
