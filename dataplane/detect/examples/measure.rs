@@ -1,7 +1,7 @@
-//! `measure [--known N] FILE...`: scans the files and prints findings by rule and the speed beside the bare engine's, and
-//! with N known values beside that without.
+//! `measure [--packs] [--known N] FILE...`: scans the files and prints findings by rule and the speed beside the bare
+//! engine's, with all packs when asked to, and with N known values beside that without.
 
-use aegis_detect::{KnownKey, KnownList, KnownValues, LEFT_CONTEXT, Rules, Scanner, Selection, Window};
+use aegis_detect::{KnownKey, KnownList, KnownValues, LEFT_CONTEXT, Pack, Rules, Scanner, Selection, Window};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,10 +14,11 @@ const MEASURED: usize = 500_000_000;
 #[allow(clippy::cast_precision_loss, reason = "speeds are shown with two digits")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let begin = Instant::now();
-    let rules = Rules::builtin()?;
+    let mut arguments = std::env::args().skip(1).peekable();
+    let packs: &[Pack] = if arguments.next_if_eq("--packs").is_some() { &Pack::ALL } else { &[] };
+    let rules = Rules::load(&Selection { packs, ..Selection::default() })?;
     println!("{} rules, compiled in {:?}, {} bytes", rules.len(), begin.elapsed(), rules.database_size());
     let mut scanner = Scanner::new(rules.clone())?;
-    let mut arguments = std::env::args().skip(1).peekable();
     let known =
         arguments.next_if_eq("--known").and_then(|_| arguments.next()).map(|n| n.parse()).transpose()?;
     let mut with_known = known.map(knowing).transpose()?;

@@ -50,7 +50,9 @@ pub(crate) fn count(
     let mut counts = vec![0; rules + 1];
     for target in matches.iter().flat_map(|found| &targets[found.expression as usize]) {
         match target {
-            Target::Form { rule, .. } | Target::Finder { rule, .. } => counts[usize::from(*rule)] += 1,
+            Target::Form { rule, .. } | Target::Finder { rule, .. } | Target::Personal { rule, .. } => {
+                counts[usize::from(*rule)] += 1;
+            }
             Target::Keyword { index } => {
                 for rule in &keywords[usize::from(*index)].rules {
                     counts[usize::from(*rule)] += 1;

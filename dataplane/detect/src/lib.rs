@@ -38,6 +38,7 @@ mod manifest;
 mod pattern;
 mod pem;
 mod percent;
+mod personal;
 mod rule;
 mod rules;
 mod runs;

@@ -9,6 +9,7 @@ use crate::cost::{self, Cost};
 use crate::engine::hyperscan::Database;
 use crate::known::KnownValues;
 use crate::pattern::Form;
+use crate::personal::{Kind, Wanted};
 use crate::rule::{Confidence, Rule, RuleError, RuleIndex, RuleSource};
 use crate::selection::Selection;
 use crate::source::{Finder, Left, Right};
@@ -63,6 +64,8 @@ pub(crate) enum Target {
     Form { rule: u16, form: u16 },
     /// A finder written in code.
     Finder { rule: u16, finder: Finder },
+    /// A word that personal data stands by; `width` bytes long.
+    Personal { rule: u16, kind: Kind, width: u16 },
     /// A word that stands in assigned names.
     Keyword { index: u16 },
     /// The beginning of something under base64; `back` bytes before the hit's end a group of four starts.
@@ -108,6 +111,8 @@ pub struct Rules {
     pub(crate) list: Vec<Rule>,
     pub(crate) compiled: Vec<Compiled>,
     pub(crate) sets: Vec<Arc<Set>>,
+    /// The finders of personal data that are on, if any.
+    pub(crate) personal: Option<Wanted>,
     pub(crate) digest: [u8; 32],
     /// Values of the organisation, and the index of their rule.
     pub(crate) known: Option<(u16, Arc<KnownValues>)>,
@@ -131,10 +136,14 @@ impl Rules {
 
     /// The base rules and what is selected beside them.
     ///
-    /// The base rules are compiled once per process; all that is selected shares one further database.
+    /// The base rules are compiled once per process, and again with the packs that are selected; custom files share one
+    /// further database.
     pub fn load(selection: &Selection<'_>) -> Result<Arc<Rules>, RuleError> {
+        if !selection.packs.is_empty() {
+            return Builder::gather(selection)?.compile(None);
+        }
         let builtin = Rules::builtin()?;
-        if selection.packs.is_empty() && selection.custom.is_empty() && selection.known.is_none() {
+        if selection.custom.is_empty() && selection.known.is_none() {
             return Ok(builtin);
         }
         Builder::gather(selection)?.compile(Some(&builtin.sets[0]))
@@ -223,6 +232,10 @@ pub(crate) mod rank {
     pub(crate) const VENDOR: u8 = 20;
     /// A password where a format says that one stands.
     pub(crate) const PLACE: u8 = 16;
+    /// Personal data with a right check value or an unmistakable shape.
+    pub(crate) const PERSONAL_PROVEN: u8 = 15;
+    /// Personal data told by its surroundings: what may be a secret is one.
+    pub(crate) const PERSONAL: u8 = 9;
     /// An assignment whose name and value look the part.
     pub(crate) const GENERIC: u8 = 10;
 }

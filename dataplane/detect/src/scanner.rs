@@ -10,6 +10,7 @@ use crate::entropy;
 use crate::pattern::Verdict;
 use crate::pem;
 use crate::percent::{self, Outcome};
+use crate::personal;
 use crate::rule::{Confidence, RuleError, RuleIndex};
 use crate::rules::{Compiled, Rules, Set, Target, rank};
 use crate::runs::RunCache;
@@ -264,6 +265,9 @@ impl Engine {
                 }
             }
         }
+        if let Some(wanted) = &self.rules.personal {
+            personal::pass(bench, view, wanted);
+        }
     }
 
     /// Runs one database; how many reports there are.
@@ -282,6 +286,11 @@ fn judge(bench: &mut Bench, rules: &Rules, set: &Set, view: View<'_>, target: Ta
         Target::Form { rule, form } => confirm_form(bench, view, rules.compiled(rule), rule, form, end),
         Target::Finder { rule, finder: Finder::Userinfo } => userinfo::find(bench, view, rule, end),
         Target::Finder { rule, .. } => pem::find(bench, view, rule, end),
+        Target::Personal { kind, width, .. } => {
+            if let Some(wanted) = &rules.personal {
+                personal::at_word(bench, view, (kind, wanted), (end - usize::from(width), end));
+            }
+        }
         Target::Escaped => bench.escaped.push(end),
         // A group that would start before the text is no group.
         Target::Encoded { back } => bench.encoded.extend(end.checked_sub(usize::from(back))),

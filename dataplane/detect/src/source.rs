@@ -2,6 +2,7 @@
 
 use crate::assign::Strength;
 use crate::check::Check;
+use crate::personal::Kind;
 use crate::rule::{Category, Confidence, RuleError, RuleSource, Severity};
 use crate::selection::Pack;
 use serde::Deserialize;
@@ -31,6 +32,8 @@ pub(crate) struct RuleText {
     pub(crate) value: Option<String>,
     /// A finder written in code.
     pub(crate) finder: Option<Finder>,
+    /// A finder of personal data.
+    pub(crate) personal: Option<Kind>,
     /// How much the keywords of an `assignment` finder say.
     pub(crate) strength: Option<Strength>,
     #[serde(default)]

@@ -32,6 +32,7 @@ use crate::source::Finder;
 pub(crate) use name::Strength;
 
 /// The text ends before a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooShort;
 
 /// Looks at the assignment whose keyword is `text[start..end]`; punctuation at its end only made it rarer.

@@ -14,7 +14,9 @@ mod json;
 mod jwt;
 mod macaroon;
 mod marvin;
+pub(crate) mod national;
 pub(crate) mod numbers;
+pub(crate) mod registry;
 
 use crate::assign::value;
 use serde::Deserialize;

@@ -1,6 +1,7 @@
 //! Helpers of the integration tests: marked examples and scanning in windows.
 
-use aegis_detect::{Finding, LEFT_CONTEXT, Rule, Rules, Scanner, Window};
+use aegis_detect::{Finding, LEFT_CONTEXT, Pack, Rule, Rules, Scanner, Selection, Window};
+use std::sync::OnceLock;
 
 /// An example's text without its marks, and the span of the secret (the whole where nothing is marked).
 pub(crate) fn unmark(example: &str) -> (String, usize, usize) {
@@ -47,6 +48,15 @@ pub(crate) fn windowed(
 /// All rules, and a scanner for them.
 pub(crate) fn builtin() -> (std::sync::Arc<Rules>, Scanner) {
     let rules = Rules::builtin().expect("the built-in rules compile");
+    let scanner = Scanner::new(rules.clone()).expect("the engine runs here");
+    (rules, scanner)
+}
+
+/// All rules with all packs, and a scanner for them.
+pub(crate) fn with_packs() -> (std::sync::Arc<Rules>, Scanner) {
+    static RULES: OnceLock<std::sync::Arc<Rules>> = OnceLock::new();
+    let load = || Rules::load(&Selection { packs: &Pack::ALL, ..Selection::default() });
+    let rules = RULES.get_or_init(|| load().expect("the packs compile")).clone();
     let scanner = Scanner::new(rules.clone()).expect("the engine runs here");
     (rules, scanner)
 }

@@ -1,10 +1,10 @@
 //! Adversarial texts made of nothing but candidates: work grows with the text, not with its square.
 
-use crate::common::{builtin, whole};
+use crate::common::{builtin, whole, with_packs};
 
 #[test]
 fn dense_candidates_stay_linear() {
-    let (_, mut scanner) = builtin();
+    let (_, mut scanner) = with_packs();
     for unit in [
         "eyJ",
         "eyJhbGciOiJIUzI1NiJ9.eyJ",
@@ -23,6 +23,15 @@ fn dense_candidates_stay_linear() {
         "\"kind\":\"Secret\",",
         "password for ",
         "name: token\n",
+        "a@",
+        "+1 2 3 4 5 6 7 ",
+        "4111 1111 ",
+        "1.2.3.4.",
+        "fe80:",
+        "born ",
+        "passport ",
+        "<<<<<",
+        "a.local.",
     ] {
         let mut work = [0u64; 2];
         for (factor, slot) in [1usize, 4].into_iter().zip(&mut work) {

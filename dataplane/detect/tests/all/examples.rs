@@ -1,25 +1,50 @@
 //! Every rule over every one of its examples: alone, and inside the surroundings in which secrets are met.
 
-use crate::common::{builtin, show};
-use aegis_detect::trial;
+use crate::common::{builtin, show, whole, with_packs};
+use aegis_detect::{Rules, Scanner, trial};
 use std::collections::HashMap;
 
 #[test]
 fn every_rule_does_justice_to_its_examples() {
     let (rules, mut scanner) = builtin();
+    try_all(&rules, &mut scanner, 0);
+}
+
+#[test]
+fn every_rule_of_a_pack_does_justice_to_its_examples() {
+    let (rules, mut scanner) = with_packs();
+    try_all(&rules, &mut scanner, builtin().0.len());
+}
+
+#[test]
+fn packs_uncover_nothing() {
+    let (base, _) = builtin();
+    let (rules, mut scanner) = with_packs();
+    for (_, rule) in base.iter() {
+        for example in &rule.matching {
+            let (text, start, end) = trial::unmark(example);
+            let findings = whole(&mut scanner, text.as_bytes());
+            let covered = findings.iter().any(|f| f.start <= start && f.end >= end);
+            assert!(covered, "{}: {text:?}\n    got {}", rule.id, show(&rules, &text, &findings));
+        }
+    }
+}
+
+/// Tries the rules from the `first` on.
+fn try_all(rules: &Rules, scanner: &mut Scanner, first: usize) {
     let mut failures = Vec::new();
-    for (index, rule) in rules.iter() {
+    for (index, rule) in rules.iter().skip(first) {
         assert!(rule.matching.len() >= 2, "rule {} has fewer than two examples", rule.id);
         assert!(rule.not_matching.len() >= 2, "rule {} has fewer than two near misses", rule.id);
         assert!(!rule.impact.trim().is_empty(), "rule {} does not say what its secret opens", rule.id);
-        for failure in trial::try_rule(&mut scanner, index) {
+        for failure in trial::try_rule(scanner, index) {
             failures.push(format!(
                 "{} in {}: {:?} must{} match\n    got {}",
                 rule.id,
                 failure.surroundings,
                 failure.example,
                 if failure.expected.is_some() { "" } else { " not" },
-                show(&rules, &failure.text, &failure.found)
+                show(rules, &failure.text, &failure.found)
             ));
         }
     }

@@ -10,5 +10,6 @@ mod examples;
 mod generic;
 mod known;
 mod manifests;
+mod personal;
 mod random;
 mod windows;

@@ -1,6 +1,6 @@
 //! Cut invariance: the same findings however a text is cut into windows.
 
-use crate::common::{builtin, show, unmark, whole, windowed};
+use crate::common::{show, unmark, whole, windowed, with_packs};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::fmt::Write as _;
@@ -19,7 +19,7 @@ fn escape(text: &str) -> String {
 
 /// All examples of all rules, some of them encoded too, with filler between them.
 fn everything() -> String {
-    let (rules, _) = builtin();
+    let (rules, _) = with_packs();
     let mut text = String::new();
     for (_, rule) in rules.iter() {
         for example in rule.matching.iter().chain(&rule.not_matching) {
@@ -45,7 +45,7 @@ fn boundary(text: &str, at: usize) -> usize {
 
 #[test]
 fn windows_of_many_sizes_find_the_same() {
-    let (rules, mut scanner) = builtin();
+    let (rules, mut scanner) = with_packs();
     let text = everything();
     let expected = whole(&mut scanner, text.as_bytes());
     for size in [300, 777, 1024, 4096, 5001, 32 * 1024] {
@@ -56,7 +56,7 @@ fn windows_of_many_sizes_find_the_same() {
 
 #[test]
 fn every_cut_of_a_sample_finds_the_same() {
-    let (rules, mut scanner) = builtin();
+    let (rules, mut scanner) = with_packs();
     let text = everything();
     let mut at = 0;
     while at < text.len() {
@@ -73,7 +73,7 @@ fn every_cut_of_a_sample_finds_the_same() {
 
 #[test]
 fn a_window_of_the_promised_size_always_settles_something() {
-    let (_, mut scanner) = builtin();
+    let (_, mut scanner) = with_packs();
     let inputs = [
         "-----BEGIN PRIVATE KEY-----\n".to_owned() + &"QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVph\n".repeat(2000),
         "eyJhbGciOiJIUzI1NiJ9.eyJ".to_owned() + &"abcDEF123".repeat(9000),
@@ -102,7 +102,7 @@ proptest! {
 
     #[test]
     fn random_windows_find_the_same(offset in 0usize..200_000, sizes in prop::collection::vec(1usize..3000, 1..12)) {
-        let (rules, mut scanner) = builtin();
+        let (rules, mut scanner) = with_packs();
         let text = everything();
         let start = boundary(&text, offset % text.len());
         let end = boundary(&text, start + 9000);
@@ -115,7 +115,7 @@ proptest! {
 }
 
 /// Pieces that parsers stumble over, in any order.
-const FRAGMENTS: [&str; 40] = [
+const FRAGMENTS: [&str; 48] = [
     "password",
     "token",
     "secret",
@@ -131,6 +131,14 @@ const FRAGMENTS: [&str; 40] = [
     "%3D",
     "%22",
     "%",
+    "+1 212-555-0143 ",
+    "4539 5787 6362 1486",
+    "SSN ",
+    "10.24.3.117",
+    "3c:22:fb:41:9a:07",
+    "ada@posteo.de",
+    "born 12.6.1984",
+    "4111",
     "://",
     "@",
     "a:b",
@@ -166,7 +174,7 @@ proptest! {
         pieces in prop::collection::vec(0usize..FRAGMENTS.len(), 1..400),
         sizes in prop::collection::vec(1usize..1500, 0..6),
     ) {
-        let (rules, mut scanner) = builtin();
+        let (rules, mut scanner) = with_packs();
         let text: String = pieces.iter().map(|&i| FRAGMENTS[i]).collect();
         let expected = whole(&mut scanner, text.as_bytes());
         let ends = sizes.iter().scan(0, |at, size| { *at += size; Some(*at) });

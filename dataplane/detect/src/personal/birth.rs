@@ -1,0 +1,164 @@
+//! Dates of birth: a date in any usual writing behind a word for birth.
+
+use super::{Desk, Found, Judged, Kind, context};
+use crate::assign::TooShort;
+use crate::rule::Confidence;
+
+/// How many bytes may stand between the word and the date.
+const MAX_GAP: usize = 40;
+/// People who live were born since.
+const YEARS: std::ops::RangeInclusive<u32> = 1900..=2099;
+
+/// The first three letters of the months in English, German, French, Spanish, Portuguese, Italian and Dutch, without
+/// accents.
+const MONTHS: &str = "jan feb mar apr may jun jul aug sep oct nov dec mai okt dez fev avr jui aou ene abr ago dic \
+    set out gen mag giu lug ott mrt maa mei ";
+
+/// Judges what follows the word `text[start..end]`.
+pub(super) fn judge(desk: Desk<'_>, start: usize, end: usize) -> Judged {
+    let text = desk.view.text;
+    if !context::stands(text, start, end) {
+        return Ok(None);
+    }
+    let mut lines = 0;
+    let mut at = end;
+    while at - end <= MAX_GAP {
+        let Some(byte) = desk.byte(at)? else { return Ok(None) };
+        let letters = byte.is_ascii_alphabetic() && !text[at - 1].is_ascii_alphabetic();
+        if byte.is_ascii_digit() || (letters && month(&text[at..])) {
+            let found = |end| Found { kind: Kind::BirthDate, start: at, end, confidence: Confidence::Medium };
+            let date = date(desk, at)?;
+            if date.is_some() || byte.is_ascii_digit() {
+                return Ok(date.map(found));
+            }
+        }
+        lines += usize::from(byte == b'\n');
+        if lines > 1 || matches!(byte, b'(' | b'{' | b';') {
+            return Ok(None);
+        }
+        at += 1;
+    }
+    Ok(None)
+}
+
+/// Whether a month's name begins here.
+fn month(text: &[u8]) -> bool {
+    let Some(head) = text.first_chunk::<3>() else { return false };
+    let lower = head.to_ascii_lowercase();
+    let accent = text.starts_with("fév".as_bytes())
+        || text.starts_with("aoû".as_bytes())
+        || text.starts_with("mär".as_bytes())
+        || text.starts_with("Mär".as_bytes());
+    accent || MONTHS.as_bytes().chunks(4).any(|name| name.starts_with(&lower))
+}
+
+/// Where the date that begins at `start` ends.
+fn date(desk: Desk<'_>, start: usize) -> Result<Option<usize>, TooShort> {
+    if !desk.view.text[start].is_ascii_digit() {
+        return named_first(desk, start);
+    }
+    let (first, width, at) = number(desk, start)?;
+    match width {
+        8 => {
+            let whole = day(first / 100 % 100, first % 100, first / 10_000)
+                || day(first / 10_000 % 100, first / 1_000_000, first % 10_000);
+            return done(desk, whole, at);
+        }
+        4 | 1 | 2 => {}
+        _ => return Ok(None),
+    }
+    let Some(sep @ (b'-' | b'/' | b'.' | b' ' | b't' | b's' | b'n' | b'r')) = desk.byte(at)? else {
+        return Ok(None);
+    };
+    let plain =
+        if matches!(sep, b'.' | b'-' | b'/') && desk.byte(at + 1)? != Some(b' ') { at + 1 } else { at };
+    if plain == at || !desk.byte(plain)?.is_some_and(|b| b.is_ascii_digit()) {
+        return if width == 4 { Ok(None) } else { named_second(desk, at) };
+    }
+    let (second, width2, at) = number(desk, plain)?;
+    if desk.byte(at)? != Some(sep) || width2 > 2 || width2 == 0 {
+        return Ok(None);
+    }
+    let (third, width3, at) = number(desk, at + 1)?;
+    let whole = match (width, width3) {
+        (4, 1 | 2) => day(second, third, first),
+        (_, 4) => day(second, first, third) || day(first, second, third),
+        (_, 2) => day(second, first, 1900 + third) || day(first, second, 1900 + third),
+        _ => false,
+    };
+    done(desk, whole, at)
+}
+
+/// `March 3, 1985`
+fn named_first(desk: Desk<'_>, start: usize) -> Result<Option<usize>, TooShort> {
+    let at = letters(desk, start)?;
+    let (first, width, at) = number(desk, blanks(desk, at)?)?;
+    let at = if width < 3 { ordinal(desk, at)? } else { at };
+    let (year, width2, at) = number(desk, blanks(desk, at)?)?;
+    done(desk, matches!((width, width2), (1 | 2, 4)) && day(1, first, year), at)
+}
+
+/// ` March 1985`, `. März 1985`, `rd of March 1985`, ` de marzo de 1985`, behind the day.
+fn named_second(desk: Desk<'_>, at: usize) -> Result<Option<usize>, TooShort> {
+    let mut at = blanks(desk, ordinal(desk, at)?)?;
+    for _ in 0..2 {
+        let end = letters(desk, at)?;
+        let word = desk.view.text[at..end].to_ascii_lowercase();
+        if matches!(word.as_slice(), b"of" | b"de") {
+            at = blanks(desk, end)?;
+        }
+    }
+    if !month(&desk.view.text[at..]) {
+        return Ok(None);
+    }
+    let mut at = blanks(desk, letters(desk, at)?)?;
+    let end = letters(desk, at)?;
+    if matches!(&desk.view.text[at..end], b"de" | b"del") {
+        at = blanks(desk, end)?;
+    }
+    let (year, width, at) = number(desk, at)?;
+    done(desk, width == 4 && YEARS.contains(&year), at)
+}
+
+fn done(desk: Desk<'_>, date: bool, end: usize) -> Result<Option<usize>, TooShort> {
+    Ok((date && (context::ends(desk, end)? || desk.byte(end)? == Some(b'T'))).then_some(end))
+}
+
+fn day(month: u32, day: u32, year: u32) -> bool {
+    (1..=12).contains(&month) && (1..=31).contains(&day) && YEARS.contains(&year)
+}
+
+/// The number at `at`: value, width (at most 9), end.
+fn number(desk: Desk<'_>, at: usize) -> Result<(u32, usize, usize), TooShort> {
+    let (mut value, mut end) = (0, at);
+    while end - at < 9 {
+        let Some(digit @ b'0'..=b'9') = desk.byte(end)? else { break };
+        value = value * 10 + u32::from(digit - b'0');
+        end += 1;
+    }
+    Ok((value, end - at, end))
+}
+
+/// The end of a word of at most 12 letters; bytes of other alphabets count.
+fn letters(desk: Desk<'_>, at: usize) -> Result<usize, TooShort> {
+    let mut end = at;
+    while end - at < 12 && desk.byte(end)?.is_some_and(|b| b.is_ascii_alphabetic() || b >= 0x80) {
+        end += 1;
+    }
+    Ok(end)
+}
+
+/// Behind `st`, `nd`, `rd`, `th`.
+fn ordinal(desk: Desk<'_>, at: usize) -> Result<usize, TooShort> {
+    let end = letters(desk, at)?;
+    Ok(if matches!(&desk.view.text[at..end], b"st" | b"nd" | b"rd" | b"th") { end } else { at })
+}
+
+/// Behind at most three blanks, commas, full stops and dashes.
+fn blanks(desk: Desk<'_>, at: usize) -> Result<usize, TooShort> {
+    let mut end = at;
+    while end - at < 3 && matches!(desk.byte(end)?, Some(b' ' | b',' | b'.' | b'-' | b'/')) {
+        end += 1;
+    }
+    Ok(end)
+}

@@ -1,0 +1,124 @@
+//! Numbers as people write them: groups of digits with one separator between two.
+
+use super::Desk;
+use super::context;
+use crate::assign::TooShort;
+
+/// The most groups that are read.
+pub(super) const MAX_GROUPS: usize = 8;
+/// A longer run of digits is no number of a person.
+const MAX_RUN: usize = 20;
+
+/// Groups of digits from the start of a run on.
+pub(super) struct Groups {
+    pub(super) count: usize,
+    starts: [usize; MAX_GROUPS],
+    lens: [usize; MAX_GROUPS],
+    /// The separator behind each group; 0 behind the last.
+    seps: [u8; MAX_GROUPS],
+}
+
+/// Reads the groups that begin at `at`.
+pub(super) fn read(desk: Desk<'_>, at: usize) -> Result<Groups, TooShort> {
+    let mut groups =
+        Groups { count: 0, starts: [0; MAX_GROUPS], lens: [0; MAX_GROUPS], seps: [0; MAX_GROUPS] };
+    let mut at = at;
+    while groups.count < MAX_GROUPS {
+        let mut end = at;
+        while end - at <= MAX_RUN && desk.byte(end)?.is_some_and(|b| b.is_ascii_digit()) {
+            end += 1;
+        }
+        if end == at {
+            break;
+        }
+        let place = groups.count;
+        (groups.starts[place], groups.lens[place]) = (at, end - at);
+        groups.count += 1;
+        let Some(sep @ (b' ' | b'-' | b'.' | b'/')) = desk.byte(end)? else { break };
+        if !desk.byte(end + 1)?.is_some_and(|b| b.is_ascii_digit()) {
+            break;
+        }
+        groups.seps[place] = sep;
+        at = end + 1;
+    }
+    Ok(groups)
+}
+
+impl Groups {
+    /// Where the first group begins.
+    pub(super) fn start(&self) -> usize {
+        self.starts[0]
+    }
+
+    /// Where the `count`-th group ends.
+    pub(super) fn end(&self, count: usize) -> usize {
+        self.starts[count - 1] + self.lens[count - 1]
+    }
+
+    /// The lengths of the groups.
+    pub(super) fn lens(&self) -> &[usize] {
+        &self.lens[..self.count]
+    }
+
+    /// The separators between the first `count` groups.
+    pub(super) fn seps(&self, count: usize) -> &[u8] {
+        &self.seps[..count - 1]
+    }
+
+    /// Where the first groups end, if they are of these lengths, with one of `seps` between all of them, and neither
+    /// before nor behind them the row goes on.
+    pub(super) fn shape(
+        &self,
+        desk: Desk<'_>,
+        lens: &[usize],
+        seps: &[u8],
+    ) -> Result<Option<usize>, TooShort> {
+        let count = lens.len();
+        if self.count < count || self.lens[..count] != *lens {
+            return Ok(None);
+        }
+        let uniform = count == 1
+            || (seps.contains(&self.seps[0]) && self.seps[..count - 1].iter().all(|s| *s == self.seps[0]));
+        if !uniform {
+            return Ok(None);
+        }
+        self.bounded(desk, count)
+    }
+
+    /// Where the first `count` groups end, if they are no part of a longer row.
+    pub(super) fn bounded(&self, desk: Desk<'_>, count: usize) -> Result<Option<usize>, TooShort> {
+        let end = self.end(count);
+        let text = desk.view.text;
+        if !context::begins(text, self.start()) || !context::ends(desk, end)? {
+            return Ok(None);
+        }
+        let before = &text[..self.start()];
+        let row_before = match before {
+            [.., a, b' '] if a.is_ascii_digit() => {
+                let run =
+                    before[..before.len() - 1].iter().rev().take(MAX_RUN).take_while(|b| b.is_ascii_digit());
+                count > 1 && run.count() == self.lens[0]
+            }
+            [.., a, b'/'] => a.is_ascii_digit(),
+            _ => false,
+        };
+        let row_after = count < self.count
+            && match self.seps[count - 1] {
+                b' ' => count > 1 && self.lens[count] == self.lens[count - 1],
+                _ => true,
+            };
+        Ok((!row_before && !row_after).then_some(end))
+    }
+
+    /// The digits of the first `count` groups as values, at most as many as fit.
+    pub(super) fn digits<'b>(&self, text: &[u8], count: usize, buffer: &'b mut [u8; 24]) -> &'b [u8] {
+        let mut filled = 0;
+        for byte in text[self.start()..self.end(count)].iter().filter(|b| b.is_ascii_digit()) {
+            if filled < buffer.len() {
+                buffer[filled] = byte - b'0';
+                filled += 1;
+            }
+        }
+        &buffer[..filled]
+    }
+}

@@ -1,0 +1,184 @@
+//! Ids that mix letters and digits: IBAN, national insurance numbers, DNI and NIE, fiscal codes, the French number of
+//! people born in Corsica. All are met by the first digits in them.
+
+use super::group::Groups;
+use super::{Desk, Found, Judged, Kind, context};
+use crate::assign::TooShort;
+use crate::check::{national, numbers, registry};
+use crate::rule::Confidence;
+
+/// Judges the words that hold the groups' first run.
+pub(super) fn judge(desk: Desk<'_>, groups: &Groups) -> Judged {
+    let at = groups.start();
+    let before = &desk.view.text[..at];
+    let letters = before.iter().rev().take(7).take_while(|b| b.is_ascii_uppercase()).count();
+    let spaced = before.ends_with(b" ");
+    let judged = match (letters, groups.lens()) {
+        (2, [first, ..]) if *first >= 2 => account(desk, at - 2)?,
+        (6, [2, ..]) => fiscal_code(desk, at - 6)?,
+        (1, [7, ..]) => foreigner(desk, at - 1, groups)?,
+        (0, [7 | 8, ..] | [2, 3, 3, ..]) => spaniard(desk, groups)?,
+        (0, [6, ..] | [1, 2, 2, ..]) => corsican(desk, at)?,
+        _ => None,
+    };
+    if judged.is_some() {
+        return Ok(judged);
+    }
+    match (letters, spaced) {
+        (2, _) => insured(desk, at - 2, at),
+        (0, true) if before.len() > 2 => insured(desk, at - 3, at),
+        _ => Ok(None),
+    }
+}
+
+/// An IBAN, in one piece or in groups of four.
+fn account(desk: Desk<'_>, start: usize) -> Judged {
+    let text = desk.view.text;
+    let Some(length) = registry::length(&text[start..start + 2]) else { return Ok(None) };
+    if !desk.wanted.has(Kind::Iban) || !context::begins(text, start) {
+        return Ok(None);
+    }
+    let grouped = matches!(desk.byte(start + 4)?, Some(b' ' | b'-'));
+    let mut number = [0; registry::MAX_LENGTH];
+    let (mut filled, mut at) = (0, start);
+    while filled < length {
+        let Some(byte) = desk.byte(at)? else { return Ok(None) };
+        let gap = grouped && filled > 0 && filled % 4 == 0 && text[at - 1] != text[start + 4];
+        if gap && byte == text[start + 4] {
+            at += 1;
+            continue;
+        }
+        if gap || !(byte.is_ascii_uppercase() || byte.is_ascii_digit()) {
+            return Ok(None);
+        }
+        number[filled] = byte;
+        (filled, at) = (filled + 1, at + 1);
+    }
+    if !numbers::iban(&number[..length]) || !context::ends(desk, at)? {
+        return Ok(None);
+    }
+    Ok(Some(Found { kind: Kind::Iban, start, end: at, confidence: Confidence::High }))
+}
+
+/// `AB123456C` and `AB 12 34 56 C`.
+fn insured(desk: Desk<'_>, start: usize, digits: usize) -> Judged {
+    let text = desk.view.text;
+    let prefix = [text[start], text[start + 1]];
+    if !desk.wanted.has(Kind::UkNino) || !national::uk_nino_prefix(prefix) || !context::begins(text, start) {
+        return Ok(None);
+    }
+    let mut at = digits;
+    let mut spaces = digits - start - 2;
+    for pair in 0..3 {
+        if pair > 0 && desk.byte(at)? == Some(b' ') {
+            (at, spaces) = (at + 1, spaces + 1);
+        }
+        for _ in 0..2 {
+            if !desk.byte(at)?.is_some_and(|b| b.is_ascii_digit()) {
+                return Ok(None);
+            }
+            at += 1;
+        }
+    }
+    if desk.byte(at)? == Some(b' ') {
+        (at, spaces) = (at + 1, spaces + 1);
+    }
+    let suffix = desk.byte(at)?.is_some_and(|b| (b'A'..=b'D').contains(&b));
+    if !suffix || !matches!(spaces, 0 | 2 | 4) || !context::ends(desk, at + 1)? {
+        return Ok(None);
+    }
+    let named = desk.wanted.named(Kind::UkNino, text, start);
+    let confidence = if named { Confidence::High } else { Confidence::Medium };
+    Ok(Some(Found { kind: Kind::UkNino, start, end: at + 1, confidence }))
+}
+
+/// `RSSMRA85T10A562S`.
+fn fiscal_code(desk: Desk<'_>, start: usize) -> Judged {
+    let text = desk.view.text;
+    let last = desk.byte(start + 15)?;
+    if !desk.wanted.has(Kind::ItFiscalCode) || last.is_none() || !context::begins(text, start) {
+        return Ok(None);
+    }
+    let end = start + 16;
+    if !national::it_fiscal_code(&text[start..end]) || !context::ends(desk, end)? {
+        return Ok(None);
+    }
+    Ok(Some(Found { kind: Kind::ItFiscalCode, start, end, confidence: Confidence::High }))
+}
+
+/// A DNI: `12345678Z`, `12345678-Z`, `12.345.678-Z`.
+fn spaniard(desk: Desk<'_>, groups: &Groups) -> Judged {
+    let count = match groups.lens() {
+        [8, ..] => 1,
+        [2, 3, 3, ..] if groups.seps(3) == b".." => 3,
+        _ => return foreigner(desk, groups.start().saturating_sub(2), groups),
+    };
+    let mut buffer = [0; 24];
+    let digits = groups.digits(desk.view.text, count, &mut buffer);
+    let Some(end) = letter(desk, groups.end(count), digits)? else { return Ok(None) };
+    // A day and the letter of a time zone.
+    let day = digits[0] <= 2 && digits[4] * 10 + digits[5] <= 12 && digits[6] * 10 + digits[7] <= 31;
+    let dash = desk.view.text[end - 2] == b'-';
+    told(desk, groups.start(), end, count > 1 || dash || !day)
+}
+
+/// An NIE: `X1234567L`, `X-1234567-L`.
+fn foreigner(desk: Desk<'_>, start: usize, groups: &Groups) -> Judged {
+    let text = desk.view.text;
+    let lead = &text[start..groups.start()];
+    let (Some(first @ b'X'..=b'Z'), [] | [b'-']) = (lead.first(), lead.get(1..).unwrap_or(b"?")) else {
+        return Ok(None);
+    };
+    let mut buffer = [0; 24];
+    let digits = groups.digits(text, 1, &mut buffer);
+    let Some(end) = letter(desk, groups.end(1), &[&[first - b'X'], digits].concat())? else {
+        return Ok(None);
+    };
+    told(desk, start, end, true)
+}
+
+/// Where the check letter behind a DNI's digits ends, if it is the right one.
+fn letter(desk: Desk<'_>, end: usize, digits: &[u8]) -> Result<Option<usize>, TooShort> {
+    let at = if desk.byte(end)? == Some(b'-') { end + 1 } else { end };
+    Ok(desk.byte(at)?.filter(|letter| national::es_letter(digits, *letter)).map(|_| at + 1))
+}
+
+/// A DNI or NIE with its right letter; `clear` when nothing else looks so.
+fn told(desk: Desk<'_>, start: usize, end: usize, clear: bool) -> Judged {
+    let text = desk.view.text;
+    if !desk.wanted.has(Kind::EsDni) || !context::begins(text, start) || !context::ends(desk, end)? {
+        return Ok(None);
+    }
+    let confidence = match (desk.wanted.named(Kind::EsDni, text, start), clear) {
+        (true, _) => Confidence::High,
+        (false, true) => Confidence::Medium,
+        _ => return Ok(None),
+    };
+    Ok(Some(Found { kind: Kind::EsDni, start, end, confidence }))
+}
+
+/// A French number with department 2A or 2B, in one piece or in groups.
+fn corsican(desk: Desk<'_>, start: usize) -> Judged {
+    let text = desk.view.text;
+    let mut number = [0; 15];
+    let (mut filled, mut at) = (0, start);
+    while filled < number.len() {
+        let Some(byte) = desk.byte(at)? else { return Ok(None) };
+        let gap = matches!(filled, 1 | 3 | 5 | 7 | 10 | 13) && text[at - 1] != b' ';
+        if gap && byte == b' ' {
+            at += 1;
+            continue;
+        }
+        let department = filled == 6 && matches!(byte, b'A' | b'B');
+        if !byte.is_ascii_digit() && !department {
+            return Ok(None);
+        }
+        number[filled] = byte;
+        (filled, at) = (filled + 1, at + 1);
+    }
+    let right = number[6].is_ascii_uppercase() && national::fr_nir(&number);
+    if !right || !desk.wanted.has(Kind::FrNir) || !context::begins(text, start) || !context::ends(desk, at)? {
+        return Ok(None);
+    }
+    Ok(Some(Found { kind: Kind::FrNir, start, end: at, confidence: Confidence::High }))
+}
