@@ -78,7 +78,7 @@ const FILLERS: [&[u8]; 30] = [
     b"s",
 ];
 /// Words that make the name one of something that is no secret.
-const OTHERS: [&[u8]; 34] = [
+const OTHERS: [&[u8]; 42] = [
     b"id",
     b"ids",
     b"url",
@@ -113,6 +113,14 @@ const OTHERS: [&[u8]; 34] = [
     b"length",
     b"public",
     b"publishable",
+    b"project",
+    b"bucket",
+    b"model",
+    b"fingerprint",
+    b"thumbprint",
+    b"integrity",
+    b"etag",
+    b"cache",
 ];
 /// What may stand in a value.
 const VALUE: ByteSet = STRETCH.union(ByteSet::of(b"=:"));
