@@ -165,9 +165,11 @@ pub(crate) fn mixed(value: &[u8]) -> bool {
     cases && (count(u8::is_ascii_digit) > 1 || looks_random(value))
 }
 
-/// Whether something in the value is not of a word or an identifier.
+/// Whether something in the value is not of words with a number among them: the letters, or more digits than names have.
 pub(crate) fn noisy(value: &[u8]) -> bool {
-    value.len() < 8 || value.iter().filter(|b| b.is_ascii_digit()).count() > 1 || looks_random(value)
+    value.len() < 8
+        || value.iter().filter(|b| b.is_ascii_digit()).count() * 5 > value.len()
+        || looks_random(value)
 }
 
 /// Letters alone that spell words: an identifier, not a key.
