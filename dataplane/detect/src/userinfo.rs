@@ -50,7 +50,8 @@ pub(crate) fn find(bench: &mut Bench, view: View<'_>, rule: u16, end: usize) {
         }
         at += 1;
     }
-    let (Some(colon), Some(sign)) = (first_colon, sign) else { return };
+    let Some(sign) = sign else { return };
+    let Some(colon) = first_colon else { return token(bench, text, rule, (end, sign)) };
     if colon >= sign {
         return;
     }
@@ -64,6 +65,15 @@ pub(crate) fn find(bench: &mut Bench, view: View<'_>, rule: u16, end: usize) {
         return;
     }
     bench.hits.push(Hit { start: from, end: to, rule, rank: rank::PLACE, confidence: Confidence::High });
+}
+
+/// `https://TOKEN@host`: a token in the user's place. A DSN of Sentry has a public key there.
+fn token(bench: &mut Bench, text: &[u8], rule: u16, (start, end): (usize, usize)) {
+    let host = &text[end + 1..text.len().min(end + 64)];
+    let known = memchr::memmem::find(host, b"sentry").is_some();
+    if end - start >= 20 && !known && value::opaque(&text[start..end]) {
+        bench.hits.push(Hit { start, end, rule, rank: rank::PLACE, confidence: Confidence::Medium });
+    }
 }
 
 fn host_follows(text: &[u8], at: usize) -> bool {

@@ -90,6 +90,7 @@ const COMMANDS: &[(&str, &[Taker])] = &[
     ("zip -p", &[Word(0, Whole)]),
     ("7z a", &[Glued("-p", Whole)]),
     ("7z x", &[Glued("-p", Whole)]),
+    ("ssh-keygen", &[Opt(&["-N", "-P"], Whole)]),
     ("openssl", &[Glued("pass:", Whole)]),
     ("htpasswd -b", &[Word(2, Whole)]),
     ("htpasswd -cb", &[Word(2, Whole)]),

@@ -94,12 +94,13 @@ fn generic(
     strength: Strength,
     (start, end): (usize, usize),
 ) -> Result<Option<Found>, TooShort> {
-    let Some(name) = name::read(view, start, end, strength)? else { return Ok(None) };
-    let Some(value) = parse::assignment(view, &name)? else { return Ok(None) };
+    let Some(mut name) = name::read(view, start, end, strength)? else { return Ok(None) };
+    let Some(mut value) = parse::assignment(view, &name)? else { return Ok(None) };
     bench.runs.work += (value.end - start) as u64;
     if name::misleads(view.text, &name) {
         return Ok(None);
     }
+    value::behind_user(view.text, &mut name, &mut value);
     let verdict = value::judge(view.text, &name, &value);
     Ok(verdict.map(|confidence| Found { start: value.start, end: value.end, confidence, proven: false }))
 }

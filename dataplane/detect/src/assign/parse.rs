@@ -53,12 +53,13 @@ pub(super) type Parsed = Option<Value>;
 pub(super) fn assignment(view: View<'_>, name: &Name) -> Result<Parsed, TooShort> {
     let mut cursor = Cursor::new(view, name.end);
     let closed = closers(&mut cursor)?;
+    index(&mut cursor)?;
     if cursor.peek()? == b'>' && (closed || opens_tag(view.text, name)) {
         cursor.at += 1;
         cursor.spaces(MAX_BLANKS)?;
         return element(cursor, name);
     }
-    if let Some((behind, operator)) = remote::value_place(cursor, name)? {
+    if let Some((behind, operator)) = remote::value_place(cursor, name, closed)? {
         return read::value(behind, name, operator, false);
     }
     let before = cursor.blanks(MAX_BLANKS)?;
@@ -95,17 +96,39 @@ fn closers(cursor: &mut Cursor<'_>) -> Result<bool, TooShort> {
     Ok(quoted)
 }
 
+/// `password['db'] = x`: an index by a name.
+fn index(cursor: &mut Cursor<'_>) -> Result<(), TooShort> {
+    let mut ahead = *cursor;
+    if ahead.take(b'[')? && read::opening_quote(&mut ahead)?.is_some() {
+        ahead.skip(&WORD.with(b'-', b'-'), MAX_WORD)?;
+        ahead.skip(&ByteSet::of(b"\\"), 7)?;
+        if matches!(ahead.peek()?, b'"' | b'\'') && ahead.look(1)? == b']' {
+            ahead.at += 2;
+            *cursor = ahead;
+        }
+    }
+    Ok(())
+}
+
 fn opens_tag(text: &[u8], name: &Name) -> bool {
     name.start > 0 && matches!(text[name.start - 1], b'<' | b':')
 }
 
 /// The text of an XML element, which must be closed behind it.
 fn element(cursor: Cursor<'_>, name: &Name) -> Result<Parsed, TooShort> {
+    let mut cursor = cursor;
+    let wrapped = cursor.word(b"<![CDATA[")?;
     let Some(value) = read::unquoted(cursor, name, Operator::Tag, false)? else { return Ok(None) };
     let mut behind = Cursor::new(cursor.view, value.end);
+    if wrapped {
+        behind.word(b"]]>")?;
+    }
     behind.spaces(MAX_BLANKS)?;
     Ok((behind.peek()? == b'<' && behind.look(1)? == b'/').then_some(value))
 }
+
+const GLUED: [&[u8]; 5] =
+    ["是".as_bytes(), "为".as_bytes(), "は".as_bytes(), "는".as_bytes(), "은".as_bytes()];
 
 fn operator(
     cursor: &mut Cursor<'_>,
@@ -119,10 +142,19 @@ fn operator(
         (b':', _) => {
             cursor.skip(&ByteSet::of(b":"), 3)?;
             let equals = cursor.take(b'=')?;
+            // `${NAME:-x}`
+            if name.start > 0 && cursor.view.text[name.start - 1] == b'{' {
+                cursor.take(b'-')?;
+                if cursor.peek()? == b'?' {
+                    return Ok(None);
+                }
+            }
             // `**Password:** x`
             cursor.skip(&ByteSet::of(b"*"), 2)?;
             Some(if equals { Operator::Equals } else { Operator::Colon })
         }
+        // Words glued to the name: "is" in Chinese, the topic's mark in Japanese and Korean.
+        (0xe6 | 0xe4 | 0xe3 | 0xeb, _) if !closed && cursor.any_word(&GLUED)? => Some(Operator::Prose),
         // The colon of Chinese and Japanese.
         (0xef, 0xbc) if cursor.look(2)? == 0x9a => {
             cursor.at += 3;
@@ -203,7 +235,15 @@ fn typed_into(cursor: &mut Cursor<'_>) -> Result<bool, TooShort> {
 /// `password string = "x"`: a type between name and operator.
 pub(super) fn typed(cursor: &mut Cursor<'_>) -> Result<Option<Operator>, TooShort> {
     let mut ahead = *cursor;
-    if ahead.skip(&WORD, MAX_WORD)? == 0 || ahead.blanks(MAX_BLANKS)? == 0 {
+    if ahead.skip(&WORD, MAX_WORD)? == 0 {
+        return Ok(None);
+    }
+    // `nvarchar(50)`
+    if ahead.take(b'(')? {
+        ahead.skip(&ALNUM, 8)?;
+        ahead.take(b')')?;
+    }
+    if ahead.blanks(MAX_BLANKS)? == 0 {
         return Ok(None);
     }
     ahead.take(b':')?;

@@ -18,6 +18,7 @@ fn any(text: &[u8], words: &[&[u8]]) -> bool {
 
 /// `Server=h;User Id=u;Password=p;`, `host=h user=u password=p`: between its neighbours any value is the password.
 pub(super) fn connection(text: &[u8], name: &Name, value: &Value) -> bool {
+    const SCHEMES: [&[u8]; 5] = [b"jdbc:", b"postgres", b"mysql:", b"amqp", b"redis:"];
     const FIELDS: [&[u8]; 11] = [
         b"server=",
         b"host=",
@@ -40,6 +41,9 @@ pub(super) fn connection(text: &[u8], name: &Name, value: &Value) -> bool {
         return false;
     }
     let lower = line.to_ascii_lowercase();
+    if matches!(line.last(), Some(b'?' | b'&')) && any(&lower, &SCHEMES) {
+        return true;
+    }
     if value.spaced {
         // `"User ID=u; " & "Password =p;Initial Catalog=d"`: what follows is a field, too.
         let after = text[value.end..].iter().take(24).map(u8::to_ascii_lowercase).collect::<Vec<_>>();

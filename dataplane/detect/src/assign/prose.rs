@@ -13,7 +13,12 @@ const MAX_CLAUSE: usize = 48;
 const OPTION: ByteSet = WORD.union(ByteSet::of(b"-"));
 
 /// `is` in the languages whose words for passwords are keywords.
-const VERBS: [&[u8]; 11] = [
+const VERBS: [&[u8]; 16] = [
+    b"will be ",
+    b"changed to ",
+    b"set to ",
+    b"to be ",
+    b"\xc3\xa4r ",
     b"is ",
     b"are ",
     b"was ",
@@ -35,12 +40,25 @@ pub(super) fn operator(
 ) -> Result<Option<Operator>, TooShort> {
     let text = cursor.view.text;
     let mut ahead = *cursor;
-    if ahead.any_word(&VERBS)? {
+    // `password As String = "x"`
+    if ahead.word(b"as ")?
+        && let Some(operator) = typed(&mut ahead)?
+    {
         *cursor = ahead;
-        return Ok((name.strength != Strength::Weak || name.loose).then_some(Operator::Prose));
+        return Ok(Some(operator));
+    }
+    let mut ahead = *cursor;
+    if ahead.any_word(&VERBS)? || (changes(text, name) && ahead.word(b"to ")?) {
+        *cursor = ahead;
+        let told = (name.strength != Strength::Weak && !verb(text, name)) || name.loose;
+        return Ok(told.then_some(Operator::Prose));
     }
     // `pwd - x`
-    if ahead.word(b"- ")? || ahead.word(b"\xe2\x80\x93 ")? || ahead.word(b"-> ")? {
+    if ahead.word(b"- ")?
+        || ahead.word(b"\xe2\x80\x93 ")?
+        || ahead.word(b"\xe2\x80\x94 ")?
+        || ahead.word(b"-> ")?
+    {
         *cursor = ahead;
         return Ok((name.strength == Strength::Password && !closed).then_some(Operator::Prose));
     }
@@ -83,9 +101,17 @@ fn ends_before(text: &[u8], at: usize, word: &[u8]) -> bool {
     text[at.saturating_sub(word.len())..at].eq_ignore_ascii_case(word)
 }
 
+/// `set the password to x`
+fn changes(text: &[u8], name: &Name) -> bool {
+    let before = text[name.start.saturating_sub(24)..name.start].to_ascii_lowercase();
+    [&b"set "[..], b"change ", b"changed "].iter().any(|w| memchr::memmem::find(&before, w).is_some())
+}
+
 /// `pass "x"` is a verb more often than a password.
 pub(super) fn verb(text: &[u8], name: &Name) -> bool {
-    &text[name.start..name.end] == b"pass"
+    let (start, end) = name.keyword;
+    let alone = start == name.start || text[start - 1] == b'.';
+    alone && end == name.end && &text[start..end] == b"pass"
 }
 
 /// `problems identified by x`: nobody's account is in sight.
@@ -94,7 +120,7 @@ fn idle(text: &[u8], name: &Name) -> bool {
         return false;
     }
     let before = text[name.start.saturating_sub(128)..name.start].to_ascii_lowercase();
-    ![&b"user"[..], b"grant", b"role"].iter().any(|w| memchr::memmem::find(&before, w).is_some())
+    ![&b"user "[..], b"grant ", b"role "].iter().any(|w| memchr::memmem::find(&before, w).is_some())
 }
 
 /// `login joe password x`, `WITH LOGIN PASSWORD x`, `requirepass x`: words that say that a password follows.
@@ -164,9 +190,15 @@ fn clause(cursor: &mut Cursor<'_>, name: &Name) -> Result<bool, TooShort> {
 }
 
 /// `use this API key zP4kQ8rT2vW6`: a value right behind the name, which must look like nothing else.
+fn named_before(text: &[u8], name: &Name) -> bool {
+    const WORDS: [&[u8]; 5] = [b" the ", b"with ", b"using ", b"and ", b"default "];
+    WORDS.iter().any(|w| ends_before(text, name.start, w))
+}
+
 fn apposition(cursor: &Cursor<'_>, name: &Name) -> Result<bool, TooShort> {
     let text = cursor.view.text;
-    if name.strength != Strength::Secret
+    let password = name.strength == Strength::Password && named_before(text, name);
+    if !(name.strength == Strength::Secret || password)
         || name.end != name.keyword.1
         || text[name.start..name.end].contains(&b'_')
     {
@@ -176,6 +208,11 @@ fn apposition(cursor: &Cursor<'_>, name: &Name) -> Result<bool, TooShort> {
     let run = ahead.skip(&OPTION, 64)?;
     let word = &text[cursor.at..ahead.at];
     let digits = word.iter().filter(|b| b.is_ascii_digit()).count();
+    if password {
+        let cases = word.iter().any(u8::is_ascii_uppercase) && word.iter().any(u8::is_ascii_lowercase);
+        let ends = matches!(ahead.peek()?, 0 | b' ' | b'\n' | b'\r' | b',' | b'.' | b'\\' | b'"');
+        return Ok(run >= 8 && digits >= 2 && cases && ends);
+    }
     Ok(run >= 16
         && digits >= 3
         && matches!(ahead.peek()?, 0 | b' ' | b'\n' | b'\r' | b',' | b'.' | b'\\' | b'"'))

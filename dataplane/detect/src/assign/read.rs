@@ -18,6 +18,9 @@ pub(super) fn value(
     operator: Operator,
     spaced: bool,
 ) -> Result<Parsed, TooShort> {
+    if operator == Operator::Comma && cursor.view.text[name.start] == b'-' {
+        default(&mut cursor)?;
+    }
     for _ in 0..3 {
         if let Some(quote) = opening_quote(&mut cursor)? {
             // `"Password:"`: the quote closes what was opened before the name.
@@ -27,6 +30,8 @@ pub(super) fn value(
             return nested(cursor, name, quote, operator, spaced);
         }
         match cursor.peek()? {
+            // An Erlang binary.
+            b'<' if cursor.look(1)? == b'<' => cursor.at += 2,
             b'[' | b'{' | b'(' => {
                 let mut ahead = cursor;
                 ahead.at += 1;
@@ -52,6 +57,26 @@ pub(super) fn value(
         return quoted(fallback, name, quote, operator, spaced);
     }
     unquoted(cursor, name, operator, spaced)
+}
+
+/// `"--password", type=str, default="x"`: moves to the default among the other arguments of an option.
+fn default(cursor: &mut Cursor<'_>) -> Result<(), TooShort> {
+    let mut ahead = *cursor;
+    for _ in 0..120 {
+        if ahead.word(b"default")? {
+            ahead.blanks(4)?;
+            if ahead.take(b'=')? || ahead.take(b':')? {
+                ahead.blanks(4)?;
+                *cursor = ahead;
+            }
+            return Ok(());
+        }
+        if matches!(ahead.peek()?, 0 | b')' | b';' | b'{' | b'}') {
+            return Ok(());
+        }
+        ahead.at += 1;
+    }
+    Ok(())
 }
 
 /// A quote and how many backslashes stand before it.
@@ -123,7 +148,7 @@ pub(super) fn opening_quote(cursor: &mut Cursor<'_>) -> Result<Option<Quote>, To
 /// Takes a type annotation (`: str = `), YAML's tag (`!!str`) or a wrapper (`String::from(`, `Some(`).
 fn wrapper(cursor: &mut Cursor<'_>, operator: Operator) -> Result<bool, TooShort> {
     const TYPE: ByteSet = WORD.union(ByteSet::of(b"<>[]&'.:?*"));
-    const CALLS: [&[u8]; 12] = [
+    const CALLS: [&[u8]; 14] = [
         b"from",
         b"some",
         b"str",
@@ -134,6 +159,8 @@ fn wrapper(cursor: &mut Cursor<'_>, operator: Operator) -> Result<bool, TooShort
         b"text",
         b"quote",
         b"new",
+        b"md5",
+        b"sha1",
         b"of",
         b"securestring",
     ];
@@ -159,6 +186,10 @@ fn wrapper(cursor: &mut Cursor<'_>, operator: Operator) -> Result<bool, TooShort
     }
     if operator != Operator::Colon || ahead.blanks(MAX_BLANKS)? == 0 {
         return Ok(false);
+    }
+    // `str | None = `
+    if ahead.word(b"| ")? && ahead.skip(&TYPE, MAX_WORD)? > 0 {
+        ahead.blanks(MAX_BLANKS)?;
     }
     // `&'static str = `
     if word[0] == b'&' && ahead.skip(&TYPE, MAX_WORD)? > 0 {

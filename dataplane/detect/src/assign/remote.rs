@@ -13,16 +13,19 @@ const MAX_LEFT: usize = 24;
 const MAX_BODY: usize = 160;
 
 const MARKS: ByteSet = ByteSet::of(b"\"'\\");
+/// What attributes are written with.
+const ATTRIBUTES: ByteSet = WORD.union(ByteSet::of(b" =\"'\\:.-"));
 
 /// The place of a value that is tied to the name by what stands around both.
 pub(super) fn value_place<'a>(
     cursor: Cursor<'a>,
     name: &Name,
+    closed: bool,
 ) -> Result<Option<(Cursor<'a>, Operator)>, TooShort> {
     if let Some(found) = listed(cursor, name)? {
         return Ok(Some((found, Operator::Colon)));
     }
-    if let Some(found) = dictionary(cursor)? {
+    if let Some(found) = dictionary(cursor, closed)? {
         return Ok(Some((found, Operator::Tag)));
     }
     Ok(variable(cursor, name)?.map(|found| (found, Operator::Equals)))
@@ -38,7 +41,7 @@ fn listed<'a>(mut cursor: Cursor<'a>, name: &Name) -> Result<Option<Cursor<'a>>,
         return Ok(None);
     }
     let before = before(&cursor, name).to_ascii_lowercase();
-    let told = [&b"name"[..], b"key"].iter().any(|word| {
+    let told = [&b"name"[..], b"key", b"type"].iter().any(|word| {
         memchr::memmem::rfind(&before, word)
             .is_some_and(|at| before[at..].iter().any(|b| matches!(b, b':' | b'=')))
     });
@@ -60,9 +63,14 @@ fn listed<'a>(mut cursor: Cursor<'a>, name: &Name) -> Result<Option<Cursor<'a>>,
     Ok(Some(cursor))
 }
 
-/// `<key>ApiToken</key><string>x</string>`: a dictionary in a property list.
-fn dictionary(mut cursor: Cursor<'_>) -> Result<Option<Cursor<'_>>, TooShort> {
-    if cursor.peek()? != b'<' || !cursor.any_word(&[b"</key>", b"</name>"])? {
+/// `<key>ApiToken</key><string>x</string>`, `<setting name="Password" type="a"><value>x</value>`: entries of XML.
+fn dictionary(mut cursor: Cursor<'_>, closed: bool) -> Result<Option<Cursor<'_>>, TooShort> {
+    if closed && matches!(cursor.peek()?, b' ' | b'>') {
+        cursor.skip(&ATTRIBUTES, MAX_LEFT * 2)?;
+        if !cursor.take(b'>')? {
+            return Ok(None);
+        }
+    } else if cursor.peek()? != b'<' || !cursor.any_word(&[b"</key>", b"</name>"])? {
         return Ok(None);
     }
     cursor.spaces(MAX_BLANKS)?;

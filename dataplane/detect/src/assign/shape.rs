@@ -66,6 +66,8 @@ fn opens(value: &[u8], mark: &[u8]) -> bool {
 
 /// Without quotes, in code, a value is more often an expression.
 pub(super) fn code(value: &[u8], written: &Value) -> bool {
+    // In a sentence a value is no identifier; the names of algorithms are told by `encoding`.
+    let spoken = written.operator == Operator::Prose;
     let call = value.contains(&b'(') || value.contains(&b'[') || value.ends_with(b"{");
     let arrow = memchr::memmem::find(value, b"->").is_some() || memchr::memmem::find(value, b"::").is_some();
     let arrow =
@@ -78,7 +80,7 @@ pub(super) fn code(value: &[u8], written: &Value) -> bool {
     // `password: heron7824` alone on its line: in code a comma or more would follow, or a name with fewer digits.
     let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
     let listed = written.alone && written.operator == Operator::Colon && digits > 1;
-    call || arrow || value == b"=>" || (identifier && written.spaced && !listed)
+    call || arrow || value == b"=>" || (identifier && written.spaced && !listed && !spoken)
 }
 
 /// `SOME_PASSWORD`, `%NL80211_ATTR_IFINDEX`: the name of a constant.
@@ -119,13 +121,30 @@ pub(super) fn version(value: &[u8]) -> bool {
         || (value.len() > 2 && value[0] == b'0' && matches!(value[1], b'x' | b'X') && value.len() < 34)
 }
 
-/// `utf-8`, `latin1`: names of encodings.
+/// `utf-8`, `latin1`, `sha256`: names of encodings and algorithms.
 pub(super) fn encoding(value: &[u8]) -> bool {
-    const NAMES: [&[u8]; 7] =
-        [b"utf", b"latin", b"ascii", b"iso8859", b"iso-8859", b"cp1252", b"windows-125"];
+    const NAMES: [&[u8]; 17] = [
+        b"utf",
+        b"latin",
+        b"ascii",
+        b"iso8859",
+        b"iso-8859",
+        b"cp1252",
+        b"windows-125",
+        b"base32",
+        b"base58",
+        b"base64",
+        b"sha1",
+        b"sha2",
+        b"sha-",
+        b"md5",
+        b"aes",
+        b"argon2",
+        b"pbkdf2",
+    ];
     value.len() < 16
         && NAMES.iter().any(|n| value.len() >= n.len() && value[..n.len()].eq_ignore_ascii_case(n))
-        && value.iter().filter(|b| b.is_ascii_alphabetic()).count() < 8
+        && value.iter().filter(|b| b.is_ascii_alphabetic()).count() < 9
 }
 
 /// `-2147215605i32`, `0x1fUL`, `10ms`: a number with what may follow one in code.
@@ -212,7 +231,9 @@ pub(super) fn random(value: &[u8], min: usize, classes: usize) -> bool {
     let wild = value.len() >= 32 && shannon(value) >= 4.4 && digits > 2 && found > 2 && odd(value) > 3;
     hex && shannon(value) > 2.9
         || wild
-        || (value.len() >= 20 && turns(value) * 3 >= value.len() && shannon(value) >= floor)
+        || (value.len() >= if turns(value) * 2 >= value.len() { 12 } else { 20 }
+            && turns(value) * 3 >= value.len()
+            && shannon(value) >= floor)
         || (found >= classes && shannon(value) >= floor && looks_random(value))
         || (value.len() >= 24 && shannon(value) >= 3.7 && looks_random(value))
 }

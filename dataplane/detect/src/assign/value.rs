@@ -66,6 +66,24 @@ pub(super) fn judge(text: &[u8], name: &Name, value: &Value) -> Option<Confidenc
     }
 }
 
+/// `credentials: user:x`, `user/password: user/x`: the password behind the user's name.
+pub(super) fn behind_user(text: &[u8], name: &mut Name, value: &mut Value) {
+    let keyword = text[name.keyword.0..name.keyword.1].to_ascii_lowercase();
+    let before = text[name.start.saturating_sub(9)..name.start].to_ascii_lowercase();
+    let separator = match &keyword[..] {
+        b"creds" | b"credential" => b':',
+        _ if [&b"user/"[..], b"username/", b"login/"].iter().any(|w| before.ends_with(w)) => b'/',
+        _ => return,
+    };
+    let bytes = &text[value.start..value.end];
+    let user = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'@');
+    let place = memchr::memchr(separator, bytes);
+    if let Some(at) = place.filter(|at| (1..40).contains(at) && bytes[..*at].iter().all(user)) {
+        value.start += at + 1;
+        name.strength = Strength::Password;
+    }
+}
+
 /// Tokens and keys must look random; what is called a secret may be a passphrase, if no name looks like it.
 fn secret(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
     let bytes = &text[value.start..value.end];
@@ -82,6 +100,15 @@ fn secret(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
         return Some(Confidence::Medium);
     }
     let keyword = &text[name.keyword.0..name.keyword.1];
+    let letters = bytes.iter().any(u8::is_ascii_alphabetic);
+    if keyword.eq_ignore_ascii_case(b"secret")
+        && place::environment(text, name, value)
+        && bytes.len() >= 8
+        && letters
+        && digits > 1
+    {
+        return Some(Confidence::Medium);
+    }
     let plain = keyword.eq_ignore_ascii_case(b"secret") && name.end == name.keyword.1;
     if !plain || !value.quoted || bytes.len() < 8 || bytes.contains(&b'/') {
         return None;

@@ -80,6 +80,11 @@ fn in_prose() {
 }
 
 #[test]
+fn in_the_words_of_many() {
+    check(found::VARIED);
+}
+
+#[test]
 fn look_alikes_are_left_alone() {
     check(clean::CLEAN);
 }
