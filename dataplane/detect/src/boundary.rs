@@ -1,6 +1,6 @@
 //! What may stand around a secret: a candidate inside a longer word, identifier or base64 run is none.
 
-use crate::byteset::{ALNUM, BASE64, BASE64URL, ByteSet, DIGIT, HEX, LOWER, UPPER, WORD};
+use crate::byteset::{ALNUM, BASE64, BASE64URL, BLANK, ByteSet, DIGIT, HEX, LOWER, UPPER, WORD};
 use crate::source::{Left, Right};
 
 /// How far left a boundary test looks, in bytes.
@@ -59,6 +59,16 @@ pub(crate) fn escape_rest(text: &[u8], at: usize) -> usize {
         (_, Some(b'\\'), Some(b'n' | b'r' | b't' | b'b' | b'f' | b'v' | b'0')) => 1,
         _ => 0,
     }
+}
+
+/// Whether `start` stands in a line of folded base64: there is nothing but that before it and on the line before. A few
+/// letters say nothing there.
+pub(crate) fn in_folded_line(text: &[u8], start: usize) -> bool {
+    let line = start - BASE64.run_back(&text[..start], REACH);
+    let line = line - BLANK.run_back(&text[..line], REACH);
+    let before = &text[line.saturating_sub(REACH)..line];
+    let Some(last) = before.strip_suffix(b"\n") else { return false };
+    inside_base64(last.strip_suffix(b"\r").unwrap_or(last))
 }
 
 fn inside_base64(before: &[u8]) -> bool {
@@ -124,6 +134,19 @@ mod tests {
             assert_eq!(escape_rest(text.as_bytes(), before.len()), expected, "{text}");
             assert!(expected <= MAX_REST);
         }
+    }
+
+    #[test]
+    fn a_line_of_folded_base64_is_told_by_the_line_before() {
+        let line = "aGVsbG8gd29ybGQhIQ9aGVsbG8gd29ybGQhIQ9aGVsbG8gd29ybGQ9";
+        for (before, folded) in
+            [(format!("{line}\n"), true), (format!("{line}\r\n  "), true), (format!("{line} "), false)]
+        {
+            assert_eq!(in_folded_line(before.as_bytes(), before.len()), folded, "{before:?}");
+            let inside = before + "aGVsbG8/";
+            assert_eq!(in_folded_line(inside.as_bytes(), inside.len()), folded, "{inside:?}");
+        }
+        assert!(!in_folded_line(b"a word\n", 7));
     }
 
     #[test]

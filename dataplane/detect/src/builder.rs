@@ -6,7 +6,7 @@ use crate::cache;
 use crate::catalogue;
 use crate::check::Check;
 use crate::cost::{self, TooCostly};
-use crate::encoded;
+use crate::decode;
 use crate::engine::hyperscan::{CASELESS, Database, EngineError, Expression, platform_key};
 use crate::known::{KNOWN_RULE, KnownValues};
 use crate::pattern::{self, Form};
@@ -16,7 +16,7 @@ use crate::rules::{Compiled, Keyword, MAX_RULES, Rules, Set, Target, rank};
 use crate::selection::{Pack, Selection};
 use crate::source::{self, File, Finder, RuleText};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Shorter keywords stand everywhere.
@@ -75,33 +75,14 @@ impl Builder {
         }
         builder.known = selection.known.cloned();
         builder.groups.retain(|g| !g.expressions.is_empty());
-        builder.add_encoded();
+        builder.add_escapes();
         Ok(builder)
     }
 
-    /// Gives each group the base64 appearances of its rules' beginnings, and the first those of common words.
-    fn add_encoded(&mut self) {
-        for (index, group) in self.groups.iter_mut().enumerate() {
-            let rules: BTreeSet<u16> =
-                group.targets.iter().flatten().copied().filter_map(Target::form_rule).collect();
-            let forms = rules.iter().flat_map(|&r| &self.compiled[usize::from(r)].forms);
-            let mut heads: BTreeSet<Vec<u8>> = forms.map(|f| f.head_bytes(encoded::MAX_HEAD)).collect();
-            for word in encoded::WORDS.iter().filter(|_| index == 0) {
-                let capital = word[..1].to_ascii_uppercase() + &word[1..];
-                heads.extend([
-                    word.as_bytes().to_vec(),
-                    word.to_ascii_uppercase().into_bytes(),
-                    capital.into_bytes(),
-                ]);
-            }
-            if index == 0 {
-                group.expression(0, "%3a%2f%2f", CASELESS, Target::Escaped);
-                group.expression(0, "%253a%252f%252f", CASELESS, Target::Escaped);
-            }
-            for (literal, back) in heads.iter().flat_map(|h| encoded::appearances(h)) {
-                let target = Target::Encoded { back: back as u8 };
-                group.expression(0, &anchor::literal(literal.as_bytes()), 0, target);
-            }
+    /// Gives the first group the escapes that are worth decoding wherever they stand.
+    fn add_escapes(&mut self) {
+        for (pattern, width) in decode::ESCAPES {
+            self.groups[0].expression(0, pattern, CASELESS, Target::Escaped { width: *width });
         }
     }
 

@@ -58,7 +58,7 @@ pub(crate) fn count(
                     counts[usize::from(*rule)] += 1;
                 }
             }
-            Target::Encoded { .. } | Target::Escaped => counts[rules] += 1,
+            Target::Escaped { .. } => counts[rules] += 1,
         }
     }
     Ok(counts)

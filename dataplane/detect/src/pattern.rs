@@ -338,15 +338,6 @@ impl Form {
         }
     }
 
-    /// The bytes that every match begins with, at most `max` of them.
-    pub(crate) fn head_bytes(&self, max: usize) -> Vec<u8> {
-        let fixed = self.steps.iter().take_while(|s| s.fixed() && s.set.len() == 1);
-        fixed
-            .flat_map(|s| std::iter::repeat_n(s.set.iter().next().unwrap_or(0), s.min as usize))
-            .take(max)
-            .collect()
-    }
-
     /// The set of bytes the form can end with.
     pub(crate) fn tail(&self) -> ByteSet {
         let mut set = ByteSet::EMPTY;

@@ -68,20 +68,8 @@ pub(crate) enum Target {
     Personal { rule: u16, kind: Kind, width: u16 },
     /// A word that stands in assigned names.
     Keyword { index: u16 },
-    /// The beginning of something under base64; `back` bytes before the hit's end a group of four starts.
-    Encoded { back: u8 },
-    /// `://` with percent escapes.
-    Escaped,
-}
-
-impl Target {
-    /// The rule, if this is a form of its pattern.
-    pub(crate) fn form_rule(self) -> Option<u16> {
-        match self {
-            Target::Form { rule, .. } => Some(rule),
-            _ => None,
-        }
-    }
+    /// Escapes that are worth decoding; the hit is of so many bytes.
+    Escaped { width: u8 },
 }
 
 /// A word of assigned names and the rules that ask for it.

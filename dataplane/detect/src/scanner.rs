@@ -3,13 +3,12 @@
 use crate::assign::{self, value};
 use crate::boundary;
 use crate::check::Proof;
+use crate::decode::{self, Level, Spot};
 use crate::dispute::{self, Hit};
-use crate::encoded::{self, Decoded};
 use crate::engine::hyperscan::{MAX_SCAN, Match, Scratch};
 use crate::entropy;
 use crate::pattern::Verdict;
 use crate::pem;
-use crate::percent::{self, Outcome};
 use crate::personal;
 use crate::rule::{Confidence, RuleError, RuleIndex};
 use crate::rules::{Compiled, Rules, Set, Target, rank};
@@ -59,25 +58,16 @@ pub struct Scan<'s> {
 /// Finds secrets for one thread: holds the engine's working memory and buffers that are used again and again.
 pub struct Scanner {
     engine: Engine,
-    bench: Bench,
+    /// The window's text, and what is decoded from it.
+    levels: [Level; decode::DEPTH + 1],
     findings: Vec<Finding>,
-    inner: Inner,
 }
 
 /// The rules and what running them takes.
-struct Engine {
+pub(crate) struct Engine {
     rules: Arc<Rules>,
     scratch: Scratch,
     matches: Vec<Match>,
-}
-
-/// Buffers for text that was decoded from a window.
-#[derive(Default)]
-struct Inner {
-    text: Vec<u8>,
-    plain: percent::Plain,
-    bench: Bench,
-    findings: Vec<Finding>,
 }
 
 impl std::fmt::Debug for Scanner {
@@ -91,12 +81,10 @@ impl std::fmt::Debug for Scanner {
 pub(crate) struct Bench {
     pub(crate) runs: RunCache,
     pub(crate) ends: pem::EndSearch,
-    /// Where groups of base64 start that a rule's beginning may stand in.
-    pub(crate) encoded: Vec<usize>,
-    /// Where names and links stand before percent escapes.
-    pub(crate) escaped: Vec<usize>,
+    /// What stands before or among escapes.
+    pub(crate) spots: Vec<Spot>,
     pub(crate) hits: Vec<Hit>,
-    /// Manifests that are settled as a whole: start and end.
+    /// Manifests and pieces of encoded text, each of which is settled as a whole: start and end.
     pub(crate) held: Vec<(usize, usize)>,
     /// Where unjudged text begins.
     pub(crate) fresh: usize,
@@ -113,22 +101,24 @@ pub(crate) struct View<'a> {
 
 impl Bench {
     /// Forgets the last text.
-    fn reset(&mut self, fresh: usize) {
+    pub(crate) fn reset(&mut self, fresh: usize) {
         self.hits.clear();
         self.runs.clear();
         self.ends = pem::EndSearch::default();
-        self.encoded.clear();
-        self.escaped.clear();
+        self.spots.clear();
         self.held.clear();
         self.open = usize::MAX;
         self.fresh = fresh;
     }
 
-    /// Where to settle instead of at `edge`, so that no manifest is settled in part: the rest of it would be judged
-    /// without its beginning. A window as large as one can be settles something all the same.
+    /// Where to settle instead of at `edge`, so that nothing is settled in part that is held: the rest of it would be
+    /// judged without its beginning. A window as large as one can be settles something all the same.
     fn hold(&self, edge: usize, end: usize) -> usize {
-        let inside = |&&(from, to): &&(usize, usize)| from >= self.fresh && from < edge && edge < to;
-        let held = self.held.iter().find(inside).map_or(edge, |(from, _)| *from);
+        let next = self.held.partition_point(|(start, _)| *start < edge);
+        let held = match next.checked_sub(1).map(|last| self.held[last]) {
+            Some((start, stop)) if edge < stop => start,
+            _ => edge,
+        };
         if held == self.fresh && end - held >= MAX_SECRET_LEN + LOOKAHEAD { edge } else { held }
     }
 
@@ -144,7 +134,7 @@ impl Scanner {
         let scratch = Scratch::new(rules.sets.iter().map(|s| &s.database))
             .map_err(|e| RuleError::Engine(e.to_string()))?;
         let engine = Engine { rules, scratch, matches: Vec::new() };
-        Ok(Scanner { engine, bench: Bench::default(), findings: Vec::new(), inner: Inner::default() })
+        Ok(Scanner { engine, levels: Default::default(), findings: Vec::new() })
     }
 
     /// The rules that this scanner applies.
@@ -157,23 +147,13 @@ impl Scanner {
         let text = &window.text[..window.text.len().min(MAX_SCAN)];
         let view = View { text, last: window.last && text.len() == window.text.len() };
         let fresh = window.fresh.min(text.len());
-        self.findings.clear();
-        self.bench.reset(fresh);
-        self.engine.candidates(&mut self.bench, view);
-        let groups = std::mem::take(&mut self.bench.encoded);
-        for &group in &groups {
-            self.decode(view, group);
-        }
-        self.bench.encoded = groups;
-        let places = std::mem::take(&mut self.bench.escaped);
-        for &at in &places {
-            self.unescape(view, at);
-        }
-        self.bench.escaped = places;
-        let bench = &mut self.bench;
+        decode::search(&mut self.engine, &mut self.levels, view, fresh);
+        let bench = &mut self.levels[0].bench;
         bench.hits.retain(|h| h.start >= fresh && h.start < h.end);
         let edge = if view.last { text.len() } else { text.len().saturating_sub(LOOKAHEAD) };
         let mut edge = edge.min(bench.open).max(fresh);
+        bench.held.retain(|(start, _)| *start >= fresh);
+        decode::join(&mut bench.held);
         let settled = loop {
             edge = bench.hold(edge, text.len());
             self.findings.clear();
@@ -196,61 +176,20 @@ impl Scanner {
     /// Bytes that confirming the last window's candidates looked at beyond small constants; for tests that show
     /// that work stays linear.
     pub fn work(&self) -> u64 {
-        self.bench.runs.work
-    }
-
-    /// Looks for secrets under the base64 around `group`.
-    fn decode(&mut self, view: View<'_>, group: usize) {
-        let Inner { text, bench, findings, .. } = &mut self.inner;
-        let piece = match encoded::decode(view, group, text) {
-            Decoded::No => return,
-            Decoded::Open(start) => return self.bench.open(start),
-            Decoded::Text(piece) => piece,
-        };
-        bench.reset(0);
-        findings.clear();
-        self.engine.candidates(bench, View { text, last: true });
-        dispute::settle(&mut bench.hits, text.len(), text.len(), findings);
-        for found in findings.iter() {
-            let (start, end) = piece.span(found.start, found.end);
-            let rule = found.rule.0;
-            // Assignments that are doubtful in plain text are more so in what may not be text at all.
-            if found.confidence > Confidence::Low || self.engine.rules.compiled(rule).rank >= rank::PATTERN {
-                let confidence = found.confidence.min(Confidence::Medium);
-                self.bench.hits.push(Hit { start, end, rule, rank: rank::VENDOR, confidence });
-            }
-        }
-    }
-}
-
-impl Scanner {
-    /// Looks for secrets in the percent-encoded run around `at`.
-    fn unescape(&mut self, view: View<'_>, at: usize) {
-        let Inner { plain, bench, findings, .. } = &mut self.inner;
-        match plain.decode(view, at) {
-            Outcome::No => return,
-            Outcome::Open => return self.bench.open(at),
-            Outcome::Done => {}
-        }
-        bench.reset(0);
-        findings.clear();
-        let text = &plain.text[..];
-        self.engine.candidates(bench, View { text, last: true });
-        dispute::settle(&mut bench.hits, text.len(), text.len(), findings);
-        for found in findings.iter() {
-            if let Some((start, end)) = plain.span(found.start, found.end) {
-                let rule = found.rule.0;
-                // More than the same rule gives to the escapes taken literally.
-                let rank = self.engine.rules.compiled(rule).rank + 2;
-                self.bench.hits.push(Hit { start, end, rule, rank, confidence: found.confidence });
-            }
-        }
+        self.levels[0].bench.runs.work
     }
 }
 
 impl Engine {
+    /// How a rule ranks in disputes with a finding that is so sure.
+    pub(crate) fn rank(&self, rule: u16, confidence: Confidence) -> u8 {
+        let compiled = self.rules.compiled(rule);
+        let proven = compiled.check.is_some() && confidence == Confidence::High;
+        compiled.rank + if proven { rank::PROVEN } else { 0 }
+    }
+
     /// Confirms all candidates of all sets.
-    fn candidates(&mut self, bench: &mut Bench, view: View<'_>) {
+    pub(crate) fn candidates(&mut self, bench: &mut Bench, view: View<'_>) {
         if let Some((rule, known)) = &self.rules.known {
             known.find(bench, view, *rule);
         }
@@ -291,13 +230,13 @@ fn judge(bench: &mut Bench, rules: &Rules, set: &Set, view: View<'_>, target: Ta
                 personal::at_word(bench, view, (kind, wanted), (end - usize::from(width), end));
             }
         }
-        Target::Escaped => bench.escaped.push(end),
-        // A group that would start before the text is no group.
-        Target::Encoded { back } => bench.encoded.extend(end.checked_sub(usize::from(back))),
+        Target::Escaped { width } => {
+            bench.spots.push(Spot::escapes(view.text, end - usize::from(width), end));
+        }
         Target::Keyword { index } => {
             let word = &set.keywords[usize::from(index)];
             if assign::escape_follows(view.text, end) {
-                bench.escaped.push(end - word.width);
+                bench.spots.push(Spot::new(end - word.width, end));
             }
             for &rule in &word.rules {
                 assign::find(bench, view, rule, rules.compiled(rule), (end - word.width, end));
@@ -305,6 +244,9 @@ fn judge(bench: &mut Bench, rules: &Rules, set: &Set, view: View<'_>, target: Ta
         }
     }
 }
+
+/// So few fixed bytes at a pattern's beginning are met by chance in a few megabytes of base64.
+const MAX_WEAK_HEAD: usize = 3;
 
 fn confirm_form(
     bench: &mut Bench,
@@ -325,7 +267,9 @@ fn confirm_form(
         }
         Verdict::Match { start, end, capture } => (start, end, capture),
     };
-    if !boundary::left_ok(text, start, rule.left) {
+    if !boundary::left_ok(text, start, rule.left)
+        || (shape.head <= MAX_WEAK_HEAD && boundary::in_folded_line(text, start))
+    {
         return;
     }
     match boundary::right_ok(text, end, view.last, &rule.tails[usize::from(form)], rule.right) {

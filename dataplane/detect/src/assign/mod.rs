@@ -20,6 +20,7 @@ pub(crate) mod value;
 mod words;
 
 use crate::check::Proof;
+use crate::decode;
 use crate::dispute::Hit;
 use crate::entropy;
 use crate::manifest;
@@ -64,10 +65,15 @@ pub(crate) fn find(bench: &mut Bench, view: View<'_>, rule: u16, compiled: &Comp
     }
 }
 
-/// Whether a percent escape ends the name that goes on at `end`.
+/// How far behind a name an entity is looked for, in bytes.
+const ENTITY_REACH: usize = 48;
+
+/// Whether an entity stands behind the keyword that ends at `end`, or an escape right behind its name. Percent escapes are
+/// found without a name.
 pub(crate) fn escape_follows(text: &[u8], end: usize) -> bool {
-    let rest = &text[end..];
-    rest.get(name::PART.run(rest, name::MAX_SIDE)) == Some(&b'%')
+    let rest = &text[end..text.len().min(end + ENTITY_REACH)];
+    let name = name::PART.run(rest, name::MAX_SIDE);
+    decode::entity_in(rest) || (rest.get(name) == Some(&b'\\') && decode::escape_at(&rest[name..]))
 }
 
 /// Whether a finder that reads on from a keyword knows this one.

@@ -151,3 +151,72 @@ fn secrets_in_percent_encoding_are_found() {
         assert_eq!(found, [secret], "{text}: {}", show(&rules, text, &findings));
     }
 }
+
+/// Bytes without any meaning, always the same for the same seed.
+fn noise(seed: u64, len: usize) -> Vec<u8> {
+    let mut state = seed | 1;
+    let next = std::iter::repeat_with(move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 56
+    });
+    next.take(len).map(|b| b as u8).collect()
+}
+
+#[test]
+fn noise_under_any_encoding_holds_nothing() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+    let (rules, mut scanner) = builtin();
+    let hex = |bytes: &[u8]| bytes.iter().fold(String::new(), |out, b| out + &format!("{b:02x}"));
+    let folded = |bytes: &[u8]| {
+        let lines: Vec<String> = bytes.chunks(57).map(|line| STANDARD.encode(line)).collect();
+        lines.join("\n")
+    };
+    for seed in 1..=5 {
+        let bytes = noise(seed, 1_000_000);
+        let texts = [
+            ("base64", STANDARD.encode(&bytes)),
+            ("base64 for URLs", URL_SAFE_NO_PAD.encode(&bytes)),
+            ("folded base64", folded(&bytes)),
+            ("hex", hex(&bytes[..200_000])),
+            ("base64 twice", STANDARD.encode(STANDARD.encode(&bytes))),
+            (
+                "hashes",
+                bytes[..200_000]
+                    .chunks(64)
+                    .fold(String::new(), |out, b| out + "\"sha512-" + &STANDARD.encode(b) + "\",\n"),
+            ),
+            (
+                "short",
+                bytes[..200_000].chunks(18).fold(String::new(), |out, b| out + &STANDARD.encode(b) + " "),
+            ),
+        ];
+        for (name, text) in texts {
+            let found = whole(&mut scanner, text.as_bytes());
+            assert!(found.is_empty(), "{name} {seed}: {}", show(&rules, &text, &found));
+        }
+    }
+}
+
+#[test]
+fn files_that_are_no_text_hold_nothing_under_base64() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    let (rules, mut scanner) = builtin();
+    let heads: [(&str, &[u8]); 6] = [
+        ("PNG", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x02\0\0\0\x01\0\x08\x06\0\0\0"),
+        ("gzip", b"\x1f\x8b\x08\0\0\0\0\0\0\x03"),
+        ("JPEG", b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01\0\0\x01"),
+        ("DER", b"\x30\x82\x04\xa3\x02\x01\0\x02\x82\x01\x01\0"),
+        ("PDF", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<</Filter/FlateDecode>>stream\n"),
+        ("ELF", b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0\x3e\0"),
+    ];
+    for (name, head) in heads {
+        let bytes = [head, &noise(head.len() as u64, 200_000)].concat();
+        let text = format!("<img src=\"data:image/png;base64,{}\">", STANDARD.encode(bytes));
+        let found = whole(&mut scanner, text.as_bytes());
+        assert!(found.is_empty(), "{name}: {}", show(&rules, &text, &found));
+    }
+}

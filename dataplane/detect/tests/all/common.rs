@@ -75,3 +75,12 @@ pub(crate) fn show(rules: &Rules, text: &str, findings: &[Finding]) -> String {
     };
     findings.iter().map(name).collect::<Vec<_>>().join("; ")
 }
+
+/// The findings that stand in one of two lists only, for failure messages.
+pub(crate) fn differences(rules: &Rules, text: &str, found: &[Finding], expected: &[Finding]) -> String {
+    let only = |these: &[Finding], those: &[Finding]| {
+        let rest: Vec<Finding> = these.iter().filter(|f| !those.contains(f)).copied().collect();
+        show(rules, text, &rest)
+    };
+    format!("only found: {}\nonly expected: {}", only(found, expected), only(expected, found))
+}

@@ -6,6 +6,7 @@ mod corpora;
 mod custom;
 mod dense;
 mod disputes;
+mod encodings;
 mod examples;
 mod generic;
 mod known;

@@ -1,0 +1,273 @@
+//! Base64 and hex that hold text: told from noise by a short sample, decoded only then.
+//!
+//! Most long stretches are no encoded text: identifiers, paths, hashes, images, certificates. A sample of 32 characters
+//! is read in each place that a group can begin at; only what is text from end to end is decoded. Random bytes pass with
+//! less than one in a million.
+
+use super::mask::{self, BLOCK, PART};
+use super::plain::{Lines, Plain};
+use crate::byteset::HEX;
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+/// How many characters a sample has at most.
+const SAMPLE: usize = 32;
+/// The least characters that tell base64 from something else, and hex.
+const MIN_BASE64: usize = 16;
+const MIN_HEX: usize = 24;
+/// Only what is as long as this may be text that does not begin with ASCII.
+pub(super) const LONG: usize = 128;
+/// Where in a piece samples are taken, in bytes from its start, until one reads as text.
+const SAMPLES: [usize; 6] = [0, 20, 64, 256, 1024, 2048];
+
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// How a piece is encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Code {
+    /// Characters in a group: four for base64, two for hex.
+    group: usize,
+    /// The place of a sample, and after how many characters a group begins there.
+    sample: usize,
+    phase: usize,
+}
+
+/// Reads samples of `text[from..to]`, which holds the given lines; how it is encoded if one is text.
+pub(super) fn recognise(text: &[u8], lines: &[(usize, usize)], from: usize, to: usize) -> Option<Code> {
+    let mut buffer = [0; SAMPLE];
+    for offset in SAMPLES {
+        let at = from + offset;
+        if at + MIN_BASE64 > to {
+            break;
+        }
+        let sample = if let [(_, end)] = lines {
+            &text[at..to.min(*end).min(at + SAMPLE)]
+        } else {
+            let len = take(text, lines, at, to, &mut buffer);
+            &buffer[..len]
+        };
+        let far = to - from >= LONG && sample.len() == SAMPLE && matches!(offset, 0 | 64);
+        if let Some((group, phase)) = group(sample, far) {
+            let first = lines.iter().find(|(_, e)| *e > at).map_or(at, |(s, _)| at.max(*s));
+            return Some(Code { group, sample: first, phase });
+        }
+    }
+    None
+}
+
+/// Copies the first characters at or behind `at` to `sample`; how many.
+fn take(text: &[u8], lines: &[(usize, usize)], at: usize, to: usize, sample: &mut [u8; SAMPLE]) -> usize {
+    let mut len = 0;
+    let first = lines.partition_point(|(_, e)| *e <= at);
+    for &(start, end) in &lines[first..] {
+        let line = &text[start.max(at).min(to)..end.min(to)];
+        let part = &line[..line.len().min(SAMPLE - len)];
+        sample[len..len + part.len()].copy_from_slice(part);
+        len += part.len();
+        if len == SAMPLE || end >= to {
+            break;
+        }
+    }
+    len
+}
+
+/// The characters in a group and where the first group begins, if a sample is text under an encoding; text that does
+/// not begin with ASCII only if `far`.
+fn group(sample: &[u8], far: bool) -> Option<(usize, usize)> {
+    let part = *sample.first_chunk::<PART>()?;
+    if mask::hex(part) == 0xffff {
+        let hex = sample.len() >= MIN_HEX && sample.iter().all(|b| HEX.has(*b));
+        let phase = (0..2).filter(|_| hex).find(|&phase| {
+            let (pairs, _) = sample[phase..].as_chunks::<2>();
+            readable(pairs.iter().map(|[a, b]| nibble(*a) << 4 | nibble(*b)))
+        })?;
+        return Some((2, phase));
+    }
+    let likely = phases(part);
+    let phase = (0..4).filter(|phase| far || likely >> phase & 1 == 1).find(|&phase| {
+        let (groups, _) = sample[phase..].as_chunks::<4>();
+        readable(groups.iter().flat_map(|group| {
+            let bits = group.iter().fold(0u32, |bits, b| bits << 6 | u32::from(SEXTETS[usize::from(*b)]));
+            [(bits >> 16) as u8, (bits >> 8) as u8, bits as u8]
+        }))
+    })?;
+    Some((4, phase))
+}
+
+/// Whether a stretch shorter than [`LONG`] is worth a sample.
+#[inline]
+pub(super) fn likely(stretch: &[u8]) -> bool {
+    SAMPLES.iter().any(|&at| {
+        let part = stretch.get(at..).and_then(|rest| rest.first_chunk::<PART>());
+        part.is_some_and(|part| phases(*part) != 0 || mask::hex(*part) == 0xffff)
+    })
+}
+
+/// In which places three groups can begin one after the other that begin like ASCII, or four from the first character.
+#[inline]
+fn phases(part: [u8; PART]) -> u32 {
+    let lead = mask::lead(part);
+    lead & lead >> 4 & lead >> 8 & (lead >> 12 | 0xe) & 0xf
+}
+
+/// The values of base64's characters in both alphabets; 0 for all other bytes, which do not get here.
+const SEXTETS: [u8; 256] = {
+    let mut table = [0; 256];
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut value = 0;
+    while value < 64 {
+        table[alphabet[value] as usize] = value as u8;
+        value += 1;
+    }
+    table[b'-' as usize] = 62;
+    table[b'_' as usize] = 63;
+    table
+};
+
+fn nibble(hex: u8) -> u8 {
+    match hex {
+        b'0'..=b'9' => hex - b'0',
+        _ => (hex | 0x20).wrapping_sub(b'a' - 10),
+    }
+}
+
+/// No byte of text; those of other alphabets are judged by their order.
+fn control(byte: u8) -> bool {
+    (byte < b' ' && !matches!(byte, b'\t' | b'\r' | b'\n')) || byte == 0x7f
+}
+
+/// Whether all bytes are text: ASCII without control characters, or a part of well-formed UTF-8.
+fn readable(bytes: impl Iterator<Item = u8>) -> bool {
+    let mut sample = [0; SAMPLE];
+    let (mut len, mut ascii) = (0, true);
+    for byte in bytes {
+        if control(byte) {
+            return false;
+        }
+        ascii &= byte.is_ascii();
+        sample[len] = byte;
+        len += 1;
+    }
+    ascii || (len >= 20 && well_formed(&sample[..len]))
+}
+
+/// Whether these bytes can be cut from UTF-8.
+fn well_formed(bytes: &[u8]) -> bool {
+    let cut = bytes.iter().take(3).take_while(|b| (0x80..0xc0).contains(*b)).count();
+    match std::str::from_utf8(&bytes[cut..]) {
+        Ok(_) => true,
+        Err(error) => error.error_len().is_none(),
+    }
+}
+
+/// Whether a decoded piece is text for the most part: of noise behind a readable beginning nothing is reported.
+fn mostly_text(bytes: &[u8]) -> bool {
+    let (blocks, rest) = bytes.as_chunks::<BLOCK>();
+    let mut last = [b' '; BLOCK];
+    last[..rest.len()].copy_from_slice(rest);
+    let (mut strange, mut high) = (0, 0);
+    for block in blocks.iter().chain([&last]) {
+        strange += mask::control(block).count_ones() as usize;
+        high += mask::high(block).count_ones() as usize;
+    }
+    strange * 20 <= bytes.len() + 20 && (high * 5 <= bytes.len() + 20 || well_formed(bytes))
+}
+
+/// Decodes the characters of `lines` between `from` and `to` into `plain`; false if that is no text.
+pub(super) fn decode(
+    text: &[u8],
+    lines: &[(usize, usize)],
+    (from, to): (usize, usize),
+    code: Code,
+    chars: &mut Vec<u8>,
+    plain: &mut Plain,
+) -> bool {
+    chars.clear();
+    let mut taken = Lines::default();
+    let first = lines.partition_point(|(_, e)| *e <= from);
+    for &(start, end) in lines[first..].iter().take_while(|(s, _)| *s < to) {
+        let (start, end) = (start.max(from), end.min(to));
+        taken.push(start, end - start);
+        chars.extend_from_slice(&text[start..end]);
+    }
+    let skip = (taken.index(code.sample) + code.phase) % code.group;
+    let chars = &mut chars[skip..];
+    plain.text.clear();
+    if code.group == 2 {
+        let (pairs, _) = chars.as_chunks::<2>();
+        plain.text.extend(pairs.iter().map(|[a, b]| nibble(*a) << 4 | nibble(*b)));
+        plain.even(1, 2, skip, taken);
+    } else {
+        for at in memchr::memchr2_iter(b'-', b'_', &text[from..to]).next().map_or(0..0, |_| 0..chars.len()) {
+            chars[at] = match chars[at] {
+                b'-' => b'+',
+                b'_' => b'/',
+                other => other,
+            };
+        }
+        // A single last character holds no byte.
+        let stop = chars.len() - usize::from(chars.len() % 4 == 1);
+        if LENIENT.decode_vec(&chars[..stop], &mut plain.text).is_err() {
+            return false;
+        }
+        plain.even(3, 4, skip, taken);
+    }
+    !plain.text.is_empty() && mostly_text(&plain.text)
+}
+
+impl Code {
+    /// Whether groups begin where the text does.
+    pub(super) fn starts_at(&self, place: usize) -> bool {
+        self.sample == place && self.phase == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENGINE: GeneralPurpose = base64::engine::general_purpose::STANDARD_NO_PAD;
+
+    fn decoded(text: &str) -> Option<String> {
+        let lines = [(0, text.len())];
+        let code = recognise(text.as_bytes(), &lines, 0, text.len())?;
+        let mut plain = Plain::default();
+        decode(text.as_bytes(), &lines, (0, text.len()), code, &mut Vec::new(), &mut plain)
+            .then(|| String::from_utf8_lossy(&plain.text).into_owned())
+    }
+
+    #[test]
+    fn text_is_recognised_behind_any_prefix() {
+        let plain = "name=value, and some more words";
+        for prefix in ["", "a", "ab", "abc", "sha512-", "path/to/it/"] {
+            let found = decoded(&format!("{prefix}{}", ENGINE.encode(plain)));
+            assert!(found.is_some_and(|f| f.ends_with(plain)), "{prefix}");
+        }
+        let hex = plain.bytes().fold(String::new(), |out, b| out + &format!("{b:02X}"));
+        assert_eq!(decoded(&hex).as_deref(), Some(plain));
+        let other = "Пароль: нет, это просто текст, и ещё немного слов для длины образца";
+        assert_eq!(decoded(&ENGINE.encode(other)).as_deref(), Some(other));
+    }
+
+    #[test]
+    fn noise_is_not() {
+        for noise in [
+            "iVBORw0KGgoAAAANSUhEUgAAAAUAAAAFCAYAAACNbyblAAAAHElEQVQI12P4",
+            "MIIDdzCCAl+gAwIBAgIEAgAAuTANBgkqhkiG9w0BAQUFADBaMQswCQYDVQQGEwJJ",
+            "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtz",
+            "3f1e2d4c5b6a79880f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a6978",
+            "TheQuickBrownFoxJumpsOverTheLazyDogAndRuns",
+            "usr/share/doc/some-package/examples/readme",
+        ] {
+            assert_eq!(decoded(noise), None, "{noise}");
+        }
+        let mixed = format!("{}{}", ENGINE.encode("a readable beginning, longer"), "//8A".repeat(60));
+        assert_eq!(decoded(&mixed), None);
+    }
+}

@@ -1,0 +1,130 @@
+//! Base64 folded over lines: stretches that are lines of one encoded text, whatever their line ends are written like.
+
+use super::stretch::ENCODED;
+use crate::byteset::{BLANK, ByteSet};
+use crate::scanner::View;
+
+/// Shorter lines are not joined with what follows; encoders fold at 60 characters and more.
+pub(super) const MIN_LINE: usize = 40;
+/// How far the next line may be indented.
+const MAX_INDENT: usize = 32;
+/// What is needed behind an encoded text to know that it ends: a line end, an indent and the shortest stretch.
+const SIGHT: usize = 64;
+
+/// What may stand behind a joined line.
+const ENDS: ByteSet = ByteSet::of(b"\r\n\"'`<\\,;)]} ");
+
+/// One encoded text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fold {
+    /// Its first character.
+    pub(super) start: usize,
+    /// Behind its last character.
+    pub(super) end: usize,
+    /// Behind its padding.
+    pub(super) padded: usize,
+    /// Whether its end would be the same however the text goes on.
+    pub(super) closed: bool,
+}
+
+/// Takes the next encoded text from `stretches[*index..]` and writes its lines to `lines`.
+///
+/// A line at the very beginning of a text with `context` may have begun before it.
+pub(super) fn next(
+    view: View<'_>,
+    context: bool,
+    stretches: &[(usize, usize)],
+    index: &mut usize,
+    lines: &mut Vec<(usize, usize)>,
+) -> Option<Fold> {
+    let text = view.text;
+    let (start, mut end) = *stretches.get(*index)?;
+    *index += 1;
+    lines.clear();
+    lines.push((start, end));
+    let mut long = end - start >= MIN_LINE || (start == 0 && context);
+    while long {
+        let Some(from) = separator(text, end) else { break };
+        let known = stretches.get(*index).filter(|(s, e)| *s <= from && from < *e);
+        let to = known.map_or_else(|| from + ENCODED.run(&text[from..], usize::MAX), |(_, e)| *e);
+        if to == from || text.get(padded(text, to)).is_some_and(|b| !ENDS.has(*b)) {
+            break;
+        }
+        *index += usize::from(known.is_some());
+        lines.push((from, to));
+        end = to;
+        long = to - from >= MIN_LINE;
+    }
+    let padded = padded(text, end);
+    Some(Fold { start, end, padded, closed: view.last || padded + SIGHT <= text.len() })
+}
+
+fn padded(text: &[u8], end: usize) -> usize {
+    end + text[end..].iter().take(2).take_while(|b| **b == b'=').count()
+}
+
+/// Where the next line begins when a line ends at `at`: behind a line end as it is, escaped, or escaped twice.
+fn separator(text: &[u8], at: usize) -> Option<usize> {
+    let rest = &text[at..];
+    let line_end = match rest {
+        [b'\n', ..] => 1,
+        [b'\r' | b'\\', b'\n', ..] => 2,
+        _ => escaped(rest, b'r').map_or_else(
+            || escaped(rest, b'n'),
+            |carriage| escaped(&rest[carriage..], b'n').map(|feed| carriage + feed),
+        )?,
+    };
+    Some(at + line_end + BLANK.run(&rest[line_end..], MAX_INDENT))
+}
+
+/// The width of `\n` (for `letter` n) with one to three backslashes.
+fn escaped(rest: &[u8], letter: u8) -> Option<usize> {
+    let slashes = rest.iter().take(4).take_while(|b| **b == b'\\').count();
+    ((1..=3).contains(&slashes) && rest.get(slashes) == Some(&letter)).then_some(slashes + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stretch;
+    use super::*;
+
+    fn folds(text: &str) -> Vec<Vec<String>> {
+        let mut stretches = Vec::new();
+        stretch::find(text.as_bytes(), &mut stretches);
+        let (mut index, mut lines, mut all) = (0, Vec::new(), Vec::new());
+        let view = View { text: text.as_bytes(), last: true };
+        while next(view, false, &stretches, &mut index, &mut lines).is_some() {
+            all.push(lines.iter().map(|(s, e)| text[*s..*e].to_owned()).collect());
+        }
+        all
+    }
+
+    #[test]
+    fn lines_are_joined_over_every_line_end() {
+        let (a, b) = ("QUJD".repeat(16), "REVG".repeat(16));
+        for end in ["\n", "\r\n", "\n    ", "\\n", "\\r\\n", "\\\\n", "\\\n"] {
+            let text = format!("x: {a}{end}{b}{end}R0hJ\" and more");
+            assert_eq!(folds(&text), [vec![a.clone(), b.clone(), "R0hJ".to_owned()]], "{end:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_line_is_not_joined() {
+        let long = "QUJD".repeat(16);
+        let short = "QUJD".repeat(5);
+        assert_eq!(folds(&format!("{long}\nname: x")), [vec![long.clone()]]);
+        assert_eq!(folds(&format!("{long}==\n{long}")).len(), 2);
+        assert_eq!(folds(&format!("{short}\n{short}\n")).len(), 2);
+        assert_eq!(folds(&format!("{long} {long}")).len(), 2);
+    }
+
+    #[test]
+    fn an_end_that_may_still_move_is_not_closed() {
+        let text = format!("{}{}", "QUJD".repeat(16), ".".repeat(SIGHT));
+        for (length, closed) in [(text.len(), true), (text.len() - 1, false)] {
+            let view = View { text: &text.as_bytes()[..length], last: false };
+            let fold = next(view, false, &[(0, 64)], &mut 0, &mut Vec::new()).unwrap();
+            assert_eq!((fold.end, fold.closed), (64, closed));
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Classes of bytes as bit masks, many bytes per cycle: bit `i` tells of byte `i`.
+
+use wide::{i8x16, u8x16};
+
+/// Bytes that become one mask.
+pub(super) const BLOCK: usize = 64;
+/// Bytes that a sample's mask tells of.
+pub(super) const PART: usize = 16;
+
+/// Letters and what stands from `+` to `9`: most characters of base64 and few others, at little cost.
+#[inline]
+pub(super) fn coarse(block: &[u8; BLOCK]) -> u64 {
+    // Moved to the end of the signed range, a class takes one comparison.
+    let letter_end = i8x16::splat(0x7f - b'z'.cast_signed());
+    let digit_end = i8x16::splat(0x7f - b'9'.cast_signed());
+    let (before_letters, before_digits) = (i8x16::splat(0x7f - 26), i8x16::splat(0x7f - 15));
+    each(block, |v| {
+        let v: i8x16 = wide::bytemuck::cast(v);
+        let letter = ((v | i8x16::splat(0x20)) + letter_end).simd_gt(before_letters);
+        wide::bytemuck::cast(letter | (v + digit_end).simd_gt(before_digits))
+    })
+}
+
+/// The characters of both alphabets of base64.
+#[inline]
+pub(super) fn encoded(block: &[u8; BLOCK]) -> u64 {
+    each(block, |v| {
+        let letter = within(v | u8x16::splat(0x20), b'a', b'z');
+        letter | within(v, b'/', b'9') | is(v, b'+') | is(v, b'-') | is(v, b'_')
+    })
+}
+
+/// Control characters that do not stand in text.
+#[inline]
+pub(super) fn control(block: &[u8; BLOCK]) -> u64 {
+    each(block, |v| {
+        let space = within(v, b'\t', b'\n') | is(v, b'\r');
+        (within(v, 0, 0x1f) ^ space) | is(v, 0x7f)
+    })
+}
+
+/// Bytes that are not ASCII.
+#[inline]
+pub(super) fn high(block: &[u8; BLOCK]) -> u64 {
+    each(block, |v| v)
+}
+
+/// Characters of base64 that a group can begin with when its first byte is ASCII text.
+#[inline]
+pub(super) fn lead(part: [u8; PART]) -> u32 {
+    let v = u8x16::new(part);
+    (within(v, b'I', b'Z') | within(v, b'a', b'f') | within(v, b'C', b'D')).to_bitmask()
+}
+
+/// Hex digits.
+#[inline]
+pub(super) fn hex(part: [u8; PART]) -> u32 {
+    let v = u8x16::new(part);
+    (within(v, b'0', b'9') | within(v | u8x16::splat(0x20), b'a', b'f')).to_bitmask()
+}
+
+#[inline]
+fn within(v: u8x16, first: u8, last: u8) -> u8x16 {
+    let offset = v - u8x16::splat(first);
+    offset.min(u8x16::splat(last - first)).simd_eq(offset)
+}
+
+#[inline]
+fn is(v: u8x16, byte: u8) -> u8x16 {
+    v.simd_eq(u8x16::splat(byte))
+}
+
+#[inline]
+fn each(block: &[u8; BLOCK], test: impl Fn(u8x16) -> u8x16) -> u64 {
+    let (parts, _) = block.as_chunks::<16>();
+    parts.iter().rev().fold(0, |mask, part| mask << 16 | u64::from(test(u8x16::new(*part)).to_bitmask()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::byteset::HEX;
+
+    #[test]
+    fn every_byte_is_told_in_every_place() {
+        for byte in 0..=u8::MAX {
+            let text = (b' '..0x7f).contains(&byte) || matches!(byte, b'\t' | b'\n' | b'\r');
+            for at in [0, 15, 16, 63] {
+                let mut block = [b' '; BLOCK];
+                block[at] = byte;
+                let bit = |member: bool| u64::from(member) << at;
+                assert_eq!(encoded(&block), bit(super::super::stretch::ENCODED.has(byte)), "{byte:02x}");
+                assert_eq!(
+                    coarse(&block),
+                    bit((b'+'..=b'9').contains(&byte) || byte.is_ascii_alphabetic()),
+                    "{byte:02x}"
+                );
+                assert_eq!(control(&block), bit(!text && byte < 0x80), "{byte:02x}");
+                assert_eq!(high(&block), bit(byte >= 0x80), "{byte:02x}");
+            }
+            let mut part = [b' '; PART];
+            part[9] = byte;
+            assert_eq!(hex(part), u32::from(HEX.has(byte)) << 9);
+            let leads = matches!(byte, b'C' | b'D' | b'I'..=b'Z' | b'a'..=b'f');
+            assert_eq!(lead(part), u32::from(leads) << 9);
+        }
+    }
+}

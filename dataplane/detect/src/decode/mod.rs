@@ -1,0 +1,244 @@
+//! Encoded secrets: text under base64, hex or escapes is decoded and scanned like any other, two levels deep.
+//!
+//! Work is bounded by pieces: a piece of an encoded text is decoded once, with some context, and its findings are told in
+//! the places of the original. A piece is judged as a whole or not yet: the settled part of a window never ends
+//! inside one, so that the pieces are the same however a text is cut.
+
+mod blob;
+mod escape;
+mod fold;
+mod mask;
+mod plain;
+mod stretch;
+
+use crate::MAX_SECRET_LEN;
+use crate::dispute::{self, Hit};
+use crate::rule::Confidence;
+use crate::rules::rank;
+use crate::scanner::{Bench, Engine, Finding, View};
+pub(crate) use escape::{ESCAPES, Spot, entity_in, escape_at};
+use fold::Fold;
+use plain::Plain;
+
+/// How many encodings inside each other are decoded.
+pub(crate) const DEPTH: usize = 2;
+
+/// The size of a piece, in encoded bytes: of whole groups, and so that four of them and what is read around them fill a
+/// window of 32 KiB.
+const PIECE: usize = 7936;
+/// How much before a piece is decoded for the left bounds of what is found; at most [`crate::LEFT_CONTEXT`].
+const CONTEXT: usize = 256;
+/// How much behind a piece is decoded, and how much if something found needs more.
+const BEHIND: usize = 512;
+const FAR_BEHIND: usize = 4096;
+/// An encoded text that is no longer is reported whole, in bytes.
+const MAX_WHOLE: usize = 768;
+
+/// Buffers for one level: the window's own text, or what was decoded from the level above.
+#[derive(Default)]
+pub(crate) struct Level {
+    pub(crate) bench: Bench,
+    /// The text of this level, unless it is the window's.
+    plain: Plain,
+    findings: Vec<Finding>,
+    stretches: Vec<(usize, usize)>,
+    lines: Vec<(usize, usize)>,
+    chars: Vec<u8>,
+}
+
+/// A part of the text that is decided as a whole.
+#[derive(Debug, Clone, Copy)]
+struct Piece {
+    start: usize,
+    end: usize,
+}
+
+/// Finds all candidates of a text, plain and encoded; `levels[0]` is the text's own.
+pub(crate) fn search(engine: &mut Engine, levels: &mut [Level], view: View<'_>, fresh: usize) {
+    let Some((level, deeper)) = levels.split_first_mut() else { return };
+    level.bench.reset(fresh);
+    engine.candidates(&mut level.bench, view);
+    if !deeper.is_empty() {
+        let mut work = Work { engine, level, deeper, view, fresh };
+        work.folds();
+        work.regions();
+    }
+}
+
+/// The search for encoded texts in one text.
+struct Work<'w> {
+    engine: &'w mut Engine,
+    level: &'w mut Level,
+    deeper: &'w mut [Level],
+    view: View<'w>,
+    fresh: usize,
+}
+
+impl Work<'_> {
+    /// Base64 and hex.
+    fn folds(&mut self) {
+        let mut stretches = std::mem::take(&mut self.level.stretches);
+        let mut lines = std::mem::take(&mut self.level.lines);
+        stretch::find(self.view.text, &mut stretches);
+        // With less context than there can be, the text begins where the window does.
+        let hidden = self.fresh >= crate::LEFT_CONTEXT;
+        let mut index = 0;
+        loop {
+            index += stretches[index..].iter().take_while(|s| self.dull(**s)).count();
+            let next = fold::next(self.view, hidden, &stretches, &mut index, &mut lines);
+            let Some(fold) = next else { break };
+            if fold.end <= self.fresh {
+                continue;
+            }
+            // Where an escape goes on with the characters of base64, the whole is worth decoding.
+            if fold.padded - fold.start <= PIECE && escape::continues(self.view.text, fold.padded) {
+                self.level.bench.spots.push(Spot::new(fold.start, fold.padded));
+            }
+            self.fold(fold, &lines);
+        }
+        self.level.stretches = stretches;
+        self.level.lines = lines;
+    }
+
+    /// Whether a stretch is a short one that holds no text, alone and with its end in sight: a name, a path or a hash, as
+    /// most are.
+    #[inline]
+    fn dull(&self, (start, end): (usize, usize)) -> bool {
+        let Some(next) = self.view.text.get(end) else { return false };
+        let line = end - start >= fold::MIN_LINE && matches!(next, b'\r' | b'\n');
+        end - start < blob::LONG
+            && start > 0
+            && !line
+            && !matches!(next, b'%' | b'\\' | b'&')
+            && !blob::likely(&self.view.text[start..end])
+    }
+
+    fn fold(&mut self, fold: Fold, lines: &[(usize, usize)]) {
+        let mut start = fold.start.max(self.fresh);
+        while start < fold.end {
+            let end = fold.end.min(start + PIECE);
+            self.level.bench.held.push((start, end));
+            if end == fold.end && !fold.closed {
+                return self.level.bench.open(start);
+            }
+            self.blob(fold, lines, Piece { start, end });
+            start = end;
+        }
+    }
+
+    fn blob(&mut self, fold: Fold, lines: &[(usize, usize)], piece: Piece) {
+        let text = self.view.text;
+        let Some(code) = blob::recognise(text, lines, piece.start, piece.end) else { return };
+        let from = fold.start.max(piece.start.saturating_sub(CONTEXT));
+        let alone = piece.start == fold.start && piece.end == fold.end && code.starts_at(fold.start);
+        let whole = (alone && fold.padded - fold.start <= MAX_WHOLE).then_some((fold.start, fold.padded));
+        for behind in [BEHIND, FAR_BEHIND] {
+            let to = fold.end.min(piece.end + behind);
+            if to == fold.end && !fold.closed {
+                return self.level.bench.open(piece.start);
+            }
+            let mut chars = std::mem::take(&mut self.level.chars);
+            let plain = &mut self.deeper[0].plain;
+            let is_text = blob::decode(text, lines, (from, to), code, &mut chars, plain);
+            self.level.chars = chars;
+            if !is_text {
+                return;
+            }
+            let last = to == fold.end || behind == FAR_BEHIND;
+            if self.judge(piece, last, |rank| rank::VENDOR + u8::from(rank >= rank::PATTERN), whole) {
+                return;
+            }
+        }
+    }
+
+    /// Escapes.
+    fn regions(&mut self) {
+        let mut spots = std::mem::take(&mut self.level.bench.spots);
+        escape::percents(self.view.text, &mut spots);
+        spots.sort_unstable();
+        let mut index = 0;
+        while let Some(region) = escape::next(self.view, &spots, &mut index) {
+            let mut start = region.start.max(self.fresh);
+            while start < region.end {
+                let end = region.end.min(start + PIECE);
+                self.level.bench.held.push((start, end));
+                let to = region.end.min(end + FAR_BEHIND);
+                if to == region.end && !region.closed {
+                    self.level.bench.open(start);
+                    break;
+                }
+                let plain = &mut self.deeper[0].plain;
+                if escape::decode(self.view.text, start.saturating_sub(CONTEXT), to, plain) {
+                    // More than the same rule gives to the escapes taken literally.
+                    let piece = Piece { start, end };
+                    self.judge(piece, !region.cut || to < region.end, |rank| rank + 2, None);
+                }
+                start = end;
+            }
+        }
+        self.level.bench.spots = spots;
+    }
+
+    /// Scans what was decoded for a piece; false if something in it needs more text and there is more.
+    fn judge(
+        &mut self,
+        piece: Piece,
+        last: bool,
+        rank_of: impl Fn(u8) -> u8,
+        whole: Option<(usize, usize)>,
+    ) -> bool {
+        let plain = std::mem::take(&mut self.deeper[0].plain);
+        let text = &plain.text[..];
+        self.level.bench.runs.work += text.len() as u64;
+        search(self.engine, self.deeper, View { text, last }, 0);
+        let inner = &mut self.deeper[0];
+        let open = inner.bench.open;
+        let complete = last || open >= text.len() || plain.span(open, open + 1).0 >= piece.end;
+        if complete {
+            inner.findings.clear();
+            inner.bench.hits.retain(|h| h.start < h.end);
+            dispute::settle(&mut inner.bench.hits, text.len(), text.len(), &mut inner.findings);
+            for found in &inner.findings {
+                let place = plain.span(found.start, found.end);
+                let rule = found.rule.0;
+                let rank = self.engine.rank(rule, found.confidence);
+                // Assignments that are doubtful in plain text are more so in what may not be text at all.
+                let doubtful = found.confidence == Confidence::Low && rank < rank::PATTERN;
+                if (piece.start..piece.end).contains(&place.0) && !doubtful {
+                    let (start, end) = whole.unwrap_or(place);
+                    let confidence = found.confidence;
+                    self.level.bench.hits.push(Hit { start, end, rule, rank: rank_of(rank), confidence });
+                }
+            }
+        }
+        self.deeper[0].plain = plain;
+        complete
+    }
+}
+
+/// Joins what is held as a whole and overlaps.
+pub(crate) fn join(held: &mut Vec<(usize, usize)>) {
+    held.sort_unstable();
+    held.dedup_by(|next, last| {
+        let overlap = next.0 < last.1;
+        if overlap {
+            last.1 = last.1.max(next.1);
+        }
+        overlap
+    });
+}
+
+// A piece and all that is decoded with it fit a window of the promised size.
+const _: () = assert!(PIECE + FAR_BEHIND + CONTEXT <= MAX_SECRET_LEN && CONTEXT <= crate::LEFT_CONTEXT);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_overlaps_is_joined_and_what_touches_is_not() {
+        let mut held = vec![(30, 40), (0, 10), (10, 20), (35, 50)];
+        join(&mut held);
+        assert_eq!(held, [(0, 10), (10, 20), (30, 50)]);
+    }
+}
