@@ -19,6 +19,7 @@ pub mod logs;
 pub mod metrics;
 pub mod os;
 pub mod route;
+pub mod rule_cache;
 pub mod shard;
 pub mod snapshot;
 pub mod state;

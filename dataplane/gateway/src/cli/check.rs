@@ -6,6 +6,7 @@ use super::options::ConfigOptions;
 use super::{Failure, Outcome};
 use crate::config::{ConfigError, Loaded, load};
 use crate::os;
+use crate::rule_cache::RuleCache;
 use crate::snapshot::build::{self, Builder};
 use crate::snapshot::{Auth, Snapshot};
 use crate::state;
@@ -36,7 +37,8 @@ impl Check {
             .map_or("defaults and environment".to_owned(), |file| file.display().to_string());
         let checked = load(&sources).and_then(|loaded| {
             let master = state::master_key(&loaded.settings, false).map_err(ConfigError::from)?;
-            let snapshot = Builder::new().build(&loaded.settings, &master)?;
+            let cache = RuleCache::of_gateway(&loaded.settings).read_only();
+            let snapshot = Builder::new(cache).build(&loaded.settings, &master)?;
             os::choose_driver(loaded.settings.server.driver).map_err(|what| driver_problem(&what))?;
             Ok((loaded, snapshot))
         });

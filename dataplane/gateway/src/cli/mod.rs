@@ -13,6 +13,7 @@ mod scan;
 mod version;
 
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::{Parser, Subcommand};
 
@@ -44,6 +45,7 @@ Examples:
   aegis-gateway check --config aegis.toml             is this configuration right?
   aegis-gateway scan src/                             which secrets are in these files?
   git diff | aegis-gateway scan -                     ... and in this text?
+  aegis-gateway scan --since origin/main              ... and in what this branch adds?
 
 Then point a tool at it:
   ANTHROPIC_BASE_URL=http://127.0.0.1:8080 claude
@@ -68,7 +70,7 @@ enum Command {
     Check(check::Check),
     /// Find secrets in files, folders or standard input
     Scan(scan::Scan),
-    /// Show the detection rules
+    /// Show the detection rules, and try rules of your own
     Rules(rules::RulesCommand),
     /// List secrets of your own, to be found wherever they stand
     Known(known::Known),
@@ -80,6 +82,7 @@ enum Command {
 
 /// Parses the command line and does what it says.
 pub fn main() -> ExitCode {
+    let begun = Instant::now();
     let done = match Cli::parse().command {
         Command::Run(run) => run.execute(),
         Command::Check(check) => check.execute(),
@@ -87,7 +90,7 @@ pub fn main() -> ExitCode {
         Command::Rules(rules) => rules.execute(),
         Command::Known(known) => known.execute(),
         Command::Key(key) => key.execute(),
-        Command::Version(version) => version.execute(),
+        Command::Version(version) => version.execute(begun),
     };
     match done {
         Ok(outcome) => outcome.into(),

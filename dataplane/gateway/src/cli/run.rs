@@ -22,6 +22,7 @@ use crate::control::reload::Reloader;
 use crate::control::{self, EndTimes, Shared};
 use crate::events::{self, Receiver};
 use crate::lifecycle::{Phase, ShardContext, ShardState};
+use crate::rule_cache::RuleCache;
 use crate::snapshot::build::Builder;
 use crate::{logs, os, shard, state};
 
@@ -103,7 +104,7 @@ impl Process {
             tracing::warn!("{problem}");
         }
         let master = state::master_key(&settings, true).map_err(ConfigError::from)?;
-        let mut builder = Builder::new();
+        let mut builder = Builder::new(RuleCache::of_gateway(&settings));
         let first = builder.build(&settings, &master)?;
         let shared = Arc::new(Shared::new(first, shards));
         let admin = TcpListener::bind(settings.admin.listen).map_err(|error| {

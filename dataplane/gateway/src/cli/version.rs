@@ -1,21 +1,33 @@
 //! `version`: what this binary is made of and what the machine gives it.
 
+use std::sync::Arc;
+use std::time::Instant;
+
+use aegis_detect::{Scanner, Selection};
 use clap::Args;
 
 use super::{Failure, Outcome, failure};
 use crate::os;
+use crate::rule_cache::{Origin, RuleCache};
 
 #[derive(Debug, Args)]
 pub(super) struct Version {}
 
 impl Version {
     #[allow(clippy::unused_self)] // every command has the same shape
-    pub(super) fn execute(&self) -> Result<Outcome, Failure> {
-        let rules =
-            aegis_detect::Rules::builtin().map_err(|error| failure(error, "this binary is damaged"))?;
+    pub(super) fn execute(&self, begun: Instant) -> Result<Outcome, Failure> {
+        let damaged = |error| failure(error, "this binary is damaged");
+        let (rules, origin) = RuleCache::of_user().load(&Selection::default()).map_err(damaged)?;
+        Scanner::new(Arc::clone(&rules)).map_err(damaged)?;
+        let ready = begun.elapsed();
         println!("aegis-gateway {}", env!("CARGO_PKG_VERSION"));
         println!("engine        {}", aegis_detect::engine_version());
         println!("rules         {} built in, {} KiB compiled", rules.len(), rules.database_size() / 1024);
+        let how = match origin {
+            Origin::Cache => "compiled before",
+            Origin::Compiled => "compiled now",
+        };
+        println!("ready         after {:.1} ms, {how}", ready.as_secs_f64() * 1e3);
         println!("driver        {}", os::driver_report());
         println!("cpus          {} usable", os::cpus().len());
         println!("target        {} {}", std::env::consts::ARCH, std::env::consts::OS);

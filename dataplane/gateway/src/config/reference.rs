@@ -103,6 +103,7 @@ pub const KEYS: &[Key] = &[
     key("server.tls.client_ca", Kind::Path, "", "PEM file of the authorities that sign client certificates."),
     key("admin.listen", Kind::Address, r#""127.0.0.1:9901""#, "Address of /healthz, /readyz and /metrics. It has no access control: keep it on a trusted network."),
     key("state.dir", Kind::Path, "", "Folder for master key and audit log. Without it: $STATE_DIRECTORY, /var/lib/aegis-gateway for root, $XDG_STATE_HOME/aegis-gateway, ~/.local/state/aegis-gateway."),
+    key("cache.dir", Kind::Path, "", "Folder for compiled rules, which make the next start quick; cache in the state folder when absent."),
     key("timeouts.tls_handshake", Kind::Duration, r#""10s""#, "TLS handshake of a client."),
     key("timeouts.request_head", Kind::Duration, r#""15s""#, "From the first byte of a request to the end of its head (408)."),
     key("timeouts.request_body_gap", Kind::Duration, r#""30s""#, "Longest silence inside a request body (408)."),

@@ -24,6 +24,8 @@ pub struct Settings {
     pub admin: Admin,
     /// Where the gateway keeps its own files.
     pub state: State,
+    /// Where compiled rules are kept.
+    pub cache: Cache,
     /// One time limit per phase of an exchange.
     pub timeouts: Timeouts,
     /// Size and count limits.
@@ -132,6 +134,14 @@ pub struct Admin {
 #[serde(default, deny_unknown_fields)]
 pub struct State {
     /// Folder for the master key and the audit log; see [`State::folder`] for the default.
+    pub dir: Option<PathBuf>,
+}
+
+/// `[cache]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cache {
+    /// Folder for compiled rules; see [`crate::rule_cache::RuleCache::of_gateway`] for the default.
     pub dir: Option<PathBuf>,
 }
 

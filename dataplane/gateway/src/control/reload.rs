@@ -77,6 +77,7 @@ fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
         ("timeouts.hard_stop", old.timeouts.hard_stop != new.timeouts.hard_stop),
         ("admin", old.admin != new.admin),
         ("state", old.state != new.state),
+        ("cache", old.cache != new.cache),
         ("log", old.log != new.log),
         ("audit", old.audit != new.audit),
     ];

@@ -30,7 +30,7 @@ impl Stage {
         std::fs::write(&file, format!("{text}\n{state}")).unwrap();
         let sources = Sources { file: Some(file), ..Sources::default() };
         let settings = load(&sources).unwrap().settings;
-        let mut builder = Builder::new();
+        let mut builder = Builder::default();
         let first = builder.build(&settings, &Zeroizing::new([1; 32])).unwrap();
         let shared = Arc::new(Shared::new(first, shards));
         Stage { shared, reloader: Reloader::new(sources, builder, settings), folder }

@@ -25,6 +25,7 @@ use crate::config::upstream_url::UpstreamUrl;
 use crate::config::{Secret, validate};
 use crate::known;
 use crate::metrics::MAX_UPSTREAMS;
+use crate::rule_cache::RuleCache;
 use crate::state::{MasterKey, decode_hex};
 
 /// Longest key file or variable of an upstream, in bytes.
@@ -49,6 +50,7 @@ pub struct Builder {
     resumption: Option<(u64, Resumption)>,
     /// The rules, with what they were made from.
     rules: Option<(Origin, Arc<Rules>)>,
+    cache: RuleCache,
 }
 
 impl std::fmt::Debug for Builder {
@@ -58,9 +60,9 @@ impl std::fmt::Debug for Builder {
 }
 
 impl Builder {
-    /// A builder whose first snapshot has generation 1.
-    pub fn new() -> Self {
-        Builder::default()
+    /// A builder whose first snapshot has generation 1, and which keeps compiled rules in `cache`.
+    pub fn new(cache: RuleCache) -> Self {
+        Builder { cache, ..Builder::default() }
     }
 
     /// A builder that goes on where this one stands, with all that is shared.
@@ -73,6 +75,7 @@ impl Builder {
             upstreams: self.upstreams.clone(),
             resumption: self.resumption.clone(),
             rules: self.rules.clone(),
+            cache: self.cache.clone(),
         }
     }
 
@@ -142,14 +145,14 @@ impl Builder {
             return Ok(Arc::clone(rules));
         }
         let known = list.map(|list| list.values().map(Arc::new)).transpose()?;
-        let rules = Rules::load(&Selection { packs: &packs, custom: &sources, known: known.as_ref() })
-            .map_err(|error| {
-                Problem::error(
-                    "rules.custom",
-                    error.to_string(),
-                    "`aegis-gateway scan --rules FILE` tries a file out",
-                )
-            })?;
+        let selection = Selection { packs: &packs, custom: &sources, known: known.as_ref() };
+        let (rules, _) = self.cache.load(&selection).map_err(|error| {
+            Problem::error(
+                "rules.custom",
+                error.to_string(),
+                "`aegis-gateway rules test FILE` tries a file out",
+            )
+        })?;
         self.rules = Some((origin, Arc::clone(&rules)));
         Ok(rules)
     }

@@ -24,7 +24,7 @@ fn problem(builder: &mut Builder, text: &str) -> String {
 fn upstreams_are_ready_to_be_used() {
     let text = "[upstreams.mine]\nurl = \"http://127.0.0.1:9000/base/\"\napi_key = \" sk-made-up \"\nconnect_timeout = \"1s\"\n\
                 [upstreams.anthropic]\napi_key = \"k\"\n";
-    let snapshot = Builder::new().build(&settings(text), &master()).expect("valid");
+    let snapshot = Builder::default().build(&settings(text), &master()).expect("valid");
     let mine = snapshot.upstream("mine").expect("there");
     assert_eq!(
         (&*mine.host, mine.port, &*mine.authority, &*mine.base_path),
@@ -44,7 +44,7 @@ fn upstreams_are_ready_to_be_used() {
 
 #[test]
 fn what_a_reload_does_not_change_is_kept() {
-    let mut builder = Builder::new();
+    let mut builder = Builder::default();
     let first = builder.build(&settings(""), &master()).expect("valid");
     let old = first.upstream("openai").expect("built in");
     old.addresses.set(vec!["192.0.2.1:443".parse().expect("an address")]);
@@ -60,7 +60,7 @@ fn what_a_reload_does_not_change_is_kept() {
 
 #[test]
 fn a_wrong_configuration_leaves_the_builder_as_it_was() {
-    let mut builder = Builder::new();
+    let mut builder = Builder::default();
     builder.build(&settings(""), &master()).expect("valid");
     let error = problem(
         &mut builder,
@@ -91,13 +91,13 @@ fn a_wrong_configuration_leaves_the_builder_as_it_was() {
 
 #[test]
 fn keys_that_no_header_can_carry_are_refused_without_being_shown() {
-    let error = problem(&mut Builder::new(), "[upstreams.openai]\napi_key = \"made\\nup\"\n");
+    let error = problem(&mut Builder::default(), "[upstreams.openai]\napi_key = \"made\\nup\"\n");
     assert!(error.contains("no header can carry") && !error.contains("made"), "{error}");
 }
 
 #[test]
 fn gateway_keys_become_hashes_and_no_list_means_everybody() {
-    let mut builder = Builder::new();
+    let mut builder = Builder::default();
     assert!(matches!(builder.build(&settings(""), &master()).expect("valid").auth, Auth::None));
     let snapshot = builder.build(&settings("[auth]\nmode = \"keys\"\n"), &master()).expect("valid");
     assert!(matches!(&snapshot.auth, Auth::Keys(keys) if keys.is_empty()));
@@ -110,7 +110,7 @@ fn gateway_keys_become_hashes_and_no_list_means_everybody() {
 #[test]
 fn tokens_depend_on_key_organisation_and_epoch_alone() {
     let token = |text: &str, key: u8| {
-        let snapshot = Builder::new().build(&settings(text), &Zeroizing::new([key; 32])).expect(text);
+        let snapshot = Builder::default().build(&settings(text), &Zeroizing::new([key; 32])).expect(text);
         snapshot.shield.keyring.mint(aegis_detect::Category::Key, b"made up").as_str().to_owned()
     };
     let first = token("", 1);
@@ -125,7 +125,7 @@ fn tokens_depend_on_key_organisation_and_epoch_alone() {
 
 #[test]
 fn the_feed_gives_the_newest_snapshot() {
-    let mut builder = Builder::new();
+    let mut builder = Builder::default();
     let feed = Feed::new(builder.build(&settings(""), &master()).expect("valid"));
     assert_eq!((feed.generation(), feed.load().generation), (1, 1));
     feed.publish(Arc::new(builder.build(&settings(""), &master()).expect("valid")));

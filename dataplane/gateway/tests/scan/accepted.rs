@@ -83,6 +83,9 @@ fn a_baseline_knows_what_was_there() {
     assert_eq!(again.status.code(), Some(0), "{}", text(&again.stdout));
     assert!(text(&again.stderr).contains("0 secrets found") && text(&again.stderr).contains("1 known"));
 
+    // The file itself holds nothing that looks like a secret.
+    assert_eq!(places(&scan(&["--format", "json", "."], folder.path(), b"")), [("src/a.py".to_owned(), 1)]);
+
     put(folder.path(), "src/a.py", format!("# moved\n\n{first}new = '{OTHER}'\n").as_bytes());
     let args = ["--format", "json", "--baseline", "known.json", "."];
     assert_eq!(places(&scan(&args, folder.path(), b"")), [("src/a.py".to_owned(), 4)]);

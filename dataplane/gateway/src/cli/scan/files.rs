@@ -18,8 +18,16 @@ use super::report::{Report, Summary};
 /// Folders of version control systems: their objects are compressed, and `.git/config` is no file of the project.
 const VERSION_CONTROL: [&str; 4] = [".git", ".hg", ".svn", ".jj"];
 
+/// What is scanned.
+pub(super) struct Sources {
+    /// Where text comes from.
+    pub origin: Origin,
+    /// Files that are passed over, by their real paths: what the scan itself reads and writes.
+    pub except: Vec<PathBuf>,
+}
+
 /// Where text comes from.
-pub(super) enum Sources {
+pub(super) enum Origin {
     /// Files, folders, and `-` for standard input; whether files named in `.gitignore` and its like are left out.
     Paths {
         /// As they were given.
@@ -132,13 +140,13 @@ impl Desk<'_> {
 
 impl Sources {
     fn feed(&self, entrance: &Entrance) -> Result<(), Unwanted> {
-        match self {
-            Sources::Paths { paths, respect_ignore } => {
-                paths.iter().try_for_each(|path| feed_path(entrance, path, *respect_ignore))
+        match &self.origin {
+            Origin::Paths { paths, respect_ignore } => {
+                paths.iter().try_for_each(|path| self.feed_path(entrance, path, *respect_ignore))
             }
-            Sources::Changes(files) => files.iter().try_for_each(|(path, lines)| {
+            Origin::Changes(files) => files.iter().try_for_each(|(path, lines)| {
                 // Links, submodules, and what is gone by now.
-                if !path.symlink_metadata().is_ok_and(|data| data.is_file()) {
+                if !path.symlink_metadata().is_ok_and(|data| data.is_file()) || self.excepts(path) {
                     return Ok(());
                 }
                 entrance.scan(git::from_here(path), Source::File(path.clone(), lines.clone()))
@@ -146,11 +154,38 @@ impl Sources {
         }
     }
 
+    fn feed_path(&self, entrance: &Entrance, path: &Path, respect_ignore: bool) -> Result<(), Unwanted> {
+        let plain = |path: &Path| path.strip_prefix("./").unwrap_or(path).to_path_buf();
+        if path == Path::new("-") {
+            return entrance.scan(PathBuf::from("(standard input)"), Source::Input);
+        }
+        if !path.is_dir() {
+            return entrance.scan(plain(path), Source::File(path.to_path_buf(), Lines::All));
+        }
+        for entry in walk(path, respect_ignore) {
+            match entry {
+                Ok(entry) if is_file(&entry) && !self.excepts(entry.path()) => {
+                    let name = plain(entry.path());
+                    entrance.scan(name, Source::File(entry.into_path(), Lines::All))?;
+                }
+                Ok(_) => {}
+                Err(error) => entrance.problem(error.to_string())?,
+            }
+        }
+        Ok(())
+    }
+
+    fn excepts(&self, path: &Path) -> bool {
+        let mut alike = self.except.iter().filter(|except| except.file_name() == path.file_name()).peekable();
+        // Names are compared first: most files are spared the question.
+        alike.peek().is_some() && path.canonicalize().is_ok_and(|real| alike.any(|except| *except == real))
+    }
+
     /// How many files there are.
     fn count(&self) -> u64 {
-        match self {
-            Sources::Changes(files) => files.len() as u64,
-            Sources::Paths { paths, respect_ignore } => paths
+        match &self.origin {
+            Origin::Changes(files) => files.len() as u64,
+            Origin::Paths { paths, respect_ignore } => paths
                 .iter()
                 .map(|path| {
                     if !path.is_dir() {
@@ -161,27 +196,6 @@ impl Sources {
                 .sum(),
         }
     }
-}
-
-fn feed_path(entrance: &Entrance, path: &Path, respect_ignore: bool) -> Result<(), Unwanted> {
-    let plain = |path: &Path| path.strip_prefix("./").unwrap_or(path).to_path_buf();
-    if path == Path::new("-") {
-        return entrance.scan(PathBuf::from("(standard input)"), Source::Input);
-    }
-    if !path.is_dir() {
-        return entrance.scan(plain(path), Source::File(path.to_path_buf(), Lines::All));
-    }
-    for entry in walk(path, respect_ignore) {
-        match entry {
-            Ok(entry) if is_file(&entry) => {
-                let name = plain(entry.path());
-                entrance.scan(name, Source::File(entry.into_path(), Lines::All))?;
-            }
-            Ok(_) => {}
-            Err(error) => entrance.problem(error.to_string())?,
-        }
-    }
-    Ok(())
 }
 
 /// Everything below a folder in the order of names; links are not followed.

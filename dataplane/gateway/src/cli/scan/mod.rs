@@ -12,17 +12,18 @@ mod report;
 mod sarif;
 mod text;
 
-use std::io::{IsTerminal, Write};
+use std::io::{IsTerminal, Read, Write};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use aegis_detect::{Confidence, Rules, Scanner};
+use aegis_detect::{Confidence, RuleIndex, Rules, Scanner};
 use clap::{Args, ValueEnum};
 
 use super::{Failure, Outcome, failure};
 use baseline::Baseline;
-use files::{Desk, Sources};
+use files::{Desk, Origin, Sources};
+use reader::{Content, Hit, Reader, Stopped};
 use report::{Report, Summary};
 
 const AFTER_HELP: &str = "\
@@ -166,12 +167,19 @@ impl Scan {
     }
 
     fn sources(&self) -> Result<Sources, Failure> {
+        let named = self.baseline.iter().chain(&self.write_baseline);
+        // One that is not there yet needs no exception.
+        let except = named.filter_map(|path| path.canonicalize().ok()).collect();
+        Ok(Sources { origin: self.origin()?, except })
+    }
+
+    fn origin(&self) -> Result<Origin, Failure> {
         let input = Path::new("-");
         if let Some(revision) = &self.since {
             if self.paths.iter().any(|path| path == input) {
                 return Err(failure("standard input has no revisions", "leave out `-`, or --since"));
             }
-            return Ok(Sources::Changes(git::changes(revision, &self.paths)?));
+            return Ok(Origin::Changes(git::changes(revision, &self.paths)?));
         }
         let paths = if !self.paths.is_empty() {
             self.paths.clone()
@@ -180,7 +188,45 @@ impl Scan {
         } else {
             vec![input.to_path_buf()]
         };
-        Ok(Sources::Paths { paths, respect_ignore: !self.no_ignore })
+        Ok(Origin::Paths { paths, respect_ignore: !self.no_ignore })
+    }
+}
+
+/// Shows what the `wanted` rules find in one file, or standard input; how many findings there are.
+pub(super) fn show(
+    scanner: Scanner,
+    wanted: &[RuleIndex],
+    path: &Path,
+    reveal: bool,
+) -> Result<usize, Failure> {
+    let rules = Arc::clone(scanner.rules());
+    let name = path.display().to_string();
+    let unreadable = |error: &dyn std::fmt::Display| failure(format!("{name}: {error}"), "");
+    let mut source: Box<dyn Read> = if path == Path::new("-") {
+        Box::new(std::io::stdin().lock())
+    } else {
+        Box::new(std::fs::File::open(path).map_err(|error| unreadable(&error))?)
+    };
+    let mut hits = Vec::new();
+    let mut keep = |hit: Hit| {
+        if wanted.contains(&hit.finding.rule) {
+            hits.push(hit);
+        }
+        Ok(())
+    };
+    match Reader::new(scanner, Confidence::Low).scan(&mut source, &mut keep) {
+        Ok(Content::Binary) => return Err(unreadable(&"not text")),
+        Err(Stopped::Unreadable(error)) => return Err(unreadable(&error)),
+        Ok(Content::Text { .. }) | Err(Stopped::Unwanted) => {}
+    }
+    let mut table = report::Table::new(std::io::stdout().lock(), reveal);
+    let written = hits
+        .iter()
+        .try_for_each(|hit| table.finding(&name, rules.get(hit.finding.rule), hit))
+        .and_then(|()| table.file_done());
+    match written {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(unreadable(&error)),
+        _ => Ok(hits.len()),
     }
 }
 

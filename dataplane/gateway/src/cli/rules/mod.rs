@@ -1,7 +1,9 @@
 //! `rules`: which secrets are looked for, by the names that `policy.rules` takes.
 
+mod trial;
+
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aegis_detect::{KnownValues, Pack, Rule, RuleSource, Rules, Selection};
@@ -10,6 +12,7 @@ use clap::{Args, Subcommand};
 use super::{Failure, Outcome, failure};
 use crate::config::settings;
 use crate::known;
+use crate::rule_cache::RuleCache;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -17,7 +20,12 @@ Examples:
   aegis-gateway rules list stripe                those with a word in id, name or group
   aegis-gateway rules show stripe-key            one rule with its examples
   aegis-gateway rules list --pack personal       with those that are off by default
-  aegis-gateway rules list --rules own.toml      with rules of your own: also checks the file";
+  aegis-gateway rules list --rules own.toml      with rules of your own
+  aegis-gateway rules test own.toml              try rules of your own on their examples";
+
+/// Where to learn more when a rule is refused.
+const HOW_RULES_ARE_MADE: &str =
+    "`aegis-gateway rules test --help` shows how a rule is made, `rules show ID` a built-in one";
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
@@ -42,6 +50,8 @@ enum Command {
         #[command(flatten)]
         wanted: Wanted,
     },
+    /// Try the rules of a file on their own examples
+    Test(trial::Test),
 }
 
 /// Which rules are wanted beside the base rules.
@@ -75,28 +85,38 @@ impl RulesCommand {
                 };
                 show(rules.get(index))
             }
+            Command::Test(test) => return test.execute(),
         };
-        match std::io::stdout().write_all(text.as_bytes()) {
-            // The reader of our output has seen enough: `rules list | head`.
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(failure(error, "")),
-            _ => Ok(Outcome::Success),
-        }
+        print(&text)?;
+        Ok(Outcome::Success)
     }
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        // The reader of our output has seen enough: `rules list | head`.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(failure(error, "")),
+        _ => Ok(()),
+    }
+}
+
+/// A rule file, named in errors as it was given.
+fn read(path: &Path) -> Result<RuleSource, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| failure(format!("{}: cannot read rules: {error}", path.display()), ""))?;
+    Ok(RuleSource { name: path.display().to_string(), text })
 }
 
 impl Wanted {
     /// The base rules and what is wanted beside them.
     pub(super) fn load(&self) -> Result<Arc<Rules>, Failure> {
-        let mut custom = Vec::new();
-        for path in &self.files {
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| failure(format!("{}: cannot read rules: {error}", path.display()), ""))?;
-            custom.push(RuleSource { name: path.display().to_string(), text });
-        }
+        let custom = self.files.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
         let packs: Vec<Pack> = self.packs.iter().map(|pack| Pack::from(*pack)).collect();
         let known = self.known()?;
-        Rules::load(&Selection { packs: &packs, custom: &custom, known: known.as_ref() })
-            .map_err(|error| failure(error, "`aegis-gateway rules show ID` shows how a rule is made"))
+        let selection = Selection { packs: &packs, custom: &custom, known: known.as_ref() };
+        let (rules, _) =
+            RuleCache::of_user().load(&selection).map_err(|error| failure(error, HOW_RULES_ARE_MADE))?;
+        Ok(rules)
     }
 
     /// The known values that are wanted.

@@ -1,0 +1,154 @@
+//! `rules test`: does a rule file do what its author meant?
+//!
+//! The file is compiled like any other, each rule is tried on its own examples in the surroundings in which secrets are
+//! met, and what it costs is told beside what it may cost.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aegis_detect::trial::{self, Failure as Trial};
+use aegis_detect::{Cost, Finding, Rule, RuleIndex, RuleSource, Rules, Scanner, Selection};
+use clap::Args;
+
+use super::super::{Failure, Outcome, failure, scan};
+use super::{HOW_RULES_ARE_MADE, print, read};
+
+/// Fewer examples of a kind than this say too little.
+const MIN_EXAMPLES: usize = 2;
+
+const AFTER_HELP: &str = "\
+Examples:
+  aegis-gateway rules test own.toml                     every rule on its own examples
+  aegis-gateway rules test own.toml --text app.log      ... and what the rules find in a file
+
+A rule file holds tables like this one; `rules show ID` shows how the built-in rules are made:
+  [[rule]]
+  id = \"acme-key\"
+  name = \"Acme key\"
+  category = \"key\"                                      key, secret, token, conn, pkey, user, host, pii
+  severity = \"high\"
+  impact = \"Everything that the application may do at Acme\"
+  pattern = 'acme_[0-9a-f]{24}'
+  match = [\"«acme_0123456789abcdef01234567»\", \"key: «acme_89abcdef0123456789abcdef»\"]
+  no_match = [\"acme_0123\", \"acme_key_of_the_month\"]
+
+Each example is tried alone, between lines, and in JSON, code, a shell and Markdown; «» mark the secret where it is not the
+whole. The cost is how often what a rule looks for stands in a sample of ordinary text.
+
+Exit codes: 0 all rules pass; 1 one does not, or the file is refused; 2 it cannot be read.";
+
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Test {
+    /// Rule file
+    file: PathBuf,
+    /// Show what the rules of the file find in this file; `-` is standard input
+    #[arg(long, value_name = "INPUT")]
+    text: Option<PathBuf>,
+    /// Show secrets in full
+    #[arg(long, requires = "text")]
+    reveal: bool,
+}
+
+impl Test {
+    pub(super) fn execute(&self) -> Result<Outcome, Failure> {
+        let source = read(&self.file)?;
+        let name = source.name.clone();
+        let rules = match load(source) {
+            Ok(rules) => rules,
+            Err(error) => {
+                eprintln!("{error}");
+                return Ok(Outcome::No);
+            }
+        };
+        let mut scanner =
+            Scanner::new(Arc::clone(&rules)).map_err(|error| failure(error, "is there enough memory?"))?;
+        let own: Vec<RuleIndex> =
+            rules.iter().filter(|(_, rule)| rule.group == name).map(|(index, _)| index).collect();
+        if own.is_empty() {
+            eprintln!("{}", failure(format!("{name}: no rules"), "a rule begins with [[rule]]"));
+            return Ok(Outcome::No);
+        }
+        let (told, failed) = try_all(&mut scanner, &own)?;
+        print(&format!("{name}\n{told}"))?;
+        if let Some(text) = &self.text {
+            self.show(scanner, &own, text)?;
+        }
+        Ok(if failed == 0 { Outcome::Success } else { Outcome::No })
+    }
+
+    fn show(&self, scanner: Scanner, own: &[RuleIndex], text: &Path) -> Result<(), Failure> {
+        if scan::show(scanner, own, text, self.reveal)? == 0 {
+            print(&format!("{}\n  nothing found\n", text.display()))?;
+        }
+        Ok(())
+    }
+}
+
+fn load(source: RuleSource) -> Result<Arc<Rules>, Failure> {
+    // Not from the cache: trying rules out would fill it with what nobody needs again.
+    let custom = [source];
+    Rules::load(&Selection { custom: &custom, ..Selection::default() })
+        .map_err(|error| failure(error, HOW_RULES_ARE_MADE))
+}
+
+/// A line for each rule and one for each of its failures, and the number of rules that failed.
+fn try_all(scanner: &mut Scanner, own: &[RuleIndex]) -> Result<(String, usize), Failure> {
+    let rules = Arc::clone(scanner.rules());
+    let width = own.iter().map(|rule| rules.get(*rule).id.len()).max().unwrap_or(0);
+    let mut told = String::new();
+    let mut failed = 0;
+    for index in own {
+        let rule = rules.get(*index);
+        let mut problems = too_few(rule);
+        problems.extend(trial::try_rule(scanner, *index).iter().map(|trial| describe(&rules, trial)));
+        let cost = rules.cost(*index).map_err(|error| failure(error, ""))?;
+        let verdict = if problems.is_empty() { "pass" } else { "FAIL" };
+        failed += usize::from(!problems.is_empty());
+        told.push_str(&format_rule(rule, verdict, width, cost));
+        told.extend(problems.iter().map(|problem| format!("        {problem}\n")));
+    }
+    let all = own.len();
+    let (count, verdict) = if failed == 0 { (all, "pass") } else { (failed, "fail") };
+    told.push_str(&format_summary(count, all, verdict));
+    Ok((told, failed))
+}
+
+fn format_rule(rule: &Rule, verdict: &str, width: usize, cost: Cost) -> String {
+    let (id, matching, not_matching) = (&rule.id, rule.matching.len(), rule.not_matching.len());
+    let Cost { candidates, limit, .. } = cost;
+    format!(
+        "  {verdict}  {id:<width$}  {matching} match, {not_matching} no_match; cost {candidates} of {limit}\n"
+    )
+}
+
+fn format_summary(count: usize, all: usize, verdict: &str) -> String {
+    format!("{count} of {all} rules {verdict}\n")
+}
+
+fn too_few(rule: &Rule) -> Vec<String> {
+    [("match", &rule.matching), ("no_match", &rule.not_matching)]
+        .into_iter()
+        .filter(|(_, examples)| examples.len() < MIN_EXAMPLES)
+        .map(|(key, examples)| {
+            format!("has {} examples in `{key}`, needs at least {MIN_EXAMPLES}", examples.len())
+        })
+        .collect()
+}
+
+fn describe(rules: &Rules, trial: &Trial) -> String {
+    let key = if trial.expected.is_some() { "match" } else { "no_match" };
+    let place = match trial.surroundings {
+        "nothing" => String::new(),
+        surroundings => format!(" in {surroundings}"),
+    };
+    let finding = |f: &Finding| {
+        let secret = trial.text.get(f.start..f.end).unwrap_or_default();
+        format!("{} `{}`", rules.get(f.rule).id, secret.escape_debug())
+    };
+    let found = match &trial.found[..] {
+        [] => "nothing".to_owned(),
+        found => found.iter().map(finding).collect::<Vec<_>>().join(", "),
+    };
+    format!("{key} `{}`{place}: found {found}", trial.example.escape_debug())
+}
