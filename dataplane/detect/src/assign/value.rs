@@ -14,6 +14,8 @@ use super::words::{SEQUENCES, STAND_INS, WEAK, WORDS};
 use crate::byteset::HEX;
 use crate::rule::Confidence;
 
+/// So many letters from `a` to `f` in a row are no word.
+const MIN_HEX: usize = 16;
 /// So many kinds of punctuation are in no word, path or name.
 const WILD: usize = 7;
 
@@ -194,8 +196,11 @@ pub(crate) fn mixed(value: &[u8]) -> bool {
 
 /// Whether something in the value is not of words with a number among them: the letters, or more digits than names have.
 pub(crate) fn noisy(value: &[u8]) -> bool {
+    // No words are made of so few letters; with a suffix behind a dash the shape speaks for itself.
+    let hex = value.iter().take_while(|b| HEX.has(**b)).count();
     value.len() < 8
         || value.iter().filter(|b| b.is_ascii_digit()).count() * 5 > value.len()
+        || hex >= MIN_HEX
         || looks_random(value)
 }
 
@@ -349,6 +354,11 @@ fn labelled(lower: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn letters_from_a_to_f_are_no_words() {
+        assert!(noisy(b"accededadecadeed") && !noisy(b"accededadecadees"));
+    }
 
     #[test]
     fn stand_ins_pass() {
