@@ -84,6 +84,8 @@ pub(crate) struct Bench {
     /// What stands before or among escapes.
     pub(crate) spots: Vec<Spot>,
     pub(crate) hits: Vec<Hit>,
+    /// Pieces that may be of known values: where they begin, and their hash.
+    pub(crate) pieces: Vec<(usize, u32)>,
     /// Manifests and pieces of encoded text, each of which is settled as a whole: start and end.
     pub(crate) held: Vec<(usize, usize)>,
     /// Where unjudged text begins.

@@ -23,6 +23,8 @@ pub struct KnownValues {
     places: Vec<u8>,
     /// By the upper bits of an anchor's hash: where its entries begin; one more for the end.
     starts: Vec<u32>,
+    /// The hashes of the anchors, in order.
+    anchors: Vec<u32>,
     /// In the order of their anchors' hashes.
     entries: Vec<Entry>,
 }
@@ -33,21 +35,23 @@ impl std::fmt::Debug for KnownValues {
     }
 }
 
-/// Bits for the hashes of all pieces, in as much memory as keeps no more than some in a hundred of them set: the first fits beside the
-/// text into a core's fastest memory, the last is as large as hashes tell apart.
+/// Two bits of one word for each piece, in as much memory as keeps no more than a tenth of all bits set: the first fits
+/// beside the text into a core's fastest memory, the last is as large as hashes tell apart.
 enum Bitmap {
     Small(Box<[u32; 1 << 11]>),
     Medium(Box<[u32; 1 << 13]>),
-    Large(Box<[u32; 1 << 16]>),
+    Large(Box<[u32; 1 << 15]>),
+    Larger(Box<[u32; 1 << 17]>),
     Huge(Box<[u32; 1 << 19]>),
 }
 
 impl Bitmap {
     fn new(values: usize) -> Bitmap {
         match values {
-            0..=400 => Bitmap::Small(empty()),
-            401..=1_600 => Bitmap::Medium(empty()),
-            1_601..=20_000 => Bitmap::Large(empty()),
+            0..=600 => Bitmap::Small(empty()),
+            601..=2_500 => Bitmap::Medium(empty()),
+            2_501..=10_000 => Bitmap::Large(empty()),
+            10_001..=40_000 => Bitmap::Larger(empty()),
             _ => Bitmap::Huge(empty()),
         }
     }
@@ -57,16 +61,18 @@ impl Bitmap {
             Bitmap::Small(words) => set(words, print),
             Bitmap::Medium(words) => set(words, print),
             Bitmap::Large(words) => set(words, print),
+            Bitmap::Larger(words) => set(words, print),
             Bitmap::Huge(words) => set(words, print),
         }
     }
 
     /// Reports the pieces, one in [`STRIDE`] bytes, whose bit is set: where they begin, and their hash.
-    fn probe(&self, text: &[u8], key: &KnownKey, met: &mut dyn FnMut(usize, u32)) {
+    fn probe(&self, text: &[u8], key: &KnownKey, met: &mut Vec<(usize, u32)>) {
         match self {
             Bitmap::Small(words) => probe(words, text, key.piece(), met),
             Bitmap::Medium(words) => probe(words, text, key.piece(), met),
             Bitmap::Large(words) => probe(words, text, key.piece(), met),
+            Bitmap::Larger(words) => probe(words, text, key.piece(), met),
             Bitmap::Huge(words) => probe(words, text, key.piece(), met),
         }
     }
@@ -77,19 +83,23 @@ fn empty<const WORDS: usize>() -> Box<[u32; WORDS]> {
     vec![0; WORDS].into_boxed_slice().try_into().unwrap_or_else(|_| Box::new([0; WORDS]))
 }
 
-/// The word of a hash; its bit is told by the hash's lowest bits.
+/// How far a hash's second bit is told above its first.
+const SECOND: u32 = 4;
+
+/// The word of a hash; its two bits are told by the hash's lowest bits.
 #[inline]
 fn word<const WORDS: usize>(print: u32) -> usize {
     (print >> (PRINT_BITS - WORDS.trailing_zeros())) as usize
 }
 
 fn set<const WORDS: usize>(words: &mut [u32; WORDS], print: u32) {
-    words[word::<WORDS>(print)] |= 1u32.wrapping_shl(print);
+    words[word::<WORDS>(print)] |= 1u32.wrapping_shl(print) | 1u32.wrapping_shl(print >> SECOND);
 }
 
 #[inline]
 fn test<const WORDS: usize>(words: &[u32; WORDS], print: u32) -> u32 {
-    words[word::<WORDS>(print)].wrapping_shr(print)
+    let word = words[word::<WORDS>(print)];
+    word.wrapping_shr(print) & word.wrapping_shr(print >> SECOND)
 }
 
 /// The hash of the n-th piece of a batch.
@@ -103,7 +113,7 @@ fn probe<const WORDS: usize>(
     words: &[u32; WORDS],
     text: &[u8],
     multiplier: u32,
-    met: &mut dyn FnMut(usize, u32),
+    met: &mut Vec<(usize, u32)>,
 ) {
     let (batches, rest) = text.as_chunks();
     for (index, batch) in batches.iter().enumerate() {
@@ -119,7 +129,7 @@ fn probe<const WORDS: usize>(
     for at in (0..rest.len().saturating_sub(PIECE - 1)).step_by(STRIDE) {
         let hash = print(std::array::from_fn(|i| rest[at + i]), multiplier);
         if test(words, hash) & 1 != 0 {
-            met(tail + at, hash);
+            met.push((tail + at, hash));
         }
     }
 }
@@ -132,12 +142,12 @@ fn single<const WORDS: usize>(
     batch: &[u8; BATCH * STRIDE],
     multiplier: u32,
     at: usize,
-    met: &mut dyn FnMut(usize, u32),
+    met: &mut Vec<(usize, u32)>,
 ) {
     for n in 0..BATCH {
         let hash = nth(batch, n, multiplier);
         if test(words, hash) & 1 != 0 {
-            met(at + n * STRIDE, hash);
+            met.push((at + n * STRIDE, hash));
         }
     }
 }
@@ -162,7 +172,8 @@ impl KnownValues {
             .map(|b| entries.partition_point(|e| ((e.anchor >> shift) as usize) < b))
             .map(|at| at as u32)
             .collect();
-        KnownValues { key: list.key().clone(), bitmap, places, starts, entries }
+        let anchors = entries.iter().map(|e| e.anchor).collect();
+        KnownValues { key: list.key().clone(), bitmap, places, starts, anchors, entries }
     }
 
     /// How many values there are.
@@ -195,8 +206,14 @@ impl KnownValues {
     /// Finds the values in the unjudged part of a text.
     pub(crate) fn find(&self, bench: &mut Bench, view: View<'_>, rule: u16) {
         let fresh = bench.fresh.min(view.text.len());
-        self.bitmap.probe(&view.text[fresh..], &self.key, &mut |at, print| {
-            let mut places = self.places[print as usize & (self.places.len() - 1)];
+        // Gathered first: what follows waits for memory, and many such waits at once take no longer than one.
+        let mut met = std::mem::take(&mut bench.pieces);
+        met.clear();
+        self.bitmap.probe(&view.text[fresh..], &self.key, &mut met);
+        for (_, print) in &mut met {
+            *print = u32::from(self.places[*print as usize & (self.places.len() - 1)]);
+        }
+        for &(at, mut places) in &met {
             while places != 0 {
                 let place = places.trailing_zeros() as usize;
                 places &= places - 1;
@@ -204,7 +221,8 @@ impl KnownValues {
                     self.anchored(bench, view, rule, start);
                 }
             }
-        });
+        }
+        bench.pieces = met;
     }
 
     /// Confirms the values whose anchor may begin at `at`.
@@ -213,7 +231,8 @@ impl KnownValues {
         let anchor = self.key.window(std::array::from_fn(|i| bytes[i]));
         let bucket = anchor as usize >> (PRINT_BITS - (self.starts.len() - 1).trailing_zeros());
         let (from, to) = (self.starts[bucket] as usize, self.starts[bucket + 1] as usize);
-        for entry in self.entries[from..to].iter().filter(|e| e.anchor == anchor) {
+        for index in (from..to).filter(|index| self.anchors[*index] == anchor) {
+            let entry = &self.entries[index];
             let Some(start) = at.checked_sub(usize::from(entry.offset)) else { continue };
             if start >= bench.fresh {
                 self.confirm(bench, view, rule, entry, start);
