@@ -44,7 +44,10 @@ impl Manifest {
 
 /// Reads the manifest whose key `kind` or `apiVersion` is `text[start..end]`.
 pub(crate) fn find(bench: &mut Bench, view: View<'_>, rule: u16, (start, end): (usize, usize)) {
-    // Read once already, from an earlier key.
+    // Settled as a whole in an earlier window, or read once already, from an earlier key.
+    if start < bench.fresh {
+        return;
+    }
     if bench.held.last().is_some_and(|(from, to)| *from <= start && start < *to) {
         return;
     }

@@ -264,8 +264,10 @@ fn continued(cursor: &mut Cursor<'_>) -> Result<bool, TooShort> {
 
 /// `echo password | command`: the word before the pipe.
 fn echoed(view: View<'_>, start: usize, takers: &[Taker]) -> Result<Option<Span>, TooShort> {
+    // All of it stands before the name.
+    let view = View { text: &view.text[..start], last: true };
     let from = start.saturating_sub(REACH);
-    let before = &view.text[from..start];
+    let before = &view.text[from..];
     if matches!(takers, [Before]) {
         let stop = |b: &u8| matches!(b, b':' | b' ' | b'"' | b'\'' | b'`' | b'\n' | b'\\' | b'/');
         let colon = before.iter().rposition(stop).filter(|i| before[*i] == b':' && *i > 0);
@@ -276,7 +278,7 @@ fn echoed(view: View<'_>, start: usize, takers: &[Taker]) -> Result<Option<Span>
     cursor.word(b"-n ")?;
     let Some(word) = next_word(&mut cursor, from + at)? else { return Ok(None) };
     cursor.blanks(4)?;
-    let piped = cursor.peek()? == b'|' && cursor.at < start;
+    let piped = cursor.peek()? == b'|';
     let part = takers.iter().find_map(|t| if let Piped(part) = t { Some(*part) } else { None });
     Ok(part.filter(|_| piped).and_then(|part| secret(view.text, word, part)))
 }

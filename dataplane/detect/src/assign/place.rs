@@ -4,12 +4,19 @@
 use super::cursor::line_begins;
 use super::name::Name;
 use super::parse::{Operator, Value};
+use crate::LEFT_CONTEXT;
 
 /// How far left of a name its neighbours are looked for.
 const REACH: usize = 128;
 
-fn before(text: &[u8], name: &Name) -> Vec<u8> {
-    text[name.start.saturating_sub(REACH)..name.start].to_ascii_lowercase()
+/// What stands before the name; no farther from the value than a window's context reaches.
+fn left<'a>(text: &'a [u8], name: &Name, value: &Value) -> &'a [u8] {
+    let from = name.start.saturating_sub(REACH).max(value.start.saturating_sub(LEFT_CONTEXT - 1));
+    &text[from.min(name.start)..name.start]
+}
+
+fn before(text: &[u8], name: &Name, value: &Value) -> Vec<u8> {
+    left(text, name, value).to_ascii_lowercase()
 }
 
 fn any(text: &[u8], words: &[&[u8]]) -> bool {
@@ -35,7 +42,7 @@ pub(super) fn connection(text: &[u8], name: &Name, value: &Value) -> bool {
     if value.quoted || value.operator != Operator::Equals {
         return false;
     }
-    let raw = &text[name.start.saturating_sub(REACH)..name.start];
+    let raw = left(text, name, value);
     let line = raw.iter().rposition(|b| matches!(b, b'\n')).map_or(raw, |at| &raw[at + 1..]);
     if memchr::memchr(b'=', line).is_none() {
         return false;
@@ -45,6 +52,10 @@ pub(super) fn connection(text: &[u8], name: &Name, value: &Value) -> bool {
         return true;
     }
     if value.spaced {
+        // What follows a longer value may be out of sight.
+        if value.end - value.start > REACH {
+            return false;
+        }
         // `"User ID=u; " & "Password =p;Initial Catalog=d"`: what follows is a field, too.
         let after = text[value.end..].iter().take(24).map(u8::to_ascii_lowercase).collect::<Vec<_>>();
         return after.first() == Some(&b';') && any(&after, &FIELDS);
@@ -62,7 +73,8 @@ pub(super) fn connection(text: &[u8], name: &Name, value: &Value) -> bool {
 /// `APP_PASS=word`: in an environment file.
 pub(super) fn environment(text: &[u8], name: &Name, value: &Value) -> bool {
     let word = &text[name.start..name.end];
-    let upper = word.contains(&b'_')
+    let long = name.keyword.1 - name.keyword.0 >= 6 && value.alone;
+    let upper = (word.contains(&b'_') || long)
         && word.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_');
     !value.quoted && !value.spaced && value.operator == Operator::Equals && upper
 }
@@ -74,31 +86,64 @@ pub(super) fn settings(text: &[u8], name: &Name, value: &Value) -> bool {
     if !plain {
         return false;
     }
-    let before = before(text, name);
+    let before = before(text, name, value);
     let section = memchr::memrchr(b'[', &before).filter(|at| line_begins(&before, *at));
     let user = USERS.iter().filter_map(|u| memchr::memmem::rfind(&before, u)).max();
     let Some(from) = user.filter(|at| line_begins(&before, *at)).or(section).or(user) else { return false };
     !before[from..].iter().any(|b| matches!(b, b'(' | b')' | b'{' | b'}' | b';' | b'"' | b'`'))
 }
 
+/// What a line is that holds nothing but a name, an operator and a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Line {
+    /// `name: value`
+    Colon,
+    /// `name=value`, from the line's first byte on.
+    Setting,
+}
+
+/// What kind of line the name and its value fill.
+pub(super) fn line(text: &[u8], name: &Name, value: &Value) -> Option<Line> {
+    if !value.alone {
+        return None;
+    }
+    let before = left(text, name, value);
+    let blanks = before.iter().rev().take_while(|b| **b == b' ').count();
+    if blanks == before.len().min(REACH) && blanks > 0 || !line_begins(text, name.start - blanks) {
+        return None;
+    }
+    match value.operator {
+        Operator::Equals if !value.spaced && blanks == 0 => Some(Line::Setting),
+        Operator::Colon => Some(Line::Colon),
+        _ => None,
+    }
+}
+
+/// `"password":`: a name between quotes, as in JSON.
+pub(super) fn quoted_name(text: &[u8], name: &Name) -> bool {
+    name.start > 0
+        && matches!(text[name.start - 1], b'"' | b'\'')
+        && matches!(text.get(name.end), Some(b'"' | b'\'' | b'\\'))
+}
+
 /// A user's name in the lines before: what follows is the password to it.
-pub(super) fn beside_user(text: &[u8], name: &Name) -> bool {
-    any(&before(text, name), &[b"user", b"login", b"email", b"account"])
+pub(super) fn beside_user(text: &[u8], name: &Name, value: &Value) -> bool {
+    any(&before(text, name, value), &[b"user", b"login", b"email", b"account"])
 }
 
 /// `user = "anonymous"`: anybody's account, whose password is no secret.
-pub(super) fn anonymous(text: &[u8], name: &Name) -> bool {
-    any(&before(text, name), &[b"anonymous"])
+pub(super) fn anonymous(text: &[u8], name: &Name, value: &Value) -> bool {
+    any(&before(text, name, value), &[b"anonymous"])
 }
 
 /// `credentials { username 'u' password 'p' }`: in this block even a word that only says what it is stands for itself.
 pub(super) fn credentials_block(text: &[u8], name: &Name, value: &Value) -> bool {
-    let before = before(text, name);
+    let before = before(text, name, value);
     value.quoted
         && memchr::memmem::rfind(&before, b"credentials").is_some_and(|at| before[at..].contains(&b'{'))
 }
 
 /// `badge.svg?token=`: tokens of pictures that everybody may see.
-pub(super) fn public(text: &[u8], name: &Name) -> bool {
-    any(&text[name.start.saturating_sub(96)..name.start], &[b"badge", b"codecov", b"shields.io"])
+pub(super) fn public(text: &[u8], name: &Name, value: &Value) -> bool {
+    any(left(text, name, value), &[b"badge", b"codecov", b"shields.io"])
 }

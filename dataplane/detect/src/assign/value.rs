@@ -5,12 +5,12 @@
 
 use super::name::{Name, Strength};
 use super::parse::{Operator, Value};
-use super::place;
+use super::place::{self, Line};
 use super::shape::{
     code, constant, dotted, encoding, hexish, looks_random, number, odd, path, random, selector, template,
     uuid, version,
 };
-use super::words::{SEQUENCES, STAND_INS, WEAK, WORDS};
+use super::words::{SEQUENCES, STAND_INS, STUBS, WEAK, WORDS};
 use crate::byteset::HEX;
 use crate::rule::Confidence;
 
@@ -33,11 +33,13 @@ pub(super) fn judge(text: &[u8], name: &Name, value: &Value) -> Option<Confidenc
         return (!bytes.contains(&b'*') && !masked(bytes)).then_some(Confidence::Medium);
     }
     let setting = is_password && joined(bytes) && place::settings(text, name, value);
-    let literal = value.quoted || setting || matches!(value.operator, Operator::Tag | Operator::Space);
+    let line = is_password && place::line(text, name, value).is_some_and(|l| of_line(bytes, l).is_some());
+    let literal =
+        value.quoted || setting || line || matches!(value.operator, Operator::Tag | Operator::Space);
     if (!literal && code(bytes, value)) || (!value.quoted && (constant(bytes) || number(bytes))) {
         return None;
     }
-    if is_password && (echoes(text, name, bytes) || place::anonymous(text, name)) {
+    if is_password && (echoes(text, name, bytes) || place::anonymous(text, name, value)) {
         return None;
     }
     if path(bytes) || selector(bytes) || version(bytes) || dotted(bytes) || encoding(bytes) {
@@ -45,8 +47,10 @@ pub(super) fn judge(text: &[u8], name: &Name, value: &Value) -> Option<Confidenc
     }
     let verdict = match name.strength {
         Strength::Password if uuid(bytes) => None,
-        Strength::Password => password(bytes, value).or_else(|| word(text, name, value)),
-        Strength::Secret if place::public(text, name) => None,
+        Strength::Password => password(bytes, value)
+            .or_else(|| word(text, name, value))
+            .or_else(|| place::line(text, name, value).and_then(|line| of_line(bytes, line))),
+        Strength::Secret if place::public(text, name, value) => None,
         Strength::Secret if uuid(bytes) => name.explicit(text).then_some(Confidence::Medium),
         Strength::Secret => secret(text, name, value),
         // Judged elsewhere.
@@ -61,6 +65,7 @@ pub(super) fn judge(text: &[u8], name: &Name, value: &Value) -> Option<Confidenc
     match verdict? {
         found if !placeholder(bytes) && !sequence(bytes) => Some(found),
         _ if is_password && WEAK.contains(&bytes.to_ascii_lowercase().as_slice()) => Some(Confidence::Low),
+        _ if is_password && STUBS.contains(&bytes.to_ascii_lowercase().as_slice()) => Some(Confidence::Low),
         _ if is_password && place::credentials_block(text, name, value) && !masked(bytes) => {
             Some(Confidence::Low)
         }
@@ -269,6 +274,9 @@ fn word(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
     let settings = (environment || place::settings(text, name, value))
         && !bytes.iter().any(u8::is_ascii_uppercase)
         && (boast(bytes) || !label(bytes) || joined(bytes));
+    let entry = value.quoted && value.operator == Operator::Colon && place::quoted_name(text, name);
+    let weak = weak || (entry && (WEAK.contains(&bytes.to_ascii_lowercase().as_slice()) && bytes.len() > 4));
+    let entry = entry && long && bytes.iter().all(u8::is_ascii_lowercase) && !label(bytes);
     let told = value.quoted
         && (boast(bytes) || clear_text(&text[name.start..name.end]))
         && !matches!(value.operator, Operator::Comma | Operator::Prose);
@@ -276,7 +284,25 @@ fn word(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
     let doubtful = labelled(&bytes.to_ascii_lowercase()) || boast(bytes);
     match long && settings {
         true if !doubtful => Some(Confidence::Medium),
-        found => (found || weak || told || block).then_some(Confidence::Low),
+        found => (found || weak || entry || told || block).then_some(Confidence::Low),
+    }
+}
+
+/// What stands alone behind a name in its line: a word with a digit is a weak password; a word alone could be anything
+/// but where the line is one of settings.
+fn of_line(value: &[u8], line: Line) -> Option<Confidence> {
+    const TYPES: [&[u8]; 6] = [b"int", b"uint", b"float", b"char", b"varchar", b"string"];
+    let lower = value.to_ascii_lowercase();
+    let count = |test: fn(&u8) -> bool| value.iter().filter(|b| test(b)).count();
+    let (letters, digits) = (count(u8::is_ascii_alphabetic), count(u8::is_ascii_digit));
+    let plain = value.len() >= 6 && letters > 2 && letters + digits == value.len();
+    if !plain || label(value) || TYPES.iter().any(|t| lower.starts_with(t)) {
+        return None;
+    }
+    match line {
+        _ if digits > 0 => Some(Confidence::Medium),
+        Line::Setting if count(u8::is_ascii_uppercase) == 0 => Some(Confidence::Low),
+        _ => None,
     }
 }
 
@@ -323,7 +349,7 @@ fn phrase(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
         && !bytes.iter().any(u8::is_ascii_uppercase);
     let keyword = &text[name.keyword.0..name.keyword.1];
     let passphrase = [&b"passphrase"[..], b"psk"].iter().any(|k| keyword.eq_ignore_ascii_case(k));
-    let told = passphrase || (place::beside_user(text, name) && words.count() < 3);
+    let told = passphrase || (place::beside_user(text, name, value) && words.count() < 3);
     let assigned = value.quoted && matches!(value.operator, Operator::Equals | Operator::Colon);
     let is = name.strength == Strength::Password && assigned && plain && told;
     (is && (8..=64).contains(&bytes.len()) && !labelled(bytes) && !placeholder(bytes))

@@ -92,5 +92,9 @@ pub(super) const WORDS: &[&[u8]] = &[
     b"bearer",
 ];
 
+/// What installers set until somebody changes it. Lower case, compared whole.
+pub(super) const STUBS: &[&[u8]] =
+    &[b"changeme", b"change_me", b"change-me", b"changeit", b"changethis", b"default"];
+
 /// Words that many an account has for its password. Lower case, compared whole.
 pub(super) const WEAK: &[&[u8]] = &[b"secret", b"test", b"admin", b"root", b"guest", b"letmein", b"welcome"];

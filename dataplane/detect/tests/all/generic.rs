@@ -3,7 +3,7 @@
 mod clean;
 mod found;
 
-use crate::common::{builtin, show, whole};
+use crate::common::{builtin, show, whole, windowed};
 use aegis_detect::Scanner;
 
 /// The text without its marks, and the marked spans.
@@ -85,6 +85,52 @@ fn in_the_words_of_many() {
 }
 
 #[test]
+fn words_are_taken_for_what_they_are() {
+    use aegis_detect::Confidence::{Low, Medium};
+    let cases = [
+        ("password: «heron7»", Medium),
+        ("PASSWORD=«sunshine»", Medium),
+        ("DB_PASS=«sunshine»", Medium),
+        ("db_pass: «sunshine9»", Medium),
+        ("curl -u admin:«winter» https://host", Medium),
+        ("mysql -p«winter»", Medium),
+        ("password = \"«sunshine»\"", Medium),
+        ("Server=h;Uid=x;Password=«winter»;", Medium),
+        ("the password is \"«winter»\"", Medium),
+        ("Password=«winter»", Low),
+        ("{\"password\":\"«letmein»\"}", Low),
+        ("{\"password\":\"«sunshine»\"}", Low),
+        ("DB_PASSWORD=«changeme»", Low),
+        ("password = \"«changeme»\"", Low),
+        ("password = \"«thisismypassword»\"", Low),
+        ("password = \"«secret»\"", Low),
+    ];
+    let (rules, mut scanner) = builtin();
+    for (example, confidence) in cases {
+        for (text, spans) in [unmark_all(example), embedded(example)] {
+            let findings = whole(&mut scanner, text.as_bytes());
+            let found: Vec<_> = findings.iter().map(|f| (f.start, f.end, f.confidence)).collect();
+            let expected: Vec<_> = spans.iter().map(|(a, b)| (*a, *b, confidence)).collect();
+            assert_eq!(found, expected, "{text:?}: {}", show(&rules, &text, &findings));
+        }
+    }
+}
+
+#[test]
 fn look_alikes_are_left_alone() {
     check(clean::CLEAN);
+}
+
+#[test]
+fn however_they_are_cut() {
+    let (rules, mut scanner) = builtin();
+    let lists = [found::FILES, found::CODE, found::WIRES, found::PROSE, found::VARIED, clean::CLEAN];
+    let plain = lists.concat().iter().map(|e| unmark_all(e).0).collect::<Vec<_>>().join("\n\n");
+    for text in [escaped(&plain), plain] {
+        let expected = whole(&mut scanner, text.as_bytes());
+        for size in [97, 389, 1021, 4099] {
+            let found = windowed(&mut scanner, text.as_bytes(), (size..text.len()).step_by(size));
+            assert_eq!(show(&rules, &text, &found), show(&rules, &text, &expected), "windows of {size}");
+        }
+    }
 }

@@ -38,7 +38,6 @@ pub(super) const CLEAN: &[&str] = &[
     "mysqli_connect($host, $user, $pass, $db)",
     // placeholders
     "password: <your-password>",
-    "password = \"changeme\"",
     "api_key = \"YOUR_API_KEY\"",
     "API_KEY=your-api-key-here",
     "token: xxxxxxxxxxxxxxxxxxxx",
