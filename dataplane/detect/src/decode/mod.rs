@@ -13,7 +13,6 @@ mod stretch;
 
 use crate::MAX_SECRET_LEN;
 use crate::dispute::{self, Hit};
-use crate::rule::Confidence;
 use crate::rules::rank;
 use crate::scanner::{Bench, Engine, Finding, View};
 pub(crate) use escape::{ESCAPES, Spot, entity_in, escape_at};
@@ -202,9 +201,7 @@ impl Work<'_> {
                 let place = plain.span(found.start, found.end);
                 let rule = found.rule.0;
                 let rank = self.engine.rank(rule, found.confidence);
-                // Assignments that are doubtful in plain text are more so in what may not be text at all.
-                let doubtful = found.confidence == Confidence::Low && rank < rank::PATTERN;
-                if (piece.start..piece.end).contains(&place.0) && !doubtful {
+                if (piece.start..piece.end).contains(&place.0) {
                     let (start, end) = whole.unwrap_or(place);
                     let confidence = found.confidence;
                     self.level.bench.hits.push(Hit { start, end, rule, rank: rank_of(rank), confidence });
