@@ -71,9 +71,13 @@ pub(super) fn behind(view: View<'_>, at: usize) -> Result<Dense, TooShort> {
     if at + SPAN > view.text.len() && !view.last {
         return Err(TooShort);
     }
-    let span = &view.text[at..view.text.len().min(at + SPAN)];
-    let (first, rest) = span.split_at(span.len().min(BLOCK));
-    Ok(dense_window(count(&padded(first)), count(&padded(rest))))
+    let rest = &view.text[at..];
+    let Some((first, rest)) = rest.split_first_chunk() else {
+        return Ok(dense_window(count(&padded(rest)), Counts::default()));
+    };
+    let mut block = [0; BLOCK];
+    block[0] = rest.first().copied().unwrap_or(0);
+    Ok(dense_window(count(first), count(&block)))
 }
 
 /// Calls `look` with each dense block and what its windows, with the block before and the one behind, have many of.

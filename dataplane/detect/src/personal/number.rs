@@ -83,7 +83,9 @@ const SHAPES: &[Shape] = &[
 /// What the number is; at most one find of each shape.
 pub(super) fn judge<'d>(desk: Desk<'d>, groups: &'d Groups) -> impl Iterator<Item = Judged> + 'd {
     let lens = groups.lens();
-    let shapes = SHAPES.iter().filter(move |s| desk.wanted.has(s.kind) && lens.starts_with(s.lens));
+    let first = lens.first();
+    let shapes = SHAPES.iter().filter(move |s| s.lens.first() == first);
+    let shapes = shapes.filter(move |s| desk.wanted.has(s.kind) && lens.starts_with(s.lens));
     shapes.map(move |shape| one(desk, groups, shape)).chain([brazil(desk, groups)])
 }
 
