@@ -156,13 +156,16 @@ impl Scanner {
         let mut edge = edge.min(bench.open).max(fresh);
         bench.held.retain(|(start, _)| *start >= fresh);
         decode::join(&mut bench.held);
+        let mut bound = usize::MAX;
         let settled = loop {
             edge = bench.hold(edge, text.len());
             self.findings.clear();
             let settled = dispute::settle(&mut bench.hits, edge, text.len(), &mut self.findings);
-            if bench.hold(settled, text.len()) == settled {
+            // A cluster as long as one can be is decided even inside what is held; then the edge does not fall.
+            if bench.hold(settled, text.len()) == settled || settled >= bound {
                 break settled;
             }
+            bound = settled;
             edge = settled;
         };
         Scan { findings: &self.findings, settled }

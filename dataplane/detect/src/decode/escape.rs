@@ -10,6 +10,8 @@ use crate::scanner::View;
 
 /// Spots that are nearer to each other than this, in bytes, are one region.
 const GAP: usize = 256;
+/// Links that are nearer to each other are decoded together.
+const NEAR: usize = 64;
 /// No spot is told later than so many bytes behind its beginning.
 const SIGHT: usize = 128;
 /// How far behind its last spot a region reaches; one of percent escapes to the end of its run.
@@ -126,9 +128,10 @@ pub(super) fn next(view: View<'_>, spots: &[Spot], index: &mut usize) -> Option<
     let (mut last, mut percent) = (first.end, first.percent);
     *index += 1;
     while let Some(spot) = spots.get(*index).filter(|s| s.start <= last + GAP) {
-        // A link ends where its run does; the next one is another.
+        // A link ends where its run does; the next one is another, unless it is so near that decoding both at once is
+        // less work.
         let gap = &text[last.min(spot.start)..spot.start];
-        if percent && spot.percent && RUN.run(gap, GAP) < gap.len() {
+        if percent && spot.percent && gap.len() >= NEAR && RUN.run(gap, GAP) < gap.len() {
             break;
         }
         last = last.max(spot.end);
@@ -308,7 +311,7 @@ mod tests {
 
     #[test]
     fn near_spots_are_one_region_and_links_end() {
-        let text = format!("see x?a%3Db {}y%3Dz and {}", " ".repeat(9), " ".repeat(GAP + AHEAD));
+        let text = format!("see x?a%3Db {}y%3Dz and {}", " ".repeat(2 * NEAR), " ".repeat(GAP + AHEAD));
         let mut spots = Vec::new();
         percents(text.as_bytes(), &mut spots);
         let view = View { text: text.as_bytes(), last: false };

@@ -32,6 +32,18 @@ fn dense_candidates_stay_linear() {
         "passport ",
         "<<<<<",
         "a.local.",
+        "secret%3D",
+        "%2573ecret%253D",
+        "%3D ",
+        "c2VjcmV0",
+        "YzJWamNtVjA",
+        "c2VjcmV0PXBhc3N3b3Jk ",
+        "7365637265743d",
+        "password&quot;",
+        "&#112;&#97;",
+        "secret\\u003d",
+        "\\x70\\x61",
+        "0x70, 0x61, ",
     ] {
         let mut work = [0u64; 2];
         for (factor, slot) in [1usize, 4].into_iter().zip(&mut work) {

@@ -1,6 +1,7 @@
 //! Cut invariance: the same findings however a text is cut into windows.
 
 use crate::common::{differences, unmark, whole, windowed, with_packs};
+use crate::encodings::ENCODINGS;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::fmt::Write as _;
@@ -52,6 +53,42 @@ fn windows_of_many_sizes_find_the_same() {
         let found = windowed(&mut scanner, text.as_bytes(), (size..text.len()).step_by(size));
         let wrong = differences(&rules, &text, &found, &expected);
         assert!(found == expected, "windows of {size}: {wrong}");
+    }
+}
+
+#[test]
+fn windows_of_encoded_examples_find_the_same() {
+    let (rules, mut scanner) = with_packs();
+    for (name, encode) in ENCODINGS {
+        let mut text = String::new();
+        for (_, rule) in rules.iter().filter(|(_, rule)| rule.id.len() % 4 == name.len() % 4) {
+            let example = unmark(&rule.matching[0]).0;
+            let _ = write!(text, "{}\nand {} more\n", encode(&example).text, name);
+        }
+        let expected = whole(&mut scanner, text.as_bytes());
+        for size in [611, 4099] {
+            let found = windowed(&mut scanner, text.as_bytes(), (size..text.len()).step_by(size));
+            let wrong = differences(&rules, &text, &found, &expected);
+            assert!(found == expected, "{name}, windows of {size}: {wrong}");
+        }
+    }
+}
+
+#[test]
+fn one_long_encoded_text_is_the_same_in_any_windows() {
+    let (rules, mut scanner) = with_packs();
+    let plain = everything();
+    let end = boundary(&plain, 30_000);
+    for (name, encode) in ENCODINGS {
+        let text = encode(&plain[..end]).text;
+        let expected = whole(&mut scanner, text.as_bytes());
+        assert!(expected.len() > 60, "{name}: {} findings", expected.len());
+        let size = MAX_SECRET_LEN + LOOKAHEAD;
+        for first in [1, size / 3, size / 2] {
+            let found = windowed(&mut scanner, text.as_bytes(), (first..text.len()).step_by(size));
+            let wrong = differences(&rules, &text, &found, &expected);
+            assert!(found == expected, "{name}, first window of {first}: {wrong}");
+        }
     }
 }
 
