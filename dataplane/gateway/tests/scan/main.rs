@@ -143,6 +143,18 @@ fn standard_input_is_scanned_when_piped_or_named() {
 }
 
 #[test]
+fn an_empty_device_is_not_taken_for_a_clean_folder() {
+    let folder = folder();
+    let mut program = program();
+    let output =
+        program.arg("scan").current_dir(folder.path()).stdin(Stdio::null()).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    // A baseline is about files.
+    let output = scan(&["--write-baseline", "known.json"], folder.path(), b"");
+    assert!(text(&output.stderr).contains("known.json holds 2 known findings"), "{}", text(&output.stderr));
+}
+
+#[test]
 fn json_is_one_document_with_places() {
     let folder = folder();
     let output = scan(&["--format", "json", "src/main.py", "clean.txt"], folder.path(), b"");

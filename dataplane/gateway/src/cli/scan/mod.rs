@@ -12,8 +12,10 @@ mod report;
 mod sarif;
 mod text;
 
-use std::io::{IsTerminal, Read, Write};
+use std::io::{Read, Write};
 use std::num::NonZero;
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -56,7 +58,8 @@ every line was answered; 2 at least one line was wrong.";
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Scan {
-    /// Files and folders; `-` is standard input [default: standard input when piped, else the current folder]
+    /// Files and folders; `-` is standard input [default: standard input when something is piped in and no baseline is
+    /// used, else the current folder]
     paths: Vec<PathBuf>,
     /// How findings are written
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -160,7 +163,12 @@ impl Scan {
         }
         if let (Some(noted), Some(path)) = (noted, &self.write_baseline) {
             let count = noted.write(path)?;
-            let _ = writeln!(std::io::stderr(), "{} holds {count} known findings", path.display());
+            let _ = writeln!(
+                std::io::stderr(),
+                "{} holds {}",
+                path.display(),
+                report::count(count as u64, "known finding")
+            );
             return Ok(Outcome::Success);
         }
         Ok(if summary.findings > 0 { Outcome::No } else { Outcome::Success })
@@ -183,13 +191,20 @@ impl Scan {
         }
         let paths = if !self.paths.is_empty() {
             self.paths.clone()
-        } else if std::io::stdin().is_terminal() {
-            vec![PathBuf::from(".")]
-        } else {
+        } else if self.baseline.is_none() && self.write_baseline.is_none() && input_is_piped() {
             vec![input.to_path_buf()]
+        } else {
+            vec![PathBuf::from(".")]
         };
         Ok(Origin::Paths { paths, respect_ignore: !self.no_ignore })
     }
+}
+
+/// Whether somebody hands text over. A build's empty device must not pass for a clean folder.
+fn input_is_piped() -> bool {
+    let input = std::io::stdin().as_fd().try_clone_to_owned().map(std::fs::File::from);
+    let kind = input.and_then(|input| input.metadata()).map(|data| data.file_type());
+    kind.is_ok_and(|kind| kind.is_fifo() || kind.is_socket() || kind.is_file())
 }
 
 /// Shows what the `wanted` rules find in one file, or standard input; how many findings there are.

@@ -75,7 +75,8 @@ impl fmt::Display for Summary {
     }
 }
 
-fn count(number: u64, what: &str) -> String {
+/// A number and what is counted.
+pub(super) fn count(number: u64, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
