@@ -61,7 +61,9 @@ pub(crate) fn find(bench: &mut Bench, view: View<'_>, rule: u16, end: usize) {
     }
     let user = &text[end..colon];
     let password = &text[from..to];
-    if refused(user, password) || (password == b"secret" && documented(&text[sign + 1..])) {
+    let host = &text[sign + 1..];
+    let example = password.len() < 4 && host.starts_with(b"example.");
+    if refused(user, password) || example || (password == b"secret" && documented(host)) {
         return;
     }
     bench.hits.push(Hit { start: from, end: to, rule, rank: rank::PLACE, confidence: Confidence::High });
@@ -107,5 +109,6 @@ fn refused(user: &[u8], password: &[u8]) -> bool {
         || user.contains(&b'/');
     let stand_in = WORDS.contains(&lower.as_slice())
         || (value::placeholder(password) && lower != b"secret" && lower != b"guest");
-    template || stand_in || lower.starts_with(b"aegis-")
+    let anybody = memchr::memmem::find(&lower, b"anon").is_some();
+    template || stand_in || anybody || lower.starts_with(b"aegis-")
 }

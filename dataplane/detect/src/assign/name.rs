@@ -227,6 +227,11 @@ const AFTER: &[&[u8]] = &[
     b"strategy",
     b"generator",
     b"management",
+    b"thru",
+    b"through",
+    b"hashing",
+    b"warning",
+    b"encryption",
 ];
 
 /// Words before the keyword that do the same.
@@ -300,6 +305,11 @@ const BEFORE: &[&[u8]] = &[
     b"schema",
     b"keyword",
     b"websocket",
+    b"fastcgi",
+    b"proxy",
+    b"uwsgi",
+    b"grpc",
+    b"scgi",
     b"matching",
     b"bad",
     b"bogus",

@@ -111,7 +111,7 @@ fn changes(text: &[u8], name: &Name) -> bool {
 pub(super) fn verb(text: &[u8], name: &Name) -> bool {
     let (start, end) = name.keyword;
     let alone = start == name.start || text[start - 1] == b'.';
-    alone && end == name.end && &text[start..end] == b"pass"
+    alone && end == name.end && matches!(&text[start..end], b"pass" | b"Pass")
 }
 
 /// `problems identified by x`: nobody's account is in sight.

@@ -24,6 +24,10 @@ pub(super) fn template(value: &[u8]) -> bool {
         b'<' | b'{' | b'[' => matches!(last, b'>' | b'}' | b']'),
         // A bound parameter of a query; a role of documentation.
         b':' => value[1..].iter().all(|b| ALNUM.has(*b) || matches!(b, b'_' | b':')),
+        // An option.
+        b'-' => {
+            second == b'-' && value[2..].iter().all(|b| b.is_ascii_lowercase() || matches!(b, b'-' | b'='))
+        }
         b'%' => last == b'%' || matches!(second, b's' | b'(' | b'd' | b'{'),
         b'@' | b'#' => matches!(second, b'{' | b'('),
         b'*' | b'&' | b'!' => {
@@ -69,6 +73,13 @@ pub(super) fn code(value: &[u8], written: &Value) -> bool {
     // In a sentence a value is no identifier; the names of algorithms are told by `encoding`.
     let spoken = written.operator == Operator::Prose;
     let call = value.contains(&b'(') || value.contains(&b'[') || value.ends_with(b"{");
+    // `s:name` of Vim, `{string` of documentation, `&lt` of HTML.
+    let scoped = value.len() > 2
+        && value[0].is_ascii_lowercase()
+        && value[1] == b':'
+        && value[2..].iter().all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'.'));
+    let choice = value.contains(&b'|') && value.iter().all(|b| b.is_ascii_alphabetic() || *b == b'|');
+    let call = call || scoped || choice || matches!(value, [b'{', ..] | [b'&', b'#', ..]);
     let arrow = memchr::memmem::find(value, b"->").is_some() || memchr::memmem::find(value, b"::").is_some();
     let arrow =
         arrow || memchr::memmem::find(value, b"||").is_some() || memchr::memmem::find(value, b"&&").is_some();
@@ -85,10 +96,10 @@ pub(super) fn code(value: &[u8], written: &Value) -> bool {
 
 /// `SOME_PASSWORD`, `%NL80211_ATTR_IFINDEX`: the name of a constant.
 pub(super) fn constant(value: &[u8]) -> bool {
-    value.contains(&b'_')
-        && value
-            .iter()
-            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || matches!(b, b'_' | b'%' | b'$' | b'@'))
+    value.iter().any(|b| matches!(b, b'_' | b'-'))
+        && value.iter().all(|b| {
+            b.is_ascii_uppercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-' | b'%' | b'$' | b'@')
+        })
 }
 
 pub(super) fn path(value: &[u8]) -> bool {
@@ -123,7 +134,7 @@ pub(super) fn version(value: &[u8]) -> bool {
 
 /// `utf-8`, `latin1`, `sha256`: names of encodings and algorithms.
 pub(super) fn encoding(value: &[u8]) -> bool {
-    const NAMES: [&[u8]; 17] = [
+    const NAMES: [&[u8]; 18] = [
         b"utf",
         b"latin",
         b"ascii",
@@ -141,6 +152,7 @@ pub(super) fn encoding(value: &[u8]) -> bool {
         b"aes",
         b"argon2",
         b"pbkdf2",
+        b"scram",
     ];
     value.len() < 16
         && NAMES.iter().any(|n| value.len() >= n.len() && value[..n.len()].eq_ignore_ascii_case(n))

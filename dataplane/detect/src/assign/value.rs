@@ -243,7 +243,9 @@ fn password(value: &[u8], written: &Value) -> Option<Confidence> {
     let firm =
         written.quoted || !written.spaced || matches!(written.operator, Operator::Space | Operator::Tag);
     // `read.password('Password:')`: what asks for one.
-    if matches!(value.last(), Some(b':' | b'?')) && !digit {
+    let asks =
+        matches!(value.last(), Some(b'=')) && value.iter().filter(|b| !b.is_ascii_alphabetic()).count() == 1;
+    if (matches!(value.last(), Some(b':' | b'?')) && !digit) || (asks && !looks_random(value)) {
         return None;
     }
     match written.operator {

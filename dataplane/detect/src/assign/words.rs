@@ -7,6 +7,7 @@ pub(super) const STAND_INS: &[&[u8]] = &[
     b"change_me",
     b"change-me",
     b"placeholder",
+    b"anonymous",
     b"your-",
     b"your_",
     b"yourpass",
