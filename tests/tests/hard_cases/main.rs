@@ -16,3 +16,4 @@ mod case_07_encodings;
 mod case_08_ambiguity;
 mod case_09_hiding_places;
 mod case_10_adversary;
+mod case_11_personal_data;
