@@ -12,7 +12,7 @@ pub(crate) const MESSAGES: &str = "/v1/messages";
 pub(crate) const RESPONSES: &str = "/v1/responses";
 pub(crate) const GEMINI: &str = "/v1beta/models/gemini-pro:generateContent";
 
-/// Anything between braces after this word is a secret: for values that no built-in rule would allow.
+/// Anything between braces after this word is a secret, words too: for values that no built-in rule would allow.
 const SEAL_RULE: &str = r#"
 [[rule]]
 id = "test-seal"
@@ -23,6 +23,7 @@ impact = "Nothing."
 pattern = 'seal\{[^{}]{8,200}\}'
 left = "any"
 right = "any"
+entropy = 0
 match = ["a «seal{0123456789}» b"]
 no_match = ["seal{}"]
 "#;
