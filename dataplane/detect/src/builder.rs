@@ -1,7 +1,7 @@
 //! From rule files to compiled rules: everything that can be wrong with a rule is found here, and named.
 
 use crate::anchor;
-use crate::assign::{self, Strength};
+use crate::assign::{self, Directory, Strength};
 use crate::cache;
 use crate::catalogue;
 use crate::check::Check;
@@ -200,6 +200,7 @@ impl Builder {
             rank: if text.rank.is_some() { rank::PLACE } else { rank::PATTERN } + bonus,
             values: Vec::new(),
             strength: text.strength,
+            services: None,
             finder: None,
             noisy: !matches!(text.check, Some(Check::Literal | Check::AwsKeyId)) && text.entropy != Some(0.0),
         };
@@ -284,6 +285,9 @@ impl Builder {
                 compiled.rank = rank::GENERIC + if text.strength == Some(Strength::Service) { 2 } else { 0 };
                 if compiled.strength.is_none() {
                     return Err("an `assignment` finder needs a `strength`".to_owned());
+                }
+                if !text.services.is_empty() {
+                    compiled.services = Some(Directory::new(&text.services)?);
                 }
                 self.keywords(rule, &text.keywords)?;
             }

@@ -1,6 +1,6 @@
 //! Compiled rules: what the scanner needs, and what the rest of the house may ask about a rule.
 
-use crate::assign::Strength;
+use crate::assign::{Directory, Strength};
 use crate::builder::Builder;
 use crate::byteset::ByteSet;
 use crate::cache;
@@ -31,6 +31,8 @@ pub(crate) struct Compiled {
     /// Shapes of an assigned value, for rules with keywords.
     pub(crate) values: Vec<Form>,
     pub(crate) strength: Option<Strength>,
+    /// Names of services; where there are some, the keywords only tell where to look for them.
+    pub(crate) services: Option<Directory>,
     /// The secret must not read like a word.
     pub(crate) noisy: bool,
     /// What reads on from a keyword, where it is not the assignment of a name.
@@ -51,6 +53,7 @@ impl Compiled {
             rank,
             values: Vec::new(),
             strength: None,
+            services: None,
             noisy: false,
             finder: None,
         }

@@ -36,6 +36,9 @@ pub(crate) struct RuleText {
     pub(crate) personal: Option<Kind>,
     /// How much the keywords of an `assignment` finder say.
     pub(crate) strength: Option<Strength>,
+    /// Names of services one of which must stand beside the keyword, for the strength `service`.
+    #[serde(default)]
+    pub(crate) services: Vec<String>,
     #[serde(default)]
     pub(crate) keywords: Vec<String>,
     #[serde(default)]

@@ -8,6 +8,7 @@ mod bigrams;
 mod call;
 mod command;
 mod cursor;
+mod directory;
 mod name;
 mod parse;
 mod place;
@@ -30,6 +31,7 @@ use crate::rules::{Compiled, rank};
 use crate::runs::RunCache;
 use crate::scanner::{Bench, View};
 use crate::source::Finder;
+pub(crate) use directory::Directory;
 pub(crate) use name::Strength;
 
 /// The text ends before a verdict.
@@ -48,14 +50,34 @@ pub(crate) fn find(bench: &mut Bench, view: View<'_>, rule: u16, compiled: &Comp
     let trimmed =
         word.iter().rposition(|b| b.is_ascii_alphanumeric() || !b.is_ascii()).map_or(word.len(), |i| i + 1);
     let span = (span.0, span.0 + trimmed);
+    if let Some(directory) = &compiled.services {
+        if service::valued(view, span.1) {
+            service::names(directory, view, span, |name| {
+                let outcome = service::find(view, name);
+                report(bench, rule, compiled, name.0, outcome);
+            });
+        }
+        return;
+    }
     let outcome = match compiled.strength {
         Some(Strength::Service) => service::find(view, span),
         Some(strength) => generic(bench, view, strength, span),
         None => vendor(bench, view, compiled, span),
     };
+    report(bench, rule, compiled, span.0, outcome);
+}
+
+/// Takes down what was found behind a keyword that begins at `start`.
+fn report(
+    bench: &mut Bench,
+    rule: u16,
+    compiled: &Compiled,
+    start: usize,
+    outcome: Result<Option<Found>, TooShort>,
+) {
     match outcome {
-        Err(TooShort) => bench.open(span.0),
-        Ok(Some(found)) if found.start - span.0 <= crate::LEFT_CONTEXT - 64 => {
+        Err(TooShort) => bench.open(start),
+        Ok(Some(found)) if found.start - start <= crate::LEFT_CONTEXT - 64 => {
             let Found { start, end, confidence, proven } = found;
             let sure = u8::from(confidence > Confidence::Low);
             let rank = compiled.rank + sure + if proven { rank::PROVEN } else { 0 };

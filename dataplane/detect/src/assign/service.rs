@@ -5,6 +5,7 @@
 //! follows without an operator. The service alone never does: UUIDs and hashes of all kinds stand behind it.
 
 use super::cursor::Cursor;
+use super::directory::{Directory, MAX_SERVICE};
 use super::name;
 use super::parse;
 use super::{Found, TooShort, value};
@@ -24,6 +25,9 @@ const MAX_GAP: usize = 64;
 const MAX_STRANGE: usize = 2;
 /// How far before the service's name a word for a secret counts.
 const MAX_BEFORE: usize = 24;
+/// How far behind a word for a secret a value that it tells ends: behind the words and a name between them, and as far as
+/// shows what it is.
+const MAX_REACH: usize = MAX_BEFORE + MAX_SERVICE + MAX_GAP + MAX_SEPARATORS + 2 * MIN_VALUE;
 /// How many bytes of punctuation and blanks may stand between two words.
 const MAX_SEPARATORS: usize = 8;
 
@@ -128,6 +132,45 @@ const VALUE: ByteSet = STRETCH.union(ByteSet::of(b"=:"));
 const STRETCH: ByteSet = ALNUM.union(ByteSet::of(b"_-.+/~"));
 /// What may stand between the words.
 const BETWEEN: ByteSet = SPACE.union(ByteSet::of(b":=,.'\"()[]<>_-|`*\\"));
+
+/// Calls `each` with the services whose names stand near the word for a secret `text[start..end]`: before it
+/// (`ACME_API_KEY`), or behind it (`the key of Acme`).
+pub(super) fn names(
+    directory: &Directory,
+    view: View<'_>,
+    (start, end): (usize, usize),
+    mut each: impl FnMut((usize, usize)),
+) {
+    let text = view.text;
+    let from = start.saturating_sub(MAX_GAP + MAX_SERVICE);
+    for at in from..text.len().min(end + MAX_BEFORE) {
+        for length in directory.at(text, at) {
+            let name = &text[at..at + length];
+            let letters = name.iter().rposition(u8::is_ascii_alphanumeric).map_or(length, |i| i + 1);
+            each((at, at + letters));
+        }
+    }
+}
+
+/// Whether something as long and mixed as a value stands where one could behind a word for a secret that ends at `end`:
+/// a look at every [`MIN_VALUE`]th byte, which spares most words all further work.
+pub(super) fn valued(view: View<'_>, end: usize) -> bool {
+    let text = &view.text[end..view.text.len().min(end + MAX_REACH)];
+    if text.len() < MAX_REACH && !view.last {
+        return true;
+    }
+    (MIN_VALUE - 1..text.len()).step_by(MIN_VALUE).any(|at| {
+        if !STRETCH.has(text[at]) {
+            return false;
+        }
+        let (before, behind) = text.split_at(at);
+        let (from, length) = (STRETCH.run_back(before, MIN_VALUE), STRETCH.run(behind, MIN_VALUE));
+        from + length >= MIN_VALUE && {
+            let run = &text[at - from..at + length];
+            run.iter().filter(|b| b.is_ascii_digit()).count() > 1 || value::mixed(run)
+        }
+    })
+}
 
 /// Looks for a secret behind the service's name `text[start..end]`.
 pub(super) fn find(view: View<'_>, (start, end): (usize, usize)) -> Result<Option<Found>, TooShort> {

@@ -1,0 +1,74 @@
+//! The names of known services, looked up in text.
+//!
+//! More than a thousand names would halve the engine's speed. The words for secrets are few, so the engine looks for
+//! those, and around each of them names are looked up here.
+
+use std::collections::HashMap;
+
+/// Bytes that a name is looked up by; no name is shorter.
+const HEAD: usize = 4;
+/// The longest name.
+pub(crate) const MAX_SERVICE: usize = 32;
+/// Bits of the table that says which heads there are.
+const BITS: u32 = 14;
+
+/// Names by their first letters, which count without case.
+pub(crate) struct Directory {
+    /// One bit for each hash of a head: most words are told apart from all names by it.
+    heads: Box<[u64]>,
+    names: HashMap<[u8; HEAD], Vec<Box<[u8]>>>,
+}
+
+impl Directory {
+    /// Makes a directory of these names.
+    pub(crate) fn new(names: &[String]) -> Result<Directory, String> {
+        let mut directory = Directory { heads: vec![0; 1 << (BITS - 6)].into(), names: HashMap::new() };
+        for name in names {
+            let lower = name.to_ascii_lowercase().into_bytes();
+            let Some(head) = lower.first_chunk().filter(|_| lower.len() <= MAX_SERVICE) else {
+                return Err(format!("the service `{name}` is not of {HEAD} to {MAX_SERVICE} bytes"));
+            };
+            let slot = slot(*head);
+            directory.heads[slot >> 6] |= 1 << (slot & 63);
+            directory.names.entry(*head).or_default().push(lower.into());
+        }
+        Ok(directory)
+    }
+
+    /// The lengths of the names that begin at `at`.
+    pub(crate) fn at<'a>(&'a self, text: &'a [u8], at: usize) -> impl Iterator<Item = usize> + 'a {
+        let rest = &text[at..];
+        let names = rest.first_chunk::<HEAD>().map(|head| head.map(|b| b.to_ascii_lowercase()));
+        let known = names.filter(|head| self.heads[slot(*head) >> 6] >> (slot(*head) & 63) & 1 == 1);
+        let names = known.and_then(|head| self.names.get(&head)).into_iter().flatten();
+        names.filter(|n| rest.get(..n.len()).is_some_and(|t| t.eq_ignore_ascii_case(n))).map(|n| n.len())
+    }
+}
+
+/// A multiplicative hash, after Knuth.
+fn slot(head: [u8; HEAD]) -> usize {
+    (u32::from_le_bytes(head).wrapping_mul(0x9e37_79b1) >> (32 - BITS)) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_without_case() {
+        let directory = Directory::new(&["acme".into(), "AcmeAI".into(), "pingdom".into()]).unwrap();
+        let lengths = |text: &str, at| directory.at(text.as_bytes(), at).collect::<Vec<_>>();
+        assert_eq!(lengths("my acMeaI_key", 3), [4, 6]);
+        assert_eq!(lengths("my acm", 3), []);
+        assert_eq!(lengths("pingdo", 0), []);
+        assert_eq!(lengths("xpingdom", 1), [7]);
+    }
+
+    #[test]
+    fn names_have_bounds() {
+        let new = |length: usize| Directory::new(&["n".repeat(length)]).map(|_| ());
+        assert!(new(HEAD).is_ok() && new(MAX_SERVICE).is_ok());
+        assert!(new(HEAD - 1).unwrap_err().contains("4 to 32 bytes"));
+        assert!(new(MAX_SERVICE + 1).is_err());
+    }
+}
