@@ -8,7 +8,7 @@ cd "$root" || exit 1
 if [ $# -gt 0 ]; then
     cat <<TEXT
 Installs what is missing (Debian packages, the Python and Node SDKs inside tests/) and runs every test:
-house rules, unit and property tests, end to end over real sockets, real SDKs and curl, fuzz corpora,
+house rules, unit and property tests, end to end over real sockets, real SDKs and curl, SARIF, fuzz corpora,
 a short run of the load rig, and deploy/up.sh itself.
 
 Usage: tests/run.sh        no options
@@ -116,6 +116,7 @@ must 'build the programs' cargo build --locked --profile test --workspace --bins
 must 'install the SDKs' sdks
 part 'workspace tests' cargo test --locked --workspace --no-fail-fast -- --quiet
 part 'real SDKs through the gateway' cargo test --locked --workspace --test sdks -- --ignored --nocapture
+part "SARIF against the standard's schema" cargo test --locked -p aegis-tests --test sarif -- --ignored
 part 'fuzz corpora' fuzz
 part 'deploy/up.sh' up
 part 'load rig, quick' rig
