@@ -1,5 +1,6 @@
 //! Tests of the rules as a whole, through the crate's public interface.
 
+mod catalogue;
 mod clean;
 mod common;
 mod corpora;
