@@ -46,16 +46,17 @@ pub(super) fn recognise(text: &[u8], lines: &[(usize, usize)], from: usize, to: 
         if at + MIN_BASE64 > to {
             break;
         }
-        let sample = if let [(_, end)] = lines {
-            &text[at..to.min(*end).min(at + SAMPLE)]
+        let first = lines.partition_point(|(_, e)| *e <= at);
+        let Some(&(start, end)) = lines.get(first) else { break };
+        let sample = if lines.len() == 1 || (start <= at && at + SAMPLE <= end.min(to)) {
+            &text[at..to.min(end).min(at + SAMPLE)]
         } else {
-            let len = take(text, lines, at, to, &mut buffer);
+            let len = take(text, &lines[first..], at, to, &mut buffer);
             &buffer[..len]
         };
         let far = to - from >= LONG && sample.len() == SAMPLE && matches!(offset, 0 | 64);
         if let Some((group, phase)) = group(sample, far) {
-            let first = lines.iter().find(|(_, e)| *e > at).map_or(at, |(s, _)| at.max(*s));
-            return Some(Code { group, sample: first, phase });
+            return Some(Code { group, sample: at.max(start), phase });
         }
     }
     None
@@ -64,8 +65,7 @@ pub(super) fn recognise(text: &[u8], lines: &[(usize, usize)], from: usize, to: 
 /// Copies the first characters at or behind `at` to `sample`; how many.
 fn take(text: &[u8], lines: &[(usize, usize)], at: usize, to: usize, sample: &mut [u8; SAMPLE]) -> usize {
     let mut len = 0;
-    let first = lines.partition_point(|(_, e)| *e <= at);
-    for &(start, end) in &lines[first..] {
+    for &(start, end) in lines {
         let line = &text[start.max(at).min(to)..end.min(to)];
         let part = &line[..line.len().min(SAMPLE - len)];
         sample[len..len + part.len()].copy_from_slice(part);
@@ -82,15 +82,15 @@ fn take(text: &[u8], lines: &[(usize, usize)], at: usize, to: usize, sample: &mu
 fn group(sample: &[u8], far: bool) -> Option<(usize, usize)> {
     let part = *sample.first_chunk::<PART>()?;
     if mask::hex(part) == 0xffff {
-        let hex = sample.len() >= MIN_HEX && sample.iter().all(|b| HEX.has(*b));
+        let hex = hex_text(part) && sample.len() >= MIN_HEX && sample.iter().all(|b| HEX.has(*b));
         let phase = (0..2).filter(|_| hex).find(|&phase| {
             let (pairs, _) = sample[phase..].as_chunks::<2>();
             readable(pairs.iter().map(|[a, b]| nibble(*a) << 4 | nibble(*b)))
         })?;
         return Some((2, phase));
     }
-    let likely = phases(part);
-    let phase = (0..4).filter(|phase| far || likely >> phase & 1 == 1).find(|&phase| {
+    let likely = if far { utf8_phases(sample) } else { phases(part) };
+    let phase = (0..4).filter(|phase| likely >> phase & 1 == 1).find(|&phase| {
         let (groups, _) = sample[phase..].as_chunks::<4>();
         readable(groups.iter().flat_map(|group| {
             let bits = group.iter().fold(0u32, |bits, b| bits << 6 | u32::from(SEXTETS[usize::from(*b)]));
@@ -105,15 +105,31 @@ fn group(sample: &[u8], far: bool) -> Option<(usize, usize)> {
 pub(super) fn likely(stretch: &[u8]) -> bool {
     SAMPLES.iter().any(|&at| {
         let part = stretch.get(at..).and_then(|rest| rest.first_chunk::<PART>());
-        part.is_some_and(|part| phases(*part) != 0 || mask::hex(*part) == 0xffff)
+        part.is_some_and(|part| if mask::hex(*part) == 0xffff { hex_text(*part) } else { phases(*part) != 0 })
     })
 }
 
-/// In which places three groups can begin one after the other that begin like ASCII, or four from the first character.
+/// In which places three groups of ASCII can begin one after the other, or four from the first character.
 #[inline]
 fn phases(part: [u8; PART]) -> u32 {
-    let lead = mask::lead(part);
-    lead & lead >> 4 & lead >> 8 & (lead >> 12 | 0xe) & 0xf
+    let ascii = mask::ascii(part);
+    ascii & ascii >> 4 & ascii >> 8 & (ascii >> 12 | 0xe) & 0xf
+}
+
+/// In which places the groups of a whole sample can begin if it is text of any language.
+#[inline]
+fn utf8_phases(sample: &[u8]) -> u32 {
+    let (parts, _) = sample.as_chunks::<PART>();
+    let strange = parts.iter().fold(0, |all, part| all | mask::strange(*part));
+    let strange = strange | strange >> 8;
+    !(strange | strange >> 4) & 0xf
+}
+
+/// Whether hex digits can be ASCII, from the first or the second on.
+#[inline]
+fn hex_text(part: [u8; PART]) -> bool {
+    let high = mask::high_digit(part);
+    high & 0x5555 == 0x5555 || high & 0xaaaa == 0xaaaa
 }
 
 /// The values of base64's characters in both alphabets; 0 for all other bytes, which do not get here.

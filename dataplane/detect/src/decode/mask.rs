@@ -21,13 +21,14 @@ pub(super) fn coarse(block: &[u8; BLOCK]) -> u64 {
     })
 }
 
-/// The characters of both alphabets of base64.
+/// The characters of both alphabets of base64: all but `_`, and all.
 #[inline]
-pub(super) fn encoded(block: &[u8; BLOCK]) -> u64 {
-    each(block, |v| {
+pub(super) fn encoded(block: &[u8; BLOCK]) -> (u64, u64) {
+    let plain = each(block, |v| {
         let letter = within(v | u8x16::splat(0x20), b'a', b'z');
-        letter | within(v, b'/', b'9') | is(v, b'+') | is(v, b'-') | is(v, b'_')
-    })
+        letter | within(v, b'/', b'9') | is(v, b'+') | is(v, b'-')
+    });
+    (plain, plain | each(block, |v| is(v, b'_')))
 }
 
 /// Control characters that do not stand in text.
@@ -45,11 +46,28 @@ pub(super) fn high(block: &[u8; BLOCK]) -> u64 {
     each(block, |v| v)
 }
 
-/// Characters of base64 that a group can begin with when its first byte is ASCII text.
+/// Where a group of base64 can begin that holds three bytes of ASCII, the first of them no control character. The last
+/// two bits miss what stands behind the part.
 #[inline]
-pub(super) fn lead(part: [u8; PART]) -> u32 {
+pub(super) fn ascii(part: [u8; PART]) -> u32 {
     let v = u8x16::new(part);
-    (within(v, b'I', b'Z') | within(v, b'a', b'f') | within(v, b'C', b'D')).to_bitmask()
+    let lower = within(v, b'a', b'z');
+    let digit = within(v, b'0', b'9');
+    let letter = lower | within(v, b'A', b'Z');
+    // The two bits that are clear where the second and the third byte are ASCII, as they stand in the character's value.
+    let value = v - u8x16::splat(b'A') - (lower & u8x16::splat(6)) + (digit & u8x16::splat(69));
+    let known = letter | digit;
+    let clear = |bit| (known & (value & u8x16::splat(bit)).simd_eq(u8x16::splat(0))).to_bitmask();
+    let first = (within(v, b'I', b'Z') | within(v, b'a', b'f') | within(v, b'C', b'D')).to_bitmask();
+    first & clear(8) >> 1 & clear(2) >> 2
+}
+
+/// Characters of base64 that no group of text begins with: those of control characters, and of bytes that UTF-8 has not.
+#[inline]
+pub(super) fn strange(part: [u8; PART]) -> u32 {
+    let v = u8x16::new(part);
+    let control = within(v, b'A', b'B') | within(v, b'E', b'H');
+    (control | within(v, b'+', b'/') | is(v, b'_')).to_bitmask()
 }
 
 /// Hex digits.
@@ -57,6 +75,13 @@ pub(super) fn lead(part: [u8; PART]) -> u32 {
 pub(super) fn hex(part: [u8; PART]) -> u32 {
     let v = u8x16::new(part);
     (within(v, b'0', b'9') | within(v | u8x16::splat(0x20), b'a', b'f')).to_bitmask()
+}
+
+/// Hex digits that a byte of ASCII text begins with.
+#[inline]
+pub(super) fn high_digit(part: [u8; PART]) -> u32 {
+    let v = u8x16::new(part);
+    (within(v, b'2', b'7') | is(v, b'0')).to_bitmask()
 }
 
 #[inline]
@@ -89,7 +114,8 @@ mod tests {
                 let mut block = [b' '; BLOCK];
                 block[at] = byte;
                 let bit = |member: bool| u64::from(member) << at;
-                assert_eq!(encoded(&block), bit(super::super::stretch::ENCODED.has(byte)), "{byte:02x}");
+                let all = super::super::stretch::ENCODED.has(byte);
+                assert_eq!(encoded(&block), (bit(all && byte != b'_'), bit(all)), "{byte:02x}");
                 assert_eq!(
                     coarse(&block),
                     bit((b'+'..=b'9').contains(&byte) || byte.is_ascii_alphabetic()),
@@ -101,8 +127,27 @@ mod tests {
             let mut part = [b' '; PART];
             part[9] = byte;
             assert_eq!(hex(part), u32::from(HEX.has(byte)) << 9);
-            let leads = matches!(byte, b'C' | b'D' | b'I'..=b'Z' | b'a'..=b'f');
-            assert_eq!(lead(part), u32::from(leads) << 9);
+            assert_eq!(high_digit(part), u32::from(matches!(byte, b'0' | b'2'..=b'7')) << 9);
+            let value = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+                .iter()
+                .position(|b| *b == byte);
+            let strange_value = value
+                .map_or(matches!(byte, b',' | b'-' | b'.' | b'_'), |v| matches!(v, 0 | 1 | 4..=7 | 62..));
+            assert_eq!(strange(part), u32::from(strange_value) << 9, "{byte:02x}");
+            // Of a group `ABCD` each character is tried in its place.
+            for (place, fits) in [
+                value.is_some_and(|v| matches!(v, 2 | 3 | 8..=31)),
+                value.is_some_and(|v| v & 8 == 0),
+                value.is_some_and(|v| v & 2 == 0),
+            ]
+            .into_iter()
+            .enumerate()
+            {
+                let mut part = *b"................";
+                part[8..11].copy_from_slice(b"YUU");
+                part[8 + place] = byte;
+                assert_eq!(ascii(part) >> 8 & 1, u32::from(fits), "{byte:02x} {place}");
+            }
         }
     }
 }

@@ -10,6 +10,9 @@ use crate::byteset::{BASE64, ByteSet};
 /// How long the coarse run in a stretch is at least, in bytes: fifteen bytes under base64, ten under hex.
 pub(super) const MIN: usize = 20;
 
+/// What a long run is made of: names in programs fall apart in it.
+const PLAIN: ByteSet = BASE64.union(ByteSet::of(b"-"));
+
 /// Both alphabets of base64; hex digits are among them.
 pub(super) const ENCODED: ByteSet = BASE64.union(ByteSet::of(b"-_"));
 
@@ -20,84 +23,125 @@ pub(super) fn find(text: &[u8], out: &mut Vec<(usize, usize)>) {
     let (blocks, rest) = text.as_chunks::<BLOCK>();
     let mut tail = [0; BLOCK];
     tail[..rest.len()].copy_from_slice(rest);
+    // How many bytes in a row at the end of the last block may be of a stretch's long run.
     let mut before = 0;
+    let mut open: Option<Open> = None;
     for (index, block) in blocks.iter().chain([&tail]).enumerate() {
-        let mask = mask::coarse(block);
-        let lead = (!mask).trailing_zeros() as usize;
-        if before + lead >= MIN || has_run(mask) {
-            before = ended(text, mask, index * BLOCK, before, out);
-        } else {
-            before = (!mask).leading_zeros() as usize;
+        let base = index * BLOCK;
+        let run = open.take();
+        if run.is_none() {
+            let coarse = mask::coarse(block);
+            if before + lead(coarse) < MIN && !has_run(coarse) {
+                before = (!coarse).leading_zeros() as usize;
+                continue;
+            }
         }
+        let (plain, all) = mask::encoded(block);
+        let run = if run.is_some() {
+            run
+        } else {
+            let reaches =
+                before + lead(plain) >= MIN && PLAIN.run_back(&text[..base], MIN) + lead(plain) >= MIN;
+            if !reaches && !has_run(plain) {
+                before = (!plain).leading_zeros() as usize;
+                continue;
+            }
+            Open::before(&text[..base])
+        };
+        let taken = out.len();
+        let last = take(plain, all, base, run, out);
+        before = last.map_or(0, |run| run.plain);
+        open = last.filter(|run| run.long || out.len() > taken);
     }
+}
+
+/// A run of [`ENCODED`] that goes on in the next block.
+#[derive(Clone, Copy)]
+struct Open {
+    start: usize,
+    /// How many bytes at its end are no `_`.
+    plain: usize,
+    /// Whether [`MIN`] bytes in a row are no `_`.
+    long: bool,
+}
+
+impl Open {
+    /// The run at the end of a text in which no stretch reaches the end.
+    fn before(text: &[u8]) -> Option<Open> {
+        let run = ENCODED.run_back(text, usize::MAX);
+        let plain = PLAIN.run_back(text, MIN).min(run);
+        (run > 0).then_some(Open { start: text.len() - run, plain, long: false })
+    }
+}
+
+/// Takes the stretches that end in a block behind `open`; what goes on behind it.
+#[inline]
+fn take(
+    plain: u64,
+    all: u64,
+    base: usize,
+    open: Option<Open>,
+    out: &mut Vec<(usize, usize)>,
+) -> Option<Open> {
+    let first = lead(all);
+    let mut from = 0;
+    if let Some(run) = open {
+        let long = run.long || run.plain + lead(plain) >= MIN || has_run(plain & below(first));
+        if first == BLOCK {
+            let end = (!plain).leading_zeros() as usize;
+            let plain = if end == BLOCK { run.plain + BLOCK } else { end };
+            return Some(Open { start: run.start, plain, long });
+        }
+        if long {
+            out.push((run.start, base + first));
+        }
+        from = first;
+    }
+    let last = (!all).leading_zeros() as usize;
+    let mut runs = runs(plain) & !below(from) & below(BLOCK - last);
+    while runs != 0 {
+        let at = runs.trailing_zeros() as usize;
+        let end = at + (!(all >> at)).trailing_zeros() as usize;
+        let start = at + 1 - (!(all << (BLOCK - 1 - at))).leading_zeros() as usize;
+        out.push((base + start, base + end));
+        runs &= !below(end);
+    }
+    let end = (!plain).leading_zeros() as usize;
+    let long = has_run(plain & !below(BLOCK - last));
+    (last > 0).then_some(Open { start: base + BLOCK - last, plain: end, long })
+}
+
+/// How many bits are set from the lowest on.
+#[inline]
+fn lead(mask: u64) -> usize {
+    (!mask).trailing_zeros() as usize
+}
+
+/// The lowest bits, so many.
+#[inline]
+fn below(bits: usize) -> u64 {
+    if bits == BLOCK { u64::MAX } else { (1 << bits) - 1 }
+}
+
+/// The bits at which [`MIN`] bits in a row begin.
+#[inline]
+fn runs(mask: u64) -> u64 {
+    let two = mask & mask >> 1;
+    let four = two & two >> 2;
+    let eight = four & four >> 4;
+    let sixteen = eight & eight >> 8;
+    sixteen & four >> (MIN - 4)
 }
 
 /// Whether [`MIN`] bits in a row are set.
 #[inline]
 fn has_run(mask: u64) -> bool {
-    let two = mask & mask >> 1;
-    let four = two & two >> 2;
-    let eight = four & four >> 4;
-    let sixteen = eight & eight >> 8;
-    sixteen & four >> (MIN - 4) != 0
-}
-
-/// Takes the coarse runs that end in a block; how many bytes at its end belong to one that goes on.
-fn ended(text: &[u8], mut mask: u64, base: usize, before: usize, out: &mut Vec<(usize, usize)>) -> usize {
-    let mut at = 0;
-    let mut run = before;
-    loop {
-        let ones = ((!mask).trailing_zeros() as usize).min(BLOCK - at);
-        run += ones;
-        at += ones;
-        if at == BLOCK {
-            return run;
-        }
-        mask >>= ones;
-        if run >= MIN {
-            stretches(text, base + at - run, base + at, out);
-        }
-        run = 0;
-        let gap = (mask.trailing_zeros() as usize).min(BLOCK - at);
-        at += gap;
-        if at == BLOCK {
-            return 0;
-        }
-        mask >>= gap;
-    }
-}
-
-/// Adds the stretches that the coarse run `start..end` holds, as far as they reach.
-fn stretches(text: &[u8], start: usize, end: usize, out: &mut Vec<(usize, usize)>) {
-    let done = out.last().map_or(0, |last| last.1);
-    let mut at = start.max(done);
-    while at < end {
-        let run = length(&text[at..]);
-        if run.min(end - at) >= MIN {
-            let from = at - ENCODED.run_back(&text[done..at], usize::MAX);
-            out.push((from, at + run));
-        }
-        at += run + 1;
-    }
-}
-
-/// How many bytes at the start of `text` are of [`ENCODED`].
-fn length(text: &[u8]) -> usize {
-    let (blocks, rest) = text.as_chunks::<BLOCK>();
-    for (index, block) in blocks.iter().enumerate() {
-        let mask = mask::encoded(block);
-        if mask != u64::MAX {
-            return index * BLOCK + (!mask).trailing_zeros() as usize;
-        }
-    }
-    blocks.len() * BLOCK + ENCODED.run(rest, BLOCK)
+    runs(mask) != 0
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const COARSE: ByteSet = BASE64.union(ByteSet::of(b"-"));
 
     fn slow(text: &[u8]) -> Vec<(usize, usize)> {
         let mut out = Vec::new();
@@ -105,7 +149,7 @@ mod tests {
         while at < text.len() {
             let run = ENCODED.run(&text[at..], usize::MAX);
             let whole = &text[at..at + run];
-            if whole.split(|b| !COARSE.has(*b)).any(|part| part.len() >= MIN) {
+            if whole.split(|b| !PLAIN.has(*b)).any(|part| part.len() >= MIN) {
                 out.push((at, at + run));
             }
             at += run.max(1);
@@ -118,7 +162,7 @@ mod tests {
         let mut out = Vec::new();
         for length in [MIN - 1, MIN, MIN + 1, 48, 63, 64, 65, 127, 128, 200, 300] {
             for before in 0..140 {
-                for gap in [" ", ".", "_", "é", "==", ",x_"] {
+                for gap in [" ", ".", "_", "é", "==", ",x_", "_x_"] {
                     let text =
                         format!("{}ab_{}{gap}{}", ".".repeat(before), "x".repeat(length), "y".repeat(MIN));
                     find(text.as_bytes(), &mut out);
