@@ -2,12 +2,38 @@
 //! gateway does it.
 
 use aegis_bench::{corpus, machine};
-use aegis_detect::{LEFT_CONTEXT, LOOKAHEAD, Rules, Scanner, Window};
+use aegis_detect::{
+    KnownKey, KnownList, KnownValues, LEFT_CONTEXT, LOOKAHEAD, Rules, Scanner, Selection, Window,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Duration;
 
 const TEXT: usize = 4 << 20;
+const ENCODED: usize = 2 << 20;
+const DENSE_TEXT: usize = 1 << 20;
+const DENSE: &[&str] = &[
+    "token=",
+    "password=\"",
+    "ghp_",
+    "eyJhbGciOiJIUzI1NiJ9.eyJ",
+    "://a:",
+    "-----BEGIN PRIVATE KEY-----\n",
+    "secret%3D",
+    "%2573ecret%253D",
+    "password&quot;",
+    "\\u0022",
+    "\\x22",
+    "c2VjcmV0",
+    "7365637265743d",
+    "API_KEY ",
+    "stripe key ",
+    "kind: Secret\ndata:\n",
+    "curl -u a:b ",
+];
 const WINDOW: usize = 32 * 1024;
 /// A text with secrets has some every so many bytes.
 const SECRET_EVERY: usize = 8 * 1024;
@@ -81,5 +107,73 @@ fn json(text: &str) -> Vec<u8> {
     corpus::chat_of(&|size, seed| machine::slice(text, size, seed).to_owned(), TEXT, false, false, 1)
 }
 
-criterion_group!(benches, scan);
+/// Bodies that are nothing but one encoding of a text, beside that text: decoding must not cost more than twice its scan.
+fn encoded(c: &mut Criterion) {
+    let mut scanner = scanner(None);
+    let plain = machine::text(ENCODED).text.into_bytes();
+    let once = STANDARD.encode(&plain);
+    let folded: Vec<String> =
+        once.as_bytes().chunks(76).map(|l| String::from_utf8_lossy(l).into_owned()).collect();
+    let hex = plain.iter().fold(String::new(), |out, b| out + &format!("{b:02x}"));
+    let texts = [
+        ("base64 of base64", STANDARD.encode(&once)),
+        ("folded base64", folded.join("\n")),
+        ("hex", hex),
+        ("base64", once),
+        ("plain", String::from_utf8_lossy(&plain).into_owned()),
+    ];
+    let mut group = c.benchmark_group("encoded");
+    group.sample_size(10).measurement_time(Duration::from_secs(2));
+    for (name, text) in &texts {
+        group.throughput(Throughput::Bytes(text.len() as u64));
+        group.bench_function(*name, |b| b.iter(|| full(&mut scanner, black_box(text.as_bytes()))));
+    }
+    group.finish();
+}
+
+/// A mebibyte of nothing but candidates, for the shapes that cost most: slow, but linear.
+fn dense(c: &mut Criterion) {
+    let mut scanner = scanner(None);
+    let mut group = c.benchmark_group("dense");
+    group.sample_size(10).measurement_time(Duration::from_secs(2));
+    for unit in DENSE {
+        let text = unit.repeat(DENSE_TEXT.div_ceil(unit.len()));
+        group.throughput(Throughput::Bytes(text.len() as u64));
+        group.bench_function(unit.escape_debug().to_string(), |b| {
+            b.iter(|| full(&mut scanner, black_box(text.as_bytes())));
+        });
+    }
+    group.finish();
+}
+
+/// What a list of known values adds.
+fn known(c: &mut Criterion) {
+    let text = machine::text(TEXT).text.into_bytes();
+    let mut group = c.benchmark_group("known");
+    group.sample_size(20).measurement_time(Duration::from_secs(3)).throughput(Throughput::Bytes(TEXT as u64));
+    for count in [0, 100, 10_000] {
+        let mut scanner = scanner((count > 0).then(|| Arc::new(KnownValues::new(&list(count)))).as_ref());
+        group.bench_function(count.to_string(), |b| b.iter(|| full(&mut scanner, black_box(&text))));
+    }
+    group.finish();
+}
+
+fn scanner(known: Option<&Arc<KnownValues>>) -> Scanner {
+    let rules =
+        Rules::load(&Selection { known, ..Selection::default() }).expect("the built-in rules compile");
+    Scanner::new(rules).expect("memory for the scanner")
+}
+
+/// Values like those that generators of passwords make, of 16 characters.
+fn list(count: usize) -> KnownList {
+    let mut list = KnownList::new(KnownKey::new(&[7; 32]));
+    for n in 0..count as u64 {
+        let noise = n.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
+        let value = STANDARD.encode([noise, (!n).wrapping_mul(0xbf58_476d_1ce4_e5b9).to_be_bytes()].concat());
+        list.insert(&value.as_bytes()[..16]).expect("a fit value");
+    }
+    list
+}
+
+criterion_group!(benches, scan, encoded, dense, known);
 criterion_main!(benches);
