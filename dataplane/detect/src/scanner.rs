@@ -88,6 +88,8 @@ pub(crate) struct Bench {
     pub(crate) pieces: Vec<(usize, u32)>,
     /// Manifests and pieces of encoded text, each of which is settled as a whole: start and end.
     pub(crate) held: Vec<(usize, usize)>,
+    /// How far names of services were looked up, and for which rule.
+    pub(crate) named: (u16, usize),
     /// Where unjudged text begins.
     pub(crate) fresh: usize,
     /// The earliest start of a candidate that the text is too short to judge.
@@ -109,6 +111,7 @@ impl Bench {
         self.ends = pem::EndSearch::default();
         self.spots.clear();
         self.held.clear();
+        self.named = (0, 0);
         self.open = usize::MAX;
         self.fresh = fresh;
     }

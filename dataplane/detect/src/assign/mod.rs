@@ -52,7 +52,10 @@ pub(crate) fn find(bench: &mut Bench, view: View<'_>, rule: u16, compiled: &Comp
     let span = (span.0, span.0 + trimmed);
     if let Some(directory) = &compiled.services {
         if service::valued(view, span.1) {
-            service::names(directory, view, span, |name| {
+            let (owner, until) = bench.named;
+            let around = service::around(view, span, if owner == rule { until } else { 0 });
+            bench.named = (rule, around.end);
+            service::names(directory, view.text, around, |name| {
                 let outcome = service::find(view, name);
                 report(bench, rule, compiled, name.0, outcome);
             });

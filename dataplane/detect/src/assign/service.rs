@@ -14,9 +14,12 @@ use crate::byteset::{ALNUM, ByteSet, HEX, LOWER, SPACE, UPPER};
 use crate::entropy;
 use crate::rule::Confidence;
 use crate::scanner::View;
+use std::ops::Range;
 
 /// The shortest value that counts.
 const MIN_VALUE: usize = 16;
+/// A value near a service's name has so many digits.
+const MIN_DIGITS: u8 = 2;
 /// The longest value.
 const MAX_VALUE: usize = 200;
 /// How far behind the service's name a value may begin when only words stand between.
@@ -28,6 +31,7 @@ const MAX_BEFORE: usize = 24;
 /// How far behind a word for a secret a value that it tells ends: behind the words and a name between them, and as far as
 /// shows what it is.
 const MAX_REACH: usize = MAX_BEFORE + MAX_SERVICE + MAX_GAP + MAX_SEPARATORS + 2 * MIN_VALUE;
+const _: () = assert!(MAX_REACH <= u8::MAX as usize);
 /// How many bytes of punctuation and blanks may stand between two words.
 const MAX_SEPARATORS: usize = 8;
 
@@ -133,17 +137,21 @@ const STRETCH: ByteSet = ALNUM.union(ByteSet::of(b"_-.+/~"));
 /// What may stand between the words.
 const BETWEEN: ByteSet = SPACE.union(ByteSet::of(b":=,.'\"()[]<>_-|`*\\"));
 
-/// Calls `each` with the services whose names stand near the word for a secret `text[start..end]`: before it
-/// (`ACME_API_KEY`), or behind it (`the key of Acme`).
+/// Where a service's name may begin that belongs to the word for a secret `text[start..end]`: before it (`ACME_API_KEY`), or
+/// behind it (`the key of Acme`); without what was looked at already.
+pub(super) fn around(view: View<'_>, (start, end): (usize, usize), until: usize) -> Range<usize> {
+    let to = view.text.len().min(end + MAX_BEFORE).max(until);
+    start.saturating_sub(MAX_GAP + MAX_SERVICE).max(until)..to
+}
+
+/// Calls `each` with the names of services that begin in a part of the text.
 pub(super) fn names(
     directory: &Directory,
-    view: View<'_>,
-    (start, end): (usize, usize),
+    text: &[u8],
+    around: Range<usize>,
     mut each: impl FnMut((usize, usize)),
 ) {
-    let text = view.text;
-    let from = start.saturating_sub(MAX_GAP + MAX_SERVICE);
-    for at in from..text.len().min(end + MAX_BEFORE) {
+    for at in around {
         for length in directory.at(text, at) {
             let name = &text[at..at + length];
             let letters = name.iter().rposition(u8::is_ascii_alphanumeric).map_or(length, |i| i + 1);
@@ -152,24 +160,24 @@ pub(super) fn names(
     }
 }
 
-/// Whether something as long and mixed as a value stands where one could behind a word for a secret that ends at `end`:
-/// a look at every [`MIN_VALUE`]th byte, which spares most words all further work.
+/// Whether something as long as a value, with digits, stands where one could behind a word for a secret that ends at
+/// `end`: digits are counted, then every [`MIN_VALUE`]th byte is looked at, which spares most words all further work.
 pub(super) fn valued(view: View<'_>, end: usize) -> bool {
     let text = &view.text[end..view.text.len().min(end + MAX_REACH)];
     if text.len() < MAX_REACH && !view.last {
         return true;
     }
-    (MIN_VALUE - 1..text.len()).step_by(MIN_VALUE).any(|at| {
-        if !STRETCH.has(text[at]) {
-            return false;
-        }
-        let (before, behind) = text.split_at(at);
-        let (from, length) = (STRETCH.run_back(before, MIN_VALUE), STRETCH.run(behind, MIN_VALUE));
-        from + length >= MIN_VALUE && {
-            let run = &text[at - from..at + length];
-            run.iter().filter(|b| b.is_ascii_digit()).count() > 1 || value::mixed(run)
-        }
-    })
+    digits(text) >= MIN_DIGITS
+        && (MIN_VALUE - 1..text.len()).step_by(MIN_VALUE).filter(|&at| STRETCH.has(text[at])).any(|at| {
+            let from = at - STRETCH.run_back(&text[..at], MIN_VALUE);
+            let to = at + STRETCH.run(&text[at..], MIN_VALUE);
+            to - from >= MIN_VALUE && digits(&text[from..to]) >= MIN_DIGITS
+        })
+}
+
+/// How many digits there are among at most 255 bytes, counted in bytes so that vectors of them can be.
+fn digits(text: &[u8]) -> u8 {
+    text.iter().fold(0, |sum: u8, b| sum + u8::from(b.is_ascii_digit()))
 }
 
 /// Looks for a secret behind the service's name `text[start..end]`.
