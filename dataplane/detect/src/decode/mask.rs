@@ -1,34 +1,32 @@
 //! Classes of bytes as bit masks, many bytes per cycle: bit `i` tells of byte `i`.
 
-use wide::{i8x16, u8x16};
+use crate::engine::simd;
+use wide::u8x16;
 
 /// Bytes that become one mask.
-pub(super) const BLOCK: usize = 64;
+pub(super) const BLOCK: usize = simd::BLOCK;
 /// Bytes that a sample's mask tells of.
 pub(super) const PART: usize = 16;
 
-/// Letters and what stands from `+` to `9`: most characters of base64 and few others, at little cost.
+/// Letters, digits, `+`, `-` and `/`: the characters of both alphabets of base64 but `_`. One mask for each block.
+pub(super) fn plain(blocks: &[[u8; BLOCK]], masks: &mut [u64]) {
+    if !simd::encoded(blocks, masks) {
+        blocks.iter().zip(masks).for_each(|(block, mask)| *mask = encoded(block));
+    }
+}
+
 #[inline]
-pub(super) fn coarse(block: &[u8; BLOCK]) -> u64 {
-    // Moved to the end of the signed range, a class takes one comparison.
-    let letter_end = i8x16::splat(0x7f - b'z'.cast_signed());
-    let digit_end = i8x16::splat(0x7f - b'9'.cast_signed());
-    let (before_letters, before_digits) = (i8x16::splat(0x7f - 26), i8x16::splat(0x7f - 15));
+fn encoded(block: &[u8; BLOCK]) -> u64 {
     each(block, |v| {
-        let v: i8x16 = wide::bytemuck::cast(v);
-        let letter = ((v | i8x16::splat(0x20)) + letter_end).simd_gt(before_letters);
-        wide::bytemuck::cast(letter | (v + digit_end).simd_gt(before_digits))
+        let letter = within(v | u8x16::splat(0x20), b'a', b'z');
+        letter | within(v, b'/', b'9') | is(v, b'+') | is(v, b'-')
     })
 }
 
-/// The characters of both alphabets of base64: all but `_`, and all.
+/// Underscores.
 #[inline]
-pub(super) fn encoded(block: &[u8; BLOCK]) -> (u64, u64) {
-    let plain = each(block, |v| {
-        let letter = within(v | u8x16::splat(0x20), b'a', b'z');
-        letter | within(v, b'/', b'9') | is(v, b'+') | is(v, b'-')
-    });
-    (plain, plain | each(block, |v| is(v, b'_')))
+pub(super) fn underscore(block: &[u8; BLOCK]) -> u64 {
+    each(block, |v| is(v, b'_'))
 }
 
 /// Control characters that do not stand in text.
@@ -114,13 +112,11 @@ mod tests {
                 let mut block = [b' '; BLOCK];
                 block[at] = byte;
                 let bit = |member: bool| u64::from(member) << at;
-                let all = super::super::stretch::ENCODED.has(byte);
-                assert_eq!(encoded(&block), (bit(all && byte != b'_'), bit(all)), "{byte:02x}");
-                assert_eq!(
-                    coarse(&block),
-                    bit((b'+'..=b'9').contains(&byte) || byte.is_ascii_alphabetic()),
-                    "{byte:02x}"
-                );
+                let plain = bit(super::super::stretch::ENCODED.has(byte) && byte != b'_');
+                let mut masks = [0; 2];
+                super::plain(&[block, [b' '; BLOCK]], &mut masks);
+                assert_eq!((masks, encoded(&block)), ([plain, 0], plain), "{byte:02x}");
+                assert_eq!(underscore(&block), bit(byte == b'_'));
                 assert_eq!(control(&block), bit(!text && byte < 0x80), "{byte:02x}");
                 assert_eq!(high(&block), bit(byte >= 0x80), "{byte:02x}");
             }
