@@ -93,12 +93,12 @@ fn report(
 /// How far behind a name an entity is looked for, in bytes.
 const ENTITY_REACH: usize = 48;
 
-/// Whether an entity stands behind the keyword that ends at `end`, or an escape right behind its name. Percent escapes are
+/// Whether an entity of an assignment stands behind the keyword that ends at `end`, or an escape right behind its name. Percent escapes are
 /// found without a name.
 pub(crate) fn escape_follows(text: &[u8], end: usize) -> bool {
     let rest = &text[end..text.len().min(end + ENTITY_REACH)];
     let name = name::PART.run(rest, name::MAX_SIDE);
-    decode::entity_in(rest) || (rest.get(name) == Some(&b'\\') && decode::escape_at(&rest[name..]))
+    decode::entity_in(rest, name) || (rest.get(name) == Some(&b'\\') && decode::escape_at(&rest[name..]))
 }
 
 /// Whether a finder that reads on from a keyword knows this one.

@@ -189,9 +189,20 @@ pub(crate) fn escape_at(text: &[u8]) -> bool {
     unescape(text).is_some()
 }
 
-/// Whether an entity stands in the text.
-pub(crate) fn entity_in(text: &[u8]) -> bool {
-    memchr::memchr_iter(b'&', text).any(|at| unescape(&text[at..]).is_some())
+/// Whether an entity in `text`, which begins behind a keyword whose name goes on for `name` bytes, can be of an
+/// assignment. `<`, `>`, `&` and spaces, which are everywhere in pages, only in a value that began before them, or as the
+/// end of a tag with that name.
+pub(crate) fn entity_in(text: &[u8], name: usize) -> bool {
+    memchr::memchr_iter(b'&', text).any(|at| match unescape(&text[at..]) {
+        None => false,
+        Some((b'>', _)) if at == name => true,
+        Some((b'<' | b'>' | b'&' | b' ', _)) => {
+            let before = &text[..at];
+            let begun = before.last().is_some_and(|b| !matches!(b, b' ' | b'=' | b':'));
+            begun && memchr::memchr2(b'=', b':', before).is_some() && memchr::memchr(b'<', before).is_none()
+        }
+        Some(_) => true,
+    })
 }
 
 /// The byte that is escaped at the start of `text` and how many bytes the escape takes. Only ASCII, except for percent.
@@ -296,6 +307,22 @@ mod tests {
             ),
         ] {
             assert_eq!(decoded(text), plain, "{text}");
+        }
+    }
+
+    #[test]
+    fn entities_of_an_assignment_are_told_from_those_of_a_page() {
+        for (text, name, tells) in [
+            (" = &quot;x", 0, true),
+            ("&gt;x&lt;/a", 0, true),
+            ("_x&gt;y", 2, true),
+            ("=ab&amp;c", 0, true),
+            (": &amp;str", 0, false),
+            ("&lt;T&gt;", 0, false),
+            ("</a> x=y&lt;", 0, false),
+            (" -&gt; x", 0, false),
+        ] {
+            assert_eq!(entity_in(text.as_bytes(), name), tells, "{text}");
         }
     }
 
