@@ -1,18 +1,15 @@
 //! Classes of bytes as bit masks, many bytes per cycle: bit `i` tells of byte `i`.
 
-use crate::engine::simd;
 use wide::u8x16;
 
 /// Bytes that become one mask.
-pub(super) const BLOCK: usize = simd::BLOCK;
+pub(super) const BLOCK: usize = 64;
 /// Bytes that a sample's mask tells of.
 pub(super) const PART: usize = 16;
 
 /// Letters, digits, `+`, `-` and `/`: the characters of both alphabets of base64 but `_`. One mask for each block.
 pub(super) fn plain(blocks: &[[u8; BLOCK]], masks: &mut [u64]) {
-    if !simd::encoded(blocks, masks) {
-        blocks.iter().zip(masks).for_each(|(block, mask)| *mask = encoded(block));
-    }
+    blocks.iter().zip(masks).for_each(|(block, mask)| *mask = encoded(block));
 }
 
 #[inline]
