@@ -2,7 +2,8 @@
 //!
 //! Of most services a key is a plain hex string, a UUID or letters and digits: no shape at all. A known service, a word
 //! for a secret right behind it and a value that nobody would write by hand tell it together, also where the value
-//! follows without an operator. The service alone never does: UUIDs and hashes of all kinds stand behind it.
+//! follows without an operator. The service alone does not, save before a value in quotes with another such word near:
+//! UUIDs and hashes of all kinds stand behind it.
 
 use super::cursor::Cursor;
 use super::directory::{Directory, MAX_SERVICE};

@@ -1,6 +1,6 @@
 //! Text without secrets stays as it is, and secrets keep their bounds.
 
-use crate::common::{builtin, show, whole};
+use crate::common::{assert_clean, builtin, show, whole};
 
 /// Kinds of text that look like secrets and are none.
 const CLEAN: &[(&str, &str)] = &[
@@ -70,14 +70,7 @@ const CLEAN: &[(&str, &str)] = &[
 #[test]
 fn clean_text_passes_untouched() {
     let (rules, mut scanner) = builtin();
-    let mut failures = Vec::new();
-    for (name, text) in CLEAN {
-        let findings = whole(&mut scanner, text.as_bytes());
-        if !findings.is_empty() {
-            failures.push(format!("{name}: {}", show(&rules, text, &findings)));
-        }
-    }
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    assert_clean(&rules, &mut scanner, CLEAN);
 }
 
 #[test]

@@ -84,3 +84,15 @@ pub(crate) fn differences(rules: &Rules, text: &str, found: &[Finding], expected
     };
     format!("only found: {}\nonly expected: {}", only(found, expected), only(expected, found))
 }
+
+/// Fails when anything is found in one of the texts, each given with a name.
+pub(crate) fn assert_clean(rules: &Rules, scanner: &mut Scanner, texts: &[(&str, &str)]) {
+    let mut failures = Vec::new();
+    for (name, text) in texts {
+        let findings = whole(scanner, text.as_bytes());
+        if !findings.is_empty() {
+            failures.push(format!("{name}: {}", show(rules, text, &findings)));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
