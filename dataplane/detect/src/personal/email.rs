@@ -59,16 +59,12 @@ fn local(text: &[u8], sign: usize) -> Option<usize> {
         return None;
     }
     let mut start = sign - run;
-    // The run may take in the end of an escape before it: `\n`, `%3D`.
+    // The run may take in the end of an escape before it: `\n`, `\u0022`, `%3D`.
     if text[..start].ends_with(b"\\") {
-        let width = if text[start] == b'u' { 5 } else { 1 };
-        start += width;
+        start += boundary::escape_rest(text, start);
     }
-    while let Some(at) = text[start..sign].iter().position(|&b| b == b'%') {
+    while let Some(at) = text.get(start..sign)?.iter().position(|&b| b == b'%') {
         start += at + 3;
-        if start > sign {
-            return None;
-        }
     }
     let skip = text[start..sign].iter().take_while(|b| matches!(b, b'.' | b'-' | b'+')).count();
     let start = start + skip;

@@ -12,6 +12,7 @@ mod examples;
 mod generic;
 mod known;
 mod manifests;
+mod mutants;
 mod personal;
 mod random;
 mod windows;
