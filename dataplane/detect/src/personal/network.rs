@@ -4,6 +4,7 @@
 //! passed; so is what reads like a version.
 
 use super::{Desk, Found, Judged, Kind, blocks, context};
+use crate::boundary;
 use crate::byteset::{ALNUM, ByteSet, HEX};
 use crate::rule::Confidence;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -16,6 +17,30 @@ const MAX_IPV6: usize = 45;
 const MAC: usize = 17;
 /// How far before four numbers the word `version` is looked for.
 const VERSION_REACH: usize = 24;
+/// Words before versions, in lower case.
+const VERSION_WORDS: [&[u8]; 14] = [
+    b"version",
+    b"release",
+    b"kernel",
+    b"linux",
+    b"firmware",
+    b"driver",
+    b"since",
+    b"upgrad",
+    b"section",
+    b"chapter",
+    b"ver.",
+    b"ver ",
+    b" v.",
+    b" v ",
+];
+/// What stands between a package and its version.
+const COMPARISONS: [&[u8]; 7] = [b"==", b">=", b"<=", b"~>", b"^", b"(=", b"~="];
+/// Numbers of versions are smaller. Of public addresses, one in two hundred has four so small ones.
+const SMALL: u8 = 64;
+
+/// Backslashes before a server's name, in JSON inside JSON.
+const MAX_SLASHES: usize = 8;
 
 const HOST: ByteSet = ALNUM.union(ByteSet::of(b".-"));
 
@@ -42,17 +67,15 @@ pub(super) fn judge_ipv4(desk: Desk<'_>, at: usize) -> Judged {
         }
         (*octet, end) = (value, end + width);
     }
-    let next = desk.byte(end)?;
     if !desk.wanted.has(Kind::Ipv4) || !context::begins(text, at) || !context::ends(desk, end)? {
         return Ok(None);
     }
-    let placed = text[..at].ends_with(b"://")
-        || text[..at].ends_with(b"@")
-        || (next == Some(b':') && desk.byte(end + 1)?.is_some_and(|b| b.is_ascii_digit()))
-        || desk.wanted.named(Kind::Ipv4, text, at);
-    let network =
-        next == Some(b'/') && desk.byte(end + 1)?.is_some_and(|b| b.is_ascii_digit()) && octets[3] == 0;
-    if common_ipv4(octets) || network || (!placed && reads_like_version(text, at, octets)) {
+    let next = desk.byte(end)?;
+    let number_follows = desk.byte(end + 1)?.is_some_and(|b| b.is_ascii_digit());
+    let network = next == Some(b'/') && number_follows && octets[3] == 0;
+    let placed =
+        text[..at].ends_with(b"://") || text[..at].ends_with(b"@") || (next == Some(b':') && number_follows);
+    if common_ipv4(octets) || network || (!placed && reads_like_version(desk, at, octets)) {
         return Ok(None);
     }
     Ok(Some(Found { kind: Kind::Ipv4, start: at, end, confidence: Confidence::Medium }))
@@ -71,17 +94,23 @@ fn common_ipv4(octets: [u8; 4]) -> bool {
         || matches!(octets, [1, 3, 6, 1] | [1, 3, 101, _] | [2, 5, 4 | 29, _])
 }
 
-fn reads_like_version(text: &[u8], at: usize, octets: [u8; 4]) -> bool {
-    let before = &text[at.saturating_sub(VERSION_REACH)..at];
-    let lower = before.to_ascii_lowercase();
-    let named = [&b"version"[..], b"release", b"==", b">=", b"<=", b"~>", b"^", b" v", b"ver."]
-        .iter()
-        .any(|word| memchr::memmem::find(&lower, word).is_some());
-    // `Chrome/120.0.0.1`
-    let product = matches!(before, [.., letter, b'/'] if letter.is_ascii_alphabetic());
-    // Numbers of chapters and versions are small; the first machines of private networks are too.
-    let small = octets[1..].iter().all(|octet| *octet < 20) && !matches!(octets, [10, 0, ..]);
-    named || product || small
+/// Whether four numbers are a version, the number of a section or an identifier rather than an address. The word that
+/// stands nearest decides; without one, the numbers do.
+fn reads_like_version(desk: Desk<'_>, at: usize, octets: [u8; 4]) -> bool {
+    let text = desk.view.text;
+    let gap = context::gap(text, at, desk.wanted.words(Kind::Ipv4));
+    // `Chrome/120.0.0.1`, but `ip/84.152.77.9`.
+    let product = matches!(text[..at], [.., letter, b'/'] if letter.is_ascii_alphabetic());
+    if product {
+        return gap != Some(b"/");
+    }
+    let reach = gap.map_or(VERSION_REACH, |gap| gap.len().min(VERSION_REACH));
+    let before = text[at.saturating_sub(reach)..at].to_ascii_lowercase();
+    let named = VERSION_WORDS.iter().any(|word| memchr::memmem::find(&before, word).is_some());
+    let blanks = before.iter().rev().take_while(|b| matches!(b, b' ' | b'"' | b'\'' | b'\\')).count();
+    let compared = COMPARISONS.iter().any(|sign| before[..before.len() - blanks].ends_with(sign));
+    let small = octets.iter().all(|octet| *octet < SMALL) && !Ipv4Addr::from(octets).is_private();
+    named || compared || (small && gap.is_none())
 }
 
 /// Judges what the colon or dash at `at` may be the first of.
@@ -168,6 +197,18 @@ fn named_host(text: &[u8], start: usize) -> bool {
     HOST_WORDS.iter().any(|word| memchr::memmem::find(&before, word).is_some())
 }
 
+/// Where the name begins in a run of its bytes that begins at `run`: behind what ends an escape (`\n`), but not behind
+/// the first letter of `\\nas01.lan\share`.
+fn host_start(text: &[u8], run: usize) -> usize {
+    let slashes = text[..run].iter().rev().take(MAX_SLASHES + 1).take_while(|b| **b == b'\\').count();
+    let before = text[..run - slashes].last();
+    let share = slashes > 1
+        && slashes.is_multiple_of(2)
+        && slashes <= MAX_SLASHES
+        && before.is_none_or(|b| matches!(b, b' ' | b'\n' | b'\t' | b'"' | b'\'' | b'=' | b'(' | b'`'));
+    if share || slashes == 0 { run } else { run + boundary::escape_rest(text, run) }
+}
+
 /// Judges the host name whose last label is `text[dot..end]`, the dot included.
 pub(super) fn judge_host(desk: Desk<'_>, dot: usize, end: usize) -> Judged {
     let text = desk.view.text;
@@ -176,11 +217,8 @@ pub(super) fn judge_host(desk: Desk<'_>, dot: usize, end: usize) -> Judged {
     if run == 0 || run > MAX_HOST {
         return Ok(None);
     }
-    let mut start = dot - run;
-    if text[..start].ends_with(b"\\") {
-        start += 1;
-    }
-    let name = &text[start..dot];
+    let start = host_start(text, dot - run);
+    let Some(name) = text.get(start..dot) else { return Ok(None) };
     let member = |b: Option<u8>| b.is_some_and(|b| HOST.has(b) || matches!(b, b'_' | b'('));
     let longer = match next {
         Some(b'.') => desk.byte(end + 1)?.is_some_and(|b| ALNUM.has(b)),
