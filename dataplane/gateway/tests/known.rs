@@ -1,33 +1,26 @@
 //! `known` as people and programs use it, and the list it makes.
 
-use std::io::Write;
+mod support;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
+
+use support::feed;
 
 /// Made up; no rule knows such a thing.
 const PASSWORD: &str = "Kamin und Regen, 7";
 const OTHER: &str = "wintergruen/Ost-4";
 
 fn aegis(arguments: &[&str], folder: &Path, input: &[u8]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_aegis-gateway"))
+    let mut program = Command::new(env!("CARGO_BIN_EXE_aegis-gateway"));
+    program
         .args(arguments)
         .current_dir(folder)
         .env("XDG_STATE_HOME", folder.join("states"))
         .env("STATE_DIRECTORY", folder.join("state"))
-        .env_remove("AEGIS_CONFIG")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary starts");
-    let mut stdin = child.stdin.take().expect("a pipe");
-    let input = input.to_vec();
-    let writer = std::thread::spawn(move || stdin.write_all(&input));
-    let output = child.wait_with_output().expect("it ends");
-    // A process that refuses its arguments does not read its input.
-    let _ = writer.join().expect("no panic");
-    output
+        .env_remove("AEGIS_CONFIG");
+    feed(&mut program, input)
 }
 
 fn known(command: &str, more: &[&str], folder: &Path, input: &str) -> (Option<i32>, String, String) {

@@ -6,12 +6,15 @@ mod folders;
 mod own_rules;
 mod sarif;
 mod since;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
+use support::feed;
 
 /// A made-up GitHub token with a right check value.
 const TOKEN: &str = "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";
@@ -24,22 +27,7 @@ fn program() -> Command {
 }
 
 fn scan(arguments: &[&str], folder: &Path, input: &[u8]) -> Output {
-    let mut child = program()
-        .arg("scan")
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary starts");
-    let mut stdin = child.stdin.take().expect("a pipe");
-    let input = input.to_vec();
-    let writer = std::thread::spawn(move || stdin.write_all(&input));
-    let output = child.wait_with_output().expect("it ends");
-    // A process that refuses its arguments does not read its input.
-    let _ = writer.join().expect("no panic");
-    output
+    feed(program().arg("scan").args(arguments).current_dir(folder), input)
 }
 
 fn text(bytes: &[u8]) -> &str {
@@ -336,13 +324,6 @@ fn keys_are_made_and_hashed_the_same_way() {
     let entry = told.split("file:\n").nth(1).expect("an entry");
     let parsed: toml::Table = toml::from_str(entry).expect("an entry of the configuration");
     assert_eq!(parsed["auth"]["keys"][0]["id"].as_str(), Some("ci \"x\""));
-    let mut child = program()
-        .args(["key", "hash"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("it starts");
-    writeln!(child.stdin.take().expect("a pipe"), "aegis-gk-{key}").expect("written");
-    let hashed = child.wait_with_output().expect("it ends");
+    let hashed = feed(program().args(["key", "hash"]), format!("aegis-gk-{key}\n").as_bytes());
     assert_eq!(parsed["auth"]["keys"][0]["sha256"].as_str(), Some(text(&hashed.stdout).trim()));
 }
