@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::{TOKEN, folder_of, places, put, scan, text};
+use super::support::feed;
+use super::{TOKEN, folder_of, places, program, put, scan, text};
 
 fn git(folder: &Path, arguments: &[&str]) {
     let output = Command::new("git")
@@ -93,6 +94,64 @@ fn moved_files_are_not_new_and_utf16_is_read() {
     put(path, "wide.ini", &wide);
     commit(path);
     assert_eq!(found(path, &["--since", "HEAD~1"]), [("wide.ini".to_owned(), 2)]);
+}
+
+#[test]
+fn of_files_that_git_calls_binary_only_added_lines_count() {
+    let folder = repository();
+    let path = folder.path();
+    let wide = |text: &str| -> Vec<u8> {
+        format!("\u{FEFF}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect()
+    };
+    // The letter has the byte of a line end.
+    let old = format!("\u{10A}x\r\nold = {TOKEN}\r\n");
+    put(path, "wide.ini", &wide(&old));
+    put(path, "moved.ini", &wide(&format!("{old}more than\r\nhalf stays\r\nas it was\r\n")));
+    put(path, "plain.lock", old.as_bytes());
+    put(path, ".gitattributes", b"*.lock binary\n");
+    commit(path);
+    assert_eq!(found(path, &["--since", "HEAD"]), []);
+    let new = format!("first\r\n{old}new = {TOKEN}\r\n");
+    put(path, "wide.ini", &wide(&new));
+    put(path, "plain.lock", new.as_bytes());
+    git(path, &["mv", "moved.ini", "here.ini"]);
+    let told = [("plain.lock".to_owned(), 4), ("wide.ini".to_owned(), 4)];
+    assert_eq!(found(path, &["--since", "HEAD"]), told);
+    // From UTF-16 to UTF-8, and a text where a picture was.
+    put(path, "wide.ini", new.as_bytes());
+    assert_eq!(found(path, &["--since", "HEAD"]), told);
+    put(path, "wide.ini", b"\0\0\x01");
+    commit(path);
+    put(path, "wide.ini", new.as_bytes());
+    assert_eq!(found(path, &["--since", "HEAD"]), [("wide.ini".to_owned(), 3), ("wide.ini".to_owned(), 4)]);
+}
+
+#[test]
+fn what_is_new_does_not_depend_on_how_git_is_configured() {
+    let folder = repository();
+    let path = folder.path();
+    for (key, value) in [
+        ("diff.relative", "true"),
+        ("diff.interHunkContext", "9"),
+        ("diff.context", "9"),
+        ("diff.noprefix", "true"),
+        ("diff.mnemonicPrefix", "true"),
+        ("diff.external", "/bin/false"),
+        ("color.diff", "always"),
+        ("core.quotePath", "false"),
+    ] {
+        git(path, &["config", key, value]);
+    }
+    let added = format!("zero = '{TOKEN}'\none\nold = '{TOKEN}'\nthree\nnew = '{TOKEN}'\n");
+    put(path, "old.py", added.as_bytes());
+    put(path, "below/x", b"");
+    let told = [("old.py".to_owned(), 1), ("old.py".to_owned(), 5)];
+    assert_eq!(found(path, &["--since", "HEAD"]), told);
+    let below = found(&path.join("below"), &["--since", "HEAD"]);
+    assert_eq!(below.iter().map(|(_, line)| *line).collect::<Vec<_>>(), [1, 5]);
+    let mut program = program();
+    program.args(["scan", "--format", "json", "--since", "HEAD"]).current_dir(path);
+    assert_eq!(places(&feed(program.env("GIT_DIFF_OPTS", "--unified=9"), b"")), told);
 }
 
 #[test]

@@ -9,7 +9,8 @@ use aegis_detect::{Confidence, Rules, Scanner};
 use ignore::{Walk, WalkBuilder};
 
 use super::baseline::Baseline;
-use super::git::{self, Lines};
+use super::git;
+use super::lines::Lines;
 use super::pool::{self, Entrance, Event, Source, Turn};
 use super::progress::Progress;
 use super::reader::{Content, Hit, Unwanted};

@@ -4,35 +4,19 @@
 //! can configure to be run is run: no external diffs, text converters or file system monitors.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs::{File, Metadata};
 use std::io::{self, BufRead, BufReader};
-use std::ops::RangeInclusive;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::super::{Failure, failure};
+use super::lines::{self, Lines};
 
-/// The lines of a file that count.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Lines {
-    /// All of them.
-    All,
-    /// These, in ascending order, numbered from 1.
-    Ranges(Vec<RangeInclusive<u64>>),
-}
-
-impl Lines {
-    /// Whether something from line `first` to line `last` is among them.
-    pub(super) fn meet(&self, first: u64, last: u64) -> bool {
-        match self {
-            Lines::All => true,
-            Lines::Ranges(ranges) => {
-                let next = ranges.partition_point(|range| *range.end() < first);
-                ranges.get(next).is_some_and(|range| *range.start() <= last)
-            }
-        }
-    }
-}
+/// What every `diff` is told, so that no configuration changes what it prints.
+const DIFF: &[&str] =
+    &["-M", "--no-color", "--no-ext-diff", "--no-textconv", "--no-relative", "--ignore-submodules=all"];
 
 /// The files that have lines which `revision` (or where it and the present parted) has not, in the order of their names.
 ///
@@ -41,9 +25,12 @@ pub(super) fn changes(revision: &str, paths: &[PathBuf]) -> Result<Vec<(PathBuf,
     let git = Git::of(paths)?;
     let base = git.base(revision)?;
     let mut changed = git.added_lines(&base)?;
-    let told = git.run(&["diff", "--numstat", "-z", "-M", "--ignore-submodules=all"], &[&base])?;
     // Git shows no lines of what it takes for binary, UTF-16 among them.
-    changed.extend(binaries(&told).into_iter().map(|path| (path, Lines::All)));
+    let told = git.run(&[&["diff", "--numstat", "-z"], DIFF].concat(), &[&base])?;
+    for (old, new) in binaries(&told) {
+        let lines = git.compare(&base, &old, &new)?;
+        changed.insert(new, lines);
+    }
     let untracked = git.run(&["ls-files", "--others", "--exclude-standard", "--full-name", "-z"], &[])?;
     changed
         .extend(untracked.split(|byte| *byte == 0).filter(|p| !p.is_empty()).map(|p| (path(p), Lines::All)));
@@ -53,7 +40,7 @@ pub(super) fn changes(revision: &str, paths: &[PathBuf]) -> Result<Vec<(PathBuf,
 }
 
 fn path(bytes: &[u8]) -> PathBuf {
-    PathBuf::from(std::ffi::OsString::from_vec(bytes.to_vec()))
+    PathBuf::from(OsString::from_vec(bytes.to_vec()))
 }
 
 /// A repository.
@@ -96,6 +83,8 @@ impl Git {
             .arg(&self.folder)
             .args(arguments)
             .env("LC_ALL", "C")
+            // It would add lines of context.
+            .env_remove("GIT_DIFF_OPTS")
             .stdin(Stdio::null());
         if matches!(arguments.first(), Some(&("diff" | "ls-files"))) {
             if arguments[0] == "ls-files" && self.paths.is_empty() {
@@ -130,19 +119,9 @@ impl Git {
     }
 
     fn added_lines(&self, base: &str) -> Result<HashMap<PathBuf, Lines>, Failure> {
-        let options = [
-            "diff",
-            "--unified=0",
-            "-M",
-            "--no-color",
-            "--no-ext-diff",
-            "--no-textconv",
-            "--ignore-submodules=all",
-            "--src-prefix=a/",
-            "--dst-prefix=b/",
-        ];
+        let form = ["diff", "--unified=0", "--inter-hunk-context=0", "--src-prefix=a/", "--dst-prefix=b/"];
         let mut child = self
-            .command(&options, &[base])
+            .command(&[&form, DIFF].concat(), &[base])
             .stdout(Stdio::piped())
             // Warnings about line ends, one for each file, would fill a pipe that nobody reads yet.
             .stderr(Stdio::null())
@@ -155,6 +134,29 @@ impl Git {
         }
         let status = child.wait().map_err(|error| no_git(&error))?;
         if status.success() { Ok(changed) } else { Err(failure(format!("git diff failed: {status}"), "")) }
+    }
+
+    /// The lines of the file `new` that `old` had not at `base`; all when it was not there, or is no text.
+    fn compare(&self, base: &str, old: &Path, new: &Path) -> Result<Lines, Failure> {
+        // Links, submodules, and what cannot be read are the business of those who read the files.
+        let here = self.top.join(new);
+        let Some(mut now) =
+            here.symlink_metadata().ok().filter(Metadata::is_file).and_then(|_| File::open(here).ok())
+        else {
+            return Ok(Lines::All);
+        };
+        let mut object = OsString::from(format!("{base}:"));
+        object.push(old);
+        let mut child = self
+            .command(&["cat-file", "blob"], &[])
+            .arg(object)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| no_git(&error))?;
+        let lines = child.stdout.take().map(|mut then| lines::added(&mut then, &mut now));
+        let was_there = child.wait().map_err(|error| no_git(&error))?.success();
+        Ok(lines.and_then(Result::ok).filter(|_| was_there).unwrap_or(Lines::All))
     }
 }
 
@@ -268,22 +270,24 @@ fn unquote(quoted: &[u8]) -> Vec<u8> {
     plain
 }
 
-/// The files that `diff --numstat -z` counts no lines of: `-<tab>-<tab>name<nul>`, or two names behind an empty one.
-fn binaries(numstat: &[u8]) -> Vec<PathBuf> {
+/// The files that `diff --numstat -z` counts no lines of, by their old and new names: `-<tab>-<tab>name<nul>`, or two
+/// names behind an empty one.
+fn binaries(numstat: &[u8]) -> Vec<(PathBuf, PathBuf)> {
     let mut fields = numstat.split(|byte| *byte == 0).filter(|field| !field.is_empty());
     let mut found = Vec::new();
     while let Some(field) = fields.next() {
         let mut parts = field.splitn(3, |byte| *byte == b'\t');
-        let (Some(added), Some(_), Some(mut name)) = (parts.next(), parts.next(), parts.next()) else {
+        let (Some(added), Some(_), Some(name)) = (parts.next(), parts.next(), parts.next()) else {
             continue;
         };
-        if name.is_empty() {
-            // A move: the old name, then the new one.
-            let Some(new) = fields.nth(1) else { break };
-            name = new;
-        }
+        let (old, new) = if name.is_empty() {
+            let (Some(old), Some(new)) = (fields.next(), fields.next()) else { break };
+            (old, new)
+        } else {
+            (name, name)
+        };
         if added == b"-" {
-            found.push(path(name));
+            found.push((path(old), path(new)));
         }
     }
     found
@@ -319,23 +323,7 @@ mod tests {
     #[test]
     fn binaries_are_told_from_text() {
         let told = b"1\t2\ttext\0-\t-\tpic ture\0-\t-\t\0old\0new\x000\t0\t\0from\0to\0";
-        assert_eq!(binaries(told), [PathBuf::from("pic ture"), PathBuf::from("new")]);
-    }
-
-    #[test]
-    fn lines_meet_what_touches_them() {
-        let lines = Lines::Ranges(vec![3..=4, 10..=10]);
-        for (first, last, met) in [
-            (1, 2, false),
-            (2, 3, true),
-            (4, 9, true),
-            (5, 9, false),
-            (10, 10, true),
-            (11, 20, false),
-            (1, 99, true),
-        ] {
-            assert_eq!(lines.meet(first, last), met, "{first}..{last}");
-        }
-        assert!(Lines::All.meet(1, 1));
+        let pair = |old, new| (PathBuf::from(old), PathBuf::from(new));
+        assert_eq!(binaries(told), [pair("pic ture", "pic ture"), pair("old", "new")]);
     }
 }

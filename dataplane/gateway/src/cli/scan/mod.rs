@@ -5,6 +5,7 @@ mod comments;
 mod files;
 mod git;
 mod jsonl;
+mod lines;
 mod pool;
 mod progress;
 mod reader;

@@ -13,7 +13,7 @@ use std::thread::Scope;
 
 use aegis_detect::{Confidence, Scanner};
 
-use super::git::Lines;
+use super::lines::Lines;
 use super::reader::{Content, Hit, Reader, Stopped, Unwanted};
 
 /// Sources that may be scanned or wait for their turn, for each thread.

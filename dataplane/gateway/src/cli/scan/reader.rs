@@ -7,7 +7,7 @@ use aegis_detect::{Confidence, Finding, LEFT_CONTEXT, LOOKAHEAD, MAX_SECRET_LEN,
 use zeroize::Zeroizing;
 
 use super::comments::{self, Comments};
-use super::text::{self, Encoding, PROBE, Transcoder};
+use super::text::{self, Encoding, Opened};
 
 /// Bytes held at once. More makes fewer windows, and every window repeats its left context.
 const BUFFER: usize = 1 << 20;
@@ -118,23 +118,18 @@ impl Reader {
         source: &mut dyn Read,
         found: &mut dyn FnMut(Hit) -> Result<(), Unwanted>,
     ) -> Result<Content, Stopped> {
-        let mut probe = Zeroizing::new(Vec::with_capacity(PROBE + 1));
-        source.take(PROBE as u64).read_to_end(&mut probe)?;
-        let Some((encoding, mark)) = text::detect(&probe) else { return Ok(Content::Binary) };
-        let mut whole = probe[mark..].chain(source);
-        match encoding {
-            Encoding::Bytes => self.windows(&mut whole, encoding, mark, found),
-            _ => self.windows(&mut Transcoder::new(whole, encoding), encoding, mark, found),
+        match text::open(source)? {
+            Some(mut opened) => self.windows(&mut opened, found),
+            None => Ok(Content::Binary),
         }
     }
 
     fn windows(
         &mut self,
-        source: &mut dyn Read,
-        encoding: Encoding,
-        mark: usize,
+        opened: &mut Opened<'_>,
         found: &mut dyn FnMut(Hit) -> Result<(), Unwanted>,
     ) -> Result<Content, Stopped> {
+        let Opened { encoding, mark, ref mut text } = *opened;
         let buffer = &mut self.buffer;
         buffer.clear();
         // Never moved while it grows: a moved buffer leaves its contents behind.
@@ -145,7 +140,7 @@ impl Reader {
         let mut counted = 0;
         let mut position = Position::start(mark);
         loop {
-            let at_end = fill(source, buffer)?;
+            let at_end = fill(text, buffer)?;
             let scan = self.scanner.scan(Window { text: buffer, fresh, last: at_end });
             for finding in scan.findings.iter().filter(|finding| finding.confidence >= self.least) {
                 let start = position.after(&buffer[counted..finding.start], encoding);

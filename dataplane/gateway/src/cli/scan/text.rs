@@ -2,12 +2,12 @@
 //!
 //! Places are always told in the original: see [`Encoding::width`].
 
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 
 use zeroize::Zeroizing;
 
 /// Bytes that are looked at to tell text from binary.
-pub(super) const PROBE: usize = 8 << 10;
+const PROBE: usize = 8 << 10;
 /// Bytes of UTF-16 that are turned into UTF-8 at once.
 const CHUNK: usize = 16 << 10;
 /// Without a byte order mark, this share (in percent) of the units must be ASCII for the text to pass as UTF-16.
@@ -43,8 +43,33 @@ impl Encoding {
     }
 }
 
+/// A text, however it is written.
+pub(super) struct Opened<'s> {
+    /// How it is written.
+    pub encoding: Encoding,
+    /// The length of its byte order mark.
+    pub mark: usize,
+    /// What is behind the mark, in UTF-8 or as it is.
+    pub text: Box<dyn Read + 's>,
+}
+
+/// Opens a stream as text; `None` for what is not text.
+pub(super) fn open<'s>(source: &'s mut dyn Read) -> io::Result<Option<Opened<'s>>> {
+    let mut probe = Zeroizing::new(Vec::with_capacity(PROBE + 1));
+    source.take(PROBE as u64).read_to_end(&mut probe)?;
+    let Some((encoding, mark)) = detect(&probe) else { return Ok(None) };
+    let mut start = Cursor::new(probe);
+    start.set_position(mark as u64);
+    let whole = start.chain(source);
+    let text: Box<dyn Read + 's> = match encoding {
+        Encoding::Bytes => Box::new(whole),
+        _ => Box::new(Transcoder::new(whole, encoding)),
+    };
+    Ok(Some(Opened { encoding, mark, text }))
+}
+
 /// The encoding that the first bytes tell and the length of their byte order mark; `None` for what is not text.
-pub(super) fn detect(start: &[u8]) -> Option<(Encoding, usize)> {
+fn detect(start: &[u8]) -> Option<(Encoding, usize)> {
     match start {
         [0xEF, 0xBB, 0xBF, ..] => Some((Encoding::Bytes, 3)),
         // The mark of UTF-32 begins like that of UTF-16; text has no zero behind it.
@@ -78,7 +103,7 @@ fn reads_like(encoding: Encoding, start: &[u8]) -> bool {
 }
 
 /// Reads UTF-16 as UTF-8. A unit that is no character becomes U+FFFD, which keeps its width of two bytes.
-pub(super) struct Transcoder<R> {
+struct Transcoder<R> {
     source: R,
     encoding: Encoding,
     raw: Zeroizing<Vec<u8>>,
@@ -87,7 +112,7 @@ pub(super) struct Transcoder<R> {
 }
 
 impl<R: Read> Transcoder<R> {
-    pub(super) fn new(source: R, encoding: Encoding) -> Self {
+    fn new(source: R, encoding: Encoding) -> Self {
         // Never moved while they grow: a moved buffer leaves its contents behind. A unit gives at most three bytes.
         let raw = Zeroizing::new(Vec::with_capacity(CHUNK));
         let text = Zeroizing::new(Vec::with_capacity(CHUNK * 2));
