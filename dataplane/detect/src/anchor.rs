@@ -20,15 +20,15 @@ pub(crate) struct Anchor {
     pub(crate) pattern: String,
     /// Distance from the start of what is fixed to the end of the anchor.
     pub(crate) reach: usize,
-    /// The form begins with a variable run, found by walking back from `end - reach`.
-    pub(crate) lead: bool,
+    /// So many steps of the form stand before what is fixed: the last of them a variable run, found by walking back from
+    /// `end - reach`, any others of fixed width before it.
+    pub(crate) lead: usize,
 }
 
 /// Chooses the window of a form that is rarest in real text and has a fixed distance to the form's start.
 pub(crate) fn choose(steps: &[Step]) -> Result<Anchor, PatternError> {
-    let lead = steps.first().is_some_and(|s| !s.fixed() && s.max < 128) && steps.len() > 1;
-    let lead = lead && best_window(&steps[..1]).core < best_window(&steps[1..]).core;
-    let body = &steps[usize::from(lead)..];
+    let lead = lead(steps);
+    let body = &steps[lead..];
     let BestWindow { from, to, bits, .. } = best_window(body);
     if bits < MIN_ANCHOR_BITS {
         return Err(
@@ -51,6 +51,26 @@ pub(crate) fn choose(steps: &[Step]) -> Result<Anchor, PatternError> {
     }
     Ok(Anchor { pattern, reach: to, lead })
 }
+
+/// How many steps are better found by walking back from what follows them: a variable run that says less than that does,
+/// and a fixed beginning before it, where the run cannot take the beginning for a part of itself.
+fn lead(steps: &[Step]) -> usize {
+    let Some(run) = steps.iter().position(|s| !s.fixed()).filter(|run| run + 1 < steps.len()) else {
+        return 0;
+    };
+    let told = run == 0 || !steps[run - 1].set.meets(&steps[run].set);
+    let (before, behind) = steps.split_at(run + 1);
+    let short = before.iter().map(|s| s.max).sum::<u32>() < MAX_LEAD;
+    let told_before = best_window(before).core + if run > 0 { MIN_GAIN } else { 0.0 };
+    let better = short && told_before < best_window(behind).core;
+    if told && better { run + 1 } else { 0 }
+}
+
+/// What stands behind a run must say so much more than a fixed beginning, in bits: two bytes.
+const MIN_GAIN: f32 = 16.0;
+
+/// What is walked back over is shorter than this, in bytes.
+const MAX_LEAD: u32 = 128;
 
 /// A part of a form's fixed beginning, in bytes, and how rare it is on random bytes: all of it, and its literal core.
 struct BestWindow {
@@ -159,7 +179,7 @@ fn render(out: &mut String, step: &Step, count: usize) {
 mod tests {
     use crate::pattern::parse;
 
-    fn anchors(pattern: &str) -> Vec<(String, usize, bool)> {
+    fn anchors(pattern: &str) -> Vec<(String, usize, usize)> {
         parse(pattern)
             .unwrap()
             .into_iter()
@@ -169,13 +189,23 @@ mod tests {
 
     #[test]
     fn a_literal_and_some_of_its_run() {
-        assert_eq!(anchors("ab_[0-9]{40}"), [("\\x61\\x62\\x5f[\\x30-\\x39]{12}".to_owned(), 15, false)]);
+        assert_eq!(anchors("ab_[0-9]{40}"), [("\\x61\\x62\\x5f[\\x30-\\x39]{12}".to_owned(), 15, 0)]);
     }
 
     #[test]
     fn a_literal_behind_a_variable_run_is_walked_back_from() {
         let found = anchors("[0-9a-f]{32,36}NRAL");
-        assert_eq!(found, [("\\x4e\\x52\\x41\\x4c".to_owned(), 4, true)]);
+        assert_eq!(found, [("\\x4e\\x52\\x41\\x4c".to_owned(), 4, 1)]);
+    }
+
+    #[test]
+    fn what_stands_before_the_run_may_be_common() {
+        let found = anchors("ab://[a-z]{3,60}\\.acme\\.example");
+        assert_eq!(found[0].2, 5, "`a`, `b`, `:`, `//` and the run: {found:?}");
+        assert_eq!(anchors("ab://[a-z]{3,60}\\.x")[0].2, 0, "nothing rare behind it");
+        assert_eq!(anchors("ab://[a-z/]{3,60}\\.acme\\.example")[0].2, 0, "the run could begin anywhere");
+        assert_eq!(anchors("ab://[a-z]{3,122}\\.acme\\.example")[0].2, 5, "127 bytes");
+        assert_eq!(anchors("ab://[a-z]{3,123}\\.acme\\.example")[0].2, 0, "one byte too long");
     }
 
     #[test]

@@ -77,7 +77,7 @@ pub(crate) fn parse(pattern: &str) -> Result<Vec<Form>, PatternError> {
 
 /// Reads a regular expression for a value that is already delimited: no anchor is needed.
 pub(crate) fn parse_value(pattern: &str) -> Result<Vec<Form>, PatternError> {
-    let anchor = Anchor { pattern: String::new(), reach: 0, lead: false };
+    let anchor = Anchor { pattern: String::new(), reach: 0, lead: 0 };
     let form = |p: Piece| Form {
         capture: (0, p.steps.len()),
         head: head(&p.steps),
@@ -307,15 +307,16 @@ impl Form {
     /// Matches the form in `text` for an anchor that ended at `end`. `last`: the text ends here for good.
     pub(crate) fn confirm(&self, text: &[u8], end: usize, last: bool, runs: &mut RunCache) -> Verdict {
         let Some(mut start) = end.checked_sub(self.anchor.reach) else { return Verdict::No };
-        if self.anchor.lead {
-            let lead = &self.steps[0];
+        if let Some((lead, before)) = self.steps[..self.anchor.lead].split_last() {
             let back = lead.set.run_back(&text[..start], lead.max as usize + 1 + boundary::MAX_REST);
             // An escape before the run ends with bytes that look like part of it.
             let back = back - boundary::escape_rest(text, start - back).min(back);
             if back < lead.min as usize || back > lead.max as usize {
                 return Verdict::No;
             }
-            start -= back;
+            let before: usize = before.iter().map(|s| s.min as usize).sum();
+            let Some(whole) = start.checked_sub(back + before) else { return Verdict::No };
+            start = whole;
         }
         self.match_at(text, start, last, runs)
     }

@@ -16,7 +16,7 @@ const BITS: u32 = 14;
 pub(crate) struct Directory {
     /// One bit for each hash of a head: most words are told apart from all names by it.
     heads: Box<[u64]>,
-    names: HashMap<[u8; HEAD], Vec<Box<[u8]>>>,
+    names: HashMap<u32, Vec<Box<[u8]>>>,
 }
 
 impl Directory {
@@ -25,29 +25,44 @@ impl Directory {
         let mut directory = Directory { heads: vec![0; 1 << (BITS - 6)].into(), names: HashMap::new() };
         for name in names {
             let lower = name.to_ascii_lowercase().into_bytes();
-            let Some(head) = lower.first_chunk().filter(|_| lower.len() <= MAX_SERVICE) else {
+            let Some(head) = head(&lower, 0).filter(|_| lower.len() <= MAX_SERVICE) else {
                 return Err(format!("the service `{name}` is not of {HEAD} to {MAX_SERVICE} bytes"));
             };
-            let slot = slot(*head);
+            let slot = slot(head);
             directory.heads[slot >> 6] |= 1 << (slot & 63);
-            directory.names.entry(*head).or_default().push(lower.into());
+            directory.names.entry(head).or_default().push(lower.into());
         }
         Ok(directory)
     }
 
+    /// Whether a name may begin at `at`; wrong for one place in a dozen, and cheap.
+    #[inline]
+    pub(crate) fn likely(&self, text: &[u8], at: usize) -> bool {
+        head(text, at).is_some_and(|head| {
+            let slot = slot(head);
+            self.heads[slot >> 6] >> (slot & 63) & 1 == 1
+        })
+    }
+
     /// The lengths of the names that begin at `at`.
     pub(crate) fn at<'a>(&'a self, text: &'a [u8], at: usize) -> impl Iterator<Item = usize> + 'a {
-        let rest = &text[at..];
-        let names = rest.first_chunk::<HEAD>().map(|head| head.map(|b| b.to_ascii_lowercase()));
-        let known = names.filter(|head| self.heads[slot(*head) >> 6] >> (slot(*head) & 63) & 1 == 1);
-        let names = known.and_then(|head| self.names.get(&head)).into_iter().flatten();
-        names.filter(|n| rest.get(..n.len()).is_some_and(|t| t.eq_ignore_ascii_case(n))).map(|n| n.len())
+        let names = head(text, at).and_then(|head| self.names.get(&head)).into_iter().flatten();
+        names
+            .filter(move |n| text[at..].get(..n.len()).is_some_and(|t| t.eq_ignore_ascii_case(n)))
+            .map(|n| n.len())
     }
 }
 
+/// The first letters of a name at `at` without their case; other bytes may fall together, too.
+#[inline]
+fn head(text: &[u8], at: usize) -> Option<u32> {
+    text[at..].first_chunk::<HEAD>().map(|head| u32::from_le_bytes(*head) | 0x2020_2020)
+}
+
 /// A multiplicative hash, after Knuth.
-fn slot(head: [u8; HEAD]) -> usize {
-    (u32::from_le_bytes(head).wrapping_mul(0x9e37_79b1) >> (32 - BITS)) as usize
+#[inline]
+fn slot(head: u32) -> usize {
+    (head.wrapping_mul(0x9e37_79b1) >> (32 - BITS)) as usize
 }
 
 #[cfg(test)]

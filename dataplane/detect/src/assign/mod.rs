@@ -128,7 +128,7 @@ fn generic(
     let Some(mut name) = name::read(view, start, end, strength)? else { return Ok(None) };
     let Some(mut value) = parse::assignment(view, &name)? else { return Ok(None) };
     bench.runs.work += (value.end - start) as u64;
-    if name::misleads(view.text, &name) {
+    if value::expression(view.text, &name, &value) || name::misleads(view.text, &name) {
         return Ok(None);
     }
     value::behind_user(view.text, &mut name, &mut value);

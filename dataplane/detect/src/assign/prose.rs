@@ -48,7 +48,7 @@ pub(super) fn operator(
         return Ok(Some(operator));
     }
     let mut ahead = *cursor;
-    if ahead.any_word(&VERBS)? || (changes(text, name) && ahead.word(b"to ")?) {
+    if ahead.any_word(&VERBS)? || (ahead.word(b"to ")? && changes(text, name)) {
         *cursor = ahead;
         let told = (name.strength != Strength::Weak && !verb(text, name)) || name.loose;
         return Ok(told.then_some(Operator::Prose));
@@ -126,14 +126,14 @@ fn idle(text: &[u8], name: &Name) -> bool {
 /// `login joe password x`, `WITH LOGIN PASSWORD x`, `requirepass x`: words that say that a password follows.
 fn told(cursor: &Cursor<'_>, name: &Name) -> Result<bool, TooShort> {
     const NAMES: [&[u8]; 5] = [b"requirepass", b"masterauth", b"storepassword", b"keypassword", b"storepass"];
+    if name.strength != Strength::Password {
+        return Ok(false);
+    }
     let text = cursor.view.text;
     let mut ahead = *cursor;
     ahead.skip(&ALNUM, MAX_WORD)?;
     let digits = text[cursor.at..ahead.at].iter().any(u8::is_ascii_digit);
-    if name.strength != Strength::Password
-        || ahead.at == cursor.at
-        || !(digits || ahead.peek()?.is_ascii_punctuation())
-    {
+    if ahead.at == cursor.at || !(digits || ahead.peek()?.is_ascii_punctuation()) {
         return Ok(false);
     }
     if NAMES.iter().any(|n| text[name.start..name.end].eq_ignore_ascii_case(n)) {

@@ -395,9 +395,8 @@ pub(super) fn unquoted(
 
 /// `Password={a;b};`: in connection strings braces hold what would end a value.
 fn braced(mut cursor: Cursor<'_>, name: &Name, operator: Operator, spaced: bool) -> Result<Parsed, TooShort> {
-    let before = &cursor.view.text[name.start.saturating_sub(64)..name.start];
-    let field = operator == Operator::Equals && !spaced && before.contains(&b';');
-    if !field || cursor.peek()? != b'{' {
+    let field = operator == Operator::Equals && !spaced && cursor.peek()? == b'{';
+    if !field || !cursor.view.text[name.start.saturating_sub(64)..name.start].contains(&b';') {
         return Ok(None);
     }
     cursor.at += 1;

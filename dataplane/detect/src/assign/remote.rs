@@ -40,14 +40,6 @@ fn listed<'a>(mut cursor: Cursor<'a>, name: &Name) -> Result<Option<Cursor<'a>>,
     if !matches!(cursor.peek()?, b',' | b'\n' | b'\r' | b'\\') {
         return Ok(None);
     }
-    let before = before(&cursor, name).to_ascii_lowercase();
-    let told = [&b"name"[..], b"key", b"type"].iter().any(|word| {
-        memchr::memmem::rfind(&before, word)
-            .is_some_and(|at| before[at..].iter().any(|b| matches!(b, b':' | b'=')))
-    });
-    if !told {
-        return Ok(None);
-    }
     cursor.take(b',')?;
     cursor.spaces(MAX_BLANKS)?;
     cursor.skip(&MARKS, 4)?;
@@ -56,11 +48,20 @@ fn listed<'a>(mut cursor: Cursor<'a>, name: &Name) -> Result<Option<Cursor<'a>>,
     }
     cursor.skip(&MARKS, 4)?;
     cursor.blanks(MAX_BLANKS)?;
-    if !cursor.take(b':')? && !cursor.take(b'=')? {
+    if !(cursor.take(b':')? || cursor.take(b'=')?) || !names(before(&cursor, name)) {
         return Ok(None);
     }
     cursor.blanks(MAX_BLANKS)?;
     Ok(Some(cursor))
+}
+
+/// Whether a text ends like `"name": "`: what follows is a name.
+fn names(before: &[u8]) -> bool {
+    let before = before.to_ascii_lowercase();
+    [&b"name"[..], b"key", b"type"].iter().any(|word| {
+        memchr::memmem::rfind(&before, word)
+            .is_some_and(|at| before[at..].iter().any(|b| matches!(b, b':' | b'=')))
+    })
 }
 
 /// `<key>ApiToken</key><string>x</string>`, `<setting name="Password" type="a"><value>x</value>`: entries of XML.

@@ -152,7 +152,7 @@ pub(super) fn names(
     around: Range<usize>,
     mut each: impl FnMut((usize, usize)),
 ) {
-    for at in around {
+    for at in around.filter(|at| directory.likely(text, *at) && begins(text, *at)) {
         for length in directory.at(text, at) {
             let name = &text[at..at + length];
             let letters = name.iter().rposition(u8::is_ascii_alphanumeric).map_or(length, |i| i + 1);

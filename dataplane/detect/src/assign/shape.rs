@@ -2,7 +2,7 @@
 
 use super::bigrams::SURPRISE;
 use super::parse::{Operator, Value};
-use crate::byteset::{ALNUM, BASE64, HEX};
+use crate::byteset::{ALNUM, BASE64, ByteSet, HEX};
 use crate::entropy::shannon;
 
 /// Letter pairs of words average about four bits of surprise, random ones six and more; this is five, in sixteenths.
@@ -70,29 +70,39 @@ fn opens(value: &[u8], mark: &[u8]) -> bool {
 
 /// Without quotes, in code, a value is more often an expression.
 pub(super) fn code(value: &[u8], written: &Value) -> bool {
-    // In a sentence a value is no identifier; the names of algorithms are told by `encoding`.
-    let spoken = written.operator == Operator::Prose;
-    let call = value.contains(&b'(') || value.contains(&b'[') || value.ends_with(b"{");
+    if value.iter().any(|b| matches!(b, b'(' | b'[')) || matches!(value, [b'{', ..] | [.., b'{']) {
+        return true;
+    }
+    if written.spaced && identifier(value, written) {
+        return true;
+    }
     // `s:name` of Vim, `{string` of documentation, `&lt` of HTML.
     let scoped = value.len() > 2
         && value[0].is_ascii_lowercase()
         && value[1] == b':'
         && value[2..].iter().all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'.'));
     let choice = value.contains(&b'|') && value.iter().all(|b| b.is_ascii_alphabetic() || *b == b'|');
-    let call = call || scoped || choice || matches!(value, [b'{', ..] | [b'&', b'#', ..]);
-    let arrow = memchr::memmem::find(value, b"->").is_some() || memchr::memmem::find(value, b"::").is_some();
-    let arrow =
-        arrow || memchr::memmem::find(value, b"||").is_some() || memchr::memmem::find(value, b"&&").is_some();
-    let identifier = turns(value) < 5
-        && value.iter().all(|b| ALNUM.has(*b) || matches!(b, b'_' | b'.' | b'$'))
-        && !value[0].is_ascii_digit()
-        && !looks_random(value)
-        && !hexish(value);
+    let arrow = value.windows(2).any(|pair| matches!(pair, b"->" | b"::" | b"||" | b"&&"));
+    scoped || choice || arrow || value.starts_with(b"&#") || value == b"=>"
+}
+
+/// A name of a program, and nothing that could be taken for one by chance.
+fn identifier(value: &[u8], written: &Value) -> bool {
+    // In a sentence a value is no identifier; the names of algorithms are told by `encoding`.
+    let named = written.operator != Operator::Prose
+        && value.iter().all(|b| NAME.has(*b))
+        && !value[0].is_ascii_digit();
+    if !named {
+        return false;
+    }
     // `password: heron7824` alone on its line: in code a comma or more would follow, or a name with fewer digits.
     let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
     let listed = written.alone && written.operator == Operator::Colon && digits > 1;
-    call || arrow || value == b"=>" || (identifier && written.spaced && !listed && !spoken)
+    !listed && (digits == 0 || turns(value) < 5) && !looks_random(value) && !hexish(value)
 }
+
+/// Letters of names in programs, and what joins them.
+const NAME: ByteSet = ALNUM.union(ByteSet::of(b"_.$"));
 
 /// `SOME_PASSWORD`, `%NL80211_ATTR_IFINDEX`: the name of a constant.
 pub(super) fn constant(value: &[u8]) -> bool {

@@ -19,6 +19,13 @@ const MIN_HEX: usize = 16;
 /// So many kinds of punctuation are in no word, path or name.
 const WILD: usize = 7;
 
+/// Whether the value is an expression of a program whatever else it looks like. Most assignments are of that kind:
+/// what the cheapest test can tell need not take the others.
+pub(super) fn expression(text: &[u8], name: &Name, value: &Value) -> bool {
+    let bare = !value.quoted && value.spaced && !matches!(value.operator, Operator::Tag | Operator::Space);
+    bare && name.strength != Strength::Password && code(&text[value.start..value.end], value)
+}
+
 /// Judges a generic assignment.
 pub(super) fn judge(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
     let bytes = &text[value.start..value.end];
