@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::options::ConfigOptions;
-use super::{Failure, Outcome};
+use super::{Failure, Outcome, say};
 use crate::config::{ConfigError, Loaded, load};
 use crate::os;
 use crate::rule_cache::RuleCache;
@@ -45,14 +45,14 @@ impl Check {
         match checked {
             Ok((loaded, snapshot)) => {
                 for warning in &loaded.warnings {
-                    eprintln!("{warning}");
+                    say(warning);
                 }
                 println!("{name}: right");
                 describe(&loaded, &snapshot);
                 Ok(Outcome::Success)
             }
             Err(error) => {
-                eprintln!("{error}");
+                say(&error);
                 let count = error.0.len();
                 println!("{name}: wrong, {count} error{}", if count == 1 { "" } else { "s" });
                 Ok(Outcome::No)

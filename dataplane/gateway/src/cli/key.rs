@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::{Failure, Outcome, failure};
+use super::{Failure, Outcome, failure, say};
 
 /// Longest key `key hash` reads, in bytes.
 const MAX_KEY: u64 = 4_096;
@@ -70,7 +70,7 @@ fn new(id: &str, org: Option<&str>) -> Result<Outcome, Failure> {
 
 fn hash() -> Result<Outcome, Failure> {
     if std::io::stdin().is_terminal() {
-        eprintln!("Type or paste the key, then Enter and Ctrl-D:");
+        say("Type or paste the key, then Enter and Ctrl-D:");
     }
     let mut key = Zeroizing::new(Vec::new());
     std::io::stdin()

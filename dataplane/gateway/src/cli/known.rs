@@ -12,7 +12,7 @@ use aegis_detect::{
 use clap::{Args, Subcommand};
 use zeroize::Zeroizing;
 
-use super::{Failure, Outcome, failure};
+use super::{Failure, Outcome, failure, say};
 use crate::config::{Flags, Settings, Sources, load};
 use crate::{known, state};
 
@@ -160,7 +160,7 @@ impl Open {
             Ok(Inserted::New) => "added",
             Ok(Inserted::Already) => "already listed",
             Err(refusal) => {
-                eprintln!("error: {refusal}");
+                say(format_args!("error: {refusal}"));
                 return Ok(Outcome::No);
             }
         };
@@ -185,7 +185,7 @@ impl Open {
                     Ok(Inserted::New) => new += 1,
                     Ok(Inserted::Already) => {}
                     Err(refusal) => {
-                        eprintln!("line {}: {refusal}", number + 1);
+                        say(format_args!("line {}: {refusal}", number + 1));
                         refused += 1;
                     }
                 },
@@ -193,7 +193,9 @@ impl Open {
         }
         if refused > 0 && !skip_refused {
             let what = if refused == 1 { "1 value was".to_owned() } else { format!("{refused} values were") };
-            eprintln!("error: {what} refused; nothing is written\n  help: --skip-refused writes the others");
+            say(format_args!(
+                "error: {what} refused; nothing is written\n  help: --skip-refused writes the others"
+            ));
             return Ok(Outcome::No);
         }
         self.write()?;
@@ -261,7 +263,7 @@ impl Open {
 /// All of standard input. Never moved while it grows: a moved buffer leaves its contents behind.
 fn read(invitation: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
     if std::io::stdin().is_terminal() {
-        eprintln!("{invitation}");
+        say(invitation);
     }
     let mut input = Zeroizing::new(Vec::with_capacity(MAX_INPUT + 1));
     std::io::stdin()

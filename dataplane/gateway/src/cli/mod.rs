@@ -12,6 +12,7 @@ mod run;
 mod scan;
 mod version;
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -95,10 +96,15 @@ pub fn main() -> ExitCode {
     match done {
         Ok(outcome) => outcome.into(),
         Err(error) => {
-            eprintln!("{error}");
+            say(error);
             Outcome::Failed.into()
         }
     }
+}
+
+/// Tells a person something on standard error; when that is gone (`2>&1 | head`), there is nobody to tell.
+fn say(what: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "{what}");
 }
 
 /// A failure as a person reads it: the message is complete, nothing is added.

@@ -103,20 +103,26 @@ fn a_baseline_that_is_none_is_refused() {
     let folder = folder_of(&[
         ("a.txt", TOKEN.as_bytes()),
         ("broken.json", b"{"),
-        ("newer.json", b"{\"version\":2,\"mix\":\"\",\"findings\":[]}"),
+        ("newer.json", b"{\"version\":2,\"keyed\":true,\"findings\":[]}"),
+        ("other.json", b"{\"version\":1,\"mix\":\"\",\"found\":[]}"),
     ]);
     for (file, told) in [
         ("missing.json", "cannot read"),
         ("broken.json", "not a baseline"),
-        ("newer.json", "version 2, not 1"),
+        ("newer.json", "a baseline of version 2; this program reads version 1"),
+        ("other.json", "unknown field `found`"),
+        (".", "cannot read"),
     ] {
         let output = scan(&["--baseline", file, "a.txt"], folder.path(), b"");
         assert_eq!(output.status.code(), Some(2));
         let said = text(&output.stderr);
         assert!(said.contains(file) && said.contains(told), "{said}");
     }
-    let output = scan(&["--write-baseline", "no/such/folder.json", "a.txt"], folder.path(), b"");
-    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    for (file, told) in [("no/such/folder.json", "make the folder first"), (".", "give the name of a file")] {
+        let output = scan(&["--write-baseline", file, "a.txt"], folder.path(), b"");
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), ""), "before any work");
+        assert!(text(&output.stderr).contains(told), "{}", text(&output.stderr));
+    }
     let output = scan(&["--write-baseline", "known.json", "a.txt", "missing"], folder.path(), b"");
     assert_eq!(output.status.code(), Some(2));
     assert!(!folder.path().join("known.json").exists(), "a part is no baseline");

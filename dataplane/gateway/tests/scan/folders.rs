@@ -1,8 +1,10 @@
 //! Folders: order, links, and what cannot be read.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 
-use super::{TOKEN, folder_of, places, put, scan, text};
+use super::{TOKEN, folder_of, places, program, put, scan, text};
 
 #[test]
 fn the_order_does_not_depend_on_the_threads() {
@@ -47,6 +49,47 @@ fn what_cannot_be_read_is_told_in_the_end_too() {
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(places(&output), [("a.txt".to_owned(), 1), ("z.txt".to_owned(), 1)]);
     assert!(text(&output.stderr).contains("error: missing: No such file"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn names_of_files_cannot_feign_other_lines() {
+    let folder = folder_of(&[("x\nerror: all is lost \u{1b}[2J", TOKEN.as_bytes())]);
+    let output = scan(&[".", "miss\ring"], folder.path(), b"");
+    let (table, said) = (text(&output.stdout), text(&output.stderr));
+    assert!(table.starts_with("x\\nerror: all is lost \\u{1b}[2J\n"), "{table:?}");
+    assert!(said.starts_with("error: miss\\ring: "), "{said:?}");
+}
+
+#[test]
+fn names_that_are_not_utf8_are_told_as_they_are() {
+    let folder = folder_of(&[]);
+    let name = OsStr::from_bytes(b"caf\xe9.txt");
+    std::fs::write(folder.path().join(name), TOKEN).expect("written");
+    let sarif = scan(&["--format", "sarif", "."], folder.path(), b"");
+    assert!(text(&sarif.stdout).contains("\"uri\":\"caf%E9.txt\""), "{}", text(&sarif.stdout));
+    assert_eq!(places(&scan(&["--format", "json", "."], folder.path(), b"")).len(), 1);
+}
+
+#[test]
+fn the_number_of_threads_has_bounds() {
+    let folder = folder_of(&[("a.txt", TOKEN.as_bytes())]);
+    for (jobs, code) in [("0", 2), ("1", 1), ("1025", 2), ("many", 2)] {
+        let output = scan(&["--jobs", jobs, "."], folder.path(), b"");
+        assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
+        assert!(code != 2 || text(&output.stderr).contains("--jobs <N>"), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn a_report_that_nobody_reads_to_its_end_is_no_crash() {
+    let folder = folder_of(&[("a.txt", TOKEN.as_bytes())]);
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut program = program();
+    program.args(["scan", "a.txt", "missing"]).current_dir(folder.path());
+    program.stdout(writer.try_clone().expect("a copy")).stderr(writer);
+    let code = program.status().expect("it runs").code();
+    assert!(matches!(code, Some(1 | 2)), "{code:?}");
 }
 
 #[test]

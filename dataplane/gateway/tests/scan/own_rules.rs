@@ -59,7 +59,7 @@ fn rules_that_do_not_do_what_they_promise_fail() {
         "        match `acme_0123456789ABCDEF01234567`: found nothing",
         "        no_match `x acme_01f3a b`: found acme-wide `acme_01f3a`",
         "  FAIL  acme-lonely  2 match, 1 no_match; cost 0 of 10",
-        "        has 1 examples in `no_match`, needs at least 2",
+        "        `no_match` has 1, needs at least 2 examples",
         "2 of 3 rules fail",
     ] {
         assert!(told.lines().any(|told| told == line), "{line}\n--\n{told}");

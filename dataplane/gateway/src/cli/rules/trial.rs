@@ -10,7 +10,7 @@ use aegis_detect::trial::{self, Failure as Trial};
 use aegis_detect::{Cost, Finding, Rule, RuleIndex, RuleSource, Rules, Scanner, Selection};
 use clap::Args;
 
-use super::super::{Failure, Outcome, failure, scan};
+use super::super::{Failure, Outcome, failure, say, scan};
 use super::{HOW_RULES_ARE_MADE, print, read};
 
 /// Fewer examples of a kind than this say too little.
@@ -57,7 +57,7 @@ impl Test {
         let rules = match load(source) {
             Ok(rules) => rules,
             Err(error) => {
-                eprintln!("{error}");
+                say(error);
                 return Ok(Outcome::No);
             }
         };
@@ -66,7 +66,7 @@ impl Test {
         let own: Vec<RuleIndex> =
             rules.iter().filter(|(_, rule)| rule.group == name).map(|(index, _)| index).collect();
         if own.is_empty() {
-            eprintln!("{}", failure(format!("{name}: no rules"), "a rule begins with [[rule]]"));
+            say(failure(format!("{name}: no rules"), "a rule begins with [[rule]]"));
             return Ok(Outcome::No);
         }
         let (told, failed) = try_all(&mut scanner, &own)?;
@@ -131,7 +131,7 @@ fn too_few(rule: &Rule) -> Vec<String> {
         .into_iter()
         .filter(|(_, examples)| examples.len() < MIN_EXAMPLES)
         .map(|(key, examples)| {
-            format!("has {} examples in `{key}`, needs at least {MIN_EXAMPLES}", examples.len())
+            format!("`{key}` has {}, needs at least {MIN_EXAMPLES} examples", examples.len())
         })
         .collect()
 }

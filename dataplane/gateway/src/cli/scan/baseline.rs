@@ -23,10 +23,17 @@ const SALT: usize = 16;
 /// Bytes of a hash that are kept; chance meets one of them never.
 const HASH: usize = 16;
 
+/// What tells what the rest of the file is.
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    version: u32,
+    #[serde(rename = "version")]
+    _version: u32,
     /// The salt; under that name scanners would take it for a secret.
     mix: String,
     findings: Vec<Entry>,
@@ -65,18 +72,25 @@ impl Baseline {
         let help = "--write-baseline makes such a file";
         let text = fs::read_to_string(path)
             .map_err(|error| failure(format!("{shown}: cannot read the baseline: {error}"), help))?;
-        let file: File = serde_json::from_str(&text)
-            .map_err(|error| failure(format!("{shown}: not a baseline: {error}"), help))?;
-        if file.version != VERSION {
-            let what = format!("{shown}: a baseline of version {}, not {VERSION}", file.version);
+        let none = |error| failure(format!("{shown}: not a baseline: {error}"), help);
+        // First of all: another version may have other fields.
+        let Version { version } = serde_json::from_str(&text).map_err(none)?;
+        if version != VERSION {
+            let what =
+                format!("{shown}: a baseline of version {version}; this program reads version {VERSION}");
             return Err(failure(what, help));
         }
+        let file: File = serde_json::from_str(&text).map_err(none)?;
         let entries = file.findings.into_iter().collect();
         Ok(Baseline { salt: file.mix, folder: folder_of(path)?, entries })
     }
 
     /// An empty baseline that will be written to `path`.
     pub(super) fn new(path: &Path) -> Result<Baseline, Failure> {
+        if path.is_dir() {
+            let what = format!("{}: cannot write the baseline: is a folder", path.display());
+            return Err(failure(what, "give the name of a file"));
+        }
         let mut salt = [0; SALT];
         getrandom::fill(&mut salt).map_err(|error| failure(format!("no random numbers: {error}"), ""))?;
         Ok(Baseline { salt: hex(&salt), folder: folder_of(path)?, entries: BTreeSet::new() })
@@ -110,7 +124,6 @@ impl Baseline {
 
     /// Writes the file, one entry a line so that changes read well; how many entries there are.
     pub(super) fn write(&self, path: &Path) -> Result<usize, Failure> {
-        let unwritable = |error: &dyn std::fmt::Display| failure(format!("{}: {error}", path.display()), "");
         let lines: Vec<String> = self.entries.iter().map(Entry::line).collect();
         let text = format!(
             "{{\"version\":{VERSION},\"mix\":\"{}\",\"findings\":[\n{}\n]}}\n",
@@ -126,7 +139,7 @@ impl Baseline {
             .and_then(|()| fs::rename(&beside, path));
         if let Err(error) = written {
             let _ = fs::remove_file(&beside);
-            return Err(unwritable(&error));
+            return Err(failure(format!("{}: cannot write the baseline: {error}", path.display()), ""));
         }
         Ok(lines.len())
     }
@@ -134,7 +147,10 @@ impl Baseline {
 
 fn folder_of(path: &Path) -> Result<PathBuf, Failure> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::canonicalize(folder).map_err(|error| failure(format!("{}: {error}", folder.display()), ""))
+    fs::canonicalize(folder).map_err(|error| {
+        let what = format!("{}: no place for a baseline: {}: {error}", path.display(), folder.display());
+        failure(what, "make the folder first, or name another")
+    })
 }
 
 fn hex(bytes: &[u8]) -> String {

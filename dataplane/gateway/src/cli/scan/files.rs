@@ -8,13 +8,14 @@ use std::thread;
 use aegis_detect::{Confidence, Rules, Scanner};
 use ignore::{Walk, WalkBuilder};
 
+use super::super::say;
 use super::baseline::Baseline;
 use super::git;
 use super::lines::Lines;
 use super::pool::{self, Entrance, Event, Source, Turn};
 use super::progress::Progress;
 use super::reader::{Content, Hit, Unwanted};
-use super::report::{Report, Summary};
+use super::report::{Report, Summary, printable};
 
 /// Folders of version control systems: their objects are compressed, and `.git/config` is no file of the project.
 const VERSION_CONTROL: [&str; 4] = [".git", ".hg", ".svn", ".jj"];
@@ -91,12 +92,11 @@ impl Desk<'_> {
         path: &Path,
         events: impl IntoIterator<Item = Event>,
     ) -> io::Result<()> {
-        let name = path.display().to_string();
         let mut ended = false;
         for event in events {
             match event {
                 Event::Hits(hits) => {
-                    progress.pause(|| hits.iter().try_for_each(|hit| self.finding(path, &name, hit)))?;
+                    progress.pause(|| hits.iter().try_for_each(|hit| self.finding(path, hit)))?;
                 }
                 Event::Done(Content::Text { bytes, ignored }) => {
                     self.summary.files += 1;
@@ -109,18 +109,18 @@ impl Desk<'_> {
                     ended = true;
                 }
                 Event::Failed(error) => {
-                    self.failed(progress, &format!("{name}: {error}"));
+                    self.failed(progress, &format!("{}: {error}", printable(path)));
                     ended = true;
                 }
             }
         }
         if !ended {
-            self.failed(progress, &format!("{name}: the scan ended early"));
+            self.failed(progress, &format!("{}: the scan ended early", printable(path)));
         }
         progress.pause(|| self.report.file_done())
     }
 
-    fn finding(&mut self, path: &Path, name: &str, hit: &Hit) -> io::Result<()> {
+    fn finding(&mut self, path: &Path, hit: &Hit) -> io::Result<()> {
         let rule = self.rules.get(hit.finding.rule);
         if let Some(noted) = &mut self.noted {
             noted.add(path, rule, hit);
@@ -130,12 +130,12 @@ impl Desk<'_> {
             return Ok(());
         }
         self.summary.findings += 1;
-        self.report.finding(name, rule, hit)
+        self.report.finding(path, rule, hit)
     }
 
     fn failed(&mut self, progress: &Progress, what: &str) {
         self.summary.failed += 1;
-        progress.pause(|| eprintln!("error: {what}"));
+        progress.pause(|| say(format_args!("error: {what}")));
     }
 }
 
@@ -170,7 +170,7 @@ impl Sources {
                     entrance.scan(name, Source::File(entry.into_path(), Lines::All))?;
                 }
                 Ok(_) => {}
-                Err(error) => entrance.problem(error.to_string())?,
+                Err(error) => entrance.problem(told(&error))?,
             }
         }
         Ok(())
@@ -212,4 +212,30 @@ fn walk(folder: &Path, respect_ignore: bool) -> Walk {
 
 fn is_file(entry: &ignore::DirEntry) -> bool {
     entry.file_type().is_some_and(|kind| kind.is_file())
+}
+
+/// What went wrong in a walk, with the path once: the cause as it comes names it again.
+fn told(error: &ignore::Error) -> String {
+    use ignore::Error::{WithDepth, WithPath};
+    match error {
+        WithDepth { err, .. } => told(err),
+        WithPath { path, err } => {
+            let cause = err.io_error().and_then(std::error::Error::source);
+            let cause = cause.map_or_else(|| err.to_string(), ToString::to_string);
+            format!("{}: {cause}", printable(path.strip_prefix("./").unwrap_or(path)))
+        }
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_walked_is_named_once() {
+        let errors: Vec<_> = walk(Path::new("./no/such"), true).filter_map(Result::err).collect();
+        let told: Vec<_> = errors.iter().map(told).collect();
+        assert_eq!(told, ["no/such: No such file or directory (os error 2)"]);
+    }
 }

@@ -13,7 +13,7 @@ mod report;
 mod sarif;
 mod text;
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::num::NonZero;
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
@@ -23,7 +23,7 @@ use std::sync::Arc;
 use aegis_detect::{Confidence, RuleIndex, Rules, Scanner};
 use clap::{Args, ValueEnum};
 
-use super::{Failure, Outcome, failure};
+use super::{Failure, Outcome, failure, say};
 use baseline::Baseline;
 use files::{Desk, Origin, Sources};
 use reader::{Content, Hit, Reader, Stopped};
@@ -55,6 +55,9 @@ Confidence: high is an unmistakable shape or a right check value; medium is told
 
 Exit codes: 0 nothing found (or all of it known); 1 secrets found; 2 something could not be read. With --jsonl: 0
 every line was answered; 2 at least one line was wrong.";
+
+/// More threads than any machine has use for; each has a window of text and the engine's working memory.
+const MAX_JOBS: i64 = 1024;
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
@@ -89,8 +92,8 @@ pub(super) struct Scan {
     #[command(flatten)]
     rules: super::rules::Wanted,
     /// Number of threads [default: one per CPU]
-    #[arg(long, value_name = "N")]
-    jobs: Option<NonZero<usize>>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_JOBS))]
+    jobs: Option<u16>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -131,7 +134,8 @@ impl Scan {
             let paths = if self.paths.is_empty() { &[PathBuf::from("-")][..] } else { &self.paths };
             return jsonl::run(scanner(&rules)?, least, paths);
         }
-        let jobs = self.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZero::get);
+        let all = || std::thread::available_parallelism().map_or(1, NonZero::get);
+        let jobs = self.jobs.map_or_else(all, usize::from);
         let scanners = (0..jobs).map(|_| scanner(&rules)).collect::<Result<_, _>>()?;
         let out = std::io::BufWriter::new(std::io::stdout().lock());
         let mut report: Box<dyn Report> = match self.format {
@@ -153,8 +157,7 @@ impl Scan {
     /// Says what it came to, and writes the new baseline.
     fn conclude(&self, summary: Summary, noted: Option<Baseline>) -> Result<Outcome, Failure> {
         if self.format == Format::Table {
-            // Nobody to tell when standard error is gone.
-            let _ = writeln!(std::io::stderr(), "{summary}");
+            say(summary);
         }
         if summary.failed > 0 {
             if noted.is_some() {
@@ -164,12 +167,7 @@ impl Scan {
         }
         if let (Some(noted), Some(path)) = (noted, &self.write_baseline) {
             let count = noted.write(path)?;
-            let _ = writeln!(
-                std::io::stderr(),
-                "{} holds {}",
-                path.display(),
-                report::count(count as u64, "known finding")
-            );
+            say(format_args!("{} holds {}", path.display(), report::count(count as u64, "known finding")));
             return Ok(Outcome::Success);
         }
         Ok(if summary.findings > 0 { Outcome::No } else { Outcome::Success })
@@ -235,10 +233,11 @@ pub(super) fn show(
         Err(Stopped::Unreadable(error)) => return Err(unreadable(&error)),
         Ok(Content::Text { .. }) | Err(Stopped::Unwanted) => {}
     }
+    let path = if path == Path::new("-") { Path::new("(standard input)") } else { path };
     let mut table = report::Table::new(std::io::stdout().lock(), reveal);
     let written = hits
         .iter()
-        .try_for_each(|hit| table.finding(&name, rules.get(hit.finding.rule), hit))
+        .try_for_each(|hit| table.finding(path, rules.get(hit.finding.rule), hit))
         .and_then(|()| table.file_done());
     match written {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(unreadable(&error)),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Write};
+use std::path::Path;
 
 use aegis_detect::{Rule, Rules};
 
@@ -15,7 +16,7 @@ pub(super) trait Report {
     /// Before the first finding.
     fn begin(&mut self, rules: &Rules) -> io::Result<()>;
     /// One finding in the file called `path`.
-    fn finding(&mut self, path: &str, rule: &Rule, hit: &Hit) -> io::Result<()>;
+    fn finding(&mut self, path: &Path, rule: &Rule, hit: &Hit) -> io::Result<()>;
     /// After the last finding of a file.
     fn file_done(&mut self) -> io::Result<()>;
     /// After everything.
@@ -80,6 +81,12 @@ pub(super) fn count(number: u64, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
+/// A path as a terminal may show it: what would move the cursor or feign a line is escaped.
+pub(super) fn printable(path: &Path) -> String {
+    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    path.to_string_lossy().chars().map(escape).collect()
+}
+
 /// The secret as it may be shown: whole, or its first characters (at most a quarter of it) and its length.
 pub(super) fn shown(secret: &[u8], reveal: bool) -> String {
     let text = String::from_utf8_lossy(secret);
@@ -114,8 +121,8 @@ impl<W: Write> Report for Table<W> {
         Ok(())
     }
 
-    fn finding(&mut self, path: &str, rule: &Rule, hit: &Hit) -> io::Result<()> {
-        path.clone_into(&mut self.path);
+    fn finding(&mut self, path: &Path, rule: &Rule, hit: &Hit) -> io::Result<()> {
+        self.path = printable(path);
         let secret = shown(&hit.secret, self.reveal);
         self.rows.push([
             format!("{}:{}", hit.start.line, hit.start.column),
@@ -173,9 +180,9 @@ impl<W: Write> Report for Json<W> {
         self.out.write_all(b"{\"findings\":[")
     }
 
-    fn finding(&mut self, path: &str, rule: &Rule, hit: &Hit) -> io::Result<()> {
+    fn finding(&mut self, path: &Path, rule: &Rule, hit: &Hit) -> io::Result<()> {
         let found = serde_json::json!({
-            "path": path,
+            "path": path.to_string_lossy(),
             "line": hit.start.line,
             "column": hit.start.column,
             "start": hit.start.offset,
@@ -217,6 +224,12 @@ mod tests {
         assert_eq!(shown(b"abc", false), "…(3)");
         assert_eq!(shown("äöüß".as_bytes(), false), "ä…(4)");
         assert_eq!(shown(b"abc", true), "abc");
+    }
+
+    #[test]
+    fn paths_do_not_move_the_cursor() {
+        assert_eq!(printable(Path::new("a b/ä.txt")), "a b/ä.txt");
+        assert_eq!(printable(Path::new("x\nerror: \u{1b}[2J\u{9b}1m")), "x\\nerror: \\u{1b}[2J\\u{9b}1m");
     }
 
     #[test]

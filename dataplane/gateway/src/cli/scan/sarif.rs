@@ -1,6 +1,8 @@
 //! Findings as SARIF 2.1.0 (OASIS standard), for code scanning services.
 
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use aegis_detect::{Rule, Rules, Severity};
 
@@ -38,10 +40,10 @@ fn hex(digit: u8) -> char {
     char::from(b"0123456789ABCDEF"[usize::from(digit)])
 }
 
-/// A path as a relative or absolute URI reference: forward slashes, everything unusual percent-encoded.
-fn uri(path: &str) -> String {
+/// A path as a relative or absolute URI reference: forward slashes, everything unusual percent-encoded, byte by byte.
+fn uri(path: &Path) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~/!$&'()*+,;=@".contains(&b);
-    let encoded = path.bytes().fold(String::new(), |mut uri, byte| {
+    let encoded = path.as_os_str().as_bytes().iter().fold(String::new(), |mut uri, &byte| {
         if plain(byte) {
             uri.push(char::from(byte));
         } else {
@@ -81,7 +83,7 @@ impl<W: Write> Report for Sarif<W> {
         self.out.write_all(b"},\"columnKind\":\"unicodeCodePoints\",\"results\":[")
     }
 
-    fn finding(&mut self, path: &str, rule: &Rule, hit: &Hit) -> io::Result<()> {
+    fn finding(&mut self, path: &Path, rule: &Rule, hit: &Hit) -> io::Result<()> {
         let result = serde_json::json!({
             "ruleId": rule.id,
             "ruleIndex": hit.finding.rule.0,
@@ -123,12 +125,15 @@ impl<W: Write> Report for Sarif<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ffi::OsStr;
 
     #[test]
     fn paths_become_uris() {
-        assert_eq!(uri("src/a b#1.rs"), "src/a%20b%231.rs");
-        assert_eq!(uri("/etc/ä"), "file:///etc/%C3%A4");
-        assert_eq!(uri("(standard input)"), "(standard%20input)");
-        assert_eq!(uri("c:x"), "c%3Ax");
+        let uri = |path: &[u8]| uri(Path::new(OsStr::from_bytes(path)));
+        assert_eq!(uri(b"src/a b#1.rs"), "src/a%20b%231.rs");
+        assert_eq!(uri("/etc/ä".as_bytes()), "file:///etc/%C3%A4");
+        assert_eq!(uri(b"(standard input)"), "(standard%20input)");
+        assert_eq!(uri(b"c:x"), "c%3Ax");
+        assert_eq!(uri(b"no\xffutf-8"), "no%FFutf-8");
     }
 }
