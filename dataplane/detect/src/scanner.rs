@@ -178,7 +178,7 @@ impl Scanner {
     /// with in benchmarks.
     pub fn bare_scan(&mut self, text: &[u8]) -> usize {
         let text = &text[..text.len().min(MAX_SCAN)];
-        (0..self.engine.rules.sets.len()).map(|set| self.engine.find(set, text)).sum()
+        (0..self.engine.rules.sets.len()).map(|set| self.engine.find(set, text, &[])).sum()
     }
 
     /// Bytes that confirming the last window's candidates looked at beyond small constants; for tests that show
@@ -196,13 +196,14 @@ impl Engine {
         compiled.rank + if proven { rank::PROVEN } else { 0 }
     }
 
-    /// Confirms all candidates of all sets.
-    pub(crate) fn candidates(&mut self, bench: &mut Bench, view: View<'_>) {
+    /// Confirms all candidates of all sets, but for those of shapes that stand in the parts to `skip`, which ascend and do
+    /// not touch.
+    pub(crate) fn candidates(&mut self, bench: &mut Bench, view: View<'_>, skip: &[(usize, usize)]) {
         if let Some((rule, known)) = &self.rules.known {
             known.find(bench, view, *rule);
         }
         for index in 0..self.rules.sets.len() {
-            self.find(index, view.text);
+            self.find(index, view.text, skip);
             self.matches.sort_unstable();
             self.matches.dedup();
             let set = &self.rules.sets[index];
@@ -217,12 +218,19 @@ impl Engine {
         }
     }
 
-    /// Runs one database; how many reports there are.
-    fn find(&mut self, set: usize, text: &[u8]) -> usize {
+    /// Runs one database over all but the parts to skip; how many reports there are.
+    fn find(&mut self, set: usize, text: &[u8], skip: &[(usize, usize)]) -> usize {
         self.matches.clear();
-        let outcome = self.rules.sets[set].database.scan(&mut self.scratch, text, &mut self.matches);
-        // Only a scratch of another database or broken memory can get here, and then nothing may pass unscanned.
-        assert!(outcome.is_ok(), "the scanning engine failed: {outcome:?}");
+        let database = &self.rules.sets[set].database;
+        let mut from = 0;
+        for &(to, next) in skip.iter().chain(&[(text.len(), text.len())]) {
+            let known = self.matches.len();
+            let outcome = database.scan(&mut self.scratch, &text[from..to], &mut self.matches);
+            // Only a scratch of another database or broken memory can get here, and then nothing may pass unscanned.
+            assert!(outcome.is_ok(), "the scanning engine failed: {outcome:?}");
+            self.matches[known..].iter_mut().for_each(|found| found.end += from as u32);
+            from = next;
+        }
         self.matches.len()
     }
 }

@@ -5,11 +5,9 @@
 //! less than one in a million.
 
 use super::mask::{self, BLOCK, PART};
-use super::plain::{Lines, Plain};
+use super::plain::Plain;
 use crate::byteset::HEX;
-use base64::Engine as _;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64_simd::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 /// How many characters a sample has at most.
 const SAMPLE: usize = 32;
@@ -20,13 +18,6 @@ const MIN_HEX: usize = 24;
 pub(super) const LONG: usize = 128;
 /// Where in a piece samples are taken, in bytes from its start, until one reads as text.
 const SAMPLES: [usize; 6] = [0, 20, 64, 256, 1024, 2048];
-
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true),
-);
 
 /// How a piece is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,8 +173,18 @@ fn well_formed(bytes: &[u8]) -> bool {
     }
 }
 
-/// Whether a decoded piece is text for the most part: of noise behind a readable beginning nothing is reported.
-fn mostly_text(bytes: &[u8]) -> bool {
+/// What a decoded piece is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Content {
+    /// Nothing that can be read: of noise behind a readable beginning nothing is reported.
+    Noise,
+    /// Text for the most part.
+    Mixed,
+    /// Text from end to end.
+    Text,
+}
+
+fn content(bytes: &[u8]) -> Content {
     let (blocks, rest) = bytes.as_chunks::<BLOCK>();
     let mut last = [b' '; BLOCK];
     last[..rest.len()].copy_from_slice(rest);
@@ -192,10 +193,16 @@ fn mostly_text(bytes: &[u8]) -> bool {
         strange += mask::control(block).count_ones() as usize;
         high += mask::high(block).count_ones() as usize;
     }
-    strange * 20 <= bytes.len() + 20 && (high * 5 <= bytes.len() + 20 || well_formed(bytes))
+    if strange == 0 && (high == 0 || well_formed(bytes)) {
+        Content::Text
+    } else if strange * 20 <= bytes.len() + 20 && (high * 5 <= bytes.len() + 20 || well_formed(bytes)) {
+        Content::Mixed
+    } else {
+        Content::Noise
+    }
 }
 
-/// Decodes the characters of `lines` between `from` and `to` into `plain`; false if that is no text.
+/// Decodes the characters of `lines` between `from` and `to` into `plain`; what that is.
 pub(super) fn decode(
     text: &[u8],
     lines: &[(usize, usize)],
@@ -203,12 +210,12 @@ pub(super) fn decode(
     code: Code,
     chars: &mut Vec<u8>,
     plain: &mut Plain,
-) -> bool {
-    chars.clear();
-    let mut taken = Lines::default();
+) -> Content {
+    let mut taken = plain.lines();
     let first = lines.partition_point(|(_, e)| *e <= from);
-    for &(start, end) in lines[first..].iter().take_while(|(s, _)| *s < to) {
-        let (start, end) = (start.max(from), end.min(to));
+    let lines = lines[first..].iter().take_while(|(s, _)| *s < to).map(|(s, e)| (*s.max(&from), *e.min(&to)));
+    chars.clear();
+    for (start, end) in lines {
         taken.push(start, end - start);
         chars.extend_from_slice(&text[start..end]);
     }
@@ -220,21 +227,35 @@ pub(super) fn decode(
         plain.text.extend(pairs.iter().map(|[a, b]| nibble(*a) << 4 | nibble(*b)));
         plain.even(1, 2, skip, taken);
     } else {
-        for at in memchr::memchr2_iter(b'-', b'_', &text[from..to]).next().map_or(0..0, |_| 0..chars.len()) {
-            chars[at] = match chars[at] {
-                b'-' => b'+',
-                b'_' => b'/',
+        base64(chars, &mut plain.text);
+        plain.even(3, 4, skip, taken);
+    }
+    if plain.text.is_empty() { Content::Noise } else { content(&plain.text) }
+}
+
+/// Decodes characters of either alphabet or both, the last of which may be too few for a group.
+fn base64(chars: &mut [u8], out: &mut Vec<u8>) {
+    let url = memchr::memchr2(b'-', b'_', chars).is_some();
+    if url && memchr::memchr2(b'+', b'/', chars).is_some() {
+        for char in chars.iter_mut() {
+            *char = match *char {
+                b'+' => b'-',
+                b'/' => b'_',
                 other => other,
             };
         }
-        // A single last character holds no byte.
-        let stop = chars.len() - usize::from(chars.len() % 4 == 1);
-        if LENIENT.decode_vec(&chars[..stop], &mut plain.text).is_err() {
-            return false;
-        }
-        plain.even(3, 4, skip, taken);
     }
-    !plain.text.is_empty() && mostly_text(&plain.text)
+    let alphabet = if url { URL_SAFE_NO_PAD } else { STANDARD_NO_PAD };
+    let (groups, rest) = chars.split_at(chars.len() & !3);
+    // All characters are of the alphabet, and no padding is among them.
+    let decoded = alphabet.decode_append(groups, out);
+    debug_assert!(decoded.is_ok(), "{decoded:?}");
+    let bits = rest.iter().fold(0, |bits, char| bits << 6 | u32::from(SEXTETS[usize::from(*char)]));
+    match rest.len() {
+        2 => out.push((bits >> 4) as u8),
+        3 => out.extend([(bits >> 10) as u8, (bits >> 2) as u8]),
+        _ => {}
+    }
 }
 
 impl Code {
@@ -247,6 +268,8 @@ impl Code {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine as _;
+    use base64::engine::GeneralPurpose;
 
     const ENGINE: GeneralPurpose = base64::engine::general_purpose::STANDARD_NO_PAD;
 
@@ -254,8 +277,8 @@ mod tests {
         let lines = [(0, text.len())];
         let code = recognise(text.as_bytes(), &lines, 0, text.len())?;
         let mut plain = Plain::default();
-        decode(text.as_bytes(), &lines, (0, text.len()), code, &mut Vec::new(), &mut plain)
-            .then(|| String::from_utf8_lossy(&plain.text).into_owned())
+        let content = decode(text.as_bytes(), &lines, (0, text.len()), code, &mut Vec::new(), &mut plain);
+        (content != Content::Noise).then(|| String::from_utf8_lossy(&plain.text).into_owned())
     }
 
     #[test]

@@ -9,12 +9,14 @@ mod escape;
 mod fold;
 mod mask;
 mod plain;
+mod skip;
 mod stretch;
 
 use crate::MAX_SECRET_LEN;
 use crate::dispute::{self, Hit};
 use crate::rules::rank;
 use crate::scanner::{Bench, Engine, Finding, View};
+use blob::Content;
 pub(crate) use escape::{ESCAPES, Spot, entity_in, escape_at};
 use fold::Fold;
 use plain::Plain;
@@ -30,6 +32,8 @@ const CONTEXT: usize = 256;
 /// How much behind a piece is decoded, and how much if something found needs more.
 const BEHIND: usize = 512;
 const FAR_BEHIND: usize = 4096;
+/// What begins nearer to the end of a decoded text that is cut off there is judged with more of it, in bytes.
+const UNSURE: usize = 192;
 /// An encoded text that is no longer is reported whole, in bytes.
 const MAX_WHOLE: usize = 768;
 
@@ -43,6 +47,10 @@ pub(crate) struct Level {
     stretches: Vec<(usize, usize)>,
     lines: Vec<(usize, usize)>,
     chars: Vec<u8>,
+    /// What was found in base64 and hex.
+    decoded: Vec<Hit>,
+    /// Encoded text in which no secret can stand as it is.
+    skip: Vec<(usize, usize)>,
 }
 
 /// A part of the text that is decided as a whole.
@@ -56,12 +64,28 @@ struct Piece {
 pub(crate) fn search(engine: &mut Engine, levels: &mut [Level], view: View<'_>, fresh: usize) {
     let Some((level, deeper)) = levels.split_first_mut() else { return };
     level.bench.reset(fresh);
-    engine.candidates(&mut level.bench, view);
-    if !deeper.is_empty() {
-        let mut work = Work { engine, level, deeper, view, fresh };
-        work.folds();
-        work.regions();
+    level.skip.clear();
+    if deeper.is_empty() {
+        return engine.candidates(&mut level.bench, view, &[]);
     }
+    let mut work = Work { engine, level, deeper, view, fresh };
+    work.folds();
+    // Confirming looks at what was found before, in the order of the text.
+    std::mem::swap(&mut work.level.bench.hits, &mut work.level.decoded);
+    work.engine.candidates(&mut work.level.bench, view, &work.level.skip);
+    work.level.bench.hits.append(&mut work.level.decoded);
+    work.regions();
+}
+
+/// What follows a decoded text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    /// Nothing, or nothing that may still be looked at.
+    Nothing,
+    /// More, with which it can be judged again.
+    More,
+    /// More, which this level does not have.
+    Hidden,
 }
 
 /// The search for encoded texts in one text.
@@ -117,12 +141,17 @@ impl Work<'_> {
         while start < fold.end {
             let end = fold.end.min(start + PIECE);
             self.level.bench.held.push((start, end));
-            if end == fold.end && !fold.closed {
+            if end == fold.end && !fold.closed && !self.inner() {
                 return self.level.bench.open(start);
             }
             self.blob(fold, lines, Piece { start, end });
             start = end;
         }
+    }
+
+    /// Whether this text was decoded from another. Then it may be cut off inside a piece, always at the same place.
+    fn inner(&self) -> bool {
+        self.deeper.len() < DEPTH
     }
 
     fn blob(&mut self, fold: Fold, lines: &[(usize, usize)], piece: Piece) {
@@ -133,18 +162,27 @@ impl Work<'_> {
         let whole = (alone && fold.padded - fold.start <= MAX_WHOLE).then_some((fold.start, fold.padded));
         for behind in [BEHIND, FAR_BEHIND] {
             let to = fold.end.min(piece.end + behind);
-            if to == fold.end && !fold.closed {
+            let hidden = to == fold.end && !fold.closed;
+            if hidden && !self.inner() {
                 return self.level.bench.open(piece.start);
             }
             let mut chars = std::mem::take(&mut self.level.chars);
             let plain = &mut self.deeper[0].plain;
-            let is_text = blob::decode(text, lines, (from, to), code, &mut chars, plain);
+            let content = blob::decode(text, lines, (from, to), code, &mut chars, plain);
             self.level.chars = chars;
-            if !is_text {
-                return;
+            match content {
+                Content::Noise => return,
+                Content::Text if behind == BEHIND => {
+                    skip::note(text, lines, (piece.start, piece.end), &mut self.level.skip);
+                }
+                _ => {}
             }
-            let last = to == fold.end || behind == FAR_BEHIND;
-            if self.judge(piece, last, |rank| rank::VENDOR + u8::from(rank >= rank::PATTERN), whole) {
+            let rest = match to {
+                _ if hidden => Rest::Hidden,
+                _ if to == fold.end || behind == FAR_BEHIND => Rest::Nothing,
+                _ => Rest::More,
+            };
+            if self.judge(piece, rest, |rank| rank::VENDOR + u8::from(rank >= rank::PATTERN), whole) {
                 return;
             }
         }
@@ -170,7 +208,8 @@ impl Work<'_> {
                 if escape::decode(self.view.text, start.saturating_sub(CONTEXT), to, plain) {
                     // More than the same rule gives to the escapes taken literally.
                     let piece = Piece { start, end };
-                    self.judge(piece, !region.cut || to < region.end, |rank| rank + 2, None);
+                    let rest = if region.cut && to == region.end { Rest::More } else { Rest::Nothing };
+                    self.judge(piece, rest, |rank| rank + 2, None);
                 }
                 start = end;
             }
@@ -182,17 +221,25 @@ impl Work<'_> {
     fn judge(
         &mut self,
         piece: Piece,
-        last: bool,
+        rest: Rest,
         rank_of: impl Fn(u8) -> u8,
         whole: Option<(usize, usize)>,
     ) -> bool {
         let plain = std::mem::take(&mut self.deeper[0].plain);
         let text = &plain.text[..];
         self.level.bench.runs.work += text.len() as u64;
-        search(self.engine, self.deeper, View { text, last }, 0);
+        search(self.engine, self.deeper, View { text, last: rest == Rest::Nothing }, 0);
         let inner = &mut self.deeper[0];
-        let open = inner.bench.open;
-        let complete = last || open >= text.len() || plain.span(open, open + 1).0 >= piece.end;
+        let open = match rest {
+            Rest::Nothing => text.len(),
+            Rest::More => inner.bench.open,
+            Rest::Hidden => inner.bench.open.min(text.len().saturating_sub(UNSURE)),
+        };
+        let sure = if open < text.len() { plain.span(open, open + 1).0 } else { usize::MAX };
+        if rest == Rest::Hidden && sure < piece.end {
+            self.level.bench.open(sure.max(piece.start));
+        }
+        let complete = rest != Rest::More || sure >= piece.end;
         if complete {
             inner.findings.clear();
             inner.bench.hits.retain(|h| h.start < h.end);
@@ -201,7 +248,7 @@ impl Work<'_> {
                 let place = plain.span(found.start, found.end);
                 let rule = found.rule.0;
                 let rank = self.engine.rank(rule, found.confidence);
-                if (piece.start..piece.end).contains(&place.0) {
+                if (piece.start..piece.end.min(sure)).contains(&place.0) {
                     let (start, end) = whole.unwrap_or(place);
                     let confidence = found.confidence;
                     self.level.bench.hits.push(Hit { start, end, rule, rank: rank_of(rank), confidence });

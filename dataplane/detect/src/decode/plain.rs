@@ -77,6 +77,17 @@ impl Plain {
         }
     }
 
+    /// An empty list of lines, with the memory of the last.
+    pub(super) fn lines(&mut self) -> Lines {
+        match std::mem::take(&mut self.way) {
+            Way::Even { lines: Lines { mut starts, .. }, .. } => {
+                starts.clear();
+                Lines { starts, len: 0 }
+            }
+            _ => Lines::default(),
+        }
+    }
+
     /// Says that every `bytes` bytes of the text come from `chars` characters of `lines`, from the one numbered `first`.
     pub(super) fn even(&mut self, bytes: usize, chars: usize, first: usize, lines: Lines) {
         self.way = Way::Even { bytes, chars, first, lines };

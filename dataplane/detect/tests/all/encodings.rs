@@ -1,6 +1,7 @@
 //! Whatever is found in a text is found in the same text encoded, once and twice, over the whole catalogue.
 
 use crate::common::{builtin, show, unmark, whole};
+use crate::random::Random;
 use aegis_detect::Confidence;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -180,4 +181,57 @@ fn what_is_found_plain_is_found_encoded() {
         failures += usize::from(missed > tolerated);
     }
     assert!(failures == 0, "{report}");
+}
+
+/// So many bytes of prose.
+fn words(random: &mut Random, bytes: usize) -> Vec<u8> {
+    let mut text = String::new();
+    while text.len() < bytes {
+        text += &random.word().replace('-', if random.below(9) == 0 { ".\n" } else { " and " });
+    }
+    text.truncate(bytes);
+    text.into_bytes()
+}
+
+/// Base64 of so many bytes of text or of noise, a line of its own or folded.
+fn body(random: &mut Random, bytes: usize, noise: bool, folded: bool) -> String {
+    let bytes = if noise { random.bytes(bytes) } else { words(random, bytes) };
+    let lines = STANDARD.encode(bytes).into_bytes();
+    let width = if folded { 76 } else { lines.len() };
+    lines.chunks(width).map(String::from_utf8_lossy).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_secret_among_encoded_text_is_found_as_among_noise() {
+    let (rules, mut scanner) = builtin();
+    let mut random = Random::new(17);
+    let (mut expected, mut missed) = (0, String::new());
+    let encoded = |b: u8| b.is_ascii_alphanumeric() || b"+/-_".contains(&b);
+    let mut secrets: Vec<(String, String)> = Vec::new();
+    for (_, rule) in rules.iter() {
+        for (text, start, end) in rule.matching.iter().map(|example| unmark(example)) {
+            let secret = text[start..end].trim_end_matches('=');
+            // As whole groups, so that what follows is text again.
+            let groups = &secret[..secret.len() / 4 * 4];
+            secrets.extend([secret, groups].map(|s| (rule.id.clone(), s.to_owned())));
+        }
+    }
+    secrets.retain(|(_, secret)| secret.bytes().all(encoded));
+    for (folded, before) in [(true, "\n"), (false, "/"), (false, "\n")] {
+        let [text, noise] = [false, true].map(|noise| body(&mut random, 6840, noise, folded) + before);
+        for (id, secret) in &secrets {
+            let mut found = [&noise, &text].map(|body| {
+                let (start, end) = (body.len(), body.len() + secret.len());
+                let all = whole(&mut scanner, format!("{body}{secret}\n{body}").as_bytes());
+                all.iter().any(|f| f.start <= start && f.end >= end)
+            });
+            // Noise may go on where a secret ends.
+            found[0] &= whole(&mut scanner, secret.as_bytes()).iter().any(|f| f.end == secret.len());
+            expected += usize::from(found[0]);
+            if found == [true, false] {
+                let _ = writeln!(missed, "{id} behind {before:?}: {secret}");
+            }
+        }
+    }
+    assert!(missed.is_empty() && expected > rules.len(), "{expected} expected, missed:\n{missed}");
 }
