@@ -331,7 +331,9 @@ impl Builder {
             let index = group.keywords.len() as u16;
             let escaped = anchor::literal(word.as_bytes());
             group.expression(rule, &escaped, CASELESS, Target::Keyword { index });
-            group.keywords.push(Keyword { width: word.len(), rules: vec![rule] });
+            let letters = word.bytes().rposition(|b| b.is_ascii_alphanumeric() || !b.is_ascii());
+            let letters = letters.map_or(word.len(), |i| i + 1);
+            group.keywords.push(Keyword { width: word.len(), letters, rules: vec![rule] });
             group.known.insert(word, index);
         }
         Ok(())

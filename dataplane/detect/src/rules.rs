@@ -78,6 +78,8 @@ pub(crate) enum Target {
 /// A word of assigned names and the rules that ask for it.
 pub(crate) struct Keyword {
     pub(crate) width: usize,
+    /// Its width without punctuation at its end, which only makes it rarer.
+    pub(crate) letters: usize,
     pub(crate) rules: Vec<u16>,
 }
 

@@ -1,6 +1,6 @@
 //! The scanner: candidates from the engine, verdicts from the rules, disputes settled, window by window.
 
-use crate::assign::{self, value};
+use crate::assign::{self, Sweep, value};
 use crate::boundary;
 use crate::check::Proof;
 use crate::decode::{self, Level, Spot};
@@ -88,6 +88,8 @@ pub(crate) struct Bench {
     pub(crate) pieces: Vec<(usize, u32)>,
     /// Manifests and pieces of encoded text, each of which is settled as a whole: start and end.
     pub(crate) held: Vec<(usize, usize)>,
+    /// Where something long enough for a service's value stands.
+    pub(crate) sweep: Sweep,
     /// How far names of services were looked up, and for which rule.
     pub(crate) named: (u16, usize),
     /// Where unjudged text begins.
@@ -111,6 +113,7 @@ impl Bench {
         self.ends = pem::EndSearch::default();
         self.spots.clear();
         self.held.clear();
+        self.sweep = Sweep::default();
         self.named = (0, 0);
         self.open = usize::MAX;
         self.fresh = fresh;
@@ -255,7 +258,7 @@ fn judge(bench: &mut Bench, rules: &Rules, set: &Set, view: View<'_>, target: Ta
                 bench.spots.push(Spot::new(end - word.width, end));
             }
             for &rule in &word.rules {
-                assign::find(bench, view, rule, rules.compiled(rule), (end - word.width, end));
+                assign::find(bench, view, rule, rules.compiled(rule), (end - word.width, word));
             }
         }
     }

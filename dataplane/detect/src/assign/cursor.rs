@@ -39,11 +39,14 @@ impl<'a> Cursor<'a> {
     }
 
     pub(crate) fn skip(&mut self, set: &ByteSet, max: usize) -> Result<usize, TooShort> {
-        let from = self.at;
-        while self.at - from < max && set.has(self.peek()?) {
-            self.at += 1;
+        let rest = &self.view.text[self.at.min(self.view.text.len())..];
+        let run = set.run(rest, max);
+        // Behind the end of a complete text stands a zero, which is in no set.
+        if run == rest.len() && run < max && !self.view.last {
+            return Err(TooShort);
         }
-        Ok(self.at - from)
+        self.at += run;
+        Ok(run)
     }
 
     /// Takes a word in any case.
@@ -59,8 +62,9 @@ impl<'a> Cursor<'a> {
 
     /// Takes the first of some words in any case.
     pub(super) fn any_word(&mut self, words: &[&[u8]]) -> Result<bool, TooShort> {
+        let first = self.peek()?.to_ascii_lowercase();
         for word in words {
-            if self.word(word)? {
+            if word[0] == first && self.word(word)? {
                 return Ok(true);
             }
         }

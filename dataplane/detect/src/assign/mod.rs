@@ -27,31 +27,36 @@ use crate::entropy;
 use crate::manifest;
 use crate::pattern::{Form, Verdict};
 use crate::rule::Confidence;
-use crate::rules::{Compiled, rank};
+use crate::rules::{Compiled, Keyword, rank};
 use crate::runs::RunCache;
 use crate::scanner::{Bench, View};
 use crate::source::Finder;
 pub(crate) use directory::Directory;
 pub(crate) use name::Strength;
+pub(crate) use service::Sweep;
 
 /// The text ends before a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooShort;
 
-/// Looks at the assignment whose keyword is `text[start..end]`; punctuation at its end only made it rarer.
-pub(crate) fn find(bench: &mut Bench, view: View<'_>, rule: u16, compiled: &Compiled, span: (usize, usize)) {
+/// Looks at the assignment whose keyword begins at `start`.
+pub(crate) fn find(
+    bench: &mut Bench,
+    view: View<'_>,
+    rule: u16,
+    compiled: &Compiled,
+    (start, keyword): (usize, &Keyword),
+) {
+    let whole = (start, start + keyword.width);
     match compiled.finder {
-        Some(Finder::Command) => return command::find(bench, view, rule, span),
-        Some(Finder::Call) => return call::find(bench, view, rule, span),
-        Some(Finder::Manifest) => return manifest::find(bench, view, rule, span),
+        Some(Finder::Command) => return command::find(bench, view, rule, whole),
+        Some(Finder::Call) => return call::find(bench, view, rule, whole),
+        Some(Finder::Manifest) => return manifest::find(bench, view, rule, whole),
         _ => {}
     }
-    let word = &view.text[span.0..span.1];
-    let trimmed =
-        word.iter().rposition(|b| b.is_ascii_alphanumeric() || !b.is_ascii()).map_or(word.len(), |i| i + 1);
-    let span = (span.0, span.0 + trimmed);
+    let span = (start, start + keyword.letters);
     if let Some(directory) = &compiled.services {
-        if service::valued(view, span.1) {
+        if bench.sweep.valued(view, span.1) {
             let (owner, until) = bench.named;
             let around = service::around(view, span, if owner == rule { until } else { 0 });
             bench.named = (rule, around.end);
@@ -128,10 +133,10 @@ fn generic(
     let Some(mut name) = name::read(view, start, end, strength)? else { return Ok(None) };
     let Some(mut value) = parse::assignment(view, &name)? else { return Ok(None) };
     bench.runs.work += (value.end - start) as u64;
-    if value::expression(view.text, &name, &value) || name::misleads(view.text, &name) {
+    value::behind_user(view.text, &mut name, &mut value);
+    if value::poor(view.text, &name, &value) || name::misleads(view.text, &name) {
         return Ok(None);
     }
-    value::behind_user(view.text, &mut name, &mut value);
     let verdict = value::judge(view.text, &name, &value);
     Ok(verdict.map(|confidence| Found { start: value.start, end: value.end, confidence, proven: false }))
 }

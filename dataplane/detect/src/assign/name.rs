@@ -412,11 +412,7 @@ fn spread(view: View<'_>, end: usize) -> Result<usize, TooShort> {
 }
 
 fn extend(view: View<'_>, start: usize, end: usize, strength: Strength) -> Result<Name, TooShort> {
-    let mut cursor = Cursor::new(view, end);
-    while cursor.at - end < MAX_SIDE && PART.has(cursor.peek()?) {
-        cursor.at += 1;
-    }
-    let mut stop = cursor.at;
+    let mut stop = end + Cursor::new(view, end).skip(&PART, MAX_SIDE)?;
     // A full stop or a dash ends a name that stands in a sentence or before an operator like `->`.
     while stop > end && matches!(view.text[stop - 1], b'.' | b'-') {
         stop -= 1;

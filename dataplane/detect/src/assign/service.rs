@@ -19,8 +19,6 @@ use std::ops::Range;
 
 /// The shortest value that counts.
 const MIN_VALUE: usize = 16;
-/// A value near a service's name has so many digits.
-const MIN_DIGITS: u8 = 2;
 /// The longest value.
 const MAX_VALUE: usize = 200;
 /// How far behind the service's name a value may begin when only words stand between.
@@ -32,7 +30,6 @@ const MAX_BEFORE: usize = 24;
 /// How far behind a word for a secret a value that it tells ends: behind the words and a name between them, and as far as
 /// shows what it is.
 const MAX_REACH: usize = MAX_BEFORE + MAX_SERVICE + MAX_GAP + MAX_SEPARATORS + 2 * MIN_VALUE;
-const _: () = assert!(MAX_REACH <= u8::MAX as usize);
 /// How many bytes of punctuation and blanks may stand between two words.
 const MAX_SEPARATORS: usize = 8;
 
@@ -161,24 +158,52 @@ pub(super) fn names(
     }
 }
 
-/// Whether something as long as a value, with digits, stands where one could behind a word for a secret that ends at
-/// `end`: digits are counted, then every [`MIN_VALUE`]th byte is looked at, which spares most words all further work.
-pub(super) fn valued(view: View<'_>, end: usize) -> bool {
-    let text = &view.text[end..view.text.len().min(end + MAX_REACH)];
-    if text.len() < MAX_REACH && !view.last {
-        return true;
-    }
-    digits(text) >= MIN_DIGITS
-        && (MIN_VALUE - 1..text.len()).step_by(MIN_VALUE).filter(|&at| STRETCH.has(text[at])).any(|at| {
-            let from = at - STRETCH.run_back(&text[..at], MIN_VALUE);
-            let to = at + STRETCH.run(&text[at..], MIN_VALUE);
-            to - from >= MIN_VALUE && digits(&text[from..to]) >= MIN_DIGITS
-        })
+/// Where something as long as a value, with a digit, stands next: most words for a secret are spared all further work by
+/// it. What was found for one word serves the next, so that every byte is looked at once.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Sweep {
+    /// Nothing of the kind begins from here...
+    from: usize,
+    /// ...to here.
+    to: usize,
 }
 
-/// How many digits there are among at most 255 bytes, counted in bytes so that vectors of them can be.
-fn digits(text: &[u8]) -> u8 {
-    text.iter().fold(0, |sum: u8, b| sum + u8::from(b.is_ascii_digit()))
+impl Sweep {
+    /// Whether such a thing stands where a value could behind a word for a secret that ends at `end`.
+    pub(super) fn valued(&mut self, view: View<'_>, end: usize) -> bool {
+        let reach = end + MAX_REACH;
+        if view.text.len() < reach && !view.last {
+            return true;
+        }
+        let text = &view.text[..view.text.len().min(reach)];
+        // Compared many at a time, which most words need no more than.
+        if !text[end..].iter().fold(false, |any, b| any | b.is_ascii_digit()) {
+            return false;
+        }
+        if !(self.from..=self.to).contains(&end) {
+            *self = Sweep { from: end, to: end };
+        }
+        while self.to + MIN_VALUE <= text.len() {
+            let Err(next) = value_like(text, self.to) else { return true };
+            self.to = next;
+        }
+        false
+    }
+}
+
+/// Whether a value's fewest bytes stand at `at`, with a digit among them; else where they could stand next.
+fn value_like(text: &[u8], at: usize) -> Result<(), usize> {
+    let piece = &text[at..at + MIN_VALUE];
+    match piece.iter().rposition(|b| !STRETCH.has(*b)) {
+        Some(other) => Err(at + other + 1),
+        None if piece.iter().any(u8::is_ascii_digit) => Ok(()),
+        None => {
+            // The next digit of this run, or what is behind it.
+            let rest = &text[at + MIN_VALUE..];
+            let stop = rest.iter().position(|b| b.is_ascii_digit() || !STRETCH.has(*b)).unwrap_or(rest.len());
+            Err(at + stop + 1)
+        }
+    }
 }
 
 /// Looks for a secret behind the service's name `text[start..end]`.
@@ -398,6 +423,25 @@ mod tests {
         ] {
             assert_eq!(found(&text.replace('@', uuid)), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_sweep_sees_what_a_look_from_each_place_would() {
+        let text: Vec<u8> = (0..4000u32)
+            .map(|i| i.wrapping_mul(2_654_435_761) >> 13)
+            .map(|noise| b"abcdefghij-._/Zz7  "[noise as usize % if noise & 0x700 == 0 { 19 } else { 16 }])
+            .collect();
+        let view = View { text: &text, last: true };
+        let mut sweep = Sweep::default();
+        let mut valued = 0;
+        for end in (0..text.len()).filter(|i| i % 5 < 2) {
+            let told = sweep.valued(view, end);
+            let reach = &text[end..text.len().min(end + MAX_REACH)];
+            let like = |w: &[u8]| w.iter().all(|b| STRETCH.has(*b)) && w.iter().any(u8::is_ascii_digit);
+            assert_eq!(told, reach.windows(MIN_VALUE).any(like), "{end}");
+            valued += usize::from(told);
+        }
+        assert!((100..1500).contains(&valued), "{valued}: the text shows little");
     }
 
     #[test]

@@ -14,14 +14,26 @@ use super::words::{SEQUENCES, STAND_INS, STUBS, WEAK, WORDS};
 use crate::byteset::HEX;
 use crate::rule::Confidence;
 
+/// The shortest password, secret and key that an assignment can hold.
+const MIN_PASSWORD: usize = 4;
+const MIN_SECRET: usize = 8;
+const MIN_KEY: usize = 16;
 /// So many letters from `a` to `f` in a row are no word.
 const MIN_HEX: usize = 16;
 /// So many kinds of punctuation are in no word, path or name.
 const WILD: usize = 7;
 
-/// Whether the value is an expression of a program whatever else it looks like. Most assignments are of that kind:
+/// Whether the value is too short, or an expression of a program whatever else it looks like. Most assignments are of that kind:
 /// what the cheapest test can tell need not take the others.
-pub(super) fn expression(text: &[u8], name: &Name, value: &Value) -> bool {
+pub(super) fn poor(text: &[u8], name: &Name, value: &Value) -> bool {
+    let least = match name.strength {
+        Strength::Password => MIN_PASSWORD,
+        Strength::Secret | Strength::Service => MIN_SECRET,
+        Strength::Weak => MIN_KEY,
+    };
+    if value.end - value.start < least {
+        return true;
+    }
     let bare = !value.quoted && value.spaced && !matches!(value.operator, Operator::Tag | Operator::Space);
     bare && name.strength != Strength::Password && code(&text[value.start..value.end], value)
 }
@@ -29,7 +41,7 @@ pub(super) fn expression(text: &[u8], name: &Name, value: &Value) -> bool {
 /// Judges a generic assignment.
 pub(super) fn judge(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
     let bytes = &text[value.start..value.end];
-    if bytes.len() < 4 || bytes.iter().any(|b| *b < b' ' || *b == 0x7f) || template(bytes) {
+    if bytes.iter().any(|b| *b < b' ' || *b == 0x7f) || template(bytes) {
         return None;
     }
     if bytes.contains(&b' ') {
@@ -64,7 +76,7 @@ pub(super) fn judge(text: &[u8], name: &Name, value: &Value) -> Option<Confidenc
         Strength::Service => None,
         Strength::Weak => {
             let exact = value.quoted || !value.spaced || (value.alone && secretly_long(bytes));
-            (exact && random(bytes, 16, 3) && !uuid(bytes) && !relative(text, name, bytes))
+            (exact && random(bytes, MIN_KEY, 3) && !uuid(bytes) && !relative(text, name, bytes))
                 .then_some(Confidence::Medium)
         }
     };
@@ -82,12 +94,17 @@ pub(super) fn judge(text: &[u8], name: &Name, value: &Value) -> Option<Confidenc
 
 /// `credentials: user:x`, `user/password: user/x`: the password behind the user's name.
 pub(super) fn behind_user(text: &[u8], name: &mut Name, value: &mut Value) {
-    let keyword = text[name.keyword.0..name.keyword.1].to_ascii_lowercase();
-    let before = text[name.start.saturating_sub(9)..name.start].to_ascii_lowercase();
-    let separator = match &keyword[..] {
-        b"creds" | b"credential" => b':',
-        _ if [&b"user/"[..], b"username/", b"login/"].iter().any(|w| before.ends_with(w)) => b'/',
-        _ => return,
+    let keyword = &text[name.keyword.0..name.keyword.1];
+    let before = &text[..name.start];
+    let ends = |word: &&[u8]| {
+        before.len().checked_sub(word.len()).is_some_and(|at| before[at..].eq_ignore_ascii_case(word))
+    };
+    let separator = if [&b"creds"[..], b"credential"].iter().any(|w| keyword.eq_ignore_ascii_case(w)) {
+        b':'
+    } else if before.last() == Some(&b'/') && [&b"user/"[..], b"username/", b"login/"].iter().any(ends) {
+        b'/'
+    } else {
+        return;
     };
     let bytes = &text[value.start..value.end];
     let user = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'@');
