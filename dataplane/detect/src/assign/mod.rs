@@ -16,6 +16,7 @@ mod prose;
 mod read;
 mod remote;
 mod service;
+mod settings;
 mod shape;
 pub(crate) mod value;
 mod words;
@@ -154,6 +155,9 @@ fn vendor(
     let name = name::read_loose(view, start, end)?;
     let Some(value) = parse::assignment(view, &name)? else { return Ok(None) };
     bench.runs.work += (value.end - start) as u64;
+    if service::digests(&view.text[end..name.end]) {
+        return Ok(None);
+    }
     let whole = &view.text[value.start..value.end];
     let Some(length) = compiled.values.iter().find_map(|shape| fits(shape, whole)) else { return Ok(None) };
     let secret = &whole[..length];

@@ -305,11 +305,6 @@ const BEFORE: &[&[u8]] = &[
     b"schema",
     b"keyword",
     b"websocket",
-    b"fastcgi",
-    b"proxy",
-    b"uwsgi",
-    b"grpc",
-    b"scgi",
     b"matching",
     b"bad",
     b"bogus",
@@ -317,6 +312,9 @@ const BEFORE: &[&[u8]] = &[
     b"dummy",
     b"mock",
 ];
+
+/// Words before `pass` that make it a directive: `proxy_pass`.
+const FORWARDS: &[&[u8]] = &[b"fastcgi", b"proxy", b"uwsgi", b"grpc", b"scgi"];
 
 /// Reads the extent of the name around a generic keyword; `None` when the keyword is part of another word.
 pub(super) fn read(
@@ -367,7 +365,10 @@ pub(super) fn misleads(text: &[u8], name: &Name) -> bool {
     if end - start < 5 && words(after).count() > 1 {
         return true;
     }
-    words(before).last().is_some_and(|w| BEFORE.contains(&w.as_slice()))
+    let passes = text[start..end].eq_ignore_ascii_case(b"pass");
+    words(before)
+        .last()
+        .is_some_and(|w| BEFORE.contains(&w.as_slice()) || (passes && FORWARDS.contains(&w.as_slice())))
 }
 
 /// Whether a keyword begins and ends inside other words: the `sumo` of `sumObject`, the `etsy` of `getSymbol`.

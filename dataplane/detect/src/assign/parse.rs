@@ -14,6 +14,9 @@ pub(super) const MAX_BLANKS: usize = 40;
 /// How many bytes of a type or a wrapper may stand before the value.
 pub(super) const MAX_WORD: usize = 32;
 
+/// How many bytes of attributes may stand in an element's tag.
+const MAX_ATTRIBUTES: usize = 80;
+
 /// How the name is tied to the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operator {
@@ -54,6 +57,9 @@ pub(super) fn assignment(view: View<'_>, name: &Name) -> Result<Parsed, TooShort
     let mut cursor = Cursor::new(view, name.end);
     let closed = closers(&mut cursor)?;
     index(&mut cursor)?;
+    if opens_tag(view.text, name) {
+        attributes(&mut cursor)?;
+    }
     if cursor.peek()? == b'>' && (closed || opens_tag(view.text, name)) {
         cursor.at += 1;
         cursor.spaces(MAX_BLANKS)?;
@@ -96,15 +102,43 @@ fn closers(cursor: &mut Cursor<'_>) -> Result<bool, TooShort> {
     Ok(quoted)
 }
 
-/// `password['db'] = x`: an index by a name.
+/// `password['db'] = x`: an index by a name; `password[32] = "x"`: an array's length.
 fn index(cursor: &mut Cursor<'_>) -> Result<(), TooShort> {
     let mut ahead = *cursor;
-    if ahead.take(b'[')? && read::opening_quote(&mut ahead)?.is_some() {
+    if !ahead.take(b'[')? {
+        return Ok(());
+    }
+    if ahead.skip(&WORD, MAX_WORD)? > 0 {
+        if ahead.take(b']')? {
+            *cursor = ahead;
+        }
+        return Ok(());
+    }
+    if read::opening_quote(&mut ahead)?.is_some() {
         ahead.skip(&WORD.with(b'-', b'-'), MAX_WORD)?;
         ahead.skip(&ByteSet::of(b"\\"), 7)?;
         if matches!(ahead.peek()?, b'"' | b'\'') && ahead.look(1)? == b']' {
             ahead.at += 2;
             *cursor = ahead;
+        }
+    }
+    Ok(())
+}
+
+/// `<password type="plain">x`: skips the attributes of an element whose name is the name.
+fn attributes(cursor: &mut Cursor<'_>) -> Result<(), TooShort> {
+    let mut ahead = *cursor;
+    if ahead.blanks(1)? == 0 || ahead.skip(&WORD, MAX_WORD)? == 0 || !ahead.take(b'=')? {
+        return Ok(());
+    }
+    for _ in 0..MAX_ATTRIBUTES {
+        match ahead.peek()? {
+            b'>' => {
+                *cursor = ahead;
+                return Ok(());
+            }
+            0 | b'<' | b'\n' | b'/' | b'{' => return Ok(()),
+            _ => ahead.at += 1,
         }
     }
     Ok(())

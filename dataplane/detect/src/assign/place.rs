@@ -79,20 +79,6 @@ pub(super) fn environment(text: &[u8], name: &Name, value: &Value) -> bool {
     !value.quoted && !value.spaced && value.operator == Operator::Equals && upper
 }
 
-/// A line `user = word` or a `[section]` shortly before a line `password = word`, and nothing of code between them.
-pub(super) fn settings(text: &[u8], name: &Name, value: &Value) -> bool {
-    const USERS: [&[u8]; 4] = [b"user", b"login", b"uid", b"account"];
-    let plain = value.alone && matches!(value.operator, Operator::Equals) && line_begins(text, name.start);
-    if !plain {
-        return false;
-    }
-    let before = before(text, name, value);
-    let section = memchr::memrchr(b'[', &before).filter(|at| line_begins(&before, *at));
-    let user = USERS.iter().filter_map(|u| memchr::memmem::rfind(&before, u)).max();
-    let Some(from) = user.filter(|at| line_begins(&before, *at)).or(section).or(user) else { return false };
-    !before[from..].iter().any(|b| matches!(b, b'(' | b')' | b'{' | b'}' | b';' | b'"' | b'`'))
-}
-
 /// What a line is that holds nothing but a name, an operator and a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Line {

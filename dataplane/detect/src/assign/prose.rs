@@ -93,7 +93,17 @@ pub(super) fn operator(
 
 /// `ENV NAME x`, `setx NAME x`, `configure set name x`, `#define NAME x`: commands that take a name and a value.
 fn introduced(text: &[u8], name: &Name) -> bool {
-    const HEADS: [&[u8]; 6] = [b"env ", b"setx ", b"configure set ", b"config set ", b"setenv ", b"set -gx "];
+    const HEADS: [&[u8]; 9] = [
+        b"env ",
+        b"setx ",
+        b"configure set ",
+        b"config set ",
+        b"setenv ",
+        b"set -gx ",
+        b"set $",
+        b"proxy_set_header ",
+        b"requestheader set ",
+    ];
     HEADS.iter().any(|h| ends_before(text, name.start, h))
 }
 

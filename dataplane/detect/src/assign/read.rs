@@ -205,7 +205,7 @@ fn wrapper(cursor: &mut Cursor<'_>, operator: Operator) -> Result<bool, TooShort
 
 /// `os.environ.get("X") or "default"`, `${X:-default}`: the place of the default, if the value reads an environment.
 fn fallback(cursor: Cursor<'_>) -> Result<Option<Cursor<'_>>, TooShort> {
-    const READERS: [&[u8]; 9] = [
+    const READERS: [&[u8]; 12] = [
         b"os.environ",
         b"os.getenv",
         b"process.env",
@@ -215,6 +215,9 @@ fn fallback(cursor: Cursor<'_>) -> Result<Option<Cursor<'_>>, TooShort> {
         b"env[",
         b"env.fetch",
         b"config(",
+        b"sys.env",
+        b"environment.get",
+        b"scala.util.properties.env",
     ];
     let mut ahead = cursor;
     if !ahead.clone().any_word(&READERS)? {

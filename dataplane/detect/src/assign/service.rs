@@ -11,7 +11,7 @@ use super::name;
 use super::parse;
 use super::{Found, TooShort, value};
 use crate::boundary;
-use crate::byteset::{ALNUM, ByteSet, HEX, LOWER, SPACE, UPPER};
+use crate::byteset::{ALNUM, ByteSet, HEX, LOWER, SPACE, UPPER, WORD};
 use crate::entropy;
 use crate::rule::Confidence;
 use crate::scanner::View;
@@ -84,7 +84,7 @@ const FILLERS: [&[u8]; 30] = [
     b"s",
 ];
 /// Words that make the name one of something that is no secret.
-const OTHERS: [&[u8]; 42] = [
+const OTHERS: [&[u8]; 29] = [
     b"id",
     b"ids",
     b"url",
@@ -104,15 +104,6 @@ const OTHERS: [&[u8]; 42] = [
     b"type",
     b"port",
     b"domain",
-    b"hash",
-    b"digest",
-    b"checksum",
-    b"commit",
-    b"sha",
-    b"sha1",
-    b"sha256",
-    b"revision",
-    b"rev",
     b"expiry",
     b"expires",
     b"ttl",
@@ -122,11 +113,24 @@ const OTHERS: [&[u8]; 42] = [
     b"project",
     b"bucket",
     b"model",
+    b"cache",
+];
+/// Words for what is computed from data, which is as random as a secret and none.
+const DIGESTS: [&[u8]; 14] = [
+    b"hash",
+    b"digest",
+    b"checksum",
+    b"commit",
+    b"sha",
+    b"sha1",
+    b"sha256",
+    b"md5",
+    b"revision",
+    b"rev",
     b"fingerprint",
     b"thumbprint",
     b"integrity",
     b"etag",
-    b"cache",
 ];
 /// What may stand in a value.
 const VALUE: ByteSet = STRETCH.union(ByteSet::of(b"=:"));
@@ -213,7 +217,7 @@ pub(super) fn find(view: View<'_>, (start, end): (usize, usize)) -> Result<Optio
     }
     let name = name::read_loose(view, start, end)?;
     let behind = &view.text[name.keyword.1..name.end];
-    if name::words(behind).any(|w| OTHERS.contains(&w.as_slice())) {
+    if name::words(behind).any(|w| OTHERS.contains(&w.as_slice())) || digests(behind) {
         return Ok(None);
     }
     if !has_secret(behind) && !closes_with_secret(&view.text[start..end]) {
@@ -242,6 +246,11 @@ fn ends(view: View<'_>, end: usize) -> Result<bool, TooShort> {
     Ok(more == 0 || vocabulary(&view.text[end..cursor.at]).is_some())
 }
 
+/// Whether a name says that its value is computed from data.
+pub(super) fn digests(name: &[u8]) -> bool {
+    name::words(name).any(|w| DIGESTS.contains(&w.as_slice()))
+}
+
 fn has_secret(words: &[u8]) -> bool {
     let lower = words.to_ascii_lowercase();
     SECRETS.iter().chain(&[&b"api"[..]]).any(|s| memchr::memmem::find(&lower, s).is_some())
@@ -265,6 +274,9 @@ fn told(view: View<'_>, (start, end): (usize, usize)) -> Result<Option<Found>, T
             None => {
                 cursor.skip(&VALUE, MAX_VALUE)?;
                 let from = whole(view.text, from, end);
+                if strange > 0 && names_other(&view.text[end..from]) {
+                    return Ok(None);
+                }
                 if !secret && (strange > 0 || !quoted(view.text, from, &cursor)?) {
                     return Ok(None);
                 }
@@ -304,6 +316,15 @@ fn announced(text: &[u8], start: usize) -> bool {
     let line = before.rsplit(|b| *b == b'\n').next().unwrap_or_default();
     let mut words = line.split(|b| !b.is_ascii_alphabetic()).rev().filter(|w| !w.is_empty());
     words.find(|w| !LINKS.contains(w)).is_some_and(|w| SECRETS.contains(&w))
+}
+
+/// `"rule":"service-key","checksum":"x"`: a name of its own stands before the value, and it is no secret's.
+fn names_other(between: &[u8]) -> bool {
+    let last = between.iter().rposition(u8::is_ascii_alphanumeric).map_or(0, |i| i + 1);
+    let name = &between[between[..last].iter().rposition(|b| !WORD.has(*b)).map_or(0, |i| i + 1)..last];
+    let field = matches!(&between[last..], [b'"' | b'\'' | b'\\', ..]) && between[last..].contains(&b':');
+    let word = name::words(name).last();
+    word.is_some_and(|w| DIGESTS.contains(&w.as_slice()) || (field && vocabulary(&w).is_none()))
 }
 
 /// A short word of letters, as sentences and log lines have them.

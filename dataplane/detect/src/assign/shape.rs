@@ -2,6 +2,7 @@
 
 use super::bigrams::SURPRISE;
 use super::parse::{Operator, Value};
+use super::words::WORDS;
 use crate::byteset::{ALNUM, BASE64, ByteSet, HEX};
 use crate::entropy::shannon;
 
@@ -39,7 +40,8 @@ pub(super) fn template(value: &[u8]) -> bool {
     if braced || !value.iter().any(|b| matches!(b, b'$' | b'{' | b'#' | b'<' | b'%' | b':' | b'[')) {
         return braced;
     }
-    filled(value, b"${", b"}")
+    formatted(value)
+        || filled(value, b"${", b"}")
         || filled(value, b"{{", b"}}")
         || inside(b"#{")
         || opens(value, b"$(")
@@ -47,6 +49,13 @@ pub(super) fn template(value: &[u8]) -> bool {
         || opens(value, b"%(")
         || inside(b"://")
         || inside(b"[:")
+}
+
+/// `prefix_{}`, `{0}/{1}`: a text with places for values, and words around them.
+fn formatted(value: &[u8]) -> bool {
+    let place =
+        value.windows(3).any(|w| w == b"{0}" || w.starts_with(b"{}") || (w.ends_with(b"{}") && w[0] != b'$'));
+    place && value.iter().all(|b| ALNUM.has(*b) || b"_-./:@{}".contains(b))
 }
 
 /// Whether the value holds something to be filled in between `open` and `close`; braces at random are none.
@@ -83,7 +92,10 @@ pub(super) fn code(value: &[u8], written: &Value) -> bool {
         && value[2..].iter().all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'.'));
     let choice = value.contains(&b'|') && value.iter().all(|b| b.is_ascii_alphabetic() || *b == b'|');
     let arrow = value.windows(2).any(|pair| matches!(pair, b"->" | b"::" | b"||" | b"&&"));
-    scoped || choice || arrow || value.starts_with(b"&#") || value == b"=>"
+    // `password: String!`, `token?: string[]`
+    let stem = value.iter().rposition(u8::is_ascii_alphanumeric).map_or(0, |i| i + 1);
+    let typed = stem < value.len() && WORDS.contains(&value[..stem].to_ascii_lowercase().as_slice());
+    scoped || choice || arrow || typed || value.starts_with(b"&#") || value == b"=>"
 }
 
 /// A name of a program, and nothing that could be taken for one by chance.
@@ -196,6 +208,11 @@ fn turns(value: &[u8]) -> usize {
     let turn =
         |w: &&[u8]| w.iter().all(u8::is_ascii_alphanumeric) && w[0].is_ascii_digit() != w[1].is_ascii_digit();
     value.windows(2).filter(turn).count()
+}
+
+/// A long value in which letters and digits take turns too often for a name, whatever else it holds.
+pub(super) fn scrambled(value: &[u8]) -> bool {
+    value.len() >= 20 && turns(value) >= 10 && shannon(value) >= 3.2
 }
 
 /// How many kinds of punctuation that words and paths do not have.

@@ -6,11 +6,12 @@
 use super::name::{Name, Strength};
 use super::parse::{Operator, Value};
 use super::place::{self, Line};
+use super::settings::settings;
 use super::shape::{
-    code, constant, dotted, encoding, hexish, looks_random, number, odd, path, random, selector, template,
-    uuid, version,
+    code, constant, dotted, encoding, hexish, looks_random, number, odd, path, random, scrambled, selector,
+    template, uuid, version,
 };
-use super::words::{SEQUENCES, STAND_INS, STUBS, WEAK, WORDS};
+use super::words::{FORMS, SEQUENCES, STAND_INS, STUBS, WEAK, WORDS};
 use crate::byteset::HEX;
 use crate::rule::Confidence;
 
@@ -51,7 +52,7 @@ pub(super) fn judge(text: &[u8], name: &Name, value: &Value) -> Option<Confidenc
     if is_password && place::connection(text, name, value) {
         return (!bytes.contains(&b'*') && !masked(bytes)).then_some(Confidence::Medium);
     }
-    let setting = is_password && joined(bytes) && place::settings(text, name, value);
+    let setting = is_password && settled(bytes) && settings(text, name, value, joined(bytes)).is_some();
     let line = is_password && place::line(text, name, value).is_some_and(|l| of_line(bytes, l).is_some());
     let literal =
         value.quoted || setting || line || matches!(value.operator, Operator::Tag | Operator::Space);
@@ -61,12 +62,15 @@ pub(super) fn judge(text: &[u8], name: &Name, value: &Value) -> Option<Confidenc
     if is_password && (echoes(text, name, bytes) || place::anonymous(text, name, value)) {
         return None;
     }
-    if path(bytes) || selector(bytes) || version(bytes) || dotted(bytes) || encoding(bytes) {
+    let pin = is_password && pin(name, bytes, value);
+    if path(bytes) || selector(bytes) || (version(bytes) && !pin) || dotted(bytes) || encoding(bytes) {
         return None;
     }
     let verdict = match name.strength {
         Strength::Password if uuid(bytes) => None,
+        Strength::Password if pin => Some(if bytes.len() < 6 { Confidence::Low } else { Confidence::Medium }),
         Strength::Password => password(bytes, value)
+            .or_else(|| passphrase(name, bytes, value))
             .or_else(|| word(text, name, value))
             .or_else(|| place::line(text, name, value).and_then(|line| of_line(bytes, line))),
         Strength::Secret if place::public(text, name, value) => None,
@@ -127,7 +131,7 @@ fn secret(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
         return None;
     }
     let wild = value.quoted && odd(bytes) >= WILD && name.explicit(text);
-    if random(bytes, 10, 2) || hexish(bytes) || wild {
+    if random(bytes, 10, 2) || hexish(bytes) || wild || scrambled(bytes) {
         return Some(Confidence::Medium);
     }
     let keyword = &text[name.keyword.0..name.keyword.1];
@@ -141,14 +145,23 @@ fn secret(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
         return Some(Confidence::Medium);
     }
     let plain = keyword.eq_ignore_ascii_case(b"secret") && name.end == name.keyword.1;
-    if !plain || !value.quoted || bytes.len() < 8 || bytes.contains(&b'/') {
+    if !value.quoted || bytes.len() < 8 || bytes.contains(&b'/') {
         return None;
     }
     let signs = bytes.iter().any(|b| b"!@#$%^&*+=?~".contains(b));
-    let letters = bytes.iter().any(u8::is_ascii_alphabetic);
+    let begun = bytes[0].is_ascii_alphanumeric() && !bytes.contains(&b'=');
     match value.operator {
-        _ if letters && signs => Some(Confidence::Medium),
-        Operator::Compare if letters => Some(Confidence::Low),
+        _ if plain && letters && signs => Some(Confidence::Medium),
+        // In a key a sign and a digit are of no name, and of no address without its slashes.
+        _ if name.explicit(text) && bytes.len() >= 16 && letters && signs && digits > 0 && begun => {
+            Some(Confidence::Medium)
+        }
+        Operator::Compare if plain && letters => Some(Confidence::Low),
+        Operator::Equals | Operator::Colon
+            if plain && letters && digits > 0 && bytes.iter().all(u8::is_ascii_alphanumeric) =>
+        {
+            Some(Confidence::Low)
+        }
         _ => None,
     }
 }
@@ -240,15 +253,17 @@ pub(crate) fn wordy(value: &[u8]) -> bool {
         && !looks_random(value)
 }
 
-/// A long value that repeats the keyword is a name: `dhSinglePass-stdDH`.
+/// A long value that repeats the keyword is a name, if not for its digits: `dhSinglePass-stdDH`.
 fn echoes(text: &[u8], name: &Name, value: &[u8]) -> bool {
     let keyword = text[name.keyword.0..name.keyword.1].to_ascii_lowercase();
-    value.len() > 20 && memchr::memmem::find(&value.to_ascii_lowercase(), &keyword).is_some()
+    value.len() > 20
+        && value.iter().filter(|b| b.is_ascii_digit()).count() < 3
+        && memchr::memmem::find(&value.to_ascii_lowercase(), &keyword).is_some()
 }
 
 /// So long a run of mixed letters that no name or version is; public keys and certificates begin otherwise.
 fn secretly_long(value: &[u8]) -> bool {
-    value.len() >= 40 && mixed(value) && !value.starts_with(b"MII") && !value.starts_with(b"AAAA")
+    value.len() >= 32 && mixed(value) && !value.starts_with(b"MII") && !value.starts_with(b"AAAA")
 }
 
 /// `krb5_lucid_key`, `krb5_rfc1964_keydata`: names of one family.
@@ -290,28 +305,71 @@ fn password(value: &[u8], written: &Value) -> Option<Confidence> {
 fn word(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
     let bytes = &text[value.start..value.end];
     let long = bytes.len() >= 6;
+    let lower = bytes.iter().all(u8::is_ascii_lowercase);
     let assigned = value.quoted && matches!(value.operator, Operator::Equals | Operator::Compare);
     let environment = place::environment(text, name, value);
     let plain = bytes.iter().all(u8::is_ascii_alphanumeric);
     if long && !label(bytes) && (assigned || (environment && plain)) {
         return Some(Confidence::Medium);
     }
-    let weak = assigned && WEAK.contains(&bytes.to_ascii_lowercase().as_slice()) && bytes.len() > 4;
-    let settings = (environment || place::settings(text, name, value))
-        && !bytes.iter().any(u8::is_ascii_uppercase)
-        && (boast(bytes) || !label(bytes) || joined(bytes));
-    let entry = value.quoted && value.operator == Operator::Colon && place::quoted_name(text, name);
-    let weak = weak || (entry && (WEAK.contains(&bytes.to_ascii_lowercase().as_slice()) && bytes.len() > 4));
-    let entry = entry && long && bytes.iter().all(u8::is_ascii_lowercase) && !label(bytes);
+    let place =
+        if environment { Some(Confidence::Medium) } else { settings(text, name, value, joined(bytes)) };
+    let plainly = !bytes.iter().any(u8::is_ascii_uppercase)
+        && (boast(bytes) || !label(bytes) || joined(bytes) || settled(bytes));
+    let entry = value.operator == Operator::Colon
+        && value.quoted
+        && (spelled_out(name) || place::quoted_name(text, name));
+    let weak = (assigned || entry) && WEAK.contains(&bytes.to_ascii_lowercase().as_slice());
+    let short = assigned && spelled_out(name) && lower;
+    let element = value.operator == Operator::Tag && spelled_out(name);
+    let entry = (entry || element) && long && lower && !label(bytes);
     let told = value.quoted
         && (boast(bytes) || clear_text(&text[name.start..name.end]))
         && !matches!(value.operator, Operator::Comma | Operator::Prose);
     let block = place::credentials_block(text, name, value);
     let doubtful = labelled(&bytes.to_ascii_lowercase()) || boast(bytes);
-    match long && settings {
-        true if !doubtful => Some(Confidence::Medium),
-        found => (found || weak || entry || told || block).then_some(Confidence::Low),
+    match place.filter(|_| long && plainly) {
+        Some(sure) if !doubtful => Some(sure),
+        found => (found.is_some() || weak || short || entry || told || block).then_some(Confidence::Low),
     }
+}
+
+/// `password`, `passphrase`: with shorter keywords other things are called, too.
+fn spelled_out(name: &Name) -> bool {
+    name.keyword.1 - name.keyword.0 >= 6
+}
+
+/// A word, or words joined, in lower case.
+fn settled(value: &[u8]) -> bool {
+    joined(value) || value.iter().all(u8::is_ascii_lowercase) || joined_words(value)
+}
+
+/// `password = "482913"`: nothing but digits, and a literal.
+fn pin(name: &Name, value: &[u8], written: &Value) -> bool {
+    let assigned = matches!(written.operator, Operator::Equals | Operator::Colon | Operator::Compare);
+    written.quoted
+        && assigned
+        && spelled_out(name)
+        && (4..=16).contains(&value.len())
+        && value.iter().all(u8::is_ascii_digit)
+}
+
+/// `correct-horse-battery`: three words or more, and no sentence or name of a form.
+fn passphrase(name: &Name, value: &[u8], written: &Value) -> Option<Confidence> {
+    let literal = written.quoted || written.alone;
+    let tied = !matches!(written.operator, Operator::Comma | Operator::Prose);
+    (literal && tied && spelled_out(name) && joined_words(value)).then_some(Confidence::Medium)
+}
+
+/// Three words or more in lower case that one separator joins.
+fn joined_words(value: &[u8]) -> bool {
+    let Some(separator) = value.iter().copied().find(|b| matches!(b, b'-' | b'_')) else { return false };
+    let mut words = value.split(|b| *b == separator);
+    value.split(|b| *b == separator).count() > 2
+        && words.all(|w| {
+            (3..=12).contains(&w.len()) && w.iter().all(u8::is_ascii_lowercase) && !FORMS.contains(&w)
+        })
+        && !labelled(value)
 }
 
 /// What stands alone behind a name in its line: a word with a digit is a weak password; a word alone could be anything
@@ -321,13 +379,16 @@ fn of_line(value: &[u8], line: Line) -> Option<Confidence> {
     let lower = value.to_ascii_lowercase();
     let count = |test: fn(&u8) -> bool| value.iter().filter(|b| test(b)).count();
     let (letters, digits) = (count(u8::is_ascii_alphabetic), count(u8::is_ascii_digit));
+    if WEAK.contains(&lower.as_slice()) {
+        return Some(Confidence::Low);
+    }
     let plain = value.len() >= 6 && letters > 2 && letters + digits == value.len();
     if !plain || label(value) || TYPES.iter().any(|t| lower.starts_with(t)) {
         return None;
     }
     match line {
         _ if digits > 0 => Some(Confidence::Medium),
-        Line::Setting if count(u8::is_ascii_uppercase) == 0 => Some(Confidence::Low),
+        Line::Setting if count(u8::is_ascii_lowercase) > 0 => Some(Confidence::Low),
         _ => None,
     }
 }

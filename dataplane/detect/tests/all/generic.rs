@@ -104,6 +104,23 @@ fn words_are_taken_for_what_they_are() {
         ("password = \"«changeme»\"", Low),
         ("password = \"«thisismypassword»\"", Low),
         ("password = \"«secret»\"", Low),
+        ("[smtp]\nhost = mail.test\npassword = «marmalade»\n", Medium),
+        ("[smtp]\n; relay\n  password = «brave_otter»\n", Medium),
+        ("login = joe\npassword = «marmalade»\n", Low),
+        ("host = mail.test\nport = 25\npassword = «marmalade»\n", Low),
+        ("smtp:\n  username: joe\n  password: «marmalade»\n", Low),
+        ("{\"password\":\"«brave-otter-lantern»\"}", Medium),
+        ("password: «brave-otter-lantern»\n", Medium),
+        ("db_password = '«brave_otter_lantern_nine»'", Medium),
+        ("{\"password\": \"«482913»\"}", Medium),
+        ("password = \"«4829»\"", Low),
+        ("password = \"«otter»\"", Low),
+        ("password == \"«root»\"", Low),
+        ("admin_password: «admin»\n", Low),
+        ("login(user: \"joe\", password: \"«marmalade»\")", Low),
+        ("<password>«marmalade»</password>", Low),
+        ("Password=«SunnyDay»", Low),
+        ("secret: \"«otter4711»\"", Low),
     ];
     let (rules, mut scanner) = builtin();
     for (example, confidence) in cases {

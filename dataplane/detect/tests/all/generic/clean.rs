@@ -2,6 +2,29 @@
 
 /// Nothing may be found in any of these.
 pub(super) const CLEAN: &[&str] = &[
+    // what only looks like a setting, a passphrase or a literal
+    "password: marmalade",
+    "password = marmalade\n",
+    "a = f(b)\npassword = marmalade\n",
+    "login(\n    user = a,\n    password = marmalade,\n)",
+    "type: page\npassword: marmalade\n",
+    "{\"password\":\"must-not-be-blank\"}",
+    "{\"password\":\"new-password-field\"}",
+    "{\"password\":\"not-too-short\"}",
+    "'pass': 'render-shadow-map'",
+    "getPassword(\"brave-otter-lantern\")",
+    "input Joiner { name: String!\n  password: String!\n}",
+    "password = \"prefix_{}\".format(word)",
+    "password = \"{0}-{1}\".format(a, b)",
+    "password_length = \"4829\"",
+    "\"pass\": \"4829\"",
+    "<Password>Kennwort</Password>",
+    "<password type=\"plain\"/>",
+    "location / { proxy_pass http://backend2:8080; }",
+    "{\"name\":\"mailjet-key\",\"hash\":\"9c41d0e752ab4f188d3ea06b7719fe25\",\"n\":1}",
+    "{\"rule\":\"mailjet-key\",\"where\":\"9c41d0e752ab4f188d3ea06b7719fe25\",\"n\":1}",
+    "mailjet key digest: 9c41d0e752ab4f188d3ea06b7719fe25",
+    "{\"rule\":\"github-pat\",\"hash\":\"9c41d0e752ab4f188d3ea06b7719fe25\",\"line\":3}",
     // references
     "password = \"${DB_PASSWORD}\"",
     "password: $DB_PASSWORD",

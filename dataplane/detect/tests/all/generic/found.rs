@@ -2,6 +2,12 @@
 
 /// Configuration files.
 pub(super) const FILES: &[&str] = &[
+    // elements with attributes, directives of servers
+    "<password encrypted=\"false\">«Vq82-kLmPz9»</password>",
+    "set $apikey «zP4kQ8rT2vW6yB1nM5cX»;",
+    "proxy_set_header X-Api-Key «zP4kQ8rT2vW6yB1nM5cX»;",
+    "\"pg_pass\": \"«br4ve0tterpass4Lantern»\"",
+    "maps_key: «q9Lm2XvT7bZp4Rk8Yw1NqB6cHs3JdF5g»\n",
     // .env, shell, Docker
     "DB_PASSWORD=«k7Vq-mount-2»\nDB_HOST=db.internal\n",
     "MYSQLPASS=«k7Vqmount2»\n",
@@ -84,6 +90,15 @@ pub(super) const FILES: &[&str] = &[
 
 /// Source code.
 pub(super) const CODE: &[&str] = &[
+    "char password[32] = \"«Vq82kLmPz9»\";",
+    "static const char wifi_password[MAX_LEN] = \"«Vq82kLmPz9»\";",
+    "String token = Environment.GetEnvironmentVariable(\"TOKEN\") ?? \"«zP4kQ8rT2vW6yB1nM5cX»\";",
+    "val token = sys.env.getOrElse(\"TOKEN\", \"«zP4kQ8rT2vW6yB1nM5cX»\")",
+    "access_token = '«4f9a1c7be2d8305f6a4b9c1d7e2f8035otterstaging»'",
+    "my $dbh = DBI->connect(\"dbi:Pg:dbname=app\", \"joe\", \"«Vq82-kLmPz9»\");",
+    "new Sequelize('shop', 'joe', '«Vq82-kLmPz9»', { dialect: 'mysql' })",
+    "cred = \"«zP4kQ8rT2vW6yB1nM5cX»\"",
+    "const SECRET_KEY = '«otterslantern?nine4711»';",
     "password = \"«rT5xQ9vB»\"",
     "PASSWORD = '''«rT5xQ9vB»'''",
     "conn = connect(host='db', user='app', password='«rT5xQ9vB»')",
@@ -157,6 +172,7 @@ pub(super) const CODE: &[&str] = &[
 
 /// Commands, headers, addresses.
 pub(super) const WIRES: &[&str] = &[
+    "wget --proxy-password=«Vq82kLmPz9» https://host",
     "curl -u elastic:«P@ssw0rd-1» https://localhost:9200",
     "curl -u 'elastic:«P@ssw0rd-1»' https://localhost:9200",
     "curl --user kevin:'«pRf7vG2h1L8n»' -iX PATCH",
