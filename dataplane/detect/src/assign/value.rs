@@ -14,6 +14,7 @@ use super::shape::{
 use super::words::{FORMS, SEQUENCES, STAND_INS, STUBS, WEAK, WORDS};
 use crate::byteset::HEX;
 use crate::rule::Confidence;
+use aho_corasick::AhoCorasick;
 
 /// The shortest password, secret and key that an assignment can hold.
 const MIN_PASSWORD: usize = 4;
@@ -198,30 +199,31 @@ pub(super) fn taken(value: &[u8]) -> Option<Confidence> {
 }
 
 pub(super) fn sequence(value: &[u8]) -> bool {
-    let lower = value.to_ascii_lowercase();
-    SEQUENCES.iter().any(|s| stands_in(&lower, value, s))
+    stands_in(value, &SEQUENCES)
 }
 
 /// Fewer than three different bytes: `xxxxxxxx`, `******`.
 fn masked(value: &[u8]) -> bool {
-    let mut seen = [false; 256];
-    for byte in value {
-        seen[usize::from(*byte)] = true;
-    }
-    seen.iter().filter(|s| **s).count() < 3
+    let Some(first) = value.first() else { return true };
+    let mut others = value.iter().filter(|b| *b != first);
+    let second = others.next();
+    others.all(|b| Some(b) == second)
 }
 
 /// Whether a value says of itself that it is none.
 pub(crate) fn placeholder(value: &[u8]) -> bool {
-    let lower = value.to_ascii_lowercase();
-    let known = |list: &[&[u8]]| list.contains(&lower.as_slice());
-    masked(value) || known(WORDS) || known(WEAK) || STAND_INS.iter().any(|s| stands_in(&lower, value, s))
+    let known = |list: &[&[u8]]| list.iter().any(|w| w.eq_ignore_ascii_case(value));
+    masked(value) || known(WORDS) || known(WEAK) || stands_in(value, &STAND_INS)
 }
 
-/// By chance a long random value holds any short word; such words count only in short or wordy values.
-fn stands_in(lower: &[u8], value: &[u8], word: &[u8]) -> bool {
-    let most = if word.len() < 6 && word.iter().all(u8::is_ascii_alphabetic) { 20 } else { 64 };
-    memchr::memmem::find(lower, word).is_some() && (value.len() <= most || !looks_random(value))
+/// Whether a value holds one of these words. By chance a long random value holds any short one; such words count only in
+/// short or wordy values.
+fn stands_in(value: &[u8], words: &AhoCorasick) -> bool {
+    words.find_overlapping_iter(value).any(|found| {
+        let word = &value[found.range()];
+        let most = if word.len() < 6 && word.iter().all(u8::is_ascii_alphabetic) { 20 } else { 64 };
+        value.len() <= most || !looks_random(value)
+    })
 }
 
 /// Whether a bearer's credential looks like one: not a word, a placeholder or a template.

@@ -1,48 +1,59 @@
 //! Words that stand where secrets stand: stand-ins of templates, words of code and forms.
 
-/// What stands in for a secret in examples and templates. Lower case; looked for anywhere in a value.
-pub(super) const STAND_INS: &[&[u8]] = &[
-    b"example",
-    b"changeme",
-    b"change_me",
-    b"change-me",
-    b"placeholder",
-    b"anonymous",
-    b"your-",
-    b"your_",
-    b"yourpass",
-    b"yourkey",
-    b"yoursecret",
-    b"yourtoken",
-    b"your ",
-    b"insert",
-    b"replace",
-    b"redacted",
-    b"dummy",
-    b"xxxx",
-    b"****",
-    b"....",
-    b"<your",
-    b"todo",
-    b"fixme",
-    b"undefined",
-    b"not-set",
-    b"notset",
-    b"not_set",
-    b"sample",
-    b"-here",
-    b"_here",
-    b"aegis-",
-    b"fake",
-    b"mock",
-    b"####",
-    b"----",
-    b"____",
-    b"key_goes",
-];
+use aho_corasick::AhoCorasick;
+use std::sync::LazyLock;
+
+/// Words that are looked for anywhere in a value and in any case, all of them in one pass.
+fn anywhere(words: &[&str]) -> AhoCorasick {
+    AhoCorasick::builder().ascii_case_insensitive(true).build(words).expect("a few short words")
+}
+
+/// What stands in for a secret in examples and templates.
+pub(super) static STAND_INS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    anywhere(&[
+        "example",
+        "changeme",
+        "change_me",
+        "change-me",
+        "placeholder",
+        "anonymous",
+        "your-",
+        "your_",
+        "yourpass",
+        "yourkey",
+        "yoursecret",
+        "yourtoken",
+        "your ",
+        "insert",
+        "replace",
+        "redacted",
+        "dummy",
+        "xxxx",
+        "****",
+        "....",
+        "<your",
+        "todo",
+        "fixme",
+        "undefined",
+        "not-set",
+        "notset",
+        "not_set",
+        "sample",
+        "-here",
+        "_here",
+        "aegis-",
+        "fake",
+        "mock",
+        "####",
+        "----",
+        "____",
+        "key_goes",
+    ])
+});
 
 /// Sequences that nobody is given as a secret, but that stand in for one. Only where no vendor's shape speaks for it.
-pub(super) const SEQUENCES: &[&[u8]] = &[b"1234567890", b"abcdefgh", b"0000000"];
+pub(super) static SEQUENCES: LazyLock<AhoCorasick> =
+    LazyLock::new(|| anywhere(&["1234567890", "abcdefgh", "0000000"]));
 
 /// Values that are words of code or of forms. Lower case, compared whole.
 pub(super) const WORDS: &[&[u8]] = &[
