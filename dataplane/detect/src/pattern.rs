@@ -14,6 +14,8 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 
 /// How many forms one pattern may have after its alternatives are written out.
 pub(crate) const MAX_FORMS: usize = 64;
+/// How many bytes and classes a form may have in a row: repeats of groups inside each other multiply.
+pub(crate) const MAX_STEPS: usize = 1024;
 /// The largest repeat count taken for "no upper limit".
 pub(crate) const UNLIMITED: u32 = crate::MAX_SECRET_LEN as u32;
 /// Overlapping neighbours (`[a-z]+a`) are matched by going back, at most this many times.
@@ -126,7 +128,12 @@ impl Piece {
     fn then(&self, next: &Piece) -> Result<Piece, PatternError> {
         let at = self.steps.len();
         if self.open.is_some() && next.open.is_some() {
-            return Err("more than one capture group".to_owned());
+            return Err("more than one capture group; `(?:..)` groups without capturing".to_owned());
+        }
+        if at + next.steps.len() > MAX_STEPS {
+            return Err(format!(
+                "written out, the pattern has more than {MAX_STEPS} bytes and classes in a row"
+            ));
         }
         let mut joined = self.clone();
         joined.steps.extend_from_slice(&next.steps);
@@ -162,6 +169,10 @@ impl Piece {
     }
 
     fn check(&self) -> Result<(), PatternError> {
+        let least: u64 = self.steps.iter().map(|step| u64::from(step.min)).sum();
+        if least > u64::from(UNLIMITED) {
+            return Err(format!("asks for {least} bytes at least, and secrets have at most {UNLIMITED}"));
+        }
         let mut retries = 1u64;
         for (index, step) in self.steps.iter().enumerate() {
             if !step.fixed() && follows(&self.steps[index + 1..]).meets(&step.set) {

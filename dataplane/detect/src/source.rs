@@ -5,7 +5,8 @@ use crate::check::Check;
 use crate::personal::Kind;
 use crate::rule::{Category, Confidence, RuleError, RuleSource, Severity};
 use crate::selection::Pack;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 /// A rule file.
 #[derive(Debug, Deserialize)]
@@ -47,6 +48,7 @@ pub(crate) struct RuleText {
     pub(crate) right: Right,
     pub(crate) check: Option<Check>,
     /// The least entropy of the secret's variable part, in bits per byte.
+    #[serde(default, deserialize_with = "entropy")]
     pub(crate) entropy: Option<f32>,
     pub(crate) confidence: Option<Confidence>,
     /// `place` for patterns that say where a secret stands rather than what it looks like.
@@ -107,6 +109,15 @@ pub(crate) enum Right {
     Word,
     /// Anything.
     Any,
+}
+
+fn entropy<'de, D: Deserializer<'de>>(source: D) -> Result<Option<f32>, D::Error> {
+    let bits = f32::deserialize(source)?;
+    if (0.0..=8.0).contains(&bits) {
+        Ok(Some(bits))
+    } else {
+        Err(D::Error::custom("entropy is from 0 to 8 bits a byte"))
+    }
 }
 
 /// Reads a rule file. Errors name the file and the line.

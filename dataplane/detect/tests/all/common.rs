@@ -1,15 +1,7 @@
-//! Helpers of the integration tests: marked examples and scanning in windows.
+//! Helpers of the integration tests: scanning whole, in windows, and with all packs.
 
 use aegis_detect::{Finding, LEFT_CONTEXT, Pack, Rule, Rules, Scanner, Selection, Window};
 use std::sync::OnceLock;
-
-/// An example's text without its marks, and the span of the secret (the whole where nothing is marked).
-pub(crate) fn unmark(example: &str) -> (String, usize, usize) {
-    let text = example.replace(['«', '»'], "");
-    let Some(start) = example.find('«') else { return (text.clone(), 0, text.len()) };
-    let end = example.find('»').expect("an opening mark has a closing one") - '«'.len_utf8();
-    (text, start, end)
-}
 
 /// The findings of a text scanned as one window.
 pub(crate) fn whole(scanner: &mut Scanner, text: &[u8]) -> Vec<Finding> {

@@ -46,6 +46,13 @@ fn a_custom_keyword_rule_finds() {
 fn what_is_wrong_is_said() {
     let cases = [
         (rule("pattern = '[a-z]*'"), "matches the empty string"),
+        (rule("pattern = 'acme_a{16379}b'"), "asks for 16385 bytes at least, and secrets have at most 16384"),
+        (
+            rule("pattern = 'acme_(?:(?:(?:(?:ab){64}){64}){64}){64}'"),
+            "more than 1024 bytes and classes in a row",
+        ),
+        (rule("entropy = -0.1\npattern = 'acme_[0-9a-f]{24}'"), "entropy is from 0 to 8 bits a byte"),
+        (rule("entropy = nan\npattern = 'acme_[0-9a-f]{24}'"), "entropy is from 0 to 8 bits a byte"),
         (rule("pattern = '[a-z]{2}'"), "too costly"),
         (rule("pattern = '(acme|'"), "unclosed group"),
         (rule("pattern = 'acme(?=x)[0-9]{20}'"), "look-around"),
@@ -223,4 +230,12 @@ fn examples_are_tried() {
     assert_eq!((&*failures[0].example, failures[0].surroundings), ("acme_0123", "nothing"));
     assert_eq!((failures[0].expected, failures[0].found.len()), (Some((0, 9)), 0));
     assert_eq!((failures[1].expected, failures[1].found[0].rule), (None, index));
+}
+
+#[test]
+fn patterns_at_the_limits_are_taken() {
+    let row = |count: usize| rule(&format!("entropy = 8\npattern = 'acme_{}[0-9]{{9}}'", "ab".repeat(count)));
+    assert!(Rules::with_custom(&[row(509)]).is_ok(), "1,024 steps");
+    assert!(refusal(row(510)).contains("in a row"));
+    assert!(Rules::with_custom(&[rule("pattern = 'acme_a{16378}b'")]).is_ok(), "as long as a secret may be");
 }

@@ -1,8 +1,9 @@
 //! Whatever is found in a text is found in the same text encoded, once and twice, over the whole catalogue.
 
-use crate::common::{builtin, show, unmark, whole};
+use crate::common::{builtin, show, whole};
 use crate::random::Random;
 use aegis_detect::Confidence;
+use aegis_detect::trial::unmark;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use std::fmt::Write as _;

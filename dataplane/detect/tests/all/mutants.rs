@@ -3,8 +3,9 @@
 //!
 //! `PAGES=N` makes N pages of them, for a longer search.
 
-use crate::common::{differences, unmark, whole, windowed, with_packs};
+use crate::common::{differences, whole, windowed, with_packs};
 use crate::random::Random;
+use aegis_detect::trial::unmark;
 use aegis_detect::{Finding, LOOKAHEAD};
 
 /// Bytes on a page: many times what a window leaves unsettled.

@@ -1,7 +1,8 @@
 //! Cut invariance: the same findings however a text is cut into windows.
 
-use crate::common::{differences, unmark, whole, windowed, with_packs};
+use crate::common::{differences, whole, windowed, with_packs};
 use crate::encodings::ENCODINGS;
+use aegis_detect::trial::unmark;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::fmt::Write as _;
