@@ -19,6 +19,8 @@ const MAX_SPACES: usize = 60;
 const CALLS: &[(&str, usize, bool)] = &[
     ("networkcredential(", 2, false),
     ("pscredential(", 2, false),
+    ("pscredential (", 2, false),
+    ("sqlcredential(", 2, false),
     ("usernamepasswordcredentials(", 2, false),
     ("passwordauthentication(", 2, false),
     ("directoryentry(", 3, false),

@@ -45,20 +45,15 @@ pub(super) fn connection(text: &[u8], name: &Name, value: &Value) -> bool {
     let raw = left(text, name, value);
     let line = raw.iter().rposition(|b| matches!(b, b'\n')).map_or(raw, |at| &raw[at + 1..]);
     if memchr::memchr(b'=', line).is_none() {
-        return false;
+        return !value.spaced && field_follows(text, value, &FIELDS);
     }
     let lower = line.to_ascii_lowercase();
     if matches!(line.last(), Some(b'?' | b'&')) && any(&lower, &SCHEMES) {
         return true;
     }
     if value.spaced {
-        // What follows a longer value may be out of sight.
-        if value.end - value.start > REACH {
-            return false;
-        }
-        // `"User ID=u; " & "Password =p;Initial Catalog=d"`: what follows is a field, too.
-        let after = text[value.end..].iter().take(24).map(u8::to_ascii_lowercase).collect::<Vec<_>>();
-        return after.first() == Some(&b';') && any(&after, &FIELDS);
+        // `"User ID=u; " & "Password =p;Initial Catalog=d"`
+        return field_follows(text, value, &FIELDS);
     }
     if memchr::memchr(b';', line).is_some() {
         return any(&lower, &FIELDS);
@@ -68,6 +63,15 @@ pub(super) fn connection(text: &[u8], name: &Name, value: &Value) -> bool {
     let tail = &lower[memchr::memrchr(b',', &lower).map_or(0, |at| at + 1)..];
     let several = fields.iter().filter(|f| memchr::memmem::find(tail, f).is_some()).count() > 1;
     several && tail.last() == Some(&b' ')
+}
+
+/// Whether another field stands right behind the value. What follows a long value may be out of sight.
+fn field_follows(text: &[u8], value: &Value, fields: &[&[u8]]) -> bool {
+    if value.end - value.start > REACH {
+        return false;
+    }
+    let after = text[value.end..].iter().take(24).map(u8::to_ascii_lowercase).collect::<Vec<_>>();
+    after.first() == Some(&b';') && any(&after, fields)
 }
 
 /// `APP_PASS=word`: in an environment file.

@@ -147,7 +147,7 @@ pub(super) fn opening_quote(cursor: &mut Cursor<'_>) -> Result<Option<Quote>, To
 
 /// Takes a type annotation (`: str = `), YAML's tag (`!!str`) or a wrapper (`String::from(`, `Some(`).
 fn wrapper(cursor: &mut Cursor<'_>, operator: Operator) -> Result<bool, TooShort> {
-    const TYPE: ByteSet = WORD.union(ByteSet::of(b"<>[]&'.:?*"));
+    const TYPE: ByteSet = WORD.union(ByteSet::of(b"<>[]&'.:?!*"));
     const CALLS: [&[u8]; 14] = [
         b"from",
         b"some",

@@ -30,6 +30,11 @@ pub(super) fn template(value: &[u8]) -> bool {
             second == b'-' && value[2..].iter().all(|b| b.is_ascii_lowercase() || matches!(b, b'-' | b'='))
         }
         b'%' => last == b'%' || matches!(second, b's' | b'(' | b'd' | b'{'),
+        // A parameter of a query.
+        b'@' if second.is_ascii_alphabetic() => {
+            value[1..].iter().all(|b| b.is_ascii_alphabetic() || *b == b'_')
+                && memchr::memmem::find(&value.to_ascii_lowercase(), b"pass").is_some()
+        }
         b'@' | b'#' => matches!(second, b'{' | b'('),
         b'*' | b'&' | b'!' => {
             let word = |b: &u8| ALNUM.has(*b) || matches!(b, b'_' | b'*' | b'.' | b':');

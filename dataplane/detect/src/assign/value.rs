@@ -13,6 +13,7 @@ use super::shape::{
 };
 use super::words::{FORMS, SEQUENCES, STAND_INS, STUBS, WEAK, WORDS};
 use crate::byteset::HEX;
+use crate::check::{Check, Proof};
 use crate::rule::Confidence;
 use aho_corasick::AhoCorasick;
 
@@ -24,6 +25,8 @@ const MIN_KEY: usize = 16;
 const MIN_HEX: usize = 16;
 /// So many kinds of punctuation are in no word, path or name.
 const WILD: usize = 7;
+/// Words run together: no word of a language is that long where a name could stand.
+const PHRASE: usize = 16;
 
 /// Whether the value is too short, or an expression of a program whatever else it looks like. Most assignments are of that kind:
 /// what the cheapest test can tell need not take the others.
@@ -79,6 +82,7 @@ pub(super) fn judge(text: &[u8], name: &Name, value: &Value) -> Option<Confidenc
         Strength::Secret => secret(text, name, value),
         // Judged elsewhere.
         Strength::Service => None,
+        Strength::Weak if credentials(text, name, bytes) => Some(Confidence::Medium),
         Strength::Weak => {
             let exact = value.quoted || !value.spaced || (value.alone && secretly_long(bytes));
             (exact && random(bytes, MIN_KEY, 3) && !uuid(bytes) && !relative(text, name, bytes))
@@ -95,6 +99,14 @@ pub(super) fn judge(text: &[u8], name: &Name, value: &Value) -> Option<Confidenc
         }
         _ => None,
     }
+}
+
+/// `_auth = dXNlcjpwYXNz`: a user and a password in base64 behind a name that ends with `auth`.
+fn credentials(text: &[u8], name: &Name, value: &[u8]) -> bool {
+    let ends = name.end == name.keyword.1 && text[name.keyword.0..name.end].eq_ignore_ascii_case(b"auth");
+    ends && value.len() >= 8
+        && value.len().is_multiple_of(4)
+        && Check::Basic.judge(value, value) == Proof::Good
 }
 
 /// `credentials: user:x`, `user/password: user/x`: the password behind the user's name.
@@ -320,11 +332,12 @@ fn word(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
         && (boast(bytes) || !label(bytes) || joined(bytes) || settled(bytes));
     let entry = value.operator == Operator::Colon
         && value.quoted
-        && (spelled_out(name) || place::quoted_name(text, name));
-    let weak = (assigned || entry) && WEAK.contains(&bytes.to_ascii_lowercase().as_slice());
+        && (spelled_out(name) || place::quoted_name(text, name) || bytes.len() >= PHRASE);
+    let passed = value.quoted && value.operator == Operator::Comma && spelled_out(name);
+    let weak = (assigned || entry || passed) && WEAK.contains(&bytes.to_ascii_lowercase().as_slice());
     let short = assigned && spelled_out(name) && lower;
     let element = value.operator == Operator::Tag && spelled_out(name);
-    let entry = (entry || element) && long && lower && !label(bytes);
+    let entry = (entry || element) && long && (lower || humped(bytes)) && !label(bytes);
     let told = value.quoted
         && (boast(bytes) || clear_text(&text[name.start..name.end]))
         && !matches!(value.operator, Operator::Comma | Operator::Prose);
@@ -339,6 +352,13 @@ fn word(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
 /// `password`, `passphrase`: with shorter keywords other things are called, too.
 fn spelled_out(name: &Name) -> bool {
     name.keyword.1 - name.keyword.0 >= 6
+}
+
+/// Letters with a capital inside, as labels and sentences do not have them.
+fn humped(value: &[u8]) -> bool {
+    value.len() >= 8
+        && value.iter().all(u8::is_ascii_alphabetic)
+        && value.windows(2).any(|w| w[0].is_ascii_lowercase() && w[1].is_ascii_uppercase())
 }
 
 /// A word, or words joined, in lower case.

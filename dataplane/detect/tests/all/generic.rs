@@ -121,6 +121,11 @@ fn words_are_taken_for_what_they_are() {
         ("<password>«marmalade»</password>", Low),
         ("Password=«SunnyDay»", Low),
         ("secret: \"«otter4711»\"", Low),
+        ("define('DB_PASSWORD', '«admin»');", Low),
+        ("\"userPassword\" : \"«loganBerryJam»\"", Low),
+        ("<password>«loganBerryJam»</password>", Low),
+        ("pwd: \"«marmaladebraveotter»\"", Low),
+        ("Password=«marmalade»;Database=shop;Username=joe;", Medium),
     ];
     let (rules, mut scanner) = builtin();
     for (example, confidence) in cases {

@@ -7,6 +7,7 @@ pub(super) const FILES: &[&str] = &[
     "set $apikey «zP4kQ8rT2vW6yB1nM5cX»;",
     "proxy_set_header X-Api-Key «zP4kQ8rT2vW6yB1nM5cX»;",
     "\"pg_pass\": \"«br4ve0tterpass4Lantern»\"",
+    "email=joe@mail.test\n_auth = «am9lOm1hcm1hbGFkZQ==»\n",
     "maps_key: «q9Lm2XvT7bZp4Rk8Yw1NqB6cHs3JdF5g»\n",
     // .env, shell, Docker
     "DB_PASSWORD=«k7Vq-mount-2»\nDB_HOST=db.internal\n",
@@ -97,6 +98,9 @@ pub(super) const CODE: &[&str] = &[
     "access_token = '«4f9a1c7be2d8305f6a4b9c1d7e2f8035otterstaging»'",
     "my $dbh = DBI->connect(\"dbi:Pg:dbname=app\", \"joe\", \"«Vq82-kLmPz9»\");",
     "new Sequelize('shop', 'joe', '«Vq82-kLmPz9»', { dialect: 'mysql' })",
+    "New-Object PSCredential (\"LAB\\joe\", \"«Vq82_kLmPz9»\")",
+    "new SqlCredential(\"joe\", \"«Vq82-kLmPz9»\")",
+    "let password: String! = \"«Vq82-kLmPz9»\"",
     "cred = \"«zP4kQ8rT2vW6yB1nM5cX»\"",
     "const SECRET_KEY = '«otterslantern?nine4711»';",
     "password = \"«rT5xQ9vB»\"",
