@@ -91,7 +91,7 @@ const COMMANDS: &[(&str, &[Taker])] = &[
     ("7z a", &[Glued("-p", Whole)]),
     ("7z x", &[Glued("-p", Whole)]),
     ("ssh-keygen", &[Opt(&["-N", "-P"], Whole)]),
-    ("openssl", &[Glued("pass:", Whole)]),
+    ("openssl ", &[Glued("pass:", Whole)]),
     ("htpasswd -b", &[Word(2, Whole)]),
     ("htpasswd -cb", &[Word(2, Whole)]),
     ("htpasswd -bc", &[Word(2, Whole)]),
@@ -130,6 +130,8 @@ pub(super) fn find(bench: &mut Bench, view: View<'_>, rule: u16, (start, end): (
         return;
     }
     let mut found = Vec::new();
+    // A blank only made the name rarer.
+    let end = start + name.trim_ascii_end().len();
     let outcome = if piped { echoed(view, start, takers) } else { words(view, end, takers, &mut found) };
     match outcome {
         Err(TooShort) => return bench.open(start),
