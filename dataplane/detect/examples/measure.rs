@@ -1,4 +1,4 @@
-//! `measure [--packs] [--known N] FILE...`: scans the files and prints findings by rule and the speed beside the bare
+//! `measure [--packs] [--known N[:LENGTH]] FILE...`: scans the files and prints findings by rule and the speed beside the bare
 //! engine's, with all packs when asked to, and with N known values beside that without.
 
 use aegis_detect::{KnownKey, KnownList, KnownValues, LEFT_CONTEXT, Pack, Rules, Scanner, Selection, Window};
@@ -19,9 +19,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let rules = Rules::load(&Selection { packs, ..Selection::default() })?;
     println!("{} rules, compiled in {:?}, {} bytes", rules.len(), begin.elapsed(), rules.database_size());
     let mut scanner = Scanner::new(rules.clone())?;
-    let known =
-        arguments.next_if_eq("--known").and_then(|_| arguments.next()).map(|n| n.parse()).transpose()?;
-    let mut with_known = known.map(knowing).transpose()?;
+    let known = arguments.next_if_eq("--known").and_then(|_| arguments.next());
+    let mut with_known = known.map(|known| knowing(&known)).transpose()?;
     let files: Vec<Vec<u8>> = arguments.filter_map(|f| std::fs::read(f).ok()).collect();
     let total: usize = files.iter().map(Vec::len).sum();
     let mut counts: BTreeMap<String, (usize, Vec<String>)> = BTreeMap::new();
@@ -63,9 +62,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// A scanner that also looks for so many made-up values of 8 to 40 characters.
-fn knowing(count: usize) -> Result<Scanner, Box<dyn std::error::Error>> {
+/// A scanner that also looks for so many made-up values: of so many letters and digits, like keys, or of 8 to 40 characters
+/// with symbols, like passwords.
+fn knowing(wanted: &str) -> Result<Scanner, Box<dyn std::error::Error>> {
+    const PLAIN: usize = 62;
     const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&*+-_.";
+    let (count, length) =
+        wanted.split_once(':').map_or((wanted, None), |(count, length)| (count, Some(length)));
+    let (count, length) = (count.parse()?, length.map(str::parse::<usize>).transpose()?);
+    let letters = if length.is_some() { &LETTERS[..PLAIN] } else { LETTERS };
     let mut list = KnownList::new(KnownKey::new(&[7; 32]));
     let mut state = 88_172_645_463_325_252u64;
     let mut next = |below: usize| {
@@ -75,7 +80,8 @@ fn knowing(count: usize) -> Result<Scanner, Box<dyn std::error::Error>> {
         (state >> 33) as usize % below
     };
     while list.len() < count {
-        let value: Vec<u8> = (0..8 + next(33)).map(|_| LETTERS[next(LETTERS.len())]).collect();
+        let length = length.unwrap_or_else(|| 8 + next(33));
+        let value: Vec<u8> = (0..length).map(|_| letters[next(letters.len())]).collect();
         list.insert(&value)?;
     }
     let begin = Instant::now();

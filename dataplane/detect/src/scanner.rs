@@ -3,7 +3,7 @@
 use crate::assign::{self, Sweep, value};
 use crate::boundary;
 use crate::check::Proof;
-use crate::decode::{self, Level, Spot};
+use crate::decode::{self, Level, PlainMap, RunLength, Spot};
 use crate::dispute::{self, Hit};
 use crate::engine::hyperscan::{MAX_SCAN, Match, Scratch};
 use crate::entropy;
@@ -199,12 +199,21 @@ impl Engine {
         compiled.rank + if proven { rank::PROVEN } else { 0 }
     }
 
+    /// The runs of plain characters that known values are looked for in.
+    pub(crate) fn known_runs(&self) -> Option<RunLength> {
+        self.rules.known.as_ref().and_then(|(_, known)| known.runs())
+    }
+
+    /// Finds known values.
+    pub(crate) fn known(&self, bench: &mut Bench, view: View<'_>, map: &PlainMap) {
+        if let Some((rule, known)) = &self.rules.known {
+            known.find(bench, view, map, *rule);
+        }
+    }
+
     /// Confirms all candidates of all sets, but for those of shapes that stand in the parts to `skip`, which ascend and do
     /// not touch.
     pub(crate) fn candidates(&mut self, bench: &mut Bench, view: View<'_>, skip: &[(usize, usize)]) {
-        if let Some((rule, known)) = &self.rules.known {
-            known.find(bench, view, *rule);
-        }
         for index in 0..self.rules.sets.len() {
             self.find(index, view.text, skip);
             self.matches.sort_unstable();

@@ -85,12 +85,14 @@ fn escaped(rest: &[u8], letter: u8) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stretch;
+    use super::super::{PlainMap, stretch};
     use super::*;
 
     fn folds(text: &str) -> Vec<Vec<String>> {
         let mut stretches = Vec::new();
-        stretch::find(text.as_bytes(), &mut stretches);
+        let mut map = PlainMap::default();
+        map.fill(text.as_bytes(), None);
+        stretch::find(text.as_bytes(), &map, &mut stretches);
         let (mut index, mut lines, mut all) = (0, Vec::new(), Vec::new());
         let view = View { text: text.as_bytes(), last: true };
         while next(view, false, &stretches, &mut index, &mut lines).is_some() {

@@ -9,6 +9,7 @@ mod escape;
 mod fold;
 mod mask;
 mod plain;
+mod plain_map;
 mod skip;
 mod stretch;
 
@@ -20,6 +21,7 @@ use blob::Content;
 pub(crate) use escape::{ESCAPES, Spot, entity_in, escape_at};
 use fold::Fold;
 use plain::Plain;
+pub(crate) use plain_map::{PLAIN, PlainMap, RunLength};
 
 /// How many encodings inside each other are decoded.
 pub(crate) const DEPTH: usize = 2;
@@ -43,6 +45,7 @@ pub(crate) struct Level {
     pub(crate) bench: Bench,
     /// The text of this level, unless it is the window's.
     plain: Plain,
+    map: PlainMap,
     findings: Vec<Finding>,
     stretches: Vec<(usize, usize)>,
     lines: Vec<(usize, usize)>,
@@ -65,13 +68,19 @@ pub(crate) fn search(engine: &mut Engine, levels: &mut [Level], view: View<'_>, 
     let Some((level, deeper)) = levels.split_first_mut() else { return };
     level.bench.reset(fresh);
     level.skip.clear();
+    let runs = engine.known_runs();
+    if !deeper.is_empty() || runs.is_some() {
+        level.map.fill(view.text, runs);
+    }
     if deeper.is_empty() {
+        engine.known(&mut level.bench, view, &level.map);
         return engine.candidates(&mut level.bench, view, &[]);
     }
     let mut work = Work { engine, level, deeper, view, fresh };
     work.folds();
     // Confirming looks at what was found before, in the order of the text.
     std::mem::swap(&mut work.level.bench.hits, &mut work.level.decoded);
+    work.engine.known(&mut work.level.bench, view, &work.level.map);
     work.engine.candidates(&mut work.level.bench, view, &work.level.skip);
     work.level.bench.hits.append(&mut work.level.decoded);
     work.regions();
@@ -102,7 +111,7 @@ impl Work<'_> {
     fn folds(&mut self) {
         let mut stretches = std::mem::take(&mut self.level.stretches);
         let mut lines = std::mem::take(&mut self.level.lines);
-        stretch::find(self.view.text, &mut stretches);
+        stretch::find(self.view.text, &self.level.map, &mut stretches);
         // With less context than there can be, the text begins where the window does.
         let hidden = self.fresh >= crate::LEFT_CONTEXT;
         let mut index = 0;

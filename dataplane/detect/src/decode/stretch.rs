@@ -1,73 +1,38 @@
 //! Stretches of characters that base64 and hex are made of, found at many bytes per cycle.
 //!
-//! Every text is searched for them, so this must cost next to nothing where there are none. Blocks of 64 bytes become bit
-//! masks of a class that names in programs fall apart in; only around a long run of it the whole class is looked at.
+//! Every text is searched for them, so this must cost next to nothing where there are none: only around a long run of
+//! plain characters, in which names in programs fall apart, the whole class is looked at.
 
 use super::mask::{self, BLOCK};
+use super::plain_map::{LONGEST, PLAIN, PlainMap, below};
 use crate::byteset::{BASE64, ByteSet};
 
-/// How long the longest run without `_` in a stretch is at least, in bytes: fifteen bytes under base64, ten under hex.
-pub(super) const MIN: usize = 20;
-
-/// What a long run is made of: names in programs fall apart in it.
-const PLAIN: ByteSet = BASE64.union(ByteSet::of(b"-"));
+/// How long the longest run without `_` in a stretch is at least, in bytes.
+pub(super) const MIN: usize = LONGEST;
 
 /// Both alphabets of base64; hex digits are among them.
 pub(super) const ENCODED: ByteSet = BASE64.union(ByteSet::of(b"-_"));
 
-/// Blocks that are looked at together.
-const BATCH: usize = 64;
-
 /// Writes the maximal stretches of [`ENCODED`] to `out`, ascending: those in which at least [`MIN`] bytes in a row are
-/// letters, digits, `+`, `-` or `/`.
-pub(super) fn find(text: &[u8], out: &mut Vec<(usize, usize)>) {
+/// letters, digits, `+`, `-` or `/`, as the text's map tells.
+pub(super) fn find(text: &[u8], map: &PlainMap, out: &mut Vec<(usize, usize)>) {
     out.clear();
     let (blocks, rest) = text.as_chunks::<BLOCK>();
     let mut tail = [0; BLOCK];
     tail[..rest.len()].copy_from_slice(rest);
     let mut open: Option<Open> = None;
-    let mut before = 0;
-    // The first mask is the last one of the batch before.
-    let mut masks = [0; BATCH + 1];
-    let mut ends = [0; BATCH + 1];
     let mut base = 0;
-    for batch in blocks.chunks(BATCH).chain([&[tail][..]]) {
-        masks[0] = before;
-        mask::plain(batch, &mut masks[1..=batch.len()]);
-        long_runs(&masks, &mut ends);
-        for ((block, plain), ends) in batch.iter().zip(&masks[1..]).zip(&ends[1..]) {
-            if *ends != 0 || open.is_some() {
-                let all = plain | mask::underscore(block);
-                if open.is_none() && ends & below(lead(all)) != 0 {
-                    open = Open::before(&text[..base]);
-                }
-                let taken = out.len();
-                let last = take(*plain, all, base, open, out);
-                open = last.filter(|run| run.long || out.len() > taken);
+    for ((block, plain), ends) in blocks.iter().chain([&tail]).zip(&map.masks).zip(&map.longest) {
+        if *ends != 0 || open.is_some() {
+            let all = plain | mask::underscore(block);
+            if open.is_none() && ends & below(lead(all)) != 0 {
+                open = Open::before(&text[..base]);
             }
-            base += BLOCK;
+            let taken = out.len();
+            let last = take(*plain, all, base, open, out);
+            open = last.filter(|run| run.long || out.len() > taken);
         }
-        before = masks[batch.len()];
-    }
-}
-
-/// Where the last of [`MIN`] bits in a row stands, over the bounds of the masks.
-fn long_runs(masks: &[u64; BATCH + 1], ends: &mut [u64; BATCH + 1]) {
-    let (mut two, mut four) = ([0; BATCH + 1], [0; BATCH + 1]);
-    let (mut eight, mut sixteen) = ([0; BATCH + 1], [0; BATCH + 1]);
-    behind::<1>(masks, masks, &mut two);
-    behind::<2>(&two, &two, &mut four);
-    behind::<4>(&four, &four, &mut eight);
-    behind::<8>(&eight, &eight, &mut sixteen);
-    behind::<16>(&sixteen, &four, ends);
-}
-
-/// The bits of `masks` that a bit of `others` stands `BY` bits before.
-#[inline]
-fn behind<const BY: u32>(masks: &[u64; BATCH + 1], others: &[u64; BATCH + 1], both: &mut [u64; BATCH + 1]) {
-    both[0] = masks[0] & others[0] << BY;
-    for index in 1..=BATCH {
-        both[index] = masks[index] & (others[index] << BY | others[index - 1] >> (BLOCK as u32 - BY));
+        base += BLOCK;
     }
 }
 
@@ -133,12 +98,6 @@ fn lead(mask: u64) -> usize {
     (!mask).trailing_zeros() as usize
 }
 
-/// The lowest bits, so many.
-#[inline]
-fn below(bits: usize) -> u64 {
-    if bits == BLOCK { u64::MAX } else { (1 << bits) - 1 }
-}
-
 /// The bits at which [`MIN`] bits in a row begin.
 #[inline]
 fn runs(mask: u64) -> u64 {
@@ -158,6 +117,12 @@ fn has_run(mask: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn find(text: &[u8], out: &mut Vec<(usize, usize)>) {
+        let mut map = PlainMap::default();
+        map.fill(text, None);
+        super::find(text, &map, out);
+    }
 
     fn slow(text: &[u8]) -> Vec<(usize, usize)> {
         let mut out = Vec::new();

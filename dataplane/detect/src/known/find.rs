@@ -1,4 +1,4 @@
-//! Finds known values in text: a bitmap of pieces, then the anchor's hash, then the value's, then its HMAC.
+//! Finds known values in text: bitmaps of pieces, then the anchor's hash, then the value's, then its HMAC.
 
 use super::anchor::{ANCHOR, Entry, PIECE, STRIDE};
 use super::hash::{KnownKey, PRINT_BITS, print};
@@ -6,6 +6,7 @@ use super::list::KnownList;
 use super::{KNOWN_RULE, SHORT_KNOWN_LEN};
 use crate::boundary;
 use crate::byteset::ALNUM;
+use crate::decode::{PlainMap, RunLength};
 use crate::dispute::Hit;
 use crate::rule::{Category, Confidence, Rule, Severity};
 use crate::rules::rank;
@@ -14,11 +15,21 @@ use crate::source::Left;
 
 /// Pieces that are tested before a branch is taken.
 const BATCH: usize = 8;
+/// In runs one piece in so many bytes is looked up, where the text's offset is a multiple of it.
+const RUN_STRIDE: usize = 4;
+/// With so many values at most, the lookups all over the text, if any value needs them, find all values.
+const FEW: usize = 600;
+
+// Each anchor holds a piece at such an offset, and pieces follow one another.
+const _: () = assert!(RUN_STRIDE + PIECE - 1 <= ANCHOR && RUN_STRIDE == PIECE);
 
 /// Known values, ready to be found; immutable and shared by all threads.
 pub struct KnownValues {
     key: KnownKey,
-    bitmap: Bitmap,
+    /// The pieces of values that may stand in any text.
+    anywhere: Option<Bitmap>,
+    /// The pieces of values that stand in runs of plain characters, and how long these are at least.
+    in_runs: Option<(RunLength, Bitmap)>,
     /// By the lower bits of a piece's hash: the places that such a piece has in anchors, as bits.
     places: Vec<u8>,
     /// By the upper bits of an anchor's hash: where its entries begin; one more for the end.
@@ -64,6 +75,19 @@ impl Bitmap {
             Bitmap::Larger(words) => set(words, print),
             Bitmap::Huge(words) => set(words, print),
         }
+    }
+
+    /// Whether the bits of a hash are set.
+    #[inline]
+    fn has(&self, print: u32) -> bool {
+        let bit = match self {
+            Bitmap::Small(words) => test(words, print),
+            Bitmap::Medium(words) => test(words, print),
+            Bitmap::Large(words) => test(words, print),
+            Bitmap::Larger(words) => test(words, print),
+            Bitmap::Huge(words) => test(words, print),
+        };
+        bit & 1 != 0
     }
 
     /// Reports the pieces, one in [`STRIDE`] bytes, whose bit is set: where they begin, and their hash.
@@ -157,10 +181,19 @@ impl KnownValues {
     pub fn new(list: &KnownList) -> KnownValues {
         let mut entries: Vec<Entry> = list.entries().cloned().collect();
         entries.sort_unstable_by_key(|e| e.anchor);
-        let mut bitmap = Bitmap::new(entries.len());
+        let plain = entries.iter().filter(|e| e.run.is_some()).count();
+        let plain = if plain < entries.len() && entries.len() <= FEW { 0 } else { plain };
+        let length = entries.iter().filter_map(|e| e.run).min().filter(|_| plain > 0);
+        let mut in_runs = length.map(|length| (length, Bitmap::new(plain)));
+        let mut anywhere = (plain < entries.len()).then(|| Bitmap::new(entries.len() - plain));
         let mut places = vec![0; (2 * STRIDE * entries.len()).next_power_of_two()];
         for entry in &entries {
-            for (at, print) in entry.pieces.iter().enumerate() {
+            let (bitmap, stride) = match &mut in_runs {
+                Some((_, bitmap)) if entry.run.is_some() => (Some(bitmap), RUN_STRIDE),
+                _ => (anywhere.as_mut(), STRIDE),
+            };
+            let Some(bitmap) = bitmap else { continue };
+            for (at, print) in entry.pieces.iter().enumerate().take(stride) {
                 bitmap.set(*print);
                 let slot = *print as usize & (places.len() - 1);
                 places[slot] |= 1 << at;
@@ -173,7 +206,7 @@ impl KnownValues {
             .map(|at| at as u32)
             .collect();
         let anchors = entries.iter().map(|e| e.anchor).collect();
-        KnownValues { key: list.key().clone(), bitmap, places, starts, anchors, entries }
+        KnownValues { key: list.key().clone(), anywhere, in_runs, places, starts, anchors, entries }
     }
 
     /// How many values there are.
@@ -184,6 +217,11 @@ impl KnownValues {
     /// Whether there are no values.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// The runs of plain characters that values are looked for in.
+    pub(crate) fn runs(&self) -> Option<RunLength> {
+        self.in_runs.as_ref().map(|(length, _)| *length)
     }
 
     /// The rule that known values are reported under.
@@ -203,13 +241,21 @@ impl KnownValues {
         }
     }
 
-    /// Finds the values in the unjudged part of a text.
-    pub(crate) fn find(&self, bench: &mut Bench, view: View<'_>, rule: u16) {
+    /// Finds the values in the unjudged part of a text, of which `map` tells where runs are.
+    pub(crate) fn find(&self, bench: &mut Bench, view: View<'_>, map: &PlainMap, rule: u16) {
         let fresh = bench.fresh.min(view.text.len());
         // Gathered first: what follows waits for memory, and many such waits at once take no longer than one.
         let mut met = std::mem::take(&mut bench.pieces);
         met.clear();
-        self.bitmap.probe(&view.text[fresh..], &self.key, &mut met);
+        if let Some(bitmap) = &self.anywhere {
+            bitmap.probe(&view.text[fresh..], &self.key, &mut met);
+            for (at, _) in &mut met {
+                *at += fresh;
+            }
+        }
+        if let Some((_, bitmap)) = &self.in_runs {
+            map.runs(|start, end| self.probe_run(bitmap, view.text, (start, end), &mut met));
+        }
         for (_, print) in &mut met {
             *print = u32::from(self.places[*print as usize & (self.places.len() - 1)]);
         }
@@ -217,12 +263,30 @@ impl KnownValues {
             while places != 0 {
                 let place = places.trailing_zeros() as usize;
                 places &= places - 1;
-                if let Some(start) = (fresh + at).checked_sub(place) {
+                if let Some(start) = at.checked_sub(place) {
                     self.anchored(bench, view, rule, start);
                 }
             }
         }
         bench.pieces = met;
+    }
+
+    /// Reports the pieces of a run, or of a part of one, that may be of values in runs.
+    fn probe_run(
+        &self,
+        bitmap: &Bitmap,
+        text: &[u8],
+        (start, end): (usize, usize),
+        met: &mut Vec<(usize, u32)>,
+    ) {
+        let start = start.next_multiple_of(RUN_STRIDE);
+        let pieces = text.get(start..end).unwrap_or_default().chunks_exact(RUN_STRIDE);
+        for (index, piece) in pieces.enumerate() {
+            let hash = print(std::array::from_fn(|i| piece[i]), self.key.piece());
+            if bitmap.has(hash) {
+                met.push((start + index * RUN_STRIDE, hash));
+            }
+        }
     }
 
     /// Confirms the values whose anchor may begin at `at`.

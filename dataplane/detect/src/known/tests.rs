@@ -169,6 +169,43 @@ fn values_of_every_bitmap_are_found() {
 }
 
 #[test]
+fn values_in_runs_stand_anywhere_and_need_no_more_than_the_run() {
+    // Runs of twelve and of sixteen, at either end of the value and inside it.
+    let twelve = ["!9kQxvTz7Lw2b", "Wq8LmZx4RtYp!", "#b7TnKc3VxPq9s#", "zYx9WvU8tSr7"];
+    let sixteen = ["!4hGf6DsA9pOi8UyT", "kJ5hG4fD3sA2zX1c", "mN7/bV6+cX5-zL4k/jH3"];
+    for values in [&twelve[..], &sixteen, &[&twelve[..], &sixteen].concat()] {
+        let list = list(values);
+        assert!(list.entries().all(|e| e.run.is_some()));
+        let mut scanner = scanner(&list);
+        for value in values {
+            for before in 0..140 {
+                for fill in [" ", "a", "-"] {
+                    let text = format!("{}{value}", fill.repeat(before));
+                    let place = (before, before + value.len());
+                    assert_eq!(spans(&mut scanner, &text), [place], "{text}");
+                    let text = format!("{text}{} and more", fill.repeat(9));
+                    assert_eq!(spans(&mut scanner, &text), [place], "{text}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn anchors_stand_in_runs_that_are_long_and_not_monotonous() {
+    let key = KnownKey::new(&SECRET);
+    let run =
+        |value: &str| anchor::Entry::of(value.as_bytes(), &key, |_| 0).unwrap().run.map(|run| run as usize);
+    assert_eq!(run("!9kQxvTz7Lw2"), None);
+    assert_eq!(run("!9kQxvTz7Lw2b"), Some(12));
+    assert_eq!(run("9kQxvTz7Lw2bR5m!"), Some(12));
+    assert_eq!(run("9kQxvTz7Lw2bR5mW"), Some(16));
+    assert_eq!(run("----------------!Zq8"), None);
+    let far = format!("{}9kQxvTz7Lw2bR5mW", "!a?".repeat(22));
+    assert_eq!(run(&far), None, "too far from the value's first byte");
+}
+
+#[test]
 fn a_text_of_nothing_but_anchors_stays_linear() {
     let zeros = "0".repeat(MAX_KNOWN_LEN);
     let values: Vec<String> = (0..40).map(|n| format!("Ab3!xyz9{}", &zeros[..900 + n])).collect();

@@ -1,0 +1,193 @@
+//! Where a text has letters, digits, `+`, `-` and `/`, as one mask for each block of it, and where many stand in a row.
+//!
+//! Both the search for encoded texts and that for known values need these masks; a text's are made once.
+
+use super::mask::{self, BLOCK};
+use crate::byteset::{BASE64, ByteSet};
+
+/// What the masks tell of: the characters of both alphabets of base64 but `_`. Names in programs fall apart in it.
+pub(crate) const PLAIN: ByteSet = BASE64.union(ByteSet::of(b"-"));
+
+/// How many plain characters in a row the longest kind of run has at least, in bytes: fifteen bytes under base64, ten
+/// under hex.
+pub(super) const LONGEST: usize = 20;
+
+/// Blocks that are looked at together.
+const BATCH: usize = 64;
+
+/// Masks of a batch, behind the last one of the batch before.
+type Batch = [u64; BATCH + 1];
+
+/// How many plain characters in a row make a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum RunLength {
+    /// Two such runs stand in a kilobyte of source code.
+    Twelve = 12,
+    /// One such run stands in two kilobytes of source code.
+    Sixteen = 16,
+}
+
+/// The masks of a text: bit `i` of mask `n` tells of byte `64 * n + i`; the last one is of what fills no block.
+#[derive(Default)]
+pub(crate) struct PlainMap {
+    /// Plain characters.
+    pub(super) masks: Vec<u64>,
+    /// The last ones of [`LONGEST`] in a row.
+    pub(super) longest: Vec<u64>,
+    /// The last ones of so many in a row.
+    ends: Vec<u64>,
+    length: Option<RunLength>,
+}
+
+impl PlainMap {
+    /// Makes the masks of a text; [`PlainMap::runs`] tells of runs only if their length is given.
+    pub(crate) fn fill(&mut self, text: &[u8], length: Option<RunLength>) {
+        let (blocks, rest) = text.as_chunks::<BLOCK>();
+        let mut tail = [0; BLOCK];
+        tail[..rest.len()].copy_from_slice(rest);
+        self.masks.clear();
+        self.longest.clear();
+        self.ends.clear();
+        self.length = length;
+        let mut masks = [0; BATCH + 1];
+        let mut rows = Rows::default();
+        for batch in blocks.chunks(BATCH).chain([&[tail][..]]) {
+            masks[0] = self.masks.last().copied().unwrap_or(0);
+            mask::plain(batch, &mut masks[1..=batch.len()]);
+            rows.find(&masks);
+            self.masks.extend_from_slice(&masks[1..=batch.len()]);
+            self.longest.extend_from_slice(&rows.longest[1..=batch.len()]);
+            let ends = match length {
+                None => continue,
+                Some(RunLength::Twelve) => rows.twelve(),
+                Some(RunLength::Sixteen) => &rows.sixteen,
+            };
+            self.ends.extend_from_slice(&ends[1..=batch.len()]);
+        }
+    }
+
+    /// Reports the runs of the length that the map was made for, and longer ones, in the order of the text. A run may come in
+    /// parts: each begins with a block, where the part before it ended.
+    pub(crate) fn runs(&self, mut report: impl FnMut(usize, usize)) {
+        let Some(length) = self.length else { return };
+        let mut last = 0;
+        for (index, &ends) in self.ends.iter().enumerate() {
+            if ends != 0 {
+                parts(ends, last >> (BLOCK - 1) != 0, length, |start, end| {
+                    report((index * BLOCK + start).saturating_sub(BLOCK), index * BLOCK + end);
+                });
+            }
+            last = ends;
+        }
+    }
+}
+
+/// Tells of the runs whose ends stand in a block: where they start, counted from the block before, and where they end.
+fn parts(mut ends: u64, mut goes_on: bool, length: RunLength, mut report: impl FnMut(usize, usize)) {
+    let mut done = 0;
+    while ends != 0 {
+        let first = ends.trailing_zeros() as usize;
+        let count = (!(ends >> first)).trailing_zeros() as usize;
+        goes_on &= first == 0 && done == 0;
+        let start = if goes_on { BLOCK } else { BLOCK + first + 1 - length as usize };
+        report(start, first + count);
+        done = first + count;
+        ends &= !below(done);
+    }
+}
+
+/// Where the last of so many bits in a row stands, over the bounds of the masks.
+struct Rows {
+    two: Batch,
+    four: Batch,
+    eight: Batch,
+    sixteen: Batch,
+    twelve: Batch,
+    longest: Batch,
+}
+
+impl Default for Rows {
+    fn default() -> Rows {
+        let none = [0; BATCH + 1];
+        Rows { two: none, four: none, eight: none, sixteen: none, twelve: none, longest: none }
+    }
+}
+
+impl Rows {
+    fn find(&mut self, masks: &Batch) {
+        behind::<1>(masks, masks, &mut self.two);
+        behind::<2>(&self.two, &self.two, &mut self.four);
+        behind::<4>(&self.four, &self.four, &mut self.eight);
+        behind::<8>(&self.eight, &self.eight, &mut self.sixteen);
+        behind::<16>(&self.sixteen, &self.four, &mut self.longest);
+    }
+
+    fn twelve(&mut self) -> &Batch {
+        behind::<8>(&self.eight, &self.four, &mut self.twelve);
+        &self.twelve
+    }
+}
+
+/// The bits of `masks` that a bit of `others` stands `BY` bits before.
+#[inline]
+fn behind<const BY: u32>(masks: &Batch, others: &Batch, both: &mut Batch) {
+    both[0] = masks[0] & others[0] << BY;
+    for index in 1..=BATCH {
+        both[index] = masks[index] & (others[index] << BY | others[index - 1] >> (BLOCK as u32 - BY));
+    }
+}
+
+/// The lowest bits, so many.
+#[inline]
+pub(super) fn below(bits: usize) -> u64 {
+    if bits == BLOCK { u64::MAX } else { (1 << bits) - 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All runs by single bytes.
+    fn slow(text: &[u8], length: usize) -> Vec<(usize, usize)> {
+        let (mut out, mut at) = (Vec::new(), 0);
+        while at < text.len() {
+            let run = PLAIN.run(&text[at..], usize::MAX);
+            if run >= length {
+                out.push((at, at + run));
+            }
+            at += run + 1;
+        }
+        out
+    }
+
+    #[test]
+    fn runs_of_all_lengths_at_all_places() {
+        let mut map = PlainMap::default();
+        for length in [RunLength::Twelve, RunLength::Sixteen] {
+            for run in [11, 12, 15, 16, 20, 64, 128, 200, 64 * 70] {
+                for before in (0..140).chain(64 * 64 - 20..64 * 64 + 20) {
+                    let text = format!("{}{}_x+/-{}", ".".repeat(before), "a1".repeat(run), "Z".repeat(run));
+                    let text = &text.as_bytes()[run..];
+                    map.fill(text, Some(length));
+                    let mut found: Vec<(usize, usize)> = Vec::new();
+                    map.runs(|start, end| match found.last_mut() {
+                        Some(last) if last.1 == start && start % BLOCK == 0 => last.1 = end,
+                        _ => found.push((start, end)),
+                    });
+                    assert_eq!(found, slow(text, length as usize), "{run} behind {before}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_map_forgets_the_text_before() {
+        let mut map = PlainMap::default();
+        map.fill(&[b'a'; 300], Some(RunLength::Sixteen));
+        map.fill(b"a b", Some(RunLength::Sixteen));
+        map.runs(|start, end| panic!("{start}..{end}"));
+        map.fill(&[b'a'; 300], None);
+        map.runs(|start, end| panic!("{start}..{end}"));
+        assert_eq!(map.masks.len(), 300 / BLOCK + 1);
+    }
+}
