@@ -22,6 +22,7 @@
 
 mod anchor;
 mod assign;
+mod bits;
 mod boundary;
 mod builder;
 mod byteset;

@@ -1,9 +1,10 @@
 //! Classes of bytes as bit masks, many bytes per cycle: bit `i` tells of byte `i`.
 
+use crate::bits::{each, is, within};
 use wide::u8x16;
 
-/// Bytes that become one mask.
-pub(super) const BLOCK: usize = 64;
+pub(super) use crate::bits::BLOCK;
+
 /// Bytes that a sample's mask tells of.
 pub(super) const PART: usize = 16;
 
@@ -77,23 +78,6 @@ pub(super) fn hex(part: [u8; PART]) -> u32 {
 pub(super) fn high_digit(part: [u8; PART]) -> u32 {
     let v = u8x16::new(part);
     (within(v, b'2', b'7') | is(v, b'0')).to_bitmask()
-}
-
-#[inline]
-fn within(v: u8x16, first: u8, last: u8) -> u8x16 {
-    let offset = v - u8x16::splat(first);
-    offset.min(u8x16::splat(last - first)).simd_eq(offset)
-}
-
-#[inline]
-fn is(v: u8x16, byte: u8) -> u8x16 {
-    v.simd_eq(u8x16::splat(byte))
-}
-
-#[inline]
-fn each(block: &[u8; BLOCK], test: impl Fn(u8x16) -> u8x16) -> u64 {
-    let (parts, _) = block.as_chunks::<16>();
-    parts.iter().rev().fold(0, |mask, part| mask << 16 | u64::from(test(u8x16::new(*part)).to_bitmask()))
 }
 
 #[cfg(test)]

@@ -12,16 +12,15 @@ const MAX_RUN: usize = 20;
 /// Groups of digits from the start of a run on.
 pub(super) struct Groups {
     pub(super) count: usize,
-    starts: [usize; MAX_GROUPS],
-    lens: [usize; MAX_GROUPS],
+    start: usize,
+    lens: [u8; MAX_GROUPS],
     /// The separator behind each group; 0 behind the last.
     seps: [u8; MAX_GROUPS],
 }
 
 /// Reads the groups that begin at `at`.
 pub(super) fn read(desk: Desk<'_>, at: usize) -> Result<Groups, TooShort> {
-    let mut groups =
-        Groups { count: 0, starts: [0; MAX_GROUPS], lens: [0; MAX_GROUPS], seps: [0; MAX_GROUPS] };
+    let mut groups = Groups { count: 0, start: at, lens: [0; MAX_GROUPS], seps: [0; MAX_GROUPS] };
     let mut at = at;
     while groups.count < MAX_GROUPS {
         let mut end = at;
@@ -32,7 +31,8 @@ pub(super) fn read(desk: Desk<'_>, at: usize) -> Result<Groups, TooShort> {
             break;
         }
         let place = groups.count;
-        (groups.starts[place], groups.lens[place]) = (at, end - at);
+        // At most one more than `MAX_RUN`.
+        groups.lens[place] = (end - at) as u8;
         groups.count += 1;
         let Some(sep @ (b' ' | b'-' | b'.' | b'/')) = desk.byte(end)? else { break };
         if !desk.byte(end + 1)?.is_some_and(|b| b.is_ascii_digit()) {
@@ -47,16 +47,17 @@ pub(super) fn read(desk: Desk<'_>, at: usize) -> Result<Groups, TooShort> {
 impl Groups {
     /// Where the first group begins.
     pub(super) fn start(&self) -> usize {
-        self.starts[0]
+        self.start
     }
 
     /// Where the `count`-th group ends.
     pub(super) fn end(&self, count: usize) -> usize {
-        self.starts[count - 1] + self.lens[count - 1]
+        let digits: usize = self.lens[..count].iter().map(|len| usize::from(*len)).sum();
+        self.start + digits + count - 1
     }
 
     /// The lengths of the groups.
-    pub(super) fn lens(&self) -> &[usize] {
+    pub(super) fn lens(&self) -> &[u8] {
         &self.lens[..self.count]
     }
 
@@ -67,12 +68,7 @@ impl Groups {
 
     /// Where the first groups end, if they are of these lengths, with one of `seps` between all of them, and neither
     /// before nor behind them the row goes on.
-    pub(super) fn shape(
-        &self,
-        desk: Desk<'_>,
-        lens: &[usize],
-        seps: &[u8],
-    ) -> Result<Option<usize>, TooShort> {
+    pub(super) fn shape(&self, desk: Desk<'_>, lens: &[u8], seps: &[u8]) -> Result<Option<usize>, TooShort> {
         let count = lens.len();
         if self.count < count || self.lens[..count] != *lens {
             return Ok(None);
@@ -97,7 +93,7 @@ impl Groups {
             [.., a, b' '] if a.is_ascii_digit() => {
                 let run =
                     before[..before.len() - 1].iter().rev().take(MAX_RUN).take_while(|b| b.is_ascii_digit());
-                count > 1 && run.count() == self.lens[0]
+                count > 1 && run.count() == usize::from(self.lens[0])
             }
             [.., a, b'/'] => a.is_ascii_digit(),
             _ => false,

@@ -1,16 +1,13 @@
 //! Personal data: finders for things whose shape has no literal to look for, and the one pass that serves them all.
 //!
-//! Most of it is made of digits. [`pass`] counts digits, dots and colons in small blocks, which costs next to nothing,
-//! and only where there are many does it look closer; every number found there is judged once, by all kinds
-//! together. Addresses are found by their `@`. What has neither (dates of birth, passports, host names) is found by
-//! words that the engine looks for, see [`at_word`].
+//! Most of it is made of digits. [`pass`] looks for places where numbers and addresses can begin, see [`sieve`], and
+//! every number found there is judged once, by all kinds together. E-mail addresses are found by their `@`. What has
+//! neither (dates of birth, passports, host names) is found by words that the engine looks for, see [`at_word`].
 //!
 //! The laws of the scanner hold here too: a verdict depends on a bounded piece of text around the candidate and on
-//! nothing else, least of all on where blocks begin; so a kind accepts only what is dense enough to be met in any case
-//! ([`blocks::DENSE_DIGITS`]).
+//! nothing else, least of all on where blocks begin.
 
 mod birth;
-mod blocks;
 mod context;
 mod document;
 mod email;
@@ -18,6 +15,7 @@ mod group;
 mod network;
 mod number;
 mod phone;
+mod sieve;
 mod word;
 
 use crate::assign::TooShort;
@@ -27,7 +25,10 @@ use crate::rules::rank;
 use crate::scanner::{Bench, View};
 use context::Words;
 use serde::Deserialize;
+use sieve::Place;
 
+/// Fewer digits than these, within the bytes that [`sieve::digits_behind`] counts, are no number of a person.
+const NUMBER_DIGITS: usize = 6;
 /// How far left of a candidate's first digit its secret can begin.
 const MAX_LEAD: usize = 24;
 
@@ -181,51 +182,27 @@ pub(crate) fn pass(bench: &mut Bench, view: View<'_>, wanted: &Wanted) {
             desk.note(bench, at.saturating_sub(email::MAX_LOCAL), email::judge(desk, at, at + 1));
         }
     }
-    blocks::dense(view.text, |from, to, dense| {
-        if dense.digits || dense.dots {
-            digits(bench, desk, from, to);
-        }
-        if dense.colons {
-            for at in (from..to).filter(|&at| matches!(view.text[at], b':' | b'-')) {
-                desk.note(bench, at.saturating_sub(MAX_LEAD), network::judge_colon(desk, at));
-            }
+    sieve::places(view.text, |place| match place {
+        Place::Number(at) => judge_number(bench, desk, at),
+        Place::Address(at) => {
+            desk.note(bench, at.saturating_sub(MAX_LEAD), network::judge_colon(desk, at));
         }
     });
 }
 
-/// Judges every number that begins in `from..to`.
-fn digits(bench: &mut Bench, desk: Desk<'_>, from: usize, to: usize) {
-    let text = desk.view.text;
-    let mut at = from;
-    while at < to {
-        let begins = text[at].is_ascii_digit() && (at == 0 || !text[at - 1].is_ascii_digit());
-        if !begins {
-            at += 1;
-            continue;
-        }
-        let open = at.saturating_sub(MAX_LEAD);
-        let Ok(dense) = blocks::behind(desk.view, at) else {
-            bench.open(open);
-            at += 1;
-            continue;
-        };
-        if dense.dots {
-            desk.note(bench, open, network::judge_ipv4(desk, at));
-        }
-        if dense.digits {
-            match group::read(desk, at) {
-                Err(TooShort) => bench.open(open),
-                Ok(groups) => {
-                    for judged in number::judge(desk, &groups) {
-                        desk.note(bench, open, judged);
-                    }
-                    desk.note(bench, open, phone::judge(desk, &groups));
-                    desk.note(bench, open, word::judge(desk, &groups));
-                }
-            }
-        }
-        at += 1;
+/// Judges the number that begins at `at`, by all kinds.
+fn judge_number(bench: &mut Bench, desk: Desk<'_>, at: usize) {
+    let open = at.saturating_sub(MAX_LEAD);
+    desk.note(bench, open, network::judge_ipv4(desk, at));
+    if sieve::digits_behind(desk.view.text, at) < NUMBER_DIGITS {
+        return;
     }
+    let Ok(groups) = group::read(desk, at) else { return bench.open(open) };
+    for judged in number::judge(desk, &groups) {
+        desk.note(bench, open, judged);
+    }
+    desk.note(bench, open, phone::judge(desk, &groups));
+    desk.note(bench, open, word::judge(desk, &groups));
 }
 
 /// Judges what stands around a word of the engine, `text[start..end]`.

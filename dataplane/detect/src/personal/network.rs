@@ -3,9 +3,9 @@
 //! An address that is the same everywhere (loopback, documentation, multicast, masks) tells nothing about anybody and is
 //! passed; so is what reads like a version.
 
-use super::{Desk, Found, Judged, Kind, blocks, context};
+use super::{Desk, Found, Judged, Kind, context, sieve};
 use crate::boundary;
-use crate::byteset::{ALNUM, ByteSet, HEX};
+use crate::byteset::{ALNUM, ByteSet, DIGIT, HEX};
 use crate::rule::Confidence;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -13,6 +13,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 pub(super) const MAX_HOST: usize = 100;
 /// The longest IPv6 address as written.
 const MAX_IPV6: usize = 45;
+/// Fewer digits behind its first colon have names of code: `add::fee`.
+const ADDRESS_DIGITS: usize = 3;
 /// The length of a MAC address as written.
 const MAC: usize = 17;
 /// How far before four numbers the word `version` is looked for.
@@ -47,6 +49,10 @@ const HOST: ByteSet = ALNUM.union(ByteSet::of(b".-"));
 /// Judges the four numbers that begin at `at`.
 pub(super) fn judge_ipv4(desk: Desk<'_>, at: usize) -> Judged {
     let text = desk.view.text;
+    let first = DIGIT.run(&text[at..], 4);
+    if text.get(at + first) != Some(&b'.') {
+        return Ok(None);
+    }
     let mut octets = [0u8; 4];
     let mut end = at;
     for (place, octet) in octets.iter_mut().enumerate() {
@@ -125,7 +131,7 @@ pub(super) fn judge_colon(desk: Desk<'_>, at: usize) -> Judged {
     if matches!(text[..start].last(), Some(b':' | b'-')) || !context::begins(text, start) {
         return Ok(None);
     }
-    if !blocks::behind(desk.view, at)?.colons {
+    if sieve::digits_behind(text, at) < ADDRESS_DIGITS {
         return Ok(None);
     }
     if lead == 2 && desk.wanted.has(Kind::Mac) {

@@ -11,7 +11,7 @@ use crate::rule::Confidence;
 /// How a kind is written.
 struct Shape {
     kind: Kind,
-    lens: &'static [usize],
+    lens: &'static [u8],
     seps: &'static [u8],
     /// What a number of this shape must pass; for cards with their network's prefix.
     check: fn(&[u8]) -> bool,
@@ -23,7 +23,7 @@ struct Shape {
 
 const fn shape(
     kind: Kind,
-    lens: &'static [usize],
+    lens: &'static [u8],
     seps: &'static [u8],
     check: fn(&[u8]) -> bool,
     needs_word: bool,
