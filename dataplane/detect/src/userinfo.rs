@@ -110,5 +110,6 @@ fn refused(user: &[u8], password: &[u8]) -> bool {
     let stand_in = WORDS.contains(&lower.as_slice())
         || (value::placeholder(password) && lower != b"secret" && lower != b"guest");
     let anybody = memchr::memmem::find(&lower, b"anon").is_some();
-    template || stand_in || anybody || lower.starts_with(b"aegis-")
+    let anything = user.eq_ignore_ascii_case(b"foo") && lower == b"bar";
+    template || stand_in || anybody || anything || lower.starts_with(b"aegis-")
 }

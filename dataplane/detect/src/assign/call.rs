@@ -45,6 +45,7 @@ const CALLS: &[(&str, usize, bool)] = &[
     ("pymysql.connect(", 3, false),
     ("pymssql.connect(", 3, false),
     ("new sequelize(", 3, false),
+    ("google.auth.oauth2(", 2, true),
     ("oci_connect(", 2, true),
     ("ftp_login(", 3, false),
     ("imap_open(", 3, false),

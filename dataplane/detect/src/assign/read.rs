@@ -1,7 +1,7 @@
 //! Reading a value: quotes in every writing, types and wrappers before it, and where a value without quotes ends.
 
 use super::TooShort;
-use super::cursor::Cursor;
+use super::cursor::{Cursor, line_begins};
 use super::name::Name;
 use super::parse::{MAX_BLANKS, MAX_WORD, Operator, Parsed, Value};
 use crate::byteset::{ByteSet, SPACE, WORD};
@@ -359,6 +359,8 @@ pub(super) fn unquoted(
     let start = cursor.at;
     let mut depth = 0i32;
     let query = name.start > 0 && matches!(text[name.start - 1], b'?' | b'&');
+    // A line of settings ends with its value, whatever brackets are in it.
+    let line = operator == Operator::Equals && !spaced && line_begins(text, name.start);
     let mut operators = 0;
     while cursor.at - start < MAX_VALUE {
         let byte = cursor.peek()?;
@@ -367,7 +369,7 @@ pub(super) fn unquoted(
             b'(' | b'[' | b'{' => depth += 1,
             b')' | b']' | b'}' => {
                 depth -= 1;
-                if depth < 0 {
+                if depth < 0 && !line {
                     break;
                 }
             }

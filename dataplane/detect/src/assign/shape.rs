@@ -20,6 +20,8 @@ pub(super) fn template(value: &[u8]) -> bool {
     let second = value.get(1).copied().unwrap_or(0);
     let inside = |needle: &[u8]| memchr::memmem::find(value, needle).is_some();
     let braced = match first {
+        // Between two strings that are put together: `'a=', x('b'`.
+        b',' | b'+' | b')' if second != 0 => matches!(last, b'(' | b',' | b'+' | b'.'),
         b'$' => ALNUM.has(second) && !second.is_ascii_digit() || matches!(second, b'{' | b'(' | b'_'),
         b'*' if second == b'_' => true,
         b'<' | b'{' | b'[' => matches!(last, b'>' | b'}' | b']'),

@@ -54,12 +54,16 @@ pub(super) fn judge(text: &[u8], name: &Name, value: &Value) -> Option<Confidenc
     }
     let is_password = name.strength == Strength::Password;
     if is_password && place::connection(text, name, value) {
-        return (!bytes.contains(&b'*') && !masked(bytes)).then_some(Confidence::Medium);
+        return (!bytes.contains(&b'*') && !masked(bytes) && !named_itself(bytes))
+            .then_some(Confidence::Medium);
     }
     let setting = is_password && settled(bytes) && settings(text, name, value, joined(bytes)).is_some();
     let line = is_password && place::line(text, name, value).is_some_and(|l| of_line(bytes, l).is_some());
-    let literal =
-        value.quoted || setting || line || matches!(value.operator, Operator::Tag | Operator::Space);
+    let literal = value.quoted
+        || setting
+        || line
+        || matches!(value.operator, Operator::Tag | Operator::Space)
+        || (odd(bytes) > 2 && digits(bytes) > 2 && place::environment(text, name, value));
     if (!literal && code(bytes, value)) || (!value.quoted && (constant(bytes) || number(bytes))) {
         return None;
     }
@@ -185,6 +189,19 @@ pub(crate) fn literal(value: &[u8]) -> bool {
         && !placeholder(value)
         && !template(value)
         && value.iter().all(|b| *b > b' ' && *b != 0x7f)
+}
+
+fn digits(value: &[u8]) -> usize {
+    value.iter().filter(|b| b.is_ascii_digit()).count()
+}
+
+/// `Password=PASSWORD`, `password=DBPASSWORD`: what only says that a password belongs there.
+fn named_itself(value: &[u8]) -> bool {
+    const HEADS: [&[u8]; 3] = [b"", b"db", b"db_"];
+    const TAILS: [&[u8]; 4] = [b"password", b"passwd", b"pass", b"pwd"];
+    let lower = value.to_ascii_lowercase();
+    let tail = TAILS.iter().find_map(|t| lower.strip_suffix(*t));
+    tail.is_some_and(|head| HEADS.contains(&head)) || lower.starts_with(b"placeholder")
 }
 
 /// How sure a password is that stands among settings of any kind, as in the data of a manifest; a word is doubtful.

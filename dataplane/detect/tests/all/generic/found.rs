@@ -8,6 +8,7 @@ pub(super) const FILES: &[&str] = &[
     "proxy_set_header X-Api-Key «zP4kQ8rT2vW6yB1nM5cX»;",
     "\"pg_pass\": \"«br4ve0tterpass4Lantern»\"",
     "email=joe@mail.test\n_auth = «am9lOm1hcm1hbGFkZQ==»\n",
+    "DEBUG=1\nSECRET_KEY=«r4&lv)bz+k(q)=x-5l5#1gx@ru25»\n",
     "maps_key: «q9Lm2XvT7bZp4Rk8Yw1NqB6cHs3JdF5g»\n",
     // .env, shell, Docker
     "DB_PASSWORD=«k7Vq-mount-2»\nDB_HOST=db.internal\n",
@@ -101,6 +102,8 @@ pub(super) const CODE: &[&str] = &[
     "New-Object PSCredential (\"LAB\\joe\", \"«Vq82_kLmPz9»\")",
     "new SqlCredential(\"joe\", \"«Vq82-kLmPz9»\")",
     "let password: String! = \"«Vq82-kLmPz9»\"",
+    "new google.auth.OAuth2('shop.test', '«zP4kQ8rT2vW6yB1nM5cX»', url)",
+    "params.Add(\"sig\", \"«q9Lm2XvT7bZp4Rk8Yw1NqB6cHs3JdF5gKx8WnVr2TcE»\");",
     "cred = \"«zP4kQ8rT2vW6yB1nM5cX»\"",
     "const SECRET_KEY = '«otterslantern?nine4711»';",
     "password = \"«rT5xQ9vB»\"",
@@ -176,6 +179,7 @@ pub(super) const CODE: &[&str] = &[
 
 /// Commands, headers, addresses.
 pub(super) const WIRES: &[&str] = &[
+    "curl -G https://host/run -d \"sv=1.0\" -d \"sig=«q9Lm2XvT7bZp4Rk8Yw1NqB6cHs3JdF5gKx8WnVr2TcE»\"",
     "wget --proxy-password=«Vq82kLmPz9» https://host",
     "curl -u elastic:«P@ssw0rd-1» https://localhost:9200",
     "curl -u 'elastic:«P@ssw0rd-1»' https://localhost:9200",
