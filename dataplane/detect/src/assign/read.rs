@@ -417,7 +417,9 @@ fn braced(mut cursor: Cursor<'_>, name: &Name, operator: Operator, spaced: bool)
         return Ok(None);
     }
     // A name between braces is to be filled in.
-    let filled = cursor.view.text[start..end].iter().any(|b| !WORD.has(*b) && !matches!(b, b'.' | b'-'));
+    let inside = &cursor.view.text[start..end];
+    let call = inside.contains(&b'(') && inside.ends_with(b")");
+    let filled = !call && inside.iter().any(|b| !WORD.has(*b) && !matches!(b, b'.' | b'-'));
     let closed = matches!(cursor.peek()?, b';' | b'"') || cursor.line_end()?;
     Ok((filled && closed).then_some(Value { start, end, quoted: false, operator, spaced, alone: false }))
 }

@@ -54,7 +54,7 @@ pub(super) fn judge(text: &[u8], name: &Name, value: &Value) -> Option<Confidenc
     }
     let is_password = name.strength == Strength::Password;
     if is_password && place::connection(text, name, value) {
-        return (!bytes.contains(&b'*') && !masked(bytes) && !named_itself(bytes))
+        return (!bytes.contains(&b'*') && !masked(bytes) && !named_itself(bytes) && !bytes.ends_with(b"("))
             .then_some(Confidence::Medium);
     }
     let setting = is_password && settled(bytes) && settings(text, name, value, joined(bytes)).is_some();
@@ -303,7 +303,30 @@ fn relative(text: &[u8], name: &Name, value: &[u8]) -> bool {
     first > 2 && value.get(first) == Some(&b'_') && text[name.start..name.end].starts_with(&value[..=first])
 }
 
+/// A value without its `\u00f6`, which are letters of words.
+fn spelled(value: &[u8]) -> Vec<u8> {
+    let mut rest = value;
+    let mut plain = Vec::with_capacity(value.len());
+    while let Some((&byte, behind)) = rest.split_first() {
+        let run = rest.iter().take_while(|b| **b == b'\\').count();
+        let escape = run > 0 && rest.get(run) == Some(&b'u') && rest.len() >= run + 5;
+        if escape && rest[run + 1..run + 5].iter().all(|b| HEX.has(*b)) {
+            rest = &rest[run + 5..];
+        } else {
+            plain.push(byte);
+            rest = behind;
+        }
+    }
+    plain
+}
+
 fn password(value: &[u8], written: &Value) -> Option<Confidence> {
+    if memchr::memmem::find(value, b"\\u").is_some() {
+        let plain = spelled(value);
+        if plain.len() < value.len() {
+            return password(&plain, written);
+        }
+    }
     let has = |test: fn(&u8) -> bool| value.iter().any(test);
     let (letter, digit) = (has(u8::is_ascii_alphabetic), has(u8::is_ascii_digit));
     let special = value.iter().any(|b| b.is_ascii_punctuation() && !matches!(b, b'_' | b'-' | b'.'));
