@@ -1,11 +1,10 @@
 //! Dates of birth: a date in any usual writing behind a word for birth.
 
-use super::{Desk, Found, Judged, Kind, context};
+use super::context::{self, Step};
+use super::{Desk, Found, Judged, Kind};
 use crate::assign::TooShort;
 use crate::rule::Confidence;
 
-/// How many bytes may stand between the word and the date.
-const MAX_GAP: usize = 40;
 /// People who live were born since.
 const YEARS: std::ops::RangeInclusive<u32> = 1900..=2099;
 
@@ -20,25 +19,19 @@ pub(super) fn judge(desk: Desk<'_>, start: usize, end: usize) -> Judged {
     if !context::stands(text, start, end) {
         return Ok(None);
     }
-    let mut lines = 0;
-    let mut at = end;
-    while at - end <= MAX_GAP {
-        let Some(byte) = desk.byte(at)? else { return Ok(None) };
+    context::walk(desk, end, b"({;", |at, byte| {
         let letters = byte.is_ascii_alphabetic() && !text[at - 1].is_ascii_alphabetic();
-        if byte.is_ascii_digit() || (letters && month(&text[at..])) {
-            let found = |end| Found { kind: Kind::BirthDate, start: at, end, confidence: Confidence::Medium };
-            let date = date(desk, at)?;
-            if date.is_some() || byte.is_ascii_digit() {
-                return Ok(date.map(found));
-            }
+        let begins = byte.is_ascii_digit() || (letters && month(&text[at..]));
+        if !begins {
+            return Ok(Step::On(at + 1));
         }
-        lines += usize::from(byte == b'\n');
-        if lines > 1 || matches!(byte, b'(' | b'{' | b';') {
-            return Ok(None);
-        }
-        at += 1;
-    }
-    Ok(None)
+        let found = |end| Found { kind: Kind::BirthDate, start: at, end, confidence: Confidence::Medium };
+        Ok(match date(desk, at)? {
+            Some(end) => Step::Found(found(end)),
+            None if byte.is_ascii_digit() => Step::End,
+            None => Step::On(at + 1),
+        })
+    })
 }
 
 /// Whether a month's name begins here.
@@ -108,10 +101,11 @@ fn named_second(desk: Desk<'_>, at: usize) -> Result<Option<usize>, TooShort> {
             at = blanks(desk, end)?;
         }
     }
-    if !month(&desk.view.text[at..]) {
+    let end = letters(desk, at)?;
+    if !month(&desk.view.text[at..end]) {
         return Ok(None);
     }
-    let mut at = blanks(desk, letters(desk, at)?)?;
+    let mut at = blanks(desk, end)?;
     let end = letters(desk, at)?;
     if matches!(&desk.view.text[at..end], b"de" | b"del") {
         at = blanks(desk, end)?;

@@ -1,6 +1,6 @@
 //! What stands around a number: words that say what it is, and what makes it a part of something longer.
 
-use super::Desk;
+use super::{Desk, Found, Judged};
 use crate::assign::TooShort;
 use crate::boundary;
 use crate::byteset::{ByteSet, WORD};
@@ -10,6 +10,8 @@ use crate::source::Left;
 const REACH: usize = 72;
 /// How many bytes may stand between a word and its number.
 const MAX_GAP: usize = 44;
+/// How many bytes may stand between a word and what it tells, where the word comes first.
+const MAX_WALK: usize = 40;
 /// More digits between a word and its number are another number.
 const MAX_GAP_DIGITS: u32 = 4;
 /// Words up to this length must stand alone: `tel` is no part of `hotel`.
@@ -86,6 +88,41 @@ pub(super) fn stands(text: &[u8], at: usize, end: usize) -> bool {
     let right =
         text.get(end).is_none_or(|b| !b.is_ascii_lowercase()) || text.get(end..end + 2) == Some(b"s ");
     left && right
+}
+
+/// What a look at one place behind a word came to.
+pub(super) enum Step {
+    /// Nothing; look here next.
+    On(usize),
+    /// What the word told.
+    Found(Found),
+    /// Something else; nothing behind it belongs to the word.
+    End,
+}
+
+/// Looks for the value of the word that ends at `end`: from place to place, up to the second line end, one of `stops`, or
+/// [`MAX_WALK`] bytes on.
+pub(super) fn walk(
+    desk: Desk<'_>,
+    end: usize,
+    stops: &[u8],
+    mut look: impl FnMut(usize, u8) -> Result<Step, TooShort>,
+) -> Judged {
+    let mut lines = 0;
+    let mut at = end;
+    while at - end <= MAX_WALK {
+        let Some(byte) = desk.byte(at)? else { return Ok(None) };
+        lines += usize::from(byte == b'\n');
+        if lines > 1 || stops.contains(&byte) {
+            return Ok(None);
+        }
+        match look(at, byte)? {
+            Step::On(next) => at = next,
+            Step::Found(found) => return Ok(Some(found)),
+            Step::End => return Ok(None),
+        }
+    }
+    Ok(None)
 }
 
 /// Whether a number or word may begin at `start`: not inside a longer word, decimal number, version or UUID.

@@ -1,13 +1,15 @@
 //! Numbers of documents behind their word (passports, the German identity card, India's PAN) and the machine-readable
 //! lines of travel documents (ICAO 9303).
 
-use super::{Desk, Found, Judged, Kind, context};
+use super::context::{self, Step};
+use super::{Desk, Found, Judged, Kind};
+use crate::assign::TooShort;
 use crate::byteset::{ByteSet, DIGIT, UPPER};
 use crate::check::national;
 use crate::rule::Confidence;
 
-/// How many bytes may stand between the word and the number.
-const MAX_GAP: usize = 40;
+/// Longer words are no numbers of documents.
+const MAX_NUMBER: usize = 12;
 /// The length of a passport's line, and of each of the three lines of an identity card.
 pub(super) const PASSPORT_LINE: usize = 44;
 const CARD_LINE: usize = 30;
@@ -20,30 +22,21 @@ pub(super) fn judge_number(desk: Desk<'_>, kind: Kind, start: usize, end: usize)
     if !context::stands(text, start, end) {
         return Ok(None);
     }
-    let mut lines = 0;
-    let mut at = end;
-    while at - end <= MAX_GAP {
-        let Some(byte) = desk.byte(at)? else { return Ok(None) };
-        lines += usize::from(byte == b'\n');
-        if lines > 1 || matches!(byte, b'{' | b';' | b'(' | b'[') {
-            return Ok(None);
-        }
+    context::walk(desk, end, b"{;([", |at, byte| {
         if !byte.is_ascii_alphanumeric() || !context::begins(text, at) {
-            at += 1;
-            continue;
+            return Ok(Step::On(at + 1));
         }
         let mut stop = at;
-        while stop - at <= 12 && desk.byte(stop)?.is_some_and(|b| b.is_ascii_alphanumeric()) {
+        while stop - at <= MAX_NUMBER && desk.byte(stop)?.is_some_and(|b| b.is_ascii_alphanumeric()) {
             stop += 1;
         }
         if let Some(confidence) = number(kind, &text[at..stop])
             && context::ends(desk, stop)?
         {
-            return Ok(Some(Found { kind, start: at, end: stop, confidence }));
+            return Ok(Step::Found(Found { kind, start: at, end: stop, confidence }));
         }
-        at = stop;
-    }
-    Ok(None)
+        Ok(Step::On(stop))
+    })
 }
 
 /// What a word is worth as the number of a document.
@@ -118,7 +111,7 @@ fn line_start(text: &[u8], filler: usize) -> Option<usize> {
 }
 
 /// Where a run of upper-case letters, digits and `<` ends that is as long as a line can be.
-fn line(desk: Desk<'_>, start: usize) -> Result<Option<usize>, crate::assign::TooShort> {
+fn line(desk: Desk<'_>, start: usize) -> Result<Option<usize>, TooShort> {
     let mut end = start;
     while end - start <= PASSPORT_LINE {
         match desk.byte(end)? {
@@ -130,7 +123,7 @@ fn line(desk: Desk<'_>, start: usize) -> Result<Option<usize>, crate::assign::To
 }
 
 /// Behind a line end in any writing.
-fn next_line(desk: Desk<'_>, end: usize) -> Result<usize, crate::assign::TooShort> {
+fn next_line(desk: Desk<'_>, end: usize) -> Result<usize, TooShort> {
     let mut at = end;
     while at - end < 4 {
         match desk.byte(at)? {
