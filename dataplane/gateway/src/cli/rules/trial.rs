@@ -101,7 +101,7 @@ fn try_all(scanner: &mut Scanner, own: &[RuleIndex]) -> Result<(String, usize), 
     for index in own {
         let rule = rules.get(*index);
         let mut problems = too_few(rule);
-        problems.extend(trial::try_rule(scanner, *index).iter().map(|trial| describe(&rules, trial)));
+        problems.extend(trial::try_rule(scanner, *index).iter().map(|trial| describe(&rules, rule, trial)));
         let cost = rules.cost(*index).map_err(|error| failure(error, ""))?;
         let verdict = if problems.is_empty() { "pass" } else { "FAIL" };
         failed += usize::from(!problems.is_empty());
@@ -136,7 +136,7 @@ fn too_few(rule: &Rule) -> Vec<String> {
         .collect()
 }
 
-fn describe(rules: &Rules, trial: &Trial) -> String {
+fn describe(rules: &Rules, rule: &Rule, trial: &Trial) -> String {
     let key = if trial.expected.is_some() { "match" } else { "no_match" };
     let place = match trial.surroundings {
         "nothing" => String::new(),
@@ -150,5 +150,15 @@ fn describe(rules: &Rules, trial: &Trial) -> String {
         [] => "nothing".to_owned(),
         found => found.iter().map(finding).collect::<Vec<_>>().join(", "),
     };
-    format!("{key} `{}`{place}: found {found}", trial.example.escape_debug())
+    // The rule found a part of an example without marks.
+    let unmarked = trial.expected.filter(|_| !trial.example.contains('«'));
+    let inside = |(start, end): (usize, usize)| {
+        trial.found.iter().any(|f| rules.get(f.rule).id == rule.id && start <= f.start && f.end <= end)
+    };
+    let hint = if unmarked.is_some_and(inside) {
+        "; set «» around the secret where it is not the whole"
+    } else {
+        ""
+    };
+    format!("{key} `{}`{place}: found {found}{hint}", trial.example.escape_debug())
 }
