@@ -70,14 +70,15 @@ impl PlainMap {
     /// parts: each begins with a block, where the part before it ended.
     pub(crate) fn runs(&self, mut report: impl FnMut(usize, usize)) {
         let Some(length) = self.length else { return };
-        let mut last = 0;
-        for (index, &ends) in self.ends.iter().enumerate() {
-            if ends != 0 {
-                parts(ends, last >> (BLOCK - 1) != 0, length, |start, end| {
-                    report((index * BLOCK + start).saturating_sub(BLOCK), index * BLOCK + end);
-                });
-            }
-            last = ends;
+        let mut index = 0;
+        // Nearly all are skipped.
+        while let Some(next) = self.ends[index..].iter().position(|ends| *ends != 0) {
+            index += next;
+            let goes_on = index > 0 && self.ends[index - 1] >> (BLOCK - 1) != 0;
+            parts(self.ends[index], goes_on, length, |start, end| {
+                report((index * BLOCK + start).saturating_sub(BLOCK), index * BLOCK + end);
+            });
+            index += 1;
         }
     }
 }

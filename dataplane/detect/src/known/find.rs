@@ -17,8 +17,10 @@ use crate::source::Left;
 const BATCH: usize = 8;
 /// In runs one piece in so many bytes is looked up, where the text's offset is a multiple of it.
 const RUN_STRIDE: usize = 4;
-/// With so many values at most, the lookups all over the text, if any value needs them, find all values.
+/// So many values at most, which fit a small bitmap, are worth lookups of their own all over the text beside those in runs.
 const FEW: usize = 600;
+/// So many values at most are looked up all over the text at little more cost than a few of them.
+const SOME: usize = 2_500;
 
 // Each anchor holds a piece at such an offset, and pieces follow one another.
 const _: () = assert!(RUN_STRIDE + PIECE - 1 <= ANCHOR && RUN_STRIDE == PIECE);
@@ -59,8 +61,8 @@ enum Bitmap {
 impl Bitmap {
     fn new(values: usize) -> Bitmap {
         match values {
-            0..=600 => Bitmap::Small(empty()),
-            601..=2_500 => Bitmap::Medium(empty()),
+            0..=FEW => Bitmap::Small(empty()),
+            601..=SOME => Bitmap::Medium(empty()),
             2_501..=10_000 => Bitmap::Large(empty()),
             10_001..=40_000 => Bitmap::Larger(empty()),
             _ => Bitmap::Huge(empty()),
@@ -99,6 +101,19 @@ impl Bitmap {
             Bitmap::Larger(words) => probe(words, text, key.piece(), met),
             Bitmap::Huge(words) => probe(words, text, key.piece(), met),
         }
+    }
+}
+
+/// The runs in which it is worth its cost to look for these values, if any. One value outside them takes lookups all over
+/// the text; then runs only pay when they spare these a bitmap that does not fit the fastest memory.
+fn worth(entries: &[Entry]) -> Option<RunLength> {
+    let without = |length| entries.iter().filter(|entry| entry.run < Some(length)).count();
+    let pays = |outside: usize| outside == 0 || (outside <= FEW && entries.len() > SOME);
+    let (shorter, none) = (without(RunLength::Sixteen), without(RunLength::Twelve));
+    if pays(shorter) && (shorter == 0 || none > 0) {
+        Some(RunLength::Sixteen)
+    } else {
+        pays(none).then_some(RunLength::Twelve)
     }
 }
 
@@ -181,15 +196,15 @@ impl KnownValues {
     pub fn new(list: &KnownList) -> KnownValues {
         let mut entries: Vec<Entry> = list.entries().cloned().collect();
         entries.sort_unstable_by_key(|e| e.anchor);
-        let plain = entries.iter().filter(|e| e.run.is_some()).count();
-        let plain = if plain < entries.len() && entries.len() <= FEW { 0 } else { plain };
-        let length = entries.iter().filter_map(|e| e.run).min().filter(|_| plain > 0);
+        let length = worth(&entries);
+        let in_run = |entry: &Entry| length.is_some_and(|length| entry.run >= Some(length));
+        let plain = entries.iter().filter(|entry| in_run(entry)).count();
         let mut in_runs = length.map(|length| (length, Bitmap::new(plain)));
         let mut anywhere = (plain < entries.len()).then(|| Bitmap::new(entries.len() - plain));
         let mut places = vec![0; (2 * STRIDE * entries.len()).next_power_of_two()];
         for entry in &entries {
             let (bitmap, stride) = match &mut in_runs {
-                Some((_, bitmap)) if entry.run.is_some() => (Some(bitmap), RUN_STRIDE),
+                Some((_, bitmap)) if in_run(entry) => (Some(bitmap), RUN_STRIDE),
                 _ => (anywhere.as_mut(), STRIDE),
             };
             let Some(bitmap) = bitmap else { continue };

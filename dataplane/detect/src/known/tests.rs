@@ -192,6 +192,29 @@ fn values_in_runs_stand_anywhere_and_need_no_more_than_the_run() {
 }
 
 #[test]
+fn a_long_list_of_keys_and_a_few_passwords_is_looked_for_in_both_ways() {
+    let mut list = KnownList::new(KnownKey::new(&SECRET));
+    let key = |n: usize| format!("{:016x}", (n as u64 + 3).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    let mixed = ["kR4!wq#9", "zwölf Tassen Tee?", "!9kQxvTz7Lw2b"];
+    for value in mixed {
+        assert_eq!(list.insert(value.as_bytes()), Ok(Inserted::New));
+    }
+    let runs = |list: &KnownList| KnownValues::new(list).runs().map(|length| length as usize);
+    assert_eq!(runs(&list), None);
+    (0..2_497).for_each(|n| assert_eq!(list.insert(key(n).as_bytes()), Ok(Inserted::New)));
+    assert_eq!(runs(&list), None, "2,500 values");
+    list.insert(key(2_497).as_bytes()).unwrap();
+    assert_eq!(runs(&list), Some(16), "2,501 values");
+    let mut scanner = scanner(&list);
+    for value in mixed.map(str::to_owned).into_iter().chain([key(0), key(2_497)]) {
+        for pad in 0..70 {
+            let text = format!("{}{value}.", " ".repeat(pad));
+            assert_eq!(spans(&mut scanner, &text), [(pad, pad + value.len())], "{text}");
+        }
+    }
+}
+
+#[test]
 fn anchors_stand_in_runs_that_are_long_and_not_monotonous() {
     let key = KnownKey::new(&SECRET);
     let run =
