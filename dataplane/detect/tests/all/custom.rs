@@ -239,3 +239,23 @@ fn patterns_at_the_limits_are_taken() {
     assert!(refusal(row(510)).contains("in a row"));
     assert!(Rules::with_custom(&[rule("pattern = 'acme_a{16378}b'")]).is_ok(), "as long as a secret may be");
 }
+
+/// The names that a refusal offers instead of one that does not exist.
+fn offered(key: &str) -> Vec<String> {
+    let message = refusal(rule(&format!("{key} = \"no-such-name\"")));
+    let (_, names) = message.split_once(", expected ").expect("a list of names");
+    names.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_page_on_rules_names_all_that_a_rule_may_say() {
+    let page = include_str!("../../../../docs/writing-rules.md");
+    let nothing = refusal(rule("no-such-key = 1"));
+    let (_, keys) = nothing.split_once(", expected one of ").expect("a list of keys");
+    let keys = keys.split('`').skip(1).step_by(2).map(str::to_owned);
+    let names =
+        ["check", "finder", "strength", "left", "right", "confidence", "rank"].into_iter().flat_map(offered);
+    let missing: Vec<String> =
+        keys.chain(names).filter(|name| !page.contains(&format!("`{name}`"))).collect();
+    assert!(missing.is_empty(), "docs/writing-rules.md says nothing of {missing:?}");
+}
