@@ -1,6 +1,6 @@
 //! A manifest in JSON, which may stand inside a string: then every quote has as many backslashes as the first.
 
-use super::Manifest;
+use super::{KEYS, Manifest};
 use crate::assign::TooShort;
 use crate::scanner::View;
 
@@ -45,7 +45,7 @@ pub(super) fn read(view: View<'_>, start: usize) -> Result<Manifest, TooShort> {
             Token::Text(from, to) if depth < 2 && tokens.colon()? => {
                 let key = &view.text[from..to];
                 keys += usize::from(depth == 0 && matches!(key, b"kind" | b"apiVersion"));
-                if keys > 2 {
+                if keys > 2 || (depth == 0 && !KEYS.contains(&key)) {
                     break;
                 }
                 let value = tokens.clone_next()?;
@@ -64,6 +64,8 @@ pub(super) fn read(view: View<'_>, start: usize) -> Result<Manifest, TooShort> {
                     _ => {}
                 }
             }
+            // Its first string was to be a key.
+            Token::Text(..) if keys == 0 => break,
             Token::Text(..) | Token::Sign(_) => {}
         }
         if depth > MAX_DEPTH {

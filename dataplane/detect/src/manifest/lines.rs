@@ -1,12 +1,15 @@
 //! The lines of a YAML manifest. Line ends count in every writing, so that a manifest inside a JSON string is one too.
 
-use super::Manifest;
+use super::{KEYS, Manifest};
 use crate::assign::TooShort;
 use crate::byteset::BLANK;
 use crate::scanner::View;
 
 /// How far left of its first key a line may begin.
 const MAX_INDENT: usize = 64;
+
+/// How many lines of a template may stand between the keys.
+const MAX_STRANGE: usize = 8;
 
 /// A line: how deep it is indented, and its content without the blanks at its end.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +26,7 @@ pub(super) fn read(view: View<'_>, start: usize) -> Result<Manifest, TooShort> {
     let mut manifest = Manifest { end: start, ..Manifest::default() };
     let mut base = indent_of(view.text, start);
     let mut section = None;
-    let (mut kinds, mut versions) = (0, 0);
+    let (mut kinds, mut versions, mut strange) = (0, 0, 0);
     let mut line = Some(Line { indent: base, ..line_at(view, start)? });
     while let Some(current) = line {
         let text = &view.text[current.start..current.end];
@@ -39,6 +42,10 @@ pub(super) fn read(view: View<'_>, start: usize) -> Result<Manifest, TooShort> {
         if comment {
         } else if current.indent == base {
             let (key, value) = pair(text);
+            strange += usize::from(template(text));
+            if strange > MAX_STRANGE || !(template(text) || KEYS.contains(&key)) {
+                break;
+            }
             match key {
                 b"kind" => {
                     kinds += 1;
@@ -63,6 +70,11 @@ pub(super) fn read(view: View<'_>, start: usize) -> Result<Manifest, TooShort> {
         line = follow(view, current)?;
     }
     Ok(manifest)
+}
+
+/// Whether a line is of a template rather than of the manifest: `{{- if .Values.secret }}`.
+fn template(text: &[u8]) -> bool {
+    text.starts_with(b"{{") || text.starts_with(b"{%")
 }
 
 /// Marks between documents, and the end of a fenced block.
