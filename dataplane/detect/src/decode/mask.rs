@@ -1,30 +1,48 @@
 //! Classes of bytes as bit masks, many bytes per cycle: bit `i` tells of byte `i`.
 
 use crate::bits::{each, is, within};
-use wide::u8x16;
+use wide::{bytemuck, i8x16, i16x8, i32x8, u8x16};
 
 pub(super) use crate::bits::BLOCK;
 
+/// Bytes that become one bit where only longer runs count.
+pub(super) const QUAD: usize = 4;
+/// Bytes that become one mask of quads.
+pub(super) const GROUP: usize = 64 * QUAD;
 /// Bytes that a sample's mask tells of.
 pub(super) const PART: usize = 16;
 
-/// Letters, digits, `+`, `-` and `/`: the characters of both alphabets of base64 but `_`. One mask for each block.
-pub(super) fn plain(blocks: &[[u8; BLOCK]], masks: &mut [u64]) {
-    blocks.iter().zip(masks).for_each(|(block, mask)| *mask = encoded(block));
+/// The characters of both alphabets of base64.
+#[inline]
+pub(super) fn encoded(block: &[u8; BLOCK]) -> u64 {
+    each(block, |v| other(v).min(v ^ u8x16::splat(b'_')).simd_eq(u8x16::splat(0)))
 }
 
+/// Letters, digits, `+`, `-` and `/`: the characters of both alphabets of base64 but `_`.
 #[inline]
-fn encoded(block: &[u8; BLOCK]) -> u64 {
-    each(block, |v| {
-        let letter = within(v | u8x16::splat(0x20), b'a', b'z');
-        letter | within(v, b'/', b'9') | is(v, b'+') | is(v, b'-')
+pub(super) fn plain(block: &[u8; BLOCK]) -> u64 {
+    each(block, |v| other(v).simd_eq(u8x16::splat(0)))
+}
+
+/// Zero for letters, digits, `+`, `-` and `/`.
+#[inline]
+fn other(v: u8x16) -> u8x16 {
+    let sign = (v ^ u8x16::splat(b'+')).min(v ^ u8x16::splat(b'-'));
+    excess(v | u8x16::splat(0x20), b'a', b'z').min(excess(v, b'/', b'9')).min(sign)
+}
+
+/// Which quads are made of what [`plain`] tells.
+#[inline]
+pub(super) fn quads(group: &[u8; GROUP]) -> u64 {
+    let (blocks, _) = group.as_chunks::<BLOCK>();
+    blocks.iter().rev().fold(0, |mask, block| {
+        let (parts, _) = block.as_chunks::<PART>();
+        let [a, b, c, d] = [0, 1, 2, 3].map(|part| other(u8x16::new(parts[part])));
+        // Saturation makes no zero of something else.
+        let half = |a, b| i16x8::from_i32x8_saturate(bytemuck::cast::<[u8x16; 2], i32x8>([a, b]));
+        let all = i8x16::from_i16x16_saturate(bytemuck::cast([half(a, b), half(c, d)]));
+        mask << (BLOCK / QUAD) | u64::from(all.simd_eq(i8x16::splat(0)).to_bitmask())
     })
-}
-
-/// Underscores.
-#[inline]
-pub(super) fn underscore(block: &[u8; BLOCK]) -> u64 {
-    each(block, |v| is(v, b'_'))
 }
 
 /// Control characters that do not stand in text.
@@ -80,10 +98,34 @@ pub(super) fn high_digit(part: [u8; PART]) -> u32 {
     (within(v, b'2', b'7') | is(v, b'0')).to_bitmask()
 }
 
+/// Zero for the bytes from `first` to `last`.
+#[inline]
+fn excess(v: u8x16, first: u8, last: u8) -> u8x16 {
+    (v - u8x16::splat(first)).saturating_sub(u8x16::splat(last - first))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::byteset::HEX;
+
+    #[test]
+    fn quads_tell_every_byte() {
+        for byte in 0..=u8::MAX {
+            let member = super::super::plain_map::PLAIN.has(byte);
+            for at in [0, 63, 100, 255] {
+                let mut group = [b'a'; GROUP];
+                group[at] = byte;
+                let expected = if member { u64::MAX } else { !(1 << (at / QUAD)) };
+                assert_eq!(quads(&group), expected, "{byte:02x}");
+            }
+        }
+        for (a, b) in [(0x80, 0xff), (0xff, 0x80), (0x7f, 0x80), (0, 0xff), (b'a', 0x80), (0x80, b'a')] {
+            let mut group = [b'a'; GROUP];
+            group[8..10].copy_from_slice(&[a, b]);
+            assert_eq!(quads(&group), !4, "{a:02x} {b:02x}");
+        }
+    }
 
     #[test]
     fn every_byte_is_told_in_every_place() {
@@ -93,11 +135,9 @@ mod tests {
                 let mut block = [b' '; BLOCK];
                 block[at] = byte;
                 let bit = |member: bool| u64::from(member) << at;
-                let plain = bit(super::super::stretch::ENCODED.has(byte) && byte != b'_');
-                let mut masks = [0; 2];
-                super::plain(&[block, [b' '; BLOCK]], &mut masks);
-                assert_eq!((masks, encoded(&block)), ([plain, 0], plain), "{byte:02x}");
-                assert_eq!(underscore(&block), bit(byte == b'_'));
+                let plain = bit(super::super::plain_map::PLAIN.has(byte));
+                assert_eq!(super::plain(&block), plain, "{byte:02x}");
+                assert_eq!(encoded(&block), bit(super::super::stretch::ENCODED.has(byte)), "{byte:02x}");
                 assert_eq!(control(&block), bit(!text && byte < 0x80), "{byte:02x}");
                 assert_eq!(high(&block), bit(byte >= 0x80), "{byte:02x}");
             }

@@ -68,10 +68,7 @@ pub(crate) fn search(engine: &mut Engine, levels: &mut [Level], view: View<'_>, 
     let Some((level, deeper)) = levels.split_first_mut() else { return };
     level.bench.reset(fresh);
     level.skip.clear();
-    let runs = engine.known_runs();
-    if !deeper.is_empty() || runs.is_some() {
-        level.map.fill(view.text, runs);
-    }
+    level.map.fill(view.text, engine.known_runs());
     if deeper.is_empty() {
         engine.known(&mut level.bench, view, &level.map);
         return engine.candidates(&mut level.bench, view, &[]);

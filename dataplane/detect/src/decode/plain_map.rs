@@ -1,6 +1,6 @@
 //! Where a text has letters, digits, `+`, `-` and `/`, as one mask for each block of it, and where many stand in a row.
 //!
-//! Both the search for encoded texts and that for known values need these masks; a text's are made once.
+//! The search for known values needs these masks. Where they are made, that for encoded texts takes them, too.
 
 use super::mask::{self, BLOCK};
 use crate::byteset::{BASE64, ByteSet};
@@ -30,40 +30,44 @@ pub(crate) enum RunLength {
 /// The masks of a text: bit `i` of mask `n` tells of byte `64 * n + i`; the last one is of what fills no block.
 #[derive(Default)]
 pub(crate) struct PlainMap {
-    /// Plain characters.
-    pub(super) masks: Vec<u64>,
     /// The last ones of [`LONGEST`] in a row.
-    pub(super) longest: Vec<u64>,
+    longest: Vec<u64>,
     /// The last ones of so many in a row.
     ends: Vec<u64>,
     length: Option<RunLength>,
 }
 
 impl PlainMap {
-    /// Makes the masks of a text; [`PlainMap::runs`] tells of runs only if their length is given.
+    /// Makes the masks of a text for runs of the given length; none without.
     pub(crate) fn fill(&mut self, text: &[u8], length: Option<RunLength>) {
-        let (blocks, rest) = text.as_chunks::<BLOCK>();
-        let mut tail = [0; BLOCK];
-        tail[..rest.len()].copy_from_slice(rest);
-        self.masks.clear();
         self.longest.clear();
         self.ends.clear();
         self.length = length;
+        let Some(length) = length else { return };
+        let (blocks, rest) = text.as_chunks::<BLOCK>();
+        let mut tail = [0; BLOCK];
+        tail[..rest.len()].copy_from_slice(rest);
         let mut masks = [0; BATCH + 1];
         let mut rows = Rows::default();
+        let mut last = 0;
         for batch in blocks.chunks(BATCH).chain([&[tail][..]]) {
-            masks[0] = self.masks.last().copied().unwrap_or(0);
-            mask::plain(batch, &mut masks[1..=batch.len()]);
+            masks[0] = last;
+            batch.iter().zip(&mut masks[1..]).for_each(|(block, mask)| *mask = mask::plain(block));
+            last = masks[batch.len()];
             rows.find(&masks);
-            self.masks.extend_from_slice(&masks[1..=batch.len()]);
             self.longest.extend_from_slice(&rows.longest[1..=batch.len()]);
             let ends = match length {
-                None => continue,
-                Some(RunLength::Twelve) => rows.twelve(),
-                Some(RunLength::Sixteen) => &rows.sixteen,
+                RunLength::Twelve => rows.twelve(),
+                RunLength::Sixteen => &rows.sixteen,
             };
             self.ends.extend_from_slice(&ends[1..=batch.len()]);
         }
+    }
+
+    /// The blocks that the last of [`LONGEST`] in a row stand in, if there are masks.
+    pub(super) fn longest(&self) -> Option<impl Iterator<Item = usize>> {
+        let blocks = self.longest.iter().enumerate().filter(|(_, ends)| **ends != 0);
+        self.length.map(|_| blocks.map(|(index, _)| index))
     }
 
     /// Reports the runs of the length that the map was made for, and longer ones, in the order of the text. A run may come in
@@ -189,6 +193,6 @@ mod tests {
         map.runs(|start, end| panic!("{start}..{end}"));
         map.fill(&[b'a'; 300], None);
         map.runs(|start, end| panic!("{start}..{end}"));
-        assert_eq!(map.masks.len(), 300 / BLOCK + 1);
+        assert!(map.longest().is_none());
     }
 }

@@ -1,101 +1,90 @@
 //! Stretches of characters that base64 and hex are made of, found at many bytes per cycle.
 //!
-//! Every text is searched for them, so this must cost next to nothing where there are none: only around a long run of
-//! plain characters, in which names in programs fall apart, the whole class is looked at.
+//! Every text is searched for them, so this must cost next to nothing where there are none. A filter of a few
+//! instructions for 16 bytes tells where four times four bytes in a row are of a class that names in programs fall apart
+//! in; only there single bytes are looked at.
 
-use super::mask::{self, BLOCK};
+use super::mask::{self, BLOCK, GROUP, QUAD};
 use super::plain_map::{LONGEST, PLAIN, PlainMap, below};
-use crate::byteset::{BASE64, ByteSet};
+use crate::byteset::ByteSet;
 
 /// How long the longest run without `_` in a stretch is at least, in bytes.
-pub(super) const MIN: usize = LONGEST;
+const MIN: usize = LONGEST;
 
 /// Both alphabets of base64; hex digits are among them.
-pub(super) const ENCODED: ByteSet = BASE64.union(ByteSet::of(b"-_"));
+pub(super) const ENCODED: ByteSet = PLAIN.union(ByteSet::of(b"_"));
 
 /// Writes the maximal stretches of [`ENCODED`] to `out`, ascending: those in which at least [`MIN`] bytes in a row are
-/// letters, digits, `+`, `-` or `/`, as the text's map tells.
+/// letters, digits, `+`, `-` or `/`. If there is a map of such runs, the places are taken from it.
 pub(super) fn find(text: &[u8], map: &PlainMap, out: &mut Vec<(usize, usize)>) {
     out.clear();
-    let (blocks, rest) = text.as_chunks::<BLOCK>();
-    let mut tail = [0; BLOCK];
-    tail[..rest.len()].copy_from_slice(rest);
-    let mut open: Option<Open> = None;
-    let mut base = 0;
-    for ((block, plain), ends) in blocks.iter().chain([&tail]).zip(&map.masks).zip(&map.longest) {
-        if *ends != 0 || open.is_some() {
-            let all = plain | mask::underscore(block);
-            if open.is_none() && ends & below(lead(all)) != 0 {
-                open = Open::before(&text[..base]);
+    // Behind the last stretch.
+    let mut done = 0;
+    if let Some(blocks) = map.longest() {
+        for block in blocks {
+            let to = text.len().min((block + 1) * BLOCK);
+            let from = (block * BLOCK).saturating_sub(MIN);
+            while let Some(run) = long_run(text, from.max(done), to) {
+                done = add(text, done, run, out);
             }
-            let taken = out.len();
-            let last = take(*plain, all, base, open, out);
-            open = last.filter(|run| run.long || out.len() > taken);
         }
-        base += BLOCK;
+        return;
+    }
+    let (groups, rest) = text.as_chunks::<GROUP>();
+    let mut tail = [0; GROUP];
+    tail[..rest.len()].copy_from_slice(rest);
+    let mut filter = Filter::default();
+    for (index, group) in groups.iter().chain([&tail]).enumerate() {
+        let base = index * GROUP;
+        if base + GROUP <= done {
+            filter = Filter::default();
+            continue;
+        }
+        let mut four = filter.next(group);
+        while four != 0 {
+            let first = four.trailing_zeros() as usize;
+            let count = (!(four >> first)).trailing_zeros() as usize;
+            four &= !(below(count) << first);
+            let to = base + (first + count) * QUAD;
+            let from = to - (count - 1) * QUAD - SURE;
+            if from >= done && is_long(text, from, to) {
+                done = add(text, done, from, out);
+            }
+        }
     }
 }
 
-/// A run of [`ENCODED`] that goes on in the next block.
-#[derive(Clone, Copy)]
-struct Open {
-    start: usize,
-    /// How many bytes at its end are no `_`.
-    plain: usize,
-    /// Whether [`MIN`] bytes in a row are no `_`.
-    long: bool,
+/// Adds the stretch that the run at `run` is part of, where the one before ends at `done`; where it ends.
+fn add(text: &[u8], done: usize, run: usize, out: &mut Vec<(usize, usize)>) -> usize {
+    let start = run - ENCODED.run_back(&text[done..run], usize::MAX);
+    let end = end(text, run + SURE);
+    out.push((start, end));
+    end
 }
 
-impl Open {
-    /// The run at the end of a text in which no stretch reaches the end.
-    fn before(text: &[u8]) -> Option<Open> {
-        let run = ENCODED.run_back(text, usize::MAX);
-        let plain = PLAIN.run_back(text, MIN).min(run);
-        (run > 0).then_some(Open { start: text.len() - run, plain, long: false })
-    }
-}
-
-/// Takes the stretches that end in a block behind `open`; what goes on behind it.
+/// Whether a run that reaches from `from` to `to`, and further by less than a quad, has [`MIN`] bytes.
 #[inline]
-fn take(
-    plain: u64,
-    all: u64,
-    base: usize,
-    open: Option<Open>,
-    out: &mut Vec<(usize, usize)>,
-) -> Option<Open> {
-    let first = lead(all);
-    let mut from = 0;
-    if let Some(run) = open {
-        let long = run.long || run.plain + lead(plain) >= MIN || has_run(plain & below(first));
-        if first == BLOCK {
-            let end = (!plain).leading_zeros() as usize;
-            let plain = if end == BLOCK { run.plain + BLOCK } else { end };
-            return Some(Open { start: run.start, plain, long });
-        }
-        if long {
-            out.push((run.start, base + first));
-        }
-        from = first;
+fn is_long(text: &[u8], from: usize, to: usize) -> bool {
+    to - from >= MIN || {
+        let before = PLAIN.run_back(&text[..from], QUAD);
+        to - from + before + PLAIN.run(&text[to..], QUAD) >= MIN
     }
-    let last = (!all).leading_zeros() as usize;
-    let mut runs = runs(plain) & !below(from) & below(BLOCK - last);
-    while runs != 0 {
-        let at = runs.trailing_zeros() as usize;
-        let end = at + (!(all >> at)).trailing_zeros() as usize;
-        let start = at + 1 - (!(all << (BLOCK - 1 - at))).leading_zeros() as usize;
-        out.push((base + start, base + end));
-        runs &= !below(end);
-    }
-    let end = (!plain).leading_zeros() as usize;
-    let long = has_run(plain & !below(BLOCK - last));
-    (last > 0).then_some(Open { start: base + BLOCK - last, plain: end, long })
 }
 
-/// How many bits are set from the lowest on.
+/// The first place from `at` on and before `to` where [`MIN`] bytes in a row begin that are no `_`.
 #[inline]
-fn lead(mask: u64) -> usize {
-    (!mask).trailing_zeros() as usize
+fn long_run(text: &[u8], mut at: usize, to: usize) -> Option<usize> {
+    while at < to {
+        let mut block = [0; BLOCK];
+        let known = &text[at..text.len().min(at + BLOCK)];
+        block[..known.len()].copy_from_slice(known);
+        let runs = runs(mask::plain(&block));
+        if runs != 0 {
+            return Some(at + runs.trailing_zeros() as usize);
+        }
+        at += BLOCK - MIN + 1;
+    }
+    None
 }
 
 /// The bits at which [`MIN`] bits in a row begin.
@@ -108,21 +97,46 @@ fn runs(mask: u64) -> u64 {
     sixteen & four >> (MIN - 4)
 }
 
-/// Whether [`MIN`] bits in a row are set.
-#[inline]
-fn has_run(mask: u64) -> bool {
-    runs(mask) != 0
+/// Where the stretch ends that goes on at `at`.
+fn end(text: &[u8], mut at: usize) -> usize {
+    while let Some(block) = text[at..].first_chunk() {
+        let run = (!mask::encoded(block)).trailing_zeros() as usize;
+        at += run;
+        if run < BLOCK {
+            return at;
+        }
+    }
+    at + ENCODED.run(&text[at..], usize::MAX)
+}
+
+/// Tells runs of four quads, which every long run holds.
+#[derive(Clone, Copy, Default)]
+struct Filter {
+    quads: u64,
+    two: u64,
+}
+
+/// What a run of four quads has, in bytes.
+const SURE: usize = 4 * QUAD;
+// However a long run lies, it holds four whole quads.
+const _: () = assert!(MIN >= SURE + QUAD - 1);
+
+impl Filter {
+    /// The quads of a group that are the last of four.
+    #[inline]
+    fn next(&mut self, group: &[u8; GROUP]) -> u64 {
+        let quads = mask::quads(group);
+        let two = quads & (quads << 1 | self.quads >> 63);
+        let four = two & (two << 2 | self.two >> 62);
+        *self = Filter { quads, two };
+        four
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::plain_map::RunLength;
     use super::*;
-
-    fn find(text: &[u8], out: &mut Vec<(usize, usize)>) {
-        let mut map = PlainMap::default();
-        map.fill(text, None);
-        super::find(text, &map, out);
-    }
 
     fn slow(text: &[u8]) -> Vec<(usize, usize)> {
         let mut out = Vec::new();
@@ -140,14 +154,17 @@ mod tests {
 
     #[test]
     fn stretches_of_all_lengths_at_all_places() {
-        let mut out = Vec::new();
+        let (mut out, mut map) = (Vec::new(), PlainMap::default());
         for length in [MIN - 1, MIN, MIN + 1, 48, 63, 64, 65, 127, 128, 200, 300] {
-            for before in 0..140 {
+            for before in (0..140).chain(240..300) {
                 for gap in [" ", ".", "_", "é", "==", ",x_", "_x_"] {
                     let text =
                         format!("{}ab_{}{gap}{}", ".".repeat(before), "x".repeat(length), "y".repeat(MIN));
-                    find(text.as_bytes(), &mut out);
-                    assert_eq!(out, slow(text.as_bytes()), "{text}");
+                    for length in [None, Some(RunLength::Twelve)] {
+                        map.fill(text.as_bytes(), length);
+                        find(text.as_bytes(), &map, &mut out);
+                        assert_eq!(out, slow(text.as_bytes()), "{text}");
+                    }
                 }
             }
         }
