@@ -5,25 +5,42 @@
 //! listed in [`TARGETS`], a file in `fuzz_targets/`, an entry in `Cargo.toml`, and a few inputs in `corpus/<name>/`.
 #![forbid(unsafe_code)]
 
+mod detect;
 mod reply;
 mod request;
 mod wire;
 
+pub use detect::{known, rules, scanner};
 pub use reply::{rehydrator, sse};
 pub use request::{json, multipart, tokenizer};
 pub use wire::{chunked, coding, head};
 
-/// What a target does with one input: panics if something does not hold.
-pub type Target = fn(&[u8]);
+/// A property and the corpus that it is tried on.
+pub struct Target {
+    /// The name of the corpus.
+    pub name: &'static str,
+    /// What is done with one input: panics if something does not hold.
+    pub check: fn(&[u8]),
+    /// How many mutations of the runner one of this target counts for.
+    pub cost: usize,
+}
 
-/// All targets by the name of their corpus.
-pub const TARGETS: &[(&str, Target)] = &[
-    ("head", head),
-    ("chunked", chunked),
-    ("coding", coding),
-    ("json", json),
-    ("tokenizer", tokenizer),
-    ("multipart", multipart),
-    ("sse", sse),
-    ("rehydrator", rehydrator),
+const fn target(name: &'static str, check: fn(&[u8])) -> Target {
+    Target { name, check, cost: 1 }
+}
+
+/// All targets.
+pub const TARGETS: &[Target] = &[
+    target("head", head),
+    target("chunked", chunked),
+    target("coding", coding),
+    target("json", json),
+    target("scanner", scanner),
+    // All rules are read for each input.
+    Target { name: "rules", check: rules, cost: 20 },
+    target("known", known),
+    target("tokenizer", tokenizer),
+    target("multipart", multipart),
+    target("sse", sse),
+    target("rehydrator", rehydrator),
 ];
