@@ -2,6 +2,7 @@
 
 use super::TooShort;
 use super::cursor::Cursor;
+use super::words::among;
 use crate::boundary;
 use crate::byteset::{ByteSet, WORD};
 use crate::scanner::View;
@@ -344,7 +345,7 @@ pub(super) fn read(
 pub(super) fn misleads(text: &[u8], name: &Name) -> bool {
     let (start, end) = name.keyword;
     let (before, after) = (&text[name.start..start], &text[end..name.end]);
-    if words(after).any(|w| AFTER.contains(&w.as_slice())) {
+    if words(after).any(|w| among(AFTER, w)) {
         return true;
     }
     // The keyword is the category of a token, `AEGIS-SECRET-0..`, which stands for a secret and names none.
@@ -366,9 +367,7 @@ pub(super) fn misleads(text: &[u8], name: &Name) -> bool {
         return true;
     }
     let passes = text[start..end].eq_ignore_ascii_case(b"pass");
-    words(before)
-        .last()
-        .is_some_and(|w| BEFORE.contains(&w.as_slice()) || (passes && FORWARDS.contains(&w.as_slice())))
+    words(before).last().is_some_and(|w| among(BEFORE, w) || (passes && among(FORWARDS, w)))
 }
 
 /// Whether a keyword begins and ends inside other words: the `sumo` of `sumObject`, the `etsy` of `getSymbol`.
@@ -459,8 +458,8 @@ fn begins_word(text: &[u8], name: &Name) -> bool {
     HEADS.iter().any(|h| head.len() >= h.len() && head[head.len() - h.len()..].eq_ignore_ascii_case(h))
 }
 
-/// The lower-cased words of an identifier, split at humps and at everything that is not a letter or digit.
-pub(super) fn words(name: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
+/// The words of an identifier, split at humps and at everything that is not a letter or digit.
+pub(super) fn words(name: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut at = 0;
     std::iter::from_fn(move || {
         while at < name.len() && !name[at].is_ascii_alphanumeric() {
@@ -473,7 +472,7 @@ pub(super) fn words(name: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
             }
             at += 1;
         }
-        (at > begin).then(|| name[begin..at].to_ascii_lowercase())
+        (at > begin).then(|| &name[begin..at])
     })
 }
 
@@ -483,11 +482,10 @@ mod tests {
 
     #[test]
     fn names_fall_into_words() {
-        let split = |n: &str| {
-            words(n.as_bytes()).map(|w| String::from_utf8(w).unwrap()).collect::<Vec<_>>().join(" ")
-        };
-        assert_eq!(split("dbPassword_hash-x"), "db password hash x");
-        assert_eq!(split("__AWS2.key"), "aws2 key");
+        let split =
+            |n: &str| words(n.as_bytes()).map(|w| str::from_utf8(w).unwrap()).collect::<Vec<_>>().join(" ");
+        assert_eq!(split("dbPassword_hash-x"), "db Password hash x");
+        assert_eq!(split("__AWS2.key"), "AWS2 key");
     }
 
     #[test]

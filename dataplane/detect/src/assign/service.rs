@@ -9,13 +9,16 @@ use super::cursor::Cursor;
 use super::directory::{Directory, MAX_SERVICE};
 use super::name;
 use super::parse;
+use super::words::{self, among};
 use super::{Found, TooShort, value};
 use crate::boundary;
 use crate::byteset::{ALNUM, ByteSet, HEX, LOWER, SPACE, UPPER, WORD};
 use crate::entropy;
 use crate::rule::Confidence;
 use crate::scanner::View;
+use aho_corasick::AhoCorasick;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 /// The shortest value that counts.
 const MIN_VALUE: usize = 16;
@@ -217,7 +220,7 @@ pub(super) fn find(view: View<'_>, (start, end): (usize, usize)) -> Result<Optio
     }
     let name = name::read_loose(view, start, end)?;
     let behind = &view.text[name.keyword.1..name.end];
-    if name::words(behind).any(|w| OTHERS.contains(&w.as_slice())) || digests(behind) {
+    if name::words(behind).any(|w| among(&OTHERS, w)) || digests(behind) {
         return Ok(None);
     }
     if !has_secret(behind) && !closes_with_secret(&view.text[start..end]) {
@@ -248,12 +251,13 @@ fn ends(view: View<'_>, end: usize) -> Result<bool, TooShort> {
 
 /// Whether a name says that its value is computed from data.
 pub(super) fn digests(name: &[u8]) -> bool {
-    name::words(name).any(|w| DIGESTS.contains(&w.as_slice()))
+    name::words(name).any(|w| among(&DIGESTS, w))
 }
 
-fn has_secret(words: &[u8]) -> bool {
-    let lower = words.to_ascii_lowercase();
-    SECRETS.iter().chain(&[&b"api"[..]]).any(|s| memchr::memmem::find(&lower, s).is_some())
+fn has_secret(name: &[u8]) -> bool {
+    static WORDS: LazyLock<AhoCorasick> =
+        LazyLock::new(|| words::anywhere(SECRETS.iter().chain(&[&b"api"[..]])));
+    WORDS.is_match(name)
 }
 
 /// `service secret key x`: little but words for secrets and punctuation between the service and the value.
@@ -305,17 +309,19 @@ fn separators(cursor: &mut Cursor<'_>) -> Result<usize, TooShort> {
 
 /// Keywords of services with a common name carry the word for a secret: `render key`, `exaapi`.
 fn closes_with_secret(keyword: &[u8]) -> bool {
-    let lower = keyword.to_ascii_lowercase();
-    [&b"key"[..], b"token", b"secret"].iter().any(|s| lower.ends_with(s))
+    let ends = |word: &&[u8]| {
+        keyword.len().checked_sub(word.len()).is_some_and(|at| keyword[at..].eq_ignore_ascii_case(word))
+    };
+    [&b"key"[..], b"token", b"secret"].iter().any(ends)
 }
 
 /// `the token for service: x`, `<secret>{service x}`: the word for a secret stands before the service's name.
 fn announced(text: &[u8], start: usize) -> bool {
     const LINKS: [&[u8]; 10] = [b"for", b"of", b"from", b"to", b"the", b"our", b"your", b"my", b"a", b"s"];
-    let before = text[start.saturating_sub(MAX_BEFORE)..start].to_ascii_lowercase();
+    let before = &text[start.saturating_sub(MAX_BEFORE)..start];
     let line = before.rsplit(|b| *b == b'\n').next().unwrap_or_default();
     let mut words = line.split(|b| !b.is_ascii_alphabetic()).rev().filter(|w| !w.is_empty());
-    words.find(|w| !LINKS.contains(w)).is_some_and(|w| SECRETS.contains(&w))
+    words.find(|w| !among(&LINKS, w)).is_some_and(|w| among(&SECRETS, w))
 }
 
 /// `"rule":"service-key","checksum":"x"`: a name of its own stands before the value, and it is no secret's.
@@ -324,7 +330,7 @@ fn names_other(between: &[u8]) -> bool {
     let name = &between[between[..last].iter().rposition(|b| !WORD.has(*b)).map_or(0, |i| i + 1)..last];
     let field = matches!(&between[last..], [b'"' | b'\'' | b'\\', ..]) && between[last..].contains(&b':');
     let word = name::words(name).last();
-    word.is_some_and(|w| DIGESTS.contains(&w.as_slice()) || (field && vocabulary(&w).is_none()))
+    word.is_some_and(|w| among(&DIGESTS, w) || (field && vocabulary(w).is_none()))
 }
 
 /// A short word of letters, as sentences and log lines have them.
@@ -360,11 +366,11 @@ fn vocabulary(word: &[u8]) -> Option<bool> {
     if word.len() <= 2 && word.iter().all(u8::is_ascii_digit) {
         return (!word.is_empty()).then_some(false);
     }
-    let lower = word.to_ascii_lowercase();
     let (mut at, mut secret) = (0, false);
-    while at < lower.len() {
-        let rest = &lower[at..];
-        let longest = |words: &[&[u8]]| words.iter().filter(|w| rest.starts_with(w)).map(|w| w.len()).max();
+    while at < word.len() {
+        let rest = &word[at..];
+        let begins = |w: &&&[u8]| rest.get(..w.len()).is_some_and(|r| r.eq_ignore_ascii_case(w));
+        let longest = |words: &[&[u8]]| words.iter().filter(begins).map(|w| w.len()).max();
         match (longest(&SECRETS), longest(&FILLERS)) {
             (Some(length), _) => (at, secret) = (at + length, true),
             (None, Some(length)) => at += length,

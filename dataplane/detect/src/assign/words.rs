@@ -4,13 +4,18 @@ use aho_corasick::AhoCorasick;
 use std::sync::LazyLock;
 
 /// Words that are looked for anywhere in a value and in any case, all of them in one pass.
-fn anywhere(words: &[&str]) -> AhoCorasick {
+pub(super) fn anywhere(words: impl IntoIterator<Item: AsRef<[u8]>>) -> AhoCorasick {
     AhoCorasick::builder().ascii_case_insensitive(true).build(words).expect("a few short words")
+}
+
+/// Whether a word is one of these, in any case.
+pub(super) fn among(words: &[&[u8]], word: &[u8]) -> bool {
+    words.iter().any(|w| w.eq_ignore_ascii_case(word))
 }
 
 /// What stands in for a secret in examples and templates.
 pub(super) static STAND_INS: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    anywhere(&[
+    anywhere([
         "example",
         "changeme",
         "change_me",
@@ -53,7 +58,7 @@ pub(super) static STAND_INS: LazyLock<AhoCorasick> = LazyLock::new(|| {
 
 /// Sequences that nobody is given as a secret, but that stand in for one. Only where no vendor's shape speaks for it.
 pub(super) static SEQUENCES: LazyLock<AhoCorasick> =
-    LazyLock::new(|| anywhere(&["1234567890", "abcdefgh", "0000000"]));
+    LazyLock::new(|| anywhere(["1234567890", "abcdefgh", "0000000"]));
 
 /// Values that are words of code or of forms. Lower case, compared whole.
 pub(super) const WORDS: &[&[u8]] = &[
