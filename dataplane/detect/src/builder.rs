@@ -14,7 +14,7 @@ use crate::personal::{Kind, Wanted};
 use crate::rule::{Confidence, Rule, RuleError, RuleSource};
 use crate::rules::{Compiled, Keyword, MAX_RULES, Rules, Set, Target, rank};
 use crate::selection::{Pack, Selection};
-use crate::source::{self, File, Finder, RuleText};
+use crate::source::{self, File, Finder, RankText, RuleText};
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -197,7 +197,7 @@ impl Builder {
             check: text.check,
             entropy: text.entropy.unwrap_or(DEFAULT_ENTROPY),
             confidence: text.confidence.unwrap_or(Confidence::High),
-            rank: if text.rank.is_some() { rank::PLACE } else { rank::PATTERN } + bonus,
+            rank: pattern_rank(text.rank) + bonus,
             values: Vec::new(),
             strength: text.strength,
             services: None,
@@ -365,6 +365,15 @@ impl Group {
 
     fn into_set(self, database: Database) -> Arc<Set> {
         Arc::new(Set { database, targets: self.targets, keywords: self.keywords })
+    }
+}
+
+/// How a pattern ranks.
+fn pattern_rank(text: Option<RankText>) -> u8 {
+    match text {
+        None => rank::PATTERN,
+        Some(RankText::Place) => rank::PLACE,
+        Some(RankText::Net) => rank::NET,
     }
 }
 

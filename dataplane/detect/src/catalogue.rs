@@ -5,6 +5,7 @@ use crate::selection::Pack;
 /// Name and text of each file, in the order in which rules are numbered.
 pub(crate) const FILES: &[(&str, &str)] = &[
     ("ai", include_str!("../rules/ai.toml")),
+    ("altered", include_str!("../rules/altered.toml")),
     ("ci", include_str!("../rules/ci.toml")),
     ("cloud", include_str!("../rules/cloud.toml")),
     ("code-hosting", include_str!("../rules/code-hosting.toml")),

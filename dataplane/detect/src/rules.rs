@@ -231,4 +231,6 @@ pub(crate) mod rank {
     pub(crate) const PERSONAL: u8 = 9;
     /// An assignment whose name and value look the part.
     pub(crate) const GENERIC: u8 = 10;
+    /// A vendor's prefix before a shape that nobody knows: where it ends is a guess.
+    pub(crate) const NET: u8 = 9;
 }

@@ -51,7 +51,7 @@ pub(crate) struct RuleText {
     #[serde(default, deserialize_with = "entropy")]
     pub(crate) entropy: Option<f32>,
     pub(crate) confidence: Option<Confidence>,
-    /// `place` for patterns that say where a secret stands rather than what it looks like.
+    /// `place` for patterns that say where a secret stands rather than what it looks like, `net` for a last resort.
     pub(crate) rank: Option<RankText>,
     #[serde(default, rename = "match")]
     pub(crate) matching: Vec<String>,
@@ -83,6 +83,8 @@ pub(crate) enum Finder {
 pub(crate) enum RankText {
     /// A credential's place in a header or a link.
     Place,
+    /// A prefix before a shape that nobody knows: what any other rule takes is that rule's.
+    Net,
 }
 
 /// What may stand before a match.

@@ -115,3 +115,17 @@ fn a_plausible_password_is_replaced_and_a_word_for_one_is_told() {
         assert_eq!(told, [sure], "{text}\n{}", show(&rules, text, &findings));
     }
 }
+
+#[test]
+fn the_net_takes_only_what_no_other_rule_does() {
+    let short = &WRONG[..32];
+    let long = format!("{RIGHT}_{}", &WRONG[4..]);
+    check(&[
+        ("it was {0}, I think", &[RIGHT], &[("github-pat", High)]),
+        ("it was {0}, I think", &[WRONG], &[("github-pat", Medium)]),
+        ("it was {0}, I think", &[short], &[("new-shape-code-hosting", Medium)]),
+        ("it was {0}, I think", &[&long], &[("new-shape-code-hosting", Medium)]),
+        ("it was {0}-{1}", &[RIGHT, "once"], &[("github-pat", High)]),
+        ("password = \"{0}\"", &[short], &[("generic-password", Medium)]),
+    ]);
+}
