@@ -1,6 +1,6 @@
 //! The C interface of Hyperscan (and of Vectorscan, which is the same), made safe.
 //!
-//! With its neighbour `simd` this is the only module of the crate that may hold unsafe code. It knows block mode and nothing else: a set of
+//! This is the only module of the crate that may hold unsafe code. It knows block mode and nothing else: a set of
 //! expressions becomes a [`Database`], a thread owns a [`Scratch`], and [`Database::scan`] appends `(expression,
 //! end offset)` pairs to a vector. The callback does nothing that can panic or allocate: when the vector is full
 //! it stops the scan, and the caller's loop makes the vector larger and scans again, so that no match is lost.

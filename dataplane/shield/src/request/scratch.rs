@@ -82,6 +82,8 @@ impl ShardScratch {
             found.extend_from_slice(scanner.scan(Window { text, fresh, last: true }).findings);
         };
         let wait = self.seams.scan((&self.view, text), (base, settled), &self.findings, pending, scan);
+        let seams = &self.seams.found;
+        self.findings.retain(|finding| !seams.iter().any(|seam| seam.outdoes(finding)));
         let Some(mut settled) = wait.filter(|&at| at > self.view.fresh() && at < settled) else {
             return settled;
         };

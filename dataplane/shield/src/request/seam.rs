@@ -48,6 +48,19 @@ pub(super) struct SeamFinding {
     pub(super) tail: Range<usize>,
 }
 
+impl SeamFinding {
+    fn meets(&self, known: &Finding) -> bool {
+        [&self.head, &self.tail].iter().any(|part| known.start < part.end && part.start < known.end)
+    }
+
+    /// Whether a finding in one of the parts is a piece of this secret and no secret of its own: the beginning of a token may
+    /// look like one, too. What is as sure alone stays, since what follows it may belong to another text.
+    pub(super) fn outdoes(&self, known: &Finding) -> bool {
+        let within = |part: &Range<usize>| part.start <= known.start && known.end <= part.end;
+        known.confidence < self.finding.confidence && (within(&self.head) || within(&self.tail))
+    }
+}
+
 /// The text parts of one window and the secrets across their seams.
 pub(super) struct Seams {
     spans: Vec<Span>,
@@ -123,12 +136,12 @@ impl Seams {
             scan(&self.text[start..], fresh, &mut local);
             for mut finding in local.drain(..) {
                 let Some((head, tail)) = joint.parts(&finding) else { continue };
-                if findings.iter().any(|known| overlap(known, &head) || overlap(known, &tail)) {
-                    continue;
-                }
                 finding.start += start;
                 finding.end += start;
-                self.found.push(SeamFinding { finding, head, tail });
+                let found = SeamFinding { finding, head, tail };
+                if !findings.iter().any(|known| found.meets(known) && !found.outdoes(known)) {
+                    self.found.push(found);
+                }
             }
         }
         wait
@@ -163,8 +176,4 @@ impl Joint {
             (head, self.second.start..self.second.start + finding.end - seam)
         })
     }
-}
-
-fn overlap(finding: &Finding, range: &Range<usize>) -> bool {
-    finding.start < range.end && range.start < finding.end
 }

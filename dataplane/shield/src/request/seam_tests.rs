@@ -44,6 +44,15 @@ fn a_secret_across_a_seam_is_one_token() {
 }
 
 #[test]
+fn a_secret_that_is_whole_is_not_joined_to_what_follows() {
+    let body = parts(&["DB_PASSWORD=Vq82-kLmPz9", "Please look at it"]);
+    let (document, outcome) = json_run(&body);
+    let token = outcome.vault.tokens().next().unwrap();
+    assert_eq!(outcome.vault.resolve(token), Some(&b"Vq82-kLmPz9"[..]));
+    assert_eq!(texts(&document)[1], "Please look at it");
+}
+
+#[test]
 fn seams_at_every_place_of_a_window() {
     let (head, tail) = AWS.split_at(9);
     for offset in (WINDOW - 1400..WINDOW + 100).step_by(13) {
