@@ -11,6 +11,7 @@ use crate::known::KnownValues;
 use crate::pattern::Form;
 use crate::personal::{Kind, Wanted};
 use crate::rule::{Confidence, Rule, RuleError, RuleIndex, RuleSource};
+use crate::scanner::Finding;
 use crate::selection::Selection;
 use crate::source::{Finder, Left, Right};
 use std::sync::{Arc, OnceLock};
@@ -204,6 +205,18 @@ impl Rules {
     /// The memory of the compiled databases, in bytes.
     pub fn database_size(&self) -> usize {
         self.sets.iter().map(|s| s.database.size()).sum()
+    }
+
+    /// Whether a finding wins over another one that takes some of the same bytes, by what their rules know.
+    pub fn outranks(&self, finding: &Finding, other: &Finding) -> bool {
+        self.rank(finding.rule.0, finding.confidence) > self.rank(other.rule.0, other.confidence)
+    }
+
+    /// How a rule ranks in disputes with a finding that is so sure.
+    pub(crate) fn rank(&self, rule: u16, confidence: Confidence) -> u8 {
+        let compiled = self.compiled(rule);
+        let proven = compiled.check.is_some() && confidence == Confidence::High;
+        compiled.rank + if proven { rank::PROVEN } else { 0 }
     }
 
     pub(crate) fn compiled(&self, rule: u16) -> &Compiled {

@@ -65,7 +65,7 @@ pub struct Scanner {
 
 /// The rules and what running them takes.
 pub(crate) struct Engine {
-    rules: Arc<Rules>,
+    pub(crate) rules: Arc<Rules>,
     scratch: Scratch,
     matches: Vec<Match>,
 }
@@ -192,13 +192,6 @@ impl Scanner {
 }
 
 impl Engine {
-    /// How a rule ranks in disputes with a finding that is so sure.
-    pub(crate) fn rank(&self, rule: u16, confidence: Confidence) -> u8 {
-        let compiled = self.rules.compiled(rule);
-        let proven = compiled.check.is_some() && confidence == Confidence::High;
-        compiled.rank + if proven { rank::PROVEN } else { 0 }
-    }
-
     /// The runs of plain characters that known values are looked for in.
     pub(crate) fn known_runs(&self) -> Option<RunLength> {
         self.rules.known.as_ref().and_then(|(_, known)| known.runs())

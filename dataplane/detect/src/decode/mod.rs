@@ -253,7 +253,7 @@ impl Work<'_> {
             for found in &inner.findings {
                 let place = plain.span(found.start, found.end);
                 let rule = found.rule.0;
-                let rank = self.engine.rank(rule, found.confidence);
+                let rank = self.engine.rules.rank(rule, found.confidence);
                 if (piece.start..piece.end.min(sure)).contains(&place.0) {
                     let (start, end) = whole.unwrap_or(place);
                     let confidence = found.confidence;

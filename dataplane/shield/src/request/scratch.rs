@@ -77,13 +77,10 @@ impl ShardScratch {
         pending: Option<u64>,
     ) -> usize {
         let text = self.view.text(raw);
-        let scanner = &mut self.scanner;
-        let scan = |text: &[u8], fresh: usize, found: &mut Vec<Finding>| {
-            found.extend_from_slice(scanner.scan(Window { text, fresh, last: true }).findings);
-        };
-        let wait = self.seams.scan((&self.view, text), (base, settled), &self.findings, pending, scan);
-        let seams = &self.seams.found;
-        self.findings.retain(|finding| !seams.iter().any(|seam| seam.outdoes(finding)));
+        let wait =
+            self.seams.scan((&self.view, text), (base, settled), &self.findings, pending, &mut self.scanner);
+        let (seams, rules) = (&self.seams.found, self.scanner.rules());
+        self.findings.retain(|finding| !seams.iter().any(|seam| seam.outdoes(finding, rules)));
         let Some(mut settled) = wait.filter(|&at| at > self.view.fresh() && at < settled) else {
             return settled;
         };

@@ -10,7 +10,7 @@
 
 use std::ops::Range;
 
-use aegis_detect::Finding;
+use aegis_detect::{Finding, Rules, Scanner, Window};
 use zeroize::Zeroizing;
 
 use super::view::View;
@@ -54,10 +54,10 @@ impl SeamFinding {
     }
 
     /// Whether a finding in one of the parts is a piece of this secret and no secret of its own: the beginning of a token may
-    /// look like one, too. What is as sure alone stays, since what follows it may belong to another text.
-    pub(super) fn outdoes(&self, known: &Finding) -> bool {
+    /// look like one, too. What its rule knows as well alone stays, since what follows it may belong to another text.
+    pub(super) fn outdoes(&self, known: &Finding, rules: &Rules) -> bool {
         let within = |part: &Range<usize>| part.start <= known.start && known.end <= part.end;
-        known.confidence < self.finding.confidence && (within(&self.head) || within(&self.tail))
+        (within(&self.head) || within(&self.tail)) && rules.outranks(&self.finding, known)
     }
 }
 
@@ -103,7 +103,7 @@ impl Seams {
     }
 
     /// Joins the parts of a window that begins at `base` and of which the view is `text`, settled up to `settled`,
-    /// and gives each joint to `scan`, with the length of its context; `findings` is what was found without.
+    /// and scans each joint; `findings` is what was found without.
     /// `pending` is the end of a part that may be joined to one behind the window.
     ///
     /// Says from where on the view has to wait, since a joint cannot be judged yet.
@@ -113,7 +113,7 @@ impl Seams {
         (base, settled): (u64, usize),
         findings: &[Finding],
         pending: Option<u64>,
-        mut scan: impl FnMut(&[u8], usize, &mut Vec<Finding>),
+        scanner: &mut Scanner,
     ) -> Option<usize> {
         let mut wait = pending
             .and_then(|end| end.checked_sub(base))
@@ -133,13 +133,15 @@ impl Seams {
             self.text.extend_from_slice(&text[joint.first.clone()]);
             self.text.extend_from_slice(&text[joint.second.clone()]);
             let fresh = if joint.more { LEFT.min(joint.first.len()) } else { 0 };
-            scan(&self.text[start..], fresh, &mut local);
+            let window = Window { text: &self.text[start..], fresh, last: true };
+            local.extend_from_slice(scanner.scan(window).findings);
             for mut finding in local.drain(..) {
                 let Some((head, tail)) = joint.parts(&finding) else { continue };
                 finding.start += start;
                 finding.end += start;
                 let found = SeamFinding { finding, head, tail };
-                if !findings.iter().any(|known| found.meets(known) && !found.outdoes(known)) {
+                if !findings.iter().any(|known| found.meets(known) && !found.outdoes(known, scanner.rules()))
+                {
                     self.found.push(found);
                 }
             }
