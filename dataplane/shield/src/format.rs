@@ -28,6 +28,33 @@ impl Boundary {
     }
 }
 
+/// A declared encoding of text with units of more than one byte. All others that clients use extend ASCII.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Charset {
+    /// UTF-32, not UTF-16.
+    pub four_bytes: bool,
+    /// The order of bytes, if the name says it.
+    pub big_endian: Option<bool>,
+}
+
+impl Charset {
+    /// The encoding of that name, if it is a wide one (RFC 2781, and the Encoding Standard's labels).
+    pub(crate) fn of(name: &[u8]) -> Option<Self> {
+        let wide = |four_bytes, big_endian| Some(Self { four_bytes, big_endian });
+        match name.to_ascii_lowercase().as_slice() {
+            b"utf-16" | b"utf16" | b"utf_16" | b"unicode" | b"csunicode" | b"ucs-2" | b"iso-10646-ucs-2" => {
+                wide(false, None)
+            }
+            b"utf-16le" | b"utf16le" | b"utf_16_le" | b"unicodefeff" => wide(false, Some(false)),
+            b"utf-16be" | b"utf16be" | b"utf_16_be" | b"unicodefffe" => wide(false, Some(true)),
+            b"utf-32" | b"utf32" | b"utf_32" | b"ucs-4" | b"iso-10646-ucs-4" => wide(true, None),
+            b"utf-32le" | b"utf32le" | b"utf_32_le" => wide(true, Some(false)),
+            b"utf-32be" | b"utf32be" | b"utf_32_be" => wide(true, Some(true)),
+            _ => None,
+        }
+    }
+}
+
 /// How a request body is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -35,8 +62,10 @@ pub enum Format {
     Json,
     /// JSON documents, one a line.
     JsonLines,
-    /// Text as it is.
+    /// Text as it is; UTF-16 or UTF-32 if its bytes say so.
     Text,
+    /// Text that is declared to be UTF-16 or UTF-32. Its bytes have the last word.
+    TextIn(Charset),
     /// `application/x-www-form-urlencoded`.
     Form,
     /// `multipart/*`, each part by its own type.
@@ -69,7 +98,10 @@ impl Format {
                 }
             }
             (b"text", _) | (b"application", b"xml" | b"yaml" | b"x-yaml" | b"toml" | b"javascript") => {
-                Self::Text
+                match parameter(parameters, b"charset").as_deref().and_then(Charset::of) {
+                    Some(charset) => Self::TextIn(charset),
+                    None => Self::Text,
+                }
             }
             (b"image", b"svg+xml") => Self::Text,
             (b"image" | b"audio" | b"video", _) | (b"application", b"pdf") => Self::Binary,
@@ -154,6 +186,21 @@ mod tests {
         assert_eq!(of("application/octet-stream"), Format::Unknown);
         assert_eq!(of(""), Format::Unknown);
         assert_eq!(Format::of_request(None), Format::Unknown);
+    }
+
+    #[test]
+    fn wide_charsets_are_known() {
+        let wide = |four_bytes, big_endian| Format::TextIn(Charset { four_bytes, big_endian });
+        assert_eq!(of("text/plain; charset=UTF-16"), wide(false, None));
+        assert_eq!(of("text/plain;charset=\"utf-16le\""), wide(false, Some(false)));
+        assert_eq!(of("text/csv; header=present; Charset=utf-32BE"), wide(true, Some(true)));
+        assert_eq!(of("application/xml; charset=utf-16be"), wide(false, Some(true)));
+        assert_eq!(of("text/plain; charset=utf-8"), Format::Text);
+        assert_eq!(
+            of("application/json; charset=utf-16"),
+            Format::Json,
+            "JSON is UTF-8, and is read strictly"
+        );
     }
 
     #[test]

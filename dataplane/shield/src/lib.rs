@@ -15,8 +15,8 @@ pub mod token;
 pub mod vault;
 
 pub use format::{Boundary, Format};
-pub use policy::{Action, Policy};
-pub use report::{Place, Report};
+pub use policy::{Action, OpaqueAction, Policy};
+pub use report::{Opaque, OpaqueKind, Place, Report};
 pub use request::{Gather, Outcome, Piece, Refusal, ShardScratch, Tokenizer, WINDOW};
 pub use shield::{Limits, Shield};
 pub use token::{Keyring, KeyringError, MAX_TOKEN_LEN, Token};

@@ -42,6 +42,16 @@ impl Action {
     }
 }
 
+/// What is done with values that are not text: media, PDF, archives, office files.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum OpaqueAction {
+    /// Let them pass, and say so in the report.
+    #[default]
+    Pass,
+    /// Refuse the request.
+    Refuse,
+}
+
 /// Decides by, in this order: the lists of allowed values, the rule, confidence, the category, the default.
 #[derive(Clone)]
 pub struct Policy {
@@ -51,6 +61,7 @@ pub struct Policy {
     categories: [Option<Action>; Category::ALL.len()],
     allowed_hashes: HashSet<[u8; 32]>,
     allowed_patterns: RegexSet,
+    opaque: OpaqueAction,
 }
 
 impl Policy {
@@ -63,6 +74,7 @@ impl Policy {
             categories: [None; Category::ALL.len()],
             allowed_hashes: HashSet::new(),
             allowed_patterns: RegexSet::empty(),
+            opaque: OpaqueAction::default(),
         }
     }
 
@@ -99,6 +111,18 @@ impl Policy {
         let whole = patterns.iter().map(|pattern| format!(r"\A(?:{})\z", pattern.as_ref()));
         self.allowed_patterns = RegexSet::new(whole)?;
         Ok(self)
+    }
+
+    /// What is done with values that are not text.
+    #[must_use]
+    pub fn with_opaque(mut self, action: OpaqueAction) -> Self {
+        self.opaque = action;
+        self
+    }
+
+    /// What is to be done with values that are not text.
+    pub fn opaque(&self) -> OpaqueAction {
+        self.opaque
     }
 
     /// What is to be done with `finding`, which `rule` made and which covers `value`.

@@ -1,4 +1,5 @@
 //! What was found in a request and what was done: counts for metrics, places for the audit log. Never a value.
+//! And what could not be read: media, archives and the like, by kind and size.
 
 use aegis_detect::{Category, RuleIndex};
 
@@ -9,6 +10,58 @@ use crate::token::Token;
 pub const MAX_PLACES: usize = 64;
 /// Bytes of one place's description.
 pub const MAX_PLACE_LEN: usize = 160;
+
+/// Opaque values that one report lists; the rest is counted only.
+pub const MAX_OPAQUE: usize = 32;
+
+/// What a value is that is not read as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OpaqueKind {
+    /// A picture.
+    Image,
+    /// Sound.
+    Audio,
+    /// Film, or a container that may hold either.
+    Video,
+    /// PDF.
+    Pdf,
+    /// Compressed files.
+    Archive,
+    /// Documents of office programs, which are archives too.
+    Office,
+    /// Declared to be media, or of no known kind, and no text.
+    Other,
+}
+
+impl OpaqueKind {
+    /// All kinds, in the order of their index.
+    pub const ALL: [Self; 7] =
+        [Self::Image, Self::Audio, Self::Video, Self::Pdf, Self::Archive, Self::Office, Self::Other];
+
+    /// The name in metrics, errors and audit events.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Audio => "audio",
+            Self::Video => "video",
+            Self::Pdf => "pdf",
+            Self::Archive => "archive",
+            Self::Office => "office",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// One value that was not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opaque {
+    /// What it is.
+    pub kind: OpaqueKind,
+    /// Its size in bytes, without base64.
+    pub bytes: u64,
+    /// Where, as in [`Place::place`].
+    pub place: String,
+}
 
 /// One finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +83,22 @@ pub struct Place {
 pub struct Report {
     counts: [[u32; Action::ALL.len()]; Category::ALL.len()],
     places: Vec<Place>,
+    /// Few requests have any.
+    unread: Option<Box<Unread>>,
+}
+
+/// The values of one request that were not read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Unread {
+    listed: Vec<Opaque>,
+    /// How many of each kind, and their bytes.
+    counts: [(u32, u64); OpaqueKind::ALL.len()],
+}
+
+impl Unread {
+    fn total(&self) -> u32 {
+        self.counts.iter().map(|(count, _)| count).sum()
+    }
 }
 
 impl Report {
@@ -63,6 +132,41 @@ impl Report {
         self.total() - self.places.len() as u32
     }
 
+    /// The first [`MAX_OPAQUE`] values that were not read, in the order of the request.
+    pub fn opaque(&self) -> &[Opaque] {
+        self.unread.as_ref().map_or(&[], |unread| &unread.listed)
+    }
+
+    /// How many values of a kind were not read, and how many bytes they have.
+    pub fn opaque_of(&self, kind: OpaqueKind) -> (u32, u64) {
+        self.unread.as_ref().map_or((0, 0), |unread| unread.counts[kind as usize])
+    }
+
+    /// Values that were not read.
+    pub fn opaque_total(&self) -> u32 {
+        self.unread.as_ref().map_or(0, |unread| unread.total())
+    }
+
+    /// Records that a value is not read; `place` is asked only where it will be listed.
+    pub(crate) fn record_opaque(&mut self, kind: OpaqueKind, place: impl FnOnce() -> String) {
+        let unread = self.unread.get_or_insert_default();
+        unread.counts[kind as usize].0 += 1;
+        if unread.listed.len() < MAX_OPAQUE {
+            unread.listed.push(Opaque { kind, bytes: 0, place: bounded(place()) });
+        }
+    }
+
+    /// The value that was recorded last, of `kind`, goes on for so many bytes.
+    pub(crate) fn grow_opaque(&mut self, kind: OpaqueKind, bytes: u64) {
+        let unread = self.unread.get_or_insert_default();
+        unread.counts[kind as usize].1 += bytes;
+        if unread.total() as usize == unread.listed.len()
+            && let Some(last) = unread.listed.last_mut()
+        {
+            last.bytes += bytes;
+        }
+    }
+
     /// Records a finding; `place` is asked only where it will be listed.
     pub(crate) fn record(
         &mut self,
@@ -74,13 +178,17 @@ impl Report {
     ) {
         self.counts[category as usize][action as usize] += 1;
         if self.places.len() < MAX_PLACES {
-            let mut place = place();
-            while place.len() > MAX_PLACE_LEN {
-                place.pop();
-            }
+            let place = bounded(place());
             self.places.push(Place { rule, category, action, token, place });
         }
     }
+}
+
+fn bounded(mut place: String) -> String {
+    while place.len() > MAX_PLACE_LEN {
+        place.pop();
+    }
+    place
 }
 
 #[cfg(test)]
@@ -99,5 +207,23 @@ mod tests {
         assert_eq!(report.category(Category::Conn), report.action(Action::Redact));
         assert_eq!((report.places().len(), report.omitted()), (MAX_PLACES, 1));
         assert!(report.places().iter().all(|place| place.place.len() == MAX_PLACE_LEN));
+    }
+
+    #[test]
+    fn lists_some_opaque_values_and_counts_all() {
+        let mut report = Report::default();
+        for _ in 0..=MAX_OPAQUE {
+            report.record_opaque(OpaqueKind::Pdf, || "x".repeat(MAX_PLACE_LEN + 1));
+            report.grow_opaque(OpaqueKind::Pdf, 3);
+            report.grow_opaque(OpaqueKind::Pdf, 4);
+        }
+        assert_eq!(report.opaque_total() as usize, MAX_OPAQUE + 1);
+        assert_eq!(report.opaque_of(OpaqueKind::Pdf), (MAX_OPAQUE as u32 + 1, 7 * (MAX_OPAQUE as u64 + 1)));
+        assert_eq!(report.opaque_of(OpaqueKind::Image), (0, 0));
+        assert_eq!(report.opaque().len(), MAX_OPAQUE);
+        assert!(report.opaque().iter().all(|one| one.bytes == 7 && one.place.len() == MAX_PLACE_LEN));
+        for (index, kind) in OpaqueKind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, index);
+        }
     }
 }

@@ -4,20 +4,25 @@ use super::desk::Desk;
 use super::form::FormBody;
 use super::gather::Gather;
 use super::json::JsonBody;
+use super::magic;
 use super::multipart::MultipartBody;
-use super::opaque;
 use super::refusal::Refusal;
 use super::scratch::ShardScratch;
 use super::text::TextBody;
+use super::wide::{Wide, WideBody};
 use crate::format::Format;
+use crate::report::OpaqueKind;
 
 /// The state between two windows.
 pub(super) enum Body {
-    /// Its first bytes will tell.
-    Unknown,
-    /// Known media, which holds no text.
-    Media,
+    /// Its first bytes have a say.
+    Unread(Format),
+    /// A file of a known kind that holds no text.
+    Media(OpaqueKind),
+    /// An archive: what is stored in it uncompressed can be read.
+    Archive(OpaqueKind, Box<TextBody>),
     Text(Box<TextBody>),
+    Wide(Box<WideBody>),
     Json(Box<JsonBody>),
     Form(Box<FormBody>),
     Multipart(Box<MultipartBody>),
@@ -28,11 +33,36 @@ impl Body {
         match format {
             Format::Json => Self::Json(Box::new(JsonBody::document())),
             Format::JsonLines => Self::Json(Box::new(JsonBody::lines())),
-            Format::Text => Self::Text(Box::new(TextBody::new())),
-            Format::Form => Self::Form(Box::new(FormBody::new())),
             Format::Multipart(boundary) => Self::Multipart(Box::new(MultipartBody::new(boundary))),
-            Format::Binary | Format::Unknown => Self::Unknown,
+            Format::Text | Format::TextIn(_) | Format::Form | Format::Binary | Format::Unknown => {
+                Self::Unread(format)
+            }
         }
+    }
+
+    /// The body that begins with `window` and is declared to be of this format.
+    fn read(format: Format, window: &[u8], desk: &mut Desk) -> Result<Self, Refusal> {
+        let charset = match format {
+            Format::TextIn(charset) => Some(charset),
+            _ => None,
+        };
+        if let Some(wide) = Wide::of(window, charset) {
+            return Ok(Self::Wide(Box::new(WideBody::new(wide))));
+        }
+        if !matches!(format, Format::Binary | Format::Unknown) {
+            return Ok(match format {
+                Format::Form => Self::Form(Box::new(FormBody::new())),
+                _ => Self::Text(Box::new(TextBody::new())),
+            });
+        }
+        let Some(kind) = magic::kind_of(window) else {
+            return Ok(Self::Json(Box::new(JsonBody::tentative())));
+        };
+        desk.opaque(kind, String::new)?;
+        Ok(match kind {
+            OpaqueKind::Archive | OpaqueKind::Office => Self::Archive(kind, Box::new(TextBody::new())),
+            _ => Self::Media(kind),
+        })
     }
 
     /// A part of a multipart body. A multipart body inside another one is text.
@@ -60,15 +90,22 @@ impl Body {
         last: bool,
         out: &mut Gather,
     ) -> Result<usize, Refusal> {
-        if matches!(self, Self::Unknown) {
-            let media = opaque::is_media(window);
-            *self = if media { Self::Media } else { Self::Json(Box::new(JsonBody::tentative())) };
+        if let Self::Unread(format) = self {
+            *self = Self::read(*format, window, desk)?;
         }
         match self {
-            Self::Unknown | Self::Media => {
+            Self::Unread(_) => Ok(0),
+            Self::Media(kind) => {
+                desk.report.grow_opaque(*kind, window.len() as u64);
                 out.pass(0..window.len());
                 Ok(window.len())
             }
+            Self::Archive(kind, body) => {
+                let consumed = body.process(desk, scratch, window, last, out)?;
+                desk.report.grow_opaque(*kind, consumed as u64);
+                Ok(consumed)
+            }
+            Self::Wide(body) => body.process_at(desk, scratch, window, last, &String::new, out),
             Self::Text(body) => body.process(desk, scratch, window, last, out),
             Self::Json(body) => body.process(desk, scratch, window, last, out),
             Self::Form(body) => body.process(desk, scratch, window, last, out),

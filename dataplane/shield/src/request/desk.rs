@@ -5,8 +5,8 @@ use std::sync::Arc;
 use aegis_detect::{Category, Finding, RuleIndex};
 
 use super::refusal::Refusal;
-use crate::policy::Action;
-use crate::report::Report;
+use crate::policy::{Action, OpaqueAction};
+use crate::report::{OpaqueKind, Report};
 use crate::shield::Shield;
 use crate::token::{MAX_TOKEN_LEN, TOKEN_PREFIX, Token};
 use crate::vault::Vault;
@@ -94,16 +94,33 @@ impl Desk {
         place: impl Fn() -> String,
     ) -> Result<(), Refusal> {
         let Decision { rule, category, action } = decision;
-        let place = || match (self.part, place()) {
-            (None, place) => place,
-            (Some(part), place) if place.is_empty() => format!("part[{part}]"),
-            (Some(part), place) => format!("part[{part}].{place}"),
-        };
+        let part = self.part;
+        let place = || in_part(part, place());
         self.report.record(rule, category, action, token, place);
         match action {
             Action::Block => Err(Refusal::Blocked { rule, category, place: place() }),
             _ => Ok(()),
         }
+    }
+
+    /// Writes down that a value is not read; refuses the request if that is the decision.
+    pub(super) fn opaque(&mut self, kind: OpaqueKind, place: impl Fn() -> String) -> Result<(), Refusal> {
+        let part = self.part;
+        let place = || in_part(part, place());
+        self.report.record_opaque(kind, place);
+        match self.shield.policy.opaque() {
+            OpaqueAction::Refuse => Err(Refusal::Opaque { kind, place: place() }),
+            OpaqueAction::Pass => Ok(()),
+        }
+    }
+}
+
+/// A place in a part of a multipart body.
+fn in_part(part: Option<u32>, place: String) -> String {
+    match part {
+        None => place,
+        Some(part) if place.is_empty() => format!("part[{part}]"),
+        Some(part) => format!("part[{part}].{place}"),
     }
 }
 

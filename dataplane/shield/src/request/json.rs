@@ -10,7 +10,7 @@ use super::attachment::Attachment;
 use super::desk::Desk;
 use super::edit::Editor;
 use super::gather::Gather;
-use super::opaque;
+use super::opaque::{Extent, Run, Scanned};
 use super::refusal::Refusal;
 use super::scratch::ShardScratch;
 use super::seam::{MAX_GAP, Seams, TextEvent};
@@ -35,6 +35,8 @@ pub(super) struct JsonBody {
     many: bool,
     /// What of a value in base64 is decoded and scanned.
     attachment: Option<Box<Attachment>>,
+    /// Characters of the run of base64 that was begun.
+    chars: Option<u64>,
 }
 
 /// Somebody who wants to see the lexemes of a window.
@@ -151,7 +153,13 @@ impl JsonBody {
     }
 
     fn with(nested: Nested, many: bool) -> Self {
-        Self { walk: Walk { nested, track: Track::new() }, context: Context::new(), many, attachment: None }
+        Self {
+            walk: Walk { nested, track: Track::new() },
+            context: Context::new(),
+            many,
+            attachment: None,
+            chars: None,
+        }
     }
 
     /// See [`super::Tokenizer::push`]; a window that is not the last is large enough to settle something.
@@ -168,8 +176,8 @@ impl JsonBody {
         if base == 0 && window.is_empty() {
             return Ok(0);
         }
-        if let Some((_, stop)) = self.walk.track.stop() {
-            let passed = self.base64(stop, desk, scratch, around, out)?;
+        if let Some((_, Stop::Run(run))) = self.walk.track.stop() {
+            let passed = self.base64(run, desk, scratch, around, out)?;
             if passed > 0 {
                 return Ok(passed);
             }
@@ -314,39 +322,48 @@ impl JsonBody {
     /// Base64 goes on: passes it, or scans what it holds.
     fn base64(
         &mut self,
-        stop: Stop,
+        run: Run,
         desk: &mut Desk,
         scratch: &mut ShardScratch,
         around: Surroundings<'_>,
         out: &mut Gather,
     ) -> Result<usize, Refusal> {
-        let track = &self.walk.track;
-        let (len, ended) = if stop == Stop::Decode {
-            let attachment = self.attachment.get_or_insert_with(|| Box::new(Attachment::new()));
-            let place = || track.place(self.many);
-            attachment.process(desk, scratch, around.window, place, out)?
+        let (track, many) = (&self.walk.track, self.many);
+        let place = || track.place(many);
+        if self.chars.is_none() {
+            run.kind.map_or(Ok(()), |kind| desk.opaque(kind, place))?;
+        }
+        let (len, ended) = if run.scanned == Scanned::Not {
+            let extent = Extent::of(around.window, run.wrapped);
+            out.pass(0..extent.len);
+            (extent.len, extent.ended)
         } else {
-            let len = opaque::base64_len(around.window);
-            out.pass(0..len);
-            (len, len < around.window.len())
+            let attachment = self.attachment.get_or_insert_with(|| Box::new(Attachment::new(run)));
+            attachment.process(desk, scratch, around.window, &place, out)?
         };
         let end = around.base + len as u64;
-        if around.last && !ended && opaque::base64_len(around.window) == around.window.len() {
-            return Err(Refusal::Malformed {
-                what: "unexpected end",
-                offset: around.base + around.window.len() as u64,
-            });
+        let window = &around.window[..len];
+        if around.last && !ended && !Extent::of(around.window, run.wrapped).ended {
+            return Err(Refusal::Malformed { what: "unexpected end", offset: end });
         }
-        self.walk
-            .nested
-            .feed(&around.window[..len], &mut Nobody)
-            .map_err(|fault| Refusal::syntax(fault, around.base))?;
+        self.walk.nested.feed(window, &mut Nobody).map_err(|fault| Refusal::syntax(fault, around.base))?;
+        let before = self.chars.unwrap_or_default();
+        let chars = before + run.kind.map_or(0, |_| Extent::of(window, true).chars as u64);
+        if let Some(kind) = run.kind {
+            desk.report.grow_opaque(kind, bytes_in(chars) - bytes_in(before));
+        }
+        self.chars = (!ended).then_some(chars);
         if ended {
             self.attachment = None;
         }
-        self.walk.track.move_stop((!ended).then_some((end, stop)));
+        self.walk.track.move_stop((!ended).then_some((end, Stop::Run(run))));
         Ok(len)
     }
+}
+
+/// How many bytes so many characters of base64 stand for.
+fn bytes_in(chars: u64) -> u64 {
+    chars * 3 / 4
 }
 
 /// Sees nothing.

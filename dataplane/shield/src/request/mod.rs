@@ -16,6 +16,7 @@ mod edit;
 mod form;
 mod gather;
 mod json;
+mod magic;
 mod multipart;
 mod opaque;
 mod refusal;
@@ -24,6 +25,7 @@ mod seam;
 mod text;
 mod track;
 mod view;
+mod wide;
 
 use std::sync::Arc;
 
@@ -139,6 +141,8 @@ impl Tokenizer {
 mod action_tests;
 #[cfg(test)]
 mod any_tests;
+#[cfg(test)]
+mod media_tests;
 #[cfg(test)]
 mod opaque_tests;
 #[cfg(test)]

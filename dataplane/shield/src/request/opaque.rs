@@ -2,15 +2,22 @@
 //!
 //! Providers sign and encrypt some values and want them back byte by byte; images are large and full of strings
 //! that look like keys. Such a value passes unscanned, but only where the providers' formats have one, and only
-//! as long as it looks like base64. What decodes to text, or to nothing known, is no such value: it is scanned
-//! decoded. So neither a member that happens to be called `signature` nor a mislabelled image can hide a secret.
+//! as far as it is base64: what stands behind it is text again. What decodes to text is scanned decoded, what is of
+//! no known kind too. Everywhere else text is text, whatever it calls itself: a model reads what stands in a tool's
+//! arguments letter by letter. So neither a member that happens to be called `signature`, nor a data URL in a
+//! message, nor a mislabelled image can hide a secret.
 
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-/// Base64 characters that are decoded for a judgement.
-const SAMPLE: usize = 64;
+use super::magic;
+use super::wide::Wide;
+use crate::format::{Charset, parameter};
+use crate::report::OpaqueKind;
+
+/// Base64 characters that are decoded for a judgement; decoded, they are what [`magic`] looks at.
+const SAMPLE: usize = magic::LOOK / 3 * 4;
 /// Bytes that must be base64 unless the value ends before: a plain token with a dot in it is none.
 const LOOK: usize = 1024;
 /// Bytes within which a value must end for its type to be looked for behind it.
@@ -19,10 +26,15 @@ const MAX_BEHIND: usize = 8 * 1024;
 const MAX_URL_HEAD: usize = 128;
 /// Sealed values that are shorter are scanned, even where the object says what it is.
 const MIN_SURE: usize = 16;
-/// Sealed values of unsure kind that are shorter are scanned: a stolen key could be as short.
-const MIN_SEALED: usize = SAMPLE;
+/// Sealed values of unsure kind, and declared media of unknown kind, that are shorter are scanned: a stolen key
+/// could be as short.
+const MIN_SEALED: usize = 64;
 /// Shorter values are scanned as they stand.
 const MIN_BLOB: usize = 16;
+/// Characters of the longest line of base64 that is broken into lines (RFC 2045, section 6.8).
+const MAX_LINE: usize = 76;
+
+const _: () = assert!(SAMPLE <= LOOK);
 
 /// What a member's place in the document says about its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +43,7 @@ pub(super) enum Slot {
     Plain,
     /// A value that the provider sealed. `sure` if the object says so itself.
     Sealed { sure: bool },
-    /// Bytes in base64, declared to be something or not.
+    /// Bytes in base64, or in a data URL, declared to be something or not.
     Blob(Declared),
 }
 
@@ -39,8 +51,9 @@ pub(super) enum Slot {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Declared {
     Nothing,
-    Media,
-    Text,
+    Media(OpaqueKind),
+    /// Text, and its charset if that is a wide one.
+    Text(Option<Charset>),
 }
 
 /// What is to be done with a value.
@@ -50,19 +63,39 @@ pub(super) enum Judgement {
     Scan,
     /// More bytes are needed to tell.
     Undecided,
-    /// After so many bytes of the value, base64 begins that is passed.
-    Pass(usize),
-    /// After so many bytes of the value, base64 begins that is to be scanned decoded.
-    Decode(usize),
+    /// After so many bytes of the value, such a run of base64 begins.
+    Run(usize, Run),
+}
+
+/// A run of base64 inside a JSON string, and how it is treated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Run {
+    pub(super) scanned: Scanned,
+    /// What is told of it, unless it is text or sealed.
+    pub(super) kind: Option<OpaqueKind>,
+    /// It is broken into lines. Otherwise it ends where its first line does.
+    pub(super) wrapped: bool,
+}
+
+/// Whether a run of base64 is scanned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scanned {
+    /// Not at all.
+    Not,
+    /// Decoded, to its end. The charset is what was declared.
+    Decoded(Option<Charset>),
+    /// Decoded, as long as it is text that way; from there on it is text as it stands.
+    WhileText,
 }
 
 /// Judges the string value that begins with `raw`; `last` if the body ends with `raw`.
 pub(super) fn judge(slot: Slot, raw: &[u8], last: bool) -> Judgement {
-    match url_head(raw, last) {
-        UrlHead::None if slot == Slot::Plain => Judgement::Scan,
-        UrlHead::None => judge_base64(slot, raw, 0, last),
-        UrlHead::Undecided => Judgement::Undecided,
-        UrlHead::Base64(len, declared) => judge_base64(Slot::Blob(declared), raw, len, last),
+    match (url_head(raw, last), slot) {
+        (UrlHead::None, Slot::Plain) => Judgement::Scan,
+        (UrlHead::None, _) => judge_run(slot, raw, 0, last),
+        (UrlHead::Undecided, _) => Judgement::Undecided,
+        (UrlHead::Base64(len, declared), Slot::Blob(_)) => judge_run(Slot::Blob(declared), raw, len, last),
+        (UrlHead::Base64(len, _), _) => judge_run(Slot::Plain, raw, len, last),
     }
 }
 
@@ -134,78 +167,95 @@ pub(super) fn declared(name: &[u8]) -> Declared {
         |prefix: &str| name.get(..prefix.len()).is_some_and(|h| h.eq_ignore_ascii_case(prefix.as_bytes()));
     let is = |part: &[u8]| name.windows(part.len()).any(|window| window.eq_ignore_ascii_case(part));
     if starts("text") || is(b"json") || is(b"xml") || is(b"yaml") || is(b"javascript") {
-        Declared::Text
-    } else if starts("image") || starts("audio") || starts("video") || is(b"pdf") {
-        Declared::Media
-    } else {
-        Declared::Nothing
+        let parameters = memchr::memchr(b';', name).map_or(&[][..], |at| &name[at + 1..]);
+        return Declared::Text(parameter(parameters, b"charset").as_deref().and_then(Charset::of));
+    }
+    let kinds = [("image", OpaqueKind::Image), ("audio", OpaqueKind::Audio), ("video", OpaqueKind::Video)];
+    match kinds.into_iter().find(|(prefix, _)| starts(prefix)) {
+        Some((_, kind)) => Declared::Media(kind),
+        None if is(b"pdf") => Declared::Media(OpaqueKind::Pdf),
+        None => Declared::Nothing,
     }
 }
 
-fn judge_base64(slot: Slot, raw: &[u8], head: usize, last: bool) -> Judgement {
-    let value = &raw[head..];
-    let clean = base64_len(&value[..value.len().min(LOOK)]);
-    // An escape may be cut by the limit.
-    let ended = match value.get(clean) {
-        Some(b'"') => true,
-        Some(_) if clean + 1 < LOOK => return Judgement::Scan,
-        Some(_) => false,
-        None if value.len() < LOOK && !last => return Judgement::Undecided,
-        None => last,
-    };
-    let sample = Sample::take(value);
+/// Judges the base64 that begins behind the first `head` bytes.
+fn judge_run(slot: Slot, raw: &[u8], head: usize, last: bool) -> Judgement {
+    let look = &raw[head..raw.len().min(head + LOOK)];
+    let wrapped = head == 0 && matches!(slot, Slot::Blob(_)) && is_wrapped(look);
+    let extent = Extent::of(look, wrapped);
+    if !extent.ended && raw.len() < head + LOOK && !last {
+        return Judgement::Undecided;
+    }
+    let closed = is_closed(&look[extent.len..]) || last && head + extent.len == raw.len();
+    // A value that is to be base64 is so to its end; a data URL ends where it ends.
+    if head == 0 && extent.ended && !closed && extent.len + 1 < LOOK {
+        return Judgement::Scan;
+    }
+    let mut decoded = [0; magic::LOOK];
+    let chars = decode_sample(&look[..extent.len], &mut decoded);
+    let sample = &decoded[..chars * 3 / 4];
+    let run = |scanned, kind| Judgement::Run(head, Run { scanned, kind, wrapped });
     match slot {
-        Slot::Sealed { sure } if sample.len >= if sure { MIN_SURE } else { MIN_SEALED } => {
-            Judgement::Pass(head)
+        Slot::Sealed { sure } if chars >= if sure { MIN_SURE } else { MIN_SEALED } => run(Scanned::Not, None),
+        Slot::Plain if chars >= MIN_BLOB && magic::text_len(sample) >= MIN_BLOB * 3 / 4 => {
+            run(Scanned::WhileText, None)
         }
-        Slot::Plain | Slot::Sealed { .. } => Judgement::Scan,
-        Slot::Blob(_) if sample.len < MIN_BLOB => Judgement::Scan,
-        Slot::Blob(declared) => {
-            let bytes = sample.decode();
-            if looks_like_text(&bytes) {
-                Judgement::Decode(head)
-            } else if is_media(&bytes) || declared == Declared::Media && sample.len == SAMPLE {
-                Judgement::Pass(head)
-            } else if ended {
+        Slot::Blob(declared) if chars >= MIN_BLOB => {
+            let (charset, media) = match declared {
+                Declared::Text(charset) => (charset, None),
+                Declared::Media(kind) => (None, Some(kind)),
+                Declared::Nothing => (None, None),
+            };
+            let decoded = Scanned::Decoded(charset);
+            if magic::looks_like_text(sample) || Wide::of(sample, charset).is_some() {
+                return run(decoded, None);
+            }
+            match magic::kind_of(sample) {
+                // What is stored uncompressed in an archive can be read.
+                Some(kind @ (OpaqueKind::Archive | OpaqueKind::Office)) => run(decoded, Some(kind)),
+                Some(kind) => run(Scanned::Not, Some(kind)),
+                None if media.is_some() && chars >= MIN_SEALED => run(Scanned::Not, media),
                 // Too short for a file: rather a plain word of base64's alphabet.
-                Judgement::Scan
-            } else {
-                Judgement::Decode(head)
+                None if closed => Judgement::Scan,
+                None => run(decoded, Some(OpaqueKind::Other)),
             }
         }
+        Slot::Plain | Slot::Sealed { .. } | Slot::Blob(_) => Judgement::Scan,
     }
 }
 
-/// The first characters of a value.
-struct Sample {
-    chars: [u8; SAMPLE],
-    len: usize,
+/// Whether the value ends here, but for line breaks.
+fn is_closed(mut rest: &[u8]) -> bool {
+    while let Unit::Break(end) = base64_unit(rest, 0) {
+        rest = &rest[end..];
+    }
+    rest.first() == Some(&b'"')
 }
 
-impl Sample {
-    fn take(raw: &[u8]) -> Self {
-        let mut sample = Self { chars: [0; SAMPLE], len: 0 };
-        let mut at = 0;
-        while sample.len < SAMPLE {
-            match base64_unit(raw, at) {
-                Unit::Char(byte, end) => {
-                    sample.chars[sample.len] = standard(byte);
-                    sample.len += 1;
-                    at = end;
-                }
-                Unit::Break(end) => at = end,
-                Unit::Cut | Unit::Other => break,
-            }
-        }
-        sample
-    }
+/// Whether base64 is broken into lines: its first one is not too long.
+fn is_wrapped(raw: &[u8]) -> bool {
+    let line = Extent::of(&raw[..raw.len().min(2 * MAX_LINE)], false);
+    line.chars <= MAX_LINE && matches!(base64_unit(raw, line.len), Unit::Break(_))
+}
 
-    fn decode(&self) -> Vec<u8> {
-        let chars = self.chars[..self.len].split(|&byte| byte == b'=').next().unwrap_or_default();
-        // One character of a group of four says nothing.
-        let chars = &chars[..chars.len() - usize::from(chars.len() % 4 == 1)];
-        LENIENT.decode(chars).unwrap_or_default()
+/// Decodes base64 from the start of `raw` into `out`, as far as there is room, and says how many characters that took.
+fn decode_sample(raw: &[u8], out: &mut [u8; magic::LOOK]) -> usize {
+    let mut chars = [0; SAMPLE];
+    let (mut len, mut at) = (0, 0);
+    while len < SAMPLE {
+        match base64_unit(raw, at) {
+            Unit::Char(b'=', _) | Unit::Cut | Unit::Other => break,
+            Unit::Char(byte, end) => {
+                chars[len] = standard(byte);
+                len += 1;
+                at = end;
+            }
+            Unit::Break(end) => at = end,
+        }
     }
+    // One character of a group of four says nothing.
+    len -= usize::from(len % 4 == 1);
+    LENIENT.decode_slice(&chars[..len], out).map_or(0, |_| len)
 }
 
 /// Decodes with or without padding.
@@ -255,155 +305,52 @@ pub(super) fn base64_unit(raw: &[u8], at: usize) -> Unit {
 
 #[inline]
 fn is_base64(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() | matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=')
+    is_digit(byte) | (byte == b'=')
 }
 
-/// How many bytes of `raw` go on in base64. An escape cut in two at the end does not count.
-pub(super) fn base64_len(raw: &[u8]) -> usize {
-    const BLOCK: usize = 32;
-    let mut at = 0;
-    loop {
-        // No shortcut inside a block, so that the compiler makes vector code of it.
-        while raw.get(at..at + BLOCK).is_some_and(|b| b.iter().fold(true, |all, &c| all & is_base64(c))) {
-            at += BLOCK;
-        }
-        match base64_unit(raw, at) {
-            Unit::Char(_, end) | Unit::Break(end) => at = end,
-            Unit::Cut | Unit::Other => return at,
+/// Whether a byte stands for six bits.
+#[inline]
+fn is_digit(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() | matches!(byte, b'+' | b'/' | b'-' | b'_')
+}
+
+/// How far base64 goes.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Extent {
+    /// In bytes.
+    pub(super) len: usize,
+    /// In characters of base64, without padding.
+    pub(super) chars: usize,
+    /// Whether it ends there. Otherwise more bytes are needed to tell.
+    pub(super) ended: bool,
+}
+
+impl Extent {
+    /// The base64 that `raw` begins with: to its padding, to the end of its line unless it is `wrapped`, or to what is
+    /// none.
+    pub(super) fn of(raw: &[u8], wrapped: bool) -> Self {
+        const BLOCK: usize = 32;
+        let (mut at, mut chars) = (0, 0);
+        loop {
+            // No shortcut inside a block, so that the compiler makes vector code of it.
+            while raw.get(at..at + BLOCK).is_some_and(|b| b.iter().fold(true, |all, &c| all & is_digit(c))) {
+                at += BLOCK;
+                chars += BLOCK;
+            }
+            match base64_unit(raw, at) {
+                Unit::Char(b'=', end) => {
+                    let len = if raw.get(end) == Some(&b'=') { end + 1 } else { end };
+                    return Self { len, chars, ended: len < raw.len() || len > end };
+                }
+                Unit::Char(_, end) => (at, chars) = (end, chars + 1),
+                Unit::Break(end) if wrapped => at = end,
+                Unit::Cut => return Self { len: at, chars, ended: false },
+                Unit::Break(_) | Unit::Other => return Self { len: at, chars, ended: true },
+            }
         }
     }
-}
-
-/// Whether decoded bytes start like text: UTF-8, but for a character cut at the end, without control characters.
-pub(super) fn looks_like_text(bytes: &[u8]) -> bool {
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) if error.error_len().is_none() => {
-            std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default()
-        }
-        Err(_) => return false,
-    };
-    !text.is_empty() && text.chars().all(|c| !c.is_control() || matches!(c, '\t' | '\n' | '\r' | '\u{1b}'))
-}
-
-/// Whether bytes start like a well-known format of images, sound, film or paper.
-pub(super) fn is_media(bytes: &[u8]) -> bool {
-    const HEADS: [&[u8]; 14] = [
-        b"\x89PNG\r\n\x1a\n",
-        b"\xff\xd8\xff",
-        b"GIF87a",
-        b"GIF89a",
-        b"RIFF",
-        b"%PDF-",
-        b"ID3",
-        b"OggS",
-        b"fLaC",
-        b"\x1a\x45\xdf\xa3",
-        b"II*\0",
-        b"MM\0*",
-        b"\xff\xfb",
-        b"\xff\xf1",
-    ];
-    HEADS.iter().any(|head| bytes.starts_with(head)) || bytes.get(4..8) == Some(b"ftyp")
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn encode(bytes: &[u8]) -> String {
-        base64::engine::general_purpose::STANDARD.encode(bytes)
-    }
-
-    fn noise(len: u32) -> Vec<u8> {
-        (0..len).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
-    }
-
-    fn judge_str(slot: Slot, raw: &str) -> Judgement {
-        judge(slot, raw.as_bytes(), true)
-    }
-
-    #[test]
-    fn blobs_are_judged_by_what_they_hold() {
-        let png = encode(b"\x89PNG\r\n\x1a\n0123456789 0123456789");
-        let text = encode(b"password: correct horse battery");
-        let (short, long) = (encode(&noise(200)), encode(&noise(2000)));
-        for (blob, declared, expected) in [
-            (&png, Declared::Nothing, Judgement::Pass(0)),
-            (&png, Declared::Media, Judgement::Pass(0)),
-            (&png, Declared::Text, Judgement::Pass(0)),
-            (&text, Declared::Nothing, Judgement::Decode(0)),
-            (&text, Declared::Media, Judgement::Decode(0)),
-            (&text, Declared::Text, Judgement::Decode(0)),
-            (&short, Declared::Nothing, Judgement::Scan),
-            (&short, Declared::Text, Judgement::Scan),
-            (&short, Declared::Media, Judgement::Pass(0)),
-            (&long, Declared::Nothing, Judgement::Decode(0)),
-            (&long, Declared::Media, Judgement::Pass(0)),
-        ] {
-            assert_eq!(
-                judge_str(Slot::Blob(declared), &format!("{blob}\"")),
-                expected,
-                "{blob} {declared:?}"
-            );
-        }
-        let media = Slot::Blob(Declared::Media);
-        assert_eq!(judge_str(media, "not base64, but long enough\""), Judgement::Scan);
-        assert_eq!(judge_str(media, &format!("{}.x\"", &long[..LOOK - 1])), Judgement::Pass(0));
-        assert_eq!(judge_str(media, &format!("{}.x\"", &long[..LOOK - 2])), Judgement::Scan);
-        assert_eq!(judge_str(media, &format!("{}\"", &short[..SAMPLE - 1])), Judgement::Scan);
-        let tiny = encode(b"some words of text");
-        assert_eq!(judge_str(media, &format!("{}\"", &tiny[..MIN_BLOB])), Judgement::Decode(0));
-        assert_eq!(judge_str(media, &format!("{}\"", &tiny[..MIN_BLOB - 1])), Judgement::Scan);
-    }
-
-    #[test]
-    fn sealed_values_are_long_or_sure() {
-        let blob = "A".repeat(MIN_SEALED);
-        let unsure = Slot::Sealed { sure: false };
-        assert_eq!(judge_str(unsure, &format!("{blob}\"")), Judgement::Pass(0));
-        assert_eq!(judge_str(unsure, &format!("{}\"", &blob[1..])), Judgement::Scan);
-        let sure = Slot::Sealed { sure: true };
-        assert_eq!(judge_str(sure, &format!("{}\"", &blob[..MIN_SURE])), Judgement::Pass(0));
-        assert_eq!(judge_str(sure, &format!("{}\"", &blob[..MIN_SURE - 1])), Judgement::Scan);
-        assert_eq!(judge_str(Slot::Sealed { sure: true }, "A B\""), Judgement::Scan);
-        let long = "A".repeat(LOOK);
-        assert_eq!(judge(unsure, &long.as_bytes()[1..], false), Judgement::Undecided);
-        assert_eq!(judge(unsure, long.as_bytes(), false), Judgement::Pass(0));
-    }
-
-    #[test]
-    fn data_urls_are_understood() {
-        let jpeg = encode(b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01\0\0\x01");
-        let url = format!("data:image/jpeg;base64,{jpeg}\"");
-        assert_eq!(judge_str(Slot::Plain, &url), Judgement::Pass(23));
-        assert_eq!(judge_str(Slot::Plain, &url.replace('/', "\\/")), Judgement::Pass(24));
-        let text = format!("data:text/plain;charset=utf-8;base64,{}\"", encode(b"some words and some more"));
-        assert_eq!(judge_str(Slot::Plain, &text), Judgement::Decode(37));
-        for plain in
-            ["data:\"", "data:text/plain,hello\"", "data: x\"", "date:image/png;base64,AAAA\"", "d\""]
-        {
-            assert_eq!(judge_str(Slot::Plain, plain), Judgement::Scan, "{plain}");
-        }
-        for cut in 0..url.len() - 1 {
-            assert_eq!(judge(Slot::Plain, &url.as_bytes()[..cut], false), Judgement::Undecided, "{cut}");
-        }
-    }
-
-    #[test]
-    fn heads_of_data_urls_are_limited() {
-        let url = |pad: usize| format!("data:{};base64,{}\"", "x".repeat(pad), encode(&noise(2000)));
-        let fixed = "data:;base64,".len();
-        assert_eq!(judge_str(Slot::Plain, &url(MAX_URL_HEAD - fixed)), Judgement::Decode(MAX_URL_HEAD));
-        assert_eq!(judge_str(Slot::Plain, &url(MAX_URL_HEAD - fixed + 1)), Judgement::Scan);
-    }
-
-    #[test]
-    fn base64_ends_where_it_ends() {
-        for len in 0..100 {
-            let text = format!("{}\\/\\nA=\"rest", "aZ0+/-_".repeat(20).get(..len).unwrap());
-            assert_eq!(base64_len(text.as_bytes()), len + 6);
-            assert_eq!(base64_len(&text.as_bytes()[..=len]), len, "a cut escape waits");
-        }
-    }
-}
+#[path = "judge_tests.rs"]
+mod tests;

@@ -3,6 +3,7 @@
 use aegis_detect::{Category, RuleIndex};
 
 use crate::json::{Fault, SyntaxError};
+use crate::report::OpaqueKind;
 use crate::vault::VaultError;
 
 /// Why a request is refused. A tokenizer that has refused refuses for good.
@@ -15,6 +16,14 @@ pub enum Refusal {
         rule: RuleIndex,
         /// The kind of value.
         category: Category,
+        /// Where it stands, as in [`crate::report::Place::place`].
+        place: String,
+    },
+    /// The policy forbids what cannot be read as text. The client's fault (403).
+    #[error("{} that cannot be scanned at {place}", kind.as_str())]
+    Opaque {
+        /// What it is.
+        kind: OpaqueKind,
         /// Where it stands, as in [`crate::report::Place::place`].
         place: String,
     },

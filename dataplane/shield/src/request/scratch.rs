@@ -6,6 +6,7 @@ use aegis_detect::{Finding, RuleError, Rules, Scanner, Window};
 use zeroize::Zeroizing;
 
 use super::edit::Part;
+use super::gather::Gather;
 use super::refusal::Refusal;
 use super::seam::Seams;
 use super::view::View;
@@ -20,6 +21,9 @@ pub struct ShardScratch {
     /// The parts of the secret at hand, and their decoded bytes.
     pub(super) parts: Vec<Part>,
     pub(super) value: Zeroizing<Vec<u8>>,
+    /// A window of base64, decoded, and what is made of it.
+    pub(super) decoded: Zeroizing<Vec<u8>>,
+    pub(super) pieces: Gather,
 }
 
 impl ShardScratch {
@@ -32,6 +36,8 @@ impl ShardScratch {
             seams: Seams::new(),
             parts: Vec::new(),
             value: Zeroizing::new(Vec::new()),
+            decoded: Zeroizing::new(Vec::new()),
+            pieces: Gather::new(),
         })
     }
 

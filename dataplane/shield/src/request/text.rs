@@ -25,6 +25,19 @@ impl TextBody {
         last: bool,
         out: &mut Gather,
     ) -> Result<usize, Refusal> {
+        self.process_at(desk, scratch, window, last, &String::new, out)
+    }
+
+    /// The same for a text that is a part of something, at `place`.
+    pub(super) fn process_at(
+        &mut self,
+        desk: &mut Desk,
+        scratch: &mut ShardScratch,
+        window: &[u8],
+        last: bool,
+        place: &dyn Fn() -> String,
+        out: &mut Gather,
+    ) -> Result<usize, Refusal> {
         scratch.view.begin(&self.context);
         scratch.view.finish(window);
         let settled = scratch.scan(window, last, true);
@@ -41,7 +54,7 @@ impl TextBody {
                 passed = finding.end - fresh;
                 token = replacement.token();
             }
-            desk.record(decision, token, String::new)?;
+            desk.record(decision, token, place)?;
         }
         out.pass(passed..settled - fresh);
         self.context.keep(&text[..settled]);

@@ -1,9 +1,10 @@
 //! Where in the document the lexer is: enough to name a place in the report and to know the values that are not
 //! text. Only structure costs something here, and little: a key is copied once, a name is built only on a finding.
 
-use super::opaque::{self, Behind, Declared, Judgement, Slot};
+use super::opaque::{self, Behind, Declared, Judgement, Run, Slot};
 use super::seam::{MAX_GAP, TextEvent};
 use crate::json::{Container, Kind, Lexeme, Role};
+use crate::report::OpaqueKind;
 
 /// Containers that are kept track of; what is deeper is named by the one around it.
 const MAX_FRAMES: usize = 12;
@@ -82,10 +83,8 @@ enum Capture {
 pub(super) enum Stop {
     /// What a string holds can be told only with more input.
     Undecided,
-    /// Base64 begins that is passed.
-    Pass,
-    /// Base64 begins that is scanned decoded.
-    Decode,
+    /// Base64 begins that is passed, or scanned decoded.
+    Run(Run),
 }
 
 /// The bytes around the lexemes of one window.
@@ -283,8 +282,7 @@ impl Track {
         self.stop = match opaque::judge(slot, raw, around.last) {
             Judgement::Scan => None,
             Judgement::Undecided => Some((lexeme.start, Stop::Undecided)),
-            Judgement::Pass(head) => Some((lexeme.end + head as u64, Stop::Pass)),
-            Judgement::Decode(head) => Some((lexeme.end + head as u64, Stop::Decode)),
+            Judgement::Run(head, run) => Some((lexeme.end + head as u64, Stop::Run(run))),
         };
     }
 
@@ -345,6 +343,8 @@ impl Track {
                 | b"b64_json"
                 | b"bytes"
                 | b"blob"
+                | b"url"
+                | b"image_url"
         ) {
             return Slot::Plain;
         }
@@ -368,7 +368,7 @@ impl Track {
             | (b"bytes", b"source", false)
             | (b"blob", b"resource", false)
             | (b"file_data" | b"b64_json", ..) => Slot::Blob(frame.declared),
-            (b"data", b"input_audio" | b"audio", false) => Slot::Blob(Declared::Media),
+            (b"data", b"input_audio" | b"audio", false) => Slot::Blob(Declared::Media(OpaqueKind::Audio)),
             _ => Slot::Plain,
         }
     }

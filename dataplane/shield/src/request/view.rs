@@ -108,6 +108,12 @@ impl View {
         self.copied = end;
     }
 
+    /// Whether one more character surely fits, for views that are longer than their raw bytes.
+    #[inline]
+    pub(super) fn has_room(&self) -> bool {
+        self.len + char::MAX_LEN_UTF8 <= LEFT_CONTEXT + WINDOW
+    }
+
     /// The view ends where the raw bytes end.
     pub(super) fn finish(&mut self, raw: &[u8]) {
         if !self.is_raw() {
