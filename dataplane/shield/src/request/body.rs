@@ -10,11 +10,12 @@ use super::refusal::Refusal;
 use super::scratch::ShardScratch;
 use super::text::TextBody;
 use crate::format::Format;
+use crate::places::Scope;
 
 /// The state between two windows.
 pub(super) enum Body {
     /// Its first bytes will tell.
-    Unknown,
+    Unknown(Scope),
     /// Known media, which holds no text.
     Media,
     Text(Box<TextBody>),
@@ -24,14 +25,14 @@ pub(super) enum Body {
 }
 
 impl Body {
-    pub(super) fn new(format: Format) -> Self {
+    pub(super) fn new(format: Format, scope: Scope) -> Self {
         match format {
-            Format::Json => Self::Json(Box::new(JsonBody::document())),
-            Format::JsonLines => Self::Json(Box::new(JsonBody::lines())),
+            Format::Json => Self::Json(Box::new(JsonBody::document(scope))),
+            Format::JsonLines => Self::Json(Box::new(JsonBody::lines(scope))),
             Format::Text => Self::Text(Box::new(TextBody::new())),
             Format::Form => Self::Form(Box::new(FormBody::new())),
             Format::Multipart(boundary) => Self::Multipart(Box::new(MultipartBody::new(boundary))),
-            Format::Binary | Format::Unknown => Self::Unknown,
+            Format::Binary | Format::Unknown => Self::Unknown(scope),
         }
     }
 
@@ -39,7 +40,7 @@ impl Body {
     pub(super) fn part(format: Format) -> Self {
         match format {
             Format::Multipart(_) => Self::Text(Box::new(TextBody::new())),
-            other => Self::new(other),
+            other => Self::new(other, Scope::File),
         }
     }
 
@@ -60,12 +61,12 @@ impl Body {
         last: bool,
         out: &mut Gather,
     ) -> Result<usize, Refusal> {
-        if matches!(self, Self::Unknown) {
+        if let Self::Unknown(scope) = *self {
             let media = opaque::is_media(window);
-            *self = if media { Self::Media } else { Self::Json(Box::new(JsonBody::tentative())) };
+            *self = if media { Self::Media } else { Self::Json(Box::new(JsonBody::tentative(scope))) };
         }
         match self {
-            Self::Unknown | Self::Media => {
+            Self::Unknown(_) | Self::Media => {
                 out.pass(0..window.len());
                 Ok(window.len())
             }
