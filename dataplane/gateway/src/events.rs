@@ -116,6 +116,10 @@ pub struct RequestRecord {
     pub findings: Vec<RecordedFinding>,
     /// Findings in all.
     pub findings_total: u32,
+    /// Values that were not read, such as images: how many.
+    pub opaque_total: u32,
+    /// The first of them, at most [`aegis_shield::report::MAX_OPAQUE`].
+    pub opaque: Vec<RecordedOpaque>,
     /// Tokens put back.
     pub restored: u64,
     /// Well-formed tokens that belonged to no value of this exchange.
@@ -178,6 +182,17 @@ pub struct RecordedFinding {
     pub place: Box<str>,
     /// The token that replaced it.
     pub token: Option<Box<str>>,
+}
+
+/// One value of a record that was not read.
+#[derive(Debug, Clone)]
+pub struct RecordedOpaque {
+    /// Index into [`crate::metrics::OPAQUE_KINDS`].
+    pub kind: u8,
+    /// Its size.
+    pub bytes: u64,
+    /// Where it stood, like `messages[3].content[1].source.data`.
+    pub place: Box<str>,
 }
 
 /// Makes a ring of `capacity` events. The capacity is the number of records that may wait while the control thread is
@@ -299,6 +314,8 @@ pub(crate) mod tests {
             times: Times { total: 900, added: 40, first_byte: Some(700), connect: None },
             findings: Vec::new(),
             findings_total: 0,
+            opaque_total: 0,
+            opaque: Vec::new(),
             restored: 0,
             unresolved: 0,
             failed_open: false,

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 pub const CATEGORIES: [&str; 8] = ["KEY", "SECRET", "TOKEN", "CONN", "PKEY", "USER", "HOST", "PII"];
 /// Actions in the order of their index.
 pub const ACTIONS: [&str; 6] = ["allow", "monitor", "warn", "tokenize", "redact", "block"];
+/// Kinds of values that are not read, in the order of their index.
+pub const OPAQUE_KINDS: [&str; 7] = ["image", "audio", "video", "pdf", "archive", "office", "other"];
 /// Status classes in the order of their index; `none` counts exchanges that ended before a status line was sent.
 pub const STATUS_CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 /// Upstreams that can be counted apart. A configuration with more is refused.
@@ -194,6 +196,10 @@ pub struct ShardMetrics {
     pub upstreams: Vec<UpstreamMetrics>,
     /// Findings by category and action.
     pub findings: [[Counter; ACTIONS.len()]; CATEGORIES.len()],
+    /// Values that were not read, by kind.
+    pub opaque: [Counter; OPAQUE_KINDS.len()],
+    /// Their bytes.
+    pub opaque_bytes: [Counter; OPAQUE_KINDS.len()],
     /// Tokens put back into replies.
     pub restored: Counter,
     /// Well-formed tokens in replies that belong to no value of the exchange.
@@ -238,6 +244,8 @@ impl ShardMetrics {
             local_requests: std::array::from_fn(|_| Counter::default()),
             upstreams: (0..MAX_UPSTREAMS).map(|_| UpstreamMetrics::new()).collect(),
             findings: std::array::from_fn(|_| std::array::from_fn(|_| Counter::default())),
+            opaque: std::array::from_fn(|_| Counter::default()),
+            opaque_bytes: std::array::from_fn(|_| Counter::default()),
             restored: Counter::default(),
             unresolved: Counter::default(),
             added: Histogram::new(&ADDED_BOUNDS),
@@ -336,6 +344,11 @@ mod tests {
         assert_eq!(metrics.local_requests[4].get(), 1);
         assert_eq!(metrics.local_requests[0].get(), 1);
         assert_eq!(metrics.local_requests[5].get(), 1);
+    }
+
+    #[test]
+    fn kinds_are_named_as_the_shield_names_them() {
+        assert_eq!(aegis_shield::OpaqueKind::ALL.map(aegis_shield::OpaqueKind::as_str), OPAQUE_KINDS);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 pub mod format;
 pub mod json;
+pub mod places;
 pub mod policy;
 pub mod reply;
 pub mod report;

@@ -150,6 +150,7 @@ pub const KEYS: &[Key] = &[
     key("auth.keys[].disabled", Kind::Switch, "false", "Refused when true."),
     key("policy.default", ACTIONS, r#""tokenize""#, "What is done with a finding where nothing more specific is said."),
     key("policy.fail_mode", Kind::Choice(&["closed", "open"]), r#""closed""#, "What happens when something cannot be scanned or recorded: refuse it, or let it pass, loudly."),
+    key("policy.opaque", Kind::Choice(&["pass", "refuse"]), r#""pass""#, "What happens to images, audio, video, PDF, archives and office files, whose text is not read: let them pass, told by type and size in audit and metrics, or refuse the request."),
     key("policy.min_confidence", Kind::Choice(&["low", "medium", "high"]), r#""medium""#, "Findings below this confidence are ignored, save those of rules that `policy.rules` names. Low: told by a name alone, with a wrong check value, and names of resources; medium: told by surroundings, or a known prefix with a wrong check value; high: unmistakable."),
     key("policy.findings_header", Kind::Choice(&["never", "on-request", "always"]), r#""on-request""#, "When replies carry x-aegis-findings, counts by category."),
     key("policy.rules.*", ACTIONS, "", "Action by rule id; it counts at any confidence."),

@@ -6,8 +6,8 @@ use aegis_detect::{RuleIndex, Rules};
 use serde::Serialize;
 
 use crate::clock;
-use crate::events::{RecordedFinding, RequestRecord};
-use crate::metrics::{ACTIONS, CATEGORIES};
+use crate::events::{RecordedFinding, RecordedOpaque, RequestRecord};
+use crate::metrics::{ACTIONS, CATEGORIES, OPAQUE_KINDS};
 
 /// Version of the schema below; counts up when a field changes its meaning.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -34,6 +34,8 @@ pub struct AuditEvent<'a> {
     us: Times,
     findings_total: u32,
     findings: Vec<AuditFinding<'a>>,
+    opaque_total: u32,
+    opaque: Vec<AuditOpaque<'a>>,
     restored: u64,
     unresolved: u64,
     failed_open: bool,
@@ -62,6 +64,14 @@ struct AuditFinding<'a> {
     action: &'a str,
     place: &'a str,
     token: Option<&'a str>,
+}
+
+/// A value that was not read.
+#[derive(Debug, Serialize)]
+struct AuditOpaque<'a> {
+    r#type: &'a str,
+    bytes: u64,
+    place: &'a str,
 }
 
 impl<'a> AuditEvent<'a> {
@@ -95,6 +105,8 @@ impl<'a> AuditEvent<'a> {
             },
             findings_total: record.findings_total,
             findings: record.findings.iter().map(|finding| AuditFinding::new(finding, rules)).collect(),
+            opaque_total: record.opaque_total,
+            opaque: record.opaque.iter().map(AuditOpaque::new).collect(),
             restored: record.restored,
             unresolved: record.unresolved,
             failed_open: record.failed_open,
@@ -122,6 +134,16 @@ impl<'a> AuditFinding<'a> {
             action: ACTIONS.get(usize::from(finding.action)).unwrap_or(&"unknown"),
             place: &finding.place,
             token: finding.token.as_deref(),
+        }
+    }
+}
+
+impl<'a> AuditOpaque<'a> {
+    fn new(opaque: &'a RecordedOpaque) -> Self {
+        AuditOpaque {
+            r#type: OPAQUE_KINDS.get(usize::from(opaque.kind)).unwrap_or(&"unknown"),
+            bytes: opaque.bytes,
+            place: &opaque.place,
         }
     }
 }
@@ -177,6 +199,11 @@ mod tests {
                 token: None,
             },
         ];
+        record.opaque_total = 2;
+        record.opaque = vec![
+            RecordedOpaque { kind: 0, bytes: 1234, place: "messages[0].content[1].source.data".into() },
+            RecordedOpaque { kind: 99, bytes: 0, place: "".into() },
+        ];
         let mut line = Vec::new();
         AuditEvent::new(&record, Some(&rules)).write(&mut line);
         assert_eq!(memchr::memchr(b'\n', &line), Some(line.len() - 1));
@@ -186,7 +213,9 @@ mod tests {
             r#""upstream_status":200,"error":null,"ended":"complete","bytes":{"request":10,"sent":11,"response":12,"delivered":13},"#,
             r#""us":{"total":900,"added":40,"first_byte":700,"connect":null},"findings_total":2,"findings":[{"rule":"github-pat","#,
             r#""category":"TOKEN","action":"tokenize","place":"messages[0].content","token":"AEGIS-TOKEN-0MADEUP"},{"rule":"unknown","#,
-            r#""category":"unknown","action":"unknown","place":"line\n2","token":null}],"restored":0,"unresolved":0,"failed_open":false}"#,
+            r#""category":"unknown","action":"unknown","place":"line\n2","token":null}],"opaque_total":2,"#,
+            r#""opaque":[{"type":"image","bytes":1234,"place":"messages[0].content[1].source.data"},"#,
+            r#"{"type":"unknown","bytes":0,"place":""}],"restored":0,"unresolved":0,"failed_open":false}"#,
             "\n"
         );
         assert_eq!(String::from_utf8(line).expect("UTF-8"), expected);

@@ -14,7 +14,7 @@ use prometheus_client::registry::{Registry, Unit};
 use super::Shared;
 use crate::lifecycle::ShardState;
 use crate::metrics::{
-    ACTIONS, ADDED_BOUNDS, CATEGORIES, Counter, FIRST_BYTE_BOUNDS, Gauge, HistogramReading, STATUS_CLASSES,
+    ACTIONS, ADDED_BOUNDS, CATEGORIES, Counter, FIRST_BYTE_BOUNDS, Gauge, HistogramReading, OPAQUE_KINDS, STATUS_CLASSES,
     ShardMetrics, UpstreamMetrics,
 };
 
@@ -72,6 +72,7 @@ impl Collector for Scrape {
         let page = Page { shared: &shared };
         page.requests(&mut encoder)?;
         page.findings(&mut encoder)?;
+        page.opaque(&mut encoder)?;
         page.times(&mut encoder)?;
         page.upstreams(&mut encoder)?;
         page.totals(&mut encoder)?;
@@ -140,6 +141,20 @@ impl Page<'_> {
         let mut family = encoder.encode_descriptor("aegis_tokens", help, None, MetricType::Counter)?;
         counter(&mut family, &[("result", "restored")], self.sum(|shard| &shard.restored))?;
         counter(&mut family, &[("result", "unresolved")], self.sum(|shard| &shard.unresolved))
+    }
+
+    fn opaque(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
+        let help = "Values in requests that were not read, by type: media, PDF, archives, office files";
+        let mut family = encoder.encode_descriptor("aegis_opaque", help, None, MetricType::Counter)?;
+        for (index, kind) in OPAQUE_KINDS.iter().enumerate() {
+            counter(&mut family, &[("type", *kind)], self.sum(|shard| &shard.opaque[index]))?;
+        }
+        let help = "Bytes of values in requests that were not read, by type";
+        let mut family = encoder.encode_descriptor("aegis_opaque_bytes", help, None, MetricType::Counter)?;
+        for (index, kind) in OPAQUE_KINDS.iter().enumerate() {
+            counter(&mut family, &[("type", *kind)], self.sum(|shard| &shard.opaque_bytes[index]))?;
+        }
+        Ok(())
     }
 
     fn times(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {

@@ -10,7 +10,7 @@ use aegis_shield::Gather;
 use aegis_wire::head::{RequestHead, ResponseHead};
 
 use super::Shard;
-use super::buffers::{Claim, LARGE};
+use super::buffers::{Claim, LARGE, wipe};
 use super::out::Out;
 
 /// Sets kept for reuse.
@@ -67,6 +67,15 @@ impl Deref for Workbench {
 impl DerefMut for Workbench {
     fn deref_mut(&mut self) -> &mut Bench {
         &mut self.bench
+    }
+}
+
+impl Bench {
+    /// Overwrites what may hold values of the client: what was written to it last, and what waited between two steps.
+    pub(crate) fn wipe(&mut self) {
+        self.out.wipe();
+        self.between.clear();
+        wipe(&mut self.between, 0);
     }
 }
 

@@ -9,6 +9,16 @@ use std::rc::Rc;
 /// The tokenizer's window plus room to read on while its last bytes are held back.
 pub(crate) const LARGE: usize = 36 * 1024;
 
+/// Overwrites all memory of a buffer but what it holds from `keep` on.
+pub(crate) fn wipe(buffer: &mut Vec<u8>, keep: usize) {
+    let len = buffer.len();
+    buffer[..keep.min(len)].fill(0);
+    buffer.resize(buffer.capacity(), 0);
+    // Nothing reads the zeros, and they shall be written all the same.
+    std::hint::black_box(&mut *buffer);
+    buffer.truncate(len);
+}
+
 /// Buffers kept for reuse; more are given back to the allocator.
 const KEPT: usize = 64;
 
@@ -89,6 +99,18 @@ mod tests {
         assert_eq!(pool.claimed(), 60);
         pool.set_budget(50);
         assert!(pool.claim(0).is_none());
+    }
+
+    #[test]
+    fn wiping_leaves_what_is_still_needed() {
+        let mut buffer = Vec::with_capacity(100);
+        buffer.extend_from_slice(b"secret, rest");
+        buffer.truncate(10);
+        wipe(&mut buffer, 8);
+        assert_eq!(buffer, b"\0\0\0\0\0\0\0\0re");
+        wipe(&mut buffer, 99);
+        assert_eq!(buffer, [0; 10]);
+        assert_eq!(buffer.capacity(), 100);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use monoio::buf::IoBufMut;
 use monoio::io::{AsyncReadRent, OwnedReadHalf};
 use monoio::net::TcpStream;
 
+use super::buffers::wipe;
 use super::secure::Secure;
 
 /// Buffer of a connection that is idle or carries little. Most heads with their bodies fit; most events of a stream do.
@@ -153,6 +154,13 @@ impl Inbound {
         self.filled
     }
 
+    /// Overwrites all memory but what was not consumed, unless it is away.
+    pub(crate) fn wipe(&mut self) {
+        if !self.is_away() {
+            wipe(&mut self.buffer, self.start);
+        }
+    }
+
     /// Moves what is there into `buffer` and gives the old buffer back. `buffer` must be able to hold it, and the present
     /// one must not be away.
     pub(crate) fn exchange_buffer(&mut self, mut buffer: Vec<u8>) -> Vec<u8> {
@@ -160,6 +168,8 @@ impl Inbound {
         buffer.clear();
         buffer.extend_from_slice(self.data());
         self.start = 0;
+        // The beginning of a body is in it, of which nobody knows yet what it holds.
+        self.buffer.fill(0);
         std::mem::replace(&mut self.buffer, buffer)
     }
 

@@ -40,6 +40,12 @@ impl Out {
         self.bytes.capacity()
     }
 
+    /// Forgets everything and overwrites the memory.
+    pub(crate) fn wipe(&mut self) {
+        self.clear();
+        super::buffers::wipe(&mut self.bytes, 0);
+    }
+
     /// Forgets everything and keeps the memory.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use aegis_detect::Category;
-use aegis_shield::{Action, Report};
+use aegis_shield::report::MAX_OPAQUE;
+use aegis_shield::{Action, OpaqueKind, Report};
 
 use super::Shard;
 use crate::config::settings::FailMode;
 use crate::error_body::Failure;
-use crate::events::{Ending, MAX_LISTED_FINDINGS, Place, RecordedFinding, RequestId, RequestRecord, Times};
+use crate::events::{
+    Ending, MAX_LISTED_FINDINGS, Place, RecordedFinding, RecordedOpaque, RequestId, RequestRecord, Times,
+};
 use crate::metrics::CATEGORIES;
 use crate::snapshot::{HashedKey, Snapshot, Upstream};
 
@@ -74,6 +77,9 @@ pub(super) struct Draft {
     by_category: [u32; CATEGORIES.len()],
     /// Whether the client is told what was found: it asked, or policy warns.
     pub(super) reported: bool,
+    /// Values that were not read: how many, and the first of them.
+    opaque_total: u32,
+    opaque: Vec<RecordedOpaque>,
     /// Tokens put back.
     pub(super) restored: u64,
     /// Tokens of nobody.
@@ -121,6 +127,8 @@ impl Draft {
             findings_total: 0,
             by_category: [0; CATEGORIES.len()],
             reported: false,
+            opaque_total: 0,
+            opaque: Vec::new(),
             restored: 0,
             unresolved: 0,
             failed_open: false,
@@ -167,6 +175,9 @@ impl Draft {
 
     /// Notes what was found in a part of the request; the body's own places need no further name.
     pub(super) fn found(&mut self, report: &Report, part: &str) {
+        if report.opaque_total() > 0 {
+            self.unread(report);
+        }
         if report.total() == 0 {
             return;
         }
@@ -189,6 +200,22 @@ impl Draft {
                 token: place.token.as_ref().map(|token| token.as_str().into()),
             });
         }
+    }
+
+    /// Notes what could not be read.
+    fn unread(&mut self, report: &Report) {
+        self.opaque_total += report.opaque_total();
+        for kind in OpaqueKind::ALL {
+            let (count, bytes) = report.opaque_of(kind);
+            self.shard.metrics.opaque[kind as usize].add(u64::from(count));
+            self.shard.metrics.opaque_bytes[kind as usize].add(bytes);
+        }
+        let room = MAX_OPAQUE.saturating_sub(self.opaque.len());
+        self.opaque.extend(report.opaque().iter().take(room).map(|opaque| RecordedOpaque {
+            kind: opaque.kind as u8,
+            bytes: opaque.bytes,
+            place: opaque.place.as_str().into(),
+        }));
     }
 
     /// Counts of findings by category, as in `KEY=2,CONN=1`, for the client that asks.
@@ -265,6 +292,8 @@ impl Draft {
             },
             findings: std::mem::take(&mut self.findings),
             findings_total: self.findings_total,
+            opaque_total: self.opaque_total,
+            opaque: std::mem::take(&mut self.opaque),
             restored: self.restored,
             unresolved: self.unresolved,
             failed_open: self.failed_open,

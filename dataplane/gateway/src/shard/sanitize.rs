@@ -15,6 +15,13 @@ const BROKEN: Failure = Failure::internal("the scanner failed; nothing was sent"
 pub(crate) struct Scratch(RefCell<Option<ShardScratch>>);
 
 impl Scratch {
+    /// Overwrites what it holds of the last requests.
+    pub(crate) fn wipe(&self) {
+        if let Some(scratch) = &mut *self.0.borrow_mut() {
+            scratch.wipe();
+        }
+    }
+
     /// Takes one step of `tokenizer`, as [`Tokenizer::push`] does, into `gather`, which holds this step alone afterwards.
     pub(crate) fn push(
         &self,
@@ -60,6 +67,17 @@ fn refused(shield: &Shield, refusal: &Refusal) -> Failure {
                 "the request holds a secret that policy forbids to send: {} ({}){}{}",
                 shield.rules.get(*rule).id,
                 category.as_str(),
+                if place.is_empty() { "" } else { " at " },
+                place
+            )
+            .into(),
+        },
+        Refusal::Opaque { kind, place } => Failure {
+            status: 403,
+            kind: ErrorKind::PolicyViolation,
+            message: format!(
+                "the request holds what cannot be scanned and policy forbids to send: {}{}{}",
+                kind.as_str(),
                 if place.is_empty() { "" } else { " at " },
                 place
             )

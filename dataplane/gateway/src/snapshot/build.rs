@@ -19,7 +19,7 @@ use crate::config::builtin;
 use crate::config::error::{ConfigError, Problem};
 use crate::config::reference::nearest;
 use crate::config::settings::{
-    self, Action, AuthMode, ClientAuth, KeyHeader, MinConfidence, Roots, Settings,
+    self, Action, AuthMode, ClientAuth, KeyHeader, MinConfidence, OpaqueMode, Roots, Settings,
 };
 use crate::config::upstream_url::UpstreamUrl;
 use crate::config::{Secret, validate};
@@ -434,6 +434,10 @@ fn policy(settings: &Settings, rules: &Rules) -> Result<Policy, Vec<Problem>> {
         MinConfidence::Low => Confidence::Low,
         MinConfidence::Medium => Confidence::Medium,
         MinConfidence::High => Confidence::High,
+    });
+    policy = policy.with_opaque(match wanted.opaque {
+        OpaqueMode::Pass => OpaqueAction::Pass,
+        OpaqueMode::Refuse => OpaqueAction::Refuse,
     });
     for (id, own) in &wanted.rules {
         match rules.find(id) {

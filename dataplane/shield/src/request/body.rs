@@ -11,12 +11,13 @@ use super::scratch::ShardScratch;
 use super::text::TextBody;
 use super::wide::{Wide, WideBody};
 use crate::format::Format;
+use crate::places::Scope;
 use crate::report::OpaqueKind;
 
 /// The state between two windows.
 pub(super) enum Body {
     /// Its first bytes have a say.
-    Unread(Format),
+    Unread(Format, Scope),
     /// A file of a known kind that holds no text.
     Media(OpaqueKind),
     /// An archive: what is stored in it uncompressed can be read.
@@ -29,19 +30,19 @@ pub(super) enum Body {
 }
 
 impl Body {
-    pub(super) fn new(format: Format) -> Self {
+    pub(super) fn new(format: Format, scope: Scope) -> Self {
         match format {
-            Format::Json => Self::Json(Box::new(JsonBody::document())),
-            Format::JsonLines => Self::Json(Box::new(JsonBody::lines())),
+            Format::Json => Self::Json(Box::new(JsonBody::document(scope))),
+            Format::JsonLines => Self::Json(Box::new(JsonBody::lines(scope))),
             Format::Multipart(boundary) => Self::Multipart(Box::new(MultipartBody::new(boundary))),
             Format::Text | Format::TextIn(_) | Format::Form | Format::Binary | Format::Unknown => {
-                Self::Unread(format)
+                Self::Unread(format, scope)
             }
         }
     }
 
     /// The body that begins with `window` and is declared to be of this format.
-    fn read(format: Format, window: &[u8], desk: &mut Desk) -> Result<Self, Refusal> {
+    fn read(format: Format, scope: Scope, window: &[u8], desk: &mut Desk) -> Result<Self, Refusal> {
         let charset = match format {
             Format::TextIn(charset) => Some(charset),
             _ => None,
@@ -56,7 +57,7 @@ impl Body {
             });
         }
         let Some(kind) = magic::kind_of(window) else {
-            return Ok(Self::Json(Box::new(JsonBody::tentative())));
+            return Ok(Self::Json(Box::new(JsonBody::tentative(scope))));
         };
         desk.opaque(kind, String::new)?;
         Ok(match kind {
@@ -69,7 +70,7 @@ impl Body {
     pub(super) fn part(format: Format) -> Self {
         match format {
             Format::Multipart(_) => Self::Text(Box::new(TextBody::new())),
-            other => Self::new(other),
+            other => Self::new(other, Scope::File),
         }
     }
 
@@ -90,11 +91,11 @@ impl Body {
         last: bool,
         out: &mut Gather,
     ) -> Result<usize, Refusal> {
-        if let Self::Unread(format) = self {
-            *self = Self::read(*format, window, desk)?;
+        if let Self::Unread(format, scope) = *self {
+            *self = Self::read(format, scope, window, desk)?;
         }
         match self {
-            Self::Unread(_) => Ok(0),
+            Self::Unread(..) => Ok(0),
             Self::Media(kind) => {
                 desk.report.grow_opaque(*kind, window.len() as u64);
                 out.pass(0..window.len());

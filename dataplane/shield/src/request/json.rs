@@ -17,6 +17,7 @@ use super::seam::{MAX_GAP, Seams, TextEvent};
 use super::track::{Stop, Surroundings, Track};
 use super::view::{Context, View};
 use crate::json::{Lexeme, Nested, Sink};
+use crate::places::Scope;
 
 /// The first reading leaves a checkpoint so many bytes before the end of the window.
 const TAIL: usize = 1024;
@@ -139,27 +140,22 @@ struct Reading {
 }
 
 impl JsonBody {
-    pub(super) fn document() -> Self {
-        Self::with(Nested::document(), false)
+    pub(super) fn document(scope: Scope) -> Self {
+        Self::with(Nested::document(), scope, false)
     }
 
-    pub(super) fn lines() -> Self {
-        Self::with(Nested::documents(), true)
+    pub(super) fn lines(scope: Scope) -> Self {
+        Self::with(Nested::documents(), scope, true)
     }
 
     /// JSON as long as it is JSON, text from there on.
-    pub(super) fn tentative() -> Self {
-        Self::with(Nested::tentative(), false)
+    pub(super) fn tentative(scope: Scope) -> Self {
+        Self::with(Nested::tentative(), scope, false)
     }
 
-    fn with(nested: Nested, many: bool) -> Self {
-        Self {
-            walk: Walk { nested, track: Track::new() },
-            context: Context::new(),
-            many,
-            attachment: None,
-            chars: None,
-        }
+    fn with(nested: Nested, scope: Scope, many: bool) -> Self {
+        let walk = Walk { nested, track: Track::new(scope) };
+        Self { walk, context: Context::new(), many, attachment: None, chars: None }
     }
 
     /// See [`super::Tokenizer::push`]; a window that is not the last is large enough to settle something.

@@ -90,6 +90,8 @@ fn data_urls_are_media_only_at_places_of_media() {
     assert_eq!(judge_str(BLOB, &url), passed(23, Some(OpaqueKind::Image)));
     assert_eq!(judge_str(BLOB, &url.replace('/', "\\/")), passed(24, Some(OpaqueKind::Image)));
     assert_eq!(judge_str(BLOB, &url.replace('"', "\\nAKIA\"")), passed(23, Some(OpaqueKind::Image)));
+    assert_eq!(judge_str(Slot::Link, &url), passed(23, Some(OpaqueKind::Image)));
+    assert_eq!(judge_str(Slot::Link, &url[23..]), Judgement::Scan);
     assert_eq!(judge_str(Slot::Plain, &url), Judgement::Scan);
     assert_eq!(judge_str(Slot::Sealed { sure: true }, &url), Judgement::Scan);
     for cut in 0..url.len() - 1 {

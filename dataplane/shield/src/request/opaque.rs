@@ -45,6 +45,8 @@ pub(super) enum Slot {
     Sealed { sure: bool },
     /// Bytes in base64, or in a data URL, declared to be something or not.
     Blob(Declared),
+    /// An address, which may be a data URL.
+    Link,
 }
 
 /// What a media type says.
@@ -91,10 +93,12 @@ pub(super) enum Scanned {
 /// Judges the string value that begins with `raw`; `last` if the body ends with `raw`.
 pub(super) fn judge(slot: Slot, raw: &[u8], last: bool) -> Judgement {
     match (url_head(raw, last), slot) {
-        (UrlHead::None, Slot::Plain) => Judgement::Scan,
+        (UrlHead::None, Slot::Plain | Slot::Link) => Judgement::Scan,
         (UrlHead::None, _) => judge_run(slot, raw, 0, last),
         (UrlHead::Undecided, _) => Judgement::Undecided,
-        (UrlHead::Base64(len, declared), Slot::Blob(_)) => judge_run(Slot::Blob(declared), raw, len, last),
+        (UrlHead::Base64(len, declared), Slot::Blob(_) | Slot::Link) => {
+            judge_run(Slot::Blob(declared), raw, len, last)
+        }
         (UrlHead::Base64(len, _), _) => judge_run(Slot::Plain, raw, len, last),
     }
 }
@@ -220,7 +224,7 @@ fn judge_run(slot: Slot, raw: &[u8], head: usize, last: bool) -> Judgement {
                 None => run(decoded, Some(OpaqueKind::Other)),
             }
         }
-        Slot::Plain | Slot::Sealed { .. } | Slot::Blob(_) => Judgement::Scan,
+        _ => Judgement::Scan,
     }
 }
 

@@ -8,6 +8,9 @@ use super::testing::{AWS, PAT, PEM, lines, restore, run, run_pieces, shield};
 use super::{Outcome, Tokenizer, WINDOW};
 use crate::format::Format;
 
+/// What stands before a part of a message.
+const MESSAGE: &str = r#"{"messages":[{"content":["#;
+
 fn noise(len: u32) -> Vec<u8> {
     (0..len).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
 }
@@ -92,16 +95,21 @@ fn media_passes_whatever_the_order_of_keys() {
     for body in [
         format!(r#"{{"source":{{"type":"base64","media_type":"image/png","data":"{data}"}}}}"#),
         format!(r#"{{"source":{{"data":"{data}","media_type":"image/png","type":"base64"}}}}"#),
-        format!(r#"{{"inlineData":{{"data":"{data}","mimeType":"image/png"}}}}"#),
-        format!(r#"{{"inlineData":{{"mimeType":"video/x-new","data":"{unknown}"}}}}"#),
         format!(r#"{{"input_audio":{{"data":"{unknown}","format":"pcm16"}}}}"#),
         format!(r#"{{"image_url":{{"url":"data:image/png;base64,{data}"}}}}"#),
         format!(r#"{{"image_url":"data:image\/png;base64,{}"}}"#, data.replace('/', "\\/")),
-        format!(r#"{{"images":["{data}"]}}"#),
         format!(r#"{{"image":{{"format":"png","source":{{"bytes":"{data}"}}}}}}"#),
         format!(r#"{{"resource":{{"uri":"a:b","blob":"{data}","mimeType":"image/png"}}}}"#),
-        format!(r#"{{"content":[{{"type":"image","data":"{data}","mimeType":"image/png"}}]}}"#),
-    ] {
+        format!(r#"{{"type":"image","data":"{data}","mimeType":"image/png"}}"#),
+    ]
+    .map(|part| format!(r#"{{"messages":[{{"content":[{part}]}}]}}"#))
+    .into_iter()
+    .chain([
+        format!(r#"{{"contents":[{{"parts":[{{"inlineData":{{"data":"{data}","mimeType":"image/png"}}}}]}}]}}"#),
+        format!(r#"{{"contents":[{{"parts":[{{"inlineData":{{"mimeType":"video/x-new","data":"{unknown}"}}}}]}}]}}"#),
+        format!(r#"{{"images":["{data}"]}}"#),
+        format!(r#"{{"input":[{{"type":"image_generation_call","result":"{data}"}}]}}"#),
+    ]) {
         let (out, outcome) = json_run(&body);
         assert!(outcome.vault.is_empty() && out == body);
     }
@@ -144,7 +152,10 @@ fn text_in_base64_is_scanned() {
                 (r#"{"source":{"data":""#, r#"","media_type":"text/plain"}}"#),
                 (r#"{"file":{"file_data":"data:text/plain;base64,"#, r#"","file_name":"a"}}"#),
                 (r#"{"source":{"media_type":"image/png","data":""#, r#""}}"#),
-            ] {
+            ]
+            .map(|(head, tail)| (format!("{MESSAGE}{head}"), format!("{tail}]}}]}}")))
+            {
+                let (head, tail) = (&*head, &*tail);
                 let (out, outcome) = json_run(&format!("{head}{data}{tail}"));
                 assert_eq!(outcome.vault.len(), 3, "{head}");
                 let value = out.strip_prefix(head).unwrap().strip_suffix(tail).unwrap();
@@ -163,7 +174,7 @@ fn text_in_base64_without_secrets_passes_as_it_is() {
     let data = STANDARD.encode("nothing of interest here, really\n".repeat(3000)).replace('/', "\\/");
     let data =
         data.as_bytes().chunks(76).map(|c| std::str::from_utf8(c).unwrap()).collect::<Vec<_>>().join("\\n");
-    let body = format!(r#"{{"source":{{"media_type":"text/plain","data":"{data}\n"}}}}"#);
+    let body = format!(r#"{MESSAGE}{{"source":{{"media_type":"text/plain","data":"{data}\n"}}}}]}}]}}"#);
     let (out, _) = json_run(&body);
     assert!(out == body);
 }
@@ -173,18 +184,20 @@ fn binary_of_unknown_kind_is_scanned_decoded() {
     let mut blob = noise(5000);
     blob.extend(format!("\n{PEM}\n").bytes());
     blob.extend(noise(5000));
-    let body = json!({ "file": { "file_data": STANDARD.encode(&blob) } }).to_string();
+    let file = json!({ "file": { "file_data": STANDARD.encode(&blob) } });
+    let body = json!({ "messages": [{ "content": [file] }] }).to_string();
     let (out, outcome) = json_run(&body);
     assert_eq!(outcome.vault.len(), 1);
     let parsed: Value = serde_json::from_str(&out).unwrap();
-    let decoded = STANDARD.decode(parsed["file"]["file_data"].as_str().unwrap()).unwrap();
+    let decoded =
+        STANDARD.decode(parsed["messages"][0]["content"][0]["file"]["file_data"].as_str().unwrap()).unwrap();
     assert_eq!(restore(&decoded, &outcome, 0), blob);
 }
 
 #[test]
 fn an_unfinished_value_is_refused() {
     for blob in [sealed(3000), STANDARD.encode(text(9, 9))] {
-        let body = format!(r#"{{"source":{{"media_type":"image/png","data":"{blob}"#);
+        let body = format!(r#"{MESSAGE}{{"source":{{"media_type":"image/png","data":"{blob}"#);
         assert!(run(Format::Json, body.as_bytes()).is_err());
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aegis_detect::{Finding, RuleError, Rules, Scanner, Window};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::edit::Part;
 use super::gather::Gather;
@@ -39,6 +39,14 @@ impl ShardScratch {
             decoded: Zeroizing::new(Vec::new()),
             pieces: Gather::new(),
         })
+    }
+
+    /// Overwrites what the buffers hold of the texts that were scanned last.
+    pub fn wipe(&mut self) {
+        self.view.wipe();
+        self.seams.text.zeroize();
+        self.value.zeroize();
+        self.decoded.zeroize();
     }
 
     /// Makes sure that it is `rules` that are applied; a reload may have replaced them.

@@ -12,6 +12,7 @@ use super::testing::shield;
 use super::{Gather, ShardScratch, Tokenizer, WINDOW};
 use crate::format::Format;
 use crate::json::{Lexeme, Nested, Sink};
+use crate::places::Scope;
 use crate::shield::Shield;
 
 /// This crate's own sources, again and again, without what looks like a secret.
@@ -105,7 +106,7 @@ fn speed() {
             assert!(count.0 > 0);
         });
         let view = rate(bytes.len(), || {
-            let mut json = JsonBody::document();
+            let mut json = JsonBody::document(Scope::Body);
             let mut rest = bytes;
             while !rest.is_empty() {
                 let window = &rest[..rest.len().min(WINDOW)];

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use aegis_detect::{RuleSource, Rules};
 
+use super::track::{Surroundings, Track};
 use super::{Gather, Outcome, Refusal, ShardScratch, Tokenizer};
 use crate::format::Format;
+use crate::json::{Kind, Lexeme, Nested, Role, Sink};
+use crate::places::{Place, Scope, Table};
 use crate::policy::Policy;
 use crate::shield::{Limits, Shield};
 use crate::token::Keyring;
@@ -94,4 +97,29 @@ pub(crate) fn replace(text: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     }
     out.extend_from_slice(rest);
     out
+}
+
+/// Whether each string `"@"` of a document, in order, is at a place of the table, and at which one.
+pub(crate) fn places_in(table: &'static Table, scope: Scope, document: &str) -> Vec<Option<&'static Place>> {
+    struct Follow<'a> {
+        table: &'static Table,
+        track: Track,
+        around: Surroundings<'a>,
+        found: Vec<Option<&'static Place>>,
+    }
+    impl Sink for Follow<'_> {
+        fn lexeme(&mut self, lexeme: Lexeme<'_>) {
+            self.track.see(&lexeme, self.around);
+            let mark = self.around.window[lexeme.end as usize..].starts_with(b"@\"");
+            if lexeme.kind == Kind::StringStart(Role::Value) && lexeme.layer == 0 && mark {
+                self.found.push(self.track.listed_in(self.table));
+            }
+        }
+    }
+    let around = Surroundings { window: document.as_bytes(), base: 0, last: true };
+    let mut follow = Follow { table, track: Track::new(scope), around, found: Vec::new() };
+    let mut nested = Nested::document();
+    nested.feed(document.as_bytes(), &mut follow).unwrap();
+    nested.finish(&mut follow).unwrap();
+    follow.found
 }

@@ -4,10 +4,12 @@
 use super::opaque::{self, Behind, Declared, Judgement, Run, Slot};
 use super::seam::{MAX_GAP, TextEvent};
 use crate::json::{Container, Kind, Lexeme, Role};
+use crate::places::{self, Place, Scope, Step, Table};
 use crate::report::OpaqueKind;
 
-/// Containers that are kept track of; what is deeper is named by the one around it.
-const MAX_FRAMES: usize = 12;
+/// Containers that are kept track of; what is deeper is named by the one around it, and is text. A batch of Google's with a tool's
+/// image in it is 15 deep.
+const MAX_FRAMES: usize = 16;
 /// Bytes of a key, or of a value that says what an object is, that are kept.
 const MAX_WORD: usize = 31;
 
@@ -100,6 +102,7 @@ pub(super) struct Surroundings<'a> {
 /// The place of the lexer in the document.
 #[derive(Clone)]
 pub(super) struct Track {
+    scope: Scope,
     depth: u16,
     capture: Capture,
     /// The open string is a key that must not be named, since it holds a secret.
@@ -114,7 +117,7 @@ pub(super) struct Track {
 }
 
 impl Track {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(scope: Scope) -> Self {
         let frame = Frame {
             container: Container::Array,
             kind: Type::Unknown,
@@ -123,6 +126,7 @@ impl Track {
             key: Word::EMPTY,
         };
         Self {
+            scope,
             depth: 0,
             capture: Capture::Nothing,
             masked: false,
@@ -266,7 +270,7 @@ impl Track {
         let content = (lexeme.end - around.base) as usize;
         let raw = &around.window[content.min(around.window.len())..];
         let mut slot = self.slot();
-        if matches!(slot, Slot::Blob(_)) {
+        if matches!(slot, Slot::Blob(_)) || slot == Slot::Plain && self.may_be_signed() {
             match opaque::behind(raw, around.last) {
                 Behind::Sealed => slot = Slot::Sealed { sure: true },
                 Behind::Undecided => {
@@ -276,7 +280,9 @@ impl Track {
                 Behind::Other => {}
             }
         }
-        if slot == Slot::Plain && raw.first().is_some_and(|byte| !matches!(byte, b'd' | b'D')) {
+        if matches!(slot, Slot::Plain | Slot::Link)
+            && raw.first().is_some_and(|byte| !matches!(byte, b'd' | b'D'))
+        {
             return;
         }
         self.stop = match opaque::judge(slot, raw, around.last) {
@@ -297,8 +303,8 @@ impl Track {
         match capture {
             Capture::Type => {
                 frame.kind = match value.as_bytes() {
-                    b"thinking" | b"redacted_thinking" | b"reasoning" | b"compaction" => Type::Sealed,
                     b"text" => Type::Text,
+                    kind if places::of_requests().is_signed_type(kind) => Type::Sealed,
                     _ => Type::Unknown,
                 };
             }
@@ -323,66 +329,45 @@ impl Track {
         (frame.container == Container::Object).then(|| frame.key.as_bytes())
     }
 
-    /// What the providers' formats have at this place.
-    fn slot(&self) -> Slot {
-        let Some(member) = self.member() else {
-            // An item of an array: its holder is that of an object in its place.
-            let list =
-                self.frames().iter().rev().nth(1).is_some_and(|frame| frame.key.as_bytes() == b"images");
-            return if list { Slot::Blob(Declared::Nothing) } else { Slot::Plain };
-        };
-        if !matches!(
-            member,
-            b"signature"
-                | b"encrypted_content"
-                | b"encrypted_index"
-                | b"thoughtSignature"
-                | b"thought_signature"
-                | b"data"
-                | b"file_data"
-                | b"b64_json"
-                | b"bytes"
-                | b"blob"
-                | b"url"
-                | b"image_url"
-        ) {
-            return Slot::Plain;
-        }
-        let (holder, in_array) = self.holder();
-        let frame = self.frames()[usize::from(self.depth) - 1];
-        let sealed = Slot::Sealed { sure: frame.kind == Type::Sealed };
-        match (member, holder, in_array) {
-            _ if frame.kind == Type::Text => Slot::Plain,
-            (b"signature", b"content" | b"thinking_blocks" | b"reasoning_details", true)
-            | (b"encrypted_content", b"input" | b"content" | b"output" | b"citations", true)
-            | (b"encrypted_index", b"citations" | b"content", true)
-            | (b"thoughtSignature" | b"thought_signature", b"parts", true)
-            | (b"thoughtSignature" | b"thought_signature", b"google" | b"provider_specific_fields", false) => {
-                sealed
-            }
-            (b"data", b"content" | b"thinking_blocks" | b"reasoning_details", true) => match frame.kind {
-                Type::Sealed => sealed,
-                _ => Slot::Blob(frame.declared),
-            },
-            (b"data", b"source" | b"inlineData" | b"inline_data", false)
-            | (b"bytes", b"source", false)
-            | (b"blob", b"resource", false)
-            | (b"file_data" | b"b64_json", ..) => Slot::Blob(frame.declared),
-            (b"data", b"input_audio" | b"audio", false) => Slot::Blob(Declared::Media(OpaqueKind::Audio)),
-            _ => Slot::Plain,
-        }
+    /// The way from the value that begins to the root. Empty if it is too deep to be told.
+    fn chain(&self) -> impl Iterator<Item = Step<'_>> + Clone {
+        let depth = usize::from(self.depth);
+        let frames = if depth > MAX_FRAMES { &[] } else { &self.frames[..depth] };
+        frames.iter().rev().map(|frame| match frame.container {
+            Container::Object => Step::Member(frame.key.as_bytes()),
+            Container::Array => Step::Item,
+        })
     }
 
-    /// The name under which the innermost object stands, and whether it stands there in an array.
-    fn holder(&self) -> (&[u8], bool) {
-        let mut around = self.frames().iter().rev().skip(1);
-        match around.next() {
-            Some(frame) if frame.container == Container::Object => (frame.key.as_bytes(), false),
-            Some(_) => match around.next() {
-                Some(frame) if frame.container == Container::Object => (frame.key.as_bytes(), true),
-                _ => (b"", true),
-            },
-            None => (b"", false),
+    /// The place that the value which begins is at, if it is none for ordinary text.
+    fn listed(&self) -> Option<&'static Place> {
+        self.listed_in(places::of_requests())
+    }
+
+    /// The same, by another table.
+    pub(super) fn listed_in(&self, table: &'static Table) -> Option<&'static Place> {
+        let frame = self.frames.get(usize::from(self.depth).checked_sub(1)?)?;
+        let signed = frame.kind == Type::Sealed;
+        table.find(self.scope, self.chain()).find(|place| signed || !place.only_signed_types)
+    }
+
+    /// Whether the type of the object, if it comes behind the value, can make a sealed one of it.
+    fn may_be_signed(&self) -> bool {
+        self.member() == Some(b"data")
+            && places::of_requests().find(self.scope, self.chain()).any(|place| place.only_signed_types)
+    }
+
+    /// What the providers' formats have at this place.
+    fn slot(&self) -> Slot {
+        let Some(place) = self.listed() else { return Slot::Plain };
+        let frame = self.frames[usize::from(self.depth) - 1];
+        match place.role {
+            _ if frame.kind == Type::Text => Slot::Plain,
+            places::Role::Sealed => Slot::Sealed { sure: frame.kind == Type::Sealed },
+            places::Role::Media if place.always_media => Slot::Blob(Declared::Media(OpaqueKind::Audio)),
+            places::Role::Media => Slot::Blob(frame.declared),
+            places::Role::Link => Slot::Link,
+            _ => Slot::Plain,
         }
     }
 

@@ -71,6 +71,8 @@ pub(super) struct View {
     buffer: Box<[u8]>,
     len: usize,
     fresh: usize,
+    /// The most bytes that a view has had since the buffer was wiped.
+    used: usize,
     /// Raw bytes that are already in the buffer.
     copied: usize,
     units: Vec<Unit>,
@@ -79,11 +81,12 @@ pub(super) struct View {
 impl View {
     pub(super) fn new() -> Self {
         let buffer = vec![0; LEFT_CONTEXT + WINDOW + CHUNK].into_boxed_slice();
-        Self { buffer, len: 0, fresh: 0, copied: 0, units: Vec::new() }
+        Self { buffer, len: 0, fresh: 0, used: 0, copied: 0, units: Vec::new() }
     }
 
     /// Starts a view that continues `context`.
     pub(super) fn begin(&mut self, context: &Context) {
+        self.used = self.used.max(self.len);
         self.units.clear();
         self.copied = 0;
         self.fresh = context.len();
@@ -112,6 +115,15 @@ impl View {
     #[inline]
     pub(super) fn has_room(&self) -> bool {
         self.len + char::MAX_LEN_UTF8 <= LEFT_CONTEXT + WINDOW
+    }
+
+    /// Overwrites what is left of all views.
+    pub(super) fn wipe(&mut self) {
+        // The last run may have been copied with bytes behind it.
+        let used = (self.used.max(self.len) + CHUNK).min(self.buffer.len());
+        self.buffer[..used].fill(0);
+        std::hint::black_box(&mut self.buffer);
+        (self.used, self.len) = (0, 0);
     }
 
     /// The view ends where the raw bytes end.

@@ -63,6 +63,17 @@ pub enum MinConfidence {
     High,
 }
 
+/// What happens to what is not read as text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OpaqueMode {
+    /// It passes, and is told in audit and metrics.
+    #[default]
+    Pass,
+    /// The request is refused.
+    Refuse,
+}
+
 /// `[policy]`
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -71,6 +82,8 @@ pub struct Policy {
     pub default: Action,
     /// What happens when something cannot be scanned or recorded.
     pub fail_mode: FailMode,
+    /// What happens to media, PDF, archives and office files, which are not read.
+    pub opaque: OpaqueMode,
     /// Findings below this confidence are ignored, save those of rules with an action of their own.
     pub min_confidence: MinConfidence,
     /// When replies carry counts of findings.

@@ -223,6 +223,7 @@ impl Exchange<'_> {
 
     /// Tells the outcome to whom it concerns, and decides what becomes of the client's connection.
     async fn conclude(&mut self, outcome: Result<(), Stop>) -> After {
+        self.wipe_request();
         let all_read = match &mut self.upload {
             Some(upload) => {
                 self.draft.request_bytes = upload.received(&self.client.conn);
@@ -245,6 +246,9 @@ impl Exchange<'_> {
         if self.raw {
             self.draft.failed_open = true;
             self.shard.notice(NoticeLevel::Error, "a request passed unscanned", || FAILED_OPEN.to_owned());
+        }
+        if self.draft.findings_total > 0 || self.vault.as_ref().is_some_and(|vault| !vault.is_empty()) {
+            self.bench.wipe();
         }
         self.draft.close();
         after

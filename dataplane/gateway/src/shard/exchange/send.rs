@@ -197,6 +197,7 @@ impl Exchange<'_> {
         let waiting = Instant::now();
         self.request_sent = matches!(sent, Sent::All);
         if self.request_sent {
+            self.wipe_request();
             self.client.conn.shrink(&self.shard.buffers);
         }
         let parse = self.await_head(link, upstream, waiting).await?;
@@ -298,6 +299,17 @@ impl Exchange<'_> {
         let outcome = tokenizer.finish();
         self.draft.found(&outcome.report, "");
         self.vault = Some(outcome.vault);
+    }
+
+    /// Overwrites what is left of a request in which something was found.
+    pub(super) fn wipe_request(&mut self) {
+        if self.draft.findings_total == 0 {
+            return;
+        }
+        self.shard.scratch.wipe();
+        if let Some(upload) = &mut self.upload {
+            upload.wipe(&mut self.client.conn);
+        }
     }
 
     /// Waits for the head of the reply.

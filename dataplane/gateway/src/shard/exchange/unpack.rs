@@ -2,6 +2,7 @@
 
 use aegis_wire::coding::{Coding, CodingError, Decoder, Limits};
 
+use super::super::buffers::wipe;
 use crate::error_body::{ErrorKind, Failure};
 
 /// A body that is being decoded.
@@ -31,6 +32,11 @@ impl Unpack {
         self.held.extend_from_slice(coded);
         self.start = 0;
         self.dry = coded.is_empty();
+    }
+
+    /// Overwrites the coded bytes that were used.
+    pub(super) fn wipe(&mut self) {
+        wipe(&mut self.held, self.start);
     }
 
     /// Appends at most `room` decoded bytes to `out`.

@@ -11,7 +11,7 @@ use aegis_wire::coding::{self, Coding};
 use aegis_wire::h1::{BodyDecoder, BodyKind};
 
 use super::super::Shard;
-use super::super::buffers::{Claim, LARGE};
+use super::super::buffers::{Claim, LARGE, wipe};
 use super::super::conn::Conn;
 use super::super::deadline::{Phase, TICK};
 use super::Stop;
@@ -175,6 +175,20 @@ impl Upload {
     pub(super) fn discard(&mut self, client: &mut Conn) {
         let there = self.window(client).len();
         self.consume(client, there);
+    }
+
+    /// Overwrites what is consumed of the window.
+    pub(super) fn wipe(&mut self, client: &mut Conn) {
+        match &mut self.kind {
+            Kind::Plain { .. } => client.rx.wipe(),
+            Kind::Framed(framed) => {
+                client.rx.wipe();
+                wipe(&mut framed.window, framed.start);
+                if let Some(unpack) = &mut framed.unpack {
+                    unpack.wipe();
+                }
+            }
+        }
     }
 
     /// Gives the window's memory back.

@@ -1,0 +1,118 @@
+//! The files of the table: how they are written and taken apart. They are compiled into the program and tested whole, so
+//! that reading them cannot fail where it runs.
+
+use serde::Deserialize;
+
+use super::{Anchor, Pattern, Place, Role, Scope};
+
+/// The files, in the order in which they decide.
+const SOURCES: [(&str, &str); 7] = [
+    ("anthropic", include_str!("../../places/anthropic.toml")),
+    ("openai-chat", include_str!("../../places/openai-chat.toml")),
+    ("openai-responses", include_str!("../../places/openai-responses.toml")),
+    ("gemini", include_str!("../../places/gemini.toml")),
+    ("bedrock", include_str!("../../places/bedrock.toml")),
+    ("ollama", include_str!("../../places/ollama.toml")),
+    ("generic", include_str!("../../places/generic.toml")),
+];
+
+/// One API.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    #[serde(skip)]
+    pub(super) api: &'static str,
+    /// Where whole requests stand in a body; `""` is its root.
+    #[serde(default)]
+    pub(super) roots: Vec<String>,
+    /// Where whole requests stand in an uploaded file, such as a line of a batch.
+    #[serde(default)]
+    pub(super) file_roots: Vec<String>,
+    /// What `type` says in objects that hold something signed.
+    #[serde(default)]
+    pub(super) signed_types: Vec<String>,
+    #[serde(default)]
+    pub(super) place: Vec<Row>,
+}
+
+/// Places of one role that are documented together.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Row {
+    pub(super) role: Role,
+    /// In JSON.
+    #[serde(default)]
+    pub(super) paths: Vec<String>,
+    /// In the query.
+    #[serde(default)]
+    pub(super) query: Vec<String>,
+    /// In the head.
+    #[serde(default)]
+    pub(super) headers: Vec<String>,
+    #[serde(default)]
+    only_signed_types: bool,
+    #[serde(default)]
+    always_media: bool,
+    /// Documents in which `"@"` stands at these places, and nowhere else.
+    #[serde(default)]
+    #[cfg_attr(not(test), expect(dead_code, reason = "read by the tests of the table"))]
+    pub(super) examples: Vec<String>,
+    /// Documents in which `"@"` stands close to these places, and is ordinary text.
+    #[serde(default)]
+    #[cfg_attr(not(test), expect(dead_code, reason = "read by the tests of the table"))]
+    pub(super) near: Vec<String>,
+}
+
+/// All files.
+pub(super) fn all() -> Vec<File> {
+    let read = |&(api, text): &(&'static str, &str)| {
+        let file: File = toml::from_str(text).unwrap_or_else(|error| panic!("places/{api}.toml: {error}"));
+        File { api, ..file }
+    };
+    SOURCES.iter().map(read).collect()
+}
+
+impl File {
+    /// The places of this API, each once per root that it holds under.
+    pub(super) fn places(&self) -> impl Iterator<Item = Place> {
+        self.place.iter().flat_map(move |row| {
+            row.paths.iter().flat_map(move |path| {
+                self.anchors(path).map(move |(steps, anchor)| Place {
+                    api: self.api,
+                    role: row.role,
+                    only_signed_types: row.only_signed_types,
+                    always_media: row.always_media,
+                    path: path.clone(),
+                    steps,
+                    anchor,
+                })
+            })
+        })
+    }
+
+    fn anchors<'a>(&'a self, path: &'a str) -> Box<dyn Iterator<Item = (Box<[Pattern]>, Anchor)> + 'a> {
+        if let Some(rest) = path.strip_prefix("**.") {
+            return Box::new(std::iter::once((steps("", rest), Anchor::Anywhere)));
+        }
+        let below = move |roots: &'a [String], scope| {
+            roots.iter().map(move |root| (steps(root, path), Anchor::Root(scope)))
+        };
+        Box::new(below(&self.roots, Scope::Body).chain(below(&self.file_roots, Scope::File)))
+    }
+}
+
+/// The steps of `root` and `path`, last one first.
+fn steps(root: &str, path: &str) -> Box<[Pattern]> {
+    let mut steps = Vec::new();
+    for word in root.split('.').filter(|word| !word.is_empty()).chain(path.split('.')) {
+        let name = word.trim_end_matches("[]");
+        match name {
+            "" => {}
+            "*" => steps.push(Pattern::AnyName),
+            name => steps.push(Pattern::Name(name.as_bytes().into())),
+        }
+        steps.extend(std::iter::repeat_n(Pattern::Item, (word.len() - name.len()) / "[]".len()));
+    }
+    steps.reverse();
+    steps.into()
+}

@@ -1,0 +1,155 @@
+//! The files are judged by their own examples, read by what reads the requests.
+
+use super::*;
+use crate::request::testing::places_in;
+
+/// Where the requests of `file` stand, with a way to put one there.
+fn wrapped(root: &str, document: &str) -> String {
+    root.split('.').filter(|word| !word.is_empty()).rev().fold(document.to_owned(), |inner, word| {
+        let name = word.trim_end_matches("[]");
+        let arrays = (word.len() - name.len()) / 2;
+        format!("{{\"{name}\":{}{inner}{}}}", "[".repeat(arrays), "]".repeat(arrays))
+    })
+}
+
+/// The table of one row, so that others do not answer for it.
+fn is_of(file: &file::File, row: &file::Row, place: Option<&Place>) -> bool {
+    place.is_some_and(|place| {
+        place.api == file.api && place.role == row.role && row.paths.contains(&place.path)
+    })
+}
+
+/// Each row, with the scopes and roots under which its paths hold.
+fn for_each_row(mut check: impl FnMut(&file::File, &file::Row, Scope, &str)) {
+    for file in FILES.iter() {
+        for row in file.place.iter().filter(|row| !row.paths.is_empty()) {
+            let anywhere = row.paths.iter().all(|path| path.starts_with("**."));
+            if anywhere {
+                check(file, row, Scope::Body, "");
+                check(file, row, Scope::File, "");
+                continue;
+            }
+            file.roots.iter().for_each(|root| check(file, row, Scope::Body, root));
+            file.file_roots.iter().for_each(|root| check(file, row, Scope::File, root));
+        }
+    }
+}
+
+#[test]
+fn every_path_has_an_example_that_hits_it() {
+    for_each_row(|file, row, scope, root| {
+        let mut hit = Vec::new();
+        for example in &row.examples {
+            for place in places_in(all(), scope, &wrapped(root, example)) {
+                // Another row may say the same of the place, but none may say something else.
+                let place = place.unwrap_or_else(|| panic!("{}: {example} below {root:?}", file.api));
+                assert_eq!(place.role, row.role, "{}: {example}", file.api);
+                hit.push(place.path.clone());
+            }
+        }
+        for path in &row.paths {
+            let known = FILES.iter().flat_map(|file| &file.place).filter(|other| other.paths.contains(path));
+            assert!(hit.contains(path) && known.count() >= 1, "{}: no example for {path}", file.api);
+        }
+    });
+}
+
+#[test]
+fn what_only_looks_like_a_place_is_none() {
+    for_each_row(|file, row, scope, root| {
+        for near in &row.near {
+            let found = places_in(all(), scope, &wrapped(root, near));
+            assert!(!found.is_empty(), "{near} has no mark");
+            for place in found {
+                assert!(!is_of(file, row, place), "{}: {near} is at {place:?}", file.api);
+            }
+        }
+    });
+}
+
+#[test]
+fn the_same_members_in_a_message_are_text() {
+    for_each_row(|file, row, scope, root| {
+        if row.paths.iter().any(|path| path.starts_with("**.")) {
+            return;
+        }
+        for example in &row.examples {
+            for around in [
+                "messages[].content[].input",
+                "input[].arguments",
+                "x",
+                "contents[].parts[].functionCall.args",
+            ] {
+                let document = wrapped(root, &wrapped(around, example));
+                for place in places_in(all(), scope, &document) {
+                    assert!(!is_of(file, row, place), "{}: {document} is at {place:?}", file.api);
+                }
+            }
+            // JSON in a string is text.
+            let inner = example.replace('\\', "\\\\").replace('"', "\\\"");
+            assert!(
+                places_in(all(), scope, &wrapped(root, &format!("{{\"content\":\"{inner}\"}}"))).is_empty()
+            );
+        }
+    });
+}
+
+#[test]
+fn a_file_is_no_request() {
+    for document in [
+        r#"{"pageToken":"@"}"#,
+        r#"{"mcp_servers":[{"authorization_token":"@"}]}"#,
+        r#"{"tools":[{"authorization":"@","headers":{"x":"@"}}]}"#,
+    ] {
+        assert!(places_in(of_requests(), Scope::Body, document).iter().all(Option::is_some), "{document}");
+        assert!(places_in(of_requests(), Scope::File, document).iter().all(Option::is_none), "{document}");
+    }
+    let line = r#"{"custom_id":"1","body":{"tools":[{"authorization":"@"}]}}"#;
+    assert!(places_in(of_requests(), Scope::File, line)[0].is_some());
+    assert!(places_in(of_requests(), Scope::Body, line)[0].is_none());
+}
+
+#[test]
+fn names_and_depths_are_compared_whole() {
+    let token = |document: &str| places_in(of_requests(), Scope::Body, document)[0].map(|place| place.role);
+    assert_eq!(token(r#"{"pageToken":"@"}"#), Some(Role::PageToken));
+    for name in
+        ["pageToke", "pageTokens", "PageToken", "page\\u0000Token", "pageTokenpageTokenpageTokenpageToken"]
+    {
+        assert_eq!(token(&format!(r#"{{"{name}":"@"}}"#)), None, "{name}");
+    }
+    // The last level at which containers are kept track of, and the one below it.
+    for (depth, found) in [(14, true), (15, false)] {
+        let document = format!("{}{{\"source\":{{\"data\":\"@\"}}}}{}", "[".repeat(depth), "]".repeat(depth));
+        assert_eq!(token(&document).is_some(), found, "{depth}");
+    }
+}
+
+#[test]
+fn parameters_and_fields_are_known_in_any_case() {
+    assert_eq!(of_parameter(b"PAGETOKEN"), Some(Role::PageToken));
+    assert_eq!(of_parameter(b"x-amz-signature"), Some(Role::Credential));
+    assert_eq!(of_parameter(b"q"), None);
+    assert_eq!(of_parameter(b""), None);
+    assert_eq!(of_header(b"X-Api-Key"), Some(Role::Credential));
+    for name in [&b"x-api-key2"[..], b"my-x-api-key", b"x-session-id", b"x-authority", b"monkey", b""] {
+        assert_eq!(of_header(name), None, "{}", String::from_utf8_lossy(name));
+    }
+}
+
+#[test]
+fn no_row_is_empty_and_names_fit() {
+    for row in FILES.iter().flat_map(|file| &file.place) {
+        assert!(!row.paths.is_empty() || !row.query.is_empty() || !row.headers.is_empty());
+        assert!(row.paths.is_empty() == row.examples.is_empty(), "{:?}", row.paths);
+        for name in row.headers.iter() {
+            assert_eq!(*name, name.to_ascii_lowercase());
+        }
+    }
+    for place in all().places() {
+        for step in &place.steps {
+            // A longer key is cut when it is kept, and would never be equal.
+            assert!(!matches!(step, Pattern::Name(name) if name.len() > 30), "{}", place.path);
+        }
+    }
+}
