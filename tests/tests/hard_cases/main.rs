@@ -17,3 +17,4 @@ mod case_08_ambiguity;
 mod case_09_hiding_places;
 mod case_10_adversary;
 mod case_11_personal_data;
+mod case_16_symmetry;

@@ -16,7 +16,9 @@ use super::units;
 
 mod findings;
 
-pub use findings::{Action, FailMode, FindingsHeader, KnownValues, MinConfidence, OpaqueMode, Pack, Policy, Rules};
+pub use findings::{
+    Action, FailMode, FindingsHeader, KnownValues, MinConfidence, OpaqueMode, Pack, Policy, Rules,
+};
 
 /// The whole configuration of a gateway.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -14,8 +14,8 @@ use prometheus_client::registry::{Registry, Unit};
 use super::Shared;
 use crate::lifecycle::ShardState;
 use crate::metrics::{
-    ACTIONS, ADDED_BOUNDS, CATEGORIES, Counter, FIRST_BYTE_BOUNDS, Gauge, HistogramReading, OPAQUE_KINDS, STATUS_CLASSES,
-    ShardMetrics, UpstreamMetrics,
+    ACTIONS, ADDED_BOUNDS, CATEGORIES, Counter, FIRST_BYTE_BOUNDS, Gauge, HistogramReading, OPAQUE_KINDS,
+    STATUS_CLASSES, ShardMetrics, UpstreamMetrics,
 };
 
 /// Content type of the page.

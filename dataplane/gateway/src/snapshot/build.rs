@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use aegis_detect::{Category, Confidence, Pack, RuleSource, Rules, Selection};
 use aegis_shield::policy::{Action as ShieldAction, Policy};
-use aegis_shield::{Keyring, Limits as ShieldLimits, Shield};
+use aegis_shield::{Keyring, Limits as ShieldLimits, OpaqueAction, Shield};
 use aegis_wire::tls::{self, ClientCertificates, Identity, Pem, Resumption, ServerConfigBuilder};
 use zeroize::Zeroizing;
 

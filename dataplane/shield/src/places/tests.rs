@@ -119,8 +119,9 @@ fn names_and_depths_are_compared_whole() {
         assert_eq!(token(&format!(r#"{{"{name}":"@"}}"#)), None, "{name}");
     }
     // The last level at which containers are kept track of, and the one below it.
-    for (depth, found) in [(14, true), (15, false)] {
-        let document = format!("{}{{\"source\":{{\"data\":\"@\"}}}}{}", "[".repeat(depth), "]".repeat(depth));
+    for (depth, found) in [(13, true), (14, false)] {
+        let document =
+            format!(r#"{}{{"content":[{{"signature":"@"}}]}}{}"#, "[".repeat(depth), "]".repeat(depth));
         assert_eq!(token(&document).is_some(), found, "{depth}");
     }
 }

@@ -12,7 +12,7 @@ use super::seam::Seams;
 use super::view::View;
 
 /// The scanner and the buffers of one shard. Holds no state of any request between two calls, though its buffers
-/// keep old bytes until they are overwritten.
+/// keep old bytes until they are overwritten, or until [`Self::wipe`].
 pub struct ShardScratch {
     scanner: Scanner,
     pub(super) view: View,

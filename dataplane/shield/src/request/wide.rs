@@ -9,6 +9,7 @@ use super::gather::Gather;
 use super::magic;
 use super::refusal::Refusal;
 use super::scratch::ShardScratch;
+use super::text::TextBody;
 use super::view::{Context, View};
 use crate::format::Charset;
 
@@ -154,15 +155,25 @@ fn zeros_lead(bytes: &[u8]) -> bool {
     zeros(0) > zeros(1)
 }
 
+/// Whether a secret stands in `window` byte by byte.
+fn has_secret(desk: &Desk, scratch: &mut ShardScratch, window: &[u8]) -> bool {
+    scratch.view.begin(&Context::new());
+    scratch.view.finish(window);
+    scratch.scan(window, true, true);
+    scratch.findings.iter().any(|finding| desk.decide(finding, window).is_some())
+}
+
 /// The state between two windows of a wide text.
 pub(super) struct WideBody {
     wide: Wide,
     context: Context,
+    /// It was none: a secret stands in it byte by byte, and a reader that expects UTF-8 would read it.
+    narrow: Option<Box<TextBody>>,
 }
 
 impl WideBody {
     pub(super) fn new(wide: Wide) -> Self {
-        Self { wide, context: Context::new() }
+        Self { wide, context: Context::new(), narrow: None }
     }
 
     /// See [`super::Tokenizer::push`]; a window that is not the last is large enough to settle something. The text
@@ -176,6 +187,12 @@ impl WideBody {
         place: &dyn Fn() -> String,
         out: &mut Gather,
     ) -> Result<usize, Refusal> {
+        if self.narrow.is_none() && has_secret(desk, scratch, window) {
+            self.narrow = Some(Box::new(TextBody::new()));
+        }
+        if let Some(text) = &mut self.narrow {
+            return text.process_at(desk, scratch, window, last, place, out);
+        }
         scratch.view.begin(&self.context);
         let raw = &window[..self.wide.decode(&mut scratch.view, window, last)];
         scratch.view.finish(raw);
