@@ -12,10 +12,15 @@ use super::text::TextBody;
 use crate::format::Format;
 use crate::places::Scope;
 
+/// Stands before the text of many files, and before no JSON that a parser takes: what follows it is looked at instead.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// The state between two windows.
 pub(super) enum Body {
     /// Its first bytes will tell.
-    Unknown(Scope),
+    Unknown,
+    /// It can be read in more than one way.
+    Ambiguous(&'static str),
     /// Known media, which holds no text.
     Media,
     Text(Box<TextBody>),
@@ -25,22 +30,28 @@ pub(super) enum Body {
 }
 
 impl Body {
-    pub(super) fn new(format: Format, scope: Scope) -> Self {
+    /// The body of a request, if it is of a type that requests have, else of a file.
+    pub(super) fn new(format: Format) -> Self {
+        Self::with(format, Scope::Body)
+    }
+
+    fn with(format: Format, scope: Scope) -> Self {
         match format {
             Format::Json => Self::Json(Box::new(JsonBody::document(scope))),
             Format::JsonLines => Self::Json(Box::new(JsonBody::lines(scope))),
             Format::Text => Self::Text(Box::new(TextBody::new())),
             Format::Form => Self::Form(Box::new(FormBody::new())),
             Format::Multipart(boundary) => Self::Multipart(Box::new(MultipartBody::new(boundary))),
-            Format::Binary | Format::Unknown => Self::Unknown(scope),
+            Format::Binary | Format::Unknown => Self::Unknown,
+            Format::Ambiguous(what) => Self::Ambiguous(what),
         }
     }
 
-    /// A part of a multipart body. A multipart body inside another one is text.
+    /// A part of a multipart body.
     pub(super) fn part(format: Format) -> Self {
         match format {
-            Format::Multipart(_) => Self::Text(Box::new(TextBody::new())),
-            other => Self::new(other, Scope::File),
+            Format::Multipart(_) => Self::Ambiguous("multipart inside multipart"),
+            other => Self::with(other, Scope::File),
         }
     }
 
@@ -61,12 +72,20 @@ impl Body {
         last: bool,
         out: &mut Gather,
     ) -> Result<usize, Refusal> {
-        if let Self::Unknown(scope) = *self {
-            let media = opaque::is_media(window);
-            *self = if media { Self::Media } else { Self::Json(Box::new(JsonBody::tentative(scope))) };
+        if matches!(self, Self::Unknown) {
+            if opaque::is_media(window) {
+                *self = Self::Media;
+            } else {
+                *self = Self::Json(Box::new(JsonBody::tentative(Scope::File)));
+                if window.starts_with(BYTE_ORDER_MARK) {
+                    out.pass(0..BYTE_ORDER_MARK.len());
+                    return Ok(BYTE_ORDER_MARK.len());
+                }
+            }
         }
         match self {
-            Self::Unknown(_) | Self::Media => {
+            Self::Ambiguous(what) => Err(Refusal::Malformed { what, offset: 0 }),
+            Self::Unknown | Self::Media => {
                 out.pass(0..window.len());
                 Ok(window.len())
             }

@@ -10,6 +10,7 @@ use super::attachment::Attachment;
 use super::desk::Desk;
 use super::edit::Editor;
 use super::gather::Gather;
+use super::left;
 use super::opaque;
 use super::refusal::Refusal;
 use super::scratch::ShardScratch;
@@ -171,7 +172,7 @@ impl JsonBody {
             return Ok(0);
         }
         if let Some((_, stop)) = self.walk.track.stop() {
-            let passed = self.base64(stop, desk, scratch, around, out)?;
+            let passed = self.opaque(stop, desk, scratch, around, out)?;
             if passed > 0 {
                 return Ok(passed);
             }
@@ -313,8 +314,8 @@ impl JsonBody {
         Ok(consumed)
     }
 
-    /// Base64 goes on: passes it, or scans what it holds.
-    fn base64(
+    /// A value goes on that is not scanned as it stands: passes it, or scans what its base64 holds.
+    fn opaque(
         &mut self,
         stop: Stop,
         desk: &mut Desk,
@@ -323,17 +324,26 @@ impl JsonBody {
         out: &mut Gather,
     ) -> Result<usize, Refusal> {
         let track = &self.walk.track;
-        let (len, ended) = if stop == Stop::Decode {
-            let attachment = self.attachment.get_or_insert_with(|| Box::new(Attachment::new()));
-            let place = || track.place(self.many);
-            attachment.process(desk, scratch, around.window, place, out)?
-        } else {
-            let len = opaque::base64_len(around.window);
-            out.pass(0..len);
-            (len, len < around.window.len())
+        let (len, ended) = match stop {
+            Stop::Decode => {
+                let attachment = self.attachment.get_or_insert_with(|| Box::new(Attachment::new()));
+                let place = || track.place(self.many);
+                attachment.process(desk, scratch, around.window, place, out)?
+            }
+            Stop::Leave => {
+                let (len, ended) = left::run(around.window);
+                out.pass(0..len);
+                (len, ended)
+            }
+            Stop::Pass | Stop::Undecided => {
+                let len = opaque::base64_len(around.window);
+                out.pass(0..len);
+                (len, len < around.window.len())
+            }
         };
         let end = around.base + len as u64;
-        if around.last && !ended && opaque::base64_len(around.window) == around.window.len() {
+        let cut = stop == Stop::Leave || opaque::base64_len(around.window) == around.window.len();
+        if around.last && !ended && cut {
             return Err(Refusal::Malformed {
                 what: "unexpected end",
                 offset: around.base + around.window.len() as u64,
