@@ -72,13 +72,15 @@ pub enum Format {
     Multipart(Boundary),
     /// Images, audio, video, PDF: passed as they are if their first bytes say so too.
     Binary,
-    /// No type, or none that is known: JSON if it looks like it, known media, else text.
+    /// No type, or none that is known, or a file: JSON as long as it is JSON, known media, else text.
     Unknown,
+    /// It can be read in more than one way: refused, for this reason.
+    Ambiguous(&'static str),
 }
 
 impl Format {
     /// The format that a `Content-Type` field announces. A multipart type without a usable boundary is
-    /// [`Format::Text`]: its parts are not told apart, but nothing in it passes unscanned.
+    /// [`Format::Text`]: its parts are not told apart, but nothing in it passes unscanned. One with two boundaries is refused.
     pub fn of_request(content_type: Option<&[u8]>) -> Self {
         let Some(field) = content_type else { return Self::Unknown };
         let (essence, parameters) = split_at_byte(field, b';');
@@ -92,10 +94,10 @@ impl Format {
             (_, subtype) if subtype.ends_with(b"+json") => Self::Json,
             (b"application", b"x-www-form-urlencoded") => Self::Form,
             (b"multipart", _) => {
-                match parameter(parameters, b"boundary").as_deref().and_then(Boundary::new) {
-                    Some(boundary) => Self::Multipart(boundary),
-                    None => Self::Text,
-                }
+                let Ok(boundary) = only_parameter(parameters, b"boundary") else {
+                    return Self::Ambiguous("two boundaries");
+                };
+                boundary.as_deref().and_then(Boundary::new).map_or(Self::Text, Self::Multipart)
             }
             (b"text", _) | (b"application", b"xml" | b"yaml" | b"x-yaml" | b"toml" | b"javascript") => {
                 match parameter(parameters, b"charset").as_deref().and_then(Charset::of) {
@@ -110,6 +112,17 @@ impl Format {
     }
 }
 
+impl Format {
+    /// The format of a file that is labelled so. Clients label whatever they send as JSON, or as a form, so these labels are not
+    /// believed: a file is JSON as long as it is JSON, and text from where it is not.
+    pub fn of_file(content_type: Option<&[u8]>) -> Self {
+        match Self::of_request(content_type) {
+            Self::Json | Self::JsonLines | Self::Form => Self::Unknown,
+            other => other,
+        }
+    }
+}
+
 /// What stands before and after the first `byte`, or all and nothing.
 fn split_at_byte(text: &[u8], byte: u8) -> (&[u8], &[u8]) {
     match text.iter().position(|&b| b == byte) {
@@ -118,20 +131,29 @@ fn split_at_byte(text: &[u8], byte: u8) -> (&[u8], &[u8]) {
     }
 }
 
-/// The value of a parameter of a header field, unquoted. The last of several wins: what would be ambiguous between
-/// us and the provider is at least scanned as text if the boundary does not fit.
-pub(crate) fn parameter(parameters: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+/// The value of a parameter of a header field, unquoted. Several that differ are an error. `name*` (RFC 8187) counts as one that differs.
+fn only_parameter(parameters: &[u8], name: &[u8]) -> Result<Option<Vec<u8>>, ()> {
+    let (mut found, mut several) = (None, false);
+    each_parameter(parameters, |key, value| {
+        let extended = key.split(|&byte| byte == b'*').next().is_some_and(|stem| stem.len() < key.len());
+        if key.eq_ignore_ascii_case(name) {
+            several |= found.as_ref().is_some_and(|before| *before != value);
+            found = Some(value);
+        } else if extended && key.get(..name.len()).is_some_and(|stem| stem.eq_ignore_ascii_case(name)) {
+            several = true;
+        }
+    });
+    if several { Err(()) } else { Ok(found) }
+}
+
+fn each_parameter(parameters: &[u8], mut see: impl FnMut(&[u8], Vec<u8>)) {
     let mut rest = parameters;
-    let mut found = None;
     while !rest.trim_ascii_start().is_empty() {
         let (key, after) = split_parameter_name(rest);
         let (value, next) = take_value(after);
-        if key.eq_ignore_ascii_case(name) {
-            found = Some(value);
-        }
+        see(key, value);
         rest = next;
     }
-    found
 }
 
 /// The name before `=` (or before `;` if there is no value) and what follows it.
@@ -212,6 +234,27 @@ mod tests {
         assert_eq!(of("multipart/form-data; boundary="), Format::Text);
         assert_eq!(of("multipart/form-data; boundary"), Format::Text);
         assert_eq!(of("multipart/form-data; boundary=\"unclosed"), multipart(b"unclosed"));
+    }
+
+    #[test]
+    fn two_boundaries_are_ambiguous() {
+        let two = Format::Ambiguous("two boundaries");
+        assert_eq!(of("multipart/form-data; boundary=a; boundary=b"), two);
+        assert_eq!(of("multipart/form-data; boundary=a; boundary*=utf-8''b"), two);
+        assert_eq!(of("multipart/form-data; boundary*0=a; boundary*1=b"), two);
+        assert_eq!(of("multipart/form-data; boundary=a; BOUNDARY=\"a\""), multipart(b"a"));
+        assert_eq!(of("multipart/form-data; boundaries=x; boundary=a"), multipart(b"a"));
+    }
+
+    #[test]
+    fn labels_of_files_are_not_believed() {
+        let file = |text: &str| Format::of_file(Some(text.as_bytes()));
+        for label in ["application/json", "application/jsonl", "application/x-www-form-urlencoded", ""] {
+            assert_eq!(file(label), Format::Unknown, "{label}");
+        }
+        assert_eq!(file("image/png"), Format::Binary);
+        assert_eq!(file("text/plain"), Format::Text);
+        assert_eq!(file("multipart/related; boundary=a"), multipart(b"a"));
     }
 
     #[test]

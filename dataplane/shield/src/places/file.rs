@@ -53,6 +53,12 @@ pub(super) struct Row {
     only_signed_types: bool,
     #[serde(default)]
     always_media: bool,
+    #[serde(default)]
+    sealed_by: String,
+    #[serde(default)]
+    sealed_above: u8,
+    #[serde(default)]
+    untyped: bool,
     /// Documents in which `"@"` stands at these places, and nowhere else.
     #[serde(default)]
     #[cfg_attr(not(test), expect(dead_code, reason = "read by the tests of the table"))]
@@ -74,7 +80,7 @@ pub(super) fn all() -> Vec<File> {
 
 impl File {
     /// The places of this API, each once per root that it holds under.
-    pub(super) fn places(&self) -> impl Iterator<Item = Place> {
+    pub(super) fn places(&'static self) -> impl Iterator<Item = Place> {
         self.place.iter().flat_map(move |row| {
             row.paths.iter().flat_map(move |path| {
                 self.anchors(path).map(move |(steps, anchor)| Place {
@@ -82,6 +88,9 @@ impl File {
                     role: row.role,
                     only_signed_types: row.only_signed_types,
                     always_media: row.always_media,
+                    sealed_by: &row.sealed_by,
+                    sealed_above: row.sealed_above,
+                    untyped: row.untyped,
                     path: path.clone(),
                     steps,
                     anchor,

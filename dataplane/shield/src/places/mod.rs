@@ -47,7 +47,7 @@ pub enum Role {
     Signed,
     /// Bytes in base64.
     Media,
-    /// An address that the provider fetches; a signature in it is needed for that. Passes as it is if it is an address.
+    /// An address that the provider fetches, or a data URL with media; a signature in the address is needed for that. Passes as it is if it is an address.
     Link,
     /// A position in a text of the same document, counted in the API's own unit.
     Offset,
@@ -100,8 +100,14 @@ pub struct Place {
     pub only_signed_types: bool,
     /// Media whatever its type says.
     pub always_media: bool,
+    /// The member that vouches for signed text; empty for other roles.
+    pub sealed_by: &'static str,
+    /// How many containers around the text's object hold that member: 0 if it stands beside the text.
+    pub sealed_above: u8,
     /// The path as written, below its root.
     pub path: String,
+    /// Objects of this kind have no `type`, so none is asked for.
+    pub untyped: bool,
     /// The steps, last one first.
     steps: Box<[Pattern]>,
     anchor: Anchor,
@@ -147,7 +153,7 @@ pub struct Table {
 const BUCKETS: usize = 256;
 
 impl Table {
-    fn new(files: &[file::File], wanted: impl Fn(Role) -> bool) -> Self {
+    fn new(files: &'static [file::File], wanted: impl Fn(Role) -> bool) -> Self {
         let mut table =
             Self { places: Vec::new(), buckets: vec![Vec::new(); BUCKETS], signed_types: Vec::new() };
         for file in files {
@@ -200,6 +206,12 @@ fn bucket(name: &[u8]) -> usize {
 
 static FILES: LazyLock<Vec<file::File>> = LazyLock::new(file::all);
 
+/// Names of query parameters or header fields that mean something, in lower case.
+type Names = LazyLock<Vec<(String, Role)>>;
+
+static PARAMETERS: Names = LazyLock::new(|| names(|row| &row.query));
+static HEADERS: Names = LazyLock::new(|| names(|row| &row.headers));
+
 static OF_REQUESTS: LazyLock<Table> =
     LazyLock::new(|| Table::new(&FILES, |role| !matches!(role, Role::Offset | Role::Structure)));
 
@@ -217,18 +229,26 @@ pub fn all() -> &'static Table {
 
 /// What a query parameter of that name, in any case, means to the providers; `None` if it is text.
 pub fn of_parameter(name: &[u8]) -> Option<Role> {
-    named(name, |row| &row.query)
+    named(&PARAMETERS, name)
 }
 
 /// What a header field of that name, in any case, means to the providers; `None` if it is text.
 pub fn of_header(name: &[u8]) -> Option<Role> {
-    named(name, |row| &row.headers)
+    named(&HEADERS, name)
 }
 
-fn named(name: &[u8], list: impl Fn(&file::Row) -> &Vec<String>) -> Option<Role> {
+fn names(list: impl Fn(&'static file::Row) -> &'static Vec<String>) -> Vec<(String, Role)> {
     let rows = FILES.iter().flat_map(|file| &file.place);
-    let mut known = rows.flat_map(|row| list(row).iter().map(|name| (name, row.role)));
-    known.find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name)).map(|(_, role)| role)
+    let all = rows.flat_map(|row| list(row).iter().map(|name| (name.to_ascii_lowercase(), row.role)));
+    let mut names: Vec<_> = all.collect();
+    names.sort_by(|a, b| a.0.cmp(&b.0));
+    names.dedup_by(|a, b| a.0 == b.0);
+    names
+}
+
+fn named(names: &[(String, Role)], name: &[u8]) -> Option<Role> {
+    let mut known = names.iter().filter(|(known, _)| known.len() == name.len());
+    known.find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name)).map(|(_, role)| *role)
 }
 
 #[cfg(test)]

@@ -14,10 +14,15 @@ use crate::format::Format;
 use crate::places::Scope;
 use crate::report::OpaqueKind;
 
+/// Stands before the text of many files, and before no JSON that a parser takes: what follows it is looked at instead.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// The state between two windows.
 pub(super) enum Body {
     /// Its first bytes have a say.
-    Unread(Format, Scope),
+    Unread(Format),
+    /// It can be read in more than one way.
+    Ambiguous(&'static str),
     /// A file of a known kind that holds no text.
     Media(OpaqueKind),
     /// An archive: what is stored in it uncompressed can be read.
@@ -30,19 +35,25 @@ pub(super) enum Body {
 }
 
 impl Body {
-    pub(super) fn new(format: Format, scope: Scope) -> Self {
+    /// The body of a request, if it is of a type that requests have, else of a file.
+    pub(super) fn new(format: Format) -> Self {
+        Self::with(format, Scope::Body)
+    }
+
+    fn with(format: Format, scope: Scope) -> Self {
         match format {
             Format::Json => Self::Json(Box::new(JsonBody::document(scope))),
             Format::JsonLines => Self::Json(Box::new(JsonBody::lines(scope))),
             Format::Multipart(boundary) => Self::Multipart(Box::new(MultipartBody::new(boundary))),
             Format::Text | Format::TextIn(_) | Format::Form | Format::Binary | Format::Unknown => {
-                Self::Unread(format, scope)
+                Self::Unread(format)
             }
+            Format::Ambiguous(what) => Self::Ambiguous(what),
         }
     }
 
     /// The body that begins with `window` and is declared to be of this format.
-    fn read(format: Format, scope: Scope, window: &[u8], desk: &mut Desk) -> Result<Self, Refusal> {
+    fn read(format: Format, window: &[u8], desk: &mut Desk) -> Result<Self, Refusal> {
         let charset = match format {
             Format::TextIn(charset) => Some(charset),
             _ => None,
@@ -57,7 +68,7 @@ impl Body {
             });
         }
         let Some(kind) = magic::kind_of(window) else {
-            return Ok(Self::Json(Box::new(JsonBody::tentative(scope))));
+            return Ok(Self::Json(Box::new(JsonBody::tentative(Scope::File))));
         };
         desk.opaque(kind, String::new)?;
         Ok(match kind {
@@ -66,11 +77,11 @@ impl Body {
         })
     }
 
-    /// A part of a multipart body. A multipart body inside another one is text.
+    /// A part of a multipart body.
     pub(super) fn part(format: Format) -> Self {
         match format {
-            Format::Multipart(_) => Self::Text(Box::new(TextBody::new())),
-            other => Self::new(other, Scope::File),
+            Format::Multipart(_) => Self::Ambiguous("multipart inside multipart"),
+            other => Self::with(other, Scope::File),
         }
     }
 
@@ -91,11 +102,16 @@ impl Body {
         last: bool,
         out: &mut Gather,
     ) -> Result<usize, Refusal> {
-        if let Self::Unread(format, scope) = *self {
-            *self = Self::read(format, scope, window, desk)?;
+        if let Self::Unread(format) = *self {
+            *self = Self::read(format, window, desk)?;
+            if matches!(self, Self::Json(_)) && window.starts_with(BYTE_ORDER_MARK) {
+                out.pass(0..BYTE_ORDER_MARK.len());
+                return Ok(BYTE_ORDER_MARK.len());
+            }
         }
         match self {
-            Self::Unread(..) => Ok(0),
+            Self::Unread(_) => Ok(0),
+            Self::Ambiguous(what) => Err(Refusal::Malformed { what, offset: 0 }),
             Self::Media(kind) => {
                 desk.report.grow_opaque(*kind, window.len() as u64);
                 out.pass(0..window.len());

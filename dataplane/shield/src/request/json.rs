@@ -10,6 +10,7 @@ use super::attachment::Attachment;
 use super::desk::Desk;
 use super::edit::Editor;
 use super::gather::Gather;
+use super::left;
 use super::opaque::{Extent, Run, Scanned};
 use super::refusal::Refusal;
 use super::scratch::ShardScratch;
@@ -172,8 +173,8 @@ impl JsonBody {
         if base == 0 && window.is_empty() {
             return Ok(0);
         }
-        if let Some((_, Stop::Run(run))) = self.walk.track.stop() {
-            let passed = self.base64(run, desk, scratch, around, out)?;
+        if let Some((_, stop)) = self.walk.track.stop() {
+            let passed = self.opaque(stop, desk, scratch, around, out)?;
             if passed > 0 {
                 return Ok(passed);
             }
@@ -315,15 +316,50 @@ impl JsonBody {
         Ok(consumed)
     }
 
-    /// Base64 goes on: passes it, or scans what it holds.
-    fn base64(
+    /// A value goes on that is not scanned as it stands: passes it, or scans what its base64 holds.
+    fn opaque(
+        &mut self,
+        stop: Stop,
+        desk: &mut Desk,
+        scratch: &mut ShardScratch,
+        around: Surroundings<'_>,
+        out: &mut Gather,
+    ) -> Result<usize, Refusal> {
+        let (len, ended) = match stop {
+            Stop::Undecided => return Ok(0),
+            Stop::Run(run) => self.run(run, desk, scratch, around, out)?,
+            Stop::Leave => {
+                let (len, ended) = left::run(around.window);
+                out.pass(0..len);
+                (len, ended)
+            }
+        };
+        let end = around.base + len as u64;
+        let window = &around.window[..len];
+        let cut = match stop {
+            Stop::Run(run) => !Extent::of(around.window, run.wrapped).ended,
+            Stop::Leave | Stop::Undecided => true,
+        };
+        if around.last && !ended && cut {
+            return Err(Refusal::Malformed { what: "unexpected end", offset: end });
+        }
+        self.walk.nested.feed(window, &mut Nobody).map_err(|fault| Refusal::syntax(fault, around.base))?;
+        if ended {
+            (self.attachment, self.chars) = (None, None);
+        }
+        self.walk.track.move_stop((!ended).then_some((end, stop)));
+        Ok(len)
+    }
+
+    /// Base64 goes on: passes it, or scans what it holds. Says how far, and whether it ends there.
+    fn run(
         &mut self,
         run: Run,
         desk: &mut Desk,
         scratch: &mut ShardScratch,
         around: Surroundings<'_>,
         out: &mut Gather,
-    ) -> Result<usize, Refusal> {
+    ) -> Result<(usize, bool), Refusal> {
         let (track, many) = (&self.walk.track, self.many);
         let place = || track.place(many);
         if self.chars.is_none() {
@@ -337,23 +373,13 @@ impl JsonBody {
             let attachment = self.attachment.get_or_insert_with(|| Box::new(Attachment::new(run)));
             attachment.process(desk, scratch, around.window, &place, out)?
         };
-        let end = around.base + len as u64;
-        let window = &around.window[..len];
-        if around.last && !ended && !Extent::of(around.window, run.wrapped).ended {
-            return Err(Refusal::Malformed { what: "unexpected end", offset: end });
-        }
-        self.walk.nested.feed(window, &mut Nobody).map_err(|fault| Refusal::syntax(fault, around.base))?;
         let before = self.chars.unwrap_or_default();
-        let chars = before + run.kind.map_or(0, |_| Extent::of(window, true).chars as u64);
+        let chars = before + run.kind.map_or(0, |_| Extent::of(&around.window[..len], true).chars as u64);
         if let Some(kind) = run.kind {
             desk.report.grow_opaque(kind, bytes_in(chars) - bytes_in(before));
         }
-        self.chars = (!ended).then_some(chars);
-        if ended {
-            self.attachment = None;
-        }
-        self.walk.track.move_stop((!ended).then_some((end, Stop::Run(run))));
-        Ok(len)
+        self.chars = Some(chars);
+        Ok((len, ended))
     }
 }
 

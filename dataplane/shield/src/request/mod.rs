@@ -16,6 +16,7 @@ mod edit;
 mod form;
 mod gather;
 mod json;
+mod left;
 mod magic;
 mod multipart;
 mod opaque;
@@ -34,7 +35,6 @@ pub use refusal::Refusal;
 pub use scratch::ShardScratch;
 
 use crate::format::Format;
-use crate::places::Scope;
 use crate::report::Report;
 use crate::shield::Shield;
 use crate::vault::Vault;
@@ -70,7 +70,7 @@ impl Tokenizer {
     /// tokens.
     pub fn with_vault(shield: Arc<Shield>, format: Format, vault: Vault) -> Self {
         let desk = Desk { shield, vault, report: Report::default(), part: None };
-        Self { desk, body: Body::new(format, Scope::Body), refused: None, finished: false }
+        Self { desk, body: Body::new(format), refused: None, finished: false }
     }
 
     /// Takes a step. `input` holds all bytes that were not consumed yet, `last` says that no more will come.

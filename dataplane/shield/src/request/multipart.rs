@@ -185,7 +185,7 @@ impl MultipartBody {
             return Err(self.malformed(what, 0));
         };
         let head = &window[..end];
-        let format = part_format(head).ok_or_else(|| self.malformed("transfer encoding of a part", 0))?;
+        let format = part_format(head).map_err(|what| self.malformed(what, 0))?;
         self.parts += 1;
         desk.part = Some(self.parts - 1);
         let consumed = TextBody::new().process(desk, scratch, head, true, out)?;
@@ -211,19 +211,50 @@ fn head_end(bytes: &[u8]) -> Option<usize> {
     None
 }
 
-/// The format of a part; `None` if it is encoded in a way that cannot be scanned.
-fn part_format(head: &[u8]) -> Option<Format> {
-    let plain = |value: &[u8]| matches!(value, b"7bit" | b"8bit" | b"binary" | b"");
-    let encoding = field(head, b"content-transfer-encoding").map(<[u8]>::to_ascii_lowercase);
-    encoding.is_none_or(|value| plain(&value)).then(|| Format::of_request(field(head, b"content-type")))
+/// The format of a part, or why it cannot be told with certainty. A provider must not read a head otherwise than it is read here.
+fn part_format(head: &[u8]) -> Result<Format, &'static str> {
+    let fields = fields(head)?;
+    let only = |name: &[u8], several: &'static str| {
+        let mut all = fields.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
+        let first = all.next().map(|(_, value)| value.as_slice());
+        if all.next().is_some() { Err(several) } else { Ok(first) }
+    };
+    let encoding = only(b"content-transfer-encoding", "two transfer encodings of a part")?;
+    let plain =
+        |value: &[u8]| [&b"7bit"[..], b"8bit", b"binary", b""].iter().any(|p| value.eq_ignore_ascii_case(p));
+    if !encoding.is_none_or(plain) {
+        return Err("transfer encoding of a part");
+    }
+    let content_type = only(b"content-type", "two types of a part")?;
+    let disposition = only(b"content-disposition", "two dispositions of a part")?;
+    let is_file =
+        disposition.is_some_and(|value| memmem::find(&value.to_ascii_lowercase(), b"filename").is_some());
+    Ok(if is_file { Format::of_file(content_type) } else { Format::of_request(content_type) })
 }
 
-/// The value of the first field of that name; folded lines are not unfolded.
-fn field<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    head.split(|&byte| byte == b'\n').find_map(|line| {
-        let colon = memchr::memchr(b':', line)?;
-        line[..colon].trim_ascii().eq_ignore_ascii_case(name).then(|| line[colon + 1..].trim_ascii())
-    })
+/// The fields of a head, folded ones made whole (RFC 5322, section 2.2.3).
+fn fields(head: &[u8]) -> Result<Vec<(&[u8], Vec<u8>)>, &'static str> {
+    let mut fields: Vec<(&[u8], Vec<u8>)> = Vec::new();
+    for line in head.split(|&byte| byte == b'\n') {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if memchr::memchr2(b'\r', 0, line).is_some() {
+            return Err("control character in the head of a part");
+        }
+        if line.is_empty() {
+            continue;
+        }
+        if matches!(line[0], b' ' | b'\t') {
+            let (_, value) = fields.last_mut().ok_or("folded line without a field in the head of a part")?;
+            if !value.is_empty() {
+                value.push(b' ');
+            }
+            value.extend_from_slice(line.trim_ascii());
+        } else {
+            let colon = memchr::memchr(b':', line).ok_or("line without a colon in the head of a part")?;
+            fields.push((line[..colon].trim_ascii(), line[colon + 1..].trim_ascii().to_vec()));
+        }
+    }
+    Ok(fields)
 }
 
 #[cfg(test)]

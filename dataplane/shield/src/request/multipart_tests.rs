@@ -109,8 +109,79 @@ fn broken_bodies_are_refused() {
     assert_eq!(refused(b"nothing"), "multipart without its end");
     assert_eq!(refused(format!("--{BOUNDARY}x\r\n").as_bytes()), "text behind a delimiter");
     assert_eq!(refused(format!("--{BOUNDARY}\r\nA: b\r\n").as_bytes()), "part without a head");
-    let base64 = body(&[part("name=\"a\"\r\nContent-Transfer-Encoding: base64", b"eA==")]);
-    assert_eq!(refused(&base64), "transfer encoding of a part");
+}
+
+#[test]
+fn heads_that_can_be_read_otherwise_are_refused() {
+    for (head, what) in [
+        ("name=\"a\"\r\nContent-Transfer-Encoding: base64", "transfer encoding of a part"),
+        ("name=\"a\"\r\nContent-Transfer-Encoding:\r\n quoted-printable", "transfer encoding of a part"),
+        ("name=\"a\"\r\nCONTENT-transfer-Encoding:\r\n\tBase64", "transfer encoding of a part"),
+        (
+            "name=\"a\"\nContent-Transfer-Encoding: binary\ncontent-transfer-encoding: base64",
+            "two transfer encodings of a part",
+        ),
+        ("name=\"a\"\r\nContent-Type: image/png\r\ncontent-type: text/plain", "two types of a part"),
+        ("name=\"a\"\r\nContent-Disposition: form-data", "two dispositions of a part"),
+        ("name=\"a\"\r\nContent-Type: multipart/mixed; boundary=x", "multipart inside multipart"),
+        ("name=\"a\"\r\nContent-Type: multipart/mixed;\r\n boundary=x", "multipart inside multipart"),
+        ("name=\"a\"\r\nno field", "line without a colon in the head of a part"),
+        ("name=\"a\"\rContent-Transfer-Encoding: base64", "control character in the head of a part"),
+    ] {
+        assert_eq!(refused(&body(&[part(head, b"eA==")])), what, "{head}");
+    }
+    let first = format!("--{BOUNDARY}\r\n folded: x\r\n\r\nx\r\n--{BOUNDARY}--");
+    assert_eq!(refused(first.as_bytes()), "folded line without a field in the head of a part");
+    for head in [
+        "name=\"a\"\r\nContent-Transfer-Encoding: 8BIT",
+        "name=\"a\"\r\nContent-Transfer-Encoding:\r\n binary",
+    ] {
+        assert_eq!(checked(&body(&[part(head, AWS.as_bytes())])).1.vault.len(), 1, "{head}");
+    }
+}
+
+#[test]
+fn folded_types_are_read() {
+    let escaped = OTHER_PAT.replace('_', "\\u005f");
+    let content = format!("{{\"a\":\"{escaped}\"}}");
+    let all = body(&[part(
+        "name=\"j\"\r\nContent-Type:\r\n application/json;\r\n\tcharset=utf-8",
+        content.as_bytes(),
+    )]);
+    let (out, outcome) = run(format(), &all).unwrap();
+    assert_eq!(outcome.report.places()[0].place, "part[0].a");
+    assert!(memmem::find(&out, escaped.as_bytes()).is_none());
+}
+
+#[test]
+fn files_labelled_json_need_not_be() {
+    let head = "name=\"file\"; filename=\"a.json\"\r\nContent-Type: application/json";
+    for content in [
+        format!("// a comment\n{{\"a\": \"{AWS}\"}}"),
+        format!("{{\"a\": NaN, \"b\": \"{AWS}\"}}"),
+        format!("\u{feff}{{\"a\": \"{AWS}\"}}"),
+        format!("{{\"a\": 1}}\n{{\"a\": \"{AWS}\"}}\n"),
+        format!("{{'a': '{AWS}'}}"),
+        format!("just words and {AWS}"),
+    ] {
+        assert_eq!(checked(&body(&[part(head, content.as_bytes())])).1.vault.len(), 1, "{content}");
+    }
+    let escaped = AWS.replace('K', "\\u004B");
+    let marked = format!("\u{feff}{{\"a\":\"{escaped}\"}}");
+    let (out, outcome) = run(format(), &body(&[part(head, marked.as_bytes())])).unwrap();
+    assert!(outcome.vault.len() == 1 && memmem::find(&out, escaped.as_bytes()).is_none());
+    let png = [b"\x89PNG\r\n\x1a\n".as_slice(), AWS.as_bytes()].concat();
+    assert!(checked(&body(&[part(head, &png)])).1.vault.is_empty());
+}
+
+#[test]
+fn a_file_hides_nothing_at_the_places_of_requests() {
+    let head = "name=\"file\"; filename=\"a.json\"\r\nContent-Type: application/json";
+    let content = format!("{{\"pageToken\":\"{PAT}\",\"tools\":[{{\"authorization\":\"{AWS}\"}}]}}");
+    assert_eq!(checked(&body(&[part(head, content.as_bytes())])).1.vault.len(), 2);
+    // But a line of a batch is a request.
+    let line = format!("{{\"custom_id\":\"1\",\"body\":{{\"tools\":[{{\"authorization\":\"{AWS}\"}}]}}}}\n");
+    assert!(checked(&body(&[part(head, line.as_bytes())])).1.vault.is_empty());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Where in the document the lexer is: enough to name a place in the report and to know the values that are not
 //! text. Only structure costs something here, and little: a key is copied once, a name is built only on a finding.
 
+use super::left::{self, Verdict};
 use super::opaque::{self, Behind, Declared, Judgement, Run, Slot};
 use super::seam::{MAX_GAP, TextEvent};
 use crate::json::{Container, Kind, Lexeme, Role};
@@ -42,11 +43,23 @@ impl Word {
 /// What an object says it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Type {
+    /// Nothing so far.
     Unknown,
+    /// Something else.
+    Other,
     /// The provider sealed what is in it.
     Sealed,
     /// Its data is text as it stands.
     Text,
+}
+
+/// Whether an object holds what vouches for the text in it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seal {
+    Unknown,
+    Seen,
+    /// It is not there, or too far behind: the text in this object is scanned.
+    Missing,
 }
 
 /// An open container.
@@ -54,6 +67,7 @@ enum Type {
 struct Frame {
     container: Container,
     kind: Type,
+    seal: Seal,
     declared: Declared,
     index: u32,
     key: Word,
@@ -87,6 +101,8 @@ pub(super) enum Stop {
     Undecided,
     /// Base64 begins that is passed, or scanned decoded.
     Run(Run),
+    /// The rest of the string is left alone.
+    Leave,
 }
 
 /// The bytes around the lexemes of one window.
@@ -121,6 +137,7 @@ impl Track {
         let frame = Frame {
             container: Container::Array,
             kind: Type::Unknown,
+            seal: Seal::Unknown,
             declared: Declared::Nothing,
             index: 0,
             key: Word::EMPTY,
@@ -253,6 +270,7 @@ impl Track {
         if let Some(frame) = self.frame_mut() {
             frame.container = container;
             frame.kind = Type::Unknown;
+            frame.seal = Seal::Unknown;
             frame.declared = Declared::Nothing;
             frame.index = 0;
             frame.key.clear();
@@ -269,7 +287,21 @@ impl Track {
         self.value.clear();
         let content = (lexeme.end - around.base) as usize;
         let raw = &around.window[content.min(around.window.len())..];
-        let mut slot = self.slot();
+        let listed = self.listed();
+        match listed.map_or(Verdict::No, |place| self.is_left(place, raw, around.last)) {
+            Verdict::No => {}
+            Verdict::Yes => {
+                // It is no text part either, to which another one might be joined.
+                (self.capture, self.text) = (Capture::Nothing, None);
+                self.stop = Some((lexeme.end, Stop::Leave));
+                return;
+            }
+            Verdict::Undecided => {
+                self.stop = Some((lexeme.start, Stop::Undecided));
+                return;
+            }
+        }
+        let mut slot = self.slot(listed);
         if matches!(slot, Slot::Blob(_)) || slot == Slot::Plain && self.may_be_signed() {
             match opaque::behind(raw, around.last) {
                 Behind::Sealed => slot = Slot::Sealed { sure: true },
@@ -279,6 +311,9 @@ impl Track {
                 }
                 Behind::Other => {}
             }
+        }
+        if matches!(slot, Slot::Sealed { .. }) {
+            self.see_seal(left::is_seal(raw, around.last));
         }
         if matches!(slot, Slot::Plain | Slot::Link)
             && raw.first().is_some_and(|byte| !matches!(byte, b'd' | b'D'))
@@ -305,7 +340,7 @@ impl Track {
                 frame.kind = match value.as_bytes() {
                     b"text" => Type::Text,
                     kind if places::of_requests().is_signed_type(kind) => Type::Sealed,
-                    _ => Type::Unknown,
+                    _ => Type::Other,
                 };
             }
             Capture::MediaType => frame.declared = opaque::declared(value.as_bytes()),
@@ -357,9 +392,49 @@ impl Track {
             && places::of_requests().find(self.scope, self.chain()).any(|place| place.only_signed_types)
     }
 
+    /// Whether the value that begins with `raw` goes on as it is, since the provider needs it so.
+    fn is_left(&mut self, place: &'static Place, raw: &[u8], last: bool) -> Verdict {
+        match place.role {
+            places::Role::Credential | places::Role::PageToken => left::is_word(raw, last),
+            places::Role::Link => left::is_link(raw, last),
+            places::Role::Signed => self.is_signed(place, raw, last),
+            _ => Verdict::No,
+        }
+    }
+
+    /// Whether the text that begins with `raw` is signed: its object says so before it or behind it.
+    fn is_signed(&mut self, place: &'static Place, raw: &[u8], last: bool) -> Verdict {
+        let holder = usize::from(self.depth).checked_sub(1 + usize::from(place.sealed_above));
+        let Some(frame) = holder.and_then(|at| self.frames.get_mut(at)) else { return Verdict::No };
+        let kind = frame.kind == Type::Unknown && !place.untyped;
+        match (frame.kind, frame.seal) {
+            (Type::Text | Type::Other, _) | (_, Seal::Missing) => Verdict::No,
+            (_, Seal::Seen) if !kind => Verdict::Yes,
+            (_, seal) => {
+                let sealed_by = if seal == Seal::Seen { &[][..] } else { place.sealed_by.as_bytes() };
+                let wanted = left::Wanted { seal: sealed_by, kind, above: place.sealed_above };
+                let verdict = left::is_signed(raw, wanted, last, places::of_requests());
+                // Looked for once an object, however many texts it holds.
+                match verdict {
+                    Verdict::Yes => (frame.kind, frame.seal) = (Type::Sealed, Seal::Seen),
+                    Verdict::No => frame.seal = Seal::Missing,
+                    Verdict::Undecided => {}
+                }
+                verdict
+            }
+        }
+    }
+
+    /// A signature begins in the innermost object.
+    fn see_seal(&mut self, verdict: Verdict) {
+        if let Some(frame) = self.frame_mut().filter(|frame| frame.seal == Seal::Unknown) {
+            frame.seal = if verdict == Verdict::Yes { Seal::Seen } else { Seal::Unknown };
+        }
+    }
+
     /// What the providers' formats have at this place.
-    fn slot(&self) -> Slot {
-        let Some(place) = self.listed() else { return Slot::Plain };
+    fn slot(&self, listed: Option<&'static Place>) -> Slot {
+        let Some(place) = listed else { return Slot::Plain };
         let frame = self.frames[usize::from(self.depth) - 1];
         match place.role {
             _ if frame.kind == Type::Text => Slot::Plain,

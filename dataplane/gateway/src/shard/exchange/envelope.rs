@@ -1,27 +1,29 @@
 //! Secrets outside of the body: in the query, in the path, in header values.
 //!
 //! Two kinds of values are left alone, because they are meant for the upstream and it would refuse the request without
-//! them: query parameters in which providers take keys and signatures, and header fields whose *name* says that they hold
-//! credentials (`authorization`, `x-api-key`, `cookie`, ...). Everything else is treated as the body is. The usual request has
-//! nothing here that is long enough to be a secret, and is told apart without a scan.
+//! them: query parameters in which providers take keys, signatures, grants and page tokens, and header fields in which they take
+//! credentials. Both are listed by their exact names in the table of places ([`aegis_shield::places`]): a name that merely
+//! sounds like a key is no reason to pass its value. Everything else is treated as the body is. The usual request has nothing
+//! here that is long enough to be a secret, and is told apart without a scan.
+//!
+//! What kind of body the head announces is decided here, too: an upload's label says nothing about the file.
 
 use std::sync::Arc;
 
-use aegis_shield::{Format, Outcome, Tokenizer};
+use aegis_shield::{Format, Outcome, Tokenizer, places};
+use aegis_wire::head::RequestHead;
 
 use super::{Exchange, Stop};
 use crate::error_body::Failure;
 
 /// No secret that a rule finds is shorter.
 const SHORTEST: usize = 8;
+/// Names of parameters are not longer, if they are words: keys of letters only are.
+const LONGEST_NAME: usize = 16;
 
-/// Query parameters that authenticate the client at the upstream.
-const CREDENTIAL_PARAMETERS: [&str; 8] =
-    ["key", "api_key", "api-key", "apikey", "access_token", "sig", "signature", "x-amz-signature"];
-
-/// Parts of the names of fields that hold credentials for the upstream.
-const CREDENTIAL_WORDS: [&[u8]; 8] =
-    [b"auth", b"key", b"token", b"secret", b"signature", b"cookie", b"session", b"credential"];
+/// Google's resumable uploads say what they do, and what kind of file it is, in fields of their own.
+const UPLOAD_COMMAND: &[u8] = b"x-goog-upload-command";
+const UPLOAD_TYPE: &[u8] = b"x-goog-upload-header-content-type";
 
 /// Fields of the protocol and of the providers' own libraries, which hold nothing of the user's.
 const USUAL_FIELDS: [&[u8]; 16] = [
@@ -44,6 +46,7 @@ const USUAL_FIELDS: [&[u8]; 16] = [
 ];
 const USUAL_PREFIXES: [&[u8]; 2] = [b"x-stainless-", b"sec-"];
 
+const TWO_TYPES: Failure = Failure::invalid("the request has two content types");
 const BAD_TARGET: Failure = Failure::internal("the scanner did not finish the request's target");
 
 impl Exchange<'_> {
@@ -57,17 +60,22 @@ impl Exchange<'_> {
         if suspect { self.sanitize_fields() } else { Ok(()) }
     }
 
+    /// How the body is read.
+    pub(super) fn body_format(&self) -> Result<Format, Failure> {
+        body_format(&self.bench.request)
+    }
+
     fn sanitize_target(&mut self) -> Result<(), Stop> {
         let target = self.bench.request.path.clone();
         let (place, query) = target.split_once('?').unwrap_or((&target, ""));
         let mut out = String::with_capacity(target.len() + 64);
-        out.push_str(&self.sanitize(place, Format::Text, "path")?);
+        out.push_str(&self.sanitize_text(place, Format::Text, "path")?);
         let mut separator = '?';
         for (index, parameter) in query.split('&').enumerate().filter(|_| target.contains('?')) {
             out.push(separator);
             separator = '&';
             if is_suspect_parameter(parameter) {
-                out.push_str(&self.sanitize(parameter, Format::Form, &format!("query[{index}]"))?);
+                out.push_str(&self.sanitize_text(parameter, Format::Form, &format!("query[{index}]"))?);
             } else {
                 out.push_str(parameter);
             }
@@ -79,26 +87,29 @@ impl Exchange<'_> {
     fn sanitize_fields(&mut self) -> Result<(), Stop> {
         let fields = std::mem::take(&mut self.bench.request.fields);
         for (name, value) in fields.iter() {
-            let kept = match std::str::from_utf8(value) {
-                Ok(text) if is_suspect_field(name, value) => {
-                    let place = format!("header {}", String::from_utf8_lossy(name));
-                    let text = self.sanitize(text, Format::Text, &place)?;
-                    self.bench.request.fields.push(name, text.as_bytes())
-                }
-                _ => self.bench.request.fields.push(name, value),
+            let kept = if is_suspect_field(name, value) {
+                let place = format!("header {}", String::from_utf8_lossy(name));
+                let value = self.sanitize(value, Format::Text, &place)?;
+                self.bench.request.fields.push(name, &value)
+            } else {
+                self.bench.request.fields.push(name, value)
             };
             kept.map_err(|_| BAD_TARGET)?;
         }
         Ok(())
     }
 
-    /// Replaces the secrets in one short text.
-    fn sanitize(&mut self, text: &str, format: Format, place: &str) -> Result<String, Stop> {
+    fn sanitize_text(&mut self, text: &str, format: Format, place: &str) -> Result<String, Stop> {
+        String::from_utf8(self.sanitize(text.as_bytes(), format, place)?).map_err(|_| BAD_TARGET.into())
+    }
+
+    /// Replaces the secrets in a few bytes, of whatever encoding.
+    fn sanitize(&mut self, text: &[u8], format: Format, place: &str) -> Result<Vec<u8>, Stop> {
         let shield = Arc::clone(&self.snapshot.shield);
         let vault = self.vault.take().unwrap_or_default();
         let mut tokenizer = Tokenizer::with_vault(Arc::clone(&shield), format, vault);
         let mut out = Vec::with_capacity(text.len());
-        let mut rest = text.as_bytes();
+        let mut rest = text;
         loop {
             let pieces = &mut self.bench.pieces;
             let step = self.shard.scratch.push(&shield, &mut tokenizer, rest, true, pieces);
@@ -119,7 +130,7 @@ impl Exchange<'_> {
             }
         }
         self.settle_at(tokenizer.finish(), place);
-        String::from_utf8(out).map_err(|_| BAD_TARGET.into())
+        Ok(out)
     }
 
     fn settle_at(&mut self, outcome: Outcome, place: &str) {
@@ -128,16 +139,48 @@ impl Exchange<'_> {
     }
 }
 
+/// How the body is read that `head` announces.
+fn body_format(head: &RequestHead) -> Result<Format, Failure> {
+    let content_type = head.fields.content_type();
+    if head.fields.get_all(b"content-type").any(|other| Some(other) != content_type) {
+        return Err(TWO_TYPES);
+    }
+    if !is_upload(head) {
+        return Ok(Format::of_request(content_type));
+    }
+    Ok(Format::of_file(head.fields.get(UPLOAD_TYPE).or(content_type)))
+}
+
+/// Whether the body is a file, as it is at the providers' upload paths, and not what is said about one. Clients label both alike.
+fn is_upload(head: &RequestHead) -> bool {
+    let path = head.path.split('?').next().unwrap_or_default();
+    if !path.split('/').any(|segment| segment == "upload") {
+        return false;
+    }
+    let has = |word: &[u8]| head.fields.has_token(UPLOAD_COMMAND, word);
+    has(b"upload") || !head.fields.contains(UPLOAD_COMMAND)
+}
+
 fn is_suspect_parameter(parameter: &str) -> bool {
     let (name, value) = parameter.split_once('=').unwrap_or(("", parameter));
-    value.len() >= SHORTEST && !CREDENTIAL_PARAMETERS.iter().any(|known| name.eq_ignore_ascii_case(known))
+    if name.is_empty() || places::of_parameter(name.as_bytes()).is_none() {
+        return value.len() >= SHORTEST || name.len() >= SHORTEST && !is_plain_name(name);
+    }
+    false
+}
+
+/// Whether the name of a parameter is one of an API: `uploadType`, `api-version`. Those with digits or of many letters are looked at.
+fn is_plain_name(name: &str) -> bool {
+    name.len() <= LONGEST_NAME
+        && name.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-' | b'.'))
+        && !name.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
 fn is_suspect_field(name: &[u8], value: &[u8]) -> bool {
     value.len() >= SHORTEST
         && !USUAL_FIELDS.contains(&name)
         && !USUAL_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-        && !CREDENTIAL_WORDS.iter().any(|word| memchr::memmem::find(name, word).is_some())
+        && places::of_header(name).is_none()
 }
 
 #[cfg(test)]
@@ -149,25 +192,77 @@ mod tests {
         for (parameter, suspect) in [
             ("key=AIzaSyD3kX9vQ2mT7bW1nR5cY8hJ4gF6pL0aZuE", false),
             ("Api-Key=0123456789abcdef", false),
+            ("pageToken=0123456789abcdef", false),
+            ("PAGE_TOKEN=0123456789abcdef", false),
+            ("code=0123456789abcdef", false),
+            ("upload_id=0123456789abcdef", false),
             ("alt=sse", false),
             ("beta=true", false),
+            ("uploadType=media", false),
             ("q=0123456789abcdef", true),
+            ("mykey=0123456789abcdef", true),
             ("0123456789abcdef", true),
+            ("=0123456789abcdef", true),
+            ("AKIAQ3EGV7ZKLM2XTN4D=1", true),
+            ("AKIAQEGVZKLMXTND=", true),
+            ("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=", true),
         ] {
             assert_eq!(is_suspect_parameter(parameter), suspect, "{parameter}");
         }
         for (name, suspect) in [
             ("authorization", false),
             ("x-api-key", false),
-            ("x-auth-token", false),
+            ("x-goog-api-key", false),
+            ("api-key", false),
+            ("x-amz-security-token", false),
             ("cookie", false),
             ("x-stainless-runtime-version", false),
             ("user-agent", false),
             ("x-title", true),
             ("metadata", true),
+            ("x-my-key", true),
+            ("x-author", true),
+            ("x-session-notes", true),
+            ("idempotency-key", true),
         ] {
             assert_eq!(is_suspect_field(name.as_bytes(), b"0123456789"), suspect, "{name}");
         }
         assert!(!is_suspect_field(b"x-title", b"short"));
+    }
+
+    #[test]
+    fn every_field_that_carries_the_upstreams_key_may_pass() {
+        for name in crate::auth::CREDENTIAL_FIELDS {
+            assert!(places::of_header(name).is_some(), "{}", String::from_utf8_lossy(name));
+        }
+    }
+
+    #[test]
+    fn files_are_not_believed_their_labels() {
+        let format = |path: &str, fields: &[(&str, &str)]| {
+            let mut head = RequestHead { path: path.to_owned(), ..RequestHead::default() };
+            for (name, value) in fields {
+                head.fields.push(name.as_bytes(), value.as_bytes()).unwrap();
+            }
+            body_format(&head).ok()
+        };
+        let json = ("content-type", "application/json");
+        let upload = ("x-goog-upload-command", "upload, finalize");
+        let start = ("x-goog-upload-command", "start");
+        let png = ("x-goog-upload-header-content-type", "image/png");
+        let files = "/upload/v1beta/files?upload_id=x&upload_protocol=resumable";
+        for (path, fields, expected) in [
+            (files, &[json, upload][..], Some(Format::Unknown)),
+            (files, &[json, upload, png], Some(Format::Binary)),
+            ("/base/upload/v1beta/files", &[json, upload], Some(Format::Unknown)),
+            ("/upload/v1beta/files?uploadType=media", &[json], Some(Format::Unknown)),
+            ("/upload/v1beta/files", &[json, start, png], Some(Format::Json)),
+            ("/v1beta/models/x:generateContent", &[json, upload], Some(Format::Json)),
+            ("/v1beta/files?path=/upload/", &[json], Some(Format::Json)),
+            ("/v1/messages", &[json, json], Some(Format::Json)),
+            ("/v1/messages", &[json, ("content-type", "image/png")], None),
+        ] {
+            assert_eq!(format(path, fields), expected, "{path} {fields:?}");
+        }
     }
 }

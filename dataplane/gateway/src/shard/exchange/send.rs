@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
-use aegis_shield::{Format, Gather, Tokenizer};
+use aegis_shield::{Gather, Tokenizer};
 use aegis_wire::h1::{self, ResponseParse, ResponseParser, ResponseVerdict};
 use aegis_wire::head::BodyLength;
 
@@ -88,6 +88,7 @@ impl Exchange<'_> {
     /// Scans the first window and puts head and window together. True when that is the whole request: it then has a
     /// content length and can be sent again.
     pub(super) async fn first_window(&mut self) -> Result<bool, Stop> {
+        let format = self.body_format()?;
         let Some(upload) = &mut self.upload else { return Err(NO_PROGRESS.into()) };
         if !upload.is_last(&self.client.conn) {
             upload.fill(&mut self.client.conn, self.shard, &self.snapshot.timeouts).await?;
@@ -95,7 +96,6 @@ impl Exchange<'_> {
             self.in_hand = Instant::now();
         }
         let last = upload.is_last(&self.client.conn);
-        let format = Format::of_request(self.bench.request.fields.content_type());
         let shield = &self.snapshot.shield;
         let vault = self.vault.take().unwrap_or_default();
         let mut tokenizer = Tokenizer::with_vault(Arc::clone(shield), format, vault);

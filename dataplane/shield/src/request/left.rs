@@ -1,0 +1,185 @@
+//! Values that are left alone at the places where a provider needs them as they are: credentials, page tokens, addresses, and text
+//! that the provider signed.
+//!
+//! Whether text is signed may be told behind it: clients write `thinking` before `signature`. So what follows in the window is read
+//! ahead, to the end of the object that would hold the signature. A text of which the end is not in the window is taken
+//! for unsigned and scanned, since what has left cannot be called back.
+//!
+//! Nobody but the provider can tell a forged signature. What counts as one is base64 of some length that is no text; who makes
+//! that up can send text unscanned to the provider, which refuses it but has read it.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+
+use super::WINDOW;
+use super::opaque::{self, Judgement, Slot, Unit};
+use crate::places::Table;
+
+/// Bytes of the longest credential or page token; one that is longer is scanned. Nearly all servers refuse such a header field.
+pub(super) const MAX_WORD: usize = 8 * 1024;
+/// Bytes of the longest address; one that is longer is scanned.
+pub(super) const MAX_LINK: usize = 8 * 1024;
+/// Bytes that are read ahead for a signature. A window that begins with the text has them, or is the last.
+pub(super) const MAX_AHEAD: usize = WINDOW - 64;
+/// Characters of base64 that are decoded to see whether they are text.
+const SAMPLE: usize = 64;
+
+/// What was found out about a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Yes,
+    No,
+    /// More bytes are needed to tell.
+    Undecided,
+}
+
+impl Verdict {
+    /// What is true of `raw` if a limit of `most` bytes was not enough, or not there yet.
+    fn open(raw: &[u8], most: usize, last: bool) -> Self {
+        if raw.len() < most && !last { Self::Undecided } else { Self::No }
+    }
+}
+
+/// Whether the string that begins with `raw` is a credential or a page token: whether it ends soon enough.
+pub(super) fn is_word(raw: &[u8], last: bool) -> Verdict {
+    match string_end(&raw[..raw.len().min(MAX_WORD + 1)]) {
+        Some(_) => Verdict::Yes,
+        None => Verdict::open(raw, MAX_WORD + 1, last),
+    }
+}
+
+/// Whether the string that begins with `raw` is an address, and nothing but one.
+pub(super) fn is_link(raw: &[u8], last: bool) -> Verdict {
+    // `\/` may stand for a slash.
+    const SCHEMES: [&[u8]; 5] = [b"https://", b"http://", b"gs://", b"s3://", br"https:\/\/"];
+    let near = &raw[..raw.len().min(MAX_LINK + 1)];
+    let starts =
+        |scheme: &[u8]| near.get(..scheme.len()).is_some_and(|head| head.eq_ignore_ascii_case(scheme));
+    if !SCHEMES.iter().any(|scheme| starts(scheme)) {
+        let may_start =
+            |scheme: &[u8]| scheme.get(..near.len()).is_some_and(|head| head.eq_ignore_ascii_case(near));
+        let more = !last && SCHEMES.iter().any(|scheme| may_start(scheme));
+        return if more { Verdict::Undecided } else { Verdict::No };
+    }
+    match near.iter().position(|&byte| !is_link_byte(byte)) {
+        Some(end) if near[end] == b'"' => Verdict::Yes,
+        Some(_) => Verdict::No,
+        None => Verdict::open(raw, MAX_LINK + 1, last),
+    }
+}
+
+/// RFC 3986, section 2, with the backslash of JSON's escapes.
+fn is_link_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%\\".contains(&byte)
+}
+
+/// Whether the string that begins with `raw` is a signature or ciphertext that can vouch for text.
+pub(super) fn is_seal(raw: &[u8], last: bool) -> Verdict {
+    match opaque::judge(Slot::Sealed { sure: false }, raw, last) {
+        Judgement::Undecided => Verdict::Undecided,
+        Judgement::Pass(0) if !is_encoded_text(raw) => Verdict::Yes,
+        _ => Verdict::No,
+    }
+}
+
+fn is_encoded_text(raw: &[u8]) -> bool {
+    let (mut sample, mut at) = (Vec::with_capacity(SAMPLE), 0);
+    while sample.len() < SAMPLE {
+        match opaque::base64_unit(raw, at) {
+            Unit::Char(byte, end) => {
+                sample.push(opaque::standard(byte));
+                at = end;
+            }
+            Unit::Break(end) => at = end,
+            Unit::Cut | Unit::Other => break,
+        }
+    }
+    let whole = sample.len() - sample.len() % 4;
+    STANDARD_NO_PAD.decode(&sample[..whole]).is_ok_and(|bytes| opaque::looks_like_text(&bytes))
+}
+
+/// What has to be found behind a text for it to count as signed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    /// The member that holds the signature; empty if it was seen before the text.
+    pub(super) seal: &'a [u8],
+    /// The object's `type` was not seen before the text.
+    pub(super) kind: bool,
+    /// Containers around the text's object, up to the one that holds the signature.
+    pub(super) above: u8,
+}
+
+/// Reads on behind the string that begins with `raw` for what is wanted, to the end of the object that would hold it.
+pub(super) fn is_signed(raw: &[u8], wanted: Wanted<'_>, last: bool, table: &Table) -> Verdict {
+    let near = &raw[..raw.len().min(MAX_AHEAD)];
+    let last = last && near.len() == raw.len();
+    let open = Verdict::open(raw, MAX_AHEAD, last);
+    let Some(end) = string_end(near) else { return open };
+    let (mut at, mut depth) = (end + 1, 0i32);
+    let level = -i32::from(wanted.above);
+    let (mut kind, mut seal) = (!wanted.kind, wanted.seal.is_empty());
+    while let Some(found) =
+        near[at..].iter().position(|byte| matches!(byte, b'"' | b'{' | b'[' | b'}' | b']'))
+    {
+        at += found + 1;
+        match near[at - 1] {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth -= 1,
+            _ => {
+                let Some(end) = string_end(&near[at..]) else { return open };
+                let word = &near[at..at + end];
+                at += end + 1;
+                if depth == level {
+                    let Some(value) = member_value(&near[at..]) else { continue };
+                    if word == b"type" {
+                        let Some(end) = string_end(value) else { return open };
+                        // The last of several counts, as it does for most who read JSON.
+                        kind = table.is_signed_type(&value[..end]);
+                    } else if word == wanted.seal && !wanted.seal.is_empty() {
+                        match is_seal(value, last) {
+                            Verdict::Undecided => return open,
+                            verdict => seal = verdict == Verdict::Yes,
+                        }
+                    }
+                }
+            }
+        }
+        if kind && seal {
+            return Verdict::Yes;
+        }
+        if depth < level {
+            return Verdict::No;
+        }
+    }
+    open
+}
+
+/// The content of the string that follows as a member's value, if `raw` goes on behind a name.
+fn member_value(raw: &[u8]) -> Option<&[u8]> {
+    raw.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start().strip_prefix(b"\"")
+}
+
+/// Where the string ends of which the content begins with `raw`.
+fn string_end(raw: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        at += memchr::memchr2(b'"', b'\\', raw.get(at..)?)?;
+        if raw[at] == b'"' {
+            return Some(at);
+        }
+        at += 2;
+    }
+}
+
+/// How much of `raw`, which goes on inside a string, belongs to that string, and whether the string ends there. An escape is not cut.
+pub(super) fn run(raw: &[u8]) -> (usize, bool) {
+    if let Some(end) = string_end(raw) {
+        return (end, true);
+    }
+    let slashes = raw.iter().rev().take_while(|&&byte| byte == b'\\').count();
+    (raw.len() - slashes % 2, false)
+}
+
+#[cfg(test)]
+#[path = "left_tests.rs"]
+mod tests;

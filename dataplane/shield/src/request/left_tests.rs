@@ -1,0 +1,269 @@
+//! What is left alone passes untouched at its place, at every cut, and nowhere else.
+
+use serde_json::{Value, json};
+
+use super::super::testing::{AWS, PAT, run, run_pieces, shield};
+use super::super::{Outcome, Tokenizer};
+use super::*;
+use crate::format::Format;
+use crate::places;
+
+/// Base64 that could be a signature.
+fn seal(len: usize) -> String {
+    let bytes: Vec<u8> =
+        (0..len as u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8 | 0x80).collect();
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+/// Runs a short `body` with each cut, and a long one with a few.
+fn checked(body: &str) -> (String, Outcome) {
+    let (out, outcome) =
+        run(Format::Json, body.as_bytes()).unwrap_or_else(|(refusal, _)| panic!("{refusal}"));
+    let step = if body.len() < 1000 { 1 } else { body.len() / 7 };
+    for cut in (0..body.len()).step_by(step) {
+        let (first, second) = body.as_bytes().split_at(cut);
+        let (cut_out, _) = run_pieces(Tokenizer::new(shield(), Format::Json), &[first, second]).unwrap();
+        assert!(cut_out == out, "cut {cut} of {body}");
+    }
+    (String::from_utf8(out).unwrap(), outcome)
+}
+
+fn passes(body: &str) {
+    let (out, outcome) = checked(body);
+    assert!(out == body, "{body} became {out}");
+    assert!(outcome.vault.is_empty() && outcome.report.total() == 0, "what is left alone is told nowhere");
+}
+
+fn is_hidden(body: &str) {
+    let (out, outcome) = checked(body);
+    assert!(outcome.report.total() > 0, "{body}");
+    assert!(!out.contains(AWS) && !out.contains(PAT), "{out}");
+}
+
+/// A document in which `value` is at each place of `role`.
+fn at_places(role: places::Role, value: &str) -> Vec<String> {
+    let of_role = [
+        (
+            places::Role::PageToken,
+            vec![r#"{"pageToken":"@","syncToken":"@"}"#, r#"{"a":[1],"page_token":"@"}"#],
+        ),
+        (
+            places::Role::Credential,
+            vec![
+                r#"{"mcp_servers":[{"type":"url","authorization_token":"@","name":"x"}],"messages":[]}"#,
+                r#"{"requests":[{"params":{"mcp_servers":[{"authorization_token":"@"}]}}]}"#,
+                r#"{"tools":[{"type":"mcp","headers":{"Authorization":"Bearer @","X-Key":"@"},"authorization":"@"}]}"#,
+                r#"{"session":{"tools":[{"authorization":"@"}]}}"#,
+            ],
+        ),
+        (
+            places::Role::Link,
+            vec![
+                r#"{"messages":[{"content":[{"type":"image_url","image_url":{"url":"https://a.b/c?X-Amz-Signature=@"}}]}]}"#,
+                r#"{"messages":[{"content":[{"source":{"type":"url","url":"https:\/\/a.b/c?sig=@"}}]}]}"#,
+                r#"{"contents":[{"parts":[{"fileData":{"fileUri":"gs://a/b?X-Goog-Signature=@"}}]}]}"#,
+                r#"{"input":[{"content":[{"type":"input_file","file_url":"https://u:@@h/x"}]}]}"#,
+            ],
+        ),
+    ];
+    let documents = of_role.into_iter().find(|(of, _)| *of == role).unwrap().1;
+    documents.into_iter().map(|document| document.replace('@', value)).collect()
+}
+
+#[test]
+fn what_the_provider_needs_passes() {
+    for role in [places::Role::PageToken, places::Role::Credential, places::Role::Link] {
+        for value in [AWS, PAT] {
+            at_places(role, value).iter().for_each(|body| passes(body));
+        }
+    }
+    passes(&json!({ "pageToken": "" }).to_string());
+    passes(&format!(r#"{{"pageToken":"a\\\"{PAT}\u0041","x":1}}"#));
+}
+
+#[test]
+fn the_same_words_elsewhere_are_found() {
+    for role in [places::Role::PageToken, places::Role::Credential, places::Role::Link] {
+        for body in at_places(role, PAT) {
+            let value: Value = serde_json::from_str(&body).unwrap();
+            is_hidden(&json!({ "messages": [{ "content": body }] }).to_string());
+            is_hidden(
+                &json!({ "messages": [{ "content": [{ "type": "tool_use", "input": value }] }] }).to_string(),
+            );
+            is_hidden(&json!({ "input": [{ "type": "function_call", "arguments": body }] }).to_string());
+        }
+    }
+    // What follows is scanned again, and so is an address that is more than one.
+    is_hidden(&format!(r#"{{"pageToken":"x","messages":[{{"content":"{AWS}"}}]}}"#));
+    for url in [
+        format!("https://a.b/ {PAT}"),
+        format!("see https://a.b/?{PAT}"),
+        format!("https://a.b/\\n{PAT}\u{e9}"),
+    ] {
+        is_hidden(&format!(r#"{{"messages":[{{"content":[{{"source":{{"url":"{url}"}}}}]}}]}}"#));
+    }
+}
+
+#[test]
+fn limits_of_words_and_links() {
+    for (extra, passed) in [(0, true), (1, false)] {
+        let word = format!("{PAT} {}", "w".repeat(MAX_WORD + extra - PAT.len() - 1));
+        let link = format!("https://a.b/?{PAT}&{}", "w".repeat(MAX_LINK + extra - PAT.len() - 14));
+        for body in [
+            format!(r#"{{"pageToken":"{word}"}}"#),
+            format!(r#"{{"messages":[{{"content":[{{"source":{{"url":"{link}"}}}}]}}]}}"#),
+        ] {
+            if passed { passes(&body) } else { is_hidden(&body) }
+        }
+    }
+}
+
+#[test]
+fn left_values_may_stand_anywhere_in_a_window() {
+    for before in (WINDOW - 300..WINDOW + 40).step_by(7) {
+        let text = "x ".repeat(before / 2);
+        for (body, passed) in [
+            (format!(r#"{{"a":"{text}","pageToken":"{PAT}","b":"c"}}"#), true),
+            (format!(r#"{{"a":"{text}","pagetoken":"{PAT}","b":"c"}}"#), false),
+        ] {
+            let (out, outcome) = run(Format::Json, body.as_bytes()).unwrap();
+            assert_eq!(outcome.vault.is_empty(), passed, "{before}");
+            assert_eq!(out == body.as_bytes(), passed);
+        }
+    }
+}
+
+/// Blocks in all orders of their members.
+fn blocks(text: &str, seal: &str) -> Vec<String> {
+    let members = [
+        r#""type":"thinking""#.to_owned(),
+        format!(r#""thinking":"{text}""#),
+        format!(r#""signature":"{seal}""#),
+    ];
+    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+    orders.iter().map(|order| format!("{{{}}}", order.map(|at| members[at].clone()).join(" , "))).collect()
+}
+
+#[test]
+fn signed_text_passes_in_any_order() {
+    for block in blocks(&format!("the key is {AWS}, \\\"quoted\\\""), &seal(200)) {
+        passes(&format!(
+            r#"{{"messages":[{{"role":"assistant","content":[{block},{{"type":"text","text":"x"}}]}}]}}"#
+        ));
+        passes(&format!(r#"{{"messages":[{{"thinking_blocks":[{block}]}}]}}"#));
+    }
+    let seal = seal(100);
+    for body in [
+        format!(
+            r#"{{"messages":[{{"reasoning_details":[{{"type":"reasoning.text","text":"{PAT}","signature":"{seal}"}}]}}]}}"#
+        ),
+        format!(
+            r#"{{"input":[{{"type":"reasoning","summary":[{{"type":"summary_text","text":"{PAT}"}},{{"text":"{AWS}"}}],"encrypted_content":"{seal}"}}]}}"#
+        ),
+        format!(
+            r#"{{"input":[{{"encrypted_content":"{seal}","summary":[{{"text":"{PAT}"}}],"type":"reasoning"}}]}}"#
+        ),
+        format!(
+            r#"{{"messages":[{{"content":[{{"reasoningContent":{{"reasoningText":{{"text":"{PAT}","signature":"{seal}"}}}}}}]}}]}}"#
+        ),
+    ] {
+        passes(&body);
+    }
+}
+
+#[test]
+fn unsigned_text_is_text() {
+    let good = seal(200);
+    let encoded_text = base64::engine::general_purpose::STANDARD.encode("just some words of text ".repeat(9));
+    let short = &good[..60];
+    for signature in
+        ["", short, "not base64 at all, but of some length, and then some more words, too", &encoded_text]
+    {
+        for block in blocks(AWS, signature) {
+            is_hidden(&format!(r#"{{"messages":[{{"content":[{block}]}}]}}"#));
+        }
+    }
+    for block in [
+        format!(r#"{{"type":"thinking","thinking":"{AWS}"}}"#),
+        format!(r#"{{"type":"thinking","thinking":"{AWS}","signature":null}}"#),
+        format!(r#"{{"type":"text","thinking":"{AWS}","signature":"{good}"}}"#),
+        format!(r#"{{"thinking":"{AWS}","signature":"{good}"}}"#),
+        format!(r#"{{"thinking":"{AWS}","signature":"{good}","type":"tool_use"}}"#),
+        // The signature of another block, or of something inside this one.
+        format!(
+            r#"{{"type":"thinking","thinking":"{AWS}"}},{{"type":"thinking","thinking":"x","signature":"{good}"}}"#
+        ),
+        format!(r#"{{"type":"thinking","thinking":"{AWS}","a":{{"signature":"{good}"}}}}"#),
+        format!(r#"{{"type":"thinking","thinking":"{AWS}","a":"\"signature\":\"{good}\""}}"#),
+        format!(r#"{{"type":"text","text":"{AWS}","signature":"{good}"}}"#),
+        // A signature behind the text that turns out to be none.
+        format!(r#"{{"type":"thinking","thinking":"{AWS}","signature":"{good} "}}"#),
+    ] {
+        is_hidden(&format!(r#"{{"messages":[{{"content":[{block}]}}]}}"#));
+    }
+    is_hidden(&format!(r#"{{"input":[{{"type":"reasoning","summary":[{{"text":"{PAT}"}}]}}]}}"#));
+    is_hidden(&format!(
+        r#"{{"input":[{{"type":"reasoning","summary":[{{"text":"{PAT}","encrypted_content":"{good}"}}]}}]}}"#
+    ));
+    is_hidden(&format!(
+        r#"{{"contents":[{{"parts":[{{"text":"{PAT}","thought":true,"thoughtSignature":"{good}"}}]}}]}}"#
+    ));
+}
+
+#[test]
+fn the_end_of_the_object_is_looked_for_in_one_window() {
+    // What follows the text until the signature can be told for one.
+    let tail = r#"","signature":"#.len();
+    let near_end = seal(1200);
+    for (len, signed) in
+        [(1000, true), (MAX_AHEAD - tail - 1200, true), (MAX_AHEAD - tail, false), (WINDOW * 2, false)]
+    {
+        let text = format!("{AWS} {}", "x".repeat(len - AWS.len() - 1));
+        for before in [0, 1, 5000, WINDOW - 50, WINDOW - 1, WINDOW] {
+            let lead = "y".repeat(before);
+            let body = format!(
+                r#"{{"a":"{lead}","messages":[{{"content":[{{"type":"thinking","thinking":"{text}","signature":"{near_end}"}}]}}]}}"#
+            );
+            if signed {
+                passes(&body)
+            } else {
+                is_hidden(&body)
+            }
+            let first = format!(
+                r#"{{"a":"{lead}","messages":[{{"content":[{{"type":"thinking","signature":"{near_end}","thinking":"{text}"}}]}}]}}"#
+            );
+            passes(&first);
+        }
+    }
+}
+
+#[test]
+fn an_object_without_end_is_read_ahead_once() {
+    let parts = r#"{"text":"a"},"#.repeat(WINDOW / 4);
+    let body = format!(r#"{{"input":[{{"type":"reasoning","summary":[{parts}{{"text":"{AWS}"}}]}}]}}"#);
+    is_hidden(&body);
+}
+
+#[test]
+fn strings_left_alone_end_where_json_says() {
+    for (raw, expected) in [
+        (&b"ab\"c"[..], (2, true)),
+        (b"\"", (0, true)),
+        (b"", (0, false)),
+        (b"a\\", (1, false)),
+        (b"a\\\\", (3, false)),
+        (b"a\\\"", (3, false)),
+        (b"a\\\\\"", (3, true)),
+    ] {
+        assert_eq!(run_of(raw), expected, "{}", String::from_utf8_lossy(raw));
+    }
+    for broken in
+        [r#"{"pageToken":"abc"#, r#"{"pageToken":"abc\"#, "{\"pageToken\":\"a\nb\"}", r#"{"pageToken":"\q"}"#]
+    {
+        assert!(run(Format::Json, broken.as_bytes()).is_err(), "{broken}");
+    }
+}
+
+fn run_of(raw: &[u8]) -> (usize, bool) {
+    super::run(raw)
+}
