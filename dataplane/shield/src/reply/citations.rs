@@ -34,7 +34,11 @@ enum Source {
 /// Whether the container `index` holds such numbers, by its name.
 pub(super) fn is_root(event: Event<'_>, index: usize) -> bool {
     match event.key(index) {
-        b"annotations" | b"annotation" | b"groundingSupports" | b"grounding_supports" | b"citationSources"
+        b"annotations"
+        | b"annotation"
+        | b"groundingSupports"
+        | b"grounding_supports"
+        | b"citationSources"
         | b"citation_sources" => true,
         b"citations" => event
             .tape
@@ -79,7 +83,8 @@ fn source(event: Event<'_>, plan: &Plan, root: usize) -> Option<(Source, Unit)> 
         return cited.or_else(|| parts(event, root).map(Source::Parts)).map(|source| (source, Unit::Bytes));
     }
     let mut beside = [&b"text"[..], b"value", b"content"].into_iter();
-    let beside = beside.find_map(|key| event.child(parent, key).filter(|&text| event.kind(text) == Kind::Text));
+    let beside =
+        beside.find_map(|key| event.child(parent, key).filter(|&text| event.kind(text) == Kind::Text));
     let source = match beside {
         Some(text) => match plan.slots.iter().find(|slot| slot.node == text) {
             Some(slot) => Source::Channel(slot.channel),

@@ -246,8 +246,7 @@ impl EventRewriter {
             self.edits.feed_lines(kit, &mut lane, frame, true);
         } else {
             self.speech = Speech::Plain;
-            let slot =
-                Slot { channel: ChannelId::PLAIN, lane: LaneKind::Text, ..Slot::default() };
+            let slot = Slot { channel: ChannelId::PLAIN, lane: LaneKind::Text, ..Slot::default() };
             if let Some(channel) = self.channels.of(&slot, kit, || Handling::Restore) {
                 let fits = channel.lane.holds() || channel.template.plain(frame.wrap);
                 self.edits.feed_lines(kit, &mut channel.lane, frame, !fits || frame.last);

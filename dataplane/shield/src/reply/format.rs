@@ -23,8 +23,13 @@ impl ReplyFormat {
         let Some(value) = content_type else { return Self::Unknown };
         let essence = value.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
         match essence.to_ascii_lowercase().as_slice() {
-            b"" | b"application/octet-stream" | b"binary/octet-stream" | b"application/binary"
-            | b"application/x-binary" | b"application/unknown" | b"application/x-octet-stream" => Self::Unknown,
+            b""
+            | b"application/octet-stream"
+            | b"binary/octet-stream"
+            | b"application/binary"
+            | b"application/x-binary"
+            | b"application/unknown"
+            | b"application/x-octet-stream" => Self::Unknown,
             b"text/event-stream" => Self::Sse,
             b"application/x-ndjson"
             | b"application/ndjson"
@@ -77,7 +82,10 @@ impl Looks {
             return Self::LikeJson;
         }
         const PDF: &[u8] = b"%PDF-";
-        if declared == ReplyFormat::Unknown && (head.starts_with(PDF) || PDF.starts_with(head)) && !head.is_empty() {
+        if declared == ReplyFormat::Unknown
+            && (head.starts_with(PDF) || PDF.starts_with(head))
+            && !head.is_empty()
+        {
             return if head.len() < PDF.len() { Self::Undecided } else { Self::LikePdf };
         }
         let fields: &[&[u8]] = match declared {

@@ -1,7 +1,7 @@
 //! What may be done with a string of an event, by where it stands in it.
 
 use super::dialect::Event;
-use super::keys::{KeyKind, is_blob_type, is_signed_type};
+use super::keys::{KeyKind, is_blob_type, is_signed_type, is_thinking_type};
 use super::tape::Kind;
 
 /// See the module's documentation.
@@ -36,15 +36,15 @@ impl Handling {
     /// By the name of the string alone, and the object that it is in.
     fn own(event: Event<'_>, index: usize) -> Self {
         let Some(parent) = event.tape.parent(index) else { return Self::Restore };
-        let opaque = match KeyKind::of(event.key(index)) {
-            KeyKind::Opaque => true,
-            KeyKind::Data => {
-                KeyKind::of(event.key(parent)) == KeyKind::Blob
-                    || event.string(parent, b"type").is_some_and(is_blob_type)
+        let is_type = |known: fn(&[u8]) -> bool| event.string(parent, b"type").is_some_and(known);
+        match KeyKind::of(event.key(index)) {
+            KeyKind::Opaque => Self::Opaque,
+            KeyKind::Data if KeyKind::of(event.key(parent)) == KeyKind::Blob || is_type(is_blob_type) => {
+                Self::Opaque
             }
-            _ => false,
-        };
-        if opaque { Self::Opaque } else { Self::Restore }
+            KeyKind::Thinking if is_type(is_thinking_type) || is_block(event, parent) => Self::Keep,
+            _ => Self::Restore,
+        }
     }
 
     /// Whether the container `node` makes signed or sampled text of what it holds under `below`.
@@ -61,6 +61,13 @@ impl Handling {
             None => event.key(below) == b"text" && event.is_true(node, b"thought"),
         }
     }
+}
+
+/// Whether an object is an item of a message's content.
+fn is_block(event: Event<'_>, object: usize) -> bool {
+    event.tape.parent(object).is_some_and(|list| {
+        event.kind(list) == Kind::Array && KeyKind::of(event.key(list)) == KeyKind::Content
+    })
 }
 
 /// Whether the value `index` is part of what a tool gets.

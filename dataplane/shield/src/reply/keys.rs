@@ -27,7 +27,8 @@ pub(super) enum KeyKind {
     Signed,
     /// All below speaks of the text that the model sampled, not of the one that the client gets.
     Sampled,
-    /// Signed if its object is an item under [`KeyKind::Content`].
+    /// A string under it is signed if its object is a thinking block: by its [type](is_thinking_type), or as an item
+    /// under [`KeyKind::Content`].
     Thinking,
     /// A list of blocks.
     Content,
@@ -68,16 +69,20 @@ pub(super) fn is_blob_type(name: &[u8]) -> bool {
     matches!(name, b"redacted_thinking" | b"base64" | b"reasoning.encrypted")
 }
 
+/// Whether an object whose `type` is `name` is a block of thinking, which Anthropic signs, and says so only behind
+/// the text. (Mistral's, which nobody signs, has a list of texts in the place of the string.)
+pub(super) fn is_thinking_type(name: &[u8]) -> bool {
+    matches!(name, b"thinking" | b"thinking_delta")
+}
+
 /// Whether all text in an object whose `type` is `name` is signed.
 ///
-/// Anthropic signs thinking blocks as a whole and says so after their text. OpenAI's reasoning items carry
-/// `encrypted_content`, and go back unread with it; whether they will is not known while their summary streams.
+/// OpenAI's reasoning items carry `encrypted_content`, and go back unread with it; whether they will is not known
+/// while their summary streams.
 pub(super) fn is_signed_type(name: &[u8]) -> bool {
     matches!(
         name,
-        b"thinking"
-            | b"thinking_delta"
-            | b"redacted_thinking"
+        b"redacted_thinking"
             | b"compaction"
             | b"compaction_delta"
             | b"reasoning"
@@ -93,10 +98,12 @@ mod tests {
     #[test]
     fn the_longest_known_names_are_known() {
         assert_eq!(KeyKind::of(b"partial_image_b64"), KeyKind::Opaque);
-        for longest in [&b"partial_image_b64"[..], b"reasoning.encrypted", b"reasoning_details", b"thought_signature"] {
+        for longest in
+            [&b"partial_image_b64"[..], b"reasoning.encrypted", b"reasoning_details", b"thought_signature"]
+        {
             assert!(longest.len() <= MAX_KNOWN_KEY);
         }
         assert_eq!(KeyKind::of(b"text"), KeyKind::Plain);
-        assert!(is_signed_type(b"thinking") && !is_signed_type(b"text"));
+        assert!(is_signed_type(b"reasoning") && !is_signed_type(b"thinking") && !is_signed_type(b"text"));
     }
 }

@@ -3,7 +3,7 @@
 //! Nothing is looked ahead: the type of an object counts from where it stands, which is first in what the
 //! providers send. (What fits into memory is read as a whole, and then the order does not matter.)
 
-use super::keys::{KeyKind, MAX_KNOWN_KEY, is_blob_type, is_signed_type};
+use super::keys::{KeyKind, MAX_KNOWN_KEY, is_blob_type, is_signed_type, is_thinking_type};
 
 /// One bit for each open container, the innermost lowest.
 #[derive(Clone, Copy, Default)]
@@ -82,8 +82,8 @@ impl Members {
             self.key = KeyKind::Plain;
         }
         let text = is_name || self.tool.top();
-        self.opaque = !text
-            && (self.key == KeyKind::Opaque || (self.key == KeyKind::Data && self.blob.top()));
+        self.opaque =
+            !text && (self.key == KeyKind::Opaque || (self.key == KeyKind::Data && self.blob.top()));
         let thinking = self.key == KeyKind::Thinking && self.block.top();
         self.kept = !self.opaque && !self.tool.top() && (self.keeps.top() || thinking);
     }
@@ -98,6 +98,9 @@ impl Members {
             }
             if is_signed_type(text) {
                 self.keeps.set_top();
+            }
+            if is_thinking_type(text) {
+                self.block.set_top();
             }
         }
         (self.capturing, self.opaque, self.kept) = (false, false, false);

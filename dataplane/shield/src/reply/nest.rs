@@ -251,7 +251,9 @@ impl Nest {
         }
         match depth {
             0 => text.len(),
-            1 if self.inside && matches!(self.levels[1].at, At::Dead | At::Lost) => memchr(b'\\', text).unwrap_or(text.len()),
+            1 if self.inside && matches!(self.levels[1].at, At::Dead | At::Lost) => {
+                memchr(b'\\', text).unwrap_or(text.len())
+            }
             _ => memchr2(b'"', b'\\', text).unwrap_or(text.len()),
         }
     }

@@ -166,7 +166,11 @@ mod tests {
                 ruler.replace(b"0123456789", b"x");
             }
             assert_eq!(ruler.moves.len(), MAX_MOVES);
-            assert_eq!(ruler.moved(count as u64 * 11, Side::Start), count as u64 * 2, "behind all it is exact");
+            assert_eq!(
+                ruler.moved(count as u64 * 11, Side::Start),
+                count as u64 * 2,
+                "behind all it is exact"
+            );
             let last = ruler.moved(count as u64 * 11 - 10, Side::Start);
             assert_eq!(last == count as u64 * 2 - 1, count == MAX_MOVES, "between the last it is not");
         }

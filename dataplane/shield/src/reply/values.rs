@@ -184,7 +184,9 @@ impl Values {
         let blank = white(rest);
         self.mid_line &= !rest[..blank].contains(&b'\n');
         out.extend_from_slice(&rest[..blank]);
-        let Some(&byte) = rest.get(blank) else { return if blank == 0 { Err(Stop::Wait) } else { Ok(blank) } };
+        let Some(&byte) = rest.get(blank) else {
+            return if blank == 0 { Err(Stop::Wait) } else { Ok(blank) };
+        };
         if blank > 0 {
             return Ok(blank);
         }

@@ -23,7 +23,8 @@ fn text_channel(group: u64) -> ChannelId {
 }
 
 fn part(event: Event<'_>, part: usize, group: u64, plan: &mut Plan) {
-    let text = |node: usize, key: &[u8]| event.child(node, key).filter(|&text| event.kind(text) == Kind::Text);
+    let text =
+        |node: usize, key: &[u8]| event.child(node, key).filter(|&text| event.kind(text) == Kind::Text);
     let (code, output) = (ChannelId::new(b"code", group, 0), ChannelId::new(b"output", group, 0));
     if let Some(text) = text(part, b"text") {
         if event.is_true(part, b"thought") {
