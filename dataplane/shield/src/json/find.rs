@@ -47,7 +47,7 @@ pub(super) fn special_bits(word: &[u8; WORD]) -> u64 {
 
 /// Whether `byte` ends a plain run of a string.
 #[inline]
-pub(super) fn is_special(byte: u8) -> bool {
+pub(crate) fn is_special(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 

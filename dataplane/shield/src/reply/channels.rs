@@ -1,15 +1,19 @@
 //! The open channels of one stream.
 
 use super::LaneKind;
-use super::dialect::{ChannelId, Close, Slot};
+use super::dialect::{ChannelId, Close, Plan, Slot};
+use super::handling::Handling;
 use super::lane::{Kit, Lane};
 use super::nest::Nest;
+use super::ruler::Ruler;
 use super::template::Template;
 
 /// Channels that are open at once. The pieces of any further one pass as they are, and are counted.
 pub(super) const MAX_CHANNELS: usize = 256;
 /// Bytes of a tool's name that are kept for the gate.
 const MAX_TOOL_NAME: usize = 128;
+/// Texts whose measure is kept after they ended, since an annotation may come late. The oldest goes.
+const MAX_KEPT_RULERS: usize = 16;
 
 /// One channel.
 pub(super) struct Channel {
@@ -20,17 +24,51 @@ pub(super) struct Channel {
     pub(super) template: Template,
 }
 
+/// The places in the stream that its events claim, of which none may come twice once events are put between them.
+#[derive(Default)]
+pub(super) struct Numbering {
+    /// The last that the client saw.
+    sent: u64,
+    /// Events that are not the provider's.
+    inserted: u64,
+}
+
+impl Numbering {
+    /// The number of an event that the provider numbered so.
+    pub(super) fn of(&mut self, number: u64) -> u64 {
+        self.sent = number.saturating_add(self.inserted);
+        self.sent
+    }
+
+    /// The number of one more event.
+    fn next(&mut self) -> u64 {
+        self.sent = self.sent.saturating_add(1);
+        self.inserted += 1;
+        self.sent
+    }
+}
+
 /// All of them. Few are open at once, so they are searched in a row.
 #[derive(Default)]
 pub(super) struct Channels {
     open: Vec<Channel>,
     /// Names of the tools that are being called, by group or channel; kept only for a gate.
     tools: Vec<(u64, Box<str>)>,
+    /// Which call a channel belongs to, where the stream has said so.
+    calls: Vec<(ChannelId, u64, u64)>,
+    ended: Vec<(ChannelId, Box<Ruler>)>,
+    pub(super) numbering: Numbering,
 }
 
 impl Channels {
-    /// The channel that `slot` belongs to, opened if need be. `None` if there are too many.
-    pub(super) fn of(&mut self, slot: &Slot, kit: &mut Kit) -> Option<&mut Channel> {
+    /// The channel that `slot` belongs to, opened if need be. `None` if there are too many. `handling` says what may
+    /// be done with its text.
+    pub(super) fn of(
+        &mut self,
+        slot: &Slot,
+        kit: &mut Kit,
+        handling: impl FnOnce() -> Handling,
+    ) -> Option<&mut Channel> {
         if let Some(at) = self.open.iter().position(|channel| channel.id == slot.channel) {
             return self.open.get_mut(at);
         }
@@ -38,8 +76,15 @@ impl Channels {
             return None;
         }
         let nest = if slot.channel == ChannelId::PLAIN { Nest::plain() } else { Nest::literal(slot.json) };
-        let restore = kit.allows(slot.lane, self.tool(slot));
-        let lane = Lane::new(nest, restore);
+        let lane = match handling() {
+            Handling::Restore => {
+                let lane = Lane::new(nest, kit.allows(slot.lane, self.tool(slot)));
+                if let Some(unit) = slot.unit { lane.measured(Ruler::new(unit)) } else { lane }
+            }
+            Handling::Keep => Lane::kept(),
+            Handling::Opaque => Lane::new(nest, false),
+        };
+        self.ended.retain(|(id, _)| *id != slot.channel);
         self.open.push(Channel { id: slot.channel, group: slot.group, lane, template: Template::default() });
         self.open.last_mut()
     }
@@ -60,6 +105,39 @@ impl Channels {
         known(slot.channel.number()).or_else(|| known(slot.group)).map(|(_, name)| &**name)
     }
 
+    /// What measured the text of a channel, unless nothing in it was replaced.
+    pub(super) fn ruler(&self, id: ChannelId) -> Option<&Ruler> {
+        let open = self.open.iter().find(|channel| channel.id == id).and_then(|channel| channel.lane.ruler());
+        let ended = || self.ended.iter().find(|(ended, _)| *ended == id).map(|(_, ruler)| &**ruler);
+        open.or_else(ended).filter(|ruler| !ruler.is_idle())
+    }
+
+    /// Ends the channels whose place another call takes with this event: what they held goes out in an event of
+    /// its own.
+    pub(super) fn change_calls(&mut self, plan: &Plan, kit: &mut Kit, out: &mut Vec<u8>) {
+        for (at, &(id, _, call)) in plan.calls.iter().enumerate() {
+            let first = plan.calls[..at].iter().all(|(earlier, ..)| *earlier != id);
+            let other = self.calls.iter().any(|&(known, _, its)| known == id && its != call);
+            if first && other {
+                if let Some(channel) = self.open.iter_mut().find(|channel| channel.id == id) {
+                    channel.flush(kit, &mut self.numbering, out);
+                }
+                self.end(id);
+            }
+        }
+        for &(id, group, call) in &plan.calls {
+            self.calls.retain(|(known, ..)| *known != id);
+            if self.calls.len() < MAX_CHANNELS {
+                self.calls.push((id, group, call));
+            }
+        }
+    }
+
+    /// Forgets one channel.
+    pub(super) fn end(&mut self, id: ChannelId) {
+        self.open.retain(|channel| channel.id != id);
+    }
+
     /// Flushes each channel that ends and has no string in this event (`slots`): what it held goes out in an
     /// event of its own.
     pub(super) fn flush_closed(
@@ -72,23 +150,34 @@ impl Channels {
         for channel in &mut self.open {
             let ends = closes.iter().any(|close| close.covers(channel.id, channel.group));
             if ends && !slots.iter().any(|slot| slot.channel == channel.id) {
-                channel.flush(kit, out);
+                channel.flush(kit, &mut self.numbering, out);
             }
         }
     }
 
     /// Forgets the channels that ended.
     pub(super) fn forget(&mut self, closes: &[Close]) {
-        self.open.retain(|channel| !closes.iter().any(|close| close.covers(channel.id, channel.group)));
+        let ends = |id, group| closes.iter().any(|close| close.covers(id, group));
+        self.calls.retain(|&(id, group, _)| !ends(id, group));
+        for channel in self.open.extract_if(.., |channel| ends(channel.id, channel.group)) {
+            let Channel { id, mut lane, .. } = channel;
+            if let Some(ruler) = lane.take_ruler().filter(|ruler| !ruler.is_idle()) {
+                if self.ended.len() == MAX_KEPT_RULERS {
+                    self.ended.remove(0);
+                }
+                self.ended.push((id, ruler));
+            }
+        }
     }
 }
 
 impl Channel {
-    fn flush(&mut self, kit: &mut Kit, out: &mut Vec<u8>) {
+    fn flush(&mut self, kit: &mut Kit, numbering: &mut Numbering, out: &mut Vec<u8>) {
         if self.lane.holds() {
-            out.extend_from_slice(self.template.before());
+            let number = if self.template.is_numbered() { numbering.next() } else { 0 };
+            self.template.write_before(number, out);
             self.lane.flush(kit, out);
-            out.extend_from_slice(self.template.after());
+            self.template.write_after(number, out);
         } else {
             self.lane.flush(kit, out);
         }

@@ -11,22 +11,25 @@
 //! | Completions | `choices[].text` | choice | likewise |
 //! | Responses | `delta` of every `response.*.delta` (audio excepted) | kind, `output_index`, `content_index` or `summary_index` | its `.done`, `content_part.done`, `output_item.done`, `response.completed` and its like, `error` |
 //! | Messages | `delta.{text,thinking,partial_json,..}` of `content_block_delta` | `index` of the block | `content_block_stop`, `message_delta`, `message_stop`, `error` |
-//! | Gemini | `candidates[].content.parts[].text`, thoughts apart; `functionCall.partialArgs[].stringValue` | `index` of the candidate, `jsonPath` | `finishReason` of the candidate, `error` |
+//! | Gemini | `candidates[].content.parts[].{text,executableCode.code,codeExecutionResult.output}`, thoughts apart; `functionCall.partialArgs[].stringValue` | `index` of the candidate, `jsonPath` | `finishReason` of the candidate, `error`; code and its output also by a part of another kind |
+//! | Assistants | `delta` of `thread.message.delta` and `thread.run.step.delta` | `id` of the object, path | the message or step that is no longer in progress, the run that is done, `error` |
 //! | Anything else | text below `delta`, or at the root, or in an event that says it is a piece | path | an event that says it is the last |
 //!
 //! The table must err towards strings of their own: these are never delayed, and no event is made up for them.
 
 mod anthropic;
+mod assistants;
 mod chat;
 mod gemini;
 mod generic;
 mod responses;
 
 use super::LaneKind;
+use super::ruler::Unit;
 use super::tape::{Kind, Tape};
 
 /// The name of a channel within one stream.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(super) struct ChannelId(u64);
 
 impl ChannelId {
@@ -56,7 +59,7 @@ fn hash(seed: u64, bytes: &[u8]) -> u64 {
 }
 
 /// A string that is a piece of a channel's text.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Default, Debug)]
 pub(super) struct Slot {
     /// Index of the string on the tape.
     pub(super) node: usize,
@@ -66,6 +69,10 @@ pub(super) struct Slot {
     pub(super) lane: LaneKind,
     /// The channel's text is JSON by contract.
     pub(super) json: bool,
+    /// What numbers that point into the text count, if there may be any.
+    pub(super) unit: Option<Unit>,
+    /// A number for the id that the event gives the text, or 0. Another id makes it another text.
+    pub(super) call: u64,
 }
 
 /// A channel or channels that end with an event.
@@ -91,6 +98,10 @@ impl Close {
 pub(super) enum Framing {
     Sse,
     Lines,
+    /// Items of an array.
+    Items,
+    /// Documents, of which there is mostly one.
+    Values,
 }
 
 /// What is to be done with one event. Reused from event to event.
@@ -103,12 +114,35 @@ pub(super) struct Plan {
     pub(super) tools: Vec<(u64, usize)>,
     /// This string is opaque although its key does not say so.
     pub(super) opaque: Option<usize>,
+    /// The number that says where in the stream the event stands.
+    pub(super) sequence: Option<usize>,
+    /// Calls that the event names: their channel, their group, and a number for their id. A channel that changes its
+    /// call ends.
+    pub(super) calls: Vec<(ChannelId, u64, u64)>,
+    /// The channel that places in this event point into, where its text is not beside them.
+    pub(super) cited: Option<ChannelId>,
 }
 
 impl Plan {
+    fn clear(&mut self) {
+        self.slots.clear();
+        self.closes.clear();
+        self.tools.clear();
+        self.calls.clear();
+        (self.opaque, self.sequence, self.cited) = (None, None, None);
+    }
+
     fn slot(&mut self, node: usize, channel: ChannelId, group: u64, lane: LaneKind) {
         let json = lane == LaneKind::ToolArguments;
-        self.slots.push(Slot { node, channel, group, lane, json });
+        self.slots.push(Slot { node, channel, group, lane, json, unit: None, call: 0 });
+    }
+
+    /// As [`slot`](Self::slot), for a text that numbers point into.
+    fn cited_slot(&mut self, node: usize, channel: ChannelId, group: u64, unit: Unit) {
+        self.slot(node, channel, group, LaneKind::Text);
+        if let Some(slot) = self.slots.last_mut() {
+            slot.unit = Some(unit);
+        }
     }
 }
 
@@ -123,11 +157,11 @@ pub(super) struct Event<'a> {
 }
 
 impl<'a> Event<'a> {
-    fn kind(&self, node: usize) -> Kind {
+    pub(super) fn kind(&self, node: usize) -> Kind {
         self.tape.node(node).kind
     }
 
-    fn key(&self, node: usize) -> &'a [u8] {
+    pub(super) fn key(&self, node: usize) -> &'a [u8] {
         &self.text[self.tape.node(node).key()]
     }
 
@@ -135,16 +169,16 @@ impl<'a> Event<'a> {
         &self.text[self.tape.node(node).span()]
     }
 
-    fn child(&self, node: usize, key: &[u8]) -> Option<usize> {
+    pub(super) fn child(&self, node: usize, key: &[u8]) -> Option<usize> {
         self.tape.child(self.text, node, key)
     }
 
-    fn string(&self, node: usize, key: &[u8]) -> Option<&'a [u8]> {
+    pub(super) fn string(&self, node: usize, key: &[u8]) -> Option<&'a [u8]> {
         self.tape.string(self.text, node, key)
     }
 
     /// The number under `key`, which says where among its like the object stands.
-    fn index(&self, node: usize, key: &[u8]) -> Option<u64> {
+    pub(super) fn index(&self, node: usize, key: &[u8]) -> Option<u64> {
         self.tape.number(self.text, node, key)
     }
 
@@ -159,21 +193,34 @@ impl<'a> Event<'a> {
     }
 
     /// Whether `key` of the object is `true`.
-    fn is_true(&self, node: usize, key: &[u8]) -> bool {
+    pub(super) fn is_true(&self, node: usize, key: &[u8]) -> bool {
         self.child(node, key).is_some_and(|value| self.value(value) == b"true")
     }
 
-    /// All strings inside of the container.
-    fn strings(&self, container: usize) -> impl Iterator<Item = usize> + use<'a> {
+    /// All values inside of the container.
+    pub(super) fn inside(&self, container: usize) -> impl Iterator<Item = usize> + use<'a> {
         let (tape, end) = (self.tape, self.tape.node(container).span().end);
         let inside = tape.nodes()[container + 1..].iter().take_while(move |node| node.span().start < end);
-        let texts = inside.enumerate().filter(|(_, node)| node.kind == Kind::Text);
-        texts.map(move |(offset, _)| container + 1 + offset)
+        inside.enumerate().map(move |(offset, _)| container + 1 + offset)
+    }
+
+    /// All strings among them.
+    fn strings(&self, container: usize) -> impl Iterator<Item = usize> + use<'a> {
+        let tape = self.tape;
+        self.inside(container).filter(move |&index| tape.node(index).kind == Kind::Text)
     }
 
     /// A number for the way from `top` down to `node`: keys, and the places of array items.
-    fn path(&self, top: usize, mut node: usize) -> u64 {
-        let mut state = 0;
+    fn path(&self, top: usize, node: usize) -> u64 {
+        self.path_above(top, node, 0)
+    }
+
+    /// The number that the member `key` of `object` has, or would have, on the way from `top`.
+    fn path_of(&self, top: usize, object: usize, key: &[u8]) -> u64 {
+        self.path_above(top, object, hash(mix(0, 0), key))
+    }
+
+    fn path_above(&self, top: usize, mut node: usize, mut state: u64) -> u64 {
         while node != top {
             let item = self.tape.node(node);
             state = if item.key().is_empty() {
@@ -191,17 +238,17 @@ impl<'a> Event<'a> {
 
 /// Fills `plan` for one event.
 pub(super) fn plan(event: Event<'_>, plan: &mut Plan) {
-    plan.slots.clear();
-    plan.closes.clear();
-    plan.tools.clear();
-    plan.opaque = None;
+    plan.clear();
     if event.kind(0) != Kind::Object {
         return generic::plan(event, plan);
     }
-    let (mut kind, mut choices, mut candidates, mut response) = (&b""[..], None, None, None);
+    let (mut kind, mut object, mut choices, mut candidates, mut response) =
+        (&b""[..], &b""[..], None, None, None);
     for member in event.tape.children(0) {
         match (event.key(member), event.kind(member)) {
             (b"type", Kind::Text) => kind = event.value(member),
+            (b"object", Kind::Text) => object = event.value(member),
+            (b"sequence_number", Kind::Scalar) => plan.sequence = Some(member),
             (b"choices", Kind::Array) => choices = Some(member),
             (b"candidates", Kind::Array) => candidates = Some(member),
             (b"response", Kind::Object) => response = Some(member),
@@ -209,8 +256,14 @@ pub(super) fn plan(event: Event<'_>, plan: &mut Plan) {
             _ => {}
         }
     }
+    if event.framing == Framing::Values && !generic::is_streamed(event, choices) {
+        return;
+    }
     if let Some(choices) = choices {
         return chat::plan(event, choices, plan);
+    }
+    if object.starts_with(b"thread.") {
+        return assistants::plan(event, object, plan);
     }
     if kind.starts_with(b"response.") {
         return responses::plan(event, kind, plan);

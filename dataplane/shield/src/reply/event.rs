@@ -7,12 +7,14 @@ use zeroize::Zeroize;
 
 use super::LaneKind;
 use super::channels::Channels;
+use super::citations;
 use super::dialect::{self, ChannelId, Close, Event, Framing, Plan, Slot};
-use super::keys::{KeyKind, is_blob_type};
+use super::handling::Handling;
+use super::keys::KeyKind;
 use super::lane::{Kit, Lane};
 use super::nest::Nest;
-use super::tape::{Kind, Tape};
-use super::template::Wrap;
+use super::tape::{Kind, Tape, string_end};
+use super::template::{Wrap, write_number};
 use crate::token::MIN_TOKEN_LEN;
 
 /// An event as its framing hands it over.
@@ -39,7 +41,7 @@ struct Edit {
 
 /// The replacements in one event, in order. Wiped when dropped, since restored values pass through.
 #[derive(Default)]
-struct Edits {
+pub(super) struct Edits {
     list: Vec<Edit>,
     bytes: Vec<u8>,
 }
@@ -69,6 +71,22 @@ impl Edits {
         }
     }
 
+    /// Whether exactly this range has been replaced.
+    pub(super) fn have(&self, range: &Range<usize>) -> bool {
+        self.list.iter().any(|edit| edit.from == *range)
+    }
+
+    /// Replaces a range by a number. The list is in no order then.
+    pub(super) fn number(&mut self, from: Range<usize>, number: u64) {
+        let start = self.bytes.len();
+        write_number(number, &mut self.bytes);
+        self.list.push(Edit { from, to: start..self.bytes.len() });
+    }
+
+    fn sort(&mut self) {
+        self.list.sort_by_key(|edit| edit.from.start);
+    }
+
     /// Appends the event to `out`, edited.
     fn write(&mut self, frame: &Frame<'_>, out: &mut Vec<u8>) {
         let (mut written, mut base) = (0, 0);
@@ -95,6 +113,8 @@ pub(super) struct EventRewriter {
     plan: Plan,
     channels: Channels,
     edits: Edits,
+    /// Containers of the event with numbers that point into a text.
+    cited: Vec<usize>,
     speech: Speech,
 }
 
@@ -116,6 +136,7 @@ impl EventRewriter {
             plan: Plan::default(),
             channels: Channels::default(),
             edits: Edits::default(),
+            cited: Vec::new(),
             speech: Speech::Unknown,
         }
     }
@@ -177,18 +198,38 @@ impl EventRewriter {
                 self.channels.name_tool(key, &frame.text[self.tape.node(name).span()]);
             }
         }
+        if !plan.calls.is_empty() {
+            self.channels.change_calls(plan, kit, out);
+        }
         if !plan.closes.is_empty() {
             self.channels.flush_closed(&plan.closes, &plan.slots, kit, out);
         }
-        strings(event, plan, &mut self.channels, &mut self.edits, kit, frame.wrap);
+        self.cited.clear();
+        strings(event, plan, &mut self.channels, &mut self.edits, &mut self.cited, kit, frame.wrap);
+        for &root in &self.cited {
+            citations::restore(event, plan, &self.channels, &mut self.edits, kit, root);
+        }
+        let unordered = !self.cited.is_empty() | number(event, plan, &mut self.channels, &mut self.edits);
         if !plan.closes.is_empty() {
             self.channels.forget(&plan.closes);
         }
         if self.edits.list.is_empty() {
             out.extend_from_slice(frame.raw);
         } else {
+            if unordered {
+                self.edits.sort();
+            }
             self.edits.write(frame, out);
         }
+    }
+
+    /// Answers with the number that the head of a too large event has, and what it must be for the client. `None`
+    /// if it has none, or keeps it.
+    pub(super) fn renumber(&mut self, head: &[u8]) -> Option<(Range<usize>, u64)> {
+        let digits = root_number(head, b"sequence_number")?;
+        let number = std::str::from_utf8(&head[digits.clone()]).ok()?.parse().ok()?;
+        let sent = self.channels.numbering.of(number);
+        (sent != number).then_some((digits, sent))
     }
 
     /// Data that is no JSON: a piece of a text, as the streams of simple servers are, or, among JSON events or
@@ -205,9 +246,8 @@ impl EventRewriter {
             self.edits.feed_lines(kit, &mut lane, frame, true);
         } else {
             self.speech = Speech::Plain;
-            let slot =
-                Slot { node: 0, channel: ChannelId::PLAIN, group: 0, lane: LaneKind::Text, json: false };
-            if let Some(channel) = self.channels.of(&slot, kit) {
+            let slot = Slot { channel: ChannelId::PLAIN, lane: LaneKind::Text, ..Slot::default() };
+            if let Some(channel) = self.channels.of(&slot, kit, || Handling::Restore) {
                 let fits = channel.lane.holds() || channel.template.plain(frame.wrap);
                 self.edits.feed_lines(kit, &mut channel.lane, frame, !fits || frame.last);
             }
@@ -216,12 +256,13 @@ impl EventRewriter {
     }
 }
 
-/// Restores the strings of one event.
+/// Restores the strings of one event, and notes in `cited` what holds numbers that point into them.
 fn strings(
     event: Event<'_>,
     plan: &Plan,
     channels: &mut Channels,
     edits: &mut Edits,
+    cited: &mut Vec<usize>,
     kit: &mut Kit,
     wrap: Wrap<'_>,
 ) {
@@ -231,26 +272,61 @@ fn strings(
             whole(event, index, node.key(), edits, kit);
         }
         if let Some((at, slot)) = slots.next_if(|(_, slot)| slot.node == index) {
-            let ends = plan.closes.iter().any(|close| close.covers(slot.channel, slot.group));
-            let again = plan.slots[at + 1..].iter().any(|later| later.channel == slot.channel);
-            let Some(channel) = channels.of(slot, kit) else {
-                kit.tally.skipped += 1;
-                continue;
-            };
-            let held = channel.lane.holds();
-            edits.feed(kit, &mut channel.lane, event.text, node.span(), ends && !again);
-            if channel.lane.holds() && !held && !channel.template.cut(event, &plan.slots, slot, wrap) {
-                // No event can be made for what is held, so nothing is.
-                edits.let_out(kit, &mut channel.lane);
+            piece(event, plan, at, slot, channels, edits, kit, wrap);
+        } else if node.kind == Kind::Text {
+            if node.span().len() >= MIN_TOKEN_LEN && plan.opaque != Some(index) {
+                whole(event, index, node.span(), edits, kit);
             }
-        } else if node.kind == Kind::Text
-            && node.span().len() >= MIN_TOKEN_LEN
-            && plan.opaque != Some(index)
-            && !is_opaque(event, index)
-        {
-            whole(event, index, node.span(), edits, kit);
+        } else if node.kind != Kind::Scalar && citations::is_root(event, index) {
+            cited.push(index);
         }
     }
+}
+
+/// Restores the string of `slot`, which is number `at` of the plan, as a piece of its channel's text.
+#[expect(clippy::too_many_arguments, reason = "the parts of one event and of its rewriter, borrowed apart")]
+fn piece(
+    event: Event<'_>,
+    plan: &Plan,
+    at: usize,
+    slot: &Slot,
+    channels: &mut Channels,
+    edits: &mut Edits,
+    kit: &mut Kit,
+    wrap: Wrap<'_>,
+) {
+    let of_another_call = |other: &Slot| slot.call != 0 && other.call != 0 && other.call != slot.call;
+    let same = |other: &&Slot| other.channel == slot.channel;
+    if plan.slots[..at].iter().rev().find(same).is_some_and(of_another_call) {
+        channels.end(slot.channel);
+    }
+    let closes = plan.closes.iter().any(|close| close.covers(slot.channel, slot.group));
+    let last = match plan.slots[at + 1..].iter().find(same) {
+        None => closes,
+        Some(next) => of_another_call(next),
+    };
+    let Some(channel) = channels.of(slot, kit, || Handling::of(event, slot.node)) else {
+        kit.tally.skipped += 1;
+        return;
+    };
+    let held = channel.lane.holds();
+    edits.feed(kit, &mut channel.lane, event.text, event.tape.node(slot.node).span(), last);
+    if channel.lane.holds() && !held && !channel.template.cut(event, plan, slot, wrap) {
+        // No event can be made for what is held, so nothing is.
+        edits.let_out(kit, &mut channel.lane);
+    }
+}
+
+/// Gives the event a number that none before it had. Answers whether it changed.
+fn number(event: Event<'_>, plan: &Plan, channels: &mut Channels, edits: &mut Edits) -> bool {
+    let Some(node) = plan.sequence else { return false };
+    let digits = event.tape.node(node).span();
+    let Some(number) = event.index(0, b"sequence_number") else { return false };
+    let sent = channels.numbering.of(number);
+    if sent != number {
+        edits.number(digits, sent);
+    }
+    sent != number
 }
 
 /// Restores a string that is complete: the value `index`, or its key.
@@ -259,25 +335,42 @@ fn whole(event: Event<'_>, index: usize, range: Range<usize>, edits: &mut Edits,
     if memchr2(b'-', b'\\', text).is_none() {
         return;
     }
-    let json = KeyKind::of(&event.text[event.tape.node(index).key()]) == KeyKind::Arguments;
-    let allowed = kit.gate.is_none() || {
-        let (lane, tool) = dialect::purpose(event, index);
-        kit.allows(lane, tool)
+    let mut lane = match Handling::of(event, index) {
+        Handling::Restore => {
+            let (purpose, tool) =
+                if kit.gate.is_some() { dialect::purpose(event, index) } else { (LaneKind::Other, None) };
+            let json = KeyKind::of(event.key(index)) == KeyKind::Arguments;
+            Lane::new(Nest::literal(json), kit.allows(purpose, tool))
+        }
+        Handling::Keep => Lane::kept(),
+        Handling::Opaque => return,
     };
-    let mut lane = Lane::new(Nest::literal(json), allowed);
     edits.feed(kit, &mut lane, event.text, range, true);
 }
 
-fn is_opaque(event: Event<'_>, index: usize) -> bool {
-    let node = event.tape.node(index);
-    match KeyKind::of(&event.text[node.key()]) {
-        KeyKind::Opaque => true,
-        KeyKind::Data => event.tape.parent(index).is_some_and(|object| {
-            let under = &event.text[event.tape.node(object).key()];
-            KeyKind::of(under) == KeyKind::Blob
-                || event.tape.string(event.text, object, b"type").is_some_and(is_blob_type)
-        }),
-        _ => false,
+/// The digits of the number under `key` at the root of the object that `text` begins with. The text may end
+/// anywhere.
+fn root_number(text: &[u8], key: &[u8]) -> Option<Range<usize>> {
+    let (mut at, mut depth) = (0, 0_u32);
+    loop {
+        match *text.get(at)? {
+            b'"' => {
+                let end = string_end(text, at)?;
+                let value = text[end + 1..].iter().position(|byte| !byte.is_ascii_whitespace())? + end + 1;
+                if depth == 1 && &text[at + 1..end] == key && text[value] == b':' {
+                    let after = &text[value + 1..];
+                    let start = value + 1 + after.iter().position(|byte| !byte.is_ascii_whitespace())?;
+                    let len = text[start..].iter().position(|byte| !byte.is_ascii_digit())?;
+                    return (len > 0).then_some(start..start + len);
+                }
+                at = end + 1;
+                continue;
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+        at += 1;
     }
 }
 

@@ -13,7 +13,7 @@ pub enum ReplyFormat {
     Text,
     /// Media and archives: passed as they are.
     Binary,
-    /// No content type: found out from the first bytes.
+    /// No content type, or one that says nothing (`application/octet-stream`): found out from the first bytes.
     Unknown,
 }
 
@@ -23,11 +23,23 @@ impl ReplyFormat {
         let Some(value) = content_type else { return Self::Unknown };
         let essence = value.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
         match essence.to_ascii_lowercase().as_slice() {
-            b"" => Self::Unknown,
+            b""
+            | b"application/octet-stream"
+            | b"binary/octet-stream"
+            | b"application/binary"
+            | b"application/x-binary"
+            | b"application/unknown"
+            | b"application/x-octet-stream" => Self::Unknown,
             b"text/event-stream" => Self::Sse,
             b"application/x-ndjson"
             | b"application/ndjson"
             | b"application/jsonl"
+            | b"application/x-jsonl"
+            | b"application/x-json-stream"
+            | b"text/jsonl"
+            | b"text/x-jsonl"
+            | b"text/x-ndjson"
+            | b"text/ndjson"
             | b"application/x-jsonlines"
             | b"application/json-lines"
             | b"application/jsonlines"
@@ -53,6 +65,8 @@ pub(super) enum Looks {
     LikeSse,
     /// An object or array.
     LikeJson,
+    /// A file that begins like text and is none.
+    LikePdf,
     Neither,
     /// More bytes are needed.
     Undecided,
@@ -67,6 +81,13 @@ impl Looks {
         if matches!(head.first(), Some(b'{' | b'[')) {
             return Self::LikeJson;
         }
+        const PDF: &[u8] = b"%PDF-";
+        if declared == ReplyFormat::Unknown
+            && (head.starts_with(PDF) || PDF.starts_with(head))
+            && !head.is_empty()
+        {
+            return if head.len() < PDF.len() { Self::Undecided } else { Self::LikePdf };
+        }
         let fields: &[&[u8]] = match declared {
             ReplyFormat::Text => &[b"event: ", b"data: {", b"data:{"],
             _ => &[b":", b"event:", b"data:", b"id:", b"retry:"],
@@ -79,6 +100,12 @@ impl Looks {
             Self::Neither
         }
     }
+}
+
+/// Whether a byte stands in no text: a control character that is no white space and begins no escape sequence of a
+/// terminal.
+pub(super) fn is_binary(byte: u8) -> bool {
+    matches!(byte, 0..=8 | 14..=26 | 28..=31)
 }
 
 /// Whether a byte may stand before what a body is known by.
@@ -99,7 +126,10 @@ mod tests {
             ("application/x-ndjson", ReplyFormat::JsonLines),
             ("text/html", ReplyFormat::Text),
             ("image/png", ReplyFormat::Binary),
-            ("application/octet-stream", ReplyFormat::Binary),
+            ("application/octet-stream", ReplyFormat::Unknown),
+            ("binary/octet-stream", ReplyFormat::Unknown),
+            ("application/x-jsonl; charset=utf-8", ReplyFormat::JsonLines),
+            ("application/zip", ReplyFormat::Binary),
             ("image/svg+xml", ReplyFormat::Text),
             ("", ReplyFormat::Unknown),
         ] {

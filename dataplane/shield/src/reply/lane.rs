@@ -9,8 +9,9 @@ use aegis_detect::Category;
 
 use super::matcher::{self, Hit, MAX_HELD, Matcher, Prefix, Walk};
 use super::nest::Nest;
+use super::ruler::Ruler;
 use super::{LaneKind, RestoreGate, Tally};
-use crate::json::escape_into;
+use crate::json::{escape_into, find};
 use crate::vault::Vault;
 
 /// What all lanes of one reply share.
@@ -49,33 +50,70 @@ impl Kit {
     }
 }
 
+/// What is done with the tokens of a text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Tokens {
+    /// They are replaced.
+    Restored,
+    /// They stay and are counted: the text is signed, or speaks of what the model sampled.
+    Kept,
+    /// Nobody looks for them: policy said no.
+    Ignored,
+}
+
 /// See the module's documentation.
 pub(super) struct Lane {
     nest: Nest,
-    /// Raw bytes that may still become a token.
+    /// Raw bytes that may still become a token. They are held back, or, of a text that stays, remembered.
     held: Vec<u8>,
     /// The end of what went out, if it may become a token of another vault: so that these are counted however
     /// the text is cut.
     foreign: Option<Prefix>,
-    restore: bool,
+    tokens: Tokens,
+    ruler: Option<Box<Ruler>>,
 }
 
 impl Lane {
     pub(super) fn new(nest: Nest, restore: bool) -> Self {
-        Self { nest, held: Vec::new(), foreign: None, restore }
+        let tokens = if restore { Tokens::Restored } else { Tokens::Ignored };
+        Self { nest, held: Vec::new(), foreign: None, tokens, ruler: None }
+    }
+
+    /// For text that stays as it is, and whose tokens are counted.
+    pub(super) fn kept() -> Self {
+        Self { tokens: Tokens::Kept, ..Self::new(Nest::plain(), false) }
+    }
+
+    /// The same, measured by `ruler`.
+    pub(super) fn measured(mut self, ruler: Ruler) -> Self {
+        self.ruler = (self.tokens == Tokens::Restored).then(|| Box::new(ruler));
+        self
+    }
+
+    /// What has measured the text so far.
+    pub(super) fn ruler(&self) -> Option<&Ruler> {
+        self.ruler.as_deref()
+    }
+
+    pub(super) fn take_ruler(&mut self) -> Option<Box<Ruler>> {
+        self.ruler.take()
     }
 
     pub(super) fn holds(&self) -> bool {
-        !self.held.is_empty()
+        self.tokens == Tokens::Restored && !self.held.is_empty()
     }
 
     /// Takes the next piece of text. Answers `false` if it goes out as it came, or appends to `out` what goes
     /// out instead. With `last`, nothing is held back.
     pub(super) fn feed(&mut self, kit: &mut Kit, text: &[u8], last: bool, out: &mut Vec<u8>) -> bool {
-        if !self.restore {
-            return false;
+        match self.tokens {
+            Tokens::Restored => self.follow_foreign(kit, text, last),
+            Tokens::Kept => {
+                self.count(kit, text, last);
+                return false;
+            }
+            Tokens::Ignored => return false,
         }
-        self.follow_foreign(kit, text, last);
         if self.held.is_empty() {
             return self.run(kit, text, last, out);
         }
@@ -97,13 +135,18 @@ impl Lane {
         }
     }
 
+    /// Goes on behind `text`, which holds no token and went out in another form.
+    pub(super) fn skip(&mut self, text: &[u8]) {
+        self.nest.advance(text);
+    }
+
     /// Lets out what is held, literally: it did not become a token.
     pub(super) fn flush(&mut self, kit: &mut Kit, out: &mut Vec<u8>) {
         self.feed(kit, b"", true, out);
     }
 
     fn run(&mut self, kit: &mut Kit, text: &[u8], last: bool, out: &mut Vec<u8>) -> bool {
-        let (mut written, mut followed, mut from) = (0, 0, 0);
+        let (mut written, mut followed, mut from, mut measured) = (0, 0, 0, 0);
         let mut edited = false;
         while let Some(mut hit) = matcher::next(text, from, true) {
             let start = hit.start;
@@ -128,30 +171,74 @@ impl Lane {
             match walk {
                 Walk::Open if !last && kit.matcher.expects(&prefix) && !self.is_ragged(&text[start..]) => {
                     out.extend_from_slice(&text[written..start]);
+                    self.measure(&text[measured..start]);
                     self.held.extend_from_slice(&text[start..]);
                     debug_assert!(self.held.len() <= MAX_HELD);
                     return true;
                 }
                 Walk::Open if !last => self.foreign = Some(prefix),
                 Walk::Open | Walk::Broken => kit.tally.unresolved += u64::from(prefix.names_a_token()),
-                Walk::Complete(token, end) => {
-                    if let Some(secret) = kit.vault.resolve(&token) {
-                        out.extend_from_slice(&text[written..start]);
-                        kit.write_secret(secret, self.depth_for(token.category(), secret), out);
-                        kit.tally.restored += 1;
-                        (written, from, edited) = (end, end, true);
-                        continue;
+                Walk::Complete(token, end) => match kit.vault.resolve(&token) {
+                    Some(_) if self.nest.is_kept() => kit.tally.kept += 1,
+                    Some(secret) => {
+                        if let Some(depth) = self.depth_for(token.category(), secret) {
+                            out.extend_from_slice(&text[written..start]);
+                            let before = out.len();
+                            kit.write_secret(secret, depth, out);
+                            kit.tally.restored += 1;
+                            (written, from, edited) = (end, end, true);
+                            if let Some(ruler) = &mut self.ruler {
+                                ruler.pass(&text[measured..start]);
+                                ruler.replace(&text[start..end], &out[before..]);
+                                measured = end;
+                            }
+                            continue;
+                        }
+                        kit.tally.unresolved += 1;
                     }
-                    kit.tally.unresolved += 1;
-                }
+                    None => kit.tally.unresolved += 1,
+                },
             }
             from = start + width;
         }
         self.nest.advance(&text[followed..]);
+        self.measure(&text[measured..]);
         if edited {
             out.extend_from_slice(&text[written..]);
         }
         edited
+    }
+
+    fn measure(&mut self, text: &[u8]) {
+        if let Some(ruler) = &mut self.ruler {
+            ruler.pass(text);
+        }
+    }
+
+    /// Counts the tokens of a text that stays as it is. What may become one has gone out, and is remembered.
+    fn count(&mut self, kit: &mut Kit, text: &[u8], last: bool) {
+        let mut joined = std::mem::take(&mut kit.joined);
+        joined.clear();
+        let text = if self.held.is_empty() {
+            text
+        } else {
+            joined.append(&mut self.held);
+            joined.extend_from_slice(text);
+            &joined
+        };
+        let mut from = 0;
+        while let Some(hit) = matcher::next(text, from, true) {
+            from = hit.start + hit.width;
+            match hit.walk {
+                Walk::Open if !last => {
+                    self.held.extend_from_slice(&text[hit.start..]);
+                    break;
+                }
+                Walk::Complete(token, _) if kit.vault.resolve(&token).is_some() => kit.tally.kept += 1,
+                _ => kit.tally.unresolved += u64::from(hit.prefix.names_a_token()),
+            }
+        }
+        kit.joined = joined;
     }
 
     /// Whether `tail` ends within an escape although it is the content of whole JSON strings: then the last of them
@@ -160,18 +247,21 @@ impl Lane {
         self.nest.is_inside() && matcher::ends_in_escape(tail)
     }
 
-    /// How often `secret` must be escaped here.
+    /// How often `secret` must be escaped here, or `None` if that is not known: in JSON of more layers than are
+    /// followed only a value that is the same at every layer can be written.
     ///
     /// A private key seen with literal `\n` stood in a JSON text at that text's own level, so its form is
     /// already that of a string's content there: put into a string of such a text, it is not escaped for
     /// that string again. (A password with a backslash is no such form: no other kind holds line breaks.)
-    fn depth_for(&self, category: Category, secret: &[u8]) -> u8 {
-        let depth = self.nest.depth();
+    fn depth_for(&self, category: Category, secret: &[u8]) -> Option<u8> {
+        let Some(depth) = self.nest.known_depth() else {
+            return secret.iter().all(|&byte| !find::is_special(byte)).then_some(1);
+        };
         let escaped_key = category == Category::Pkey
             && self.nest.tentative() > 0
             && !secret.contains(&b'\n')
             && secret.windows(2).any(|pair| pair == b"\\n");
-        depth - u8::from(escaped_key)
+        Some(depth - u8::from(escaped_key))
     }
 
     /// Goes on with the token of another vault whose beginning already went out.

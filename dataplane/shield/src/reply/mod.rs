@@ -50,17 +50,22 @@
 
 mod backlog;
 mod channels;
+mod citations;
 mod dialect;
 mod event;
 mod format;
+mod handling;
 mod keys;
 mod lane;
 mod lines;
 mod matcher;
+mod members;
 mod nest;
+mod ruler;
 mod sse;
 mod tape;
 mod template;
+mod values;
 
 use std::fmt;
 
@@ -73,11 +78,13 @@ use lane::{Kit, Lane};
 use lines::JsonLines;
 use nest::Nest;
 use sse::Sse;
+use values::Values;
 
 /// What a text in a reply is to the client.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
 pub enum LaneKind {
     /// What the user reads.
+    #[default]
     Text,
     /// What the model thought before.
     Thinking,
@@ -106,8 +113,11 @@ pub trait RestoreGate: Send {
 pub struct Tally {
     /// Tokens replaced by their secrets.
     pub restored: u64,
-    /// Tokens left as they are: foreign, mangled, or cut off.
+    /// Tokens left as they are: foreign, mangled, cut off, or in JSON of more layers than are followed.
     pub unresolved: u64,
+    /// Tokens of this vault left on purpose: in signed text, and in what speaks of the tokens that the model sampled
+    /// (`logprobs`).
+    pub kept: u64,
     /// Pieces of text passed unread, because too many channels were open.
     pub skipped: u64,
 }
@@ -119,7 +129,10 @@ enum Body {
     Undecided(ReplyFormat, Vec<u8>),
     Sse(Box<Sse>),
     Lines(Box<JsonLines>),
+    Values(Box<Values>),
     Whole(Box<Lane>),
+    /// Text as far as is known. The first byte that is in no text ends that.
+    Untyped(Box<Lane>),
 }
 
 /// Restores one reply. See the module's documentation.
@@ -161,7 +174,17 @@ impl Rehydrator {
             Body::Undecided(..) => self.decide(input, out),
             Body::Sse(sse) => sse.push(&mut self.kit, input, out),
             Body::Lines(lines) => lines.push(&mut self.kit, input, out),
+            Body::Values(values) => values.push(&mut self.kit, input, out),
             Body::Whole(lane) => lane.pass(&mut self.kit, input, out),
+            Body::Untyped(lane) => {
+                let text = input.iter().position(|&byte| format::is_binary(byte)).unwrap_or(input.len());
+                lane.pass(&mut self.kit, &input[..text], out);
+                if text < input.len() {
+                    lane.flush(&mut self.kit, out);
+                    out.extend_from_slice(&input[text..]);
+                    self.body = Body::Transparent;
+                }
+            }
         }
     }
 
@@ -172,7 +195,8 @@ impl Rehydrator {
             Body::Undecided(_, head) => out.append(head),
             Body::Sse(sse) => sse.finish(&mut self.kit, out),
             Body::Lines(lines) => lines.finish(&mut self.kit, out),
-            Body::Whole(lane) => lane.flush(&mut self.kit, out),
+            Body::Values(values) => values.finish(&mut self.kit, out),
+            Body::Whole(lane) | Body::Untyped(lane) => lane.flush(&mut self.kit, out),
         }
     }
 
@@ -201,8 +225,13 @@ impl Rehydrator {
             (Looks::Undecided, _) => return,
             (Looks::LikeSse, _) => Body::Sse(Box::new(Sse::new(*format == ReplyFormat::Sse))),
             (Looks::Neither, ReplyFormat::Sse) if head[0] != b'<' => Body::Sse(Box::new(Sse::new(true))),
-            (Looks::LikeJson, _) | (_, ReplyFormat::Json) => self.whole(Nest::document()),
-            (Looks::Neither, _) => self.whole(Nest::text()),
+            (Looks::LikeJson, ReplyFormat::Text) | (Looks::Neither, ReplyFormat::Json) => {
+                Body::Whole(self.whole(Nest::document()))
+            }
+            (Looks::LikeJson, _) => Body::Values(Box::new(Values::new())),
+            (Looks::LikePdf, _) => Body::Transparent,
+            (Looks::Neither, ReplyFormat::Unknown) => Body::Untyped(self.whole(Nest::text())),
+            (Looks::Neither, _) => Body::Whole(self.whole(Nest::text())),
         };
         if matches!(body, Body::Sse(_)) {
             self.kit.line_head = sse::DATA_HEAD;
@@ -212,9 +241,9 @@ impl Rehydrator {
         }
     }
 
-    fn whole(&mut self, nest: Nest) -> Body {
+    fn whole(&mut self, nest: Nest) -> Box<Lane> {
         let allowed = self.kit.allows(LaneKind::Document, None);
-        Body::Whole(Box::new(Lane::new(nest, allowed)))
+        Box::new(Lane::new(nest, allowed))
     }
 }
 

@@ -12,17 +12,22 @@
 
 use memchr::{memchr, memchr2};
 
-use super::keys::{KeyKind, MAX_KNOWN_KEY, is_blob_type};
+use super::members::Members;
+use crate::json::MAX_LAYERS;
 
-/// Levels that are followed: an event or document, arguments in it, a file in these, and two more.
-pub(super) const MAX_LEVELS: usize = 5;
-/// Objects and arrays in each other at one level; deeper text counts as text.
+/// Levels that are followed: an event or document, arguments in it, a file in these, and two more. As many as the
+/// way out follows: what is restored deeper would not be recognised when it comes back.
+pub(super) const MAX_LEVELS: usize = MAX_LAYERS;
+/// Objects and arrays in each other at one level. How deep a place in deeper ones is, is not known.
 pub(super) const MAX_NESTING: u8 = 64;
 
 /// What a level expects next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum At {
+    /// No JSON.
     Dead,
+    /// JSON perhaps, but too deep to be followed.
+    Lost,
     Start,
     Value,
     FirstItem,
@@ -67,8 +72,12 @@ impl Level {
     }
 
     fn open(&mut self, object: bool) {
-        if !self.accepts(true) || self.depth == MAX_NESTING {
+        if !self.accepts(true) {
             self.at = At::Dead;
+            return;
+        }
+        if self.depth == MAX_NESTING {
+            self.at = At::Lost;
             return;
         }
         self.depth += 1;
@@ -127,63 +136,10 @@ impl Level {
     }
 }
 
-/// What is known about the members of a document's outermost level.
-#[derive(Default)]
-struct Members {
-    name: [u8; MAX_KNOWN_KEY],
-    len: usize,
-    capturing: bool,
-    key: KeyKind,
-    in_blob: bool,
-    opaque: bool,
-}
-
-impl Members {
-    fn capture(&mut self, bytes: &[u8]) {
-        if !self.capturing {
-            return;
-        }
-        match self.name.get_mut(self.len..self.len + bytes.len()) {
-            Some(room) => {
-                room.copy_from_slice(bytes);
-                self.len += bytes.len();
-            }
-            None => self.len = MAX_KNOWN_KEY,
-        }
-    }
-
-    fn string_opens(&mut self, is_name: bool) {
-        self.capturing = is_name || self.key == KeyKind::Type;
-        self.len = 0;
-        self.opaque =
-            !is_name && (self.key == KeyKind::Opaque || (self.key == KeyKind::Data && self.in_blob));
-    }
-
-    fn string_closes(&mut self, is_name: bool) {
-        let text = &self.name[..self.len];
-        if is_name {
-            self.key = KeyKind::of(text);
-        } else if self.capturing && is_blob_type(text) {
-            self.in_blob = true;
-        }
-        self.capturing = false;
-        self.opaque = false;
-    }
-
-    fn structure(&mut self, byte: u8) {
-        if byte == b'{' {
-            self.in_blob = self.key == KeyKind::Blob;
-            self.key = KeyKind::Plain;
-        } else if byte == b'}' {
-            self.in_blob = false;
-            self.key = KeyKind::Plain;
-        }
-    }
-}
-
 /// Follows one text. See the module's documentation.
 pub(super) struct Nest {
-    levels: [Level; MAX_LEVELS],
+    /// The last is followed only to see that there is one more than can be written for.
+    levels: [Level; MAX_LEVELS + 1],
     /// The first `certain` levels are JSON by contract, not by looks.
     certain: u8,
     /// The text is the inside of a string literal whose quotes are not part of it.
@@ -193,7 +149,7 @@ pub(super) struct Nest {
 
 impl Nest {
     fn new(first: Level, certain: u8) -> Self {
-        let mut levels = [Level::at(At::Dead, false); MAX_LEVELS];
+        let mut levels = [Level::at(At::Dead, false); MAX_LEVELS + 1];
         levels[0] = first;
         Self { levels, certain, inside: false, members: None }
     }
@@ -222,9 +178,17 @@ impl Nest {
         nest
     }
 
-    /// String literals around the current place, at most [`MAX_LEVELS`].
-    pub(super) fn depth(&self) -> u8 {
+    /// String literals around the current place, at most one more than [`MAX_LEVELS`].
+    fn depth(&self) -> u8 {
         self.levels.iter().take_while(|level| level.in_string()).count() as u8
+    }
+
+    /// How often a value must be escaped at the current place. `None` if more literals may be around it than are
+    /// followed.
+    pub(super) fn known_depth(&self) -> Option<u8> {
+        let depth = self.depth();
+        let lost = self.levels.get(usize::from(depth)).is_none_or(|level| level.at == At::Lost);
+        (!lost).then_some(depth)
     }
 
     /// How many of these were taken for literals by the looks of the text alone.
@@ -244,7 +208,12 @@ impl Nest {
 
     /// Whether the current place is in an opaque value of a document.
     pub(super) fn is_opaque(&self) -> bool {
-        self.members.as_ref().is_some_and(|members| members.opaque)
+        self.members.as_ref().is_some_and(Members::is_opaque)
+    }
+
+    /// Whether the current place is in a text of a document that stays as it is.
+    pub(super) fn is_kept(&self) -> bool {
+        self.members.as_ref().is_some_and(Members::is_kept)
     }
 
     /// Whether the text is the content of JSON strings, each of which comes as a whole.
@@ -276,13 +245,15 @@ impl Nest {
         for level in &self.levels {
             match level.at {
                 At::Text | At::Name if level.escape == 0 => depth += 1,
-                At::Dead => break,
+                At::Dead | At::Lost => break,
                 _ => return 0,
             }
         }
         match depth {
             0 => text.len(),
-            1 if self.inside && self.levels[1].at == At::Dead => memchr(b'\\', text).unwrap_or(text.len()),
+            1 if self.inside && matches!(self.levels[1].at, At::Dead | At::Lost) => {
+                memchr(b'\\', text).unwrap_or(text.len())
+            }
             _ => memchr2(b'"', b'\\', text).unwrap_or(text.len()),
         }
     }
@@ -291,7 +262,7 @@ impl Nest {
         let Some(level) = self.levels.get_mut(index) else { return };
         if level.in_string() {
             self.string_byte(index, byte);
-        } else if level.at != At::Dead {
+        } else if !matches!(level.at, At::Dead | At::Lost) {
             level.structure(byte);
             let (opened, is_name, any) = (level.in_string(), level.at == At::Name, level.any);
             if opened {
@@ -310,7 +281,7 @@ impl Nest {
             && let Some(members) = &mut self.members
         {
             members.string_opens(is_name);
-            arguments = any && !is_name && members.key == KeyKind::Arguments;
+            arguments = any && !is_name && members.are_arguments();
             self.certain = 1 + u8::from(arguments);
         }
         if let Some(child) = self.levels.get_mut(index + 1) {
@@ -454,7 +425,17 @@ mod tests {
     fn nesting_has_a_limit() {
         let deep = |count: usize| format!("{}\"@", "[".repeat(count));
         assert_eq!(at_mark(Nest::text(), &deep(usize::from(MAX_NESTING))), (1, 1));
-        assert_eq!(at_mark(Nest::text(), &deep(usize::from(MAX_NESTING) + 1)), (0, 0));
+        let lost = |text: &str| {
+            let mut nest = Nest::text();
+            nest.advance(text.split('@').next().unwrap().as_bytes());
+            nest.known_depth().is_none()
+        };
+        assert!(!lost(&deep(usize::from(MAX_NESTING))));
+        assert!(lost(&deep(usize::from(MAX_NESTING) + 1)));
+        let inside = |count: usize| format!("[\"{}", quoted(&deep(count)));
+        assert!(!lost(&inside(usize::from(MAX_NESTING))));
+        assert!(lost(&inside(usize::from(MAX_NESTING) + 1)));
+        assert!(!lost(&format!("[\"{}\", \"@", quoted(&"[".repeat(99)))), "it was another string");
     }
 
     #[test]
@@ -463,8 +444,35 @@ mod tests {
         for _ in 1..MAX_LEVELS {
             text = format!("[\"{}", quoted(&text));
         }
-        assert_eq!(usize::from(at_mark(Nest::text(), &text).0), MAX_LEVELS);
-        assert_eq!(at_mark(Nest::text(), &format!("[\"{}", quoted(&text))).0, MAX_LEVELS as u8);
+        let known_depth = |text: &str| {
+            let mut nest = Nest::text();
+            nest.advance(text.split('@').next().unwrap().as_bytes());
+            nest.known_depth()
+        };
+        assert_eq!(known_depth(&text), Some(MAX_LEVELS as u8));
+        let text = format!("[\"{}", quoted(&text));
+        assert_eq!(known_depth(&text), None);
+        assert_eq!(known_depth(&format!("[\"{}", quoted(&text))), None);
+    }
+
+    #[test]
+    fn text_that_stays_is_known() {
+        let kept = |text: &str| {
+            let mut nest = Nest::document();
+            for byte in text.as_bytes() {
+                nest.advance(&[*byte]);
+            }
+            nest.is_kept()
+        };
+        assert!(kept(r#"{"content": [{"type": "thinking", "thinking": "@"#));
+        assert!(kept(r#"{"content": [{"text": "a"}, {"thinking": "@"#), "before its type");
+        assert!(kept(r#"{"output": [{"type": "reasoning", "summary": [{"text": "@"#));
+        assert!(kept(r#"{"message": {"reasoning_details": [{"text": "x"}, {"text": "@"#));
+        assert!(kept(r#"{"logprobs": {"content": [{"token": "@"#));
+        assert!(!kept(r#"{"output": [{"type": "reasoning"}, {"text": "@"#));
+        assert!(!kept(r#"{"message": {"thinking": "@"#), "nobody signs it");
+        assert!(!kept(r#"{"content": [{"type": "tool_use", "input": {"type": "thinking", "thinking": "@"#));
+        assert!(!kept(r#"{"content": [{"type": "thinking", "thinking": "x"}, {"text": "@"#));
     }
 
     #[test]
@@ -481,6 +489,10 @@ mod tests {
         assert!(opaque(r#"{"inlineData": {"mimeType": "image/png", "data": "@"#));
         assert!(!opaque(r#"{"inlineData": {"mimeType": "image/png", "data": "x"}, "data": "@"#));
         assert!(!opaque(r#"{"args": {"data": "@"#));
+        assert!(!opaque(r#"{"input": {"inlineData": {"signature": "x", "data": "@"#), "a tool gets it");
+        assert!(!opaque(r#"{"input": {"deep": [{"signature": "@"#));
+        assert!(opaque(r#"{"input": {"deep": [{}]}, "signature": "@"#));
+        assert!(opaque(r#"{"input": [{"signature": "@"#), "a list of messages");
         assert!(!opaque(r#"{"signature": "x", "text": "@"#));
         assert!(!opaque(r#"{"a_key_that_is_longer_than_all_known": "@"#));
         assert!(!opaque(r#"{"signature@"#));

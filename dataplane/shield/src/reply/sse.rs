@@ -16,7 +16,7 @@ use super::dialect::Framing;
 use super::event::{EventRewriter, Frame};
 use super::lane::{Kit, Lane};
 use super::nest::Nest;
-use super::template::Wrap;
+use super::template::{Wrap, write_number};
 
 /// Bytes of the largest event that is collected, with its line ends and all its fields.
 pub const MAX_EVENT: usize = 64 * 1024;
@@ -214,10 +214,25 @@ impl Sse {
                 _ => {
                     self.scan = Scan::default();
                     self.rewriter.flush_held(kit, out);
-                    self.large = Some(Large::new(kit, self.declared));
+                    let mut large = Large::new(kit, self.declared);
+                    at += self.renumber(kit, &data[at..=at + MAX_EVENT], &mut large, out);
+                    self.large = Some(large);
                 }
             }
         }
+    }
+
+    /// Gives a too large event, of which `head` is the beginning, a number that none before it had. Answers how much
+    /// of it went on.
+    fn renumber(&mut self, kit: &mut Kit, head: &[u8], large: &mut Large, out: &mut Vec<u8>) -> usize {
+        self.lines.read(head);
+        let Some(value) = self.lines.data.first().cloned() else { return 0 };
+        let Some((digits, number)) = self.rewriter.renumber(&head[value.clone()]) else { return 0 };
+        let digits = value.start + digits.start..value.start + digits.end;
+        large.push(kit, &head[..digits.start], out);
+        large.lane.skip(&head[digits.clone()]);
+        write_number(number, out);
+        digits.end
     }
 
     fn event(&mut self, kit: &mut Kit, raw: &[u8], last: bool, out: &mut Vec<u8>) {

@@ -209,7 +209,7 @@ fn white(text: &[u8], mut at: usize) -> usize {
 
 /// The offset of the closing quote of the string whose opening quote is at `at`. A string over several lines is
 /// none, so that no edit crosses the lines of an event.
-fn string_end(text: &[u8], at: usize) -> Option<usize> {
+pub(super) fn string_end(text: &[u8], at: usize) -> Option<usize> {
     if text.get(at) != Some(&b'"') {
         return None;
     }

@@ -2,9 +2,12 @@
 //!
 //! It is cut out of the last delta event of the channel: the members that say where the text belongs stay
 //! (numbers, `type`, what stands at the root), and all that would count twice goes (other texts, names and ids of
-//! a tool call, usage).
+//! a tool call, usage). A number that says where in the stream an event stands is written anew.
 
-use super::dialect::{Event, Slot};
+use std::io::Write as _;
+use std::ops::Range;
+
+use super::dialect::{Event, Plan, Slot};
 use super::tape::Kind;
 
 /// Bytes of one template. A channel whose events are larger holds nothing back.
@@ -17,6 +20,8 @@ const MAX_KEPT_STRING: usize = 256;
 pub(super) struct Template {
     bytes: Vec<u8>,
     split: usize,
+    /// Where the event's place in the stream stands.
+    number: Option<Range<usize>>,
 }
 
 /// What a framing puts around the text of an event.
@@ -33,18 +38,36 @@ pub(super) struct Wrap<'a> {
 }
 
 impl Template {
-    pub(super) fn before(&self) -> &[u8] {
-        &self.bytes[..self.split]
+    /// Whether the event says where in the stream it stands.
+    pub(super) fn is_numbered(&self) -> bool {
+        self.number.is_some()
     }
 
-    pub(super) fn after(&self) -> &[u8] {
-        &self.bytes[self.split..]
+    /// Appends what stands before the held text to `out`.
+    pub(super) fn write_before(&self, number: u64, out: &mut Vec<u8>) {
+        self.write(0..self.split, number, out);
+    }
+
+    /// Appends what stands after it.
+    pub(super) fn write_after(&self, number: u64, out: &mut Vec<u8>) {
+        self.write(self.split..self.bytes.len(), number, out);
+    }
+
+    fn write(&self, part: Range<usize>, number: u64, out: &mut Vec<u8>) {
+        match &self.number {
+            Some(digits) if part.contains(&digits.start) => {
+                out.extend_from_slice(&self.bytes[part.start..digits.start]);
+                write_number(number, out);
+                out.extend_from_slice(&self.bytes[digits.end..part.end]);
+            }
+            _ => out.extend_from_slice(&self.bytes[part]),
+        }
     }
 
     /// Becomes the template of the channel of `slot`, whose string is in `event`. `false` if it is too large.
-    pub(super) fn cut(&mut self, event: Event<'_>, slots: &[Slot], slot: &Slot, wrap: Wrap<'_>) -> bool {
+    pub(super) fn cut(&mut self, event: Event<'_>, plan: &Plan, slot: &Slot, wrap: Wrap<'_>) -> bool {
         self.start(wrap);
-        self.value(event, slots, slot.node, 0);
+        self.value(event, plan, slot.node, 0);
         self.end(wrap)
     }
 
@@ -57,6 +80,7 @@ impl Template {
 
     fn start(&mut self, wrap: Wrap<'_>) {
         self.bytes.clear();
+        self.number = None;
         self.bytes.extend_from_slice(wrap.head);
         self.bytes.extend_from_slice(wrap.prefix);
     }
@@ -68,7 +92,7 @@ impl Template {
     }
 
     /// Writes the value `node`, which is the target string or contains it.
-    fn value(&mut self, event: Event<'_>, slots: &[Slot], target: usize, node: usize) {
+    fn value(&mut self, event: Event<'_>, plan: &Plan, target: usize, node: usize) {
         let (open, close) = match event.tape.node(node).kind {
             Kind::Object => (b'{', b'}'),
             Kind::Array => (b'[', b']'),
@@ -85,7 +109,7 @@ impl Template {
         for child in event.tape.children(node) {
             let item = event.tape.node(child);
             let on_the_way = child == target || item.span().contains(&place);
-            if !on_the_way && !kept(event, slots, node, child) {
+            if !on_the_way && !kept(event, plan, node, child) {
                 continue;
             }
             if !std::mem::take(&mut first) {
@@ -94,9 +118,18 @@ impl Template {
             if on_the_way {
                 let start = item.span().start - usize::from(item.kind == Kind::Text);
                 self.bytes.extend_from_slice(&event.text[item.member().start..start]);
-                self.value(event, slots, target, child);
+                self.value(event, plan, target, child);
+            } else if item.kind == Kind::Array {
+                // Only its being there counts.
+                self.bytes.extend_from_slice(&event.text[item.member().start..item.span().start]);
+                self.bytes.extend_from_slice(b"[]");
             } else {
-                self.bytes.extend_from_slice(&event.text[item.member()]);
+                let member = item.member();
+                if plan.sequence == Some(child) {
+                    let start = self.bytes.len() + item.span().start - member.start;
+                    self.number = Some(start..start + item.span().len());
+                }
+                self.bytes.extend_from_slice(&event.text[member]);
             }
         }
         self.bytes.push(close);
@@ -104,18 +137,28 @@ impl Template {
 }
 
 /// Whether the member or item `child` of `container`, which is not on the way to the text, is repeated.
-fn kept(event: Event<'_>, slots: &[Slot], container: usize, child: usize) -> bool {
+fn kept(event: Event<'_>, plan: &Plan, container: usize, child: usize) -> bool {
     let (node, parent) = (event.tape.node(child), event.tape.node(container));
-    if parent.kind == Kind::Array || slots.iter().any(|slot| slot.node == child) {
+    if parent.kind == Kind::Array || plan.slots.iter().any(|slot| slot.node == child) {
         return false;
     }
     let key = &event.text[node.key()];
     match node.kind {
         Kind::Scalar => true,
+        // An event of Responses must have them.
+        Kind::Array if key == b"logprobs" && container == 0 => true,
         Kind::Object | Kind::Array => event.tape.children(child).next().is_none(),
+        // Padding that made another event as long as the next.
+        Kind::Text if key == b"obfuscation" => false,
         Kind::Text if container == 0 => node.span().len() <= MAX_KEPT_STRING,
         // Gemini's `content` says whose it is in every event; elsewhere a role comes once.
         Kind::Text if key == b"role" => &event.text[parent.key()] == b"content",
-        Kind::Text => matches!(key, b"type" | b"jsonPath"),
+        Kind::Text => matches!(key, b"type" | b"jsonPath" | b"language" | b"outcome"),
     }
+}
+
+/// Appends `number` in decimal digits.
+pub(super) fn write_number(number: u64, out: &mut Vec<u8>) {
+    // Writing to memory does not fail.
+    let _ = write!(out, "{number}");
 }

@@ -75,13 +75,15 @@ fn text_thinking_and_tool_input_in_one_message() {
         let input = message(&inner, eol);
         let (output, tally) = run_sse(&input);
         let read = channels(&output, read);
-        assert_eq!(read["0.thinking"], clear(text));
+        assert_eq!(read["0.thinking"], masked(text), "signed: as it is from its first byte");
         assert_eq!(read["0.signature"], masked("Eq<<plain>>AEG"), "a signature is nobody's to change");
         assert_eq!(read["1.text"], clear(text));
         let parsed: Value = serde_json::from_str(&read["2.partial_json"]).unwrap();
         assert_eq!(parsed["content"], clear("a=<<quoted>>\nb=<<pem>>"));
-        assert_eq!(tally.restored, 6);
-        assert_untouched(&input, &output, eol, |frame| !is_delta(frame) || frame.contains("signature"));
+        assert_eq!((tally.restored, tally.kept, tally.unresolved), (4, 2, 0));
+        assert_untouched(&input, &output, eol, |frame| {
+            !is_delta(frame) || frame.contains("signature") || frame.contains("thinking")
+        });
     }
 }
 
@@ -108,9 +110,7 @@ fn a_tail_goes_out_before_its_block_stops() {
         json!({"type": "error", "error": {"type": "overloaded_error", "message": "x"}}),
         json!({"type": "message_stop"}),
     ];
-    for (kind, key) in
-        [("text_delta", "text"), ("thinking_delta", "thinking"), ("input_json_delta", "partial_json")]
-    {
+    for (kind, key) in [("text_delta", "text"), ("input_json_delta", "partial_json")] {
         for closer in &closers {
             for eol in ["\n", "\r\n", "\r"] {
                 let head = event(&delta(0, &json!({"type": kind, key: "so AEGIS-KEY-"})), eol);
@@ -160,4 +160,70 @@ fn complete_strings_in_events_are_restored() {
     assert_eq!(events[3].json()["content_block"]["input"][PLAIN], PEM);
     assert_eq!(events[5].json()["content_block"]["data"], masked("Em<<plain>>"));
     assert_eq!(tally.restored, 3);
+}
+
+#[test]
+fn signed_thinking_is_kept_byte_for_byte_and_counted() {
+    let text = "first <<plain>>, then <<quoted>>";
+    for size in [1, 5, 300] {
+        let mut inner =
+            vec![start(0, &json!({"type": "thinking", "thinking": masked("<<plain>>"), "signature": ""}))];
+        inner.extend(deltas(0, "thinking_delta", "thinking", &masked(text), size));
+        inner.push(delta(0, &json!({"type": "signature_delta", "signature": "Eq=="})));
+        inner.push(stop(0));
+        let input = message(&inner, "\n");
+        let (output, tally) = run_sse(&input);
+        assert_eq!(output, input);
+        assert_eq!((tally.restored, tally.kept, tally.unresolved), (0, 3, 0));
+    }
+    let input = message(&deltas(0, "thinking_delta", "thinking", &masked("<<plain>>")[..20], 3), "\n");
+    let (output, tally) = run_sse(&input);
+    assert_eq!(output, input, "nothing is held that is kept");
+    assert_eq!((tally.kept, tally.unresolved), (0, 1));
+}
+
+#[test]
+fn a_block_index_that_is_used_again_is_another_text() {
+    let token = masked("<<plain>>");
+    let (first, second) = token.split_at(15);
+    for kind in ["text_delta", "input_json_delta"] {
+        let key = if kind == "text_delta" { "text" } else { "partial_json" };
+        let inner = [
+            start(0, &json!({"type": "text", "text": ""})),
+            delta(0, &json!({"type": kind, key: first})),
+            start(0, &json!({"type": "text", "text": ""})),
+            delta(0, &json!({"type": kind, key: second})),
+            stop(0),
+        ];
+        let (output, _) = run_sse(&message(&inner, "\n"));
+        let parsed: Vec<Value> = events(&output).iter().map(SseEvent::json).collect();
+        let starts: Vec<usize> =
+            (0..parsed.len()).filter(|&at| parsed[at]["type"] == "content_block_start").collect();
+        let said = |events: &[Value]| -> String {
+            events.iter().filter_map(|event| event["delta"][key].as_str()).collect()
+        };
+        assert_eq!(said(&parsed[starts[0]..starts[1]]), first);
+        assert_eq!(said(&parsed[starts[1]..]), second);
+    }
+}
+
+#[test]
+fn what_a_tool_gets_is_text_whatever_its_members_are_called() {
+    let token = masked("<<quoted>>");
+    let input = json!({"data": token, "audio": {"data": token}, "signature": token, "type": "base64",
+        "thinking": token, "inlineData": {"data": token}, "reasoning_details": [token], "b64_json": token});
+    let block = json!({"type": "tool_use", "id": "t", "name": "x", "input": input});
+    let (output, tally) = run_sse(&message(&[start(0, &block), stop(0)], "\n"));
+    assert!(!output.contains("AEGIS-"), "{output}");
+    assert_eq!(tally.restored, 7);
+    let document = json!({"role": "assistant", "content": [block], "pad": ""});
+    for pad in [0, aegis_shield::reply::MAX_EVENT] {
+        let mut document = document.clone();
+        document["pad"] = "x".repeat(pad).into();
+        let (output, tally) =
+            run_cut(aegis_shield::reply::ReplyFormat::Json, document.to_string().as_bytes(), &[77]);
+        let parsed: Value = serde_json::from_slice(&output).unwrap();
+        assert_eq!(parsed["content"][0]["input"]["inlineData"]["data"], QUOTED);
+        assert_eq!(tally.restored, 7, "{pad}");
+    }
 }

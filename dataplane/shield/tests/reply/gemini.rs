@@ -43,8 +43,8 @@ fn text_and_thoughts() {
         let (output, tally) = run_sse(&stream(&chunks));
         let read = channels(&output, read);
         assert_eq!(read["0 text"], clear(text));
-        assert_eq!(read["0 thought"], clear(text));
-        assert_eq!(tally.restored, 6);
+        assert_eq!(read["0 thought"], masked(text), "a thought is signed by what comes after it");
+        assert_eq!((tally.restored, tally.kept), (3, 3));
         let last = events(&output).last().unwrap().json();
         assert_eq!(last["candidates"][0]["content"]["parts"][0]["thoughtSignature"], masked("Cs<<plain>>"));
     }
@@ -57,10 +57,10 @@ fn a_tail_goes_out_with_the_finish_reason() {
     let (output, _) = run_sse(&stream(&inside));
     assert_eq!(events(&output).len(), 2);
     assert_eq!(channels(&output, read)["0 text"], "x AEGIS-");
-    let thoughts = json!([{"text": "x AEG", "thought": true}]);
-    let (output, _) = run_sse(&stream(&[chunk(&thoughts, None), chunk(&json!([]), Some("STOP"))]));
+    let text = json!([{"text": "x AEG"}]);
+    let (output, _) = run_sse(&stream(&[chunk(&text, None), chunk(&json!([]), Some("STOP"))]));
     let events = events(&output);
-    assert_eq!(channels(&output, read)["0 thought"], "x AEG");
+    assert_eq!(channels(&output, read)["0 text"], "x AEG");
     assert_eq!(events.len(), 3);
     let made_up = events[1].json();
     assert_eq!(made_up["candidates"][0]["content"]["role"], "model");

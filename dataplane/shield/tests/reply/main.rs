@@ -4,12 +4,15 @@
 #![allow(clippy::unwrap_used, reason = "a helper that panics is a test that fails")]
 
 mod anthropic;
+mod citations;
 mod documents;
 mod edges;
 mod gemini;
 mod hard_cases;
 mod limits;
+mod more_streams;
 mod openai;
+mod order;
 mod others;
 mod properties;
 mod responses;

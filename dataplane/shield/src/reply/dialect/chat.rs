@@ -1,6 +1,7 @@
 //! Chat completions and completions, of OpenAI and of all that speak like it.
 
-use super::{ChannelId, Close, Event, Kind, LaneKind, Plan, lane_of};
+use super::{ChannelId, Close, Event, Kind, LaneKind, Plan, hash, lane_of};
+use crate::reply::ruler::Unit;
 
 pub(super) fn plan(event: Event<'_>, choices: usize, plan: &mut Plan) {
     for choice in event.tape.children(choices) {
@@ -22,9 +23,13 @@ pub(super) fn plan(event: Event<'_>, choices: usize, plan: &mut Plan) {
 }
 
 fn delta(event: Event<'_>, delta: usize, group: u64, plan: &mut Plan) {
+    let content = ChannelId::new(b"content", group, 0);
+    plan.cited = Some(content);
     for member in event.tape.children(delta) {
         let key = event.key(member);
         match (key, event.kind(member)) {
+            (b"content", Kind::Text) => plan.cited_slot(member, content, group, Unit::CodePoints),
+            (b"audio", Kind::Object) => audio(event, member, group, plan),
             (b"tool_calls", Kind::Array) => tool_calls(event, member, group, plan),
             (b"function_call", Kind::Object) => {
                 call(event, member, ChannelId::new(b"call", group, 0), group, plan);
@@ -40,13 +45,28 @@ fn delta(event: Event<'_>, delta: usize, group: u64, plan: &mut Plan) {
     }
 }
 
+/// What is spoken comes as sound and as text.
+fn audio(event: Event<'_>, audio: usize, group: u64, plan: &mut Plan) {
+    if let Some(text) = event.child(audio, b"transcript").filter(|&text| event.kind(text) == Kind::Text) {
+        plan.slot(text, ChannelId::new(b"transcript", group, 0), group, LaneKind::Text);
+    }
+}
+
+/// Calls are told apart by their index. Some servers give all of them the same; then a new id says that another
+/// call begins.
 fn tool_calls(event: Event<'_>, calls: usize, group: u64, plan: &mut Plan) {
     for entry in event.tape.children(calls).filter(|&entry| event.kind(entry) == Kind::Object) {
         let channel = ChannelId::new(b"tool", group, event.place(entry));
+        let (first, id) = (plan.slots.len(), event.string(entry, b"id").unwrap_or_default());
         for key in [&b"function"[..], b"custom"] {
             if let Some(inner) = event.child(entry, key).filter(|&inner| event.kind(inner) == Kind::Object) {
                 call(event, inner, channel, group, plan);
             }
+        }
+        if !id.is_empty() {
+            let call = hash(0, id) | 1;
+            plan.calls.push((channel, group, call));
+            plan.slots[first..].iter_mut().for_each(|slot| slot.call = call);
         }
     }
 }

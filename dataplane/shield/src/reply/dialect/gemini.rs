@@ -1,6 +1,7 @@
 //! `generateContent`, of Google.
 
 use super::{ChannelId, Close, Event, Kind, LaneKind, Plan, hash};
+use crate::reply::ruler::Unit;
 
 pub(super) fn plan(event: Event<'_>, candidates: usize, plan: &mut Plan) {
     for candidate in event.tape.children(candidates).filter(|&node| event.kind(node) == Kind::Object) {
@@ -8,6 +9,7 @@ pub(super) fn plan(event: Event<'_>, candidates: usize, plan: &mut Plan) {
         if event.is_set(candidate, b"finishReason") {
             plan.closes.push(Close::Group(group));
         }
+        plan.cited = Some(text_channel(group));
         let parts = event.child(candidate, b"content").and_then(|content| event.child(content, b"parts"));
         for part in parts.into_iter().flat_map(|parts| event.tape.children(parts)) {
             self::part(event, part, group, plan);
@@ -15,11 +17,32 @@ pub(super) fn plan(event: Event<'_>, candidates: usize, plan: &mut Plan) {
     }
 }
 
+/// The channel of what the user reads.
+fn text_channel(group: u64) -> ChannelId {
+    ChannelId::new(b"part", group, 0)
+}
+
 fn part(event: Event<'_>, part: usize, group: u64, plan: &mut Plan) {
-    if let Some(text) = event.child(part, b"text").filter(|&text| event.kind(text) == Kind::Text) {
-        let thought = event.is_true(part, b"thought");
-        let lane = if thought { LaneKind::Thinking } else { LaneKind::Text };
-        plan.slot(text, ChannelId::new(b"part", group, u64::from(thought)), group, lane);
+    let text =
+        |node: usize, key: &[u8]| event.child(node, key).filter(|&text| event.kind(text) == Kind::Text);
+    let (code, output) = (ChannelId::new(b"code", group, 0), ChannelId::new(b"output", group, 0));
+    if let Some(text) = text(part, b"text") {
+        if event.is_true(part, b"thought") {
+            plan.slot(text, ChannelId::new(b"part", group, 1), group, LaneKind::Thinking);
+        } else {
+            plan.cited_slot(text, text_channel(group), group, Unit::Bytes);
+        }
+        plan.closes.extend([Close::Channel(code), Close::Channel(output)]);
+    } else if let Some(code_text) =
+        event.child(part, b"executableCode").and_then(|inner| text(inner, b"code"))
+    {
+        plan.slot(code_text, code, group, LaneKind::ToolInput);
+        plan.closes.push(Close::Channel(output));
+    } else if let Some(printed) =
+        event.child(part, b"codeExecutionResult").and_then(|inner| text(inner, b"output"))
+    {
+        plan.slot(printed, output, group, LaneKind::Other);
+        plan.closes.push(Close::Channel(code));
     }
     // The arguments of a call, streamed: each piece belongs to the string that `jsonPath` names.
     let pieces = event.child(part, b"functionCall").and_then(|call| event.child(call, b"partialArgs"));

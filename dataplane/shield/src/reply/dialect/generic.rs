@@ -22,6 +22,15 @@ pub(super) fn plan(event: Event<'_>, plan: &mut Plan) {
     }
 }
 
+/// Whether an event that stands like a document is a piece of a stream after all: a chunk of a chat completion, or
+/// one of Ollama's lines. Anything else that looks so would get a second document for its tail.
+pub(super) fn is_streamed(event: Event<'_>, choices: Option<usize>) -> bool {
+    let mut choices = choices.into_iter().flat_map(|choices| event.tape.children(choices));
+    choices.any(|choice| event.child(choice, b"delta").is_some())
+        || (event.string(0, b"model").is_some()
+            && event.child(0, b"done").is_some_and(|done| event.kind(done) == Kind::Scalar))
+}
+
 fn object(event: Event<'_>, plan: &mut Plan) {
     if is_last(event) {
         plan.closes.push(Close::All);

@@ -1,6 +1,10 @@
 //! Responses, of OpenAI: each kind of text has its own `.delta` and `.done` events.
 
 use super::{ChannelId, Close, Event, Kind, LaneKind, Plan};
+use crate::reply::ruler::Unit;
+
+/// The text that annotations point into.
+const OUTPUT_TEXT: &[u8] = b"output_text";
 
 pub(super) fn plan(event: Event<'_>, kind: &[u8], plan: &mut Plan) {
     let what = &kind[b"response.".len()..];
@@ -13,10 +17,15 @@ pub(super) fn plan(event: Event<'_>, kind: &[u8], plan: &mut Plan) {
         };
         if what.ends_with(b"audio") {
             plan.opaque = Some(delta);
+        } else if what == OUTPUT_TEXT {
+            plan.cited_slot(delta, ChannelId::new(what, group, part), group, Unit::CodePoints);
         } else {
             plan.slot(delta, ChannelId::new(what, group, part), group, lane(what));
         }
+    } else if what == b"output_text.annotation.added" {
+        plan.cited = Some(ChannelId::new(OUTPUT_TEXT, group, part));
     } else if what == b"output_item.added" {
+        plan.closes.push(Close::Group(group));
         let name = event.child(0, b"item").and_then(|item| event.child(item, b"name"));
         plan.tools.extend(name.filter(|&name| event.kind(name) == Kind::Text).map(|name| (group, name)));
     } else if matches!(what, b"output_item.done" | b"content_part.done" | b"reasoning_summary_part.done") {

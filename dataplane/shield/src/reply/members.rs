@@ -1,0 +1,133 @@
+//! Which strings of a document that is restored as it passes are no text, or text that must stay.
+//!
+//! Nothing is looked ahead: the type of an object counts from where it stands, which is first in what the
+//! providers send. (What fits into memory is read as a whole, and then the order does not matter.)
+
+use super::keys::{KeyKind, MAX_KNOWN_KEY, is_blob_type, is_signed_type, is_thinking_type};
+
+/// One bit for each open container, the innermost lowest.
+#[derive(Clone, Copy, Default)]
+struct Bits(u64);
+
+impl Bits {
+    fn open(&mut self, bit: bool) {
+        self.0 = self.0 << 1 | u64::from(bit);
+    }
+
+    fn close(&mut self) {
+        self.0 >>= 1;
+    }
+
+    fn top(self) -> bool {
+        self.0 & 1 == 1
+    }
+
+    fn set_top(&mut self) {
+        self.0 |= 1;
+    }
+}
+
+/// What is known about the members of a document's outermost level.
+#[derive(Default)]
+pub(super) struct Members {
+    name: [u8; MAX_KNOWN_KEY],
+    len: usize,
+    capturing: bool,
+    key: KeyKind,
+    opaque: bool,
+    kept: bool,
+    /// The container is part of what a tool gets, wraps media, holds signed or sampled text, is a list of blocks, is
+    /// a block.
+    tool: Bits,
+    blob: Bits,
+    keeps: Bits,
+    blocks: Bits,
+    block: Bits,
+}
+
+impl Members {
+    /// Whether the current string is no text.
+    pub(super) fn is_opaque(&self) -> bool {
+        self.opaque
+    }
+
+    /// Whether the current string is text that stays as it is.
+    pub(super) fn is_kept(&self) -> bool {
+        self.kept
+    }
+
+    /// Whether the current string is JSON by contract.
+    pub(super) fn are_arguments(&self) -> bool {
+        self.key == KeyKind::Arguments && !self.tool.top()
+    }
+
+    /// Bytes of the current string.
+    pub(super) fn capture(&mut self, bytes: &[u8]) {
+        if !self.capturing {
+            return;
+        }
+        match self.name.get_mut(self.len..self.len + bytes.len()) {
+            Some(room) => {
+                room.copy_from_slice(bytes);
+                self.len += bytes.len();
+            }
+            None => (self.len, self.capturing) = (0, false),
+        }
+    }
+
+    pub(super) fn string_opens(&mut self, is_name: bool) {
+        self.capturing = is_name || self.key == KeyKind::Type;
+        self.len = 0;
+        if is_name {
+            self.key = KeyKind::Plain;
+        }
+        let text = is_name || self.tool.top();
+        self.opaque =
+            !text && (self.key == KeyKind::Opaque || (self.key == KeyKind::Data && self.blob.top()));
+        let thinking = self.key == KeyKind::Thinking && self.block.top();
+        self.kept = !self.opaque && !self.tool.top() && (self.keeps.top() || thinking);
+    }
+
+    pub(super) fn string_closes(&mut self, is_name: bool) {
+        let text = &self.name[..self.len];
+        if is_name {
+            self.key = KeyKind::of(text);
+        } else if self.capturing {
+            if is_blob_type(text) {
+                self.blob.set_top();
+            }
+            if is_signed_type(text) {
+                self.keeps.set_top();
+            }
+            if is_thinking_type(text) {
+                self.block.set_top();
+            }
+        }
+        (self.capturing, self.opaque, self.kept) = (false, false, false);
+    }
+
+    /// A byte outside of strings, after which the document is still one.
+    pub(super) fn structure(&mut self, byte: u8) {
+        match byte {
+            b'{' | b'[' => {
+                let object = byte == b'{';
+                let keeps = matches!(self.key, KeyKind::Signed | KeyKind::Sampled);
+                self.tool.open(self.tool.top() || (object && self.key.is_tool_input()));
+                self.keeps.open(self.keeps.top() || keeps);
+                self.blob.open(object && self.key == KeyKind::Blob);
+                self.block.open(object && self.blocks.top());
+                self.blocks.open(!object && self.key == KeyKind::Content);
+                self.key = KeyKind::Plain;
+            }
+            b'}' | b']' => {
+                for bits in
+                    [&mut self.tool, &mut self.keeps, &mut self.blob, &mut self.block, &mut self.blocks]
+                {
+                    bits.close();
+                }
+                self.key = KeyKind::Plain;
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Where a place of a provider's text stands in the text that the client gets.
+//!
+//! Citations and annotations point into a text by numbers. A token and its secret differ in length, so all that
+//! points behind a restored token must move with it. What is counted differs: OpenAI counts characters, which are
+//! Unicode code points in its services; Google counts bytes of UTF-8, and says so
+//! (<https://ai.google.dev/api/generate-content#Segment>).
+
+/// Replacements that are known one by one. Any more are taken together with the last: a place between them moves to
+/// an end of their whole, one behind them is exact.
+pub(super) const MAX_MOVES: usize = 256;
+
+/// What an API counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Unit {
+    CodePoints,
+    Bytes,
+}
+
+impl Unit {
+    /// How many of these the content of a JSON string has, `raw` being what stands between its quotes.
+    fn count(self, raw: &[u8]) -> u64 {
+        if raw.is_ascii() && !raw.contains(&b'\\') {
+            return raw.len() as u64;
+        }
+        let (mut count, mut at) = (0, 0);
+        while let Some(&byte) = raw.get(at) {
+            let (units, width) = match (byte, raw.get(at + 1)) {
+                (b'\\', Some(b'u')) => (self.of_escape(&raw[at + 2..]), 6),
+                (b'\\', _) => (1, 2),
+                (0x80..0xc0, _) => (u64::from(self == Self::Bytes), 1),
+                _ => (1, 1),
+            };
+            count += units;
+            at += width;
+        }
+        count
+    }
+
+    /// Of the character whose four hexadecimal digits come first in `digits`. A pair of surrogates is one
+    /// character, and counts with its first half.
+    fn of_escape(self, digits: &[u8]) -> u64 {
+        let digits = digits.get(..4).and_then(|digits| std::str::from_utf8(digits).ok());
+        let code = digits.and_then(|digits| u16::from_str_radix(digits, 16).ok()).unwrap_or_default();
+        match (code, self) {
+            (0xdc00..0xe000, _) => 0,
+            (0xd800..0xdc00, Self::Bytes) => 4,
+            (0..0x80, _) | (_, Self::CodePoints) => 1,
+            (0x80..0x800, Self::Bytes) => 2,
+            (_, Self::Bytes) => 3,
+        }
+    }
+}
+
+/// Which end of a range a place is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Side {
+    Start,
+    End,
+    /// None.
+    Point,
+}
+
+/// One replacement: what it covered, and how far all behind it has moved by then.
+#[derive(Clone, Copy)]
+struct Move {
+    from: u64,
+    to: u64,
+    shift: i64,
+}
+
+/// Measures one text. See the module's documentation.
+pub(super) struct Ruler {
+    unit: Unit,
+    /// Units of the provider's text so far.
+    at: u64,
+    moves: Vec<Move>,
+}
+
+impl Ruler {
+    pub(super) fn new(unit: Unit) -> Self {
+        Self { unit, at: 0, moves: Vec::new() }
+    }
+
+    /// Whether no place has moved.
+    pub(super) fn is_idle(&self) -> bool {
+        self.moves.is_empty()
+    }
+
+    /// The content of a JSON string goes on as it is.
+    pub(super) fn pass(&mut self, raw: &[u8]) {
+        self.at += self.unit.count(raw);
+    }
+
+    /// `new` goes on in the place of `old`; both are the content of a JSON string.
+    pub(super) fn replace(&mut self, old: &[u8], new: &[u8]) {
+        let (old, new) = (self.unit.count(old), self.unit.count(new));
+        let (from, to) = (self.at, self.at + old);
+        let shift = self.shift() + new as i64 - old as i64;
+        self.at = to;
+        let full = self.moves.len() == MAX_MOVES;
+        match self.moves.last_mut().filter(|_| full) {
+            Some(last) => (last.to, last.shift) = (to, shift),
+            None => self.moves.push(Move { from, to, shift }),
+        }
+    }
+
+    fn shift(&self) -> i64 {
+        self.moves.last().map_or(0, |last| last.shift)
+    }
+
+    /// Where `place` stands now. One within a token moves to that end of the secret which `side` says.
+    pub(super) fn moved(&self, place: u64, side: Side) -> u64 {
+        let behind = self.moves.partition_point(|known| known.from < place);
+        let shift_before = |index: usize| index.checked_sub(1).map_or(0, |index| self.moves[index].shift);
+        let (place, shift) = match behind.checked_sub(1).map(|last| (last, self.moves[last])) {
+            Some((last, within)) if place < within.to => match side {
+                Side::Start => (within.from, shift_before(last)),
+                Side::End => (within.to, within.shift),
+                Side::Point => (place, shift_before(last)),
+            },
+            _ => (place, shift_before(behind)),
+        };
+        place.saturating_add_signed(shift)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_are_counted_in_escapes_too() {
+        for (raw, points, bytes) in [
+            ("abc", 3, 3),
+            (r#"a\n\"\\b"#, 5, 5),
+            ("é\u{1F511}", 2, 6),
+            (r"\u00e9\ud83d\udd11\u20ac\u0041", 4, 10),
+            ("", 0, 0),
+            ("\\", 1, 1),
+        ] {
+            assert_eq!(Unit::CodePoints.count(raw.as_bytes()), points, "{raw}");
+            assert_eq!(Unit::Bytes.count(raw.as_bytes()), bytes, "{raw}");
+        }
+    }
+
+    #[test]
+    fn places_move_with_what_is_before_them() {
+        let mut ruler = Ruler::new(Unit::CodePoints);
+        ruler.pass(b"ab");
+        ruler.replace(b"0123456789", b"xy");
+        ruler.pass(b"cd");
+        ruler.replace(b"0123", b"longer than that");
+        ruler.pass(b"e");
+        let starts: Vec<u64> = [0, 2, 3, 12, 14, 16, 18, 19].map(|at| ruler.moved(at, Side::Start)).to_vec();
+        assert_eq!(starts, [0, 2, 2, 4, 6, 6, 22, 23]);
+        let ends: Vec<u64> = [2, 3, 12, 14, 15, 18].map(|at| ruler.moved(at, Side::End)).to_vec();
+        assert_eq!(ends, [2, 4, 4, 6, 22, 22]);
+    }
+
+    #[test]
+    fn moves_have_a_limit() {
+        for count in [MAX_MOVES, MAX_MOVES + 1] {
+            let mut ruler = Ruler::new(Unit::Bytes);
+            for _ in 0..count {
+                ruler.pass(b"-");
+                ruler.replace(b"0123456789", b"x");
+            }
+            assert_eq!(ruler.moves.len(), MAX_MOVES);
+            assert_eq!(
+                ruler.moved(count as u64 * 11, Side::Start),
+                count as u64 * 2,
+                "behind all it is exact"
+            );
+            let last = ruler.moved(count as u64 * 11 - 10, Side::Start);
+            assert_eq!(last == count as u64 * 2 - 1, count == MAX_MOVES, "between the last it is not");
+        }
+    }
+}
