@@ -39,7 +39,7 @@ fn request(data: &[u8], size: usize) {
     let Ok(Some(parse)) = whole else { return };
     assert_eq!(parsed, parsed_of_pieces, "the head depends on the cut");
     assert!(parse.consumed <= data.len());
-    let _ = Target::parse(&parsed.path);
+    target(&parsed.path);
     let sent = RequestHead { version: Version::Http11, authority: "upstream.test".to_owned(), ..parsed };
     let mut out = Vec::new();
     let framing =
