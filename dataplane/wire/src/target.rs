@@ -53,21 +53,20 @@ impl<'a> Target<'a> {
         inner.split('/').next().unwrap_or_default()
     }
 
-    /// The target behind its first segment, which only named an upstream: `/openai/v1/models` gives `/v1/models`, `/openai`
-    /// gives an empty path. An error (400) where that would begin with an empty segment.
-    pub fn behind_first(&self) -> Result<Self, HttpError> {
-        let path = &self.path[1 + self.first_segment().len()..];
-        if path.starts_with("//") { Err(EMPTY_FIRST) } else { Ok(Self { path, query: self.query }) }
+    /// How many bytes of the target are its first segment, which only names an upstream: `/openai/v1/models` goes on as
+    /// `/v1/models` behind 7. An error (400) where it would go on with an empty segment.
+    pub fn behind_first(&self) -> Result<usize, HttpError> {
+        let end = 1 + self.first_segment().len();
+        if self.path[end..].starts_with("//") { Err(EMPTY_FIRST) } else { Ok(end) }
     }
+}
 
-    /// Appends the target as it is asked below `base` (empty, or `/...` without a trailing slash).
-    pub fn write_below(&self, base: &str, out: &mut String) {
-        out.push_str(base);
-        out.push_str(if self.path.is_empty() { "/" } else { self.path });
-        if let Some(query) = self.query {
-            out.push('?');
-            out.push_str(query);
-        }
+/// Makes of a target that was parsed the one that is asked below `base` (empty, or `/...` without a trailing slash): its
+/// first `named` bytes, 0 or [`Target::behind_first`], go.
+pub fn rebase(target: &mut String, named: usize, base: &str) {
+    target.replace_range(..named, base);
+    if !target[base.len()..].starts_with('/') {
+        target.insert(base.len(), '/');
     }
 }
 
