@@ -7,7 +7,7 @@ use aegis_wire::h1::{
     ResponseParser, ResponseVerdict, write_chunk, write_request, write_response,
 };
 use aegis_wire::head::{Method, RequestHead, ResponseHead, Version};
-use aegis_wire::target::Target;
+use aegis_wire::target::{Target, rebase};
 
 /// The limit of a chunked body.
 const BODY_LIMIT: u64 = 4096;
@@ -39,7 +39,7 @@ fn request(data: &[u8], size: usize) {
     let Ok(Some(parse)) = whole else { return };
     assert_eq!(parsed, parsed_of_pieces, "the head depends on the cut");
     assert!(parse.consumed <= data.len());
-    let _ = Target::parse(&parsed.path);
+    target(&parsed.path);
     let sent = RequestHead { version: Version::Http11, authority: "upstream.test".to_owned(), ..parsed };
     let mut out = Vec::new();
     let framing =
@@ -54,6 +54,70 @@ fn request(data: &[u8], size: usize) {
         (len, parse.framing, sent),
         "written and read differ"
     );
+}
+
+/// What is accepted stays below the base path it is put behind, however a later reader understands it.
+fn target(path: &str) {
+    let Ok(parsed) = Target::parse(path) else { return };
+    for named in [Some(0), parsed.behind_first().ok()].into_iter().flatten() {
+        for base in ["", "/base", "/base/v1"] {
+            let mut joined = path.to_owned();
+            rebase(&mut joined, named, base);
+            assert!(joined.starts_with('/') && !joined.starts_with("//"), "a network address: {joined}");
+            for read in readings(joined.split('?').next().unwrap_or_default()) {
+                let below = read.strip_prefix(base.as_bytes());
+                let below = below.is_some_and(|rest| rest.is_empty() || rest[0] == b'/');
+                assert!(below, "{joined} leaves {base} when read as {}", String::from_utf8_lossy(&read));
+            }
+        }
+    }
+}
+
+/// A path as readers take it: decoded up to three times, a backslash as a slash, cut at NUL, without parameters and spaces,
+/// and then without dot segments (RFC 3986 section 5.2.4).
+fn readings(path: &str) -> Vec<Vec<u8>> {
+    let mut readings = Vec::new();
+    let mut bytes = path.as_bytes().to_vec();
+    for _ in 0..4 {
+        let cut = bytes.split(|&byte| byte == 0).next().unwrap_or_default().to_vec();
+        readings.push(without_dots(&cut, &[]));
+        readings.push(without_dots(&cut, b";?#"));
+        bytes = decoded(&bytes);
+    }
+    readings
+}
+
+fn without_dots(path: &[u8], ends: &[u8]) -> Vec<u8> {
+    let mut kept: Vec<&[u8]> = Vec::new();
+    for segment in path.split(|byte| matches!(byte, b'/' | b'\\')).skip(1) {
+        let end = segment.iter().position(|byte| ends.contains(byte)).unwrap_or(segment.len());
+        match segment[..end].trim_ascii() {
+            b"." => {}
+            b".." => drop(kept.pop()),
+            other => kept.push(other),
+        }
+    }
+    kept.iter().flat_map(|segment| [b"/", *segment].concat()).collect()
+}
+
+fn decoded(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = bytes;
+    while let [byte, tail @ ..] = rest {
+        let digits = tail.get(..2).filter(|_| *byte == b'%').and_then(|two| std::str::from_utf8(two).ok());
+        let value = digits.filter(|two| two.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        match value.and_then(|two| u8::from_str_radix(two, 16).ok()) {
+            Some(value) => {
+                out.push(value);
+                rest = &tail[2..];
+            }
+            None => {
+                out.push(*byte);
+                rest = tail;
+            }
+        }
+    }
+    out
 }
 
 fn read_request(data: &[u8], size: usize) -> (Result<Option<RequestParse>, u16>, RequestHead) {

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod auth;
+pub mod browser;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -15,6 +16,7 @@ pub mod error_body;
 pub mod events;
 pub mod known;
 pub mod lifecycle;
+pub mod links;
 pub mod logs;
 pub mod metrics;
 pub mod os;

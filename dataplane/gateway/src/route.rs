@@ -2,11 +2,17 @@
 //!
 //! `/<upstream>/...` names it; the providers' own bare paths work as they are; `x-aegis-provider` overrides both. Upstreams
 //! are configuration: nothing here knows a host, only the names under which the built-in providers are configured.
+//!
+//! The path is parsed here, once, and a path that could leave the upstream's base path is refused: the route decides whose key
+//! goes along.
 
 use std::sync::Arc;
 
+use aegis_wire::error::HttpError;
 use aegis_wire::head::RequestHead;
+use aegis_wire::target::Target;
 
+use crate::config::settings::Provider;
 use crate::error_body::{ErrorKind, Failure};
 use crate::snapshot::{Snapshot, Upstream};
 
@@ -24,15 +30,17 @@ pub struct Route {
 
 /// Chooses the upstream of `head`.
 pub fn choose(snapshot: &Snapshot, head: &RequestHead) -> Result<Route, Failure> {
-    let (first, rest) = first_segment(&head.path);
+    let target = Target::parse(&head.path).map_err(unsafe_path)?;
+    let first = target.first_segment();
+    let behind_first = || target.behind_first().map_err(unsafe_path);
     if let Some(name) = head.fields.get(PROVIDER_FIELD) {
         let name = std::str::from_utf8(name).unwrap_or_default();
         let upstream = snapshot.upstream(name).ok_or(NO_SUCH_PROVIDER)?;
-        let strip = if first == name { rest } else { 0 };
+        let strip = if first == name { behind_first()? } else { 0 };
         return Ok(Route { upstream: Arc::clone(upstream), strip });
     }
     if let Some(upstream) = snapshot.upstream(first) {
-        return Ok(Route { upstream: Arc::clone(upstream), strip: rest });
+        return Ok(Route { upstream: Arc::clone(upstream), strip: behind_first()? });
     }
     let by_path = bare_path(head).and_then(|name| snapshot.upstream(name));
     match (by_path, snapshot.upstreams.as_slice()) {
@@ -41,19 +49,31 @@ pub fn choose(snapshot: &Snapshot, head: &RequestHead) -> Result<Route, Failure>
     }
 }
 
+/// Whose error shape a request without a route understands, told by what it says of itself: the upstream that its path
+/// begins with, a provider's own path, or the fields that only one provider's clients send.
+pub fn likely_provider(snapshot: &Snapshot, head: &RequestHead) -> Provider {
+    let inner = head.path.trim_start_matches('/');
+    let first = inner.split(['/', '?', '\\', '%']).next().unwrap_or_default();
+    let named = snapshot.upstream(first).or_else(|| snapshot.upstream(bare_path(head)?));
+    let fields = &head.fields;
+    match named {
+        Some(upstream) => upstream.provider,
+        None if fields.contains(b"anthropic-version") || fields.contains(b"x-api-key") => Provider::Anthropic,
+        None if fields.contains(b"x-goog-api-key") => Provider::Google,
+        None => Provider::Generic,
+    }
+}
+
+fn unsafe_path(error: HttpError) -> Failure {
+    Failure::new(error.status(), ErrorKind::InvalidRequest, error.reason())
+}
+
 const NO_SUCH_PROVIDER: Failure = Failure::invalid("x-aegis-provider names no configured upstream");
 const NO_ROUTE: Failure = Failure::new(
     404,
     ErrorKind::InvalidRequest,
     "no upstream for this path: use a provider's own path, /<upstream>/... or the x-aegis-provider header",
 );
-
-/// The first path segment, and where the path goes on behind it.
-fn first_segment(path: &str) -> (&str, usize) {
-    let inner = path.strip_prefix('/').unwrap_or(path);
-    let end = inner.find(['/', '?']).unwrap_or(inner.len());
-    (&inner[..end], path.len() - inner.len() + end)
-}
 
 /// The name under which the owner of a well-known path is configured.
 fn bare_path(head: &RequestHead) -> Option<&'static str> {
@@ -149,15 +169,6 @@ mod tests {
         ] {
             assert_eq!(bare_path(&head(path, fields)), expected, "{path}");
         }
-    }
-
-    #[test]
-    fn the_first_segment_ends_at_slash_or_query() {
-        assert_eq!(first_segment("/anthropic/v1/messages"), ("anthropic", 10));
-        assert_eq!(first_segment("/anthropic"), ("anthropic", 10));
-        assert_eq!(first_segment("/openai?x=1"), ("openai", 7));
-        assert_eq!(first_segment("/"), ("", 1));
-        assert_eq!(first_segment("*"), ("*", 1));
     }
 
     #[test]

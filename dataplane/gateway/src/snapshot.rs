@@ -14,7 +14,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Release};
 
 use aegis_shield::Shield;
 use arc_swap::ArcSwap;
+use sha2::{Digest, Sha256};
 
+use crate::browser::Sites;
 use crate::config::Secret;
 use crate::config::settings::{FailMode, FindingsHeader, Limits, Provider, Session, Timeouts};
 
@@ -31,6 +33,10 @@ pub struct Snapshot {
     pub upstreams: Vec<Arc<Upstream>>,
     /// Who may use the gateway.
     pub auth: Auth,
+    /// Names of the gateway and web pages that may use it.
+    pub sites: Sites,
+    /// The gateway's own address for its clients, without a trailing slash.
+    pub public_url: Option<Box<str>>,
     /// What happens when something cannot be scanned or recorded.
     pub fail_mode: FailMode,
     /// When replies carry `x-aegis-findings`.
@@ -57,6 +63,8 @@ impl Snapshot {
             timeouts: Timeouts::default(),
             upstreams,
             auth: Auth::None,
+            sites: Sites::default(),
+            public_url: None,
             fail_mode: FailMode::Closed,
             findings_header: FindingsHeader::OnRequest,
             session: Session::default(),
@@ -69,6 +77,13 @@ impl Snapshot {
 }
 
 impl Snapshot {
+    /// Names of the upstreams whose key the gateway adds for everybody who reaches it: there it looks at what host is
+    /// asked for and what web page asks.
+    pub fn keys_for_everybody(&self) -> Vec<&str> {
+        let open = matches!(self.auth, Auth::None);
+        self.upstreams.iter().filter(|upstream| open && upstream.key.is_some()).map(|up| &*up.name).collect()
+    }
+
     /// The upstream of that name; names are lower case.
     pub fn upstream(&self, name: &str) -> Option<&Arc<Upstream>> {
         self.by_name.get(name).and_then(|index| self.upstreams.get(*index))
@@ -101,9 +116,28 @@ pub struct Upstream {
     /// Index into [`crate::metrics::ShardMetrics::upstreams`]; the same over reloads.
     pub slot: usize,
     /// Equal in two generations when pooled connections of one may serve the other.
-    pub identity: u64,
+    pub identity: TrustIdentity,
+    /// Hosts that it may send clients on to with the bodies of their requests; `*.` stands for all below a name.
+    pub redirect_hosts: Box<[Box<str>]>,
     /// Named by somebody, so that readiness waits for its addresses; false for built-in ones nobody mentioned.
     pub needed: bool,
+}
+
+/// Where connections lead and whom they trust: a SHA-256 over address, TLS settings and certificates, so that two upstreams
+/// never share connections, nor two configurations TLS sessions, by a collision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct TrustIdentity([u8; 32]);
+
+impl TrustIdentity {
+    /// The identity of what these parts say, each told apart from the next by its length.
+    pub fn of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        Self(hash.finalize().into())
+    }
 }
 
 /// A header that carries the provider's key.

@@ -1,10 +1,14 @@
-//! What routing needs of a request's path, and no more: the path is forwarded byte for byte as it came.
+//! A request's path, parsed once: what routing needs of it, and that it stays below the base path it is put behind.
 //!
-//! A path that a later reader might understand as another one (dot segments, encoded or not, a backslash, an encoded
-//! control byte) is refused, because the route, and with it the key and the policy, is chosen by the path as written.
-//! An encoded slash is allowed, since clients encode model names that way, but it hides no dot segment.
+//! A path that a later reader might understand as another one is refused, because the route, and with it the key and the
+//! policy, is chosen by the path as written: dot segments (encoded once or more often, with a parameter behind, behind an
+//! encoded slash), a backslash, a control byte, an empty first segment (`//host/...` is a network address to some). What
+//! is accepted is forwarded byte for byte. An encoded slash is allowed, since clients encode model names that way.
 
 use crate::error::HttpError;
+
+/// How many percent-encodings of percent-encodings are looked through. Nobody needs two; more is an attempt to hide.
+pub const MAX_ENCODINGS: usize = 4;
 
 /// A request's path and query, as written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,59 +36,101 @@ impl<'a> Target<'a> {
         if !path.starts_with('/') {
             return Err(HttpError::bad_request("the target is not a path"));
         }
-        check_encoding(path.as_bytes())?;
-        if segments(path).any(is_dot_segment) {
-            return Err(HttpError::bad_request("the path has dot segments"));
+        if path.starts_with("//") {
+            return Err(EMPTY_FIRST);
+        }
+        if memchr::memchr2(b'%', b'\\', path.as_bytes()).is_some() {
+            check_encoded(path.as_bytes())?;
+        } else if has_dot_segment(path.as_bytes()) {
+            return Err(DOT_SEGMENTS);
         }
         Ok(Self { path, query })
     }
 
-    /// The path behind its first segment, if that is `segment`: `/openai/v1/models` behind `openai` is `/v1/models`.
-    pub fn behind(&self, segment: &str) -> Option<&'a str> {
-        let rest = self.path.strip_prefix('/')?.strip_prefix(segment)?;
-        (rest.is_empty() || rest.starts_with('/')).then_some(rest)
+    /// The first segment of the path: empty only for `/`.
+    pub fn first_segment(&self) -> &'a str {
+        let inner = &self.path[1..];
+        inner.split('/').next().unwrap_or_default()
+    }
+
+    /// How many bytes of the target are its first segment, which only names an upstream: `/openai/v1/models` goes on as
+    /// `/v1/models` behind 7. An error (400) where it would go on with an empty segment.
+    pub fn behind_first(&self) -> Result<usize, HttpError> {
+        let end = 1 + self.first_segment().len();
+        if self.path[end..].starts_with("//") { Err(EMPTY_FIRST) } else { Ok(end) }
     }
 }
 
-/// Every `%` begins a triplet, and none hides a backslash or a control byte.
-fn check_encoding(path: &[u8]) -> Result<(), HttpError> {
-    let mut rest = path;
-    while let Some(at) = memchr::memchr2(b'%', b'\\', rest) {
-        if rest[at] == b'\\' {
-            return Err(HttpError::bad_request("the path has a backslash"));
-        }
-        let hex = |offset: usize| rest.get(at + offset).and_then(|&b| char::from(b).to_digit(16));
-        let (Some(high), Some(low)) = (hex(1), hex(2)) else {
-            return Err(HttpError::bad_request("the path has a broken percent-encoding"));
-        };
-        let byte = (high << 4 | low) as u8;
-        if byte == b'\\' || byte.is_ascii_control() {
-            return Err(HttpError::bad_request("the path hides a backslash or a control byte"));
-        }
-        rest = &rest[at + 3..];
+/// Makes of a target that was parsed the one that is asked below `base` (empty, or `/...` without a trailing slash): its
+/// first `named` bytes, 0 or [`Target::behind_first`], go.
+pub fn rebase(target: &mut String, named: usize, base: &str) {
+    target.replace_range(..named, base);
+    if !target[base.len()..].starts_with('/') {
+        target.insert(base.len(), '/');
     }
-    Ok(())
 }
 
-/// The segments, an encoded slash taken as a separator too.
-fn segments(path: &str) -> impl Iterator<Item = &str> {
-    path.split('/').flat_map(|part| part.split("%2f")).flat_map(|part| part.split("%2F"))
+const DOT_SEGMENTS: HttpError = HttpError::bad_request("the path has dot segments");
+const EMPTY_FIRST: HttpError = HttpError::bad_request(
+    "the path begins with an empty segment: check the base URL for a slash too many at its end",
+);
+const BROKEN: HttpError = HttpError::bad_request("the path has a broken percent-encoding");
+const HIDDEN: HttpError = HttpError::bad_request("the path hides a backslash or a control byte");
+
+/// Looks at a path as readers do that decode it: once, twice, and so on until nothing is encoded any more.
+fn check_encoded(path: &[u8]) -> Result<(), HttpError> {
+    if path.contains(&b'\\') {
+        return Err(HttpError::bad_request("the path has a backslash"));
+    }
+    let mut seen = path.to_vec();
+    for round in 0..=MAX_ENCODINGS {
+        if seen.iter().any(|&byte| byte == b'\\' || byte.is_ascii_control()) {
+            return Err(HIDDEN);
+        }
+        // Overlong forms of `.` and `/` are not UTF-8, and some readers take them for what they resemble.
+        if std::str::from_utf8(&seen).is_err() {
+            return Err(HttpError::bad_request("the path hides bytes that are not UTF-8"));
+        }
+        if has_dot_segment(&seen) {
+            return Err(DOT_SEGMENTS);
+        }
+        // Only as written must every `%` begin a triplet: decoded, it may stand for itself.
+        if !decode(&mut seen, round == 0)? {
+            return Ok(());
+        }
+    }
+    Err(HttpError::bad_request("the path is percent-encoded too many times"))
 }
 
-/// `.` or `..`, with its dots written as they are or encoded, or with a parameter behind (`..;x`), which some servers
-/// cut off.
-fn is_dot_segment(segment: &str) -> bool {
-    let mut rest = segment.split(';').next().unwrap_or_default();
-    let mut dots = 0;
-    loop {
-        let after =
-            rest.strip_prefix('.').or_else(|| rest.strip_prefix("%2e")).or_else(|| rest.strip_prefix("%2E"));
-        match after {
-            Some(after) => rest = after,
-            None => return rest.is_empty() && (1..=2).contains(&dots),
+/// Decodes every triplet, in place. False when there was none.
+fn decode(bytes: &mut Vec<u8>, strict: bool) -> Result<bool, HttpError> {
+    let (mut from, mut to) = (0, 0);
+    while from < bytes.len() {
+        let hex = |offset: usize| bytes.get(from + offset).and_then(|&b| char::from(b).to_digit(16));
+        match (bytes[from], hex(1), hex(2)) {
+            (b'%', Some(high), Some(low)) => {
+                bytes[to] = (high << 4 | low) as u8;
+                from += 3;
+            }
+            (b'%', ..) if strict => return Err(BROKEN),
+            (byte, ..) => {
+                bytes[to] = byte;
+                from += 1;
+            }
         }
-        dots += 1;
+        to += 1;
     }
+    bytes.truncate(to);
+    Ok(to < from)
+}
+
+/// Whether a segment is `.` or `..`, alone or before a parameter (`..;x`), a query or a fragment that was encoded, and with
+/// spaces around, all of which some servers cut off.
+fn has_dot_segment(path: &[u8]) -> bool {
+    path.split(|&byte| byte == b'/').any(|segment| {
+        let end = segment.iter().position(|byte| matches!(byte, b';' | b'?' | b'#')).unwrap_or(segment.len());
+        matches!(segment[..end].trim_ascii(), b"." | b"..")
+    })
 }
 
 #[cfg(test)]

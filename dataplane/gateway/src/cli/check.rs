@@ -78,6 +78,10 @@ fn describe(loaded: &Loaded, snapshot: &Snapshot) {
         Auth::None => println!("  keys       none demanded"),
         Auth::Keys(keys) => println!("  keys       {} known", keys.len()),
     }
+    let open = snapshot.keys_for_everybody();
+    if !open.is_empty() {
+        println!("  web pages  {}", crate::browser::explain(&open, settings));
+    }
     let default = build::action(settings.policy.default).as_str();
     println!("  rules      {}, default action {default}", snapshot.shield.rules.len());
     for upstream in snapshot.upstreams.iter().filter(|upstream| upstream.needed) {

@@ -297,6 +297,10 @@ fn announce(settings: &Settings, shared: &Shared, driver: Driver, shards: usize)
         state = %state::folder(settings).display(),
         "aegis-gateway runs"
     );
+    let open = snapshot.keys_for_everybody();
+    if !open.is_empty() {
+        tracing::info!("{}", crate::browser::explain(&open, settings));
+    }
 }
 
 #[cfg(test)]

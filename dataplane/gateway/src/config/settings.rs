@@ -73,6 +73,13 @@ pub struct Server {
     /// How long running exchanges may take to end after SIGTERM.
     #[serde(with = "units::duration")]
     pub shutdown_timeout: Duration,
+    /// The gateway's own address for its clients, for links in replies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<String>,
+    /// Names under which clients reach it, besides loopback ones, where it adds a key and demands none.
+    pub hosts: Vec<String>,
+    /// Origins of web pages that may use it.
+    pub origins: Vec<String>,
     /// TLS towards clients; plain HTTP without certificates.
     pub tls: ServerTls,
 }
@@ -248,6 +255,8 @@ pub struct Upstream {
     pub client_cert: Option<PathBuf>,
     /// PEM private key of `client_cert`.
     pub client_key: Option<PathBuf>,
+    /// Hosts that it may send clients on to with the bodies of their requests.
+    pub redirect_hosts: Vec<String>,
     /// Overrides `timeouts.connect`.
     #[serde(with = "units::optional_duration", skip_serializing_if = "Option::is_none")]
     pub connect_timeout: Option<Duration>,
@@ -445,6 +454,9 @@ impl Default for Server {
             max_connections: 65_536,
             backlog: 4_096,
             shutdown_timeout: Duration::from_secs(30),
+            public_url: None,
+            hosts: Vec::new(),
+            origins: Vec::new(),
             tls: ServerTls::default(),
         }
     }

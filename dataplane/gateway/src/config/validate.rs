@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::error::Problem;
 use super::settings::{AuthMode, ClientAuth, FailMode, Roots, Settings, Timeouts, Upstream};
 use super::upstream_url::UpstreamUrl;
+use crate::browser::{MAX_ENTRY, check_host, check_origin};
 use crate::metrics::{CATEGORIES, MAX_UPSTREAMS};
 
 /// Most shards; more than any machine this runs on has CPUs.
@@ -25,6 +26,7 @@ const RESERVED_NAMES: [&str; 4] = ["v1", "v1beta", "v1alpha", "v2"];
 pub fn check(settings: &Settings) -> Vec<Problem> {
     let mut problems = Vec::new();
     server(settings, &mut problems);
+    addresses(settings, &mut problems);
     timeouts(&settings.timeouts, &mut problems);
     limits(settings, &mut problems);
     upstreams(settings, &mut problems);
@@ -86,6 +88,45 @@ fn server(settings: &Settings, problems: &mut Vec<Problem>) {
     if !settings.admin.listen.ip().is_loopback() {
         let what = format!("{} can be reached from outside and has no access control", settings.admin.listen);
         problems.push(Problem::warning("admin.listen", what, "keep it on a trusted network"));
+    }
+}
+
+/// The gateway's own address, and the names and pages that may use it.
+fn addresses(settings: &Settings, problems: &mut Vec<Problem>) {
+    let server = &settings.server;
+    if let Some(text) = &server.public_url {
+        let help = "write it like \"https://gateway.example.com\"";
+        match UpstreamUrl::parse(text) {
+            Err(what) => problems.push(Problem::error("server.public_url", what, help)),
+            Ok(_) if text.len() > MAX_ENTRY => {
+                let what = format!("longer than {MAX_ENTRY} bytes");
+                problems.push(Problem::error("server.public_url", what, help));
+            }
+            Ok(_) => {}
+        }
+    }
+    for host in &server.hosts {
+        if let Err(what) = check_host(host) {
+            let help = "write names like \"gateway.example.com\", with or without a port";
+            problems.push(Problem::error("server.hosts", format!("`{host}` {what}"), help));
+        }
+    }
+    for origin in &server.origins {
+        if let Err(what) = check_origin(origin) {
+            let help = "write origins like \"https://app.example.com\" or \"vscode-webview://*\"";
+            problems.push(Problem::error("server.origins", format!("`{origin}` {what}"), help));
+        }
+    }
+    for (name, upstream) in &settings.upstreams {
+        for host in &upstream.redirect_hosts {
+            let bare = host.strip_prefix("*.").unwrap_or(host);
+            if check_host(bare).is_err() || bare.contains(':') {
+                let key = format!("upstreams.{name}.redirect_hosts");
+                let help =
+                    "write names without scheme and port, like \"files.example.com\" or \"*.example.com\"";
+                problems.push(Problem::error(key, format!("`{host}` is not a host name"), help));
+            }
+        }
     }
 }
 

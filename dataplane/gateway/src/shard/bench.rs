@@ -28,6 +28,8 @@ pub(crate) struct Bench {
     pub(crate) reply: ResponseHead,
     /// What is about to be written, to either side.
     pub(crate) out: Out,
+    /// The host, with its port, that the client asked for.
+    pub(crate) asked_host: String,
     /// The codings that the client accepts, as it said.
     pub(crate) accepts: Vec<u8>,
     /// Bytes between two steps: decoded, or restored and waiting for a head.

@@ -2,7 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::Shutdown;
+use std::net::{Ipv6Addr, Shutdown};
 use std::ops::Range;
 use std::os::fd::{AsRawFd, RawFd};
 use std::pin::pin;
@@ -208,6 +208,18 @@ impl Conn {
             }
         })
         .await
+    }
+
+    /// Whether the connection came in on a loopback address: the peer is on this machine, or was let through to it.
+    pub(crate) fn is_loopback(&self) -> bool {
+        let own = nix::sys::socket::getsockname::<nix::sys::socket::SockaddrStorage>(self.fd);
+        own.is_ok_and(|own| {
+            let old = own.as_sockaddr_in().is_some_and(|address| address.ip().is_loopback());
+            let mapped = |address: Ipv6Addr| address.to_ipv4_mapped().is_some_and(|old| old.is_loopback());
+            old || own
+                .as_sockaddr_in6()
+                .is_some_and(|address| address.ip().is_loopback() || mapped(address.ip()))
+        })
     }
 
     /// Ends the sending side in good order; the peer reads the end of the stream.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::conn::Conn;
 use super::deadline::TICK;
 use crate::metrics::ShardMetrics;
+use crate::snapshot::TrustIdentity;
 
 /// A connection to an upstream.
 pub(crate) struct Link {
@@ -38,7 +39,7 @@ struct Shelf {
 /// All pools of a shard, by the identity of the upstream: a reload that changes nothing about an upstream keeps its
 /// connections.
 #[derive(Default)]
-pub(crate) struct Pools(RefCell<HashMap<u64, Shelf>>);
+pub(crate) struct Pools(RefCell<HashMap<TrustIdentity, Shelf>>);
 
 /// How long connections of one upstream are kept, and how many.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +56,7 @@ pub(crate) struct Keeping {
 
 impl Pools {
     /// The connection used last, if one is alive.
-    pub(crate) fn checkout(&self, identity: u64, metrics: &ShardMetrics) -> Option<Box<Link>> {
+    pub(crate) fn checkout(&self, identity: TrustIdentity, metrics: &ShardMetrics) -> Option<Box<Link>> {
         let mut all = self.0.borrow_mut();
         let kept = all.get_mut(&identity)?;
         let mut found = None;
@@ -74,7 +75,7 @@ impl Pools {
     /// one too many.
     pub(crate) fn put(
         &self,
-        identity: u64,
+        identity: TrustIdentity,
         mut link: Box<Link>,
         keeping: Keeping,
         now: u32,

@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use aegis_wire::h1::{MAX_FIELDS, MAX_HEAD, Parse, Peer, RequestParser};
+use aegis_wire::h1::{MAX_FIELDS, MAX_HEAD, MAX_LEADING_LINES, Parse, Peer, RequestParser};
 use aegis_wire::head::Version;
 use aegis_wire::tls::TlsStream;
 use monoio::net::TcpStream;
 
 use super::Shard;
-use super::bench::Workbench;
+use super::bench::{Bench, Workbench};
 use super::conn::{Conn, Patience};
 use super::deadline::{Phase, TICK};
 use super::exchange::{self, After};
@@ -27,9 +27,7 @@ const LINGER_MOST: Duration = Duration::from_secs(30);
 const LAST_WORD: Patience = Patience { phase: Phase::ReplyWrite, gap: LINGER_GAP };
 
 /// What is answered when not even a workbench is free.
-const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\n\
-content-length: 128\r\nconnection: close\r\n\r\n\
-{\"error\":{\"message\":\"the gateway has no room for another request\",\"type\":\"overloaded\",\"param\":null,\"code\":\"overloaded\"}}          ";
+const FULL: Failure = Failure::overloaded("the gateway has no room for another request");
 
 const HEAD_TOO_SLOW: Failure =
     Failure::new(408, ErrorKind::InvalidRequest, "the request head came too slowly and was given up");
@@ -90,7 +88,7 @@ async fn greet(shard: &Rc<Shard>, client: &mut Client) -> bool {
 /// Waits for a request and runs its exchange.
 async fn next(shard: &Rc<Shard>, client: &mut Client) -> After {
     client.conn.shrink(&shard.buffers);
-    if client.conn.rx.data().is_empty() {
+    while !has_begun(client.conn.rx.data()) {
         // The snapshot is not held while waiting: an idle connection must not keep an old one alive.
         let idle = shard.snapshot().timeouts.keep_alive;
         client.conn.deadline.arm(Phase::KeepAliveIdle, idle);
@@ -101,7 +99,7 @@ async fn next(shard: &Rc<Shard>, client: &mut Client) -> After {
     let mut began = Instant::now();
     let Some(mut bench) = Workbench::take(shard) else {
         shard.metrics.overloaded.inc();
-        return full(client).await;
+        return full(shard, client).await;
     };
     let mut parser = RequestParser::new();
     let mut waiting = false;
@@ -141,6 +139,11 @@ async fn next(shard: &Rc<Shard>, client: &mut Client) -> After {
     }
 }
 
+/// Whether something of a request has come. Empty lines, which some clients send behind a body, do not begin its time.
+fn has_begun(data: &[u8]) -> bool {
+    data.len() > 2 * MAX_LEADING_LINES || !data.chunks(2).all(|line| line == b"\r\n")
+}
+
 /// What is wrong with a complete head, if the configuration is stricter than the codec.
 fn over_limit(head: &[u8], limits: &Limits) -> Option<Failure> {
     if head.len() as u64 > limits.max_head {
@@ -156,7 +159,7 @@ async fn refuse(shard: &Rc<Shard>, client: &mut Client, bench: &mut Workbench, f
     let peer = Peer { version: Version::Http11, keep_alive: false };
     let id = shard.next_id().to_hex();
     shard.metrics.finished(None, failure.status);
-    exchange::write_failure(bench, failure, Provider::Generic, peer, &id, false);
+    exchange::write_failure(bench, failure, Provider::Generic, peer, &id, false, None);
     let patience = Patience { phase: Phase::ReplyWrite, gap: shard.snapshot().timeouts.response_write_gap };
     let (bytes, range) = bench.out.take();
     let (result, bytes) = client.conn.write(bytes, range, patience).await;
@@ -164,9 +167,15 @@ async fn refuse(shard: &Rc<Shard>, client: &mut Client, bench: &mut Workbench, f
     if result.is_ok() { After::Linger } else { After::Cut }
 }
 
-async fn full(client: &mut Client) -> After {
+/// Answers before anything of the request was read, with a bench that is not of the budget and holds one short answer.
+async fn full(shard: &Shard, client: &mut Client) -> After {
     let patience = Patience { phase: Phase::ReplyWrite, gap: LINGER_GAP };
-    let (result, _) = client.conn.write(FULL.to_vec(), 0..FULL.len(), patience).await;
+    let peer = Peer { version: Version::Http11, keep_alive: false };
+    let mut bench = Bench::default();
+    let id = shard.next_id().to_hex();
+    exchange::write_failure(&mut bench, &FULL, Provider::Generic, peer, &id, false, None);
+    let (bytes, range) = bench.out.take();
+    let (result, _) = client.conn.write(bytes, range, patience).await;
     if result.is_ok() { After::Linger } else { After::Cut }
 }
 

@@ -4,7 +4,6 @@
 //! Runs off the shards. It either gives a complete snapshot or says everything that is wrong; the running one stays as it is.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,7 +13,8 @@ use aegis_shield::{Keyring, Limits as ShieldLimits, OpaqueAction, Shield};
 use aegis_wire::tls::{self, ClientCertificates, Identity, Pem, Resumption, ServerConfigBuilder};
 use zeroize::Zeroizing;
 
-use super::{Addresses, Auth, HashedKey, Snapshot, Upstream, UpstreamKey};
+use super::{Addresses, Auth, HashedKey, Snapshot, TrustIdentity, Upstream, UpstreamKey};
+use crate::browser::Sites;
 use crate::config::builtin;
 use crate::config::error::{ConfigError, Problem};
 use crate::config::reference::nearest;
@@ -46,8 +46,8 @@ pub struct Builder {
     slots: HashMap<String, usize>,
     addresses: HashMap<(String, u16), Arc<Addresses>>,
     upstreams: HashMap<String, Arc<Upstream>>,
-    /// TLS sessions of clients, and a hash of the certificates they were begun with.
-    resumption: Option<(u64, Resumption)>,
+    /// TLS sessions of clients, and the certificates they were begun with.
+    resumption: Option<(TrustIdentity, Resumption)>,
     /// The rules, with what they were made from.
     rules: Option<(Origin, Arc<Rules>)>,
     cache: RuleCache,
@@ -111,6 +111,8 @@ impl Builder {
             timeouts: settings.timeouts.clone(),
             upstreams,
             auth: auth(settings),
+            sites: Sites::new(&settings.server.hosts, &settings.server.origins),
+            public_url: public_url(settings),
             fail_mode: settings.policy.fail_mode,
             findings_header: settings.policy.findings_header,
             session: settings.session.clone(),
@@ -171,10 +173,10 @@ impl Builder {
         };
         // Old clients offer the old protocol alone; without an answer to it the handshake would fail.
         let mut builder = ServerConfigBuilder::new().alpn(b"http/1.1").alpn(b"http/1.0");
-        let mut hasher = DefaultHasher::new();
+        let mut trust = Vec::new();
         for (i, certificate) in tls.certificates.iter().enumerate() {
             let key = format!("server.tls.certificates[{i}]");
-            builder = builder.identity(identity(&key, &certificate.cert, &certificate.key, &mut hasher)?);
+            builder = builder.identity(identity(&key, &certificate.cert, &certificate.key, &mut trust)?);
         }
         let authority = tls
             .client_ca
@@ -190,8 +192,11 @@ impl Builder {
                 ClientAuth::Required => builder.client_certificates(ClientCertificates::Required(pem)),
             };
         }
-        // A resumed session shows no certificate: with new certificates, sessions begin anew.
-        let certificates = hasher.finish();
+        // A resumed session shows no certificate: with new certificates on either side, sessions begin anew.
+        let client = authority.as_ref().map(|(_, text)| text.as_slice()).unwrap_or_default();
+        let asked = [tls.client_auth as u8];
+        let parts = trust.iter().map(|part| part.as_slice()).chain([client, &asked[..]]);
+        let certificates = TrustIdentity::of(parts);
         let resumption = match &self.resumption {
             Some((same, resumption)) if *same == certificates => resumption.clone(),
             _ => Resumption::new().map_err(|error| refuse(&error))?,
@@ -241,6 +246,7 @@ impl Builder {
             timeouts: timeouts(upstream, settings),
             slot,
             identity,
+            redirect_hosts: redirect_hosts(upstream),
             needed: !upstream.built_in,
         }))
     }
@@ -291,11 +297,13 @@ impl<'a> TlsMaterial<'a> {
     }
 
     /// Equal for two upstreams whose connections can stand in for each other.
-    fn identity(&self, url: &UpstreamUrl) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        (url.tls, &url.host, url.port, self.upstream.roots as u8).hash(&mut hasher);
-        (&self.authorities, self.certificate.as_ref().map(|(cert, key)| (cert, &**key))).hash(&mut hasher);
-        hasher.finish()
+    fn identity(&self, url: &UpstreamUrl) -> TrustIdentity {
+        let (port, roots) = (url.port.to_be_bytes(), [u8::from(url.tls), self.upstream.roots as u8]);
+        let mut parts = vec![&roots[..], url.host.as_bytes(), &port];
+        // The number of parts tells which of them are there.
+        parts.extend(self.authorities.as_deref());
+        parts.extend(self.certificate.iter().flat_map(|(cert, key)| [cert.as_slice(), key.as_slice()]));
+        TrustIdentity::of(parts)
     }
 
     fn config(&self, key: &str, url: &UpstreamUrl) -> Result<Option<Arc<rustls::ClientConfig>>, Problem> {
@@ -329,11 +337,16 @@ impl<'a> TlsMaterial<'a> {
     }
 }
 
-/// Reads a certificate chain and its key; `hasher` tells later whether they have changed.
-fn identity(key: &str, cert: &Path, private: &Path, hasher: &mut DefaultHasher) -> Result<Identity, Problem> {
+/// Reads a certificate chain and its key; what they are is added to `trust`, by which a change of them is told.
+fn identity(
+    key: &str,
+    cert: &Path,
+    private: &Path,
+    trust: &mut Vec<Zeroizing<Vec<u8>>>,
+) -> Result<Identity, Problem> {
     let chain = read_bytes(&format!("{key}.cert"), cert)?;
     let secret = Zeroizing::new(read_bytes(&format!("{key}.key"), private)?);
-    (&chain, &*secret).hash(hasher);
+    trust.extend([Zeroizing::new(chain.clone()), secret.clone()]);
     let (cert, private) = (cert.display().to_string(), private.display().to_string());
     Identity::from_pem(Pem { name: &cert, text: &chain }, Pem { name: &private, text: &secret }).map_err(
         |error| Problem::error(key, error.to_string(), "the key must be that of the first certificate"),
@@ -392,6 +405,17 @@ fn upstream_key(
         KeyHeader::ApiKey => ("api-key", value.to_owned()),
     };
     Ok(Some(UpstreamKey { name: header, value: Secret::new(value) }))
+}
+
+/// The gateway's own address without a trailing slash; what is wrong with it was said by the checks.
+fn public_url(settings: &Settings) -> Option<Box<str>> {
+    let url = UpstreamUrl::parse(settings.server.public_url.as_deref()?).ok()?;
+    let scheme = if url.tls { "https" } else { "http" };
+    Some(format!("{scheme}://{}{}", url.authority(), url.base_path).into())
+}
+
+fn redirect_hosts(upstream: &settings::Upstream) -> Box<[Box<str>]> {
+    upstream.redirect_hosts.iter().map(|host| host.to_ascii_lowercase().into()).collect()
 }
 
 fn auth(settings: &Settings) -> Auth {

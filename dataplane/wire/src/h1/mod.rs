@@ -21,7 +21,7 @@ pub use body::{
 pub use framing::BodyKind;
 pub use request::{Parse, RequestParse, RequestParser, parse_request};
 pub use response::{MAX_INTERIM_REPLIES, ResponseParse, ResponseParser, ResponseVerdict, parse_response};
-pub use scan::{MAX_FIELDS, MAX_HEAD};
+pub use scan::{MAX_FIELDS, MAX_HEAD, MAX_LEADING_LINES};
 pub use write::{
     CHUNK_END, CONTINUE, ChunkHeader, LAST_CHUNK, Peer, chunk_header, write_chunk, write_request,
     write_response,

@@ -87,7 +87,7 @@ pub fn parse_request(buf: &[u8], head: &mut RequestHead) -> Result<Parse, HttpEr
 fn fault(fault: Fault) -> HttpError {
     match fault {
         Fault::BareLineFeed => HttpError::bad_request("a line does not end in CR LF"),
-        Fault::EmptyLine => HttpError::bad_request("empty lines before the request"),
+        Fault::EmptyLine => HttpError::bad_request("too many empty lines before the request"),
         Fault::TooLong => HttpError::new(431, "the request head is too long"),
         Fault::TooManyFields => HttpError::new(431, "the request has too many fields"),
     }

@@ -12,12 +12,16 @@ pub const MAX_HEAD: usize = 64 * 1024;
 /// The most fields of a head.
 pub const MAX_FIELDS: usize = 128;
 
+/// The most empty lines before a request line: some clients end a body with a CR LF that belongs to nothing (RFC 9112
+/// section 2.2 asks to ignore at least one).
+pub const MAX_LEADING_LINES: usize = 4;
+
 /// What is wrong with the lines of a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
     /// A line ends in LF alone.
     BareLineFeed,
-    /// More than one empty line before the first, or any where none may be.
+    /// More than [`MAX_LEADING_LINES`] empty lines before the first, or any where none may be.
     EmptyLine,
     /// More than [`MAX_HEAD`] bytes.
     TooLong,
@@ -28,14 +32,16 @@ pub(super) enum Fault {
 /// How far the lines of a head were read.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LineScanner {
-    /// Where the head begins, after an empty line that was passed over.
+    /// Where the head begins, after empty lines that were passed over.
     pub(super) start: usize,
     /// End of the first line with its CR LF; 0 while it is not complete.
     pub(super) first_line_end: usize,
     /// Number of complete field lines.
     pub(super) fields: usize,
-    /// Where [`MAX_HEAD`] is counted from: what came before was an empty line, not an earlier head.
+    /// Where [`MAX_HEAD`] is counted from: what came before were empty lines, not an earlier head.
     counted_from: usize,
+    /// Empty lines that were passed over.
+    leading: usize,
     searched: usize,
     line_start: usize,
 }
@@ -48,8 +54,8 @@ impl LineScanner {
 
     /// Looks at the bytes of `buf` that were not looked at before. `buf` has the earlier ones at the same place.
     ///
-    /// Returns the offset after the head's last byte, or `None` if more bytes are needed. `lead` allows one empty line
-    /// before the first (RFC 9112 section 2.2).
+    /// Returns the offset after the head's last byte, or `None` if more bytes are needed. `lead` allows
+    /// [`MAX_LEADING_LINES`] empty lines before the first.
     pub(super) fn scan(&mut self, buf: &[u8], lead: bool) -> Result<Option<usize>, Fault> {
         loop {
             let limit = buf.len().min(self.counted_from + MAX_HEAD);
@@ -82,7 +88,8 @@ impl LineScanner {
         if self.first_line_end == 0 {
             if !empty {
                 self.first_line_end = self.line_start;
-            } else if lead && self.start == 0 {
+            } else if lead && self.leading < MAX_LEADING_LINES {
+                self.leading += 1;
                 self.start = self.line_start;
                 self.counted_from = self.line_start;
             } else {

@@ -15,6 +15,11 @@ pub const CHUNK_END: &[u8] = b"\r\n";
 /// The chunk that ends a body, with no trailer fields.
 pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
+/// A 426 must name a protocol that would be accepted (RFC 9110 section 15.5.22), in a field that belongs to the connection.
+const UPGRADE_REQUIRED: u16 = 426;
+/// The one that is spoken here.
+const OFFER: &[u8] = b"upgrade: HTTP/1.1\r\nconnection: upgrade\r\n";
+
 const CHUNKED: &[u8] = b"transfer-encoding: chunked\r\n";
 const CONTENT_LENGTH: &[u8] = b"content-length: ";
 const LINE_END: &[u8] = b"\r\n";
@@ -117,7 +122,11 @@ pub fn write_response(head: &ResponseHead, body: BodyLength, peer: Peer, out: &m
             BodyKind::Chunked
         }
     };
-    if !peer.keep_alive || framing == BodyKind::UntilClose {
+    let close = !peer.keep_alive || framing == BodyKind::UntilClose;
+    if head.status == UPGRADE_REQUIRED {
+        out.extend_from_slice(OFFER);
+    }
+    if close {
         out.extend_from_slice(b"connection: close\r\n");
     } else if peer.version == Version::Http10 {
         out.extend_from_slice(b"connection: keep-alive\r\n");

@@ -1,6 +1,6 @@
 //! Paths that may be routed, and paths that another reader would take for something else.
 
-use super::Target;
+use super::{MAX_ENCODINGS, Target, rebase};
 
 #[test]
 fn a_path_is_split_from_its_query_and_left_as_it_is() {
@@ -16,7 +16,12 @@ fn a_path_is_split_from_its_query_and_left_as_it_is() {
         ("/a?b=../c?d", "/a", Some("b=../c?d")),
         ("/a%20b/%C3%A9", "/a%20b/%C3%A9", None),
         ("/models/org%2Fname", "/models/org%2Fname", None),
-        ("//a/...//.b/c.", "//a/...//.b/c.", None),
+        ("/a/...//.b/c.", "/a/...//.b/c.", None),
+        ("/a//", "/a//", None),
+        ("/;a/b", "/;a/b", None),
+        ("/100%25", "/100%25", None),
+        ("/100%2525/x", "/100%2525/x", None),
+        ("/?a=//b", "/", Some("a=//b")),
         ("/..a/b..", "/..a/b..", None),
     ] {
         assert_eq!(Target::parse(target), Ok(Target { path, query }), "{target}");
@@ -48,21 +53,73 @@ fn a_path_with_two_meanings_is_refused() {
         "/a%2",
         "/a%zz",
         "/a%+1",
+        "//",
+        "//a/v1",
+        "//a.example/v1",
+        "/a/%252e%252e/b",
+        "/a/%25252e./b",
+        "/a%252f..%252fb",
+        "/a/..%3bx/b",
+        "/a/..%3fx",
+        "/a/..%23x",
+        "/a/..%20/b",
+        "/a/%20../b",
+        "/a%255cb",
+        "/a%2500",
+        "/a%2509",
+        "/a/%c0%ae%c0%ae/b",
+        "/a/%e0%80%ae./b",
+        "/a/%e9",
+        "/a/%2525252525252e",
     ] {
         assert_eq!(Target::parse(target).map_err(|error| error.status()), Err(400), "{target}");
     }
 }
 
 #[test]
+fn encodings_are_looked_through_up_to_their_limit() {
+    let nested = |times: usize| format!("/a%{}41", "25".repeat(times));
+    assert!(Target::parse(&nested(MAX_ENCODINGS - 1)).is_ok());
+    assert!(Target::parse(&nested(MAX_ENCODINGS)).is_err());
+    for times in 0..2 * MAX_ENCODINGS {
+        let dots = format!("/a/%{0}2e%{0}2E/b", "25".repeat(times));
+        assert!(Target::parse(&dots).is_err(), "{dots}");
+    }
+}
+
+#[test]
 fn a_first_segment_is_taken_off() {
-    let behind = |path: &'static str, segment| Target::parse(path).expect("a path").behind(segment);
-    assert_eq!(behind("/openai/v1/models?x", "openai"), Some("/v1/models"));
-    assert_eq!(behind("/openai", "openai"), Some(""));
-    assert_eq!(behind("/openai/", "openai"), Some("/"));
-    assert_eq!(behind("/openaix/v1", "openai"), None);
-    assert_eq!(behind("/v1/openai", "openai"), None);
+    let behind = |path: &'static str| {
+        let target = Target::parse(path).expect("a path");
+        (target.first_segment(), target.behind_first().ok().map(|named| &path[named..]))
+    };
+    assert_eq!(behind("/openai/v1/models?x"), ("openai", Some("/v1/models?x")));
+    assert_eq!(behind("/openai"), ("openai", Some("")));
+    assert_eq!(behind("/openai/"), ("openai", Some("/")));
+    assert_eq!(behind("/openai?x=/1"), ("openai", Some("?x=/1")));
+    assert_eq!(behind("/"), ("", Some("")));
+    assert_eq!(behind("/openai//v1"), ("openai", None));
     assert_eq!(
         format!("{:?}", Target::parse("/a?key=secret").expect("a path")),
         "Target { path: \"/a\", .. }"
     );
+}
+
+#[test]
+fn a_target_is_asked_below_a_base() {
+    for (target, named, base, expected) in [
+        ("/anthropic/v1/messages", true, "", "/v1/messages"),
+        ("/anthropic", true, "", "/"),
+        ("/openai?x=1", true, "", "/?x=1"),
+        ("/v1/messages", false, "", "/v1/messages"),
+        ("/v1/messages?", false, "/proxy", "/proxy/v1/messages?"),
+        ("/azure/openai/x", true, "/base/y", "/base/y/openai/x"),
+        ("/azure", true, "/base", "/base/"),
+    ] {
+        let parsed = Target::parse(target).expect("a path");
+        let named = if named { parsed.behind_first().expect("no empty segment") } else { 0 };
+        let mut target = target.to_owned();
+        rebase(&mut target, named, base);
+        assert_eq!(target, expected);
+    }
 }

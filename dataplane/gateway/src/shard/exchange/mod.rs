@@ -6,6 +6,8 @@
 
 mod envelope;
 mod head;
+mod links;
+mod own;
 mod reply;
 mod send;
 mod unpack;
@@ -28,11 +30,13 @@ use super::record::{Draft, micros};
 use super::serve::Client;
 use super::session::{self, SESSION_FIELD, Sessions};
 use crate::auth;
+use crate::browser::Sites;
 use crate::config::settings::{FailMode, Provider};
 use crate::error_body::{ErrorKind, Failure};
 use crate::events::{Ending, NoticeLevel};
 use crate::route::{self, Route};
-use crate::snapshot::{Snapshot, Upstream};
+use crate::snapshot::{Auth, Snapshot, Upstream};
+use own::Own;
 use unpack::undecodable;
 use upload::Upload;
 pub(super) use upload::refused;
@@ -45,6 +49,13 @@ const SESSION_FULL: Failure = Failure::new(
 );
 const BROKE_OFF: Failure = Failure::upstream("the upstream broke off inside its reply");
 const BROKE_OFF_LATE: Failure = Failure::timeout("the upstream fell silent inside its reply");
+
+/// 426 is the answer at which Codex goes on over HTTP at once; it tries others again and again.
+const NO_UPGRADE: Failure = Failure::new(
+    426,
+    ErrorKind::InvalidRequest,
+    "the gateway speaks HTTP only, because it could not look into another protocol: send the request over HTTP",
+);
 
 /// What becomes of the client's connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +75,8 @@ pub(super) enum After {
 enum Stop {
     /// The client is answered by the gateway, if no reply has begun.
     Answer(Failure),
+    /// The gateway itself is asked, not an upstream.
+    Own(Own),
     /// The client went away or stopped reading.
     ClientGone,
     /// The upstream broke off in the middle of its reply.
@@ -159,13 +172,16 @@ impl Exchange<'_> {
     }
 
     /// Everything that is decided on the head: may this request pass, and whereto. True when its path is words of an API only.
-    fn admit(&mut self) -> Result<(Route, bool), Failure> {
-        let path = &self.bench.request.path;
-        let route = match route::choose(&self.snapshot, &self.bench.request) {
+    fn admit(&mut self) -> Result<(Route, bool), Stop> {
+        let head = &self.bench.request;
+        let path = &head.path;
+        let own = Own::of(&self.snapshot, head).map(Stop::Own);
+        let route = match own.map_or_else(|| route::choose(&self.snapshot, head).map_err(Stop::from), Err) {
             Ok(route) => route,
-            Err(failure) => {
+            Err(stop) => {
+                self.provider = route::likely_provider(&self.snapshot, head);
                 self.draft.asked(route::path_pattern(path).0);
-                return Err(failure);
+                return Err(stop);
             }
         };
         self.provider = route.upstream.provider;
@@ -173,11 +189,10 @@ impl Exchange<'_> {
         self.draft.routed(&route.upstream, pattern);
         self.draft.reserve(self.snapshot.fail_mode)?;
         if self.parse.upgrade {
-            return Err(Failure::new(
-                501,
-                ErrorKind::InvalidRequest,
-                "the gateway does not switch protocols: it could not look into what follows",
-            ));
+            return Err(NO_UPGRADE.into());
+        }
+        if matches!(self.snapshot.auth, Auth::None) && route.upstream.key.is_some() {
+            self.snapshot.sites.admit(&self.bench.request.authority, &self.bench.request.fields)?;
         }
         if let Some(key) = auth::check(&self.snapshot.auth, &self.bench.request.fields, &route.upstream)? {
             self.draft.authorised(key);
@@ -270,6 +285,7 @@ impl Exchange<'_> {
                 }
                 return After::Cut;
             }
+            Stop::Own(own) => return self.answer_own(own, all_read).await,
             Stop::Answer(failure) => failure,
             Stop::Stale => Failure::upstream("the upstream closed the connection without a reply"),
         };
@@ -301,7 +317,8 @@ impl Exchange<'_> {
     async fn answer(&mut self, failure: &Failure, keep_alive: bool) -> Result<(), Stop> {
         let peer = Peer { keep_alive, ..self.peer };
         let head_only = self.method == Method::Head;
-        write_failure(self.bench, failure, self.provider, peer, &self.draft.id.to_hex(), head_only);
+        let sites = Some(&self.snapshot.sites);
+        write_failure(self.bench, failure, self.provider, peer, &self.draft.id.to_hex(), head_only, sites);
         self.flush().await
     }
 
@@ -338,8 +355,9 @@ pub(super) fn write_failure(
     peer: Peer,
     id: &[u8; 32],
     head_only: bool,
+    sites: Option<&Sites>,
 ) {
-    let Bench { reply, out, .. } = bench;
+    let Bench { request, reply, out, .. } = bench;
     let mut body = Vec::with_capacity(256);
     failure.write_body(provider, &mut body);
     out.clear();
@@ -351,6 +369,9 @@ pub(super) fn write_failure(
     for (name, value) in fields {
         // Fixed names and values of our own are always accepted.
         let _ = reply.fields.push(name, value);
+    }
+    if let Some(sites) = sites {
+        sites.open_reply(&request.fields, &mut reply.fields);
     }
     if head_only {
         reply.fields.set_described_length(body.len() as u64);

@@ -23,6 +23,7 @@ use super::unpack::Unpack;
 use super::{Exchange, Stop, keeping};
 use crate::error_body::Failure;
 use crate::events::Ending;
+use crate::links::results::ResultLinks;
 use crate::snapshot::Upstream;
 
 const UNREADABLE: Failure = Failure::upstream(
@@ -38,6 +39,8 @@ struct Download {
     collected: bool,
     /// The coding that is taken off, if any.
     unpack: Option<Unpack>,
+    /// What replaces the addresses of results, at the few endpoints that tell some.
+    links: Option<ResultLinks>,
     /// What puts the secrets back; none when there is nothing to put back.
     restore: Option<Rehydrator>,
     /// How it is delimited towards the client.
@@ -49,7 +52,7 @@ struct Download {
 impl Download {
     /// Whether the bytes of the body go on as they are.
     fn is_plain(&self) -> bool {
-        self.unpack.is_none() && self.restore.is_none()
+        self.unpack.is_none() && self.links.is_none() && self.restore.is_none()
     }
 }
 
@@ -81,6 +84,7 @@ impl Exchange<'_> {
         }
         // The rest of a body that nobody reads any more stands before the next request.
         self.peer.keep_alive &= self.has_all() && !self.shard.is_draining();
+        self.rewrite_links(upstream)?;
         let mut download = self.prepare(upstream, &parse)?;
         let outcome = self.pass_on(&mut link, &mut download).await;
         self.tally(&download);
@@ -98,6 +102,7 @@ impl Exchange<'_> {
     /// Decides what must be done to the body, and makes the head fit.
     fn prepare(&mut self, upstream: &Upstream, parse: &ResponseParse) -> Result<Download, Stop> {
         let vault = self.vault.take().unwrap_or_default();
+        let links = self.result_links(upstream);
         let head = &mut self.bench.reply;
         let length = parse.framing.length();
         let format = ReplyFormat::of(head.fields.content_type());
@@ -109,10 +114,12 @@ impl Exchange<'_> {
             length,
             collected: false,
             unpack: None,
+            links: None,
             restore: None,
             delivery: parse.framing,
             gap,
         };
+        self.snapshot.sites.open_reply(&self.bench.request.fields, &mut head.fields);
         head.fields.retain(|name, _| name != REQUEST_ID && name != FINDINGS);
         // Fixed names and values of our own are always accepted.
         let _ = head.fields.push(REQUEST_ID, &self.draft.id.to_hex());
@@ -124,13 +131,15 @@ impl Exchange<'_> {
         }
         let rehydrator = (!vault.is_empty()).then(|| Rehydrator::new(vault, format));
         download.restore = rehydrator.filter(|rehydrator| !rehydrator.is_transparent());
-        if download.restore.is_some() {
+        download.links = links;
+        let edited = download.restore.is_some() || download.links.is_some();
+        if edited {
             // They describe bytes that the client will not see.
             head.fields
                 .retain(|name, _| !matches!(name, b"content-md5" | b"content-digest" | b"digest" | b"etag"));
         }
         if head.fields.contains(b"content-encoding") {
-            download.unpack = unpacker(head, &self.bench.accepts, download.restore.is_some())?;
+            download.unpack = unpacker(head, &self.bench.accepts, edited)?;
         }
         if !download.is_plain() {
             download.collected = download.unpack.is_none()
@@ -228,16 +237,14 @@ impl Exchange<'_> {
             {
                 between.clear();
                 unpack.drain(between, MAX_STEP).map_err(|_| Stop::Broken)?;
-                put(&mut download.restore, between, out)?;
+                put(download, between, out)?;
                 continue;
             }
             if download.framing.is_done() {
                 if download.unpack.as_ref().is_some_and(|unpack| unpack.finish().is_err()) {
                     return Err(Stop::Broken);
                 }
-                if let Some(rehydrator) = &mut download.restore {
-                    finish(rehydrator, out.tail()).map_err(|()| Stop::Broken)?;
-                }
+                end(download, out)?;
                 return Ok(Absorbed::All);
             }
             let data = link.conn.rx.data();
@@ -248,7 +255,7 @@ impl Exchange<'_> {
             self.draft.response_bytes += piece.payload.len() as u64;
             match &mut download.unpack {
                 Some(unpack) => unpack.feed(&data[piece.payload]),
-                None => put(&mut download.restore, &data[piece.payload], out)?,
+                None => put(download, &data[piece.payload], out)?,
             }
             link.conn.rx.consume(piece.consumed);
         }
@@ -296,11 +303,11 @@ impl Exchange<'_> {
     /// its end, so that the client does not take a part for the whole.
     async fn give_up(&mut self, download: &mut Download) {
         let chunked = download.delivery == BodyKind::Chunked;
-        if let Some(rehydrator) = &mut download.restore {
+        if !download.is_plain() {
             if chunked {
                 self.bench.out.begin_chunk();
             }
-            let _ = finish(rehydrator, self.bench.out.tail());
+            let _ = end(download, &mut self.bench.out);
             self.bench.out.end_chunk();
         }
         // A client that is gone as well need not be told.
@@ -318,7 +325,31 @@ impl Exchange<'_> {
 }
 
 /// Puts a piece of the body into the buffer for the client.
-fn put(rehydrator: &mut Option<Rehydrator>, piece: &[u8], out: &mut Out) -> Result<(), Stop> {
+fn put(download: &mut Download, piece: &[u8], out: &mut Out) -> Result<(), Stop> {
+    let Some(links) = &mut download.links else { return put_restored(&mut download.restore, piece, out) };
+    if download.restore.is_none() {
+        links.push(piece, out.tail());
+        return Ok(());
+    }
+    let mut linked = Vec::with_capacity(piece.len());
+    links.push(piece, &mut linked);
+    put_restored(&mut download.restore, &linked, out)
+}
+
+/// Puts what was held back at the end of the body into the buffer for the client.
+fn end(download: &mut Download, out: &mut Out) -> Result<(), Stop> {
+    if let Some(links) = &mut download.links {
+        let mut held = Vec::new();
+        links.finish(&mut held);
+        put_restored(&mut download.restore, &held, out)?;
+    }
+    match &mut download.restore {
+        Some(rehydrator) => finish(rehydrator, out.tail()).map_err(|()| Stop::Broken),
+        None => Ok(()),
+    }
+}
+
+fn put_restored(rehydrator: &mut Option<Rehydrator>, piece: &[u8], out: &mut Out) -> Result<(), Stop> {
     let Some(rehydrator) = rehydrator else {
         out.tail().extend_from_slice(piece);
         return Ok(());

@@ -17,7 +17,7 @@ use crate::config::settings::{Driver, Provider, Timeouts};
 use crate::events::{Event, Receiver, RequestRecord, ring};
 use crate::lifecycle::{Lifecycle, Phase, ShardContext};
 use crate::metrics::{Metrics, ShardMetrics};
-use crate::snapshot::{Addresses, Feed, Snapshot, Upstream};
+use crate::snapshot::{Addresses, Feed, Snapshot, TrustIdentity, Upstream};
 
 /// A made-up secret that a rule finds in any text.
 pub(super) const SECRET: &str = "AKIAQ3EGV7ZKLM2XTN4D";
@@ -216,7 +216,8 @@ impl Setup {
             key: None,
             timeouts: self.timeouts.clone(),
             slot: 0,
-            identity: 1,
+            identity: TrustIdentity::default(),
+            redirect_hosts: Box::default(),
         };
         let mut snapshot = Snapshot::for_tests(vec![Arc::new(upstream)], shield(self.action));
         snapshot.timeouts = self.timeouts;

@@ -114,6 +114,18 @@ fn a_reply_is_written_for_the_client_it_goes_to() {
 }
 
 #[test]
+fn an_upgrade_that_is_refused_names_what_is_spoken() {
+    let closing = Peer { keep_alive: false, ..KEPT };
+    for (peer, last) in [(KEPT, ""), (closing, "connection: close\r\n")] {
+        let (text, _) = response(426, BodyLength::Known(0), peer);
+        let offer = "upgrade: HTTP/1.1\r\nconnection: upgrade\r\n";
+        let expected =
+            format!("HTTP/1.1 426 Upgrade Required\r\nx-a: 1\r\ncontent-length: 0\r\n{offer}{last}\r\n");
+        assert_eq!(text, expected);
+    }
+}
+
+#[test]
 fn chunk_headers_are_hexadecimal() {
     for len in [1, 9, 15, 16, 255, 256, 65_535, 1 << 32, usize::MAX] {
         assert_eq!(&*chunk_header(len), format!("{len:x}\r\n").as_bytes());

@@ -1,0 +1,210 @@
+//! What a web page may do with a gateway that holds a provider's key.
+//!
+//! Where the gateway adds the key itself and asks for none of its own, whoever reaches it spends that key, and every page in
+//! a browser on the same machine or network reaches it: a form or a script may send `text/plain` anywhere without asking. A
+//! browser says which page it is (`Origin`, and for requests without one `Sec-Fetch-Site`), so a page must be listed. A page
+//! whose own name was made to resolve to the gateway (DNS rebinding) is of the same origin to the browser; it is told by its
+//! name, so the name asked for must be one that nobody can point elsewhere, or be listed. Programs send neither field and
+//! ask for `localhost` or an address.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use aegis_wire::head::{Fields, Method, RequestHead};
+
+use crate::config::Settings;
+use crate::error_body::{ErrorKind, Failure};
+
+/// Longest entry of `server.hosts` and `server.origins`, in bytes.
+pub const MAX_ENTRY: usize = 255;
+
+/// How long a browser may remember a preflight's answer, in seconds.
+const PREFLIGHT_AGE: &[u8] = b"600";
+
+const STRANGE_HOST: Failure = Failure::new(
+    403,
+    ErrorKind::Forbidden,
+    "the gateway adds its own key here and demands none, so it answers to loopback names only: add the name that is \
+     asked for to server.hosts, or demand keys (auth.keys)",
+);
+const STRANGE_PAGE: Failure = Failure::new(
+    403,
+    ErrorKind::Forbidden,
+    "the gateway adds its own key here and demands none, so web pages may not use it: add the page's origin to \
+     server.origins, or demand keys (auth.keys)",
+);
+
+/// The hosts and origins that the configuration lists, in the form they are compared in.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Sites {
+    hosts: Vec<String>,
+    origins: Vec<String>,
+}
+
+impl Sites {
+    /// Entries that [`check_host`] and [`check_origin`] accept.
+    pub fn new(hosts: &[String], origins: &[String]) -> Self {
+        Self {
+            hosts: hosts.iter().map(|host| normal_authority(host)).collect(),
+            origins: origins.iter().filter_map(|origin| normal_origin(origin)).collect(),
+        }
+    }
+
+    /// Whether a request that would spend the gateway's key may do so: `authority` is what it asked for.
+    pub fn admit(&self, authority: &str, fields: &Fields) -> Result<(), Failure> {
+        let asked = normal_authority(authority);
+        let host = without_port(&asked);
+        if !is_loopback_name(host) && !self.hosts.iter().any(|listed| *listed == asked || listed == host) {
+            return Err(STRANGE_HOST);
+        }
+        let mut origins = fields.get_all(b"origin").peekable();
+        let same_site = |value: &[u8]| matches!(value, b"none" | b"same-origin");
+        if origins.peek().is_none() && !fields.get_all(b"sec-fetch-site").all(same_site) {
+            return Err(STRANGE_PAGE);
+        }
+        if origins.all(|origin| self.lists(origin)) { Ok(()) } else { Err(STRANGE_PAGE) }
+    }
+
+    /// Whether the value of an `Origin` field is listed. `null`, which any page can make its browser send, never is.
+    pub fn lists(&self, origin: &[u8]) -> bool {
+        if self.origins.is_empty() {
+            return false;
+        }
+        let Some(origin) = std::str::from_utf8(origin).ok().and_then(normal_origin) else { return false };
+        self.origins.iter().any(|listed| match listed.strip_suffix('*') {
+            Some(scheme) => origin.starts_with(scheme),
+            None => *listed == origin,
+        })
+    }
+
+    /// Whether this is the question of a listed page's browser whether it may send what it wants to (CORS preflight).
+    pub fn is_preflight(&self, head: &RequestHead) -> bool {
+        head.method == Method::Options
+            && head.fields.contains(b"access-control-request-method")
+            && head.fields.get(b"origin").is_some_and(|origin| self.lists(origin))
+    }
+
+    /// Lets a listed page read a reply. Fields by which the upstream says so for itself are replaced.
+    pub fn open_reply(&self, request: &Fields, reply: &mut Fields) {
+        let Some(origin) = request.get(b"origin").filter(|origin| self.lists(origin)) else { return };
+        reply.retain(|name, _| !name.starts_with(b"access-control-"));
+        for (name, value) in [
+            (&b"access-control-allow-origin"[..], origin),
+            (b"access-control-expose-headers", b"*"),
+            (b"vary", b"origin"),
+        ] {
+            // A value that a parser accepted, and fixed ones.
+            let _ = reply.push(name, value);
+        }
+    }
+
+    /// Answers a preflight: what the page asks for is granted.
+    pub fn answer_preflight(&self, request: &Fields, reply: &mut Fields) {
+        self.open_reply(request, reply);
+        for (asked, granted) in [
+            (&b"access-control-request-method"[..], &b"access-control-allow-methods"[..]),
+            (b"access-control-request-headers", b"access-control-allow-headers"),
+        ] {
+            if let Some(value) = request.get(asked) {
+                let _ = reply.push(granted, value);
+            }
+        }
+        if request.contains(b"access-control-request-private-network") {
+            let _ = reply.push(b"access-control-allow-private-network", b"true");
+        }
+        let _ = reply.push(b"access-control-max-age", PREFLIGHT_AGE);
+    }
+}
+
+/// Whether nobody can make this name (lower case, without port) lead a browser to another machine: `localhost` and what is
+/// below it, which browsers resolve themselves (RFC 6761 section 6.3), and loopback addresses.
+pub fn is_loopback_name(host: &str) -> bool {
+    if host == "localhost" || host.ends_with(".localhost") {
+        return true;
+    }
+    if let Some(inner) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return inner.parse::<Ipv6Addr>().is_ok_and(|address| {
+            address.is_loopback() || address.to_ipv4_mapped().is_some_and(|inner| inner.is_loopback())
+        });
+    }
+    host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Host and port of an authority taken apart.
+pub fn without_port(authority: &str) -> &str {
+    match authority.rfind(':') {
+        Some(colon) if !authority[colon..].contains(']') => &authority[..colon],
+        _ => authority,
+    }
+}
+
+/// In lower case, and without the dot that may end a complete name.
+fn normal_authority(authority: &str) -> String {
+    let lower = authority.to_ascii_lowercase();
+    let host = without_port(&lower);
+    let port = &lower[host.len()..];
+    [host.strip_suffix('.').unwrap_or(host), port].concat()
+}
+
+/// `scheme://host` in lower case, without the scheme's own port; none for `null` and what is no origin.
+fn normal_origin(origin: &str) -> Option<String> {
+    let (scheme, authority) = origin.split_once("://")?;
+    let scheme = scheme.to_ascii_lowercase();
+    let mut authority = normal_authority(authority);
+    for (known, port) in [("http", ":80"), ("https", ":443")] {
+        if scheme == known
+            && let Some(host) = authority.strip_suffix(port)
+        {
+            authority = host.to_owned();
+        }
+    }
+    Some([&scheme, "://", &authority].concat())
+}
+
+/// Says what these upstreams, whose key the gateway adds for everybody, are kept from.
+pub fn explain(upstreams: &[&str], settings: &Settings) -> String {
+    let listed = |list: &[String]| if list.is_empty() { "none".to_owned() } else { list.join(", ") };
+    format!(
+        "{}: the gateway's key for everybody who reaches it, so only loopback names and server.hosts ({}) may be asked for, \
+         and only pages of server.origins ({}) may ask",
+        upstreams.join(", "),
+        listed(&settings.server.hosts),
+        listed(&settings.server.origins)
+    )
+}
+
+/// What is wrong with an entry of `server.hosts`.
+pub fn check_host(host: &str) -> Result<(), &'static str> {
+    let name = without_port(host);
+    let port = &host[name.len()..];
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._[]:".contains(&byte);
+    if name.is_empty() || host.len() > MAX_ENTRY || !name.bytes().all(allowed) {
+        return Err("is not a host name or address");
+    }
+    if !port.is_empty() && port[1..].parse::<u16>().is_err() {
+        return Err("has a port that is none");
+    }
+    Ok(())
+}
+
+/// What is wrong with an entry of `server.origins`.
+pub fn check_origin(origin: &str) -> Result<(), &'static str> {
+    let Some((scheme, authority)) = origin.split_once("://") else {
+        return Err(if origin == "null" {
+            "is what any page can make its browser send"
+        } else {
+            "has no scheme"
+        });
+    };
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    if scheme.is_empty() || origin.len() > MAX_ENTRY || !scheme.bytes().all(word) {
+        return Err("has no scheme");
+    }
+    if authority == "*" {
+        let web = ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+        return if web { Err("would list every web page") } else { Ok(()) };
+    }
+    check_host(authority).map_err(|_| "is not scheme, host and port alone")
+}
+
+#[cfg(test)]
+mod tests;

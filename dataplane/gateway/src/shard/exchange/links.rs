@@ -1,0 +1,232 @@
+//! Links in a reply on its way: fields that hold addresses, redirects, and addresses of results.
+//!
+//! A redirect that makes the client repeat its body at another host would carry it past the gateway, unread; it is refused
+//! unless the configuration names that host. What only tells where something is may lead elsewhere.
+
+use std::sync::Arc;
+
+use aegis_wire::head::{BodyLength, Fields, Method};
+
+use super::{Exchange, Stop};
+use crate::browser::{is_loopback_name, without_port};
+use crate::error_body::{ErrorKind, Failure};
+use crate::links::results::{ResultLinks, is_told_at};
+use crate::links::{Place, is_allowed, place};
+use crate::snapshot::Upstream;
+
+const NO_ADDRESS: Failure = Failure::upstream(
+    "the upstream named an address for an upload, and the gateway does not know its own to replace it by: set server.public_url",
+);
+const UNREACHABLE: Failure = Failure::upstream(
+    "the upstream named an address of its own that is not below the configured url, so it would lead past the gateway",
+);
+
+/// What a field's addresses are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    /// Followed at once: a redirect, or where something was made.
+    Location,
+    /// Bytes of the user's are sent there.
+    Upload,
+    /// Something to look at.
+    Related,
+    /// As [`Use::Related`], several of them in angle brackets (RFC 8288).
+    List,
+}
+
+fn use_of(name: &[u8]) -> Option<Use> {
+    Some(match name {
+        b"location" => Use::Location,
+        b"x-goog-upload-url" | b"x-goog-upload-control-url" => Use::Upload,
+        b"content-location" | b"operation-location" | b"azure-asyncoperation" => Use::Related,
+        b"link" => Use::List,
+        _ => return None,
+    })
+}
+
+impl Exchange<'_> {
+    /// Makes the links in the head of the reply lead through the gateway.
+    pub(super) fn rewrite_links(&mut self, upstream: &Upstream) -> Result<(), Stop> {
+        if !self.bench.reply.fields.iter().any(|(name, _)| use_of(name).is_some()) {
+            return Ok(());
+        }
+        let base = self.own_address();
+        let fields = std::mem::take(&mut self.bench.reply.fields);
+        let mut kept = Fields::new();
+        for (name, value) in fields.iter() {
+            let written = match use_of(name) {
+                Some(kind) => self.rewritten(kind, value, base.as_deref(), upstream)?,
+                None => Some(value.to_vec()),
+            };
+            if let Some(written) = written {
+                // Names and values came from a parser, or are addresses of visible ASCII.
+                let _ = kept.push(name, &written);
+            }
+        }
+        if let Some(length) = fields.content_length() {
+            // What describes a body that is not sent is no field that could be pushed.
+            kept.set_described_length(length);
+        }
+        self.bench.reply.fields = kept;
+        Ok(())
+    }
+
+    /// The value of a field with its addresses replaced; none when the field must go.
+    fn rewritten(
+        &self,
+        kind: Use,
+        value: &[u8],
+        base: Option<&str>,
+        upstream: &Upstream,
+    ) -> Result<Option<Vec<u8>>, Stop> {
+        let Ok(text) = std::str::from_utf8(value) else {
+            return if self.leads_a_body_on(kind) {
+                Err(elsewhere("").into())
+            } else {
+                Ok(Some(value.to_vec()))
+            };
+        };
+        let target = &self.bench.request.path;
+        if kind == Use::List {
+            return Ok(list(text, |link| match place(link, target, upstream) {
+                Place::Upstream(rest) => Some(address(base, upstream, &rest)),
+                Place::Elsewhere(_) => Some(link.to_owned()),
+                Place::Unreachable => None,
+            }));
+        }
+        match place(text, target, upstream) {
+            Place::Upstream(_) if kind == Use::Upload && base.is_none() => Err(NO_ADDRESS.into()),
+            Place::Upstream(rest) => Ok(Some(address(base, upstream, &rest).into_bytes())),
+            // Where nobody is sent there, the field is merely left out.
+            Place::Unreachable if kind == Use::Related => Ok(None),
+            Place::Unreachable if kind == Use::Location && !self.is_redirect() => Ok(None),
+            Place::Unreachable => Err(UNREACHABLE.into()),
+            Place::Elsewhere(host)
+                if self.leads_a_body_on(kind) && !is_allowed(&host, &upstream.redirect_hosts) =>
+            {
+                Err(elsewhere(&host).into())
+            }
+            Place::Elsewhere(_) => Ok(Some(value.to_vec())),
+        }
+    }
+
+    /// Whether the client sends a body to the address in a field of this use.
+    fn leads_a_body_on(&self, kind: Use) -> bool {
+        let had_body = !matches!(self.parse.framing.length(), BodyLength::Empty | BodyLength::Known(0));
+        match kind {
+            Use::Upload => true,
+            Use::Related | Use::List => false,
+            Use::Location if self.is_upload() => true,
+            Use::Location => had_body && matches!(self.bench.reply.status, 307 | 308),
+        }
+    }
+
+    fn is_redirect(&self) -> bool {
+        matches!(self.bench.reply.status, 301..=303 | 307 | 308)
+    }
+
+    /// Whether the request is part of an upload: then what its reply names is where the next part goes. A client also repeats
+    /// the body of a PUT at a 301 or 302, which it turns into a GET for a POST alone.
+    fn is_upload(&self) -> bool {
+        if matches!(self.method, Method::Get | Method::Head) {
+            return false;
+        }
+        let head = &self.bench.request;
+        let path = head.path.split('?').next().unwrap_or_default();
+        path.split('/').any(|segment| matches!(segment, "upload" | "uploads"))
+            || matches!(self.method, Method::Put | Method::Patch)
+            || head.fields.iter().any(|(name, _)| name.starts_with(b"x-goog-upload-"))
+    }
+
+    /// The gateway's address as this client knows it: configured, or on the loopback interface the one it asked for. From
+    /// elsewhere a name that the client wrote is no address to hand out.
+    fn own_address(&self) -> Option<String> {
+        if let Some(address) = &self.snapshot.public_url {
+            return Some(address.to_string());
+        }
+        let host = self.bench.asked_host.to_ascii_lowercase();
+        let local = is_loopback_name(without_port(&host)) && self.client.conn.is_loopback();
+        let scheme = if self.snapshot.server_tls.is_some() { "https" } else { "http" };
+        local.then(|| format!("{scheme}://{host}"))
+    }
+
+    /// What replaces the addresses of results in the body, where it may hold some.
+    pub(super) fn result_links(&self, upstream: &Upstream) -> Option<ResultLinks> {
+        let path = self.bench.request.path.split('?').next().unwrap_or_default();
+        if !is_told_at(path.strip_prefix(&*upstream.base_path)?) {
+            return None;
+        }
+        let upstream = Arc::clone(self.snapshot.upstream(&upstream.name)?);
+        let (base, target) = (self.own_address(), self.bench.request.path.clone());
+        Some(ResultLinks::new(Box::new(move |link| match place(link, &target, &upstream) {
+            // Without an address of its own the gateway gives the provider's path: libraries put it behind their base URL.
+            Place::Upstream(rest) if base.is_none() => Some(rest),
+            Place::Upstream(rest) => Some(address(base.as_deref(), &upstream, &rest)),
+            Place::Unreachable | Place::Elsewhere(_) => None,
+        })))
+    }
+}
+
+/// The address of `rest` of an upstream at the gateway; without an address of the gateway, a reference to it that leads to
+/// whomever the client asked.
+fn address(base: Option<&str>, upstream: &Upstream, rest: &str) -> String {
+    [base.unwrap_or_default(), "/", &upstream.name, rest].concat()
+}
+
+fn elsewhere(host: &str) -> Failure {
+    let host = if host.is_empty() { "an address that cannot be read" } else { host };
+    let message = format!(
+        "the upstream sends this request on to {host}, where the gateway could not look into it: name the host in \
+         redirect_hosts of the upstream to allow that"
+    );
+    Failure { status: 502, kind: ErrorKind::UpstreamError, message: message.into() }
+}
+
+/// Replaces the addresses in angle brackets; a link that becomes none goes with its parameters. None when nothing is left.
+fn list(text: &str, replace: impl Fn(&str) -> Option<String>) -> Option<Vec<u8>> {
+    let mut out: Vec<String> = Vec::new();
+    let mut rest = text;
+    while let Some((_, behind)) = rest.split_once('<') {
+        let Some((link, behind)) = behind.split_once('>') else { break };
+        let end = end_of_link(behind);
+        if let Some(link) = replace(link) {
+            out.push(["<", &link, ">", behind[..end].trim_end()].concat());
+        }
+        rest = &behind[end..];
+    }
+    (!out.is_empty()).then(|| out.join(", ").into_bytes())
+}
+
+/// Where the parameters of a link end: at a comma outside of quotes.
+fn end_of_link(text: &str) -> usize {
+    let (mut quoted, mut escaped) = (false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b',' if !quoted => return at,
+            b'"' if !escaped => quoted = !quoted,
+            _ => {}
+        }
+        escaped = byte == b'\\' && !escaped;
+    }
+    text.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_links_is_replaced_one_by_one() {
+        let replace = |link: &str| (link != "gone").then(|| link.to_uppercase());
+        for (text, expected) in [
+            ("<a>; rel=\"next\", <b>", Some("<A>; rel=\"next\", <B>")),
+            ("<a>; title=\"x, <y>\" , <gone>; rel=prev,<c>", Some("<A>; title=\"x, <y>\", <C>")),
+            ("<gone>; rel=next", None),
+            ("nothing", None),
+            ("<open", None),
+        ] {
+            let written = list(text, replace).map(|bytes| String::from_utf8(bytes).unwrap());
+            assert_eq!(written.as_deref(), expected, "{text}");
+        }
+    }
+}
