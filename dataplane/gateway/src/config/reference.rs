@@ -172,6 +172,7 @@ pub const KEYS: &[Key] = &[
     key("log.format", Kind::Choice(&["text", "json"]), r#""text""#, "How log lines look."),
     key("log.level", Kind::Text, r#""info""#, "Least level (error, warn, info, debug, trace), or a filter like \"info,aegis_gateway::control=debug\"."),
     key("log.access", Kind::Text, r#""off""#, "Access log: off, stdout, stderr or a file."),
+    key("log.group_read", Kind::Switch, "false", "Whether the group of the access and audit files may read them: mode 0640 instead of 0600."),
     key("audit.enabled", Kind::Switch, "true", "Whether one audit event per request is written."),
     key("audit.file", Kind::Path, "", "JSON-lines file; audit.jsonl in the state folder when absent."),
     key("audit.sync", Kind::Choice(&["none", "second", "batch"]), r#""second""#, "When events are forced to the disk: never, once a second, after each batch."),

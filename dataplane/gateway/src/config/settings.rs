@@ -391,6 +391,8 @@ pub struct Log {
     pub level: String,
     /// `off`, `stderr`, `stdout` or a file that gets one line per request.
     pub access: String,
+    /// Whether the group of access and audit log may read them: mode 0640 instead of 0600.
+    pub group_read: bool,
 }
 
 /// How log lines look.
@@ -510,7 +512,7 @@ impl Default for Session {
 
 impl Default for Log {
     fn default() -> Self {
-        Log { format: LogFormat::Text, level: "info".to_owned(), access: "off".to_owned() }
+        Log { format: LogFormat::Text, level: "info".to_owned(), access: "off".to_owned(), group_read: false }
     }
 }
 

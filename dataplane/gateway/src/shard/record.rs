@@ -24,6 +24,8 @@ enum State {
     Counted,
     /// It becomes a record.
     Recorded,
+    /// It was refused because there is no room for its record, and counted as such.
+    Refused,
     /// It has been delivered.
     Closed,
 }
@@ -137,6 +139,7 @@ impl Draft {
             self.place = self.shard.events.borrow().reserve();
         }
         if self.place.is_none() && fail_mode == FailMode::Closed {
+            self.state = State::Refused;
             self.shard.metrics.audit_refused.inc();
             return Err(NO_PLACE);
         }
@@ -233,7 +236,7 @@ impl Draft {
             Some(place) => events.send(place, record),
             None => events.send_unreserved(record),
         };
-        if !delivered {
+        if !delivered && state != State::Refused {
             metrics.audit_dropped.inc();
         }
     }

@@ -169,6 +169,7 @@ impl Exchange<'_> {
             }
         };
         self.provider = route.upstream.provider;
+                self.draft.reserve(self.snapshot.fail_mode)?;
         let (pattern, plain) = route::path_pattern(&path[route.strip..]);
         self.draft.routed(&route.upstream, pattern);
         self.draft.reserve(self.snapshot.fail_mode)?;
