@@ -167,7 +167,7 @@ pub const KEYS: &[Key] = &[
     key("tokens.older_epochs", Kind::Texts, "[]", "Earlier epochs that are still recognised."),
     key("session.enabled", Kind::Switch, "false", "Whether requests may name a session with x-aegis-session, for APIs that keep the history on their side."),
     key("session.ttl", Kind::Duration, r#""1h""#, "How long an unused session is kept."),
-    key("session.max_sessions", Kind::Number, "1000", "Sessions of the process; the longest unused goes first."),
+    key("session.max_sessions", Kind::Number, "1000", "Sessions of the process. When there are more, the longest unused of 64 goes."),
     key("session.max_secrets", Kind::Number, "10000", "Secrets per session."),
     key("log.format", Kind::Choice(&["text", "json"]), r#""text""#, "How log lines look."),
     key("log.level", Kind::Text, r#""info""#, "Least level (error, warn, info, debug, trace), or a filter like \"info,aegis_gateway::control=debug\"."),

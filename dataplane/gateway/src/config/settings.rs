@@ -375,7 +375,7 @@ pub struct Session {
     /// How long an unused session is kept.
     #[serde(with = "units::duration")]
     pub ttl: Duration,
-    /// Sessions of the process; the longest unused goes first.
+    /// Sessions of the process. When there are more, the longest unused of 64 goes.
     pub max_sessions: usize,
     /// Secrets per session; a request that would pass it is refused.
     pub max_secrets: usize,

@@ -209,14 +209,16 @@ impl Exchange<'_> {
         let mut parts = vec![organisation.as_bytes(), key.as_bytes(), upstream.name.as_bytes(), name];
         parts.extend(credentials);
         let place = session::Key::new(&parts);
-        self.vault = Some(Sessions::shared().recall(place, &self.snapshot.session));
+        let settings = &self.snapshot.session;
+        self.vault = Some(Sessions::shared(settings).recall(place, settings));
         self.session = Some(place);
     }
 
     /// Remembers the request's secrets for the session.
     fn keep_session(&mut self) -> Result<(), Failure> {
         if let (Some(place), Some(vault)) = (self.session, &self.vault) {
-            let kept = Sessions::shared().remember(place, vault, &self.snapshot.session);
+            let settings = &self.snapshot.session;
+            let kept = Sessions::shared(settings).remember(place, vault, settings);
             kept.map_err(|session::Full| SESSION_FULL)?;
         }
         Ok(())
