@@ -96,7 +96,8 @@ impl Exchange<'_> {
     fn sanitize(&mut self, text: &str, format: Format, place: &str) -> Result<String, Stop> {
         let shield = Arc::clone(&self.snapshot.shield);
         let vault = self.vault.take().unwrap_or_default();
-        let mut tokenizer = Tokenizer::with_vault(Arc::clone(&shield), format, vault);
+        let mut tokenizer =
+            Tokenizer::with_vault(Arc::clone(&shield), format, vault).hiding(self.own_key.clone());
         let mut out = Vec::with_capacity(text.len());
         let mut rest = text.as_bytes();
         loop {

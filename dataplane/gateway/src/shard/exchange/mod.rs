@@ -15,6 +15,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use aegis_detect::OwnValue;
 use aegis_shield::{Tokenizer, Vault};
 use aegis_wire::coding;
 use aegis_wire::h1::{self, Peer, RequestParse};
@@ -96,6 +97,8 @@ struct Exchange<'a> {
     tokenizer: Option<Tokenizer>,
     /// The secrets that were taken out: what the reply is restored from.
     vault: Option<Vault>,
+    /// The gateway key of this request, where no rule finds it in a text.
+    own_key: Option<OwnValue>,
     /// Where they are remembered for the session's next request.
     session: Option<session::Key>,
     /// The body passes unscanned, because it cannot be scanned and the configuration says that passing is more important.
@@ -125,6 +128,7 @@ pub(super) async fn run(
         in_hand: began,
         tokenizer: None,
         vault: None,
+        own_key: None,
         session: None,
         raw: false,
         request_sent: false,
@@ -165,11 +169,11 @@ impl Exchange<'_> {
             Ok(route) => route,
             Err(failure) => {
                 self.draft.asked(route::path_pattern(path).0);
+                self.draft.reserve(self.snapshot.fail_mode)?;
                 return Err(failure);
             }
         };
         self.provider = route.upstream.provider;
-                self.draft.reserve(self.snapshot.fail_mode)?;
         let (pattern, plain) = route::path_pattern(&path[route.strip..]);
         self.draft.routed(&route.upstream, pattern);
         self.draft.reserve(self.snapshot.fail_mode)?;
@@ -182,6 +186,7 @@ impl Exchange<'_> {
         }
         if let Some(key) = auth::check(&self.snapshot.auth, &self.bench.request.fields, &route.upstream)? {
             self.draft.authorised(key);
+            self.own_key = auth::own_key(&self.bench.request.fields, &route.upstream);
         }
         Ok((route, plain))
     }
