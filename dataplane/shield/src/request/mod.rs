@@ -16,6 +16,7 @@ mod edit;
 mod form;
 mod gather;
 mod json;
+mod members;
 mod multipart;
 mod opaque;
 mod refusal;
@@ -27,8 +28,8 @@ mod view;
 
 use std::sync::Arc;
 
-pub use gather::{Gather, Piece};
 use aegis_detect::OwnValue;
+pub use gather::{Gather, Piece};
 pub use refusal::Refusal;
 pub use scratch::ShardScratch;
 
@@ -46,8 +47,8 @@ pub const WINDOW: usize = 32 * 1024;
 pub struct Tokenizer {
     desk: Desk,
     body: Body,
-    refused: Option<Refusal>,
     own: Option<OwnValue>,
+    refused: Option<Refusal>,
     finished: bool,
 }
 
