@@ -45,7 +45,7 @@ impl Default for GatewayBuilder {
             upstreams: Vec::new(),
             config: String::new(),
             shards: 1,
-            driver: "auto",
+            driver: default_driver(),
             state: None,
             tls: false,
             file_size: None,
