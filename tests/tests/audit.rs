@@ -124,9 +124,9 @@ fn what_is_said_of_events_without_room_names_the_mode_that_was_at_work() {
     const OPEN: &str = "policy.fail_mode is open";
     let upstream = provider();
     for (mode, said, not_said) in [("closed", CLOSED, OPEN), ("open", OPEN, CLOSED)] {
-        let config = format!("[policy]\nfail_mode = \"{mode}\"\n[audit]\nfile = \"/dev/full\"\nring = 4\n");
+        let config = format!("[policy]\nfail_mode = \"{mode}\"\n[audit]\nfile = \"/dev/full\"\nring = 64\n");
         let gateway = Gateway::builder().all_upstreams(&upstream.url()).config(&config).start();
-        let statuses: Vec<u16> = (0..40).map(|_| gateway.exchange(&request(1)).status()).collect();
+        let statuses: Vec<u16> = (0..200).map(|_| gateway.exchange(&request(1)).status()).collect();
         wait_until("a word in the log", || gateway.process.output().contains(said));
         assert!(!gateway.process.output().contains(not_said), "{mode}: {}", gateway.process.output());
         let (dropped, refused) = (
