@@ -23,6 +23,20 @@ pub struct GatewayBuilder {
     driver: &'static str,
     state: Option<PathBuf>,
     tls: bool,
+    file_size: Option<u64>,
+}
+
+/// Names the driver for all gateways whose test does not choose one, so that the same tests run on both.
+const DRIVER: &str = "AEGIS_TEST_DRIVER";
+
+/// The driver of that variable, `auto` without it.
+fn default_driver() -> &'static str {
+    match std::env::var(DRIVER).as_deref() {
+        Err(_) | Ok("" | "auto") => "auto",
+        Ok("epoll") => "epoll",
+        Ok("io_uring") => "io_uring",
+        Ok(other) => panic!("{DRIVER} is auto, epoll or io_uring, not {other:?}"),
+    }
 }
 
 impl Default for GatewayBuilder {
@@ -31,9 +45,10 @@ impl Default for GatewayBuilder {
             upstreams: Vec::new(),
             config: String::new(),
             shards: 1,
-            driver: "auto",
+            driver: default_driver(),
             state: None,
             tls: false,
+            file_size: None,
         }
     }
 }
@@ -88,6 +103,13 @@ impl GatewayBuilder {
         self
     }
 
+    /// No file may grow beyond so many KiB, as on a full disk, until [`Gateway::lift_file_size_limit`].
+    #[must_use]
+    pub fn file_size_limit(mut self, kib: u64) -> Self {
+        self.file_size = Some(kib);
+        self
+    }
+
     /// Starts it and waits until it is ready.
     pub fn start(self) -> Gateway {
         let dir = tempfile::Builder::new().prefix("aegis-gateway-").tempdir().expect("a temporary folder");
@@ -101,7 +123,16 @@ impl GatewayBuilder {
         }
         fs::write(&config, text).expect("a configuration file");
         let (address, admin) = (free_address(), free_address());
-        let mut command = Command::new(binary("aegis-gateway"));
+        let mut command = match self.file_size {
+            None => Command::new(binary("aegis-gateway")),
+            Some(kib) => {
+                // Without the signal a write beyond the limit fails as one on a full disk does.
+                let script = format!("trap '' XFSZ; ulimit -S -f {kib}; exec \"$0\" \"$@\"");
+                let mut command = Command::new("bash");
+                command.arg("-c").arg(script).arg(binary("aegis-gateway"));
+                command
+            }
+        };
         command.arg("run").arg("--config").arg(&config).arg("--state").arg(&state);
         command.arg("--listen").arg(address.to_string()).arg("--admin").arg(admin.to_string());
         command.arg("--shards").arg(self.shards.to_string()).arg("--driver").arg(self.driver);
@@ -198,6 +229,13 @@ impl Gateway {
             }
         }
         files
+    }
+
+    /// Ends what [`GatewayBuilder::file_size_limit`] began.
+    pub fn lift_file_size_limit(&self) {
+        let id = self.process.id().to_string();
+        let done = Command::new("prlimit").args(["--fsize=unlimited:", "--pid", &id]).status();
+        assert!(done.expect("prlimit runs").success());
     }
 
     /// Asks it to stop in order.

@@ -51,7 +51,7 @@ mod userinfo;
 pub use cost::Cost;
 pub use known::{
     Inserted, KNOWN_RULE, KnownError, KnownId, KnownKey, KnownList, KnownValues, MAX_KNOWN_LEN,
-    MAX_KNOWN_VALUES, MAX_SHARED, MIN_KNOWN_LEN, Refusal, SHORT_KNOWN_LEN,
+    MAX_KNOWN_VALUES, MAX_SHARED, MIN_KNOWN_LEN, OwnValue, Refusal, SHORT_KNOWN_LEN,
 };
 pub use rule::{Category, Confidence, Rule, RuleError, RuleIndex, RuleSource, Severity};
 pub use rules::{MAX_RULES, Rules};

@@ -7,6 +7,7 @@ use crate::decode::{self, Level, PlainMap, RunLength, Spot};
 use crate::dispute::{self, Hit};
 use crate::engine::hyperscan::{MAX_SCAN, Match, Scratch};
 use crate::entropy;
+use crate::known::OwnValue;
 use crate::pattern::Verdict;
 use crate::pem;
 use crate::personal;
@@ -68,6 +69,7 @@ pub(crate) struct Engine {
     pub(crate) rules: Arc<Rules>,
     scratch: Scratch,
     matches: Vec<Match>,
+    own: Option<OwnValue>,
 }
 
 impl std::fmt::Debug for Scanner {
@@ -141,13 +143,18 @@ impl Scanner {
     pub fn new(rules: Arc<Rules>) -> Result<Scanner, RuleError> {
         let scratch = Scratch::new(rules.sets.iter().map(|s| &s.database))
             .map_err(|e| RuleError::Engine(e.to_string()))?;
-        let engine = Engine { rules, scratch, matches: Vec::new() };
+        let engine = Engine { rules, scratch, matches: Vec::new(), own: None };
         Ok(Scanner { engine, levels: Default::default(), findings: Vec::new() })
     }
 
     /// The rules that this scanner applies.
     pub fn rules(&self) -> &Arc<Rules> {
         &self.engine.rules
+    }
+
+    /// From now on looks for this value, too, or for none; under the rule for known values, which the rules must have.
+    pub fn look_for(&mut self, own: Option<OwnValue>) {
+        self.engine.own = own;
     }
 
     /// Finds the secrets of a window.
@@ -201,6 +208,9 @@ impl Engine {
     pub(crate) fn known(&self, bench: &mut Bench, view: View<'_>, map: &PlainMap) {
         if let Some((rule, known)) = &self.rules.known {
             known.find(bench, view, map, *rule);
+            if let Some(own) = &self.own {
+                own.find(bench, view, *rule);
+            }
         }
     }
 

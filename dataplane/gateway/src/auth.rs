@@ -4,10 +4,15 @@
 //! send, so the field that would carry it (`authorization: Bearer`, `x-api-key`, `x-goog-api-key`, `api-key`) may
 //! carry the gateway key instead: a tool then needs no other setting than its usual one. Keys are compared by hash, all of
 //! them, in constant time.
+//!
+//! Keys made by `key new` have a shape that a built-in rule finds in texts. One that somebody thought up has none and is kept
+//! nowhere, but the request that shows it tells it: it is looked for in the texts of that request.
 
+use aegis_detect::OwnValue;
 use aegis_wire::head::Fields;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
 use crate::error_body::{ErrorKind, Failure};
 use crate::snapshot::{Auth, HashedKey, Upstream};
@@ -42,6 +47,50 @@ pub fn check<'a>(
         return Err(NOT_HERE);
     }
     Ok(Some(key))
+}
+
+/// What begins the keys made by `key new`, so that people and scanners know one when they see one.
+const KEY_PREFIX: &str = "aegis-gk-";
+/// Random bytes of a key.
+const KEY_BYTES: usize = 32;
+/// Hexadecimal digits of the check value behind them.
+const CHECK_DIGITS: usize = 8;
+
+/// A key as `key new` shows it: the prefix, the random bytes and the CRC-32 of all that, which tells a key from a text about
+/// keys.
+pub(crate) fn format_key(random: &[u8; KEY_BYTES]) -> Zeroizing<String> {
+    let mut key = Zeroizing::new(String::with_capacity(KEY_PREFIX.len() + 2 * KEY_BYTES + CHECK_DIGITS));
+    key.push_str(KEY_PREFIX);
+    key.push_str(&Zeroizing::new(hex(random)));
+    let check = crc32fast::hash(key.as_bytes());
+    key.push_str(&hex(&check.to_be_bytes()));
+    key
+}
+
+/// Lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        text.extend(
+            [byte >> 4, byte & 15].map(|digit| char::from_digit(u32::from(digit), 16).unwrap_or('0')),
+        );
+        text
+    })
+}
+
+/// Whether the rule for gateway keys finds this one; keys made by older versions have no check value.
+fn has_shape(key: &[u8]) -> bool {
+    key.strip_prefix(KEY_PREFIX.as_bytes()).is_some_and(|digits| {
+        let length = digits.len();
+        (length == 2 * KEY_BYTES || length == 2 * KEY_BYTES + CHECK_DIGITS)
+            && digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+    })
+}
+
+/// The key that a request was let in with, to be hidden where it stands in the request's texts; none where a rule finds it
+/// anyway, or where it would be met by chance.
+pub fn own_key(fields: &Fields, upstream: &Upstream) -> Option<OwnValue> {
+    let key = presented(fields, upstream.key.is_some()).filter(|key| !has_shape(key))?;
+    OwnValue::new(key).ok()
 }
 
 const MISSING: Failure = Failure::new(
@@ -95,5 +144,17 @@ mod tests {
         assert_eq!(presented(&bearer_only, false), None);
         assert_eq!(presented(&fields(&[("x-api-key", "gate")]), true), Some(&b"gate"[..]));
         assert_eq!(presented(&fields(&[("authorization", "Basic Z2F0ZQ==")]), true), None);
+    }
+
+    #[test]
+    fn keys_made_here_have_a_shape_and_a_check_value_and_older_ones_the_shape() {
+        let key = format_key(&[0xab; KEY_BYTES]);
+        assert_eq!(*key, format!("aegis-gk-{}9c910523", "ab".repeat(KEY_BYTES)));
+        assert!(has_shape(key.as_bytes()) && has_shape(&key.as_bytes()[..key.len() - CHECK_DIGITS]));
+        assert!(
+            !has_shape(&key.as_bytes()[..key.len() - 1])
+                && !has_shape(b"aegis-gk-mine")
+                && !has_shape(b"gate-key-one")
+        );
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! A shard never waits for it. Before a request is taken on, the shard reserves its place ([`Sender::reserve`]); a request
 //! that holds a [`Place`] can always deliver its record, so an audit event of an accepted request is never lost to a full
-//! ring. Without a free place `policy.fail_mode` decides: closed refuses the request with 503 `overloaded`, open takes it
-//! on, counts the loss in `audit_dropped`, and the control thread shouts. Records hold no secret, only tokens.
+//! ring. Without a free place `policy.fail_mode` decides: closed refuses the request with 503 `overloaded` and counts that in
+//! `audit_refused`, open takes it on and counts the loss in `audit_dropped`; the journal says either in the log. Records
+//! hold no secret, only tokens.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -3,8 +3,8 @@
 //! The list holds keyed hashes, never a value. Both the list and its key are written for their owner only.
 
 use std::fs::{self, File as Handle, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use aegis_detect::{KnownKey, KnownList, KnownValues};
@@ -15,6 +15,9 @@ use crate::config::error::Problem;
 use crate::state;
 
 const SETTING: &str = "known_values.file";
+
+/// Permissions that make a list unfit: whoever writes to it decides what is hidden. Reading it tells nothing without its key.
+const OTHERS_WRITE: u32 = 0o022;
 
 /// Tells lists under their keys apart.
 pub type Print = [u8; 32];
@@ -36,10 +39,14 @@ impl File {
     /// Reads the configured list and its key; `None` when no list is configured.
     pub fn read(settings: &Settings) -> Result<Option<File>, Problem> {
         let Some(path) = &settings.known_values.file else { return Ok(None) };
-        let text = fs::read_to_string(path).map_err(|error| {
+        let (text, mode) = read(path).map_err(|error| {
             let help = "`aegis-gateway known import --file FILE` makes a list";
             Problem::error(SETTING, format!("cannot read {}: {error}", path.display()), help)
         })?;
+        if mode & OTHERS_WRITE != 0 {
+            let what = format!("others may change {} (mode {mode:03o})", path.display());
+            return Err(Problem::error(SETTING, what, format!("chmod go-w {}", path.display())));
+        }
         let key = KnownKey::new(&*state::known_key(settings, false)?);
         Ok(Some(File { path: path.clone(), text, key }))
     }
@@ -66,6 +73,15 @@ impl File {
     }
 }
 
+/// The file's text, and the mode of what was read.
+fn read(path: &Path) -> io::Result<(String, u32)> {
+    let mut file = Handle::open(path)?;
+    let mode = file.metadata()?.mode() & 0o777;
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    Ok((text, mode))
+}
+
 /// Writes a list in place of the file at `path`, for its owner only: a reader sees the old list or the new one.
 pub fn write(path: &Path, list: &KnownList) -> Result<(), Problem> {
     replace(path, list.to_text().as_bytes()).map_err(|error| {
@@ -86,4 +102,30 @@ fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     }
     written?;
     Handle::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_list_is_made_for_its_owner_and_refused_when_others_may_change_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = Settings::default();
+        settings.state.dir = Some(folder.path().to_path_buf());
+        let path = folder.path().join("known.list");
+        settings.known_values.file = Some(path.clone());
+        let key = KnownKey::new(&*state::known_key(&settings, true).unwrap());
+        write(&path, &KnownList::new(key)).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        for (mode, fit) in [(0o600, true), (0o444, true), (0o620, false), (0o602, false), (0o666, false)] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            match File::read(&settings) {
+                Ok(file) => assert!(fit && file.is_some(), "{mode:o}"),
+                Err(problem) => assert!(!fit && problem.help.starts_with("chmod go-w "), "{mode:o}"),
+            }
+        }
+    }
 }

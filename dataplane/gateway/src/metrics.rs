@@ -228,7 +228,7 @@ pub struct ShardMetrics {
     pub buffer_bytes: Gauge,
     /// Requests that passed unscanned because `policy.fail_mode` is open.
     pub failed_open: Counter,
-    /// Audit events lost because the ring was full; possible with `fail_mode = "open"` only.
+    /// Requests that passed and have no audit event; possible with `fail_mode = "open"` only.
     pub audit_dropped: Counter,
     /// Requests refused because the ring of audit events was full or the sink failed.
     pub audit_refused: Counter,

@@ -4,6 +4,7 @@
 //! request is finished with the snapshot it began with. A rebuild that fails changes nothing.
 
 pub mod build;
+mod own;
 #[cfg(test)]
 mod tests;
 

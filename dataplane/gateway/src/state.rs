@@ -110,7 +110,7 @@ pub fn master_key(settings: &Settings, create: bool) -> Result<MasterKey, Proble
     }
     let path = folder(settings).join(MASTER.file);
     if !path.exists() && !create {
-        return generate();
+        return random_key();
     }
     in_folder(&MASTER, settings, create)
 }
@@ -138,7 +138,8 @@ fn in_folder(key: &Use, settings: &Settings, create: bool) -> Result<MasterKey, 
     read(key, &path)
 }
 
-fn generate() -> Result<MasterKey, Problem> {
+/// 256 random bits.
+pub(crate) fn random_key() -> Result<MasterKey, Problem> {
     let mut key = Zeroizing::new([0; KEY_LEN]);
     getrandom::fill(&mut *key)
         .map_err(|error| Problem::error("tokens.key", format!("no random numbers: {error}"), ""))?;
@@ -148,7 +149,7 @@ fn generate() -> Result<MasterKey, Problem> {
 /// Writes a new key under a name of its own and links it into place: a reader sees a whole key or none, and of two gateways
 /// that start at once one wins.
 fn create_key(folder: &Path, path: &Path) -> io::Result<()> {
-    let key = generate().map_err(|problem| io::Error::other(problem.what))?;
+    let key = random_key().map_err(|problem| io::Error::other(problem.what))?;
     let digits =
         Zeroizing::new(key.iter().fold(String::with_capacity(2 * KEY_LEN + 1), |mut digits, byte| {
             digits.extend(

@@ -345,7 +345,7 @@ impl KnownValues {
 
 /// Whether a short value is no piece of a longer word; `None` when the text is too short to tell. Long values may stand
 /// anywhere.
-fn stands_alone(view: View<'_>, start: usize, end: usize) -> Option<bool> {
+pub(super) fn stands_alone(view: View<'_>, start: usize, end: usize) -> Option<bool> {
     let text = view.text;
     if end - start >= SHORT_KNOWN_LEN {
         return Some(true);

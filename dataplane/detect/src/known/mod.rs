@@ -18,6 +18,7 @@ mod anchor;
 mod find;
 mod hash;
 mod list;
+mod own;
 #[cfg(test)]
 mod tests;
 mod weak;
@@ -25,6 +26,7 @@ mod weak;
 pub use find::KnownValues;
 pub use hash::KnownKey;
 pub use list::{Inserted, KnownId, KnownList};
+pub use own::OwnValue;
 
 /// The id of the rule that reports known values.
 pub const KNOWN_RULE: &str = "known-value";

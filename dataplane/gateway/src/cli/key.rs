@@ -10,11 +10,10 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::{Failure, Outcome, failure, say};
+use crate::auth::{self, hex};
 
 /// Longest key `key hash` reads, in bytes.
 const MAX_KEY: u64 = 4_096;
-/// Prefix of the keys made here, so that people and scanners know one when they see one.
-const KEY_PREFIX: &str = "aegis-gk-";
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -55,7 +54,7 @@ impl Key {
 fn new(id: &str, org: Option<&str>) -> Result<Outcome, Failure> {
     let mut random = Zeroizing::new([0_u8; 32]);
     getrandom::fill(&mut *random).map_err(|error| failure(format!("no random numbers: {error}"), ""))?;
-    let key = Zeroizing::new(format!("{KEY_PREFIX}{}", hex(&*random)));
+    let key = auth::format_key(&random);
     println!("Key, shown only now; clients send it as x-aegis-key or as their bearer key:");
     println!("  {}", *key);
     println!("\nFor the configuration file:");
@@ -85,14 +84,4 @@ fn hash() -> Result<Outcome, Failure> {
     }
     println!("{}", hex(&Sha256::digest(trimmed)));
     Ok(Outcome::Success)
-}
-
-/// Lower-case hexadecimal digits.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        text.extend(
-            [byte >> 4, byte & 15].map(|digit| char::from_digit(u32::from(digit), 16).unwrap_or('0')),
-        );
-        text
-    })
 }

@@ -17,6 +17,7 @@ use super::{Failure, Outcome, failure};
 use crate::config::settings::{Driver, Log, Settings};
 use crate::config::{ConfigError, Loaded, Sources, load};
 use crate::control::journal::Journal;
+use crate::control::log_file::Readers;
 use crate::control::output::Output;
 use crate::control::reload::Reloader;
 use crate::control::{self, EndTimes, Shared};
@@ -264,11 +265,15 @@ fn audit_output(settings: &Settings) -> Result<Option<Output>, Failure> {
         state::prepare_folder(&folder).map_err(ConfigError::from)?;
         folder.join(state::AUDIT_FILE)
     };
-    let opened = Output::file(&path, settings.audit.rotate_size);
+    let opened = Output::file(&path, settings.audit.rotate_size, readers(&settings.log));
     opened.map(Some).map_err(|error| {
         let what = format!("cannot write {} (audit.file): {error}", path.display());
         failure(what, "choose another file, or set audit.enabled = false")
     })
+}
+
+fn readers(log: &Log) -> Readers {
+    if log.group_read { Readers::Group } else { Readers::Owner }
 }
 
 fn access_output(log: &Log) -> Result<Option<Output>, Failure> {
@@ -276,7 +281,7 @@ fn access_output(log: &Log) -> Result<Option<Output>, Failure> {
         "off" => Ok(None),
         "stdout" => Ok(Some(Output::stdout())),
         "stderr" => Ok(Some(Output::stderr())),
-        path => Output::file(Path::new(path), 0).map(Some).map_err(|error| {
+        path => Output::file(Path::new(path), 0, readers(log)).map(Some).map_err(|error| {
             failure(format!("cannot write {path} (log.access): {error}"), "off, stdout, stderr or a file")
         }),
     }

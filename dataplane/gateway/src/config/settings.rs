@@ -386,7 +386,7 @@ pub struct Session {
     /// How long an unused session is kept.
     #[serde(with = "units::duration")]
     pub ttl: Duration,
-    /// Sessions of the process; the longest unused goes first.
+    /// Sessions of the process. When there are more, the longest unused of 64 goes.
     pub max_sessions: usize,
     /// Secrets per session; a request that would pass it is refused.
     pub max_secrets: usize,
@@ -402,6 +402,8 @@ pub struct Log {
     pub level: String,
     /// `off`, `stderr`, `stdout` or a file that gets one line per request.
     pub access: String,
+    /// Whether the group of access and audit log may read them: mode 0640 instead of 0600.
+    pub group_read: bool,
 }
 
 /// How log lines look.
@@ -524,7 +526,7 @@ impl Default for Session {
 
 impl Default for Log {
     fn default() -> Self {
-        Log { format: LogFormat::Text, level: "info".to_owned(), access: "off".to_owned() }
+        Log { format: LogFormat::Text, level: "info".to_owned(), access: "off".to_owned(), group_read: false }
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Runs on a thread of its own and sleeps between rounds, a few milliseconds under load, longer when nothing comes. While the
 //! audit file cannot be written nothing is taken from the rings: what is there stays, the rings fill, and
-//! `policy.fail_mode` decides at the shards whether further requests are refused (closed) or pass and are counted as lost
-//! (open). So no event disappears without a counter, a log line, or both.
+//! `policy.fail_mode` decides at the shards whether further requests are refused (closed) or pass and their events are
+//! counted as lost (open). So no event disappears without a counter and a log line.
 
 use std::io;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use super::{Shared, access, audit::AuditEvent};
 use crate::config::settings::{AuditSync, LogFormat};
 use crate::events::{Event, Notice, NoticeLevel, Receiver, RequestRecord};
 use crate::lifecycle::ShardState;
+use crate::metrics::ShardMetrics;
 
 /// Sleep after a round that found something.
 pub const BUSY: Duration = Duration::from_millis(4);
@@ -27,6 +28,13 @@ const COMPLAIN: Duration = Duration::from_secs(10);
 /// Time between two `fsync` calls of [`AuditSync::Second`].
 const SECOND: Duration = Duration::from_secs(1);
 
+/// Requests passed without a record.
+const LOST: &str = "requests passed that no audit event tells of: policy.fail_mode is open, and the ring was full or the audit file \
+could not be written";
+/// Requests did not pass, because none could be made.
+const REFUSED: &str = "requests were refused for want of room for their audit events: policy.fail_mode is closed, and the ring is \
+full or the audit file cannot be written";
+
 /// Writes what shards report.
 #[derive(Debug)]
 pub struct Journal {
@@ -37,8 +45,10 @@ pub struct Journal {
     format: LogFormat,
     unsynced: bool,
     synced_at: Instant,
-    complained_at: Option<Instant>,
-    lost_said: u64,
+    access_failed: Complaint,
+    audit_failed: Complaint,
+    lost: Count,
+    refused: Count,
 }
 
 impl Journal {
@@ -58,8 +68,10 @@ impl Journal {
             format,
             unsynced: false,
             synced_at: Instant::now(),
-            complained_at: None,
-            lost_said: 0,
+            access_failed: Complaint::default(),
+            audit_failed: Complaint::default(),
+            lost: Count::default(),
+            refused: Count::default(),
         }
     }
 
@@ -134,22 +146,24 @@ impl Journal {
             && let Err(error) = access.flush()
         {
             // An access line is a convenience: it is given up rather than held against memory.
-            access.lines().clear();
-            complain(&mut self.complained_at, || tracing::error!(%error, "cannot write the access log"));
+            access.give_up();
+            if self.access_failed.is_due() {
+                tracing::error!(%error, "cannot write the access log; its lines are given up");
+            }
         }
         let written = self.write_audit();
         let was_failing = shared.lifecycle.audit_failed();
         match &written {
             Ok(()) if was_failing => {
                 tracing::info!("the audit file can be written again; nothing was lost in it");
-                self.complained_at = None;
+                self.audit_failed = Complaint::default();
             }
             Ok(()) => {}
             Err(error) => {
                 shared.counts.audit_failures.inc();
-                complain(&mut self.complained_at, || {
+                if self.audit_failed.is_due() {
                     tracing::error!(%error, "cannot write audit events: they are kept, and policy.fail_mode decides on further requests");
-                });
+                }
             }
         }
         if was_failing != written.is_err() {
@@ -194,31 +208,50 @@ impl Journal {
         }
     }
 
-    /// Events that found no place in a ring were counted by the shard; here it is said.
+    /// What did not fit was counted by the shards, each case apart: here it is said which of the two it was, whatever
+    /// `policy.fail_mode` has become since.
     fn say_what_was_lost(&mut self, shared: &Shared) {
-        let lost: u64 = shared.metrics.shards().iter().map(|shard| shard.audit_dropped.get()).sum();
-        if lost > self.lost_said {
-            let complained = complain(&mut self.complained_at, || {
-                tracing::error!(
-                    lost,
-                    "audit events were lost: the ring was full and policy.fail_mode is open"
-                );
-            });
-            if complained {
-                self.lost_said = lost;
-            }
+        let sum = |of: fn(&ShardMetrics) -> u64| shared.metrics.shards().iter().map(|shard| of(shard)).sum();
+        if let Some(events) = self.lost.news(sum(|shard| shard.audit_dropped.get())) {
+            tracing::error!(events, "{LOST}");
+        }
+        if let Some(requests) = self.refused.news(sum(|shard| shard.audit_refused.get())) {
+            tracing::error!(requests, "{REFUSED}");
         }
     }
 }
 
-/// Complains unless that was done a moment ago; tells whether it did.
-fn complain(last: &mut Option<Instant>, say: impl FnOnce()) -> bool {
-    let due = last.is_none_or(|at| at.elapsed() >= COMPLAIN);
-    if due {
-        *last = Some(Instant::now());
-        say();
+/// When the same trouble was last complained of.
+#[derive(Debug, Default)]
+struct Complaint(Option<Instant>);
+
+impl Complaint {
+    /// Whether it is time to complain; if so, the next time is a while away.
+    fn is_due(&mut self) -> bool {
+        let due = self.0.is_none_or(|at| at.elapsed() >= COMPLAIN);
+        if due {
+            self.0 = Some(Instant::now());
+        }
+        due
     }
-    due
+}
+
+/// A counter of trouble that is said in the log now and then.
+#[derive(Debug, Default)]
+struct Count {
+    said: u64,
+    complaint: Complaint,
+}
+
+impl Count {
+    /// How much it has grown to, if it has grown and it is time to say so.
+    fn news(&mut self, total: u64) -> Option<u64> {
+        if total <= self.said || !self.complaint.is_due() {
+            return None;
+        }
+        self.said = total;
+        Some(total)
+    }
 }
 
 fn say(notice: &Notice) {

@@ -8,6 +8,7 @@ pub mod access;
 pub mod admin;
 pub mod audit;
 pub mod journal;
+pub mod log_file;
 pub mod output;
 pub mod reload;
 pub mod render;

@@ -1,20 +1,20 @@
-//! A file that grows by lines and never loses one: what could not be written waits.
+//! A log that grows by lines and never loses one: what could not be written waits.
 //!
-//! Used for audit and access log. A failed write keeps the rest and is tried again with the next batch; a half-written line
-//! is completed, not repeated.
+//! Used for audit and access log. A failed write keeps the rest and is tried again with the next batch; into a pipe or a
+//! device a half-written line is completed, not repeated.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::log_file::{self, LogFile, Readers};
 use crate::clock;
 
 /// Where lines go.
 #[derive(Debug)]
 enum Target {
-    File { path: PathBuf, file: File, size: u64 },
+    File(LogFile),
     Stdout,
     Stderr,
 }
@@ -30,15 +30,14 @@ pub struct Output {
 }
 
 impl Output {
-    /// Opens `path` for appending, readable for its owner only.
-    pub fn file(path: &Path, rotate_size: u64) -> io::Result<Output> {
-        let (file, size) = open(path)?;
-        Ok(Output {
-            target: Target::File { path: path.to_path_buf(), file, size },
-            waiting: Vec::new(),
-            written: 0,
-            rotate_size,
-        })
+    /// Opens `path` for appending, readable for `readers` only: it, and what was set aside of it before.
+    pub fn file(path: &Path, rotate_size: u64, readers: Readers) -> io::Result<Output> {
+        let file = LogFile::open(path, readers)?;
+        if let (Some(folder), true) = (path.parent(), rotate_size > 0) {
+            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+            log_file::keep_all_private(folder, readers, |name| was_set_aside(path, name))?;
+        }
+        Ok(Output { target: Target::File(file), waiting: Vec::new(), written: 0, rotate_size })
     }
 
     /// Standard output.
@@ -66,18 +65,18 @@ impl Output {
         while self.written < self.waiting.len() {
             let rest = &self.waiting[self.written..];
             let count = match &mut self.target {
-                Target::File { file, .. } => file.write(rest),
+                Target::File(file) => {
+                    let (count, result) = file.append(rest);
+                    self.written += count;
+                    result?;
+                    continue;
+                }
                 Target::Stdout => io::stdout().write(rest),
                 Target::Stderr => io::stderr().write(rest),
             };
             match count {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => {
-                    self.written += count;
-                    if let Target::File { size, .. } = &mut self.target {
-                        *size += count as u64;
-                    }
-                }
+                Ok(count) => self.written += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
@@ -87,10 +86,29 @@ impl Output {
         if matches!(self.target, Target::Stdout) { io::stdout().flush() } else { Ok(()) }
     }
 
+    /// Gives up what waits, but for the rest of a line that is half written: without it the next line would stick to it.
+    pub fn give_up(&mut self) {
+        let whole = self.whole_lines();
+        let half = if whole == self.written {
+            whole
+        } else {
+            let rest = &self.waiting[self.written..];
+            memchr::memchr(b'\n', rest).map_or(self.waiting.len(), |end| self.written + end + 1)
+        };
+        self.waiting.truncate(half);
+        self.waiting.drain(..self.written);
+        self.written = 0;
+    }
+
+    /// How many of the written bytes are whole lines.
+    fn whole_lines(&self) -> usize {
+        memchr::memrchr(b'\n', &self.waiting[..self.written]).map_or(0, |end| end + 1)
+    }
+
     /// Forces what was written to the disk.
     pub fn sync(&mut self) -> io::Result<()> {
         match &self.target {
-            Target::File { file, .. } => file.sync_data(),
+            Target::File(file) => file.sync(),
             Target::Stdout | Target::Stderr => Ok(()),
         }
     }
@@ -98,32 +116,31 @@ impl Output {
     /// Sets a file that has reached its size aside, under its name with the time put in, and begins a new one. Only between
     /// lines.
     pub fn rotate_if_full(&mut self) -> io::Result<bool> {
-        let Target::File { path, file, size } = &mut self.target else { return Ok(false) };
-        if self.rotate_size == 0 || *size < self.rotate_size || !self.waiting.is_empty() {
+        let Target::File(file) = &mut self.target else { return Ok(false) };
+        if self.rotate_size == 0 || file.size() < self.rotate_size || !self.waiting.is_empty() {
             return Ok(false);
         }
-        file.sync_all()?;
-        let aside = set_aside_name(path, SystemTime::now());
-        fs::rename(&*path, &aside)?;
-        (*file, *size) = open(path)?;
+        file.sync()?;
+        let aside = set_aside_name(file.path(), SystemTime::now());
+        match fs::rename(file.path(), &aside) {
+            // Moved away by somebody else, or by an attempt that then could not open a new file.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            other => other?,
+        }
+        file.reopen()?;
         Ok(true)
     }
 
-    /// Opens the file anew, in case somebody has moved it away. Only between lines.
+    /// Opens the file anew, in case somebody has moved it away. A line that is half written is written whole there.
     pub fn reopen(&mut self) -> io::Result<()> {
-        if let Target::File { path, file, size } = &mut self.target
-            && self.written == 0
-        {
-            (*file, *size) = open(path)?;
+        if let Target::File(file) = &mut self.target {
+            file.reopen()?;
+            let whole = self.whole_lines();
+            self.waiting.drain(..whole);
+            self.written = 0;
         }
         Ok(())
     }
-}
-
-fn open(path: &Path) -> io::Result<(File, u64)> {
-    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
-    let size = file.metadata()?.len();
-    Ok((file, size))
 }
 
 /// `audit.jsonl` set aside at noon is `audit.20260131T120000.000000Z.jsonl`.
@@ -133,6 +150,14 @@ fn set_aside_name(path: &Path, time: SystemTime) -> PathBuf {
         Some(ending) => path.with_extension(format!("{stamp}.{ending}")),
         None => path.with_extension(stamp),
     }
+}
+
+/// Whether `name` is one that [`set_aside_name`] gives to `path`.
+fn was_set_aside(path: &Path, name: &str) -> bool {
+    let like = set_aside_name(path, SystemTime::UNIX_EPOCH);
+    let Some(like) = like.file_name().and_then(|like| like.to_str()) else { return false };
+    let alike = |(a, b): (u8, u8)| a == b || (a.is_ascii_digit() && b.is_ascii_digit());
+    like.len() == name.len() && like.bytes().zip(name.bytes()).all(alike)
 }
 
 #[cfg(test)]
@@ -145,7 +170,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.jsonl");
         for line in ["one\n", "two\n"] {
-            let mut output = Output::file(&path, 0).unwrap();
+            let mut output = Output::file(&path, 0, Readers::Owner).unwrap();
             output.lines().extend_from_slice(line.as_bytes());
             output.flush().unwrap();
             output.sync().unwrap();
@@ -156,7 +181,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_written_waits() {
-        let mut output = Output::file(Path::new("/dev/full"), 0).unwrap();
+        let mut output = Output::file(Path::new("/dev/full"), 0, Readers::Owner).unwrap();
         output.lines().extend_from_slice(b"kept\n");
         assert!(output.flush().is_err() && output.flush().is_err());
         assert!(!output.is_empty());
@@ -167,7 +192,7 @@ mod tests {
     fn a_full_file_is_set_aside_and_nothing_is_lost() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.jsonl");
-        let mut output = Output::file(&path, 8).unwrap();
+        let mut output = Output::file(&path, 8, Readers::Owner).unwrap();
         for line in ["1234567", "8", "9"] {
             output.lines().extend_from_slice(line.as_bytes());
             output.flush().unwrap();
@@ -184,7 +209,7 @@ mod tests {
     fn a_moved_file_is_begun_anew_on_request() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.log");
-        let mut output = Output::file(&path, 0).unwrap();
+        let mut output = Output::file(&path, 0, Readers::Owner).unwrap();
         fs::rename(&path, folder.path().join("a.log.1")).unwrap();
         output.reopen().unwrap();
         output.lines().extend_from_slice(b"new\n");
@@ -200,5 +225,65 @@ mod tests {
             set_aside_name(Path::new("log"), SystemTime::UNIX_EPOCH),
             Path::new("log.19700101T000000.000000Z")
         );
+    }
+
+    #[test]
+    fn lines_given_up_leave_no_half_line_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let mut reader = fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        let mut output = Output::file(&path, 0, Readers::Owner).unwrap();
+        // What a reader that falls behind leaves of a batch: a part of the second line is in the pipe.
+        output.lines().extend_from_slice(b"one\n");
+        output.flush().unwrap();
+        for (taken, kept) in [(0, ""), (1, "wo\n"), (4, ""), (7, "ee\n")] {
+            output.waiting = b"two\nthree\nfour\n".to_vec();
+            output.written = taken;
+            output.give_up();
+            assert_eq!((output.waiting.as_slice(), output.written), (kept.as_bytes(), 0), "{taken}");
+        }
+        output.flush().unwrap();
+        let mut there = [0; 7];
+        io::Read::read_exact(&mut reader, &mut there).unwrap();
+        assert_eq!(&there, b"one\nee\n");
+    }
+
+    #[test]
+    fn a_half_written_line_is_whole_in_the_file_opened_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.log");
+        let mut output = Output::file(&path, 0, Readers::Owner).unwrap();
+        for (written, left) in [(0, "one\ntwo\n"), (2, "one\ntwo\n"), (4, "two\n"), (6, "two\n")] {
+            output.waiting = b"one\ntwo\n".to_vec();
+            output.written = written;
+            output.reopen().unwrap();
+            assert_eq!((output.waiting.as_slice(), output.written), (left.as_bytes(), 0));
+        }
+    }
+
+    #[test]
+    fn names_set_aside_are_known_again() {
+        for path in ["/s/audit.jsonl", "audit.jsonl", "log"] {
+            let path = Path::new(path);
+            let name = set_aside_name(path, SystemTime::now());
+            let name = name.file_name().unwrap().to_str().unwrap();
+            assert!(was_set_aside(path, name), "{name}");
+            assert!(!was_set_aside(path, "audit.jsonl") && !was_set_aside(path, "audit.old.jsonl"));
+        }
+    }
+
+    #[test]
+    fn a_rotation_that_was_interrupted_is_made_up_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.jsonl");
+        let mut output = Output::file(&path, 1, Readers::Owner).unwrap();
+        output.lines().extend_from_slice(b"old\n");
+        output.flush().unwrap();
+        fs::remove_file(&path).unwrap();
+        assert!(output.rotate_if_full().unwrap());
+        output.lines().extend_from_slice(b"new\n");
+        output.flush().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new\n");
     }
 }

@@ -227,10 +227,14 @@ impl Page<'_> {
             ("aegis_failed_open", "Requests that passed unscanned because policy.fail_mode is open", |s| {
                 &s.failed_open
             }),
-            ("aegis_audit_dropped", "Audit events lost because a ring was full", |s| &s.audit_dropped),
-            ("aegis_audit_refused", "Requests refused because their audit event could not be kept", |s| {
-                &s.audit_refused
+            ("aegis_audit_dropped", "Requests that passed and have no audit event (fail_mode open)", |s| {
+                &s.audit_dropped
             }),
+            (
+                "aegis_audit_refused",
+                "Requests refused because their audit event could not be kept (fail_mode closed)",
+                |s| &s.audit_refused,
+            ),
         ];
         for (name, help, read) in counters {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;

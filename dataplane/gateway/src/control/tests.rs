@@ -5,6 +5,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::journal::Journal;
+use super::log_file::Readers;
 use super::output::Output;
 use super::reload::Reloader;
 use super::{Shared, admin, render};
@@ -61,8 +62,8 @@ fn records_of_all_shards_reach_both_logs() {
     let stage = Stage::new("", 2);
     let (mut a, ring_a) = events::ring(64);
     let (mut b, ring_b) = events::ring(64);
-    let audit = Output::file(&stage.path("audit"), 0).unwrap();
-    let access = Output::file(&stage.path("access"), 0).unwrap();
+    let audit = Output::file(&stage.path("audit"), 0, Readers::Owner).unwrap();
+    let access = Output::file(&stage.path("access"), 0, Readers::Owner).unwrap();
     let mut journal =
         Journal::new(vec![ring_a, ring_b], Some(audit), AuditSync::Batch, Some(access), LogFormat::Json);
     assert_eq!(journal.round(&stage.shared), 0);
@@ -81,7 +82,7 @@ fn while_the_sink_fails_events_wait_and_then_all_arrive() {
     let path = stage.path("audit");
     std::os::unix::fs::symlink("/dev/full", &path).unwrap();
     let (mut sender, ring) = events::ring(4);
-    let audit = Output::file(&path, 0).unwrap();
+    let audit = Output::file(&path, 0, Readers::Owner).unwrap();
     let mut journal = Journal::new(vec![ring], Some(audit), AuditSync::Second, None, LogFormat::Json);
     for n in 0..4 {
         assert!(send(&mut sender, &format!("/{n}")));
@@ -107,7 +108,7 @@ fn while_the_sink_fails_events_wait_and_then_all_arrive() {
 fn the_journal_ends_with_the_shards_and_writes_what_is_left() {
     let stage = Stage::new("", 1);
     let (mut sender, ring) = events::ring(64);
-    let audit = Output::file(&stage.path("audit"), 0).unwrap();
+    let audit = Output::file(&stage.path("audit"), 0, Readers::Owner).unwrap();
     let journal = Journal::new(vec![ring], Some(audit), AuditSync::None, None, LogFormat::Text);
     let shared = Arc::clone(&stage.shared);
     let thread = std::thread::spawn(move || journal.run(&shared));

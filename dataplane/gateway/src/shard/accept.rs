@@ -19,9 +19,6 @@ use crate::lifecycle::{Phase as Life, ShardContext, ShardState};
 /// Pause after the system refused to accept: usually descriptors have run out, and trying at once would only spin.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Ticks between two looks at the sessions.
-const SESSION_PAUSE: u32 = 20;
-
 /// Listens on every address and serves until the process stops.
 pub(super) async fn run(context: ShardContext) -> io::Result<()> {
     let (index, backlog, addresses) = (context.index, context.backlog, context.listen.clone());
@@ -113,9 +110,10 @@ async fn keep_time(shard: &Rc<Shard>, index: usize, listeners: &[i32]) {
         shard.pools.sweep(now, &shard.metrics);
         shard.metrics.buffer_bytes.set(shard.buffers.claimed() as u64);
         let snapshot = shard.snapshot();
-        // The sessions are the process's: one shard looks after them.
-        if index == 0 && snapshot.session.enabled && now % SESSION_PAUSE == 0 {
-            shard.metrics.sessions.set(Sessions::shared().expire(&snapshot.session) as u64);
+        // The sessions are the process's: one shard looks after them, a part at a time.
+        if index == 0 && snapshot.session.enabled {
+            let settings = &snapshot.session;
+            shard.metrics.sessions.set(Sessions::shared(settings).sweep(settings) as u64);
         }
         drop(snapshot);
         let life = shard.lifecycle.phase();

@@ -20,6 +20,9 @@ use crate::snapshot::{HashedKey, Snapshot, Upstream};
 
 const NO_PLACE: Failure = Failure::overloaded("the audit log cannot take another request");
 
+/// Bytes of a field's name that is told.
+const MAX_FIELD_NAME: usize = 40;
+
 /// What becomes of a draft.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -27,6 +30,8 @@ enum State {
     Counted,
     /// It becomes a record.
     Recorded,
+    /// It was refused because there is no room for its record, and counted as such.
+    Refused,
     /// It has been delivered.
     Closed,
 }
@@ -145,6 +150,7 @@ impl Draft {
             self.place = self.shard.events.borrow().reserve();
         }
         if self.place.is_none() && fail_mode == FailMode::Closed {
+            self.state = State::Refused;
             self.shard.metrics.audit_refused.inc();
             return Err(NO_PLACE);
         }
@@ -196,7 +202,7 @@ impl Draft {
                 rule: place.rule.0,
                 category: place.category as u8,
                 action: place.action as u8,
-                place: if part.is_empty() { place.place.as_str() } else { part }.into(),
+                place: if part.is_empty() { place.place.as_str() } else { told(part) }.into(),
                 token: place.token.as_ref().map(|token| token.as_str().into()),
             });
         }
@@ -260,7 +266,7 @@ impl Draft {
             Some(place) => events.send(place, record),
             None => events.send_unreserved(record),
         };
-        if !delivered {
+        if !delivered && state != State::Refused {
             metrics.audit_dropped.inc();
         }
     }
@@ -310,7 +316,33 @@ impl Drop for Draft {
     }
 }
 
+/// How a part of the request is named in its record. A field's name is the client's own, and may hold what its value does; one
+/// that looks like a name is told.
+fn told(part: &str) -> &str {
+    const FIELD: &str = "header ";
+    let Some(name) = part.strip_prefix(FIELD) else { return part };
+    let is_name =
+        name.len() <= MAX_FIELD_NAME && name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-');
+    if is_name { part } else { "header *" }
+}
+
 /// Whole microseconds since `then`.
 pub(super) fn micros(then: Instant) -> u64 {
     u64::try_from(then.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_fields_are_told_when_they_are_names() {
+        let longest = format!("header {}", "x".repeat(MAX_FIELD_NAME));
+        for part in ["query[0]", "path", "header x-title", "header http-referer", longest.as_str()] {
+            assert_eq!(told(part), part);
+        }
+        for part in ["header x-customer-4711", "header a.b", &format!("{longest}x")] {
+            assert_eq!(told(part), "header *");
+        }
+    }
 }

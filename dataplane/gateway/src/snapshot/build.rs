@@ -7,12 +7,13 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use aegis_detect::{Category, Confidence, Pack, RuleSource, Rules, Selection};
+use aegis_detect::{Category, Confidence, KnownValues, Pack, RuleSource, Rules, Selection};
 use aegis_shield::policy::{Action as ShieldAction, Policy};
 use aegis_shield::{Keyring, Limits as ShieldLimits, OpaqueAction, Shield};
 use aegis_wire::tls::{self, ClientCertificates, Identity, Pem, Resumption, ServerConfigBuilder};
 use zeroize::Zeroizing;
 
+use super::own::OwnSecrets;
 use super::{Addresses, Auth, HashedKey, Snapshot, TrustIdentity, Upstream, UpstreamKey};
 use crate::browser::Sites;
 use crate::config::builtin;
@@ -36,7 +37,7 @@ const MAX_API_KEY: usize = 8 << 10;
 struct Origin {
     packs: Vec<Pack>,
     custom: Vec<String>,
-    known: Option<known::Print>,
+    known: known::Print,
 }
 
 /// Makes snapshots, one after the other, and keeps what they share.
@@ -124,14 +125,14 @@ impl Builder {
     }
 
     fn shield(&mut self, settings: &Settings, master: &MasterKey) -> Result<Arc<Shield>, Vec<Problem>> {
-        let rules = self.rules(settings).map_err(|problem| vec![problem])?;
+        let rules = self.rules(settings, master).map_err(|problem| vec![problem])?;
         let policy = policy(settings, &rules)?;
         let keyring = keyring(settings, master).map_err(|problem| vec![problem])?;
         Ok(Arc::new(Shield { rules, policy, keyring: Arc::new(keyring), limits: ShieldLimits::default() }))
     }
 
-    /// The rules; compiled again only when packs, custom files or known values have changed.
-    fn rules(&mut self, settings: &Settings) -> Result<Arc<Rules>, Problem> {
+    /// The rules; compiled again only when packs, custom files, known values or the gateway's own secrets have changed.
+    fn rules(&mut self, settings: &Settings, master: &MasterKey) -> Result<Arc<Rules>, Problem> {
         let mut sources = Vec::new();
         for path in &settings.rules.custom {
             let text = read_text("rules.custom", path)?;
@@ -140,14 +141,15 @@ impl Builder {
         let packs: Vec<Pack> = settings.rules.packs.iter().map(|pack| Pack::from(*pack)).collect();
         let custom = sources.iter().map(|source| format!("{}\n{}", source.name, source.text)).collect();
         let list = known::File::read(settings)?;
-        let origin = Origin { packs: packs.clone(), custom, known: list.as_ref().map(known::File::print) };
+        let own = OwnSecrets::gather(settings, master);
+        let origin = Origin { packs: packs.clone(), custom, known: own.print(list.as_ref()) };
         if let Some((before, rules)) = &self.rules
             && *before == origin
         {
             return Ok(Arc::clone(rules));
         }
-        let known = list.map(|list| list.values().map(Arc::new)).transpose()?;
-        let selection = Selection { packs: &packs, custom: &sources, known: known.as_ref() };
+        let known = Arc::new(KnownValues::new(&own.join(list)?));
+        let selection = Selection { packs: &packs, custom: &sources, known: Some(&known) };
         let (rules, _) = self.cache.load(&selection).map_err(|error| {
             Problem::error(
                 "rules.custom",
@@ -365,15 +367,15 @@ fn read_text(key: &str, path: &Path) -> Result<String, Problem> {
     })
 }
 
-fn upstream_key(
+/// The provider's key of an upstream as it is configured, read where it is kept.
+pub(super) fn provider_key(
     key: &str,
-    name: &str,
     upstream: &settings::Upstream,
-) -> Result<Option<UpstreamKey>, Problem> {
-    let value = if let Some(value) = &upstream.api_key {
-        Zeroizing::new(value.expose().to_owned())
+) -> Result<Option<Zeroizing<String>>, Problem> {
+    if let Some(value) = &upstream.api_key {
+        Ok(Some(Zeroizing::new(value.expose().to_owned())))
     } else if let Some(path) = &upstream.api_key_file {
-        Zeroizing::new(read_text(&format!("{key}.api_key_file"), path)?)
+        Ok(Some(Zeroizing::new(read_text(&format!("{key}.api_key_file"), path)?)))
     } else if let Some(variable) = &upstream.api_key_env {
         let at = format!("{key}.api_key_env");
         let value = std::env::var(variable).map_err(|_| {
@@ -383,10 +385,18 @@ fn upstream_key(
                 "set it for the gateway's process",
             )
         })?;
-        Zeroizing::new(value)
+        Ok(Some(Zeroizing::new(value)))
     } else {
-        return Ok(None);
-    };
+        Ok(None)
+    }
+}
+
+fn upstream_key(
+    key: &str,
+    name: &str,
+    upstream: &settings::Upstream,
+) -> Result<Option<UpstreamKey>, Problem> {
+    let Some(value) = provider_key(key, upstream)? else { return Ok(None) };
     let value = value.trim();
     if value.is_empty() || value.len() > MAX_API_KEY || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Problem::error(

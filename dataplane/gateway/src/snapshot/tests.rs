@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use aegis_detect::{Scanner, Window};
 use zeroize::Zeroizing;
 
 use super::build::Builder;
@@ -130,4 +131,27 @@ fn the_feed_gives_the_newest_snapshot() {
     assert_eq!((feed.generation(), feed.load().generation), (1, 1));
     feed.publish(Arc::new(builder.build(&settings(""), &master()).expect("valid")));
     assert_eq!((feed.generation(), feed.load().generation), (2, 2));
+}
+
+#[test]
+fn the_gateway_s_own_keys_are_looked_for_and_found_again_after_a_change() {
+    const KEY: &str = "Nebel9vTq2LmXw4Zr8Ks";
+    let found = |snapshot: &Snapshot, text: &str| {
+        let mut scanner = Scanner::new(Arc::clone(&snapshot.shield.rules)).expect("memory");
+        let scan = scanner.scan(Window { text: text.as_bytes(), fresh: 0, last: true });
+        scan.findings.iter().any(|finding| (finding.start, finding.end) == (3, text.len() - 1))
+    };
+    let mut builder = Builder::default();
+    let secret = MasterKey::new(std::array::from_fn(|at| (at * 7) as u8));
+    let master: String = crate::auth::hex(&*secret);
+    let text = |key: &str| format!("[upstreams.openai]\napi_key = \"{key}\"\n");
+    let first = builder.build(&settings(&text(KEY)), &secret).expect("valid");
+    assert!(found(&first, &format!("it {KEY}.")) && found(&first, &format!("it {master}.")));
+    assert!(!found(&first, "it Nebel9vTq2LmXw4Zr8Kt."));
+    let second = builder.build(&settings(&text("Regen7bHy5NnPo3Qe6Jd")), &secret).expect("valid");
+    assert!(found(&second, "it Regen7bHy5NnPo3Qe6Jd.") && !found(&second, &format!("it {KEY}.")));
+    for weak in ["ollama", "none", "k"] {
+        let snapshot = builder.build(&settings(&text(weak)), &secret).expect("valid");
+        assert!(!found(&snapshot, &format!("it {weak}.")), "{weak}");
+    }
 }

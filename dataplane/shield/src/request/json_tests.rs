@@ -193,11 +193,43 @@ fn places_are_named() {
     assert_eq!(place(&m(&json!({ PAT: 1 }))), "messages[1].content.(key)");
     assert_eq!(place(&json!({ PAT: { "x": AWS } }).to_string()), "(key)");
     let (_, outcome) = json_run(&json!({ PAT: { "x": AWS } }).to_string());
-    assert_eq!(outcome.report.places()[1].place, "?.x", "a key that is a secret is not named");
-    assert_eq!(place(&json!({ "no name": { "x": AWS } }).to_string()), "?.x");
+    assert_eq!(outcome.report.places()[1].place, "*.*", "a key that is a secret is not named");
+    assert_eq!(place(&json!({ "no name": { "x": AWS } }).to_string()), "*.*");
     let lines = format!("{{}}\n{{\"a\":\"{AWS}\"}}\n");
     let (_, outcome) = run(Format::JsonLines, lines.as_bytes()).unwrap();
-    assert_eq!(outcome.report.places()[0].place, "line[1].a");
+    assert_eq!(outcome.report.places()[0].place, "line[1].*");
+}
+
+#[test]
+fn what_users_call_their_own_data_is_not_told() {
+    const OWN: &str = "customer_4711_ssn";
+    let body = |value: &Value| json!({ "messages": [{ "content": [value] }] }).to_string();
+    let tool = |input: &Value| body(&json!({ "type": "tool_use", "name": "crm", "input": input }));
+    for (body, expected) in [
+        (tool(&json!({ OWN: AWS })), "messages[0].content[0].input.*"),
+        (tool(&json!({ OWN: [{ OWN: AWS }] })), "messages[0].content[0].input.*[0].*"),
+        // A word of the API is the user's here.
+        (tool(&json!({ "text": { "content": AWS } })), "messages[0].content[0].input.*.*"),
+        (json!({ "metadata": { OWN: AWS } }).to_string(), "metadata.*"),
+        (json!({ OWN: { "text": AWS } }).to_string(), "*.text"),
+        (
+            json!({ "tools": [{ "input_schema": { "properties": { OWN: { "default": AWS } } } }] })
+                .to_string(),
+            "tools[0].input_schema.*.*.*",
+        ),
+        (
+            json!({ "contents": [{ "parts": [{ "functionCall": { "args": { OWN: AWS } } }] }] }).to_string(),
+            "contents[0].parts[0].functionCall.args.*",
+        ),
+        // JSON in a string is named by the string.
+        (body(&json!({ "input": json!({ OWN: AWS }).to_string() })), "messages[0].content[0].input"),
+        // An array of this name is the conversation itself.
+        (json!({ "input": [{ "content": [{ "text": AWS }] }] }).to_string(), "input[0].content[0].text"),
+    ] {
+        assert_eq!(place(&body), expected, "{body}");
+        let (_, outcome) = json_run(&body);
+        assert!(outcome.report.places().iter().all(|place| !place.place.contains("4711")));
+    }
 }
 
 #[test]
@@ -236,7 +268,7 @@ fn a_refusal_is_remembered() {
     let mut out = super::super::Gather::new();
     let body = json!({ "a": PAT }).to_string();
     let refused = tokenizer.push(&mut scratch, body.as_bytes(), true, &mut out).unwrap_err();
-    assert!(matches!(&refused, Refusal::Blocked { place, .. } if place == "a"));
+    assert!(matches!(&refused, Refusal::Blocked { place, .. } if place == "*"));
     assert!(!format!("{refused:?} {refused}").contains(PAT));
     assert_eq!(tokenizer.push(&mut scratch, b"[]", true, &mut out), Err(refused));
     assert_eq!(tokenizer.report().action(Action::Block), 1);

@@ -18,6 +18,7 @@ mod gather;
 mod json;
 mod left;
 mod magic;
+mod members;
 mod multipart;
 mod opaque;
 mod refusal;
@@ -30,6 +31,7 @@ mod wide;
 
 use std::sync::Arc;
 
+use aegis_detect::OwnValue;
 pub use gather::{Gather, Piece};
 pub use refusal::Refusal;
 pub use scratch::ShardScratch;
@@ -48,6 +50,7 @@ pub const WINDOW: usize = 32 * 1024;
 pub struct Tokenizer {
     desk: Desk,
     body: Body,
+    own: Option<OwnValue>,
     refused: Option<Refusal>,
     finished: bool,
 }
@@ -70,7 +73,14 @@ impl Tokenizer {
     /// tokens.
     pub fn with_vault(shield: Arc<Shield>, format: Format, vault: Vault) -> Self {
         let desk = Desk { shield, vault, report: Report::default(), part: None };
-        Self { desk, body: Body::new(format), refused: None, finished: false }
+        Self { desk, body: Body::new(format), own: None, refused: None, finished: false }
+    }
+
+    /// Hides this value, too: the key that the request was let in with, which no rule need know.
+    #[must_use]
+    pub fn hiding(mut self, own: Option<OwnValue>) -> Self {
+        self.own = own;
+        self
     }
 
     /// Takes a step. `input` holds all bytes that were not consumed yet, `last` says that no more will come.
@@ -114,7 +124,7 @@ impl Tokenizer {
         last: bool,
         out: &mut Gather,
     ) -> Result<usize, Refusal> {
-        scratch.fit(&self.desk.shield.rules)?;
+        scratch.fit(&self.desk.shield.rules, self.own.as_ref())?;
         let consumed = self.body.process(&mut self.desk, scratch, window, last, out)?;
         if last && consumed == window.len() {
             self.body.end()?;

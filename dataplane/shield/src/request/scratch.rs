@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aegis_detect::{Finding, RuleError, Rules, Scanner, Window};
+use aegis_detect::{Finding, OwnValue, RuleError, Rules, Scanner, Window};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::edit::Part;
@@ -49,11 +49,13 @@ impl ShardScratch {
         self.decoded.zeroize();
     }
 
-    /// Makes sure that it is `rules` that are applied; a reload may have replaced them.
-    pub(super) fn fit(&mut self, rules: &Arc<Rules>) -> Result<(), Refusal> {
+    /// Makes sure that it is `rules` that are applied, which a reload may have replaced, and that `own` is looked for and no
+    /// other request's value.
+    pub(super) fn fit(&mut self, rules: &Arc<Rules>, own: Option<&OwnValue>) -> Result<(), Refusal> {
         if !Arc::ptr_eq(self.scanner.rules(), rules) {
             self.scanner = Scanner::new(Arc::clone(rules)).map_err(|_| Refusal::Scanner)?;
         }
+        self.scanner.look_for(own.cloned());
         Ok(())
     }
 

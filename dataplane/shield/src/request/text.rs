@@ -64,7 +64,9 @@ impl TextBody {
 
 #[cfg(test)]
 mod tests {
-    use aegis_detect::LEFT_CONTEXT;
+    use std::sync::Arc;
+
+    use aegis_detect::{KnownKey, KnownList, KnownValues, LEFT_CONTEXT, OwnValue, Rules, Selection};
 
     use super::super::testing::{AWS, PAT, PEM, lines, restore, run, run_pieces, shield};
     use super::super::{Tokenizer, WINDOW};
@@ -118,6 +120,29 @@ mod tests {
             let (out, outcome) = run(Format::Text, &text).unwrap();
             assert_eq!(outcome.vault.len(), 1, "{offset}");
             assert_eq!(restore(&out, &outcome, 0), text);
+        }
+    }
+
+    #[test]
+    fn the_request_s_own_key_is_hidden_at_every_place_around_a_window() {
+        const KEY: &str = "gate-key-one";
+        let known = Arc::new(KnownValues::new(&KnownList::new(KnownKey::new(&[5; 32]))));
+        let selection = Selection { known: Some(&known), ..Selection::default() };
+        let mut own_rules = Arc::into_inner(shield()).unwrap();
+        own_rules.rules = Rules::load(&selection).unwrap();
+        let own_rules = Arc::new(own_rules);
+        for offset in (0..3).chain(WINDOW - 600..WINDOW + 20) {
+            let mut text = vec![b'.'; offset];
+            text.extend_from_slice(format!(" {KEY}, not gate-key-two ").as_bytes());
+            text.resize(offset + WINDOW, b'.');
+            let tokenizer = || Tokenizer::new(Arc::clone(&own_rules), Format::Text);
+            let (out, outcome) =
+                run_pieces(tokenizer().hiding(OwnValue::new(KEY.as_bytes()).ok()), &[&text]).unwrap();
+            assert_eq!((outcome.vault.len(), outcome.report.total()), (1, 1), "{offset}");
+            assert!(memchr::memmem::find(&out, KEY.as_bytes()).is_none(), "{offset}");
+            assert_eq!(restore(&out, &outcome, 0), text);
+            // The next request of the same shard does not know it.
+            assert_eq!(run_pieces(tokenizer(), &[&text]).unwrap().0, text);
         }
     }
 }

@@ -2,6 +2,7 @@
 //! text. Only structure costs something here, and little: a key is copied once, a name is built only on a finding.
 
 use super::left::{self, Verdict};
+use super::members;
 use super::opaque::{self, Behind, Declared, Judgement, Run, Slot};
 use super::seam::{MAX_GAP, TextEvent};
 use crate::json::{Container, Kind, Lexeme, Role};
@@ -456,13 +457,15 @@ impl Track {
         }
     }
 
-    /// The name of this place, such as `messages[3].content`. Names only keys that look like names.
+    /// The name of this place, such as `messages[3].content`. Names words of the providers' APIs only, never what the user's own
+    /// data calls its members.
     pub(super) fn place(&self, many: bool) -> String {
         use std::fmt::Write;
         let mut place = String::new();
         if many {
             let _ = write!(place, "line[{}]", self.documents);
         }
+        let mut users = false;
         for (level, frame) in self.frames().iter().enumerate() {
             let innermost = level + 1 == usize::from(self.depth);
             match frame.container {
@@ -471,28 +474,18 @@ impl Track {
                 }
                 Container::Object => {
                     let in_key = innermost && self.capture == Capture::Key;
-                    let key = frame.key.as_bytes();
-                    let named = !in_key && !key.is_empty() && key.iter().all(|&byte| is_name(byte));
                     let separator = if place.is_empty() { "" } else { "." };
-                    let name = if in_key {
-                        "(key)"
-                    } else if named {
-                        as_str(key)
-                    } else {
-                        "?"
+                    let key = frame.key.as_bytes();
+                    let name = match members::known(key).filter(|_| !users) {
+                        _ if in_key => "(key)",
+                        known => known.unwrap_or(members::OTHER),
                     };
                     let _ = write!(place, "{separator}{name}");
+                    let next = self.frames().get(level + 1).map(|next| next.container);
+                    users |= next == Some(Container::Object) && members::holds_users(key);
                 }
             }
         }
         place
     }
-}
-
-fn is_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'$' | b'.')
-}
-
-fn as_str(name: &[u8]) -> &str {
-    std::str::from_utf8(name).unwrap_or("?")
 }

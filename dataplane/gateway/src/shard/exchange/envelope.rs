@@ -107,7 +107,8 @@ impl Exchange<'_> {
     fn sanitize(&mut self, text: &[u8], format: Format, place: &str) -> Result<Vec<u8>, Stop> {
         let shield = Arc::clone(&self.snapshot.shield);
         let vault = self.vault.take().unwrap_or_default();
-        let mut tokenizer = Tokenizer::with_vault(Arc::clone(&shield), format, vault);
+        let mut tokenizer =
+            Tokenizer::with_vault(Arc::clone(&shield), format, vault).hiding(self.own_key.clone());
         let mut out = Vec::with_capacity(text.len());
         let mut rest = text;
         loop {

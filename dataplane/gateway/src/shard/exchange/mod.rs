@@ -17,6 +17,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use aegis_detect::OwnValue;
 use aegis_shield::{Tokenizer, Vault};
 use aegis_wire::coding;
 use aegis_wire::h1::{self, Peer, RequestParse};
@@ -109,6 +110,8 @@ struct Exchange<'a> {
     tokenizer: Option<Tokenizer>,
     /// The secrets that were taken out: what the reply is restored from.
     vault: Option<Vault>,
+    /// The gateway key of this request, where no rule finds it in a text.
+    own_key: Option<OwnValue>,
     /// Where they are remembered for the session's next request.
     session: Option<session::Key>,
     /// The body passes unscanned, because it cannot be scanned and the configuration says that passing is more important.
@@ -138,6 +141,7 @@ pub(super) async fn run(
         in_hand: began,
         tokenizer: None,
         vault: None,
+        own_key: None,
         session: None,
         raw: false,
         request_sent: false,
@@ -181,6 +185,7 @@ impl Exchange<'_> {
             Err(stop) => {
                 self.provider = route::likely_provider(&self.snapshot, head);
                 self.draft.asked(route::path_pattern(path).0);
+                self.draft.reserve(self.snapshot.fail_mode)?;
                 return Err(stop);
             }
         };
@@ -196,6 +201,7 @@ impl Exchange<'_> {
         }
         if let Some(key) = auth::check(&self.snapshot.auth, &self.bench.request.fields, &route.upstream)? {
             self.draft.authorised(key);
+            self.own_key = auth::own_key(&self.bench.request.fields, &route.upstream);
         }
         Ok((route, plain))
     }
@@ -223,14 +229,16 @@ impl Exchange<'_> {
         let mut parts = vec![organisation.as_bytes(), key.as_bytes(), upstream.name.as_bytes(), name];
         parts.extend(credentials);
         let place = session::Key::new(&parts);
-        self.vault = Some(Sessions::shared().recall(place, &self.snapshot.session));
+        let settings = &self.snapshot.session;
+        self.vault = Some(Sessions::shared(settings).recall(place, settings));
         self.session = Some(place);
     }
 
     /// Remembers the request's secrets for the session.
     fn keep_session(&mut self) -> Result<(), Failure> {
         if let (Some(place), Some(vault)) = (self.session, &self.vault) {
-            let kept = Sessions::shared().remember(place, vault, &self.snapshot.session);
+            let settings = &self.snapshot.session;
+            let kept = Sessions::shared(settings).remember(place, vault, settings);
             kept.map_err(|session::Full| SESSION_FULL)?;
         }
         Ok(())

@@ -98,7 +98,8 @@ impl Exchange<'_> {
         let last = upload.is_last(&self.client.conn);
         let shield = &self.snapshot.shield;
         let vault = self.vault.take().unwrap_or_default();
-        let mut tokenizer = Tokenizer::with_vault(Arc::clone(shield), format, vault);
+        let mut tokenizer =
+            Tokenizer::with_vault(Arc::clone(shield), format, vault).hiding(self.own_key.clone());
         let bench = &mut *self.bench;
         let window = upload.window(&self.client.conn);
         bench.out.clear();

@@ -1,0 +1,137 @@
+//! One value that is known for the length of a request only: the key that the request itself was let in with.
+//!
+//! There is nothing to prepare for one value, so it is searched for as it is, by the fastest means there are.
+
+use std::sync::Arc;
+
+use memchr::memmem;
+use zeroize::Zeroizing;
+
+use super::find::stands_alone;
+use super::{Refusal, weak};
+use crate::LOOKAHEAD;
+use crate::dispute::Hit;
+use crate::rule::Confidence;
+use crate::rules::rank;
+use crate::scanner::{Bench, View};
+
+/// A value that a scanner looks for beside its rules; wiped when dropped.
+#[derive(Clone)]
+pub struct OwnValue(Arc<Zeroizing<Vec<u8>>>);
+
+impl std::fmt::Debug for OwnValue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OwnValue").finish_non_exhaustive()
+    }
+}
+
+impl OwnValue {
+    /// The longest value, in bytes: one that begins where a window is settled is always seen whole.
+    pub const MAX_LEN: usize = LOOKAHEAD;
+
+    /// Takes a value; refuses what would be met by chance, as a list of known values does.
+    pub fn new(value: &[u8]) -> Result<OwnValue, Refusal> {
+        weak::check(value)?;
+        if value.len() > Self::MAX_LEN {
+            return Err(Refusal::Long(value.len()));
+        }
+        Ok(OwnValue(Arc::new(Zeroizing::new(value.to_vec()))))
+    }
+
+    /// Finds the value in the unjudged part of a text.
+    pub(crate) fn find(&self, bench: &mut Bench, view: View<'_>, rule: u16) {
+        let fresh = bench.fresh.min(view.text.len());
+        for at in memmem::find_iter(&view.text[fresh..], self.0.as_slice()) {
+            let (start, end) = (fresh + at, fresh + at + self.0.len());
+            match stands_alone(view, start, end) {
+                Some(true) => {
+                    bench.hits.push(Hit {
+                        start,
+                        end,
+                        rule,
+                        rank: rank::KNOWN,
+                        confidence: Confidence::High,
+                    });
+                }
+                Some(false) => {}
+                None => bench.open(start),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{KNOWN_RULE, KnownKey, KnownList, KnownValues, Rules, Scanner, Selection, Window};
+
+    const KEY: &str = "gate-key-one";
+
+    fn scanner() -> Scanner {
+        let known = Arc::new(KnownValues::new(&KnownList::new(KnownKey::new(&[1; 32]))));
+        let selection = Selection { known: Some(&known), ..Selection::default() };
+        Scanner::new(Rules::load(&selection).expect("rules")).expect("memory")
+    }
+
+    fn found(scanner: &mut Scanner, text: &str) -> Vec<(usize, usize)> {
+        let rules = Arc::clone(scanner.rules());
+        let scan = scanner.scan(Window { text: text.as_bytes(), fresh: 0, last: true });
+        let known = scan.findings.iter().filter(|finding| rules.get(finding.rule).id == KNOWN_RULE);
+        known.map(|finding| (finding.start, finding.end)).collect()
+    }
+
+    #[test]
+    fn it_is_found_while_it_is_set_plain_and_encoded() {
+        use base64::Engine as _;
+        let mut scanner = scanner();
+        let encoded = base64::engine::general_purpose::STANDARD.encode(format!("the key is {KEY}, keep it"));
+        assert_eq!(found(&mut scanner, &format!("it is {KEY}!")), []);
+        scanner.look_for(Some(OwnValue::new(KEY.as_bytes()).expect("a value")));
+        assert_eq!(found(&mut scanner, &format!("it is {KEY}!")), [(6, 6 + KEY.len())]);
+        assert_eq!(found(&mut scanner, "it is gate-key-two!"), []);
+        assert_eq!(found(&mut scanner, &format!("data {encoded} end")).len(), 1);
+        scanner.look_for(None);
+        assert_eq!(found(&mut scanner, &format!("it is {KEY}!")), []);
+    }
+
+    #[test]
+    fn short_ones_are_no_piece_of_a_word() {
+        let mut scanner = scanner();
+        scanner.look_for(Some(OwnValue::new(b"k3y-0ne!x").expect("a value")));
+        assert_eq!(found(&mut scanner, "k3y-0ne!xy xk3y-0ne!x"), []);
+        assert_eq!(found(&mut scanner, "(k3y-0ne!x)"), [(1, 10)]);
+    }
+
+    #[test]
+    fn what_would_be_met_by_chance_is_refused_and_so_is_what_is_too_long() {
+        for weak in ["short", "password", "aaaaaaaaaaaa", "123456789"] {
+            assert!(OwnValue::new(weak.as_bytes()).is_err(), "{weak}");
+        }
+        let long: String = (0..OwnValue::MAX_LEN).map(|at| char::from(b'a' + (at * 7 % 26) as u8)).collect();
+        let long = format!("{}9", &long[1..]);
+        assert!(OwnValue::new(long.as_bytes()).is_ok());
+        assert_eq!(
+            OwnValue::new(format!("{long}9").as_bytes()).err(),
+            Some(Refusal::Long(OwnValue::MAX_LEN + 1))
+        );
+    }
+
+    #[test]
+    fn the_longest_is_found_at_every_place_around_the_end_of_a_window() {
+        let long: String = (0..OwnValue::MAX_LEN).map(|at| char::from(b'0' + (at * 7 % 10) as u8)).collect();
+        let long = format!("k{}", &long[1..]);
+        let mut scanner = scanner();
+        scanner.look_for(Some(OwnValue::new(long.as_bytes()).expect("a value")));
+        for lead in (0..2 * LOOKAHEAD).step_by(37) {
+            let text = format!("{}{long} and more", ". ".repeat(LOOKAHEAD)[..lead].to_owned());
+            let window = 2 * LOOKAHEAD;
+            let scan = scanner.scan(Window {
+                text: &text.as_bytes()[..window.min(text.len())],
+                fresh: 0,
+                last: false,
+            });
+            let (settled, hits) = (scan.settled, scan.findings.len());
+            assert!(hits == 1 || settled <= lead, "after {lead} bytes, settled {settled}");
+        }
+    }
+}
