@@ -73,25 +73,26 @@ fn replies_keep_every_opaque_field() {
         ];
         event_stream(&events.concat())
     });
-    let signed = format!("{signed}{}", token(&stage.upstream.last()));
+    let kept = token(&stage.upstream.last());
+    let signed = format!("{signed}{kept}");
     assert_eq!(sse::joined(&reply.body, "/delta/signature"), signed);
     assert_eq!(sse::joined(&reply.body, "/content_block/data"), signed);
-    assert_eq!(sse::joined(&reply.body, "/delta/thinking"), format!("I see {secret}"));
+    assert_eq!(sse::joined(&reply.body, "/delta/thinking"), format!("I see {kept}"), "it is signed as it is");
 }
 
 #[test]
-fn thinking_that_was_restored_goes_back_as_it_was_signed() {
+fn thinking_comes_and_goes_back_as_it_was_signed() {
     let stage = Stage::new();
     let secret = Seeded::new(403).github();
     let reply = stage.ask(MESSAGES, &messages(&format!("use {secret}")), |request| {
         let thought = format!("the key {} opens it", token(request));
         event_stream(&sse::anthropic_delta(0, "thinking_delta", "thinking", &thought))
     });
-    let restored = sse::joined(&reply.body, "/delta/thinking");
-    assert_eq!(restored, format!("the key {secret} opens it"));
     let signed_over = format!("the key {} opens it", token(&stage.upstream.last()));
+    let thinking = sse::joined(&reply.body, "/delta/thinking");
+    assert_eq!(thinking, signed_over);
     let next = json!({"model": "m", "max_tokens": 9, "messages": [{"role": "assistant", "content": [
-        {"type": "thinking", "thinking": restored, "signature": "c2lnbmVk"}]}]});
+        {"type": "thinking", "thinking": thinking, "signature": "c2lnbmVk"}]}]});
     let seen: Value = serde_json::from_str(&stage.seen(MESSAGES, &next.to_string())).expect("JSON");
     assert_eq!(seen.pointer("/messages/0/content/0/thinking"), Some(&Value::from(signed_over)));
     assert!(!stage.upstream.last().text().contains(&escape(&secret)));

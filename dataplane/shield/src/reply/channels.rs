@@ -120,7 +120,7 @@ impl Channels {
             let other = self.calls.iter().any(|&(known, _, its)| known == id && its != call);
             if first && other {
                 if let Some(channel) = self.open.iter_mut().find(|channel| channel.id == id) {
-                    channel.flush(kit, &mut self.numbering, out);
+                    channel.flush(kit, &mut self.numbering, None, out);
                 }
                 self.end(id);
             }
@@ -150,9 +150,17 @@ impl Channels {
         for channel in &mut self.open {
             let ends = closes.iter().any(|close| close.covers(channel.id, channel.group));
             if ends && !slots.iter().any(|slot| slot.channel == channel.id) {
-                channel.flush(kit, &mut self.numbering, out);
+                channel.flush(kit, &mut self.numbering, None, out);
             }
         }
+    }
+
+    /// Lets out all that is held behind the last event, each with `separator` before it and nothing after.
+    pub(super) fn flush_behind(&mut self, kit: &mut Kit, separator: &[u8], out: &mut Vec<u8>) {
+        for channel in &mut self.open {
+            channel.flush(kit, &mut self.numbering, Some(separator), out);
+        }
+        self.forget(&[Close::All]);
     }
 
     /// Forgets the channels that ended.
@@ -172,12 +180,20 @@ impl Channels {
 }
 
 impl Channel {
-    fn flush(&mut self, kit: &mut Kit, numbering: &mut Numbering, out: &mut Vec<u8>) {
+    /// Lets out what is held in an event of its own: with its framing, or with `separator` before it instead.
+    fn flush(
+        &mut self,
+        kit: &mut Kit,
+        numbering: &mut Numbering,
+        separator: Option<&[u8]>,
+        out: &mut Vec<u8>,
+    ) {
         if self.lane.holds() {
             let number = if self.template.is_numbered() { numbering.next() } else { 0 };
+            out.extend_from_slice(separator.unwrap_or_default());
             self.template.write_before(number, out);
             self.lane.flush(kit, out);
-            self.template.write_after(number, out);
+            self.template.write_after(number, separator.is_none(), out);
         } else {
             self.lane.flush(kit, out);
         }

@@ -256,7 +256,14 @@ pub(super) fn plan(event: Event<'_>, plan: &mut Plan) {
             _ => {}
         }
     }
-    if event.framing == Framing::Values && !generic::is_streamed(event, choices) {
+    let wrapped = || event.child(response?, b"candidates").filter(|&node| event.kind(node) == Kind::Array);
+    let streamed = match event.framing {
+        Framing::Sse | Framing::Lines => true,
+        // Nobody else streams an array, and any other must not get an item more.
+        Framing::Items => candidates.or_else(wrapped).is_some(),
+        Framing::Values => generic::is_streamed(event, choices),
+    };
+    if !streamed {
         return;
     }
     if let Some(choices) = choices {
@@ -271,7 +278,6 @@ pub(super) fn plan(event: Event<'_>, plan: &mut Plan) {
     if anthropic::speaks(kind) {
         return anthropic::plan(event, kind, plan);
     }
-    let wrapped = || event.child(response?, b"candidates").filter(|&node| event.kind(node) == Kind::Array);
     match candidates.or_else(wrapped) {
         Some(candidates) => gemini::plan(event, candidates, plan),
         None => generic::plan(event, plan),

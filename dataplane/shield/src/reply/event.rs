@@ -181,6 +181,11 @@ impl EventRewriter {
         self.channels.forget(&[Close::All]);
     }
 
+    /// Lets out all that is held behind the last event, each with `separator` before it, and closes all channels.
+    pub(super) fn flush_behind(&mut self, kit: &mut Kit, separator: &[u8], out: &mut Vec<u8>) {
+        self.channels.flush_behind(kit, separator, out);
+    }
+
     /// Lets out all that is held but keeps the channels, before an event that is too large to be looked into.
     pub(super) fn flush_held(&mut self, kit: &mut Kit, out: &mut Vec<u8>) {
         self.channels.flush_closed(&[Close::All], &[], kit, out);

@@ -72,6 +72,9 @@ pub(super) enum Looks {
     Undecided,
 }
 
+/// How a PDF begins.
+const PDF: &[u8] = b"%PDF-";
+
 impl Looks {
     /// Looks at a body from its first byte that is neither white space nor part of a byte order mark.
     ///
@@ -81,7 +84,6 @@ impl Looks {
         if matches!(head.first(), Some(b'{' | b'[')) {
             return Self::LikeJson;
         }
-        const PDF: &[u8] = b"%PDF-";
         if declared == ReplyFormat::Unknown
             && (head.starts_with(PDF) || PDF.starts_with(head))
             && !head.is_empty()

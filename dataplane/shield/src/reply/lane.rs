@@ -183,13 +183,12 @@ impl Lane {
                     Some(secret) => {
                         if let Some(depth) = self.depth_for(token.category(), secret) {
                             out.extend_from_slice(&text[written..start]);
-                            let before = out.len();
                             kit.write_secret(secret, depth, out);
                             kit.tally.restored += 1;
                             (written, from, edited) = (end, end, true);
                             if let Some(ruler) = &mut self.ruler {
                                 ruler.pass(&text[measured..start]);
-                                ruler.replace(&text[start..end], &out[before..]);
+                                ruler.replace(&text[start..end], secret, depth);
                                 measured = end;
                             }
                             continue;

@@ -66,12 +66,11 @@ impl Members {
         if !self.capturing {
             return;
         }
-        match self.name.get_mut(self.len..self.len + bytes.len()) {
-            Some(room) => {
-                room.copy_from_slice(bytes);
-                self.len += bytes.len();
-            }
-            None => (self.len, self.capturing) = (0, false),
+        if let Some(room) = self.name.get_mut(self.len..self.len + bytes.len()) {
+            room.copy_from_slice(bytes);
+            self.len += bytes.len();
+        } else {
+            (self.len, self.capturing) = (0, false);
         }
     }
 

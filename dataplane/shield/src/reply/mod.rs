@@ -5,7 +5,9 @@
 //! ```text
 //!  bytes, cut anywhere
 //!    |
-//!    |-- server-sent events, JSON lines --> frames  (sse, lines)     one event at a time, at most MAX_EVENT
+//!    |-- server-sent events, JSON lines,
+//!    |   documents, items of an array ----> frames  (sse, lines,     one event at a time, at most MAX_EVENT
+//!    |                                        |      values)
 //!    |                                        |
 //!    |                                      tape     (tape)          where its strings stand
 //!    |                                        |
@@ -14,9 +16,9 @@
 //!    |                                        v
 //!    |        channel (choice, content)     [lane: nest + held]  --+
 //!    |        channel (choice, tool call)   [lane: nest + held]  --+--> the event, edited in place; before it
-//!    |        channel (block, thinking)     [lane: nest + held]  --+    one more delta for each tail that ends
+//!    |        channel (block, text)         [lane: nest + held]  --+    one more delta for each tail that ends
 //!    |
-//!    `-- a JSON document, text, a frame that is too large --> one lane for all of it
+//!    `-- text, a frame or document that is too large --> one lane for all of it
 //! ```
 //!
 //! A **lane** is one text on its way. Its states, for the text `key: AEGIS-KEY-..`:
@@ -36,7 +38,30 @@
 //! change one outside of tokens. Hold back ordinary text. Touch signed, encrypted or binary values. Fail:
 //! what is not what it claims to be is treated as text.
 //!
+//! # What changes beside tokens
+//!
+//! Numbers, in place: those that point into a text in which a token was replaced (`citations`), and, behind an event
+//! that was put in, the `sequence_number` of Responses, so that each is there once and they ascend. (To put a tail
+//! into no event of its own, whole events of other channels would have to wait for it, and ordinary text with them.
+//! A client that resumes a stream by such a number names one that is too high by the events put in before.)
+//!
+//! # What stays although it holds tokens
+//!
+//! Signed text, from its first byte: Anthropic's thinking, the reasoning items of Responses, Gemini's thoughts, and
+//! what aggregators hand on of these. The client must send it back as it was, and the way out does not look into it.
+//! Not signed are the arguments and texts that stand beside a signature of Gemini: it seals the model's thoughts, not
+//! its part, and the way out gives the same tokens again. `logprobs` stay, too, and with them `text_offset`: they
+//! speak of the tokens that the model sampled, one entry each, with its bytes and its probability. A secret has
+//! none, and there are no entries to spread it over. They agree with each other, and with what the provider wrote.
+//! [`Tally::kept`] counts both.
+//!
 //! # Where it stops
+//!
+//! A token in JSON of more than five layers stays as it is, unless its secret is the same at every layer: the way out
+//! follows no more, so what was restored deeper would not be found there again.
+//!
+//! A document of more than [`MAX_EVENT`] bytes is restored as it passes. What points into its texts stays, and that
+//! a text is signed must stand before it (`type`), or in its path.
 //!
 //! A token in a nested JSON string with its characters written as escapes of that inner string stays as it is.
 //! So does one that the model broke up by anything but backslashes before its hyphens. Pieces of a token that
@@ -45,8 +70,7 @@
 //!
 //! Where a stream does not say that a channel ends before another begins (thinking and content of a chat
 //! completion), a held tail of the first comes out only when the choice finishes: late, but once and in its own
-//! channel. The array that Gemini streams without `alt=sse` is one document: each of its strings is restored, a
-//! token split between two of its elements is not.
+//! channel.
 
 mod backlog;
 mod channels;

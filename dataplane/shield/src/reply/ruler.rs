@@ -5,6 +5,10 @@
 //! Unicode code points in its services; Google counts bytes of UTF-8, and says so
 //! (<https://ai.google.dev/api/generate-content#Segment>).
 
+use zeroize::Zeroizing;
+
+use crate::json::escape_into;
+
 /// Replacements that are known one by one. Any more are taken together with the last: a place between them moves to
 /// an end of their whole, one behind them is exact.
 pub(super) const MAX_MOVES: usize = 256;
@@ -34,6 +38,22 @@ impl Unit {
             at += width;
         }
         count
+    }
+
+    /// How many of these `text` has once it is escaped for `depth` strings. Escapes are ASCII, so each byte that one
+    /// adds is one unit.
+    fn count_plain(self, text: &[u8], depth: u8) -> u64 {
+        let mut escaped = Zeroizing::new(Vec::new());
+        let text = if depth == 0 {
+            text
+        } else {
+            escape_into(text, depth, &mut escaped);
+            &escaped
+        };
+        match self {
+            Self::Bytes => text.len() as u64,
+            Self::CodePoints => text.iter().filter(|byte| !matches!(byte, 0x80..0xc0)).count() as u64,
+        }
     }
 
     /// Of the character whose four hexadecimal digits come first in `digits`. A pair of surrogates is one
@@ -91,11 +111,11 @@ impl Ruler {
         self.at += self.unit.count(raw);
     }
 
-    /// `new` goes on in the place of `old`; both are the content of a JSON string.
-    pub(super) fn replace(&mut self, old: &[u8], new: &[u8]) {
-        let (old, new) = (self.unit.count(old), self.unit.count(new));
+    /// `secret` goes on in the place of `old`, the content of a JSON string, escaped for `depth` strings.
+    pub(super) fn replace(&mut self, old: &[u8], secret: &[u8], depth: u8) {
+        let (old, new) = (self.unit.count(old), self.unit.count_plain(secret, depth.saturating_sub(1)));
         let (from, to) = (self.at, self.at + old);
-        let shift = self.shift() + new as i64 - old as i64;
+        let shift = self.shift() + new.cast_signed() - old.cast_signed();
         self.at = to;
         let full = self.moves.len() == MAX_MOVES;
         match self.moves.last_mut().filter(|_| full) {
@@ -141,15 +161,20 @@ mod tests {
             assert_eq!(Unit::CodePoints.count(raw.as_bytes()), points, "{raw}");
             assert_eq!(Unit::Bytes.count(raw.as_bytes()), bytes, "{raw}");
         }
+        for (depth, points, bytes) in [(0, 4, 8), (1, 6, 10), (2, 9, 13)] {
+            let text = "\"\u{1F511}\u{e9}\n".as_bytes();
+            assert_eq!(Unit::CodePoints.count_plain(text, depth), points);
+            assert_eq!(Unit::Bytes.count_plain(text, depth), bytes);
+        }
     }
 
     #[test]
     fn places_move_with_what_is_before_them() {
         let mut ruler = Ruler::new(Unit::CodePoints);
         ruler.pass(b"ab");
-        ruler.replace(b"0123456789", b"xy");
+        ruler.replace(b"0123456789", b"xy", 1);
         ruler.pass(b"cd");
-        ruler.replace(b"0123", b"longer than that");
+        ruler.replace(b"0123", b"longer than that", 1);
         ruler.pass(b"e");
         let starts: Vec<u64> = [0, 2, 3, 12, 14, 16, 18, 19].map(|at| ruler.moved(at, Side::Start)).to_vec();
         assert_eq!(starts, [0, 2, 2, 4, 6, 6, 22, 23]);
@@ -163,7 +188,7 @@ mod tests {
             let mut ruler = Ruler::new(Unit::Bytes);
             for _ in 0..count {
                 ruler.pass(b"-");
-                ruler.replace(b"0123456789", b"x");
+                ruler.replace(b"0123456789", b"x", 0);
             }
             assert_eq!(ruler.moves.len(), MAX_MOVES);
             assert_eq!(

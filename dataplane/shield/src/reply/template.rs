@@ -4,7 +4,6 @@
 //! (numbers, `type`, what stands at the root), and all that would count twice goes (other texts, names and ids of
 //! a tool call, usage). A number that says where in the stream an event stands is written anew.
 
-use std::io::Write as _;
 use std::ops::Range;
 
 use super::dialect::{Event, Plan, Slot};
@@ -20,6 +19,8 @@ const MAX_KEPT_STRING: usize = 256;
 pub(super) struct Template {
     bytes: Vec<u8>,
     split: usize,
+    /// Where the text of the event ends and its framing begins again.
+    end: usize,
     /// Where the event's place in the stream stands.
     number: Option<Range<usize>>,
 }
@@ -48,9 +49,10 @@ impl Template {
         self.write(0..self.split, number, out);
     }
 
-    /// Appends what stands after it.
-    pub(super) fn write_after(&self, number: u64, out: &mut Vec<u8>) {
-        self.write(self.split..self.bytes.len(), number, out);
+    /// Appends what stands after it, with the end of its framing or without.
+    pub(super) fn write_after(&self, number: u64, framed: bool, out: &mut Vec<u8>) {
+        let end = if framed { self.bytes.len() } else { self.end };
+        self.write(self.split..end, number, out);
     }
 
     fn write(&self, part: Range<usize>, number: u64, out: &mut Vec<u8>) {
@@ -86,6 +88,7 @@ impl Template {
     }
 
     fn end(&mut self, wrap: Wrap<'_>) -> bool {
+        self.end = self.bytes.len();
         self.bytes.extend_from_slice(wrap.eol);
         self.bytes.extend_from_slice(wrap.blank);
         self.bytes.len() <= MAX_TEMPLATE
@@ -158,7 +161,30 @@ fn kept(event: Event<'_>, plan: &Plan, container: usize, child: usize) -> bool {
 }
 
 /// Appends `number` in decimal digits.
-pub(super) fn write_number(number: u64, out: &mut Vec<u8>) {
-    // Writing to memory does not fail.
-    let _ = write!(out, "{number}");
+pub(super) fn write_number(mut number: u64, out: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_in_full() {
+        for number in [0, 7, 10, 4096, u64::MAX] {
+            let mut out = Vec::new();
+            write_number(number, &mut out);
+            assert_eq!(out, number.to_string().as_bytes());
+        }
+    }
 }

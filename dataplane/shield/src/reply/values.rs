@@ -277,22 +277,15 @@ impl Values {
         if comma {
             return self.items.flush_all(kit, out);
         }
-        // Each item that is put in ends in a comma. One goes before them instead of behind.
-        out.push(b',');
-        self.items.flush_all(kit, out);
-        out.pop();
+        self.items.flush_behind(kit, b",", out);
     }
 
     /// Lets out what documents hold, each on a line of its own.
     fn flush_documents(&mut self, kit: &mut Kit, out: &mut Vec<u8>) {
-        let line_end = self.mid_line;
-        let before = out.len();
-        if line_end {
-            out.push(b'\n');
-        }
-        self.documents.flush_all(kit, out);
-        if line_end && out.len() == before + 1 {
-            out.pop();
+        if self.mid_line {
+            self.documents.flush_behind(kit, b"\n", out);
+        } else {
+            self.documents.flush_all(kit, out);
         }
     }
 }
