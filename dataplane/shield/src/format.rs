@@ -38,8 +38,19 @@ pub struct Charset {
 }
 
 impl Charset {
+    /// The wide encoding among the parameters of a media type. The bytes have the last word, so one of several counts.
+    pub(crate) fn declared(parameters: &[u8]) -> Option<Self> {
+        let mut found = None;
+        each_parameter(parameters, |key, value| {
+            if key.eq_ignore_ascii_case(b"charset") {
+                found = found.or_else(|| Self::of(&value));
+            }
+        });
+        found
+    }
+
     /// The encoding of that name, if it is a wide one (RFC 2781, and the Encoding Standard's labels).
-    pub(crate) fn of(name: &[u8]) -> Option<Self> {
+    fn of(name: &[u8]) -> Option<Self> {
         let wide = |four_bytes, big_endian| Some(Self { four_bytes, big_endian });
         match name.to_ascii_lowercase().as_slice() {
             b"utf-16" | b"utf16" | b"utf_16" | b"unicode" | b"csunicode" | b"ucs-2" | b"iso-10646-ucs-2" => {
@@ -100,7 +111,7 @@ impl Format {
                 boundary.as_deref().and_then(Boundary::new).map_or(Self::Text, Self::Multipart)
             }
             (b"text", _) | (b"application", b"xml" | b"yaml" | b"x-yaml" | b"toml" | b"javascript") => {
-                match parameter(parameters, b"charset").as_deref().and_then(Charset::of) {
+                match Charset::declared(parameters) {
                     Some(charset) => Self::TextIn(charset),
                     None => Self::Text,
                 }
@@ -218,6 +229,7 @@ mod tests {
         assert_eq!(of("text/csv; header=present; Charset=utf-32BE"), wide(true, Some(true)));
         assert_eq!(of("application/xml; charset=utf-16be"), wide(false, Some(true)));
         assert_eq!(of("text/plain; charset=utf-8"), Format::Text);
+        assert_eq!(of("text/plain; charset=utf-8; charset=utf-16"), wide(false, None));
         assert_eq!(
             of("application/json; charset=utf-16"),
             Format::Json,

@@ -12,7 +12,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use super::WINDOW;
-use super::opaque::{self, Judgement, Slot, Unit};
+use super::magic;
+use super::opaque::{self, Judgement, Run, Scanned, Slot, Unit};
 use crate::places::Table;
 
 /// Bytes of the longest credential or page token; one that is longer is scanned. Nearly all servers refuse such a header field.
@@ -77,7 +78,7 @@ fn is_link_byte(byte: u8) -> bool {
 pub(super) fn is_seal(raw: &[u8], last: bool) -> Verdict {
     match opaque::judge(Slot::Sealed { sure: false }, raw, last) {
         Judgement::Undecided => Verdict::Undecided,
-        Judgement::Pass(0) if !is_encoded_text(raw) => Verdict::Yes,
+        Judgement::Run(0, Run { scanned: Scanned::Not, .. }) if !is_encoded_text(raw) => Verdict::Yes,
         _ => Verdict::No,
     }
 }
@@ -95,7 +96,7 @@ fn is_encoded_text(raw: &[u8]) -> bool {
         }
     }
     let whole = sample.len() - sample.len() % 4;
-    STANDARD_NO_PAD.decode(&sample[..whole]).is_ok_and(|bytes| opaque::looks_like_text(&bytes))
+    STANDARD_NO_PAD.decode(&sample[..whole]).is_ok_and(|bytes| magic::looks_like_text(&bytes))
 }
 
 /// What has to be found behind a text for it to count as signed.

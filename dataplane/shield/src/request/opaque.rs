@@ -13,7 +13,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::magic;
 use super::wide::Wide;
-use crate::format::{Charset, parameter};
+use crate::format::Charset;
 use crate::report::OpaqueKind;
 
 /// Base64 characters that are decoded for a judgement; decoded, they are what [`magic`] looks at.
@@ -172,7 +172,7 @@ pub(super) fn declared(name: &[u8]) -> Declared {
     let is = |part: &[u8]| name.windows(part.len()).any(|window| window.eq_ignore_ascii_case(part));
     if starts("text") || is(b"json") || is(b"xml") || is(b"yaml") || is(b"javascript") {
         let parameters = memchr::memchr(b';', name).map_or(&[][..], |at| &name[at + 1..]);
-        return Declared::Text(parameter(parameters, b"charset").as_deref().and_then(Charset::of));
+        return Declared::Text(Charset::declared(parameters));
     }
     let kinds = [("image", OpaqueKind::Image), ("audio", OpaqueKind::Audio), ("video", OpaqueKind::Video)];
     match kinds.into_iter().find(|(prefix, _)| starts(prefix)) {
