@@ -19,11 +19,12 @@ const PROVIDER: &str = "Nebel9vTq2LmXw4Zr8Ks/Ufer";
 #[test]
 fn no_key_of_the_gateway_s_own_reaches_a_provider() {
     let upstream = Upstream::start(|request, _| Script::reply("application/json", &request.body));
-    let mut config = format!("[[auth.keys]]\nid = \"one\"\nsha256 = \"{}\"\n", THOUGHT_UP.1);
-    config.push_str(&format!(
-        "[upstreams.mine]\nurl = \"{}\"\nprovider = \"openai\"\napi_key = \"{PROVIDER}\"\n",
+    let config = format!(
+        "[[auth.keys]]\nid = \"one\"\nsha256 = \"{}\"\n\
+         [upstreams.mine]\nurl = \"{}\"\nprovider = \"openai\"\napi_key = \"{PROVIDER}\"\n",
+        THOUGHT_UP.1,
         upstream.url()
-    ));
+    );
     let gateway = Gateway::builder().config(&config).start();
     let master = fs::read_to_string(gateway.state().join("master.key")).expect("a master key");
     let master = master.trim();

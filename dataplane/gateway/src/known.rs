@@ -117,7 +117,7 @@ mod tests {
         settings.state.dir = Some(folder.path().to_path_buf());
         let path = folder.path().join("known.list");
         settings.known_values.file = Some(path.clone());
-        let key = KnownKey::new(&*state::known_key(&settings, true).unwrap());
+        let key = KnownKey::new(&state::known_key(&settings, true).unwrap());
         write(&path, &KnownList::new(key)).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         for (mode, fit) in [(0o600, true), (0o444, true), (0o620, false), (0o602, false), (0o666, false)] {

@@ -160,14 +160,25 @@ pub fn keep_all_private(
     readers: Readers,
     is_set_aside: impl Fn(&str) -> bool,
 ) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => {
+            tracing::warn!(folder = %folder.display(), %error, "cannot look who may read the logs set aside");
+            return Ok(());
+        }
+    };
+    for entry in entries {
         let entry = entry?;
-        if !entry.file_name().to_str().is_some_and(&is_set_aside) {
+        let named = entry.file_name().to_str().is_some_and(&is_set_aside);
+        if !named || !entry.file_type()?.is_file() {
             continue;
         }
-        // A link leads to what is not ours, a pipe would block.
+        // What has come in its place meanwhile: a link leads to what is not ours, a pipe would block.
         let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-        let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(entry.path())?;
+        let file = match OpenOptions::new().read(true).custom_flags(flags.bits()).open(entry.path()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            opened => opened?,
+        };
         let data = file.metadata()?;
         if data.is_file() {
             keep_private(&file, &data, &entry.path(), readers)?;
@@ -339,6 +350,7 @@ mod tests {
         for name in ["a.1.jsonl", "b.1.jsonl"] {
             file_of_mode(&at(name), 0o644);
         }
+        std::os::unix::fs::symlink("/dev/zero", at("a.link.jsonl")).unwrap();
         keep_all_private(folder.path(), Readers::Owner, |name| name.starts_with("a.")).unwrap();
         assert_eq!((mode(&at("a.1.jsonl")), mode(&at("b.1.jsonl"))), (0o600, 0o644));
     }
