@@ -63,10 +63,12 @@ mod tape;
 mod template;
 
 use std::fmt;
+use std::sync::Arc;
 
 pub use format::ReplyFormat;
 pub use sse::MAX_EVENT;
 
+use crate::token::Keyring;
 use crate::vault::Vault;
 use format::Looks;
 use lane::{Kit, Lane};
@@ -106,7 +108,8 @@ pub trait RestoreGate: Send {
 pub struct Tally {
     /// Tokens replaced by their secrets.
     pub restored: u64,
-    /// Tokens left as they are: foreign, mangled, or cut off.
+    /// Tokens left as they are: minted by this organisation but not in this vault (needs [`Rehydrator::with_keyring`]), or
+    /// begun like one of the vault and then mangled or cut off. A word whose keyed check is wrong is text, and not counted.
     pub unresolved: u64,
     /// Pieces of text passed unread, because too many channels were open.
     pub skipped: u64,
@@ -146,6 +149,13 @@ impl Rehydrator {
     #[must_use]
     pub fn with_gate(mut self, gate: Box<dyn RestoreGate>) -> Self {
         self.kit.gate = Some(gate);
+        self
+    }
+
+    /// Counts tokens of `keyring` that the vault does not know as unresolved. What is restored does not depend on it.
+    #[must_use]
+    pub fn with_keyring(mut self, keyring: Arc<Keyring>) -> Self {
+        self.kit.keyring = Some(keyring);
         self
     }
 

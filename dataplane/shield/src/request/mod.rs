@@ -18,6 +18,7 @@ mod gather;
 mod json;
 mod multipart;
 mod opaque;
+mod own;
 mod refusal;
 mod scratch;
 mod seam;
@@ -111,7 +112,7 @@ impl Tokenizer {
         last: bool,
         out: &mut Gather,
     ) -> Result<usize, Refusal> {
-        scratch.fit(&self.desk.shield.rules)?;
+        scratch.fit(&self.desk.shield)?;
         let consumed = self.body.process(&mut self.desk, scratch, window, last, out)?;
         if last && consumed == window.len() {
             self.body.end()?;
@@ -147,3 +148,5 @@ mod seam_tests;
 mod speed;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod token_tests;

@@ -6,14 +6,19 @@ use aegis_detect::{Finding, RuleError, Rules, Scanner, Window};
 use zeroize::Zeroizing;
 
 use super::edit::Part;
+use super::own;
 use super::refusal::Refusal;
 use super::seam::Seams;
 use super::view::View;
+use crate::shield::Shield;
+use crate::token::Keyring;
 
 /// The scanner and the buffers of one shard. Holds no state of any request between two calls, though its buffers
 /// keep old bytes until they are overwritten.
 pub struct ShardScratch {
     scanner: Scanner,
+    /// Tells the tokens of the organisation at hand; none before the first request.
+    keyring: Option<Arc<Keyring>>,
     pub(super) view: View,
     pub(super) findings: Vec<Finding>,
     pub(super) seams: Seams,
@@ -27,6 +32,7 @@ impl ShardScratch {
     pub fn new(rules: &Arc<Rules>) -> Result<Self, RuleError> {
         Ok(Self {
             scanner: Scanner::new(Arc::clone(rules))?,
+            keyring: None,
             view: View::new(),
             findings: Vec::new(),
             seams: Seams::new(),
@@ -35,16 +41,19 @@ impl ShardScratch {
         })
     }
 
-    /// Makes sure that it is `rules` that are applied; a reload may have replaced them.
-    pub(super) fn fit(&mut self, rules: &Arc<Rules>) -> Result<(), Refusal> {
-        if !Arc::ptr_eq(self.scanner.rules(), rules) {
-            self.scanner = Scanner::new(Arc::clone(rules)).map_err(|_| Refusal::Scanner)?;
+    /// Makes sure that it is the rules and keys of `shield` that are applied; a reload may have replaced them.
+    pub(super) fn fit(&mut self, shield: &Shield) -> Result<(), Refusal> {
+        if !Arc::ptr_eq(self.scanner.rules(), &shield.rules) {
+            self.scanner = Scanner::new(Arc::clone(&shield.rules)).map_err(|_| Refusal::Scanner)?;
+        }
+        if !self.keyring.as_ref().is_some_and(|keyring| Arc::ptr_eq(keyring, &shield.keyring)) {
+            self.keyring = Some(Arc::clone(&shield.keyring));
         }
         Ok(())
     }
 
-    /// Scans the finished view of `raw`. The findings are kept in `self.findings`; the result is how far the view
-    /// is settled.
+    /// Scans the finished view of `raw`. The findings are kept in `self.findings`, without the tokens among them; the
+    /// result is how far the view is settled.
     ///
     /// With `full` there will never be more raw bytes in a window than these. If nothing is settled even so (raw
     /// bytes that decode to very few), the view is judged as if the text ended with it: a request must not stall.
@@ -62,6 +71,9 @@ impl ShardScratch {
             self.findings.extend_from_slice(scan.findings);
             scan.settled
         };
+        if let Some(keyring) = &self.keyring {
+            own::spare(&mut self.findings, text, keyring);
+        }
         debug_assert!(settled >= fresh && settled <= text.len());
         settled
     }
@@ -77,8 +89,8 @@ impl ShardScratch {
         pending: Option<u64>,
     ) -> usize {
         let text = self.view.text(raw);
-        let wait =
-            self.seams.scan((&self.view, text), (base, settled), &self.findings, pending, &mut self.scanner);
+        let engine = (&mut self.scanner, self.keyring.as_deref());
+        let wait = self.seams.scan((&self.view, text), (base, settled), &self.findings, pending, engine);
         let (seams, rules) = (&self.seams.found, self.scanner.rules());
         self.findings.retain(|finding| !seams.iter().any(|seam| seam.outdoes(finding, rules)));
         let Some(mut settled) = wait.filter(|&at| at > self.view.fresh() && at < settled) else {
