@@ -48,6 +48,7 @@ mod source;
 pub mod trial;
 mod userinfo;
 
+pub use cache::CacheKey;
 pub use cost::Cost;
 pub use known::{
     Inserted, KNOWN_RULE, KnownError, KnownId, KnownKey, KnownList, KnownValues, MAX_KNOWN_LEN,
@@ -69,6 +70,6 @@ pub const LEFT_CONTEXT: usize = 256;
 /// `settled >= text.len() - LOOKAHEAD`, unless a candidate is still open at the end of the window.
 pub const LOOKAHEAD: usize = 512;
 
-/// No secret is longer, in bytes: an open candidate is cut there. A window that reaches this far plus
-/// [`LOOKAHEAD`] beyond `fresh` always settles something.
+/// No finding is longer, in bytes: a longer value is reported in pieces of this length, side by side. A window that
+/// reaches this far plus [`LOOKAHEAD`] beyond `fresh` always settles something.
 pub const MAX_SECRET_LEN: usize = 16 * 1024;
