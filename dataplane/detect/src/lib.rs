@@ -45,6 +45,7 @@ mod runs;
 mod scanner;
 mod selection;
 mod source;
+mod tail;
 pub mod trial;
 mod userinfo;
 
@@ -58,6 +59,7 @@ pub use rule::{Category, Confidence, Rule, RuleError, RuleIndex, RuleSource, Sev
 pub use rules::{MAX_RULES, Rules};
 pub use scanner::{Finding, Scan, Scanner, Window};
 pub use selection::{Pack, Selection};
+pub use tail::Carry;
 
 /// Version and build date of the linked Hyperscan or Vectorscan library, for people.
 pub fn engine_version() -> String {

@@ -88,7 +88,7 @@ impl Attachment {
             }
         }
         value.zeroize();
-        self.context.keep(&text[..view_end]);
+        self.context.keep(view, raw, view_end);
         Ok((consumed, ended))
     }
 

@@ -147,6 +147,8 @@ mod seam_tests;
 #[cfg(test)]
 mod speed;
 #[cfg(test)]
+mod tail_tests;
+#[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod token_tests;

@@ -60,13 +60,15 @@ impl ShardScratch {
     pub(super) fn scan(&mut self, raw: &[u8], last: bool, full: bool) -> usize {
         let text = self.view.text(raw);
         let fresh = self.view.fresh();
-        let scan = self.scanner.scan(Window { text, fresh, last });
+        let mut carry = self.view.carry();
+        let scan = self.scanner.scan_on(Window { text, fresh, last }, &mut carry);
         let settled = if scan.settled > fresh || last || !full {
             self.findings.clear();
             self.findings.extend_from_slice(scan.findings);
             scan.settled
         } else {
-            let scan = self.scanner.scan(Window { text, fresh, last: true });
+            carry = self.view.carry();
+            let scan = self.scanner.scan_on(Window { text, fresh, last: true }, &mut carry);
             self.findings.clear();
             self.findings.extend_from_slice(scan.findings);
             scan.settled
@@ -75,6 +77,7 @@ impl ShardScratch {
             own::spare(&mut self.findings, text, keyring);
         }
         debug_assert!(settled >= fresh && settled <= text.len());
+        self.view.leave(settled, carry);
         settled
     }
 

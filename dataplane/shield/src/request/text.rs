@@ -44,7 +44,7 @@ impl TextBody {
             desk.record(decision, token, String::new)?;
         }
         out.pass(passed..settled - fresh);
-        self.context.keep(&text[..settled]);
+        self.context.keep(&scratch.view, window, settled);
         Ok(settled - fresh)
     }
 }
