@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use aegis_detect::{
-    Finding, KnownKey, KnownList, KnownValues, LEFT_CONTEXT, LOOKAHEAD, Pack, RuleSource, Rules, Scanner,
+    Carry, Finding, KnownKey, KnownList, KnownValues, LEFT_CONTEXT, LOOKAHEAD, Pack, RuleSource, Rules, Scanner,
     Selection, Window,
 };
 
@@ -51,12 +51,12 @@ fn expand(data: &[u8]) -> Vec<u8> {
 /// The findings of a text in windows that take up `step` more bytes each.
 fn in_windows(scanner: &mut Scanner, text: &[u8], step: usize) -> Vec<Finding> {
     let mut found = Vec::new();
-    let (mut settled, mut end) = (0, 0);
+    let (mut settled, mut end, mut carry) = (0, 0, Carry::default());
     while settled < text.len() || end == 0 {
         end = (end + step).min(text.len());
         let from = settled.saturating_sub(LEFT_CONTEXT);
         let fresh = settled - from;
-        let scan = scanner.scan(Window { text: &text[from..end], fresh, last: end == text.len() });
+        let scan = scanner.scan_on(Window { text: &text[from..end], fresh, last: end == text.len() }, &mut carry);
         assert!(scan.settled >= fresh && scan.settled <= end - from, "what is settled stays settled");
         for finding in scan.findings {
             assert!(finding.start >= fresh && finding.end <= scan.settled, "only settled text is judged");

@@ -110,9 +110,10 @@ fn bare(scanner: &mut Scanner, text: &[u8]) -> usize {
 
 fn each(scanner: &mut Scanner, text: &[u8], mut found: impl FnMut(aegis_detect::RuleIndex, &[u8])) {
     let (mut from, mut fresh, mut end) = (0, 0, WINDOW.min(text.len()));
+    let mut carry = aegis_detect::Carry::default();
     loop {
         let last = end == text.len();
-        let scan = scanner.scan(Window { text: &text[from..end], fresh: fresh - from, last });
+        let scan = scanner.scan_on(Window { text: &text[from..end], fresh: fresh - from, last }, &mut carry);
         scan.findings.iter().for_each(|f| found(f.rule, &text[from + f.start..from + f.end]));
         fresh = from + scan.settled;
         if last {

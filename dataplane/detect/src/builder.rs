@@ -2,7 +2,7 @@
 
 use crate::anchor;
 use crate::assign::{self, Directory, Strength};
-use crate::cache;
+use crate::cache::{self, CacheKey};
 use crate::catalogue;
 use crate::check::Check;
 use crate::cost::{self, TooCostly};
@@ -98,9 +98,9 @@ impl Builder {
     }
 
     /// Takes the databases from a cache.
-    pub(crate) fn restore(mut self, bytes: &[u8]) -> Result<Arc<Rules>, RuleError> {
+    pub(crate) fn restore(mut self, seal: &CacheKey, bytes: &[u8]) -> Result<Arc<Rules>, RuleError> {
         let digest = self.digest();
-        let databases = cache::unpack(&digest, bytes)?;
+        let databases = cache::unpack(seal, &digest, bytes)?;
         if databases.len() != self.groups.len() {
             return Err(RuleError::StaleCache);
         }

@@ -1,21 +1,51 @@
 //! The container of compiled databases on their way to and from a file that the caller keeps.
 //!
-//! Layout: magic, digest of what the databases were made from, number of databases, each with its length, and a SHA-256
-//! over all of it. The engine's reader is given nothing that does not match.
+//! Layout: magic, digest of what the databases were made from, number of databases, each with its length, and an
+//! HMAC-SHA256 over all of it. The engine trusts the bytes it is given: a made-up database could make it read and write
+//! memory at will. So its reader is given nothing before the HMAC was found right, and only who holds the [`CacheKey`] can
+//! make one. Whoever can read the key's file and write to the cache's can take the process over; keep others from both.
 
 use crate::catalogue;
 use crate::engine::hyperscan::{Database, platform_key};
 use crate::rule::RuleError;
 use crate::rules::Set;
 use crate::selection::Selection;
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
+use std::fmt;
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
-const MAGIC: &[u8; 8] = b"aegisdb1";
+const MAGIC: &[u8; 8] = b"aegisdb2";
 const HASH: usize = 32;
 
 /// Bytes of the hash that make a key.
 const KEY: usize = 16;
+
+/// The key that caches of compiled rules are sealed with. Whoever holds it can make a cache that takes this process over,
+/// so it must be random, and only this program may read where it is kept. Wiped when dropped; never shown.
+pub struct CacheKey(Zeroizing<[u8; Self::LEN]>);
+
+impl CacheKey {
+    /// Bytes of a key.
+    pub const LEN: usize = 32;
+
+    /// Takes over a key of random bytes.
+    pub fn new(bytes: Zeroizing<[u8; Self::LEN]>) -> CacheKey {
+        CacheKey(bytes)
+    }
+
+    fn mac(&self, body: &[u8]) -> Option<Hmac<Sha256>> {
+        let mac = Hmac::<Sha256>::new_from_slice(self.0.as_slice()).ok()?;
+        Some(mac.chain_update(body))
+    }
+}
+
+impl fmt::Debug for CacheKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CacheKey(..)")
+    }
+}
 
 /// What decides the databases' content, before any of it is read: engine, processor, and the texts of all rules.
 pub(crate) fn key(selection: &Selection<'_>) -> String {
@@ -43,8 +73,8 @@ pub(crate) fn key(selection: &Selection<'_>) -> String {
     })
 }
 
-/// Serialises the databases.
-pub(crate) fn pack(digest: &[u8; HASH], sets: &[Arc<Set>]) -> Result<Vec<u8>, RuleError> {
+/// Serialises the databases and seals them.
+pub(crate) fn pack(seal: &CacheKey, digest: &[u8; HASH], sets: &[Arc<Set>]) -> Result<Vec<u8>, RuleError> {
     let mut bytes = MAGIC.to_vec();
     bytes.extend_from_slice(digest);
     bytes.extend_from_slice(&(sets.len() as u32).to_le_bytes());
@@ -53,22 +83,21 @@ pub(crate) fn pack(digest: &[u8; HASH], sets: &[Arc<Set>]) -> Result<Vec<u8>, Ru
         bytes.extend_from_slice(&(database.len() as u64).to_le_bytes());
         bytes.extend_from_slice(&database);
     }
-    let sum = Sha256::digest(&bytes);
-    bytes.extend_from_slice(&sum);
+    let mac = seal.mac(&bytes).ok_or(RuleError::StaleCache)?;
+    bytes.extend_from_slice(&mac.finalize().into_bytes());
     Ok(bytes)
 }
 
-/// Rebuilds the databases if the bytes are whole and made from the same rules, engine and processor.
-pub(crate) fn unpack(digest: &[u8; HASH], bytes: &[u8]) -> Result<Vec<Database>, RuleError> {
-    read(digest, bytes).ok_or(RuleError::StaleCache)
+/// Rebuilds the databases if the bytes are whole, sealed with this key, and made from the same rules, engine and processor.
+pub(crate) fn unpack(seal: &CacheKey, digest: &[u8; HASH], bytes: &[u8]) -> Result<Vec<Database>, RuleError> {
+    read(seal, digest, bytes).ok_or(RuleError::StaleCache)
 }
 
-fn read(digest: &[u8; HASH], bytes: &[u8]) -> Option<Vec<Database>> {
+fn read(seal: &CacheKey, digest: &[u8; HASH], bytes: &[u8]) -> Option<Vec<Database>> {
     let (body, sum) = bytes.split_last_chunk::<HASH>()?;
     let rest = body.strip_prefix(MAGIC)?.strip_prefix(digest)?;
-    if Sha256::digest(body).as_slice() != sum {
-        return None;
-    }
+    // Compared in constant time, so that nobody can feel their way to a right one.
+    seal.mac(body)?.verify_slice(sum).ok()?;
     let (count, mut rest) = rest.split_first_chunk::<4>()?;
     let mut databases = Vec::new();
     for _ in 0..u32::from_le_bytes(*count) {

@@ -45,9 +45,11 @@ mod runs;
 mod scanner;
 mod selection;
 mod source;
+mod tail;
 pub mod trial;
 mod userinfo;
 
+pub use cache::CacheKey;
 pub use cost::Cost;
 pub use known::{
     Inserted, KNOWN_RULE, KnownError, KnownId, KnownKey, KnownList, KnownValues, MAX_KNOWN_LEN,
@@ -57,6 +59,7 @@ pub use rule::{Category, Confidence, Rule, RuleError, RuleIndex, RuleSource, Sev
 pub use rules::{MAX_RULES, Rules};
 pub use scanner::{Finding, Scan, Scanner, Window};
 pub use selection::{Pack, Selection};
+pub use tail::Carry;
 
 /// Version and build date of the linked Hyperscan or Vectorscan library, for people.
 pub fn engine_version() -> String {
@@ -69,6 +72,6 @@ pub const LEFT_CONTEXT: usize = 256;
 /// `settled >= text.len() - LOOKAHEAD`, unless a candidate is still open at the end of the window.
 pub const LOOKAHEAD: usize = 512;
 
-/// No secret is longer, in bytes: an open candidate is cut there. A window that reaches this far plus
-/// [`LOOKAHEAD`] beyond `fresh` always settles something.
+/// No finding is longer, in bytes: a longer value is reported in pieces of this length, side by side. A window that
+/// reaches this far plus [`LOOKAHEAD`] beyond `fresh` always settles something.
 pub const MAX_SECRET_LEN: usize = 16 * 1024;

@@ -13,6 +13,7 @@ use crate::dispute::Hit;
 use crate::rule::Confidence;
 use crate::rules::rank;
 use crate::scanner::{Bench, View};
+use crate::tail::Tail;
 
 /// How many bytes of a manifest are read from its first telling key on.
 pub(crate) const REACH: usize = 8 * 1024;
@@ -79,7 +80,8 @@ pub(crate) fn find(bench: &mut Bench, view: View<'_>, rule: u16, (start, end): (
     for entry in &manifest.values {
         if let Some(confidence) = judge(&view.text[entry.start..entry.end], entry.encoded) {
             let Entry { start, end, .. } = *entry;
-            bench.hits.push(Hit { start, end, rule, rank: rank::PLACE, confidence });
+            let tail = (end == limit && end < view.text.len()).then_some(Tail::Encoded);
+            bench.hit(Hit { start, end, rule, rank: rank::PLACE, confidence }, tail);
         }
     }
 }

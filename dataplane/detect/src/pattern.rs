@@ -18,6 +18,8 @@ pub(crate) const MAX_FORMS: usize = 64;
 pub(crate) const MAX_STEPS: usize = 1024;
 /// The largest repeat count taken for "no upper limit".
 pub(crate) const UNLIMITED: u32 = crate::MAX_SECRET_LEN as u32;
+/// An upper limit from here on says "long", not how long: what is longer is not another thing.
+const LONG: u32 = 1000;
 /// Overlapping neighbours (`[a-z]+a`) are matched by going back, at most this many times.
 const MAX_RETRIES: u32 = 512;
 
@@ -58,8 +60,9 @@ pub(crate) enum Verdict {
     No,
     /// The text ends too early to tell.
     Open,
-    /// It matches: the whole and the capture.
-    Match { start: usize, end: usize, capture: (usize, usize) },
+    /// It matches: the whole and the capture. If it was cut at the length of the longest finding and goes on, `cut` is the
+    /// step in which.
+    Match { start: usize, end: usize, capture: (usize, usize), cut: Option<u16> },
 }
 
 /// A pattern's error: what is wrong, for people.
@@ -280,7 +283,7 @@ fn product(left: &[Piece], right: &[Piece]) -> Result<Vec<Piece>, PatternError> 
 }
 
 fn expand_repeat(repeat: &regex_syntax::hir::Repetition) -> Result<Vec<Piece>, PatternError> {
-    let max = repeat.max.unwrap_or(UNLIMITED).min(UNLIMITED);
+    let max = repeat.max.filter(|max| *max < LONG || *max == repeat.min).unwrap_or(UNLIMITED).min(UNLIMITED);
     if repeat.min > UNLIMITED {
         return Err(format!("a repeat asks for more than {UNLIMITED} bytes"));
     }
@@ -334,16 +337,17 @@ impl Form {
 
     /// Matches the form at `start`.
     pub(crate) fn match_at(&self, text: &[u8], start: usize, last: bool, runs: &mut RunCache) -> Verdict {
-        let mut walk = Walk { text, last, begin: start, retries: 0, runs, capture: (start, start) };
+        let mut walk =
+            Walk { text, last, begin: start, retries: 0, runs, capture: (start, start), cut: None };
         match walk.steps(self, 0, start) {
             Ok(Some(end)) => {
                 if self.capture.0 == 0 {
                     walk.capture.0 = start;
                 }
-                if self.capture.1 == self.steps.len() {
+                if self.capture.1 == self.steps.len() || walk.cut.is_some() {
                     walk.capture.1 = end;
                 }
-                Verdict::Match { start, end, capture: walk.capture }
+                Verdict::Match { start, end, capture: walk.capture, cut: walk.cut }
             }
             Ok(None) => Verdict::No,
             Err(TooShort) => Verdict::Open,
@@ -373,6 +377,7 @@ struct Walk<'t, 'r> {
     retries: u32,
     runs: &'r mut RunCache,
     capture: (usize, usize),
+    cut: Option<u16>,
 }
 
 impl Walk<'_, '_> {
@@ -386,6 +391,10 @@ impl Walk<'_, '_> {
                 self.capture.1 = at;
             }
             let run = self.run(step, at)?;
+            if self.is_cut(form, index, at + run)? {
+                self.cut = Some(index as u16);
+                return Ok(Some(at + run));
+            }
             if run < step.min as usize {
                 return Ok(None);
             }
@@ -396,6 +405,18 @@ impl Walk<'_, '_> {
             index += 1;
         }
         Ok(Some(at))
+    }
+
+    /// Whether the match is as long as a finding can be at `end`, and goes on there inside what it captures.
+    fn is_cut(&self, form: &Form, index: usize, end: usize) -> Result<bool, TooShort> {
+        if end < self.begin + crate::MAX_SECRET_LEN || !(form.capture.0..form.capture.1).contains(&index) {
+            return Ok(false);
+        }
+        match self.text.get(end) {
+            Some(&next) => Ok(form.steps[index].set.has(next) || follows(&form.steps[index + 1..]).has(next)),
+            None if self.last => Ok(false),
+            None => Err(TooShort),
+        }
     }
 
     fn backtrack(

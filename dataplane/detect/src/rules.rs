@@ -3,7 +3,7 @@
 use crate::assign::{Directory, Strength};
 use crate::builder::Builder;
 use crate::byteset::ByteSet;
-use crate::cache;
+use crate::cache::{self, CacheKey};
 use crate::check::Check;
 use crate::cost::{self, Cost};
 use crate::engine::hyperscan::Database;
@@ -150,11 +150,15 @@ impl Rules {
 
     /// The same rules as [`Rules::load`] gives, without compiling: from bytes of [`Rules::to_cache`].
     ///
-    /// Bytes made by another version of the engine or for another processor, of other rules, or damaged ones, are
-    /// refused with [`RuleError::StaleCache`]; compile then and write the cache anew. The bytes must come from a place
-    /// that only this program writes to: the digest inside guards against accidents, not against an attacker.
-    pub fn from_cache(selection: &Selection<'_>, bytes: &[u8]) -> Result<Arc<Rules>, RuleError> {
-        Builder::gather(selection)?.restore(bytes)
+    /// Bytes that were not sealed with this key, made by another version of the engine or for another processor, of other
+    /// rules, or damaged ones, are refused with [`RuleError::StaleCache`]; compile then and write the cache anew. The engine
+    /// sees nothing of them before the seal is found right.
+    pub fn from_cache(
+        selection: &Selection<'_>,
+        seal: &CacheKey,
+        bytes: &[u8],
+    ) -> Result<Arc<Rules>, RuleError> {
+        Builder::gather(selection)?.restore(seal, bytes)
     }
 
     /// A name for a cache of what [`Rules::load`] gives: hexadecimal digits that change with the rules, the engine and the
@@ -163,9 +167,9 @@ impl Rules {
         cache::key(selection)
     }
 
-    /// The compiled databases as bytes, for [`Rules::from_cache`].
-    pub fn to_cache(&self) -> Result<Vec<u8>, RuleError> {
-        cache::pack(&self.digest, &self.sets)
+    /// The compiled databases as bytes, sealed for [`Rules::from_cache`].
+    pub fn to_cache(&self, seal: &CacheKey) -> Result<Vec<u8>, RuleError> {
+        cache::pack(seal, &self.digest, &self.sets)
     }
 
     /// The rule with this index, which must come from these rules.

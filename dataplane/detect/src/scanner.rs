@@ -15,6 +15,7 @@ use crate::rule::{Confidence, RuleError, RuleIndex};
 use crate::rules::{Compiled, Rules, Set, Target, rank};
 use crate::runs::RunCache;
 use crate::source::Finder;
+use crate::tail::{self, Carry, Cut, Tail};
 use crate::userinfo;
 use crate::{LOOKAHEAD, MAX_SECRET_LEN};
 use std::sync::Arc;
@@ -86,6 +87,8 @@ pub(crate) struct Bench {
     /// What stands before or among escapes.
     pub(crate) spots: Vec<Spot>,
     pub(crate) hits: Vec<Hit>,
+    /// Hits whose value goes on behind their end; none in most texts.
+    pub(crate) cuts: Vec<Cut>,
     /// Pieces that may be of known values: where they begin, and their hash.
     pub(crate) pieces: Vec<(usize, u32)>,
     /// Manifests and pieces of encoded text, each of which is settled as a whole: start and end.
@@ -111,6 +114,7 @@ impl Bench {
     /// Forgets the last text.
     pub(crate) fn reset(&mut self, fresh: usize) {
         self.hits.clear();
+        self.cuts.clear();
         self.runs.clear();
         self.ends = pem::EndSearch::default();
         self.spots.clear();
@@ -130,6 +134,13 @@ impl Bench {
             _ => edge,
         };
         if held == self.fresh && end - held >= MAX_SECRET_LEN + LOOKAHEAD { edge } else { held }
+    }
+
+    /// Notes a hit, and how its value goes on if it does.
+    pub(crate) fn hit(&mut self, hit: Hit, tail: Option<Tail>) {
+        let Hit { start, end, rule, .. } = hit;
+        self.cuts.extend(tail.map(|tail| Cut { start, end, rule, tail }));
+        self.hits.push(hit);
     }
 
     /// Notes a candidate that needs more text.
@@ -157,8 +168,14 @@ impl Scanner {
         self.engine.own = own;
     }
 
-    /// Finds the secrets of a window.
+    /// Finds the secrets of a window. Of a text in several windows this finds no value that is longer than a window to
+    /// its end; [`Scanner::scan_on`] does.
     pub fn scan(&mut self, window: Window<'_>) -> Scan<'_> {
+        self.scan_on(window, &mut Carry::default())
+    }
+
+    /// Finds the secrets of a window; `carry` is what the window before has left, and becomes what this one leaves.
+    pub fn scan_on(&mut self, window: Window<'_>, carry: &mut Carry) -> Scan<'_> {
         let text = &window.text[..window.text.len().min(MAX_SCAN)];
         let view = View { text, last: window.last && text.len() == window.text.len() };
         let fresh = window.fresh.min(text.len());
@@ -180,6 +197,12 @@ impl Scanner {
             }
             bound = settled;
             edge = settled;
+        };
+        let settled = if bench.cuts.is_empty() && !carry.is_open() {
+            settled
+        } else {
+            let found = (&mut self.findings, &mut bench.cuts[..]);
+            tail::extend(&self.engine.rules, (view, fresh), found, settled, carry)
         };
         Scan { findings: &self.findings, settled }
     }
@@ -290,13 +313,13 @@ fn confirm_form(
     let shape = &rule.forms[usize::from(form)];
     let text = view.text;
     let verdict = shape.confirm(text, anchor_end, view.last, &mut bench.runs);
-    let (start, mut end, capture) = match verdict {
+    let (start, mut end, capture, cut) = match verdict {
         Verdict::No => return,
         Verdict::Open => {
             bench.open(anchor_end.saturating_sub(shape.anchor.reach));
             return;
         }
-        Verdict::Match { start, end, capture } => (start, end, capture),
+        Verdict::Match { start, end, capture, cut } => (start, end, capture, cut),
     };
     if !boundary::left_ok(text, start, rule.left)
         || (shape.head <= MAX_WEAK_HEAD && boundary::in_folded_line(text, start))
@@ -304,6 +327,7 @@ fn confirm_form(
         return;
     }
     match boundary::right_ok(text, end, view.last, &rule.tails[usize::from(form)], rule.right) {
+        _ if cut.is_some() => {}
         Some(true) => {}
         Some(false) => return,
         None => {
@@ -313,7 +337,11 @@ fn confirm_form(
     }
     let (from, mut to) = capture;
     // A sentence may end behind a token whose characters include the full stop.
-    if shape.steps.last().is_some_and(|s| s.min < s.max) && text[end - 1] == b'.' && to == end {
+    if cut.is_none()
+        && shape.steps.last().is_some_and(|s| s.min < s.max)
+        && text[end - 1] == b'.'
+        && to == end
+    {
         (end, to) = (end - 1, to - 1);
     }
     let proof = rule.check.map_or(Proof::Silent, |c| c.judge(&text[start..end], &text[from..to]));
@@ -330,5 +358,6 @@ fn confirm_form(
             return;
         }
     }
-    bench.hits.push(Hit { start: from, end: to, rule: index, rank, confidence });
+    let tail = cut.map(|step| Tail::Form { form, step });
+    bench.hit(Hit { start: from, end: to, rule: index, rank, confidence }, tail);
 }

@@ -1,13 +1,16 @@
 //! The password in a URL: `scheme://user:password@host`, with or without the user.
 
+use crate::MAX_SECRET_LEN;
 use crate::assign::value;
 use crate::byteset::{ALNUM, ByteSet};
 use crate::dispute::Hit;
 use crate::rule::Confidence;
 use crate::rules::rank;
 use crate::scanner::{Bench, View};
+use crate::tail::{Tail, USERINFO};
 
-/// The longest userinfo, in bytes.
+/// A userinfo of so many bytes may hold anything that a URL in running text can; a longer one only what the standard lets it
+/// hold, or a text without blanks that has an `@` somewhere would be one.
 const MAX_USERINFO: usize = 200;
 /// The longest scheme, in bytes.
 const MAX_SCHEME: usize = 32;
@@ -29,8 +32,17 @@ pub(crate) fn find(bench: &mut Bench, view: View<'_>, rule: u16, end: usize) {
     let mut first_colon = None;
     let mut sign = None;
     let limit = end + MAX_USERINFO;
+    let mut tail = None;
     loop {
         if at >= limit {
+            if sign.is_none() {
+                match long(bench, view, end, limit) {
+                    Long::Open => return bench.open(end),
+                    Long::None => return,
+                    Long::Sign(at) => sign = Some(at),
+                    Long::Endless(at) => (sign, tail) = (Some(at), Some(Tail::Userinfo)),
+                }
+            }
             break;
         }
         let Some(&byte) = text.get(at) else {
@@ -51,30 +63,67 @@ pub(crate) fn find(bench: &mut Bench, view: View<'_>, rule: u16, end: usize) {
         at += 1;
     }
     let Some(sign) = sign else { return };
-    let Some(colon) = first_colon else { return token(bench, text, rule, (end, sign)) };
+    let Some(colon) = first_colon else { return token(bench, text, rule, (end, sign), tail) };
     if colon >= sign {
         return;
     }
-    let (from, to) = (colon + 1, sign);
-    if to - from < 2 || !host_follows(text, sign + 1) {
+    let (from, mut to) = (colon + 1, sign);
+    if to - from < 2 || (tail.is_none() && !host_follows(text, sign + 1)) {
         return;
+    }
+    if to - from > MAX_SECRET_LEN {
+        (to, tail) = (from + MAX_SECRET_LEN, Some(Tail::Userinfo));
     }
     let user = &text[end..colon];
     let password = &text[from..to];
-    let host = &text[sign + 1..];
+    let host = &text[(sign + 1).min(text.len())..];
     let example = password.len() < 4 && host.starts_with(b"example.");
     if refused(user, password) || example || (password == b"secret" && documented(host)) {
         return;
     }
-    bench.hits.push(Hit { start: from, end: to, rule, rank: rank::PLACE, confidence: Confidence::High });
+    bench.hit(Hit { start: from, end: to, rule, rank: rank::PLACE, confidence: Confidence::High }, tail);
+}
+
+/// How a userinfo that is longer than usual ends.
+enum Long {
+    /// It is none.
+    None,
+    /// The text is too short to tell.
+    Open,
+    /// Before the `@` here.
+    Sign(usize),
+    /// It goes on here, longer than any finding.
+    Endless(usize),
+}
+
+/// Looks for the end of the userinfo that begins at `start` and goes on at `at`.
+fn long(bench: &mut Bench, view: View<'_>, start: usize, at: usize) -> Long {
+    let text = view.text;
+    let end = at + bench.runs.run(&USERINFO, text, at, MAX_SECRET_LEN);
+    // Of several addresses in a row only the last can have this `@`.
+    if memchr::memmem::find(&text[start..end], b"://").is_some() {
+        return Long::None;
+    }
+    match text.get(end) {
+        Some(b'@') if end + 1 < text.len() || view.last => Long::Sign(end),
+        // A path may be that long, a password with slashes in it is not.
+        Some(_) if end == at + MAX_SECRET_LEN && !text[start..end].contains(&b'/') => Long::Endless(end),
+        None | Some(b'@') if !view.last => Long::Open,
+        _ => Long::None,
+    }
 }
 
 /// `https://TOKEN@host`: a token in the user's place. A DSN of Sentry has a public key there.
-fn token(bench: &mut Bench, text: &[u8], rule: u16, (start, end): (usize, usize)) {
-    let host = &text[end + 1..text.len().min(end + 64)];
+fn token(bench: &mut Bench, text: &[u8], rule: u16, (start, end): (usize, usize), mut tail: Option<Tail>) {
+    let host = &text[(end + 1).min(text.len())..text.len().min(end + 64)];
     let known = memchr::memmem::find(host, b"sentry").is_some();
-    if end - start >= 20 && !known && value::opaque(&text[start..end]) {
-        bench.hits.push(Hit { start, end, rule, rank: rank::PLACE, confidence: Confidence::Medium });
+    let mut to = end;
+    if to - start > MAX_SECRET_LEN {
+        (to, tail) = (start + MAX_SECRET_LEN, Some(Tail::Userinfo));
+    }
+    if end - start >= 20 && !known && value::opaque(&text[start..to]) {
+        let hit = Hit { start, end: to, rule, rank: rank::PLACE, confidence: Confidence::Medium };
+        bench.hit(hit, tail);
     }
 }
 
@@ -111,5 +160,5 @@ fn refused(user: &[u8], password: &[u8]) -> bool {
         || (value::placeholder(password) && lower != b"secret" && lower != b"guest");
     let anybody = memchr::memmem::find(&lower, b"anon").is_some();
     let anything = user.eq_ignore_ascii_case(b"foo") && lower == b"bar";
-    template || stand_in || anybody || anything || lower.starts_with(b"aegis-")
+    template || stand_in || anybody || anything
 }

@@ -1,8 +1,10 @@
 //! Compiled rules on disk, so that a start takes milliseconds and not the time of a compilation.
 //!
-//! The engine trusts the databases it is given: whoever can write here could make it read and write memory at will. So a
-//! file is used only if this user owns it and its folder, and nobody else may write to either; the digest inside guards
-//! against accidents. Nothing here is worth not starting for: without a usable place the rules are compiled each time.
+//! The engine trusts the databases it is given: a made-up one could make it read and write memory at will. So a file is
+//! used only if this user owns it and its folder, and nobody else may write to either, and only if it is sealed with the
+//! key that lies beside it, which nobody else may read: bytes that another program put, left or changed here never reach the
+//! engine. What remains is whoever can read and write as this user, and that one needs no detour. Nothing here is worth not
+//! starting for: without a usable place the rules are compiled each time.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -11,8 +13,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use aegis_detect::{RuleError, Rules, Selection};
+use aegis_detect::{CacheKey, RuleError, Rules, Selection};
 use nix::fcntl::OFlag;
+use zeroize::Zeroizing;
 
 use crate::config::Settings;
 use crate::state;
@@ -25,6 +28,10 @@ const MAX_FILE: u64 = 64 << 20;
 const ABANDONED: Duration = Duration::from_secs(3_600);
 /// Permissions of others that make a place unfit: to write.
 const OTHERS_WRITE: u32 = 0o022;
+/// Permissions of others that make a key unfit: any.
+const OTHERS_ANYTHING: u32 = 0o077;
+/// The key that caches are sealed with, made with the first of them.
+const SEAL: &str = "rules-seal.key";
 const PREFIX: &str = "rules-";
 const SUFFIX: &str = ".db";
 const UNFINISHED: &str = ".tmp";
@@ -71,8 +78,8 @@ impl RuleCache {
     pub fn load(&self, selection: &Selection<'_>) -> Result<(Arc<Rules>, Origin), RuleError> {
         let Some(folder) = &self.folder else { return compile(selection) };
         let name = format!("{PREFIX}{}{SUFFIX}", Rules::cache_key(selection));
-        match read(folder, &name) {
-            Ok(bytes) => match Rules::from_cache(selection, &bytes) {
+        match read_seal(folder).and_then(|seal| Ok((seal, read(folder, &name, OTHERS_WRITE)?))) {
+            Ok((seal, bytes)) => match Rules::from_cache(selection, &seal, &bytes) {
                 Ok(rules) => return Ok((rules, Origin::Cache)),
                 Err(RuleError::StaleCache) => tracing::debug!(name, "compiled rules on disk are stale"),
                 Err(error) => return Err(error),
@@ -84,8 +91,11 @@ impl RuleCache {
         }
         let (rules, origin) = compile(selection)?;
         if !self.read_only {
-            let kept =
-                rules.to_cache().map_err(io::Error::other).and_then(|bytes| write(folder, &name, &bytes));
+            let kept = prepare(folder)
+                .and_then(|()| seal_or_new(folder))
+                .and_then(|seal| rules.to_cache(&seal).map_err(io::Error::other))
+                .and_then(|bytes| write(folder, &name, &bytes))
+                .and_then(|()| clean(folder));
             if let Err(error) = kept {
                 tracing::debug!(folder = %folder.display(), %error, "compiled rules cannot be kept");
             }
@@ -98,26 +108,44 @@ fn compile(selection: &Selection<'_>) -> Result<(Arc<Rules>, Origin), RuleError>
     Ok((Rules::load(selection)?, Origin::Compiled))
 }
 
-/// Refuses what another user owns or may write to.
-fn only_ours(data: &fs::Metadata) -> io::Result<()> {
+/// Refuses what another user owns or has one of these permissions to.
+fn only_ours(data: &fs::Metadata, others: u32) -> io::Result<()> {
     let refuse = |what: &str| Err(io::Error::new(io::ErrorKind::PermissionDenied, what));
     if data.uid() != nix::unistd::geteuid().as_raw() {
         return refuse("another user owns it");
     }
-    if data.mode() & OTHERS_WRITE != 0 {
-        return refuse("others may write to it");
+    if data.mode() & others != 0 {
+        return refuse("others may change or read it");
     }
     Ok(())
 }
 
-fn read(folder: &Path, name: &str) -> io::Result<Vec<u8>> {
-    only_ours(&fs::metadata(folder)?)?;
+fn read_seal(folder: &Path) -> io::Result<CacheKey> {
+    let bytes = Zeroizing::new(read(folder, SEAL, OTHERS_ANYTHING)?);
+    let key = bytes.as_slice().try_into().map_err(io::Error::other)?;
+    Ok(CacheKey::new(Zeroizing::new(key)))
+}
+
+/// The key of this place; one that is missing or unfit is made anew, and with it all caches here.
+fn seal_or_new(folder: &Path) -> io::Result<CacheKey> {
+    if let Ok(seal) = read_seal(folder) {
+        return Ok(seal);
+    }
+    let mut key = Zeroizing::new([0; CacheKey::LEN]);
+    getrandom::fill(&mut *key).map_err(io::Error::other)?;
+    write(folder, SEAL, &*key)?;
+    // Of two processes that start at once the later key counts, for both.
+    read_seal(folder)
+}
+
+fn read(folder: &Path, name: &str, others: u32) -> io::Result<Vec<u8>> {
+    only_ours(&fs::metadata(folder)?, OTHERS_WRITE)?;
     // A pipe would block, a link lead elsewhere.
     let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
     let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(folder.join(name))?;
     // Of the file that is open, whatever has its name by now.
     let data = file.metadata()?;
-    only_ours(&data)?;
+    only_ours(&data, others)?;
     if !data.is_file() || data.len() > MAX_FILE {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "not a cache of compiled rules"));
     }
@@ -126,10 +154,14 @@ fn read(folder: &Path, name: &str) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Puts the file in its place whole or not at all, and removes old ones.
-fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+/// Makes the folder if it is missing.
+fn prepare(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    only_ours(&fs::metadata(folder)?)?;
+    only_ours(&fs::metadata(folder)?, OTHERS_WRITE)
+}
+
+/// Puts the file in its place whole or not at all.
+fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let unfinished = folder.join(format!("{name}.{}{UNFINISHED}", std::process::id()));
     let written = create(&unfinished)
         .and_then(|mut file| file.write_all(bytes))
@@ -138,8 +170,7 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
         // It may not exist.
         let _ = fs::remove_file(&unfinished);
     }
-    written?;
-    clean(folder)
+    written
 }
 
 fn create(path: &Path) -> io::Result<File> {
@@ -190,8 +221,9 @@ mod tests {
     }
 
     fn only_file(folder: &Path) -> PathBuf {
-        let files: Vec<PathBuf> =
+        let mut files: Vec<PathBuf> =
             fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
+        files.retain(|path| !path.ends_with(SEAL));
         assert_eq!(files.len(), 1, "{files:?}");
         files[0].clone()
     }
@@ -209,7 +241,7 @@ mod tests {
         assert_eq!(origin(&cache(&folder)), Origin::Compiled);
         let file = only_file(&folder);
         let mode = |path: &Path| fs::metadata(path).expect("there").mode() & 0o777;
-        assert_eq!((mode(&folder), mode(&file)), (0o700, 0o600));
+        assert_eq!((mode(&folder), mode(&file), mode(&folder.join(SEAL))), (0o700, 0o600, 0o600));
         assert_eq!(origin(&cache(&folder)), Origin::Cache);
         assert_eq!(origin(&cache(&folder).read_only()), Origin::Cache);
         assert_eq!(origin(&RuleCache::default()), Origin::Compiled);
@@ -253,6 +285,33 @@ mod tests {
             std::os::unix::fs::chown(&file, Some(12_345), None).expect("root");
             assert_eq!(origin(&cache.clone().read_only()), Origin::Compiled, "another user's file");
         }
+    }
+
+    #[test]
+    fn what_another_key_sealed_is_not_used() {
+        let [ours, theirs] = [tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder")];
+        assert_eq!(origin(&cache(ours.path())), Origin::Compiled);
+        assert_eq!(origin(&cache(theirs.path())), Origin::Compiled);
+        let (file, key) = (only_file(ours.path()), ours.path().join(SEAL));
+        fs::copy(only_file(theirs.path()), &file).expect("ours");
+        set_mode(&file, 0o600);
+        assert_eq!(origin(&cache(ours.path()).read_only()), Origin::Compiled, "whole, but of another place");
+        assert_eq!(origin(&cache(ours.path())), Origin::Compiled);
+        assert_eq!(origin(&cache(ours.path())), Origin::Cache, "it was written again");
+        for mode in [0o640, 0o604, 0o620] {
+            set_mode(&key, mode);
+            assert_eq!(origin(&cache(ours.path()).read_only()), Origin::Compiled, "a key that others have");
+        }
+        let known = fs::read(&key).expect("ours");
+        for bad in [&known[1..], b""] {
+            fs::write(&key, bad).expect("ours");
+            assert_eq!(origin(&cache(ours.path())), Origin::Compiled);
+            assert_ne!(fs::read(&key).expect("ours"), known, "a new key");
+            assert_eq!(origin(&cache(ours.path())), Origin::Cache);
+        }
+        fs::remove_file(&key).expect("ours");
+        assert_eq!(origin(&cache(ours.path()).read_only()), Origin::Compiled);
+        assert!(!key.exists(), "nothing is changed");
     }
 
     #[test]

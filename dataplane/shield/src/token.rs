@@ -1,15 +1,22 @@
 //! Tokens: the words that stand in for secrets on the way to a provider, and the keys that mint them.
 //!
 //! A token is `AEGIS-<CAT>-<e><20 characters>`. `CAT` is the category of the secret, so that a model still
-//! knows what kind of value it handles; `e` names the key epoch; the 20 characters are Crockford base32 of the
-//! first 100 bits of `HMAC-SHA256(K, CAT || 0 || secret)`. The same secret therefore gives the same token on
-//! every turn, replica and restart, and nobody without the key can confirm a guess. 100 bits make an accidental
-//! collision a matter of 2^50 secrets.
+//! knows what kind of value it handles; `e` names the key epoch; the 20 characters are Crockford base32:
+//!
+//! - 16 of the first 80 bits of `HMAC-SHA256(K, CAT || 0 || secret)`, the *digest*. The same secret therefore gives the
+//!   same token on every turn, replica and restart, and nobody without the key can confirm a guess. 80 bits make an
+//!   accidental collision a matter of 2^40 secrets; the vault refuses one.
+//! - four of the first 20 bits of `HMAC-SHA256(Kc, CAT || e || digest)`, the *check*, over the characters as they are
+//!   written in upper case. It tells at once whether this gateway could have minted a word for this organisation. A word
+//!   without the right check is text like any other, however much it looks like a token: one in 2^20 forged ones passes.
+//!
+//! K and Kc come by HKDF-SHA256 from the master key, the organisation and the epoch, under different salts.
 //!
 //! This module must never show a key or a secret: nothing here implements `Debug` over them, and a token says
 //! nothing about its secret but the category.
 
 use std::fmt;
+use std::ops::Range;
 
 use aegis_detect::Category;
 use hkdf::Hkdf;
@@ -19,12 +26,16 @@ use zeroize::Zeroizing;
 
 /// What every token starts with.
 pub const TOKEN_PREFIX: &[u8; 6] = b"AEGIS-";
-/// Characters after the epoch: 20 * 5 = 100 bits.
-const DIGEST_CHARS: usize = 20;
+/// Characters of the secret's digest: 16 * 5 = 80 bits.
+const DIGEST_CHARS: usize = 16;
+/// Characters of the check: 4 * 5 = 20 bits.
+const CHECK_CHARS: usize = 4;
+/// Characters of the epoch, the digest and the check.
+pub(crate) const CODE_CHARS: usize = 1 + DIGEST_CHARS + CHECK_CHARS;
 /// Length of the shortest token in bytes (`AEGIS-KEY-` and 21 more).
-pub const MIN_TOKEN_LEN: usize = TOKEN_PREFIX.len() + 3 + 1 + 1 + DIGEST_CHARS;
+pub const MIN_TOKEN_LEN: usize = TOKEN_PREFIX.len() + 3 + 1 + CODE_CHARS;
 /// Length of the longest token in bytes (`AEGIS-SECRET-` and 21 more).
-pub const MAX_TOKEN_LEN: usize = TOKEN_PREFIX.len() + 6 + 1 + 1 + DIGEST_CHARS;
+pub const MAX_TOKEN_LEN: usize = TOKEN_PREFIX.len() + 6 + 1 + CODE_CHARS;
 /// Number of key epochs that an epoch character can name.
 pub const EPOCHS: u8 = 32;
 /// Older epochs that a keyring may hold beside the current one.
@@ -41,16 +52,22 @@ pub struct Token {
 }
 
 impl Token {
-    fn new(category: Category, epoch: u8, digest: &[u8]) -> Self {
+    /// The token without its check.
+    fn unchecked(category: Category, epoch: u8, digest: &[u8]) -> Self {
         let mut token = Self { len: 0, bytes: [0; MAX_TOKEN_LEN] };
         token.append(TOKEN_PREFIX);
         token.append(category.as_str().as_bytes());
         token.append(b"-");
         token.append(&[ALPHABET[usize::from(epoch)]]);
-        for index in 0..DIGEST_CHARS {
-            token.append(&[ALPHABET[usize::from(five_bits(digest, index))]]);
-        }
+        token.append(&base32::<DIGEST_CHARS>(digest));
         token
+    }
+
+    /// Category, epoch and digest as they are written, and the check.
+    fn parts(&self) -> (&[u8], &[u8], &[u8]) {
+        let (body, check) = self.as_bytes().split_at(usize::from(self.len) - CHECK_CHARS);
+        let (head, code) = body.split_at(body.len() - DIGEST_CHARS - 1);
+        (&head[TOKEN_PREFIX.len()..head.len() - 1], code, check)
     }
 
     fn append(&mut self, part: &[u8]) {
@@ -80,23 +97,23 @@ impl Token {
 
     /// The number of the key epoch that minted the token, below [`EPOCHS`].
     pub fn epoch(&self) -> u8 {
-        let at = usize::from(self.len) - DIGEST_CHARS - 1;
+        let at = usize::from(self.len) - CODE_CHARS;
         base32_value(self.bytes[at]).unwrap_or_default()
     }
 
     /// Reads `text` if it is exactly one token, in any mixture of case. The result is in upper case. That it is
-    /// well-formed does not mean that any vault knows it.
+    /// well-formed does not mean that any vault knows it, nor that it is one of ours: [`Keyring::minted`] tells that.
     pub fn parse(text: &[u8]) -> Option<Self> {
         (Self::find_at_start(text)?.as_bytes().len() == text.len()).then(|| Self::upper(text))
     }
 
-    /// Reads the token that `text` starts with, whatever follows it.
+    /// Reads the well-formed token that `text` starts with, whatever follows it.
     pub fn find_at_start(text: &[u8]) -> Option<Self> {
         let rest = strip_prefix_any_case(text, TOKEN_PREFIX)?;
         for category in Category::ALL {
             let Some(tail) = strip_prefix_any_case(rest, category.as_str().as_bytes()) else { continue };
             let Some(tail) = tail.strip_prefix(b"-") else { continue };
-            let Some(code) = tail.get(..=DIGEST_CHARS) else { continue };
+            let Some(code) = tail.get(..CODE_CHARS) else { continue };
             if code.iter().all(|&byte| base32_value(byte).is_some()) {
                 return Some(Self::upper(&text[..text.len() - tail.len() + code.len()]));
             }
@@ -127,6 +144,11 @@ impl fmt::Display for Token {
 /// The number of the epoch that `name` stands for in configuration and in tokens: one base32 character.
 pub fn epoch_number(name: char) -> Option<u8> {
     base32_value(u8::try_from(name).ok()?)
+}
+
+/// The first bits of `digest` as base32.
+fn base32<const CHARS: usize>(digest: &[u8]) -> [u8; CHARS] {
+    std::array::from_fn(|index| ALPHABET[usize::from(five_bits(digest, index))])
 }
 
 /// The `index`-th group of five bits of `digest`, most significant first.
@@ -161,30 +183,60 @@ pub enum KeyringError {
     TooMany,
 }
 
-/// One epoch's key, held as the state of an HMAC that has absorbed it. The hash crates wipe it on drop.
+/// The salts under which K and Kc are derived: what one of them is used for says nothing about the other.
+const DIGEST_SALT: &[u8] = b"aegis token key v1";
+const CHECK_SALT: &[u8] = b"aegis token check v1";
+
+/// One epoch's keys, held as the states of HMACs that have absorbed them. The hash crates wipe them on drop.
 struct EpochKey {
     epoch: u8,
-    mac: Hmac<Sha256>,
+    digest: Hmac<Sha256>,
+    check: Hmac<Sha256>,
 }
 
 impl EpochKey {
     fn derive(master: &[u8; 32], organisation: &str, epoch: u8) -> Self {
-        let mut key = Zeroizing::new([0u8; 32]);
-        let info: [&[u8]; 3] = [organisation.as_bytes(), &[0], &[epoch]];
-        // Both calls can fail only on lengths, and these are fixed: 32 bytes out, a key of 32 bytes in.
-        Hkdf::<Sha256>::new(Some(b"aegis token key v1"), master)
-            .expand_multi_info(&info, key.as_mut_slice())
-            .expect("32 bytes are within HKDF's limit");
-        Self { epoch, mac: Hmac::new_from_slice(key.as_slice()).expect("HMAC takes keys of any length") }
+        let keyed = |salt| derive(salt, master, organisation, epoch);
+        Self { epoch, digest: keyed(DIGEST_SALT), check: keyed(CHECK_SALT) }
     }
 
     fn mint(&self, category: Category, secret: &[u8]) -> Token {
-        let mut mac = self.mac.clone();
+        let mut mac = self.digest.clone();
         mac.update(category.as_str().as_bytes());
         mac.update(&[0]);
         mac.update(secret);
-        Token::new(category, self.epoch, &mac.finalize().into_bytes())
+        let mut token = Token::unchecked(category, self.epoch, &mac.finalize().into_bytes());
+        let code = usize::from(token.len) - DIGEST_CHARS - 1;
+        let check = self.check_of(category.as_str().as_bytes(), &token.as_bytes()[code..]);
+        token.append(&check);
+        token
     }
+
+    /// The check of a category and an epoch with its digest, both as they are written.
+    fn check_of(&self, category: &[u8], code: &[u8]) -> [u8; CHECK_CHARS] {
+        let mut mac = self.check.clone();
+        mac.update(category);
+        mac.update(code);
+        base32(&mac.finalize().into_bytes())
+    }
+
+    /// Whether the token's check is right. The four characters are compared as one number, so that the time says nothing.
+    fn minted(&self, token: &Token) -> bool {
+        let (category, code, check) = token.parts();
+        let expected = u32::from_be_bytes(self.check_of(category, code));
+        check.try_into().is_ok_and(|check| u32::from_be_bytes(check) ^ expected == 0)
+    }
+}
+
+/// `HKDF-SHA256(salt, master, organisation || 0 || epoch)`, 32 bytes, as the key of an HMAC.
+fn derive(salt: &[u8], master: &[u8; 32], organisation: &str, epoch: u8) -> Hmac<Sha256> {
+    let mut key = Zeroizing::new([0u8; 32]);
+    let info: [&[u8]; 3] = [organisation.as_bytes(), &[0], &[epoch]];
+    // Both calls can fail only on lengths, and these are fixed: 32 bytes out, a key of 32 bytes in.
+    Hkdf::<Sha256>::new(Some(salt), master)
+        .expand_multi_info(&info, key.as_mut_slice())
+        .expect("32 bytes are within HKDF's limit");
+    Hmac::new_from_slice(key.as_slice()).expect("HMAC takes keys of any length")
 }
 
 /// The keys of one organisation: the current epoch mints, older ones still resolve. Immutable and shared.
@@ -194,8 +246,8 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// Derives the keys of `organisation` from the `master` key: `K = HKDF-SHA256(master, organisation || 0 ||
-    /// epoch)`. `current` is the epoch that mints, `older` those whose tokens may still come back.
+    /// Derives the keys of `organisation` from the `master` key, two for each epoch: `HKDF-SHA256(salt, master,
+    /// organisation || 0 || epoch)`. `current` is the epoch that mints, `older` those whose tokens may still come back.
     pub fn new(
         master: &[u8; 32],
         organisation: &str,
@@ -227,6 +279,32 @@ impl Keyring {
     /// The tokens that older epochs gave to `secret`: a history kept by a provider may still hold them.
     pub fn mint_older(&self, category: Category, secret: &[u8]) -> impl Iterator<Item = Token> {
         self.older.iter().map(move |key| key.mint(category, secret))
+    }
+
+    /// Whether these keys could have minted `token`, in the current or an older epoch: its check is right. Costs one HMAC,
+    /// and none for an epoch that is not held. A token of another organisation or master key, or one that somebody made up,
+    /// passes once in 2^20 times; that it passes does not mean that a vault knows it.
+    pub fn minted(&self, token: &Token) -> bool {
+        let epoch = token.epoch();
+        let mut held = self.older.iter().chain([&self.current]);
+        held.find(|key| key.epoch == epoch).is_some_and(|key| key.minted(token))
+    }
+
+    /// The places of this keyring's tokens in `text`, in order and in any case; [`Self::minted`] says of each that it is
+    /// one. Looks at nothing but places that begin like a token.
+    pub(crate) fn tokens_in<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = Range<usize>> + 'a {
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            while let Some(step) = text.get(at..).and_then(|rest| memchr::memchr2(b'A', b'a', rest)) {
+                let start = at + step;
+                at = start + 1;
+                if let Some(token) = Token::find_at_start(&text[start..]).filter(|token| self.minted(token)) {
+                    at = start + token.as_bytes().len();
+                    return Some(start..at);
+                }
+            }
+            None
+        })
     }
 }
 
@@ -267,11 +345,11 @@ mod tests {
         assert_eq!(token, ring("acme", 0).mint(Category::Key, b"one"));
         assert_ne!(token, ring("acme", 0).mint(Category::Key, b"two"));
         assert_ne!(token, ring("other", 0).mint(Category::Key, b"one"));
-        assert_ne!(token.as_bytes()[11..], ring("acme", 1).mint(Category::Key, b"one").as_bytes()[11..]);
+        assert_ne!(token.as_bytes()[11..27], ring("acme", 1).mint(Category::Key, b"one").as_bytes()[11..27]);
         let other = Keyring::new(&[8; 32], "acme", 0, &[]).unwrap();
         assert_ne!(token, other.mint(Category::Key, b"one"));
         let secret = ring("acme", 0).mint(Category::Secret, b"one");
-        assert_ne!(token.as_bytes()[10..], secret.as_bytes()[13..]);
+        assert_ne!(token.as_bytes()[11..27], secret.as_bytes()[14..30]);
     }
 
     #[test]
@@ -285,8 +363,9 @@ mod tests {
                 }
             }
         }
-        let token = Token::new(Category::Pii, 31, &digest);
-        assert_eq!(token.as_str(), "AEGIS-PII-Z0123456789ABCDEFGHJK");
+        assert_eq!(base32(&digest), *b"0123456789ABCDEFGHJK");
+        let token = Token::unchecked(Category::Pii, 31, &digest);
+        assert_eq!(token.as_str(), "AEGIS-PII-Z0123456789ABCDEF");
     }
 
     #[test]
@@ -326,6 +405,78 @@ mod tests {
         let rotated = Keyring::new(&MASTER, "acme", 1, &[0]).unwrap();
         let old: Vec<_> = rotated.mint_older(Category::Key, b"s").collect();
         assert_eq!(old, [ring("acme", 0).mint(Category::Key, b"s")]);
+    }
+
+    /// The vectors of `testdata/tokens.tsv` were made by `testdata/tokens.py`, which shares no code with this module.
+    #[test]
+    fn an_independent_implementation_mints_the_same() {
+        let mut lines = 0;
+        for line in include_str!("../testdata/tokens.tsv").lines() {
+            let fields: Vec<&str> = line.split('\t').collect();
+            let [master, organisation, epoch, category, secret, expected] = fields[..] else {
+                panic!("{line}")
+            };
+            let hex = |text: &str| -> Vec<u8> {
+                (0..text.len())
+                    .step_by(2)
+                    .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
+                    .collect()
+            };
+            let category = Category::ALL.into_iter().find(|known| known.as_str() == category).unwrap();
+            let ring =
+                Keyring::new(&hex(master).try_into().unwrap(), organisation, epoch.parse().unwrap(), &[])
+                    .unwrap();
+            let token = ring.mint(category, &hex(secret));
+            assert_eq!(token.as_str(), expected);
+            assert!(ring.minted(&Token::parse(expected.to_lowercase().as_bytes()).unwrap()));
+            lines += 1;
+        }
+        assert_eq!(lines, 64);
+    }
+
+    #[test]
+    fn one_changed_character_breaks_the_check() {
+        let ring = ring("acme", 3);
+        for category in Category::ALL {
+            let token = ring.mint(category, b"made-up");
+            assert!(ring.minted(&token));
+            let (text, code) = (token.as_bytes(), token.as_bytes().len() - CODE_CHARS);
+            for at in code..text.len() {
+                for &other in ALPHABET.iter().filter(|&&other| other != text[at]) {
+                    let mut changed = text.to_vec();
+                    changed[at] = other;
+                    let forged = Token::parse(&changed).unwrap();
+                    // A changed digest gives the same check once in 2^20 times; these inputs are fixed.
+                    assert!(!ring.minted(&forged), "{forged}");
+                }
+            }
+            for other in Category::ALL.into_iter().filter(|&other| other != category) {
+                let renamed = token.as_str().replacen(category.as_str(), other.as_str(), 1);
+                assert!(!ring.minted(&Token::parse(renamed.as_bytes()).unwrap()), "{renamed}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_held_epochs_of_this_organisation_are_ours() {
+        let old = ring("acme", 0).mint(Category::Key, b"s");
+        let rotated = Keyring::new(&MASTER, "acme", 1, &[0]).unwrap();
+        assert!(rotated.minted(&old) && rotated.minted(&rotated.mint(Category::Key, b"s")));
+        assert!(!ring("acme", 1).minted(&old), "an epoch that is not held any more");
+        assert!(!ring("other", 0).minted(&old));
+        assert!(!Keyring::new(&[8; 32], "acme", 0, &[]).unwrap().minted(&old));
+    }
+
+    #[test]
+    fn tokens_are_found_glued_and_in_any_case_and_forged_ones_are_not() {
+        let ring = ring("acme", 0);
+        let [one, two] = [&b"one"[..], b"two"].map(|secret| ring.mint(Category::Secret, secret));
+        let foreign = Keyring::new(&[8; 32], "acme", 0, &[]).unwrap().mint(Category::Secret, b"one");
+        let lower = two.as_str().to_lowercase();
+        let text = format!("AEGIS-AEGIS-SECRET-{one}{lower} x{foreign}aAEGIS-KEY-{two}Z");
+        let found: Vec<&str> = ring.tokens_in(text.as_bytes()).map(|place| &text[place]).collect();
+        assert_eq!(found, [one.as_str(), &lower, two.as_str()]);
+        assert_eq!(ring.tokens_in(b"AEGIS-hunter2Qx9 AEGIS-KEY-AKIAQ3EGV7ZKLM2XTN4D").count(), 0);
     }
 
     #[test]

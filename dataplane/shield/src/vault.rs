@@ -15,8 +15,8 @@ use crate::token::Token;
 /// Why a vault did not take a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum VaultError {
-    /// Another secret already has this token: a collision of 100-bit codes. It is refused, since one of the two
-    /// would come back as the other.
+    /// Another secret already has this token: a collision of 80-bit digests, which takes about 2^40 secrets of one
+    /// category. It is refused, since one of the two would come back as the other.
     #[error("two different secrets have the same token")]
     Collision,
     /// [`Vault::MAX_ENTRIES`] or [`Vault::MAX_BYTES`] is reached.

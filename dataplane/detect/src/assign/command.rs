@@ -10,10 +10,11 @@ use crate::byteset::ALNUM;
 use crate::dispute::Hit;
 use crate::rules::rank;
 use crate::scanner::{Bench, View};
+use crate::tail::Tail;
 
 /// How far from the command's name a credential may begin, in bytes.
 const REACH: usize = 190;
-/// The longest credential, in bytes.
+/// So many bytes of a word are read; what follows belongs to a credential that passes.
 const MAX_VALUE: usize = 200;
 /// How many words of a command are read.
 const MAX_WORDS: usize = 24;
@@ -143,7 +144,9 @@ pub(super) fn find(bench: &mut Bench, view: View<'_>, rule: u16, (start, end): (
         let Some(confidence) = value::taken(secret).filter(|_| from.abs_diff(start) <= REACH) else {
             continue;
         };
-        bench.hits.push(Hit { start: from, end: to, rule, rank: rank::PLACE, confidence });
+        // A word that was read to its end stands before a blank, a quote or another sign.
+        let tail = (to - from > MAX_VALUE / 2 && Tail::Word.goes_on(view.text, to)).then_some(Tail::Word);
+        bench.hit(Hit { start: from, end: to, rule, rank: rank::PLACE, confidence }, tail);
     }
 }
 

@@ -32,8 +32,10 @@ use crate::rules::{Compiled, Keyword, rank};
 use crate::runs::RunCache;
 use crate::scanner::{Bench, View};
 use crate::source::Finder;
+use crate::tail::Tail;
 pub(crate) use directory::Directory;
 pub(crate) use name::Strength;
+use parse::Value;
 pub(crate) use service::Sweep;
 
 /// The text ends before a verdict.
@@ -87,10 +89,10 @@ fn report(
     match outcome {
         Err(TooShort) => bench.open(start),
         Ok(Some(found)) if found.start - start <= crate::LEFT_CONTEXT - 64 => {
-            let Found { start, end, confidence, proven } = found;
+            let Found { start, end, confidence, proven, tail } = found;
             let sure = u8::from(confidence > Confidence::Low);
             let rank = compiled.rank + sure + if proven { rank::PROVEN } else { 0 };
-            bench.hits.push(Hit { start, end, rule, rank, confidence });
+            bench.hit(Hit { start, end, rule, rank, confidence }, tail);
         }
         Ok(_) => {}
     }
@@ -122,6 +124,8 @@ struct Found {
     confidence: Confidence,
     /// A check value is right.
     proven: bool,
+    /// How the value goes on, if it is longer than what was read of it.
+    tail: Option<Tail>,
 }
 
 /// For a generic rule: the name and the value must both look the part.
@@ -139,7 +143,8 @@ fn generic(
         return Ok(None);
     }
     let verdict = value::judge(view.text, &name, &value);
-    Ok(verdict.map(|confidence| Found { start: value.start, end: value.end, confidence, proven: false }))
+    let Value { start, end, tail, .. } = value;
+    Ok(verdict.map(|confidence| Found { start, end, confidence, proven: false, tail }))
 }
 
 /// For a vendor's rule: a value of the rule's shape behind the vendor's keyword.
@@ -173,7 +178,9 @@ fn vendor(
         || (entropy::shannon(secret) >= compiled.entropy
             && !value::placeholder(secret)
             && !value::wordy(secret));
-    Ok(real.then_some(Found { start: value.start, end: value.start + length, confidence, proven }))
+    let (start, end) = (value.start, value.start + length);
+    let tail = value.tail.filter(|_| end == value.end);
+    Ok(real.then_some(Found { start, end, confidence, proven, tail }))
 }
 
 /// The length of the shape's match when it fills the value, or is followed by what cannot belong to it.

@@ -4,7 +4,7 @@ use super::TooShort;
 use super::cursor::Cursor;
 use super::words::among;
 use crate::boundary;
-use crate::byteset::{ByteSet, WORD};
+use crate::byteset::{ALNUM, ByteSet, WORD};
 use crate::scanner::View;
 use serde::Deserialize;
 
@@ -348,11 +348,7 @@ pub(super) fn misleads(text: &[u8], name: &Name) -> bool {
     if words(after).any(|w| among(AFTER, w)) {
         return true;
     }
-    // The keyword is the category of a token, `AEGIS-SECRET-0..`, which stands for a secret and names none.
-    if after.starts_with(b"-")
-        && before.len() >= 6
-        && before[before.len() - 6..].eq_ignore_ascii_case(b"aegis-")
-    {
+    if in_token(before, after) {
         return true;
     }
     // Inside encoded data a short word has strange neighbours.
@@ -368,6 +364,17 @@ pub(super) fn misleads(text: &[u8], name: &Name) -> bool {
     }
     let passes = text[start..end].eq_ignore_ascii_case(b"pass");
     words(before).last().is_some_and(|w| among(BEFORE, w) || (passes && among(FORWARDS, w)))
+}
+
+/// Characters behind the category of a gateway's token.
+const TOKEN_CODE: usize = 21;
+
+/// Whether the keyword is the category of a token, `AEGIS-SECRET-0..`, which stands for a secret and names none. That says
+/// nothing of a value: what looks like a token there is judged like any other.
+fn in_token(before: &[u8], after: &[u8]) -> bool {
+    let code = after.strip_prefix(b"-").and_then(|rest| rest.get(..TOKEN_CODE));
+    before.last_chunk::<6>().is_some_and(|head| head.eq_ignore_ascii_case(b"aegis-"))
+        && code.is_some_and(|code| code.iter().all(|byte| ALNUM.has(*byte)))
 }
 
 /// Whether a keyword begins and ends inside other words: the `sumo` of `sumObject`, the `etsy` of `getSymbol`.
@@ -518,7 +525,9 @@ mod tests {
         for text in ["password_field", "passwordFile", "forgotPassword", "password.length"] {
             assert!(!ok(text, "password", Strength::Password), "{text}");
         }
-        for text in ["tokenizer", "token_type", "max_token", "nexttokenId", "AEGIS-TOKEN-0BSJ8"] {
+        for text in
+            ["tokenizer", "token_type", "max_token", "nexttokenId", "AEGIS-TOKEN-0BSJ8WVMQ4X2T7K1P9ZRC"]
+        {
             assert!(!ok(text, "token", Strength::Secret), "{text}");
         }
         assert!(ok("apikey", "key", Strength::Weak) && !ok("monkey", "key", Strength::Weak));

@@ -8,6 +8,7 @@ use super::read;
 use super::remote;
 use crate::byteset::{ALNUM, ByteSet, WORD};
 use crate::scanner::View;
+use crate::tail::Tail;
 
 /// The longest gap of blanks between name, operator and value.
 pub(super) const MAX_BLANKS: usize = 40;
@@ -47,6 +48,8 @@ pub(crate) struct Value {
     pub(crate) spaced: bool,
     /// Without quotes, and nothing but a comment follows in its line.
     pub(crate) alone: bool,
+    /// How the value goes on, if it is longer than what was read of it.
+    pub(crate) tail: Option<Tail>,
 }
 
 /// The value behind a name, if there is an assignment.
@@ -158,6 +161,9 @@ fn element(cursor: Cursor<'_>, name: &Name) -> Result<Parsed, TooShort> {
         behind.word(b"]]>")?;
     }
     behind.spaces(MAX_BLANKS)?;
+    if value.tail.is_some() {
+        return Ok(Some(value));
+    }
     Ok((behind.peek()? == b'<' && behind.look(1)? == b'/').then_some(value))
 }
 

@@ -5,8 +5,9 @@ use super::cursor::{Cursor, line_begins};
 use super::name::Name;
 use super::parse::{MAX_BLANKS, MAX_WORD, Operator, Parsed, Value};
 use crate::byteset::{ByteSet, SPACE, WORD};
+use crate::tail::Tail;
 
-/// The longest value, in bytes.
+/// So many bytes of a value are read and judged; what follows belongs to a value that passes.
 const MAX_VALUE: usize = 2048;
 /// How many `=` and `:` a value without quotes may hold.
 const MAX_OPERATORS: usize = 6;
@@ -250,11 +251,16 @@ fn quoted(
     let Some((start, end)) = string(cursor, quote)? else {
         // A snippet may end, and a line too, before the string does.
         let bare = Cursor { at: cursor.at, ..cursor };
-        return if operator == Operator::Comma { Ok(None) } else { unquoted(bare, name, operator, spaced) };
+        if operator == Operator::Comma {
+            return Ok(None);
+        }
+        let tail = Tail::Quoted { byte: quote.byte, backslashes: quote.backslashes as u8 };
+        let value = unquoted(bare, name, operator, spaced)?;
+        return Ok(value.map(|value| Value { tail: value.tail.map(|_| tail), ..value }));
     };
     let text = cursor.view.text;
     let start = end - strip_scheme(&text[start..end], name.authorizes(text)).len();
-    Ok(Some(Value { start, end, quoted: true, operator, spaced, alone: false }))
+    Ok(Some(Value { start, end, quoted: true, operator, spaced, alone: false, tail: None }))
 }
 
 /// The extent of the string whose opening quote ended here; `None` when it does not close in its line.
@@ -387,7 +393,12 @@ pub(super) fn unquoted(
         cursor.at += 1;
     }
     let mut end = cursor.at;
-    while end > start && matches!(text[end - 1], b'.' | b':') {
+    let tail = match end - start {
+        MAX_VALUE if query => Some(Tail::Query),
+        MAX_VALUE => Some(Tail::Bare),
+        _ => None,
+    };
+    while tail.is_none() && end > start && matches!(text[end - 1], b'.' | b':') {
         end -= 1;
     }
     if end == start {
@@ -395,7 +406,7 @@ pub(super) fn unquoted(
     }
     cursor.blanks(MAX_BLANKS)?;
     let alone = cursor.line_end()? || cursor.peek()? == b'#' || cursor.word(b"//")?;
-    Ok(Some(Value { start, end, quoted: false, operator, spaced, alone }))
+    Ok(Some(Value { start, end, quoted: false, operator, spaced, alone, tail }))
 }
 
 /// `Password={a;b};`: in connection strings braces hold what would end a value.
@@ -421,7 +432,15 @@ fn braced(mut cursor: Cursor<'_>, name: &Name, operator: Operator, spaced: bool)
     let call = inside.contains(&b'(') && inside.ends_with(b")");
     let filled = !call && inside.iter().any(|b| !WORD.has(*b) && !matches!(b, b'.' | b'-'));
     let closed = matches!(cursor.peek()?, b';' | b'"') || cursor.line_end()?;
-    Ok((filled && closed).then_some(Value { start, end, quoted: false, operator, spaced, alone: false }))
+    Ok((filled && closed).then_some(Value {
+        start,
+        end,
+        quoted: false,
+        operator,
+        spaced,
+        alone: false,
+        tail: None,
+    }))
 }
 
 /// Whether `&` begins the next parameter of a query or an entity of XML.

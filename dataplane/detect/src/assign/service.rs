@@ -228,7 +228,7 @@ pub(super) fn find(view: View<'_>, (start, end): (usize, usize)) -> Result<Optio
     }
     let assigned = parse::assignment(view, &name)?.and_then(|found| {
         let confidence = judge(&view.text[found.start..found.end])?;
-        Some(Found { start: found.start, end: found.end, confidence, proven: false })
+        Some(Found { start: found.start, end: found.end, confidence, proven: false, tail: None })
     });
     if assigned.is_some() { Ok(assigned) } else { told(view, (start, end)) }
 }
@@ -386,7 +386,7 @@ fn plain(text: &[u8], start: usize, mut end: usize) -> Option<Found> {
         end -= 1;
     }
     let confidence = judge(&text[start..end]).filter(|c| *c > Confidence::Low)?;
-    Some(Found { start, end, confidence, proven: false })
+    Some(Found { start, end, confidence, proven: false, tail: None })
 }
 
 /// Whether a value can be what a service issues.

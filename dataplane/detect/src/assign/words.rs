@@ -46,7 +46,6 @@ pub(super) static STAND_INS: LazyLock<AhoCorasick> = LazyLock::new(|| {
         "sample",
         "-here",
         "_here",
-        "aegis-",
         "fake",
         "mock",
         "####",

@@ -17,6 +17,7 @@ use crate::MAX_SECRET_LEN;
 use crate::dispute::{self, Hit};
 use crate::rules::rank;
 use crate::scanner::{Bench, Engine, Finding, View};
+use crate::tail::{Cut, Tail};
 use blob::Content;
 pub(crate) use escape::{ESCAPES, Spot, entity_in, escape_at};
 use fold::Fold;
@@ -188,7 +189,12 @@ impl Work<'_> {
                 _ if to == fold.end || behind == FAR_BEHIND => Rest::Nothing,
                 _ => Rest::More,
             };
-            if self.judge(piece, rest, |rank| rank::VENDOR + u8::from(rank >= rank::PATTERN), whole) {
+            if self.judge(
+                piece,
+                (rest, to < fold.end),
+                |rank| rank::VENDOR + u8::from(rank >= rank::PATTERN),
+                whole,
+            ) {
                 return;
             }
         }
@@ -215,7 +221,7 @@ impl Work<'_> {
                     // More than the same rule gives to the escapes taken literally.
                     let piece = Piece { start, end };
                     let rest = if region.cut && to == region.end { Rest::More } else { Rest::Nothing };
-                    self.judge(piece, rest, |rank| rank + 2, None);
+                    self.judge(piece, (rest, to < region.end), |rank| rank + 2, None);
                 }
                 start = end;
             }
@@ -223,11 +229,12 @@ impl Work<'_> {
         self.level.bench.spots = spots;
     }
 
-    /// Scans what was decoded for a piece; false if something in it needs more text and there is more.
+    /// Scans what was decoded for a piece; false if something in it needs more text and there is more. Behind the decoded
+    /// text there is `more` encoded text that will not be looked at together with it.
     fn judge(
         &mut self,
         piece: Piece,
-        rest: Rest,
+        (rest, more): (Rest, bool),
         rank_of: impl Fn(u8) -> u8,
         whole: Option<(usize, usize)>,
     ) -> bool {
@@ -257,7 +264,11 @@ impl Work<'_> {
                 if (piece.start..piece.end.min(sure)).contains(&place.0) {
                     let (start, end) = whole.unwrap_or(place);
                     let confidence = found.confidence;
-                    self.level.bench.hits.push(Hit { start, end, rule, rank: rank_of(rank), confidence });
+                    let cut = |cut: &Cut| (cut.start, cut.end, cut.rule) == (found.start, found.end, rule);
+                    let goes_on = inner.bench.cuts.iter().any(cut) || (found.end == text.len() && more);
+                    let tail = goes_on.then_some(Tail::Encoded);
+                    let hit = Hit { start, end, rule, rank: rank_of(rank), confidence };
+                    self.level.bench.hit(hit, tail.filter(|_| whole.is_none()));
                 }
             }
         }

@@ -9,6 +9,7 @@
 
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_ulonglong, c_void};
 use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 #[repr(C)]
 struct RawDatabase {
@@ -110,6 +111,9 @@ pub(crate) enum EngineError {
     /// Out of memory.
     #[error("not enough memory for the scanning engine")]
     Memory,
+    /// The scratch memory was not prepared for this database.
+    #[error("the scratch memory belongs to other databases")]
+    Scratch,
     /// Any other code of the library.
     #[error("the scanning library failed with code {0}")]
     Code(i32),
@@ -143,6 +147,9 @@ pub(crate) fn version() -> String {
 /// A compiled set of expressions, immutable and shared by all threads.
 pub(crate) struct Database {
     raw: NonNull<RawDatabase>,
+    /// No other database of this process has it, now or later: what a [`Scratch`] knows its databases by. An address
+    /// would not do, since memory is used again.
+    id: u64,
 }
 
 // SAFETY: a compiled database is never written after it was built; the library documents it as shareable between
@@ -159,6 +166,13 @@ impl Drop for Database {
 }
 
 impl Database {
+    /// Takes over what the library made.
+    fn own(raw: *mut RawDatabase) -> Result<Database, EngineError> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let raw = NonNull::new(raw).ok_or(EngineError::Memory)?;
+        Ok(Database { raw, id: NEXT.fetch_add(1, Ordering::Relaxed) })
+    }
+
     /// Compiles expressions for block mode; an expression's index is its id in matches.
     pub(crate) fn compile(expressions: &[Expression]) -> Result<Database, EngineError> {
         // SAFETY: takes nothing, returns a code.
@@ -196,7 +210,7 @@ impl Database {
             return Err(take_compile_error(error));
         }
         check(code)?;
-        NonNull::new(raw).map(|raw| Database { raw }).ok_or(EngineError::Memory)
+        Database::own(raw)
     }
 
     /// The database as bytes, for a cache. Only [`Database::deserialize`] reads them.
@@ -220,7 +234,7 @@ impl Database {
         let mut raw = ptr::null_mut();
         // SAFETY: the slice is readable for its length and the out pointer is writable.
         check(unsafe { hs_deserialize_database(bytes.as_ptr().cast(), bytes.len(), &raw mut raw) })?;
-        NonNull::new(raw).map(|raw| Database { raw }).ok_or(EngineError::Memory)
+        Database::own(raw)
     }
 
     /// The size of the database in memory, in bytes.
@@ -233,13 +247,16 @@ impl Database {
 
     /// Scans `text` (at most [`MAX_SCAN`] bytes) and appends all matches to `matches`.
     ///
-    /// They come in no promised order and may repeat. The scratch must have been prepared for this database.
+    /// They come in no promised order and may repeat. A scratch that was not prepared for this database is refused.
     pub(crate) fn scan(
         &self,
         scratch: &mut Scratch,
         text: &[u8],
         matches: &mut Vec<Match>,
     ) -> Result<(), EngineError> {
+        if !scratch.databases.contains(&self.id) {
+            return Err(EngineError::Scratch);
+        }
         debug_assert!(text.len() <= MAX_SCAN);
         let before = matches.len();
         if matches.capacity() - before < FIRST_CAPACITY {
@@ -247,7 +264,7 @@ impl Database {
         }
         loop {
             // SAFETY: the database is live, the text is readable for its length, the scratch was allocated for this
-            // database and is borrowed exclusively, and the context is a vector that outlives the call and that
+            // database (its id was just found there) and is borrowed exclusively, and the context is a vector that outlives the call and that
             // nothing else touches meanwhile.
             let code = unsafe {
                 hs_scan(
@@ -308,6 +325,8 @@ extern "C" fn append(id: c_uint, _: c_ulonglong, to: c_ulonglong, _: c_uint, con
 /// The working memory of one thread, grown to the largest database it was prepared for.
 pub(crate) struct Scratch {
     raw: *mut RawScratch,
+    /// The databases that it was prepared for, by their ids: one or two.
+    databases: Vec<u64>,
 }
 
 // SAFETY: scratch memory belongs to no thread; it must only not be used by two scans at once, which the exclusive
@@ -317,11 +336,12 @@ unsafe impl Send for Scratch {}
 impl Scratch {
     /// Scratch memory that serves each of the databases.
     pub(crate) fn new<'d>(databases: impl IntoIterator<Item = &'d Database>) -> Result<Scratch, EngineError> {
-        let mut scratch = Scratch { raw: ptr::null_mut() };
+        let mut scratch = Scratch { raw: ptr::null_mut(), databases: Vec::new() };
         for database in databases {
             // SAFETY: the database is live; the scratch pointer is null or came from an earlier call, which may
             // replace it.
             check(unsafe { hs_alloc_scratch(database.raw.as_ptr(), &raw mut scratch.raw) })?;
+            scratch.databases.push(database.id);
         }
         Ok(scratch)
     }
@@ -356,6 +376,24 @@ mod tests {
         let mut matches = Vec::new();
         database.scan(&mut scratch, &text, &mut matches).unwrap();
         assert_eq!(matches.len(), text.len() - 1);
+    }
+
+    #[test]
+    fn a_scratch_serves_only_the_databases_it_was_made_for() {
+        let [one, two, other] = ["needle", "hay", "(needle|hay).{3,90}[a-z]{40}stack"]
+            .map(|pattern| Database::compile(&[expression(pattern)]).unwrap());
+        let mut scratch = Scratch::new([&one, &two]).unwrap();
+        let mut matches = Vec::new();
+        assert_eq!(one.scan(&mut scratch, b"a needle", &mut matches), Ok(()));
+        assert_eq!(two.scan(&mut scratch, b"hay", &mut matches), Ok(()));
+        assert_eq!(matches.len(), 2);
+        assert_eq!(other.scan(&mut scratch, b"a needle", &mut matches), Err(EngineError::Scratch));
+        assert_eq!(one.scan(&mut Scratch::new([]).unwrap(), b"a", &mut matches), Err(EngineError::Scratch));
+        // The memory of a database that is gone may be used again; its number is not.
+        drop(one);
+        let again = Database::compile(&[expression("needle")]).unwrap();
+        assert_eq!(again.scan(&mut scratch, b"a needle", &mut matches), Err(EngineError::Scratch));
+        assert_eq!(matches.len(), 2);
     }
 
     #[test]

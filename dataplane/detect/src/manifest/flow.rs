@@ -6,6 +6,8 @@ use crate::scanner::View;
 
 /// How deep objects are followed.
 const MAX_DEPTH: usize = 32;
+/// A string of so many bytes without its end is a value that is longer than what is read of a manifest.
+const LONG: usize = 1024;
 
 /// A reader of the tokens of JSON.
 struct Tokens<'a> {
@@ -125,7 +127,15 @@ impl Tokens<'_> {
         let mut at = start;
         loop {
             let Some(step) = memchr::memchr2(b'"', b'\\', &text[at.min(text.len())..]) else {
-                return if self.view.last { Ok(Token::End) } else { Err(TooShort) };
+                return match self.view.last {
+                    false => Err(TooShort),
+                    // A value goes on where reading stops.
+                    true if text.len() >= start + LONG => {
+                        self.at = text.len();
+                        Ok(Token::Text(start, text.len()))
+                    }
+                    true => Ok(Token::End),
+                };
             };
             at += step;
             let run = text[at..].iter().take_while(|b| **b == b'\\').count();

@@ -20,7 +20,10 @@ const CLEAN: &[(&str, &str)] = &[
         "git log",
         "commit 9fceb02d0ae598e95dc970b74767f19372d61af8\nAuthor: A U Thor <author@example.com>\nDate:   Mon Sep 17 00:00:00 2001",
     ),
-    ("our tokens", "password = \"AEGIS-SECRET-1ABCDEFGHJKMNPQRSTV\" key: AEGIS-KEY-1ABCDEFGHJKMNPQRSTVW"),
+    (
+        "tokens by themselves",
+        "AEGIS-SECRET-1ABCDEFGHJKMNPQRSTVW: the password, AEGIS-KEY-1ABCDEFGHJKMNPQRSTVWX = the key",
+    ),
     (
         "image",
         "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAUAAAAFCAYAAACNbyblAAAAHElEQVQI12P4//8/w38GIAXDIBKE0DHxgljNBAAO9TXL0Y4OHwAAAABJRU5ErkJggg==",

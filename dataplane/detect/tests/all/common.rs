@@ -1,6 +1,6 @@
 //! Helpers of the integration tests: scanning whole, in windows, and with all packs.
 
-use aegis_detect::{Finding, LEFT_CONTEXT, Pack, Rule, Rules, Scanner, Selection, Window};
+use aegis_detect::{Carry, Finding, LEFT_CONTEXT, Pack, Rule, Rules, Scanner, Selection, Window};
 use std::sync::OnceLock;
 
 /// The findings of a text scanned as one window.
@@ -17,6 +17,7 @@ pub(crate) fn windowed(
     ends: impl IntoIterator<Item = usize>,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let mut carry = Carry::default();
     let mut settled = 0usize;
     for end in ends.into_iter().chain([text.len()]) {
         let from = settled.saturating_sub(LEFT_CONTEXT);
@@ -25,7 +26,7 @@ pub(crate) fn windowed(
             continue;
         }
         let window = Window { text: &text[from..end], fresh: settled - from, last: end == text.len() };
-        let scan = scanner.scan(window);
+        let scan = scanner.scan_on(window, &mut carry);
         assert!(scan.settled >= settled - from);
         for f in scan.findings {
             assert!(f.start >= settled - from && f.end <= scan.settled, "{f:?} outside the settled part");

@@ -1,7 +1,10 @@
 //! Custom rules: they work like built-in ones, and what is wrong with one is said precisely. The compile cache.
 
 use crate::common::whole;
-use aegis_detect::{Category, Pack, RuleError, RuleSource, Rules, Scanner, Selection};
+use aegis_detect::{CacheKey, Category, Pack, RuleError, RuleSource, Rules, Scanner, Selection};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 fn source(text: &str) -> RuleSource {
     RuleSource { name: "acme.toml".to_owned(), text: text.to_owned() }
@@ -91,12 +94,17 @@ fn ids_are_unique_and_well_formed() {
     assert!(refusal(RuleSource { text, ..named }).contains("a-z, 0-9"));
 }
 
+fn seal(byte: u8) -> CacheKey {
+    CacheKey::new(Zeroizing::new([byte; CacheKey::LEN]))
+}
+
 #[test]
 fn a_cache_gives_the_same_rules() {
     let files = [rule("pattern = 'acme_[0-9a-f]{24}'")];
     let rules = Rules::with_custom(&files).unwrap();
-    let bytes = rules.to_cache().unwrap();
-    let restored = Rules::from_cache(&Selection { custom: &files, ..Selection::default() }, &bytes).unwrap();
+    let bytes = rules.to_cache(&seal(1)).unwrap();
+    let selection = Selection { custom: &files, ..Selection::default() };
+    let restored = Rules::from_cache(&selection, &seal(1), &bytes).unwrap();
     assert_eq!(restored.len(), rules.len());
     let text = b"acme_0123456789abcdef01234567 password = \"hunter2-x\"";
     let expected = whole(&mut Scanner::new(rules).unwrap(), text);
@@ -107,18 +115,39 @@ fn a_cache_gives_the_same_rules() {
 #[test]
 fn a_cache_that_does_not_fit_is_refused() {
     let files = [rule("pattern = 'acme_[0-9a-f]{24}'")];
-    let bytes = Rules::with_custom(&files).unwrap().to_cache().unwrap();
+    let bytes = Rules::with_custom(&files).unwrap().to_cache(&seal(1)).unwrap();
     let stale = |files: &[RuleSource], bytes: &[u8]| {
         let selection = Selection { custom: files, ..Selection::default() };
-        matches!(Rules::from_cache(&selection, bytes), Err(RuleError::StaleCache))
+        matches!(Rules::from_cache(&selection, &seal(1), bytes), Err(RuleError::StaleCache))
     };
     assert!(stale(&[], &bytes));
     assert!(stale(&[rule("pattern = 'acmf_[0-9a-f]{24}'")], &bytes));
     assert!(stale(&files, &bytes[..bytes.len() - 1]));
     assert!(stale(&files, b""));
-    let mut flipped = bytes.clone();
-    flipped[bytes.len() / 2] ^= 1;
-    assert!(stale(&files, &flipped));
+    for at in [0, 8, 40, bytes.len() / 2, bytes.len() - 33, bytes.len() - 1] {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 1;
+        assert!(stale(&files, &flipped), "a bit at {at}");
+    }
+}
+
+#[test]
+fn a_cache_under_another_seal_never_reaches_the_engine() {
+    let files = [rule("pattern = 'acme_[0-9a-f]{24}'")];
+    let rules = Rules::with_custom(&files).unwrap();
+    let selection = Selection { custom: &files, ..Selection::default() };
+    let refused =
+        |bytes: &[u8]| matches!(Rules::from_cache(&selection, &seal(1), bytes), Err(RuleError::StaleCache));
+    let bytes = rules.to_cache(&seal(1)).unwrap();
+    assert!(!refused(&bytes));
+    assert!(refused(&rules.to_cache(&seal(2)).unwrap()));
+    // What anybody can make: the same bytes, changed, under an unkeyed hash or another key's HMAC.
+    let body = &bytes[..bytes.len() - 32];
+    let forged = |sum: &[u8]| [body, sum].concat();
+    assert!(refused(&forged(&Sha256::digest(body))));
+    let mac = Hmac::<Sha256>::new_from_slice(&[2; 32]).unwrap().chain_update(body);
+    assert!(refused(&forged(&mac.finalize().into_bytes())));
+    assert_eq!(format!("{:?}", seal(1)), "CacheKey(..)");
 }
 
 #[test]
@@ -143,9 +172,9 @@ fn a_pack_is_on_only_when_it_is_selected() {
 fn a_cache_of_other_packs_is_refused() {
     let selection = Selection { packs: &Pack::ALL, ..Selection::default() };
     let rules = Rules::load(&selection).unwrap();
-    let bytes = rules.to_cache().unwrap();
-    assert_eq!(Rules::from_cache(&selection, &bytes).unwrap().len(), rules.len());
-    assert!(matches!(Rules::from_cache(&Selection::default(), &bytes), Err(RuleError::StaleCache)));
+    let bytes = rules.to_cache(&seal(1)).unwrap();
+    assert_eq!(Rules::from_cache(&selection, &seal(1), &bytes).unwrap().len(), rules.len());
+    assert!(matches!(Rules::from_cache(&Selection::default(), &seal(1), &bytes), Err(RuleError::StaleCache)));
 }
 
 /// How often `word` stands in a text, in any case and overlapping itself.

@@ -5,6 +5,8 @@
 //! strings that a channel's events carry, as they are written between their quotes. It must let every byte out
 //! exactly once and in order, and change none outside of tokens.
 
+use std::sync::Arc;
+
 use aegis_detect::Category;
 
 use super::matcher::{self, Hit, MAX_HELD, Matcher, Prefix, Walk};
@@ -12,6 +14,7 @@ use super::nest::Nest;
 use super::ruler::Ruler;
 use super::{LaneKind, RestoreGate, Tally};
 use crate::json::{escape_into, find};
+use crate::token::{Keyring, Token};
 use crate::vault::Vault;
 
 /// What all lanes of one reply share.
@@ -19,6 +22,8 @@ pub(super) struct Kit {
     pub(super) vault: Vault,
     pub(super) matcher: Matcher,
     pub(super) tally: Tally,
+    /// Tells tokens of the organisation that the vault does not know.
+    pub(super) keyring: Option<Arc<Keyring>>,
     pub(super) gate: Option<Box<dyn RestoreGate>>,
     /// Written after a line break of a restored value that lands outside of JSON: the head of the next line in
     /// a framing by lines.
@@ -29,12 +34,24 @@ pub(super) struct Kit {
 impl Kit {
     pub(super) fn new(vault: Vault) -> Self {
         let matcher = Matcher::new(vault.tokens());
-        Self { vault, matcher, tally: Tally::default(), gate: None, line_head: b"", joined: Vec::new() }
+        let (keyring, gate) = (None, None);
+        Self { vault, matcher, tally: Tally::default(), keyring, gate, line_head: b"", joined: Vec::new() }
     }
 
     /// Asks the gate, if there is one.
     pub(super) fn allows(&mut self, lane: LaneKind, tool: Option<&str>) -> bool {
         self.gate.as_mut().is_none_or(|gate| gate.allow(lane, tool))
+    }
+
+    /// Counts a whole token that the vault does not know, if its check is right. A word with a wrong one is text.
+    fn count_unknown(&mut self, token: &Token) {
+        let ours = self.keyring.as_ref().is_some_and(|keyring| keyring.minted(token));
+        self.tally.unresolved += u64::from(ours);
+    }
+
+    /// Counts the beginning of a token that did not go on, if a token of the vault begins so.
+    fn count_broken(&mut self, prefix: &Prefix) {
+        self.tally.unresolved += u64::from(prefix.names_a_token() && self.matcher.expects(prefix));
     }
 
     fn write_secret(&self, secret: &[u8], depth: u8, out: &mut Vec<u8>) {
@@ -66,8 +83,8 @@ pub(super) struct Lane {
     nest: Nest,
     /// Raw bytes that may still become a token. They are held back, or, of a text that stays, remembered.
     held: Vec<u8>,
-    /// The end of what went out, if it may become a token of another vault: so that these are counted however
-    /// the text is cut.
+    /// The end of what went out, if it may become a token that this vault does not know: so that these are counted
+    /// however the text is cut.
     foreign: Option<Prefix>,
     tokens: Tokens,
     ruler: Option<Box<Ruler>>,
@@ -177,7 +194,7 @@ impl Lane {
                     return true;
                 }
                 Walk::Open if !last => self.foreign = Some(prefix),
-                Walk::Open | Walk::Broken => kit.tally.unresolved += u64::from(prefix.names_a_token()),
+                Walk::Open | Walk::Broken => kit.count_broken(&prefix),
                 Walk::Complete(token, end) => match kit.vault.resolve(&token) {
                     Some(_) if self.nest.is_kept() => kit.tally.kept += 1,
                     Some(secret) => {
@@ -195,7 +212,7 @@ impl Lane {
                         }
                         kit.tally.unresolved += 1;
                     }
-                    None => kit.tally.unresolved += 1,
+                    None => kit.count_unknown(&token),
                 },
             }
             from = start + width;
@@ -263,14 +280,13 @@ impl Lane {
         Some(depth - u8::from(escaped_key))
     }
 
-    /// Goes on with the token of another vault whose beginning already went out.
+    /// Goes on with a token that the vault does not know and whose beginning already went out.
     fn follow_foreign(&mut self, kit: &mut Kit, text: &[u8], last: bool) {
         let Some(mut prefix) = self.foreign.take() else { return };
         match matcher::walk(&mut prefix, text, 0, true) {
             Walk::Open if !last => self.foreign = Some(prefix),
-            Walk::Open | Walk::Complete(..) | Walk::Broken => {
-                kit.tally.unresolved += u64::from(prefix.names_a_token());
-            }
+            Walk::Complete(token, _) => kit.count_unknown(&token),
+            Walk::Open | Walk::Broken => kit.count_broken(&prefix),
         }
     }
 }

@@ -14,12 +14,10 @@ use aegis_detect::Category;
 use memchr::memchr3;
 use wide::u8x16;
 
-use crate::token::{MAX_TOKEN_LEN, TOKEN_PREFIX, Token};
+use crate::token::{CODE_CHARS, MAX_TOKEN_LEN, TOKEN_PREFIX, Token};
 
 /// Backslashes that may stand before a hyphen of a token: one in Markdown, at JSON depth three.
 pub(super) const MAX_BACKSLASHES: usize = 8;
-/// Epoch and digest of a token.
-const CODE_CHARS: usize = 21;
 /// Raw bytes that the longest held prefix of a token can take: each character as `\u0041`, each of the two
 /// hyphens behind [`MAX_BACKSLASHES`], and an unfinished escape.
 pub(super) const MAX_HELD: usize = MAX_TOKEN_LEN * 6 + 3 * MAX_BACKSLASHES;

@@ -92,10 +92,12 @@ mod template;
 mod values;
 
 use std::fmt;
+use std::sync::Arc;
 
 pub use format::ReplyFormat;
 pub use sse::MAX_EVENT;
 
+use crate::token::Keyring;
 use crate::vault::Vault;
 use format::Looks;
 use lane::{Kit, Lane};
@@ -137,7 +139,9 @@ pub trait RestoreGate: Send {
 pub struct Tally {
     /// Tokens replaced by their secrets.
     pub restored: u64,
-    /// Tokens left as they are: foreign, mangled, cut off, or in JSON of more layers than are followed.
+    /// Tokens left as they are: minted by this organisation but not in this vault (needs [`Rehydrator::with_keyring`]), begun
+    /// like one of the vault and then mangled or cut off, or in JSON of more layers than are followed. A word whose keyed
+    /// check is wrong is text, and not counted.
     pub unresolved: u64,
     /// Tokens of this vault left on purpose: in signed text, and in what speaks of the tokens that the model sampled
     /// (`logprobs`).
@@ -183,6 +187,13 @@ impl Rehydrator {
     #[must_use]
     pub fn with_gate(mut self, gate: Box<dyn RestoreGate>) -> Self {
         self.kit.gate = Some(gate);
+        self
+    }
+
+    /// Counts tokens of `keyring` that the vault does not know as unresolved. What is restored does not depend on it.
+    #[must_use]
+    pub fn with_keyring(mut self, keyring: Arc<Keyring>) -> Self {
+        self.kit.keyring = Some(keyring);
         self
     }
 

@@ -61,7 +61,7 @@ impl FormBody {
         }
         out.pass(passed..consumed);
         self.fields += ampersands(&raw[..consumed]);
-        self.context.keep(&text[..view.view_of(consumed)]);
+        self.context.keep(view, raw, view.view_of(consumed));
         Ok(consumed)
     }
 }

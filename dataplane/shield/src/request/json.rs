@@ -196,8 +196,8 @@ impl JsonBody {
         if reading.stopped && consumed == reading.end {
             self.context.clear();
         } else {
-            let text = scratch.view.text(raw);
-            self.context.keep(&text[..scratch.view.view_of(consumed)]);
+            let view = &scratch.view;
+            self.context.keep(view, raw, view.view_of(consumed));
         }
         Ok(consumed)
     }

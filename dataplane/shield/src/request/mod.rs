@@ -21,6 +21,7 @@ mod magic;
 mod members;
 mod multipart;
 mod opaque;
+mod own;
 mod refusal;
 mod scratch;
 mod seam;
@@ -124,7 +125,7 @@ impl Tokenizer {
         last: bool,
         out: &mut Gather,
     ) -> Result<usize, Refusal> {
-        scratch.fit(&self.desk.shield.rules, self.own.as_ref())?;
+        scratch.fit(&self.desk.shield, self.own.as_ref())?;
         let consumed = self.body.process(&mut self.desk, scratch, window, last, out)?;
         if last && consumed == window.len() {
             self.body.end()?;
@@ -161,4 +162,8 @@ mod seam_tests;
 #[cfg(test)]
 mod speed;
 #[cfg(test)]
+mod tail_tests;
+#[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod token_tests;

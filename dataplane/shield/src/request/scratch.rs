@@ -7,14 +7,19 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::edit::Part;
 use super::gather::Gather;
+use super::own;
 use super::refusal::Refusal;
 use super::seam::Seams;
 use super::view::View;
+use crate::shield::Shield;
+use crate::token::Keyring;
 
 /// The scanner and the buffers of one shard. Holds no state of any request between two calls, though its buffers
 /// keep old bytes until they are overwritten, or until [`Self::wipe`].
 pub struct ShardScratch {
     scanner: Scanner,
+    /// Tells the tokens of the organisation at hand; none before the first request.
+    keyring: Option<Arc<Keyring>>,
     pub(super) view: View,
     pub(super) findings: Vec<Finding>,
     pub(super) seams: Seams,
@@ -31,6 +36,7 @@ impl ShardScratch {
     pub fn new(rules: &Arc<Rules>) -> Result<Self, RuleError> {
         Ok(Self {
             scanner: Scanner::new(Arc::clone(rules))?,
+            keyring: None,
             view: View::new(),
             findings: Vec::new(),
             seams: Seams::new(),
@@ -49,36 +55,45 @@ impl ShardScratch {
         self.decoded.zeroize();
     }
 
-    /// Makes sure that it is `rules` that are applied, which a reload may have replaced, and that `own` is looked for and no
-    /// other request's value.
-    pub(super) fn fit(&mut self, rules: &Arc<Rules>, own: Option<&OwnValue>) -> Result<(), Refusal> {
-        if !Arc::ptr_eq(self.scanner.rules(), rules) {
-            self.scanner = Scanner::new(Arc::clone(rules)).map_err(|_| Refusal::Scanner)?;
+    /// Makes sure that it is the rules and keys of `shield` that are applied, which a reload may have replaced, and that `own` is
+    /// looked for and no other request's value.
+    pub(super) fn fit(&mut self, shield: &Shield, own: Option<&OwnValue>) -> Result<(), Refusal> {
+        if !Arc::ptr_eq(self.scanner.rules(), &shield.rules) {
+            self.scanner = Scanner::new(Arc::clone(&shield.rules)).map_err(|_| Refusal::Scanner)?;
+        }
+        if !self.keyring.as_ref().is_some_and(|keyring| Arc::ptr_eq(keyring, &shield.keyring)) {
+            self.keyring = Some(Arc::clone(&shield.keyring));
         }
         self.scanner.look_for(own.cloned());
         Ok(())
     }
 
-    /// Scans the finished view of `raw`. The findings are kept in `self.findings`; the result is how far the view
-    /// is settled.
+    /// Scans the finished view of `raw`. The findings are kept in `self.findings`, without the tokens among them; the
+    /// result is how far the view is settled.
     ///
     /// With `full` there will never be more raw bytes in a window than these. If nothing is settled even so (raw
     /// bytes that decode to very few), the view is judged as if the text ended with it: a request must not stall.
     pub(super) fn scan(&mut self, raw: &[u8], last: bool, full: bool) -> usize {
         let text = self.view.text(raw);
         let fresh = self.view.fresh();
-        let scan = self.scanner.scan(Window { text, fresh, last });
+        let mut carry = self.view.carry();
+        let scan = self.scanner.scan_on(Window { text, fresh, last }, &mut carry);
         let settled = if scan.settled > fresh || last || !full {
             self.findings.clear();
             self.findings.extend_from_slice(scan.findings);
             scan.settled
         } else {
-            let scan = self.scanner.scan(Window { text, fresh, last: true });
+            carry = self.view.carry();
+            let scan = self.scanner.scan_on(Window { text, fresh, last: true }, &mut carry);
             self.findings.clear();
             self.findings.extend_from_slice(scan.findings);
             scan.settled
         };
+        if let Some(keyring) = &self.keyring {
+            own::spare(&mut self.findings, text, keyring);
+        }
         debug_assert!(settled >= fresh && settled <= text.len());
+        self.view.leave(settled, carry);
         settled
     }
 
@@ -93,8 +108,8 @@ impl ShardScratch {
         pending: Option<u64>,
     ) -> usize {
         let text = self.view.text(raw);
-        let wait =
-            self.seams.scan((&self.view, text), (base, settled), &self.findings, pending, &mut self.scanner);
+        let engine = (&mut self.scanner, self.keyring.as_deref());
+        let wait = self.seams.scan((&self.view, text), (base, settled), &self.findings, pending, engine);
         let (seams, rules) = (&self.seams.found, self.scanner.rules());
         self.findings.retain(|finding| !seams.iter().any(|seam| seam.outdoes(finding, rules)));
         let Some(mut settled) = wait.filter(|&at| at > self.view.fresh() && at < settled) else {

@@ -13,7 +13,9 @@ use std::ops::Range;
 use aegis_detect::{Finding, Rules, Scanner, Window};
 use zeroize::Zeroizing;
 
+use super::own;
 use super::view::View;
+use crate::token::Keyring;
 
 /// Bytes of each part that are joined.
 const REACH: usize = 256;
@@ -113,7 +115,7 @@ impl Seams {
         (base, settled): (u64, usize),
         findings: &[Finding],
         pending: Option<u64>,
-        scanner: &mut Scanner,
+        (scanner, keyring): (&mut Scanner, Option<&Keyring>),
     ) -> Option<usize> {
         let mut wait = pending
             .and_then(|end| end.checked_sub(base))
@@ -135,6 +137,9 @@ impl Seams {
             let fresh = if joint.more { LEFT.min(joint.first.len()) } else { 0 };
             let window = Window { text: &self.text[start..], fresh, last: true };
             local.extend_from_slice(scanner.scan(window).findings);
+            if let Some(keyring) = keyring {
+                own::spare(&mut local, window.text, keyring);
+            }
             for mut finding in local.drain(..) {
                 let Some((head, tail)) = joint.parts(&finding) else { continue };
                 finding.start += start;

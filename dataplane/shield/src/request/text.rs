@@ -57,7 +57,7 @@ impl TextBody {
             desk.record(decision, token, place)?;
         }
         out.pass(passed..settled - fresh);
-        self.context.keep(&text[..settled]);
+        self.context.keep(&scratch.view, window, settled);
         Ok(settled - fresh)
     }
 }

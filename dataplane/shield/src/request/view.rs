@@ -8,7 +8,7 @@
 //! A view without a decoded unit and without context is the window itself: nothing is copied. Otherwise runs are
 //! copied into a buffer that all requests of a shard share.
 
-use aegis_detect::LEFT_CONTEXT;
+use aegis_detect::{Carry, LEFT_CONTEXT};
 use zeroize::Zeroize;
 
 use super::WINDOW;
@@ -16,16 +16,18 @@ use super::WINDOW;
 /// Bytes copied at a time where a run is short: one fixed-size move instead of a call.
 const CHUNK: usize = 32;
 
-/// The last bytes of the text before a window.
+/// The last bytes of the text before a window, and what goes on from there.
 #[derive(Clone)]
 pub(super) struct Context {
+    /// A value that is longer than a window.
+    carry: Carry,
     len: u16,
     bytes: [u8; LEFT_CONTEXT],
 }
 
 impl Context {
     pub(super) fn new() -> Self {
-        Self { len: 0, bytes: [0; LEFT_CONTEXT] }
+        Self { carry: Carry::default(), len: 0, bytes: [0; LEFT_CONTEXT] }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -36,8 +38,13 @@ impl Context {
         &self.bytes[..self.len()]
     }
 
-    /// Keeps the end of `text`, which includes what was kept before.
-    pub(super) fn keep(&mut self, text: &[u8]) {
+    /// Keeps the end of the first `end` bytes of the finished view of `raw`, which include what was kept before.
+    pub(super) fn keep(&mut self, view: &View, raw: &[u8], end: usize) {
+        self.carry = view.carry_at(end);
+        self.keep_text(&view.text(raw)[..end]);
+    }
+
+    fn keep_text(&mut self, text: &[u8]) {
         let tail = &text[text.len().saturating_sub(LEFT_CONTEXT)..];
         self.bytes[..tail.len()].copy_from_slice(tail);
         self.len = tail.len() as u16;
@@ -45,6 +52,7 @@ impl Context {
 
     /// The text before has nothing to do with what follows.
     pub(super) fn clear(&mut self) {
+        self.carry = Carry::default();
         self.len = 0;
     }
 }
@@ -76,18 +84,24 @@ pub(super) struct View {
     /// Raw bytes that are already in the buffer.
     copied: usize,
     units: Vec<Unit>,
+    /// What goes on from the text before, and where this view is settled with what goes on from there.
+    carry: Carry,
+    left: (usize, Carry),
 }
 
 impl View {
     pub(super) fn new() -> Self {
         let buffer = vec![0; LEFT_CONTEXT + WINDOW + CHUNK].into_boxed_slice();
-        Self { buffer, len: 0, fresh: 0, used: 0, copied: 0, units: Vec::new() }
+        let (carry, left) = (Carry::default(), (0, Carry::default()));
+        Self { buffer, len: 0, fresh: 0, used: 0, copied: 0, units: Vec::new(), carry, left }
     }
 
     /// Starts a view that continues `context`.
     pub(super) fn begin(&mut self, context: &Context) {
         self.used = self.used.max(self.len);
         self.units.clear();
+        self.carry = context.carry;
+        self.left = (0, Carry::default());
         self.copied = 0;
         self.fresh = context.len();
         self.len = self.fresh;
@@ -136,6 +150,25 @@ impl View {
     /// The bytes of the finished view; `raw` is what it was finished with.
     pub(super) fn text<'a>(&'a self, raw: &'a [u8]) -> &'a [u8] {
         if self.is_raw() { raw } else { &self.buffer[..self.len] }
+    }
+
+    /// What goes on from the text before.
+    pub(super) fn carry(&self) -> Carry {
+        self.carry
+    }
+
+    /// The view is settled up to `settled`, and `carry` goes on from there.
+    pub(super) fn leave(&mut self, settled: usize, carry: Carry) {
+        self.left = (settled, carry);
+    }
+
+    /// What goes on at `end`: nothing inside the view, since a value in several pieces is never left within one.
+    fn carry_at(&self, end: usize) -> Carry {
+        match self.left {
+            (settled, carry) if settled == end => carry,
+            _ if end == self.fresh => self.carry,
+            _ => Carry::default(),
+        }
     }
 
     /// Where the text begins that was not judged before.
@@ -209,7 +242,7 @@ mod tests {
     #[test]
     fn offsets_go_there_and_back() {
         let mut context = Context::new();
-        context.keep(b"before ");
+        context.keep_text(b"before ");
         for with_context in [false, true] {
             let raw = br"ab\u00e9cd\n";
             let mut view = View::new();
@@ -233,7 +266,7 @@ mod tests {
             for raw_offset in [0, 1, 2, 8, 9, 10, 12] {
                 assert_eq!(view.raw_start(view.view_of(raw_offset)), raw_offset);
             }
-            context.keep(b"before ");
+            context.keep_text(b"before ");
         }
     }
 
@@ -250,9 +283,9 @@ mod tests {
     #[test]
     fn context_is_bounded() {
         let mut context = Context::new();
-        context.keep(&[b'x'; LEFT_CONTEXT]);
+        context.keep_text(&[b'x'; LEFT_CONTEXT]);
         assert_eq!(context.len(), LEFT_CONTEXT);
-        context.keep(&[b'x'; LEFT_CONTEXT + 1]);
+        context.keep_text(&[b'x'; LEFT_CONTEXT + 1]);
         assert_eq!(context.len(), LEFT_CONTEXT);
     }
 }

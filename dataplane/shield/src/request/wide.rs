@@ -216,7 +216,7 @@ impl WideBody {
             desk.record(decision, token, place)?;
         }
         out.pass(passed..consumed);
-        self.context.keep(&text[..view.view_of(consumed)]);
+        self.context.keep(view, raw, view.view_of(consumed));
         Ok(consumed)
     }
 }

@@ -1,6 +1,9 @@
 //! The cases that restoring proxies are known to get wrong, each by name. Most have more tests beside the
 //! provider that they come from.
 
+use std::sync::Arc;
+
+use aegis_detect::Category;
 use aegis_shield::reply::{LaneKind, Rehydrator, ReplyFormat, RestoreGate};
 use serde_json::{Value, json};
 
@@ -186,11 +189,11 @@ fn case_8_tokens_of_nobody() {
     let inner = [text(0, &format!("theirs {foreign} ours {}", masked("<<plain>>"))), stop(0)];
     let (output, tally) = run_sse(&message(&inner, "\n"));
     assert_eq!(channels(&output, read)["0.text"], format!("theirs {foreign} ours {PLAIN}"));
-    assert_eq!((tally.restored, tally.unresolved), (1, 1));
+    assert_eq!((tally.restored, tally.unresolved), (1, 0));
     let inner: Vec<Value> = pieces(&foreign, 1).iter().map(|piece| text(0, piece)).chain([stop(0)]).collect();
     let (output, tally) = run_sse(&message(&inner, "\n"));
     assert_eq!(channels(&output, read)["0.text"], foreign);
-    assert_eq!((tally.restored, tally.unresolved), (0, 1), "counted however it is cut");
+    assert_eq!((tally.restored, tally.unresolved), (0, 0));
 }
 
 #[test]
@@ -297,4 +300,35 @@ fn case_10_policy_may_refuse_a_channel() {
     let asked: Vec<_> = asked.try_iter().collect();
     let arguments = |tool: &str| (LaneKind::ToolArguments, Some(tool.to_owned()));
     assert_eq!(asked, [arguments("bash"), arguments("write")]);
+}
+
+/// How many tokens are counted as unresolved in a reply that says `said`, however it is cut.
+fn unresolved(said: &str) -> u64 {
+    let input = message(&[text(0, said), stop(0)], "\n");
+    let counts = [input.len(), 1, 7].map(|size| {
+        let mut rehydrator = Rehydrator::new(vault(), ReplyFormat::Sse).with_keyring(Arc::new(keyring()));
+        let mut out = Vec::new();
+        for piece in input.as_bytes().chunks(size) {
+            rehydrator.push(piece, &mut out);
+        }
+        rehydrator.finish(&mut out);
+        assert_eq!(channels(std::str::from_utf8(&out).unwrap(), read)["0.text"], said, "nothing is restored");
+        rehydrator.tally().unresolved
+    });
+    assert_eq!(counts, [counts[0]; 3]);
+    counts[0]
+}
+
+#[test]
+fn case_8_only_what_is_ours_counts_as_unresolved() {
+    let ours = keyring().mint(Category::Key, b"of another request").to_string();
+    assert_eq!(unresolved(&format!("x {ours} y")), 1);
+    assert_eq!(unresolved(&format!("x{ours}{}", ours.to_lowercase())), 2, "glued, and in another case");
+    let mut forged = masked("<<plain>>");
+    forged.replace_range(14..15, if &forged[14..15] == "7" { "8" } else { "7" });
+    for text in [foreign(), forged, "AEGIS-KEY-AKIA and AEGIS-hunter2Qx9, AEGIS-CATS-5".to_owned()] {
+        assert_eq!(unresolved(&text), 0, "{text}");
+    }
+    let cut = &masked("<<plain>>")[..20];
+    assert_eq!(unresolved(&format!("{cut} and")), 1, "one of this vault, mangled");
 }

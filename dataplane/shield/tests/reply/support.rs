@@ -1,6 +1,7 @@
 //! What all tests of replies share: made-up secrets, cuts, and clients that read streams as SDKs do.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use aegis_detect::Category;
 use aegis_shield::reply::{Rehydrator, ReplyFormat, Tally};
@@ -68,7 +69,7 @@ fn fill(text: &str, with: impl Fn(&str) -> String) -> String {
 
 /// Runs `input` through, cut into pieces that end at `cuts`.
 pub(crate) fn run_cut(format: ReplyFormat, input: &[u8], cuts: &[usize]) -> (Vec<u8>, Tally) {
-    let mut rehydrator = Rehydrator::new(vault(), format);
+    let mut rehydrator = Rehydrator::new(vault(), format).with_keyring(Arc::new(keyring()));
     let mut out = Vec::new();
     let mut start = 0;
     for &cut in cuts.iter().chain([&input.len()]) {

@@ -268,7 +268,4 @@ pub(super) const CLEAN: &[&str] = &[
     "METHOD can be \"trust\", \"reject\", \"password\", \"scram-sha-256\"",
     "x.password.toHashes = true|false",
     "fastcgi_pass unix:/run/php/php7.4-fpm.sock;",
-    // our own tokens
-    "password = \"AEGIS-SECRET-1ABCDEFGHJKMNPQRSTV\"",
-    "mysql -u root -pAEGIS-SECRET-1ABCDEFGHJKMNPQRSTV",
 ];

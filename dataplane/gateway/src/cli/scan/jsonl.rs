@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
-use aegis_detect::{Confidence, Finding, LEFT_CONTEXT, Scanner, Window};
+use aegis_detect::{Carry, Confidence, Finding, LEFT_CONTEXT, Scanner, Window};
 use serde::de::{Deserialize, Deserializer, Visitor};
 use serde_json::value::RawValue;
 
@@ -152,10 +152,12 @@ fn describe(error: &serde_json::Error) -> String {
 /// All findings in a text that is in memory whole.
 fn scan_whole(scanner: &mut Scanner, text: &[u8]) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let mut carry = Carry::default();
     let mut settled = 0;
     loop {
         let base = settled - settled.min(LEFT_CONTEXT);
-        let scan = scanner.scan(Window { text: &text[base..], fresh: settled - base, last: true });
+        let window = Window { text: &text[base..], fresh: settled - base, last: true };
+        let scan = scanner.scan_on(window, &mut carry);
         let moved = |f: &Finding| Finding { start: f.start + base, end: f.end + base, ..*f };
         findings.extend(scan.findings.iter().map(moved));
         settled = base + scan.settled;

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use aegis_detect::{Confidence, Finding, LEFT_CONTEXT, LOOKAHEAD, MAX_SECRET_LEN, Scanner, Window};
+use aegis_detect::{Carry, Confidence, Finding, LEFT_CONTEXT, LOOKAHEAD, MAX_SECRET_LEN, Scanner, Window};
 use zeroize::Zeroizing;
 
 use super::comments::{self, Comments};
@@ -136,12 +136,13 @@ impl Reader {
         buffer.reserve_exact(BUFFER + 1);
         let rules = Arc::clone(self.scanner.rules());
         let mut comments = Comments::new(&rules);
+        let mut carry = Carry::default();
         let mut fresh = 0;
         let mut counted = 0;
         let mut position = Position::start(mark);
         loop {
             let at_end = fill(text, buffer)?;
-            let scan = self.scanner.scan(Window { text: buffer, fresh, last: at_end });
+            let scan = self.scanner.scan_on(Window { text: buffer, fresh, last: at_end }, &mut carry);
             for finding in scan.findings.iter().filter(|finding| finding.confidence >= self.least) {
                 let start = position.after(&buffer[counted..finding.start], encoding);
                 let end = start.after(&buffer[finding.start..finding.end], encoding);

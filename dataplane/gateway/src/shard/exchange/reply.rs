@@ -3,6 +3,7 @@
 //! Whatever the upstream has sent goes on at once: nothing waits for more bytes when some can be sent. A reply to a request
 //! in which nothing was found passes as it is; otherwise the tokens in it are turned back into the secrets.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aegis_shield::reply::{Rehydrator, ReplyFormat};
@@ -129,7 +130,9 @@ impl Exchange<'_> {
         if length == BodyLength::Empty {
             return Ok(download);
         }
-        let rehydrator = (!vault.is_empty()).then(|| Rehydrator::new(vault, format));
+        let keyring = &self.snapshot.shield.keyring;
+        let rehydrator =
+            (!vault.is_empty()).then(|| Rehydrator::new(vault, format).with_keyring(Arc::clone(keyring)));
         download.restore = rehydrator.filter(|rehydrator| !rehydrator.is_transparent());
         download.links = links;
         let edited = download.restore.is_some() || download.links.is_some();
