@@ -53,15 +53,17 @@ impl Download {
     }
 }
 
-/// How far the bytes at hand have brought the body.
+/// What it takes to go on with the body. Who loops over [`Exchange::absorb`] says what it does for each: waiting for the
+/// wrong side is waiting for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
 enum Absorbed {
-    /// The body has ended.
-    All,
-    /// The buffer for the client is full, and there is more to put into it.
-    Full,
-    /// More must come first.
-    Dry,
+    /// Nothing: the body has ended, and its last bytes are in the buffer for the client.
+    Done,
+    /// The client must take what is in the buffer: there is more to put into it, and no room.
+    NeedsClientRoom,
+    /// The upstream must send more: all that has come is in the buffer.
+    NeedsUpstream,
 }
 
 impl Exchange<'_> {
@@ -143,12 +145,13 @@ impl Exchange<'_> {
 
     /// Head and body, to the end.
     async fn pass_on(&mut self, link: &mut Link, download: &mut Download) -> Result<(), Stop> {
-        if download.collected {
-            return self.collect(link, download).await;
-        }
-        self.begin(download.length, download);
-        let outcome = self.stream(link, download).await;
-        if matches!(outcome, Err(Stop::Broken)) {
+        let outcome = if download.collected {
+            self.collect(link, download).await
+        } else {
+            self.begin(download.length, download);
+            self.stream(link, download).await
+        };
+        if matches!(outcome, Err(Stop::Broken)) && self.reply_begun {
             self.give_up(download).await;
         }
         outcome
@@ -164,31 +167,48 @@ impl Exchange<'_> {
     }
 
     /// Restores a small body of known length as a whole, so that the client learns its length as it would without the
-    /// gateway. Nothing of it can be used before its end anyway.
+    /// gateway. Nothing of it can be used before its end anyway. One that outgrows the buffer is passed on as it comes.
     async fn collect(&mut self, link: &mut Link, download: &mut Download) -> Result<(), Stop> {
         self.bench.out.clear();
         download.delivery = BodyKind::None;
-        while self.absorb(link, download)? != Absorbed::All {
-            self.hear_more(link, download).await?;
-        }
+        let length = loop {
+            match self.absorb(link, download)? {
+                Absorbed::NeedsUpstream => {
+                    self.hear_more(link, download).await?;
+                }
+                Absorbed::NeedsClientRoom => break BodyLength::Unknown,
+                Absorbed::Done => break BodyLength::Known(self.bench.out.len() as u64),
+            }
+        };
         let (body, range) = self.bench.out.take();
         self.bench.between = body;
-        self.begin(BodyLength::Known(range.len() as u64), download);
+        self.begin(length, download);
+        if download.delivery == BodyKind::Chunked {
+            self.bench.out.begin_chunk();
+        }
         self.bench.out.tail().extend_from_slice(&self.bench.between[range]);
+        self.bench.out.end_chunk();
         self.account();
-        self.flush().await
+        match length {
+            BodyLength::Unknown => self.stream(link, download).await,
+            _ => self.flush().await,
+        }
     }
 
-    /// Passes the body on as it comes.
+    /// Passes on what is in the buffer, and the body as it comes.
     async fn stream(&mut self, link: &mut Link, download: &mut Download) -> Result<(), Stop> {
-        let mut state = self.absorb(link, download)?;
+        let mut state = if self.bench.out.len() < LARGE {
+            self.absorb(link, download)?
+        } else {
+            Absorbed::NeedsClientRoom
+        };
         self.account();
         loop {
             self.flush().await?;
             match state {
-                Absorbed::All => return Ok(()),
-                Absorbed::Full => {}
-                Absorbed::Dry => {
+                Absorbed::Done => return Ok(()),
+                Absorbed::NeedsClientRoom => {}
+                Absorbed::NeedsUpstream => {
                     let sliced = download.is_plain() && matches!(download.delivery, BodyKind::Length(_));
                     while self.hear_more(link, download).await? && sliced {
                         if self.pass_slice(link, download).await? {
@@ -211,7 +231,7 @@ impl Exchange<'_> {
         let state = self.absorb_steps(link, download);
         self.draft.delivered_bytes += (self.bench.out.tail().len() - before) as u64;
         self.bench.out.end_chunk();
-        if chunked && matches!(state, Ok(Absorbed::All)) {
+        if chunked && matches!(state, Ok(Absorbed::Done)) {
             self.bench.out.last_chunk();
         }
         state
@@ -220,17 +240,20 @@ impl Exchange<'_> {
     fn absorb_steps(&mut self, link: &mut Link, download: &mut Download) -> Result<Absorbed, Stop> {
         let Bench { out, between, .. } = &mut *self.bench;
         loop {
-            if out.len() >= LARGE {
-                return Ok(Absorbed::Full);
+            let full = out.len() >= LARGE;
+            match &mut download.unpack {
+                Some(unpack) if !unpack.needs_input() => {
+                    if full {
+                        return Ok(Absorbed::NeedsClientRoom);
+                    }
+                    between.clear();
+                    unpack.drain(between, MAX_STEP).map_err(|_| Stop::Broken)?;
+                    put(&mut download.restore, between, out)?;
+                    continue;
+                }
+                _ => {}
             }
-            if let Some(unpack) = &mut download.unpack
-                && !unpack.is_dry()
-            {
-                between.clear();
-                unpack.drain(between, MAX_STEP).map_err(|_| Stop::Broken)?;
-                put(&mut download.restore, between, out)?;
-                continue;
-            }
+            // A body that ends where the buffer does has ended.
             if download.framing.is_done() {
                 if download.unpack.as_ref().is_some_and(|unpack| unpack.finish().is_err()) {
                     return Err(Stop::Broken);
@@ -238,11 +261,14 @@ impl Exchange<'_> {
                 if let Some(rehydrator) = &mut download.restore {
                     finish(rehydrator, out.tail()).map_err(|()| Stop::Broken)?;
                 }
-                return Ok(Absorbed::All);
+                return Ok(Absorbed::Done);
             }
             let data = link.conn.rx.data();
             if data.is_empty() {
-                return Ok(Absorbed::Dry);
+                return Ok(Absorbed::NeedsUpstream);
+            }
+            if full {
+                return Ok(Absorbed::NeedsClientRoom);
             }
             let piece = download.framing.decode(data).map_err(|_| Stop::Broken)?;
             self.draft.response_bytes += piece.payload.len() as u64;

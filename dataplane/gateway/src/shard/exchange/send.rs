@@ -47,6 +47,24 @@ enum Sent {
     Early,
 }
 
+/// What the scanner made of a window.
+#[must_use]
+enum Scanned {
+    /// All of the body has been scanned.
+    Done,
+    /// All that can be scanned before the client sends more.
+    NeedsClient,
+}
+
+/// Whose turn it is after waiting for the client's next bytes.
+#[must_use]
+enum Refilled {
+    /// The gateway's: the window can be scanned.
+    Ready,
+    /// The upstream's: it has begun its reply meanwhile.
+    Answered,
+}
+
 /// Takes one step through the body: how many bytes it uses, and how many it makes of them. With `raw` set, or when it must be
 /// set because the body cannot be scanned and the configuration allows that, the bytes pass as they are.
 fn step(
@@ -208,10 +226,11 @@ impl Exchange<'_> {
     async fn stream_rest(&mut self, link: &mut Link, patience: Patience) -> Result<Sent, Stop> {
         self.bench.out.clear();
         loop {
-            if self.next_window(link).await? {
-                return Ok(Sent::Early);
+            match self.next_window(link).await? {
+                Refilled::Ready => {}
+                Refilled::Answered => return Ok(Sent::Early),
             }
-            let finished = self.scan_window()?;
+            let scanned = self.scan_window()?;
             self.account();
             let (bytes, range) = self.bench.out.take();
             match link.conn.write_watched(bytes, range, patience).await {
@@ -222,24 +241,25 @@ impl Exchange<'_> {
                 }
                 Watched::Spoken => return Ok(Sent::Early),
             }
-            if finished {
-                return Ok(Sent::All);
+            match scanned {
+                Scanned::Done => return Ok(Sent::All),
+                Scanned::NeedsClient => {}
             }
         }
     }
 
-    /// Fills the next window. True when the upstream has begun its reply meanwhile.
-    async fn next_window(&mut self, link: &mut Link) -> Result<bool, Stop> {
+    /// Fills the next window, unless the upstream begins its reply meanwhile.
+    async fn next_window(&mut self, link: &mut Link) -> Result<Refilled, Stop> {
         let Some(upload) = &mut self.upload else { return Err(NO_PROGRESS.into()) };
         link.conn.deadline.disarm();
-        let spoken = {
+        let refilled = {
             let mut fill = pin!(upload.fill(&mut self.client.conn, self.shard, &self.snapshot.timeouts));
             poll_fn(|cx| {
                 if let Poll::Ready(filled) = fill.as_mut().poll(cx) {
-                    return Poll::Ready(filled.map(|()| false));
+                    return Poll::Ready(filled.map(|()| Refilled::Ready));
                 }
                 match link.conn.rx.poll_spoken(cx) {
-                    Poll::Ready(true) => Poll::Ready(Ok(true)),
+                    Poll::Ready(true) => Poll::Ready(Ok(Refilled::Answered)),
                     Poll::Ready(false) => Poll::Ready(Err(LOST.into())),
                     Poll::Pending => Poll::Pending,
                 }
@@ -248,28 +268,28 @@ impl Exchange<'_> {
         };
         self.client.conn.deadline.disarm();
         self.in_hand = Instant::now();
-        Ok(spoken)
+        Ok(refilled)
     }
 
-    /// Scans all that can be of the window into one chunk. True when the body has ended with it.
-    fn scan_window(&mut self) -> Result<bool, Stop> {
+    /// Scans all that can be of the window into one chunk.
+    fn scan_window(&mut self) -> Result<Scanned, Stop> {
         let Some(mut tokenizer) = self.tokenizer.take() else { return Err(NO_PROGRESS.into()) };
         self.bench.out.begin_chunk();
-        let finished = self.scan_steps(&mut tokenizer);
+        let scanned = self.scan_steps(&mut tokenizer);
         self.bench.out.end_chunk();
-        match finished {
-            Ok(false) => self.tokenizer = Some(tokenizer),
-            Ok(true) => {
+        match scanned {
+            Ok(Scanned::NeedsClient) => self.tokenizer = Some(tokenizer),
+            Ok(Scanned::Done) => {
                 self.bench.out.last_chunk();
                 self.settle(tokenizer);
                 self.keep_session()?;
             }
             Err(_) => self.settle(tokenizer),
         }
-        finished
+        scanned
     }
 
-    fn scan_steps(&mut self, tokenizer: &mut Tokenizer) -> Result<bool, Stop> {
+    fn scan_steps(&mut self, tokenizer: &mut Tokenizer) -> Result<Scanned, Stop> {
         let Some(upload) = &mut self.upload else { return Err(NO_PROGRESS.into()) };
         let bench = &mut *self.bench;
         let mut moved = false;
@@ -284,10 +304,10 @@ impl Exchange<'_> {
             self.draft.sent_bytes += produced as u64;
             upload.consume(&mut self.client.conn, consumed);
             if last && rest == 0 {
-                return Ok(true);
+                return Ok(Scanned::Done);
             }
             if consumed == 0 {
-                return if last || !moved { Err(NO_PROGRESS.into()) } else { Ok(false) };
+                return if last || !moved { Err(NO_PROGRESS.into()) } else { Ok(Scanned::NeedsClient) };
             }
             moved = true;
         }

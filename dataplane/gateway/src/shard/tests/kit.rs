@@ -63,6 +63,13 @@ pub(super) struct Seen {
     pub(super) connection: usize,
 }
 
+/// The token the provider saw.
+pub(super) fn token(seen: &Seen) -> String {
+    let body = String::from_utf8(seen.body.clone()).unwrap();
+    let start = body.find("AEGIS-").expect("a token");
+    body[start..].split(|c: char| !c.is_ascii_alphanumeric() && c != '-').next().unwrap().to_owned()
+}
+
 /// What an upstream does next.
 pub(super) enum Act {
     Write(Vec<u8>),

@@ -1,6 +1,7 @@
 //! A shard on real sockets, on both drivers, against small scripted upstreams.
 
 mod bodies;
+mod borders;
 mod breaks;
 mod kit;
 mod life;
