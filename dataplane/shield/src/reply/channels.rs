@@ -5,6 +5,7 @@ use super::dialect::{ChannelId, Close, Slot};
 use super::lane::{Kit, Lane};
 use super::nest::Nest;
 use super::template::Template;
+use super::text::Text;
 
 /// Channels that are open at once. The pieces of any further one pass as they are, and are counted.
 pub(super) const MAX_CHANNELS: usize = 256;
@@ -62,13 +63,7 @@ impl Channels {
 
     /// Flushes each channel that ends and has no string in this event (`slots`): what it held goes out in an
     /// event of its own.
-    pub(super) fn flush_closed(
-        &mut self,
-        closes: &[Close],
-        slots: &[Slot],
-        kit: &mut Kit,
-        out: &mut Vec<u8>,
-    ) {
+    pub(super) fn flush_closed(&mut self, closes: &[Close], slots: &[Slot], kit: &mut Kit, out: &mut Text) {
         for channel in &mut self.open {
             let ends = closes.iter().any(|close| close.covers(channel.id, channel.group));
             if ends && !slots.iter().any(|slot| slot.channel == channel.id) {
@@ -84,7 +79,7 @@ impl Channels {
 }
 
 impl Channel {
-    fn flush(&mut self, kit: &mut Kit, out: &mut Vec<u8>) {
+    fn flush(&mut self, kit: &mut Kit, out: &mut Text) {
         if self.lane.holds() {
             out.extend_from_slice(self.template.before());
             self.lane.flush(kit, out);

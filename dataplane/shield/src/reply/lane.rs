@@ -9,8 +9,8 @@ use aegis_detect::Category;
 
 use super::matcher::{self, Hit, MAX_HELD, Matcher, Prefix, Walk};
 use super::nest::Nest;
+use super::text::Text;
 use super::{LaneKind, RestoreGate, Tally};
-use crate::json::escape_into;
 use crate::vault::Vault;
 
 /// What all lanes of one reply share.
@@ -34,18 +34,6 @@ impl Kit {
     /// Asks the gate, if there is one.
     pub(super) fn allows(&mut self, lane: LaneKind, tool: Option<&str>) -> bool {
         self.gate.as_mut().is_none_or(|gate| gate.allow(lane, tool))
-    }
-
-    fn write_secret(&self, secret: &[u8], depth: u8, out: &mut Vec<u8>) {
-        if depth > 0 || self.line_head.is_empty() {
-            return escape_into(secret, depth, out);
-        }
-        for &byte in secret {
-            out.push(byte);
-            if byte == b'\n' {
-                out.extend_from_slice(self.line_head);
-            }
-        }
     }
 }
 
@@ -71,7 +59,7 @@ impl Lane {
 
     /// Takes the next piece of text. Answers `false` if it goes out as it came, or appends to `out` what goes
     /// out instead. With `last`, nothing is held back.
-    pub(super) fn feed(&mut self, kit: &mut Kit, text: &[u8], last: bool, out: &mut Vec<u8>) -> bool {
+    pub(super) fn feed(&mut self, kit: &mut Kit, text: &[u8], last: bool, out: &mut Text) -> bool {
         if !self.restore {
             return false;
         }
@@ -91,18 +79,18 @@ impl Lane {
     }
 
     /// As [`feed`](Self::feed), but `out` gets the text in any case.
-    pub(super) fn pass(&mut self, kit: &mut Kit, text: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn pass(&mut self, kit: &mut Kit, text: &[u8], out: &mut Text) {
         if !self.feed(kit, text, false, out) {
             out.extend_from_slice(text);
         }
     }
 
     /// Lets out what is held, literally: it did not become a token.
-    pub(super) fn flush(&mut self, kit: &mut Kit, out: &mut Vec<u8>) {
+    pub(super) fn flush(&mut self, kit: &mut Kit, out: &mut Text) {
         self.feed(kit, b"", true, out);
     }
 
-    fn run(&mut self, kit: &mut Kit, text: &[u8], last: bool, out: &mut Vec<u8>) -> bool {
+    fn run(&mut self, kit: &mut Kit, text: &[u8], last: bool, out: &mut Text) -> bool {
         let (mut written, mut followed, mut from) = (0, 0, 0);
         let mut edited = false;
         while let Some(mut hit) = matcher::next(text, from, true) {
@@ -137,7 +125,7 @@ impl Lane {
                 Walk::Complete(token, end) => {
                     if let Some(secret) = kit.vault.resolve(&token) {
                         out.extend_from_slice(&text[written..start]);
-                        kit.write_secret(secret, self.depth_for(token.category(), secret), out);
+                        out.secret(token, self.depth_for(token.category(), secret), kit.line_head);
                         kit.tally.restored += 1;
                         (written, from, edited) = (end, end, true);
                         continue;
@@ -188,6 +176,7 @@ impl Lane {
 
 #[cfg(test)]
 mod tests {
+    use super::super::text::Cursor;
     use super::*;
     use crate::token::Keyring;
 
@@ -198,8 +187,9 @@ mod tests {
         vault.insert(token, b"x").unwrap();
         let (mut kit, mut lane) = (Kit::new(vault), Lane::new(Nest::literal(false), true));
         let feed = |piece: &&str| {
-            let mut out = Vec::new();
-            lane.pass(&mut kit, piece.as_bytes(), &mut out);
+            let (mut text, mut out) = (Text::default(), Vec::new());
+            lane.pass(&mut kit, piece.as_bytes(), &mut text);
+            assert!(Cursor::default().write(&text, &kit.vault, &mut out, usize::MAX));
             String::from_utf8(out).unwrap()
         };
         pieces.iter().map(feed).collect()

@@ -7,6 +7,7 @@ mod anthropic;
 mod documents;
 mod edges;
 mod gemini;
+mod growth;
 mod hard_cases;
 mod limits;
 mod openai;
