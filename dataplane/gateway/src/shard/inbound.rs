@@ -94,6 +94,7 @@ pub(crate) struct Inbound {
     buffer: Vec<u8>,
     start: usize,
     ended: bool,
+    finished: bool,
     filled: bool,
     secure: Option<(Secure, Vec<u8>)>,
 }
@@ -106,6 +107,7 @@ impl Inbound {
             buffer: Vec::with_capacity(SMALL),
             start: 0,
             ended: false,
+            finished: false,
             filled: false,
             secure: None,
         }
@@ -131,6 +133,11 @@ impl Inbound {
             self.buffer.clear();
             self.start = 0;
         }
+    }
+
+    /// Whether the peer has ended its side in good order: the end of the stream was read, not a reset.
+    pub(crate) fn peer_finished(&self) -> bool {
+        self.finished
     }
 
     /// Whether the buffer is with the kernel.
@@ -196,6 +203,7 @@ impl Inbound {
         let polled = self.reader.poll(cx, &mut self.buffer, end);
         if let Poll::Ready(result) = &polled {
             self.ended = !matches!(result, Ok(count) if *count > 0);
+            self.finished = matches!(result, Ok(0));
             self.filled = self.buffer.len() == self.buffer.capacity();
         }
         polled
@@ -242,9 +250,14 @@ impl Inbound {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(count)) if count > 0 => {
                 self.filled = sealed.len() == sealed.capacity();
-                Poll::Ready(secure.open(sealed, &mut self.buffer))
+                let opened = secure.open(sealed, &mut self.buffer);
+                self.finished = matches!(opened, Ok(false));
+                Poll::Ready(opened)
             }
-            Poll::Ready(Ok(_)) => Poll::Ready(secure.end_of_input().map(|()| false)),
+            Poll::Ready(Ok(_)) => {
+                self.finished = true;
+                Poll::Ready(secure.end_of_input().map(|()| false))
+            }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
         }
     }

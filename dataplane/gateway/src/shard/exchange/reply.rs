@@ -16,8 +16,9 @@ use super::super::conn::Patience;
 use super::super::deadline::Phase;
 use super::super::out::Out;
 use super::super::pool::Link;
-use super::super::sanitize::{finish, restore};
+use super::super::sanitize::{Panicked, Restorer};
 use super::head::{FINDINGS, REQUEST_ID};
+use super::keep_alive::{COMMENT, KeepAlive};
 use super::send::Heard;
 use super::unpack::Unpack;
 use super::{Exchange, Stop, keeping};
@@ -39,11 +40,13 @@ struct Download {
     /// The coding that is taken off, if any.
     unpack: Option<Unpack>,
     /// What puts the secrets back; none when there is nothing to put back.
-    restore: Option<Rehydrator>,
+    restore: Option<Restorer>,
     /// How it is delimited towards the client.
     delivery: BodyKind,
     /// Longest silence of the upstream.
     gap: Duration,
+    /// What keeps a silent event stream alive towards the client, where that is wanted.
+    keep_alive: Option<KeepAlive>,
 }
 
 impl Download {
@@ -114,6 +117,7 @@ impl Exchange<'_> {
             restore: None,
             delivery: parse.framing,
             gap,
+            keep_alive: None,
         };
         head.fields.retain(|name, _| name != REQUEST_ID && name != FINDINGS);
         // Fixed names and values of our own are always accepted.
@@ -125,7 +129,8 @@ impl Exchange<'_> {
             return Ok(download);
         }
         let rehydrator = (!vault.is_empty()).then(|| Rehydrator::new(vault, format));
-        download.restore = rehydrator.filter(|rehydrator| !rehydrator.is_transparent());
+        let rehydrator = rehydrator.filter(|rehydrator| !rehydrator.is_transparent());
+        download.restore = rehydrator.map(Restorer::new);
         if download.restore.is_some() {
             // They describe bytes that the client will not see.
             head.fields
@@ -134,6 +139,9 @@ impl Exchange<'_> {
         if head.fields.contains(b"content-encoding") {
             download.unpack = unpacker(head, &self.bench.accepts, download.restore.is_some())?;
         }
+        let every = self.snapshot.sse_keep_alive;
+        let readable = format == ReplyFormat::Sse && !head.fields.contains(b"content-encoding");
+        download.keep_alive = (readable && !every.is_zero()).then(|| KeepAlive::new(every));
         if !download.is_plain() {
             download.collected = download.unpack.is_none()
                 && format != ReplyFormat::Sse
@@ -229,8 +237,13 @@ impl Exchange<'_> {
         }
         let before = self.bench.out.tail().len();
         let state = self.absorb_steps(link, download);
-        self.draft.delivered_bytes += (self.bench.out.tail().len() - before) as u64;
+        let added = &self.bench.out.tail()[before..];
+        self.draft.delivered_bytes += added.len() as u64;
+        if let Some(keep_alive) = &mut download.keep_alive {
+            keep_alive.passed(added);
+        }
         self.bench.out.end_chunk();
+        self.count(download.restore.as_ref().map_or(0, Restorer::held_bytes));
         if chunked && matches!(state, Ok(Absorbed::Done)) {
             self.bench.out.last_chunk();
         }
@@ -240,6 +253,11 @@ impl Exchange<'_> {
     fn absorb_steps(&mut self, link: &mut Link, download: &mut Download) -> Result<Absorbed, Stop> {
         let Bench { out, between, .. } = &mut *self.bench;
         loop {
+            if let Some(restorer) = &mut download.restore
+                && !restorer.resume(out.tail(), LARGE)?
+            {
+                return Ok(Absorbed::NeedsClientRoom);
+            }
             let full = out.len() >= LARGE;
             match &mut download.unpack {
                 Some(unpack) if !unpack.needs_input() => {
@@ -258,10 +276,11 @@ impl Exchange<'_> {
                 if download.unpack.as_ref().is_some_and(|unpack| unpack.finish().is_err()) {
                     return Err(Stop::Broken);
                 }
-                if let Some(rehydrator) = &mut download.restore {
-                    finish(rehydrator, out.tail()).map_err(|()| Stop::Broken)?;
+                match &mut download.restore {
+                    Some(restorer) if !restorer.has_ended() => restorer.finish(out.tail(), LARGE)?,
+                    _ => return Ok(Absorbed::Done),
                 }
-                return Ok(Absorbed::Done);
+                continue;
             }
             let data = link.conn.rx.data();
             if data.is_empty() {
@@ -287,7 +306,7 @@ impl Exchange<'_> {
             link.conn.grow(&self.shard.buffers, LARGE);
         }
         link.conn.deadline.arm(Phase::UpstreamRead, download.gap);
-        let heard = self.hear(link).await;
+        let heard = self.hear_or_keep_alive(link, download).await?;
         let missed = link.conn.deadline.missed().is_some();
         link.conn.deadline.disarm();
         match heard {
@@ -301,6 +320,32 @@ impl Exchange<'_> {
             }
             Heard::ClientGone => Err(Stop::ClientGone),
         }
+    }
+
+    /// Waits for more of the reply, and lets the client know of it when that takes long.
+    async fn hear_or_keep_alive(&mut self, link: &mut Link, download: &mut Download) -> Result<Heard, Stop> {
+        let framed = matches!(download.delivery, BodyKind::Chunked | BodyKind::UntilClose);
+        let Some(every) = download.keep_alive.as_ref().filter(|_| framed).and_then(KeepAlive::due) else {
+            return Ok(self.hear(link).await);
+        };
+        loop {
+            // Giving up the wait loses nothing: the read goes on.
+            match monoio::time::timeout(every, self.hear(link)).await {
+                Ok(heard) => return Ok(heard),
+                Err(_) => self.comment(download.delivery == BodyKind::Chunked).await?,
+            }
+        }
+    }
+
+    /// Sends the client a line that means nothing. Everything before it has been written.
+    async fn comment(&mut self, chunked: bool) -> Result<(), Stop> {
+        if chunked {
+            self.bench.out.begin_chunk();
+        }
+        self.bench.out.tail().extend_from_slice(COMMENT);
+        self.bench.out.end_chunk();
+        self.draft.delivered_bytes += COMMENT.len() as u64;
+        self.flush().await
     }
 
     /// Writes what has come straight from the upstream's buffer. True when the body has ended with it.
@@ -322,21 +367,31 @@ impl Exchange<'_> {
     /// its end, so that the client does not take a part for the whole.
     async fn give_up(&mut self, download: &mut Download) {
         let chunked = download.delivery == BodyKind::Chunked;
-        if let Some(rehydrator) = &mut download.restore {
-            if chunked {
-                self.bench.out.begin_chunk();
+        loop {
+            let mut all = true;
+            if let Some(restorer) = &mut download.restore {
+                if chunked {
+                    self.bench.out.begin_chunk();
+                }
+                let out = self.bench.out.tail();
+                all = match restorer.resume(out, LARGE) {
+                    Ok(true) => restorer.finish(out, LARGE).and_then(|()| restorer.resume(out, LARGE)),
+                    waiting => waiting,
+                }
+                .unwrap_or(true);
+                self.bench.out.end_chunk();
             }
-            let _ = finish(rehydrator, self.bench.out.tail());
-            self.bench.out.end_chunk();
+            // A client that is gone as well need not be told.
+            if self.flush().await.is_err() || all {
+                return;
+            }
         }
-        // A client that is gone as well need not be told.
-        let _ = self.flush().await;
     }
 
     /// Notes what became of the tokens in the reply.
     fn tally(&mut self, download: &Download) {
-        if let Some(rehydrator) = &download.restore {
-            let tally = rehydrator.tally();
+        if let Some(restorer) = &download.restore {
+            let tally = restorer.tally();
             self.draft.restored = tally.restored;
             self.draft.unresolved = tally.unresolved;
         }
@@ -344,12 +399,18 @@ impl Exchange<'_> {
 }
 
 /// Puts a piece of the body into the buffer for the client.
-fn put(rehydrator: &mut Option<Rehydrator>, piece: &[u8], out: &mut Out) -> Result<(), Stop> {
-    let Some(rehydrator) = rehydrator else {
+fn put(restorer: &mut Option<Restorer>, piece: &[u8], out: &mut Out) -> Result<(), Stop> {
+    let Some(restorer) = restorer else {
         out.tail().extend_from_slice(piece);
         return Ok(());
     };
-    restore(rehydrator, piece, out.tail()).map_err(|()| Stop::Broken)
+    Ok(restorer.push(piece, out.tail(), LARGE)?)
+}
+
+impl From<Panicked> for Stop {
+    fn from(_: Panicked) -> Self {
+        Self::Broken
+    }
 }
 
 /// The decoder of a reply that is compressed although nobody asked for it: needed when there is something to restore in it,
@@ -368,6 +429,9 @@ fn unpacker(head: &mut ResponseHead, accepts: &[u8], restoring: bool) -> Result<
         Ok(codings) if !restoring && codings.iter().all(readable) => Ok(None),
         Ok(codings) => {
             head.fields.remove(b"content-encoding");
+            if codings.is_empty() {
+                return Ok(None);
+            }
             // Passed on piece by piece, a body may grow as it likes.
             let limits = coding::Limits { output: u64::MAX, ratio: u64::MAX, ratio_floor: u64::MAX };
             Unpack::new(&codings, limits).map(Some).map_err(|_| UNREADABLE.into())

@@ -1,5 +1,5 @@
 //! The request on its way to the upstream: scanned window by window, sent, and once more on another connection when a pooled
-//! one turns out to be closed.
+//! one turns out to be closed and nobody can have acted on it.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use aegis_shield::{Format, Gather, Tokenizer};
 use aegis_wire::h1::{self, ResponseParse, ResponseParser, ResponseVerdict};
-use aegis_wire::head::BodyLength;
+use aegis_wire::head::{BodyLength, Method};
 
 use super::super::Shard;
 use super::super::conn::{Conn, Patience, Watched};
@@ -26,7 +26,6 @@ use crate::snapshot::{Snapshot, Upstream};
 const NO_PROGRESS: Failure = Failure::internal("the scanner made no progress");
 const TOO_LATE: Failure = Failure::timeout("the upstream did not begin its reply in time");
 const TOO_SLOW: Failure = Failure::timeout("the upstream took the request too slowly");
-const LOST: Failure = Failure::upstream("the upstream closed the connection inside the request");
 const HALF_A_HEAD: Failure = Failure::upstream("the upstream closed the connection inside its reply's head");
 const OVERLONG_HEAD: Failure = Failure::upstream("the head of the upstream's reply is too long");
 const LONG_HEAD: Failure =
@@ -147,6 +146,7 @@ impl Exchange<'_> {
         if whole {
             self.settle(tokenizer);
             self.keep_session()?;
+            self.reserve_restoring()?;
         } else {
             self.tokenizer = Some(tokenizer);
         }
@@ -161,18 +161,39 @@ impl Exchange<'_> {
     ) -> Result<(Box<Link>, ResponseParse), Stop> {
         let mut link = self.acquire(upstream).await?;
         loop {
+            let mark = link.conn.sent();
             match self.attempt(&mut link, upstream, whole).await {
                 Ok(parse) => return Ok((link, parse)),
                 // The race no pool can win: the upstream closed while the request was on its way.
-                Err(Stop::Stale) if link.reused => link = self.fresh(upstream).await?,
+                Err(stop @ (Stop::Stale | Stop::Lost)) if link.reused => {
+                    self.shard.pools.distrust(upstream.identity, link.taken, &self.shard.metrics);
+                    if matches!(stop, Stop::Lost) || !self.may_send_again(upstream, &link, mark) {
+                        return Err(stop);
+                    }
+                    link = self.fresh(upstream).await?;
+                }
                 Err(stop) => return Err(stop),
             }
         }
     }
 
+    /// Whether the request in the buffer may go out once more although it was written to `link` since `mark`: no upstream must
+    /// act twice on what its client asked for once. RFC 9110 section 9.2.2 names the idempotent methods.
+    fn may_send_again(&self, upstream: &Upstream, link: &Link, mark: u64) -> bool {
+        let idempotent = matches!(
+            self.method,
+            Method::Get | Method::Head | Method::Put | Method::Delete | Method::Options
+        );
+        let told_apart = |name: &Arc<str>| self.bench.request.fields.contains(name.as_bytes());
+        idempotent
+            || upstream.idempotency_header.as_ref().is_some_and(told_apart)
+            || link.conn.took_nothing_since(mark)
+    }
+
     async fn acquire(&mut self, upstream: &Upstream) -> Result<Box<Link>, Stop> {
         let metrics = &self.shard.metrics;
-        if let Some(link) = self.shard.pools.checkout(upstream.identity, metrics) {
+        if let Some(link) = self.shard.pools.checkout(upstream.identity, self.shard.deadlines.now(), metrics)
+        {
             metrics.upstreams[upstream.slot].pool_hits.inc();
             return Ok(link);
         }
@@ -194,8 +215,9 @@ impl Exchange<'_> {
         upstream: &Upstream,
         whole: bool,
     ) -> Result<ResponseParse, Stop> {
-        let patience = Patience { phase: Phase::UpstreamWrite, gap: upstream.timeouts.response_write_gap };
+        let patience = Patience { phase: Phase::UpstreamWrite, gap: upstream.timeouts.request_write_gap };
         self.account();
+        self.count(0);
         let (bytes, range) = self.bench.out.take();
         let sent = match link.conn.write_watched(bytes, range.clone(), patience).await {
             Watched::Written(Ok(()), bytes) => {
@@ -232,12 +254,13 @@ impl Exchange<'_> {
             }
             let scanned = self.scan_window()?;
             self.account();
+            self.count(0);
             let (bytes, range) = self.bench.out.take();
             match link.conn.write_watched(bytes, range, patience).await {
                 Watched::Written(Ok(()), bytes) => self.bench.out.restore(bytes),
                 Watched::Written(Err(_), bytes) => {
                     self.bench.out.restore(bytes);
-                    return Err(unsent(&link.conn, LOST.into()));
+                    return Err(unsent(&link.conn, Stop::Lost));
                 }
                 Watched::Spoken => return Ok(Sent::Early),
             }
@@ -260,7 +283,7 @@ impl Exchange<'_> {
                 }
                 match link.conn.rx.poll_spoken(cx) {
                     Poll::Ready(true) => Poll::Ready(Ok(Refilled::Answered)),
-                    Poll::Ready(false) => Poll::Ready(Err(LOST.into())),
+                    Poll::Ready(false) => Poll::Ready(Err(Stop::Lost)),
                     Poll::Pending => Poll::Pending,
                 }
             })
@@ -283,6 +306,7 @@ impl Exchange<'_> {
                 self.bench.out.last_chunk();
                 self.settle(tokenizer);
                 self.keep_session()?;
+                self.reserve_restoring()?;
             }
             Err(_) => self.settle(tokenizer),
         }
@@ -355,7 +379,7 @@ impl Exchange<'_> {
                 Heard::Upstream(Ok(count)) if count > 0 => {}
                 Heard::Upstream(_) if link.conn.deadline.missed().is_some() => return Err(TOO_LATE.into()),
                 Heard::Upstream(_) if seen => return Err(HALF_A_HEAD.into()),
-                Heard::Upstream(_) if self.bench.out.is_empty() => return Err(LOST.into()),
+                Heard::Upstream(_) if self.bench.out.is_empty() => return Err(Stop::Lost),
                 Heard::Upstream(_) => return Err(Stop::Stale),
                 Heard::ClientGone => return Err(Stop::ClientGone),
             }

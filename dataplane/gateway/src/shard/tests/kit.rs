@@ -70,6 +70,15 @@ pub(super) fn token(seen: &Seen) -> String {
     body[start..].split(|c: char| !c.is_ascii_alphanumeric() && c != '-').next().unwrap().to_owned()
 }
 
+/// A made-up token with `claims` parts, much longer than what stands in its place.
+pub(super) fn long_secret(claims: usize) -> String {
+    let claims: String =
+        (0..claims).map(|n| format!("eyJ{}Q{}zIiwi", n * 7919 % 1000, n * 104_729 % 1_000_000)).collect();
+    format!(
+        "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIx{claims}fQ.dBjftJeZ4CVPmB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+    )
+}
+
 /// What an upstream does next.
 pub(super) enum Act {
     Write(Vec<u8>),
@@ -192,6 +201,7 @@ pub(super) struct Setup {
     pub(super) provider: Provider,
     pub(super) upstream: SocketAddr,
     pub(super) action: Action,
+    pub(super) idempotency_header: Option<Arc<str>>,
     pub(super) timeouts: Timeouts,
     pub(super) change: Box<dyn FnOnce(&mut Snapshot)>,
 }
@@ -203,6 +213,7 @@ impl Setup {
             provider: Provider::Openai,
             upstream: upstream.address,
             action: Action::Tokenize,
+            idempotency_header: None,
             timeouts: Timeouts::default(),
             change: Box::new(|_| {}),
         }
@@ -221,6 +232,7 @@ impl Setup {
             needed: true,
             addresses: Arc::new(Addresses::fixed(self.upstream)),
             key: None,
+            idempotency_header: self.idempotency_header,
             timeouts: self.timeouts.clone(),
             slot: 0,
             identity: 1,
@@ -347,6 +359,8 @@ pub(super) struct Reply {
     /// Whether the body ended as its framing promised.
     pub(super) complete: bool,
     pub(super) keep_alive: bool,
+    /// How the body was delimited.
+    pub(super) framing: h1::BodyKind,
 }
 
 impl Reply {
@@ -397,7 +411,14 @@ impl Client {
             body.extend_from_slice(&self.buffer[part.payload]);
             self.buffer.drain(..part.consumed);
         }
-        Reply { status: head.status, head, body, complete, keep_alive: parse.keep_alive }
+        Reply {
+            status: head.status,
+            head,
+            body,
+            complete,
+            keep_alive: parse.keep_alive,
+            framing: parse.framing,
+        }
     }
 
     /// Whether the gateway has closed the connection, with nothing more to read.

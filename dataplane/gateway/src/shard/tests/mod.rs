@@ -3,7 +3,10 @@
 mod bodies;
 mod borders;
 mod breaks;
+mod keep_alive;
 mod kit;
 mod life;
+mod once;
 mod restore;
 mod round_trip;
+mod slow_readers;
