@@ -26,7 +26,7 @@ const PLAIN: &str = "identity";
 const CODINGS: [&str; 5] = [PLAIN, "gzip", "members", "br", "zstd"];
 
 /// Text of `length` bytes in which `word` stands `count` times, and something else at both ends.
-fn page(length: usize, word: &str, count: usize) -> Option<String> {
+pub(super) fn page(length: usize, word: &str, count: usize) -> Option<String> {
     let filler = length.checked_sub(count * word.len()).filter(|filler| *filler >= 2 * count + 2)?;
     let gap = filler / (count + 1);
     let mut page = String::with_capacity(length);
@@ -81,9 +81,10 @@ fn message(first: &str, kind: &str, chunked: bool, coding: &str, body: &[u8]) ->
         "members" => "content-encoding: gzip\r\n".to_owned(),
         coding => format!("content-encoding: {coding}\r\n"),
     };
-    let framing = match chunked {
-        true => "transfer-encoding: chunked".to_owned(),
-        false => format!("content-length: {}", body.len()),
+    let framing = if chunked {
+        "transfer-encoding: chunked".to_owned()
+    } else {
+        format!("content-length: {}", body.len())
     };
     let fields = format!("{first}\r\ncontent-type: {kind}\r\n{coding}{framing}\r\n\r\n");
     let mut out = fields.into_bytes();

@@ -72,8 +72,9 @@ pub(super) fn token(seen: &Seen) -> String {
 
 /// A made-up token with `claims` parts, much longer than what stands in its place.
 pub(super) fn long_secret(claims: usize) -> String {
-    let claims: String =
+    let claims: Vec<String> =
         (0..claims).map(|n| format!("eyJ{}Q{}zIiwi", n * 7919 % 1000, n * 104_729 % 1_000_000)).collect();
+    let claims = claims.concat();
     format!(
         "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIx{claims}fQ.dBjftJeZ4CVPmB92K27uhbUJU1p1r_wW1gFWFOEjXk"
     )
@@ -154,7 +155,8 @@ fn serve(mut stream: TcpStream, connection: usize, log: &Mutex<Vec<Seen>>, scrip
     }
 }
 
-fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>, connection: usize) -> Option<Seen> {
+/// Reads one request from whatever carries it.
+pub(super) fn read_request(stream: &mut impl Read, buffer: &mut Vec<u8>, connection: usize) -> Option<Seen> {
     let mut head = RequestHead::new();
     let parse = loop {
         if let Parse::Complete(parse) =
@@ -171,7 +173,7 @@ fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>, connection: usize)
     Some(Seen { head, body, chunked, connection })
 }
 
-fn read_body(stream: &mut TcpStream, buffer: &mut Vec<u8>, decoder: &mut BodyDecoder) -> Option<Vec<u8>> {
+fn read_body(stream: &mut impl Read, buffer: &mut Vec<u8>, decoder: &mut BodyDecoder) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     while !decoder.is_done() {
         if buffer.is_empty() && read_more(stream, buffer).is_none() {
@@ -184,7 +186,7 @@ fn read_body(stream: &mut TcpStream, buffer: &mut Vec<u8>, decoder: &mut BodyDec
     Some(body)
 }
 
-fn read_more(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<()> {
+fn read_more(stream: &mut impl Read, buffer: &mut Vec<u8>) -> Option<()> {
     let mut part = [0; 16 * 1024];
     match stream.read(&mut part) {
         Ok(count) if count > 0 => {
@@ -390,39 +392,37 @@ impl Client {
     }
 
     pub(super) fn reply_to(&mut self, method: Method) -> Reply {
-        let mut head = ResponseHead::new();
-        let parse = loop {
-            let verdict = h1::parse_response(&self.buffer, method, &mut head).expect("a sound reply");
-            if let ResponseVerdict::Complete(parse) = verdict {
-                break parse;
-            }
-            read_more(&mut self.stream, &mut self.buffer).expect("a reply");
-        };
-        self.buffer.drain(..parse.consumed);
-        let mut decoder = BodyDecoder::response(parse.framing);
-        let mut body = Vec::new();
-        let mut complete = true;
-        while !decoder.is_done() {
-            if self.buffer.is_empty() && read_more(&mut self.stream, &mut self.buffer).is_none() {
-                complete = decoder.end_of_input().is_ok();
-                break;
-            }
-            let part = decoder.decode(&self.buffer).expect("sound framing");
-            body.extend_from_slice(&self.buffer[part.payload]);
-            self.buffer.drain(..part.consumed);
-        }
-        Reply {
-            status: head.status,
-            head,
-            body,
-            complete,
-            keep_alive: parse.keep_alive,
-            framing: parse.framing,
-        }
+        read_reply(&mut self.stream, &mut self.buffer, method)
     }
 
     /// Whether the gateway has closed the connection, with nothing more to read.
     pub(super) fn is_closed(&mut self) -> bool {
         read_more(&mut self.stream, &mut self.buffer).is_none()
     }
+}
+
+/// Reads one reply from whatever carries it.
+pub(super) fn read_reply(stream: &mut impl Read, buffer: &mut Vec<u8>, method: Method) -> Reply {
+    let mut head = ResponseHead::new();
+    let parse = loop {
+        let verdict = h1::parse_response(buffer, method, &mut head).expect("a sound reply");
+        if let ResponseVerdict::Complete(parse) = verdict {
+            break parse;
+        }
+        read_more(stream, buffer).expect("a reply");
+    };
+    buffer.drain(..parse.consumed);
+    let mut decoder = BodyDecoder::response(parse.framing);
+    let mut body = Vec::new();
+    let mut complete = true;
+    while !decoder.is_done() {
+        if buffer.is_empty() && read_more(stream, buffer).is_none() {
+            complete = decoder.end_of_input().is_ok();
+            break;
+        }
+        let part = decoder.decode(buffer).expect("sound framing");
+        body.extend_from_slice(&buffer[part.payload]);
+        buffer.drain(..part.consumed);
+    }
+    Reply { status: head.status, head, body, complete, keep_alive: parse.keep_alive, framing: parse.framing }
 }

@@ -10,3 +10,4 @@ mod once;
 mod restore;
 mod round_trip;
 mod slow_readers;
+mod tls;
