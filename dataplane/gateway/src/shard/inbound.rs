@@ -217,14 +217,15 @@ impl Inbound {
     /// As [`Self::poll_fill`], for a connection with TLS: reads ciphertext until there is plaintext.
     fn poll_sealed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         loop {
-            let before = self.buffer.len();
+            // The buffer may be moved up on the way: what counts is what is not consumed.
+            let before = self.data().len();
             match self.poll_record(cx) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(true)) if self.buffer.len() == before => {}
-                Poll::Ready(Ok(true)) => return Poll::Ready(Ok(self.buffer.len() - before)),
+                Poll::Ready(Ok(true)) if self.data().len() == before => {}
+                Poll::Ready(Ok(true)) => return Poll::Ready(Ok(self.data().len() - before)),
                 Poll::Ready(Ok(false)) => {
                     self.ended = true;
-                    return Poll::Ready(Ok(self.buffer.len() - before));
+                    return Poll::Ready(Ok(self.data().len() - before));
                 }
                 Poll::Ready(Err(error)) => {
                     self.ended = true;
