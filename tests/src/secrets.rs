@@ -37,6 +37,13 @@ impl Seeded {
         (0..length).map(|_| char::from(alphabet[self.below(alphabet.len())])).collect()
     }
 
+    /// A signed token with claims, of about `length` bytes.
+    pub fn claims(&mut self, length: usize) -> String {
+        const LETTERS: &[u8] = b"abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+        let (claims, signature) = (self.text(LETTERS, length), self.text(LETTERS, 43));
+        format!("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIx{claims}.{signature}")
+    }
+
     /// A GitHub personal access token with a valid check value.
     pub fn github(&mut self) -> String {
         let random = self.text(ALNUM, 30);

@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Release};
+use std::time::Duration;
 
 use aegis_shield::Shield;
 use arc_swap::ArcSwap;
@@ -44,6 +45,8 @@ pub struct Snapshot {
     pub findings_header: FindingsHeader,
     /// Named sessions.
     pub session: Session,
+    /// Silence of an event stream after which the client gets a comment line; zero is never.
+    pub sse_keep_alive: Duration,
     /// Rules, policy and token keys.
     pub shield: Arc<Shield>,
     /// TLS towards clients; none for plain HTTP.
@@ -69,6 +72,7 @@ impl Snapshot {
             fail_mode: FailMode::Closed,
             findings_header: FindingsHeader::OnRequest,
             session: Session::default(),
+            sse_keep_alive: Duration::ZERO,
             server_tls: None,
             audit: true,
             shield,
@@ -112,6 +116,8 @@ pub struct Upstream {
     pub addresses: Arc<Addresses>,
     /// The provider's key that replaces the client's.
     pub key: Option<UpstreamKey>,
+    /// Request field by which the upstream tells a repeated request from a new one, in lower case.
+    pub idempotency_header: Option<Arc<str>>,
     /// Time limits with the upstream's own applied.
     pub timeouts: Timeouts,
     /// Index into [`crate::metrics::ShardMetrics::upstreams`]; the same over reloads.

@@ -72,6 +72,11 @@ const WRONG: &[(&str, &str)] = &[
         "error: aegis.toml:2:1: timeouts.connect: a time limit of 0 would end everything at once\n  help: for a long one write \"1h\"",
     ),
     (
+        "[upstreams.openai]\nidempotency_header = \"idempotency key\"\n",
+        "error: aegis.toml:2:1: upstreams.openai.idempotency_header: `idempotency key` is no name of a request header that reaches \
+         the upstream\n  help: write it like \"idempotency-key\"",
+    ),
+    (
         "[server\n",
         "error: aegis.toml:1:8: not valid TOML: unclosed table, expected `]`\n  help: quote text with \"...\"; a section begins with [name]",
     ),
@@ -199,6 +204,14 @@ fn limits_hold_at_their_edge() {
         ("[limits]\nmax_head = 4095\n", false),
         ("[timeouts]\nkeep_alive = \"7d\"\n", true),
         ("[timeouts]\nkeep_alive = 604801\n", false),
+        ("[server]\nsse_keep_alive = 604800\n", true),
+        ("[server]\nsse_keep_alive = 604801\n", false),
+        ("[server]\nsse_keep_alive = 0\n", true),
+        ("[timeouts]\nconnect_total = 0\n", false),
+        ("[timeouts]\nrequest_write_gap = 0\n", false),
+        ("[upstreams.openai]\nidempotency_header = \"Idempotency-Key\"\n", true),
+        ("[upstreams.openai]\nidempotency_header = \"x-aegis-key\"\n", false),
+        ("[upstreams.openai]\nidempotency_header = \"\"\n", false),
     ] {
         assert_eq!(from_text(text).is_ok(), ok, "{text}");
     }

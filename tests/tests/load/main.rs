@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use aegis_tests::client::post_with;
 use aegis_tests::oracle::leak;
 use aegis_tests::secrets::Seeded;
-use aegis_tests::{Gateway, GatewayBuilder, Mock};
+use aegis_tests::{Gateway, GatewayBuilder, Mock, Script, Upstream};
 use nix::sys::signal::Signal;
 
 use crate::crowd::{Outcome, Visitor, raise_descriptor_limit, run_all, runtime};
@@ -122,6 +122,33 @@ fn a_slow_reader_costs_no_memory_and_holds_nobody_up() {
         after < before + SLACK_KIB,
         "memory grew from {before} KiB to {after} KiB for {REPLY} unread bytes"
     );
+}
+
+#[test]
+fn replies_that_multiply_in_size_cost_no_memory_while_nobody_reads_them() {
+    const READERS: usize = 30;
+    const TOKENS: usize = 1_000;
+    raise_descriptor_limit();
+    let upstream = Upstream::start(|request, _| {
+        let text = String::from_utf8_lossy(&request.body).into_owned();
+        let start = text.find("AEGIS-").expect("a token");
+        let token: String =
+            text[start..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+        Script::reply("text/plain", format!("{token} ").repeat(TOKENS).as_bytes())
+    });
+    let gateway = Gateway::builder().all_upstreams(&upstream.url()).config(POOL).start();
+    let secret = Seeded::new(7).claims(12 * 1024);
+    let request = post_with("/v1/chat/completions", "text/plain", &[], secret.as_bytes());
+    assert_eq!(gateway.exchange(&request).text(), format!("{secret} ").repeat(TOKENS));
+    let before = gateway.process.resident_kib();
+    let mut readers: Vec<_> = (0..READERS).map(|_| gateway.connect()).collect();
+    for reader in &mut readers {
+        reader.send(&request).expect("sent");
+        reader.read_some(1_000).expect("the first bytes");
+    }
+    std::thread::sleep(Duration::from_millis(500));
+    let after = gateway.process.resident_kib();
+    assert!(after < before + SLACK_KIB, "memory grew from {before} KiB to {after} KiB");
 }
 
 #[test]

@@ -80,6 +80,9 @@ pub struct Server {
     pub hosts: Vec<String>,
     /// Origins of web pages that may use it.
     pub origins: Vec<String>,
+    /// Silence of an event stream after which the client gets a comment line; 0 is never.
+    #[serde(with = "units::duration")]
+    pub sse_keep_alive: Duration,
     /// TLS towards clients; plain HTTP without certificates.
     pub tls: ServerTls,
 }
@@ -182,12 +185,18 @@ pub struct Timeouts {
     /// One name lookup by the control thread.
     #[serde(with = "units::duration")]
     pub resolve: Duration,
-    /// One TCP connect to an upstream.
+    /// One TCP connect to one address of an upstream.
     #[serde(with = "units::duration")]
     pub connect: Duration,
+    /// Connecting to an upstream in all: every address that is tried, TLS handshakes included.
+    #[serde(with = "units::duration")]
+    pub connect_total: Duration,
     /// TLS handshake with an upstream.
     #[serde(with = "units::duration")]
     pub upstream_tls: Duration,
+    /// Longest time an upstream may refuse to take request bytes.
+    #[serde(with = "units::duration")]
+    pub request_write_gap: Duration,
     /// From the end of the request to the first byte of the reply.
     #[serde(with = "units::duration")]
     pub first_byte: Duration,
@@ -247,6 +256,8 @@ pub struct Upstream {
     pub api_key_env: Option<String>,
     /// Header that carries the key.
     pub key_header: Option<KeyHeader>,
+    /// Request header by which it tells a repeated request from a new one.
+    pub idempotency_header: Option<String>,
     /// Which authorities are trusted.
     pub roots: Roots,
     /// PEM file of authorities, for `roots = "file"`.
@@ -459,6 +470,7 @@ impl Default for Server {
             public_url: None,
             hosts: Vec::new(),
             origins: Vec::new(),
+            sse_keep_alive: Duration::ZERO,
             tls: ServerTls::default(),
         }
     }
@@ -481,10 +493,12 @@ impl Default for Timeouts {
             response_write_gap: Duration::from_secs(60),
             resolve: Duration::from_secs(5),
             connect: Duration::from_secs(5),
+            connect_total: Duration::from_secs(15),
             upstream_tls: Duration::from_secs(10),
+            request_write_gap: Duration::from_secs(60),
             first_byte: Duration::from_secs(600),
             upstream_read_gap: Duration::from_secs(120),
-            stream_read_gap: Duration::from_secs(300),
+            stream_read_gap: Duration::from_secs(900),
             idle_pooled: Duration::from_secs(50),
             connection_age: Duration::from_secs(3_600),
             hard_stop: Duration::from_secs(5),

@@ -28,6 +28,9 @@ pub fn check(settings: &Settings) -> Vec<Problem> {
     server(settings, &mut problems);
     addresses(settings, &mut problems);
     timeouts(&settings.timeouts, &mut problems);
+    if !settings.server.sse_keep_alive.is_zero() {
+        check_timeout("server.sse_keep_alive", settings.server.sse_keep_alive, &mut problems);
+    }
     limits(settings, &mut problems);
     upstreams(settings, &mut problems);
     auth(settings, &mut problems);
@@ -146,7 +149,9 @@ fn timeouts(timeouts: &Timeouts, problems: &mut Vec<Problem>) {
         ("response_write_gap", timeouts.response_write_gap),
         ("resolve", timeouts.resolve),
         ("connect", timeouts.connect),
+        ("connect_total", timeouts.connect_total),
         ("upstream_tls", timeouts.upstream_tls),
+        ("request_write_gap", timeouts.request_write_gap),
         ("first_byte", timeouts.first_byte),
         ("upstream_read_gap", timeouts.upstream_read_gap),
         ("stream_read_gap", timeouts.stream_read_gap),
@@ -237,6 +242,7 @@ fn upstreams(settings: &Settings, problems: &mut Vec<Problem>) {
         }
         upstream_target(&key, upstream, settings, problems);
         upstream_credentials(&key, upstream, problems);
+        idempotency_header(&key, upstream, problems);
         let own = [
             ("connect_timeout", upstream.connect_timeout),
             ("first_byte_timeout", upstream.first_byte_timeout),
@@ -248,6 +254,17 @@ fn upstreams(settings: &Settings, problems: &mut Vec<Problem>) {
                 check_timeout(&format!("{key}.{name}"), value, problems);
             }
         }
+    }
+}
+
+/// A field name is a token (RFC 9110 section 5.6.2); what the gateway itself or the framing uses is none to ask for.
+fn idempotency_header(key: &str, upstream: &Upstream, problems: &mut Vec<Problem>) {
+    let Some(name) = &upstream.idempotency_header else { return };
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if name.is_empty() || !name.bytes().all(token) || name.to_ascii_lowercase().starts_with("x-aegis-") {
+        let what = format!("`{name}` is no name of a request header that reaches the upstream");
+        let help = "write it like \"idempotency-key\"";
+        problems.push(Problem::error(format!("{key}.idempotency_header"), what, help));
     }
 }
 

@@ -16,6 +16,7 @@ fn upstream(tls: bool, host: &str, port: u16, base: &str) -> Upstream {
         aegis_wire::tls::client_config(&options).unwrap()
     });
     Upstream {
+        idempotency_header: None,
         name: "up".into(),
         provider: Provider::Generic,
         host: host.into(),

@@ -107,9 +107,9 @@ async fn keep_time(shard: &Rc<Shard>, index: usize, listeners: &[i32]) {
         let now = started.elapsed().as_millis() / TICK.as_millis();
         let now = u32::try_from(now).unwrap_or(u32::MAX - 1);
         shard.deadlines.advance(now);
-        shard.pools.sweep(now, &shard.metrics);
         shard.metrics.buffer_bytes.set(shard.buffers.claimed() as u64);
         let snapshot = shard.snapshot();
+        shard.pools.sweep(now, &snapshot.upstreams, &shard.metrics);
         // The sessions are the process's: one shard looks after them, a part at a time.
         if index == 0 && snapshot.session.enabled {
             let settings = &snapshot.session;

@@ -11,13 +11,16 @@ use aegis_wire::head::{RequestHead, ResponseHead};
 
 use super::Shard;
 use super::buffers::{Claim, LARGE, wipe};
-use super::out::Out;
+use super::out::{self, Out};
 
 /// Sets kept for reuse.
 const KEPT: usize = 256;
 
 /// What an exchange without large bodies needs, for the budget. Growing beyond it is claimed by who grows.
-const USUAL: usize = 16 * 1024;
+pub(crate) const USUAL: usize = 16 * 1024;
+
+/// What one whose reply is restored needs besides: a full buffer for the client.
+pub(crate) const RESTORING: usize = USUAL + LARGE;
 
 /// One set.
 #[derive(Default)]
@@ -46,7 +49,7 @@ pub(crate) struct Benches(RefCell<Vec<Bench>>);
 pub(crate) struct Workbench {
     bench: Bench,
     shard: Rc<Shard>,
-    _claim: Claim,
+    claim: Claim,
 }
 
 impl Workbench {
@@ -54,7 +57,19 @@ impl Workbench {
     pub(crate) fn take(shard: &Rc<Shard>) -> Option<Self> {
         let claim = shard.buffers.claim(USUAL)?;
         let bench = shard.benches.0.borrow_mut().pop().unwrap_or_default();
-        Some(Self { bench, shard: Rc::clone(shard), _claim: claim })
+        Some(Self { bench, shard: Rc::clone(shard), claim })
+    }
+
+    /// The set, and its share of the budget.
+    pub(crate) fn parts(&mut self) -> (&mut Bench, &mut Claim) {
+        (&mut self.bench, &mut self.claim)
+    }
+}
+
+impl Bench {
+    /// Bytes of memory that its buffers hold.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.out.capacity() + self.between.capacity()
     }
 }
 
@@ -85,7 +100,7 @@ impl Drop for Workbench {
     fn drop(&mut self) {
         let mut bench = std::mem::take(&mut self.bench);
         let mut free = self.shard.benches.0.borrow_mut();
-        if free.len() < KEPT && bench.out.capacity() <= 2 * LARGE && bench.between.capacity() <= 2 * LARGE {
+        if free.len() < KEPT && bench.out.capacity() <= out::KEPT && bench.between.capacity() <= out::KEPT {
             bench.out.clear();
             bench.pieces.clear();
             bench.between.clear();

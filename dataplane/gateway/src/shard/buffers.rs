@@ -78,6 +78,32 @@ pub(crate) struct Claim {
     bytes: usize,
 }
 
+impl Claim {
+    /// Bytes claimed.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Claims more, up to `bytes` in all, for what has not begun yet. False when the budget does not have them.
+    pub(crate) fn grow(&mut self, bytes: usize) -> bool {
+        let more = bytes.saturating_sub(self.bytes);
+        let claimed = self.pool.claimed.get().checked_add(more).filter(|sum| *sum <= self.pool.budget.get());
+        if more > 0 {
+            let Some(claimed) = claimed else { return false };
+            self.pool.claimed.set(claimed);
+            self.bytes += more;
+        }
+        true
+    }
+
+    /// Counts what is really held, more or less than before, whatever the budget says: what runs already is not ended, but
+    /// new work is refused the sooner.
+    pub(crate) fn count(&mut self, bytes: usize) {
+        self.pool.claimed.set(self.pool.claimed.get() - self.bytes + bytes);
+        self.bytes = bytes;
+    }
+}
+
 impl Drop for Claim {
     fn drop(&mut self) {
         self.pool.claimed.set(self.pool.claimed.get() - self.bytes);
@@ -111,6 +137,22 @@ mod tests {
         wipe(&mut buffer, 99);
         assert_eq!(buffer, [0; 10]);
         assert_eq!(buffer.capacity(), 100);
+    }
+
+    #[test]
+    fn a_claim_grows_within_the_budget_and_counts_beyond_it() {
+        let pool = Buffers::new(100);
+        let mut claim = pool.claim(40).unwrap();
+        assert!(claim.grow(100) && claim.grow(30));
+        assert_eq!((claim.bytes(), pool.claimed()), (100, 100));
+        assert!(!claim.grow(101));
+        assert_eq!(pool.claimed(), 100);
+        claim.count(250);
+        assert!(claim.grow(250) && pool.claim(1).is_none());
+        claim.count(10);
+        assert_eq!(pool.claimed(), 10);
+        drop(claim);
+        assert_eq!(pool.claimed(), 0);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use super::buffers::{Buffers, Claim, LARGE};
 use super::deadline::{Deadline, Deadlines, Phase, TICK};
 use super::inbound::{Inbound, SMALL};
 use super::secure::Secure;
+use super::witness::Witness;
 
 /// How long one write may make no progress, and whose fault it then is.
 #[derive(Clone, Copy)]
@@ -40,6 +41,8 @@ fn left(patience: Patience, began: Instant) -> Patience {
 pub(crate) struct Outbound {
     half: OwnedWriteHalf<TcpStream>,
     secure: Option<Secure>,
+    /// Bytes given to the socket so far, sealed ones where there is TLS.
+    sent: u64,
 }
 
 impl Outbound {
@@ -78,7 +81,10 @@ impl Outbound {
             bytes = slice.into_inner();
             match result {
                 Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), bytes),
-                Ok(count) => at += count,
+                Ok(count) => {
+                    at += count;
+                    self.sent += count as u64;
+                }
                 Err(error) => return (Err(error), bytes),
             }
         }
@@ -101,12 +107,13 @@ pub(crate) struct Conn {
     pub(crate) rx: Inbound,
     pub(crate) tx: Outbound,
     fd: RawFd,
+    witness: Option<Witness>,
     large: Option<(Claim, Vec<u8>)>,
 }
 
 impl Conn {
-    /// Takes a connected socket over.
-    pub(crate) fn new(stream: TcpStream, deadlines: &Rc<Deadlines>) -> Self {
+    /// Takes a connected socket over. Only with a witness can it be told afterwards what the peer took.
+    pub(crate) fn new(stream: TcpStream, witness: Option<Witness>, deadlines: &Rc<Deadlines>) -> Self {
         let fd = stream.as_raw_fd();
         // A failure here only costs latency.
         let _ = stream.set_nodelay(true);
@@ -114,8 +121,9 @@ impl Conn {
         Self {
             deadline: deadlines.register(fd),
             rx: Inbound::new(read),
-            tx: Outbound { half: write, secure: None },
+            tx: Outbound { half: write, secure: None, sent: 0 },
             fd,
+            witness,
             large: None,
         }
     }
@@ -220,6 +228,18 @@ impl Conn {
                 .as_sockaddr_in6()
                 .is_some_and(|address| address.ip().is_loopback() || mapped(address.ip()))
         })
+    }
+
+    /// Bytes given to the socket so far: a mark for [`Self::took_nothing_since`].
+    pub(crate) fn sent(&self) -> u64 {
+        self.tx.sent
+    }
+
+    /// Whether it is certain that the peer has taken nothing of what was written since `mark`: nothing was written, or it has
+    /// ended the stream in good order and acknowledged none of it.
+    pub(crate) fn took_nothing_since(&self, mark: u64) -> bool {
+        let refused = || self.witness.as_ref().is_some_and(|witness| !witness.acknowledged_beyond(mark));
+        self.tx.sent == mark || (self.rx.peer_finished() && refused())
     }
 
     /// Ends the sending side in good order; the peer reads the end of the stream.

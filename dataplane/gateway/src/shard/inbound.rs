@@ -95,6 +95,7 @@ pub(crate) struct Inbound {
     buffer: Vec<u8>,
     start: usize,
     ended: bool,
+    finished: bool,
     filled: bool,
     secure: Option<(Secure, Vec<u8>)>,
 }
@@ -107,6 +108,7 @@ impl Inbound {
             buffer: Vec::with_capacity(SMALL),
             start: 0,
             ended: false,
+            finished: false,
             filled: false,
             secure: None,
         }
@@ -132,6 +134,11 @@ impl Inbound {
             self.buffer.clear();
             self.start = 0;
         }
+    }
+
+    /// Whether the peer has ended its side in good order: the end of the stream was read, not a reset.
+    pub(crate) fn peer_finished(&self) -> bool {
+        self.finished
     }
 
     /// Whether the buffer is with the kernel.
@@ -206,6 +213,7 @@ impl Inbound {
         let polled = self.reader.poll(cx, &mut self.buffer, end);
         if let Poll::Ready(result) = &polled {
             self.ended = !matches!(result, Ok(count) if *count > 0);
+            self.finished = matches!(result, Ok(0));
             self.filled = self.buffer.len() == self.buffer.capacity();
         }
         polled
@@ -219,14 +227,15 @@ impl Inbound {
     /// As [`Self::poll_fill`], for a connection with TLS: reads ciphertext until there is plaintext.
     fn poll_sealed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         loop {
-            let before = self.buffer.len();
+            // The buffer may be moved up on the way: what counts is what is not consumed.
+            let before = self.data().len();
             match self.poll_record(cx) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(true)) if self.buffer.len() == before => {}
-                Poll::Ready(Ok(true)) => return Poll::Ready(Ok(self.buffer.len() - before)),
+                Poll::Ready(Ok(true)) if self.data().len() == before => {}
+                Poll::Ready(Ok(true)) => return Poll::Ready(Ok(self.data().len() - before)),
                 Poll::Ready(Ok(false)) => {
                     self.ended = true;
-                    return Poll::Ready(Ok(self.buffer.len() - before));
+                    return Poll::Ready(Ok(self.data().len() - before));
                 }
                 Poll::Ready(Err(error)) => {
                     self.ended = true;
@@ -252,9 +261,14 @@ impl Inbound {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(count)) if count > 0 => {
                 self.filled = sealed.len() == sealed.capacity();
-                Poll::Ready(secure.open(sealed, &mut self.buffer))
+                let opened = secure.open(sealed, &mut self.buffer);
+                self.finished = matches!(opened, Ok(false));
+                Poll::Ready(opened)
             }
-            Poll::Ready(Ok(_)) => Poll::Ready(secure.end_of_input().map(|()| false)),
+            Poll::Ready(Ok(_)) => {
+                self.finished = true;
+                Poll::Ready(secure.end_of_input().map(|()| false))
+            }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
         }
     }

@@ -29,6 +29,7 @@ mod serve;
 mod session;
 #[cfg(test)]
 mod tests;
+mod witness;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

@@ -11,6 +11,9 @@ use aegis_wire::h1::{CHUNK_END, LAST_CHUNK, chunk_header};
 /// Bytes kept free for a chunk's size line: eight digits, CR, LF.
 const SIZE_LINE: usize = 10;
 
+/// The most memory that is kept for the next message: a full buffer with a head, grown by doubling.
+pub(crate) const KEPT: usize = 80 * 1024;
+
 /// Bytes to be written, front to back.
 #[derive(Default)]
 pub(crate) struct Out {
@@ -46,9 +49,12 @@ impl Out {
         super::buffers::wipe(&mut self.bytes, 0);
     }
 
-    /// Forgets everything and keeps the memory.
+    /// Forgets everything and keeps the memory, but for what only an unusual message took.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
+        if self.bytes.capacity() > KEPT {
+            self.bytes = Vec::new();
+        }
         self.start = 0;
         self.chunk = None;
     }
@@ -139,6 +145,15 @@ mod tests {
         out.begin_chunk();
         assert_eq!(out.end_chunk(), 0);
         assert_eq!(written(&mut out), b"HEAD");
+    }
+
+    #[test]
+    fn memory_beyond_the_usual_is_given_back() {
+        let mut out = Out::default();
+        for (capacity, kept) in [(KEPT, true), (KEPT + 1, false)] {
+            out.restore(Vec::with_capacity(capacity));
+            assert_eq!(out.capacity() > 0, kept, "{capacity}");
+        }
     }
 
     #[test]

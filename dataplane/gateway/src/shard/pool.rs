@@ -2,16 +2,18 @@
 //!
 //! Each idle connection keeps its read in flight. A close by the upstream, or bytes nobody asked for, therefore show at a
 //! look that costs no system call, when the connection is wanted and at every tick, and such a connection is never
-//! used. What remains is the race in which the upstream closes while a request is on its way; that one is retried.
+//! used. What remains is the race in which the upstream closes while a request is on its way: that request is sent again
+//! where nobody can have acted on it, and what was idle beside its connection is not trusted either.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::conn::Conn;
 use super::deadline::TICK;
 use crate::metrics::ShardMetrics;
-use crate::snapshot::TrustIdentity;
+use crate::snapshot::{TrustIdentity, Upstream};
 
 /// A connection to an upstream.
 pub(crate) struct Link {
@@ -21,6 +23,8 @@ pub(crate) struct Link {
     pub(crate) born: u32,
     /// Whether it has carried an exchange before.
     pub(crate) reused: bool,
+    /// The tick it was last taken from the pool at.
+    pub(crate) taken: u32,
 }
 
 struct Idle {
@@ -56,13 +60,14 @@ pub(crate) struct Keeping {
 
 impl Pools {
     /// The connection used last, if one is alive.
-    pub(crate) fn checkout(&self, identity: TrustIdentity, metrics: &ShardMetrics) -> Option<Box<Link>> {
+    pub(crate) fn checkout(&self, identity: TrustIdentity, now: u32, metrics: &ShardMetrics) -> Option<Box<Link>> {
         let mut all = self.0.borrow_mut();
         let kept = all.get_mut(&identity)?;
         let mut found = None;
         while let Some(mut idle) = kept.idle.pop() {
             if idle.link.conn.rx.is_quiet() {
                 idle.link.reused = true;
+                idle.link.taken = now;
                 found = Some(idle.link);
                 break;
             }
@@ -94,9 +99,29 @@ impl Pools {
         metrics.upstreams[kept.slot].pool_idle.set(kept.idle.len() as u64);
     }
 
-    /// Closes what was idle or alive for too long, and what its upstream has closed.
-    pub(crate) fn sweep(&self, now: u32, metrics: &ShardMetrics) {
-        for shelf in self.0.borrow_mut().values_mut() {
+    /// Closes what has been idle since `then` or longer: a connection that was taken from the pool at that time turned out to
+    /// be closed, so these are as likely to be, and each would cost a request.
+    pub(crate) fn distrust(&self, identity: TrustIdentity, then: u32, metrics: &ShardMetrics) {
+        if let Some(kept) = self.0.borrow_mut().get_mut(&identity) {
+            kept.idle.retain(|entry| entry.since > then);
+            metrics.upstreams[kept.slot].pool_idle.set(kept.idle.len() as u64);
+        }
+    }
+
+    /// Closes what was idle or alive for too long, what its upstream has closed, and what belongs to an upstream that is none
+    /// of these any more.
+    pub(crate) fn sweep(&self, now: u32, upstreams: &[Arc<Upstream>], metrics: &ShardMetrics) {
+        let mut all = self.0.borrow_mut();
+        let kept = all.len();
+        all.retain(|identity, shelf| {
+            let known = upstreams.iter().any(|upstream| upstream.identity == *identity);
+            if !known {
+                metrics.upstreams[shelf.slot].pool_idle.set(0);
+            }
+            known
+        });
+        let dropped = kept != all.len();
+        for shelf in all.values_mut() {
             let Shelf { idle, idle_ticks, age_ticks, slot } = shelf;
             let before = idle.len();
             idle.retain_mut(|entry| {
@@ -104,7 +129,7 @@ impl Pools {
                     && now.saturating_sub(entry.link.born) < *age_ticks
                     && entry.link.conn.rx.is_quiet()
             });
-            if idle.len() != before {
+            if dropped || idle.len() != before {
                 metrics.upstreams[*slot].pool_idle.set(idle.len() as u64);
             }
         }

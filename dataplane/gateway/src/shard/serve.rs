@@ -57,7 +57,7 @@ impl Client {
 
 /// Serves one connection to its end.
 pub(super) async fn serve(shard: &Rc<Shard>, stream: TcpStream, peer: SocketAddr) {
-    let conn = Conn::new(stream, &shard.deadlines);
+    let conn = Conn::new(stream, None, &shard.deadlines);
     let mut client = Client { conn, peer, served: 0, born: shard.deadlines.now() };
     if !greet(shard, &mut client).await {
         shard.metrics.tls_failures.inc();

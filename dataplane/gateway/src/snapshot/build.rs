@@ -110,6 +110,7 @@ impl Builder {
             generation: self.generation,
             limits: settings.limits.clone(),
             timeouts: settings.timeouts.clone(),
+            sse_keep_alive: settings.server.sse_keep_alive,
             upstreams,
             auth: auth(settings),
             sites: Sites::new(&settings.server.hosts, &settings.server.origins),
@@ -245,6 +246,7 @@ impl Builder {
             tls,
             addresses,
             key: upstream_key(&key, name, upstream)?,
+            idempotency_header: upstream.idempotency_header.as_deref().map(|n| n.to_ascii_lowercase().into()),
             timeouts: timeouts(upstream, settings),
             slot,
             identity,
@@ -274,6 +276,8 @@ fn timeouts(upstream: &settings::Upstream, settings: &Settings) -> settings::Tim
     for (general, own) in own {
         *general = own.unwrap_or(*general);
     }
+    // An upstream that may take long for one address may take so long in all.
+    timeouts.connect_total = timeouts.connect_total.max(timeouts.connect);
     timeouts
 }
 

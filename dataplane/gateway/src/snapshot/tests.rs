@@ -24,7 +24,8 @@ fn problem(builder: &mut Builder, text: &str) -> String {
 #[test]
 fn upstreams_are_ready_to_be_used() {
     let text = "[upstreams.mine]\nurl = \"http://127.0.0.1:9000/base/\"\napi_key = \" sk-made-up \"\nconnect_timeout = \"1s\"\n\
-                [upstreams.anthropic]\napi_key = \"k\"\n";
+                idempotency_header = \"Idempotency-Key\"\n\
+                [upstreams.anthropic]\napi_key = \"k\"\nconnect_timeout = \"40s\"\n";
     let snapshot = Builder::default().build(&settings(text), &master()).expect("valid");
     let mine = snapshot.upstream("mine").expect("there");
     assert_eq!(
@@ -32,13 +33,15 @@ fn upstreams_are_ready_to_be_used() {
         ("127.0.0.1", 9000, "127.0.0.1:9000", "/base")
     );
     assert_eq!(mine.addresses.get().as_slice(), ["127.0.0.1:9000".parse().expect("an address")]);
-    assert_eq!(mine.timeouts.connect.as_secs(), 1);
+    assert_eq!((mine.timeouts.connect.as_secs(), mine.timeouts.connect_total.as_secs()), (1, 15));
+    assert_eq!(mine.idempotency_header.as_deref(), Some("idempotency-key"));
     assert!(mine.tls.is_none() && mine.needed);
     let key = mine.key.as_ref().expect("a key");
     assert_eq!((key.name, key.value.expose()), ("authorization", "Bearer sk-made-up"));
     assert!(!format!("{snapshot:?}").contains("made-up"));
     let anthropic = snapshot.upstream("anthropic").expect("built in");
     assert!(anthropic.tls.is_some() && anthropic.needed && anthropic.addresses.get().is_empty());
+    assert_eq!(anthropic.timeouts.connect_total.as_secs(), 40, "one address may take as long as it is said");
     assert_eq!(anthropic.key.as_ref().expect("a key").name, "x-api-key");
     assert!(!snapshot.upstream("openai").expect("built in").needed);
 }

@@ -23,6 +23,11 @@ impl Backlog {
         }
     }
 
+    /// Bytes of memory held.
+    pub(super) fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
+
     /// What is left at the end.
     pub(super) fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.0)

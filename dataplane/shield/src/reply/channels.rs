@@ -7,6 +7,7 @@ use super::lane::{Kit, Lane};
 use super::nest::Nest;
 use super::ruler::Ruler;
 use super::template::Template;
+use super::text::Text;
 
 /// Channels that are open at once. The pieces of any further one pass as they are, and are counted.
 pub(super) const MAX_CHANNELS: usize = 256;
@@ -114,7 +115,7 @@ impl Channels {
 
     /// Ends the channels whose place another call takes with this event: what they held goes out in an event of
     /// its own.
-    pub(super) fn change_calls(&mut self, plan: &Plan, kit: &mut Kit, out: &mut Vec<u8>) {
+    pub(super) fn change_calls(&mut self, plan: &Plan, kit: &mut Kit, out: &mut Text) {
         for (at, &(id, _, call)) in plan.calls.iter().enumerate() {
             let first = plan.calls[..at].iter().all(|(earlier, ..)| *earlier != id);
             let other = self.calls.iter().any(|&(known, _, its)| known == id && its != call);
@@ -140,13 +141,7 @@ impl Channels {
 
     /// Flushes each channel that ends and has no string in this event (`slots`): what it held goes out in an
     /// event of its own.
-    pub(super) fn flush_closed(
-        &mut self,
-        closes: &[Close],
-        slots: &[Slot],
-        kit: &mut Kit,
-        out: &mut Vec<u8>,
-    ) {
+    pub(super) fn flush_closed(&mut self, closes: &[Close], slots: &[Slot], kit: &mut Kit, out: &mut Text) {
         for channel in &mut self.open {
             let ends = closes.iter().any(|close| close.covers(channel.id, channel.group));
             if ends && !slots.iter().any(|slot| slot.channel == channel.id) {
@@ -156,7 +151,7 @@ impl Channels {
     }
 
     /// Lets out all that is held behind the last event, each with `separator` before it and nothing after.
-    pub(super) fn flush_behind(&mut self, kit: &mut Kit, separator: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn flush_behind(&mut self, kit: &mut Kit, separator: &[u8], out: &mut Text) {
         for channel in &mut self.open {
             channel.flush(kit, &mut self.numbering, Some(separator), out);
         }
@@ -186,7 +181,7 @@ impl Channel {
         kit: &mut Kit,
         numbering: &mut Numbering,
         separator: Option<&[u8]>,
-        out: &mut Vec<u8>,
+        out: &mut Text,
     ) {
         if self.lane.holds() {
             let number = if self.template.is_numbered() { numbering.next() } else { 0 };

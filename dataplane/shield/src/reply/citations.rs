@@ -10,8 +10,6 @@
 //! Anthropic's citations point into the documents of the request, as the provider saw them: nothing here knows
 //! these, so their numbers stay.
 
-use zeroize::Zeroizing;
-
 use super::channels::Channels;
 use super::dialect::{ChannelId, Event, Plan};
 use super::event::Edits;
@@ -20,6 +18,7 @@ use super::lane::{Kit, Lane};
 use super::nest::Nest;
 use super::ruler::{Ruler, Side, Unit};
 use super::tape::Kind;
+use super::text::Text;
 
 /// Where the text stands that numbers point into.
 #[derive(Clone, Copy)]
@@ -144,7 +143,7 @@ fn along(event: Event<'_>, edits: &Edits, kit: &mut Kit, mut ruler: Ruler, text:
         return ruler;
     }
     // It was restored a moment ago, and is restored again for what it measures, uncounted.
-    let (tally, mut restored) = (kit.tally, Zeroizing::new(Vec::new()));
+    let (tally, mut restored) = (kit.tally, Text::default());
     let mut lane = Lane::new(Nest::literal(false), true).measured(ruler);
     lane.feed(kit, raw, true, &mut restored);
     kit.tally = tally;

@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use memchr::memchr2;
-use zeroize::Zeroize;
 
 use super::LaneKind;
 use super::channels::Channels;
@@ -13,8 +12,10 @@ use super::handling::Handling;
 use super::keys::KeyKind;
 use super::lane::{Kit, Lane};
 use super::nest::Nest;
+use super::sse::KEPT_CAPACITY;
 use super::tape::{Kind, Tape, string_end};
 use super::template::{Wrap, write_number};
+use super::text::{Mark, Text};
 use crate::token::MIN_TOKEN_LEN;
 
 /// An event as its framing hands it over.
@@ -33,31 +34,25 @@ pub(super) struct Frame<'a> {
     pub(super) last: bool,
 }
 
-/// A replacement of a range of an event's text by a range of `Edits::bytes`.
+/// A replacement of a range of an event's text by a range of `Edits::text`.
 struct Edit {
     from: Range<usize>,
-    to: Range<usize>,
+    to: Range<Mark>,
 }
 
-/// The replacements in one event, in order. Wiped when dropped, since restored values pass through.
+/// The replacements in one event, in order.
 #[derive(Default)]
 pub(super) struct Edits {
     list: Vec<Edit>,
-    bytes: Vec<u8>,
-}
-
-impl Drop for Edits {
-    fn drop(&mut self) {
-        self.bytes.zeroize();
-    }
+    text: Text,
 }
 
 impl Edits {
     /// Feeds a part of `text` to `lane`, and notes what goes out instead.
     fn feed(&mut self, kit: &mut Kit, lane: &mut Lane, text: &[u8], range: Range<usize>, last: bool) {
-        let start = self.bytes.len();
-        if lane.feed(kit, &text[range.clone()], last, &mut self.bytes) {
-            self.list.push(Edit { from: range, to: start..self.bytes.len() });
+        let start = self.text.mark();
+        if lane.feed(kit, &text[range.clone()], last, &mut self.text) {
+            self.list.push(Edit { from: range, to: start..self.text.mark() });
         }
     }
 
@@ -78,9 +73,9 @@ impl Edits {
 
     /// Replaces a range by a number. The list is in no order then.
     pub(super) fn number(&mut self, from: Range<usize>, number: u64) {
-        let start = self.bytes.len();
-        write_number(number, &mut self.bytes);
-        self.list.push(Edit { from, to: start..self.bytes.len() });
+        let start = self.text.mark();
+        write_number(number, &mut self.text);
+        self.list.push(Edit { from, to: start..self.text.mark() });
     }
 
     fn sort(&mut self) {
@@ -88,21 +83,21 @@ impl Edits {
     }
 
     /// Appends the event to `out`, edited.
-    fn write(&mut self, frame: &Frame<'_>, out: &mut Vec<u8>) {
+    fn write(&mut self, frame: &Frame<'_>, out: &mut Text) {
         let (mut written, mut base) = (0, 0);
         let mut edits = self.list.iter().peekable();
         for line in frame.lines {
             // Offset of the line in the text is `base`, in the frame `line.start`.
             while let Some(edit) = edits.next_if(|edit| edit.from.end <= base + line.len()) {
                 out.extend_from_slice(&frame.raw[written..line.start + edit.from.start - base]);
-                out.extend_from_slice(&self.bytes[edit.to.clone()]);
+                out.append(&self.text, edit.to.start, edit.to.end);
                 written = line.start + edit.from.end - base;
             }
             base += line.len() + 1;
         }
         out.extend_from_slice(&frame.raw[written..]);
         self.list.clear();
-        self.bytes.clear();
+        self.text.clear(KEPT_CAPACITY);
     }
 }
 
@@ -141,9 +136,14 @@ impl EventRewriter {
         }
     }
 
+    /// Bytes of memory held for edits.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.edits.text.capacity() + self.edits.list.capacity() * size_of::<Edit>()
+    }
+
     /// Appends to `out` what goes to the client for `frame`: the tails of channels that end with it, then the
     /// event itself.
-    pub(super) fn event(&mut self, kit: &mut Kit, frame: &Frame<'_>, out: &mut Vec<u8>) {
+    pub(super) fn event(&mut self, kit: &mut Kit, frame: &Frame<'_>, out: &mut Text) {
         let data = frame.text.trim_ascii();
         let blank = data.is_empty() && (frame.text.is_empty() || self.speech != Speech::Plain);
         if blank || data == b"[DONE]" {
@@ -176,22 +176,22 @@ impl EventRewriter {
     }
 
     /// Lets out all that is held, each in an event of its own, and closes all channels.
-    pub(super) fn flush_all(&mut self, kit: &mut Kit, out: &mut Vec<u8>) {
+    pub(super) fn flush_all(&mut self, kit: &mut Kit, out: &mut Text) {
         self.channels.flush_closed(&[Close::All], &[], kit, out);
         self.channels.forget(&[Close::All]);
     }
 
     /// Lets out all that is held behind the last event, each with `separator` before it, and closes all channels.
-    pub(super) fn flush_behind(&mut self, kit: &mut Kit, separator: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn flush_behind(&mut self, kit: &mut Kit, separator: &[u8], out: &mut Text) {
         self.channels.flush_behind(kit, separator, out);
     }
 
     /// Lets out all that is held but keeps the channels, before an event that is too large to be looked into.
-    pub(super) fn flush_held(&mut self, kit: &mut Kit, out: &mut Vec<u8>) {
+    pub(super) fn flush_held(&mut self, kit: &mut Kit, out: &mut Text) {
         self.channels.flush_closed(&[Close::All], &[], kit, out);
     }
 
-    fn json(&mut self, kit: &mut Kit, frame: &Frame<'_>, out: &mut Vec<u8>) {
+    fn json(&mut self, kit: &mut Kit, frame: &Frame<'_>, out: &mut Text) {
         let event = Event { tape: &self.tape, text: frame.text, name: frame.name, framing: self.framing };
         let plan = &mut self.plan;
         dialect::plan(event, plan);
@@ -239,7 +239,7 @@ impl EventRewriter {
 
     /// Data that is no JSON: a piece of a text, as the streams of simple servers are, or, among JSON events or
     /// when it only looks like JSON, a text of its own.
-    fn other(&mut self, kit: &mut Kit, frame: &Frame<'_>, out: &mut Vec<u8>) {
+    fn other(&mut self, kit: &mut Kit, frame: &Frame<'_>, out: &mut Text) {
         let broken_json = matches!(frame.text.trim_ascii_start().first(), Some(b'{' | b'['));
         let of_its_own = broken_json && self.speech == Speech::Unknown;
         if of_its_own || self.speech == Speech::Json || self.framing == Framing::Lines {
@@ -382,9 +382,9 @@ fn root_number(text: &[u8], key: &[u8]) -> Option<Range<usize>> {
 impl Edits {
     /// Appends what `lane` holds to the edit just made.
     fn let_out(&mut self, kit: &mut Kit, lane: &mut Lane) {
-        lane.flush(kit, &mut self.bytes);
+        lane.flush(kit, &mut self.text);
         if let Some(edit) = self.list.last_mut() {
-            edit.to.end = self.bytes.len();
+            edit.to.end = self.text.mark();
         }
     }
 }

@@ -12,8 +12,9 @@ use aegis_detect::Category;
 use super::matcher::{self, Hit, MAX_HELD, Matcher, Prefix, Walk};
 use super::nest::Nest;
 use super::ruler::Ruler;
+use super::text::Text;
 use super::{LaneKind, RestoreGate, Tally};
-use crate::json::{escape_into, find};
+use crate::json::find;
 use crate::token::{Keyring, Token};
 use crate::vault::Vault;
 
@@ -52,18 +53,6 @@ impl Kit {
     /// Counts the beginning of a token that did not go on, if a token of the vault begins so.
     fn count_broken(&mut self, prefix: &Prefix) {
         self.tally.unresolved += u64::from(prefix.names_a_token() && self.matcher.expects(prefix));
-    }
-
-    fn write_secret(&self, secret: &[u8], depth: u8, out: &mut Vec<u8>) {
-        if depth > 0 || self.line_head.is_empty() {
-            return escape_into(secret, depth, out);
-        }
-        for &byte in secret {
-            out.push(byte);
-            if byte == b'\n' {
-                out.extend_from_slice(self.line_head);
-            }
-        }
     }
 }
 
@@ -122,7 +111,7 @@ impl Lane {
 
     /// Takes the next piece of text. Answers `false` if it goes out as it came, or appends to `out` what goes
     /// out instead. With `last`, nothing is held back.
-    pub(super) fn feed(&mut self, kit: &mut Kit, text: &[u8], last: bool, out: &mut Vec<u8>) -> bool {
+    pub(super) fn feed(&mut self, kit: &mut Kit, text: &[u8], last: bool, out: &mut Text) -> bool {
         match self.tokens {
             Tokens::Restored => self.follow_foreign(kit, text, last),
             Tokens::Kept => {
@@ -146,7 +135,7 @@ impl Lane {
     }
 
     /// As [`feed`](Self::feed), but `out` gets the text in any case.
-    pub(super) fn pass(&mut self, kit: &mut Kit, text: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn pass(&mut self, kit: &mut Kit, text: &[u8], out: &mut Text) {
         if !self.feed(kit, text, false, out) {
             out.extend_from_slice(text);
         }
@@ -158,11 +147,11 @@ impl Lane {
     }
 
     /// Lets out what is held, literally: it did not become a token.
-    pub(super) fn flush(&mut self, kit: &mut Kit, out: &mut Vec<u8>) {
+    pub(super) fn flush(&mut self, kit: &mut Kit, out: &mut Text) {
         self.feed(kit, b"", true, out);
     }
 
-    fn run(&mut self, kit: &mut Kit, text: &[u8], last: bool, out: &mut Vec<u8>) -> bool {
+    fn run(&mut self, kit: &mut Kit, text: &[u8], last: bool, out: &mut Text) -> bool {
         let (mut written, mut followed, mut from, mut measured) = (0, 0, 0, 0);
         let mut edited = false;
         while let Some(mut hit) = matcher::next(text, from, true) {
@@ -200,7 +189,7 @@ impl Lane {
                     Some(secret) => {
                         if let Some(depth) = self.depth_for(token.category(), secret) {
                             out.extend_from_slice(&text[written..start]);
-                            kit.write_secret(secret, depth, out);
+                            out.secret(token, depth, kit.line_head);
                             kit.tally.restored += 1;
                             (written, from, edited) = (end, end, true);
                             if let Some(ruler) = &mut self.ruler {
@@ -293,6 +282,7 @@ impl Lane {
 
 #[cfg(test)]
 mod tests {
+    use super::super::text::Cursor;
     use super::*;
     use crate::token::Keyring;
 
@@ -303,8 +293,9 @@ mod tests {
         vault.insert(token, b"x").unwrap();
         let (mut kit, mut lane) = (Kit::new(vault), Lane::new(Nest::literal(false), true));
         let feed = |piece: &&str| {
-            let mut out = Vec::new();
-            lane.pass(&mut kit, piece.as_bytes(), &mut out);
+            let (mut text, mut out) = (Text::default(), Vec::new());
+            lane.pass(&mut kit, piece.as_bytes(), &mut text);
+            assert!(Cursor::default().write(&text, &kit.vault, &mut out, usize::MAX));
             String::from_utf8(out).unwrap()
         };
         pieces.iter().map(feed).collect()

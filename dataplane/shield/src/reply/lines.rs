@@ -10,6 +10,7 @@ use super::lane::{Kit, Lane};
 use super::nest::Nest;
 use super::sse::MAX_EVENT;
 use super::template::Wrap;
+use super::text::Text;
 
 /// Finds the lines and puts them back. A line of more than [`MAX_EVENT`] bytes is restored as it passes.
 pub(super) struct JsonLines {
@@ -30,13 +31,13 @@ impl JsonLines {
         }
     }
 
-    pub(super) fn push(&mut self, kit: &mut Kit, input: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn push(&mut self, kit: &mut Kit, input: &[u8], out: &mut Text) {
         let mut backlog = std::mem::take(&mut self.backlog);
         backlog.feed(input, |data| self.take(kit, data, out));
         self.backlog = backlog;
     }
 
-    pub(super) fn finish(&mut self, kit: &mut Kit, out: &mut Vec<u8>) {
+    pub(super) fn finish(&mut self, kit: &mut Kit, out: &mut Text) {
         if let Some(mut lane) = self.large.take() {
             lane.flush(kit, out);
         }
@@ -48,7 +49,12 @@ impl JsonLines {
         }
     }
 
-    fn take(&mut self, kit: &mut Kit, data: &[u8], out: &mut Vec<u8>) -> usize {
+    /// Bytes of memory held.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.backlog.capacity() + self.rewriter.held_bytes()
+    }
+
+    fn take(&mut self, kit: &mut Kit, data: &[u8], out: &mut Text) -> usize {
         let mut at = 0;
         loop {
             let rest = &data[at..];
@@ -82,7 +88,7 @@ impl JsonLines {
         }
     }
 
-    fn line(&mut self, kit: &mut Kit, raw: &[u8], last: bool, out: &mut Vec<u8>) {
+    fn line(&mut self, kit: &mut Kit, raw: &[u8], last: bool, out: &mut Text) {
         let text = raw.strip_suffix(b"\n").unwrap_or(raw);
         let eol = if text.ends_with(b"\r") { &b"\r\n"[..] } else { b"\n" };
         let wrap = Wrap { head: b"", prefix: b"", eol, blank: b"" };

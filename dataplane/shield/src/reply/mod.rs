@@ -89,6 +89,7 @@ mod ruler;
 mod sse;
 mod tape;
 mod template;
+mod text;
 mod values;
 
 use std::fmt;
@@ -104,6 +105,7 @@ use lane::{Kit, Lane};
 use lines::JsonLines;
 use nest::Nest;
 use sse::Sse;
+use text::{Cursor, Text};
 use values::Values;
 
 /// What a text in a reply is to the client.
@@ -163,10 +165,16 @@ enum Body {
     Untyped(Box<Lane>),
 }
 
+/// Memory that a text keeps when it has been written: that of a few events.
+const KEPT_TEXT: usize = sse::KEPT_CAPACITY;
+
 /// Restores one reply. See the module's documentation.
 pub struct Rehydrator {
     kit: Kit,
     body: Body,
+    /// What goes to the client and has not gone yet.
+    text: Text,
+    written: Cursor,
 }
 
 impl Rehydrator {
@@ -180,7 +188,7 @@ impl Rehydrator {
                 Body::Undecided(format, Vec::new())
             }
         };
-        Self { kit: Kit::new(vault), body }
+        Self { kit: Kit::new(vault), body, text: Text::default(), written: Cursor::default() }
     }
 
     /// The same, with a decision of its own for each channel. Without a gate everything is restored.
@@ -204,35 +212,58 @@ impl Rehydrator {
 
     /// Takes the next bytes of the body, cut anywhere, and appends to `out` what may go to the client now.
     pub fn push(&mut self, input: &[u8], out: &mut Vec<u8>) {
-        match &mut self.body {
-            Body::Transparent => out.extend_from_slice(input),
-            Body::Undecided(..) => self.decide(input, out),
-            Body::Sse(sse) => sse.push(&mut self.kit, input, out),
-            Body::Lines(lines) => lines.push(&mut self.kit, input, out),
-            Body::Values(values) => values.push(&mut self.kit, input, out),
-            Body::Whole(lane) => lane.pass(&mut self.kit, input, out),
-            Body::Untyped(lane) => {
-                let text = input.iter().position(|&byte| format::is_binary(byte)).unwrap_or(input.len());
-                lane.pass(&mut self.kit, &input[..text], out);
-                if text < input.len() {
-                    lane.flush(&mut self.kit, out);
-                    out.extend_from_slice(&input[text..]);
-                    self.body = Body::Transparent;
-                }
-            }
-        }
+        self.push_within(input, out, usize::MAX);
     }
 
     /// The body ended, well or not: what is held back goes out literally. Further calls do nothing.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
+        self.finish_within(out, usize::MAX);
+    }
+
+    /// As [`push`](Self::push), but appends no more once `out` is `limit` bytes long. False when there is more to come by
+    /// [`resume`](Self::resume): do that before the next push, or what waits grows with every one.
+    ///
+    /// A limit is kept but for the last few bytes of a secret, which may be escaped: at most 8 KiB more.
+    pub fn push_within(&mut self, input: &[u8], out: &mut Vec<u8>, limit: usize) -> bool {
+        self.take(input);
+        self.resume(out, limit)
+    }
+
+    /// As [`finish`](Self::finish), within a limit, as [`push_within`](Self::push_within).
+    pub fn finish_within(&mut self, out: &mut Vec<u8>, limit: usize) -> bool {
+        let (kit, text) = (&mut self.kit, &mut self.text);
         match &mut self.body {
             Body::Transparent => {}
-            Body::Undecided(_, head) => out.append(head),
-            Body::Sse(sse) => sse.finish(&mut self.kit, out),
-            Body::Lines(lines) => lines.finish(&mut self.kit, out),
-            Body::Values(values) => values.finish(&mut self.kit, out),
-            Body::Whole(lane) | Body::Untyped(lane) => lane.flush(&mut self.kit, out),
+            Body::Undecided(_, head) => text.extend_from_slice(&std::mem::take(head)),
+            Body::Sse(sse) => sse.finish(kit, text),
+            Body::Lines(lines) => lines.finish(kit, text),
+            Body::Values(values) => values.finish(kit, text),
+            Body::Whole(lane) | Body::Untyped(lane) => lane.flush(kit, text),
         }
+        self.resume(out, limit)
+    }
+
+    /// Appends what waits, until `out` is `limit` bytes long. False when there is still more.
+    pub fn resume(&mut self, out: &mut Vec<u8>, limit: usize) -> bool {
+        let all = self.written.write(&self.text, &self.kit.vault, out, limit);
+        if all {
+            self.text.clear(KEPT_TEXT);
+            self.written = Cursor::default();
+        }
+        all
+    }
+
+    /// Bytes of memory that this reply's pieces take at present, the vault not counted. Whatever the secrets' sizes, it
+    /// is bounded by what was pushed at once and by [`MAX_EVENT`].
+    pub fn held_bytes(&self) -> usize {
+        let body = match &self.body {
+            Body::Transparent | Body::Whole(_) | Body::Untyped(_) => 0,
+            Body::Undecided(_, head) => head.capacity(),
+            Body::Sse(sse) => sse.held_bytes(),
+            Body::Lines(lines) => lines.held_bytes(),
+            Body::Values(values) => values.held_bytes(),
+        };
+        body + self.text.capacity()
     }
 
     /// What happened to tokens so far.
@@ -245,13 +276,33 @@ impl Rehydrator {
         self.kit.vault
     }
 
+    fn take(&mut self, input: &[u8]) {
+        match &mut self.body {
+            Body::Transparent => self.text.extend_from_slice(input),
+            Body::Undecided(..) => self.decide(input),
+            Body::Sse(sse) => sse.push(&mut self.kit, input, &mut self.text),
+            Body::Lines(lines) => lines.push(&mut self.kit, input, &mut self.text),
+            Body::Values(values) => values.push(&mut self.kit, input, &mut self.text),
+            Body::Whole(lane) => lane.pass(&mut self.kit, input, &mut self.text),
+            Body::Untyped(lane) => {
+                let known = input.iter().position(|&byte| format::is_binary(byte)).unwrap_or(input.len());
+                lane.pass(&mut self.kit, &input[..known], &mut self.text);
+                if known < input.len() {
+                    lane.flush(&mut self.kit, &mut self.text);
+                    self.text.extend_from_slice(&input[known..]);
+                    self.body = Body::Transparent;
+                }
+            }
+        }
+    }
+
     /// Looks at the first bytes. What comes before them (white space, a byte order mark) goes on at once.
-    fn decide(&mut self, input: &[u8], out: &mut Vec<u8>) {
+    fn decide(&mut self, input: &[u8]) {
         let Body::Undecided(format, head) = &mut self.body else { return };
         let mut input = input;
         if head.is_empty() {
             let blank = input.iter().take_while(|&&byte| format::is_blank(byte)).count();
-            out.extend_from_slice(&input[..blank]);
+            self.text.extend_from_slice(&input[..blank]);
             input = &input[blank..];
         }
         head.extend_from_slice(input);
@@ -272,7 +323,7 @@ impl Rehydrator {
             self.kit.line_head = sse::DATA_HEAD;
         }
         if let Body::Undecided(_, head) = std::mem::replace(&mut self.body, body) {
-            self.push(&head, out);
+            self.take(&head);
         }
     }
 

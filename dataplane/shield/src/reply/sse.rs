@@ -17,6 +17,7 @@ use super::event::{EventRewriter, Frame};
 use super::lane::{Kit, Lane};
 use super::nest::Nest;
 use super::template::{Wrap, write_number};
+use super::text::{Cursor, Text};
 
 /// Bytes of the largest event that is collected, with its line ends and all its fields.
 pub const MAX_EVENT: usize = 64 * 1024;
@@ -100,18 +101,18 @@ impl Lines {
 
 impl Lines {
     /// Restores what stands outside of the data. `None` if no token is there.
-    fn restore_others(&self, kit: &mut Kit, raw: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    fn restore_others(&self, kit: &mut Kit, raw: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, TooLarge> {
         let starts = std::iter::once(0).chain(self.data.iter().map(|value| value.end));
         let ends = self.data.iter().map(|value| value.start).chain([raw.len()]);
         if starts.zip(ends).all(|(start, end)| memchr(b'-', &raw[start..end]).is_none()) {
-            return None;
+            return Ok(None);
         }
-        let mut restored = Zeroizing::new(Vec::new());
+        let mut restored = Text::default();
         let mut lane = Lane::new(Nest::plain(), kit.allows(LaneKind::Document, None));
         let (mut written, mut from, mut edited) = (0, 0, false);
         let line_head = std::mem::take(&mut kit.line_head);
         for value in self.data.iter().chain([&(raw.len()..raw.len())]) {
-            let before = restored.len();
+            let before = restored.mark();
             restored.extend_from_slice(&raw[written..from]);
             if lane.feed(kit, &raw[from..value.start], true, &mut restored) {
                 (written, edited) = (value.start, true);
@@ -122,9 +123,19 @@ impl Lines {
         }
         kit.line_head = line_head;
         restored.extend_from_slice(&raw[written..]);
-        edited.then_some(restored)
+        let mut event = Zeroizing::new(Vec::new());
+        if !edited {
+            Ok(None)
+        } else if Cursor::default().write(&restored, &kit.vault, &mut event, MAX_EVENT) {
+            Ok(Some(event))
+        } else {
+            Err(TooLarge)
+        }
     }
 }
+
+/// An event that is more than [`MAX_EVENT`] bytes long once it is restored outside of its data.
+struct TooLarge;
 
 /// Where the value of a line begins, if its field is `field`.
 fn value_of(line: &[u8], field: &[u8]) -> Option<usize> {
@@ -165,13 +176,13 @@ impl Sse {
         }
     }
 
-    pub(super) fn push(&mut self, kit: &mut Kit, input: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn push(&mut self, kit: &mut Kit, input: &[u8], out: &mut Text) {
         let mut backlog = std::mem::take(&mut self.backlog);
         backlog.feed(input, |data| self.take(kit, data, out));
         self.backlog = backlog;
     }
 
-    pub(super) fn finish(&mut self, kit: &mut Kit, out: &mut Vec<u8>) {
+    pub(super) fn finish(&mut self, kit: &mut Kit, out: &mut Text) {
         if let Some(mut large) = self.large.take() {
             large.finish(kit, out);
         }
@@ -183,8 +194,13 @@ impl Sse {
         }
     }
 
+    /// Bytes of memory held.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.backlog.capacity() + self.joined.capacity() + self.rewriter.held_bytes()
+    }
+
     /// Handles the events that are complete in `data`; answers how many bytes that was.
-    fn take(&mut self, kit: &mut Kit, data: &[u8], out: &mut Vec<u8>) -> usize {
+    fn take(&mut self, kit: &mut Kit, data: &[u8], out: &mut Text) -> usize {
         let mut at = 0;
         loop {
             if let Some(large) = &mut self.large {
@@ -224,7 +240,7 @@ impl Sse {
 
     /// Gives a too large event, of which `head` is the beginning, a number that none before it had. Answers how much
     /// of it went on.
-    fn renumber(&mut self, kit: &mut Kit, head: &[u8], large: &mut Large, out: &mut Vec<u8>) -> usize {
+    fn renumber(&mut self, kit: &mut Kit, head: &[u8], large: &mut Large, out: &mut Text) -> usize {
         self.lines.read(head);
         let Some(value) = self.lines.data.first().cloned() else { return 0 };
         let Some((digits, number)) = self.rewriter.renumber(&head[value.clone()]) else { return 0 };
@@ -235,10 +251,23 @@ impl Sse {
         digits.end
     }
 
-    fn event(&mut self, kit: &mut Kit, raw: &[u8], last: bool, out: &mut Vec<u8>) {
+    /// Passes an event on as one that is too large to collect.
+    fn pass_large(&mut self, kit: &mut Kit, raw: &[u8], last: bool, out: &mut Text) {
+        self.rewriter.flush_held(kit, out);
+        let mut large = Large::new(kit, self.declared);
+        let used = large.push(kit, raw, out).map_or(raw.len(), |(used, _)| used);
+        large.finish(kit, out);
+        out.extend_from_slice(&raw[used..]);
+        if last {
+            self.rewriter.flush_all(kit, out);
+        }
+    }
+
+    fn event(&mut self, kit: &mut Kit, raw: &[u8], last: bool, out: &mut Text) {
         let lines = &mut self.lines;
         lines.read(raw);
-        let restored = if self.declared { None } else { lines.restore_others(kit, raw) };
+        let restored = if self.declared { Ok(None) } else { lines.restore_others(kit, raw) };
+        let Ok(restored) = restored else { return self.pass_large(kit, raw, last, out) };
         let raw = restored.as_ref().map_or(raw, |restored| {
             lines.read(restored);
             restored
@@ -301,7 +330,7 @@ impl Large {
 
     /// Takes bytes up to the end of the event. If it is there, answers how many that were, and whether an LF may
     /// follow.
-    fn push(&mut self, kit: &mut Kit, data: &[u8], out: &mut Vec<u8>) -> Option<(usize, bool)> {
+    fn push(&mut self, kit: &mut Kit, data: &[u8], out: &mut Text) -> Option<(usize, bool)> {
         let mut at = 0;
         while at < data.len() {
             if std::mem::take(&mut self.after_cr) && data[at] == b'\n' {
@@ -326,7 +355,7 @@ impl Large {
         None
     }
 
-    fn line_part(&mut self, kit: &mut Kit, mut part: &[u8], out: &mut Vec<u8>) {
+    fn line_part(&mut self, kit: &mut Kit, mut part: &[u8], out: &mut Text) {
         while let (At::Field(seen), Some((&byte, rest))) = (self.at, part.split_first()) {
             if Self::FIELD[seen] != byte {
                 self.at = At::Other;
@@ -348,7 +377,7 @@ impl Large {
     }
 
     /// A line ended, or the body: what is held goes out.
-    fn finish(&mut self, kit: &mut Kit, out: &mut Vec<u8>) {
+    fn finish(&mut self, kit: &mut Kit, out: &mut Text) {
         self.lane.flush(kit, out);
         if let Some(others) = &mut self.others {
             others.flush(kit, out);

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use super::dialect::{Event, Plan, Slot};
 use super::tape::Kind;
+use super::text::Text;
 
 /// Bytes of one template. A channel whose events are larger holds nothing back.
 pub(super) const MAX_TEMPLATE: usize = 4096;
@@ -45,17 +46,17 @@ impl Template {
     }
 
     /// Appends what stands before the held text to `out`.
-    pub(super) fn write_before(&self, number: u64, out: &mut Vec<u8>) {
+    pub(super) fn write_before(&self, number: u64, out: &mut Text) {
         self.write(0..self.split, number, out);
     }
 
     /// Appends what stands after it, with the end of its framing or without.
-    pub(super) fn write_after(&self, number: u64, framed: bool, out: &mut Vec<u8>) {
+    pub(super) fn write_after(&self, number: u64, framed: bool, out: &mut Text) {
         let end = if framed { self.bytes.len() } else { self.end };
         self.write(self.split..end, number, out);
     }
 
-    fn write(&self, part: Range<usize>, number: u64, out: &mut Vec<u8>) {
+    fn write(&self, part: Range<usize>, number: u64, out: &mut Text) {
         match &self.number {
             Some(digits) if part.contains(&digits.start) => {
                 out.extend_from_slice(&self.bytes[part.start..digits.start]);
@@ -161,7 +162,7 @@ fn kept(event: Event<'_>, plan: &Plan, container: usize, child: usize) -> bool {
 }
 
 /// Appends `number` in decimal digits.
-pub(super) fn write_number(mut number: u64, out: &mut Vec<u8>) {
+pub(super) fn write_number(mut number: u64, out: &mut Text) {
     let mut digits = [0; 20];
     let mut at = digits.len();
     loop {
@@ -177,13 +178,16 @@ pub(super) fn write_number(mut number: u64, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::text::Cursor;
     use super::*;
+    use crate::vault::Vault;
 
     #[test]
     fn numbers_are_written_in_full() {
         for number in [0, 7, 10, 4096, u64::MAX] {
-            let mut out = Vec::new();
-            write_number(number, &mut out);
+            let (mut text, mut out) = (Text::default(), Vec::new());
+            write_number(number, &mut text);
+            assert!(Cursor::default().write(&text, &Vault::new(), &mut out, usize::MAX));
             assert_eq!(out, number.to_string().as_bytes());
         }
     }

@@ -13,6 +13,7 @@ use super::lane::{Kit, Lane};
 use super::nest::Nest;
 use super::sse::MAX_EVENT;
 use super::template::Wrap;
+use super::text::Text;
 use crate::json::find::string_special;
 
 /// Where the search for the end of an object stands.
@@ -102,7 +103,7 @@ impl Values {
         }
     }
 
-    pub(super) fn push(&mut self, kit: &mut Kit, input: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn push(&mut self, kit: &mut Kit, input: &[u8], out: &mut Text) {
         let mut backlog = std::mem::take(&mut self.backlog);
         backlog.feed(input, |data| {
             let mut at = 0;
@@ -117,7 +118,7 @@ impl Values {
         self.backlog = backlog;
     }
 
-    pub(super) fn finish(&mut self, kit: &mut Kit, out: &mut Vec<u8>) {
+    pub(super) fn finish(&mut self, kit: &mut Kit, out: &mut Text) {
         let rest = self.backlog.take();
         match std::mem::replace(&mut self.mode, Mode::Root) {
             Mode::Passing(mut lane) | Mode::Large { mut lane, .. } => lane.flush(kit, out),
@@ -136,8 +137,13 @@ impl Values {
         }
     }
 
+    /// Bytes of memory held.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.backlog.capacity() + self.documents.held_bytes() + self.items.held_bytes()
+    }
+
     /// Handles what stands at `at`.
-    fn step(&mut self, kit: &mut Kit, data: &[u8], at: &mut usize, out: &mut Vec<u8>) -> Result<(), Stop> {
+    fn step(&mut self, kit: &mut Kit, data: &[u8], at: &mut usize, out: &mut Text) -> Result<(), Stop> {
         let rest = &data[*at..];
         match &mut self.mode {
             Mode::Root => *at += self.root(kit, rest, out)?,
@@ -180,7 +186,7 @@ impl Values {
     }
 
     /// Outside of documents. Answers how many bytes went on.
-    fn root(&mut self, kit: &mut Kit, rest: &[u8], out: &mut Vec<u8>) -> Result<usize, Stop> {
+    fn root(&mut self, kit: &mut Kit, rest: &[u8], out: &mut Text) -> Result<usize, Stop> {
         let blank = white(rest);
         self.mid_line &= !rest[..blank].contains(&b'\n');
         out.extend_from_slice(&rest[..blank]);
@@ -210,7 +216,7 @@ impl Values {
         kit: &mut Kit,
         rest: &[u8],
         comma: bool,
-        out: &mut Vec<u8>,
+        out: &mut Text,
     ) -> Result<usize, Stop> {
         let Some(&byte) = rest.first() else { return Err(Stop::Wait) };
         match byte {
@@ -234,7 +240,7 @@ impl Values {
     }
 
     /// From here on nothing is an event. `before` is JSON that leads to the same place.
-    fn pass_on(&mut self, kit: &mut Kit, before: &[u8], out: &mut Vec<u8>) {
+    fn pass_on(&mut self, kit: &mut Kit, before: &[u8], out: &mut Text) {
         self.flush_items(kit, before == b"[", out);
         self.flush_documents(kit, out);
         let mut nest = Nest::document();
@@ -243,7 +249,7 @@ impl Values {
     }
 
     /// The object is too large to be looked at as a whole.
-    fn enlarge(&mut self, kit: &mut Kit, item: bool, out: &mut Vec<u8>) {
+    fn enlarge(&mut self, kit: &mut Kit, item: bool, out: &mut Text) {
         if item {
             self.items.flush_held(kit, out);
         } else {
@@ -261,7 +267,7 @@ impl Values {
         self.mode = if item { Mode::Items { comma: false } } else { Mode::Root };
     }
 
-    fn object(&mut self, kit: &mut Kit, raw: &[u8], item: bool, last: bool, out: &mut Vec<u8>) {
+    fn object(&mut self, kit: &mut Kit, raw: &[u8], item: bool, last: bool, out: &mut Text) {
         if raw.is_empty() {
             return;
         }
@@ -273,7 +279,7 @@ impl Values {
     }
 
     /// Lets out what the items of an array hold, before its end or at the place after a comma.
-    fn flush_items(&mut self, kit: &mut Kit, comma: bool, out: &mut Vec<u8>) {
+    fn flush_items(&mut self, kit: &mut Kit, comma: bool, out: &mut Text) {
         if comma {
             return self.items.flush_all(kit, out);
         }
@@ -281,7 +287,7 @@ impl Values {
     }
 
     /// Lets out what documents hold, each on a line of its own.
-    fn flush_documents(&mut self, kit: &mut Kit, out: &mut Vec<u8>) {
+    fn flush_documents(&mut self, kit: &mut Kit, out: &mut Text) {
         if self.mid_line {
             self.documents.flush_behind(kit, b"\n", out);
         } else {

@@ -8,6 +8,7 @@ mod citations;
 mod documents;
 mod edges;
 mod gemini;
+mod growth;
 mod hard_cases;
 mod limits;
 mod more_streams;

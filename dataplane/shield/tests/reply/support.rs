@@ -100,7 +100,28 @@ pub(crate) fn run(format: ReplyFormat, input: &str) -> (String, Tally) {
     for cut in (1..input.len()).step_by(input.len() * input.len() / ALL_CUTS + 1) {
         same(run_cut(format, input, &[cut]), &format!("a cut at {cut}"));
     }
+    for room in [1, 50] {
+        same(run_within(format, input, room), &format!("room for {room} bytes"));
+    }
     (String::from_utf8(whole.0).expect("valid UTF-8"), whole.1)
+}
+
+/// Runs `input` through in pieces of a hundred bytes, each of which comes out as far as there is room at a time.
+fn run_within(format: ReplyFormat, input: &[u8], room: usize) -> (Vec<u8>, Tally) {
+    let mut rehydrator = Rehydrator::new(vault(), format);
+    let (mut whole, mut out) = (Vec::new(), Vec::new());
+    for piece in input.chunks(100).map(Some).chain([None]) {
+        let mut all = match piece {
+            Some(piece) => rehydrator.push_within(piece, &mut out, room),
+            None => rehydrator.finish_within(&mut out, room),
+        };
+        while !all {
+            whole.append(&mut out);
+            all = rehydrator.resume(&mut out, room);
+        }
+        whole.append(&mut out);
+    }
+    (whole, rehydrator.tally())
 }
 
 /// As [`run`], for a stream of server-sent events.

@@ -6,6 +6,7 @@
 
 mod envelope;
 mod head;
+mod keep_alive;
 mod links;
 mod own;
 mod reply;
@@ -24,7 +25,8 @@ use aegis_wire::h1::{self, Peer, RequestParse};
 use aegis_wire::head::{BodyLength, Method};
 
 use super::Shard;
-use super::bench::{Bench, Workbench};
+use super::bench::{Bench, RESTORING, Workbench};
+use super::buffers::Claim;
 use super::conn::Patience;
 use super::deadline::Phase;
 use super::record::{Draft, micros};
@@ -48,6 +50,7 @@ const SESSION_FULL: Failure = Failure::new(
     ErrorKind::PayloadTooLarge,
     "the session holds too many different secrets; begin a new one",
 );
+const NO_ROOM_TO_RESTORE: Failure = Failure::overloaded("the gateway has no room for this request's reply");
 const BROKE_OFF: Failure = Failure::upstream("the upstream broke off inside its reply");
 const BROKE_OFF_LATE: Failure = Failure::timeout("the upstream fell silent inside its reply");
 
@@ -82,8 +85,10 @@ enum Stop {
     ClientGone,
     /// The upstream broke off in the middle of its reply.
     Broken,
-    /// A pooled connection turned out to be closed; nothing of a reply has been seen.
+    /// The upstream closed the connection without a reply. The request can be put on another one as it is.
     Stale,
+    /// The same, but parts of the request are gone.
+    Lost,
 }
 
 impl From<Failure> for Stop {
@@ -98,6 +103,10 @@ struct Exchange<'a> {
     snapshot: Arc<Snapshot>,
     client: &'a mut Client,
     bench: &'a mut Bench,
+    /// What of the shard's memory the exchange has.
+    claim: &'a mut Claim,
+    /// How much of it was there before it began to work.
+    reserved: usize,
     parse: RequestParse,
     method: Method,
     peer: Peer,
@@ -130,7 +139,7 @@ pub(super) async fn run(
     began: Instant,
 ) -> After {
     let snapshot = shard.snapshot();
-    let bench: &mut Bench = bench;
+    let (bench, claim) = bench.parts();
     let method = bench.request.method;
     let keep_alive = parse.keep_alive && client.may_stay(shard, &snapshot);
     let mut exchange = Exchange {
@@ -149,6 +158,8 @@ pub(super) async fn run(
         shard,
         snapshot,
         client,
+        reserved: claim.bytes(),
+        claim,
         bench,
         parse,
         method,
@@ -244,6 +255,25 @@ impl Exchange<'_> {
         Ok(())
     }
 
+    /// Makes sure, before the upstream has the whole request, that there is room to restore its reply.
+    fn reserve_restoring(&mut self) -> Result<(), Failure> {
+        if self.vault.as_ref().is_some_and(|vault| !vault.is_empty()) {
+            if !self.claim.grow(RESTORING) {
+                return Err(NO_ROOM_TO_RESTORE);
+            }
+            self.reserved = self.claim.bytes();
+        }
+        Ok(())
+    }
+
+    /// Counts the memory that the exchange holds for its reply now.
+    fn count(&mut self, restoring: usize) {
+        let held = (self.bench.held_bytes() + restoring).max(self.reserved);
+        if held != self.claim.bytes() {
+            self.claim.count(held);
+        }
+    }
+
     /// Tells the outcome to whom it concerns, and decides what becomes of the client's connection.
     async fn conclude(&mut self, outcome: Result<(), Stop>) -> After {
         self.wipe_request();
@@ -296,6 +326,7 @@ impl Exchange<'_> {
             Stop::Own(own) => return self.answer_own(own, all_read).await,
             Stop::Answer(failure) => failure,
             Stop::Stale => Failure::upstream("the upstream closed the connection without a reply"),
+            Stop::Lost => Failure::upstream("the upstream closed the connection inside the request"),
         };
         self.draft.error = Some(failure.kind.as_str());
         if matches!(failure.status, 408 | 504) {

@@ -17,8 +17,9 @@ use super::super::conn::Patience;
 use super::super::deadline::Phase;
 use super::super::out::Out;
 use super::super::pool::Link;
-use super::super::sanitize::{finish, restore};
+use super::super::sanitize::{Panicked, Restorer};
 use super::head::{FINDINGS, REQUEST_ID};
+use super::keep_alive::{COMMENT, KeepAlive};
 use super::send::Heard;
 use super::unpack::Unpack;
 use super::{Exchange, Stop, keeping};
@@ -43,11 +44,13 @@ struct Download {
     /// What replaces the addresses of results, at the few endpoints that tell some.
     links: Option<ResultLinks>,
     /// What puts the secrets back; none when there is nothing to put back.
-    restore: Option<Rehydrator>,
+    restore: Option<Restorer>,
     /// How it is delimited towards the client.
     delivery: BodyKind,
     /// Longest silence of the upstream.
     gap: Duration,
+    /// What keeps a silent event stream alive towards the client, where that is wanted.
+    keep_alive: Option<KeepAlive>,
 }
 
 impl Download {
@@ -55,17 +58,39 @@ impl Download {
     fn is_plain(&self) -> bool {
         self.unpack.is_none() && self.links.is_none() && self.restore.is_none()
     }
+
+    /// Puts what is left at the end of the body into `out`, as far as there is room. True when nothing is left.
+    fn end(&mut self, out: &mut Out) -> Result<bool, Stop> {
+        if let Some(restorer) = &mut self.restore
+            && !restorer.resume(out.tail(), LARGE)?
+        {
+            return Ok(false);
+        }
+        if let Some(mut links) = self.links.take() {
+            let mut held = Vec::new();
+            links.finish(&mut held);
+            put_restored(&mut self.restore, &held, out)?;
+        }
+        let Some(restorer) = &mut self.restore else { return Ok(true) };
+        if !restorer.resume(out.tail(), LARGE)? {
+            return Ok(false);
+        }
+        restorer.finish(out.tail(), LARGE)?;
+        Ok(restorer.resume(out.tail(), LARGE)?)
+    }
 }
 
-/// How far the bytes at hand have brought the body.
+/// What it takes to go on with the body. Who loops over [`Exchange::absorb`] says what it does for each: waiting for the
+/// wrong side is waiting for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
 enum Absorbed {
-    /// The body has ended.
-    All,
-    /// The buffer for the client is full, and there is more to put into it.
-    Full,
-    /// More must come first.
-    Dry,
+    /// Nothing: the body has ended, and its last bytes are in the buffer for the client.
+    Done,
+    /// The client must take what is in the buffer: there is more to put into it, and no room.
+    NeedsClientRoom,
+    /// The upstream must send more: all that has come is in the buffer.
+    NeedsUpstream,
 }
 
 impl Exchange<'_> {
@@ -119,6 +144,7 @@ impl Exchange<'_> {
             restore: None,
             delivery: parse.framing,
             gap,
+            keep_alive: None,
         };
         self.snapshot.sites.open_reply(&self.bench.request.fields, &mut head.fields);
         head.fields.retain(|name, _| name != REQUEST_ID && name != FINDINGS);
@@ -133,7 +159,8 @@ impl Exchange<'_> {
         let keyring = &self.snapshot.shield.keyring;
         let rehydrator =
             (!vault.is_empty()).then(|| Rehydrator::new(vault, format).with_keyring(Arc::clone(keyring)));
-        download.restore = rehydrator.filter(|rehydrator| !rehydrator.is_transparent());
+        let rehydrator = rehydrator.filter(|rehydrator| !rehydrator.is_transparent());
+        download.restore = rehydrator.map(Restorer::new);
         download.links = links;
         let edited = download.restore.is_some() || download.links.is_some();
         if edited {
@@ -144,6 +171,9 @@ impl Exchange<'_> {
         if head.fields.contains(b"content-encoding") {
             download.unpack = unpacker(head, &self.bench.accepts, edited)?;
         }
+        let every = self.snapshot.sse_keep_alive;
+        let readable = format == ReplyFormat::Sse && !head.fields.contains(b"content-encoding");
+        download.keep_alive = (readable && !every.is_zero()).then(|| KeepAlive::new(every));
         if !download.is_plain() {
             download.collected = download.unpack.is_none()
                 && format != ReplyFormat::Sse
@@ -155,12 +185,13 @@ impl Exchange<'_> {
 
     /// Head and body, to the end.
     async fn pass_on(&mut self, link: &mut Link, download: &mut Download) -> Result<(), Stop> {
-        if download.collected {
-            return self.collect(link, download).await;
-        }
-        self.begin(download.length, download);
-        let outcome = self.stream(link, download).await;
-        if matches!(outcome, Err(Stop::Broken)) {
+        let outcome = if download.collected {
+            self.collect(link, download).await
+        } else {
+            self.begin(download.length, download);
+            self.stream(link, download).await
+        };
+        if matches!(outcome, Err(Stop::Broken)) && self.reply_begun {
             self.give_up(download).await;
         }
         outcome
@@ -176,31 +207,48 @@ impl Exchange<'_> {
     }
 
     /// Restores a small body of known length as a whole, so that the client learns its length as it would without the
-    /// gateway. Nothing of it can be used before its end anyway.
+    /// gateway. Nothing of it can be used before its end anyway. One that outgrows the buffer is passed on as it comes.
     async fn collect(&mut self, link: &mut Link, download: &mut Download) -> Result<(), Stop> {
         self.bench.out.clear();
         download.delivery = BodyKind::None;
-        while self.absorb(link, download)? != Absorbed::All {
-            self.hear_more(link, download).await?;
-        }
+        let length = loop {
+            match self.absorb(link, download)? {
+                Absorbed::NeedsUpstream => {
+                    self.hear_more(link, download).await?;
+                }
+                Absorbed::NeedsClientRoom => break BodyLength::Unknown,
+                Absorbed::Done => break BodyLength::Known(self.bench.out.len() as u64),
+            }
+        };
         let (body, range) = self.bench.out.take();
         self.bench.between = body;
-        self.begin(BodyLength::Known(range.len() as u64), download);
+        self.begin(length, download);
+        if download.delivery == BodyKind::Chunked {
+            self.bench.out.begin_chunk();
+        }
         self.bench.out.tail().extend_from_slice(&self.bench.between[range]);
+        self.bench.out.end_chunk();
         self.account();
-        self.flush().await
+        match length {
+            BodyLength::Unknown => self.stream(link, download).await,
+            _ => self.flush().await,
+        }
     }
 
-    /// Passes the body on as it comes.
+    /// Passes on what is in the buffer, and the body as it comes.
     async fn stream(&mut self, link: &mut Link, download: &mut Download) -> Result<(), Stop> {
-        let mut state = self.absorb(link, download)?;
+        let mut state = if self.bench.out.len() < LARGE {
+            self.absorb(link, download)?
+        } else {
+            Absorbed::NeedsClientRoom
+        };
         self.account();
         loop {
             self.flush().await?;
             match state {
-                Absorbed::All => return Ok(()),
-                Absorbed::Full => {}
-                Absorbed::Dry => {
+                Absorbed::Done => return Ok(()),
+                Absorbed::NeedsClientRoom => {}
+                Absorbed::NeedsUpstream => {
                     let sliced = download.is_plain() && matches!(download.delivery, BodyKind::Length(_));
                     while self.hear_more(link, download).await? && sliced {
                         if self.pass_slice(link, download).await? {
@@ -221,9 +269,14 @@ impl Exchange<'_> {
         }
         let before = self.bench.out.tail().len();
         let state = self.absorb_steps(link, download);
-        self.draft.delivered_bytes += (self.bench.out.tail().len() - before) as u64;
+        let added = &self.bench.out.tail()[before..];
+        self.draft.delivered_bytes += added.len() as u64;
+        if let Some(keep_alive) = &mut download.keep_alive {
+            keep_alive.passed(added);
+        }
         self.bench.out.end_chunk();
-        if chunked && matches!(state, Ok(Absorbed::All)) {
+        self.count(download.restore.as_ref().map_or(0, Restorer::held_bytes));
+        if chunked && matches!(state, Ok(Absorbed::Done)) {
             self.bench.out.last_chunk();
         }
         state
@@ -232,27 +285,40 @@ impl Exchange<'_> {
     fn absorb_steps(&mut self, link: &mut Link, download: &mut Download) -> Result<Absorbed, Stop> {
         let Bench { out, between, .. } = &mut *self.bench;
         loop {
-            if out.len() >= LARGE {
-                return Ok(Absorbed::Full);
-            }
-            if let Some(unpack) = &mut download.unpack
-                && !unpack.is_dry()
+            if let Some(restorer) = &mut download.restore
+                && !restorer.resume(out.tail(), LARGE)?
             {
-                between.clear();
-                unpack.drain(between, MAX_STEP).map_err(|_| Stop::Broken)?;
-                put(download, between, out)?;
-                continue;
+                return Ok(Absorbed::NeedsClientRoom);
             }
+            let full = out.len() >= LARGE;
+            match &mut download.unpack {
+                Some(unpack) if !unpack.needs_input() => {
+                    if full {
+                        return Ok(Absorbed::NeedsClientRoom);
+                    }
+                    between.clear();
+                    unpack.drain(between, MAX_STEP).map_err(|_| Stop::Broken)?;
+                    put(download, between, out)?;
+                    continue;
+                }
+                _ => {}
+            }
+            // A body that ends where the buffer does has ended.
             if download.framing.is_done() {
                 if download.unpack.as_ref().is_some_and(|unpack| unpack.finish().is_err()) {
                     return Err(Stop::Broken);
                 }
-                end(download, out)?;
-                return Ok(Absorbed::All);
+                if download.end(out)? {
+                    return Ok(Absorbed::Done);
+                }
+                continue;
             }
             let data = link.conn.rx.data();
             if data.is_empty() {
-                return Ok(Absorbed::Dry);
+                return Ok(Absorbed::NeedsUpstream);
+            }
+            if full {
+                return Ok(Absorbed::NeedsClientRoom);
             }
             let piece = download.framing.decode(data).map_err(|_| Stop::Broken)?;
             self.draft.response_bytes += piece.payload.len() as u64;
@@ -271,7 +337,7 @@ impl Exchange<'_> {
             link.conn.grow(&self.shard.buffers, LARGE);
         }
         link.conn.deadline.arm(Phase::UpstreamRead, download.gap);
-        let heard = self.hear(link).await;
+        let heard = self.hear_or_keep_alive(link, download).await?;
         let missed = link.conn.deadline.missed().is_some();
         link.conn.deadline.disarm();
         match heard {
@@ -285,6 +351,32 @@ impl Exchange<'_> {
             }
             Heard::ClientGone => Err(Stop::ClientGone),
         }
+    }
+
+    /// Waits for more of the reply, and lets the client know of it when that takes long.
+    async fn hear_or_keep_alive(&mut self, link: &mut Link, download: &mut Download) -> Result<Heard, Stop> {
+        let framed = matches!(download.delivery, BodyKind::Chunked | BodyKind::UntilClose);
+        let Some(every) = download.keep_alive.as_ref().filter(|_| framed).and_then(KeepAlive::due) else {
+            return Ok(self.hear(link).await);
+        };
+        loop {
+            // Giving up the wait loses nothing: the read goes on.
+            match monoio::time::timeout(every, self.hear(link)).await {
+                Ok(heard) => return Ok(heard),
+                Err(_) => self.comment(download.delivery == BodyKind::Chunked).await?,
+            }
+        }
+    }
+
+    /// Sends the client a line that means nothing. Everything before it has been written.
+    async fn comment(&mut self, chunked: bool) -> Result<(), Stop> {
+        if chunked {
+            self.bench.out.begin_chunk();
+        }
+        self.bench.out.tail().extend_from_slice(COMMENT);
+        self.bench.out.end_chunk();
+        self.draft.delivered_bytes += COMMENT.len() as u64;
+        self.flush().await
     }
 
     /// Writes what has come straight from the upstream's buffer. True when the body has ended with it.
@@ -306,21 +398,23 @@ impl Exchange<'_> {
     /// its end, so that the client does not take a part for the whole.
     async fn give_up(&mut self, download: &mut Download) {
         let chunked = download.delivery == BodyKind::Chunked;
-        if !download.is_plain() {
+        loop {
             if chunked {
                 self.bench.out.begin_chunk();
             }
-            let _ = end(download, &mut self.bench.out);
+            let ended = download.end(&mut self.bench.out);
             self.bench.out.end_chunk();
+            // A client that is gone as well need not be told.
+            if self.flush().await.is_err() || ended.unwrap_or(true) {
+                return;
+            }
         }
-        // A client that is gone as well need not be told.
-        let _ = self.flush().await;
     }
 
     /// Notes what became of the tokens in the reply.
     fn tally(&mut self, download: &Download) {
-        if let Some(rehydrator) = &download.restore {
-            let tally = rehydrator.tally();
+        if let Some(restorer) = &download.restore {
+            let tally = restorer.tally();
             self.draft.restored = tally.restored;
             self.draft.unresolved = tally.unresolved;
         }
@@ -339,25 +433,18 @@ fn put(download: &mut Download, piece: &[u8], out: &mut Out) -> Result<(), Stop>
     put_restored(&mut download.restore, &linked, out)
 }
 
-/// Puts what was held back at the end of the body into the buffer for the client.
-fn end(download: &mut Download, out: &mut Out) -> Result<(), Stop> {
-    if let Some(links) = &mut download.links {
-        let mut held = Vec::new();
-        links.finish(&mut held);
-        put_restored(&mut download.restore, &held, out)?;
-    }
-    match &mut download.restore {
-        Some(rehydrator) => finish(rehydrator, out.tail()).map_err(|()| Stop::Broken),
-        None => Ok(()),
-    }
-}
-
-fn put_restored(rehydrator: &mut Option<Rehydrator>, piece: &[u8], out: &mut Out) -> Result<(), Stop> {
-    let Some(rehydrator) = rehydrator else {
+fn put_restored(restorer: &mut Option<Restorer>, piece: &[u8], out: &mut Out) -> Result<(), Stop> {
+    let Some(restorer) = restorer else {
         out.tail().extend_from_slice(piece);
         return Ok(());
     };
-    restore(rehydrator, piece, out.tail()).map_err(|()| Stop::Broken)
+    Ok(restorer.push(piece, out.tail(), LARGE)?)
+}
+
+impl From<Panicked> for Stop {
+    fn from(_: Panicked) -> Self {
+        Self::Broken
+    }
 }
 
 /// The decoder of a reply that is compressed although nobody asked for it: needed when there is something to restore in it,
@@ -376,6 +463,9 @@ fn unpacker(head: &mut ResponseHead, accepts: &[u8], restoring: bool) -> Result<
         Ok(codings) if !restoring && codings.iter().all(readable) => Ok(None),
         Ok(codings) => {
             head.fields.remove(b"content-encoding");
+            if codings.is_empty() {
+                return Ok(None);
+            }
             // Passed on piece by piece, a body may grow as it likes.
             let limits = coding::Limits { output: u64::MAX, ratio: u64::MAX, ratio_floor: u64::MAX };
             Unpack::new(&codings, limits).map(Some).map_err(|_| UNREADABLE.into())

@@ -1,5 +1,5 @@
 //! The request on its way to the upstream: scanned window by window, sent, and once more on another connection when a pooled
-//! one turns out to be closed.
+//! one turns out to be closed and nobody can have acted on it.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use aegis_shield::{Gather, Tokenizer};
 use aegis_wire::h1::{self, ResponseParse, ResponseParser, ResponseVerdict};
-use aegis_wire::head::BodyLength;
+use aegis_wire::head::{BodyLength, Method};
 
 use super::super::Shard;
 use super::super::conn::{Conn, Patience, Watched};
@@ -26,7 +26,6 @@ use crate::snapshot::{Snapshot, Upstream};
 const NO_PROGRESS: Failure = Failure::internal("the scanner made no progress");
 const TOO_LATE: Failure = Failure::timeout("the upstream did not begin its reply in time");
 const TOO_SLOW: Failure = Failure::timeout("the upstream took the request too slowly");
-const LOST: Failure = Failure::upstream("the upstream closed the connection inside the request");
 const HALF_A_HEAD: Failure = Failure::upstream("the upstream closed the connection inside its reply's head");
 const OVERLONG_HEAD: Failure = Failure::upstream("the head of the upstream's reply is too long");
 const LONG_HEAD: Failure =
@@ -45,6 +44,24 @@ enum Sent {
     All,
     /// The upstream has begun its reply before it had the whole request.
     Early,
+}
+
+/// What the scanner made of a window.
+#[must_use]
+enum Scanned {
+    /// All of the body has been scanned.
+    Done,
+    /// All that can be scanned before the client sends more.
+    NeedsClient,
+}
+
+/// Whose turn it is after waiting for the client's next bytes.
+#[must_use]
+enum Refilled {
+    /// The gateway's: the window can be scanned.
+    Ready,
+    /// The upstream's: it has begun its reply meanwhile.
+    Answered,
 }
 
 /// Takes one step through the body: how many bytes it uses, and how many it makes of them. With `raw` set, or when it must be
@@ -130,6 +147,7 @@ impl Exchange<'_> {
         if whole {
             self.settle(tokenizer);
             self.keep_session()?;
+            self.reserve_restoring()?;
         } else {
             self.tokenizer = Some(tokenizer);
         }
@@ -144,18 +162,39 @@ impl Exchange<'_> {
     ) -> Result<(Box<Link>, ResponseParse), Stop> {
         let mut link = self.acquire(upstream).await?;
         loop {
+            let mark = link.conn.sent();
             match self.attempt(&mut link, upstream, whole).await {
                 Ok(parse) => return Ok((link, parse)),
                 // The race no pool can win: the upstream closed while the request was on its way.
-                Err(Stop::Stale) if link.reused => link = self.fresh(upstream).await?,
+                Err(stop @ (Stop::Stale | Stop::Lost)) if link.reused => {
+                    self.shard.pools.distrust(upstream.identity, link.taken, &self.shard.metrics);
+                    if matches!(stop, Stop::Lost) || !self.may_send_again(upstream, &link, mark) {
+                        return Err(stop);
+                    }
+                    link = self.fresh(upstream).await?;
+                }
                 Err(stop) => return Err(stop),
             }
         }
     }
 
+    /// Whether the request in the buffer may go out once more although it was written to `link` since `mark`: no upstream must
+    /// act twice on what its client asked for once. RFC 9110 section 9.2.2 names the idempotent methods.
+    fn may_send_again(&self, upstream: &Upstream, link: &Link, mark: u64) -> bool {
+        let idempotent = matches!(
+            self.method,
+            Method::Get | Method::Head | Method::Put | Method::Delete | Method::Options
+        );
+        let told_apart = |name: &Arc<str>| self.bench.request.fields.contains(name.as_bytes());
+        idempotent
+            || upstream.idempotency_header.as_ref().is_some_and(told_apart)
+            || link.conn.took_nothing_since(mark)
+    }
+
     async fn acquire(&mut self, upstream: &Upstream) -> Result<Box<Link>, Stop> {
         let metrics = &self.shard.metrics;
-        if let Some(link) = self.shard.pools.checkout(upstream.identity, metrics) {
+        if let Some(link) = self.shard.pools.checkout(upstream.identity, self.shard.deadlines.now(), metrics)
+        {
             metrics.upstreams[upstream.slot].pool_hits.inc();
             return Ok(link);
         }
@@ -177,8 +216,9 @@ impl Exchange<'_> {
         upstream: &Upstream,
         whole: bool,
     ) -> Result<ResponseParse, Stop> {
-        let patience = Patience { phase: Phase::UpstreamWrite, gap: upstream.timeouts.response_write_gap };
+        let patience = Patience { phase: Phase::UpstreamWrite, gap: upstream.timeouts.request_write_gap };
         self.account();
+        self.count(0);
         let (bytes, range) = self.bench.out.take();
         let sent = match link.conn.write_watched(bytes, range.clone(), patience).await {
             Watched::Written(Ok(()), bytes) => {
@@ -210,39 +250,42 @@ impl Exchange<'_> {
     async fn stream_rest(&mut self, link: &mut Link, patience: Patience) -> Result<Sent, Stop> {
         self.bench.out.clear();
         loop {
-            if self.next_window(link).await? {
-                return Ok(Sent::Early);
+            match self.next_window(link).await? {
+                Refilled::Ready => {}
+                Refilled::Answered => return Ok(Sent::Early),
             }
-            let finished = self.scan_window()?;
+            let scanned = self.scan_window()?;
             self.account();
+            self.count(0);
             let (bytes, range) = self.bench.out.take();
             match link.conn.write_watched(bytes, range, patience).await {
                 Watched::Written(Ok(()), bytes) => self.bench.out.restore(bytes),
                 Watched::Written(Err(_), bytes) => {
                     self.bench.out.restore(bytes);
-                    return Err(unsent(&link.conn, LOST.into()));
+                    return Err(unsent(&link.conn, Stop::Lost));
                 }
                 Watched::Spoken => return Ok(Sent::Early),
             }
-            if finished {
-                return Ok(Sent::All);
+            match scanned {
+                Scanned::Done => return Ok(Sent::All),
+                Scanned::NeedsClient => {}
             }
         }
     }
 
-    /// Fills the next window. True when the upstream has begun its reply meanwhile.
-    async fn next_window(&mut self, link: &mut Link) -> Result<bool, Stop> {
+    /// Fills the next window, unless the upstream begins its reply meanwhile.
+    async fn next_window(&mut self, link: &mut Link) -> Result<Refilled, Stop> {
         let Some(upload) = &mut self.upload else { return Err(NO_PROGRESS.into()) };
         link.conn.deadline.disarm();
-        let spoken = {
+        let refilled = {
             let mut fill = pin!(upload.fill(&mut self.client.conn, self.shard, &self.snapshot.timeouts));
             poll_fn(|cx| {
                 if let Poll::Ready(filled) = fill.as_mut().poll(cx) {
-                    return Poll::Ready(filled.map(|()| false));
+                    return Poll::Ready(filled.map(|()| Refilled::Ready));
                 }
                 match link.conn.rx.poll_spoken(cx) {
-                    Poll::Ready(true) => Poll::Ready(Ok(true)),
-                    Poll::Ready(false) => Poll::Ready(Err(LOST.into())),
+                    Poll::Ready(true) => Poll::Ready(Ok(Refilled::Answered)),
+                    Poll::Ready(false) => Poll::Ready(Err(Stop::Lost)),
                     Poll::Pending => Poll::Pending,
                 }
             })
@@ -250,28 +293,29 @@ impl Exchange<'_> {
         };
         self.client.conn.deadline.disarm();
         self.in_hand = Instant::now();
-        Ok(spoken)
+        Ok(refilled)
     }
 
-    /// Scans all that can be of the window into one chunk. True when the body has ended with it.
-    fn scan_window(&mut self) -> Result<bool, Stop> {
+    /// Scans all that can be of the window into one chunk.
+    fn scan_window(&mut self) -> Result<Scanned, Stop> {
         let Some(mut tokenizer) = self.tokenizer.take() else { return Err(NO_PROGRESS.into()) };
         self.bench.out.begin_chunk();
-        let finished = self.scan_steps(&mut tokenizer);
+        let scanned = self.scan_steps(&mut tokenizer);
         self.bench.out.end_chunk();
-        match finished {
-            Ok(false) => self.tokenizer = Some(tokenizer),
-            Ok(true) => {
+        match scanned {
+            Ok(Scanned::NeedsClient) => self.tokenizer = Some(tokenizer),
+            Ok(Scanned::Done) => {
                 self.bench.out.last_chunk();
                 self.settle(tokenizer);
                 self.keep_session()?;
+                self.reserve_restoring()?;
             }
             Err(_) => self.settle(tokenizer),
         }
-        finished
+        scanned
     }
 
-    fn scan_steps(&mut self, tokenizer: &mut Tokenizer) -> Result<bool, Stop> {
+    fn scan_steps(&mut self, tokenizer: &mut Tokenizer) -> Result<Scanned, Stop> {
         let Some(upload) = &mut self.upload else { return Err(NO_PROGRESS.into()) };
         let bench = &mut *self.bench;
         let mut moved = false;
@@ -286,10 +330,10 @@ impl Exchange<'_> {
             self.draft.sent_bytes += produced as u64;
             upload.consume(&mut self.client.conn, consumed);
             if last && rest == 0 {
-                return Ok(true);
+                return Ok(Scanned::Done);
             }
             if consumed == 0 {
-                return if last || !moved { Err(NO_PROGRESS.into()) } else { Ok(false) };
+                return if last || !moved { Err(NO_PROGRESS.into()) } else { Ok(Scanned::NeedsClient) };
             }
             moved = true;
         }
@@ -348,7 +392,7 @@ impl Exchange<'_> {
                 Heard::Upstream(Ok(count)) if count > 0 => {}
                 Heard::Upstream(_) if link.conn.deadline.missed().is_some() => return Err(TOO_LATE.into()),
                 Heard::Upstream(_) if seen => return Err(HALF_A_HEAD.into()),
-                Heard::Upstream(_) if self.bench.out.is_empty() => return Err(LOST.into()),
+                Heard::Upstream(_) if self.bench.out.is_empty() => return Err(Stop::Lost),
                 Heard::Upstream(_) => return Err(Stop::Stale),
                 Heard::ClientGone => return Err(Stop::ClientGone),
             }

@@ -11,27 +11,27 @@ pub(super) struct Unpack {
     /// Coded bytes that were not used yet.
     held: Vec<u8>,
     start: usize,
-    dry: bool,
+    needs_input: bool,
 }
 
 impl Unpack {
     /// A decoder for a body with these codings, in the order they were applied.
     pub(super) fn new(codings: &[Coding], limits: Limits) -> Result<Self, CodingError> {
-        Ok(Self { decoder: Decoder::new(codings, limits)?, held: Vec::new(), start: 0, dry: true })
+        Ok(Self { decoder: Decoder::new(codings, limits)?, held: Vec::new(), start: 0, needs_input: true })
     }
 
     /// Whether nothing more comes out before something is put in.
-    pub(super) fn is_dry(&self) -> bool {
-        self.dry
+    pub(super) fn needs_input(&self) -> bool {
+        self.needs_input
     }
 
-    /// Puts coded bytes in. Only a dry decoder is fed, so that little is ever held.
+    /// Puts coded bytes in. Only a decoder that needs some is fed, so that little is ever held.
     pub(super) fn feed(&mut self, coded: &[u8]) {
-        debug_assert!(self.dry);
+        debug_assert!(self.needs_input);
         self.held.clear();
         self.held.extend_from_slice(coded);
         self.start = 0;
-        self.dry = coded.is_empty();
+        self.needs_input = coded.is_empty();
     }
 
     /// Overwrites the coded bytes that were used.
@@ -43,7 +43,7 @@ impl Unpack {
     pub(super) fn drain(&mut self, out: &mut Vec<u8>, room: usize) -> Result<(), CodingError> {
         let progress = self.decoder.decode(&self.held[self.start..], out, room)?;
         self.start += progress.consumed;
-        self.dry = progress.done;
+        self.needs_input = progress.done;
         Ok(())
     }
 

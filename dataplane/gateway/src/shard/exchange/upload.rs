@@ -37,6 +37,15 @@ enum Kind {
     Framed(Box<Framed>),
 }
 
+/// What it takes to scan the window.
+#[must_use]
+enum Window {
+    /// Nothing: it is full, or the body ends with it.
+    Ready,
+    /// The client must send more, of which at most so many bytes belong to this body.
+    NeedsClient(usize),
+}
+
 struct Framed {
     framing: BodyDecoder,
     unpack: Option<Unpack>,
@@ -127,27 +136,32 @@ impl Upload {
         timeouts: &Timeouts,
     ) -> Result<(), Stop> {
         loop {
-            let most = match &mut self.kind {
-                Kind::Plain { left } => {
-                    let there = client.rx.data().len();
-                    if there as u64 >= *left || there >= WINDOW {
-                        return Ok(());
-                    }
-                    let wanted = usize::try_from(*left).unwrap_or(usize::MAX);
-                    if client.rx.capacity() < wanted.min(WINDOW) && !client.grow(&shard.buffers, LARGE) {
-                        return Err(NO_ROOM.into());
-                    }
-                    wanted - there
+            match self.advance(client, shard)? {
+                Window::Ready => return Ok(()),
+                Window::NeedsClient(most) => self.read(client, most, timeouts).await?,
+            }
+        }
+    }
+
+    /// Takes what has come from the client into the window.
+    fn advance(&mut self, client: &mut Conn, shard: &Rc<Shard>) -> Result<Window, Failure> {
+        match &mut self.kind {
+            Kind::Plain { left } => {
+                let there = client.rx.data().len();
+                if there as u64 >= *left || there >= WINDOW {
+                    return Ok(Window::Ready);
                 }
-                Kind::Framed(framed) => {
-                    framed.absorb(client)?;
-                    if framed.ended || framed.window.len() >= WINDOW {
-                        return Ok(());
-                    }
-                    usize::MAX
+                let wanted = usize::try_from(*left).unwrap_or(usize::MAX);
+                if client.rx.capacity() < wanted.min(WINDOW) && !client.grow(&shard.buffers, LARGE) {
+                    return Err(NO_ROOM);
                 }
-            };
-            self.read(client, most, timeouts).await?;
+                Ok(Window::NeedsClient(wanted - there))
+            }
+            Kind::Framed(framed) => {
+                framed.absorb(client)?;
+                let ready = framed.ended || framed.window.len() >= WINDOW;
+                Ok(if ready { Window::Ready } else { Window::NeedsClient(usize::MAX) })
+            }
         }
     }
 
@@ -209,7 +223,7 @@ impl Framed {
         }
         while !self.ended && self.window.len() < WINDOW {
             if let Some(unpack) = &mut self.unpack
-                && !unpack.is_dry()
+                && !unpack.needs_input()
             {
                 let room = WINDOW - self.window.len();
                 unpack.drain(&mut self.window, room).map_err(undecodable)?;

@@ -63,6 +63,23 @@ pub(super) struct Seen {
     pub(super) connection: usize,
 }
 
+/// The token the provider saw.
+pub(super) fn token(seen: &Seen) -> String {
+    let body = String::from_utf8(seen.body.clone()).unwrap();
+    let start = body.find("AEGIS-").expect("a token");
+    body[start..].split(|c: char| !c.is_ascii_alphanumeric() && c != '-').next().unwrap().to_owned()
+}
+
+/// A made-up token with `claims` parts, much longer than what stands in its place.
+pub(super) fn long_secret(claims: usize) -> String {
+    let claims: Vec<String> =
+        (0..claims).map(|n| format!("eyJ{}Q{}zIiwi", n * 7919 % 1000, n * 104_729 % 1_000_000)).collect();
+    let claims = claims.concat();
+    format!(
+        "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIx{claims}fQ.dBjftJeZ4CVPmB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+    )
+}
+
 /// What an upstream does next.
 pub(super) enum Act {
     Write(Vec<u8>),
@@ -138,7 +155,8 @@ fn serve(mut stream: TcpStream, connection: usize, log: &Mutex<Vec<Seen>>, scrip
     }
 }
 
-fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>, connection: usize) -> Option<Seen> {
+/// Reads one request from whatever carries it.
+pub(super) fn read_request(stream: &mut impl Read, buffer: &mut Vec<u8>, connection: usize) -> Option<Seen> {
     let mut head = RequestHead::new();
     let parse = loop {
         if let Parse::Complete(parse) =
@@ -155,7 +173,7 @@ fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>, connection: usize)
     Some(Seen { head, body, chunked, connection })
 }
 
-fn read_body(stream: &mut TcpStream, buffer: &mut Vec<u8>, decoder: &mut BodyDecoder) -> Option<Vec<u8>> {
+fn read_body(stream: &mut impl Read, buffer: &mut Vec<u8>, decoder: &mut BodyDecoder) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     while !decoder.is_done() {
         if buffer.is_empty() && read_more(stream, buffer).is_none() {
@@ -168,7 +186,7 @@ fn read_body(stream: &mut TcpStream, buffer: &mut Vec<u8>, decoder: &mut BodyDec
     Some(body)
 }
 
-fn read_more(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<()> {
+fn read_more(stream: &mut impl Read, buffer: &mut Vec<u8>) -> Option<()> {
     let mut part = [0; 16 * 1024];
     match stream.read(&mut part) {
         Ok(count) if count > 0 => {
@@ -185,6 +203,7 @@ pub(super) struct Setup {
     pub(super) provider: Provider,
     pub(super) upstream: SocketAddr,
     pub(super) action: Action,
+    pub(super) idempotency_header: Option<Arc<str>>,
     pub(super) timeouts: Timeouts,
     pub(super) change: Box<dyn FnOnce(&mut Snapshot)>,
 }
@@ -196,6 +215,7 @@ impl Setup {
             provider: Provider::Openai,
             upstream: upstream.address,
             action: Action::Tokenize,
+            idempotency_header: None,
             timeouts: Timeouts::default(),
             change: Box::new(|_| {}),
         }
@@ -214,6 +234,7 @@ impl Setup {
             needed: true,
             addresses: Arc::new(Addresses::fixed(self.upstream)),
             key: None,
+            idempotency_header: self.idempotency_header,
             timeouts: self.timeouts.clone(),
             slot: 0,
             identity: TrustIdentity::default(),
@@ -341,6 +362,8 @@ pub(super) struct Reply {
     /// Whether the body ended as its framing promised.
     pub(super) complete: bool,
     pub(super) keep_alive: bool,
+    /// How the body was delimited.
+    pub(super) framing: h1::BodyKind,
 }
 
 impl Reply {
@@ -370,32 +393,37 @@ impl Client {
     }
 
     pub(super) fn reply_to(&mut self, method: Method) -> Reply {
-        let mut head = ResponseHead::new();
-        let parse = loop {
-            let verdict = h1::parse_response(&self.buffer, method, &mut head).expect("a sound reply");
-            if let ResponseVerdict::Complete(parse) = verdict {
-                break parse;
-            }
-            read_more(&mut self.stream, &mut self.buffer).expect("a reply");
-        };
-        self.buffer.drain(..parse.consumed);
-        let mut decoder = BodyDecoder::response(parse.framing);
-        let mut body = Vec::new();
-        let mut complete = true;
-        while !decoder.is_done() {
-            if self.buffer.is_empty() && read_more(&mut self.stream, &mut self.buffer).is_none() {
-                complete = decoder.end_of_input().is_ok();
-                break;
-            }
-            let part = decoder.decode(&self.buffer).expect("sound framing");
-            body.extend_from_slice(&self.buffer[part.payload]);
-            self.buffer.drain(..part.consumed);
-        }
-        Reply { status: head.status, head, body, complete, keep_alive: parse.keep_alive }
+        read_reply(&mut self.stream, &mut self.buffer, method)
     }
 
     /// Whether the gateway has closed the connection, with nothing more to read.
     pub(super) fn is_closed(&mut self) -> bool {
         read_more(&mut self.stream, &mut self.buffer).is_none()
     }
+}
+
+/// Reads one reply from whatever carries it.
+pub(super) fn read_reply(stream: &mut impl Read, buffer: &mut Vec<u8>, method: Method) -> Reply {
+    let mut head = ResponseHead::new();
+    let parse = loop {
+        let verdict = h1::parse_response(buffer, method, &mut head).expect("a sound reply");
+        if let ResponseVerdict::Complete(parse) = verdict {
+            break parse;
+        }
+        read_more(stream, buffer).expect("a reply");
+    };
+    buffer.drain(..parse.consumed);
+    let mut decoder = BodyDecoder::response(parse.framing);
+    let mut body = Vec::new();
+    let mut complete = true;
+    while !decoder.is_done() {
+        if buffer.is_empty() && read_more(stream, buffer).is_none() {
+            complete = decoder.end_of_input().is_ok();
+            break;
+        }
+        let part = decoder.decode(buffer).expect("sound framing");
+        body.extend_from_slice(&buffer[part.payload]);
+        buffer.drain(..part.consumed);
+    }
+    Reply { status: head.status, head, body, complete, keep_alive: parse.keep_alive, framing: parse.framing }
 }

@@ -1,10 +1,15 @@
 //! A shard on real sockets, on both drivers, against small scripted upstreams.
 
 mod bodies;
+mod borders;
 mod breaks;
 mod edge;
+mod keep_alive;
 mod kit;
 mod life;
+mod once;
 mod places;
 mod restore;
 mod round_trip;
+mod slow_readers;
+mod tls;

@@ -6,15 +6,8 @@ use aegis_wire::h1;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::kit::{Act, Gateway, Provided, SECRET, Seen, Setup, ok, on_both, say};
+use super::kit::{Act, Gateway, Provided, SECRET, Setup, ok, on_both, say, token};
 use crate::events::Ending;
-
-/// The token the provider saw.
-fn token(seen: &Seen) -> String {
-    let body = String::from_utf8(seen.body.clone()).unwrap();
-    let start = body.find("AEGIS-").expect("a token");
-    body[start..].split(|c: char| !c.is_ascii_alphanumeric() && c != '-').next().unwrap().to_owned()
-}
 
 fn gzip(text: &str) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());

@@ -1,0 +1,105 @@
+//! TLS on both sides: bodies that meet the border of a record or a buffer arrive whole.
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread;
+
+use aegis_shield::WINDOW;
+use aegis_shield::reply::MAX_EVENT;
+use aegis_wire::h1;
+use aegis_wire::head::Method;
+use aegis_wire::tls::{Identity, Pem, ServerConfigBuilder};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+
+use super::super::buffers::LARGE;
+use super::super::inbound::SMALL;
+use super::borders::page;
+use super::kit::{Provided, SECRET, Setup, on_both, read_reply, read_request};
+
+/// The most plaintext in one record (RFC 8446 section 5.1).
+const RECORD: usize = 16 * 1024;
+
+const BORDERS: [usize; 6] = [SMALL, RECORD, WINDOW, LARGE, MAX_EVENT, 2 * LARGE];
+
+/// Both sides' configuration, with a certificate made for the occasion.
+fn configs() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (cert, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    let identity = Identity::from_pem(
+        Pem { name: "cert", text: cert.as_bytes() },
+        Pem { name: "key", text: key.as_bytes() },
+    );
+    let server = ServerConfigBuilder::new().identity(identity.unwrap()).build().unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(made.cert.der().clone()).unwrap();
+    let client = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    (server, Arc::new(client))
+}
+
+/// An upstream that answers with what it was sent.
+fn echo(config: &Arc<ServerConfig>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let config = Arc::clone(config);
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let tls = ServerConnection::new(Arc::clone(&config)).unwrap();
+            thread::spawn(move || {
+                let (mut stream, mut buffer) = (StreamOwned::new(tls, stream), Vec::new());
+                while let Some(seen) = read_request(&mut stream, &mut buffer, 0) {
+                    assert!(!seen.body.windows(SECRET.len()).any(|window| window == SECRET.as_bytes()));
+                    let length = seen.body.len();
+                    let head = format!(
+                        "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {length}\r\n\r\n"
+                    );
+                    stream.write_all(&[head.as_bytes(), &seen.body].concat()).unwrap();
+                }
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn bodies_of_every_size_arrive_whole() {
+    on_both(|driver| {
+        let (server, client) = configs();
+        let mut upstream = Provided::new(|_| vec![]);
+        upstream.address = echo(&server);
+        let mut setup = Setup::new(driver, &upstream);
+        let towards_upstream = Arc::clone(&client);
+        setup.change = Box::new(|snapshot| {
+            snapshot.audit = false;
+            snapshot.server_tls = Some(server);
+            let upstream = Arc::get_mut(&mut snapshot.upstreams[0]).unwrap();
+            upstream.host = "localhost".into();
+            upstream.tls = Some(towards_upstream);
+        });
+        let gateway = setup.start();
+        let name = "localhost".try_into().unwrap();
+        let tls = ClientConnection::new(client, name).unwrap();
+        let (mut stream, mut buffer) = (StreamOwned::new(tls, gateway.client().stream), Vec::new());
+        for length in BORDERS.into_iter().flat_map(|border| border - 2..=border + 2) {
+            for (chunked, count) in [(false, 1), (false, 36), (true, 1), (true, 36)] {
+                let sent = page(length, SECRET, count).unwrap();
+                let mut request = b"POST /up/x HTTP/1.1\r\nhost: g\r\ncontent-type: text/plain\r\n".to_vec();
+                if chunked {
+                    request.extend_from_slice(b"transfer-encoding: chunked\r\n\r\n");
+                    sent.as_bytes().chunks(9_999).for_each(|part| h1::write_chunk(part, &mut request));
+                    request.extend_from_slice(h1::LAST_CHUNK);
+                } else {
+                    request.extend_from_slice(format!("content-length: {length}\r\n\r\n{sent}").as_bytes());
+                }
+                stream.write_all(&request).unwrap();
+                let reply = read_reply(&mut stream, &mut buffer, Method::Post);
+                assert!(reply.complete && reply.status == 200, "{length} {chunked} {count}");
+                assert!(reply.body == sent.as_bytes(), "{length} {chunked} {count}: other bytes");
+            }
+        }
+    });
+}

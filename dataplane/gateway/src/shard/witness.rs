@@ -1,0 +1,83 @@
+//! What an upstream's kernel has acknowledged: the one proof that a request was *not* taken.
+//!
+//! A request may be sent a second time only when nobody can have acted on the first. A graceful end of stream tells the
+//! truth about that: it carries the acknowledgement of all that had arrived. A reset does not: it may overtake the
+//! acknowledgement of bytes that were read. Linux counts acknowledged bytes per socket (`tcpi_bytes_acked`, tcp(7) and RFC 4898
+//! `tcpEStatsAppHCThruOctetsAcked`), since 4.1.
+
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::GetStruct;
+use socket2::Socket;
+
+/// The beginning of the kernel's `struct tcp_info`, as far as it is read. The kernel fills what there is room for.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+struct TcpInfo {
+    _state: [u8; 8],
+    _counters: [u32; 24],
+    _rates: [u64; 2],
+    bytes_acked: u64,
+}
+
+#[derive(Clone, Copy)]
+struct TcpInfoOption;
+
+nix::getsockopt_impl!(TcpInfoOption, libc::IPPROTO_TCP, libc::TCP_INFO, TcpInfo, GetStruct<TcpInfo>);
+
+/// A second descriptor of a connection's socket, which the runtime does not lend out, to ask the kernel about it.
+pub(crate) struct Witness {
+    socket: Socket,
+    /// What the counter says before the first byte: the handshake may count.
+    before: Option<u64>,
+}
+
+impl Witness {
+    /// For a socket that is connected and has not been written to.
+    pub(crate) fn new(socket: Socket) -> Self {
+        let before = acknowledged(&socket);
+        Self { socket, before }
+    }
+
+    /// Whether the peer may have acknowledged more than the first `sent` bytes that were written; yes when it cannot be told.
+    pub(crate) fn acknowledged_beyond(&self, sent: u64) -> bool {
+        match (self.before, acknowledged(&self.socket)) {
+            (Some(before), Some(now)) => now.saturating_sub(before) > sent,
+            _ => true,
+        }
+    }
+}
+
+fn acknowledged(socket: &Socket) -> Option<u64> {
+    getsockopt(socket, TcpInfoOption).ok().map(|info| info.bytes_acked)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_byte_counts_once_the_peer_has_acknowledged_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let witness = Witness::new(Socket::from(near.try_clone().unwrap()));
+        let (mut far, _) = listener.accept().unwrap();
+        assert!(!witness.acknowledged_beyond(0));
+        near.write_all(b"ping").unwrap();
+        far.read_exact(&mut [0; 4]).unwrap();
+        far.write_all(b"pong").unwrap();
+        near.read_exact(&mut [0; 4]).unwrap();
+        assert!(witness.acknowledged_beyond(0) && witness.acknowledged_beyond(3));
+        assert!(!witness.acknowledged_beyond(4));
+        // What is written to a socket that its owner has closed is answered by a reset, not acknowledged.
+        drop(far);
+        assert_eq!(near.read(&mut [0; 1]).unwrap(), 0);
+        near.write_all(b"late").unwrap();
+        thread::sleep(Duration::from_millis(20));
+        assert!(!witness.acknowledged_beyond(4));
+    }
+}
