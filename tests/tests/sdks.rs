@@ -72,6 +72,8 @@ fn link_provider() -> Upstream {
     Upstream::start(|request, _| {
         let host = request.field("host").unwrap_or_default();
         let (path, query) = request.target().split_once('?').unwrap_or((request.target(), ""));
+        // Google's libraries ask for one version or the other.
+        let path = &path.replace("/v1beta/", "/v1/");
         let reply = |fields: &str, body: &str| {
             Script::raw(format!("HTTP/1.1 200 OK\r\n{fields}content-length: {}\r\n\r\n{body}", body.len()))
         };
@@ -88,23 +90,21 @@ fn link_provider() -> Upstream {
             )
         };
         let command = request.field("x-goog-upload-command").unwrap_or_default();
-        match path {
-            "/upload/v1beta/files" if command.contains("start") => reply(
+        match path.as_str() {
+            "/upload/v1/files" if command.contains("start") => reply(
                 &format!(
-                    "x-goog-upload-status: active\r\nx-goog-upload-url: http://{host}/upload/v1beta/files?upload_id=u1&upload_protocol=resumable\r\n"
+                    "x-goog-upload-status: active\r\nx-goog-upload-url: http://{host}/upload/v1/files?upload_id=u1&upload_protocol=resumable\r\n"
                 ),
                 "{}",
             ),
-            "/upload/v1beta/files" => reply(
+            "/upload/v1/files" => reply(
                 "content-type: application/json\r\nx-goog-upload-status: final\r\n",
                 r#"{"file":{"name":"files/one","mimeType":"application/json","state":"ACTIVE","uri":"https://up.example/v1beta/files/one"}}"#,
             ),
-            "/v1beta/files" if query.contains("pageToken=second") => {
-                json(r#"{"files":[{"name":"files/two"}]}"#)
-            }
-            "/v1beta/files" => json(r#"{"files":[{"name":"files/one"}],"nextPageToken":"second"}"#),
-            "/v1beta/files/one:download" => moved(302, "/v1beta/content/one"),
-            "/v1beta/content/one" => reply("content-type: application/octet-stream\r\n", "the content"),
+            "/v1/files" if query.contains("pageToken=second") => json(r#"{"files":[{"name":"files/two"}]}"#),
+            "/v1/files" => json(r#"{"files":[{"name":"files/one"}],"nextPageToken":"second"}"#),
+            "/v1/files/one:download" => moved(302, "/v1/content/one"),
+            "/v1/content/one" => reply("content-type: application/octet-stream\r\n", "the content"),
             "/v1/chat/completions" => moved(307, "/v1/moved/completions"),
             "/v1/moved/completions" => json(chat),
             "/v1/messages/batches" if query.contains("after_id") => json(&format!(
@@ -145,14 +145,15 @@ fn follow_links(mut program: Command) {
         assert!(!request.text().contains(SECRET), "{} holds the secret", request.start);
     }
     for wanted in [
-        "/upload/v1beta/files?upload_id=u1",
+        "/upload/v1/files?upload_id=u1",
         "pageToken=second",
-        "/v1beta/content/one",
+        "/v1/content/one",
         "/v1/moved/completions",
         "after_id=b1",
         "/v1/messages/batches/b1/results",
     ] {
-        assert!(seen.iter().any(|request| request.target().contains(wanted)), "nobody asked for {wanted}");
+        let asked: Vec<&str> = seen.iter().map(Message::target).collect();
+        assert!(asked.iter().any(|target| target.contains(wanted)), "nobody asked for {wanted}: {asked:?}");
     }
     let uploaded = seen.iter().find(|request| request.target().contains("upload_id")).map(Message::text);
     assert!(uploaded.as_deref().is_some_and(|text| text.contains("AEGIS-")), "{uploaded:?}");

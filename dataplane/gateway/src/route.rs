@@ -99,8 +99,15 @@ fn bare_path(head: &RequestHead) -> Option<&'static str> {
     if !inside("/v1") {
         return None;
     }
-    // Paths that both APIs have (models, files, batches): Anthropic's clients always say which version they speak.
-    Some(if head.fields.contains(b"anthropic-version") { "anthropic" } else { "openai" })
+    // Paths that several APIs have (models, files, batches): Anthropic's clients always say which version they speak, and
+    // Google's have a field of their own for the key.
+    Some(if head.fields.contains(b"anthropic-version") {
+        "anthropic"
+    } else if head.fields.contains(b"x-goog-api-key") {
+        "google"
+    } else {
+        "openai"
+    })
 }
 
 /// The path without its query and with everything that could identify something replaced by `{id}`: for logs, where
@@ -171,6 +178,7 @@ mod tests {
             ("/v1/responses/resp_1", &[], Some("openai")),
             ("/v1/models", &[], Some("openai")),
             ("/v1/models", version, Some("anthropic")),
+            ("/v1/files", &[("x-goog-api-key", "k")], Some("google")),
             ("/v1/models/gemini-2.5-pro:generateContent", &[], Some("google")),
             ("/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse", &[], Some("google")),
             ("/", &[], None),
