@@ -15,4 +15,5 @@ mod manifests;
 mod mutants;
 mod personal;
 mod random;
+mod tails;
 mod windows;

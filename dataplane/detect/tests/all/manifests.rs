@@ -97,5 +97,7 @@ fn a_manifest_is_read_so_far_and_no_farther() {
     };
     let width = "bGFzdC1ibHVlLWhvdXNl".len();
     assert!(last(REACH - width));
-    assert!(!last(REACH - width + 1));
+    assert!(last(REACH - width + 1), "a value that is read in part is found to its end");
+    assert!(last(REACH - width / 2));
+    assert!(!last(REACH));
 }
