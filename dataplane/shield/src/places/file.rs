@@ -26,8 +26,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) roots: Vec<String>,
     /// Where whole requests stand in an uploaded file, such as a line of a batch.
-    #[serde(default)]
-    pub(super) file_roots: Vec<String>,
+    #[serde(default, rename = "file_roots")]
+    pub(super) upload_roots: Vec<String>,
     /// What `type` says in objects that hold something signed.
     #[serde(default)]
     pub(super) signed_types: Vec<String>,
@@ -106,7 +106,7 @@ impl File {
         let below = move |roots: &'a [String], scope| {
             roots.iter().map(move |root| (steps(root, path), Anchor::Root(scope)))
         };
-        Box::new(below(&self.roots, Scope::Body).chain(below(&self.file_roots, Scope::File)))
+        Box::new(below(&self.roots, Scope::Body).chain(below(&self.upload_roots, Scope::File)))
     }
 }
 

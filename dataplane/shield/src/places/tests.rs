@@ -1,5 +1,7 @@
 //! The files are judged by their own examples, read by what reads the requests.
 
+use std::fmt::Write;
+
 use super::*;
 use crate::request::testing::places_in;
 
@@ -30,7 +32,7 @@ fn for_each_row(mut check: impl FnMut(&file::File, &file::Row, Scope, &str)) {
                 continue;
             }
             file.roots.iter().for_each(|root| check(file, row, Scope::Body, root));
-            file.file_roots.iter().for_each(|root| check(file, row, Scope::File, root));
+            file.upload_roots.iter().for_each(|root| check(file, row, Scope::File, root));
         }
     }
 }
@@ -143,7 +145,7 @@ fn no_row_is_empty_and_names_fit() {
     for row in FILES.iter().flat_map(|file| &file.place) {
         assert!(!row.paths.is_empty() || !row.query.is_empty() || !row.headers.is_empty());
         assert!(row.paths.is_empty() == row.examples.is_empty(), "{:?}", row.paths);
-        for name in row.headers.iter() {
+        for name in &row.headers {
             assert_eq!(*name, name.to_ascii_lowercase());
         }
     }
@@ -153,4 +155,34 @@ fn no_row_is_empty_and_names_fit() {
             assert!(!matches!(step, Pattern::Name(name) if name.len() > 30), "{}", place.path);
         }
     }
+}
+
+#[test]
+fn the_readme_shows_the_table() {
+    let shown = [
+        (Role::Credential, "credential"),
+        (Role::PageToken, "page_token"),
+        (Role::Link, "link"),
+        (Role::Sealed, "sealed"),
+        (Role::Signed, "signed"),
+        (Role::Media, "media"),
+    ];
+    let mut table = String::from("| what | API | where |\n|---|---|---|\n");
+    for (role, name) in shown {
+        for file in FILES.iter() {
+            let rows = file.place.iter().filter(|row| row.role == role);
+            let places: Vec<String> = rows
+                .flat_map(|row| {
+                    let paths = row.paths.iter().map(|path| format!("`{path}`"));
+                    let query = row.query.iter().map(|name| format!("`?{name}`"));
+                    paths.chain(query).chain(row.headers.iter().map(|name| format!("`{name}:`")))
+                })
+                .collect();
+            if !places.is_empty() {
+                let _ = writeln!(table, "| {name} | {} | {} |", file.api, places.join(", "));
+            }
+        }
+    }
+    let readme = include_str!("../../README.md");
+    assert!(readme.contains(&table), "the README's table of places should be:\n{table}");
 }

@@ -74,7 +74,9 @@ fn at_places(role: places::Role, value: &str) -> Vec<String> {
 fn what_the_provider_needs_passes() {
     for role in [places::Role::PageToken, places::Role::Credential, places::Role::Link] {
         for value in [AWS, PAT] {
-            at_places(role, value).iter().for_each(|body| passes(body));
+            for body in at_places(role, value) {
+                passes(&body);
+            }
         }
     }
     passes(&json!({ "pageToken": "" }).to_string());
@@ -225,9 +227,9 @@ fn the_end_of_the_object_is_looked_for_in_one_window() {
                 r#"{{"a":"{lead}","messages":[{{"content":[{{"type":"thinking","thinking":"{text}","signature":"{near_end}"}}]}}]}}"#
             );
             if signed {
-                passes(&body)
+                passes(&body);
             } else {
-                is_hidden(&body)
+                is_hidden(&body);
             }
             let first = format!(
                 r#"{{"a":"{lead}","messages":[{{"content":[{{"type":"thinking","signature":"{near_end}","thinking":"{text}"}}]}}]}}"#

@@ -232,9 +232,12 @@ fn part_format(head: &[u8]) -> Result<Format, &'static str> {
     Ok(if is_file { Format::of_file(content_type) } else { Format::of_request(content_type) })
 }
 
+/// Name and value.
+type Field<'a> = (&'a [u8], Vec<u8>);
+
 /// The fields of a head, folded ones made whole (RFC 5322, section 2.2.3).
-fn fields(head: &[u8]) -> Result<Vec<(&[u8], Vec<u8>)>, &'static str> {
-    let mut fields: Vec<(&[u8], Vec<u8>)> = Vec::new();
+fn fields(head: &[u8]) -> Result<Vec<Field<'_>>, &'static str> {
+    let mut fields: Vec<Field<'_>> = Vec::new();
     for line in head.split(|&byte| byte == b'\n') {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if memchr::memchr2(b'\r', 0, line).is_some() {

@@ -4,5 +4,6 @@ mod bodies;
 mod breaks;
 mod kit;
 mod life;
+mod places;
 mod restore;
 mod round_trip;

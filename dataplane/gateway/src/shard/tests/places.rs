@@ -1,0 +1,100 @@
+//! What a request holds for its provider passes; what only sounds so does not; files are not believed their labels.
+
+use super::kit::{Client, Provided, SECRET, Setup, ok, on_both};
+
+/// Sends a request with these lines in its head and this body, and gives back the status.
+fn send(client: &mut Client, target: &str, fields: &str, body: &[u8]) -> u16 {
+    let head = format!("POST {target} HTTP/1.1\r\nhost: g\r\n{fields}content-length: {}\r\n\r\n", body.len());
+    client.send([head.as_bytes(), body].concat());
+    client.reply().status
+}
+
+#[test]
+fn names_decide_exactly() {
+    on_both(|driver| {
+        let upstream = Provided::new(|_| vec![ok("fine")]);
+        let gateway = Setup::new(driver, &upstream).start();
+        let mut client = gateway.client();
+        let fields = format!(
+            "x-goog-api-key: {SECRET}\r\nx-my-key: {SECRET}\r\nx-author: {SECRET}\r\nx-session-notes: {SECRET}\r\n"
+        );
+        let target =
+            format!("/up/v1/files?pageToken={SECRET}&upload_id={SECRET}&{SECRET}=1&a={SECRET}&code={SECRET}");
+        assert_eq!(send(&mut client, &target, &fields, b""), 200);
+        let head = &upstream.seen()[0].head;
+        let field = |name: &[u8]| String::from_utf8_lossy(head.fields.get(name).unwrap()).into_owned();
+        assert_eq!(field(b"x-goog-api-key"), SECRET);
+        let token = field(b"x-my-key");
+        assert!(token.starts_with("AEGIS-KEY-"), "{token}");
+        assert_eq!((field(b"x-author"), field(b"x-session-notes")), (token.clone(), token.clone()));
+        let expected =
+            format!("/v1/files?pageToken={SECRET}&upload_id={SECRET}&{token}=1&a={token}&code={SECRET}");
+        assert_eq!(head.path, expected);
+    });
+}
+
+#[test]
+fn values_in_latin_1_are_scanned() {
+    on_both(|driver| {
+        let upstream = Provided::new(|_| vec![ok("fine")]);
+        let gateway = Setup::new(driver, &upstream).start();
+        let mut client = gateway.client();
+        let value = [b"caf\xe9 ".as_slice(), SECRET.as_bytes(), b" \xfc"].concat();
+        let head = [b"GET /up/x HTTP/1.1\r\nhost: g\r\nx-title: ".as_slice(), &value, b"\r\n\r\n"].concat();
+        client.send(head);
+        assert_eq!(client.reply_to(aegis_wire::head::Method::Get).status, 200);
+        let seen = upstream.seen();
+        let value = seen[0].head.fields.get(b"x-title").unwrap();
+        assert!(value.starts_with(b"caf\xe9 AEGIS-KEY-") && value.ends_with(b" \xfc"), "{value:?}");
+    });
+}
+
+#[test]
+fn files_labelled_json_are_read_as_what_they_are() {
+    on_both(|driver| {
+        let upstream = Provided::new(|_| vec![ok("fine")]);
+        let gateway = Setup::new(driver, &upstream).start();
+        let mut client = gateway.client();
+        let json = "content-type: application/json\r\n";
+        let upload = format!("{json}x-goog-upload-command: upload, finalize\r\nx-goog-upload-offset: 0\r\n");
+        let files = "/up/upload/v1beta/files?upload_id=abc&upload_protocol=resumable";
+        let text = format!("# notes\nthe key is {SECRET}\n");
+        let png = [b"\x89PNG\r\n\x1a\n".as_slice(), SECRET.as_bytes()].concat();
+        assert_eq!(send(&mut client, files, &upload, text.as_bytes()), 200);
+        assert_eq!(send(&mut client, files, &upload, &png), 200);
+        let seen = upstream.seen();
+        let sent = String::from_utf8(seen[0].body.clone()).unwrap();
+        assert!(sent.starts_with("# notes\nthe key is AEGIS-KEY-"), "{sent}");
+        assert_eq!(seen[1].body, png);
+        // What is said about a file, and every other JSON, must be JSON.
+        let start = format!("{json}x-goog-upload-command: start\r\n");
+        assert_eq!(send(&mut client, files, &start, b"{\"file\":{}}"), 200);
+        for (path, fields) in [(files, &start), ("/up/v1/messages", &json.to_owned())] {
+            let mut client = gateway.client();
+            assert_eq!(send(&mut client, path, fields, text.as_bytes()), 400, "{path}");
+        }
+        let two = format!("{json}content-type: image/png\r\n");
+        assert_eq!(send(&mut gateway.client(), "/up/v1/messages", &two, b"{}"), 400);
+        let boundaries = "content-type: multipart/form-data; boundary=a; boundary=b\r\n";
+        assert_eq!(send(&mut gateway.client(), "/up/v1/files", boundaries, b"--a--"), 400);
+        assert_eq!(upstream.seen().len(), 3);
+    });
+}
+
+#[test]
+fn members_for_the_provider_pass_and_are_told_nowhere() {
+    on_both(|driver| {
+        let upstream = Provided::new(|_| vec![ok("fine")]);
+        let mut gateway = Setup::new(driver, &upstream).start();
+        let mut client = gateway.client();
+        let body = format!(
+            r#"{{"mcp_servers":[{{"authorization_token":"{SECRET}"}}],"tools":[{{"headers":{{"X-Key":"{SECRET}"}}}}],"pageToken":"{SECRET}"}}"#
+        );
+        assert_eq!(
+            send(&mut client, "/up/v1/messages", "content-type: application/json\r\n", body.as_bytes()),
+            200
+        );
+        assert_eq!(upstream.seen()[0].body, body.as_bytes());
+        assert!(gateway.record().findings.is_empty());
+    });
+}
