@@ -73,7 +73,12 @@ fn nothing_of_a_secret_stays_in_memory() {
         let reply = connection.exchange(&request);
         assert!(reply.text().contains(&format!("{secret} is what you sent")), "{}", reply.text());
         // The next request on the same connection begins when the one before has ended.
-        let next = post_with("/v1/chat/completions", "application/json", &[], format!("{{\"a\":\"{marker}\"}}").as_bytes());
+        let next = post_with(
+            "/v1/chat/completions",
+            "application/json",
+            &[],
+            format!("{{\"a\":\"{marker}\"}}").as_bytes(),
+        );
         let _ = connection.exchange(&next);
         let Some(found) = occurrences(gateway.process.id(), secret.as_bytes()) else {
             println!("not run: this user may not read the memory of the gateway");

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use crate::stage::{CHAT, MESSAGES, Stage, at, chat, token};
 
 /// A picture of one pixel.
-const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==";
+const PNG: &str =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==";
 /// What a data URL may begin with, and no more of a picture than that.
 const LETTERS: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhf";
 
@@ -22,7 +23,10 @@ fn what_is_restored_behind_a_data_url_is_hidden_in_the_next_turn() {
         let first = stage.ask(CHAT, &chat(&format!("my key is {secret}")), move |request| {
             let text = format!("data:image/png;base64,{LETTERS}{between}{}", token(request));
             let message = json!({"role": "assistant", "content": text});
-            Script::reply("application/json", json!({"choices": [{"message": message}]}).to_string().as_bytes())
+            Script::reply(
+                "application/json",
+                json!({"choices": [{"message": message}]}).to_string().as_bytes(),
+            )
         });
         let answer = first.json();
         let text = at(&answer, "/choices/0/message/content").to_owned();
@@ -69,8 +73,10 @@ fn base64_ends_where_it_ends_and_what_follows_is_scanned_and_kept() {
     let secret = Seeded::new(1_603).aws();
     for head in ["data:image/png;base64,", "data:text/plain;base64,"] {
         for run in ["AAAA".repeat(400), "c29tZSB3b3JkcyBhbmQgbW9yZSB3b3Jkcw==".to_owned(), PNG.to_owned()] {
-            for text in [format!("{head}{run}\n{secret} and words"), format!("{head}{run} words, {secret}\n")] {
-                let seen = stage.seen(MESSAGES, &json!({"messages": [{"role": "user", "content": text}]}).to_string());
+            for text in [format!("{head}{run}\n{secret} and words"), format!("{head}{run} words, {secret}\n")]
+            {
+                let seen = stage
+                    .seen(MESSAGES, &json!({"messages": [{"role": "user", "content": text}]}).to_string());
                 let seen: Value = serde_json::from_str(&seen).expect("JSON");
                 let seen = at(&seen, "/messages/0/content");
                 assert_eq!(seen.replace(tokens_in(seen)[0], &secret), text);
@@ -99,7 +105,8 @@ fn what_is_not_read_is_told_in_audit_and_metrics() {
 #[test]
 fn policy_can_refuse_what_is_not_read() {
     let stage = Stage::with(|builder| builder.config("[policy]\nopaque = \"refuse\""));
-    let image = json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}});
+    let image =
+        json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}});
     let body = json!({"messages": [{"role": "user", "content": [image]}]}).to_string();
     let reply = stage.gateway.exchange(&post(MESSAGES, "application/json", body.as_bytes()));
     assert_eq!(reply.status(), 403, "{}", reply.text());

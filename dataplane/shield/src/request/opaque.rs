@@ -309,7 +309,7 @@ pub(super) fn base64_unit(raw: &[u8], at: usize) -> Unit {
 
 #[inline]
 fn is_base64(byte: u8) -> bool {
-    is_digit(byte) | (byte == b'=')
+    is_digit(byte) || byte == b'='
 }
 
 /// Whether a byte stands for six bits.

@@ -15,6 +15,8 @@ use super::WINDOW;
 
 /// Bytes copied at a time where a run is short: one fixed-size move instead of a call.
 const CHUNK: usize = 32;
+/// Bytes of the longest character of UTF-8.
+const MAX_CHAR: usize = 4;
 
 /// The last bytes of the text before a window, and what goes on from there.
 #[derive(Clone)]
@@ -128,7 +130,7 @@ impl View {
     /// Whether one more character surely fits, for views that are longer than their raw bytes.
     #[inline]
     pub(super) fn has_room(&self) -> bool {
-        self.len + char::MAX_LEN_UTF8 <= LEFT_CONTEXT + WINDOW
+        self.len + MAX_CHAR <= LEFT_CONTEXT + WINDOW
     }
 
     /// Overwrites what is left of all views.
