@@ -60,7 +60,12 @@ pub(crate) struct Keeping {
 
 impl Pools {
     /// The connection used last, if one is alive.
-    pub(crate) fn checkout(&self, identity: TrustIdentity, now: u32, metrics: &ShardMetrics) -> Option<Box<Link>> {
+    pub(crate) fn checkout(
+        &self,
+        identity: TrustIdentity,
+        now: u32,
+        metrics: &ShardMetrics,
+    ) -> Option<Box<Link>> {
         let mut all = self.0.borrow_mut();
         let kept = all.get_mut(&identity)?;
         let mut found = None;

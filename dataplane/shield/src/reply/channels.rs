@@ -176,13 +176,7 @@ impl Channels {
 
 impl Channel {
     /// Lets out what is held in an event of its own: with its framing, or with `separator` before it instead.
-    fn flush(
-        &mut self,
-        kit: &mut Kit,
-        numbering: &mut Numbering,
-        separator: Option<&[u8]>,
-        out: &mut Text,
-    ) {
+    fn flush(&mut self, kit: &mut Kit, numbering: &mut Numbering, separator: Option<&[u8]>, out: &mut Text) {
         if self.lane.holds() {
             let number = if self.template.is_numbered() { numbering.next() } else { 0 };
             out.extend_from_slice(separator.unwrap_or_default());
