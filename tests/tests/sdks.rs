@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use aegis_tests::{Authority, Gateway, Mock};
+use aegis_tests::{Authority, Gateway, Message, Mock, Script, Upstream};
 
 struct Scene {
     plain: (Gateway, Mock),
@@ -65,6 +65,121 @@ fn here(path: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     assert!(path.exists(), "{} is missing: run tests/run.sh, which installs the SDKs", path.display());
     path
+}
+
+/// A provider that hands out addresses of its own: for uploads, results, pages and moved things.
+fn link_provider() -> Upstream {
+    Upstream::start(|request, _| {
+        let host = request.field("host").unwrap_or_default();
+        let (path, query) = request.target().split_once('?').unwrap_or((request.target(), ""));
+        // Google's libraries ask for one version or the other.
+        let path = &path.replace("/v1beta/", "/v1/");
+        let reply = |fields: &str, body: &str| {
+            Script::raw(format!("HTTP/1.1 200 OK\r\n{fields}content-length: {}\r\n\r\n{body}", body.len()))
+        };
+        let json = |body: &str| reply("content-type: application/json\r\n", body);
+        let moved = |status: u16, to: &str| {
+            Script::raw(format!(
+                "HTTP/1.1 {status} Moved\r\nlocation: http://{host}{to}\r\ncontent-length: 0\r\n\r\n"
+            ))
+        };
+        let chat = r#"{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"moved"}}]}"#;
+        let batch = |id: &str| {
+            format!(
+                r#"{{"id":"{id}","type":"message_batch","processing_status":"ended","request_counts":{{"processing":0,"succeeded":1,"errored":0,"canceled":0,"expired":0}},"created_at":"2024-01-01T00:00:00Z","expires_at":"2024-01-02T00:00:00Z","ended_at":"2024-01-01T01:00:00Z","archived_at":null,"cancel_initiated_at":null,"results_url":"http://{host}/v1/messages/batches/{id}/results"}}"#
+            )
+        };
+        let command = request.field("x-goog-upload-command").unwrap_or_default();
+        match path.as_str() {
+            "/upload/v1/files" if command.contains("start") => reply(
+                &format!(
+                    "x-goog-upload-status: active\r\nx-goog-upload-url: http://{host}/upload/v1/files?upload_id=u1&upload_protocol=resumable\r\n"
+                ),
+                "{}",
+            ),
+            "/upload/v1/files" => reply(
+                "content-type: application/json\r\nx-goog-upload-status: final\r\n",
+                r#"{"file":{"name":"files/one","mimeType":"application/json","state":"ACTIVE","uri":"https://up.example/v1beta/files/one"}}"#,
+            ),
+            "/v1/files" if query.contains("pageToken=second") => json(r#"{"files":[{"name":"files/two"}]}"#),
+            "/v1/files" => json(r#"{"files":[{"name":"files/one"}],"nextPageToken":"second"}"#),
+            "/v1/files/one:download" => moved(302, "/v1/content/one"),
+            "/v1/content/one" => reply("content-type: application/octet-stream\r\n", "the content"),
+            "/v1/chat/completions" => moved(307, "/v1/moved/completions"),
+            "/v1/moved/completions" => json(chat),
+            "/v1/messages/batches" if query.contains("after_id") => json(&format!(
+                r#"{{"data":[{}],"has_more":false,"first_id":"b2","last_id":"b2"}}"#,
+                batch("b2")
+            )),
+            "/v1/messages/batches" => json(&format!(
+                r#"{{"data":[{}],"has_more":true,"first_id":"b1","last_id":"b1"}}"#,
+                batch("b1")
+            )),
+            "/v1/messages/batches/b1" => json(&batch("b1")),
+            "/v1/messages/batches/b1/results" => reply(
+                "content-type: application/x-jsonl\r\n",
+                "{\"custom_id\":\"first\",\"result\":{\"type\":\"canceled\"}}\n",
+            ),
+            _ => Script::raw("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"),
+        }
+    })
+}
+
+/// Runs a program that uploads, pages and follows links through a gateway, and looks at all that reached the provider.
+fn follow_links(mut program: Command) {
+    let provider = link_provider();
+    let gateway = Gateway::before(&provider.url());
+    let output = program
+        .env("AEGIS_TEST_GATEWAY", format!("http://{}", gateway.address))
+        .env("AEGIS_TEST_SECRET", SECRET)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env_remove("HTTP_PROXY")
+        .env_remove("HTTPS_PROXY")
+        .output()
+        .unwrap_or_else(|e| panic!("{}: {e}", program.get_program().to_string_lossy()));
+    println!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let seen: Vec<Message> = provider.records().clone();
+    for request in &seen {
+        let coding = request.field("accept-encoding");
+        assert_eq!(coding, Some("identity"), "{} went past the gateway", request.start);
+        assert!(!request.text().contains(SECRET), "{} holds the secret", request.start);
+    }
+    for wanted in [
+        "/upload/v1/files?upload_id=u1",
+        "pageToken=second",
+        "/v1/content/one",
+        "/v1/moved/completions",
+        "after_id=b1",
+        "/v1/messages/batches/b1/results",
+    ] {
+        let asked: Vec<&str> = seen.iter().map(Message::target).collect();
+        assert!(asked.iter().any(|target| target.contains(wanted)), "nobody asked for {wanted}: {asked:?}");
+    }
+    let uploaded = seen.iter().find(|request| request.target().contains("upload_id")).map(Message::text);
+    assert!(uploaded.as_deref().is_some_and(|text| text.contains("AEGIS-")), "{uploaded:?}");
+    assert!(output.status.success(), "{} failed", program.get_program().to_string_lossy());
+}
+
+/// A made-up secret that a rule finds in any text.
+const SECRET: &str = "AKIAQ3EGV7ZKLM2XTN4D";
+
+#[test]
+#[ignore = "needs the Python SDKs in tests/.venv: run tests/run.sh"]
+fn python_sdks_follow_links_through_the_gateway() {
+    let mut program = Command::new(here(".venv/bin/python"));
+    program
+        .args(["-W", "ignore::ResourceWarning", "-m", "unittest", "-v", "links"])
+        .current_dir(here("sdk/python"));
+    follow_links(program);
+}
+
+#[test]
+#[ignore = "needs the Node SDKs in tests/sdk/node/node_modules: run tests/run.sh"]
+fn node_sdks_follow_links_through_the_gateway() {
+    let _ = here("sdk/node/node_modules");
+    let mut program = Command::new("node");
+    program.args(["--test", "links.test.mjs"]).current_dir(here("sdk/node"));
+    follow_links(program);
 }
 
 #[test]

@@ -33,8 +33,7 @@ pub fn choose(snapshot: &Snapshot, head: &RequestHead) -> Result<Route, Failure>
     let target = Target::parse(&head.path).map_err(unsafe_path)?;
     let first = target.first_segment();
     let behind_first = || target.behind_first().map_err(unsafe_path);
-    if let Some(name) = head.fields.get(PROVIDER_FIELD) {
-        let name = std::str::from_utf8(name).unwrap_or_default();
+    if let Some(name) = named_by_field(head) {
         let upstream = snapshot.upstream(name).ok_or(NO_SUCH_PROVIDER)?;
         let strip = if first == name { behind_first()? } else { 0 };
         return Ok(Route { upstream: Arc::clone(upstream), strip });
@@ -54,7 +53,12 @@ pub fn choose(snapshot: &Snapshot, head: &RequestHead) -> Result<Route, Failure>
 pub fn likely_provider(snapshot: &Snapshot, head: &RequestHead) -> Provider {
     let inner = head.path.trim_start_matches('/');
     let first = inner.split(['/', '?', '\\', '%']).next().unwrap_or_default();
-    let named = snapshot.upstream(first).or_else(|| snapshot.upstream(bare_path(head)?));
+    let asked = named_by_field(head).and_then(|name| snapshot.upstream(name));
+    let named = asked.or_else(|| snapshot.upstream(first)).or_else(|| snapshot.upstream(bare_path(head)?));
+    let named = named.or(match snapshot.upstreams.as_slice() {
+        [only] => Some(only),
+        _ => None,
+    });
     let fields = &head.fields;
     match named {
         Some(upstream) => upstream.provider,
@@ -62,6 +66,11 @@ pub fn likely_provider(snapshot: &Snapshot, head: &RequestHead) -> Provider {
         None if fields.contains(b"x-goog-api-key") => Provider::Google,
         None => Provider::Generic,
     }
+}
+
+/// What the field says that names the upstream.
+fn named_by_field(head: &RequestHead) -> Option<&str> {
+    head.fields.get(PROVIDER_FIELD).map(|name| std::str::from_utf8(name).unwrap_or_default())
 }
 
 fn unsafe_path(error: HttpError) -> Failure {
@@ -90,8 +99,15 @@ fn bare_path(head: &RequestHead) -> Option<&'static str> {
     if !inside("/v1") {
         return None;
     }
-    // Paths that both APIs have (models, files, batches): Anthropic's clients always say which version they speak.
-    Some(if head.fields.contains(b"anthropic-version") { "anthropic" } else { "openai" })
+    // Paths that several APIs have (models, files, batches): Anthropic's clients always say which version they speak, and
+    // Google's have a field of their own for the key.
+    Some(if head.fields.contains(b"anthropic-version") {
+        "anthropic"
+    } else if head.fields.contains(b"x-goog-api-key") {
+        "google"
+    } else {
+        "openai"
+    })
 }
 
 /// The path without its query and with everything that could identify something replaced by `{id}`: for logs, where
@@ -162,6 +178,7 @@ mod tests {
             ("/v1/responses/resp_1", &[], Some("openai")),
             ("/v1/models", &[], Some("openai")),
             ("/v1/models", version, Some("anthropic")),
+            ("/v1/files", &[("x-goog-api-key", "k")], Some("google")),
             ("/v1/models/gemini-2.5-pro:generateContent", &[], Some("google")),
             ("/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse", &[], Some("google")),
             ("/", &[], None),

@@ -138,6 +138,25 @@ const WRONG: &[(&str, &str)] = &[
         "error: aegis.toml:2:1: tokens.epoch: `I` cannot name an epoch\n  help: one of 0-9 and A-Z without I, L, O and U",
     ),
     (
+        "[server]\nhosts = [\"http://gw\"]\n",
+        "error: aegis.toml:2:1: server.hosts: `http://gw` is not a host name or address\n  help: write names like \
+         \"gateway.example.com\", with or without a port",
+    ),
+    (
+        "[server]\norigins = [\"https://ok.example\", \"null\"]\n",
+        "error: aegis.toml:2:1: server.origins: `null` is what any page can make its browser send\n  help: write origins like \
+         \"https://app.example.com\" or \"vscode-webview://*\"",
+    ),
+    (
+        "[server]\npublic_url = \"gw.example\"\n",
+        "error: aegis.toml:2:1: server.public_url: `gw.example` has no scheme\n  help: write it like \"https://gateway.example.com\"",
+    ),
+    (
+        "[upstreams.openai]\nredirect_hosts = [\"https://x.example\"]\n",
+        "error: aegis.toml:2:1: upstreams.openai.redirect_hosts: `https://x.example` is not a host name\n  help: write names without \
+         scheme and port, like \"files.example.com\" or \"*.example.com\"",
+    ),
+    (
         "[audit]\nring = 63\n",
         "error: aegis.toml:2:1: audit.ring: 63 is not between 64 and 1048576\n  help: the default is 8192",
     ),

@@ -47,10 +47,12 @@ enum State {
     Link { escaped: bool },
 }
 
+/// Tells what an address becomes; none when it stays.
+pub type Replace = Box<dyn Fn(&str) -> Option<String>>;
+
 /// Reads a JSON document piece by piece and replaces the addresses of results.
 pub struct ResultLinks {
-    /// What an address becomes; none when it stays.
-    replace: Box<dyn Fn(&str) -> Option<String>>,
+    replace: Replace,
     state: State,
     depth: usize,
     kinds: [Kind; LEVELS],
@@ -66,7 +68,7 @@ pub struct ResultLinks {
 
 impl ResultLinks {
     /// A reader that asks `replace` what an address becomes.
-    pub fn new(replace: Box<dyn Fn(&str) -> Option<String>>) -> Self {
+    pub fn new(replace: Replace) -> Self {
         Self {
             replace,
             state: State::Outside,

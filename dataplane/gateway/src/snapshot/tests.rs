@@ -59,6 +59,52 @@ fn what_a_reload_does_not_change_is_kept() {
 }
 
 #[test]
+fn connections_are_shared_by_address_and_trust_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let authority = |name: &str| {
+        let path = folder.path().join(name);
+        let made = rcgen::generate_simple_self_signed(["up.example".to_owned()]).expect("a certificate");
+        std::fs::write(&path, made.cert.pem()).expect("written");
+        format!("roots = \"file\"\nca = \"{}\"\n", path.display())
+    };
+    let identity = |url: &str, rest: &str| {
+        let text = format!("[upstreams.x]\nurl = \"{url}\"\n{rest}");
+        let snapshot = Builder::default().build(&settings(&text), &master()).expect(&text);
+        snapshot.upstream("x").expect("there").identity
+    };
+    let first = authority("a.pem");
+    let same = identity("https://up.example", &first);
+    assert_eq!(same, identity("https://up.example:443/base", &format!("{first}api_key = \"k\"\n")));
+    for other in [
+        identity("https://up.example", &authority("b.pem")),
+        identity("https://up.example", ""),
+        identity("https://up.example", "roots = \"system\"\n"),
+        identity("https://up.example:444", &first),
+        identity("https://other.example", &first),
+        identity("http://up.example:443", ""),
+    ] {
+        assert_ne!(same, other);
+    }
+    let parts: [&[u8]; 2] = [b"a", b"bc"];
+    assert_ne!(TrustIdentity::of(parts), TrustIdentity::of([&b"ab"[..], b"c"]));
+}
+
+#[test]
+fn the_edge_is_taken_from_the_settings() {
+    let text = "[server]\npublic_url = \"https://GW.example:443/aegis/\"\nhosts = [\"GW.example\"]\norigins = [\"https://app.example\"]\n\
+                [upstreams.openai]\napi_key = \"k\"\nredirect_hosts = [\"*.Blob.example\"]\n";
+    let snapshot = Builder::default().build(&settings(text), &master()).expect("valid");
+    assert_eq!(snapshot.public_url.as_deref(), Some("https://gw.example/aegis"));
+    assert!(snapshot.sites.admit("gw.example:1", &aegis_wire::head::Fields::new()).is_ok());
+    assert!(snapshot.sites.lists(b"https://app.example"));
+    assert_eq!(*snapshot.upstream("openai").expect("there").redirect_hosts, [Box::from("*.blob.example")]);
+    assert_eq!(snapshot.keys_for_everybody(), ["openai"]);
+    let keyed = format!("{text}[[auth.keys]]\nid = \"ci\"\nsha256 = \"{}\"\n", "0F".repeat(32));
+    let snapshot = Builder::default().build(&settings(&keyed), &master()).expect("valid");
+    assert!(snapshot.keys_for_everybody().is_empty());
+}
+
+#[test]
 fn a_wrong_configuration_leaves_the_builder_as_it_was() {
     let mut builder = Builder::default();
     builder.build(&settings(""), &master()).expect("valid");

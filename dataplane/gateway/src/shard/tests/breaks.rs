@@ -293,7 +293,7 @@ fn malformed_requests_are_refused_and_the_connection_ends() {
         }
         let mut client = gateway.client();
         client.send("GET /up/x HTTP/1.1\r\nhost: g\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n");
-        assert_eq!(client.reply().status, 501);
+        assert_eq!(client.reply().status, 426);
         assert!(upstream.seen().is_empty());
     });
 }

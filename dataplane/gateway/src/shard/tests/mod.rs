@@ -2,6 +2,7 @@
 
 mod bodies;
 mod breaks;
+mod edge;
 mod kit;
 mod life;
 mod restore;
