@@ -177,7 +177,7 @@ pub fn check_host(host: &str) -> Result<(), &'static str> {
     let name = without_port(host);
     let port = &host[name.len()..];
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._[]:".contains(&byte);
-    if name.is_empty() || host.len() > MAX_ENTRY || !name.bytes().all(allowed) {
+    if name.is_empty() || host.len() > MAX_ENTRY || !host.bytes().all(allowed) {
         return Err("is not a host name or address");
     }
     if !port.is_empty() && port[1..].parse::<u16>().is_err() {

@@ -1,5 +1,6 @@
 //! What comes in at the edge: paths, pages, upgrades, empty lines; and where links in replies lead.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -268,7 +269,7 @@ fn links_to_the_upstream_lead_through_the_gateway() {
         ] {
             let edit: &'static dyn Fn(&mut Snapshot, &mut Upstream) =
                 Box::leak(Box::new(move |snapshot: &mut Snapshot, _: &mut Upstream| {
-                    snapshot.public_url = public.map(Box::from)
+                    snapshot.public_url = public.map(Box::from);
                 }));
             let (gateway, _upstream) = linked(driver, head, edit);
             let mut client = gateway.client();
@@ -285,7 +286,6 @@ fn nothing_is_sent_on_past_the_gateway() {
         let free: &'static dyn Fn(&mut Snapshot, &mut Upstream) = &|_, _| {};
         let named: &'static dyn Fn(&mut Snapshot, &mut Upstream) =
             &|_, up| up.redirect_hosts = Box::new(["else.example".into(), "*.blob.example".into()]);
-        const AWAY: &str = "location: https://else.example/y";
         for (method, path, status, edit, passes) in [
             ("POST", "/v1/x", 307, free, false),
             ("POST", "/v1/x", 308, free, false),
@@ -301,7 +301,8 @@ fn nothing_is_sent_on_past_the_gateway() {
             ("POST", "/v1/x", 307, named, true),
             ("PUT", "/upload/x", 302, named, true),
         ] {
-            let head: &'static str = Box::leak(format!("{status} X\r\n{AWAY}").into_boxed_str());
+            let head: &'static str =
+                Box::leak(format!("{status} X\r\nlocation: https://else.example/y").into_boxed_str());
             let (gateway, _upstream) = linked(driver, head, edit);
             let mut client = gateway.client();
             let body = if matches!(method, "GET" | "HEAD") { "" } else { "content-length: 2\r\n\r\nhi" };
@@ -354,7 +355,7 @@ fn results_are_fetched_through_the_gateway() {
                 let size = if framing == "pieces" { 3 } else { 1000 };
                 let mut text = format!("{head}transfer-encoding: chunked\r\n\r\n");
                 for piece in body.as_bytes().chunks(size) {
-                    text.push_str(&format!("{:x}\r\n{}\r\n", piece.len(), String::from_utf8_lossy(piece)));
+                    write!(text, "{:x}\r\n{}\r\n", piece.len(), String::from_utf8_lossy(piece)).unwrap();
                 }
                 vec![say(&(text + "0\r\n\r\n"))]
             });
