@@ -1,5 +1,5 @@
-//! 16. What is restored somewhere is found there when it comes back: media is media by its bytes, and at the places
-//! where an API takes some; a text that merely looks like it is text in both directions.
+//! Symmetry, the sixteenth case: what is restored somewhere is found there when it comes back. Media is media by its
+//! bytes, and at the places where an API takes some; a text that merely looks like it is text in both directions.
 
 use aegis_tests::Script;
 use aegis_tests::client::post;
