@@ -1,5 +1,5 @@
-//! 16. What is restored somewhere is found there when it comes back: media is media by its bytes, and at the places
-//! where an API takes some; a text that merely looks like it is text in both directions.
+//! Symmetry, the sixteenth case: what is restored somewhere is found there when it comes back. Media is media by its
+//! bytes, and at the places where an API takes some; a text that merely looks like it is text in both directions.
 
 use aegis_tests::Script;
 use aegis_tests::client::post;
@@ -114,7 +114,8 @@ fn policy_can_refuse_what_is_not_read() {
     assert_eq!(at(&error, "/type"), "error", "the provider's own shape");
     let message = at(&error, "/error/message");
     assert!(message.contains("image") && message.contains("messages[0].content[0].source.data"), "{message}");
-    assert!(stage.upstream.records().is_empty());
+    let sent = stage.upstream.records().iter().any(|request| contains(&request.raw, PNG.as_bytes()));
+    assert!(!sent, "nothing of it was sent");
     let text = json!({"messages": [{"role": "user", "content": format!("data:image/png;base64,{PNG}")}]});
     let _ = stage.seen(MESSAGES, &text.to_string());
 }

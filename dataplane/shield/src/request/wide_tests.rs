@@ -83,7 +83,7 @@ fn what_is_declared_or_marked_wide_but_is_not_is_read_as_it_is() {
     for mark in [&b"\xff\xfe"[..], b"\xfe\xff", b"\xff\xfe\0\0", b"\0\0\xfe\xff"] {
         let body = [mark, text.as_bytes()].concat();
         assert_eq!(run(Format::Text, &body).unwrap().1.vault.len(), 1, "{mark:?}");
-        for between in [&b"\xe9 in Latin-1\n"[..], b"a\0b\0c\0\n", &[b'\xe9'; 2 * WINDOW + 1]] {
+        for between in [&b"\xe9 in Latin-1\n"[..], b"a\0b\0c\0\n", &vec![b'\xe9'; 2 * WINDOW + 1]] {
             let body = [mark, between, text.as_bytes()].concat();
             assert_eq!(run(Format::Text, &body).unwrap().1.vault.len(), 1, "{mark:?}");
         }
