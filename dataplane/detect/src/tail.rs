@@ -72,9 +72,9 @@ impl Carry {
 }
 
 impl Tail {
-    /// Whether a word of a command has not ended at `at`.
-    pub(crate) fn goes_on(self, text: &[u8], at: usize) -> bool {
-        text.get(at).is_some_and(|_| bare(text, at, &COMMAND) > at)
+    /// [`Tail::Word`], if a word of a command has not ended at `at`.
+    pub(crate) fn of_word(text: &[u8], at: usize) -> Option<Tail> {
+        text.get(at).filter(|_| bare(text, at, &COMMAND) > at).map(|_| Tail::Word)
     }
 
     /// Where the run ends that `at` is in.

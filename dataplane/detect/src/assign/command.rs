@@ -145,7 +145,7 @@ pub(super) fn find(bench: &mut Bench, view: View<'_>, rule: u16, (start, end): (
             continue;
         };
         // A word that was read to its end stands before a blank, a quote or another sign.
-        let tail = (to - from > MAX_VALUE / 2 && Tail::Word.goes_on(view.text, to)).then_some(Tail::Word);
+        let tail = Tail::of_word(view.text, to).filter(|_| to - from > MAX_VALUE / 2);
         bench.hit(Hit { start: from, end: to, rule, rank: rank::PLACE, confidence }, tail);
     }
 }
