@@ -34,16 +34,17 @@ enum Source {
 
 /// Whether the container `index` holds such numbers, by its name.
 pub(super) fn is_root(event: Event<'_>, index: usize) -> bool {
-    match event.key(index) {
+    matches!(
+        event.key(index),
         b"annotations"
-        | b"annotation"
-        | b"groundingSupports"
-        | b"grounding_supports"
-        | b"citationSources"
-        | b"citation_sources" => true,
-        b"citations" | b"citation" => true,
-        _ => false,
-    }
+            | b"annotation"
+            | b"groundingSupports"
+            | b"grounding_supports"
+            | b"citationSources"
+            | b"citation_sources"
+            | b"citations"
+            | b"citation"
+    )
 }
 
 /// Whether the numbers below the container `root`, which is named so, point into a reply's text, as Gemini's do.
