@@ -45,7 +45,7 @@ fn around(
     tokens: impl Iterator<Item = Range<usize>>,
 ) -> impl Iterator<Item = Range<usize>> {
     let end = whole.end;
-    tokens.chain([end..end]).scan(whole.start, move |at, token| {
+    tokens.chain(std::iter::once(end..end)).scan(whole.start, move |at, token| {
         let start = (*at).min(end);
         let piece = start..token.start.clamp(start, end);
         *at = token.end;
