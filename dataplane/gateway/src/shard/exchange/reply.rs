@@ -417,6 +417,7 @@ impl Exchange<'_> {
             let tally = restorer.tally();
             self.draft.restored = tally.restored;
             self.draft.unresolved = tally.unresolved;
+            self.draft.kept = tally.kept;
         }
     }
 }
