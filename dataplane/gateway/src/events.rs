@@ -125,6 +125,8 @@ pub struct RequestRecord {
     pub restored: u64,
     /// Well-formed tokens that belonged to no value of this exchange.
     pub unresolved: u64,
+    /// Tokens of this exchange left on purpose: in text that the provider signed, and in `logprobs`.
+    pub kept: u64,
     /// The body passed unscanned because `policy.fail_mode` is open.
     pub failed_open: bool,
 }
@@ -319,6 +321,7 @@ pub(crate) mod tests {
             opaque: Vec::new(),
             restored: 0,
             unresolved: 0,
+            kept: 0,
             failed_open: false,
         })
     }

@@ -204,6 +204,8 @@ pub struct ShardMetrics {
     pub restored: Counter,
     /// Well-formed tokens in replies that belong to no value of the exchange.
     pub unresolved: Counter,
+    /// Tokens in replies left on purpose, in what the provider signed and in `logprobs`.
+    pub kept: Counter,
     /// Time the gateway itself added to an exchange, in microseconds; waiting for client or upstream is not part of it.
     pub added: Histogram<18>,
     /// Request body bytes received from clients.
@@ -248,6 +250,7 @@ impl ShardMetrics {
             opaque_bytes: std::array::from_fn(|_| Counter::default()),
             restored: Counter::default(),
             unresolved: Counter::default(),
+            kept: Counter::default(),
             added: Histogram::new(&ADDED_BOUNDS),
             request_bytes: Counter::default(),
             response_bytes: Counter::default(),

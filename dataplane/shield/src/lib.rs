@@ -4,6 +4,7 @@
 //! crate towards a provider never holds a secret; what leaves it towards a log never does either.
 #![forbid(unsafe_code)]
 
+mod documents;
 pub mod format;
 pub mod json;
 pub mod places;
@@ -15,6 +16,7 @@ pub mod shield;
 pub mod token;
 pub mod vault;
 
+pub use documents::{Documents, MAX_DOCUMENT_MOVES};
 pub use format::{Boundary, Format};
 pub use policy::{Action, OpaqueAction, Policy};
 pub use report::{Opaque, OpaqueKind, Place, Report};

@@ -38,6 +38,7 @@ pub struct AuditEvent<'a> {
     opaque: Vec<AuditOpaque<'a>>,
     restored: u64,
     unresolved: u64,
+    kept: u64,
     failed_open: bool,
 }
 
@@ -109,6 +110,7 @@ impl<'a> AuditEvent<'a> {
             opaque: record.opaque.iter().map(AuditOpaque::new).collect(),
             restored: record.restored,
             unresolved: record.unresolved,
+            kept: record.kept,
             failed_open: record.failed_open,
         }
     }
@@ -199,6 +201,7 @@ mod tests {
                 token: None,
             },
         ];
+        record.kept = 3;
         record.opaque_total = 2;
         record.opaque = vec![
             RecordedOpaque { kind: 0, bytes: 1234, place: "messages[0].content[1].source.data".into() },
@@ -215,7 +218,7 @@ mod tests {
             r#""category":"TOKEN","action":"tokenize","place":"messages[0].content","token":"AEGIS-TOKEN-0MADEUP"},{"rule":"unknown","#,
             r#""category":"unknown","action":"unknown","place":"line\n2","token":null}],"opaque_total":2,"#,
             r#""opaque":[{"type":"image","bytes":1234,"place":"messages[0].content[1].source.data"},"#,
-            r#"{"type":"unknown","bytes":0,"place":""}],"restored":0,"unresolved":0,"failed_open":false}"#,
+            r#"{"type":"unknown","bytes":0,"place":""}],"restored":0,"unresolved":0,"kept":3,"failed_open":false}"#,
             "\n"
         );
         assert_eq!(String::from_utf8(line).expect("UTF-8"), expected);

@@ -137,10 +137,12 @@ impl Page<'_> {
                 counter(&mut family, &[("category", *category), ("action", *action)], count)?;
             }
         }
-        let help = "Tokens in replies: restored to their value, or unresolved because they belong to no value of the exchange";
+        let help = "Tokens in replies: restored to their value, unresolved because they belong to no value of the exchange, \
+            or kept because the provider signed the text or tells what it sampled";
         let mut family = encoder.encode_descriptor("aegis_tokens", help, None, MetricType::Counter)?;
         counter(&mut family, &[("result", "restored")], self.sum(|shard| &shard.restored))?;
-        counter(&mut family, &[("result", "unresolved")], self.sum(|shard| &shard.unresolved))
+        counter(&mut family, &[("result", "unresolved")], self.sum(|shard| &shard.unresolved))?;
+        counter(&mut family, &[("result", "kept")], self.sum(|shard| &shard.kept))
     }
 
     fn opaque(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {

@@ -176,6 +176,7 @@ fn the_metrics_page_adds_up_all_shards() {
         shard.finished(None, 401);
         shard.findings[0][3].add(n);
         shard.restored.add(n);
+        shard.kept.add(2 * n);
         shard.added.observe(7 * n);
         shard.connections_open.add(n);
         shard.upstreams[slot].pool_misses.add(n);
@@ -192,6 +193,7 @@ fn the_metrics_page_adds_up_all_shards() {
         ("aegis_findings_total{category=\"PII\",action=\"block\"}", 0.0),
         ("aegis_tokens_total{result=\"restored\"}", 11.0),
         ("aegis_tokens_total{result=\"unresolved\"}", 0.0),
+        ("aegis_tokens_total{result=\"kept\"}", 22.0),
         ("aegis_added_seconds_bucket{le=\"0.000005\"}", 0.0),
         ("aegis_added_seconds_bucket{le=\"0.00001\"}", 1.0),
         ("aegis_added_seconds_bucket{le=\"0.000075\"}", 2.0),

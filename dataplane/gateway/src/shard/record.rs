@@ -89,6 +89,8 @@ pub(super) struct Draft {
     pub(super) restored: u64,
     /// Tokens of nobody.
     pub(super) unresolved: u64,
+    /// Tokens left on purpose.
+    pub(super) kept: u64,
     /// Whether the body passed unscanned.
     pub(super) failed_open: bool,
 }
@@ -136,6 +138,7 @@ impl Draft {
             opaque: Vec::new(),
             restored: 0,
             unresolved: 0,
+            kept: 0,
             failed_open: false,
         }
     }
@@ -247,6 +250,7 @@ impl Draft {
         metrics.response_bytes.add(self.response_bytes);
         metrics.restored.add(self.restored);
         metrics.unresolved.add(self.unresolved);
+        metrics.kept.add(self.kept);
         if self.failed_open {
             metrics.failed_open.inc();
         }
@@ -302,6 +306,7 @@ impl Draft {
             opaque: std::mem::take(&mut self.opaque),
             restored: self.restored,
             unresolved: self.unresolved,
+            kept: self.kept,
             failed_open: self.failed_open,
         })
     }

@@ -6,9 +6,10 @@
 //! | Responses | `annotations[]`, `annotation`: `start_index`, `end_index`, `index` of a file | `text` beside them, or the part's channel |
 //! | Assistants | `annotations[].{start_index,end_index}` | `value` beside them, or its channel |
 //! | Gemini | `groundingSupports[].segment.{startIndex,endIndex}`, `citationMetadata` | the candidate's text |
+//! | Messages | `citations[]`, `citation` of the type `char_location`: `start_char_index`, `end_char_index` | the document of the request that `document_index` names |
 //!
-//! Anthropic's citations point into the documents of the request, as the provider saw them: nothing here knows
-//! these, so their numbers stay.
+//! The other citations of Messages need nothing: `page_location` counts pages, `content_block_location` and
+//! `search_result_location` count blocks of a list, and a replacement changes the number of neither.
 
 use super::channels::Channels;
 use super::dialect::{ChannelId, Event, Plan};
@@ -19,6 +20,7 @@ use super::nest::Nest;
 use super::ruler::{Ruler, Side, Unit};
 use super::tape::Kind;
 use super::text::Text;
+use crate::documents::Documents;
 
 /// Where the text stands that numbers point into.
 #[derive(Clone, Copy)]
@@ -32,19 +34,23 @@ enum Source {
 
 /// Whether the container `index` holds such numbers, by its name.
 pub(super) fn is_root(event: Event<'_>, index: usize) -> bool {
-    match event.key(index) {
+    matches!(
+        event.key(index),
         b"annotations"
-        | b"annotation"
-        | b"groundingSupports"
-        | b"grounding_supports"
-        | b"citationSources"
-        | b"citation_sources" => true,
-        b"citations" => event
-            .tape
-            .parent(index)
-            .is_some_and(|parent| matches!(event.key(parent), b"citationMetadata" | b"citation_metadata")),
-        _ => false,
-    }
+            | b"annotation"
+            | b"groundingSupports"
+            | b"grounding_supports"
+            | b"citationSources"
+            | b"citation_sources"
+            | b"citations"
+            | b"citation"
+    )
+}
+
+/// Whether the numbers below the container `root`, which is named so, point into a reply's text, as Gemini's do.
+fn is_in_metadata(event: Event<'_>, root: usize) -> bool {
+    let parent = event.tape.parent(root);
+    parent.is_some_and(|parent| matches!(event.key(parent), b"citationMetadata" | b"citation_metadata"))
 }
 
 /// Edits the numbers below the container `root`. All texts of the event are edited by now.
@@ -59,6 +65,9 @@ pub(super) fn restore(
     if is_tool_input(event, root) {
         return;
     }
+    if matches!(event.key(root), b"citations" | b"citation") && !is_in_metadata(event, root) {
+        return in_documents(event, edits, &kit.documents, root);
+    }
     let Some((source, unit)) = source(event, plan, root) else { return };
     if let Source::Channel(id) = source {
         if let Some(ruler) = channels.ruler(id) {
@@ -66,11 +75,31 @@ pub(super) fn restore(
         }
         return;
     }
-    let single = event.kind(root) == Kind::Object;
-    let items = event.tape.children(root).filter(|_| !single).chain(single.then_some(root));
-    for item in items.filter(|&item| event.kind(item) == Kind::Object) {
+    for item in items(event, root) {
         let Some(ruler) = measure(event, edits, kit, source, unit, item) else { continue };
         event.inside(item).for_each(|node| number(event, edits, &ruler, item, node));
+    }
+}
+
+/// The objects in the list `root`, or that object itself.
+fn items(event: Event<'_>, root: usize) -> impl Iterator<Item = usize> {
+    let single = event.kind(root) == Kind::Object;
+    let items = event.tape.children(root).filter(move |_| !single).chain(single.then_some(root));
+    items.filter(move |&item| event.kind(item) == Kind::Object)
+}
+
+/// Edits the numbers of the citations in `root` that point into texts of the request.
+fn in_documents(event: Event<'_>, edits: &mut Edits, documents: &Documents, root: usize) {
+    if documents.is_empty() {
+        return;
+    }
+    for item in items(event, root).filter(|&item| event.string(item, b"type") == Some(b"char_location")) {
+        let Some(document) = event.index(item, b"document_index") else { continue };
+        for (key, side) in [(&b"start_char_index"[..], Side::Start), (b"end_char_index", Side::End)] {
+            if let Some(node) = event.child(item, key).filter(|&node| event.kind(node) == Kind::Scalar) {
+                place(event, edits, node, |place| documents.moved(document, place, side));
+            }
+        }
     }
 }
 
@@ -161,10 +190,15 @@ fn number(event: Event<'_>, edits: &mut Edits, ruler: &Ruler, root: usize, node:
         b"index" if names_a_place(event, root, node) => Side::Point,
         _ => return,
     };
+    place(event, edits, node, |place| ruler.moved(place, side));
+}
+
+/// Puts in the place of the number `node` what `moved` makes of it.
+fn place(event: Event<'_>, edits: &mut Edits, node: usize, moved: impl Fn(u64) -> u64) {
     let span = event.tape.node(node).span();
     let place = std::str::from_utf8(&event.text[span.clone()]).ok().and_then(|digits| digits.parse().ok());
     if let Some(place) = place {
-        let moved = ruler.moved(place, side);
+        let moved = moved(place);
         if moved != place {
             edits.number(span, moved);
         }

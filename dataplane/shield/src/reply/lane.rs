@@ -14,6 +14,7 @@ use super::nest::Nest;
 use super::ruler::Ruler;
 use super::text::Text;
 use super::{LaneKind, RestoreGate, Tally};
+use crate::documents::Documents;
 use crate::json::find;
 use crate::token::{Keyring, Token};
 use crate::vault::Vault;
@@ -26,6 +27,8 @@ pub(super) struct Kit {
     /// Tells tokens of the organisation that the vault does not know.
     pub(super) keyring: Option<Arc<Keyring>>,
     pub(super) gate: Option<Box<dyn RestoreGate>>,
+    /// What citations point into.
+    pub(super) documents: Documents,
     /// Written after a line break of a restored value that lands outside of JSON: the head of the next line in
     /// a framing by lines.
     pub(super) line_head: &'static [u8],
@@ -36,7 +39,8 @@ impl Kit {
     pub(super) fn new(vault: Vault) -> Self {
         let matcher = Matcher::new(vault.tokens());
         let (keyring, gate) = (None, None);
-        Self { vault, matcher, tally: Tally::default(), keyring, gate, line_head: b"", joined: Vec::new() }
+        let (tally, documents) = (Tally::default(), Documents::default());
+        Self { vault, matcher, tally, keyring, gate, documents, line_head: b"", joined: Vec::new() }
     }
 
     /// Asks the gate, if there is one.

@@ -40,7 +40,8 @@
 //!
 //! # What changes beside tokens
 //!
-//! Numbers, in place: those that point into a text in which a token was replaced (`citations`), and, behind an event
+//! Numbers, in place: those that point into a text in which a token was replaced, be it the reply's or a document of the
+//! request (`citations`), and, behind an event
 //! that was put in, the `sequence_number` of Responses, so that each is there once and they ascend. (To put a tail
 //! into no event of its own, whole events of other channels would have to wait for it, and ordinary text with them.
 //! A client that resumes a stream by such a number names one that is too high by the events put in before.)
@@ -85,7 +86,7 @@ mod lines;
 mod matcher;
 mod members;
 mod nest;
-mod ruler;
+pub(crate) mod ruler;
 mod sse;
 mod tape;
 mod template;
@@ -98,6 +99,7 @@ use std::sync::Arc;
 pub use format::ReplyFormat;
 pub use sse::MAX_EVENT;
 
+use crate::documents::Documents;
 use crate::token::Keyring;
 use crate::vault::Vault;
 use format::Looks;
@@ -165,12 +167,25 @@ enum Body {
     Untyped(Box<Lane>),
 }
 
+impl Body {
+    fn new(format: ReplyFormat) -> Self {
+        match format {
+            ReplyFormat::Binary => Self::Transparent,
+            ReplyFormat::JsonLines => Self::Lines(Box::new(JsonLines::new())),
+            ReplyFormat::Json | ReplyFormat::Sse | ReplyFormat::Text | ReplyFormat::Unknown => {
+                Self::Undecided(format, Vec::new())
+            }
+        }
+    }
+}
+
 /// Memory that a text keeps when it has been written: that of a few events.
 const KEPT_TEXT: usize = sse::KEPT_CAPACITY;
 
 /// Restores one reply. See the module's documentation.
 pub struct Rehydrator {
     kit: Kit,
+    format: ReplyFormat,
     body: Body,
     /// What goes to the client and has not gone yet.
     text: Text,
@@ -180,15 +195,20 @@ pub struct Rehydrator {
 impl Rehydrator {
     /// For a reply of this format to the request that filled `vault`.
     pub fn new(vault: Vault, format: ReplyFormat) -> Self {
-        let body = match format {
-            _ if vault.is_empty() => Body::Transparent,
-            ReplyFormat::Binary => Body::Transparent,
-            ReplyFormat::JsonLines => Body::Lines(Box::new(JsonLines::new())),
-            ReplyFormat::Json | ReplyFormat::Sse | ReplyFormat::Text | ReplyFormat::Unknown => {
-                Body::Undecided(format, Vec::new())
-            }
-        };
-        Self { kit: Kit::new(vault), body, text: Text::default(), written: Cursor::default() }
+        let body = if vault.is_empty() { Body::Transparent } else { Body::new(format) };
+        Self { kit: Kit::new(vault), format, body, text: Text::default(), written: Cursor::default() }
+    }
+
+    /// Moves the positions of citations to where they stand in the documents that the client sent, in which the request
+    /// replaced what `documents` tells. Call it before the first push.
+    #[must_use]
+    pub fn with_documents(mut self, documents: Documents) -> Self {
+        if self.is_transparent() && !documents.is_empty() {
+            // Secrets that were redacted are in no vault.
+            self.body = Body::new(self.format);
+        }
+        self.kit.documents = documents;
+        self
     }
 
     /// The same, with a decision of its own for each channel. Without a gate everything is restored.

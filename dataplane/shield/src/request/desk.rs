@@ -5,6 +5,7 @@ use std::sync::Arc;
 use aegis_detect::{Category, Finding, RuleIndex};
 
 use super::refusal::Refusal;
+use crate::documents::Documents;
 use crate::policy::{Action, OpaqueAction};
 use crate::report::{OpaqueKind, Report};
 use crate::shield::Shield;
@@ -16,6 +17,8 @@ pub(super) struct Desk {
     pub(super) shield: Arc<Shield>,
     pub(super) vault: Vault,
     pub(super) report: Report,
+    /// Most requests have none.
+    pub(super) documents: Option<Box<Documents>>,
     /// The part of a multipart body that is read.
     pub(super) part: Option<u32>,
 }

@@ -7,6 +7,7 @@ use std::ops::Range;
 use aegis_detect::Finding;
 use zeroize::Zeroize;
 
+use super::cited::Characters;
 use super::desk::{Decision, Desk, Replacement};
 use super::gather::Gather;
 use super::json::{Blind, Walk, Watch};
@@ -110,8 +111,13 @@ impl<'a> Editor<'a> {
             {
                 let replacement = part.replacement(self.desk, decision, self.around.window, self.value)?;
                 self.out.pass(self.passed..part.raw.start);
-                part.put(&replacement, self.out);
+                let put = part.put(&replacement, self.out);
                 self.passed = part.raw.end;
+                if self.desk.part.is_none() && !self.many {
+                    let around = (self.around.window, self.around.base);
+                    let documents = &mut self.desk.documents;
+                    self.walk.track.cited.replaced(documents, around, &part.raw, put);
+                }
                 token = token.or(replacement.token());
             }
         }
@@ -185,8 +191,8 @@ impl Part {
         desk.replacement(decision, value)
     }
 
-    /// Writes it; in the place of a number it needs quotes.
-    fn put(&self, replacement: &Replacement, out: &mut Gather) {
+    /// Writes it; in the place of a number it needs quotes. Says how many characters of a JSON string that makes.
+    fn put(&self, replacement: &Replacement, out: &mut Gather) -> u64 {
         let mut quote = Vec::new();
         if self.scalar {
             escape_into(b"\"", self.layer, &mut quote);
@@ -194,6 +200,7 @@ impl Part {
         out.put(&quote);
         out.put(replacement.as_bytes());
         out.put(&quote);
+        2 * Characters::of(&quote) + replacement.as_bytes().len() as u64
     }
 }
 

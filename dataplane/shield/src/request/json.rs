@@ -169,6 +169,23 @@ impl JsonBody {
         out: &mut Gather,
     ) -> Result<usize, Refusal> {
         let base = self.walk.nested.position();
+        let consumed = self.step(desk, scratch, window, last, out)?;
+        self.walk.track.cited.pass(&window[..consumed], base);
+        if last && consumed == window.len() {
+            self.walk.track.cited.finish(&mut desk.documents);
+        }
+        Ok(consumed)
+    }
+
+    fn step(
+        &mut self,
+        desk: &mut Desk,
+        scratch: &mut ShardScratch,
+        window: &[u8],
+        last: bool,
+        out: &mut Gather,
+    ) -> Result<usize, Refusal> {
+        let base = self.walk.nested.position();
         let around = Surroundings { window, base, last };
         if base == 0 && window.is_empty() {
             return Ok(0);
@@ -325,6 +342,7 @@ impl JsonBody {
         around: Surroundings<'_>,
         out: &mut Gather,
     ) -> Result<usize, Refusal> {
+        let before = out.len();
         let (len, ended) = match stop {
             Stop::Undecided => return Ok(0),
             Stop::Run(run) => self.run(run, desk, scratch, around, out)?,
@@ -334,6 +352,9 @@ impl JsonBody {
                 (len, ended)
             }
         };
+        if out.len() - before != len {
+            self.walk.track.cited.lose();
+        }
         let end = around.base + len as u64;
         let window = &around.window[..len];
         let cut = match stop {

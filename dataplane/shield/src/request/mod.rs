@@ -11,6 +11,7 @@
 
 mod attachment;
 mod body;
+mod cited;
 mod desk;
 mod edit;
 mod form;
@@ -37,6 +38,7 @@ pub use gather::{Gather, Piece};
 pub use refusal::Refusal;
 pub use scratch::ShardScratch;
 
+use crate::documents::Documents;
 use crate::format::Format;
 use crate::report::Report;
 use crate::shield::Shield;
@@ -62,6 +64,8 @@ pub struct Outcome {
     pub vault: Vault,
     /// What was found and done.
     pub report: Report,
+    /// Where in the text documents of the body secrets were replaced: what positions in the reply are moved by.
+    pub documents: Documents,
 }
 
 impl Tokenizer {
@@ -73,7 +77,7 @@ impl Tokenizer {
     /// A tokenizer that goes on with the vault of a session: its tokens keep resolving, and its secrets keep their
     /// tokens.
     pub fn with_vault(shield: Arc<Shield>, format: Format, vault: Vault) -> Self {
-        let desk = Desk { shield, vault, report: Report::default(), part: None };
+        let desk = Desk { shield, vault, report: Report::default(), documents: None, part: None };
         Self { desk, body: Body::new(format), own: None, refused: None, finished: false }
     }
 
@@ -145,7 +149,12 @@ impl Tokenizer {
 
     /// The request is over: its vault is what the reply is restored from.
     pub fn finish(self) -> Outcome {
-        Outcome { vault: self.desk.vault, report: self.desk.report }
+        let Desk { vault, report, documents, .. } = self.desk;
+        Outcome {
+            vault,
+            report,
+            documents: documents.map_or_else(Documents::default, |documents| *documents),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where in the document the lexer is: enough to name a place in the report and to know the values that are not
 //! text. Only structure costs something here, and little: a key is copied once, a name is built only on a finding.
 
+use super::cited::Cited;
 use super::left::{self, Verdict};
 use super::members;
 use super::opaque::{self, Behind, Declared, Judgement, Run, Slot};
@@ -52,6 +53,8 @@ enum Type {
     Sealed,
     /// Its data is text as it stands.
     Text,
+    /// It holds a file, whose text a reply may point into.
+    Document,
 }
 
 /// Whether an object holds what vouches for the text in it.
@@ -72,6 +75,13 @@ struct Frame {
     declared: Declared,
     index: u32,
     key: Word,
+}
+
+impl Frame {
+    /// Whether it is an object whose member of this name is open.
+    fn is(&self, key: &[u8]) -> bool {
+        self.container == Container::Object && self.key.as_bytes() == key
+    }
 }
 
 /// A text part of an array that is open, or that the next one may be joined to.
@@ -130,6 +140,7 @@ pub(super) struct Track {
     stop: Option<(u64, Stop)>,
     scalar: Option<u64>,
     text: Option<TextPart>,
+    pub(super) cited: Cited,
     frames: [Frame; MAX_FRAMES],
 }
 
@@ -153,6 +164,7 @@ impl Track {
             stop: None,
             scalar: None,
             text: None,
+            cited: Cited::default(),
             frames: [frame; MAX_FRAMES],
         }
     }
@@ -213,6 +225,7 @@ impl Track {
         match lexeme.kind {
             Kind::Open(container) => self.open(container),
             Kind::Close(_) => {
+                self.close();
                 self.depth = self.depth.saturating_sub(1);
                 // The array of the part is closed: nothing will be joined to it.
                 self.text = self.text.filter(|text| self.depth + 2 > text.depth);
@@ -235,6 +248,7 @@ impl Track {
                 return (self.capture == Capture::Text).then(|| self.start_text(lexeme.end)).flatten();
             }
             Kind::StringEnd(role) => {
+                self.cited.end(lexeme.start);
                 let text = self.capture == Capture::Text;
                 self.end_string(role);
                 return text.then(|| self.end_text(lexeme.start)).flatten();
@@ -278,9 +292,49 @@ impl Track {
         }
     }
 
+    /// The innermost container ends.
+    #[inline]
+    fn close(&mut self) {
+        let is_document = self.frame_mut().is_some_and(|frame| frame.kind == Type::Document);
+        if is_document || self.cited.awaits(self.depth) {
+            let is_document = is_document && self.is_block(self.depth);
+            self.cited.close(self.depth, is_document);
+        }
+    }
+
+    /// The value of a member `data` begins, which may be a document's text.
+    fn start_data(&mut self, at: u64) {
+        let source = usize::from(self.depth).checked_sub(2).and_then(|above| self.frames.get(above));
+        if source.is_some_and(|frame| frame.is(b"source")) && self.is_block(self.depth - 1) {
+            self.cited.begin(self.depth - 1, at);
+        }
+    }
+
+    /// Whether the container at `level` is a block of a message, or one of a tool's result in it.
+    fn is_block(&self, level: u16) -> bool {
+        let list = |frame: &Frame| frame.container == Container::Array;
+        let Some(around) = usize::from(level).checked_sub(1).and_then(|above| self.frames.get(..above))
+        else {
+            return false;
+        };
+        let [body, messages, message, content, inner @ ..] = around else { return false };
+        let outer = body.is(b"messages") && list(messages) && message.is(b"content") && list(content);
+        outer
+            && match inner {
+                [] => true,
+                // A list of them; the one page that was fetched.
+                [result, blocks] => result.is(b"content") && (list(blocks) || blocks.is(b"content")),
+                _ => false,
+            }
+    }
+
     fn start_value(&mut self, lexeme: &Lexeme<'_>, around: Surroundings<'_>) {
         self.capture = match self.member() {
             Some(b"text") => Capture::Text,
+            Some(b"data") => {
+                self.start_data(lexeme.end);
+                Capture::Nothing
+            }
             Some(b"type") => Capture::Type,
             Some(b"media_type" | b"mime_type" | b"mimeType" | b"format") => Capture::MediaType,
             _ => Capture::Nothing,
@@ -340,6 +394,7 @@ impl Track {
             Capture::Type => {
                 frame.kind = match value.as_bytes() {
                     b"text" => Type::Text,
+                    b"document" => Type::Document,
                     kind if places::of_requests().is_signed_type(kind) => Type::Sealed,
                     _ => Type::Other,
                 };
@@ -409,7 +464,7 @@ impl Track {
         let Some(frame) = holder.and_then(|at| self.frames.get_mut(at)) else { return Verdict::No };
         let kind = frame.kind == Type::Unknown && !place.untyped;
         match (frame.kind, frame.seal) {
-            (Type::Text | Type::Other, _) | (_, Seal::Missing) => Verdict::No,
+            (Type::Text | Type::Document | Type::Other, _) | (_, Seal::Missing) => Verdict::No,
             (_, Seal::Seen) if !kind => Verdict::Yes,
             (_, seal) => {
                 let sealed_by = if seal == Seal::Seen { &[][..] } else { place.sealed_by.as_bytes() };

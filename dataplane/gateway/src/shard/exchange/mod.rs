@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use aegis_detect::OwnValue;
-use aegis_shield::{Tokenizer, Vault};
+use aegis_shield::{Documents, Tokenizer, Vault};
 use aegis_wire::coding;
 use aegis_wire::h1::{self, Peer, RequestParse};
 use aegis_wire::head::{BodyLength, Method};
@@ -119,6 +119,8 @@ struct Exchange<'a> {
     tokenizer: Option<Tokenizer>,
     /// The secrets that were taken out: what the reply is restored from.
     vault: Option<Vault>,
+    /// Where in its documents they were, for what the reply says of these.
+    documents: Documents,
     /// The gateway key of this request, where no rule finds it in a text.
     own_key: Option<OwnValue>,
     /// Where they are remembered for the session's next request.
@@ -150,6 +152,7 @@ pub(super) async fn run(
         in_hand: began,
         tokenizer: None,
         vault: None,
+        documents: Documents::default(),
         own_key: None,
         session: None,
         raw: false,
@@ -257,7 +260,7 @@ impl Exchange<'_> {
 
     /// Makes sure, before the upstream has the whole request, that there is room to restore its reply.
     fn reserve_restoring(&mut self) -> Result<(), Failure> {
-        if self.vault.as_ref().is_some_and(|vault| !vault.is_empty()) {
+        if !self.documents.is_empty() || self.vault.as_ref().is_some_and(|vault| !vault.is_empty()) {
             if !self.claim.grow(RESTORING) {
                 return Err(NO_ROOM_TO_RESTORE);
             }

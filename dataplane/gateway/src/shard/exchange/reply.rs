@@ -128,6 +128,7 @@ impl Exchange<'_> {
     /// Decides what must be done to the body, and makes the head fit.
     fn prepare(&mut self, upstream: &Upstream, parse: &ResponseParse) -> Result<Download, Stop> {
         let vault = self.vault.take().unwrap_or_default();
+        let documents = std::mem::take(&mut self.documents);
         let links = self.result_links(upstream);
         let head = &mut self.bench.reply;
         let length = parse.framing.length();
@@ -157,9 +158,11 @@ impl Exchange<'_> {
             return Ok(download);
         }
         let keyring = &self.snapshot.shield.keyring;
-        let rehydrator =
-            (!vault.is_empty()).then(|| Rehydrator::new(vault, format).with_keyring(Arc::clone(keyring)));
-        let rehydrator = rehydrator.filter(|rehydrator| !rehydrator.is_transparent());
+        let changed = !vault.is_empty() || !documents.is_empty();
+        let rehydrator = changed.then(|| Rehydrator::new(vault, format).with_documents(documents));
+        let rehydrator = rehydrator
+            .filter(|rehydrator| !rehydrator.is_transparent())
+            .map(|rehydrator| rehydrator.with_keyring(Arc::clone(keyring)));
         download.restore = rehydrator.map(Restorer::new);
         download.links = links;
         let edited = download.restore.is_some() || download.links.is_some();
@@ -417,6 +420,7 @@ impl Exchange<'_> {
             let tally = restorer.tally();
             self.draft.restored = tally.restored;
             self.draft.unresolved = tally.unresolved;
+            self.draft.kept = tally.kept;
         }
     }
 }

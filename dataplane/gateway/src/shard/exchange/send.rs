@@ -344,6 +344,7 @@ impl Exchange<'_> {
         let outcome = tokenizer.finish();
         self.draft.found(&outcome.report, "");
         self.vault = Some(outcome.vault);
+        self.documents = outcome.documents;
     }
 
     /// Overwrites what is left of a request in which something was found.

@@ -214,3 +214,45 @@ fn a_named_session_remembers() {
         }
     });
 }
+
+#[test]
+fn citations_point_into_what_the_client_sent_and_kept_tokens_are_counted() {
+    let before = "Caf\u{e9}. ";
+    on_both(move |driver| {
+        let upstream = Provided::new(move |seen| {
+            let token = token(seen);
+            let start = before.chars().count() + token.len() + 1;
+            let body = format!(
+                "{{\"type\":\"message\",\"content\":[{{\"type\":\"thinking\",\"thinking\":\"use {token}\",\"signature\":\"EqQB\"}},\
+                 {{\"type\":\"text\",\"text\":\"yes\",\"citations\":[{{\"type\":\"char_location\",\"cited_text\":\"{token} behind\",\
+                 \"document_index\":1,\"start_char_index\":6,\"end_char_index\":{}}}]}}]}}",
+                start + "behind".len()
+            );
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
+            vec![say(&format!("{head}content-length: {}\r\n\r\n{body}", body.len()))]
+        });
+        let mut gateway = Setup::new(driver, &upstream).start();
+        for filler in [0, 100_000] {
+            let document = |data: &str| {
+                format!(
+                    "{{\"type\":\"document\",\"source\":{{\"type\":\"text\",\"media_type\":\"text/plain\",\"data\":\"{data}\"}}}}"
+                )
+            };
+            let first = document(&". ".repeat(filler / 2));
+            let second = document(&format!("{before}{SECRET} behind"));
+            let body = format!("{{\"messages\":[{{\"role\":\"user\",\"content\":[{first},{second}]}}]}}");
+            let mut client = gateway.client();
+            client.send(format!(
+                "POST /up/v1/messages HTTP/1.1\r\nhost: gateway\r\ncontent-type: application/json\r\n\
+                 content-length: {}\r\n\r\n{body}",
+                body.len()
+            ));
+            let reply = client.reply().text().to_owned();
+            assert!(reply.contains(&format!("\"cited_text\":\"{SECRET} behind\"")), "{reply}");
+            let end = before.chars().count() + SECRET.len() + " behind".len();
+            assert!(reply.contains(&format!("\"start_char_index\":6,\"end_char_index\":{end}}}")), "{reply}");
+            let record = gateway.record();
+            assert_eq!((record.restored, record.kept, record.unresolved), (1, 1, 0));
+        }
+    });
+}
