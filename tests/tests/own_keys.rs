@@ -55,7 +55,8 @@ fn no_key_of_the_gateway_s_own_reaches_a_provider() {
 fn a_key_that_is_a_word_is_not_looked_for() {
     let upstream = Upstream::start(|_, _| Script::reply("application/json", b"{}"));
     let config = format!(
-        "[upstreams.mine]\nurl = \"{}\"\nprovider = \"openai\"\napi_key = \"ollama\"\n",
+        "[server]\nhosts = [\"aegis.test\"]\n\
+         [upstreams.mine]\nurl = \"{}\"\nprovider = \"openai\"\napi_key = \"ollama\"\n",
         upstream.url()
     );
     let gateway = Gateway::builder().config(&config).start();

@@ -7,7 +7,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use aegis_tests::oracle::{assert_absent, tokens_in};
 use aegis_tests::{Authority, Gateway, Message, Mock, Script, Upstream};
+use serde_json::{Value, json};
 
 struct Scene {
     plain: (Gateway, Mock),
@@ -67,6 +69,28 @@ fn here(path: &str) -> PathBuf {
     path
 }
 
+/// One file as OpenAI tells of it.
+fn openai_file(id: &str) -> Value {
+    json!({"id": id, "object": "file", "bytes": 1, "created_at": 1, "filename": "n", "purpose": "batch", "status": "processed"})
+}
+
+/// One file as Anthropic tells of it.
+fn anthropic_file(id: &str) -> Value {
+    json!({"id": id, "type": "file", "filename": "n", "mime_type": "text/plain", "size_bytes": 1,
+        "created_at": "2024-01-01T00:00:00Z", "downloadable": false})
+}
+
+/// Names the second page of a list, as bytes that mean nothing to others.
+const PAGE: &str = "page_MjAyNC0wNS0xNFQwNzoyMjozMS44NzZafGZpbGVfMDExQ05oYTgzN1BvS3c";
+
+/// One of two pages: the second for those whose query holds `second`, which the first one tells.
+fn page(query: &str, second: &str, item: fn(&str) -> Value) -> Value {
+    let is_second = query.contains(second);
+    let id = if is_second { "file_2" } else { "file_1" };
+    let next = if is_second { Value::Null } else { PAGE.into() };
+    json!({"object": "list", "data": [item(id)], "has_more": !is_second, "first_id": id, "last_id": id, "next_page": next})
+}
+
 /// A provider that hands out addresses of its own: for uploads, results, pages and moved things.
 fn link_provider() -> Upstream {
     Upstream::start(|request, _| {
@@ -83,7 +107,11 @@ fn link_provider() -> Upstream {
                 "HTTP/1.1 {status} Moved\r\nlocation: http://{host}{to}\r\ncontent-length: 0\r\n\r\n"
             ))
         };
-        let chat = r#"{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"moved"}}]}"#;
+        let text = request.text();
+        let moved_text = || format!("moved {}", tokens_in(&text).first().unwrap_or(&"without a token"));
+        let is_anthropic = request.field("anthropic-version").is_some();
+        let is_openai = request.field("authorization").is_some();
+        let posted = request.start.starts_with("POST");
         let batch = |id: &str| {
             format!(
                 r#"{{"id":"{id}","type":"message_batch","processing_status":"ended","request_counts":{{"processing":0,"succeeded":1,"errored":0,"canceled":0,"expired":0}},"created_at":"2024-01-01T00:00:00Z","expires_at":"2024-01-02T00:00:00Z","ended_at":"2024-01-01T01:00:00Z","archived_at":null,"cancel_initiated_at":null,"results_url":"http://{host}/v1/messages/batches/{id}/results"}}"#
@@ -101,12 +129,29 @@ fn link_provider() -> Upstream {
                 "content-type: application/json\r\nx-goog-upload-status: final\r\n",
                 r#"{"file":{"name":"files/one","mimeType":"application/json","state":"ACTIVE","uri":"https://up.example/v1beta/files/one"}}"#,
             ),
+            "/v1/files" if is_anthropic && posted => json(&anthropic_file("file_new").to_string()),
+            "/v1/files" if is_anthropic => json(&page(query, PAGE, anthropic_file).to_string()),
+            "/v1/files" if is_openai && posted => json(&openai_file("file_new").to_string()),
+            "/v1/files" if is_openai => json(&page(query, "after=file_1", openai_file).to_string()),
             "/v1/files" if query.contains("pageToken=second") => json(r#"{"files":[{"name":"files/two"}]}"#),
             "/v1/files" => json(r#"{"files":[{"name":"files/one"}],"nextPageToken":"second"}"#),
             "/v1/files/one:download" => moved(302, "/v1/content/one"),
             "/v1/content/one" => reply("content-type: application/octet-stream\r\n", "the content"),
             "/v1/chat/completions" => moved(307, "/v1/moved/completions"),
-            "/v1/moved/completions" => json(chat),
+            "/v1/moved/completions" => json(
+                &json!({"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [
+                    {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": moved_text()}},
+                ]})
+                .to_string(),
+            ),
+            "/v1/messages" => moved(307, "/v1/moved/messages"),
+            "/v1/moved/messages" => json(
+                &json!({"id": "m", "type": "message", "role": "assistant", "model": "m", "stop_reason": "end_turn",
+                    "stop_sequence": null, "usage": {"input_tokens": 1, "output_tokens": 1},
+                    "content": [{"type": "text", "text": moved_text()}]})
+                .to_string(),
+            ),
+            "/v1/messages/batches" if posted => json(&batch("made")),
             "/v1/messages/batches" if query.contains("after_id") => json(&format!(
                 r#"{{"data":[{}],"has_more":false,"first_id":"b2","last_id":"b2"}}"#,
                 batch("b2")
@@ -116,7 +161,7 @@ fn link_provider() -> Upstream {
                 batch("b1")
             )),
             "/v1/messages/batches/b1" => json(&batch("b1")),
-            "/v1/messages/batches/b1/results" => reply(
+            "/v1/messages/batches/b1/results" | "/v1/messages/batches/made/results" => reply(
                 "content-type: application/x-jsonl\r\n",
                 "{\"custom_id\":\"first\",\"result\":{\"type\":\"canceled\"}}\n",
             ),
@@ -132,6 +177,7 @@ fn follow_links(mut program: Command) {
     let output = program
         .env("AEGIS_TEST_GATEWAY", format!("http://{}", gateway.address))
         .env("AEGIS_TEST_SECRET", SECRET)
+        .env("AEGIS_TEST_FILES", json!(files()).to_string())
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env_remove("HTTP_PROXY")
         .env_remove("HTTPS_PROXY")
@@ -142,22 +188,57 @@ fn follow_links(mut program: Command) {
     for request in &seen {
         let coding = request.field("accept-encoding");
         assert_eq!(coding, Some("identity"), "{} went past the gateway", request.start);
-        assert!(!request.text().contains(SECRET), "{} holds the secret", request.start);
+        assert_absent(&request.raw, SECRET, &request.start);
     }
     for wanted in [
         "/upload/v1/files?upload_id=u1",
         "pageToken=second",
         "/v1/content/one",
         "/v1/moved/completions",
+        "/v1/moved/messages",
+        "after=file_1",
+        PAGE,
         "after_id=b1",
         "/v1/messages/batches/b1/results",
+        "/v1/messages/batches/made/results",
     ] {
         let asked: Vec<&str> = seen.iter().map(Message::target).collect();
         assert!(asked.iter().any(|target| target.contains(wanted)), "nobody asked for {wanted}: {asked:?}");
     }
-    let uploaded = seen.iter().find(|request| request.target().contains("upload_id")).map(Message::text);
-    assert!(uploaded.as_deref().is_some_and(|text| text.contains("AEGIS-")), "{uploaded:?}");
+    let is_post = |request: &&Message| request.start.starts_with("POST /v1/files");
+    let google = seen.iter().filter(|request| request.target().contains("upload_id"));
+    let openai = seen.iter().filter(is_post).filter(|request| request.field("authorization").is_some());
+    let anthropic =
+        seen.iter().filter(is_post).filter(|request| request.field("anthropic-version").is_some());
+    assert_all_arrived("Google", google);
+    assert_all_arrived("OpenAI", openai);
+    assert_all_arrived("Anthropic", anthropic);
     assert!(output.status.success(), "{} failed", program.get_program().to_string_lossy());
+}
+
+/// Asserts that every one of the files was uploaded with a token in the secret's place, and is else what it was.
+fn assert_all_arrived<'a>(whose: &str, uploads: impl Iterator<Item = &'a Message>) {
+    let texts: Vec<String> = uploads.map(Message::text).collect();
+    let restored: Vec<String> = texts
+        .iter()
+        .map(|text| tokens_in(text).first().map_or_else(|| text.clone(), |token| text.replace(token, SECRET)))
+        .collect();
+    for file in files() {
+        assert!(restored.iter().any(|text| text.contains(&file)), "{whose} did not get {file}: {texts:?}");
+    }
+}
+
+/// What is uploaded, always under the name of JSON, as the libraries do: JSON, a text, JSON with comments, lines of JSON, a batch.
+fn files() -> [String; 5] {
+    [
+        format!("{{\"note\": \"deploy with {SECRET}\"}}"),
+        format!("remember: deploy with {SECRET}\nand then {{\"the\": rest\n"),
+        format!("// how to\n{{\n  /* with */ \"key\": \"{SECRET}\", // today's\n  \"list\": [1, 2,],\n}}\n"),
+        format!("{{\"a\": 1}}\n{{\"key\": \"{SECRET}\"}}\n{{\"b\": 2}}\n"),
+        format!(
+            "{{\"custom_id\": \"1\", \"method\": \"POST\", \"url\": \"/v1/chat/completions\", \"body\": {{\"model\": \"m\", \"messages\": [{{\"role\": \"user\", \"content\": \"use {SECRET}\"}}]}}}}\n"
+        ),
+    ]
 }
 
 /// A made-up secret that a rule finds in any text.

@@ -114,10 +114,42 @@ fn policy_can_refuse_what_is_not_read() {
     assert_eq!(at(&error, "/type"), "error", "the provider's own shape");
     let message = at(&error, "/error/message");
     assert!(message.contains("image") && message.contains("messages[0].content[0].source.data"), "{message}");
-    let sent = stage.upstream.records().iter().any(|request| contains(&request.raw, PNG.as_bytes()));
-    assert!(!sent, "nothing of it was sent");
+    assert!(stage.upstream.records().is_empty(), "nothing of it was sent");
     let text = json!({"messages": [{"role": "user", "content": format!("data:image/png;base64,{PNG}")}]});
     let _ = stage.seen(MESSAGES, &text.to_string());
+}
+
+#[test]
+fn a_refusal_behind_the_first_window_ends_the_upstream_request_before_its_last_chunk() {
+    let stage = Stage::with(|builder| builder.config("[policy]\nopaque = \"refuse\""));
+    let image =
+        json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}});
+    let text = json!({"type": "text", "text": "words ".repeat(30_000)});
+    let body = json!({"messages": [{"role": "user", "content": [text, image]}]}).to_string();
+    let reply = stage.gateway.exchange(&post(MESSAGES, "application/json", body.as_bytes()));
+    assert_eq!(reply.status(), 403, "{}", reply.text());
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while stage.upstream.records().is_empty() && std::time::Instant::now() < deadline {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let records = stage.upstream.records();
+    assert_eq!(records.len(), 1, "its first windows were on their way");
+    assert!(!records[0].complete, "no request the provider could act on");
+    assert!(!contains(&records[0].raw, PNG.as_bytes()));
+}
+
+#[test]
+fn a_small_body_goes_out_whole_and_with_a_length_whatever_it_holds() {
+    let stage = Stage::new();
+    let secret = Seeded::new(1_605).aws();
+    let image = json!({"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{PNG}")}});
+    let text = json!({"type": "text", "text": format!("my key is {secret}")});
+    let body = json!({"messages": [{"role": "user", "content": [image, text, image, text]}]}).to_string();
+    let seen = stage.seen(CHAT, &body);
+    assert_eq!(seen.replace(tokens_in(&seen)[0], &secret), body);
+    let length = stage.upstream.last().field("content-length").map(str::to_owned);
+    assert_eq!(length, Some(seen.len().to_string()));
+    stage.assert_unseen(&secret);
 }
 
 #[test]

@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use aegis_tests::client::post_with;
-use aegis_tests::oracle::leak;
+use aegis_tests::oracle::{leak, tokens_in};
 use aegis_tests::secrets::Seeded;
-use aegis_tests::{Gateway, GatewayBuilder, Mock, Script, Upstream};
+use aegis_tests::{Gateway, GatewayBuilder, Mock, Script, Upstream, sse};
 use nix::sys::signal::Signal;
 
 use crate::crowd::{Outcome, Visitor, raise_descriptor_limit, run_all, runtime};
@@ -124,31 +124,67 @@ fn a_slow_reader_costs_no_memory_and_holds_nobody_up() {
     );
 }
 
+/// A reply that names `token` many times.
+struct Multiplied {
+    name: &'static str,
+    kind: &'static str,
+    body: fn(&str) -> String,
+}
+
+/// A text; many events; one event that is collected, of almost the largest size; one that is not, since it is larger.
+const MULTIPLIED: [Multiplied; 4] = [
+    Multiplied { name: "a text", kind: "text/plain", body: |token| format!("{token} ").repeat(1_000) },
+    Multiplied {
+        name: "many events",
+        kind: "text/event-stream",
+        body: |token| sse::chat_text(0, &format!("{token} ")).repeat(1_000),
+    },
+    Multiplied {
+        name: "a large event",
+        kind: "text/event-stream",
+        body: |token| sse::chat_text(0, &format!("{token} ").repeat(60_000 / (token.len() + 1))),
+    },
+    Multiplied {
+        name: "a larger event",
+        kind: "text/event-stream",
+        body: |token| sse::chat_text(0, &format!("{token} ").repeat(120_000 / (token.len() + 1))),
+    },
+];
+
 #[test]
 fn replies_that_multiply_in_size_cost_no_memory_while_nobody_reads_them() {
     const READERS: usize = 30;
-    const TOKENS: usize = 1_000;
     raise_descriptor_limit();
-    let upstream = Upstream::start(|request, _| {
-        let text = String::from_utf8_lossy(&request.body).into_owned();
-        let start = text.find("AEGIS-").expect("a token");
-        let token: String =
-            text[start..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-        Script::reply("text/plain", format!("{token} ").repeat(TOKENS).as_bytes())
-    });
-    let gateway = Gateway::builder().all_upstreams(&upstream.url()).config(POOL).start();
-    let secret = Seeded::new(7).claims(12 * 1024);
-    let request = post_with("/v1/chat/completions", "text/plain", &[], secret.as_bytes());
-    assert_eq!(gateway.exchange(&request).text(), format!("{secret} ").repeat(TOKENS));
-    let before = gateway.process.resident_kib();
-    let mut readers: Vec<_> = (0..READERS).map(|_| gateway.connect()).collect();
-    for reader in &mut readers {
-        reader.send(&request).expect("sent");
-        reader.read_some(1_000).expect("the first bytes");
+    for Multiplied { name, kind, body } in MULTIPLIED {
+        let upstream = Upstream::start(move |request, _| {
+            let text = request.text();
+            Script::reply(kind, body(tokens_in(&text)[0]).as_bytes())
+        });
+        let gateway = Gateway::builder().all_upstreams(&upstream.url()).config(POOL).start();
+        let secret = Seeded::new(7).claims(12 * 1024);
+        let request = post_with("/v1/chat/completions", "text/plain", &[], secret.as_bytes());
+        let reply = gateway.exchange(&request);
+        let said = match kind {
+            "text/plain" => reply.text(),
+            _ => sse::joined(&reply.body, "/choices/0/delta/content"),
+        };
+        let times = said.matches(&secret).count();
+        assert!(times >= 1_000, "{name}: {times}");
+        assert!(said == format!("{secret} ").repeat(times), "{name}: other words");
+        let before = gateway.process.resident_kib();
+        let mut readers: Vec<_> = (0..READERS).map(|_| gateway.connect()).collect();
+        for reader in &mut readers {
+            reader.send(&request).expect("sent");
+            reader.read_some(1_000).expect("the first bytes");
+        }
+        std::thread::sleep(Duration::from_millis(500));
+        let after = gateway.process.resident_kib();
+        let unread = READERS * said.len() >> 10;
+        assert!(
+            after < before + SLACK_KIB,
+            "{name}: memory grew from {before} KiB to {after} KiB for {unread} KiB unread"
+        );
     }
-    std::thread::sleep(Duration::from_millis(500));
-    let after = gateway.process.resident_kib();
-    assert!(after < before + SLACK_KIB, "memory grew from {before} KiB to {after} KiB");
 }
 
 #[test]

@@ -59,6 +59,12 @@ impl Out {
         self.chunk = None;
     }
 
+    /// Puts what stands behind the first `body` bytes before them: a head that could be written only when its body was known.
+    pub(crate) fn bring_forward(&mut self, body: usize) {
+        debug_assert!(self.start == 0 && self.chunk.is_none());
+        self.bytes.rotate_left(body);
+    }
+
     /// Begins a chunk; what is appended from now on is its data.
     pub(crate) fn begin_chunk(&mut self) {
         debug_assert!(self.chunk.is_none());
@@ -118,6 +124,15 @@ mod tests {
         let written = bytes[range].to_vec();
         out.restore(bytes);
         written
+    }
+
+    #[test]
+    fn a_head_comes_before_the_body_it_was_written_behind() {
+        let mut out = Out::default();
+        out.tail().extend_from_slice(b"body");
+        out.tail().extend_from_slice(b"HEAD\r\n\r\n");
+        out.bring_forward(4);
+        assert_eq!(written(&mut out), b"HEAD\r\n\r\nbody");
     }
 
     #[test]

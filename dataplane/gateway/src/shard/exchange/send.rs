@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
-use aegis_shield::{Gather, Tokenizer};
+use aegis_shield::{Gather, Tokenizer, WINDOW};
 use aegis_wire::h1::{self, ResponseParse, ResponseParser, ResponseVerdict};
 use aegis_wire::head::{BodyLength, Method};
 
@@ -112,23 +112,47 @@ impl Exchange<'_> {
             self.client.conn.deadline.disarm();
             self.in_hand = Instant::now();
         }
-        let last = upload.is_last(&self.client.conn);
         let shield = &self.snapshot.shield;
         let vault = self.vault.take().unwrap_or_default();
         let mut tokenizer =
             Tokenizer::with_vault(Arc::clone(shield), format, vault).hiding(self.own_key.clone());
+        let scanned = self.scan_first(&mut tokenizer);
+        match scanned {
+            Ok(true) => {
+                self.settle(tokenizer);
+                self.keep_session()?;
+                self.reserve_restoring()?;
+            }
+            Ok(false) => self.tokenizer = Some(tokenizer),
+            Err(_) => self.settle(tokenizer),
+        }
+        scanned
+    }
+
+    /// Scans what is there of the body and puts it behind the head: to its end if it fits the window, however many steps that
+    /// takes, since nothing of a request that is refused may have been sent then. True when that was all of it.
+    fn scan_first(&mut self, tokenizer: &mut Tokenizer) -> Result<bool, Stop> {
+        let Some(upload) = &mut self.upload else { return Err(NO_PROGRESS.into()) };
         let bench = &mut *self.bench;
+        let (shard, snapshot, raw) = (self.shard, &*self.snapshot, &mut self.raw);
+        let last = upload.is_last(&self.client.conn);
         let window = upload.window(&self.client.conn);
         bench.out.clear();
-        let raw = &mut self.raw;
-        let step = step(self.shard, &self.snapshot, &mut tokenizer, raw, window, last, &mut bench.pieces);
-        let (consumed, produced) = match step {
-            Ok(step) => step,
-            Err(failure) => {
-                self.settle(tokenizer);
-                return Err(failure.into());
+        let (mut consumed, mut produced) =
+            step(shard, snapshot, tokenizer, raw, window, last, &mut bench.pieces)?;
+        let steps = last && window.len() <= WINDOW && consumed < window.len();
+        if steps {
+            emit(*raw, &bench.pieces, &window[..consumed], bench.out.tail());
+            while consumed < window.len() {
+                let rest = &window[consumed..];
+                let (used, made) = step(shard, snapshot, tokenizer, raw, rest, last, &mut bench.pieces)?;
+                if used == 0 {
+                    return Err(NO_PROGRESS.into());
+                }
+                emit(*raw, &bench.pieces, &rest[..used], bench.out.tail());
+                (consumed, produced) = (consumed + used, produced + made);
             }
-        };
+        }
         let whole = last && consumed == window.len();
         let length = match (whole, self.parse.framing) {
             (true, h1::BodyKind::None) => BodyLength::Empty,
@@ -137,20 +161,17 @@ impl Exchange<'_> {
         };
         h1::write_request(&bench.request, length, bench.out.tail())
             .map_err(|error| super::refused(&error))?;
-        if !whole {
-            bench.out.begin_chunk();
+        if steps {
+            bench.out.bring_forward(produced);
+        } else {
+            if !whole {
+                bench.out.begin_chunk();
+            }
+            emit(*raw, &bench.pieces, &window[..consumed], bench.out.tail());
+            bench.out.end_chunk();
         }
-        emit(*raw, &bench.pieces, &window[..consumed], bench.out.tail());
-        bench.out.end_chunk();
         self.draft.sent_bytes += produced as u64;
         upload.consume(&mut self.client.conn, consumed);
-        if whole {
-            self.settle(tokenizer);
-            self.keep_session()?;
-            self.reserve_restoring()?;
-        } else {
-            self.tokenizer = Some(tokenizer);
-        }
         Ok(whole)
     }
 
