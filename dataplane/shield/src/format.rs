@@ -81,6 +81,8 @@ pub enum Format {
     Form,
     /// `multipart/*`, each part by its own type.
     Multipart(Boundary),
+    /// `multipart/related` at a place of uploads: what is said about a file, then the file, which has no name.
+    Related(Boundary),
     /// Images, audio, video, PDF: passed as they are if their first bytes say so too.
     Binary,
     /// No type, or none that is known, or a file: JSON as long as it is JSON, known media, else text.
@@ -129,9 +131,15 @@ impl Format {
     pub fn of_file(content_type: Option<&[u8]>) -> Self {
         match Self::of_request(content_type) {
             Self::Json | Self::JsonLines | Self::Form => Self::Unknown,
+            Self::Multipart(boundary) if content_type.is_some_and(is_related) => Self::Related(boundary),
             other => other,
         }
     }
+}
+
+/// Whether a media type is `multipart/related` (RFC 2387).
+fn is_related(content_type: &[u8]) -> bool {
+    split_at_byte(content_type, b';').0.trim_ascii().eq_ignore_ascii_case(b"multipart/related")
 }
 
 /// What stands before and after the first `byte`, or all and nothing.
@@ -266,7 +274,11 @@ mod tests {
         }
         assert_eq!(file("image/png"), Format::Binary);
         assert_eq!(file("text/plain"), Format::Text);
-        assert_eq!(file("multipart/related; boundary=a"), multipart(b"a"));
+        assert_eq!(file("multipart/form-data; boundary=a"), multipart(b"a"));
+        assert_eq!(file("multipart/mixed; boundary=a"), multipart(b"a"));
+        let related = Format::Related(Boundary::new(b"a").unwrap());
+        assert_eq!(file(" Multipart/Related ; type=\"x\"; boundary=a"), related);
+        assert_eq!(of("multipart/related; boundary=a"), multipart(b"a"), "no upload");
     }
 
     #[test]

@@ -13,7 +13,8 @@ pub enum ReplyFormat {
     Text,
     /// Media and archives: passed as they are.
     Binary,
-    /// No content type, or one that says nothing (`application/octet-stream`): found out from the first bytes.
+    /// No content type, or one that says nothing (`application/octet-stream`, or a word that is no media type): found out
+    /// from the first bytes.
     Unknown,
 }
 
@@ -51,6 +52,8 @@ impl ReplyFormat {
             | b"application/x-yaml"
             | b"application/toml"
             | b"application/x-www-form-urlencoded" => Self::Text,
+            // No media type (RFC 9110, section 8.3.1), such as a bare `binary`.
+            other if !other.contains(&b'/') => Self::Unknown,
             other if other.ends_with(b"+json") => Self::Json,
             other if other.starts_with(b"text/") || other.ends_with(b"+xml") => Self::Text,
             _ => Self::Binary,
@@ -134,6 +137,9 @@ mod tests {
             ("application/zip", ReplyFormat::Binary),
             ("image/svg+xml", ReplyFormat::Text),
             ("", ReplyFormat::Unknown),
+            ("binary", ReplyFormat::Unknown),
+            ("octet-stream; x=a/b", ReplyFormat::Unknown),
+            ("unknown/binary", ReplyFormat::Binary),
         ] {
             assert_eq!(ReplyFormat::of(Some(value.as_bytes())), format, "{value}");
         }

@@ -44,7 +44,8 @@ impl Body {
         match format {
             Format::Json => Self::Json(Box::new(JsonBody::document(scope))),
             Format::JsonLines => Self::Json(Box::new(JsonBody::lines(scope))),
-            Format::Multipart(boundary) => Self::Multipart(Box::new(MultipartBody::new(boundary))),
+            Format::Multipart(boundary) => Self::Multipart(Box::new(MultipartBody::new(boundary, false))),
+            Format::Related(boundary) => Self::Multipart(Box::new(MultipartBody::new(boundary, true))),
             Format::Text | Format::TextIn(_) | Format::Form | Format::Binary | Format::Unknown => {
                 Self::Unread(format)
             }
@@ -80,7 +81,7 @@ impl Body {
     /// A part of a multipart body.
     pub(super) fn part(format: Format) -> Self {
         match format {
-            Format::Multipart(_) => Self::Ambiguous("multipart inside multipart"),
+            Format::Multipart(_) | Format::Related(_) => Self::Ambiguous("multipart inside multipart"),
             other => Self::with(other, Scope::File),
         }
     }

@@ -1,6 +1,6 @@
 use super::*;
 
-const MEDIA: Slot = Slot::Blob(Declared::Media(OpaqueKind::Image));
+const SOUND: Slot = Slot::Blob(Declared::RawSound);
 const BLOB: Slot = Slot::Blob(Declared::Nothing);
 
 fn encode(bytes: &[u8]) -> String {
@@ -33,22 +33,28 @@ fn blobs_are_judged_by_what_they_hold() {
     let wide = encode(b"\xff\xfep\0a\0s\0s\0w\0o\0r\0d\0");
     let (short, long) = (encode(&noise(200)), encode(&noise(2000)));
     let text_type = Declared::Text(None);
-    let image_type = Declared::Media(OpaqueKind::Image);
+    let latin1 = encode(b"caf\xe9: the key is AKIAAAAAAAAAAAAAAAAA, not for others");
+    let control = encode(&[b"\x01", &b"the key is AKIAAAAAAAAAAAAAAAAA, not for others"[..]].concat());
+    let sound = Declared::RawSound;
     for (blob, declared, expected) in [
         (&png, Declared::Nothing, passed(0, image)),
-        (&png, image_type, passed(0, image)),
+        (&png, sound, passed(0, image)),
         (&png, text_type, passed(0, image)),
         (&zip, Declared::Nothing, decoded(0, Some(OpaqueKind::Archive))),
         (&text, Declared::Nothing, decoded(0, None)),
-        (&text, image_type, decoded(0, None)),
+        (&text, sound, decoded(0, None)),
         (&text, text_type, decoded(0, None)),
-        (&magic, image_type, decoded(0, None)),
-        (&wide, image_type, decoded(0, None)),
+        (&magic, Declared::Nothing, decoded(0, None)),
+        (&magic, sound, decoded(0, None)),
+        (&wide, sound, decoded(0, None)),
+        (&latin1, Declared::Nothing, decoded(0, other)),
+        (&latin1, text_type, decoded(0, other)),
+        (&control, Declared::Nothing, decoded(0, other)),
         (&short, Declared::Nothing, Judgement::Scan),
         (&short, text_type, Judgement::Scan),
-        (&short, image_type, passed(0, image)),
+        (&short, sound, passed(0, Some(OpaqueKind::Audio))),
         (&long, Declared::Nothing, decoded(0, other)),
-        (&long, image_type, passed(0, image)),
+        (&long, sound, passed(0, Some(OpaqueKind::Audio))),
     ] {
         assert_eq!(judge_str(Slot::Blob(declared), &format!("{blob}\"")), expected, "{blob} {declared:?}");
         assert_eq!(judge_str(Slot::Plain, &format!("{blob}\"")), Judgement::Scan, "{blob}");
@@ -58,14 +64,14 @@ fn blobs_are_judged_by_what_they_hold() {
 #[test]
 fn values_that_are_no_base64_are_scanned() {
     let long = encode(&noise(2000));
-    assert_eq!(judge_str(MEDIA, "not base64, but long enough\""), Judgement::Scan);
-    assert_eq!(judge_str(MEDIA, &format!("{}.x\"", &long[..LOOK - 1])), passed(0, Some(OpaqueKind::Image)));
-    assert_eq!(judge_str(MEDIA, &format!("{}.x\"", &long[..LOOK - 2])), Judgement::Scan);
-    assert_eq!(judge_str(MEDIA, &format!("{}\"", &long[..MIN_SEALED])), passed(0, Some(OpaqueKind::Image)));
-    assert_eq!(judge_str(MEDIA, &format!("{}\"", &long[..MIN_SEALED - 1])), Judgement::Scan);
+    assert_eq!(judge_str(SOUND, "not base64, but long enough\""), Judgement::Scan);
+    assert_eq!(judge_str(SOUND, &format!("{}.x\"", &long[..LOOK - 1])), passed(0, Some(OpaqueKind::Audio)));
+    assert_eq!(judge_str(SOUND, &format!("{}.x\"", &long[..LOOK - 2])), Judgement::Scan);
+    assert_eq!(judge_str(SOUND, &format!("{}\"", &long[..MIN_SEALED])), passed(0, Some(OpaqueKind::Audio)));
+    assert_eq!(judge_str(SOUND, &format!("{}\"", &long[..MIN_SEALED - 1])), Judgement::Scan);
     let tiny = encode(b"some words of text");
-    assert_eq!(judge_str(MEDIA, &format!("{}\"", &tiny[..MIN_BLOB])), decoded(0, None));
-    assert_eq!(judge_str(MEDIA, &format!("{}\"", &tiny[..MIN_BLOB - 1])), Judgement::Scan);
+    assert_eq!(judge_str(SOUND, &format!("{}\"", &tiny[..MIN_BLOB])), decoded(0, None));
+    assert_eq!(judge_str(SOUND, &format!("{}\"", &tiny[..MIN_BLOB - 1])), Judgement::Scan);
 }
 
 #[test]
@@ -125,8 +131,8 @@ fn media_types_tell_kind_and_charset() {
     assert_eq!(declared(b"text/plain; charset=utf-16le"), Declared::Text(Some(wide)));
     assert_eq!(declared(b"text\\/plain"), Declared::Text(None));
     assert_eq!(declared(b"application/json"), Declared::Text(None));
-    assert_eq!(declared(b"IMAGE/png"), Declared::Media(OpaqueKind::Image));
-    assert_eq!(declared(b"application/pdf"), Declared::Media(OpaqueKind::Pdf));
+    assert_eq!(declared(b"IMAGE/png"), Declared::Nothing, "that is for the bytes to say");
+    assert_eq!(declared(b"application/pdf"), Declared::Nothing);
     assert_eq!(declared(b"application/zip"), Declared::Nothing);
 }
 

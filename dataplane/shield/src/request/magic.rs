@@ -122,6 +122,17 @@ pub(super) fn text_len(bytes: &[u8]) -> usize {
     bytes[..valid].iter().position(|&byte| is_control(byte)).unwrap_or(valid)
 }
 
+/// Bytes of printable ASCII in a row that hardly any binary data has by chance: one place in ten million.
+const TEXT_RUN: usize = 16;
+
+/// Whether bytes that are no text as a whole may hold some: in an encoding that extends ASCII in another way than UTF-8,
+/// or beside bytes of another kind.
+pub(super) fn holds_text(bytes: &[u8]) -> bool {
+    let printable = |byte: &u8| matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r');
+    let most = bytes.iter().filter(|byte| printable(byte)).count() * 4 >= bytes.len() * 3;
+    most || bytes.split(|byte| !printable(byte)).any(|run| run.len() >= TEXT_RUN)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,5 +206,19 @@ mod tests {
             assert_eq!(text_len(bytes), len, "{bytes:?}");
         }
         assert!(!looks_like_text(b""));
+    }
+
+    #[test]
+    fn bytes_around_text_do_not_hide_it() {
+        let noise: Vec<u8> = (0..600u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        assert!(!holds_text(&noise));
+        for (len, held) in [(TEXT_RUN - 1, false), (TEXT_RUN, true)] {
+            let bytes = [&noise[..], &[0xff], &vec![b'x'; len], &[0xff], &noise].concat();
+            assert_eq!(holds_text(&bytes), held, "{len}");
+        }
+        for (others, held) in [(1, true), (2, false)] {
+            let bytes = [&b"abc"[..], &vec![0xe9; others]].concat();
+            assert_eq!(holds_text(&bytes), held, "{others}");
+        }
     }
 }

@@ -39,6 +39,8 @@ enum State {
 pub(super) struct MultipartBody {
     /// `--boundary`
     delimiter: Vec<u8>,
+    /// Parts behind the first are files, named or not.
+    related: bool,
     state: State,
     /// Bytes consumed so far.
     offset: u64,
@@ -50,8 +52,10 @@ pub(super) struct MultipartBody {
 }
 
 impl MultipartBody {
-    pub(super) fn new(boundary: Boundary) -> Self {
+    /// `related` if the first part tells of the others, which are files ([`Format::Related`]).
+    pub(super) fn new(boundary: Boundary, related: bool) -> Self {
         Self {
+            related,
             delimiter: [b"--", boundary.as_bytes()].concat(),
             state: State::Preamble(TextBody::new()),
             offset: 0,
@@ -185,7 +189,8 @@ impl MultipartBody {
             return Err(self.malformed(what, 0));
         };
         let head = &window[..end];
-        let format = part_format(head).map_err(|what| self.malformed(what, 0))?;
+        let format =
+            part_format(head, self.related && self.parts > 0).map_err(|what| self.malformed(what, 0))?;
         self.parts += 1;
         desk.part = Some(self.parts - 1);
         let consumed = TextBody::new().process(desk, scratch, head, true, out)?;
@@ -212,7 +217,8 @@ fn head_end(bytes: &[u8]) -> Option<usize> {
 }
 
 /// The format of a part, or why it cannot be told with certainty. A provider must not read a head otherwise than it is read here.
-fn part_format(head: &[u8]) -> Result<Format, &'static str> {
+/// It is a file if its place says so (`is_file`), or a name.
+fn part_format(head: &[u8], is_file: bool) -> Result<Format, &'static str> {
     let fields = fields(head)?;
     let only = |name: &[u8], several: &'static str| {
         let mut all = fields.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
@@ -227,8 +233,8 @@ fn part_format(head: &[u8]) -> Result<Format, &'static str> {
     }
     let content_type = only(b"content-type", "two types of a part")?;
     let disposition = only(b"content-disposition", "two dispositions of a part")?;
-    let is_file =
-        disposition.is_some_and(|value| memmem::find(&value.to_ascii_lowercase(), b"filename").is_some());
+    let is_file = is_file
+        || disposition.is_some_and(|value| memmem::find(&value.to_ascii_lowercase(), b"filename").is_some());
     Ok(if is_file { Format::of_file(content_type) } else { Format::of_request(content_type) })
 }
 

@@ -77,6 +77,29 @@ fn a_mislabelled_file_is_scanned() {
 }
 
 #[test]
+fn the_file_of_a_related_body_is_one_without_a_name() {
+    let related = format!("multipart/related; boundary=\"{BOUNDARY}\"");
+    let sent = |metadata: &str, file: &str| {
+        let part = |content: &str| {
+            format!("--{BOUNDARY}\r\nContent-Type: application/json; charset=utf-8\r\n\r\n{content}\r\n")
+        };
+        let body = format!("{}{}--{BOUNDARY}--\r\n", part(metadata), part(file));
+        let shapes =
+            [Format::of_file(Some(related.as_bytes())), Format::of_request(Some(related.as_bytes()))];
+        shapes.map(|format| run(format, body.as_bytes()))
+    };
+    for file in ["// a comment\n{\"a\":1}", "{\"a\":NaN}", "{\"a\":1}\n{\"a\":2}\n", "no JSON at all", ""] {
+        let [upload, request] = sent("{\"file\":{}}", &format!("{file} {AWS}"));
+        let (out, outcome) = upload.unwrap_or_else(|(refusal, _)| panic!("{file}: {refusal}"));
+        assert_eq!(outcome.vault.len(), 1, "{file}");
+        assert!(memmem::find(&out, AWS.as_bytes()).is_none());
+        assert!(request.is_err(), "elsewhere its type is believed: {file}");
+    }
+    let [upload, _] = sent("{\"file\":NaN}", "{}");
+    assert!(upload.is_err(), "what is said of the file is JSON");
+}
+
+#[test]
 fn delimiters_may_stand_anywhere() {
     for offset in WINDOW - 120..WINDOW + 10 {
         let filler = vec![b'.'; offset];

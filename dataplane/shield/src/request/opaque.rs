@@ -26,8 +26,7 @@ const MAX_BEHIND: usize = 8 * 1024;
 const MAX_URL_HEAD: usize = 128;
 /// Sealed values that are shorter are scanned, even where the object says what it is.
 const MIN_SURE: usize = 16;
-/// Sealed values of unsure kind, and declared media of unknown kind, that are shorter are scanned: a stolen key
-/// could be as short.
+/// Sealed values of unsure kind, and raw sound, that are shorter are scanned: a stolen key could be as short.
 const MIN_SEALED: usize = 64;
 /// Shorter values are scanned as they stand.
 const MIN_BLOB: usize = 16;
@@ -49,11 +48,13 @@ pub(super) enum Slot {
     Link,
 }
 
-/// What a media type says.
+/// What is said of bytes, by a media type or by their place. That they are media is not believed: known media say so
+/// themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Declared {
     Nothing,
-    Media(OpaqueKind),
+    /// Sound that may come without any head, so that its bytes cannot say what they are. Only a place says this.
+    RawSound,
     /// Text, and its charset if that is a wide one.
     Text(Option<Charset>),
 }
@@ -174,12 +175,7 @@ pub(super) fn declared(name: &[u8]) -> Declared {
         let parameters = memchr::memchr(b';', name).map_or(&[][..], |at| &name[at + 1..]);
         return Declared::Text(Charset::declared(parameters));
     }
-    let kinds = [("image", OpaqueKind::Image), ("audio", OpaqueKind::Audio), ("video", OpaqueKind::Video)];
-    match kinds.into_iter().find(|(prefix, _)| starts(prefix)) {
-        Some((_, kind)) => Declared::Media(kind),
-        None if is(b"pdf") => Declared::Media(OpaqueKind::Pdf),
-        None => Declared::Nothing,
-    }
+    Declared::Nothing
 }
 
 /// Judges the base64 that begins behind the first `head` bytes.
@@ -205,10 +201,9 @@ fn judge_run(slot: Slot, raw: &[u8], head: usize, last: bool) -> Judgement {
             run(Scanned::WhileText, None)
         }
         Slot::Blob(declared) if chars >= MIN_BLOB => {
-            let (charset, media) = match declared {
-                Declared::Text(charset) => (charset, None),
-                Declared::Media(kind) => (None, Some(kind)),
-                Declared::Nothing => (None, None),
+            let charset = match declared {
+                Declared::Text(charset) => charset,
+                Declared::RawSound | Declared::Nothing => None,
             };
             let decoded = Scanned::Decoded(charset);
             if magic::looks_like_text(sample) || Wide::of(sample, charset).is_some() {
@@ -218,9 +213,11 @@ fn judge_run(slot: Slot, raw: &[u8], head: usize, last: bool) -> Judgement {
                 // What is stored uncompressed in an archive can be read.
                 Some(kind @ (OpaqueKind::Archive | OpaqueKind::Office)) => run(decoded, Some(kind)),
                 Some(kind) => run(Scanned::Not, Some(kind)),
-                None if media.is_some() && chars >= MIN_SEALED => run(Scanned::Not, media),
-                // Too short for a file: rather a plain word of base64's alphabet.
-                None if closed => Judgement::Scan,
+                None if declared == Declared::RawSound && chars >= MIN_SEALED => {
+                    run(Scanned::Not, Some(OpaqueKind::Audio))
+                }
+                // Too short for a file, and no text in any encoding: rather a plain word of base64's alphabet.
+                None if closed && !magic::holds_text(sample) => Judgement::Scan,
                 None => run(decoded, Some(OpaqueKind::Other)),
             }
         }

@@ -195,6 +195,28 @@ fn binary_of_unknown_kind_is_scanned_decoded() {
 }
 
 #[test]
+fn a_label_does_not_hide_text_in_another_encoding() {
+    let text = format!("the key is {AWS}, not for others");
+    for before in [&b"caf\xe9: "[..], b"\x01", b"\xff\xd8", b"\0\0"] {
+        for pad in [0, 30, 3000] {
+            let bytes = [before, text.as_bytes(), " caf\u{e9}".repeat(pad).as_bytes(), b"\xe9"].concat();
+            for kind in ["image/png", "audio/wav", "video/mp4", "application/pdf", "x"] {
+                let data = STANDARD.encode(&bytes);
+                let source = json!({ "type": "base64", "media_type": kind, "data": data });
+                let body = json!({ "messages": [{ "content": [{ "type": "image", "source": source }] }] });
+                let (out, outcome) = json_run(&body.to_string());
+                assert_eq!(outcome.vault.len(), 1, "{before:?} {pad} {kind}");
+                assert!(outcome.report.opaque_total() > 0, "it is told");
+                let out: Value = serde_json::from_str(&out).unwrap();
+                let value = &out["messages"][0]["content"][0]["source"]["data"];
+                let decoded = STANDARD.decode(value.as_str().unwrap()).unwrap();
+                assert_eq!(restore(&decoded, &outcome, 0), bytes);
+            }
+        }
+    }
+}
+
+#[test]
 fn an_unfinished_value_is_refused() {
     for blob in [sealed(3000), STANDARD.encode(text(9, 9))] {
         let body = format!(r#"{MESSAGE}{{"source":{{"media_type":"image/png","data":"{blob}"#);

@@ -8,7 +8,6 @@ use super::opaque::{self, Behind, Declared, Judgement, Run, Slot};
 use super::seam::{MAX_GAP, TextEvent};
 use crate::json::{Container, Kind, Lexeme, Role};
 use crate::places::{self, Place, Scope, Step, Table};
-use crate::report::OpaqueKind;
 
 /// Containers that are kept track of; what is deeper is named by the one around it, and is text. A batch of Google's with a tool's
 /// image in it is 15 deep.
@@ -495,7 +494,7 @@ impl Track {
         match place.role {
             _ if frame.kind == Type::Text => Slot::Plain,
             places::Role::Sealed => Slot::Sealed { sure: frame.kind == Type::Sealed },
-            places::Role::Media if place.always_media => Slot::Blob(Declared::Media(OpaqueKind::Audio)),
+            places::Role::Media if place.always_media => Slot::Blob(Declared::RawSound),
             places::Role::Media => Slot::Blob(frame.declared),
             places::Role::Link => Slot::Link,
             _ => Slot::Plain,

@@ -73,11 +73,31 @@ fn files_labelled_json_are_read_as_what_they_are() {
             let mut client = gateway.client();
             assert_eq!(send(&mut client, path, fields, text.as_bytes()), 400, "{path}");
         }
+        // So is a file behind what is said about it; the rest of a request in parts is not believed to be one.
+        let parts = |file: &str| {
+            let part = |content: &str| format!("--b\r\nContent-Type: application/json\r\n\r\n{content}\r\n");
+            format!("{}{}--b--\r\n", part("{\"file\":{}}"), part(file))
+        };
+        let related = "content-type: multipart/related; boundary=b\r\n";
+        for (path, status) in [
+            ("/up/upload/v1beta/files?uploadType=multipart", 200),
+            ("/up/upload/drive/v3/files?uploadType=multipart", 200),
+            ("/up/v1/files", 400),
+        ] {
+            for file in ["// a comment\n", "{\"x\":NaN}\n", "{\"a\":1}\n{\"a\":2}\n"] {
+                let mut client = gateway.client();
+                let body = parts(&format!("{file}{SECRET}"));
+                assert_eq!(send(&mut client, path, related, body.as_bytes()), status, "{path} {file}");
+            }
+        }
+        let seen: Vec<_> = upstream.seen().into_iter().skip(3).collect();
+        assert_eq!(seen.len(), 6);
+        assert!(seen.iter().all(|sent| !String::from_utf8_lossy(&sent.body).contains(SECRET)));
         let two = format!("{json}content-type: image/png\r\n");
         assert_eq!(send(&mut gateway.client(), "/up/v1/messages", &two, b"{}"), 400);
         let boundaries = "content-type: multipart/form-data; boundary=a; boundary=b\r\n";
         assert_eq!(send(&mut gateway.client(), "/up/v1/files", boundaries, b"--a--"), 400);
-        assert_eq!(upstream.seen().len(), 3);
+        assert_eq!(upstream.seen().len(), 9);
     });
 }
 
