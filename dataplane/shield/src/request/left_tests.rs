@@ -168,8 +168,28 @@ fn signed_text_passes_in_any_order() {
         format!(
             r#"{{"messages":[{{"content":[{{"reasoningContent":{{"reasoningText":{{"text":"{PAT}","signature":"{seal}"}}}}}}]}}]}}"#
         ),
+        format!(
+            r#"{{"input":[{{"type":"reasoning","summary":[],"content":[{{"type":"reasoning_text","text":"{PAT}"}},{{"text":"{AWS}"}}],"encrypted_content":"{seal}"}}]}}"#
+        ),
+        format!(
+            r#"{{"input":[{{"content":[{{"text":"{PAT}"}}],"summary":[{{"text":"{PAT}"}}],"encrypted_content":"{seal}","type":"reasoning"}}]}}"#
+        ),
+        format!(
+            r#"{{"messages":[{{"content":[{{"type":"compaction","content":"{PAT}","encrypted_content":"{seal}"}}]}}]}}"#
+        ),
+        format!(
+            r#"{{"messages":[{{"content":[{{"encrypted_content":"{seal}","content":"{PAT}","type":"compaction"}}]}}]}}"#
+        ),
     ] {
         passes(&body);
+    }
+    for name in ["thoughtSignature", "thought_signature"] {
+        let members =
+            [format!(r#""text":"{PAT}""#), r#""thought" : true"#.to_owned(), format!(r#""{name}":"{seal}""#)];
+        for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            let part = order.map(|at| members[at].clone()).join(",");
+            passes(&format!(r#"{{"contents":[{{"parts":[{{{part}}},{{"text":"x"}}]}}]}}"#));
+        }
     }
 }
 
@@ -207,9 +227,36 @@ fn unsigned_text_is_text() {
     is_hidden(&format!(
         r#"{{"input":[{{"type":"reasoning","summary":[{{"text":"{PAT}","encrypted_content":"{good}"}}]}}]}}"#
     ));
-    is_hidden(&format!(
-        r#"{{"contents":[{{"parts":[{{"text":"{PAT}","thought":true,"thoughtSignature":"{good}"}}]}}]}}"#
-    ));
+    for part in [
+        format!(r#"{{"text":"{PAT}","thoughtSignature":"{good}"}}"#),
+        format!(r#"{{"thoughtSignature":"{good}","text":"{PAT}"}}"#),
+        format!(r#"{{"text":"{PAT}","thought":true}}"#),
+        format!(r#"{{"thought":true,"text":"{PAT}"}},{{"text":"x","thoughtSignature":"{good}"}}"#),
+        format!(r#"{{"text":"{PAT}","thought":false,"thoughtSignature":"{good}"}}"#),
+        format!(r#"{{"text":"{PAT}","thought":"true","thoughtSignature":"{good}"}}"#),
+        format!(r#"{{"thought":"true","text":"{PAT}","thoughtSignature":"{good}"}}"#),
+        format!(r#"{{"text":"{PAT}","a":{{"thought":true}},"thoughtSignature":"{good}"}}"#),
+        format!(r#"{{"text":"{PAT}","thought":true,"thoughtSignature":"short"}}"#),
+        format!(r#"{{"type":"text","text":"{PAT}","thought":true,"thoughtSignature":"{good}"}}"#),
+    ] {
+        is_hidden(&format!(r#"{{"contents":[{{"parts":[{part}]}}]}}"#));
+    }
+    for item in [
+        format!(
+            r#""type":"message","content":[{{"type":"input_text","text":"{PAT}"}}],"encrypted_content":"{good}""#
+        ),
+        format!(r#""content":[{{"type":"input_text","text":"{PAT}"}}],"encrypted_content":"{good}""#),
+        format!(r#""type":"reasoning","content":[{{"text":"{PAT}"}}]"#),
+    ] {
+        is_hidden(&format!(r#"{{"input":[{{{item}}}]}}"#));
+    }
+    for block in [
+        format!(r#""type":"tool_result","content":"{PAT}","encrypted_content":"{good}""#),
+        format!(r#""content":"{PAT}","encrypted_content":"{good}""#),
+        format!(r#""type":"compaction","content":"{PAT}""#),
+    ] {
+        is_hidden(&format!(r#"{{"messages":[{{"content":[{{{block}}}]}}]}}"#));
+    }
 }
 
 #[test]
