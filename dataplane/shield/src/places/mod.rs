@@ -259,6 +259,16 @@ pub fn is_link_of_reply(name: &[u8], holder: &[u8]) -> bool {
             .any(|(link, around)| **link == *name && around.as_ref().is_none_or(|around| **around == *holder))
 }
 
+/// Whether objects under `name` may hold such an address, for a reader that keeps no names of what is open.
+pub fn may_hold_link_of_reply(name: &[u8]) -> bool {
+    LINKS.iter().any(|(_, around)| around.as_deref() == Some(name))
+}
+
+/// Whether `name` may be the name of such an address in an object that [may hold](may_hold_link_of_reply) one.
+pub fn may_be_link_of_reply(name: &[u8]) -> bool {
+    LINKS.iter().any(|(link, _)| **link == *name)
+}
+
 /// What a query parameter of that name, in any case, means to the providers; `None` if it is text.
 pub fn of_parameter(name: &[u8]) -> Option<Role> {
     named(&PARAMETERS, name)

@@ -1,6 +1,6 @@
 //! Addresses that go back to the provider unsearched get no secret on their way here.
 
-use aegis_shield::reply::ReplyFormat;
+use aegis_shield::reply::{MAX_EVENT, ReplyFormat};
 use serde_json::json;
 
 use crate::support::*;
@@ -19,6 +19,17 @@ fn tokens_in_addresses_stay() {
         let (output, tally) = run(ReplyFormat::Json, &input);
         assert_eq!(output, input);
         assert!(tally.kept > 0 && tally.restored == 0, "{input}");
+        let mut large = body.clone();
+        large["pad"] = "x".repeat(MAX_EVENT).into();
+        large["after"] = masked("<<plain>>").into();
+        let (output, _) = run(ReplyFormat::Json, &large.to_string());
+        assert_eq!(
+            output,
+            large.to_string().replace(
+                &format!("\"after\":\"{}\"", masked("<<plain>>")),
+                &format!("\"after\":\"{PLAIN}\"")
+            )
+        );
         let stream = frame("", &input, "\n");
         assert_eq!(run_sse(&stream).0, stream);
     }
