@@ -316,3 +316,47 @@ fn strings_left_alone_end_where_json_says() {
 fn run_of(raw: &[u8]) -> (usize, bool) {
     super::run(raw)
 }
+
+/// What a model made up itself comes in a reply and goes back with the next request.
+#[test]
+fn signed_text_comes_back_as_it_was() {
+    use crate::reply::{Rehydrator, ReplyFormat};
+    let token = crate::Keyring::new(&[42; 32], "acme", 5, &[])
+        .unwrap()
+        .mint(aegis_detect::Category::Key, b"hunter2-but-longer");
+    let text = format!("password = Tr0ub4dor&3xyz! {AWS} {PAT} {token}");
+    let seal = seal(200);
+    let vouched = |kind: &str, text_name: &str, seal_name: &str| json!({ "type": kind, text_name: text, seal_name: seal });
+    let reasoning = json!({ "type": "reasoning", "id": "rs_1", "encrypted_content": seal,
+        "summary": [{ "type": "summary_text", "text": text }], "content": [{ "type": "reasoning_text", "text": text }] });
+    let thought = json!({ "text": text, "thought": true, "thoughtSignature": seal });
+    let bedrock = json!({ "reasoningContent": { "reasoningText": { "text": text, "signature": seal } } });
+    let details = json!({ "reasoning_details": [vouched("reasoning.text", "text", "signature")] });
+    let blocks = json!({ "thinking_blocks": [vouched("thinking", "thinking", "signature")] });
+    let of_anthropic = |block: Value| {
+        (json!({ "content": [block] }), json!({ "messages": [{ "role": "assistant", "content": [block] }] }))
+    };
+    for (reply, request) in [
+        of_anthropic(vouched("thinking", "thinking", "signature")),
+        of_anthropic(vouched("compaction", "content", "encrypted_content")),
+        (json!({ "output": [reasoning] }), json!({ "input": [reasoning] })),
+        (
+            json!({ "candidates": [{ "content": { "parts": [thought] } }] }),
+            json!({ "contents": [{ "parts": [thought] }] }),
+        ),
+        (json!({ "choices": [{ "message": details }] }), json!({ "messages": [details] })),
+        (json!({ "choices": [{ "message": blocks }] }), json!({ "messages": [blocks] })),
+        (
+            json!({ "output": { "message": { "content": [bedrock] } } }),
+            json!({ "messages": [{ "content": [bedrock] }] }),
+        ),
+    ] {
+        let mut vault = crate::Vault::new();
+        vault.insert(token, b"hunter2-but-longer").unwrap();
+        let (mut rehydrator, mut out) = (Rehydrator::new(vault, ReplyFormat::Json), Vec::new());
+        rehydrator.push(reply.to_string().as_bytes(), &mut out);
+        rehydrator.finish(&mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), reply.to_string());
+        passes(&request.to_string());
+    }
+}
