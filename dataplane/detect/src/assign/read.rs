@@ -271,7 +271,9 @@ pub(super) fn string(cursor: Cursor<'_>, quote: Quote) -> Result<Option<(usize, 
     let limit = start + MAX_VALUE;
     let mut at = start;
     loop {
-        let rest = &text[at.min(text.len())..text.len().min(limit)];
+        // An escape may reach over the end.
+        let end = text.len().min(limit);
+        let rest = &text[at.min(end)..end];
         let Some(step) = memchr::memchr3(byte, b'\\', b'\n', rest) else {
             let cut = text.len() < limit && !cursor.view.last;
             return if cut { Err(TooShort) } else { Ok(None) };

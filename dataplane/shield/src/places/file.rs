@@ -54,11 +54,13 @@ pub(super) struct Row {
     #[serde(default)]
     always_media: bool,
     #[serde(default)]
-    sealed_by: String,
+    sealed_by: Vec<String>,
     #[serde(default)]
     sealed_above: u8,
     #[serde(default)]
     untyped: bool,
+    #[serde(default)]
+    only_thoughts: bool,
     /// Documents in which `"@"` stands at these places, and nowhere else.
     #[serde(default)]
     #[cfg_attr(not(test), expect(dead_code, reason = "read by the tests of the table"))]
@@ -91,6 +93,7 @@ impl File {
                     sealed_by: &row.sealed_by,
                     sealed_above: row.sealed_above,
                     untyped: row.untyped,
+                    only_thoughts: row.only_thoughts,
                     path: path.clone(),
                     steps,
                     anchor,

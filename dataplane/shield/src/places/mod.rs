@@ -100,14 +100,16 @@ pub struct Place {
     pub only_signed_types: bool,
     /// Media whatever its type says.
     pub always_media: bool,
-    /// The member that vouches for signed text; empty for other roles.
-    pub sealed_by: &'static str,
+    /// The member that vouches for signed text, in all its spellings; empty for other roles.
+    pub sealed_by: &'static [String],
     /// How many containers around the text's object hold that member: 0 if it stands beside the text.
     pub sealed_above: u8,
     /// The path as written, below its root.
     pub path: String,
     /// Objects of this kind have no `type`, so none is asked for.
     pub untyped: bool,
+    /// Only in an object that says `"thought": true`, which stands for its type.
+    pub only_thoughts: bool,
     /// The steps, last one first.
     steps: Box<[Pattern]>,
     anchor: Anchor,
@@ -225,6 +227,46 @@ pub fn of_requests() -> &'static Table {
 /// All places of all APIs.
 pub fn all() -> &'static Table {
     &ALL
+}
+
+/// Names of members by which links of the table are known wherever they stand, with the name of the object around them if one
+/// is listed that is no list's item.
+static LINKS: LazyLock<Vec<(Box<[u8]>, Option<Box<[u8]>>)>> = LazyLock::new(|| {
+    let of_requests = OF_REQUESTS.places.iter().filter(|place| place.role == Role::Link);
+    let mut links: Vec<_> = of_requests
+        .filter_map(|place| {
+            let mut names = place.steps.iter().map_while(|step| match step {
+                Pattern::Name(name) => Some(name.clone()),
+                _ => None,
+            });
+            Some((names.next()?, names.next()))
+        })
+        .collect();
+    links.sort();
+    links.dedup();
+    links
+});
+
+/// Whether the string under `name`, in an object under `holder` (empty if it has none), is an address that the provider would
+/// fetch if it came back in a request, where it is not searched.
+///
+/// An address may be signed, so it cannot be searched there without breaking it; so no secret is put into it here.
+pub fn is_link_of_reply(name: &[u8], holder: &[u8]) -> bool {
+    // All of them end so: `url`, `uri`. Most names do not.
+    matches!(name, [.., b'r', b'l' | b'i'])
+        && LINKS
+            .iter()
+            .any(|(link, around)| **link == *name && around.as_ref().is_none_or(|around| **around == *holder))
+}
+
+/// Whether objects under `name` may hold such an address, for a reader that keeps no names of what is open.
+pub fn may_hold_link_of_reply(name: &[u8]) -> bool {
+    LINKS.iter().any(|(_, around)| around.as_deref() == Some(name))
+}
+
+/// Whether `name` may be the name of such an address in an object that [may hold](may_hold_link_of_reply) one.
+pub fn may_be_link_of_reply(name: &[u8]) -> bool {
+    LINKS.iter().any(|(link, _)| **link == *name)
 }
 
 /// What a query parameter of that name, in any case, means to the providers; `None` if it is text.

@@ -186,3 +186,28 @@ fn the_readme_shows_the_table() {
     let readme = include_str!("../../README.md");
     assert!(readme.contains(&table), "the README's table of places should be:\n{table}");
 }
+
+/// What passes unscanned on its way out gets no secret on its way back, or it would leak in the next turn. The reply knows
+/// signed text and addresses by their names, so the examples of requests serve.
+#[test]
+fn what_passes_unscanned_gets_no_secret() {
+    use crate::reply::{Rehydrator, ReplyFormat};
+    let keyring = crate::Keyring::new(&[42; 32], "acme", 5, &[]).unwrap();
+    let token = keyring.mint(aegis_detect::Category::Key, b"hunter2-but-longer");
+    for row in FILES.iter().flat_map(|file| &file.place) {
+        if !matches!(row.role, Role::Link | Role::Signed) {
+            continue;
+        }
+        for example in &row.examples {
+            let reply = example.replace("\"@\"", &format!("\"https://h/{token}\""));
+            let mut vault = crate::Vault::new();
+            vault.insert(token, b"hunter2-but-longer").unwrap();
+            let mut rehydrator = Rehydrator::new(vault, ReplyFormat::Json);
+            let mut out = Vec::new();
+            rehydrator.push(reply.as_bytes(), &mut out);
+            rehydrator.finish(&mut out);
+            assert_eq!(String::from_utf8_lossy(&out), reply);
+            assert!(rehydrator.tally().kept > 0, "{reply}");
+        }
+    }
+}

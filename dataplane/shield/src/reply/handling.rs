@@ -3,6 +3,7 @@
 use super::dialect::Event;
 use super::keys::{KeyKind, is_blob_type, is_signed_type, is_thinking_type};
 use super::tape::Kind;
+use crate::places::is_link_of_reply;
 
 /// See the module's documentation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,6 +44,7 @@ impl Handling {
                 Self::Opaque
             }
             KeyKind::Thinking if is_type(is_thinking_type) || is_block(event, parent) => Self::Keep,
+            _ if is_link_of_reply(event.key(index), event.key(parent)) => Self::Keep,
             _ => Self::Restore,
         }
     }
@@ -57,7 +59,8 @@ impl Handling {
         }
         match event.string(node, b"type") {
             Some(name) => is_signed_type(name) || (node == 0 && name.starts_with(b"response.reasoning")),
-            // Google signs a thought by the part that comes after it.
+            // Signed if the part holds a signature, which comes behind the text. Without one its tokens stay, too, and
+            // the way out scans it.
             None => event.key(below) == b"text" && event.is_true(node, b"thought"),
         }
     }

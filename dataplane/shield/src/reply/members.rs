@@ -4,6 +4,7 @@
 //! providers send. (What fits into memory is read as a whole, and then the order does not matter.)
 
 use super::keys::{KeyKind, MAX_KNOWN_KEY, is_blob_type, is_signed_type, is_thinking_type};
+use crate::places;
 
 /// One bit for each open container, the innermost lowest.
 #[derive(Clone, Copy, Default)]
@@ -43,6 +44,10 @@ pub(super) struct Members {
     keeps: Bits,
     blocks: Bits,
     block: Bits,
+    /// The container may hold an address; the current value may be such a container; it is an address.
+    links: Bits,
+    holds_link: bool,
+    link: bool,
 }
 
 impl Members {
@@ -84,13 +89,17 @@ impl Members {
         self.opaque =
             !text && (self.key == KeyKind::Opaque || (self.key == KeyKind::Data && self.blob.top()));
         let thinking = self.key == KeyKind::Thinking && self.block.top();
-        self.kept = !self.opaque && !self.tool.top() && (self.keeps.top() || thinking);
+        self.kept =
+            !self.opaque && !self.tool.top() && (self.keeps.top() || thinking || (!is_name && self.link));
     }
 
     pub(super) fn string_closes(&mut self, is_name: bool) {
         let text = &self.name[..self.len];
         if is_name {
             self.key = KeyKind::of(text);
+            self.holds_link = places::may_hold_link_of_reply(text);
+            self.link = places::is_link_of_reply(text, b"")
+                || (self.links.top() && places::may_be_link_of_reply(text));
         } else if self.capturing {
             if is_blob_type(text) {
                 self.blob.set_top();
@@ -114,16 +123,23 @@ impl Members {
                 self.tool.open(self.tool.top() || (object && self.key.is_tool_input()));
                 self.keeps.open(self.keeps.top() || keeps);
                 self.blob.open(object && self.key == KeyKind::Blob);
+                self.links.open(object && self.holds_link);
+                (self.holds_link, self.link) = (false, false);
                 self.block.open(object && self.blocks.top());
                 self.blocks.open(!object && self.key == KeyKind::Content);
                 self.key = KeyKind::Plain;
             }
             b'}' | b']' => {
-                for bits in
-                    [&mut self.tool, &mut self.keeps, &mut self.blob, &mut self.block, &mut self.blocks]
-                {
-                    bits.close();
-                }
+                let bits = [
+                    &mut self.tool,
+                    &mut self.keeps,
+                    &mut self.blob,
+                    &mut self.block,
+                    &mut self.blocks,
+                    &mut self.links,
+                ];
+                bits.into_iter().for_each(Bits::close);
+                (self.holds_link, self.link) = (false, false);
                 self.key = KeyKind::Plain;
             }
             _ => {}

@@ -48,8 +48,10 @@
 //!
 //! # What stays although it holds tokens
 //!
-//! Signed text, from its first byte: Anthropic's thinking, the reasoning items of Responses, Gemini's thoughts, and
-//! what aggregators hand on of these. The client must send it back as it was, and the way out does not look into it.
+//! Signed text, from its first byte: Anthropic's thinking and compaction, the reasoning items of Responses, Gemini's
+//! thoughts, and what aggregators hand on of these. The client must send it back as it was, and the way out does not
+//! look into it. Where the signature never comes (a Gemini thought without one in its own part) the way out scans it,
+//! and finds the tokens that stayed: so nothing leaks.
 //! Not signed are the arguments and texts that stand beside a signature of Gemini: it seals the model's thoughts, not
 //! its part, and the way out gives the same tokens again. `logprobs` stay, too, and with them `text_offset`: they
 //! speak of the tokens that the model sampled, one entry each, with its bytes and its probability. A secret has

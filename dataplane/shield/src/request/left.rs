@@ -99,13 +99,24 @@ fn is_encoded_text(raw: &[u8]) -> bool {
     STANDARD_NO_PAD.decode(&sample[..whole]).is_ok_and(|bytes| magic::looks_like_text(&bytes))
 }
 
+/// What tells that an object holds signed text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Nothing more.
+    Known,
+    /// Its `type`.
+    Type,
+    /// `"thought": true`
+    Thought,
+}
+
 /// What has to be found behind a text for it to count as signed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted<'a> {
-    /// The member that holds the signature; empty if it was seen before the text.
-    pub(super) seal: &'a [u8],
-    /// The object's `type` was not seen before the text.
-    pub(super) kind: bool,
+    /// The member that holds the signature, in all its spellings; none if it was seen before the text.
+    pub(super) seal: &'a [String],
+    /// What is still to be seen of the object's kind.
+    pub(super) kind: Kind,
     /// Containers around the text's object, up to the one that holds the signature.
     pub(super) above: u8,
 }
@@ -118,7 +129,7 @@ pub(super) fn is_signed(raw: &[u8], wanted: Wanted<'_>, last: bool, table: &Tabl
     let Some(end) = string_end(near) else { return open };
     let (mut at, mut depth) = (end + 1, 0i32);
     let level = -i32::from(wanted.above);
-    let (mut kind, mut seal) = (!wanted.kind, wanted.seal.is_empty());
+    let (mut kind, mut seal) = (wanted.kind == Kind::Known, wanted.seal.is_empty());
     while let Some(found) =
         near[at..].iter().position(|byte| matches!(byte, b'"' | b'{' | b'[' | b'}' | b']'))
     {
@@ -131,12 +142,18 @@ pub(super) fn is_signed(raw: &[u8], wanted: Wanted<'_>, last: bool, table: &Tabl
                 let word = &near[at..at + end];
                 at += end + 1;
                 if depth == level {
+                    if word == b"thought" && wanted.kind == Kind::Thought {
+                        match is_true(&near[at..]) {
+                            Verdict::Undecided => return open,
+                            verdict => kind = verdict == Verdict::Yes,
+                        }
+                    }
                     let Some(value) = member_value(&near[at..]) else { continue };
-                    if word == b"type" {
+                    if word == b"type" && wanted.kind != Kind::Thought {
                         let Some(end) = string_end(value) else { return open };
                         // The last of several counts, as it does for most who read JSON.
                         kind = table.is_signed_type(&value[..end]);
-                    } else if word == wanted.seal && !wanted.seal.is_empty() {
+                    } else if wanted.seal.iter().any(|name| name.as_bytes() == word) {
                         match is_seal(value, last) {
                             Verdict::Undecided => return open,
                             verdict => seal = verdict == Verdict::Yes,
@@ -153,6 +170,20 @@ pub(super) fn is_signed(raw: &[u8], wanted: Wanted<'_>, last: bool, table: &Tabl
         }
     }
     open
+}
+
+/// Whether `true` follows as a member's value, if `raw` goes on behind a name.
+fn is_true(raw: &[u8]) -> Verdict {
+    let mut rest = raw;
+    for word in [&b":"[..], b"true"] {
+        rest = rest.trim_ascii_start();
+        rest = match rest.strip_prefix(word) {
+            Some(after) => after,
+            None if word.starts_with(rest) => return Verdict::Undecided,
+            None => return Verdict::No,
+        };
+    }
+    Verdict::Yes
 }
 
 /// The content of the string that follows as a member's value, if `raw` goes on behind a name.

@@ -168,8 +168,28 @@ fn signed_text_passes_in_any_order() {
         format!(
             r#"{{"messages":[{{"content":[{{"reasoningContent":{{"reasoningText":{{"text":"{PAT}","signature":"{seal}"}}}}}}]}}]}}"#
         ),
+        format!(
+            r#"{{"input":[{{"type":"reasoning","summary":[],"content":[{{"type":"reasoning_text","text":"{PAT}"}},{{"text":"{AWS}"}}],"encrypted_content":"{seal}"}}]}}"#
+        ),
+        format!(
+            r#"{{"input":[{{"content":[{{"text":"{PAT}"}}],"summary":[{{"text":"{PAT}"}}],"encrypted_content":"{seal}","type":"reasoning"}}]}}"#
+        ),
+        format!(
+            r#"{{"messages":[{{"content":[{{"type":"compaction","content":"{PAT}","encrypted_content":"{seal}"}}]}}]}}"#
+        ),
+        format!(
+            r#"{{"messages":[{{"content":[{{"encrypted_content":"{seal}","content":"{PAT}","type":"compaction"}}]}}]}}"#
+        ),
     ] {
         passes(&body);
+    }
+    for name in ["thoughtSignature", "thought_signature"] {
+        let members =
+            [format!(r#""text":"{PAT}""#), r#""thought" : true"#.to_owned(), format!(r#""{name}":"{seal}""#)];
+        for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            let part = order.map(|at| members[at].clone()).join(",");
+            passes(&format!(r#"{{"contents":[{{"parts":[{{{part}}},{{"text":"x"}}]}}]}}"#));
+        }
     }
 }
 
@@ -207,9 +227,36 @@ fn unsigned_text_is_text() {
     is_hidden(&format!(
         r#"{{"input":[{{"type":"reasoning","summary":[{{"text":"{PAT}","encrypted_content":"{good}"}}]}}]}}"#
     ));
-    is_hidden(&format!(
-        r#"{{"contents":[{{"parts":[{{"text":"{PAT}","thought":true,"thoughtSignature":"{good}"}}]}}]}}"#
-    ));
+    for part in [
+        format!(r#"{{"text":"{PAT}","thoughtSignature":"{good}"}}"#),
+        format!(r#"{{"thoughtSignature":"{good}","text":"{PAT}"}}"#),
+        format!(r#"{{"text":"{PAT}","thought":true}}"#),
+        format!(r#"{{"thought":true,"text":"{PAT}"}},{{"text":"x","thoughtSignature":"{good}"}}"#),
+        format!(r#"{{"text":"{PAT}","thought":false,"thoughtSignature":"{good}"}}"#),
+        format!(r#"{{"text":"{PAT}","thought":"true","thoughtSignature":"{good}"}}"#),
+        format!(r#"{{"thought":"true","text":"{PAT}","thoughtSignature":"{good}"}}"#),
+        format!(r#"{{"text":"{PAT}","a":{{"thought":true}},"thoughtSignature":"{good}"}}"#),
+        format!(r#"{{"text":"{PAT}","thought":true,"thoughtSignature":"short"}}"#),
+        format!(r#"{{"type":"text","text":"{PAT}","thought":true,"thoughtSignature":"{good}"}}"#),
+    ] {
+        is_hidden(&format!(r#"{{"contents":[{{"parts":[{part}]}}]}}"#));
+    }
+    for item in [
+        format!(
+            r#""type":"message","content":[{{"type":"input_text","text":"{PAT}"}}],"encrypted_content":"{good}""#
+        ),
+        format!(r#""content":[{{"type":"input_text","text":"{PAT}"}}],"encrypted_content":"{good}""#),
+        format!(r#""type":"reasoning","content":[{{"text":"{PAT}"}}]"#),
+    ] {
+        is_hidden(&format!(r#"{{"input":[{{{item}}}]}}"#));
+    }
+    for block in [
+        format!(r#""type":"tool_result","content":"{PAT}","encrypted_content":"{good}""#),
+        format!(r#""content":"{PAT}","encrypted_content":"{good}""#),
+        format!(r#""type":"compaction","content":"{PAT}""#),
+    ] {
+        is_hidden(&format!(r#"{{"messages":[{{"content":[{{{block}}}]}}]}}"#));
+    }
 }
 
 #[test]
@@ -268,4 +315,48 @@ fn strings_left_alone_end_where_json_says() {
 
 fn run_of(raw: &[u8]) -> (usize, bool) {
     super::run(raw)
+}
+
+/// What a model made up itself comes in a reply and goes back with the next request.
+#[test]
+fn signed_text_comes_back_as_it_was() {
+    use crate::reply::{Rehydrator, ReplyFormat};
+    let token = crate::Keyring::new(&[42; 32], "acme", 5, &[])
+        .unwrap()
+        .mint(aegis_detect::Category::Key, b"hunter2-but-longer");
+    let text = format!("password = Tr0ub4dor&3xyz! {AWS} {PAT} {token}");
+    let seal = seal(200);
+    let vouched = |kind: &str, text_name: &str, seal_name: &str| json!({ "type": kind, text_name: text, seal_name: seal });
+    let reasoning = json!({ "type": "reasoning", "id": "rs_1", "encrypted_content": seal,
+        "summary": [{ "type": "summary_text", "text": text }], "content": [{ "type": "reasoning_text", "text": text }] });
+    let thought = json!({ "text": text, "thought": true, "thoughtSignature": seal });
+    let bedrock = json!({ "reasoningContent": { "reasoningText": { "text": text, "signature": seal } } });
+    let details = json!({ "reasoning_details": [vouched("reasoning.text", "text", "signature")] });
+    let blocks = json!({ "thinking_blocks": [vouched("thinking", "thinking", "signature")] });
+    let of_anthropic = |block: Value| {
+        (json!({ "content": [block] }), json!({ "messages": [{ "role": "assistant", "content": [block] }] }))
+    };
+    for (reply, request) in [
+        of_anthropic(vouched("thinking", "thinking", "signature")),
+        of_anthropic(vouched("compaction", "content", "encrypted_content")),
+        (json!({ "output": [reasoning] }), json!({ "input": [reasoning] })),
+        (
+            json!({ "candidates": [{ "content": { "parts": [thought] } }] }),
+            json!({ "contents": [{ "parts": [thought] }] }),
+        ),
+        (json!({ "choices": [{ "message": details }] }), json!({ "messages": [details] })),
+        (json!({ "choices": [{ "message": blocks }] }), json!({ "messages": [blocks] })),
+        (
+            json!({ "output": { "message": { "content": [bedrock] } } }),
+            json!({ "messages": [{ "content": [bedrock] }] }),
+        ),
+    ] {
+        let mut vault = crate::Vault::new();
+        vault.insert(token, b"hunter2-but-longer").unwrap();
+        let (mut rehydrator, mut out) = (Rehydrator::new(vault, ReplyFormat::Json), Vec::new());
+        rehydrator.push(reply.to_string().as_bytes(), &mut out);
+        rehydrator.finish(&mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), reply.to_string());
+        passes(&request.to_string());
+    }
 }

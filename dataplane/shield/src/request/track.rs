@@ -54,6 +54,8 @@ enum Type {
     Text,
     /// It holds a file, whose text a reply may point into.
     Document,
+    /// The model's thought, as Google marks one.
+    Thought,
 }
 
 /// Whether an object holds what vouches for the text in it.
@@ -195,6 +197,9 @@ impl Track {
                 }
             }
             Kind::Scalar => {
+                if self.scalar.is_none() && lexeme.layer == 0 {
+                    self.start_scalar(lexeme.bytes);
+                }
                 self.scalar.get_or_insert(lexeme.start);
             }
             Kind::Colon | Kind::Space => self.scalar = None,
@@ -206,6 +211,15 @@ impl Track {
             }
         }
         None
+    }
+
+    /// A number or word begins. Of all that JSON has, only `true` begins so.
+    fn start_scalar(&mut self, text: &[u8]) {
+        if text.first() == Some(&b't') && self.member() == Some(b"thought") {
+            if let Some(frame) = self.frame_mut().filter(|frame| frame.kind == Type::Unknown) {
+                frame.kind = Type::Thought;
+            }
+        }
     }
 
     fn copy_text(&mut self, text: &[u8]) {
@@ -461,17 +475,23 @@ impl Track {
     fn is_signed(&mut self, place: &'static Place, raw: &[u8], last: bool) -> Verdict {
         let holder = usize::from(self.depth).checked_sub(1 + usize::from(place.sealed_above));
         let Some(frame) = holder.and_then(|at| self.frames.get_mut(at)) else { return Verdict::No };
-        let kind = frame.kind == Type::Unknown && !place.untyped;
-        match (frame.kind, frame.seal) {
-            (Type::Text | Type::Document | Type::Other, _) | (_, Seal::Missing) => Verdict::No,
-            (_, Seal::Seen) if !kind => Verdict::Yes,
-            (_, seal) => {
-                let sealed_by = if seal == Seal::Seen { &[][..] } else { place.sealed_by.as_bytes() };
+        let (kind, told) = match (frame.kind, place.only_thoughts) {
+            (Type::Unknown, true) => (left::Kind::Thought, Type::Thought),
+            (Type::Unknown, false) if !place.untyped => (left::Kind::Type, Type::Sealed),
+            (Type::Unknown | Type::Sealed, false) => (left::Kind::Known, Type::Sealed),
+            (Type::Thought, true) => (left::Kind::Known, Type::Thought),
+            _ => return Verdict::No,
+        };
+        match frame.seal {
+            Seal::Missing => Verdict::No,
+            Seal::Seen if kind == left::Kind::Known => Verdict::Yes,
+            seal => {
+                let sealed_by = if seal == Seal::Seen { &[][..] } else { place.sealed_by };
                 let wanted = left::Wanted { seal: sealed_by, kind, above: place.sealed_above };
                 let verdict = left::is_signed(raw, wanted, last, places::of_requests());
                 // Looked for once an object, however many texts it holds.
                 match verdict {
-                    Verdict::Yes => (frame.kind, frame.seal) = (Type::Sealed, Seal::Seen),
+                    Verdict::Yes => (frame.kind, frame.seal) = (told, Seal::Seen),
                     Verdict::No => frame.seal = Seal::Missing,
                     Verdict::Undecided => {}
                 }

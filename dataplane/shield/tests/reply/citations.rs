@@ -271,3 +271,27 @@ fn documents_of_the_request_are_not_known() {
     assert_eq!(citation["cited_text"], PLAIN);
     assert_eq!((&citation["start_char_index"], &citation["end_char_index"]), (&json!(10), &json!(40)));
 }
+
+#[test]
+fn numbers_move_in_documents_that_are_read_whole_and_stay_in_larger_ones() {
+    let annotations = json!([flat_annotation("[first]"), flat_annotation("[second]")]);
+    let part = json!({"type": "output_text", "annotations": annotations, "text": masked(TEXT)});
+    let document = |pad: usize| {
+        json!({"output": [{"type": "message", "content": [part]}], "pad": "x".repeat(pad)}).to_string()
+    };
+    let fits = aegis_shield::reply::MAX_EVENT - document(0).len();
+    for (pad, moved) in [(fits, true), (fits + 1, false)] {
+        let (output, _) = run(ReplyFormat::Json, &document(pad));
+        let read: Value = serde_json::from_str(&output).unwrap();
+        let part = &read["output"][0]["content"][0];
+        assert_eq!(part["text"], clear(TEXT));
+        let (start, end) = points("[first]");
+        let stayed = (json!(start), json!(end));
+        let found = &part["annotations"][0];
+        let is = (found["start_index"].clone(), found["end_index"].clone());
+        assert_eq!(is != stayed, moved, "{pad}");
+        if moved {
+            assert_flat(part["text"].as_str().unwrap(), &part["annotations"]);
+        }
+    }
+}

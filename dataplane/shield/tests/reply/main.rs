@@ -11,6 +11,7 @@ mod gemini;
 mod growth;
 mod hard_cases;
 mod limits;
+mod links;
 mod more_streams;
 mod openai;
 mod order;
