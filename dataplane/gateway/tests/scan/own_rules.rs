@@ -121,5 +121,9 @@ fn compiled_rules_are_kept() {
     }
     let kept = std::fs::read_dir(folder.path().join("cache")).expect("a folder");
     let kept: Vec<_> = kept.map(|entry| entry.expect("an entry").file_name()).collect();
-    assert_eq!(kept.len(), 3, "one with the rules of one's own, one without, and the key that seals them: {kept:?}");
+    assert_eq!(
+        kept.len(),
+        3,
+        "one with the rules of one's own, one without, and the key that seals them: {kept:?}"
+    );
 }

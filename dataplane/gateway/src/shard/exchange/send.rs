@@ -21,8 +21,13 @@ use super::super::record::micros;
 use super::{Exchange, Stop};
 use crate::config::settings::FailMode;
 use crate::error_body::Failure;
+use crate::route::{self, UploadStep};
 use crate::snapshot::{Snapshot, Upstream};
 
+const MOVED: Failure = Failure::invalid(
+    "this piece of a file holds something to be replaced, which would move every piece behind it: upload the file in one \
+     piece (upload, finalize at offset 0), or allow what was found by policy",
+);
 const NO_PROGRESS: Failure = Failure::internal("the scanner made no progress");
 const TOO_LATE: Failure = Failure::timeout("the upstream did not begin its reply in time");
 const TOO_SLOW: Failure = Failure::timeout("the upstream took the request too slowly");
@@ -106,6 +111,8 @@ impl Exchange<'_> {
     /// content length and can be sent again.
     pub(super) async fn first_window(&mut self) -> Result<bool, Stop> {
         let format = self.body_format()?;
+        self.piece = route::upload_of(&self.bench.request) == UploadStep::Piece;
+        let piece = self.piece;
         let Some(upload) = &mut self.upload else { return Err(NO_PROGRESS.into()) };
         if !upload.is_last(&self.client.conn) {
             upload.fill(&mut self.client.conn, self.shard, &self.snapshot.timeouts).await?;
@@ -122,7 +129,8 @@ impl Exchange<'_> {
         bench.out.clear();
         let raw = &mut self.raw;
         let step = step(self.shard, &self.snapshot, &mut tokenizer, raw, window, last, &mut bench.pieces);
-        let (consumed, produced) = match step {
+        let moved = piece && !*raw && !bench.pieces.unchanged();
+        let (consumed, produced) = match step.and_then(|step| if moved { Err(MOVED) } else { Ok(step) }) {
             Ok(step) => step,
             Err(failure) => {
                 self.settle(tokenizer);
@@ -325,6 +333,9 @@ impl Exchange<'_> {
             let (shard, raw) = (self.shard, &mut self.raw);
             let (consumed, produced) =
                 step(shard, &self.snapshot, tokenizer, raw, window, last, &mut bench.pieces)?;
+            if self.piece && !*raw && !bench.pieces.unchanged() {
+                return Err(MOVED.into());
+            }
             let rest = window.len() - consumed;
             emit(*raw, &bench.pieces, &window[..consumed], bench.out.tail());
             self.draft.sent_bytes += produced as u64;
