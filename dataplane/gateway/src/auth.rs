@@ -146,6 +146,24 @@ mod tests {
         assert_eq!(presented(&fields(&[("authorization", "Basic Z2F0ZQ==")]), true), None);
     }
 
+    /// What is told here to be found by a rule must be found by one.
+    #[test]
+    fn the_shape_is_that_of_the_rules() {
+        let rules = aegis_detect::Rules::builtin().unwrap();
+        for (id, digits) in [
+            ("aegis-gateway-key", 2 * KEY_BYTES + CHECK_DIGITS),
+            ("aegis-gateway-key-unchecked", 2 * KEY_BYTES),
+        ] {
+            let rule = rules.get(rules.find(id).unwrap());
+            let pattern = regex::Regex::new(&format!("^(?:{})$", rule.pattern)).unwrap();
+            for length in [digits - 1, digits, digits + 1] {
+                let key = format!("{KEY_PREFIX}{}", "a".repeat(length));
+                assert_eq!(pattern.is_match(&key), length == digits, "{id} {length}");
+                assert_eq!(has_shape(key.as_bytes()), length == digits, "{id} {length}");
+            }
+        }
+    }
+
     #[test]
     fn keys_made_here_have_a_shape_and_a_check_value_and_older_ones_the_shape() {
         let key = format_key(&[0xab; KEY_BYTES]);

@@ -1,11 +1,13 @@
 //! What a web page may do with a gateway that holds a provider's key.
 //!
-//! Where the gateway adds the key itself and asks for none of its own, whoever reaches it spends that key, and every page in
-//! a browser on the same machine or network reaches it: a form or a script may send `text/plain` anywhere without asking. A
+//! Where the gateway adds the key itself and asks for none of its own, whoever reaches it spends that key. On loopback that
+//! is meant for the programs of one machine, and every page in
+//! a browser there reaches it, too: a form or a script may send `text/plain` anywhere without asking. A
 //! browser says which page it is (`Origin`, and for requests without one `Sec-Fetch-Site`), so a page must be listed. A page
 //! whose own name was made to resolve to the gateway (DNS rebinding) is of the same origin to the browser; it is told by its
 //! name, so the name asked for must be one that nobody can point elsewhere, or be listed. Programs send neither field and
-//! ask for `localhost` or an address.
+//! ask for `localhost` or an address. Where a network reaches the gateway, every program there spends the key, and looking at
+//! pages would only look like protection: there a warning at the start says so.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -164,12 +166,25 @@ fn normal_origin(origin: &str) -> Option<String> {
 pub fn explain(upstreams: &[&str], settings: &Settings) -> String {
     let listed = |list: &[String]| if list.is_empty() { "none".to_owned() } else { list.join(", ") };
     format!(
-        "{}: the gateway's key for everybody who reaches it, so only loopback names and server.hosts ({}) may be asked for, \
-         and only pages of server.origins ({}) may ask",
+        "{}: the gateway's key for everybody who reaches it, so on loopback only its names and server.hosts ({}) may be asked \
+         for, and only pages of server.origins ({}) may ask",
         upstreams.join(", "),
         listed(&settings.server.hosts),
         listed(&settings.server.origins)
     )
+}
+
+/// Warns of listeners that a network reaches, where a key is added for everybody and nothing is checked.
+pub fn warn_of_network(upstreams: &[&str], settings: &Settings) -> Option<String> {
+    let mut open =
+        settings.server.listen.iter().filter(|address| !address.ip().to_canonical().is_loopback()).peekable();
+    open.peek()?;
+    let ports: Vec<String> = open.map(ToString::to_string).collect();
+    Some(format!(
+        "anybody who reaches {} can use the gateway's key for {}: demand keys (auth.keys), or listen on loopback only",
+        ports.join(", "),
+        upstreams.join(", ")
+    ))
 }
 
 /// What is wrong with an entry of `server.hosts`.

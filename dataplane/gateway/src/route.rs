@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use aegis_wire::error::HttpError;
-use aegis_wire::head::RequestHead;
+use aegis_wire::head::{Method, RequestHead};
 use aegis_wire::target::Target;
 
 use crate::config::settings::Provider;
@@ -86,7 +86,7 @@ const NO_ROUTE: Failure = Failure::new(
 
 /// The name under which the owner of a well-known path is configured.
 fn bare_path(head: &RequestHead) -> Option<&'static str> {
-    let path = head.path.split('?').next().unwrap_or_default();
+    let path = path_of(&head.path);
     let google_model = path.starts_with("/v1/models/") && path.contains(':');
     if google_model || ["/v1beta", "/v1alpha", "/upload/v1"].iter().any(|start| path.starts_with(start)) {
         return Some("google");
@@ -110,10 +110,55 @@ fn bare_path(head: &RequestHead) -> Option<&'static str> {
     })
 }
 
+/// The path of a target, without its query.
+pub fn path_of(target: &str) -> &str {
+    target.split_once('?').map_or(target, |(path, _)| path)
+}
+
+/// Google's resumable uploads say in these fields what a request does, and where in the file its bytes stand.
+const UPLOAD_FIELDS: &[u8] = b"x-goog-upload-";
+const UPLOAD_COMMAND: &[u8] = b"x-goog-upload-command";
+const UPLOAD_OFFSET: &[u8] = b"x-goog-upload-offset";
+
+/// What a request has to do with the upload of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UploadStep {
+    /// Nothing.
+    None,
+    /// It is about an upload: its body says something about the file, or carries it inside a form.
+    About,
+    /// Its body is the whole file.
+    File,
+    /// Its body is a part of the file; others tell their own places by its length.
+    Piece,
+}
+
+/// What a request has to do with an upload. A path with the segment `upload` (Google) or `uploads` (`OpenAI`) belongs to one, and
+/// so does a request with a field of Google's protocol; one that reads (GET, HEAD) does not. The body is the file below `upload`,
+/// unless the command says that it only begins, asks or ends. Without `finalize`,
+/// behind offset 0, or with a `Content-Range`, it is a piece.
+pub fn upload_of(head: &RequestHead) -> UploadStep {
+    if matches!(head.method, Method::Get | Method::Head) {
+        return UploadStep::None;
+    }
+    let at = |place: &str| path_of(&head.path).split('/').any(|segment| segment == place);
+    let fields = &head.fields;
+    let says = |word: &[u8]| fields.has_token(UPLOAD_COMMAND, word);
+    let commanded = fields.contains(UPLOAD_COMMAND);
+    if at("upload") && (says(b"upload") || !commanded) {
+        let first = fields.get(UPLOAD_OFFSET).is_none_or(|offset| offset.iter().all(|&digit| digit == b'0'));
+        let whole = first && (says(b"finalize") || !commanded) && !fields.contains(b"content-range");
+        return if whole { UploadStep::File } else { UploadStep::Piece };
+    }
+    let belongs =
+        at("upload") || at("uploads") || fields.iter().any(|(name, _)| name.starts_with(UPLOAD_FIELDS));
+    if belongs { UploadStep::About } else { UploadStep::None }
+}
+
 /// The path without its query and with everything that could identify something replaced by `{id}`: for logs, where
 /// neither a secret nor an endless number of values must end. True when there was nothing to replace.
 pub fn path_pattern(path: &str) -> (Box<str>, bool) {
-    let path = path.split('?').next().unwrap_or_default();
+    let path = path_of(path);
     if is_plain(path) {
         return (path.into(), true);
     }
@@ -185,6 +230,38 @@ mod tests {
             ("/v2/x", &[], None),
         ] {
             assert_eq!(bare_path(&head(path, fields)), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn uploads_are_told_by_path_field_and_command() {
+        let command = |words| ("x-goog-upload-command", words);
+        let offset = |at| ("x-goog-upload-offset", at);
+        for (method, path, fields, step) in [
+            (Method::Post, "/upload/v1beta/files", &[][..], UploadStep::File),
+            (
+                Method::Post,
+                "/base/upload/v1beta/files?x=1",
+                &[command("upload, finalize"), offset("0")],
+                UploadStep::File,
+            ),
+            (Method::Post, "/upload/v1beta/files", &[command("upload,Finalize")], UploadStep::File),
+            (Method::Post, "/upload/v1beta/files", &[command("upload"), offset("0")], UploadStep::Piece),
+            (
+                Method::Post,
+                "/upload/v1beta/files",
+                &[command("upload, finalize"), offset("8388608")],
+                UploadStep::Piece,
+            ),
+            (Method::Put, "/upload/v1/files", &[("content-range", "bytes 0-9/20")], UploadStep::Piece),
+            (Method::Post, "/upload/v1beta/files", &[command("start")], UploadStep::About),
+            (Method::Post, "/v1beta/x", &[command("upload")], UploadStep::About),
+            (Method::Post, "/v1/uploads/u/parts", &[], UploadStep::About),
+            (Method::Post, "/v1/files?to=/upload/", &[], UploadStep::None),
+            (Method::Get, "/upload/v1beta/files", &[command("query")], UploadStep::None),
+        ] {
+            let head = RequestHead { method, ..head(path, fields) };
+            assert_eq!(upload_of(&head), step, "{path} {fields:?}");
         }
     }
 

@@ -51,6 +51,8 @@ pub struct Snapshot {
     pub shield: Arc<Shield>,
     /// TLS towards clients; none for plain HTTP.
     pub server_tls: Option<Arc<rustls::ServerConfig>>,
+    /// The organisation has handed values over that are found wherever they stand, whatever they look like.
+    pub known_values: bool,
     /// Whether audit events are wanted; without, no place in the ring is reserved.
     pub audit: bool,
     by_name: HashMap<Box<str>, usize>,
@@ -75,6 +77,7 @@ impl Snapshot {
             sse_keep_alive: Duration::ZERO,
             server_tls: None,
             audit: true,
+            known_values: false,
             shield,
             by_name,
         }
@@ -82,11 +85,16 @@ impl Snapshot {
 }
 
 impl Snapshot {
-    /// Names of the upstreams whose key the gateway adds for everybody who reaches it: there it looks at what host is
-    /// asked for and what web page asks.
+    /// Names of the upstreams whose key the gateway adds for everybody who reaches it.
     pub fn keys_for_everybody(&self) -> Vec<&str> {
-        let open = matches!(self.auth, Auth::None);
-        self.upstreams.iter().filter(|upstream| open && upstream.key.is_some()).map(|up| &*up.name).collect()
+        self.upstreams.iter().filter(|upstream| self.guards(upstream, true)).map(|up| &*up.name).collect()
+    }
+
+    /// Whether a request to `upstream` is looked at for what host it asks for and what web page sends it: where it would spend
+    /// a key of the gateway's without showing one, on loopback, whose users are told apart by nothing else. Whoever opens such
+    /// a gateway to a network opens it to every program there, so a page's origin says nothing more.
+    pub fn guards(&self, upstream: &Upstream, loopback: bool) -> bool {
+        loopback && matches!(self.auth, Auth::None) && upstream.lends_key()
     }
 
     /// The upstream of that name; names are lower case.
@@ -116,6 +124,8 @@ pub struct Upstream {
     pub addresses: Arc<Addresses>,
     /// The provider's key that replaces the client's.
     pub key: Option<UpstreamKey>,
+    /// The gateway shows it a client certificate.
+    pub shows_certificate: bool,
     /// Request field by which the upstream tells a repeated request from a new one, in lower case.
     pub idempotency_header: Option<Arc<str>>,
     /// Time limits with the upstream's own applied.
@@ -128,6 +138,13 @@ pub struct Upstream {
     pub redirect_hosts: Box<[Box<str>]>,
     /// Named by somebody, so that readiness waits for its addresses; false for built-in ones nobody mentioned.
     pub needed: bool,
+}
+
+impl Upstream {
+    /// Whether the gateway lets its clients in there by something of its own: a key, or a client certificate.
+    pub fn lends_key(&self) -> bool {
+        self.key.is_some() || self.shows_certificate
+    }
 }
 
 /// Where connections lead and whom they trust: a SHA-256 over address, TLS settings and certificates, so that two upstreams

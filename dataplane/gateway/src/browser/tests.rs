@@ -139,3 +139,21 @@ fn entries_are_checked() {
         assert_eq!(check_origin(origin).is_ok(), right, "{origin}");
     }
 }
+
+#[test]
+fn listeners_on_a_network_are_warned_of() {
+    for (listen, warned) in [
+        (&["127.0.0.1:1", "[::1]:1", "[::ffff:127.0.0.1]:1"][..], None),
+        (&["127.0.0.1:1", "0.0.0.0:2"], Some("0.0.0.0:2")),
+        (&["[::]:3"], Some("[::]:3")),
+        (&["10.0.0.7:4", "192.0.2.1:5"], Some("10.0.0.7:4, 192.0.2.1:5")),
+    ] {
+        let mut settings = Settings::default();
+        settings.server.listen = listen.iter().map(|address| address.parse().unwrap()).collect();
+        let said = warn_of_network(&["openai"], &settings);
+        assert_eq!(said.is_some(), warned.is_some(), "{listen:?}");
+        if let (Some(said), Some(warned)) = (said, warned) {
+            assert!(said.contains(&format!("reaches {warned} can")) && said.contains("openai"), "{said}");
+        }
+    }
+}

@@ -81,6 +81,9 @@ fn describe(loaded: &Loaded, snapshot: &Snapshot) {
     let open = snapshot.keys_for_everybody();
     if !open.is_empty() {
         println!("  web pages  {}", crate::browser::explain(&open, settings));
+        if let Some(warning) = crate::browser::warn_of_network(&open, settings) {
+            println!("  warning    {warning}");
+        }
     }
     let default = build::action(settings.policy.default).as_str();
     println!("  rules      {}, default action {default}", snapshot.shield.rules.len());

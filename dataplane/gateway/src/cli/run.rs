@@ -305,6 +305,9 @@ fn announce(settings: &Settings, shared: &Shared, driver: Driver, shards: usize)
     let open = snapshot.keys_for_everybody();
     if !open.is_empty() {
         tracing::info!("{}", crate::browser::explain(&open, settings));
+        if let Some(warning) = crate::browser::warn_of_network(&open, settings) {
+            tracing::warn!("{warning}");
+        }
     }
 }
 

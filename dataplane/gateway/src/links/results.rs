@@ -47,8 +47,19 @@ enum State {
     Link { escaped: bool },
 }
 
-/// Tells what an address becomes; none when it stays.
-pub type Replace = Box<dyn Fn(&str) -> Option<String>>;
+/// What becomes of an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Replaced {
+    /// It stays as it came.
+    Kept,
+    /// This one stands in its place.
+    By(String),
+    /// `null` stands in its place: nothing can be fetched there.
+    Null,
+}
+
+/// Tells what an address becomes.
+pub type Replace = Box<dyn Fn(&str) -> Replaced>;
 
 /// Reads a JSON document piece by piece and replaces the addresses of results.
 pub struct ResultLinks {
@@ -90,8 +101,8 @@ impl ResultLinks {
                 State::Outside => {
                     self.outside(byte);
                     if matches!(self.state, State::Link { .. }) {
-                        // The quote goes on, what follows it is held back.
-                        out.extend_from_slice(&piece[from..=at]);
+                        // The quote waits with what follows it.
+                        out.extend_from_slice(&piece[from..at]);
                         from = at + 1;
                     }
                 }
@@ -110,7 +121,7 @@ impl ResultLinks {
                 }
                 State::Link { escaped: false } if byte == b'"' => {
                     self.emit(out);
-                    from = at;
+                    from = at + 1;
                     self.state = State::Outside;
                 }
                 State::Link { escaped } => {
@@ -119,6 +130,7 @@ impl ResultLinks {
                     self.state = State::Link { escaped: byte == b'\\' && !escaped };
                     if self.held.len() > MAX_LINK {
                         self.state = State::Passing { escaped: byte == b'\\' && !escaped };
+                        out.push(b'"');
                         out.append(&mut self.held);
                     }
                 }
@@ -129,6 +141,9 @@ impl ResultLinks {
 
     /// The document has ended, or broken off: what was held back goes on as it came.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
+        if matches!(self.state, State::Link { .. }) {
+            out.push(b'"');
+        }
         out.append(&mut self.held);
         self.state = State::Passing { escaped: false };
     }
@@ -187,13 +202,20 @@ impl ResultLinks {
 
     /// An address has ended: it goes on, replaced or as it came.
     fn emit(&mut self, out: &mut Vec<u8>) {
-        match unescape(&self.held).and_then(|link| (self.replace)(&link)) {
-            Some(link) => {
-                self.held.clear();
+        match unescape(&self.held).map_or(Replaced::Kept, |link| (self.replace)(&link)) {
+            Replaced::By(link) => {
+                out.push(b'"');
                 write_escaped(&link, out);
+                out.push(b'"');
             }
-            None => out.append(&mut self.held),
+            Replaced::Null => out.extend_from_slice(b"null"),
+            Replaced::Kept => {
+                out.push(b'"');
+                out.append(&mut self.held);
+                out.push(b'"');
+            }
         }
+        self.held.clear();
     }
 }
 

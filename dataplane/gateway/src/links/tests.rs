@@ -26,6 +26,7 @@ fn upstream(tls: bool, host: &str, port: u16, base: &str) -> Upstream {
         tls,
         addresses: Arc::new(Addresses::default()),
         key: None,
+        shows_certificate: false,
         timeouts: Timeouts::default(),
         slot: 0,
         identity: TrustIdentity::default(),

@@ -121,6 +121,7 @@ impl Builder {
             shield,
             server_tls,
             audit: settings.audit.enabled,
+            known_values: settings.known_values.file.is_some(),
             by_name,
         })
     }
@@ -246,6 +247,7 @@ impl Builder {
             tls,
             addresses,
             key: upstream_key(&key, name, upstream)?,
+            shows_certificate: material.certificate.is_some(),
             idempotency_header: upstream.idempotency_header.as_deref().map(|n| n.to_ascii_lowercase().into()),
             timeouts: timeouts(upstream, settings),
             slot,

@@ -4,7 +4,11 @@ use super::*;
 
 fn links() -> ResultLinks {
     ResultLinks::new(Box::new(|link| {
-        link.strip_prefix("https://up.example").map(|rest| format!("http://127.0.0.1:8080/up{rest}"))
+        if link.starts_with("https://up.example/outside") {
+            return Replaced::Null;
+        }
+        link.strip_prefix("https://up.example")
+            .map_or(Replaced::Kept, |rest| Replaced::By(format!("http://127.0.0.1:8080/up{rest}")))
     }))
 }
 
@@ -22,6 +26,10 @@ fn cases() -> Vec<(String, String)> {
     let long = "x".repeat(MAX_LINK);
     let fits = "x".repeat(MAX_LINK - "https://up.example/".len());
     let mut cases: Vec<(String, String)> = [
+        (
+            r#"{"results_url": "https://up.example/outside" ,"x":1,"data":[{"results_url":"https:\/\/up.example\/outside"}]}"#,
+            r#"{"results_url": null ,"x":1,"data":[{"results_url":null}]}"#,
+        ),
         (
             r#"{"id":"b","results_url":"https://up.example/v1/r" , "x":[{"results_url":"https://up.example/no"}]}"#,
             r#"{"id":"b","results_url":"http://127.0.0.1:8080/up/v1/r" , "x":[{"results_url":"https://up.example/no"}]}"#,

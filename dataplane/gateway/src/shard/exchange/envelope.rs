@@ -3,8 +3,10 @@
 //! Two kinds of values are left alone, because they are meant for the upstream and it would refuse the request without
 //! them: query parameters in which providers take keys, signatures, grants and page tokens, and header fields in which they take
 //! credentials. Both are listed by their exact names in the table of places ([`aegis_shield::places`]): a name that merely
-//! sounds like a key is no reason to pass its value. Everything else is treated as the body is. The usual request has nothing
-//! here that is long enough to be a secret, and is told apart without a scan.
+//! sounds like a key is no reason to pass its value. Everything else is treated as the body is. Most of what libraries send
+//! is too short to be a secret, or one of a few usual values; what is left of the fields costs one scan together, and one
+//! each only where that found something. Values that the organisation has handed over may look like a word: where there are
+//! some, nothing is told apart without a scan.
 //!
 //! What kind of body the head announces is decided here, too: an upload's label says nothing about the file.
 
@@ -13,38 +15,30 @@ use std::sync::Arc;
 use aegis_shield::{Format, Outcome, Tokenizer, places};
 use aegis_wire::head::RequestHead;
 
+use super::super::bench::Bench;
 use super::{Exchange, Stop};
 use crate::error_body::Failure;
+use crate::route::{self, UploadStep};
 
 /// No secret that a rule finds is shorter.
 const SHORTEST: usize = 8;
 /// Names of parameters are not longer, if they are words: keys of letters only are.
 const LONGEST_NAME: usize = 16;
 
-/// Google's resumable uploads say what they do, and what kind of file it is, in fields of their own.
-const UPLOAD_COMMAND: &[u8] = b"x-goog-upload-command";
+/// Google's resumable uploads say what kind of file it is in a field of their own.
 const UPLOAD_TYPE: &[u8] = b"x-goog-upload-header-content-type";
 
-/// Fields of the protocol and of the providers' own libraries, which hold nothing of the user's.
-const USUAL_FIELDS: [&[u8]; 16] = [
-    b"accept",
-    b"accept-encoding",
-    b"accept-language",
-    b"anthropic-beta",
-    b"anthropic-version",
-    b"cache-control",
-    b"content-type",
-    b"date",
-    b"openai-beta",
-    b"openai-organization",
-    b"openai-project",
-    b"traceparent",
-    b"tracestate",
-    b"user-agent",
-    b"x-goog-api-client",
-    b"x-request-id",
+/// Values that clients send with every request, as a whole.
+const USUAL_VALUES: [&[u8]; 8] = [
+    b"application/json",
+    b"application/json, text/event-stream",
+    b"application/json, text/plain, */*",
+    b"application/json; charset=utf-8",
+    b"identity",
+    b"keep-alive",
+    b"text/event-stream",
+    b"2023-06-01",
 ];
-const USUAL_PREFIXES: [&[u8]; 2] = [b"x-stainless-", b"sec-"];
 
 const TWO_TYPES: Failure = Failure::invalid("the request has two content types");
 const BAD_TARGET: Failure = Failure::internal("the scanner did not finish the request's target");
@@ -52,12 +46,39 @@ const BAD_TARGET: Failure = Failure::internal("the scanner did not finish the re
 impl Exchange<'_> {
     /// Takes the secrets out of target and fields. A path of plain words holds none.
     pub(super) fn sanitize_envelope(&mut self, plain_path: bool) -> Result<(), Stop> {
+        let known = self.snapshot.known_values;
         let query = self.bench.request.path.split_once('?').map_or("", |(_, query)| query);
-        if !plain_path || query.split('&').any(is_suspect_parameter) {
+        if known || !plain_path || query.split('&').any(|parameter| is_suspect_parameter(parameter, known)) {
             self.sanitize_target()?;
         }
-        let suspect = self.bench.request.fields.iter().any(|(name, value)| is_suspect_field(name, value));
-        if suspect { self.sanitize_fields() } else { Ok(()) }
+        if self.fields_hold_something()? { self.sanitize_fields() } else { Ok(()) }
+    }
+
+    /// Whether a scan of all fields together finds something. What it cannot do, the scan of each field does or refuses.
+    fn fields_hold_something(&mut self) -> Result<bool, Stop> {
+        let known = self.snapshot.known_values;
+        let Bench { request, between, pieces, .. } = &mut *self.bench;
+        between.clear();
+        for (_, value) in request.fields.iter().filter(|(name, value)| is_suspect_field(name, value, known)) {
+            between.extend_from_slice(value);
+            between.push(b'\n');
+        }
+        if between.is_empty() {
+            return Ok(false);
+        }
+        let shield = &self.snapshot.shield;
+        let mut tokenizer = Tokenizer::new(Arc::clone(shield), Format::Text).hiding(self.own_key.clone());
+        let mut rest = between.as_slice();
+        let mut changed = false;
+        while !rest.is_empty() && !changed {
+            match self.shard.scratch.push(shield, &mut tokenizer, rest, true, pieces) {
+                Ok(0) => return Err(BAD_TARGET.into()),
+                Ok(consumed) => rest = &rest[consumed..],
+                Err(_) => return Ok(true),
+            }
+            changed = !pieces.unchanged();
+        }
+        Ok(changed || tokenizer.report().total() > 0)
     }
 
     /// How the body is read.
@@ -66,6 +87,7 @@ impl Exchange<'_> {
     }
 
     fn sanitize_target(&mut self) -> Result<(), Stop> {
+        let known = self.snapshot.known_values;
         let target = self.bench.request.path.clone();
         let (place, query) = target.split_once('?').unwrap_or((&target, ""));
         let mut out = String::with_capacity(target.len() + 64);
@@ -74,7 +96,7 @@ impl Exchange<'_> {
         for (index, parameter) in query.split('&').enumerate().filter(|_| target.contains('?')) {
             out.push(separator);
             separator = '&';
-            if is_suspect_parameter(parameter) {
+            if is_suspect_parameter(parameter, known) {
                 out.push_str(&self.sanitize_text(parameter, Format::Form, &format!("query[{index}]"))?);
             } else {
                 out.push_str(parameter);
@@ -85,9 +107,10 @@ impl Exchange<'_> {
     }
 
     fn sanitize_fields(&mut self) -> Result<(), Stop> {
+        let known = self.snapshot.known_values;
         let fields = std::mem::take(&mut self.bench.request.fields);
         for (name, value) in fields.iter() {
-            let kept = if is_suspect_field(name, value) {
+            let kept = if is_suspect_field(name, value, known) {
                 let place = format!("header {}", String::from_utf8_lossy(name));
                 let value = self.sanitize(value, Format::Text, &place)?;
                 self.bench.request.fields.push(name, &value)
@@ -146,26 +169,20 @@ fn body_format(head: &RequestHead) -> Result<Format, Failure> {
     if head.fields.get_all(b"content-type").any(|other| Some(other) != content_type) {
         return Err(TWO_TYPES);
     }
-    if !is_upload(head) {
-        return Ok(Format::of_request(content_type));
+    match route::upload_of(head) {
+        // Clients label a file and what is said about it alike.
+        UploadStep::File | UploadStep::Piece => {
+            Ok(Format::of_file(head.fields.get(UPLOAD_TYPE).or(content_type)))
+        }
+        UploadStep::About | UploadStep::None => Ok(Format::of_request(content_type)),
     }
-    Ok(Format::of_file(head.fields.get(UPLOAD_TYPE).or(content_type)))
 }
 
-/// Whether the body is a file, as it is at the providers' upload paths, and not what is said about one. Clients label both alike.
-fn is_upload(head: &RequestHead) -> bool {
-    let path = head.path.split('?').next().unwrap_or_default();
-    if !path.split('/').any(|segment| segment == "upload") {
-        return false;
-    }
-    let has = |word: &[u8]| head.fields.has_token(UPLOAD_COMMAND, word);
-    has(b"upload") || !head.fields.contains(UPLOAD_COMMAND)
-}
-
-fn is_suspect_parameter(parameter: &str) -> bool {
+/// `known` says that any word may be a secret.
+fn is_suspect_parameter(parameter: &str, known: bool) -> bool {
     let (name, value) = parameter.split_once('=').unwrap_or(("", parameter));
     if name.is_empty() || places::of_parameter(name.as_bytes()).is_none() {
-        return value.len() >= SHORTEST || name.len() >= SHORTEST && !is_plain_name(name);
+        return value.len() >= SHORTEST || name.len() >= SHORTEST && (known || !is_plain_name(name));
     }
     false
 }
@@ -177,15 +194,23 @@ fn is_plain_name(name: &str) -> bool {
         && !name.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
-fn is_suspect_field(name: &[u8], value: &[u8]) -> bool {
+/// `known` says that any words may be a secret.
+fn is_suspect_field(name: &[u8], value: &[u8], known: bool) -> bool {
     value.len() >= SHORTEST
-        && !USUAL_FIELDS.contains(&name)
-        && !USUAL_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
         && places::of_header(name).is_none()
+        && (known || !(is_short_words(value) || USUAL_VALUES.contains(&value)))
+}
+
+/// Whether no part of a value is long enough to be a secret, and none is given to another: `OpenAI/Python 1.2.3`.
+fn is_short_words(value: &[u8]) -> bool {
+    let ends = |byte: &u8| b" /,;()".contains(byte);
+    value.split(ends).all(|word| word.len() < SHORTEST) && !value.iter().any(|byte| b"=:@".contains(byte))
 }
 
 #[cfg(test)]
 mod tests {
+    use aegis_wire::head::Method;
+
     use super::*;
 
     #[test]
@@ -208,7 +233,7 @@ mod tests {
             ("AKIAQEGVZKLMXTND=", true),
             ("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=", true),
         ] {
-            assert_eq!(is_suspect_parameter(parameter), suspect, "{parameter}");
+            assert_eq!(is_suspect_parameter(parameter, false), suspect, "{parameter}");
         }
         for (name, suspect) in [
             ("authorization", false),
@@ -217,8 +242,10 @@ mod tests {
             ("api-key", false),
             ("x-amz-security-token", false),
             ("cookie", false),
-            ("x-stainless-runtime-version", false),
-            ("user-agent", false),
+            ("x-stainless-runtime-version", true),
+            ("user-agent", true),
+            ("sec-notes", true),
+            ("openai-project", true),
             ("x-title", true),
             ("metadata", true),
             ("x-my-key", true),
@@ -226,9 +253,30 @@ mod tests {
             ("x-session-notes", true),
             ("idempotency-key", true),
         ] {
-            assert_eq!(is_suspect_field(name.as_bytes(), b"0123456789"), suspect, "{name}");
+            assert_eq!(is_suspect_field(name.as_bytes(), b"0123456789", false), suspect, "{name}");
         }
-        assert!(!is_suspect_field(b"x-title", b"short"));
+        for (value, suspect) in [
+            ("short", false),
+            ("seven77 eight88", false),
+            ("seven77 eight888", true),
+            ("OpenAI/Python 1.2.3", false),
+            ("application/json", false),
+            ("application/jsonx", true),
+            ("a=b c d e", true),
+            ("p@ss/w0rd", true),
+            ("caf\u{e9} caf\u{e9}", false),
+        ] {
+            assert_eq!(is_suspect_field(b"x-title", value.as_bytes(), false), suspect, "{value}");
+            assert_eq!(
+                is_suspect_field(b"x-title", value.as_bytes(), true),
+                value.len() >= SHORTEST,
+                "{value}"
+            );
+        }
+        assert!(
+            is_suspect_parameter("correcthorsebatt=1", true)
+                && !is_suspect_parameter("correcthorsebatt=1", false)
+        );
     }
 
     #[test]
@@ -241,7 +289,8 @@ mod tests {
     #[test]
     fn files_are_not_believed_their_labels() {
         let format = |path: &str, fields: &[(&str, &str)]| {
-            let mut head = RequestHead { path: path.to_owned(), ..RequestHead::default() };
+            let mut head =
+                RequestHead { method: Method::Post, path: path.to_owned(), ..RequestHead::default() };
             for (name, value) in fields {
                 head.fields.push(name.as_bytes(), value.as_bytes()).unwrap();
             }

@@ -10,8 +10,9 @@ use aegis_wire::head::{BodyLength, Fields, Method};
 use super::{Exchange, Stop};
 use crate::browser::{is_loopback_name, without_port};
 use crate::error_body::{ErrorKind, Failure};
-use crate::links::results::{ResultLinks, is_told_at};
+use crate::links::results::{Replaced, ResultLinks, is_told_at};
 use crate::links::{Place, is_allowed, place};
+use crate::route::{self, UploadStep};
 use crate::snapshot::Upstream;
 
 const NO_ADDRESS: Failure = Failure::upstream(
@@ -128,14 +129,8 @@ impl Exchange<'_> {
     /// Whether the request is part of an upload: then what its reply names is where the next part goes. A client also repeats
     /// the body of a PUT at a 301 or 302, which it turns into a GET for a POST alone.
     fn is_upload(&self) -> bool {
-        if matches!(self.method, Method::Get | Method::Head) {
-            return false;
-        }
-        let head = &self.bench.request;
-        let path = head.path.split('?').next().unwrap_or_default();
-        path.split('/').any(|segment| matches!(segment, "upload" | "uploads"))
-            || matches!(self.method, Method::Put | Method::Patch)
-            || head.fields.iter().any(|(name, _)| name.starts_with(b"x-goog-upload-"))
+        matches!(self.method, Method::Put | Method::Patch)
+            || route::upload_of(&self.bench.request) != UploadStep::None
     }
 
     /// The gateway's address as this client knows it: configured, or on the loopback interface the one it asked for. From
@@ -152,7 +147,7 @@ impl Exchange<'_> {
 
     /// What replaces the addresses of results in the body, where it may hold some.
     pub(super) fn result_links(&self, upstream: &Upstream) -> Option<ResultLinks> {
-        let path = self.bench.request.path.split('?').next().unwrap_or_default();
+        let path = route::path_of(&self.bench.request.path);
         if !is_told_at(path.strip_prefix(&*upstream.base_path)?) {
             return None;
         }
@@ -160,9 +155,11 @@ impl Exchange<'_> {
         let (base, target) = (self.own_address(), self.bench.request.path.clone());
         Some(ResultLinks::new(Box::new(move |link| match place(link, &target, &upstream) {
             // Without an address of its own the gateway gives the provider's path: libraries put it behind their base URL.
-            Place::Upstream(rest) if base.is_none() => Some(rest),
-            Place::Upstream(rest) => Some(address(base.as_deref(), &upstream, &rest)),
-            Place::Unreachable | Place::Elsewhere(_) => None,
+            Place::Upstream(rest) if base.is_none() => Replaced::By(rest),
+            Place::Upstream(rest) => Replaced::By(address(base.as_deref(), &upstream, &rest)),
+            // The gateway cannot fetch it, and nobody is led to the upstream past the gateway.
+            Place::Unreachable => Replaced::Null,
+            Place::Elsewhere(_) => Replaced::Kept,
         })))
     }
 }

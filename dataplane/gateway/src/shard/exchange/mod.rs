@@ -38,7 +38,7 @@ use crate::config::settings::{FailMode, Provider};
 use crate::error_body::{ErrorKind, Failure};
 use crate::events::{Ending, NoticeLevel};
 use crate::route::{self, Route};
-use crate::snapshot::{Auth, Snapshot, Upstream};
+use crate::snapshot::{Snapshot, Upstream};
 use own::Own;
 use unpack::undecodable;
 use upload::Upload;
@@ -127,6 +127,8 @@ struct Exchange<'a> {
     session: Option<session::Key>,
     /// The body passes unscanned, because it cannot be scanned and the configuration says that passing is more important.
     raw: bool,
+    /// The body is a piece of a file whose other pieces have their places, so that its length must stay.
+    piece: bool,
     /// Whether the upstream has the whole request.
     request_sent: bool,
     reply_begun: bool,
@@ -156,6 +158,7 @@ pub(super) async fn run(
         own_key: None,
         session: None,
         raw: false,
+        piece: false,
         request_sent: false,
         reply_begun: false,
         shard,
@@ -210,7 +213,7 @@ impl Exchange<'_> {
         if self.parse.upgrade {
             return Err(NO_UPGRADE.into());
         }
-        if matches!(self.snapshot.auth, Auth::None) && route.upstream.key.is_some() {
+        if self.snapshot.guards(&route.upstream, self.client.conn.is_loopback()) {
             self.snapshot.sites.admit(&self.bench.request.authority, &self.bench.request.fields)?;
         }
         if let Some(key) = auth::check(&self.snapshot.auth, &self.bench.request.fields, &route.upstream)? {

@@ -32,6 +32,13 @@ const UNREADABLE: Failure = Failure::upstream(
     "the upstream's reply has a content coding that cannot be taken off to restore what was replaced",
 );
 
+/// Whether a reply may be a stream, which is silent as long as a model thinks. Labels tell few of them: arrays that grow
+/// (Gemini without `alt=sse`), lines labelled as JSON, event streams without a label. None of them knows its length
+/// beforehand, and what does is no stream.
+fn may_stream(format: ReplyFormat, length: BodyLength) -> bool {
+    matches!(format, ReplyFormat::Sse | ReplyFormat::JsonLines) || length == BodyLength::Unknown
+}
+
 /// The reply's body on its way.
 struct Download {
     framing: BodyDecoder,
@@ -135,7 +142,7 @@ impl Exchange<'_> {
         let format = ReplyFormat::of(head.fields.content_type());
         let timeouts = &upstream.timeouts;
         let gap =
-            if format == ReplyFormat::Sse { timeouts.stream_read_gap } else { timeouts.upstream_read_gap };
+            if may_stream(format, length) { timeouts.stream_read_gap } else { timeouts.upstream_read_gap };
         let mut download = Download {
             framing: BodyDecoder::response(parse.framing),
             length,

@@ -21,8 +21,13 @@ use super::super::record::micros;
 use super::{Exchange, Stop};
 use crate::config::settings::FailMode;
 use crate::error_body::Failure;
+use crate::route::{self, UploadStep};
 use crate::snapshot::{Snapshot, Upstream};
 
+const MOVED: Failure = Failure::invalid(
+    "this piece of a file holds something to be replaced, which would move every piece behind it: upload the file in one \
+     piece (upload, finalize at offset 0), or allow what was found by policy",
+);
 const NO_PROGRESS: Failure = Failure::internal("the scanner made no progress");
 const TOO_LATE: Failure = Failure::timeout("the upstream did not begin its reply in time");
 const TOO_SLOW: Failure = Failure::timeout("the upstream took the request too slowly");
@@ -87,6 +92,11 @@ fn step(
     Ok((window.len(), window.len()))
 }
 
+/// Refuses a piece of a file in which something was replaced.
+fn unmoved(piece: bool, raw: bool, pieces: &Gather) -> Result<(), Failure> {
+    if piece && !raw && !pieces.unchanged() { Err(MOVED) } else { Ok(()) }
+}
+
 /// Appends what a step made of the bytes it used.
 fn emit(raw: bool, pieces: &Gather, used: &[u8], out: &mut Vec<u8>) {
     if raw {
@@ -106,6 +116,7 @@ impl Exchange<'_> {
     /// content length and can be sent again.
     pub(super) async fn first_window(&mut self) -> Result<bool, Stop> {
         let format = self.body_format()?;
+        self.piece = route::upload_of(&self.bench.request) == UploadStep::Piece;
         let Some(upload) = &mut self.upload else { return Err(NO_PROGRESS.into()) };
         if !upload.is_last(&self.client.conn) {
             upload.fill(&mut self.client.conn, self.shard, &self.snapshot.timeouts).await?;
@@ -140,12 +151,14 @@ impl Exchange<'_> {
         bench.out.clear();
         let (mut consumed, mut produced) =
             step(shard, snapshot, tokenizer, raw, window, last, &mut bench.pieces)?;
+        unmoved(self.piece, *raw, &bench.pieces)?;
         let steps = last && window.len() <= WINDOW && consumed < window.len();
         if steps {
             emit(*raw, &bench.pieces, &window[..consumed], bench.out.tail());
             while consumed < window.len() {
                 let rest = &window[consumed..];
                 let (used, made) = step(shard, snapshot, tokenizer, raw, rest, last, &mut bench.pieces)?;
+                unmoved(self.piece, *raw, &bench.pieces)?;
                 if used == 0 {
                     return Err(NO_PROGRESS.into());
                 }
@@ -346,6 +359,7 @@ impl Exchange<'_> {
             let (shard, raw) = (self.shard, &mut self.raw);
             let (consumed, produced) =
                 step(shard, &self.snapshot, tokenizer, raw, window, last, &mut bench.pieces)?;
+            unmoved(self.piece, *raw, &bench.pieces)?;
             let rest = window.len() - consumed;
             emit(*raw, &bench.pieces, &window[..consumed], bench.out.tail());
             self.draft.sent_bytes += produced as u64;

@@ -387,3 +387,36 @@ fn results_are_fetched_through_the_gateway() {
         }
     });
 }
+
+#[test]
+fn a_client_certificate_is_a_key_to_spend() {
+    on_both(|driver| {
+        let upstream = Provided::new(|_| vec![ok("fine")]);
+        let mut setup = Setup::new(driver, &upstream);
+        change(&mut setup, |_, edit| edit(&|up| up.shows_certificate = true));
+        let gateway = setup.start();
+        let mut client = gateway.client();
+        client.send("GET /up/x HTTP/1.1\r\nhost: evil.example\r\n\r\n");
+        assert_eq!(client.reply_to(Method::Get).status, 403);
+    });
+}
+
+#[test]
+fn results_that_the_gateway_cannot_fetch_have_no_address() {
+    on_both(|driver| {
+        let upstream = Provided::new(|seen| {
+            let host = &seen.head.authority;
+            let body = format!(
+                "{{\"results_url\":\"http://{host}/outside\",\"data\":[{{\"results_url\":\"https://else.example/r\"}}]}}"
+            );
+            vec![ok(&body)]
+        });
+        let mut setup = Setup::new(driver, &upstream);
+        change(&mut setup, |_, edit| edit(&|up| up.base_path = "/base".into()));
+        let gateway = setup.start();
+        let mut client = gateway.client();
+        client.send(get("/up/v1/messages/batches", ""));
+        let expected = "{\"results_url\":null,\"data\":[{\"results_url\":\"https://else.example/r\"}]}";
+        assert_eq!(client.reply_to(Method::Get).text(), expected);
+    });
+}

@@ -234,6 +234,7 @@ impl Setup {
             needed: true,
             addresses: Arc::new(Addresses::fixed(self.upstream)),
             key: None,
+            shows_certificate: false,
             idempotency_header: self.idempotency_header,
             timeouts: self.timeouts.clone(),
             slot: 0,

@@ -11,5 +11,6 @@ mod once;
 mod places;
 mod restore;
 mod round_trip;
+mod silence;
 mod slow_readers;
 mod tls;

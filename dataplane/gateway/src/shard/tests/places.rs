@@ -118,3 +118,56 @@ fn members_for_the_provider_pass_and_are_told_nowhere() {
         assert!(gateway.record().findings.is_empty());
     });
 }
+
+#[test]
+fn every_field_that_is_no_credential_is_scanned() {
+    on_both(|driver| {
+        let upstream = Provided::new(|_| vec![ok("fine")]);
+        let gateway = Setup::new(driver, &upstream).start();
+        let names =
+            ["user-agent", "sec-notes", "x-stainless-os", "openai-project", "accept-language", "tracestate"];
+        let secrets: String = names.iter().map(|name| format!("{name}: x {SECRET}\r\n")).collect();
+        let usual = [
+            ("user-agent", "OpenAI/Python 1.2.3"),
+            ("x-stainless-runtime-version", "3.12.1-beta4+x86_64"),
+            ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+            ("x-request-id", "0b9f6a1e-3c1d-4a57-9d2e-8f00b6c1d2e3"),
+            ("anthropic-beta", "interleaved-thinking-2025-05-14,prompt-caching-2024-07-31"),
+            ("date", "Tue, 15 Nov 1994 08:12:31 GMT"),
+        ];
+        let harmless: String = usual.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        for fields in [&secrets, &harmless] {
+            assert_eq!(send(&mut gateway.client(), "/up/v1/x", fields, b""), 200);
+        }
+        let seen = upstream.seen();
+        for name in names {
+            let value =
+                String::from_utf8_lossy(seen[0].head.fields.get(name.as_bytes()).unwrap()).into_owned();
+            assert!(value.starts_with("x AEGIS-KEY-"), "{name}: {value}");
+        }
+        for (name, value) in usual {
+            assert_eq!(seen[1].head.fields.get(name.as_bytes()), Some(value.as_bytes()), "{name}");
+        }
+    });
+}
+
+#[test]
+fn pieces_of_files_are_not_moved() {
+    on_both(|driver| {
+        let upstream = Provided::new(|_| vec![ok("fine")]);
+        let gateway = Setup::new(driver, &upstream).start();
+        let long = format!("{}\nthe key is {SECRET}\n", "word word\n".repeat(8000));
+        for (command, offset, body, status) in [
+            ("upload, finalize", 0, SECRET, 200),
+            ("upload", 0, SECRET, 400),
+            ("upload, finalize", 8, SECRET, 400),
+            ("upload", 0, &long, 400),
+            ("upload", 8, "nothing in it", 200),
+        ] {
+            let fields = format!("x-goog-upload-command: {command}\r\nx-goog-upload-offset: {offset}\r\n");
+            let status_of = send(&mut gateway.client(), "/up/upload/v1beta/files", &fields, body.as_bytes());
+            assert_eq!(status_of, status, "{command} {offset}");
+        }
+        assert_eq!(upstream.seen().len(), 2);
+    });
+}
