@@ -73,22 +73,45 @@ fn encode(coding: &str, data: &[u8]) -> Vec<u8> {
     }
 }
 
+/// How a body is delimited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Framing {
+    Length,
+    Chunked,
+    /// By the end of the connection, as HTTP/1.0 does it.
+    Close,
+}
+
+impl Framing {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Length => "length",
+            Self::Chunked => "chunked",
+            Self::Close => "close",
+        }
+    }
+
+    fn named(name: &str) -> Self {
+        *[Self::Length, Self::Chunked, Self::Close].iter().find(|one| one.name() == name).unwrap()
+    }
+}
+
 /// The fields and bytes of a message with this body.
-fn message(first: &str, kind: &str, chunked: bool, coding: &str, body: &[u8]) -> Vec<u8> {
+fn message(first: &str, kind: &str, framing: Framing, coding: &str, body: &[u8]) -> Vec<u8> {
     let body = encode(coding, body);
     let coding = match coding {
         PLAIN => String::new(),
         "members" => "content-encoding: gzip\r\n".to_owned(),
         coding => format!("content-encoding: {coding}\r\n"),
     };
-    let framing = if chunked {
-        "transfer-encoding: chunked".to_owned()
-    } else {
-        format!("content-length: {}", body.len())
+    let length = match framing {
+        Framing::Length => format!("content-length: {}\r\n", body.len()),
+        Framing::Chunked => "transfer-encoding: chunked\r\n".to_owned(),
+        Framing::Close => String::new(),
     };
-    let fields = format!("{first}\r\ncontent-type: {kind}\r\n{coding}{framing}\r\n\r\n");
+    let fields = format!("{first}\r\ncontent-type: {kind}\r\n{coding}{length}\r\n");
     let mut out = fields.into_bytes();
-    if !chunked {
+    if framing != Framing::Chunked {
         out.extend_from_slice(&body);
         return out;
     }
@@ -112,13 +135,14 @@ fn upstream() -> Provided {
             }
             Err(_) => seen.body.clone(),
         };
-        vec![Act::Write(message(
-            "HTTP/1.1 200 OK",
-            &kind,
-            field("x-framing") == "chunked",
-            &field("x-coding"),
-            &body,
-        ))]
+        let framing = Framing::named(&field("x-framing"));
+        let version = if framing == Framing::Close { "HTTP/1.0" } else { "HTTP/1.1" };
+        let first = format!("{version} 200 OK");
+        let mut acts = vec![Act::Write(message(&first, &kind, framing, &field("x-coding"), &body))];
+        if framing == Framing::Close {
+            acts.push(Act::Close);
+        }
+        acts
     })
 }
 
@@ -126,27 +150,28 @@ fn upstream() -> Provided {
 #[derive(Clone, Copy, Debug)]
 struct Shape {
     kind: &'static str,
-    chunked: bool,
+    framing: Framing,
     coding: &'static str,
 }
 
 impl Shape {
     fn all() -> Vec<Self> {
         let mut shapes = Vec::new();
-        for chunked in [false, true] {
+        for framing in [Framing::Length, Framing::Chunked, Framing::Close] {
             for coding in CODINGS {
-                shapes.push(Self { kind: "text/plain", chunked, coding });
+                shapes.push(Self { kind: "text/plain", framing, coding });
             }
             for kind in ["application/json", "text/event-stream"] {
-                shapes.push(Self { kind, chunked, coding: PLAIN });
+                for coding in [PLAIN, "gzip"] {
+                    shapes.push(Self { kind, framing, coding });
+                }
             }
         }
         shapes
     }
 
     fn fields(self) -> String {
-        let framing = if self.chunked { "chunked" } else { "length" };
-        format!("x-kind: {}\r\nx-framing: {framing}\r\nx-coding: {}", self.kind, self.coding)
+        format!("x-kind: {}\r\nx-framing: {}\r\nx-coding: {}", self.kind, self.framing.name(), self.coding)
     }
 }
 
@@ -179,10 +204,23 @@ impl Stage {
 
     /// The token that stands for `secret`.
     fn token_of(&mut self, secret: &str) -> String {
-        let shape = Shape { kind: "text/plain", chunked: false, coding: PLAIN };
+        let shape = Shape { kind: "text/plain", framing: Framing::Length, coding: PLAIN };
         self.ask(secret, shape, 200, 1);
         let seen: Seen = self.upstream.seen().pop().unwrap();
         token(&seen)
+    }
+
+    fn check_request(&mut self, secret: &str, token: &str, shape: Shape, length: usize, count: usize) {
+        let Some(sent) = wrapped(shape.kind, length, secret, count) else { return };
+        let first =
+            "POST /up/x HTTP/1.1\r\nhost: g\r\nx-kind: text/plain\r\nx-framing: length\r\nx-coding: identity";
+        self.client.send(message(first, shape.kind, shape.framing, shape.coding, sent.as_bytes()));
+        let reply = self.client.reply();
+        let case = format!("{length} bytes, {count} secrets of {}, {shape:?}", secret.len());
+        assert!(reply.complete && reply.status == 200, "{case}: {}", reply.status);
+        assert!(reply.body == sent.as_bytes(), "{case}: other bytes came back");
+        let seen = std::mem::take(&mut *self.upstream.seen.lock().unwrap()).pop().unwrap();
+        assert!(seen.body == sent.replace(secret, token).as_bytes(), "{case}: other bytes sent");
     }
 
     fn check_reply(&mut self, secret: &str, token: &str, shape: Shape, length: usize, count: usize) {
@@ -236,7 +274,7 @@ fn replies_that_just_outgrow_the_buffer_arrive() {
         let mut stage = Stage::new(driver);
         let secret = long_secret(20);
         let token = stage.token_of(&secret);
-        let shape = Shape { kind: "application/json", chunked: false, coding: PLAIN };
+        let shape = Shape { kind: "application/json", framing: Framing::Length, coding: PLAIN };
         stage.check_reply(&secret, &token, shape, 34_806, 36);
         stage.check_reply(&secret, &token, shape, LARGE, 1);
         let token = stage.token_of(SECRET);
@@ -268,6 +306,15 @@ fn an_old_client_gets_what_outgrows_the_buffer_until_the_connection_ends() {
     });
 }
 
+/// Shapes of a request: every coding of a text, and what is taken apart besides.
+fn request_shapes() -> impl Iterator<Item = Shape> {
+    [Framing::Length, Framing::Chunked].into_iter().flat_map(|framing| {
+        let texts = CODINGS.map(|coding| Shape { kind: "text/plain", framing, coding });
+        let json = [PLAIN, "gzip"].map(|coding| Shape { kind: "application/json", framing, coding });
+        texts.into_iter().chain(json)
+    })
+}
+
 #[test]
 fn requests_of_every_size_arrive_whole() {
     on_both(|driver| {
@@ -279,21 +326,120 @@ fn requests_of_every_size_arrive_whole() {
                 .into_iter()
                 .flat_map(|count| lengths(count, growth).into_iter().map(move |length| (count, length)))
             {
-                let Some(sent) = page(length, &secret, count) else { continue };
-                for (chunked, coding) in [false, true].into_iter().flat_map(|c| CODINGS.map(|d| (c, d))) {
-                    let first = "POST /up/x HTTP/1.1\r\nhost: g\r\nx-kind: text/plain";
-                    stage.client.send(message(first, "text/plain", chunked, coding, sent.as_bytes()));
+                for shape in request_shapes() {
+                    stage.check_request(&secret, &token, shape, length, count);
+                }
+            }
+        }
+    });
+}
+
+/// A field that is as long as it must be for the head to have `length` bytes.
+fn padded(first: &str, pad: &str, length: usize) -> Vec<u8> {
+    let filler = length - first.len() - pad.len() - ": \r\n\r\n".len();
+    let head = format!("{first}{pad}: {}\r\n\r\n", "x".repeat(filler));
+    assert_eq!(head.len(), length);
+    head.into_bytes()
+}
+
+/// Lengths of a body for which a message with such a head, or what is left of it behind the head, meets a border.
+fn behind_head(head: usize) -> impl Iterator<Item = usize> {
+    let whole =
+        [LARGE, h1::MAX_HEAD, 2 * h1::MAX_HEAD].into_iter().filter_map(move |at| at.checked_sub(head));
+    let rest = [SMALL, WINDOW, LARGE];
+    whole.chain(rest).filter(|at| *at > 100).flat_map(|at| at - 1..=at + 1)
+}
+
+const HEADS: [usize; 8] =
+    [SMALL - 1, SMALL, SMALL + 1, LARGE - 1, LARGE, LARGE + 1, h1::MAX_HEAD - 1, h1::MAX_HEAD];
+
+#[test]
+fn long_heads_with_bodies_of_every_size_arrive_whole() {
+    on_both(|driver| {
+        let mut stage = Stage::new(driver);
+        for head in HEADS {
+            for length in behind_head(head) {
+                let sent = page(length, SECRET, 1).unwrap();
+                // Fields of this name stay at the gateway, so that the upstream's head is short.
+                let first = format!(
+                    "POST /up/x HTTP/1.1\r\nhost: g\r\nx-kind: text/plain\r\nx-framing: length\r\nx-coding: identity\r\n\
+                     content-type: text/plain\r\ncontent-length: {length}\r\n"
+                );
+                let request = [&padded(&first, "x-aegis-pad", head)[..], sent.as_bytes()].concat();
+                // The second one waits behind the first in the same buffer.
+                stage.client.send([&request[..], &request].concat());
+                for _ in 0..2 {
                     let reply = stage.client.reply();
-                    let case =
-                        format!("{length} bytes, {count} secrets of {}, {chunked} {coding}", secret.len());
+                    let case = format!("{head} bytes of head, {length} of body");
                     assert!(reply.complete && reply.status == 200, "{case}: {}", reply.status);
                     assert!(reply.body == sent.as_bytes(), "{case}: other bytes came back");
-                    let seen = std::mem::take(&mut *stage.upstream.seen.lock().unwrap()).pop().unwrap();
-                    assert!(
-                        seen.body == sent.replace(&secret, &token).as_bytes(),
-                        "{case}: other bytes sent"
-                    );
                 }
+                for seen in stage.upstream.seen.lock().unwrap().drain(..) {
+                    assert!(!seen.head.fields.contains(b"x-aegis-pad"));
+                    assert_eq!(memchr::memmem::find(&seen.body, SECRET.as_bytes()), None);
+                }
+            }
+        }
+        assert_eq!(stage.gateway.metrics.connections_total.get(), 1, "the client never had to come again");
+    });
+}
+
+#[test]
+fn longer_heads_are_refused_and_nothing_of_them_is_sent() {
+    on_both(|driver| {
+        let stage = Stage::new(driver);
+        let buffer = 2 * h1::MAX_HEAD;
+        for length in [h1::MAX_HEAD + 1, buffer - 1, buffer, buffer + 1, 2 * buffer] {
+            for cut in [length, 10_000] {
+                let mut client = stage.gateway.client();
+                let head = padded("GET /up/x HTTP/1.1\r\nhost: g\r\n", "x-pad", length);
+                for part in head.chunks(cut) {
+                    // The gateway may have refused it already.
+                    if client.stream.write_all(part).is_err() {
+                        break;
+                    }
+                }
+                assert_eq!(client.reply().status, 431, "{length} by {cut}");
+                assert!(client.is_closed());
+            }
+        }
+        assert_eq!(stage.upstream.seen().len(), 0);
+    });
+}
+
+#[test]
+fn replies_with_long_heads_and_bodies_of_every_size_arrive_whole() {
+    on_both(|driver| {
+        // Names of a reply's connection fields go no further than the gateway.
+        let upstream = Provided::new(|seen| {
+            let field = |name: &[u8]| -> usize {
+                std::str::from_utf8(seen.head.fields.get(name).unwrap()).unwrap().parse().unwrap()
+            };
+            let body = page(field(b"x-length"), &token(seen), 1).unwrap();
+            let first = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nconnection: x-pad\r\ncontent-length: {}\r\n",
+                body.len()
+            );
+            vec![Act::Write([&padded(&first, "x-pad", field(b"x-head"))[..], body.as_bytes()].concat())]
+        });
+        let mut setup = Setup::new(driver, &upstream);
+        setup.change = Box::new(|snapshot| snapshot.audit = false);
+        let gateway = setup.start();
+        let mut client = gateway.client();
+        for head in HEADS {
+            for length in behind_head(head) {
+                client.send(format!(
+                    "POST /up/x HTTP/1.1\r\nhost: g\r\ncontent-type: text/plain\r\nx-length: {length}\r\nx-head: {head}\r\n\
+                     content-length: {}\r\n\r\n{SECRET}",
+                    SECRET.len()
+                ));
+                let reply = client.reply();
+                let token = token(&upstream.seen().pop().unwrap());
+                let case = format!("{head} bytes of head, {length} of body");
+                assert!(reply.complete && reply.status == 200, "{case}: {}", reply.status);
+                let sent = page(length, &token, 1).unwrap();
+                assert!(reply.body == sent.replace(&token, SECRET).as_bytes(), "{case}: other bytes");
+                upstream.seen.lock().unwrap().clear();
             }
         }
     });

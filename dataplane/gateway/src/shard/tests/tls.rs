@@ -15,7 +15,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, Server
 use super::super::buffers::LARGE;
 use super::super::inbound::SMALL;
 use super::borders::page;
-use super::kit::{Provided, SECRET, Setup, on_both, read_reply, read_request};
+use super::kit::{Provided, SECRET, Setup, long_secret, on_both, read_reply, read_request};
 
 /// The most plaintext in one record (RFC 8446 section 5.1).
 const RECORD: usize = 16 * 1024;
@@ -52,7 +52,10 @@ fn echo(config: &Arc<ServerConfig>) -> SocketAddr {
             thread::spawn(move || {
                 let (mut stream, mut buffer) = (StreamOwned::new(tls, stream), Vec::new());
                 while let Some(seen) = read_request(&mut stream, &mut buffer, 0) {
-                    assert!(!seen.body.windows(SECRET.len()).any(|window| window == SECRET.as_bytes()));
+                    for secret in [SECRET, &long_secret(20)] {
+                        let found = memchr::memmem::find(&seen.body, secret.as_bytes());
+                        assert_eq!(found, None, "a secret reached the upstream");
+                    }
                     let length = seen.body.len();
                     let head = format!(
                         "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {length}\r\n\r\n"
@@ -84,22 +87,30 @@ fn bodies_of_every_size_arrive_whole() {
         let name = "localhost".try_into().unwrap();
         let tls = ClientConnection::new(client, name).unwrap();
         let (mut stream, mut buffer) = (StreamOwned::new(tls, gateway.client().stream), Vec::new());
-        for length in BORDERS.into_iter().flat_map(|border| border - 2..=border + 2) {
-            for (chunked, count) in [(false, 1), (false, 36), (true, 1), (true, 36)] {
-                let sent = page(length, SECRET, count).unwrap();
-                let mut request = b"POST /up/x HTTP/1.1\r\nhost: g\r\ncontent-type: text/plain\r\n".to_vec();
-                if chunked {
-                    request.extend_from_slice(b"transfer-encoding: chunked\r\n\r\n");
-                    sent.as_bytes().chunks(9_999).for_each(|part| h1::write_chunk(part, &mut request));
-                    request.extend_from_slice(h1::LAST_CHUNK);
-                } else {
-                    request.extend_from_slice(format!("content-length: {length}\r\n\r\n{sent}").as_bytes());
+        for secret in [SECRET.to_owned(), long_secret(20)] {
+            for length in BORDERS.into_iter().flat_map(|border| border - 2..=border + 2) {
+                for (chunked, count) in [(false, 1), (false, 36), (true, 1), (true, 36)] {
+                    let Some(sent) = page(length, &secret, count) else { continue };
+                    stream.write_all(&request(chunked, &sent)).unwrap();
+                    let reply = read_reply(&mut stream, &mut buffer, Method::Post);
+                    let case = format!("{length} {chunked} {count} of {}", secret.len());
+                    assert!(reply.complete && reply.status == 200, "{case}");
+                    assert!(reply.body == sent.as_bytes(), "{case}: other bytes");
                 }
-                stream.write_all(&request).unwrap();
-                let reply = read_reply(&mut stream, &mut buffer, Method::Post);
-                assert!(reply.complete && reply.status == 200, "{length} {chunked} {count}");
-                assert!(reply.body == sent.as_bytes(), "{length} {chunked} {count}: other bytes");
             }
         }
     });
+}
+
+/// A request with this body.
+fn request(chunked: bool, body: &str) -> Vec<u8> {
+    let mut request = b"POST /up/x HTTP/1.1\r\nhost: g\r\ncontent-type: text/plain\r\n".to_vec();
+    if chunked {
+        request.extend_from_slice(b"transfer-encoding: chunked\r\n\r\n");
+        body.as_bytes().chunks(9_999).for_each(|part| h1::write_chunk(part, &mut request));
+        request.extend_from_slice(h1::LAST_CHUNK);
+    } else {
+        request.extend_from_slice(format!("content-length: {}\r\n\r\n{body}", body.len()).as_bytes());
+    }
+    request
 }
