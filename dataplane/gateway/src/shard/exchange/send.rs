@@ -111,6 +111,12 @@ fn unsent(conn: &Conn, otherwise: Stop) -> Stop {
     if conn.deadline.missed().is_some() { TOO_SLOW.into() } else { otherwise }
 }
 
+/// Whether an upstream that takes no more of the request has answered it: one that closes over what it did not read resets the
+/// connection, but what it had said before is still there.
+async fn has_answered(link: &mut Link) -> bool {
+    poll_fn(|cx| link.conn.rx.poll_spoken(cx)).await
+}
+
 impl Exchange<'_> {
     /// Scans the first window and puts head and window together. True when that is the whole request: it then has a
     /// content length and can be sent again.
@@ -261,7 +267,10 @@ impl Exchange<'_> {
             }
             Watched::Written(Err(_), bytes) => {
                 self.bench.out.restore_unwritten(bytes, &range);
-                return Err(unsent(&link.conn, Stop::Stale));
+                if !has_answered(link).await {
+                    return Err(unsent(&link.conn, Stop::Stale));
+                }
+                Sent::Early
             }
             Watched::Spoken => Sent::Early,
         };
@@ -296,7 +305,10 @@ impl Exchange<'_> {
                 Watched::Written(Ok(()), bytes) => self.bench.out.restore(bytes),
                 Watched::Written(Err(_), bytes) => {
                     self.bench.out.restore(bytes);
-                    return Err(unsent(&link.conn, Stop::Lost));
+                    if !has_answered(link).await {
+                        return Err(unsent(&link.conn, Stop::Lost));
+                    }
+                    return Ok(Sent::Early);
                 }
                 Watched::Spoken => return Ok(Sent::Early),
             }

@@ -102,37 +102,47 @@ fn a_client_that_goes_takes_its_upstream_connection_along() {
     });
 }
 
+/// One whose upstream answers behind the first bytes of the body, and then stays a while or closes over what it did not read.
+fn early_reply(driver: Driver, stays: bool) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut upstream = Provided::new(|_| vec![]);
+    upstream.address = listener.local_addr().unwrap();
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut part = [0; 1000];
+        let _ = std::io::Read::read(&mut stream, &mut part);
+        let reply = b"HTTP/1.1 429 Too Many Requests\r\ncontent-length: 4\r\n\r\nslow";
+        std::io::Write::write_all(&mut stream, reply).unwrap();
+        if stays {
+            thread::sleep(Duration::from_millis(300));
+        }
+    });
+    let gateway = Setup::new(driver, &upstream).start();
+    let mut client = gateway.client();
+    client.send("POST /up/x HTTP/1.1\r\nhost: g\r\ncontent-length: 30000000\r\n\r\n");
+    let mut half = client.stream.try_clone().unwrap();
+    let sender = thread::spawn(move || {
+        let part = vec![b'x'; 100_000];
+        for _ in 0..300 {
+            if std::io::Write::write_all(&mut half, &part).is_err() {
+                break;
+            }
+        }
+    });
+    let reply = client.reply();
+    assert_eq!((reply.status, reply.text(), reply.keep_alive), (429, "slow", false), "{stays}");
+    server.join().unwrap();
+    drop(client);
+    sender.join().unwrap();
+}
+
 #[test]
 fn an_early_reply_is_delivered() {
     on_both(|driver| {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut upstream = Provided::new(|_| vec![]);
-        upstream.address = listener.local_addr().unwrap();
-        let server = thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let mut part = [0; 1000];
-            let _ = std::io::Read::read(&mut stream, &mut part);
-            let reply = b"HTTP/1.1 429 Too Many Requests\r\ncontent-length: 4\r\n\r\nslow";
-            std::io::Write::write_all(&mut stream, reply).unwrap();
-            thread::sleep(Duration::from_millis(300));
-        });
-        let gateway = Setup::new(driver, &upstream).start();
-        let mut client = gateway.client();
-        client.send("POST /up/x HTTP/1.1\r\nhost: g\r\ncontent-length: 30000000\r\n\r\n");
-        let mut half = client.stream.try_clone().unwrap();
-        let sender = thread::spawn(move || {
-            let part = vec![b'x'; 100_000];
-            for _ in 0..300 {
-                if std::io::Write::write_all(&mut half, &part).is_err() {
-                    break;
-                }
-            }
-        });
-        let reply = client.reply();
-        assert_eq!((reply.status, reply.text(), reply.keep_alive), (429, "slow", false));
-        server.join().unwrap();
-        drop(client);
-        sender.join().unwrap();
+        early_reply(driver, true);
+        for _ in 0..5 {
+            early_reply(driver, false);
+        }
     });
 }
 

@@ -1,6 +1,6 @@
 //! Starts shards, scripted upstreams and raw clients on loopback.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -188,12 +188,16 @@ fn read_body(stream: &mut impl Read, buffer: &mut Vec<u8>, decoder: &mut BodyDec
 
 fn read_more(stream: &mut impl Read, buffer: &mut Vec<u8>) -> Option<()> {
     let mut part = [0; 16 * 1024];
-    match stream.read(&mut part) {
-        Ok(count) if count > 0 => {
-            buffer.extend_from_slice(&part[..count]);
-            Some(())
+    loop {
+        match stream.read(&mut part) {
+            Ok(count) if count > 0 => {
+                buffer.extend_from_slice(&part[..count]);
+                return Some(());
+            }
+            // A ring that another thread sets up or closes may interrupt this one.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            _ => return None,
         }
-        _ => None,
     }
 }
 
