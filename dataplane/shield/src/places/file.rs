@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::{Anchor, Pattern, Place, Role, Scope};
+use super::{Pattern, Place, Role, Scope};
 
 /// The files, in the order in which they decide.
 const SOURCES: [(&str, &str); 7] = [
@@ -85,7 +85,7 @@ impl File {
     pub(super) fn places(&'static self) -> impl Iterator<Item = Place> {
         self.place.iter().flat_map(move |row| {
             row.paths.iter().flat_map(move |path| {
-                self.anchors(path).map(move |(steps, anchor)| Place {
+                self.below_roots(path).map(move |(steps, scope)| Place {
                     api: self.api,
                     role: row.role,
                     only_signed_types: row.only_signed_types,
@@ -96,20 +96,16 @@ impl File {
                     only_thoughts: row.only_thoughts,
                     path: path.clone(),
                     steps,
-                    anchor,
+                    scope,
                 })
             })
         })
     }
 
-    fn anchors<'a>(&'a self, path: &'a str) -> Box<dyn Iterator<Item = (Box<[Pattern]>, Anchor)> + 'a> {
-        if let Some(rest) = path.strip_prefix("**.") {
-            return Box::new(std::iter::once((steps("", rest), Anchor::Anywhere)));
-        }
-        let below = move |roots: &'a [String], scope| {
-            roots.iter().map(move |root| (steps(root, path), Anchor::Root(scope)))
-        };
-        Box::new(below(&self.roots, Scope::Body).chain(below(&self.upload_roots, Scope::File)))
+    fn below_roots<'a>(&'a self, path: &'a str) -> impl Iterator<Item = (Box<[Pattern]>, Scope)> + 'a {
+        let below =
+            move |roots: &'a [String], scope| roots.iter().map(move |root| (steps(root, path), scope));
+        below(&self.roots, Scope::Body).chain(below(&self.upload_roots, Scope::File))
     }
 }
 

@@ -10,14 +10,14 @@
 //! ```text
 //!   mcp_servers[].authorization_token     from the root: that member of each object in the array `mcp_servers`
 //!   tools[].headers.*                     each member of the object `headers`
-//!   **.source.data                        the member `data` of an object called `source`, however deep that stands
-//!   **.images[]                           each string of an array called `images`
+//!   messages[].images[]                   each string of the array `images` of each of the `messages`
 //! ```
 //!
-//! A step is a member's name or `*`, each `[]` behind it one array around what follows. `**.` is allowed at the start only. Names
-//! are compared byte by byte. A path that begins at the root also holds below each of the file's `roots`, ways under which the API wraps
-//! whole requests (`requests[].params` of a batch); in *uploaded files* it holds only below one of `file_roots`, since a file
-//! is the user's own and merely may look like a request. JSON inside a string has no places at all: it is text.
+//! A step is a member's name or `*`, each `[]` behind it one array around what follows. Names are compared byte by byte. A path
+//! holds below each of the file's `roots`, ways under which the API wraps whole requests (`requests[].params` of a batch); in *uploaded
+//! files* it holds only below one of `file_roots`, since a file is the user's own and merely may look like a request. JSON inside
+//! a string has no places at all: it is text. There is no way to write "at any depth": a tool's input is an object of the
+//! user's own, in which the same members would pass unscanned.
 //!
 //! # One table for all
 //!
@@ -81,14 +81,6 @@ enum Pattern {
     Item,
 }
 
-/// Where the first step of a path stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Anchor {
-    /// In the root of a document of this scope.
-    Root(Scope),
-    Anywhere,
-}
-
 /// One place of one API.
 #[derive(Debug)]
 pub struct Place {
@@ -112,11 +104,15 @@ pub struct Place {
     pub only_thoughts: bool,
     /// The steps, last one first.
     steps: Box<[Pattern]>,
-    anchor: Anchor,
+    /// In the root of which documents the path begins.
+    scope: Scope,
 }
 
 impl Place {
     fn matches<'a>(&self, scope: Scope, mut chain: impl Iterator<Item = Step<'a>>) -> bool {
+        if self.scope != scope {
+            return false;
+        }
         for pattern in &self.steps {
             let met = match (pattern, chain.next()) {
                 (Pattern::Name(name), Some(Step::Member(member))) => **name == *member,
@@ -127,10 +123,7 @@ impl Place {
                 return false;
             }
         }
-        match self.anchor {
-            Anchor::Anywhere => true,
-            Anchor::Root(own) => own == scope && chain.next().is_none(),
-        }
+        chain.next().is_none()
     }
 
     /// The last name in the path, by which it is found.

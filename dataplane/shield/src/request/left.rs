@@ -113,8 +113,10 @@ pub(super) enum Kind {
 /// What has to be found behind a text for it to count as signed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted<'a> {
-    /// The member that holds the signature, in all its spellings; none if it was seen before the text.
+    /// The member that holds the signature, in all its spellings.
     pub(super) seal: &'a [String],
+    /// A signature was seen before the text.
+    pub(super) seen: bool,
     /// What is still to be seen of the object's kind.
     pub(super) kind: Kind,
     /// Containers around the text's object, up to the one that holds the signature.
@@ -122,14 +124,18 @@ pub(super) struct Wanted<'a> {
 }
 
 /// Reads on behind the string that begins with `raw` for what is wanted, to the end of the object that would hold it.
+///
+/// A member may stand there twice, and readers differ in which one they take. So each signature must be one, and the object is read
+/// to its end. If that is too far, only a signature that stood before the text, or that itself is what is so long, counts.
 pub(super) fn is_signed(raw: &[u8], wanted: Wanted<'_>, last: bool, table: &Table) -> Verdict {
     let near = &raw[..raw.len().min(MAX_AHEAD)];
     let last = last && near.len() == raw.len();
     let open = Verdict::open(raw, MAX_AHEAD, last);
-    let Some(end) = string_end(near) else { return open };
+    let cut = |signed: bool| if signed && raw.len() >= MAX_AHEAD { Verdict::Yes } else { open };
+    let (mut kind, mut sealed) = (wanted.kind == Kind::Known, wanted.seen);
+    let Some(end) = string_end(near) else { return cut(kind && wanted.seen) };
     let (mut at, mut depth) = (end + 1, 0i32);
     let level = -i32::from(wanted.above);
-    let (mut kind, mut seal) = (wanted.kind == Kind::Known, wanted.seal.is_empty());
     while let Some(found) =
         near[at..].iter().position(|byte| matches!(byte, b'"' | b'{' | b'[' | b'}' | b']'))
     {
@@ -138,7 +144,7 @@ pub(super) fn is_signed(raw: &[u8], wanted: Wanted<'_>, last: bool, table: &Tabl
             b'{' | b'[' => depth += 1,
             b'}' | b']' => depth -= 1,
             _ => {
-                let Some(end) = string_end(&near[at..]) else { return open };
+                let Some(end) = string_end(&near[at..]) else { return cut(kind && wanted.seen) };
                 let word = &near[at..at + end];
                 at += end + 1;
                 if depth == level {
@@ -149,27 +155,36 @@ pub(super) fn is_signed(raw: &[u8], wanted: Wanted<'_>, last: bool, table: &Tabl
                         }
                     }
                     let Some(value) = member_value(&near[at..]) else { continue };
-                    if word == b"type" && wanted.kind != Kind::Thought {
-                        let Some(end) = string_end(value) else { return open };
+                    // No provider writes a name with an escape; it may be one of those that are looked for.
+                    if word.contains(&b'\\') {
+                        return Verdict::No;
+                    }
+                    let text = value.strip_prefix(b"\"");
+                    if let (b"type", Some(text)) = (word, text.filter(|_| wanted.kind != Kind::Thought)) {
+                        let Some(end) = string_end(text) else { return open };
                         // The last of several counts, as it does for most who read JSON.
-                        kind = table.is_signed_type(&value[..end]);
+                        kind = table.is_signed_type(&text[..end]);
                     } else if wanted.seal.iter().any(|name| name.as_bytes() == word) {
-                        match is_seal(value, last) {
+                        if value.is_empty() {
+                            return open;
+                        }
+                        match text.map_or(Verdict::No, |text| is_seal(text, last)) {
                             Verdict::Undecided => return open,
-                            verdict => seal = verdict == Verdict::Yes,
+                            Verdict::No => return Verdict::No,
+                            Verdict::Yes => sealed = true,
+                        }
+                        if text.and_then(string_end).is_none() {
+                            return cut(kind);
                         }
                     }
                 }
             }
         }
-        if kind && seal {
-            return Verdict::Yes;
-        }
         if depth < level {
-            return Verdict::No;
+            return if kind && sealed { Verdict::Yes } else { Verdict::No };
         }
     }
-    open
+    cut(kind && wanted.seen)
 }
 
 /// Whether `true` follows as a member's value, if `raw` goes on behind a name.
@@ -186,9 +201,9 @@ fn is_true(raw: &[u8]) -> Verdict {
     Verdict::Yes
 }
 
-/// The content of the string that follows as a member's value, if `raw` goes on behind a name.
+/// What follows as a member's value, if `raw` goes on behind a name.
 fn member_value(raw: &[u8]) -> Option<&[u8]> {
-    raw.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start().strip_prefix(b"\"")
+    Some(raw.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start())
 }
 
 /// Where the string ends of which the content begins with `raw`.

@@ -259,6 +259,52 @@ fn unsigned_text_is_text() {
     }
 }
 
+/// Readers differ in which of two members of one name they take.
+#[test]
+fn each_of_several_signatures_must_be_one() {
+    let good = seal(200);
+    let text = format!(r#""thinking":"{AWS}""#);
+    let signed = format!(r#""signature":"{good}""#);
+    let kind = r#""type":"thinking""#;
+    let message =
+        |members: &[&str]| format!(r#"{{"messages":[{{"content":[{{{}}}]}}]}}"#, members.join(", "));
+    passes(&message(&[kind, &text, &signed, &signed]));
+    passes(&message(&[kind, &signed, &signed, &text]));
+    for other in
+        [r#""signature":"""#, r#""signature":null"#, r#""signature" : {"a":1}"#, r#""signature":"short""#]
+    {
+        for order in [
+            [kind, &text, &signed, other],
+            [kind, &text, other, &signed],
+            [kind, &signed, &text, other],
+            [kind, other, &text, &signed],
+            [kind, &signed, other, &text],
+            [&text, &signed, other, kind],
+            [&signed, &text, kind, other],
+        ] {
+            // What stands before the text and is no string, with a signature behind it, is the last one that counts.
+            if order[1] == other && (other.contains("null") || other.contains('{')) && order[2] == text {
+                continue;
+            }
+            is_hidden(&message(&order));
+        }
+    }
+    is_hidden(&message(&[kind, &text, &signed, r#""signatur\u0065":"""#]));
+    is_hidden(&message(&[kind, &signed, r#""signatur\u0065":"""#, &text]));
+    for type_of in [r#""type":"text""#, r#""type":"tool_use""#] {
+        is_hidden(&message(&[kind, &text, &signed, type_of]));
+    }
+    // So it is for the whole item whose signature stands further out.
+    for other in [r#""encrypted_content":"""#, r#""encrypted_content":null"#] {
+        is_hidden(&format!(
+            r#"{{"input":[{{"type":"reasoning","summary":[{{"text":"{PAT}"}}],"encrypted_content":"{good}",{other}}}]}}"#
+        ));
+        is_hidden(&format!(
+            r#"{{"input":[{{"type":"reasoning","encrypted_content":"{good}","summary":[{{"text":"{PAT}"}}],{other}}}]}}"#
+        ));
+    }
+}
+
 #[test]
 fn the_end_of_the_object_is_looked_for_in_one_window() {
     // What follows the text until the signature can be told for one.

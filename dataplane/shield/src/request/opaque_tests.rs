@@ -53,16 +53,17 @@ fn what_the_providers_sealed_passes() {
         ] }] }));
         assert_untouched(&json!({ "input": [{ "type": "reasoning", "encrypted_content": blob }] }));
         assert_untouched(&json!({ "contents": [{ "parts": [{ "text": "a", "thoughtSignature": blob }] }] }));
-        assert_untouched(&json!({ "extra_content": { "google": { "thought_signature": blob } } }));
+        assert_untouched(&json!({ "messages": [{ "tool_calls": [
+            { "extra_content": { "google": { "thought_signature": blob } } }] }] }));
     }
 }
 
 #[test]
 fn short_sealed_values_need_their_type_before_them() {
-    let known = "{\"content\":[{\"type\":\"thinking\",\"signature\":\"X\"}]}".replace('X', AWS);
+    let known = r#"{"messages":[{"content":[{"type":"thinking","signature":"X"}]}]}"#.replace('X', AWS);
     let (out, outcome) = json_run(&known);
     assert!(outcome.vault.is_empty() && out == known);
-    let unknown = "{\"content\":[{\"signature\":\"X\",\"type\":\"thinking\"}]}".replace('X', AWS);
+    let unknown = r#"{"messages":[{"content":[{"signature":"X","type":"thinking"}]}]}"#.replace('X', AWS);
     assert_eq!(json_run(&unknown).1.vault.len(), 1);
 }
 
@@ -78,7 +79,9 @@ fn a_type_right_behind_counts_too() {
     ] {
         for lead in (WINDOW - 200..WINDOW + 20).step_by(17) {
             let lead = "x ".repeat(lead / 2);
-            let body = format!("{{\"a\":\"{lead}\",\"content\":[{{\"data\":\"{blob}{before}\"{after}]}}");
+            let body = format!(
+                "{{\"a\":\"{lead}\",\"messages\":[{{\"content\":[{{\"data\":\"{blob}{before}\"{after}]}}]}}"
+            );
             let (out, outcome) = json_run(&body);
             assert_eq!(outcome.vault.is_empty(), passes, "{after}");
             assert!(!passes || out == body);
@@ -122,7 +125,7 @@ fn ordinary_members_hide_nothing() {
         json!({ "signature": AWS }),
         json!({ "signature": format!("{blob} {AWS}") }),
         json!({ "tool_input": { "signature": blob.clone() + "\n" + AWS } }),
-        json!({ "content": [{ "type": "thinking", "signature": format!("{blob} {AWS}") }] }),
+        json!({ "messages": [{ "content": [{ "type": "thinking", "signature": format!("{blob} {AWS}") }] }] }),
         json!({ "content": [{ "type": "tool_use", "input": { "signature": format!("{AWS} "), "data": AWS } }] }),
         json!({ "source": { "type": "text", "media_type": "text/plain", "data": PAT } }),
         json!({ "source": { "type": "base64", "media_type": "image/png", "data": AWS } }),

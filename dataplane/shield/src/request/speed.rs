@@ -129,7 +129,7 @@ fn speed() {
         println!("{name:>20} {lex:>8.2} {view:>8.2} {scan:>8.2} {bare:>8.2} {all:>8.2}  {findings}");
     }
     let part = r#"{"type":"thinking","signature":"QUJDREVGR0hJSktMTU5P"},"#;
-    let sealed = format!("{{\"content\":[{}1]}}", part.repeat(20_000));
+    let sealed = format!("{{\"messages\":[{{\"content\":[{}1]}}]}}", part.repeat(20_000));
     let seams = format!("{{\"content\":[{}1]}}", r#"{"text":"ab"},"#.repeat(60_000));
     let escapes = format!("[\"{}\"]", "\\u0041\\u00e9".repeat(80_000));
     for (name, body) in [("sealed values", sealed), ("seams", seams), ("escapes", escapes)] {

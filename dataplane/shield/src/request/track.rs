@@ -62,8 +62,11 @@ enum Type {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Seal {
     Unknown,
+    /// It stands before the text.
     Seen,
-    /// It is not there, or too far behind: the text in this object is scanned.
+    /// What stands behind the text was looked at too, and nothing speaks against it.
+    Sure,
+    /// It is not there, or something else is there as well, or too far behind: the text in this object is scanned.
     Missing,
 }
 
@@ -215,6 +218,7 @@ impl Track {
 
     /// A number or word begins. Of all that JSON has, only `true` begins so.
     fn start_scalar(&mut self, text: &[u8]) {
+        self.see_no_string();
         if text.first() == Some(&b't') && self.member() == Some(b"thought") {
             if let Some(frame) = self.frame_mut().filter(|frame| frame.kind == Type::Unknown) {
                 frame.kind = Type::Thought;
@@ -294,6 +298,7 @@ impl Track {
     }
 
     fn open(&mut self, container: Container) {
+        self.see_no_string();
         self.depth += 1;
         if let Some(frame) = self.frame_mut() {
             frame.container = container;
@@ -484,14 +489,14 @@ impl Track {
         };
         match frame.seal {
             Seal::Missing => Verdict::No,
-            Seal::Seen if kind == left::Kind::Known => Verdict::Yes,
+            Seal::Sure if kind == left::Kind::Known => Verdict::Yes,
             seal => {
-                let sealed_by = if seal == Seal::Seen { &[][..] } else { place.sealed_by };
-                let wanted = left::Wanted { seal: sealed_by, kind, above: place.sealed_above };
+                let seen = seal != Seal::Unknown;
+                let wanted = left::Wanted { seal: place.sealed_by, seen, kind, above: place.sealed_above };
                 let verdict = left::is_signed(raw, wanted, last, places::of_requests());
                 // Looked for once an object, however many texts it holds.
                 match verdict {
-                    Verdict::Yes => (frame.kind, frame.seal) = (told, Seal::Seen),
+                    Verdict::Yes => (frame.kind, frame.seal) = (told, Seal::Sure),
                     Verdict::No => frame.seal = Seal::Missing,
                     Verdict::Undecided => {}
                 }
@@ -502,8 +507,20 @@ impl Track {
 
     /// A signature begins in the innermost object.
     fn see_seal(&mut self, verdict: Verdict) {
-        if let Some(frame) = self.frame_mut().filter(|frame| frame.seal == Seal::Unknown) {
-            frame.seal = if verdict == Verdict::Yes { Seal::Seen } else { Seal::Unknown };
+        let Some(frame) = self.frame_mut() else { return };
+        frame.seal = match verdict {
+            Verdict::Yes if frame.seal == Seal::Unknown => Seal::Seen,
+            // A member may stand there twice: each must be a signature.
+            Verdict::No => Seal::Missing,
+            Verdict::Yes | Verdict::Undecided => frame.seal,
+        };
+    }
+
+    /// A value begins that is no string, perhaps once more under the name of a signature that was seen.
+    fn see_no_string(&mut self) {
+        let sealed = self.frame_mut().is_some_and(|frame| matches!(frame.seal, Seal::Seen | Seal::Sure));
+        if sealed && self.listed().is_some_and(|place| place.role == places::Role::Sealed) {
+            self.see_seal(Verdict::No);
         }
     }
 
