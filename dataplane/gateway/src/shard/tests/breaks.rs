@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::kit::{Act, Provided, SECRET, Setup, ok, on_both, say, server_tls, wait_for};
+use crate::config::settings::Driver;
 use crate::events::Ending;
 
 const SOON: Duration = Duration::from_millis(150);
