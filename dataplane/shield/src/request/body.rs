@@ -19,13 +19,14 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The state between two windows.
 pub(super) enum Body {
-    /// Its first bytes have a say.
-    Unread(Format),
+    /// Its first bytes have a say. It may be labelled as text of a kind that its format does not say.
+    Unread(Format, bool),
     /// It can be read in more than one way.
     Ambiguous(&'static str),
     /// A file of a known kind that holds no text.
     Media(OpaqueKind),
-    /// An archive: what is stored in it uncompressed can be read.
+    /// An archive: what is stored in it uncompressed can be read. Or a file that is labelled as text and does not
+    /// begin like it.
     Archive(OpaqueKind, Box<TextBody>),
     Text(Box<TextBody>),
     Wide(Box<WideBody>),
@@ -37,24 +38,24 @@ pub(super) enum Body {
 impl Body {
     /// The body of a request, if it is of a type that requests have, else of a file.
     pub(super) fn new(format: Format) -> Self {
-        Self::with(format, Scope::Body)
+        Self::with(format, Scope::Body, false)
     }
 
-    fn with(format: Format, scope: Scope) -> Self {
+    fn with(format: Format, scope: Scope, is_text: bool) -> Self {
         match format {
             Format::Json => Self::Json(Box::new(JsonBody::document(scope))),
             Format::JsonLines => Self::Json(Box::new(JsonBody::lines(scope))),
             Format::Multipart(boundary) => Self::Multipart(Box::new(MultipartBody::new(boundary, false))),
             Format::Related(boundary) => Self::Multipart(Box::new(MultipartBody::new(boundary, true))),
             Format::Text | Format::TextIn(_) | Format::Form | Format::Binary | Format::Unknown => {
-                Self::Unread(format)
+                Self::Unread(format, is_text)
             }
             Format::Ambiguous(what) => Self::Ambiguous(what),
         }
     }
 
     /// The body that begins with `window` and is declared to be of this format.
-    fn read(format: Format, window: &[u8], desk: &mut Desk) -> Result<Self, Refusal> {
+    fn read(format: Format, is_text: bool, window: &[u8], desk: &mut Desk) -> Result<Self, Refusal> {
         let charset = match format {
             Format::TextIn(charset) => Some(charset),
             _ => None,
@@ -74,15 +75,16 @@ impl Body {
         desk.opaque(kind, String::new)?;
         Ok(match kind {
             OpaqueKind::Archive | OpaqueKind::Office => Self::Archive(kind, Box::new(TextBody::new())),
+            _ if is_text => Self::Archive(kind, Box::new(TextBody::new())),
             _ => Self::Media(kind),
         })
     }
 
-    /// A part of a multipart body.
-    pub(super) fn part(format: Format) -> Self {
+    /// A part of a multipart body. With `is_text` nothing in it passes unscanned, whatever its bytes are.
+    pub(super) fn part(format: Format, is_text: bool) -> Self {
         match format {
             Format::Multipart(_) | Format::Related(_) => Self::Ambiguous("multipart inside multipart"),
-            other => Self::with(other, Scope::File),
+            other => Self::with(other, Scope::File, is_text),
         }
     }
 
@@ -103,15 +105,15 @@ impl Body {
         last: bool,
         out: &mut Gather,
     ) -> Result<usize, Refusal> {
-        if let Self::Unread(format) = *self {
-            *self = Self::read(format, window, desk)?;
+        if let Self::Unread(format, is_text) = *self {
+            *self = Self::read(format, is_text, window, desk)?;
             if matches!(self, Self::Json(_)) && window.starts_with(BYTE_ORDER_MARK) {
                 out.pass(0..BYTE_ORDER_MARK.len());
                 return Ok(BYTE_ORDER_MARK.len());
             }
         }
         match self {
-            Self::Unread(_) => Ok(0),
+            Self::Unread(..) => Ok(0),
             Self::Ambiguous(what) => Err(Refusal::Malformed { what, offset: 0 }),
             Self::Media(kind) => {
                 desk.report.grow_opaque(*kind, window.len() as u64);

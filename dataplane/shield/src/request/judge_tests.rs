@@ -39,7 +39,7 @@ fn blobs_are_judged_by_what_they_hold() {
     for (blob, declared, expected) in [
         (&png, Declared::Nothing, passed(0, image)),
         (&png, sound, passed(0, image)),
-        (&png, text_type, passed(0, image)),
+        (&png, text_type, decoded(0, image)),
         (&zip, Declared::Nothing, decoded(0, Some(OpaqueKind::Archive))),
         (&text, Declared::Nothing, decoded(0, None)),
         (&text, sound, decoded(0, None)),

@@ -218,6 +218,38 @@ fn bodies_that_begin_with_a_magic_number_but_are_text_are_scanned() {
 }
 
 #[test]
+fn texts_of_one_byte_a_character_are_scanned_whatever_they_begin_like() {
+    let multipart = Format::Multipart(Boundary::new(b"b").unwrap());
+    for start in super::magic::EIGHT_BIT {
+        let text =
+            [start, b"\n\xf0\xff\xe4\xee\xea\ntoken=", PAT.as_bytes(), b"\nand some more words\n"].concat();
+        for format in [Format::Unknown, Format::Binary, Format::Text] {
+            assert_eq!(run(format, &text).unwrap().1.vault.len(), 1, "{start:x?}");
+        }
+        for head in [
+            "Content-Disposition: form-data; name=\"prompt\"",
+            "Content-Disposition: form-data; name=\"f\"; filename=\"a\"\r\nContent-Type: application/octet-stream",
+            "Content-Disposition: form-data; name=\"f\"; filename=\"a\"\r\nContent-Type: application/json",
+            "Content-Disposition: form-data; name=\"f\"; filename=\"a\"\r\nContent-Type: audio/mpeg",
+            "Content-Disposition: form-data; name=\"f\"; filename=\"a\"\r\nContent-Type: text/plain",
+        ] {
+            let body = [format!("--b\r\n{head}\r\n\r\n").as_bytes(), &text, b"\r\n--b--\r\n"].concat();
+            assert_eq!(run(multipart, &body).unwrap().1.vault.len(), 1, "{start:x?} {head}");
+        }
+        let data = STANDARD.encode(&text);
+        for part in [
+            json!({ "type": "document", "source": { "type": "base64", "media_type": "text/plain", "data": data } }),
+            json!({ "type": "image", "source": { "type": "base64", "media_type": "image/jpeg", "data": data } }),
+            json!({ "type": "file", "file": { "file_data": format!("data:text/plain;base64,{data}") } }),
+            json!({ "type": "file", "file": { "file_data": format!("data:application/pdf;base64,{data}") } }),
+            json!({ "type": "input_audio", "input_audio": { "data": data, "format": "mp3" } }),
+        ] {
+            assert_eq!(checked(&message(&part).to_string()).1.vault.len(), 1, "{start:x?} {part}");
+        }
+    }
+}
+
+#[test]
 fn what_is_not_read_is_told_with_kind_place_and_size() {
     let file = [b"\x89PNG\r\n\x1a\n".as_slice(), &noise(50_001)].concat();
     let pdf = [b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n".as_slice(), &noise(500)].concat();

@@ -5,9 +5,9 @@
 //!                             `-- "--" --> Epilogue
 //! ```
 //!
-//! A delimiter is `--boundary` at the start of a line. Lines may end with a bare line feed too: what a lenient
-//! provider would take for a part must be one here, lest a part hides inside an image. Heads, preamble and
-//! epilogue are scanned as text.
+//! A delimiter is `--boundary` at the start of a line. Lenient providers take a bare carriage return or line feed
+//! for a line's end, strict ones do not: where it would make a delimiter the body is refused, lest a part hides
+//! inside an image. Heads, preamble and epilogue are scanned as text.
 
 use memchr::memmem;
 
@@ -47,8 +47,8 @@ pub(super) struct MultipartBody {
     /// Where the open part's content began.
     content_start: u64,
     parts: u32,
-    /// Whether the next byte is the first of a line.
-    line_start: bool,
+    /// The last two bytes consumed.
+    before: [u8; 2],
 }
 
 impl MultipartBody {
@@ -61,7 +61,7 @@ impl MultipartBody {
             offset: 0,
             content_start: 0,
             parts: 0,
-            line_start: true,
+            before: *b"\r\n",
         }
     }
 
@@ -78,8 +78,8 @@ impl MultipartBody {
             let before = std::mem::discriminant(&self.state);
             let consumed = self.step(desk, scratch, window, last, out)?;
             self.offset += consumed as u64;
-            if consumed > 0 {
-                self.line_start = window[consumed - 1] == b'\n';
+            if let Some(&byte) = window[..consumed].last() {
+                self.before = [preceding(window, self.before, consumed - 1), byte];
             }
             if consumed > 0 || before == std::mem::discriminant(&self.state) {
                 return Ok(consumed);
@@ -120,7 +120,7 @@ impl MultipartBody {
         last: bool,
         out: &mut Gather,
     ) -> Result<usize, Refusal> {
-        let (end, delimiter) = match self.find_delimiter(window) {
+        let (end, delimiter) = match self.find_delimiter(window)? {
             Some((end, delimiter)) => (end, Some(delimiter)),
             None if last => return Err(self.malformed("multipart without its end", window.len())),
             None => (window.len() - HELD, None),
@@ -142,18 +142,22 @@ impl MultipartBody {
     }
 
     /// The next delimiter: where the content before it ends, and where its hyphens begin.
-    fn find_delimiter(&self, window: &[u8]) -> Option<(usize, usize)> {
+    fn find_delimiter(&self, window: &[u8]) -> Result<Option<(usize, usize)>, Refusal> {
         let mut from = 0;
         while let Some(found) = memmem::find(&window[from..], &self.delimiter) {
             let at = from + found;
-            let starts_line = if at == 0 { self.line_start } else { window[at - 1] == b'\n' };
-            if starts_line {
-                let line = window[..at].strip_suffix(b"\n").unwrap_or(&window[..at]);
-                return Some((line.strip_suffix(b"\r").unwrap_or(line).len(), at));
+            let last = preceding(window, self.before, at);
+            let last_but_one = match at {
+                0 => self.before[0],
+                _ => preceding(window, self.before, at - 1),
+            };
+            match [last_but_one, last] {
+                [b'\r', b'\n'] => return Ok(Some((at.saturating_sub(2), at))),
+                [_, b'\r' | b'\n'] => return Err(self.malformed("delimiter behind a bare line end", at)),
+                _ => from = at + 1,
             }
-            from = at + 1;
         }
-        None
+        Ok(None)
     }
 
     /// The rest of a delimiter's line.
@@ -168,6 +172,11 @@ impl MultipartBody {
         let rest = if closing { &look[2..end] } else { &look[..end] };
         if !rest.iter().all(u8::is_ascii_whitespace) {
             return Err(self.malformed("text behind a delimiter", 0));
+        }
+        // Behind the last one, all is scanned as text, whatever ends its line.
+        let padding = rest.strip_suffix(b"\r\n");
+        if !closing && !padding.is_some_and(|padding| padding.iter().all(|byte| b" \t".contains(byte))) {
+            return Err(self.malformed("delimiter with a bare line end", 0));
         }
         out.pass(0..end);
         self.state = if closing { State::Epilogue(TextBody::new()) } else { State::Head };
@@ -189,19 +198,24 @@ impl MultipartBody {
             return Err(self.malformed(what, 0));
         };
         let head = &window[..end];
-        let format =
+        let (format, is_text) =
             part_format(head, self.related && self.parts > 0).map_err(|what| self.malformed(what, 0))?;
         self.parts += 1;
         desk.part = Some(self.parts - 1);
         let consumed = TextBody::new().process(desk, scratch, head, true, out)?;
         self.content_start = self.offset + consumed as u64;
-        self.state = State::Content(Body::part(format));
+        self.state = State::Content(Body::part(format, is_text));
         Ok(consumed)
     }
 
     fn malformed(&self, what: &'static str, at: usize) -> Refusal {
         Refusal::Malformed { what, offset: self.offset + at as u64 }
     }
+}
+
+/// The byte before offset `at` of `window`; `before` are the last ones before the window.
+fn preceding(window: &[u8], before: [u8; 2], at: usize) -> u8 {
+    at.checked_sub(1).map_or(before[1], |at| window[at])
 }
 
 /// Where the head ends: behind its empty line.
@@ -217,8 +231,8 @@ fn head_end(bytes: &[u8]) -> Option<usize> {
 }
 
 /// The format of a part, or why it cannot be told with certainty. A provider must not read a head otherwise than it is read here.
-/// It is a file if its place says so (`is_file`), or a name.
-fn part_format(head: &[u8], is_file: bool) -> Result<Format, &'static str> {
+/// It is a file if its place says so (`is_file`), or a name. The second result says whether it is labelled as JSON.
+fn part_format(head: &[u8], is_file: bool) -> Result<(Format, bool), &'static str> {
     let fields = fields(head)?;
     let only = |name: &[u8], several: &'static str| {
         let mut all = fields.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
@@ -235,7 +249,9 @@ fn part_format(head: &[u8], is_file: bool) -> Result<Format, &'static str> {
     let disposition = only(b"content-disposition", "two dispositions of a part")?;
     let is_file = is_file
         || disposition.is_some_and(|value| memmem::find(&value.to_ascii_lowercase(), b"filename").is_some());
-    Ok(if is_file { Format::of_file(content_type) } else { Format::of_request(content_type) })
+    let label = Format::of_request(content_type);
+    let is_text = matches!(label, Format::Json | Format::JsonLines);
+    Ok((if is_file { Format::of_file(content_type) } else { label }, is_text))
 }
 
 /// Name and value.

@@ -110,10 +110,30 @@ fn delimiters_may_stand_anywhere() {
 }
 
 #[test]
-fn bare_line_feeds_delimit_too() {
-    let image = "Content-Type: image/png\n\n\u{89}PNG\r\n\u{1a}\n";
-    let sneaky = format!("--{BOUNDARY}\n{image}\n--{BOUNDARY}\nA: b\n\n{AWS}\n--{BOUNDARY}--");
-    assert_eq!(checked(sneaky.as_bytes()).1.vault.len(), 1);
+fn delimiters_that_only_some_would_see_are_refused() {
+    let png = [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".as_slice(), &[0; 300]].concat();
+    let head = format!("--{BOUNDARY}\r\nContent-Type: image/png\r\n\r\n");
+    let hidden = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"p\"\r\n\r\n{AWS}\r\n");
+    let end = format!("--{BOUNDARY}--\r\n");
+    for filler in [0, WINDOW - 500, WINDOW - 400, WINDOW] {
+        for bare in ["\r", "\n", "\n\r", "\r\r", "\n\n", "\r\n\r"] {
+            let all =
+                [head.as_bytes(), &png, &vec![0; filler], bare.as_bytes(), hidden.as_bytes(), end.as_bytes()];
+            assert_eq!(refused(&all.concat()), "delimiter behind a bare line end", "{bare:?}");
+        }
+        let all = [head.as_bytes(), &png, &vec![0; filler], b"\r\n", hidden.as_bytes(), end.as_bytes()];
+        assert_eq!(checked(&all.concat()).1.vault.len(), 1);
+    }
+    for (behind, seen) in
+        [("\n", false), ("\r\r\n", false), (" \n", false), (" \t\r\n", true), ("\r\n", true)]
+    {
+        let all = format!("--{BOUNDARY}{behind}A: b\r\n\r\n{AWS}\r\n{end}");
+        if seen {
+            assert_eq!(checked(all.as_bytes()).1.vault.len(), 1, "{behind:?}");
+        } else {
+            assert_eq!(refused(all.as_bytes()), "delimiter with a bare line end", "{behind:?}");
+        }
+    }
 }
 
 #[test]
@@ -194,7 +214,11 @@ fn files_labelled_json_need_not_be() {
     let (out, outcome) = run(format(), &body(&[part(head, marked.as_bytes())])).unwrap();
     assert!(outcome.vault.len() == 1 && memmem::find(&out, escaped.as_bytes()).is_none());
     let png = [b"\x89PNG\r\n\x1a\n".as_slice(), AWS.as_bytes()].concat();
-    assert!(checked(&body(&[part(head, &png)])).1.vault.is_empty());
+    assert_eq!(
+        checked(&body(&[part(head, &png)])).1.vault.len(),
+        1,
+        "read as what it is labelled, not passed"
+    );
 }
 
 #[test]

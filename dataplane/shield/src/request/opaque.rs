@@ -210,14 +210,21 @@ fn judge_run(slot: Slot, raw: &[u8], head: usize, last: bool) -> Judgement {
                 return run(decoded, None);
             }
             match magic::kind_of(sample) {
+                // What is declared to be text is read as text: a magic number is a guess.
+                Some(kind) if matches!(declared, Declared::Text(_)) => run(decoded, Some(kind)),
                 // What is stored uncompressed in an archive can be read.
                 Some(kind @ (OpaqueKind::Archive | OpaqueKind::Office)) => run(decoded, Some(kind)),
                 Some(kind) => run(Scanned::Not, Some(kind)),
-                None if declared == Declared::RawSound && chars >= MIN_SEALED => {
+                None if declared == Declared::RawSound
+                    && chars >= MIN_SEALED
+                    && !(magic::is_eight_bit_text(sample) && magic::holds_text(sample)) =>
+                {
                     run(Scanned::Not, Some(OpaqueKind::Audio))
                 }
                 // Too short for a file, and no text in any encoding: rather a plain word of base64's alphabet.
-                None if closed && !magic::holds_text(sample) => Judgement::Scan,
+                None if closed && !magic::holds_text(sample) && !magic::is_eight_bit_text(sample) => {
+                    Judgement::Scan
+                }
                 None => run(decoded, Some(OpaqueKind::Other)),
             }
         }

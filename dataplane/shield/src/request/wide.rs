@@ -17,6 +17,10 @@ use crate::format::Charset;
 const LOOK: usize = 64;
 /// Characters that must be ASCII there, at the start.
 const MIN_UNITS: usize = 3;
+/// Bytes of a window that are looked at twice where it is too long to be decoded at once.
+const OVERLAP: usize = 8 * 1024;
+/// Why a text is refused that can be read in two ways, and holds something to hide in both.
+const MIXED: &str = "the text mixes two encodings and holds secrets in both: save it in one";
 
 /// An encoding with units of two or four bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,17 +167,42 @@ fn has_secret(desk: &Desk, scratch: &mut ShardScratch, window: &[u8]) -> bool {
     scratch.findings.iter().any(|finding| desk.decide(finding, window).is_some())
 }
 
+/// Whether a secret stands in `window` in this encoding.
+fn has_wide_secret(wide: Wide, desk: &Desk, scratch: &mut ShardScratch, window: &[u8]) -> bool {
+    let mut rest = window;
+    loop {
+        scratch.view.begin(&Context::new());
+        let len = wide.decode(&mut scratch.view, rest, true);
+        let raw = &rest[..len];
+        scratch.view.finish(raw);
+        scratch.scan(raw, true, true);
+        let text = scratch.view.text(raw);
+        if scratch.findings.iter().any(|finding| desk.decide(finding, text).is_some()) {
+            return true;
+        }
+        if len == rest.len() || len <= OVERLAP {
+            return false;
+        }
+        // Whole units, so that the rest begins with one.
+        rest = &rest[(len - OVERLAP).next_multiple_of(wide.size())..];
+    }
+}
+
 /// The state between two windows of a wide text.
 pub(super) struct WideBody {
     wide: Wide,
     context: Context,
     /// It was none: a secret stands in it byte by byte, and a reader that expects UTF-8 would read it.
     narrow: Option<Box<TextBody>>,
+    /// A secret was found in it as it was read.
+    has_secret: bool,
+    /// Bytes consumed so far.
+    offset: u64,
 }
 
 impl WideBody {
     pub(super) fn new(wide: Wide) -> Self {
-        Self { wide, context: Context::new(), narrow: None }
+        Self { wide, context: Context::new(), narrow: None, has_secret: false, offset: 0 }
     }
 
     /// See [`super::Tokenizer::push`]; a window that is not the last is large enough to settle something. The text
@@ -187,10 +216,30 @@ impl WideBody {
         place: &dyn Fn() -> String,
         out: &mut Gather,
     ) -> Result<usize, Refusal> {
+        let consumed = self.step(desk, scratch, window, last, place, out)?;
+        self.offset += consumed as u64;
+        Ok(consumed)
+    }
+
+    fn step(
+        &mut self,
+        desk: &mut Desk,
+        scratch: &mut ShardScratch,
+        window: &[u8],
+        last: bool,
+        place: &dyn Fn() -> String,
+        out: &mut Gather,
+    ) -> Result<usize, Refusal> {
         if self.narrow.is_none() && has_secret(desk, scratch, window) {
             self.narrow = Some(Box::new(TextBody::new()));
         }
         if let Some(text) = &mut self.narrow {
+            let size = self.wide.size();
+            let behind = (self.offset % size as u64) as usize;
+            let units = window.get((size - behind) % size..).unwrap_or_default();
+            if self.has_secret || has_wide_secret(self.wide, desk, scratch, units) {
+                return Err(Refusal::Malformed { what: MIXED, offset: self.offset });
+            }
             return text.process_at(desk, scratch, window, last, place, out);
         }
         scratch.view.begin(&self.context);
@@ -205,6 +254,7 @@ impl WideBody {
             let (start, end) = (view.raw_start(finding.start), view.raw_end(finding.end));
             consumed = consumed.max(end);
             let Some(decision) = desk.decide(finding, text) else { continue };
+            self.has_secret = true;
             let mut token = None;
             if decision.replaces() {
                 let replacement = desk.replacement(decision, &text[finding.start..finding.end])?;

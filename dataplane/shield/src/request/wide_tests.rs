@@ -193,3 +193,32 @@ fn few_units_are_no_sign() {
     assert!(Wide::of(b"", None).is_none());
     assert!(Wide::of(b"plain text", None).is_none());
 }
+
+#[test]
+fn secrets_in_two_encodings_of_one_text_are_refused() {
+    let narrow = format!("\ntoken {PAT}\n");
+    let filler = lines("w", WINDOW / 3);
+    for wide in Wide::ALL {
+        let (key, gap) = (units(&format!("key {AWS}\n"), wide), units(&filler, wide));
+        let start = marked("log of the day\n", wide);
+        for order in [
+            vec![&key[..], narrow.as_bytes()],
+            vec![&key, &gap, narrow.as_bytes()],
+            vec![&gap, &key, narrow.as_bytes()],
+            vec![&gap, &key, &gap, narrow.as_bytes()],
+            // What stands between is a whole number of units.
+            vec![&narrow.as_bytes()[..narrow.len() / 4 * 4], b"\n\n\n\n", &key],
+            vec![&narrow.as_bytes()[..narrow.len() / 4 * 4], b"\n\n\n\n", &gap, &key],
+        ] {
+            let body = [start.clone(), order.concat()].concat();
+            let refusal = run(Format::Text, &body).err().map(|(refusal, _)| refusal);
+            assert!(matches!(refusal, Some(Refusal::Malformed { what: MIXED, .. })), "{wide:?} {refusal:?}");
+        }
+        for (one_way, secret) in [([&gap[..], narrow.as_bytes()], PAT), ([&key, b"\nplain words\n"], AWS)] {
+            let (_, outcome) = run(Format::Text, &[start.clone(), one_way.concat()].concat()).unwrap();
+            let found: Vec<_> =
+                outcome.vault.tokens().filter_map(|token| outcome.vault.resolve(token)).collect();
+            assert_eq!(found, [secret.as_bytes()], "{wide:?}");
+        }
+    }
+}
