@@ -17,8 +17,6 @@ use crate::format::Charset;
 const LOOK: usize = 64;
 /// Characters that must be ASCII there, at the start.
 const MIN_UNITS: usize = 3;
-/// Bytes of a window that are looked at twice where it is too long to be decoded at once.
-const OVERLAP: usize = 8 * 1024;
 /// Why a text is refused that can be read in two ways, and holds something to hide in both.
 const MIXED: &str = "the text mixes two encodings and holds secrets in both: save it in one";
 
@@ -159,33 +157,50 @@ fn zeros_lead(bytes: &[u8]) -> bool {
     zeros(0) > zeros(1)
 }
 
-/// Whether a secret stands in `window` byte by byte.
-fn has_secret(desk: &Desk, scratch: &mut ShardScratch, window: &[u8]) -> bool {
+/// Up to where `window` is known to hold no secret byte by byte; `None` if it holds one.
+fn clean_bytes(desk: &Desk, scratch: &mut ShardScratch, window: &[u8], last: bool) -> Option<usize> {
     scratch.view.begin(&Context::new());
     scratch.view.finish(window);
-    scratch.scan(window, true, true);
-    scratch.findings.iter().any(|finding| desk.decide(finding, window).is_some())
+    let settled = scratch.scan(window, last, true);
+    let found = scratch.findings.iter().any(|finding| desk.decide(finding, window).is_some());
+    (!found).then_some(settled)
 }
 
-/// Whether a secret stands in `window` in this encoding.
-fn has_wide_secret(wide: Wide, desk: &Desk, scratch: &mut ShardScratch, window: &[u8]) -> bool {
-    let mut rest = window;
+/// The same in the units of this encoding.
+fn clean_units(
+    wide: Wide,
+    desk: &Desk,
+    scratch: &mut ShardScratch,
+    window: &[u8],
+    last: bool,
+) -> Option<usize> {
+    let mut context = Context::new();
+    let mut clean = 0;
     loop {
-        scratch.view.begin(&Context::new());
-        let len = wide.decode(&mut scratch.view, rest, true);
-        let raw = &rest[..len];
+        let rest = &window[clean..];
+        scratch.view.begin(&context);
+        let raw = &rest[..wide.decode(&mut scratch.view, rest, last)];
         scratch.view.finish(raw);
-        scratch.scan(raw, true, true);
-        let text = scratch.view.text(raw);
+        let settled = scratch.scan(raw, last && raw.len() == rest.len(), true);
+        let view = &scratch.view;
+        let text = view.text(raw);
         if scratch.findings.iter().any(|finding| desk.decide(finding, text).is_some()) {
-            return true;
+            return None;
         }
-        if len == rest.len() || len <= OVERLAP {
-            return false;
+        let done = if settled == text.len() { raw.len() } else { view.raw_start(settled) };
+        clean += done;
+        // The last unit may be cut.
+        if done == 0 || raw.len() + 2 * wide.size() > rest.len() {
+            return Some(clean);
         }
-        // Whole units, so that the rest begins with one.
-        rest = &rest[(len - OVERLAP).next_multiple_of(wide.size())..];
+        context.keep(view, raw, settled);
     }
+}
+
+/// So much of `window` as the other reading has settled, so that it finds what goes on behind; all if that is too
+/// little to go on with.
+fn settled_part(window: &[u8], settled: usize) -> &[u8] {
+    if settled < window.len() / 2 { window } else { &window[..settled] }
 }
 
 /// The state between two windows of a wide text.
@@ -221,6 +236,29 @@ impl WideBody {
         Ok(consumed)
     }
 
+    /// A secret stands in the text byte by byte, so it is read so; none may stand in it in wide units then.
+    fn bytewise(
+        &mut self,
+        desk: &mut Desk,
+        scratch: &mut ShardScratch,
+        (window, last): (&[u8], bool),
+        place: &dyn Fn() -> String,
+        out: &mut Gather,
+    ) -> Result<usize, Refusal> {
+        let size = self.wide.size();
+        let behind = (self.offset % size as u64) as usize;
+        let cut = window.len().min((size - behind) % size);
+        let clean =
+            if self.has_secret { None } else { clean_units(self.wide, desk, scratch, &window[cut..], last) };
+        let Some(clean) = clean else {
+            return Err(Refusal::Malformed { what: MIXED, offset: self.offset });
+        };
+        let part = settled_part(window, cut + clean);
+        let last = last && part.len() == window.len();
+        let text = self.narrow.get_or_insert_with(|| Box::new(TextBody::new()));
+        text.process_at(desk, scratch, part, last, place, out)
+    }
+
     fn step(
         &mut self,
         desk: &mut Desk,
@@ -230,18 +268,15 @@ impl WideBody {
         place: &dyn Fn() -> String,
         out: &mut Gather,
     ) -> Result<usize, Refusal> {
-        if self.narrow.is_none() && has_secret(desk, scratch, window) {
-            self.narrow = Some(Box::new(TextBody::new()));
-        }
-        if let Some(text) = &mut self.narrow {
-            let size = self.wide.size();
-            let behind = (self.offset % size as u64) as usize;
-            let units = window.get((size - behind) % size..).unwrap_or_default();
-            if self.has_secret || has_wide_secret(self.wide, desk, scratch, units) {
-                return Err(Refusal::Malformed { what: MIXED, offset: self.offset });
-            }
-            return text.process_at(desk, scratch, window, last, place, out);
-        }
+        let clean = match self.narrow {
+            None => clean_bytes(desk, scratch, window, last),
+            Some(_) => None,
+        };
+        let Some(clean) = clean else {
+            return self.bytewise(desk, scratch, (window, last), place, out);
+        };
+        let part = settled_part(window, clean);
+        let (window, last) = (part, last && part.len() == window.len());
         scratch.view.begin(&self.context);
         let raw = &window[..self.wide.decode(&mut scratch.view, window, last)];
         scratch.view.finish(raw);

@@ -222,3 +222,23 @@ fn secrets_in_two_encodings_of_one_text_are_refused() {
         }
     }
 }
+
+#[test]
+fn secrets_in_the_other_encoding_are_seen_around_a_window() {
+    let wide = Wide::UTF_16_LE;
+    let (key, end) = (units(&format!("\nkey {AWS}\n"), wide), units(&lines("w", 500), wide));
+    for lead in (WINDOW - 2400..WINDOW + 20).step_by(222) {
+        let filler = units(&".".repeat(lead / 2), wide);
+        let body = [b"\xff\xfe".as_slice(), &filler, format!("\n{PEM}\n").as_bytes(), &end].concat();
+        let (out, outcome) = run(Format::Text, &body).unwrap();
+        assert!(outcome.vault.len() == 1 && memchr::memmem::find(&out, b"MIGHAgEAMBMG").is_none(), "{lead}");
+        let long = units(&format!("\n{PEM}\n"), wide);
+        let narrow = format!("token {PAT} \n\n\n");
+        let narrow = &narrow.as_bytes()[..narrow.len() / 2 * 2];
+        for secret in [&key, &long] {
+            let body = [b"\xff\xfea\0b\0c\0".as_slice(), narrow, &filler, secret, &end].concat();
+            let refusal = run(Format::Text, &body).err().map(|(refusal, _)| refusal);
+            assert!(matches!(refusal, Some(Refusal::Malformed { what: MIXED, .. })), "{lead} {refusal:?}");
+        }
+    }
+}
