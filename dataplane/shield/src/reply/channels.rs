@@ -1,7 +1,7 @@
 //! The open channels of one stream.
 
 use super::LaneKind;
-use super::dialect::{ChannelId, Close, Plan, Slot};
+use super::dialect::{ChannelId, Close, Named, Plan, Slot};
 use super::handling::Handling;
 use super::lane::{Kit, Lane};
 use super::nest::Nest;
@@ -56,7 +56,7 @@ pub(super) struct Channels {
     /// Names of the tools that are being called, by group or channel; kept only for a gate.
     tools: Vec<(u64, Box<str>)>,
     /// Which call a channel belongs to, where the stream has said so.
-    calls: Vec<(ChannelId, u64, u64)>,
+    calls: Vec<Named>,
     ended: Vec<(ChannelId, Box<Ruler>)>,
     pub(super) numbering: Numbering,
 }
@@ -114,24 +114,62 @@ impl Channels {
     }
 
     /// Ends the channels whose place another call takes with this event: what they held goes out in an event of
-    /// its own.
+    /// its own. Those that may go on wait instead.
     pub(super) fn change_calls(&mut self, plan: &Plan, kit: &mut Kit, out: &mut Text) {
-        for (at, &(id, _, call)) in plan.calls.iter().enumerate() {
-            let first = plan.calls[..at].iter().all(|(earlier, ..)| *earlier != id);
-            let other = self.calls.iter().any(|&(known, _, its)| known == id && its != call);
-            if first && other {
-                if let Some(channel) = self.open.iter_mut().find(|channel| channel.id == id) {
-                    channel.flush(kit, &mut self.numbering, None, out);
+        for (at, named) in plan.calls.iter().enumerate() {
+            if plan.calls[..at].iter().any(|earlier| earlier.channel == named.channel) {
+                continue;
+            }
+            match self.known(named.channel) {
+                Some(known) if known.call.differs(named.call) => {
+                    self.leave(known, kit, out);
+                    self.come_back(named);
                 }
-                self.end(id);
+                None => self.come_back(named),
+                Some(_) => {}
             }
         }
-        for &(id, group, call) in &plan.calls {
-            self.calls.retain(|(known, ..)| *known != id);
+        for named in &plan.calls {
+            let known = self.known(named.channel).filter(|known| !known.call.differs(named.call));
+            let call = known.map_or(named.call, |known| known.call.with(named.call));
+            self.calls.retain(|known| known.channel != named.channel);
             if self.calls.len() < MAX_CHANNELS {
-                self.calls.push((id, group, call));
+                self.calls.push(Named { call, ..*named });
             }
         }
+    }
+
+    fn known(&self, id: ChannelId) -> Option<Named> {
+        self.calls.iter().find(|known| known.channel == id).copied()
+    }
+
+    /// Frees the place of a call for another. One without an index whose pieces all bring its id may go on: it waits
+    /// under a name of its own.
+    fn leave(&mut self, call: Named, kit: &mut Kit, out: &mut Text) {
+        if call.loose && call.steady {
+            return self.rename(call.channel, ChannelId::new(b"waiting", call.group, call.call.id));
+        }
+        if let Some(channel) = self.open.iter_mut().find(|channel| channel.id == call.channel) {
+            channel.flush(kit, &mut self.numbering, None, out);
+        }
+        self.calls.retain(|known| known.channel != call.channel);
+        self.end(call.channel);
+    }
+
+    /// Gives a call without an index, which was seen elsewhere, the place where it is now.
+    fn come_back(&mut self, named: &Named) {
+        let same = |known: &&Named| {
+            known.loose && known.group == named.group && known.call.id == named.call.id && named.steady
+        };
+        let free = self.open.iter().all(|channel| channel.id != named.channel);
+        if let Some(from) = self.calls.iter().find(same).map(|known| known.channel).filter(|_| free) {
+            self.rename(from, named.channel);
+        }
+    }
+
+    fn rename(&mut self, from: ChannelId, to: ChannelId) {
+        self.open.iter_mut().filter(|channel| channel.id == from).for_each(|channel| channel.id = to);
+        self.calls.iter_mut().filter(|known| known.channel == from).for_each(|known| known.channel = to);
     }
 
     /// Forgets one channel.
@@ -161,7 +199,7 @@ impl Channels {
     /// Forgets the channels that ended.
     pub(super) fn forget(&mut self, closes: &[Close]) {
         let ends = |id, group| closes.iter().any(|close| close.covers(id, group));
-        self.calls.retain(|&(id, group, _)| !ends(id, group));
+        self.calls.retain(|known| !ends(known.channel, known.group));
         for channel in self.open.extract_if(.., |channel| ends(channel.id, channel.group)) {
             let Channel { id, mut lane, .. } = channel;
             if let Some(ruler) = lane.take_ruler().filter(|ruler| !ruler.is_idle()) {

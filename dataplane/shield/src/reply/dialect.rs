@@ -7,9 +7,9 @@
 //! | Stream | Channel (lane) | Keyed by | Closed by |
 //! |---|---|---|---|
 //! | Chat completions, and all that speak like it | `choices[].delta.{content,refusal,reasoning,reasoning_content}`, other text below `delta` | `index` of the choice, path | `finish_reason` of the choice, `error`, `[DONE]` |
-//! | | `delta.tool_calls[].{function.arguments,custom.input}`, `delta.function_call.arguments` | choice, `index` of the call | likewise |
+//! | | `delta.tool_calls[].{function.arguments,custom.input}`, `delta.function_call.arguments` | choice, `index` of the call, or its `id` without one | likewise, another `id` or, without one, another name |
 //! | Completions | `choices[].text` | choice | likewise |
-//! | Responses | `delta` of every `response.*.delta` (audio excepted) | kind, `output_index`, `content_index` or `summary_index` | its `.done`, `content_part.done`, `output_item.done`, `response.completed` and its like, `error` |
+//! | Responses | `delta` of every `response.*.delta` (audio excepted) | kind, `output_index` or else `item_id`, `content_index` or `summary_index` | its `.done`, `content_part.done`, `output_item.done`, `response.completed` and its like, `error` |
 //! | Messages | `delta.{text,thinking,partial_json,..}` of `content_block_delta` | `index` of the block | `content_block_stop`, `message_delta`, `message_stop`, `error` |
 //! | Gemini | `candidates[].content.parts[].{text,executableCode.code,codeExecutionResult.output}`, thoughts apart; `functionCall.partialArgs[].stringValue` | `index` of the candidate, `jsonPath` | `finishReason` of the candidate, `error`; code and its output also by a part of another kind |
 //! | Assistants | `delta` of `thread.message.delta` and `thread.run.step.delta` | `id` of the object, path | the message or step that is no longer in progress, the run that is done, `error` |
@@ -71,8 +71,48 @@ pub(super) struct Slot {
     pub(super) json: bool,
     /// What numbers that point into the text count, if there may be any.
     pub(super) unit: Option<Unit>,
-    /// A number for the id that the event gives the text, or 0. Another id makes it another text.
-    pub(super) call: u64,
+    /// What the event says of the call that the text belongs to. Another call makes it another text.
+    pub(super) call: Call,
+}
+
+/// What tells a tool call from others in its place: numbers for its id and its tool's name, each 0 where not said.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct Call {
+    pub(super) id: u64,
+    name: u64,
+}
+
+impl Call {
+    fn new(id: &[u8], name: &[u8]) -> Self {
+        let number = |text: &[u8]| if text.is_empty() { 0 } else { hash(0, text) | 1 };
+        Self { id: number(id), name: number(name) }
+    }
+
+    /// Whether the two are different calls. Some servers repeat the name with every piece, so the same name says
+    /// nothing; ids count before names.
+    pub(super) fn differs(self, other: Self) -> bool {
+        let differ = |one: u64, other: u64| one != 0 && other != 0 && one != other;
+        let by_id = self.id != 0 && other.id != 0;
+        if by_id { self.id != other.id } else { differ(self.name, other.name) }
+    }
+
+    /// What is known of this call once `more` is said of it.
+    pub(super) fn with(self, more: Self) -> Self {
+        let known = |one: u64, other: u64| if one == 0 { other } else { one };
+        Self { id: known(self.id, more.id), name: known(self.name, more.name) }
+    }
+}
+
+/// A call that an event names, and the channel that is its place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Named {
+    pub(super) channel: ChannelId,
+    pub(super) group: u64,
+    pub(super) call: Call,
+    /// The event gives the call no index: where it stands says little, and its id tells it apart.
+    pub(super) loose: bool,
+    /// The event gives its id.
+    pub(super) steady: bool,
 }
 
 /// A channel or channels that end with an event.
@@ -116,9 +156,8 @@ pub(super) struct Plan {
     pub(super) opaque: Option<usize>,
     /// The number that says where in the stream the event stands.
     pub(super) sequence: Option<usize>,
-    /// Calls that the event names: their channel, their group, and a number for their id. A channel that changes its
-    /// call ends.
-    pub(super) calls: Vec<(ChannelId, u64, u64)>,
+    /// Calls that the event names. A channel that changes its call ends, or waits for its call to come again.
+    pub(super) calls: Vec<Named>,
     /// The channel that places in this event point into, where its text is not beside them.
     pub(super) cited: Option<ChannelId>,
 }
@@ -134,7 +173,7 @@ impl Plan {
 
     fn slot(&mut self, node: usize, channel: ChannelId, group: u64, lane: LaneKind) {
         let json = lane == LaneKind::ToolArguments;
-        self.slots.push(Slot { node, channel, group, lane, json, unit: None, call: 0 });
+        self.slots.push(Slot { node, channel, group, lane, json, unit: None, call: Call::default() });
     }
 
     /// As [`slot`](Self::slot), for a text that numbers point into.

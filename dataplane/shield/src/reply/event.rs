@@ -300,7 +300,7 @@ fn piece(
     kit: &mut Kit,
     wrap: Wrap<'_>,
 ) {
-    let of_another_call = |other: &Slot| slot.call != 0 && other.call != 0 && other.call != slot.call;
+    let of_another_call = |other: &Slot| slot.call.differs(other.call);
     let same = |other: &&Slot| other.channel == slot.channel;
     if plan.slots[..at].iter().rev().find(same).is_some_and(of_another_call) {
         channels.end(slot.channel);

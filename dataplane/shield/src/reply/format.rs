@@ -1,5 +1,7 @@
 //! What kind of body a reply has: by its content type, and by its first bytes where that is missing or wrong.
 
+use memchr::memchr;
+
 /// The kind of a reply's body, as its `content-type` says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ReplyFormat {
@@ -11,26 +13,83 @@ pub enum ReplyFormat {
     JsonLines,
     /// Any other text.
     Text,
-    /// Media and archives: passed as they are.
+    /// Media, archives and binary encodings, by their names: passed as they are.
     Binary,
-    /// No content type, or one that says nothing (`application/octet-stream`, or a word that is no media type): found out
-    /// from the first bytes.
+    /// No content type, or any other (`application/octet-stream`, a word that is no media type, a type that is not
+    /// known): found out from the first bytes.
     Unknown,
 }
 
+/// Types of `application/` whose content is certainly no text. What is not here is looked at: its first byte that
+/// stands in no text ends that.
+const BINARY: [&[u8]; 36] = [
+    b"pdf",
+    b"zip",
+    b"x-zip-compressed",
+    b"gzip",
+    b"x-gzip",
+    b"x-bzip",
+    b"x-bzip2",
+    b"x-xz",
+    b"zstd",
+    b"x-tar",
+    b"x-gtar",
+    b"x-7z-compressed",
+    b"vnd.rar",
+    b"x-rar-compressed",
+    b"java-archive",
+    b"wasm",
+    b"grpc",
+    b"grpc-web",
+    b"protobuf",
+    b"x-protobuf",
+    b"vnd.google.protobuf",
+    b"msgpack",
+    b"x-msgpack",
+    b"vnd.msgpack",
+    b"cbor",
+    b"cbor-seq",
+    b"vnd.amazon.eventstream",
+    b"vnd.apache.parquet",
+    b"vnd.apache.arrow.stream",
+    b"vnd.apache.arrow.file",
+    b"vnd.sqlite3",
+    b"msword",
+    b"vnd.ms-excel",
+    b"vnd.ms-powerpoint",
+    b"x-numpy",
+    b"ogg",
+];
+
+/// Beginnings of types that are binary whatever follows.
+const BINARY_KINDS: [&[u8]; 5] =
+    [b"image/", b"audio/", b"video/", b"font/", b"application/vnd.openxmlformats-officedocument."];
+
+/// Ends of types that say how these are encoded (RFC 6839).
+const BINARY_SUFFIXES: [&[u8]; 6] = [b"+zip", b"+gzip", b"+cbor", b"+proto", b"+protobuf", b"+wbxml"];
+
+fn is_binary_type(essence: &[u8]) -> bool {
+    essence.strip_prefix(b"application/").is_some_and(|name| BINARY.contains(&name))
+        || BINARY_KINDS.iter().any(|kind| essence.starts_with(kind))
+        || BINARY_SUFFIXES.iter().any(|suffix| essence.ends_with(suffix))
+}
+
 impl ReplyFormat {
-    /// The format that the value of a `content-type` header names. Parameters are ignored, as is case.
+    /// The format that the value of a `content-type` header names. Parameters are ignored, as is case, and quotes around
+    /// it, which some servers put there. A header that came twice counts if it says the same.
     pub fn of(content_type: Option<&[u8]>) -> Self {
         let Some(value) = content_type else { return Self::Unknown };
         let essence = value.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
-        match essence.to_ascii_lowercase().as_slice() {
-            b""
-            | b"application/octet-stream"
-            | b"binary/octet-stream"
-            | b"application/binary"
-            | b"application/x-binary"
-            | b"application/unknown"
-            | b"application/x-octet-stream" => Self::Unknown,
+        let mut formats = essence.split(|&byte| byte == b',').map(Self::of_essence);
+        let format = formats.next().unwrap_or(Self::Unknown);
+        if formats.all(|other| other == format) { format } else { Self::Unknown }
+    }
+
+    fn of_essence(essence: &[u8]) -> Self {
+        let is_quote = |byte: &u8| matches!(byte, b'"' | b'\'' | b' ' | b'\t');
+        let start = essence.iter().take_while(|byte| is_quote(byte)).count();
+        let quotes = essence[start..].iter().rev().take_while(|byte| is_quote(byte)).count();
+        match essence[start..essence.len() - quotes].to_ascii_lowercase().as_slice() {
             b"text/event-stream" => Self::Sse,
             b"application/x-ndjson"
             | b"application/ndjson"
@@ -42,6 +101,9 @@ impl ReplyFormat {
             | b"text/x-ndjson"
             | b"text/ndjson"
             | b"application/x-jsonlines"
+            | b"application/x-json-lines"
+            | b"application/x-ldjson"
+            | b"application/ldjson"
             | b"application/json-lines"
             | b"application/jsonlines"
             | b"application/stream+json" => Self::JsonLines,
@@ -52,11 +114,10 @@ impl ReplyFormat {
             | b"application/x-yaml"
             | b"application/toml"
             | b"application/x-www-form-urlencoded" => Self::Text,
-            // No media type (RFC 9110, section 8.3.1), such as a bare `binary`.
-            other if !other.contains(&b'/') => Self::Unknown,
             other if other.ends_with(b"+json") => Self::Json,
             other if other.starts_with(b"text/") || other.ends_with(b"+xml") => Self::Text,
-            _ => Self::Binary,
+            other if is_binary_type(other) => Self::Binary,
+            _ => Self::Unknown,
         }
     }
 }
@@ -66,13 +127,44 @@ impl ReplyFormat {
 pub(super) enum Looks {
     /// A field or comment of server-sent events.
     LikeSse,
+    /// A line of which some stand before the first event, and which begins other text as well. Asked of what is
+    /// declared to be text.
+    LikePreamble,
     /// An object or array.
     LikeJson,
+    /// The same, with the first member of a chunk of a stream. Asked of what is declared to be text.
+    LikeChunks,
     /// A file that begins like text and is none.
     LikePdf,
     Neither,
     /// More bytes are needed.
     Undecided,
+}
+
+/// First members of the chunks that chat completions, Ollama and Gemini stream.
+const CHUNK_MEMBERS: [&[u8]; 9] =
+    [b"candidates", b"choices", b"created", b"created_at", b"done", b"id", b"model", b"object", b"response"];
+/// Bytes within which a text must tell that it begins with a chunk.
+const MAX_CHUNK_HEAD: usize = 64;
+
+/// Whether text begins with a chunk of a stream, or an array of them. No more is waited for than the name of its first
+/// member.
+fn chunks(head: &[u8]) -> Looks {
+    let skip = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    let mut rest = head;
+    for (byte, optional) in [(b'[', true), (b'{', false), (b'"', false)] {
+        rest = match rest.split_first() {
+            None if head.len() < MAX_CHUNK_HEAD => return Looks::Undecided,
+            Some((&first, after)) if first == byte => &after[skip(after)..],
+            Some(_) if optional => rest,
+            _ => return Looks::LikeJson,
+        };
+    }
+    let Some(end) = memchr(b'"', rest) else {
+        let begun = CHUNK_MEMBERS.iter().any(|name| name.starts_with(rest));
+        return if begun { Looks::Undecided } else { Looks::LikeJson };
+    };
+    if CHUNK_MEMBERS.contains(&&rest[..end]) { Looks::LikeChunks } else { Looks::LikeJson }
 }
 
 /// How a PDF begins.
@@ -85,7 +177,7 @@ impl Looks {
     /// YAML file.
     pub(super) fn of(head: &[u8], declared: ReplyFormat) -> Self {
         if matches!(head.first(), Some(b'{' | b'[')) {
-            return Self::LikeJson;
+            return if declared == ReplyFormat::Text { chunks(head) } else { Self::LikeJson };
         }
         if declared == ReplyFormat::Unknown
             && (head.starts_with(PDF) || PDF.starts_with(head))
@@ -97,9 +189,12 @@ impl Looks {
             ReplyFormat::Text => &[b"event: ", b"data: {", b"data:{"],
             _ => &[b":", b"event:", b"data:", b"id:", b"retry:"],
         };
+        let before: &[&[u8]] = if declared == ReplyFormat::Text { &[b":", b"id:", b"retry:"] } else { &[] };
         if fields.iter().any(|field| head.starts_with(field)) {
             Self::LikeSse
-        } else if fields.iter().any(|field| field.starts_with(head)) {
+        } else if before.iter().any(|field| head.starts_with(field)) {
+            Self::LikePreamble
+        } else if fields.iter().chain(before).any(|field| field.starts_with(head)) {
             Self::Undecided
         } else {
             Self::Neither
@@ -113,9 +208,10 @@ pub(super) fn is_binary(byte: u8) -> bool {
     matches!(byte, 0..=8 | 14..=26 | 28..=31)
 }
 
-/// Whether a byte may stand before what a body is known by.
+/// Whether a byte may stand before what a body is known by: white space, a byte order mark, what separates records of
+/// JSON (RFC 7464).
 pub(super) fn is_blank(byte: u8) -> bool {
-    byte.is_ascii_whitespace() || matches!(byte, 0xef | 0xbb | 0xbf)
+    byte.is_ascii_whitespace() || matches!(byte, 0xef | 0xbb | 0xbf | 0x1e)
 }
 
 #[cfg(test)]
@@ -139,7 +235,18 @@ mod tests {
             ("", ReplyFormat::Unknown),
             ("binary", ReplyFormat::Unknown),
             ("octet-stream; x=a/b", ReplyFormat::Unknown),
-            ("unknown/binary", ReplyFormat::Binary),
+            ("unknown/binary", ReplyFormat::Unknown),
+            ("application/vnd.openai.v1", ReplyFormat::Unknown),
+            ("*/*", ReplyFormat::Unknown),
+            ("\"application/json\"", ReplyFormat::Json),
+            ("application/json, application/json", ReplyFormat::Json),
+            ("image/png, application/json", ReplyFormat::Unknown),
+            ("video/webm; codecs=\"vp8,vorbis\"", ReplyFormat::Binary),
+            ("audio/mpeg", ReplyFormat::Binary),
+            ("application/pdf", ReplyFormat::Binary),
+            ("application/vnd.amazon.eventstream", ReplyFormat::Binary),
+            ("application/epub+zip", ReplyFormat::Binary),
+            ("\"", ReplyFormat::Unknown),
         ] {
             assert_eq!(ReplyFormat::of(Some(value.as_bytes())), format, "{value}");
         }
@@ -161,5 +268,21 @@ mod tests {
         }
         assert_eq!(Looks::of(b"data:\n  key: x", ReplyFormat::Text), Looks::Neither);
         assert_eq!(Looks::of(b"data: {", ReplyFormat::Text), Looks::LikeSse);
+        for (head, looks) in [
+            (": x", Looks::LikePreamble),
+            ("id", Looks::Undecided),
+            ("{", Looks::Undecided),
+            ("{ \"mod", Looks::Undecided),
+            ("[{\"candidates\"", Looks::LikeChunks),
+            ("{\"model\"", Looks::LikeChunks),
+            ("{\"models\"", Looks::LikeJson),
+            ("{x", Looks::LikeJson),
+            ("[1", Looks::LikeJson),
+        ] {
+            assert_eq!(Looks::of(head.as_bytes(), ReplyFormat::Text), looks, "{head}");
+        }
+        let padded = |len: usize| format!("{{{}", " ".repeat(len - 1));
+        let looks = |len: usize| Looks::of(padded(len).as_bytes(), ReplyFormat::Text);
+        assert_eq!((looks(MAX_CHUNK_HEAD - 1), looks(MAX_CHUNK_HEAD)), (Looks::Undecided, Looks::LikeJson));
     }
 }

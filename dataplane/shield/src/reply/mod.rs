@@ -98,6 +98,8 @@ mod values;
 use std::fmt;
 use std::sync::Arc;
 
+use memchr::memchr2;
+
 pub use format::ReplyFormat;
 pub use sse::MAX_EVENT;
 
@@ -167,16 +169,23 @@ enum Body {
     Whole(Box<Lane>),
     /// Text as far as is known. The first byte that is in no text ends that.
     Untyped(Box<Lane>),
+    Preamble(Preamble),
+}
+
+/// Text that may turn out to be events: comments stand before them. Its lines go on as text does; only what may begin an
+/// event waits.
+struct Preamble {
+    lane: Box<Lane>,
+    /// What the current line begins with, until it is known for what it is.
+    head: Vec<u8>,
+    known: bool,
 }
 
 impl Body {
     fn new(format: ReplyFormat) -> Self {
         match format {
             ReplyFormat::Binary => Self::Transparent,
-            ReplyFormat::JsonLines => Self::Lines(Box::new(JsonLines::new())),
-            ReplyFormat::Json | ReplyFormat::Sse | ReplyFormat::Text | ReplyFormat::Unknown => {
-                Self::Undecided(format, Vec::new())
-            }
+            _ => Self::Undecided(format, Vec::new()),
         }
     }
 }
@@ -261,6 +270,10 @@ impl Rehydrator {
             Body::Lines(lines) => lines.finish(kit, text),
             Body::Values(values) => values.finish(kit, text),
             Body::Whole(lane) | Body::Untyped(lane) => lane.flush(kit, text),
+            Body::Preamble(Preamble { lane, head, .. }) => {
+                lane.pass(kit, &std::mem::take(head), text);
+                lane.flush(kit, text);
+            }
         }
         self.resume(out, limit)
     }
@@ -280,7 +293,7 @@ impl Rehydrator {
     pub fn held_bytes(&self) -> usize {
         let body = match &self.body {
             Body::Transparent | Body::Whole(_) | Body::Untyped(_) => 0,
-            Body::Undecided(_, head) => head.capacity(),
+            Body::Undecided(_, head) | Body::Preamble(Preamble { head, .. }) => head.capacity(),
             Body::Sse(sse) => sse.held_bytes(),
             Body::Lines(lines) => lines.held_bytes(),
             Body::Values(values) => values.held_bytes(),
@@ -315,7 +328,49 @@ impl Rehydrator {
                     self.body = Body::Transparent;
                 }
             }
+            Body::Preamble(_) => self.look_for_events(input),
         }
+    }
+
+    /// Passes lines on until one says that it is an event, or that all is text.
+    fn look_for_events(&mut self, input: &[u8]) {
+        let Body::Preamble(Preamble { lane, head, known }) = &mut self.body else { return };
+        let (mut at, kit) = (0, &mut self.kit);
+        let looks = loop {
+            let Some(&byte) = input.get(at) else { return };
+            if *known {
+                let end = memchr2(b'\n', b'\r', &input[at..]).map(|found| at + found + 1);
+                lane.pass(kit, &input[at..end.unwrap_or(input.len())], &mut self.text);
+                (*known, at) = (end.is_none(), end.unwrap_or(input.len()));
+                continue;
+            }
+            at += 1;
+            if head.is_empty() && matches!(byte, b'\n' | b'\r') {
+                lane.pass(kit, &[byte], &mut self.text);
+                continue;
+            }
+            head.push(byte);
+            match Looks::of(head, ReplyFormat::Text) {
+                Looks::LikePreamble => {
+                    lane.pass(kit, head, &mut self.text);
+                    head.clear();
+                    *known = true;
+                }
+                Looks::Undecided if !matches!(head[0], b'{' | b'[') => {}
+                looks => break looks,
+            }
+        };
+        let events = looks == Looks::LikeSse;
+        if events {
+            lane.flush(kit, &mut self.text);
+            kit.line_head = sse::DATA_HEAD;
+        }
+        let body = std::mem::replace(&mut self.body, Body::Transparent);
+        let Body::Preamble(Preamble { lane, head, .. }) = body else { return };
+        // Otherwise it is one text from its first line on.
+        self.body = if events { Body::Sse(Box::new(Sse::new(false))) } else { Body::Whole(lane) };
+        self.take(&head);
+        self.take(&input[at..]);
     }
 
     /// Looks at the first bytes. What comes before them (white space, a byte order mark) goes on at once.
@@ -333,10 +388,15 @@ impl Rehydrator {
             (Looks::Undecided, _) => return,
             (Looks::LikeSse, _) => Body::Sse(Box::new(Sse::new(*format == ReplyFormat::Sse))),
             (Looks::Neither, ReplyFormat::Sse) if head[0] != b'<' => Body::Sse(Box::new(Sse::new(true))),
+            (Looks::LikePreamble, _) => {
+                let lane = self.whole(Nest::text());
+                Body::Preamble(Preamble { lane, head: Vec::new(), known: false })
+            }
+            (_, ReplyFormat::JsonLines) => Body::Lines(Box::new(JsonLines::new())),
             (Looks::LikeJson, ReplyFormat::Text) | (Looks::Neither, ReplyFormat::Json) => {
                 Body::Whole(self.whole(Nest::document()))
             }
-            (Looks::LikeJson, _) => Body::Values(Box::new(Values::new())),
+            (Looks::LikeJson | Looks::LikeChunks, _) => Body::Values(Box::new(Values::new())),
             (Looks::LikePdf, _) => Body::Transparent,
             (Looks::Neither, ReplyFormat::Unknown) => Body::Untyped(self.whole(Nest::text())),
             (Looks::Neither, _) => Body::Whole(self.whole(Nest::text())),

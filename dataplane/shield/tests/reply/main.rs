@@ -10,6 +10,7 @@ mod edges;
 mod gemini;
 mod growth;
 mod hard_cases;
+mod labels;
 mod limits;
 mod links;
 mod more_streams;

@@ -155,6 +155,152 @@ fn a_tool_index_that_is_used_again_is_another_call() {
     assert_eq!(by_id(&run_sse(&input).0), [first, second]);
 }
 
+/// The arguments of each call, told apart by what `key` finds in an entry, or put to the last one.
+fn apart(output: &str, key: impl Fn(&Value) -> Option<&str>) -> Vec<String> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    let mut last = 0;
+    for event in events(output) {
+        let data = event.json();
+        for entry in data["choices"][0]["delta"]["tool_calls"].as_array().into_iter().flatten() {
+            if let Some(key) = key(entry) {
+                last = found.iter().position(|(known, _)| known == key).unwrap_or(found.len());
+                if last == found.len() {
+                    found.push((key.to_owned(), String::new()));
+                }
+            }
+            found[last].1 += entry["function"]["arguments"].as_str().unwrap_or_default();
+        }
+    }
+    found.into_iter().map(|(_, arguments)| arguments).collect()
+}
+
+fn finish() -> String {
+    frame(
+        "",
+        &json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}).to_string(),
+        "\n",
+    )
+}
+
+#[test]
+fn another_name_without_an_id_is_another_call() {
+    let token = masked("<<quoted>>");
+    let second = json!({"b": token}).to_string();
+    for index in [json!(0), Value::Null] {
+        let call = |name: Option<&str>, arguments: &str| {
+            let mut function = json!({"arguments": arguments});
+            name.into_iter().for_each(|name| function["name"] = name.into());
+            calls(&[json!({"index": index, "function": function})])
+        };
+        for cut in 0..token.len() {
+            let first = format!("{{\"a\":\"x {}", &token[..cut]);
+            for split in [1, second.len() - 5] {
+                // The name may come with every piece.
+                for again in [None, Some("n2")] {
+                    let pieces = [
+                        call(Some("n1"), &first),
+                        call(Some("n2"), &second[..split]),
+                        call(again, &second[split..]),
+                        finish(),
+                    ];
+                    let (output, _) =
+                        run_cut(aegis_shield::reply::ReplyFormat::Sse, pieces.concat().as_bytes(), &[]);
+                    let output = String::from_utf8(output).unwrap();
+                    let said = apart(&output, |entry| entry["function"]["name"].as_str());
+                    assert_eq!(said[0], first, "{output}");
+                    assert_eq!(
+                        serde_json::from_str::<Value>(&said[1]).unwrap(),
+                        json!({"b": QUOTED}),
+                        "{output}"
+                    );
+                }
+            }
+        }
+    }
+    // An id that comes behind the name is no other call.
+    let (first, rest) = token.split_at(14);
+    let named = json!({"index": 0, "function": {"name": "f", "arguments": first}});
+    let input = [calls(&[named]), calls(&[call(Some("a"), rest)]), finish()].concat();
+    assert_eq!(apart(&run_sse(&input).0, |_| Some("")), [QUOTED]);
+}
+
+#[test]
+fn calls_without_an_index_are_told_apart_by_id() {
+    let token = masked("<<quoted>>");
+    let arguments = |key: &str| format!("{{\"{key}\":\"{token}\"}}");
+    let piece = |id: &str, arguments: &str| json!({"id": id, "function": {"arguments": arguments}});
+    let (first, second) = (arguments("a"), arguments("b"));
+    let by_id = |output: &str| apart(output, |entry| entry["id"].as_str().filter(|id| !id.is_empty()));
+    let equal = |input: &str| {
+        let (output, _) = run_cut(aegis_shield::reply::ReplyFormat::Sse, input.as_bytes(), &[]);
+        let output = String::from_utf8(output).unwrap();
+        let parsed: Vec<Value> =
+            by_id(&output).iter().map(|said| serde_json::from_str(said).unwrap()).collect();
+        assert_eq!(parsed, [json!({"a": QUOTED}), json!({"b": QUOTED})], "{output}");
+    };
+    for cut in 0..first.len() {
+        let other = (cut * 7 + 3) % second.len();
+        let [one, two] = [piece("c1", &first[..cut]), piece("c2", &second[..other])];
+        let [one_more, two_more] = [piece("c1", &first[cut..]), piece("c2", &second[other..])];
+        let lone = |entry: &Value| calls(std::slice::from_ref(entry));
+        equal(&[lone(&one), lone(&two), lone(&one_more), lone(&two_more), finish()].concat());
+        equal(
+            &[calls(&[one.clone(), two.clone()]), calls(&[two_more.clone(), one_more.clone()]), finish()]
+                .concat(),
+        );
+        equal(&[calls(&[one.clone(), two.clone()]), lone(&two_more), lone(&one_more), finish()].concat());
+        // Whole calls, one after the other; later pieces without an id.
+        let bare = |text: &str| lone(&json!({"function": {"arguments": text}}));
+        equal(&[lone(&one), bare(&first[cut..]), lone(&two), bare(&second[other..]), finish()].concat());
+    }
+    // A tail stays with its call, whether it comes out at the end or before the next call.
+    let half = &token[..14];
+    let input = [calls(&[piece("c1", half)]), calls(&[piece("c2", "{}")]), finish()].concat();
+    assert_eq!(by_id(&run_sse(&input).0), [half, "{}"]);
+    let bare = json!({"function": {"arguments": half}});
+    let input = [calls(&[piece("c1", "")]), calls(&[bare]), calls(&[piece("c2", "{}")]), finish()].concat();
+    assert_eq!(by_id(&run_sse(&input).0), [half, "{}"]);
+}
+
+#[test]
+fn items_without_an_index_are_told_apart_by_id() {
+    let token = masked("<<quoted>>");
+    let whole = json!({"a": token}).to_string();
+    let delta = |id: &str, text: &str| {
+        let data = json!({"type": "response.function_call_arguments.delta", "item_id": id, "delta": text});
+        frame("", &data.to_string(), "\n")
+    };
+    let done = |id: &str| {
+        let data = json!({"type": "response.output_item.done", "item": {"id": id, "type": "function_call"}});
+        frame("", &data.to_string(), "\n")
+    };
+    let read = |data: &Value| match (data["item_id"].as_str(), data["delta"].as_str()) {
+        (Some(id), Some(text)) => vec![(id.to_owned(), text.to_owned())],
+        _ => Vec::new(),
+    };
+    for cut in 0..whole.len() {
+        let other = (cut * 7 + 3) % whole.len();
+        let input = [
+            delta("x", &whole[..cut]),
+            delta("y", &whole[..other]),
+            delta("x", &whole[cut..]),
+            done("x"),
+            delta("y", &whole[other..]),
+            done("y"),
+        ];
+        let (output, _) = run_cut(aegis_shield::reply::ReplyFormat::Sse, input.concat().as_bytes(), &[]);
+        let lanes = channels(&String::from_utf8(output).unwrap(), read);
+        for lane in ["x", "y"] {
+            assert_eq!(serde_json::from_str::<Value>(&lanes[lane]).unwrap(), json!({"a": QUOTED}), "{cut}");
+        }
+    }
+    // The item that is done lets out its tail, and no other's.
+    let input = [delta("x", "AEGIS-K"), delta("y", "AEGIS-K"), done("x"), delta("y", "")].concat();
+    let said: Vec<Value> =
+        events(&run_sse(&input).0).iter().map(|event| event.json()["delta"].clone()).collect();
+    assert_eq!(said, [json!(""), json!(""), json!("AEGIS-K"), Value::Null, json!(""), json!("AEGIS-K")]);
+}
+
 #[test]
 fn an_output_index_that_is_used_again_is_another_item() {
     let token = masked("<<plain>>");

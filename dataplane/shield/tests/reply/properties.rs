@@ -197,6 +197,9 @@ proptest! {
             (ReplyFormat::Json | ReplyFormat::Text, Some(b'd' | b'e' | b':' | b'i' | b'r')) => {}
             // What is held of a chunk comes out in one more.
             (ReplyFormat::Json, Some(b'{' | b'[')) => prop_assert!(whole.0.len() >= input.len()),
+            (ReplyFormat::Text, Some(b'{')) if input.windows(9).any(|part| part == b"\"choices\"") => {
+                prop_assert!(whole.0.len() >= input.len());
+            }
             (ReplyFormat::Json | ReplyFormat::Text, _) => {
                 prop_assert_eq!(&whole.0, &input, "no token of the vault is in it");
             }
@@ -224,5 +227,5 @@ proptest! {
 }
 
 fn sniffed(input: &[u8]) -> Option<u8> {
-    input.iter().copied().find(|byte| !byte.is_ascii_whitespace() && ![0xef, 0xbb, 0xbf].contains(byte))
+    input.iter().copied().find(|byte| !byte.is_ascii_whitespace() && ![0xef, 0xbb, 0xbf, 0x1e].contains(byte))
 }

@@ -1,6 +1,6 @@
 //! Chat completions and completions, of OpenAI and of all that speak like it.
 
-use super::{ChannelId, Close, Event, Kind, LaneKind, Plan, hash, lane_of};
+use super::{Call, ChannelId, Close, Event, Kind, LaneKind, Named, Plan, lane_of};
 use crate::reply::ruler::Unit;
 
 pub(super) fn plan(event: Event<'_>, choices: usize, plan: &mut Plan) {
@@ -52,20 +52,22 @@ fn audio(event: Event<'_>, audio: usize, group: u64, plan: &mut Plan) {
     }
 }
 
-/// Calls are told apart by their index. Some servers give all of them the same; then a new id says that another
-/// call begins.
+/// Calls are told apart by their index. Some servers give all of them the same, or none; then a new id says that
+/// another call begins or goes on, and where there are no ids, a new name that another begins.
 fn tool_calls(event: Event<'_>, calls: usize, group: u64, plan: &mut Plan) {
     for entry in event.tape.children(calls).filter(|&entry| event.kind(entry) == Kind::Object) {
         let channel = ChannelId::new(b"tool", group, event.place(entry));
-        let (first, id) = (plan.slots.len(), event.string(entry, b"id").unwrap_or_default());
+        let (first, mut name) = (plan.slots.len(), &b""[..]);
         for key in [&b"function"[..], b"custom"] {
             if let Some(inner) = event.child(entry, key).filter(|&inner| event.kind(inner) == Kind::Object) {
                 call(event, inner, channel, group, plan);
+                name = event.string(inner, b"name").unwrap_or(name);
             }
         }
-        if !id.is_empty() {
-            let call = hash(0, id) | 1;
-            plan.calls.push((channel, group, call));
+        let call = Call::new(event.string(entry, b"id").unwrap_or_default(), name);
+        let loose = event.index(entry, b"index").is_none();
+        if loose || call != Call::default() {
+            plan.calls.push(Named { channel, group, call, loose, steady: call.id != 0 });
             plan.slots[first..].iter_mut().for_each(|slot| slot.call = call);
         }
     }

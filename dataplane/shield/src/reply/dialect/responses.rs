@@ -1,6 +1,6 @@
 //! Responses, of OpenAI: each kind of text has its own `.delta` and `.done` events.
 
-use super::{ChannelId, Close, Event, Kind, LaneKind, Plan};
+use super::{ChannelId, Close, Event, Kind, LaneKind, Plan, hash};
 use crate::reply::ruler::Unit;
 
 /// The text that annotations point into.
@@ -8,7 +8,7 @@ const OUTPUT_TEXT: &[u8] = b"output_text";
 
 pub(super) fn plan(event: Event<'_>, kind: &[u8], plan: &mut Plan) {
     let what = &kind[b"response.".len()..];
-    let group = event.index(0, b"output_index").unwrap_or_default();
+    let group = item(event);
     let part =
         event.index(0, b"content_index").or_else(|| event.index(0, b"summary_index")).unwrap_or_default();
     if let Some(what) = what.strip_suffix(b".delta") {
@@ -35,6 +35,15 @@ pub(super) fn plan(event: Event<'_>, kind: &[u8], plan: &mut Plan) {
     } else if matches!(what, b"completed" | b"incomplete" | b"failed" | b"cancelled" | b"done") {
         plan.closes.push(Close::All);
     }
+}
+
+/// A number for the item that the event is about: its place or, from servers that do not tell that, its id.
+fn item(event: Event<'_>) -> u64 {
+    let id = || {
+        let item = || event.child(0, b"item").and_then(|item| event.string(item, b"id"));
+        event.string(0, b"item_id").or_else(item).map(|id| hash(0, id))
+    };
+    event.index(0, b"output_index").or_else(id).unwrap_or_default()
 }
 
 fn lane(what: &[u8]) -> LaneKind {
