@@ -38,6 +38,7 @@ pub(super) struct File {
 /// Places of one role that are documented together.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "marks of a row that are written one by one in the files")]
 pub(super) struct Row {
     pub(super) role: Role,
     /// In JSON.

@@ -83,6 +83,7 @@ enum Pattern {
 
 /// One place of one API.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "the marks of its row")]
 pub struct Place {
     /// The API's name, as its file is called.
     pub api: &'static str,
@@ -222,9 +223,12 @@ pub fn all() -> &'static Table {
     &ALL
 }
 
+/// A member's name.
+type Name = Box<[u8]>;
+
 /// Names of members by which links of the table are known wherever they stand, with the name of the object around them if one
 /// is listed that is no list's item.
-static LINKS: LazyLock<Vec<(Box<[u8]>, Option<Box<[u8]>>)>> = LazyLock::new(|| {
+static LINKS: LazyLock<Vec<(Name, Option<Name>)>> = LazyLock::new(|| {
     let of_requests = OF_REQUESTS.places.iter().filter(|place| place.role == Role::Link);
     let mut links: Vec<_> = of_requests
         .filter_map(|place| {

@@ -219,10 +219,11 @@ impl Track {
     /// A number or word begins. Of all that JSON has, only `true` begins so.
     fn start_scalar(&mut self, text: &[u8]) {
         self.see_no_string();
-        if text.first() == Some(&b't') && self.member() == Some(b"thought") {
-            if let Some(frame) = self.frame_mut().filter(|frame| frame.kind == Type::Unknown) {
-                frame.kind = Type::Thought;
-            }
+        if text.first() == Some(&b't')
+            && self.member() == Some(b"thought")
+            && let Some(frame) = self.frame_mut().filter(|frame| frame.kind == Type::Unknown)
+        {
+            frame.kind = Type::Thought;
         }
     }
 
