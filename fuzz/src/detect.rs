@@ -4,8 +4,8 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use aegis_detect::{
-    Carry, Finding, KnownKey, KnownList, KnownValues, LEFT_CONTEXT, LOOKAHEAD, Pack, RuleSource, Rules, Scanner,
-    Selection, Window,
+    Carry, Finding, KnownKey, KnownList, KnownValues, LEFT_CONTEXT, LOOKAHEAD, Pack, RuleSource, Rules,
+    Scanner, Selection, Window,
 };
 
 /// Stands for filler that is longer than what a window leaves open, in the inputs of [`scanner`].
@@ -56,7 +56,8 @@ fn in_windows(scanner: &mut Scanner, text: &[u8], step: usize) -> Vec<Finding> {
         end = (end + step).min(text.len());
         let from = settled.saturating_sub(LEFT_CONTEXT);
         let fresh = settled - from;
-        let scan = scanner.scan_on(Window { text: &text[from..end], fresh, last: end == text.len() }, &mut carry);
+        let scan =
+            scanner.scan_on(Window { text: &text[from..end], fresh, last: end == text.len() }, &mut carry);
         assert!(scan.settled >= fresh && scan.settled <= end - from, "what is settled stays settled");
         for finding in scan.findings {
             assert!(finding.start >= fresh && finding.end <= scan.settled, "only settled text is judged");

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use aegis_detect::Rules;
 use aegis_shield::json::{Fault, Lexeme, Nested, Sink};
 use aegis_shield::{
-    Boundary, Format, Gather, Keyring, Limits, Policy, Refusal, ShardScratch, Shield, Tokenizer,
-    Vault, WINDOW,
+    Boundary, Format, Gather, Keyring, Limits, Policy, Refusal, ShardScratch, Shield, Tokenizer, Vault,
+    WINDOW,
 };
 
 /// Stands for a secret in an input, so that mutations rarely break it.
