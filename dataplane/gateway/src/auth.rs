@@ -93,6 +93,12 @@ pub fn own_key(fields: &Fields, upstream: &Upstream) -> Option<OwnValue> {
     OwnValue::new(key).ok()
 }
 
+/// The gateway key that a request shows, where the gateway asks for one: it is not to leave in any other place.
+pub fn shown(auth: &Auth, fields: &Fields, upstream: &Upstream) -> Option<Zeroizing<Vec<u8>>> {
+    let Auth::Keys(_) = auth else { return None };
+    presented(fields, upstream.key.is_some()).map(|key| Zeroizing::new(key.to_vec()))
+}
+
 const MISSING: Failure = Failure::new(
     401,
     ErrorKind::Unauthorized,

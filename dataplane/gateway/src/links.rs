@@ -6,6 +6,8 @@
 
 pub mod results;
 
+use std::net::Ipv6Addr;
+
 use aegis_wire::target::Target;
 
 use crate::snapshot::Upstream;
@@ -98,9 +100,12 @@ fn is_http(scheme: &str) -> bool {
 /// The host of an authority, when it is not the upstream's own origin. `http` and `https` count as one where each has its
 /// own port: servers behind a TLS terminator write the wrong one, and the gateway asks as it is configured to.
 fn other_host(scheme: Option<&str>, authority: &str, upstream: &Upstream) -> Option<String> {
-    let (user, place) = authority.rsplit_once('@').map_or(("", authority), |(user, place)| (user, place));
+    let (user, place) = authority.rsplit_once('@').unwrap_or(("", authority));
     let host = crate::browser::without_port(place);
-    let port = place[host.len()..].trim_start_matches(':');
+    let port = place[host.len()..].strip_prefix(':').unwrap_or_default();
+    if !is_readable(host, port) || user.contains('@') {
+        return Some(String::new());
+    }
     let host = host.to_ascii_lowercase();
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let bare = bare.strip_suffix('.').unwrap_or(bare);
@@ -111,6 +116,19 @@ fn other_host(scheme: Option<&str>, authority: &str, upstream: &Upstream) -> Opt
         || port == Some(usual(tls)) && upstream.port == usual(upstream.tls.is_some());
     let own = user.is_empty() && *bare == *upstream.host && same_port;
     (!own).then(|| bare.to_owned())
+}
+
+/// Whether every client understands the same by host and port: a name of letters, digits, `-` and `_` (RFC 3986 allows
+/// more, which some decode and others cut), or an IPv6 address in brackets.
+fn is_readable(host: &str, port: &str) -> bool {
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let is_label = |label: &str| !label.is_empty() && label.bytes().all(letter);
+    let name = host.strip_suffix('.').unwrap_or(host);
+    let known = match host.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']').is_some_and(|inner| inner.parse::<Ipv6Addr>().is_ok()),
+        None => name.split('.').all(is_label),
+    };
+    known && port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// A path without dot segments (RFC 3986 section 5.2.4).

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use aegis_wire::error::HttpError;
 use aegis_wire::head::{Method, RequestHead};
-use aegis_wire::target::Target;
+use aegis_wire::target::{Target, decoded};
 
 use crate::config::settings::Provider;
 use crate::error_body::{ErrorKind, Failure};
@@ -141,7 +141,11 @@ pub fn upload_of(head: &RequestHead) -> UploadStep {
     if matches!(head.method, Method::Get | Method::Head) {
         return UploadStep::None;
     }
-    let at = |place: &str| path_of(&head.path).split('/').any(|segment| segment == place);
+    // As a lenient server reads it: what it takes for an upload must not be read as something else here.
+    let path = decoded(path_of(&head.path));
+    let at = |place: &str| {
+        path.split(|&byte| byte == b'/').any(|segment| segment.eq_ignore_ascii_case(place.as_bytes()))
+    };
     let fields = &head.fields;
     let says = |word: &[u8]| fields.has_token(UPLOAD_COMMAND, word);
     let commanded = fields.contains(UPLOAD_COMMAND);
@@ -156,47 +160,86 @@ pub fn upload_of(head: &RequestHead) -> UploadStep {
 }
 
 /// The path without its query and with everything that could identify something replaced by `{id}`: for logs, where
-/// neither a secret nor an endless number of values must end. True when there was nothing to replace.
-pub fn path_pattern(path: &str) -> (Box<str>, bool) {
-    let path = path_of(path);
-    if is_plain(path) {
-        return (path.into(), true);
-    }
-    let words = path.split('/').map(|segment| if is_plain(segment) { segment } else { "{id}" });
-    (words.collect::<Vec<_>>().join("/").into(), false)
+/// neither a secret nor an endless number of values must end. `scanned` says that its secrets were replaced before; of a
+/// path that nobody has looked at only words are shown.
+pub fn path_pattern(path: &str, scanned: bool) -> Box<str> {
+    let mut before = "";
+    let shown = path_of(path).split('/').map(|segment| {
+        let model = MODEL_HOLDERS.contains(&before) && is_model(segment);
+        before = segment;
+        if is_plain_segment(segment) || scanned && (model || is_compound(segment)) { segment } else { "{id}" }
+    });
+    shown.collect::<Vec<_>>().join("/").into()
 }
 
-/// The longest part of a path segment that may mix letters and digits: `v1beta`, `4o`, `20250219`. Identifiers and keys are longer.
+/// Whether every segment of a path is a word of an API and none a value, so that there is nothing to look for in it.
+pub fn is_plain(path: &str) -> bool {
+    path_of(path).split('/').all(is_plain_segment)
+}
+
+/// Behind these stands the name of a model (Google, `OpenAI`, Azure and what is older).
+const MODEL_HOLDERS: [&str; 3] = ["models", "deployments", "engines"];
+/// The longest part of a model's name that may mix letters and digits: `4o`, `20250219`. Identifiers and keys are longer.
 const LONGEST_MIXED: usize = 8;
-/// The longest part of letters only: words end, encoded values go on.
+/// The longest word: words end, encoded values go on.
 const LONGEST_WORD: usize = 24;
-/// The most parts of a segment.
+/// The most parts of a model's name.
 const MOST_PARTS: usize = 8;
+/// The most parts of a compound: passwords of words have more.
+const MOST_WORDS: usize = 3;
 
-/// Whether every segment of a path is a word of an API, or a model's name, and not a value.
-fn is_plain(path: &str) -> bool {
-    let mut parts = 1;
-    let mut start = 0;
-    for (at, byte) in path.bytes().enumerate() {
-        match byte {
-            b'/' => parts = 1,
-            b'-' | b'_' | b'.' | b':' => parts += 1,
-            _ if byte.is_ascii_alphanumeric() => continue,
-            _ => return false,
-        }
-        if parts > MOST_PARTS || !is_word(&path.as_bytes()[start..at]) {
-            return false;
-        }
-        start = at + 1;
-    }
-    is_word(&path.as_bytes()[start..])
+/// A word, a version, or a word with a verb behind it (`x:generateContent`).
+fn is_plain_segment(segment: &str) -> bool {
+    segment.is_empty()
+        || is_word(segment)
+        || is_version(segment)
+        || segment.split_once(':').is_some_and(|(name, verb)| is_word(name) && is_word(verb))
 }
 
-fn is_word(part: &[u8]) -> bool {
-    part.len() <= LONGEST_MIXED
-        || (part.len() <= LONGEST_WORD
-            && part.iter().all(u8::is_ascii_alphabetic)
-            && !part.iter().all(u8::is_ascii_uppercase))
+/// Letters only, and not all of them capitals.
+fn is_word(part: &str) -> bool {
+    (1..=LONGEST_WORD).contains(&part.len())
+        && part.bytes().all(|byte| byte.is_ascii_alphabetic())
+        && !part.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
+/// `v1`, `v1beta2`, or a date as Azure and Anthropic count by: `2024-10-21`, `2024-10-01-preview`.
+fn is_version(segment: &str) -> bool {
+    let digits =
+        |text: &str, most: usize| text.len() <= most && text.bytes().all(|byte| byte.is_ascii_digit());
+    if let Some(number) = segment.strip_prefix('v') {
+        let stage = ["alpha", "beta"].iter().find_map(|stage| number.split_once(stage));
+        let (major, minor) = stage.unwrap_or((number, ""));
+        return !major.is_empty() && digits(major, 2) && digits(minor, 2);
+    }
+    let date = segment.strip_suffix("-preview").unwrap_or(segment);
+    let mut parts = date.split('-');
+    [4, 2, 2]
+        .into_iter()
+        .all(|length| parts.next().is_some_and(|part| part.len() == length && digits(part, length)))
+        && parts.next().is_none()
+}
+
+/// `count_tokens`, `text-to-speech`: a few words in small letters.
+fn is_compound(segment: &str) -> bool {
+    let small = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    segment.len() <= LONGEST_WORD
+        && segment.split(['-', '_']).all(small)
+        && segment.split(['-', '_']).count() <= MOST_WORDS
+}
+
+/// A model's name in small letters, with a verb behind it or not: `gemini-2.5-pro:streamGenerateContent`.
+fn is_model(segment: &str) -> bool {
+    let name = match segment.rsplit_once(':') {
+        Some((name, verb)) if is_word(verb) => name,
+        _ => segment,
+    };
+    let part = |part: &str| {
+        part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+            && (part.len() <= LONGEST_MIXED || is_word(part))
+    };
+    let separators = ['-', '_', '.', ':'];
+    name.split(separators).count() <= MOST_PARTS && name.split(separators).all(part)
 }
 
 #[cfg(test)]
@@ -257,6 +300,10 @@ mod tests {
             (Method::Post, "/upload/v1beta/files", &[command("start")], UploadStep::About),
             (Method::Post, "/v1beta/x", &[command("upload")], UploadStep::About),
             (Method::Post, "/v1/uploads/u/parts", &[], UploadStep::About),
+            (Method::Post, "/%75pload/v1beta/files", &[], UploadStep::File),
+            (Method::Post, "/v1beta%2f%2575pload/files", &[], UploadStep::File),
+            (Method::Post, "/Upload/v1beta/files", &[], UploadStep::File),
+            (Method::Post, "/v1/UPLOADS/u/parts", &[], UploadStep::About),
             (Method::Post, "/v1/files?to=/upload/", &[], UploadStep::None),
             (Method::Get, "/upload/v1beta/files", &[command("query")], UploadStep::None),
         ] {
@@ -269,6 +316,7 @@ mod tests {
     fn shown_paths_hold_no_identifiers() {
         for (path, shown) in [
             ("/v1/messages?key=abc", "/v1/messages"),
+            ("/v1/messages/count_tokens", "/v1/messages/count_tokens"),
             ("/v1/responses/resp_68a1b2c3d4e5f60718293a4b", "/v1/responses/{id}"),
             (
                 "/v1beta/models/gemini-2.5-pro:streamGenerateContent",
@@ -277,11 +325,43 @@ mod tests {
             ("/v1/files/abcdefghijklmnopqrstuvwxyz/content", "/v1/files/{id}/content"),
             ("/v1/a%20b", "/v1/{id}"),
             ("/v1/items/AKIAQ3EGV7ZKLM2XTN4D", "/v1/items/{id}"),
+            ("/v1/items/AEGIS-KEY-0ABCDEFGHIJ", "/v1/items/{id}"),
+            ("/v1/models/AEGIS-KEY-0ABCDEFGHIJ", "/v1/models/{id}"),
             ("/v1/threads/0b9f6a1e-3c1d-4a57-9d2e-8f00b6c1d2e3/runs", "/v1/threads/{id}/runs"),
             ("/v1/models/claude-3-7-sonnet-20250219", "/v1/models/claude-3-7-sonnet-20250219"),
+            ("/v1/files/claude-3-7-sonnet-20250219", "/v1/files/{id}"),
+            ("/openai/deployments/gpt-4o/chat/completions", "/openai/deployments/gpt-4o/chat/completions"),
+            ("/v1/files/A3-ASWWYB-798JRY-LJVD4-23DC2-86TVM-H43EB", "/v1/files/{id}"),
+            ("/v1/models/A3-ASWWYB-798JRY-LJVD4-23DC2-86TVM-H43EB", "/v1/models/{id}"),
+            ("/v1/items/abcd-efgh-ijkl-mnop", "/v1/items/{id}"),
+            ("/v1/customers/4711", "/v1/customers/{id}"),
+            ("/2024-10-21/x", "/2024-10-21/x"),
         ] {
-            let (pattern, plain) = path_pattern(path);
-            assert_eq!((&*pattern, plain), (shown, !shown.contains("{id}")));
+            assert_eq!(&*path_pattern(path, true), shown, "{path}");
         }
+        assert_eq!(&*path_pattern("/v1/models/gpt-4o/count_tokens", false), "/v1/models/{id}/{id}");
+    }
+
+    #[test]
+    fn only_words_need_no_scan() {
+        for (path, plain) in [
+            ("/v1/chat/completions", true),
+            ("/v1beta1/models/x:generateContent", true),
+            ("/v1alpha/2024-10-01-preview/batches/", true),
+            ("/", true),
+            ("/v1/count_tokens", false),
+            ("/v1/models/gpt-4o", false),
+            ("/v123/x", false),
+            ("/vbeta/x", true),
+            ("/2024-1-021/x", false),
+            ("/2024-10-21-1/x", false),
+            ("/SECRETS/x", false),
+            ("/x:y:z", false),
+            ("/caf%c3%a9", false),
+        ] {
+            assert_eq!(is_plain(path), plain, "{path}");
+        }
+        let word = "a".repeat(LONGEST_WORD);
+        assert!(is_plain(&word) && !is_plain(&format!("{word}a")));
     }
 }

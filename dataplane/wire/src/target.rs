@@ -5,6 +5,8 @@
 //! encoded slash), a backslash, a control byte, an empty first segment (`//host/...` is a network address to some). What
 //! is accepted is forwarded byte for byte. An encoded slash is allowed, since clients encode model names that way.
 
+use std::borrow::Cow;
+
 use crate::error::HttpError;
 
 /// How many percent-encodings of percent-encodings are looked through. Nobody needs two; more is an attempt to hide.
@@ -54,10 +56,10 @@ impl<'a> Target<'a> {
     }
 
     /// How many bytes of the target are its first segment, which only names an upstream: `/openai/v1/models` goes on as
-    /// `/v1/models` behind 7. An error (400) where it would go on with an empty segment.
+    /// `/v1/models` behind 7. An error (400) where it would go on with an empty segment, encoded or not.
     pub fn behind_first(&self) -> Result<usize, HttpError> {
         let end = 1 + self.first_segment().len();
-        if self.path[end..].starts_with("//") { Err(EMPTY_FIRST) } else { Ok(end) }
+        if begins_empty(&self.path[end..]) { Err(EMPTY_FIRST) } else { Ok(end) }
     }
 }
 
@@ -94,12 +96,48 @@ fn check_encoded(path: &[u8]) -> Result<(), HttpError> {
         if has_dot_segment(&seen) {
             return Err(DOT_SEGMENTS);
         }
+        if seen.starts_with(b"//") {
+            return Err(EMPTY_FIRST);
+        }
         // Only as written must every `%` begin a triplet: decoded, it may stand for itself.
         if !decode(&mut seen, round == 0)? {
             return Ok(());
         }
     }
     Err(HttpError::bad_request("the path is percent-encoded too many times"))
+}
+
+/// Whether a path begins with an empty segment to one of the readers that decode it.
+fn begins_empty(path: &str) -> bool {
+    if !path.contains('%') {
+        return path.starts_with("//");
+    }
+    // As many rounds as a path that was parsed can have.
+    let mut seen = path.as_bytes().to_vec();
+    for _ in 0..=MAX_ENCODINGS {
+        if seen.starts_with(b"//") {
+            return true;
+        }
+        if !matches!(decode(&mut seen, false), Ok(true)) {
+            return false;
+        }
+    }
+    true
+}
+
+/// A path as a server reads it that decodes it before it looks at it; as it is, where nothing is encoded. For
+/// comparisons only: what is forwarded is the path as written.
+pub fn decoded(path: &str) -> Cow<'_, [u8]> {
+    if !path.contains('%') {
+        return Cow::Borrowed(path.as_bytes());
+    }
+    let mut seen = path.as_bytes().to_vec();
+    for _ in 0..=MAX_ENCODINGS {
+        if !matches!(decode(&mut seen, false), Ok(true)) {
+            break;
+        }
+    }
+    Cow::Owned(seen)
 }
 
 /// Decodes every triplet, in place. False when there was none.

@@ -4,6 +4,8 @@
 //! edited as the bytes stream by, at any cut; every other byte stays as it came. Only these endpoints' replies are read so:
 //! elsewhere an address is text.
 
+use aegis_wire::target::decoded;
+
 /// Longest address that is looked at, in bytes as written. Longer ones stay as they are.
 pub const MAX_LINK: usize = 4096;
 
@@ -14,15 +16,18 @@ const LIST: &[u8] = b"data";
 /// Longest member name that is kept to be compared.
 const MAX_NAME: usize = 16;
 /// Where these endpoints are.
-const BATCHES: &str = "/v1/messages/batches";
+const BATCHES: [&[u8]; 3] = [b"v1", b"messages", b"batches"];
 
 /// Whether a reply to a request for `path` (behind the base path, without query) tells where results are: the list, one
-/// batch, or one that is cancelled; not the results themselves.
+/// batch, or one that is cancelled; not the results themselves. The path is compared as a lenient server reads it: decoded, in
+/// any case, without empty segments.
 pub fn is_told_at(path: &str) -> bool {
-    let Some(rest) = path.strip_prefix(BATCHES) else { return false };
-    let mut segments = rest.split('/');
-    let (first, id, last) = (segments.next(), segments.next(), segments.next());
-    first == Some("") && matches!((id, last), (_, None) | (Some(_), Some("cancel" | "")))
+    let path = decoded(path);
+    let mut segments = path.split(|&byte| byte == b'/').filter(|segment| !segment.is_empty());
+    let begins =
+        BATCHES.iter().all(|name| segments.next().is_some_and(|given| given.eq_ignore_ascii_case(name)));
+    let (_id, last, more) = (segments.next(), segments.next(), segments.next());
+    begins && more.is_none() && last.is_none_or(|last| last.eq_ignore_ascii_case(b"cancel"))
 }
 
 /// What a container is.

@@ -62,6 +62,8 @@ fn links_are_read_as_clients_read_them() {
         (&plain, "/v1/x", "https://user@api.example.com/a", there("api.example.com")),
         (&plain, "/v1/x", "https://api.example.com.evil.example/", there("api.example.com.evil.example")),
         (&plain, "/v1/x", "//evil.example/a", there("evil.example")),
+        (&plain, "/v1/x", "https://else.example:8443/a", there("else.example")),
+        (&plain, "/v1/x", "https://[2001:db8::1]:8443/a", there("2001:db8::1")),
         (&plain, "/v1/x", "/\\evil.example/a", there("")),
         (&plain, "/v1/x", "https:/\\evil.example/a", there("")),
         (&plain, "/v1/x", "https:evil.example", there("")),
@@ -78,6 +80,35 @@ fn links_are_read_as_clients_read_them() {
         (&based, "/base/x", "http://[::1]/base/y", there("::1")),
     ] {
         assert_eq!(place(link, target, up), expected, "{link} in {target}");
+    }
+}
+
+#[test]
+fn hosts_that_clients_read_differently_cannot_be_told() {
+    let plain = upstream(true, "api.example.com", 443, "");
+    for host in [
+        "evil.test%2f.good.test",
+        "evil.test%23.good.test",
+        "evil.test%00.good.test",
+        "evil.test,.good.test",
+        "*.good.test",
+        "[good.test]",
+        "[::1",
+        "::1]",
+        "[::1]x",
+        "evil.test@@good.test",
+        "evil.test@x@good.test",
+        "evil.test:80:good.test",
+        "good.test:80x",
+        "good.test:123456",
+        "good.test:+80",
+        ".good.test",
+        "evil..good.test",
+        "evil.test&.good.test",
+        "",
+    ] {
+        let link = format!("https://{host}/x");
+        assert_eq!(place(&link, "/v1/x", &plain), Place::Elsewhere(String::new()), "{host}");
     }
 }
 

@@ -166,7 +166,7 @@ impl Draft {
         self.path = path;
     }
 
-    /// Notes the path of a request that goes nowhere.
+    /// Notes the path of a request that goes nowhere, or what more of it can be shown than before.
     pub(super) fn asked(&mut self, path: Box<str>) {
         self.path = path;
     }

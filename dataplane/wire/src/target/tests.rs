@@ -1,6 +1,6 @@
 //! Paths that may be routed, and paths that another reader would take for something else.
 
-use super::{MAX_ENCODINGS, Target, rebase};
+use super::{MAX_ENCODINGS, Target, decoded, rebase};
 
 #[test]
 fn a_path_is_split_from_its_query_and_left_as_it_is() {
@@ -71,6 +71,9 @@ fn a_path_with_two_meanings_is_refused() {
         "/a/%e0%80%ae./b",
         "/a/%e9",
         "/a/%2525252525252e",
+        "/%2fevil.test/x",
+        "/%2f%2fevil.test/x",
+        "/%252fevil.test/x",
     ] {
         assert_eq!(Target::parse(target).map_err(|error| error.status()), Err(400), "{target}");
     }
@@ -98,7 +101,12 @@ fn a_first_segment_is_taken_off() {
     assert_eq!(behind("/openai/"), ("openai", Some("/")));
     assert_eq!(behind("/openai?x=/1"), ("openai", Some("?x=/1")));
     assert_eq!(behind("/"), ("", Some("")));
-    assert_eq!(behind("/openai//v1"), ("openai", None));
+    for path in
+        ["/openai//v1", "/openai/%2fv1", "/openai/%2F%2fv1", "/openai/%252fv1", "/openai/%25252fevil.test/x"]
+    {
+        assert_eq!(behind(path), ("openai", None), "{path}");
+    }
+    assert_eq!(behind("/openai/a%2F%2Fb"), ("openai", Some("/a%2F%2Fb")));
     assert_eq!(
         format!("{:?}", Target::parse("/a?key=secret").expect("a path")),
         "Target { path: \"/a\", .. }"
@@ -121,5 +129,18 @@ fn a_target_is_asked_below_a_base() {
         let mut target = target.to_owned();
         rebase(&mut target, named, base);
         assert_eq!(target, expected);
+    }
+}
+
+#[test]
+fn a_path_is_compared_as_it_is_read() {
+    for (path, read) in [
+        ("/a/b", &b"/a/b"[..]),
+        ("/%61%2Fb", b"/a/b"),
+        ("/%2561", b"/a"),
+        ("/100%25", b"/100%"),
+        ("/%c3%a9", "/\u{e9}".as_bytes()),
+    ] {
+        assert_eq!(&*decoded(path), read, "{path}");
     }
 }

@@ -5,7 +5,7 @@
 //! credentials. Both are listed by their exact names in the table of places ([`aegis_shield::places`]): a name that merely
 //! sounds like a key is no reason to pass its value. Everything else is treated as the body is. Most of what libraries send
 //! is too short to be a secret, or one of a few usual values; what is left of the fields costs one scan together, and one
-//! each only where that found something. Values that the organisation has handed over may look like a word: where there are
+//! each only where that found something. A field is scanned with its name, which says what a bare value is. Values that the organisation has handed over may look like a word: where there are
 //! some, nothing is told apart without a scan.
 //!
 //! What kind of body the head announces is decided here, too: an upload's label says nothing about the file.
@@ -25,6 +25,12 @@ const SHORTEST: usize = 8;
 /// Names of parameters are not longer, if they are words: keys of letters only are.
 const LONGEST_NAME: usize = 16;
 
+/// Names of fields whose short parts may hold digits (`sec-ch-ua-wow64`, `x-b3-spanid`) are not longer.
+const LONGEST_HEADER: usize = 20;
+
+/// Stands between the name of a field and its value.
+const NAME_END: &[u8] = b": ";
+
 /// Google's resumable uploads say what kind of file it is in a field of their own.
 const UPLOAD_TYPE: &[u8] = b"x-goog-upload-header-content-type";
 
@@ -41,14 +47,19 @@ const USUAL_VALUES: [&[u8]; 8] = [
 ];
 
 const TWO_TYPES: Failure = Failure::invalid("the request has two content types");
+const SECRET_NAME: Failure = Failure::invalid("the name of a header holds a secret");
 const BAD_TARGET: Failure = Failure::internal("the scanner did not finish the request's target");
 
 impl Exchange<'_> {
     /// Takes the secrets out of target and fields. A path of plain words holds none.
-    pub(super) fn sanitize_envelope(&mut self, plain_path: bool) -> Result<(), Stop> {
+    pub(super) fn sanitize_envelope(&mut self) -> Result<(), Stop> {
         let known = self.snapshot.known_values;
-        let query = self.bench.request.path.split_once('?').map_or("", |(_, query)| query);
-        if known || !plain_path || query.split('&').any(|parameter| is_suspect_parameter(parameter, known)) {
+        let path = &self.bench.request.path;
+        let query = path.split_once('?').map_or("", |(_, query)| query);
+        if known
+            || !route::is_plain(path)
+            || query.split('&').any(|parameter| is_suspect_parameter(parameter, known))
+        {
             self.sanitize_target()?;
         }
         if self.fields_hold_something()? { self.sanitize_fields() } else { Ok(()) }
@@ -59,7 +70,11 @@ impl Exchange<'_> {
         let known = self.snapshot.known_values;
         let Bench { request, between, pieces, .. } = &mut *self.bench;
         between.clear();
-        for (_, value) in request.fields.iter().filter(|(name, value)| is_suspect_field(name, value, known)) {
+        for (name, value) in
+            request.fields.iter().filter(|(name, value)| is_suspect_field(name, value, known))
+        {
+            between.extend_from_slice(name);
+            between.extend_from_slice(NAME_END);
             between.extend_from_slice(value);
             between.push(b'\n');
         }
@@ -111,9 +126,12 @@ impl Exchange<'_> {
         let fields = std::mem::take(&mut self.bench.request.fields);
         for (name, value) in fields.iter() {
             let kept = if is_suspect_field(name, value, known) {
-                let place = format!("header {}", String::from_utf8_lossy(name));
-                let value = self.sanitize(value, Format::Text, &place)?;
-                self.bench.request.fields.push(name, &value)
+                let shown = if is_plain_header(name) { String::from_utf8_lossy(name) } else { "{id}".into() };
+                let place = format!("header {shown}");
+                let start = [name, NAME_END].concat();
+                let field = self.sanitize(&[&start, value].concat(), Format::Text, &place)?;
+                let value = field.strip_prefix(start.as_slice()).ok_or(SECRET_NAME)?;
+                self.bench.request.fields.push(name, value)
             } else {
                 self.bench.request.fields.push(name, value)
             };
@@ -196,9 +214,27 @@ fn is_plain_name(name: &str) -> bool {
 
 /// `known` says that any words may be a secret.
 fn is_suspect_field(name: &[u8], value: &[u8], known: bool) -> bool {
-    value.len() >= SHORTEST
-        && places::of_header(name).is_none()
-        && (known || !(is_short_words(value) || USUAL_VALUES.contains(&value)))
+    if places::of_header(name).is_some() || is_multipart_type(name, value) {
+        return false;
+    }
+    !is_plain_header(name)
+        || known && name.len() >= SHORTEST
+        || value.len() >= SHORTEST && (known || !(is_short_words(value) || USUAL_VALUES.contains(&value)))
+}
+
+/// Whether a field says where the parts of the body end: a random word, which must stay what stands in the body.
+fn is_multipart_type(name: &[u8], value: &[u8]) -> bool {
+    const START: &[u8] = b"multipart/";
+    name == b"content-type" && value.get(..START.len()).is_some_and(|start| start.eq_ignore_ascii_case(START))
+}
+
+/// Whether the name of a field (in lower case, as fields are kept) is words: `x-stainless-retry-count`.
+fn is_plain_header(name: &[u8]) -> bool {
+    let is_word = |part: &[u8]| {
+        part.len() < SHORTEST && name.len() < LONGEST_HEADER
+            || part.len() <= LONGEST_NAME && part.iter().all(u8::is_ascii_lowercase)
+    };
+    name.len() < SHORTEST || name.split(|byte| b"-_.".contains(byte)).all(is_word)
 }
 
 /// Whether no part of a value is long enough to be a secret, and none is given to another: `OpenAI/Python 1.2.3`.
@@ -277,6 +313,17 @@ mod tests {
             is_suspect_parameter("correcthorsebatt=1", true)
                 && !is_suspect_parameter("correcthorsebatt=1", false)
         );
+    }
+
+    #[test]
+    fn boundaries_stay_and_other_types_are_looked_at() {
+        for (value, suspect) in [
+            ("multipart/form-data; boundary=AKIAQ3EGV7ZKLM2XTN4D", false),
+            ("Multipart/mixed; boundary=AKIAQ3EGV7ZKLM2XTN4D", false),
+            ("application/json; note=AKIAQ3EGV7ZKLM2XTN4D", true),
+        ] {
+            assert_eq!(is_suspect_field(b"content-type", value.as_bytes(), false), suspect, "{value}");
+        }
     }
 
     #[test]

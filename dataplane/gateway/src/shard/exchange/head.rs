@@ -1,10 +1,10 @@
 //! The request's head on its way to the upstream.
 
 use aegis_wire::h1::CONTINUE;
-use aegis_wire::target::rebase;
+use aegis_wire::target::{decoded, rebase};
 
 use super::{Exchange, Stop};
-use crate::auth::CREDENTIAL_FIELDS;
+use crate::auth::{self, CREDENTIAL_FIELDS};
 use crate::config::settings::FindingsHeader;
 use crate::error_body::Failure;
 use crate::route::Route;
@@ -29,9 +29,8 @@ impl Exchange<'_> {
             FindingsHeader::OnRequest => head.fields.contains(FINDINGS),
         };
         rebase(&mut head.path, route.strip, &upstream.base_path);
-        if upstream.key.is_some() {
-            drop_key_parameter(&mut head.path);
-        }
+        let shown = auth::shown(&self.snapshot.auth, &head.fields, upstream);
+        drop_key_parameters(&mut head.path, upstream.key.is_some(), shown.as_deref().map(Vec::as_slice));
         // The name that the client used is needed for links in the reply.
         std::mem::swap(&mut head.authority, &mut self.bench.asked_host);
         head.authority.clear();
@@ -42,8 +41,10 @@ impl Exchange<'_> {
             self.bench.accepts.push(b',');
         }
         let (replaces_key, raw) = (upstream.key.is_some(), self.raw);
-        head.fields.retain(|name, _| {
+        let holds = |text: &[u8]| shown.as_ref().is_some_and(|key| holds_key(text, key));
+        head.fields.retain(|name, value| {
             !name.starts_with(OWN)
+                && !holds(value)
                 && name != b"accept-encoding"
                 && (raw || name != b"content-encoding")
                 && name != b"expect"
@@ -69,16 +70,33 @@ impl Exchange<'_> {
     }
 }
 
-/// Drops the client's own `key` from the query (Google's other place for it): the upstream's key goes along in a field, and a
-/// gateway key that was put there is none of the upstream's business.
-fn drop_key_parameter(path: &mut String) {
-    if !path.contains("key=") {
+/// Drops the client's own `key` from the query (Google's other place for it) where the upstream's goes along in a field, and
+/// every parameter with the gateway key that was `shown`: it is none of the upstream's business.
+fn drop_key_parameters(path: &mut String, replaces_key: bool, shown: Option<&[u8]>) {
+    let Some((place, query)) = path.split_once('?') else { return };
+    let stays = |parameter: &&str| {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let name = decoded(name);
+        !(replaces_key && parameter.contains('=') && name.eq_ignore_ascii_case(b"key"))
+            && !shown.is_some_and(|key| holds_key(&name, key) || holds_key(&decoded(value), key))
+    };
+    if query.split('&').all(|parameter| stays(&parameter)) {
         return;
     }
-    let Some((place, query)) = path.split_once('?') else { return };
-    let kept: Vec<&str> = query.split('&').filter(|parameter| !parameter.starts_with("key=")).collect();
+    let kept: Vec<&str> = query.split('&').filter(stays).collect();
     let separator = if kept.is_empty() { "" } else { "?" };
     *path = [place, separator, &kept.join("&")].concat();
+}
+
+/// Keys that are not longer are met by chance: only a value that is nothing else holds one.
+const SHORT_KEY: usize = 8;
+
+/// Whether the value of a field or parameter holds the gateway key, alone, behind a scheme or among others.
+fn holds_key(value: &[u8], key: &[u8]) -> bool {
+    if key.len() > SHORT_KEY {
+        return memchr::memmem::find(value, key).is_some();
+    }
+    value.rsplit(u8::is_ascii_whitespace).next() == Some(key)
 }
 
 #[cfg(test)]
@@ -89,13 +107,32 @@ mod tests {
     fn the_clients_key_parameter_goes_and_others_stay() {
         for (path, expected) in [
             ("/v1beta/models?key=abc", "/v1beta/models"),
+            ("/v1beta/models?Key=abc", "/v1beta/models"),
+            ("/v1beta/models?%6bey=abc&a", "/v1beta/models?a"),
             ("/x?alt=sse&key=abc&n=1", "/x?alt=sse&n=1"),
             ("/x?monkey=1", "/x?monkey=1"),
             ("/key=1", "/key=1"),
         ] {
             let mut path = path.to_owned();
-            drop_key_parameter(&mut path);
+            drop_key_parameters(&mut path, true, None);
             assert_eq!(path, expected);
         }
+    }
+
+    #[test]
+    fn a_gateway_key_does_not_pass_in_a_place_for_credentials() {
+        for (query, expected) in [
+            ("key=the-gateway-key", ""),
+            ("KEY=the-gateway-key&n=1", "?n=1"),
+            ("access_token=the%2Dgateway-key", ""),
+            ("api-key=x-the-gateway-key", ""),
+            ("access_token=another", "?access_token=another"),
+        ] {
+            let mut path = format!("/x?{query}");
+            drop_key_parameters(&mut path, false, Some(b"the-gateway-key"));
+            assert_eq!(path, format!("/x{expected}"));
+        }
+        assert!(holds_key(b"Bearer 12345678", b"12345678") && !holds_key(b"x=12345678", b"12345678"));
+        assert!(holds_key(b"x=123456789;", b"123456789") && !holds_key(b"", b"123456789"));
     }
 }

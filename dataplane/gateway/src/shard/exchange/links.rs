@@ -113,12 +113,11 @@ impl Exchange<'_> {
 
     /// Whether the client sends a body to the address in a field of this use.
     fn leads_a_body_on(&self, kind: Use) -> bool {
-        let had_body = !matches!(self.parse.framing.length(), BodyLength::Empty | BodyLength::Known(0));
         match kind {
             Use::Upload => true,
             Use::Related | Use::List => false,
             Use::Location if self.is_upload() => true,
-            Use::Location => had_body && matches!(self.bench.reply.status, 307 | 308),
+            Use::Location => self.had_body() && matches!(self.bench.reply.status, 307 | 308),
         }
     }
 
@@ -127,10 +126,16 @@ impl Exchange<'_> {
     }
 
     /// Whether the request is part of an upload: then what its reply names is where the next part goes. A client also repeats
-    /// the body of a PUT at a 301 or 302, which it turns into a GET for a POST alone.
+    /// the body of a PUT, or of a method of its own, at a 301 or 302, which it turns into a GET for a POST alone.
     fn is_upload(&self) -> bool {
-        matches!(self.method, Method::Put | Method::Patch)
+        let repeats = !matches!(self.method, Method::Get | Method::Head | Method::Post) && self.had_body();
+        repeats
+            || matches!(self.method, Method::Put | Method::Patch)
             || route::upload_of(&self.bench.request) != UploadStep::None
+    }
+
+    fn had_body(&self) -> bool {
+        !matches!(self.parse.framing.length(), BodyLength::Empty | BodyLength::Known(0))
     }
 
     /// The gateway's address as this client knows it: configured, or on the loopback interface the one it asked for. From

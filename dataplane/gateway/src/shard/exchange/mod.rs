@@ -180,20 +180,21 @@ impl Exchange<'_> {
         // Made even for a request that is refused: it knows whether the body that stands before the next request has come.
         let upload = self.open_body();
         let refusal = upload.map(|upload| self.upload = Some(upload));
-        let (route, plain_path) = route?;
+        let route = route?;
         refusal?;
         let upstream = Arc::clone(&route.upstream);
         self.open_session(&upstream);
         self.shape_request(&route)?;
-        self.sanitize_envelope(plain_path)?;
+        self.sanitize_envelope()?;
+        self.note_path(&upstream);
         self.answer_expectation().await?;
         let whole = self.first_window().await?;
         let (link, parse) = self.send(&upstream, whole).await?;
         self.reply(&upstream, link, parse).await
     }
 
-    /// Everything that is decided on the head: may this request pass, and whereto. True when its path is words of an API only.
-    fn admit(&mut self) -> Result<(Route, bool), Stop> {
+    /// Everything that is decided on the head: may this request pass, and whereto.
+    fn admit(&mut self) -> Result<Route, Stop> {
         let head = &self.bench.request;
         let path = &head.path;
         let own = Own::of(&self.snapshot, head).map(Stop::Own);
@@ -201,14 +202,13 @@ impl Exchange<'_> {
             Ok(route) => route,
             Err(stop) => {
                 self.provider = route::likely_provider(&self.snapshot, head);
-                self.draft.asked(route::path_pattern(path).0);
+                self.draft.asked(route::path_pattern(path, false));
                 self.draft.reserve(self.snapshot.fail_mode)?;
                 return Err(stop);
             }
         };
         self.provider = route.upstream.provider;
-        let (pattern, plain) = route::path_pattern(&path[route.strip..]);
-        self.draft.routed(&route.upstream, pattern);
+        self.draft.routed(&route.upstream, route::path_pattern(&path[route.strip..], false));
         self.draft.reserve(self.snapshot.fail_mode)?;
         if self.parse.upgrade {
             return Err(NO_UPGRADE.into());
@@ -220,7 +220,16 @@ impl Exchange<'_> {
             self.draft.authorised(key);
             self.own_key = auth::own_key(&self.bench.request.fields, &route.upstream);
         }
-        Ok((route, plain))
+        Ok(route)
+    }
+
+    /// Notes the path once its secrets are replaced, when more of it can be shown.
+    fn note_path(&mut self, upstream: &Upstream) {
+        let path = &self.bench.request.path;
+        let path = path.strip_prefix(&*upstream.base_path).unwrap_or(path);
+        if !route::is_plain(path) {
+            self.draft.asked(route::path_pattern(path, true));
+        }
     }
 
     /// Prepares for the body: what cannot be decoded cannot be scanned.

@@ -4,6 +4,7 @@ mod bodies;
 mod borders;
 mod breaks;
 mod edge;
+mod envelope;
 mod keep_alive;
 mod kit;
 mod life;
