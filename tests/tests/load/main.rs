@@ -179,7 +179,7 @@ fn replies_that_multiply_in_size_cost_no_memory_while_nobody_reads_them() {
         }
         std::thread::sleep(Duration::from_millis(500));
         let after = gateway.process.resident_kib();
-        let unread = READERS * said.len() >> 10;
+        let unread = (READERS * said.len()) >> 10;
         assert!(
             after < before + SLACK_KIB,
             "{name}: memory grew from {before} KiB to {after} KiB for {unread} KiB unread"

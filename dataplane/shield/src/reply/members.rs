@@ -30,6 +30,7 @@ impl Bits {
 
 /// What is known about the members of a document's outermost level.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is told by another part of the document")]
 pub(super) struct Members {
     name: [u8; MAX_KNOWN_KEY],
     len: usize,

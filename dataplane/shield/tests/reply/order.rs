@@ -189,7 +189,9 @@ fn another_name_without_an_id_is_another_call() {
     for index in [json!(0), Value::Null] {
         let call = |name: Option<&str>, arguments: &str| {
             let mut function = json!({"arguments": arguments});
-            name.into_iter().for_each(|name| function["name"] = name.into());
+            if let Some(name) = name {
+                function["name"] = name.into();
+            }
             calls(&[json!({"index": index, "function": function})])
         };
         for cut in 0..token.len() {

@@ -98,6 +98,10 @@ impl From<Failure> for Stop {
 }
 
 /// The state of one exchange.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is decided in another phase and holds for all later ones"
+)]
 struct Exchange<'a> {
     shard: &'a Rc<Shard>,
     snapshot: Arc<Snapshot>,

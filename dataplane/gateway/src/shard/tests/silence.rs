@@ -28,7 +28,7 @@ fn replies_of_unknown_length_may_be_silent_as_streams_are() {
             let upstream = Provided::new(move |_| {
                 let mut head = "HTTP/1.1 200 OK\r\n".to_owned();
                 if !label.is_empty() {
-                    head += &format!("content-type: {label}\r\n");
+                    head.extend(["content-type: ", label, "\r\n"]);
                 }
                 let framing =
                     if length { "content-length: 4\r\n\r\n" } else { "transfer-encoding: chunked\r\n\r\n" };
