@@ -39,7 +39,9 @@ fn no_key_of_the_gateway_s_own_reaches_a_provider() {
         let seen = upstream.records();
         let sent = String::from_utf8_lossy(&seen[0].raw).replace(&format!("Bearer {PROVIDER}"), "");
         assert_absent(sent.as_bytes(), secret, "what the provider saw");
-        assert_eq!(sent.matches("AEGIS-").count(), 4, "{sent}");
+        // A field or parameter with the key that the client showed is dropped.
+        let replaced = if secret == THOUGHT_UP.0 { 2 } else { 4 };
+        assert_eq!(sent.matches("AEGIS-").count(), replaced, "{sent}");
     }
     // What another key of the same kind is cannot be known: it is nowhere but with its owner.
     for (path, bytes) in gateway.everything_written() {

@@ -170,7 +170,20 @@ const messageStream = (scenario, make = prompt, more = {}) => async (url, header
   return plain(await stream.finalMessage());
 };
 same("anthropic messages, streamed", 21, messageStream("chunk=1"));
-same("anthropic messages, thinking", 22, messageStream("thinking=2,chunk=2,segment=9,ping=3"));
+
+// Thinking that the provider signs comes as it is, with the tokens: they are marked like the values, all else is compared.
+const signed = (call) => async (url, headers, values) => {
+  const reply = await call(url, headers, values);
+  const blocks = reply.content.filter((block) => block.type === "thinking");
+  assert.ok(blocks.length > 0);
+  for (const block of blocks) {
+    assert.equal(values.some((value) => block.thinking.includes(value)), url === MOCK, "tokens stay in signed thinking");
+    const text = values.reduce((text, value) => text.replaceAll(value, "<hidden>"), block.thinking);
+    block.thinking = text.replace(/AEGIS-[A-Z]+-[0-9A-Z]{21}/g, "<hidden>");
+  }
+  return reply;
+};
+same("anthropic messages, thinking", 22, signed(messageStream("thinking=2,chunk=2,segment=9,ping=3")));
 same("anthropic messages, tool calls", 23, messageStream("tools=2,nested=1,chunk=1", prompt, { tools: messageTools }));
 same("anthropic messages, five megabytes", 24, messageStream("chunk=4000", big));
 

@@ -1,8 +1,10 @@
 """Anthropic's own SDK: messages whole and streamed, thinking, tools."""
 
+import re
+
 import anthropic
 
-from support import SdkCase, big, history, prompt, trust
+from support import MOCK, SdkCase, big, history, prompt, trust
 
 TOOL = {"name": "run", "input_schema": {"type": "object", "properties": {"command": {"type": "string"}}}}
 
@@ -50,10 +52,28 @@ class Messages(SdkCase):
         ):
             self.compare(self.streamed(scenario), seed)
 
+    def signed(self, make_call):
+        """Thinking that the provider signs comes as it is, with the tokens: they are marked like the values, all else is compared."""
+
+        def call(url, kind, headers, values):
+            reply = make_call(url, kind, headers, values)
+            whole = reply[1] if isinstance(reply, list) else reply
+            blocks = [block for block in whole["content"] if block["type"] == "thinking"]
+            self.assertTrue(blocks)
+            for block in blocks:
+                restored = any(value in block["thinking"] for value in values)
+                self.assertEqual(restored, url == MOCK, "tokens stay in signed thinking")
+                for value in values:
+                    block["thinking"] = block["thinking"].replace(value, "<hidden>")
+                block["thinking"] = re.sub("AEGIS-[A-Z]+-[0-9A-Z]{21}", "<hidden>", block["thinking"])
+            return reply
+
+        return call
+
     def test_thinking(self):
         for seed, scenario in enumerate(["thinking=1,chunk=2", "thinking=2,chunk=3"], 220):
-            self.compare(self.streamed(scenario), seed)
-            self.compare(self.whole(scenario), seed + 5)
+            self.compare(self.signed(self.streamed(scenario)), seed)
+            self.compare(self.signed(self.whole(scenario)), seed + 5)
 
     def test_tools(self):
         for seed, scenario in enumerate(["tools=1", "tools=3,nested=2", "tools=2,text=0"], 230):
