@@ -1,5 +1,6 @@
 //! A connection: its reading half, its writing half, its deadline and its share of the buffer budget.
 
+use std::cell::OnceCell;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{Ipv6Addr, Shutdown};
@@ -108,6 +109,8 @@ pub(crate) struct Conn {
     pub(crate) tx: Outbound,
     fd: RawFd,
     witness: Option<Witness>,
+    /// Known as soon as somebody asks: the kernel is asked once.
+    loopback: OnceCell<bool>,
     large: Option<(Claim, Vec<u8>)>,
 }
 
@@ -124,6 +127,7 @@ impl Conn {
             tx: Outbound { half: write, secure: None, sent: 0 },
             fd,
             witness,
+            loopback: OnceCell::new(),
             large: None,
         }
     }
@@ -220,6 +224,10 @@ impl Conn {
 
     /// Whether the connection came in on a loopback address: the peer is on this machine, or was let through to it.
     pub(crate) fn is_loopback(&self) -> bool {
+        *self.loopback.get_or_init(|| self.ask_loopback())
+    }
+
+    fn ask_loopback(&self) -> bool {
         let own = nix::sys::socket::getsockname::<nix::sys::socket::SockaddrStorage>(self.fd);
         own.is_ok_and(|own| {
             let old = own.as_sockaddr_in().is_some_and(|address| address.ip().is_loopback());

@@ -14,6 +14,7 @@ mod accept;
 mod bench;
 mod buffers;
 mod caught;
+mod clean;
 mod conn;
 mod connect;
 mod deadline;
@@ -42,6 +43,7 @@ use crate::snapshot::{Feed, Snapshot};
 
 use bench::Benches;
 use buffers::Buffers;
+use clean::CleanFields;
 use deadline::Deadlines;
 pub use driver::{io_uring_works, run};
 use pool::Pools;
@@ -58,6 +60,7 @@ pub(crate) struct Shard {
     events: RefCell<Sender>,
     snapshot: RefCell<Arc<Snapshot>>,
     scratch: Scratch,
+    clean: CleanFields,
     deadlines: Rc<Deadlines>,
     buffers: Rc<Buffers>,
     pools: Pools,
@@ -87,6 +90,7 @@ impl Shard {
             metrics: context.metrics,
             events: RefCell::new(context.events),
             scratch: Scratch::default(),
+            clean: CleanFields::default(),
             deadlines: Deadlines::new(),
             pools: Pools::default(),
             benches: Benches::default(),

@@ -4,8 +4,9 @@
 //! them: query parameters in which providers take keys, signatures, grants and page tokens, and header fields in which they take
 //! credentials. Both are listed by their exact names in the table of places ([`aegis_shield::places`]): a name that merely
 //! sounds like a key is no reason to pass its value. Everything else is treated as the body is. Most of what libraries send
-//! is too short to be a secret, or one of a few usual values; what is left of the fields costs one scan together, and one
-//! each only where that found something. A field is scanned with its name, which says what a bare value is. Values that the organisation has handed over may look like a word: where there are
+//! is too short to be a secret, or one of a few usual values. What is left of the fields costs one scan together, and one
+//! each only where that found something; fields that hold nothing are remembered ([`clean`](super::super::clean)), so a client that sends the
+//! same ones again costs none. A field is scanned with its name, which says what a bare value is. Values that the organisation has handed over may look like a word: where there are
 //! some, nothing is told apart without a scan.
 //!
 //! What kind of body the head announces is decided here, too: an upload's label says nothing about the file.
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use aegis_shield::{Format, Outcome, Tokenizer, places};
 use aegis_wire::head::RequestHead;
 
-use super::super::bench::Bench;
+use super::super::clean::Mark;
 use super::{Exchange, Stop};
 use crate::error_body::Failure;
 use crate::route::{self, UploadStep};
@@ -65,35 +66,57 @@ impl Exchange<'_> {
         if self.fields_hold_something()? { self.sanitize_fields() } else { Ok(()) }
     }
 
-    /// Whether a scan of all fields together finds something. What it cannot do, the scan of each field does or refuses.
+    /// Whether a scan of all fields together finds something, of those that are not remembered to hold nothing. What it cannot do,
+    /// the scan of each field does or refuses.
     fn fields_hold_something(&mut self) -> Result<bool, Stop> {
+        let mut text = std::mem::take(&mut self.bench.between);
+        text.clear();
+        for (name, value) in self.suspect_fields() {
+            if !self.mark(name, value).is_some_and(|mark| self.shard.clean.holds(mark)) {
+                text.extend_from_slice(name);
+                text.extend_from_slice(NAME_END);
+                text.extend_from_slice(value);
+                text.push(b'\n');
+            }
+        }
+        let holds = if text.is_empty() { Ok(false) } else { self.holds_something(&text) };
+        if matches!(holds, Ok(false)) && !text.is_empty() {
+            self.suspect_fields()
+                .filter_map(|(name, value)| self.mark(name, value))
+                .for_each(|mark| self.shard.clean.note(mark));
+        }
+        self.bench.between = text;
+        holds
+    }
+
+    fn suspect_fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let known = self.snapshot.known_values;
-        let Bench { request, between, pieces, .. } = &mut *self.bench;
-        between.clear();
-        for (name, value) in
-            request.fields.iter().filter(|(name, value)| is_suspect_field(name, value, known))
-        {
-            between.extend_from_slice(name);
-            between.extend_from_slice(NAME_END);
-            between.extend_from_slice(value);
-            between.push(b'\n');
-        }
-        if between.is_empty() {
-            return Ok(false);
-        }
+        self.bench.request.fields.iter().filter(move |(name, value)| is_suspect_field(name, value, known))
+    }
+
+    /// What the shard remembers a field by. A client's key that only this request is searched for makes its fields like no others.
+    fn mark(&self, name: &[u8], value: &[u8]) -> Option<Mark> {
+        let clean = &self.shard.clean;
+        self.own_key.is_none().then(|| clean.mark(self.snapshot.generation, self.draft.owner(), name, value))
+    }
+
+    /// Whether a scan of `text` finds something.
+    fn holds_something(&mut self, text: &[u8]) -> Result<bool, Stop> {
         let shield = &self.snapshot.shield;
+        let pieces = &mut self.bench.pieces;
         let mut tokenizer = Tokenizer::new(Arc::clone(shield), Format::Text).hiding(self.own_key.clone());
-        let mut rest = between.as_slice();
-        let mut changed = false;
-        while !rest.is_empty() && !changed {
+        let mut rest = text;
+        while !rest.is_empty() {
             match self.shard.scratch.push(shield, &mut tokenizer, rest, true, pieces) {
                 Ok(0) => return Err(BAD_TARGET.into()),
                 Ok(consumed) => rest = &rest[consumed..],
                 Err(_) => return Ok(true),
             }
-            changed = !pieces.unchanged();
+            if !pieces.unchanged() {
+                return Ok(true);
+            }
         }
-        Ok(changed || tokenizer.report().total() > 0)
+        Ok(tokenizer.report().total() > 0)
     }
 
     /// How the body is read.

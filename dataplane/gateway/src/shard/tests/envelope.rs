@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use aegis_shield::Action;
+use aegis_detect::{KnownKey, KnownList, KnownValues, Rules, Selection};
+use aegis_shield::{Action, Shield};
 use aegis_wire::head::Method;
 use sha2::{Digest, Sha256};
 
 use super::kit::{Gateway, Provided, SECRET, Seen, Setup, ok, on_both, shield};
 use crate::config::Secret;
 use crate::config::settings::Driver;
-use crate::snapshot::{Auth, HashedKey, UpstreamKey};
+use crate::snapshot::{Auth, HashedKey, Snapshot, UpstreamKey};
 
 /// The secrets that a rule's examples mark.
 fn examples() -> Vec<String> {
@@ -101,6 +102,45 @@ fn what_clients_send_of_themselves_stays() {
         let seen = ask(&gateway, &upstream, &format!("{name}: {value}"));
         assert_eq!(seen.head.fields.get(name.as_bytes()), Some(value.as_bytes()), "{name}");
     }
+}
+
+/// What [`shield`] gives, looking for one known value besides.
+fn knowing(value: &str) -> Arc<Shield> {
+    let mut list = KnownList::new(KnownKey::new(&[9; 32]));
+    list.insert(value.as_bytes()).unwrap();
+    let known = Arc::new(KnownValues::new(&list));
+    let rules = Rules::load(&Selection { known: Some(&known), ..Selection::default() }).unwrap();
+    let shield = shield(Action::Tokenize);
+    Arc::new(Shield {
+        rules,
+        policy: shield.policy.clone(),
+        keyring: Arc::clone(&shield.keyring),
+        limits: shield.limits,
+    })
+}
+
+/// Fields that hold nothing are remembered; neither does that let another value pass, nor does it outlive the rules.
+#[test]
+fn a_field_seen_before_is_looked_at_again_when_it_or_the_configuration_changes() {
+    on_both(|driver| {
+        let upstream = Provided::new(|_| vec![ok("fine")]);
+        let gateway = Setup::new(driver, &upstream).start();
+        let word = "Hk29-meridian-owl";
+        let note = |value: &str| {
+            let seen = ask(&gateway, &upstream, &format!("user-agent: agent/1.2.3-rc9\r\nx-note: {value}"));
+            assert_eq!(seen.head.fields.get(b"user-agent"), Some(&b"agent/1.2.3-rc9"[..]));
+            String::from_utf8_lossy(seen.head.fields.get(b"x-note").unwrap()).into_owned()
+        };
+        for _ in 0..3 {
+            assert_eq!(note(word), word);
+            assert!(note(SECRET).starts_with("AEGIS-"));
+            assert!(note(&format!("{word} {SECRET}")).starts_with(&format!("{word} AEGIS-")));
+        }
+        let mut next = Snapshot::for_tests(gateway.feed.load().upstreams.clone(), knowing(word));
+        (next.generation, next.known_values) = (2, true);
+        gateway.feed.publish(Arc::new(next));
+        assert!(note(word).starts_with("AEGIS-"));
+    });
 }
 
 #[test]
