@@ -9,8 +9,7 @@ use std::rc::Rc;
 use aegis_shield::Gather;
 use aegis_wire::head::{RequestHead, ResponseHead};
 
-use super::Shard;
-use super::buffers::{Claim, LARGE, wipe};
+use super::net::buffers::{Buffers, Claim, LARGE, wipe};
 use super::out::{self, Out};
 
 /// Sets kept for reuse.
@@ -48,16 +47,16 @@ pub(crate) struct Benches(RefCell<Vec<Bench>>);
 /// A set in use.
 pub(crate) struct Workbench {
     bench: Bench,
-    shard: Rc<Shard>,
+    benches: Rc<Benches>,
     claim: Claim,
 }
 
 impl Workbench {
     /// A clean set, or none when the budget of buffers is used up.
-    pub(crate) fn take(shard: &Rc<Shard>) -> Option<Self> {
-        let claim = shard.buffers.claim(USUAL)?;
-        let bench = shard.benches.0.borrow_mut().pop().unwrap_or_default();
-        Some(Self { bench, shard: Rc::clone(shard), claim })
+    pub(crate) fn take(benches: &Rc<Benches>, buffers: &Rc<Buffers>) -> Option<Self> {
+        let claim = buffers.claim(USUAL)?;
+        let bench = benches.0.borrow_mut().pop().unwrap_or_default();
+        Some(Self { bench, benches: Rc::clone(benches), claim })
     }
 
     /// The set, and its share of the budget.
@@ -99,7 +98,7 @@ impl Bench {
 impl Drop for Workbench {
     fn drop(&mut self) {
         let mut bench = std::mem::take(&mut self.bench);
-        let mut free = self.shard.benches.0.borrow_mut();
+        let mut free = self.benches.0.borrow_mut();
         if free.len() < KEPT && bench.out.capacity() <= out::KEPT && bench.between.capacity() <= out::KEPT {
             bench.out.clear();
             bench.pieces.clear();

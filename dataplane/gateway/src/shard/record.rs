@@ -9,7 +9,7 @@ use aegis_detect::Category;
 use aegis_shield::report::MAX_OPAQUE;
 use aegis_shield::{Action, OpaqueKind, Report};
 
-use super::Shard;
+use super::state::Shard;
 use crate::config::settings::FailMode;
 use crate::error_body::Failure;
 use crate::events::{

@@ -7,17 +7,15 @@ use std::time::{Duration, Instant};
 use aegis_wire::h1::{MAX_FIELDS, MAX_HEAD, MAX_LEADING_LINES, Parse, Peer, RequestParser};
 use aegis_wire::head::Version;
 use aegis_wire::tls::TlsStream;
-use monoio::net::TcpStream;
 
-use super::Shard;
 use super::bench::{Bench, Workbench};
-use super::conn::{Conn, Patience};
-use super::deadline::{Phase, TICK};
-use super::exchange::{self, After};
-use super::secure::Secure;
+use super::client::{After, Client};
+use super::exchange;
+use super::net::deadline::Phase;
+use super::net::{Conn, Patience, Secure, Stream};
+use super::state::Shard;
 use crate::config::settings::{Limits, Provider};
 use crate::error_body::{ErrorKind, Failure};
-use crate::snapshot::Snapshot;
 
 /// How long an early answer is protected from the reset that unread bytes would cause: without a byte, and in all.
 const LINGER_GAP: Duration = Duration::from_secs(2);
@@ -35,28 +33,8 @@ const LONG_HEAD: Failure = Failure::new(431, ErrorKind::InvalidRequest, "the req
 const MANY_FIELDS: Failure = Failure::new(431, ErrorKind::InvalidRequest, "the request has too many fields");
 const NO_ROOM: Failure = Failure::overloaded("the gateway has no room for this request's head");
 
-/// A client's connection.
-pub(super) struct Client {
-    /// Its bytes.
-    pub(super) conn: Conn,
-    /// Its address.
-    pub(super) peer: SocketAddr,
-    served: u64,
-    born: u32,
-}
-
-impl Client {
-    /// Whether the connection may take another request after the present one.
-    pub(super) fn may_stay(&self, shard: &Shard, snapshot: &Snapshot) -> bool {
-        let most = snapshot.limits.requests_per_connection;
-        let age = snapshot.timeouts.connection_age;
-        let old = TICK * shard.deadlines.now().saturating_sub(self.born);
-        !shard.is_draining() && (most == 0 || self.served + 1 < most) && (age.is_zero() || old < age)
-    }
-}
-
 /// Serves one connection to its end.
-pub(super) async fn serve(shard: &Rc<Shard>, stream: TcpStream, peer: SocketAddr) {
+pub(super) async fn serve(shard: &Rc<Shard>, stream: Stream, peer: SocketAddr) {
     let conn = Conn::new(stream, None, &shard.deadlines);
     let mut client = Client { conn, peer, served: 0, born: shard.deadlines.now() };
     if !greet(shard, &mut client).await {
@@ -97,7 +75,7 @@ async fn next(shard: &Rc<Shard>, client: &mut Client) -> After {
         }
     }
     let mut began = Instant::now();
-    let Some(mut bench) = Workbench::take(shard) else {
+    let Some(mut bench) = Workbench::take(&shard.benches, &shard.buffers) else {
         shard.metrics.overloaded.inc();
         return full(shard, client).await;
     };

@@ -24,14 +24,14 @@ use aegis_wire::coding;
 use aegis_wire::h1::{self, Peer, RequestParse};
 use aegis_wire::head::{BodyLength, Method};
 
-use super::Shard;
 use super::bench::{Bench, RESTORING, Workbench};
-use super::buffers::Claim;
-use super::conn::Patience;
-use super::deadline::Phase;
+use super::client::{After, Client};
+use super::net::Patience;
+use super::net::buffers::Claim;
+use super::net::deadline::Phase;
 use super::record::{Draft, micros};
-use super::serve::Client;
 use super::session::{self, SESSION_FIELD, Sessions};
+use super::state::Shard;
 use crate::auth;
 use crate::browser::Sites;
 use crate::config::settings::{FailMode, Provider};
@@ -60,19 +60,6 @@ const NO_UPGRADE: Failure = Failure::new(
     ErrorKind::InvalidRequest,
     "the gateway speaks HTTP only, because it could not look into another protocol: send the request over HTTP",
 );
-
-/// What becomes of the client's connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum After {
-    /// It takes the next request.
-    Keep,
-    /// It is closed.
-    Close,
-    /// It is closed once the client has had a chance to read the answer: what it still sends is thrown away.
-    Linger,
-    /// It is cut, so that the client does not take a part for the whole.
-    Cut,
-}
 
 /// Why an exchange did not run to its end.
 #[derive(Debug)]

@@ -5,8 +5,9 @@
 use aegis_wire::h1;
 use aegis_wire::head::{BodyLength, Method, RequestHead};
 
+use super::super::client::After;
+use super::Exchange;
 use super::head::REQUEST_ID;
-use super::{After, Exchange};
 use crate::route::PROVIDER_FIELD;
 use crate::snapshot::Snapshot;
 

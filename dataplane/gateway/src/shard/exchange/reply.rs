@@ -12,9 +12,9 @@ use aegis_wire::h1::{self, BodyDecoder, BodyKind, ResponseParse};
 use aegis_wire::head::{BodyLength, ResponseHead, list};
 
 use super::super::bench::Bench;
-use super::super::buffers::LARGE;
-use super::super::conn::Patience;
-use super::super::deadline::Phase;
+use super::super::net::Patience;
+use super::super::net::buffers::LARGE;
+use super::super::net::deadline::Phase;
 use super::super::out::Out;
 use super::super::pool::Link;
 use super::super::sanitize::{Panicked, Restorer};
@@ -371,7 +371,7 @@ impl Exchange<'_> {
         };
         loop {
             // Giving up the wait loses nothing: the read goes on.
-            match monoio::time::timeout(every, self.hear(link)).await {
+            match crate::shard::net::timeout(every, self.hear(link)).await {
                 Ok(heard) => return Ok(heard),
                 Err(_) => self.comment(download.delivery == BodyKind::Chunked).await?,
             }

@@ -12,12 +12,12 @@ use aegis_shield::{Gather, Tokenizer, WINDOW};
 use aegis_wire::h1::{self, ResponseParse, ResponseParser, ResponseVerdict};
 use aegis_wire::head::{BodyLength, Method};
 
-use super::super::Shard;
-use super::super::conn::{Conn, Patience, Watched};
 use super::super::connect::connect;
-use super::super::deadline::Phase;
+use super::super::net::deadline::Phase;
+use super::super::net::{Conn, Patience, Watched};
 use super::super::pool::Link;
 use super::super::record::micros;
+use super::super::state::Shard;
 use super::{Exchange, Stop};
 use crate::config::settings::FailMode;
 use crate::error_body::Failure;

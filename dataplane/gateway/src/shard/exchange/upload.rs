@@ -10,10 +10,10 @@ use aegis_shield::WINDOW;
 use aegis_wire::coding::{self, Coding};
 use aegis_wire::h1::{BodyDecoder, BodyKind};
 
-use super::super::Shard;
-use super::super::buffers::{Claim, LARGE, wipe};
-use super::super::conn::Conn;
-use super::super::deadline::{Phase, TICK};
+use super::super::net::Conn;
+use super::super::net::buffers::{Claim, LARGE, wipe};
+use super::super::net::deadline::{Phase, TICK};
+use super::super::state::Shard;
 use super::Stop;
 use super::unpack::{Unpack, undecodable};
 use crate::config::settings::{Limits, Timeouts};
