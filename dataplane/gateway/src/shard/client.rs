@@ -21,7 +21,7 @@ pub(super) struct Client {
 
 impl Client {
     /// Whether the connection may take another request after the present one.
-    pub(super) fn may_stay(&self, shard: &Shard, snapshot: &Snapshot) -> bool {
+    pub(super) fn may_keep_alive(&self, shard: &Shard, snapshot: &Snapshot) -> bool {
         let most = snapshot.limits.requests_per_connection;
         let age = snapshot.timeouts.connection_age;
         let old = TICK * shard.deadlines.now().saturating_sub(self.born);

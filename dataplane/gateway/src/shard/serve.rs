@@ -11,8 +11,8 @@ use aegis_wire::tls::TlsStream;
 use super::bench::{Bench, Workbench};
 use super::client::{After, Client};
 use super::exchange;
-use super::net::deadline::Phase;
-use super::net::{Conn, Patience, Secure, Stream};
+use super::net::deadline::WaitPhase;
+use super::net::{Conn, Stream, TlsHalf, WriteTimeout};
 use super::state::Shard;
 use crate::config::settings::{Limits, Provider};
 use crate::error_body::{ErrorKind, Failure};
@@ -22,7 +22,7 @@ const LINGER_GAP: Duration = Duration::from_secs(2);
 const LINGER_MOST: Duration = Duration::from_secs(30);
 
 /// For the end of a connection: nobody waits long for a peer to take it.
-const LAST_WORD: Patience = Patience { phase: Phase::ReplyWrite, gap: LINGER_GAP };
+const LAST_WORD: WriteTimeout = WriteTimeout { phase: WaitPhase::ReplyWrite, gap: LINGER_GAP };
 
 /// What is answered when not even a workbench is free.
 const FULL: Failure = Failure::overloaded("the gateway has no room for another request");
@@ -37,7 +37,7 @@ const NO_ROOM: Failure = Failure::overloaded("the gateway has no room for this r
 pub(super) async fn serve(shard: &Rc<Shard>, stream: Stream, peer: SocketAddr) {
     let conn = Conn::new(stream, None, &shard.deadlines);
     let mut client = Client { conn, peer, served: 0, born: shard.deadlines.now() };
-    if !greet(shard, &mut client).await {
+    if !tls_handshake(shard, &mut client).await {
         shard.metrics.tls_failures.inc();
         return;
     }
@@ -52,15 +52,15 @@ pub(super) async fn serve(shard: &Rc<Shard>, stream: Stream, peer: SocketAddr) {
 }
 
 /// The TLS handshake, where TLS is configured. False when it failed.
-async fn greet(shard: &Rc<Shard>, client: &mut Client) -> bool {
-    let (config, gap) = {
+async fn tls_handshake(shard: &Rc<Shard>, client: &mut Client) -> bool {
+    let (config, limit) = {
         let snapshot = shard.snapshot();
         (snapshot.server_tls.clone(), snapshot.timeouts.tls_handshake)
     };
     let Some(config) = config else { return true };
     let Ok(stream) = TlsStream::server(config) else { return false };
-    let patience = Patience { phase: Phase::ClientHandshake, gap };
-    client.conn.handshake(Secure::new(stream, Vec::new()), patience).await.is_ok()
+    let tls = TlsHalf::new(stream, Vec::new());
+    client.conn.tls_handshake(tls, WaitPhase::ClientHandshake, limit).await.is_ok()
 }
 
 /// Waits for a request and runs its exchange.
@@ -69,7 +69,7 @@ async fn next(shard: &Rc<Shard>, client: &mut Client) -> After {
     while !has_begun(client.conn.rx.data()) {
         // The snapshot is not held while waiting: an idle connection must not keep an old one alive.
         let idle = shard.snapshot().timeouts.keep_alive;
-        client.conn.deadline.arm(Phase::KeepAliveIdle, idle);
+        client.conn.deadline.arm(WaitPhase::KeepAliveIdle, idle);
         if !matches!(client.conn.rx.fill(usize::MAX).await, Ok(count) if count > 0) {
             return After::Close;
         }
@@ -105,11 +105,11 @@ async fn next(shard: &Rc<Shard>, client: &mut Client) -> After {
         }
         if !waiting {
             waiting = true;
-            client.conn.deadline.arm(Phase::RequestHead, shard.snapshot().timeouts.request_head);
+            client.conn.deadline.arm(WaitPhase::RequestHead, shard.snapshot().timeouts.request_head);
         }
         if !matches!(client.conn.rx.fill(usize::MAX).await, Ok(count) if count > 0) {
             return match client.conn.deadline.missed() {
-                Some(Phase::RequestHead) => refuse(shard, client, &mut bench, &HEAD_TOO_SLOW).await,
+                Some(WaitPhase::RequestHead) => refuse(shard, client, &mut bench, &HEAD_TOO_SLOW).await,
                 _ => After::Close,
             };
         }
@@ -138,7 +138,8 @@ async fn refuse(shard: &Rc<Shard>, client: &mut Client, bench: &mut Workbench, f
     let id = shard.next_id().to_hex();
     shard.metrics.finished(None, failure.status);
     exchange::write_failure(bench, failure, Provider::Generic, peer, &id, false, None);
-    let patience = Patience { phase: Phase::ReplyWrite, gap: shard.snapshot().timeouts.response_write_gap };
+    let patience =
+        WriteTimeout { phase: WaitPhase::ReplyWrite, gap: shard.snapshot().timeouts.response_write_gap };
     let (bytes, range) = bench.out.take();
     let (result, bytes) = client.conn.write(bytes, range, patience).await;
     bench.out.restore(bytes);
@@ -147,7 +148,7 @@ async fn refuse(shard: &Rc<Shard>, client: &mut Client, bench: &mut Workbench, f
 
 /// Answers before anything of the request was read, with a bench that is not of the budget and holds one short answer.
 async fn full(shard: &Shard, client: &mut Client) -> After {
-    let patience = Patience { phase: Phase::ReplyWrite, gap: LINGER_GAP };
+    let patience = WriteTimeout { phase: WaitPhase::ReplyWrite, gap: LINGER_GAP };
     let peer = Peer { version: Version::Http11, keep_alive: false };
     let mut bench = Bench::default();
     let id = shard.next_id().to_hex();
@@ -165,7 +166,7 @@ async fn linger(client: &mut Client) {
     while Instant::now() < until {
         let there = client.conn.rx.data().len();
         client.conn.rx.consume(there);
-        client.conn.deadline.arm(Phase::Linger, LINGER_GAP);
+        client.conn.deadline.arm(WaitPhase::Linger, LINGER_GAP);
         if !matches!(client.conn.rx.fill(usize::MAX).await, Ok(count) if count > 0) {
             return;
         }

@@ -26,9 +26,9 @@ use aegis_wire::head::{BodyLength, Method};
 
 use super::bench::{Bench, RESTORING, Workbench};
 use super::client::{After, Client};
-use super::net::Patience;
+use super::net::WriteTimeout;
 use super::net::buffers::Claim;
-use super::net::deadline::Phase;
+use super::net::deadline::WaitPhase;
 use super::record::{Draft, micros};
 use super::session::{self, SESSION_FIELD, Sessions};
 use super::state::Shard;
@@ -136,7 +136,7 @@ pub(super) async fn run(
     let snapshot = shard.snapshot();
     let (bench, claim) = bench.parts();
     let method = bench.request.method;
-    let keep_alive = parse.keep_alive && client.may_stay(shard, &snapshot);
+    let keep_alive = parse.keep_alive && client.may_keep_alive(shard, &snapshot);
     let mut exchange = Exchange {
         draft: Draft::new(shard, &snapshot, client.peer.ip(), method, began),
         peer: Peer { version: bench.request.version, keep_alive },
@@ -373,7 +373,8 @@ impl Exchange<'_> {
             self.bench.out.clear();
             return Ok(());
         }
-        let patience = Patience { phase: Phase::ReplyWrite, gap: self.snapshot.timeouts.response_write_gap };
+        let patience =
+            WriteTimeout { phase: WaitPhase::ReplyWrite, gap: self.snapshot.timeouts.response_write_gap };
         let (bytes, range) = self.bench.out.take();
         let (result, bytes) = self.client.conn.write(bytes, range, patience).await;
         self.bench.out.restore(bytes);
@@ -428,9 +429,9 @@ pub(super) fn write_failure(
 }
 
 /// How pooled connections of `upstream` are kept.
-fn keeping(snapshot: &Snapshot, upstream: &Upstream) -> super::pool::Keeping {
-    super::pool::Keeping {
-        most: snapshot.limits.idle_per_upstream,
+fn keeping(snapshot: &Snapshot, upstream: &Upstream) -> super::pool::PoolPolicy {
+    super::pool::PoolPolicy {
+        max_idle: snapshot.limits.idle_per_upstream,
         idle: upstream.timeouts.idle_pooled,
         age: upstream.timeouts.connection_age,
         slot: upstream.slot,

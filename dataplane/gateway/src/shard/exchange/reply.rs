@@ -12,11 +12,11 @@ use aegis_wire::h1::{self, BodyDecoder, BodyKind, ResponseParse};
 use aegis_wire::head::{BodyLength, ResponseHead, list};
 
 use super::super::bench::Bench;
-use super::super::net::Patience;
+use super::super::net::WriteTimeout;
 use super::super::net::buffers::LARGE;
-use super::super::net::deadline::Phase;
+use super::super::net::deadline::WaitPhase;
 use super::super::out::Out;
-use super::super::pool::Link;
+use super::super::pool::UpstreamConn;
 use super::super::sanitize::{Panicked, Restorer};
 use super::head::{FINDINGS, REQUEST_ID};
 use super::keep_alive::{COMMENT, KeepAlive};
@@ -105,7 +105,7 @@ impl Exchange<'_> {
     pub(super) async fn reply(
         &mut self,
         upstream: &Upstream,
-        mut link: Box<Link>,
+        mut link: Box<UpstreamConn>,
         parse: ResponseParse,
     ) -> Result<(), Stop> {
         link.conn.rx.consume(parse.consumed);
@@ -194,7 +194,7 @@ impl Exchange<'_> {
     }
 
     /// Head and body, to the end.
-    async fn pass_on(&mut self, link: &mut Link, download: &mut Download) -> Result<(), Stop> {
+    async fn pass_on(&mut self, link: &mut UpstreamConn, download: &mut Download) -> Result<(), Stop> {
         let outcome = if download.collected {
             self.collect(link, download).await
         } else {
@@ -218,7 +218,7 @@ impl Exchange<'_> {
 
     /// Restores a small body of known length as a whole, so that the client learns its length as it would without the
     /// gateway. Nothing of it can be used before its end anyway. One that outgrows the buffer is passed on as it comes.
-    async fn collect(&mut self, link: &mut Link, download: &mut Download) -> Result<(), Stop> {
+    async fn collect(&mut self, link: &mut UpstreamConn, download: &mut Download) -> Result<(), Stop> {
         self.bench.out.clear();
         download.delivery = BodyKind::None;
         let length = loop {
@@ -246,7 +246,7 @@ impl Exchange<'_> {
     }
 
     /// Passes on what is in the buffer, and the body as it comes.
-    async fn stream(&mut self, link: &mut Link, download: &mut Download) -> Result<(), Stop> {
+    async fn stream(&mut self, link: &mut UpstreamConn, download: &mut Download) -> Result<(), Stop> {
         let mut state = if self.bench.out.len() < LARGE {
             self.absorb(link, download)?
         } else {
@@ -272,7 +272,7 @@ impl Exchange<'_> {
     }
 
     /// Moves what has come into the buffer for the client.
-    fn absorb(&mut self, link: &mut Link, download: &mut Download) -> Result<Absorbed, Stop> {
+    fn absorb(&mut self, link: &mut UpstreamConn, download: &mut Download) -> Result<Absorbed, Stop> {
         let chunked = download.delivery == BodyKind::Chunked;
         if chunked {
             self.bench.out.begin_chunk();
@@ -292,7 +292,7 @@ impl Exchange<'_> {
         state
     }
 
-    fn absorb_steps(&mut self, link: &mut Link, download: &mut Download) -> Result<Absorbed, Stop> {
+    fn absorb_steps(&mut self, link: &mut UpstreamConn, download: &mut Download) -> Result<Absorbed, Stop> {
         let Bench { out, between, .. } = &mut *self.bench;
         loop {
             if let Some(restorer) = &mut download.restore
@@ -341,12 +341,12 @@ impl Exchange<'_> {
     }
 
     /// Waits for more of the reply. False when the upstream has ended it, in good order, by closing.
-    async fn hear_more(&mut self, link: &mut Link, download: &mut Download) -> Result<bool, Stop> {
-        if link.conn.rx.was_filled() {
+    async fn hear_more(&mut self, link: &mut UpstreamConn, download: &mut Download) -> Result<bool, Stop> {
+        if link.conn.rx.has_filled_buffer() {
             // A body that fills the small buffer is worth a large one; without room it goes on in small pieces.
             link.conn.grow(&self.shard.buffers, LARGE);
         }
-        link.conn.deadline.arm(Phase::UpstreamRead, download.gap);
+        link.conn.deadline.arm(WaitPhase::UpstreamRead, download.gap);
         let heard = self.hear_or_keep_alive(link, download).await?;
         let missed = link.conn.deadline.missed().is_some();
         link.conn.deadline.disarm();
@@ -364,7 +364,11 @@ impl Exchange<'_> {
     }
 
     /// Waits for more of the reply, and lets the client know of it when that takes long.
-    async fn hear_or_keep_alive(&mut self, link: &mut Link, download: &mut Download) -> Result<Heard, Stop> {
+    async fn hear_or_keep_alive(
+        &mut self,
+        link: &mut UpstreamConn,
+        download: &mut Download,
+    ) -> Result<Heard, Stop> {
         let framed = matches!(download.delivery, BodyKind::Chunked | BodyKind::UntilClose);
         let Some(every) = download.keep_alive.as_ref().filter(|_| framed).and_then(KeepAlive::due) else {
             return Ok(self.hear(link).await);
@@ -390,13 +394,14 @@ impl Exchange<'_> {
     }
 
     /// Writes what has come straight from the upstream's buffer. True when the body has ended with it.
-    async fn pass_slice(&mut self, link: &mut Link, download: &mut Download) -> Result<bool, Stop> {
+    async fn pass_slice(&mut self, link: &mut UpstreamConn, download: &mut Download) -> Result<bool, Stop> {
         let Ok(piece) = download.framing.decode(link.conn.rx.data()) else { return Err(Stop::Broken) };
         let (bytes, start) = link.conn.rx.take_buffer();
         let range = start + piece.payload.start..start + piece.payload.end;
         self.draft.response_bytes += range.len() as u64;
         self.draft.delivered_bytes += range.len() as u64;
-        let patience = Patience { phase: Phase::ReplyWrite, gap: self.snapshot.timeouts.response_write_gap };
+        let patience =
+            WriteTimeout { phase: WaitPhase::ReplyWrite, gap: self.snapshot.timeouts.response_write_gap };
         let (result, bytes) = self.client.conn.write(bytes, range, patience).await;
         link.conn.rx.put_buffer(bytes, start + piece.consumed);
         self.client.conn.deadline.disarm();

@@ -13,9 +13,9 @@ use aegis_wire::h1::{self, ResponseParse, ResponseParser, ResponseVerdict};
 use aegis_wire::head::{BodyLength, Method};
 
 use super::super::connect::connect;
-use super::super::net::deadline::Phase;
-use super::super::net::{Conn, Patience, Watched};
-use super::super::pool::Link;
+use super::super::net::deadline::WaitPhase;
+use super::super::net::{Conn, Watched, WriteTimeout};
+use super::super::pool::UpstreamConn;
 use super::super::record::micros;
 use super::super::state::Shard;
 use super::{Exchange, Stop};
@@ -111,12 +111,6 @@ fn unsent(conn: &Conn, otherwise: Stop) -> Stop {
     if conn.deadline.missed().is_some() { TOO_SLOW.into() } else { otherwise }
 }
 
-/// Whether an upstream that takes no more of the request has answered it: one that closes over what it did not read resets the
-/// connection, but what it had said before is still there.
-async fn has_answered(link: &mut Link) -> bool {
-    poll_fn(|cx| link.conn.rx.poll_spoken(cx)).await
-}
-
 impl Exchange<'_> {
     /// Scans the first window and puts head and window together. True when that is the whole request: it then has a
     /// content length and can be sent again.
@@ -199,15 +193,15 @@ impl Exchange<'_> {
         &mut self,
         upstream: &Upstream,
         whole: bool,
-    ) -> Result<(Box<Link>, ResponseParse), Stop> {
+    ) -> Result<(Box<UpstreamConn>, ResponseParse), Stop> {
         let mut link = self.acquire(upstream).await?;
         loop {
             let mark = link.conn.sent();
             match self.attempt(&mut link, upstream, whole).await {
                 Ok(parse) => return Ok((link, parse)),
                 // The race no pool can win: the upstream closed while the request was on its way.
-                Err(stop @ (Stop::Stale | Stop::Lost)) if link.reused => {
-                    self.shard.pools.distrust(upstream.identity, link.taken, &self.shard.metrics);
+                Err(stop @ (Stop::Stale | Stop::Lost)) if link.is_reused => {
+                    self.shard.pools.distrust(upstream.identity, link.taken_at, &self.shard.metrics);
                     if matches!(stop, Stop::Lost) || !self.may_send_again(upstream, &link, mark) {
                         return Err(stop);
                     }
@@ -220,7 +214,7 @@ impl Exchange<'_> {
 
     /// Whether the request in the buffer may go out once more although it was written to `link` since `mark`: no upstream must
     /// act twice on what its client asked for once. RFC 9110 section 9.2.2 names the idempotent methods.
-    fn may_send_again(&self, upstream: &Upstream, link: &Link, mark: u64) -> bool {
+    fn may_send_again(&self, upstream: &Upstream, link: &UpstreamConn, mark: u64) -> bool {
         let idempotent = matches!(
             self.method,
             Method::Get | Method::Head | Method::Put | Method::Delete | Method::Options
@@ -228,10 +222,10 @@ impl Exchange<'_> {
         let told_apart = |name: &Arc<str>| self.bench.request.fields.contains(name.as_bytes());
         idempotent
             || upstream.idempotency_header.as_ref().is_some_and(told_apart)
-            || link.conn.took_nothing_since(mark)
+            || link.conn.has_taken_nothing_since(mark)
     }
 
-    async fn acquire(&mut self, upstream: &Upstream) -> Result<Box<Link>, Stop> {
+    async fn acquire(&mut self, upstream: &Upstream) -> Result<Box<UpstreamConn>, Stop> {
         let metrics = &self.shard.metrics;
         if let Some(link) = self.shard.pools.checkout(upstream.identity, self.shard.deadlines.now(), metrics)
         {
@@ -241,7 +235,7 @@ impl Exchange<'_> {
         self.fresh(upstream).await
     }
 
-    async fn fresh(&mut self, upstream: &Upstream) -> Result<Box<Link>, Stop> {
+    async fn fresh(&mut self, upstream: &Upstream) -> Result<Box<UpstreamConn>, Stop> {
         self.shard.metrics.upstreams[upstream.slot].pool_misses.inc();
         let began = Instant::now();
         let link = connect(self.shard, upstream).await?;
@@ -252,27 +246,30 @@ impl Exchange<'_> {
 
     async fn attempt(
         &mut self,
-        link: &mut Link,
+        link: &mut UpstreamConn,
         upstream: &Upstream,
         whole: bool,
     ) -> Result<ResponseParse, Stop> {
-        let patience = Patience { phase: Phase::UpstreamWrite, gap: upstream.timeouts.request_write_gap };
+        let patience =
+            WriteTimeout { phase: WaitPhase::UpstreamWrite, gap: upstream.timeouts.request_write_gap };
         self.account();
         self.count(0);
         let (bytes, range) = self.bench.out.take();
         let sent = match link.conn.write_watched(bytes, range.clone(), patience).await {
-            Watched::Written(Ok(()), bytes) => {
+            Watched::Written(bytes) => {
                 self.bench.out.restore_unwritten(bytes, &range);
                 Sent::All
             }
-            Watched::Written(Err(_), bytes) => {
-                self.bench.out.restore_unwritten(bytes, &range);
-                if !has_answered(link).await {
-                    return Err(unsent(&link.conn, Stop::Stale));
+            Watched::Answered(bytes) => {
+                if let Some(bytes) = bytes {
+                    self.bench.out.restore_unwritten(bytes, &range);
                 }
                 Sent::Early
             }
-            Watched::Spoken => Sent::Early,
+            Watched::Failed(bytes) => {
+                self.bench.out.restore_unwritten(bytes, &range);
+                return Err(unsent(&link.conn, Stop::Stale));
+            }
         };
         let sent = match sent {
             Sent::All if !whole => self.stream_rest(link, patience).await?,
@@ -290,7 +287,7 @@ impl Exchange<'_> {
     }
 
     /// Sends the body that did not fit the first window, as chunks, until it ends or the upstream has heard enough.
-    async fn stream_rest(&mut self, link: &mut Link, patience: Patience) -> Result<Sent, Stop> {
+    async fn stream_rest(&mut self, link: &mut UpstreamConn, patience: WriteTimeout) -> Result<Sent, Stop> {
         self.bench.out.clear();
         loop {
             match self.next_window(link).await? {
@@ -302,15 +299,17 @@ impl Exchange<'_> {
             self.count(0);
             let (bytes, range) = self.bench.out.take();
             match link.conn.write_watched(bytes, range, patience).await {
-                Watched::Written(Ok(()), bytes) => self.bench.out.restore(bytes),
-                Watched::Written(Err(_), bytes) => {
-                    self.bench.out.restore(bytes);
-                    if !has_answered(link).await {
-                        return Err(unsent(&link.conn, Stop::Lost));
+                Watched::Written(bytes) => self.bench.out.restore(bytes),
+                Watched::Answered(bytes) => {
+                    if let Some(bytes) = bytes {
+                        self.bench.out.restore(bytes);
                     }
                     return Ok(Sent::Early);
                 }
-                Watched::Spoken => return Ok(Sent::Early),
+                Watched::Failed(bytes) => {
+                    self.bench.out.restore(bytes);
+                    return Err(unsent(&link.conn, Stop::Lost));
+                }
             }
             match scanned {
                 Scanned::Done => return Ok(Sent::All),
@@ -320,7 +319,7 @@ impl Exchange<'_> {
     }
 
     /// Fills the next window, unless the upstream begins its reply meanwhile.
-    async fn next_window(&mut self, link: &mut Link) -> Result<Refilled, Stop> {
+    async fn next_window(&mut self, link: &mut UpstreamConn) -> Result<Refilled, Stop> {
         let Some(upload) = &mut self.upload else { return Err(NO_PROGRESS.into()) };
         link.conn.deadline.disarm();
         let refilled = {
@@ -329,7 +328,7 @@ impl Exchange<'_> {
                 if let Poll::Ready(filled) = fill.as_mut().poll(cx) {
                     return Poll::Ready(filled.map(|()| Refilled::Ready));
                 }
-                match link.conn.rx.poll_spoken(cx) {
+                match link.conn.rx.poll_response_started(cx) {
                     Poll::Ready(true) => Poll::Ready(Ok(Refilled::Answered)),
                     Poll::Ready(false) => Poll::Ready(Err(Stop::Lost)),
                     Poll::Pending => Poll::Pending,
@@ -408,11 +407,11 @@ impl Exchange<'_> {
     /// Waits for the head of the reply.
     async fn await_head(
         &mut self,
-        link: &mut Link,
+        link: &mut UpstreamConn,
         upstream: &Upstream,
         waiting: Instant,
     ) -> Result<ResponseParse, Stop> {
-        link.conn.deadline.arm(Phase::FirstByte, upstream.timeouts.first_byte);
+        link.conn.deadline.arm(WaitPhase::FirstByte, upstream.timeouts.first_byte);
         let max_head = self.snapshot.limits.max_head;
         let mut parser = ResponseParser::new();
         let mut seen = false;
@@ -449,7 +448,7 @@ impl Exchange<'_> {
 
     /// Waits for the next bytes of the upstream, and for the client to go. A client that has sent its whole request is
     /// watched as far as one small buffer reaches: what it sends ahead waits for its turn.
-    pub(super) async fn hear(&mut self, link: &mut Link) -> Heard {
+    pub(super) async fn hear(&mut self, link: &mut UpstreamConn) -> Heard {
         let watch = self.has_all();
         let client = &mut self.client.conn.rx;
         poll_fn(|cx| {

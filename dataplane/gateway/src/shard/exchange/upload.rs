@@ -12,7 +12,7 @@ use aegis_wire::h1::{BodyDecoder, BodyKind};
 
 use super::super::net::Conn;
 use super::super::net::buffers::{Claim, LARGE, wipe};
-use super::super::net::deadline::{Phase, TICK};
+use super::super::net::deadline::{TICK, WaitPhase};
 use super::super::state::Shard;
 use super::Stop;
 use super::unpack::{Unpack, undecodable};
@@ -166,10 +166,10 @@ impl Upload {
     }
 
     async fn read(&mut self, client: &mut Conn, most: usize, timeouts: &Timeouts) -> Result<(), Stop> {
-        client.deadline.arm(Phase::RequestBody, self.patience(client, timeouts));
+        client.deadline.arm(WaitPhase::RequestBody, self.patience(client, timeouts));
         match client.rx.fill(most).await {
             Ok(count) if count > 0 => Ok(()),
-            _ if client.deadline.missed() == Some(Phase::RequestBody) => Err(TOO_SLOW.into()),
+            _ if client.deadline.missed() == Some(WaitPhase::RequestBody) => Err(TOO_SLOW.into()),
             _ => Err(Stop::ClientGone),
         }
     }
