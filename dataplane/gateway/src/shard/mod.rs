@@ -11,7 +11,7 @@
 //! wakes itself.
 
 mod accept;
-mod bench;
+mod answer;
 mod buffers;
 mod caught;
 mod clean;
@@ -20,17 +20,19 @@ mod connect;
 mod deadline;
 mod driver;
 mod exchange;
+mod exchange_buffers;
 mod inbound;
-mod out;
 mod pool;
 mod record;
-mod sanitize;
+mod restorer;
+mod scanner;
 mod secure;
 mod serve;
 mod session;
 #[cfg(test)]
 mod tests;
 mod witness;
+mod write_buffer;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -41,13 +43,13 @@ use crate::lifecycle::{Lifecycle, Phase as Life, ShardContext};
 use crate::metrics::ShardMetrics;
 use crate::snapshot::{Feed, Snapshot};
 
-use bench::Benches;
 use buffers::Buffers;
 use clean::CleanFields;
 use deadline::Deadlines;
 pub use driver::{io_uring_works, run};
+use exchange_buffers::BufferPool;
 use pool::Pools;
-use sanitize::Scratch;
+use scanner::Scanner;
 
 /// Ticks between two remarks for the log.
 const NOTICE_PAUSE: u32 = 20;
@@ -59,12 +61,12 @@ pub(crate) struct Shard {
     metrics: Arc<ShardMetrics>,
     events: RefCell<Sender>,
     snapshot: RefCell<Arc<Snapshot>>,
-    scratch: Scratch,
+    scanner: Scanner,
     clean: CleanFields,
     deadlines: Rc<Deadlines>,
     buffers: Rc<Buffers>,
     pools: Pools,
-    benches: Benches,
+    exchange_buffers: BufferPool,
     max_connections: usize,
     connections: Cell<usize>,
     id_prefix: [u8; 8],
@@ -89,11 +91,11 @@ impl Shard {
             lifecycle: context.lifecycle,
             metrics: context.metrics,
             events: RefCell::new(context.events),
-            scratch: Scratch::default(),
+            scanner: Scanner::default(),
             clean: CleanFields::default(),
             deadlines: Deadlines::new(),
             pools: Pools::default(),
-            benches: Benches::default(),
+            exchange_buffers: BufferPool::default(),
             max_connections: context.max_connections,
             connections: Cell::new(0),
             id_prefix,
