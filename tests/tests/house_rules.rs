@@ -40,6 +40,9 @@ const UNSAFE_MODULES: &[&str] =
 /// Crates whose root may say `deny` instead of `forbid`, because one of the modules above is theirs.
 const DENY_INSTEAD_OF_FORBID: &[&str] = &["dataplane/detect", "dataplane/gateway"];
 
+/// The only folders whose code knows the runtime of the shards, so that another runtime means one folder.
+const SHARD_RUNTIME_MODULES: &[&str] = &["dataplane/gateway/src/shard/net/", "benches/"];
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").to_path_buf()
 }
@@ -198,6 +201,21 @@ fn detect_shield_and_wire_know_no_runtime() {
         let tree = graph.tree(id);
         for runtime in RUNTIMES {
             assert!(!tree.contains(runtime), "{name} pulls in {runtime}");
+        }
+    }
+}
+
+#[test]
+fn only_the_network_module_knows_the_shards_runtime() {
+    for path in rust_files() {
+        let may_know = SHARD_RUNTIME_MODULES.iter().any(|folder| path.starts_with(folder));
+        if may_know || path == file_of_this_test() {
+            continue;
+        }
+        for (number, line) in read(&path).lines().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            let names_it = code.contains("monoio") || code.contains("io_uring::");
+            assert!(!names_it, "{path}:{}: knows the shards' runtime", number + 1);
         }
     }
 }

@@ -8,6 +8,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use crate::config::settings::Driver;
+use crate::shard::io_uring_works;
 
 /// The CPUs of this process's affinity mask, ascending. At least one: an unreadable mask counts as CPU 0.
 pub fn cpus() -> Vec<usize> {
@@ -89,11 +90,6 @@ pub fn ring_memory_problem(shards: usize) -> Option<String> {
              raise it with `ulimit -l unlimited` or LimitMEMLOCK=infinity"
         )
     })
-}
-
-/// Whether kernel and sandbox allow what the shards need of `io_uring`.
-pub fn io_uring_works() -> bool {
-    monoio::utils::detect_uring()
 }
 
 /// Chooses the driver. The error is for people.

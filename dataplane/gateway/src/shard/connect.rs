@@ -1,21 +1,16 @@
 //! Makes connections to upstreams.
 
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aegis_wire::tls::{TlsStream, server_name};
-use monoio::net::TcpStream;
-use socket2::{Domain, Protocol, Socket, Type};
 
-use super::Shard;
-use super::conn::{Conn, Patience};
-use super::deadline::Phase;
+use super::net::deadline::Phase;
+use super::net::{self, Conn, Patience, Secure};
 use super::pool::Link;
-use super::secure::Secure;
-use super::witness::Witness;
+use super::state::Shard;
 use crate::error_body::Failure;
 use crate::events::NoticeLevel;
 use crate::snapshot::Upstream;
@@ -33,20 +28,17 @@ pub(super) async fn connect(shard: &Rc<Shard>, upstream: &Upstream) -> Result<Bo
     let mut why = String::from("no address");
     for address in addresses.iter() {
         let Some(limit) = total.at_most(upstream.timeouts.connect) else { break };
-        let refusal = match connect_to(*address, limit).await {
-            Ok((stream, witness)) => {
-                let mut conn = Conn::new(stream, Some(witness), &shard.deadlines);
-                match secure(&mut conn, upstream, &total).await {
-                    Ok(()) => {
-                        let born = shard.deadlines.now();
-                        return Ok(Box::new(Link { conn, born, reused: false, taken: born }));
-                    }
-                    Err(refusal) => {
-                        why = format!("{address}: {}", refusal.message);
-                        refusal
-                    }
+        let refusal = match net::connect(*address, limit, &shard.deadlines).await {
+            Ok(mut conn) => match secure(&mut conn, upstream, &total).await {
+                Ok(()) => {
+                    let born = shard.deadlines.now();
+                    return Ok(Box::new(Link { conn, born, reused: false, taken: born }));
                 }
-            }
+                Err(refusal) => {
+                    why = format!("{address}: {}", refusal.message);
+                    refusal
+                }
+            },
             Err(error) => {
                 why = format!("{address}: {error}");
                 match error.kind() {
@@ -93,35 +85,6 @@ async fn secure(conn: &mut Conn, upstream: &Upstream, total: &Total) -> Result<(
         Err(_) if conn.deadline.missed().is_some() => Err(TLS_TOO_SLOW),
         Err(_) => Err(NO_TLS),
     }
-}
-
-/// One attempt. Dropping a connect that takes too long loses nothing: no byte has been moved.
-async fn connect_to(address: SocketAddr, limit: Duration) -> io::Result<(TcpStream, Witness)> {
-    if limit.is_zero() {
-        return open(address).await;
-    }
-    match monoio::time::timeout(limit, open(address)).await {
-        Ok(result) => result,
-        Err(_) => Err(io::ErrorKind::TimedOut.into()),
-    }
-}
-
-/// Opens a connection on a socket of our own, because the runtime does not lend out the descriptors of its own ones.
-async fn open(address: SocketAddr) -> io::Result<(TcpStream, Witness)> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
-    let probe = socket.try_clone()?;
-    match socket.connect(&address.into()) {
-        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error),
-        _ => {}
-    }
-    let stream = TcpStream::from_std(socket.into())?;
-    stream.writable(false).await?;
-    if let Some(error) = probe.take_error()? {
-        return Err(error);
-    }
-    // With io_uring an operation on a socket that does not block fails where it should wait.
-    probe.set_nonblocking(monoio::utils::is_legacy())?;
-    Ok((stream, Witness::new(probe)))
 }
 
 #[cfg(test)]

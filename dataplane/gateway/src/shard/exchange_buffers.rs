@@ -7,8 +7,7 @@ use std::rc::Rc;
 
 use aegis_wire::head::{RequestHead, ResponseHead};
 
-use super::Shard;
-use super::buffers::{Claim, LARGE, wipe};
+use super::net::buffers::{Buffers, Claim, LARGE, wipe};
 use super::write_buffer::{self, WriteBuffer};
 
 /// Sets kept for reuse.
@@ -85,16 +84,16 @@ pub(crate) struct BufferPool(RefCell<Vec<ExchangeBuffers>>);
 pub(crate) struct LentBuffers {
     buffers: ExchangeBuffers,
     memory: MemoryShare,
-    shard: Rc<Shard>,
+    pool: Rc<BufferPool>,
 }
 
 impl LentBuffers {
     /// A clean set, or none when the budget of buffers is used up.
-    pub(crate) fn take(shard: &Rc<Shard>) -> Option<Self> {
-        let claim = shard.buffers.claim(USUAL)?;
-        let buffers = shard.exchange_buffers.0.borrow_mut().pop().unwrap_or_default();
+    pub(crate) fn take(pool: &Rc<BufferPool>, budget: &Rc<Buffers>) -> Option<Self> {
+        let claim = budget.claim(USUAL)?;
+        let buffers = pool.0.borrow_mut().pop().unwrap_or_default();
         let memory = MemoryShare { reserved: claim.bytes(), claim };
-        Some(Self { buffers, memory, shard: Rc::clone(shard) })
+        Some(Self { buffers, memory, pool: Rc::clone(pool) })
     }
 
     /// The set alone.
@@ -111,7 +110,7 @@ impl LentBuffers {
 impl Drop for LentBuffers {
     fn drop(&mut self) {
         let mut buffers = std::mem::take(&mut self.buffers);
-        let mut free = self.shard.exchange_buffers.0.borrow_mut();
+        let mut free = self.pool.0.borrow_mut();
         let is_usual =
             buffers.out.capacity() <= write_buffer::KEPT && buffers.scratch.capacity() <= write_buffer::KEPT;
         if free.len() < KEPT && is_usual {

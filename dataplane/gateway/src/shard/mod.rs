@@ -3,139 +3,51 @@
 //! Everything that moves traffic is here, and nothing here waits for anybody but clients and upstreams: no locks, no name
 //! lookups, no files, no logs. Configuration arrives as finished snapshots, records leave through a ring.
 //!
-//! The parts, from the outside in: [`driver`] starts the runtime, [`accept`] takes connections and runs the ticker,
-//! [`serve`] is the life of a client connection, [`exchange`] that of one request and its reply. Below them lie
-//! [`conn`] and [`inbound`] (bytes), [`pool`] and [`connect`] (upstreams), [`deadline`] and [`buffers`].
+//! The parts, from the top down; each imports only what stands below it:
 //!
-//! Two rules come from the runtime (monoio 0.2.4): a read in flight is never dropped while its bytes matter, and no task
-//! wakes itself.
+//! ```text
+//! accept, ticker        listeners and their connections; what happens at every tick
+//! serve                 the life of a client connection
+//! exchange              one request and its reply
+//! connect, record       connections to upstreams; the record of an exchange
+//! state, answer         what the tasks of a shard share; the gateway's own error replies
+//! exchange_buffers, pool, write_buffer, clean, scanner, restorer, session
+//! net                   the runtime, sockets, TLS, buffers and deadlines
+//! ```
 
 mod accept;
 mod answer;
-mod buffers;
-mod caught;
 mod clean;
-mod conn;
 mod connect;
-mod deadline;
-mod driver;
 mod exchange;
 mod exchange_buffers;
-mod inbound;
+mod net;
 mod pool;
 mod record;
 mod restorer;
 mod scanner;
-mod secure;
 mod serve;
 mod session;
+mod state;
 #[cfg(test)]
 mod tests;
-mod witness;
+mod ticker;
 mod write_buffer;
 
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
-use std::sync::Arc;
+use std::io;
 
-use crate::events::{Notice, NoticeLevel, RequestId, Sender};
-use crate::lifecycle::{Lifecycle, Phase as Life, ShardContext};
-use crate::metrics::ShardMetrics;
-use crate::snapshot::{Feed, Snapshot};
+use crate::config::settings::Driver;
+use crate::lifecycle::ShardContext;
 
-use buffers::Buffers;
-use clean::CleanFields;
-use deadline::Deadlines;
-pub use driver::{io_uring_works, run};
-use exchange_buffers::BufferPool;
-use pool::Pools;
-use scanner::Scanner;
+pub use net::io_uring_works;
 
-/// Ticks between two remarks for the log.
-const NOTICE_PAUSE: u32 = 20;
-
-/// What the tasks of one shard share.
-pub(crate) struct Shard {
-    feed: Arc<Feed>,
-    lifecycle: Arc<Lifecycle>,
-    metrics: Arc<ShardMetrics>,
-    events: RefCell<Sender>,
-    snapshot: RefCell<Arc<Snapshot>>,
-    scanner: Scanner,
-    clean: CleanFields,
-    deadlines: Rc<Deadlines>,
-    buffers: Rc<Buffers>,
-    pools: Pools,
-    exchange_buffers: BufferPool,
-    max_connections: usize,
-    connections: Cell<usize>,
-    id_prefix: [u8; 8],
-    id_count: Cell<u64>,
-    life: Cell<Life>,
-    noticed: Cell<Option<u32>>,
-}
-
-impl Shard {
-    /// The shard that `context` describes, without connections.
-    fn new(context: ShardContext) -> Rc<Self> {
-        let snapshot = context.feed.load();
-        let mut id_prefix = [0; 8];
-        // Ids only have to differ, and the index tells shards apart when there is no entropy.
-        if getrandom::fill(&mut id_prefix).is_err() {
-            id_prefix = (context.index as u64).to_be_bytes();
-        }
-        Rc::new(Self {
-            buffers: Buffers::new(snapshot.limits.buffers_per_shard),
-            snapshot: RefCell::new(snapshot),
-            feed: context.feed,
-            lifecycle: context.lifecycle,
-            metrics: context.metrics,
-            events: RefCell::new(context.events),
-            scanner: Scanner::default(),
-            clean: CleanFields::default(),
-            deadlines: Deadlines::new(),
-            pools: Pools::default(),
-            exchange_buffers: BufferPool::default(),
-            max_connections: context.max_connections,
-            connections: Cell::new(0),
-            id_prefix,
-            id_count: Cell::new(0),
-            life: Cell::new(Life::Running),
-            noticed: Cell::new(None),
-        })
-    }
-
-    /// The newest snapshot. A request keeps the one it began with.
-    fn snapshot(&self) -> Arc<Snapshot> {
-        let mut held = self.snapshot.borrow_mut();
-        if held.generation != self.feed.generation() {
-            *held = self.feed.load();
-            self.buffers.set_budget(held.limits.buffers_per_shard);
-        }
-        Arc::clone(&held)
-    }
-
-    /// Whether no new work is taken on.
-    fn is_draining(&self) -> bool {
-        self.life.get() != Life::Running
-    }
-
-    /// Leaves a remark for the log, at most one in [`NOTICE_PAUSE`] ticks: what goes wrong goes wrong for many.
-    fn notice(&self, level: NoticeLevel, what: &'static str, detail: impl FnOnce() -> String) {
-        let now = self.deadlines.now();
-        if self.noticed.get().is_none_or(|last| now.saturating_sub(last) >= NOTICE_PAUSE) {
-            self.noticed.set(Some(now));
-            self.events.borrow_mut().note(Notice { level, what, detail: detail() });
-        }
-    }
-
-    /// An id that no other request of this process has.
-    fn next_id(&self) -> RequestId {
-        let count = self.id_count.get();
-        self.id_count.set(count.wrapping_add(1));
-        let mut id = [0; 16];
-        id[..8].copy_from_slice(&self.id_prefix);
-        id[8..].copy_from_slice(&count.to_be_bytes());
-        RequestId(id)
-    }
+/// Runs a shard until the process stops. The thread must be the shard's own, already pinned.
+///
+/// # Errors
+///
+/// When the kernel refuses what the runtime or a listener needs.
+pub fn run(context: ShardContext) -> io::Result<()> {
+    let driver = context.driver;
+    context.metrics.set_driver(driver != Driver::Epoll);
+    net::block_on(driver, accept::run(context))?
 }

@@ -10,8 +10,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::conn::Conn;
-use super::deadline::TICK;
+use super::net::Conn;
+use super::net::deadline::TICK;
 use crate::metrics::ShardMetrics;
 use crate::snapshot::{TrustIdentity, Upstream};
 

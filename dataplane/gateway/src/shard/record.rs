@@ -11,7 +11,7 @@ use aegis_shield::report::MAX_OPAQUE;
 use aegis_shield::{Action, OpaqueKind, Report};
 use aegis_wire::head::Method;
 
-use super::Shard;
+use super::state::Shard;
 use crate::config::settings::FailMode;
 use crate::error_body::Failure;
 use crate::events::{Ending, MAX_LISTED_FINDINGS, Place, RecordedFinding, RecordedOpaque, RequestRecord};

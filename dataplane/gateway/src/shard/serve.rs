@@ -6,15 +6,13 @@ use std::time::{Duration, Instant};
 
 use aegis_wire::h1::{MAX_FIELDS, MAX_HEAD, MAX_LEADING_LINES, Parse, RequestParse, RequestParser};
 use aegis_wire::tls::TlsStream;
-use monoio::net::TcpStream;
 
-use super::Shard;
 use super::answer::{Recipient, http_failure, write_failure};
-use super::conn::{Conn, Patience};
-use super::deadline::{Phase, TICK};
 use super::exchange::{self, Disposition, Received};
 use super::exchange_buffers::{ExchangeBuffers, LentBuffers};
-use super::secure::Secure;
+use super::net::deadline::{Phase, TICK};
+use super::net::{Conn, Patience, Secure, Stream};
+use super::state::Shard;
 use crate::config::settings::Limits;
 use crate::error_body::{ErrorKind, Failure};
 use crate::snapshot::Snapshot;
@@ -54,7 +52,7 @@ impl Client {
 }
 
 /// Serves one connection to its end.
-pub(super) async fn serve(shard: &Rc<Shard>, stream: TcpStream, peer: SocketAddr) {
+pub(super) async fn serve(shard: &Rc<Shard>, stream: Stream, peer: SocketAddr) {
     let conn = Conn::new(stream, None, &shard.deadlines);
     let mut client = Client { conn, peer, served: 0, born: shard.deadlines.now() };
     if !greet(shard, &mut client).await {
@@ -95,7 +93,7 @@ async fn next(shard: &Rc<Shard>, client: &mut Client) -> Disposition {
         }
     }
     let began = Instant::now();
-    let Some(mut buffers) = LentBuffers::take(shard) else {
+    let Some(mut buffers) = LentBuffers::take(&shard.exchange_buffers, &shard.buffers) else {
         shard.metrics.overloaded.inc();
         return refuse_full(shard, client).await;
     };

@@ -46,7 +46,7 @@ impl WriteBuffer {
     /// Forgets everything and overwrites the memory.
     pub(crate) fn wipe(&mut self) {
         self.clear();
-        super::buffers::wipe(&mut self.bytes, 0);
+        super::net::buffers::wipe(&mut self.bytes, 0);
     }
 
     /// Forgets everything and keeps the memory, but for what only an unusual message took.

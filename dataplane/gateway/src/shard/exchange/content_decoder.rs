@@ -2,7 +2,7 @@
 
 use aegis_wire::coding::{Coding, CodingError, Decoder, Limits};
 
-use super::super::buffers::wipe;
+use super::super::net::buffers::wipe;
 use crate::error_body::{ErrorKind, Failure};
 
 /// A body that is being decoded.

@@ -36,11 +36,11 @@ use std::time::Instant;
 use aegis_wire::h1::{Peer, RequestParse};
 use aegis_wire::head::Method;
 
-use super::Shard;
-use super::conn::{Conn, Patience};
-use super::deadline::Phase;
 use super::exchange_buffers::{ExchangeBuffers, LentBuffers, MemoryShare};
+use super::net::deadline::Phase;
+use super::net::{Conn, Patience};
 use super::record::{RecordBuilder, micros};
+use super::state::Shard;
 use crate::config::settings::Provider;
 use crate::snapshot::Snapshot;
 pub(super) use conclude::Disposition;

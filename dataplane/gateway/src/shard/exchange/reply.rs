@@ -12,9 +12,10 @@ use aegis_wire::h1::{self, ResponseParse};
 use aegis_wire::head::{BodyLength, ResponseHead, list};
 
 use super::super::answer::REQUEST_ID;
-use super::super::buffers::LARGE;
-use super::super::deadline::Phase;
 use super::super::exchange_buffers::ExchangeBuffers;
+use super::super::net::buffers::LARGE;
+use super::super::net::deadline::Phase;
+use super::super::net::timeout;
 use super::super::pool::{Keeping, Link};
 use super::super::restorer::Restorer;
 use super::content_decoder::ContentDecoder;
@@ -331,7 +332,7 @@ impl Exchange<'_> {
     ) -> Result<ReadEvent, ClientGone> {
         loop {
             // Giving up the wait loses nothing: the read goes on.
-            match monoio::time::timeout(every, self.wait_readable(link)).await {
+            match timeout(every, self.wait_readable(link)).await {
                 Ok(event) => return Ok(event),
                 Err(_) => self.comment(framing).await?,
             }

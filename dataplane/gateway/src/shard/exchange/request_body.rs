@@ -11,11 +11,11 @@ use aegis_wire::coding::{self, Coding};
 use aegis_wire::h1::{BodyDecoder, BodyKind};
 use aegis_wire::head::{BodyLength, Fields};
 
-use super::super::Shard;
 use super::super::answer::http_failure;
-use super::super::buffers::{Claim, LARGE, wipe};
-use super::super::conn::Conn;
-use super::super::deadline::{Phase, TICK};
+use super::super::net::Conn;
+use super::super::net::buffers::{Claim, LARGE, wipe};
+use super::super::net::deadline::{Phase, TICK};
+use super::super::state::Shard;
 use super::content_decoder::{ContentDecoder, undecodable};
 use super::error::ExchangeError;
 use crate::config::settings::{FailMode, Timeouts};

@@ -4,7 +4,7 @@
 use aegis_wire::coding::MAX_STEP;
 use aegis_wire::h1::{BodyDecoder, BodyKind};
 
-use super::super::buffers::LARGE;
+use super::super::net::buffers::LARGE;
 use super::super::pool::Link;
 use super::super::restorer::Restorer;
 use super::super::write_buffer::WriteBuffer;

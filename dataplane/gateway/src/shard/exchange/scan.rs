@@ -6,10 +6,10 @@ use aegis_detect::OwnValue;
 use aegis_shield::{Documents, Format, Tokenizer, Vault};
 use aegis_wire::head::RequestHead;
 
-use super::super::Shard;
 use super::super::exchange_buffers::RESTORING;
 use super::super::scanner::Step;
 use super::super::session::{SESSION_FIELD, SessionFull, SessionKey, Sessions};
+use super::super::state::Shard;
 use super::Exchange;
 use crate::auth;
 use crate::config::settings::FailMode;

@@ -13,9 +13,9 @@ use aegis_wire::h1::{self, ResponseParse, ResponseParser, ResponseVerdict};
 use aegis_wire::head::{BodyLength, Method};
 
 use super::super::answer::http_failure;
-use super::super::conn::{Patience, Watched};
 use super::super::connect::connect;
-use super::super::deadline::Phase;
+use super::super::net::deadline::Phase;
+use super::super::net::{Patience, Watched};
 use super::super::pool::Link;
 use super::super::record::micros;
 use super::Exchange;

@@ -10,8 +10,7 @@ use aegis_wire::h1;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::super::buffers::LARGE;
-use super::super::inbound::SMALL;
+use super::super::net::buffers::{LARGE, SMALL};
 use super::kit::{Act, Client, Gateway, Provided, Reply, SECRET, Seen, Setup, long_secret, on_both, token};
 use crate::config::settings::Driver;
 

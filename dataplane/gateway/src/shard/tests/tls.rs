@@ -12,8 +12,7 @@ use aegis_wire::head::Method;
 use aegis_wire::tls::{Identity, Pem, ServerConfigBuilder};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
-use super::super::buffers::LARGE;
-use super::super::inbound::SMALL;
+use super::super::net::buffers::{LARGE, SMALL};
 use super::borders::page;
 use super::kit::{Provided, SECRET, Setup, long_secret, on_both, read_reply, read_request};
 

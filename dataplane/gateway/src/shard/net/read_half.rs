@@ -16,13 +16,10 @@ use std::task::{Context, Poll, Waker};
 
 use monoio::buf::IoBufMut;
 use monoio::io::{AsyncReadRent, OwnedReadHalf};
-use monoio::net::TcpStream;
 
-use super::buffers::wipe;
-use super::secure::Secure;
-
-/// Buffer of a connection that is idle or carries little. Most heads with their bodies fit; most events of a stream do.
-pub(crate) const SMALL: usize = 4 * 1024;
+use super::buffers::{SMALL, wipe};
+use super::listener::Stream;
+use super::tls::Secure;
 
 /// Where a reply says of which class its status is: behind `HTTP/1.1 `.
 const STATUS_CLASS: usize = 9;
@@ -38,7 +35,7 @@ enum Turn {
 }
 
 /// Reads from `half` whenever the owner asks. Never woken for a new turn: only its owner polls it.
-async fn read_forever(mut half: OwnedReadHalf<TcpStream>, turn: Rc<Cell<Turn>>) -> Infallible {
+async fn read_forever(mut half: OwnedReadHalf<Stream>, turn: Rc<Cell<Turn>>) -> Infallible {
     loop {
         let (buffer, end) = poll_fn(|_| match turn.replace(Turn::Rest) {
             Turn::Read(buffer, end) => Poll::Ready((buffer, end)),
@@ -62,7 +59,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(half: OwnedReadHalf<TcpStream>) -> Self {
+    fn new(half: OwnedReadHalf<Stream>) -> Self {
         let turn = Rc::new(Cell::new(Turn::Rest));
         Self { future: Box::pin(read_forever(half, Rc::clone(&turn))), turn, in_flight: false }
     }
@@ -102,7 +99,7 @@ pub(crate) struct Inbound {
 
 impl Inbound {
     /// A reader over `half` with a buffer of [`SMALL`] bytes.
-    pub(crate) fn new(half: OwnedReadHalf<TcpStream>) -> Self {
+    pub(crate) fn new(half: OwnedReadHalf<Stream>) -> Self {
         Self {
             reader: Reader::new(half),
             buffer: Vec::with_capacity(SMALL),

@@ -6,6 +6,9 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+/// Buffer of a connection that is idle or carries little. Most heads with their bodies fit; most events of a stream do.
+pub(crate) const SMALL: usize = 4 * 1024;
+
 /// The tokenizer's window plus room to read on while its last bytes are held back.
 pub(crate) const LARGE: usize = 36 * 1024;
 

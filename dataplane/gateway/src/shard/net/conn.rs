@@ -9,26 +9,17 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use monoio::buf::IoBuf;
-use monoio::io::{AsyncWriteRent, OwnedWriteHalf, Splitable};
-use monoio::net::TcpStream;
+use monoio::io::Splitable;
 
-use super::buffers::{Buffers, Claim, LARGE};
-use super::deadline::{Deadline, Deadlines, Phase, TICK};
-use super::inbound::{Inbound, SMALL};
-use super::secure::Secure;
-use super::witness::Witness;
-
-/// How long one write may make no progress, and whose fault it then is.
-#[derive(Clone, Copy)]
-pub(crate) struct Patience {
-    /// The phase that is missed.
-    pub(crate) phase: Phase,
-    /// The longest time without progress; zero is no limit.
-    pub(crate) gap: Duration,
-}
+use super::ack_counter::Witness;
+use super::buffers::{Buffers, Claim, LARGE, SMALL};
+use super::deadline::{Deadline, Deadlines, TICK};
+use super::listener::Stream;
+use super::read_half::Inbound;
+use super::tls::Secure;
+use super::write_half::{Outbound, Patience};
 
 /// What is left of a patience that began to run out at `began`.
 fn left(patience: Patience, began: Instant) -> Patience {
@@ -36,61 +27,6 @@ fn left(patience: Patience, began: Instant) -> Patience {
         return patience;
     }
     Patience { gap: patience.gap.saturating_sub(began.elapsed()).max(TICK), ..patience }
-}
-
-/// The writing half.
-pub(crate) struct Outbound {
-    half: OwnedWriteHalf<TcpStream>,
-    secure: Option<Secure>,
-    /// Bytes given to the socket so far, sealed ones where there is TLS.
-    sent: u64,
-}
-
-impl Outbound {
-    /// Writes `range` of `bytes` to the end. Gives the bytes back in any case.
-    pub(crate) async fn write(
-        &mut self,
-        bytes: Vec<u8>,
-        range: Range<usize>,
-        deadline: &Deadline,
-        patience: Patience,
-    ) -> (io::Result<()>, Vec<u8>) {
-        let Some(secure) = self.secure.clone() else {
-            return self.write_raw(bytes, range, deadline, patience).await;
-        };
-        let sealed = match secure.seal(&bytes[range]) {
-            Ok(sealed) => sealed,
-            Err(error) => return (Err(error), bytes),
-        };
-        let all = 0..sealed.len();
-        let (result, sealed) = self.write_raw(sealed, all, deadline, patience).await;
-        secure.reuse(sealed);
-        (result, bytes)
-    }
-
-    async fn write_raw(
-        &mut self,
-        mut bytes: Vec<u8>,
-        range: Range<usize>,
-        deadline: &Deadline,
-        patience: Patience,
-    ) -> (io::Result<()>, Vec<u8>) {
-        let mut at = range.start;
-        while at < range.end {
-            deadline.arm(patience.phase, patience.gap);
-            let (result, slice) = self.half.write(bytes.slice(at..range.end)).await;
-            bytes = slice.into_inner();
-            match result {
-                Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), bytes),
-                Ok(count) => {
-                    at += count;
-                    self.sent += count as u64;
-                }
-                Err(error) => return (Err(error), bytes),
-            }
-        }
-        (Ok(()), bytes)
-    }
 }
 
 /// How a write that was watched for an early reply came out.
@@ -116,7 +52,7 @@ pub(crate) struct Conn {
 
 impl Conn {
     /// Takes a connected socket over. Only with a witness can it be told afterwards what the peer took.
-    pub(crate) fn new(stream: TcpStream, witness: Option<Witness>, deadlines: &Rc<Deadlines>) -> Self {
+    pub(crate) fn new(stream: Stream, witness: Option<Witness>, deadlines: &Rc<Deadlines>) -> Self {
         let fd = stream.as_raw_fd();
         // A failure here only costs latency.
         let _ = stream.set_nodelay(true);
@@ -124,7 +60,7 @@ impl Conn {
         Self {
             deadline: deadlines.register(fd),
             rx: Inbound::new(read),
-            tx: Outbound { half: write, secure: None, sent: 0 },
+            tx: Outbound::new(write),
             fd,
             witness,
             loopback: OnceCell::new(),
@@ -136,7 +72,7 @@ impl Conn {
     /// gains no time.
     pub(crate) async fn handshake(&mut self, secure: Secure, patience: Patience) -> io::Result<()> {
         self.rx.secure(secure.clone());
-        self.tx.secure = Some(secure.clone());
+        self.tx.secure(secure.clone());
         let began = Instant::now();
         loop {
             let (result, _) = self.tx.write(Vec::new(), 0..0, &self.deadline, left(patience, began)).await;
@@ -240,20 +176,19 @@ impl Conn {
 
     /// Bytes given to the socket so far: a mark for [`Self::took_nothing_since`].
     pub(crate) fn sent(&self) -> u64 {
-        self.tx.sent
+        self.tx.sent()
     }
 
     /// Whether it is certain that the peer has taken nothing of what was written since `mark`: nothing was written, or it has
     /// ended the stream in good order and acknowledged none of it.
     pub(crate) fn took_nothing_since(&self, mark: u64) -> bool {
         let refused = || self.witness.as_ref().is_some_and(|witness| !witness.acknowledged_beyond(mark));
-        self.tx.sent == mark || (self.rx.peer_finished() && refused())
+        self.tx.sent() == mark || (self.rx.peer_finished() && refused())
     }
 
     /// Ends the sending side in good order; the peer reads the end of the stream.
     pub(crate) async fn finish_sending(&mut self, patience: Patience) {
-        if let Some(secure) = &self.tx.secure {
-            secure.close();
+        if self.tx.close_tls() {
             // A peer that does not take the notification has gone already.
             let _ = self.tx.write(Vec::new(), 0..0, &self.deadline, patience).await;
         }

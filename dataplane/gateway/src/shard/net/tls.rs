@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use aegis_wire::tls::TlsStream;
 
-use super::inbound::SMALL;
+use super::buffers::SMALL;
 
 /// Both halves' access to the TLS state of one connection. Borrowed only between two operations, never across one.
 #[derive(Clone)]

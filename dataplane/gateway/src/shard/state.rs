@@ -1,0 +1,105 @@
+//! What the tasks of one shard share.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::clean::CleanFields;
+use super::exchange_buffers::BufferPool;
+use super::net::buffers::Buffers;
+use super::net::deadline::Deadlines;
+use super::pool::Pools;
+use super::scanner::Scanner;
+use crate::events::{Notice, NoticeLevel, RequestId, Sender};
+use crate::lifecycle::{Lifecycle, Phase as Life, ShardContext};
+use crate::metrics::ShardMetrics;
+use crate::snapshot::{Feed, Snapshot};
+
+/// Ticks between two remarks for the log.
+const NOTICE_PAUSE: u32 = 20;
+
+/// The state of a shard.
+pub(crate) struct Shard {
+    feed: Arc<Feed>,
+    pub(super) lifecycle: Arc<Lifecycle>,
+    pub(super) metrics: Arc<ShardMetrics>,
+    pub(super) events: RefCell<Sender>,
+    snapshot: RefCell<Arc<Snapshot>>,
+    pub(super) scanner: Scanner,
+    pub(super) clean: CleanFields,
+    pub(super) deadlines: Rc<Deadlines>,
+    pub(super) buffers: Rc<Buffers>,
+    pub(super) pools: Pools,
+    pub(super) exchange_buffers: Rc<BufferPool>,
+    pub(super) max_connections: usize,
+    pub(super) connections: Cell<usize>,
+    id_prefix: [u8; 8],
+    id_count: Cell<u64>,
+    pub(super) life: Cell<Life>,
+    noticed: Cell<Option<u32>>,
+}
+
+impl Shard {
+    /// The shard that `context` describes, without connections.
+    pub(super) fn new(context: ShardContext) -> Rc<Self> {
+        let snapshot = context.feed.load();
+        let mut id_prefix = [0; 8];
+        // Ids only have to differ, and the index tells shards apart when there is no entropy.
+        if getrandom::fill(&mut id_prefix).is_err() {
+            id_prefix = (context.index as u64).to_be_bytes();
+        }
+        Rc::new(Self {
+            buffers: Buffers::new(snapshot.limits.buffers_per_shard),
+            snapshot: RefCell::new(snapshot),
+            feed: context.feed,
+            lifecycle: context.lifecycle,
+            metrics: context.metrics,
+            events: RefCell::new(context.events),
+            scanner: Scanner::default(),
+            clean: CleanFields::default(),
+            deadlines: Deadlines::new(),
+            pools: Pools::default(),
+            exchange_buffers: Rc::default(),
+            max_connections: context.max_connections,
+            connections: Cell::new(0),
+            id_prefix,
+            id_count: Cell::new(0),
+            life: Cell::new(Life::Running),
+            noticed: Cell::new(None),
+        })
+    }
+
+    /// The newest snapshot. A request keeps the one it began with.
+    pub(super) fn snapshot(&self) -> Arc<Snapshot> {
+        let mut held = self.snapshot.borrow_mut();
+        if held.generation != self.feed.generation() {
+            *held = self.feed.load();
+            self.buffers.set_budget(held.limits.buffers_per_shard);
+        }
+        Arc::clone(&held)
+    }
+
+    /// Whether no new work is taken on.
+    pub(super) fn is_draining(&self) -> bool {
+        self.life.get() != Life::Running
+    }
+
+    /// Leaves a remark for the log, at most one in [`NOTICE_PAUSE`] ticks: what goes wrong goes wrong for many.
+    pub(super) fn notice(&self, level: NoticeLevel, what: &'static str, detail: impl FnOnce() -> String) {
+        let now = self.deadlines.now();
+        if self.noticed.get().is_none_or(|last| now.saturating_sub(last) >= NOTICE_PAUSE) {
+            self.noticed.set(Some(now));
+            self.events.borrow_mut().note(Notice { level, what, detail: detail() });
+        }
+    }
+
+    /// An id that no other request of this process has.
+    pub(super) fn next_id(&self) -> RequestId {
+        let count = self.id_count.get();
+        self.id_count.set(count.wrapping_add(1));
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&self.id_prefix);
+        id[8..].copy_from_slice(&count.to_be_bytes());
+        RequestId(id)
+    }
+}

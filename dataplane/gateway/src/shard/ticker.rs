@@ -1,0 +1,51 @@
+//! The clock of a shard.
+
+use std::rc::{Rc, Weak};
+use std::time::Instant;
+
+use super::net::deadline::{Phase, TICK};
+use super::net::{self, Listener};
+use super::session::Sessions;
+use super::state::Shard;
+use crate::lifecycle::Phase as Life;
+
+/// Ticks: deadlines, the pools' liveness, the snapshot, and the phases of the process's end.
+pub(super) async fn keep_time(shard: &Rc<Shard>, index: usize, listeners: &[Weak<Listener>]) {
+    let started = Instant::now();
+    let mut draining_for = 0u32;
+    loop {
+        net::sleep(TICK).await;
+        let now = started.elapsed().as_millis() / TICK.as_millis();
+        let now = u32::try_from(now).unwrap_or(u32::MAX - 1);
+        shard.deadlines.advance(now);
+        shard.metrics.buffer_bytes.set(shard.buffers.claimed() as u64);
+        let snapshot = shard.snapshot();
+        shard.pools.sweep(now, &snapshot.upstreams, &shard.metrics);
+        // The sessions are the process's: one shard looks after them, a part at a time.
+        if index == 0 && snapshot.session.enabled {
+            let settings = &snapshot.session;
+            shard.metrics.sessions.set(Sessions::shared(settings).sweep(settings) as u64);
+        }
+        drop(snapshot);
+        let life = shard.lifecycle.phase();
+        shard.life.set(life);
+        if life == Life::Running {
+            continue;
+        }
+        draining_for += 1;
+        // One more tick of accepting takes what the kernel had queued before the listener ends.
+        if draining_for == 2 {
+            listeners.iter().filter_map(Weak::upgrade).for_each(|listener| listener.shutdown());
+        }
+        if draining_for >= 2 {
+            shard.deadlines.expire_phase(Phase::KeepAliveIdle);
+            shard.pools.clear(&shard.metrics);
+        }
+        if life == Life::Stopping {
+            shard.deadlines.cut_all();
+        }
+        if draining_for > 2 && shard.connections.get() == 0 {
+            return;
+        }
+    }
+}
