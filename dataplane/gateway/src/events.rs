@@ -11,6 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::SystemTime;
 
+use aegis_wire::head::Method;
+
 /// Most findings listed one by one in a record; the rest is in the counts only.
 pub const MAX_LISTED_FINDINGS: usize = 100;
 
@@ -90,7 +92,7 @@ pub struct RequestRecord {
     /// Organisation of the gateway key.
     pub organisation: Option<Arc<str>>,
     /// Request method.
-    pub method: Box<str>,
+    pub method: Method,
     /// Name of the upstream, when one was chosen.
     pub upstream: Option<Arc<str>>,
     /// Path with identifiers replaced, without the query: `/v1/responses/{id}`.
@@ -129,6 +131,40 @@ pub struct RequestRecord {
     pub kept: u64,
     /// The body passed unscanned because `policy.fail_mode` is open.
     pub failed_open: bool,
+}
+
+impl RequestRecord {
+    /// The record of a request that has begun now, and of which nothing else is known.
+    pub fn new(id: RequestId, generation: u64, peer: IpAddr, method: Method) -> Self {
+        Self {
+            id,
+            started: SystemTime::now(),
+            generation,
+            peer,
+            key: None,
+            organisation: None,
+            method,
+            upstream: None,
+            path: Box::default(),
+            status: 0,
+            upstream_status: None,
+            error: None,
+            ended: Ending::Complete,
+            request_bytes: 0,
+            sent_bytes: 0,
+            response_bytes: 0,
+            delivered_bytes: 0,
+            times: Times::default(),
+            findings: Vec::new(),
+            findings_total: 0,
+            opaque_total: 0,
+            opaque: Vec::new(),
+            restored: 0,
+            unresolved: 0,
+            kept: 0,
+            failed_open: false,
+        }
+    }
 }
 
 /// How an exchange ended.
@@ -297,32 +333,17 @@ pub(crate) mod tests {
     /// A record with made-up contents.
     pub(crate) fn record(path: &str) -> Box<RequestRecord> {
         Box::new(RequestRecord {
-            id: RequestId([0xab; 16]),
             started: SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(1_700_000_000_123),
-            generation: 1,
-            peer: IpAddr::from([192, 0, 2, 7]),
-            key: None,
-            organisation: None,
-            method: "POST".into(),
             upstream: Some("anthropic".into()),
             path: path.into(),
             status: 200,
             upstream_status: Some(200),
-            error: None,
-            ended: Ending::Complete,
             request_bytes: 10,
             sent_bytes: 11,
             response_bytes: 12,
             delivered_bytes: 13,
             times: Times { total: 900, added: 40, first_byte: Some(700), connect: None },
-            findings: Vec::new(),
-            findings_total: 0,
-            opaque_total: 0,
-            opaque: Vec::new(),
-            restored: 0,
-            unresolved: 0,
-            kept: 0,
-            failed_open: false,
+            ..RequestRecord::new(RequestId([0xab; 16]), 1, IpAddr::from([192, 0, 2, 7]), Method::Post)
         })
     }
 

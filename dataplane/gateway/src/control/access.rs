@@ -34,7 +34,7 @@ pub fn write(record: &RequestRecord, format: LogFormat, out: &mut Vec<u8>) {
         id: record.id.to_string(),
         peer: record.peer.to_string(),
         key: record.key.as_deref(),
-        method: &record.method,
+        method: record.method.as_str(),
         upstream: record.upstream.as_deref(),
         path: &record.path,
         status: record.status,

@@ -85,7 +85,7 @@ impl<'a> AuditEvent<'a> {
             key: record.key.as_deref(),
             org: record.organisation.as_deref(),
             peer: record.peer.to_string(),
-            method: &record.method,
+            method: record.method.as_str(),
             upstream: record.upstream.as_deref(),
             path: &record.path,
             status: (record.status != 0).then_some(record.status),

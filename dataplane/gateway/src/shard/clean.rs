@@ -14,39 +14,39 @@ const PLACES: usize = 512;
 
 /// What tells a field of one client, under one configuration, from others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Mark(NonZeroU64);
+pub(crate) struct FieldHash(NonZeroU64);
 
 /// The fields of a shard.
 pub(crate) struct CleanFields {
     key: RandomState,
-    marks: Box<[Cell<Option<Mark>>]>,
+    hashes: Box<[Cell<Option<FieldHash>>]>,
 }
 
 impl Default for CleanFields {
     fn default() -> Self {
-        Self { key: RandomState::new(), marks: vec![Cell::new(None); PLACES].into() }
+        Self { key: RandomState::new(), hashes: vec![Cell::new(None); PLACES].into() }
     }
 }
 
 impl CleanFields {
-    /// The mark of a field that the holder of the gateway key `owner` sends under the configuration of that generation.
-    pub(crate) fn mark(&self, generation: u64, owner: (&str, &str), name: &[u8], value: &[u8]) -> Mark {
+    /// The hash of a field that the holder of the gateway key `owner` sends under the configuration of that generation.
+    pub(crate) fn hash(&self, generation: u64, owner: (&str, &str), name: &[u8], value: &[u8]) -> FieldHash {
         let hash = self.key.hash_one((generation, owner, name, value));
-        Mark(NonZeroU64::new(hash).unwrap_or(NonZeroU64::MAX))
+        FieldHash(NonZeroU64::new(hash).unwrap_or(NonZeroU64::MAX))
     }
 
     /// Whether the field was scanned and nothing was found.
-    pub(crate) fn holds(&self, mark: Mark) -> bool {
-        self.place(mark).get() == Some(mark)
+    pub(crate) fn contains(&self, hash: FieldHash) -> bool {
+        self.place(hash).get() == Some(hash)
     }
 
     /// Remembers a field in which nothing was found.
-    pub(crate) fn note(&self, mark: Mark) {
-        self.place(mark).set(Some(mark));
+    pub(crate) fn insert(&self, hash: FieldHash) {
+        self.place(hash).set(Some(hash));
     }
 
-    fn place(&self, mark: Mark) -> &Cell<Option<Mark>> {
-        &self.marks[mark.0.get() as usize % PLACES]
+    fn place(&self, hash: FieldHash) -> &Cell<Option<FieldHash>> {
+        &self.hashes[hash.0.get() as usize % PLACES]
     }
 }
 
@@ -58,28 +58,28 @@ mod tests {
     fn a_field_is_known_again_under_the_same_configuration_and_key_alone() {
         let clean = CleanFields::default();
         let owner = ("acme", "laptop");
-        let mark = clean.mark(1, owner, b"user-agent", b"agent/1.2");
-        assert!(!clean.holds(mark));
-        clean.note(mark);
-        assert!(clean.holds(clean.mark(1, owner, b"user-agent", b"agent/1.2")));
+        let hash = clean.hash(1, owner, b"user-agent", b"agent/1.2");
+        assert!(!clean.contains(hash));
+        clean.insert(hash);
+        assert!(clean.contains(clean.hash(1, owner, b"user-agent", b"agent/1.2")));
         for other in [
-            clean.mark(2, owner, b"user-agent", b"agent/1.2"),
-            clean.mark(1, ("acme", "build"), b"user-agent", b"agent/1.2"),
-            clean.mark(1, owner, b"user-agen", b"tagent/1.2"),
-            clean.mark(1, owner, b"user-agent", b"agent/1.3"),
+            clean.hash(2, owner, b"user-agent", b"agent/1.2"),
+            clean.hash(1, ("acme", "build"), b"user-agent", b"agent/1.2"),
+            clean.hash(1, owner, b"user-agen", b"tagent/1.2"),
+            clean.hash(1, owner, b"user-agent", b"agent/1.3"),
         ] {
-            assert!(!clean.holds(other));
+            assert!(!clean.contains(other));
         }
     }
 
     #[test]
     fn what_takes_a_place_is_all_that_is_forgotten() {
         let clean = CleanFields::default();
-        let mark = |id: usize| clean.mark(1, ("", ""), b"x-request-id", &id.to_be_bytes());
+        let hash = |id: usize| clean.hash(1, ("", ""), b"x-request-id", &id.to_be_bytes());
         for id in 0..100 * PLACES {
-            clean.note(mark(id));
-            assert!(clean.holds(mark(id)));
+            clean.insert(hash(id));
+            assert!(clean.contains(hash(id)));
         }
-        assert!((0..100 * PLACES).filter(|id| clean.holds(mark(*id))).count() <= PLACES);
+        assert!((0..100 * PLACES).filter(|id| clean.contains(hash(*id))).count() <= PLACES);
     }
 }

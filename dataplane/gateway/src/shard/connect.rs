@@ -86,7 +86,7 @@ async fn tls_handshake(conn: &mut Conn, upstream: &Upstream, total: &Total) -> R
     let limit = total.at_most(upstream.timeouts.upstream_tls).ok_or(TLS_TOO_SLOW)?;
     match conn.tls_handshake(TlsHalf::new(stream, out), WaitPhase::UpstreamHandshake, limit).await {
         Ok(()) => Ok(()),
-        Err(_) if conn.deadline.missed().is_some() => Err(TLS_TOO_SLOW),
+        Err(_) if conn.deadline.is_missed() => Err(TLS_TOO_SLOW),
         Err(_) => Err(NO_TLS),
     }
 }

@@ -10,28 +10,29 @@
 //! serve                 the life of a client connection
 //! exchange              one request and its reply
 //! connect, record       connections to upstreams; the record of an exchange
-//! client, bench, state  a client's connection; what the tasks of a shard share
-//! pool, out, clean, sanitize, session
+//! state, answer         what the tasks of a shard share; the gateway's own error replies
+//! exchange_buffers, pool, write_buffer, clean, scanner, restorer, session
 //! net                   the runtime, sockets, TLS, buffers and deadlines
 //! ```
 
 mod accept;
-mod bench;
+mod answer;
 mod clean;
-mod client;
 mod connect;
 mod exchange;
+mod exchange_buffers;
 mod net;
-mod out;
 mod pool;
 mod record;
-mod sanitize;
+mod restorer;
+mod scanner;
 mod serve;
 mod session;
 mod state;
 #[cfg(test)]
 mod tests;
 mod ticker;
+mod write_buffer;
 
 use std::io;
 

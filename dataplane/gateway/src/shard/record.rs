@@ -1,145 +1,88 @@
-//! What is written down of an exchange: one record, delivered however the exchange ends.
+//! The record of an exchange: written once, as the exchange goes, and delivered however that ends.
 
 use std::net::IpAddr;
+use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use aegis_detect::Category;
 use aegis_shield::report::MAX_OPAQUE;
 use aegis_shield::{Action, OpaqueKind, Report};
+use aegis_wire::head::Method;
 
 use super::state::Shard;
 use crate::config::settings::FailMode;
 use crate::error_body::Failure;
-use crate::events::{
-    Ending, MAX_LISTED_FINDINGS, Place, RecordedFinding, RecordedOpaque, RequestId, RequestRecord, Times,
-};
+use crate::events::{Ending, MAX_LISTED_FINDINGS, Place, RecordedFinding, RecordedOpaque, RequestRecord};
 use crate::metrics::CATEGORIES;
 use crate::snapshot::{HashedKey, Snapshot, Upstream};
 
 const NO_PLACE: Failure = Failure::overloaded("the audit log cannot take another request");
 
-/// Bytes of a field's name that is told.
+/// Longest name of a header field that a record shows, in bytes.
 const MAX_FIELD_NAME: usize = 40;
 
-/// What becomes of a draft.
+/// What becomes of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// It is counted only: nobody wants the record.
     Counted,
-    /// It becomes a record.
+    /// It is delivered.
     Recorded,
-    /// It was refused because there is no room for its record, and counted as such.
+    /// Its request was refused because there is no room for the record, and is counted as such.
     Refused,
     /// It has been delivered.
     Closed,
 }
 
-/// A record in the making. Dropped before [`Draft::close`], it says that the exchange was cut off.
-pub(super) struct Draft {
+/// A record in the making; dereferences to what it holds so far. Dropped before [`RecordBuilder::close`], it says that the
+/// exchange was cut off.
+pub(super) struct RecordBuilder {
+    record: RequestRecord,
     shard: Rc<Shard>,
     place: Option<Place>,
     state: State,
-    generation: u64,
-    started: SystemTime,
     began: Instant,
-    peer: IpAddr,
-    key: Option<Arc<str>>,
-    organisation: Option<Arc<str>>,
-    upstream: Option<(Arc<str>, usize)>,
-    path: Box<str>,
-    method: aegis_wire::head::Method,
-    /// The id the client sees.
-    pub(super) id: RequestId,
-    /// Status sent to the client.
-    pub(super) status: u16,
-    /// Status received from the upstream.
-    pub(super) upstream_status: Option<u16>,
-    /// The gateway's own error.
-    pub(super) error: Option<&'static str>,
-    /// How it ended.
-    pub(super) ended: Ending,
-    /// Body bytes received from the client.
-    pub(super) request_bytes: u64,
-    /// Body bytes sent to the upstream.
-    pub(super) sent_bytes: u64,
-    /// Body bytes received from the upstream.
-    pub(super) response_bytes: u64,
-    /// Body bytes sent to the client.
-    pub(super) delivered_bytes: u64,
-    /// Microseconds the gateway itself added.
-    pub(super) added: u64,
-    /// Microseconds to the upstream's first byte.
-    pub(super) first_byte: Option<u64>,
-    /// Microseconds the connect took.
-    pub(super) connect: Option<u64>,
-    /// Findings listed one by one.
-    pub(super) findings: Vec<RecordedFinding>,
-    /// Findings in all.
-    pub(super) findings_total: u32,
-    /// Findings by category.
+    /// The upstream's slot in the metrics.
+    slot: Option<usize>,
     by_category: [u32; CATEGORIES.len()],
-    /// Whether the client is told what was found: it asked, or policy warns.
-    pub(super) reported: bool,
-    /// Values that were not read: how many, and the first of them.
-    opaque_total: u32,
-    opaque: Vec<RecordedOpaque>,
-    /// Tokens put back.
-    pub(super) restored: u64,
-    /// Tokens of nobody.
-    pub(super) unresolved: u64,
-    /// Tokens left on purpose.
-    pub(super) kept: u64,
-    /// Whether the body passed unscanned.
-    pub(super) failed_open: bool,
+    is_reported: bool,
 }
 
-impl Draft {
+impl Deref for RecordBuilder {
+    type Target = RequestRecord;
+
+    fn deref(&self) -> &RequestRecord {
+        &self.record
+    }
+}
+
+impl DerefMut for RecordBuilder {
+    fn deref_mut(&mut self) -> &mut RequestRecord {
+        &mut self.record
+    }
+}
+
+impl RecordBuilder {
     /// Begins the record of a request.
     pub(super) fn new(
         shard: &Rc<Shard>,
         snapshot: &Snapshot,
         peer: IpAddr,
-        method: aegis_wire::head::Method,
+        method: Method,
         began: Instant,
     ) -> Self {
         shard.metrics.requests_in_flight.add(1);
         Self {
+            record: RequestRecord::new(shard.next_id(), snapshot.generation, peer, method),
             shard: Rc::clone(shard),
             place: None,
             state: if snapshot.audit { State::Recorded } else { State::Counted },
-            generation: snapshot.generation,
-            started: SystemTime::now(),
             began,
-            peer,
-            key: None,
-            organisation: None,
-            upstream: None,
-            path: Box::default(),
-            method,
-            id: shard.next_id(),
-            status: 0,
-            upstream_status: None,
-            error: None,
-            ended: Ending::Complete,
-            request_bytes: 0,
-            sent_bytes: 0,
-            response_bytes: 0,
-            delivered_bytes: 0,
-            added: 0,
-            first_byte: None,
-            connect: None,
-            findings: Vec::new(),
-            findings_total: 0,
+            slot: None,
             by_category: [0; CATEGORIES.len()],
-            reported: false,
-            opaque_total: 0,
-            opaque: Vec::new(),
-            restored: 0,
-            unresolved: 0,
-            kept: 0,
-            failed_open: false,
+            is_reported: false,
         }
     }
 
@@ -161,18 +104,13 @@ impl Draft {
     }
 
     /// Notes where the request goes.
-    pub(super) fn routed(&mut self, upstream: &Upstream, path: Box<str>) {
-        self.upstream = Some((Arc::clone(&upstream.name), upstream.slot));
-        self.path = path;
-    }
-
-    /// Notes the path of a request that goes nowhere, or what more of it can be shown than before.
-    pub(super) fn asked(&mut self, path: Box<str>) {
-        self.path = path;
+    pub(super) fn set_upstream(&mut self, upstream: &Upstream) {
+        self.upstream = Some(Arc::clone(&upstream.name));
+        self.slot = Some(upstream.slot);
     }
 
     /// Notes whose key was used.
-    pub(super) fn authorised(&mut self, key: &HashedKey) {
+    pub(super) fn set_key(&mut self, key: &HashedKey) {
         self.key = Some(Arc::clone(&key.id));
         self.organisation.clone_from(&key.organisation);
     }
@@ -182,16 +120,26 @@ impl Draft {
         (self.organisation.as_deref().unwrap_or_default(), self.key.as_deref().unwrap_or_default())
     }
 
-    /// Notes what was found in a part of the request; the body's own places need no further name.
-    pub(super) fn found(&mut self, report: &Report, part: &str) {
+    /// Decides whether the client gets a summary of what was found, if policy does not warn about it anyway.
+    pub(super) fn report_findings(&mut self, is_reported: bool) {
+        self.is_reported = is_reported;
+    }
+
+    /// Whether the client gets a summary of what was found.
+    pub(super) fn is_reported(&self) -> bool {
+        self.is_reported
+    }
+
+    /// Adds what was found in a part of the request; the body's own places need no further name.
+    pub(super) fn add_findings(&mut self, report: &Report, part: &str) {
         if report.opaque_total() > 0 {
-            self.unread(report);
+            self.add_opaque(report);
         }
         if report.total() == 0 {
             return;
         }
         self.findings_total += report.total();
-        self.reported |= report.action(Action::Warn) > 0;
+        self.is_reported |= report.action(Action::Warn) > 0;
         for (sum, category) in self.by_category.iter_mut().zip(Category::ALL) {
             *sum += report.category(category);
             for action in Action::ALL {
@@ -200,19 +148,18 @@ impl Draft {
             }
         }
         let room = MAX_LISTED_FINDINGS.saturating_sub(self.findings.len());
-        for place in report.places().iter().take(room) {
-            self.findings.push(RecordedFinding {
-                rule: place.rule.0,
-                category: place.category as u8,
-                action: place.action as u8,
-                place: if part.is_empty() { place.place.as_str() } else { told(part) }.into(),
-                token: place.token.as_ref().map(|token| token.as_str().into()),
-            });
-        }
+        let findings = report.places().iter().take(room).map(|place| RecordedFinding {
+            rule: place.rule.0,
+            category: place.category as u8,
+            action: place.action as u8,
+            place: if part.is_empty() { place.place.as_str() } else { shown_part(part) }.into(),
+            token: place.token.as_ref().map(|token| token.as_str().into()),
+        });
+        self.record.findings.extend(findings);
     }
 
-    /// Notes what could not be read.
-    fn unread(&mut self, report: &Report) {
+    /// Adds the values that could not be read.
+    fn add_opaque(&mut self, report: &Report) {
         self.opaque_total += report.opaque_total();
         for kind in OpaqueKind::ALL {
             let (count, bytes) = report.opaque_of(kind);
@@ -220,7 +167,7 @@ impl Draft {
             self.shard.metrics.opaque_bytes[kind as usize].add(bytes);
         }
         let room = MAX_OPAQUE.saturating_sub(self.opaque.len());
-        self.opaque.extend(report.opaque().iter().take(room).map(|opaque| RecordedOpaque {
+        self.record.opaque.extend(report.opaque().iter().take(room).map(|opaque| RecordedOpaque {
             kind: opaque.kind as u8,
             bytes: opaque.bytes,
             place: opaque.place.as_str().into(),
@@ -241,11 +188,30 @@ impl Draft {
 
     fn deliver(&mut self) {
         let state = std::mem::replace(&mut self.state, State::Closed);
-        let metrics = Arc::clone(&self.shard.metrics);
-        let slot = self.upstream.as_ref().map(|(_, slot)| *slot);
+        self.count();
+        if state == State::Counted {
+            return;
+        }
+        self.record.times.total = micros(self.began);
+        let RequestRecord { id, generation, peer, method, .. } = self.record;
+        let closed = RequestRecord::new(id, generation, peer, method);
+        let record = Box::new(std::mem::replace(&mut self.record, closed));
+        let mut events = self.shard.events.borrow_mut();
+        let delivered = match self.place.take() {
+            Some(place) => events.send(place, record),
+            None => events.send_unreserved(record),
+        };
+        if !delivered && state != State::Refused {
+            self.shard.metrics.audit_dropped.inc();
+        }
+    }
+
+    /// Adds the exchange to the metrics.
+    fn count(&self) {
+        let metrics = &self.shard.metrics;
         metrics.requests_in_flight.sub(1);
-        metrics.finished(slot, self.status);
-        metrics.added.observe(self.added);
+        metrics.finished(self.slot, self.status);
+        metrics.added.observe(self.times.added);
         metrics.request_bytes.add(self.request_bytes);
         metrics.response_bytes.add(self.response_bytes);
         metrics.restored.add(self.restored);
@@ -257,62 +223,13 @@ impl Draft {
         if self.ended == Ending::ClientAborted {
             metrics.client_aborts.inc();
         }
-        if let (Some(slot), Some(micros)) = (slot, self.first_byte) {
+        if let (Some(slot), Some(micros)) = (self.slot, self.times.first_byte) {
             metrics.upstreams[slot].first_byte.observe(micros);
         }
-        if state == State::Counted {
-            return;
-        }
-        let record = self.record();
-        let place = self.place.take();
-        let mut events = self.shard.events.borrow_mut();
-        let delivered = match place {
-            Some(place) => events.send(place, record),
-            None => events.send_unreserved(record),
-        };
-        if !delivered && state != State::Refused {
-            metrics.audit_dropped.inc();
-        }
-    }
-
-    fn record(&mut self) -> Box<RequestRecord> {
-        Box::new(RequestRecord {
-            id: self.id,
-            started: self.started,
-            generation: self.generation,
-            peer: self.peer,
-            key: self.key.take(),
-            organisation: self.organisation.take(),
-            method: self.method.as_str().into(),
-            upstream: self.upstream.take().map(|(name, _)| name),
-            path: std::mem::take(&mut self.path),
-            status: self.status,
-            upstream_status: self.upstream_status,
-            error: self.error,
-            ended: self.ended,
-            request_bytes: self.request_bytes,
-            sent_bytes: self.sent_bytes,
-            response_bytes: self.response_bytes,
-            delivered_bytes: self.delivered_bytes,
-            times: Times {
-                total: micros(self.began),
-                added: self.added,
-                first_byte: self.first_byte,
-                connect: self.connect,
-            },
-            findings: std::mem::take(&mut self.findings),
-            findings_total: self.findings_total,
-            opaque_total: self.opaque_total,
-            opaque: std::mem::take(&mut self.opaque),
-            restored: self.restored,
-            unresolved: self.unresolved,
-            kept: self.kept,
-            failed_open: self.failed_open,
-        })
     }
 }
 
-impl Drop for Draft {
+impl Drop for RecordBuilder {
     fn drop(&mut self) {
         if self.state != State::Closed {
             self.ended = Ending::Shutdown;
@@ -321,9 +238,9 @@ impl Drop for Draft {
     }
 }
 
-/// How a part of the request is named in its record. A field's name is the client's own, and may hold what its value does; one
-/// that looks like a name is told.
-fn told(part: &str) -> &str {
+/// How a part of the request is named in its record. A field's name is the client's own, and may hold what its value does: only
+/// one that looks like a name is shown.
+fn shown_part(part: &str) -> &str {
     const FIELD: &str = "header ";
     let Some(name) = part.strip_prefix(FIELD) else { return part };
     let is_name =
@@ -341,13 +258,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_fields_are_told_when_they_are_names() {
+    fn names_of_fields_are_shown_when_they_are_names() {
         let longest = format!("header {}", "x".repeat(MAX_FIELD_NAME));
         for part in ["query[0]", "path", "header x-title", "header http-referer", longest.as_str()] {
-            assert_eq!(told(part), part);
+            assert_eq!(shown_part(part), part);
         }
         for part in ["header x-customer-4711", "header a.b", &format!("{longest}x")] {
-            assert_eq!(told(part), "header *");
+            assert_eq!(shown_part(part), "header *");
         }
     }
 }

@@ -4,18 +4,18 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use aegis_wire::h1::{MAX_FIELDS, MAX_HEAD, MAX_LEADING_LINES, Parse, Peer, RequestParser};
-use aegis_wire::head::Version;
+use aegis_wire::h1::{MAX_FIELDS, MAX_HEAD, MAX_LEADING_LINES, Parse, RequestParse, RequestParser};
 use aegis_wire::tls::TlsStream;
 
-use super::bench::{Bench, Workbench};
-use super::client::{After, Client};
-use super::exchange;
-use super::net::deadline::WaitPhase;
+use super::answer::{Recipient, http_failure, write_failure};
+use super::exchange::{self, Disposition, Received};
+use super::exchange_buffers::{ExchangeBuffers, LentBuffers};
+use super::net::deadline::{TICK, WaitPhase};
 use super::net::{Conn, Stream, TlsHalf, WriteTimeout};
 use super::state::Shard;
-use crate::config::settings::{Limits, Provider};
+use crate::config::settings::Limits;
 use crate::error_body::{ErrorKind, Failure};
+use crate::snapshot::Snapshot;
 
 /// How long an early answer is protected from the reset that unread bytes would cause: without a byte, and in all.
 const LINGER_GAP: Duration = Duration::from_secs(2);
@@ -24,7 +24,7 @@ const LINGER_MOST: Duration = Duration::from_secs(30);
 /// For the end of a connection: nobody waits long for a peer to take it.
 const LAST_WORD: WriteTimeout = WriteTimeout { phase: WaitPhase::ReplyWrite, gap: LINGER_GAP };
 
-/// What is answered when not even a workbench is free.
+/// The answer when not even the buffers of an exchange are free.
 const FULL: Failure = Failure::overloaded("the gateway has no room for another request");
 
 const HEAD_TOO_SLOW: Failure =
@@ -32,6 +32,24 @@ const HEAD_TOO_SLOW: Failure =
 const LONG_HEAD: Failure = Failure::new(431, ErrorKind::InvalidRequest, "the request head is too long");
 const MANY_FIELDS: Failure = Failure::new(431, ErrorKind::InvalidRequest, "the request has too many fields");
 const NO_ROOM: Failure = Failure::overloaded("the gateway has no room for this request's head");
+
+/// A client's connection.
+struct Client {
+    conn: Conn,
+    peer: SocketAddr,
+    served: u64,
+    born: u32,
+}
+
+impl Client {
+    /// Whether the connection may take another request after the present one.
+    fn may_keep_alive(&self, shard: &Shard, snapshot: &Snapshot) -> bool {
+        let most = snapshot.limits.requests_per_connection;
+        let age = snapshot.timeouts.connection_age;
+        let old = TICK * shard.deadlines.now().saturating_sub(self.born);
+        !shard.is_draining() && (most == 0 || self.served + 1 < most) && (age.is_zero() || old < age)
+    }
+}
 
 /// Serves one connection to its end.
 pub(super) async fn serve(shard: &Rc<Shard>, stream: Stream, peer: SocketAddr) {
@@ -43,10 +61,10 @@ pub(super) async fn serve(shard: &Rc<Shard>, stream: Stream, peer: SocketAddr) {
     }
     loop {
         match next(shard, &mut client).await {
-            After::Keep => client.served += 1,
-            After::Close => return client.conn.finish_sending(LAST_WORD).await,
-            After::Linger => return linger(&mut client).await,
-            After::Cut => return client.conn.cut(),
+            Disposition::Keep => client.served += 1,
+            Disposition::Close => return client.conn.finish_sending(LAST_WORD).await,
+            Disposition::Linger => return linger(&mut client).await,
+            Disposition::Cut => return client.conn.cut(),
         }
     }
 }
@@ -64,54 +82,87 @@ async fn tls_handshake(shard: &Rc<Shard>, client: &mut Client) -> bool {
 }
 
 /// Waits for a request and runs its exchange.
-async fn next(shard: &Rc<Shard>, client: &mut Client) -> After {
+async fn next(shard: &Rc<Shard>, client: &mut Client) -> Disposition {
     client.conn.shrink(&shard.buffers);
     while !has_begun(client.conn.rx.data()) {
         // The snapshot is not held while waiting: an idle connection must not keep an old one alive.
         let idle = shard.snapshot().timeouts.keep_alive;
-        client.conn.deadline.arm(WaitPhase::KeepAliveIdle, idle);
+        let _wait = client.conn.deadline.within(WaitPhase::KeepAliveIdle, idle);
         if !matches!(client.conn.rx.fill(usize::MAX).await, Ok(count) if count > 0) {
-            return After::Close;
+            return Disposition::Close;
         }
     }
-    let mut began = Instant::now();
-    let Some(mut bench) = Workbench::take(&shard.benches, &shard.buffers) else {
+    let began = Instant::now();
+    let Some(mut buffers) = LentBuffers::take(&shard.exchange_buffers, &shard.buffers) else {
         shard.metrics.overloaded.inc();
-        return full(shard, client).await;
+        return refuse_full(shard, client).await;
     };
+    match read_head(shard, client, buffers.buffers(), began).await {
+        Ok((parse, began)) => {
+            let snapshot = shard.snapshot();
+            let may_keep_alive = client.may_keep_alive(shard, &snapshot);
+            let request = Received { parse, began, peer: client.peer.ip(), may_keep_alive };
+            exchange::run(shard, snapshot, &mut client.conn, &mut buffers, request).await
+        }
+        Err(HeadError::Refused(failure)) => {
+            let gap = shard.snapshot().timeouts.response_write_gap;
+            refuse(shard, client, buffers.buffers(), &failure, gap).await
+        }
+        Err(HeadError::ClientGone) => Disposition::Close,
+    }
+}
+
+/// Why no head of a request was read.
+enum HeadError {
+    /// The client is answered, and its connection ends.
+    Refused(Failure),
+    /// The client has gone inside the head.
+    ClientGone,
+}
+
+impl From<Failure> for HeadError {
+    fn from(failure: Failure) -> Self {
+        Self::Refused(failure)
+    }
+}
+
+/// Reads the head of a request of which something has come. Gives what it says, and when its last bytes came.
+async fn read_head(
+    shard: &Rc<Shard>,
+    client: &mut Client,
+    buffers: &mut ExchangeBuffers,
+    mut began: Instant,
+) -> Result<(RequestParse, Instant), HeadError> {
     let mut parser = RequestParser::new();
-    let mut waiting = false;
+    let mut wait = None;
     loop {
-        match parser.parse(client.conn.rx.data(), &mut bench.request) {
+        match parser.parse(client.conn.rx.data(), &mut buffers.request) {
             Ok(Parse::Complete(parse)) => {
                 let head = &client.conn.rx.data()[..parse.consumed];
-                if let Some(failure) = over_limit(head, &shard.snapshot().limits) {
-                    return refuse(shard, client, &mut bench, &failure).await;
-                }
-                client.conn.deadline.disarm();
+                check_limits(head, &shard.snapshot().limits)?;
                 client.conn.rx.consume(parse.consumed);
-                return exchange::run(shard, client, &mut bench, parse, began).await;
+                return Ok((parse, began));
             }
             Ok(Parse::Incomplete)
                 if client.conn.rx.data().len() as u64 > shard.snapshot().limits.max_head =>
             {
-                return refuse(shard, client, &mut bench, &LONG_HEAD).await;
+                return Err(LONG_HEAD.into());
             }
             Ok(Parse::Incomplete) => {}
-            Err(error) => return refuse(shard, client, &mut bench, &exchange::refused(&error)).await,
+            Err(error) => return Err(http_failure(&error).into()),
         }
         if client.conn.rx.is_full() && !client.conn.grow(&shard.buffers, 2 * MAX_HEAD) {
-            return refuse(shard, client, &mut bench, &NO_ROOM).await;
+            return Err(NO_ROOM.into());
         }
-        if !waiting {
-            waiting = true;
-            client.conn.deadline.arm(WaitPhase::RequestHead, shard.snapshot().timeouts.request_head);
-        }
+        wait.get_or_insert_with(|| {
+            client.conn.deadline.within(WaitPhase::RequestHead, shard.snapshot().timeouts.request_head)
+        });
         if !matches!(client.conn.rx.fill(usize::MAX).await, Ok(count) if count > 0) {
-            return match client.conn.deadline.missed() {
-                Some(WaitPhase::RequestHead) => refuse(shard, client, &mut bench, &HEAD_TOO_SLOW).await,
-                _ => After::Close,
-            };
+            return Err(if client.conn.deadline.is_missed() {
+                HEAD_TOO_SLOW.into()
+            } else {
+                HeadError::ClientGone
+            });
         }
         began = Instant::now();
     }
@@ -122,40 +173,50 @@ fn has_begun(data: &[u8]) -> bool {
     data.len() > 2 * MAX_LEADING_LINES || !data.chunks(2).all(|line| line == b"\r\n")
 }
 
-/// What is wrong with a complete head, if the configuration is stricter than the codec.
-fn over_limit(head: &[u8], limits: &Limits) -> Option<Failure> {
+/// Refuses a complete head where the configuration is stricter than the codec.
+fn check_limits(head: &[u8], limits: &Limits) -> Result<(), Failure> {
     if head.len() as u64 > limits.max_head {
-        return Some(LONG_HEAD);
+        return Err(LONG_HEAD);
     }
     // Every field is a line; besides them there are the request line and the empty one.
-    let strict = limits.max_fields < MAX_FIELDS;
-    (strict && memchr::memchr_iter(b'\n', head).count() > limits.max_fields + 2).then_some(MANY_FIELDS)
+    let is_strict = limits.max_fields < MAX_FIELDS;
+    if is_strict && memchr::memchr_iter(b'\n', head).count() > limits.max_fields + 2 {
+        return Err(MANY_FIELDS);
+    }
+    Ok(())
+}
+
+/// Answers before anything of the request was read, with buffers that are not of the budget and hold one short answer.
+async fn refuse_full(shard: &Shard, client: &mut Client) -> Disposition {
+    write_refusal(shard, client, &mut ExchangeBuffers::default(), &FULL, LINGER_GAP).await
 }
 
 /// Answers a request that has no readable head. What follows it cannot be read either, so the connection ends.
-async fn refuse(shard: &Rc<Shard>, client: &mut Client, bench: &mut Workbench, failure: &Failure) -> After {
-    let peer = Peer { version: Version::Http11, keep_alive: false };
-    let id = shard.next_id().to_hex();
+async fn refuse(
+    shard: &Shard,
+    client: &mut Client,
+    buffers: &mut ExchangeBuffers,
+    failure: &Failure,
+    gap: Duration,
+) -> Disposition {
     shard.metrics.finished(None, failure.status);
-    exchange::write_failure(bench, failure, Provider::Generic, peer, &id, false, None);
-    let patience =
-        WriteTimeout { phase: WaitPhase::ReplyWrite, gap: shard.snapshot().timeouts.response_write_gap };
-    let (bytes, range) = bench.out.take();
-    let (result, bytes) = client.conn.write(bytes, range, patience).await;
-    bench.out.restore(bytes);
-    if result.is_ok() { After::Linger } else { After::Cut }
+    write_refusal(shard, client, buffers, failure, gap).await
 }
 
-/// Answers before anything of the request was read, with a bench that is not of the budget and holds one short answer.
-async fn full(shard: &Shard, client: &mut Client) -> After {
-    let patience = WriteTimeout { phase: WaitPhase::ReplyWrite, gap: LINGER_GAP };
-    let peer = Peer { version: Version::Http11, keep_alive: false };
-    let mut bench = Bench::default();
-    let id = shard.next_id().to_hex();
-    exchange::write_failure(&mut bench, &FULL, Provider::Generic, peer, &id, false, None);
-    let (bytes, range) = bench.out.take();
-    let (result, _) = client.conn.write(bytes, range, patience).await;
-    if result.is_ok() { After::Linger } else { After::Cut }
+/// Writes an error reply, for which the client has so long.
+async fn write_refusal(
+    shard: &Shard,
+    client: &mut Client,
+    buffers: &mut ExchangeBuffers,
+    failure: &Failure,
+    gap: Duration,
+) -> Disposition {
+    write_failure(buffers, failure, &Recipient::unknown(shard.next_id().to_hex()));
+    let timeout = WriteTimeout { phase: WaitPhase::ReplyWrite, gap };
+    let (bytes, range) = buffers.out.take();
+    let (result, bytes) = client.conn.write(bytes, range, timeout).await;
+    buffers.out.restore(bytes);
+    if result.is_ok() { Disposition::Linger } else { Disposition::Cut }
 }
 
 /// Ends the sending side and throws away what still comes, until the client has closed: closing over unread bytes would
@@ -166,7 +227,7 @@ async fn linger(client: &mut Client) {
     while Instant::now() < until {
         let there = client.conn.rx.data().len();
         client.conn.rx.consume(there);
-        client.conn.deadline.arm(WaitPhase::Linger, LINGER_GAP);
+        let _wait = client.conn.deadline.within(WaitPhase::Linger, LINGER_GAP);
         if !matches!(client.conn.rx.fill(usize::MAX).await, Ok(count) if count > 0) {
             return;
         }

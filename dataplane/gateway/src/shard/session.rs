@@ -25,9 +25,9 @@ pub(crate) const SESSION_FIELD: &[u8] = b"x-aegis-session";
 
 /// The place of a session.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Key([u8; 32]);
+pub(crate) struct SessionKey([u8; 32]);
 
-impl Key {
+impl SessionKey {
     /// The place that these parts lead to.
     pub(crate) fn new(parts: &[&[u8]]) -> Self {
         let mut hash = Sha256::new();
@@ -52,7 +52,7 @@ const EVICTIONS: usize = 4;
 const TRIM: usize = 64;
 
 struct Entry {
-    key: Key,
+    key: SessionKey,
     /// When it was last used.
     used: AtomicU64,
     vault: ArcSwap<Vault>,
@@ -90,7 +90,7 @@ pub(crate) struct Sessions {
 
 /// More secrets than a session may hold.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Full;
+pub(crate) struct SessionFull;
 
 impl Sessions {
     fn new(max_sessions: usize) -> Self {
@@ -111,7 +111,7 @@ impl Sessions {
     }
 
     /// A copy of what the session at `key` remembers; empty when there is none, or it has expired.
-    pub(crate) fn recall(&self, key: Key, settings: &Settings) -> Vault {
+    pub(crate) fn recall(&self, key: SessionKey, settings: &Settings) -> Vault {
         let mut copy = Vault::new();
         if let Some(entry) = self.find(key) {
             if entry.has_expired(settings) {
@@ -138,7 +138,12 @@ impl Sessions {
     }
 
     /// Remembers what `vault` holds in the session at `key`. A long unused one goes when there are too many.
-    pub(crate) fn remember(&self, key: Key, vault: &Vault, settings: &Settings) -> Result<(), Full> {
+    pub(crate) fn remember(
+        &self,
+        key: SessionKey,
+        vault: &Vault,
+        settings: &Settings,
+    ) -> Result<(), SessionFull> {
         let entry = self.find(key).unwrap_or_else(|| {
             let entry = self.insert(key);
             self.make_room(Some(key), EVICTIONS, settings);
@@ -151,7 +156,7 @@ impl Sessions {
             let added = add(&mut after, &before).and_then(|()| add(&mut after, vault));
             if added.is_err() || after.len() > settings.max_secrets {
                 self.remove(&entry);
-                return Err(Full);
+                return Err(SessionFull);
             }
             let found = entry.vault.compare_and_swap(&before, Arc::new(after));
             if Arc::ptr_eq(&found, &before) {
@@ -167,19 +172,19 @@ impl Sessions {
         self.count.load(Relaxed)
     }
 
-    fn bucket(&self, key: Key) -> &ArcSwapOption<Bucket> {
+    fn bucket(&self, key: SessionKey) -> &ArcSwapOption<Bucket> {
         let [first, second, third, ..] = key.0;
         let place = u32::from_be_bytes([0, first, second, third]) as usize;
         &self.table[place & (self.table.len() - 1)]
     }
 
-    fn find(&self, key: Key) -> Option<Arc<Entry>> {
+    fn find(&self, key: SessionKey) -> Option<Arc<Entry>> {
         let bucket = self.bucket(key).load();
         bucket.as_ref()?.iter().find(|entry| entry.key == key).cloned()
     }
 
     /// Begins a session, unless another shard has just done so.
-    fn insert(&self, key: Key) -> Arc<Entry> {
+    fn insert(&self, key: SessionKey) -> Arc<Entry> {
         let new = Arc::new(Entry { key, used: AtomicU64::new(now()), vault: ArcSwap::default() });
         let place = self.bucket(key);
         let mut before = place.load_full();
@@ -218,7 +223,7 @@ impl Sessions {
     }
 
     /// Ends sessions until there are no more than allowed, at most so many.
-    fn make_room(&self, kept: Option<Key>, most: usize, settings: &Settings) {
+    fn make_room(&self, kept: Option<SessionKey>, most: usize, settings: &Settings) {
         for _ in 0..most {
             if self.len() <= settings.max_sessions {
                 return;
@@ -228,7 +233,7 @@ impl Sessions {
     }
 
     /// Ends the longest unused session of a sample that holds all but `kept`.
-    fn evict(&self, kept: Option<Key>) {
+    fn evict(&self, kept: Option<SessionKey>) {
         let mut oldest: Option<(u64, Arc<Entry>)> = None;
         let mut seen = 0;
         for _ in 0..self.table.len() {
@@ -271,10 +276,10 @@ fn holds(target: &Vault, source: &Vault) -> bool {
     source.tokens().all(|token| target.resolve(token).is_some())
 }
 
-fn add(target: &mut Vault, source: &Vault) -> Result<(), Full> {
+fn add(target: &mut Vault, source: &Vault) -> Result<(), SessionFull> {
     for token in source.tokens() {
         if let Some(secret) = source.resolve(token) {
-            target.insert(*token, secret).map_err(|_| Full)?;
+            target.insert(*token, secret).map_err(|_| SessionFull)?;
         }
     }
     Ok(())
@@ -310,7 +315,7 @@ mod tests {
     #[test]
     fn a_session_adds_up_and_keeps_to_its_place() {
         let (sessions, settings) = (Sessions::new(10), settings(10, 10));
-        let (mine, yours) = (Key::new(&[b"a", b"bc"]), Key::new(&[b"ab", b"c"]));
+        let (mine, yours) = (SessionKey::new(&[b"a", b"bc"]), SessionKey::new(&[b"ab", b"c"]));
         sessions.remember(mine, &vault(&["one"]), &settings).unwrap();
         sessions.remember(mine, &vault(&["two"]), &settings).unwrap();
         assert_eq!(sessions.recall(mine, &settings).len(), 2);
@@ -320,7 +325,7 @@ mod tests {
     #[test]
     fn sessions_and_secrets_are_limited() {
         let (sessions, settings) = (Sessions::new(2), settings(2, 2));
-        let keys: Vec<Key> = (0..3u8).map(|n| Key::new(&[&[n]])).collect();
+        let keys: Vec<SessionKey> = (0..3u8).map(|n| SessionKey::new(&[&[n]])).collect();
         for key in &keys {
             sessions.remember(*key, &vault(&["x"]), &settings).unwrap();
             assert!(expire(&sessions, &settings) <= 2);
@@ -329,14 +334,14 @@ mod tests {
         assert!(sessions.recall(keys[0], &settings).is_empty(), "the longest unused went");
         assert_eq!(sessions.recall(keys[2], &settings).len(), 1);
         assert!(sessions.remember(keys[2], &vault(&["y"]), &settings).is_ok());
-        assert_eq!(sessions.remember(keys[2], &vault(&["z"]), &settings), Err(Full));
+        assert_eq!(sessions.remember(keys[2], &vault(&["z"]), &settings), Err(SessionFull));
     }
 
     #[test]
     fn an_unused_session_expires() {
         let sessions = Sessions::new(2);
         let mut settings = settings(2, 2);
-        let key = Key::new(&[b"k"]);
+        let key = SessionKey::new(&[b"k"]);
         sessions.remember(key, &vault(&["x"]), &settings).unwrap();
         settings.ttl = Duration::ZERO;
         std::thread::sleep(Duration::from_millis(2));
@@ -353,7 +358,7 @@ mod tests {
     fn the_number_of_sessions_is_kept_at_its_edge_and_when_it_is_lowered() {
         const MOST: usize = 3 * SAMPLE;
         let (sessions, mut settings) = (Sessions::new(MOST), settings(MOST, 2));
-        let keys: Vec<Key> = (0..MOST as u16).map(|n| Key::new(&[&n.to_be_bytes()])).collect();
+        let keys: Vec<SessionKey> = (0..MOST as u16).map(|n| SessionKey::new(&[&n.to_be_bytes()])).collect();
         for key in &keys {
             sessions.remember(*key, &vault(&["x"]), &settings).unwrap();
         }
@@ -361,7 +366,7 @@ mod tests {
             keys.iter().all(|key| sessions.recall(*key, &settings).len() == 1),
             "all that may be are there"
         );
-        let one_more = Key::new(&[b"one more"]);
+        let one_more = SessionKey::new(&[b"one more"]);
         sessions.remember(one_more, &vault(&["x"]), &settings).unwrap();
         assert_eq!((sessions.len(), sessions.recall(one_more, &settings).len()), (MOST, 1));
         settings.max_sessions = 1;
@@ -373,12 +378,12 @@ mod tests {
         const SHARDS: usize = 4;
         const ROUNDS: usize = 200;
         let (sessions, settings) = (Sessions::new(8), settings(8, SHARDS * ROUNDS));
-        let shared = Key::new(&[b"shared"]);
+        let shared = SessionKey::new(&[b"shared"]);
         std::thread::scope(|scope| {
             for shard in 0..SHARDS {
                 let (sessions, settings) = (&sessions, &settings);
                 scope.spawn(move || {
-                    let own = Key::new(&[b"own", &[shard as u8]]);
+                    let own = SessionKey::new(&[b"own", &[shard as u8]]);
                     for round in 0..ROUNDS {
                         let secret = format!("{shard} {round}");
                         sessions.remember(shared, &vault(&[&secret]), settings).unwrap();
@@ -401,7 +406,7 @@ mod tests {
                 let (sessions, settings) = (&sessions, &settings);
                 scope.spawn(move || {
                     for round in 0..500_u16 {
-                        let key = Key::new(&[&[shard], &round.to_be_bytes()]);
+                        let key = SessionKey::new(&[&[shard], &round.to_be_bytes()]);
                         sessions.remember(key, &vault(&["x"]), settings).unwrap();
                         assert!(sessions.len() <= settings.max_sessions + SHARDS);
                     }

@@ -4,12 +4,12 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::bench::Benches;
 use super::clean::CleanFields;
+use super::exchange_buffers::BufferPool;
 use super::net::buffers::Buffers;
 use super::net::deadline::Deadlines;
 use super::pool::Pools;
-use super::sanitize::Scratch;
+use super::scanner::Scanner;
 use crate::events::{Notice, NoticeLevel, RequestId, Sender};
 use crate::lifecycle::{Lifecycle, Phase as Life, ShardContext};
 use crate::metrics::ShardMetrics;
@@ -25,12 +25,12 @@ pub(crate) struct Shard {
     pub(super) metrics: Arc<ShardMetrics>,
     pub(super) events: RefCell<Sender>,
     snapshot: RefCell<Arc<Snapshot>>,
-    pub(super) scratch: Scratch,
+    pub(super) scanner: Scanner,
     pub(super) clean: CleanFields,
     pub(super) deadlines: Rc<Deadlines>,
     pub(super) buffers: Rc<Buffers>,
     pub(super) pools: Pools,
-    pub(super) benches: Rc<Benches>,
+    pub(super) exchange_buffers: Rc<BufferPool>,
     pub(super) max_connections: usize,
     pub(super) connections: Cell<usize>,
     id_prefix: [u8; 8],
@@ -55,11 +55,11 @@ impl Shard {
             lifecycle: context.lifecycle,
             metrics: context.metrics,
             events: RefCell::new(context.events),
-            scratch: Scratch::default(),
+            scanner: Scanner::default(),
             clean: CleanFields::default(),
             deadlines: Deadlines::new(),
             pools: Pools::default(),
-            benches: Rc::default(),
+            exchange_buffers: Rc::default(),
             max_connections: context.max_connections,
             connections: Cell::new(0),
             id_prefix,

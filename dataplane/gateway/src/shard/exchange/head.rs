@@ -3,50 +3,50 @@
 use aegis_wire::h1::CONTINUE;
 use aegis_wire::target::{decoded, rebase};
 
-use super::{Exchange, Stop};
+use super::Exchange;
+use super::error::ExchangeError;
 use crate::auth::{self, CREDENTIAL_FIELDS};
 use crate::config::settings::FindingsHeader;
 use crate::error_body::Failure;
 use crate::route::Route;
 
-/// Reply field with the id of the exchange.
-pub(crate) const REQUEST_ID: &[u8] = b"x-aegis-request-id";
 /// Request field that asks for counts of findings, and reply field that holds them.
-pub(crate) const FINDINGS: &[u8] = b"x-aegis-findings";
-/// Fields that begin so are between the client and the gateway.
-const OWN: &[u8] = b"x-aegis-";
+pub(super) const FINDINGS: &[u8] = b"x-aegis-findings";
+/// Beginning of the fields that are between the client and the gateway.
+const GATEWAY_PREFIX: &[u8] = b"x-aegis-";
 
 const BAD_FIELD: Failure = Failure::internal("the upstream's key cannot be sent in a header");
 
 impl Exchange<'_> {
     /// Rewrites the head for the upstream: its path, its authority, its key; nothing that is between client and gateway.
-    pub(super) fn shape_request(&mut self, route: &Route) -> Result<(), Stop> {
+    pub(super) fn shape_request(&mut self, route: &Route) -> Result<(), ExchangeError> {
         let upstream = &route.upstream;
-        let head = &mut self.bench.request;
-        self.draft.reported = match self.snapshot.findings_header {
+        let head = &mut self.buffers.request;
+        let is_asked = match self.snapshot.findings_header {
             FindingsHeader::Never => false,
             FindingsHeader::Always => true,
             FindingsHeader::OnRequest => head.fields.contains(FINDINGS),
         };
+        self.record.report_findings(is_asked);
         rebase(&mut head.path, route.strip, &upstream.base_path);
         let shown = auth::shown(&self.snapshot.auth, &head.fields, upstream);
         drop_key_parameters(&mut head.path, upstream.key.is_some(), shown.as_deref().map(Vec::as_slice));
         // The name that the client used is needed for links in the reply.
-        std::mem::swap(&mut head.authority, &mut self.bench.asked_host);
+        std::mem::swap(&mut head.authority, &mut self.buffers.asked_host);
         head.authority.clear();
         head.authority.push_str(&upstream.authority);
-        self.bench.accepts.clear();
+        self.buffers.accepts.clear();
         for value in head.fields.get_all(b"accept-encoding") {
-            self.bench.accepts.extend_from_slice(value);
-            self.bench.accepts.push(b',');
+            self.buffers.accepts.extend_from_slice(value);
+            self.buffers.accepts.push(b',');
         }
-        let (replaces_key, raw) = (upstream.key.is_some(), self.raw);
+        let (replaces_key, undecoded) = (upstream.key.is_some(), self.body.is_undecoded());
         let holds = |text: &[u8]| shown.as_ref().is_some_and(|key| holds_key(text, key));
         head.fields.retain(|name, value| {
-            !name.starts_with(OWN)
+            !name.starts_with(GATEWAY_PREFIX)
                 && !holds(value)
                 && name != b"accept-encoding"
-                && (raw || name != b"content-encoding")
+                && (undecoded || name != b"content-encoding")
                 && name != b"expect"
                 && !(replaces_key && CREDENTIAL_FIELDS.contains(&name))
         });
@@ -59,11 +59,11 @@ impl Exchange<'_> {
         identity.and(key).map_err(|_| BAD_FIELD.into())
     }
 
-    /// Tells a client that waits for it to send its body: the gateway reads it in any case.
-    pub(super) async fn answer_expectation(&mut self) -> Result<(), Stop> {
-        if self.parse.expect_continue && !self.has_all() && self.client.conn.rx.data().is_empty() {
-            self.bench.out.clear();
-            self.bench.out.tail().extend_from_slice(CONTINUE);
+    /// Answers a client that waits to be asked for its body. The gateway reads it in any case.
+    pub(super) async fn answer_expectation(&mut self) -> Result<(), ExchangeError> {
+        if self.parse.expect_continue && !self.has_all() && self.client.rx.data().is_empty() {
+            self.buffers.out.clear();
+            self.buffers.out.tail().extend_from_slice(CONTINUE);
             self.flush().await?;
         }
         Ok(())

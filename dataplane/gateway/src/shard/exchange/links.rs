@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use aegis_wire::head::{BodyLength, Fields, Method};
 
-use super::{Exchange, Stop};
+use super::Exchange;
+use super::error::ExchangeError;
 use crate::browser::{is_loopback_name, without_port};
 use crate::error_body::{ErrorKind, Failure};
 use crate::links::results::{Replaced, ResultLinks, is_told_at};
@@ -47,12 +48,12 @@ fn use_of(name: &[u8]) -> Option<Use> {
 
 impl Exchange<'_> {
     /// Makes the links in the head of the reply lead through the gateway.
-    pub(super) fn rewrite_links(&mut self, upstream: &Upstream) -> Result<(), Stop> {
-        if !self.bench.reply.fields.iter().any(|(name, _)| use_of(name).is_some()) {
+    pub(super) fn rewrite_links(&mut self, upstream: &Upstream) -> Result<(), ExchangeError> {
+        if !self.buffers.reply.fields.iter().any(|(name, _)| use_of(name).is_some()) {
             return Ok(());
         }
         let base = self.own_address();
-        let fields = std::mem::take(&mut self.bench.reply.fields);
+        let fields = std::mem::take(&mut self.buffers.reply.fields);
         let mut kept = Fields::new();
         for (name, value) in fields.iter() {
             let written = match use_of(name) {
@@ -68,7 +69,7 @@ impl Exchange<'_> {
             // What describes a body that is not sent is no field that could be pushed.
             kept.set_described_length(length);
         }
-        self.bench.reply.fields = kept;
+        self.buffers.reply.fields = kept;
         Ok(())
     }
 
@@ -79,7 +80,7 @@ impl Exchange<'_> {
         value: &[u8],
         base: Option<&str>,
         upstream: &Upstream,
-    ) -> Result<Option<Vec<u8>>, Stop> {
+    ) -> Result<Option<Vec<u8>>, ExchangeError> {
         let Ok(text) = std::str::from_utf8(value) else {
             return if self.leads_a_body_on(kind) {
                 Err(elsewhere("").into())
@@ -87,7 +88,7 @@ impl Exchange<'_> {
                 Ok(Some(value.to_vec()))
             };
         };
-        let target = &self.bench.request.path;
+        let target = &self.buffers.request.path;
         if kind == Use::List {
             return Ok(list(text, |link| match place(link, target, upstream) {
                 Place::Upstream(rest) => Some(address(base, upstream, &rest)),
@@ -117,12 +118,12 @@ impl Exchange<'_> {
             Use::Upload => true,
             Use::Related | Use::List => false,
             Use::Location if self.is_upload() => true,
-            Use::Location => self.had_body() && matches!(self.bench.reply.status, 307 | 308),
+            Use::Location => self.had_body() && matches!(self.buffers.reply.status, 307 | 308),
         }
     }
 
     fn is_redirect(&self) -> bool {
-        matches!(self.bench.reply.status, 301..=303 | 307 | 308)
+        matches!(self.buffers.reply.status, 301..=303 | 307 | 308)
     }
 
     /// Whether the request is part of an upload: then what its reply names is where the next part goes. A client also repeats
@@ -131,7 +132,7 @@ impl Exchange<'_> {
         let repeats = !matches!(self.method, Method::Get | Method::Head | Method::Post) && self.had_body();
         repeats
             || matches!(self.method, Method::Put | Method::Patch)
-            || route::upload_of(&self.bench.request) != UploadStep::None
+            || route::upload_of(&self.buffers.request) != UploadStep::None
     }
 
     fn had_body(&self) -> bool {
@@ -144,20 +145,20 @@ impl Exchange<'_> {
         if let Some(address) = &self.snapshot.public_url {
             return Some(address.to_string());
         }
-        let host = self.bench.asked_host.to_ascii_lowercase();
-        let local = is_loopback_name(without_port(&host)) && self.client.conn.is_loopback();
+        let host = self.buffers.asked_host.to_ascii_lowercase();
+        let local = is_loopback_name(without_port(&host)) && self.client.is_loopback();
         let scheme = if self.snapshot.server_tls.is_some() { "https" } else { "http" };
         local.then(|| format!("{scheme}://{host}"))
     }
 
     /// What replaces the addresses of results in the body, where it may hold some.
     pub(super) fn result_links(&self, upstream: &Upstream) -> Option<ResultLinks> {
-        let path = route::path_of(&self.bench.request.path);
+        let path = route::path_of(&self.buffers.request.path);
         if !is_told_at(path.strip_prefix(&*upstream.base_path)?) {
             return None;
         }
         let upstream = Arc::clone(self.snapshot.upstream(&upstream.name)?);
-        let (base, target) = (self.own_address(), self.bench.request.path.clone());
+        let (base, target) = (self.own_address(), self.buffers.request.path.clone());
         Some(ResultLinks::new(Box::new(move |link| match place(link, &target, &upstream) {
             // Without an address of its own the gateway gives the provider's path: libraries put it behind their base URL.
             Place::Upstream(rest) if base.is_none() => Replaced::By(rest),

@@ -7,30 +7,64 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aegis_shield::reply::{Rehydrator, ReplyFormat};
-use aegis_wire::coding::{self, Coding, MAX_STEP};
-use aegis_wire::h1::{self, BodyDecoder, BodyKind, ResponseParse};
+use aegis_wire::coding::{self, Coding};
+use aegis_wire::h1::{self, ResponseParse};
 use aegis_wire::head::{BodyLength, ResponseHead, list};
 
-use super::super::bench::Bench;
-use super::super::net::WriteTimeout;
+use super::super::answer::REQUEST_ID;
+use super::super::exchange_buffers::ExchangeBuffers;
 use super::super::net::buffers::LARGE;
 use super::super::net::deadline::WaitPhase;
-use super::super::out::Out;
-use super::super::pool::UpstreamConn;
-use super::super::sanitize::{Panicked, Restorer};
-use super::head::{FINDINGS, REQUEST_ID};
+use super::super::net::timeout;
+use super::super::pool::{PoolPolicy, UpstreamConn};
+use super::super::restorer::Restorer;
+use super::content_decoder::ContentDecoder;
+use super::error::{ExchangeError, ReplyError};
+use super::framing::Framing;
+use super::head::FINDINGS;
 use super::keep_alive::{COMMENT, KeepAlive};
-use super::send::Heard;
-use super::unpack::Unpack;
-use super::{Exchange, Stop, keeping};
+use super::response_body::{Absorbed, ResponseBody};
+use super::scan::Secrets;
+use super::send::{Answered, ReadEvent, Sending, Sent};
+use super::{ClientGone, Exchange};
 use crate::error_body::Failure;
-use crate::events::Ending;
-use crate::links::results::ResultLinks;
 use crate::snapshot::Upstream;
 
 const UNREADABLE: Failure = Failure::upstream(
     "the upstream's reply has a content coding that cannot be taken off to restore what was replaced",
 );
+
+/// A reply that can be passed on: what must be done to it is decided, and the client has nothing of it yet.
+pub(super) struct Replying {
+    link: Box<UpstreamConn>,
+    body: ResponseBody,
+    head: HeadPlan,
+    /// Longest silence of the upstream.
+    gap: Duration,
+    /// What keeps a silent event stream alive towards the client, where that is wanted.
+    keep_alive: Option<KeepAlive>,
+    /// Whether the connection can carry another exchange behind the body.
+    is_reusable: bool,
+}
+
+/// When the head is written to the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum HeadPlan {
+    /// Before the body, which will be so long.
+    First(BodyLength),
+    /// When the body is complete, so that its new length can be told.
+    BehindBody,
+}
+
+/// What the wait for more of a reply brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+enum Arrival {
+    /// More bytes.
+    Bytes,
+    /// The end of the body, in good order: the upstream closed the connection.
+    End,
+}
 
 /// Whether a reply may be a stream, which is silent as long as a model thinks. Labels tell few of them: arrays that grow
 /// (Gemini without `alt=sse`), lines labelled as JSON, event streams without a label. None of them knows its length
@@ -39,433 +73,311 @@ fn may_stream(format: ReplyFormat, length: BodyLength) -> bool {
     matches!(format, ReplyFormat::Sse | ReplyFormat::JsonLines) || length == BodyLength::Unknown
 }
 
-/// The reply's body on its way.
-struct Download {
-    framing: BodyDecoder,
-    /// How long it is towards the client, as far as that is known beforehand.
-    length: BodyLength,
-    /// Whether it is read to its end first, so that its new length can be told.
-    collected: bool,
-    /// The coding that is taken off, if any.
-    unpack: Option<Unpack>,
-    /// What replaces the addresses of results, at the few endpoints that tell some.
-    links: Option<ResultLinks>,
-    /// What puts the secrets back; none when there is nothing to put back.
-    restore: Option<Restorer>,
-    /// How it is delimited towards the client.
-    delivery: BodyKind,
-    /// Longest silence of the upstream.
-    gap: Duration,
-    /// What keeps a silent event stream alive towards the client, where that is wanted.
-    keep_alive: Option<KeepAlive>,
-}
-
-impl Download {
-    /// Whether the bytes of the body go on as they are.
-    fn is_plain(&self) -> bool {
-        self.unpack.is_none() && self.links.is_none() && self.restore.is_none()
-    }
-
-    /// Puts what is left at the end of the body into `out`, as far as there is room. True when nothing is left.
-    fn end(&mut self, out: &mut Out) -> Result<bool, Stop> {
-        if let Some(restorer) = &mut self.restore
-            && !restorer.resume(out.tail(), LARGE)?
-        {
-            return Ok(false);
-        }
-        if let Some(mut links) = self.links.take() {
-            let mut held = Vec::new();
-            links.finish(&mut held);
-            put_restored(&mut self.restore, &held, out)?;
-        }
-        let Some(restorer) = &mut self.restore else { return Ok(true) };
-        if !restorer.resume(out.tail(), LARGE)? {
-            return Ok(false);
-        }
-        restorer.finish(out.tail(), LARGE)?;
-        Ok(restorer.resume(out.tail(), LARGE)?)
-    }
-}
-
-/// What it takes to go on with the body. Who loops over [`Exchange::absorb`] says what it does for each: waiting for the
-/// wrong side is waiting for ever.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-enum Absorbed {
-    /// Nothing: the body has ended, and its last bytes are in the buffer for the client.
-    Done,
-    /// The client must take what is in the buffer: there is more to put into it, and no room.
-    NeedsClientRoom,
-    /// The upstream must send more: all that has come is in the buffer.
-    NeedsUpstream,
-}
-
 impl Exchange<'_> {
-    /// Passes the reply on whose head has been read, and gives the connection back to the pool when it has a future.
-    pub(super) async fn reply(
+    /// Decides what must be done to the reply whose head has been read, and makes its head one for the client.
+    pub(super) fn begin_reply(
         &mut self,
         upstream: &Upstream,
-        mut link: Box<UpstreamConn>,
-        parse: ResponseParse,
-    ) -> Result<(), Stop> {
+        answered: Answered,
+        sending: Sending,
+    ) -> Result<Replying, ExchangeError> {
+        let Answered { mut link, parse, sent } = answered;
         link.conn.rx.consume(parse.consumed);
-        link.conn.deadline.disarm();
-        self.draft.upstream_status = Some(self.bench.reply.status);
-        if let Some(tokenizer) = self.tokenizer.take() {
+        self.record.upstream_status = Some(self.buffers.reply.status);
+        let secrets = match sending {
+            Sending::Whole(secrets) => secrets,
             // An early reply: what was sent of the request may come back in it.
-            self.settle(tokenizer);
-        }
+            Sending::Streamed(scanner) => self.settle(scanner),
+        };
         // The rest of a body that nobody reads any more stands before the next request.
         self.peer.keep_alive &= self.has_all() && !self.shard.is_draining();
         self.rewrite_links(upstream)?;
-        let mut download = self.prepare(upstream, &parse)?;
-        let outcome = self.pass_on(&mut link, &mut download).await;
-        self.tally(&download);
-        outcome?;
-        let reusable = parse.keep_alive && self.request_sent && link.conn.rx.data().is_empty();
-        if reusable && !self.shard.is_draining() {
-            link.conn.shrink(&self.shard.buffers);
-            let now = self.shard.deadlines.now();
-            let keeping = keeping(&self.snapshot, upstream);
-            self.shard.pools.put(upstream.identity, link, keeping, now, &self.shard.metrics);
-        }
-        Ok(())
-    }
-
-    /// Decides what must be done to the body, and makes the head fit.
-    fn prepare(&mut self, upstream: &Upstream, parse: &ResponseParse) -> Result<Download, Stop> {
-        let vault = self.vault.take().unwrap_or_default();
-        let documents = std::mem::take(&mut self.documents);
-        let links = self.result_links(upstream);
-        let head = &mut self.bench.reply;
+        self.add_own_fields();
+        let format = ReplyFormat::of(self.buffers.reply.fields.content_type());
         let length = parse.framing.length();
-        let format = ReplyFormat::of(head.fields.content_type());
         let timeouts = &upstream.timeouts;
         let gap =
             if may_stream(format, length) { timeouts.stream_read_gap } else { timeouts.upstream_read_gap };
-        let mut download = Download {
-            framing: BodyDecoder::response(parse.framing),
-            length,
-            collected: false,
-            unpack: None,
-            links: None,
-            restore: None,
-            delivery: parse.framing,
-            gap,
-            keep_alive: None,
+        let body = self.response_body(upstream, &parse, format, secrets)?;
+        let is_collected = body.decoder.is_none()
+            && format != ReplyFormat::Sse
+            && matches!(length, BodyLength::Known(bytes) if bytes <= LARGE as u64);
+        let head = match body.is_plain() {
+            true => HeadPlan::First(length),
+            false if is_collected => HeadPlan::BehindBody,
+            false => HeadPlan::First(BodyLength::Unknown),
         };
-        self.snapshot.sites.open_reply(&self.bench.request.fields, &mut head.fields);
-        head.fields.retain(|name, _| name != REQUEST_ID && name != FINDINGS);
-        // Fixed names and values of our own are always accepted.
-        let _ = head.fields.push(REQUEST_ID, &self.draft.id.to_hex());
-        if self.draft.reported {
-            let _ = head.fields.push(FINDINGS, self.draft.summary().as_bytes());
+        Ok(Replying {
+            keep_alive: self.comments(format, length),
+            is_reusable: parse.keep_alive && sent == Sent::All,
+            link,
+            body,
+            head,
+            gap,
+        })
+    }
+
+    /// Puts the fields into the reply's head that the gateway adds to every reply.
+    fn add_own_fields(&mut self) {
+        let ExchangeBuffers { request, reply, .. } = &mut *self.buffers;
+        self.snapshot.sites.open_reply(&request.fields, &mut reply.fields);
+        reply.fields.retain(|name, _| name != REQUEST_ID && name != FINDINGS);
+        // Fixed names and values of the gateway's own are always accepted.
+        let _ = reply.fields.push(REQUEST_ID, &self.record.id.to_hex());
+        if self.record.is_reported() {
+            let _ = reply.fields.push(FINDINGS, self.record.summary().as_bytes());
         }
-        if length == BodyLength::Empty {
-            return Ok(download);
+    }
+
+    /// The body with all that must be done to it, and the head without what is not true of it any more.
+    fn response_body(
+        &mut self,
+        upstream: &Upstream,
+        parse: &ResponseParse,
+        format: ReplyFormat,
+        secrets: Secrets,
+    ) -> Result<ResponseBody, ExchangeError> {
+        let mut body = ResponseBody::plain(parse.framing);
+        if parse.framing.length() == BodyLength::Empty {
+            return Ok(body);
         }
         let keyring = &self.snapshot.shield.keyring;
-        let changed = !vault.is_empty() || !documents.is_empty();
-        let rehydrator = changed.then(|| Rehydrator::new(vault, format).with_documents(documents));
-        let rehydrator = rehydrator
+        body.links = self.result_links(upstream);
+        body.restorer = (!secrets.is_empty())
+            .then(|| Rehydrator::new(secrets.vault, format).with_documents(secrets.documents))
             .filter(|rehydrator| !rehydrator.is_transparent())
-            .map(|rehydrator| rehydrator.with_keyring(Arc::clone(keyring)));
-        download.restore = rehydrator.map(Restorer::new);
-        download.links = links;
-        let edited = download.restore.is_some() || download.links.is_some();
-        if edited {
+            .map(|rehydrator| Restorer::new(rehydrator.with_keyring(Arc::clone(keyring))));
+        let head = &mut self.buffers.reply;
+        let is_edited = !body.is_plain();
+        if is_edited {
             // They describe bytes that the client will not see.
             head.fields
                 .retain(|name, _| !matches!(name, b"content-md5" | b"content-digest" | b"digest" | b"etag"));
         }
         if head.fields.contains(b"content-encoding") {
-            download.unpack = unpacker(head, &self.bench.accepts, edited)?;
+            body.decoder = decoder_for(head, &self.buffers.accepts, is_edited)?;
         }
-        let every = self.snapshot.sse_keep_alive;
-        let readable = format == ReplyFormat::Sse && !head.fields.contains(b"content-encoding");
-        download.keep_alive = (readable && !every.is_zero()).then(|| KeepAlive::new(every));
-        if !download.is_plain() {
-            download.collected = download.unpack.is_none()
-                && format != ReplyFormat::Sse
-                && matches!(length, BodyLength::Known(bytes) if bytes <= LARGE as u64);
-            download.length = BodyLength::Unknown;
-        }
-        Ok(download)
+        Ok(body)
     }
 
-    /// Head and body, to the end.
-    async fn pass_on(&mut self, link: &mut UpstreamConn, download: &mut Download) -> Result<(), Stop> {
-        let outcome = if download.collected {
-            self.collect(link, download).await
-        } else {
-            self.begin(download.length, download);
-            self.stream(link, download).await
-        };
-        if matches!(outcome, Err(Stop::Broken)) && self.reply_begun {
-            self.give_up(download).await;
+    /// What keeps the client's connection alive while the upstream is silent, where comments can be put into the body.
+    fn comments(&self, format: ReplyFormat, length: BodyLength) -> Option<KeepAlive> {
+        let every = self.snapshot.sse_keep_alive;
+        let is_readable = format == ReplyFormat::Sse
+            && length != BodyLength::Empty
+            && !self.buffers.reply.fields.contains(b"content-encoding");
+        (is_readable && !every.is_zero()).then(|| KeepAlive::new(every))
+    }
+
+    /// Passes the reply on, head and body, to the end.
+    pub(super) async fn pass_on(&mut self, replying: &mut Replying) -> Result<(), ExchangeError> {
+        let outcome = self.pass_head_and_body(replying).await;
+        if let Some(restorer) = &replying.body.restorer {
+            let tally = restorer.tally();
+            self.record.restored = tally.restored;
+            self.record.unresolved = tally.unresolved;
+            self.record.kept = tally.kept;
         }
         outcome
     }
 
-    /// Puts the head for the client into the buffer.
-    fn begin(&mut self, length: BodyLength, download: &mut Download) {
-        self.bench.out.clear();
-        download.delivery = h1::write_response(&self.bench.reply, length, self.peer, self.bench.out.tail());
-        self.peer.keep_alive &= download.delivery != BodyKind::UntilClose;
-        self.draft.status = self.bench.reply.status;
-        self.reply_begun = true;
+    async fn pass_head_and_body(&mut self, replying: &mut Replying) -> Result<(), ExchangeError> {
+        let (framing, absorbed) = match replying.head {
+            HeadPlan::BehindBody => self.collect(replying).await.map_err(ReplyError::before_head)?,
+            HeadPlan::First(length) => (self.write_head(length), None),
+        };
+        let streamed = self.stream(replying, framing, absorbed).await;
+        if matches!(streamed, Err(ReplyError::BrokenOff | ReplyError::FellSilent)) {
+            self.give_up(replying, framing).await;
+        }
+        streamed.map_err(ReplyError::inside_body)
+    }
+
+    /// Puts the connection back into the pool when it can carry another exchange.
+    pub(super) fn release(&mut self, upstream: &Upstream, replying: Replying) {
+        let Replying { mut link, is_reusable, .. } = replying;
+        if is_reusable && link.conn.rx.data().is_empty() && !self.shard.is_draining() {
+            link.conn.shrink(&self.shard.buffers);
+            let policy = PoolPolicy {
+                max_idle: self.snapshot.limits.idle_per_upstream,
+                idle: upstream.timeouts.idle_pooled,
+                age: upstream.timeouts.connection_age,
+                slot: upstream.slot,
+            };
+            let now = self.shard.deadlines.now();
+            self.shard.pools.put(upstream.identity, link, policy, now, &self.shard.metrics);
+        }
+    }
+
+    /// Puts the head for the client into the buffer. From here on the reply has begun.
+    fn write_head(&mut self, length: BodyLength) -> Framing {
+        let out = &mut self.buffers.out;
+        out.clear();
+        let framing =
+            Framing::announced(h1::write_response(&self.buffers.reply, length, self.peer, out.tail()));
+        self.peer.keep_alive &= !framing.ends_connection();
+        self.record.status = self.buffers.reply.status;
+        framing
     }
 
     /// Restores a small body of known length as a whole, so that the client learns its length as it would without the
     /// gateway. Nothing of it can be used before its end anyway. One that outgrows the buffer is passed on as it comes.
-    async fn collect(&mut self, link: &mut UpstreamConn, download: &mut Download) -> Result<(), Stop> {
-        self.bench.out.clear();
-        download.delivery = BodyKind::None;
-        let length = loop {
-            match self.absorb(link, download)? {
+    async fn collect(&mut self, replying: &mut Replying) -> Result<(Framing, Option<Absorbed>), ReplyError> {
+        self.buffers.out.clear();
+        let (length, absorbed) = loop {
+            match self.absorb(replying, Framing::BARE)? {
                 Absorbed::NeedsUpstream => {
-                    self.hear_more(link, download).await?;
+                    let _ = self.wait_for_more(replying, Framing::BARE).await?;
                 }
-                Absorbed::NeedsClientRoom => break BodyLength::Unknown,
-                Absorbed::Done => break BodyLength::Known(self.bench.out.len() as u64),
+                full @ Absorbed::NeedsClientRoom => break (BodyLength::Unknown, full),
+                done @ Absorbed::Done => break (BodyLength::Known(self.buffers.out.len() as u64), done),
             }
         };
-        let (body, range) = self.bench.out.take();
-        self.bench.between = body;
-        self.begin(length, download);
-        if download.delivery == BodyKind::Chunked {
-            self.bench.out.begin_chunk();
-        }
-        self.bench.out.tail().extend_from_slice(&self.bench.between[range]);
-        self.bench.out.end_chunk();
-        self.account();
-        match length {
-            BodyLength::Unknown => self.stream(link, download).await,
-            _ => self.flush().await,
-        }
+        let ExchangeBuffers { out, scratch, .. } = &mut *self.buffers;
+        let body = out.exchange(scratch);
+        let framing = self.write_head(length);
+        let ExchangeBuffers { out, scratch, .. } = &mut *self.buffers;
+        framing.part(out, |out| out.tail().extend_from_slice(&scratch[body]));
+        Ok((framing, Some(absorbed)))
     }
 
-    /// Passes on what is in the buffer, and the body as it comes.
-    async fn stream(&mut self, link: &mut UpstreamConn, download: &mut Download) -> Result<(), Stop> {
-        let mut state = if self.bench.out.len() < LARGE {
-            self.absorb(link, download)?
-        } else {
-            Absorbed::NeedsClientRoom
+    /// Passes on what is in the buffer, and the body as it comes. `absorbed` says how much of it is in the buffer, if any is.
+    async fn stream(
+        &mut self,
+        replying: &mut Replying,
+        framing: Framing,
+        absorbed: Option<Absorbed>,
+    ) -> Result<(), ReplyError> {
+        let mut state = match absorbed {
+            Some(absorbed) => absorbed,
+            None if self.buffers.out.len() < LARGE => self.absorb(replying, framing)?,
+            None => Absorbed::NeedsClientRoom,
         };
-        self.account();
+        self.count_time();
+        let is_sliced = replying.body.is_plain() && framing.has_length();
         loop {
             self.flush().await?;
             match state {
                 Absorbed::Done => return Ok(()),
                 Absorbed::NeedsClientRoom => {}
                 Absorbed::NeedsUpstream => {
-                    let sliced = download.is_plain() && matches!(download.delivery, BodyKind::Length(_));
-                    while self.hear_more(link, download).await? && sliced {
-                        if self.pass_slice(link, download).await? {
+                    while self.wait_for_more(replying, framing).await? == Arrival::Bytes && is_sliced {
+                        if self.pass_slice(replying).await? {
                             return Ok(());
                         }
                     }
                 }
             }
-            state = self.absorb(link, download)?;
+            state = self.absorb(replying, framing)?;
         }
     }
 
     /// Moves what has come into the buffer for the client.
-    fn absorb(&mut self, link: &mut UpstreamConn, download: &mut Download) -> Result<Absorbed, Stop> {
-        let chunked = download.delivery == BodyKind::Chunked;
-        if chunked {
-            self.bench.out.begin_chunk();
+    fn absorb(&mut self, replying: &mut Replying, framing: Framing) -> Result<Absorbed, ReplyError> {
+        let Replying { link, body, keep_alive, .. } = replying;
+        let ExchangeBuffers { out, scratch, .. } = &mut *self.buffers;
+        let record = &mut *self.record;
+        let absorbed = framing.part(out, |out| {
+            let before = out.tail().len();
+            let absorbed = body.absorb(link, out, scratch, &mut record.response_bytes);
+            let added = &out.tail()[before..];
+            record.delivered_bytes += added.len() as u64;
+            if let Some(keep_alive) = keep_alive {
+                keep_alive.passed(added);
+            }
+            absorbed
+        });
+        if matches!(absorbed, Ok(Absorbed::Done)) {
+            framing.end(out);
         }
-        let before = self.bench.out.tail().len();
-        let state = self.absorb_steps(link, download);
-        let added = &self.bench.out.tail()[before..];
-        self.draft.delivered_bytes += added.len() as u64;
-        if let Some(keep_alive) = &mut download.keep_alive {
-            keep_alive.passed(added);
-        }
-        self.bench.out.end_chunk();
-        self.count(download.restore.as_ref().map_or(0, Restorer::held_bytes));
-        if chunked && matches!(state, Ok(Absorbed::Done)) {
-            self.bench.out.last_chunk();
-        }
-        state
+        self.count_memory(replying.body.held_bytes());
+        absorbed
     }
 
-    fn absorb_steps(&mut self, link: &mut UpstreamConn, download: &mut Download) -> Result<Absorbed, Stop> {
-        let Bench { out, between, .. } = &mut *self.bench;
-        loop {
-            if let Some(restorer) = &mut download.restore
-                && !restorer.resume(out.tail(), LARGE)?
-            {
-                return Ok(Absorbed::NeedsClientRoom);
-            }
-            let full = out.len() >= LARGE;
-            match &mut download.unpack {
-                Some(unpack) if !unpack.needs_input() => {
-                    if full {
-                        return Ok(Absorbed::NeedsClientRoom);
-                    }
-                    between.clear();
-                    unpack.drain(between, MAX_STEP).map_err(|_| Stop::Broken)?;
-                    put(download, between, out)?;
-                    continue;
-                }
-                _ => {}
-            }
-            // A body that ends where the buffer does has ended.
-            if download.framing.is_done() {
-                if download.unpack.as_ref().is_some_and(|unpack| unpack.finish().is_err()) {
-                    return Err(Stop::Broken);
-                }
-                if download.end(out)? {
-                    return Ok(Absorbed::Done);
-                }
-                continue;
-            }
-            let data = link.conn.rx.data();
-            if data.is_empty() {
-                return Ok(Absorbed::NeedsUpstream);
-            }
-            if full {
-                return Ok(Absorbed::NeedsClientRoom);
-            }
-            let piece = download.framing.decode(data).map_err(|_| Stop::Broken)?;
-            self.draft.response_bytes += piece.payload.len() as u64;
-            match &mut download.unpack {
-                Some(unpack) => unpack.feed(&data[piece.payload]),
-                None => put(download, &data[piece.payload], out)?,
-            }
-            link.conn.rx.consume(piece.consumed);
-        }
-    }
-
-    /// Waits for more of the reply. False when the upstream has ended it, in good order, by closing.
-    async fn hear_more(&mut self, link: &mut UpstreamConn, download: &mut Download) -> Result<bool, Stop> {
+    /// Waits for more of the reply.
+    async fn wait_for_more(
+        &mut self,
+        replying: &mut Replying,
+        framing: Framing,
+    ) -> Result<Arrival, ReplyError> {
+        let link = &mut replying.link;
         if link.conn.rx.has_filled_buffer() {
             // A body that fills the small buffer is worth a large one; without room it goes on in small pieces.
             link.conn.grow(&self.shard.buffers, LARGE);
         }
-        link.conn.deadline.arm(WaitPhase::UpstreamRead, download.gap);
-        let heard = self.hear_or_keep_alive(link, download).await?;
-        let missed = link.conn.deadline.missed().is_some();
-        link.conn.deadline.disarm();
-        match heard {
-            Heard::Upstream(Ok(count)) if count > 0 => Ok(true),
-            Heard::Upstream(Ok(_)) if !missed && download.framing.end_of_input().is_ok() => Ok(false),
-            Heard::Upstream(_) => {
-                if missed {
-                    self.draft.ended = Ending::TimedOut;
-                }
-                Err(Stop::Broken)
-            }
-            Heard::ClientGone => Err(Stop::ClientGone),
+        let wait = link.conn.deadline.within(WaitPhase::UpstreamRead, replying.gap);
+        let due = replying.keep_alive.as_ref().filter(|_| framing.is_open_ended()).and_then(KeepAlive::due);
+        let event = match due {
+            None => self.wait_readable(link).await,
+            Some(every) => self.wait_with_comments(link, framing, every).await?,
+        };
+        drop(wait);
+        let is_missed = link.conn.deadline.is_missed();
+        match event {
+            ReadEvent::Upstream(Ok(count)) if count > 0 => Ok(Arrival::Bytes),
+            ReadEvent::Upstream(_) if is_missed => Err(ReplyError::FellSilent),
+            ReadEvent::Upstream(Ok(_)) if replying.body.may_end_here() => Ok(Arrival::End),
+            ReadEvent::Upstream(_) => Err(ReplyError::BrokenOff),
+            ReadEvent::ClientGone => Err(ReplyError::ClientGone),
         }
     }
 
-    /// Waits for more of the reply, and lets the client know of it when that takes long.
-    async fn hear_or_keep_alive(
+    /// Waits for more of the reply, and sends the client a comment after each silence of `every`.
+    async fn wait_with_comments(
         &mut self,
         link: &mut UpstreamConn,
-        download: &mut Download,
-    ) -> Result<Heard, Stop> {
-        let framed = matches!(download.delivery, BodyKind::Chunked | BodyKind::UntilClose);
-        let Some(every) = download.keep_alive.as_ref().filter(|_| framed).and_then(KeepAlive::due) else {
-            return Ok(self.hear(link).await);
-        };
+        framing: Framing,
+        every: Duration,
+    ) -> Result<ReadEvent, ClientGone> {
         loop {
             // Giving up the wait loses nothing: the read goes on.
-            match crate::shard::net::timeout(every, self.hear(link)).await {
-                Ok(heard) => return Ok(heard),
-                Err(_) => self.comment(download.delivery == BodyKind::Chunked).await?,
+            match timeout(every, self.wait_readable(link)).await {
+                Ok(event) => return Ok(event),
+                Err(_) => self.comment(framing).await?,
             }
         }
     }
 
     /// Sends the client a line that means nothing. Everything before it has been written.
-    async fn comment(&mut self, chunked: bool) -> Result<(), Stop> {
-        if chunked {
-            self.bench.out.begin_chunk();
-        }
-        self.bench.out.tail().extend_from_slice(COMMENT);
-        self.bench.out.end_chunk();
-        self.draft.delivered_bytes += COMMENT.len() as u64;
+    async fn comment(&mut self, framing: Framing) -> Result<(), ClientGone> {
+        framing.part(&mut self.buffers.out, |out| out.tail().extend_from_slice(COMMENT));
+        self.record.delivered_bytes += COMMENT.len() as u64;
         self.flush().await
     }
 
     /// Writes what has come straight from the upstream's buffer. True when the body has ended with it.
-    async fn pass_slice(&mut self, link: &mut UpstreamConn, download: &mut Download) -> Result<bool, Stop> {
-        let Ok(piece) = download.framing.decode(link.conn.rx.data()) else { return Err(Stop::Broken) };
-        let (bytes, start) = link.conn.rx.take_buffer();
-        let range = start + piece.payload.start..start + piece.payload.end;
-        self.draft.response_bytes += range.len() as u64;
-        self.draft.delivered_bytes += range.len() as u64;
-        let patience =
-            WriteTimeout { phase: WaitPhase::ReplyWrite, gap: self.snapshot.timeouts.response_write_gap };
-        let (result, bytes) = self.client.conn.write(bytes, range, patience).await;
-        link.conn.rx.put_buffer(bytes, start + piece.consumed);
-        self.client.conn.deadline.disarm();
-        result.map_err(|_| Stop::ClientGone)?;
-        Ok(piece.done)
+    async fn pass_slice(&mut self, replying: &mut Replying) -> Result<bool, ReplyError> {
+        let Replying { link, body, .. } = replying;
+        let slice = body.take_slice(link)?;
+        self.record.response_bytes += slice.payload.len() as u64;
+        self.record.delivered_bytes += slice.payload.len() as u64;
+        let write_timeout = self.reply_timeout();
+        let (result, bytes) = self.client.write(slice.bytes, slice.payload, write_timeout).await;
+        link.conn.rx.put_buffer(bytes, slice.consumed);
+        result.map_err(|_| ReplyError::ClientGone)?;
+        Ok(slice.is_last)
     }
 
     /// The upstream has broken off: what was put together or held back goes out as it is, and the body is left without
     /// its end, so that the client does not take a part for the whole.
-    async fn give_up(&mut self, download: &mut Download) {
-        let chunked = download.delivery == BodyKind::Chunked;
+    async fn give_up(&mut self, replying: &mut Replying, framing: Framing) {
         loop {
-            if chunked {
-                self.bench.out.begin_chunk();
-            }
-            let ended = download.end(&mut self.bench.out);
-            self.bench.out.end_chunk();
+            let ended = framing.part(&mut self.buffers.out, |out| replying.body.end(out));
             // A client that is gone as well need not be told.
             if self.flush().await.is_err() || ended.unwrap_or(true) {
                 return;
             }
         }
     }
-
-    /// Notes what became of the tokens in the reply.
-    fn tally(&mut self, download: &Download) {
-        if let Some(restorer) = &download.restore {
-            let tally = restorer.tally();
-            self.draft.restored = tally.restored;
-            self.draft.unresolved = tally.unresolved;
-            self.draft.kept = tally.kept;
-        }
-    }
-}
-
-/// Puts a piece of the body into the buffer for the client.
-fn put(download: &mut Download, piece: &[u8], out: &mut Out) -> Result<(), Stop> {
-    let Some(links) = &mut download.links else { return put_restored(&mut download.restore, piece, out) };
-    if download.restore.is_none() {
-        links.push(piece, out.tail());
-        return Ok(());
-    }
-    let mut linked = Vec::with_capacity(piece.len());
-    links.push(piece, &mut linked);
-    put_restored(&mut download.restore, &linked, out)
-}
-
-fn put_restored(restorer: &mut Option<Restorer>, piece: &[u8], out: &mut Out) -> Result<(), Stop> {
-    let Some(restorer) = restorer else {
-        out.tail().extend_from_slice(piece);
-        return Ok(());
-    };
-    Ok(restorer.push(piece, out.tail(), LARGE)?)
-}
-
-impl From<Panicked> for Stop {
-    fn from(_: Panicked) -> Self {
-        Self::Broken
-    }
 }
 
 /// The decoder of a reply that is compressed although nobody asked for it: needed when there is something to restore in it,
 /// or when the client does not read its coding.
-fn unpacker(head: &mut ResponseHead, accepts: &[u8], restoring: bool) -> Result<Option<Unpack>, Stop> {
+fn decoder_for(
+    head: &mut ResponseHead,
+    accepts: &[u8],
+    restoring: bool,
+) -> Result<Option<ContentDecoder>, Failure> {
     let codings = coding::parse(head.fields.get_all(b"content-encoding"));
     let readable = |coding: &Coding| {
         list(accepts).any(|item| {
@@ -484,9 +396,9 @@ fn unpacker(head: &mut ResponseHead, accepts: &[u8], restoring: bool) -> Result<
             }
             // Passed on piece by piece, a body may grow as it likes.
             let limits = coding::Limits { output: u64::MAX, ratio: u64::MAX, ratio_floor: u64::MAX };
-            Unpack::new(&codings, limits).map(Some).map_err(|_| UNREADABLE.into())
+            ContentDecoder::new(&codings, limits).map(Some).map_err(|_| UNREADABLE)
         }
-        Err(_) if restoring => Err(UNREADABLE.into()),
+        Err(_) if restoring => Err(UNREADABLE),
         Err(_) => Ok(None),
     }
 }

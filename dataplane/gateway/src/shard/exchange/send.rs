@@ -8,27 +8,23 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
-use aegis_shield::{Gather, Tokenizer, WINDOW};
+use aegis_shield::WINDOW;
 use aegis_wire::h1::{self, ResponseParse, ResponseParser, ResponseVerdict};
 use aegis_wire::head::{BodyLength, Method};
 
+use super::super::answer::http_failure;
 use super::super::connect::connect;
 use super::super::net::deadline::WaitPhase;
-use super::super::net::{Conn, Watched, WriteTimeout};
+use super::super::net::{Watched, WriteTimeout};
 use super::super::pool::UpstreamConn;
 use super::super::record::micros;
-use super::super::state::Shard;
-use super::{Exchange, Stop};
-use crate::config::settings::FailMode;
+use super::Exchange;
+use super::error::{ExchangeError, SendError};
+use super::framing::Framing;
+use super::scan::{BodyScanner, Secrets};
 use crate::error_body::Failure;
-use crate::route::{self, UploadStep};
-use crate::snapshot::{Snapshot, Upstream};
+use crate::snapshot::Upstream;
 
-const MOVED: Failure = Failure::invalid(
-    "this piece of a file holds something to be replaced, which would move every piece behind it: upload the file in one \
-     piece (upload, finalize at offset 0), or allow what was found by policy",
-);
-const NO_PROGRESS: Failure = Failure::internal("the scanner made no progress");
 const TOO_LATE: Failure = Failure::timeout("the upstream did not begin its reply in time");
 const TOO_SLOW: Failure = Failure::timeout("the upstream took the request too slowly");
 const HALF_A_HEAD: Failure = Failure::upstream("the upstream closed the connection inside its reply's head");
@@ -36,179 +32,166 @@ const OVERLONG_HEAD: Failure = Failure::upstream("the head of the upstream's rep
 const LONG_HEAD: Failure =
     Failure::overloaded("the gateway has no room for the head of the upstream's reply");
 
-/// Which side was heard from while both were listened to.
-pub(super) enum Heard {
+/// A request whose first part is in the write buffer, ready to be sent.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one of it in each exchange, and it stays where it is"
+)]
+pub(super) enum Sending {
+    /// All of the request is in the buffer. It has a content length, and can be sent again.
+    Whole(Secrets),
+    /// Its head and the first chunk are. The rest of the body is scanned while it is sent.
+    Streamed(BodyScanner),
+}
+
+impl Default for Sending {
+    /// A request in which nothing was found.
+    fn default() -> Self {
+        Self::Whole(Secrets::default())
+    }
+}
+
+/// A request whose reply has begun.
+pub(super) struct Answered {
+    /// The connection that the reply comes on.
+    pub(super) link: Box<UpstreamConn>,
+    /// What its head, which lies in the buffers, says of connection and body.
+    pub(super) parse: ResponseParse,
+    /// How much of the request the upstream has.
+    pub(super) sent: Sent,
+}
+
+/// How much of a request has been sent when the upstream's reply is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// All of it.
+    All,
+    /// Not all: the upstream began its reply before.
+    Early,
+}
+
+/// Which part of a request is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// The first, which stays in the buffer.
+    First,
+    /// One behind it.
+    Later,
+}
+
+/// Which peer produced an event first.
+pub(super) enum ReadEvent {
     /// The upstream's read ended.
     Upstream(io::Result<usize>),
     /// The client has gone.
     ClientGone,
 }
 
-/// How much of the request has been sent when the upstream's reply is waited for.
-enum Sent {
-    All,
-    /// The upstream has begun its reply before it had the whole request.
-    Early,
-}
-
-/// What the scanner made of a window.
-#[must_use]
-enum Scanned {
-    /// All of the body has been scanned.
-    Done,
-    /// All that can be scanned before the client sends more.
-    NeedsClient,
-}
-
-/// Whose turn it is after waiting for the client's next bytes.
+/// What ended the wait for the client's next bytes.
 #[must_use]
 enum Refilled {
-    /// The gateway's: the window can be scanned.
+    /// The window can be scanned.
     Ready,
-    /// The upstream's: it has begun its reply meanwhile.
+    /// The upstream has begun its reply meanwhile.
     Answered,
 }
 
-/// Takes one step through the body: how many bytes it uses, and how many it makes of them. With `raw` set, or when it must be
-/// set because the body cannot be scanned and the configuration allows that, the bytes pass as they are.
-fn step(
-    shard: &Shard,
-    snapshot: &Snapshot,
-    tokenizer: &mut Tokenizer,
-    raw: &mut bool,
-    window: &[u8],
-    last: bool,
-    pieces: &mut Gather,
-) -> Result<(usize, usize), Failure> {
-    if !*raw {
-        match shard.scratch.push(&snapshot.shield, tokenizer, window, last, pieces) {
-            Ok(consumed) => return Ok((consumed, pieces.len())),
-            Err(failure) if snapshot.fail_mode == FailMode::Open && failure.kind.is_unscannable() => {
-                *raw = true;
-            }
-            Err(failure) => return Err(failure),
-        }
-    }
-    Ok((window.len(), window.len()))
-}
-
-/// Refuses a piece of a file in which something was replaced.
-fn unmoved(piece: bool, raw: bool, pieces: &Gather) -> Result<(), Failure> {
-    if piece && !raw && !pieces.unchanged() { Err(MOVED) } else { Ok(()) }
-}
-
-/// Appends what a step made of the bytes it used.
-fn emit(raw: bool, pieces: &Gather, used: &[u8], out: &mut Vec<u8>) {
-    if raw {
-        out.extend_from_slice(used);
-    } else {
-        pieces.write_to(used, out);
-    }
-}
-
-/// Why a write to the upstream failed.
-fn unsent(conn: &Conn, otherwise: Stop) -> Stop {
-    if conn.deadline.missed().is_some() { TOO_SLOW.into() } else { otherwise }
+/// How far a window was scanned.
+#[must_use]
+enum Scanned {
+    /// To the end of the body.
+    Done,
+    /// As far as it can be before the client sends more.
+    NeedsClient,
 }
 
 impl Exchange<'_> {
-    /// Scans the first window and puts head and window together. True when that is the whole request: it then has a
-    /// content length and can be sent again.
-    pub(super) async fn first_window(&mut self) -> Result<bool, Stop> {
-        let format = self.body_format()?;
-        self.piece = route::upload_of(&self.bench.request) == UploadStep::Piece;
-        let Some(upload) = &mut self.upload else { return Err(NO_PROGRESS.into()) };
-        if !upload.is_last(&self.client.conn) {
-            upload.fill(&mut self.client.conn, self.shard, &self.snapshot.timeouts).await?;
-            self.client.conn.deadline.disarm();
+    /// Waits until the first window is full, or holds the whole body.
+    pub(super) async fn receive_first_window(&mut self) -> Result<(), ExchangeError> {
+        if !self.has_all() {
+            self.body.fill(self.client, self.shard, &self.snapshot.timeouts).await?;
             self.in_hand = Instant::now();
         }
-        let shield = &self.snapshot.shield;
-        let vault = self.vault.take().unwrap_or_default();
-        let mut tokenizer =
-            Tokenizer::with_vault(Arc::clone(shield), format, vault).hiding(self.own_key.clone());
-        let scanned = self.scan_first(&mut tokenizer);
-        match scanned {
-            Ok(true) => {
-                self.settle(tokenizer);
-                self.keep_session()?;
-                self.reserve_restoring()?;
-            }
-            Ok(false) => self.tokenizer = Some(tokenizer),
-            Err(_) => self.settle(tokenizer),
-        }
-        scanned
+        Ok(())
     }
 
-    /// Scans what is there of the body and puts it behind the head: to its end if it fits the window, however many steps that
-    /// takes, since nothing of a request that is refused may have been sent then. True when that was all of it.
-    fn scan_first(&mut self, tokenizer: &mut Tokenizer) -> Result<bool, Stop> {
-        let Some(upload) = &mut self.upload else { return Err(NO_PROGRESS.into()) };
-        let bench = &mut *self.bench;
-        let (shard, snapshot, raw) = (self.shard, &*self.snapshot, &mut self.raw);
-        let last = upload.is_last(&self.client.conn);
-        let window = upload.window(&self.client.conn);
-        bench.out.clear();
-        let (mut consumed, mut produced) =
-            step(shard, snapshot, tokenizer, raw, window, last, &mut bench.pieces)?;
-        unmoved(self.piece, *raw, &bench.pieces)?;
-        let steps = last && window.len() <= WINDOW && consumed < window.len();
-        if steps {
-            emit(*raw, &bench.pieces, &window[..consumed], bench.out.tail());
-            while consumed < window.len() {
-                let rest = &window[consumed..];
-                let (used, made) = step(shard, snapshot, tokenizer, raw, rest, last, &mut bench.pieces)?;
-                unmoved(self.piece, *raw, &bench.pieces)?;
-                if used == 0 {
-                    return Err(NO_PROGRESS.into());
-                }
-                emit(*raw, &bench.pieces, &rest[..used], bench.out.tail());
-                (consumed, produced) = (consumed + used, produced + made);
+    /// Scans the first window and puts head and window together.
+    pub(super) fn scan_first_window(&mut self, mut scanner: BodyScanner) -> Result<Sending, ExchangeError> {
+        let window = self.body.window(self.client);
+        let fits = self.body.is_last(self.client) && window.len() <= WINDOW;
+        let scanned = self.put_first_window(&mut scanner, fits);
+        self.record.failed_open |= scanner.passes_unscanned();
+        match scanned {
+            Ok(Scanned::Done) => Ok(Sending::Whole(self.complete(scanner)?)),
+            Ok(Scanned::NeedsClient) => Ok(Sending::Streamed(scanner)),
+            Err(failure) => {
+                self.settle(scanner);
+                Err(failure.into())
             }
         }
-        let whole = last && consumed == window.len();
-        let length = match (whole, self.parse.framing) {
+    }
+
+    /// Scans the first window and puts it behind the head. A body that `fits` is scanned to its end, however many steps that
+    /// takes, since nothing of a request that is refused may have been sent then.
+    fn put_first_window(&mut self, scanner: &mut BodyScanner, fits: bool) -> Result<Scanned, Failure> {
+        let (shard, snapshot) = (self.shard, &*self.snapshot);
+        let out = &mut self.buffers.out;
+        let last = self.body.is_last(self.client);
+        let window = self.body.window(self.client);
+        out.clear();
+        let first = scanner.step(shard, snapshot, window, last)?;
+        let (mut consumed, mut produced) = (first.consumed, first.produced);
+        // The usual body takes one step, and its length is known before it is copied behind the head.
+        let takes_more_steps = fits && consumed < window.len();
+        if takes_more_steps {
+            scanner.write_to(shard, &window[..consumed], out.tail());
+            while consumed < window.len() {
+                let rest = &window[consumed..];
+                let step = scanner.step(shard, snapshot, rest, last)?;
+                scanner.write_to(shard, &rest[..step.consumed], out.tail());
+                (consumed, produced) = (consumed + step.consumed, produced + step.produced);
+            }
+        }
+        let is_whole = last && consumed == window.len();
+        let length = match (is_whole, self.parse.framing) {
             (true, h1::BodyKind::None) => BodyLength::Empty,
             (true, _) => BodyLength::Known(produced as u64),
             (false, _) => BodyLength::Unknown,
         };
-        h1::write_request(&bench.request, length, bench.out.tail())
-            .map_err(|error| super::refused(&error))?;
-        if steps {
-            bench.out.bring_forward(produced);
+        let written = h1::write_request(&self.buffers.request, length, out.tail());
+        let framing = Framing::announced(written.map_err(|error| http_failure(&error))?);
+        if takes_more_steps {
+            out.bring_forward(produced);
         } else {
-            if !whole {
-                bench.out.begin_chunk();
-            }
-            emit(*raw, &bench.pieces, &window[..consumed], bench.out.tail());
-            bench.out.end_chunk();
+            framing.part(out, |out| scanner.write_to(shard, &window[..consumed], out.tail()));
         }
-        self.draft.sent_bytes += produced as u64;
-        upload.consume(&mut self.client.conn, consumed);
-        Ok(whole)
+        self.record.sent_bytes += produced as u64;
+        self.body.consume(self.client, consumed);
+        Ok(if is_whole { Scanned::Done } else { Scanned::NeedsClient })
     }
 
     /// Sends what was put together, and the rest of the body when there is more, and waits for the head of the reply.
     pub(super) async fn send(
         &mut self,
         upstream: &Upstream,
-        whole: bool,
-    ) -> Result<(Box<UpstreamConn>, ResponseParse), Stop> {
+        sending: &mut Sending,
+    ) -> Result<Answered, ExchangeError> {
         let mut link = self.acquire(upstream).await?;
         loop {
             let mark = link.conn.sent();
-            match self.attempt(&mut link, upstream, whole).await {
-                Ok(parse) => return Ok((link, parse)),
-                // The race no pool can win: the upstream closed while the request was on its way.
-                Err(stop @ (Stop::Stale | Stop::Lost)) if link.is_reused => {
-                    self.shard.pools.distrust(upstream.identity, link.taken_at, &self.shard.metrics);
-                    if matches!(stop, Stop::Lost) || !self.may_send_again(upstream, &link, mark) {
-                        return Err(stop);
-                    }
-                    link = self.fresh(upstream).await?;
-                }
-                Err(stop) => return Err(stop),
+            let error = match self.attempt(&mut link, upstream, sending).await {
+                Ok((parse, sent)) => return Ok(Answered { link, parse, sent }),
+                Err(error) => error,
+            };
+            // The race no pool can win: the upstream closed while the request was on its way.
+            if link.is_reused && matches!(error, SendError::Stale | SendError::Lost) {
+                self.shard.pools.distrust(upstream.identity, link.taken_at, &self.shard.metrics);
             }
+            let may_retry = link.is_reused && matches!(error, SendError::Stale);
+            if !may_retry || !self.may_send_again(upstream, &link, mark) {
+                return Err(error.give_up());
+            }
+            link = self.connect(upstream).await?;
         }
     }
 
@@ -219,199 +202,175 @@ impl Exchange<'_> {
             self.method,
             Method::Get | Method::Head | Method::Put | Method::Delete | Method::Options
         );
-        let told_apart = |name: &Arc<str>| self.bench.request.fields.contains(name.as_bytes());
+        let has_field = |name: &Arc<str>| self.buffers.request.fields.contains(name.as_bytes());
         idempotent
-            || upstream.idempotency_header.as_ref().is_some_and(told_apart)
+            || upstream.idempotency_header.as_ref().is_some_and(has_field)
             || link.conn.has_taken_nothing_since(mark)
     }
 
-    async fn acquire(&mut self, upstream: &Upstream) -> Result<Box<UpstreamConn>, Stop> {
+    async fn acquire(&mut self, upstream: &Upstream) -> Result<Box<UpstreamConn>, Failure> {
         let metrics = &self.shard.metrics;
         if let Some(link) = self.shard.pools.checkout(upstream.identity, self.shard.deadlines.now(), metrics)
         {
             metrics.upstreams[upstream.slot].pool_hits.inc();
             return Ok(link);
         }
-        self.fresh(upstream).await
+        self.connect(upstream).await
     }
 
-    async fn fresh(&mut self, upstream: &Upstream) -> Result<Box<UpstreamConn>, Stop> {
+    async fn connect(&mut self, upstream: &Upstream) -> Result<Box<UpstreamConn>, Failure> {
         self.shard.metrics.upstreams[upstream.slot].pool_misses.inc();
         let began = Instant::now();
         let link = connect(self.shard, upstream).await?;
-        self.draft.connect = Some(micros(began));
+        self.record.times.connect = Some(micros(began));
         self.in_hand = Instant::now();
         Ok(link)
     }
 
+    /// Sends the request on one connection.
     async fn attempt(
         &mut self,
         link: &mut UpstreamConn,
         upstream: &Upstream,
-        whole: bool,
-    ) -> Result<ResponseParse, Stop> {
-        let patience =
+        sending: &mut Sending,
+    ) -> Result<(ResponseParse, Sent), SendError> {
+        let timeout =
             WriteTimeout { phase: WaitPhase::UpstreamWrite, gap: upstream.timeouts.request_write_gap };
-        self.account();
-        self.count(0);
-        let (bytes, range) = self.bench.out.take();
-        let sent = match link.conn.write_watched(bytes, range.clone(), patience).await {
-            Watched::Written(bytes) => {
-                self.bench.out.restore_unwritten(bytes, &range);
-                Sent::All
-            }
-            Watched::Answered(bytes) => {
-                if let Some(bytes) = bytes {
-                    self.bench.out.restore_unwritten(bytes, &range);
-                }
-                Sent::Early
-            }
-            Watched::Failed(bytes) => {
-                self.bench.out.restore_unwritten(bytes, &range);
-                return Err(unsent(&link.conn, Stop::Stale));
-            }
-        };
-        let sent = match sent {
-            Sent::All if !whole => self.stream_rest(link, patience).await?,
-            sent => sent,
-        };
-        let waiting = Instant::now();
-        self.request_sent = matches!(sent, Sent::All);
-        if self.request_sent {
-            self.wipe_request();
-            self.client.conn.shrink(&self.shard.buffers);
+        let mut sent = self.write_part(link, Part::First, timeout).await?;
+        let mut closed = SendError::Stale;
+        if sent == Sent::All && matches!(sending, Sending::Streamed(_)) {
+            closed = SendError::Lost;
+            sent = self.stream_rest(link, sending, timeout).await?;
         }
-        let parse = self.await_head(link, upstream, waiting).await?;
-        self.bench.out.clear();
-        Ok(parse)
+        let waiting = Instant::now();
+        if sent == Sent::All {
+            self.wipe_request();
+            self.client.shrink(&self.shard.buffers);
+        }
+        let parse = self.await_head(link, upstream, waiting, closed).await?;
+        self.buffers.out.clear();
+        Ok((parse, sent))
     }
 
-    /// Sends the body that did not fit the first window, as chunks, until it ends or the upstream has heard enough.
-    async fn stream_rest(&mut self, link: &mut UpstreamConn, patience: WriteTimeout) -> Result<Sent, Stop> {
-        self.bench.out.clear();
-        loop {
+    /// Writes what has been put together to the upstream.
+    async fn write_part(
+        &mut self,
+        link: &mut UpstreamConn,
+        part: Part,
+        timeout: WriteTimeout,
+    ) -> Result<Sent, SendError> {
+        self.count_time();
+        self.count_memory(0);
+        let (bytes, range) = self.buffers.out.take();
+        let (result, bytes) = match link.conn.write_watched(bytes, range.clone(), timeout).await {
+            Watched::Written(bytes) => (Ok(Sent::All), Some(bytes)),
+            Watched::Answered(bytes) => (Ok(Sent::Early), bytes),
+            Watched::Failed(bytes) => (Err(()), Some(bytes)),
+        };
+        if let Some(bytes) = bytes {
+            match part {
+                Part::First => self.buffers.out.restore_unwritten(bytes, &range),
+                Part::Later => self.buffers.out.restore(bytes),
+            }
+        }
+        result.map_err(|()| match part {
+            _ if link.conn.deadline.is_missed() => TOO_SLOW.into(),
+            Part::First => SendError::Stale,
+            Part::Later => SendError::Lost,
+        })
+    }
+
+    /// Sends the body that did not fit the first window, as chunks, until it ends or the upstream has heard enough. Nobody but
+    /// this function takes `sending` on to [`Sending::Whole`].
+    async fn stream_rest(
+        &mut self,
+        link: &mut UpstreamConn,
+        sending: &mut Sending,
+        timeout: WriteTimeout,
+    ) -> Result<Sent, SendError> {
+        self.buffers.out.clear();
+        while let Sending::Streamed(_) = sending {
             match self.next_window(link).await? {
                 Refilled::Ready => {}
                 Refilled::Answered => return Ok(Sent::Early),
             }
-            let scanned = self.scan_window()?;
-            self.account();
-            self.count(0);
-            let (bytes, range) = self.bench.out.take();
-            match link.conn.write_watched(bytes, range, patience).await {
-                Watched::Written(bytes) => self.bench.out.restore(bytes),
-                Watched::Answered(bytes) => {
-                    if let Some(bytes) = bytes {
-                        self.bench.out.restore(bytes);
-                    }
-                    return Ok(Sent::Early);
-                }
-                Watched::Failed(bytes) => {
-                    self.bench.out.restore(bytes);
-                    return Err(unsent(&link.conn, Stop::Lost));
-                }
-            }
-            match scanned {
-                Scanned::Done => return Ok(Sent::All),
-                Scanned::NeedsClient => {}
+            *sending = match std::mem::take(sending) {
+                Sending::Streamed(scanner) => self.scan_window(scanner)?,
+                whole @ Sending::Whole(_) => whole,
+            };
+            if self.write_part(link, Part::Later, timeout).await? == Sent::Early {
+                return Ok(Sent::Early);
             }
         }
+        Ok(Sent::All)
     }
 
     /// Fills the next window, unless the upstream begins its reply meanwhile.
-    async fn next_window(&mut self, link: &mut UpstreamConn) -> Result<Refilled, Stop> {
-        let Some(upload) = &mut self.upload else { return Err(NO_PROGRESS.into()) };
-        link.conn.deadline.disarm();
+    async fn next_window(&mut self, link: &mut UpstreamConn) -> Result<Refilled, SendError> {
         let refilled = {
-            let mut fill = pin!(upload.fill(&mut self.client.conn, self.shard, &self.snapshot.timeouts));
+            let mut fill = pin!(self.body.fill(self.client, self.shard, &self.snapshot.timeouts));
             poll_fn(|cx| {
                 if let Poll::Ready(filled) = fill.as_mut().poll(cx) {
-                    return Poll::Ready(filled.map(|()| Refilled::Ready));
+                    return Poll::Ready(filled.map(|()| Refilled::Ready).map_err(SendError::from));
                 }
                 match link.conn.rx.poll_response_started(cx) {
                     Poll::Ready(true) => Poll::Ready(Ok(Refilled::Answered)),
-                    Poll::Ready(false) => Poll::Ready(Err(Stop::Lost)),
+                    Poll::Ready(false) => Poll::Ready(Err(SendError::Lost)),
                     Poll::Pending => Poll::Pending,
                 }
             })
             .await?
         };
-        self.client.conn.deadline.disarm();
         self.in_hand = Instant::now();
         Ok(refilled)
     }
 
     /// Scans all that can be of the window into one chunk.
-    fn scan_window(&mut self) -> Result<Scanned, Stop> {
-        let Some(mut tokenizer) = self.tokenizer.take() else { return Err(NO_PROGRESS.into()) };
-        self.bench.out.begin_chunk();
-        let scanned = self.scan_steps(&mut tokenizer);
-        self.bench.out.end_chunk();
+    fn scan_window(&mut self, mut scanner: BodyScanner) -> Result<Sending, Failure> {
+        self.buffers.out.begin_chunk();
+        let scanned = self.scan_steps(&mut scanner);
+        self.buffers.out.end_chunk();
+        self.record.failed_open |= scanner.passes_unscanned();
         match scanned {
-            Ok(Scanned::NeedsClient) => self.tokenizer = Some(tokenizer),
+            Ok(Scanned::NeedsClient) => Ok(Sending::Streamed(scanner)),
             Ok(Scanned::Done) => {
-                self.bench.out.last_chunk();
-                self.settle(tokenizer);
-                self.keep_session()?;
-                self.reserve_restoring()?;
+                Framing::CHUNKED.end(&mut self.buffers.out);
+                Ok(Sending::Whole(self.complete(scanner)?))
             }
-            Err(_) => self.settle(tokenizer),
+            Err(failure) => {
+                self.settle(scanner);
+                Err(failure)
+            }
         }
-        scanned
     }
 
-    fn scan_steps(&mut self, tokenizer: &mut Tokenizer) -> Result<Scanned, Stop> {
-        let Some(upload) = &mut self.upload else { return Err(NO_PROGRESS.into()) };
-        let bench = &mut *self.bench;
-        let mut moved = false;
+    fn scan_steps(&mut self, scanner: &mut BodyScanner) -> Result<Scanned, Failure> {
         loop {
-            let last = upload.is_last(&self.client.conn);
-            let window = upload.window(&self.client.conn);
-            let (shard, raw) = (self.shard, &mut self.raw);
-            let (consumed, produced) =
-                step(shard, &self.snapshot, tokenizer, raw, window, last, &mut bench.pieces)?;
-            unmoved(self.piece, *raw, &bench.pieces)?;
-            let rest = window.len() - consumed;
-            emit(*raw, &bench.pieces, &window[..consumed], bench.out.tail());
-            self.draft.sent_bytes += produced as u64;
-            upload.consume(&mut self.client.conn, consumed);
+            let last = self.body.is_last(self.client);
+            let window = self.body.window(self.client);
+            let step = scanner.step(self.shard, &self.snapshot, window, last)?;
+            let rest = window.len() - step.consumed;
+            scanner.write_to(self.shard, &window[..step.consumed], self.buffers.out.tail());
+            self.record.sent_bytes += step.produced as u64;
+            self.body.consume(self.client, step.consumed);
             if last && rest == 0 {
                 return Ok(Scanned::Done);
             }
-            if consumed == 0 {
-                return if last || !moved { Err(NO_PROGRESS.into()) } else { Ok(Scanned::NeedsClient) };
+            if step.consumed == 0 {
+                return Ok(Scanned::NeedsClient);
             }
-            moved = true;
         }
     }
 
-    /// Takes the verdict on the request: what was found is recorded, what was taken out will be put back.
-    pub(super) fn settle(&mut self, tokenizer: Tokenizer) {
-        let outcome = tokenizer.finish();
-        self.draft.found(&outcome.report, "");
-        self.vault = Some(outcome.vault);
-        self.documents = outcome.documents;
-    }
-
-    /// Overwrites what is left of a request in which something was found.
-    pub(super) fn wipe_request(&mut self) {
-        if self.draft.findings_total == 0 {
-            return;
-        }
-        self.shard.scratch.wipe();
-        if let Some(upload) = &mut self.upload {
-            upload.wipe(&mut self.client.conn);
-        }
-    }
-
-    /// Waits for the head of the reply.
+    /// Waits for the head of the reply; `closed` is the error if the upstream closes the connection without one.
     async fn await_head(
         &mut self,
         link: &mut UpstreamConn,
         upstream: &Upstream,
         waiting: Instant,
-    ) -> Result<ResponseParse, Stop> {
-        link.conn.deadline.arm(WaitPhase::FirstByte, upstream.timeouts.first_byte);
+        closed: SendError,
+    ) -> Result<ResponseParse, SendError> {
+        let _wait = link.conn.deadline.within(WaitPhase::FirstByte, upstream.timeouts.first_byte);
         let max_head = self.snapshot.limits.max_head;
         let mut parser = ResponseParser::new();
         let mut seen = false;
@@ -421,10 +380,10 @@ impl Exchange<'_> {
                     seen = true;
                     self.in_hand = Instant::now();
                     let wait = self.in_hand.duration_since(waiting);
-                    self.draft.first_byte = Some(u64::try_from(wait.as_micros()).unwrap_or(u64::MAX));
+                    self.record.times.first_byte = Some(u64::try_from(wait.as_micros()).unwrap_or(u64::MAX));
                 }
-                let verdict = parser.parse(link.conn.rx.data(), self.method, &mut self.bench.reply);
-                match verdict.map_err(|error| super::refused(&error))? {
+                let verdict = parser.parse(link.conn.rx.data(), self.method, &mut self.buffers.reply);
+                match verdict.map_err(|error| http_failure(&error))? {
                     ResponseVerdict::Complete(parse) if parse.consumed as u64 <= max_head => {
                         return Ok(parse);
                     }
@@ -435,30 +394,31 @@ impl Exchange<'_> {
                     return Err(LONG_HEAD.into());
                 }
             }
-            match self.hear(link).await {
-                Heard::Upstream(Ok(count)) if count > 0 => {}
-                Heard::Upstream(_) if link.conn.deadline.missed().is_some() => return Err(TOO_LATE.into()),
-                Heard::Upstream(_) if seen => return Err(HALF_A_HEAD.into()),
-                Heard::Upstream(_) if self.bench.out.is_empty() => return Err(Stop::Lost),
-                Heard::Upstream(_) => return Err(Stop::Stale),
-                Heard::ClientGone => return Err(Stop::ClientGone),
+            match self.wait_readable(link).await {
+                ReadEvent::Upstream(Ok(count)) if count > 0 => {}
+                ReadEvent::Upstream(_) if link.conn.deadline.is_missed() => {
+                    return Err(TOO_LATE.into());
+                }
+                ReadEvent::Upstream(_) if seen => return Err(HALF_A_HEAD.into()),
+                ReadEvent::Upstream(_) => return Err(closed),
+                ReadEvent::ClientGone => return Err(ExchangeError::ClientGone.into()),
             }
         }
     }
 
     /// Waits for the next bytes of the upstream, and for the client to go. A client that has sent its whole request is
     /// watched as far as one small buffer reaches: what it sends ahead waits for its turn.
-    pub(super) async fn hear(&mut self, link: &mut UpstreamConn) -> Heard {
+    pub(super) async fn wait_readable(&mut self, link: &mut UpstreamConn) -> ReadEvent {
         let watch = self.has_all();
-        let client = &mut self.client.conn.rx;
+        let client = &mut self.client.rx;
         poll_fn(|cx| {
             if let Poll::Ready(result) = link.conn.rx.poll_fill(cx, usize::MAX) {
-                return Poll::Ready(Heard::Upstream(result));
+                return Poll::Ready(ReadEvent::Upstream(result));
             }
             if watch && client.data().is_empty() {
                 match client.poll_fill(cx, usize::MAX) {
                     Poll::Ready(Ok(count)) if count > 0 => {}
-                    Poll::Ready(_) => return Poll::Ready(Heard::ClientGone),
+                    Poll::Ready(_) => return Poll::Ready(ReadEvent::ClientGone),
                     Poll::Pending => {}
                 }
             }

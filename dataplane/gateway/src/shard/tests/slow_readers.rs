@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aegis_wire::h1;
 
-use super::super::bench::{RESTORING, USUAL};
+use super::super::exchange_buffers::{RESTORING, USUAL};
 use super::harness::{
     Act, Client, Gateway, MockUpstream, SECRET, Setup, long_secret, ok, on_both_drivers, token, wait_for,
 };

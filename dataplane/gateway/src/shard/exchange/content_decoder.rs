@@ -6,7 +6,7 @@ use super::super::net::buffers::wipe;
 use crate::error_body::{ErrorKind, Failure};
 
 /// A body that is being decoded.
-pub(super) struct Unpack {
+pub(super) struct ContentDecoder {
     decoder: Decoder,
     /// Coded bytes that were not used yet.
     held: Vec<u8>,
@@ -14,7 +14,7 @@ pub(super) struct Unpack {
     needs_input: bool,
 }
 
-impl Unpack {
+impl ContentDecoder {
     /// A decoder for a body with these codings, in the order they were applied.
     pub(super) fn new(codings: &[Coding], limits: Limits) -> Result<Self, CodingError> {
         Ok(Self { decoder: Decoder::new(codings, limits)?, held: Vec::new(), start: 0, needs_input: true })

@@ -9,25 +9,30 @@ use std::time::{Duration, Instant};
 use aegis_shield::WINDOW;
 use aegis_wire::coding::{self, Coding};
 use aegis_wire::h1::{BodyDecoder, BodyKind};
+use aegis_wire::head::{BodyLength, Fields};
 
+use super::super::answer::http_failure;
 use super::super::net::Conn;
 use super::super::net::buffers::{Claim, LARGE, wipe};
 use super::super::net::deadline::{TICK, WaitPhase};
 use super::super::state::Shard;
-use super::Stop;
-use super::unpack::{Unpack, undecodable};
-use crate::config::settings::{Limits, Timeouts};
+use super::content_decoder::{ContentDecoder, undecodable};
+use super::error::ExchangeError;
+use crate::config::settings::{FailMode, Timeouts};
 use crate::error_body::{ErrorKind, Failure};
+use crate::snapshot::Snapshot;
 
 const NO_ROOM: Failure = Failure::overloaded("the gateway has no room for this request's body");
 const TOO_SLOW: Failure =
     Failure::new(408, ErrorKind::InvalidRequest, "the request body came too slowly and was given up");
 
 /// The body of one request.
-pub(super) struct Upload {
+pub(super) struct RequestBody {
     kind: Kind,
     received: u64,
     began: Instant,
+    /// Its coding cannot be taken off, and the configuration lets such bodies pass.
+    is_undecoded: bool,
 }
 
 enum Kind {
@@ -35,6 +40,8 @@ enum Kind {
     Plain { left: u64 },
     /// The window is a buffer of its own.
     Framed(Box<Framed>),
+    /// There is one that cannot be read. The request is refused.
+    Unreadable,
 }
 
 /// What it takes to scan the window.
@@ -48,45 +55,82 @@ enum Window {
 
 struct Framed {
     framing: BodyDecoder,
-    unpack: Option<Unpack>,
+    coding: Option<ContentDecoder>,
     window: Vec<u8>,
     start: usize,
     ended: bool,
     _claim: Claim,
 }
 
-impl Upload {
-    /// The body that a head with this framing and these codings announces.
-    pub(super) fn new(
+impl Kind {
+    fn new(
         shard: &Rc<Shard>,
+        snapshot: &Snapshot,
         framing: BodyKind,
         codings: &[Coding],
-        limits: &Limits,
-        began: Instant,
     ) -> Result<Self, Failure> {
-        let decoder = BodyDecoder::request(framing, limits.max_body).map_err(|error| refused(&error))?;
-        let kind = match framing {
-            BodyKind::None => Kind::Plain { left: 0 },
-            BodyKind::Length(left) if codings.is_empty() => Kind::Plain { left },
+        let limits = &snapshot.limits;
+        let decoder = BodyDecoder::request(framing, limits.max_body).map_err(|error| http_failure(&error))?;
+        Ok(match framing {
+            BodyKind::None => Self::Plain { left: 0 },
+            BodyKind::Length(left) if codings.is_empty() => Self::Plain { left },
             _ => {
                 let growth = coding::Limits {
                     output: limits.max_body,
                     ratio: u64::from(limits.max_decode_ratio),
                     ..coding::Limits::default()
                 };
-                let unpack = (!codings.is_empty()).then(|| Unpack::new(codings, growth));
+                let coding = (!codings.is_empty()).then(|| ContentDecoder::new(codings, growth));
                 let claim = shard.buffers.claim(LARGE).ok_or(NO_ROOM)?;
-                Kind::Framed(Box::new(Framed {
+                Self::Framed(Box::new(Framed {
                     framing: decoder,
-                    unpack: unpack.transpose().map_err(undecodable)?,
+                    coding: coding.transpose().map_err(undecodable)?,
                     window: shard.buffers.take(LARGE),
                     start: 0,
                     ended: false,
                     _claim: claim,
                 }))
             }
+        })
+    }
+}
+
+impl RequestBody {
+    /// The body that a head with these fields and this framing announces, and whether it can be read.
+    pub(super) fn open(
+        shard: &Rc<Shard>,
+        snapshot: &Snapshot,
+        fields: &Fields,
+        framing: BodyKind,
+        began: Instant,
+    ) -> (Self, Result<(), Failure>) {
+        let mut body = Self { kind: Kind::Plain { left: 0 }, received: 0, began, is_undecoded: false };
+        let codings = match coding::parse(fields.get_all(b"content-encoding")) {
+            Ok(codings) => Ok(codings),
+            Err(_) if snapshot.fail_mode == FailMode::Open => {
+                body.is_undecoded = true;
+                Ok(Vec::new())
+            }
+            Err(error) => Err(undecodable(error)),
         };
-        Ok(Self { kind, received: 0, began })
+        let refusal = match codings.and_then(|codings| Kind::new(shard, snapshot, framing, &codings)) {
+            Ok(kind) => {
+                body.kind = kind;
+                Ok(())
+            }
+            Err(failure) => {
+                if framing.length() != BodyLength::Empty {
+                    body.kind = Kind::Unreadable;
+                }
+                Err(failure)
+            }
+        };
+        (body, refusal)
+    }
+
+    /// Whether the body keeps its coding, and so passes unscanned.
+    pub(super) fn is_undecoded(&self) -> bool {
+        self.is_undecoded
     }
 
     /// What is there and not consumed, without framing and coding.
@@ -97,6 +141,7 @@ impl Upload {
                 &data[..data.len().min(usize::try_from(*left).unwrap_or(usize::MAX))]
             }
             Kind::Framed(framed) => &framed.window[framed.start..],
+            Kind::Unreadable => &[],
         }
     }
 
@@ -105,6 +150,7 @@ impl Upload {
         match &self.kind {
             Kind::Plain { left } => client.rx.data().len() as u64 >= *left,
             Kind::Framed(framed) => framed.ended,
+            Kind::Unreadable => false,
         }
     }
 
@@ -113,6 +159,7 @@ impl Upload {
         match &self.kind {
             Kind::Plain { .. } => self.received + self.window(client).len() as u64,
             Kind::Framed(framed) => framed.framing.payload_bytes(),
+            Kind::Unreadable => 0,
         }
     }
 
@@ -125,16 +172,17 @@ impl Upload {
                 self.received += count as u64;
             }
             Kind::Framed(framed) => framed.start += count,
+            Kind::Unreadable => {}
         }
     }
 
-    /// Makes the window full, or as long as the body is. Stopping to wait for it loses nothing.
+    /// Makes the window full, or as long as the body is. ExchangeErrorping to wait for it loses nothing.
     pub(super) async fn fill(
         &mut self,
         client: &mut Conn,
         shard: &Rc<Shard>,
         timeouts: &Timeouts,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), ExchangeError> {
         loop {
             match self.advance(client, shard)? {
                 Window::Ready => return Ok(()),
@@ -162,20 +210,26 @@ impl Upload {
                 let ready = framed.ended || framed.window.len() >= WINDOW;
                 Ok(if ready { Window::Ready } else { Window::NeedsClient(usize::MAX) })
             }
+            Kind::Unreadable => Ok(Window::Ready),
         }
     }
 
-    async fn read(&mut self, client: &mut Conn, most: usize, timeouts: &Timeouts) -> Result<(), Stop> {
-        client.deadline.arm(WaitPhase::RequestBody, self.patience(client, timeouts));
+    async fn read(
+        &mut self,
+        client: &mut Conn,
+        most: usize,
+        timeouts: &Timeouts,
+    ) -> Result<(), ExchangeError> {
+        let _wait = client.deadline.within(WaitPhase::RequestBody, self.read_limit(client, timeouts));
         match client.rx.fill(most).await {
             Ok(count) if count > 0 => Ok(()),
-            _ if client.deadline.missed() == Some(WaitPhase::RequestBody) => Err(TOO_SLOW.into()),
-            _ => Err(Stop::ClientGone),
+            _ if client.deadline.is_missed() => Err(TOO_SLOW.into()),
+            _ => Err(ExchangeError::ClientGone),
         }
     }
 
     /// How long the next read may take: the gap between two reads, but no longer than the least mean rate leaves.
-    fn patience(&self, client: &Conn, timeouts: &Timeouts) -> Duration {
+    fn read_limit(&self, client: &Conn, timeouts: &Timeouts) -> Duration {
         let gap = timeouts.request_body_gap;
         if timeouts.request_body_min_rate == 0 || gap.is_zero() {
             return gap;
@@ -194,12 +248,12 @@ impl Upload {
     /// Overwrites what is consumed of the window.
     pub(super) fn wipe(&mut self, client: &mut Conn) {
         match &mut self.kind {
-            Kind::Plain { .. } => client.rx.wipe(),
+            Kind::Plain { .. } | Kind::Unreadable => client.rx.wipe(),
             Kind::Framed(framed) => {
                 client.rx.wipe();
                 wipe(&mut framed.window, framed.start);
-                if let Some(unpack) = &mut framed.unpack {
-                    unpack.wipe();
+                if let Some(coding) = &mut framed.coding {
+                    coding.wipe();
                 }
             }
         }
@@ -222,15 +276,15 @@ impl Framed {
             self.start = 0;
         }
         while !self.ended && self.window.len() < WINDOW {
-            if let Some(unpack) = &mut self.unpack
-                && !unpack.needs_input()
+            if let Some(coding) = &mut self.coding
+                && !coding.needs_input()
             {
                 let room = WINDOW - self.window.len();
-                unpack.drain(&mut self.window, room).map_err(undecodable)?;
+                coding.drain(&mut self.window, room).map_err(undecodable)?;
                 continue;
             }
             if self.framing.is_done() {
-                self.unpack.as_ref().map_or(Ok(()), Unpack::finish).map_err(undecodable)?;
+                self.coding.as_ref().map_or(Ok(()), ContentDecoder::finish).map_err(undecodable)?;
                 self.ended = true;
             } else if client.rx.data().is_empty() {
                 break;
@@ -245,22 +299,12 @@ impl Framed {
     fn take_payload(&mut self, client: &mut Conn) -> Result<(), Failure> {
         let data = client.rx.data();
         let data = &data[..data.len().min(LARGE - self.window.len())];
-        let decoded = self.framing.decode(data).map_err(|error| refused(&error))?;
-        match &mut self.unpack {
-            Some(unpack) => unpack.feed(&data[decoded.payload]),
+        let decoded = self.framing.decode(data).map_err(|error| http_failure(&error))?;
+        match &mut self.coding {
+            Some(coding) => coding.feed(&data[decoded.payload]),
             None => self.window.extend_from_slice(&data[decoded.payload]),
         }
         client.rx.consume(decoded.consumed);
         Ok(())
     }
-}
-
-/// The answer to a request or a reply that the codec refuses.
-pub(in crate::shard) fn refused(error: &aegis_wire::error::HttpError) -> Failure {
-    let kind = match error.status() {
-        413 => ErrorKind::PayloadTooLarge,
-        502 => ErrorKind::UpstreamError,
-        _ => ErrorKind::InvalidRequest,
-    };
-    Failure::new(error.status(), kind, error.reason())
 }

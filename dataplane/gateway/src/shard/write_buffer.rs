@@ -16,13 +16,13 @@ pub(crate) const KEPT: usize = 80 * 1024;
 
 /// Bytes to be written, front to back.
 #[derive(Default)]
-pub(crate) struct Out {
+pub(crate) struct WriteBuffer {
     bytes: Vec<u8>,
     start: usize,
     chunk: Option<usize>,
 }
 
-impl Out {
+impl WriteBuffer {
     /// The buffer to append to.
     pub(crate) fn tail(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
@@ -65,6 +65,15 @@ impl Out {
         self.bytes.rotate_left(body);
     }
 
+    /// Puts all bytes into `other`, and takes its memory for what is appended from now on. Gives the range of them in `other`.
+    pub(crate) fn exchange(&mut self, other: &mut Vec<u8>) -> Range<usize> {
+        debug_assert!(self.chunk.is_none());
+        let range = self.start..self.bytes.len();
+        std::mem::swap(&mut self.bytes, other);
+        self.clear();
+        range
+    }
+
     /// Begins a chunk; what is appended from now on is its data.
     pub(crate) fn begin_chunk(&mut self) {
         debug_assert!(self.chunk.is_none());
@@ -72,14 +81,14 @@ impl Out {
         self.bytes.resize(self.bytes.len() + SIZE_LINE, 0);
     }
 
-    /// Ends the chunk that was begun and says how long its data is. An empty one leaves nothing behind, because an empty
+    /// Ends the chunk that was begun, if one was. An empty one leaves nothing behind, because an empty
     /// chunk would end the body.
-    pub(crate) fn end_chunk(&mut self) -> usize {
-        let Some(mark) = self.chunk.take() else { return 0 };
+    pub(crate) fn end_chunk(&mut self) {
+        let Some(mark) = self.chunk.take() else { return };
         let data = self.bytes.len() - mark - SIZE_LINE;
         if data == 0 {
             self.bytes.truncate(mark);
-            return 0;
+            return;
         }
         let header = chunk_header(data);
         let gap = SIZE_LINE - header.len();
@@ -87,7 +96,6 @@ impl Out {
         self.start += gap;
         self.bytes[mark + gap..mark + SIZE_LINE].copy_from_slice(&header);
         self.bytes.extend_from_slice(CHUNK_END);
-        data
     }
 
     /// Ends a chunked body.
@@ -119,7 +127,7 @@ impl Out {
 mod tests {
     use super::*;
 
-    fn written(out: &mut Out) -> Vec<u8> {
+    fn written(out: &mut WriteBuffer) -> Vec<u8> {
         let (bytes, range) = out.take();
         let written = bytes[range].to_vec();
         out.restore(bytes);
@@ -128,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_head_comes_before_the_body_it_was_written_behind() {
-        let mut out = Out::default();
+        let mut out = WriteBuffer::default();
         out.tail().extend_from_slice(b"body");
         out.tail().extend_from_slice(b"HEAD\r\n\r\n");
         out.bring_forward(4);
@@ -137,13 +145,13 @@ mod tests {
 
     #[test]
     fn a_chunk_of_any_size_stands_right_behind_the_head() {
-        let mut out = Out::default();
+        let mut out = WriteBuffer::default();
         for size in [1, 9, 10, 15, 16, 255, 256, 4095, 4096, 70_000] {
             out.tail().extend_from_slice(b"HEAD\r\n\r\n");
             out.begin_chunk();
             let data = vec![b'x'; size];
             out.tail().extend_from_slice(&data);
-            assert_eq!(out.end_chunk(), size);
+            out.end_chunk();
             out.last_chunk();
             let mut expected = format!("HEAD\r\n\r\n{size:x}\r\n").into_bytes();
             expected.extend_from_slice(&data);
@@ -155,16 +163,16 @@ mod tests {
 
     #[test]
     fn an_empty_chunk_leaves_nothing() {
-        let mut out = Out::default();
+        let mut out = WriteBuffer::default();
         out.tail().extend_from_slice(b"HEAD");
         out.begin_chunk();
-        assert_eq!(out.end_chunk(), 0);
+        out.end_chunk();
         assert_eq!(written(&mut out), b"HEAD");
     }
 
     #[test]
     fn memory_beyond_the_usual_is_given_back() {
-        let mut out = Out::default();
+        let mut out = WriteBuffer::default();
         for (capacity, kept) in [(KEPT, true), (KEPT + 1, false)] {
             out.restore(Vec::with_capacity(capacity));
             assert_eq!(out.capacity() > 0, kept, "{capacity}");
@@ -173,12 +181,22 @@ mod tests {
 
     #[test]
     fn what_was_taken_can_be_written_again() {
-        let mut out = Out::default();
+        let mut out = WriteBuffer::default();
         out.begin_chunk();
         out.tail().push(b'a');
         out.end_chunk();
         let (bytes, range) = out.take();
         out.restore_unwritten(bytes, &range);
         assert_eq!(written(&mut out), b"1\r\na\r\n");
+    }
+
+    #[test]
+    fn a_body_makes_room_for_its_head() {
+        let (mut out, mut other) = (WriteBuffer::default(), Vec::with_capacity(100));
+        other.push(b'x');
+        out.tail().extend_from_slice(b"body");
+        let range = out.exchange(&mut other);
+        assert_eq!(&other[range], b"body");
+        assert!(out.is_empty() && out.capacity() == 100);
     }
 }

@@ -5,15 +5,14 @@
 use aegis_wire::h1;
 use aegis_wire::head::{BodyLength, Method, RequestHead};
 
-use super::super::client::After;
-use super::Exchange;
-use super::head::REQUEST_ID;
+use super::super::answer::REQUEST_ID;
+use super::{ClientGone, Exchange};
 use crate::route::PROVIDER_FIELD;
 use crate::snapshot::Snapshot;
 
 /// What is asked of the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Own {
+pub(super) enum LocalRequest {
     /// Whether it is there.
     Alive,
     /// What it can be asked (`OPTIONS *`, `OPTIONS /`).
@@ -25,8 +24,8 @@ pub(super) enum Own {
 /// Methods that `/` is answered to.
 const ALLOWED: &[u8] = b"GET, HEAD, OPTIONS";
 
-impl Own {
-    /// Whether a request is one of these. `/` of a gateway with a single upstream is that upstream's.
+impl LocalRequest {
+    /// Recognises a request about the gateway. `/` of a gateway with a single upstream is that upstream's.
     pub(super) fn of(snapshot: &Snapshot, head: &RequestHead) -> Option<Self> {
         if head.method == Method::Options && snapshot.sites.is_preflight(head) {
             return Some(Self::Preflight);
@@ -45,31 +44,27 @@ impl Own {
 
 impl Exchange<'_> {
     /// Answers without a body.
-    pub(super) async fn answer_own(&mut self, own: Own, all_read: bool) -> After {
-        let keep_alive = self.peer.keep_alive && all_read;
-        let reply = &mut self.bench.reply;
+    pub(super) async fn answer_local(
+        &mut self,
+        request: LocalRequest,
+        keep_alive: bool,
+    ) -> Result<(), ClientGone> {
+        let reply = &mut self.buffers.reply;
         reply.clear();
-        reply.status = if own == Own::Preflight { 204 } else { 200 };
-        // Fixed names and values of our own are always accepted.
-        let _ = reply.fields.push(REQUEST_ID, &self.draft.id.to_hex());
-        match own {
-            Own::Alive => {}
-            Own::Options => drop(reply.fields.push(b"allow", ALLOWED)),
-            Own::Preflight => {
-                self.snapshot.sites.answer_preflight(&self.bench.request.fields, &mut reply.fields);
+        reply.status = if request == LocalRequest::Preflight { 204 } else { 200 };
+        // Fixed names and values of the gateway's own are always accepted.
+        let _ = reply.fields.push(REQUEST_ID, &self.record.id.to_hex());
+        match request {
+            LocalRequest::Alive => {}
+            LocalRequest::Options => drop(reply.fields.push(b"allow", ALLOWED)),
+            LocalRequest::Preflight => {
+                self.snapshot.sites.answer_preflight(&self.buffers.request.fields, &mut reply.fields);
             }
         }
-        self.draft.status = reply.status;
+        self.record.status = reply.status;
         let peer = h1::Peer { keep_alive, ..self.peer };
-        self.bench.out.clear();
-        h1::write_response(&self.bench.reply, BodyLength::Known(0), peer, self.bench.out.tail());
-        if self.flush().await.is_err() {
-            return After::Cut;
-        }
-        match (keep_alive, all_read) {
-            (true, _) => After::Keep,
-            (false, true) => After::Close,
-            (false, false) => After::Linger,
-        }
+        self.buffers.out.clear();
+        h1::write_response(&self.buffers.reply, BodyLength::Known(0), peer, self.buffers.out.tail());
+        self.flush().await
     }
 }
