@@ -19,6 +19,7 @@ mod accept;
 mod answer;
 mod clean;
 mod connect;
+pub mod driver;
 mod exchange;
 mod exchange_buffers;
 mod net;
@@ -38,8 +39,6 @@ use std::io;
 
 use crate::config::settings::Driver;
 use crate::lifecycle::ShardContext;
-
-pub use net::io_uring_works;
 
 /// Runs a shard until the process stops. The thread must be the shard's own, already pinned.
 ///

@@ -48,7 +48,7 @@ pub(super) fn server_tls() -> Arc<rustls::ServerConfig> {
 /// Runs a test on `io_uring`, where it works, and on epoll.
 pub(super) fn on_both_drivers(test: impl Fn(Driver)) {
     test(Driver::Epoll);
-    if super::super::io_uring_works() {
+    if super::super::net::io_uring_works() {
         test(Driver::IoUring);
     }
 }
