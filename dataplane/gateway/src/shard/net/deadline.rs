@@ -22,31 +22,31 @@ use nix::sys::socket::{Shutdown, shutdown};
 /// The resolution of every deadline. One expires at most this much late, and never early.
 pub(crate) const TICK: Duration = Duration::from_millis(50);
 
-/// A row that is not armed.
+/// The due tick of a row without a limit.
 const NEVER: u32 = u32::MAX;
 
-/// What a connection is waiting for; names the timeout that was missed.
+/// What a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WaitPhase {
-    /// The row belongs to nobody.
+    /// Nothing: the row has no owner.
     Free,
     /// Nothing: no deadline runs.
     Unbounded,
     /// The TLS handshake with a client.
     ClientHandshake,
-    /// Nothing has come on a kept-alive connection.
+    /// A next request on a connection that is kept alive.
     KeepAliveIdle,
-    /// A request head that has begun.
+    /// The rest of a request's head.
     RequestHead,
     /// The next bytes of a request body, or its minimum rate.
     RequestBody,
-    /// The client takes the reply too slowly.
+    /// The client to take more of the reply.
     ReplyWrite,
-    /// What the client still sends after an early answer is being read and thrown away.
+    /// The client to close after an early reply; what it still sends is discarded.
     Linger,
     /// The TLS handshake with an upstream.
     UpstreamHandshake,
-    /// The upstream takes the request too slowly.
+    /// The upstream to take more of the request.
     UpstreamWrite,
     /// The first byte of the upstream's reply.
     FirstByte,
@@ -55,8 +55,8 @@ pub(crate) enum WaitPhase {
 }
 
 impl WaitPhase {
-    /// Which half of the descriptor is shut down: a client that is slow to *send* must still be able to read the
-    /// answer that says so.
+    /// Returns which half of the descriptor is shut down. A client that is slow to *send* must still be able to read the
+    /// error reply.
     fn direction(self) -> Shutdown {
         match self {
             Self::KeepAliveIdle | Self::RequestHead | Self::RequestBody | Self::Linger => Shutdown::Read,
