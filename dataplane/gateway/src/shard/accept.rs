@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::net::{self, Listener, Stream};
 use super::serve;
 use super::state::Shard;
-use super::ticker::keep_time;
+use super::ticker::run_ticker;
 use crate::events::{Notice, NoticeLevel};
 use crate::lifecycle::{ShardContext, ShardState};
 
@@ -27,7 +27,7 @@ pub(super) async fn run(context: ShardContext) -> io::Result<()> {
         spawn(&shard, accept_all(Rc::clone(&shard), listener));
     }
     shard.lifecycle.set_shard(index, ShardState::Listening);
-    keep_time(&shard, index, &listeners).await;
+    run_ticker(&shard, index, &listeners).await;
     Ok(())
 }
 
@@ -47,7 +47,7 @@ fn admit(shard: &Rc<Shard>, stream: Stream, peer: SocketAddr) {
         shard.metrics.connections_refused.inc();
         return;
     }
-    let guest = Guest::new(shard);
+    let guest = ConnectionGuard::new(shard);
     spawn(shard, async move { serve::serve(&guest.0, stream, peer).await });
 }
 
@@ -62,9 +62,9 @@ fn spawn(shard: &Rc<Shard>, task: impl Future<Output = ()> + 'static) {
 }
 
 /// Counts a connection as long as its task lives, however that ends.
-struct Guest(Rc<Shard>);
+struct ConnectionGuard(Rc<Shard>);
 
-impl Guest {
+impl ConnectionGuard {
     fn new(shard: &Rc<Shard>) -> Self {
         shard.connections.set(shard.connections.get() + 1);
         shard.metrics.connections_open.add(1);
@@ -73,7 +73,7 @@ impl Guest {
     }
 }
 
-impl Drop for Guest {
+impl Drop for ConnectionGuard {
     fn drop(&mut self) {
         self.0.connections.set(self.0.connections.get() - 1);
         self.0.metrics.connections_open.sub(1);

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use aegis_wire::tls::{TlsStream, server_name};
 
-use super::net::deadline::Phase;
-use super::net::{self, Conn, Patience, Secure};
-use super::pool::Link;
+use super::net::deadline::WaitPhase;
+use super::net::{self, Conn, TlsHalf};
+use super::pool::UpstreamConn;
 use super::state::Shard;
 use crate::error_body::Failure;
 use crate::events::NoticeLevel;
@@ -20,7 +20,7 @@ const NO_TLS: Failure = Failure::upstream("no trusted TLS connection to the upst
 const TLS_TOO_SLOW: Failure = Failure::timeout("the TLS handshake with the upstream took too long");
 
 /// Connects to `upstream`, trying its addresses in turn as long as there is time.
-pub(super) async fn connect(shard: &Rc<Shard>, upstream: &Upstream) -> Result<Box<Link>, Failure> {
+pub(super) async fn connect(shard: &Rc<Shard>, upstream: &Upstream) -> Result<Box<UpstreamConn>, Failure> {
     let metrics = &shard.metrics.upstreams[upstream.slot];
     let addresses = Arc::clone(&upstream.addresses.get());
     let total = Total { limit: upstream.timeouts.connect_total, began: Instant::now() };
@@ -29,10 +29,15 @@ pub(super) async fn connect(shard: &Rc<Shard>, upstream: &Upstream) -> Result<Bo
     for address in addresses.iter() {
         let Some(limit) = total.at_most(upstream.timeouts.connect) else { break };
         let refusal = match net::connect(*address, limit, &shard.deadlines).await {
-            Ok(mut conn) => match secure(&mut conn, upstream, &total).await {
+            Ok(mut conn) => match tls_handshake(&mut conn, upstream, &total).await {
                 Ok(()) => {
-                    let born = shard.deadlines.now();
-                    return Ok(Box::new(Link { conn, born, reused: false, taken: born }));
+                    let now = shard.deadlines.now();
+                    return Ok(Box::new(UpstreamConn {
+                        conn,
+                        created_at: now,
+                        is_reused: false,
+                        taken_at: now,
+                    }));
                 }
                 Err(refusal) => {
                     why = format!("{address}: {}", refusal.message);
@@ -73,14 +78,13 @@ impl Total {
 }
 
 /// The TLS handshake, where the upstream wants one.
-async fn secure(conn: &mut Conn, upstream: &Upstream, total: &Total) -> Result<(), Failure> {
+async fn tls_handshake(conn: &mut Conn, upstream: &Upstream, total: &Total) -> Result<(), Failure> {
     let Some(config) = &upstream.tls else { return Ok(()) };
     let name = server_name(&upstream.host).map_err(|_| BAD_NAME)?;
     let mut out = Vec::new();
     let stream = TlsStream::client(Arc::clone(config), name, &mut out).map_err(|_| NO_TLS)?;
-    let gap = total.at_most(upstream.timeouts.upstream_tls).ok_or(TLS_TOO_SLOW)?;
-    let patience = Patience { phase: Phase::UpstreamHandshake, gap };
-    match conn.handshake(Secure::new(stream, out), patience).await {
+    let limit = total.at_most(upstream.timeouts.upstream_tls).ok_or(TLS_TOO_SLOW)?;
+    match conn.tls_handshake(TlsHalf::new(stream, out), WaitPhase::UpstreamHandshake, limit).await {
         Ok(()) => Ok(()),
         Err(_) if conn.deadline.missed().is_some() => Err(TLS_TOO_SLOW),
         Err(_) => Err(NO_TLS),

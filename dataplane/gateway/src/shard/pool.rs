@@ -1,9 +1,9 @@
 //! Idle upstream connections of a shard, newest first.
 //!
-//! Each idle connection keeps its read in flight. A close by the upstream, or bytes nobody asked for, therefore show at a
-//! look that costs no system call, when the connection is wanted and at every tick, and such a connection is never
-//! used. What remains is the race in which the upstream closes while a request is on its way: that request is sent again
-//! where nobody can have acted on it, and what was idle beside its connection is not trusted either.
+//! Each idle connection keeps a read in flight. So a close by the upstream, or bytes that nobody asked for, show without a
+//! system call, both when the connection is wanted and at every tick, and such a connection is never used. What remains is the
+//! race in which the upstream closes while a request is on its way. That request is sent again where nobody can have acted
+//! on it, and what was idle beside its connection is not trusted either.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -16,40 +16,43 @@ use crate::metrics::ShardMetrics;
 use crate::snapshot::{TrustIdentity, Upstream};
 
 /// A connection to an upstream.
-pub(crate) struct Link {
+pub(crate) struct UpstreamConn {
     /// The connection.
     pub(crate) conn: Conn,
     /// The tick it was made at.
-    pub(crate) born: u32,
+    pub(crate) created_at: u32,
     /// Whether it has carried an exchange before.
-    pub(crate) reused: bool,
+    pub(crate) is_reused: bool,
     /// The tick it was last taken from the pool at.
-    pub(crate) taken: u32,
+    pub(crate) taken_at: u32,
 }
 
-struct Idle {
-    link: Box<Link>,
+struct IdleConn {
+    conn: Box<UpstreamConn>,
+    /// The tick it was put back at.
     since: u32,
 }
 
+/// The idle connections of one upstream, the one used last at the end.
 #[derive(Default)]
-struct Shelf {
-    idle: Vec<Idle>,
+struct IdlePool {
+    idle: Vec<IdleConn>,
+    /// The upstream's slot in the metrics.
     slot: usize,
-    idle_ticks: u32,
-    age_ticks: u32,
+    idle_ticks_max: u32,
+    age_ticks_max: u32,
 }
 
 /// All pools of a shard, by the identity of the upstream: a reload that changes nothing about an upstream keeps its
 /// connections.
 #[derive(Default)]
-pub(crate) struct Pools(RefCell<HashMap<TrustIdentity, Shelf>>);
+pub(crate) struct Pools(RefCell<HashMap<TrustIdentity, IdlePool>>);
 
-/// How long connections of one upstream are kept, and how many.
+/// How many idle connections of one upstream are kept, and how long.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Keeping {
+pub(crate) struct PoolPolicy {
     /// Most idle connections.
-    pub(crate) most: usize,
+    pub(crate) max_idle: usize,
     /// Longest time without use; zero is no limit.
     pub(crate) idle: Duration,
     /// Oldest age; zero is no limit.
@@ -59,57 +62,57 @@ pub(crate) struct Keeping {
 }
 
 impl Pools {
-    /// The connection used last, if one is alive.
+    /// Takes the connection that was used last, if one is alive.
     pub(crate) fn checkout(
         &self,
         identity: TrustIdentity,
         now: u32,
         metrics: &ShardMetrics,
-    ) -> Option<Box<Link>> {
+    ) -> Option<Box<UpstreamConn>> {
         let mut all = self.0.borrow_mut();
-        let kept = all.get_mut(&identity)?;
+        let pool = all.get_mut(&identity)?;
         let mut found = None;
-        while let Some(mut idle) = kept.idle.pop() {
-            if idle.link.conn.rx.is_quiet() {
-                idle.link.reused = true;
-                idle.link.taken = now;
-                found = Some(idle.link);
+        while let Some(mut idle) = pool.idle.pop() {
+            if idle.conn.conn.rx.is_idle_open() {
+                idle.conn.is_reused = true;
+                idle.conn.taken_at = now;
+                found = Some(idle.conn);
                 break;
             }
         }
-        metrics.upstreams[kept.slot].pool_idle.set(kept.idle.len() as u64);
+        metrics.upstreams[pool.slot].pool_idle.set(pool.idle.len() as u64);
         found
     }
 
-    /// Puts a connection back whose exchange has ended cleanly. It is closed instead when it is too old, not quiet, or
-    /// one too many.
+    /// Puts a connection back whose exchange has ended cleanly. It is closed instead when it is too old, not idle
+    /// and open, or one too many.
     pub(crate) fn put(
         &self,
         identity: TrustIdentity,
-        mut link: Box<Link>,
-        keeping: Keeping,
+        mut upstream: Box<UpstreamConn>,
+        policy: PoolPolicy,
         now: u32,
         metrics: &ShardMetrics,
     ) {
-        link.conn.deadline.disarm();
+        upstream.conn.deadline.disarm();
         let mut all = self.0.borrow_mut();
-        let kept = all.entry(identity).or_default();
-        kept.slot = keeping.slot;
-        kept.idle_ticks = ticks(keeping.idle);
-        kept.age_ticks = ticks(keeping.age);
-        let young = now.saturating_sub(link.born) < kept.age_ticks;
-        if young && kept.idle.len() < keeping.most && link.conn.rx.is_quiet() {
-            kept.idle.push(Idle { link, since: now });
+        let pool = all.entry(identity).or_default();
+        pool.slot = policy.slot;
+        pool.idle_ticks_max = ticks(policy.idle);
+        pool.age_ticks_max = ticks(policy.age);
+        let is_young = now.saturating_sub(upstream.created_at) < pool.age_ticks_max;
+        if is_young && pool.idle.len() < policy.max_idle && upstream.conn.rx.is_idle_open() {
+            pool.idle.push(IdleConn { conn: upstream, since: now });
         }
-        metrics.upstreams[kept.slot].pool_idle.set(kept.idle.len() as u64);
+        metrics.upstreams[pool.slot].pool_idle.set(pool.idle.len() as u64);
     }
 
     /// Closes what has been idle since `then` or longer: a connection that was taken from the pool at that time turned out to
     /// be closed, so these are as likely to be, and each would cost a request.
     pub(crate) fn distrust(&self, identity: TrustIdentity, then: u32, metrics: &ShardMetrics) {
-        if let Some(kept) = self.0.borrow_mut().get_mut(&identity) {
-            kept.idle.retain(|entry| entry.since > then);
-            metrics.upstreams[kept.slot].pool_idle.set(kept.idle.len() as u64);
+        if let Some(pool) = self.0.borrow_mut().get_mut(&identity) {
+            pool.idle.retain(|entry| entry.since > then);
+            metrics.upstreams[pool.slot].pool_idle.set(pool.idle.len() as u64);
         }
     }
 
@@ -117,24 +120,24 @@ impl Pools {
     /// of these any more.
     pub(crate) fn sweep(&self, now: u32, upstreams: &[Arc<Upstream>], metrics: &ShardMetrics) {
         let mut all = self.0.borrow_mut();
-        let kept = all.len();
-        all.retain(|identity, shelf| {
-            let known = upstreams.iter().any(|upstream| upstream.identity == *identity);
-            if !known {
-                metrics.upstreams[shelf.slot].pool_idle.set(0);
+        let before = all.len();
+        all.retain(|identity, pool| {
+            let is_known = upstreams.iter().any(|upstream| upstream.identity == *identity);
+            if !is_known {
+                metrics.upstreams[pool.slot].pool_idle.set(0);
             }
-            known
+            is_known
         });
-        let dropped = kept != all.len();
-        for shelf in all.values_mut() {
-            let Shelf { idle, idle_ticks, age_ticks, slot } = shelf;
-            let before = idle.len();
+        let is_smaller = before != all.len();
+        for pool in all.values_mut() {
+            let IdlePool { idle, idle_ticks_max, age_ticks_max, slot } = pool;
+            let idle_before = idle.len();
             idle.retain_mut(|entry| {
-                now.saturating_sub(entry.since) < *idle_ticks
-                    && now.saturating_sub(entry.link.born) < *age_ticks
-                    && entry.link.conn.rx.is_quiet()
+                now.saturating_sub(entry.since) < *idle_ticks_max
+                    && now.saturating_sub(entry.conn.created_at) < *age_ticks_max
+                    && entry.conn.conn.rx.is_idle_open()
             });
-            if dropped || idle.len() != before {
+            if is_smaller || idle.len() != idle_before {
                 metrics.upstreams[*slot].pool_idle.set(idle.len() as u64);
             }
         }
@@ -142,12 +145,13 @@ impl Pools {
 
     /// Closes all idle connections.
     pub(crate) fn clear(&self, metrics: &ShardMetrics) {
-        for (_, shelf) in self.0.borrow_mut().drain() {
-            metrics.upstreams[shelf.slot].pool_idle.set(0);
+        for (_, pool) in self.0.borrow_mut().drain() {
+            metrics.upstreams[pool.slot].pool_idle.set(0);
         }
     }
 }
 
+/// Ticks that cover `limit`; zero is no limit.
 fn ticks(limit: Duration) -> u32 {
     if limit.is_zero() {
         return u32::MAX;

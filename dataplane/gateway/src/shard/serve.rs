@@ -10,8 +10,8 @@ use aegis_wire::tls::TlsStream;
 use super::answer::{Recipient, http_failure, write_failure};
 use super::exchange::{self, Disposition, Received};
 use super::exchange_buffers::{ExchangeBuffers, LentBuffers};
-use super::net::deadline::{Phase, TICK};
-use super::net::{Conn, Patience, Secure, Stream};
+use super::net::deadline::{TICK, WaitPhase};
+use super::net::{Conn, Stream, TlsHalf, WriteTimeout};
 use super::state::Shard;
 use crate::config::settings::Limits;
 use crate::error_body::{ErrorKind, Failure};
@@ -22,7 +22,7 @@ const LINGER_GAP: Duration = Duration::from_secs(2);
 const LINGER_MOST: Duration = Duration::from_secs(30);
 
 /// For the end of a connection: nobody waits long for a peer to take it.
-const LAST_WORD: Patience = Patience { phase: Phase::ReplyWrite, gap: LINGER_GAP };
+const LAST_WORD: WriteTimeout = WriteTimeout { phase: WaitPhase::ReplyWrite, gap: LINGER_GAP };
 
 /// The answer when not even the buffers of an exchange are free.
 const FULL: Failure = Failure::overloaded("the gateway has no room for another request");
@@ -43,7 +43,7 @@ struct Client {
 
 impl Client {
     /// Whether the connection may take another request after the present one.
-    fn may_stay(&self, shard: &Shard, snapshot: &Snapshot) -> bool {
+    fn may_keep_alive(&self, shard: &Shard, snapshot: &Snapshot) -> bool {
         let most = snapshot.limits.requests_per_connection;
         let age = snapshot.timeouts.connection_age;
         let old = TICK * shard.deadlines.now().saturating_sub(self.born);
@@ -55,7 +55,7 @@ impl Client {
 pub(super) async fn serve(shard: &Rc<Shard>, stream: Stream, peer: SocketAddr) {
     let conn = Conn::new(stream, None, &shard.deadlines);
     let mut client = Client { conn, peer, served: 0, born: shard.deadlines.now() };
-    if !greet(shard, &mut client).await {
+    if !tls_handshake(shard, &mut client).await {
         shard.metrics.tls_failures.inc();
         return;
     }
@@ -70,15 +70,15 @@ pub(super) async fn serve(shard: &Rc<Shard>, stream: Stream, peer: SocketAddr) {
 }
 
 /// The TLS handshake, where TLS is configured. False when it failed.
-async fn greet(shard: &Rc<Shard>, client: &mut Client) -> bool {
-    let (config, gap) = {
+async fn tls_handshake(shard: &Rc<Shard>, client: &mut Client) -> bool {
+    let (config, limit) = {
         let snapshot = shard.snapshot();
         (snapshot.server_tls.clone(), snapshot.timeouts.tls_handshake)
     };
     let Some(config) = config else { return true };
     let Ok(stream) = TlsStream::server(config) else { return false };
-    let patience = Patience { phase: Phase::ClientHandshake, gap };
-    client.conn.handshake(Secure::new(stream, Vec::new()), patience).await.is_ok()
+    let tls = TlsHalf::new(stream, Vec::new());
+    client.conn.tls_handshake(tls, WaitPhase::ClientHandshake, limit).await.is_ok()
 }
 
 /// Waits for a request and runs its exchange.
@@ -87,7 +87,7 @@ async fn next(shard: &Rc<Shard>, client: &mut Client) -> Disposition {
     while !has_begun(client.conn.rx.data()) {
         // The snapshot is not held while waiting: an idle connection must not keep an old one alive.
         let idle = shard.snapshot().timeouts.keep_alive;
-        client.conn.deadline.arm(Phase::KeepAliveIdle, idle);
+        let _wait = client.conn.deadline.within(WaitPhase::KeepAliveIdle, idle);
         if !matches!(client.conn.rx.fill(usize::MAX).await, Ok(count) if count > 0) {
             return Disposition::Close;
         }
@@ -100,8 +100,8 @@ async fn next(shard: &Rc<Shard>, client: &mut Client) -> Disposition {
     match read_head(shard, client, buffers.buffers(), began).await {
         Ok((parse, began)) => {
             let snapshot = shard.snapshot();
-            let may_stay = client.may_stay(shard, &snapshot);
-            let request = Received { parse, began, peer: client.peer.ip(), may_stay };
+            let may_keep_alive = client.may_keep_alive(shard, &snapshot);
+            let request = Received { parse, began, peer: client.peer.ip(), may_keep_alive };
             exchange::run(shard, snapshot, &mut client.conn, &mut buffers, request).await
         }
         Err(HeadError::Refused(failure)) => {
@@ -134,13 +134,12 @@ async fn read_head(
     mut began: Instant,
 ) -> Result<(RequestParse, Instant), HeadError> {
     let mut parser = RequestParser::new();
-    let mut waiting = false;
+    let mut wait = None;
     loop {
         match parser.parse(client.conn.rx.data(), &mut buffers.request) {
             Ok(Parse::Complete(parse)) => {
                 let head = &client.conn.rx.data()[..parse.consumed];
                 check_limits(head, &shard.snapshot().limits)?;
-                client.conn.deadline.disarm();
                 client.conn.rx.consume(parse.consumed);
                 return Ok((parse, began));
             }
@@ -155,13 +154,12 @@ async fn read_head(
         if client.conn.rx.is_full() && !client.conn.grow(&shard.buffers, 2 * MAX_HEAD) {
             return Err(NO_ROOM.into());
         }
-        if !waiting {
-            waiting = true;
-            client.conn.deadline.arm(Phase::RequestHead, shard.snapshot().timeouts.request_head);
-        }
+        wait.get_or_insert_with(|| {
+            client.conn.deadline.within(WaitPhase::RequestHead, shard.snapshot().timeouts.request_head)
+        });
         if !matches!(client.conn.rx.fill(usize::MAX).await, Ok(count) if count > 0) {
             return Err(match client.conn.deadline.missed() {
-                Some(Phase::RequestHead) => HEAD_TOO_SLOW.into(),
+                Some(WaitPhase::RequestHead) => HEAD_TOO_SLOW.into(),
                 _ => HeadError::ClientGone,
             });
         }
@@ -213,9 +211,9 @@ async fn write_refusal(
     gap: Duration,
 ) -> Disposition {
     write_failure(buffers, failure, &Recipient::unknown(shard.next_id().to_hex()));
-    let patience = Patience { phase: Phase::ReplyWrite, gap };
+    let timeout = WriteTimeout { phase: WaitPhase::ReplyWrite, gap };
     let (bytes, range) = buffers.out.take();
-    let (result, bytes) = client.conn.write(bytes, range, patience).await;
+    let (result, bytes) = client.conn.write(bytes, range, timeout).await;
     buffers.out.restore(bytes);
     if result.is_ok() { Disposition::Linger } else { Disposition::Cut }
 }
@@ -228,7 +226,7 @@ async fn linger(client: &mut Client) {
     while Instant::now() < until {
         let there = client.conn.rx.data().len();
         client.conn.rx.consume(there);
-        client.conn.deadline.arm(Phase::Linger, LINGER_GAP);
+        let _wait = client.conn.deadline.within(WaitPhase::Linger, LINGER_GAP);
         if !matches!(client.conn.rx.fill(usize::MAX).await, Ok(count) if count > 0) {
             return;
         }

@@ -3,14 +3,14 @@
 use std::rc::{Rc, Weak};
 use std::time::Instant;
 
-use super::net::deadline::{Phase, TICK};
+use super::net::deadline::{TICK, WaitPhase};
 use super::net::{self, Listener};
 use super::session::Sessions;
 use super::state::Shard;
 use crate::lifecycle::Phase as Life;
 
 /// Ticks: deadlines, the pools' liveness, the snapshot, and the phases of the process's end.
-pub(super) async fn keep_time(shard: &Rc<Shard>, index: usize, listeners: &[Weak<Listener>]) {
+pub(super) async fn run_ticker(shard: &Rc<Shard>, index: usize, listeners: &[Weak<Listener>]) {
     let started = Instant::now();
     let mut draining_for = 0u32;
     loop {
@@ -38,7 +38,7 @@ pub(super) async fn keep_time(shard: &Rc<Shard>, index: usize, listeners: &[Weak
             listeners.iter().filter_map(Weak::upgrade).for_each(|listener| listener.shutdown());
         }
         if draining_for >= 2 {
-            shard.deadlines.expire_phase(Phase::KeepAliveIdle);
+            shard.deadlines.expire_phase(WaitPhase::KeepAliveIdle);
             shard.pools.clear(&shard.metrics);
         }
         if life == Life::Stopping {

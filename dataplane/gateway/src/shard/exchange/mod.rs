@@ -37,8 +37,8 @@ use aegis_wire::h1::{Peer, RequestParse};
 use aegis_wire::head::Method;
 
 use super::exchange_buffers::{ExchangeBuffers, LentBuffers, MemoryShare};
-use super::net::deadline::Phase;
-use super::net::{Conn, Patience};
+use super::net::deadline::WaitPhase;
+use super::net::{Conn, WriteTimeout};
 use super::record::{RecordBuilder, micros};
 use super::state::Shard;
 use crate::config::settings::Provider;
@@ -58,7 +58,7 @@ pub(super) struct Received {
     /// The client's address.
     pub(super) peer: IpAddr,
     /// Whether the connection may take another request afterwards.
-    pub(super) may_stay: bool,
+    pub(super) may_keep_alive: bool,
 }
 
 /// What all phases of an exchange work with.
@@ -89,10 +89,10 @@ pub(super) async fn run(
     buffers: &mut LentBuffers,
     request: Received,
 ) -> Disposition {
-    let Received { parse, began, peer, may_stay } = request;
+    let Received { parse, began, peer, may_keep_alive } = request;
     let (buffers, memory) = buffers.parts();
     let method = buffers.request.method;
-    let keep_alive = parse.keep_alive && may_stay;
+    let keep_alive = parse.keep_alive && may_keep_alive;
     // Opened even for a request that is refused: it knows whether the body that stands before the next request has come.
     let (body, readable) = RequestBody::open(shard, &snapshot, &buffers.request.fields, parse.framing, began);
     let mut record = RecordBuilder::new(shard, &snapshot, peer, method, began);
@@ -151,17 +151,16 @@ impl Exchange<'_> {
             self.buffers.out.clear();
             return Ok(());
         }
-        let patience = self.reply_patience();
+        let timeout = self.reply_timeout();
         let (bytes, range) = self.buffers.out.take();
-        let (result, bytes) = self.client.write(bytes, range, patience).await;
+        let (result, bytes) = self.client.write(bytes, range, timeout).await;
         self.buffers.out.restore(bytes);
-        self.client.deadline.disarm();
         result.map_err(|_| ClientGone)
     }
 
     /// How long the client may take nothing of its reply.
-    fn reply_patience(&self) -> Patience {
-        Patience { phase: Phase::ReplyWrite, gap: self.snapshot.timeouts.response_write_gap }
+    fn reply_timeout(&self) -> WriteTimeout {
+        WriteTimeout { phase: WaitPhase::ReplyWrite, gap: self.snapshot.timeouts.response_write_gap }
     }
 
     /// Counts the memory that the exchange holds now; `restoring` bytes of it lie in the restorer.

@@ -14,9 +14,9 @@ use aegis_wire::head::{BodyLength, ResponseHead, list};
 use super::super::answer::REQUEST_ID;
 use super::super::exchange_buffers::ExchangeBuffers;
 use super::super::net::buffers::LARGE;
-use super::super::net::deadline::Phase;
+use super::super::net::deadline::WaitPhase;
 use super::super::net::timeout;
-use super::super::pool::{Keeping, Link};
+use super::super::pool::{PoolPolicy, UpstreamConn};
 use super::super::restorer::Restorer;
 use super::content_decoder::ContentDecoder;
 use super::error::{ExchangeError, ReplyError};
@@ -36,7 +36,7 @@ const UNREADABLE: Failure = Failure::upstream(
 
 /// A reply that can be passed on: what must be done to it is decided, and the client has nothing of it yet.
 pub(super) struct Replying {
-    link: Box<Link>,
+    link: Box<UpstreamConn>,
     body: ResponseBody,
     head: HeadPlan,
     /// Longest silence of the upstream.
@@ -83,7 +83,6 @@ impl Exchange<'_> {
     ) -> Result<Replying, ExchangeError> {
         let Answered { mut link, parse, sent } = answered;
         link.conn.rx.consume(parse.consumed);
-        link.conn.deadline.disarm();
         self.record.upstream_status = Some(self.buffers.reply.status);
         let secrets = match sending {
             Sending::Whole(secrets) => secrets,
@@ -199,8 +198,8 @@ impl Exchange<'_> {
         let Replying { mut link, is_reusable, .. } = replying;
         if is_reusable && link.conn.rx.data().is_empty() && !self.shard.is_draining() {
             link.conn.shrink(&self.shard.buffers);
-            let keeping = Keeping {
-                most: self.snapshot.limits.idle_per_upstream,
+            let keeping = PoolPolicy {
+                max_idle: self.snapshot.limits.idle_per_upstream,
                 idle: upstream.timeouts.idle_pooled,
                 age: upstream.timeouts.connection_age,
                 slot: upstream.slot,
@@ -302,18 +301,18 @@ impl Exchange<'_> {
         framing: Framing,
     ) -> Result<Arrival, ReplyError> {
         let link = &mut replying.link;
-        if link.conn.rx.was_filled() {
+        if link.conn.rx.has_filled_buffer() {
             // A body that fills the small buffer is worth a large one; without room it goes on in small pieces.
             link.conn.grow(&self.shard.buffers, LARGE);
         }
-        link.conn.deadline.arm(Phase::UpstreamRead, replying.gap);
+        let wait = link.conn.deadline.within(WaitPhase::UpstreamRead, replying.gap);
         let due = replying.keep_alive.as_ref().filter(|_| framing.is_open_ended()).and_then(KeepAlive::due);
         let event = match due {
             None => self.wait_readable(link).await,
             Some(every) => self.wait_with_comments(link, framing, every).await?,
         };
         let missed = link.conn.deadline.missed().is_some();
-        link.conn.deadline.disarm();
+        drop(wait);
         match event {
             ReadEvent::Upstream(Ok(count)) if count > 0 => Ok(Arrival::Bytes),
             ReadEvent::Upstream(_) if missed => Err(ReplyError::FellSilent),
@@ -326,7 +325,7 @@ impl Exchange<'_> {
     /// Waits for more of the reply, and sends the client a comment after each silence of `every`.
     async fn wait_with_comments(
         &mut self,
-        link: &mut Link,
+        link: &mut UpstreamConn,
         framing: Framing,
         every: Duration,
     ) -> Result<ReadEvent, ClientGone> {
@@ -352,10 +351,9 @@ impl Exchange<'_> {
         let slice = body.take_slice(link)?;
         self.record.response_bytes += slice.payload.len() as u64;
         self.record.delivered_bytes += slice.payload.len() as u64;
-        let patience = self.reply_patience();
-        let (result, bytes) = self.client.write(slice.bytes, slice.payload, patience).await;
+        let timeout = self.reply_timeout();
+        let (result, bytes) = self.client.write(slice.bytes, slice.payload, timeout).await;
         link.conn.rx.put_buffer(bytes, slice.consumed);
-        self.client.deadline.disarm();
         result.map_err(|_| ReplyError::ClientGone)?;
         Ok(slice.is_last)
     }

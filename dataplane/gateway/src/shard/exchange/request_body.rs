@@ -14,7 +14,7 @@ use aegis_wire::head::{BodyLength, Fields};
 use super::super::answer::http_failure;
 use super::super::net::Conn;
 use super::super::net::buffers::{Claim, LARGE, wipe};
-use super::super::net::deadline::{Phase, TICK};
+use super::super::net::deadline::{TICK, WaitPhase};
 use super::super::state::Shard;
 use super::content_decoder::{ContentDecoder, undecodable};
 use super::error::ExchangeError;
@@ -220,16 +220,16 @@ impl RequestBody {
         most: usize,
         timeouts: &Timeouts,
     ) -> Result<(), ExchangeError> {
-        client.deadline.arm(Phase::RequestBody, self.patience(client, timeouts));
+        let _wait = client.deadline.within(WaitPhase::RequestBody, self.read_limit(client, timeouts));
         match client.rx.fill(most).await {
             Ok(count) if count > 0 => Ok(()),
-            _ if client.deadline.missed() == Some(Phase::RequestBody) => Err(TOO_SLOW.into()),
+            _ if client.deadline.missed() == Some(WaitPhase::RequestBody) => Err(TOO_SLOW.into()),
             _ => Err(ExchangeError::ClientGone),
         }
     }
 
     /// How long the next read may take: the gap between two reads, but no longer than the least mean rate leaves.
-    fn patience(&self, client: &Conn, timeouts: &Timeouts) -> Duration {
+    fn read_limit(&self, client: &Conn, timeouts: &Timeouts) -> Duration {
         let gap = timeouts.request_body_gap;
         if timeouts.request_body_min_rate == 0 || gap.is_zero() {
             return gap;

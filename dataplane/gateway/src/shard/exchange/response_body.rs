@@ -5,7 +5,7 @@ use aegis_wire::coding::MAX_STEP;
 use aegis_wire::h1::{BodyDecoder, BodyKind};
 
 use super::super::net::buffers::LARGE;
-use super::super::pool::Link;
+use super::super::pool::UpstreamConn;
 use super::super::restorer::Restorer;
 use super::super::write_buffer::WriteBuffer;
 use super::content_decoder::ContentDecoder;
@@ -72,7 +72,7 @@ impl ResponseBody {
     /// Moves what has come into `out`, as far as there is room. Adds the payload that was used to `received`.
     pub(super) fn absorb(
         &mut self,
-        link: &mut Link,
+        link: &mut UpstreamConn,
         out: &mut WriteBuffer,
         scratch: &mut Vec<u8>,
         received: &mut u64,
@@ -141,7 +141,7 @@ impl ResponseBody {
     }
 
     /// Takes what has come of a plain body out of the connection, with the buffer it lies in.
-    pub(super) fn take_slice(&mut self, link: &mut Link) -> Result<Slice, ReplyError> {
+    pub(super) fn take_slice(&mut self, link: &mut UpstreamConn) -> Result<Slice, ReplyError> {
         let piece = self.framing.decode(link.conn.rx.data()).map_err(|_| ReplyError::BrokenOff)?;
         let (bytes, start) = link.conn.rx.take_buffer();
         let payload = start + piece.payload.start..start + piece.payload.end;

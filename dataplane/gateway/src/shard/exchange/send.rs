@@ -14,9 +14,9 @@ use aegis_wire::head::{BodyLength, Method};
 
 use super::super::answer::http_failure;
 use super::super::connect::connect;
-use super::super::net::deadline::Phase;
-use super::super::net::{Patience, Watched};
-use super::super::pool::Link;
+use super::super::net::deadline::WaitPhase;
+use super::super::net::{Watched, WriteTimeout};
+use super::super::pool::UpstreamConn;
 use super::super::record::micros;
 use super::Exchange;
 use super::error::{ExchangeError, SendError};
@@ -54,7 +54,7 @@ impl Default for Sending {
 /// A request whose reply has begun.
 pub(super) struct Answered {
     /// The connection that the reply comes on.
-    pub(super) link: Box<Link>,
+    pub(super) link: Box<UpstreamConn>,
     /// What its head, which lies in the buffers, says of connection and body.
     pub(super) parse: ResponseParse,
     /// How much of the request the upstream has.
@@ -105,18 +105,11 @@ enum Scanned {
     NeedsClient,
 }
 
-/// Whether an upstream that takes no more of the request has answered it: one that closes over what it did not read resets the
-/// connection, but what it had said before is still there.
-async fn has_answered(link: &mut Link) -> bool {
-    poll_fn(|cx| link.conn.rx.poll_spoken(cx)).await
-}
-
 impl Exchange<'_> {
     /// Waits until the first window is full, or holds the whole body.
     pub(super) async fn receive_first_window(&mut self) -> Result<(), ExchangeError> {
         if !self.has_all() {
             self.body.fill(self.client, self.shard, &self.snapshot.timeouts).await?;
-            self.client.deadline.disarm();
             self.in_hand = Instant::now();
         }
         Ok(())
@@ -189,10 +182,10 @@ impl Exchange<'_> {
                 Err(error) => error,
             };
             // The race no pool can win: the upstream closed while the request was on its way.
-            if link.reused && matches!(error, SendError::Stale | SendError::Lost) {
-                self.shard.pools.distrust(upstream.identity, link.taken, &self.shard.metrics);
+            if link.is_reused && matches!(error, SendError::Stale | SendError::Lost) {
+                self.shard.pools.distrust(upstream.identity, link.taken_at, &self.shard.metrics);
             }
-            let may_retry = link.reused && matches!(error, SendError::Stale);
+            let may_retry = link.is_reused && matches!(error, SendError::Stale);
             if !may_retry || !self.may_send_again(upstream, &link, mark) {
                 return Err(error.give_up());
             }
@@ -202,7 +195,7 @@ impl Exchange<'_> {
 
     /// Whether the request in the buffer may go out once more although it was written to `link` since `mark`: no upstream must
     /// act twice on what its client asked for once. RFC 9110 section 9.2.2 names the idempotent methods.
-    fn may_send_again(&self, upstream: &Upstream, link: &Link, mark: u64) -> bool {
+    fn may_send_again(&self, upstream: &Upstream, link: &UpstreamConn, mark: u64) -> bool {
         let idempotent = matches!(
             self.method,
             Method::Get | Method::Head | Method::Put | Method::Delete | Method::Options
@@ -210,10 +203,10 @@ impl Exchange<'_> {
         let has_field = |name: &Arc<str>| self.buffers.request.fields.contains(name.as_bytes());
         idempotent
             || upstream.idempotency_header.as_ref().is_some_and(has_field)
-            || link.conn.took_nothing_since(mark)
+            || link.conn.has_taken_nothing_since(mark)
     }
 
-    async fn acquire(&mut self, upstream: &Upstream) -> Result<Box<Link>, Failure> {
+    async fn acquire(&mut self, upstream: &Upstream) -> Result<Box<UpstreamConn>, Failure> {
         let metrics = &self.shard.metrics;
         if let Some(link) = self.shard.pools.checkout(upstream.identity, self.shard.deadlines.now(), metrics)
         {
@@ -223,7 +216,7 @@ impl Exchange<'_> {
         self.connect(upstream).await
     }
 
-    async fn connect(&mut self, upstream: &Upstream) -> Result<Box<Link>, Failure> {
+    async fn connect(&mut self, upstream: &Upstream) -> Result<Box<UpstreamConn>, Failure> {
         self.shard.metrics.upstreams[upstream.slot].pool_misses.inc();
         let began = Instant::now();
         let link = connect(self.shard, upstream).await?;
@@ -235,16 +228,17 @@ impl Exchange<'_> {
     /// Sends the request on one connection.
     async fn attempt(
         &mut self,
-        link: &mut Link,
+        link: &mut UpstreamConn,
         upstream: &Upstream,
         sending: &mut Sending,
     ) -> Result<(ResponseParse, Sent), SendError> {
-        let patience = Patience { phase: Phase::UpstreamWrite, gap: upstream.timeouts.request_write_gap };
-        let mut sent = self.write_part(link, Part::First, patience).await?;
+        let timeout =
+            WriteTimeout { phase: WaitPhase::UpstreamWrite, gap: upstream.timeouts.request_write_gap };
+        let mut sent = self.write_part(link, Part::First, timeout).await?;
         let mut closed = SendError::Stale;
         if sent == Sent::All && matches!(sending, Sending::Streamed(_)) {
             closed = SendError::Lost;
-            sent = self.stream_rest(link, sending, patience).await?;
+            sent = self.stream_rest(link, sending, timeout).await?;
         }
         let waiting = Instant::now();
         if sent == Sent::All {
@@ -259,43 +253,44 @@ impl Exchange<'_> {
     /// Writes what has been put together to the upstream.
     async fn write_part(
         &mut self,
-        link: &mut Link,
+        link: &mut UpstreamConn,
         part: Part,
-        patience: Patience,
+        timeout: WriteTimeout,
     ) -> Result<Sent, SendError> {
         self.count_time();
         self.count_memory(0);
         let (bytes, range) = self.buffers.out.take();
-        let result = match link.conn.write_watched(bytes, range.clone(), patience).await {
-            Watched::Spoken => return Ok(Sent::Early),
-            Watched::Written(result, bytes) => {
-                match part {
-                    Part::First => self.buffers.out.restore_unwritten(bytes, &range),
-                    Part::Later => self.buffers.out.restore(bytes),
-                }
-                result
-            }
+        let mut put_back = |bytes| match part {
+            Part::First => self.buffers.out.restore_unwritten(bytes, &range),
+            Part::Later => self.buffers.out.restore(bytes),
         };
-        if result.is_ok() {
-            return Ok(Sent::All);
+        match link.conn.write_watched(bytes, range.clone(), timeout).await {
+            Watched::Written(bytes) => {
+                put_back(bytes);
+                Ok(Sent::All)
+            }
+            Watched::Answered(bytes) => {
+                bytes.map(put_back);
+                Ok(Sent::Early)
+            }
+            Watched::Failed(bytes) => {
+                put_back(bytes);
+                Err(match part {
+                    _ if link.conn.deadline.missed().is_some() => TOO_SLOW.into(),
+                    Part::First => SendError::Stale,
+                    Part::Later => SendError::Lost,
+                })
+            }
         }
-        if has_answered(link).await {
-            return Ok(Sent::Early);
-        }
-        Err(match part {
-            _ if link.conn.deadline.missed().is_some() => TOO_SLOW.into(),
-            Part::First => SendError::Stale,
-            Part::Later => SendError::Lost,
-        })
     }
 
     /// Sends the body that did not fit the first window, as chunks, until it ends or the upstream has heard enough. Nobody but
     /// this function takes `sending` on to [`Sending::Whole`].
     async fn stream_rest(
         &mut self,
-        link: &mut Link,
+        link: &mut UpstreamConn,
         sending: &mut Sending,
-        patience: Patience,
+        timeout: WriteTimeout,
     ) -> Result<Sent, SendError> {
         self.buffers.out.clear();
         while let Sending::Streamed(_) = sending {
@@ -307,7 +302,7 @@ impl Exchange<'_> {
                 Sending::Streamed(scanner) => self.scan_window(scanner)?,
                 whole @ Sending::Whole(_) => whole,
             };
-            if self.write_part(link, Part::Later, patience).await? == Sent::Early {
+            if self.write_part(link, Part::Later, timeout).await? == Sent::Early {
                 return Ok(Sent::Early);
             }
         }
@@ -315,15 +310,14 @@ impl Exchange<'_> {
     }
 
     /// Fills the next window, unless the upstream begins its reply meanwhile.
-    async fn next_window(&mut self, link: &mut Link) -> Result<Refilled, SendError> {
-        link.conn.deadline.disarm();
+    async fn next_window(&mut self, link: &mut UpstreamConn) -> Result<Refilled, SendError> {
         let refilled = {
             let mut fill = pin!(self.body.fill(self.client, self.shard, &self.snapshot.timeouts));
             poll_fn(|cx| {
                 if let Poll::Ready(filled) = fill.as_mut().poll(cx) {
                     return Poll::Ready(filled.map(|()| Refilled::Ready).map_err(SendError::from));
                 }
-                match link.conn.rx.poll_spoken(cx) {
+                match link.conn.rx.poll_response_started(cx) {
                     Poll::Ready(true) => Poll::Ready(Ok(Refilled::Answered)),
                     Poll::Ready(false) => Poll::Ready(Err(SendError::Lost)),
                     Poll::Pending => Poll::Pending,
@@ -331,7 +325,6 @@ impl Exchange<'_> {
             })
             .await?
         };
-        self.client.deadline.disarm();
         self.in_hand = Instant::now();
         Ok(refilled)
     }
@@ -376,12 +369,12 @@ impl Exchange<'_> {
     /// Waits for the head of the reply; `closed` is the error if the upstream closes the connection without one.
     async fn await_head(
         &mut self,
-        link: &mut Link,
+        link: &mut UpstreamConn,
         upstream: &Upstream,
         waiting: Instant,
         closed: SendError,
     ) -> Result<ResponseParse, SendError> {
-        link.conn.deadline.arm(Phase::FirstByte, upstream.timeouts.first_byte);
+        let _wait = link.conn.deadline.within(WaitPhase::FirstByte, upstream.timeouts.first_byte);
         let max_head = self.snapshot.limits.max_head;
         let mut parser = ResponseParser::new();
         let mut seen = false;
@@ -419,7 +412,7 @@ impl Exchange<'_> {
 
     /// Waits for the next bytes of the upstream, and for the client to go. A client that has sent its whole request is
     /// watched as far as one small buffer reaches: what it sends ahead waits for its turn.
-    pub(super) async fn wait_readable(&mut self, link: &mut Link) -> ReadEvent {
+    pub(super) async fn wait_readable(&mut self, link: &mut UpstreamConn) -> ReadEvent {
         let watch = self.has_all();
         let client = &mut self.client.rx;
         poll_fn(|cx| {

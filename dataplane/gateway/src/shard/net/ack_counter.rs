@@ -25,13 +25,13 @@ struct TcpInfoOption;
 nix::getsockopt_impl!(TcpInfoOption, libc::IPPROTO_TCP, libc::TCP_INFO, TcpInfo, GetStruct<TcpInfo>);
 
 /// A second descriptor of a connection's socket, which the runtime does not lend out, to ask the kernel about it.
-pub(crate) struct Witness {
+pub(crate) struct AckCounter {
     socket: Socket,
     /// What the counter says before the first byte: the handshake may count.
     before: Option<u64>,
 }
 
-impl Witness {
+impl AckCounter {
     /// For a socket that is connected and has not been written to.
     pub(crate) fn new(socket: Socket) -> Self {
         let before = acknowledged(&socket);
@@ -39,7 +39,7 @@ impl Witness {
     }
 
     /// Whether the peer may have acknowledged more than the first `sent` bytes that were written; yes when it cannot be told.
-    pub(crate) fn acknowledged_beyond(&self, sent: u64) -> bool {
+    pub(crate) fn has_acked_beyond(&self, sent: u64) -> bool {
         match (self.before, acknowledged(&self.socket)) {
             (Some(before), Some(now)) => now.saturating_sub(before) > sent,
             _ => true,
@@ -64,20 +64,20 @@ mod tests {
     fn a_byte_counts_once_the_peer_has_acknowledged_it() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let witness = Witness::new(Socket::from(near.try_clone().unwrap()));
+        let acks = AckCounter::new(Socket::from(near.try_clone().unwrap()));
         let (mut far, _) = listener.accept().unwrap();
-        assert!(!witness.acknowledged_beyond(0));
+        assert!(!acks.has_acked_beyond(0));
         near.write_all(b"ping").unwrap();
         far.read_exact(&mut [0; 4]).unwrap();
         far.write_all(b"pong").unwrap();
         near.read_exact(&mut [0; 4]).unwrap();
-        assert!(witness.acknowledged_beyond(0) && witness.acknowledged_beyond(3));
-        assert!(!witness.acknowledged_beyond(4));
+        assert!(acks.has_acked_beyond(0) && acks.has_acked_beyond(3));
+        assert!(!acks.has_acked_beyond(4));
         // What is written to a socket that its owner has closed is answered by a reset, not acknowledged.
         drop(far);
         assert_eq!(near.read(&mut [0; 1]).unwrap(), 0);
         near.write_all(b"late").unwrap();
         thread::sleep(Duration::from_millis(20));
-        assert!(!witness.acknowledged_beyond(4));
+        assert!(!acks.has_acked_beyond(4));
     }
 }

@@ -9,16 +9,16 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 /// A future whose panic ends only itself. Ready with false if it panicked.
-pub(crate) struct Caught<F>(Option<Pin<Box<F>>>);
+pub(crate) struct CatchUnwind<F>(Option<Pin<Box<F>>>);
 
-impl<F: Future<Output = ()>> Caught<F> {
+impl<F: Future<Output = ()>> CatchUnwind<F> {
     /// Wraps `future`.
     pub(crate) fn new(future: F) -> Self {
         Self(Some(Box::pin(future)))
     }
 }
 
-impl<F: Future<Output = ()>> Future for Caught<F> {
+impl<F: Future<Output = ()>> Future for CatchUnwind<F> {
     type Output = bool;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<bool> {
@@ -46,9 +46,9 @@ mod tests {
     #[test]
     fn a_panic_is_an_outcome() {
         let mut cx = Context::from_waker(Waker::noop());
-        let mut broken = Caught::new(async { panic!("on purpose") });
+        let mut broken = CatchUnwind::new(async { panic!("on purpose") });
         assert_eq!(Pin::new(&mut broken).poll(&mut cx), Poll::Ready(false));
-        let mut sound = Caught::new(async {});
+        let mut sound = CatchUnwind::new(async {});
         assert_eq!(Pin::new(&mut sound).poll(&mut cx), Poll::Ready(true));
     }
 }

@@ -9,91 +9,102 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use monoio::io::Splitable;
 
-use super::ack_counter::Witness;
+use super::ack_counter::AckCounter;
 use super::buffers::{Buffers, Claim, LARGE, SMALL};
-use super::deadline::{Deadline, Deadlines, TICK};
+use super::deadline::{Deadline, Deadlines, TICK, WaitPhase};
 use super::listener::Stream;
-use super::read_half::Inbound;
-use super::tls::Secure;
-use super::write_half::{Outbound, Patience};
+use super::read_half::ReadHalf;
+use super::tls::TlsHalf;
+use super::write_half::{WriteHalf, WriteTimeout};
 
-/// What is left of a patience that began to run out at `began`.
-fn left(patience: Patience, began: Instant) -> Patience {
-    if patience.gap.is_zero() {
-        return patience;
-    }
-    Patience { gap: patience.gap.saturating_sub(began.elapsed()).max(TICK), ..patience }
-}
-
-/// How a write that was watched for an early reply came out.
+/// The outcome of a write during which the peer may already answer.
 pub(crate) enum Watched {
-    /// The write has ended first.
-    Written(io::Result<()>, Vec<u8>),
-    /// The peer has begun a reply before it took everything.
-    Spoken,
+    /// Everything was written.
+    Written(Vec<u8>),
+    /// The peer has begun a reply before it took everything. The bytes are lost where the write was still in flight.
+    Answered(Option<Vec<u8>>),
+    /// The write has failed, and the peer has left no reply behind.
+    Failed(Vec<u8>),
 }
 
-/// One connection, to a client or to an upstream.
+/// What is left at `began` plus `limit`, at least a tick; zero is no limit.
+fn time_left(limit: Duration, began: Instant) -> Duration {
+    if limit.is_zero() { limit } else { limit.saturating_sub(began.elapsed()).max(TICK) }
+}
+
+/// A connection to a client or to an upstream.
 pub(crate) struct Conn {
     // The row must be given back before the descriptor is closed, so it is dropped first.
     pub(crate) deadline: Deadline,
-    pub(crate) rx: Inbound,
-    pub(crate) tx: Outbound,
+    pub(crate) rx: ReadHalf,
+    pub(crate) tx: WriteHalf,
     fd: RawFd,
-    witness: Option<Witness>,
-    /// Known as soon as somebody asks: the kernel is asked once.
-    loopback: OnceCell<bool>,
+    acks: Option<AckCounter>,
+    /// Known once it is asked for: the kernel is asked once.
+    is_loopback: OnceCell<bool>,
+    /// The claim for the large buffer that `rx` has now, and the small one that it had before.
     large: Option<(Claim, Vec<u8>)>,
 }
 
 impl Conn {
-    /// Takes a connected socket over. Only with a witness can it be told afterwards what the peer took.
-    pub(crate) fn new(stream: Stream, witness: Option<Witness>, deadlines: &Rc<Deadlines>) -> Self {
+    /// Takes a connected socket over. Without `acks`, [`Self::has_taken_nothing_since`] knows only what was never written.
+    pub(crate) fn new(stream: Stream, acks: Option<AckCounter>, deadlines: &Rc<Deadlines>) -> Self {
         let fd = stream.as_raw_fd();
         // A failure here only costs latency.
         let _ = stream.set_nodelay(true);
         let (read, write) = stream.into_split();
         Self {
             deadline: deadlines.register(fd),
-            rx: Inbound::new(read),
-            tx: Outbound::new(write),
+            rx: ReadHalf::new(read),
+            tx: WriteHalf::new(write),
             fd,
-            witness,
-            loopback: OnceCell::new(),
+            acks,
+            is_loopback: OnceCell::new(),
             large: None,
         }
     }
 
-    /// Puts TLS on the connection and runs the handshake to its end. `patience` is for all of it: a peer that drips bytes
-    /// gains no time.
-    pub(crate) async fn handshake(&mut self, secure: Secure, patience: Patience) -> io::Result<()> {
-        self.rx.secure(secure.clone());
-        self.tx.secure(secure.clone());
+    /// Puts TLS on the connection and runs the handshake to its end. `limit` is for all of it, so that a peer that drips
+    /// bytes gains no time; zero is no limit.
+    ///
+    /// # Errors
+    ///
+    /// When the peer closes, breaks the protocol, is not trusted, or is too slow.
+    pub(crate) async fn tls_handshake(
+        &mut self,
+        tls: TlsHalf,
+        phase: WaitPhase,
+        limit: Duration,
+    ) -> io::Result<()> {
+        self.rx.start_tls(tls.clone());
+        self.tx.start_tls(tls.clone());
         let began = Instant::now();
         loop {
-            let (result, _) = self.tx.write(Vec::new(), 0..0, &self.deadline, left(patience, began)).await;
+            let timeout = WriteTimeout { phase, gap: time_left(limit, began) };
+            let (result, _) = self.tx.write(Vec::new(), 0..0, &self.deadline, timeout).await;
             result?;
-            if !secure.is_handshaking() {
-                break;
+            if !tls.is_handshaking() {
+                return Ok(());
             }
-            let patience = left(patience, began);
-            self.deadline.arm(patience.phase, patience.gap);
-            match poll_fn(|cx| self.rx.poll_record(cx)).await {
+            let left = time_left(limit, began);
+            let wait = self.deadline.within(phase, left);
+            let record = poll_fn(|cx| self.rx.poll_record(cx)).await;
+            drop(wait);
+            match record {
                 Ok(true) => {}
                 Ok(false) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Err(error) => {
                     // The alert tells the peer why.
-                    let _ = self.tx.write(Vec::new(), 0..0, &self.deadline, patience).await;
+                    let timeout = WriteTimeout { phase, gap: left };
+                    let _ = self.tx.write(Vec::new(), 0..0, &self.deadline, timeout).await;
                     return Err(error);
                 }
             }
         }
-        self.deadline.disarm();
-        Ok(())
     }
 
     /// Gives the connection a buffer that holds `bytes`, at least [`LARGE`]. False when the budget is used up.
@@ -116,7 +127,7 @@ impl Conn {
 
     /// Goes back to the small buffer, if what is still unread fits it and no read is in flight.
     pub(crate) fn shrink(&mut self, buffers: &Rc<Buffers>) {
-        if !self.rx.is_away()
+        if !self.rx.is_in_kernel()
             && self.rx.data().len() <= SMALL
             && let Some((_claim, small)) = self.large.take()
         {
@@ -125,42 +136,55 @@ impl Conn {
         self.rx.trim();
     }
 
-    /// Writes to the end.
+    /// Writes `range` of `bytes` to the end. Gives the bytes back in any case.
     pub(crate) async fn write(
         &mut self,
         bytes: Vec<u8>,
         range: Range<usize>,
-        patience: Patience,
+        timeout: WriteTimeout,
     ) -> (io::Result<()>, Vec<u8>) {
-        self.tx.write(bytes, range, &self.deadline, patience).await
+        self.tx.write(bytes, range, &self.deadline, timeout).await
     }
 
-    /// Writes to the end, unless the peer says something first: an upstream that has made up its mind need not take the
-    /// rest of a request, and may never do so. The bytes are lost with the connection's use as soon as it has spoken.
+    /// Writes `range` of `bytes` to the end, unless the peer begins a reply first: an upstream that has made up its mind need
+    /// not take the rest of a request, and may never do so.
     pub(crate) async fn write_watched(
         &mut self,
         bytes: Vec<u8>,
         range: Range<usize>,
-        patience: Patience,
+        timeout: WriteTimeout,
     ) -> Watched {
         let Self { deadline, rx, tx, .. } = self;
-        let mut write = pin!(tx.write(bytes, range, deadline, patience));
-        poll_fn(|cx| {
-            if let Poll::Ready((result, bytes)) = write.as_mut().poll(cx) {
-                return Poll::Ready(Watched::Written(result, bytes));
+        let written = {
+            let mut write = pin!(tx.write(bytes, range, deadline, timeout));
+            poll_fn(|cx| {
+                if let Poll::Ready(written) = write.as_mut().poll(cx) {
+                    return Poll::Ready(Some(written));
+                }
+                match rx.poll_response_started(cx) {
+                    Poll::Ready(true) => Poll::Ready(None),
+                    // A peer that has closed makes the write fail by itself, and the bytes are kept for another try.
+                    Poll::Ready(false) | Poll::Pending => Poll::Pending,
+                }
+            })
+            .await
+        };
+        match written {
+            Some((Ok(()), bytes)) => Watched::Written(bytes),
+            Some((Err(_), bytes)) => {
+                // A peer that closes over what it did not read resets the connection, but what it had said before is still
+                // there.
+                let _wait = deadline.within(timeout.phase, timeout.gap);
+                let has_answered = poll_fn(|cx| rx.poll_response_started(cx)).await;
+                if has_answered { Watched::Answered(Some(bytes)) } else { Watched::Failed(bytes) }
             }
-            match rx.poll_spoken(cx) {
-                Poll::Ready(true) => Poll::Ready(Watched::Spoken),
-                // A peer that has closed makes the write fail by itself, and the bytes are kept for another try.
-                Poll::Ready(false) | Poll::Pending => Poll::Pending,
-            }
-        })
-        .await
+            None => Watched::Answered(None),
+        }
     }
 
     /// Whether the connection came in on a loopback address: the peer is on this machine, or was let through to it.
     pub(crate) fn is_loopback(&self) -> bool {
-        *self.loopback.get_or_init(|| self.ask_loopback())
+        *self.is_loopback.get_or_init(|| self.ask_loopback())
     }
 
     fn ask_loopback(&self) -> bool {
@@ -174,23 +198,23 @@ impl Conn {
         })
     }
 
-    /// Bytes given to the socket so far: a mark for [`Self::took_nothing_since`].
+    /// Bytes given to the socket so far: a mark for [`Self::has_taken_nothing_since`].
     pub(crate) fn sent(&self) -> u64 {
         self.tx.sent()
     }
 
     /// Whether it is certain that the peer has taken nothing of what was written since `mark`: nothing was written, or it has
     /// ended the stream in good order and acknowledged none of it.
-    pub(crate) fn took_nothing_since(&self, mark: u64) -> bool {
-        let refused = || self.witness.as_ref().is_some_and(|witness| !witness.acknowledged_beyond(mark));
-        self.tx.sent() == mark || (self.rx.peer_finished() && refused())
+    pub(crate) fn has_taken_nothing_since(&self, mark: u64) -> bool {
+        let has_acked_none = || self.acks.as_ref().is_some_and(|acks| !acks.has_acked_beyond(mark));
+        self.tx.sent() == mark || (self.rx.is_peer_finished() && has_acked_none())
     }
 
     /// Ends the sending side in good order; the peer reads the end of the stream.
-    pub(crate) async fn finish_sending(&mut self, patience: Patience) {
+    pub(crate) async fn finish_sending(&mut self, timeout: WriteTimeout) {
         if self.tx.close_tls() {
             // A peer that does not take the notification has gone already.
-            let _ = self.tx.write(Vec::new(), 0..0, &self.deadline, patience).await;
+            let _ = self.tx.write(Vec::new(), 0..0, &self.deadline, timeout).await;
         }
         self.shutdown(Shutdown::Write);
     }

@@ -1,13 +1,16 @@
 //! Deadlines of a shard: one dense table that a ticker walks.
 //!
-//! A gateway's deadlines are re-armed far more often than they expire (every read and every write of a stream moves
-//! one), so arming must cost a store and expiring may cost a scan. Each connection owns one row of the table for its
-//! whole life; the ticker compares the rows with the current tick every [`TICK`]. Ten thousand rows are 40 KiB, which
-//! one pass reads in a few microseconds.
+//! A gateway's deadlines are moved far more often than they expire: every read and every write of a stream moves one. So
+//! starting a wait costs a few stores, and expiring may cost a scan. Each connection owns one row of the table for its whole
+//! life, and the ticker compares all rows with the current tick every [`TICK`]. Ten thousand rows are 40 KiB, which one pass
+//! reads in a few microseconds.
 //!
-//! An expired deadline never drops an operation in flight, because bytes it had already moved would be lost: it marks
-//! the phase as missed and shuts the descriptor down, so that the pending operation ends by itself and its owner,
-//! who alone knows what to answer, sees why.
+//! A connection waits for one thing at a time. [`Deadline::within`] starts a wait and gives a guard that ends it on drop; a
+//! second wait on the same connection replaces the first.
+//!
+//! An expired deadline does not drop the operation in flight, because bytes that it had already moved would be lost. It marks
+//! the wait as missed and shuts the descriptor down, so that the operation ends by itself and its owner, who alone knows
+//! what to answer, sees why.
 
 use std::cell::{Cell, RefCell};
 use std::os::fd::RawFd;
@@ -24,7 +27,7 @@ const NEVER: u32 = u32::MAX;
 
 /// What a connection is waiting for; names the timeout that was missed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
+pub(crate) enum WaitPhase {
     /// The row belongs to nobody.
     Free,
     /// Nothing: no deadline runs.
@@ -51,7 +54,7 @@ pub(crate) enum Phase {
     UpstreamRead,
 }
 
-impl Phase {
+impl WaitPhase {
     /// Which half of the descriptor is shut down: a client that is slow to *send* must still be able to read the
     /// answer that says so.
     fn direction(self) -> Shutdown {
@@ -65,7 +68,9 @@ impl Phase {
 #[derive(Clone, Copy)]
 struct Row {
     fd: RawFd,
-    phase: Phase,
+    phase: WaitPhase,
+    /// Counts the waits of this row, over all its owners, so that a guard knows whether the present one is its own.
+    wait: u32,
     missed: bool,
 }
 
@@ -90,13 +95,13 @@ impl Deadlines {
 
     /// Gives the connection on `fd` its row. The deadline must be dropped before the descriptor is closed.
     pub(crate) fn register(self: &Rc<Self>, fd: RawFd) -> Deadline {
-        let row = Row { fd, phase: Phase::Unbounded, missed: false };
         let free = self.free.borrow_mut().pop();
         let index = if let Some(index) = free {
-            self.rows.borrow_mut()[index as usize] = row;
+            let row = &mut self.rows.borrow_mut()[index as usize];
+            *row = Row { fd, phase: WaitPhase::Unbounded, wait: row.wait, missed: false };
             index
         } else {
-            self.rows.borrow_mut().push(row);
+            self.rows.borrow_mut().push(Row { fd, phase: WaitPhase::Unbounded, wait: 0, missed: false });
             let mut due = self.due.borrow_mut();
             due.push(NEVER);
             (due.len() - 1) as u32
@@ -116,13 +121,13 @@ impl Deadlines {
     }
 
     /// Ends the wait of every connection in `phase` at once (drain closes idle connections this way).
-    pub(crate) fn expire_phase(&self, phase: Phase) {
+    pub(crate) fn expire_phase(&self, phase: WaitPhase) {
         self.expire(|_, row| row.phase == phase && !row.missed);
     }
 
     /// Ends everything at once: the process stops.
     pub(crate) fn cut_all(&self) {
-        self.expire(|_, row| row.phase != Phase::Free && !row.missed);
+        self.expire(|_, row| row.phase != WaitPhase::Free && !row.missed);
     }
 
     fn expire(&self, ends: impl Fn(u32, &Row) -> bool) {
@@ -137,9 +142,23 @@ impl Deadlines {
         }
     }
 
-    /// Ticks that cover `after`, rounded up, plus the part of a tick that has already passed.
-    fn ticks(after: Duration) -> u32 {
-        let ticks = after.as_millis().div_ceil(TICK.as_millis()) + 1;
+    /// Starts a wait of the row at `index`, in place of any other, and gives its number. Zero is no limit.
+    fn start(&self, index: u32, phase: WaitPhase, limit: Duration) -> u32 {
+        let due = if limit.is_zero() {
+            NEVER
+        } else {
+            self.now().saturating_add(Self::ticks(limit)).min(NEVER - 1)
+        };
+        self.due.borrow_mut()[index as usize] = due;
+        let row = &mut self.rows.borrow_mut()[index as usize];
+        row.phase = phase;
+        row.wait = row.wait.wrapping_add(1);
+        row.wait
+    }
+
+    /// Ticks that cover `limit`, rounded up, plus the part of a tick that has already passed.
+    fn ticks(limit: Duration) -> u32 {
+        let ticks = limit.as_millis().div_ceil(TICK.as_millis()) + 1;
         u32::try_from(ticks).unwrap_or(NEVER - 1)
     }
 }
@@ -151,32 +170,49 @@ pub(crate) struct Deadline {
 }
 
 impl Deadline {
-    /// Starts, or moves, the wait of `phase`. A zero duration means no limit.
-    pub(crate) fn arm(&self, phase: Phase, after: Duration) {
-        let due = if after.is_zero() {
-            NEVER
-        } else {
-            self.table.now().saturating_add(Deadlines::ticks(after)).min(NEVER - 1)
-        };
-        self.table.due.borrow_mut()[self.index as usize] = due;
-        self.table.rows.borrow_mut()[self.index as usize].phase = phase;
+    /// Starts the wait of `phase`, which may take as long as `limit`; zero is no limit. It ends with the guard.
+    pub(crate) fn within(&self, phase: WaitPhase, limit: Duration) -> Wait {
+        let number = self.table.start(self.index, phase, limit);
+        Wait { table: Rc::clone(&self.table), index: self.index, number }
+    }
+
+    /// Starts, or moves, the wait of `phase`; zero is no limit. It runs until [`Self::disarm`] or the next wait.
+    pub(crate) fn arm(&self, phase: WaitPhase, limit: Duration) {
+        self.table.start(self.index, phase, limit);
     }
 
     /// Ends the wait.
     pub(crate) fn disarm(&self) {
-        self.arm(Phase::Unbounded, Duration::ZERO);
+        self.arm(WaitPhase::Unbounded, Duration::ZERO);
     }
 
     /// The phase whose time ran out, if one did. It stays set: the descriptor is shut down for good.
-    pub(crate) fn missed(&self) -> Option<Phase> {
+    pub(crate) fn missed(&self) -> Option<WaitPhase> {
         let row = self.table.rows.borrow()[self.index as usize];
         row.missed.then_some(row.phase)
     }
 }
 
+/// A wait that has begun, ended on drop. It may outlive its connection, and does nothing then.
+#[must_use = "the wait ends as soon as its guard is dropped"]
+pub(crate) struct Wait {
+    table: Rc<Deadlines>,
+    index: u32,
+    number: u32,
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        let is_running = self.table.rows.borrow()[self.index as usize].wait == self.number;
+        if is_running {
+            self.table.start(self.index, WaitPhase::Unbounded, Duration::ZERO);
+        }
+    }
+}
+
 impl Drop for Deadline {
     fn drop(&mut self) {
-        self.arm(Phase::Free, Duration::ZERO);
+        self.arm(WaitPhase::Free, Duration::ZERO);
         self.table.free.borrow_mut().push(self.index);
     }
 }
@@ -194,11 +230,11 @@ mod tests {
         let table = Deadlines::new();
         let (mut near, _far) = UnixStream::pair().unwrap();
         let deadline = table.register(near.as_raw_fd());
-        deadline.arm(Phase::RequestHead, TICK);
+        deadline.arm(WaitPhase::RequestHead, TICK);
         table.advance(1);
         assert_eq!(deadline.missed(), None, "never early: a part of the first tick had passed");
         table.advance(2);
-        assert_eq!(deadline.missed(), Some(Phase::RequestHead));
+        assert_eq!(deadline.missed(), Some(WaitPhase::RequestHead));
         assert_eq!(near.read(&mut [0; 1]).unwrap(), 0);
     }
 
@@ -208,7 +244,7 @@ mod tests {
         let table = Deadlines::new();
         let (mut near, mut far) = UnixStream::pair().unwrap();
         let deadline = table.register(near.as_raw_fd());
-        deadline.arm(Phase::RequestBody, TICK);
+        deadline.arm(WaitPhase::RequestBody, TICK);
         table.advance(9);
         near.write_all(b"late").unwrap();
         let mut got = [0; 4];
@@ -221,16 +257,37 @@ mod tests {
         let table = Deadlines::new();
         let (near, _far) = UnixStream::pair().unwrap();
         let deadline = table.register(near.as_raw_fd());
-        deadline.arm(Phase::FirstByte, TICK);
-        deadline.arm(Phase::FirstByte, TICK * 10);
+        deadline.arm(WaitPhase::FirstByte, TICK);
+        deadline.arm(WaitPhase::FirstByte, TICK * 10);
         table.advance(5);
         assert_eq!(deadline.missed(), None);
         deadline.disarm();
         table.advance(1000);
         assert_eq!(deadline.missed(), None);
-        deadline.arm(Phase::UpstreamRead, Duration::ZERO);
+        deadline.arm(WaitPhase::UpstreamRead, Duration::ZERO);
         table.advance(2000);
         assert_eq!(deadline.missed(), None, "zero is no limit");
+    }
+
+    #[test]
+    fn a_wait_ends_with_its_guard_and_ends_no_other() {
+        let table = Deadlines::new();
+        let (near, _far) = UnixStream::pair().unwrap();
+        let deadline = table.register(near.as_raw_fd());
+        drop(deadline.within(WaitPhase::FirstByte, TICK));
+        table.advance(10);
+        assert_eq!(deadline.missed(), None);
+        let first = deadline.within(WaitPhase::FirstByte, TICK);
+        let second = deadline.within(WaitPhase::UpstreamRead, TICK);
+        drop(first);
+        table.advance(20);
+        assert_eq!(deadline.missed(), Some(WaitPhase::UpstreamRead));
+        drop(deadline);
+        let next = table.register(near.as_raw_fd());
+        let _running = next.within(WaitPhase::Linger, TICK);
+        drop(second);
+        table.advance(30);
+        assert_eq!(next.missed(), Some(WaitPhase::Linger));
     }
 
     #[test]
@@ -238,7 +295,7 @@ mod tests {
         let table = Deadlines::new();
         let (near, _far) = UnixStream::pair().unwrap();
         let first = table.register(near.as_raw_fd());
-        first.arm(Phase::Linger, TICK);
+        first.arm(WaitPhase::Linger, TICK);
         table.advance(10);
         drop(first);
         let second = table.register(near.as_raw_fd());
@@ -255,14 +312,14 @@ mod tests {
         let (two, _b) = UnixStream::pair().unwrap();
         let idle = table.register(one.as_raw_fd());
         let busy = table.register(two.as_raw_fd());
-        idle.arm(Phase::KeepAliveIdle, Duration::from_secs(60));
-        busy.arm(Phase::FirstByte, Duration::from_secs(60));
+        idle.arm(WaitPhase::KeepAliveIdle, Duration::from_secs(60));
+        busy.arm(WaitPhase::FirstByte, Duration::from_secs(60));
         let (three, _c) = UnixStream::pair().unwrap();
         let endless = table.register(three.as_raw_fd());
-        endless.arm(Phase::KeepAliveIdle, Duration::ZERO);
-        table.expire_phase(Phase::KeepAliveIdle);
-        assert_eq!(idle.missed(), Some(Phase::KeepAliveIdle));
-        assert_eq!(endless.missed(), Some(Phase::KeepAliveIdle));
+        endless.arm(WaitPhase::KeepAliveIdle, Duration::ZERO);
+        table.expire_phase(WaitPhase::KeepAliveIdle);
+        assert_eq!(idle.missed(), Some(WaitPhase::KeepAliveIdle));
+        assert_eq!(endless.missed(), Some(WaitPhase::KeepAliveIdle));
         assert_eq!(busy.missed(), None);
     }
 }

@@ -43,5 +43,5 @@ pub(crate) use connect::connect;
 pub(crate) use listener::{Listener, Stream};
 pub use runtime::io_uring_works;
 pub(crate) use runtime::{block_on, sleep, spawn, timeout};
-pub(crate) use tls::Secure;
-pub(crate) use write_half::Patience;
+pub(crate) use tls::TlsHalf;
+pub(crate) use write_half::WriteTimeout;

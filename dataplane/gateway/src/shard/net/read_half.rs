@@ -19,133 +19,148 @@ use monoio::io::{AsyncReadRent, OwnedReadHalf};
 
 use super::buffers::{SMALL, wipe};
 use super::listener::Stream;
-use super::tls::Secure;
+use super::tls::TlsHalf;
 
 /// Where a reply says of which class its status is: behind `HTTP/1.1 `.
 const STATUS_CLASS: usize = 9;
 
-/// What passes between the owner of a connection and its reader.
-enum Turn {
-    /// The reader has nothing to do.
-    Rest,
-    /// Read behind what the buffer holds, up to so many bytes in all.
-    Read(Vec<u8>, usize),
+/// A buffer that reads fill.
+enum ReadBuffer {
+    /// No read into it is in flight.
+    Here(Vec<u8>),
+    /// A read into it is in flight, with all that it already held.
+    InKernel,
+}
+
+/// What the owner of a connection and its reader pass to each other.
+enum ReadSlot {
+    /// The reader has nothing to do, or a read is in flight.
+    Empty,
+    /// The reader is to read behind what the buffer holds, up to so many bytes in all.
+    Wanted(Vec<u8>, usize),
     /// The read has ended.
     Done(io::Result<usize>, Vec<u8>),
 }
 
-/// Reads from `half` whenever the owner asks. Never woken for a new turn: only its owner polls it.
-async fn read_forever(mut half: OwnedReadHalf<Stream>, turn: Rc<Cell<Turn>>) -> Infallible {
+/// Reads from `half` whenever the owner asks. Never woken for a new read: only its owner polls it.
+async fn read_forever(mut half: OwnedReadHalf<Stream>, slot: Rc<Cell<ReadSlot>>) -> Infallible {
     loop {
-        let (buffer, end) = poll_fn(|_| match turn.replace(Turn::Rest) {
-            Turn::Read(buffer, end) => Poll::Ready((buffer, end)),
+        let (buffer, end) = poll_fn(|_| match slot.replace(ReadSlot::Empty) {
+            ReadSlot::Wanted(buffer, end) => Poll::Ready((buffer, end)),
             other => {
-                turn.set(other);
+                slot.set(other);
                 Poll::Pending
             }
         })
         .await;
         let begin = buffer.len();
         let (result, buffer) = half.read(buffer.slice_mut(begin..end)).await;
-        turn.set(Turn::Done(result, buffer.into_inner()));
+        slot.set(ReadSlot::Done(result, buffer.into_inner()));
     }
 }
 
-/// The reader and its one read.
+/// The reader of a connection. It reads into one buffer at a time.
 struct Reader {
     future: Pin<Box<dyn Future<Output = Infallible>>>,
-    turn: Rc<Cell<Turn>>,
-    in_flight: bool,
+    slot: Rc<Cell<ReadSlot>>,
 }
 
 impl Reader {
     fn new(half: OwnedReadHalf<Stream>) -> Self {
-        let turn = Rc::new(Cell::new(Turn::Rest));
-        Self { future: Box::pin(read_forever(half, Rc::clone(&turn))), turn, in_flight: false }
+        let slot = Rc::new(Cell::new(ReadSlot::Empty));
+        Self { future: Box::pin(read_forever(half, Rc::clone(&slot))), slot }
     }
 
-    /// Polls the read in flight, or begins one behind what `buffer` holds, up to `end` bytes in all. While it is in flight
-    /// the buffer is away.
-    fn poll(&mut self, cx: &mut Context<'_>, buffer: &mut Vec<u8>, end: usize) -> Poll<io::Result<usize>> {
-        if !self.in_flight {
-            self.turn.set(Turn::Read(std::mem::take(buffer), end));
-            self.in_flight = true;
+    /// Polls the read in flight, or begins one behind what `buffer` holds, up to `end` bytes in all.
+    fn poll(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuffer, end: usize) -> Poll<io::Result<usize>> {
+        if let ReadBuffer::Here(bytes) = buffer {
+            self.slot.set(ReadSlot::Wanted(std::mem::take(bytes), end));
+            *buffer = ReadBuffer::InKernel;
         }
         let Poll::Pending = self.future.as_mut().poll(cx);
-        match self.turn.replace(Turn::Rest) {
-            Turn::Done(result, read) => {
-                self.in_flight = false;
-                *buffer = read;
+        match self.slot.replace(ReadSlot::Empty) {
+            ReadSlot::Done(result, bytes) => {
+                *buffer = ReadBuffer::Here(bytes);
                 Poll::Ready(result)
             }
             other => {
-                self.turn.set(other);
+                self.slot.set(other);
                 Poll::Pending
             }
         }
     }
 }
 
-/// Bytes as they come from a connection, without TLS, unconsumed ones first.
-pub(crate) struct Inbound {
+/// The bytes that come from a connection, in plaintext, those that were not consumed first.
+pub(crate) struct ReadHalf {
     reader: Reader,
-    buffer: Vec<u8>,
+    /// What the owner of the connection reads. With TLS it never leaves for the kernel.
+    plain: ReadBuffer,
+    /// Where in `plain` the first byte lies that was not consumed.
     start: usize,
-    ended: bool,
-    finished: bool,
-    filled: bool,
-    secure: Option<(Secure, Vec<u8>)>,
+    has_ended: bool,
+    is_peer_finished: bool,
+    has_filled_buffer: bool,
+    /// With TLS, its state and the buffer for what the socket gives.
+    tls: Option<(TlsHalf, ReadBuffer)>,
 }
 
-impl Inbound {
+impl ReadHalf {
     /// A reader over `half` with a buffer of [`SMALL`] bytes.
     pub(crate) fn new(half: OwnedReadHalf<Stream>) -> Self {
         Self {
             reader: Reader::new(half),
-            buffer: Vec::with_capacity(SMALL),
+            plain: ReadBuffer::Here(Vec::with_capacity(SMALL)),
             start: 0,
-            ended: false,
-            finished: false,
-            filled: false,
-            secure: None,
+            has_ended: false,
+            is_peer_finished: false,
+            has_filled_buffer: false,
+            tls: None,
         }
     }
 
     /// From now on everything passes through TLS.
-    pub(crate) fn secure(&mut self, secure: Secure) {
-        debug_assert!(!self.reader.in_flight);
-        self.secure = Some((secure, Vec::with_capacity(SMALL)));
+    pub(crate) fn start_tls(&mut self, tls: TlsHalf) {
+        debug_assert!(!self.is_in_kernel());
+        self.tls = Some((tls, ReadBuffer::Here(Vec::with_capacity(SMALL))));
     }
 
     /// The bytes that have come and were not consumed. Without TLS it is empty while a read is in flight, because the buffer
     /// is then with the kernel.
     pub(crate) fn data(&self) -> &[u8] {
-        &self.buffer[self.start..]
+        match &self.plain {
+            ReadBuffer::Here(buffer) => &buffer[self.start..],
+            ReadBuffer::InKernel => &[],
+        }
     }
 
     /// Drops the first `count` bytes of [`Self::data`].
     pub(crate) fn consume(&mut self, count: usize) {
         debug_assert!(count <= self.data().len());
+        let ReadBuffer::Here(buffer) = &mut self.plain else { return };
         self.start += count;
-        if self.start == self.buffer.len() {
-            self.buffer.clear();
+        if self.start == buffer.len() {
+            buffer.clear();
             self.start = 0;
         }
     }
 
     /// Whether the peer has ended its side in good order: the end of the stream was read, not a reset.
-    pub(crate) fn peer_finished(&self) -> bool {
-        self.finished
+    pub(crate) fn is_peer_finished(&self) -> bool {
+        self.is_peer_finished
     }
 
     /// Whether the buffer is with the kernel.
-    pub(crate) fn is_away(&self) -> bool {
-        self.reader.in_flight && self.secure.is_none()
+    pub(crate) fn is_in_kernel(&self) -> bool {
+        matches!(self.plain, ReadBuffer::InKernel)
     }
 
-    /// Bytes the buffer can hold in all.
+    /// Bytes that the buffer can hold in all; none while it is with the kernel.
     pub(crate) fn capacity(&self) -> usize {
-        self.buffer.capacity()
+        match &self.plain {
+            ReadBuffer::Here(buffer) => buffer.capacity(),
+            ReadBuffer::InKernel => 0,
+        }
     }
 
     /// Whether no byte could be read behind the ones that are there.
@@ -154,39 +169,42 @@ impl Inbound {
     }
 
     /// Whether the last read filled its buffer, so that there is likely more to come.
-    pub(crate) fn was_filled(&self) -> bool {
-        self.filled
+    pub(crate) fn has_filled_buffer(&self) -> bool {
+        self.has_filled_buffer
     }
 
-    /// Overwrites all memory but what was not consumed, unless it is away.
+    /// Overwrites all memory but what was not consumed, unless it is with the kernel.
     pub(crate) fn wipe(&mut self) {
-        if !self.is_away() {
-            wipe(&mut self.buffer, self.start);
+        if let ReadBuffer::Here(buffer) = &mut self.plain {
+            wipe(buffer, self.start);
         }
     }
 
     /// Moves what is there into `buffer` and gives the old buffer back. `buffer` must be able to hold it, and the present
-    /// one must not be away.
+    /// one must not be with the kernel.
     pub(crate) fn exchange_buffer(&mut self, mut buffer: Vec<u8>) -> Vec<u8> {
-        debug_assert!(!self.is_away() && buffer.capacity() >= self.data().len());
+        debug_assert!(!self.is_in_kernel() && buffer.capacity() >= self.data().len());
+        let ReadBuffer::Here(before) = &mut self.plain else { return buffer };
         buffer.clear();
-        buffer.extend_from_slice(self.data());
+        buffer.extend_from_slice(&before[self.start..]);
         self.start = 0;
-        // The beginning of a body is in it, of which nobody knows yet what it holds.
-        self.buffer.fill(0);
-        std::mem::replace(&mut self.buffer, buffer)
+        // The beginning of a body is in it that nobody has scanned yet.
+        before.fill(0);
+        std::mem::replace(before, buffer)
     }
 
     /// Takes the buffer with all that is in it, to be written from it, and the offset of its first unconsumed byte. The
     /// buffer must be brought back with [`Self::put_buffer`] before the next read.
     pub(crate) fn take_buffer(&mut self) -> (Vec<u8>, usize) {
-        debug_assert!(!self.is_away());
-        (std::mem::take(&mut self.buffer), std::mem::take(&mut self.start))
+        debug_assert!(!self.is_in_kernel());
+        let ReadBuffer::Here(buffer) = &mut self.plain else { return (Vec::new(), 0) };
+        (std::mem::take(buffer), std::mem::take(&mut self.start))
     }
 
     /// Brings a buffer back whose first `consumed` bytes are done with.
     pub(crate) fn put_buffer(&mut self, buffer: Vec<u8>, consumed: usize) {
-        self.buffer = buffer;
+        debug_assert!(!self.is_in_kernel());
+        self.plain = ReadBuffer::Here(buffer);
         self.start = 0;
         self.consume(consumed);
     }
@@ -194,24 +212,28 @@ impl Inbound {
     /// Polls for more bytes, starting a read when none is in flight. Without TLS at most `most` come, so that nothing of a
     /// following message is taken along. `Ok(0)` is the end of the stream.
     pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<io::Result<usize>> {
-        if self.ended {
+        if self.has_ended {
             return Poll::Ready(Ok(0));
         }
-        if self.secure.is_some() {
+        if self.tls.is_some() {
             return self.poll_sealed(cx);
         }
-        if !self.reader.in_flight {
-            self.make_room(most.min(self.buffer.capacity() / 2));
-        }
-        let end = self.buffer.len().saturating_add(most).min(self.buffer.capacity());
-        if !self.reader.in_flight && end == self.buffer.len() {
-            return Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()));
-        }
-        let polled = self.reader.poll(cx, &mut self.buffer, end);
-        if let Poll::Ready(result) = &polled {
-            self.ended = !matches!(result, Ok(count) if *count > 0);
-            self.finished = matches!(result, Ok(0));
-            self.filled = self.buffer.len() == self.buffer.capacity();
+        self.make_room(most.min(self.capacity() / 2));
+        let end = match &self.plain {
+            ReadBuffer::Here(buffer) => {
+                let end = buffer.len().saturating_add(most).min(buffer.capacity());
+                if end == buffer.len() {
+                    return Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()));
+                }
+                end
+            }
+            ReadBuffer::InKernel => 0,
+        };
+        let polled = self.reader.poll(cx, &mut self.plain, end);
+        if let (Poll::Ready(result), ReadBuffer::Here(buffer)) = (&polled, &self.plain) {
+            self.has_ended = !matches!(result, Ok(count) if *count > 0);
+            self.is_peer_finished = matches!(result, Ok(0));
+            self.has_filled_buffer = buffer.len() == buffer.capacity();
         }
         polled
     }
@@ -231,11 +253,11 @@ impl Inbound {
                 Poll::Ready(Ok(true)) if self.data().len() == before => {}
                 Poll::Ready(Ok(true)) => return Poll::Ready(Ok(self.data().len() - before)),
                 Poll::Ready(Ok(false)) => {
-                    self.ended = true;
+                    self.has_ended = true;
                     return Poll::Ready(Ok(self.data().len() - before));
                 }
                 Poll::Ready(Err(error)) => {
-                    self.ended = true;
+                    self.has_ended = true;
                     return Poll::Ready(Err(error));
                 }
             }
@@ -244,47 +266,50 @@ impl Inbound {
 
     /// Takes one read's worth of ciphertext and opens it, whatever it holds. False at the end of the stream.
     pub(crate) fn poll_record(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
-        self.make_room(self.buffer.capacity() / 2);
-        let Some((secure, sealed)) = &mut self.secure else { return Poll::Ready(Ok(false)) };
-        if !self.reader.in_flight {
-            sealed.clear();
+        self.make_room(self.capacity() / 2);
+        let (Some((tls, sealed)), ReadBuffer::Here(plain)) = (&mut self.tls, &mut self.plain) else {
+            return Poll::Ready(Ok(false));
+        };
+        let mut end = 0;
+        if let ReadBuffer::Here(buffer) = sealed {
+            buffer.clear();
             // A large buffer behind the connection means a large body: fewer and larger reads.
-            if self.buffer.capacity() > sealed.capacity() && self.buffer.capacity() > 2 * SMALL {
-                sealed.reserve_exact(self.buffer.capacity());
+            if plain.capacity() > buffer.capacity() && plain.capacity() > 2 * SMALL {
+                buffer.reserve_exact(plain.capacity());
             }
+            end = buffer.capacity();
         }
-        let end = sealed.capacity();
-        match self.reader.poll(cx, sealed, end) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Ok(count)) if count > 0 => {
-                self.filled = sealed.len() == sealed.capacity();
-                let opened = secure.open(sealed, &mut self.buffer);
-                self.finished = matches!(opened, Ok(false));
-                Poll::Ready(opened)
+        let polled = self.reader.poll(cx, sealed, end);
+        let (Poll::Ready(result), ReadBuffer::Here(buffer)) = (polled, sealed) else { return Poll::Pending };
+        Poll::Ready(match result {
+            Ok(count) if count > 0 => {
+                self.has_filled_buffer = buffer.len() == buffer.capacity();
+                let opened = tls.open(buffer, plain);
+                self.is_peer_finished = matches!(opened, Ok(false));
+                opened
             }
-            Poll::Ready(Ok(_)) => {
-                self.finished = true;
-                Poll::Ready(secure.end_of_input().map(|()| false))
+            Ok(_) => {
+                self.is_peer_finished = true;
+                tls.end_of_input().map(|()| false)
             }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-        }
+            Err(error) => Err(error),
+        })
     }
 
     /// Gives back what a large body made TLS hold.
     pub(crate) fn trim(&mut self) {
-        if let Some((_, sealed)) = &mut self.secure
-            && !self.reader.in_flight
+        if let Some((_, ReadBuffer::Here(sealed))) = &mut self.tls
             && sealed.capacity() > SMALL
         {
             *sealed = Vec::with_capacity(SMALL);
         }
-        if !self.is_away() && self.buffer.capacity() > 2 * SMALL && self.data().len() <= SMALL {
+        if self.capacity() > 2 * SMALL && self.data().len() <= SMALL {
             self.exchange_buffer(Vec::with_capacity(SMALL));
         }
     }
 
     /// Polls for the beginning of a reply. An interim one (1xx) is none. False when the peer has closed without any.
-    pub(crate) fn poll_spoken(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+    pub(crate) fn poll_response_started(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         loop {
             match self.data().get(STATUS_CLASS) {
                 Some(b'1') => return Poll::Pending,
@@ -301,7 +326,7 @@ impl Inbound {
 
     /// Looks at an idle connection without waiting: a read is left in flight, and false says that the peer has closed it or
     /// sent something nobody asked for.
-    pub(crate) fn is_quiet(&mut self) -> bool {
+    pub(crate) fn is_idle_open(&mut self) -> bool {
         if !self.data().is_empty() {
             return false;
         }
@@ -311,9 +336,10 @@ impl Inbound {
 
     /// Moves the data to the front when fewer than `wanted` bytes are free behind it.
     fn make_room(&mut self, wanted: usize) {
-        if self.start > 0 && self.buffer.capacity() - self.buffer.len() < wanted {
-            self.buffer.copy_within(self.start.., 0);
-            self.buffer.truncate(self.buffer.len() - self.start);
+        let ReadBuffer::Here(buffer) = &mut self.plain else { return };
+        if self.start > 0 && buffer.capacity() - buffer.len() < wanted {
+            buffer.copy_within(self.start.., 0);
+            buffer.truncate(buffer.len() - self.start);
             self.start = 0;
         }
     }

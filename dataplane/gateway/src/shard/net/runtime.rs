@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use monoio::{IoUringDriver, LegacyDriver, RuntimeBuilder};
 
-use super::catch_unwind::Caught;
+use super::catch_unwind::CatchUnwind;
 use crate::config::settings::Driver;
 
 /// Entries of the submission queue: operations that can be handed to the kernel in one go. More only cost a second
@@ -49,7 +49,7 @@ fn uring(flags: io_uring::Builder) -> io::Result<Uring> {
 
 /// Starts a task whose panic ends only the task; `on_panic` is called then.
 pub(crate) fn spawn(task: impl Future<Output = ()> + 'static, on_panic: impl FnOnce() + 'static) {
-    let caught = Caught::new(task);
+    let caught = CatchUnwind::new(task);
     monoio::spawn(async move {
         if !caught.await {
             on_panic();

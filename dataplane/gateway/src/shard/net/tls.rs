@@ -12,7 +12,7 @@ use super::buffers::SMALL;
 
 /// Both halves' access to the TLS state of one connection. Borrowed only between two operations, never across one.
 #[derive(Clone)]
-pub(crate) struct Secure(Rc<RefCell<State>>);
+pub(crate) struct TlsHalf(Rc<RefCell<State>>);
 
 struct State {
     stream: TlsStream,
@@ -20,7 +20,7 @@ struct State {
     out: Vec<u8>,
 }
 
-impl Secure {
+impl TlsHalf {
     /// Wraps a stream whose first bytes to write, if any, are in `out`.
     pub(crate) fn new(stream: TlsStream, out: Vec<u8>) -> Self {
         Self(Rc::new(RefCell::new(State { stream, out })))

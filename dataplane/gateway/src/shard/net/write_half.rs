@@ -7,41 +7,40 @@ use std::time::Duration;
 use monoio::buf::IoBuf;
 use monoio::io::{AsyncWriteRent, OwnedWriteHalf};
 
-use super::deadline::{Deadline, Phase};
+use super::deadline::{Deadline, WaitPhase};
 use super::listener::Stream;
-use super::tls::Secure;
+use super::tls::TlsHalf;
 
-/// How long one write may make no progress, and whose fault it then is.
+/// How long a write may make no progress, and which wait is missed then.
 #[derive(Clone, Copy)]
-pub(crate) struct Patience {
-    /// The phase that is missed.
-    pub(crate) phase: Phase,
+pub(crate) struct WriteTimeout {
+    /// The wait that is missed.
+    pub(crate) phase: WaitPhase,
     /// The longest time without progress; zero is no limit.
     pub(crate) gap: Duration,
 }
 
-/// The writing half.
-pub(crate) struct Outbound {
+/// Writes what its owner gives it, sealed where there is TLS.
+pub(crate) struct WriteHalf {
     half: OwnedWriteHalf<Stream>,
-    secure: Option<Secure>,
-    /// Bytes given to the socket so far, sealed ones where there is TLS.
+    tls: Option<TlsHalf>,
     sent: u64,
 }
 
-impl Outbound {
+impl WriteHalf {
     /// A writer over `half`, without TLS.
     pub(crate) fn new(half: OwnedWriteHalf<Stream>) -> Self {
-        Self { half, secure: None, sent: 0 }
+        Self { half, tls: None, sent: 0 }
     }
 
     /// From now on everything passes through TLS.
-    pub(crate) fn secure(&mut self, secure: Secure) {
-        self.secure = Some(secure);
+    pub(crate) fn start_tls(&mut self, tls: TlsHalf) {
+        self.tls = Some(tls);
     }
 
-    /// Has TLS say, with the next write, that this side sends no more. False without TLS.
+    /// Makes the next write end with TLS's notification that this side sends no more. False without TLS.
     pub(crate) fn close_tls(&self) -> bool {
-        self.secure.as_ref().map(Secure::close).is_some()
+        self.tls.as_ref().map(TlsHalf::close).is_some()
     }
 
     /// Bytes given to the socket so far, sealed ones where there is TLS.
@@ -55,18 +54,18 @@ impl Outbound {
         bytes: Vec<u8>,
         range: Range<usize>,
         deadline: &Deadline,
-        patience: Patience,
+        timeout: WriteTimeout,
     ) -> (io::Result<()>, Vec<u8>) {
-        let Some(secure) = self.secure.clone() else {
-            return self.write_raw(bytes, range, deadline, patience).await;
+        let Some(tls) = self.tls.clone() else {
+            return self.write_raw(bytes, range, deadline, timeout).await;
         };
-        let sealed = match secure.seal(&bytes[range]) {
+        let sealed = match tls.seal(&bytes[range]) {
             Ok(sealed) => sealed,
             Err(error) => return (Err(error), bytes),
         };
         let all = 0..sealed.len();
-        let (result, sealed) = self.write_raw(sealed, all, deadline, patience).await;
-        secure.reuse(sealed);
+        let (result, sealed) = self.write_raw(sealed, all, deadline, timeout).await;
+        tls.reuse(sealed);
         (result, bytes)
     }
 
@@ -75,11 +74,11 @@ impl Outbound {
         mut bytes: Vec<u8>,
         range: Range<usize>,
         deadline: &Deadline,
-        patience: Patience,
+        timeout: WriteTimeout,
     ) -> (io::Result<()>, Vec<u8>) {
         let mut at = range.start;
         while at < range.end {
-            deadline.arm(patience.phase, patience.gap);
+            let _wait = deadline.within(timeout.phase, timeout.gap);
             let (result, slice) = self.half.write(bytes.slice(at..range.end)).await;
             bytes = slice.into_inner();
             match result {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aegis_wire::h1;
 
-use super::kit::{Act, Provided, SECRET, Setup, ok, on_both, say};
+use super::harness::{Act, MockUpstream, SECRET, Setup, ok, on_both_drivers, say};
 
 /// Text of `length` bytes with the made-up secret in the middle.
 fn text(length: usize) -> String {
@@ -23,8 +23,8 @@ fn clean(body: &[u8], original: &str) {
 
 #[test]
 fn bodies_of_all_sizes_arrive_whole() {
-    on_both(|driver| {
-        let upstream = Provided::new(|seen| vec![ok(&seen.body.len().to_string())]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|seen| vec![ok(&seen.body.len().to_string())]);
         let gateway = Setup::new(driver, &upstream).start();
         let mut client = gateway.client();
         for size in [100, 4_000, 4_096, 5_000, 32_000, 32_768, 32_769, 36_864, 40_000, 100_000, 1_000_000] {
@@ -40,8 +40,8 @@ fn bodies_of_all_sizes_arrive_whole() {
 
 #[test]
 fn chunked_uploads_may_be_cut_anywhere() {
-    on_both(|driver| {
-        let upstream = Provided::new(|seen| vec![ok(&seen.body.len().to_string())]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|seen| vec![ok(&seen.body.len().to_string())]);
         let gateway = Setup::new(driver, &upstream).start();
         for (size, chunk, cut) in [(300, 1, 1), (300, 7, 13), (9_000, 100, 997), (70_000, 5_000, 3_333)] {
             let text = text(size);
@@ -66,8 +66,8 @@ fn chunked_uploads_may_be_cut_anywhere() {
 
 #[test]
 fn the_gateway_answers_the_expectation_itself() {
-    on_both(|driver| {
-        let upstream = Provided::new(|seen| vec![ok(std::str::from_utf8(&seen.body).unwrap())]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|seen| vec![ok(std::str::from_utf8(&seen.body).unwrap())]);
         let gateway = Setup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.send("POST /up/x HTTP/1.1\r\nhost: g\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n");
@@ -86,8 +86,8 @@ fn the_gateway_answers_the_expectation_itself() {
 
 #[test]
 fn a_body_over_the_limit_is_refused() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok("fine")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let mut setup = Setup::new(driver, &upstream);
         setup.change = Box::new(|snapshot| snapshot.limits.max_body = 1000);
         let gateway = setup.start();
@@ -108,8 +108,8 @@ fn a_body_over_the_limit_is_refused() {
 
 #[test]
 fn events_are_passed_on_as_they_come() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| {
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| {
             let head =
                 "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
             let mut acts = vec![say(head)];
@@ -141,8 +141,8 @@ fn events_are_passed_on_as_they_come() {
 
 #[test]
 fn large_replies_arrive_whole_in_every_framing() {
-    on_both(|driver| {
-        let upstream = Provided::new(|seen| {
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|seen| {
             let body = text(300_000);
             let head = "HTTP/1.1 200 OK\r\n";
             match seen.head.path.as_str() {
@@ -170,8 +170,8 @@ fn large_replies_arrive_whole_in_every_framing() {
 
 #[test]
 fn a_client_that_reads_slowly_slows_only_itself() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok(&"y".repeat(3_000_000))]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok(&"y".repeat(3_000_000))]);
         let gateway = Setup::new(driver, &upstream).start();
         let mut slow = gateway.client();
         slow.post("/up/x", "x");

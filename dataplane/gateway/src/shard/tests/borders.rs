@@ -11,7 +11,10 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::super::net::buffers::{LARGE, SMALL};
-use super::kit::{Act, Client, Gateway, Provided, Reply, SECRET, Seen, Setup, long_secret, on_both, token};
+use super::harness::{
+    Act, Client, Gateway, MockUpstream, ReceivedRequest, Reply, SECRET, Setup, long_secret, on_both_drivers,
+    token,
+};
 use crate::config::settings::Driver;
 
 /// Sizes at which some buffer of an exchange is full. The scanner's window is as long as a step of a decoder.
@@ -122,8 +125,8 @@ fn message(first: &str, kind: &str, framing: Framing, coding: &str, body: &[u8])
 }
 
 /// Answers as the fields of the request say: with its own body, or with a page of a length that names its token.
-fn upstream() -> Provided {
-    Provided::new(|seen| {
+fn upstream() -> MockUpstream {
+    MockUpstream::new(|seen| {
         let field = |name: &str| {
             std::str::from_utf8(seen.head.fields.get(name.as_bytes()).unwrap_or_default()).unwrap().to_owned()
         };
@@ -177,7 +180,7 @@ impl Shape {
 struct Stage {
     gateway: Gateway,
     client: Client,
-    upstream: Provided,
+    upstream: MockUpstream,
 }
 
 impl Stage {
@@ -205,7 +208,7 @@ impl Stage {
     fn token_of(&mut self, secret: &str) -> String {
         let shape = Shape { kind: "text/plain", framing: Framing::Length, coding: PLAIN };
         self.ask(secret, shape, 200, 1);
-        let seen: Seen = self.upstream.seen().pop().unwrap();
+        let seen: ReceivedRequest = self.upstream.seen().pop().unwrap();
         token(&seen)
     }
 
@@ -250,7 +253,7 @@ fn lengths(count: usize, growth: isize) -> Vec<usize> {
 
 #[test]
 fn replies_of_every_size_arrive_whole() {
-    on_both(|driver| {
+    on_both_drivers(|driver| {
         let mut stage = Stage::new(driver);
         for secret in [SECRET.to_owned(), long_secret(20)] {
             let token = stage.token_of(&secret);
@@ -269,7 +272,7 @@ fn replies_of_every_size_arrive_whole() {
 
 #[test]
 fn replies_that_just_outgrow_the_buffer_arrive() {
-    on_both(|driver| {
+    on_both_drivers(|driver| {
         let mut stage = Stage::new(driver);
         let secret = long_secret(20);
         let token = stage.token_of(&secret);
@@ -283,7 +286,7 @@ fn replies_that_just_outgrow_the_buffer_arrive() {
 
 #[test]
 fn an_old_client_gets_what_outgrows_the_buffer_until_the_connection_ends() {
-    on_both(|driver| {
+    on_both_drivers(|driver| {
         let mut stage = Stage::new(driver);
         let secret = long_secret(20);
         let token = stage.token_of(&secret);
@@ -316,7 +319,7 @@ fn request_shapes() -> impl Iterator<Item = Shape> {
 
 #[test]
 fn requests_of_every_size_arrive_whole() {
-    on_both(|driver| {
+    on_both_drivers(|driver| {
         let mut stage = Stage::new(driver);
         for secret in [SECRET.to_owned(), long_secret(20)] {
             let token = stage.token_of(&secret);
@@ -354,7 +357,7 @@ const HEADS: [usize; 8] =
 
 #[test]
 fn long_heads_with_bodies_of_every_size_arrive_whole() {
-    on_both(|driver| {
+    on_both_drivers(|driver| {
         let mut stage = Stage::new(driver);
         for head in HEADS {
             for length in behind_head(head) {
@@ -385,7 +388,7 @@ fn long_heads_with_bodies_of_every_size_arrive_whole() {
 
 #[test]
 fn longer_heads_are_refused_and_nothing_of_them_is_sent() {
-    on_both(|driver| {
+    on_both_drivers(|driver| {
         let stage = Stage::new(driver);
         let buffer = 2 * h1::MAX_HEAD;
         for length in [h1::MAX_HEAD + 1, buffer - 1, buffer, buffer + 1, 2 * buffer] {
@@ -408,9 +411,9 @@ fn longer_heads_are_refused_and_nothing_of_them_is_sent() {
 
 #[test]
 fn replies_with_long_heads_and_bodies_of_every_size_arrive_whole() {
-    on_both(|driver| {
+    on_both_drivers(|driver| {
         // Names of a reply's connection fields go no further than the gateway.
-        let upstream = Provided::new(|seen| {
+        let upstream = MockUpstream::new(|seen| {
             let field = |name: &[u8]| -> usize {
                 std::str::from_utf8(seen.head.fields.get(name).unwrap()).unwrap().parse().unwrap()
             };

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::thread;
 use std::time::Duration;
 
-use super::kit::{Act, Provided, SECRET, Setup, ok, on_both, say, server_tls, wait_for};
+use super::harness::{Act, MockUpstream, SECRET, Setup, ok, on_both_drivers, say, server_tls, wait_for};
 use crate::config::settings::Driver;
 use crate::events::Ending;
 
@@ -13,8 +13,8 @@ const SOON: Duration = Duration::from_millis(150);
 
 #[test]
 fn a_closed_idle_connection_leaves_the_pool() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok("x"), Act::Sleep(100), Act::Close]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("x"), Act::Sleep(100), Act::Close]);
         let gateway = Setup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.post("/up/x", "again");
@@ -26,8 +26,8 @@ fn a_closed_idle_connection_leaves_the_pool() {
 
 #[test]
 fn an_upstream_that_only_closes_is_a_bad_gateway() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![Act::Close]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![Act::Close]);
         let mut gateway = Setup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.post("/up/x", "a");
@@ -41,8 +41,8 @@ fn an_upstream_that_only_closes_is_a_bad_gateway() {
 
 #[test]
 fn an_upstream_that_cannot_be_reached_is_a_bad_gateway() {
-    on_both(|driver| {
-        let mut upstream = Provided::new(|_| vec![]);
+    on_both_drivers(|driver| {
+        let mut upstream = MockUpstream::new(|_| vec![]);
         upstream.address.set_port(1);
         let gateway = Setup::new(driver, &upstream).start();
         let mut client = gateway.client();
@@ -54,9 +54,9 @@ fn an_upstream_that_cannot_be_reached_is_a_bad_gateway() {
 
 #[test]
 fn a_reply_that_breaks_off_is_not_passed_on_as_whole() {
-    on_both(|driver| {
+    on_both_drivers(|driver| {
         for head in ["content-length: 100", "transfer-encoding: chunked"] {
-            let upstream = Provided::new(move |_| {
+            let upstream = MockUpstream::new(move |_| {
                 vec![say(&format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n5\r\nabc")), Act::Sleep(30), Act::Close]
             });
             let mut gateway = Setup::new(driver, &upstream).start();
@@ -73,8 +73,8 @@ fn a_reply_that_breaks_off_is_not_passed_on_as_whole() {
 
 #[test]
 fn nonsense_from_the_upstream_is_a_bad_gateway() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![say("SSH-2.0-OpenSSH_9.2\r\n"), Act::Sleep(500)]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![say("SSH-2.0-OpenSSH_9.2\r\n"), Act::Sleep(500)]);
         let gateway = Setup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.post("/up/x", "a");
@@ -84,8 +84,8 @@ fn nonsense_from_the_upstream_is_a_bad_gateway() {
 
 #[test]
 fn a_client_that_goes_takes_its_upstream_connection_along() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| {
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| {
             let mut acts = vec![say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")];
             for _ in 0..200 {
                 acts.extend([Act::Sleep(20), say("1\r\nx\r\n")]);
@@ -106,7 +106,7 @@ fn a_client_that_goes_takes_its_upstream_connection_along() {
 /// One whose upstream answers behind the first bytes of the body, and then stays a while or closes over what it did not read.
 fn early_reply(driver: Driver, stays: bool) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut upstream = Provided::new(|_| vec![]);
+    let mut upstream = MockUpstream::new(|_| vec![]);
     upstream.address = listener.local_addr().unwrap();
     let server = thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
@@ -139,7 +139,7 @@ fn early_reply(driver: Driver, stays: bool) {
 
 #[test]
 fn an_early_reply_is_delivered() {
-    on_both(|driver| {
+    on_both_drivers(|driver| {
         early_reply(driver, true);
         for _ in 0..5 {
             early_reply(driver, false);
@@ -149,8 +149,8 @@ fn an_early_reply_is_delivered() {
 
 #[test]
 fn slow_clients_are_told_so() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok("fine")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let mut setup = Setup::new(driver, &upstream);
         setup.timeouts.request_head = SOON;
         setup.timeouts.request_body_gap = SOON;
@@ -171,8 +171,8 @@ fn slow_clients_are_told_so() {
 
 #[test]
 fn a_body_that_drips_is_too_slow() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok("fine")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let mut setup = Setup::new(driver, &upstream);
         setup.timeouts.request_body_gap = SOON;
         setup.timeouts.request_body_min_rate = 100_000;
@@ -196,8 +196,8 @@ fn a_body_that_drips_is_too_slow() {
 
 #[test]
 fn idle_connections_are_closed_without_a_word() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok("fine")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let mut setup = Setup::new(driver, &upstream);
         setup.timeouts.keep_alive = SOON;
         let gateway = setup.start();
@@ -211,8 +211,8 @@ fn idle_connections_are_closed_without_a_word() {
 
 #[test]
 fn slow_upstreams_time_out() {
-    on_both(|driver| {
-        let upstream = Provided::new(|seen| match seen.head.path.as_str() {
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|seen| match seen.head.path.as_str() {
             "/silent" => vec![Act::Sleep(600)],
             _ => vec![say("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf"), Act::Sleep(600)],
         });
@@ -235,8 +235,8 @@ fn slow_upstreams_time_out() {
 
 #[test]
 fn a_block_in_the_middle_of_a_body_ends_the_upstream_request() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok("never")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("never")]);
         let mut setup = Setup::new(driver, &upstream);
         setup.action = aegis_shield::Action::Block;
         let gateway = setup.start();
@@ -251,8 +251,8 @@ fn a_block_in_the_middle_of_a_body_ends_the_upstream_request() {
 
 #[test]
 fn malformed_requests_are_refused_and_the_connection_ends() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok("never")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("never")]);
         let gateway = Setup::new(driver, &upstream).start();
         for (request, status) in [
             ("GET / HTTP/1.1\nhost: g\n\n", 400),
@@ -279,8 +279,8 @@ fn malformed_requests_are_refused_and_the_connection_ends() {
 
 #[test]
 fn a_handshake_that_drips_is_cut() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok("never")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("never")]);
         let mut setup = Setup::new(driver, &upstream);
         setup.timeouts.tls_handshake = SOON;
         setup.change = Box::new(|snapshot| snapshot.server_tls = Some(server_tls()));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aegis_wire::head::Method;
 
-use super::kit::{Provided, SECRET, Setup, ok, on_both, say};
+use super::harness::{MockUpstream, SECRET, Setup, ok, on_both_drivers, say};
 use crate::browser::Sites;
 use crate::config::Secret;
 use crate::config::settings::{Driver, Provider};
@@ -33,8 +33,8 @@ fn get(path: &str, fields: &str) -> String {
 
 #[test]
 fn no_path_leaves_the_base_path() {
-    on_both(|driver| {
-        let upstream = Provided::new(|seen| vec![ok(&seen.head.path)]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|seen| vec![ok(&seen.head.path)]);
         let mut setup = Setup::new(driver, &upstream);
         setup.provider = Provider::Anthropic;
         change(&mut setup, |_, edit| edit(&|up| up.base_path = "/base".into()));
@@ -75,8 +75,8 @@ fn no_path_leaves_the_base_path() {
 
 #[test]
 fn a_page_does_not_spend_the_gateways_key() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok("fine")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let mut setup = Setup::new(driver, &upstream);
         change(&mut setup, |snapshot, edit| {
             snapshot.sites = Sites::new(&["gw.lan".to_owned()], &["https://app.example".to_owned()]);
@@ -130,8 +130,8 @@ fn a_page_does_not_spend_the_gateways_key() {
 
 #[test]
 fn without_a_key_to_spend_nobody_is_asked() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok("fine")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let gateway = Setup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.send("GET /up/x HTTP/1.1\r\nhost: evil.example\r\norigin: null\r\n\r\n");
@@ -141,8 +141,8 @@ fn without_a_key_to_spend_nobody_is_asked() {
 
 #[test]
 fn upgrades_are_answered_so_that_clients_go_on_over_http() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok("fine")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let gateway = Setup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.send(get("/up/v1/responses", "connection: upgrade\r\nupgrade: websocket\r\n"));
@@ -162,8 +162,8 @@ fn upgrades_are_answered_so_that_clients_go_on_over_http() {
 
 #[test]
 fn the_answer_of_a_gateway_without_room_is_complete() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok("fine")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let mut setup = Setup::new(driver, &upstream);
         setup.change = Box::new(|snapshot| snapshot.limits.buffers_per_shard = 1000);
         let gateway = setup.start();
@@ -179,8 +179,8 @@ fn the_answer_of_a_gateway_without_room_is_complete() {
 
 #[test]
 fn empty_lines_between_requests_do_not_begin_one() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok("fine")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let mut setup = Setup::new(driver, &upstream);
         setup.timeouts.request_head = Duration::from_millis(150);
         let gateway = setup.start();
@@ -203,8 +203,8 @@ fn linked(
     driver: Driver,
     head: &'static str,
     edit: &'static dyn Fn(&mut Snapshot, &mut Upstream),
-) -> (super::kit::Gateway, Provided) {
-    let upstream = Provided::new(move |seen| {
+) -> (super::harness::Gateway, MockUpstream) {
+    let upstream = MockUpstream::new(move |seen| {
         let head = head.replace("UP", &seen.head.authority);
         vec![say(&format!("HTTP/1.1 {head}\r\ncontent-length: 0\r\n\r\n"))]
     });
@@ -221,7 +221,7 @@ fn linked(
 fn links_to_the_upstream_lead_through_the_gateway() {
     const UPLOAD: &str = "200 OK\r\nX-Goog-Upload-URL: http://UP/upload/v1beta/files?upload_id=1&x=%2F\r\n\
         x-goog-upload-control-url: http://UP/upload/c\r\nx-other: http://UP/x";
-    on_both(|driver| {
+    on_both_drivers(|driver| {
         for (head, host, public, name, expected) in [
             (
                 UPLOAD,
@@ -285,7 +285,7 @@ fn links_to_the_upstream_lead_through_the_gateway() {
 
 #[test]
 fn nothing_is_sent_on_past_the_gateway() {
-    on_both(|driver| {
+    on_both_drivers(|driver| {
         let free: &'static dyn Fn(&mut Snapshot, &mut Upstream) = &|_, _| {};
         let named: &'static dyn Fn(&mut Snapshot, &mut Upstream) =
             &|_, up| up.redirect_hosts = Box::new(["else.example".into(), "*.blob.example".into()]);
@@ -346,9 +346,9 @@ fn nothing_is_sent_on_past_the_gateway() {
 
 #[test]
 fn results_are_fetched_through_the_gateway() {
-    on_both(|driver| {
+    on_both_drivers(|driver| {
         for framing in ["length", "chunked", "pieces"] {
-            let upstream = Provided::new(move |seen| {
+            let upstream = MockUpstream::new(move |seen| {
                 let (host, path) = (&seen.head.authority, &seen.head.path);
                 let echo = String::from_utf8_lossy(&seen.body).into_owned();
                 let body = format!(
@@ -396,8 +396,8 @@ fn results_are_fetched_through_the_gateway() {
 
 #[test]
 fn a_client_certificate_is_a_key_to_spend() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok("fine")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let mut setup = Setup::new(driver, &upstream);
         change(&mut setup, |_, edit| edit(&|up| up.shows_certificate = true));
         let gateway = setup.start();
@@ -409,8 +409,8 @@ fn a_client_certificate_is_a_key_to_spend() {
 
 #[test]
 fn results_that_the_gateway_cannot_fetch_have_no_address() {
-    on_both(|driver| {
-        let upstream = Provided::new(|seen| {
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|seen| {
             let host = &seen.head.authority;
             let body = format!(
                 "{{\"results_url\":\"http://{host}/outside\",\"data\":[{{\"results_url\":\"https://else.example/r\"}}]}}"

@@ -7,7 +7,7 @@ use aegis_shield::{Action, Shield};
 use aegis_wire::head::Method;
 use sha2::{Digest, Sha256};
 
-use super::kit::{Gateway, Provided, SECRET, Seen, Setup, ok, on_both, shield};
+use super::harness::{Gateway, MockUpstream, ReceivedRequest, SECRET, Setup, ok, on_both_drivers, shield};
 use crate::config::Secret;
 use crate::config::settings::Driver;
 use crate::snapshot::{Auth, HashedKey, Snapshot, UpstreamKey};
@@ -27,7 +27,7 @@ fn examples() -> Vec<String> {
 /// A secret that a rule finds without its name is found in a path, too, and stands in no record.
 #[test]
 fn no_example_of_a_rule_leaves_in_a_path_or_is_shown() {
-    let upstream = Provided::new(|_| vec![ok("fine")]);
+    let upstream = MockUpstream::new(|_| vec![ok("fine")]);
     let mut gateway = Setup::new(Driver::Epoll, &upstream).start();
     let mut client = gateway.client();
     let secrets = examples();
@@ -54,7 +54,7 @@ fn no_example_of_a_rule_leaves_in_a_path_or_is_shown() {
     assert!(found > 200, "{found} of {}", secrets.len());
 }
 
-fn ask(gateway: &Gateway, upstream: &Provided, fields: &str) -> Seen {
+fn ask(gateway: &Gateway, upstream: &MockUpstream, fields: &str) -> ReceivedRequest {
     let mut client = gateway.client();
     client.send(format!("GET /up/v1/x HTTP/1.1\r\nhost: g\r\n{fields}\r\n\r\n"));
     let reply = client.reply_to(Method::Get);
@@ -64,8 +64,8 @@ fn ask(gateway: &Gateway, upstream: &Provided, fields: &str) -> Seen {
 
 #[test]
 fn a_field_s_name_says_what_its_value_is() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok("fine")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let gateway = Setup::new(driver, &upstream).start();
         let secret = "Xq7fKw29LmTz04RbNcVhz9";
         for name in ["x-db-password", "x-my-api-key", "x-session-token", "x-client-secret", "x-vault-token"] {
@@ -81,7 +81,7 @@ fn a_field_s_name_says_what_its_value_is() {
 
 #[test]
 fn what_clients_send_of_themselves_stays() {
-    let upstream = Provided::new(|_| vec![ok("fine")]);
+    let upstream = MockUpstream::new(|_| vec![ok("fine")]);
     let gateway = Setup::new(Driver::Epoll, &upstream).start();
     for (name, value) in [
         ("idempotency-key", "stainless-node-retry-0b9f6a1e-3c1d-4a57-9d2e-8f00b6c1d2e3"),
@@ -122,8 +122,8 @@ fn knowing(value: &str) -> Arc<Shield> {
 /// Fields that hold nothing are remembered; neither does that let another value pass, nor does it outlive the rules.
 #[test]
 fn a_field_seen_before_is_looked_at_again_when_it_or_the_configuration_changes() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok("fine")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let gateway = Setup::new(driver, &upstream).start();
         let word = "Hk29-meridian-owl";
         let note = |value: &str| {
@@ -145,8 +145,8 @@ fn a_field_seen_before_is_looked_at_again_when_it_or_the_configuration_changes()
 
 #[test]
 fn a_field_whose_name_is_a_secret_is_refused() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok("fine")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let mut gateway = Setup::new(driver, &upstream).start();
         let name = "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";
         let mut client = gateway.client();
@@ -161,9 +161,9 @@ fn a_field_whose_name_is_a_secret_is_refused() {
 #[test]
 fn the_gateway_key_leaves_in_no_field_and_no_parameter() {
     const KEY: &str = "gw_kT4mWq8ZxR2nVb6LyPc0sHd3";
-    on_both(|driver| {
+    on_both_drivers(|driver| {
         for held in [false, true] {
-            let upstream = Provided::new(|_| vec![ok("fine")]);
+            let upstream = MockUpstream::new(|_| vec![ok("fine")]);
             let mut setup = Setup::new(driver, &upstream);
             setup.change = Box::new(move |snapshot| {
                 let key = HashedKey {

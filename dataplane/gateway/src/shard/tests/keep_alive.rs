@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aegis_wire::h1;
 
-use super::kit::{Act, Provided, Reply, SECRET, Setup, on_both, say, token};
+use super::harness::{Act, MockUpstream, Reply, SECRET, Setup, on_both_drivers, say, token};
 use crate::config::settings::Driver;
 
 const COMMENT: &str = ": keep-alive\n\n";
@@ -13,8 +13,8 @@ const EVERY: Duration = Duration::from_millis(50);
 const SILENCE: Act = Act::Sleep(250);
 
 /// An event stream in pieces with silence between them: after an event, inside one, and inside a token.
-fn upstream(chunked: bool) -> Provided {
-    Provided::new(move |seen| {
+fn upstream(chunked: bool) -> MockUpstream {
+    MockUpstream::new(move |seen| {
         let token = token(seen);
         let event = |text: &str| {
             format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n")
@@ -55,7 +55,7 @@ fn ask(driver: Driver, chunked: bool, every: Duration, body: &str) -> Reply {
 
 #[test]
 fn a_silent_stream_carries_comments_between_its_events() {
-    on_both(|driver| {
+    on_both_drivers(|driver| {
         // With a secret the stream is restored; a foreign token in its place passes as it is.
         for body in [format!("my key is {SECRET} ok"), "AEGIS-KEY-0123456789ABCDEFGHJKM".to_owned()] {
             for chunked in [true, false] {

@@ -7,14 +7,14 @@ use std::time::Duration;
 use aegis_shield::Action;
 use sha2::{Digest, Sha256};
 
-use super::kit::{Act, Provided, SECRET, Setup, ok, on_both, say, shield, wait_for};
+use super::harness::{Act, MockUpstream, SECRET, Setup, ok, on_both_drivers, say, shield, wait_for};
 use crate::config::settings::FailMode;
 use crate::snapshot::{Auth, HashedKey, Snapshot};
 
 #[test]
 fn drain_lets_running_exchanges_end() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| {
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| {
             let mut acts = vec![say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")];
             for _ in 0..10 {
                 acts.extend([Act::Sleep(40), say("1\r\nx\r\n")]);
@@ -43,8 +43,8 @@ fn drain_lets_running_exchanges_end() {
 
 #[test]
 fn replies_during_drain_say_that_the_connection_ends() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![Act::Sleep(300), ok("late")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![Act::Sleep(300), ok("late")]);
         let mut gateway = Setup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.post("/up/x", "a");
@@ -57,8 +57,8 @@ fn replies_during_drain_say_that_the_connection_ends() {
 
 #[test]
 fn stopping_cuts_what_is_left() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![Act::Sleep(3_000), ok("too late")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![Act::Sleep(3_000), ok("too late")]);
         let gateway = Setup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.post("/up/x", "a");
@@ -70,8 +70,8 @@ fn stopping_cuts_what_is_left() {
 
 #[test]
 fn a_new_snapshot_serves_the_next_request() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok("fine")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let gateway = Setup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.post("/up/x", SECRET);
@@ -87,8 +87,8 @@ fn a_new_snapshot_serves_the_next_request() {
 
 #[test]
 fn without_room_requests_are_refused_not_queued() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok("fine")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let mut setup = Setup::new(driver, &upstream);
         setup.change = Box::new(|snapshot| snapshot.limits.buffers_per_shard = 20_000);
         let gateway = setup.start();
@@ -113,8 +113,8 @@ fn without_room_requests_are_refused_not_queued() {
 
 #[test]
 fn a_request_whose_record_might_be_lost_is_refused() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok("fine")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let gateway = Setup::new(driver, &upstream).start();
         gateway.lifecycle.set_audit_failed(true);
         let mut client = gateway.client();
@@ -132,8 +132,8 @@ fn a_request_whose_record_might_be_lost_is_refused() {
 
 #[test]
 fn keys_are_asked_for() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok("fine")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let mut setup = Setup::new(driver, &upstream);
         setup.change = Box::new(|snapshot| snapshot.auth = Auth::Keys(Vec::new()));
         let gateway = setup.start();
@@ -148,8 +148,8 @@ fn keys_are_asked_for() {
 
 #[test]
 fn connections_over_the_limit_are_closed() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok("fine")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let mut setup = Setup::new(driver, &upstream);
         setup.change = Box::new(|snapshot| snapshot.limits.requests_per_connection = 2);
         let gateway = setup.start();
@@ -165,8 +165,8 @@ fn connections_over_the_limit_are_closed() {
 
 #[test]
 fn what_cannot_be_scanned_passes_only_where_that_is_configured() {
-    on_both(|driver| {
-        let upstream = Provided::new(|seen| vec![ok(&seen.body.len().to_string())]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|seen| vec![ok(&seen.body.len().to_string())]);
         for (mode, status) in [(FailMode::Closed, 400), (FailMode::Open, 200)] {
             let mut setup = Setup::new(driver, &upstream);
             setup.change = Box::new(move |snapshot| snapshot.fail_mode = mode);
@@ -200,8 +200,8 @@ fn keys_open_what_they_may() {
         upstreams: upstreams.iter().map(|name| Arc::from(*name)).collect(),
         disabled,
     };
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok("fine")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let mut setup = Setup::new(driver, &upstream);
         let keys = vec![
             key("all", &[], false),

@@ -8,12 +8,12 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use super::kit::{Act, Client, Provided, Setup, ok, on_both, wait_for};
+use super::harness::{Act, Client, MockUpstream, Setup, ok, on_both_drivers, wait_for};
 use crate::config::settings::Driver;
 
 /// An upstream that takes the second request of its first connection whole, and then closes in good order.
-fn takes_and_closes() -> Provided {
-    Provided::new(|seen| {
+fn takes_and_closes() -> MockUpstream {
+    MockUpstream::new(|seen| {
         let again = seen.head.path == "/second" && seen.connection == 0;
         if again { vec![Act::Close] } else { vec![ok(&seen.connection.to_string())] }
     })
@@ -28,7 +28,7 @@ fn send(client: &mut Client, method: &str, path: &str, fields: &str, body: &str)
 
 #[test]
 fn a_post_that_was_taken_is_not_sent_again() {
-    on_both(|driver| {
+    on_both_drivers(|driver| {
         for body in ["b".to_owned(), "words and words ".repeat(2_000), "words and words ".repeat(10_000)] {
             let upstream = takes_and_closes();
             let gateway = Setup::new(driver, &upstream).start();
@@ -47,7 +47,7 @@ fn a_post_that_was_taken_is_not_sent_again() {
 
 #[test]
 fn an_idempotent_request_is_sent_again_once() {
-    on_both(|driver| {
+    on_both_drivers(|driver| {
         for (method, again) in [
             ("GET", true),
             ("PUT", true),
@@ -73,7 +73,7 @@ fn an_idempotent_request_is_sent_again_once() {
 
 #[test]
 fn a_post_that_its_upstream_can_tell_apart_is_sent_again() {
-    on_both(|driver| {
+    on_both_drivers(|driver| {
         for (configured, fields, status) in [
             (Some("idempotency-key"), "Idempotency-Key: 7\r\n", 200),
             (Some("idempotency-key"), "", 502),
@@ -94,8 +94,8 @@ fn a_post_that_its_upstream_can_tell_apart_is_sent_again() {
 
 #[test]
 fn an_upstream_that_closes_idle_connections_acts_on_each_request_once() {
-    on_both(|driver| {
-        let upstream = Provided::new(|seen| vec![ok(&seen.connection.to_string()), Act::Close]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|seen| vec![ok(&seen.connection.to_string()), Act::Close]);
         let gateway = Setup::new(driver, &upstream).start();
         let mut client = gateway.client();
         for index in 0..30 {
@@ -131,13 +131,13 @@ const FINE: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nfine";
 
 /// An upstream whose receive window is shut before the second request comes: it answers the first one, which is too long for
 /// its buffer, without having read it. When told, it ends the first connection as `end` does. A second one it serves.
-fn shut_window(end: fn(TcpStream)) -> (Provided, Sender<()>) {
+fn shut_window(end: fn(TcpStream)) -> (MockUpstream, Sender<()>) {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
     socket.listen(8).unwrap();
     let listener = TcpListener::from(socket);
-    let mut upstream = Provided::new(|_| vec![]);
+    let mut upstream = MockUpstream::new(|_| vec![]);
     upstream.address = listener.local_addr().unwrap();
     let (tell, told): (Sender<()>, Receiver<()>) = channel();
     thread::spawn(move || {
@@ -169,7 +169,7 @@ fn status_of_untaken(driver: Driver, end: fn(TcpStream)) -> u16 {
 
 #[test]
 fn a_post_that_was_not_taken_is_sent_again_after_a_graceful_end_only() {
-    on_both(|driver| {
+    on_both_drivers(|driver| {
         let graceful = |first: TcpStream| {
             first.shutdown(Shutdown::Write).unwrap();
             thread::sleep(Duration::from_millis(500));
@@ -182,8 +182,8 @@ fn a_post_that_was_not_taken_is_sent_again_after_a_graceful_end_only() {
 
 #[test]
 fn one_failure_is_enough_for_all_that_was_idle_beside_it() {
-    on_both(|driver| {
-        let upstream = Provided::new(|seen| match seen.head.path.as_str() {
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|seen| match seen.head.path.as_str() {
             "/open" => vec![Act::Sleep(150), ok("x")],
             _ => vec![Act::Close],
         });
@@ -205,8 +205,8 @@ fn one_failure_is_enough_for_all_that_was_idle_beside_it() {
 
 #[test]
 fn connections_of_an_upstream_that_a_reload_removed_are_closed() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok("x")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("x")]);
         let gateway = Setup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.post("/up/x", "a");
@@ -222,7 +222,7 @@ fn connections_of_an_upstream_that_a_reload_removed_are_closed() {
 
 #[test]
 fn connecting_ends_when_the_time_for_all_addresses_is_over() {
-    on_both(|driver| {
+    on_both_drivers(|driver| {
         // A listener whose queue is full lets further connects wait.
         let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
         socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
@@ -238,7 +238,7 @@ fn connecting_ends_when_the_time_for_all_addresses_is_over() {
             })
             .collect();
         thread::sleep(Duration::from_millis(50));
-        let upstream = Provided::new(|_| vec![]);
+        let upstream = MockUpstream::new(|_| vec![]);
         let mut setup = Setup::new(driver, &upstream);
         setup.timeouts.connect = Duration::from_millis(100);
         setup.timeouts.connect_total = Duration::from_millis(150);

@@ -1,6 +1,6 @@
 //! What a request holds for its provider passes; what only sounds so does not; files are not believed their labels.
 
-use super::kit::{Client, Provided, SECRET, Setup, ok, on_both};
+use super::harness::{Client, MockUpstream, SECRET, Setup, ok, on_both_drivers};
 
 /// Sends a request with these lines in its head and this body, and gives back the status.
 fn send(client: &mut Client, target: &str, fields: &str, body: &[u8]) -> u16 {
@@ -11,8 +11,8 @@ fn send(client: &mut Client, target: &str, fields: &str, body: &[u8]) -> u16 {
 
 #[test]
 fn names_decide_exactly() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok("fine")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let gateway = Setup::new(driver, &upstream).start();
         let mut client = gateway.client();
         let fields = format!(
@@ -35,8 +35,8 @@ fn names_decide_exactly() {
 
 #[test]
 fn values_in_latin_1_are_scanned() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok("fine")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let gateway = Setup::new(driver, &upstream).start();
         let mut client = gateway.client();
         let value = [b"caf\xe9 ".as_slice(), SECRET.as_bytes(), b" \xfc"].concat();
@@ -51,8 +51,8 @@ fn values_in_latin_1_are_scanned() {
 
 #[test]
 fn files_labelled_json_are_read_as_what_they_are() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok("fine")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let gateway = Setup::new(driver, &upstream).start();
         let mut client = gateway.client();
         let json = "content-type: application/json\r\n";
@@ -103,8 +103,8 @@ fn files_labelled_json_are_read_as_what_they_are() {
 
 #[test]
 fn members_for_the_provider_pass_and_are_told_nowhere() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok("fine")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let mut gateway = Setup::new(driver, &upstream).start();
         let mut client = gateway.client();
         let body = format!(
@@ -121,8 +121,8 @@ fn members_for_the_provider_pass_and_are_told_nowhere() {
 
 #[test]
 fn every_field_that_is_no_credential_is_scanned() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok("fine")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let gateway = Setup::new(driver, &upstream).start();
         let names =
             ["user-agent", "sec-notes", "x-stainless-os", "openai-project", "accept-language", "tracestate"];
@@ -153,8 +153,8 @@ fn every_field_that_is_no_credential_is_scanned() {
 
 #[test]
 fn pieces_of_files_are_not_moved() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok("fine")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let gateway = Setup::new(driver, &upstream).start();
         let long = format!("{}\nthe key is {SECRET}\n", "word word\n".repeat(8000));
         for (command, offset, body, status) in [

@@ -6,7 +6,7 @@ use aegis_wire::h1;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::kit::{Act, Gateway, Provided, SECRET, Setup, ok, on_both, say, token};
+use super::harness::{Act, Gateway, MockUpstream, SECRET, Setup, ok, on_both_drivers, say, token};
 use crate::events::Ending;
 
 fn gzip(text: &str) -> Vec<u8> {
@@ -15,7 +15,7 @@ fn gzip(text: &str) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-fn ask(gateway: &Gateway, path: &str) -> super::kit::Reply {
+fn ask(gateway: &Gateway, path: &str) -> super::harness::Reply {
     let mut client = gateway.client();
     client.post(path, &format!("my key is {SECRET} ok"));
     client.reply()
@@ -23,8 +23,8 @@ fn ask(gateway: &Gateway, path: &str) -> super::kit::Reply {
 
 #[test]
 fn a_small_reply_keeps_a_length() {
-    on_both(|driver| {
-        let upstream = Provided::new(|seen| {
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|seen| {
             let body = format!("{{\"text\":\"use {}\"}}", token(seen));
             let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\netag: x\r\n";
             vec![
@@ -47,8 +47,8 @@ fn a_small_reply_keeps_a_length() {
 
 #[test]
 fn a_stream_is_restored_across_its_events() {
-    on_both(|driver| {
-        let upstream = Provided::new(|seen| {
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|seen| {
             let mut acts = vec![say(
                 "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n",
             )];
@@ -77,8 +77,8 @@ fn a_stream_is_restored_across_its_events() {
 
 #[test]
 fn a_large_reply_is_restored_in_windows() {
-    on_both(|driver| {
-        let upstream = Provided::new(|seen| {
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|seen| {
             let line = format!("{} and some words around it\n", token(seen));
             vec![ok(&line.repeat(5_000))]
         });
@@ -91,8 +91,8 @@ fn a_large_reply_is_restored_in_windows() {
 
 #[test]
 fn what_is_held_back_comes_out_when_the_upstream_breaks_off() {
-    on_both(|driver| {
-        let upstream = Provided::new(|seen| {
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|seen| {
             let token = token(seen);
             let head = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n";
             vec![say(&format!("{head}{:x}\r\nuse {}", 100, &token[..15])), Act::Sleep(30), Act::Close]
@@ -108,8 +108,8 @@ fn what_is_held_back_comes_out_when_the_upstream_breaks_off() {
 
 #[test]
 fn a_small_reply_that_breaks_off_is_a_bad_gateway() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| {
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| {
             vec![
                 say("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 90\r\n\r\n{"),
                 Act::Sleep(20),
@@ -123,8 +123,8 @@ fn a_small_reply_that_breaks_off_is_a_bad_gateway() {
 
 #[test]
 fn a_reply_that_is_compressed_all_the_same_is_read() {
-    on_both(|driver| {
-        let upstream = Provided::new(|seen| {
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|seen| {
             let text = if seen.head.path == "/clean" {
                 "nothing".to_owned()
             } else {
@@ -151,8 +151,8 @@ fn a_reply_that_is_compressed_all_the_same_is_read() {
 
 #[test]
 fn compressed_requests_are_read_and_unknown_codings_refused() {
-    on_both(|driver| {
-        let upstream = Provided::new(|seen| vec![ok(&format!("use {}", token(seen)))]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|seen| vec![ok(&format!("use {}", token(seen)))]);
         let gateway = Setup::new(driver, &upstream).start();
         for filler in [0, 10_000, 1_000_000] {
             let text = format!("{}\nkey {SECRET} end", "words and words ".repeat(filler / 16));
@@ -186,10 +186,10 @@ fn compressed_requests_are_read_and_unknown_codings_refused() {
 
 #[test]
 fn a_named_session_remembers() {
-    on_both(|driver| {
+    on_both_drivers(|driver| {
         // The second request holds no secret; the upstream, which kept the history, answers with the token.
         let kept = std::sync::Mutex::new(String::new());
-        let upstream = Provided::new(move |seen| {
+        let upstream = MockUpstream::new(move |seen| {
             let mut kept = kept.lock().unwrap();
             if seen.head.path == "/first" {
                 *kept = token(seen);
@@ -218,8 +218,8 @@ fn a_named_session_remembers() {
 #[test]
 fn citations_point_into_what_the_client_sent_and_kept_tokens_are_counted() {
     let before = "Caf\u{e9}. ";
-    on_both(move |driver| {
-        let upstream = Provided::new(move |seen| {
+    on_both_drivers(move |driver| {
+        let upstream = MockUpstream::new(move |seen| {
             let token = token(seen);
             let start = before.chars().count() + token.len() + 1;
             let body = format!(

@@ -3,14 +3,14 @@
 use aegis_shield::Action;
 use aegis_wire::head::Method;
 
-use super::kit::{Act, Provided, SECRET, Setup, ok, on_both, say};
+use super::harness::{Act, MockUpstream, SECRET, Setup, ok, on_both_drivers, say};
 use crate::config::settings::{FindingsHeader, Provider};
 use crate::events::Ending;
 
 #[test]
 fn a_request_goes_out_and_its_reply_comes_back() {
-    on_both(|driver| {
-        let upstream = Provided::new(|seen| vec![ok(&format!("got {}", seen.body.len()))]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|seen| vec![ok(&format!("got {}", seen.body.len()))]);
         let mut gateway = Setup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.post("/up/v1/chat?x=1", "hello");
@@ -32,8 +32,8 @@ fn a_request_goes_out_and_its_reply_comes_back() {
 
 #[test]
 fn connections_are_kept_on_both_sides() {
-    on_both(|driver| {
-        let upstream = Provided::new(|seen| vec![ok(&seen.connection.to_string())]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|seen| vec![ok(&seen.connection.to_string())]);
         let gateway = Setup::new(driver, &upstream).start();
         let mut client = gateway.client();
         for _ in 0..20 {
@@ -47,8 +47,8 @@ fn connections_are_kept_on_both_sides() {
 
 #[test]
 fn pipelined_requests_are_answered_in_their_order() {
-    on_both(|driver| {
-        let upstream = Provided::new(|seen| vec![Act::Sleep(20), ok(&seen.head.path)]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|seen| vec![Act::Sleep(20), ok(&seen.head.path)]);
         let gateway = Setup::new(driver, &upstream).start();
         let mut client = gateway.client();
         let mut all = Vec::new();
@@ -66,8 +66,8 @@ fn pipelined_requests_are_answered_in_their_order() {
 
 #[test]
 fn a_secret_is_a_token_at_the_provider() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok("fine")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let mut gateway = Setup::new(driver, &upstream).start();
         let mut client = gateway.client();
         let text = format!("my key is {SECRET}, keep it");
@@ -85,8 +85,8 @@ fn a_secret_is_a_token_at_the_provider() {
 
 #[test]
 fn findings_are_reported_when_asked_for() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok("fine")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let mut setup = Setup::new(driver, &upstream);
         setup.change = Box::new(|snapshot| snapshot.findings_header = FindingsHeader::Always);
         let gateway = setup.start();
@@ -100,9 +100,9 @@ fn findings_are_reported_when_asked_for() {
 
 #[test]
 fn a_block_reaches_nobody_and_says_why_in_the_providers_shape() {
-    on_both(|driver| {
+    on_both_drivers(|driver| {
         for provider in [Provider::Anthropic, Provider::Google, Provider::Openai] {
-            let upstream = Provided::new(|_| vec![ok("fine")]);
+            let upstream = MockUpstream::new(|_| vec![ok("fine")]);
             let mut setup = Setup::new(driver, &upstream);
             setup.provider = provider;
             setup.action = Action::Block;
@@ -128,8 +128,8 @@ fn a_block_reaches_nobody_and_says_why_in_the_providers_shape() {
 
 #[test]
 fn replies_without_bodies_end_at_their_heads() {
-    on_both(|driver| {
-        let upstream = Provided::new(|seen| {
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|seen| {
             vec![say(match seen.head.method {
                 Method::Head => "HTTP/1.1 200 OK\r\ncontent-length: 12\r\n\r\n",
                 Method::Options => "HTTP/1.1 204 No Content\r\nallow: GET\r\n\r\n",
@@ -150,8 +150,8 @@ fn replies_without_bodies_end_at_their_heads() {
 
 #[test]
 fn interim_replies_are_not_the_reply() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| {
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| {
             vec![say("HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n"), Act::Sleep(20), ok("final")]
         });
         let gateway = Setup::new(driver, &upstream).start();
@@ -165,8 +165,8 @@ fn interim_replies_are_not_the_reply() {
 
 #[test]
 fn http_1_0_clients_get_what_they_understand() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| {
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| {
             vec![say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")]
         });
         let gateway = Setup::new(driver, &upstream).start();
@@ -180,8 +180,8 @@ fn http_1_0_clients_get_what_they_understand() {
 
 #[test]
 fn secrets_outside_of_the_body_are_found_and_credentials_left_alone() {
-    on_both(|driver| {
-        let upstream = Provided::new(|_| vec![ok("fine")]);
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let mut gateway = Setup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.send(format!(

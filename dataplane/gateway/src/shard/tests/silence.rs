@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use aegis_wire::h1;
 
-use super::kit::{Act, Provided, Setup, on_both, say};
+use super::harness::{Act, MockUpstream, Setup, on_both_drivers, say};
 
 const SHORT: Duration = Duration::from_millis(100);
 const LONG: Duration = Duration::from_secs(60);
 
 #[test]
 fn replies_of_unknown_length_may_be_silent_as_streams_are() {
-    on_both(|driver| {
+    on_both_drivers(|driver| {
         for (label, length, whole) in [
             ("application/json", false, true),
             ("application/x-ndjson", false, true),
@@ -25,7 +25,7 @@ fn replies_of_unknown_length_may_be_silent_as_streams_are() {
             ("application/json", true, false),
             ("", true, false),
         ] {
-            let upstream = Provided::new(move |_| {
+            let upstream = MockUpstream::new(move |_| {
                 let mut head = "HTTP/1.1 200 OK\r\n".to_owned();
                 if !label.is_empty() {
                     head.extend(["content-type: ", label, "\r\n"]);
@@ -60,9 +60,9 @@ fn replies_of_unknown_length_may_be_silent_as_streams_are() {
 
 #[test]
 fn an_upstream_that_does_not_read_is_given_up_after_the_write_gap() {
-    on_both(|driver| {
+    on_both_drivers(|driver| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut upstream = Provided::new(|_| Vec::new());
+        let mut upstream = MockUpstream::new(|_| Vec::new());
         upstream.address = listener.local_addr().unwrap();
         thread::spawn(move || {
             let held: Vec<_> = listener.incoming().flatten().collect();

@@ -6,7 +6,9 @@ use std::time::Duration;
 use aegis_wire::h1;
 
 use super::super::exchange_buffers::{RESTORING, USUAL};
-use super::kit::{Act, Client, Gateway, Provided, SECRET, Setup, long_secret, ok, on_both, token, wait_for};
+use super::harness::{
+    Act, Client, Gateway, MockUpstream, SECRET, Setup, long_secret, ok, on_both_drivers, token, wait_for,
+};
 use crate::config::settings::Driver;
 
 const READERS: usize = 30;
@@ -19,8 +21,8 @@ const TOKENS: usize = 1_800;
 const EACH: usize = 640 * 1024;
 
 /// An upstream whose replies name the token many times, in one event, in many, or in a text.
-fn upstream() -> Provided {
-    Provided::new(|seen| {
+fn upstream() -> MockUpstream {
+    MockUpstream::new(|seen| {
         let token = token(seen);
         let event = |text: &str| {
             format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n")
@@ -39,7 +41,7 @@ fn upstream() -> Provided {
     })
 }
 
-fn start(driver: Driver, upstream: &Provided) -> Gateway {
+fn start(driver: Driver, upstream: &MockUpstream) -> Gateway {
     let mut setup = Setup::new(driver, upstream);
     setup.change = Box::new(|snapshot| snapshot.audit = false);
     setup.start()
@@ -47,7 +49,7 @@ fn start(driver: Driver, upstream: &Provided) -> Gateway {
 
 #[test]
 fn growing_replies_wait_for_their_readers() {
-    on_both(|driver| {
+    on_both_drivers(|driver| {
         let secret = long_secret(700);
         assert!(secret.len() > 12 * 1024);
         let upstream = upstream();
@@ -74,14 +76,14 @@ fn growing_replies_wait_for_their_readers() {
 
 #[test]
 fn room_to_restore_is_taken_before_the_upstream_has_the_request() {
-    on_both(|driver| {
+    on_both_drivers(|driver| {
         for (budget, body, status) in [
             (RESTORING, SECRET, 200),
             (RESTORING - 1, SECRET, 503),
             (USUAL, "nothing in it", 200),
             (USUAL - 1, "nothing in it", 503),
         ] {
-            let upstream = Provided::new(|_| vec![ok("fine")]);
+            let upstream = MockUpstream::new(|_| vec![ok("fine")]);
             let mut setup = Setup::new(driver, &upstream);
             setup.change = Box::new(move |snapshot| snapshot.limits.buffers_per_shard = budget as u64);
             let gateway = setup.start();

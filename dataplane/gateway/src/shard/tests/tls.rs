@@ -14,7 +14,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, Server
 
 use super::super::net::buffers::{LARGE, SMALL};
 use super::borders::page;
-use super::kit::{Provided, SECRET, Setup, long_secret, on_both, read_reply, read_request};
+use super::harness::{MockUpstream, SECRET, Setup, long_secret, on_both_drivers, read_reply, read_request};
 
 /// The most plaintext in one record (RFC 8446 section 5.1).
 const RECORD: usize = 16 * 1024;
@@ -69,9 +69,9 @@ fn echo(config: &Arc<ServerConfig>) -> SocketAddr {
 
 #[test]
 fn bodies_of_every_size_arrive_whole() {
-    on_both(|driver| {
+    on_both_drivers(|driver| {
         let (server, client) = configs();
-        let mut upstream = Provided::new(|_| vec![]);
+        let mut upstream = MockUpstream::new(|_| vec![]);
         upstream.address = echo(&server);
         let mut setup = Setup::new(driver, &upstream);
         let towards_upstream = Arc::clone(&client);

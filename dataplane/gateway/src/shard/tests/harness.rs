@@ -23,7 +23,7 @@ use crate::snapshot::{Addresses, Feed, Snapshot, TrustIdentity, Upstream};
 pub(super) const SECRET: &str = "AKIAQ3EGV7ZKLM2XTN4D";
 
 /// How long a test waits for something that must come.
-const PATIENCE: Duration = Duration::from_secs(10);
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) fn shield(action: Action) -> Arc<Shield> {
     static RULES: OnceLock<Arc<Rules>> = OnceLock::new();
@@ -46,7 +46,7 @@ pub(super) fn server_tls() -> Arc<rustls::ServerConfig> {
 }
 
 /// Runs a test on `io_uring`, where it works, and on epoll.
-pub(super) fn on_both(test: impl Fn(Driver)) {
+pub(super) fn on_both_drivers(test: impl Fn(Driver)) {
     test(Driver::Epoll);
     if super::super::io_uring_works() {
         test(Driver::IoUring);
@@ -55,7 +55,7 @@ pub(super) fn on_both(test: impl Fn(Driver)) {
 
 /// One request as an upstream saw it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct ReceivedRequest {
     pub(super) head: RequestHead,
     pub(super) body: Vec<u8>,
     pub(super) chunked: bool,
@@ -64,7 +64,7 @@ pub(super) struct Seen {
 }
 
 /// The token the provider saw.
-pub(super) fn token(seen: &Seen) -> String {
+pub(super) fn token(seen: &ReceivedRequest) -> String {
     let body = String::from_utf8(seen.body.clone()).unwrap();
     let start = body.find("AEGIS-").expect("a token");
     body[start..].split(|c: char| !c.is_ascii_alphanumeric() && c != '-').next().unwrap().to_owned()
@@ -99,17 +99,17 @@ pub(super) fn ok(body: &str) -> Act {
     ))
 }
 
-type Script = dyn Fn(&Seen) -> Vec<Act> + Send + Sync;
+type Script = dyn Fn(&ReceivedRequest) -> Vec<Act> + Send + Sync;
 
 /// An upstream that reads whole requests and answers by a script.
-pub(super) struct Provided {
+pub(super) struct MockUpstream {
     pub(super) address: SocketAddr,
-    pub(super) seen: Arc<Mutex<Vec<Seen>>>,
+    pub(super) seen: Arc<Mutex<Vec<ReceivedRequest>>>,
     pub(super) connections: Arc<AtomicUsize>,
 }
 
-impl Provided {
-    pub(super) fn new(script: impl Fn(&Seen) -> Vec<Act> + Send + Sync + 'static) -> Self {
+impl MockUpstream {
+    pub(super) fn new(script: impl Fn(&ReceivedRequest) -> Vec<Act> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -129,12 +129,12 @@ impl Provided {
         Self { address, seen, connections }
     }
 
-    pub(super) fn seen(&self) -> Vec<Seen> {
+    pub(super) fn seen(&self) -> Vec<ReceivedRequest> {
         self.seen.lock().unwrap().clone()
     }
 }
 
-fn serve(mut stream: TcpStream, connection: usize, log: &Mutex<Vec<Seen>>, script: &Script) {
+fn serve(mut stream: TcpStream, connection: usize, log: &Mutex<Vec<ReceivedRequest>>, script: &Script) {
     let mut buffer = Vec::new();
     while let Some(seen) = read_request(&mut stream, &mut buffer, connection) {
         log.lock().unwrap().push(seen.clone());
@@ -156,7 +156,11 @@ fn serve(mut stream: TcpStream, connection: usize, log: &Mutex<Vec<Seen>>, scrip
 }
 
 /// Reads one request from whatever carries it.
-pub(super) fn read_request(stream: &mut impl Read, buffer: &mut Vec<u8>, connection: usize) -> Option<Seen> {
+pub(super) fn read_request(
+    stream: &mut impl Read,
+    buffer: &mut Vec<u8>,
+    connection: usize,
+) -> Option<ReceivedRequest> {
     let mut head = RequestHead::new();
     let parse = loop {
         if let Parse::Complete(parse) =
@@ -170,7 +174,7 @@ pub(super) fn read_request(stream: &mut impl Read, buffer: &mut Vec<u8>, connect
     let chunked = parse.framing == h1::BodyKind::Chunked;
     let mut decoder = BodyDecoder::request(parse.framing, u64::MAX).unwrap();
     let body = read_body(stream, buffer, &mut decoder)?;
-    Some(Seen { head, body, chunked, connection })
+    Some(ReceivedRequest { head, body, chunked, connection })
 }
 
 fn read_body(stream: &mut impl Read, buffer: &mut Vec<u8>, decoder: &mut BodyDecoder) -> Option<Vec<u8>> {
@@ -213,7 +217,7 @@ pub(super) struct Setup {
 }
 
 impl Setup {
-    pub(super) fn new(driver: Driver, upstream: &Provided) -> Self {
+    pub(super) fn new(driver: Driver, upstream: &MockUpstream) -> Self {
         Self {
             driver,
             provider: Provider::Openai,
@@ -298,7 +302,7 @@ impl Gateway {
 
     pub(super) fn client(&self) -> Client {
         let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(READ_TIMEOUT)).unwrap();
         stream.set_nodelay(true).unwrap();
         Client { stream, buffer: Vec::new() }
     }
