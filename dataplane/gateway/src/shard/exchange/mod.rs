@@ -43,9 +43,11 @@ use super::record::{RecordBuilder, micros};
 use super::state::Shard;
 use crate::config::settings::Provider;
 use crate::snapshot::Snapshot;
+use admit::Admitted;
 pub(super) use conclude::Disposition;
 use error::ExchangeError;
 use request_body::RequestBody;
+use send::Sending;
 
 /// What is known of a request whose head was read.
 pub(super) struct Received {
@@ -119,19 +121,28 @@ pub(super) async fn run(
 }
 
 impl Exchange<'_> {
-    /// Takes an admitted request through all further phases.
-    async fn carry_out(&mut self, admitted: admit::Admitted) -> Result<(), ExchangeError> {
+    /// Takes an admitted request through all further phases. What one phase owns is out of scope in the next, so that they
+    /// share the room of the future.
+    async fn carry_out(&mut self, admitted: Admitted) -> Result<(), ExchangeError> {
         let upstream = Arc::clone(&admitted.route.upstream);
-        let scan = self.prepare_head(admitted)?;
-        self.answer_expectation().await?;
-        let scanner = self.body_scanner(scan)?;
-        self.receive_first_window().await?;
-        let mut sending = self.scan_first_window(scanner)?;
-        let answered = self.send(&upstream, &mut sending).await?;
-        let mut replying = self.begin_reply(&upstream, answered, sending)?;
+        let mut replying = {
+            let mut sending = self.receive(admitted).await?;
+            let answered = self.send(&upstream, &mut sending).await?;
+            self.begin_reply(&upstream, answered, sending)?
+        };
         self.pass_on(&mut replying).await?;
         self.release(&upstream, replying);
         Ok(())
+    }
+
+    /// Receives and scans what fits the first window.
+    async fn receive(&mut self, admitted: Admitted) -> Result<Sending, ExchangeError> {
+        let scan = self.prepare_head(admitted)?;
+        self.answer_expectation().await?;
+        let format = self.body_format()?;
+        self.receive_first_window().await?;
+        let scanner = self.body_scanner(scan, format);
+        self.scan_first_window(scanner)
     }
 
     /// Writes what has been put together to the client.

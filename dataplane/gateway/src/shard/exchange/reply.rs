@@ -351,8 +351,8 @@ impl Exchange<'_> {
         let slice = body.take_slice(link)?;
         self.record.response_bytes += slice.payload.len() as u64;
         self.record.delivered_bytes += slice.payload.len() as u64;
-        let write_timeout = self.reply_timeout();
-        let (result, bytes) = self.client.write(slice.bytes, slice.payload, write_timeout).await;
+        let timeout = self.reply_timeout();
+        let (result, bytes) = self.client.write(slice.bytes, slice.payload, timeout).await;
         link.conn.rx.put_buffer(bytes, slice.consumed);
         result.map_err(|_| ReplyError::ClientGone)?;
         Ok(slice.is_last)

@@ -176,7 +176,7 @@ impl RequestBody {
         }
     }
 
-    /// Makes the window full, or as long as the body is. ExchangeErrorping to wait for it loses nothing.
+    /// Makes the window full, or as long as the body is. Giving up the wait loses nothing.
     pub(super) async fn fill(
         &mut self,
         client: &mut Conn,

@@ -155,16 +155,19 @@ impl Exchange<'_> {
         scan.vault = outcome.vault;
     }
 
+    /// How the body is read.
+    pub(super) fn body_format(&self) -> Result<Format, Failure> {
+        body_format(&self.buffers.request)
+    }
+
     /// Goes on from the head to the body.
-    pub(super) fn body_scanner(&self, mut scan: RequestScan) -> Result<BodyScanner, Failure> {
-        let head = &self.buffers.request;
-        let tokenizer = scan.part(&self.snapshot, body_format(head)?);
-        Ok(BodyScanner {
-            tokenizer,
+    pub(super) fn body_scanner(&self, mut scan: RequestScan, format: Format) -> BodyScanner {
+        BodyScanner {
+            tokenizer: scan.part(&self.snapshot, format),
             session: scan.session,
-            keeps_length: route::upload_of(head) == UploadStep::Piece,
+            keeps_length: route::upload_of(&self.buffers.request) == UploadStep::Piece,
             passes_unscanned: self.body.is_undecoded(),
-        })
+        }
     }
 
     /// Takes the verdict on the body, as far as it was scanned.

@@ -117,11 +117,9 @@ impl Exchange<'_> {
 
     /// Scans the first window and puts head and window together.
     pub(super) fn scan_first_window(&mut self, mut scanner: BodyScanner) -> Result<Sending, ExchangeError> {
-        let window = self.body.window(self.client);
-        let fits = self.body.is_last(self.client) && window.len() <= WINDOW;
-        let scanned = self.put_first_window(&mut scanner, fits);
+        let progress = self.put_first_window(&mut scanner);
         self.record.failed_open |= scanner.passes_unscanned();
-        match scanned {
+        match progress {
             Ok(Scanned::Done) => Ok(Sending::Whole(self.complete(scanner)?)),
             Ok(Scanned::NeedsClient) => Ok(Sending::Streamed(scanner)),
             Err(failure) => {
@@ -131,9 +129,9 @@ impl Exchange<'_> {
         }
     }
 
-    /// Scans the first window and puts it behind the head. A body that `fits` is scanned to its end, however many steps that
+    /// Scans the first window and puts it behind the head. A body that fits it is scanned to its end, however many steps that
     /// takes, since nothing of a request that is refused may have been sent then.
-    fn put_first_window(&mut self, scanner: &mut BodyScanner, fits: bool) -> Result<Scanned, Failure> {
+    fn put_first_window(&mut self, scanner: &mut BodyScanner) -> Result<Scanned, Failure> {
         let (shard, snapshot) = (self.shard, &*self.snapshot);
         let out = &mut self.buffers.out;
         let last = self.body.is_last(self.client);
@@ -142,7 +140,7 @@ impl Exchange<'_> {
         let first = scanner.step(shard, snapshot, window, last)?;
         let (mut consumed, mut produced) = (first.consumed, first.produced);
         // The usual body takes one step, and its length is known before it is copied behind the head.
-        let takes_more_steps = fits && consumed < window.len();
+        let takes_more_steps = last && window.len() <= WINDOW && consumed < window.len();
         if takes_more_steps {
             scanner.write_to(shard, &window[..consumed], out.tail());
             while consumed < window.len() {
@@ -262,22 +260,28 @@ impl Exchange<'_> {
         self.count_time();
         self.count_memory(0);
         let (bytes, range) = self.buffers.out.take();
-        let (result, bytes) = match link.conn.write_watched(bytes, range.clone(), timeout).await {
-            Watched::Written(bytes) => (Ok(Sent::All), Some(bytes)),
-            Watched::Answered(bytes) => (Ok(Sent::Early), bytes),
-            Watched::Failed(bytes) => (Err(()), Some(bytes)),
+        let mut put_back = |bytes| match part {
+            Part::First => self.buffers.out.restore_unwritten(bytes, &range),
+            Part::Later => self.buffers.out.restore(bytes),
         };
-        if let Some(bytes) = bytes {
-            match part {
-                Part::First => self.buffers.out.restore_unwritten(bytes, &range),
-                Part::Later => self.buffers.out.restore(bytes),
+        match link.conn.write_watched(bytes, range.clone(), timeout).await {
+            Watched::Written(bytes) => {
+                put_back(bytes);
+                Ok(Sent::All)
+            }
+            Watched::Answered(bytes) => {
+                bytes.map(put_back);
+                Ok(Sent::Early)
+            }
+            Watched::Failed(bytes) => {
+                put_back(bytes);
+                Err(match part {
+                    _ if link.conn.deadline.is_missed() => TOO_SLOW.into(),
+                    Part::First => SendError::Stale,
+                    Part::Later => SendError::Lost,
+                })
             }
         }
-        result.map_err(|()| match part {
-            _ if link.conn.deadline.is_missed() => TOO_SLOW.into(),
-            Part::First => SendError::Stale,
-            Part::Later => SendError::Lost,
-        })
     }
 
     /// Sends the body that did not fit the first window, as chunks, until it ends or the upstream has heard enough. Nobody but
@@ -328,10 +332,10 @@ impl Exchange<'_> {
     /// Scans all that can be of the window into one chunk.
     fn scan_window(&mut self, mut scanner: BodyScanner) -> Result<Sending, Failure> {
         self.buffers.out.begin_chunk();
-        let scanned = self.scan_steps(&mut scanner);
+        let progress = self.scan_steps(&mut scanner);
         self.buffers.out.end_chunk();
         self.record.failed_open |= scanner.passes_unscanned();
-        match scanned {
+        match progress {
             Ok(Scanned::NeedsClient) => Ok(Sending::Streamed(scanner)),
             Ok(Scanned::Done) => {
                 Framing::CHUNKED.end(&mut self.buffers.out);
