@@ -20,7 +20,7 @@
 //!                              net                           runtime, sockets, TLS, buffers, deadlines
 //! ```
 //!
-//! The rules of the runtime stand in [`net`]. What a request goes through stands in [`exchange`].
+//! The rules of the runtime stand in `net`, the phases of a request in `exchange`.
 
 mod accept;
 mod answer;
