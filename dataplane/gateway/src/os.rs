@@ -7,9 +7,6 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
-use crate::config::settings::Driver;
-use crate::shard::io_uring_works;
-
 /// The CPUs of this process's affinity mask, ascending. At least one: an unreadable mask counts as CPU 0.
 pub fn cpus() -> Vec<usize> {
     let mask = sched_getaffinity(Pid::from_raw(0)).unwrap_or_default();
@@ -73,7 +70,7 @@ pub fn locked_memory_limit() -> Option<u64> {
 const RING_MEMORY: u64 = 512 << 10;
 
 /// The kernel's release as major and minor number.
-fn kernel() -> Option<(u32, u32)> {
+pub(crate) fn kernel() -> Option<(u32, u32)> {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
     let mut numbers = release.split(|c: char| !c.is_ascii_digit());
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
@@ -90,38 +87,6 @@ pub fn ring_memory_problem(shards: usize) -> Option<String> {
              raise it with `ulimit -l unlimited` or LimitMEMLOCK=infinity"
         )
     })
-}
-
-/// Chooses the driver. The error is for people.
-pub fn choose_driver(wanted: Driver) -> Result<Driver, String> {
-    match (wanted, io_uring_works()) {
-        (Driver::Epoll, _) | (Driver::Auto, false) => Ok(Driver::Epoll),
-        (Driver::Auto | Driver::IoUring, true) => Ok(Driver::IoUring),
-        (Driver::IoUring, false) => Err(format!(
-            "io_uring was asked for and cannot be used: {}\n  help: use driver \"auto\" or \"epoll\", or allow the \
-             io_uring system calls",
-            why_no_io_uring()
-        )),
-    }
-}
-
-/// The likeliest reason why `io_uring` does not work.
-fn why_no_io_uring() -> &'static str {
-    let disabled = std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled").unwrap_or_default();
-    match disabled.trim() {
-        "1" | "2" => "the sysctl kernel.io_uring_disabled forbids it",
-        _ if kernel().is_some_and(|release| release < (5, 6)) => "the kernel is older than 5.6",
-        _ => "a sandbox (the seccomp profile of the container runtime) or the locked-memory limit forbids it",
-    }
-}
-
-/// One line about the driver for `version` and the log.
-pub fn driver_report() -> String {
-    if io_uring_works() {
-        "io_uring available".to_owned()
-    } else {
-        format!("epoll; no io_uring: {}", why_no_io_uring())
-    }
 }
 
 /// Whether anybody but the owner may read, write or search what has this mode.
@@ -144,16 +109,6 @@ mod tests {
         })
         .join()
         .expect("no panic");
-    }
-
-    #[test]
-    fn a_forced_driver_is_taken_or_refused_with_a_reason() {
-        assert_eq!(choose_driver(Driver::Epoll), Ok(Driver::Epoll));
-        match choose_driver(Driver::IoUring) {
-            Ok(driver) => assert_eq!(driver, Driver::IoUring),
-            Err(reason) => assert!(reason.contains("help: use driver")),
-        }
-        assert!(choose_driver(Driver::Auto).is_ok());
     }
 
     #[test]

@@ -5,8 +5,8 @@ use clap::Args;
 use super::options::ConfigOptions;
 use super::{Failure, Outcome, say};
 use crate::config::{ConfigError, Loaded, load};
-use crate::os;
 use crate::rule_cache::RuleCache;
+use crate::shard;
 use crate::snapshot::build::{self, Builder};
 use crate::snapshot::{Auth, Snapshot};
 use crate::state;
@@ -39,7 +39,7 @@ impl Check {
             let master = state::master_key(&loaded.settings, false).map_err(ConfigError::from)?;
             let cache = RuleCache::of_gateway(&loaded.settings).read_only();
             let snapshot = Builder::new(cache).build(&loaded.settings, &master)?;
-            os::choose_driver(loaded.settings.server.driver).map_err(|what| driver_problem(&what))?;
+            shard::driver::choose(loaded.settings.server.driver).map_err(|what| driver_problem(&what))?;
             Ok((loaded, snapshot))
         });
         match checked {

@@ -98,7 +98,7 @@ struct Process {
 
 impl Process {
     fn assemble(sources: Sources, settings: Settings) -> Result<Process, Failure> {
-        let driver = os::choose_driver(settings.server.driver).map_err(|what| failure(what, ""))?;
+        let driver = shard::driver::choose(settings.server.driver).map_err(|what| failure(what, ""))?;
         let cpus = os::cpus();
         let shards = if settings.server.shards == 0 { cpus.len() } else { settings.server.shards };
         if let Some(problem) = os::ring_memory_problem(shards).filter(|_| driver == Driver::IoUring) {

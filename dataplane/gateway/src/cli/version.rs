@@ -9,6 +9,7 @@ use clap::Args;
 use super::{Failure, Outcome, failure};
 use crate::os;
 use crate::rule_cache::{Origin, RuleCache};
+use crate::shard;
 
 #[derive(Debug, Args)]
 pub(super) struct Version {}
@@ -28,7 +29,7 @@ impl Version {
             Origin::Compiled => "compiled now",
         };
         println!("ready         after {:.1} ms, {how}", ready.as_secs_f64() * 1e3);
-        println!("driver        {}", os::driver_report());
+        println!("driver        {}", shard::driver::report());
         println!("cpus          {} usable", os::cpus().len());
         println!("target        {} {}", std::env::consts::ARCH, std::env::consts::OS);
         Ok(Outcome::Success)

@@ -1,4 +1,4 @@
-//! Takes connections and serves each in a task of its own.
+//! Accepts connections and serves each in a task of its own.
 
 use std::future::Future;
 use std::io;
@@ -13,10 +13,14 @@ use super::ticker::run_ticker;
 use crate::events::{Notice, NoticeLevel};
 use crate::lifecycle::{ShardContext, ShardState};
 
-/// Pause after the system refused to accept: usually descriptors have run out, and trying at once would only spin.
-const PAUSE: Duration = Duration::from_millis(20);
+/// Pause after a failed accept. Usually descriptors have run out, and trying at once would only spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// Listens on every address and serves until the process stops.
+///
+/// # Errors
+///
+/// When an address cannot be listened on.
 pub(super) async fn run(context: ShardContext) -> io::Result<()> {
     let (index, backlog, addresses) = (context.index, context.backlog, context.listen.clone());
     let shard = Shard::new(context);
@@ -31,27 +35,28 @@ pub(super) async fn run(context: ShardContext) -> io::Result<()> {
     Ok(())
 }
 
+/// Accepts until the listener ends, which it does when the process drains.
 async fn accept_all(shard: Rc<Shard>, listener: Rc<Listener>) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => admit(&shard, stream, peer),
             Err(_) if shard.is_draining() => return,
-            Err(_) => net::sleep(PAUSE).await,
+            Err(_) => net::sleep(ACCEPT_PAUSE).await,
         }
     }
 }
 
-/// Serves the connection in a task of its own, unless the shard is full: then it is closed.
+/// Serves a connection in a task of its own. A shard that has its most connections already closes it.
 fn admit(shard: &Rc<Shard>, stream: Stream, peer: SocketAddr) {
     if shard.connections.get() >= shard.max_connections {
         shard.metrics.connections_refused.inc();
         return;
     }
-    let guest = ConnectionGuard::new(shard);
-    spawn(shard, async move { serve::serve(&guest.0, stream, peer).await });
+    let guard = ConnectionGuard::new(shard);
+    spawn(shard, async move { serve::serve(&guard.0, stream, peer).await });
 }
 
-/// Starts a task whose panic ends only itself, and is reported in the log.
+/// Starts a task. If it panics, only the task ends, and the log says so.
 fn spawn(shard: &Rc<Shard>, task: impl Future<Output = ()> + 'static) {
     let shard = Rc::clone(shard);
     net::spawn(task, move || {
@@ -61,7 +66,7 @@ fn spawn(shard: &Rc<Shard>, task: impl Future<Output = ()> + 'static) {
     });
 }
 
-/// Counts a connection as long as its task lives, however that ends.
+/// Counts a connection for as long as its task lives, however it ends.
 struct ConnectionGuard(Rc<Shard>);
 
 impl ConnectionGuard {

@@ -1,4 +1,4 @@
-//! Makes connections to upstreams.
+//! Connects to upstreams: addresses in turn, TLS, and one limit for all attempts.
 
 use std::io;
 use std::rc::Rc;
@@ -23,13 +23,13 @@ const TLS_TOO_SLOW: Failure = Failure::timeout("the TLS handshake with the upstr
 pub(super) async fn connect(shard: &Rc<Shard>, upstream: &Upstream) -> Result<Box<UpstreamConn>, Failure> {
     let metrics = &shard.metrics.upstreams[upstream.slot];
     let addresses = Arc::clone(&upstream.addresses.get());
-    let total = Total { limit: upstream.timeouts.connect_total, began: Instant::now() };
+    let budget = ConnectBudget { limit: upstream.timeouts.connect_total, began: Instant::now() };
     let mut failure = Failure::upstream("the upstream's name has no address yet");
     let mut why = String::from("no address");
     for address in addresses.iter() {
-        let Some(limit) = total.at_most(upstream.timeouts.connect) else { break };
-        let refusal = match net::connect(*address, limit, &shard.deadlines).await {
-            Ok(mut conn) => match tls_handshake(&mut conn, upstream, &total).await {
+        let Some(limit) = budget.at_most(upstream.timeouts.connect) else { break };
+        let attempt = match net::connect(*address, limit, &shard.deadlines).await {
+            Ok(mut conn) => match tls_handshake(&mut conn, upstream, &budget).await {
                 Ok(()) => {
                     let now = shard.deadlines.now();
                     return Ok(Box::new(UpstreamConn {
@@ -39,9 +39,9 @@ pub(super) async fn connect(shard: &Rc<Shard>, upstream: &Upstream) -> Result<Bo
                         taken_at: now,
                     }));
                 }
-                Err(refusal) => {
-                    why = format!("{address}: {}", refusal.message);
-                    refusal
+                Err(error) => {
+                    why = format!("{address}: {}", error.message);
+                    error
                 }
             },
             Err(error) => {
@@ -53,21 +53,21 @@ pub(super) async fn connect(shard: &Rc<Shard>, upstream: &Upstream) -> Result<Bo
             }
         };
         metrics.connect_failures.inc();
-        failure = refusal;
+        failure = attempt;
     }
     let detail = || format!("{}: {why}", upstream.name);
     shard.notice(NoticeLevel::Warn, "cannot reach upstream", detail);
     Err(failure)
 }
 
-/// The time that all attempts have together; zero is no limit.
-struct Total {
+/// The time that all attempts to connect have together; zero is no limit.
+struct ConnectBudget {
     limit: Duration,
     began: Instant,
 }
 
-impl Total {
-    /// How long the next step may take whose own limit is `step`: zero is no limit, none is no time left.
+impl ConnectBudget {
+    /// Returns how long a step with the limit `step` may take: zero is no limit, `None` means that no time is left.
     fn at_most(&self, step: Duration) -> Option<Duration> {
         if self.limit.is_zero() {
             return Some(step);
@@ -77,16 +77,16 @@ impl Total {
     }
 }
 
-/// The TLS handshake, where the upstream wants one.
-async fn tls_handshake(conn: &mut Conn, upstream: &Upstream, total: &Total) -> Result<(), Failure> {
+/// Runs the TLS handshake, where the upstream uses TLS.
+async fn tls_handshake(conn: &mut Conn, upstream: &Upstream, budget: &ConnectBudget) -> Result<(), Failure> {
     let Some(config) = &upstream.tls else { return Ok(()) };
     let name = server_name(&upstream.host).map_err(|_| BAD_NAME)?;
     let mut out = Vec::new();
     let stream = TlsStream::client(Arc::clone(config), name, &mut out).map_err(|_| NO_TLS)?;
-    let limit = total.at_most(upstream.timeouts.upstream_tls).ok_or(TLS_TOO_SLOW)?;
+    let limit = budget.at_most(upstream.timeouts.upstream_tls).ok_or(TLS_TOO_SLOW)?;
     match conn.tls_handshake(TlsHalf::new(stream, out), WaitPhase::UpstreamHandshake, limit).await {
         Ok(()) => Ok(()),
-        Err(_) if conn.deadline.missed().is_some() => Err(TLS_TOO_SLOW),
+        Err(_) if conn.deadline.is_missed() => Err(TLS_TOO_SLOW),
         Err(_) => Err(NO_TLS),
     }
 }
@@ -97,15 +97,17 @@ mod tests {
 
     #[test]
     fn no_step_takes_longer_than_what_is_left_in_all() {
-        let total = |seconds| Total { limit: Duration::from_secs(seconds), began: Instant::now() };
+        let total = |seconds| ConnectBudget { limit: Duration::from_secs(seconds), began: Instant::now() };
         let step = Duration::from_secs(5);
         assert_eq!(total(0).at_most(step), Some(step));
         assert_eq!(total(0).at_most(Duration::ZERO), Some(Duration::ZERO));
         assert_eq!(total(60).at_most(step), Some(step));
         assert!(total(3).at_most(step).unwrap() <= Duration::from_secs(3));
         assert!(total(3).at_most(Duration::ZERO).unwrap() > Duration::ZERO);
-        let spent =
-            Total { limit: Duration::from_nanos(1), began: Instant::now().checked_sub(step).unwrap() };
+        let spent = ConnectBudget {
+            limit: Duration::from_nanos(1),
+            began: Instant::now().checked_sub(step).unwrap(),
+        };
         assert_eq!(spent.at_most(step), None);
     }
 }

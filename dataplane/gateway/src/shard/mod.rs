@@ -1,24 +1,32 @@
 //! A shard: one thread, one CPU, its own listener, connections, upstream pool, scanner and buffers.
 //!
-//! Everything that moves traffic is here, and nothing here waits for anybody but clients and upstreams: no locks, no name
-//! lookups, no files, no logs. Configuration arrives as finished snapshots, records leave through a ring.
+//! Everything that moves traffic is here, and nothing here waits for anything but clients and upstreams: no locks, no name
+//! lookups, no files, no logs. Configuration arrives as finished snapshots, and records leave through a ring.
 //!
-//! The parts, from the top down; each imports only what stands below it:
+//! # Floors
+//!
+//! A module imports only from its own floor or from those below it (`floors.toml` in this folder is what the tests read):
 //!
 //! ```text
-//! accept, ticker        listeners and their connections; what happens at every tick
-//! serve                 the life of a client connection
-//! exchange              one request and its reply
-//! connect, record       connections to upstreams; the record of an exchange
-//! state, answer         what the tasks of a shard share; the gateway's own error replies
-//! exchange_buffers, pool, write_buffer, clean, scanner, restorer, session
-//! net                   the runtime, sockets, TLS, buffers and deadlines
+//!           accept ── a task per connection ──> serve
+//!              │                                  │ one request after the other
+//!              │                               exchange
+//!              │                                  │ one request and its reply
+//!           ticker                        connect, record
+//!              └────────────────┬─────────────────┘
+//!                         state, answer                      what a shard's tasks share; error replies
+//!                        exchange_buffers                    heads and buffers of one exchange, reused
+//!    pool, write_buffer, clean, scanner, restorer, session, driver
+//!                              net                           runtime, sockets, TLS, buffers, deadlines
 //! ```
+//!
+//! The rules of the runtime stand in `net`, the phases of a request in `exchange`.
 
 mod accept;
 mod answer;
 mod clean;
 mod connect;
+pub mod driver;
 mod exchange;
 mod exchange_buffers;
 mod net;
@@ -38,8 +46,6 @@ use std::io;
 
 use crate::config::settings::Driver;
 use crate::lifecycle::ShardContext;
-
-pub use net::io_uring_works;
 
 /// Runs a shard until the process stops. The thread must be the shard's own, already pinned.
 ///

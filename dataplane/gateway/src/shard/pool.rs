@@ -94,7 +94,6 @@ impl Pools {
         now: u32,
         metrics: &ShardMetrics,
     ) {
-        upstream.conn.deadline.disarm();
         let mut all = self.0.borrow_mut();
         let pool = all.entry(identity).or_default();
         pool.slot = policy.slot;

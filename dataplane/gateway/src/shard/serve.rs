@@ -158,9 +158,10 @@ async fn read_head(
             client.conn.deadline.within(WaitPhase::RequestHead, shard.snapshot().timeouts.request_head)
         });
         if !matches!(client.conn.rx.fill(usize::MAX).await, Ok(count) if count > 0) {
-            return Err(match client.conn.deadline.missed() {
-                Some(WaitPhase::RequestHead) => HEAD_TOO_SLOW.into(),
-                _ => HeadError::ClientGone,
+            return Err(if client.conn.deadline.is_missed() {
+                HEAD_TOO_SLOW.into()
+            } else {
+                HeadError::ClientGone
             });
         }
         began = Instant::now();

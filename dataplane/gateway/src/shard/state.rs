@@ -15,7 +15,7 @@ use crate::lifecycle::{Lifecycle, Phase as Life, ShardContext};
 use crate::metrics::ShardMetrics;
 use crate::snapshot::{Feed, Snapshot};
 
-/// Ticks between two remarks for the log.
+/// Fewest ticks between two events for the log.
 const NOTICE_PAUSE: u32 = 20;
 
 /// The state of a shard.
@@ -28,19 +28,26 @@ pub(crate) struct Shard {
     pub(super) scanner: Scanner,
     pub(super) clean: CleanFields,
     pub(super) deadlines: Rc<Deadlines>,
+    /// Body buffers and their budget.
     pub(super) buffers: Rc<Buffers>,
+    /// Idle connections to upstreams.
     pub(super) pools: Pools,
+    /// Free buffers of exchanges.
     pub(super) exchange_buffers: Rc<BufferPool>,
+    /// Most client connections at a time.
     pub(super) max_connections: usize,
+    /// Client connections now.
     pub(super) connections: Cell<usize>,
     id_prefix: [u8; 8],
     id_count: Cell<u64>,
+    /// The process's phase, as of the last tick.
     pub(super) life: Cell<Life>,
+    /// The tick of the last event for the log.
     noticed: Cell<Option<u32>>,
 }
 
 impl Shard {
-    /// The shard that `context` describes, without connections.
+    /// Makes the shard that `context` describes, without connections.
     pub(super) fn new(context: ShardContext) -> Rc<Self> {
         let snapshot = context.feed.load();
         let mut id_prefix = [0; 8];
@@ -69,7 +76,7 @@ impl Shard {
         })
     }
 
-    /// The newest snapshot. A request keeps the one it began with.
+    /// Returns the newest snapshot. A request keeps the one it began with.
     pub(super) fn snapshot(&self) -> Arc<Snapshot> {
         let mut held = self.snapshot.borrow_mut();
         if held.generation != self.feed.generation() {
@@ -79,12 +86,12 @@ impl Shard {
         Arc::clone(&held)
     }
 
-    /// Whether no new work is taken on.
+    /// Whether the process is ending, so that no new work is accepted.
     pub(super) fn is_draining(&self) -> bool {
         self.life.get() != Life::Running
     }
 
-    /// Leaves a remark for the log, at most one in [`NOTICE_PAUSE`] ticks: what goes wrong goes wrong for many.
+    /// Reports an event to the log, at most one in [`NOTICE_PAUSE`] ticks: a fault seldom comes alone.
     pub(super) fn notice(&self, level: NoticeLevel, what: &'static str, detail: impl FnOnce() -> String) {
         let now = self.deadlines.now();
         if self.noticed.get().is_none_or(|last| now.saturating_sub(last) >= NOTICE_PAUSE) {
@@ -93,7 +100,7 @@ impl Shard {
         }
     }
 
-    /// An id that no other request of this process has.
+    /// Returns an id that no other request of this process has.
     pub(super) fn next_id(&self) -> RequestId {
         let count = self.id_count.get();
         self.id_count.set(count.wrapping_add(1));

@@ -1,4 +1,4 @@
-//! The clock of a shard.
+//! The clock of a shard: what happens at every tick, and the shard's end.
 
 use std::rc::{Rc, Weak};
 use std::time::Instant;
@@ -9,7 +9,8 @@ use super::session::Sessions;
 use super::state::Shard;
 use crate::lifecycle::Phase as Life;
 
-/// Ticks: deadlines, the pools' liveness, the snapshot, and the phases of the process's end.
+/// Ends what is overdue, keeps pools, snapshot and gauges up to date, and follows the process through drain and stop. Returns
+/// when the process drains and no connection is left.
 pub(super) async fn run_ticker(shard: &Rc<Shard>, index: usize, listeners: &[Weak<Listener>]) {
     let started = Instant::now();
     let mut draining_for = 0u32;
@@ -21,7 +22,7 @@ pub(super) async fn run_ticker(shard: &Rc<Shard>, index: usize, listeners: &[Wea
         shard.metrics.buffer_bytes.set(shard.buffers.claimed() as u64);
         let snapshot = shard.snapshot();
         shard.pools.sweep(now, &snapshot.upstreams, &shard.metrics);
-        // The sessions are the process's: one shard looks after them, a part at a time.
+        // Sessions belong to the process: the first shard sweeps them, a part at a time.
         if index == 0 && snapshot.session.enabled {
             let settings = &snapshot.session;
             shard.metrics.sessions.set(Sessions::shared(settings).sweep(settings) as u64);
@@ -33,7 +34,7 @@ pub(super) async fn run_ticker(shard: &Rc<Shard>, index: usize, listeners: &[Wea
             continue;
         }
         draining_for += 1;
-        // One more tick of accepting takes what the kernel had queued before the listener ends.
+        // The listeners end one tick later, so that connections which the kernel had queued are still accepted.
         if draining_for == 2 {
             listeners.iter().filter_map(Weak::upgrade).for_each(|listener| listener.shutdown());
         }

@@ -61,10 +61,10 @@ impl Exchange<'_> {
     }
 
     async fn conclude_error(&mut self, error: ExchangeError, all_read: bool) -> Disposition {
-        let missed = self.client.deadline.missed();
+        let is_missed = self.client.deadline.is_missed();
         match error {
             ExchangeError::ClientGone => {
-                self.record.ended = if missed.is_some() { Ending::TimedOut } else { Ending::ClientAborted };
+                self.record.ended = if is_missed { Ending::TimedOut } else { Ending::ClientAborted };
                 Disposition::Cut
             }
             ExchangeError::ReplyCut(ending) => {
@@ -77,8 +77,7 @@ impl Exchange<'_> {
                 answered.map_or(Disposition::Cut, |()| Disposition::behind_reply(keep_alive, all_read))
             }
             ExchangeError::Answer(failure) => {
-                let keep_alive =
-                    self.peer.keep_alive && all_read && missed.is_none() && failure.status != 408;
+                let keep_alive = self.peer.keep_alive && all_read && !is_missed && failure.status != 408;
                 let answered = self.answer_failure(&failure, keep_alive).await;
                 answered.map_or(Disposition::Cut, |()| Disposition::behind_reply(keep_alive, all_read))
             }

@@ -62,14 +62,14 @@ impl Exchange<'_> {
         let Replying { mut link, is_reusable, .. } = replying;
         if is_reusable && link.conn.rx.data().is_empty() && !self.shard.is_draining() {
             link.conn.shrink(&self.shard.buffers);
-            let keeping = PoolPolicy {
+            let policy = PoolPolicy {
                 max_idle: self.snapshot.limits.idle_per_upstream,
                 idle: upstream.timeouts.idle_pooled,
                 age: upstream.timeouts.connection_age,
                 slot: upstream.slot,
             };
             let now = self.shard.deadlines.now();
-            self.shard.pools.put(upstream.identity, link, keeping, now, &self.shard.metrics);
+            self.shard.pools.put(upstream.identity, link, policy, now, &self.shard.metrics);
         }
     }
 
@@ -175,11 +175,11 @@ impl Exchange<'_> {
             None => self.wait_readable(link).await,
             Some(every) => self.wait_with_comments(link, framing, every).await?,
         };
-        let missed = link.conn.deadline.missed().is_some();
         drop(wait);
+        let is_missed = link.conn.deadline.is_missed();
         match event {
             ReadEvent::Upstream(Ok(count)) if count > 0 => Ok(Arrival::Bytes),
-            ReadEvent::Upstream(_) if missed => Err(ReplyError::FellSilent),
+            ReadEvent::Upstream(_) if is_missed => Err(ReplyError::FellSilent),
             ReadEvent::Upstream(Ok(_)) if replying.body.may_end_here() => Ok(Arrival::End),
             ReadEvent::Upstream(_) => Err(ReplyError::BrokenOff),
             ReadEvent::ClientGone => Err(ReplyError::ClientGone),

@@ -223,7 +223,7 @@ impl RequestBody {
         let _wait = client.deadline.within(WaitPhase::RequestBody, self.read_limit(client, timeouts));
         match client.rx.fill(most).await {
             Ok(count) if count > 0 => Ok(()),
-            _ if client.deadline.missed() == Some(WaitPhase::RequestBody) => Err(TOO_SLOW.into()),
+            _ if client.deadline.is_missed() => Err(TOO_SLOW.into()),
             _ => Err(ExchangeError::ClientGone),
         }
     }

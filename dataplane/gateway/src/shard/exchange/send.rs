@@ -186,7 +186,7 @@ impl Exchange<'_> {
             Watched::Failed(bytes) => {
                 put_back(bytes);
                 Err(match part {
-                    _ if link.conn.deadline.missed().is_some() => TOO_SLOW.into(),
+                    _ if link.conn.deadline.is_missed() => TOO_SLOW.into(),
                     Part::First => SendError::Stale,
                     Part::Later => SendError::Lost,
                 })
@@ -288,7 +288,7 @@ impl Exchange<'_> {
             }
             match self.wait_readable(link).await {
                 ReadEvent::Upstream(Ok(count)) if count > 0 => {}
-                ReadEvent::Upstream(_) if link.conn.deadline.missed().is_some() => {
+                ReadEvent::Upstream(_) if link.conn.deadline.is_missed() => {
                     return Err(TOO_LATE.into());
                 }
                 ReadEvent::Upstream(_) if seen => return Err(HALF_A_HEAD.into()),

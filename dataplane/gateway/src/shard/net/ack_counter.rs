@@ -1,8 +1,8 @@
-//! What an upstream's kernel has acknowledged: the one proof that a request was *not* taken.
+//! Bytes that an upstream's kernel has acknowledged: the one proof that a request was *not* received.
 //!
-//! A request may be sent a second time only when nobody can have acted on the first. A graceful end of stream tells the
-//! truth about that: it carries the acknowledgement of all that had arrived. A reset does not: it may overtake the
-//! acknowledgement of bytes that were read. Linux counts acknowledged bytes per socket (`tcpi_bytes_acked`, tcp(7) and RFC 4898
+//! A request may be sent a second time only when nobody can have acted on the first. A graceful end of stream proves that,
+//! because it carries the acknowledgement of all that had arrived. A reset does not: it may overtake the acknowledgement of
+//! bytes that were read. Linux counts acknowledged bytes per socket (`tcpi_bytes_acked`, tcp(7) and RFC 4898
 //! `tcpEStatsAppHCThruOctetsAcked`), since 4.1.
 
 use nix::sys::socket::getsockopt;
@@ -24,21 +24,22 @@ struct TcpInfoOption;
 
 nix::getsockopt_impl!(TcpInfoOption, libc::IPPROTO_TCP, libc::TCP_INFO, TcpInfo, GetStruct<TcpInfo>);
 
-/// A second descriptor of a connection's socket, which the runtime does not lend out, to ask the kernel about it.
+/// Asks the kernel about a connection, through a descriptor of its own: the runtime does not lend out the one it uses.
 pub(crate) struct AckCounter {
     socket: Socket,
-    /// What the counter says before the first byte: the handshake may count.
+    /// The count before the first byte: the handshake may count.
     before: Option<u64>,
 }
 
 impl AckCounter {
-    /// For a socket that is connected and has not been written to.
+    /// Takes a socket that is connected and has not been written to.
     pub(crate) fn new(socket: Socket) -> Self {
         let before = acknowledged(&socket);
         Self { socket, before }
     }
 
-    /// Whether the peer may have acknowledged more than the first `sent` bytes that were written; yes when it cannot be told.
+    /// Whether the peer may have acknowledged more than the first `sent` bytes that were written. True when the kernel does not
+    /// say.
     pub(crate) fn has_acked_beyond(&self, sent: u64) -> bool {
         match (self.before, acknowledged(&self.socket)) {
             (Some(before), Some(now)) => now.saturating_sub(before) > sent,

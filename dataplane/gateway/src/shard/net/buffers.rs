@@ -1,7 +1,7 @@
 //! Body buffers of a shard: reused, and counted against a budget.
 //!
-//! Memory is what a slow peer can take from everybody else, so everything a request needs beyond a connection's own small
-//! buffer is claimed here first. When the budget is used up new work is refused with 503 instead of growing.
+//! A slow peer must not take the memory of all others. So everything that a request needs beyond a connection's own small
+//! buffer is claimed here first, and when the budget is used up new work is refused with 503.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -12,12 +12,12 @@ pub(crate) const SMALL: usize = 4 * 1024;
 /// The tokenizer's window plus room to read on while its last bytes are held back.
 pub(crate) const LARGE: usize = 36 * 1024;
 
-/// Overwrites all memory of a buffer but what it holds from `keep` on.
+/// Overwrites all memory of a buffer except what it holds from `keep` on.
 pub(crate) fn wipe(buffer: &mut Vec<u8>, keep: usize) {
     let len = buffer.len();
     buffer[..keep.min(len)].fill(0);
     buffer.resize(buffer.capacity(), 0);
-    // Nothing reads the zeros, and they shall be written all the same.
+    // Nothing reads the zeros; without this the compiler might leave them out.
     std::hint::black_box(&mut *buffer);
     buffer.truncate(len);
 }
@@ -25,7 +25,7 @@ pub(crate) fn wipe(buffer: &mut Vec<u8>, keep: usize) {
 /// Buffers kept for reuse; more are given back to the allocator.
 const KEPT: usize = 64;
 
-/// The pool. Buffers travel as plain vectors because the kernel must own them during an operation.
+/// The buffers of a shard. They are plain vectors because the kernel must own them during an operation.
 pub(crate) struct Buffers {
     free: RefCell<Vec<Vec<u8>>>,
     claimed: Cell<usize>,
@@ -50,14 +50,14 @@ impl Buffers {
         self.claimed.get()
     }
 
-    /// Claims `bytes` of the budget, or none when that many are not left.
+    /// Claims `bytes` of the budget. `None` when that many are not left.
     pub(crate) fn claim(self: &Rc<Self>, bytes: usize) -> Option<Claim> {
         let claimed = self.claimed.get().checked_add(bytes).filter(|sum| *sum <= self.budget.get())?;
         self.claimed.set(claimed);
         Some(Claim { pool: Rc::clone(self), bytes })
     }
 
-    /// An empty buffer of at least `bytes`, for somebody who holds a claim.
+    /// Returns an empty buffer of at least `bytes`, which the caller has claimed.
     pub(crate) fn take(&self, bytes: usize) -> Vec<u8> {
         if bytes > LARGE {
             return Vec::with_capacity(bytes);
@@ -65,7 +65,7 @@ impl Buffers {
         self.free.borrow_mut().pop().unwrap_or_else(|| Vec::with_capacity(LARGE))
     }
 
-    /// Takes a buffer back for reuse. One that is not of the pool's size is dropped.
+    /// Takes a buffer back for reuse, or drops it if it has not the pool's size.
     pub(crate) fn give_back(&self, mut buffer: Vec<u8>) {
         let mut free = self.free.borrow_mut();
         if (LARGE..2 * LARGE).contains(&buffer.capacity()) && free.len() < KEPT {
@@ -75,7 +75,7 @@ impl Buffers {
     }
 }
 
-/// A part of the budget, given back on drop, even where the buffer it stood for was lost with its connection.
+/// A part of the budget. It is given back on drop, also when its buffer was lost with its connection.
 pub(crate) struct Claim {
     pool: Rc<Buffers>,
     bytes: usize,
@@ -87,7 +87,7 @@ impl Claim {
         self.bytes
     }
 
-    /// Claims more, up to `bytes` in all, for what has not begun yet. False when the budget does not have them.
+    /// Claims more, up to `bytes` in all, for work that has not begun. False when the budget does not have them.
     pub(crate) fn grow(&mut self, bytes: usize) -> bool {
         let more = bytes.saturating_sub(self.bytes);
         let claimed = self.pool.claimed.get().checked_add(more).filter(|sum| *sum <= self.pool.budget.get());
@@ -99,8 +99,8 @@ impl Claim {
         true
     }
 
-    /// Counts what is really held, more or less than before, whatever the budget says: what runs already is not ended, but
-    /// new work is refused the sooner.
+    /// Sets the claim to what is held now, whatever the budget says: running work is not ended, but new work is refused
+    /// sooner.
     pub(crate) fn count(&mut self, bytes: usize) {
         self.pool.claimed.set(self.pool.claimed.get() - self.bytes + bytes);
         self.bytes = bytes;

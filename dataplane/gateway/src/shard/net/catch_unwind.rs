@@ -1,14 +1,14 @@
 //! Keeps a panic inside the task it happened in.
 //!
-//! monoio does not: a panic of one task unwinds through the shard's loop and takes every other connection with it. A
-//! connection that panics is dropped, and so closed, with whatever it had not yet sent; nothing unscanned leaves.
+//! monoio lets a panic unwind through the shard's loop, which would end every other connection. Here the task is dropped and
+//! its connection closed with it; what it had not sent yet is never sent.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// A future whose panic ends only itself. Ready with false if it panicked.
+/// A future that is ready with false if the wrapped one has panicked, and with true when that has ended.
 pub(crate) struct CatchUnwind<F>(Option<Pin<Box<F>>>);
 
 impl<F: Future<Output = ()>> CatchUnwind<F> {

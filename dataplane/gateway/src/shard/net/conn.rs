@@ -31,7 +31,7 @@ pub(crate) enum Watched {
     Failed(Vec<u8>),
 }
 
-/// What is left at `began` plus `limit`, at least a tick; zero is no limit.
+/// Returns what is left of `limit` since `began`, at least a tick; zero is no limit.
 fn time_left(limit: Duration, began: Instant) -> Duration {
     if limit.is_zero() { limit } else { limit.saturating_sub(began.elapsed()).max(TICK) }
 }
@@ -98,7 +98,7 @@ impl Conn {
                 Ok(true) => {}
                 Ok(false) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Err(error) => {
-                    // The alert tells the peer why.
+                    // TLS has an alert to write that says why.
                     let timeout = WriteTimeout { phase, gap: left };
                     let _ = self.tx.write(Vec::new(), 0..0, &self.deadline, timeout).await;
                     return Err(error);

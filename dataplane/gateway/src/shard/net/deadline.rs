@@ -22,31 +22,31 @@ use nix::sys::socket::{Shutdown, shutdown};
 /// The resolution of every deadline. One expires at most this much late, and never early.
 pub(crate) const TICK: Duration = Duration::from_millis(50);
 
-/// A row that is not armed.
+/// The due tick of a row without a limit.
 const NEVER: u32 = u32::MAX;
 
-/// What a connection is waiting for; names the timeout that was missed.
+/// What a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WaitPhase {
-    /// The row belongs to nobody.
+    /// Nothing: the row has no owner.
     Free,
     /// Nothing: no deadline runs.
     Unbounded,
     /// The TLS handshake with a client.
     ClientHandshake,
-    /// Nothing has come on a kept-alive connection.
+    /// A next request on a connection that is kept alive.
     KeepAliveIdle,
-    /// A request head that has begun.
+    /// The rest of a request's head.
     RequestHead,
     /// The next bytes of a request body, or its minimum rate.
     RequestBody,
-    /// The client takes the reply too slowly.
+    /// The client to take more of the reply.
     ReplyWrite,
-    /// What the client still sends after an early answer is being read and thrown away.
+    /// The client to close after an early reply; what it still sends is discarded.
     Linger,
     /// The TLS handshake with an upstream.
     UpstreamHandshake,
-    /// The upstream takes the request too slowly.
+    /// The upstream to take more of the request.
     UpstreamWrite,
     /// The first byte of the upstream's reply.
     FirstByte,
@@ -55,8 +55,8 @@ pub(crate) enum WaitPhase {
 }
 
 impl WaitPhase {
-    /// Which half of the descriptor is shut down: a client that is slow to *send* must still be able to read the
-    /// answer that says so.
+    /// Returns which half of the descriptor is shut down. A client that is slow to *send* must still be able to read the
+    /// error reply.
     fn direction(self) -> Shutdown {
         match self {
             Self::KeepAliveIdle | Self::RequestHead | Self::RequestBody | Self::Linger => Shutdown::Read,
@@ -71,7 +71,7 @@ struct Row {
     phase: WaitPhase,
     /// Counts the waits of this row, over all its owners, so that a guard knows whether the present one is its own.
     wait: u32,
-    missed: bool,
+    is_missed: bool,
 }
 
 /// The table. One per shard, shared by its connections.
@@ -98,10 +98,10 @@ impl Deadlines {
         let free = self.free.borrow_mut().pop();
         let index = if let Some(index) = free {
             let row = &mut self.rows.borrow_mut()[index as usize];
-            *row = Row { fd, phase: WaitPhase::Unbounded, wait: row.wait, missed: false };
+            *row = Row { fd, phase: WaitPhase::Unbounded, wait: row.wait, is_missed: false };
             index
         } else {
-            self.rows.borrow_mut().push(Row { fd, phase: WaitPhase::Unbounded, wait: 0, missed: false });
+            self.rows.borrow_mut().push(Row { fd, phase: WaitPhase::Unbounded, wait: 0, is_missed: false });
             let mut due = self.due.borrow_mut();
             due.push(NEVER);
             (due.len() - 1) as u32
@@ -122,12 +122,12 @@ impl Deadlines {
 
     /// Ends the wait of every connection in `phase` at once (drain closes idle connections this way).
     pub(crate) fn expire_phase(&self, phase: WaitPhase) {
-        self.expire(|_, row| row.phase == phase && !row.missed);
+        self.expire(|_, row| row.phase == phase && !row.is_missed);
     }
 
     /// Ends everything at once: the process stops.
     pub(crate) fn cut_all(&self) {
-        self.expire(|_, row| row.phase != WaitPhase::Free && !row.missed);
+        self.expire(|_, row| row.phase != WaitPhase::Free && !row.is_missed);
     }
 
     fn expire(&self, ends: impl Fn(u32, &Row) -> bool) {
@@ -135,7 +135,7 @@ impl Deadlines {
         for (due, row) in self.due.borrow_mut().iter_mut().zip(rows.iter_mut()) {
             if ends(*due, row) {
                 *due = NEVER;
-                row.missed = true;
+                row.is_missed = true;
                 // A socket that is already gone has nothing left to wake.
                 let _ = shutdown(row.fd, row.phase.direction());
             }
@@ -176,20 +176,9 @@ impl Deadline {
         Wait { table: Rc::clone(&self.table), index: self.index, number }
     }
 
-    /// Starts, or moves, the wait of `phase`; zero is no limit. It runs until [`Self::disarm`] or the next wait.
-    pub(crate) fn arm(&self, phase: WaitPhase, limit: Duration) {
-        self.table.start(self.index, phase, limit);
-    }
-
-    /// Ends the wait.
-    pub(crate) fn disarm(&self) {
-        self.arm(WaitPhase::Unbounded, Duration::ZERO);
-    }
-
-    /// The phase whose time ran out, if one did. It stays set: the descriptor is shut down for good.
-    pub(crate) fn missed(&self) -> Option<WaitPhase> {
-        let row = self.table.rows.borrow()[self.index as usize];
-        row.missed.then_some(row.phase)
+    /// Whether the time of a wait has run out. It stays so: the descriptor is shut down for good.
+    pub(crate) fn is_missed(&self) -> bool {
+        self.table.rows.borrow()[self.index as usize].is_missed
     }
 }
 
@@ -212,7 +201,7 @@ impl Drop for Wait {
 
 impl Drop for Deadline {
     fn drop(&mut self) {
-        self.arm(WaitPhase::Free, Duration::ZERO);
+        self.table.start(self.index, WaitPhase::Free, Duration::ZERO);
         self.table.free.borrow_mut().push(self.index);
     }
 }
@@ -226,15 +215,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_deadline_ends_its_read_and_names_its_phase() {
+    fn a_missed_deadline_ends_its_read() {
         let table = Deadlines::new();
         let (mut near, _far) = UnixStream::pair().unwrap();
         let deadline = table.register(near.as_raw_fd());
-        deadline.arm(WaitPhase::RequestHead, TICK);
+        let _wait = deadline.within(WaitPhase::RequestHead, TICK);
         table.advance(1);
-        assert_eq!(deadline.missed(), None, "never early: a part of the first tick had passed");
+        assert!(!deadline.is_missed(), "never early: a part of the first tick had passed");
         table.advance(2);
-        assert_eq!(deadline.missed(), Some(WaitPhase::RequestHead));
+        assert!(deadline.is_missed());
         assert_eq!(near.read(&mut [0; 1]).unwrap(), 0);
     }
 
@@ -244,7 +233,7 @@ mod tests {
         let table = Deadlines::new();
         let (mut near, mut far) = UnixStream::pair().unwrap();
         let deadline = table.register(near.as_raw_fd());
-        deadline.arm(WaitPhase::RequestBody, TICK);
+        let _wait = deadline.within(WaitPhase::RequestBody, TICK);
         table.advance(9);
         near.write_all(b"late").unwrap();
         let mut got = [0; 4];
@@ -253,20 +242,20 @@ mod tests {
     }
 
     #[test]
-    fn moved_and_disarmed_deadlines_do_not_fire() {
+    fn moved_and_ended_waits_do_not_fire() {
         let table = Deadlines::new();
         let (near, _far) = UnixStream::pair().unwrap();
         let deadline = table.register(near.as_raw_fd());
-        deadline.arm(WaitPhase::FirstByte, TICK);
-        deadline.arm(WaitPhase::FirstByte, TICK * 10);
+        let _wait = deadline.within(WaitPhase::FirstByte, TICK);
+        let moved = deadline.within(WaitPhase::FirstByte, TICK * 10);
         table.advance(5);
-        assert_eq!(deadline.missed(), None);
-        deadline.disarm();
+        assert!(!deadline.is_missed());
+        drop(moved);
         table.advance(1000);
-        assert_eq!(deadline.missed(), None);
-        deadline.arm(WaitPhase::UpstreamRead, Duration::ZERO);
+        assert!(!deadline.is_missed());
+        let _wait = deadline.within(WaitPhase::UpstreamRead, Duration::ZERO);
         table.advance(2000);
-        assert_eq!(deadline.missed(), None, "zero is no limit");
+        assert!(!deadline.is_missed(), "zero is no limit");
     }
 
     #[test]
@@ -276,18 +265,18 @@ mod tests {
         let deadline = table.register(near.as_raw_fd());
         drop(deadline.within(WaitPhase::FirstByte, TICK));
         table.advance(10);
-        assert_eq!(deadline.missed(), None);
+        assert!(!deadline.is_missed());
         let first = deadline.within(WaitPhase::FirstByte, TICK);
         let second = deadline.within(WaitPhase::UpstreamRead, TICK);
         drop(first);
         table.advance(20);
-        assert_eq!(deadline.missed(), Some(WaitPhase::UpstreamRead));
+        assert!(deadline.is_missed());
         drop(deadline);
         let next = table.register(near.as_raw_fd());
         let _running = next.within(WaitPhase::Linger, TICK);
         drop(second);
         table.advance(30);
-        assert_eq!(next.missed(), Some(WaitPhase::Linger));
+        assert!(next.is_missed());
     }
 
     #[test]
@@ -295,14 +284,14 @@ mod tests {
         let table = Deadlines::new();
         let (near, _far) = UnixStream::pair().unwrap();
         let first = table.register(near.as_raw_fd());
-        first.arm(WaitPhase::Linger, TICK);
+        let _wait = first.within(WaitPhase::Linger, TICK);
         table.advance(10);
         drop(first);
         let second = table.register(near.as_raw_fd());
-        assert_eq!(second.missed(), None);
+        assert!(!second.is_missed());
         assert_eq!(table.rows.borrow().len(), 1);
         table.advance(20);
-        assert_eq!(second.missed(), None);
+        assert!(!second.is_missed());
     }
 
     #[test]
@@ -312,14 +301,14 @@ mod tests {
         let (two, _b) = UnixStream::pair().unwrap();
         let idle = table.register(one.as_raw_fd());
         let busy = table.register(two.as_raw_fd());
-        idle.arm(WaitPhase::KeepAliveIdle, Duration::from_secs(60));
-        busy.arm(WaitPhase::FirstByte, Duration::from_secs(60));
+        let _idle_wait = idle.within(WaitPhase::KeepAliveIdle, Duration::from_secs(60));
+        let _busy_wait = busy.within(WaitPhase::FirstByte, Duration::from_secs(60));
         let (three, _c) = UnixStream::pair().unwrap();
         let endless = table.register(three.as_raw_fd());
-        endless.arm(WaitPhase::KeepAliveIdle, Duration::ZERO);
+        let _endless_wait = endless.within(WaitPhase::KeepAliveIdle, Duration::ZERO);
         table.expire_phase(WaitPhase::KeepAliveIdle);
-        assert_eq!(idle.missed(), Some(WaitPhase::KeepAliveIdle));
-        assert_eq!(endless.missed(), Some(WaitPhase::KeepAliveIdle));
-        assert_eq!(busy.missed(), None);
+        assert!(idle.is_missed());
+        assert!(endless.is_missed());
+        assert!(!busy.is_missed());
     }
 }

@@ -41,7 +41,7 @@ mod write_half;
 pub(crate) use conn::{Conn, Watched};
 pub(crate) use connect::connect;
 pub(crate) use listener::{Listener, Stream};
-pub use runtime::io_uring_works;
-pub(crate) use runtime::{block_on, sleep, spawn, timeout};
+
+pub(crate) use runtime::{block_on, io_uring_works, sleep, spawn, timeout};
 pub(crate) use tls::TlsHalf;
 pub(crate) use write_half::WriteTimeout;

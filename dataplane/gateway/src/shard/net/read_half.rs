@@ -1,10 +1,10 @@
 //! The reading half of a connection: one reader that lives as long as the connection does.
 //!
-//! A read handed to the kernel owns its buffer, and dropping it loses the bytes it had already moved. So the future that
-//! reads is made once per connection and kept; whoever wants bytes polls it, and whoever stops waiting leaves the read in
-//! flight for the next one who asks. That makes three things safe that would otherwise lose data: waiting for two
-//! connections at once, leaving a pooled connection with a read pending (a close or unexpected bytes then show at the
-//! next look), and watching a client while its reply runs.
+//! A read that was given to the kernel owns its buffer, and dropping it loses the bytes that it had already moved. So the
+//! future that reads is made once per connection and kept. A caller who wants bytes polls it; one who stops waiting leaves the
+//! read in flight for the next caller. Three things depend on that: waiting for two connections at once, leaving a read in
+//! flight on a pooled connection (a close, or bytes that nobody asked for, show at the next poll), and watching a client while
+//! its reply is sent.
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -21,8 +21,8 @@ use super::buffers::{SMALL, wipe};
 use super::listener::Stream;
 use super::tls::TlsHalf;
 
-/// Where a reply says of which class its status is: behind `HTTP/1.1 `.
-const STATUS_CLASS: usize = 9;
+/// Where the first digit of a reply's status lies: behind `HTTP/1.1 `.
+const STATUS_CLASS_AT: usize = 9;
 
 /// A buffer that reads fill.
 enum ReadBuffer {
@@ -125,8 +125,8 @@ impl ReadHalf {
         self.tls = Some((tls, ReadBuffer::Here(Vec::with_capacity(SMALL))));
     }
 
-    /// The bytes that have come and were not consumed. Without TLS it is empty while a read is in flight, because the buffer
-    /// is then with the kernel.
+    /// Returns the bytes that have come and were not consumed. Without TLS there are none while a read is in flight, because
+    /// the buffer is then with the kernel.
     pub(crate) fn data(&self) -> &[u8] {
         match &self.plain {
             ReadBuffer::Here(buffer) => &buffer[self.start..],
@@ -145,7 +145,7 @@ impl ReadHalf {
         }
     }
 
-    /// Whether the peer has ended its side in good order: the end of the stream was read, not a reset.
+    /// Whether the peer has ended its side gracefully: the end of the stream was read, not a reset.
     pub(crate) fn is_peer_finished(&self) -> bool {
         self.is_peer_finished
     }
@@ -163,7 +163,7 @@ impl ReadHalf {
         }
     }
 
-    /// Whether no byte could be read behind the ones that are there.
+    /// Whether there is no room to read behind the bytes that are there.
     pub(crate) fn is_full(&self) -> bool {
         self.data().len() >= self.capacity()
     }
@@ -188,7 +188,7 @@ impl ReadHalf {
         buffer.clear();
         buffer.extend_from_slice(&before[self.start..]);
         self.start = 0;
-        // The beginning of a body is in it that nobody has scanned yet.
+        // It held the beginning of a body that was not scanned yet.
         before.fill(0);
         std::mem::replace(before, buffer)
     }
@@ -308,10 +308,10 @@ impl ReadHalf {
         }
     }
 
-    /// Polls for the beginning of a reply. An interim one (1xx) is none. False when the peer has closed without any.
+    /// Polls for the beginning of a final reply; interim ones (1xx) do not count. False when the peer has closed without one.
     pub(crate) fn poll_response_started(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         loop {
-            match self.data().get(STATUS_CLASS) {
+            match self.data().get(STATUS_CLASS_AT) {
                 Some(b'1') => return Poll::Pending,
                 Some(_) => return Poll::Ready(true),
                 None => {}
@@ -324,8 +324,8 @@ impl ReadHalf {
         }
     }
 
-    /// Looks at an idle connection without waiting: a read is left in flight, and false says that the peer has closed it or
-    /// sent something nobody asked for.
+    /// Whether the peer of an idle connection has neither closed it nor sent anything. Does not wait, and leaves a read in
+    /// flight.
     pub(crate) fn is_idle_open(&mut self) -> bool {
         if !self.data().is_empty() {
             return false;

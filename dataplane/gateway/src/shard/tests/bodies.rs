@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aegis_wire::h1;
 
-use super::harness::{Act, MockUpstream, SECRET, Setup, ok, on_both_drivers, say};
+use super::harness::{GatewaySetup, MockUpstream, SECRET, Step, ok, on_both_drivers, write};
 
 /// Text of `length` bytes with the made-up secret in the middle.
 fn text(length: usize) -> String {
@@ -25,7 +25,7 @@ fn clean(body: &[u8], original: &str) {
 fn bodies_of_all_sizes_arrive_whole() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|seen| vec![ok(&seen.body.len().to_string())]);
-        let gateway = Setup::new(driver, &upstream).start();
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         for size in [100, 4_000, 4_096, 5_000, 32_000, 32_768, 32_769, 36_864, 40_000, 100_000, 1_000_000] {
             let text = text(size);
@@ -42,7 +42,7 @@ fn bodies_of_all_sizes_arrive_whole() {
 fn chunked_uploads_may_be_cut_anywhere() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|seen| vec![ok(&seen.body.len().to_string())]);
-        let gateway = Setup::new(driver, &upstream).start();
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         for (size, chunk, cut) in [(300, 1, 1), (300, 7, 13), (9_000, 100, 997), (70_000, 5_000, 3_333)] {
             let text = text(size);
             let mut message =
@@ -68,7 +68,7 @@ fn chunked_uploads_may_be_cut_anywhere() {
 fn the_gateway_answers_the_expectation_itself() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|seen| vec![ok(std::str::from_utf8(&seen.body).unwrap())]);
-        let gateway = Setup::new(driver, &upstream).start();
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.send("POST /up/x HTTP/1.1\r\nhost: g\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n");
         let mut interim = [0; h1::CONTINUE.len()];
@@ -88,7 +88,7 @@ fn the_gateway_answers_the_expectation_itself() {
 fn a_body_over_the_limit_is_refused() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-        let mut setup = Setup::new(driver, &upstream);
+        let mut setup = GatewaySetup::new(driver, &upstream);
         setup.change = Box::new(|snapshot| snapshot.limits.max_body = 1000);
         let gateway = setup.start();
         let mut client = gateway.client();
@@ -112,15 +112,15 @@ fn events_are_passed_on_as_they_come() {
         let upstream = MockUpstream::new(|_| {
             let head =
                 "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
-            let mut acts = vec![say(head)];
+            let mut steps = vec![write(head)];
             for index in 0..3 {
-                acts.push(Act::Sleep(60));
-                acts.push(say(&format!("9\r\ndata: {index}\n\n\r\n")));
+                steps.push(Step::Sleep(60));
+                steps.push(write(&format!("9\r\ndata: {index}\n\n\r\n")));
             }
-            acts.push(say("0\r\n\r\n"));
-            acts
+            steps.push(write("0\r\n\r\n"));
+            steps
         });
-        let gateway = Setup::new(driver, &upstream).start();
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.post("/up/x", "stream");
         // Each event must be readable before the next one was sent.
@@ -146,19 +146,19 @@ fn large_replies_arrive_whole_in_every_framing() {
             let body = text(300_000);
             let head = "HTTP/1.1 200 OK\r\n";
             match seen.head.path.as_str() {
-                "/length" => vec![say(&format!("{head}content-length: {}\r\n\r\n{body}", body.len()))],
-                "/close" => vec![say(&format!("{head}\r\n{body}")), Act::Close],
+                "/length" => vec![write(&format!("{head}content-length: {}\r\n\r\n{body}", body.len()))],
+                "/close" => vec![write(&format!("{head}\r\n{body}")), Step::Close],
                 _ => {
                     let mut out = format!("{head}transfer-encoding: chunked\r\n\r\n").into_bytes();
                     for part in body.as_bytes().chunks(7_777) {
                         h1::write_chunk(part, &mut out);
                     }
                     out.extend_from_slice(h1::LAST_CHUNK);
-                    vec![Act::Write(out)]
+                    vec![Step::Write(out)]
                 }
             }
         });
-        let gateway = Setup::new(driver, &upstream).start();
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         for path in ["length", "chunked", "close", "length"] {
             client.post(&format!("/up/{path}"), "x");
@@ -172,7 +172,7 @@ fn large_replies_arrive_whole_in_every_framing() {
 fn a_client_that_reads_slowly_slows_only_itself() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok(&"y".repeat(3_000_000))]);
-        let gateway = Setup::new(driver, &upstream).start();
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         let mut slow = gateway.client();
         slow.post("/up/x", "x");
         thread::sleep(Duration::from_millis(50));

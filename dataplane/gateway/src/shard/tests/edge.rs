@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use aegis_wire::head::Method;
 
-use super::harness::{MockUpstream, SECRET, Setup, ok, on_both_drivers, say};
+use super::harness::{GatewaySetup, MockUpstream, SECRET, ok, on_both_drivers, write};
 use crate::browser::Sites;
 use crate::config::Secret;
 use crate::config::settings::{Driver, Provider};
 use crate::snapshot::{Snapshot, Upstream, UpstreamKey};
 
 fn change(
-    setup: &mut Setup,
+    setup: &mut GatewaySetup,
     change: impl Fn(&mut Snapshot, &mut dyn FnMut(&dyn Fn(&mut Upstream))) + 'static,
 ) {
     setup.change = Box::new(move |snapshot| {
@@ -35,7 +35,7 @@ fn get(path: &str, fields: &str) -> String {
 fn no_path_leaves_the_base_path() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|seen| vec![ok(&seen.head.path)]);
-        let mut setup = Setup::new(driver, &upstream);
+        let mut setup = GatewaySetup::new(driver, &upstream);
         setup.provider = Provider::Anthropic;
         change(&mut setup, |_, edit| edit(&|up| up.base_path = "/base".into()));
         let gateway = setup.start();
@@ -77,7 +77,7 @@ fn no_path_leaves_the_base_path() {
 fn a_page_does_not_spend_the_gateways_key() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-        let mut setup = Setup::new(driver, &upstream);
+        let mut setup = GatewaySetup::new(driver, &upstream);
         change(&mut setup, |snapshot, edit| {
             snapshot.sites = Sites::new(&["gw.lan".to_owned()], &["https://app.example".to_owned()]);
             edit(&with_key);
@@ -132,7 +132,7 @@ fn a_page_does_not_spend_the_gateways_key() {
 fn without_a_key_to_spend_nobody_is_asked() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-        let gateway = Setup::new(driver, &upstream).start();
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.send("GET /up/x HTTP/1.1\r\nhost: evil.example\r\norigin: null\r\n\r\n");
         assert_eq!(client.reply_to(Method::Get).status, 200);
@@ -143,7 +143,7 @@ fn without_a_key_to_spend_nobody_is_asked() {
 fn upgrades_are_answered_so_that_clients_go_on_over_http() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-        let gateway = Setup::new(driver, &upstream).start();
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.send(get("/up/v1/responses", "connection: upgrade\r\nupgrade: websocket\r\n"));
         let mut raw = Vec::new();
@@ -164,7 +164,7 @@ fn upgrades_are_answered_so_that_clients_go_on_over_http() {
 fn the_answer_of_a_gateway_without_room_is_complete() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-        let mut setup = Setup::new(driver, &upstream);
+        let mut setup = GatewaySetup::new(driver, &upstream);
         setup.change = Box::new(|snapshot| snapshot.limits.buffers_per_shard = 1000);
         let gateway = setup.start();
         let mut client = gateway.client();
@@ -181,7 +181,7 @@ fn the_answer_of_a_gateway_without_room_is_complete() {
 fn empty_lines_between_requests_do_not_begin_one() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-        let mut setup = Setup::new(driver, &upstream);
+        let mut setup = GatewaySetup::new(driver, &upstream);
         setup.timeouts.request_head = Duration::from_millis(150);
         let gateway = setup.start();
         let mut client = gateway.client();
@@ -206,9 +206,9 @@ fn linked(
 ) -> (super::harness::Gateway, MockUpstream) {
     let upstream = MockUpstream::new(move |seen| {
         let head = head.replace("UP", &seen.head.authority);
-        vec![say(&format!("HTTP/1.1 {head}\r\ncontent-length: 0\r\n\r\n"))]
+        vec![write(&format!("HTTP/1.1 {head}\r\ncontent-length: 0\r\n\r\n"))]
     });
-    let mut setup = Setup::new(driver, &upstream);
+    let mut setup = GatewaySetup::new(driver, &upstream);
     setup.change = Box::new(move |snapshot| {
         let mut upstream = snapshot.upstreams.remove(0);
         edit(snapshot, Arc::get_mut(&mut upstream).unwrap());
@@ -356,16 +356,16 @@ fn results_are_fetched_through_the_gateway() {
                 );
                 let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
                 if framing == "length" {
-                    return vec![say(&format!("{head}content-length: {}\r\n\r\n{body}", body.len()))];
+                    return vec![write(&format!("{head}content-length: {}\r\n\r\n{body}", body.len()))];
                 }
                 let size = if framing == "pieces" { 3 } else { 1000 };
                 let mut text = format!("{head}transfer-encoding: chunked\r\n\r\n");
                 for piece in body.as_bytes().chunks(size) {
                     write!(text, "{:x}\r\n{}\r\n", piece.len(), String::from_utf8_lossy(piece)).unwrap();
                 }
-                vec![say(&(text + "0\r\n\r\n"))]
+                vec![write(&(text + "0\r\n\r\n"))]
             });
-            let gateway = Setup::new(driver, &upstream).start();
+            let gateway = GatewaySetup::new(driver, &upstream).start();
             let mut client = gateway.client();
             let own = upstream.address;
             for (host, secret, base) in [
@@ -398,7 +398,7 @@ fn results_are_fetched_through_the_gateway() {
 fn a_client_certificate_is_a_key_to_spend() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-        let mut setup = Setup::new(driver, &upstream);
+        let mut setup = GatewaySetup::new(driver, &upstream);
         change(&mut setup, |_, edit| edit(&|up| up.shows_certificate = true));
         let gateway = setup.start();
         let mut client = gateway.client();
@@ -417,7 +417,7 @@ fn results_that_the_gateway_cannot_fetch_have_no_address() {
             );
             vec![ok(&body)]
         });
-        let mut setup = Setup::new(driver, &upstream);
+        let mut setup = GatewaySetup::new(driver, &upstream);
         change(&mut setup, |_, edit| edit(&|up| up.base_path = "/base".into()));
         let gateway = setup.start();
         let mut client = gateway.client();

@@ -7,7 +7,9 @@ use aegis_shield::{Action, Shield};
 use aegis_wire::head::Method;
 use sha2::{Digest, Sha256};
 
-use super::harness::{Gateway, MockUpstream, ReceivedRequest, SECRET, Setup, ok, on_both_drivers, shield};
+use super::harness::{
+    Gateway, GatewaySetup, MockUpstream, ReceivedRequest, SECRET, ok, on_both_drivers, shield,
+};
 use crate::config::Secret;
 use crate::config::settings::Driver;
 use crate::snapshot::{Auth, HashedKey, Snapshot, UpstreamKey};
@@ -28,7 +30,7 @@ fn examples() -> Vec<String> {
 #[test]
 fn no_example_of_a_rule_leaves_in_a_path_or_is_shown() {
     let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-    let mut gateway = Setup::new(Driver::Epoll, &upstream).start();
+    let mut gateway = GatewaySetup::new(Driver::Epoll, &upstream).start();
     let mut client = gateway.client();
     let secrets = examples();
     let mut shown = Vec::new();
@@ -66,7 +68,7 @@ fn ask(gateway: &Gateway, upstream: &MockUpstream, fields: &str) -> ReceivedRequ
 fn a_field_s_name_says_what_its_value_is() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-        let gateway = Setup::new(driver, &upstream).start();
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         let secret = "Xq7fKw29LmTz04RbNcVhz9";
         for name in ["x-db-password", "x-my-api-key", "x-session-token", "x-client-secret", "x-vault-token"] {
             let seen = ask(&gateway, &upstream, &format!("{name}: {secret}"));
@@ -82,7 +84,7 @@ fn a_field_s_name_says_what_its_value_is() {
 #[test]
 fn what_clients_send_of_themselves_stays() {
     let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-    let gateway = Setup::new(Driver::Epoll, &upstream).start();
+    let gateway = GatewaySetup::new(Driver::Epoll, &upstream).start();
     for (name, value) in [
         ("idempotency-key", "stainless-node-retry-0b9f6a1e-3c1d-4a57-9d2e-8f00b6c1d2e3"),
         ("x-stainless-runtime-version", "v22.14.0"),
@@ -124,7 +126,7 @@ fn knowing(value: &str) -> Arc<Shield> {
 fn a_field_seen_before_is_looked_at_again_when_it_or_the_configuration_changes() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-        let gateway = Setup::new(driver, &upstream).start();
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         let word = "Hk29-meridian-owl";
         let note = |value: &str| {
             let seen = ask(&gateway, &upstream, &format!("user-agent: agent/1.2.3-rc9\r\nx-note: {value}"));
@@ -147,7 +149,7 @@ fn a_field_seen_before_is_looked_at_again_when_it_or_the_configuration_changes()
 fn a_field_whose_name_is_a_secret_is_refused() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-        let mut gateway = Setup::new(driver, &upstream).start();
+        let mut gateway = GatewaySetup::new(driver, &upstream).start();
         let name = "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";
         let mut client = gateway.client();
         client.send(format!("GET /up/v1/x HTTP/1.1\r\nhost: g\r\n{name}: 1\r\n\r\n"));
@@ -164,7 +166,7 @@ fn the_gateway_key_leaves_in_no_field_and_no_parameter() {
     on_both_drivers(|driver| {
         for held in [false, true] {
             let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-            let mut setup = Setup::new(driver, &upstream);
+            let mut setup = GatewaySetup::new(driver, &upstream);
             setup.change = Box::new(move |snapshot| {
                 let key = HashedKey {
                     id: "ada".into(),

@@ -1,4 +1,4 @@
-//! Starts shards, scripted upstreams and raw clients on loopback.
+//! Starts shards, mock upstreams and raw clients on loopback.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -36,7 +36,7 @@ pub(super) fn shield(action: Action) -> Arc<Shield> {
     })
 }
 
-/// TLS towards clients with a certificate made for the occasion.
+/// Returns a server's TLS configuration with a certificate that is made for this test.
 pub(super) fn server_tls() -> Arc<rustls::ServerConfig> {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let (cert, key) = (made.cert.pem(), made.signing_key.serialize_pem());
@@ -48,12 +48,12 @@ pub(super) fn server_tls() -> Arc<rustls::ServerConfig> {
 /// Runs a test on `io_uring`, where it works, and on epoll.
 pub(super) fn on_both_drivers(test: impl Fn(Driver)) {
     test(Driver::Epoll);
-    if super::super::io_uring_works() {
+    if super::super::net::io_uring_works() {
         test(Driver::IoUring);
     }
 }
 
-/// One request as an upstream saw it.
+/// A request as a mock upstream has received it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ReceivedRequest {
     pub(super) head: RequestHead,
@@ -63,7 +63,7 @@ pub(super) struct ReceivedRequest {
     pub(super) connection: usize,
 }
 
-/// The token the provider saw.
+/// Returns the token in a request that the upstream has received.
 pub(super) fn token(seen: &ReceivedRequest) -> String {
     let body = String::from_utf8(seen.body.clone()).unwrap();
     let start = body.find("AEGIS-").expect("a token");
@@ -80,28 +80,28 @@ pub(super) fn long_secret(claims: usize) -> String {
     )
 }
 
-/// What an upstream does next.
-pub(super) enum Act {
+/// What a mock upstream does next.
+pub(super) enum Step {
     Write(Vec<u8>),
     Sleep(u64),
     /// Closes the connection.
     Close,
 }
 
-pub(super) fn say(text: &str) -> Act {
-    Act::Write(text.as_bytes().to_vec())
+pub(super) fn write(text: &str) -> Step {
+    Step::Write(text.as_bytes().to_vec())
 }
 
-pub(super) fn ok(body: &str) -> Act {
-    say(&format!(
+pub(super) fn ok(body: &str) -> Step {
+    write(&format!(
         "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     ))
 }
 
-type Script = dyn Fn(&ReceivedRequest) -> Vec<Act> + Send + Sync;
+type Script = dyn Fn(&ReceivedRequest) -> Vec<Step> + Send + Sync;
 
-/// An upstream that reads whole requests and answers by a script.
+/// An upstream that reads whole requests and answers each by a script.
 pub(super) struct MockUpstream {
     pub(super) address: SocketAddr,
     pub(super) seen: Arc<Mutex<Vec<ReceivedRequest>>>,
@@ -109,7 +109,7 @@ pub(super) struct MockUpstream {
 }
 
 impl MockUpstream {
-    pub(super) fn new(script: impl Fn(&ReceivedRequest) -> Vec<Act> + Send + Sync + 'static) -> Self {
+    pub(super) fn new(script: impl Fn(&ReceivedRequest) -> Vec<Step> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -140,13 +140,13 @@ fn serve(mut stream: TcpStream, connection: usize, log: &Mutex<Vec<ReceivedReque
         log.lock().unwrap().push(seen.clone());
         for act in script(&seen) {
             match act {
-                Act::Write(bytes) => {
+                Step::Write(bytes) => {
                     if stream.write_all(&bytes).is_err() {
                         return;
                     }
                 }
-                Act::Sleep(millis) => thread::sleep(Duration::from_millis(millis)),
-                Act::Close => {
+                Step::Sleep(millis) => thread::sleep(Duration::from_millis(millis)),
+                Step::Close => {
                     let _ = stream.shutdown(Shutdown::Both);
                     return;
                 }
@@ -155,7 +155,7 @@ fn serve(mut stream: TcpStream, connection: usize, log: &Mutex<Vec<ReceivedReque
     }
 }
 
-/// Reads one request from whatever carries it.
+/// Reads one request from a stream.
 pub(super) fn read_request(
     stream: &mut impl Read,
     buffer: &mut Vec<u8>,
@@ -206,7 +206,7 @@ fn read_more(stream: &mut impl Read, buffer: &mut Vec<u8>) -> Option<()> {
 }
 
 /// What a test may change about a gateway.
-pub(super) struct Setup {
+pub(super) struct GatewaySetup {
     pub(super) driver: Driver,
     pub(super) provider: Provider,
     pub(super) upstream: SocketAddr,
@@ -216,7 +216,7 @@ pub(super) struct Setup {
     pub(super) change: Box<dyn FnOnce(&mut Snapshot)>,
 }
 
-impl Setup {
+impl GatewaySetup {
     pub(super) fn new(driver: Driver, upstream: &MockUpstream) -> Self {
         Self {
             driver,
@@ -357,13 +357,13 @@ pub(super) fn wait_for(mut ready: impl FnMut() -> bool) {
     panic!("it did not happen in time");
 }
 
-/// A client that says exactly what it is told to.
+/// A client that sends exactly the bytes that it is given.
 pub(super) struct Client {
     pub(super) stream: TcpStream,
     pub(super) buffer: Vec<u8>,
 }
 
-/// A reply as the client got it.
+/// A reply as the client has received it.
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) head: ResponseHead,
@@ -411,7 +411,7 @@ impl Client {
     }
 }
 
-/// Reads one reply from whatever carries it.
+/// Reads one reply from a stream.
 pub(super) fn read_reply(stream: &mut impl Read, buffer: &mut Vec<u8>, method: Method) -> Reply {
     let mut head = ResponseHead::new();
     let parse = loop {

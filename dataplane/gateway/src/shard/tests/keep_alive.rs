@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use aegis_wire::h1;
 
-use super::harness::{Act, MockUpstream, Reply, SECRET, Setup, on_both_drivers, say, token};
+use super::harness::{GatewaySetup, MockUpstream, Reply, SECRET, Step, on_both_drivers, token, write};
 use crate::config::settings::Driver;
 
 const COMMENT: &str = ": keep-alive\n\n";
 const EVERY: Duration = Duration::from_millis(50);
 /// A silence that is worth several comments.
-const SILENCE: Act = Act::Sleep(250);
+const SILENCE: Step = Step::Sleep(250);
 
 /// An event stream in pieces with silence between them: after an event, inside one, and inside a token.
 fn upstream(chunked: bool) -> MockUpstream {
@@ -28,7 +28,7 @@ fn upstream(chunked: bool) -> MockUpstream {
         ];
         let framing = if chunked { "transfer-encoding: chunked\r\n" } else { "" };
         let head = format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n{framing}\r\n");
-        let mut acts = vec![say(&head)];
+        let mut steps = vec![write(&head)];
         for piece in pieces {
             let mut bytes = Vec::new();
             if chunked {
@@ -36,16 +36,16 @@ fn upstream(chunked: bool) -> MockUpstream {
             } else {
                 bytes.extend_from_slice(piece.as_bytes());
             }
-            acts.extend([Act::Write(bytes), SILENCE]);
+            steps.extend([Step::Write(bytes), SILENCE]);
         }
-        acts.push(if chunked { Act::Write(h1::LAST_CHUNK.to_vec()) } else { Act::Close });
-        acts
+        steps.push(if chunked { Step::Write(h1::LAST_CHUNK.to_vec()) } else { Step::Close });
+        steps
     })
 }
 
 fn ask(driver: Driver, chunked: bool, every: Duration, body: &str) -> Reply {
     let upstream = upstream(chunked);
-    let mut setup = Setup::new(driver, &upstream);
+    let mut setup = GatewaySetup::new(driver, &upstream);
     setup.change = Box::new(move |snapshot| snapshot.sse_keep_alive = every);
     let gateway = setup.start();
     let mut client = gateway.client();

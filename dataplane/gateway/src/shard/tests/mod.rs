@@ -1,17 +1,17 @@
 //! A shard on real sockets, on both drivers, against small scripted upstreams.
 
 mod bodies;
-mod borders;
-mod breaks;
+mod buffer_boundaries;
 mod edge;
 mod envelope;
+mod failures;
 mod harness;
 mod keep_alive;
-mod life;
-mod once;
-mod places;
+mod lifecycle;
 mod restore;
+mod retries;
 mod round_trip;
+mod scan_scope;
 mod silence;
 mod slow_readers;
 mod tls;

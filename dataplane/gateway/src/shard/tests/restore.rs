@@ -6,7 +6,7 @@ use aegis_wire::h1;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::harness::{Act, Gateway, MockUpstream, SECRET, Setup, ok, on_both_drivers, say, token};
+use super::harness::{Gateway, GatewaySetup, MockUpstream, SECRET, Step, ok, on_both_drivers, token, write};
 use crate::events::Ending;
 
 fn gzip(text: &str) -> Vec<u8> {
@@ -28,12 +28,12 @@ fn a_small_reply_keeps_a_length() {
             let body = format!("{{\"text\":\"use {}\"}}", token(seen));
             let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\netag: x\r\n";
             vec![
-                say(&format!("{head}content-length: {}\r\n\r\n{}", body.len(), &body[..9])),
-                Act::Sleep(20),
-                say(&body[9..]),
+                write(&format!("{head}content-length: {}\r\n\r\n{}", body.len(), &body[..9])),
+                Step::Sleep(20),
+                write(&body[9..]),
             ]
         });
-        let mut gateway = Setup::new(driver, &upstream).start();
+        let mut gateway = GatewaySetup::new(driver, &upstream).start();
         let reply = ask(&gateway, "/up/x");
         let expected = format!("{{\"text\":\"use {SECRET}\"}}");
         assert_eq!((reply.text(), reply.head.fields.contains(b"etag")), (expected.as_str(), false));
@@ -49,7 +49,7 @@ fn a_small_reply_keeps_a_length() {
 fn a_stream_is_restored_across_its_events() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|seen| {
-            let mut acts = vec![say(
+            let mut steps = vec![write(
                 "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n",
             )];
             for part in token(seen).as_bytes().chunks(5) {
@@ -59,12 +59,12 @@ fn a_stream_is_restored_across_its_events() {
                 );
                 let mut chunk = Vec::new();
                 h1::write_chunk(event.as_bytes(), &mut chunk);
-                acts.extend([Act::Write(chunk), Act::Sleep(2)]);
+                steps.extend([Step::Write(chunk), Step::Sleep(2)]);
             }
-            acts.push(say("e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n"));
-            acts
+            steps.push(write("e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n"));
+            steps
         });
-        let gateway = Setup::new(driver, &upstream).start();
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         let reply = ask(&gateway, "/up/x");
         assert!(reply.complete);
         let text = reply.text();
@@ -82,7 +82,7 @@ fn a_large_reply_is_restored_in_windows() {
             let line = format!("{} and some words around it\n", token(seen));
             vec![ok(&line.repeat(5_000))]
         });
-        let mut gateway = Setup::new(driver, &upstream).start();
+        let mut gateway = GatewaySetup::new(driver, &upstream).start();
         let reply = ask(&gateway, "/up/x");
         assert!(reply.text() == format!("{SECRET} and some words around it\n").repeat(5_000));
         assert_eq!(gateway.record().restored, 5_000);
@@ -95,9 +95,9 @@ fn what_is_held_back_comes_out_when_the_upstream_breaks_off() {
         let upstream = MockUpstream::new(|seen| {
             let token = token(seen);
             let head = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n";
-            vec![say(&format!("{head}{:x}\r\nuse {}", 100, &token[..15])), Act::Sleep(30), Act::Close]
+            vec![write(&format!("{head}{:x}\r\nuse {}", 100, &token[..15])), Step::Sleep(30), Step::Close]
         });
-        let mut gateway = Setup::new(driver, &upstream).start();
+        let mut gateway = GatewaySetup::new(driver, &upstream).start();
         let reply = ask(&gateway, "/up/x");
         assert!(!reply.complete);
         assert_eq!(reply.text().len(), 4 + 15);
@@ -111,12 +111,12 @@ fn a_small_reply_that_breaks_off_is_a_bad_gateway() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| {
             vec![
-                say("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 90\r\n\r\n{"),
-                Act::Sleep(20),
-                Act::Close,
+                write("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 90\r\n\r\n{"),
+                Step::Sleep(20),
+                Step::Close,
             ]
         });
-        let gateway = Setup::new(driver, &upstream).start();
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         assert_eq!(ask(&gateway, "/up/x").status, 502);
     });
 }
@@ -134,9 +134,9 @@ fn a_reply_that_is_compressed_all_the_same_is_read() {
             let head = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-type: text/plain\r\n";
             let mut out = format!("{head}content-length: {}\r\n\r\n", body.len()).into_bytes();
             out.extend_from_slice(&body);
-            vec![Act::Write(out)]
+            vec![Step::Write(out)]
         });
-        let gateway = Setup::new(driver, &upstream).start();
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         let reply = ask(&gateway, "/up/x");
         assert_eq!((reply.text().to_owned(), reply.field("content-encoding")), (format!("use {SECRET}"), ""));
         // Nothing to restore: decoded for a client that does not read gzip, passed on to one that does.
@@ -153,7 +153,7 @@ fn a_reply_that_is_compressed_all_the_same_is_read() {
 fn compressed_requests_are_read_and_unknown_codings_refused() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|seen| vec![ok(&format!("use {}", token(seen)))]);
-        let gateway = Setup::new(driver, &upstream).start();
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         for filler in [0, 10_000, 1_000_000] {
             let text = format!("{}\nkey {SECRET} end", "words and words ".repeat(filler / 16));
             let body = gzip(&text);
@@ -197,7 +197,7 @@ fn a_named_session_remembers() {
             assert!(!seen.head.fields.contains(b"x-aegis-session"));
             vec![ok(&format!("use {kept}"))]
         });
-        let mut setup = Setup::new(driver, &upstream);
+        let mut setup = GatewaySetup::new(driver, &upstream);
         setup.change = Box::new(|snapshot| snapshot.session.enabled = true);
         let gateway = setup.start();
         let mut client = gateway.client();
@@ -229,9 +229,9 @@ fn citations_point_into_what_the_client_sent_and_kept_tokens_are_counted() {
                 start + "behind".len()
             );
             let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
-            vec![say(&format!("{head}content-length: {}\r\n\r\n{body}", body.len()))]
+            vec![write(&format!("{head}content-length: {}\r\n\r\n{body}", body.len()))]
         });
-        let mut gateway = Setup::new(driver, &upstream).start();
+        let mut gateway = GatewaySetup::new(driver, &upstream).start();
         for filler in [0, 100_000] {
             let document = |data: &str| {
                 format!(

@@ -3,7 +3,7 @@
 use aegis_shield::Action;
 use aegis_wire::head::Method;
 
-use super::harness::{Act, MockUpstream, SECRET, Setup, ok, on_both_drivers, say};
+use super::harness::{GatewaySetup, MockUpstream, SECRET, Step, ok, on_both_drivers, write};
 use crate::config::settings::{FindingsHeader, Provider};
 use crate::events::Ending;
 
@@ -11,7 +11,7 @@ use crate::events::Ending;
 fn a_request_goes_out_and_its_reply_comes_back() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|seen| vec![ok(&format!("got {}", seen.body.len()))]);
-        let mut gateway = Setup::new(driver, &upstream).start();
+        let mut gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.post("/up/v1/chat?x=1", "hello");
         let reply = client.reply();
@@ -34,7 +34,7 @@ fn a_request_goes_out_and_its_reply_comes_back() {
 fn connections_are_kept_on_both_sides() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|seen| vec![ok(&seen.connection.to_string())]);
-        let gateway = Setup::new(driver, &upstream).start();
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         for _ in 0..20 {
             client.post("/up/x", "again");
@@ -48,8 +48,8 @@ fn connections_are_kept_on_both_sides() {
 #[test]
 fn pipelined_requests_are_answered_in_their_order() {
     on_both_drivers(|driver| {
-        let upstream = MockUpstream::new(|seen| vec![Act::Sleep(20), ok(&seen.head.path)]);
-        let gateway = Setup::new(driver, &upstream).start();
+        let upstream = MockUpstream::new(|seen| vec![Step::Sleep(20), ok(&seen.head.path)]);
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         let mut all = Vec::new();
         for index in 0..5 {
@@ -68,7 +68,7 @@ fn pipelined_requests_are_answered_in_their_order() {
 fn a_secret_is_a_token_at_the_provider() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-        let mut gateway = Setup::new(driver, &upstream).start();
+        let mut gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         let text = format!("my key is {SECRET}, keep it");
         client.post("/up/x", &text);
@@ -87,7 +87,7 @@ fn a_secret_is_a_token_at_the_provider() {
 fn findings_are_reported_when_asked_for() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-        let mut setup = Setup::new(driver, &upstream);
+        let mut setup = GatewaySetup::new(driver, &upstream);
         setup.change = Box::new(|snapshot| snapshot.findings_header = FindingsHeader::Always);
         let gateway = setup.start();
         let mut client = gateway.client();
@@ -103,7 +103,7 @@ fn a_block_reaches_nobody_and_says_why_in_the_providers_shape() {
     on_both_drivers(|driver| {
         for provider in [Provider::Anthropic, Provider::Google, Provider::Openai] {
             let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-            let mut setup = Setup::new(driver, &upstream);
+            let mut setup = GatewaySetup::new(driver, &upstream);
             setup.provider = provider;
             setup.action = Action::Block;
             let mut gateway = setup.start();
@@ -130,13 +130,13 @@ fn a_block_reaches_nobody_and_says_why_in_the_providers_shape() {
 fn replies_without_bodies_end_at_their_heads() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|seen| {
-            vec![say(match seen.head.method {
+            vec![write(match seen.head.method {
                 Method::Head => "HTTP/1.1 200 OK\r\ncontent-length: 12\r\n\r\n",
                 Method::Options => "HTTP/1.1 204 No Content\r\nallow: GET\r\n\r\n",
                 _ => "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
             })]
         });
-        let gateway = Setup::new(driver, &upstream).start();
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.send("HEAD /up/x HTTP/1.1\r\nhost: g\r\n\r\n");
         let reply = client.reply_to(Method::Head);
@@ -152,9 +152,9 @@ fn replies_without_bodies_end_at_their_heads() {
 fn interim_replies_are_not_the_reply() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| {
-            vec![say("HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n"), Act::Sleep(20), ok("final")]
+            vec![write("HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n"), Step::Sleep(20), ok("final")]
         });
-        let gateway = Setup::new(driver, &upstream).start();
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.post("/up/x", "a");
         assert_eq!(client.reply().text(), "final");
@@ -167,9 +167,11 @@ fn interim_replies_are_not_the_reply() {
 fn http_1_0_clients_get_what_they_understand() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| {
-            vec![say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")]
+            vec![write(
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
+            )]
         });
-        let gateway = Setup::new(driver, &upstream).start();
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.send("GET /up/x HTTP/1.0\r\n\r\n");
         let reply = client.reply_to(Method::Get);
@@ -182,7 +184,7 @@ fn http_1_0_clients_get_what_they_understand() {
 fn secrets_outside_of_the_body_are_found_and_credentials_left_alone() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-        let mut gateway = Setup::new(driver, &upstream).start();
+        let mut gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.send(format!(
             "GET /up/v1/items/{SECRET}?q={SECRET}&alt=sse&key={SECRET}&n=1 HTTP/1.1\r\nhost: g\r\n\

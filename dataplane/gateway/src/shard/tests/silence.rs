@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aegis_wire::h1;
 
-use super::harness::{Act, MockUpstream, Setup, on_both_drivers, say};
+use super::harness::{GatewaySetup, MockUpstream, Step, on_both_drivers, write};
 
 const SHORT: Duration = Duration::from_millis(100);
 const LONG: Duration = Duration::from_secs(60);
@@ -39,15 +39,15 @@ fn replies_of_unknown_length_may_be_silent_as_streams_are() {
                     } else {
                         h1::write_chunk(text.as_bytes(), &mut bytes);
                     }
-                    Act::Write(bytes)
+                    Step::Write(bytes)
                 };
-                let mut acts = vec![say(&(head + framing)), piece("[1"), Act::Sleep(700), piece(",2")];
+                let mut steps = vec![write(&(head + framing)), piece("[1"), Step::Sleep(700), piece(",2")];
                 if !length {
-                    acts.push(Act::Write(h1::LAST_CHUNK.to_vec()));
+                    steps.push(Step::Write(h1::LAST_CHUNK.to_vec()));
                 }
-                acts
+                steps
             });
-            let mut setup = Setup::new(driver, &upstream);
+            let mut setup = GatewaySetup::new(driver, &upstream);
             (setup.timeouts.upstream_read_gap, setup.timeouts.stream_read_gap) = (SHORT, LONG);
             let gateway = setup.start();
             let mut client = gateway.client();
@@ -68,7 +68,7 @@ fn an_upstream_that_does_not_read_is_given_up_after_the_write_gap() {
             let held: Vec<_> = listener.incoming().flatten().collect();
             drop(held);
         });
-        let mut setup = Setup::new(driver, &upstream);
+        let mut setup = GatewaySetup::new(driver, &upstream);
         (setup.timeouts.request_write_gap, setup.timeouts.response_write_gap) = (SHORT, LONG);
         (setup.timeouts.first_byte, setup.timeouts.request_body_gap) = (LONG, LONG);
         let gateway = setup.start();

@@ -7,7 +7,8 @@ use aegis_wire::h1;
 
 use super::super::exchange_buffers::{RESTORING, USUAL};
 use super::harness::{
-    Act, Client, Gateway, MockUpstream, SECRET, Setup, long_secret, ok, on_both_drivers, token, wait_for,
+    Client, Gateway, GatewaySetup, MockUpstream, SECRET, Step, long_secret, ok, on_both_drivers, token,
+    wait_for,
 };
 use crate::config::settings::Driver;
 
@@ -37,12 +38,12 @@ fn upstream() -> MockUpstream {
                 .into_bytes();
         h1::write_chunk(body.as_bytes(), &mut out);
         out.extend_from_slice(h1::LAST_CHUNK);
-        vec![Act::Write(out)]
+        vec![Step::Write(out)]
     })
 }
 
 fn start(driver: Driver, upstream: &MockUpstream) -> Gateway {
-    let mut setup = Setup::new(driver, upstream);
+    let mut setup = GatewaySetup::new(driver, upstream);
     setup.change = Box::new(|snapshot| snapshot.audit = false);
     setup.start()
 }
@@ -84,7 +85,7 @@ fn room_to_restore_is_taken_before_the_upstream_has_the_request() {
             (USUAL - 1, "nothing in it", 503),
         ] {
             let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-            let mut setup = Setup::new(driver, &upstream);
+            let mut setup = GatewaySetup::new(driver, &upstream);
             setup.change = Box::new(move |snapshot| snapshot.limits.buffers_per_shard = budget as u64);
             let gateway = setup.start();
             let mut client = gateway.client();

@@ -13,15 +13,17 @@ use aegis_wire::tls::{Identity, Pem, ServerConfigBuilder};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 use super::super::net::buffers::{LARGE, SMALL};
-use super::borders::page;
-use super::harness::{MockUpstream, SECRET, Setup, long_secret, on_both_drivers, read_reply, read_request};
+use super::buffer_boundaries::page;
+use super::harness::{
+    GatewaySetup, MockUpstream, SECRET, long_secret, on_both_drivers, read_reply, read_request,
+};
 
 /// The most plaintext in one record (RFC 8446 section 5.1).
 const RECORD: usize = 16 * 1024;
 
 const BORDERS: [usize; 6] = [SMALL, RECORD, WINDOW, LARGE, MAX_EVENT, 2 * LARGE];
 
-/// Both sides' configuration, with a certificate made for the occasion.
+/// Returns both sides' configuration, with a certificate that is made for this test.
 fn configs() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let (cert, key) = (made.cert.pem(), made.signing_key.serialize_pem());
@@ -73,7 +75,7 @@ fn bodies_of_every_size_arrive_whole() {
         let (server, client) = configs();
         let mut upstream = MockUpstream::new(|_| vec![]);
         upstream.address = echo(&server);
-        let mut setup = Setup::new(driver, &upstream);
+        let mut setup = GatewaySetup::new(driver, &upstream);
         let towards_upstream = Arc::clone(&client);
         setup.change = Box::new(|snapshot| {
             snapshot.audit = false;

@@ -7,7 +7,9 @@ use std::time::Duration;
 use aegis_shield::Action;
 use sha2::{Digest, Sha256};
 
-use super::harness::{Act, MockUpstream, SECRET, Setup, ok, on_both_drivers, say, shield, wait_for};
+use super::harness::{
+    GatewaySetup, MockUpstream, SECRET, Step, ok, on_both_drivers, shield, wait_for, write,
+};
 use crate::config::settings::FailMode;
 use crate::snapshot::{Auth, HashedKey, Snapshot};
 
@@ -15,14 +17,14 @@ use crate::snapshot::{Auth, HashedKey, Snapshot};
 fn drain_lets_running_exchanges_end() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| {
-            let mut acts = vec![say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")];
+            let mut steps = vec![write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")];
             for _ in 0..10 {
-                acts.extend([Act::Sleep(40), say("1\r\nx\r\n")]);
+                steps.extend([Step::Sleep(40), write("1\r\nx\r\n")]);
             }
-            acts.push(say("0\r\n\r\n"));
-            acts
+            steps.push(write("0\r\n\r\n"));
+            steps
         });
-        let mut gateway = Setup::new(driver, &upstream).start();
+        let mut gateway = GatewaySetup::new(driver, &upstream).start();
         let mut idle = gateway.client();
         let mut busy = gateway.client();
         busy.post("/up/x", "a");
@@ -44,8 +46,8 @@ fn drain_lets_running_exchanges_end() {
 #[test]
 fn replies_during_drain_say_that_the_connection_ends() {
     on_both_drivers(|driver| {
-        let upstream = MockUpstream::new(|_| vec![Act::Sleep(300), ok("late")]);
-        let mut gateway = Setup::new(driver, &upstream).start();
+        let upstream = MockUpstream::new(|_| vec![Step::Sleep(300), ok("late")]);
+        let mut gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.post("/up/x", "a");
         wait_for(|| gateway.metrics.requests_in_flight.get() == 1);
@@ -58,8 +60,8 @@ fn replies_during_drain_say_that_the_connection_ends() {
 #[test]
 fn stopping_cuts_what_is_left() {
     on_both_drivers(|driver| {
-        let upstream = MockUpstream::new(|_| vec![Act::Sleep(3_000), ok("too late")]);
-        let gateway = Setup::new(driver, &upstream).start();
+        let upstream = MockUpstream::new(|_| vec![Step::Sleep(3_000), ok("too late")]);
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.post("/up/x", "a");
         wait_for(|| gateway.metrics.requests_in_flight.get() == 1);
@@ -72,7 +74,7 @@ fn stopping_cuts_what_is_left() {
 fn a_new_snapshot_serves_the_next_request() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-        let gateway = Setup::new(driver, &upstream).start();
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.post("/up/x", SECRET);
         assert_eq!(client.reply().status, 200);
@@ -89,7 +91,7 @@ fn a_new_snapshot_serves_the_next_request() {
 fn without_room_requests_are_refused_not_queued() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-        let mut setup = Setup::new(driver, &upstream);
+        let mut setup = GatewaySetup::new(driver, &upstream);
         setup.change = Box::new(|snapshot| snapshot.limits.buffers_per_shard = 20_000);
         let gateway = setup.start();
         let mut client = gateway.client();
@@ -100,7 +102,7 @@ fn without_room_requests_are_refused_not_queued() {
         assert_eq!((reply.status, reply.field("retry-after")), (503, "1"));
         assert!(reply.text().contains("overloaded"));
         drop(client);
-        let mut setup = Setup::new(driver, &upstream);
+        let mut setup = GatewaySetup::new(driver, &upstream);
         setup.change = Box::new(|snapshot| snapshot.limits.buffers_per_shard = 10);
         let gateway = setup.start();
         let mut client = gateway.client();
@@ -115,12 +117,12 @@ fn without_room_requests_are_refused_not_queued() {
 fn a_request_whose_record_might_be_lost_is_refused() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-        let gateway = Setup::new(driver, &upstream).start();
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         gateway.lifecycle.set_audit_failed(true);
         let mut client = gateway.client();
         client.post("/up/x", "a");
         assert_eq!(client.reply().status, 503);
-        let mut setup = Setup::new(driver, &upstream);
+        let mut setup = GatewaySetup::new(driver, &upstream);
         setup.change = Box::new(|snapshot| snapshot.fail_mode = FailMode::Open);
         let gateway = setup.start();
         gateway.lifecycle.set_audit_failed(true);
@@ -134,7 +136,7 @@ fn a_request_whose_record_might_be_lost_is_refused() {
 fn keys_are_asked_for() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-        let mut setup = Setup::new(driver, &upstream);
+        let mut setup = GatewaySetup::new(driver, &upstream);
         setup.change = Box::new(|snapshot| snapshot.auth = Auth::Keys(Vec::new()));
         let gateway = setup.start();
         let mut client = gateway.client();
@@ -150,7 +152,7 @@ fn keys_are_asked_for() {
 fn connections_over_the_limit_are_closed() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-        let mut setup = Setup::new(driver, &upstream);
+        let mut setup = GatewaySetup::new(driver, &upstream);
         setup.change = Box::new(|snapshot| snapshot.limits.requests_per_connection = 2);
         let gateway = setup.start();
         let mut client = gateway.client();
@@ -168,7 +170,7 @@ fn what_cannot_be_scanned_passes_only_where_that_is_configured() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|seen| vec![ok(&seen.body.len().to_string())]);
         for (mode, status) in [(FailMode::Closed, 400), (FailMode::Open, 200)] {
-            let mut setup = Setup::new(driver, &upstream);
+            let mut setup = GatewaySetup::new(driver, &upstream);
             setup.change = Box::new(move |snapshot| snapshot.fail_mode = mode);
             let gateway = setup.start();
             let mut client = gateway.client();
@@ -202,7 +204,7 @@ fn keys_open_what_they_may() {
     };
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-        let mut setup = Setup::new(driver, &upstream);
+        let mut setup = GatewaySetup::new(driver, &upstream);
         let keys = vec![
             key("all", &[], false),
             key("here", &["up"], false),

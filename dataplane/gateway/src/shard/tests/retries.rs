@@ -8,14 +8,14 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use super::harness::{Act, Client, MockUpstream, Setup, ok, on_both_drivers, wait_for};
+use super::harness::{Client, GatewaySetup, MockUpstream, Step, ok, on_both_drivers, wait_for};
 use crate::config::settings::Driver;
 
 /// An upstream that takes the second request of its first connection whole, and then closes in good order.
 fn takes_and_closes() -> MockUpstream {
     MockUpstream::new(|seen| {
         let again = seen.head.path == "/second" && seen.connection == 0;
-        if again { vec![Act::Close] } else { vec![ok(&seen.connection.to_string())] }
+        if again { vec![Step::Close] } else { vec![ok(&seen.connection.to_string())] }
     })
 }
 
@@ -31,7 +31,7 @@ fn a_post_that_was_taken_is_not_sent_again() {
     on_both_drivers(|driver| {
         for body in ["b".to_owned(), "words and words ".repeat(2_000), "words and words ".repeat(10_000)] {
             let upstream = takes_and_closes();
-            let gateway = Setup::new(driver, &upstream).start();
+            let gateway = GatewaySetup::new(driver, &upstream).start();
             let mut client = gateway.client();
             client.post("/up/first", "a");
             assert_eq!(client.reply().text(), "0");
@@ -57,7 +57,7 @@ fn an_idempotent_request_is_sent_again_once() {
             ("BREW", false),
         ] {
             let upstream = takes_and_closes();
-            let gateway = Setup::new(driver, &upstream).start();
+            let gateway = GatewaySetup::new(driver, &upstream).start();
             let mut client = gateway.client();
             client.post("/up/first", "a");
             assert_eq!(client.reply().text(), "0");
@@ -80,7 +80,7 @@ fn a_post_that_its_upstream_can_tell_apart_is_sent_again() {
             (None, "Idempotency-Key: 7\r\n", 502),
         ] {
             let upstream = takes_and_closes();
-            let mut setup = Setup::new(driver, &upstream);
+            let mut setup = GatewaySetup::new(driver, &upstream);
             setup.idempotency_header = configured.map(Into::into);
             let gateway = setup.start();
             let mut client = gateway.client();
@@ -95,8 +95,8 @@ fn a_post_that_its_upstream_can_tell_apart_is_sent_again() {
 #[test]
 fn an_upstream_that_closes_idle_connections_acts_on_each_request_once() {
     on_both_drivers(|driver| {
-        let upstream = MockUpstream::new(|seen| vec![ok(&seen.connection.to_string()), Act::Close]);
-        let gateway = Setup::new(driver, &upstream).start();
+        let upstream = MockUpstream::new(|seen| vec![ok(&seen.connection.to_string()), Step::Close]);
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         for index in 0..30 {
             // One that was on its way while the upstream closed may fail, and is then sent again by its client.
@@ -156,7 +156,7 @@ fn shut_window(end: fn(TcpStream)) -> (MockUpstream, Sender<()>) {
 /// The status of a POST that is written to a connection whose peer takes nothing of it any more.
 fn status_of_untaken(driver: Driver, end: fn(TcpStream)) -> u16 {
     let (upstream, tell) = shut_window(end);
-    let gateway = Setup::new(driver, &upstream).start();
+    let gateway = GatewaySetup::new(driver, &upstream).start();
     let mut client = gateway.client();
     client.post("/up/x", &"words and words ".repeat(2_000));
     assert_eq!(client.reply().status, 200);
@@ -184,10 +184,10 @@ fn a_post_that_was_not_taken_is_sent_again_after_a_graceful_end_only() {
 fn one_failure_is_enough_for_all_that_was_idle_beside_it() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|seen| match seen.head.path.as_str() {
-            "/open" => vec![Act::Sleep(150), ok("x")],
-            _ => vec![Act::Close],
+            "/open" => vec![Step::Sleep(150), ok("x")],
+            _ => vec![Step::Close],
         });
-        let gateway = Setup::new(driver, &upstream).start();
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         let mut clients: Vec<_> = (0..3).map(|_| gateway.client()).collect();
         for client in &mut clients {
             client.post("/up/open", "a");
@@ -207,7 +207,7 @@ fn one_failure_is_enough_for_all_that_was_idle_beside_it() {
 fn connections_of_an_upstream_that_a_reload_removed_are_closed() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("x")]);
-        let gateway = Setup::new(driver, &upstream).start();
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.post("/up/x", "a");
         assert_eq!(client.reply().status, 200);
@@ -239,7 +239,7 @@ fn connecting_ends_when_the_time_for_all_addresses_is_over() {
             .collect();
         thread::sleep(Duration::from_millis(50));
         let upstream = MockUpstream::new(|_| vec![]);
-        let mut setup = Setup::new(driver, &upstream);
+        let mut setup = GatewaySetup::new(driver, &upstream);
         setup.timeouts.connect = Duration::from_millis(100);
         setup.timeouts.connect_total = Duration::from_millis(150);
         setup.change = Box::new(move |snapshot| snapshot.upstreams[0].addresses.set(vec![address; 6]));

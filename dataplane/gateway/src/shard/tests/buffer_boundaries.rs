@@ -12,8 +12,8 @@ use flate2::write::GzEncoder;
 
 use super::super::net::buffers::{LARGE, SMALL};
 use super::harness::{
-    Act, Client, Gateway, MockUpstream, ReceivedRequest, Reply, SECRET, Setup, long_secret, on_both_drivers,
-    token,
+    Client, Gateway, GatewaySetup, MockUpstream, ReceivedRequest, Reply, SECRET, Step, long_secret,
+    on_both_drivers, token,
 };
 use crate::config::settings::Driver;
 
@@ -140,11 +140,11 @@ fn upstream() -> MockUpstream {
         let framing = Framing::named(&field("x-framing"));
         let version = if framing == Framing::Close { "HTTP/1.0" } else { "HTTP/1.1" };
         let first = format!("{version} 200 OK");
-        let mut acts = vec![Act::Write(message(&first, &kind, framing, &field("x-coding"), &body))];
+        let mut steps = vec![Step::Write(message(&first, &kind, framing, &field("x-coding"), &body))];
         if framing == Framing::Close {
-            acts.push(Act::Close);
+            steps.push(Step::Close);
         }
-        acts
+        steps
     })
 }
 
@@ -186,7 +186,7 @@ struct Stage {
 impl Stage {
     fn new(driver: Driver) -> Self {
         let upstream = upstream();
-        let mut setup = Setup::new(driver, &upstream);
+        let mut setup = GatewaySetup::new(driver, &upstream);
         setup.change = Box::new(|snapshot| snapshot.audit = false);
         let gateway = setup.start();
         let client = gateway.client();
@@ -422,9 +422,9 @@ fn replies_with_long_heads_and_bodies_of_every_size_arrive_whole() {
                 "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nconnection: x-pad\r\ncontent-length: {}\r\n",
                 body.len()
             );
-            vec![Act::Write([&padded(&first, "x-pad", field(b"x-head"))[..], body.as_bytes()].concat())]
+            vec![Step::Write([&padded(&first, "x-pad", field(b"x-head"))[..], body.as_bytes()].concat())]
         });
-        let mut setup = Setup::new(driver, &upstream);
+        let mut setup = GatewaySetup::new(driver, &upstream);
         setup.change = Box::new(|snapshot| snapshot.audit = false);
         let gateway = setup.start();
         let mut client = gateway.client();

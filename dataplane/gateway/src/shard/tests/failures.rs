@@ -5,7 +5,9 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::thread;
 use std::time::Duration;
 
-use super::harness::{Act, MockUpstream, SECRET, Setup, ok, on_both_drivers, say, server_tls, wait_for};
+use super::harness::{
+    GatewaySetup, MockUpstream, SECRET, Step, ok, on_both_drivers, server_tls, wait_for, write,
+};
 use crate::config::settings::Driver;
 use crate::events::Ending;
 
@@ -14,8 +16,8 @@ const SOON: Duration = Duration::from_millis(150);
 #[test]
 fn a_closed_idle_connection_leaves_the_pool() {
     on_both_drivers(|driver| {
-        let upstream = MockUpstream::new(|_| vec![ok("x"), Act::Sleep(100), Act::Close]);
-        let gateway = Setup::new(driver, &upstream).start();
+        let upstream = MockUpstream::new(|_| vec![ok("x"), Step::Sleep(100), Step::Close]);
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.post("/up/x", "again");
         assert_eq!(client.reply().status, 200);
@@ -27,8 +29,8 @@ fn a_closed_idle_connection_leaves_the_pool() {
 #[test]
 fn an_upstream_that_only_closes_is_a_bad_gateway() {
     on_both_drivers(|driver| {
-        let upstream = MockUpstream::new(|_| vec![Act::Close]);
-        let mut gateway = Setup::new(driver, &upstream).start();
+        let upstream = MockUpstream::new(|_| vec![Step::Close]);
+        let mut gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.post("/up/x", "a");
         let reply = client.reply();
@@ -44,7 +46,7 @@ fn an_upstream_that_cannot_be_reached_is_a_bad_gateway() {
     on_both_drivers(|driver| {
         let mut upstream = MockUpstream::new(|_| vec![]);
         upstream.address.set_port(1);
-        let gateway = Setup::new(driver, &upstream).start();
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.post("/up/x", "a");
         assert_eq!(client.reply().status, 502);
@@ -57,9 +59,13 @@ fn a_reply_that_breaks_off_is_not_passed_on_as_whole() {
     on_both_drivers(|driver| {
         for head in ["content-length: 100", "transfer-encoding: chunked"] {
             let upstream = MockUpstream::new(move |_| {
-                vec![say(&format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n5\r\nabc")), Act::Sleep(30), Act::Close]
+                vec![
+                    write(&format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n5\r\nabc")),
+                    Step::Sleep(30),
+                    Step::Close,
+                ]
             });
-            let mut gateway = Setup::new(driver, &upstream).start();
+            let mut gateway = GatewaySetup::new(driver, &upstream).start();
             let mut client = gateway.client();
             client.post("/up/x", "a");
             let reply = client.reply();
@@ -74,8 +80,8 @@ fn a_reply_that_breaks_off_is_not_passed_on_as_whole() {
 #[test]
 fn nonsense_from_the_upstream_is_a_bad_gateway() {
     on_both_drivers(|driver| {
-        let upstream = MockUpstream::new(|_| vec![say("SSH-2.0-OpenSSH_9.2\r\n"), Act::Sleep(500)]);
-        let gateway = Setup::new(driver, &upstream).start();
+        let upstream = MockUpstream::new(|_| vec![write("SSH-2.0-OpenSSH_9.2\r\n"), Step::Sleep(500)]);
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.post("/up/x", "a");
         assert_eq!(client.reply().status, 502);
@@ -86,13 +92,13 @@ fn nonsense_from_the_upstream_is_a_bad_gateway() {
 fn a_client_that_goes_takes_its_upstream_connection_along() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| {
-            let mut acts = vec![say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")];
+            let mut steps = vec![write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")];
             for _ in 0..200 {
-                acts.extend([Act::Sleep(20), say("1\r\nx\r\n")]);
+                steps.extend([Step::Sleep(20), write("1\r\nx\r\n")]);
             }
-            acts
+            steps
         });
-        let mut gateway = Setup::new(driver, &upstream).start();
+        let mut gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.post("/up/x", "a");
         thread::sleep(Duration::from_millis(60));
@@ -118,7 +124,7 @@ fn early_reply(driver: Driver, stays: bool) {
             thread::sleep(Duration::from_millis(300));
         }
     });
-    let gateway = Setup::new(driver, &upstream).start();
+    let gateway = GatewaySetup::new(driver, &upstream).start();
     let mut client = gateway.client();
     client.send("POST /up/x HTTP/1.1\r\nhost: g\r\ncontent-length: 30000000\r\n\r\n");
     let mut half = client.stream.try_clone().unwrap();
@@ -151,7 +157,7 @@ fn an_early_reply_is_delivered() {
 fn slow_clients_are_told_so() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-        let mut setup = Setup::new(driver, &upstream);
+        let mut setup = GatewaySetup::new(driver, &upstream);
         setup.timeouts.request_head = SOON;
         setup.timeouts.request_body_gap = SOON;
         let mut gateway = setup.start();
@@ -173,7 +179,7 @@ fn slow_clients_are_told_so() {
 fn a_body_that_drips_is_too_slow() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-        let mut setup = Setup::new(driver, &upstream);
+        let mut setup = GatewaySetup::new(driver, &upstream);
         setup.timeouts.request_body_gap = SOON;
         setup.timeouts.request_body_min_rate = 100_000;
         let gateway = setup.start();
@@ -198,7 +204,7 @@ fn a_body_that_drips_is_too_slow() {
 fn idle_connections_are_closed_without_a_word() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-        let mut setup = Setup::new(driver, &upstream);
+        let mut setup = GatewaySetup::new(driver, &upstream);
         setup.timeouts.keep_alive = SOON;
         let gateway = setup.start();
         let mut client = gateway.client();
@@ -213,10 +219,10 @@ fn idle_connections_are_closed_without_a_word() {
 fn slow_upstreams_time_out() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|seen| match seen.head.path.as_str() {
-            "/silent" => vec![Act::Sleep(600)],
-            _ => vec![say("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf"), Act::Sleep(600)],
+            "/silent" => vec![Step::Sleep(600)],
+            _ => vec![write("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf"), Step::Sleep(600)],
         });
-        let mut setup = Setup::new(driver, &upstream);
+        let mut setup = GatewaySetup::new(driver, &upstream);
         setup.timeouts.first_byte = SOON;
         setup.timeouts.upstream_read_gap = SOON;
         let mut gateway = setup.start();
@@ -237,7 +243,7 @@ fn slow_upstreams_time_out() {
 fn a_block_in_the_middle_of_a_body_ends_the_upstream_request() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("never")]);
-        let mut setup = Setup::new(driver, &upstream);
+        let mut setup = GatewaySetup::new(driver, &upstream);
         setup.action = aegis_shield::Action::Block;
         let gateway = setup.start();
         let mut client = gateway.client();
@@ -245,7 +251,7 @@ fn a_block_in_the_middle_of_a_body_ends_the_upstream_request() {
         client.post("/up/x", &body);
         assert_eq!(client.reply().status, 403);
         wait_for(|| upstream.connections.load(SeqCst) == 1);
-        assert!(upstream.seen().is_empty(), "no provider acts on half a request");
+        assert!(upstream.seen().is_empty(), "no provider steps on half a request");
     });
 }
 
@@ -253,7 +259,7 @@ fn a_block_in_the_middle_of_a_body_ends_the_upstream_request() {
 fn malformed_requests_are_refused_and_the_connection_ends() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("never")]);
-        let gateway = Setup::new(driver, &upstream).start();
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         for (request, status) in [
             ("GET / HTTP/1.1\nhost: g\n\n", 400),
             (
@@ -281,7 +287,7 @@ fn malformed_requests_are_refused_and_the_connection_ends() {
 fn a_handshake_that_drips_is_cut() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("never")]);
-        let mut setup = Setup::new(driver, &upstream);
+        let mut setup = GatewaySetup::new(driver, &upstream);
         setup.timeouts.tls_handshake = SOON;
         setup.change = Box::new(|snapshot| snapshot.server_tls = Some(server_tls()));
         let gateway = setup.start();

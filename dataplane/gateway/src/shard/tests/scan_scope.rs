@@ -1,6 +1,6 @@
 //! What a request holds for its provider passes; what only sounds so does not; files are not believed their labels.
 
-use super::harness::{Client, MockUpstream, SECRET, Setup, ok, on_both_drivers};
+use super::harness::{Client, GatewaySetup, MockUpstream, SECRET, ok, on_both_drivers};
 
 /// Sends a request with these lines in its head and this body, and gives back the status.
 fn send(client: &mut Client, target: &str, fields: &str, body: &[u8]) -> u16 {
@@ -13,7 +13,7 @@ fn send(client: &mut Client, target: &str, fields: &str, body: &[u8]) -> u16 {
 fn names_decide_exactly() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-        let gateway = Setup::new(driver, &upstream).start();
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         let fields = format!(
             "x-goog-api-key: {SECRET}\r\nx-my-key: {SECRET}\r\nx-author: {SECRET}\r\nx-session-notes: {SECRET}\r\n"
@@ -37,7 +37,7 @@ fn names_decide_exactly() {
 fn values_in_latin_1_are_scanned() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-        let gateway = Setup::new(driver, &upstream).start();
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         let value = [b"caf\xe9 ".as_slice(), SECRET.as_bytes(), b" \xfc"].concat();
         let head = [b"GET /up/x HTTP/1.1\r\nhost: g\r\nx-title: ".as_slice(), &value, b"\r\n\r\n"].concat();
@@ -53,7 +53,7 @@ fn values_in_latin_1_are_scanned() {
 fn files_labelled_json_are_read_as_what_they_are() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-        let gateway = Setup::new(driver, &upstream).start();
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         let json = "content-type: application/json\r\n";
         let upload = format!("{json}x-goog-upload-command: upload, finalize\r\nx-goog-upload-offset: 0\r\n");
@@ -105,7 +105,7 @@ fn files_labelled_json_are_read_as_what_they_are() {
 fn members_for_the_provider_pass_and_are_told_nowhere() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-        let mut gateway = Setup::new(driver, &upstream).start();
+        let mut gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         let body = format!(
             r#"{{"mcp_servers":[{{"authorization_token":"{SECRET}"}}],"tools":[{{"headers":{{"X-Key":"{SECRET}"}}}}],"pageToken":"{SECRET}"}}"#
@@ -123,7 +123,7 @@ fn members_for_the_provider_pass_and_are_told_nowhere() {
 fn every_field_that_is_no_credential_is_scanned() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-        let gateway = Setup::new(driver, &upstream).start();
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         let names =
             ["user-agent", "sec-notes", "x-stainless-os", "openai-project", "accept-language", "tracestate"];
         let secrets = names.map(|name| format!("{name}: x {SECRET}\r\n")).concat();
@@ -155,7 +155,7 @@ fn every_field_that_is_no_credential_is_scanned() {
 fn pieces_of_files_are_not_moved() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-        let gateway = Setup::new(driver, &upstream).start();
+        let gateway = GatewaySetup::new(driver, &upstream).start();
         let long = format!("{}\nthe key is {SECRET}\n", "word word\n".repeat(8000));
         for (command, offset, body, status) in [
             ("upload, finalize", 0, SECRET, 200),
