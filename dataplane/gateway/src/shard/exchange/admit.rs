@@ -23,7 +23,7 @@ pub(super) struct Admitted {
     /// Where it goes.
     pub(super) route: Route,
     /// The gateway key that it came with, where no rule finds it in a text.
-    pub(super) own_key: Option<OwnValue>,
+    pub(super) gateway_key: Option<OwnValue>,
 }
 
 impl Exchange<'_> {
@@ -51,12 +51,12 @@ impl Exchange<'_> {
         if self.snapshot.guards(&route.upstream, self.client.is_loopback()) {
             self.snapshot.sites.admit(&self.buffers.request.authority, fields)?;
         }
-        let mut own_key = None;
+        let mut gateway_key = None;
         if let Some(key) = auth::check(&self.snapshot.auth, fields, &route.upstream)? {
             self.record.set_key(key);
-            own_key = auth::own_key(fields, &route.upstream);
+            gateway_key = auth::own_key(fields, &route.upstream);
         }
-        Ok(Admitted { route, own_key })
+        Ok(Admitted { route, gateway_key })
     }
 
     fn choose_route(&self) -> Result<Route, ExchangeError> {
@@ -69,8 +69,8 @@ impl Exchange<'_> {
 
     /// Makes the head one for the upstream, without secrets in its target and its fields.
     pub(super) fn prepare_head(&mut self, admitted: Admitted) -> Result<RequestScan, ExchangeError> {
-        let Admitted { route, own_key } = admitted;
-        let mut scan = self.open_scan(&route.upstream, own_key);
+        let Admitted { route, gateway_key } = admitted;
+        let mut scan = self.open_scan(&route.upstream, gateway_key);
         self.shape_request(&route)?;
         self.sanitize_envelope(&mut scan)?;
         self.note_path(&route.upstream);

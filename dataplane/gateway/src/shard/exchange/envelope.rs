@@ -70,7 +70,7 @@ impl Exchange<'_> {
     /// What the shard remembers a field by. A key that only this request is searched for makes its fields like no others.
     fn field_hash(&self, scan: &RequestScan, name: &[u8], value: &[u8]) -> Option<FieldHash> {
         let (clean, generation) = (&self.shard.clean, self.snapshot.generation);
-        (!scan.has_own_key()).then(|| clean.hash(generation, self.record.owner(), name, value))
+        (!scan.has_gateway_key()).then(|| clean.hash(generation, self.record.owner(), name, value))
     }
 
     /// Whether a scan of `text` finds something.

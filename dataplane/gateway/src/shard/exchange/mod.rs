@@ -16,12 +16,14 @@ mod conclude;
 mod content_decoder;
 mod envelope;
 mod error;
+mod first_window;
 mod framing;
 mod head;
 mod keep_alive;
 mod links;
 mod local_reply;
 mod reply;
+mod reply_head;
 mod request_body;
 mod response_body;
 mod scan;
@@ -46,8 +48,8 @@ use crate::snapshot::Snapshot;
 use admit::Admitted;
 pub(super) use conclude::Disposition;
 use error::ExchangeError;
+use first_window::Sending;
 use request_body::RequestBody;
-use send::Sending;
 
 /// What is known of a request whose head was read.
 pub(super) struct Received {

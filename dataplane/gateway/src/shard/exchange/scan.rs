@@ -7,10 +7,12 @@ use aegis_shield::{Documents, Format, Tokenizer, Vault};
 use aegis_wire::head::RequestHead;
 
 use super::super::exchange_buffers::RESTORING;
+use super::super::net::Conn;
 use super::super::scanner::Step;
 use super::super::session::{SESSION_FIELD, SessionFull, SessionKey, Sessions};
 use super::super::state::Shard;
 use super::Exchange;
+use super::request_body::RequestBody;
 use crate::auth;
 use crate::config::settings::FailMode;
 use crate::error_body::{ErrorKind, Failure};
@@ -37,7 +39,7 @@ pub(super) struct RequestScan {
     /// The secrets that were taken out so far, and those of the session.
     vault: Vault,
     /// The gateway key of this request, where no rule finds it in a text.
-    own_key: Option<OwnValue>,
+    gateway_key: Option<OwnValue>,
     /// Where the secrets are remembered for the session's next request.
     session: Option<SessionKey>,
 }
@@ -45,7 +47,7 @@ pub(super) struct RequestScan {
 impl RequestScan {
     /// The one place that configures a tokenizer.
     fn tokenizer(&self, snapshot: &Snapshot, format: Format, vault: Vault) -> Tokenizer {
-        Tokenizer::with_vault(Arc::clone(&snapshot.shield), format, vault).hiding(self.own_key.clone())
+        Tokenizer::with_vault(Arc::clone(&snapshot.shield), format, vault).hiding(self.gateway_key.clone())
     }
 
     /// A tokenizer for a text that is only looked at: what it finds is not recorded.
@@ -60,8 +62,8 @@ impl RequestScan {
     }
 
     /// Whether the request is searched for a value that other requests of the same client are not searched for.
-    pub(super) fn has_own_key(&self) -> bool {
-        self.own_key.is_some()
+    pub(super) fn has_gateway_key(&self) -> bool {
+        self.gateway_key.is_some()
     }
 }
 
@@ -106,10 +108,46 @@ impl BodyScanner {
         }
     }
 
+    /// Appends to `out` what becomes of the window, as far as it can be scanned, and adds its length to `sent_bytes`.
+    pub(super) fn scan_window(
+        &mut self,
+        shard: &Shard,
+        snapshot: &Snapshot,
+        client: &mut Conn,
+        body: &mut RequestBody,
+        out: &mut Vec<u8>,
+        sent_bytes: &mut u64,
+    ) -> Result<Scanned, Failure> {
+        loop {
+            let last = body.is_last(client);
+            let window = body.window(client);
+            let step = self.step(shard, snapshot, window, last)?;
+            let is_end = last && step.consumed == window.len();
+            self.write_to(shard, &window[..step.consumed], out);
+            *sent_bytes += step.produced as u64;
+            body.consume(client, step.consumed);
+            if is_end {
+                return Ok(Scanned::Done);
+            }
+            if step.consumed == 0 {
+                return Ok(Scanned::NeedsClient);
+            }
+        }
+    }
+
     /// Whether the body passes unscanned.
     pub(super) fn passes_unscanned(&self) -> bool {
         self.passes_unscanned
     }
+}
+
+/// How far a window was scanned.
+#[must_use]
+pub(super) enum Scanned {
+    /// To the end of the body.
+    Done,
+    /// As far as it can be before the client sends more.
+    NeedsClient,
 }
 
 /// What the scan of a request leaves behind for its reply.
@@ -130,12 +168,12 @@ impl Secrets {
 
 impl Exchange<'_> {
     /// Begins the scan, with the secrets of the session that the request names, if the configuration has sessions.
-    pub(super) fn open_scan(&mut self, upstream: &Upstream, own_key: Option<OwnValue>) -> RequestScan {
+    pub(super) fn open_scan(&mut self, upstream: &Upstream, gateway_key: Option<OwnValue>) -> RequestScan {
         let session = self.session_key(upstream);
         let settings = &self.snapshot.session;
         let vault = session.map(|key| Sessions::shared(settings).recall(key, settings)).unwrap_or_default();
         self.is_session_recalled = !vault.is_empty();
-        RequestScan { vault, own_key, session }
+        RequestScan { vault, gateway_key, session }
     }
 
     fn session_key(&self, upstream: &Upstream) -> Option<SessionKey> {

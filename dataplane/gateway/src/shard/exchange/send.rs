@@ -8,9 +8,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
-use aegis_shield::WINDOW;
 use aegis_wire::h1::{self, ResponseParse, ResponseParser, ResponseVerdict};
-use aegis_wire::head::{BodyLength, Method};
+use aegis_wire::head::Method;
 
 use super::super::answer::http_failure;
 use super::super::connect::connect;
@@ -20,8 +19,9 @@ use super::super::pool::UpstreamConn;
 use super::super::record::micros;
 use super::Exchange;
 use super::error::{ExchangeError, SendError};
+use super::first_window::Sending;
 use super::framing::Framing;
-use super::scan::{BodyScanner, Secrets};
+use super::scan::BodyScanner;
 use crate::error_body::Failure;
 use crate::snapshot::Upstream;
 
@@ -31,25 +31,6 @@ const HALF_A_HEAD: Failure = Failure::upstream("the upstream closed the connecti
 const OVERLONG_HEAD: Failure = Failure::upstream("the head of the upstream's reply is too long");
 const LONG_HEAD: Failure =
     Failure::overloaded("the gateway has no room for the head of the upstream's reply");
-
-/// A request whose first part is in the write buffer, ready to be sent.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one of it in each exchange, and it stays where it is"
-)]
-pub(super) enum Sending {
-    /// All of the request is in the buffer. It has a content length, and can be sent again.
-    Whole(Secrets),
-    /// Its head and the first chunk are. The rest of the body is scanned while it is sent.
-    Streamed(BodyScanner),
-}
-
-impl Default for Sending {
-    /// A request in which nothing was found.
-    fn default() -> Self {
-        Self::Whole(Secrets::default())
-    }
-}
 
 /// A request whose reply has begun.
 pub(super) struct Answered {
@@ -96,78 +77,7 @@ enum Refilled {
     Answered,
 }
 
-/// How far a window was scanned.
-#[must_use]
-enum Scanned {
-    /// To the end of the body.
-    Done,
-    /// As far as it can be before the client sends more.
-    NeedsClient,
-}
-
 impl Exchange<'_> {
-    /// Waits until the first window is full, or holds the whole body.
-    pub(super) async fn receive_first_window(&mut self) -> Result<(), ExchangeError> {
-        if !self.has_all() {
-            self.body.fill(self.client, self.shard, &self.snapshot.timeouts).await?;
-            self.in_hand = Instant::now();
-        }
-        Ok(())
-    }
-
-    /// Scans the first window and puts head and window together.
-    pub(super) fn scan_first_window(&mut self, mut scanner: BodyScanner) -> Result<Sending, ExchangeError> {
-        let progress = self.put_first_window(&mut scanner);
-        self.record.failed_open |= scanner.passes_unscanned();
-        match progress {
-            Ok(Scanned::Done) => Ok(Sending::Whole(self.complete(scanner)?)),
-            Ok(Scanned::NeedsClient) => Ok(Sending::Streamed(scanner)),
-            Err(failure) => {
-                self.settle(scanner);
-                Err(failure.into())
-            }
-        }
-    }
-
-    /// Scans the first window and puts it behind the head. A body that fits it is scanned to its end, however many steps that
-    /// takes, since nothing of a request that is refused may have been sent then.
-    fn put_first_window(&mut self, scanner: &mut BodyScanner) -> Result<Scanned, Failure> {
-        let (shard, snapshot) = (self.shard, &*self.snapshot);
-        let out = &mut self.buffers.out;
-        let last = self.body.is_last(self.client);
-        let window = self.body.window(self.client);
-        out.clear();
-        let first = scanner.step(shard, snapshot, window, last)?;
-        let (mut consumed, mut produced) = (first.consumed, first.produced);
-        // The usual body takes one step, and its length is known before it is copied behind the head.
-        let takes_more_steps = last && window.len() <= WINDOW && consumed < window.len();
-        if takes_more_steps {
-            scanner.write_to(shard, &window[..consumed], out.tail());
-            while consumed < window.len() {
-                let rest = &window[consumed..];
-                let step = scanner.step(shard, snapshot, rest, last)?;
-                scanner.write_to(shard, &rest[..step.consumed], out.tail());
-                (consumed, produced) = (consumed + step.consumed, produced + step.produced);
-            }
-        }
-        let is_whole = last && consumed == window.len();
-        let length = match (is_whole, self.parse.framing) {
-            (true, h1::BodyKind::None) => BodyLength::Empty,
-            (true, _) => BodyLength::Known(produced as u64),
-            (false, _) => BodyLength::Unknown,
-        };
-        let written = h1::write_request(&self.buffers.request, length, out.tail());
-        let framing = Framing::announced(written.map_err(|error| http_failure(&error))?);
-        if takes_more_steps {
-            out.bring_forward(produced);
-        } else {
-            framing.part(out, |out| scanner.write_to(shard, &window[..consumed], out.tail()));
-        }
-        self.record.sent_bytes += produced as u64;
-        self.body.consume(self.client, consumed);
-        Ok(if is_whole { Scanned::Done } else { Scanned::NeedsClient })
-    }
-
     /// Sends what was put together, and the rest of the body when there is more, and waits for the head of the reply.
     pub(super) async fn send(
         &mut self,
@@ -331,38 +241,16 @@ impl Exchange<'_> {
 
     /// Scans all that can be of the window into one chunk.
     fn scan_window(&mut self, mut scanner: BodyScanner) -> Result<Sending, Failure> {
-        self.buffers.out.begin_chunk();
-        let progress = self.scan_steps(&mut scanner);
-        self.buffers.out.end_chunk();
-        self.record.failed_open |= scanner.passes_unscanned();
-        match progress {
-            Ok(Scanned::NeedsClient) => Ok(Sending::Streamed(scanner)),
-            Ok(Scanned::Done) => {
+        let Self { shard, snapshot, client, body, buffers, record, .. } = self;
+        let progress = Framing::CHUNKED.part(&mut buffers.out, |out| {
+            scanner.scan_window(shard, snapshot, client, body, out.tail(), &mut record.sent_bytes)
+        });
+        match self.settle_progress(scanner, progress)? {
+            Sending::Whole(secrets) => {
                 Framing::CHUNKED.end(&mut self.buffers.out);
-                Ok(Sending::Whole(self.complete(scanner)?))
+                Ok(Sending::Whole(secrets))
             }
-            Err(failure) => {
-                self.settle(scanner);
-                Err(failure)
-            }
-        }
-    }
-
-    fn scan_steps(&mut self, scanner: &mut BodyScanner) -> Result<Scanned, Failure> {
-        loop {
-            let last = self.body.is_last(self.client);
-            let window = self.body.window(self.client);
-            let step = scanner.step(self.shard, &self.snapshot, window, last)?;
-            let rest = window.len() - step.consumed;
-            scanner.write_to(self.shard, &window[..step.consumed], self.buffers.out.tail());
-            self.record.sent_bytes += step.produced as u64;
-            self.body.consume(self.client, step.consumed);
-            if last && rest == 0 {
-                return Ok(Scanned::Done);
-            }
-            if step.consumed == 0 {
-                return Ok(Scanned::NeedsClient);
-            }
+            streamed @ Sending::Streamed(_) => Ok(streamed),
         }
     }
 
