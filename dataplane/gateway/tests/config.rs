@@ -417,12 +417,12 @@ fn collect(table: &toml::Table, above: &str, leaves: &mut BTreeSet<(String, Stri
 }
 
 #[test]
-fn the_readme_has_the_generated_table() {
-    let readme =
-        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("README.md");
+fn the_settings_page_has_the_generated_table() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/settings.md");
+    let text = std::fs::read_to_string(page).expect("docs/settings.md");
     assert!(
-        readme.contains(&reference::markdown()),
-        "replace the table in README.md by:\n{}",
+        text.contains(&reference::markdown()),
+        "replace the table in docs/settings.md by:\n{}",
         reference::markdown()
     );
 }
