@@ -19,7 +19,7 @@ Usage: tests/full.sh [PART...]      all parts without a name
   fuzz-lints  clippy over the libFuzzer targets (needs a C++ compiler)
   deny        cargo-deny: licences, banned and doubled crates, sources
   advisories  cargo-deny: known holes in dependencies (needs the advisory database)
-  msrv        the oldest compiler that Cargo.toml promises
+  msrv        libraries and programs on the oldest compiler that Cargo.toml promises
   miri        small tests of shield and wire under Miri (needs a nightly compiler)
   fuzz        a million mutations of every corpus; AEGIS_FUZZ_RUNS says otherwise
   benches     criterion: scanning, tokenizing, restoring, wire
@@ -69,7 +69,7 @@ msrv() {
     local version
     version=$(sed -nE 's/^rust-version = "([0-9.]+)"$/\1/p' Cargo.toml)
     with_toolchain "$version" || { skip "Rust $version cannot be had"; return; }
-    CARGO_TARGET_DIR=$CARGO_TARGET_DIR/msrv cargo "+$version" check --locked --workspace --all-targets
+    CARGO_TARGET_DIR=$CARGO_TARGET_DIR/msrv cargo "+$version" check --locked --workspace
 }
 
 # Code in C and assembly is out of Miri's reach, and tests at every cut would take days: these modules are plain Rust and quick.

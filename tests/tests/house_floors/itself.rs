@@ -159,6 +159,31 @@ fn the_longest_path_decides_the_floor() {
 }
 
 #[test]
+fn a_folder_may_have_floors_of_its_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let files = [
+        ("lib.rs", "mod part; mod other;"),
+        ("other.rs", "pub struct Other; use crate::part::low::Low;"),
+        ("part/mod.rs", "pub mod low; mod high; struct Own(high::High);"),
+        ("part/low.rs", "pub struct Low; use super::high::High;"),
+        ("part/high.rs", "pub struct High;"),
+    ];
+    fs::create_dir(folder.path().join("part")).expect("a folder");
+    for (path, text) in files {
+        fs::write(folder.path().join(path), text).expect("a file");
+    }
+    let faults_of = |floors: &str| {
+        fs::write(folder.path().join("part/floors.toml"), floors).expect("a file");
+        judge(folder.path(), "lib.rs", &[("part/floors.toml", &["part"])])
+    };
+    assert_eq!(faults_of("floors = [['high'], ['low']]"), Ok(()));
+    let text = faults_of("floors = [['low'], ['high']]").expect_err("an import of a higher floor");
+    assert!(text.contains("part/low.rs (floor 0) imports part/high.rs (floor 1): High"), "{text}");
+    let text = faults_of("floors = [['self'], ['high'], ['low']]").expect_err("the folder's own file is low");
+    assert!(text.contains("part/mod.rs (floor 0) imports part/high.rs (floor 1): High"), "{text}");
+}
+
+#[test]
 fn every_module_has_a_floor_and_every_floor_has_modules() {
     let tree = [("src/lib.rs", "mod a; mod b;"), ("src/a.rs", "fn a() {}"), ("src/b.rs", "fn b() {}")];
     assert!(faults(&tree, Some("floors = [['a']]")).contains("b.rs is on no floor"));

@@ -1,8 +1,8 @@
 //! No import circles between the files of a crate, and no import from a lower floor to a higher one.
 //!
 //! A crate declares its floors in the file `floors.toml` beside its manifest, and a folder of modules may have another
-//! one for what lies in it. A module imports only from its own floor or from those below. What counts as an import is
-//! told in `imports.rs`.
+//! one for what lies in it. A module imports only from its own floor or from those below. `imports.rs`
+//! says what counts as an import.
 
 mod circles;
 mod floors;
