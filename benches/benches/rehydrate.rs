@@ -2,8 +2,9 @@
 //! has secrets, and with a token restored in it; one event a push, as they arrive.
 
 use aegis_bench::corpus::SECRETS;
+use aegis_bench::mock::answer::answer;
 use aegis_bench::mock::prompt::Api;
-use aegis_bench::mock::reply::{Body, answer};
+use aegis_bench::mock::reply::Body;
 use aegis_bench::mock::scenario::Scenario;
 use aegis_detect::Category;
 use aegis_shield::reply::{Rehydrator, ReplyFormat};
