@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::options::ConfigOptions;
-use super::{Failure, Outcome, say};
+use super::outcome::{Failure, Outcome, say};
 use crate::config::{ConfigError, Loaded, load};
 use crate::os;
 use crate::rule_cache::RuleCache;

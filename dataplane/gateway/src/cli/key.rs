@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::{Failure, Outcome, failure, say};
+use super::outcome::{Failure, Outcome, failure, say};
 use crate::auth::{self, hex};
 
 /// Longest key `key hash` reads, in bytes.

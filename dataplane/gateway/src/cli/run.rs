@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use super::options::ConfigOptions;
-use super::{Failure, Outcome, failure};
+use super::outcome::{Failure, Outcome, failure};
 use crate::config::settings::{Driver, Log, Settings};
 use crate::config::{ConfigError, Loaded, Sources, load};
 use crate::control::journal::Journal;

@@ -6,7 +6,7 @@ use std::time::Instant;
 use aegis_detect::{Scanner, Selection};
 use clap::Args;
 
-use super::{Failure, Outcome, failure};
+use super::outcome::{Failure, Outcome, failure};
 use crate::os;
 use crate::rule_cache::{Origin, RuleCache};
 

@@ -13,8 +13,8 @@ use aegis_detect::Rule;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::super::{Failure, failure};
-use super::reader::Hit;
+use super::finding::LocatedFinding;
+use crate::cli::outcome::{Failure, failure};
 
 /// The format of the file.
 const VERSION: u32 = 1;
@@ -97,17 +97,17 @@ impl Baseline {
     }
 
     /// Whether the finding is known.
-    pub(super) fn knows(&self, path: &Path, rule: &Rule, hit: &Hit) -> bool {
+    pub(super) fn knows(&self, path: &Path, rule: &Rule, hit: &LocatedFinding) -> bool {
         self.entries.contains(&self.entry(path, rule, hit))
     }
 
     /// Adds a finding.
-    pub(super) fn add(&mut self, path: &Path, rule: &Rule, hit: &Hit) {
+    pub(super) fn add(&mut self, path: &Path, rule: &Rule, hit: &LocatedFinding) {
         let entry = self.entry(path, rule, hit);
         self.entries.insert(entry);
     }
 
-    fn entry(&self, path: &Path, rule: &Rule, hit: &Hit) -> Entry {
+    fn entry(&self, path: &Path, rule: &Rule, hit: &LocatedFinding) -> Entry {
         let mut hash = Sha256::new();
         hash.update(self.salt.as_bytes());
         hash.update([0]);

@@ -3,6 +3,7 @@
 mod baseline;
 mod comments;
 mod files;
+mod finding;
 mod git;
 mod jsonl;
 mod lines;
@@ -23,10 +24,11 @@ use std::sync::Arc;
 use aegis_detect::{Confidence, RuleIndex, Rules, Scanner};
 use clap::{Args, ValueEnum};
 
-use super::{Failure, Outcome, failure, say};
+use super::outcome::{Failure, Outcome, failure, say};
 use baseline::Baseline;
-use files::{Desk, Origin, Sources};
-use reader::{Content, Hit, Reader, Stopped};
+use files::{Origin, ScanRun, Sources};
+use finding::LocatedFinding;
+use reader::{Content, Reader, Stopped};
 use report::{Report, Summary};
 
 const AFTER_HELP: &str = "\
@@ -90,7 +92,7 @@ pub(super) struct Scan {
     #[arg(long, value_enum, default_value_t = Least::Low, value_name = "LEVEL")]
     min_confidence: Least,
     #[command(flatten)]
-    rules: super::rules::Wanted,
+    rules: super::rule_options::RuleOptions,
     /// Number of threads [default: one per CPU]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_JOBS))]
     jobs: Option<u16>,
@@ -144,14 +146,14 @@ impl Scan {
             Format::Sarif => Box::new(sarif::Sarif::new(out, self.reveal)),
         };
         let summary = Summary::default();
-        let mut desk = Desk { rules, report: report.as_mut(), known, noted, summary };
-        match desk.run(scanners, least, &sources) {
+        let mut run = ScanRun { rules, report: report.as_mut(), known, noted, summary };
+        match run.run(scanners, least, &sources) {
             Ok(()) => {}
             // The reader of our output has seen enough: `scan | head`.
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(Outcome::No),
             Err(error) => return Err(failure(format!("cannot write the findings: {error}"), "")),
         }
-        self.conclude(desk.summary, desk.noted)
+        self.conclude(run.summary, run.noted)
     }
 
     /// Says what it came to, and writes the new baseline.
@@ -222,7 +224,7 @@ pub(super) fn show(
         Box::new(std::fs::File::open(path).map_err(|error| unreadable(&error))?)
     };
     let mut hits = Vec::new();
-    let mut keep = |hit: Hit| {
+    let mut keep = |hit: LocatedFinding| {
         if wanted.contains(&hit.finding.rule) {
             hits.push(hit);
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use aegis_detect::{Rule, Rules, Severity};
 
-use super::reader::Hit;
+use super::finding::LocatedFinding;
 use super::report::{Report, Summary, shown};
 
 /// The schema that the output fits.
@@ -83,7 +83,7 @@ impl<W: Write> Report for Sarif<W> {
         self.out.write_all(b"},\"columnKind\":\"unicodeCodePoints\",\"results\":[")
     }
 
-    fn finding(&mut self, path: &Path, rule: &Rule, hit: &Hit) -> io::Result<()> {
+    fn finding(&mut self, path: &Path, rule: &Rule, hit: &LocatedFinding) -> io::Result<()> {
         let result = serde_json::json!({
             "ruleId": rule.id,
             "ruleIndex": hit.finding.rule.0,
