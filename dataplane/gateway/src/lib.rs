@@ -25,3 +25,4 @@ pub mod rule_cache;
 pub mod shard;
 pub mod snapshot;
 pub mod state;
+pub mod web_origin;

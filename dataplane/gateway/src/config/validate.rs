@@ -10,8 +10,8 @@ use std::time::Duration;
 use super::error::Problem;
 use super::settings::{AuthMode, ClientAuth, FailMode, Roots, Settings, Timeouts, Upstream};
 use super::upstream_url::UpstreamUrl;
-use crate::browser::{MAX_ENTRY, check_host, check_origin};
 use crate::metrics::{CATEGORIES, MAX_UPSTREAMS};
+use crate::web_origin::{MAX_ENTRY, check_host, check_origin};
 
 /// Most shards; more than any machine this runs on has CPUs.
 pub const MAX_SHARDS: usize = 1_024;

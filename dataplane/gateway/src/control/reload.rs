@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::Shared;
+use super::shared::Shared;
 use crate::config::{ConfigError, Settings, Sources, load};
 use crate::snapshot::build::Builder;
 use crate::state;

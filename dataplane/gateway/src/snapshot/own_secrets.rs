@@ -8,7 +8,7 @@ use aegis_detect::{Inserted, KnownKey, KnownList};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::build::provider_key;
+use super::keys::provider_key;
 use crate::auth::hex;
 use crate::config::Settings;
 use crate::config::error::Problem;

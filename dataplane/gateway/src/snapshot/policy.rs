@@ -1,0 +1,76 @@
+//! The policy engine's rules of what happens to a finding, from the settings.
+
+use aegis_detect::{Category, Confidence, Rules};
+use aegis_shield::OpaqueAction;
+use aegis_shield::policy::{Action as ShieldAction, Policy};
+
+use crate::config::error::Problem;
+use crate::config::reference::nearest;
+use crate::config::settings::{Action, MinConfidence, OpaqueMode, Settings};
+use crate::state::decode_hex;
+
+/// Builds the policy; gives everything that is wrong with it.
+pub(super) fn policy(settings: &Settings, rules: &Rules) -> Result<Policy, Vec<Problem>> {
+    let wanted = &settings.policy;
+    let mut problems = Vec::new();
+    let mut policy = Policy::new(action(wanted.default)).with_min_confidence(match wanted.min_confidence {
+        MinConfidence::Low => Confidence::Low,
+        MinConfidence::Medium => Confidence::Medium,
+        MinConfidence::High => Confidence::High,
+    });
+    policy = policy.with_opaque(match wanted.opaque {
+        OpaqueMode::Pass => OpaqueAction::Pass,
+        OpaqueMode::Refuse => OpaqueAction::Refuse,
+    });
+    for (id, own) in &wanted.rules {
+        match rules.find(id) {
+            Some(index) => policy = policy.with_rule(index, action(*own)),
+            None => problems.push(unknown_rule(id, rules)),
+        }
+    }
+    for category in Category::ALL {
+        if let Some(own) = wanted.categories.get(&category.as_str().to_lowercase()) {
+            policy = policy.with_category(category, action(*own));
+        }
+    }
+    let hashes = wanted.allow_sha256.iter().filter_map(|digits| {
+        let mut hash = [0; 32];
+        decode_hex(digits.as_bytes(), &mut hash).then_some(hash)
+    });
+    policy = policy.with_allowed_hashes(hashes);
+    match policy.with_allowed_patterns(&wanted.allow_regex) {
+        Ok(policy) if problems.is_empty() => Ok(policy),
+        Ok(_) => Err(problems),
+        Err(error) => {
+            problems.push(Problem::error("policy.allow_regex", error.to_string(), ""));
+            Err(problems)
+        }
+    }
+}
+
+fn unknown_rule(id: &str, rules: &Rules) -> Problem {
+    const LISTED: usize = 6;
+    let vendor = |id: &str| id.split('-').next().unwrap_or_default().to_owned();
+    let ids = || rules.iter().map(|(_, rule)| rule.id.as_str());
+    let alike: Vec<&str> = ids().filter(|known| vendor(known) == vendor(id)).take(LISTED).collect();
+    let spelt: Vec<String> = ids().map(|known| known.replace('-', "_")).collect();
+    let near = nearest(id, spelt.iter().map(String::as_str)).map(|near| near.replace('_', "-"));
+    let help = match (near, alike.is_empty()) {
+        (_, false) => format!("rules that begin alike: {}", alike.join(", ")),
+        (Some(near), true) => format!("did you mean `{near}`?"),
+        (None, true) => "`aegis-gateway rules list` names them all".to_owned(),
+    };
+    Problem::error(format!("policy.rules.{id}"), format!("there is no rule `{id}`"), help)
+}
+
+/// The action of the policy engine that a setting names.
+pub(crate) fn action(action: Action) -> ShieldAction {
+    match action {
+        Action::Allow => ShieldAction::Allow,
+        Action::Monitor => ShieldAction::Monitor,
+        Action::Warn => ShieldAction::Warn,
+        Action::Tokenize => ShieldAction::Tokenize,
+        Action::Redact => ShieldAction::Redact,
+        Action::Block => ShieldAction::Block,
+    }
+}
