@@ -7,7 +7,7 @@ pub mod build;
 mod files;
 mod keys;
 mod own_secrets;
-pub(crate) mod policy;
+mod policy;
 #[cfg(test)]
 mod tests;
 mod tls;

@@ -8,7 +8,6 @@ use crate::config::{ConfigError, Loaded, load};
 use crate::os;
 use crate::rule_cache::RuleCache;
 use crate::snapshot::build::Builder;
-use crate::snapshot::policy::action;
 use crate::snapshot::{Auth, Snapshot};
 use crate::state;
 
@@ -86,7 +85,7 @@ fn describe(loaded: &Loaded, snapshot: &Snapshot) {
             println!("  warning    {warning}");
         }
     }
-    let default = action(settings.policy.default).as_str();
+    let default = settings.policy.default.as_str();
     println!("  rules      {}, default action {default}", snapshot.shield.rules.len());
     for upstream in snapshot.upstreams.iter().filter(|upstream| upstream.needed) {
         let scheme = if upstream.tls.is_some() { "https" } else { "http" };

@@ -134,7 +134,7 @@ impl Builder {
             let text = read_text("rules.custom", path)?;
             sources.push(RuleSource { name: path.display().to_string(), text });
         }
-        let packs: Vec<Pack> = settings.rules.packs.iter().map(|pack| Pack::from(*pack)).collect();
+        let packs = settings.rules.packs.clone();
         let custom = sources.iter().map(|source| format!("{}\n{}", source.name, source.text)).collect();
         let list = known::File::read(settings)?;
         let own = OwnSecrets::gather(settings, master);

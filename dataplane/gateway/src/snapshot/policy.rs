@@ -1,36 +1,28 @@
 //! The policy engine's rules of what happens to a finding, from the settings.
 
-use aegis_detect::{Category, Confidence, Rules};
-use aegis_shield::OpaqueAction;
-use aegis_shield::policy::{Action as ShieldAction, Policy};
+use aegis_detect::{Category, Rules};
+use aegis_shield::policy::Policy;
 
 use crate::config::error::Problem;
 use crate::config::reference::nearest;
-use crate::config::settings::{Action, MinConfidence, OpaqueMode, Settings};
+use crate::config::settings::Settings;
 use crate::state::decode_hex;
 
 /// Builds the policy; gives everything that is wrong with it.
 pub(super) fn policy(settings: &Settings, rules: &Rules) -> Result<Policy, Vec<Problem>> {
     let wanted = &settings.policy;
     let mut problems = Vec::new();
-    let mut policy = Policy::new(action(wanted.default)).with_min_confidence(match wanted.min_confidence {
-        MinConfidence::Low => Confidence::Low,
-        MinConfidence::Medium => Confidence::Medium,
-        MinConfidence::High => Confidence::High,
-    });
-    policy = policy.with_opaque(match wanted.opaque {
-        OpaqueMode::Pass => OpaqueAction::Pass,
-        OpaqueMode::Refuse => OpaqueAction::Refuse,
-    });
+    let mut policy =
+        Policy::new(wanted.default).with_min_confidence(wanted.min_confidence).with_opaque(wanted.opaque);
     for (id, own) in &wanted.rules {
         match rules.find(id) {
-            Some(index) => policy = policy.with_rule(index, action(*own)),
+            Some(index) => policy = policy.with_rule(index, *own),
             None => problems.push(unknown_rule(id, rules)),
         }
     }
     for category in Category::ALL {
         if let Some(own) = wanted.categories.get(&category.as_str().to_lowercase()) {
-            policy = policy.with_category(category, action(*own));
+            policy = policy.with_category(category, *own);
         }
     }
     let hashes = wanted.allow_sha256.iter().filter_map(|digits| {
@@ -61,16 +53,4 @@ fn unknown_rule(id: &str, rules: &Rules) -> Problem {
         (None, true) => "`aegis-gateway rules list` names them all".to_owned(),
     };
     Problem::error(format!("policy.rules.{id}"), format!("there is no rule `{id}`"), help)
-}
-
-/// The action of the policy engine that a setting names.
-pub(crate) fn action(action: Action) -> ShieldAction {
-    match action {
-        Action::Allow => ShieldAction::Allow,
-        Action::Monitor => ShieldAction::Monitor,
-        Action::Warn => ShieldAction::Warn,
-        Action::Tokenize => ShieldAction::Tokenize,
-        Action::Redact => ShieldAction::Redact,
-        Action::Block => ShieldAction::Block,
-    }
 }

@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aegis_detect::{Confidence, RuleIndex, Rules, Scanner};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use super::outcome::{Failure, Outcome, failure, say};
@@ -89,8 +90,8 @@ pub(super) struct Scan {
     #[arg(long)]
     no_ignore: bool,
     /// Leave out less certain findings
-    #[arg(long, value_enum, default_value_t = Least::Low, value_name = "LEVEL")]
-    min_confidence: Least,
+    #[arg(long, value_parser = confidence_parser(), default_value = Confidence::Low.as_str(), value_name = "LEVEL")]
+    min_confidence: Confidence,
     #[command(flatten)]
     rules: super::rule_options::RuleOptions,
     /// Number of threads [default: one per CPU]
@@ -108,21 +109,11 @@ enum Format {
     Sarif,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Least {
-    Low,
-    Medium,
-    High,
-}
-
-impl From<Least> for Confidence {
-    fn from(least: Least) -> Self {
-        match least {
-            Least::Low => Confidence::Low,
-            Least::Medium => Confidence::Medium,
-            Least::High => Confidence::High,
-        }
-    }
+/// Takes the names of confidences.
+fn confidence_parser() -> impl TypedValueParser<Value = Confidence> {
+    const LEVELS: [Confidence; 3] = [Confidence::Low, Confidence::Medium, Confidence::High];
+    PossibleValuesParser::new(LEVELS.map(Confidence::as_str))
+        .try_map(|name| LEVELS.into_iter().find(|level| level.as_str() == name).ok_or("no such confidence"))
 }
 
 impl Scan {
@@ -131,7 +122,7 @@ impl Scan {
         let known = self.baseline.as_deref().map(Baseline::read).transpose()?;
         let noted = self.write_baseline.as_deref().map(Baseline::new).transpose()?;
         let rules = self.rules.load()?;
-        let least = self.min_confidence.into();
+        let least = self.min_confidence;
         if self.jsonl {
             let paths = if self.paths.is_empty() { &[PathBuf::from("-")][..] } else { &self.paths };
             return jsonl::run(scanner(&rules)?, least, paths);
