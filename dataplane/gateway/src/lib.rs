@@ -14,6 +14,7 @@ pub mod config;
 pub mod control;
 pub mod error_body;
 pub mod events;
+pub mod hex;
 pub mod known;
 pub mod lifecycle;
 pub mod links;

@@ -10,8 +10,9 @@ use super::{Auth, HashedKey, UpstreamKey};
 use crate::config::Secret;
 use crate::config::builtin;
 use crate::config::error::Problem;
-use crate::config::settings::{self, AuthMode, KeyHeader, Settings};
-use crate::state::{MasterKey, decode_hex};
+use crate::config::settings::{self, AuthMode, KeyHeader, Settings, epoch_number};
+use crate::hex;
+use crate::state::MasterKey;
 
 /// Longest key file or variable of an upstream, in bytes.
 const MAX_API_KEY: usize = 8 << 10;
@@ -74,8 +75,7 @@ pub(super) fn auth(settings: &Settings) -> Auth {
         return Auth::None;
     }
     let hashed = |key: &settings::GatewayKey| {
-        let mut sha256 = [0; 32];
-        decode_hex(key.sha256.as_bytes(), &mut sha256).then(|| HashedKey {
+        hex::sha256(&key.sha256).map(|sha256| HashedKey {
             id: key.id.as_str().into(),
             organisation: key.org.as_deref().map(Arc::from),
             user: key.user.as_deref().map(Arc::from),
@@ -94,10 +94,4 @@ pub(super) fn keyring(settings: &Settings, master: &MasterKey) -> Result<Keyring
     let current = epoch_number(tokens.epoch).unwrap_or(0);
     Keyring::new(master, &tokens.organisation, current, &older)
         .map_err(|error| Problem::error("tokens.older_epochs", error.to_string(), ""))
-}
-
-/// The value of a character in Crockford's base32.
-fn epoch_number(epoch: char) -> Option<u8> {
-    const DIGITS: &[u8] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    DIGITS.iter().position(|digit| char::from(*digit) == epoch).map(|value| value as u8)
 }

@@ -6,7 +6,7 @@ use aegis_shield::policy::Policy;
 use crate::config::error::Problem;
 use crate::config::reference::nearest;
 use crate::config::settings::Settings;
-use crate::state::decode_hex;
+use crate::hex;
 
 /// Builds the policy; gives everything that is wrong with it.
 pub(super) fn policy(settings: &Settings, rules: &Rules) -> Result<Policy, Vec<Problem>> {
@@ -25,10 +25,7 @@ pub(super) fn policy(settings: &Settings, rules: &Rules) -> Result<Policy, Vec<P
             policy = policy.with_category(category, *own);
         }
     }
-    let hashes = wanted.allow_sha256.iter().filter_map(|digits| {
-        let mut hash = [0; 32];
-        decode_hex(digits.as_bytes(), &mut hash).then_some(hash)
-    });
+    let hashes = wanted.allow_sha256.iter().filter_map(|digits| hex::sha256(digits));
     policy = policy.with_allowed_hashes(hashes);
     match policy.with_allowed_patterns(&wanted.allow_regex) {
         Ok(policy) if problems.is_empty() => Ok(policy),

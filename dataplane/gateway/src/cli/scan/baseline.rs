@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::finding::LocatedFinding;
 use crate::cli::outcome::{Failure, failure};
+use crate::hex::HEXLOWER;
 
 /// The format of the file.
 const VERSION: u32 = 1;
@@ -93,7 +94,7 @@ impl Baseline {
         }
         let mut salt = [0; SALT];
         getrandom::fill(&mut salt).map_err(|error| failure(format!("no random numbers: {error}"), ""))?;
-        Ok(Baseline { salt: hex(&salt), folder: folder_of(path)?, entries: BTreeSet::new() })
+        Ok(Baseline { salt: HEXLOWER.encode(&salt), folder: folder_of(path)?, entries: BTreeSet::new() })
     }
 
     /// Whether the finding is known.
@@ -112,7 +113,7 @@ impl Baseline {
         hash.update(self.salt.as_bytes());
         hash.update([0]);
         hash.update(&*hit.secret);
-        let hash = hex(&hash.finalize()[..HASH]);
+        let hash = HEXLOWER.encode(&hash.finalize()[..HASH]);
         Entry { path: self.told_from_here(path), rule: rule.id.clone(), hash }
     }
 
@@ -150,14 +151,5 @@ fn folder_of(path: &Path) -> Result<PathBuf, Failure> {
     fs::canonicalize(folder).map_err(|error| {
         let what = format!("{}: no place for a baseline: {}: {error}", path.display(), folder.display());
         failure(what, "make the folder first, or name another")
-    })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
     })
 }

@@ -20,7 +20,7 @@ pub use auth::{Auth, AuthMode, GatewayKey};
 pub use findings::{FailMode, FindingsHeader, KnownValues, Policy, Rules};
 pub use output::{Audit, AuditSync, Log, LogFormat};
 pub use server::{Admin, Cache, Certificate, ClientAuth, Driver, Server, ServerTls, State};
-pub use tokens::{Session, Tokens};
+pub use tokens::{Session, Tokens, epoch_number};
 pub use traffic::{Limits, Timeouts};
 pub use upstream::{KeyHeader, Provider, Roots, Upstream};
 

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::is_sha256;
 use crate::config::error::Problem;
 use crate::config::reference::nearest;
 use crate::config::settings::{AuthMode, Settings};
+use crate::hex;
 
 pub(super) fn check(settings: &Settings, problems: &mut Vec<Problem>) {
     let auth = &settings.auth;
@@ -35,7 +35,7 @@ pub(super) fn check(settings: &Settings, problems: &mut Vec<Problem>) {
                 "rename one",
             ));
         }
-        if !is_sha256(&key.sha256) {
+        if hex::sha256(&key.sha256).is_none() {
             let help = "write 64 hexadecimal digits; `aegis-gateway key hash` makes them from a key";
             problems.push(Problem::error(format!("{at}.sha256"), "not a SHA-256", help));
         } else if !hashes.insert(key.sha256.to_ascii_lowercase()) {

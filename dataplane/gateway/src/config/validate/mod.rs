@@ -158,8 +158,3 @@ fn log(settings: &Settings, problems: &mut Vec<Problem>) {
         problems.push(Problem::error("log.access", "is empty", "off, stdout, stderr or the path of a file"));
     }
 }
-
-/// Whether `text` is a SHA-256 in hexadecimal digits.
-fn is_sha256(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit())
-}

@@ -2,9 +2,9 @@
 
 use aegis_detect::Category;
 
-use super::is_sha256;
 use crate::config::error::Problem;
 use crate::config::settings::{FailMode, Settings};
+use crate::hex;
 
 pub(super) fn check(settings: &Settings, problems: &mut Vec<Problem>) {
     let policy = &settings.policy;
@@ -17,7 +17,7 @@ pub(super) fn check(settings: &Settings, problems: &mut Vec<Problem>) {
         }
     }
     for (i, hash) in policy.allow_sha256.iter().enumerate() {
-        if !is_sha256(hash) {
+        if hex::sha256(hash).is_none() {
             let what = format!("item {} is not a SHA-256", i + 1);
             problems.push(Problem::error("policy.allow_sha256", what, "write 64 hexadecimal digits"));
         }

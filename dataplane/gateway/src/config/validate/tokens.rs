@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::is_sha256;
 use crate::config::error::Problem;
-use crate::config::settings::Settings;
+use crate::config::settings::{Settings, epoch_number};
+use crate::hex;
 
 pub(super) fn check(settings: &Settings, problems: &mut Vec<Problem>) {
     let tokens = &settings.tokens;
@@ -12,7 +12,7 @@ pub(super) fn check(settings: &Settings, problems: &mut Vec<Problem>) {
         problems.push(Problem::error("tokens.key", "given together with tokens.key_file", "keep one"));
     }
     if let Some(key) = &tokens.key
-        && !is_sha256(key.expose())
+        && hex::sha256(key.expose()).is_none()
     {
         problems.push(Problem::error(
             "tokens.key",
@@ -25,7 +25,7 @@ pub(super) fn check(settings: &Settings, problems: &mut Vec<Problem>) {
     }
     let mut seen = HashSet::from([tokens.epoch]);
     for epoch in std::iter::once(tokens.epoch).chain(tokens.older_epochs.iter().copied()) {
-        if !is_epoch(epoch) {
+        if epoch_number(epoch).is_none() {
             let what = format!("`{epoch}` cannot name an epoch");
             let help = "one of 0-9 and A-Z without I, L, O and U";
             problems.push(Problem::error("tokens.epoch", what, help));
@@ -37,9 +37,4 @@ pub(super) fn check(settings: &Settings, problems: &mut Vec<Problem>) {
             problems.push(Problem::error("tokens.older_epochs", what, "remove one"));
         }
     }
-}
-
-/// Whether `epoch` is a character of Crockford's base32.
-fn is_epoch(epoch: char) -> bool {
-    epoch.is_ascii_digit() || (epoch.is_ascii_uppercase() && !matches!(epoch, 'I' | 'L' | 'O' | 'U'))
 }
