@@ -2,6 +2,8 @@
 //! backend is never what is measured. Requests must carry `Content-Length` or be chunked; the reply depends on
 //! target, scenario and (where the scenario says tokens back) the tokens in the body only.
 
+#![expect(clippy::cast_possible_truncation, reason = "the smaller of the two is a length in memory")]
+
 use super::answer;
 use super::inbound::Chunks;
 use super::prompt::{Api, tokens_in};

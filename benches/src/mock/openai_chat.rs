@@ -174,7 +174,7 @@ mod tests {
             let Ok(doc) = serde_json::from_str::<serde_json::Value>(&event.data) else { continue };
             let call = &doc["choices"][0]["delta"]["tool_calls"][0];
             if let Some(text) = call["function"]["arguments"].as_str() {
-                calls[call["index"].as_u64().unwrap() as usize].push_str(text);
+                calls[usize::try_from(call["index"].as_u64().unwrap()).unwrap()].push_str(text);
             }
         }
         for (i, joined) in calls.iter().enumerate() {

@@ -166,7 +166,7 @@ fn state(end: End) -> &'static str {
     }
 }
 
-#[allow(clippy::too_many_arguments)] // the parts of one record, used in two places
+#[expect(clippy::too_many_arguments, reason = "the parts of one record, used in two places")]
 fn keep(
     head: &Head,
     body: Received,

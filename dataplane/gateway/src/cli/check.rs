@@ -28,7 +28,7 @@ pub(super) struct Check {
 }
 
 impl Check {
-    #[allow(clippy::unnecessary_wraps)] // every command has the same shape
+    #[expect(clippy::unnecessary_wraps, reason = "every command has the same shape")]
     pub(super) fn execute(&self) -> Result<Outcome, Failure> {
         let sources = self.options.sources();
         let name = sources

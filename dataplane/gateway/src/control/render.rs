@@ -302,7 +302,7 @@ fn histogram<const N: usize>(
 ) -> fmt::Result {
     let mut total = HistogramReading { counts: [0; N], above: 0, sum: 0 };
     readings.for_each(|reading| total.merge(&reading));
-    #[allow(clippy::cast_precision_loss)] // 2^53 microseconds are 285 years
+    #[expect(clippy::cast_precision_loss, reason = "2^53 microseconds are 285 years")]
     let seconds = |micros: u64| micros as f64 / 1e6;
     let mut buckets: Vec<(f64, u64)> = bounds.iter().map(|bound| seconds(*bound)).zip(total.counts).collect();
     buckets.push((f64::INFINITY, total.above));

@@ -1,3 +1,5 @@
+#![expect(clippy::cast_possible_truncation, reason = "any bytes make a key")]
+
 use std::path::Path;
 
 use aegis_detect::{Scanner, Window};

@@ -22,13 +22,13 @@ list_item! {
         /// SHA-256 of the key, 64 hexadecimal digits.
         sha256: String, example: r#""e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855""#;
         /// Organisation the key belongs to.
-        org: Option<String> = Default::default(), example: r#""acme""#;
+        org: Option<String> = None, example: r#""acme""#;
         /// User or team the key belongs to.
-        user: Option<String> = Default::default(), example: r#""build""#;
+        user: Option<String> = None, example: r#""build""#;
         /// Upstreams the key may use; all when empty.
-        upstreams: Vec<String> = Default::default(), example: r#"["anthropic"]"#;
+        upstreams: Vec<String> = Vec::new(), example: r#"["anthropic"]"#;
         /// Refused when true.
-        disabled: bool = Default::default(), example: "false";
+        disabled: bool = false, example: "false";
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the gateway writes: program log, access log and audit events.
 
+#![expect(clippy::doc_markdown, reason = "the doc comments of settings are shown to people word for word")]
+
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};

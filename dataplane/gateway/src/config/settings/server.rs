@@ -1,5 +1,7 @@
 //! The listeners, the shards behind them, and where the gateway keeps its own files.
 
+#![expect(clippy::doc_markdown, reason = "the doc comments of settings are shown to people word for word")]
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;

@@ -40,5 +40,5 @@ section! {
 /// The number of the epoch that a character names: its value in Crockford's base32, in which tokens are written.
 pub fn epoch_number(epoch: char) -> Option<u8> {
     const DIGITS: &str = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    DIGITS.find(epoch).map(|value| value as u8)
+    DIGITS.find(epoch).and_then(|value| u8::try_from(value).ok())
 }

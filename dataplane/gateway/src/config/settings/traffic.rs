@@ -1,5 +1,7 @@
 //! How long an exchange may take, and how much of everything it may use.
 
+#![expect(clippy::doc_markdown, reason = "the doc comments of settings are shown to people word for word")]
+
 use std::time::Duration;
 
 use crate::config::key::Kind;

@@ -1,5 +1,7 @@
 //! The providers that requests are sent to.
 
+#![expect(clippy::doc_markdown, reason = "the doc comments of settings are shown to people word for word")]
+
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -12,7 +12,6 @@ pub fn deserialize<'de, D: Deserializer<'de>>(source: D) -> Result<Option<Durati
 }
 
 /// As [`duration::serialize`].
-#[expect(clippy::ref_option, reason = "serde's `with` hands a reference to the field")]
 pub fn serialize<S: Serializer>(value: &Option<Duration>, sink: S) -> Result<S::Ok, S::Error> {
     match value {
         Some(value) => duration::serialize(value, sink),

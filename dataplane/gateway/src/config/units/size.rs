@@ -41,7 +41,6 @@ pub fn deserialize<'de, D: Deserializer<'de>>(source: D) -> Result<u64, D::Error
 }
 
 /// Writes the shortest exact form.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's `with` hands a reference to the field")]
 pub fn serialize<S: Serializer>(value: &u64, sink: S) -> Result<S::Ok, S::Error> {
     sink.serialize_str(&format(*value))
 }
