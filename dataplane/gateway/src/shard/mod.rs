@@ -10,6 +10,11 @@
 //! Two rules come from the runtime (monoio 0.2.4): a read in flight is never dropped while its bytes matter, and no task
 //! wakes itself.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "offsets and counts are converted between widths throughout; a named limit beside each conversion bounds it"
+)]
+
 mod accept;
 mod bench;
 mod buffers;
