@@ -2,8 +2,9 @@
 //! has secrets, and with a token restored in it; one event a push, as they arrive.
 
 use aegis_bench::corpus::SECRETS;
+use aegis_bench::mock::answer::answer;
 use aegis_bench::mock::prompt::Api;
-use aegis_bench::mock::reply::{Body, answer};
+use aegis_bench::mock::reply::Body;
 use aegis_bench::mock::scenario::Scenario;
 use aegis_detect::Category;
 use aegis_shield::reply::{Rehydrator, ReplyFormat};
@@ -81,5 +82,28 @@ fn replies(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, replies);
+/// A whole document, watched for tokens that it does not hold: megabytes a second.
+fn documents(c: &mut Criterion) {
+    let keyring = Keyring::new(&[7; 32], "bench", 0, &[]).expect("one epoch is allowed");
+    let line = "A line of ordinary text, \\\"quoted\\\".\\n".repeat(30_000);
+    let document = format!("{{\"choices\":[{{\"message\":{{\"content\":\"{line}\"}}}}]}}");
+    let mut group = c.benchmark_group("rehydrate");
+    group.sample_size(20).warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(2));
+    group.throughput(Throughput::Bytes(document.len() as u64));
+    let mut out = Vec::new();
+    group.bench_function("document/watched", |b| {
+        b.iter_batched(
+            || Rehydrator::new(vault(&keyring, &SECRETS[..]), ReplyFormat::Json),
+            |mut rehydrator| {
+                out.clear();
+                rehydrator.push(black_box(document.as_bytes()), &mut out);
+                rehydrator.finish(&mut out);
+            },
+            criterion::BatchSize::SmallInput,
+        );
+    });
+    group.finish();
+}
+
+criterion_group!(benches, replies, documents);
 criterion_main!(benches);

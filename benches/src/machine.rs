@@ -2,6 +2,8 @@
 //! the Rust library's source if it is installed, else the sources of the crates this workspace is built from.
 //! Figures taken on it are comparable on one machine only; [`crate::corpus::text`] is the same everywhere.
 
+#![expect(clippy::cast_possible_truncation, reason = "the limit of a file is far below 4 GiB")]
+
 use crate::corpus;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! The mock provider as a process of its own, and what it recorded.
 
+#![expect(clippy::cast_possible_truncation, reason = "the lowest eight bits are what is wanted")]
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;

@@ -1,5 +1,7 @@
 //! Starts the house's programs, watches them from outside, and ends them with the test.
 
+#![expect(clippy::cast_possible_truncation, reason = "the remainder of a division by a 16-bit number")]
+
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};

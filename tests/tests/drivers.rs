@@ -1,5 +1,7 @@
 //! Both drivers do the same; the one that was asked for is the one that runs.
 
+#![expect(clippy::cast_possible_truncation, reason = "a small number")]
+
 use std::process::Command;
 
 use aegis_tests::client::post_with;

@@ -3,6 +3,8 @@
 //! The memory is read from outside, as a debugger would; only a privileged user may do that, since the gateway forbids
 //! it to its own. For another user the test is skipped, and says so.
 
+#![expect(clippy::cast_possible_truncation, reason = "the smaller of the two is a length in memory")]
+
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::FileExt;

@@ -3,6 +3,8 @@
 //! The schema comes with a package for Node, and so the judge is `tests/sdk/node/sarif.mjs`; `tests/run.sh` installs
 //! both and runs these ignored tests.
 
+#![expect(clippy::cast_possible_truncation, reason = "an index of a short list")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

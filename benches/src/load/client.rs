@@ -7,6 +7,9 @@ use thiserror::Error;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+/// A request that does not come back within this time is a failure.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
 const READ: usize = 64 * 1024;
 /// Longest reply head.
 const MAX_HEAD: usize = 64 * 1024;
@@ -51,7 +54,7 @@ pub enum Failure {
         wanted: usize,
     },
     /// No reply in time.
-    #[error("no reply within {0:?}", super::DEADLINE)]
+    #[error("no reply within {0:?}", DEADLINE)]
     Late,
 }
 

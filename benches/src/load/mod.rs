@@ -4,16 +4,13 @@
 pub mod client;
 pub mod stats;
 
-use client::{Connection, Expect, Failure, Timing};
+use client::{Connection, DEADLINE, Expect, Failure, Timing};
 use stats::Samples;
 use std::cell::Cell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// A request that does not come back within this time is a failure.
-pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// One request, ready to be written, and what must come back.
 #[derive(Clone, Debug)]

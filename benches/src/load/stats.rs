@@ -23,7 +23,12 @@ impl Samples {
     }
 
     /// The `percent`-th percentile (nearest rank) in microseconds; 0 if there is no sample.
-    #[allow(clippy::cast_precision_loss, clippy::cast_sign_loss)]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of a count far below 2^52"
+    )]
     pub fn percentile(&mut self, percent: f64) -> f64 {
         if self.0.is_empty() {
             return 0.0;

@@ -1,19 +1,11 @@
 //! Anthropic messages, whole and streamed, with thinking, signatures, redacted thinking and tool use.
 
-use super::openai_chat::weave;
+use super::interleave::interleave;
+use super::opaque::{REDACTED, SIGNATURE};
 use super::prompt::Prompt;
 use super::quote::{pieces, quote};
 use super::reply::Event;
 use super::scenario::{Escape, Scenario};
-
-/// An opaque blob that must pass both ways unchanged. Made up, and full of shapes that careless rules take
-/// for keys: a 40-character run, an `AIza` prefix, an `SK` with 32 hexadecimal digits.
-pub const SIGNATURE: &str = "EqoBCkgIARABGAIiQL8xQ0mZr2v7nKpTdWfYhJcXsBgNaEuRtOiPlMkVwCzq\
-    AIzaSyM0ckM0ckM0ckM0ckM0ckM0ckM0ckM0ckSK0123456789abcdef0123456789abcdefEgyAQIDBAUGBwgJCgsMD";
-
-/// Another one, for `redacted_thinking.data`.
-pub const REDACTED: &str =
-    "EmwKAhgBEgy3va3pzix/LafPsn4aDFIT2Xlxh0L5L8rLVyIwxtE3rAFBa8cr3qpPkNRj2YfWXGmKDxH4mPnZ5sQ7";
 
 const USAGE: &str = "{\"input_tokens\":11,\"cache_creation_input_tokens\":0,\"cache_read_input_tokens\":0,\
     \"output_tokens\":7,\"service_tier\":\"standard\"}";
@@ -139,7 +131,7 @@ pub fn stream(prompt: &Prompt, scenario: &Scenario) -> Vec<Event> {
         }
     }
     out.extend(starts);
-    out.extend(weave(deltas, true));
+    out.extend(interleave(deltas));
     out.extend(stops);
     out.push(Event::named(
         "message_delta",

@@ -2,9 +2,12 @@
 //! backend is never what is measured. Requests must carry `Content-Length` or be chunked; the reply depends on
 //! target, scenario and (where the scenario says tokens back) the tokens in the body only.
 
+#![expect(clippy::cast_possible_truncation, reason = "the smaller of the two is a length in memory")]
+
+use super::answer;
 use super::inbound::Chunks;
 use super::prompt::{Api, tokens_in};
-use super::reply::{self, Body};
+use super::reply::Body;
 use super::scenario::Scenario;
 use std::collections::HashMap;
 use std::io;
@@ -161,7 +164,7 @@ fn prepare(request: &Request, tokens: &[String]) -> io::Result<Prepared> {
     let target = target.split('\0').next().unwrap_or_default();
     let tokens = if tokens.is_empty() { STAND_IN.to_owned() } else { tokens.join(" ") };
     let body = format!("{{\"stream\":{},\"input\":\"{tokens}\"}}", scenario.events.is_some());
-    let reply = reply::answer(Api::of("POST", target), target, false, "", body.as_bytes(), &scenario);
+    let reply = answer::answer(Api::of("POST", target), target, false, "", body.as_bytes(), &scenario);
     let head = format!("HTTP/1.1 {} OK\r\ncontent-type: {}\r\n", reply.status, reply.content_type);
     let pieces = match reply.body {
         Body::Whole(body) => {

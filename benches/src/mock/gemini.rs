@@ -1,6 +1,6 @@
 //! Gemini `generateContent` and `streamGenerateContent`, as server-sent events or as a JSON array.
 
-use super::anthropic::SIGNATURE;
+use super::opaque::SIGNATURE;
 use super::prompt::Prompt;
 use super::quote::quote;
 use super::reply::{Body, Event, Reply};

@@ -1,6 +1,8 @@
 //! Reading requests, keeping every byte as it came. This reader is lenient where it can be: it is there to
 //! show what a proxy sent, not to police it; what it cannot frame is recorded as it is and answered 400.
 
+#![expect(clippy::cast_possible_truncation, reason = "the smaller of the two is a length in memory")]
+
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};

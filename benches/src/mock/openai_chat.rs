@@ -1,6 +1,7 @@
 //! OpenAI chat completions and the older completions, whole and streamed, in the shape of the public API
 //! reference. Identifiers, times and usage are constants, so that two replies to one prompt are equal.
 
+use super::interleave::interleave;
 use super::prompt::Prompt;
 use super::quote::{pieces, quote};
 use super::reply::Event;
@@ -94,9 +95,9 @@ pub fn stream(prompt: &Prompt, scenario: &Scenario) -> Vec<Event> {
     out
 }
 
-/// The `delta` objects of the tool calls, interleaved unless told otherwise.
+/// The `delta` objects of the tool calls, interleaved where the scenario says so.
 fn tool_deltas(prompt: &Prompt, scenario: &Scenario) -> Vec<String> {
-    let lanes = (0..scenario.tools).map(|i| {
+    let calls = (0..scenario.tools).map(|i| {
         let name = quote(prompt.tool(i), scenario.escape);
         let first = format!(
             "{{\"tool_calls\":[{{\"index\":{i},\"id\":\"call_mock{i}\",\"type\":\"function\",\
@@ -107,25 +108,9 @@ fn tool_deltas(prompt: &Prompt, scenario: &Scenario) -> Vec<String> {
             let piece = quote(piece, scenario.escape);
             format!("{{\"tool_calls\":[{{\"index\":{i},\"function\":{{\"arguments\":{piece}}}}}]}}")
         });
-        std::iter::once(first).chain(rest).collect()
+        std::iter::once(first).chain(rest).collect::<Vec<_>>()
     });
-    weave(lanes.collect(), scenario.interleave)
-}
-
-/// One after the other, or round robin.
-pub fn weave<T>(lanes: Vec<Vec<T>>, interleave: bool) -> Vec<T> {
-    if !interleave {
-        return lanes.into_iter().flatten().collect();
-    }
-    let mut lanes: Vec<_> = lanes.into_iter().map(Vec::into_iter).collect();
-    let mut out = Vec::new();
-    loop {
-        let before = out.len();
-        out.extend(lanes.iter_mut().filter_map(Iterator::next));
-        if out.len() == before {
-            return out;
-        }
-    }
+    if scenario.interleave { interleave(calls.collect()) } else { calls.flatten().collect() }
 }
 
 /// The non-streaming text completion.
@@ -180,13 +165,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn weaving_is_round_robin() {
-        let lanes = || vec![vec![1, 2, 3], vec![4], vec![5, 6]];
-        assert_eq!(weave(lanes(), true), [1, 4, 5, 2, 6, 3]);
-        assert_eq!(weave(lanes(), false), [1, 2, 3, 4, 5, 6]);
-    }
-
-    #[test]
     fn streamed_arguments_join_to_the_whole_ones() {
         let mut scenario = Scenario::default();
         scenario.apply("tools=2,nested=2,chunk=1").unwrap();
@@ -196,7 +174,7 @@ mod tests {
             let Ok(doc) = serde_json::from_str::<serde_json::Value>(&event.data) else { continue };
             let call = &doc["choices"][0]["delta"]["tool_calls"][0];
             if let Some(text) = call["function"]["arguments"].as_str() {
-                calls[call["index"].as_u64().unwrap() as usize].push_str(text);
+                calls[usize::try_from(call["index"].as_u64().unwrap()).unwrap()].push_str(text);
             }
         }
         for (i, joined) in calls.iter().enumerate() {

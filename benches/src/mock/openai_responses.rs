@@ -1,8 +1,8 @@
 //! OpenAI's Responses API, whole and streamed with all its repeats: a text comes as deltas, as
 //! `output_text.done`, in `content_part.done`, in `output_item.done` and in `response.completed`.
 
-use super::anthropic::SIGNATURE;
-use super::openai_chat::weave;
+use super::interleave::interleave;
+use super::opaque::SIGNATURE;
 use super::prompt::Prompt;
 use super::quote::{pieces, quote};
 use super::reply::Event;
@@ -164,17 +164,17 @@ pub fn stream(prompt: &Prompt, scenario: &Scenario) -> Vec<Event> {
     let (calls, others): (Vec<_>, Vec<_>) =
         items.into_iter().enumerate().partition(|(_, item)| item.opening.is_empty());
     for (index, item) in others {
-        out.extend(lane(index, item).concat());
+        out.extend(phases_of(index, item).concat());
     }
     let mut phases: [Vec<Vec<_>>; 3] = Default::default();
     for (index, item) in calls {
-        for (phase, events) in phases.iter_mut().zip(lane(index, item)) {
+        for (phase, events) in phases.iter_mut().zip(phases_of(index, item)) {
             phase.push(events);
         }
     }
     if scenario.interleave {
         for phase in phases {
-            out.extend(weave(phase, true));
+            out.extend(interleave(phase));
         }
     } else {
         let [opening, deltas, closing] = phases;
@@ -193,7 +193,7 @@ pub fn stream(prompt: &Prompt, scenario: &Scenario) -> Vec<Event> {
 }
 
 /// An item's events as opening, deltas and closing.
-fn lane(index: usize, item: Item) -> [Vec<(&'static str, String)>; 3] {
+fn phases_of(index: usize, item: Item) -> [Vec<(&'static str, String)>; 3] {
     let place = |events: Vec<(&'static str, String)>| -> Vec<(&'static str, String)> {
         events.into_iter().map(|(n, fields)| (n, format!("\"output_index\":{index},{fields}"))).collect()
     };

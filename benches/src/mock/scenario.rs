@@ -70,7 +70,7 @@ pub enum Framing {
 }
 
 /// One request's scenario. Fields are named as in [`HELP`].
-#[allow(clippy::struct_excessive_bools)] // each is one independent switch of the list above
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent switch of the list above")]
 #[derive(Clone, Debug)]
 pub struct Scenario {
     /// Reply template; `None` echoes.

@@ -4,9 +4,9 @@ use super::inbound::{Head, Inbound, NoRequest, Received, Transport};
 use super::outbound::{self, End};
 use super::prompt::Api;
 use super::record::{Record, Recorder};
-use super::reply::{self, Reply};
+use super::reply::Reply;
 use super::scenario::{Scenario, percent_decode};
-use super::{coding, quirk};
+use super::{answer, coding, quirk};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -138,7 +138,7 @@ fn check(scenario: &Scenario) -> Result<(), String> {
 fn answer(head: &Head, payload: &[u8], scenario: &Scenario) -> Reply {
     let api = Api::of(&head.method, &head.target);
     let anthropic = !head.get("anthropic-version").is_empty();
-    reply::answer(api, &head.target, anthropic, head.get("content-type"), payload, scenario)
+    answer::answer(api, &head.target, anthropic, head.get("content-type"), payload, scenario)
 }
 
 async fn send<S: Transport>(
@@ -166,7 +166,7 @@ fn state(end: End) -> &'static str {
     }
 }
 
-#[allow(clippy::too_many_arguments)] // the parts of one record, used in two places
+#[expect(clippy::too_many_arguments, reason = "the parts of one record, used in two places")]
 fn keep(
     head: &Head,
     body: Received,

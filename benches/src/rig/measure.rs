@@ -91,17 +91,17 @@ pub async fn measure(
     Ok(figures)
 }
 
-#[allow(clippy::cast_precision_loss)] // far below 2^52
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
 fn per_request(nanos: u64, count: usize) -> f64 {
     nanos as f64 / 1e3 / count as f64
 }
 
-#[allow(clippy::cast_precision_loss)]
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
 fn rate(count: usize, seconds: f64) -> f64 {
     count as f64 / seconds.max(1e-9)
 }
 
-#[allow(clippy::cast_precision_loss)]
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
 fn kib(value: u64) -> f64 {
     value as f64
 }

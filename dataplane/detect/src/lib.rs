@@ -18,6 +18,11 @@
 //! assert_eq!(&text[finding.start..finding.end], b"ghp_Q5kP2vX8nR1tY7wZ3mB6cD9fG4hJ0L1c2b3A");
 //! # Ok::<(), aegis_detect::RuleError>(())
 //! ```
+
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "offsets and counts are converted between widths throughout; a named limit beside each conversion bounds it"
+)]
 #![deny(unsafe_code)]
 
 mod anchor;

@@ -1,6 +1,6 @@
 //! What a rule is to its users: identity, weight and words. How it is matched stays inside the crate.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What kind of thing a secret is; it names the token that stands in for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
@@ -79,7 +79,7 @@ impl Severity {
 }
 
 /// How sure a finding is. A gateway replaces findings from `Medium` on unless its policy says otherwise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Confidence {
     /// A shape that counts only behind a vendor's name, with a wrong check value; names of resources, which are no

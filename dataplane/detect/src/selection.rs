@@ -2,11 +2,11 @@
 
 use crate::known::KnownValues;
 use crate::rule::RuleSource;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// A set of built-in rules that is off unless it is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Pack {
     /// Personal data: e-mail addresses, telephone numbers, payment cards, national ids, addresses of machines.

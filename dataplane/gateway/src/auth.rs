@@ -15,6 +15,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::error_body::{ErrorKind, Failure};
+use crate::hex::HEXLOWER;
 use crate::snapshot::{Auth, HashedKey, Upstream};
 
 /// Request field that carries the gateway key.
@@ -61,20 +62,10 @@ const CHECK_DIGITS: usize = 8;
 pub(crate) fn format_key(random: &[u8; KEY_BYTES]) -> Zeroizing<String> {
     let mut key = Zeroizing::new(String::with_capacity(KEY_PREFIX.len() + 2 * KEY_BYTES + CHECK_DIGITS));
     key.push_str(KEY_PREFIX);
-    key.push_str(&Zeroizing::new(hex(random)));
+    key.push_str(&Zeroizing::new(HEXLOWER.encode(random)));
     let check = crc32fast::hash(key.as_bytes());
-    key.push_str(&hex(&check.to_be_bytes()));
+    key.push_str(&HEXLOWER.encode(&check.to_be_bytes()));
     key
-}
-
-/// Lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        text.extend(
-            [byte >> 4, byte & 15].map(|digit| char::from_digit(u32::from(digit), 16).unwrap_or('0')),
-        );
-        text
-    })
 }
 
 /// Whether the rule for gateway keys finds this one; keys made by older versions have no check value.

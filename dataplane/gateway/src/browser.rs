@@ -9,15 +9,11 @@
 //! ask for `localhost` or an address. Where a network reaches the gateway, every program there spends the key, and looking at
 //! pages would only look like protection: there a warning at the start says so.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
-
 use aegis_wire::head::{Fields, Method, RequestHead};
 
 use crate::config::Settings;
 use crate::error_body::{ErrorKind, Failure};
-
-/// Longest entry of `server.hosts` and `server.origins`, in bytes.
-pub const MAX_ENTRY: usize = 255;
+use crate::web_origin::{is_loopback_name, normal_authority, normal_origin, without_port};
 
 /// How long a browser may remember a preflight's answer, in seconds.
 const PREFLIGHT_AGE: &[u8] = b"600";
@@ -43,7 +39,7 @@ pub struct Sites {
 }
 
 impl Sites {
-    /// Entries that [`check_host`] and [`check_origin`] accept.
+    /// Entries that [`check_host`](crate::web_origin::check_host) and [`check_origin`](crate::web_origin::check_origin) accept.
     pub fn new(hosts: &[String], origins: &[String]) -> Self {
         Self {
             hosts: hosts.iter().map(|host| normal_authority(host)).collect(),
@@ -117,51 +113,6 @@ impl Sites {
     }
 }
 
-/// Whether nobody can make this name (lower case, without port) lead a browser to another machine: `localhost` and what is
-/// below it, which browsers resolve themselves (RFC 6761 section 6.3), and loopback addresses.
-pub fn is_loopback_name(host: &str) -> bool {
-    if host == "localhost" || host.ends_with(".localhost") {
-        return true;
-    }
-    if let Some(inner) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        return inner.parse::<Ipv6Addr>().is_ok_and(|address| {
-            address.is_loopback() || address.to_ipv4_mapped().is_some_and(|inner| inner.is_loopback())
-        });
-    }
-    host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// Host and port of an authority taken apart.
-pub fn without_port(authority: &str) -> &str {
-    match authority.rfind(':') {
-        Some(colon) if !authority[colon..].contains(']') => &authority[..colon],
-        _ => authority,
-    }
-}
-
-/// In lower case, and without the dot that may end a complete name.
-fn normal_authority(authority: &str) -> String {
-    let lower = authority.to_ascii_lowercase();
-    let host = without_port(&lower);
-    let port = &lower[host.len()..];
-    [host.strip_suffix('.').unwrap_or(host), port].concat()
-}
-
-/// `scheme://host` in lower case, without the scheme's own port; none for `null` and what is no origin.
-fn normal_origin(origin: &str) -> Option<String> {
-    let (scheme, authority) = origin.split_once("://")?;
-    let scheme = scheme.to_ascii_lowercase();
-    let mut authority = normal_authority(authority);
-    for (known, port) in [("http", ":80"), ("https", ":443")] {
-        if scheme == known
-            && let Some(host) = authority.strip_suffix(port)
-        {
-            authority = host.to_owned();
-        }
-    }
-    Some([&scheme, "://", &authority].concat())
-}
-
 /// Says what these upstreams, whose key the gateway adds for everybody, are kept from.
 pub fn explain(upstreams: &[&str], settings: &Settings) -> String {
     let listed = |list: &[String]| if list.is_empty() { "none".to_owned() } else { list.join(", ") };
@@ -185,40 +136,6 @@ pub fn warn_of_network(upstreams: &[&str], settings: &Settings) -> Option<String
         ports.join(", "),
         upstreams.join(", ")
     ))
-}
-
-/// What is wrong with an entry of `server.hosts`.
-pub fn check_host(host: &str) -> Result<(), &'static str> {
-    let name = without_port(host);
-    let port = &host[name.len()..];
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._[]:".contains(&byte);
-    if name.is_empty() || host.len() > MAX_ENTRY || !host.bytes().all(allowed) {
-        return Err("is not a host name or address");
-    }
-    if !port.is_empty() && port[1..].parse::<u16>().is_err() {
-        return Err("has a port that is none");
-    }
-    Ok(())
-}
-
-/// What is wrong with an entry of `server.origins`.
-pub fn check_origin(origin: &str) -> Result<(), &'static str> {
-    let Some((scheme, authority)) = origin.split_once("://") else {
-        return Err(if origin == "null" {
-            "is what any page can make its browser send"
-        } else {
-            "has no scheme"
-        });
-    };
-    let word = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
-    if scheme.is_empty() || origin.len() > MAX_ENTRY || !scheme.bytes().all(word) {
-        return Err("has no scheme");
-    }
-    if authority == "*" {
-        let web = ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
-        return if web { Err("would list every web page") } else { Ok(()) };
-    }
-    check_host(authority).map_err(|_| "is not scheme, host and port alone")
 }
 
 #[cfg(test)]

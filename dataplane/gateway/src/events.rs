@@ -13,6 +13,8 @@ use std::time::SystemTime;
 
 use aegis_wire::head::Method;
 
+use crate::hex::HEXLOWER;
+
 /// Most findings listed one by one in a record; the rest is in the counts only.
 pub const MAX_LISTED_FINDINGS: usize = 100;
 
@@ -23,12 +25,8 @@ pub struct RequestId(pub [u8; 16]);
 impl RequestId {
     /// The id as lower-case hexadecimal digits.
     pub fn to_hex(self) -> [u8; 32] {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut out = [0; 32];
-        for (pair, byte) in out.chunks_exact_mut(2).zip(self.0) {
-            pair[0] = DIGITS[usize::from(byte >> 4)];
-            pair[1] = DIGITS[usize::from(byte & 15)];
-        }
+        HEXLOWER.encode_mut(&self.0, &mut out);
         out
     }
 }

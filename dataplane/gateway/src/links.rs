@@ -101,7 +101,7 @@ fn is_http(scheme: &str) -> bool {
 /// own port: servers behind a TLS terminator write the wrong one, and the gateway asks as it is configured to.
 fn other_host(scheme: Option<&str>, authority: &str, upstream: &Upstream) -> Option<String> {
     let (user, place) = authority.rsplit_once('@').unwrap_or(("", authority));
-    let host = crate::browser::without_port(place);
+    let host = crate::web_origin::without_port(place);
     let port = place[host.len()..].strip_prefix(':').unwrap_or_default();
     if !is_readable(host, port) || user.contains('@') {
         return Some(String::new());

@@ -22,16 +22,6 @@ pub fn pin(cpu: usize) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Lets the calling thread run on all of `cpus` again.
-pub fn unpin(cpus: &[usize]) -> std::io::Result<()> {
-    let mut mask = CpuSet::new();
-    for cpu in cpus {
-        mask.set(*cpu)?;
-    }
-    sched_setaffinity(Pid::from_raw(0), &mask)?;
-    Ok(())
-}
-
 /// Raises the soft limit of open descriptors to the hard one; gives the limit that holds then.
 pub fn raise_descriptor_limit() -> std::io::Result<u64> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
@@ -104,8 +94,6 @@ mod tests {
             let all = cpus();
             pin(all[0]).expect("a CPU of the mask");
             assert_eq!(cpus(), [all[0]]);
-            unpin(&all).expect("the mask of before");
-            assert_eq!(cpus(), all);
         })
         .join()
         .expect("no panic");

@@ -149,7 +149,7 @@ fn read(folder: &Path, name: &str, others: u32) -> io::Result<Vec<u8>> {
     if !data.is_file() || data.len() > MAX_FILE {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "not a cache of compiled rules"));
     }
-    let mut bytes = Vec::with_capacity(data.len() as usize);
+    let mut bytes = Vec::with_capacity(usize::try_from(data.len()).unwrap_or_default());
     file.take(MAX_FILE).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

@@ -4,9 +4,13 @@
 //! request is finished with the snapshot it began with. A rebuild that fails changes nothing.
 
 pub mod build;
-mod own;
+mod files;
+mod keys;
+mod own_secrets;
+mod policy;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

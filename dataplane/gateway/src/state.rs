@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::config::Settings;
 use crate::config::error::Problem;
-use crate::os;
+use crate::{hex, os};
 
 /// Name of the key file in the state folder.
 pub const KEY_FILE: &str = "master.key";
@@ -201,18 +201,7 @@ fn read(key: &Use, path: &Path) -> Result<MasterKey, Problem> {
 
 fn decode(digits: &[u8]) -> Option<MasterKey> {
     let mut key = Zeroizing::new([0; KEY_LEN]);
-    decode_hex(digits, &mut *key).then_some(key)
-}
-
-/// Decodes exactly as many digits as fill `out`.
-pub(crate) fn decode_hex(digits: &[u8], out: &mut [u8]) -> bool {
-    digits.len() == 2 * out.len()
-        && out.iter_mut().zip(digits.chunks_exact(2)).all(|(byte, pair)| {
-            let digit = |at: usize| char::from(pair[at]).to_digit(16);
-            let value = digit(0).zip(digit(1)).map(|(high, low)| high << 4 | low);
-            *byte = value.unwrap_or(0) as u8;
-            value.is_some()
-        })
+    hex::decode_into(digits, &mut *key).then_some(key)
 }
 
 #[cfg(test)]

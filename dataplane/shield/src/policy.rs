@@ -4,10 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use aegis_detect::{Category, Confidence, Finding, Rule, RuleIndex};
 use regex::bytes::RegexSet;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// What is done with a finding.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Action {
     /// Pass it and record nothing.
     Allow,
@@ -43,7 +45,8 @@ impl Action {
 }
 
 /// What is done with values that are not text: media, PDF, archives, office files.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum OpaqueAction {
     /// Let them pass, and say so in the report.
     #[default]

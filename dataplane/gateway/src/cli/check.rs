@@ -3,11 +3,11 @@
 use clap::Args;
 
 use super::options::ConfigOptions;
-use super::{Failure, Outcome, say};
+use super::outcome::{Failure, Outcome, say};
 use crate::config::{ConfigError, Loaded, load};
 use crate::rule_cache::RuleCache;
 use crate::shard;
-use crate::snapshot::build::{self, Builder};
+use crate::snapshot::build::Builder;
 use crate::snapshot::{Auth, Snapshot};
 use crate::state;
 
@@ -28,7 +28,7 @@ pub(super) struct Check {
 }
 
 impl Check {
-    #[allow(clippy::unnecessary_wraps)] // every command has the same shape
+    #[expect(clippy::unnecessary_wraps, reason = "every command has the same shape")]
     pub(super) fn execute(&self) -> Result<Outcome, Failure> {
         let sources = self.options.sources();
         let name = sources
@@ -85,7 +85,7 @@ fn describe(loaded: &Loaded, snapshot: &Snapshot) {
             println!("  warning    {warning}");
         }
     }
-    let default = build::action(settings.policy.default).as_str();
+    let default = settings.policy.default.as_str();
     println!("  rules      {}, default action {default}", snapshot.shield.rules.len());
     for upstream in snapshot.upstreams.iter().filter(|upstream| upstream.needed) {
         let scheme = if upstream.tls.is_some() { "https" } else { "http" };

@@ -9,8 +9,9 @@ use clap::{Args, Subcommand};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::{Failure, Outcome, failure, say};
-use crate::auth::{self, hex};
+use super::outcome::{Failure, Outcome, failure, say};
+use crate::auth;
+use crate::hex::HEXLOWER;
 
 /// Longest key `key hash` reads, in bytes.
 const MAX_KEY: u64 = 4_096;
@@ -63,7 +64,7 @@ fn new(id: &str, org: Option<&str>) -> Result<Outcome, Failure> {
     if let Some(org) = org {
         println!("  org = {}", toml::Value::from(org));
     }
-    println!("  sha256 = \"{}\"", hex(&Sha256::digest(key.as_bytes())));
+    println!("  sha256 = \"{}\"", HEXLOWER.encode(&Sha256::digest(key.as_bytes())));
     Ok(Outcome::Success)
 }
 
@@ -82,6 +83,6 @@ fn hash() -> Result<Outcome, Failure> {
         let what = format!("a key has 1 to {MAX_KEY} bytes");
         return Err(failure(what, "pipe it in: printf %s \"$KEY\" | aegis-gateway key hash"));
     }
-    println!("{}", hex(&Sha256::digest(trimmed)));
+    println!("{}", HEXLOWER.encode(&Sha256::digest(trimmed)));
     Ok(Outcome::Success)
 }

@@ -12,7 +12,7 @@ use aegis_detect::{
 use clap::{Args, Subcommand};
 use zeroize::Zeroizing;
 
-use super::{Failure, Outcome, failure, say};
+use super::outcome::{Failure, Outcome, failure, say};
 use crate::config::{Flags, Settings, Sources, load};
 use crate::{known, state};
 

@@ -7,37 +7,19 @@ mod check;
 mod key;
 mod known;
 mod options;
+mod outcome;
+mod rule_options;
 mod rules;
 mod run;
 mod scan;
 mod version;
 
-use std::io::Write;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Parser, Subcommand};
 
-/// What a command reports to its caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// Exit code 0.
-    Success,
-    /// Exit code 1: findings, or a configuration that is wrong.
-    No,
-    /// Exit code 2: it could not be done.
-    Failed,
-}
-
-impl From<Outcome> for ExitCode {
-    fn from(outcome: Outcome) -> ExitCode {
-        ExitCode::from(match outcome {
-            Outcome::Success => 0,
-            Outcome::No => 1,
-            Outcome::Failed => 2,
-        })
-    }
-}
+use outcome::{Outcome, say};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -99,23 +81,6 @@ pub fn main() -> ExitCode {
             say(error);
             Outcome::Failed.into()
         }
-    }
-}
-
-/// Tells a person something on standard error; when that is gone (`2>&1 | head`), there is nobody to tell.
-fn say(what: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stderr(), "{what}");
-}
-
-/// A failure as a person reads it: the message is complete, nothing is added.
-type Failure = Box<dyn std::error::Error>;
-
-/// An `error:` line with help below it.
-fn failure(what: impl std::fmt::Display, help: &str) -> Failure {
-    if help.is_empty() {
-        format!("error: {what}").into()
-    } else {
-        format!("error: {what}\n  help: {help}").into()
     }
 }
 

@@ -13,14 +13,16 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use super::options::ConfigOptions;
-use super::{Failure, Outcome, failure};
+use super::outcome::{Failure, Outcome, failure};
 use crate::config::settings::{Driver, Log, Settings};
 use crate::config::{ConfigError, Loaded, Sources, load};
+use crate::control;
 use crate::control::journal::Journal;
 use crate::control::log_file::Readers;
 use crate::control::output::Output;
 use crate::control::reload::Reloader;
-use crate::control::{self, EndTimes, Shared};
+use crate::control::shared::Shared;
+use crate::control::shutdown::ShutdownTimes;
 use crate::events::{self, Receiver};
 use crate::lifecycle::{Phase, ShardContext, ShardState};
 use crate::rule_cache::RuleCache;
@@ -147,7 +149,7 @@ impl Process {
             threads.push(start_shard(context)?);
         }
         let end =
-            EndTimes { drain: settings.server.shutdown_timeout, hard_stop: settings.timeouts.hard_stop };
+            ShutdownTimes { drain: settings.server.shutdown_timeout, hard_stop: settings.timeouts.hard_stop };
         let control = {
             let shared = Arc::clone(&shared);
             spawn("aegis-control", move || control::run(&shared, admin, reloader, end))?
@@ -181,7 +183,7 @@ impl Process {
 }
 
 /// Lets the shards end if they have not: first gently, then at once.
-fn wind_down(shared: &Shared, end: EndTimes) {
+fn wind_down(shared: &Shared, end: ShutdownTimes) {
     let shards = shared.metrics.shards().len();
     let all_ended = || shared.lifecycle.shards_in(ShardState::Ended) == shards;
     if shared.lifecycle.phase() != Phase::Stopping {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use aegis_detect::{Scanner, Selection};
 use clap::Args;
 
-use super::{Failure, Outcome, failure};
+use super::outcome::{Failure, Outcome, failure};
 use crate::os;
 use crate::rule_cache::{Origin, RuleCache};
 use crate::shard;
@@ -15,7 +15,7 @@ use crate::shard;
 pub(super) struct Version {}
 
 impl Version {
-    #[allow(clippy::unused_self)] // every command has the same shape
+    #[expect(clippy::unused_self, reason = "every command has the same shape")]
     pub(super) fn execute(&self, begun: Instant) -> Result<Outcome, Failure> {
         let damaged = |error| failure(error, "this binary is damaged");
         let (rules, origin) = RuleCache::of_user().load(&Selection::default()).map_err(damaged)?;

@@ -58,8 +58,3 @@ pub fn key_header(name: &str, provider: Provider) -> KeyHeader {
         Provider::Openai | Provider::Generic => KeyHeader::Bearer,
     }
 }
-
-/// Whether `name` is built in.
-pub fn is_known(name: &str) -> bool {
-    UPSTREAMS.iter().any(|(known, ..)| *known == name)
-}

@@ -8,7 +8,8 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::error::{Problem, Severity};
-use super::reference::{self, KEYS, Key, Kind};
+use super::key::{Key, Kind};
+use super::reference::{self, KEYS};
 use super::settings::Settings;
 
 /// Prefix of every variable.
@@ -77,8 +78,8 @@ fn key_of(name: &str) -> Option<String> {
     let upper = |part: &str| part.replace('.', "_").to_uppercase();
     for key in KEYS.iter().filter(|key| !key.path.contains("[]")) {
         let Some((before, after)) = key.path.split_once('*') else {
-            if upper(key.path) == wanted {
-                return Some(key.path.to_owned());
+            if upper(&key.path) == wanted {
+                return Some(key.path.clone());
             }
             continue;
         };

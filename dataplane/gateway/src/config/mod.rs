@@ -4,11 +4,15 @@
 //! wrong and what to do.
 
 pub mod builtin;
+pub mod docs;
 pub mod document;
 pub mod env;
 pub mod error;
+pub mod key;
 pub mod load;
+pub mod range;
 pub mod reference;
+pub mod schema;
 pub mod secret;
 pub mod settings;
 pub mod units;

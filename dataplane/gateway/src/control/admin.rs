@@ -9,7 +9,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use super::{Shared, render};
+use super::render;
+use super::shared::Shared;
 use crate::lifecycle::Phase;
 
 /// Serves until the runtime ends.

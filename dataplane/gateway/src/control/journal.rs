@@ -11,7 +11,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::output::Output;
-use super::{Shared, access, audit::AuditEvent};
+use super::shared::Shared;
+use super::{access, audit::AuditEvent};
 use crate::config::settings::{AuditSync, LogFormat};
 use crate::events::{Event, Notice, NoticeLevel, Receiver, RequestRecord};
 use crate::lifecycle::ShardState;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::Shared;
+use super::shared::Shared;
+use crate::config::schema::Setting;
 use crate::config::{ConfigError, Settings, Sources, load};
 use crate::snapshot::build::Builder;
 use crate::state;
@@ -65,21 +66,8 @@ impl Reloader {
 }
 
 /// Keys that differ and are read at the start only.
-fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
-    let (a, b) = (&old.server, &new.server);
-    let changed = [
-        ("server.listen", a.listen != b.listen),
-        ("server.shards", a.shards != b.shards),
-        ("server.driver", a.driver != b.driver),
-        ("server.max_connections", a.max_connections != b.max_connections),
-        ("server.backlog", a.backlog != b.backlog),
-        ("server.shutdown_timeout", a.shutdown_timeout != b.shutdown_timeout),
-        ("timeouts.hard_stop", old.timeouts.hard_stop != new.timeouts.hard_stop),
-        ("admin", old.admin != new.admin),
-        ("state", old.state != new.state),
-        ("cache", old.cache != new.cache),
-        ("log", old.log != new.log),
-        ("audit", old.audit != new.audit),
-    ];
-    changed.into_iter().filter_map(|(key, changed)| changed.then_some(key)).collect()
+fn needs_restart(old: &Settings, new: &Settings) -> Vec<String> {
+    let mut keys = Vec::new();
+    old.changed_at_start(new, "", &mut keys);
+    keys
 }

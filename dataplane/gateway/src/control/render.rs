@@ -1,7 +1,6 @@
 //! `/metrics`: the shards' counters added up and written as `OpenMetrics` text, which Prometheus reads.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 
 use prometheus_client::collector::Collector;
@@ -11,7 +10,7 @@ use prometheus_client::encoding::{
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::Shared;
+use super::shared::Shared;
 use crate::lifecycle::ShardState;
 use crate::metrics::{
     ACTIONS, ADDED_BOUNDS, CATEGORIES, Counter, FIRST_BYTE_BOUNDS, Gauge, HistogramReading, OPAQUE_KINDS,
@@ -20,39 +19,6 @@ use crate::metrics::{
 
 /// Content type of the page.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-/// A counter that several threads may add to.
-#[derive(Debug, Default)]
-pub struct SharedCounter(AtomicU64);
-
-impl SharedCounter {
-    /// Adds one.
-    pub fn inc(&self) {
-        self.0.fetch_add(1, Relaxed);
-    }
-
-    /// The value now.
-    pub fn get(&self) -> u64 {
-        self.0.load(Relaxed)
-    }
-}
-
-/// What the control side counts.
-#[derive(Debug, Default)]
-pub struct ControlCounts {
-    /// Audit events taken from the rings for writing.
-    pub audit_events: SharedCounter,
-    /// Attempts to write audit events that failed.
-    pub audit_failures: SharedCounter,
-    /// Reloads that were published.
-    pub reloads: SharedCounter,
-    /// Reloads that were refused.
-    pub reload_failures: SharedCounter,
-    /// Name lookups that failed.
-    pub lookup_failures: SharedCounter,
-    /// Parts of the control side that ended unasked.
-    pub faults: SharedCounter,
-}
 
 /// Writes the page.
 pub fn page(shared: &Arc<Shared>) -> Result<String, fmt::Error> {
@@ -336,7 +302,7 @@ fn histogram<const N: usize>(
 ) -> fmt::Result {
     let mut total = HistogramReading { counts: [0; N], above: 0, sum: 0 };
     readings.for_each(|reading| total.merge(&reading));
-    #[allow(clippy::cast_precision_loss)] // 2^53 microseconds are 285 years
+    #[expect(clippy::cast_precision_loss, reason = "2^53 microseconds are 285 years")]
     let seconds = |micros: u64| micros as f64 / 1e6;
     let mut buckets: Vec<(f64, u64)> = bounds.iter().map(|bound| seconds(*bound)).zip(total.counts).collect();
     buckets.push((f64::INFINITY, total.above));

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use super::Shared;
+use super::shared::Shared;
 use crate::snapshot::{Addresses, Upstream};
 
 /// Time between lookups of a name that is known.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::reload::Reloader;
-use super::{EndTimes, Shared};
+use super::shared::Shared;
+use super::shutdown::ShutdownTimes;
 use crate::lifecycle::Phase;
 
 /// The signals the gateway obeys.
@@ -38,7 +39,7 @@ impl Signals {
 }
 
 /// Obeys signals until the process is to stop at once; then gives the shards no more time.
-pub async fn obey(shared: Arc<Shared>, mut signals: Signals, mut reloader: Reloader, end: EndTimes) {
+pub async fn obey(shared: Arc<Shared>, mut signals: Signals, mut reloader: Reloader, end: ShutdownTimes) {
     loop {
         tokio::select! {
             _ = signals.hangup.recv() => reloader = reload(&shared, reloader).await,

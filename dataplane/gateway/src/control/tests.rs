@@ -8,7 +8,8 @@ use super::journal::Journal;
 use super::log_file::Readers;
 use super::output::Output;
 use super::reload::Reloader;
-use super::{Shared, admin, render};
+use super::shared::Shared;
+use super::{admin, render};
 use crate::config::settings::{AuditSync, FailMode, LogFormat};
 use crate::config::{Sources, load};
 use crate::events::tests::record;
@@ -218,7 +219,8 @@ fn the_metrics_page_adds_up_all_shards() {
 fn every_metric_is_documented() {
     let stage = Stage::new("", 1);
     let page = render::page(&stage.shared).unwrap();
-    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/observability.md");
+    let text = std::fs::read_to_string(document).unwrap();
     for line in page.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
         let (name, kind) = line.split_once(' ').unwrap();
         let name = match kind {
@@ -226,6 +228,6 @@ fn every_metric_is_documented() {
             "info" => format!("{name}_info"),
             _ => name.to_owned(),
         };
-        assert!(readme.contains(&format!("`{name}`")), "{name} is not in the README");
+        assert!(text.contains(&format!("`{name}`")), "{name} is not in docs/observability.md");
     }
 }

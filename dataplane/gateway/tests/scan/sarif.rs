@@ -1,5 +1,7 @@
 //! SARIF: what code scanning services take.
 
+#![expect(clippy::cast_possible_truncation, reason = "an index of a short list")]
+
 use serde_json::Value;
 
 use super::{TOKEN, folder, scan, text};

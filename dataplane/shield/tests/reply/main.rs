@@ -1,7 +1,8 @@
 //! Replies of every provider, cut everywhere: what the client puts together equals what it would have got had
 //! no secret ever been replaced.
 
-#![allow(clippy::unwrap_used, reason = "a helper that panics is a test that fails")]
+#![expect(clippy::cast_possible_truncation, reason = "made-up inputs are small")]
+#![expect(clippy::unwrap_used, reason = "a helper that panics is a test that fails")]
 
 mod anthropic;
 mod citations;
@@ -19,5 +20,4 @@ mod order;
 mod others;
 mod properties;
 mod responses;
-mod speed;
 mod support;

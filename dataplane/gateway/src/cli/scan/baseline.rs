@@ -13,8 +13,9 @@ use aegis_detect::Rule;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::super::{Failure, failure};
-use super::reader::Hit;
+use super::finding::LocatedFinding;
+use crate::cli::outcome::{Failure, failure};
+use crate::hex::HEXLOWER;
 
 /// The format of the file.
 const VERSION: u32 = 1;
@@ -93,26 +94,26 @@ impl Baseline {
         }
         let mut salt = [0; SALT];
         getrandom::fill(&mut salt).map_err(|error| failure(format!("no random numbers: {error}"), ""))?;
-        Ok(Baseline { salt: hex(&salt), folder: folder_of(path)?, entries: BTreeSet::new() })
+        Ok(Baseline { salt: HEXLOWER.encode(&salt), folder: folder_of(path)?, entries: BTreeSet::new() })
     }
 
     /// Whether the finding is known.
-    pub(super) fn knows(&self, path: &Path, rule: &Rule, hit: &Hit) -> bool {
+    pub(super) fn knows(&self, path: &Path, rule: &Rule, hit: &LocatedFinding) -> bool {
         self.entries.contains(&self.entry(path, rule, hit))
     }
 
     /// Adds a finding.
-    pub(super) fn add(&mut self, path: &Path, rule: &Rule, hit: &Hit) {
+    pub(super) fn add(&mut self, path: &Path, rule: &Rule, hit: &LocatedFinding) {
         let entry = self.entry(path, rule, hit);
         self.entries.insert(entry);
     }
 
-    fn entry(&self, path: &Path, rule: &Rule, hit: &Hit) -> Entry {
+    fn entry(&self, path: &Path, rule: &Rule, hit: &LocatedFinding) -> Entry {
         let mut hash = Sha256::new();
         hash.update(self.salt.as_bytes());
         hash.update([0]);
         hash.update(&*hit.secret);
-        let hash = hex(&hash.finalize()[..HASH]);
+        let hash = HEXLOWER.encode(&hash.finalize()[..HASH]);
         Entry { path: self.told_from_here(path), rule: rule.id.clone(), hash }
     }
 
@@ -150,14 +151,5 @@ fn folder_of(path: &Path) -> Result<PathBuf, Failure> {
     fs::canonicalize(folder).map_err(|error| {
         let what = format!("{}: no place for a baseline: {}: {error}", path.display(), folder.display());
         failure(what, "make the folder first, or name another")
-    })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
     })
 }

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use aegis_detect::{RuleIndex, Rules};
 use memchr::memmem;
 
-use super::reader::Hit;
+use super::finding::LocatedFinding;
 
 /// What a comment says.
 const MARK: &[u8] = b"aegis:ignore";
@@ -32,7 +32,7 @@ struct Mark {
 }
 
 impl Mark {
-    fn covers(&self, hit: &Hit) -> bool {
+    fn covers(&self, hit: &LocatedFinding) -> bool {
         let last = self.line + u64::from(self.alone);
         let in_place = hit.start.line <= last && self.line <= hit.end.line;
         in_place && (self.rules.is_empty() || self.rules.contains(&hit.finding.rule))
@@ -47,7 +47,7 @@ pub(super) struct Comments<'r> {
     next: usize,
     line: u64,
     marks: VecDeque<Mark>,
-    waiting: VecDeque<Hit>,
+    waiting: VecDeque<LocatedFinding>,
     /// Findings passed over.
     pub(super) ignored: u64,
 }
@@ -67,7 +67,7 @@ impl<'r> Comments<'r> {
     }
 
     /// Holds a finding until its line has been read.
-    pub(super) fn push(&mut self, hit: Hit) {
+    pub(super) fn push(&mut self, hit: LocatedFinding) {
         self.waiting.push_back(hit);
     }
 
@@ -108,7 +108,7 @@ impl<'r> Comments<'r> {
     }
 
     /// The next finding that is decided and not passed over; at the end of the text, all are decided.
-    pub(super) fn pop(&mut self, at_end: bool) -> Option<Hit> {
+    pub(super) fn pop(&mut self, at_end: bool) -> Option<LocatedFinding> {
         while let Some(first) = self.waiting.front() {
             let decided = at_end || first.end.line < self.line || self.waiting.len() > MAX_WAITING;
             if !decided {

@@ -8,14 +8,15 @@ use std::thread;
 use aegis_detect::{Confidence, Rules, Scanner};
 use ignore::{Walk, WalkBuilder};
 
-use super::super::say;
 use super::baseline::Baseline;
+use super::finding::LocatedFinding;
 use super::git;
 use super::lines::Lines;
-use super::pool::{self, Entrance, Event, Source, Turn};
+use super::pool::{self, Event, Source, TaskQueue, Turn};
 use super::progress::Progress;
-use super::reader::{Content, Hit, Unwanted};
+use super::reader::{Content, Unwanted};
 use super::report::{Report, Summary, printable};
+use crate::cli::outcome::say;
 
 /// Folders of version control systems: their objects are compressed, and `.git/config` is no file of the project.
 const VERSION_CONTROL: [&str; 4] = [".git", ".hg", ".svn", ".jj"];
@@ -42,7 +43,7 @@ pub(super) enum Origin {
 }
 
 /// Where findings go, and which of them are known.
-pub(super) struct Desk<'a> {
+pub(super) struct ScanRun<'a> {
     /// The rules they come from.
     pub rules: Arc<Rules>,
     /// Where they are written.
@@ -55,7 +56,7 @@ pub(super) struct Desk<'a> {
     pub summary: Summary,
 }
 
-impl Desk<'_> {
+impl ScanRun<'_> {
     /// Scans all sources with all scanners. The error is one of writing the report; what cannot be read is counted and said.
     pub(super) fn run(
         &mut self,
@@ -67,9 +68,9 @@ impl Desk<'_> {
         let total = OnceLock::new();
         let mut progress = Progress::new(&total);
         thread::scope(|scope| {
-            let (entrance, turns) = pool::start(scope, scanners, least);
+            let (queue, turns) = pool::start(scope, scanners, least);
             // Nobody is left to tell when the results are not wanted any more.
-            scope.spawn(move || sources.feed(&entrance).is_err());
+            scope.spawn(move || sources.feed(&queue).is_err());
             if progress.is_wanted() {
                 scope.spawn(|| total.get_or_init(|| sources.count()));
             }
@@ -95,7 +96,7 @@ impl Desk<'_> {
         let mut ended = false;
         for event in events {
             match event {
-                Event::Hits(hits) => {
+                Event::Findings(hits) => {
                     progress.pause(|| hits.iter().try_for_each(|hit| self.finding(path, hit)))?;
                 }
                 Event::Done(Content::Text { bytes, ignored }) => {
@@ -120,7 +121,7 @@ impl Desk<'_> {
         progress.pause(|| self.report.file_done())
     }
 
-    fn finding(&mut self, path: &Path, hit: &Hit) -> io::Result<()> {
+    fn finding(&mut self, path: &Path, hit: &LocatedFinding) -> io::Result<()> {
         let rule = self.rules.get(hit.finding.rule);
         if let Some(noted) = &mut self.noted {
             noted.add(path, rule, hit);
@@ -140,37 +141,37 @@ impl Desk<'_> {
 }
 
 impl Sources {
-    fn feed(&self, entrance: &Entrance) -> Result<(), Unwanted> {
+    fn feed(&self, queue: &TaskQueue) -> Result<(), Unwanted> {
         match &self.origin {
             Origin::Paths { paths, respect_ignore } => {
-                paths.iter().try_for_each(|path| self.feed_path(entrance, path, *respect_ignore))
+                paths.iter().try_for_each(|path| self.feed_path(queue, path, *respect_ignore))
             }
             Origin::Changes(files) => files.iter().try_for_each(|(path, lines)| {
                 // Links, submodules, and what is gone by now.
                 if !path.symlink_metadata().is_ok_and(|data| data.is_file()) || self.excepts(path) {
                     return Ok(());
                 }
-                entrance.scan(git::from_here(path), Source::File(path.clone(), lines.clone()))
+                queue.scan(git::from_here(path), Source::File(path.clone(), lines.clone()))
             }),
         }
     }
 
-    fn feed_path(&self, entrance: &Entrance, path: &Path, respect_ignore: bool) -> Result<(), Unwanted> {
+    fn feed_path(&self, queue: &TaskQueue, path: &Path, respect_ignore: bool) -> Result<(), Unwanted> {
         let plain = |path: &Path| path.strip_prefix("./").unwrap_or(path).to_path_buf();
         if path == Path::new("-") {
-            return entrance.scan(PathBuf::from("(standard input)"), Source::Input);
+            return queue.scan(PathBuf::from("(standard input)"), Source::Input);
         }
         if !path.is_dir() {
-            return entrance.scan(plain(path), Source::File(path.to_path_buf(), Lines::All));
+            return queue.scan(plain(path), Source::File(path.to_path_buf(), Lines::All));
         }
         for entry in walk(path, respect_ignore) {
             match entry {
                 Ok(entry) if is_file(&entry) && !self.excepts(entry.path()) => {
                     let name = plain(entry.path());
-                    entrance.scan(name, Source::File(entry.into_path(), Lines::All))?;
+                    queue.scan(name, Source::File(entry.into_path(), Lines::All))?;
                 }
                 Ok(_) => {}
-                Err(error) => entrance.problem(told(&error))?,
+                Err(error) => queue.problem(told(&error))?,
             }
         }
         Ok(())

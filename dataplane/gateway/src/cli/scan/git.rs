@@ -11,8 +11,8 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::super::{Failure, failure};
 use super::lines::{self, Lines};
+use crate::cli::outcome::{Failure, failure};
 
 /// What every `diff` is told, so that no configuration changes what it prints.
 const DIFF: &[&str] =

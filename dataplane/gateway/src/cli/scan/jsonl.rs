@@ -13,7 +13,7 @@ use aegis_detect::{Carry, Confidence, Finding, LEFT_CONTEXT, Scanner, Window};
 use serde::de::{Deserialize, Deserializer, Visitor};
 use serde_json::value::RawValue;
 
-use super::super::{Failure, Outcome, failure};
+use crate::cli::outcome::{Failure, Outcome, failure};
 
 /// Longest line; a longer one cannot be told from a stream that is no JSON lines at all.
 const MAX_LINE: u64 = 1 << 30;

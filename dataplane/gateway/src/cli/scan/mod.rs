@@ -3,6 +3,7 @@
 mod baseline;
 mod comments;
 mod files;
+mod finding;
 mod git;
 mod jsonl;
 mod lines;
@@ -21,12 +22,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aegis_detect::{Confidence, RuleIndex, Rules, Scanner};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
-use super::{Failure, Outcome, failure, say};
+use super::outcome::{Failure, Outcome, failure, say};
 use baseline::Baseline;
-use files::{Desk, Origin, Sources};
-use reader::{Content, Hit, Reader, Stopped};
+use files::{Origin, ScanRun, Sources};
+use finding::LocatedFinding;
+use reader::{Content, Reader, Stopped};
 use report::{Report, Summary};
 
 const AFTER_HELP: &str = "\
@@ -87,10 +90,10 @@ pub(super) struct Scan {
     #[arg(long)]
     no_ignore: bool,
     /// Leave out less certain findings
-    #[arg(long, value_enum, default_value_t = Least::Low, value_name = "LEVEL")]
-    min_confidence: Least,
+    #[arg(long, value_parser = confidence_parser(), default_value = Confidence::Low.as_str(), value_name = "LEVEL")]
+    min_confidence: Confidence,
     #[command(flatten)]
-    rules: super::rules::Wanted,
+    rules: super::rule_options::RuleOptions,
     /// Number of threads [default: one per CPU]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_JOBS))]
     jobs: Option<u16>,
@@ -106,21 +109,11 @@ enum Format {
     Sarif,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Least {
-    Low,
-    Medium,
-    High,
-}
-
-impl From<Least> for Confidence {
-    fn from(least: Least) -> Self {
-        match least {
-            Least::Low => Confidence::Low,
-            Least::Medium => Confidence::Medium,
-            Least::High => Confidence::High,
-        }
-    }
+/// Takes the names of confidences.
+fn confidence_parser() -> impl TypedValueParser<Value = Confidence> {
+    const LEVELS: [Confidence; 3] = [Confidence::Low, Confidence::Medium, Confidence::High];
+    PossibleValuesParser::new(LEVELS.map(Confidence::as_str))
+        .try_map(|name| LEVELS.into_iter().find(|level| level.as_str() == name).ok_or("no such confidence"))
 }
 
 impl Scan {
@@ -129,7 +122,7 @@ impl Scan {
         let known = self.baseline.as_deref().map(Baseline::read).transpose()?;
         let noted = self.write_baseline.as_deref().map(Baseline::new).transpose()?;
         let rules = self.rules.load()?;
-        let least = self.min_confidence.into();
+        let least = self.min_confidence;
         if self.jsonl {
             let paths = if self.paths.is_empty() { &[PathBuf::from("-")][..] } else { &self.paths };
             return jsonl::run(scanner(&rules)?, least, paths);
@@ -144,14 +137,14 @@ impl Scan {
             Format::Sarif => Box::new(sarif::Sarif::new(out, self.reveal)),
         };
         let summary = Summary::default();
-        let mut desk = Desk { rules, report: report.as_mut(), known, noted, summary };
-        match desk.run(scanners, least, &sources) {
+        let mut run = ScanRun { rules, report: report.as_mut(), known, noted, summary };
+        match run.run(scanners, least, &sources) {
             Ok(()) => {}
             // The reader of our output has seen enough: `scan | head`.
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(Outcome::No),
             Err(error) => return Err(failure(format!("cannot write the findings: {error}"), "")),
         }
-        self.conclude(desk.summary, desk.noted)
+        self.conclude(run.summary, run.noted)
     }
 
     /// Says what it came to, and writes the new baseline.
@@ -222,7 +215,7 @@ pub(super) fn show(
         Box::new(std::fs::File::open(path).map_err(|error| unreadable(&error))?)
     };
     let mut hits = Vec::new();
-    let mut keep = |hit: Hit| {
+    let mut keep = |hit: LocatedFinding| {
         if wanted.contains(&hit.finding.rule) {
             hits.push(hit);
         }

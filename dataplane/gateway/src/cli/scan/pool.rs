@@ -13,8 +13,9 @@ use std::thread::Scope;
 
 use aegis_detect::{Confidence, Scanner};
 
+use super::finding::LocatedFinding;
 use super::lines::Lines;
-use super::reader::{Content, Hit, Reader, Stopped, Unwanted};
+use super::reader::{Content, Reader, Stopped, Unwanted};
 
 /// Sources that may be scanned or wait for their turn, for each thread.
 const AHEAD: usize = 64;
@@ -35,7 +36,7 @@ pub(super) enum Source {
 /// What comes of a source.
 pub(super) enum Event {
     /// Findings, in their order.
-    Hits(Vec<Hit>),
+    Findings(Vec<LocatedFinding>),
     /// The source was read to its end.
     Done(Content),
     /// It could not be read.
@@ -56,12 +57,12 @@ struct Task {
 }
 
 /// The way into the pool.
-pub(super) struct Entrance {
+pub(super) struct TaskQueue {
     tasks: SyncSender<Task>,
     turns: SyncSender<Turn>,
 }
 
-impl Entrance {
+impl TaskQueue {
     /// Queues a source; `name` is what it is called in reports.
     pub(super) fn scan(&self, name: PathBuf, source: Source) -> Result<(), Unwanted> {
         let (sender, events) = sync_channel(BATCHES);
@@ -75,12 +76,12 @@ impl Entrance {
     }
 }
 
-/// Starts a thread for each scanner; they end when the entrance is dropped, or the exit.
+/// Starts a thread for each scanner; they end when the queue is dropped, or the exit.
 pub(super) fn start<'scope>(
     scope: &'scope Scope<'scope, '_>,
     scanners: Vec<Scanner>,
     least: Confidence,
-) -> (Entrance, Receiver<Turn>) {
+) -> (TaskQueue, Receiver<Turn>) {
     let ahead = scanners.len() * AHEAD;
     let (turns, exit) = sync_channel(ahead);
     let (tasks, queue) = sync_channel(ahead);
@@ -89,7 +90,7 @@ pub(super) fn start<'scope>(
         let queue = Arc::clone(&queue);
         scope.spawn(move || work(&mut Reader::new(scanner, least), &queue));
     }
-    (Entrance { tasks, turns }, exit)
+    (TaskQueue { tasks, turns }, exit)
 }
 
 fn work(reader: &mut Reader, queue: &Mutex<Receiver<Task>>) {
@@ -101,14 +102,14 @@ fn work(reader: &mut Reader, queue: &Mutex<Receiver<Task>>) {
             Source::File(_, lines) => lines.clone(),
         };
         let mut batch = Vec::new();
-        let mut found = |hit: Hit| {
+        let mut found = |hit: LocatedFinding| {
             if lines.meet(hit.start.line, hit.end.line) {
                 batch.push(hit);
             }
             if batch.len() < BATCH {
                 return Ok(());
             }
-            events.send(Event::Hits(std::mem::take(&mut batch))).map_err(|_| Unwanted)
+            events.send(Event::Findings(std::mem::take(&mut batch))).map_err(|_| Unwanted)
         };
         let ended = match open(&source) {
             Ok(mut bytes) => reader.scan(&mut bytes, &mut found),
@@ -119,7 +120,7 @@ fn work(reader: &mut Reader, queue: &Mutex<Receiver<Task>>) {
             Err(Stopped::Unreadable(error)) => Event::Failed(error),
             Err(Stopped::Unwanted) => return,
         };
-        let told = if batch.is_empty() { Ok(()) } else { events.send(Event::Hits(batch)) };
+        let told = if batch.is_empty() { Ok(()) } else { events.send(Event::Findings(batch)) };
         if told.and_then(|()| events.send(last)).is_err() {
             return;
         }

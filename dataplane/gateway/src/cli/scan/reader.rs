@@ -3,11 +3,12 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use aegis_detect::{Carry, Confidence, Finding, LEFT_CONTEXT, LOOKAHEAD, MAX_SECRET_LEN, Scanner, Window};
+use aegis_detect::{Carry, Confidence, LEFT_CONTEXT, LOOKAHEAD, MAX_SECRET_LEN, Scanner, Window};
 use zeroize::Zeroizing;
 
 use super::comments::{self, Comments};
-use super::text::{self, Encoding, Opened};
+use super::finding::{LocatedFinding, Position};
+use super::text::{self, Opened};
 
 /// Bytes held at once. More makes fewer windows, and every window repeats its left context.
 const BUFFER: usize = 1 << 20;
@@ -16,49 +17,6 @@ const BUFFER: usize = 1 << 20;
 const _: () = assert!(BUFFER > LEFT_CONTEXT + MAX_SECRET_LEN + LOOKAHEAD);
 // What is settled was searched for comments too.
 const _: () = assert!(comments::LOOK_AHEAD <= LOOKAHEAD);
-
-/// A position in a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Position {
-    /// Bytes from the start of the file.
-    pub offset: u64,
-    /// Lines from 1.
-    pub line: u64,
-    /// Characters from 1.
-    pub column: u64,
-}
-
-impl Position {
-    fn start(offset: usize) -> Position {
-        Position { offset: offset as u64, line: 1, column: 1 }
-    }
-
-    /// The position after `text`, which follows this one and was written so in the file.
-    fn after(self, text: &[u8], encoding: Encoding) -> Position {
-        let newlines = memchr::memchr_iter(b'\n', text).count() as u64;
-        let tail = memchr::memrchr(b'\n', text).map_or(text, |at| &text[at + 1..]);
-        // Every byte but a continuation byte begins a character.
-        let characters = tail.iter().filter(|byte| **byte & 0xC0 != 0x80).count() as u64;
-        Position {
-            offset: self.offset + encoding.width(text),
-            line: self.line + newlines,
-            column: if newlines > 0 { 1 } else { self.column } + characters,
-        }
-    }
-}
-
-/// A secret with its place in a text.
-#[derive(Debug)]
-pub(super) struct Hit {
-    /// What was found; its offsets are those of a window.
-    pub finding: Finding,
-    /// Its first byte.
-    pub start: Position,
-    /// Behind its last byte.
-    pub end: Position,
-    /// The bytes themselves.
-    pub secret: Zeroizing<Vec<u8>>,
-}
 
 /// What a stream turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,7 +74,7 @@ impl Reader {
     pub(super) fn scan(
         &mut self,
         source: &mut dyn Read,
-        found: &mut dyn FnMut(Hit) -> Result<(), Unwanted>,
+        found: &mut dyn FnMut(LocatedFinding) -> Result<(), Unwanted>,
     ) -> Result<Content, Stopped> {
         match text::open(source)? {
             Some(mut opened) => self.windows(&mut opened, found),
@@ -127,7 +85,7 @@ impl Reader {
     fn windows(
         &mut self,
         opened: &mut Opened<'_>,
-        found: &mut dyn FnMut(Hit) -> Result<(), Unwanted>,
+        found: &mut dyn FnMut(LocatedFinding) -> Result<(), Unwanted>,
     ) -> Result<Content, Stopped> {
         let Opened { encoding, mark, ref mut text } = *opened;
         let buffer = &mut self.buffer;
@@ -148,7 +106,7 @@ impl Reader {
                 let end = start.after(&buffer[finding.start..finding.end], encoding);
                 (position, counted) = (end, finding.end);
                 let secret = Zeroizing::new(buffer[finding.start..finding.end].to_vec());
-                comments.push(Hit { finding: *finding, start, end, secret });
+                comments.push(LocatedFinding { finding: *finding, start, end, secret });
             }
             let settled = scan.settled;
             let done = at_end && settled == buffer.len();
@@ -179,20 +137,4 @@ fn fill(source: &mut dyn Read, buffer: &mut Vec<u8>) -> io::Result<bool> {
     let missing = BUFFER - buffer.len();
     let read = source.take(missing as u64).read_to_end(buffer)?;
     Ok(read < missing)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn positions_count_bytes_lines_and_characters() {
-        let plain = Encoding::Bytes;
-        let at = Position::start(0).after("ab\nä€x".as_bytes(), plain);
-        assert_eq!(at, Position { offset: 9, line: 2, column: 4 });
-        assert_eq!(at.after(b"\n", plain), Position { offset: 10, line: 3, column: 1 });
-        assert_eq!(at.after(b"", plain), at);
-        let wide = Position::start(2).after("ab\nä€😀".as_bytes(), Encoding::Utf16Le);
-        assert_eq!(wide, Position { offset: 2 + 6 + 4 + 4, line: 2, column: 4 });
-    }
 }

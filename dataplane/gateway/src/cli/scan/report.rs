@@ -6,7 +6,7 @@ use std::path::Path;
 
 use aegis_detect::{Rule, Rules};
 
-use super::reader::Hit;
+use super::finding::LocatedFinding;
 
 /// Most characters of a secret that a mask shows.
 const SHOWN: usize = 4;
@@ -16,7 +16,7 @@ pub(super) trait Report {
     /// Before the first finding.
     fn begin(&mut self, rules: &Rules) -> io::Result<()>;
     /// One finding in the file called `path`.
-    fn finding(&mut self, path: &Path, rule: &Rule, hit: &Hit) -> io::Result<()>;
+    fn finding(&mut self, path: &Path, rule: &Rule, hit: &LocatedFinding) -> io::Result<()>;
     /// After the last finding of a file.
     fn file_done(&mut self) -> io::Result<()>;
     /// After everything.
@@ -121,7 +121,7 @@ impl<W: Write> Report for Table<W> {
         Ok(())
     }
 
-    fn finding(&mut self, path: &Path, rule: &Rule, hit: &Hit) -> io::Result<()> {
+    fn finding(&mut self, path: &Path, rule: &Rule, hit: &LocatedFinding) -> io::Result<()> {
         self.path = printable(path);
         let secret = shown(&hit.secret, self.reveal);
         self.rows.push([
@@ -180,7 +180,7 @@ impl<W: Write> Report for Json<W> {
         self.out.write_all(b"{\"findings\":[")
     }
 
-    fn finding(&mut self, path: &Path, rule: &Rule, hit: &Hit) -> io::Result<()> {
+    fn finding(&mut self, path: &Path, rule: &Rule, hit: &LocatedFinding) -> io::Result<()> {
         let found = serde_json::json!({
             "path": path.to_string_lossy(),
             "line": hit.start.line,

@@ -5,8 +5,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use aegis_detect::{Rule, Rules, Severity};
+use data_encoding::HEXUPPER;
 
-use super::reader::Hit;
+use super::finding::LocatedFinding;
 use super::report::{Report, Summary, shown};
 
 /// The schema that the output fits.
@@ -35,11 +36,6 @@ fn weight(severity: Severity) -> (&'static str, &'static str) {
     }
 }
 
-/// An upper-case hexadecimal digit.
-fn hex(digit: u8) -> char {
-    char::from(b"0123456789ABCDEF"[usize::from(digit)])
-}
-
 /// A path as a relative or absolute URI reference: forward slashes, everything unusual percent-encoded, byte by byte.
 fn uri(path: &Path) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~/!$&'()*+,;=@".contains(&b);
@@ -47,7 +43,8 @@ fn uri(path: &Path) -> String {
         if plain(byte) {
             uri.push(char::from(byte));
         } else {
-            uri.extend(['%', hex(byte >> 4), hex(byte & 15)]);
+            uri.push('%');
+            HEXUPPER.encode_append(&[byte], &mut uri);
         }
         uri
     });
@@ -83,7 +80,7 @@ impl<W: Write> Report for Sarif<W> {
         self.out.write_all(b"},\"columnKind\":\"unicodeCodePoints\",\"results\":[")
     }
 
-    fn finding(&mut self, path: &Path, rule: &Rule, hit: &Hit) -> io::Result<()> {
+    fn finding(&mut self, path: &Path, rule: &Rule, hit: &LocatedFinding) -> io::Result<()> {
         let result = serde_json::json!({
             "ruleId": rule.id,
             "ruleIndex": hit.finding.rule.0,

@@ -9,12 +9,12 @@ use aegis_wire::head::{BodyLength, Fields, Method};
 
 use super::Exchange;
 use super::error::ExchangeError;
-use crate::browser::{is_loopback_name, without_port};
 use crate::error_body::{ErrorKind, Failure};
 use crate::links::results::{Replaced, ResultLinks, is_told_at};
 use crate::links::{Place, is_allowed, place};
 use crate::route::{self, UploadStep};
 use crate::snapshot::Upstream;
+use crate::web_origin::{is_loopback_name, without_port};
 
 const NO_ADDRESS: Failure = Failure::upstream(
     "the upstream named an address for an upload, and the gateway does not know its own to replace it by: set server.public_url",

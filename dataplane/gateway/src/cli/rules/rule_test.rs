@@ -1,7 +1,7 @@
 //! `rules test`: does a rule file do what its author meant?
 //!
 //! The file is compiled like any other, each rule is tried on its own examples in the surroundings in which secrets are
-//! met, and what it costs is told beside what it may cost.
+//! met, and its cost is printed beside the limit.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,8 +10,9 @@ use aegis_detect::trial::{self, Failure as Trial};
 use aegis_detect::{Cost, Finding, Rule, RuleIndex, RuleSource, Rules, Scanner, Selection};
 use clap::Args;
 
-use super::super::{Failure, Outcome, failure, say, scan};
-use super::{HOW_RULES_ARE_MADE, print, read};
+use crate::cli::outcome::{Failure, Outcome, failure, print, say};
+use crate::cli::rule_options::{HOW_RULES_ARE_MADE, read_rule_file};
+use crate::cli::scan;
 
 /// Fewer examples of a kind than this say too little.
 const MIN_EXAMPLES: usize = 2;
@@ -39,7 +40,7 @@ Exit codes: 0 all rules pass; 1 one does not, or the file is refused; 2 it canno
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
-pub(super) struct Test {
+pub(super) struct RuleTest {
     /// Rule file
     file: PathBuf,
     /// Show what the rules of the file find in this file; `-` is standard input
@@ -50,9 +51,9 @@ pub(super) struct Test {
     reveal: bool,
 }
 
-impl Test {
+impl RuleTest {
     pub(super) fn execute(&self) -> Result<Outcome, Failure> {
-        let source = read(&self.file)?;
+        let source = read_rule_file(&self.file)?;
         let name = source.name.clone();
         let rules = match load(source) {
             Ok(rules) => rules,
@@ -69,8 +70,8 @@ impl Test {
             say(failure(format!("{name}: no rules"), "a rule begins with [[rule]]"));
             return Ok(Outcome::No);
         }
-        let (told, failed) = try_all(&mut scanner, &own)?;
-        print(&format!("{name}\n{told}"))?;
+        let (report, failed) = try_all(&mut scanner, &own)?;
+        print(&format!("{name}\n{report}"))?;
         if let Some(text) = &self.text {
             self.show(scanner, &own, text)?;
         }
@@ -96,7 +97,7 @@ fn load(source: RuleSource) -> Result<Arc<Rules>, Failure> {
 fn try_all(scanner: &mut Scanner, own: &[RuleIndex]) -> Result<(String, usize), Failure> {
     let rules = Arc::clone(scanner.rules());
     let width = own.iter().map(|rule| rules.get(*rule).id.len()).max().unwrap_or(0);
-    let mut told = String::new();
+    let mut report = String::new();
     let mut failed = 0;
     for index in own {
         let rule = rules.get(*index);
@@ -105,13 +106,13 @@ fn try_all(scanner: &mut Scanner, own: &[RuleIndex]) -> Result<(String, usize), 
         let cost = rules.cost(*index).map_err(|error| failure(error, ""))?;
         let verdict = if problems.is_empty() { "pass" } else { "FAIL" };
         failed += usize::from(!problems.is_empty());
-        told.push_str(&format_rule(rule, verdict, width, cost));
-        told.extend(problems.iter().map(|problem| format!("        {problem}\n")));
+        report.push_str(&format_rule(rule, verdict, width, cost));
+        report.extend(problems.iter().map(|problem| format!("        {problem}\n")));
     }
     let all = own.len();
     let (count, verdict) = if failed == 0 { (all, "pass") } else { (failed, "fail") };
-    told.push_str(&format_summary(count, all, verdict));
-    Ok((told, failed))
+    report.push_str(&format_summary(count, all, verdict));
+    Ok((report, failed))
 }
 
 fn format_rule(rule: &Rule, verdict: &str, width: usize, cost: Cost) -> String {

@@ -8,10 +8,10 @@ use aegis_detect::{Inserted, KnownKey, KnownList};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::build::provider_key;
-use crate::auth::hex;
+use super::keys::provider_key;
 use crate::config::Settings;
 use crate::config::error::Problem;
+use crate::hex::HEXLOWER;
 use crate::known;
 use crate::state::{self, KEY_LEN, MasterKey};
 
@@ -22,10 +22,11 @@ impl OwnSecrets {
     /// Gathers what `settings` name. What cannot be read is no secret to be found here; it is refused where it is used. What
     /// would be met by chance (`ollama`, a word) is left out.
     pub(super) fn gather(settings: &Settings, master: &MasterKey) -> OwnSecrets {
-        let mut values = vec![Zeroizing::new(hex(&**master))];
+        let mut values = vec![Zeroizing::new(HEXLOWER.encode(&**master))];
         // As it was written down, if in other letters.
         values.extend(settings.tokens.key.as_ref().map(|key| Zeroizing::new(key.expose().trim().to_owned())));
-        values.extend(state::known_key(settings, false).ok().map(|key| Zeroizing::new(hex(&*key))));
+        values
+            .extend(state::known_key(settings, false).ok().map(|key| Zeroizing::new(HEXLOWER.encode(&*key))));
         let keys = settings
             .upstreams
             .iter()

@@ -1,0 +1,76 @@
+//! Flags that `rules` and `scan` share: which rules take part.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aegis_detect::{KnownValues, Pack, RuleSource, Rules, Selection};
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+
+use super::outcome::{Failure, failure};
+use crate::config::Settings;
+use crate::known;
+use crate::rule_cache::RuleCache;
+
+/// The help below the error when a rule is refused.
+pub(super) const HOW_RULES_ARE_MADE: &str =
+    "`aegis-gateway rules test --help` shows how a rule is made, `rules show ID` a built-in one";
+
+/// Flags that choose rules beside the base rules.
+#[derive(Debug, Args)]
+pub(super) struct RuleOptions {
+    /// Pack of built-in rules that is off by default (repeatable)
+    #[arg(long = "pack", value_parser = pack_parser(), value_name = "NAME")]
+    packs: Vec<Pack>,
+    /// Rule file of your own, in addition to the built-in rules (repeatable)
+    #[arg(long = "rules", value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// List of known values, made by `aegis-gateway known`
+    #[arg(long, value_name = "FILE")]
+    known: Option<PathBuf>,
+    /// The key of that list [default: known.key in the state folder]
+    #[arg(long, value_name = "FILE", requires = "known")]
+    known_key: Option<PathBuf>,
+}
+
+/// Reads a rule file; errors name the path as it was given.
+pub(super) fn read_rule_file(path: &Path) -> Result<RuleSource, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| failure(format!("{}: cannot read rules: {error}", path.display()), ""))?;
+    Ok(RuleSource { name: path.display().to_string(), text })
+}
+
+impl RuleOptions {
+    /// Loads the base rules and those asked for beside them.
+    pub(super) fn load(&self) -> Result<Arc<Rules>, Failure> {
+        let custom = self.files.iter().map(|path| read_rule_file(path)).collect::<Result<Vec<_>, _>>()?;
+        let known = self.known()?;
+        let selection = Selection { packs: &self.packs, custom: &custom, known: known.as_ref() };
+        let (rules, _) =
+            RuleCache::of_user().load(&selection).map_err(|error| failure(error, HOW_RULES_ARE_MADE))?;
+        Ok(rules)
+    }
+
+    /// Reads the list of known values, if one was given.
+    fn known(&self) -> Result<Option<Arc<KnownValues>>, Failure> {
+        let mut settings = Settings::default();
+        settings.known_values.file.clone_from(&self.known);
+        settings.known_values.key_file.clone_from(&self.known_key);
+        let file = known::File::read(&settings).map_err(|problem| problem.to_string())?;
+        let values = file.map(known::File::values).transpose().map_err(|problem| problem.to_string())?;
+        Ok(values.map(Arc::new))
+    }
+}
+
+/// Takes the names of packs, and explains each in `--help`.
+fn pack_parser() -> impl TypedValueParser<Value = Pack> {
+    let value = |pack: Pack| {
+        PossibleValue::new(pack.as_str()).help(match pack {
+            Pack::Personal => {
+                "Personal data: e-mail addresses, telephone and card numbers, national ids, addresses of machines"
+            }
+        })
+    };
+    PossibleValuesParser::new(Pack::ALL.map(value))
+        .try_map(|name| Pack::ALL.into_iter().find(|pack| pack.as_str() == name).ok_or("no such pack"))
+}

@@ -1,0 +1,65 @@
+//! A finding with its place in the file: offset, line and column, as reports show them.
+
+use aegis_detect::Finding;
+use zeroize::Zeroizing;
+
+use super::text::Encoding;
+
+/// A position in a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Position {
+    /// Bytes from the start of the file.
+    pub offset: u64,
+    /// Lines from 1.
+    pub line: u64,
+    /// Characters from 1.
+    pub column: u64,
+}
+
+impl Position {
+    pub(super) fn start(offset: usize) -> Position {
+        Position { offset: offset as u64, line: 1, column: 1 }
+    }
+
+    /// The position after `text`, which follows this one and was written so in the file.
+    pub(super) fn after(self, text: &[u8], encoding: Encoding) -> Position {
+        let newlines = memchr::memchr_iter(b'\n', text).count() as u64;
+        let tail = memchr::memrchr(b'\n', text).map_or(text, |at| &text[at + 1..]);
+        // Every byte but a continuation byte begins a character.
+        let characters = tail.iter().filter(|byte| **byte & 0xC0 != 0x80).count() as u64;
+        Position {
+            offset: self.offset + encoding.width(text),
+            line: self.line + newlines,
+            column: if newlines > 0 { 1 } else { self.column } + characters,
+        }
+    }
+}
+
+/// A finding with its place in a text.
+#[derive(Debug)]
+pub(super) struct LocatedFinding {
+    /// What was found; its offsets are those of a window.
+    pub finding: Finding,
+    /// Its first byte.
+    pub start: Position,
+    /// Behind its last byte.
+    pub end: Position,
+    /// The bytes themselves.
+    pub secret: Zeroizing<Vec<u8>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_count_bytes_lines_and_characters() {
+        let plain = Encoding::Bytes;
+        let at = Position::start(0).after("ab\nä€x".as_bytes(), plain);
+        assert_eq!(at, Position { offset: 9, line: 2, column: 4 });
+        assert_eq!(at.after(b"\n", plain), Position { offset: 10, line: 3, column: 1 });
+        assert_eq!(at.after(b"", plain), at);
+        let wide = Position::start(2).after("ab\nä€😀".as_bytes(), Encoding::Utf16Le);
+        assert_eq!(wide, Position { offset: 2 + 6 + 4 + 4, line: 2, column: 4 });
+    }
+}

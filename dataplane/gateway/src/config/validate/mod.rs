@@ -1,0 +1,160 @@
+//! Checks of the configuration as a whole: values that fit their type and still cannot work.
+//!
+//! All problems are found in one pass, so that nobody has to repair a file one error at a time. Nothing here opens a file:
+//! what must be read (certificates, keys, rules) is checked when the snapshot is built.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+
+use super::error::Problem;
+use super::range::Hint;
+use super::reference;
+use super::schema::Setting;
+use super::settings::{ClientAuth, Settings};
+use super::upstream_url::UpstreamUrl;
+use crate::web_origin::{MAX_ENTRY, check_host, check_origin};
+
+mod auth;
+mod policy;
+mod tokens;
+mod upstreams;
+
+/// Everything wrong with `settings`, built-in upstreams included.
+pub fn check(settings: &Settings) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    ranges(settings, &mut problems);
+    server(settings, &mut problems);
+    addresses(settings, &mut problems);
+    session(settings, &mut problems);
+    upstreams::check(settings, &mut problems);
+    auth::check(settings, &mut problems);
+    policy::check(settings, &mut problems);
+    tokens::check(settings, &mut problems);
+    log(settings, &mut problems);
+    problems
+}
+
+/// Values out of the range that their declaration names.
+fn ranges(settings: &Settings, problems: &mut Vec<Problem>) {
+    let mut violations = Vec::new();
+    settings.check_ranges("", &mut violations);
+    problems.extend(violations.into_iter().map(|violation| {
+        let default = || reference::find(&violation.key).map_or("", |key| key.default.as_str());
+        let help = match violation.hint {
+            Hint::Default => format!("the default is {}", default()),
+            Hint::Least(least) => format!("at least {least}; the default is {}", default()),
+            Hint::Text(text) => text.to_owned(),
+        };
+        Problem::error(violation.key.clone(), violation.what, help)
+    }));
+}
+
+fn server(settings: &Settings, problems: &mut Vec<Problem>) {
+    let server = &settings.server;
+    if server.listen.is_empty() {
+        problems.push(Problem::error("server.listen", "the list is empty", "name at least one address"));
+    }
+    let mut seen = HashSet::new();
+    for address in &server.listen {
+        if address.port() != 0 && !seen.insert(address) {
+            problems.push(Problem::error(
+                "server.listen",
+                format!("{address} is listed twice"),
+                "remove one",
+            ));
+        }
+        if overlaps(*address, settings.admin.listen) {
+            let help = "give one of the two another port";
+            problems.push(Problem::error(
+                "admin.listen",
+                format!("{} is taken by server.listen", settings.admin.listen),
+                help,
+            ));
+        }
+    }
+    if server.tls.client_auth != ClientAuth::Off {
+        if server.tls.client_ca.is_none() {
+            let what = "client certificates are asked for, but nobody is trusted to sign them";
+            problems.push(Problem::error(
+                "server.tls.client_auth",
+                what,
+                "set server.tls.client_ca to a PEM file",
+            ));
+        }
+        if server.tls.certificates.is_empty() {
+            let what = "client certificates need TLS, and there is no certificate";
+            problems.push(Problem::error("server.tls.client_auth", what, "add server.tls.certificates"));
+        }
+    }
+    if !settings.admin.listen.ip().is_loopback() {
+        let what = format!("{} can be reached from outside and has no access control", settings.admin.listen);
+        problems.push(Problem::warning("admin.listen", what, "keep it on a trusted network"));
+    }
+}
+
+/// The gateway's own address, and the names and pages that may use it.
+fn addresses(settings: &Settings, problems: &mut Vec<Problem>) {
+    let server = &settings.server;
+    if let Some(text) = &server.public_url {
+        let help = "write it like \"https://gateway.example.com\"";
+        match UpstreamUrl::parse(text) {
+            Err(what) => problems.push(Problem::error("server.public_url", what, help)),
+            Ok(_) if text.len() > MAX_ENTRY => {
+                let what = format!("longer than {MAX_ENTRY} bytes");
+                problems.push(Problem::error("server.public_url", what, help));
+            }
+            Ok(_) => {}
+        }
+    }
+    for host in &server.hosts {
+        if let Err(what) = check_host(host) {
+            let help = "write names like \"gateway.example.com\", with or without a port";
+            problems.push(Problem::error("server.hosts", format!("`{host}` {what}"), help));
+        }
+    }
+    for origin in &server.origins {
+        if let Err(what) = check_origin(origin) {
+            let help = "write origins like \"https://app.example.com\" or \"vscode-webview://*\"";
+            problems.push(Problem::error("server.origins", format!("`{origin}` {what}"), help));
+        }
+    }
+    for (name, upstream) in &settings.upstreams {
+        for host in &upstream.redirect_hosts {
+            let bare = host.strip_prefix("*.").unwrap_or(host);
+            if check_host(bare).is_err() || bare.contains(':') {
+                let key = format!("upstreams.{name}.redirect_hosts");
+                let help =
+                    "write names without scheme and port, like \"files.example.com\" or \"*.example.com\"";
+                problems.push(Problem::error(key, format!("`{host}` is not a host name"), help));
+            }
+        }
+    }
+}
+
+/// Whether two addresses cannot be listened on by different listeners.
+fn overlaps(a: SocketAddr, b: SocketAddr) -> bool {
+    a.port() != 0
+        && a.port() == b.port()
+        && (a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified())
+}
+
+fn session(settings: &Settings, problems: &mut Vec<Problem>) {
+    let session = &settings.session;
+    if session.enabled && (session.max_sessions == 0 || session.max_secrets == 0 || session.ttl.is_zero()) {
+        problems.push(Problem::error(
+            "session.enabled",
+            "sessions are enabled, but ttl, max_sessions or max_secrets is 0",
+            "raise it, or set enabled = false",
+        ));
+    }
+}
+
+fn log(settings: &Settings, problems: &mut Vec<Problem>) {
+    if let Err(error) = settings.log.level.parse::<tracing_subscriber::filter::Targets>() {
+        let what = format!("`{}` is not a level or filter: {error}", settings.log.level);
+        problems.push(Problem::error("log.level", what, "error, warn, info, debug or trace"));
+    }
+    if settings.log.access.is_empty() {
+        problems.push(Problem::error("log.access", "is empty", "off, stdout, stderr or the path of a file"));
+    }
+}

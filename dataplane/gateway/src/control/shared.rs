@@ -1,0 +1,46 @@
+//! What the threads of the control side share with each other.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::audit::RuleBook;
+use super::counts::ControlCounts;
+use crate::lifecycle::Lifecycle;
+use crate::metrics::Metrics;
+use crate::snapshot::{Feed, Snapshot};
+
+/// What the control thread, the journal and the admin listener share.
+#[derive(Debug)]
+pub struct Shared {
+    /// The published snapshot.
+    pub feed: Arc<Feed>,
+    /// Phase and states.
+    pub lifecycle: Arc<Lifecycle>,
+    /// The shards' counters.
+    pub metrics: Metrics,
+    /// The control side's own counters.
+    pub counts: ControlCounts,
+    /// Rule names of past generations.
+    pub rule_book: RuleBook,
+    /// Asks the journal to open its files anew.
+    pub reopen: AtomicBool,
+    /// Tells the journal to end although shards have not.
+    pub closing: AtomicBool,
+}
+
+impl Shared {
+    /// A process of `shards` shards that begins with the snapshot `first`.
+    pub fn new(first: Snapshot, shards: usize) -> Shared {
+        let rule_book = RuleBook::default();
+        rule_book.add(first.generation, &first.shield.rules);
+        Shared {
+            feed: Arc::new(Feed::new(first)),
+            lifecycle: Arc::new(Lifecycle::new(shards)),
+            metrics: Metrics::new(shards),
+            counts: ControlCounts::default(),
+            rule_book,
+            reopen: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The end of the process: how long it may take, and when all shards have ended.
+
+use std::time::{Duration, Instant};
+
+use super::shared::Shared;
+use crate::lifecycle::ShardState;
+
+/// How often the control thread checks whether all shards have ended.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How long a shutdown may take.
+#[derive(Debug, Clone, Copy)]
+pub struct ShutdownTimes {
+    /// For running exchanges, from the first signal on.
+    pub drain: Duration,
+    /// For closing what is left after that.
+    pub hard_stop: Duration,
+}
+
+/// Waits until every shard has ended.
+pub(super) async fn shards_ended(shared: &Shared) {
+    while shared.lifecycle.shards_in(ShardState::Ended) < shared.metrics.shards().len() {
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
+}
+
+/// Waits until every shard has ended, at most `limit`.
+pub(super) async fn shards_ended_within(shared: &Shared, limit: Duration) {
+    let begun = Instant::now();
+    while shared.lifecycle.shards_in(ShardState::Ended) < shared.metrics.shards().len()
+        && begun.elapsed() < limit
+    {
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
+}

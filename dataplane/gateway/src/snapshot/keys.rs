@@ -1,0 +1,97 @@
+//! Keys of all sorts, made ready: those that providers take, those that clients show, those that make tokens.
+
+use std::sync::Arc;
+
+use aegis_shield::Keyring;
+use zeroize::Zeroizing;
+
+use super::files::read_text;
+use super::{Auth, HashedKey, UpstreamKey};
+use crate::config::Secret;
+use crate::config::builtin;
+use crate::config::error::Problem;
+use crate::config::settings::{self, AuthMode, KeyHeader, Settings, epoch_number};
+use crate::hex;
+use crate::state::MasterKey;
+
+/// Longest key file or variable of an upstream, in bytes.
+const MAX_API_KEY: usize = 8 << 10;
+
+/// The provider's key of an upstream as it is configured, read where it is kept.
+pub(super) fn provider_key(
+    key: &str,
+    upstream: &settings::Upstream,
+) -> Result<Option<Zeroizing<String>>, Problem> {
+    if let Some(value) = &upstream.api_key {
+        Ok(Some(Zeroizing::new(value.expose().to_owned())))
+    } else if let Some(path) = &upstream.api_key_file {
+        Ok(Some(Zeroizing::new(read_text(&format!("{key}.api_key_file"), path)?)))
+    } else if let Some(variable) = &upstream.api_key_env {
+        let at = format!("{key}.api_key_env");
+        let value = std::env::var(variable).map_err(|_| {
+            Problem::error(
+                at,
+                format!("the variable {variable} is not set"),
+                "set it for the gateway's process",
+            )
+        })?;
+        Ok(Some(Zeroizing::new(value)))
+    } else {
+        Ok(None)
+    }
+}
+
+/// The field by which the gateway shows the upstream its key.
+pub(super) fn upstream_key(
+    key: &str,
+    name: &str,
+    upstream: &settings::Upstream,
+) -> Result<Option<UpstreamKey>, Problem> {
+    let Some(value) = provider_key(key, upstream)? else { return Ok(None) };
+    let value = value.trim();
+    if value.is_empty() || value.len() > MAX_API_KEY || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Problem::error(
+            key,
+            "the provider's key is empty, too long or has characters no header can carry",
+            "",
+        ));
+    }
+    let style = upstream
+        .key_header
+        .unwrap_or_else(|| builtin::key_header(name, upstream.provider.unwrap_or_default()));
+    let (header, value) = match style {
+        KeyHeader::Bearer => ("authorization", format!("Bearer {value}")),
+        KeyHeader::XApiKey => ("x-api-key", value.to_owned()),
+        KeyHeader::XGoogApiKey => ("x-goog-api-key", value.to_owned()),
+        KeyHeader::ApiKey => ("api-key", value.to_owned()),
+    };
+    Ok(Some(UpstreamKey { name: header, value: Secret::new(value) }))
+}
+
+/// Who may use the gateway.
+pub(super) fn auth(settings: &Settings) -> Auth {
+    let auth = &settings.auth;
+    if auth.mode == AuthMode::None || (auth.mode == AuthMode::Auto && auth.keys.is_empty()) {
+        return Auth::None;
+    }
+    let hashed = |key: &settings::GatewayKey| {
+        hex::sha256(&key.sha256).map(|sha256| HashedKey {
+            id: key.id.as_str().into(),
+            organisation: key.org.as_deref().map(Arc::from),
+            user: key.user.as_deref().map(Arc::from),
+            sha256,
+            upstreams: key.upstreams.iter().map(|name| Arc::from(name.as_str())).collect(),
+            disabled: key.disabled,
+        })
+    };
+    Auth::Keys(auth.keys.iter().filter_map(hashed).collect())
+}
+
+/// The keys that make tokens.
+pub(super) fn keyring(settings: &Settings, master: &MasterKey) -> Result<Keyring, Problem> {
+    let tokens = &settings.tokens;
+    let older: Vec<u8> = tokens.older_epochs.iter().filter_map(|epoch| epoch_number(*epoch)).collect();
+    let current = epoch_number(tokens.epoch).unwrap_or(0);
+    Keyring::new(master, &tokens.organisation, current, &older)
+        .map_err(|error| Problem::error("tokens.older_epochs", error.to_string(), ""))
+}

@@ -1,0 +1,155 @@
+//! TLS on both sides, from the certificates and keys that settings name.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use aegis_wire::tls::{self, ClientCertificates, Identity, Pem, Resumption, ServerConfigBuilder};
+use zeroize::Zeroizing;
+
+use super::TrustIdentity;
+use super::files::read_bytes;
+use crate::config::error::Problem;
+use crate::config::settings::{self, ClientAuth, Roots, Settings};
+use crate::config::upstream_url::UpstreamUrl;
+
+/// TLS towards clients; none without certificates. `sessions` holds the TLS sessions of clients with the certificates they
+/// were begun with, and is renewed when those change.
+pub(super) fn server_tls(
+    settings: &Settings,
+    sessions: &mut Option<(TrustIdentity, Resumption)>,
+) -> Result<Option<Arc<rustls::ServerConfig>>, Problem> {
+    let tls = &settings.server.tls;
+    if tls.certificates.is_empty() {
+        return Ok(None);
+    }
+    let refuse = |error: &dyn std::fmt::Display| {
+        Problem::error(
+            "server.tls",
+            error.to_string(),
+            "the file must be PEM, the key must be that of the first certificate",
+        )
+    };
+    // Old clients offer the old protocol alone; without an answer to it the handshake would fail.
+    let mut builder = ServerConfigBuilder::new().alpn(b"http/1.1").alpn(b"http/1.0");
+    let mut trust = Vec::new();
+    for (i, certificate) in tls.certificates.iter().enumerate() {
+        let key = format!("server.tls.certificates[{i}]");
+        builder = builder.identity(identity(&key, &certificate.cert, &certificate.key, &mut trust)?);
+    }
+    let authority = tls
+        .client_ca
+        .as_deref()
+        .map(|path| Ok((path, read_bytes("server.tls.client_ca", path)?)))
+        .transpose()?;
+    let name = authority.as_ref().map(|(path, _)| path.display().to_string()).unwrap_or_default();
+    if let Some((_, text)) = &authority {
+        let pem = Pem { name: &name, text };
+        builder = match tls.client_auth {
+            ClientAuth::Off => builder,
+            ClientAuth::Optional => builder.client_certificates(ClientCertificates::Optional(pem)),
+            ClientAuth::Required => builder.client_certificates(ClientCertificates::Required(pem)),
+        };
+    }
+    // A resumed session shows no certificate: with new certificates on either side, sessions begin anew.
+    let client = authority.as_ref().map(|(_, text)| text.as_slice()).unwrap_or_default();
+    let asked = [tls.client_auth as u8];
+    let parts = trust.iter().map(|part| part.as_slice()).chain([client, &asked[..]]);
+    let certificates = TrustIdentity::of(parts);
+    let resumption = match &*sessions {
+        Some((same, resumption)) if *same == certificates => resumption.clone(),
+        _ => Resumption::new().map_err(|error| refuse(&error))?,
+    };
+    *sessions = Some((certificates, resumption.clone()));
+    builder.resumption(&resumption).build().map(Some).map_err(|error| refuse(&error))
+}
+
+/// What TLS towards an upstream is made of, as read from the files.
+pub(super) struct TlsMaterial<'a> {
+    upstream: &'a settings::Upstream,
+    authorities: Option<Vec<u8>>,
+    certificate: Option<(Vec<u8>, Zeroizing<Vec<u8>>)>,
+}
+
+impl<'a> TlsMaterial<'a> {
+    pub(super) fn read(
+        key: &str,
+        upstream: &'a settings::Upstream,
+        url: &UpstreamUrl,
+    ) -> Result<Self, Problem> {
+        let mut material = TlsMaterial { upstream, authorities: None, certificate: None };
+        if url.tls {
+            let read = |name: &str, path: &Path| read_bytes(&format!("{key}.{name}"), path);
+            material.authorities = upstream.ca.as_deref().map(|path| read("ca", path)).transpose()?;
+            if let (Some(cert), Some(secret)) = (&upstream.client_cert, &upstream.client_key) {
+                material.certificate =
+                    Some((read("client_cert", cert)?, Zeroizing::new(read("client_key", secret)?)));
+            }
+        }
+        Ok(material)
+    }
+
+    /// Whether the upstream is shown a client certificate.
+    pub(super) fn shows_certificate(&self) -> bool {
+        self.certificate.is_some()
+    }
+
+    /// Equal for two upstreams whose connections can stand in for each other.
+    pub(super) fn identity(&self, url: &UpstreamUrl) -> TrustIdentity {
+        let (port, roots) = (url.port.to_be_bytes(), [u8::from(url.tls), self.upstream.roots as u8]);
+        let mut parts = vec![&roots[..], url.host.as_bytes(), &port];
+        // The number of parts tells which of them are there.
+        parts.extend(self.authorities.as_deref());
+        parts.extend(self.certificate.iter().flat_map(|(cert, key)| [cert.as_slice(), key.as_slice()]));
+        TrustIdentity::of(parts)
+    }
+
+    pub(super) fn config(
+        &self,
+        key: &str,
+        url: &UpstreamUrl,
+    ) -> Result<Option<Arc<rustls::ClientConfig>>, Problem> {
+        if !url.tls {
+            return Ok(None);
+        }
+        let refuse = |error: &dyn std::fmt::Display| Problem::error(key, error.to_string(), "");
+        tls::server_name(&url.host).map_err(|error| refuse(&error))?;
+        let shown = |path: &Option<std::path::PathBuf>| {
+            path.as_ref().map(|path| path.display().to_string()).unwrap_or_default()
+        };
+        let (ca, cert, secret) =
+            (shown(&self.upstream.ca), shown(&self.upstream.client_cert), shown(&self.upstream.client_key));
+        let identity = self
+            .certificate
+            .as_ref()
+            .map(|(chain, private)| {
+                Identity::from_pem(Pem { name: &cert, text: chain }, Pem { name: &secret, text: private })
+            })
+            .transpose()
+            .map_err(|error| refuse(&error))?;
+        let roots = match (self.upstream.roots, &self.authorities) {
+            (Roots::Webpki, _) => tls::Roots::Webpki,
+            (Roots::System, _) => tls::Roots::System,
+            (Roots::File, text) => {
+                tls::Roots::Pem(Pem { name: &ca, text: text.as_deref().unwrap_or_default() })
+            }
+        };
+        let options = tls::ClientOptions { roots, identity: identity.as_ref(), alpn: &[b"http/1.1"] };
+        tls::client_config(&options).map(Some).map_err(|error| refuse(&error))
+    }
+}
+
+/// Reads a certificate chain and its key; what they are is added to `trust`, by which a change of them is told.
+fn identity(
+    key: &str,
+    cert: &Path,
+    private: &Path,
+    trust: &mut Vec<Zeroizing<Vec<u8>>>,
+) -> Result<Identity, Problem> {
+    let chain = read_bytes(&format!("{key}.cert"), cert)?;
+    let secret = Zeroizing::new(read_bytes(&format!("{key}.key"), private)?);
+    trust.extend([Zeroizing::new(chain.clone()), secret.clone()]);
+    let (cert, private) = (cert.display().to_string(), private.display().to_string());
+    Identity::from_pem(Pem { name: &cert, text: &chain }, Pem { name: &private, text: &secret }).map_err(
+        |error| Problem::error(key, error.to_string(), "the key must be that of the first certificate"),
+    )
+}

@@ -1,0 +1,126 @@
+#!/usr/bin/env bash
+# What is too large for every change and is run before a release. What cannot be had here is skipped, aloud.
+# Writes below target/ and to cargo's and rustup's own folders.
+set -uo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root" || exit 1
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}
+logs=$CARGO_TARGET_DIR/full
+parts=(gate fuzz-lints deny advisories msrv miri fuzz benches rig rig-epoll peers)
+
+usage() {
+    cat <<TEXT
+Runs what is too large for the gate, hours in all, and keeps each part's output in target/full/PART.log.
+
+Usage: tests/full.sh [PART...]      all parts without a name
+
+  gate        .ci/run
+  fuzz-lints  clippy over the libFuzzer targets (needs a C++ compiler)
+  deny        cargo-deny: licences, banned and doubled crates, sources
+  advisories  cargo-deny: known holes in dependencies (needs the advisory database)
+  msrv        libraries and programs on the oldest compiler that Cargo.toml promises
+  miri        small tests of shield and wire under Miri (needs a nightly compiler)
+  fuzz        a million mutations of every corpus; AEGIS_FUZZ_RUNS says otherwise
+  benches     criterion: scanning, tokenizing, restoring, wire
+  rig         the gateway beside nginx and HAProxy, 9 rounds
+  rig-epoll   the same on the other driver, 3 rounds
+  peers       other scanners beside ours (needs a package index)
+TEXT
+}
+
+skip() { echo "SKIPPED: $*"; return 77; }
+
+gate() { .ci/run; }
+
+fuzz-lints() {
+    command -v c++ >/dev/null 2>&1 || { skip 'no C++ compiler'; return; }
+    cargo clippy --locked --manifest-path fuzz/Cargo.toml --all-targets -- -D warnings
+}
+
+# cargo-deny takes minutes to build; it is kept below target/.
+deny_tool() {
+    command -v cargo-deny 2>/dev/null && return
+    local tools=$CARGO_TARGET_DIR/tools
+    [ -x "$tools/bin/cargo-deny" ] || cargo install --quiet --locked --root "$tools" cargo-deny >&2 || return
+    echo "$tools/bin/cargo-deny"
+}
+
+deny() {
+    local tool
+    tool=$(deny_tool) || { skip 'cargo-deny cannot be installed'; return; }
+    "$tool" --locked check --hide-inclusion-graph licenses bans sources &&
+        "$tool" --locked --manifest-path fuzz/Cargo.toml check --config "$root/deny.toml" --hide-inclusion-graph licenses bans sources
+}
+
+advisories() {
+    local tool
+    tool=$(deny_tool) || { skip 'cargo-deny cannot be installed'; return; }
+    "$tool" fetch db || { skip 'the advisory database is out of reach'; return; }
+    "$tool" --locked check --disable-fetch --hide-inclusion-graph advisories
+}
+
+# with_toolchain NAME: installs it by rustup if it is missing and can be had.
+with_toolchain() {
+    cargo "+$1" --version >/dev/null 2>&1 || rustup toolchain install "$1" --profile minimal
+}
+
+msrv() {
+    local version
+    version=$(sed -nE 's/^rust-version = "([0-9.]+)"$/\1/p' Cargo.toml)
+    with_toolchain "$version" || { skip "Rust $version cannot be had"; return; }
+    CARGO_TARGET_DIR=$CARGO_TARGET_DIR/msrv cargo "+$version" check --locked --workspace
+}
+
+# Code in C and assembly is out of Miri's reach, and tests at every cut would take days: these modules are plain Rust and quick.
+miri() {
+    with_toolchain nightly && { cargo +nightly miri --version >/dev/null 2>&1 ||
+        rustup component add --toolchain nightly miri rust-src; } || { skip 'no nightly compiler with Miri'; return; }
+    export CARGO_TARGET_DIR=$CARGO_TARGET_DIR/miri MIRIFLAGS=-Zmiri-disable-isolation
+    cargo +nightly miri test --locked -p aegis-wire --lib -- head:: target:: &&
+        cargo +nightly miri test --locked -p aegis-shield --lib -- format:: positions:: vault:: json::lexer
+}
+
+fuzz() {
+    AEGIS_FUZZ_RUNS=${AEGIS_FUZZ_RUNS:-1000000} \
+        cargo test --release --locked --manifest-path fuzz/Cargo.toml --no-default-features
+}
+
+benches() { cargo bench --locked -p aegis-bench && cargo bench --locked -p aegis-wire; }
+
+rig_on() {
+    cargo build --locked --release -p aegis-gateway -p aegis-bench && "$CARGO_TARGET_DIR/release/rig" "$@"
+}
+
+rig() { rig_on --rounds 9; }
+
+rig-epoll() { rig_on --rounds 3 --gateway-arg=--driver --gateway-arg=epoll; }
+
+peers() {
+    cargo build --locked --release -p aegis-gateway || return
+    benches/peers.py --install --megabytes 60 --rounds 2 || skip 'the other scanners cannot be had, or failed (see above)'
+}
+
+case ${1:-} in -h | --help) usage; exit 0 ;; esac
+for part in "$@"; do
+    case " ${parts[*]} " in *" $part "*) ;; *) usage >&2; exit 2 ;; esac
+done
+[ $# -gt 0 ] || set -- "${parts[@]}"
+
+mkdir -p "$logs"
+result=()
+failed=0
+for part in "$@"; do
+    printf '\n== %s\n' "$part"
+    started=$SECONDS
+    ("$part") 2>&1 | tee "$logs/$part.log"
+    case ${PIPESTATUS[0]} in
+        0) word=passed ;;
+        77) word=SKIPPED ;;
+        *) word=FAILED failed=1 ;;
+    esac
+    result+=("$(printf '%-10s  %-7s  %6d s' "$part" "$word" $((SECONDS - started)))")
+done
+printf '\n== result\n'
+printf '%s\n' "${result[@]}"
+exit $failed
