@@ -37,7 +37,7 @@ fn check(cases: &[Case<'_>]) {
         let findings = whole(&mut scanner, text.as_bytes());
         let told: Vec<_> = findings
             .iter()
-            .map(|f| (rules.get(f.rule).id.as_str(), f.confidence, (f.start, f.end)))
+            .map(|f| (rules.get(f.rule).id.as_str(), f.confidence, (f.span.start, f.span.end)))
             .collect();
         let wanted: Vec<_> =
             expected.iter().zip(&spans).map(|((id, sure), span)| (*id, *sure, *span)).collect();

@@ -13,6 +13,7 @@ mod generic;
 mod known;
 mod manifests;
 mod mutants;
+mod own_value;
 mod personal;
 mod random;
 mod tails;
