@@ -1,14 +1,15 @@
 //! What callers get: which rule found what, where, and how sure it is.
 
+use crate::names::names;
 use crate::text::Span;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// A rule's place in its `Rules`; stable for the life of those rules only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RuleIndex(pub u16);
 
 /// How sure a finding is. A gateway replaces findings from `Medium` on unless its policy says otherwise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Confidence {
     /// A shape that counts only behind a vendor's name, with a wrong check value; names of resources, which are no
@@ -20,16 +21,7 @@ pub enum Confidence {
     High,
 }
 
-impl Confidence {
-    /// The lower-case name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Confidence::Low => "low",
-            Confidence::Medium => "medium",
-            Confidence::High => "high",
-        }
-    }
-}
+names!(Confidence, as_str, "confidence", { Low = "low", Medium = "medium", High = "high" });
 
 /// A secret's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

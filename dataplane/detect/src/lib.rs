@@ -1,8 +1,8 @@
 //! Finds secrets in text: bytes in, findings out.
 //!
-//! Hyperscan looks for short, fixed-width *anchors* of all rules at once; code of our own confirms each hit on the
-//! bytes around it, gives the exact span of the secret and lets validators judge it. See the crate's `README.md` for
-//! how rules are written and how verdicts are reached.
+//! Hyperscan looks for short, fixed-width *anchors* of all rules at once; the finders confirm each candidate on the
+//! bytes around it, give the exact span of the secret and let validators check it. See the crate's `README.md`, and
+//! `docs/detection.md` for how verdicts are reached.
 //!
 //! This crate does no I/O and knows no HTTP and no JSON. It must never report a span that reaches beyond the secret
 //! by design, never lose a match because of how the text was cut, and never take more than linear time.
@@ -18,6 +18,20 @@
 //! assert_eq!(&text[finding.span], b"ghp_Q5kP2vX8nR1tY7wZ3mB6cD9fG4hJ0L1c2b3A");
 //! # Ok::<(), aegis_detect::RuleError>(())
 //! ```
+//!
+//! # Floors
+//!
+//! A module imports only from its own floor or from those below, and no two files import each other; `floors.toml` declares
+//! it, and a test of the workspace checks it.
+//!
+//! | floor | modules | what they know |
+//! |---|---|---|
+//! | 6 | `scanner` | dispatches to the finders, settles overlaps, recurses into decoded text |
+//! | 5 | `rules` | selects, builds, caches and costs rules |
+//! | 4 | `finders` | `pem`, `userinfo`, `assignment`, `manifest`, `known`, `personal` |
+//! | 3 | `rule`, `engine`, `pattern`, `boundaries`, `checks`, `plausibility`, `encodings` | what a rule is, and what finders need |
+//! | 2 | `candidate`, `finding` | what finders yield, what callers get |
+//! | 1 | `text`, `bytes`, `names` | views, spans and limits; byte sets, runs and masks; words of enumerations |
 #![deny(unsafe_code)]
 
 mod boundaries;
@@ -28,6 +42,7 @@ mod encodings;
 mod engine;
 mod finders;
 mod finding;
+mod names;
 mod pattern;
 mod plausibility;
 mod rule;
@@ -40,6 +55,7 @@ pub use finders::known::{
     MAX_KNOWN_VALUES, MAX_SHARED, MIN_KNOWN_LEN, OwnValue, Refusal, SHORT_KNOWN_LEN,
 };
 pub use finding::{Confidence, Finding, RuleIndex};
+pub use names::UnknownName;
 pub use rule::{Category, Pack, Rule, RuleError, RuleSource, Severity};
 pub use rules::{CacheKey, Cost, MAX_RULES, Rules, Selection};
 pub use scanner::{Carry, Scan, Scanner, Window, rule_test};

@@ -1,9 +1,10 @@
 //! The closed sets of words that rule files are written with.
 
-use serde::Deserialize;
+use crate::names::names;
+use serde::{Deserialize, Serialize};
 
 /// What kind of thing a secret is; it names the token that stands in for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Category {
     /// An API key or another key that a service issued.
@@ -25,18 +26,6 @@ pub enum Category {
 }
 
 impl Category {
-    /// All categories, in the order of their tokens' documentation.
-    pub const ALL: [Category; 8] = [
-        Category::Key,
-        Category::Secret,
-        Category::Token,
-        Category::Conn,
-        Category::Pkey,
-        Category::User,
-        Category::Host,
-        Category::Pii,
-    ];
-
     /// The name as it stands in tokens: upper case, at most six letters.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -52,8 +41,19 @@ impl Category {
     }
 }
 
+names!(Category, name, "category", {
+    Key = "key",
+    Secret = "secret",
+    Token = "token",
+    Conn = "conn",
+    Pkey = "pkey",
+    User = "user",
+    Host = "host",
+    Pii = "pii",
+});
+
 /// How bad it is when a secret of this kind is stolen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Public by design or of little use alone.
@@ -66,37 +66,17 @@ pub enum Severity {
     Critical,
 }
 
-impl Severity {
-    /// The lower-case name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Severity::Low => "low",
-            Severity::Medium => "medium",
-            Severity::High => "high",
-            Severity::Critical => "critical",
-        }
-    }
-}
+names!(Severity, as_str, "severity", { Low = "low", Medium = "medium", High = "high", Critical = "critical" });
 
 /// A set of built-in rules that is off unless it is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Pack {
     /// Personal data: e-mail addresses, telephone numbers, payment cards, national ids, addresses of machines.
     Personal,
 }
 
-impl Pack {
-    /// All packs.
-    pub const ALL: [Pack; 1] = [Pack::Personal];
-
-    /// The lower-case name, as it stands in rule files and configurations.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Pack::Personal => "personal",
-        }
-    }
-}
+names!(Pack, as_str, "pack of rules", { Personal = "personal" });
 
 /// Finders that are code because a pattern cannot say what they do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -196,5 +176,29 @@ impl PersonalKind {
     pub(crate) fn by_word(self) -> bool {
         use PersonalKind::{BirthDate, DeIdentityCard, Email, InPan, InternalHost, Mrz, Passport};
         matches!(self, BirthDate | DeIdentityCard | Email | InPan | InternalHost | Mrz | Passport)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_the_same_for_people_and_for_serde() {
+        for category in Category::ALL {
+            assert_eq!(serde_json::to_string(&category).unwrap(), format!("\"{category}\""));
+            assert_eq!(category.name().parse(), Ok(category));
+            assert_eq!(category.as_str(), category.name().to_uppercase());
+        }
+        for severity in Severity::ALL {
+            assert_eq!(serde_json::to_string(&severity).unwrap(), format!("\"{severity}\""));
+            assert_eq!(severity.as_str().parse(), Ok(severity));
+        }
+        for pack in Pack::ALL {
+            assert_eq!(serde_json::to_string(&pack).unwrap(), format!("\"{pack}\""));
+            assert_eq!(pack.as_str().parse(), Ok(pack));
+        }
+        let unknown = "keys".parse::<Pack>().unwrap_err();
+        assert_eq!(unknown.to_string(), "`keys` is no pack of rules; there are: personal");
     }
 }
