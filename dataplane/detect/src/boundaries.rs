@@ -37,7 +37,7 @@ const BASE64_RUN: usize = 40;
 const TOKEN: ByteSet = BASE64URL.with(b'.', b'.');
 
 /// Whether a match may begin at `start`.
-pub(crate) fn left_ok(text: &[u8], start: usize, left: Left) -> bool {
+pub(crate) fn can_begin(text: &[u8], start: usize, left: Left) -> bool {
     let set = match left {
         Left::Any => return true,
         Left::Word => &WORD,
@@ -108,7 +108,7 @@ fn inside_base64(before: &[u8]) -> bool {
 }
 
 /// Whether a match whose last run is of `tail` may end at `end`; `None` when the text is too short to tell.
-pub(crate) fn right_ok(text: &[u8], end: usize, last: bool, tail: &ByteSet, right: Right) -> Option<bool> {
+pub(crate) fn can_end(text: &[u8], end: usize, last: bool, tail: &ByteSet, right: Right) -> Option<bool> {
     if right == Right::Any {
         return Some(true);
     }
@@ -132,13 +132,13 @@ mod tests {
     #[test]
     fn words_and_data_do_not_begin_secrets() {
         for before in ["task", "x_", "aGVsbG8gd29ybGQhIQ9aGVsbG8gd29ybGQhIQ9aGVsbG8gd29ybGQ/"] {
-            assert!(!left_ok(before.as_bytes(), before.len(), Left::Word), "{before}");
+            assert!(!can_begin(before.as_bytes(), before.len(), Left::Word), "{before}");
         }
-        assert!(!left_ok(b"a-", 2, Left::Token));
+        assert!(!can_begin(b"a-", 2, Left::Token));
         for before in
             ["", " ", "key=", "\"", "\\n", "%3D", "\\u003d", "\\x3d", "\x1b[31m", "/usr/Local/share/v2/"]
         {
-            assert!(left_ok(before.as_bytes(), before.len(), Left::Word), "{before:?}");
+            assert!(can_begin(before.as_bytes(), before.len(), Left::Word), "{before:?}");
         }
     }
 
@@ -177,13 +177,13 @@ mod tests {
 
     #[test]
     fn a_longer_run_is_no_end() {
-        let right = |text: &str, end| right_ok(text.as_bytes(), end, false, &BASE64URL, Right::Word);
+        let right = |text: &str, end| can_end(text.as_bytes(), end, false, &BASE64URL, Right::Word);
         assert_eq!(right("ab ", 2), Some(true));
         assert_eq!(right("abc", 2), Some(false));
         assert_eq!(right("ab-c", 2), Some(false));
         assert_eq!(right("ab- ", 2), Some(true));
         assert_eq!(right("ab", 2), None);
         assert_eq!(right("ab-", 2), None);
-        assert_eq!(right_ok(b"ab", 2, true, &BASE64URL, Right::Word), Some(true));
+        assert_eq!(can_end(b"ab", 2, true, &BASE64URL, Right::Word), Some(true));
     }
 }

@@ -114,9 +114,9 @@ impl Check {
             Check::Arn => host::arn(&whole[..whole.len() - secret.len()]),
             Check::Basic => http::basic(secret),
             Check::PemBase64 => http::pem_base64(secret),
-            Check::Literal => possible_if(value::literal(secret)),
-            Check::Random => possible_if(value::opaque(secret)),
-            Check::Mixed => possible_if(value::mixed(secret)),
+            Check::Literal => possible_if(value::is_literal(secret)),
+            Check::Random => possible_if(value::is_opaque(secret)),
+            Check::Mixed => possible_if(value::is_mixed(secret)),
         }
     }
 }

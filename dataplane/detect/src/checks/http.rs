@@ -19,7 +19,7 @@ pub(super) fn basic(secret: &[u8]) -> CheckResult {
         Ok(plain) if plain.contains(&b':') && plain.iter().all(|b| *b >= b' ' && *b != 0x7f) => {
             CheckResult::Valid
         }
-        Ok(_) if secret.len() >= 20 && value::opaque(secret) => CheckResult::Unknown,
+        Ok(_) if secret.len() >= 20 && value::is_opaque(secret) => CheckResult::Unknown,
         _ => CheckResult::Impossible,
     }
 }

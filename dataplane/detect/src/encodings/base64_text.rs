@@ -282,8 +282,7 @@ mod tests {
         let lines = [Span::new(0, text.len())];
         let encoding = recognise(text.as_bytes(), &lines, 0, text.len())?;
         let mut plain = Decoded::default();
-        let content =
-            decode(text.as_bytes(), &lines, (0, text.len()), encoding, &mut Vec::new(), &mut plain);
+        let content = decode(text.as_bytes(), &lines, (0, text.len()), encoding, &mut Vec::new(), &mut plain);
         (content != Content::Noise).then(|| String::from_utf8_lossy(&plain.text).into_owned())
     }
 

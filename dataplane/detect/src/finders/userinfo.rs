@@ -127,7 +127,7 @@ fn token(
     if to - start > MAX_SECRET_LEN {
         (to, tail) = (start + MAX_SECRET_LEN, Some(Tail::Userinfo));
     }
-    if end - start >= 20 && !known && value::opaque(&text[start..to]) {
+    if end - start >= 20 && !known && value::is_opaque(&text[start..to]) {
         let candidate =
             Candidate { span: Span::new(start, to), rule, rank: rank::PLACE, confidence: Confidence::Medium };
         candidates.add(candidate, tail);
@@ -164,7 +164,7 @@ fn refused(user: &[u8], password: &[u8]) -> bool {
         || password[0] == b'%' && password.ends_with(b"%")
         || user.contains(&b'/');
     let stand_in = WORDS.contains(&lower.as_slice())
-        || (value::placeholder(password) && lower != b"secret" && lower != b"guest");
+        || (value::is_placeholder(password) && lower != b"secret" && lower != b"guest");
     let anybody = memchr::memmem::find(&lower, b"anon").is_some();
     let anything = user.eq_ignore_ascii_case(b"foo") && lower == b"bar";
     template || stand_in || anybody || anything

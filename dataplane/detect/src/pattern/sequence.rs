@@ -13,7 +13,7 @@ pub(super) const MAX_RETRIES: u32 = 512;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Sequence {
     pub(crate) runs: Vec<ByteRun>,
-    /// Steps `capture.0 .. capture.1` are the secret.
+    /// Runs `capture.0 .. capture.1` are the secret.
     pub(crate) capture: (usize, usize),
     pub(crate) anchor: Anchor,
     /// How many bytes at the start are the same in every match.

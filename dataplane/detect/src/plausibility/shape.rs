@@ -8,7 +8,7 @@ use crate::bytes::{ALNUM, BASE64, HEX};
 const RANDOM: u32 = 80;
 
 /// `${X}`, `{{ x }}`, `<x>`, `%s`, `$VAR`, `[x]`: somebody else's to fill in.
-pub(crate) fn template(value: &[u8]) -> bool {
+pub(crate) fn is_template(value: &[u8]) -> bool {
     let quote = |b: &u8| matches!(b, b'\'' | b'"' | b'`');
     let from = value.iter().position(|b| !quote(b)).unwrap_or(0);
     let to = value.iter().rposition(|b| !quote(b)).map_or(value.len(), |i| i + 1);
@@ -45,26 +45,26 @@ pub(crate) fn template(value: &[u8]) -> bool {
     if braced || !value.iter().any(|b| matches!(b, b'$' | b'{' | b'#' | b'<' | b'%' | b':' | b'[')) {
         return braced;
     }
-    formatted(value)
-        || filled(value, b"${", b"}")
-        || filled(value, b"{{", b"}}")
+    is_format_string(value)
+        || has_open_place(value, b"${", b"}")
+        || has_open_place(value, b"{{", b"}}")
         || inside(b"#{")
-        || opens(value, b"$(")
+        || has_mark(value, b"$(")
         || inside(b"<%")
-        || opens(value, b"%(")
+        || has_mark(value, b"%(")
         || inside(b"://")
         || inside(b"[:")
 }
 
 /// `prefix_{}`, `{0}/{1}`: a text with places for values, and words around them.
-fn formatted(value: &[u8]) -> bool {
+fn is_format_string(value: &[u8]) -> bool {
     let place =
         value.windows(3).any(|w| w == b"{0}" || w.starts_with(b"{}") || (w.ends_with(b"{}") && w[0] != b'$'));
     place && value.iter().all(|b| ALNUM.has(*b) || b"_-./:@{}".contains(b))
 }
 
 /// Whether the value holds something to be filled in between `open` and `close`; braces at random are none.
-fn filled(value: &[u8], open: &[u8], close: &[u8]) -> bool {
+fn has_open_place(value: &[u8], open: &[u8], close: &[u8]) -> bool {
     memchr::memmem::find_iter(value, open).any(|at| {
         let rest = &value[at + open.len()..];
         match memchr::memmem::find(rest, close) {
@@ -76,21 +76,21 @@ fn filled(value: &[u8], open: &[u8], close: &[u8]) -> bool {
 }
 
 /// Whether `mark` stands in the value before a letter, as it does where something is to be filled in.
-fn opens(value: &[u8], mark: &[u8]) -> bool {
+fn has_mark(value: &[u8], mark: &[u8]) -> bool {
     memchr::memmem::find_iter(value, mark).any(|at| {
         value.get(at + mark.len()).is_some_and(|b| b.is_ascii_alphabetic() || matches!(b, b'$' | b' '))
     })
 }
 
 /// `SOME_PASSWORD`, `%NL80211_ATTR_IFINDEX`: the name of a constant.
-pub(crate) fn constant(value: &[u8]) -> bool {
+pub(crate) fn is_constant(value: &[u8]) -> bool {
     value.iter().any(|b| matches!(b, b'_' | b'-'))
         && value.iter().all(|b| {
             b.is_ascii_uppercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-' | b'%' | b'$' | b'@')
         })
 }
 
-pub(crate) fn path(value: &[u8]) -> bool {
+pub(crate) fn is_path(value: &[u8]) -> bool {
     let rooted = matches!(value[0], b'/' | b'~' | b'.')
         || (value.len() > 2 && value[1] == b':' && matches!(value[2], b'\\' | b'/'));
     let separators = value.iter().filter(|b| matches!(b, b'/' | b'\\')).count();
@@ -100,12 +100,12 @@ pub(crate) fn path(value: &[u8]) -> bool {
 }
 
 /// `#add-password`, `.login-form`: selectors of pages.
-pub(crate) fn selector(value: &[u8]) -> bool {
+pub(crate) fn is_selector(value: &[u8]) -> bool {
     matches!(value[0], b'#' | b'.')
         && value[1..].iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_'))
 }
 
-pub(crate) fn uuid(value: &[u8]) -> bool {
+pub(crate) fn is_uuid(value: &[u8]) -> bool {
     value.len() == 36
         && value
             .iter()
@@ -113,7 +113,7 @@ pub(crate) fn uuid(value: &[u8]) -> bool {
             .all(|(i, b)| if matches!(i, 8 | 13 | 18 | 23) { *b == b'-' } else { HEX.has(*b) })
 }
 
-pub(crate) fn version(value: &[u8]) -> bool {
+pub(crate) fn is_version(value: &[u8]) -> bool {
     value
         .iter()
         .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b':' | b'+' | b'T' | b'Z' | b'_' | b','))
@@ -121,7 +121,7 @@ pub(crate) fn version(value: &[u8]) -> bool {
 }
 
 /// `utf-8`, `latin1`, `sha256`: names of encodings and algorithms.
-pub(crate) fn encoding(value: &[u8]) -> bool {
+pub(crate) fn is_encoding_name(value: &[u8]) -> bool {
     const NAMES: [&[u8]; 18] = [
         b"utf",
         b"latin",
@@ -148,7 +148,7 @@ pub(crate) fn encoding(value: &[u8]) -> bool {
 }
 
 /// `-2147215605i32`, `0x1fUL`, `10ms`: a number with what may follow one in code.
-pub(crate) fn number(value: &[u8]) -> bool {
+pub(crate) fn is_number(value: &[u8]) -> bool {
     const SUFFIXES: [&[u8]; 24] = [
         b"", b"u", b"l", b"ul", b"ll", b"ull", b"n", b"f", b"d", b"u8", b"i8", b"u16", b"i16", b"u32",
         b"i32", b"u64", b"i64", b"usize", b"isize", b"f32", b"f64", b"ms", b"px", b"em",
@@ -159,7 +159,7 @@ pub(crate) fn number(value: &[u8]) -> bool {
 }
 
 /// `config.db.password`, `com.example.Thing`
-pub(crate) fn dotted(value: &[u8]) -> bool {
+pub(crate) fn is_dotted_name(value: &[u8]) -> bool {
     value.contains(&b'.')
         && value.split(|b| *b == b'.').all(|part| {
             let digits = part.iter().rev().take_while(|b| b.is_ascii_digit()).count();
@@ -170,19 +170,19 @@ pub(crate) fn dotted(value: &[u8]) -> bool {
 }
 
 /// How often letters and digits take turns.
-pub(crate) fn turns(value: &[u8]) -> usize {
+pub(crate) fn count_turns(value: &[u8]) -> usize {
     let turn =
         |w: &&[u8]| w.iter().all(u8::is_ascii_alphanumeric) && w[0].is_ascii_digit() != w[1].is_ascii_digit();
     value.windows(2).filter(turn).count()
 }
 
 /// A long value in which letters and digits take turns too often for a name, whatever else it holds.
-pub(crate) fn scrambled(value: &[u8]) -> bool {
-    value.len() >= 20 && turns(value) >= 10 && shannon(value) >= 3.2
+pub(crate) fn is_scrambled(value: &[u8]) -> bool {
+    value.len() >= 20 && count_turns(value) >= 10 && shannon(value) >= 3.2
 }
 
 /// How many kinds of punctuation that words and paths do not have.
-pub(crate) fn odd(value: &[u8]) -> usize {
+pub(crate) fn odd_signs(value: &[u8]) -> usize {
     b"!@#$%^&*()+=<>?~{}[]|;".iter().filter(|b| value.contains(b)).count()
 }
 
@@ -211,7 +211,7 @@ pub(crate) fn looks_random(value: &[u8]) -> bool {
 }
 
 /// Sixteen or more hex digits that are no number and no pattern.
-pub(crate) fn hexish(value: &[u8]) -> bool {
+pub(crate) fn is_hex_key(value: &[u8]) -> bool {
     // A private key of a chain; shorter ones are addresses.
     let value = value.strip_prefix(b"0x").filter(|v| v.len() == 64).unwrap_or(value);
     value.iter().all(|b| HEX.has(*b))
@@ -221,7 +221,7 @@ pub(crate) fn hexish(value: &[u8]) -> bool {
 }
 
 /// Whether a value of at least `min` bytes is beyond names and words; `classes` of lower, upper, digit, punctuation.
-pub(crate) fn random(value: &[u8], min: usize, classes: usize) -> bool {
+pub(crate) fn is_random(value: &[u8], min: usize, classes: usize) -> bool {
     if value.len() < min {
         return false;
     }
@@ -233,11 +233,11 @@ pub(crate) fn random(value: &[u8], min: usize, classes: usize) -> bool {
     let hex = value.iter().all(|b| HEX.has(*b)) && value.len() >= 24 && value.iter().any(u8::is_ascii_digit);
     let floor = if value.len() < 16 { 2.8 } else { 3.2 };
     let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
-    let wild = value.len() >= 32 && shannon(value) >= 4.4 && digits > 2 && found > 2 && odd(value) > 3;
+    let wild = value.len() >= 32 && shannon(value) >= 4.4 && digits > 2 && found > 2 && odd_signs(value) > 3;
     hex && shannon(value) > 2.9
         || wild
-        || (value.len() >= if turns(value) * 2 >= value.len() { 12 } else { 20 }
-            && turns(value) * 3 >= value.len()
+        || (value.len() >= if count_turns(value) * 2 >= value.len() { 12 } else { 20 }
+            && count_turns(value) * 3 >= value.len()
             && shannon(value) >= floor)
         || (found >= classes && shannon(value) >= floor && looks_random(value))
         || (value.len() >= 24 && shannon(value) >= 3.7 && looks_random(value))
@@ -262,13 +262,13 @@ mod tests {
         for value in
             ["${VAR}", "$VAR", "{{ secrets.X }}", "<token>", "%s", "#{x}", "[PASSWORD]", ":name", "%VAR%"]
         {
-            assert!(template(value.as_bytes()), "{value}");
+            assert!(is_template(value.as_bytes()), "{value}");
         }
         for value in ["pre-${VAR}-post", "a{{ b }}c", "x${VAR:-y}", "k{{ lookup("] {
-            assert!(template(value.as_bytes()), "{value}");
+            assert!(is_template(value.as_bytes()), "{value}");
         }
         for value in ["$2a$10$abc", "q{{7}w)p${e]x>-_$#Zt}}"] {
-            assert!(!template(value.as_bytes()), "{value}");
+            assert!(!is_template(value.as_bytes()), "{value}");
         }
     }
 }

@@ -24,7 +24,7 @@ pub(crate) struct Compiled {
     /// Names of services; where there are some, the keywords only tell where to look for them.
     pub(crate) services: Option<ServiceNames>,
     /// The secret must not read like a word.
-    pub(crate) noisy: bool,
+    pub(crate) must_be_noisy: bool,
     /// What reads on from a keyword, where it is not the assignment of a name.
     pub(crate) finder: Option<Finder>,
 }
@@ -44,7 +44,7 @@ impl Compiled {
             values: Vec::new(),
             strength: None,
             services: None,
-            noisy: false,
+            must_be_noisy: false,
             finder: None,
         }
     }

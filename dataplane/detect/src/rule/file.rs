@@ -60,7 +60,7 @@ pub(crate) struct RuleText {
     pub(crate) not_matching: Vec<String>,
 }
 
-/// How a pattern ranks in disputes when not as a shape of its own.
+/// How a pattern ranks among overlapping ones when not as a shape of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum RankText {

@@ -208,7 +208,8 @@ impl Builder {
             strength: text.strength,
             services: None,
             finder: None,
-            noisy: !matches!(text.check, Some(Check::Literal | Check::AwsKeyId)) && text.entropy != Some(0.0),
+            must_be_noisy: !matches!(text.check, Some(Check::Literal | Check::AwsKeyId))
+                && text.entropy != Some(0.0),
         };
         let shown = match (&text.pattern, &text.value, &text.finder, text.personal) {
             (Some(pattern), None, None, None) => {

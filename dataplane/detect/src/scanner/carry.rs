@@ -2,8 +2,8 @@
 //! over the ends of windows. A secret never leaves its tail behind.
 //!
 //! A rule reads so many bytes of a value, which is enough to judge it (2,048 of an assigned one, [`MAX_SECRET_LEN`] of a
-//! shape). If the value goes on there, the hit is a *cut* one, and says what its run is made of. When disputes are settled,
-//! the cut hits among the winners are made longer; what else was found within their runs is a part of them. Beyond
+//! shape). If the value goes on there, the candidate is a *cut* one, and says what its run is made of. When overlaps are settled,
+//! the cut candidates among the winners are made longer; what else was found within their runs is a part of them. Beyond
 //! [`MAX_SECRET_LEN`] the rest is reported in further findings of that length, counted from the value's start, so that
 //! equal values give equal pieces wherever they stand. A run that reaches the end of a window goes on in the next: that is
 //! what a [`Carry`] tells.

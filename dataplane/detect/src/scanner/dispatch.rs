@@ -179,12 +179,12 @@ fn confirm_sequence(
         }
         Verdict::Match { start, end, capture, cut } => (start, end, capture, cut),
     };
-    if !boundaries::left_ok(text, start, rule.left)
+    if !boundaries::can_begin(text, start, rule.left)
         || (shape.head <= MAX_WEAK_HEAD && boundaries::in_folded_line(text, start))
     {
         return;
     }
-    match boundaries::right_ok(text, end, view.last, &rule.tails[usize::from(sequence)], rule.right) {
+    match boundaries::can_end(text, end, view.last, &rule.tails[usize::from(sequence)], rule.right) {
         _ if cut.is_some() => {}
         Some(true) => {}
         Some(false) => return,
@@ -213,7 +213,7 @@ fn confirm_sequence(
     if validity != CheckResult::Valid {
         let head = start + shape.head;
         let body = &text[from.max(head)..to.max(head)];
-        if entropy::shannon(body) < rule.entropy || (rule.noisy && !value::noisy(body)) {
+        if entropy::shannon(body) < rule.entropy || (rule.must_be_noisy && !value::is_noisy(body)) {
             return;
         }
     }

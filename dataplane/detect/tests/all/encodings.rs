@@ -162,7 +162,8 @@ fn what_is_found_plain_is_found_encoded() {
             let found = whole(&mut scanner, full.as_bytes());
             for secret in expected.iter().filter(|f| f.confidence > Confidence::Low) {
                 secrets += 1;
-                let (start, end) = (encoded.places[secret.span.start].0, encoded.places[secret.span.end - 1].1);
+                let (start, end) =
+                    (encoded.places[secret.span.start].0, encoded.places[secret.span.end - 1].1);
                 let covered = found.iter().any(|f| f.span.start <= start + 7 && f.span.end >= end + 7);
                 if !covered {
                     missed += 1;

@@ -69,7 +69,7 @@ pub(crate) fn find(candidates: &mut Candidates, view: TextView<'_>, rule: u16, S
     match argument(view, end, *place, *literal) {
         Err(TooShort) => candidates.open(start),
         Ok(Some(span)) if span.start - start <= REACH => {
-            let Some(confidence) = value::standing_in_command(&view.text[span]) else { return };
+            let Some(confidence) = value::confidence_in_command(&view.text[span]) else { return };
             candidates.push(Candidate { span, rule, rank: rank::PLACE, confidence });
         }
         Ok(_) => {}

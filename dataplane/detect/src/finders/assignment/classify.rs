@@ -3,7 +3,7 @@
 //! A name says how much a value must show for itself. What stands as a real literal in a password's place but could be
 //! a word is reported with low confidence, never with more.
 
-use super::code::code;
+use super::code::is_code;
 use super::name::Name;
 use super::place;
 use super::place::Line;
@@ -13,10 +13,13 @@ use crate::bytes::HEX;
 use crate::checks::{Check, CheckResult};
 use crate::finding::Confidence;
 use crate::plausibility::shape::{
-    constant, dotted, encoding, hexish, looks_random, number, odd, path, random, scrambled, selector,
-    template, uuid, version,
+    is_constant, is_dotted_name, is_encoding_name, is_hex_key, is_number, is_path, is_random, is_scrambled,
+    is_selector, is_template, is_uuid, is_version, looks_random, odd_signs,
 };
-use crate::plausibility::value::{boast, label, labelled, masked, mixed, named, placeholder, sequence};
+use crate::plausibility::value::{
+    has_label_word, has_sequence, is_label, is_masked, is_mixed, is_owned_password, is_placeholder,
+    is_secret_name,
+};
 use crate::plausibility::words::{FORMS, STUBS, WEAK};
 use crate::rule::Strength;
 
@@ -41,65 +44,74 @@ pub(super) fn is_too_poor(text: &[u8], name: &Name, value: &Value) -> bool {
         return true;
     }
     let bare = !value.quoted && value.spaced && !matches!(value.operator, Operator::Tag | Operator::Space);
-    bare && name.strength != Strength::Password && code(&text[value.start..value.end], value)
+    bare && name.strength != Strength::Password && is_code(&text[value.start..value.end], value)
 }
 
 /// Judges a generic assignment.
 pub(super) fn classify(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
     let bytes = &text[value.start..value.end];
-    if bytes.iter().any(|b| *b < b' ' || *b == 0x7f) || template(bytes) {
+    if bytes.iter().any(|b| *b < b' ' || *b == 0x7f) || is_template(bytes) {
         return None;
     }
     if bytes.contains(&b' ') {
         return phrase(text, name, value);
     }
     let is_password = name.strength == Strength::Password;
-    if is_password && place::connection(text, name, value) {
-        return (!bytes.contains(&b'*') && !masked(bytes) && !named_itself(bytes) && !bytes.ends_with(b"("))
-            .then_some(Confidence::Medium);
+    if is_password && place::is_connection_string(text, name, value) {
+        return (!bytes.contains(&b'*')
+            && !is_masked(bytes)
+            && !names_itself(bytes)
+            && !bytes.ends_with(b"("))
+        .then_some(Confidence::Medium);
     }
-    let setting = is_password && settled(bytes) && settings(text, name, value, joined(bytes)).is_some();
+    let setting =
+        is_password && is_lower_case(bytes) && settings(text, name, value, is_joined(bytes)).is_some();
     let line = is_password && place::line(text, name, value).is_some_and(|l| of_line(bytes, l).is_some());
     let literal = value.quoted
         || setting
         || line
         || matches!(value.operator, Operator::Tag | Operator::Space)
-        || (odd(bytes) > 2 && digits(bytes) > 2 && place::environment(text, name, value));
-    if (!literal && code(bytes, value)) || (!value.quoted && (constant(bytes) || number(bytes))) {
+        || (odd_signs(bytes) > 2 && digits(bytes) > 2 && place::is_environment(text, name, value));
+    if (!literal && is_code(bytes, value)) || (!value.quoted && (is_constant(bytes) || is_number(bytes))) {
         return None;
     }
-    if is_password && (echoes(text, name, bytes) || place::anonymous(text, name, value)) {
+    if is_password && (repeats_keyword(text, name, bytes) || place::is_anonymous(text, name, value)) {
         return None;
     }
-    let pin = is_password && pin(name, bytes, value);
-    if path(bytes) || selector(bytes) || (version(bytes) && !pin) || dotted(bytes) || encoding(bytes) {
+    let pin = is_password && is_pin(name, bytes, value);
+    if is_path(bytes)
+        || is_selector(bytes)
+        || (is_version(bytes) && !pin)
+        || is_dotted_name(bytes)
+        || is_encoding_name(bytes)
+    {
         return None;
     }
     let verdict = match name.strength {
-        Strength::Password if uuid(bytes) => None,
+        Strength::Password if is_uuid(bytes) => None,
         Strength::Password if pin => Some(if bytes.len() < 6 { Confidence::Low } else { Confidence::Medium }),
         Strength::Password => password(bytes, value)
             .or_else(|| passphrase(name, bytes, value))
             .or_else(|| word(text, name, value))
             .or_else(|| place::line(text, name, value).and_then(|line| of_line(bytes, line))),
-        Strength::Secret if place::public(text, name, value) => None,
-        Strength::Secret if uuid(bytes) => name.explicit(text).then_some(Confidence::Medium),
+        Strength::Secret if place::is_public(text, name, value) => None,
+        Strength::Secret if is_uuid(bytes) => name.explicit(text).then_some(Confidence::Medium),
         Strength::Secret => secret(text, name, value),
         // Judged elsewhere.
         Strength::Service => None,
-        Strength::Weak if credentials(text, name, bytes) => Some(Confidence::Medium),
+        Strength::Weak if is_basic_credentials(text, name, bytes) => Some(Confidence::Medium),
         Strength::Weak => {
-            let exact = value.quoted || !value.spaced || (value.alone && secretly_long(bytes));
-            (exact && random(bytes, MIN_KEY, 3) && !uuid(bytes) && !relative(text, name, bytes))
+            let exact = value.quoted || !value.spaced || (value.alone && is_long_and_mixed(bytes));
+            (exact && is_random(bytes, MIN_KEY, 3) && !is_uuid(bytes) && !is_of_one_family(text, name, bytes))
                 .then_some(Confidence::Medium)
         }
     };
     // The dearest test is for what passed all others.
     match verdict? {
-        found if !placeholder(bytes) && !sequence(bytes) => Some(found),
+        found if !is_placeholder(bytes) && !has_sequence(bytes) => Some(found),
         _ if is_password && WEAK.contains(&bytes.to_ascii_lowercase().as_slice()) => Some(Confidence::Low),
         _ if is_password && STUBS.contains(&bytes.to_ascii_lowercase().as_slice()) => Some(Confidence::Low),
-        _ if is_password && place::credentials_block(text, name, value) && !masked(bytes) => {
+        _ if is_password && place::is_credentials_block(text, name, value) && !is_masked(bytes) => {
             Some(Confidence::Low)
         }
         _ => None,
@@ -107,7 +119,7 @@ pub(super) fn classify(text: &[u8], name: &Name, value: &Value) -> Option<Confid
 }
 
 /// `_auth = dXNlcjpwYXNz`: a user and a password in base64 behind a name that ends with `auth`.
-fn credentials(text: &[u8], name: &Name, value: &[u8]) -> bool {
+fn is_basic_credentials(text: &[u8], name: &Name, value: &[u8]) -> bool {
     let ends = name.end == name.keyword.1 && text[name.keyword.0..name.end].eq_ignore_ascii_case(b"auth");
     ends && value.len() >= 8
         && value.len().is_multiple_of(4)
@@ -140,7 +152,7 @@ pub(super) fn behind_user(text: &[u8], name: &mut Name, value: &mut Value) {
 /// Tokens and keys must look random; what is called a secret may be a passphrase, if no name looks like it.
 fn secret(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
     let bytes = &text[value.start..value.end];
-    if named(bytes) {
+    if is_secret_name(bytes) {
         return None;
     }
     let spoken = matches!(value.operator, Operator::Prose) && !value.quoted;
@@ -148,14 +160,14 @@ fn secret(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
     if spoken && (bytes.len() < 12 || digits < 2) {
         return None;
     }
-    let wild = value.quoted && odd(bytes) >= WILD && name.explicit(text);
-    if random(bytes, 10, 2) || hexish(bytes) || wild || scrambled(bytes) {
+    let wild = value.quoted && odd_signs(bytes) >= WILD && name.explicit(text);
+    if is_random(bytes, 10, 2) || is_hex_key(bytes) || wild || is_scrambled(bytes) {
         return Some(Confidence::Medium);
     }
     let keyword = &text[name.keyword.0..name.keyword.1];
     let letters = bytes.iter().any(u8::is_ascii_alphabetic);
     if keyword.eq_ignore_ascii_case(b"secret")
-        && place::environment(text, name, value)
+        && place::is_environment(text, name, value)
         && bytes.len() >= 8
         && letters
         && digits > 1
@@ -189,7 +201,7 @@ fn digits(value: &[u8]) -> usize {
 }
 
 /// `Password=PASSWORD`, `password=DBPASSWORD`: what only says that a password belongs there.
-fn named_itself(value: &[u8]) -> bool {
+fn names_itself(value: &[u8]) -> bool {
     const HEADS: [&[u8]; 3] = [b"", b"db", b"db_"];
     const TAILS: [&[u8]; 4] = [b"password", b"passwd", b"pass", b"pwd"];
     let lower = value.to_ascii_lowercase();
@@ -198,7 +210,7 @@ fn named_itself(value: &[u8]) -> bool {
 }
 
 /// A long value that repeats the keyword is a name, if not for its digits: `dhSinglePass-stdDH`.
-fn echoes(text: &[u8], name: &Name, value: &[u8]) -> bool {
+fn repeats_keyword(text: &[u8], name: &Name, value: &[u8]) -> bool {
     let keyword = text[name.keyword.0..name.keyword.1].to_ascii_lowercase();
     value.len() > 20
         && value.iter().filter(|b| b.is_ascii_digit()).count() < 3
@@ -206,18 +218,18 @@ fn echoes(text: &[u8], name: &Name, value: &[u8]) -> bool {
 }
 
 /// So long a run of mixed letters that no name or version is; public keys and certificates begin otherwise.
-fn secretly_long(value: &[u8]) -> bool {
-    value.len() >= 32 && mixed(value) && !value.starts_with(b"MII") && !value.starts_with(b"AAAA")
+fn is_long_and_mixed(value: &[u8]) -> bool {
+    value.len() >= 32 && is_mixed(value) && !value.starts_with(b"MII") && !value.starts_with(b"AAAA")
 }
 
 /// `krb5_lucid_key`, `krb5_rfc1964_keydata`: names of one family.
-fn relative(text: &[u8], name: &Name, value: &[u8]) -> bool {
+fn is_of_one_family(text: &[u8], name: &Name, value: &[u8]) -> bool {
     let first = value.iter().take_while(|b| b.is_ascii_alphanumeric()).count();
     first > 2 && value.get(first) == Some(&b'_') && text[name.start..name.end].starts_with(&value[..=first])
 }
 
 /// A value without its `\u00f6`, which are letters of words.
-fn spelled(value: &[u8]) -> Vec<u8> {
+fn without_escapes(value: &[u8]) -> Vec<u8> {
     let mut rest = value;
     let mut plain = Vec::with_capacity(value.len());
     while let Some((&byte, behind)) = rest.split_first() {
@@ -235,7 +247,7 @@ fn spelled(value: &[u8]) -> Vec<u8> {
 
 fn password(value: &[u8], written: &Value) -> Option<Confidence> {
     if memchr::memmem::find(value, b"\\u").is_some() {
-        let plain = spelled(value);
+        let plain = without_escapes(value);
         if plain.len() < value.len() {
             return password(&plain, written);
         }
@@ -255,12 +267,12 @@ fn password(value: &[u8], written: &Value) -> Option<Confidence> {
         return None;
     }
     match written.operator {
-        Operator::Prose if written.quoted && value.len() >= 5 && !label(value) => Some(Confidence::Medium),
+        Operator::Prose if written.quoted && value.len() >= 5 && !is_label(value) => Some(Confidence::Medium),
         Operator::Prose | Operator::Comma if !written.quoted => {
             let sign = value.iter().any(|b| b"!@#$%^&*+=?~".contains(b));
             (strong && (digit || sign)).then_some(Confidence::Medium)
         }
-        Operator::Comma if label(value) && !digit => None,
+        Operator::Comma if is_label(value) && !digit => None,
         _ if strong && (firm || special || (digit && mixed)) => Some(Confidence::Medium),
         _ if strong && digit && value.len() >= 8 => Some(Confidence::Medium),
         _ => None,
@@ -274,28 +286,28 @@ fn word(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
     let long = bytes.len() >= 6;
     let lower = bytes.iter().all(u8::is_ascii_lowercase);
     let assigned = value.quoted && matches!(value.operator, Operator::Equals | Operator::Compare);
-    let environment = place::environment(text, name, value);
+    let environment = place::is_environment(text, name, value);
     let plain = bytes.iter().all(u8::is_ascii_alphanumeric);
-    if long && !label(bytes) && (assigned || (environment && plain)) {
+    if long && !is_label(bytes) && (assigned || (environment && plain)) {
         return Some(Confidence::Medium);
     }
     let place =
-        if environment { Some(Confidence::Medium) } else { settings(text, name, value, joined(bytes)) };
+        if environment { Some(Confidence::Medium) } else { settings(text, name, value, is_joined(bytes)) };
     let plainly = !bytes.iter().any(u8::is_ascii_uppercase)
-        && (boast(bytes) || !label(bytes) || joined(bytes) || settled(bytes));
+        && (is_owned_password(bytes) || !is_label(bytes) || is_joined(bytes) || is_lower_case(bytes));
     let entry = value.operator == Operator::Colon
         && value.quoted
-        && (spelled_out(name) || place::quoted_name(text, name) || bytes.len() >= PHRASE);
-    let passed = value.quoted && value.operator == Operator::Comma && spelled_out(name);
+        && (is_spelled_out(name) || place::is_quoted_name(text, name) || bytes.len() >= PHRASE);
+    let passed = value.quoted && value.operator == Operator::Comma && is_spelled_out(name);
     let weak = (assigned || entry || passed) && WEAK.contains(&bytes.to_ascii_lowercase().as_slice());
-    let short = assigned && spelled_out(name) && lower;
-    let element = value.operator == Operator::Tag && spelled_out(name);
-    let entry = (entry || element) && long && (lower || humped(bytes)) && !label(bytes);
+    let short = assigned && is_spelled_out(name) && lower;
+    let element = value.operator == Operator::Tag && is_spelled_out(name);
+    let entry = (entry || element) && long && (lower || has_hump(bytes)) && !is_label(bytes);
     let told = value.quoted
-        && (boast(bytes) || clear_text(&text[name.start..name.end]))
+        && (is_owned_password(bytes) || says_clear_text(&text[name.start..name.end]))
         && !matches!(value.operator, Operator::Comma | Operator::Prose);
-    let block = place::credentials_block(text, name, value);
-    let doubtful = labelled(&bytes.to_ascii_lowercase()) || boast(bytes);
+    let block = place::is_credentials_block(text, name, value);
+    let doubtful = has_label_word(&bytes.to_ascii_lowercase()) || is_owned_password(bytes);
     match place.filter(|_| long && plainly) {
         Some(sure) if !doubtful => Some(sure),
         found => (found.is_some() || weak || short || entry || told || block).then_some(Confidence::Low),
@@ -303,28 +315,28 @@ fn word(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
 }
 
 /// `password`, `passphrase`: with shorter keywords other things are called, too.
-fn spelled_out(name: &Name) -> bool {
+fn is_spelled_out(name: &Name) -> bool {
     name.keyword.1 - name.keyword.0 >= 6
 }
 
 /// Letters with a capital inside, as labels and sentences do not have them.
-fn humped(value: &[u8]) -> bool {
+fn has_hump(value: &[u8]) -> bool {
     value.len() >= 8
         && value.iter().all(u8::is_ascii_alphabetic)
         && value.windows(2).any(|w| w[0].is_ascii_lowercase() && w[1].is_ascii_uppercase())
 }
 
 /// A word, or words joined, in lower case.
-fn settled(value: &[u8]) -> bool {
-    joined(value) || value.iter().all(u8::is_ascii_lowercase) || joined_words(value)
+fn is_lower_case(value: &[u8]) -> bool {
+    is_joined(value) || value.iter().all(u8::is_ascii_lowercase) || is_three_words(value)
 }
 
 /// `password = "482913"`: nothing but digits, and a literal.
-fn pin(name: &Name, value: &[u8], written: &Value) -> bool {
+fn is_pin(name: &Name, value: &[u8], written: &Value) -> bool {
     let assigned = matches!(written.operator, Operator::Equals | Operator::Colon | Operator::Compare);
     written.quoted
         && assigned
-        && spelled_out(name)
+        && is_spelled_out(name)
         && (4..=16).contains(&value.len())
         && value.iter().all(u8::is_ascii_digit)
 }
@@ -333,18 +345,18 @@ fn pin(name: &Name, value: &[u8], written: &Value) -> bool {
 fn passphrase(name: &Name, value: &[u8], written: &Value) -> Option<Confidence> {
     let literal = written.quoted || written.alone;
     let tied = !matches!(written.operator, Operator::Comma | Operator::Prose);
-    (literal && tied && spelled_out(name) && joined_words(value)).then_some(Confidence::Medium)
+    (literal && tied && is_spelled_out(name) && is_three_words(value)).then_some(Confidence::Medium)
 }
 
 /// Three words or more in lower case that one separator joins.
-fn joined_words(value: &[u8]) -> bool {
+fn is_three_words(value: &[u8]) -> bool {
     let Some(separator) = value.iter().copied().find(|b| matches!(b, b'-' | b'_')) else { return false };
     let mut words = value.split(|b| *b == separator);
     value.split(|b| *b == separator).count() > 2
         && words.all(|w| {
             (3..=12).contains(&w.len()) && w.iter().all(u8::is_ascii_lowercase) && !FORMS.contains(&w)
         })
-        && !labelled(value)
+        && !has_label_word(value)
 }
 
 /// What stands alone behind a name in its line: a word with a digit is a weak password; a word alone could be anything
@@ -358,7 +370,7 @@ fn of_line(value: &[u8], line: Line) -> Option<Confidence> {
         return Some(Confidence::Low);
     }
     let plain = value.len() >= 6 && letters > 2 && letters + digits == value.len();
-    if !plain || label(value) || TYPES.iter().any(|t| lower.starts_with(t)) {
+    if !plain || is_label(value) || TYPES.iter().any(|t| lower.starts_with(t)) {
         return None;
     }
     match line {
@@ -369,17 +381,17 @@ fn of_line(value: &[u8], line: Line) -> Option<Confidence> {
 }
 
 /// Names that say of themselves that a literal follows.
-fn clear_text(name: &[u8]) -> bool {
+fn says_clear_text(name: &[u8]) -> bool {
     let lower = name.to_ascii_lowercase();
     [&b"cleartext"[..], b"plaintext"].iter().any(|w| memchr::memmem::find(&lower, w).is_some())
 }
 
 /// `open_sesame`: two or three words joined, none of them of labels and fields.
-fn joined(value: &[u8]) -> bool {
+fn is_joined(value: &[u8]) -> bool {
     let joined = value.iter().filter(|b| matches!(b, b'_' | b'-')).count();
     (1..3).contains(&joined)
         && value.iter().all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'-'))
-        && !labelled(&value.to_ascii_lowercase())
+        && !has_label_word(&value.to_ascii_lowercase())
 }
 
 /// `open sesame`, `correct horse battery staple`: words with blanks between, where a user's name stands before.
@@ -390,10 +402,10 @@ fn phrase(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
         && !bytes.iter().any(u8::is_ascii_uppercase);
     let keyword = &text[name.keyword.0..name.keyword.1];
     let passphrase = [&b"passphrase"[..], b"psk"].iter().any(|k| keyword.eq_ignore_ascii_case(k));
-    let told = passphrase || (place::beside_user(text, name, value) && words.count() < 3);
+    let told = passphrase || (place::is_beside_user(text, name, value) && words.count() < 3);
     let assigned = value.quoted && matches!(value.operator, Operator::Equals | Operator::Colon);
     let is = name.strength == Strength::Password && assigned && plain && told;
-    (is && (8..=64).contains(&bytes.len()) && !labelled(bytes) && !placeholder(bytes))
+    (is && (8..=64).contains(&bytes.len()) && !has_label_word(bytes) && !is_placeholder(bytes))
         .then_some(Confidence::Low)
 }
 
@@ -403,6 +415,6 @@ mod tests {
 
     #[test]
     fn joined_words_are_told_from_names() {
-        assert!(joined(b"open_sesame") && !joined(b"user_password"));
+        assert!(is_joined(b"open_sesame") && !is_joined(b"user_password"));
     }
 }

@@ -2,15 +2,15 @@
 
 use super::written::{Operator, Value};
 use crate::bytes::{ALNUM, ByteSet};
-use crate::plausibility::shape::{hexish, looks_random, turns};
+use crate::plausibility::shape::{count_turns, is_hex_key, looks_random};
 use crate::plausibility::words::WORDS;
 
 /// Without quotes, in code, a value is more often an expression.
-pub(crate) fn code(value: &[u8], written: &Value) -> bool {
+pub(crate) fn is_code(value: &[u8], written: &Value) -> bool {
     if value.iter().any(|b| matches!(b, b'(' | b'[')) || matches!(value, [b'{', ..] | [.., b'{']) {
         return true;
     }
-    if written.spaced && identifier(value, written) {
+    if written.spaced && is_identifier(value, written) {
         return true;
     }
     // `s:name` of Vim, `{string` of documentation, `&lt` of HTML.
@@ -27,7 +27,7 @@ pub(crate) fn code(value: &[u8], written: &Value) -> bool {
 }
 
 /// A name of a program, and nothing that could be taken for one by chance.
-fn identifier(value: &[u8], written: &Value) -> bool {
+fn is_identifier(value: &[u8], written: &Value) -> bool {
     // In a sentence a value is no identifier; the names of algorithms are told by `encoding`.
     let named = written.operator != Operator::Prose
         && value.iter().all(|b| NAME.has(*b))
@@ -38,7 +38,7 @@ fn identifier(value: &[u8], written: &Value) -> bool {
     // `password: heron7824` alone on its line: in code a comma or more would follow, or a name with fewer digits.
     let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
     let listed = written.alone && written.operator == Operator::Colon && digits > 1;
-    !listed && (digits == 0 || turns(value) < 5) && !looks_random(value) && !hexish(value)
+    !listed && (digits == 0 || count_turns(value) < 5) && !looks_random(value) && !is_hex_key(value)
 }
 
 /// Letters of names in programs, and what joins them.

@@ -138,7 +138,7 @@ pub(crate) fn find(candidates: &mut Candidates, view: TextView<'_>, rule: u16, S
     }
     for Span { start: from, end: to } in found {
         let secret = &view.text[from..to];
-        let Some(confidence) = value::standing_in_command(secret).filter(|_| from.abs_diff(start) <= REACH)
+        let Some(confidence) = value::confidence_in_command(secret).filter(|_| from.abs_diff(start) <= REACH)
         else {
             continue;
         };

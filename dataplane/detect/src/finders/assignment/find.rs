@@ -114,7 +114,7 @@ fn vendor(
     let name = name::read_loose(view, start, end)?;
     let Some(value) = parse::assignment(view, &name)? else { return Ok(None) };
     candidates.runs.work += (value.end - start) as u64;
-    if service::digests(&view.text[end..name.end]) {
+    if service::names_digest(&view.text[end..name.end]) {
         return Ok(None);
     }
     let whole = &view.text[value.start..value.end];
@@ -130,8 +130,8 @@ fn vendor(
     let proven = validity == CheckResult::Valid;
     let real = proven
         || (entropy::shannon(secret) >= compiled.entropy
-            && !value::placeholder(secret)
-            && !value::wordy(secret));
+            && !value::is_placeholder(secret)
+            && !value::is_wordy(secret));
     let (start, end) = (value.start, value.start + length);
     let tail = value.tail.filter(|_| end == value.end);
     Ok(real.then_some(AssignedSecret { span: Span::new(start, end), confidence, proven, tail }))

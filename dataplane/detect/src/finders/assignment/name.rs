@@ -313,7 +313,7 @@ pub(super) fn read(
     let foreign = !view.text[end - 1].is_ascii();
     let glued =
         view.text.get(end).is_some_and(|b| b.is_ascii_lowercase() || (foreign && (0x80..0xe2).contains(b)));
-    if glued && !plural(&view.text[end..]) {
+    if glued && !is_plural(&view.text[end..]) {
         return Ok(None);
     }
     // `PASSTHROUGH`
@@ -376,12 +376,12 @@ pub(super) fn straddles(text: &[u8], start: usize, end: usize) -> bool {
 pub(super) fn read_loose(view: TextView<'_>, start: usize, end: usize) -> Result<Name, TooShort> {
     let mut name = extend(view, start, end, Strength::Secret)?;
     name.loose = true;
-    name.end = spread(view, name.end)?;
+    name.end = end_of_words(view, name.end)?;
     Ok(name)
 }
 
 /// `Unseal Key 2:`: further words of a name, if an operator follows them.
-fn spread(view: TextView<'_>, end: usize) -> Result<usize, TooShort> {
+fn end_of_words(view: TextView<'_>, end: usize) -> Result<usize, TooShort> {
     let mut cursor = Cursor::new(view, end);
     for _ in 0..3 {
         let from = cursor.at;
@@ -421,7 +421,7 @@ fn extend(view: TextView<'_>, start: usize, end: usize, strength: Strength) -> R
     Ok(Name { start: first, keyword: (start, end), end: stop, strength, loose: false })
 }
 
-fn plural(after: &[u8]) -> bool {
+fn is_plural(after: &[u8]) -> bool {
     after[0] == b's' && after.get(1).is_none_or(|b| !b.is_ascii_lowercase())
 }
 

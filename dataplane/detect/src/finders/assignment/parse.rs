@@ -196,7 +196,7 @@ fn argument(
         }
         // `setPassword("x")`, `.token('x')`
         b'(' if !closed
-            && !prose::verb(cursor.view.text, name)
+            && !prose::is_verb(cursor.view.text, name)
             && read::opening_quote(&mut Cursor { at: cursor.at + 1, ..*cursor })?.is_some() =>
         {
             cursor.at += 1;

@@ -24,7 +24,7 @@ fn any(text: &[u8], words: &[&[u8]]) -> bool {
 }
 
 /// `Server=h;User Id=u;Password=p;`, `host=h user=u password=p`: between its neighbours any value is the password.
-pub(super) fn connection(text: &[u8], name: &Name, value: &Value) -> bool {
+pub(super) fn is_connection_string(text: &[u8], name: &Name, value: &Value) -> bool {
     const SCHEMES: [&[u8]; 5] = [b"jdbc:", b"postgres", b"mysql:", b"amqp", b"redis:"];
     const FIELDS: [&[u8]; 11] = [
         b"server=",
@@ -75,7 +75,7 @@ fn field_follows(text: &[u8], value: &Value, fields: &[&[u8]]) -> bool {
 }
 
 /// `APP_PASS=word`: in an environment file.
-pub(super) fn environment(text: &[u8], name: &Name, value: &Value) -> bool {
+pub(super) fn is_environment(text: &[u8], name: &Name, value: &Value) -> bool {
     let word = &text[name.start..name.end];
     let long = name.keyword.1 - name.keyword.0 >= 6 && value.alone;
     let upper = (word.contains(&b'_') || long)
@@ -110,30 +110,30 @@ pub(super) fn line(text: &[u8], name: &Name, value: &Value) -> Option<Line> {
 }
 
 /// `"password":`: a name between quotes, as in JSON.
-pub(super) fn quoted_name(text: &[u8], name: &Name) -> bool {
+pub(super) fn is_quoted_name(text: &[u8], name: &Name) -> bool {
     name.start > 0
         && matches!(text[name.start - 1], b'"' | b'\'')
         && matches!(text.get(name.end), Some(b'"' | b'\'' | b'\\'))
 }
 
 /// A user's name in the lines before: what follows is the password to it.
-pub(super) fn beside_user(text: &[u8], name: &Name, value: &Value) -> bool {
+pub(super) fn is_beside_user(text: &[u8], name: &Name, value: &Value) -> bool {
     any(&before(text, name, value), &[b"user", b"login", b"email", b"account"])
 }
 
 /// `user = "anonymous"`: anybody's account, whose password is no secret.
-pub(super) fn anonymous(text: &[u8], name: &Name, value: &Value) -> bool {
+pub(super) fn is_anonymous(text: &[u8], name: &Name, value: &Value) -> bool {
     any(&before(text, name, value), &[b"anonymous"])
 }
 
 /// `credentials { username 'u' password 'p' }`: in this block even a word that only says what it is stands for itself.
-pub(super) fn credentials_block(text: &[u8], name: &Name, value: &Value) -> bool {
+pub(super) fn is_credentials_block(text: &[u8], name: &Name, value: &Value) -> bool {
     let before = before(text, name, value);
     value.quoted
         && memchr::memmem::rfind(&before, b"credentials").is_some_and(|at| before[at..].contains(&b'{'))
 }
 
 /// `badge.svg?token=`: tokens of pictures that everybody may see.
-pub(super) fn public(text: &[u8], name: &Name, value: &Value) -> bool {
+pub(super) fn is_public(text: &[u8], name: &Name, value: &Value) -> bool {
     any(left(text, name, value), &[b"badge", b"codecov", b"shields.io"])
 }

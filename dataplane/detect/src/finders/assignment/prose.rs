@@ -50,9 +50,9 @@ pub(super) fn operator(
         return Ok(Some(operator));
     }
     let mut ahead = *cursor;
-    if ahead.any_word(&VERBS)? || (ahead.word(b"to ")? && changes(text, name)) {
+    if ahead.any_word(&VERBS)? || (ahead.word(b"to ")? && is_changed(text, name)) {
         *cursor = ahead;
-        let told = (name.strength != Strength::Weak && !verb(text, name)) || name.loose;
+        let told = (name.strength != Strength::Weak && !is_verb(text, name)) || name.loose;
         return Ok(told.then_some(Operator::Prose));
     }
     // `pwd - x`
@@ -66,8 +66,9 @@ pub(super) fn operator(
     }
     let option = name.start < name.end && text[name.start] == b'-';
     if !closed && read::opening_quote(&mut cursor.clone())?.is_some() {
-        let direct = name.strength == Strength::Password && !verb(text, name) && !idle(text, name);
-        let defined = introduced(text, name) || ends_before(text, name.start, b"#define ");
+        let direct =
+            name.strength == Strength::Password && !is_verb(text, name) && !has_no_account(text, name);
+        let defined = is_introduced(text, name) || ends_before(text, name.start, b"#define ");
         return Ok((option || direct || name.loose || defined).then_some(Operator::Space));
     }
     if closed {
@@ -81,7 +82,11 @@ pub(super) fn operator(
         skip_options(cursor)?;
         return Ok(Some(Operator::Space));
     }
-    if option || (ends_with(b" by") && !idle(text, name)) || introduced(text, name) || told(cursor, name)? {
+    if option
+        || (ends_with(b" by") && !has_no_account(text, name))
+        || is_introduced(text, name)
+        || is_announced(cursor, name)?
+    {
         return Ok(Some(Operator::Space));
     }
     if let Some(operator) = typed(cursor)? {
@@ -94,7 +99,7 @@ pub(super) fn operator(
 }
 
 /// `ENV NAME x`, `setx NAME x`, `configure set name x`, `#define NAME x`: commands that take a name and a value.
-fn introduced(text: &[u8], name: &Name) -> bool {
+fn is_introduced(text: &[u8], name: &Name) -> bool {
     const HEADS: [&[u8]; 9] = [
         b"env ",
         b"setx ",
@@ -114,20 +119,20 @@ fn ends_before(text: &[u8], at: usize, word: &[u8]) -> bool {
 }
 
 /// `set the password to x`
-fn changes(text: &[u8], name: &Name) -> bool {
+fn is_changed(text: &[u8], name: &Name) -> bool {
     let before = text[name.start.saturating_sub(24)..name.start].to_ascii_lowercase();
     [&b"set "[..], b"change ", b"changed "].iter().any(|w| memchr::memmem::find(&before, w).is_some())
 }
 
 /// `pass "x"` is a verb more often than a password.
-pub(super) fn verb(text: &[u8], name: &Name) -> bool {
+pub(super) fn is_verb(text: &[u8], name: &Name) -> bool {
     let (start, end) = name.keyword;
     let alone = start == name.start || text[start - 1] == b'.';
     alone && end == name.end && matches!(&text[start..end], b"pass" | b"Pass")
 }
 
 /// `problems identified by x`: nobody's account is in sight.
-fn idle(text: &[u8], name: &Name) -> bool {
+fn has_no_account(text: &[u8], name: &Name) -> bool {
     if !text[name.keyword.0..name.keyword.1].eq_ignore_ascii_case(b"identified by") {
         return false;
     }
@@ -136,7 +141,7 @@ fn idle(text: &[u8], name: &Name) -> bool {
 }
 
 /// `login joe password x`, `WITH LOGIN PASSWORD x`, `requirepass x`: words that say that a password follows.
-fn told(cursor: &Cursor<'_>, name: &Name) -> Result<bool, TooShort> {
+fn is_announced(cursor: &Cursor<'_>, name: &Name) -> Result<bool, TooShort> {
     const NAMES: [&[u8]; 5] = [b"requirepass", b"masterauth", b"storepassword", b"keypassword", b"storepass"];
     if name.strength != Strength::Password {
         return Ok(false);

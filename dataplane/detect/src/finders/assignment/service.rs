@@ -217,11 +217,11 @@ pub(super) fn find(view: TextView<'_>, Span { start, end }: Span) -> Outcome {
     }
     let name = name::read_loose(view, start, end)?;
     let behind = &view.text[name.keyword.1..name.end];
-    if name::words(behind).any(|w| among(&OTHERS, w)) || digests(behind) {
+    if name::words(behind).any(|w| among(&OTHERS, w)) || names_digest(behind) {
         return Ok(None);
     }
     if !has_secret(behind) && !closes_with_secret(&view.text[start..end]) {
-        return told(view, Span::new(start, end));
+        return behind_known_words(view, Span::new(start, end));
     }
     let assigned = parse::assignment(view, &name)?.and_then(|found| {
         let confidence = classify(&view.text[found.start..found.end])?;
@@ -232,7 +232,7 @@ pub(super) fn find(view: TextView<'_>, Span { start, end }: Span) -> Outcome {
             tail: None,
         })
     });
-    if assigned.is_some() { Ok(assigned) } else { told(view, Span::new(start, end)) }
+    if assigned.is_some() { Ok(assigned) } else { behind_known_words(view, Span::new(start, end)) }
 }
 
 /// Whether the service's name begins here and is not the end of another word.
@@ -252,7 +252,7 @@ fn ends(view: TextView<'_>, end: usize) -> Result<bool, TooShort> {
 }
 
 /// Whether a name says that its value is computed from data.
-pub(super) fn digests(name: &[u8]) -> bool {
+pub(super) fn names_digest(name: &[u8]) -> bool {
     name::words(name).any(|w| among(&DIGESTS, w))
 }
 
@@ -263,9 +263,9 @@ fn has_secret(name: &[u8]) -> bool {
 }
 
 /// `service secret key x`: little but words for secrets and punctuation between the service and the value.
-fn told(view: TextView<'_>, Span { start, end }: Span) -> Outcome {
+fn behind_known_words(view: TextView<'_>, Span { start, end }: Span) -> Outcome {
     let mut cursor = Cursor::new(view, end);
-    let mut secret = announced(view.text, start) || closes_with_secret(&view.text[start..end]);
+    let mut secret = is_announced(view.text, start) || closes_with_secret(&view.text[start..end]);
     let mut strange = 0;
     while cursor.at - end < MAX_GAP {
         if separators(&mut cursor)? >= MAX_SEPARATORS {
@@ -276,20 +276,20 @@ fn told(view: TextView<'_>, Span { start, end }: Span) -> Outcome {
         let word = &view.text[from..cursor.at];
         match vocabulary(word) {
             Some(said) => secret |= said,
-            None if strange < MAX_STRANGE && plain_word(word) => strange += 1,
+            None if strange < MAX_STRANGE && is_plain_word(word) => strange += 1,
             None => {
                 cursor.skip(&VALUE, MAX_VALUE)?;
                 let from = whole(view.text, from, end);
                 if strange > 0 && names_other(&view.text[end..from]) {
                     return Ok(None);
                 }
-                if !secret && (strange > 0 || !quoted(view.text, from, &cursor)?) {
+                if !secret && (strange > 0 || !is_quoted(view.text, from, &cursor)?) {
                     return Ok(None);
                 }
                 let found = plain(view.text, from, cursor.at);
                 let common = |f: &AssignedSecret| {
                     let value = &view.text[f.span];
-                    digest(value) || (!secret && parts(value))
+                    is_digest(value) || (!secret && is_hex_parts(value))
                 };
                 return Ok(found.filter(|f| (secret && strange == 0) || !common(f)));
             }
@@ -318,7 +318,7 @@ fn closes_with_secret(keyword: &[u8]) -> bool {
 }
 
 /// `the token for service: x`, `<secret>{service x}`: the word for a secret stands before the service's name.
-fn announced(text: &[u8], start: usize) -> bool {
+fn is_announced(text: &[u8], start: usize) -> bool {
     const LINKS: [&[u8]; 10] = [b"for", b"of", b"from", b"to", b"the", b"our", b"your", b"my", b"a", b"s"];
     let before = &text[start.saturating_sub(MAX_BEFORE)..start];
     let line = before.rsplit(|b| *b == b'\n').next().unwrap_or_default();
@@ -336,7 +336,7 @@ fn names_other(between: &[u8]) -> bool {
 }
 
 /// A short word of letters, as sentences and log lines have them.
-fn plain_word(word: &[u8]) -> bool {
+fn is_plain_word(word: &[u8]) -> bool {
     (1..=12).contains(&word.len()) && word.iter().all(u8::is_ascii_alphabetic)
 }
 
@@ -353,13 +353,13 @@ fn whole(text: &[u8], at: usize, end: usize) -> usize {
 }
 
 /// Whether the value that begins at `start` and ends at the cursor has quotes of its own.
-fn quoted(text: &[u8], start: usize, cursor: &Cursor<'_>) -> Result<bool, TooShort> {
+fn is_quoted(text: &[u8], start: usize, cursor: &Cursor<'_>) -> Result<bool, TooShort> {
     let quote = cursor.peek()?;
     Ok(matches!(quote, b'"' | b'\'' | b'`') && start > 0 && text[start - 1] == quote)
 }
 
 /// As long as a commit or a checksum.
-fn digest(value: &[u8]) -> bool {
+fn is_digest(value: &[u8]) -> bool {
     matches!(value.len(), 40 | 64) && value.iter().all(|b| HEX.has(*b))
 }
 
@@ -395,24 +395,24 @@ fn plain(text: &[u8], start: usize, mut end: usize) -> Option<AssignedSecret> {
 fn classify(value: &[u8]) -> Option<Confidence> {
     let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
     let fitting = (MIN_VALUE..=MAX_VALUE).contains(&value.len()) && value.iter().all(|b| VALUE.has(*b));
-    let told = digits > 1 || value::mixed(value);
-    if !fitting || !told || digits == value.len() || value::placeholder(value) {
+    let told = digits > 1 || value::is_mixed(value);
+    if !fitting || !told || digits == value.len() || value::is_placeholder(value) {
         return None;
     }
-    if value::sequence(value) {
+    if value::has_sequence(value) {
         return (entropy::shannon(value) >= 3.0).then_some(Confidence::Low);
     }
-    (value::opaque(value) || parts(value) || scattered(value)).then_some(Confidence::Medium)
+    (value::is_opaque(value) || is_hex_parts(value) || is_scattered(value)).then_some(Confidence::Medium)
 }
 
 /// Letters and digits that take turns as in nothing that is written by hand.
-fn scattered(value: &[u8]) -> bool {
+fn is_scattered(value: &[u8]) -> bool {
     let turns = value.windows(2).filter(|w| w[0].is_ascii_digit() != w[1].is_ascii_digit()).count();
     turns * 4 >= value.len() && value.iter().all(u8::is_ascii_alphanumeric)
 }
 
 /// UUIDs and other hexadecimal parts, joined.
-fn parts(value: &[u8]) -> bool {
+fn is_hex_parts(value: &[u8]) -> bool {
     value.iter().all(|b| HEX.has(*b) || matches!(b, b'-' | b':' | b'.' | b'_' | b'/'))
         && value.iter().any(u8::is_ascii_alphabetic)
         && entropy::shannon(value) > 2.9

@@ -358,7 +358,7 @@ pub(super) fn stands_alone(view: TextView<'_>, start: usize, end: usize) -> Opti
     if end - start >= SHORT_KNOWN_LEN {
         return Some(true);
     }
-    if ALNUM.has(text[start]) && !boundaries::left_ok(text, start, Left::Alnum) {
+    if ALNUM.has(text[start]) && !boundaries::can_begin(text, start, Left::Alnum) {
         return Some(false);
     }
     if !ALNUM.has(text[end - 1]) {

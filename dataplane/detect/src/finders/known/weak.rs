@@ -71,7 +71,7 @@ pub(super) fn check(value: &[u8]) -> Result<(), Refusal> {
         return Err(Refusal::Placeholder);
     }
     let one_case = value[1..].iter().all(u8::is_ascii_lowercase) || value.iter().all(u8::is_ascii_uppercase);
-    if one_case && value[0].is_ascii_alphabetic() && length < MAX_WORD && value::wordy(value) {
+    if one_case && value[0].is_ascii_alphabetic() && length < MAX_WORD && value::is_wordy(value) {
         return Err(Refusal::Word);
     }
     Ok(())

@@ -62,11 +62,15 @@ fn classify(value: &[u8], encoded: bool) -> Option<Confidence> {
         return None;
     }
     if !encoded {
-        return if value.contains(&b'\n') { Some(Confidence::Medium) } else { value::standing(value) };
+        return if value.contains(&b'\n') {
+            Some(Confidence::Medium)
+        } else {
+            value::confidence_among_settings(value)
+        };
     }
     // Folded over lines, in whatever writing.
     let base64 = value.iter().all(|b| BASE64.has(*b) || matches!(b, b'=' | b'\n' | b'\r' | b' ' | b'\\'));
     // Six characters hold four bytes.
     let long = value.iter().filter(|b| BASE64.has(**b)).count() >= 6 && !value.ends_with(b"Cg==");
-    (base64 && long && !value::placeholder(value)).then_some(Confidence::Medium)
+    (base64 && long && !value::is_placeholder(value)).then_some(Confidence::Medium)
 }

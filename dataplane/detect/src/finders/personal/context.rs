@@ -46,7 +46,7 @@ pub(super) fn walk(
 
 /// Whether a number or word may begin at `start`: not inside a longer word, decimal number, version or UUID.
 pub(super) fn begins(text: &[u8], start: usize) -> bool {
-    if !boundaries::left_ok(text, start, Left::Word) {
+    if !boundaries::can_begin(text, start, Left::Word) {
         return false;
     }
     let before = &text[..start];
