@@ -67,7 +67,7 @@ pub(crate) fn ends_escape(before: &[u8]) -> bool {
         })
 }
 
-/// The most that [`escape_rest`] tells: the `u0022` of `\u0022`.
+/// The most that [`escape_rest`] reports: the `u0022` of `\u0022`.
 pub(crate) const MAX_REST: usize = 5;
 
 /// How many of the bytes from `at` on end an escape that begins before: the `n` of `\n`, the `2F` of `%2F`, the

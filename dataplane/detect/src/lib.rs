@@ -51,13 +51,13 @@ mod scanner;
 mod text;
 
 pub use finders::known::{
-    Inserted, KNOWN_RULE, KnownError, KnownId, KnownKey, KnownList, KnownValues, MAX_KNOWN_LEN,
-    MAX_KNOWN_VALUES, MAX_SHARED, MIN_KNOWN_LEN, OwnValue, Refusal, SHORT_KNOWN_LEN,
+    Inserted, KNOWN_RULE, KnownError, KnownId, KnownKey, KnownList, KnownValues, MAX_KNOWN_LEN, OwnValue,
+    Refusal,
 };
 pub use finding::{Confidence, Finding, RuleIndex};
 pub use names::UnknownName;
 pub use rule::{Category, Pack, Rule, RuleError, RuleSource, Severity};
-pub use rules::{CacheKey, Cost, MAX_RULES, Rules, Selection};
+pub use rules::{CacheKey, Cost, Rules, Selection};
 pub use scanner::{Carry, Scan, Scanner, Window, rule_test};
 pub use text::{LEFT_CONTEXT, LOOKAHEAD, MAX_SECRET_LEN, Span};
 

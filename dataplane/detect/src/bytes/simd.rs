@@ -1,4 +1,4 @@
-//! Which bytes of a block are of a class, as a bit mask: many bytes per cycle. Bit `i` tells of byte `i`.
+//! Which bytes of a block are of a class, as a bit mask: many bytes per cycle. Bit `i` stands for byte `i`.
 
 use wide::bytemuck::cast;
 use wide::{i8x16, u8x16};
@@ -6,7 +6,7 @@ use wide::{i8x16, u8x16};
 /// Bytes that become one mask.
 pub(crate) const BLOCK: usize = 64;
 
-/// The bytes that `test` tells, 16 at once, with all bits of a lane set or none.
+/// The bytes that pass `test`, 16 at once, with all bits of a lane set or none.
 #[inline]
 pub(crate) fn each(block: &[u8; BLOCK], test: impl Fn(u8x16) -> u8x16) -> u64 {
     let (parts, _) = block.as_chunks::<16>();

@@ -70,7 +70,7 @@ pub(super) fn confluent(text: &[u8]) -> CheckResult {
     verdict(STANDARD.encode(hash(payload).to_le_bytes()).as_bytes()[..6] == *check)
 }
 
-/// Seven base36 characters over all before them, where the parts are told apart by full stops.
+/// Seven base36 characters over all before them, where full stops separate the parts.
 pub(super) fn gitlab_routable(text: &[u8]) -> CheckResult {
     let Some((payload, check)) = text.split_last_chunk::<7>() else { return CheckResult::Unknown };
     if !text.contains(&b'.') {

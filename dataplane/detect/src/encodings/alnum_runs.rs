@@ -6,7 +6,7 @@ use super::simd;
 use super::simd::BLOCK;
 use crate::bytes::{BASE64, ByteSet};
 
-/// What the masks tell of: the characters of both alphabets of base64 but `_`. Names in programs fall apart in it.
+/// What the masks are of: the characters of both alphabets of base64 but `_`. Names in programs fall apart in it.
 pub(crate) const RUN_BYTES: ByteSet = BASE64.union(ByteSet::of(b"-"));
 
 /// How many plain characters in a row the longest kind of run has at least, in bytes: fifteen bytes under base64, ten
@@ -28,7 +28,7 @@ pub(crate) enum RunLength {
     Sixteen = 16,
 }
 
-/// The masks of a text: bit `i` of mask `n` tells of byte `64 * n + i`; the last one is of what fills no block.
+/// The masks of a text: bit `i` of mask `n` stands for byte `64 * n + i`; the last one is of what fills no block.
 #[derive(Default)]
 pub(crate) struct AlnumRuns {
     /// The last ones of [`LONGEST`] in a row.

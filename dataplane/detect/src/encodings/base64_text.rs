@@ -1,4 +1,4 @@
-//! Base64 and hex that hold text: told from noise by a short sample, decoded only then.
+//! Base64 and hex that hold text: recognised by a short sample, decoded only then.
 //!
 //! Most long runs are no encoded text: identifiers, paths, hashes, images, certificates. A sample of 32 characters
 //! is read in each place that a group can begin at; only what is text from end to end is decoded. Random bytes pass with
@@ -13,7 +13,7 @@ use base64_simd::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 /// How many characters a sample has at most.
 const SAMPLE: usize = 32;
-/// The least characters that tell base64 from something else, and hex.
+/// The fewest characters by which base64 is recognised, and hex.
 const MIN_BASE64: usize = 16;
 const MIN_HEX: usize = 24;
 /// Only what is as long as this may be text that does not begin with ASCII.

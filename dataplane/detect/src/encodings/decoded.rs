@@ -54,7 +54,7 @@ impl Lines {
 }
 
 impl Decoded {
-    /// Empties the text for one whose bytes are told one by one with [`Decoded::push`] and closed with
+    /// Empties the text for one whose bytes are added one by one with [`Decoded::push`] and closed with
     /// [`Decoded::finish`].
     pub(crate) fn begin(&mut self) {
         self.text.clear();

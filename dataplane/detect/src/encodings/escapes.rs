@@ -2,7 +2,7 @@
 //! written as `0x68, 0x75`.
 //!
 //! Places that ask for decoding become *sites*; sites that are near each other are one region, which is decoded and
-//! scanned once. What is found there is told in the places of the original, so that its span is exact.
+//! scanned once. What is found there is reported at the places of the original, so that its span is exact.
 
 use super::decoded::Decoded;
 use crate::bytes::{ByteSet, DIGIT, HEX};
@@ -12,7 +12,7 @@ use crate::text::{Span, TextView};
 const GAP: usize = 256;
 /// Links that are nearer to each other are decoded together.
 const NEAR: usize = 64;
-/// No site is told later than so many bytes behind its beginning.
+/// No site is reported later than so many bytes behind its beginning.
 const SIGHT: usize = 128;
 /// How far behind its last site a region reaches; one of percent escapes to the end of its run.
 const AHEAD: usize = 1024;
@@ -168,7 +168,7 @@ pub(crate) fn decode(text: &[u8], from: usize, to: usize, decoded: &mut Decoded)
     changed
 }
 
-/// Forms write a space as `+`: told by one beside an escape, where no space is written as `%20`.
+/// Forms write a space as `+`: recognised by one beside an escape, where no space is written as `%20`.
 fn plus_is_space(text: &[u8]) -> bool {
     let beside = |at: usize| {
         text.get(at + 1) == Some(&b'%')

@@ -1,4 +1,4 @@
-//! Classes of bytes as bit masks, many bytes per cycle: bit `i` tells of byte `i`.
+//! Classes of bytes as bit masks, many bytes per cycle: bit `i` stands for byte `i`.
 
 use crate::bytes::simd::{each, is, within};
 use wide::{bytemuck, i8x16, i16x8, i32x8, u8x16};
@@ -9,7 +9,7 @@ pub(crate) use crate::bytes::simd::BLOCK;
 pub(crate) const QUAD: usize = 4;
 /// Bytes that become one mask of quads.
 pub(crate) const GROUP: usize = 64 * QUAD;
-/// Bytes that a sample's mask tells of.
+/// Bytes that a sample's mask stands for.
 pub(crate) const PART: usize = 16;
 
 /// The characters of both alphabets of base64.
@@ -31,7 +31,7 @@ fn other(v: u8x16) -> u8x16 {
     excess(v | u8x16::splat(0x20), b'a', b'z').min(excess(v, b'/', b'9')).min(sign)
 }
 
-/// Which quads are made of what [`plain`] tells.
+/// Which quads are made of what [`plain`] matches.
 #[inline]
 pub(crate) fn quads(group: &[u8; GROUP]) -> u64 {
     let (blocks, _) = group.as_chunks::<BLOCK>();

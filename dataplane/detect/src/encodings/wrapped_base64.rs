@@ -89,7 +89,7 @@ mod tests {
     use super::super::base64_runs;
     use super::*;
 
-    fn folds(text: &str) -> Vec<Vec<String>> {
+    fn wrapped(text: &str) -> Vec<Vec<String>> {
         let mut runs = Vec::new();
         let mut map = AlnumRuns::default();
         map.fill(text.as_bytes(), None);
@@ -107,7 +107,7 @@ mod tests {
         let (a, b) = ("QUJD".repeat(16), "REVG".repeat(16));
         for end in ["\n", "\r\n", "\n    ", "\\n", "\\r\\n", "\\\\n", "\\\n"] {
             let text = format!("x: {a}{end}{b}{end}R0hJ\" and more");
-            assert_eq!(folds(&text), [vec![a.clone(), b.clone(), "R0hJ".to_owned()]], "{end:?}");
+            assert_eq!(wrapped(&text), [vec![a.clone(), b.clone(), "R0hJ".to_owned()]], "{end:?}");
         }
     }
 
@@ -115,10 +115,10 @@ mod tests {
     fn what_is_no_line_is_not_joined() {
         let long = "QUJD".repeat(16);
         let short = "QUJD".repeat(5);
-        assert_eq!(folds(&format!("{long}\nname: x")), [vec![long.clone()]]);
-        assert_eq!(folds(&format!("{long}==\n{long}")).len(), 2);
-        assert_eq!(folds(&format!("{short}\n{short}\n")).len(), 2);
-        assert_eq!(folds(&format!("{long} {long}")).len(), 2);
+        assert_eq!(wrapped(&format!("{long}\nname: x")), [vec![long.clone()]]);
+        assert_eq!(wrapped(&format!("{long}==\n{long}")).len(), 2);
+        assert_eq!(wrapped(&format!("{short}\n{short}\n")).len(), 2);
+        assert_eq!(wrapped(&format!("{long} {long}")).len(), 2);
     }
 
     #[test]
@@ -126,8 +126,8 @@ mod tests {
         let text = format!("{}{}", "QUJD".repeat(16), ".".repeat(SIGHT));
         for (length, closed) in [(text.len(), true), (text.len() - 1, false)] {
             let view = TextView { text: &text.as_bytes()[..length], last: false };
-            let fold = next(view, false, &[Span::new(0, 64)], &mut 0, &mut Vec::new()).unwrap();
-            assert_eq!((fold.end, fold.closed), (64, closed));
+            let found = next(view, false, &[Span::new(0, 64)], &mut 0, &mut Vec::new()).unwrap();
+            assert_eq!((found.end, found.closed), (64, closed));
         }
     }
 }

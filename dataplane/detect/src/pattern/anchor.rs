@@ -92,7 +92,7 @@ fn best_window(runs: &[ByteRun]) -> BestWindow {
         }
     }
     // The literal core with the most bits, then as much of the run behind it (or before it) as helps. A single
-    // common byte is none: then the rarest stretch of classes serves.
+    // common byte is none: then the rarest part of the classes serves.
     let literal = |b: f32| b >= 6.9;
     let rare = |at: usize| nth(runs, at).is_some_and(|s| !s.set.meets(&COMMON));
     let mut core = (0, 0);

@@ -256,7 +256,7 @@ fn expand_group(repeat: &regex_syntax::hir::Repetition, max: u32) -> Result<Vec<
             power = product(&power, &inner)?;
         }
     }
-    // The longest first: a dispute between sequences of one rule goes to the longer match anyway.
+    // The longest first: of two sequences of one rule that overlap, the longer match wins anyway.
     all.reverse();
     Ok(all)
 }

@@ -21,7 +21,7 @@ pub(crate) struct Compiled {
     /// Shapes of an assigned value, for rules with keywords.
     pub(crate) values: Vec<Sequence>,
     pub(crate) strength: Option<Strength>,
-    /// Names of services; where there are some, the keywords only tell where to look for them.
+    /// Names of services; where there are some, the keywords only show where to look for them.
     pub(crate) services: Option<ServiceNames>,
     /// The secret must not read like a word.
     pub(crate) must_be_noisy: bool,

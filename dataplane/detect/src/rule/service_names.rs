@@ -14,7 +14,7 @@ const BITS: u32 = 14;
 
 /// Names by their first letters, which count without case.
 pub(crate) struct ServiceNames {
-    /// One bit for each hash of a head: most words are told apart from all names by it.
+    /// One bit for each hash of a head: it rules most words out.
     heads: Box<[u64]>,
     names: HashMap<u32, Vec<Box<[u8]>>>,
 }

@@ -13,4 +13,4 @@ pub use cache::CacheKey;
 pub use cost::Cost;
 pub use selection::Selection;
 pub(crate) use set::{Set, Target};
-pub use table::{MAX_RULES, Rules};
+pub use table::Rules;

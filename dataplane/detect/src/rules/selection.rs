@@ -1,4 +1,4 @@
-//! Which rules are wanted: the base rules always, packs and an organisation's own files on request.
+//! Which rules are selected: the base rules always, packs and an organisation's own files on request.
 
 use crate::finders::known::KnownValues;
 use crate::rule::{Pack, RuleSource};

@@ -9,7 +9,7 @@ use crate::rule::{Compiled, Rule};
 use std::sync::Arc;
 
 /// The most rules there can be, built-in and custom together.
-pub const MAX_RULES: usize = 4096;
+pub(super) const MAX_RULES: usize = 4096;
 
 /// All rules of a configuration: immutable, made once, shared by all threads.
 pub struct Rules {

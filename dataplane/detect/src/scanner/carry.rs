@@ -6,7 +6,7 @@
 //! the cut candidates among the winners are made longer; what else was found within their runs is a part of them. Beyond
 //! [`MAX_SECRET_LEN`] the rest is reported in further findings of that length, counted from the value's start, so that
 //! equal values give equal pieces wherever they stand. A run that reaches the end of a window goes on in the next: that is
-//! what a [`Carry`] tells.
+//! what a [`Carry`] holds.
 
 use crate::candidate::{Cut, Tail};
 use crate::finding::{Confidence, Finding, RuleIndex};

@@ -136,19 +136,19 @@ fn dispatch(work: &mut Workspace, rules: &Rules, set: &Set, view: TextView<'_>, 
         }
         Target::Keyword { index } => {
             let keyword = &set.keywords[usize::from(index)];
-            let word = Span::new(end - keyword.width, end);
+            let place = Span::new(end - keyword.width, end);
             if assignment::escape_follows(view.text, end) {
-                work.escape_sites.push(EscapeSite::new(word));
+                work.escape_sites.push(EscapeSite::new(place));
             }
             for &rule in &keyword.rules {
                 let compiled = rules.compiled(rule);
                 match compiled.finder {
-                    Some(Finder::Command) => assignment::find_command(candidates, view, rule, word),
-                    Some(Finder::Call) => assignment::find_call(candidates, view, rule, word),
-                    Some(Finder::Manifest) => manifest::find(candidates, view, rule, word),
+                    Some(Finder::Command) => assignment::find_command(candidates, view, rule, place),
+                    Some(Finder::Call) => assignment::find_call(candidates, view, rule, place),
+                    Some(Finder::Manifest) => manifest::find(candidates, view, rule, place),
                     _ => {
                         let memory = (&mut *candidates, &mut work.services);
-                        assignment::find(memory, view, rule, compiled, (word.start, keyword));
+                        assignment::find(memory, view, rule, compiled, (place.start, keyword));
                     }
                 }
             }

@@ -1,6 +1,6 @@
 //! Encoded secrets: text under base64, hex or escapes is decoded and scanned like any other, two levels deep.
 //!
-//! Work is bounded by pieces: a piece of an encoded text is decoded once, with some context, and its findings are told in
+//! Work is bounded by pieces: a piece of an encoded text is decoded once, with some context, and its findings are reported at
 //! the places of the original. A piece is judged as a whole or not yet: the settled part of a window never ends
 //! inside one, so that the pieces are the same however a text is cut.
 

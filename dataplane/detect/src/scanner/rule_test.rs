@@ -91,7 +91,7 @@ pub fn try_rule(scanner: &mut Scanner, rule: RuleIndex) -> Vec<Failure> {
 fn try_example(scanner: &mut Scanner, rule: RuleIndex, example: &str, must: bool) -> Option<Failure> {
     let (inner, Span { start, end }) = unmark(example);
     let secret = &inner[start..end];
-    let alone = must && hits(&scan(scanner, secret), rule, Span::new(0, secret.len()));
+    let alone = must && has_finding(&scan(scanner, secret), rule, Span::new(0, secret.len()));
     SURROUNDINGS.into_iter().find_map(|(surroundings, writing, around)| {
         let (before, secret, after) = match writing {
             Writing::Link if alone => ("", secret, ""),
@@ -105,7 +105,8 @@ fn try_example(scanner: &mut Scanner, rule: RuleIndex, example: &str, must: bool
         let from = head.len() + before.len();
         let expected = Span::new(from, from + secret.len());
         let found = scan(scanner, &text);
-        let right = if must { hits(&found, rule, expected) } else { found.iter().all(|f| f.rule != rule) };
+        let right =
+            if must { has_finding(&found, rule, expected) } else { found.iter().all(|f| f.rule != rule) };
         let example = example.to_owned();
         (!right).then(|| Failure { example, surroundings, text, expected: must.then_some(expected), found })
     })
@@ -115,6 +116,6 @@ fn scan(scanner: &mut Scanner, text: &str) -> Vec<Finding> {
     scanner.scan(Window { text: text.as_bytes(), fresh: 0, last: true }).findings.to_vec()
 }
 
-fn hits(found: &[Finding], rule: RuleIndex, span: Span) -> bool {
+fn has_finding(found: &[Finding], rule: RuleIndex, span: Span) -> bool {
     found.iter().any(|f| f.rule == rule && f.span == span)
 }

@@ -39,6 +39,7 @@ impl Span {
 
     /// The same place in a text that has `by` more bytes before it.
     #[inline]
+    #[must_use]
     pub const fn shifted(self, by: usize) -> Span {
         Span { start: self.start + by, end: self.end + by }
     }
@@ -53,13 +54,6 @@ impl Span {
 impl fmt::Debug for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}..{}", self.start, self.end)
-    }
-}
-
-impl From<Range<usize>> for Span {
-    #[inline]
-    fn from(range: Range<usize>) -> Span {
-        Span { start: range.start, end: range.end }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Disputes over real rules: which of several readings of the same bytes is told, and how sure it is.
+//! Overlaps of real rules: which of several readings of the same bytes is reported, and how sure it is.
 
 use crate::common::{builtin, show, whole};
 use aegis_detect::Confidence::{self, High, Low, Medium};

@@ -28,7 +28,7 @@ pub(crate) fn is_code(value: &[u8], written: &Value) -> bool {
 
 /// A name of a program, and nothing that could be taken for one by chance.
 fn is_identifier(value: &[u8], written: &Value) -> bool {
-    // In a sentence a value is no identifier; the names of algorithms are told by `encoding`.
+    // In a sentence a value is no identifier; `is_encoding_name` recognises the names of algorithms.
     let named = written.operator != Operator::Prose
         && value.iter().all(|b| NAME.has(*b))
         && !value[0].is_ascii_digit();

@@ -1,7 +1,7 @@
-//! Credentials told by the name of their service: `MAILJET_KEY=x`, `clarifai token x`, `DETECTIFY_API_KEY=<uuid>`.
+//! Credentials that the name of their service shows: `MAILJET_KEY=x`, `clarifai token x`, `DETECTIFY_API_KEY=<uuid>`.
 //!
 //! Of most services a key is a plain hex string, a UUID or letters and digits: no shape at all. A known service, a word
-//! for a secret right behind it and a value that nobody would write by hand tell it together, also where the value
+//! for a secret right behind it and a value that nobody would write by hand show it together, also where the value
 //! follows without an operator. The service alone does not, save before a value in quotes with another such word near:
 //! UUIDs and hashes of all kinds stand behind it.
 
@@ -29,7 +29,7 @@ const MAX_GAP: usize = 64;
 const MAX_STRANGE: usize = 2;
 /// How far before the service's name a word for a secret counts.
 const MAX_BEFORE: usize = 24;
-/// How far behind a word for a secret a value that it tells ends: behind the words and a name between them, and as far as
+/// How far behind a word for a secret the value that belongs to it ends: behind the words and a name between them, and as far as
 /// shows what it is.
 const MAX_REACH: usize = MAX_BEFORE + MAX_SERVICE + MAX_GAP + MAX_SEPARATORS + 2 * MIN_VALUE;
 /// How many bytes of punctuation and blanks may stand between two words.

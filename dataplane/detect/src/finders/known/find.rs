@@ -52,7 +52,7 @@ impl std::fmt::Debug for KnownValues {
 }
 
 /// Two bits of one word for each piece, in as much memory as keeps no more than a tenth of all bits set: the first fits
-/// beside the text into a core's fastest memory, the last is as large as hashes tell apart.
+/// beside the text into a core's fastest memory, the last has a bit for each hash.
 enum Bitmap {
     Small(Box<[u32; 1 << 11]>),
     Medium(Box<[u32; 1 << 13]>),
@@ -125,10 +125,10 @@ fn empty<const WORDS: usize>() -> Box<[u32; WORDS]> {
     vec![0; WORDS].into_boxed_slice().try_into().unwrap_or_else(|_| Box::new([0; WORDS]))
 }
 
-/// How far a hash's second bit is told above its first.
+/// How far the bits that give a hash's second bit are above those of its first.
 const SECOND: u32 = 4;
 
-/// The word of a hash; its two bits are told by the hash's lowest bits.
+/// The word of a hash; the hash's lowest bits give its two bits.
 #[inline]
 fn word<const WORDS: usize>(print: u32) -> usize {
     (print >> (PRINT_BITS - WORDS.trailing_zeros())) as usize
@@ -254,7 +254,7 @@ impl KnownValues {
         }
     }
 
-    /// Finds the values in the unjudged part of a text, of which `map` tells where runs are.
+    /// Finds the values in the unjudged part of a text, in which `map` shows the runs.
     pub(crate) fn find(
         &self,
         (candidates, met): (&mut Candidates, &mut Vec<Met>),

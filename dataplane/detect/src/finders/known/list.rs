@@ -7,7 +7,7 @@
 //! end <number of values> <HMAC of all lines above, 64 digits>
 //! ```
 //!
-//! All digits are hexadecimal, in lower case. Lines are in the order of their hashes, which tells nothing.
+//! All digits are hexadecimal, in lower case. Lines are in the order of their hashes, which shows nothing.
 
 use super::anchor::{Entry, SEALED};
 use super::error::{KnownError, Refusal};

@@ -2,7 +2,7 @@
 //!
 //! Nothing of this module keeps a value. A list holds, for each one, HMAC-SHA-256 of the value, and sealed under the
 //! same key what finding it takes: its length and short hashes of one place of eight bytes in it, the *anchor*. A list
-//! without its key tells how many values there are, and nothing else. Whoever has both can test guesses at the speed of
+//! without its key shows how many values there are, and nothing else. Whoever has both can test guesses at the speed of
 //! a hash, and the hashes of the anchor give eight bytes of each value away with little effort: the key must be
 //! kept apart from the list, and a value that people could guess is no better protected than it deserves.
 //!
@@ -11,7 +11,7 @@
 //! four bytes are looked up for these values. Values without such a run may stand anywhere: any eight bytes in a row hold
 //! one of the pieces that begin at every fifth byte, so one piece in five bytes of text is looked up. What passes either bitmap
 //! of pieces is compared by the anchor's hash, then by a hash of the whole value, and only then by its HMAC. A text of
-//! nothing but anchors costs a bounded number of hashes per byte, because no more than [`MAX_SHARED`] values may share
+//! nothing but anchors costs a bounded number of hashes per byte, because no more than 16 values may share
 //! an anchor.
 
 mod anchor;
@@ -29,6 +29,6 @@ pub use error::{KnownError, Refusal};
 pub use find::KnownValues;
 pub(crate) use find::Met;
 pub use hash::KnownKey;
-pub use limits::{KNOWN_RULE, MAX_KNOWN_LEN, MAX_KNOWN_VALUES, MAX_SHARED, MIN_KNOWN_LEN, SHORT_KNOWN_LEN};
+pub use limits::{KNOWN_RULE, MAX_KNOWN_LEN};
 pub use list::{Inserted, KnownId, KnownList};
 pub use own::OwnValue;

@@ -1,5 +1,6 @@
 //! Tests of the list and of what is found.
 
+use super::limits::MAX_SHARED;
 use super::*;
 use crate::rules::{Rules, Selection};
 use crate::scanner::{Scanner, Window};

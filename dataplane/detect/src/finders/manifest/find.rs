@@ -26,7 +26,7 @@ pub(crate) fn find(candidates: &mut Candidates, view: TextView<'_>, rule: u16, S
         last: view.last || view.text.len() >= limit,
     };
     let key = start + view.text[start..end].iter().take_while(|b| b.is_ascii_alphabetic()).count();
-    // The engine tells keys in any case.
+    // The engine reports keys in any case.
     if !matches!(&view.text[start..key], b"kind" | b"apiVersion") {
         return;
     }

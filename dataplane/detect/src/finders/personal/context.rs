@@ -6,14 +6,14 @@ use crate::boundaries::Left;
 use crate::bytes::WORD;
 use crate::text::TooShort;
 
-/// How many bytes may stand between a word and what it tells, where the word comes first.
+/// How many bytes may stand between a word and its value, where the word comes first.
 const MAX_WALK: usize = 40;
 
 /// What a look at one place behind a word came to.
 pub(super) enum Step {
     /// Nothing; look here next.
     On(usize),
-    /// What the word told.
+    /// The value of the word.
     Found(PersonalMatch),
     /// Something else; nothing behind it belongs to the word.
     End,

@@ -1,6 +1,6 @@
 //! Addresses of machines: IPv4, IPv6, MAC, and names that only an internal resolver knows.
 //!
-//! An address that is the same everywhere (loopback, documentation, multicast, masks) tells nothing about anybody and is
+//! An address that is the same everywhere (loopback, documentation, multicast, masks) says nothing about anybody and is
 //! passed; so is what reads like a version.
 
 use super::scope::{Outcome, PersonalMatch, Scope};

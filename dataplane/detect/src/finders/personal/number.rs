@@ -17,7 +17,7 @@ struct Shape {
     seps: &'static [u8],
     /// What a number of this shape must pass; for cards with their network's prefix.
     check: fn(&[u8]) -> bool,
-    /// The shape is told by a word of the kind.
+    /// Only a word of the kind before it makes the shape one.
     needs_word: bool,
     /// What a right number without a word is worth.
     alone: Confidence,

@@ -1,6 +1,6 @@
-//! The places in a text that judges look at: where numbers and addresses can begin, by the bytes right beside them.
+//! The places in a text that are worth a look: where numbers and addresses can begin, by the bytes right beside them.
 //!
-//! Masks of whole blocks tell them: most digits in code and markup are short runs that stand alone, and nobody needs to
+//! Masks of whole blocks show them: most digits in code and markup are short runs that stand alone, and nobody needs to
 //! look at those. A place depends on two bytes before it and [`SPAN`] behind it, not on where blocks begin; what the end of
 //! a window cuts off is outcome again in the next one ([`LOOKAHEAD`]).
 
