@@ -60,9 +60,9 @@ fn in_windows(scanner: &mut Scanner, text: &[u8], step: usize) -> Vec<Finding> {
             scanner.scan_on(Window { text: &text[from..end], fresh, last: end == text.len() }, &mut carry);
         assert!(scan.settled >= fresh && scan.settled <= end - from, "what is settled stays settled");
         for finding in scan.findings {
-            assert!(finding.start >= fresh && finding.end <= scan.settled, "only settled text is judged");
-            let (start, end) = (from + finding.start, from + finding.end);
-            found.push(Finding { start, end, ..*finding });
+            assert!(finding.span.start >= fresh && finding.span.end <= scan.settled, "only settled text is judged");
+            let (start, end) = (from + finding.span.start, from + finding.span.end);
+            found.push(Finding { span: aegis_detect::Span::new(start, end), ..*finding });
         }
         settled = from + scan.settled;
         if end == text.len() {
@@ -79,8 +79,8 @@ pub fn scanner(data: &[u8]) {
     let text = expand(data);
     let mut scanner = with_everything().lock().unwrap_or_else(PoisonError::into_inner);
     let whole = in_windows(&mut scanner, &text, text.len().max(1));
-    assert!(whole.iter().all(|f| f.start < f.end), "a secret has bytes");
-    assert!(whole.is_sorted_by(|a, b| a.end <= b.start), "findings are in order and apart");
+    assert!(whole.iter().all(|f| f.span.start < f.span.end), "a secret has bytes");
+    assert!(whole.is_sorted_by(|a, b| a.span.end <= b.span.start), "findings are in order and apart");
     let step = 1 + usize::from(*choice) * 13;
     assert_eq!(in_windows(&mut scanner, &text, step), whole, "windows that grow by {step} bytes");
 }

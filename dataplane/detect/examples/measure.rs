@@ -114,7 +114,7 @@ fn each(scanner: &mut Scanner, text: &[u8], mut found: impl FnMut(aegis_detect::
     loop {
         let last = end == text.len();
         let scan = scanner.scan_on(Window { text: &text[from..end], fresh: fresh - from, last }, &mut carry);
-        scan.findings.iter().for_each(|f| found(f.rule, &text[from + f.start..from + f.end]));
+        scan.findings.iter().for_each(|f| found(f.rule, &text[from + f.span.start..from + f.span.end]));
         fresh = from + scan.settled;
         if last {
             return;

@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .iter()
             .map(|f| {
                 let rule = rules.get(f.rule);
-                serde_json::json!({"rule": rule.id, "category": rule.category.as_str(), "start": f.start, "end": f.end})
+                serde_json::json!({"rule": rule.id, "category": rule.category.as_str(), "start": f.span.start, "end": f.span.end})
             })
             .collect();
         writeln!(out, "{}", serde_json::json!({"id": row["id"], "findings": findings}))?;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes src/assign/bigrams.rs: how surprising each pair of letters is in words that people write.
+"""Writes src/plausibility/bigrams.rs: how surprising each pair of letters is in words that people write.
 
-    scripts/bigrams.py FOLDER... > src/assign/bigrams.rs
+    scripts/bigrams.py FOLDER... > src/plausibility/bigrams.rs
 
 Reads the text and source files below the folders (Python's library and /usr/include serve well), splits them into
 words at everything that is not a letter and at humps (fooBar), counts each distinct word once per file and prints
@@ -23,7 +23,7 @@ for path in files:
 letters = "abcdefghijklmnopqrstuvwxyz"
 print("//! Surprise of letter pairs; made by `scripts/bigrams.py`, do not edit.\n")
 print("/// Sixteenths of a bit of the second letter after the first; row 0 is the start of a word.")
-print("pub(super) const SURPRISE: [[u8; 26]; 27] = [")
+print("pub(crate) const SURPRISE: [[u8; 26]; 27] = [")
 for first in "^" + letters:
     total = sum(counts[first, x] for x in letters) + 26
     row = [min(255, round(-16 * math.log2((counts[first, x] + 1) / total))) for x in letters]

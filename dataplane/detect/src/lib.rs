@@ -1,8 +1,8 @@
 //! Finds secrets in text: bytes in, findings out.
 //!
-//! Hyperscan looks for short, fixed-width *anchors* of all rules at once; code of our own confirms each hit on the
-//! bytes around it, gives the exact span of the secret and lets validators judge it. See the crate's `README.md` for
-//! how rules are written and how verdicts are reached.
+//! Hyperscan looks for short, fixed-width *anchors* of all rules at once; the finders confirm each candidate on the
+//! bytes around it, give the exact span of the secret and let validators check it. See the crate's `README.md`, and
+//! `docs/detection.md` for how verdicts are reached.
 //!
 //! This crate does no I/O and knows no HTTP and no JSON. It must never report a span that reaches beyond the secret
 //! by design, never lose a match because of how the text was cut, and never take more than linear time.
@@ -15,9 +15,23 @@
 //! let text = b"git clone https://x:ghp_Q5kP2vX8nR1tY7wZ3mB6cD9fG4hJ0L1c2b3A@host/a";
 //! let scan = scanner.scan(Window { text, fresh: 0, last: true });
 //! let finding = scan.findings[0];
-//! assert_eq!(&text[finding.start..finding.end], b"ghp_Q5kP2vX8nR1tY7wZ3mB6cD9fG4hJ0L1c2b3A");
+//! assert_eq!(&text[finding.span], b"ghp_Q5kP2vX8nR1tY7wZ3mB6cD9fG4hJ0L1c2b3A");
 //! # Ok::<(), aegis_detect::RuleError>(())
 //! ```
+//!
+//! # Floors
+//!
+//! A module imports only from its own floor or from those below, and no two files import each other; `floors.toml` declares
+//! it, and a test of the workspace checks it.
+//!
+//! | floor | modules | what they know |
+//! |---|---|---|
+//! | 6 | `scanner` | dispatches to the finders, settles overlaps, recurses into decoded text |
+//! | 5 | `rules` | selects, builds, caches and costs rules |
+//! | 4 | `finders` | `pem`, `userinfo`, `assignment`, `manifest`, `known`, `personal` |
+//! | 3 | `rule`, `engine`, `pattern`, `boundaries`, `checks`, `plausibility`, `encodings` | what a rule is, and what finders need |
+//! | 2 | `candidate`, `finding` | what finders yield, what callers get |
+//! | 1 | `text`, `bytes`, `names` | views, spans and limits; byte sets, runs and masks; words of enumerations |
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -25,58 +39,34 @@
 )]
 #![deny(unsafe_code)]
 
-mod anchor;
-mod assign;
-mod bits;
-mod boundary;
-mod builder;
-mod byteset;
-mod cache;
-mod catalogue;
-mod check;
-mod cost;
-mod decode;
-mod dispute;
+mod boundaries;
+mod bytes;
+mod candidate;
+mod checks;
+mod encodings;
 mod engine;
-mod entropy;
-mod known;
-mod manifest;
+mod finders;
+mod finding;
+mod names;
 mod pattern;
-mod pem;
-mod personal;
+mod plausibility;
 mod rule;
 mod rules;
-mod runs;
 mod scanner;
-mod selection;
-mod source;
-mod tail;
-pub mod trial;
-mod userinfo;
+mod text;
 
-pub use cache::CacheKey;
-pub use cost::Cost;
-pub use known::{
-    Inserted, KNOWN_RULE, KnownError, KnownId, KnownKey, KnownList, KnownValues, MAX_KNOWN_LEN,
-    MAX_KNOWN_VALUES, MAX_SHARED, MIN_KNOWN_LEN, OwnValue, Refusal, SHORT_KNOWN_LEN,
+pub use finders::known::{
+    Inserted, KNOWN_RULE, KnownError, KnownId, KnownKey, KnownList, KnownValues, MAX_KNOWN_LEN, OwnValue,
+    Refusal,
 };
-pub use rule::{Category, Confidence, Rule, RuleError, RuleIndex, RuleSource, Severity};
-pub use rules::{MAX_RULES, Rules};
-pub use scanner::{Finding, Scan, Scanner, Window};
-pub use selection::{Pack, Selection};
-pub use tail::Carry;
+pub use finding::{Confidence, Finding, RuleIndex};
+pub use names::UnknownName;
+pub use rule::{Category, Pack, Rule, RuleError, RuleSource, Severity};
+pub use rules::{CacheKey, Cost, Rules, Selection};
+pub use scanner::{Carry, Scan, Scanner, Window, rule_test};
+pub use text::{LEFT_CONTEXT, LOOKAHEAD, MAX_SECRET_LEN, Span};
 
 /// Version and build date of the linked Hyperscan or Vectorscan library, for people.
 pub fn engine_version() -> String {
     engine::hyperscan::version()
 }
-
-/// How many bytes before a secret can matter to its verdict.
-pub const LEFT_CONTEXT: usize = 256;
-
-/// `settled >= text.len() - LOOKAHEAD`, unless a candidate is still open at the end of the window.
-pub const LOOKAHEAD: usize = 512;
-
-/// No finding is longer, in bytes: a longer value is reported in pieces of this length, side by side. A window that
-/// reaches this far plus [`LOOKAHEAD`] beyond `fresh` always settles something.
-pub const MAX_SECRET_LEN: usize = 16 * 1024;

@@ -97,7 +97,7 @@ fn only_the_secret_is_reported() {
     ];
     for (text, expected) in cases {
         let findings = whole(&mut scanner, text.as_bytes());
-        let found: Vec<&str> = findings.iter().map(|f| &text[f.start..f.end]).collect();
+        let found: Vec<&str> = findings.iter().map(|f| &text[f.span.range()]).collect();
         assert_eq!(found, expected, "{text}\n{}", show(&rules, text, &findings));
     }
 }
@@ -122,7 +122,7 @@ fn secrets_under_base64_are_found() {
             for encoded in both {
                 let full = format!("data: {encoded}\nnext: line\n");
                 let findings = whole(&mut scanner, full.as_bytes());
-                let spans: Vec<_> = findings.iter().map(|f| (f.start, f.end)).collect();
+                let spans: Vec<_> = findings.iter().map(|f| (f.span.start, f.span.end)).collect();
                 assert_eq!(spans, [(6, 6 + encoded.len())], "{text}: {}", show(&rules, &full, &findings));
             }
         }
@@ -143,7 +143,7 @@ fn secrets_in_percent_encoding_are_found() {
     ];
     for (text, secret) in cases {
         let findings = whole(&mut scanner, text.as_bytes());
-        let found: Vec<&str> = findings.iter().map(|f| &text[f.start..f.end]).collect();
+        let found: Vec<&str> = findings.iter().map(|f| &text[f.span.range()]).collect();
         assert_eq!(found, [secret], "{text}: {}", show(&rules, text, &findings));
     }
 }

@@ -29,8 +29,11 @@ pub(crate) fn windowed(
         let scan = scanner.scan_on(window, &mut carry);
         assert!(scan.settled >= settled - from);
         for f in scan.findings {
-            assert!(f.start >= settled - from && f.end <= scan.settled, "{f:?} outside the settled part");
-            findings.push(Finding { start: f.start + from, end: f.end + from, ..*f });
+            assert!(
+                f.span.start >= settled - from && f.span.end <= scan.settled,
+                "{f:?} outside the settled part"
+            );
+            findings.push(Finding { span: f.span.shifted(from), ..*f });
         }
         settled = from + scan.settled;
     }
@@ -61,9 +64,9 @@ pub(crate) fn show(rules: &Rules, text: &str, findings: &[Finding]) -> String {
         format!(
             "{} {}..{} {:?}",
             rule.id,
-            f.start,
-            f.end,
-            String::from_utf8_lossy(&text.as_bytes()[f.start..f.end])
+            f.span.start,
+            f.span.end,
+            String::from_utf8_lossy(&text.as_bytes()[f.span.range()])
         )
     };
     findings.iter().map(name).collect::<Vec<_>>().join("; ")

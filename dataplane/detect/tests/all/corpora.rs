@@ -39,7 +39,7 @@ impl Hits {
             for found in scan.findings {
                 let rule = rules.get(found.rule);
                 let side = if rule.group == "generic" { &mut self.generic } else { &mut self.specific };
-                let value = &text[from + found.start..from + found.end];
+                let value = &text[found.span.shifted(from)];
                 side.entry(rule.id.clone()).or_default().push(String::from_utf8_lossy(value).into_owned());
             }
             fresh = from + scan.settled;

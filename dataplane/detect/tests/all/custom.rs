@@ -33,7 +33,7 @@ fn a_custom_rule_finds_and_wins() {
     let findings = whole(&mut scanner, text);
     assert_eq!(findings.len(), 2, "{findings:?}");
     assert_eq!(findings[0].rule, index);
-    assert_eq!(&text[findings[0].start..findings[0].end], b"acme_0123456789abcdef01234567");
+    assert_eq!(&text[findings[0].span.start..findings[0].span.end], b"acme_0123456789abcdef01234567");
 }
 
 #[test]
@@ -254,10 +254,10 @@ fn examples_are_tried() {
     let rules = Rules::with_custom(&[rule(&format!("pattern = 'acme_[0-9a-f]{{24}}'\n{examples}"))]).unwrap();
     let index = rules.find("acme-key").unwrap();
     let mut scanner = Scanner::new(rules).unwrap();
-    let failures = aegis_detect::trial::try_rule(&mut scanner, index);
+    let failures = aegis_detect::rule_test::try_rule(&mut scanner, index);
     assert_eq!(failures.len(), 2, "{failures:?}");
     assert_eq!((&*failures[0].example, failures[0].surroundings), ("acme_0123", "nothing"));
-    assert_eq!((failures[0].expected, failures[0].found.len()), (Some((0, 9)), 0));
+    assert_eq!((failures[0].expected, failures[0].found.len()), (Some(aegis_detect::Span::new(0, 9)), 0));
     assert_eq!((failures[1].expected, failures[1].found[0].rule), (None, index));
 }
 

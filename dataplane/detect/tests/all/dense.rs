@@ -74,6 +74,7 @@ fn a_key_block_that_never_closes_ends_where_the_next_begins() {
         "-----BEGIN PRIVATE KEY-----\n{body}-----BEGIN PRIVATE KEY-----\n{body}-----END PRIVATE KEY-----\n"
     );
     let second = text.rfind("-----BEGIN").unwrap();
-    let spans: Vec<_> = whole(&mut scanner, text.as_bytes()).iter().map(|f| (f.start, f.end)).collect();
+    let spans: Vec<_> =
+        whole(&mut scanner, text.as_bytes()).iter().map(|f| (f.span.start, f.span.end)).collect();
     assert_eq!(spans, [(0, second - 1), (second, text.len() - 1)]);
 }

@@ -3,7 +3,7 @@
 use crate::common::{builtin, show, whole};
 use crate::random::Random;
 use aegis_detect::Confidence;
-use aegis_detect::trial::unmark;
+use aegis_detect::rule_test::unmark;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use std::fmt::Write as _;
@@ -162,8 +162,9 @@ fn what_is_found_plain_is_found_encoded() {
             let found = whole(&mut scanner, full.as_bytes());
             for secret in expected.iter().filter(|f| f.confidence > Confidence::Low) {
                 secrets += 1;
-                let (start, end) = (encoded.places[secret.start].0, encoded.places[secret.end - 1].1);
-                let covered = found.iter().any(|f| f.start <= start + 7 && f.end >= end + 7);
+                let (start, end) =
+                    (encoded.places[secret.span.start].0, encoded.places[secret.span.end - 1].1);
+                let covered = found.iter().any(|f| f.span.start <= start + 7 && f.span.end >= end + 7);
                 if !covered {
                     missed += 1;
                     if missed <= 8 {
@@ -210,8 +211,8 @@ fn a_secret_among_encoded_text_is_found_as_among_noise() {
     let encoded = |b: u8| b.is_ascii_alphanumeric() || b"+/-_".contains(&b);
     let mut secrets: Vec<(String, String)> = Vec::new();
     for (_, rule) in rules.iter() {
-        for (text, start, end) in rule.matching.iter().map(|example| unmark(example)) {
-            let secret = text[start..end].trim_end_matches('=');
+        for (text, span) in rule.matching.iter().map(|example| unmark(example)) {
+            let secret = text[span.range()].trim_end_matches('=');
             // As whole groups, so that what follows is text again.
             let groups = &secret[..secret.len() / 4 * 4];
             secrets.extend([secret, groups].map(|s| (rule.id.clone(), s.to_owned())));
@@ -224,10 +225,10 @@ fn a_secret_among_encoded_text_is_found_as_among_noise() {
             let mut found = [&noise, &text].map(|body| {
                 let (start, end) = (body.len(), body.len() + secret.len());
                 let all = whole(&mut scanner, format!("{body}{secret}\n{body}").as_bytes());
-                all.iter().any(|f| f.start <= start && f.end >= end)
+                all.iter().any(|f| f.span.start <= start && f.span.end >= end)
             });
             // Noise may go on where a secret ends.
-            found[0] &= whole(&mut scanner, secret.as_bytes()).iter().any(|f| f.end == secret.len());
+            found[0] &= whole(&mut scanner, secret.as_bytes()).iter().any(|f| f.span.end == secret.len());
             expected += usize::from(found[0]);
             if found == [true, false] {
                 let _ = writeln!(missed, "{id} behind {before:?}: {secret}");

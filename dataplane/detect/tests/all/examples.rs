@@ -1,7 +1,7 @@
 //! Every rule over every one of its examples: alone, and inside the surroundings in which secrets are met.
 
 use crate::common::{builtin, show, whole, with_packs};
-use aegis_detect::{Rules, Scanner, trial};
+use aegis_detect::{Rules, Scanner, rule_test};
 use std::collections::HashMap;
 
 #[test]
@@ -22,9 +22,9 @@ fn packs_uncover_nothing() {
     let (rules, mut scanner) = with_packs();
     for (_, rule) in base.iter() {
         for example in &rule.matching {
-            let (text, start, end) = trial::unmark(example);
+            let (text, secret) = rule_test::unmark(example);
             let findings = whole(&mut scanner, text.as_bytes());
-            let covered = findings.iter().any(|f| f.start <= start && f.end >= end);
+            let covered = findings.iter().any(|f| f.span.start <= secret.start && f.span.end >= secret.end);
             assert!(covered, "{}: {text:?}\n    got {}", rule.id, show(&rules, &text, &findings));
         }
     }
@@ -37,7 +37,7 @@ fn try_all(rules: &Rules, scanner: &mut Scanner, first: usize) {
         assert!(rule.matching.len() >= 2, "rule {} has fewer than two examples", rule.id);
         assert!(rule.not_matching.len() >= 2, "rule {} has fewer than two near misses", rule.id);
         assert!(!rule.impact.trim().is_empty(), "rule {} does not say what its secret opens", rule.id);
-        for failure in trial::try_rule(scanner, index) {
+        for failure in rule_test::try_rule(scanner, index) {
             failures.push(format!(
                 "{} in {}: {:?} must{} match\n    got {}",
                 rule.id,

@@ -39,7 +39,7 @@ fn embedded(example: &str) -> (String, Vec<(usize, usize)>) {
 fn differing(scanner: &mut Scanner, (text, spans): &(String, Vec<(usize, usize)>)) -> Option<String> {
     let rules = scanner.rules().clone();
     let findings = whole(scanner, text.as_bytes());
-    let found: Vec<_> = findings.iter().map(|f| (f.start, f.end)).collect();
+    let found: Vec<_> = findings.iter().map(|f| (f.span.start, f.span.end)).collect();
     (found != *spans).then(|| format!("{text:?}\n    got {}", show(&rules, text, &findings)))
 }
 
@@ -131,7 +131,7 @@ fn words_are_taken_for_what_they_are() {
     for (example, confidence) in cases {
         for (text, spans) in [unmark_all(example), embedded(example)] {
             let findings = whole(&mut scanner, text.as_bytes());
-            let found: Vec<_> = findings.iter().map(|f| (f.start, f.end, f.confidence)).collect();
+            let found: Vec<_> = findings.iter().map(|f| (f.span.start, f.span.end, f.confidence)).collect();
             let expected: Vec<_> = spans.iter().map(|(a, b)| (*a, *b, confidence)).collect();
             assert_eq!(found, expected, "{text:?}: {}", show(&rules, &text, &findings));
         }

@@ -39,7 +39,7 @@ fn scanner() -> (Arc<Rules>, Scanner) {
 
 fn known(rules: &Rules, findings: &[aegis_detect::Finding]) -> Vec<(usize, usize)> {
     let known = findings.iter().filter(|f| rules.get(f.rule).id == KNOWN_RULE);
-    known.map(|f| (f.start, f.end)).collect()
+    known.map(|f| (f.span.start, f.span.end)).collect()
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn check(examples: &[&str]) {
         let within: Vec<String> = expected.iter().map(|s| quoted(s)).collect();
         for (text, expected) in [(plain, expected), (inside, within)] {
             let findings = whole(&mut scanner, text.as_bytes());
-            let found: Vec<&str> = findings.iter().map(|f| &text[f.start..f.end]).collect();
+            let found: Vec<&str> = findings.iter().map(|f| &text[f.span.range()]).collect();
             assert_eq!(found, expected, "{text:?}\n{}", show(&rules, &text, &findings));
         }
     }
@@ -93,7 +93,7 @@ fn a_manifest_is_read_so_far_and_no_farther() {
     let mut last = |distance: usize| {
         let text = long(distance) + "\n";
         let findings = whole(&mut scanner, text.as_bytes());
-        findings.last().is_some_and(|f| &text[f.start..f.end] == "bGFzdC1ibHVlLWhvdXNl")
+        findings.last().is_some_and(|f| &text[f.span.range()] == "bGFzdC1ibHVlLWhvdXNl")
     };
     let width = "bGFzdC1ibHVlLWhvdXNl".len();
     assert!(last(REACH - width));

@@ -5,7 +5,7 @@
 
 use crate::common::{differences, whole, windowed, with_packs};
 use crate::random::Random;
-use aegis_detect::trial::unmark;
+use aegis_detect::rule_test::unmark;
 use aegis_detect::{Finding, LOOKAHEAD};
 
 /// Bytes on a page: many times what a window leaves unsettled.
@@ -64,8 +64,11 @@ fn damaged_examples_are_judged_alike_in_any_windows() {
     for _ in 0..pages {
         let text = page(&mut random, &examples);
         let expected = whole(&mut scanner, &text);
-        let sound = |f: &Finding| f.start < f.end && f.end <= text.len();
-        assert!(expected.iter().all(sound) && expected.is_sorted_by(|a, b| a.end <= b.start), "{expected:?}");
+        let sound = |f: &Finding| f.span.start < f.span.end && f.span.end <= text.len();
+        assert!(
+            expected.iter().all(sound) && expected.is_sorted_by(|a, b| a.span.end <= b.span.start),
+            "{expected:?}"
+        );
         let sizes: Vec<usize> = (0..PAGE / LOOKAHEAD).map(|_| 1 + random.below(3 * LOOKAHEAD)).collect();
         let ends = sizes.iter().scan(0, |at, size| {
             *at += size;

@@ -18,7 +18,7 @@ fn the_pack_finds_what_names_a_person() {
     let (rules, mut scanner) = with_packs();
     let findings = whole(&mut scanner, LETTER.as_bytes());
     let found: Vec<_> =
-        findings.iter().map(|f| (rules.get(f.rule).id.as_str(), &LETTER[f.start..f.end])).collect();
+        findings.iter().map(|f| (rules.get(f.rule).id.as_str(), &LETTER[f.span.range()])).collect();
     let expected = [
         ("birth-date", "12 June 1984"),
         ("email-address", "mara.brandt@posteo.de"),

@@ -23,7 +23,7 @@ fn check(scanner: &mut Scanner, (before, behind): (&str, &str), len: usize) {
     let text = format!("{filler}{before}{}{behind}{filler}", value(len));
     let (start, end) = (filler.len() + before.len(), filler.len() + before.len() + len);
     let found = whole(scanner, text.as_bytes());
-    let spans: Vec<(usize, usize)> = found.iter().map(|f| (f.start, f.end)).collect();
+    let spans: Vec<(usize, usize)> = found.iter().map(|f| (f.span.start, f.span.end)).collect();
     let pieces: Vec<(usize, usize)> =
         (start..end).step_by(MAX_SECRET_LEN).map(|at| (at, end.min(at + MAX_SECRET_LEN))).collect();
     assert_eq!(spans, pieces, "{before} {len}");
@@ -61,9 +61,9 @@ fn a_shape_without_an_end_is_found_to_its_end() {
     for len in [999, 1000, 1001, MAX_SECRET_LEN - 7, MAX_SECRET_LEN - 6, MAX_SECRET_LEN, 70_000] {
         let text = format!("acme/k{}, acme", value(len));
         let found = whole(&mut scanner, text.as_bytes());
-        assert_eq!(found.first().map(|f| f.start), Some(5), "{len}");
-        assert_eq!(found.last().map(|f| f.end), Some(6 + len), "{len}");
-        assert!(found.windows(2).all(|pair| pair[0].end == pair[1].start), "{len}");
+        assert_eq!(found.first().map(|f| f.span.start), Some(5), "{len}");
+        assert_eq!(found.last().map(|f| f.span.end), Some(6 + len), "{len}");
+        assert!(found.windows(2).all(|pair| pair[0].span.end == pair[1].span.start), "{len}");
         let windows = windowed(&mut scanner, text.as_bytes(), (32 * 1024..text.len()).step_by(32 * 1024));
         assert_eq!(windows, found, "{len}");
     }

@@ -2,7 +2,7 @@
 
 use crate::common::{differences, whole, windowed, with_packs};
 use crate::encodings::ENCODINGS;
-use aegis_detect::trial::unmark;
+use aegis_detect::rule_test::unmark;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::fmt::Write as _;

@@ -213,8 +213,8 @@ impl Open {
         let scan = scanner.scan(Window { text: &text, fresh: 0, last: true });
         let mut found = 0;
         for finding in scan.findings.iter().filter(|finding| rules.get(finding.rule).id == KNOWN_RULE) {
-            let line = memchr::memchr_iter(b'\n', &text[..finding.start]).count() + 1;
-            println!("line {line}: a known value at bytes {} to {}", finding.start, finding.end);
+            let line = memchr::memchr_iter(b'\n', &text[..finding.span.start]).count() + 1;
+            println!("line {line}: a known value at bytes {} to {}", finding.span.start, finding.span.end);
             found += 1;
         }
         println!("{found} found; {}", self.count());

@@ -193,7 +193,7 @@ fn the_gateway_s_own_keys_are_looked_for_and_found_again_after_a_change() {
     let found = |snapshot: &Snapshot, text: &str| {
         let mut scanner = Scanner::new(Arc::clone(&snapshot.shield.rules)).expect("memory");
         let scan = scanner.scan(Window { text: text.as_bytes(), fresh: 0, last: true });
-        scan.findings.iter().any(|finding| (finding.start, finding.end) == (3, text.len() - 1))
+        scan.findings.iter().any(|finding| (finding.span.start, finding.span.end) == (3, text.len() - 1))
     };
     let mut builder = Builder::default();
     let secret = MasterKey::new(std::array::from_fn(|at| (at * 7) as u8));

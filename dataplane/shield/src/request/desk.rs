@@ -63,7 +63,7 @@ impl Desk {
     /// Decides on a finding in `text`; `None` lets it pass without a trace.
     pub(super) fn decide(&self, finding: &Finding, text: &[u8]) -> Option<Decision> {
         let rule = self.shield.rules.get(finding.rule);
-        let action = self.shield.policy.decide(finding, rule, &text[finding.start..finding.end]);
+        let action = self.shield.policy.decide(finding, rule, &text[finding.span.range()]);
         (action != Action::Allow).then_some(Decision { rule: finding.rule, category: rule.category, action })
     }
 

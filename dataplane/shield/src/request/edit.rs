@@ -134,7 +134,7 @@ impl<'a> Editor<'a> {
         self.take_apart(head)?;
         let mut token = None;
         if decision.replaces() {
-            let value = &text[seam.finding.start..seam.finding.end];
+            let value = &text[seam.finding.span.start..seam.finding.span.end];
             let replacement = self.desk.replacement(decision, value)?;
             token = replacement.token();
             self.cut(replacement.as_bytes());

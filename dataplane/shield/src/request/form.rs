@@ -36,7 +36,7 @@ impl FormBody {
         let mut consumed = if settled == text.len() { raw.len() } else { view.raw_start(settled) };
         let mut passed = 0;
         for finding in findings.iter() {
-            let (start, end) = (view.raw_start(finding.start), view.raw_end(finding.end));
+            let (start, end) = (view.raw_start(finding.span.start), view.raw_end(finding.span.end));
             consumed = consumed.max(end);
             let Some(decision) = desk.decide(finding, text) else { continue };
             let mut token = None;

@@ -277,7 +277,7 @@ impl JsonBody {
             target = reading.end;
         }
         if let Some(finding) = scratch.findings.last() {
-            target = target.max(view.raw_end(finding.end));
+            target = target.max(view.raw_end(finding.span.end));
         }
         let near = reading.checkpoint.as_ref().filter(|(at, _)| *at <= target);
         let mut start = near.map_or_else(|| (0, self.walk.clone()), |(at, walk)| (*at, walk.clone()));
@@ -310,10 +310,10 @@ impl JsonBody {
         let mut editor = Editor::new(&mut self.walk, self.many, desk, around, out, (parts, value));
         let mut across = seams.found.iter().peekable();
         for finding in findings.iter() {
-            while let Some(seam) = across.next_if(|seam| seam.head.start < finding.start) {
+            while let Some(seam) = across.next_if(|seam| seam.head.start < finding.span.start) {
                 editor.join(seam, &seams.text, view)?;
             }
-            let range = view.raw_start(finding.start)..view.raw_end(finding.end);
+            let range = view.raw_start(finding.span.start)..view.raw_end(finding.span.end);
             if range.start >= target {
                 break;
             }

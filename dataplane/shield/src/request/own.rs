@@ -18,20 +18,20 @@ const MIN_PIECE: usize = 4;
 pub(super) fn spare(findings: &mut Vec<Finding>, text: &[u8], keyring: &Keyring) {
     let mut index = 0;
     while let Some(&finding) = findings.get(index) {
-        let from = finding.start.saturating_sub(MAX_TOKEN_LEN - 1);
-        let near = &text[from..text.len().min(finding.end + MAX_TOKEN_LEN - 1)];
+        let from = finding.span.start.saturating_sub(MAX_TOKEN_LEN - 1);
+        let near = &text[from..text.len().min(finding.span.end + MAX_TOKEN_LEN - 1)];
         let mut tokens = keyring
             .tokens_in(near)
             .map(|token| token.start + from..token.end + from)
-            .filter(|token| token.start < finding.end && finding.start < token.end)
+            .filter(|token| token.start < finding.span.end && finding.span.start < token.end)
             .peekable();
         if tokens.peek().is_none() {
             index += 1;
             continue;
         }
-        let pieces = around(finding.start..finding.end, tokens)
+        let pieces = around(finding.span.start..finding.span.end, tokens)
             .filter(|piece| says_something(&text[piece.clone()]))
-            .map(|piece| Finding { start: piece.start, end: piece.end, ..finding });
+            .map(|piece| Finding { span: aegis_detect::Span::new(piece.start, piece.end), ..finding });
         // Collected, since a window has few findings with a token in them.
         let pieces: Vec<Finding> = pieces.collect();
         findings.splice(index..=index, pieces.iter().copied());
@@ -67,13 +67,12 @@ mod tests {
     fn left(text: &str, found: Range<usize>) -> Vec<&str> {
         let finding = |range: Range<usize>| Finding {
             rule: RuleIndex(0),
-            start: range.start,
-            end: range.end,
+            span: aegis_detect::Span::new(range.start, range.end),
             confidence: Confidence::High,
         };
         let mut findings = vec![finding(found)];
         spare(&mut findings, text.as_bytes(), &keyring());
-        findings.iter().map(|finding| &text[finding.start..finding.end]).collect()
+        findings.iter().map(|finding| &text[finding.span.range()]).collect()
     }
 
     fn keyring() -> Keyring {

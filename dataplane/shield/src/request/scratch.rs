@@ -117,7 +117,8 @@ impl ShardScratch {
         };
         // What would be cut in two waits as a whole. Findings and seams are sorted, so the last one is met first.
         let across = self.seams.found.iter().map(|seam| (seam.head.start, seam.tail.end));
-        let mut spans: Vec<_> = self.findings.iter().map(|finding| (finding.start, finding.end)).collect();
+        let mut spans: Vec<_> =
+            self.findings.iter().map(|finding| (finding.span.start, finding.span.end)).collect();
         spans.extend(across);
         spans.sort_unstable();
         for (start, end) in spans.into_iter().rev() {
@@ -125,7 +126,7 @@ impl ShardScratch {
                 settled = start;
             }
         }
-        self.findings.retain(|finding| finding.end <= settled);
+        self.findings.retain(|finding| finding.span.end <= settled);
         self.seams.found.retain(|seam| seam.tail.end <= settled);
         settled
     }

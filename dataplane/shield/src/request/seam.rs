@@ -52,13 +52,13 @@ pub(super) struct SeamFinding {
 
 impl SeamFinding {
     fn meets(&self, known: &Finding) -> bool {
-        [&self.head, &self.tail].iter().any(|part| known.start < part.end && part.start < known.end)
+        [&self.head, &self.tail].iter().any(|part| known.span.start < part.end && part.start < known.span.end)
     }
 
     /// Whether a finding in one of the parts is a piece of this secret and no secret of its own: the beginning of a token may
     /// look like one, too. What its rule knows as well alone stays, since what follows it may belong to another text.
     pub(super) fn outdoes(&self, known: &Finding, rules: &Rules) -> bool {
-        let within = |part: &Range<usize>| part.start <= known.start && known.end <= part.end;
+        let within = |part: &Range<usize>| part.start <= known.span.start && known.span.end <= part.end;
         (within(&self.head) || within(&self.tail)) && rules.outranks(&self.finding, known)
     }
 }
@@ -142,8 +142,8 @@ impl Seams {
             }
             for mut finding in local.drain(..) {
                 let Some((head, tail)) = joint.parts(&finding) else { continue };
-                finding.start += start;
-                finding.end += start;
+                finding.span.start += start;
+                finding.span.end += start;
                 let found = SeamFinding { finding, head, tail };
                 if !findings.iter().any(|known| found.meets(known) && !found.outdoes(known, scanner.rules()))
                 {
@@ -178,9 +178,9 @@ impl Joint {
     /// The places of a finding in the joined text, if it lies in both parts.
     fn parts(&self, finding: &Finding) -> Option<(Range<usize>, Range<usize>)> {
         let seam = self.first.len();
-        (finding.start < seam && finding.end > seam).then(|| {
-            let head = self.first.start + finding.start..self.first.end;
-            (head, self.second.start..self.second.start + finding.end - seam)
+        (finding.span.start < seam && finding.span.end > seam).then(|| {
+            let head = self.first.start + finding.span.start..self.first.end;
+            (head, self.second.start..self.second.start + finding.span.end - seam)
         })
     }
 }

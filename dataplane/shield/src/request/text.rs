@@ -48,10 +48,10 @@ impl TextBody {
             let Some(decision) = desk.decide(finding, text) else { continue };
             let mut token = None;
             if decision.replaces() {
-                let replacement = desk.replacement(decision, &text[finding.start..finding.end])?;
-                out.pass(passed..finding.start - fresh);
+                let replacement = desk.replacement(decision, &text[finding.span.range()])?;
+                out.pass(passed..finding.span.start - fresh);
                 out.put(replacement.as_bytes());
-                passed = finding.end - fresh;
+                passed = finding.span.end - fresh;
                 token = replacement.token();
             }
             desk.record(decision, token, place)?;

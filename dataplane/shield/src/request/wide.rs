@@ -286,13 +286,13 @@ impl WideBody {
         let mut consumed = if settled == text.len() { raw.len() } else { view.raw_start(settled) };
         let mut passed = 0;
         for finding in findings.iter() {
-            let (start, end) = (view.raw_start(finding.start), view.raw_end(finding.end));
+            let (start, end) = (view.raw_start(finding.span.start), view.raw_end(finding.span.end));
             consumed = consumed.max(end);
             let Some(decision) = desk.decide(finding, text) else { continue };
             self.has_secret = true;
             let mut token = None;
             if decision.replaces() {
-                let replacement = desk.replacement(decision, &text[finding.start..finding.end])?;
+                let replacement = desk.replacement(decision, &text[finding.span.range()])?;
                 out.pass(passed..start);
                 self.wide.put(replacement.as_bytes(), out);
                 passed = end;

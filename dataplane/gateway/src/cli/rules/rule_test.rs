@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use aegis_detect::trial::{self, Failure as Trial};
+use aegis_detect::rule_test::{self, Failure as Trial};
 use aegis_detect::{Cost, Finding, Rule, RuleIndex, RuleSource, Rules, Scanner, Selection};
 use clap::Args;
 
@@ -102,7 +102,8 @@ fn try_all(scanner: &mut Scanner, own: &[RuleIndex]) -> Result<(String, usize), 
     for index in own {
         let rule = rules.get(*index);
         let mut problems = too_few(rule);
-        problems.extend(trial::try_rule(scanner, *index).iter().map(|trial| describe(&rules, rule, trial)));
+        problems
+            .extend(rule_test::try_rule(scanner, *index).iter().map(|trial| describe(&rules, rule, trial)));
         let cost = rules.cost(*index).map_err(|error| failure(error, ""))?;
         let verdict = if problems.is_empty() { "pass" } else { "FAIL" };
         failed += usize::from(!problems.is_empty());
@@ -144,7 +145,7 @@ fn describe(rules: &Rules, rule: &Rule, trial: &Trial) -> String {
         surroundings => format!(" in {surroundings}"),
     };
     let finding = |f: &Finding| {
-        let secret = trial.text.get(f.start..f.end).unwrap_or_default();
+        let secret = trial.text.get(f.span.range()).unwrap_or_default();
         format!("{} `{}`", rules.get(f.rule).id, secret.escape_debug())
     };
     let found = match &trial.found[..] {
@@ -153,8 +154,11 @@ fn describe(rules: &Rules, rule: &Rule, trial: &Trial) -> String {
     };
     // The rule found a part of an example without marks.
     let unmarked = trial.expected.filter(|_| !trial.example.contains('«'));
-    let inside = |(start, end): (usize, usize)| {
-        trial.found.iter().any(|f| rules.get(f.rule).id == rule.id && start <= f.start && f.end <= end)
+    let inside = |aegis_detect::Span { start, end }| {
+        trial
+            .found
+            .iter()
+            .any(|f| rules.get(f.rule).id == rule.id && start <= f.span.start && f.span.end <= end)
     };
     let hint = if unmarked.is_some_and(inside) {
         "; set «» around the secret where it is not the whole"

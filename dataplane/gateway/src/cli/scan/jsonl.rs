@@ -130,8 +130,8 @@ fn answer_line(
         let found = serde_json::json!({
             "rule": rule.id,
             "category": rule.category.as_str(),
-            "start": finding.start,
-            "end": finding.end,
+            "start": finding.span.start,
+            "end": finding.span.end,
         });
         if i > 0 {
             out.push(b',');
@@ -158,7 +158,10 @@ fn scan_whole(scanner: &mut Scanner, text: &[u8]) -> Vec<Finding> {
         let base = settled - settled.min(LEFT_CONTEXT);
         let window = Window { text: &text[base..], fresh: settled - base, last: true };
         let scan = scanner.scan_on(window, &mut carry);
-        let moved = |f: &Finding| Finding { start: f.start + base, end: f.end + base, ..*f };
+        let moved = |f: &Finding| Finding {
+            span: aegis_detect::Span::new(f.span.start + base, f.span.end + base),
+            ..*f
+        };
         findings.extend(scan.findings.iter().map(moved));
         settled = base + scan.settled;
         if settled >= text.len() {

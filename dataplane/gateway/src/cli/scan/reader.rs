@@ -102,10 +102,10 @@ impl Reader {
             let at_end = fill(text, buffer)?;
             let scan = self.scanner.scan_on(Window { text: buffer, fresh, last: at_end }, &mut carry);
             for finding in scan.findings.iter().filter(|finding| finding.confidence >= self.least) {
-                let start = position.after(&buffer[counted..finding.start], encoding);
-                let end = start.after(&buffer[finding.start..finding.end], encoding);
-                (position, counted) = (end, finding.end);
-                let secret = Zeroizing::new(buffer[finding.start..finding.end].to_vec());
+                let start = position.after(&buffer[counted..finding.span.start], encoding);
+                let end = start.after(&buffer[finding.span.range()], encoding);
+                (position, counted) = (end, finding.span.end);
+                let secret = Zeroizing::new(buffer[finding.span.range()].to_vec());
                 comments.push(LocatedFinding { finding: *finding, start, end, secret });
             }
             let settled = scan.settled;

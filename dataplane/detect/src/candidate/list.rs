@@ -1,0 +1,60 @@
+//! Confirmed candidates of one text, and what confirming them remembers.
+
+use super::tail::{Cut, Tail};
+use crate::bytes::RunCache;
+use crate::finding::Confidence;
+use crate::text::Span;
+
+/// A confirmed candidate, before overlaps are settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    pub(crate) span: Span,
+    pub(crate) rule: u16,
+    /// See [`super::rank`].
+    pub(crate) rank: u8,
+    pub(crate) confidence: Confidence,
+}
+
+/// What confirming candidates writes to.
+#[derive(Default)]
+pub(crate) struct Candidates {
+    pub(crate) list: Vec<Candidate>,
+    /// Candidates whose value goes on behind their end; none in most texts.
+    pub(crate) cuts: Vec<Cut>,
+    pub(crate) runs: RunCache,
+    /// Manifests and pieces of encoded text, each of which is settled as a whole.
+    pub(crate) atomic_spans: Vec<Span>,
+    /// Where unjudged text begins.
+    pub(crate) fresh: usize,
+    /// The earliest start of a candidate that the text is too short to judge.
+    pub(crate) open: usize,
+}
+
+impl Candidates {
+    /// Forgets the last text.
+    pub(crate) fn reset(&mut self, fresh: usize) {
+        self.list.clear();
+        self.cuts.clear();
+        self.runs.clear();
+        self.atomic_spans.clear();
+        self.fresh = fresh;
+        self.open = usize::MAX;
+    }
+
+    /// Adds a candidate that was read to its end.
+    pub(crate) fn push(&mut self, candidate: Candidate) {
+        self.list.push(candidate);
+    }
+
+    /// Adds a candidate, and how its value goes on if it does.
+    pub(crate) fn add(&mut self, candidate: Candidate, tail: Option<Tail>) {
+        let Candidate { span, rule, .. } = candidate;
+        self.cuts.extend(tail.map(|tail| Cut { span, rule, tail }));
+        self.list.push(candidate);
+    }
+
+    /// Notes a candidate that needs more text.
+    pub(crate) fn open(&mut self, start: usize) {
+        self.open = self.open.min(start);
+    }
+}

@@ -1,0 +1,353 @@
+//! Escapes that leave the text's structure as it is: percent-encoding, `\uXXXX`, `\xXX`, HTML entities, `\/`, and bytes
+//! written as `0x68, 0x75`.
+//!
+//! Places that ask for decoding become *sites*; sites that are near each other are one region, which is decoded and
+//! scanned once. What is found there is reported at the places of the original, so that its span is exact.
+
+use super::decoded::Decoded;
+use crate::bytes::{ByteSet, DIGIT, HEX};
+use crate::text::{Span, TextView};
+
+/// Sites that are nearer to each other than this, in bytes, are one region.
+const GAP: usize = 256;
+/// Links that are nearer to each other are decoded together.
+const NEAR: usize = 64;
+/// No site is reported later than so many bytes behind its beginning.
+const SIGHT: usize = 128;
+/// How far behind its last site a region reaches; one of percent escapes to the end of its run.
+const AHEAD: usize = 1024;
+const FAR_AHEAD: usize = 4096;
+/// How far before an escape the run that it belongs to is taken in.
+const BEFORE: usize = 128;
+
+/// What a percent-encoded run is made of: printable bytes without quotes, brackets and backslashes.
+const RUN: ByteSet = ByteSet::EMPTY
+    .with(b'!', b'!')
+    .with(b'#', b'&')
+    .with(b'(', b';')
+    .with(b'=', b'=')
+    .with(b'?', b'[')
+    .with(b']', b'_')
+    .with(b'a', b'~');
+
+/// Escapes that the engine looks for, in any case, with their widths: of quotes and of what stands in secrets and
+/// before them, and bytes in a row that need no escaping.
+pub(crate) const ESCAPES: &[(&str, u8)] = &[
+    (r":\\/\\/", 5),
+    (r"\\u00(?:2[27bf]|3[ad])", 6),
+    (r"\\x(?:2[27bf]|3[ad])", 4),
+    (r"&#x(?:2[bf]|3[ad]);", 6),
+    (r"&#(?:43|47|58|61);", 5),
+    (r"&quot;:", 7),
+    (r"[:=]&(?:quot|apos|#x22|#x27);", 7),
+    (r"[:=] &(?:quot|apos|#x22|#x27);", 8),
+    (r"[:=]&#3[49];", 6),
+    (r"[:=] &#3[49];", 7),
+    (r"(?:\\u00[2-7][0-9a-f]){3}", 18),
+    (r"(?:\\x[2-7][0-9a-f]){4}", 16),
+    (r"(?:&#x[2-7][0-9a-f];){2}", 12),
+    (r"&#[0-9]{2};&#[0-9]{2}", 9),
+    (r"&#[0-9]{3};&#[0-9]{3}", 11),
+    (r"(?:0x[2-7][0-9a-f],){4}", 20),
+    (r"(?:0x[2-7][0-9a-f], ){4}", 24),
+];
+
+/// A part of the text that is worth decoding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct EscapeSite {
+    span: Span,
+    /// A percent escape: what it belongs to ends with the run of a link or a form.
+    percent: bool,
+}
+
+impl EscapeSite {
+    /// A part of the text in which or behind which escapes of any kind stand.
+    pub(crate) fn new(span: Span) -> EscapeSite {
+        EscapeSite { span, percent: false }
+    }
+
+    /// Escapes at a place, with the run that they belong to.
+    pub(crate) fn with_run(text: &[u8], Span { start, end }: Span) -> EscapeSite {
+        EscapeSite::new(Span::new(start - RUN.run_back(&text[..start], BEFORE), end))
+    }
+}
+
+/// Text with escapes in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Region {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    /// Whether its end would be the same however the text goes on.
+    pub(crate) closed: bool,
+    /// It ends because it reached its limit, not because something ends it.
+    pub(crate) cut: bool,
+}
+
+/// Percent escapes that are worth decoding: of what stands in secrets, before them and around them, and of what needs no
+/// escaping. The others (`%3C`, `%5B`) are everywhere in links.
+fn is_worth_decoding(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b' ' | b'"'
+                | b'\''
+                | b'+'
+                | b'/'
+                | b':'
+                | b'='
+                | b'@'
+                | b'%'
+                | b'-'
+                | b'_'
+                | b'.'
+                | b'\r'
+                | b'\n'
+        )
+}
+
+/// Adds a site for each percent escape that is worth decoding.
+pub(crate) fn percents(text: &[u8], sites: &mut Vec<EscapeSite>) {
+    let mut last = None;
+    for at in memchr::memchr_iter(b'%', text) {
+        let [high, low, ..] = text[at + 1..] else { break };
+        if !HEX.has(high) || !HEX.has(low) || !is_worth_decoding(digit(high) << 4 | digit(low)) {
+            continue;
+        }
+        let far = last.is_none_or(|last| at - last > GAP);
+        let start = if far { at - RUN.run_back(&text[..at], BEFORE) } else { at };
+        sites.push(EscapeSite { span: Span::new(start, at + 3), percent: true });
+        last = Some(at);
+    }
+}
+
+/// Takes the next region from `sites[*index..]`, which are sorted.
+pub(crate) fn next(view: TextView<'_>, sites: &[EscapeSite], index: &mut usize) -> Option<Region> {
+    let text = view.text;
+    let first = sites.get(*index)?;
+    let (mut last, mut percent) = (first.span.end, first.percent);
+    *index += 1;
+    while let Some(site) = sites.get(*index).filter(|s| s.span.start <= last + GAP) {
+        // A link ends where its run does; the next one is another, unless it is so near that decoding both at once is
+        // less work.
+        let gap = &text[last.min(site.span.start)..site.span.start];
+        if percent && site.percent && gap.len() >= NEAR && RUN.run(gap, GAP) < gap.len() {
+            break;
+        }
+        last = last.max(site.span.end);
+        percent &= site.percent;
+        *index += 1;
+    }
+    let rest = &text[last.min(text.len())..];
+    let limit = if percent { FAR_AHEAD } else { AHEAD };
+    let ahead = if percent { RUN.run(rest, limit) } else { rest.len().min(limit) };
+    let end = last + ahead;
+    // Another site could still make it longer.
+    let ended = percent && end < text.len() && last + GAP + SIGHT <= text.len();
+    let closed = view.last || ahead == limit || ended;
+    Some(Region { start: first.span.start, end, closed, cut: ahead == limit })
+}
+
+/// Decodes `text[from..to]`; false if there is nothing to decode.
+pub(crate) fn decode(text: &[u8], from: usize, to: usize, decoded: &mut Decoded) -> bool {
+    decoded.begin();
+    let plus = plus_is_space(&text[from..to]);
+    let mut at = from;
+    let mut changed = false;
+    while at < to {
+        let rest = &text[at..to];
+        let (byte, width) = match rest[0] {
+            b'%' | b'\\' | b'&' | b'0' => unescape(rest).unwrap_or((rest[0], 1)),
+            b'+' if plus => (b' ', 1),
+            byte => (byte, 1),
+        };
+        changed |= width > 1;
+        decoded.push(byte, at);
+        at += width;
+    }
+    decoded.finish(to);
+    changed
+}
+
+/// Forms write a space as `+`: recognised by one beside an escape, where no space is written as `%20`.
+fn plus_is_space(text: &[u8]) -> bool {
+    let beside = |at: usize| {
+        text.get(at + 1) == Some(&b'%')
+            || (at >= 3 && text[at - 3] == b'%')
+            || text[..at].ends_with(b"-----BEGIN")
+    };
+    memchr::memmem::find(text, b"%20").is_none() && memchr::memchr_iter(b'+', text).any(beside)
+}
+
+/// Whether an escape stands at `at` that base64 may go on with: of `+`, `/`, `=`, `-` or `_`.
+pub(crate) fn continues(text: &[u8], at: usize) -> bool {
+    unescape(&text[at..]).is_some_and(|(byte, _)| matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_'))
+}
+
+/// Whether the text begins with an escape.
+pub(crate) fn is_escape(text: &[u8]) -> bool {
+    unescape(text).is_some()
+}
+
+/// Whether an entity in `text`, which begins behind a keyword whose name goes on for `name` bytes, can be of an
+/// assignment. `<`, `>`, `&` and spaces, which are everywhere in pages, only in a value that began before them, or as the
+/// end of a tag with that name.
+pub(crate) fn is_assigned_entity(text: &[u8], name: usize) -> bool {
+    memchr::memchr_iter(b'&', text).any(|at| match unescape(&text[at..]) {
+        None => false,
+        Some((b'>', _)) if at == name => true,
+        Some((b'<' | b'>' | b'&' | b' ', _)) => {
+            let before = &text[..at];
+            let begun = before.last().is_some_and(|b| !matches!(b, b' ' | b'=' | b':'));
+            begun && memchr::memchr2(b'=', b':', before).is_some() && memchr::memchr(b'<', before).is_none()
+        }
+        Some(_) => true,
+    })
+}
+
+/// The byte that is escaped at the start of `text` and how many bytes the escape takes. Only ASCII, except for percent.
+fn unescape(text: &[u8]) -> Option<(u8, usize)> {
+    match text {
+        [b'%', a, b, ..] if HEX.has(*a) && HEX.has(*b) => Some((digit(*a) << 4 | digit(*b), 3)),
+        [b'%' | b'\\', b'u', rest @ ..] => Some((number(rest, 4)?, 6)),
+        [b'\\', b'x', rest @ ..] => Some((number(rest, 2)?, 4)),
+        [b'\\', b'/', ..] => Some((b'/', 2)),
+        [b'&', rest @ ..] => entity(rest).map(|(byte, width)| (byte, width + 1)),
+        [b'0', b'x', rest @ ..] => listed(rest).map(|(byte, width)| (byte, width + 2)),
+        _ => None,
+    }
+}
+
+/// A number of exactly so many hex digits, if it is ASCII.
+fn number(text: &[u8], digits: usize) -> Option<u8> {
+    let text = text.get(..digits)?;
+    let value = text.iter().try_fold(0u32, |n, b| HEX.has(*b).then(|| n << 4 | u32::from(digit(*b))))?;
+    (value < 0x80).then_some(value as u8)
+}
+
+fn digit(hex: u8) -> u8 {
+    match hex {
+        b'0'..=b'9' => hex - b'0',
+        _ => (hex | 0x20) - b'a' + 10,
+    }
+}
+
+/// The longest numeric entity, in digits.
+const MAX_DIGITS: usize = 7;
+
+/// What stands between `&` and `;`.
+fn entity(text: &[u8]) -> Option<(u8, usize)> {
+    const NAMES: [(&[u8], u8); 18] = [
+        (b"quot;", b'"'),
+        (b"amp;", b'&'),
+        (b"apos;", b'\''),
+        (b"lt;", b'<'),
+        (b"gt;", b'>'),
+        (b"nbsp;", b' '),
+        (b"equals;", b'='),
+        (b"plus;", b'+'),
+        (b"sol;", b'/'),
+        (b"colon;", b':'),
+        (b"commat;", b'@'),
+        (b"num;", b'#'),
+        (b"dollar;", b'$'),
+        (b"excl;", b'!'),
+        (b"percnt;", b'%'),
+        (b"semi;", b';'),
+        (b"NewLine;", b'\n'),
+        (b"Tab;", b'\t'),
+    ];
+    let [b'#', number @ ..] = text else {
+        return NAMES.iter().find(|(name, _)| text.starts_with(name)).map(|(name, byte)| (*byte, name.len()));
+    };
+    let (set, base, skip) = match number {
+        [b'x' | b'X', ..] => (&HEX, 16, 1),
+        _ => (&DIGIT, 10, 0),
+    };
+    let digits = &number[skip..];
+    let count = set.run(digits, MAX_DIGITS);
+    let value = digits[..count].iter().fold(0u32, |n, b| n * base + u32::from(digit(*b)));
+    let ends = count > 0 && digits.get(count) == Some(&b';');
+    (ends && value < 0x80).then_some((value as u8, 1 + skip + count + 1))
+}
+
+/// What stands behind `0x` in a list of bytes: two digits, a comma and the way to the next.
+fn listed(text: &[u8]) -> Option<(u8, usize)> {
+    let byte = number(text, 2)?;
+    let rest = &text[2..];
+    let list = ByteSet::of(b", \t\r\n");
+    let between = list.run(rest, 16);
+    let goes_on = rest.first() == Some(&b',') && rest[between..].starts_with(b"0x");
+    let ends = rest.first().is_none_or(|b| matches!(b, b'}' | b']' | b')' | b' ' | b'\n' | b','));
+    (goes_on || ends).then_some((byte, 2 + if goes_on { between } else { 0 }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoded(text: &str) -> String {
+        let mut plain = Decoded::default();
+        decode(text.as_bytes(), 0, text.len(), &mut plain);
+        String::from_utf8_lossy(&plain.text).into_owned()
+    }
+
+    #[test]
+    fn every_kind_of_escape_is_read() {
+        for (text, plain) in [
+            ("a%3D%22b%22%u0041", "a=\"b\"A"),
+            ("\\u0061\\x62\\/", "ab/"),
+            ("&quot;a&#34;&#x22;&amp;&#0039;", "\"a\"\"&'"),
+            ("{0x68, 0x75,0x6e,\n 0x74}", "{hunt}"),
+            ("a+%3D+b", "a = b"),
+            ("a+b%3D%20c", "a+b= c"),
+            (
+                "&bogus; &# &#; &#x; %4 %zz \\u00 \\x4 0x4 &#300;",
+                "&bogus; &# &#; &#x; %4 %zz \\u00 \\x4 0x4 &#300;",
+            ),
+        ] {
+            assert_eq!(decoded(text), plain, "{text}");
+        }
+    }
+
+    #[test]
+    fn entities_of_an_assignment_are_told_from_those_of_a_page() {
+        for (text, name, tells) in [
+            (" = &quot;x", 0, true),
+            ("&gt;x&lt;/a", 0, true),
+            ("_x&gt;y", 2, true),
+            ("=ab&amp;c", 0, true),
+            (": &amp;str", 0, false),
+            ("&lt;T&gt;", 0, false),
+            ("</a> x=y&lt;", 0, false),
+            (" -&gt; x", 0, false),
+        ] {
+            assert_eq!(is_assigned_entity(text.as_bytes(), name), tells, "{text}");
+        }
+    }
+
+    #[test]
+    fn spans_lead_back() {
+        let mut plain = Decoded::default();
+        let text = b"q=password%3D%22abc%22&r";
+        assert!(decode(text, 0, text.len(), &mut plain));
+        assert_eq!(plain.text, b"q=password=\"abc\"&r");
+        assert_eq!(plain.original(12, 15), Span::new(16, 19));
+        assert!(!decode(b"no escape", 0, 9, &mut plain));
+    }
+
+    #[test]
+    fn near_spots_are_one_region_and_links_end() {
+        let text = format!("see x?a%3Db {}y%3Dz and {}", " ".repeat(2 * NEAR), " ".repeat(GAP + AHEAD));
+        let mut sites = Vec::new();
+        percents(text.as_bytes(), &mut sites);
+        let view = TextView { text: text.as_bytes(), last: false };
+        let mut index = 0;
+        let first = next(view, &sites, &mut index).unwrap();
+        assert_eq!((first.start, first.end, first.closed, first.cut), (4, 11, true, false));
+        let second = next(view, &sites, &mut index).unwrap();
+        assert_eq!(&text[second.end - 4..second.end], "%3Dz");
+        assert_eq!(next(view, &sites, &mut index), None);
+        let cut = TextView { text: &text.as_bytes()[..20], last: false };
+        assert!(!next(cut, &sites[..1], &mut 0).unwrap().closed);
+    }
+}

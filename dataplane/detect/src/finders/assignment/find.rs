@@ -1,0 +1,153 @@
+//! What stands behind a keyword: the assignment of a name, or a credential of a service that it names.
+
+use super::service::{Outcome, ValueProbe};
+use super::written::{AssignedSecret, Value};
+use super::{classify, name, parse, service};
+use crate::bytes::{RunCache, entropy};
+use crate::candidate::{Candidate, Candidates, rank};
+use crate::checks::CheckResult;
+use crate::encodings::escapes;
+use crate::finding::Confidence;
+use crate::pattern::{Sequence, Verdict};
+use crate::plausibility::value;
+use crate::rule::{Compiled, Keyword, Strength};
+use crate::text::{LEFT_CONTEXT, Span, TextView, TooShort};
+
+/// What the search for names of services remembers of a text.
+#[derive(Debug, Default)]
+pub(crate) struct ServiceSearch {
+    /// Where something long enough for a service's value stands.
+    probe: ValueProbe,
+    /// How far names of services were looked up, and for which rule.
+    looked_up: (u16, usize),
+}
+
+/// Looks at the assignment whose keyword begins at `start`.
+pub(crate) fn find(
+    (candidates, search): (&mut Candidates, &mut ServiceSearch),
+    view: TextView<'_>,
+    rule: u16,
+    compiled: &Compiled,
+    (start, keyword): (usize, &Keyword),
+) {
+    let span = Span::new(start, start + keyword.letters);
+    if let Some(names) = &compiled.services {
+        if search.probe.has_value(view, span.end) {
+            let (owner, until) = search.looked_up;
+            let around = service::around(view, span, if owner == rule { until } else { 0 });
+            search.looked_up = (rule, around.end);
+            service::names(names, view.text, around, |name| {
+                let outcome = service::find(view, name);
+                report(candidates, rule, compiled, name.start, outcome);
+            });
+        }
+        return;
+    }
+    let outcome = match compiled.strength {
+        Some(Strength::Service) => service::find(view, span),
+        Some(strength) => generic(candidates, view, strength, span),
+        None => vendor(candidates, view, compiled, span),
+    };
+    report(candidates, rule, compiled, span.start, outcome);
+}
+
+/// Takes down what was found behind a keyword that begins at `start`.
+fn report(candidates: &mut Candidates, rule: u16, compiled: &Compiled, start: usize, outcome: Outcome) {
+    match outcome {
+        Err(TooShort) => candidates.open(start),
+        Ok(Some(found)) if found.span.start - start <= LEFT_CONTEXT - 64 => {
+            let AssignedSecret { span, confidence, proven, tail } = found;
+            let sure = u8::from(confidence > Confidence::Low);
+            let rank = compiled.rank + sure + if proven { rank::PROVEN } else { 0 };
+            candidates.add(Candidate { span, rule, rank, confidence }, tail);
+        }
+        Ok(_) => {}
+    }
+}
+
+/// How far behind a name an entity is looked for, in bytes.
+const ENTITY_REACH: usize = 48;
+
+/// Whether an entity of an assignment stands behind the keyword that ends at `end`, or an escape right behind its name. Percent escapes are
+/// found without a name.
+pub(crate) fn escape_follows(text: &[u8], end: usize) -> bool {
+    let rest = &text[end..text.len().min(end + ENTITY_REACH)];
+    let name = name::PART.run(rest, name::MAX_SIDE);
+    escapes::is_assigned_entity(rest, name)
+        || (rest.get(name) == Some(&b'\\') && escapes::is_escape(&rest[name..]))
+}
+
+/// For a generic rule: the name and the value must both look the part.
+fn generic(
+    candidates: &mut Candidates,
+    view: TextView<'_>,
+    strength: Strength,
+    Span { start, end }: Span,
+) -> Outcome {
+    let Some(mut name) = name::read(view, start, end, strength)? else { return Ok(None) };
+    let Some(mut value) = parse::assignment(view, &name)? else { return Ok(None) };
+    candidates.runs.work += (value.end - start) as u64;
+    classify::behind_user(view.text, &mut name, &mut value);
+    if classify::is_too_poor(view.text, &name, &value) || name::misleads(view.text, &name) {
+        return Ok(None);
+    }
+    let verdict = classify::classify(view.text, &name, &value);
+    let Value { start, end, tail, .. } = value;
+    Ok(verdict.map(|confidence| AssignedSecret {
+        span: Span::new(start, end),
+        confidence,
+        proven: false,
+        tail,
+    }))
+}
+
+/// For a vendor's rule: a value of the rule's shape behind the vendor's keyword.
+fn vendor(
+    candidates: &mut Candidates,
+    view: TextView<'_>,
+    compiled: &Compiled,
+    Span { start, end }: Span,
+) -> Outcome {
+    if name::straddles(view.text, start, end) {
+        return Ok(None);
+    }
+    let name = name::read_loose(view, start, end)?;
+    let Some(value) = parse::assignment(view, &name)? else { return Ok(None) };
+    candidates.runs.work += (value.end - start) as u64;
+    if service::names_digest(&view.text[end..name.end]) {
+        return Ok(None);
+    }
+    let whole = &view.text[value.start..value.end];
+    let Some(length) = compiled.values.iter().find_map(|shape| fits(shape, whole)) else { return Ok(None) };
+    let secret = &whole[..length];
+    let validity = compiled.check.map_or(CheckResult::Unknown, |check| check.validate(secret, secret));
+    let confidence = match validity {
+        CheckResult::Impossible => return Ok(None),
+        CheckResult::Valid => Confidence::High,
+        CheckResult::Unknown => compiled.confidence.min(Confidence::Medium),
+        CheckResult::Invalid => Confidence::Low,
+    };
+    let proven = validity == CheckResult::Valid;
+    let real = proven
+        || (entropy::shannon(secret) >= compiled.entropy
+            && !value::is_placeholder(secret)
+            && !value::is_wordy(secret));
+    let (start, end) = (value.start, value.start + length);
+    let tail = value.tail.filter(|_| end == value.end);
+    Ok(real.then_some(AssignedSecret { span: Span::new(start, end), confidence, proven, tail }))
+}
+
+/// The length of the shape's match when it fills the value, or is followed by what cannot belong to it.
+fn fits(shape: &Sequence, value: &[u8]) -> Option<usize> {
+    let mut runs = RunCache::default();
+    match shape.match_at(value, 0, true, &mut runs) {
+        Verdict::Match { end, .. } => {
+            let next = value.get(end).copied().unwrap_or(b' ');
+            let ends = !next.is_ascii_alphanumeric()
+                && next != b'_'
+                && !(next == b'-' && shape.last_bytes().has(b'-'));
+            ends.then_some(end)
+        }
+        _ => None,
+    }
+}

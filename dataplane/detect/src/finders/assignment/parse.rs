@@ -1,0 +1,236 @@
+//! From a name to its value: what may close a name, and the operators that tie a value to it, each step bounded.
+
+use super::name::Name;
+use super::written::{MAX_BLANKS, MAX_WORD, Operator, Parsed};
+use super::{prose, read, remote};
+use crate::bytes::{ALNUM, ByteSet, WORD};
+use crate::text::cursor::Cursor;
+use crate::text::{TextView, TooShort};
+
+/// How many bytes of attributes may stand in an element's tag.
+const MAX_ATTRIBUTES: usize = 80;
+
+/// Reads what is assigned to the name.
+pub(super) fn assignment(view: TextView<'_>, name: &Name) -> Result<Parsed, TooShort> {
+    let mut cursor = Cursor::new(view, name.end);
+    let closed = closers(&mut cursor)?;
+    index(&mut cursor)?;
+    if opens_tag(view.text, name) {
+        attributes(&mut cursor)?;
+    }
+    if cursor.peek()? == b'>' && (closed || opens_tag(view.text, name)) {
+        cursor.at += 1;
+        cursor.spaces(MAX_BLANKS)?;
+        return element(cursor, name);
+    }
+    if let Some((behind, operator)) = remote::value_place(cursor, name, closed)? {
+        return read::value(behind, name, operator, false);
+    }
+    let before = cursor.blanks(MAX_BLANKS)?;
+    if closed && before > 0 {
+        let mut attribute = cursor;
+        if attribute.word(b"value")? {
+            cursor = attribute;
+            cursor.blanks(MAX_BLANKS)?;
+        }
+    }
+    let Some(operator) = operator(&mut cursor, name, closed, before)? else { return Ok(None) };
+    let after = cursor.blanks(MAX_BLANKS)?;
+    if operator == Operator::Colon
+        && let Some(block) = remote::block(cursor, name)?
+    {
+        return read::unquoted(block, name, operator, false);
+    }
+    read::value(cursor, name, operator, before > 0 || after > 0)
+}
+
+/// What may close a name: quotes, brackets, Markdown's stars, TypeScript's `?`. Says whether a quote was among them.
+fn closers(cursor: &mut Cursor<'_>) -> Result<bool, TooShort> {
+    let mut quoted = false;
+    for _ in 0..8 {
+        match cursor.peek()? {
+            b'"' | b'\'' | b'`' => quoted = true,
+            b'\\' if matches!(cursor.look(1)?, b'"' | b'\'' | b'\\') => {}
+            b'[' if cursor.look(1)? == b']' => {}
+            b']' | b'*' | b'}' | b'?' | b')' => {}
+            _ => break,
+        }
+        cursor.at += 1;
+    }
+    Ok(quoted)
+}
+
+/// `password['db'] = x`: an index by a name; `password[32] = "x"`: an array's length.
+fn index(cursor: &mut Cursor<'_>) -> Result<(), TooShort> {
+    let mut ahead = *cursor;
+    if !ahead.take(b'[')? {
+        return Ok(());
+    }
+    if ahead.skip(&WORD, MAX_WORD)? > 0 {
+        if ahead.take(b']')? {
+            *cursor = ahead;
+        }
+        return Ok(());
+    }
+    if read::opening_quote(&mut ahead)?.is_some() {
+        ahead.skip(&WORD.with(b'-', b'-'), MAX_WORD)?;
+        ahead.skip(&ByteSet::of(b"\\"), 7)?;
+        if matches!(ahead.peek()?, b'"' | b'\'') && ahead.look(1)? == b']' {
+            ahead.at += 2;
+            *cursor = ahead;
+        }
+    }
+    Ok(())
+}
+
+/// `<password type="plain">x`: skips the attributes of an element whose name is the name.
+fn attributes(cursor: &mut Cursor<'_>) -> Result<(), TooShort> {
+    let mut ahead = *cursor;
+    if ahead.blanks(1)? == 0 || ahead.skip(&WORD, MAX_WORD)? == 0 || !ahead.take(b'=')? {
+        return Ok(());
+    }
+    for _ in 0..MAX_ATTRIBUTES {
+        match ahead.peek()? {
+            b'>' => {
+                *cursor = ahead;
+                return Ok(());
+            }
+            0 | b'<' | b'\n' | b'/' | b'{' => return Ok(()),
+            _ => ahead.at += 1,
+        }
+    }
+    Ok(())
+}
+
+fn opens_tag(text: &[u8], name: &Name) -> bool {
+    name.start > 0 && matches!(text[name.start - 1], b'<' | b':')
+}
+
+/// The text of an XML element, which must be closed behind it.
+fn element(cursor: Cursor<'_>, name: &Name) -> Result<Parsed, TooShort> {
+    let mut cursor = cursor;
+    let wrapped = cursor.word(b"<![CDATA[")?;
+    let Some(value) = read::unquoted(cursor, name, Operator::Tag, false)? else { return Ok(None) };
+    let mut behind = Cursor::new(cursor.view, value.end);
+    if wrapped {
+        behind.word(b"]]>")?;
+    }
+    behind.spaces(MAX_BLANKS)?;
+    if value.tail.is_some() {
+        return Ok(Some(value));
+    }
+    Ok((behind.peek()? == b'<' && behind.look(1)? == b'/').then_some(value))
+}
+
+const GLUED: [&[u8]; 5] =
+    ["是".as_bytes(), "为".as_bytes(), "は".as_bytes(), "는".as_bytes(), "은".as_bytes()];
+
+fn operator(
+    cursor: &mut Cursor<'_>,
+    name: &Name,
+    closed: bool,
+    before: usize,
+) -> Result<Option<Operator>, TooShort> {
+    let (first, second) = (cursor.peek()?, cursor.look(1)?);
+    let found = match (first, second) {
+        (b':', b':') if ALNUM.has(cursor.look(2)?) || matches!(cursor.look(2)?, b'{' | b'<' | b'*') => None,
+        (b':', _) => {
+            cursor.skip(&ByteSet::of(b":"), 3)?;
+            let equals = cursor.take(b'=')?;
+            // `${NAME:-x}`
+            if name.start > 0 && cursor.view.text[name.start - 1] == b'{' {
+                cursor.take(b'-')?;
+                if cursor.peek()? == b'?' {
+                    return Ok(None);
+                }
+            }
+            // `**Password:** x`
+            cursor.skip(&ByteSet::of(b"*"), 2)?;
+            Some(if equals { Operator::Equals } else { Operator::Colon })
+        }
+        // Words glued to the name: "is" in Chinese, the topic's mark in Japanese and Korean.
+        (0xe6 | 0xe4 | 0xe3 | 0xeb, _) if !closed && cursor.any_word(&GLUED)? => Some(Operator::Prose),
+        // The colon of Chinese and Japanese.
+        (0xef, 0xbc) if cursor.look(2)? == 0x9a => {
+            cursor.at += 3;
+            Some(Operator::Colon)
+        }
+        (b'=', b'=') => {
+            cursor.skip(&ByteSet::of(b"="), 3)?;
+            Some(Operator::Compare)
+        }
+        (b'=', _) => {
+            cursor.at += 1;
+            let _ = cursor.take(b'>')? || cursor.take(b'~')?;
+            Some(Operator::Equals)
+        }
+        (b'!', b'=') => {
+            cursor.at += 2;
+            cursor.take(b'=')?;
+            Some(Operator::Compare)
+        }
+        (b'+' | b'.' | b'?' | b'|' | b'~', b'=') | (b'<', b'-') => {
+            cursor.at += 2;
+            Some(Operator::Equals)
+        }
+        (b'|', b'|') if cursor.look(2)? == b'=' => {
+            cursor.at += 3;
+            Some(Operator::Equals)
+        }
+        _ => return argument(cursor, name, closed, before),
+    };
+    Ok(found)
+}
+
+/// Operators of calls, tables and sentences.
+fn argument(
+    cursor: &mut Cursor<'_>,
+    name: &Name,
+    closed: bool,
+    before: usize,
+) -> Result<Option<Operator>, TooShort> {
+    let found = match cursor.peek()? {
+        b'|' if before > 0 && in_table(cursor.view.text, name) => {
+            cursor.at += 1;
+            Some(Operator::Colon)
+        }
+        // `setPassword("x")`, `.token('x')`
+        b'(' if !closed
+            && !prose::is_verb(cursor.view.text, name)
+            && read::opening_quote(&mut Cursor { at: cursor.at + 1, ..*cursor })?.is_some() =>
+        {
+            cursor.at += 1;
+            Some(Operator::Comma)
+        }
+        // `get("#password").type("x")`: what is typed into a field.
+        b'.' if closed && typed_into(cursor)? => Some(Operator::Comma),
+        b',' if closed || calls_with(cursor.view.text, name) => {
+            cursor.at += 1;
+            Some(Operator::Comma)
+        }
+        b',' if name.loose => {
+            cursor.at += 1;
+            Some(Operator::Colon)
+        }
+        _ if before > 0 || closed => prose::operator(cursor, name, closed)?,
+        _ => None,
+    };
+    Ok(found)
+}
+
+/// `| password | x |`: the cell before a name begins with a bar, too.
+fn in_table(text: &[u8], name: &Name) -> bool {
+    // `cygwin* | pw32* | cegcc*`: the shortest keywords stand in other lists, too.
+    let before = text[..name.start].iter().rev().take(16);
+    name.keyword.1 - name.keyword.0 > 2
+        && before.copied().find(|b| !matches!(b, b' ' | b'\t' | b'*' | b'`')) == Some(b'|')
+}
+
+/// `CURLOPT_PASSWORD, "x"`: a constant as an argument.
+fn calls_with(text: &[u8], name: &Name) -> bool {
+    text[name.start..name.end].iter().all(|b| !b.is_ascii_lowercase())
+}
+
+fn typed_into(cursor: &mut Cursor<'_>) -> Result<bool, TooShort> {
+    cursor.any_word(&[b".type(", b".fill(", b".send_keys(", b".sendkeys(", b".setvalue(", b".val("])
+}

@@ -1,0 +1,130 @@
+//! Ids that are made of digits alone: payment cards and national ids.
+//!
+//! A number in the shape of its kind, with a right check value, is one. A shape that other numbers have too needs a word
+//! of the kind before it; a wrong check value behind such a word gives a find of low confidence.
+
+use super::group::Groups;
+use super::scope::{Outcome, PersonalMatch, Scope};
+use crate::checks::{national, numbers, registry};
+use crate::finding::Confidence;
+use crate::rule::PersonalKind;
+use crate::text::Span;
+
+/// How a kind is written.
+struct Shape {
+    kind: PersonalKind,
+    lens: &'static [u8],
+    seps: &'static [u8],
+    /// What a number of this shape must pass; for cards with their network's prefix.
+    check: fn(&[u8]) -> bool,
+    /// Only a word of the kind before it makes the shape one.
+    needs_word: bool,
+    /// What a right number without a word is worth.
+    alone: Confidence,
+}
+
+const fn shape(
+    kind: PersonalKind,
+    lens: &'static [u8],
+    seps: &'static [u8],
+    check: fn(&[u8]) -> bool,
+    needs_word: bool,
+    alone: Confidence,
+) -> Shape {
+    Shape { kind, lens, seps, check, needs_word, alone }
+}
+
+fn card(digits: &[u8]) -> bool {
+    registry::issued(digits) && numbers::luhn(&ascii(digits))
+}
+
+fn nir(digits: &[u8]) -> bool {
+    national::fr_nir(&ascii(digits))
+}
+
+fn ascii(digits: &[u8]) -> Vec<u8> {
+    digits.iter().map(|digit| digit + b'0').collect()
+}
+
+const H: Confidence = Confidence::High;
+const M: Confidence = Confidence::Medium;
+
+/// All shapes; `false` for those that stand for themselves.
+#[rustfmt::skip]
+const SHAPES: &[Shape] = &[
+    shape(PersonalKind::PaymentCard, &[4, 4, 4, 4], b" -.", card, false, H),
+    shape(PersonalKind::PaymentCard, &[4, 6, 5], b" -.", card, false, H),
+    shape(PersonalKind::PaymentCard, &[4, 6, 4], b" -.", card, false, H),
+    shape(PersonalKind::PaymentCard, &[4, 4, 4, 4, 3], b" -.", card, false, H),
+    shape(PersonalKind::PaymentCard, &[16], b"", card, false, M),
+    shape(PersonalKind::PaymentCard, &[15], b"", card, false, M),
+    shape(PersonalKind::PaymentCard, &[14], b"", card, true, M),
+    shape(PersonalKind::PaymentCard, &[19], b"", card, true, M),
+    shape(PersonalKind::UsSsn, &[3, 2, 4], b"-", national::us_ssn, false, M),
+    shape(PersonalKind::UsSsn, &[3, 2, 4], b" .", national::us_ssn, true, M),
+    shape(PersonalKind::UsSsn, &[9], b"", national::us_ssn, true, M),
+    shape(PersonalKind::UsItin, &[3, 2, 4], b"-", national::us_itin, false, M),
+    shape(PersonalKind::UsItin, &[3, 2, 4], b" .", national::us_itin, true, M),
+    shape(PersonalKind::UsItin, &[9], b"", national::us_itin, true, M),
+    shape(PersonalKind::UkNhs, &[3, 3, 4], b" -", national::uk_nhs, true, H),
+    shape(PersonalKind::UkNhs, &[10], b"", national::uk_nhs, true, H),
+    shape(PersonalKind::DeTaxId, &[2, 3, 3, 3], b" ", national::de_tax_id, false, M),
+    shape(PersonalKind::DeTaxId, &[11], b"", national::de_tax_id, true, H),
+    shape(PersonalKind::FrNir, &[1, 2, 2, 2, 3, 3, 2], b" .-", nir, false, H),
+    shape(PersonalKind::FrNir, &[13, 2], b" -/", nir, false, H),
+    shape(PersonalKind::FrNir, &[15], b"", nir, false, M),
+    shape(PersonalKind::NlBsn, &[9], b"", national::nl_bsn, true, H),
+    shape(PersonalKind::NlBsn, &[4, 2, 3], b" .", national::nl_bsn, true, H),
+    shape(PersonalKind::NlBsn, &[3, 3, 3], b" .", national::nl_bsn, true, H),
+    shape(PersonalKind::InAadhaar, &[4, 4, 4], b" -", national::in_aadhaar, true, H),
+    shape(PersonalKind::InAadhaar, &[12], b"", national::in_aadhaar, true, H),
+    shape(PersonalKind::BrCpf, &[11], b"", national::br_cpf, true, H),
+    shape(PersonalKind::BrCnpj, &[14], b"", national::br_cnpj, true, H),
+];
+
+/// What the number is; at most one find of each shape.
+pub(super) fn classify<'d>(scope: Scope<'d>, groups: &'d Groups) -> impl Iterator<Item = Outcome> + 'd {
+    let lens = groups.lens();
+    let first = lens.first();
+    let shapes = SHAPES.iter().filter(move |s| s.lens.first() == first);
+    let shapes = shapes.filter(move |s| scope.enabled.has(s.kind) && lens.starts_with(s.lens));
+    shapes.map(move |shape| one(scope, groups, shape)).chain([brazil(scope, groups)])
+}
+
+fn one(scope: Scope<'_>, groups: &Groups, shape: &Shape) -> Outcome {
+    let text = scope.view.text;
+    let count = shape.lens.len();
+    let mut buffer = [0; 24];
+    let Some(end) = groups.shape(scope, shape.lens, shape.seps)? else { return Ok(None) };
+    let right = (shape.check)(groups.digits(text, count, &mut buffer));
+    Ok(verdict(scope, shape, right, groups.start(), end))
+}
+
+fn verdict(scope: Scope<'_>, shape: &Shape, right: bool, start: usize, end: usize) -> Option<PersonalMatch> {
+    let named = scope.enabled.named(shape.kind, scope.view.text, start);
+    let confidence = match (right, named) {
+        (true, true) => Confidence::High,
+        (true, false) if !shape.needs_word => shape.alone,
+        // A number that was never issued says nothing; one with a wrong digit may be mistyped.
+        (false, true) if !matches!(shape.kind, PersonalKind::UsSsn | PersonalKind::UsItin) => Confidence::Low,
+        _ => return None,
+    };
+    Some(PersonalMatch { kind: shape.kind, span: Span::new(start, end), confidence })
+}
+
+/// `123.456.789-09` and `12.345.678/0001-95`: the separators differ, and stand for themselves.
+fn brazil(scope: Scope<'_>, groups: &Groups) -> Outcome {
+    let (kind, check): (PersonalKind, fn(&[u8]) -> bool) = match groups.lens() {
+        [3, 3, 3, 2, ..] if groups.seps(4) == b"..-" => (PersonalKind::BrCpf, national::br_cpf),
+        [2, 3, 3, 4, 2, ..] if groups.seps(5) == b"../-" => (PersonalKind::BrCnpj, national::br_cnpj),
+        _ => return Ok(None),
+    };
+    let count = if kind == PersonalKind::BrCpf { 4 } else { 5 };
+    let mut buffer = [0; 24];
+    if !scope.enabled.has(kind) || !check(groups.digits(scope.view.text, count, &mut buffer)) {
+        return Ok(None);
+    }
+    let found =
+        |end| PersonalMatch { kind, span: Span::new(groups.start(), end), confidence: Confidence::High };
+    Ok(groups.bounded(scope, count)?.map(found))
+}

@@ -1,0 +1,35 @@
+//! What callers get: which rule found what, where, and how sure it is.
+
+use crate::names::names;
+use crate::text::Span;
+use serde::{Deserialize, Serialize};
+
+/// A rule's place in its `Rules`; stable for the life of those rules only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RuleIndex(pub u16);
+
+/// How sure a finding is. A gateway replaces findings from `Medium` on unless its policy says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Confidence {
+    /// A shape that counts only behind a vendor's name, with a wrong check value; names of resources, which are no
+    /// secrets by themselves.
+    Low,
+    /// Told by its surroundings, or an unmistakable shape whose check value is wrong.
+    Medium,
+    /// An unmistakable shape, or a check value that is right.
+    High,
+}
+
+names!(Confidence, as_str, "confidence", { Low = "low", Medium = "medium", High = "high" });
+
+/// A secret's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finding {
+    /// Which rule found it.
+    pub rule: RuleIndex,
+    /// Where it stands in the window's text.
+    pub span: Span,
+    /// How sure the finding is.
+    pub confidence: Confidence,
+}

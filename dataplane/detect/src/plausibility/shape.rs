@@ -1,0 +1,274 @@
+//! What a value looks like: templates, names, paths, versions, numbers; and whether its letters are random.
+
+use super::bigrams::SURPRISE;
+use crate::bytes::entropy::shannon;
+use crate::bytes::{ALNUM, BASE64, HEX};
+
+/// Letter pairs of words average about four bits of surprise, random ones six and more; this is five, in sixteenths.
+const RANDOM: u32 = 80;
+
+/// `${X}`, `{{ x }}`, `<x>`, `%s`, `$VAR`, `[x]`: somebody else's to fill in.
+pub(crate) fn is_template(value: &[u8]) -> bool {
+    let quote = |b: &u8| matches!(b, b'\'' | b'"' | b'`');
+    let from = value.iter().position(|b| !quote(b)).unwrap_or(0);
+    let to = value.iter().rposition(|b| !quote(b)).map_or(value.len(), |i| i + 1);
+    let value = &value[from..to];
+    let first = value[0];
+    let last = value[value.len() - 1];
+    let second = value.get(1).copied().unwrap_or(0);
+    let inside = |needle: &[u8]| memchr::memmem::find(value, needle).is_some();
+    let braced = match first {
+        // Between two strings that are put together: `'a=', x('b'`.
+        b',' | b'+' | b')' if second != 0 => matches!(last, b'(' | b',' | b'+' | b'.'),
+        b'$' => ALNUM.has(second) && !second.is_ascii_digit() || matches!(second, b'{' | b'(' | b'_'),
+        b'*' if second == b'_' => true,
+        b'<' | b'{' | b'[' => matches!(last, b'>' | b'}' | b']'),
+        // A bound parameter of a query; a role of documentation.
+        b':' => value[1..].iter().all(|b| ALNUM.has(*b) || matches!(b, b'_' | b':')),
+        // An option.
+        b'-' => {
+            second == b'-' && value[2..].iter().all(|b| b.is_ascii_lowercase() || matches!(b, b'-' | b'='))
+        }
+        b'%' => last == b'%' || matches!(second, b's' | b'(' | b'd' | b'{'),
+        // A parameter of a query.
+        b'@' if second.is_ascii_alphabetic() => {
+            value[1..].iter().all(|b| b.is_ascii_alphabetic() || *b == b'_')
+                && memchr::memmem::find(&value.to_ascii_lowercase(), b"pass").is_some()
+        }
+        b'@' | b'#' => matches!(second, b'{' | b'('),
+        b'*' | b'&' | b'!' => {
+            let word = |b: &u8| ALNUM.has(*b) || matches!(b, b'_' | b'*' | b'.' | b':');
+            second.is_ascii_alphabetic() && value[1..].iter().all(word)
+        }
+        _ => false,
+    };
+    if braced || !value.iter().any(|b| matches!(b, b'$' | b'{' | b'#' | b'<' | b'%' | b':' | b'[')) {
+        return braced;
+    }
+    is_format_string(value)
+        || has_open_place(value, b"${", b"}")
+        || has_open_place(value, b"{{", b"}}")
+        || inside(b"#{")
+        || has_mark(value, b"$(")
+        || inside(b"<%")
+        || has_mark(value, b"%(")
+        || inside(b"://")
+        || inside(b"[:")
+}
+
+/// `prefix_{}`, `{0}/{1}`: a text with places for values, and words around them.
+fn is_format_string(value: &[u8]) -> bool {
+    let place =
+        value.windows(3).any(|w| w == b"{0}" || w.starts_with(b"{}") || (w.ends_with(b"{}") && w[0] != b'$'));
+    place && value.iter().all(|b| ALNUM.has(*b) || b"_-./:@{}".contains(b))
+}
+
+/// Whether the value holds something to be filled in between `open` and `close`; braces at random are none.
+fn has_open_place(value: &[u8], open: &[u8], close: &[u8]) -> bool {
+    memchr::memmem::find_iter(value, open).any(|at| {
+        let rest = &value[at + open.len()..];
+        match memchr::memmem::find(rest, close) {
+            // Cut at a blank, the rest of it does not belong to the value.
+            None => !rest.iter().any(|b| matches!(b, b'}' | b']' | b')')),
+            Some(end) => !rest[..end].iter().any(|b| matches!(b, b'{' | b'}' | b'>' | b'#')),
+        }
+    })
+}
+
+/// Whether `mark` stands in the value before a letter, as it does where something is to be filled in.
+fn has_mark(value: &[u8], mark: &[u8]) -> bool {
+    memchr::memmem::find_iter(value, mark).any(|at| {
+        value.get(at + mark.len()).is_some_and(|b| b.is_ascii_alphabetic() || matches!(b, b'$' | b' '))
+    })
+}
+
+/// `SOME_PASSWORD`, `%NL80211_ATTR_IFINDEX`: the name of a constant.
+pub(crate) fn is_constant(value: &[u8]) -> bool {
+    value.iter().any(|b| matches!(b, b'_' | b'-'))
+        && value.iter().all(|b| {
+            b.is_ascii_uppercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-' | b'%' | b'$' | b'@')
+        })
+}
+
+pub(crate) fn is_path(value: &[u8]) -> bool {
+    let rooted = matches!(value[0], b'/' | b'~' | b'.')
+        || (value.len() > 2 && value[1] == b':' && matches!(value[2], b'\\' | b'/'));
+    let separators = value.iter().filter(|b| matches!(b, b'/' | b'\\')).count();
+    let base64 =
+        value.iter().all(|b| BASE64.has(*b) || *b == b'=') && value.len() >= 20 && looks_random(value);
+    separators > 0 && !base64 && (rooted || (separators >= 2 && !looks_random(value)))
+}
+
+/// `#add-password`, `.login-form`: selectors of pages.
+pub(crate) fn is_selector(value: &[u8]) -> bool {
+    matches!(value[0], b'#' | b'.')
+        && value[1..].iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_'))
+}
+
+pub(crate) fn is_uuid(value: &[u8]) -> bool {
+    value.len() == 36
+        && value
+            .iter()
+            .enumerate()
+            .all(|(i, b)| if matches!(i, 8 | 13 | 18 | 23) { *b == b'-' } else { HEX.has(*b) })
+}
+
+pub(crate) fn is_version(value: &[u8]) -> bool {
+    value
+        .iter()
+        .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b':' | b'+' | b'T' | b'Z' | b'_' | b','))
+        || (value.len() > 2 && value[0] == b'0' && matches!(value[1], b'x' | b'X') && value.len() < 34)
+}
+
+/// `utf-8`, `latin1`, `sha256`: names of encodings and algorithms.
+pub(crate) fn is_encoding_name(value: &[u8]) -> bool {
+    const NAMES: [&[u8]; 18] = [
+        b"utf",
+        b"latin",
+        b"ascii",
+        b"iso8859",
+        b"iso-8859",
+        b"cp1252",
+        b"windows-125",
+        b"base32",
+        b"base58",
+        b"base64",
+        b"sha1",
+        b"sha2",
+        b"sha-",
+        b"md5",
+        b"aes",
+        b"argon2",
+        b"pbkdf2",
+        b"scram",
+    ];
+    value.len() < 16
+        && NAMES.iter().any(|n| value.len() >= n.len() && value[..n.len()].eq_ignore_ascii_case(n))
+        && value.iter().filter(|b| b.is_ascii_alphabetic()).count() < 9
+}
+
+/// `-2147215605i32`, `0x1fUL`, `10ms`: a number with what may follow one in code.
+pub(crate) fn is_number(value: &[u8]) -> bool {
+    const SUFFIXES: [&[u8]; 24] = [
+        b"", b"u", b"l", b"ul", b"ll", b"ull", b"n", b"f", b"d", b"u8", b"i8", b"u16", b"i16", b"u32",
+        b"i32", b"u64", b"i64", b"usize", b"isize", b"f32", b"f64", b"ms", b"px", b"em",
+    ];
+    let value = value.strip_prefix(b"-").unwrap_or(value);
+    let digits = value.iter().take_while(|b| b.is_ascii_digit() || matches!(b, b'_' | b'.')).count();
+    digits > 0 && SUFFIXES.contains(&value[digits..].to_ascii_lowercase().as_slice())
+}
+
+/// `config.db.password`, `com.example.Thing`
+pub(crate) fn is_dotted_name(value: &[u8]) -> bool {
+    value.contains(&b'.')
+        && value.split(|b| *b == b'.').all(|part| {
+            let digits = part.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+            let stem = &part[..part.len() - digits];
+            !stem.is_empty() && stem.iter().all(|b| b.is_ascii_alphabetic() || *b == b'_')
+        })
+        && !looks_random(value)
+}
+
+/// How often letters and digits take turns.
+pub(crate) fn count_turns(value: &[u8]) -> usize {
+    let turn =
+        |w: &&[u8]| w.iter().all(u8::is_ascii_alphanumeric) && w[0].is_ascii_digit() != w[1].is_ascii_digit();
+    value.windows(2).filter(turn).count()
+}
+
+/// A long value in which letters and digits take turns too often for a name, whatever else it holds.
+pub(crate) fn is_scrambled(value: &[u8]) -> bool {
+    value.len() >= 20 && count_turns(value) >= 10 && shannon(value) >= 3.2
+}
+
+/// How many kinds of punctuation that words and paths do not have.
+pub(crate) fn odd_signs(value: &[u8]) -> usize {
+    b"!@#$%^&*()+=<>?~{}[]|;".iter().filter(|b| value.contains(b)).count()
+}
+
+/// Whether the mean surprise of the characters is beyond that of written words.
+pub(crate) fn looks_random(value: &[u8]) -> bool {
+    let mut total = 0u32;
+    let mut count = 0u32;
+    let mut row = 0usize;
+    let mut before = 0u8;
+    for &byte in value {
+        if byte.is_ascii_alphabetic() {
+            let letter = usize::from(byte.to_ascii_lowercase() - b'a');
+            let hump = byte.is_ascii_uppercase() && before.is_ascii_lowercase();
+            let start = hump || !before.is_ascii_alphabetic();
+            total += u32::from(SURPRISE[if start { 0 } else { row }][letter]);
+            total += if hump || (start && before.is_ascii_digit()) { 24 } else { 0 };
+            row = letter + 1;
+            count += 1;
+        } else if byte.is_ascii_digit() {
+            total += if before.is_ascii_digit() { 53 } else { 72 };
+            count += 1;
+        }
+        before = byte;
+    }
+    count > 0 && total >= RANDOM * count
+}
+
+/// Sixteen or more hex digits that are no number and no pattern.
+pub(crate) fn is_hex_key(value: &[u8]) -> bool {
+    // A private key of a chain; shorter ones are addresses.
+    let value = value.strip_prefix(b"0x").filter(|v| v.len() == 64).unwrap_or(value);
+    value.iter().all(|b| HEX.has(*b))
+        && value.len() >= 16
+        && value.iter().filter(|b| b.is_ascii_digit()).count() >= 3
+        && shannon(value) > 2.8
+}
+
+/// Whether a value of at least `min` bytes is beyond names and words; `classes` of lower, upper, digit, punctuation.
+pub(crate) fn is_random(value: &[u8], min: usize, classes: usize) -> bool {
+    if value.len() < min {
+        return false;
+    }
+    let has = |test: fn(&u8) -> bool| usize::from(value.iter().any(test));
+    let found = has(u8::is_ascii_lowercase)
+        + has(u8::is_ascii_uppercase)
+        + has(u8::is_ascii_digit)
+        + has(u8::is_ascii_punctuation);
+    let hex = value.iter().all(|b| HEX.has(*b)) && value.len() >= 24 && value.iter().any(u8::is_ascii_digit);
+    let floor = if value.len() < 16 { 2.8 } else { 3.2 };
+    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
+    let wild = value.len() >= 32 && shannon(value) >= 4.4 && digits > 2 && found > 2 && odd_signs(value) > 3;
+    hex && shannon(value) > 2.9
+        || wild
+        || (value.len() >= if count_turns(value) * 2 >= value.len() { 12 } else { 20 }
+            && count_turns(value) * 3 >= value.len()
+            && shannon(value) >= floor)
+        || (found >= classes && shannon(value) >= floor && looks_random(value))
+        || (value.len() >= 24 && shannon(value) >= 3.7 && looks_random(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_not_random_and_random_is() {
+        for value in ["password", "getUserPassword", "ACCESS_TOKEN_EXPIRED", "blooberry", "sha256"] {
+            assert!(!looks_random(value.as_bytes()), "{value}");
+        }
+        for value in ["K2u6mFw8wJOsAf", "7ehjcu7nazg9syq98oc02v2e", "vzihlaquknriqlht", "aGVsbG8gd29ybGQ"] {
+            assert!(looks_random(value.as_bytes()), "{value}");
+        }
+    }
+
+    #[test]
+    fn templates_are_known() {
+        for value in
+            ["${VAR}", "$VAR", "{{ secrets.X }}", "<token>", "%s", "#{x}", "[PASSWORD]", ":name", "%VAR%"]
+        {
+            assert!(is_template(value.as_bytes()), "{value}");
+        }
+        for value in ["pre-${VAR}-post", "a{{ b }}c", "x${VAR:-y}", "k{{ lookup("] {
+            assert!(is_template(value.as_bytes()), "{value}");
+        }
+        for value in ["$2a$10$abc", "q{{7}w)p${e]x>-_$#Zt}}"] {
+            assert!(!is_template(value.as_bytes()), "{value}");
+        }
+    }
+}

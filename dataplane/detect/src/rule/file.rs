@@ -1,0 +1,104 @@
+//! Rule files: the TOML that people write, before any of it is compiled.
+
+use super::description::RuleSource;
+use super::error::RuleError;
+use super::kinds::{Category, Finder, Pack, PersonalKind, Severity, Strength};
+use crate::boundaries::{Left, Right};
+use crate::checks::Check;
+use crate::finding::Confidence;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+/// A rule file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct File {
+    /// The pack that its rules belong to; without one they are always on.
+    pub(crate) pack: Option<Pack>,
+    #[serde(default, rename = "rule")]
+    pub(crate) rules: Vec<RuleText>,
+}
+
+/// One `[[rule]]` table.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RuleText {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) category: Category,
+    pub(crate) severity: Severity,
+    pub(crate) impact: String,
+    /// The secret's shape, with its prefix; a group captures the secret where it is not the whole.
+    pub(crate) pattern: Option<String>,
+    /// The shape of a value assigned to a name that holds one of `keywords`.
+    pub(crate) value: Option<String>,
+    /// A finder written in code.
+    pub(crate) finder: Option<Finder>,
+    /// A finder of personal data.
+    pub(crate) personal: Option<PersonalKind>,
+    /// How much the keywords of an `assignment` finder say.
+    pub(crate) strength: Option<Strength>,
+    /// Names of services one of which must stand beside the keyword, for the strength `service`.
+    #[serde(default)]
+    pub(crate) services: Vec<String>,
+    #[serde(default)]
+    pub(crate) keywords: Vec<String>,
+    #[serde(default)]
+    pub(crate) left: Left,
+    #[serde(default)]
+    pub(crate) right: Right,
+    pub(crate) check: Option<Check>,
+    /// The least entropy of the secret's variable part, in bits per byte.
+    #[serde(default, deserialize_with = "entropy")]
+    pub(crate) entropy: Option<f32>,
+    pub(crate) confidence: Option<Confidence>,
+    /// `place` for patterns that say where a secret stands rather than what it looks like, `net` for a last resort.
+    pub(crate) rank: Option<RankText>,
+    #[serde(default, rename = "match")]
+    pub(crate) matching: Vec<String>,
+    #[serde(default, rename = "no_match")]
+    pub(crate) not_matching: Vec<String>,
+}
+
+/// How a pattern ranks among overlapping ones when not as a shape of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RankText {
+    /// A credential's place in a header or a link.
+    Place,
+    /// A prefix before a shape that nobody knows: what any other rule takes is that rule's.
+    #[serde(rename = "net")]
+    Fallback,
+}
+
+fn entropy<'de, D: Deserializer<'de>>(source: D) -> Result<Option<f32>, D::Error> {
+    let bits = f32::deserialize(source)?;
+    if (0.0..=8.0).contains(&bits) {
+        Ok(Some(bits))
+    } else {
+        Err(D::Error::custom("entropy is from 0 to 8 bits a byte"))
+    }
+}
+
+/// Reads a rule file. Errors name the file and the line.
+pub(crate) fn read(source: &RuleSource) -> Result<File, RuleError> {
+    toml::from_str(&source.text).map_err(|e| RuleError::Syntax {
+        file: source.name.clone(),
+        message: e.to_string().trim_end().to_owned(),
+    })
+}
+
+/// The line of a rule's id, from 1; of the last rule if several have it.
+pub(crate) fn line_of(text: &str, id: &str) -> Option<usize> {
+    #[derive(Deserialize)]
+    struct Ids {
+        rule: Vec<Id>,
+    }
+    #[derive(Deserialize)]
+    struct Id {
+        id: toml::Spanned<String>,
+    }
+    let ids: Ids = toml::from_str(text).ok()?;
+    let found = ids.rule.iter().rev().find(|rule| rule.id.get_ref() == id)?;
+    Some(memchr::memchr_iter(b'\n', &text.as_bytes()[..found.id.span().start]).count() + 1)
+}

@@ -1,0 +1,39 @@
+//! Spans that are settled as a whole: manifests, and pieces of encoded text. The rest of one would be judged without its
+//! beginning.
+
+use crate::text::{LOOKAHEAD, MAX_SECRET_LEN, Span};
+
+/// Joins spans that overlap.
+pub(super) fn join(spans: &mut Vec<Span>) {
+    spans.sort_unstable();
+    spans.dedup_by(|next, last| {
+        let overlap = next.start < last.end;
+        if overlap {
+            last.end = last.end.max(next.end);
+        }
+        overlap
+    });
+}
+
+/// Where to settle instead of at `edge`, so that none of the spans, which are sorted and apart, is settled in part. A
+/// window as large as one can be, of a text whose unjudged part begins at `fresh`, settles something all the same.
+pub(super) fn hold_back(spans: &[Span], (fresh, edge): (usize, usize), end: usize) -> usize {
+    let next = spans.partition_point(|span| span.start < edge);
+    let held = match next.checked_sub(1).map(|last| spans[last]) {
+        Some(span) if edge < span.end => span.start,
+        _ => edge,
+    };
+    if held == fresh && end - held >= MAX_SECRET_LEN + LOOKAHEAD { edge } else { held }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_overlaps_is_joined_and_what_touches_is_not() {
+        let mut spans = [(30, 40), (0, 10), (10, 20), (35, 50)].map(|(a, b)| Span::new(a, b)).to_vec();
+        join(&mut spans);
+        assert_eq!(spans, [(0, 10), (10, 20), (30, 50)].map(|(a, b)| Span::new(a, b)));
+    }
+}

@@ -1,0 +1,110 @@
+//! Values that are longer than what a rule reads of them: the finding goes on to the end of the run, however long it is, and
+//! over the ends of windows. A secret never leaves its tail behind.
+//!
+//! A rule reads so many bytes of a value, which is enough to judge it (2,048 of an assigned one, [`MAX_SECRET_LEN`] of a
+//! shape). If the value goes on there, the candidate is a *cut* one, and says what its run is made of. When overlaps are settled,
+//! the cut candidates among the winners are made longer; what else was found within their runs is a part of them. Beyond
+//! [`MAX_SECRET_LEN`] the rest is reported in further findings of that length, counted from the value's start, so that
+//! equal values give equal pieces wherever they stand. A run that reaches the end of a window goes on in the next: that is
+//! what a [`Carry`] holds.
+
+use crate::candidate::{Cut, Tail};
+use crate::finding::{Confidence, Finding, RuleIndex};
+use crate::rules::Rules;
+use crate::text::{MAX_SECRET_LEN, Span, TextView};
+
+/// What one window hands on to the next: a value that its end cut in two. Give each text its own, which begins as the
+/// default, and hand it on only if the next window's fresh text begins at the [`settled`](crate::Scan::settled) of the last.
+/// A window that was judged as if the text ended with it leaves one, too, if a value reaches its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Carry(Option<Run>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Run {
+    rule: u16,
+    confidence: Confidence,
+    tail: Tail,
+}
+
+impl Run {
+    /// Where it ends in a text in which it holds the byte at `at`.
+    fn end(self, rules: &Rules, text: &[u8], at: usize) -> usize {
+        self.tail.end(text, at, |sequence, run| {
+            rules.compiled(self.rule).sequences[usize::from(sequence)].rest(usize::from(run))
+        })
+    }
+}
+
+impl Carry {
+    /// Whether the next window begins inside a value.
+    pub fn is_open(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+/// Makes the winners among `cuts` longer, and goes on with what the last window left; `settled` is how far the findings
+/// are settled without. Gives back how far they are with it.
+pub(crate) fn extend(
+    rules: &Rules,
+    (view, fresh): (TextView<'_>, usize),
+    (findings, cuts): (&mut Vec<Finding>, &mut [Cut]),
+    mut settled: usize,
+    carry: &mut Carry,
+) -> usize {
+    if let Some(run) = carry.0.take() {
+        let end = run.end(rules, view.text, fresh);
+        let (at, whole) = pieces(findings, view, run, Span::new(fresh, end));
+        if !whole || at == view.text.len() {
+            *carry = Carry(Some(run));
+            return at;
+        }
+        settled = settled.max(at);
+    }
+    cuts.sort_unstable_by_key(|cut| cut.span);
+    for cut in cuts.iter() {
+        let place = findings.binary_search_by_key(&cut.span.start, |finding| finding.span.start);
+        let won = |finding: &&Finding| finding.span.end == cut.span.end && finding.rule.0 == cut.rule;
+        let Some(finding) = place.ok().and_then(|index| findings.get(index)).filter(won) else { continue };
+        let run = Run { rule: cut.rule, confidence: finding.confidence, tail: cut.tail };
+        let end = run.end(rules, view.text, cut.span.end);
+        let (at, whole) = pieces(findings, view, run, Span::new(cut.span.start, end));
+        // At the end of a text, too: it may be one that was only taken to end here.
+        if !whole || at == view.text.len() {
+            *carry = Carry(Some(run).filter(|_| at > cut.span.start));
+            return at;
+        }
+        settled = settled.max(at);
+    }
+    settled
+}
+
+/// Puts the pieces of a value in the place of all that was found in its span. Says how far it is settled, and whether that
+/// is all of it: a piece that the window's end may cut is left to the next.
+fn pieces(findings: &mut Vec<Finding>, view: TextView<'_>, run: Run, span: Span) -> (usize, bool) {
+    let whole = span.end < view.text.len() || view.last;
+    let first = findings.partition_point(|finding| finding.span.end <= span.start);
+    let next = findings.partition_point(|finding| finding.span.start < span.end);
+    let rest = findings[first..next]
+        .last()
+        .filter(|last| last.span.end > span.end)
+        .map(|last| Finding { span: Span::new(span.end, last.span.end), ..*last });
+    let mut at = span.start;
+    let piece = || {
+        let end = span.end.min(at + MAX_SECRET_LEN);
+        let complete = end - at == MAX_SECRET_LEN || (whole && end > at);
+        complete.then(|| {
+            let span = Span::new(at, end);
+            let finding = Finding { rule: RuleIndex(run.rule), span, confidence: run.confidence };
+            at = end;
+            finding
+        })
+    };
+    let made: Vec<Finding> = std::iter::from_fn(piece).collect();
+    if whole {
+        findings.splice(first..next, made.into_iter().chain(rest));
+    } else {
+        findings.truncate(first);
+        findings.extend(made);
+    }
+    (at, whole)
+}

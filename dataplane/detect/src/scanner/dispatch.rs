@@ -1,0 +1,222 @@
+//! From what the engine reports to candidates: each report goes to the finder that reads on from there.
+
+use crate::boundaries;
+use crate::bytes::entropy;
+use crate::candidate::{Candidate, Candidates, Tail, rank};
+use crate::checks::CheckResult;
+use crate::encodings::alnum_runs::{AlnumRuns, RunLength};
+use crate::encodings::escapes::EscapeSite;
+use crate::engine::hyperscan::{Match, Scratch};
+use crate::finders::assignment::ServiceSearch;
+use crate::finders::known::{Met, OwnValue};
+use crate::finders::{assignment, manifest, pem, personal, userinfo};
+use crate::finding::Confidence;
+use crate::pattern::Verdict;
+use crate::plausibility::value;
+use crate::rule::{Compiled, Finder, RuleError};
+use crate::rules::{Rules, Set, Target};
+use crate::text::{Span, TextView};
+use std::sync::Arc;
+
+/// The rules and what running them takes.
+pub(super) struct Engine {
+    pub(super) rules: Arc<Rules>,
+    scratch: Scratch,
+    matches: Vec<Match>,
+    own: Option<OwnValue>,
+}
+
+/// What confirming the candidates of one text writes to, and what it remembers of the text.
+#[derive(Default)]
+pub(super) struct Workspace {
+    pub(super) candidates: Candidates,
+    /// What stands before or among escapes.
+    pub(super) escape_sites: Vec<EscapeSite>,
+    ends: pem::EndSearch,
+    services: ServiceSearch,
+    /// Pieces that may be of known values.
+    pieces: Vec<Met>,
+}
+
+impl Workspace {
+    /// Forgets the last text.
+    pub(super) fn reset(&mut self, fresh: usize) {
+        self.candidates.reset(fresh);
+        self.escape_sites.clear();
+        self.ends = pem::EndSearch::default();
+        self.services = ServiceSearch::default();
+    }
+}
+
+impl Engine {
+    /// Allocates the working memory for these rules.
+    pub(super) fn new(rules: Arc<Rules>) -> Result<Engine, RuleError> {
+        let scratch = Scratch::new(rules.sets.iter().map(|s| &s.database))
+            .map_err(|e| RuleError::Engine(e.to_string()))?;
+        Ok(Engine { rules, scratch, matches: Vec::new(), own: None })
+    }
+
+    /// From now on looks for this value, too, or for none.
+    pub(super) fn look_for(&mut self, own: Option<OwnValue>) {
+        self.own = own;
+    }
+
+    /// The runs of letters and digits that known values are looked for in.
+    pub(super) fn known_runs(&self) -> Option<RunLength> {
+        self.rules.known.as_ref().and_then(|(_, known)| known.runs())
+    }
+
+    /// Finds known values.
+    pub(super) fn find_known(&self, work: &mut Workspace, view: TextView<'_>, runs: &AlnumRuns) {
+        if let Some((rule, known)) = &self.rules.known {
+            known.find((&mut work.candidates, &mut work.pieces), view, runs, *rule);
+            if let Some(own) = &self.own {
+                own.find(&mut work.candidates, view, *rule);
+            }
+        }
+    }
+
+    /// Confirms all candidates of all sets, but for those of shapes that stand in the parts to `skip`, which ascend and do
+    /// not touch.
+    pub(super) fn confirm(&mut self, work: &mut Workspace, view: TextView<'_>, skip: &[Span]) {
+        for index in 0..self.rules.sets.len() {
+            self.run(index, view.text, skip);
+            self.matches.sort_unstable();
+            self.matches.dedup();
+            let set = &self.rules.sets[index];
+            for found in &self.matches {
+                for target in &set.targets[found.expression as usize] {
+                    dispatch(work, &self.rules, set, view, *target, found.end as usize);
+                }
+            }
+        }
+        if let Some(enabled) = &self.rules.personal {
+            personal::scan(&mut work.candidates, view, enabled);
+        }
+    }
+
+    /// Runs one database over all but the parts to skip; how many reports there are.
+    pub(super) fn run(&mut self, set: usize, text: &[u8], skip: &[Span]) -> usize {
+        self.matches.clear();
+        let database = &self.rules.sets[set].database;
+        let mut from = 0;
+        for part in skip.iter().chain(&[Span::new(text.len(), text.len())]) {
+            let before = self.matches.len();
+            let outcome = database.scan(&mut self.scratch, &text[from..part.start], &mut self.matches);
+            // Only a scratch of another database or broken memory can get here, and then nothing may pass unscanned.
+            assert!(outcome.is_ok(), "the scanning engine failed: {outcome:?}");
+            self.matches[before..].iter_mut().for_each(|found| found.end += from as u32);
+            from = part.end;
+        }
+        self.matches.len()
+    }
+}
+
+/// Hands the place that ended at `end` to what can confirm it.
+fn dispatch(work: &mut Workspace, rules: &Rules, set: &Set, view: TextView<'_>, target: Target, end: usize) {
+    let candidates = &mut work.candidates;
+    match target {
+        Target::Sequence { rule, sequence } => {
+            confirm_sequence(candidates, view, rules.compiled(rule), rule, sequence, end);
+        }
+        Target::Finder { rule, finder: Finder::Userinfo } => userinfo::find(candidates, view, rule, end),
+        Target::Finder { rule, .. } => pem::find((candidates, &mut work.ends), view, rule, end),
+        Target::Personal { kind, width, .. } => {
+            if let Some(enabled) = &rules.personal {
+                personal::scan_word(
+                    candidates,
+                    view,
+                    (kind, enabled),
+                    Span::new(end - usize::from(width), end),
+                );
+            }
+        }
+        Target::Escaped { width } => {
+            work.escape_sites.push(EscapeSite::with_run(view.text, Span::new(end - usize::from(width), end)));
+        }
+        Target::Keyword { index } => {
+            let keyword = &set.keywords[usize::from(index)];
+            let place = Span::new(end - keyword.width, end);
+            if assignment::escape_follows(view.text, end) {
+                work.escape_sites.push(EscapeSite::new(place));
+            }
+            for &rule in &keyword.rules {
+                let compiled = rules.compiled(rule);
+                match compiled.finder {
+                    Some(Finder::Command) => assignment::find_command(candidates, view, rule, place),
+                    Some(Finder::Call) => assignment::find_call(candidates, view, rule, place),
+                    Some(Finder::Manifest) => manifest::find(candidates, view, rule, place),
+                    _ => {
+                        let memory = (&mut *candidates, &mut work.services);
+                        assignment::find(memory, view, rule, compiled, (place.start, keyword));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// So few fixed bytes at a pattern's beginning are met by chance in a few megabytes of base64.
+const MAX_WEAK_HEAD: usize = 3;
+
+/// Confirms a match of a sequence of a rule's pattern.
+fn confirm_sequence(
+    candidates: &mut Candidates,
+    view: TextView<'_>,
+    rule: &Compiled,
+    index: u16,
+    sequence: u16,
+    anchor_end: usize,
+) {
+    let shape = &rule.sequences[usize::from(sequence)];
+    let text = view.text;
+    let verdict = shape.confirm(text, anchor_end, view.last, &mut candidates.runs);
+    let (start, mut end, capture, cut) = match verdict {
+        Verdict::No => return,
+        Verdict::Open => {
+            candidates.open(anchor_end.saturating_sub(shape.anchor.reach));
+            return;
+        }
+        Verdict::Match { start, end, capture, cut } => (start, end, capture, cut),
+    };
+    if !boundaries::can_begin(text, start, rule.left)
+        || (shape.head <= MAX_WEAK_HEAD && boundaries::in_folded_line(text, start))
+    {
+        return;
+    }
+    match boundaries::can_end(text, end, view.last, &rule.tails[usize::from(sequence)], rule.right) {
+        _ if cut.is_some() => {}
+        Some(true) => {}
+        Some(false) => return,
+        None => {
+            candidates.open(start);
+            return;
+        }
+    }
+    let (from, mut to) = capture;
+    // A sentence may end behind a token whose characters include the full stop.
+    if cut.is_none()
+        && shape.runs.last().is_some_and(|run| !run.is_fixed())
+        && text[end - 1] == b'.'
+        && to == end
+    {
+        (end, to) = (end - 1, to - 1);
+    }
+    let validity =
+        rule.check.map_or(CheckResult::Unknown, |c| c.validate(&text[start..end], &text[from..to]));
+    let (confidence, rank) = match validity {
+        CheckResult::Impossible => return,
+        CheckResult::Valid => (Confidence::High, rule.rank + rank::PROVEN),
+        CheckResult::Unknown => (rule.confidence, rule.rank),
+        CheckResult::Invalid => (rule.confidence.min(Confidence::Medium), rule.rank),
+    };
+    if validity != CheckResult::Valid {
+        let head = start + shape.head;
+        let body = &text[from.max(head)..to.max(head)];
+        if entropy::shannon(body) < rule.entropy || (rule.must_be_noisy && !value::is_noisy(body)) {
+            return;
+        }
+    }
+    let tail = cut.map(|run| Tail::Sequence { sequence, run });
+    candidates.add(Candidate { span: Span::new(from, to), rule: index, rank, confidence }, tail);
+}

@@ -1,0 +1,272 @@
+//! Encoded secrets: text under base64, hex or escapes is decoded and scanned like any other, two levels deep.
+//!
+//! Work is bounded by pieces: a piece of an encoded text is decoded once, with some context, and its findings are reported at
+//! the places of the original. A piece is judged as a whole or not yet: the settled part of a window never ends
+//! inside one, so that the pieces are the same however a text is cut.
+
+use super::dispatch::{Engine, Workspace};
+use super::overlap;
+use crate::candidate::{Candidate, Cut, Tail, rank};
+use crate::encodings::alnum_runs::AlnumRuns;
+use crate::encodings::base64_text::Content;
+use crate::encodings::decoded::Decoded;
+use crate::encodings::escapes::EscapeSite;
+use crate::encodings::wrapped_base64::WrappedBase64;
+use crate::encodings::{base64_runs, base64_text, escapes, skip, wrapped_base64};
+use crate::finding::Finding;
+use crate::text::{LEFT_CONTEXT, MAX_SECRET_LEN, Span, TextView};
+
+/// How many encodings inside each other are decoded.
+pub(crate) const DEPTH: usize = 2;
+
+/// The size of a piece, in encoded bytes: of whole groups, and so that four of them and what is read around them fill a
+/// window of 32 KiB.
+const PIECE: usize = 7936;
+/// How much before a piece is decoded for the left bounds of what is found; at most [`LEFT_CONTEXT`].
+const CONTEXT: usize = 256;
+/// How much behind a piece is decoded, and how much if something found needs more.
+const BEHIND: usize = 512;
+const FAR_BEHIND: usize = 4096;
+/// What begins nearer to the end of a decoded text that is cut off there is judged with more of it, in bytes.
+const UNSURE: usize = 192;
+/// An encoded text that is no longer is reported whole, in bytes.
+const MAX_WHOLE: usize = 768;
+
+/// Buffers for one level: the window's own text, or what was decoded from the level above.
+#[derive(Default)]
+pub(crate) struct Level {
+    pub(super) work: Workspace,
+    /// The text of this level, unless it is the window's.
+    decoded: Decoded,
+    runs: AlnumRuns,
+    findings: Vec<Finding>,
+    base64_runs: Vec<Span>,
+    lines: Vec<Span>,
+    chars: Vec<u8>,
+    /// What was found in base64 and hex.
+    encoded: Vec<Candidate>,
+    /// Encoded text in which no secret can stand as it is.
+    skip: Vec<Span>,
+}
+
+/// Finds all candidates of a text, plain and encoded; `levels[0]` is the text's own.
+pub(crate) fn search(engine: &mut Engine, levels: &mut [Level], view: TextView<'_>, fresh: usize) {
+    let Some((level, deeper)) = levels.split_first_mut() else { return };
+    level.work.reset(fresh);
+    level.skip.clear();
+    level.runs.fill(view.text, engine.known_runs());
+    if deeper.is_empty() {
+        engine.find_known(&mut level.work, view, &level.runs);
+        return engine.confirm(&mut level.work, view, &[]);
+    }
+    let mut search = Search { engine, level, deeper, view, fresh };
+    search.base64();
+    // Confirming looks at what was found before, in the order of the text.
+    let Search { engine, level, .. } = &mut search;
+    std::mem::swap(&mut level.work.candidates.list, &mut level.encoded);
+    engine.find_known(&mut level.work, view, &level.runs);
+    engine.confirm(&mut level.work, view, &level.skip);
+    level.work.candidates.list.append(&mut level.encoded);
+    search.escapes();
+}
+
+/// What follows a decoded text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    /// Nothing, or nothing that may still be looked at.
+    Nothing,
+    /// More, with which it can be judged again.
+    More,
+    /// More, which this level does not have.
+    Hidden,
+}
+
+/// The search for encoded texts in one text.
+struct Search<'w> {
+    engine: &'w mut Engine,
+    level: &'w mut Level,
+    deeper: &'w mut [Level],
+    view: TextView<'w>,
+    fresh: usize,
+}
+
+impl Search<'_> {
+    /// Base64 and hex.
+    fn base64(&mut self) {
+        let mut runs = std::mem::take(&mut self.level.base64_runs);
+        let mut lines = std::mem::take(&mut self.level.lines);
+        base64_runs::find(self.view.text, &self.level.runs, &mut runs);
+        // With less context than there can be, the text begins where the window does.
+        let hidden = self.fresh >= LEFT_CONTEXT;
+        let mut index = 0;
+        loop {
+            index += runs[index..].iter().take_while(|run| self.is_dull(**run)).count();
+            let next = wrapped_base64::next(self.view, hidden, &runs, &mut index, &mut lines);
+            let Some(text) = next else { break };
+            if text.end <= self.fresh {
+                continue;
+            }
+            // Where an escape goes on with the characters of base64, the whole is worth decoding.
+            if text.padded - text.start <= PIECE && escapes::continues(self.view.text, text.padded) {
+                self.level.work.escape_sites.push(EscapeSite::new(Span::new(text.start, text.padded)));
+            }
+            self.encoded_text(text, &lines);
+        }
+        self.level.base64_runs = runs;
+        self.level.lines = lines;
+    }
+
+    /// Whether a run is a short one that holds no text, alone and with its end in sight: a name, a path or a hash, as
+    /// most are.
+    #[inline]
+    fn is_dull(&self, Span { start, end }: Span) -> bool {
+        let Some(next) = self.view.text.get(end) else { return false };
+        let line = end - start >= wrapped_base64::MIN_LINE && matches!(next, b'\r' | b'\n');
+        end - start < base64_text::LONG
+            && start > 0
+            && !line
+            && !matches!(next, b'%' | b'\\' | b'&')
+            && !base64_text::is_likely(&self.view.text[start..end])
+    }
+
+    /// Decides an encoded text piece by piece.
+    fn encoded_text(&mut self, whole: WrappedBase64, lines: &[Span]) {
+        let mut start = whole.start.max(self.fresh);
+        while start < whole.end {
+            let end = whole.end.min(start + PIECE);
+            self.level.work.candidates.atomic_spans.push(Span::new(start, end));
+            if end == whole.end && !whole.closed && !self.is_inner() {
+                return self.level.work.candidates.open(start);
+            }
+            self.base64_piece(whole, lines, Span::new(start, end));
+            start = end;
+        }
+    }
+
+    /// Whether this text was decoded from another. Then it may be cut off inside a piece, always at the same place.
+    fn is_inner(&self) -> bool {
+        self.deeper.len() < DEPTH
+    }
+
+    /// Decides one piece of an encoded text.
+    fn base64_piece(&mut self, encoded: WrappedBase64, lines: &[Span], piece: Span) {
+        let text = self.view.text;
+        let Some(encoding) = base64_text::recognise(text, lines, piece.start, piece.end) else { return };
+        let from = encoded.start.max(piece.start.saturating_sub(CONTEXT));
+        let alone =
+            piece.start == encoded.start && piece.end == encoded.end && encoding.starts_at(encoded.start);
+        let whole = (alone && encoded.padded - encoded.start <= MAX_WHOLE)
+            .then_some(Span::new(encoded.start, encoded.padded));
+        for behind in [BEHIND, FAR_BEHIND] {
+            let to = encoded.end.min(piece.end + behind);
+            let hidden = to == encoded.end && !encoded.closed;
+            if hidden && !self.is_inner() {
+                return self.level.work.candidates.open(piece.start);
+            }
+            let mut chars = std::mem::take(&mut self.level.chars);
+            let decoded = &mut self.deeper[0].decoded;
+            let content = base64_text::decode(text, lines, (from, to), encoding, &mut chars, decoded);
+            self.level.chars = chars;
+            match content {
+                Content::Noise => return,
+                Content::Text if behind == BEHIND => {
+                    skip::note(text, lines, piece, &mut self.level.skip);
+                }
+                _ => {}
+            }
+            let rest = match to {
+                _ if hidden => Rest::Hidden,
+                _ if to == encoded.end || behind == FAR_BEHIND => Rest::Nothing,
+                _ => Rest::More,
+            };
+            if self.scan_decoded(
+                piece,
+                (rest, to < encoded.end),
+                |rank| rank::VENDOR + u8::from(rank >= rank::PATTERN),
+                whole,
+            ) {
+                return;
+            }
+        }
+    }
+
+    /// Escapes.
+    fn escapes(&mut self) {
+        let mut sites = std::mem::take(&mut self.level.work.escape_sites);
+        escapes::percents(self.view.text, &mut sites);
+        sites.sort_unstable();
+        let mut index = 0;
+        while let Some(region) = escapes::next(self.view, &sites, &mut index) {
+            let mut start = region.start.max(self.fresh);
+            while start < region.end {
+                let end = region.end.min(start + PIECE);
+                self.level.work.candidates.atomic_spans.push(Span::new(start, end));
+                let to = region.end.min(end + FAR_BEHIND);
+                if to == region.end && !region.closed {
+                    self.level.work.candidates.open(start);
+                    break;
+                }
+                let decoded = &mut self.deeper[0].decoded;
+                if escapes::decode(self.view.text, start.saturating_sub(CONTEXT), to, decoded) {
+                    // More than the same rule gives to the escapes taken literally.
+                    let piece = Span::new(start, end);
+                    let rest = if region.cut && to == region.end { Rest::More } else { Rest::Nothing };
+                    self.scan_decoded(piece, (rest, to < region.end), |rank| rank + 2, None);
+                }
+                start = end;
+            }
+        }
+        self.level.work.escape_sites = sites;
+    }
+
+    /// Scans what was decoded for a piece; false if something in it needs more text and there is more. Behind the decoded
+    /// text there is `more` encoded text that will not be looked at together with it.
+    fn scan_decoded(
+        &mut self,
+        piece: Span,
+        (rest, more): (Rest, bool),
+        rank_of: impl Fn(u8) -> u8,
+        whole: Option<Span>,
+    ) -> bool {
+        let decoded = std::mem::take(&mut self.deeper[0].decoded);
+        let text = &decoded.text[..];
+        self.level.work.candidates.runs.work += text.len() as u64;
+        search(self.engine, self.deeper, TextView { text, last: rest == Rest::Nothing }, 0);
+        let inner = &mut self.deeper[0];
+        let open = match rest {
+            Rest::Nothing => text.len(),
+            Rest::More => inner.work.candidates.open,
+            Rest::Hidden => inner.work.candidates.open.min(text.len().saturating_sub(UNSURE)),
+        };
+        let sure = if open < text.len() { decoded.original(open, open + 1).start } else { usize::MAX };
+        if rest == Rest::Hidden && sure < piece.end {
+            self.level.work.candidates.open(sure.max(piece.start));
+        }
+        let complete = rest != Rest::More || sure >= piece.end;
+        if complete {
+            inner.findings.clear();
+            inner.work.candidates.list.retain(|c| !c.span.is_empty());
+            overlap::settle(&mut inner.work.candidates.list, text.len(), text.len(), &mut inner.findings);
+            for found in &inner.findings {
+                let place = decoded.original(found.span.start, found.span.end);
+                let rule = found.rule.0;
+                let rank = self.engine.rules.rank(rule, found.confidence);
+                if (piece.start..piece.end.min(sure)).contains(&place.start) {
+                    let span = whole.unwrap_or(place);
+                    let confidence = found.confidence;
+                    let cut = |cut: &Cut| cut.span == found.span && cut.rule == rule;
+                    let goes_on =
+                        inner.work.candidates.cuts.iter().any(cut) || (found.span.end == text.len() && more);
+                    let tail = goes_on.then_some(Tail::Encoded);
+                    let candidate = Candidate { span, rule, rank: rank_of(rank), confidence };
+                    self.level.work.candidates.add(candidate, tail.filter(|_| whole.is_none()));
+                }
+            }
+        }
+        self.deeper[0].decoded = decoded;
+        complete
+    }
+}
+
+// A piece and all that is decoded with it fit a window of the promised size.
+const _: () = assert!(PIECE + FAR_BEHIND + CONTEXT <= MAX_SECRET_LEN && CONTEXT <= LEFT_CONTEXT);

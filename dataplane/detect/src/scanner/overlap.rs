@@ -1,0 +1,147 @@
+//! Overlapping candidates become one finding, the most specific; touching ones stay apart.
+
+use crate::candidate::{Candidate, rank};
+use crate::finding::{Confidence, Finding, RuleIndex};
+use crate::text::{LOOKAHEAD, MAX_SECRET_LEN, Span};
+use std::cmp::Reverse;
+
+/// Orders candidates from the one that should win: any before the doubtful, which a policy may let pass; then by rank,
+/// then the longer, the earlier, the first rule.
+fn precedence(candidate: &Candidate) -> (bool, u8, usize, Reverse<usize>, Reverse<u16>) {
+    let Candidate { span, rule, rank, confidence } = *candidate;
+    (confidence > Confidence::Low, rank, span.len(), Reverse(span.start), Reverse(rule))
+}
+
+/// Settles all overlaps among `candidates` and appends what wins to `findings`, sorted and disjoint.
+///
+/// Candidates that overlap, directly or through others, form a cluster, and a cluster is decided as a whole or not at all:
+/// one that reaches beyond `settled`, or holds the start of an open candidate, moves `settled` back to its start.
+/// So that this ends, a cluster spans at most [`MAX_SECRET_LEN`] bytes: what would make it longer loses.
+/// Returns the new `settled`.
+pub(crate) fn settle(
+    candidates: &mut [Candidate],
+    settled: usize,
+    end: usize,
+    findings: &mut Vec<Finding>,
+) -> usize {
+    candidates.sort_unstable_by_key(|c| (c.span, c.rule));
+    let mut at = 0;
+    while at < candidates.len() {
+        let first = candidates[at].span.start;
+        if first >= settled {
+            return settled;
+        }
+        let mut reach = candidates[at].span.end;
+        let mut next = at + 1;
+        let begin = findings.len();
+        while next < candidates.len() && candidates[next].span.start < reach {
+            if candidates[next].span.end <= first + MAX_SECRET_LEN {
+                reach = reach.max(candidates[next].span.end);
+            }
+            next += 1;
+        }
+        // A cluster as long as one can be is decided even if an open candidate touches it: that one loses.
+        let full = first + MAX_SECRET_LEN <= end.saturating_sub(LOOKAHEAD);
+        if reach > settled && !full {
+            return first;
+        }
+        decide(&mut candidates[at..next], first, findings, begin);
+        if reach > settled {
+            return reach;
+        }
+        at = next;
+    }
+    settled
+}
+
+fn decide(cluster: &mut [Candidate], first: usize, findings: &mut Vec<Finding>, begin: usize) {
+    if cluster.len() > 1 {
+        cluster.sort_unstable_by_key(|c| Reverse(precedence(c)));
+    }
+    for at in 0..cluster.len() {
+        let candidate = whole_value(cluster, cluster[at]);
+        if candidate.span.end > first + MAX_SECRET_LEN {
+            continue;
+        }
+        let chosen = &findings[begin..];
+        let place = begin + chosen.partition_point(|f| f.span.end <= candidate.span.start);
+        if findings.get(place).is_none_or(|f| f.span.start >= candidate.span.end) {
+            let Candidate { span, rule, confidence, .. } = candidate;
+            findings.insert(place, Finding { rule: RuleIndex(rule), span, confidence });
+        }
+    }
+}
+
+/// How much longer than a token the value that it stands in may be, to be the secret as a whole.
+const MARGIN: usize = 2;
+
+/// A token that fills an assigned value but for a byte or two at its end is taken with them: they belong to what is
+/// assigned.
+fn whole_value(cluster: &[Candidate], candidate: Candidate) -> Candidate {
+    let around = |c: &&Candidate| {
+        (rank::GENERIC..rank::PLACE).contains(&c.rank)
+            && c.span.start == candidate.span.start
+            && (candidate.span.end..=candidate.span.end + MARGIN).contains(&c.span.end)
+    };
+    if candidate.rank < rank::PATTERN {
+        return candidate;
+    }
+    let end = cluster.iter().filter(around).map(|c| c.span.end).max().unwrap_or(candidate.span.end);
+    Candidate { span: Span::new(candidate.span.start, end), ..candidate }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_takes_what_little_is_left_of_its_value() {
+        assert_eq!(spans(&[candidate(5, 20, 30), candidate(5, 22, 11)], 40, 40).0, [(5, 22)]);
+        assert_eq!(spans(&[candidate(5, 20, 30), candidate(5, 23, 11)], 40, 40).0, [(5, 20)]);
+        assert_eq!(spans(&[candidate(5, 20, 30), candidate(3, 20, 11)], 40, 40).0, [(5, 20)]);
+    }
+
+    fn candidate(start: usize, end: usize, rank: u8) -> Candidate {
+        Candidate { span: Span::new(start, end), rule: u16::from(rank), rank, confidence: Confidence::High }
+    }
+
+    fn spans(candidates: &[Candidate], settled: usize, end: usize) -> (Vec<(usize, usize)>, usize) {
+        let mut findings = Vec::new();
+        let settled = settle(&mut candidates.to_vec(), settled, end, &mut findings);
+        (findings.iter().map(|f| (f.span.start, f.span.end)).collect(), settled)
+    }
+
+    #[test]
+    fn the_most_specific_wins_and_touching_ones_stay_two() {
+        assert_eq!(
+            spans(&[candidate(0, 10, 1), candidate(2, 5, 2), candidate(5, 8, 2)], 20, 20),
+            (vec![(2, 5), (5, 8)], 20)
+        );
+        assert_eq!(spans(&[candidate(0, 10, 1), candidate(2, 5, 1)], 20, 20), (vec![(0, 10)], 20));
+    }
+
+    #[test]
+    fn what_a_policy_may_let_pass_hides_nothing() {
+        let doubtful = Candidate { confidence: Confidence::Low, ..candidate(0, 10, 3) };
+        assert_eq!(spans(&[doubtful, candidate(2, 5, 1)], 20, 20), (vec![(2, 5)], 20));
+    }
+
+    #[test]
+    fn a_cluster_over_the_settled_edge_waits_as_a_whole() {
+        assert_eq!(
+            spans(&[candidate(0, 3, 1), candidate(5, 10, 1), candidate(8, 14, 2)], 12, 600),
+            (vec![(0, 3)], 5)
+        );
+        assert_eq!(spans(&[candidate(0, 3, 1), candidate(12, 14, 1)], 12, 600), (vec![(0, 3)], 12));
+    }
+
+    #[test]
+    fn an_endless_chain_is_decided_piece_by_piece() {
+        let chain: Vec<Candidate> =
+            (0..4 * MAX_SECRET_LEN).step_by(8).map(|s| candidate(s, s + 12, 1)).collect();
+        let end = 4 * MAX_SECRET_LEN;
+        let (found, settled) = spans(&chain, end - LOOKAHEAD, end);
+        assert!(!found.is_empty() && settled > 0);
+        assert!(found.windows(2).all(|w| w[0].1 <= w[1].0));
+    }
+}

@@ -1,0 +1,121 @@
+//! The scanner: candidates from the engine, confirmed by the finders, overlaps settled, window by window.
+
+use super::carry::Carry;
+use super::dispatch::Engine;
+use super::encoded::Level;
+use super::{atomic, carry, encoded, overlap};
+use crate::engine::hyperscan::MAX_SCAN;
+use crate::finders::known::OwnValue;
+use crate::finding::Finding;
+use crate::rule::RuleError;
+use crate::rules::Rules;
+use crate::text::{LOOKAHEAD, TextView};
+use std::sync::Arc;
+
+/// A piece of a longer text. `text[..fresh]` was judged before and is there as left context only.
+#[derive(Debug, Clone, Copy)]
+pub struct Window<'a> {
+    /// The bytes to scan, at most 2 GiB; of a longer text only so much is looked at, as if `last` were false.
+    pub text: &'a [u8],
+    /// Where unjudged text begins. Give `min(LEFT_CONTEXT, available)` bytes before it.
+    pub fresh: usize,
+    /// Whether the text ends here for good.
+    pub last: bool,
+}
+
+/// What a window holds.
+///
+/// `findings` are sorted and disjoint, each with `start >= fresh` and `end <= settled`. Everything in
+/// `text[fresh..settled]` is decided for good: no longer text and no other way of cutting would change it. With
+/// `last` the whole text is settled.
+#[derive(Debug)]
+pub struct Scan<'s> {
+    /// The secrets in the settled part.
+    pub findings: &'s [Finding],
+    /// Where the next window's fresh text begins.
+    pub settled: usize,
+}
+
+/// Finds secrets for one thread: holds the engine's working memory and buffers that are used again and again.
+pub struct Scanner {
+    engine: Engine,
+    /// The window's text, and what is decoded from it.
+    levels: [Level; encoded::DEPTH + 1],
+    findings: Vec<Finding>,
+}
+
+impl std::fmt::Debug for Scanner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scanner").field("rules", &self.engine.rules).finish_non_exhaustive()
+    }
+}
+
+impl Scanner {
+    /// Allocates the working memory for these rules.
+    pub fn new(rules: Arc<Rules>) -> Result<Scanner, RuleError> {
+        Ok(Scanner { engine: Engine::new(rules)?, levels: Default::default(), findings: Vec::new() })
+    }
+
+    /// The rules that this scanner applies.
+    pub fn rules(&self) -> &Arc<Rules> {
+        &self.engine.rules
+    }
+
+    /// From now on looks for this value, too, or for none; under the rule for known values, which the rules must have.
+    pub fn look_for(&mut self, own: Option<OwnValue>) {
+        self.engine.look_for(own);
+    }
+
+    /// Finds the secrets of a window. Of a text in several windows this finds no value that is longer than a window to
+    /// its end; [`Scanner::scan_on`] does.
+    pub fn scan(&mut self, window: Window<'_>) -> Scan<'_> {
+        self.scan_on(window, &mut Carry::default())
+    }
+
+    /// Finds the secrets of a window; `carry` is what the window before has left, and becomes what this one leaves.
+    pub fn scan_on(&mut self, window: Window<'_>, carry: &mut Carry) -> Scan<'_> {
+        let text = &window.text[..window.text.len().min(MAX_SCAN)];
+        let view = TextView { text, last: window.last && text.len() == window.text.len() };
+        let fresh = window.fresh.min(text.len());
+        encoded::search(&mut self.engine, &mut self.levels, view, fresh);
+        let candidates = &mut self.levels[0].work.candidates;
+        candidates.list.retain(|c| c.span.start >= fresh && !c.span.is_empty());
+        let edge = if view.last { text.len() } else { text.len().saturating_sub(LOOKAHEAD) };
+        let mut edge = edge.min(candidates.open).max(fresh);
+        candidates.atomic_spans.retain(|span| span.start >= fresh);
+        atomic::join(&mut candidates.atomic_spans);
+        let mut bound = usize::MAX;
+        let settled = loop {
+            edge = atomic::hold_back(&candidates.atomic_spans, (fresh, edge), text.len());
+            self.findings.clear();
+            let settled = overlap::settle(&mut candidates.list, edge, text.len(), &mut self.findings);
+            // A cluster as long as one can be is decided even inside an atomic span; then the edge does not fall.
+            let held = atomic::hold_back(&candidates.atomic_spans, (fresh, settled), text.len());
+            if held == settled || settled >= bound {
+                break settled;
+            }
+            bound = settled;
+            edge = settled;
+        };
+        let settled = if candidates.cuts.is_empty() && !carry.is_open() {
+            settled
+        } else {
+            let found = (&mut self.findings, &mut candidates.cuts[..]);
+            carry::extend(&self.engine.rules, (view, fresh), found, settled, carry)
+        };
+        Scan { findings: &self.findings, settled }
+    }
+
+    /// Runs the bare engine over a text (at most 2 GiB) and counts its reports: what [`Scanner::scan`] is compared
+    /// with in benchmarks.
+    pub fn bare_scan(&mut self, text: &[u8]) -> usize {
+        let text = &text[..text.len().min(MAX_SCAN)];
+        (0..self.engine.rules.sets.len()).map(|set| self.engine.run(set, text, &[])).sum()
+    }
+
+    /// Bytes that confirming the last window's candidates looked at beyond small constants; for tests that show
+    /// that work stays linear.
+    pub fn work(&self) -> u64 {
+        self.levels[0].work.candidates.runs.work
+    }
+}

@@ -1,0 +1,10 @@
+//! The text under judgement: a window of it, spans in it, a cursor over it, and how far each verdict may look.
+
+pub(crate) mod cursor;
+mod limits;
+mod span;
+mod view;
+
+pub use limits::{LEFT_CONTEXT, LOOKAHEAD, MAX_SECRET_LEN};
+pub use span::Span;
+pub(crate) use view::{TextView, TooShort};
