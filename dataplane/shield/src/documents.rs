@@ -8,7 +8,7 @@
 //! messages, characters from 0, an end is exclusive. A character is a Unicode code point: the service does not say
 //! so, but is written in a language whose strings are counted so.
 
-use crate::reply::ruler::{Move, Side, moved};
+use crate::positions::{Move, Side, moved};
 
 /// Replacements that are known for all documents of a request together. In the document that reaches the limit, any
 /// more are taken together with the last; in one that has none by then, positions stay what the provider made them.

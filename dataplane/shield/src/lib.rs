@@ -7,8 +7,10 @@
 mod documents;
 pub mod format;
 pub mod json;
+pub mod keyring;
 pub mod places;
 pub mod policy;
+mod positions;
 pub mod reply;
 pub mod report;
 pub mod request;
@@ -18,9 +20,10 @@ pub mod vault;
 
 pub use documents::{Documents, MAX_DOCUMENT_MOVES};
 pub use format::{Boundary, Format};
+pub use keyring::{Keyring, KeyringError};
 pub use policy::{Action, OpaqueAction, Policy};
 pub use report::{Opaque, OpaqueKind, Place, Report};
 pub use request::{Gather, Outcome, Piece, Refusal, ShardScratch, Tokenizer, WINDOW};
 pub use shield::{Limits, Shield};
-pub use token::{Keyring, KeyringError, MAX_TOKEN_LEN, Token};
+pub use token::{MAX_TOKEN_LEN, Token};
 pub use vault::{Vault, VaultError};

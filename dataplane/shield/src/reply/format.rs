@@ -124,7 +124,7 @@ impl ReplyFormat {
 
 /// What the first bytes of a body say.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Looks {
+pub(crate) enum Looks {
     /// A field or comment of server-sent events.
     LikeSse,
     /// A line of which some stand before the first event, and which begins other text as well. Asked of what is
@@ -175,7 +175,7 @@ impl Looks {
     ///
     /// What is declared to be text must look more like events than other text does: `data:` begins many a
     /// YAML file.
-    pub(super) fn of(head: &[u8], declared: ReplyFormat) -> Self {
+    pub(crate) fn of(head: &[u8], declared: ReplyFormat) -> Self {
         if matches!(head.first(), Some(b'{' | b'[')) {
             return if declared == ReplyFormat::Text { chunks(head) } else { Self::LikeJson };
         }
@@ -204,13 +204,13 @@ impl Looks {
 
 /// Whether a byte stands in no text: a control character that is no white space and begins no escape sequence of a
 /// terminal.
-pub(super) fn is_binary(byte: u8) -> bool {
+pub(crate) fn is_binary(byte: u8) -> bool {
     matches!(byte, 0..=8 | 14..=26 | 28..=31)
 }
 
 /// Whether a byte may stand before what a body is known by: white space, a byte order mark, what separates records of
 /// JSON (RFC 7464).
-pub(super) fn is_blank(byte: u8) -> bool {
+pub(crate) fn is_blank(byte: u8) -> bool {
     byte.is_ascii_whitespace() || matches!(byte, 0xef | 0xbb | 0xbf | 0x1e)
 }
 

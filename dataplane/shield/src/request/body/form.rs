@@ -1,0 +1,133 @@
+//! `application/x-www-form-urlencoded` bodies: scanned with `%41` and `+` decoded. A token needs no encoding.
+
+use crate::request::redactor::Desk;
+use crate::request::refusal::Refusal;
+use crate::request::scan::scratch::ShardScratch;
+use crate::request::scan::view::{Context, View};
+use crate::request::splice::Gather;
+
+/// The state between two windows of a form.
+pub(crate) struct FormBody {
+    context: Context,
+    /// Fields that ended so far.
+    fields: usize,
+}
+
+impl FormBody {
+    pub(crate) fn new() -> Self {
+        Self { context: Context::new(), fields: 0 }
+    }
+
+    /// See [`crate::request::Tokenizer::push`]; a window that is not the last is large enough to settle something.
+    pub(crate) fn process(
+        &mut self,
+        desk: &mut Desk,
+        scratch: &mut ShardScratch,
+        window: &[u8],
+        last: bool,
+        out: &mut Gather,
+    ) -> Result<usize, Refusal> {
+        scratch.view.begin(&self.context);
+        let raw = &window[..decode(&mut scratch.view, window, last)];
+        scratch.view.finish(raw);
+        let settled = scratch.scan(raw, last, true);
+        let ShardScratch { view, findings, .. } = scratch;
+        let text = view.text(raw);
+        let mut consumed = if settled == text.len() { raw.len() } else { view.raw_start(settled) };
+        let mut passed = 0;
+        for finding in findings.iter() {
+            let (start, end) = (view.raw_start(finding.start), view.raw_end(finding.end));
+            consumed = consumed.max(end);
+            let Some(decision) = desk.decide(finding, text) else { continue };
+            let mut token = None;
+            if decision.replaces() {
+                // Fields are replaced one by one, so that they stay fields.
+                let mut from = start;
+                for field in raw[start..end].split(|&byte| byte == b'&') {
+                    let to = from + field.len();
+                    if !field.is_empty() {
+                        let value = &text[view.view_of(from)..view.view_of(to)];
+                        let replacement = desk.replacement(decision, value)?;
+                        out.pass(passed..from);
+                        out.put(replacement.as_bytes());
+                        passed = to;
+                        token = token.or(replacement.token());
+                    }
+                    from = to + 1;
+                }
+            }
+            let field = self.fields + ampersands(&raw[..start]);
+            desk.record(decision, token, || format!("field[{field}]"))?;
+        }
+        out.pass(passed..consumed);
+        self.fields += ampersands(&raw[..consumed]);
+        self.context.keep(view, raw, view.view_of(consumed));
+        Ok(consumed)
+    }
+}
+
+fn ampersands(raw: &[u8]) -> usize {
+    memchr::memchr_iter(b'&', raw).count()
+}
+
+/// Builds the view and says where it ends: before an escape that is cut.
+fn decode(view: &mut View, window: &[u8], last: bool) -> usize {
+    for at in memchr::memchr2_iter(b'%', b'+', window) {
+        if window[at] == b'+' {
+            view.unit(window, b" ", at, at + 1);
+            continue;
+        }
+        match window.get(at + 1..at + 3) {
+            Some(&[high, low]) => {
+                if let (Some(high), Some(low)) = (hex(high), hex(low)) {
+                    view.unit(window, &[high << 4 | low], at, at + 3);
+                }
+            }
+            _ if last => {}
+            _ => return at,
+        }
+    }
+    window.len()
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).map(|value| value as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::format::Format;
+    use crate::request::scan::view::WINDOW;
+    use crate::request::tests::support::{AWS, PAT, PEM, run, run_pieces, shield};
+    use crate::request::tokenizer::Tokenizer;
+
+    fn encode(text: &str) -> String {
+        text.bytes().fold(String::new(), |out, byte| match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'A'..=b'Z' => out + &char::from(byte).to_string(),
+            b' ' => out + "+",
+            _ => out + &format!("%{byte:02X}"),
+        })
+    }
+
+    #[test]
+    fn encoded_secrets_are_found() {
+        let filler = encode(&"x % y & z\n".repeat(WINDOW / 8));
+        let body = format!("first={filler}&key={}&a={AWS}&pem={}+%zz&end=%4", encode(PAT), encode(PEM));
+        let (out, outcome) = run(Format::Form, body.as_bytes()).unwrap();
+        let mut restored = String::from_utf8(out.clone()).unwrap();
+        assert_eq!(outcome.vault.len(), 3);
+        for token in outcome.vault.tokens() {
+            let secret = std::str::from_utf8(outcome.vault.resolve(token).unwrap()).unwrap();
+            assert!([PAT, AWS, PEM].contains(&secret));
+            restored = restored.replace(token.as_str(), &encode(secret));
+        }
+        assert!(restored == body);
+        let places: Vec<_> = outcome.report.places().iter().map(|p| p.place.as_str()).collect();
+        assert_eq!(places, ["field[1]", "field[2]", "field[3]"]);
+        for size in [999, WINDOW + 1] {
+            let pieces: Vec<&[u8]> = body.as_bytes().chunks(size).collect();
+            let (cut, _) = run_pieces(Tokenizer::new(shield(), Format::Form), &pieces).unwrap();
+            assert!(cut == out);
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Bodies that are text, or nothing better known: scanned as they are.
+
+use crate::request::redactor::Desk;
+use crate::request::refusal::Refusal;
+use crate::request::scan::scratch::ShardScratch;
+use crate::request::scan::view::Context;
+use crate::request::splice::Gather;
+
+/// The state between two windows of a text.
+pub(crate) struct TextBody {
+    context: Context,
+}
+
+impl TextBody {
+    pub(crate) fn new() -> Self {
+        Self { context: Context::new() }
+    }
+
+    /// See [`crate::request::Tokenizer::push`]; a window that is not the last is large enough to settle something.
+    pub(crate) fn process(
+        &mut self,
+        desk: &mut Desk,
+        scratch: &mut ShardScratch,
+        window: &[u8],
+        last: bool,
+        out: &mut Gather,
+    ) -> Result<usize, Refusal> {
+        self.process_at(desk, scratch, window, last, &String::new, out)
+    }
+
+    /// The same for a text that is a part of something, at `place`.
+    pub(crate) fn process_at(
+        &mut self,
+        desk: &mut Desk,
+        scratch: &mut ShardScratch,
+        window: &[u8],
+        last: bool,
+        place: &dyn Fn() -> String,
+        out: &mut Gather,
+    ) -> Result<usize, Refusal> {
+        scratch.view.begin(&self.context);
+        scratch.view.finish(window);
+        let settled = scratch.scan(window, last, true);
+        let text = scratch.view.text(window);
+        let fresh = scratch.view.fresh();
+        let mut passed = 0;
+        for finding in &scratch.findings {
+            let Some(decision) = desk.decide(finding, text) else { continue };
+            let mut token = None;
+            if decision.replaces() {
+                let replacement = desk.replacement(decision, &text[finding.start..finding.end])?;
+                out.pass(passed..finding.start - fresh);
+                out.put(replacement.as_bytes());
+                passed = finding.end - fresh;
+                token = replacement.token();
+            }
+            desk.record(decision, token, place)?;
+        }
+        out.pass(passed..settled - fresh);
+        self.context.keep(&scratch.view, window, settled);
+        Ok(settled - fresh)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use aegis_detect::{KnownKey, KnownList, KnownValues, LEFT_CONTEXT, OwnValue, Rules, Selection};
+
+    use crate::format::Format;
+    use crate::request::scan::view::WINDOW;
+    use crate::request::tests::support::{AWS, PAT, PEM, lines, restore, run, run_pieces, shield};
+    use crate::request::tokenizer::Tokenizer;
+
+    fn sample(filler: usize) -> Vec<u8> {
+        let noise = lines("line of the text", filler);
+        format!("{AWS}\n{noise}token {PAT}\n{PEM}\nagain {PAT}").into_bytes()
+    }
+
+    #[test]
+    fn secrets_are_replaced_and_nothing_else() {
+        let text = sample(10);
+        let (out, outcome) = run(Format::Text, &text).unwrap();
+        assert_eq!(outcome.report.total(), 4);
+        assert_eq!(outcome.vault.len(), 3);
+        for secret in [AWS, PAT, PEM] {
+            assert!(memchr::memmem::find(&out, secret.as_bytes()).is_none());
+        }
+        assert_eq!(restore(&out, &outcome, 0), text);
+    }
+
+    #[test]
+    fn cuts_and_windows_do_not_matter() {
+        let text = sample(WINDOW / 10);
+        assert!(text.len() > 2 * WINDOW);
+        let (whole, outcome) = run(Format::Text, &text).unwrap();
+        assert_eq!(restore(&whole, &outcome, 0), text);
+        for size in [1000, WINDOW - 1, WINDOW, WINDOW + 1] {
+            let mut pieces: Vec<&[u8]> = text.chunks(size).collect();
+            pieces.push(b"");
+            let tokenizer = Tokenizer::new(shield(), Format::Text);
+            assert_eq!(run_pieces(tokenizer, &pieces).unwrap().0, whole);
+        }
+    }
+
+    #[test]
+    fn a_second_pass_changes_nothing() {
+        let (once, _) = run(Format::Text, &sample(3)).unwrap();
+        let (twice, outcome) = run(Format::Text, &once).unwrap();
+        assert_eq!(once, twice);
+        assert!(outcome.vault.is_empty());
+    }
+
+    #[test]
+    fn a_secret_on_every_place_around_a_window_is_seen() {
+        for offset in WINDOW - 600..WINDOW - 600 + LEFT_CONTEXT {
+            let mut text = vec![b'.'; offset];
+            text.extend_from_slice(format!(" {PAT} ").as_bytes());
+            text.resize(2 * WINDOW, b'.');
+            let (out, outcome) = run(Format::Text, &text).unwrap();
+            assert_eq!(outcome.vault.len(), 1, "{offset}");
+            assert_eq!(restore(&out, &outcome, 0), text);
+        }
+    }
+
+    #[test]
+    fn the_request_s_own_key_is_hidden_at_every_place_around_a_window() {
+        const KEY: &str = "gate-key-one";
+        let known = Arc::new(KnownValues::new(&KnownList::new(KnownKey::new(&[5; 32]))));
+        let selection = Selection { known: Some(&known), ..Selection::default() };
+        let mut own_rules = Arc::into_inner(shield()).unwrap();
+        own_rules.rules = Rules::load(&selection).unwrap();
+        let own_rules = Arc::new(own_rules);
+        for offset in (0..3).chain(WINDOW - 600..WINDOW + 20) {
+            let mut text = vec![b'.'; offset];
+            text.extend_from_slice(format!(" {KEY}, not gate-key-two ").as_bytes());
+            text.resize(offset + WINDOW, b'.');
+            let tokenizer = || Tokenizer::new(Arc::clone(&own_rules), Format::Text);
+            let (out, outcome) =
+                run_pieces(tokenizer().hiding(OwnValue::new(KEY.as_bytes()).ok()), &[&text]).unwrap();
+            assert_eq!((outcome.vault.len(), outcome.report.total()), (1, 1), "{offset}");
+            assert!(memchr::memmem::find(&out, KEY.as_bytes()).is_none(), "{offset}");
+            assert_eq!(restore(&out, &outcome, 0), text);
+            // The next request of the same shard does not know it.
+            assert_eq!(run_pieces(tokenizer(), &[&text]).unwrap().0, text);
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Secrets cut in two by the seam between neighbouring text parts.
+//!
+//! ```text
+//!   [{"type":"text","text":"... AKIAQ3EGV7"},{"type":"text","text":"ZKLM2XTN4D ..."}]
+//!                               `--------- tail --> joined <-- head --------'
+//! ```
+//!
+//! A provider joins the parts, so the end of one and the start of the next are scanned as if they were one text.
+//! The token takes the place of what stands in the first part; what stands in the second is deleted.
+
+use std::ops::Range;
+
+use aegis_detect::{Finding, Rules, Scanner, Window};
+use zeroize::Zeroizing;
+
+use crate::keyring::Keyring;
+use crate::request::scan::own_tokens;
+use crate::request::scan::view::View;
+
+/// Bytes of each part that are joined.
+const REACH: usize = 256;
+/// Bytes of the first part that are context only, where it goes back further.
+const LEFT: usize = 64;
+/// Raw bytes that may lie between two parts that are neighbours.
+pub(crate) const MAX_GAP: u64 = 512;
+
+/// What the tracker says of the text parts of an array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TextEvent {
+    /// The content of a text part begins at this raw offset; `joins` if it follows another one.
+    Start { at: u64, joins: bool },
+    /// It ends at this raw offset.
+    End { at: u64 },
+}
+
+/// A text part.
+struct Span {
+    start: u64,
+    end: Option<u64>,
+    joins: bool,
+}
+
+/// A secret that lies across a seam.
+pub(crate) struct SeamFinding {
+    /// The finding in [`Seams::text`].
+    pub(crate) finding: Finding,
+    /// Its place in the first part, in the view.
+    pub(crate) head: Range<usize>,
+    /// Its place in the second part, in the view.
+    pub(crate) tail: Range<usize>,
+}
+
+impl SeamFinding {
+    fn meets(&self, known: &Finding) -> bool {
+        [&self.head, &self.tail].iter().any(|part| known.start < part.end && part.start < known.end)
+    }
+
+    /// Whether a finding in one of the parts is a piece of this secret and no secret of its own: the beginning of a token may
+    /// look like one, too. What its rule knows as well alone stays, since what follows it may belong to another text.
+    pub(crate) fn outdoes(&self, known: &Finding, rules: &Rules) -> bool {
+        let within = |part: &Range<usize>| part.start <= known.start && known.end <= part.end;
+        (within(&self.head) || within(&self.tail)) && rules.outranks(&self.finding, known)
+    }
+}
+
+/// The text parts of one window and the secrets across their seams.
+pub(crate) struct Seams {
+    spans: Vec<Span>,
+    pub(crate) found: Vec<SeamFinding>,
+    /// The joined texts, one after the other.
+    pub(crate) text: Zeroizing<Vec<u8>>,
+}
+
+/// Two parts that are to be joined, in the view.
+struct Joint {
+    first: Range<usize>,
+    second: Range<usize>,
+    /// The first part goes back further.
+    more: bool,
+}
+
+impl Seams {
+    pub(crate) fn new() -> Self {
+        Self { spans: Vec::new(), found: Vec::new(), text: Zeroizing::new(Vec::new()) }
+    }
+
+    /// Starts a window; `open` is a text part that began before it and may yet be joined.
+    pub(crate) fn begin(&mut self, open: Option<(u64, Option<u64>)>) {
+        self.spans.clear();
+        self.found.clear();
+        self.text.clear();
+        self.spans.extend(open.map(|(start, end)| Span { start, end, joins: false }));
+    }
+
+    /// Takes note of a part.
+    pub(crate) fn note(&mut self, event: TextEvent) {
+        match event {
+            TextEvent::Start { at, joins } => self.spans.push(Span { start: at, end: None, joins }),
+            TextEvent::End { at } => {
+                if let Some(span) = self.spans.last_mut() {
+                    span.end = Some(at);
+                }
+            }
+        }
+    }
+
+    /// Joins the parts of a window that begins at `base` and of which the view is `text`, settled up to `settled`,
+    /// and scans each joint; `findings` is what was found without.
+    /// `pending` is the end of a part that may be joined to one behind the window.
+    ///
+    /// Says from where on the view has to wait, since a joint cannot be judged yet.
+    pub(crate) fn scan(
+        &mut self,
+        (view, text): (&View, &[u8]),
+        (base, settled): (u64, usize),
+        findings: &[Finding],
+        pending: Option<u64>,
+        (scanner, keyring): (&mut Scanner, Option<&Keyring>),
+    ) -> Option<usize> {
+        let mut wait = pending
+            .and_then(|end| end.checked_sub(base))
+            .map(|end| view.view_of(end as usize).saturating_sub(REACH));
+        let mut local = Vec::new();
+        for pair in self.spans.windows(2).filter(|pair| pair[1].joins) {
+            let Some(joint) = Joint::of(pair, view, text, base) else { continue };
+            let complete = pair[1].end.is_some() || joint.second.len() == REACH;
+            if !complete || joint.second.end > settled {
+                wait = Some(wait.map_or(joint.first.start, |at| at.min(joint.first.start)));
+                break;
+            }
+            if !joint.may_hide(text) {
+                continue;
+            }
+            let start = self.text.len();
+            self.text.extend_from_slice(&text[joint.first.clone()]);
+            self.text.extend_from_slice(&text[joint.second.clone()]);
+            let fresh = if joint.more { LEFT.min(joint.first.len()) } else { 0 };
+            let window = Window { text: &self.text[start..], fresh, last: true };
+            local.extend_from_slice(scanner.scan(window).findings);
+            if let Some(keyring) = keyring {
+                own_tokens::spare(&mut local, window.text, keyring);
+            }
+            for mut finding in local.drain(..) {
+                let Some((head, tail)) = joint.parts(&finding) else { continue };
+                finding.start += start;
+                finding.end += start;
+                let found = SeamFinding { finding, head, tail };
+                if !findings.iter().any(|known| found.meets(known) && !found.outdoes(known, scanner.rules()))
+                {
+                    self.found.push(found);
+                }
+            }
+        }
+        wait
+    }
+}
+
+impl Joint {
+    fn of(pair: &[Span], view: &View, text: &[u8], base: u64) -> Option<Self> {
+        let place = |raw: u64| raw.checked_sub(base).map(|raw| view.view_of(raw as usize));
+        let end = place(pair[0].end?)?;
+        let begin = place(pair[0].start).unwrap_or(0);
+        let second = place(pair[1].start)?.min(text.len());
+        let limit = pair[1].end.and_then(place).unwrap_or(text.len());
+        let first = begin.max(end.saturating_sub(REACH));
+        Some(Self { first: first..end, second: second..limit.min(second + REACH), more: first > begin })
+    }
+
+    /// Whether a secret may lie here: none has a blank in it, but for key blocks, which are longer.
+    fn may_hide(&self, text: &[u8]) -> bool {
+        let blank = |at: Option<usize>| at.and_then(|at| text.get(at)).is_none_or(u8::is_ascii_whitespace);
+        !self.first.is_empty()
+            && !self.second.is_empty()
+            && !blank(self.first.end.checked_sub(1))
+            && !blank(Some(self.second.start))
+    }
+
+    /// The places of a finding in the joined text, if it lies in both parts.
+    fn parts(&self, finding: &Finding) -> Option<(Range<usize>, Range<usize>)> {
+        let seam = self.first.len();
+        (finding.start < seam && finding.end > seam).then(|| {
+            let head = self.first.start + finding.start..self.first.end;
+            (head, self.second.start..self.second.start + finding.end - seam)
+        })
+    }
+}
