@@ -116,7 +116,7 @@ pub(crate) fn places_in(table: &'static Table, scope: Scope, document: &str) -> 
             self.track.see(&lexeme, self.around);
             let mark = self.around.window[lexeme.end as usize..].starts_with(b"@\"");
             if lexeme.kind == Kind::StringStart(Role::Value) && lexeme.layer == 0 && mark {
-                self.found.push(self.track.listed_in(self.table));
+                self.found.push(self.track.frames.listed_in(self.table));
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The containers around a place in a JSON document.
 
 use crate::json::Container;
+use crate::places::{self, Place, Scope, Step, Table};
 use crate::request::classify::opaque::Declared;
 
 /// Containers that are kept track of; what is deeper is named by the one around it, and is text. A batch of Google's with a tool's
@@ -77,8 +78,127 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
+    /// A container of which nothing is known yet.
+    const EMPTY: Self = Self {
+        container: Container::Array,
+        kind: Type::Unknown,
+        seal: Seal::Unknown,
+        declared: Declared::Nothing,
+        index: 0,
+        key: Word::EMPTY,
+    };
+
     /// Whether it is an object whose member of this name is open.
     pub(crate) fn is(&self, key: &[u8]) -> bool {
         self.container == Container::Object && self.key.as_bytes() == key
+    }
+}
+
+/// The open containers around a place, of which the outermost [`MAX_FRAMES`] are kept.
+#[derive(Clone)]
+pub(crate) struct Frames {
+    scope: Scope,
+    depth: u16,
+    frames: [Frame; MAX_FRAMES],
+}
+
+impl Frames {
+    /// At the root of a document of that scope.
+    pub(crate) fn new(scope: Scope) -> Self {
+        Self { scope, depth: 0, frames: [Frame::EMPTY; MAX_FRAMES] }
+    }
+
+    /// The container that has `above` others open inside, if it is kept track of.
+    pub(crate) fn holder(&self, above: u16) -> Option<&Frame> {
+        self.frames.get(usize::from(self.depth).checked_sub(1 + usize::from(above))?)
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn holder_mut(&mut self, above: u16) -> Option<&mut Frame> {
+        self.frames.get_mut(usize::from(self.depth).checked_sub(1 + usize::from(above))?)
+    }
+
+    /// A container opens.
+    pub(crate) fn open(&mut self, container: Container) {
+        self.depth += 1;
+        if let Some(frame) = self.innermost() {
+            frame.container = container;
+            frame.kind = Type::Unknown;
+            frame.seal = Seal::Unknown;
+            frame.declared = Declared::Nothing;
+            frame.index = 0;
+            frame.key.clear();
+        }
+    }
+
+    /// The innermost container ends.
+    pub(crate) fn close(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+    }
+
+    /// How many containers are open.
+    pub(crate) fn depth(&self) -> u16 {
+        self.depth
+    }
+
+    /// The innermost container, if it is kept track of.
+    pub(crate) fn innermost(&mut self) -> Option<&mut Frame> {
+        self.frames.get_mut(usize::from(self.depth).checked_sub(1)?)
+    }
+
+    /// The open frames, outermost first.
+    pub(crate) fn open_frames(&self) -> &[Frame] {
+        &self.frames[..usize::from(self.depth).min(MAX_FRAMES)]
+    }
+
+    /// The name of the object's member whose value begins.
+    pub(crate) fn member(&self) -> Option<&[u8]> {
+        let frame = self.frames.get(usize::from(self.depth).checked_sub(1)?)?;
+        (frame.container == Container::Object).then(|| frame.key.as_bytes())
+    }
+
+    /// The way from the value that begins to the root. Empty if it is too deep to be told.
+    pub(crate) fn chain(&self) -> impl Iterator<Item = Step<'_>> + Clone {
+        let depth = usize::from(self.depth);
+        let frames = if depth > MAX_FRAMES { &[] } else { &self.frames[..depth] };
+        frames.iter().rev().map(|frame| match frame.container {
+            Container::Object => Step::Member(frame.key.as_bytes()),
+            Container::Array => Step::Item,
+        })
+    }
+
+    /// The places that the scan of a request knows and that the value which begins is at.
+    pub(crate) fn places(&self) -> impl Iterator<Item = &'static Place> {
+        places::of_requests().find(self.scope, self.chain())
+    }
+
+    /// The place that the value which begins is at, if it is none for ordinary text.
+    pub(crate) fn listed(&self) -> Option<&'static Place> {
+        self.listed_in(places::of_requests())
+    }
+
+    /// The same, by another table.
+    pub(crate) fn listed_in(&self, table: &'static Table) -> Option<&'static Place> {
+        let frame = self.frames.get(usize::from(self.depth).checked_sub(1)?)?;
+        let signed = frame.kind == Type::Sealed;
+        table.find(self.scope, self.chain()).find(|place| signed || !place.only_signed_types)
+    }
+
+    /// Whether the container at `level` is a block of a message, or one of a tool's result in it.
+    pub(crate) fn is_block(&self, level: u16) -> bool {
+        let list = |frame: &Frame| frame.container == Container::Array;
+        let Some(around) = usize::from(level).checked_sub(1).and_then(|above| self.frames.get(..above))
+        else {
+            return false;
+        };
+        let [body, messages, message, content, inner @ ..] = around else { return false };
+        let outer = body.is(b"messages") && list(messages) && message.is(b"content") && list(content);
+        outer
+            && match inner {
+                [] => true,
+                // A list of them; the one page that was fetched.
+                [result, blocks] => result.is(b"content") && (list(blocks) || blocks.is(b"content")),
+                _ => false,
+            }
     }
 }

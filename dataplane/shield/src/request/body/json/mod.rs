@@ -6,4 +6,6 @@ pub(crate) mod edit;
 pub(crate) mod frame;
 pub(crate) mod member_names;
 pub(crate) mod path;
+mod place_name;
+mod value_rules;
 pub(crate) mod walker;
