@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
-use aegis_shield::Gather;
+use aegis_shield::Splice;
 use aegis_wire::head::{RequestHead, ResponseHead};
 
 use super::Shard;
@@ -38,7 +38,7 @@ pub(crate) struct Bench {
     /// Bytes between two steps: decoded, or restored and waiting for a head.
     pub(crate) between: Vec<u8>,
     /// What replaces a piece of the request.
-    pub(crate) pieces: Gather,
+    pub(crate) pieces: Splice,
 }
 
 /// Free sets of a shard.

@@ -200,7 +200,7 @@ impl Draft {
             }
         }
         let room = MAX_LISTED_FINDINGS.saturating_sub(self.findings.len());
-        for place in report.places().iter().take(room) {
+        for place in report.findings().iter().take(room) {
             self.findings.push(RecordedFinding {
                 rule: place.rule.0,
                 category: place.category as u8,

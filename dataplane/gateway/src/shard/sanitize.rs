@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use aegis_shield::reply::{Rehydrator, Tally};
-use aegis_shield::{Gather, Refusal, ShardScratch, Shield, Tokenizer};
+use aegis_shield::reply::{Rehydrator, RestoreStats};
+use aegis_shield::{Refusal, ShardScratch, Shield, Splice, Tokenizer};
 
 use crate::error_body::{ErrorKind, Failure};
 
@@ -29,7 +29,7 @@ impl Scratch {
         tokenizer: &mut Tokenizer,
         input: &[u8],
         last: bool,
-        gather: &mut Gather,
+        gather: &mut Splice,
     ) -> Result<usize, Failure> {
         gather.clear();
         let mut slot = self.0.borrow_mut();
@@ -94,8 +94,8 @@ impl Restorer {
     }
 
     /// What happened to the tokens.
-    pub(crate) fn tally(&self) -> Tally {
-        self.rehydrator.tally()
+    pub(crate) fn tally(&self) -> RestoreStats {
+        self.rehydrator.stats()
     }
 
     fn run(&mut self, step: impl FnOnce(&mut Rehydrator) -> bool) -> Result<(), Panicked> {

@@ -33,7 +33,7 @@ mod file;
 mod place;
 mod table;
 
-pub use place::{Place, Role, Scope, Step};
+pub use place::{PathStep, Place, Role, Scope};
 pub use table::{
     Table, all, is_link_of_reply, may_be_link_of_reply, may_hold_link_of_reply, of_header, of_parameter,
     of_requests,

@@ -33,7 +33,7 @@ pub enum Scope {
 
 /// A step from a value towards the root of its document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step<'a> {
+pub enum PathStep<'a> {
     /// It is a member of that name of an object.
     Member(&'a [u8]),
     /// It is an item of an array.
@@ -77,14 +77,14 @@ pub struct Place {
 }
 
 impl Place {
-    pub(super) fn matches<'a>(&self, scope: Scope, mut chain: impl Iterator<Item = Step<'a>>) -> bool {
+    pub(super) fn matches<'a>(&self, scope: Scope, mut chain: impl Iterator<Item = PathStep<'a>>) -> bool {
         if self.scope != scope {
             return false;
         }
         for pattern in &self.steps {
             let met = match (pattern, chain.next()) {
-                (Pattern::Name(name), Some(Step::Member(member))) => **name == *member,
-                (Pattern::AnyName, Some(Step::Member(_))) | (Pattern::Item, Some(Step::Item)) => true,
+                (Pattern::Name(name), Some(PathStep::Member(member))) => **name == *member,
+                (Pattern::AnyName, Some(PathStep::Member(_))) | (Pattern::Item, Some(PathStep::Item)) => true,
                 _ => false,
             };
             if !met {

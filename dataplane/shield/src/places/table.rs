@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::places::file;
-use crate::places::place::{Pattern, Place, Role, Scope, Step};
+use crate::places::place::{PathStep, Pattern, Place, Role, Scope};
 
 /// The places of some roles, ready to be looked up.
 #[derive(Debug)]
@@ -37,12 +37,12 @@ impl Table {
         chain: C,
     ) -> impl Iterator<Item = &'t Place> + use<'t, 'a, C>
     where
-        C: Iterator<Item = Step<'a>> + Clone,
+        C: Iterator<Item = PathStep<'a>> + Clone,
     {
         // The last step of a path may be `*`, so the name that counts is the first or the second one.
         let names = chain.clone().filter_map(|step| match step {
-            Step::Member(name) => Some(name),
-            Step::Item => None,
+            PathStep::Member(name) => Some(name),
+            PathStep::Item => None,
         });
         names.take(2).flat_map(move |name| {
             let chain = chain.clone();

@@ -262,7 +262,7 @@ fn what_passes_unscanned_gets_no_secret() {
             rehydrator.push(reply.as_bytes(), &mut out);
             rehydrator.finish(&mut out);
             assert_eq!(String::from_utf8_lossy(&out), reply);
-            assert!(rehydrator.tally().kept > 0, "{reply}");
+            assert!(rehydrator.stats().kept > 0, "{reply}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 /// What a text in a reply is to the client.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
-pub enum LaneKind {
+pub enum TextKind {
     /// What the user reads.
     #[default]
     Text,
@@ -23,7 +23,7 @@ pub enum LaneKind {
 /// Decides what is restored. Asked once for each channel of a stream, for each complete string that may hold a
 /// token, and once for a body that is restored as a whole.
 pub trait RestoreGate: Send {
-    /// Whether tokens in this lane are replaced by their secrets. `tool` is the name of the tool that the text
+    /// Whether tokens in this text_kind are replaced by their secrets. `tool` is the name of the tool that the text
     /// goes to, where the reply has told it by then.
-    fn allow(&mut self, lane: LaneKind, tool: Option<&str>) -> bool;
+    fn allow(&mut self, text_kind: TextKind, tool: Option<&str>) -> bool;
 }

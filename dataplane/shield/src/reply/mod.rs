@@ -9,25 +9,25 @@
 //!    |   documents, items of an array ----> frames  (sse, lines,     one event at a time, at most MAX_EVENT
 //!    |                                        |      values)
 //!    |                                        |
-//!    |                                      tape     (tape)          where its strings stand
+//!    |                                      values     (values)          where its strings stand
 //!    |                                        |
 //!    |                                      plan     (dialect)       piece of a channel | complete | opaque
 //!    |                                        |                      and: which channels end here
 //!    |                                        v
-//!    |        channel (choice, content)     [lane: nest + held]  --+
-//!    |        channel (choice, tool call)   [lane: nest + held]  --+--> the event, edited in place; before it
-//!    |        channel (block, text)         [lane: nest + held]  --+    one more delta for each tail that ends
+//!    |        channel (choice, content)     [restorer: nesting + held]  --+
+//!    |        channel (choice, tool call)   [restorer: nesting + held]  --+--> the event, edited in place; before it
+//!    |        channel (block, text)         [restorer: nesting + held]  --+    one more delta for each tail that ends
 //!    |
-//!    `-- text, a frame or document that is too large --> one lane for all of it
+//!    `-- text, a frame or document that is too large --> one restorer for all of it
 //! ```
 //!
-//! A **lane** is one text on its way. Its states, for the text `key: AEGIS-KEY-..`:
+//! A **restorer** is one text on its way. Its states, for the text `key: AEGIS-KEY-..`:
 //!
 //! ```text
 //!            a suffix that begins a token of this vault
 //!   passing ----------------------------------------------> holding (the suffix, as it was written)
 //!      ^                                                       |
-//!      |-- token complete: the secret goes out ----------------|   escaped for the depth that `nest` counts
+//!      |-- token complete: the secret goes out ----------------|   escaped for the depth that `nesting` counts
 //!      |-- it is no token after all: goes out as it came ------|
 //!      `-- the channel ends: goes out as it came, once --------'   in the event that ends it, or in one before
 //! ```
@@ -56,7 +56,7 @@
 //! its part, and the way out gives the same tokens again. `logprobs` stay, too, and with them `text_offset`: they
 //! speak of the tokens that the model sampled, one entry each, with its bytes and its probability. A secret has
 //! none, and there are no entries to spread it over. They agree with each other, and with what the provider wrote.
-//! [`Tally::kept`] counts both.
+//! [`RestoreStats::kept`] counts both.
 //!
 //! # Where it stops
 //!
@@ -85,7 +85,7 @@ mod stats;
 mod text;
 
 pub use format::ReplyFormat;
-pub use gate::{LaneKind, RestoreGate};
+pub use gate::{RestoreGate, TextKind};
 pub use limits::MAX_EVENT;
 pub use rehydrator::Rehydrator;
-pub use stats::Tally;
+pub use stats::RestoreStats;

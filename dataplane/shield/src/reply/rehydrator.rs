@@ -7,17 +7,17 @@ use memchr::memchr2;
 
 use crate::documents::Documents;
 use crate::keyring::Keyring;
-use crate::reply::format::{self, Looks, ReplyFormat};
+use crate::reply::format::{self, ReplyFormat, Sniffed};
 use crate::reply::framing::lines::JsonLines;
 use crate::reply::framing::sse::{self, Sse};
 use crate::reply::framing::values::Values;
-use crate::reply::gate::{LaneKind, RestoreGate};
+use crate::reply::gate::{RestoreGate, TextKind};
 use crate::reply::limits::KEPT_CAPACITY;
-use crate::reply::stats::Tally;
-use crate::reply::text::context::Kit;
-use crate::reply::text::nesting::Nest;
-use crate::reply::text::output::{Cursor, Text};
-use crate::reply::text::restorer::Lane;
+use crate::reply::stats::RestoreStats;
+use crate::reply::text::context::ReplyContext;
+use crate::reply::text::nesting::NestingTracker;
+use crate::reply::text::output::{RestoredText, WritePosition};
+use crate::reply::text::restorer::TextRestorer;
 use crate::vault::Vault;
 
 /// How the body is taken apart.
@@ -28,16 +28,16 @@ enum Body {
     Sse(Box<Sse>),
     Lines(Box<JsonLines>),
     Values(Box<Values>),
-    Whole(Box<Lane>),
+    Whole(Box<TextRestorer>),
     /// Text as far as is known. The first byte that is in no text ends that.
-    Untyped(Box<Lane>),
+    Untyped(Box<TextRestorer>),
     Preamble(Preamble),
 }
 
 /// Text that may turn out to be events: comments stand before them. Its lines go on as text does; only what may begin an
 /// event waits.
 struct Preamble {
-    lane: Box<Lane>,
+    restorer: Box<TextRestorer>,
     /// What the current line begins with, until it is known for what it is.
     head: Vec<u8>,
     known: bool,
@@ -57,19 +57,25 @@ const KEPT_TEXT: usize = KEPT_CAPACITY;
 
 /// Restores one reply. See the module's documentation.
 pub struct Rehydrator {
-    kit: Kit,
+    context: ReplyContext,
     format: ReplyFormat,
     body: Body,
     /// What goes to the client and has not gone yet.
-    text: Text,
-    written: Cursor,
+    text: RestoredText,
+    written: WritePosition,
 }
 
 impl Rehydrator {
     /// For a reply of this format to the request that filled `vault`.
     pub fn new(vault: Vault, format: ReplyFormat) -> Self {
         let body = if vault.is_empty() { Body::Transparent } else { Body::new(format) };
-        Self { kit: Kit::new(vault), format, body, text: Text::default(), written: Cursor::default() }
+        Self {
+            context: ReplyContext::new(vault),
+            format,
+            body,
+            text: RestoredText::default(),
+            written: WritePosition::default(),
+        }
     }
 
     /// Moves the positions of citations to where they stand in the documents that the client sent, in which the request
@@ -80,21 +86,21 @@ impl Rehydrator {
             // Secrets that were redacted are in no vault.
             self.body = Body::new(self.format);
         }
-        self.kit.documents = documents;
+        self.context.documents = documents;
         self
     }
 
     /// The same, with a decision of its own for each channel. Without a gate everything is restored.
     #[must_use]
     pub fn with_gate(mut self, gate: Box<dyn RestoreGate>) -> Self {
-        self.kit.gate = Some(gate);
+        self.context.gate = Some(gate);
         self
     }
 
     /// Counts tokens of `keyring` that the vault does not know as unresolved. What is restored does not depend on it.
     #[must_use]
     pub fn with_keyring(mut self, keyring: Arc<Keyring>) -> Self {
-        self.kit.keyring = Some(keyring);
+        self.context.keyring = Some(keyring);
         self
     }
 
@@ -124,17 +130,17 @@ impl Rehydrator {
 
     /// As [`finish`](Self::finish), within a limit, as [`push_within`](Self::push_within).
     pub fn finish_within(&mut self, out: &mut Vec<u8>, limit: usize) -> bool {
-        let (kit, text) = (&mut self.kit, &mut self.text);
+        let (context, text) = (&mut self.context, &mut self.text);
         match &mut self.body {
             Body::Transparent => {}
             Body::Undecided(_, head) => text.extend_from_slice(&std::mem::take(head)),
-            Body::Sse(sse) => sse.finish(kit, text),
-            Body::Lines(lines) => lines.finish(kit, text),
-            Body::Values(values) => values.finish(kit, text),
-            Body::Whole(lane) | Body::Untyped(lane) => lane.flush(kit, text),
-            Body::Preamble(Preamble { lane, head, .. }) => {
-                lane.pass(kit, &std::mem::take(head), text);
-                lane.flush(kit, text);
+            Body::Sse(sse) => sse.finish(context, text),
+            Body::Lines(lines) => lines.finish(context, text),
+            Body::Values(values) => values.finish(context, text),
+            Body::Whole(restorer) | Body::Untyped(restorer) => restorer.flush(context, text),
+            Body::Preamble(Preamble { restorer, head, .. }) => {
+                restorer.pass(context, &std::mem::take(head), text);
+                restorer.flush(context, text);
             }
         }
         self.resume(out, limit)
@@ -142,10 +148,10 @@ impl Rehydrator {
 
     /// Appends what waits, until `out` is `limit` bytes long. False when there is still more.
     pub fn resume(&mut self, out: &mut Vec<u8>, limit: usize) -> bool {
-        let all = self.written.write(&self.text, &self.kit.vault, out, limit);
+        let all = self.written.write(&self.text, &self.context.vault, out, limit);
         if all {
             self.text.clear(KEPT_TEXT);
-            self.written = Cursor::default();
+            self.written = WritePosition::default();
         }
         all
     }
@@ -164,28 +170,28 @@ impl Rehydrator {
     }
 
     /// What happened to tokens so far.
-    pub fn tally(&self) -> Tally {
-        self.kit.tally
+    pub fn stats(&self) -> RestoreStats {
+        self.context.stats
     }
 
     /// Gives the vault back, for a session that lives longer than the reply.
     pub fn into_vault(self) -> Vault {
-        self.kit.vault
+        self.context.vault
     }
 
     fn take(&mut self, input: &[u8]) {
         match &mut self.body {
             Body::Transparent => self.text.extend_from_slice(input),
             Body::Undecided(..) => self.decide(input),
-            Body::Sse(sse) => sse.push(&mut self.kit, input, &mut self.text),
-            Body::Lines(lines) => lines.push(&mut self.kit, input, &mut self.text),
-            Body::Values(values) => values.push(&mut self.kit, input, &mut self.text),
-            Body::Whole(lane) => lane.pass(&mut self.kit, input, &mut self.text),
-            Body::Untyped(lane) => {
+            Body::Sse(sse) => sse.push(&mut self.context, input, &mut self.text),
+            Body::Lines(lines) => lines.push(&mut self.context, input, &mut self.text),
+            Body::Values(values) => values.push(&mut self.context, input, &mut self.text),
+            Body::Whole(restorer) => restorer.pass(&mut self.context, input, &mut self.text),
+            Body::Untyped(restorer) => {
                 let known = input.iter().position(|&byte| format::is_binary(byte)).unwrap_or(input.len());
-                lane.pass(&mut self.kit, &input[..known], &mut self.text);
+                restorer.pass(&mut self.context, &input[..known], &mut self.text);
                 if known < input.len() {
-                    lane.flush(&mut self.kit, &mut self.text);
+                    restorer.flush(&mut self.context, &mut self.text);
                     self.text.extend_from_slice(&input[known..]);
                     self.body = Body::Transparent;
                 }
@@ -196,46 +202,46 @@ impl Rehydrator {
 
     /// Passes lines on until one says that it is an event, or that all is text.
     fn look_for_events(&mut self, input: &[u8]) {
-        let Body::Preamble(Preamble { lane, head, known }) = &mut self.body else { return };
-        let (mut at, kit) = (0, &mut self.kit);
-        let looks = loop {
+        let Body::Preamble(Preamble { restorer, head, known }) = &mut self.body else { return };
+        let (mut at, context) = (0, &mut self.context);
+        let sniffed = loop {
             let Some(&byte) = input.get(at) else { return };
             if *known {
                 let end = memchr2(b'\n', b'\r', &input[at..]).map(|found| at + found + 1);
-                lane.pass(kit, &input[at..end.unwrap_or(input.len())], &mut self.text);
+                restorer.pass(context, &input[at..end.unwrap_or(input.len())], &mut self.text);
                 (*known, at) = (end.is_none(), end.unwrap_or(input.len()));
                 continue;
             }
             at += 1;
             if head.is_empty() && matches!(byte, b'\n' | b'\r') {
-                lane.pass(kit, &[byte], &mut self.text);
+                restorer.pass(context, &[byte], &mut self.text);
                 continue;
             }
             head.push(byte);
-            match Looks::of(head, ReplyFormat::Text) {
-                Looks::LikePreamble => {
-                    lane.pass(kit, head, &mut self.text);
+            match Sniffed::of(head, ReplyFormat::Text) {
+                Sniffed::Preamble => {
+                    restorer.pass(context, head, &mut self.text);
                     head.clear();
                     *known = true;
                 }
-                Looks::Undecided if !matches!(head[0], b'{' | b'[') => {}
-                looks => break looks,
+                Sniffed::Undecided if !matches!(head[0], b'{' | b'[') => {}
+                sniffed => break sniffed,
             }
         };
-        let events = looks == Looks::LikeSse;
+        let events = sniffed == Sniffed::Sse;
         if events {
-            lane.flush(kit, &mut self.text);
-            kit.line_head = sse::DATA_HEAD;
+            restorer.flush(context, &mut self.text);
+            context.line_head = sse::DATA_HEAD;
         }
         let body = std::mem::replace(&mut self.body, Body::Transparent);
-        let Body::Preamble(Preamble { lane, head, .. }) = body else { return };
+        let Body::Preamble(Preamble { restorer, head, .. }) = body else { return };
         // Otherwise it is one text from its first line on.
-        self.body = if events { Body::Sse(Box::new(Sse::new(false))) } else { Body::Whole(lane) };
+        self.body = if events { Body::Sse(Box::new(Sse::new(false))) } else { Body::Whole(restorer) };
         self.take(&head);
         self.take(&input[at..]);
     }
 
-    /// Looks at the first bytes. What comes before them (white space, a byte order mark) goes on at once.
+    /// Sniffed at the first bytes. What comes before them (white space, a byte order mark) goes on at once.
     fn decide(&mut self, input: &[u8]) {
         let Body::Undecided(format, head) = &mut self.body else { return };
         let mut input = input;
@@ -245,40 +251,40 @@ impl Rehydrator {
             input = &input[blank..];
         }
         head.extend_from_slice(input);
-        let looks = if head.is_empty() { Looks::Undecided } else { Looks::of(head, *format) };
-        let body = match (looks, *format) {
-            (Looks::Undecided, _) => return,
-            (Looks::LikeSse, _) => Body::Sse(Box::new(Sse::new(*format == ReplyFormat::Sse))),
-            (Looks::Neither, ReplyFormat::Sse) if head[0] != b'<' => Body::Sse(Box::new(Sse::new(true))),
-            (Looks::LikePreamble, _) => {
-                let lane = self.whole(Nest::text());
-                Body::Preamble(Preamble { lane, head: Vec::new(), known: false })
+        let sniffed = if head.is_empty() { Sniffed::Undecided } else { Sniffed::of(head, *format) };
+        let body = match (sniffed, *format) {
+            (Sniffed::Undecided, _) => return,
+            (Sniffed::Sse, _) => Body::Sse(Box::new(Sse::new(*format == ReplyFormat::Sse))),
+            (Sniffed::Other, ReplyFormat::Sse) if head[0] != b'<' => Body::Sse(Box::new(Sse::new(true))),
+            (Sniffed::Preamble, _) => {
+                let restorer = self.whole(NestingTracker::text());
+                Body::Preamble(Preamble { restorer, head: Vec::new(), known: false })
             }
             (_, ReplyFormat::JsonLines) => Body::Lines(Box::new(JsonLines::new())),
-            (Looks::LikeJson, ReplyFormat::Text) | (Looks::Neither, ReplyFormat::Json) => {
-                Body::Whole(self.whole(Nest::document()))
+            (Sniffed::Json, ReplyFormat::Text) | (Sniffed::Other, ReplyFormat::Json) => {
+                Body::Whole(self.whole(NestingTracker::document()))
             }
-            (Looks::LikeJson | Looks::LikeChunks, _) => Body::Values(Box::new(Values::new())),
-            (Looks::LikePdf, _) => Body::Transparent,
-            (Looks::Neither, ReplyFormat::Unknown) => Body::Untyped(self.whole(Nest::text())),
-            (Looks::Neither, _) => Body::Whole(self.whole(Nest::text())),
+            (Sniffed::Json | Sniffed::Chunks, _) => Body::Values(Box::new(Values::new())),
+            (Sniffed::Pdf, _) => Body::Transparent,
+            (Sniffed::Other, ReplyFormat::Unknown) => Body::Untyped(self.whole(NestingTracker::text())),
+            (Sniffed::Other, _) => Body::Whole(self.whole(NestingTracker::text())),
         };
         if matches!(body, Body::Sse(_)) {
-            self.kit.line_head = sse::DATA_HEAD;
+            self.context.line_head = sse::DATA_HEAD;
         }
         if let Body::Undecided(_, head) = std::mem::replace(&mut self.body, body) {
             self.take(&head);
         }
     }
 
-    fn whole(&mut self, nest: Nest) -> Box<Lane> {
-        let allowed = self.kit.allows(LaneKind::Document, None);
-        Box::new(Lane::new(nest, allowed))
+    fn whole(&mut self, nesting: NestingTracker) -> Box<TextRestorer> {
+        let allowed = self.context.allows(TextKind::Document, None);
+        Box::new(TextRestorer::new(nesting, allowed))
     }
 }
 
 impl fmt::Debug for Rehydrator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rehydrator").field("tally", &self.kit.tally).finish_non_exhaustive()
+        f.debug_struct("Rehydrator").field("stats", &self.context.stats).finish_non_exhaustive()
     }
 }

@@ -2,7 +2,7 @@
 
 /// What happened to the tokens of one reply.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Tally {
+pub struct RestoreStats {
     /// Tokens replaced by their secrets.
     pub restored: u64,
     /// Tokens left as they are: minted by this organisation but not in this vault (needs [`Rehydrator::with_keyring`]), begun

@@ -1,7 +1,7 @@
 //! The way out: a request body goes in, cut anywhere; what may be sent to the provider comes out.
 //!
 //! ```text
-//!   input --window--> decoded view --scan--> findings --policy--> tokens --> gather list
+//!   input --window--> decoded view --scan--> findings --policy--> tokens --> splice list
 //!     ^                                         |                              |
 //!     '---- not yet settled: pushed again ------'            ranges of the input, tokens between
 //! ```
@@ -20,7 +20,7 @@ mod tokenizer;
 pub use refusal::Refusal;
 pub use scan::scratch::ShardScratch;
 pub use scan::view::WINDOW;
-pub use splice::{Gather, Piece};
+pub use splice::{Piece, Splice};
 pub use tokenizer::{Outcome, Tokenizer};
 
 #[cfg(test)]

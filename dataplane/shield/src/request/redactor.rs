@@ -13,7 +13,7 @@ use crate::token::Token;
 use crate::vault::Vault;
 
 /// What one request has gathered, and what it decides by.
-pub(crate) struct Desk {
+pub(crate) struct Redactor {
     pub(crate) shield: Arc<Shield>,
     pub(crate) vault: Vault,
     pub(crate) report: Report,
@@ -59,7 +59,7 @@ impl Decision {
     }
 }
 
-impl Desk {
+impl Redactor {
     /// Decides on a finding in `text`; `None` lets it pass without a trace.
     pub(crate) fn decide(&self, finding: &Finding, text: &[u8]) -> Option<Decision> {
         let rule = self.shield.rules.get(finding.rule);

@@ -6,7 +6,7 @@ use std::ops::Range;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece<'a> {
     /// Bytes of the input, which go on as they are. Offsets count from the first byte of the first input that was
-    /// pushed after [`Gather::clear`]; each later push is taken to begin where the consumed bytes of the one
+    /// pushed after [`Splice::clear`]; each later push is taken to begin where the consumed bytes of the one
     /// before ended.
     Input(Range<usize>),
     /// Bytes that replace some of the input.
@@ -14,22 +14,22 @@ pub enum Piece<'a> {
 }
 
 #[derive(Clone)]
-enum Part {
+enum Segment {
     Input(Range<usize>),
-    Side(Range<usize>),
+    RangeSide(Range<usize>),
 }
 
 /// A list of pieces. Kept and reused, it allocates nothing once it has grown to its size.
 #[derive(Default)]
-pub struct Gather {
-    parts: Vec<Part>,
+pub struct Splice {
+    segments: Vec<Segment>,
     side: Vec<u8>,
     /// Input consumed by earlier pushes since the last clear.
     base: usize,
     len: usize,
 }
 
-impl Gather {
+impl Splice {
     /// An empty list.
     pub fn new() -> Self {
         Self::default()
@@ -37,9 +37,9 @@ impl Gather {
 
     /// The pieces in order.
     pub fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
-        self.parts.iter().map(|part| match part {
-            Part::Input(range) => Piece::Input(range.clone()),
-            Part::Side(range) => Piece::Bytes(&self.side[range.clone()]),
+        self.segments.iter().map(|segment| match segment {
+            Segment::Input(range) => Piece::Input(range.clone()),
+            Segment::RangeSide(range) => Piece::Bytes(&self.side[range.clone()]),
         })
     }
 
@@ -56,16 +56,16 @@ impl Gather {
     /// Whether the output equals the input consumed.
     pub fn unchanged(&self) -> bool {
         self.len == self.base
-            && match self.parts.as_slice() {
+            && match self.segments.as_slice() {
                 [] => true,
-                [Part::Input(range)] => *range == (0..self.base),
+                [Segment::Input(range)] => *range == (0..self.base),
                 _ => false,
             }
     }
 
     /// Forgets all pieces, keeps the memory.
     pub fn clear(&mut self) {
-        self.parts.clear();
+        self.segments.clear();
         self.side.clear();
         self.base = 0;
         self.len = 0;
@@ -89,9 +89,9 @@ impl Gather {
         }
         self.len += range.len();
         let range = range.start + self.base..range.end + self.base;
-        match self.parts.last_mut() {
-            Some(Part::Input(last)) if last.end == range.start => last.end = range.end,
-            _ => self.parts.push(Part::Input(range)),
+        match self.segments.last_mut() {
+            Some(Segment::Input(last)) if last.end == range.start => last.end = range.end,
+            _ => self.segments.push(Segment::Input(range)),
         }
     }
 
@@ -103,9 +103,9 @@ impl Gather {
         self.len += bytes.len();
         let start = self.side.len();
         self.side.extend_from_slice(bytes);
-        match self.parts.last_mut() {
-            Some(Part::Side(last)) => last.end = self.side.len(),
-            _ => self.parts.push(Part::Side(start..self.side.len())),
+        match self.segments.last_mut() {
+            Some(Segment::RangeSide(last)) => last.end = self.side.len(),
+            _ => self.segments.push(Segment::RangeSide(start..self.side.len())),
         }
     }
 
@@ -121,33 +121,33 @@ mod tests {
 
     #[test]
     fn pieces_are_joined_and_counted_over_pushes() {
-        let mut gather = Gather::new();
-        assert!(gather.unchanged() && gather.is_empty());
-        gather.pass(0..2);
-        gather.pass(2..4);
-        gather.consumed(4);
-        assert!(gather.unchanged());
-        gather.pass(0..1);
-        gather.put(b"X");
-        gather.put(b"Y");
-        gather.pass(3..4);
-        gather.consumed(4);
-        let pieces: Vec<_> = gather.pieces().collect();
+        let mut splice = Splice::new();
+        assert!(splice.unchanged() && splice.is_empty());
+        splice.pass(0..2);
+        splice.pass(2..4);
+        splice.consumed(4);
+        assert!(splice.unchanged());
+        splice.pass(0..1);
+        splice.put(b"X");
+        splice.put(b"Y");
+        splice.pass(3..4);
+        splice.consumed(4);
+        let pieces: Vec<_> = splice.pieces().collect();
         assert_eq!(pieces, [Piece::Input(0..5), Piece::Bytes(b"XY"), Piece::Input(7..8)]);
-        assert_eq!(gather.len(), 8);
-        assert!(!gather.unchanged(), "as long as the input, but not the input");
+        assert_eq!(splice.len(), 8);
+        assert!(!splice.unchanged(), "as long as the input, but not the input");
         let mut out = Vec::new();
-        gather.write_to(b"abcdefgh", &mut out);
+        splice.write_to(b"abcdefgh", &mut out);
         assert_eq!(out, b"abcdeXYh");
-        gather.clear();
-        assert!(gather.unchanged() && gather.is_empty());
+        splice.clear();
+        assert!(splice.unchanged() && splice.is_empty());
     }
 
     #[test]
     fn a_deletion_is_a_change() {
-        let mut gather = Gather::new();
-        gather.pass(0..2);
-        gather.consumed(3);
-        assert!(!gather.unchanged());
+        let mut splice = Splice::new();
+        splice.pass(0..2);
+        splice.consumed(3);
+        assert!(!splice.unchanged());
     }
 }

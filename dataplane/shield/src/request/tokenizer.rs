@@ -8,17 +8,17 @@ use crate::documents::Documents;
 use crate::format::Format;
 use crate::report::Report;
 use crate::request::body::dispatch::Body;
-use crate::request::redactor::Desk;
+use crate::request::redactor::Redactor;
 use crate::request::refusal::Refusal;
 use crate::request::scan::scratch::ShardScratch;
 use crate::request::scan::view::WINDOW;
-use crate::request::splice::Gather;
+use crate::request::splice::Splice;
 use crate::shield::Shield;
 use crate::vault::Vault;
 
 /// Replaces the secrets of one request body by tokens.
 pub struct Tokenizer {
-    desk: Desk,
+    redactor: Redactor,
     body: Body,
     own: Option<OwnValue>,
     refused: Option<Refusal>,
@@ -44,8 +44,8 @@ impl Tokenizer {
     /// A tokenizer that goes on with the vault of a session: its tokens keep resolving, and its secrets keep their
     /// tokens.
     pub fn with_vault(shield: Arc<Shield>, format: Format, vault: Vault) -> Self {
-        let desk = Desk { shield, vault, report: Report::default(), documents: None, part: None };
-        Self { desk, body: Body::new(format), own: None, refused: None, finished: false }
+        let redactor = Redactor { shield, vault, report: Report::default(), documents: None, part: None };
+        Self { redactor, body: Body::new(format), own: None, refused: None, finished: false }
     }
 
     /// Hides this value, too: the key that the request was let in with, which no rule need know.
@@ -66,7 +66,7 @@ impl Tokenizer {
         scratch: &mut ShardScratch,
         input: &[u8],
         last: bool,
-        out: &mut Gather,
+        out: &mut Splice,
     ) -> Result<usize, Refusal> {
         if let Some(refusal) = &self.refused {
             return Err(refusal.clone());
@@ -94,10 +94,10 @@ impl Tokenizer {
         scratch: &mut ShardScratch,
         window: &[u8],
         last: bool,
-        out: &mut Gather,
+        out: &mut Splice,
     ) -> Result<usize, Refusal> {
-        scratch.fit(&self.desk.shield, self.own.as_ref())?;
-        let consumed = self.body.process(&mut self.desk, scratch, window, last, out)?;
+        scratch.ensure_rules(&self.redactor.shield, self.own.as_ref())?;
+        let consumed = self.body.process(&mut self.redactor, scratch, window, last, out)?;
         if last && consumed == window.len() {
             self.body.end()?;
         }
@@ -107,7 +107,7 @@ impl Tokenizer {
     /// What the request is tokenized under.
     #[cfg(test)]
     pub(crate) fn shield(&self) -> &Shield {
-        &self.desk.shield
+        &self.redactor.shield
     }
 
     /// Whether the whole body is consumed.
@@ -117,12 +117,12 @@ impl Tokenizer {
 
     /// What was found and done so far.
     pub fn report(&self) -> &Report {
-        &self.desk.report
+        &self.redactor.report
     }
 
     /// The request is over: its vault is what the reply is restored from.
     pub fn finish(self) -> Outcome {
-        let Desk { vault, report, documents, .. } = self.desk;
+        let Redactor { vault, report, documents, .. } = self.redactor;
         Outcome {
             vault,
             report,

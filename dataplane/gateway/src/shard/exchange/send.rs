@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
-use aegis_shield::{Gather, Tokenizer, WINDOW};
+use aegis_shield::{Splice, Tokenizer, WINDOW};
 use aegis_wire::h1::{self, ResponseParse, ResponseParser, ResponseVerdict};
 use aegis_wire::head::{BodyLength, Method};
 
@@ -78,7 +78,7 @@ fn step(
     raw: &mut bool,
     window: &[u8],
     last: bool,
-    pieces: &mut Gather,
+    pieces: &mut Splice,
 ) -> Result<(usize, usize), Failure> {
     if !*raw {
         match shard.scratch.push(&snapshot.shield, tokenizer, window, last, pieces) {
@@ -93,12 +93,12 @@ fn step(
 }
 
 /// Refuses a piece of a file in which something was replaced.
-fn unmoved(piece: bool, raw: bool, pieces: &Gather) -> Result<(), Failure> {
+fn unmoved(piece: bool, raw: bool, pieces: &Splice) -> Result<(), Failure> {
     if piece && !raw && !pieces.unchanged() { Err(MOVED) } else { Ok(()) }
 }
 
 /// Appends what a step made of the bytes it used.
-fn emit(raw: bool, pieces: &Gather, used: &[u8], out: &mut Vec<u8>) {
+fn emit(raw: bool, pieces: &Splice, used: &[u8], out: &mut Vec<u8>) {
     if raw {
         out.extend_from_slice(used);
     } else {

@@ -12,18 +12,18 @@
 //! `search_result_location` count blocks of a list, and a replacement changes the number of neither.
 
 use crate::documents::Documents;
-use crate::positions::Side;
+use crate::positions::RangeSide;
 use crate::reply::event::channels::Channels;
 use crate::reply::event::edits::Edits;
 use crate::reply::event::handling::is_tool_input;
-use crate::reply::event::json_index::Kind;
+use crate::reply::event::json_index::ValueKind;
 use crate::reply::event::plan::{ChannelId, Plan};
 use crate::reply::event::view::Event;
-use crate::reply::text::context::Kit;
-use crate::reply::text::nesting::Nest;
-use crate::reply::text::output::Text;
-use crate::reply::text::restorer::Lane;
-use crate::reply::text::ruler::{Ruler, Unit};
+use crate::reply::text::context::ReplyContext;
+use crate::reply::text::nesting::NestingTracker;
+use crate::reply::text::output::RestoredText;
+use crate::reply::text::position_tracker::{PositionTracker, PositionUnit};
+use crate::reply::text::restorer::TextRestorer;
 
 /// Where the text stands that numbers point into.
 #[derive(Clone, Copy)]
@@ -52,7 +52,7 @@ pub(crate) fn is_root(event: Event<'_>, index: usize) -> bool {
 
 /// Whether the numbers below the container `root`, which is named so, point into a reply's text, as Gemini's do.
 fn is_in_metadata(event: Event<'_>, root: usize) -> bool {
-    let parent = event.tape.parent(root);
+    let parent = event.values.parent(root);
     parent.is_some_and(|parent| matches!(event.key(parent), b"citationMetadata" | b"citation_metadata"))
 }
 
@@ -62,33 +62,33 @@ pub(crate) fn restore(
     plan: &Plan,
     channels: &Channels,
     edits: &mut Edits,
-    kit: &mut Kit,
+    context: &mut ReplyContext,
     root: usize,
 ) {
     if is_tool_input(event, root) {
         return;
     }
     if matches!(event.key(root), b"citations" | b"citation") && !is_in_metadata(event, root) {
-        return in_documents(event, edits, &kit.documents, root);
+        return in_documents(event, edits, &context.documents, root);
     }
     let Some((source, unit)) = source(event, plan, root) else { return };
     if let Source::Channel(id) = source {
-        if let Some(ruler) = channels.ruler(id) {
-            event.inside(root).for_each(|node| number(event, edits, ruler, root, node));
+        if let Some(positions) = channels.positions(id) {
+            event.inside(root).for_each(|node| number(event, edits, positions, root, node));
         }
         return;
     }
     for item in items(event, root) {
-        let Some(ruler) = measure(event, edits, kit, source, unit, item) else { continue };
-        event.inside(item).for_each(|node| number(event, edits, &ruler, item, node));
+        let Some(positions) = measure(event, edits, context, source, unit, item) else { continue };
+        event.inside(item).for_each(|node| number(event, edits, &positions, item, node));
     }
 }
 
 /// The objects in the list `root`, or that object itself.
 fn items(event: Event<'_>, root: usize) -> impl Iterator<Item = usize> {
-    let single = event.kind(root) == Kind::Object;
-    let items = event.tape.children(root).filter(move |_| !single).chain(single.then_some(root));
-    items.filter(move |&item| event.kind(item) == Kind::Object)
+    let single = event.kind(root) == ValueKind::Object;
+    let items = event.values.children(root).filter(move |_| !single).chain(single.then_some(root));
+    items.filter(move |&item| event.kind(item) == ValueKind::Object)
 }
 
 /// Edits the numbers of the citations in `root` that point into texts of the request.
@@ -98,8 +98,9 @@ fn in_documents(event: Event<'_>, edits: &mut Edits, documents: &Documents, root
     }
     for item in items(event, root).filter(|&item| event.string(item, b"type") == Some(b"char_location")) {
         let Some(document) = event.index(item, b"document_index") else { continue };
-        for (key, side) in [(&b"start_char_index"[..], Side::Start), (b"end_char_index", Side::End)] {
-            if let Some(node) = event.child(item, key).filter(|&node| event.kind(node) == Kind::Scalar) {
+        for (key, side) in [(&b"start_char_index"[..], RangeSide::Start), (b"end_char_index", RangeSide::End)]
+        {
+            if let Some(node) = event.child(item, key).filter(|&node| event.kind(node) == ValueKind::Scalar) {
                 place(event, edits, node, |place| documents.moved(document, place, side));
             }
         }
@@ -107,98 +108,106 @@ fn in_documents(event: Event<'_>, edits: &mut Edits, documents: &Documents, root
 }
 
 /// The text that the numbers below `root` point into.
-fn source(event: Event<'_>, plan: &Plan, root: usize) -> Option<(Source, Unit)> {
-    let parent = event.tape.parent(root)?;
+fn source(event: Event<'_>, plan: &Plan, root: usize) -> Option<(Source, PositionUnit)> {
+    let parent = event.values.parent(root)?;
     if !event.key(root).starts_with(b"annotation") {
         let cited = plan.cited.map(Source::Channel);
-        return cited.or_else(|| parts(event, root).map(Source::Parts)).map(|source| (source, Unit::Bytes));
+        return cited
+            .or_else(|| parts(event, root).map(Source::Parts))
+            .map(|source| (source, PositionUnit::Bytes));
     }
     let mut beside = [&b"text"[..], b"value", b"content"].into_iter();
     let beside =
-        beside.find_map(|key| event.child(parent, key).filter(|&text| event.kind(text) == Kind::Text));
+        beside.find_map(|key| event.child(parent, key).filter(|&text| event.kind(text) == ValueKind::Text));
     let source = match beside {
-        Some(text) => match plan.slots.iter().find(|slot| slot.node == text) {
-            Some(slot) => Source::Channel(slot.channel),
+        Some(text) => match plan.pieces.iter().find(|piece| piece.node == text) {
+            Some(piece) => Source::Channel(piece.channel),
             None => Source::String(text),
         },
         None => Source::Channel(plan.cited?),
     };
-    Some((source, Unit::CodePoints))
+    Some((source, PositionUnit::CodePoints))
 }
 
 /// The parts of the candidate that `node` is in.
 fn parts(event: Event<'_>, node: usize) -> Option<usize> {
-    let mut above = std::iter::successors(event.tape.parent(node), |&node| event.tape.parent(node));
+    let mut above = std::iter::successors(event.values.parent(node), |&node| event.values.parent(node));
     let content = above.find_map(|node| match event.kind(node) {
-        Kind::Object => event.child(node, b"content"),
+        ValueKind::Object => event.child(node, b"content"),
         _ => None,
     })?;
-    event.child(content, b"parts").filter(|&parts| event.kind(parts) == Kind::Array)
+    event.child(content, b"parts").filter(|&parts| event.kind(parts) == ValueKind::Array)
 }
 
 /// Measures a text that is in the event itself. `None` if nothing in it was replaced.
 fn measure(
     event: Event<'_>,
     edits: &Edits,
-    kit: &mut Kit,
+    context: &mut ReplyContext,
     source: Source,
-    unit: Unit,
+    unit: PositionUnit,
     item: usize,
-) -> Option<Ruler> {
-    let mut ruler = Ruler::new(unit);
+) -> Option<PositionTracker> {
+    let mut positions = PositionTracker::new(unit);
     match source {
         Source::Channel(_) => {}
-        Source::String(text) => ruler = along(event, edits, kit, ruler, text),
+        Source::String(text) => positions = along(event, edits, context, positions, text),
         Source::Parts(parts) => {
             let only = event.child(item, b"segment").and_then(|segment| event.index(segment, b"partIndex"));
-            for part in event.tape.children(parts) {
+            for part in event.values.children(parts) {
                 let wanted = match only {
-                    Some(only) => u64::from(event.tape.node(part).ordinal) == only,
+                    Some(only) => u64::from(event.values.node(part).ordinal) == only,
                     None => !event.is_true(part, b"thought"),
                 };
-                let text = event.child(part, b"text").filter(|&text| event.kind(text) == Kind::Text);
+                let text = event.child(part, b"text").filter(|&text| event.kind(text) == ValueKind::Text);
                 if let Some(text) = text.filter(|_| wanted) {
-                    ruler = along(event, edits, kit, ruler, text);
+                    positions = along(event, edits, context, positions, text);
                 }
             }
         }
     }
-    (!ruler.is_idle()).then_some(ruler)
+    (!positions.is_idle()).then_some(positions)
 }
 
 /// Goes on measuring along the string `text`.
-fn along(event: Event<'_>, edits: &Edits, kit: &mut Kit, mut ruler: Ruler, text: usize) -> Ruler {
-    let span = event.tape.node(text).span();
+fn along(
+    event: Event<'_>,
+    edits: &Edits,
+    context: &mut ReplyContext,
+    mut positions: PositionTracker,
+    text: usize,
+) -> PositionTracker {
+    let span = event.values.node(text).span();
     let raw = &event.text[span.clone()];
     if !edits.have(&span) {
-        ruler.pass(raw);
-        return ruler;
+        positions.pass(raw);
+        return positions;
     }
     // It was restored a moment ago, and is restored again for what it measures, uncounted.
-    let (tally, mut restored) = (kit.tally, Text::default());
-    let mut lane = Lane::new(Nest::literal(false), true).measured(ruler);
-    lane.feed(kit, raw, true, &mut restored);
-    kit.tally = tally;
-    lane.take_ruler().map_or_else(|| Ruler::new(Unit::Bytes), |ruler| *ruler)
+    let (stats, mut restored) = (context.stats, RestoredText::default());
+    let mut restorer = TextRestorer::new(NestingTracker::literal(false), true).measured(positions);
+    restorer.feed(context, raw, true, &mut restored);
+    context.stats = stats;
+    restorer.take_ruler().map_or_else(|| PositionTracker::new(PositionUnit::Bytes), |positions| *positions)
 }
 
 /// Edits `node` if it is one of the numbers.
-fn number(event: Event<'_>, edits: &mut Edits, ruler: &Ruler, root: usize, node: usize) {
-    if event.kind(node) != Kind::Scalar {
+fn number(event: Event<'_>, edits: &mut Edits, positions: &PositionTracker, root: usize, node: usize) {
+    if event.kind(node) != ValueKind::Scalar {
         return;
     }
     let side = match event.key(node) {
-        b"start_index" | b"startIndex" => Side::Start,
-        b"end_index" | b"endIndex" => Side::End,
-        b"index" if names_a_place(event, root, node) => Side::Point,
+        b"start_index" | b"startIndex" => RangeSide::Start,
+        b"end_index" | b"endIndex" => RangeSide::End,
+        b"index" if names_a_place(event, root, node) => RangeSide::Point,
         _ => return,
     };
-    place(event, edits, node, |place| ruler.moved(place, side));
+    place(event, edits, node, |place| positions.moved(place, side));
 }
 
 /// Puts in the place of the number `node` what `moved` makes of it.
 fn place(event: Event<'_>, edits: &mut Edits, node: usize, moved: impl Fn(u64) -> u64) {
-    let span = event.tape.node(node).span();
+    let span = event.values.node(node).span();
     let place = std::str::from_utf8(&event.text[span.clone()]).ok().and_then(|digits| digits.parse().ok());
     if let Some(place) = place {
         let moved = moved(place);
@@ -213,7 +222,7 @@ fn place(event: Event<'_>, edits: &mut Edits, node: usize, moved: impl Fn(u64) -
 /// number as small as one in such a list stands before the end of any token, and does not move.) In Assistants it
 /// is the annotation's own.
 fn names_a_place(event: Event<'_>, root: usize, node: usize) -> bool {
-    let Some(annotation) = event.tape.parent(node) else { return false };
+    let Some(annotation) = event.values.parent(node) else { return false };
     let of_a_file = matches!(event.string(annotation, b"type"), Some(b"file_citation" | b"file_path"));
     let ranged = event.child(annotation, b"start_index").is_some();
     let in_thread = event.child(annotation, b"text").is_some();

@@ -1,48 +1,54 @@
 //! The replacements in one event.
 
-use crate::reply::event::frame::Frame;
+use crate::reply::event::frame::FramedEvent;
 use crate::reply::event::template::write_number;
 use crate::reply::limits::KEPT_CAPACITY;
-use crate::reply::text::context::Kit;
-use crate::reply::text::output::{Mark, Text};
-use crate::reply::text::restorer::Lane;
+use crate::reply::text::context::ReplyContext;
+use crate::reply::text::output::{RestoredText, TextMark};
+use crate::reply::text::restorer::TextRestorer;
 use std::ops::Range;
 
 /// A replacement of a range of an event's text by a range of `Edits::text`.
 pub(crate) struct Edit {
     pub(crate) from: Range<usize>,
-    pub(crate) to: Range<Mark>,
+    pub(crate) to: Range<TextMark>,
 }
 
 /// The replacements in one event, in order.
 #[derive(Default)]
 pub(crate) struct Edits {
     pub(crate) list: Vec<Edit>,
-    pub(crate) text: Text,
+    pub(crate) text: RestoredText,
 }
 
 impl Edits {
-    /// Feeds a part of `text` to `lane`, and notes what goes out instead.
+    /// Feeds a part of `text` to `restorer`, and notes what goes out instead.
     pub(crate) fn feed(
         &mut self,
-        kit: &mut Kit,
-        lane: &mut Lane,
+        context: &mut ReplyContext,
+        restorer: &mut TextRestorer,
         text: &[u8],
         range: Range<usize>,
         last: bool,
     ) {
         let start = self.text.mark();
-        if lane.feed(kit, &text[range.clone()], last, &mut self.text) {
+        if restorer.feed(context, &text[range.clone()], last, &mut self.text) {
             self.list.push(Edit { from: range, to: start..self.text.mark() });
         }
     }
 
-    /// Feeds all of an event's text to `lane`, line by line: an edit stays within its line, as does a token.
-    pub(crate) fn feed_lines(&mut self, kit: &mut Kit, lane: &mut Lane, frame: &Frame<'_>, last: bool) {
+    /// Feeds all of an event's text to `restorer`, line by line: an edit stays within its line, as does a token.
+    pub(crate) fn feed_lines(
+        &mut self,
+        context: &mut ReplyContext,
+        restorer: &mut TextRestorer,
+        frame: &FramedEvent<'_>,
+        last: bool,
+    ) {
         let mut start = 0;
         for (index, line) in frame.lines.iter().enumerate() {
             let end = start + line.len();
-            self.feed(kit, lane, frame.text, start..end, last || index + 1 < frame.lines.len());
+            self.feed(context, restorer, frame.text, start..end, last || index + 1 < frame.lines.len());
             start = end + 1;
         }
     }
@@ -64,7 +70,7 @@ impl Edits {
     }
 
     /// Appends the event to `out`, edited.
-    pub(crate) fn write(&mut self, frame: &Frame<'_>, out: &mut Text) {
+    pub(crate) fn write(&mut self, frame: &FramedEvent<'_>, out: &mut RestoredText) {
         let (mut written, mut base) = (0, 0);
         let mut edits = self.list.iter().peekable();
         for line in frame.lines {
@@ -83,9 +89,9 @@ impl Edits {
 }
 
 impl Edits {
-    /// Appends what `lane` holds to the edit just made.
-    pub(crate) fn let_out(&mut self, kit: &mut Kit, lane: &mut Lane) {
-        lane.flush(kit, &mut self.text);
+    /// Appends what `restorer` holds to the edit just made.
+    pub(crate) fn let_out(&mut self, context: &mut ReplyContext, restorer: &mut TextRestorer) {
+        restorer.flush(context, &mut self.text);
         if let Some(edit) = self.list.last_mut() {
             edit.to.end = self.text.mark();
         }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// An event as its framing hands it over.
 #[derive(Clone, Copy)]
-pub(crate) struct Frame<'a> {
+pub(crate) struct FramedEvent<'a> {
     /// What came, from the first byte to the last.
     pub(crate) raw: &'a [u8],
     /// The event's text: its one data line, or all of them joined by line feeds.
@@ -13,14 +13,14 @@ pub(crate) struct Frame<'a> {
     pub(crate) lines: &'a [Range<usize>],
     /// The value of its `event:` line.
     pub(crate) name: &'a [u8],
-    pub(crate) wrap: Wrap<'a>,
+    pub(crate) envelope: EventEnvelope<'a>,
     /// Nothing comes after it.
     pub(crate) last: bool,
 }
 
 /// What a framing puts around the text of an event.
 #[derive(Clone, Copy)]
-pub(crate) struct Wrap<'a> {
+pub(crate) struct EventEnvelope<'a> {
     /// For example the `event:` line.
     pub(crate) head: &'a [u8],
     /// For example `data: `.

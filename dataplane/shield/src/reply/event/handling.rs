@@ -1,7 +1,7 @@
 //! What may be done with a string of an event, by where it stands in it.
 
 use crate::places::is_link_of_reply;
-use crate::reply::event::json_index::Kind;
+use crate::reply::event::json_index::ValueKind;
 use crate::reply::event::view::Event;
 use crate::reply::text::keys::{KeyKind, is_blob_type, is_signed_type, is_thinking_type};
 
@@ -21,9 +21,9 @@ impl Handling {
     pub(crate) fn of(event: Event<'_>, index: usize) -> Self {
         let mut found = Self::own(event, index);
         let mut below = index;
-        while let Some(node) = event.tape.parent(below) {
+        while let Some(node) = event.values.parent(below) {
             let key = KeyKind::of(event.key(node));
-            if key.is_tool_input() && event.kind(node) == Kind::Object {
+            if key.is_tool_input() && event.kind(node) == ValueKind::Object {
                 return Self::Restore;
             }
             if found == Self::Restore && Self::keeps(event, node, key, below) {
@@ -36,7 +36,7 @@ impl Handling {
 
     /// By the name of the string alone, and the object that it is in.
     fn own(event: Event<'_>, index: usize) -> Self {
-        let Some(parent) = event.tape.parent(index) else { return Self::Restore };
+        let Some(parent) = event.values.parent(index) else { return Self::Restore };
         let is_type = |known: fn(&[u8]) -> bool| event.string(parent, b"type").is_some_and(known);
         match KeyKind::of(event.key(index)) {
             KeyKind::Opaque => Self::Opaque,
@@ -54,7 +54,7 @@ impl Handling {
         if matches!(key, KeyKind::Signed | KeyKind::Sampled) {
             return true;
         }
-        if event.kind(node) != Kind::Object {
+        if event.kind(node) != ValueKind::Object {
             return false;
         }
         match event.string(node, b"type") {
@@ -68,13 +68,13 @@ impl Handling {
 
 /// Whether an object is an item of a message's content.
 fn is_block(event: Event<'_>, object: usize) -> bool {
-    event.tape.parent(object).is_some_and(|list| {
-        event.kind(list) == Kind::Array && KeyKind::of(event.key(list)) == KeyKind::Content
+    event.values.parent(object).is_some_and(|list| {
+        event.kind(list) == ValueKind::Array && KeyKind::of(event.key(list)) == KeyKind::Content
     })
 }
 
 /// Whether the value `index` is part of what a tool gets.
 pub(crate) fn is_tool_input(event: Event<'_>, index: usize) -> bool {
-    let mut above = std::iter::successors(event.tape.parent(index), |&node| event.tape.parent(node));
-    above.any(|node| event.kind(node) == Kind::Object && KeyKind::of(event.key(node)).is_tool_input())
+    let mut above = std::iter::successors(event.values.parent(index), |&node| event.values.parent(node));
+    above.any(|node| event.kind(node) == ValueKind::Object && KeyKind::of(event.key(node)).is_tool_input())
 }

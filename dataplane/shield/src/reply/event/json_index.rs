@@ -15,7 +15,7 @@ pub(crate) const MAX_DEPTH: usize = 128;
 
 /// What a value is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Kind {
+pub(crate) enum ValueKind {
     Object,
     Array,
     /// A string; its range is what stands between the quotes.
@@ -27,7 +27,7 @@ pub(crate) enum Kind {
 /// One value. Offsets are bytes of the text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Node {
-    pub(crate) kind: Kind,
+    pub(crate) kind: ValueKind,
     /// Index of the container; the root is its own.
     pub(crate) parent: u16,
     /// Position among the values of the container.
@@ -51,7 +51,7 @@ impl Node {
 
     /// The range of the whole member as it is written: key, colon and value with its quotes.
     pub(crate) fn member(&self) -> Range<usize> {
-        let quote = usize::from(self.kind == Kind::Text);
+        let quote = usize::from(self.kind == ValueKind::Text);
         let value = self.span.0 as usize - quote;
         let start = if self.key.0 == 0 { value } else { self.key.0 as usize - 1 };
         start..self.span.1 as usize + quote
@@ -60,12 +60,12 @@ impl Node {
 
 /// See the module's documentation. Node 0 is the root.
 #[derive(Default)]
-pub(crate) struct Tape {
+pub(crate) struct JsonIndex {
     nodes: Vec<Node>,
     open: Vec<(u16, u16)>,
 }
 
-impl Tape {
+impl JsonIndex {
     /// All values, in the order in which they begin.
     pub(crate) fn nodes(&self) -> &[Node] {
         &self.nodes
@@ -99,7 +99,7 @@ impl Tape {
     /// The text of the string member of `object` under `key`, as it is written.
     pub(crate) fn string<'t>(&self, text: &'t [u8], object: usize, key: &[u8]) -> Option<&'t [u8]> {
         let node = &self.nodes[self.child(text, object, key)?];
-        (node.kind == Kind::Text).then(|| &text[node.span()])
+        (node.kind == ValueKind::Text).then(|| &text[node.span()])
     }
 
     /// The small whole number under `key` of `object`.
@@ -127,7 +127,7 @@ impl Tape {
                 let Some(&(container, _)) = self.open.last() else {
                     return (at == text.len()).then_some(());
                 };
-                let object = self.nodes[usize::from(container)].kind == Kind::Object;
+                let object = self.nodes[usize::from(container)].kind == ValueKind::Object;
                 match (text.get(at)?, object) {
                     (b',', _) if !self.just_opened() => {
                         at = white(text, at + 1);
@@ -147,7 +147,7 @@ impl Tape {
             let in_object = self
                 .open
                 .last()
-                .is_some_and(|&(container, _)| self.nodes[usize::from(container)].kind == Kind::Object);
+                .is_some_and(|&(container, _)| self.nodes[usize::from(container)].kind == ValueKind::Object);
             key = (0, 0);
             if in_object {
                 let end = string_end(text, at)?;
@@ -168,15 +168,15 @@ impl Tape {
 
     fn read_value(&mut self, text: &[u8], at: usize, key: (u32, u32)) -> Option<usize> {
         let (kind, start, end, next) = match *text.get(at)? {
-            b'{' => (Kind::Object, at, text.len(), at + 1),
-            b'[' => (Kind::Array, at, text.len(), at + 1),
+            b'{' => (ValueKind::Object, at, text.len(), at + 1),
+            b'[' => (ValueKind::Array, at, text.len(), at + 1),
             b'"' => {
                 let end = string_end(text, at)?;
-                (Kind::Text, at + 1, end, end + 1)
+                (ValueKind::Text, at + 1, end, end + 1)
             }
             b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => {
                 let end = scalar_end(text, at);
-                (Kind::Scalar, at, end, end)
+                (ValueKind::Scalar, at, end, end)
             }
             _ => return None,
         };
@@ -190,7 +190,7 @@ impl Tape {
         });
         let span = (start as u32, end as u32);
         self.nodes.push(Node { kind, parent, ordinal, next: index + 1, key, span });
-        if matches!(kind, Kind::Object | Kind::Array) {
+        if matches!(kind, ValueKind::Object | ValueKind::Array) {
             if self.open.len() == MAX_DEPTH {
                 return None;
             }
@@ -233,16 +233,16 @@ fn scalar_end(text: &[u8], at: usize) -> usize {
 mod tests {
     use super::*;
 
-    fn tape(text: &str) -> Option<Tape> {
-        let mut tape = Tape::default();
-        tape.read(text.as_bytes()).then_some(tape)
+    fn values(text: &str) -> Option<JsonIndex> {
+        let mut values = JsonIndex::default();
+        values.read(text.as_bytes()).then_some(values)
     }
 
     #[test]
     fn lists_values_with_their_places() {
         let text = r#" {"a" : [1, {"b":"x\"y"}, []], "c": null} "#;
-        let tape = tape(text).unwrap();
-        let written: Vec<_> = tape.nodes().iter().map(|node| &text[node.member()]).collect();
+        let values = values(text).unwrap();
+        let written: Vec<_> = values.nodes().iter().map(|node| &text[node.member()]).collect();
         let expected = [
             r#"{"a" : [1, {"b":"x\"y"}, []], "c": null}"#,
             r#""a" : [1, {"b":"x\"y"}, []]"#,
@@ -253,17 +253,17 @@ mod tests {
             r#""c": null"#,
         ];
         assert_eq!(written, expected);
-        assert_eq!(tape.children(0).collect::<Vec<_>>(), [1, 6]);
-        assert_eq!(tape.children(1).map(|index| tape.node(index).ordinal).collect::<Vec<_>>(), [0, 1, 2]);
-        assert_eq!(tape.string(text.as_bytes(), 3, b"b"), Some(&br#"x\"y"#[..]));
-        assert_eq!(tape.number(text.as_bytes(), 0, b"c"), None);
-        assert_eq!(tape.parent(4), Some(3));
+        assert_eq!(values.children(0).collect::<Vec<_>>(), [1, 6]);
+        assert_eq!(values.children(1).map(|index| values.node(index).ordinal).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(values.string(text.as_bytes(), 3, b"b"), Some(&br#"x\"y"#[..]));
+        assert_eq!(values.number(text.as_bytes(), 0, b"c"), None);
+        assert_eq!(values.parent(4), Some(3));
     }
 
     #[test]
     fn accepts_any_value_and_nothing_else() {
         for text in ["1", "\"x\"", "[]", "{}", "[[],{}]", "{\"\":\"\"}", " true "] {
-            assert!(tape(text).is_some(), "{text}");
+            assert!(values(text).is_some(), "{text}");
         }
         for text in [
             "",
@@ -283,17 +283,17 @@ mod tests {
             "{]",
             "[1}",
         ] {
-            assert!(tape(text).is_none(), "{text}");
+            assert!(values(text).is_none(), "{text}");
         }
     }
 
     #[test]
     fn size_has_limits() {
         let wide = |count: usize| format!("[{}]", vec!["1"; count].join(","));
-        assert!(tape(&wide(MAX_NODES - 1)).is_some());
-        assert!(tape(&wide(MAX_NODES)).is_none());
+        assert!(values(&wide(MAX_NODES - 1)).is_some());
+        assert!(values(&wide(MAX_NODES)).is_none());
         let deep = |count: usize| "[".repeat(count) + &"]".repeat(count);
-        assert!(tape(&deep(MAX_DEPTH)).is_some());
-        assert!(tape(&deep(MAX_DEPTH + 1)).is_none());
+        assert!(values(&deep(MAX_DEPTH)).is_some());
+        assert!(values(&deep(MAX_DEPTH + 1)).is_none());
     }
 }

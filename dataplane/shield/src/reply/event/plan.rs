@@ -1,7 +1,7 @@
 //! What is to be done with one event: which of its strings are pieces of a channel, and which channels end with it.
 
-use crate::reply::gate::LaneKind;
-use crate::reply::text::ruler::Unit;
+use crate::reply::gate::TextKind;
+use crate::reply::text::position_tracker::PositionUnit;
 
 /// The name of a channel within one stream.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -10,8 +10,8 @@ pub(crate) struct ChannelId(u64);
 impl ChannelId {
     /// Names a channel by its kind of text and its place. The parts are mixed, not packed: a collision of 64
     /// bits would be the provider's own doing, to its own stream.
-    pub(crate) fn new(lane: &[u8], place: u64, part: u64) -> Self {
-        let seed = hash(0xcbf2_9ce4_8422_2325, lane);
+    pub(crate) fn new(text_kind: &[u8], place: u64, part: u64) -> Self {
+        let seed = hash(0xcbf2_9ce4_8422_2325, text_kind);
         Self(mix(mix(seed, place), part))
     }
 
@@ -35,17 +35,17 @@ pub(crate) fn hash(seed: u64, bytes: &[u8]) -> u64 {
 
 /// A string that is a piece of a channel's text.
 #[derive(Clone, Copy, Default, Debug)]
-pub(crate) struct Slot {
-    /// Index of the string on the tape.
+pub(crate) struct ChannelPiece {
+    /// Index of the string on the values.
     pub(crate) node: usize,
     pub(crate) channel: ChannelId,
     /// What closes together: a choice, a block, an output item.
     pub(crate) group: u64,
-    pub(crate) lane: LaneKind,
+    pub(crate) text_kind: TextKind,
     /// The channel's text is JSON by contract.
     pub(crate) json: bool,
     /// What numbers that point into the text count, if there may be any.
-    pub(crate) unit: Option<Unit>,
+    pub(crate) unit: Option<PositionUnit>,
     /// What the event says of the call that the text belongs to. Another call makes it another text.
     pub(crate) call: Call,
 }
@@ -80,7 +80,7 @@ impl Call {
 
 /// A call that an event names, and the channel that is its place.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Named {
+pub(crate) struct NamedCall {
     pub(crate) channel: ChannelId,
     pub(crate) group: u64,
     pub(crate) call: Call,
@@ -112,7 +112,7 @@ impl Close {
 #[derive(Default)]
 pub(crate) struct Plan {
     /// In the order of the text.
-    pub(crate) slots: Vec<Slot>,
+    pub(crate) pieces: Vec<ChannelPiece>,
     pub(crate) closes: Vec<Close>,
     /// A tool call begins: its group or channel, and the string with the tool's name.
     pub(crate) tools: Vec<(u64, usize)>,
@@ -121,30 +121,38 @@ pub(crate) struct Plan {
     /// The number that says where in the stream the event stands.
     pub(crate) sequence: Option<usize>,
     /// Calls that the event names. A channel that changes its call ends, or waits for its call to come again.
-    pub(crate) calls: Vec<Named>,
+    pub(crate) calls: Vec<NamedCall>,
     /// The channel that places in this event point into, where its text is not beside them.
     pub(crate) cited: Option<ChannelId>,
 }
 
 impl Plan {
     pub(crate) fn clear(&mut self) {
-        self.slots.clear();
+        self.pieces.clear();
         self.closes.clear();
         self.tools.clear();
         self.calls.clear();
         (self.opaque, self.sequence, self.cited) = (None, None, None);
     }
 
-    pub(crate) fn slot(&mut self, node: usize, channel: ChannelId, group: u64, lane: LaneKind) {
-        let json = lane == LaneKind::ToolArguments;
-        self.slots.push(Slot { node, channel, group, lane, json, unit: None, call: Call::default() });
+    pub(crate) fn piece(&mut self, node: usize, channel: ChannelId, group: u64, text_kind: TextKind) {
+        let json = text_kind == TextKind::ToolArguments;
+        self.pieces.push(ChannelPiece {
+            node,
+            channel,
+            group,
+            text_kind,
+            json,
+            unit: None,
+            call: Call::default(),
+        });
     }
 
-    /// As [`slot`](Self::slot), for a text that numbers point into.
-    pub(crate) fn cited_slot(&mut self, node: usize, channel: ChannelId, group: u64, unit: Unit) {
-        self.slot(node, channel, group, LaneKind::Text);
-        if let Some(slot) = self.slots.last_mut() {
-            slot.unit = Some(unit);
+    /// As [`piece`](Self::piece), for a text that numbers point into.
+    pub(crate) fn cited_piece(&mut self, node: usize, channel: ChannelId, group: u64, unit: PositionUnit) {
+        self.piece(node, channel, group, TextKind::Text);
+        if let Some(piece) = self.pieces.last_mut() {
+            piece.unit = Some(unit);
         }
     }
 }

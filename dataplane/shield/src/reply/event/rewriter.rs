@@ -1,46 +1,46 @@
 //! One event of a stream, whatever frames it: restores its strings in place, and keeps the channels' order.
 
 use crate::reply::event::edits::{Edit, Edits};
-use crate::reply::event::frame::Frame;
+use crate::reply::event::frame::FramedEvent;
 use crate::reply::event::text_kind;
 use std::ops::Range;
 
 use memchr::memchr2;
 
 use crate::reply::event::channels::Channels;
-use crate::reply::event::frame::Wrap;
+use crate::reply::event::frame::EventEnvelope;
 use crate::reply::event::handling::Handling;
-use crate::reply::event::json_index::{Kind, Tape, string_end};
-use crate::reply::event::plan::{ChannelId, Close, Plan, Slot};
+use crate::reply::event::json_index::{JsonIndex, ValueKind, string_end};
+use crate::reply::event::plan::{ChannelId, ChannelPiece, Close, Plan};
 use crate::reply::event::view::{Event, Framing};
 use crate::reply::event::{citations, dialect};
-use crate::reply::gate::LaneKind;
-use crate::reply::text::context::Kit;
+use crate::reply::gate::TextKind;
+use crate::reply::text::context::ReplyContext;
 use crate::reply::text::keys::KeyKind;
-use crate::reply::text::nesting::Nest;
-use crate::reply::text::output::Text;
-use crate::reply::text::restorer::Lane;
+use crate::reply::text::nesting::NestingTracker;
+use crate::reply::text::output::RestoredText;
+use crate::reply::text::restorer::TextRestorer;
 use crate::token::MIN_TOKEN_LEN;
 
 /// See the module's documentation.
 pub(crate) struct EventRewriter {
     framing: Framing,
-    tape: Tape,
+    values: JsonIndex,
     plan: Plan,
     channels: Channels,
     edits: Edits,
     /// Containers of the event with numbers that point into a text.
     cited: Vec<usize>,
-    speech: Speech,
+    stream_kind: StreamKind,
 }
 
 /// What the events of a stream are, as far as is known.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Speech {
+enum StreamKind {
     Unknown,
     /// JSON, so an event that is none is no piece of a text.
     Json,
-    /// Pieces of one text, whatever one of them looks like alone: a word of digits is no number, `[]` no array.
+    /// Pieces of one text, whatever one of them sniffed like alone: a word of digits is no number, `[]` no array.
     Plain,
 }
 
@@ -48,12 +48,12 @@ impl EventRewriter {
     pub(crate) fn new(framing: Framing) -> Self {
         Self {
             framing,
-            tape: Tape::default(),
+            values: JsonIndex::default(),
             plan: Plan::default(),
             channels: Channels::default(),
             edits: Edits::default(),
             cited: Vec::new(),
-            speech: Speech::Unknown,
+            stream_kind: StreamKind::Unknown,
         }
     }
 
@@ -64,76 +64,86 @@ impl EventRewriter {
 
     /// Appends to `out` what goes to the client for `frame`: the tails of channels that end with it, then the
     /// event itself.
-    pub(crate) fn event(&mut self, kit: &mut Kit, frame: &Frame<'_>, out: &mut Text) {
+    pub(crate) fn event(
+        &mut self,
+        context: &mut ReplyContext,
+        frame: &FramedEvent<'_>,
+        out: &mut RestoredText,
+    ) {
         let data = frame.text.trim_ascii();
-        let blank = data.is_empty() && (frame.text.is_empty() || self.speech != Speech::Plain);
+        let blank = data.is_empty() && (frame.text.is_empty() || self.stream_kind != StreamKind::Plain);
         if blank || data == b"[DONE]" {
             if !blank || frame.last {
-                self.flush_all(kit, out);
+                self.flush_all(context, out);
             }
             out.extend_from_slice(frame.raw);
         } else if self.reads_json(frame.text) {
-            if self.speech == Speech::Plain {
-                self.flush_held(kit, out);
+            if self.stream_kind == StreamKind::Plain {
+                self.flush_held(context, out);
             }
-            if self.speech != Speech::Unknown || self.tape.node(0).kind == Kind::Object {
-                self.speech = Speech::Json;
+            if self.stream_kind != StreamKind::Unknown || self.values.node(0).kind == ValueKind::Object {
+                self.stream_kind = StreamKind::Json;
             }
-            self.json(kit, frame, out);
+            self.json(context, frame, out);
         } else {
-            self.other(kit, frame, out);
+            self.other(context, frame, out);
         }
     }
 
     /// Whether `text` is JSON, and no piece of a plain text that would do as some.
     fn reads_json(&mut self, text: &[u8]) -> bool {
-        let plain = self.speech == Speech::Plain;
+        let plain = self.stream_kind == StreamKind::Plain;
         let object = text.trim_ascii_start().starts_with(b"{");
-        if (plain && !object) || !self.tape.read(text) {
+        if (plain && !object) || !self.values.read(text) {
             return false;
         }
-        let nodes = self.tape.nodes();
-        nodes[0].kind != Kind::Scalar && (!plain || nodes.len() > 1)
+        let nodes = self.values.nodes();
+        nodes[0].kind != ValueKind::Scalar && (!plain || nodes.len() > 1)
     }
 
     /// Lets out all that is held, each in an event of its own, and closes all channels.
-    pub(crate) fn flush_all(&mut self, kit: &mut Kit, out: &mut Text) {
-        self.channels.flush_closed(&[Close::All], &[], kit, out);
+    pub(crate) fn flush_all(&mut self, context: &mut ReplyContext, out: &mut RestoredText) {
+        self.channels.flush_closed(&[Close::All], &[], context, out);
         self.channels.forget(&[Close::All]);
     }
 
     /// Lets out all that is held behind the last event, each with `separator` before it, and closes all channels.
-    pub(crate) fn flush_behind(&mut self, kit: &mut Kit, separator: &[u8], out: &mut Text) {
-        self.channels.flush_behind(kit, separator, out);
+    pub(crate) fn flush_behind(
+        &mut self,
+        context: &mut ReplyContext,
+        separator: &[u8],
+        out: &mut RestoredText,
+    ) {
+        self.channels.flush_behind(context, separator, out);
     }
 
     /// Lets out all that is held but keeps the channels, before an event that is too large to be looked into.
-    pub(crate) fn flush_held(&mut self, kit: &mut Kit, out: &mut Text) {
-        self.channels.flush_closed(&[Close::All], &[], kit, out);
+    pub(crate) fn flush_held(&mut self, context: &mut ReplyContext, out: &mut RestoredText) {
+        self.channels.flush_closed(&[Close::All], &[], context, out);
     }
 
-    fn json(&mut self, kit: &mut Kit, frame: &Frame<'_>, out: &mut Text) {
-        let event = Event { tape: &self.tape, text: frame.text, name: frame.name, framing: self.framing };
+    fn json(&mut self, context: &mut ReplyContext, frame: &FramedEvent<'_>, out: &mut RestoredText) {
+        let event = Event { values: &self.values, text: frame.text, name: frame.name, framing: self.framing };
         let plan = &mut self.plan;
         dialect::plan(event, plan);
         if frame.last {
             plan.closes.push(Close::All);
         }
-        if kit.gate.is_some() {
+        if context.gate.is_some() {
             for &(key, name) in &plan.tools {
-                self.channels.name_tool(key, &frame.text[self.tape.node(name).span()]);
+                self.channels.name_tool(key, &frame.text[self.values.node(name).span()]);
             }
         }
         if !plan.calls.is_empty() {
-            self.channels.change_calls(plan, kit, out);
+            self.channels.change_calls(plan, context, out);
         }
         if !plan.closes.is_empty() {
-            self.channels.flush_closed(&plan.closes, &plan.slots, kit, out);
+            self.channels.flush_closed(&plan.closes, &plan.pieces, context, out);
         }
         self.cited.clear();
-        strings(event, plan, &mut self.channels, &mut self.edits, &mut self.cited, kit, frame.wrap);
+        strings(event, plan, &mut self.channels, &mut self.edits, &mut self.cited, context, frame.envelope);
         for &root in &self.cited {
-            citations::restore(event, plan, &self.channels, &mut self.edits, kit, root);
+            citations::restore(event, plan, &self.channels, &mut self.edits, context, root);
         }
         let unordered = !self.cited.is_empty() | number(event, plan, &mut self.channels, &mut self.edits);
         if !plan.closes.is_empty() {
@@ -159,23 +169,27 @@ impl EventRewriter {
     }
 
     /// Data that is no JSON: a piece of a text, as the streams of simple servers are, or, among JSON events or
-    /// when it only looks like JSON, a text of its own.
-    fn other(&mut self, kit: &mut Kit, frame: &Frame<'_>, out: &mut Text) {
+    /// when it only sniffed like JSON, a text of its own.
+    fn other(&mut self, context: &mut ReplyContext, frame: &FramedEvent<'_>, out: &mut RestoredText) {
         let broken_json = matches!(frame.text.trim_ascii_start().first(), Some(b'{' | b'['));
-        let of_its_own = broken_json && self.speech == Speech::Unknown;
-        if of_its_own || self.speech == Speech::Json || self.framing == Framing::Lines {
-            let allowed = kit.allows(LaneKind::Document, None);
-            let mut lane = Lane::new(Nest::document(), allowed);
+        let of_its_own = broken_json && self.stream_kind == StreamKind::Unknown;
+        if of_its_own || self.stream_kind == StreamKind::Json || self.framing == Framing::Lines {
+            let allowed = context.allows(TextKind::Document, None);
+            let mut restorer = TextRestorer::new(NestingTracker::document(), allowed);
             if frame.last {
-                self.flush_all(kit, out);
+                self.flush_all(context, out);
             }
-            self.edits.feed_lines(kit, &mut lane, frame, true);
+            self.edits.feed_lines(context, &mut restorer, frame, true);
         } else {
-            self.speech = Speech::Plain;
-            let slot = Slot { channel: ChannelId::PLAIN, lane: LaneKind::Text, ..Slot::default() };
-            if let Some(channel) = self.channels.of(&slot, kit, || Handling::Restore) {
-                let fits = channel.lane.holds() || channel.template.plain(frame.wrap);
-                self.edits.feed_lines(kit, &mut channel.lane, frame, !fits || frame.last);
+            self.stream_kind = StreamKind::Plain;
+            let piece = ChannelPiece {
+                channel: ChannelId::PLAIN,
+                text_kind: TextKind::Text,
+                ..ChannelPiece::default()
+            };
+            if let Some(channel) = self.channels.of(&piece, context, || Handling::Restore) {
+                let fits = channel.restorer.holds() || channel.template.plain(frame.envelope);
+                self.edits.feed_lines(context, &mut channel.restorer, frame, !fits || frame.last);
             }
         }
         self.edits.write(frame, out);
@@ -189,64 +203,64 @@ fn strings(
     channels: &mut Channels,
     edits: &mut Edits,
     cited: &mut Vec<usize>,
-    kit: &mut Kit,
-    wrap: Wrap<'_>,
+    context: &mut ReplyContext,
+    envelope: EventEnvelope<'_>,
 ) {
-    let mut slots = plan.slots.iter().enumerate().peekable();
-    for (index, node) in event.tape.nodes().iter().enumerate() {
+    let mut pieces = plan.pieces.iter().enumerate().peekable();
+    for (index, node) in event.values.nodes().iter().enumerate() {
         if node.key().len() >= MIN_TOKEN_LEN {
-            whole(event, index, node.key(), edits, kit);
+            whole(event, index, node.key(), edits, context);
         }
-        if let Some((at, slot)) = slots.next_if(|(_, slot)| slot.node == index) {
-            piece(event, plan, at, slot, channels, edits, kit, wrap);
-        } else if node.kind == Kind::Text {
+        if let Some((at, piece)) = pieces.next_if(|(_, piece)| piece.node == index) {
+            restore_piece(event, plan, at, piece, channels, edits, context, envelope);
+        } else if node.kind == ValueKind::Text {
             if node.span().len() >= MIN_TOKEN_LEN && plan.opaque != Some(index) {
-                whole(event, index, node.span(), edits, kit);
+                whole(event, index, node.span(), edits, context);
             }
-        } else if node.kind != Kind::Scalar && citations::is_root(event, index) {
+        } else if node.kind != ValueKind::Scalar && citations::is_root(event, index) {
             cited.push(index);
         }
     }
 }
 
-/// Restores the string of `slot`, which is number `at` of the plan, as a piece of its channel's text.
+/// Restores the string of `piece`, which is number `at` of the plan, as a piece of its channel's text.
 #[expect(clippy::too_many_arguments, reason = "the parts of one event and of its rewriter, borrowed apart")]
-fn piece(
+fn restore_piece(
     event: Event<'_>,
     plan: &Plan,
     at: usize,
-    slot: &Slot,
+    piece: &ChannelPiece,
     channels: &mut Channels,
     edits: &mut Edits,
-    kit: &mut Kit,
-    wrap: Wrap<'_>,
+    context: &mut ReplyContext,
+    envelope: EventEnvelope<'_>,
 ) {
-    let of_another_call = |other: &Slot| slot.call.differs(other.call);
-    let same = |other: &&Slot| other.channel == slot.channel;
-    if plan.slots[..at].iter().rev().find(same).is_some_and(of_another_call) {
-        channels.end(slot.channel);
+    let of_another_call = |other: &ChannelPiece| piece.call.differs(other.call);
+    let same = |other: &&ChannelPiece| other.channel == piece.channel;
+    if plan.pieces[..at].iter().rev().find(same).is_some_and(of_another_call) {
+        channels.end(piece.channel);
     }
-    let closes = plan.closes.iter().any(|close| close.covers(slot.channel, slot.group));
-    let last = match plan.slots[at + 1..].iter().find(same) {
+    let closes = plan.closes.iter().any(|close| close.covers(piece.channel, piece.group));
+    let last = match plan.pieces[at + 1..].iter().find(same) {
         None => closes,
         Some(next) => of_another_call(next),
     };
-    let Some(channel) = channels.of(slot, kit, || Handling::of(event, slot.node)) else {
-        kit.tally.skipped += 1;
+    let Some(channel) = channels.of(piece, context, || Handling::of(event, piece.node)) else {
+        context.stats.skipped += 1;
         return;
     };
-    let held = channel.lane.holds();
-    edits.feed(kit, &mut channel.lane, event.text, event.tape.node(slot.node).span(), last);
-    if channel.lane.holds() && !held && !channel.template.cut(event, plan, slot, wrap) {
+    let held = channel.restorer.holds();
+    edits.feed(context, &mut channel.restorer, event.text, event.values.node(piece.node).span(), last);
+    if channel.restorer.holds() && !held && !channel.template.cut(event, plan, piece, envelope) {
         // No event can be made for what is held, so nothing is.
-        edits.let_out(kit, &mut channel.lane);
+        edits.let_out(context, &mut channel.restorer);
     }
 }
 
 /// Gives the event a number that none before it had. Answers whether it changed.
 fn number(event: Event<'_>, plan: &Plan, channels: &mut Channels, edits: &mut Edits) -> bool {
     let Some(node) = plan.sequence else { return false };
-    let digits = event.tape.node(node).span();
+    let digits = event.values.node(node).span();
     let Some(number) = event.index(0, b"sequence_number") else { return false };
     let sent = channels.numbering.of(number);
     if sent != number {
@@ -256,22 +270,25 @@ fn number(event: Event<'_>, plan: &Plan, channels: &mut Channels, edits: &mut Ed
 }
 
 /// Restores a string that is complete: the value `index`, or its key.
-fn whole(event: Event<'_>, index: usize, range: Range<usize>, edits: &mut Edits, kit: &mut Kit) {
+fn whole(event: Event<'_>, index: usize, range: Range<usize>, edits: &mut Edits, context: &mut ReplyContext) {
     let text = &event.text[range.clone()];
     if memchr2(b'-', b'\\', text).is_none() {
         return;
     }
-    let mut lane = match Handling::of(event, index) {
+    let mut restorer = match Handling::of(event, index) {
         Handling::Restore => {
-            let (purpose, tool) =
-                if kit.gate.is_some() { text_kind::purpose(event, index) } else { (LaneKind::Other, None) };
+            let (purpose, tool) = if context.gate.is_some() {
+                text_kind::purpose(event, index)
+            } else {
+                (TextKind::Other, None)
+            };
             let json = KeyKind::of(event.key(index)) == KeyKind::Arguments;
-            Lane::new(Nest::literal(json), kit.allows(purpose, tool))
+            TextRestorer::new(NestingTracker::literal(json), context.allows(purpose, tool))
         }
-        Handling::Keep => Lane::kept(),
+        Handling::Keep => TextRestorer::kept(),
         Handling::Opaque => return,
     };
-    edits.feed(kit, &mut lane, event.text, range, true);
+    edits.feed(context, &mut restorer, event.text, range, true);
 }
 
 /// The digits of the number under `key` at the root of the object that `text` begins with. The text may end

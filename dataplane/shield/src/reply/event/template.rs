@@ -4,13 +4,13 @@
 //! (numbers, `type`, what stands at the root), and all that would count twice goes (other texts, names and ids of
 //! a tool call, usage). A number that says where in the stream an event stands is written anew.
 
-use crate::reply::event::frame::Wrap;
+use crate::reply::event::frame::EventEnvelope;
 use std::ops::Range;
 
-use crate::reply::event::json_index::Kind;
-use crate::reply::event::plan::{Plan, Slot};
+use crate::reply::event::json_index::ValueKind;
+use crate::reply::event::plan::{ChannelPiece, Plan};
 use crate::reply::event::view::Event;
-use crate::reply::text::output::Text;
+use crate::reply::text::output::RestoredText;
 
 /// Bytes of one template. A channel whose events are larger holds nothing back.
 pub(crate) const MAX_TEMPLATE: usize = 4096;
@@ -35,17 +35,17 @@ impl Template {
     }
 
     /// Appends what stands before the held text to `out`.
-    pub(crate) fn write_before(&self, number: u64, out: &mut Text) {
+    pub(crate) fn write_before(&self, number: u64, out: &mut RestoredText) {
         self.write(0..self.split, number, out);
     }
 
     /// Appends what stands after it, with the end of its framing or without.
-    pub(crate) fn write_after(&self, number: u64, framed: bool, out: &mut Text) {
+    pub(crate) fn write_after(&self, number: u64, framed: bool, out: &mut RestoredText) {
         let end = if framed { self.bytes.len() } else { self.end };
         self.write(self.split..end, number, out);
     }
 
-    fn write(&self, part: Range<usize>, number: u64, out: &mut Text) {
+    fn write(&self, part: Range<usize>, number: u64, out: &mut RestoredText) {
         match &self.number {
             Some(digits) if part.contains(&digits.start) => {
                 out.extend_from_slice(&self.bytes[part.start..digits.start]);
@@ -56,51 +56,57 @@ impl Template {
         }
     }
 
-    /// Becomes the template of the channel of `slot`, whose string is in `event`. `false` if it is too large.
-    pub(crate) fn cut(&mut self, event: Event<'_>, plan: &Plan, slot: &Slot, wrap: Wrap<'_>) -> bool {
-        self.start(wrap);
-        self.value(event, plan, slot.node, 0);
-        self.end(wrap)
+    /// Becomes the template of the channel of `piece`, whose string is in `event`. `false` if it is too large.
+    pub(crate) fn cut(
+        &mut self,
+        event: Event<'_>,
+        plan: &Plan,
+        piece: &ChannelPiece,
+        envelope: EventEnvelope<'_>,
+    ) -> bool {
+        self.start(envelope);
+        self.value(event, plan, piece.node, 0);
+        self.end(envelope)
     }
 
     /// Becomes the template of data that is no JSON.
-    pub(crate) fn plain(&mut self, wrap: Wrap<'_>) -> bool {
-        self.start(wrap);
+    pub(crate) fn plain(&mut self, envelope: EventEnvelope<'_>) -> bool {
+        self.start(envelope);
         self.split = self.bytes.len();
-        self.end(wrap)
+        self.end(envelope)
     }
 
-    fn start(&mut self, wrap: Wrap<'_>) {
+    fn start(&mut self, envelope: EventEnvelope<'_>) {
         self.bytes.clear();
         self.number = None;
-        self.bytes.extend_from_slice(wrap.head);
-        self.bytes.extend_from_slice(wrap.prefix);
+        self.bytes.extend_from_slice(envelope.head);
+        self.bytes.extend_from_slice(envelope.prefix);
     }
 
-    fn end(&mut self, wrap: Wrap<'_>) -> bool {
+    fn end(&mut self, envelope: EventEnvelope<'_>) -> bool {
         self.end = self.bytes.len();
-        self.bytes.extend_from_slice(wrap.eol);
-        self.bytes.extend_from_slice(wrap.blank);
+        self.bytes.extend_from_slice(envelope.eol);
+        self.bytes.extend_from_slice(envelope.blank);
         self.bytes.len() <= MAX_TEMPLATE
     }
 
     /// Writes the value `node`, which is the target string or contains it.
     fn value(&mut self, event: Event<'_>, plan: &Plan, target: usize, node: usize) {
-        let (open, close) = match event.tape.node(node).kind {
-            Kind::Object => (b'{', b'}'),
-            Kind::Array => (b'[', b']'),
-            Kind::Text | Kind::Scalar => {
+        let (open, close) = match event.values.node(node).kind {
+            ValueKind::Object => (b'{', b'}'),
+            ValueKind::Array => (b'[', b']'),
+            ValueKind::Text | ValueKind::Scalar => {
                 self.bytes.push(b'"');
                 self.split = self.bytes.len();
                 self.bytes.push(b'"');
                 return;
             }
         };
-        let place = event.tape.node(target).span().start;
+        let place = event.values.node(target).span().start;
         self.bytes.push(open);
         let mut first = true;
-        for child in event.tape.children(node) {
-            let item = event.tape.node(child);
+        for child in event.values.children(node) {
+            let item = event.values.node(child);
             let on_the_way = child == target || item.span().contains(&place);
             if !on_the_way && !kept(event, plan, node, child) {
                 continue;
@@ -109,10 +115,10 @@ impl Template {
                 self.bytes.push(b',');
             }
             if on_the_way {
-                let start = item.span().start - usize::from(item.kind == Kind::Text);
+                let start = item.span().start - usize::from(item.kind == ValueKind::Text);
                 self.bytes.extend_from_slice(&event.text[item.member().start..start]);
                 self.value(event, plan, target, child);
-            } else if item.kind == Kind::Array {
+            } else if item.kind == ValueKind::Array {
                 // Only its being there counts.
                 self.bytes.extend_from_slice(&event.text[item.member().start..item.span().start]);
                 self.bytes.extend_from_slice(b"[]");
@@ -131,32 +137,32 @@ impl Template {
 
 /// Whether the member or item `child` of `container`, which is not on the way to the text, is repeated.
 fn kept(event: Event<'_>, plan: &Plan, container: usize, child: usize) -> bool {
-    let (node, parent) = (event.tape.node(child), event.tape.node(container));
-    if parent.kind == Kind::Array || plan.slots.iter().any(|slot| slot.node == child) {
+    let (node, parent) = (event.values.node(child), event.values.node(container));
+    if parent.kind == ValueKind::Array || plan.pieces.iter().any(|piece| piece.node == child) {
         return false;
     }
     let key = &event.text[node.key()];
     match node.kind {
-        Kind::Scalar => true,
+        ValueKind::Scalar => true,
         // An event of Responses must have them.
-        Kind::Array if key == b"logprobs" && container == 0 => true,
-        Kind::Object | Kind::Array => event.tape.children(child).next().is_none(),
+        ValueKind::Array if key == b"logprobs" && container == 0 => true,
+        ValueKind::Object | ValueKind::Array => event.values.children(child).next().is_none(),
         // Padding that made another event as long as the next.
-        Kind::Text if key == b"obfuscation" => false,
-        Kind::Text if container == 0 => node.span().len() <= MAX_KEPT_STRING,
+        ValueKind::Text if key == b"obfuscation" => false,
+        ValueKind::Text if container == 0 => node.span().len() <= MAX_KEPT_STRING,
         // Gemini's `content` says whose it is in every event; elsewhere a role comes once.
-        Kind::Text if key == b"role" => &event.text[parent.key()] == b"content",
+        ValueKind::Text if key == b"role" => &event.text[parent.key()] == b"content",
         // What tells a call from the others must stay; elsewhere an id would begin another.
-        Kind::Text if key == b"id" => {
-            let list = event.tape.parent(container).map(|list| event.key(list));
+        ValueKind::Text if key == b"id" => {
+            let list = event.values.parent(container).map(|list| event.key(list));
             list == Some(&b"tool_calls"[..]) && event.index(container, b"index").is_none()
         }
-        Kind::Text => matches!(key, b"type" | b"jsonPath" | b"language" | b"outcome"),
+        ValueKind::Text => matches!(key, b"type" | b"jsonPath" | b"language" | b"outcome"),
     }
 }
 
 /// Appends `number` in decimal digits.
-pub(crate) fn write_number(mut number: u64, out: &mut Text) {
+pub(crate) fn write_number(mut number: u64, out: &mut RestoredText) {
     let mut digits = [0; 20];
     let mut at = digits.len();
     loop {
@@ -173,15 +179,15 @@ pub(crate) fn write_number(mut number: u64, out: &mut Text) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reply::text::output::Cursor;
+    use crate::reply::text::output::WritePosition;
     use crate::vault::Vault;
 
     #[test]
     fn numbers_are_written_in_full() {
         for number in [0, 7, 10, 4096, u64::MAX] {
-            let (mut text, mut out) = (Text::default(), Vec::new());
+            let (mut text, mut out) = (RestoredText::default(), Vec::new());
             write_number(number, &mut text);
-            assert!(Cursor::default().write(&text, &Vault::new(), &mut out, usize::MAX));
+            assert!(WritePosition::default().write(&text, &Vault::new(), &mut out, usize::MAX));
             assert_eq!(out, number.to_string().as_bytes());
         }
     }

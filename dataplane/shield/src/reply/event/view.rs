@@ -1,6 +1,6 @@
 //! An event of a stream, read: its text with the index of its values.
 
-use crate::reply::event::json_index::{Kind, Tape};
+use crate::reply::event::json_index::{JsonIndex, ValueKind};
 use crate::reply::event::plan::{hash, mix};
 
 /// How the events are framed: the generic shapes differ, since a file of JSON lines is no stream of pieces.
@@ -14,10 +14,10 @@ pub(crate) enum Framing {
     Values,
 }
 
-/// An event's text with its tape.
+/// An event's text with its values.
 #[derive(Clone, Copy)]
 pub(crate) struct Event<'a> {
-    pub(crate) tape: &'a Tape,
+    pub(crate) values: &'a JsonIndex,
     pub(crate) text: &'a [u8],
     /// The value of the event's `event:` line, if it has one.
     pub(crate) name: &'a [u8],
@@ -25,34 +25,34 @@ pub(crate) struct Event<'a> {
 }
 
 impl<'a> Event<'a> {
-    pub(crate) fn kind(&self, node: usize) -> Kind {
-        self.tape.node(node).kind
+    pub(crate) fn kind(&self, node: usize) -> ValueKind {
+        self.values.node(node).kind
     }
 
     pub(crate) fn key(&self, node: usize) -> &'a [u8] {
-        &self.text[self.tape.node(node).key()]
+        &self.text[self.values.node(node).key()]
     }
 
     pub(crate) fn value(&self, node: usize) -> &'a [u8] {
-        &self.text[self.tape.node(node).span()]
+        &self.text[self.values.node(node).span()]
     }
 
     pub(crate) fn child(&self, node: usize, key: &[u8]) -> Option<usize> {
-        self.tape.child(self.text, node, key)
+        self.values.child(self.text, node, key)
     }
 
     pub(crate) fn string(&self, node: usize, key: &[u8]) -> Option<&'a [u8]> {
-        self.tape.string(self.text, node, key)
+        self.values.string(self.text, node, key)
     }
 
     /// The number under `key`, which says where among its like the object stands.
     pub(crate) fn index(&self, node: usize, key: &[u8]) -> Option<u64> {
-        self.tape.number(self.text, node, key)
+        self.values.number(self.text, node, key)
     }
 
     /// The `index` of an object, or where it stands in its array.
     pub(crate) fn place(&self, node: usize) -> u64 {
-        self.index(node, b"index").unwrap_or_else(|| u64::from(self.tape.node(node).ordinal))
+        self.index(node, b"index").unwrap_or_else(|| u64::from(self.values.node(node).ordinal))
     }
 
     /// Whether `key` of the object is there and not `null`.
@@ -67,15 +67,15 @@ impl<'a> Event<'a> {
 
     /// All values inside of the container.
     pub(crate) fn inside(&self, container: usize) -> impl Iterator<Item = usize> + use<'a> {
-        let (tape, end) = (self.tape, self.tape.node(container).span().end);
-        let inside = tape.nodes()[container + 1..].iter().take_while(move |node| node.span().start < end);
+        let (values, end) = (self.values, self.values.node(container).span().end);
+        let inside = values.nodes()[container + 1..].iter().take_while(move |node| node.span().start < end);
         inside.enumerate().map(move |(offset, _)| container + 1 + offset)
     }
 
     /// All strings among them.
     pub(crate) fn strings(&self, container: usize) -> impl Iterator<Item = usize> + use<'a> {
-        let tape = self.tape;
-        self.inside(container).filter(move |&index| tape.node(index).kind == Kind::Text)
+        let values = self.values;
+        self.inside(container).filter(move |&index| values.node(index).kind == ValueKind::Text)
     }
 
     /// A number for the way from `top` down to `node`: keys, and the places of array items.
@@ -90,14 +90,14 @@ impl<'a> Event<'a> {
 
     pub(crate) fn path_above(&self, top: usize, mut node: usize, mut state: u64) -> u64 {
         while node != top {
-            let item = self.tape.node(node);
+            let item = self.values.node(node);
             state = if item.key().is_empty() {
-                let object = item.kind == Kind::Object;
+                let object = item.kind == ValueKind::Object;
                 mix(state, if object { self.place(node) } else { u64::from(item.ordinal) } + 1)
             } else {
                 hash(mix(state, 0), self.key(node))
             };
-            let Some(parent) = self.tape.parent(node) else { break };
+            let Some(parent) = self.values.parent(node) else { break };
             node = parent;
         }
         state

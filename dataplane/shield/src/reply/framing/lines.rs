@@ -2,16 +2,16 @@
 
 use memchr::memchr;
 
-use crate::reply::event::frame::{Frame, Wrap};
+use crate::reply::event::frame::{EventEnvelope, FramedEvent};
 use crate::reply::event::rewriter::EventRewriter;
 use crate::reply::event::view::Framing;
 use crate::reply::framing::backlog::Backlog;
-use crate::reply::gate::LaneKind;
+use crate::reply::gate::TextKind;
 use crate::reply::limits::MAX_EVENT;
-use crate::reply::text::context::Kit;
-use crate::reply::text::nesting::Nest;
-use crate::reply::text::output::Text;
-use crate::reply::text::restorer::Lane;
+use crate::reply::text::context::ReplyContext;
+use crate::reply::text::nesting::NestingTracker;
+use crate::reply::text::output::RestoredText;
+use crate::reply::text::restorer::TextRestorer;
 
 /// Finds the lines and puts them back. A line of more than [`MAX_EVENT`] bytes is restored as it passes.
 pub(crate) struct JsonLines {
@@ -19,7 +19,7 @@ pub(crate) struct JsonLines {
     backlog: Backlog,
     /// No line ends in the backlog before this offset.
     searched: usize,
-    large: Option<Lane>,
+    large: Option<TextRestorer>,
 }
 
 impl JsonLines {
@@ -32,21 +32,21 @@ impl JsonLines {
         }
     }
 
-    pub(crate) fn push(&mut self, kit: &mut Kit, input: &[u8], out: &mut Text) {
+    pub(crate) fn push(&mut self, context: &mut ReplyContext, input: &[u8], out: &mut RestoredText) {
         let mut backlog = std::mem::take(&mut self.backlog);
-        backlog.feed(input, |data| self.take(kit, data, out));
+        backlog.feed(input, |data| self.take(context, data, out));
         self.backlog = backlog;
     }
 
-    pub(crate) fn finish(&mut self, kit: &mut Kit, out: &mut Text) {
-        if let Some(mut lane) = self.large.take() {
-            lane.flush(kit, out);
+    pub(crate) fn finish(&mut self, context: &mut ReplyContext, out: &mut RestoredText) {
+        if let Some(mut restorer) = self.large.take() {
+            restorer.flush(context, out);
         }
         let rest = self.backlog.take();
         if rest.is_empty() {
-            self.rewriter.flush_all(kit, out);
+            self.rewriter.flush_all(context, out);
         } else {
-            self.line(kit, &rest, true, out);
+            self.line(context, &rest, true, out);
         }
     }
 
@@ -55,15 +55,15 @@ impl JsonLines {
         self.backlog.capacity() + self.rewriter.held_bytes()
     }
 
-    fn take(&mut self, kit: &mut Kit, data: &[u8], out: &mut Text) -> usize {
+    fn take(&mut self, context: &mut ReplyContext, data: &[u8], out: &mut RestoredText) -> usize {
         let mut at = 0;
         loop {
             let rest = &data[at..];
-            if let Some(lane) = &mut self.large {
+            if let Some(restorer) = &mut self.large {
                 let end = memchr(b'\n', rest);
-                lane.pass(kit, &rest[..end.unwrap_or(rest.len())], out);
+                restorer.pass(context, &rest[..end.unwrap_or(rest.len())], out);
                 let Some(end) = end else { return data.len() };
-                lane.flush(kit, out);
+                restorer.flush(context, out);
                 out.push(b'\n');
                 self.large = None;
                 at += end + 1;
@@ -72,7 +72,7 @@ impl JsonLines {
             match memchr(b'\n', &rest[self.searched..]).map(|found| self.searched + found + 1) {
                 Some(len) if len <= MAX_EVENT => {
                     self.searched = 0;
-                    self.line(kit, &rest[..len], false, out);
+                    self.line(context, &rest[..len], false, out);
                     at += len;
                 }
                 None if rest.len() <= MAX_EVENT => {
@@ -81,22 +81,22 @@ impl JsonLines {
                 }
                 _ => {
                     self.searched = 0;
-                    self.rewriter.flush_held(kit, out);
-                    let allowed = kit.allows(LaneKind::Document, None);
-                    self.large = Some(Lane::new(Nest::document(), allowed));
+                    self.rewriter.flush_held(context, out);
+                    let allowed = context.allows(TextKind::Document, None);
+                    self.large = Some(TextRestorer::new(NestingTracker::document(), allowed));
                 }
             }
         }
     }
 
-    fn line(&mut self, kit: &mut Kit, raw: &[u8], last: bool, out: &mut Text) {
+    fn line(&mut self, context: &mut ReplyContext, raw: &[u8], last: bool, out: &mut RestoredText) {
         let text = raw.strip_suffix(b"\n").unwrap_or(raw);
         let eol = if text.ends_with(b"\r") { &b"\r\n"[..] } else { b"\n" };
-        let wrap = Wrap { head: b"", prefix: b"", eol, blank: b"" };
+        let envelope = EventEnvelope { head: b"", prefix: b"", eol, blank: b"" };
         let line = 0..text.len();
         self.rewriter.event(
-            kit,
-            &Frame { raw, text, lines: std::slice::from_ref(&line), name: b"", wrap, last },
+            context,
+            &FramedEvent { raw, text, lines: std::slice::from_ref(&line), name: b"", envelope, last },
             out,
         );
     }

@@ -1,6 +1,6 @@
 //! Server-sent events: finds the events in a byte stream and puts them back byte for byte.
 //!
-//! Lines may end in LF, CRLF or CR, in any mixture, and the stream may be cut anywhere, between the two bytes of
+//! EventLines may end in LF, CRLF or CR, in any mixture, and the stream may be cut anywhere, between the two bytes of
 //! CRLF as well. An event goes out as soon as its empty line is there, a comment between events as soon as
 //! its own line is. An event of more than [`MAX_EVENT`] bytes is not collected: its data is restored as it
 //! passes, as one JSON document. Framing: WHATWG HTML, "Server-sent events", 9.2.5 and 9.2.6.
@@ -11,30 +11,30 @@ use std::ops::Range;
 use memchr::{memchr, memchr2};
 use zeroize::Zeroizing;
 
-use crate::reply::event::frame::{Frame, Wrap};
+use crate::reply::event::frame::{EventEnvelope, FramedEvent};
 use crate::reply::event::rewriter::EventRewriter;
 use crate::reply::event::template::write_number;
 use crate::reply::event::view::Framing;
 use crate::reply::framing::backlog::Backlog;
-use crate::reply::gate::LaneKind;
-use crate::reply::text::context::Kit;
-use crate::reply::text::nesting::Nest;
-use crate::reply::text::output::{Cursor, Text};
-use crate::reply::text::restorer::Lane;
+use crate::reply::gate::TextKind;
+use crate::reply::text::context::ReplyContext;
+use crate::reply::text::nesting::NestingTracker;
+use crate::reply::text::output::{RestoredText, WritePosition};
+use crate::reply::text::restorer::TextRestorer;
 
 /// Begins each line of an event's data.
 pub(crate) const DATA_HEAD: &[u8] = b"data: ";
 
 /// Where the search for the end of the first event in a buffer stands.
 #[derive(Default)]
-struct Scan {
+struct EventScan {
     /// Start of the line being read.
     line: usize,
     /// No line ends before this offset but those before `line`.
     searched: usize,
 }
 
-impl Scan {
+impl EventScan {
     /// The length of the event that `data` starts with, and whether it ends in a CR that may have its LF still
     /// to come. A comment at its head is taken for an event of its own.
     fn event_end(&mut self, data: &[u8]) -> Option<(usize, bool)> {
@@ -63,7 +63,7 @@ impl Scan {
 
 /// The lines of one event.
 #[derive(Default)]
-struct Lines {
+struct EventLines {
     /// Ranges of the values of its data lines.
     data: Vec<Range<usize>>,
     /// The `event:` line with its end, and its value.
@@ -75,7 +75,7 @@ struct Lines {
     eol: Range<usize>,
 }
 
-impl Lines {
+impl EventLines {
     fn read(&mut self, raw: &[u8]) {
         self.data.clear();
         (self.head, self.name) = (0..0, 0..0);
@@ -98,34 +98,39 @@ impl Lines {
     }
 }
 
-impl Lines {
+impl EventLines {
     /// Restores what stands outside of the data. `None` if no token is there.
-    fn restore_others(&self, kit: &mut Kit, raw: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, TooLarge> {
+    fn restore_others(
+        &self,
+        context: &mut ReplyContext,
+        raw: &[u8],
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, TooLarge> {
         let starts = std::iter::once(0).chain(self.data.iter().map(|value| value.end));
         let ends = self.data.iter().map(|value| value.start).chain([raw.len()]);
         if starts.zip(ends).all(|(start, end)| memchr(b'-', &raw[start..end]).is_none()) {
             return Ok(None);
         }
-        let mut restored = Text::default();
-        let mut lane = Lane::new(Nest::plain(), kit.allows(LaneKind::Document, None));
+        let mut restored = RestoredText::default();
+        let mut restorer =
+            TextRestorer::new(NestingTracker::plain(), context.allows(TextKind::Document, None));
         let (mut written, mut from, mut edited) = (0, 0, false);
-        let line_head = std::mem::take(&mut kit.line_head);
+        let line_head = std::mem::take(&mut context.line_head);
         for value in self.data.iter().chain([&(raw.len()..raw.len())]) {
             let before = restored.mark();
             restored.extend_from_slice(&raw[written..from]);
-            if lane.feed(kit, &raw[from..value.start], true, &mut restored) {
+            if restorer.feed(context, &raw[from..value.start], true, &mut restored) {
                 (written, edited) = (value.start, true);
             } else {
                 restored.truncate(before);
             }
             from = value.end;
         }
-        kit.line_head = line_head;
+        context.line_head = line_head;
         restored.extend_from_slice(&raw[written..]);
         let mut event = Zeroizing::new(Vec::new());
         if !edited {
             Ok(None)
-        } else if Cursor::default().write(&restored, &kit.vault, &mut event, MAX_EVENT) {
+        } else if WritePosition::default().write(&restored, &context.vault, &mut event, MAX_EVENT) {
             Ok(Some(event))
         } else {
             Err(TooLarge)
@@ -153,11 +158,11 @@ pub(crate) struct Sse {
     /// lines that are no data are text.
     declared: bool,
     backlog: Backlog,
-    scan: Scan,
+    scan: EventScan,
     /// The last event ended in CR; an LF that follows belongs to it.
     after_cr: bool,
     large: Option<Large>,
-    lines: Lines,
+    lines: EventLines,
     joined: Vec<u8>,
 }
 
@@ -167,29 +172,29 @@ impl Sse {
             rewriter: EventRewriter::new(Framing::Sse),
             declared,
             backlog: Backlog::default(),
-            scan: Scan::default(),
+            scan: EventScan::default(),
             after_cr: false,
             large: None,
-            lines: Lines::default(),
+            lines: EventLines::default(),
             joined: Vec::new(),
         }
     }
 
-    pub(crate) fn push(&mut self, kit: &mut Kit, input: &[u8], out: &mut Text) {
+    pub(crate) fn push(&mut self, context: &mut ReplyContext, input: &[u8], out: &mut RestoredText) {
         let mut backlog = std::mem::take(&mut self.backlog);
-        backlog.feed(input, |data| self.take(kit, data, out));
+        backlog.feed(input, |data| self.take(context, data, out));
         self.backlog = backlog;
     }
 
-    pub(crate) fn finish(&mut self, kit: &mut Kit, out: &mut Text) {
+    pub(crate) fn finish(&mut self, context: &mut ReplyContext, out: &mut RestoredText) {
         if let Some(mut large) = self.large.take() {
-            large.finish(kit, out);
+            large.finish(context, out);
         }
         let rest = self.backlog.take();
         if rest.is_empty() {
-            self.rewriter.flush_all(kit, out);
+            self.rewriter.flush_all(context, out);
         } else {
-            self.event(kit, &rest, true, out);
+            self.event(context, &rest, true, out);
         }
     }
 
@@ -199,11 +204,11 @@ impl Sse {
     }
 
     /// Handles the events that are complete in `data`; answers how many bytes that was.
-    fn take(&mut self, kit: &mut Kit, data: &[u8], out: &mut Text) -> usize {
+    fn take(&mut self, context: &mut ReplyContext, data: &[u8], out: &mut RestoredText) -> usize {
         let mut at = 0;
         loop {
             if let Some(large) = &mut self.large {
-                let Some((used, after_cr)) = large.push(kit, &data[at..], out) else { return data.len() };
+                let Some((used, after_cr)) = large.push(context, &data[at..], out) else { return data.len() };
                 (self.large, self.after_cr) = (None, after_cr);
                 at += used;
             }
@@ -220,17 +225,17 @@ impl Sse {
             }
             match self.scan.event_end(&data[at..]) {
                 Some((len, after_cr)) if len <= MAX_EVENT => {
-                    self.scan = Scan::default();
-                    self.event(kit, &data[at..at + len], false, out);
+                    self.scan = EventScan::default();
+                    self.event(context, &data[at..at + len], false, out);
                     self.after_cr = after_cr;
                     at += len;
                 }
                 None if data.len() - at <= MAX_EVENT => return at,
                 _ => {
-                    self.scan = Scan::default();
-                    self.rewriter.flush_held(kit, out);
-                    let mut large = Large::new(kit, self.declared);
-                    at += self.renumber(kit, &data[at..=at + MAX_EVENT], &mut large, out);
+                    self.scan = EventScan::default();
+                    self.rewriter.flush_held(context, out);
+                    let mut large = Large::new(context, self.declared);
+                    at += self.renumber(context, &data[at..=at + MAX_EVENT], &mut large, out);
                     self.large = Some(large);
                 }
             }
@@ -239,34 +244,40 @@ impl Sse {
 
     /// Gives a too large event, of which `head` is the beginning, a number that none before it had. Answers how much
     /// of it went on.
-    fn renumber(&mut self, kit: &mut Kit, head: &[u8], large: &mut Large, out: &mut Text) -> usize {
+    fn renumber(
+        &mut self,
+        context: &mut ReplyContext,
+        head: &[u8],
+        large: &mut Large,
+        out: &mut RestoredText,
+    ) -> usize {
         self.lines.read(head);
         let Some(value) = self.lines.data.first().cloned() else { return 0 };
         let Some((digits, number)) = self.rewriter.renumber(&head[value.clone()]) else { return 0 };
         let digits = value.start + digits.start..value.start + digits.end;
-        large.push(kit, &head[..digits.start], out);
-        large.lane.skip(&head[digits.clone()]);
+        large.push(context, &head[..digits.start], out);
+        large.restorer.skip(&head[digits.clone()]);
         write_number(number, out);
         digits.end
     }
 
     /// Passes an event on as one that is too large to collect.
-    fn pass_large(&mut self, kit: &mut Kit, raw: &[u8], last: bool, out: &mut Text) {
-        self.rewriter.flush_held(kit, out);
-        let mut large = Large::new(kit, self.declared);
-        let used = large.push(kit, raw, out).map_or(raw.len(), |(used, _)| used);
-        large.finish(kit, out);
+    fn pass_large(&mut self, context: &mut ReplyContext, raw: &[u8], last: bool, out: &mut RestoredText) {
+        self.rewriter.flush_held(context, out);
+        let mut large = Large::new(context, self.declared);
+        let used = large.push(context, raw, out).map_or(raw.len(), |(used, _)| used);
+        large.finish(context, out);
         out.extend_from_slice(&raw[used..]);
         if last {
-            self.rewriter.flush_all(kit, out);
+            self.rewriter.flush_all(context, out);
         }
     }
 
-    fn event(&mut self, kit: &mut Kit, raw: &[u8], last: bool, out: &mut Text) {
+    fn event(&mut self, context: &mut ReplyContext, raw: &[u8], last: bool, out: &mut RestoredText) {
         let lines = &mut self.lines;
         lines.read(raw);
-        let restored = if self.declared { Ok(None) } else { lines.restore_others(kit, raw) };
-        let Ok(restored) = restored else { return self.pass_large(kit, raw, last, out) };
+        let restored = if self.declared { Ok(None) } else { lines.restore_others(context, raw) };
+        let Ok(restored) = restored else { return self.pass_large(context, raw, last, out) };
         let raw = restored.as_ref().map_or(raw, |restored| {
             lines.read(restored);
             restored
@@ -290,10 +301,10 @@ impl Sse {
             _ => (&raw[lines.prefix.clone()], &raw[lines.eol.clone()]),
         };
         // The empty line is not copied from the event: of its CRLF only the CR may be there yet.
-        let wrap = Wrap { head: &raw[lines.head.clone()], prefix, eol, blank: eol };
+        let envelope = EventEnvelope { head: &raw[lines.head.clone()], prefix, eol, blank: eol };
         let name = &raw[lines.name.clone()];
-        let frame = Frame { raw, text, lines: &lines.data, name, wrap, last };
-        self.rewriter.event(kit, &frame, out);
+        let frame = FramedEvent { raw, text, lines: &lines.data, name, envelope, last };
+        self.rewriter.event(context, &frame, out);
         if self.joined.capacity() > KEPT_CAPACITY {
             self.joined = Vec::new();
         }
@@ -302,9 +313,9 @@ impl Sse {
 
 /// An event that is too large to collect, on its way through.
 struct Large {
-    lane: Lane,
+    restorer: TextRestorer,
     /// For lines that are no data, if they are text.
-    others: Option<Lane>,
+    others: Option<TextRestorer>,
     at: At,
     after_cr: bool,
 }
@@ -321,15 +332,25 @@ impl Large {
     /// What a data line begins with. A space after it is part of the data here, and means nothing in JSON.
     const FIELD: &[u8] = b"data:";
 
-    fn new(kit: &mut Kit, declared: bool) -> Self {
-        let allowed = kit.allows(LaneKind::Document, None);
-        let others = (!declared).then(|| Lane::new(Nest::plain(), allowed));
-        Self { lane: Lane::new(Nest::document(), allowed), others, at: At::Field(0), after_cr: false }
+    fn new(context: &mut ReplyContext, declared: bool) -> Self {
+        let allowed = context.allows(TextKind::Document, None);
+        let others = (!declared).then(|| TextRestorer::new(NestingTracker::plain(), allowed));
+        Self {
+            restorer: TextRestorer::new(NestingTracker::document(), allowed),
+            others,
+            at: At::Field(0),
+            after_cr: false,
+        }
     }
 
     /// Takes bytes up to the end of the event. If it is there, answers how many that were, and whether an LF may
     /// follow.
-    fn push(&mut self, kit: &mut Kit, data: &[u8], out: &mut Text) -> Option<(usize, bool)> {
+    fn push(
+        &mut self,
+        context: &mut ReplyContext,
+        data: &[u8],
+        out: &mut RestoredText,
+    ) -> Option<(usize, bool)> {
         let mut at = 0;
         while at < data.len() {
             if std::mem::take(&mut self.after_cr) && data[at] == b'\n' {
@@ -342,10 +363,10 @@ impl Large {
                 out.push(eol);
                 return Some((at + 1, eol == b'\r'));
             }
-            self.line_part(kit, &data[at..end], out);
+            self.line_part(context, &data[at..end], out);
             at = end;
             if let Some(&eol) = data.get(end) {
-                self.finish(kit, out);
+                self.finish(context, out);
                 out.push(eol);
                 (self.at, self.after_cr) = (At::Field(0), eol == b'\r');
                 at += 1;
@@ -354,7 +375,7 @@ impl Large {
         None
     }
 
-    fn line_part(&mut self, kit: &mut Kit, mut part: &[u8], out: &mut Text) {
+    fn line_part(&mut self, context: &mut ReplyContext, mut part: &[u8], out: &mut RestoredText) {
         while let (At::Field(seen), Some((&byte, rest))) = (self.at, part.split_first()) {
             if Self::FIELD[seen] != byte {
                 self.at = At::Other;
@@ -365,21 +386,21 @@ impl Large {
             part = rest;
         }
         match (self.at, &mut self.others) {
-            (At::Data, _) => self.lane.pass(kit, part, out),
+            (At::Data, _) => self.restorer.pass(context, part, out),
             (_, Some(others)) => {
-                let line_head = std::mem::take(&mut kit.line_head);
-                others.pass(kit, part, out);
-                kit.line_head = line_head;
+                let line_head = std::mem::take(&mut context.line_head);
+                others.pass(context, part, out);
+                context.line_head = line_head;
             }
             (_, None) => out.extend_from_slice(part),
         }
     }
 
     /// A line ended, or the body: what is held goes out.
-    fn finish(&mut self, kit: &mut Kit, out: &mut Text) {
-        self.lane.flush(kit, out);
+    fn finish(&mut self, context: &mut ReplyContext, out: &mut RestoredText) {
+        self.restorer.flush(context, out);
         if let Some(others) = &mut self.others {
-            others.flush(kit, out);
+            others.flush(context, out);
         }
     }
 }
@@ -391,7 +412,7 @@ mod tests {
     /// The events that `text` is cut into when it comes in pieces of `size` bytes.
     fn events(text: &str, size: usize) -> Vec<String> {
         let (mut events, mut buffer, mut scan, mut after_cr) =
-            (Vec::new(), Vec::new(), Scan::default(), false);
+            (Vec::new(), Vec::new(), EventScan::default(), false);
         for piece in text.as_bytes().chunks(size) {
             buffer.extend_from_slice(piece);
             loop {
@@ -403,7 +424,7 @@ mod tests {
                     continue;
                 }
                 let Some((end, cr)) = scan.event_end(&buffer) else { break };
-                (scan, after_cr) = (Scan::default(), cr);
+                (scan, after_cr) = (EventScan::default(), cr);
                 events.push(String::from_utf8(buffer.drain(..end).collect()).unwrap());
             }
         }
@@ -428,7 +449,7 @@ mod tests {
     #[test]
     fn lines_are_read_as_the_standard_says() {
         let raw = b"event:a b\r\n: c\r\ndata\r\ndata:  x\r\ndata:y\r\nother: z\r\n\r\n";
-        let mut lines = Lines::default();
+        let mut lines = EventLines::default();
         lines.read(raw);
         let data: Vec<_> = lines.data.iter().map(|range| &raw[range.clone()]).collect();
         assert_eq!(data, [&b""[..], b" x", b"y"]);

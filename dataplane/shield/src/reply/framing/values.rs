@@ -6,27 +6,27 @@
 //! Whatever is larger, or turns out to be no such JSON, is restored as it passes.
 
 use crate::json::find::string_special;
-use crate::reply::event::frame::{Frame, Wrap};
+use crate::reply::event::frame::{EventEnvelope, FramedEvent};
 use crate::reply::event::rewriter::EventRewriter;
 use crate::reply::event::view::Framing;
 use crate::reply::framing::backlog::Backlog;
-use crate::reply::gate::LaneKind;
+use crate::reply::gate::TextKind;
 use crate::reply::limits::MAX_EVENT;
-use crate::reply::text::context::Kit;
-use crate::reply::text::nesting::Nest;
-use crate::reply::text::output::Text;
-use crate::reply::text::restorer::Lane;
+use crate::reply::text::context::ReplyContext;
+use crate::reply::text::nesting::NestingTracker;
+use crate::reply::text::output::RestoredText;
+use crate::reply::text::restorer::TextRestorer;
 
 /// Where the search for the end of an object stands.
 #[derive(Default)]
-struct Scan {
+struct ObjectScan {
     /// Bytes searched.
     at: usize,
     depth: usize,
     in_string: bool,
 }
 
-impl Scan {
+impl ObjectScan {
     /// The length of the object that `data` starts with. The bytes before `at` are those of the last call. An escape
     /// is only looked at once it is whole.
     fn object_end(&mut self, data: &[u8]) -> Option<usize> {
@@ -68,13 +68,13 @@ enum Mode {
     /// In an object.
     Object { item: bool },
     /// In one that is too large.
-    Large { item: bool, lane: Box<Lane> },
+    Large { item: bool, restorer: Box<TextRestorer> },
     /// What comes is restored as it passes.
-    Passing(Box<Lane>),
+    Passing(Box<TextRestorer>),
 }
 
 /// Why no more can be done with the bytes at hand.
-enum Stop {
+enum Pause {
     /// The next byte decides.
     Wait,
     /// All of them went on.
@@ -86,7 +86,7 @@ pub(crate) struct Values {
     documents: EventRewriter,
     items: EventRewriter,
     backlog: Backlog,
-    scan: Scan,
+    scan: ObjectScan,
     mode: Mode,
     /// An object has ended on this line.
     mid_line: bool,
@@ -98,42 +98,42 @@ impl Values {
             documents: EventRewriter::new(Framing::Values),
             items: EventRewriter::new(Framing::Items),
             backlog: Backlog::default(),
-            scan: Scan::default(),
+            scan: ObjectScan::default(),
             mode: Mode::Root,
             mid_line: false,
         }
     }
 
-    pub(crate) fn push(&mut self, kit: &mut Kit, input: &[u8], out: &mut Text) {
+    pub(crate) fn push(&mut self, context: &mut ReplyContext, input: &[u8], out: &mut RestoredText) {
         let mut backlog = std::mem::take(&mut self.backlog);
         backlog.feed(input, |data| {
             let mut at = 0;
             loop {
-                match self.step(kit, data, &mut at, out) {
+                match self.step(context, data, &mut at, out) {
                     Ok(()) => {}
-                    Err(Stop::Wait) => return at,
-                    Err(Stop::Done) => return data.len(),
+                    Err(Pause::Wait) => return at,
+                    Err(Pause::Done) => return data.len(),
                 }
             }
         });
         self.backlog = backlog;
     }
 
-    pub(crate) fn finish(&mut self, kit: &mut Kit, out: &mut Text) {
+    pub(crate) fn finish(&mut self, context: &mut ReplyContext, out: &mut RestoredText) {
         let rest = self.backlog.take();
         match std::mem::replace(&mut self.mode, Mode::Root) {
-            Mode::Passing(mut lane) | Mode::Large { mut lane, .. } => lane.flush(kit, out),
+            Mode::Passing(mut restorer) | Mode::Large { mut restorer, .. } => restorer.flush(context, out),
             Mode::Root | Mode::Object { item: false } => {
-                self.flush_documents(kit, out);
-                self.object(kit, &rest, false, true, out);
+                self.flush_documents(context, out);
+                self.object(context, &rest, false, true, out);
             }
             Mode::Items { comma } => {
-                self.flush_items(kit, comma, out);
-                self.object(kit, &rest, true, true, out);
+                self.flush_items(context, comma, out);
+                self.object(context, &rest, true, true, out);
             }
             Mode::Object { item: true } => {
-                self.flush_items(kit, true, out);
-                self.object(kit, &rest, true, true, out);
+                self.flush_items(context, true, out);
+                self.object(context, &rest, true, true, out);
             }
         }
     }
@@ -144,69 +144,80 @@ impl Values {
     }
 
     /// Handles what stands at `at`.
-    fn step(&mut self, kit: &mut Kit, data: &[u8], at: &mut usize, out: &mut Text) -> Result<(), Stop> {
+    fn step(
+        &mut self,
+        context: &mut ReplyContext,
+        data: &[u8],
+        at: &mut usize,
+        out: &mut RestoredText,
+    ) -> Result<(), Pause> {
         let rest = &data[*at..];
         match &mut self.mode {
-            Mode::Root => *at += self.root(kit, rest, out)?,
+            Mode::Root => *at += self.root(context, rest, out)?,
             Mode::Items { comma } => {
                 let comma = *comma;
-                *at += self.between_items(kit, rest, comma, out)?;
+                *at += self.between_items(context, rest, comma, out)?;
             }
             Mode::Object { item } => {
                 let item = *item;
                 match self.scan.object_end(rest) {
                     Some(len) if len <= MAX_EVENT => {
-                        self.object(kit, &rest[..len], item, false, out);
+                        self.object(context, &rest[..len], item, false, out);
                         self.leave(item);
                         *at += len;
                     }
-                    None if rest.len() <= MAX_EVENT => return Err(Stop::Wait),
-                    _ => self.enlarge(kit, item, out),
+                    None if rest.len() <= MAX_EVENT => return Err(Pause::Wait),
+                    _ => self.enlarge(context, item, out),
                 }
             }
-            Mode::Large { item, lane } => {
+            Mode::Large { item, restorer } => {
                 let item = *item;
                 let end = self.scan.object_end(rest);
                 // Half an escape is kept, since it is searched again.
                 let len = end.unwrap_or(self.scan.at.min(rest.len()));
-                lane.pass(kit, &rest[..len], out);
+                restorer.pass(context, &rest[..len], out);
                 *at += len;
                 if end.is_none() {
                     self.scan.at = 0;
-                    return Err(Stop::Wait);
+                    return Err(Pause::Wait);
                 }
-                lane.flush(kit, out);
+                restorer.flush(context, out);
                 self.leave(item);
             }
-            Mode::Passing(lane) => {
-                lane.pass(kit, rest, out);
-                return Err(Stop::Done);
+            Mode::Passing(restorer) => {
+                restorer.pass(context, rest, out);
+                return Err(Pause::Done);
             }
         }
         Ok(())
     }
 
     /// Outside of documents. Answers how many bytes went on.
-    fn root(&mut self, kit: &mut Kit, rest: &[u8], out: &mut Text) -> Result<usize, Stop> {
+    fn root(
+        &mut self,
+        context: &mut ReplyContext,
+        rest: &[u8],
+        out: &mut RestoredText,
+    ) -> Result<usize, Pause> {
         let blank = white(rest);
         self.mid_line &= !rest[..blank].contains(&b'\n');
         out.extend_from_slice(&rest[..blank]);
         let Some(&byte) = rest.get(blank) else {
-            return if blank == 0 { Err(Stop::Wait) } else { Ok(blank) };
+            return if blank == 0 { Err(Pause::Wait) } else { Ok(blank) };
         };
         if blank > 0 {
             return Ok(blank);
         }
         let inner = 1 + white(&rest[1..]);
         match (byte, rest.get(inner)) {
-            (b'{' | b'[', None) if rest.len() <= MAX_EVENT => return Err(Stop::Wait),
+            (b'{' | b'[', None) if rest.len() <= MAX_EVENT => return Err(Pause::Wait),
             (b'{', Some(b'"' | b'}')) => self.mode = Mode::Object { item: false },
             (b'[', Some(b'{')) => {
                 out.extend_from_slice(&rest[..inner]);
                 self.mode = Mode::Items { comma: true };
                 return Ok(inner);
             }
-            _ => self.pass_on(kit, b"", out),
+            _ => self.pass_on(context, b"", out),
         }
         Ok(0)
     }
@@ -214,17 +225,17 @@ impl Values {
     /// Between the items of an array.
     fn between_items(
         &mut self,
-        kit: &mut Kit,
+        context: &mut ReplyContext,
         rest: &[u8],
         comma: bool,
-        out: &mut Text,
-    ) -> Result<usize, Stop> {
-        let Some(&byte) = rest.first() else { return Err(Stop::Wait) };
+        out: &mut RestoredText,
+    ) -> Result<usize, Pause> {
+        let Some(&byte) = rest.first() else { return Err(Pause::Wait) };
         match byte {
             b' ' | b'\t' | b'\r' | b'\n' => {}
             b',' if !comma => self.mode = Mode::Items { comma: true },
             b']' => {
-                self.flush_items(kit, comma, out);
+                self.flush_items(context, comma, out);
                 (self.mode, self.mid_line) = (Mode::Root, true);
             }
             b'{' if comma => {
@@ -232,7 +243,7 @@ impl Values {
                 return Ok(0);
             }
             _ => {
-                self.pass_on(kit, if comma { b"[" } else { b"[0" }, out);
+                self.pass_on(context, if comma { b"[" } else { b"[0" }, out);
                 return Ok(0);
             }
         }
@@ -241,58 +252,67 @@ impl Values {
     }
 
     /// From here on nothing is an event. `before` is JSON that leads to the same place.
-    fn pass_on(&mut self, kit: &mut Kit, before: &[u8], out: &mut Text) {
-        self.flush_items(kit, before == b"[", out);
-        self.flush_documents(kit, out);
-        let mut nest = Nest::document();
-        nest.advance(before);
-        self.mode = Mode::Passing(Box::new(Lane::new(nest, kit.allows(LaneKind::Document, None))));
+    fn pass_on(&mut self, context: &mut ReplyContext, before: &[u8], out: &mut RestoredText) {
+        self.flush_items(context, before == b"[", out);
+        self.flush_documents(context, out);
+        let mut nesting = NestingTracker::document();
+        nesting.advance(before);
+        self.mode =
+            Mode::Passing(Box::new(TextRestorer::new(nesting, context.allows(TextKind::Document, None))));
     }
 
     /// The object is too large to be looked at as a whole.
-    fn enlarge(&mut self, kit: &mut Kit, item: bool, out: &mut Text) {
+    fn enlarge(&mut self, context: &mut ReplyContext, item: bool, out: &mut RestoredText) {
         if item {
-            self.items.flush_held(kit, out);
+            self.items.flush_held(context, out);
         } else {
-            self.documents.flush_held(kit, out);
+            self.documents.flush_held(context, out);
         }
-        self.scan = Scan::default();
-        let lane = Box::new(Lane::new(Nest::document(), kit.allows(LaneKind::Document, None)));
-        self.mode = Mode::Large { item, lane };
+        self.scan = ObjectScan::default();
+        let restorer =
+            Box::new(TextRestorer::new(NestingTracker::document(), context.allows(TextKind::Document, None)));
+        self.mode = Mode::Large { item, restorer };
     }
 
     /// An object ended.
     fn leave(&mut self, item: bool) {
-        self.scan = Scan::default();
+        self.scan = ObjectScan::default();
         self.mid_line = true;
         self.mode = if item { Mode::Items { comma: false } } else { Mode::Root };
     }
 
-    fn object(&mut self, kit: &mut Kit, raw: &[u8], item: bool, last: bool, out: &mut Text) {
+    fn object(
+        &mut self,
+        context: &mut ReplyContext,
+        raw: &[u8],
+        item: bool,
+        last: bool,
+        out: &mut RestoredText,
+    ) {
         if raw.is_empty() {
             return;
         }
         let (rewriter, eol) = if item { (&mut self.items, b",") } else { (&mut self.documents, b"\n") };
-        let wrap = Wrap { head: b"", prefix: b"", eol, blank: b"" };
+        let envelope = EventEnvelope { head: b"", prefix: b"", eol, blank: b"" };
         let line = 0..raw.len();
         let lines = std::slice::from_ref(&line);
-        rewriter.event(kit, &Frame { raw, text: raw, lines, name: b"", wrap, last }, out);
+        rewriter.event(context, &FramedEvent { raw, text: raw, lines, name: b"", envelope, last }, out);
     }
 
     /// Lets out what the items of an array hold, before its end or at the place after a comma.
-    fn flush_items(&mut self, kit: &mut Kit, comma: bool, out: &mut Text) {
+    fn flush_items(&mut self, context: &mut ReplyContext, comma: bool, out: &mut RestoredText) {
         if comma {
-            return self.items.flush_all(kit, out);
+            return self.items.flush_all(context, out);
         }
-        self.items.flush_behind(kit, b",", out);
+        self.items.flush_behind(context, b",", out);
     }
 
     /// Lets out what documents hold, each on a line of its own.
-    fn flush_documents(&mut self, kit: &mut Kit, out: &mut Text) {
+    fn flush_documents(&mut self, context: &mut ReplyContext, out: &mut RestoredText) {
         if self.mid_line {
-            self.documents.flush_behind(kit, b"\n", out);
+            self.documents.flush_behind(context, b"\n", out);
         } else {
-            self.documents.flush_all(kit, out);
+            self.documents.flush_all(context, out);
         }
     }
 }

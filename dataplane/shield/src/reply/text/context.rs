@@ -2,18 +2,18 @@
 
 use crate::documents::Documents;
 use crate::keyring::Keyring;
-use crate::reply::gate::{LaneKind, RestoreGate};
-use crate::reply::stats::Tally;
+use crate::reply::gate::{RestoreGate, TextKind};
+use crate::reply::stats::RestoreStats;
 use crate::reply::text::matcher::{Matcher, Prefix};
 use crate::token::Token;
 use crate::vault::Vault;
 use std::sync::Arc;
 
-/// What all lanes of one reply share.
-pub(crate) struct Kit {
+/// What all texts of one reply share.
+pub(crate) struct ReplyContext {
     pub(crate) vault: Vault,
     pub(crate) matcher: Matcher,
-    pub(crate) tally: Tally,
+    pub(crate) stats: RestoreStats,
     /// Tells tokens of the organisation that the vault does not know.
     pub(crate) keyring: Option<Arc<Keyring>>,
     pub(crate) gate: Option<Box<dyn RestoreGate>>,
@@ -25,27 +25,27 @@ pub(crate) struct Kit {
     pub(crate) joined: Vec<u8>,
 }
 
-impl Kit {
+impl ReplyContext {
     pub(crate) fn new(vault: Vault) -> Self {
         let matcher = Matcher::new(vault.tokens());
         let (keyring, gate) = (None, None);
-        let (tally, documents) = (Tally::default(), Documents::default());
-        Self { vault, matcher, tally, keyring, gate, documents, line_head: b"", joined: Vec::new() }
+        let (stats, documents) = (RestoreStats::default(), Documents::default());
+        Self { vault, matcher, stats, keyring, gate, documents, line_head: b"", joined: Vec::new() }
     }
 
     /// Asks the gate, if there is one.
-    pub(crate) fn allows(&mut self, lane: LaneKind, tool: Option<&str>) -> bool {
-        self.gate.as_mut().is_none_or(|gate| gate.allow(lane, tool))
+    pub(crate) fn allows(&mut self, text_kind: TextKind, tool: Option<&str>) -> bool {
+        self.gate.as_mut().is_none_or(|gate| gate.allow(text_kind, tool))
     }
 
     /// Counts a whole token that the vault does not know, if its check is right. A word with a wrong one is text.
     pub(crate) fn count_unknown(&mut self, token: &Token) {
         let ours = self.keyring.as_ref().is_some_and(|keyring| keyring.minted(token));
-        self.tally.unresolved += u64::from(ours);
+        self.stats.unresolved += u64::from(ours);
     }
 
     /// Counts the beginning of a token that did not go on, if a token of the vault begins so.
     pub(crate) fn count_broken(&mut self, prefix: &Prefix) {
-        self.tally.unresolved += u64::from(prefix.names_a_token() && self.matcher.expects(prefix));
+        self.stats.unresolved += u64::from(prefix.names_a_token() && self.matcher.expects(prefix));
     }
 }

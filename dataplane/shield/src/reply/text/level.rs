@@ -5,7 +5,7 @@ pub(crate) const MAX_NESTING: u8 = 64;
 
 /// What a level expects next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum At {
+pub(crate) enum LevelState {
     /// No JSON.
     Dead,
     /// JSON perhaps, but too deep to be followed.
@@ -25,7 +25,7 @@ pub(crate) enum At {
 
 #[derive(Clone, Copy)]
 pub(crate) struct Level {
-    pub(crate) at: At,
+    pub(crate) state: LevelState,
     /// 0: not in an escape; 1: after the backslash; 2 to 5: before that digit of `\uXXXX`.
     pub(crate) escape: u8,
     pub(crate) depth: u8,
@@ -37,41 +37,41 @@ pub(crate) struct Level {
 }
 
 impl Level {
-    pub(crate) const fn at(at: At, any: bool) -> Self {
-        Self { at, escape: 0, depth: 0, any, code: 0, objects: 0 }
+    pub(crate) const fn new(state: LevelState, any: bool) -> Self {
+        Self { state, escape: 0, depth: 0, any, code: 0, objects: 0 }
     }
 
     pub(crate) fn in_string(&self) -> bool {
-        matches!(self.at, At::Text | At::Name)
+        matches!(self.state, LevelState::Text | LevelState::Name)
     }
 
     pub(crate) fn accepts(&self, container: bool) -> bool {
-        match self.at {
-            At::Value | At::FirstItem => true,
-            At::Start | At::Done => self.any || container,
+        match self.state {
+            LevelState::Value | LevelState::FirstItem => true,
+            LevelState::Start | LevelState::Done => self.any || container,
             _ => false,
         }
     }
 
     pub(crate) fn open(&mut self, object: bool) {
         if !self.accepts(true) {
-            self.at = At::Dead;
+            self.state = LevelState::Dead;
             return;
         }
         if self.depth == MAX_NESTING {
-            self.at = At::Lost;
+            self.state = LevelState::Lost;
             return;
         }
         self.depth += 1;
         self.objects = self.objects << 1 | u64::from(object);
-        self.at = if object { At::FirstKey } else { At::FirstItem };
+        self.state = if object { LevelState::FirstKey } else { LevelState::FirstItem };
     }
 
     pub(crate) fn close(&mut self, object: bool) {
-        let first = if object { At::FirstKey } else { At::FirstItem };
+        let first = if object { LevelState::FirstKey } else { LevelState::FirstItem };
         let here = self.depth > 0 && (self.objects & 1 == 1) == object;
-        if !here || (self.at != first && self.at != At::After) {
-            self.at = At::Dead;
+        if !here || (self.state != first && self.state != LevelState::After) {
+            self.state = LevelState::Dead;
             return;
         }
         self.depth -= 1;
@@ -80,20 +80,20 @@ impl Level {
     }
 
     pub(crate) fn value_ended(&mut self) {
-        self.at = if self.depth == 0 { At::Done } else { At::After };
+        self.state = if self.depth == 0 { LevelState::Done } else { LevelState::After };
     }
 
     pub(crate) fn quote(&mut self) {
-        self.at = match self.at {
-            At::Key | At::FirstKey => At::Name,
-            _ if self.accepts(false) => At::Text,
-            _ => At::Dead,
+        self.state = match self.state {
+            LevelState::Key | LevelState::FirstKey => LevelState::Name,
+            _ if self.accepts(false) => LevelState::Text,
+            _ => LevelState::Dead,
         };
     }
 
     /// One byte outside of strings.
     pub(crate) fn structure(&mut self, byte: u8) {
-        if self.at == At::Scalar {
+        if self.state == LevelState::Scalar {
             if byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'E')
             {
                 return;
@@ -107,13 +107,13 @@ impl Level {
             b'}' => self.close(true),
             b']' => self.close(false),
             b'"' => self.quote(),
-            b':' if self.at == At::Colon => self.at = At::Value,
-            b',' if self.at == At::After => {
-                self.at = if self.objects & 1 == 1 { At::Key } else { At::Value };
+            b':' if self.state == LevelState::Colon => self.state = LevelState::Value,
+            b',' if self.state == LevelState::After => {
+                self.state = if self.objects & 1 == 1 { LevelState::Key } else { LevelState::Value };
             }
-            b'-' | b'0'..=b'9' | b't' | b'f' | b'n' if self.accepts(false) => self.at = At::Scalar,
-            0xef | 0xbb | 0xbf if self.at == At::Start && self.any => {}
-            _ => self.at = At::Dead,
+            b'-' | b'0'..=b'9' | b't' | b'f' | b'n' if self.accepts(false) => self.state = LevelState::Scalar,
+            0xef | 0xbb | 0xbf if self.state == LevelState::Start && self.any => {}
+            _ => self.state = LevelState::Dead,
         }
     }
 }

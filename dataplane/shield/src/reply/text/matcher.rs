@@ -84,8 +84,8 @@ impl Prefix {
     }
 }
 
-/// How a walk along the characters of a possible token ended.
-pub(crate) enum Walk {
+/// How a outcome along the characters of a possible token ended.
+pub(crate) enum MatchOutcome {
     /// All characters are there; the token ends before this offset.
     Complete(Token, usize),
     /// It is no token.
@@ -101,11 +101,11 @@ enum Char {
 }
 
 /// A place where a token starts or might.
-pub(crate) struct Hit {
+pub(crate) struct TokenCandidate {
     pub(crate) start: usize,
     /// Bytes of the first character as it is written.
     pub(crate) width: usize,
-    pub(crate) walk: Walk,
+    pub(crate) outcome: MatchOutcome,
     pub(crate) prefix: Prefix,
 }
 
@@ -129,7 +129,7 @@ impl Matcher {
     }
 }
 
-/// Bytes that [`skip`] looks at together, and starts of tokens that it judges by them.
+/// Bytes that [`skip`] sniffed at together, and starts of tokens that it judges by them.
 const BLOCK: usize = 24;
 const STARTS: usize = 12;
 
@@ -169,7 +169,7 @@ fn skip(text: &[u8], from: usize) -> usize {
 
 /// The next place at or after `from` where a token starts, names itself without being one, or is still open at
 /// the end of `text`. With `escapes`, `\uXXXX` counts as the character that it stands for.
-pub(crate) fn next(text: &[u8], mut from: usize, escapes: bool) -> Option<Hit> {
+pub(crate) fn next(text: &[u8], mut from: usize, escapes: bool) -> Option<TokenCandidate> {
     while from < text.len() {
         from = skip(text, from);
         let end = if text.len() - from < BLOCK { text.len() } else { from + STARTS };
@@ -188,8 +188,8 @@ pub(crate) fn next(text: &[u8], mut from: usize, escapes: bool) -> Option<Hit> {
             } else if !matches!(after, Some(b'E' | b'e' | b'\\') | None) {
                 continue;
             }
-            if let Some(hit) = probe(text, start, escapes) {
-                return Some(hit);
+            if let Some(candidate) = probe(text, start, escapes) {
+                return Some(candidate);
             }
         }
         from = from.max(end);
@@ -198,24 +198,25 @@ pub(crate) fn next(text: &[u8], mut from: usize, escapes: bool) -> Option<Hit> {
 }
 
 /// Reads what may be a token at `start`. `None` is ordinary text.
-pub(crate) fn probe(text: &[u8], start: usize, escapes: bool) -> Option<Hit> {
+pub(crate) fn probe(text: &[u8], start: usize, escapes: bool) -> Option<TokenCandidate> {
     let mut prefix = Prefix::new();
     let width = if text[start] == b'\\' { 6 } else { 1 };
-    let walk = walk(&mut prefix, text, start, escapes);
-    let ordinary = matches!(walk, Walk::Broken) && !prefix.names_a_token();
-    (!ordinary).then_some(Hit { start, width, walk, prefix })
+    let outcome = follow(&mut prefix, text, start, escapes);
+    let ordinary = matches!(outcome, MatchOutcome::Broken) && !prefix.names_a_token();
+    (!ordinary).then_some(TokenCandidate { start, width, outcome, prefix })
 }
 
 /// Goes on with `prefix` along `text` from `at`.
-pub(crate) fn walk(prefix: &mut Prefix, text: &[u8], mut at: usize, escapes: bool) -> Walk {
+pub(crate) fn follow(prefix: &mut Prefix, text: &[u8], mut at: usize, escapes: bool) -> MatchOutcome {
     loop {
         match read(text, at, escapes, prefix.wants_hyphen()) {
             Char::Is(byte, next) if prefix.push(byte) => at = next,
-            Char::Is(..) | Char::Other => return Walk::Broken,
-            Char::End => return Walk::Open,
+            Char::Is(..) | Char::Other => return MatchOutcome::Broken,
+            Char::End => return MatchOutcome::Open,
         }
         if prefix.is_complete() {
-            return Token::parse(prefix.as_bytes()).map_or(Walk::Broken, |token| Walk::Complete(token, at));
+            return Token::parse(prefix.as_bytes())
+                .map_or(MatchOutcome::Broken, |token| MatchOutcome::Complete(token, at));
         }
     }
 }
@@ -277,9 +278,9 @@ mod tests {
     }
 
     fn found(text: &str, escapes: bool) -> Option<(usize, usize)> {
-        let hit = next(text.as_bytes(), 0, escapes)?;
-        match hit.walk {
-            Walk::Complete(token, end) if token.as_str() == TOKEN => Some((hit.start, end)),
+        let candidate = next(text.as_bytes(), 0, escapes)?;
+        match candidate.outcome {
+            MatchOutcome::Complete(token, end) if token.as_str() == TOKEN => Some((candidate.start, end)),
             _ => None,
         }
     }
@@ -307,12 +308,15 @@ mod tests {
     #[test]
     fn a_mangled_token_is_none_but_is_noticed() {
         for text in ["AEGIS-KEY-0123 456789ABCDEFGHJKM", "AEGIS-KEY-0123\\456789ABCDEFGHJKM", "AEGIS-KEY-U"] {
-            let hit = next(text.as_bytes(), 0, true).unwrap();
-            assert!(matches!(hit.walk, Walk::Broken) && hit.prefix.names_a_token(), "{text}");
+            let candidate = next(text.as_bytes(), 0, true).unwrap();
+            assert!(
+                matches!(candidate.outcome, MatchOutcome::Broken) && candidate.prefix.names_a_token(),
+                "{text}"
+            );
         }
         for text in ["AEGIS-\\KEY", "AEGIS KEY", "aegis", "an aegis-like word", "AEGIS-CATS-1", "\\\\A\\"] {
-            let hit = next(text.as_bytes(), 0, false);
-            assert!(!hit.is_some_and(|hit| hit.prefix.names_a_token()), "{text}");
+            let candidate = next(text.as_bytes(), 0, false);
+            assert!(!candidate.is_some_and(|candidate| candidate.prefix.names_a_token()), "{text}");
         }
     }
 
@@ -330,7 +334,7 @@ mod tests {
         }
         for end in 1..TOKEN.len() {
             let text = format!("{}{}", "x".repeat(50), &TOKEN[..end]);
-            assert_eq!(next(text.as_bytes(), 0, true).map(|hit| hit.start), Some(50));
+            assert_eq!(next(text.as_bytes(), 0, true).map(|candidate| candidate.start), Some(50));
         }
     }
 
@@ -338,8 +342,9 @@ mod tests {
     fn only_prefixes_of_known_tokens_are_expected() {
         let matcher = matcher();
         let expects = |text: &str| {
-            next(text.as_bytes(), 0, true)
-                .is_some_and(|hit| matches!(hit.walk, Walk::Open) && matcher.expects(&hit.prefix))
+            next(text.as_bytes(), 0, true).is_some_and(|candidate| {
+                matches!(candidate.outcome, MatchOutcome::Open) && matcher.expects(&candidate.prefix)
+            })
         };
         for end in 1..TOKEN.len() {
             assert!(expects(&format!("a word {}", &TOKEN[..end])));

@@ -1,7 +1,7 @@
 //! How deep in JSON strings a place of a text is.
 //!
 //! A restored value must be escaped once for every string literal around it: the arguments of a tool call are
-//! JSON in a JSON string of an event, the file that the tool writes may be JSON again. [`Nest`] follows a text
+//! JSON in a JSON string of an event, the file that the tool writes may be JSON again. [`NestingTracker`] follows a text
 //! byte by byte, in pieces of any size, and knows at each place how many literals are open. The outermost
 //! level is certain (the event, or a JSON document); inside, every text that starts with `{` or `[` is taken for
 //! JSON as long as it has been valid JSON so far.
@@ -10,55 +10,55 @@
 //! (one for each channel of a reply), is why this is not [`crate::json::Nested`], which reports every lexeme and
 //! holds documents to the letter. Both take the same texts for JSON.
 
-use crate::reply::text::level::{At, Level};
+use crate::reply::text::level::{Level, LevelState};
 use memchr::{memchr, memchr2};
 
 use crate::json::MAX_LAYERS;
-use crate::reply::text::members::Members;
+use crate::reply::text::member_tracker::MemberTracker;
 
 /// Levels that are followed: an event or document, arguments in it, a file in these, and two more. As many as the
 /// way out follows: what is restored deeper would not be recognised when it comes back.
 pub(crate) const MAX_LEVELS: usize = MAX_LAYERS;
 /// Follows one text. See the module's documentation.
-pub(crate) struct Nest {
+pub(crate) struct NestingTracker {
     /// The last is followed only to see that there is one more than can be written for.
     levels: [Level; MAX_LEVELS + 1],
-    /// The first `certain` levels are JSON by contract, not by looks.
+    /// The first `certain` levels are JSON by contract, not by sniffed.
     certain: u8,
     /// The text is the inside of a string literal whose quotes are not part of it.
     inside: bool,
-    members: Option<Members>,
+    members: Option<MemberTracker>,
 }
 
-impl Nest {
+impl NestingTracker {
     fn new(first: Level, certain: u8) -> Self {
-        let mut levels = [Level::at(At::Dead, false); MAX_LEVELS + 1];
+        let mut levels = [Level::new(LevelState::Dead, false); MAX_LEVELS + 1];
         levels[0] = first;
         Self { levels, certain, inside: false, members: None }
     }
 
     /// A whole JSON document, or several. If it turns out to be something else, it is text.
     pub(crate) fn document() -> Self {
-        Self { members: Some(Members::default()), ..Self::new(Level::at(At::Start, true), 1) }
+        Self { members: Some(MemberTracker::default()), ..Self::new(Level::new(LevelState::Start, true), 1) }
     }
 
-    /// Text that is no JSON, whatever it looks like.
+    /// Text that is no JSON, whatever it sniffed like.
     pub(crate) fn plain() -> Self {
-        Self::new(Level::at(At::Dead, false), 0)
+        Self::new(Level::new(LevelState::Dead, false), 0)
     }
 
     /// Text that may be JSON.
     pub(crate) fn text() -> Self {
-        Self::new(Level::at(At::Start, false), 0)
+        Self::new(Level::new(LevelState::Start, false), 0)
     }
 
     /// The content of a JSON string as it is written between its quotes. `json` says that the content is itself
     /// JSON by contract.
     pub(crate) fn literal(json: bool) -> Self {
-        let mut nest = Self::new(Level::at(At::Text, false), 1 + u8::from(json));
-        nest.levels[1] = Level::at(At::Start, json);
-        nest.inside = true;
-        nest
+        let mut nesting = Self::new(Level::new(LevelState::Text, false), 1 + u8::from(json));
+        nesting.levels[1] = Level::new(LevelState::Start, json);
+        nesting.inside = true;
+        nesting
     }
 
     /// String literals around the current place, at most one more than [`MAX_LEVELS`].
@@ -70,11 +70,11 @@ impl Nest {
     /// followed.
     pub(crate) fn known_depth(&self) -> Option<u8> {
         let depth = self.depth();
-        let lost = self.levels.get(usize::from(depth)).is_none_or(|level| level.at == At::Lost);
+        let lost = self.levels.get(usize::from(depth)).is_none_or(|level| level.state == LevelState::Lost);
         (!lost).then_some(depth)
     }
 
-    /// How many of these were taken for literals by the looks of the text alone.
+    /// How many of these were taken for literals by the sniffed of the text alone.
     pub(crate) fn tentative(&self) -> u8 {
         self.depth().saturating_sub(self.certain)
     }
@@ -91,12 +91,12 @@ impl Nest {
 
     /// Whether the current place is in an opaque value of a document.
     pub(crate) fn is_opaque(&self) -> bool {
-        self.members.as_ref().is_some_and(Members::is_opaque)
+        self.members.as_ref().is_some_and(MemberTracker::is_opaque)
     }
 
     /// Whether the current place is in a text of a document that stays as it is.
     pub(crate) fn is_kept(&self) -> bool {
-        self.members.as_ref().is_some_and(Members::is_kept)
+        self.members.as_ref().is_some_and(MemberTracker::is_kept)
     }
 
     /// Whether the text is the content of JSON strings, each of which comes as a whole.
@@ -126,15 +126,15 @@ impl Nest {
     fn plain_run(&self, text: &[u8]) -> usize {
         let mut depth = 0;
         for level in &self.levels {
-            match level.at {
-                At::Text | At::Name if level.escape == 0 => depth += 1,
-                At::Dead | At::Lost => break,
+            match level.state {
+                LevelState::Text | LevelState::Name if level.escape == 0 => depth += 1,
+                LevelState::Dead | LevelState::Lost => break,
                 _ => return 0,
             }
         }
         match depth {
             0 => text.len(),
-            1 if self.inside && matches!(self.levels[1].at, At::Dead | At::Lost) => {
+            1 if self.inside && matches!(self.levels[1].state, LevelState::Dead | LevelState::Lost) => {
                 memchr(b'\\', text).unwrap_or(text.len())
             }
             _ => memchr2(b'"', b'\\', text).unwrap_or(text.len()),
@@ -145,9 +145,9 @@ impl Nest {
         let Some(level) = self.levels.get_mut(index) else { return };
         if level.in_string() {
             self.string_byte(index, byte);
-        } else if !matches!(level.at, At::Dead | At::Lost) {
+        } else if !matches!(level.state, LevelState::Dead | LevelState::Lost) {
             level.structure(byte);
-            let (opened, is_name, any) = (level.in_string(), level.at == At::Name, level.any);
+            let (opened, is_name, any) = (level.in_string(), level.state == LevelState::Name, level.any);
             if opened {
                 self.opened(index, is_name, any);
             } else if index == 0
@@ -168,7 +168,11 @@ impl Nest {
             self.certain = 1 + u8::from(arguments);
         }
         if let Some(child) = self.levels.get_mut(index + 1) {
-            *child = if is_name { Level::at(At::Dead, false) } else { Level::at(At::Start, arguments) };
+            *child = if is_name {
+                Level::new(LevelState::Dead, false)
+            } else {
+                Level::new(LevelState::Start, arguments)
+            };
         }
     }
 
@@ -179,7 +183,7 @@ impl Nest {
         match (level.escape, byte) {
             (0, b'\\') => level.escape = 1,
             (0, b'"') if !(outermost && self.inside) => self.closed(index),
-            (0, 0..0x20) if !outermost => level.at = At::Dead,
+            (0, 0..0x20) if !outermost => level.state = LevelState::Dead,
             (0, _) => {
                 if outermost && let Some(members) = &mut self.members {
                     members.capture(&[byte]);
@@ -192,12 +196,12 @@ impl Nest {
                 match unescape(byte) {
                     Some(decoded) => self.step(index + 1, decoded),
                     None if outermost => {}
-                    None => level.at = At::Dead,
+                    None => level.state = LevelState::Dead,
                 }
             }
             (digit, _) => {
                 let Some(value) = (byte as char).to_digit(16) else {
-                    (level.escape, level.at) = (0, if outermost { level.at } else { At::Dead });
+                    (level.escape, level.state) = (0, if outermost { level.state } else { LevelState::Dead });
                     return;
                 };
                 level.code = level.code << 4 | value as u16;
@@ -213,9 +217,9 @@ impl Nest {
 
     fn closed(&mut self, index: usize) {
         let level = &mut self.levels[index];
-        let is_name = level.at == At::Name;
+        let is_name = level.state == LevelState::Name;
         if is_name {
-            level.at = At::Colon;
+            level.state = LevelState::Colon;
         } else {
             level.value_ended();
         }
@@ -245,12 +249,12 @@ mod tests {
     use crate::reply::text::level::MAX_NESTING;
 
     /// Depth and tentative depth at the first `@` of `text`.
-    fn at_mark(mut nest: Nest, text: &str) -> (u8, u8) {
+    fn at_mark(mut nesting: NestingTracker, text: &str) -> (u8, u8) {
         let mark = text.find('@').unwrap();
         for piece in text.as_bytes()[..mark].chunks(3) {
-            nest.advance(piece);
+            nesting.advance(piece);
         }
-        (nest.depth(), nest.tentative())
+        (nesting.depth(), nesting.tentative())
     }
 
     /// `text` as the content of a JSON string.
@@ -261,17 +265,17 @@ mod tests {
 
     #[test]
     fn counts_the_literals_around_a_place() {
-        assert_eq!(at_mark(Nest::document(), r#"{"a": "x @"}"#), (1, 0));
-        assert_eq!(at_mark(Nest::document(), r#" [1, {"@": 2}]"#), (1, 0));
-        assert_eq!(at_mark(Nest::document(), r#"{"a": "x \" ", "b": @"#), (0, 0));
+        assert_eq!(at_mark(NestingTracker::document(), r#"{"a": "x @"}"#), (1, 0));
+        assert_eq!(at_mark(NestingTracker::document(), r#" [1, {"@": 2}]"#), (1, 0));
+        assert_eq!(at_mark(NestingTracker::document(), r#"{"a": "x \" ", "b": @"#), (0, 0));
         let file = r#"{"key": "@"}"#;
         let arguments = format!(r#"{{"path": "p", "content": "{}"}}"#, quoted(file));
         let event = format!(r#"{{"arguments": "{}"}}"#, quoted(&arguments));
-        assert_eq!(at_mark(Nest::document(), &event), (3, 1));
-        assert_eq!(at_mark(Nest::literal(true), &quoted(&arguments)), (3, 1));
-        assert_eq!(at_mark(Nest::literal(false), &quoted(file)), (2, 1));
-        assert_eq!(at_mark(Nest::text(), file), (1, 1));
-        assert_eq!(at_mark(Nest::plain(), file), (0, 0));
+        assert_eq!(at_mark(NestingTracker::document(), &event), (3, 1));
+        assert_eq!(at_mark(NestingTracker::literal(true), &quoted(&arguments)), (3, 1));
+        assert_eq!(at_mark(NestingTracker::literal(false), &quoted(file)), (2, 1));
+        assert_eq!(at_mark(NestingTracker::text(), file), (1, 1));
+        assert_eq!(at_mark(NestingTracker::plain(), file), (0, 0));
     }
 
     #[test]
@@ -279,40 +283,40 @@ mod tests {
         for text in
             ["{{ \"@", "[note] \"@", "{ let x = \"@", "{\"a\" \"@", "{\"a\": 1,, \"@", "say \"@", "[1}\"@"]
         {
-            assert_eq!(at_mark(Nest::text(), text), (0, 0), "{text}");
-            assert_eq!(at_mark(Nest::literal(false), &quoted(text)), (1, 0), "{text}");
+            assert_eq!(at_mark(NestingTracker::text(), text), (0, 0), "{text}");
+            assert_eq!(at_mark(NestingTracker::literal(false), &quoted(text)), (1, 0), "{text}");
         }
-        assert_eq!(at_mark(Nest::literal(true), &quoted("oops \"@")), (1, 0));
+        assert_eq!(at_mark(NestingTracker::literal(true), &quoted("oops \"@")), (1, 0));
         assert_eq!(
-            at_mark(Nest::text(), "[\"a line\nand @"),
+            at_mark(NestingTracker::text(), "[\"a line\nand @"),
             (1, 1),
             "inside of the outermost a break is let go"
         );
-        assert_eq!(at_mark(Nest::literal(false), &quoted("[\"a line\nand @")), (1, 0));
+        assert_eq!(at_mark(NestingTracker::literal(false), &quoted("[\"a line\nand @")), (1, 0));
     }
 
     #[test]
     fn lines_of_json_are_followed() {
-        assert_eq!(at_mark(Nest::text(), "{\"a\": \"b\"}\n{\"a\": \"@"), (1, 1));
-        assert_eq!(at_mark(Nest::document(), "1 \"x\" \"@"), (1, 0));
-        assert_eq!(at_mark(Nest::text(), "{\"a\": \"b\"} and \"@"), (0, 0));
+        assert_eq!(at_mark(NestingTracker::text(), "{\"a\": \"b\"}\n{\"a\": \"@"), (1, 1));
+        assert_eq!(at_mark(NestingTracker::document(), "1 \"x\" \"@"), (1, 0));
+        assert_eq!(at_mark(NestingTracker::text(), "{\"a\": \"b\"} and \"@"), (0, 0));
     }
 
     #[test]
     fn escapes_are_decoded_for_the_next_level() {
-        assert_eq!(at_mark(Nest::literal(false), r"\u007b\u0022a\u0022: \u0022@"), (2, 1));
-        assert_eq!(at_mark(Nest::literal(false), r#"[\"\u00e9\\n@"#), (2, 1));
-        assert_eq!(at_mark(Nest::literal(false), r#"[\"\\x@"#), (1, 0), "no escape of JSON");
+        assert_eq!(at_mark(NestingTracker::literal(false), r"\u007b\u0022a\u0022: \u0022@"), (2, 1));
+        assert_eq!(at_mark(NestingTracker::literal(false), r#"[\"\u00e9\\n@"#), (2, 1));
+        assert_eq!(at_mark(NestingTracker::literal(false), r#"[\"\\x@"#), (1, 0), "no escape of JSON");
     }
 
     #[test]
     fn nesting_has_a_limit() {
         let deep = |count: usize| format!("{}\"@", "[".repeat(count));
-        assert_eq!(at_mark(Nest::text(), &deep(usize::from(MAX_NESTING))), (1, 1));
+        assert_eq!(at_mark(NestingTracker::text(), &deep(usize::from(MAX_NESTING))), (1, 1));
         let lost = |text: &str| {
-            let mut nest = Nest::text();
-            nest.advance(text.split('@').next().unwrap().as_bytes());
-            nest.known_depth().is_none()
+            let mut nesting = NestingTracker::text();
+            nesting.advance(text.split('@').next().unwrap().as_bytes());
+            nesting.known_depth().is_none()
         };
         assert!(!lost(&deep(usize::from(MAX_NESTING))));
         assert!(lost(&deep(usize::from(MAX_NESTING) + 1)));
@@ -329,9 +333,9 @@ mod tests {
             text = format!("[\"{}", quoted(&text));
         }
         let known_depth = |text: &str| {
-            let mut nest = Nest::text();
-            nest.advance(text.split('@').next().unwrap().as_bytes());
-            nest.known_depth()
+            let mut nesting = NestingTracker::text();
+            nesting.advance(text.split('@').next().unwrap().as_bytes());
+            nesting.known_depth()
         };
         assert_eq!(known_depth(&text), Some(MAX_LEVELS as u8));
         let text = format!("[\"{}", quoted(&text));
@@ -342,11 +346,11 @@ mod tests {
     #[test]
     fn text_that_stays_is_known() {
         let kept = |text: &str| {
-            let mut nest = Nest::document();
+            let mut nesting = NestingTracker::document();
             for byte in text.as_bytes() {
-                nest.advance(&[*byte]);
+                nesting.advance(&[*byte]);
             }
-            nest.is_kept()
+            nesting.is_kept()
         };
         assert!(kept(r#"{"content": [{"type": "thinking", "thinking": "@"#));
         assert!(kept(r#"{"content": [{"text": "a"}, {"thinking": "@"#), "before its type");
@@ -362,11 +366,11 @@ mod tests {
     #[test]
     fn opaque_members_are_known() {
         let opaque = |text: &str| {
-            let mut nest = Nest::document();
+            let mut nesting = NestingTracker::document();
             for byte in text.as_bytes() {
-                nest.advance(&[*byte]);
+                nesting.advance(&[*byte]);
             }
-            nest.is_opaque()
+            nesting.is_opaque()
         };
         assert!(opaque(r#"{"signature": "@"#));
         assert!(opaque(r#"{"type": "redacted_thinking", "data": "@"#));

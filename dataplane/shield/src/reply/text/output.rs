@@ -1,6 +1,6 @@
 //! Restored text on its way out: literal bytes, and the secrets that go in between by name.
 //!
-//! Restoring multiplies: 36 KB of tokens may stand for 18 MB. So nobody here copies a secret into a buffer. What a lane
+//! Restoring multiplies: 36 KB of tokens may stand for 18 MB. So nobody here copies a secret into a buffer. What a restorer
 //! says is kept as what was there already and the tokens to resolve, and the secrets' bytes are written straight from the
 //! vault when, and as far as, the caller has room for them. A text is thus never larger than its input by much.
 
@@ -13,7 +13,7 @@ const PIECE: usize = 256;
 
 /// A secret's place.
 #[derive(Clone, Copy)]
-struct Insert {
+struct SecretInsert {
     /// How many literal bytes come before it.
     at: usize,
     token: Token,
@@ -25,19 +25,19 @@ struct Insert {
 
 /// A place in a text.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Mark {
+pub(crate) struct TextMark {
     bytes: usize,
     inserts: usize,
 }
 
 /// See the module's documentation.
 #[derive(Default)]
-pub(crate) struct Text {
+pub(crate) struct RestoredText {
     bytes: Vec<u8>,
-    inserts: Vec<Insert>,
+    inserts: Vec<SecretInsert>,
 }
 
-impl Text {
+impl RestoredText {
     /// Appends literal bytes.
     pub(crate) fn extend_from_slice(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
@@ -50,26 +50,27 @@ impl Text {
 
     /// Appends what `token` stands for, escaped so often.
     pub(crate) fn secret(&mut self, token: Token, depth: u8, line_head: &'static [u8]) {
-        self.inserts.push(Insert { at: self.bytes.len(), token, depth, line_head });
+        self.inserts.push(SecretInsert { at: self.bytes.len(), token, depth, line_head });
     }
 
     /// Its present end.
-    pub(crate) fn mark(&self) -> Mark {
-        Mark { bytes: self.bytes.len(), inserts: self.inserts.len() }
+    pub(crate) fn mark(&self) -> TextMark {
+        TextMark { bytes: self.bytes.len(), inserts: self.inserts.len() }
     }
 
     /// Forgets what came after `mark`.
-    pub(crate) fn truncate(&mut self, mark: Mark) {
+    pub(crate) fn truncate(&mut self, mark: TextMark) {
         self.bytes.truncate(mark.bytes);
         self.inserts.truncate(mark.inserts);
     }
 
     /// Appends the part of `other` between two marks.
-    pub(crate) fn append(&mut self, other: &Self, from: Mark, to: Mark) {
+    pub(crate) fn append(&mut self, other: &Self, from: TextMark, to: TextMark) {
         let base = self.bytes.len();
         self.bytes.extend_from_slice(&other.bytes[from.bytes..to.bytes]);
         let moved = other.inserts[from.inserts..to.inserts].iter();
-        self.inserts.extend(moved.map(|insert| Insert { at: base + insert.at - from.bytes, ..*insert }));
+        self.inserts
+            .extend(moved.map(|insert| SecretInsert { at: base + insert.at - from.bytes, ..*insert }));
     }
 
     /// Forgets everything; keeps at most about `kept` bytes of memory.
@@ -77,27 +78,33 @@ impl Text {
         self.bytes.clear();
         self.inserts.clear();
         self.bytes.shrink_to(kept);
-        self.inserts.shrink_to(kept / size_of::<Insert>());
+        self.inserts.shrink_to(kept / size_of::<SecretInsert>());
     }
 
     /// Bytes of memory held.
     pub(crate) fn capacity(&self) -> usize {
-        self.bytes.capacity() + self.inserts.capacity() * size_of::<Insert>()
+        self.bytes.capacity() + self.inserts.capacity() * size_of::<SecretInsert>()
     }
 }
 
 /// How far a text has been written.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Cursor {
-    at: Mark,
+pub(crate) struct WritePosition {
+    at: TextMark,
     /// Bytes of the next secret that were written already.
     within: usize,
 }
 
-impl Cursor {
+impl WritePosition {
     /// Goes on writing `text` until `out` is `limit` bytes long. True when all of it has been written. Only the last piece of
     /// a secret that has to be escaped may lead beyond the limit.
-    pub(crate) fn write(&mut self, text: &Text, vault: &Vault, out: &mut Vec<u8>, limit: usize) -> bool {
+    pub(crate) fn write(
+        &mut self,
+        text: &RestoredText,
+        vault: &Vault,
+        out: &mut Vec<u8>,
+        limit: usize,
+    ) -> bool {
         loop {
             let next = text.inserts.get(self.at.inserts);
             let literal = &text.bytes[self.at.bytes..next.map_or(text.bytes.len(), |insert| insert.at)];
@@ -126,7 +133,7 @@ impl Cursor {
 }
 
 /// Each byte is escaped by itself, so that a secret can be written in pieces.
-fn write_secret(piece: &[u8], insert: &Insert, out: &mut Vec<u8>) {
+fn write_secret(piece: &[u8], insert: &SecretInsert, out: &mut Vec<u8>) {
     if insert.depth > 0 || insert.line_head.is_empty() {
         return escape_into(piece, insert.depth, out);
     }
@@ -161,21 +168,21 @@ mod tests {
     fn a_text_is_written_in_pieces_of_any_size() {
         let long = "say \"hi\"\n".repeat(100);
         let (vault, tokens) = vault(&["first", &long]);
-        let mut text = Text::default();
+        let mut text = RestoredText::default();
         text.extend_from_slice(b"a ");
         text.secret(tokens[0], 0, b"");
         text.secret(tokens[1], 2, b"");
         text.push(b'b');
         text.secret(tokens[1], 0, b"data: ");
         let mut whole = Vec::new();
-        assert!(Cursor::default().write(&text, &vault, &mut whole, usize::MAX));
+        assert!(WritePosition::default().write(&text, &vault, &mut whole, usize::MAX));
         let mut expected = b"a first".to_vec();
         escape_into(long.as_bytes(), 2, &mut expected);
         expected.push(b'b');
         expected.extend_from_slice(long.replace('\n', "\ndata: ").as_bytes());
         assert_eq!(whole, expected);
         for step in [1, 2, 7, 255, 256, 257, 1_000] {
-            let (mut cursor, mut out, mut rounds) = (Cursor::default(), Vec::new(), 0);
+            let (mut cursor, mut out, mut rounds) = (WritePosition::default(), Vec::new(), 0);
             while !cursor.write(&text, &vault, &mut out, (rounds + 1) * step) {
                 rounds += 1;
                 assert!(
@@ -190,7 +197,7 @@ mod tests {
     #[test]
     fn parts_move_from_text_to_text() {
         let (vault, tokens) = vault(&["one", "two"]);
-        let mut edits = Text::default();
+        let mut edits = RestoredText::default();
         edits.extend_from_slice(b"dropped");
         edits.secret(tokens[0], 0, b"");
         let from = edits.mark();
@@ -199,12 +206,12 @@ mod tests {
         let to = edits.mark();
         edits.extend_from_slice(b"more");
         edits.truncate(to);
-        let mut text = Text::default();
+        let mut text = RestoredText::default();
         text.extend_from_slice(b"[");
         text.append(&edits, from, to);
         text.push(b']');
         let mut out = Vec::new();
-        assert!(Cursor::default().write(&text, &vault, &mut out, usize::MAX));
+        assert!(WritePosition::default().write(&text, &vault, &mut out, usize::MAX));
         assert_eq!(out, b"[xtwo]");
         text.clear(0);
         assert_eq!(text.capacity(), 0);

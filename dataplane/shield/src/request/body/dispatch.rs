@@ -3,10 +3,10 @@
 use crate::format::Format;
 use crate::request::body::multipart::MultipartBody;
 use crate::request::body::single::SingleBody;
-use crate::request::redactor::Desk;
+use crate::request::redactor::Redactor;
 use crate::request::refusal::Refusal;
 use crate::request::scan::scratch::ShardScratch;
-use crate::request::splice::Gather;
+use crate::request::splice::Splice;
 
 /// The state between two windows.
 pub(crate) enum Body {
@@ -35,15 +35,15 @@ impl Body {
     /// See [`crate::request::Tokenizer::push`]; a window that is not the last is large enough to settle something.
     pub(crate) fn process(
         &mut self,
-        desk: &mut Desk,
+        redactor: &mut Redactor,
         scratch: &mut ShardScratch,
         window: &[u8],
         last: bool,
-        out: &mut Gather,
+        out: &mut Splice,
     ) -> Result<usize, Refusal> {
         match self {
-            Self::Single(body) => body.process(desk, scratch, window, last, out),
-            Self::Multipart(body) => body.process(desk, scratch, window, last, out),
+            Self::Single(body) => body.process(redactor, scratch, window, last, out),
+            Self::Multipart(body) => body.process(redactor, scratch, window, last, out),
         }
     }
 }

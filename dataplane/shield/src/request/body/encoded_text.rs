@@ -5,7 +5,7 @@
 //!   decoded  som  e w  ord  s a  ...  --> a body of its own (text, UTF-16, UTF-32) --> pieces
 //! ```
 //!
-//! As long as nothing was replaced, the raw bytes pass as they are. Behind a replacement the groups of three bytes
+//! As long as nothing was replaced, the raw bytes pass as they are. FollowingType a replacement the groups of three bytes
 //! are shifted, so everything to the end of the run is encoded anew; its decoded bytes stay the same, and what stands
 //! behind the run is not touched.
 
@@ -16,14 +16,14 @@ use zeroize::Zeroize;
 
 use crate::request::body::text::TextBody;
 use crate::request::body::wide::WideBody;
-use crate::request::classify::base64::{Unit, base64_unit, standard};
+use crate::request::classify::base64::{Base64Unit, base64_unit, standard};
 use crate::request::classify::file_kind;
-use crate::request::classify::opaque::{Run, Scanned};
-use crate::request::classify::wide_encoding::Wide;
-use crate::request::redactor::Desk;
+use crate::request::classify::opaque::{Base64Run, ScanMode};
+use crate::request::classify::wide_encoding::WideEncoding;
+use crate::request::redactor::Redactor;
 use crate::request::refusal::Refusal;
 use crate::request::scan::scratch::ShardScratch;
-use crate::request::splice::{Gather, Piece};
+use crate::request::splice::{Piece, Splice};
 
 /// Signs that fill up the last group.
 const MAX_PADDING: usize = 2;
@@ -33,12 +33,12 @@ const MAX_CONTINUATION: usize = 3;
 /// What the decoded bytes are.
 enum Inner {
     Text(TextBody),
-    Wide(WideBody),
+    WideEncoding(WideBody),
 }
 
 /// The state between two windows of a run.
-pub(crate) struct Attachment {
-    run: Run,
+pub(crate) struct EncodedText {
+    run: Base64Run,
     inner: Option<Inner>,
     /// Decoded bytes of the next window that `inner` has had: the end of what it took lay inside a group.
     skip: usize,
@@ -52,7 +52,7 @@ pub(crate) struct Attachment {
 }
 
 /// How far a window of base64 goes.
-struct Extent {
+struct DecodedRun {
     /// Where the last complete group ends, or the run.
     end: usize,
     /// Whether the run ends there.
@@ -61,7 +61,7 @@ struct Extent {
     clean: bool,
 }
 
-impl Extent {
+impl DecodedRun {
     /// Where in `window` so many decoded bytes end, whole groups of them or all.
     fn raw(&self, window: &[u8], groups: usize) -> usize {
         if self.clean {
@@ -70,17 +70,17 @@ impl Extent {
         let (mut at, mut chars) = (0, 0);
         while chars < groups * 4 {
             match base64_unit(window, at) {
-                Unit::Char(_, next) => (at, chars) = (next, chars + 1),
-                Unit::Break(next) => at = next,
-                Unit::Cut | Unit::Other => break,
+                Base64Unit::Char(_, next) => (at, chars) = (next, chars + 1),
+                Base64Unit::Break(next) => at = next,
+                Base64Unit::Cut | Base64Unit::Other => break,
             }
         }
         at
     }
 }
 
-impl Attachment {
-    pub(crate) fn new(run: Run) -> Self {
+impl EncodedText {
+    pub(crate) fn new(run: Base64Run) -> Self {
         Self {
             run,
             inner: None,
@@ -96,26 +96,26 @@ impl Attachment {
     /// Takes base64 from the start of `window`. Says how many bytes are consumed and whether the run has ended.
     pub(crate) fn process(
         &mut self,
-        desk: &mut Desk,
+        redactor: &mut Redactor,
         scratch: &mut ShardScratch,
         window: &[u8],
         place: &dyn Fn() -> String,
-        out: &mut Gather,
+        out: &mut Splice,
     ) -> Result<(usize, bool), Refusal> {
         let mut decoded = std::mem::take(&mut scratch.decoded);
         let mut pieces = std::mem::take(&mut scratch.pieces);
         decoded.zeroize();
         pieces.clear();
-        let mut extent = self.decode(window, &mut decoded);
-        if self.run.scanned == Scanned::WhileText {
-            self.end_with_text(&mut extent, window, &mut decoded);
+        let mut decoded_run = self.decode(window, &mut decoded);
+        if self.run.scanned == ScanMode::WhileText {
+            self.end_with_text(&mut decoded_run, window, &mut decoded);
         }
-        let taken = self.scan(desk, scratch, (&decoded, extent.ended), place, &mut pieces);
+        let taken = self.scan(redactor, scratch, (&decoded, decoded_run.ended), place, &mut pieces);
         let result = taken.map(|taken| {
-            let ended = extent.ended && taken == decoded.len();
+            let ended = decoded_run.ended && taken == decoded.len();
             let groups = taken / 3;
-            let end = if ended { extent.end } else { extent.raw(window, groups) };
-            self.write((&decoded, &pieces), (window, end), (&extent, ended), out);
+            let end = if ended { decoded_run.end } else { decoded_run.raw(window, groups) };
+            self.write((&decoded, &pieces), (window, end), (&decoded_run, ended), out);
             self.skip = if ended { 0 } else { taken % 3 };
             (end, ended)
         });
@@ -127,27 +127,27 @@ impl Attachment {
     /// Scans the decoded bytes, and says how many of them are done with: at least a group of them, or all.
     fn scan(
         &mut self,
-        desk: &mut Desk,
+        redactor: &mut Redactor,
         scratch: &mut ShardScratch,
         (decoded, ended): (&[u8], bool),
         place: &dyn Fn() -> String,
-        pieces: &mut Gather,
+        pieces: &mut Splice,
     ) -> Result<usize, Refusal> {
         let charset = match self.run.scanned {
-            Scanned::Decoded(charset) => charset,
-            Scanned::Not | Scanned::WhileText => None,
+            ScanMode::Decoded(charset) => charset,
+            ScanMode::Skip | ScanMode::WhileText => None,
         };
-        let narrow = self.run.scanned == Scanned::WhileText;
-        let inner = self.inner.get_or_insert_with(|| match Wide::of(decoded, charset) {
-            Some(wide) if !narrow => Inner::Wide(WideBody::new(wide)),
+        let narrow = self.run.scanned == ScanMode::WhileText;
+        let inner = self.inner.get_or_insert_with(|| match WideEncoding::of(decoded, charset) {
+            Some(wide) if !narrow => Inner::WideEncoding(WideBody::new(wide)),
             _ => Inner::Text(TextBody::new()),
         });
         let mut taken = self.skip;
         loop {
             let window = &decoded[taken..];
             let step = match inner {
-                Inner::Text(body) => body.process_at(desk, scratch, window, ended, place, pieces),
-                Inner::Wide(body) => body.process_at(desk, scratch, window, ended, place, pieces),
+                Inner::Text(body) => body.process_at(redactor, scratch, window, ended, place, pieces),
+                Inner::WideEncoding(body) => body.process_at(redactor, scratch, window, ended, place, pieces),
             }?;
             pieces.consumed(step);
             taken += step;
@@ -160,10 +160,10 @@ impl Attachment {
     /// Writes what became of the decoded bytes, of which `window[..end]` is done with.
     fn write(
         &mut self,
-        (decoded, pieces): (&[u8], &Gather),
+        (decoded, pieces): (&[u8], &Splice),
         (window, end): (&[u8], usize),
-        (extent, ended): (&Extent, bool),
-        out: &mut Gather,
+        (decoded_run, ended): (&DecodedRun, bool),
+        out: &mut Splice,
     ) {
         if !self.shifted && pieces.unchanged() {
             out.pass(0..end);
@@ -182,7 +182,7 @@ impl Attachment {
                 changed += kept.len();
             }
             let groups = changed / 3;
-            out.pass(0..extent.raw(window, groups));
+            out.pass(0..decoded_run.raw(window, groups));
             value.extend_from_slice(&decoded[groups * 3..changed]);
             self.shifted = true;
         }
@@ -197,15 +197,15 @@ impl Attachment {
     }
 
     /// Decodes the groups at the start of `window`.
-    fn decode(&mut self, window: &[u8], decoded: &mut Vec<u8>) -> Extent {
+    fn decode(&mut self, window: &[u8], decoded: &mut Vec<u8>) -> DecodedRun {
         let mut group = [0u8; 4];
         let (mut len, mut at, mut end, mut tail, mut clean) = (0, 0, 0, 0, true);
         loop {
             match base64_unit(window, at) {
-                Unit::Cut => return Extent { end, ended: false, clean },
-                Unit::Break(next) if self.run.wrapped => (at, clean) = (next, false),
-                Unit::Char(b'=', _) | Unit::Break(_) | Unit::Other => break,
-                Unit::Char(byte, next) => {
+                Base64Unit::Cut => return DecodedRun { end, ended: false, clean },
+                Base64Unit::Break(next) if self.run.wrapped => (at, clean) = (next, false),
+                Base64Unit::Char(b'=', _) | Base64Unit::Break(_) | Base64Unit::Other => break,
+                Base64Unit::Char(byte, next) => {
                     self.url_alphabet |= matches!(byte, b'-' | b'_');
                     clean &= next == at + 1;
                     group[len] = sextet(byte);
@@ -220,7 +220,7 @@ impl Attachment {
         }
         let padding = window[at..].iter().take(MAX_PADDING).take_while(|&&byte| byte == b'=').count();
         if at + padding == window.len() && padding > 0 && padding + len < 4 {
-            return Extent { end, ended: false, clean };
+            return DecodedRun { end, ended: false, clean };
         }
         self.padded = if len == 0 { !self.url_alphabet } else { padding > 0 };
         // A character that is left over alone stands for nothing.
@@ -232,11 +232,11 @@ impl Attachment {
         if padding > 0 && len != 1 {
             end = at + padding;
         }
-        Extent { end, ended: true, clean }
+        DecodedRun { end, ended: true, clean }
     }
 
     /// Lets the run end where its bytes are no text any more.
-    fn end_with_text(&mut self, extent: &mut Extent, window: &[u8], decoded: &mut Vec<u8>) {
+    fn end_with_text(&mut self, decoded_run: &mut DecodedRun, window: &[u8], decoded: &mut Vec<u8>) {
         let begun = if self.inner.is_some() { MAX_CONTINUATION } else { 0 };
         let first = decoded.iter().take(begun).take_while(|&&byte| byte & 0xc0 == 0x80).count();
         let text = first + file_kind::text_len(&decoded[first..]);
@@ -247,13 +247,13 @@ impl Attachment {
         let groups = (text / 3).max(usize::from(self.skip > 0));
         if groups * 3 < decoded.len() {
             decoded.truncate(groups * 3);
-            extent.end = extent.raw(window, groups);
-            extent.ended = true;
+            decoded_run.end = decoded_run.raw(window, groups);
+            decoded_run.ended = true;
         }
     }
 
     /// Writes `bytes` in whole groups and keeps the rest, or all of them if the run has `ended`.
-    fn encode(&mut self, bytes: &[u8], ended: bool, out: &mut Gather) {
+    fn encode(&mut self, bytes: &[u8], ended: bool, out: &mut Splice) {
         let whole = if ended { bytes.len() } else { bytes.len() - bytes.len() % 3 };
         out.put(self.engine().encode(&bytes[..whole]).as_bytes());
         let rest = &bytes[whole..];
@@ -271,7 +271,7 @@ impl Attachment {
     }
 }
 
-impl Drop for Attachment {
+impl Drop for EncodedText {
     fn drop(&mut self) {
         self.carry.zeroize();
     }

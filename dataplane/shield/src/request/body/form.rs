@@ -1,33 +1,33 @@
 //! `application/x-www-form-urlencoded` bodies: scanned with `%41` and `+` decoded. A token needs no encoding.
 
-use crate::request::redactor::Desk;
+use crate::request::redactor::Redactor;
 use crate::request::refusal::Refusal;
 use crate::request::scan::scratch::ShardScratch;
-use crate::request::scan::view::{Context, View};
-use crate::request::splice::Gather;
+use crate::request::scan::view::{DecodedView, LeftContext};
+use crate::request::splice::Splice;
 
 /// The state between two windows of a form.
 pub(crate) struct FormBody {
-    context: Context,
+    left_context: LeftContext,
     /// Fields that ended so far.
     fields: usize,
 }
 
 impl FormBody {
     pub(crate) fn new() -> Self {
-        Self { context: Context::new(), fields: 0 }
+        Self { left_context: LeftContext::new(), fields: 0 }
     }
 
     /// See [`crate::request::Tokenizer::push`]; a window that is not the last is large enough to settle something.
     pub(crate) fn process(
         &mut self,
-        desk: &mut Desk,
+        redactor: &mut Redactor,
         scratch: &mut ShardScratch,
         window: &[u8],
         last: bool,
-        out: &mut Gather,
+        out: &mut Splice,
     ) -> Result<usize, Refusal> {
-        scratch.view.begin(&self.context);
+        scratch.view.begin(&self.left_context);
         let raw = &window[..decode(&mut scratch.view, window, last)];
         scratch.view.finish(raw);
         let settled = scratch.scan(raw, last, true);
@@ -38,7 +38,7 @@ impl FormBody {
         for finding in findings.iter() {
             let (start, end) = (view.raw_start(finding.start), view.raw_end(finding.end));
             consumed = consumed.max(end);
-            let Some(decision) = desk.decide(finding, text) else { continue };
+            let Some(decision) = redactor.decide(finding, text) else { continue };
             let mut token = None;
             if decision.replaces() {
                 // Fields are replaced one by one, so that they stay fields.
@@ -47,7 +47,7 @@ impl FormBody {
                     let to = from + field.len();
                     if !field.is_empty() {
                         let value = &text[view.view_of(from)..view.view_of(to)];
-                        let replacement = desk.replacement(decision, value)?;
+                        let replacement = redactor.replacement(decision, value)?;
                         out.pass(passed..from);
                         out.put(replacement.as_bytes());
                         passed = to;
@@ -57,11 +57,11 @@ impl FormBody {
                 }
             }
             let field = self.fields + ampersands(&raw[..start]);
-            desk.record(decision, token, || format!("field[{field}]"))?;
+            redactor.record(decision, token, || format!("field[{field}]"))?;
         }
         out.pass(passed..consumed);
         self.fields += ampersands(&raw[..consumed]);
-        self.context.keep(view, raw, view.view_of(consumed));
+        self.left_context.keep(view, raw, view.view_of(consumed));
         Ok(consumed)
     }
 }
@@ -71,7 +71,7 @@ fn ampersands(raw: &[u8]) -> usize {
 }
 
 /// Builds the view and says where it ends: before an escape that is cut.
-fn decode(view: &mut View, window: &[u8], last: bool) -> usize {
+fn decode(view: &mut DecodedView, window: &[u8], last: bool) -> usize {
     for at in memchr::memchr2_iter(b'%', b'+', window) {
         if window[at] == b'+' {
             view.unit(window, b" ", at, at + 1);
@@ -122,7 +122,7 @@ mod tests {
             restored = restored.replace(token.as_str(), &encode(secret));
         }
         assert!(restored == body);
-        let places: Vec<_> = outcome.report.places().iter().map(|p| p.place.as_str()).collect();
+        let places: Vec<_> = outcome.report.findings().iter().map(|p| p.place.as_str()).collect();
         assert_eq!(places, ["field[1]", "field[2]", "field[3]"]);
         for size in [999, WINDOW + 1] {
             let pieces: Vec<&[u8]> = body.as_bytes().chunks(size).collect();

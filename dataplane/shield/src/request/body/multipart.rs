@@ -14,10 +14,10 @@ use memchr::memmem;
 use crate::format::{Boundary, Format, MAX_BOUNDARY};
 use crate::request::body::single::SingleBody;
 use crate::request::body::text::TextBody;
-use crate::request::redactor::Desk;
+use crate::request::redactor::Redactor;
 use crate::request::refusal::Refusal;
 use crate::request::scan::scratch::ShardScratch;
-use crate::request::splice::Gather;
+use crate::request::splice::Splice;
 
 /// Bytes of the longest head of a part.
 pub(crate) const MAX_PART_HEAD: usize = 8 * 1024;
@@ -28,7 +28,7 @@ const HELD: usize = 2 + 2 + MAX_BOUNDARY;
 
 enum State {
     Preamble(TextBody),
-    /// Behind a delimiter, on its line.
+    /// FollowingType a delimiter, on its line.
     Line,
     Head,
     Content(SingleBody),
@@ -68,15 +68,15 @@ impl MultipartBody {
     /// See [`crate::request::Tokenizer::push`]; a window that is not the last is large enough to settle something.
     pub(crate) fn process(
         &mut self,
-        desk: &mut Desk,
+        redactor: &mut Redactor,
         scratch: &mut ShardScratch,
         window: &[u8],
         last: bool,
-        out: &mut Gather,
+        out: &mut Splice,
     ) -> Result<usize, Refusal> {
         loop {
             let before = std::mem::discriminant(&self.state);
-            let consumed = self.step(desk, scratch, window, last, out)?;
+            let consumed = self.step(redactor, scratch, window, last, out)?;
             self.offset += consumed as u64;
             if let Some(&byte) = window[..consumed].last() {
                 self.before = [preceding(window, self.before, consumed - 1), byte];
@@ -97,28 +97,28 @@ impl MultipartBody {
 
     fn step(
         &mut self,
-        desk: &mut Desk,
+        redactor: &mut Redactor,
         scratch: &mut ShardScratch,
         window: &[u8],
         last: bool,
-        out: &mut Gather,
+        out: &mut Splice,
     ) -> Result<usize, Refusal> {
         match &mut self.state {
             State::Line => self.line(window, last, out),
-            State::Head => self.head(desk, scratch, window, last, out),
-            State::Epilogue(text) => text.process(desk, scratch, window, last, out),
-            State::Preamble(_) | State::Content(_) => self.content(desk, scratch, window, last, out),
+            State::Head => self.head(redactor, scratch, window, last, out),
+            State::Epilogue(text) => text.process(redactor, scratch, window, last, out),
+            State::Preamble(_) | State::Content(_) => self.content(redactor, scratch, window, last, out),
         }
     }
 
     /// Up to the next delimiter, the bytes belong to the open part.
     fn content(
         &mut self,
-        desk: &mut Desk,
+        redactor: &mut Redactor,
         scratch: &mut ShardScratch,
         window: &[u8],
         last: bool,
-        out: &mut Gather,
+        out: &mut Splice,
     ) -> Result<usize, Refusal> {
         let (end, delimiter) = match self.find_delimiter(window)? {
             Some((end, delimiter)) => (end, Some(delimiter)),
@@ -128,9 +128,9 @@ impl MultipartBody {
         let closed = delimiter.is_some();
         let content = &window[..end];
         let consumed = match &mut self.state {
-            State::Preamble(text) => text.process(desk, scratch, content, closed, out)?,
+            State::Preamble(text) => text.process(redactor, scratch, content, closed, out)?,
             State::Content(body) => body
-                .process(desk, scratch, content, closed, out)
+                .process(redactor, scratch, content, closed, out)
                 .map_err(|refusal| refusal.moved(self.content_start))?,
             _ => 0,
         };
@@ -161,7 +161,7 @@ impl MultipartBody {
     }
 
     /// The rest of a delimiter's line.
-    fn line(&mut self, window: &[u8], last: bool, out: &mut Gather) -> Result<usize, Refusal> {
+    fn line(&mut self, window: &[u8], last: bool, out: &mut Splice) -> Result<usize, Refusal> {
         let look = &window[..window.len().min(MAX_DELIMITER_REST)];
         let closing = look.starts_with(b"--");
         let end = match memchr::memchr(b'\n', look) {
@@ -173,7 +173,7 @@ impl MultipartBody {
         if !rest.iter().all(u8::is_ascii_whitespace) {
             return Err(self.malformed("text behind a delimiter", 0));
         }
-        // Behind the last one, all is scanned as text, whatever ends its line.
+        // FollowingType the last one, all is scanned as text, whatever ends its line.
         let padding = rest.strip_suffix(b"\r\n");
         if !closing && !padding.is_some_and(|padding| padding.iter().all(|byte| b" \t".contains(byte))) {
             return Err(self.malformed("delimiter with a bare line end", 0));
@@ -186,11 +186,11 @@ impl MultipartBody {
     /// The head of a part, scanned as text and read for its type.
     fn head(
         &mut self,
-        desk: &mut Desk,
+        redactor: &mut Redactor,
         scratch: &mut ShardScratch,
         window: &[u8],
         last: bool,
-        out: &mut Gather,
+        out: &mut Splice,
     ) -> Result<usize, Refusal> {
         let look = &window[..window.len().min(MAX_PART_HEAD)];
         let Some(end) = head_end(look) else {
@@ -201,8 +201,8 @@ impl MultipartBody {
         let (format, is_text) =
             part_format(head, self.related && self.parts > 0).map_err(|what| self.malformed(what, 0))?;
         self.parts += 1;
-        desk.part = Some(self.parts - 1);
-        let consumed = TextBody::new().process(desk, scratch, head, true, out)?;
+        redactor.part = Some(self.parts - 1);
+        let consumed = TextBody::new().process(redactor, scratch, head, true, out)?;
         self.content_start = self.offset + consumed as u64;
         self.state = State::Content(SingleBody::part(format, is_text));
         Ok(consumed)

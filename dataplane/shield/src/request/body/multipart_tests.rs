@@ -54,11 +54,11 @@ fn each_part_is_read_by_its_type() {
     ]);
     let (out, outcome) = checked(&all);
     assert!(memmem::find(&out, &image).is_some(), "known media passes");
-    let places: Vec<_> = outcome.report.places().iter().map(|p| p.place.as_str()).collect();
+    let places: Vec<_> = outcome.report.findings().iter().map(|p| p.place.as_str()).collect();
     assert_eq!(places, ["part[1]", "part[3]", "part[4]"]);
     let nested = body(&[part("name=\"j\"\r\nContent-Type: application/json", json.as_bytes())]);
     let (out, outcome) = run(format(), &nested).unwrap();
-    assert_eq!(outcome.report.places()[0].place, "part[0].*");
+    assert_eq!(outcome.report.findings()[0].place, "part[0].*");
     assert!(memmem::find(&out, b"u005f").is_none());
 }
 
@@ -107,7 +107,7 @@ fn delimiters_may_stand_anywhere() {
         let filler = vec![b'.'; offset];
         let all = body(&[part("name=\"a\"", &filler), part("name=\"b\"", AWS.as_bytes())]);
         let (_, outcome) = run(format(), &all).unwrap();
-        assert_eq!(outcome.report.places()[0].place, "part[1]", "{offset}");
+        assert_eq!(outcome.report.findings()[0].place, "part[1]", "{offset}");
     }
 }
 
@@ -194,7 +194,7 @@ fn folded_types_are_read() {
         content.as_bytes(),
     )]);
     let (out, outcome) = run(format(), &all).unwrap();
-    assert_eq!(outcome.report.places()[0].place, "part[0].*");
+    assert_eq!(outcome.report.findings()[0].place, "part[0].*");
     assert!(memmem::find(&out, escaped.as_bytes()).is_none());
 }
 

@@ -8,11 +8,11 @@ use crate::request::body::json::body::JsonBody;
 use crate::request::body::text::TextBody;
 use crate::request::body::wide::WideBody;
 use crate::request::classify::file_kind;
-use crate::request::classify::wide_encoding::Wide;
-use crate::request::redactor::Desk;
+use crate::request::classify::wide_encoding::WideEncoding;
+use crate::request::redactor::Redactor;
 use crate::request::refusal::Refusal;
 use crate::request::scan::scratch::ShardScratch;
-use crate::request::splice::Gather;
+use crate::request::splice::Splice;
 
 /// Stands before the text of many files, and before no JSON that a parser takes: what follows it is looked at instead.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -20,7 +20,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// The state between two windows.
 pub(crate) enum SingleBody {
     /// Its first bytes have a say. It may be labelled as text of a kind that its format does not say.
-    Unread(Format, bool),
+    Undetermined(Format, bool),
     /// It can be read in more than one way.
     Ambiguous(&'static str),
     /// A file of a known kind that holds no text.
@@ -29,7 +29,7 @@ pub(crate) enum SingleBody {
     /// begin like it.
     Archive(OpaqueKind, Box<TextBody>),
     Text(Box<TextBody>),
-    Wide(Box<WideBody>),
+    WideEncoding(Box<WideBody>),
     Json(Box<JsonBody>),
     Form(Box<FormBody>),
 }
@@ -46,20 +46,20 @@ impl SingleBody {
             Format::JsonLines => Self::Json(Box::new(JsonBody::lines(scope))),
             Format::Multipart(_) | Format::Related(_) => Self::Ambiguous("multipart inside multipart"),
             Format::Text | Format::TextIn(_) | Format::Form | Format::Binary | Format::Unknown => {
-                Self::Unread(format, is_text)
+                Self::Undetermined(format, is_text)
             }
             Format::Ambiguous(what) => Self::Ambiguous(what),
         }
     }
 
     /// The body that begins with `window` and is declared to be of this format.
-    fn read(format: Format, is_text: bool, window: &[u8], desk: &mut Desk) -> Result<Self, Refusal> {
+    fn read(format: Format, is_text: bool, window: &[u8], redactor: &mut Redactor) -> Result<Self, Refusal> {
         let charset = match format {
             Format::TextIn(charset) => Some(charset),
             _ => None,
         };
-        if let Some(wide) = Wide::of(window, charset) {
-            return Ok(Self::Wide(Box::new(WideBody::new(wide))));
+        if let Some(wide) = WideEncoding::of(window, charset) {
+            return Ok(Self::WideEncoding(Box::new(WideBody::new(wide))));
         }
         if !matches!(format, Format::Binary | Format::Unknown) {
             return Ok(match format {
@@ -70,7 +70,7 @@ impl SingleBody {
         let Some(kind) = file_kind::kind_of(window) else {
             return Ok(Self::Json(Box::new(JsonBody::tentative(Scope::File))));
         };
-        desk.opaque(kind, String::new)?;
+        redactor.opaque(kind, String::new)?;
         Ok(match kind {
             OpaqueKind::Archive | OpaqueKind::Office => Self::Archive(kind, Box::new(TextBody::new())),
             _ if is_text => Self::Archive(kind, Box::new(TextBody::new())),
@@ -86,36 +86,36 @@ impl SingleBody {
     /// See [`crate::request::Tokenizer::push`]; a window that is not the last is large enough to settle something.
     pub(crate) fn process(
         &mut self,
-        desk: &mut Desk,
+        redactor: &mut Redactor,
         scratch: &mut ShardScratch,
         window: &[u8],
         last: bool,
-        out: &mut Gather,
+        out: &mut Splice,
     ) -> Result<usize, Refusal> {
-        if let Self::Unread(format, is_text) = *self {
-            *self = Self::read(format, is_text, window, desk)?;
+        if let Self::Undetermined(format, is_text) = *self {
+            *self = Self::read(format, is_text, window, redactor)?;
             if matches!(self, Self::Json(_)) && window.starts_with(BYTE_ORDER_MARK) {
                 out.pass(0..BYTE_ORDER_MARK.len());
                 return Ok(BYTE_ORDER_MARK.len());
             }
         }
         match self {
-            Self::Unread(..) => Ok(0),
+            Self::Undetermined(..) => Ok(0),
             Self::Ambiguous(what) => Err(Refusal::Malformed { what, offset: 0 }),
             Self::Media(kind) => {
-                desk.report.grow_opaque(*kind, window.len() as u64);
+                redactor.report.grow_opaque(*kind, window.len() as u64);
                 out.pass(0..window.len());
                 Ok(window.len())
             }
             Self::Archive(kind, body) => {
-                let consumed = body.process(desk, scratch, window, last, out)?;
-                desk.report.grow_opaque(*kind, consumed as u64);
+                let consumed = body.process(redactor, scratch, window, last, out)?;
+                redactor.report.grow_opaque(*kind, consumed as u64);
                 Ok(consumed)
             }
-            Self::Wide(body) => body.process_at(desk, scratch, window, last, &String::new, out),
-            Self::Text(body) => body.process(desk, scratch, window, last, out),
-            Self::Json(body) => body.process(desk, scratch, window, last, out),
-            Self::Form(body) => body.process(desk, scratch, window, last, out),
+            Self::WideEncoding(body) => body.process_at(redactor, scratch, window, last, &String::new, out),
+            Self::Text(body) => body.process(redactor, scratch, window, last, out),
+            Self::Json(body) => body.process(redactor, scratch, window, last, out),
+            Self::Form(body) => body.process(redactor, scratch, window, last, out),
         }
     }
 }

@@ -1,63 +1,63 @@
 //! Bodies that are text, or nothing better known: scanned as they are.
 
-use crate::request::redactor::Desk;
+use crate::request::redactor::Redactor;
 use crate::request::refusal::Refusal;
 use crate::request::scan::scratch::ShardScratch;
-use crate::request::scan::view::Context;
-use crate::request::splice::Gather;
+use crate::request::scan::view::LeftContext;
+use crate::request::splice::Splice;
 
 /// The state between two windows of a text.
 pub(crate) struct TextBody {
-    context: Context,
+    left_context: LeftContext,
 }
 
 impl TextBody {
     pub(crate) fn new() -> Self {
-        Self { context: Context::new() }
+        Self { left_context: LeftContext::new() }
     }
 
     /// See [`crate::request::Tokenizer::push`]; a window that is not the last is large enough to settle something.
     pub(crate) fn process(
         &mut self,
-        desk: &mut Desk,
+        redactor: &mut Redactor,
         scratch: &mut ShardScratch,
         window: &[u8],
         last: bool,
-        out: &mut Gather,
+        out: &mut Splice,
     ) -> Result<usize, Refusal> {
-        self.process_at(desk, scratch, window, last, &String::new, out)
+        self.process_at(redactor, scratch, window, last, &String::new, out)
     }
 
     /// The same for a text that is a part of something, at `place`.
     pub(crate) fn process_at(
         &mut self,
-        desk: &mut Desk,
+        redactor: &mut Redactor,
         scratch: &mut ShardScratch,
         window: &[u8],
         last: bool,
         place: &dyn Fn() -> String,
-        out: &mut Gather,
+        out: &mut Splice,
     ) -> Result<usize, Refusal> {
-        scratch.view.begin(&self.context);
+        scratch.view.begin(&self.left_context);
         scratch.view.finish(window);
         let settled = scratch.scan(window, last, true);
         let text = scratch.view.text(window);
         let fresh = scratch.view.fresh();
         let mut passed = 0;
         for finding in &scratch.findings {
-            let Some(decision) = desk.decide(finding, text) else { continue };
+            let Some(decision) = redactor.decide(finding, text) else { continue };
             let mut token = None;
             if decision.replaces() {
-                let replacement = desk.replacement(decision, &text[finding.start..finding.end])?;
+                let replacement = redactor.replacement(decision, &text[finding.start..finding.end])?;
                 out.pass(passed..finding.start - fresh);
                 out.put(replacement.as_bytes());
                 passed = finding.end - fresh;
                 token = replacement.token();
             }
-            desk.record(decision, token, place)?;
+            redactor.record(decision, token, place)?;
         }
         out.pass(passed..settled - fresh);
-        self.context.keep(&scratch.view, window, settled);
+        self.left_context.keep(&scratch.view, window, settled);
         Ok(settled - fresh)
     }
 }

@@ -5,7 +5,7 @@ use crate::request::scan::view::WINDOW;
 use crate::request::tests::support::{AWS, OTHER_PAT, PAT, PEM, lines, replace, run, run_pieces, shield};
 use crate::request::tokenizer::{Outcome, Tokenizer};
 
-fn units(text: &str, wide: Wide) -> Vec<u8> {
+fn units(text: &str, wide: WideEncoding) -> Vec<u8> {
     let put = |number: u32| {
         let bytes = if wide.big { number.to_be_bytes() } else { number.to_le_bytes() };
         match (wide.four, wide.big) {
@@ -21,19 +21,19 @@ fn units(text: &str, wide: Wide) -> Vec<u8> {
     }
 }
 
-fn marked(text: &str, wide: Wide) -> Vec<u8> {
+fn marked(text: &str, wide: WideEncoding) -> Vec<u8> {
     units(&format!("\u{feff}{text}"), wide)
 }
 
 /// The bytes with all tokens replaced by what they stand for.
-fn restored(out: &[u8], outcome: &Outcome, wide: Wide) -> Vec<u8> {
+fn restored(out: &[u8], outcome: &Outcome, wide: WideEncoding) -> Vec<u8> {
     outcome.vault.tokens().fold(out.to_vec(), |out, token| {
         let secret = std::str::from_utf8(outcome.vault.resolve(token).unwrap()).unwrap();
         replace(&out, &units(token.as_str(), wide), &units(secret, wide))
     })
 }
 
-fn assert_hidden(format: Format, body: &[u8], wide: Wide, secrets: &[&str]) -> Vec<u8> {
+fn assert_hidden(format: Format, body: &[u8], wide: WideEncoding, secrets: &[&str]) -> Vec<u8> {
     let (out, outcome) = run(format, body).unwrap_or_else(|(refusal, _)| panic!("{refusal}"));
     assert_eq!(outcome.vault.len(), secrets.len(), "{wide:?}");
     for secret in secrets {
@@ -50,8 +50,8 @@ fn sample(filler: usize) -> String {
 
 #[test]
 fn secrets_are_found_in_every_wide_encoding() {
-    let charset = |wide: Wide| Charset { four_bytes: wide.four, big_endian: Some(wide.big) };
-    for wide in Wide::ALL {
+    let charset = |wide: WideEncoding| Charset { four_bytes: wide.four, big_endian: Some(wide.big) };
+    for wide in WideEncoding::ALL {
         let text = sample(20);
         for format in
             [Format::Text, Format::Unknown, Format::Binary, Format::Form, Format::TextIn(charset(wide))]
@@ -65,7 +65,7 @@ fn secrets_are_found_in_every_wide_encoding() {
 #[test]
 fn declared_encodings_need_no_mark_and_no_ascii_at_the_start() {
     let foreign = "\u{5bc6}\u{7801}\u{662f}\u{4ec0}\u{4e48}\u{ff1f}\n".repeat(9);
-    for wide in Wide::ALL {
+    for wide in WideEncoding::ALL {
         for big_endian in [None, Some(wide.big)] {
             let format = Format::TextIn(Charset { four_bytes: wide.four, big_endian });
             if wide.four && big_endian.is_none() {
@@ -94,7 +94,7 @@ fn what_is_declared_or_marked_wide_but_is_not_is_read_as_it_is() {
 
 #[test]
 fn cuts_and_windows_do_not_matter() {
-    for wide in Wide::ALL {
+    for wide in WideEncoding::ALL {
         let body = marked(&sample(WINDOW / 12), wide);
         assert!(body.len() > 2 * WINDOW);
         let out = assert_hidden(Format::Text, &body, wide, &[AWS, PAT, PEM]);
@@ -109,7 +109,7 @@ fn cuts_and_windows_do_not_matter() {
 
 #[test]
 fn every_cut_of_a_short_body_gives_the_same() {
-    let body = marked(&format!("\u{1f511} {AWS} \u{1f511}"), Wide::UTF_16_LE);
+    let body = marked(&format!("\u{1f511} {AWS} \u{1f511}"), WideEncoding::UTF_16_LE);
     let (whole, _) = run(Format::Text, &body).unwrap();
     for cut in 0..=body.len() {
         let pieces = [&body[..cut], &body[cut..]];
@@ -120,14 +120,15 @@ fn every_cut_of_a_short_body_gives_the_same() {
 #[test]
 fn secrets_around_a_window_are_seen() {
     for lead in (WINDOW / 2 - 300..WINDOW / 2 + 20).step_by(3) {
-        let body = marked(&format!("{} {PAT} {}", ".".repeat(lead), ".".repeat(WINDOW)), Wide::UTF_16_LE);
-        assert_hidden(Format::Text, &body, Wide::UTF_16_LE, &[PAT]);
+        let body =
+            marked(&format!("{} {PAT} {}", ".".repeat(lead), ".".repeat(WINDOW)), WideEncoding::UTF_16_LE);
+        assert_hidden(Format::Text, &body, WideEncoding::UTF_16_LE, &[PAT]);
     }
 }
 
 #[test]
 fn text_that_grows_in_utf8_does_not_overflow_the_view() {
-    for wide in Wide::ALL {
+    for wide in WideEncoding::ALL {
         let body = marked(&format!("{}\n{AWS}", "\u{20ac}\u{4e2d}".repeat(2 * WINDOW)), wide);
         assert_hidden(Format::Text, &body, wide, &[AWS]);
     }
@@ -135,7 +136,7 @@ fn text_that_grows_in_utf8_does_not_overflow_the_view() {
 
 #[test]
 fn halves_of_pairs_and_of_units_stay() {
-    let key = units(&format!(" {AWS} "), Wide::UTF_16_LE);
+    let key = units(&format!(" {AWS} "), WideEncoding::UTF_16_LE);
     for (before, after) in [
         (&b"\x3d\xd8"[..], &b""[..]),
         (b"\x11\xdd", b"\x3d\xd8"),
@@ -143,17 +144,17 @@ fn halves_of_pairs_and_of_units_stay() {
         (b"", b"\x3d\xd8\x11"),
     ] {
         let body = [b"\xff\xfe", before, &key, after].concat();
-        assert_hidden(Format::Text, &body, Wide::UTF_16_LE, &[AWS]);
+        assert_hidden(Format::Text, &body, WideEncoding::UTF_16_LE, &[AWS]);
     }
-    let key = units(&format!(" {AWS} "), Wide::UTF_32_BE);
+    let key = units(&format!(" {AWS} "), WideEncoding::UTF_32_BE);
     let body = [b"\0\0\xfe\xff\0\0\xd8\x3d\0\x11\0\0", &key[..], b"\0\0"].concat();
-    assert_hidden(Format::Text, &body, Wide::UTF_32_BE, &[AWS]);
+    assert_hidden(Format::Text, &body, WideEncoding::UTF_32_BE, &[AWS]);
 }
 
 #[test]
 fn files_in_forms_are_read_by_their_bytes_or_their_charset() {
     let format = Format::Multipart(Boundary::new(b"b").unwrap());
-    for wide in Wide::ALL {
+    for wide in WideEncoding::ALL {
         let (marked, plain) = (marked(&sample(9), wide), units(OTHER_PAT, wide));
         let body = [
             b"--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a.txt\"\r\n\r\n".as_slice(),
@@ -170,7 +171,7 @@ fn files_in_forms_are_read_by_their_bytes_or_their_charset() {
 #[test]
 fn wide_json_is_refused() {
     let text = format!("{{\"a\":\"{AWS}\"}}");
-    for wide in Wide::ALL {
+    for wide in WideEncoding::ALL {
         for body in [marked(&text, wide), units(&text, wide)] {
             assert!(run(Format::Json, &body).is_err());
             assert!(run(Format::JsonLines, &body).is_err());
@@ -181,7 +182,7 @@ fn wide_json_is_refused() {
 
 #[test]
 fn a_second_pass_changes_nothing() {
-    let body = marked(&sample(3), Wide::UTF_16_BE);
+    let body = marked(&sample(3), WideEncoding::UTF_16_BE);
     let (once, _) = run(Format::Text, &body).unwrap();
     let (twice, outcome) = run(Format::Text, &once).unwrap();
     assert!(once == twice && outcome.vault.is_empty());
@@ -189,18 +190,18 @@ fn a_second_pass_changes_nothing() {
 
 #[test]
 fn few_units_are_no_sign() {
-    assert!(Wide::of(&units(&"a".repeat(MIN_UNITS), Wide::UTF_16_LE), None).is_some());
-    assert!(Wide::of(&units(&"a".repeat(MIN_UNITS - 1), Wide::UTF_16_LE), None).is_none());
-    assert!(Wide::of(b"\0\0\0\x18ftypmp42\0\0\0\0", None).is_none());
-    assert!(Wide::of(b"", None).is_none());
-    assert!(Wide::of(b"plain text", None).is_none());
+    assert!(WideEncoding::of(&units(&"a".repeat(MIN_UNITS), WideEncoding::UTF_16_LE), None).is_some());
+    assert!(WideEncoding::of(&units(&"a".repeat(MIN_UNITS - 1), WideEncoding::UTF_16_LE), None).is_none());
+    assert!(WideEncoding::of(b"\0\0\0\x18ftypmp42\0\0\0\0", None).is_none());
+    assert!(WideEncoding::of(b"", None).is_none());
+    assert!(WideEncoding::of(b"plain text", None).is_none());
 }
 
 #[test]
 fn secrets_in_two_encodings_of_one_text_are_refused() {
     let narrow = format!("\ntoken {PAT}\n");
     let filler = lines("w", WINDOW / 3);
-    for wide in Wide::ALL {
+    for wide in WideEncoding::ALL {
         let (key, gap) = (units(&format!("key {AWS}\n"), wide), units(&filler, wide));
         let start = marked("log of the day\n", wide);
         for order in [
@@ -227,7 +228,7 @@ fn secrets_in_two_encodings_of_one_text_are_refused() {
 
 #[test]
 fn secrets_in_the_other_encoding_are_seen_around_a_window() {
-    let wide = Wide::UTF_16_LE;
+    let wide = WideEncoding::UTF_16_LE;
     let (key, end) = (units(&format!("\nkey {AWS}\n"), wide), units(&lines("w", 500), wide));
     for lead in (WINDOW - 2400..WINDOW + 20).step_by(222) {
         let filler = units(&".".repeat(lead / 2), wide);

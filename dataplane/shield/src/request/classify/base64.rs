@@ -13,7 +13,7 @@ pub(crate) const MAX_LINE: usize = 76;
 
 /// Whether the value ends here, but for line breaks.
 pub(crate) fn is_closed(mut rest: &[u8]) -> bool {
-    while let Unit::Break(end) = base64_unit(rest, 0) {
+    while let Base64Unit::Break(end) = base64_unit(rest, 0) {
         rest = &rest[end..];
     }
     rest.first() == Some(&b'"')
@@ -22,7 +22,7 @@ pub(crate) fn is_closed(mut rest: &[u8]) -> bool {
 /// Whether base64 is broken into lines: its first one is not too long.
 pub(crate) fn is_wrapped(raw: &[u8]) -> bool {
     let line = Extent::of(&raw[..raw.len().min(2 * MAX_LINE)], false);
-    line.chars <= MAX_LINE && matches!(base64_unit(raw, line.len), Unit::Break(_))
+    line.chars <= MAX_LINE && matches!(base64_unit(raw, line.len), Base64Unit::Break(_))
 }
 
 /// Decodes base64 from the start of `raw` into `out`, as far as there is room, and says how many characters that took.
@@ -31,13 +31,13 @@ pub(crate) fn decode_sample(raw: &[u8], out: &mut [u8; file_kind::LOOK]) -> usiz
     let (mut len, mut at) = (0, 0);
     while len < SAMPLE {
         match base64_unit(raw, at) {
-            Unit::Char(b'=', _) | Unit::Cut | Unit::Other => break,
-            Unit::Char(byte, end) => {
+            Base64Unit::Char(b'=', _) | Base64Unit::Cut | Base64Unit::Other => break,
+            Base64Unit::Char(byte, end) => {
                 chars[len] = standard(byte);
                 len += 1;
                 at = end;
             }
-            Unit::Break(end) => at = end,
+            Base64Unit::Break(end) => at = end,
         }
     }
     // One character of a group of four says nothing.
@@ -63,7 +63,7 @@ pub(crate) fn standard(byte: u8) -> u8 {
 }
 
 /// What stands at a place of a base64 value inside a JSON string.
-pub(crate) enum Unit {
+pub(crate) enum Base64Unit {
     /// A character and the offset behind it.
     Char(u8, usize),
     /// An escaped line break and the offset behind it.
@@ -76,17 +76,17 @@ pub(crate) enum Unit {
 
 /// Reads the unit of base64 at `at`.
 #[inline]
-pub(crate) fn base64_unit(raw: &[u8], at: usize) -> Unit {
+pub(crate) fn base64_unit(raw: &[u8], at: usize) -> Base64Unit {
     match raw.get(at) {
-        None => Unit::Cut,
-        Some(&byte) if is_base64(byte) => Unit::Char(byte, at + 1),
+        None => Base64Unit::Cut,
+        Some(&byte) if is_base64(byte) => Base64Unit::Char(byte, at + 1),
         Some(b'\\') => match raw.get(at + 1) {
-            None => Unit::Cut,
-            Some(b'/') => Unit::Char(b'/', at + 2),
-            Some(b'n' | b'r') => Unit::Break(at + 2),
-            Some(_) => Unit::Other,
+            None => Base64Unit::Cut,
+            Some(b'/') => Base64Unit::Char(b'/', at + 2),
+            Some(b'n' | b'r') => Base64Unit::Break(at + 2),
+            Some(_) => Base64Unit::Other,
         },
-        Some(_) => Unit::Other,
+        Some(_) => Base64Unit::Other,
     }
 }
 
@@ -125,14 +125,14 @@ impl Extent {
                 chars += BLOCK;
             }
             match base64_unit(raw, at) {
-                Unit::Char(b'=', end) => {
+                Base64Unit::Char(b'=', end) => {
                     let len = if raw.get(end) == Some(&b'=') { end + 1 } else { end };
                     return Self { len, chars, ended: len < raw.len() || len > end };
                 }
-                Unit::Char(_, end) => (at, chars) = (end, chars + 1),
-                Unit::Break(end) if wrapped => at = end,
-                Unit::Cut => return Self { len: at, chars, ended: false },
-                Unit::Break(_) | Unit::Other => return Self { len: at, chars, ended: true },
+                Base64Unit::Char(_, end) => (at, chars) = (end, chars + 1),
+                Base64Unit::Break(end) if wrapped => at = end,
+                Base64Unit::Cut => return Self { len: at, chars, ended: false },
+                Base64Unit::Break(_) | Base64Unit::Other => return Self { len: at, chars, ended: true },
             }
         }
     }

@@ -13,9 +13,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use crate::places::Table;
-use crate::request::classify::base64::Unit;
+use crate::request::classify::base64::Base64Unit;
 use crate::request::classify::file_kind;
-use crate::request::classify::opaque::{self, Judgement, Run, Scanned, Slot};
+use crate::request::classify::opaque::{self, Base64Run, Classification, PlaceHint, ScanMode};
 use crate::request::scan::view::WINDOW;
 
 /// Bytes of the longest credential or page token; one that is longer is scanned. Nearly all servers refuse such a header field.
@@ -78,9 +78,11 @@ fn is_link_byte(byte: u8) -> bool {
 
 /// Whether the string that begins with `raw` is a signature or ciphertext that can vouch for text.
 pub(crate) fn is_seal(raw: &[u8], last: bool) -> Verdict {
-    match opaque::judge(Slot::Sealed { sure: false }, raw, last) {
-        Judgement::Undecided => Verdict::Undecided,
-        Judgement::Run(0, Run { scanned: Scanned::Not, .. }) if !is_encoded_text(raw) => Verdict::Yes,
+    match opaque::classify(PlaceHint::Sealed { sure: false }, raw, last) {
+        Classification::Undecided => Verdict::Undecided,
+        Classification::Run(0, Base64Run { scanned: ScanMode::Skip, .. }) if !is_encoded_text(raw) => {
+            Verdict::Yes
+        }
         _ => Verdict::No,
     }
 }
@@ -89,12 +91,12 @@ fn is_encoded_text(raw: &[u8]) -> bool {
     let (mut sample, mut at) = (Vec::with_capacity(SAMPLE), 0);
     while sample.len() < SAMPLE {
         match base64_unit(raw, at) {
-            Unit::Char(byte, end) => {
+            Base64Unit::Char(byte, end) => {
                 sample.push(standard(byte));
                 at = end;
             }
-            Unit::Break(end) => at = end,
-            Unit::Cut | Unit::Other => break,
+            Base64Unit::Break(end) => at = end,
+            Base64Unit::Cut | Base64Unit::Other => break,
         }
     }
     let whole = sample.len() - sample.len() % 4;
@@ -103,7 +105,7 @@ fn is_encoded_text(raw: &[u8]) -> bool {
 
 /// What tells that an object holds signed text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum SignedMark {
     /// Nothing more.
     Known,
     /// Its `type`.
@@ -114,13 +116,13 @@ pub(crate) enum Kind {
 
 /// What has to be found behind a text for it to count as signed.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Wanted<'a> {
+pub(crate) struct SignatureSearch<'a> {
     /// The member that holds the signature, in all its spellings.
     pub(crate) seal: &'a [String],
     /// A signature was seen before the text.
     pub(crate) seen: bool,
     /// What is still to be seen of the object's kind.
-    pub(crate) kind: Kind,
+    pub(crate) kind: SignedMark,
     /// Containers around the text's object, up to the one that holds the signature.
     pub(crate) above: u8,
 }
@@ -129,12 +131,12 @@ pub(crate) struct Wanted<'a> {
 ///
 /// A member may stand there twice, and readers differ in which one they take. So each signature must be one, and the object is read
 /// to its end. If that is too far, only a signature that stood before the text, or that itself is what is so long, counts.
-pub(crate) fn is_signed(raw: &[u8], wanted: Wanted<'_>, last: bool, table: &Table) -> Verdict {
+pub(crate) fn is_signed(raw: &[u8], wanted: SignatureSearch<'_>, last: bool, table: &Table) -> Verdict {
     let near = &raw[..raw.len().min(MAX_AHEAD)];
     let last = last && near.len() == raw.len();
     let open = Verdict::open(raw, MAX_AHEAD, last);
     let cut = |signed: bool| if signed && raw.len() >= MAX_AHEAD { Verdict::Yes } else { open };
-    let (mut kind, mut sealed) = (wanted.kind == Kind::Known, wanted.seen);
+    let (mut kind, mut sealed) = (wanted.kind == SignedMark::Known, wanted.seen);
     let Some(end) = string_end(near) else { return cut(kind && wanted.seen) };
     let (mut at, mut depth) = (end + 1, 0i32);
     let level = -i32::from(wanted.above);
@@ -150,7 +152,7 @@ pub(crate) fn is_signed(raw: &[u8], wanted: Wanted<'_>, last: bool, table: &Tabl
                 let word = &near[at..at + end];
                 at += end + 1;
                 if depth == level {
-                    if word == b"thought" && wanted.kind == Kind::Thought {
+                    if word == b"thought" && wanted.kind == SignedMark::Thought {
                         match is_true(&near[at..]) {
                             Verdict::Undecided => return open,
                             verdict => kind = verdict == Verdict::Yes,
@@ -162,7 +164,8 @@ pub(crate) fn is_signed(raw: &[u8], wanted: Wanted<'_>, last: bool, table: &Tabl
                         return Verdict::No;
                     }
                     let text = value.strip_prefix(b"\"");
-                    if let (b"type", Some(text)) = (word, text.filter(|_| wanted.kind != Kind::Thought)) {
+                    if let (b"type", Some(text)) = (word, text.filter(|_| wanted.kind != SignedMark::Thought))
+                    {
                         let Some(end) = string_end(text) else { return open };
                         // The last of several counts, as it does for most who read JSON.
                         kind = table.is_signed_type(&text[..end]);

@@ -12,7 +12,7 @@ use crate::request::classify::base64::{Extent, SAMPLE, decode_sample, is_closed,
 use crate::format::Charset;
 use crate::report::OpaqueKind;
 use crate::request::classify::file_kind;
-use crate::request::classify::wide_encoding::Wide;
+use crate::request::classify::wide_encoding::WideEncoding;
 
 /// Bytes that must be base64 unless the value ends before: a plain token with a dot in it is none.
 const LOOK: usize = 1024;
@@ -30,13 +30,13 @@ const _: () = assert!(SAMPLE <= LOOK);
 
 /// What a member's place in the document says about its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Slot {
+pub(crate) enum PlaceHint {
     /// An ordinary value.
     Plain,
     /// A value that the provider sealed. `sure` if the object says so itself.
     Sealed { sure: bool },
     /// Bytes in base64, or in a data URL, declared to be something or not.
-    Blob(Declared),
+    Base64(Declared),
     /// An address, which may be a data URL.
     Link,
 }
@@ -54,19 +54,19 @@ pub(crate) enum Declared {
 
 /// What is to be done with a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Judgement {
+pub(crate) enum Classification {
     /// Scan it like any other.
     Scan,
     /// More bytes are needed to tell.
     Undecided,
     /// After so many bytes of the value, such a run of base64 begins.
-    Run(usize, Run),
+    Run(usize, Base64Run),
 }
 
 /// A run of base64 inside a JSON string, and how it is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Run {
-    pub(crate) scanned: Scanned,
+pub(crate) struct Base64Run {
+    pub(crate) scanned: ScanMode,
     /// What is told of it, unless it is text or sealed.
     pub(crate) kind: Option<OpaqueKind>,
     /// It is broken into lines. Otherwise it ends where its first line does.
@@ -75,9 +75,9 @@ pub(crate) struct Run {
 
 /// Whether a run of base64 is scanned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scanned {
+pub(crate) enum ScanMode {
     /// Not at all.
-    Not,
+    Skip,
     /// Decoded, to its end. The charset is what was declared.
     Decoded(Option<Charset>),
     /// Decoded, as long as it is text that way; from there on it is text as it stands.
@@ -85,44 +85,44 @@ pub(crate) enum Scanned {
 }
 
 /// Judges the string value that begins with `raw`; `last` if the body ends with `raw`.
-pub(crate) fn judge(slot: Slot, raw: &[u8], last: bool) -> Judgement {
-    match (url_head(raw, last), slot) {
-        (UrlHead::None, Slot::Plain | Slot::Link) => Judgement::Scan,
-        (UrlHead::None, _) => judge_run(slot, raw, 0, last),
-        (UrlHead::Undecided, _) => Judgement::Undecided,
-        (UrlHead::Base64(len, declared), Slot::Blob(_) | Slot::Link) => {
-            judge_run(Slot::Blob(declared), raw, len, last)
+pub(crate) fn classify(hint: PlaceHint, raw: &[u8], last: bool) -> Classification {
+    match (url_head(raw, last), hint) {
+        (UrlHead::None, PlaceHint::Plain | PlaceHint::Link) => Classification::Scan,
+        (UrlHead::None, _) => classify_run(hint, raw, 0, last),
+        (UrlHead::Undecided, _) => Classification::Undecided,
+        (UrlHead::Base64(len, declared), PlaceHint::Base64(_) | PlaceHint::Link) => {
+            classify_run(PlaceHint::Base64(declared), raw, len, last)
         }
-        (UrlHead::Base64(len, _), _) => judge_run(Slot::Plain, raw, len, last),
+        (UrlHead::Base64(len, _), _) => classify_run(PlaceHint::Plain, raw, len, last),
     }
 }
 
 /// Whether the object says right behind a value what the value is: clients that write members in the order of the
 /// alphabet put `data` before `type`.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Behind {
+pub(crate) enum FollowingType {
     Sealed,
     Other,
     Undecided,
 }
 
 /// Looks behind the string value that begins with `raw`; `last` if the body ends with `raw`.
-pub(crate) fn behind(raw: &[u8], last: bool) -> Behind {
+pub(crate) fn following_type(raw: &[u8], last: bool) -> FollowingType {
     let near = &raw[..raw.len().min(MAX_BEHIND)];
     let more = !last && raw.len() < MAX_BEHIND;
     let Some(quote) = memchr::memchr(b'"', near) else {
-        return if more { Behind::Undecided } else { Behind::Other };
+        return if more { FollowingType::Undecided } else { FollowingType::Other };
     };
     let mut rest = &near[quote + 1..];
     for word in [&b","[..], b"\"type\"", b":", b"\"redacted_thinking\""] {
         rest = rest.trim_ascii_start();
         rest = match rest.strip_prefix(word) {
             Some(after) => after,
-            None if more && word.starts_with(rest) => return Behind::Undecided,
-            None => return Behind::Other,
+            None if more && word.starts_with(rest) => return FollowingType::Undecided,
+            None => return FollowingType::Other,
         };
     }
-    Behind::Sealed
+    FollowingType::Sealed
 }
 
 /// What a value starts with, seen as a data URL.
@@ -172,34 +172,36 @@ pub(crate) fn declared(name: &[u8]) -> Declared {
 }
 
 /// Judges the base64 that begins behind the first `head` bytes.
-fn judge_run(slot: Slot, raw: &[u8], head: usize, last: bool) -> Judgement {
+fn classify_run(hint: PlaceHint, raw: &[u8], head: usize, last: bool) -> Classification {
     let look = &raw[head..raw.len().min(head + LOOK)];
-    let wrapped = head == 0 && matches!(slot, Slot::Blob(_)) && is_wrapped(look);
+    let wrapped = head == 0 && matches!(hint, PlaceHint::Base64(_)) && is_wrapped(look);
     let extent = Extent::of(look, wrapped);
     if !extent.ended && raw.len() < head + LOOK && !last {
-        return Judgement::Undecided;
+        return Classification::Undecided;
     }
     let closed = is_closed(&look[extent.len..]) || last && head + extent.len == raw.len();
     // A value that is to be base64 is so to its end; a data URL ends where it ends.
     if head == 0 && extent.ended && !closed && extent.len + 1 < LOOK {
-        return Judgement::Scan;
+        return Classification::Scan;
     }
     let mut decoded = [0; file_kind::LOOK];
     let chars = decode_sample(&look[..extent.len], &mut decoded);
     let sample = &decoded[..chars * 3 / 4];
-    let run = |scanned, kind| Judgement::Run(head, Run { scanned, kind, wrapped });
-    match slot {
-        Slot::Sealed { sure } if chars >= if sure { MIN_SURE } else { MIN_SEALED } => run(Scanned::Not, None),
-        Slot::Plain if chars >= MIN_BLOB && file_kind::text_len(sample) >= MIN_BLOB * 3 / 4 => {
-            run(Scanned::WhileText, None)
+    let run = |scanned, kind| Classification::Run(head, Base64Run { scanned, kind, wrapped });
+    match hint {
+        PlaceHint::Sealed { sure } if chars >= if sure { MIN_SURE } else { MIN_SEALED } => {
+            run(ScanMode::Skip, None)
         }
-        Slot::Blob(declared) if chars >= MIN_BLOB => {
+        PlaceHint::Plain if chars >= MIN_BLOB && file_kind::text_len(sample) >= MIN_BLOB * 3 / 4 => {
+            run(ScanMode::WhileText, None)
+        }
+        PlaceHint::Base64(declared) if chars >= MIN_BLOB => {
             let charset = match declared {
                 Declared::Text(charset) => charset,
                 Declared::RawSound | Declared::Nothing => None,
             };
-            let decoded = Scanned::Decoded(charset);
-            if file_kind::looks_like_text(sample) || Wide::of(sample, charset).is_some() {
+            let decoded = ScanMode::Decoded(charset);
+            if file_kind::looks_like_text(sample) || WideEncoding::of(sample, charset).is_some() {
                 return run(decoded, None);
             }
             match file_kind::kind_of(sample) {
@@ -207,21 +209,21 @@ fn judge_run(slot: Slot, raw: &[u8], head: usize, last: bool) -> Judgement {
                 Some(kind) if matches!(declared, Declared::Text(_)) => run(decoded, Some(kind)),
                 // What is stored uncompressed in an archive can be read.
                 Some(kind @ (OpaqueKind::Archive | OpaqueKind::Office)) => run(decoded, Some(kind)),
-                Some(kind) => run(Scanned::Not, Some(kind)),
+                Some(kind) => run(ScanMode::Skip, Some(kind)),
                 None if declared == Declared::RawSound
                     && chars >= MIN_SEALED
                     && !(file_kind::is_eight_bit_text(sample) && file_kind::holds_text(sample)) =>
                 {
-                    run(Scanned::Not, Some(OpaqueKind::Audio))
+                    run(ScanMode::Skip, Some(OpaqueKind::Audio))
                 }
                 // Too short for a file, and no text in any encoding: rather a plain word of base64's alphabet.
                 None if closed && !file_kind::holds_text(sample) && !file_kind::is_eight_bit_text(sample) => {
-                    Judgement::Scan
+                    Classification::Scan
                 }
                 None => run(decoded, Some(OpaqueKind::Other)),
             }
         }
-        _ => Judgement::Scan,
+        _ => Classification::Scan,
     }
 }
 

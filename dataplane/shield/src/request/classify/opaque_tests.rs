@@ -3,8 +3,8 @@ use base64::Engine;
 use super::*;
 use crate::request::classify::base64::MAX_LINE;
 
-const SOUND: Slot = Slot::Blob(Declared::RawSound);
-const BLOB: Slot = Slot::Blob(Declared::Nothing);
+const SOUND: PlaceHint = PlaceHint::Base64(Declared::RawSound);
+const BLOB: PlaceHint = PlaceHint::Base64(Declared::Nothing);
 
 fn encode(bytes: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
@@ -14,16 +14,16 @@ fn noise(len: u32) -> Vec<u8> {
     (0..len).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
 }
 
-fn judge_str(slot: Slot, raw: &str) -> Judgement {
-    judge(slot, raw.as_bytes(), true)
+fn judge_str(hint: PlaceHint, raw: &str) -> Classification {
+    classify(hint, raw.as_bytes(), true)
 }
 
-fn passed(head: usize, kind: Option<OpaqueKind>) -> Judgement {
-    Judgement::Run(head, Run { scanned: Scanned::Not, kind, wrapped: false })
+fn passed(head: usize, kind: Option<OpaqueKind>) -> Classification {
+    Classification::Run(head, Base64Run { scanned: ScanMode::Skip, kind, wrapped: false })
 }
 
-fn decoded(head: usize, kind: Option<OpaqueKind>) -> Judgement {
-    Judgement::Run(head, Run { scanned: Scanned::Decoded(None), kind, wrapped: false })
+fn decoded(head: usize, kind: Option<OpaqueKind>) -> Classification {
+    Classification::Run(head, Base64Run { scanned: ScanMode::Decoded(None), kind, wrapped: false })
 }
 
 #[test]
@@ -53,43 +53,47 @@ fn blobs_are_judged_by_what_they_hold() {
         (&latin1, Declared::Nothing, decoded(0, other)),
         (&latin1, text_type, decoded(0, other)),
         (&control, Declared::Nothing, decoded(0, other)),
-        (&short, Declared::Nothing, Judgement::Scan),
-        (&short, text_type, Judgement::Scan),
+        (&short, Declared::Nothing, Classification::Scan),
+        (&short, text_type, Classification::Scan),
         (&short, sound, passed(0, Some(OpaqueKind::Audio))),
         (&long, Declared::Nothing, decoded(0, other)),
         (&long, sound, passed(0, Some(OpaqueKind::Audio))),
     ] {
-        assert_eq!(judge_str(Slot::Blob(declared), &format!("{blob}\"")), expected, "{blob} {declared:?}");
-        assert_eq!(judge_str(Slot::Plain, &format!("{blob}\"")), Judgement::Scan, "{blob}");
+        assert_eq!(
+            judge_str(PlaceHint::Base64(declared), &format!("{blob}\"")),
+            expected,
+            "{blob} {declared:?}"
+        );
+        assert_eq!(judge_str(PlaceHint::Plain, &format!("{blob}\"")), Classification::Scan, "{blob}");
     }
 }
 
 #[test]
 fn values_that_are_no_base64_are_scanned() {
     let long = encode(&noise(2000));
-    assert_eq!(judge_str(SOUND, "not base64, but long enough\""), Judgement::Scan);
+    assert_eq!(judge_str(SOUND, "not base64, but long enough\""), Classification::Scan);
     assert_eq!(judge_str(SOUND, &format!("{}.x\"", &long[..LOOK - 1])), passed(0, Some(OpaqueKind::Audio)));
-    assert_eq!(judge_str(SOUND, &format!("{}.x\"", &long[..LOOK - 2])), Judgement::Scan);
+    assert_eq!(judge_str(SOUND, &format!("{}.x\"", &long[..LOOK - 2])), Classification::Scan);
     assert_eq!(judge_str(SOUND, &format!("{}\"", &long[..MIN_SEALED])), passed(0, Some(OpaqueKind::Audio)));
-    assert_eq!(judge_str(SOUND, &format!("{}\"", &long[..MIN_SEALED - 1])), Judgement::Scan);
+    assert_eq!(judge_str(SOUND, &format!("{}\"", &long[..MIN_SEALED - 1])), Classification::Scan);
     let tiny = encode(b"some words of text");
     assert_eq!(judge_str(SOUND, &format!("{}\"", &tiny[..MIN_BLOB])), decoded(0, None));
-    assert_eq!(judge_str(SOUND, &format!("{}\"", &tiny[..MIN_BLOB - 1])), Judgement::Scan);
+    assert_eq!(judge_str(SOUND, &format!("{}\"", &tiny[..MIN_BLOB - 1])), Classification::Scan);
 }
 
 #[test]
 fn sealed_values_are_long_or_sure() {
     let blob = "A".repeat(MIN_SEALED);
-    let unsure = Slot::Sealed { sure: false };
+    let unsure = PlaceHint::Sealed { sure: false };
     assert_eq!(judge_str(unsure, &format!("{blob}\"")), passed(0, None));
-    assert_eq!(judge_str(unsure, &format!("{}\"", &blob[1..])), Judgement::Scan);
-    let sure = Slot::Sealed { sure: true };
+    assert_eq!(judge_str(unsure, &format!("{}\"", &blob[1..])), Classification::Scan);
+    let sure = PlaceHint::Sealed { sure: true };
     assert_eq!(judge_str(sure, &format!("{}\"", &blob[..MIN_SURE])), passed(0, None));
-    assert_eq!(judge_str(sure, &format!("{}\"", &blob[..MIN_SURE - 1])), Judgement::Scan);
-    assert_eq!(judge_str(sure, "A B\""), Judgement::Scan);
+    assert_eq!(judge_str(sure, &format!("{}\"", &blob[..MIN_SURE - 1])), Classification::Scan);
+    assert_eq!(judge_str(sure, "A B\""), Classification::Scan);
     let long = "A".repeat(LOOK);
-    assert_eq!(judge(unsure, &long.as_bytes()[1..], false), Judgement::Undecided);
-    assert_eq!(judge(unsure, long.as_bytes(), false), passed(0, None));
+    assert_eq!(classify(unsure, &long.as_bytes()[1..], false), Classification::Undecided);
+    assert_eq!(classify(unsure, long.as_bytes(), false), passed(0, None));
 }
 
 #[test]
@@ -99,12 +103,12 @@ fn data_urls_are_media_only_at_places_of_media() {
     assert_eq!(judge_str(BLOB, &url), passed(23, Some(OpaqueKind::Image)));
     assert_eq!(judge_str(BLOB, &url.replace('/', "\\/")), passed(24, Some(OpaqueKind::Image)));
     assert_eq!(judge_str(BLOB, &url.replace('"', "\\nAKIA\"")), passed(23, Some(OpaqueKind::Image)));
-    assert_eq!(judge_str(Slot::Link, &url), passed(23, Some(OpaqueKind::Image)));
-    assert_eq!(judge_str(Slot::Link, &url[23..]), Judgement::Scan);
-    assert_eq!(judge_str(Slot::Plain, &url), Judgement::Scan);
-    assert_eq!(judge_str(Slot::Sealed { sure: true }, &url), Judgement::Scan);
+    assert_eq!(judge_str(PlaceHint::Link, &url), passed(23, Some(OpaqueKind::Image)));
+    assert_eq!(judge_str(PlaceHint::Link, &url[23..]), Classification::Scan);
+    assert_eq!(judge_str(PlaceHint::Plain, &url), Classification::Scan);
+    assert_eq!(judge_str(PlaceHint::Sealed { sure: true }, &url), Classification::Scan);
     for cut in 0..url.len() - 1 {
-        assert_eq!(judge(BLOB, &url.as_bytes()[..cut], false), Judgement::Undecided, "{cut}");
+        assert_eq!(classify(BLOB, &url.as_bytes()[..cut], false), Classification::Undecided, "{cut}");
     }
 }
 
@@ -112,10 +116,10 @@ fn data_urls_are_media_only_at_places_of_media() {
 fn data_urls_of_text_are_decoded_everywhere() {
     let text = format!("data:text/plain;charset=utf-8;base64,{}\"", encode(b"some words and some more"));
     assert_eq!(judge_str(BLOB, &text), decoded(37, None));
-    let run = Run { scanned: Scanned::WhileText, kind: None, wrapped: false };
-    assert_eq!(judge_str(Slot::Plain, &text), Judgement::Run(37, run));
+    let run = Base64Run { scanned: ScanMode::WhileText, kind: None, wrapped: false };
+    assert_eq!(judge_str(PlaceHint::Plain, &text), Classification::Run(37, run));
     for plain in ["data:\"", "data:text/plain,hello\"", "data: x\"", "date:image/png;base64,AAAA\"", "d\""] {
-        assert_eq!(judge_str(Slot::Plain, plain), Judgement::Scan, "{plain}");
+        assert_eq!(judge_str(PlaceHint::Plain, plain), Classification::Scan, "{plain}");
     }
 }
 
@@ -125,7 +129,7 @@ fn heads_of_data_urls_are_limited() {
     let fixed = "data:;base64,".len();
     let other = Some(OpaqueKind::Other);
     assert_eq!(judge_str(BLOB, &url(MAX_URL_HEAD - fixed)), decoded(MAX_URL_HEAD, other));
-    assert_eq!(judge_str(BLOB, &url(MAX_URL_HEAD - fixed + 1)), Judgement::Scan);
+    assert_eq!(judge_str(BLOB, &url(MAX_URL_HEAD - fixed + 1)), Classification::Scan);
 }
 
 #[test]

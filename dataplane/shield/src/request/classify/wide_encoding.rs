@@ -2,8 +2,8 @@
 
 use crate::format::Charset;
 use crate::request::classify::file_kind;
-use crate::request::scan::view::View;
-use crate::request::splice::Gather;
+use crate::request::scan::view::DecodedView;
+use crate::request::splice::Splice;
 
 /// Bytes that are looked at where nothing says that a text is wide.
 pub(crate) const LOOK: usize = 64;
@@ -13,14 +13,14 @@ pub(crate) const MIN_UNITS: usize = 3;
 
 /// An encoding with units of two or four bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Wide {
+pub(crate) struct WideEncoding {
     pub(crate) four: bool,
     pub(crate) big: bool,
 }
 
 /// What stands at a place of a wide text.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Unit {
+pub(crate) enum WideUnit {
     /// A character and its bytes.
     Char(char, usize),
     /// So many bytes that are no character: half of a surrogate pair, or a part of a unit at the end of the text.
@@ -29,7 +29,7 @@ pub(crate) enum Unit {
     Cut,
 }
 
-impl Wide {
+impl WideEncoding {
     pub(crate) const UTF_16_LE: Self = Self { four: false, big: false };
     pub(crate) const UTF_16_BE: Self = Self { four: false, big: true };
     pub(crate) const UTF_32_LE: Self = Self { four: true, big: false };
@@ -69,13 +69,13 @@ impl Wide {
         let (mut at, mut units, mut ascii) = (0, 0, 0);
         while at < look.len() {
             match self.read(&look[at..], false) {
-                Unit::Char(c, len) if !c.is_control() || matches!(c, '\t' | '\n' | '\r') => {
+                WideUnit::Char(c, len) if !c.is_control() || matches!(c, '\t' | '\n' | '\r') => {
                     at += len;
                     units += 1;
                     ascii += usize::from(c.is_ascii());
                 }
-                Unit::Cut => break,
-                Unit::Char(..) | Unit::Broken(_) => return false,
+                WideUnit::Cut => break,
+                WideUnit::Char(..) | WideUnit::Broken(_) => return false,
             }
             if units <= MIN_UNITS && ascii < units {
                 return false;
@@ -97,33 +97,33 @@ impl Wide {
     }
 
     /// Reads what `bytes` begin with; `last` if the text ends with them.
-    pub(crate) fn read(self, bytes: &[u8], last: bool) -> Unit {
-        let cut = || if last { Unit::Broken(bytes.len()) } else { Unit::Cut };
+    pub(crate) fn read(self, bytes: &[u8], last: bool) -> WideUnit {
+        let cut = || if last { WideUnit::Broken(bytes.len()) } else { WideUnit::Cut };
         let Some(first) = self.number(bytes) else { return cut() };
         let size = self.size();
         if self.four || !matches!(first, 0xd800..=0xdbff) {
-            return char::from_u32(first).map_or(Unit::Broken(size), |c| Unit::Char(c, size));
+            return char::from_u32(first).map_or(WideUnit::Broken(size), |c| WideUnit::Char(c, size));
         }
         match bytes.get(size..).and_then(|rest| self.number(rest)) {
             Some(second @ 0xdc00..=0xdfff) => {
                 let code = 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00);
-                char::from_u32(code).map_or(Unit::Broken(size), |c| Unit::Char(c, 2 * size))
+                char::from_u32(code).map_or(WideUnit::Broken(size), |c| WideUnit::Char(c, 2 * size))
             }
-            None if !last => Unit::Cut,
-            _ => Unit::Broken(size),
+            None if !last => WideUnit::Cut,
+            _ => WideUnit::Broken(size),
         }
     }
 
     /// Decodes the start of `window` into the view, as far as it has room, and says how far that is.
-    pub(crate) fn decode(self, view: &mut View, window: &[u8], last: bool) -> usize {
+    pub(crate) fn decode(self, view: &mut DecodedView, window: &[u8], last: bool) -> usize {
         let mut at = 0;
         let mut utf8 = [0; 4];
         while at < window.len() && view.has_room() {
             let (decoded, len) = match self.read(&window[at..], last) {
-                Unit::Cut => break,
-                Unit::Char('\u{feff}', len) => (&[][..], len),
-                Unit::Char(c, len) => (c.encode_utf8(&mut utf8).as_bytes(), len),
-                Unit::Broken(len) => (char::REPLACEMENT_CHARACTER.encode_utf8(&mut utf8).as_bytes(), len),
+                WideUnit::Cut => break,
+                WideUnit::Char('\u{feff}', len) => (&[][..], len),
+                WideUnit::Char(c, len) => (c.encode_utf8(&mut utf8).as_bytes(), len),
+                WideUnit::Broken(len) => (char::REPLACEMENT_CHARACTER.encode_utf8(&mut utf8).as_bytes(), len),
             };
             view.unit(window, decoded, at, at + len);
             at += len;
@@ -132,7 +132,7 @@ impl Wide {
     }
 
     /// Writes ASCII in this encoding.
-    pub(crate) fn put(self, ascii: &[u8], out: &mut Gather) {
+    pub(crate) fn put(self, ascii: &[u8], out: &mut Splice) {
         let (size, at) = (self.size(), if self.big { self.size() - 1 } else { 0 });
         for &byte in ascii {
             let mut unit = [0; 4];

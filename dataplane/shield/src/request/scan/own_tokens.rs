@@ -16,7 +16,7 @@ use crate::token::MAX_TOKEN_LEN;
 const MIN_PIECE: usize = 4;
 
 /// Cuts tokens of `keyring` out of `findings` in `text`, which are sorted and disjoint, and stay so.
-pub(crate) fn spare(findings: &mut Vec<Finding>, text: &[u8], keyring: &Keyring) {
+pub(crate) fn exclude(findings: &mut Vec<Finding>, text: &[u8], keyring: &Keyring) {
     let mut index = 0;
     while let Some(&finding) = findings.get(index) {
         let from = finding.start.saturating_sub(MAX_TOKEN_LEN - 1);
@@ -73,7 +73,7 @@ mod tests {
             confidence: Confidence::High,
         };
         let mut findings = vec![finding(found)];
-        spare(&mut findings, text.as_bytes(), &keyring());
+        exclude(&mut findings, text.as_bytes(), &keyring());
         findings.iter().map(|finding| &text[finding.start..finding.end]).collect()
     }
 

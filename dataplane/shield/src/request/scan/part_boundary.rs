@@ -1,4 +1,4 @@
-//! Secrets cut in two by the seam between neighbouring text parts.
+//! Secrets cut in two by the boundary between neighbouring text parts.
 //!
 //! ```text
 //!   [{"type":"text","text":"... AKIAQ3EGV7"},{"type":"text","text":"ZKLM2XTN4D ..."}]
@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::keyring::Keyring;
 use crate::request::scan::own_tokens;
-use crate::request::scan::view::View;
+use crate::request::scan::view::DecodedView;
 
 /// Bytes of each part that are joined.
 const REACH: usize = 256;
@@ -26,7 +26,7 @@ pub(crate) const MAX_GAP: u64 = 512;
 
 /// What the tracker says of the text parts of an array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TextEvent {
+pub(crate) enum TextPartEvent {
     /// The content of a text part begins at this raw offset; `joins` if it follows another one.
     Start { at: u64, joins: bool },
     /// It ends at this raw offset.
@@ -34,15 +34,15 @@ pub(crate) enum TextEvent {
 }
 
 /// A text part.
-struct Span {
+struct PartSpan {
     start: u64,
     end: Option<u64>,
     joins: bool,
 }
 
-/// A secret that lies across a seam.
-pub(crate) struct SeamFinding {
-    /// The finding in [`Seams::text`].
+/// A secret that lies across a boundary.
+pub(crate) struct BoundaryFinding {
+    /// The finding in [`PartBoundaries::text`].
     pub(crate) finding: Finding,
     /// Its place in the first part, in the view.
     pub(crate) head: Range<usize>,
@@ -50,7 +50,7 @@ pub(crate) struct SeamFinding {
     pub(crate) tail: Range<usize>,
 }
 
-impl SeamFinding {
+impl BoundaryFinding {
     fn meets(&self, known: &Finding) -> bool {
         [&self.head, &self.tail].iter().any(|part| known.start < part.end && part.start < known.end)
     }
@@ -63,23 +63,23 @@ impl SeamFinding {
     }
 }
 
-/// The text parts of one window and the secrets across their seams.
-pub(crate) struct Seams {
-    spans: Vec<Span>,
-    pub(crate) found: Vec<SeamFinding>,
+/// The text parts of one window and the secrets across their boundaries.
+pub(crate) struct PartBoundaries {
+    spans: Vec<PartSpan>,
+    pub(crate) found: Vec<BoundaryFinding>,
     /// The joined texts, one after the other.
     pub(crate) text: Zeroizing<Vec<u8>>,
 }
 
 /// Two parts that are to be joined, in the view.
-struct Joint {
+struct JoinedParts {
     first: Range<usize>,
     second: Range<usize>,
     /// The first part goes back further.
     more: bool,
 }
 
-impl Seams {
+impl PartBoundaries {
     pub(crate) fn new() -> Self {
         Self { spans: Vec::new(), found: Vec::new(), text: Zeroizing::new(Vec::new()) }
     }
@@ -89,14 +89,14 @@ impl Seams {
         self.spans.clear();
         self.found.clear();
         self.text.clear();
-        self.spans.extend(open.map(|(start, end)| Span { start, end, joins: false }));
+        self.spans.extend(open.map(|(start, end)| PartSpan { start, end, joins: false }));
     }
 
     /// Takes note of a part.
-    pub(crate) fn note(&mut self, event: TextEvent) {
+    pub(crate) fn note(&mut self, event: TextPartEvent) {
         match event {
-            TextEvent::Start { at, joins } => self.spans.push(Span { start: at, end: None, joins }),
-            TextEvent::End { at } => {
+            TextPartEvent::Start { at, joins } => self.spans.push(PartSpan { start: at, end: None, joins }),
+            TextPartEvent::End { at } => {
                 if let Some(span) = self.spans.last_mut() {
                     span.end = Some(at);
                 }
@@ -105,13 +105,13 @@ impl Seams {
     }
 
     /// Joins the parts of a window that begins at `base` and of which the view is `text`, settled up to `settled`,
-    /// and scans each joint; `findings` is what was found without.
+    /// and scans each joined; `findings` is what was found without.
     /// `pending` is the end of a part that may be joined to one behind the window.
     ///
-    /// Says from where on the view has to wait, since a joint cannot be judged yet.
+    /// Says from where on the view has to wait, since a joined cannot be judged yet.
     pub(crate) fn scan(
         &mut self,
-        (view, text): (&View, &[u8]),
+        (view, text): (&DecodedView, &[u8]),
         (base, settled): (u64, usize),
         findings: &[Finding],
         pending: Option<u64>,
@@ -122,29 +122,29 @@ impl Seams {
             .map(|end| view.view_of(end as usize).saturating_sub(REACH));
         let mut local = Vec::new();
         for pair in self.spans.windows(2).filter(|pair| pair[1].joins) {
-            let Some(joint) = Joint::of(pair, view, text, base) else { continue };
-            let complete = pair[1].end.is_some() || joint.second.len() == REACH;
-            if !complete || joint.second.end > settled {
-                wait = Some(wait.map_or(joint.first.start, |at| at.min(joint.first.start)));
+            let Some(joined) = JoinedParts::of(pair, view, text, base) else { continue };
+            let complete = pair[1].end.is_some() || joined.second.len() == REACH;
+            if !complete || joined.second.end > settled {
+                wait = Some(wait.map_or(joined.first.start, |at| at.min(joined.first.start)));
                 break;
             }
-            if !joint.may_hide(text) {
+            if !joined.may_hide(text) {
                 continue;
             }
             let start = self.text.len();
-            self.text.extend_from_slice(&text[joint.first.clone()]);
-            self.text.extend_from_slice(&text[joint.second.clone()]);
-            let fresh = if joint.more { LEFT.min(joint.first.len()) } else { 0 };
+            self.text.extend_from_slice(&text[joined.first.clone()]);
+            self.text.extend_from_slice(&text[joined.second.clone()]);
+            let fresh = if joined.more { LEFT.min(joined.first.len()) } else { 0 };
             let window = Window { text: &self.text[start..], fresh, last: true };
             local.extend_from_slice(scanner.scan(window).findings);
             if let Some(keyring) = keyring {
-                own_tokens::spare(&mut local, window.text, keyring);
+                own_tokens::exclude(&mut local, window.text, keyring);
             }
             for mut finding in local.drain(..) {
-                let Some((head, tail)) = joint.parts(&finding) else { continue };
+                let Some((head, tail)) = joined.parts(&finding) else { continue };
                 finding.start += start;
                 finding.end += start;
-                let found = SeamFinding { finding, head, tail };
+                let found = BoundaryFinding { finding, head, tail };
                 if !findings.iter().any(|known| found.meets(known) && !found.outdoes(known, scanner.rules()))
                 {
                     self.found.push(found);
@@ -155,8 +155,8 @@ impl Seams {
     }
 }
 
-impl Joint {
-    fn of(pair: &[Span], view: &View, text: &[u8], base: u64) -> Option<Self> {
+impl JoinedParts {
+    fn of(pair: &[PartSpan], view: &DecodedView, text: &[u8], base: u64) -> Option<Self> {
         let place = |raw: u64| raw.checked_sub(base).map(|raw| view.view_of(raw as usize));
         let end = place(pair[0].end?)?;
         let begin = place(pair[0].start).unwrap_or(0);
@@ -177,10 +177,10 @@ impl Joint {
 
     /// The places of a finding in the joined text, if it lies in both parts.
     fn parts(&self, finding: &Finding) -> Option<(Range<usize>, Range<usize>)> {
-        let seam = self.first.len();
-        (finding.start < seam && finding.end > seam).then(|| {
+        let boundary = self.first.len();
+        (finding.start < boundary && finding.end > boundary).then(|| {
             let head = self.first.start + finding.start..self.first.end;
-            (head, self.second.start..self.second.start + finding.end - seam)
+            (head, self.second.start..self.second.start + finding.end - boundary)
         })
     }
 }

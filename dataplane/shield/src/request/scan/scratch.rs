@@ -8,10 +8,10 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::keyring::Keyring;
 use crate::request::refusal::Refusal;
 use crate::request::scan::own_tokens;
-use crate::request::scan::part_boundary::Seams;
-use crate::request::scan::secret_parts::Part;
-use crate::request::scan::view::View;
-use crate::request::splice::Gather;
+use crate::request::scan::part_boundary::PartBoundaries;
+use crate::request::scan::secret_parts::SecretPart;
+use crate::request::scan::view::DecodedView;
+use crate::request::splice::Splice;
 use crate::shield::Shield;
 
 /// The scanner and the buffers of one shard. Holds no state of any request between two calls, though its buffers
@@ -20,15 +20,15 @@ pub struct ShardScratch {
     scanner: Scanner,
     /// Tells the tokens of the organisation at hand; none before the first request.
     keyring: Option<Arc<Keyring>>,
-    pub(crate) view: View,
+    pub(crate) view: DecodedView,
     pub(crate) findings: Vec<Finding>,
-    pub(crate) seams: Seams,
+    pub(crate) boundaries: PartBoundaries,
     /// The parts of the secret at hand, and their decoded bytes.
-    pub(crate) parts: Vec<Part>,
+    pub(crate) parts: Vec<SecretPart>,
     pub(crate) value: Zeroizing<Vec<u8>>,
     /// A window of base64, decoded, and what is made of it.
     pub(crate) decoded: Zeroizing<Vec<u8>>,
-    pub(crate) pieces: Gather,
+    pub(crate) pieces: Splice,
 }
 
 impl ShardScratch {
@@ -37,27 +37,27 @@ impl ShardScratch {
         Ok(Self {
             scanner: Scanner::new(Arc::clone(rules))?,
             keyring: None,
-            view: View::new(),
+            view: DecodedView::new(),
             findings: Vec::new(),
-            seams: Seams::new(),
+            boundaries: PartBoundaries::new(),
             parts: Vec::new(),
             value: Zeroizing::new(Vec::new()),
             decoded: Zeroizing::new(Vec::new()),
-            pieces: Gather::new(),
+            pieces: Splice::new(),
         })
     }
 
     /// Overwrites what the buffers hold of the texts that were scanned last.
     pub fn wipe(&mut self) {
         self.view.wipe();
-        self.seams.text.zeroize();
+        self.boundaries.text.zeroize();
         self.value.zeroize();
         self.decoded.zeroize();
     }
 
     /// Makes sure that it is the rules and keys of `shield` that are applied, which a reload may have replaced, and that `own` is
     /// looked for and no other request's value.
-    pub(crate) fn fit(&mut self, shield: &Shield, own: Option<&OwnValue>) -> Result<(), Refusal> {
+    pub(crate) fn ensure_rules(&mut self, shield: &Shield, own: Option<&OwnValue>) -> Result<(), Refusal> {
         if !Arc::ptr_eq(self.scanner.rules(), &shield.rules) {
             self.scanner = Scanner::new(Arc::clone(&shield.rules)).map_err(|_| Refusal::Scanner)?;
         }
@@ -90,17 +90,17 @@ impl ShardScratch {
             scan.settled
         };
         if let Some(keyring) = &self.keyring {
-            own_tokens::spare(&mut self.findings, text, keyring);
+            own_tokens::exclude(&mut self.findings, text, keyring);
         }
         debug_assert!(settled >= fresh && settled <= text.len());
         self.view.leave(settled, carry);
         settled
     }
 
-    /// Scans the seams between the text parts of the finished view of `raw`, which begins `base` bytes into the
+    /// Scans the boundaries between the text parts of the finished view of `raw`, which begins `base` bytes into the
     /// body and is settled up to `settled`. Gives back what of it remains settled: not the end of a part, and no
-    /// finding there, that belongs to a seam which cannot be judged yet. `pending` is such an end.
-    pub(crate) fn scan_seams(
+    /// finding there, that belongs to a boundary which cannot be judged yet. `pending` is such an end.
+    pub(crate) fn scan_boundaries(
         &mut self,
         raw: &[u8],
         base: u64,
@@ -109,14 +109,14 @@ impl ShardScratch {
     ) -> usize {
         let text = self.view.text(raw);
         let engine = (&mut self.scanner, self.keyring.as_deref());
-        let wait = self.seams.scan((&self.view, text), (base, settled), &self.findings, pending, engine);
-        let (seams, rules) = (&self.seams.found, self.scanner.rules());
-        self.findings.retain(|finding| !seams.iter().any(|seam| seam.outdoes(finding, rules)));
+        let wait = self.boundaries.scan((&self.view, text), (base, settled), &self.findings, pending, engine);
+        let (boundaries, rules) = (&self.boundaries.found, self.scanner.rules());
+        self.findings.retain(|finding| !boundaries.iter().any(|boundary| boundary.outdoes(finding, rules)));
         let Some(mut settled) = wait.filter(|&at| at > self.view.fresh() && at < settled) else {
             return settled;
         };
-        // What would be cut in two waits as a whole. Findings and seams are sorted, so the last one is met first.
-        let across = self.seams.found.iter().map(|seam| (seam.head.start, seam.tail.end));
+        // What would be cut in two waits as a whole. Findings and boundaries are sorted, so the last one is met first.
+        let across = self.boundaries.found.iter().map(|boundary| (boundary.head.start, boundary.tail.end));
         let mut spans: Vec<_> = self.findings.iter().map(|finding| (finding.start, finding.end)).collect();
         spans.extend(across);
         spans.sort_unstable();
@@ -126,7 +126,7 @@ impl ShardScratch {
             }
         }
         self.findings.retain(|finding| finding.end <= settled);
-        self.seams.found.retain(|seam| seam.tail.end <= settled);
+        self.boundaries.found.retain(|boundary| boundary.tail.end <= settled);
         settled
     }
 }

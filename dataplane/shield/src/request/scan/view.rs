@@ -20,14 +20,14 @@ const MAX_CHAR: usize = 4;
 
 /// The last bytes of the text before a window, and what goes on from there.
 #[derive(Clone)]
-pub(crate) struct Context {
+pub(crate) struct LeftContext {
     /// A value that is longer than a window.
     carry: Carry,
     len: u16,
     bytes: [u8; LEFT_CONTEXT],
 }
 
-impl Context {
+impl LeftContext {
     pub(crate) fn new() -> Self {
         Self { carry: Carry::default(), len: 0, bytes: [0; LEFT_CONTEXT] }
     }
@@ -41,7 +41,7 @@ impl Context {
     }
 
     /// Keeps the end of the first `end` bytes of the finished view of `raw`, which include what was kept before.
-    pub(crate) fn keep(&mut self, view: &View, raw: &[u8], end: usize) {
+    pub(crate) fn keep(&mut self, view: &DecodedView, raw: &[u8], end: usize) {
         self.carry = view.carry_at(end);
         self.keep_text(&view.text(raw)[..end]);
     }
@@ -59,7 +59,7 @@ impl Context {
     }
 }
 
-impl Drop for Context {
+impl Drop for LeftContext {
     fn drop(&mut self) {
         self.bytes.zeroize();
     }
@@ -67,7 +67,7 @@ impl Drop for Context {
 
 /// A place where view and raw bytes differ: some raw bytes stand for others. Offsets fit 16 bits, as a window does.
 #[derive(Clone, Copy)]
-struct Unit {
+struct Difference {
     view_end: u16,
     raw_end: u16,
     raw_len: u16,
@@ -77,7 +77,7 @@ struct Unit {
 const _: () = assert!(LEFT_CONTEXT + WINDOW <= u16::MAX as usize);
 
 /// A view under construction or in use. Offsets in the view count from the start of the context.
-pub(crate) struct View {
+pub(crate) struct DecodedView {
     buffer: Box<[u8]>,
     len: usize,
     fresh: usize,
@@ -85,23 +85,23 @@ pub(crate) struct View {
     used: usize,
     /// Raw bytes that are already in the buffer.
     copied: usize,
-    units: Vec<Unit>,
+    differences: Vec<Difference>,
     /// What goes on from the text before, and where this view is settled with what goes on from there.
     carry: Carry,
     left: (usize, Carry),
 }
 
-impl View {
+impl DecodedView {
     pub(crate) fn new() -> Self {
         let buffer = vec![0; LEFT_CONTEXT + WINDOW + CHUNK].into_boxed_slice();
         let (carry, left) = (Carry::default(), (0, Carry::default()));
-        Self { buffer, len: 0, fresh: 0, used: 0, copied: 0, units: Vec::new(), carry, left }
+        Self { buffer, len: 0, fresh: 0, used: 0, copied: 0, differences: Vec::new(), carry, left }
     }
 
     /// Starts a view that continues `context`.
-    pub(crate) fn begin(&mut self, context: &Context) {
+    pub(crate) fn begin(&mut self, context: &LeftContext) {
         self.used = self.used.max(self.len);
-        self.units.clear();
+        self.differences.clear();
         self.carry = context.carry;
         self.left = (0, Carry::default());
         self.copied = 0;
@@ -118,7 +118,7 @@ impl View {
         self.buffer[at..at + decoded.len()].copy_from_slice(decoded);
         self.len += decoded.len();
         let end = end.max(self.copied);
-        self.units.push(Unit {
+        self.differences.push(Difference {
             view_end: self.len as u16,
             raw_end: end as u16,
             raw_len: (end - start.max(self.copied)) as u16,
@@ -179,7 +179,7 @@ impl View {
     }
 
     fn is_raw(&self) -> bool {
-        self.fresh == 0 && self.units.is_empty()
+        self.fresh == 0 && self.differences.is_empty()
     }
 
     #[inline]
@@ -199,8 +199,8 @@ impl View {
 
     /// The raw offset at which the byte at `view` begins; inside a unit, where the unit begins.
     pub(crate) fn raw_start(&self, view: usize) -> usize {
-        let next = self.units.partition_point(|unit| usize::from(unit.view_end) <= view);
-        match self.units.get(next) {
+        let next = self.differences.partition_point(|unit| usize::from(unit.view_end) <= view);
+        match self.differences.get(next) {
             Some(unit) if view + usize::from(unit.view_len) > usize::from(unit.view_end) => {
                 usize::from(unit.raw_end - unit.raw_len)
             }
@@ -210,8 +210,8 @@ impl View {
 
     /// The raw offset at which the byte before `view` ends; inside a unit, where the unit ends.
     pub(crate) fn raw_end(&self, view: usize) -> usize {
-        let next = self.units.partition_point(|unit| usize::from(unit.view_end) < view);
-        match self.units.get(next) {
+        let next = self.differences.partition_point(|unit| usize::from(unit.view_end) < view);
+        match self.differences.get(next) {
             Some(unit) if view + usize::from(unit.view_len) > usize::from(unit.view_end) => {
                 usize::from(unit.raw_end)
             }
@@ -219,9 +219,9 @@ impl View {
         }
     }
 
-    /// The raw offset of `view`, which lies between the units `next - 1` and `next`.
+    /// The raw offset of `view`, which lies between the differences `next - 1` and `next`.
     fn linear(&self, next: usize, view: usize) -> usize {
-        match next.checked_sub(1).map(|before| self.units[before]) {
+        match next.checked_sub(1).map(|before| self.differences[before]) {
             Some(unit) => usize::from(unit.raw_end) + view - usize::from(unit.view_end),
             None => view - self.fresh,
         }
@@ -229,8 +229,8 @@ impl View {
 
     /// The view offset of a raw offset that is not inside a unit.
     pub(crate) fn view_of(&self, raw: usize) -> usize {
-        let next = self.units.partition_point(|unit| usize::from(unit.raw_end) <= raw);
-        match next.checked_sub(1).map(|before| self.units[before]) {
+        let next = self.differences.partition_point(|unit| usize::from(unit.raw_end) <= raw);
+        match next.checked_sub(1).map(|before| self.differences[before]) {
             Some(unit) => usize::from(unit.view_end) + raw - usize::from(unit.raw_end),
             None => self.fresh + raw,
         }
@@ -243,11 +243,11 @@ mod tests {
 
     #[test]
     fn offsets_go_there_and_back() {
-        let mut context = Context::new();
+        let mut context = LeftContext::new();
         context.keep_text(b"before ");
         for with_context in [false, true] {
             let raw = br"ab\u00e9cd\n";
-            let mut view = View::new();
+            let mut view = DecodedView::new();
             view.begin(if with_context {
                 &context
             } else {
@@ -274,8 +274,8 @@ mod tests {
 
     #[test]
     fn what_needs_no_copy_is_not_copied() {
-        let mut view = View::new();
-        view.begin(&Context::new());
+        let mut view = DecodedView::new();
+        view.begin(&LeftContext::new());
         let raw = b"plain";
         view.finish(raw);
         assert_eq!(view.text(raw).as_ptr(), raw.as_ptr());
@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn context_is_bounded() {
-        let mut context = Context::new();
+        let mut context = LeftContext::new();
         context.keep_text(&[b'x'; LEFT_CONTEXT]);
         assert_eq!(context.len(), LEFT_CONTEXT);
         context.keep_text(&[b'x'; LEFT_CONTEXT + 1]);

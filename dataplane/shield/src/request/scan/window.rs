@@ -2,7 +2,7 @@
 
 /// The bytes around the lexemes of one window.
 #[derive(Clone, Copy)]
-pub(crate) struct Surroundings<'a> {
+pub(crate) struct WindowContext<'a> {
     pub(crate) window: &'a [u8],
     /// The offset of the window in the body.
     pub(crate) base: u64,

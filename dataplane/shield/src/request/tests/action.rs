@@ -47,8 +47,8 @@ fn monitored_findings_pass_and_are_reported() {
     let (out, outcome) = act(Action::Monitor, &body());
     assert_eq!(out, body());
     assert_eq!(outcome.report.action(Action::Monitor), 3);
-    assert_eq!(outcome.report.places()[1].place, "[0]");
-    assert!(outcome.report.places().iter().all(|place| place.token.is_none()));
+    assert_eq!(outcome.report.findings()[1].place, "[0]");
+    assert!(outcome.report.findings().iter().all(|place| place.token.is_none()));
     assert!(outcome.vault.is_empty());
 }
 

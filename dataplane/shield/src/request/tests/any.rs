@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use crate::format::{Boundary, Format};
-use crate::request::body::encoded_text::Attachment;
+use crate::request::body::encoded_text::EncodedText;
 use crate::request::body::json::body::JsonBody;
 use crate::request::body::multipart::MultipartBody;
 use crate::request::scan::view::WINDOW;
@@ -146,6 +146,6 @@ proptest! {
 #[test]
 fn what_is_kept_between_windows_is_small() {
     assert!(size_of::<Tokenizer>() <= 512);
-    assert!(size_of::<JsonBody>() + size_of::<Attachment>() <= 3 * 1024);
-    assert!(size_of::<MultipartBody>() + size_of::<JsonBody>() + size_of::<Attachment>() <= 4 * 1024);
+    assert!(size_of::<JsonBody>() + size_of::<EncodedText>() <= 3 * 1024);
+    assert!(size_of::<MultipartBody>() + size_of::<JsonBody>() + size_of::<EncodedText>() <= 4 * 1024);
 }

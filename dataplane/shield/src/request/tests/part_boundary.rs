@@ -41,7 +41,7 @@ fn a_secret_across_a_seam_is_one_token() {
             assert_eq!(outcome.vault.resolve(token), Some(secret.as_bytes()));
             let expected = format!("a\nkey {token}");
             assert_eq!(texts(&document), ["before", expected.as_str(), " \"z\"", "after"]);
-            assert_eq!(outcome.report.places()[0].place, "messages[0].content[2].text");
+            assert_eq!(outcome.report.findings()[0].place, "messages[0].content[2].text");
         }
     }
 }

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use aegis_detect::{RuleSource, Rules};
 
 use crate::format::Format;
-use crate::json::{Kind, Lexeme, Nested, Role, Sink};
+use crate::json::{Lexeme, LexemeKind, Nested, Sink, StringRole};
 use crate::keyring::Keyring;
 use crate::places::{Place, Scope, Table};
 use crate::policy::Policy;
-use crate::request::body::json::path::Track;
+use crate::request::body::json::path::JsonPath;
 use crate::request::refusal::Refusal;
 use crate::request::scan::scratch::ShardScratch;
-use crate::request::scan::window::Surroundings;
-use crate::request::splice::Gather;
+use crate::request::scan::window::WindowContext;
+use crate::request::splice::Splice;
 use crate::request::tokenizer::{Outcome, Tokenizer};
 use crate::shield::{Limits, Shield};
 
@@ -55,17 +55,17 @@ pub(crate) fn run_pieces(
     pieces: &[&[u8]],
 ) -> Result<(Vec<u8>, Outcome), (Refusal, Vec<u8>)> {
     let mut scratch = ShardScratch::new(&tokenizer.shield().rules).unwrap();
-    let (mut pending, mut out, mut gather) = (Vec::new(), Vec::new(), Gather::new());
+    let (mut pending, mut out, mut splice) = (Vec::new(), Vec::new(), Splice::new());
     for (index, piece) in pieces.iter().enumerate() {
         pending.extend_from_slice(piece);
         let last = index + 1 == pieces.len();
         loop {
-            gather.clear();
-            let consumed = match tokenizer.push(&mut scratch, &pending, last, &mut gather) {
+            splice.clear();
+            let consumed = match tokenizer.push(&mut scratch, &pending, last, &mut splice) {
                 Ok(consumed) => consumed,
                 Err(refusal) => return Err((refusal, out)),
             };
-            gather.write_to(&pending, &mut out);
+            splice.write_to(&pending, &mut out);
             pending.drain(..consumed);
             if consumed == 0 {
                 break;
@@ -107,21 +107,21 @@ pub(crate) fn replace(text: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
 pub(crate) fn places_in(table: &'static Table, scope: Scope, document: &str) -> Vec<Option<&'static Place>> {
     struct Follow<'a> {
         table: &'static Table,
-        track: Track,
-        around: Surroundings<'a>,
+        path: JsonPath,
+        context: WindowContext<'a>,
         found: Vec<Option<&'static Place>>,
     }
     impl Sink for Follow<'_> {
         fn lexeme(&mut self, lexeme: Lexeme<'_>) {
-            self.track.see(&lexeme, self.around);
-            let mark = self.around.window[lexeme.end as usize..].starts_with(b"@\"");
-            if lexeme.kind == Kind::StringStart(Role::Value) && lexeme.layer == 0 && mark {
-                self.found.push(self.track.frames.listed_in(self.table));
+            self.path.see(&lexeme, self.context);
+            let mark = self.context.window[lexeme.end as usize..].starts_with(b"@\"");
+            if lexeme.kind == LexemeKind::StringStart(StringRole::Value) && lexeme.layer == 0 && mark {
+                self.found.push(self.path.containers.listed_in(self.table));
             }
         }
     }
-    let around = Surroundings { window: document.as_bytes(), base: 0, last: true };
-    let mut follow = Follow { table, track: Track::new(scope), around, found: Vec::new() };
+    let context = WindowContext { window: document.as_bytes(), base: 0, last: true };
+    let mut follow = Follow { table, path: JsonPath::new(scope), context, found: Vec::new() };
     let mut nested = Nested::document();
     nested.feed(document.as_bytes(), &mut follow).unwrap();
     nested.finish(&mut follow).unwrap();

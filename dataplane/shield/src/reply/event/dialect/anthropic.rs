@@ -1,11 +1,11 @@
 //! Messages, of Anthropic.
 
-use crate::reply::event::json_index::Kind;
+use crate::reply::event::json_index::ValueKind;
 use crate::reply::event::plan::{ChannelId, Close, Plan};
-use crate::reply::event::text_kind::lane_of;
+use crate::reply::event::text_kind::text_kind_of;
 use crate::reply::event::view::Event;
 
-pub(crate) fn speaks(kind: &[u8]) -> bool {
+pub(crate) fn is_event_type(kind: &[u8]) -> bool {
     matches!(
         kind,
         b"content_block_delta"
@@ -23,21 +23,24 @@ pub(crate) fn plan(event: Event<'_>, kind: &[u8], plan: &mut Plan) {
     let block = event.index(0, b"index").unwrap_or_default();
     match kind {
         b"content_block_delta" => {
-            let Some(delta) = event.child(0, b"delta").filter(|&delta| event.kind(delta) == Kind::Object)
+            let Some(delta) =
+                event.child(0, b"delta").filter(|&delta| event.kind(delta) == ValueKind::Object)
             else {
                 return;
             };
-            for member in event.tape.children(delta).filter(|&member| event.kind(member) == Kind::Text) {
+            for member in event.values.children(delta).filter(|&member| event.kind(member) == ValueKind::Text)
+            {
                 let key = event.key(member);
-                if let Some(lane) = lane_of(key) {
-                    plan.slot(member, ChannelId::new(key, block, 0), block, lane);
+                if let Some(text_kind) = text_kind_of(key) {
+                    plan.piece(member, ChannelId::new(key, block, 0), block, text_kind);
                 }
             }
         }
         b"content_block_start" => {
             plan.closes.push(Close::Group(block));
             let name = event.child(0, b"content_block").and_then(|inner| event.child(inner, b"name"));
-            plan.tools.extend(name.filter(|&name| event.kind(name) == Kind::Text).map(|name| (block, name)));
+            plan.tools
+                .extend(name.filter(|&name| event.kind(name) == ValueKind::Text).map(|name| (block, name)));
         }
         b"content_block_stop" => plan.closes.push(Close::Group(block)),
         b"ping" => {}

@@ -4,7 +4,7 @@
 //! of a block, the arguments of one tool call. Everything else in an event is a string of its own and is
 //! restored whole. The shapes:
 //!
-//! | Stream | Channel (lane) | Keyed by | Closed by |
+//! | Stream | Channel (text_kind) | Keyed by | Closed by |
 //! |---|---|---|---|
 //! | Chat completions, and all that speak like it | `choices[].delta.{content,refusal,reasoning,reasoning_content}`, other text below `delta` | `index` of the choice, path | `finish_reason` of the choice, `error`, `[DONE]` |
 //! | | `delta.tool_calls[].{function.arguments,custom.input}`, `delta.function_call.arguments` | choice, `index` of the call, or its `id` without one | likewise, another `id` or, without one, another name |
@@ -24,31 +24,32 @@ mod gemini;
 mod generic;
 mod responses;
 
-use crate::reply::event::json_index::Kind;
+use crate::reply::event::json_index::ValueKind;
 use crate::reply::event::plan::{Close, Plan};
 use crate::reply::event::view::{Event, Framing};
 
 /// Fills `plan` for one event.
 pub(crate) fn plan(event: Event<'_>, plan: &mut Plan) {
     plan.clear();
-    if event.kind(0) != Kind::Object {
+    if event.kind(0) != ValueKind::Object {
         return generic::plan(event, plan);
     }
     let (mut kind, mut object, mut choices, mut candidates, mut response) =
         (&b""[..], &b""[..], None, None, None);
-    for member in event.tape.children(0) {
+    for member in event.values.children(0) {
         match (event.key(member), event.kind(member)) {
-            (b"type", Kind::Text) => kind = event.value(member),
-            (b"object", Kind::Text) => object = event.value(member),
-            (b"sequence_number", Kind::Scalar) => plan.sequence = Some(member),
-            (b"choices", Kind::Array) => choices = Some(member),
-            (b"candidates", Kind::Array) => candidates = Some(member),
-            (b"response", Kind::Object) => response = Some(member),
+            (b"type", ValueKind::Text) => kind = event.value(member),
+            (b"object", ValueKind::Text) => object = event.value(member),
+            (b"sequence_number", ValueKind::Scalar) => plan.sequence = Some(member),
+            (b"choices", ValueKind::Array) => choices = Some(member),
+            (b"candidates", ValueKind::Array) => candidates = Some(member),
+            (b"response", ValueKind::Object) => response = Some(member),
             (b"error", _) if event.value(member) != b"null" => plan.closes.push(Close::All),
             _ => {}
         }
     }
-    let wrapped = || event.child(response?, b"candidates").filter(|&node| event.kind(node) == Kind::Array);
+    let wrapped =
+        || event.child(response?, b"candidates").filter(|&node| event.kind(node) == ValueKind::Array);
     let streamed = match event.framing {
         Framing::Sse | Framing::Lines => true,
         // Nobody else streams an array, and any other must not get an item more.
@@ -67,7 +68,7 @@ pub(crate) fn plan(event: Event<'_>, plan: &mut Plan) {
     if kind.starts_with(b"response.") {
         return responses::plan(event, kind, plan);
     }
-    if anthropic::speaks(kind) {
+    if anthropic::is_event_type(kind) {
         return anthropic::plan(event, kind, plan);
     }
     match candidates.or_else(wrapped) {

@@ -28,7 +28,7 @@ fn refusal(format: Format, body: &[u8]) -> Refusal {
 }
 
 fn place(body: &str) -> String {
-    json_run(body).1.report.places()[0].place.clone()
+    json_run(body).1.report.findings()[0].place.clone()
 }
 
 /// No secret stands in `text`, raw or in any way that JSON can write it.
@@ -195,11 +195,11 @@ fn places_are_named() {
     assert_eq!(place(&m(&json!({ PAT: 1 }))), "messages[1].content.(key)");
     assert_eq!(place(&json!({ PAT: { "x": AWS } }).to_string()), "(key)");
     let (_, outcome) = json_run(&json!({ PAT: { "x": AWS } }).to_string());
-    assert_eq!(outcome.report.places()[1].place, "*.*", "a key that is a secret is not named");
+    assert_eq!(outcome.report.findings()[1].place, "*.*", "a key that is a secret is not named");
     assert_eq!(place(&json!({ "no name": { "x": AWS } }).to_string()), "*.*");
     let lines = format!("{{}}\n{{\"a\":\"{AWS}\"}}\n");
     let (_, outcome) = run(Format::JsonLines, lines.as_bytes()).unwrap();
-    assert_eq!(outcome.report.places()[0].place, "line[1].*");
+    assert_eq!(outcome.report.findings()[0].place, "line[1].*");
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn what_users_call_their_own_data_is_not_told() {
     ] {
         assert_eq!(place(&body), expected, "{body}");
         let (_, outcome) = json_run(&body);
-        assert!(outcome.report.places().iter().all(|place| !place.place.contains("4711")));
+        assert!(outcome.report.findings().iter().all(|place| !place.place.contains("4711")));
     }
 }
 
@@ -267,7 +267,7 @@ fn a_refusal_is_remembered() {
     let shield = shield_with(Policy::new(Action::Block));
     let mut scratch = crate::request::ShardScratch::new(&shield.rules).unwrap();
     let mut tokenizer = Tokenizer::new(shield, Format::Json);
-    let mut out = crate::request::Gather::new();
+    let mut out = crate::request::Splice::new();
     let body = json!({ "a": PAT }).to_string();
     let refused = tokenizer.push(&mut scratch, body.as_bytes(), true, &mut out).unwrap_err();
     assert!(matches!(&refused, Refusal::Blocked { place, .. } if place == "*"));

@@ -2,36 +2,36 @@
 //!
 //! A secret is replaced string by string. What of it is structure stays; a number becomes a quoted token.
 
-use crate::request::scan::secret_parts::Part;
+use crate::request::scan::secret_parts::SecretPart;
 use std::ops::Range;
 
 use aegis_detect::Finding;
 use zeroize::Zeroize;
 
-use crate::json::{Kind, Lexeme, escape_into};
-use crate::request::body::json::document_text::Characters;
-use crate::request::body::json::walker::{Blind, Walk, Watch};
-use crate::request::redactor::{Decision, Desk, Replacement};
+use crate::json::{Lexeme, LexemeKind, escape_into};
+use crate::request::body::json::document_tracker::CharacterCount;
+use crate::request::body::json::walker::{LexemeVisitor, NoVisit, Walker};
+use crate::request::redactor::{Decision, Redactor, Replacement};
 use crate::request::refusal::Refusal;
-use crate::request::scan::part_boundary::SeamFinding;
-use crate::request::scan::view::View;
-use crate::request::scan::window::Surroundings;
-use crate::request::splice::Gather;
+use crate::request::scan::part_boundary::BoundaryFinding;
+use crate::request::scan::view::DecodedView;
+use crate::request::scan::window::WindowContext;
+use crate::request::splice::Splice;
 
 /// Of a secret that lies in several strings, parts that are shorter are left: they say nothing.
 const MIN_PART: usize = 4;
 
 /// Collects the parts of one secret.
-struct Collect<'a> {
-    parts: &'a mut Vec<Part>,
+struct PartCollector<'a> {
+    parts: &'a mut Vec<SecretPart>,
     value: &'a mut Vec<u8>,
     joined: bool,
 }
 
-impl Watch for Collect<'_> {
+impl LexemeVisitor for PartCollector<'_> {
     fn lexeme(&mut self, lexeme: &Lexeme<'_>, raw: Range<usize>) {
-        let scalar = lexeme.kind == Kind::Scalar;
-        if !scalar && lexeme.kind != Kind::Text {
+        let scalar = lexeme.kind == LexemeKind::Scalar;
+        if !scalar && lexeme.kind != LexemeKind::Text {
             self.joined = false;
             return;
         }
@@ -45,7 +45,7 @@ impl Watch for Collect<'_> {
                 last.raw.end = raw.end;
                 last.value.end = value.end;
             }
-            _ => self.parts.push(Part { raw, value, layer: lexeme.layer, scalar }),
+            _ => self.parts.push(SecretPart { raw, value, layer: lexeme.layer, scalar }),
         }
         self.joined = true;
     }
@@ -53,14 +53,14 @@ impl Watch for Collect<'_> {
 
 /// Edits one window from its start to its end.
 pub(crate) struct Editor<'a> {
-    walk: &'a mut Walk,
+    walker: &'a mut Walker,
     many: bool,
-    desk: &'a mut Desk,
-    around: Surroundings<'a>,
-    out: &'a mut Gather,
-    parts: &'a mut Vec<Part>,
+    redactor: &'a mut Redactor,
+    context: WindowContext<'a>,
+    out: &'a mut Splice,
+    parts: &'a mut Vec<SecretPart>,
     value: &'a mut Vec<u8>,
-    /// Where the walk stands in the window.
+    /// Where the walker stands in the window.
     pos: usize,
     /// How much of the window is in `out`.
     passed: usize,
@@ -68,17 +68,17 @@ pub(crate) struct Editor<'a> {
 
 impl<'a> Editor<'a> {
     pub(crate) fn new(
-        walk: &'a mut Walk,
+        walker: &'a mut Walker,
         many: bool,
-        desk: &'a mut Desk,
-        around: Surroundings<'a>,
-        out: &'a mut Gather,
-        (parts, value): (&'a mut Vec<Part>, &'a mut Vec<u8>),
+        redactor: &'a mut Redactor,
+        context: WindowContext<'a>,
+        out: &'a mut Splice,
+        (parts, value): (&'a mut Vec<SecretPart>, &'a mut Vec<u8>),
     ) -> Self {
-        Self { walk, many, desk, around, out, parts, value, pos: 0, passed: 0 }
+        Self { walker, many, redactor, context, out, parts, value, pos: 0, passed: 0 }
     }
 
-    /// Where the walk stands, and how much of the window is in the output.
+    /// Where the walker stands, and how much of the window is in the output.
     pub(crate) fn done(self) -> (usize, usize) {
         self.parts.clear();
         self.value.zeroize();
@@ -96,46 +96,52 @@ impl<'a> Editor<'a> {
         if range.end <= self.pos {
             return Ok(());
         }
-        let Some(decision) = self.desk.decide(finding, text) else { return Ok(()) };
+        let Some(decision) = self.redactor.decide(finding, text) else { return Ok(()) };
         self.take_apart(range)?;
         let mut token = None;
         if decision.replaces() {
             for part in self.parts.iter().filter(|part| self.parts.len() == 1 || part.value.len() >= MIN_PART)
             {
-                let replacement = part.replacement(self.desk, decision, self.around.window, self.value)?;
+                let replacement =
+                    part.replacement(self.redactor, decision, self.context.window, self.value)?;
                 self.out.pass(self.passed..part.raw.start);
                 let put = part.put(&replacement, self.out);
                 self.passed = part.raw.end;
-                if self.desk.part.is_none() && !self.many {
-                    let around = (self.around.window, self.around.base);
-                    let documents = &mut self.desk.documents;
-                    self.walk.track.cited.replaced(documents, around, &part.raw, put);
+                if self.redactor.part.is_none() && !self.many {
+                    let context = (self.context.window, self.context.base);
+                    let documents = &mut self.redactor.documents;
+                    self.walker.path.document.replaced(documents, context, &part.raw, put);
                 }
                 token = token.or(replacement.token());
             }
         }
-        self.desk.record(decision, token, || self.walk.track.place(self.many))
+        self.redactor.record(decision, token, || self.walker.path.place(self.many))
     }
 
-    /// Does the same with a secret across a seam: one token for both of its parts, in the place of the first.
-    pub(crate) fn join(&mut self, seam: &SeamFinding, text: &[u8], view: &View) -> Result<(), Refusal> {
-        let head = view.raw_start(seam.head.start)..view.raw_end(seam.head.end);
+    /// Does the same with a secret across a boundary: one token for both of its parts, in the place of the first.
+    pub(crate) fn join(
+        &mut self,
+        boundary: &BoundaryFinding,
+        text: &[u8],
+        view: &DecodedView,
+    ) -> Result<(), Refusal> {
+        let head = view.raw_start(boundary.head.start)..view.raw_end(boundary.head.end);
         if head.start < self.pos {
             return Ok(());
         }
-        let Some(decision) = self.desk.decide(&seam.finding, text) else { return Ok(()) };
+        let Some(decision) = self.redactor.decide(&boundary.finding, text) else { return Ok(()) };
         self.take_apart(head)?;
         let mut token = None;
         if decision.replaces() {
-            let value = &text[seam.finding.start..seam.finding.end];
-            let replacement = self.desk.replacement(decision, value)?;
+            let value = &text[boundary.finding.start..boundary.finding.end];
+            let replacement = self.redactor.replacement(decision, value)?;
             token = replacement.token();
             self.cut(replacement.as_bytes());
-            let tail = view.raw_start(seam.tail.start)..view.raw_end(seam.tail.end);
+            let tail = view.raw_start(boundary.tail.start)..view.raw_end(boundary.tail.end);
             self.take_apart(tail)?;
             self.cut(b"");
         }
-        self.desk.record(decision, token, || self.walk.track.place(self.many))
+        self.redactor.record(decision, token, || self.walker.path.place(self.many))
     }
 
     /// Puts `word` in the place of the first of the parts at hand, and nothing in that of the others.
@@ -149,43 +155,43 @@ impl<'a> Editor<'a> {
 
     /// Reads the secret at `range` into its parts and says where the reading ended: numbers are taken whole.
     fn take_apart(&mut self, range: Range<usize>) -> Result<(), Refusal> {
-        let (start, mut end, around) = (range.start.max(self.pos), range.end, self.around);
+        let (start, mut end, context) = (range.start.max(self.pos), range.end, self.context);
         self.parts.clear();
         self.value.zeroize();
-        let mut watch = Collect { parts: self.parts, value: self.value, joined: false };
-        self.walk.read(around, self.pos..start, Blind)?;
-        self.walk.track.mask();
-        self.walk.read(around, start..end, &mut watch)?;
-        if watch.parts.last().is_some_and(|part| part.scalar) {
-            let rest = &around.window[end..];
+        let mut visitor = PartCollector { parts: self.parts, value: self.value, joined: false };
+        self.walker.read(context, self.pos..start, NoVisit)?;
+        self.walker.path.mask();
+        self.walker.read(context, start..end, &mut visitor)?;
+        if visitor.parts.last().is_some_and(|part| part.scalar) {
+            let rest = &context.window[end..];
             let more = rest.iter().position(|&byte| !is_scalar(byte)).unwrap_or(rest.len());
-            self.walk.read(around, end..end + more, &mut watch)?;
+            self.walker.read(context, end..end + more, &mut visitor)?;
             end += more;
-            if let (Some(began), Some(part)) = (self.walk.track.scalar(), watch.parts.last_mut()) {
-                part.raw.start = began.saturating_sub(around.base) as usize;
+            if let (Some(began), Some(part)) = (self.walker.path.scalar(), visitor.parts.last_mut()) {
+                part.raw.start = began.saturating_sub(context.base) as usize;
             }
         }
-        self.walk.track.mask();
+        self.walker.path.mask();
         self.pos = end;
         Ok(())
     }
 }
 
-impl Part {
+impl SecretPart {
     /// What takes the place of this part.
     fn replacement(
         &self,
-        desk: &mut Desk,
+        redactor: &mut Redactor,
         decision: Decision,
         window: &[u8],
         value: &[u8],
     ) -> Result<Replacement, Refusal> {
         let value = if self.scalar { &window[self.raw.clone()] } else { &value[self.value.clone()] };
-        desk.replacement(decision, value)
+        redactor.replacement(decision, value)
     }
 
     /// Writes it; in the place of a number it needs quotes. Says how many characters of a JSON string that makes.
-    fn put(&self, replacement: &Replacement, out: &mut Gather) -> u64 {
+    fn put(&self, replacement: &Replacement, out: &mut Splice) -> u64 {
         let mut quote = Vec::new();
         if self.scalar {
             escape_into(b"\"", self.layer, &mut quote);
@@ -193,7 +199,7 @@ impl Part {
         out.put(&quote);
         out.put(replacement.as_bytes());
         out.put(&quote);
-        2 * Characters::of(&quote) + replacement.as_bytes().len() as u64
+        2 * CharacterCount::of(&quote) + replacement.as_bytes().len() as u64
     }
 }
 

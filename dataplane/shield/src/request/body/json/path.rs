@@ -1,21 +1,21 @@
 //! Where in the document the lexer is: enough to name a place in the report and to know the values that are not
 //! text. Only structure costs something here, and little: a key is copied once, a name is built only on a finding.
 
-use crate::json::{Container, Kind, Lexeme, Role};
+use crate::json::{Container, Lexeme, LexemeKind, StringRole};
 use crate::places::{self, Scope};
-use crate::request::body::json::document_text::Cited;
-use crate::request::body::json::frame::{Frames, Type, Word};
+use crate::request::body::json::containers::{ObjectType, OpenContainers, ShortText};
+use crate::request::body::json::document_tracker::DocumentTracker;
 use crate::request::body::json::value_rules::Treatment;
-use crate::request::classify::opaque::{self, Run};
-use crate::request::scan::part_boundary::{MAX_GAP, TextEvent};
-use crate::request::scan::window::Surroundings;
+use crate::request::classify::opaque::{self, Base64Run};
+use crate::request::scan::part_boundary::{MAX_GAP, TextPartEvent};
+use crate::request::scan::window::WindowContext;
 
 /// A text part of an array that is open, or that the next one may be joined to.
 #[derive(Clone, Copy)]
 struct TextPart {
     start: u64,
     end: Option<u64>,
-    /// Containers around its object.
+    /// Containers context its object.
     depth: u16,
     /// The index of its object in the array.
     index: u32,
@@ -26,61 +26,61 @@ struct TextPart {
 enum Capture {
     Nothing,
     Key,
-    Type,
+    ObjectType,
     MediaType,
     Text,
 }
 
 /// Why the view of a window ends before the window does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Stop {
+pub(crate) enum ViewEnd {
     /// What a string holds can be told only with more input.
     Undecided,
     /// Base64 begins that is passed, or scanned decoded.
-    Run(Run),
+    Run(Base64Run),
     /// The rest of the string is left alone.
     Leave,
 }
 
 /// The place of the lexer in the document.
 #[derive(Clone)]
-pub(crate) struct Track {
-    pub(crate) frames: Frames,
+pub(crate) struct JsonPath {
+    pub(crate) containers: OpenContainers,
     capture: Capture,
     /// The open string is a key that must not be named, since it holds a secret.
     masked: bool,
     /// Documents that ended, for sequences of them.
     documents: u32,
-    value: Word,
-    stop: Option<(u64, Stop)>,
+    value: ShortText,
+    stop: Option<(u64, ViewEnd)>,
     scalar: Option<u64>,
     text: Option<TextPart>,
-    pub(crate) cited: Cited,
+    pub(crate) document: DocumentTracker,
 }
 
-impl Track {
+impl JsonPath {
     pub(crate) fn new(scope: Scope) -> Self {
         Self {
-            frames: Frames::new(scope),
+            containers: OpenContainers::new(scope),
             capture: Capture::Nothing,
             masked: false,
             documents: 0,
-            value: Word::EMPTY,
+            value: ShortText::EMPTY,
             stop: None,
             scalar: None,
             text: None,
-            cited: Cited::default(),
+            document: DocumentTracker::default(),
         }
     }
 
     /// Where the view has to end, and why.
     #[inline]
-    pub(crate) fn stop(&self) -> Option<(u64, Stop)> {
+    pub(crate) fn stop(&self) -> Option<(u64, ViewEnd)> {
         self.stop
     }
 
     /// The base64 that the stop was for continues at `at`, or has ended.
-    pub(crate) fn move_stop(&mut self, stop: Option<(u64, Stop)>) {
+    pub(crate) fn move_stop(&mut self, stop: Option<(u64, ViewEnd)>) {
         self.stop = stop;
     }
 
@@ -91,25 +91,25 @@ impl Track {
 
     /// Follows one more lexeme.
     #[inline]
-    pub(crate) fn see(&mut self, lexeme: &Lexeme<'_>, around: Surroundings<'_>) -> Option<TextEvent> {
+    pub(crate) fn see(&mut self, lexeme: &Lexeme<'_>, context: WindowContext<'_>) -> Option<TextPartEvent> {
         match lexeme.kind {
-            Kind::Text => {
+            LexemeKind::Text => {
                 self.scalar = None;
                 if !matches!(self.capture, Capture::Nothing | Capture::Text) && lexeme.layer == 1 {
                     self.copy_text(lexeme.bytes);
                 }
             }
-            Kind::Scalar => {
+            LexemeKind::Scalar => {
                 if self.scalar.is_none() && lexeme.layer == 0 {
                     self.start_scalar(lexeme.bytes);
                 }
                 self.scalar.get_or_insert(lexeme.start);
             }
-            Kind::Colon | Kind::Space => self.scalar = None,
+            LexemeKind::Colon | LexemeKind::Space => self.scalar = None,
             _ => {
                 self.scalar = None;
                 if lexeme.layer == 0 {
-                    return self.see_structure(lexeme, around);
+                    return self.see_structure(lexeme, context);
                 }
             }
         }
@@ -118,12 +118,12 @@ impl Track {
 
     /// A number or word begins. Of all that JSON has, only `true` begins so.
     fn start_scalar(&mut self, text: &[u8]) {
-        self.frames.see_no_string();
+        self.containers.see_no_string();
         if text.first() == Some(&b't')
-            && self.frames.member() == Some(b"thought")
-            && let Some(frame) = self.frames.innermost().filter(|frame| frame.kind == Type::Unknown)
+            && self.containers.member() == Some(b"thought")
+            && let Some(frame) = self.containers.innermost().filter(|frame| frame.kind == ObjectType::Unknown)
         {
-            frame.kind = Type::Thought;
+            frame.kind = ObjectType::Thought;
         }
     }
 
@@ -131,7 +131,7 @@ impl Track {
         match self.capture {
             Capture::Key if self.masked => {}
             Capture::Key => {
-                if let Some(frame) = self.frames.innermost() {
+                if let Some(frame) = self.containers.innermost() {
                     frame.key.append(text);
                 }
             }
@@ -139,36 +139,36 @@ impl Track {
         }
     }
 
-    fn see_structure(&mut self, lexeme: &Lexeme<'_>, around: Surroundings<'_>) -> Option<TextEvent> {
+    fn see_structure(&mut self, lexeme: &Lexeme<'_>, context: WindowContext<'_>) -> Option<TextPartEvent> {
         match lexeme.kind {
-            Kind::Open(container) => {
-                self.frames.see_no_string();
-                self.frames.open(container);
+            LexemeKind::Open(container) => {
+                self.containers.see_no_string();
+                self.containers.open(container);
             }
-            Kind::Close(_) => {
+            LexemeKind::Close(_) => {
                 self.close();
                 // The array of the part is closed: nothing will be joined to it.
-                self.text = self.text.filter(|text| self.frames.depth() + 2 > text.depth);
-                self.documents += u32::from(self.frames.depth() == 0);
+                self.text = self.text.filter(|text| self.containers.depth() + 2 > text.depth);
+                self.documents += u32::from(self.containers.depth() == 0);
             }
-            Kind::Comma => {
-                if let Some(frame) = self.frames.innermost() {
+            LexemeKind::Comma => {
+                if let Some(frame) = self.containers.innermost() {
                     frame.index = frame.index.saturating_add(1);
                 }
             }
-            Kind::StringStart(Role::Key) => {
+            LexemeKind::StringStart(StringRole::Key) => {
                 self.masked = false;
                 self.capture = Capture::Key;
-                if let Some(frame) = self.frames.innermost() {
+                if let Some(frame) = self.containers.innermost() {
                     frame.key.clear();
                 }
             }
-            Kind::StringStart(Role::Value) => {
-                self.start_value(lexeme, around);
+            LexemeKind::StringStart(StringRole::Value) => {
+                self.start_value(lexeme, context);
                 return (self.capture == Capture::Text).then(|| self.start_text(lexeme.end)).flatten();
             }
-            Kind::StringEnd(role) => {
-                self.cited.end(lexeme.start);
+            LexemeKind::StringEnd(role) => {
+                self.document.end(lexeme.start);
                 let text = self.capture == Capture::Text;
                 self.end_string(role);
                 return text.then(|| self.end_text(lexeme.start)).flatten();
@@ -179,21 +179,27 @@ impl Track {
     }
 
     /// The text of an object that stands in an array begins; it may go on what the object before it holds.
-    fn start_text(&mut self, at: u64) -> Option<TextEvent> {
-        let index =
-            self.frames.open_frames().iter().rev().nth(1).filter(|f| f.container == Container::Array)?.index;
-        let depth = self.frames.depth();
+    fn start_text(&mut self, at: u64) -> Option<TextPartEvent> {
+        let index = self
+            .containers
+            .open_frames()
+            .iter()
+            .rev()
+            .nth(1)
+            .filter(|f| f.container == Container::Array)?
+            .index;
+        let depth = self.containers.depth();
         let joins = self.text.is_some_and(|before| {
             let gap = before.end.map_or(u64::MAX, |end| at - end);
             before.depth == depth && index.wrapping_sub(before.index) == 1 && gap <= MAX_GAP
         });
         self.text = Some(TextPart { start: at, end: None, depth, index });
-        Some(TextEvent::Start { at, joins })
+        Some(TextPartEvent::Start { at, joins })
     }
 
-    fn end_text(&mut self, at: u64) -> Option<TextEvent> {
+    fn end_text(&mut self, at: u64) -> Option<TextPartEvent> {
         self.text.as_mut()?.end = Some(at);
-        Some(TextEvent::End { at })
+        Some(TextPartEvent::End { at })
     }
 
     /// The start and the end of a text part that is open or that the next one may be joined to.
@@ -204,65 +210,65 @@ impl Track {
     /// The innermost container ends.
     #[inline]
     fn close(&mut self) {
-        let is_document = self.frames.innermost().is_some_and(|frame| frame.kind == Type::Document);
-        let depth = self.frames.depth();
-        if is_document || self.cited.awaits(depth) {
-            let is_document = is_document && self.frames.is_block(depth);
-            self.cited.close(depth, is_document);
+        let is_document = self.containers.innermost().is_some_and(|frame| frame.kind == ObjectType::Document);
+        let depth = self.containers.depth();
+        if is_document || self.document.awaits(depth) {
+            let is_document = is_document && self.containers.is_block(depth);
+            self.document.close(depth, is_document);
         }
-        self.frames.close();
+        self.containers.close();
     }
 
     /// The value of a member `data` begins, which may be a document's text.
     fn start_data(&mut self, at: u64) {
-        let level = self.frames.depth().saturating_sub(1);
-        let source = self.frames.holder(1);
-        if source.is_some_and(|frame| frame.is(b"source")) && self.frames.is_block(level) {
-            self.cited.begin(level, at);
+        let level = self.containers.depth().saturating_sub(1);
+        let source = self.containers.holder(1);
+        if source.is_some_and(|frame| frame.is(b"source")) && self.containers.is_block(level) {
+            self.document.begin(level, at);
         }
     }
 
-    fn start_value(&mut self, lexeme: &Lexeme<'_>, around: Surroundings<'_>) {
-        self.capture = match self.frames.member() {
+    fn start_value(&mut self, lexeme: &Lexeme<'_>, context: WindowContext<'_>) {
+        self.capture = match self.containers.member() {
             Some(b"text") => Capture::Text,
             Some(b"data") => {
                 self.start_data(lexeme.end);
                 Capture::Nothing
             }
-            Some(b"type") => Capture::Type,
+            Some(b"type") => Capture::ObjectType,
             Some(b"media_type" | b"mime_type" | b"mimeType" | b"format") => Capture::MediaType,
             _ => Capture::Nothing,
         };
         self.value.clear();
-        let content = (lexeme.end - around.base) as usize;
-        let raw = &around.window[content.min(around.window.len())..];
-        self.stop = match self.frames.treatment(raw, around.last) {
+        let content = (lexeme.end - context.base) as usize;
+        let raw = &context.window[content.min(context.window.len())..];
+        self.stop = match self.containers.treatment(raw, context.last) {
             Treatment::Scan => None,
-            Treatment::Undecided => Some((lexeme.start, Stop::Undecided)),
+            Treatment::Undecided => Some((lexeme.start, ViewEnd::Undecided)),
             Treatment::Leave => {
                 // It is no text part either, to which another one might be joined.
                 (self.capture, self.text) = (Capture::Nothing, None);
-                Some((lexeme.end, Stop::Leave))
+                Some((lexeme.end, ViewEnd::Leave))
             }
-            Treatment::Run(head, run) => Some((lexeme.end + head as u64, Stop::Run(run))),
+            Treatment::Run(head, run) => Some((lexeme.end + head as u64, ViewEnd::Run(run))),
         };
     }
 
-    fn end_string(&mut self, role: Role) {
+    fn end_string(&mut self, role: StringRole) {
         let capture = std::mem::replace(&mut self.capture, Capture::Nothing);
         if matches!(capture, Capture::Nothing | Capture::Text) || capture == Capture::Key && !self.masked {
             return;
         }
         let value = self.value;
-        let masked = self.masked && role == Role::Key;
-        let Some(frame) = self.frames.innermost() else { return };
+        let masked = self.masked && role == StringRole::Key;
+        let Some(frame) = self.containers.innermost() else { return };
         match capture {
-            Capture::Type => {
+            Capture::ObjectType => {
                 frame.kind = match value.as_bytes() {
-                    b"text" => Type::Text,
-                    b"document" => Type::Document,
-                    kind if places::of_requests().is_signed_type(kind) => Type::Sealed,
-                    _ => Type::Other,
+                    b"text" => ObjectType::Text,
+                    b"document" => ObjectType::Document,
+                    kind if places::of_requests().is_signed_type(kind) => ObjectType::Sealed,
+                    _ => ObjectType::Other,
                 };
             }
             Capture::MediaType => frame.declared = opaque::declared(value.as_bytes()),
@@ -275,7 +281,7 @@ impl Track {
     pub(crate) fn mask(&mut self) {
         if self.capture == Capture::Key {
             self.masked = true;
-            if let Some(frame) = self.frames.innermost() {
+            if let Some(frame) = self.containers.innermost() {
                 frame.key.clear();
             }
         }
@@ -284,7 +290,7 @@ impl Track {
     /// The name of this place, such as `messages[3].content`; with `many` documents, with the number of this one.
     pub(crate) fn place(&self, many: bool) -> String {
         let mut name = if many { format!("line[{}]", self.documents) } else { String::new() };
-        self.frames.write_name(self.capture == Capture::Key, &mut name);
+        self.containers.write_name(self.capture == Capture::Key, &mut name);
         name
     }
 }

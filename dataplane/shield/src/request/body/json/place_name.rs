@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use crate::json::Container;
-use crate::request::body::json::frame::Frames;
+use crate::request::body::json::containers::OpenContainers;
 use crate::request::body::json::member_names;
 
-impl Frames {
+impl OpenContainers {
     /// Appends the name of this place to `name`; with `in_key` it is the key of a member itself. Names words of the providers'
     /// APIs only, never what the user's own data calls its members.
     pub(crate) fn write_name(&self, in_key: bool, name: &mut String) {

@@ -1,9 +1,9 @@
 //! How the value that begins at a place is treated: left as it is, told from text by the provider's formats, or scanned.
 
 use crate::places::{self, Place};
-use crate::request::body::json::frame::{Frames, Seal, Type};
+use crate::request::body::json::containers::{ObjectType, OpenContainers, Seal};
 use crate::request::classify::exempt::{self, Verdict};
-use crate::request::classify::opaque::{self, Behind, Declared, Judgement, Run, Slot};
+use crate::request::classify::opaque::{self, Base64Run, Classification, Declared, FollowingType, PlaceHint};
 
 /// How a string value is treated.
 pub(crate) enum Treatment {
@@ -14,10 +14,10 @@ pub(crate) enum Treatment {
     /// It goes on as it is.
     Leave,
     /// After so many of its bytes, such a run of base64 begins.
-    Run(usize, Run),
+    Run(usize, Base64Run),
 }
 
-impl Frames {
+impl OpenContainers {
     /// Decides on the string value that begins here with `raw`; `last` if the body ends with `raw`.
     pub(crate) fn treatment(&mut self, raw: &[u8], last: bool) -> Treatment {
         let listed = self.listed();
@@ -26,26 +26,26 @@ impl Frames {
             Verdict::Yes => return Treatment::Leave,
             Verdict::Undecided => return Treatment::Undecided,
         }
-        let mut slot = self.slot(listed);
-        if matches!(slot, Slot::Blob(_)) || slot == Slot::Plain && self.may_be_signed() {
-            match opaque::behind(raw, last) {
-                Behind::Sealed => slot = Slot::Sealed { sure: true },
-                Behind::Undecided => return Treatment::Undecided,
-                Behind::Other => {}
+        let mut hint = self.hint(listed);
+        if matches!(hint, PlaceHint::Base64(_)) || hint == PlaceHint::Plain && self.may_be_signed() {
+            match opaque::following_type(raw, last) {
+                FollowingType::Sealed => hint = PlaceHint::Sealed { sure: true },
+                FollowingType::Undecided => return Treatment::Undecided,
+                FollowingType::Other => {}
             }
         }
-        if matches!(slot, Slot::Sealed { .. }) {
+        if matches!(hint, PlaceHint::Sealed { .. }) {
             self.see_seal(exempt::is_seal(raw, last));
         }
-        if matches!(slot, Slot::Plain | Slot::Link)
+        if matches!(hint, PlaceHint::Plain | PlaceHint::Link)
             && raw.first().is_some_and(|byte| !matches!(byte, b'd' | b'D'))
         {
             return Treatment::Scan;
         }
-        match opaque::judge(slot, raw, last) {
-            Judgement::Scan => Treatment::Scan,
-            Judgement::Undecided => Treatment::Undecided,
-            Judgement::Run(head, run) => Treatment::Run(head, run),
+        match opaque::classify(hint, raw, last) {
+            Classification::Scan => Treatment::Scan,
+            Classification::Undecided => Treatment::Undecided,
+            Classification::Run(head, run) => Treatment::Run(head, run),
         }
     }
 
@@ -68,18 +68,21 @@ impl Frames {
     fn is_signed(&mut self, place: &'static Place, raw: &[u8], last: bool) -> Verdict {
         let Some(frame) = self.holder_mut(u16::from(place.sealed_above)) else { return Verdict::No };
         let (kind, told) = match (frame.kind, place.only_thoughts) {
-            (Type::Unknown, true) => (exempt::Kind::Thought, Type::Thought),
-            (Type::Unknown, false) if !place.untyped => (exempt::Kind::Type, Type::Sealed),
-            (Type::Unknown | Type::Sealed, false) => (exempt::Kind::Known, Type::Sealed),
-            (Type::Thought, true) => (exempt::Kind::Known, Type::Thought),
+            (ObjectType::Unknown, true) => (exempt::SignedMark::Thought, ObjectType::Thought),
+            (ObjectType::Unknown, false) if !place.untyped => (exempt::SignedMark::Type, ObjectType::Sealed),
+            (ObjectType::Unknown | ObjectType::Sealed, false) => {
+                (exempt::SignedMark::Known, ObjectType::Sealed)
+            }
+            (ObjectType::Thought, true) => (exempt::SignedMark::Known, ObjectType::Thought),
             _ => return Verdict::No,
         };
         match frame.seal {
             Seal::Missing => Verdict::No,
-            Seal::Sure if kind == exempt::Kind::Known => Verdict::Yes,
+            Seal::Sure if kind == exempt::SignedMark::Known => Verdict::Yes,
             seal => {
                 let seen = seal != Seal::Unknown;
-                let wanted = exempt::Wanted { seal: place.sealed_by, seen, kind, above: place.sealed_above };
+                let wanted =
+                    exempt::SignatureSearch { seal: place.sealed_by, seen, kind, above: place.sealed_above };
                 let verdict = exempt::is_signed(raw, wanted, last, places::of_requests());
                 // Looked for once an object, however many texts it holds.
                 match verdict {
@@ -112,15 +115,15 @@ impl Frames {
     }
 
     /// What the providers' formats have at this place.
-    fn slot(&self, listed: Option<&'static Place>) -> Slot {
-        let (Some(place), Some(frame)) = (listed, self.holder(0)) else { return Slot::Plain };
+    fn hint(&self, listed: Option<&'static Place>) -> PlaceHint {
+        let (Some(place), Some(frame)) = (listed, self.holder(0)) else { return PlaceHint::Plain };
         match place.role {
-            _ if frame.kind == Type::Text => Slot::Plain,
-            places::Role::Sealed => Slot::Sealed { sure: frame.kind == Type::Sealed },
-            places::Role::Media if place.always_media => Slot::Blob(Declared::RawSound),
-            places::Role::Media => Slot::Blob(frame.declared),
-            places::Role::Link => Slot::Link,
-            _ => Slot::Plain,
+            _ if frame.kind == ObjectType::Text => PlaceHint::Plain,
+            places::Role::Sealed => PlaceHint::Sealed { sure: frame.kind == ObjectType::Sealed },
+            places::Role::Media if place.always_media => PlaceHint::Base64(Declared::RawSound),
+            places::Role::Media => PlaceHint::Base64(frame.declared),
+            places::Role::Link => PlaceHint::Link,
+            _ => PlaceHint::Plain,
         }
     }
 }

@@ -1,87 +1,87 @@
 //! Walks over the lexemes of a window and follows where in the document they stand.
 
 use crate::json::{Lexeme, Nested, Sink};
-use crate::request::body::json::path::Track;
+use crate::request::body::json::path::JsonPath;
 use crate::request::refusal::Refusal;
-use crate::request::scan::part_boundary::TextEvent;
-use crate::request::scan::window::Surroundings;
+use crate::request::scan::part_boundary::TextPartEvent;
+use crate::request::scan::window::WindowContext;
 use std::ops::Range;
 
 /// A place in the document: everything that is needed to read on from there.
 #[derive(Clone)]
-pub(crate) struct Walk {
+pub(crate) struct Walker {
     pub(crate) nested: Nested,
-    pub(crate) track: Track,
+    pub(crate) path: JsonPath,
 }
 
 /// Somebody who wants to see the lexemes of a window.
-pub(crate) trait Watch {
+pub(crate) trait LexemeVisitor {
     /// Something happens to a text part of an array.
-    fn text_part(&mut self, _: TextEvent) {}
+    fn text_part(&mut self, _: TextPartEvent) {}
 
     /// `lexeme` stands at `raw` in the window.
     fn lexeme(&mut self, lexeme: &Lexeme<'_>, raw: Range<usize>);
 }
 
-/// Nobody.
-pub(crate) struct Blind;
+/// NullSink.
+pub(crate) struct NoVisit;
 
-impl Watch for Blind {
+impl LexemeVisitor for NoVisit {
     #[inline]
     fn lexeme(&mut self, _: &Lexeme<'_>, _: Range<usize>) {}
 }
 
-impl<W: Watch> Watch for &mut W {
+impl<W: LexemeVisitor> LexemeVisitor for &mut W {
     fn lexeme(&mut self, lexeme: &Lexeme<'_>, raw: Range<usize>) {
         (**self).lexeme(lexeme, raw);
     }
 }
 
-/// Follows the document and lets `watch` see, up to where the view has to stop.
-pub(crate) struct Eyes<'a, W> {
-    pub(crate) track: &'a mut Track,
-    pub(crate) around: Surroundings<'a>,
-    pub(crate) watch: W,
+/// Follows the document and lets `visitor` see, up to where the view has to stop.
+pub(crate) struct VisitingSink<'a, W> {
+    pub(crate) path: &'a mut JsonPath,
+    pub(crate) context: WindowContext<'a>,
+    pub(crate) visitor: W,
 }
 
-impl<W: Watch> Sink for Eyes<'_, W> {
+impl<W: LexemeVisitor> Sink for VisitingSink<'_, W> {
     #[inline]
     fn is_done(&self) -> bool {
-        self.track.stop().is_some()
+        self.path.stop().is_some()
     }
 
     #[inline]
     fn lexeme(&mut self, lexeme: Lexeme<'_>) {
-        if self.track.stop().is_some() {
+        if self.path.stop().is_some() {
             return;
         }
-        if let Some(event) = self.track.see(&lexeme, self.around) {
-            self.watch.text_part(event);
+        if let Some(event) = self.path.see(&lexeme, self.context) {
+            self.visitor.text_part(event);
         }
         // A unit that waited for the byte after it can begin before the window.
-        let start = lexeme.start.saturating_sub(self.around.base) as usize;
-        self.watch.lexeme(&lexeme, start..(lexeme.end - self.around.base) as usize);
+        let start = lexeme.start.saturating_sub(self.context.base) as usize;
+        self.visitor.lexeme(&lexeme, start..(lexeme.end - self.context.base) as usize);
     }
 }
 
-impl Walk {
-    /// Reads `window[range]`, which must begin where this walk stands.
+impl Walker {
+    /// Reads `window[range]`, which must begin where this walker stands.
     #[inline]
-    pub(crate) fn read<W: Watch>(
+    pub(crate) fn read<W: LexemeVisitor>(
         &mut self,
-        around: Surroundings<'_>,
+        context: WindowContext<'_>,
         range: Range<usize>,
-        watch: W,
+        visitor: W,
     ) -> Result<(), Refusal> {
-        let base = around.base + range.start as u64;
-        let mut eyes = Eyes { track: &mut self.track, around, watch };
-        self.nested.feed(&around.window[range], &mut eyes).map_err(|fault| Refusal::syntax(fault, base))
+        let base = context.base + range.start as u64;
+        let mut sink = VisitingSink { path: &mut self.path, context, visitor };
+        self.nested.feed(&context.window[range], &mut sink).map_err(|fault| Refusal::syntax(fault, base))
     }
 }
 
 /// Sees nothing.
-pub(crate) struct Nobody;
+pub(crate) struct NullSink;
 
-impl Sink for Nobody {
+impl Sink for NullSink {
     fn lexeme(&mut self, _: Lexeme<'_>) {}
 }

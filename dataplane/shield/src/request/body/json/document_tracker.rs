@@ -1,16 +1,16 @@
 //! Where in a text document of a request the lexer is, in characters, so that what is replaced there is told by its
 //! position. See [`crate::documents`].
 //!
-//! The text is counted where the walk passes it anyway, in whole pieces of a window: a body without such a document
+//! The text is counted where the walker passes it anyway, in whole pieces of a window: a body without such a document
 //! pays for a comparison of a name, one with it for a look at each of its bytes.
 
 use std::ops::Range;
 
-use crate::documents::{Documents, Fate};
+use crate::documents::{Attribution, Documents};
 
 /// Counts the characters of a JSON string, which may be cut anywhere, within an escape too.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Characters {
+pub(crate) struct CharacterCount {
     count: u64,
     escape: Escape,
 }
@@ -25,7 +25,7 @@ enum Escape {
     Digits(u8, u16),
 }
 
-impl Characters {
+impl CharacterCount {
     pub(crate) fn of(raw: &[u8]) -> u64 {
         let mut characters = Self::default();
         characters.pass(raw);
@@ -67,36 +67,36 @@ impl Characters {
 
 /// The text of a document.
 #[derive(Clone, Copy)]
-struct Open {
-    /// Containers around its object's members, that object's own included.
+struct OpenText {
+    /// Containers context its object's members, that object's own included.
     level: u16,
     /// Where in the body the first byte stands that is not counted, and the end of the text if it is known.
     from: u64,
     end: Option<u64>,
     /// Of what the provider gets.
-    characters: Characters,
+    characters: CharacterCount,
 }
 
-/// What a walk knows of the documents it has passed.
+/// What a walker knows of the documents it has passed.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Cited {
+pub(crate) struct DocumentTracker {
     /// Documents that ended.
     count: u32,
-    open: Option<Open>,
-    /// The level of the object in whose text something was replaced, while what it is remains to be told.
+    open: Option<OpenText>,
+    /// The level of the object in whose text something was replaced, while what it is remains to be attributed.
     noted: Option<u16>,
     /// What it was.
-    fate: Option<Fate>,
+    attribution: Option<Attribution>,
 }
 
-impl Cited {
+impl DocumentTracker {
     /// A text begins at `at` that is the document's if the object `level` containers deep is one.
     pub(crate) fn begin(&mut self, level: u16, at: u64) {
         if self.noted.take().is_some() {
-            // The object has two texts. Nobody can say which of them the provider takes.
-            self.fate = Some(Fate::Other);
+            // The object has two texts. NullSink can say which of them the provider takes.
+            self.attribution = Some(Attribution::Other);
         }
-        self.open = Some(Open { level, from: at, end: None, characters: Characters::default() });
+        self.open = Some(OpenText { level, from: at, end: None, characters: CharacterCount::default() });
     }
 
     /// A string ends at `at`.
@@ -118,12 +118,13 @@ impl Cited {
         self.open = self.open.filter(|open| open.level != level);
         if self.noted == Some(level) {
             self.noted = None;
-            self.fate = Some(if is_document { Fate::Document(self.count) } else { Fate::Other });
+            self.attribution =
+                Some(if is_document { Attribution::Document(self.count) } else { Attribution::Other });
         }
         self.count = self.count.saturating_add(u32::from(is_document));
     }
 
-    /// The walk has got to the end of `window`, which begins at `base` in the body.
+    /// The walker has got to the end of `window`, which begins at `base` in the body.
     pub(crate) fn pass(&mut self, window: &[u8], base: u64) {
         let Some(open) = &mut self.open else { return };
         let from = open.from.saturating_sub(base) as usize;
@@ -133,7 +134,7 @@ impl Cited {
         self.open = self.open.filter(|open| open.end.is_none());
     }
 
-    /// `put` characters take the place of `raw`, which the walk has just passed.
+    /// `put` characters take the place of `raw`, which the walker has just passed.
     pub(crate) fn replaced(
         &mut self,
         documents: &mut Option<Box<Documents>>,
@@ -148,12 +149,12 @@ impl Cited {
             return;
         }
         let documents = documents.get_or_insert_default();
-        if let Some(fate) = self.fate.take() {
-            documents.tell(fate);
+        if let Some(attribution) = self.attribution.take() {
+            documents.attribute(attribution);
         }
         open.characters.pass(&window[from..raw.start]);
         let at = open.characters.count;
-        documents.replaced(at, at + put, Characters::of(&window[raw.clone()]));
+        documents.replaced(at, at + put, CharacterCount::of(&window[raw.clone()]));
         open.characters.count += put;
         open.from = base + raw.end as u64;
         self.noted = Some(open.level);
@@ -163,18 +164,18 @@ impl Cited {
     pub(crate) fn lose(&mut self) {
         let lost = self.open.take().is_some_and(|open| self.noted == Some(open.level));
         if lost {
-            (self.noted, self.fate) = (None, Some(Fate::Other));
+            (self.noted, self.attribution) = (None, Some(Attribution::Other));
         }
     }
 
     /// The body has ended.
     pub(crate) fn finish(&mut self, documents: &mut Option<Box<Documents>>) {
         if let Some(documents) = documents {
-            documents.tell(self.fate.take().unwrap_or(Fate::Other));
+            documents.attribute(self.attribution.take().unwrap_or(Attribution::Other));
         }
     }
 }
 
 #[cfg(test)]
-#[path = "document_text_tests.rs"]
+#[path = "document_tracker_tests.rs"]
 mod tests;

@@ -5,7 +5,7 @@
 //! Unicode code points in its services; Google counts bytes of UTF-8, and says so
 //! (<https://ai.google.dev/api/generate-content#Segment>).
 
-use crate::positions::{Move, Side, moved};
+use crate::positions::{RangeSide, TextShift, moved};
 use zeroize::Zeroizing;
 
 use crate::json::escape_into;
@@ -16,12 +16,12 @@ pub(crate) const MAX_MOVES: usize = 256;
 
 /// What an API counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Unit {
+pub(crate) enum PositionUnit {
     CodePoints,
     Bytes,
 }
 
-impl Unit {
+impl PositionUnit {
     /// How many of these the content of a JSON string has, `raw` being what stands between its quotes.
     fn count(self, raw: &[u8]) -> u64 {
         if raw.is_ascii() && !raw.contains(&b'\\') {
@@ -73,15 +73,15 @@ impl Unit {
 }
 
 /// Measures one text. See the module's documentation.
-pub(crate) struct Ruler {
-    unit: Unit,
+pub(crate) struct PositionTracker {
+    unit: PositionUnit,
     /// Units of the provider's text so far.
     at: u64,
-    moves: Vec<Move>,
+    moves: Vec<TextShift>,
 }
 
-impl Ruler {
-    pub(crate) fn new(unit: Unit) -> Self {
+impl PositionTracker {
+    pub(crate) fn new(unit: PositionUnit) -> Self {
         Self { unit, at: 0, moves: Vec::new() }
     }
 
@@ -104,7 +104,7 @@ impl Ruler {
         let full = self.moves.len() == MAX_MOVES;
         match self.moves.last_mut().filter(|_| full) {
             Some(last) => (last.to, last.shift) = (to, shift),
-            None => self.moves.push(Move { from, to, shift }),
+            None => self.moves.push(TextShift { from, to, shift }),
         }
     }
 
@@ -113,7 +113,7 @@ impl Ruler {
     }
 
     /// Where `place` stands now.
-    pub(crate) fn moved(&self, place: u64, side: Side) -> u64 {
+    pub(crate) fn moved(&self, place: u64, side: RangeSide) -> u64 {
         moved(&self.moves, place, side)
     }
 }
@@ -132,45 +132,46 @@ mod tests {
             ("", 0, 0),
             ("\\", 1, 1),
         ] {
-            assert_eq!(Unit::CodePoints.count(raw.as_bytes()), points, "{raw}");
-            assert_eq!(Unit::Bytes.count(raw.as_bytes()), bytes, "{raw}");
+            assert_eq!(PositionUnit::CodePoints.count(raw.as_bytes()), points, "{raw}");
+            assert_eq!(PositionUnit::Bytes.count(raw.as_bytes()), bytes, "{raw}");
         }
         for (depth, points, bytes) in [(0, 4, 8), (1, 6, 10), (2, 9, 13)] {
             let text = "\"\u{1F511}\u{e9}\n".as_bytes();
-            assert_eq!(Unit::CodePoints.count_plain(text, depth), points);
-            assert_eq!(Unit::Bytes.count_plain(text, depth), bytes);
+            assert_eq!(PositionUnit::CodePoints.count_plain(text, depth), points);
+            assert_eq!(PositionUnit::Bytes.count_plain(text, depth), bytes);
         }
     }
 
     #[test]
     fn places_move_with_what_is_before_them() {
-        let mut ruler = Ruler::new(Unit::CodePoints);
-        ruler.pass(b"ab");
-        ruler.replace(b"0123456789", b"xy", 1);
-        ruler.pass(b"cd");
-        ruler.replace(b"0123", b"longer than that", 1);
-        ruler.pass(b"e");
-        let starts: Vec<u64> = [0, 2, 3, 12, 14, 16, 18, 19].map(|at| ruler.moved(at, Side::Start)).to_vec();
+        let mut positions = PositionTracker::new(PositionUnit::CodePoints);
+        positions.pass(b"ab");
+        positions.replace(b"0123456789", b"xy", 1);
+        positions.pass(b"cd");
+        positions.replace(b"0123", b"longer than that", 1);
+        positions.pass(b"e");
+        let starts: Vec<u64> =
+            [0, 2, 3, 12, 14, 16, 18, 19].map(|at| positions.moved(at, RangeSide::Start)).to_vec();
         assert_eq!(starts, [0, 2, 2, 4, 6, 6, 22, 23]);
-        let ends: Vec<u64> = [2, 3, 12, 14, 15, 18].map(|at| ruler.moved(at, Side::End)).to_vec();
+        let ends: Vec<u64> = [2, 3, 12, 14, 15, 18].map(|at| positions.moved(at, RangeSide::End)).to_vec();
         assert_eq!(ends, [2, 4, 4, 6, 22, 22]);
     }
 
     #[test]
     fn moves_have_a_limit() {
         for count in [MAX_MOVES, MAX_MOVES + 1] {
-            let mut ruler = Ruler::new(Unit::Bytes);
+            let mut positions = PositionTracker::new(PositionUnit::Bytes);
             for _ in 0..count {
-                ruler.pass(b"-");
-                ruler.replace(b"0123456789", b"x", 0);
+                positions.pass(b"-");
+                positions.replace(b"0123456789", b"x", 0);
             }
-            assert_eq!(ruler.moves.len(), MAX_MOVES);
+            assert_eq!(positions.moves.len(), MAX_MOVES);
             assert_eq!(
-                ruler.moved(count as u64 * 11, Side::Start),
+                positions.moved(count as u64 * 11, RangeSide::Start),
                 count as u64 * 2,
                 "behind all it is exact"
             );
-            let last = ruler.moved(count as u64 * 11 - 10, Side::Start);
+            let last = positions.moved(count as u64 * 11 - 10, RangeSide::Start);
             assert_eq!(last == count as u64 * 2 - 1, count == MAX_MOVES, "between the last it is not");
         }
     }

@@ -8,9 +8,9 @@ use crate::reply::text::keys::{KeyKind, MAX_KNOWN_KEY, is_blob_type, is_signed_t
 
 /// One bit for each open container, the innermost lowest.
 #[derive(Clone, Copy, Default)]
-struct Bits(u64);
+struct ContainerBits(u64);
 
-impl Bits {
+impl ContainerBits {
     fn open(&mut self, bit: bool) {
         self.0 = self.0 << 1 | u64::from(bit);
     }
@@ -31,7 +31,7 @@ impl Bits {
 /// What is known about the members of a document's outermost level.
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is told by another part of the document")]
-pub(crate) struct Members {
+pub(crate) struct MemberTracker {
     name: [u8; MAX_KNOWN_KEY],
     len: usize,
     capturing: bool,
@@ -40,18 +40,18 @@ pub(crate) struct Members {
     kept: bool,
     /// The container is part of what a tool gets, wraps media, holds signed or sampled text, is a list of blocks, is
     /// a block.
-    tool: Bits,
-    blob: Bits,
-    keeps: Bits,
-    blocks: Bits,
-    block: Bits,
+    tool: ContainerBits,
+    blob: ContainerBits,
+    keeps: ContainerBits,
+    blocks: ContainerBits,
+    block: ContainerBits,
     /// The container may hold an address; the current value may be such a container; it is an address.
-    links: Bits,
+    links: ContainerBits,
     holds_link: bool,
     link: bool,
 }
 
-impl Members {
+impl MemberTracker {
     /// Whether the current string is no text.
     pub(crate) fn is_opaque(&self) -> bool {
         self.opaque
@@ -139,7 +139,7 @@ impl Members {
                     &mut self.blocks,
                     &mut self.links,
                 ];
-                bits.into_iter().for_each(Bits::close);
+                bits.into_iter().for_each(ContainerBits::close);
                 (self.holds_link, self.link) = (false, false);
                 self.key = KeyKind::Plain;
             }

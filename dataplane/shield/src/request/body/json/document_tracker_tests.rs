@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::format::Format;
 use crate::policy::{Action, Policy};
 use crate::reply::{Rehydrator, ReplyFormat};
-use crate::request::body::json::document_text::Characters;
+use crate::request::body::json::document_tracker::CharacterCount;
 use crate::request::scan::view::WINDOW;
 use crate::request::tests::support::{
     AWS, OTHER_PAT, PAT, PEM, lines, run_pieces, shield, shield_with, shield_with_account_numbers,
@@ -121,9 +121,9 @@ fn characters_are_counted_across_every_cut() {
     for ascii in [false, true] {
         let raw = quoted(&text, ascii);
         let raw = &raw.as_bytes()[1..raw.len() - 1];
-        assert_eq!(Characters::of(raw), text.chars().count() as u64);
+        assert_eq!(CharacterCount::of(raw), text.chars().count() as u64);
         for cut in 0..=raw.len() {
-            let mut characters = Characters::default();
+            let mut characters = CharacterCount::default();
             characters.pass(&raw[..cut]);
             characters.pass(&raw[cut..]);
             assert_eq!(characters.count, text.chars().count() as u64, "{cut}");

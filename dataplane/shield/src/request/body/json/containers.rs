@@ -1,10 +1,10 @@
-//! The containers around a place in a JSON document.
+//! The containers context a place in a JSON document.
 
 use crate::json::Container;
-use crate::places::{self, Place, Scope, Step, Table};
+use crate::places::{self, PathStep, Place, Scope, Table};
 use crate::request::classify::opaque::Declared;
 
-/// Containers that are kept track of; what is deeper is named by the one around it, and is text. A batch of Google's with a tool's
+/// Containers that are kept path of; what is deeper is named by the one context it, and is text. A batch of Google's with a tool's
 /// image in it is 15 deep.
 pub(crate) const MAX_FRAMES: usize = 16;
 
@@ -13,12 +13,12 @@ pub(crate) const MAX_WORD: usize = 31;
 
 /// A short text, cut if it is not.
 #[derive(Clone, Copy)]
-pub(crate) struct Word {
+pub(crate) struct ShortText {
     pub(crate) len: u8,
     pub(crate) bytes: [u8; MAX_WORD],
 }
 
-impl Word {
+impl ShortText {
     pub(crate) const EMPTY: Self = Self { len: 0, bytes: [0; MAX_WORD] };
 
     pub(crate) fn clear(&mut self) {
@@ -39,7 +39,7 @@ impl Word {
 
 /// What an object says it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Type {
+pub(crate) enum ObjectType {
     /// Nothing so far.
     Unknown,
     /// Something else.
@@ -68,24 +68,24 @@ pub(crate) enum Seal {
 
 /// An open container.
 #[derive(Clone, Copy)]
-pub(crate) struct Frame {
+pub(crate) struct OpenContainer {
     pub(crate) container: Container,
-    pub(crate) kind: Type,
+    pub(crate) kind: ObjectType,
     pub(crate) seal: Seal,
     pub(crate) declared: Declared,
     pub(crate) index: u32,
-    pub(crate) key: Word,
+    pub(crate) key: ShortText,
 }
 
-impl Frame {
+impl OpenContainer {
     /// A container of which nothing is known yet.
     const EMPTY: Self = Self {
         container: Container::Array,
-        kind: Type::Unknown,
+        kind: ObjectType::Unknown,
         seal: Seal::Unknown,
         declared: Declared::Nothing,
         index: 0,
-        key: Word::EMPTY,
+        key: ShortText::EMPTY,
     };
 
     /// Whether it is an object whose member of this name is open.
@@ -94,28 +94,28 @@ impl Frame {
     }
 }
 
-/// The open containers around a place, of which the outermost [`MAX_FRAMES`] are kept.
+/// The open containers context a place, of which the outermost [`MAX_FRAMES`] are kept.
 #[derive(Clone)]
-pub(crate) struct Frames {
+pub(crate) struct OpenContainers {
     scope: Scope,
     depth: u16,
-    frames: [Frame; MAX_FRAMES],
+    containers: [OpenContainer; MAX_FRAMES],
 }
 
-impl Frames {
+impl OpenContainers {
     /// At the root of a document of that scope.
     pub(crate) fn new(scope: Scope) -> Self {
-        Self { scope, depth: 0, frames: [Frame::EMPTY; MAX_FRAMES] }
+        Self { scope, depth: 0, containers: [OpenContainer::EMPTY; MAX_FRAMES] }
     }
 
-    /// The container that has `above` others open inside, if it is kept track of.
-    pub(crate) fn holder(&self, above: u16) -> Option<&Frame> {
-        self.frames.get(usize::from(self.depth).checked_sub(1 + usize::from(above))?)
+    /// The container that has `above` others open inside, if it is kept path of.
+    pub(crate) fn holder(&self, above: u16) -> Option<&OpenContainer> {
+        self.containers.get(usize::from(self.depth).checked_sub(1 + usize::from(above))?)
     }
 
     /// The same, to be changed.
-    pub(crate) fn holder_mut(&mut self, above: u16) -> Option<&mut Frame> {
-        self.frames.get_mut(usize::from(self.depth).checked_sub(1 + usize::from(above))?)
+    pub(crate) fn holder_mut(&mut self, above: u16) -> Option<&mut OpenContainer> {
+        self.containers.get_mut(usize::from(self.depth).checked_sub(1 + usize::from(above))?)
     }
 
     /// A container opens.
@@ -123,7 +123,7 @@ impl Frames {
         self.depth += 1;
         if let Some(frame) = self.innermost() {
             frame.container = container;
-            frame.kind = Type::Unknown;
+            frame.kind = ObjectType::Unknown;
             frame.seal = Seal::Unknown;
             frame.declared = Declared::Nothing;
             frame.index = 0;
@@ -141,29 +141,29 @@ impl Frames {
         self.depth
     }
 
-    /// The innermost container, if it is kept track of.
-    pub(crate) fn innermost(&mut self) -> Option<&mut Frame> {
-        self.frames.get_mut(usize::from(self.depth).checked_sub(1)?)
+    /// The innermost container, if it is kept path of.
+    pub(crate) fn innermost(&mut self) -> Option<&mut OpenContainer> {
+        self.containers.get_mut(usize::from(self.depth).checked_sub(1)?)
     }
 
-    /// The open frames, outermost first.
-    pub(crate) fn open_frames(&self) -> &[Frame] {
-        &self.frames[..usize::from(self.depth).min(MAX_FRAMES)]
+    /// The open containers, outermost first.
+    pub(crate) fn open_frames(&self) -> &[OpenContainer] {
+        &self.containers[..usize::from(self.depth).min(MAX_FRAMES)]
     }
 
     /// The name of the object's member whose value begins.
     pub(crate) fn member(&self) -> Option<&[u8]> {
-        let frame = self.frames.get(usize::from(self.depth).checked_sub(1)?)?;
+        let frame = self.containers.get(usize::from(self.depth).checked_sub(1)?)?;
         (frame.container == Container::Object).then(|| frame.key.as_bytes())
     }
 
     /// The way from the value that begins to the root. Empty if it is too deep to be told.
-    pub(crate) fn chain(&self) -> impl Iterator<Item = Step<'_>> + Clone {
+    pub(crate) fn chain(&self) -> impl Iterator<Item = PathStep<'_>> + Clone {
         let depth = usize::from(self.depth);
-        let frames = if depth > MAX_FRAMES { &[] } else { &self.frames[..depth] };
-        frames.iter().rev().map(|frame| match frame.container {
-            Container::Object => Step::Member(frame.key.as_bytes()),
-            Container::Array => Step::Item,
+        let containers = if depth > MAX_FRAMES { &[] } else { &self.containers[..depth] };
+        containers.iter().rev().map(|frame| match frame.container {
+            Container::Object => PathStep::Member(frame.key.as_bytes()),
+            Container::Array => PathStep::Item,
         })
     }
 
@@ -179,19 +179,19 @@ impl Frames {
 
     /// The same, by another table.
     pub(crate) fn listed_in(&self, table: &'static Table) -> Option<&'static Place> {
-        let frame = self.frames.get(usize::from(self.depth).checked_sub(1)?)?;
-        let signed = frame.kind == Type::Sealed;
+        let frame = self.containers.get(usize::from(self.depth).checked_sub(1)?)?;
+        let signed = frame.kind == ObjectType::Sealed;
         table.find(self.scope, self.chain()).find(|place| signed || !place.only_signed_types)
     }
 
     /// Whether the container at `level` is a block of a message, or one of a tool's result in it.
     pub(crate) fn is_block(&self, level: u16) -> bool {
-        let list = |frame: &Frame| frame.container == Container::Array;
-        let Some(around) = usize::from(level).checked_sub(1).and_then(|above| self.frames.get(..above))
+        let list = |frame: &OpenContainer| frame.container == Container::Array;
+        let Some(context) = usize::from(level).checked_sub(1).and_then(|above| self.containers.get(..above))
         else {
             return false;
         };
-        let [body, messages, message, content, inner @ ..] = around else { return false };
+        let [body, messages, message, content, inner @ ..] = context else { return false };
         let outer = body.is(b"messages") && list(messages) && message.is(b"content") && list(content);
         outer
             && match inner {
