@@ -53,18 +53,47 @@ impl Replacement {
     }
 }
 
+/// Edits the place of one secret.
+pub(crate) trait Edit {
+    /// Goes to where the secret stands.
+    fn reach(&mut self) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    /// Writes what takes the place of the secret. Returns the token that stands there now, if it is one.
+    fn replace(&mut self, redactor: &mut Redactor, decision: Decision) -> Result<Option<Token>, Refusal>;
+
+    /// Where the secret stands, for the report.
+    fn place(&self) -> String;
+}
+
 impl Decision {
-    pub(crate) fn replaces(self) -> bool {
+    fn replaces(self) -> bool {
         matches!(self.action, Action::Warn | Action::Tokenize | Action::Redact)
     }
 }
 
 impl Redactor {
-    /// Decides on a finding in `text`; `None` lets it pass without a trace.
+    /// The decision on a finding in `text`; `None` lets it pass without a trace.
     pub(crate) fn decide(&self, finding: &Finding, text: &[u8]) -> Option<Decision> {
         let rule = self.shield.rules.get(finding.rule);
         let action = self.shield.policy.decide(finding, rule, &text[finding.start..finding.end]);
         (action != Action::Allow).then_some(Decision { rule: finding.rule, category: rule.category, action })
+    }
+
+    /// Decides on a finding in `text`, lets `edit` replace it if that is the decision, and records what was done. Returns
+    /// whether anything was, which is not so for a finding that is allowed.
+    pub(crate) fn settle(
+        &mut self,
+        finding: &Finding,
+        text: &[u8],
+        edit: &mut impl Edit,
+    ) -> Result<bool, Refusal> {
+        let Some(decision) = self.decide(finding, text) else { return Ok(false) };
+        edit.reach()?;
+        let token = if decision.replaces() { edit.replace(self, decision)? } else { None };
+        self.record(decision, token, || edit.place())?;
+        Ok(true)
     }
 
     /// What takes the place of `value`.
@@ -87,7 +116,7 @@ impl Redactor {
     }
 
     /// Writes down what was done; refuses the request if that is the decision.
-    pub(crate) fn record(
+    fn record(
         &mut self,
         decision: Decision,
         token: Option<Token>,

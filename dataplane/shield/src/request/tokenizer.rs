@@ -8,6 +8,7 @@ use crate::documents::Documents;
 use crate::format::Format;
 use crate::report::Report;
 use crate::request::body::dispatch::Body;
+use crate::request::body::step::{Input, Step};
 use crate::request::redactor::Redactor;
 use crate::request::refusal::Refusal;
 use crate::request::scan::scratch::ShardScratch;
@@ -97,7 +98,8 @@ impl Tokenizer {
         out: &mut Splice,
     ) -> Result<usize, Refusal> {
         scratch.ensure_rules(&self.redactor.shield, self.own.as_ref())?;
-        let consumed = self.body.process(&mut self.redactor, scratch, window, last, out)?;
+        let mut step = Step { redactor: &mut self.redactor, scratch, out };
+        let consumed = self.body.process(&mut step, Input { bytes: window, last })?;
         if last && consumed == window.len() {
             self.body.end()?;
         }

@@ -3,10 +3,8 @@
 use crate::format::Format;
 use crate::request::body::multipart::MultipartBody;
 use crate::request::body::single::SingleBody;
-use crate::request::redactor::Redactor;
+use crate::request::body::step::{Input, Step};
 use crate::request::refusal::Refusal;
-use crate::request::scan::scratch::ShardScratch;
-use crate::request::splice::Splice;
 
 /// The state between two windows.
 pub(crate) enum Body {
@@ -33,17 +31,10 @@ impl Body {
     }
 
     /// See [`crate::request::Tokenizer::push`]; a window that is not the last is large enough to settle something.
-    pub(crate) fn process(
-        &mut self,
-        redactor: &mut Redactor,
-        scratch: &mut ShardScratch,
-        window: &[u8],
-        last: bool,
-        out: &mut Splice,
-    ) -> Result<usize, Refusal> {
+    pub(crate) fn process(&mut self, step: &mut Step<'_>, input: Input<'_>) -> Result<usize, Refusal> {
         match self {
-            Self::Single(body) => body.process(redactor, scratch, window, last, out),
-            Self::Multipart(body) => body.process(redactor, scratch, window, last, out),
+            Self::Single(body) => body.process(step, input),
+            Self::Multipart(body) => body.process(step, input),
         }
     }
 }

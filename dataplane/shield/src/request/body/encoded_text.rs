@@ -14,15 +14,14 @@ use base64::engine::GeneralPurpose;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use zeroize::Zeroize;
 
+use crate::request::body::step::{Input, Step};
 use crate::request::body::text::TextBody;
 use crate::request::body::wide::WideBody;
 use crate::request::classify::base64::{Base64Unit, base64_unit, standard};
 use crate::request::classify::file_kind;
 use crate::request::classify::opaque::{Base64Run, ScanMode};
 use crate::request::classify::wide_encoding::WideEncoding;
-use crate::request::redactor::Redactor;
 use crate::request::refusal::Refusal;
-use crate::request::scan::scratch::ShardScratch;
 use crate::request::splice::{Piece, Splice};
 
 /// Signs that fill up the last group.
@@ -96,43 +95,44 @@ impl EncodedText {
     /// Takes base64 from the start of `window`. Says how many bytes are consumed and whether the run has ended.
     pub(crate) fn process(
         &mut self,
-        redactor: &mut Redactor,
-        scratch: &mut ShardScratch,
+        step: &mut Step<'_>,
         window: &[u8],
         place: &dyn Fn() -> String,
-        out: &mut Splice,
     ) -> Result<(usize, bool), Refusal> {
-        let mut decoded = std::mem::take(&mut scratch.decoded);
-        let mut pieces = std::mem::take(&mut scratch.pieces);
+        let mut decoded = std::mem::take(&mut step.scratch.decoded);
+        let mut pieces = std::mem::take(&mut step.scratch.pieces);
         decoded.zeroize();
         pieces.clear();
         let mut decoded_run = self.decode(window, &mut decoded);
         if self.run.scanned == ScanMode::WhileText {
             self.end_with_text(&mut decoded_run, window, &mut decoded);
         }
-        let taken = self.scan(redactor, scratch, (&decoded, decoded_run.ended), place, &mut pieces);
+        let taken = {
+            let mut step =
+                Step { redactor: &mut *step.redactor, scratch: &mut *step.scratch, out: &mut pieces };
+            self.scan(&mut step, Input { bytes: &decoded, last: decoded_run.ended }, place)
+        };
         let result = taken.map(|taken| {
             let ended = decoded_run.ended && taken == decoded.len();
             let groups = taken / 3;
             let end = if ended { decoded_run.end } else { decoded_run.raw(window, groups) };
-            self.write((&decoded, &pieces), (window, end), (&decoded_run, ended), out);
+            self.write((&decoded, &pieces), (window, end), (&decoded_run, ended), step.out);
             self.skip = if ended { 0 } else { taken % 3 };
             (end, ended)
         });
-        scratch.decoded = decoded;
-        scratch.pieces = pieces;
+        step.scratch.decoded = decoded;
+        step.scratch.pieces = pieces;
         result
     }
 
     /// Scans the decoded bytes, and says how many of them are done with: at least a group of them, or all.
     fn scan(
         &mut self,
-        redactor: &mut Redactor,
-        scratch: &mut ShardScratch,
-        (decoded, ended): (&[u8], bool),
+        step: &mut Step<'_>,
+        input: Input<'_>,
         place: &dyn Fn() -> String,
-        pieces: &mut Splice,
     ) -> Result<usize, Refusal> {
+        let Input { bytes: decoded, last: ended } = input;
         let charset = match self.run.scanned {
             ScanMode::Decoded(charset) => charset,
             ScanMode::Skip | ScanMode::WhileText => None,
@@ -144,14 +144,14 @@ impl EncodedText {
         });
         let mut taken = self.skip;
         loop {
-            let window = &decoded[taken..];
-            let step = match inner {
-                Inner::Text(body) => body.process_at(redactor, scratch, window, ended, place, pieces),
-                Inner::WideEncoding(body) => body.process_at(redactor, scratch, window, ended, place, pieces),
+            let rest = Input { bytes: &decoded[taken..], last: ended };
+            let done = match inner {
+                Inner::Text(body) => body.process_at(step, rest, place),
+                Inner::WideEncoding(body) => body.process_at(step, rest, place),
             }?;
-            pieces.consumed(step);
-            taken += step;
-            if step == 0 || taken == decoded.len() || taken >= 3 && !ended {
+            step.out.consumed(done);
+            taken += done;
+            if done == 0 || taken == decoded.len() || taken >= 3 && !ended {
                 return Ok(taken);
             }
         }

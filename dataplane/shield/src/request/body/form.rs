@@ -1,10 +1,9 @@
 //! `application/x-www-form-urlencoded` bodies: scanned with `%41` and `+` decoded. A token needs no encoding.
 
-use crate::request::redactor::Redactor;
+use crate::request::body::flat::{FlatFormat, replace_findings};
+use crate::request::body::step::{Input, Step};
 use crate::request::refusal::Refusal;
-use crate::request::scan::scratch::ShardScratch;
 use crate::request::scan::view::{DecodedView, LeftContext};
-use crate::request::splice::Splice;
 
 /// The state between two windows of a form.
 pub(crate) struct FormBody {
@@ -19,50 +18,32 @@ impl FormBody {
     }
 
     /// See [`crate::request::Tokenizer::push`]; a window that is not the last is large enough to settle something.
-    pub(crate) fn process(
-        &mut self,
-        redactor: &mut Redactor,
-        scratch: &mut ShardScratch,
-        window: &[u8],
-        last: bool,
-        out: &mut Splice,
-    ) -> Result<usize, Refusal> {
-        scratch.view.begin(&self.left_context);
-        let raw = &window[..decode(&mut scratch.view, window, last)];
-        scratch.view.finish(raw);
-        let settled = scratch.scan(raw, last, true);
-        let ShardScratch { view, findings, .. } = scratch;
-        let text = view.text(raw);
-        let mut consumed = if settled == text.len() { raw.len() } else { view.raw_start(settled) };
-        let mut passed = 0;
-        for finding in findings.iter() {
-            let (start, end) = (view.raw_start(finding.start), view.raw_end(finding.end));
-            consumed = consumed.max(end);
-            let Some(decision) = redactor.decide(finding, text) else { continue };
-            let mut token = None;
-            if decision.replaces() {
-                // Fields are replaced one by one, so that they stay fields.
-                let mut from = start;
-                for field in raw[start..end].split(|&byte| byte == b'&') {
-                    let to = from + field.len();
-                    if !field.is_empty() {
-                        let value = &text[view.view_of(from)..view.view_of(to)];
-                        let replacement = redactor.replacement(decision, value)?;
-                        out.pass(passed..from);
-                        out.put(replacement.as_bytes());
-                        passed = to;
-                        token = token.or(replacement.token());
-                    }
-                    from = to + 1;
-                }
-            }
-            let field = self.fields + ampersands(&raw[..start]);
-            redactor.record(decision, token, || format!("field[{field}]"))?;
-        }
-        out.pass(passed..consumed);
+    pub(crate) fn process(&mut self, step: &mut Step<'_>, input: Input<'_>) -> Result<usize, Refusal> {
+        let view = &mut step.scratch.view;
+        view.begin(&self.left_context);
+        let raw = &input.bytes[..decode(view, input.bytes, input.last)];
+        view.finish(raw);
+        let settled = step.scratch.scan(raw, input.last, true);
+        let fields = Fields { before: self.fields };
+        let consumed = replace_findings(&fields, step, raw, settled)?.consumed;
         self.fields += ampersands(&raw[..consumed]);
+        let view = &step.scratch.view;
         self.left_context.keep(view, raw, view.view_of(consumed));
         Ok(consumed)
+    }
+}
+
+/// The fields of a form, which are replaced one by one, so that they stay fields.
+struct Fields {
+    /// Those that ended before the window.
+    before: usize,
+}
+
+impl FlatFormat for Fields {
+    const SEPARATOR: Option<u8> = Some(b'&');
+
+    fn place(&self, before: &[u8]) -> String {
+        format!("field[{}]", self.before + ampersands(before))
     }
 }
 

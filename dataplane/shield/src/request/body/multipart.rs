@@ -13,10 +13,9 @@ use memchr::memmem;
 
 use crate::format::{Boundary, Format, MAX_BOUNDARY};
 use crate::request::body::single::SingleBody;
+use crate::request::body::step::{Input, Step};
 use crate::request::body::text::TextBody;
-use crate::request::redactor::Redactor;
 use crate::request::refusal::Refusal;
-use crate::request::scan::scratch::ShardScratch;
 use crate::request::splice::Splice;
 
 /// Bytes of the longest head of a part.
@@ -66,20 +65,13 @@ impl MultipartBody {
     }
 
     /// See [`crate::request::Tokenizer::push`]; a window that is not the last is large enough to settle something.
-    pub(crate) fn process(
-        &mut self,
-        redactor: &mut Redactor,
-        scratch: &mut ShardScratch,
-        window: &[u8],
-        last: bool,
-        out: &mut Splice,
-    ) -> Result<usize, Refusal> {
+    pub(crate) fn process(&mut self, step: &mut Step<'_>, input: Input<'_>) -> Result<usize, Refusal> {
         loop {
             let before = std::mem::discriminant(&self.state);
-            let consumed = self.step(redactor, scratch, window, last, out)?;
+            let consumed = self.step(step, input)?;
             self.offset += consumed as u64;
-            if let Some(&byte) = window[..consumed].last() {
-                self.before = [preceding(window, self.before, consumed - 1), byte];
+            if let Some(&byte) = input.bytes[..consumed].last() {
+                self.before = [preceding(input.bytes, self.before, consumed - 1), byte];
             }
             if consumed > 0 || before == std::mem::discriminant(&self.state) {
                 return Ok(consumed);
@@ -95,48 +87,35 @@ impl MultipartBody {
         }
     }
 
-    fn step(
-        &mut self,
-        redactor: &mut Redactor,
-        scratch: &mut ShardScratch,
-        window: &[u8],
-        last: bool,
-        out: &mut Splice,
-    ) -> Result<usize, Refusal> {
+    fn step(&mut self, step: &mut Step<'_>, input: Input<'_>) -> Result<usize, Refusal> {
         match &mut self.state {
-            State::Line => self.line(window, last, out),
-            State::Head => self.head(redactor, scratch, window, last, out),
-            State::Epilogue(text) => text.process(redactor, scratch, window, last, out),
-            State::Preamble(_) | State::Content(_) => self.content(redactor, scratch, window, last, out),
+            State::Line => self.line(input, step.out),
+            State::Head => self.head(step, input),
+            State::Epilogue(text) => text.process(step, input),
+            State::Preamble(_) | State::Content(_) => self.content(step, input),
         }
     }
 
     /// Up to the next delimiter, the bytes belong to the open part.
-    fn content(
-        &mut self,
-        redactor: &mut Redactor,
-        scratch: &mut ShardScratch,
-        window: &[u8],
-        last: bool,
-        out: &mut Splice,
-    ) -> Result<usize, Refusal> {
+    fn content(&mut self, step: &mut Step<'_>, input: Input<'_>) -> Result<usize, Refusal> {
+        let Input { bytes: window, last } = input;
         let (end, delimiter) = match self.find_delimiter(window)? {
             Some((end, delimiter)) => (end, Some(delimiter)),
             None if last => return Err(self.malformed("multipart without its end", window.len())),
             None => (window.len() - HELD, None),
         };
         let closed = delimiter.is_some();
-        let content = &window[..end];
+        let content = Input { bytes: &window[..end], last: closed };
         let consumed = match &mut self.state {
-            State::Preamble(text) => text.process(redactor, scratch, content, closed, out)?,
-            State::Content(body) => body
-                .process(redactor, scratch, content, closed, out)
-                .map_err(|refusal| refusal.moved(self.content_start))?,
+            State::Preamble(text) => text.process(step, content)?,
+            State::Content(body) => {
+                body.process(step, content).map_err(|refusal| refusal.moved(self.content_start))?
+            }
             _ => 0,
         };
         let Some(delimiter) = delimiter.filter(|_| consumed == end) else { return Ok(consumed) };
         let behind = delimiter + self.delimiter.len();
-        out.pass(end..behind);
+        step.out.pass(end..behind);
         self.state = State::Line;
         Ok(behind)
     }
@@ -161,7 +140,8 @@ impl MultipartBody {
     }
 
     /// The rest of a delimiter's line.
-    fn line(&mut self, window: &[u8], last: bool, out: &mut Splice) -> Result<usize, Refusal> {
+    fn line(&mut self, input: Input<'_>, out: &mut Splice) -> Result<usize, Refusal> {
+        let Input { bytes: window, last } = input;
         let look = &window[..window.len().min(MAX_DELIMITER_REST)];
         let closing = look.starts_with(b"--");
         let end = match memchr::memchr(b'\n', look) {
@@ -184,14 +164,8 @@ impl MultipartBody {
     }
 
     /// The head of a part, scanned as text and read for its type.
-    fn head(
-        &mut self,
-        redactor: &mut Redactor,
-        scratch: &mut ShardScratch,
-        window: &[u8],
-        last: bool,
-        out: &mut Splice,
-    ) -> Result<usize, Refusal> {
+    fn head(&mut self, step: &mut Step<'_>, input: Input<'_>) -> Result<usize, Refusal> {
+        let Input { bytes: window, last } = input;
         let look = &window[..window.len().min(MAX_PART_HEAD)];
         let Some(end) = head_end(look) else {
             let what = if last { "part without a head" } else { "head of a part is too long" };
@@ -201,8 +175,8 @@ impl MultipartBody {
         let (format, is_text) =
             part_format(head, self.related && self.parts > 0).map_err(|what| self.malformed(what, 0))?;
         self.parts += 1;
-        redactor.part = Some(self.parts - 1);
-        let consumed = TextBody::new().process(redactor, scratch, head, true, out)?;
+        step.redactor.part = Some(self.parts - 1);
+        let consumed = TextBody::new().process(step, Input { bytes: head, last: true })?;
         self.content_start = self.offset + consumed as u64;
         self.state = State::Content(SingleBody::part(format, is_text));
         Ok(consumed)

@@ -5,14 +5,13 @@ use crate::places::Scope;
 use crate::report::OpaqueKind;
 use crate::request::body::form::FormBody;
 use crate::request::body::json::body::JsonBody;
+use crate::request::body::step::{Input, Step};
 use crate::request::body::text::TextBody;
 use crate::request::body::wide::WideBody;
 use crate::request::classify::file_kind;
 use crate::request::classify::wide_encoding::WideEncoding;
 use crate::request::redactor::Redactor;
 use crate::request::refusal::Refusal;
-use crate::request::scan::scratch::ShardScratch;
-use crate::request::splice::Splice;
 
 /// Stands before the text of many files, and before no JSON that a parser takes: what follows it is looked at instead.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -84,18 +83,11 @@ impl SingleBody {
     }
 
     /// See [`crate::request::Tokenizer::push`]; a window that is not the last is large enough to settle something.
-    pub(crate) fn process(
-        &mut self,
-        redactor: &mut Redactor,
-        scratch: &mut ShardScratch,
-        window: &[u8],
-        last: bool,
-        out: &mut Splice,
-    ) -> Result<usize, Refusal> {
+    pub(crate) fn process(&mut self, step: &mut Step<'_>, input: Input<'_>) -> Result<usize, Refusal> {
         if let Self::Undetermined(format, is_text) = *self {
-            *self = Self::read(format, is_text, window, redactor)?;
-            if matches!(self, Self::Json(_)) && window.starts_with(BYTE_ORDER_MARK) {
-                out.pass(0..BYTE_ORDER_MARK.len());
+            *self = Self::read(format, is_text, input.bytes, step.redactor)?;
+            if matches!(self, Self::Json(_)) && input.bytes.starts_with(BYTE_ORDER_MARK) {
+                step.out.pass(0..BYTE_ORDER_MARK.len());
                 return Ok(BYTE_ORDER_MARK.len());
             }
         }
@@ -103,19 +95,19 @@ impl SingleBody {
             Self::Undetermined(..) => Ok(0),
             Self::Ambiguous(what) => Err(Refusal::Malformed { what, offset: 0 }),
             Self::Media(kind) => {
-                redactor.report.grow_opaque(*kind, window.len() as u64);
-                out.pass(0..window.len());
-                Ok(window.len())
+                step.redactor.report.grow_opaque(*kind, input.bytes.len() as u64);
+                step.out.pass(0..input.bytes.len());
+                Ok(input.bytes.len())
             }
             Self::Archive(kind, body) => {
-                let consumed = body.process(redactor, scratch, window, last, out)?;
-                redactor.report.grow_opaque(*kind, consumed as u64);
+                let consumed = body.process(step, input)?;
+                step.redactor.report.grow_opaque(*kind, consumed as u64);
                 Ok(consumed)
             }
-            Self::WideEncoding(body) => body.process_at(redactor, scratch, window, last, &String::new, out),
-            Self::Text(body) => body.process(redactor, scratch, window, last, out),
-            Self::Json(body) => body.process(redactor, scratch, window, last, out),
-            Self::Form(body) => body.process(redactor, scratch, window, last, out),
+            Self::WideEncoding(body) => body.process_at(step, input, &String::new),
+            Self::Text(body) => body.process(step, input),
+            Self::Json(body) => body.process(step, input),
+            Self::Form(body) => body.process(step, input),
         }
     }
 }

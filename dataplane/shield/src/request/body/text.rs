@@ -1,10 +1,9 @@
 //! Bodies that are text, or nothing better known: scanned as they are.
 
-use crate::request::redactor::Redactor;
+use crate::request::body::flat::{FlatFormat, replace_findings};
+use crate::request::body::step::{Input, Step};
 use crate::request::refusal::Refusal;
-use crate::request::scan::scratch::ShardScratch;
 use crate::request::scan::view::LeftContext;
-use crate::request::splice::Splice;
 
 /// The state between two windows of a text.
 pub(crate) struct TextBody {
@@ -17,48 +16,34 @@ impl TextBody {
     }
 
     /// See [`crate::request::Tokenizer::push`]; a window that is not the last is large enough to settle something.
-    pub(crate) fn process(
-        &mut self,
-        redactor: &mut Redactor,
-        scratch: &mut ShardScratch,
-        window: &[u8],
-        last: bool,
-        out: &mut Splice,
-    ) -> Result<usize, Refusal> {
-        self.process_at(redactor, scratch, window, last, &String::new, out)
+    pub(crate) fn process(&mut self, step: &mut Step<'_>, input: Input<'_>) -> Result<usize, Refusal> {
+        self.process_at(step, input, &String::new)
     }
 
     /// The same for a text that is a part of something, at `place`.
     pub(crate) fn process_at(
         &mut self,
-        redactor: &mut Redactor,
-        scratch: &mut ShardScratch,
-        window: &[u8],
-        last: bool,
+        step: &mut Step<'_>,
+        input: Input<'_>,
         place: &dyn Fn() -> String,
-        out: &mut Splice,
     ) -> Result<usize, Refusal> {
-        scratch.view.begin(&self.left_context);
-        scratch.view.finish(window);
-        let settled = scratch.scan(window, last, true);
-        let text = scratch.view.text(window);
-        let fresh = scratch.view.fresh();
-        let mut passed = 0;
-        for finding in &scratch.findings {
-            let Some(decision) = redactor.decide(finding, text) else { continue };
-            let mut token = None;
-            if decision.replaces() {
-                let replacement = redactor.replacement(decision, &text[finding.start..finding.end])?;
-                out.pass(passed..finding.start - fresh);
-                out.put(replacement.as_bytes());
-                passed = finding.end - fresh;
-                token = replacement.token();
-            }
-            redactor.record(decision, token, place)?;
-        }
-        out.pass(passed..settled - fresh);
-        self.left_context.keep(&scratch.view, window, settled);
-        Ok(settled - fresh)
+        step.scratch.view.begin(&self.left_context);
+        step.scratch.view.finish(input.bytes);
+        let settled = step.scratch.scan(input.bytes, input.last, true);
+        let consumed = replace_findings(&PlainText { place }, step, input.bytes, settled)?.consumed;
+        self.left_context.keep(&step.scratch.view, input.bytes, settled);
+        Ok(consumed)
+    }
+}
+
+/// Text of which every byte stands for itself.
+struct PlainText<'a> {
+    place: &'a dyn Fn() -> String,
+}
+
+impl FlatFormat for PlainText<'_> {
+    fn place(&self, _: &[u8]) -> String {
+        (self.place)()
     }
 }
 

@@ -4,48 +4,41 @@
 //! scanner sees a zero byte between two letters and finds nothing. The bytes decide what a text is: a byte order
 //! mark, or the zero bytes of ASCII in wide units; a charset that was only declared counts where they leave it open.
 
+use crate::request::body::flat::{FlatFormat, replace_findings};
+use crate::request::body::step::{Input, Step};
 use crate::request::body::text::TextBody;
 use crate::request::classify::wide_encoding::WideEncoding;
-use crate::request::redactor::Redactor;
 use crate::request::refusal::Refusal;
-use crate::request::scan::scratch::ShardScratch;
 use crate::request::scan::view::LeftContext;
 use crate::request::splice::Splice;
 
 /// Why a text is refused that can be read in two ways, and holds something to hide in both.
 const MIXED: &str = "the text mixes two encodings and holds secrets in both: save it in one";
 
-/// Up to where `window` is known to hold no secret byte by byte; `None` if it holds one.
-fn clean_bytes(redactor: &Redactor, scratch: &mut ShardScratch, window: &[u8], last: bool) -> Option<usize> {
-    scratch.view.begin(&LeftContext::new());
-    scratch.view.finish(window);
-    let settled = scratch.scan(window, last, true);
-    let found = scratch.findings.iter().any(|finding| redactor.decide(finding, window).is_some());
-    (!found).then_some(settled)
+/// Up to where the input is known to hold no secret byte by byte; `None` if it holds one.
+fn clean_bytes(step: &mut Step<'_>, input: Input<'_>) -> Option<usize> {
+    step.scratch.view.begin(&LeftContext::new());
+    step.scratch.view.finish(input.bytes);
+    let settled = step.scratch.scan(input.bytes, input.last, true);
+    (!has_secret(step, input.bytes)).then_some(settled)
 }
 
 /// The same in the units of this encoding.
-fn clean_units(
-    wide: WideEncoding,
-    redactor: &Redactor,
-    scratch: &mut ShardScratch,
-    window: &[u8],
-    last: bool,
-) -> Option<usize> {
+fn clean_units(wide: WideEncoding, step: &mut Step<'_>, input: Input<'_>) -> Option<usize> {
     let mut context = LeftContext::new();
     let mut clean = 0;
     loop {
-        let rest = &window[clean..];
-        scratch.view.begin(&context);
-        let raw = &rest[..wide.decode(&mut scratch.view, rest, last)];
-        scratch.view.finish(raw);
-        let settled = scratch.scan(raw, last && raw.len() == rest.len(), true);
-        let view = &scratch.view;
-        let text = view.text(raw);
-        if scratch.findings.iter().any(|finding| redactor.decide(finding, text).is_some()) {
+        let rest = &input.bytes[clean..];
+        let view = &mut step.scratch.view;
+        view.begin(&context);
+        let raw = &rest[..wide.decode(view, rest, input.last)];
+        view.finish(raw);
+        let settled = step.scratch.scan(raw, input.last && raw.len() == rest.len(), true);
+        if has_secret(step, raw) {
             return None;
         }
-        let done = if settled == text.len() { raw.len() } else { view.raw_start(settled) };
+        let view = &step.scratch.view;
+        let done = if settled == view.text(raw).len() { raw.len() } else { view.raw_start(settled) };
         clean += done;
         // The last unit may be cut.
         if done == 0 || raw.len() + 2 * wide.size() > rest.len() {
@@ -55,10 +48,20 @@ fn clean_units(
     }
 }
 
-/// So much of `window` as the other reading has settled, so that it finds what goes on behind; all if that is too
+/// Whether the policy forbids anything that was found in the finished view of `raw`.
+fn has_secret(step: &Step<'_>, raw: &[u8]) -> bool {
+    let text = step.scratch.view.text(raw);
+    step.scratch.findings.iter().any(|finding| step.redactor.decide(finding, text).is_some())
+}
+
+/// So much of the input as the other reading has settled, so that it finds what goes on behind; all if that is too
 /// little to go on with.
-fn settled_part(window: &[u8], settled: usize) -> &[u8] {
-    if settled < window.len() / 2 { window } else { &window[..settled] }
+fn settled_part(input: Input<'_>, settled: usize) -> Input<'_> {
+    let Input { bytes, last } = input;
+    if settled < bytes.len() / 2 {
+        return input;
+    }
+    Input { bytes: &bytes[..settled], last: last && settled == bytes.len() }
 }
 
 /// The state between two windows of a wide text.
@@ -82,14 +85,11 @@ impl WideBody {
     /// stands at `place`.
     pub(crate) fn process_at(
         &mut self,
-        redactor: &mut Redactor,
-        scratch: &mut ShardScratch,
-        window: &[u8],
-        last: bool,
+        step: &mut Step<'_>,
+        input: Input<'_>,
         place: &dyn Fn() -> String,
-        out: &mut Splice,
     ) -> Result<usize, Refusal> {
-        let consumed = self.step(redactor, scratch, window, last, place, out)?;
+        let consumed = self.step(step, input, place)?;
         self.offset += consumed as u64;
         Ok(consumed)
     }
@@ -97,73 +97,64 @@ impl WideBody {
     /// A secret stands in the text byte by byte, so it is read so; none may stand in it in wide units then.
     fn bytewise(
         &mut self,
-        redactor: &mut Redactor,
-        scratch: &mut ShardScratch,
-        (window, last): (&[u8], bool),
+        step: &mut Step<'_>,
+        input: Input<'_>,
         place: &dyn Fn() -> String,
-        out: &mut Splice,
     ) -> Result<usize, Refusal> {
+        let Input { bytes: window, last } = input;
         let size = self.wide.size();
         let behind = (self.offset % size as u64) as usize;
         let cut = window.len().min((size - behind) % size);
-        let clean = if self.has_secret {
-            None
-        } else {
-            clean_units(self.wide, redactor, scratch, &window[cut..], last)
-        };
+        let rest = Input { bytes: &window[cut..], last };
+        let clean = if self.has_secret { None } else { clean_units(self.wide, step, rest) };
         let Some(clean) = clean else {
             return Err(Refusal::Malformed { what: MIXED, offset: self.offset });
         };
-        let part = settled_part(window, cut + clean);
-        let last = last && part.len() == window.len();
         let text = self.narrow.get_or_insert_with(|| Box::new(TextBody::new()));
-        text.process_at(redactor, scratch, part, last, place, out)
+        text.process_at(step, settled_part(input, cut + clean), place)
     }
 
     fn step(
         &mut self,
-        redactor: &mut Redactor,
-        scratch: &mut ShardScratch,
-        window: &[u8],
-        last: bool,
+        step: &mut Step<'_>,
+        input: Input<'_>,
         place: &dyn Fn() -> String,
-        out: &mut Splice,
     ) -> Result<usize, Refusal> {
         let clean = match self.narrow {
-            None => clean_bytes(redactor, scratch, window, last),
+            None => clean_bytes(step, input),
             Some(_) => None,
         };
         let Some(clean) = clean else {
-            return self.bytewise(redactor, scratch, (window, last), place, out);
+            return self.bytewise(step, input, place);
         };
-        let part = settled_part(window, clean);
-        let (window, last) = (part, last && part.len() == window.len());
-        scratch.view.begin(&self.left_context);
-        let raw = &window[..self.wide.decode(&mut scratch.view, window, last)];
-        scratch.view.finish(raw);
-        let settled = scratch.scan(raw, last && raw.len() == window.len(), true);
-        let ShardScratch { view, findings, .. } = scratch;
-        let text = view.text(raw);
-        let mut consumed = if settled == text.len() { raw.len() } else { view.raw_start(settled) };
-        let mut passed = 0;
-        for finding in findings.iter() {
-            let (start, end) = (view.raw_start(finding.start), view.raw_end(finding.end));
-            consumed = consumed.max(end);
-            let Some(decision) = redactor.decide(finding, text) else { continue };
-            self.has_secret = true;
-            let mut token = None;
-            if decision.replaces() {
-                let replacement = redactor.replacement(decision, &text[finding.start..finding.end])?;
-                out.pass(passed..start);
-                self.wide.put(replacement.as_bytes(), out);
-                passed = end;
-                token = replacement.token();
-            }
-            redactor.record(decision, token, place)?;
-        }
-        out.pass(passed..consumed);
-        self.left_context.keep(view, raw, view.view_of(consumed));
-        Ok(consumed)
+        let Input { bytes: window, last } = settled_part(input, clean);
+        let view = &mut step.scratch.view;
+        view.begin(&self.left_context);
+        let raw = &window[..self.wide.decode(view, window, last)];
+        view.finish(raw);
+        let settled = step.scratch.scan(raw, last && raw.len() == window.len(), true);
+        let format = WideText { encoding: self.wide, place };
+        let done = replace_findings(&format, step, raw, settled)?;
+        self.has_secret |= done.has_secret;
+        let view = &step.scratch.view;
+        self.left_context.keep(view, raw, view.view_of(done.consumed));
+        Ok(done.consumed)
+    }
+}
+
+/// Text in wide units, at a place.
+struct WideText<'a> {
+    encoding: WideEncoding,
+    place: &'a dyn Fn() -> String,
+}
+
+impl FlatFormat for WideText<'_> {
+    fn place(&self, _: &[u8]) -> String {
+        (self.place)()
+    }
+
+    fn put(&self, ascii: &[u8], out: &mut Splice) {
+        self.encoding.put(ascii, out);
     }
 }
 

@@ -9,7 +9,7 @@ use crate::keyring::Keyring;
 use crate::request::refusal::Refusal;
 use crate::request::scan::own_tokens;
 use crate::request::scan::part_boundary::PartBoundaries;
-use crate::request::scan::secret_parts::SecretPart;
+use crate::request::scan::secret_parts::SecretParts;
 use crate::request::scan::view::DecodedView;
 use crate::request::splice::Splice;
 use crate::shield::Shield;
@@ -23,9 +23,8 @@ pub struct ShardScratch {
     pub(crate) view: DecodedView,
     pub(crate) findings: Vec<Finding>,
     pub(crate) boundaries: PartBoundaries,
-    /// The parts of the secret at hand, and their decoded bytes.
-    pub(crate) parts: Vec<SecretPart>,
-    pub(crate) value: Zeroizing<Vec<u8>>,
+    /// The parts of the secret at hand.
+    pub(crate) parts: SecretParts,
     /// A window of base64, decoded, and what is made of it.
     pub(crate) decoded: Zeroizing<Vec<u8>>,
     pub(crate) pieces: Splice,
@@ -40,8 +39,7 @@ impl ShardScratch {
             view: DecodedView::new(),
             findings: Vec::new(),
             boundaries: PartBoundaries::new(),
-            parts: Vec::new(),
-            value: Zeroizing::new(Vec::new()),
+            parts: SecretParts::new(),
             decoded: Zeroizing::new(Vec::new()),
             pieces: Splice::new(),
         })
@@ -51,7 +49,7 @@ impl ShardScratch {
     pub fn wipe(&mut self) {
         self.view.wipe();
         self.boundaries.text.zeroize();
-        self.value.zeroize();
+        self.parts.clear();
         self.decoded.zeroize();
     }
 

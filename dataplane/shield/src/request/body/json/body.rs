@@ -5,6 +5,7 @@
 //! where the window is consumed. Without findings it begins close to the end, at a checkpoint.
 
 use crate::request::body::json::walker::{LexemeVisitor, NoVisit, NullSink, VisitingSink, Walker};
+use crate::request::body::step::{Input, Step};
 use std::ops::Range;
 
 use crate::json::{Lexeme, Nested};
@@ -15,13 +16,11 @@ use crate::request::body::json::path::{JsonPath, ViewEnd};
 use crate::request::classify::base64::Extent;
 use crate::request::classify::exempt;
 use crate::request::classify::opaque::{Base64Run, ScanMode};
-use crate::request::redactor::Redactor;
 use crate::request::refusal::Refusal;
 use crate::request::scan::part_boundary::{MAX_GAP, PartBoundaries, TextPartEvent};
 use crate::request::scan::scratch::ShardScratch;
 use crate::request::scan::view::{DecodedView, LeftContext};
 use crate::request::scan::window::WindowContext;
-use crate::request::splice::Splice;
 
 /// The first reading leaves a checkpoint so many bytes before the end of the window.
 const TAIL: usize = 1024;
@@ -91,42 +90,30 @@ impl JsonBody {
     }
 
     /// See [`crate::request::Tokenizer::push`]; a window that is not the last is large enough to settle something.
-    pub(crate) fn process(
-        &mut self,
-        redactor: &mut Redactor,
-        scratch: &mut ShardScratch,
-        window: &[u8],
-        last: bool,
-        out: &mut Splice,
-    ) -> Result<usize, Refusal> {
+    pub(crate) fn process(&mut self, step: &mut Step<'_>, input: Input<'_>) -> Result<usize, Refusal> {
         let base = self.walker.nested.position();
-        let consumed = self.step(redactor, scratch, window, last, out)?;
-        self.walker.path.document.pass(&window[..consumed], base);
-        if last && consumed == window.len() {
-            self.walker.path.document.finish(&mut redactor.documents);
+        let consumed = self.step(step, input)?;
+        self.walker.path.document.pass(&input.bytes[..consumed], base);
+        if input.last && consumed == input.bytes.len() {
+            self.walker.path.document.finish(&mut step.redactor.documents);
         }
         Ok(consumed)
     }
 
-    fn step(
-        &mut self,
-        redactor: &mut Redactor,
-        scratch: &mut ShardScratch,
-        window: &[u8],
-        last: bool,
-        out: &mut Splice,
-    ) -> Result<usize, Refusal> {
+    fn step(&mut self, step: &mut Step<'_>, input: Input<'_>) -> Result<usize, Refusal> {
         let base = self.walker.nested.position();
+        let Input { bytes: window, last } = input;
         let context = WindowContext { window, base, last };
         if base == 0 && window.is_empty() {
             return Ok(0);
         }
         if let Some((_, stop)) = self.walker.path.stop() {
-            let passed = self.opaque(stop, redactor, scratch, context, out)?;
+            let passed = self.opaque(stop, step, context)?;
             if passed > 0 {
                 return Ok(passed);
             }
         }
+        let scratch = &mut *step.scratch;
         let reading = self.view(&mut scratch.view, &mut scratch.boundaries, context)?;
         let raw = &window[..reading.end];
         let mut settled = scratch.scan(raw, reading.last, true);
@@ -140,11 +127,11 @@ impl JsonBody {
                 return Err(Refusal::Malformed { what: "a literal is too long", offset: base });
             }
         }
-        let consumed = self.edit(redactor, scratch, context, ahead, out)?;
+        let consumed = self.edit(step, context, ahead)?;
         if reading.stopped && consumed == reading.end {
             self.left_context.clear();
         } else {
-            let view = &scratch.view;
+            let view = &step.scratch.view;
             self.left_context.keep(view, raw, view.view_of(consumed));
         }
         Ok(consumed)
@@ -229,28 +216,27 @@ impl JsonBody {
     /// The second reading: replaces the secrets that begin before `target`, and goes on to there.
     fn edit(
         &mut self,
-        redactor: &mut Redactor,
-        scratch: &mut ShardScratch,
+        step: &mut Step<'_>,
         context: WindowContext<'_>,
         (target, walker): (usize, Walker),
-        out: &mut Splice,
     ) -> Result<usize, Refusal> {
-        let ShardScratch { view, findings, boundaries, parts, value, .. } = scratch;
+        let Step { redactor, scratch, out } = step;
+        let ShardScratch { view, findings, boundaries, parts, .. } = &mut **scratch;
         let text = view.text(context.window);
-        let mut editor = Editor::new(&mut self.walker, self.many, redactor, context, out, (parts, value));
+        let mut editor = Editor::new(&mut self.walker, self.many, context, out, parts);
         let mut across = boundaries.found.iter().peekable();
         for finding in findings.iter() {
             while let Some(boundary) = across.next_if(|boundary| boundary.head.start < finding.start) {
-                editor.join(boundary, &boundaries.text, view)?;
+                editor.join(redactor, boundary, &boundaries.text, view)?;
             }
             let range = view.raw_start(finding.start)..view.raw_end(finding.end);
             if range.start >= target {
                 break;
             }
-            editor.replace(finding, text, range)?;
+            editor.replace(redactor, finding, text, range)?;
         }
         for boundary in across {
-            editor.join(boundary, &boundaries.text, view)?;
+            editor.join(redactor, boundary, &boundaries.text, view)?;
         }
         let (pos, passed) = editor.done();
         if pos == 0 {
@@ -267,22 +253,20 @@ impl JsonBody {
     fn opaque(
         &mut self,
         stop: ViewEnd,
-        redactor: &mut Redactor,
-        scratch: &mut ShardScratch,
+        step: &mut Step<'_>,
         context: WindowContext<'_>,
-        out: &mut Splice,
     ) -> Result<usize, Refusal> {
-        let before = out.len();
+        let before = step.out.len();
         let (len, ended) = match stop {
             ViewEnd::Undecided => return Ok(0),
-            ViewEnd::Run(run) => self.run(run, redactor, scratch, context, out)?,
+            ViewEnd::Run(run) => self.run(run, step, context)?,
             ViewEnd::Leave => {
                 let (len, ended) = exempt::run(context.window);
-                out.pass(0..len);
+                step.out.pass(0..len);
                 (len, ended)
             }
         };
-        if out.len() - before != len {
+        if step.out.len() - before != len {
             self.walker.path.document.lose();
         }
         let end = context.base + len as u64;
@@ -309,28 +293,26 @@ impl JsonBody {
     fn run(
         &mut self,
         run: Base64Run,
-        redactor: &mut Redactor,
-        scratch: &mut ShardScratch,
+        step: &mut Step<'_>,
         context: WindowContext<'_>,
-        out: &mut Splice,
     ) -> Result<(usize, bool), Refusal> {
         let (path, many) = (&self.walker.path, self.many);
         let place = || path.place(many);
         if self.chars.is_none() {
-            run.kind.map_or(Ok(()), |kind| redactor.opaque(kind, place))?;
+            run.kind.map_or(Ok(()), |kind| step.redactor.opaque(kind, place))?;
         }
         let (len, ended) = if run.scanned == ScanMode::Skip {
             let extent = Extent::of(context.window, run.wrapped);
-            out.pass(0..extent.len);
+            step.out.pass(0..extent.len);
             (extent.len, extent.ended)
         } else {
             let encoded = self.encoded.get_or_insert_with(|| Box::new(EncodedText::new(run)));
-            encoded.process(redactor, scratch, context.window, &place, out)?
+            encoded.process(step, context.window, &place)?
         };
         let before = self.chars.unwrap_or_default();
         let chars = before + run.kind.map_or(0, |_| Extent::of(&context.window[..len], true).chars as u64);
         if let Some(kind) = run.kind {
-            redactor.report.grow_opaque(kind, bytes_in(chars) - bytes_in(before));
+            step.redactor.report.grow_opaque(kind, bytes_in(chars) - bytes_in(before));
         }
         self.chars = Some(chars);
         Ok((len, ended))

@@ -2,29 +2,28 @@
 //!
 //! A secret is replaced string by string. What of it is structure stays; a number becomes a quoted token.
 
-use crate::request::scan::secret_parts::SecretPart;
 use std::ops::Range;
 
 use aegis_detect::Finding;
-use zeroize::Zeroize;
 
 use crate::json::{Lexeme, LexemeKind, escape_into};
 use crate::request::body::json::document_tracker::CharacterCount;
 use crate::request::body::json::walker::{LexemeVisitor, NoVisit, Walker};
-use crate::request::redactor::{Decision, Redactor, Replacement};
+use crate::request::redactor::{Decision, Edit, Redactor, Replacement};
 use crate::request::refusal::Refusal;
 use crate::request::scan::part_boundary::BoundaryFinding;
+use crate::request::scan::secret_parts::{SecretPart, SecretParts};
 use crate::request::scan::view::DecodedView;
 use crate::request::scan::window::WindowContext;
 use crate::request::splice::Splice;
+use crate::token::Token;
 
 /// Of a secret that lies in several strings, parts that are shorter are left: they say nothing.
 const MIN_PART: usize = 4;
 
 /// Collects the parts of one secret.
 struct PartCollector<'a> {
-    parts: &'a mut Vec<SecretPart>,
-    value: &'a mut Vec<u8>,
+    parts: &'a mut SecretParts,
     joined: bool,
 }
 
@@ -35,17 +34,17 @@ impl LexemeVisitor for PartCollector<'_> {
             self.joined = false;
             return;
         }
-        let start = self.value.len();
-        self.value.extend_from_slice(lexeme.bytes);
-        let value = start..self.value.len();
-        match self.parts.last_mut() {
+        let start = self.parts.value.len();
+        self.parts.value.extend_from_slice(lexeme.bytes);
+        let value = start..self.parts.value.len();
+        match self.parts.list.last_mut() {
             // What looked like a number was the start of a text if text goes on directly behind it.
             Some(last) if self.joined && last.layer == lexeme.layer && (last.scalar || !scalar) => {
                 last.scalar = scalar;
                 last.raw.end = raw.end;
                 last.value.end = value.end;
             }
-            _ => self.parts.push(SecretPart { raw, value, layer: lexeme.layer, scalar }),
+            _ => self.parts.list.push(SecretPart { raw, value, layer: lexeme.layer, scalar }),
         }
         self.joined = true;
     }
@@ -55,11 +54,9 @@ impl LexemeVisitor for PartCollector<'_> {
 pub(crate) struct Editor<'a> {
     walker: &'a mut Walker,
     many: bool,
-    redactor: &'a mut Redactor,
     context: WindowContext<'a>,
     out: &'a mut Splice,
-    parts: &'a mut Vec<SecretPart>,
-    value: &'a mut Vec<u8>,
+    parts: &'a mut SecretParts,
     /// Where the walker stands in the window.
     pos: usize,
     /// How much of the window is in `out`.
@@ -70,110 +67,145 @@ impl<'a> Editor<'a> {
     pub(crate) fn new(
         walker: &'a mut Walker,
         many: bool,
-        redactor: &'a mut Redactor,
         context: WindowContext<'a>,
         out: &'a mut Splice,
-        (parts, value): (&'a mut Vec<SecretPart>, &'a mut Vec<u8>),
+        parts: &'a mut SecretParts,
     ) -> Self {
-        Self { walker, many, redactor, context, out, parts, value, pos: 0, passed: 0 }
+        Self { walker, many, context, out, parts, pos: 0, passed: 0 }
     }
 
     /// Where the walker stands, and how much of the window is in the output.
     pub(crate) fn done(self) -> (usize, usize) {
         self.parts.clear();
-        self.value.zeroize();
         (self.pos, self.passed)
     }
 
-    /// Decides on a finding of the view `text`, which stands at `range` in the window, and does what is decided.
+    /// Does with a finding of the view `text`, which stands at `range` in the window, what the policy says.
     pub(crate) fn replace(
         &mut self,
+        redactor: &mut Redactor,
         finding: &Finding,
         text: &[u8],
         range: Range<usize>,
     ) -> Result<(), Refusal> {
         // A number that was replaced as a whole may have held another finding.
-        if range.end <= self.pos {
-            return Ok(());
+        if range.end > self.pos {
+            redactor.settle(finding, text, &mut InStrings { editor: self, range })?;
         }
-        let Some(decision) = self.redactor.decide(finding, text) else { return Ok(()) };
-        self.take_apart(range)?;
-        let mut token = None;
-        if decision.replaces() {
-            for part in self.parts.iter().filter(|part| self.parts.len() == 1 || part.value.len() >= MIN_PART)
-            {
-                let replacement =
-                    part.replacement(self.redactor, decision, self.context.window, self.value)?;
-                self.out.pass(self.passed..part.raw.start);
-                let put = part.put(&replacement, self.out);
-                self.passed = part.raw.end;
-                if self.redactor.part.is_none() && !self.many {
-                    let context = (self.context.window, self.context.base);
-                    let documents = &mut self.redactor.documents;
-                    self.walker.path.document.replaced(documents, context, &part.raw, put);
-                }
-                token = token.or(replacement.token());
-            }
-        }
-        self.redactor.record(decision, token, || self.walker.path.place(self.many))
+        Ok(())
     }
 
     /// Does the same with a secret across a boundary: one token for both of its parts, in the place of the first.
     pub(crate) fn join(
         &mut self,
+        redactor: &mut Redactor,
         boundary: &BoundaryFinding,
         text: &[u8],
         view: &DecodedView,
     ) -> Result<(), Refusal> {
-        let head = view.raw_start(boundary.head.start)..view.raw_end(boundary.head.end);
-        if head.start < self.pos {
-            return Ok(());
-        }
-        let Some(decision) = self.redactor.decide(&boundary.finding, text) else { return Ok(()) };
-        self.take_apart(head)?;
-        let mut token = None;
-        if decision.replaces() {
+        let raw = |part: &Range<usize>| view.raw_start(part.start)..view.raw_end(part.end);
+        let (head, tail) = (raw(&boundary.head), raw(&boundary.tail));
+        if head.start >= self.pos {
             let value = &text[boundary.finding.start..boundary.finding.end];
-            let replacement = self.redactor.replacement(decision, value)?;
-            token = replacement.token();
-            self.cut(replacement.as_bytes());
-            let tail = view.raw_start(boundary.tail.start)..view.raw_end(boundary.tail.end);
-            self.take_apart(tail)?;
-            self.cut(b"");
+            let mut edit = AcrossBoundary { editor: self, value, head, tail };
+            redactor.settle(&boundary.finding, text, &mut edit)?;
         }
-        self.redactor.record(decision, token, || self.walker.path.place(self.many))
+        Ok(())
     }
 
     /// Puts `word` in the place of the first of the parts at hand, and nothing in that of the others.
     fn cut(&mut self, word: &[u8]) {
-        for (index, part) in self.parts.iter().enumerate() {
+        for (index, part) in self.parts.list.iter().enumerate() {
             self.out.pass(self.passed..part.raw.start);
             self.out.put(if index == 0 { word } else { b"" });
             self.passed = part.raw.end;
         }
     }
 
+    fn place(&self) -> String {
+        self.walker.path.place(self.many)
+    }
+
     /// Reads the secret at `range` into its parts and says where the reading ended: numbers are taken whole.
     fn take_apart(&mut self, range: Range<usize>) -> Result<(), Refusal> {
         let (start, mut end, context) = (range.start.max(self.pos), range.end, self.context);
         self.parts.clear();
-        self.value.zeroize();
-        let mut visitor = PartCollector { parts: self.parts, value: self.value, joined: false };
+        let mut visitor = PartCollector { parts: self.parts, joined: false };
         self.walker.read(context, self.pos..start, NoVisit)?;
         self.walker.path.mask();
         self.walker.read(context, start..end, &mut visitor)?;
-        if visitor.parts.last().is_some_and(|part| part.scalar) {
+        if visitor.parts.list.last().is_some_and(|part| part.scalar) {
             let rest = &context.window[end..];
             let more = rest.iter().position(|&byte| !is_scalar(byte)).unwrap_or(rest.len());
             self.walker.read(context, end..end + more, &mut visitor)?;
             end += more;
-            if let (Some(began), Some(part)) = (self.walker.path.scalar(), visitor.parts.last_mut()) {
+            if let (Some(began), Some(part)) = (self.walker.path.scalar(), visitor.parts.list.last_mut()) {
                 part.raw.start = began.saturating_sub(context.base) as usize;
             }
         }
         self.walker.path.mask();
         self.pos = end;
         Ok(())
+    }
+}
+
+/// The edit of a secret that the view shows as one text: each string of it gets a token of its own.
+struct InStrings<'e, 'a> {
+    editor: &'e mut Editor<'a>,
+    range: Range<usize>,
+}
+
+impl Edit for InStrings<'_, '_> {
+    fn reach(&mut self) -> Result<(), Refusal> {
+        self.editor.take_apart(self.range.clone())
+    }
+
+    fn replace(&mut self, redactor: &mut Redactor, decision: Decision) -> Result<Option<Token>, Refusal> {
+        let Editor { walker, many, context, out, parts, passed, .. } = &mut *self.editor;
+        let mut token = None;
+        let is_whole = parts.list.len() == 1;
+        for part in parts.list.iter().filter(|part| is_whole || part.value.len() >= MIN_PART) {
+            let replacement = part.replacement(redactor, decision, context.window, &parts.value)?;
+            out.pass(*passed..part.raw.start);
+            let put = part.put(&replacement, out);
+            *passed = part.raw.end;
+            if redactor.part.is_none() && !*many {
+                let window = (context.window, context.base);
+                walker.path.document.replaced(&mut redactor.documents, window, &part.raw, put);
+            }
+            token = token.or(replacement.token());
+        }
+        Ok(token)
+    }
+
+    fn place(&self) -> String {
+        self.editor.place()
+    }
+}
+
+/// The edit of a secret that lies in two text parts.
+struct AcrossBoundary<'e, 'a> {
+    editor: &'e mut Editor<'a>,
+    value: &'e [u8],
+    head: Range<usize>,
+    tail: Range<usize>,
+}
+
+impl Edit for AcrossBoundary<'_, '_> {
+    fn reach(&mut self) -> Result<(), Refusal> {
+        self.editor.take_apart(self.head.clone())
+    }
+
+    fn replace(&mut self, redactor: &mut Redactor, decision: Decision) -> Result<Option<Token>, Refusal> {
+        let replacement = redactor.replacement(decision, self.value)?;
+        self.editor.cut(replacement.as_bytes());
+        self.editor.take_apart(self.tail.clone())?;
+        self.editor.cut(b"");
+        Ok(replacement.token())
+    }
+
+    fn place(&self) -> String {
+        self.editor.place()
     }
 }
 
