@@ -44,7 +44,7 @@ fn restore(vault: Vault, events: &[Vec<u8>], out: &mut Vec<u8>) -> u64 {
         black_box(&out);
     }
     rehydrator.finish(out);
-    rehydrator.tally().restored
+    rehydrator.stats().restored
 }
 
 fn replies(c: &mut Criterion) {

@@ -3,7 +3,7 @@
 
 use aegis_bench::{corpus, machine};
 use aegis_detect::Rules;
-use aegis_shield::{Format, Gather, Keyring, Limits, Policy, ShardScratch, Shield, Tokenizer};
+use aegis_shield::{Format, Keyring, Limits, Policy, ShardScratch, Shield, Splice, Tokenizer};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ fn shield() -> Arc<Shield> {
 fn tokenize(
     shield: &Arc<Shield>,
     scratch: &mut ShardScratch,
-    gather: &mut Gather,
+    gather: &mut Splice,
     out: &mut Vec<u8>,
     body: &[u8],
 ) -> usize {
@@ -46,7 +46,7 @@ fn tokenize(
 fn prompts(c: &mut Criterion) {
     let shield = shield();
     let mut scratch = ShardScratch::new(&shield.rules).expect("memory for the scanner");
-    let (mut gather, mut out) = (Gather::new(), Vec::new());
+    let (mut gather, mut out) = (Splice::new(), Vec::new());
     let found = machine::text(10 << 20);
     println!("real code: {}", found.source);
     let text = |size: usize, seed: usize| machine::slice(&found.text, size, seed).to_owned();

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use aegis_detect::Category;
-use aegis_shield::reply::{Rehydrator, ReplyFormat, Tally};
+use aegis_shield::reply::{Rehydrator, ReplyFormat, RestoreStats};
 use aegis_shield::{Keyring, Token, Vault};
 
 /// Stands for a token of the vault in an input, so that mutations rarely break it.
@@ -42,14 +42,14 @@ fn spell(data: &[u8]) -> Vec<u8> {
     spelled
 }
 
-fn rehydrate(format: ReplyFormat, body: &[u8], size: usize) -> (Vec<u8>, Tally) {
+fn rehydrate(format: ReplyFormat, body: &[u8], size: usize) -> (Vec<u8>, RestoreStats) {
     let mut rehydrator = Rehydrator::new(vault(), format);
     let mut out = Vec::new();
     for piece in body.chunks(size.max(1)) {
         rehydrator.push(piece, &mut out);
     }
     rehydrator.finish(&mut out);
-    (out, rehydrator.tally())
+    (out, rehydrator.stats())
 }
 
 fn check(format: ReplyFormat, body: &[u8], size: usize) {

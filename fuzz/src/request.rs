@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use aegis_detect::Rules;
 use aegis_shield::json::{Fault, Lexeme, Nested, Sink};
 use aegis_shield::{
-    Boundary, Format, Gather, Keyring, Limits, Policy, Refusal, ShardScratch, Shield, Tokenizer, Vault,
+    Boundary, Format, Keyring, Limits, Policy, Refusal, ShardScratch, Shield, Splice, Tokenizer, Vault,
     WINDOW,
 };
 
@@ -118,7 +118,7 @@ fn spell(data: &[u8]) -> Vec<u8> {
 fn tokenize(format: Format, body: &[u8], size: usize) -> Result<(Vec<u8>, Vault), Refusal> {
     let mut scratch = scratch().lock().unwrap_or_else(PoisonError::into_inner);
     let mut tokenizer = Tokenizer::new(Arc::clone(shield()), format);
-    let (mut pending, mut out, mut gather) = (Vec::new(), Vec::new(), Gather::new());
+    let (mut pending, mut out, mut gather) = (Vec::new(), Vec::new(), Splice::new());
     let mut arrived = 0;
     loop {
         let next = (arrived + size).min(body.len());

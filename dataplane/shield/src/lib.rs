@@ -12,8 +12,10 @@
 mod documents;
 pub mod format;
 pub mod json;
+pub mod keyring;
 pub mod places;
 pub mod policy;
+mod positions;
 pub mod reply;
 pub mod report;
 pub mod request;
@@ -23,9 +25,10 @@ pub mod vault;
 
 pub use documents::{Documents, MAX_DOCUMENT_MOVES};
 pub use format::{Boundary, Format};
+pub use keyring::{Keyring, KeyringError};
 pub use policy::{Action, OpaqueAction, Policy};
-pub use report::{Opaque, OpaqueKind, Place, Report};
-pub use request::{Gather, Outcome, Piece, Refusal, ShardScratch, Tokenizer, WINDOW};
+pub use report::{OpaqueKind, OpaqueValue, Report, ReportedFinding};
+pub use request::{Outcome, Piece, Refusal, ShardScratch, Splice, Tokenizer, WINDOW};
 pub use shield::{Limits, Shield};
-pub use token::{Keyring, KeyringError, MAX_TOKEN_LEN, Token};
+pub use token::{MAX_TOKEN_LEN, Token};
 pub use vault::{Vault, VaultError};

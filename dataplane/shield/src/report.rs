@@ -7,11 +7,11 @@ use crate::policy::Action;
 use crate::token::Token;
 
 /// Places that one report lists; the rest is counted only.
-pub const MAX_PLACES: usize = 64;
+pub const MAX_FINDINGS: usize = 64;
 /// Bytes of one place's description.
 pub const MAX_PLACE_LEN: usize = 160;
 
-/// Opaque values that one report lists; the rest is counted only.
+/// OpaqueValue values that one report lists; the rest is counted only.
 pub const MAX_OPAQUE: usize = 32;
 
 /// What a value is that is not read as text.
@@ -54,18 +54,18 @@ impl OpaqueKind {
 
 /// One value that was not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Opaque {
+pub struct OpaqueValue {
     /// What it is.
     pub kind: OpaqueKind,
     /// Its size in bytes, without base64.
     pub bytes: u64,
-    /// Where, as in [`Place::place`].
+    /// Where, as in [`ReportedFinding::place`].
     pub place: String,
 }
 
 /// One finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct ReportedFinding {
     /// The rule that made it.
     pub rule: RuleIndex,
     /// The kind of value.
@@ -83,7 +83,7 @@ pub struct Place {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
     counts: [[u32; Action::ALL.len()]; Category::ALL.len()],
-    places: Vec<Place>,
+    findings: Vec<ReportedFinding>,
     /// Few requests have any.
     unread: Option<Box<Unread>>,
 }
@@ -91,7 +91,7 @@ pub struct Report {
 /// The values of one request that were not read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Unread {
-    listed: Vec<Opaque>,
+    listed: Vec<OpaqueValue>,
     /// How many of each kind, and their bytes.
     counts: [(u32, u64); OpaqueKind::ALL.len()],
 }
@@ -123,18 +123,18 @@ impl Report {
         self.counts.iter().flatten().sum()
     }
 
-    /// The first [`MAX_PLACES`] findings, in the order of the request.
-    pub fn places(&self) -> &[Place] {
-        &self.places
+    /// The first [`MAX_FINDINGS`] findings, in the order of the request.
+    pub fn findings(&self) -> &[ReportedFinding] {
+        &self.findings
     }
 
     /// Findings that are counted but not listed.
     pub fn omitted(&self) -> u32 {
-        self.total() - self.places.len() as u32
+        self.total() - self.findings.len() as u32
     }
 
     /// The first [`MAX_OPAQUE`] values that were not read, in the order of the request.
-    pub fn opaque(&self) -> &[Opaque] {
+    pub fn opaque(&self) -> &[OpaqueValue] {
         self.unread.as_ref().map_or(&[], |unread| &unread.listed)
     }
 
@@ -153,7 +153,7 @@ impl Report {
         let unread = self.unread.get_or_insert_default();
         unread.counts[kind as usize].0 += 1;
         if unread.listed.len() < MAX_OPAQUE {
-            unread.listed.push(Opaque { kind, bytes: 0, place: bounded(place()) });
+            unread.listed.push(OpaqueValue { kind, bytes: 0, place: bounded(place()) });
         }
     }
 
@@ -178,9 +178,9 @@ impl Report {
         place: impl FnOnce() -> String,
     ) {
         self.counts[category as usize][action as usize] += 1;
-        if self.places.len() < MAX_PLACES {
+        if self.findings.len() < MAX_FINDINGS {
             let place = bounded(place());
-            self.places.push(Place { rule, category, action, token, place });
+            self.findings.push(ReportedFinding { rule, category, action, token, place });
         }
     }
 }
@@ -199,15 +199,15 @@ mod tests {
     #[test]
     fn counts_all_and_lists_some() {
         let mut report = Report::default();
-        for index in 0..=MAX_PLACES {
+        for index in 0..=MAX_FINDINGS {
             let place = "\u{e9}".repeat(if index == 0 { MAX_PLACE_LEN / 2 } else { MAX_PLACE_LEN / 2 + 1 });
             report.record(RuleIndex(1), Category::Conn, Action::Redact, None, || place);
         }
-        assert_eq!(report.total() as usize, MAX_PLACES + 1);
+        assert_eq!(report.total() as usize, MAX_FINDINGS + 1);
         assert_eq!(report.count(Category::Conn, Action::Redact), report.total());
         assert_eq!(report.category(Category::Conn), report.action(Action::Redact));
-        assert_eq!((report.places().len(), report.omitted()), (MAX_PLACES, 1));
-        assert!(report.places().iter().all(|place| place.place.len() == MAX_PLACE_LEN));
+        assert_eq!((report.findings().len(), report.omitted()), (MAX_FINDINGS, 1));
+        assert!(report.findings().iter().all(|place| place.place.len() == MAX_PLACE_LEN));
     }
 
     #[test]

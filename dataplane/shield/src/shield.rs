@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use aegis_detect::Rules;
 
+use crate::keyring::Keyring;
 use crate::policy::Policy;
-use crate::token::Keyring;
 use crate::vault::Vault;
 
 /// Bounds on what one request may use.

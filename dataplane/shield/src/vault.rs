@@ -116,7 +116,7 @@ mod tests {
     use aegis_detect::Category;
 
     use super::*;
-    use crate::token::Keyring;
+    use crate::keyring::Keyring;
 
     fn token(secret: &[u8]) -> Token {
         Keyring::new(&[1; 32], "acme", 0, &[]).unwrap().mint(Category::Key, secret)

@@ -148,7 +148,7 @@ impl RecordBuilder {
             }
         }
         let room = MAX_LISTED_FINDINGS.saturating_sub(self.findings.len());
-        let findings = report.places().iter().take(room).map(|place| RecordedFinding {
+        let findings = report.findings().iter().take(room).map(|place| RecordedFinding {
             rule: place.rule.0,
             category: place.category as u8,
             action: place.action as u8,

@@ -3,7 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use aegis_shield::reply::{Rehydrator, Tally};
+use aegis_shield::reply::{Rehydrator, RestoreStats};
 
 /// Restores one reply, within the room that there is for it.
 pub(crate) struct Restorer {
@@ -52,8 +52,8 @@ impl Restorer {
     }
 
     /// Returns what happened to the tokens so far.
-    pub(crate) fn tally(&self) -> Tally {
-        self.rehydrator.tally()
+    pub(crate) fn tally(&self) -> RestoreStats {
+        self.rehydrator.stats()
     }
 
     fn run(&mut self, step: impl FnOnce(&mut Rehydrator) -> bool) -> Result<(), Panicked> {

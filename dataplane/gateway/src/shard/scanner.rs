@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use aegis_shield::{Gather, Refusal, ShardScratch, Shield, Tokenizer, WINDOW};
+use aegis_shield::{Splice, Refusal, ShardScratch, Shield, Tokenizer, WINDOW};
 
 use crate::error_body::{ErrorKind, Failure};
 
@@ -15,7 +15,7 @@ const NO_PROGRESS: Failure = Failure::internal("the scanner made no progress");
 pub(crate) struct Scanner {
     scratch: RefCell<Option<ShardScratch>>,
     /// What the last step made of its input.
-    output: RefCell<Gather>,
+    output: RefCell<Splice>,
 }
 
 /// What a step did.

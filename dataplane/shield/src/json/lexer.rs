@@ -14,7 +14,7 @@
 //! passed without a check of their UTF-8: that is the business of who reads the document.
 
 use super::find;
-use super::unescape::{Decoded, MAX_ESCAPE, Verdict, escape_verdict, simple_escape_at};
+use super::unescape::{Decoded, EscapeCheck, MAX_ESCAPE, check_escape, simple_escape_at};
 
 /// Containers that may stand inside each other.
 pub const MAX_DEPTH: usize = 512;
@@ -53,7 +53,7 @@ pub struct Fault {
 
 /// What a string is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum StringRole {
     /// The name of an object's member.
     Key,
     /// A value.
@@ -71,7 +71,7 @@ pub enum Container {
 
 /// One step of the lexer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum LexStep {
     /// The input is used up. The lexer remembers what it saw of an unfinished escape or literal.
     More,
     /// White space between lexemes.
@@ -85,13 +85,13 @@ pub enum Step {
     /// `:`
     Colon,
     /// The opening quote of a string.
-    StringStart(Role),
+    StringStart(StringRole),
     /// Bytes of a string that stand for themselves.
     Run,
     /// An escape has come to its end. It may have begun in an earlier piece.
     Escape(Decoded),
     /// The closing quote of a string.
-    StringEnd(Role),
+    StringEnd(StringRole),
     /// Bytes of a number, `true`, `false` or `null`; all of it, or the part that is here.
     Scalar,
 }
@@ -128,7 +128,7 @@ enum Number {
 #[derive(Clone)]
 pub struct Lexer {
     state: State,
-    role: Role,
+    role: StringRole,
     many: bool,
     depth: u16,
     escape_len: u8,
@@ -143,7 +143,7 @@ impl Lexer {
     pub fn new() -> Self {
         Self {
             state: State::Value,
-            role: Role::Value,
+            role: StringRole::Value,
             many: false,
             depth: 0,
             escape_len: 0,
@@ -178,7 +178,7 @@ impl Lexer {
     }
 
     /// The role of the string that is open, if one is.
-    pub fn string(&self) -> Option<Role> {
+    pub fn string(&self) -> Option<StringRole> {
         matches!(self.state, State::String | State::Escape).then_some(self.role)
     }
 
@@ -213,8 +213,8 @@ impl Lexer {
     /// lone surrogate, which ends before the byte that shows it to be one. At an error nothing is consumed; the
     /// lexer must not be used on, except for [`Self::partial_escape`].
     #[inline]
-    pub fn step(&mut self, bytes: &[u8], pos: usize) -> Result<(Step, usize), Fault> {
-        let Some(&byte) = bytes.get(pos) else { return Ok((Step::More, pos)) };
+    pub fn step(&mut self, bytes: &[u8], pos: usize) -> Result<(LexStep, usize), Fault> {
+        let Some(&byte) = bytes.get(pos) else { return Ok((LexStep::More, pos)) };
         match self.state {
             State::String => self.step_string(bytes, pos, byte),
             State::Escape => self.resume_escape(bytes, pos),
@@ -223,24 +223,24 @@ impl Lexer {
     }
 
     #[inline]
-    fn step_string(&mut self, bytes: &[u8], pos: usize, byte: u8) -> Result<(Step, usize), Fault> {
+    fn step_string(&mut self, bytes: &[u8], pos: usize, byte: u8) -> Result<(LexStep, usize), Fault> {
         match byte {
             b'"' => {
-                self.state = if self.role == Role::Key { State::Colon } else { self.after_value() };
-                Ok((Step::StringEnd(self.role), pos + 1))
+                self.state = if self.role == StringRole::Key { State::Colon } else { self.after_value() };
+                Ok((LexStep::StringEnd(self.role), pos + 1))
             }
             b'\\' => match simple_escape_at(bytes, pos) {
-                Some((character, len)) => Ok((Step::Escape(Decoded::of(character.into())), pos + len)),
+                Some((character, len)) => Ok((LexStep::Escape(Decoded::of(character.into())), pos + len)),
                 None => self.start_escape(bytes, pos),
             },
             0..=0x1F => Err(Fault { what: SyntaxError::Control, at: pos }),
-            _ => Ok((Step::Run, find::string_special(bytes, pos + 1))),
+            _ => Ok((LexStep::Run, find::string_special(bytes, pos + 1))),
         }
     }
 
     /// An escape that is not a simple one, or not all there.
     #[cold]
-    fn start_escape(&mut self, bytes: &[u8], pos: usize) -> Result<(Step, usize), Fault> {
+    fn start_escape(&mut self, bytes: &[u8], pos: usize) -> Result<(LexStep, usize), Fault> {
         self.state = State::Escape;
         self.escape_len = 0;
         let result = self.resume_escape(bytes, pos);
@@ -251,32 +251,32 @@ impl Lexer {
         result
     }
 
-    fn resume_escape(&mut self, bytes: &[u8], pos: usize) -> Result<(Step, usize), Fault> {
+    fn resume_escape(&mut self, bytes: &[u8], pos: usize) -> Result<(LexStep, usize), Fault> {
         let before = self.escape_len;
         let mut at = pos;
         loop {
-            match escape_verdict(self.partial_escape(), bytes.get(at).copied()) {
-                Verdict::Take => {
+            match check_escape(self.partial_escape(), bytes.get(at).copied()) {
+                EscapeCheck::Take => {
                     self.escape[usize::from(self.escape_len)] = bytes[at];
                     self.escape_len += 1;
                     at += 1;
                 }
-                Verdict::Wait => return Ok((Step::More, at)),
-                Verdict::Wrong => {
+                EscapeCheck::Wait => return Ok((LexStep::More, at)),
+                EscapeCheck::Wrong => {
                     self.escape_len = before;
                     return Err(Fault { what: SyntaxError::Escape, at });
                 }
-                Verdict::Complete(decoded) => {
+                EscapeCheck::Complete(decoded) => {
                     self.state = State::String;
                     self.escape_len = 0;
-                    return Ok((Step::Escape(decoded), at));
+                    return Ok((LexStep::Escape(decoded), at));
                 }
             }
         }
     }
 
     #[inline]
-    fn step_structure(&mut self, bytes: &[u8], pos: usize, byte: u8) -> Result<(Step, usize), Fault> {
+    fn step_structure(&mut self, bytes: &[u8], pos: usize, byte: u8) -> Result<(LexStep, usize), Fault> {
         if let State::Number(number) = self.state {
             return self.read_number(number, bytes, pos, pos);
         }
@@ -286,15 +286,15 @@ impl Lexer {
         let step = match (self.state, byte) {
             (State::Colon, b':') => {
                 self.state = State::Value;
-                Step::Colon
+                LexStep::Colon
             }
-            (State::FirstKey | State::Key, b'"') => self.start_string(Role::Key),
-            (State::Value | State::FirstItem, b'"') => self.start_string(Role::Value),
+            (State::FirstKey | State::Key, b'"') => self.start_string(StringRole::Key),
+            (State::Value | State::FirstItem, b'"') => self.start_string(StringRole::Value),
             (State::After, b',') => {
                 self.state = if self.in_object() { State::Key } else { State::Value };
-                Step::Comma
+                LexStep::Comma
             }
-            (_, b' ' | b'\n' | b'\r' | b'\t') => return Ok((Step::Space, end_of_space(bytes, pos))),
+            (_, b' ' | b'\n' | b'\r' | b'\t') => return Ok((LexStep::Space, end_of_space(bytes, pos))),
             (State::FirstItem, b']') => self.close(Container::Array),
             (State::FirstKey, b'}') => self.close(Container::Object),
             (State::After, b'}') if self.in_object() => self.close(Container::Object),
@@ -312,7 +312,7 @@ impl Lexer {
         self.objects[level / 64] >> (level % 64) & 1 == 1
     }
 
-    fn start_value(&mut self, bytes: &[u8], pos: usize, byte: u8) -> Result<(Step, usize), Fault> {
+    fn start_value(&mut self, bytes: &[u8], pos: usize, byte: u8) -> Result<(LexStep, usize), Fault> {
         let step = match byte {
             b'{' => self.open(Container::Object, pos)?,
             b'[' => self.open(Container::Array, pos)?,
@@ -339,13 +339,13 @@ impl Lexer {
     }
 
     #[inline]
-    fn start_string(&mut self, role: Role) -> Step {
+    fn start_string(&mut self, role: StringRole) -> LexStep {
         self.role = role;
         self.state = State::String;
-        Step::StringStart(role)
+        LexStep::StringStart(role)
     }
 
-    fn open(&mut self, container: Container, pos: usize) -> Result<Step, Fault> {
+    fn open(&mut self, container: Container, pos: usize) -> Result<LexStep, Fault> {
         let level = self.depth();
         if level == MAX_DEPTH {
             return Err(Fault { what: SyntaxError::TooDeep, at: pos });
@@ -362,13 +362,13 @@ impl Lexer {
             }
         }
         self.depth += 1;
-        Ok(Step::Open(container))
+        Ok(LexStep::Open(container))
     }
 
-    fn close(&mut self, container: Container) -> Step {
+    fn close(&mut self, container: Container) -> LexStep {
         self.depth -= 1;
         self.state = self.after_value();
-        Step::Close(container)
+        LexStep::Close(container)
     }
 
     fn after_value(&self) -> State {
@@ -381,12 +381,12 @@ impl Lexer {
 
     /// Reads on at `from` in a word of which the step that began at `pos` has seen the start. What is right of a
     /// wrong word is a lexeme of its own, as it is when the input is cut there.
-    fn read_word(&mut self, bytes: &[u8], pos: usize, from: usize) -> Result<(Step, usize), Fault> {
+    fn read_word(&mut self, bytes: &[u8], pos: usize, from: usize) -> Result<(LexStep, usize), Fault> {
         let mut at = from;
         while let (Some((&expected, rest)), Some(&byte)) = (self.word.split_first(), bytes.get(at)) {
             if byte != expected {
                 let fault = Fault { what: SyntaxError::Literal, at };
-                return if at > pos { Ok((Step::Scalar, at)) } else { Err(fault) };
+                return if at > pos { Ok((LexStep::Scalar, at)) } else { Err(fault) };
             }
             self.word = rest;
             at += 1;
@@ -394,7 +394,7 @@ impl Lexer {
         if self.word.is_empty() {
             self.state = self.after_value();
         }
-        Ok((Step::Scalar, at))
+        Ok((LexStep::Scalar, at))
     }
 
     /// Reads on at `from` in a number of which the step beginning at `pos` has seen `last` as its last part.
@@ -404,7 +404,7 @@ impl Lexer {
         bytes: &[u8],
         pos: usize,
         from: usize,
-    ) -> Result<(Step, usize), Fault> {
+    ) -> Result<(LexStep, usize), Fault> {
         let mut number = last;
         let mut at = from;
         while let Some(&byte) = bytes.get(at) {
@@ -417,13 +417,13 @@ impl Lexer {
                 None => {
                     self.state = self.after_value();
                     // A number that ended with the piece before has nothing here.
-                    return if at > pos { Ok((Step::Scalar, at)) } else { self.step(bytes, at) };
+                    return if at > pos { Ok((LexStep::Scalar, at)) } else { self.step(bytes, at) };
                 }
             }
             at += 1;
         }
         self.state = State::Number(number);
-        Ok((Step::Scalar, at))
+        Ok((LexStep::Scalar, at))
     }
 }
 

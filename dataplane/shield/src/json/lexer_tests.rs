@@ -12,8 +12,8 @@ fn lex(lexer: &mut Lexer, pieces: &[&[u8]]) -> Result<Vec<(String, Vec<u8>)>, Sy
             let bytes = &piece[pos..end];
             pos = end;
             let (name, bytes) = match step {
-                Step::More | Step::Space => continue,
-                Step::Escape(decoded) => ("Run".to_owned(), decoded.as_bytes().to_vec()),
+                LexStep::More | LexStep::Space => continue,
+                LexStep::Escape(decoded) => ("Run".to_owned(), decoded.as_bytes().to_vec()),
                 other => (format!("{other:?}"), bytes.to_vec()),
             };
             match out.last_mut() {

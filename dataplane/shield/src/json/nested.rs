@@ -13,7 +13,7 @@
 //! put there must be escaped. Layers are bounded by [`MAX_LAYERS`]; deeper content is text.
 
 use super::find;
-use super::lexer::{Container, Fault, Lexer, Role, Step, SyntaxError};
+use super::lexer::{Container, Fault, LexStep, Lexer, StringRole, SyntaxError};
 use super::unescape::{double_escape_at, simple_escape_at, unicode_escape_at};
 
 /// Lexers on top of each other: a document and four documents inside its strings.
@@ -21,7 +21,7 @@ pub const MAX_LAYERS: usize = 5;
 
 /// What a lexeme is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum LexemeKind {
     /// White space between lexemes.
     Space,
     /// `{` or `[`.
@@ -33,11 +33,11 @@ pub enum Kind {
     /// `:`
     Colon,
     /// The opening quote of a string.
-    StringStart(Role),
+    StringStart(StringRole),
     /// Content of a string, or bytes of a channel, that is no document of its own.
     Text,
     /// The closing quote of a string.
-    StringEnd(Role),
+    StringEnd(StringRole),
     /// A number, `true`, `false` or `null`; all of it, or the part that is here.
     Scalar,
 }
@@ -46,7 +46,7 @@ pub enum Kind {
 #[derive(Debug, Clone, Copy)]
 pub struct Lexeme<'a> {
     /// What the bytes are.
-    pub kind: Kind,
+    pub kind: LexemeKind,
     /// The bytes, with all escapes around them undone.
     pub bytes: &'a [u8],
     /// Where they begin, counted in bytes from the first byte ever fed.
@@ -262,44 +262,44 @@ impl Nested {
                 }
             };
             let kind = match step {
-                Step::Run => {
+                LexStep::Run => {
                     self.read(layer + 1, &bytes[pos..end], origin.part(pos, end), sink)?;
                     pos = end;
                     continue;
                 }
-                Step::Escape(decoded) => {
+                LexStep::Escape(decoded) => {
                     let start = if continued { self.escape_start[layer] } else { origin.at(pos) };
                     let origin = Origin::Escape(start, origin.at(end));
                     self.read(layer + 1, decoded.as_bytes(), origin, sink)?;
                     pos = end;
                     continue;
                 }
-                Step::More => {
+                LexStep::More => {
                     if !continued {
                         self.escape_start[layer] = origin.at(pos);
                     }
                     pos = end;
                     continue;
                 }
-                Step::StringStart(role) => {
-                    let nests = role == Role::Value && layer + 1 < MAX_LAYERS;
+                LexStep::StringStart(role) => {
+                    let nests = role == StringRole::Value && layer + 1 < MAX_LAYERS;
                     self.content[layer + 1] = if nests { Content::Undecided } else { Content::Text };
-                    Kind::StringStart(role)
+                    LexemeKind::StringStart(role)
                 }
-                Step::StringEnd(role) => {
+                LexStep::StringEnd(role) => {
                     self.end_content(layer + 1, origin.at(pos), sink);
-                    Kind::StringEnd(role)
+                    LexemeKind::StringEnd(role)
                 }
-                Step::Space => Kind::Space,
-                Step::Open(container) => Kind::Open(container),
-                Step::Close(container) => Kind::Close(container),
-                Step::Comma => Kind::Comma,
-                Step::Colon => Kind::Colon,
-                Step::Scalar => Kind::Scalar,
+                LexStep::Space => LexemeKind::Space,
+                LexStep::Open(container) => LexemeKind::Open(container),
+                LexStep::Close(container) => LexemeKind::Close(container),
+                LexStep::Comma => LexemeKind::Comma,
+                LexStep::Colon => LexemeKind::Colon,
+                LexStep::Scalar => LexemeKind::Scalar,
             };
             emit(kind, layer, &bytes[pos..end], origin.part(pos, end), sink);
             pos = end;
-            if matches!(kind, Kind::StringStart(_)) && sink.is_done() {
+            if matches!(kind, LexemeKind::StringStart(_)) && sink.is_done() {
                 break;
             }
         }
@@ -414,12 +414,12 @@ fn read_escape<const DEPTH: usize, S: Sink>(
 #[inline]
 fn text<S: Sink>(layer: usize, bytes: &[u8], origin: Origin, sink: &mut S) {
     if !bytes.is_empty() {
-        emit(Kind::Text, layer, bytes, origin, sink);
+        emit(LexemeKind::Text, layer, bytes, origin, sink);
     }
 }
 
 #[inline]
-fn emit<S: Sink>(kind: Kind, layer: usize, bytes: &[u8], origin: Origin, sink: &mut S) {
+fn emit<S: Sink>(kind: LexemeKind, layer: usize, bytes: &[u8], origin: Origin, sink: &mut S) {
     sink.lexeme(Lexeme { kind, bytes, start: origin.at(0), end: origin.at(bytes.len()), layer: layer as u8 });
 }
 

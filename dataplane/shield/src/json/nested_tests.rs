@@ -5,7 +5,7 @@ use super::*;
 /// Keeps all lexemes, text and scalars joined; checks that ranges have no gap.
 #[derive(Default, Debug, PartialEq)]
 struct Keep {
-    lexemes: Vec<(Kind, u8, Vec<u8>)>,
+    lexemes: Vec<(LexemeKind, u8, Vec<u8>)>,
     end: u64,
 }
 
@@ -14,11 +14,11 @@ impl Sink for Keep {
         assert_eq!(lexeme.start, self.end, "{lexeme:?}");
         assert!(lexeme.end >= lexeme.start);
         self.end = lexeme.end;
-        if lexeme.kind == Kind::Space {
+        if lexeme.kind == LexemeKind::Space {
             return;
         }
         match self.lexemes.last_mut() {
-            Some((kind @ (Kind::Text | Kind::Scalar), layer, bytes))
+            Some((kind @ (LexemeKind::Text | LexemeKind::Scalar), layer, bytes))
                 if *layer == lexeme.layer && *kind == lexeme.kind =>
             {
                 bytes.extend_from_slice(lexeme.bytes);
@@ -30,7 +30,7 @@ impl Sink for Keep {
 
 impl Keep {
     fn texts(&self) -> Vec<(u8, &str)> {
-        let texts = self.lexemes.iter().filter(|(kind, ..)| *kind == Kind::Text);
+        let texts = self.lexemes.iter().filter(|(kind, ..)| *kind == LexemeKind::Text);
         texts.map(|(_, layer, bytes)| (*layer, std::str::from_utf8(bytes).unwrap())).collect()
     }
 }
@@ -101,8 +101,8 @@ fn a_wrong_word_is_cut_where_it_goes_wrong() {
         [("[n\u{e9}", "n", "\u{e9}"), ("[ta\"", "t", "a\""), ("[1.e", "1.", "e"), ("[-x", "-", "x")]
     {
         let keep = document(&quoted(content));
-        assert!(keep.lexemes.contains(&(Kind::Scalar, 1, scalar.as_bytes().to_vec())), "{content}");
-        assert!(keep.lexemes.contains(&(Kind::Text, 1, text.as_bytes().to_vec())), "{content}");
+        assert!(keep.lexemes.contains(&(LexemeKind::Scalar, 1, scalar.as_bytes().to_vec())), "{content}");
+        assert!(keep.lexemes.contains(&(LexemeKind::Text, 1, text.as_bytes().to_vec())), "{content}");
     }
 }
 

@@ -110,7 +110,7 @@ fn joined(high: u32, low: u32) -> Option<char> {
 }
 
 /// What to do with the next byte of an escape.
-pub(super) enum Verdict {
+pub(super) enum EscapeCheck {
     /// It belongs to the escape.
     Take,
     /// It is not there yet.
@@ -122,47 +122,47 @@ pub(super) enum Verdict {
 }
 
 /// Judges the byte `next` after the bytes `seen` of an escape.
-pub(super) fn escape_verdict(seen: &[u8], next: Option<u8>) -> Verdict {
+pub(super) fn check_escape(seen: &[u8], next: Option<u8>) -> EscapeCheck {
     match seen {
         [] | [b'\\'] | [b'\\', b'u', ..] if seen.len() < 6 => in_first_half(seen, next),
         [b'\\', b'u', rest @ ..] => {
             let first = hex_value(&rest[..4]);
             if !(0xD800..0xDC00).contains(&first) {
-                return Verdict::Complete(Decoded::of(lone(first)));
+                return EscapeCheck::Complete(Decoded::of(lone(first)));
             }
             in_second_half(first, &seen[6..], next)
         }
-        [b'\\', code] => Verdict::Complete(Decoded::of(simple_escape(*code).unwrap_or('\u{FFFD}'))),
-        _ => Verdict::Wrong,
+        [b'\\', code] => EscapeCheck::Complete(Decoded::of(simple_escape(*code).unwrap_or('\u{FFFD}'))),
+        _ => EscapeCheck::Wrong,
     }
 }
 
-fn in_first_half(seen: &[u8], next: Option<u8>) -> Verdict {
-    let Some(byte) = next else { return Verdict::Wait };
+fn in_first_half(seen: &[u8], next: Option<u8>) -> EscapeCheck {
+    let Some(byte) = next else { return EscapeCheck::Wait };
     let fits = match seen.len() {
         0 => byte == b'\\',
         1 => byte == b'u' || simple_escape(byte).is_some(),
         _ => byte.is_ascii_hexdigit(),
     };
-    if fits { Verdict::Take } else { Verdict::Wrong }
+    if fits { EscapeCheck::Take } else { EscapeCheck::Wrong }
 }
 
 /// After a high surrogate: its partner, or whatever follows instead.
-fn in_second_half(high: u32, seen: &[u8], next: Option<u8>) -> Verdict {
+fn in_second_half(high: u32, seen: &[u8], next: Option<u8>) -> EscapeCheck {
     let mut decoded = Decoded::of('\u{FFFD}');
     match (seen, next) {
-        ([], Some(byte)) if byte != b'\\' => Verdict::Complete(decoded),
+        ([], Some(byte)) if byte != b'\\' => EscapeCheck::Complete(decoded),
         ([b'\\', b'u', digits @ ..], _) if digits.len() == 4 => {
             let low = hex_value(digits);
             if let Some(character) = joined(high, low) {
-                return Verdict::Complete(Decoded::of(character));
+                return EscapeCheck::Complete(Decoded::of(character));
             }
             decoded.append(lone(low));
-            Verdict::Complete(decoded)
+            EscapeCheck::Complete(decoded)
         }
         ([b'\\', code], _) if *code != b'u' => {
             decoded.append(simple_escape(*code).unwrap_or('\u{FFFD}'));
-            Verdict::Complete(decoded)
+            EscapeCheck::Complete(decoded)
         }
         _ => in_first_half(seen, next),
     }
@@ -215,11 +215,11 @@ mod tests {
             let text = format!("\\u{unit:04x}");
             let mut seen = 0;
             let slow = loop {
-                match escape_verdict(&text.as_bytes()[..seen], text.as_bytes().get(seen).copied()) {
-                    Verdict::Take => seen += 1,
-                    Verdict::Complete(decoded) => break Some((decoded, 6)),
-                    Verdict::Wait => break None,
-                    Verdict::Wrong => panic!("{text}"),
+                match check_escape(&text.as_bytes()[..seen], text.as_bytes().get(seen).copied()) {
+                    EscapeCheck::Take => seen += 1,
+                    EscapeCheck::Complete(decoded) => break Some((decoded, 6)),
+                    EscapeCheck::Wait => break None,
+                    EscapeCheck::Wrong => panic!("{text}"),
                 }
             };
             let lone = (0xDC00..0xE000).contains(&unit);

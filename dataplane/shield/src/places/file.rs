@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::{Pattern, Place, Role, Scope};
+use crate::places::place::{Pattern, Place, Role, Scope};
 
 /// The files, in the order in which they decide.
 const SOURCES: [(&str, &str); 7] = [
@@ -19,37 +19,37 @@ const SOURCES: [(&str, &str); 7] = [
 /// One API.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct File {
+pub(crate) struct File {
     #[serde(skip)]
-    pub(super) api: &'static str,
+    pub(crate) api: &'static str,
     /// Where whole requests stand in a body; `""` is its root.
     #[serde(default)]
-    pub(super) roots: Vec<String>,
+    pub(crate) roots: Vec<String>,
     /// Where whole requests stand in an uploaded file, such as a line of a batch.
     #[serde(default, rename = "file_roots")]
-    pub(super) upload_roots: Vec<String>,
+    pub(crate) upload_roots: Vec<String>,
     /// What `type` says in objects that hold something signed.
     #[serde(default)]
-    pub(super) signed_types: Vec<String>,
+    pub(crate) signed_types: Vec<String>,
     #[serde(default)]
-    pub(super) place: Vec<Row>,
+    pub(crate) place: Vec<Row>,
 }
 
 /// Places of one role that are documented together.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "marks of a row that are written one by one in the files")]
-pub(super) struct Row {
-    pub(super) role: Role,
+pub(crate) struct Row {
+    pub(crate) role: Role,
     /// In JSON.
     #[serde(default)]
-    pub(super) paths: Vec<String>,
+    pub(crate) paths: Vec<String>,
     /// In the query.
     #[serde(default)]
-    pub(super) query: Vec<String>,
+    pub(crate) query: Vec<String>,
     /// In the head.
     #[serde(default)]
-    pub(super) headers: Vec<String>,
+    pub(crate) headers: Vec<String>,
     #[serde(default)]
     only_signed_types: bool,
     #[serde(default)]
@@ -65,15 +65,15 @@ pub(super) struct Row {
     /// Documents in which `"@"` stands at these places, and nowhere else.
     #[serde(default)]
     #[cfg_attr(not(test), expect(dead_code, reason = "read by the tests of the table"))]
-    pub(super) examples: Vec<String>,
+    pub(crate) examples: Vec<String>,
     /// Documents in which `"@"` stands close to these places, and is ordinary text.
     #[serde(default)]
     #[cfg_attr(not(test), expect(dead_code, reason = "read by the tests of the table"))]
-    pub(super) near: Vec<String>,
+    pub(crate) near: Vec<String>,
 }
 
 /// All files.
-pub(super) fn all() -> Vec<File> {
+pub(crate) fn all() -> Vec<File> {
     let read = |&(api, text): &(&'static str, &str)| {
         let file: File = toml::from_str(text).unwrap_or_else(|error| panic!("places/{api}.toml: {error}"));
         File { api, ..file }
@@ -83,7 +83,7 @@ pub(super) fn all() -> Vec<File> {
 
 impl File {
     /// The places of this API, each once per root that it holds under.
-    pub(super) fn places(&'static self) -> impl Iterator<Item = Place> {
+    pub(crate) fn places(&'static self) -> impl Iterator<Item = Place> {
         self.place.iter().flat_map(move |row| {
             row.paths.iter().flat_map(move |path| {
                 self.below_roots(path).map(move |(steps, scope)| Place {

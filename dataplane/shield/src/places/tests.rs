@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use super::*;
-use crate::request::testing::places_in;
+use crate::places::place::Pattern;
+use crate::places::table::FILES;
+use crate::request::tests::support::places_in;
 
 /// Where the requests of `file` stand, with a way to put one there.
 fn wrapped(root: &str, document: &str) -> String {
@@ -117,7 +119,7 @@ const USERS_OWN: [&str; 22] = [
 #[test]
 fn nothing_in_an_object_of_the_users_own_is_a_place() {
     use crate::format::Format;
-    use crate::request::testing::run;
+    use crate::request::tests::support::run;
     // A token of GitHub's is base64, and long enough to be a signature.
     let secret = concat!(
         "github_pat_",
@@ -260,7 +262,7 @@ fn what_passes_unscanned_gets_no_secret() {
             rehydrator.push(reply.as_bytes(), &mut out);
             rehydrator.finish(&mut out);
             assert_eq!(String::from_utf8_lossy(&out), reply);
-            assert!(rehydrator.tally().kept > 0, "{reply}");
+            assert!(rehydrator.stats().kept > 0, "{reply}");
         }
     }
 }

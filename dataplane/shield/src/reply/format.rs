@@ -124,19 +124,19 @@ impl ReplyFormat {
 
 /// What the first bytes of a body say.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Looks {
+pub(crate) enum Sniffed {
     /// A field or comment of server-sent events.
-    LikeSse,
+    Sse,
     /// A line of which some stand before the first event, and which begins other text as well. Asked of what is
     /// declared to be text.
-    LikePreamble,
+    Preamble,
     /// An object or array.
-    LikeJson,
+    Json,
     /// The same, with the first member of a chunk of a stream. Asked of what is declared to be text.
-    LikeChunks,
+    Chunks,
     /// A file that begins like text and is none.
-    LikePdf,
-    Neither,
+    Pdf,
+    Other,
     /// More bytes are needed.
     Undecided,
 }
@@ -149,41 +149,41 @@ const MAX_CHUNK_HEAD: usize = 64;
 
 /// Whether text begins with a chunk of a stream, or an array of them. No more is waited for than the name of its first
 /// member.
-fn chunks(head: &[u8]) -> Looks {
+fn chunks(head: &[u8]) -> Sniffed {
     let skip = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
     let mut rest = head;
     for (byte, optional) in [(b'[', true), (b'{', false), (b'"', false)] {
         rest = match rest.split_first() {
-            None if head.len() < MAX_CHUNK_HEAD => return Looks::Undecided,
+            None if head.len() < MAX_CHUNK_HEAD => return Sniffed::Undecided,
             Some((&first, after)) if first == byte => &after[skip(after)..],
             Some(_) if optional => rest,
-            _ => return Looks::LikeJson,
+            _ => return Sniffed::Json,
         };
     }
     let Some(end) = memchr(b'"', rest) else {
         let begun = CHUNK_MEMBERS.iter().any(|name| name.starts_with(rest));
-        return if begun { Looks::Undecided } else { Looks::LikeJson };
+        return if begun { Sniffed::Undecided } else { Sniffed::Json };
     };
-    if CHUNK_MEMBERS.contains(&&rest[..end]) { Looks::LikeChunks } else { Looks::LikeJson }
+    if CHUNK_MEMBERS.contains(&&rest[..end]) { Sniffed::Chunks } else { Sniffed::Json }
 }
 
 /// How a PDF begins.
 const PDF: &[u8] = b"%PDF-";
 
-impl Looks {
-    /// Looks at a body from its first byte that is neither white space nor part of a byte order mark.
+impl Sniffed {
+    /// Sniffed at a body from its first byte that is neither white space nor part of a byte order mark.
     ///
     /// What is declared to be text must look more like events than other text does: `data:` begins many a
     /// YAML file.
-    pub(super) fn of(head: &[u8], declared: ReplyFormat) -> Self {
+    pub(crate) fn of(head: &[u8], declared: ReplyFormat) -> Self {
         if matches!(head.first(), Some(b'{' | b'[')) {
-            return if declared == ReplyFormat::Text { chunks(head) } else { Self::LikeJson };
+            return if declared == ReplyFormat::Text { chunks(head) } else { Self::Json };
         }
         if declared == ReplyFormat::Unknown
             && (head.starts_with(PDF) || PDF.starts_with(head))
             && !head.is_empty()
         {
-            return if head.len() < PDF.len() { Self::Undecided } else { Self::LikePdf };
+            return if head.len() < PDF.len() { Self::Undecided } else { Self::Pdf };
         }
         let fields: &[&[u8]] = match declared {
             ReplyFormat::Text => &[b"event: ", b"data: {", b"data:{"],
@@ -191,26 +191,26 @@ impl Looks {
         };
         let before: &[&[u8]] = if declared == ReplyFormat::Text { &[b":", b"id:", b"retry:"] } else { &[] };
         if fields.iter().any(|field| head.starts_with(field)) {
-            Self::LikeSse
+            Self::Sse
         } else if before.iter().any(|field| head.starts_with(field)) {
-            Self::LikePreamble
+            Self::Preamble
         } else if fields.iter().chain(before).any(|field| field.starts_with(head)) {
             Self::Undecided
         } else {
-            Self::Neither
+            Self::Other
         }
     }
 }
 
 /// Whether a byte stands in no text: a control character that is no white space and begins no escape sequence of a
 /// terminal.
-pub(super) fn is_binary(byte: u8) -> bool {
+pub(crate) fn is_binary(byte: u8) -> bool {
     matches!(byte, 0..=8 | 14..=26 | 28..=31)
 }
 
 /// Whether a byte may stand before what a body is known by: white space, a byte order mark, what separates records of
 /// JSON (RFC 7464).
-pub(super) fn is_blank(byte: u8) -> bool {
+pub(crate) fn is_blank(byte: u8) -> bool {
     byte.is_ascii_whitespace() || matches!(byte, 0xef | 0xbb | 0xbf | 0x1e)
 }
 
@@ -255,34 +255,37 @@ mod tests {
 
     #[test]
     fn first_bytes_are_known() {
-        for (head, looks) in [
-            ("", Looks::Undecided),
-            ("dat", Looks::Undecided),
-            ("data:", Looks::LikeSse),
-            (": ping", Looks::LikeSse),
-            ("database", Looks::Neither),
-            ("{", Looks::LikeJson),
-            ("<", Looks::Neither),
+        for (head, sniffed) in [
+            ("", Sniffed::Undecided),
+            ("dat", Sniffed::Undecided),
+            ("data:", Sniffed::Sse),
+            (": ping", Sniffed::Sse),
+            ("database", Sniffed::Other),
+            ("{", Sniffed::Json),
+            ("<", Sniffed::Other),
         ] {
-            assert_eq!(Looks::of(head.as_bytes(), ReplyFormat::Unknown), looks, "{head}");
+            assert_eq!(Sniffed::of(head.as_bytes(), ReplyFormat::Unknown), sniffed, "{head}");
         }
-        assert_eq!(Looks::of(b"data:\n  key: x", ReplyFormat::Text), Looks::Neither);
-        assert_eq!(Looks::of(b"data: {", ReplyFormat::Text), Looks::LikeSse);
-        for (head, looks) in [
-            (": x", Looks::LikePreamble),
-            ("id", Looks::Undecided),
-            ("{", Looks::Undecided),
-            ("{ \"mod", Looks::Undecided),
-            ("[{\"candidates\"", Looks::LikeChunks),
-            ("{\"model\"", Looks::LikeChunks),
-            ("{\"models\"", Looks::LikeJson),
-            ("{x", Looks::LikeJson),
-            ("[1", Looks::LikeJson),
+        assert_eq!(Sniffed::of(b"data:\n  key: x", ReplyFormat::Text), Sniffed::Other);
+        assert_eq!(Sniffed::of(b"data: {", ReplyFormat::Text), Sniffed::Sse);
+        for (head, sniffed) in [
+            (": x", Sniffed::Preamble),
+            ("id", Sniffed::Undecided),
+            ("{", Sniffed::Undecided),
+            ("{ \"mod", Sniffed::Undecided),
+            ("[{\"candidates\"", Sniffed::Chunks),
+            ("{\"model\"", Sniffed::Chunks),
+            ("{\"models\"", Sniffed::Json),
+            ("{x", Sniffed::Json),
+            ("[1", Sniffed::Json),
         ] {
-            assert_eq!(Looks::of(head.as_bytes(), ReplyFormat::Text), looks, "{head}");
+            assert_eq!(Sniffed::of(head.as_bytes(), ReplyFormat::Text), sniffed, "{head}");
         }
         let padded = |len: usize| format!("{{{}", " ".repeat(len - 1));
-        let looks = |len: usize| Looks::of(padded(len).as_bytes(), ReplyFormat::Text);
-        assert_eq!((looks(MAX_CHUNK_HEAD - 1), looks(MAX_CHUNK_HEAD)), (Looks::Undecided, Looks::LikeJson));
+        let sniffed = |len: usize| Sniffed::of(padded(len).as_bytes(), ReplyFormat::Text);
+        assert_eq!(
+            (sniffed(MAX_CHUNK_HEAD - 1), sniffed(MAX_CHUNK_HEAD)),
+            (Sniffed::Undecided, Sniffed::Json)
+        );
     }
 }

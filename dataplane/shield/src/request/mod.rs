@@ -1,7 +1,7 @@
 //! The way out: a request body goes in, cut anywhere; what may be sent to the provider comes out.
 //!
 //! ```text
-//!   input --window--> decoded view --scan--> findings --policy--> tokens --> gather list
+//!   input --window--> decoded view --scan--> findings --policy--> tokens --> splice list
 //!     ^                                         |                              |
 //!     '---- not yet settled: pushed again ------'            ranges of the input, tokens between
 //! ```
@@ -9,170 +9,19 @@
 //! Nothing leaves before it is settled that it holds no secret; nothing but secrets is changed, byte for byte.
 //! Between two windows a request keeps a few kilobytes of state, however long its body is.
 
-mod attachment;
 mod body;
-mod cited;
-mod desk;
-mod edit;
-mod form;
-mod gather;
-mod json;
-mod left;
-mod magic;
-mod members;
-mod multipart;
-mod opaque;
-mod own;
+mod classify;
+mod redactor;
 mod refusal;
-mod scratch;
-mod seam;
-mod text;
-mod track;
-mod view;
-mod wide;
+mod scan;
+mod splice;
+mod tokenizer;
 
-use std::sync::Arc;
-
-use aegis_detect::OwnValue;
-pub use gather::{Gather, Piece};
 pub use refusal::Refusal;
-pub use scratch::ShardScratch;
-
-use crate::documents::Documents;
-use crate::format::Format;
-use crate::report::Report;
-use crate::shield::Shield;
-use crate::vault::Vault;
-use body::Body;
-use desk::Desk;
-
-/// Bytes that are looked at in one step, and that must be there (or the end of the body) before a step is taken.
-pub const WINDOW: usize = 32 * 1024;
-
-/// Replaces the secrets of one request body by tokens.
-pub struct Tokenizer {
-    desk: Desk,
-    body: Body,
-    own: Option<OwnValue>,
-    refused: Option<Refusal>,
-    finished: bool,
-}
-
-/// What a request leaves behind.
-pub struct Outcome {
-    /// The secrets that were replaced: what the reply is restored from.
-    pub vault: Vault,
-    /// What was found and done.
-    pub report: Report,
-    /// Where in the text documents of the body secrets were replaced: what positions in the reply are moved by.
-    pub documents: Documents,
-}
-
-impl Tokenizer {
-    /// A tokenizer for one body.
-    pub fn new(shield: Arc<Shield>, format: Format) -> Self {
-        Self::with_vault(shield, format, Vault::new())
-    }
-
-    /// A tokenizer that goes on with the vault of a session: its tokens keep resolving, and its secrets keep their
-    /// tokens.
-    pub fn with_vault(shield: Arc<Shield>, format: Format, vault: Vault) -> Self {
-        let desk = Desk { shield, vault, report: Report::default(), documents: None, part: None };
-        Self { desk, body: Body::new(format), own: None, refused: None, finished: false }
-    }
-
-    /// Hides this value, too: the key that the request was let in with, which no rule need know.
-    #[must_use]
-    pub fn hiding(mut self, own: Option<OwnValue>) -> Self {
-        self.own = own;
-        self
-    }
-
-    /// Takes a step. `input` holds all bytes that were not consumed yet, `last` says that no more will come.
-    ///
-    /// Looks at no more than [`WINDOW`] bytes. While fewer are there and more will come, nothing is consumed, so
-    /// that the result does not depend on how the body was cut. Appends to `out` what replaces the consumed bytes
-    /// and says how many they are. The caller drops them from its input and calls again; a body is done when
-    /// `last` is set and all of it is consumed (call at least once with `last`, if only with no bytes left).
-    pub fn push(
-        &mut self,
-        scratch: &mut ShardScratch,
-        input: &[u8],
-        last: bool,
-        out: &mut Gather,
-    ) -> Result<usize, Refusal> {
-        if let Some(refusal) = &self.refused {
-            return Err(refusal.clone());
-        }
-        if self.finished || (!last && input.len() < WINDOW) {
-            return Ok(0);
-        }
-        let window = &input[..input.len().min(WINDOW)];
-        let last = last && window.len() == input.len();
-        match self.step(scratch, window, last, out) {
-            Ok(consumed) => {
-                out.consumed(consumed);
-                self.finished = last && consumed == window.len();
-                Ok(consumed)
-            }
-            Err(refusal) => {
-                self.refused = Some(refusal.clone());
-                Err(refusal)
-            }
-        }
-    }
-
-    fn step(
-        &mut self,
-        scratch: &mut ShardScratch,
-        window: &[u8],
-        last: bool,
-        out: &mut Gather,
-    ) -> Result<usize, Refusal> {
-        scratch.fit(&self.desk.shield, self.own.as_ref())?;
-        let consumed = self.body.process(&mut self.desk, scratch, window, last, out)?;
-        if last && consumed == window.len() {
-            self.body.end()?;
-        }
-        Ok(consumed)
-    }
-
-    /// Whether the whole body is consumed.
-    pub fn is_finished(&self) -> bool {
-        self.finished
-    }
-
-    /// What was found and done so far.
-    pub fn report(&self) -> &Report {
-        &self.desk.report
-    }
-
-    /// The request is over: its vault is what the reply is restored from.
-    pub fn finish(self) -> Outcome {
-        let Desk { vault, report, documents, .. } = self.desk;
-        Outcome {
-            vault,
-            report,
-            documents: documents.map_or_else(Documents::default, |documents| *documents),
-        }
-    }
-}
+pub use scan::scratch::ShardScratch;
+pub use scan::view::WINDOW;
+pub use splice::{Piece, Splice};
+pub use tokenizer::{Outcome, Tokenizer};
 
 #[cfg(test)]
-mod action_tests;
-#[cfg(test)]
-mod any_tests;
-#[cfg(test)]
-mod media_tests;
-#[cfg(test)]
-mod opaque_tests;
-#[cfg(test)]
-mod seam_tests;
-#[cfg(test)]
-mod speed;
-#[cfg(test)]
-mod tail_tests;
-#[cfg(test)]
-pub(crate) mod testing;
-#[cfg(test)]
-mod token_tests;
+pub(crate) mod tests;

@@ -16,7 +16,7 @@ pub enum Refusal {
         rule: RuleIndex,
         /// The kind of value.
         category: Category,
-        /// Where it stands, as in [`crate::report::Place::place`].
+        /// Where it stands, as in [`crate::report::ReportedFinding::place`].
         place: String,
     },
     /// The policy forbids what cannot be read as text. The client's fault (403).
@@ -24,7 +24,7 @@ pub enum Refusal {
     Opaque {
         /// What it is.
         kind: OpaqueKind,
-        /// Where it stands, as in [`crate::report::Place::place`].
+        /// Where it stands, as in [`crate::report::ReportedFinding::place`].
         place: String,
     },
     /// The body is not what its type says, so that it cannot be scanned with certainty. The client's fault (400).

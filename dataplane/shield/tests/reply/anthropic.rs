@@ -73,14 +73,14 @@ fn text_thinking_and_tool_input_in_one_message() {
         inner.extend(deltas(2, "input_json_delta", "partial_json", &arguments, size));
         inner.push(stop(2));
         let input = message(&inner, eol);
-        let (output, tally) = run_sse(&input);
+        let (output, stats) = run_sse(&input);
         let read = channels(&output, read);
         assert_eq!(read["0.thinking"], masked(text), "signed: as it is from its first byte");
         assert_eq!(read["0.signature"], masked("Eq<<plain>>AEG"), "a signature is nobody's to change");
         assert_eq!(read["1.text"], clear(text));
         let parsed: Value = serde_json::from_str(&read["2.partial_json"]).unwrap();
         assert_eq!(parsed["content"], clear("a=<<quoted>>\nb=<<pem>>"));
-        assert_eq!((tally.restored, tally.kept, tally.unresolved), (4, 2, 0));
+        assert_eq!((stats.restored, stats.kept, stats.unresolved), (4, 2, 0));
         assert_untouched(&input, &output, eol, |frame| {
             !is_delta(frame) || frame.contains("signature") || frame.contains("thinking")
         });
@@ -115,12 +115,12 @@ fn a_tail_goes_out_before_its_block_stops() {
             for eol in ["\n", "\r\n", "\r"] {
                 let head = event(&delta(0, &json!({"type": kind, key: "so AEGIS-KEY-"})), eol);
                 let end = event(closer, eol);
-                let (output, tally) = run_sse(&format!("{head}{end}"));
+                let (output, stats) = run_sse(&format!("{head}{end}"));
                 assert_eq!(channels(&output, read)[&format!("0.{key}")], "so AEGIS-KEY-");
                 assert!(output.ends_with(&end));
                 let made_up = event(&delta(0, &json!({"type": kind, key: "AEGIS-KEY-"})), eol);
                 assert_eq!(events(&output)[1], events(&made_up)[0]);
-                assert_eq!(tally.unresolved, 1);
+                assert_eq!(stats.unresolved, 1);
             }
         }
     }
@@ -154,12 +154,12 @@ fn complete_strings_in_events_are_restored() {
         start(2, &json!({"type": "redacted_thinking", "data": masked("Em<<plain>>")})),
         stop(2),
     ];
-    let (output, tally) = run_sse(&message(&inner, "\n"));
+    let (output, stats) = run_sse(&message(&inner, "\n"));
     let events = events(&output);
     assert_eq!(events[1].json()["content_block"]["text"], QUOTED);
     assert_eq!(events[3].json()["content_block"]["input"][PLAIN], PEM);
     assert_eq!(events[5].json()["content_block"]["data"], masked("Em<<plain>>"));
-    assert_eq!(tally.restored, 3);
+    assert_eq!(stats.restored, 3);
 }
 
 #[test]
@@ -172,14 +172,14 @@ fn signed_thinking_is_kept_byte_for_byte_and_counted() {
         inner.push(delta(0, &json!({"type": "signature_delta", "signature": "Eq=="})));
         inner.push(stop(0));
         let input = message(&inner, "\n");
-        let (output, tally) = run_sse(&input);
+        let (output, stats) = run_sse(&input);
         assert_eq!(output, input);
-        assert_eq!((tally.restored, tally.kept, tally.unresolved), (0, 3, 0));
+        assert_eq!((stats.restored, stats.kept, stats.unresolved), (0, 3, 0));
     }
     let input = message(&deltas(0, "thinking_delta", "thinking", &masked("<<plain>>")[..20], 3), "\n");
-    let (output, tally) = run_sse(&input);
+    let (output, stats) = run_sse(&input);
     assert_eq!(output, input, "nothing is held that is kept");
-    assert_eq!((tally.kept, tally.unresolved), (0, 1));
+    assert_eq!((stats.kept, stats.unresolved), (0, 1));
 }
 
 #[test]
@@ -213,17 +213,17 @@ fn what_a_tool_gets_is_text_whatever_its_members_are_called() {
     let input = json!({"data": token, "audio": {"data": token}, "signature": token, "type": "base64",
         "thinking": token, "inlineData": {"data": token}, "reasoning_details": [token], "b64_json": token});
     let block = json!({"type": "tool_use", "id": "t", "name": "x", "input": input});
-    let (output, tally) = run_sse(&message(&[start(0, &block), stop(0)], "\n"));
+    let (output, stats) = run_sse(&message(&[start(0, &block), stop(0)], "\n"));
     assert!(!output.contains("AEGIS-"), "{output}");
-    assert_eq!(tally.restored, 7);
+    assert_eq!(stats.restored, 7);
     let document = json!({"role": "assistant", "content": [block], "pad": ""});
     for pad in [0, aegis_shield::reply::MAX_EVENT] {
         let mut document = document.clone();
         document["pad"] = "x".repeat(pad).into();
-        let (output, tally) =
+        let (output, stats) =
             run_cut(aegis_shield::reply::ReplyFormat::Json, document.to_string().as_bytes(), &[77]);
         let parsed: Value = serde_json::from_slice(&output).unwrap();
         assert_eq!(parsed["content"][0]["input"]["inlineData"]["data"], QUOTED);
-        assert_eq!(tally.restored, 7, "{pad}");
+        assert_eq!(stats.restored, 7, "{pad}");
     }
 }

@@ -102,12 +102,12 @@ fn responses_streamed_and_whole() {
         }
     }
     let document = json!({"object": "response", "output": [item]});
-    let (output, tally) = run(ReplyFormat::Json, &document.to_string());
+    let (output, stats) = run(ReplyFormat::Json, &document.to_string());
     let parsed: Value = serde_json::from_str(&output).unwrap();
     let part = &parsed["output"][0]["content"][0];
     assert_eq!(part["text"], clear(TEXT));
     assert_flat(&clear(TEXT), &part["annotations"]);
-    assert_eq!(tally.restored, 5, "each token is counted once");
+    assert_eq!(stats.restored, 5, "each token is counted once");
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn a_chat_completion() {
     let reply =
         json!({"id": "x", "choices": [{"index": 0, "message": message}], "usage": {"total_tokens": 1.0}});
     for text in [reply.to_string(), serde_json::to_string_pretty(&reply).unwrap()] {
-        let (output, tally) = run(ReplyFormat::Json, &text);
+        let (output, stats) = run(ReplyFormat::Json, &text);
         let parsed: Value = serde_json::from_str(&output).unwrap();
         let message = &parsed["choices"][0]["message"];
         assert_eq!(message["content"], clear("Use <<quoted>>, <<pem>>."));
@@ -25,7 +25,7 @@ fn a_chat_completion() {
         assert_eq!(arguments["content"], QUOTED);
         let file: Value = serde_json::from_str(arguments["f"].as_str().unwrap()).unwrap();
         assert_eq!(file["k"], FLAT_PEM.replace("\\n", "\n"));
-        assert_eq!(tally.restored, 4);
+        assert_eq!(stats.restored, 4);
     }
 }
 
@@ -41,13 +41,13 @@ fn a_message_with_opaque_parts() {
         &format!("{{\"data\":\"{token}\",\"type\":\"redacted_thinking\"}}"),
         &format!("{{\"type\":\"redacted_thinking\",\"data\":\"{token}\"}}"),
     );
-    let (output, tally) = run(ReplyFormat::Json, &text);
+    let (output, stats) = run(ReplyFormat::Json, &text);
     let parsed: Value = serde_json::from_str(&output).unwrap();
     let content = &parsed["content"];
     assert_eq!((&content[0]["thinking"], &content[0]["signature"]), (&json!(token), &json!(token)));
     assert_eq!((&content[1]["data"], &content[2]["text"]), (&json!(token), &json!(PLAIN)));
     assert_eq!((&content[3]["input"]["data"], &content[3]["input"][PLAIN]), (&json!(PLAIN), &json!(1)));
-    assert_eq!((tally.restored, tally.kept, tally.unresolved), (3, 1, 0));
+    assert_eq!((stats.restored, stats.kept, stats.unresolved), (3, 1, 0));
 }
 
 #[test]

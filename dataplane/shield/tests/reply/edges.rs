@@ -1,4 +1,4 @@
-//! Streams that are not what they seem: text that looks like JSON in passing, broken JSON, bodies that merely
+//! Streams that are not what they seem: text that sniffed like JSON in passing, broken JSON, bodies that merely
 //! begin like events.
 
 use aegis_shield::reply::{MAX_EVENT, ReplyFormat};
@@ -71,23 +71,23 @@ fn the_end_of_a_broken_string_stays_in_it() {
 fn undeclared_text_that_begins_like_events_is_restored_everywhere() {
     let text =
         "id: <<plain>>\n  key: <<plain>>\n: <<pem>>\ndata: <<plain>>\nid: <<quoted>>\n\nmore: <<plain>>";
-    let (output, tally) = run(ReplyFormat::Unknown, &masked(text));
+    let (output, stats) = run(ReplyFormat::Unknown, &masked(text));
     assert_eq!(output, clear(text));
-    assert_eq!(tally.restored, 6);
+    assert_eq!(stats.restored, 6);
     let pad = "- x: 12345678\n".repeat(MAX_EVENT / 14 + 1);
     let text = format!("event: x\n{pad}<<plain>>\n<<a>>: <<quoted>>\n\ndata: <<plain>>");
     let input = masked(&text);
-    let (output, tally) =
+    let (output, stats) =
         run_cut(ReplyFormat::Unknown, input.as_bytes(), &[5, input.len() - 60, input.len() - 9]);
     assert_eq!(String::from_utf8(output).unwrap(), clear(&text));
-    assert_eq!(tally.restored, 4);
+    assert_eq!(stats.restored, 4);
 }
 
 #[test]
 fn comments_and_ids_of_declared_events_are_nobodys_text() {
     let events = masked(": <<plain>>\n\nid: <<plain>>\ndata: <<plain>>\n\n");
-    let (output, tally) = run_sse(&events);
-    assert_eq!(tally.restored, 1);
+    let (output, stats) = run_sse(&events);
+    assert_eq!(stats.restored, 1);
     assert!(output.starts_with(&masked(": <<plain>>\n\nid: <<plain>>\n")));
 }
 
@@ -127,9 +127,9 @@ fn structured_output_in_pieces_parses_and_equals() {
         let build = |text: &dyn Fn(&str) -> String| json!({"a": text("<<quoted>>"), text("<<plain>>"): [text("<<pem>>A")]});
         let stream: Vec<String> =
             pieces(&build(&masked).to_string(), size).iter().map(|piece| content(piece)).collect();
-        let (output, tally) = run_sse(&stream.concat());
+        let (output, stats) = run_sse(&stream.concat());
         assert_eq!(serde_json::from_str::<Value>(&read(&output)).unwrap(), build(&clear));
-        assert_eq!(tally.restored, 3);
+        assert_eq!(stats.restored, 3);
     }
 }
 
@@ -163,8 +163,8 @@ proptest! {
         let whole = run_cut(ReplyFormat::Sse, input.as_bytes(), &[]);
         let cut = run_cut(ReplyFormat::Sse, input.as_bytes(), &sorted(&cuts, input.len()));
         prop_assert_eq!(&cut, &whole);
-        let (expected, tally) = run_cut(ReplyFormat::Text, format!("so {text}").as_bytes(), &[]);
+        let (expected, stats) = run_cut(ReplyFormat::Text, format!("so {text}").as_bytes(), &[]);
         prop_assert_eq!(read_plain(&String::from_utf8(whole.0).unwrap()), String::from_utf8(expected).unwrap());
-        prop_assert_eq!(whole.1.restored, tally.restored);
+        prop_assert_eq!(whole.1.restored, stats.restored);
     }
 }

@@ -19,8 +19,8 @@ fn read(data: &Value) -> Vec<(String, String)> {
     for candidate in data["candidates"].as_array().into_iter().flatten() {
         for part in candidate["content"]["parts"].as_array().into_iter().flatten() {
             if let Some(text) = part["text"].as_str() {
-                let lane = if part["thought"] == true { "thought" } else { "text" };
-                found.push((format!("{} {lane}", candidate["index"]), text.to_owned()));
+                let restorer = if part["thought"] == true { "thought" } else { "text" };
+                found.push((format!("{} {restorer}", candidate["index"]), text.to_owned()));
             }
         }
     }
@@ -40,11 +40,11 @@ fn text_and_thoughts() {
             chunks.push(chunk(&json!([{"text": piece, "thought": true}, {"text": piece}]), None));
         }
         chunks.push(chunk(&json!([{"text": "", "thoughtSignature": masked("Cs<<plain>>")}]), Some("STOP")));
-        let (output, tally) = run_sse(&stream(&chunks));
+        let (output, stats) = run_sse(&stream(&chunks));
         let read = channels(&output, read);
         assert_eq!(read["0 text"], clear(text));
         assert_eq!(read["0 thought"], masked(text), "a thought is signed by what comes after it");
-        assert_eq!((tally.restored, tally.kept), (3, 3));
+        assert_eq!((stats.restored, stats.kept), (3, 3));
         let last = events(&output).last().unwrap().json();
         assert_eq!(last["candidates"][0]["content"]["parts"][0]["thoughtSignature"], masked("Cs<<plain>>"));
     }

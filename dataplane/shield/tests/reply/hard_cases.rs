@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use aegis_detect::Category;
-use aegis_shield::reply::{LaneKind, Rehydrator, ReplyFormat, RestoreGate};
+use aegis_shield::reply::{Rehydrator, ReplyFormat, RestoreGate, TextKind};
 use serde_json::{Value, json};
 
 use crate::anthropic::{delta, message, read, start, stop};
@@ -99,9 +99,9 @@ fn case_3_a_stream_that_stops_in_a_token() {
     for end in 1..token.len() {
         let input = head.clone()
             + &frame("content_block_delta", &text(0, &format!("x {}", &token[..end])).to_string(), "\n");
-        let (output, tally) = run_sse(&input);
+        let (output, stats) = run_sse(&input);
         assert_eq!(channels(&output, read)["0.text"], format!("x {}", &token[..end]), "literally, once");
-        assert_eq!(tally.restored, 0, "nothing is guessed");
+        assert_eq!(stats.restored, 0, "nothing is guessed");
         for broken in
             ["event: content_block_delta\nda", "data: {\"type\":\"content_block_delta\",\"index\":0,\"del"]
         {
@@ -187,13 +187,13 @@ fn case_6_events_without_a_content_type() {
 fn case_8_tokens_of_nobody() {
     let foreign = foreign();
     let inner = [text(0, &format!("theirs {foreign} ours {}", masked("<<plain>>"))), stop(0)];
-    let (output, tally) = run_sse(&message(&inner, "\n"));
+    let (output, stats) = run_sse(&message(&inner, "\n"));
     assert_eq!(channels(&output, read)["0.text"], format!("theirs {foreign} ours {PLAIN}"));
-    assert_eq!((tally.restored, tally.unresolved), (1, 0));
+    assert_eq!((stats.restored, stats.unresolved), (1, 0));
     let inner: Vec<Value> = pieces(&foreign, 1).iter().map(|piece| text(0, piece)).chain([stop(0)]).collect();
-    let (output, tally) = run_sse(&message(&inner, "\n"));
+    let (output, stats) = run_sse(&message(&inner, "\n"));
     assert_eq!(channels(&output, read)["0.text"], foreign);
-    assert_eq!((tally.restored, tally.unresolved), (0, 0));
+    assert_eq!((stats.restored, stats.unresolved), (0, 0));
 }
 
 #[test]
@@ -238,9 +238,9 @@ fn case_8_a_secret_that_begins_another() {
 fn case_8_restoring_twice_changes_nothing() {
     let input = message(&[text(0, &masked("<<plain>> <<quoted>> A")), stop(0)], "\n");
     let (once, _) = run_sse(&input);
-    let (twice, tally) = run_sse(&once);
+    let (twice, stats) = run_sse(&once);
     assert_eq!(channels(&twice, read), channels(&once, read));
-    assert_eq!(tally.restored, 0);
+    assert_eq!(stats.restored, 0);
 }
 
 #[test]
@@ -262,11 +262,11 @@ fn case_9_keys_and_nested_strings() {
     }
 }
 
-struct NoShell(Vec<(LaneKind, Option<String>)>, std::sync::mpsc::Sender<(LaneKind, Option<String>)>);
+struct NoShell(Vec<(TextKind, Option<String>)>, std::sync::mpsc::Sender<(TextKind, Option<String>)>);
 
 impl RestoreGate for NoShell {
-    fn allow(&mut self, lane: LaneKind, tool: Option<&str>) -> bool {
-        let asked = (lane, tool.map(str::to_owned));
+    fn allow(&mut self, text_kind: TextKind, tool: Option<&str>) -> bool {
+        let asked = (text_kind, tool.map(str::to_owned));
         assert!(!self.0.contains(&asked), "asked once for each channel");
         self.0.push(asked.clone());
         self.1.send(asked).unwrap();
@@ -298,7 +298,7 @@ fn case_10_policy_may_refuse_a_channel() {
     assert_eq!(read["0.partial_json"], masked("<<plain>>"));
     assert_eq!(read["1.partial_json"], PLAIN);
     let asked: Vec<_> = asked.try_iter().collect();
-    let arguments = |tool: &str| (LaneKind::ToolArguments, Some(tool.to_owned()));
+    let arguments = |tool: &str| (TextKind::ToolArguments, Some(tool.to_owned()));
     assert_eq!(asked, [arguments("bash"), arguments("write")]);
 }
 
@@ -313,7 +313,7 @@ fn unresolved(said: &str) -> u64 {
         }
         rehydrator.finish(&mut out);
         assert_eq!(channels(std::str::from_utf8(&out).unwrap(), read)["0.text"], said, "nothing is restored");
-        rehydrator.tally().unresolved
+        rehydrator.stats().unresolved
     });
     assert_eq!(counts, [counts[0]; 3]);
     counts[0]

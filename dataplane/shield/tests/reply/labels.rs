@@ -1,6 +1,6 @@
 //! What replies are, whatever their labels say.
 
-use aegis_shield::reply::{Rehydrator, ReplyFormat, Tally};
+use aegis_shield::reply::{Rehydrator, ReplyFormat, RestoreStats};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -76,7 +76,10 @@ fn binary_types_pass() {
         assert!(rehydrator.is_transparent(), "{label}");
     }
     let input = format!("\u{0}{token}");
-    assert_eq!(run(ReplyFormat::of(Some(b"application/x-something")), &input), (input, Tally::default()));
+    assert_eq!(
+        run(ReplyFormat::of(Some(b"application/x-something")), &input),
+        (input, RestoreStats::default())
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::*;
 
 /// Feeds `input` in a few ways that a test of every cut would take too long for.
-fn run_some(format: ReplyFormat, input: &str) -> (String, aegis_shield::reply::Tally) {
+fn run_some(format: ReplyFormat, input: &str) -> (String, aegis_shield::reply::RestoreStats) {
     let whole = run_cut(format, input.as_bytes(), &[]);
     for size in [1, 7, 4096, MAX_EVENT, MAX_EVENT + 1] {
         let cuts: Vec<usize> = (size..input.len()).step_by(size).collect();
@@ -46,11 +46,11 @@ fn events_up_to_the_limit_are_channels() {
 fn larger_events_are_restored_as_they_pass() {
     let token = masked("<<quoted>>");
     let large = delta_of(MAX_EVENT + 1, "", &token);
-    let (output, tally) =
+    let (output, stats) =
         run_some(ReplyFormat::Sse, &(delta_of(200, "", "x AEG") + &large + &delta_of(200, "", "end")));
     let text = &channels(&output, content)[""];
     assert!(text.contains("x AEGxxx") && text.ends_with("end") && text.contains(QUOTED), "in order");
-    assert_eq!(tally.restored, 1);
+    assert_eq!(stats.restored, 1);
     let arguments = json!({"a": token, "pad": "y".repeat(MAX_EVENT)}).to_string();
     let done = json!({"type": "response.done", "arguments": arguments, "signature": token});
     for eol in ["\n", "\r\n", "\r"] {
@@ -94,10 +94,10 @@ fn channels_have_a_limit() {
         let half = |text: &str| (0..count).map(|index| one(index, text)).collect::<String>();
         half(first) + &half(second)
     };
-    let (_, tally) = run_some(ReplyFormat::Sse, &stream(256));
-    assert_eq!((tally.restored, tally.skipped), (256, 0));
-    let (output, tally) = run_some(ReplyFormat::Sse, &stream(257));
-    assert_eq!((tally.restored, tally.skipped), (256, 2));
+    let (_, stats) = run_some(ReplyFormat::Sse, &stream(256));
+    assert_eq!((stats.restored, stats.skipped), (256, 0));
+    let (output, stats) = run_some(ReplyFormat::Sse, &stream(257));
+    assert_eq!((stats.restored, stats.skipped), (256, 2));
     assert!(output.contains(second), "what is not restored is not lost");
 }
 

@@ -16,9 +16,9 @@ fn tokens_in_addresses_stay() {
         json!({"output": [{"type": "x", "output": {"image_url": url}}, {"content": [{"file_url": url}]}]}),
     ] {
         let input = body.to_string();
-        let (output, tally) = run(ReplyFormat::Json, &input);
+        let (output, stats) = run(ReplyFormat::Json, &input);
         assert_eq!(output, input);
-        assert!(tally.kept > 0 && tally.restored == 0, "{input}");
+        assert!(stats.kept > 0 && stats.restored == 0, "{input}");
         let mut large = body.clone();
         large["pad"] = "x".repeat(MAX_EVENT).into();
         large["after"] = masked("<<plain>>").into();
@@ -43,7 +43,7 @@ fn other_addresses_are_text() {
         json!({"content": [{"type": "tool_use", "input": {"source": {"url": url}, "image_url": url}}]}),
         json!({"choices": [{"message": {"content": url}}]}),
     ] {
-        let (output, tally) = run(ReplyFormat::Json, &body.to_string());
-        assert!(output.contains(PLAIN) && tally.restored > 0 && tally.kept == 0, "{output}");
+        let (output, stats) = run(ReplyFormat::Json, &body.to_string());
+        assert!(output.contains(PLAIN) && stats.restored > 0 && stats.kept == 0, "{output}");
     }
 }

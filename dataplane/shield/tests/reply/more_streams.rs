@@ -33,11 +33,11 @@ fn a_token_over_items_of_an_array() {
             pieces(&masked(text), size).iter().map(|piece| gemini(&json!({"text": piece}), None)).collect();
         chunks.push(gemini(&json!({"text": ""}), Some("STOP")));
         for format in [ReplyFormat::Json, ReplyFormat::Unknown] {
-            let (output, tally) = run(format, &array(&chunks));
+            let (output, stats) = run(format, &array(&chunks));
             let parsed: Value = serde_json::from_str(&output).unwrap();
             assert_eq!(said(&parsed, "/text"), clear(text));
             assert_eq!(parsed.as_array().unwrap().len(), chunks.len(), "nothing is made up");
-            assert_eq!((tally.restored, tally.unresolved), (3, 0));
+            assert_eq!((stats.restored, stats.unresolved), (3, 0));
         }
     }
 }
@@ -70,11 +70,11 @@ fn what_an_array_holds_comes_out_before_its_end() {
     let begun = gemini(&json!({"text": "x AEGIS-"}), None);
     for end in [vec![], vec![gemini(&json!({"functionCall": {"name": "f"}}), Some("STOP"))]] {
         let items = [vec![begun.clone()], end].concat();
-        let (output, tally) = run(ReplyFormat::Json, &array(&items));
+        let (output, stats) = run(ReplyFormat::Json, &array(&items));
         let parsed: Value = serde_json::from_str(&output).unwrap();
         assert_eq!(said(&parsed, "/text"), "x AEGIS-", "{output}");
         assert_eq!(parsed.as_array().unwrap().len(), items.len() + 1);
-        assert_eq!(tally.restored, 0);
+        assert_eq!(stats.restored, 0);
     }
     let whole = array(&[begun.clone(), begun]);
     for end in 0..whole.len() {
@@ -105,7 +105,7 @@ fn large_items_and_odd_arrays() {
         let expected = array.to_string().replace(&token, &quote(QUOTED)[1..quote(QUOTED).len() - 1]);
         assert_eq!(output, expected);
     }
-    // Only Gemini's arrays are streams. Others get no item more, and what looks like pieces is none.
+    // Only Gemini's arrays are streams. Others get no item more, and what sniffed like pieces is none.
     for array in [
         json!([{"object": "chunk", "text": "x A"}, {"object": "chunk", "text": "EGIS"}]),
         json!([{"choices": [{"delta": {"content": "x AEGIS-"}}]}]),
@@ -256,16 +256,16 @@ fn threads_of_assistants() {
             json!({"id": "msg_1", "object": "thread.message", "status": "completed", "content": content});
         input +=
             &(frame("thread.message.completed", &done.to_string(), "\n") + &frame("done", "[DONE]", "\n"));
-        let (output, tally) = run_sse(&input);
-        let lanes = channels(&output, read);
-        for lane in ["text", "code", "logs"] {
-            assert_eq!(lanes[lane], clear(text), "{lane}");
+        let (output, stats) = run_sse(&input);
+        let texts = channels(&output, read);
+        for restorer in ["text", "code", "logs"] {
+            assert_eq!(texts[restorer], clear(text), "{restorer}");
         }
-        assert_eq!(serde_json::from_str::<Value>(&lanes["call"]).unwrap()["p"], QUOTED);
+        assert_eq!(serde_json::from_str::<Value>(&texts["call"]).unwrap()["p"], QUOTED);
         let events = events(&output);
         let completed = events[events.len() - 2].json();
         assert_eq!(completed["content"][0]["text"]["value"], clear(text));
-        assert_eq!((tally.restored, tally.unresolved), (9, 0));
+        assert_eq!((stats.restored, stats.unresolved), (9, 0));
     }
     // A tail goes out before what ends it, and in the shape of a delta.
     for (status, made_up) in [("completed", true), ("incomplete", true), ("in_progress", false)] {
@@ -286,11 +286,11 @@ fn what_the_model_sampled_stays_as_it_is() {
         pieces(&token, 5).iter().map(|piece| entry(piece)).chain([entry(&token)]).collect();
     let chunk =
         json!({"choices": [{"index": 0, "delta": {"content": token}, "logprobs": {"content": entries}}]});
-    let (output, tally) = run_sse(&frame("", &chunk.to_string(), "\n"));
+    let (output, stats) = run_sse(&frame("", &chunk.to_string(), "\n"));
     let choice = events(&output)[0].json()["choices"][0].clone();
     assert_eq!(choice["delta"]["content"], PLAIN);
     assert_eq!(choice["logprobs"], chunk["choices"][0]["logprobs"]);
-    assert_eq!((tally.restored, tally.kept, tally.unresolved), (1, 2, 0));
+    assert_eq!((stats.restored, stats.kept, stats.unresolved), (1, 2, 0));
     let document = json!({"choices": [{"message": {"content": token}, "logprobs": {"content": entries, "tokens": [token]}}]});
     for pad in [0, MAX_EVENT] {
         let mut document = document.clone();
@@ -341,7 +341,10 @@ fn bytes_that_are_no_text_pass() {
     let token = masked("<<plain>>");
     for head in ["PK\u{3}\u{4}", "\u{7f}ELF\u{1}", "%PDF-1.7\n", "\u{1f}\u{8b}", "GIF89a\u{1}"] {
         let input = format!("{head} {token} \u{0} {token}");
-        assert_eq!(run(ReplyFormat::Unknown, &input), (input.clone(), aegis_shield::reply::Tally::default()));
+        assert_eq!(
+            run(ReplyFormat::Unknown, &input),
+            (input.clone(), aegis_shield::reply::RestoreStats::default())
+        );
     }
     for head in ["%PD", "%PDX", "%", "text\u{1b}[0m"] {
         assert_eq!(run(ReplyFormat::Unknown, &format!("{head}{token}")).0, format!("{head}{PLAIN}"));

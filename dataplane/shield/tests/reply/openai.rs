@@ -14,7 +14,7 @@ fn stream(chunks: &[Value], eol: &str) -> String {
     frames.concat() + &frame("", "[DONE]", eol)
 }
 
-/// What a client puts together: texts by choice and lane, arguments by choice and call.
+/// What a client puts together: texts by choice and restorer, arguments by choice and call.
 pub(crate) fn read(chunk: &Value) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for choice in chunk["choices"].as_array().into_iter().flatten() {
@@ -53,12 +53,12 @@ fn content_comes_back_for_every_size_of_delta() {
     let text = "Your keys: <<plain>>, and\n<<quoted>><<pem>> \u{e9}\u{1F600} end: <<plain>>";
     for (size, eol) in [(1, "\n"), (3, "\r\n"), (7, "\r"), (40, "\n"), (1000, "\r\n")] {
         let input = text_stream(text, size, eol);
-        let (output, tally) = run_sse(&input);
+        let (output, stats) = run_sse(&input);
         let read = channels(&output, read);
         assert_eq!(read["0.content"], clear(text), "{size}");
         assert_eq!(read["0.role"], "assistant");
         assert_eq!(read["0.finish"], "stop");
-        assert_eq!((tally.restored, tally.unresolved, tally.skipped), (4, 0, 0));
+        assert_eq!((stats.restored, stats.unresolved, stats.skipped), (4, 0, 0));
         assert_untouched(&input, &output, eol, |frame| !frame.contains("\"content\":"));
     }
 }
@@ -67,9 +67,9 @@ fn content_comes_back_for_every_size_of_delta() {
 fn ordinary_text_passes_at_once_and_unchanged() {
     let input =
         text_stream("No secrets here, not in the least. Uuid 1b-2c, A-E, AEG but \\ no more", 1000, "\n");
-    let (output, tally) = run_sse(&input);
+    let (output, stats) = run_sse(&input);
     assert_eq!(output, input);
-    assert_eq!(tally, aegis_shield::reply::Tally::default());
+    assert_eq!(stats, aegis_shield::reply::RestoreStats::default());
 }
 
 #[test]
@@ -124,13 +124,13 @@ fn choices_are_apart() {
         chunks.push(json!({"choices": [
             {"index": 4, "delta": {"reasoning": piece}}, {"index": 5, "delta": {"reasoning_content": piece}}]}));
     }
-    let (output, tally) = run_sse(&stream(&chunks, "\n"));
+    let (output, stats) = run_sse(&stream(&chunks, "\n"));
     let read = channels(&output, read);
     for name in ["0.content", "2.content", "4.reasoning", "5.reasoning_content"] {
         assert_eq!(read[name], QUOTED);
     }
     assert_eq!(read["1.content"], "nothing A".repeat(7));
-    assert_eq!(tally.restored, 4);
+    assert_eq!(stats.restored, 4);
 }
 
 #[test]

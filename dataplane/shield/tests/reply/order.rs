@@ -107,7 +107,7 @@ fn call(id: Option<&str>, arguments: &str) -> Value {
     entry
 }
 
-/// The arguments of each call, told apart as a client does that looks at ids.
+/// The arguments of each call, told apart as a client does that sniffed at ids.
 fn by_id(output: &str) -> Vec<String> {
     let mut found: Vec<(String, String)> = Vec::new();
     for event in events(output) {
@@ -291,9 +291,13 @@ fn items_without_an_index_are_told_apart_by_id() {
             done("y"),
         ];
         let (output, _) = run_cut(aegis_shield::reply::ReplyFormat::Sse, input.concat().as_bytes(), &[]);
-        let lanes = channels(&String::from_utf8(output).unwrap(), read);
-        for lane in ["x", "y"] {
-            assert_eq!(serde_json::from_str::<Value>(&lanes[lane]).unwrap(), json!({"a": QUOTED}), "{cut}");
+        let texts = channels(&String::from_utf8(output).unwrap(), read);
+        for restorer in ["x", "y"] {
+            assert_eq!(
+                serde_json::from_str::<Value>(&texts[restorer]).unwrap(),
+                json!({"a": QUOTED}),
+                "{cut}"
+            );
         }
     }
     // The item that is done lets out its tail, and no other's.
@@ -339,7 +343,7 @@ fn json_of_any_depth_is_escaped_right_or_not_at_all() {
                 "\n",
             )]
             .concat();
-            let (output, tally) = run_sse(&stream);
+            let (output, stats) = run_sse(&stream);
             let mut text = channels(&output, crate::openai::read)["0.content"].clone();
             for _ in 0..layers {
                 text = serde_json::from_str::<Value>(&text).unwrap()["v"].as_str().unwrap().to_owned();
@@ -347,15 +351,15 @@ fn json_of_any_depth_is_escaped_right_or_not_at_all() {
             // The string of the event is a layer too.
             let restored = layers < 5 || name == "<<plain>>";
             assert_eq!(text, if restored { secret } else { &token }, "{layers}");
-            assert_eq!((tally.restored, tally.unresolved), if restored { (1, 0) } else { (0, 1) });
+            assert_eq!((stats.restored, stats.unresolved), if restored { (1, 0) } else { (0, 1) });
             let document = json!({"a": content}).to_string();
-            let (output, tally) = run(aegis_shield::reply::ReplyFormat::Json, &document);
+            let (output, stats) = run(aegis_shield::reply::ReplyFormat::Json, &document);
             let mut text = serde_json::from_str::<Value>(&output).unwrap()["a"].as_str().unwrap().to_owned();
             for _ in 0..layers {
                 text = serde_json::from_str::<Value>(&text).unwrap()["v"].as_str().unwrap().to_owned();
             }
             assert_eq!(text, if restored { secret } else { &token }, "{layers}");
-            assert_eq!(tally.restored, u64::from(restored));
+            assert_eq!(stats.restored, u64::from(restored));
         }
     }
     // As many containers in one layer as are followed, and one more.

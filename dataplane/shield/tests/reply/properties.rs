@@ -19,7 +19,7 @@ fn text() -> impl Strategy<Value = (String, String)> {
     vec(part, 0..8)
         .prop_map(|parts| parts.into_iter().unzip::<String, String, Vec<_>, Vec<_>>())
         .prop_map(|(a, b)| (a.concat(), b.concat()))
-        .prop_filter("looks like JSON", |(text, _)| {
+        .prop_filter("sniffed like JSON", |(text, _)| {
             !matches!(text.trim_start().chars().next(), Some('{' | '['))
         })
 }
@@ -64,16 +64,16 @@ proptest! {
                 input += eol;
             }
         }
-        let (whole, tally) = run_cut(ReplyFormat::Sse, input.as_bytes(), &[]);
+        let (whole, stats) = run_cut(ReplyFormat::Sse, input.as_bytes(), &[]);
         let cut = run_cut(ReplyFormat::Sse, input.as_bytes(), &cuts(input.len(), &bytes));
         prop_assert_eq!(&cut.0, &whole);
-        prop_assert_eq!(cut.1, tally);
+        prop_assert_eq!(cut.1, stats);
         let output = String::from_utf8(whole).unwrap();
         let read = channels(&output, crate::anthropic::read);
         prop_assert_eq!(read.get("0.text").cloned().unwrap_or_default(), clear.clone());
         let (text, whole_tally) = run_cut(ReplyFormat::Text, masked.as_bytes(), &[]);
         prop_assert_eq!(String::from_utf8(text).unwrap(), clear);
-        prop_assert_eq!(whole_tally.restored, tally.restored);
+        prop_assert_eq!(whole_tally.restored, stats.restored);
     }
 
     #[test]
@@ -124,10 +124,10 @@ proptest! {
             items.push(json!({"candidates": [{"index": 0, "finishReason": "STOP"}]}).to_string());
         }
         let input = format!("[{}\n]", items.join(separator));
-        let (whole, tally) = run_cut(ReplyFormat::Json, input.as_bytes(), &[]);
+        let (whole, stats) = run_cut(ReplyFormat::Json, input.as_bytes(), &[]);
         let cut = run_cut(ReplyFormat::Json, input.as_bytes(), &cuts(input.len(), &bytes));
         prop_assert_eq!(&cut.0, &whole);
-        prop_assert_eq!(cut.1, tally);
+        prop_assert_eq!(cut.1, stats);
         let parsed: Value = serde_json::from_slice(&whole).unwrap();
         let said: String = parsed.as_array().unwrap().iter().filter_map(|item| item["candidates"][0]["content"]["parts"][0]["text"].as_str()).collect();
         prop_assert_eq!(said, clear);

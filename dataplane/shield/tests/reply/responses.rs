@@ -88,18 +88,18 @@ fn every_lane_and_all_that_repeats_it() {
             ),
         ]
         .concat();
-        let (output, tally) = run_sse(&input);
-        let lanes = channels(&output, read);
+        let (output, stats) = run_sse(&input);
+        let texts = channels(&output, read);
         assert_eq!(
-            lanes["response.reasoning_summary_text 0 0"],
+            texts["response.reasoning_summary_text 0 0"],
             masked(text),
             "it goes back with what signs it"
         );
-        assert_eq!(lanes["response.output_text 1 0"], clear(text));
-        assert_eq!(lanes["response.custom_tool_call_input 3 null"], clear(text));
-        assert_eq!(lanes["response.code_interpreter_call_code 4 null"], clear(text));
-        restored_arguments(&lanes["response.function_call_arguments 2 null"]);
-        restored_arguments(&lanes["response.mcp_call_arguments 5 null"]);
+        assert_eq!(texts["response.output_text 1 0"], clear(text));
+        assert_eq!(texts["response.custom_tool_call_input 3 null"], clear(text));
+        assert_eq!(texts["response.code_interpreter_call_code 4 null"], clear(text));
+        restored_arguments(&texts["response.function_call_arguments 2 null"]);
+        restored_arguments(&texts["response.mcp_call_arguments 5 null"]);
         let parsed: Vec<Value> = events(&output).iter().map(SseEvent::json).collect();
         let of = |kind: &str| parsed.iter().find(|data| data["type"] == kind).unwrap();
         assert_eq!(of("response.output_text.done")["text"], clear(text));
@@ -110,7 +110,7 @@ fn every_lane_and_all_that_repeats_it() {
         assert_eq!(completed["output"][0]["content"][0]["text"], clear(text));
         restored_arguments(completed["output"][1]["arguments"].as_str().unwrap());
         assert_eq!(events(&output).len(), events(&input).len(), "no event is made up");
-        assert_eq!((tally.kept, tally.unresolved), (4, 0));
+        assert_eq!((stats.kept, stats.unresolved), (4, 0));
     }
 }
 

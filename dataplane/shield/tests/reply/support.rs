@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aegis_detect::Category;
-use aegis_shield::reply::{Rehydrator, ReplyFormat, Tally};
+use aegis_shield::reply::{Rehydrator, ReplyFormat, RestoreStats};
 use aegis_shield::{Keyring, Token, Vault};
 use serde_json::Value;
 
@@ -68,7 +68,7 @@ fn fill(text: &str, with: impl Fn(&str) -> String) -> String {
 }
 
 /// Runs `input` through, cut into pieces that end at `cuts`.
-pub(crate) fn run_cut(format: ReplyFormat, input: &[u8], cuts: &[usize]) -> (Vec<u8>, Tally) {
+pub(crate) fn run_cut(format: ReplyFormat, input: &[u8], cuts: &[usize]) -> (Vec<u8>, RestoreStats) {
     let mut rehydrator = Rehydrator::new(vault(), format).with_keyring(Arc::new(keyring()));
     let mut out = Vec::new();
     let mut start = 0;
@@ -77,7 +77,7 @@ pub(crate) fn run_cut(format: ReplyFormat, input: &[u8], cuts: &[usize]) -> (Vec
         start = cut;
     }
     rehydrator.finish(&mut out);
-    (out, rehydrator.tally())
+    (out, rehydrator.stats())
 }
 
 /// Bytes that all cuts of one input may feed together: inputs of up to 4 KiB are cut at every byte, larger ones at
@@ -85,16 +85,16 @@ pub(crate) fn run_cut(format: ReplyFormat, input: &[u8], cuts: &[usize]) -> (Vec
 const ALL_CUTS: usize = 16 << 20;
 
 /// Runs `input` through whole, in two pieces for every cut, and byte by byte; the result must be the same.
-pub(crate) fn run(format: ReplyFormat, input: &str) -> (String, Tally) {
+pub(crate) fn run(format: ReplyFormat, input: &str) -> (String, RestoreStats) {
     let input = input.as_bytes();
     let whole = run_cut(format, input, &[]);
     let bytewise: Vec<usize> = (1..input.len()).collect();
-    let same = |(out, tally): (Vec<u8>, Tally), what: &str| {
+    let same = |(out, stats): (Vec<u8>, RestoreStats), what: &str| {
         if out != whole.0 {
             let (a, b) = (String::from_utf8_lossy(&whole.0), String::from_utf8_lossy(&out));
             panic!("{what} changes the result\n--- whole\n{a}\n--- cut\n{b}");
         }
-        assert_eq!(tally, whole.1, "{what}");
+        assert_eq!(stats, whole.1, "{what}");
     };
     same(run_cut(format, input, &bytewise), "feeding byte by byte");
     for cut in (1..input.len()).step_by(input.len() * input.len() / ALL_CUTS + 1) {
@@ -107,7 +107,7 @@ pub(crate) fn run(format: ReplyFormat, input: &str) -> (String, Tally) {
 }
 
 /// Runs `input` through in pieces of a hundred bytes, each of which comes out as far as there is room at a time.
-fn run_within(format: ReplyFormat, input: &[u8], room: usize) -> (Vec<u8>, Tally) {
+fn run_within(format: ReplyFormat, input: &[u8], room: usize) -> (Vec<u8>, RestoreStats) {
     let mut rehydrator = Rehydrator::new(vault(), format);
     let (mut whole, mut out) = (Vec::new(), Vec::new());
     for piece in input.chunks(100).map(Some).chain([None]) {
@@ -121,11 +121,11 @@ fn run_within(format: ReplyFormat, input: &[u8], room: usize) -> (Vec<u8>, Tally
         }
         whole.append(&mut out);
     }
-    (whole, rehydrator.tally())
+    (whole, rehydrator.stats())
 }
 
 /// As [`run`], for a stream of server-sent events.
-pub(crate) fn run_sse(input: &str) -> (String, Tally) {
+pub(crate) fn run_sse(input: &str) -> (String, RestoreStats) {
     run(ReplyFormat::Sse, input)
 }
 

@@ -1,0 +1,159 @@
+//! Looks places up by the way from a value to the root of its document.
+
+use std::sync::LazyLock;
+
+use crate::places::file;
+use crate::places::place::{PathStep, Pattern, Place, Role, Scope};
+
+/// The places of some roles, ready to be looked up.
+#[derive(Debug)]
+pub struct Table {
+    places: Vec<Place>,
+    /// Indices of the places by the hash of their last name, in the order of the files.
+    buckets: Vec<Vec<u16>>,
+    signed_types: Vec<String>,
+}
+
+const BUCKETS: usize = 256;
+
+impl Table {
+    fn new(files: &'static [file::File], wanted: impl Fn(Role) -> bool) -> Self {
+        let mut table =
+            Self { places: Vec::new(), buckets: vec![Vec::new(); BUCKETS], signed_types: Vec::new() };
+        for file in files {
+            table.signed_types.extend(file.signed_types.iter().cloned());
+            table.places.extend(file.places().filter(|place| wanted(place.role)));
+        }
+        for (index, place) in table.places.iter().enumerate() {
+            table.buckets[bucket(place.name())].push(index as u16);
+        }
+        table
+    }
+
+    /// The places that a value is at, the decisive one first. `chain` leads from the value to the root.
+    pub fn find<'t, 'a, C>(
+        &'t self,
+        scope: Scope,
+        chain: C,
+    ) -> impl Iterator<Item = &'t Place> + use<'t, 'a, C>
+    where
+        C: Iterator<Item = PathStep<'a>> + Clone,
+    {
+        // The last step of a path may be `*`, so the name that counts is the first or the second one.
+        let names = chain.clone().filter_map(|step| match step {
+            PathStep::Member(name) => Some(name),
+            PathStep::Item => None,
+        });
+        names.take(2).flat_map(move |name| {
+            let chain = chain.clone();
+            let here = self.buckets[bucket(name)].iter().map(|&index| &self.places[usize::from(index)]);
+            here.filter(move |place| place.name() == name && place.matches(scope, chain.clone()))
+        })
+    }
+
+    /// Whether an object of that `type` holds what its provider signed.
+    pub fn is_signed_type(&self, kind: &[u8]) -> bool {
+        self.signed_types.iter().any(|known| known.as_bytes() == kind)
+    }
+
+    /// All places, in the order of the files.
+    pub fn places(&self) -> &[Place] {
+        &self.places
+    }
+}
+
+/// Few names are listed, so most members end at an empty bucket.
+fn bucket(name: &[u8]) -> usize {
+    let (Some(&first), Some(&last)) = (name.first(), name.last()) else { return 0 };
+    (name.len().wrapping_mul(31) + usize::from(first).wrapping_mul(7) + usize::from(last)) % BUCKETS
+}
+
+pub(super) static FILES: LazyLock<Vec<file::File>> = LazyLock::new(file::all);
+
+/// Names of query parameters or header fields that mean something, in lower case.
+type Names = LazyLock<Vec<(String, Role)>>;
+
+static PARAMETERS: Names = LazyLock::new(|| names(|row| &row.query));
+static HEADERS: Names = LazyLock::new(|| names(|row| &row.headers));
+
+static OF_REQUESTS: LazyLock<Table> =
+    LazyLock::new(|| Table::new(&FILES, |role| !matches!(role, Role::Offset | Role::Structure)));
+
+static ALL: LazyLock<Table> = LazyLock::new(|| Table::new(&FILES, |_| true));
+
+/// The places that the scan of a request has to know.
+pub fn of_requests() -> &'static Table {
+    &OF_REQUESTS
+}
+
+/// All places of all APIs.
+pub fn all() -> &'static Table {
+    &ALL
+}
+
+/// A member's name.
+type Name = Box<[u8]>;
+
+/// Names of members by which links of the table are known wherever they stand, with the name of the object around them if one
+/// is listed that is no list's item.
+static LINKS: LazyLock<Vec<(Name, Option<Name>)>> = LazyLock::new(|| {
+    let of_requests = OF_REQUESTS.places.iter().filter(|place| place.role == Role::Link);
+    let mut links: Vec<_> = of_requests
+        .filter_map(|place| {
+            let mut names = place.steps.iter().map_while(|step| match step {
+                Pattern::Name(name) => Some(name.clone()),
+                _ => None,
+            });
+            Some((names.next()?, names.next()))
+        })
+        .collect();
+    links.sort();
+    links.dedup();
+    links
+});
+
+/// Whether the string under `name`, in an object under `holder` (empty if it has none), is an address that the provider would
+/// fetch if it came back in a request, where it is not searched.
+///
+/// An address may be signed, so it cannot be searched there without breaking it; so no secret is put into it here.
+pub fn is_link_of_reply(name: &[u8], holder: &[u8]) -> bool {
+    // All of them end so: `url`, `uri`. Most names do not.
+    matches!(name, [.., b'r', b'l' | b'i'])
+        && LINKS
+            .iter()
+            .any(|(link, around)| **link == *name && around.as_ref().is_none_or(|around| **around == *holder))
+}
+
+/// Whether objects under `name` may hold such an address, for a reader that keeps no names of what is open.
+pub fn may_hold_link_of_reply(name: &[u8]) -> bool {
+    LINKS.iter().any(|(_, around)| around.as_deref() == Some(name))
+}
+
+/// Whether `name` may be the name of such an address in an object that [may hold](may_hold_link_of_reply) one.
+pub fn may_be_link_of_reply(name: &[u8]) -> bool {
+    LINKS.iter().any(|(link, _)| **link == *name)
+}
+
+/// What a query parameter of that name, in any case, means to the providers; `None` if it is text.
+pub fn of_parameter(name: &[u8]) -> Option<Role> {
+    named(&PARAMETERS, name)
+}
+
+/// What a header field of that name, in any case, means to the providers; `None` if it is text.
+pub fn of_header(name: &[u8]) -> Option<Role> {
+    named(&HEADERS, name)
+}
+
+fn names(list: impl Fn(&'static file::Row) -> &'static Vec<String>) -> Vec<(String, Role)> {
+    let rows = FILES.iter().flat_map(|file| &file.place);
+    let all = rows.flat_map(|row| list(row).iter().map(|name| (name.to_ascii_lowercase(), row.role)));
+    let mut names: Vec<_> = all.collect();
+    names.sort_by(|a, b| a.0.cmp(&b.0));
+    names.dedup_by(|a, b| a.0 == b.0);
+    names
+}
+
+fn named(names: &[(String, Role)], name: &[u8]) -> Option<Role> {
+    let mut known = names.iter().filter(|(known, _)| known.len() == name.len());
+    known.find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name)).map(|(_, role)| *role)
+}

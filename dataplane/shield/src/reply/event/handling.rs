@@ -1,0 +1,80 @@
+//! What may be done with a string of an event, by where it stands in it.
+
+use crate::places::is_link_of_reply;
+use crate::reply::event::json_index::ValueKind;
+use crate::reply::event::view::Event;
+use crate::reply::text::keys::{KeyKind, is_blob_type, is_signed_type, is_thinking_type};
+
+/// See the module's documentation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Handling {
+    /// It is text: its tokens are replaced.
+    Restore,
+    /// It is no text.
+    Opaque,
+    /// It is text that must go back as the provider wrote it, so its tokens stay and are counted.
+    Keep,
+}
+
+impl Handling {
+    /// Of the string `index`, which is a value.
+    pub(crate) fn of(event: Event<'_>, index: usize) -> Self {
+        let mut found = Self::own(event, index);
+        let mut below = index;
+        while let Some(node) = event.values.parent(below) {
+            let key = KeyKind::of(event.key(node));
+            if key.is_tool_input() && event.kind(node) == ValueKind::Object {
+                return Self::Restore;
+            }
+            if found == Self::Restore && Self::keeps(event, node, key, below) {
+                found = Self::Keep;
+            }
+            below = node;
+        }
+        found
+    }
+
+    /// By the name of the string alone, and the object that it is in.
+    fn own(event: Event<'_>, index: usize) -> Self {
+        let Some(parent) = event.values.parent(index) else { return Self::Restore };
+        let is_type = |known: fn(&[u8]) -> bool| event.string(parent, b"type").is_some_and(known);
+        match KeyKind::of(event.key(index)) {
+            KeyKind::Opaque => Self::Opaque,
+            KeyKind::Data if KeyKind::of(event.key(parent)) == KeyKind::Blob || is_type(is_blob_type) => {
+                Self::Opaque
+            }
+            KeyKind::Thinking if is_type(is_thinking_type) || is_block(event, parent) => Self::Keep,
+            _ if is_link_of_reply(event.key(index), event.key(parent)) => Self::Keep,
+            _ => Self::Restore,
+        }
+    }
+
+    /// Whether the container `node` makes signed or sampled text of what it holds under `below`.
+    fn keeps(event: Event<'_>, node: usize, key: KeyKind, below: usize) -> bool {
+        if matches!(key, KeyKind::Signed | KeyKind::Sampled) {
+            return true;
+        }
+        if event.kind(node) != ValueKind::Object {
+            return false;
+        }
+        match event.string(node, b"type") {
+            Some(name) => is_signed_type(name) || (node == 0 && name.starts_with(b"response.reasoning")),
+            // Signed if the part holds a signature, which comes behind the text. Without one its tokens stay, too, and
+            // the way out scans it.
+            None => event.key(below) == b"text" && event.is_true(node, b"thought"),
+        }
+    }
+}
+
+/// Whether an object is an item of a message's content.
+fn is_block(event: Event<'_>, object: usize) -> bool {
+    event.values.parent(object).is_some_and(|list| {
+        event.kind(list) == ValueKind::Array && KeyKind::of(event.key(list)) == KeyKind::Content
+    })
+}
+
+/// Whether the value `index` is part of what a tool gets.
+pub(crate) fn is_tool_input(event: Event<'_>, index: usize) -> bool {
+    let mut above = std::iter::successors(event.values.parent(index), |&node| event.values.parent(node));
+    above.any(|node| event.kind(node) == ValueKind::Object && KeyKind::of(event.key(node)).is_tool_input())
+}

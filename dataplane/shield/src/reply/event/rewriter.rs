@@ -1,0 +1,318 @@
+//! One event of a stream, whatever frames it: restores its strings in place, and keeps the channels' order.
+
+use crate::reply::event::edits::{Edit, Edits};
+use crate::reply::event::frame::FramedEvent;
+use crate::reply::event::text_kind;
+use std::ops::Range;
+
+use memchr::memchr2;
+
+use crate::reply::event::channels::Channels;
+use crate::reply::event::frame::EventEnvelope;
+use crate::reply::event::handling::Handling;
+use crate::reply::event::json_index::{JsonIndex, ValueKind, string_end};
+use crate::reply::event::plan::{ChannelId, ChannelPiece, Close, Plan};
+use crate::reply::event::view::{Event, Framing};
+use crate::reply::event::{citations, dialect};
+use crate::reply::gate::TextKind;
+use crate::reply::text::context::ReplyContext;
+use crate::reply::text::keys::KeyKind;
+use crate::reply::text::nesting::NestingTracker;
+use crate::reply::text::output::RestoredText;
+use crate::reply::text::restorer::TextRestorer;
+use crate::token::MIN_TOKEN_LEN;
+
+/// See the module's documentation.
+pub(crate) struct EventRewriter {
+    framing: Framing,
+    values: JsonIndex,
+    plan: Plan,
+    channels: Channels,
+    edits: Edits,
+    /// Containers of the event with numbers that point into a text.
+    cited: Vec<usize>,
+    stream_kind: StreamKind,
+}
+
+/// What the events of a stream are, as far as is known.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum StreamKind {
+    Unknown,
+    /// JSON, so an event that is none is no piece of a text.
+    Json,
+    /// Pieces of one text, whatever one of them sniffed like alone: a word of digits is no number, `[]` no array.
+    Plain,
+}
+
+impl EventRewriter {
+    pub(crate) fn new(framing: Framing) -> Self {
+        Self {
+            framing,
+            values: JsonIndex::default(),
+            plan: Plan::default(),
+            channels: Channels::default(),
+            edits: Edits::default(),
+            cited: Vec::new(),
+            stream_kind: StreamKind::Unknown,
+        }
+    }
+
+    /// Bytes of memory held for edits.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.edits.text.capacity() + self.edits.list.capacity() * size_of::<Edit>()
+    }
+
+    /// Appends to `out` what goes to the client for `frame`: the tails of channels that end with it, then the
+    /// event itself.
+    pub(crate) fn event(
+        &mut self,
+        context: &mut ReplyContext,
+        frame: &FramedEvent<'_>,
+        out: &mut RestoredText,
+    ) {
+        let data = frame.text.trim_ascii();
+        let blank = data.is_empty() && (frame.text.is_empty() || self.stream_kind != StreamKind::Plain);
+        if blank || data == b"[DONE]" {
+            if !blank || frame.last {
+                self.flush_all(context, out);
+            }
+            out.extend_from_slice(frame.raw);
+        } else if self.reads_json(frame.text) {
+            if self.stream_kind == StreamKind::Plain {
+                self.flush_held(context, out);
+            }
+            if self.stream_kind != StreamKind::Unknown || self.values.node(0).kind == ValueKind::Object {
+                self.stream_kind = StreamKind::Json;
+            }
+            self.json(context, frame, out);
+        } else {
+            self.other(context, frame, out);
+        }
+    }
+
+    /// Whether `text` is JSON, and no piece of a plain text that would do as some.
+    fn reads_json(&mut self, text: &[u8]) -> bool {
+        let plain = self.stream_kind == StreamKind::Plain;
+        let object = text.trim_ascii_start().starts_with(b"{");
+        if (plain && !object) || !self.values.read(text) {
+            return false;
+        }
+        let nodes = self.values.nodes();
+        nodes[0].kind != ValueKind::Scalar && (!plain || nodes.len() > 1)
+    }
+
+    /// Lets out all that is held, each in an event of its own, and closes all channels.
+    pub(crate) fn flush_all(&mut self, context: &mut ReplyContext, out: &mut RestoredText) {
+        self.channels.flush_closed(&[Close::All], &[], context, out);
+        self.channels.forget(&[Close::All]);
+    }
+
+    /// Lets out all that is held behind the last event, each with `separator` before it, and closes all channels.
+    pub(crate) fn flush_behind(
+        &mut self,
+        context: &mut ReplyContext,
+        separator: &[u8],
+        out: &mut RestoredText,
+    ) {
+        self.channels.flush_behind(context, separator, out);
+    }
+
+    /// Lets out all that is held but keeps the channels, before an event that is too large to be looked into.
+    pub(crate) fn flush_held(&mut self, context: &mut ReplyContext, out: &mut RestoredText) {
+        self.channels.flush_closed(&[Close::All], &[], context, out);
+    }
+
+    fn json(&mut self, context: &mut ReplyContext, frame: &FramedEvent<'_>, out: &mut RestoredText) {
+        let event = Event { values: &self.values, text: frame.text, name: frame.name, framing: self.framing };
+        let plan = &mut self.plan;
+        dialect::plan(event, plan);
+        if frame.last {
+            plan.closes.push(Close::All);
+        }
+        if context.gate.is_some() {
+            for &(key, name) in &plan.tools {
+                self.channels.name_tool(key, &frame.text[self.values.node(name).span()]);
+            }
+        }
+        if !plan.calls.is_empty() {
+            self.channels.change_calls(plan, context, out);
+        }
+        if !plan.closes.is_empty() {
+            self.channels.flush_closed(&plan.closes, &plan.pieces, context, out);
+        }
+        self.cited.clear();
+        strings(event, plan, &mut self.channels, &mut self.edits, &mut self.cited, context, frame.envelope);
+        for &root in &self.cited {
+            citations::restore(event, plan, &self.channels, &mut self.edits, context, root);
+        }
+        let unordered = !self.cited.is_empty() | number(event, plan, &mut self.channels, &mut self.edits);
+        if !plan.closes.is_empty() {
+            self.channels.forget(&plan.closes);
+        }
+        if self.edits.list.is_empty() {
+            out.extend_from_slice(frame.raw);
+        } else {
+            if unordered {
+                self.edits.sort();
+            }
+            self.edits.write(frame, out);
+        }
+    }
+
+    /// Answers with the number that the head of a too large event has, and what it must be for the client. `None`
+    /// if it has none, or keeps it.
+    pub(crate) fn renumber(&mut self, head: &[u8]) -> Option<(Range<usize>, u64)> {
+        let digits = root_number(head, b"sequence_number")?;
+        let number = std::str::from_utf8(&head[digits.clone()]).ok()?.parse().ok()?;
+        let sent = self.channels.numbering.of(number);
+        (sent != number).then_some((digits, sent))
+    }
+
+    /// Data that is no JSON: a piece of a text, as the streams of simple servers are, or, among JSON events or
+    /// when it only sniffed like JSON, a text of its own.
+    fn other(&mut self, context: &mut ReplyContext, frame: &FramedEvent<'_>, out: &mut RestoredText) {
+        let broken_json = matches!(frame.text.trim_ascii_start().first(), Some(b'{' | b'['));
+        let of_its_own = broken_json && self.stream_kind == StreamKind::Unknown;
+        if of_its_own || self.stream_kind == StreamKind::Json || self.framing == Framing::Lines {
+            let allowed = context.allows(TextKind::Document, None);
+            let mut restorer = TextRestorer::new(NestingTracker::document(), allowed);
+            if frame.last {
+                self.flush_all(context, out);
+            }
+            self.edits.feed_lines(context, &mut restorer, frame, true);
+        } else {
+            self.stream_kind = StreamKind::Plain;
+            let piece = ChannelPiece {
+                channel: ChannelId::PLAIN,
+                text_kind: TextKind::Text,
+                ..ChannelPiece::default()
+            };
+            if let Some(channel) = self.channels.of(&piece, context, || Handling::Restore) {
+                let fits = channel.restorer.holds() || channel.template.plain(frame.envelope);
+                self.edits.feed_lines(context, &mut channel.restorer, frame, !fits || frame.last);
+            }
+        }
+        self.edits.write(frame, out);
+    }
+}
+
+/// Restores the strings of one event, and notes in `cited` what holds numbers that point into them.
+fn strings(
+    event: Event<'_>,
+    plan: &Plan,
+    channels: &mut Channels,
+    edits: &mut Edits,
+    cited: &mut Vec<usize>,
+    context: &mut ReplyContext,
+    envelope: EventEnvelope<'_>,
+) {
+    let mut pieces = plan.pieces.iter().enumerate().peekable();
+    for (index, node) in event.values.nodes().iter().enumerate() {
+        if node.key().len() >= MIN_TOKEN_LEN {
+            whole(event, index, node.key(), edits, context);
+        }
+        if let Some((at, piece)) = pieces.next_if(|(_, piece)| piece.node == index) {
+            restore_piece(event, plan, at, piece, channels, edits, context, envelope);
+        } else if node.kind == ValueKind::Text {
+            if node.span().len() >= MIN_TOKEN_LEN && plan.opaque != Some(index) {
+                whole(event, index, node.span(), edits, context);
+            }
+        } else if node.kind != ValueKind::Scalar && citations::is_root(event, index) {
+            cited.push(index);
+        }
+    }
+}
+
+/// Restores the string of `piece`, which is number `at` of the plan, as a piece of its channel's text.
+#[expect(clippy::too_many_arguments, reason = "the parts of one event and of its rewriter, borrowed apart")]
+fn restore_piece(
+    event: Event<'_>,
+    plan: &Plan,
+    at: usize,
+    piece: &ChannelPiece,
+    channels: &mut Channels,
+    edits: &mut Edits,
+    context: &mut ReplyContext,
+    envelope: EventEnvelope<'_>,
+) {
+    let of_another_call = |other: &ChannelPiece| piece.call.differs(other.call);
+    let same = |other: &&ChannelPiece| other.channel == piece.channel;
+    if plan.pieces[..at].iter().rev().find(same).is_some_and(of_another_call) {
+        channels.end(piece.channel);
+    }
+    let closes = plan.closes.iter().any(|close| close.covers(piece.channel, piece.group));
+    let last = match plan.pieces[at + 1..].iter().find(same) {
+        None => closes,
+        Some(next) => of_another_call(next),
+    };
+    let Some(channel) = channels.of(piece, context, || Handling::of(event, piece.node)) else {
+        context.stats.skipped += 1;
+        return;
+    };
+    let held = channel.restorer.holds();
+    edits.feed(context, &mut channel.restorer, event.text, event.values.node(piece.node).span(), last);
+    if channel.restorer.holds() && !held && !channel.template.cut(event, plan, piece, envelope) {
+        // No event can be made for what is held, so nothing is.
+        edits.let_out(context, &mut channel.restorer);
+    }
+}
+
+/// Gives the event a number that none before it had. Answers whether it changed.
+fn number(event: Event<'_>, plan: &Plan, channels: &mut Channels, edits: &mut Edits) -> bool {
+    let Some(node) = plan.sequence else { return false };
+    let digits = event.values.node(node).span();
+    let Some(number) = event.index(0, b"sequence_number") else { return false };
+    let sent = channels.numbering.of(number);
+    if sent != number {
+        edits.number(digits, sent);
+    }
+    sent != number
+}
+
+/// Restores a string that is complete: the value `index`, or its key.
+fn whole(event: Event<'_>, index: usize, range: Range<usize>, edits: &mut Edits, context: &mut ReplyContext) {
+    let text = &event.text[range.clone()];
+    if memchr2(b'-', b'\\', text).is_none() {
+        return;
+    }
+    let mut restorer = match Handling::of(event, index) {
+        Handling::Restore => {
+            let (purpose, tool) = if context.gate.is_some() {
+                text_kind::purpose(event, index)
+            } else {
+                (TextKind::Other, None)
+            };
+            let json = KeyKind::of(event.key(index)) == KeyKind::Arguments;
+            TextRestorer::new(NestingTracker::literal(json), context.allows(purpose, tool))
+        }
+        Handling::Keep => TextRestorer::kept(),
+        Handling::Opaque => return,
+    };
+    edits.feed(context, &mut restorer, event.text, range, true);
+}
+
+/// The digits of the number under `key` at the root of the object that `text` begins with. The text may end
+/// anywhere.
+fn root_number(text: &[u8], key: &[u8]) -> Option<Range<usize>> {
+    let (mut at, mut depth) = (0, 0_u32);
+    loop {
+        match *text.get(at)? {
+            b'"' => {
+                let end = string_end(text, at)?;
+                let value = text[end + 1..].iter().position(|byte| !byte.is_ascii_whitespace())? + end + 1;
+                if depth == 1 && &text[at + 1..end] == key && text[value] == b':' {
+                    let after = &text[value + 1..];
+                    let start = value + 1 + after.iter().position(|byte| !byte.is_ascii_whitespace())?;
+                    let len = text[start..].iter().position(|byte| !byte.is_ascii_digit())?;
+                    return (len > 0).then_some(start..start + len);
+                }
+                at = end + 1;
+                continue;
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+        at += 1;
+    }
+}

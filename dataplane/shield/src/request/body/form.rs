@@ -1,0 +1,114 @@
+//! `application/x-www-form-urlencoded` bodies: scanned with `%41` and `+` decoded. A token needs no encoding.
+
+use crate::request::body::flat::{FlatFormat, replace_findings};
+use crate::request::body::step::{Input, Step};
+use crate::request::refusal::Refusal;
+use crate::request::scan::view::{DecodedView, LeftContext};
+
+/// The state between two windows of a form.
+pub(crate) struct FormBody {
+    left_context: LeftContext,
+    /// Fields that ended so far.
+    fields: usize,
+}
+
+impl FormBody {
+    pub(crate) fn new() -> Self {
+        Self { left_context: LeftContext::new(), fields: 0 }
+    }
+
+    /// See [`crate::request::Tokenizer::push`]; a window that is not the last is large enough to settle something.
+    pub(crate) fn process(&mut self, step: &mut Step<'_>, input: Input<'_>) -> Result<usize, Refusal> {
+        let view = &mut step.scratch.view;
+        view.begin(&self.left_context);
+        let raw = &input.bytes[..decode(view, input.bytes, input.last)];
+        view.finish(raw);
+        let settled = step.scratch.scan(raw, input.last, true);
+        let fields = Fields { before: self.fields };
+        let consumed = replace_findings(&fields, step, raw, settled)?.consumed;
+        self.fields += ampersands(&raw[..consumed]);
+        let view = &step.scratch.view;
+        self.left_context.keep(view, raw, view.view_of(consumed));
+        Ok(consumed)
+    }
+}
+
+/// The fields of a form, which are replaced one by one, so that they stay fields.
+struct Fields {
+    /// Those that ended before the window.
+    before: usize,
+}
+
+impl FlatFormat for Fields {
+    const SEPARATOR: Option<u8> = Some(b'&');
+
+    fn place(&self, before: &[u8]) -> String {
+        format!("field[{}]", self.before + ampersands(before))
+    }
+}
+
+fn ampersands(raw: &[u8]) -> usize {
+    memchr::memchr_iter(b'&', raw).count()
+}
+
+/// Builds the view and says where it ends: before an escape that is cut.
+fn decode(view: &mut DecodedView, window: &[u8], last: bool) -> usize {
+    for at in memchr::memchr2_iter(b'%', b'+', window) {
+        if window[at] == b'+' {
+            view.unit(window, b" ", at, at + 1);
+            continue;
+        }
+        match window.get(at + 1..at + 3) {
+            Some(&[high, low]) => {
+                if let (Some(high), Some(low)) = (hex(high), hex(low)) {
+                    view.unit(window, &[high << 4 | low], at, at + 3);
+                }
+            }
+            _ if last => {}
+            _ => return at,
+        }
+    }
+    window.len()
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).map(|value| value as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::format::Format;
+    use crate::request::scan::view::WINDOW;
+    use crate::request::tests::support::{AWS, PAT, PEM, run, run_pieces, shield};
+    use crate::request::tokenizer::Tokenizer;
+
+    fn encode(text: &str) -> String {
+        text.bytes().fold(String::new(), |out, byte| match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'A'..=b'Z' => out + &char::from(byte).to_string(),
+            b' ' => out + "+",
+            _ => out + &format!("%{byte:02X}"),
+        })
+    }
+
+    #[test]
+    fn encoded_secrets_are_found() {
+        let filler = encode(&"x % y & z\n".repeat(WINDOW / 8));
+        let body = format!("first={filler}&key={}&a={AWS}&pem={}+%zz&end=%4", encode(PAT), encode(PEM));
+        let (out, outcome) = run(Format::Form, body.as_bytes()).unwrap();
+        let mut restored = String::from_utf8(out.clone()).unwrap();
+        assert_eq!(outcome.vault.len(), 3);
+        for token in outcome.vault.tokens() {
+            let secret = std::str::from_utf8(outcome.vault.resolve(token).unwrap()).unwrap();
+            assert!([PAT, AWS, PEM].contains(&secret));
+            restored = restored.replace(token.as_str(), &encode(secret));
+        }
+        assert!(restored == body);
+        let places: Vec<_> = outcome.report.findings().iter().map(|p| p.place.as_str()).collect();
+        assert_eq!(places, ["field[1]", "field[2]", "field[3]"]);
+        for size in [999, WINDOW + 1] {
+            let pieces: Vec<&[u8]> = body.as_bytes().chunks(size).collect();
+            let (cut, _) = run_pieces(Tokenizer::new(shield(), Format::Form), &pieces).unwrap();
+            assert!(cut == out);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Walks over the lexemes of a window and follows where in the document they stand.
+
+use crate::json::{Lexeme, Nested, Sink};
+use crate::request::body::json::path::JsonPath;
+use crate::request::refusal::Refusal;
+use crate::request::scan::part_boundary::TextPartEvent;
+use crate::request::scan::window::WindowContext;
+use std::ops::Range;
+
+/// A place in the document: everything that is needed to read on from there.
+#[derive(Clone)]
+pub(crate) struct Walker {
+    pub(crate) nested: Nested,
+    pub(crate) path: JsonPath,
+}
+
+/// Somebody who wants to see the lexemes of a window.
+pub(crate) trait LexemeVisitor {
+    /// Something happens to a text part of an array.
+    fn text_part(&mut self, _: TextPartEvent) {}
+
+    /// `lexeme` stands at `raw` in the window.
+    fn lexeme(&mut self, lexeme: &Lexeme<'_>, raw: Range<usize>);
+}
+
+/// NullSink.
+pub(crate) struct NoVisit;
+
+impl LexemeVisitor for NoVisit {
+    #[inline]
+    fn lexeme(&mut self, _: &Lexeme<'_>, _: Range<usize>) {}
+}
+
+impl<W: LexemeVisitor> LexemeVisitor for &mut W {
+    fn lexeme(&mut self, lexeme: &Lexeme<'_>, raw: Range<usize>) {
+        (**self).lexeme(lexeme, raw);
+    }
+}
+
+/// Follows the document and lets `visitor` see, up to where the view has to stop.
+pub(crate) struct VisitingSink<'a, W> {
+    pub(crate) path: &'a mut JsonPath,
+    pub(crate) context: WindowContext<'a>,
+    pub(crate) visitor: W,
+}
+
+impl<W: LexemeVisitor> Sink for VisitingSink<'_, W> {
+    #[inline]
+    fn is_done(&self) -> bool {
+        self.path.stop().is_some()
+    }
+
+    #[inline]
+    fn lexeme(&mut self, lexeme: Lexeme<'_>) {
+        if self.path.stop().is_some() {
+            return;
+        }
+        if let Some(event) = self.path.see(&lexeme, self.context) {
+            self.visitor.text_part(event);
+        }
+        // A unit that waited for the byte after it can begin before the window.
+        let start = lexeme.start.saturating_sub(self.context.base) as usize;
+        self.visitor.lexeme(&lexeme, start..(lexeme.end - self.context.base) as usize);
+    }
+}
+
+impl Walker {
+    /// Reads `window[range]`, which must begin where this walker stands.
+    #[inline]
+    pub(crate) fn read<W: LexemeVisitor>(
+        &mut self,
+        context: WindowContext<'_>,
+        range: Range<usize>,
+        visitor: W,
+    ) -> Result<(), Refusal> {
+        let base = context.base + range.start as u64;
+        let mut sink = VisitingSink { path: &mut self.path, context, visitor };
+        self.nested.feed(&context.window[range], &mut sink).map_err(|fault| Refusal::syntax(fault, base))
+    }
+}
+
+/// Sees nothing.
+pub(crate) struct NullSink;
+
+impl Sink for NullSink {
+    fn lexeme(&mut self, _: Lexeme<'_>) {}
+}

@@ -1,0 +1,113 @@
+//! A body of one format: any but multipart, which is made of such bodies.
+
+use crate::format::Format;
+use crate::places::Scope;
+use crate::report::OpaqueKind;
+use crate::request::body::form::FormBody;
+use crate::request::body::json::body::JsonBody;
+use crate::request::body::step::{Input, Step};
+use crate::request::body::text::TextBody;
+use crate::request::body::wide::WideBody;
+use crate::request::classify::file_kind;
+use crate::request::classify::wide_encoding::WideEncoding;
+use crate::request::redactor::Redactor;
+use crate::request::refusal::Refusal;
+
+/// Stands before the text of many files, and before no JSON that a parser takes: what follows it is looked at instead.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The state between two windows.
+pub(crate) enum SingleBody {
+    /// Its first bytes have a say. It may be labelled as text of a kind that its format does not say.
+    Undetermined(Format, bool),
+    /// It can be read in more than one way.
+    Ambiguous(&'static str),
+    /// A file of a known kind that holds no text.
+    Media(OpaqueKind),
+    /// An archive: what is stored in it uncompressed can be read. Or a file that is labelled as text and does not
+    /// begin like it.
+    Archive(OpaqueKind, Box<TextBody>),
+    Text(Box<TextBody>),
+    WideEncoding(Box<WideBody>),
+    Json(Box<JsonBody>),
+    Form(Box<FormBody>),
+}
+
+impl SingleBody {
+    /// The body of a request, if it is of a type that requests have, else of a file.
+    pub(crate) fn new(format: Format) -> Self {
+        Self::with(format, Scope::Body, false)
+    }
+
+    fn with(format: Format, scope: Scope, is_text: bool) -> Self {
+        match format {
+            Format::Json => Self::Json(Box::new(JsonBody::document(scope))),
+            Format::JsonLines => Self::Json(Box::new(JsonBody::lines(scope))),
+            Format::Multipart(_) | Format::Related(_) => Self::Ambiguous("multipart inside multipart"),
+            Format::Text | Format::TextIn(_) | Format::Form | Format::Binary | Format::Unknown => {
+                Self::Undetermined(format, is_text)
+            }
+            Format::Ambiguous(what) => Self::Ambiguous(what),
+        }
+    }
+
+    /// The body that begins with `window` and is declared to be of this format.
+    fn read(format: Format, is_text: bool, window: &[u8], redactor: &mut Redactor) -> Result<Self, Refusal> {
+        let charset = match format {
+            Format::TextIn(charset) => Some(charset),
+            _ => None,
+        };
+        if let Some(wide) = WideEncoding::of(window, charset) {
+            return Ok(Self::WideEncoding(Box::new(WideBody::new(wide))));
+        }
+        if !matches!(format, Format::Binary | Format::Unknown) {
+            return Ok(match format {
+                Format::Form => Self::Form(Box::new(FormBody::new())),
+                _ => Self::Text(Box::new(TextBody::new())),
+            });
+        }
+        let Some(kind) = file_kind::kind_of(window) else {
+            return Ok(Self::Json(Box::new(JsonBody::tentative(Scope::File))));
+        };
+        redactor.opaque(kind, String::new)?;
+        Ok(match kind {
+            OpaqueKind::Archive | OpaqueKind::Office => Self::Archive(kind, Box::new(TextBody::new())),
+            _ if is_text => Self::Archive(kind, Box::new(TextBody::new())),
+            _ => Self::Media(kind),
+        })
+    }
+
+    /// A part of a multipart body. With `is_text` nothing in it passes unscanned, whatever its bytes are.
+    pub(crate) fn part(format: Format, is_text: bool) -> Self {
+        Self::with(format, Scope::File, is_text)
+    }
+
+    /// See [`crate::request::Tokenizer::push`]; a window that is not the last is large enough to settle something.
+    pub(crate) fn process(&mut self, step: &mut Step<'_>, input: Input<'_>) -> Result<usize, Refusal> {
+        if let Self::Undetermined(format, is_text) = *self {
+            *self = Self::read(format, is_text, input.bytes, step.redactor)?;
+            if matches!(self, Self::Json(_)) && input.bytes.starts_with(BYTE_ORDER_MARK) {
+                step.out.pass(0..BYTE_ORDER_MARK.len());
+                return Ok(BYTE_ORDER_MARK.len());
+            }
+        }
+        match self {
+            Self::Undetermined(..) => Ok(0),
+            Self::Ambiguous(what) => Err(Refusal::Malformed { what, offset: 0 }),
+            Self::Media(kind) => {
+                step.redactor.report.grow_opaque(*kind, input.bytes.len() as u64);
+                step.out.pass(0..input.bytes.len());
+                Ok(input.bytes.len())
+            }
+            Self::Archive(kind, body) => {
+                let consumed = body.process(step, input)?;
+                step.redactor.report.grow_opaque(*kind, consumed as u64);
+                Ok(consumed)
+            }
+            Self::WideEncoding(body) => body.process_at(step, input, &String::new),
+            Self::Text(body) => body.process(step, input),
+            Self::Json(body) => body.process(step, input),
+            Self::Form(body) => body.process(step, input),
+        }
+    }
+}

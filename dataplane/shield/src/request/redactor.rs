@@ -1,0 +1,168 @@
+//! Where findings are decided on: policy, token, vault, report.
+
+use std::sync::Arc;
+
+use aegis_detect::{Category, Finding, RuleIndex};
+
+use crate::documents::Documents;
+use crate::policy::{Action, OpaqueAction};
+use crate::report::{OpaqueKind, Report};
+use crate::request::refusal::Refusal;
+use crate::shield::Shield;
+use crate::token::Token;
+use crate::vault::Vault;
+
+/// What one request has gathered, and what it decides by.
+pub(crate) struct Redactor {
+    pub(crate) shield: Arc<Shield>,
+    pub(crate) vault: Vault,
+    pub(crate) report: Report,
+    /// Most requests have none.
+    pub(crate) documents: Option<Box<Documents>>,
+    /// The part of a multipart body that is read.
+    pub(crate) part: Option<u32>,
+}
+
+/// What is done with a finding that is not simply allowed.
+#[derive(Clone, Copy)]
+pub(crate) struct Decision {
+    rule: RuleIndex,
+    pub(crate) category: Category,
+    pub(crate) action: Action,
+}
+
+/// What takes a secret's place.
+pub(crate) enum Replacement {
+    Token(Token),
+    Word(&'static str),
+}
+
+impl Replacement {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Token(token) => token.as_bytes(),
+            Self::Word(word) => word.as_bytes(),
+        }
+    }
+
+    pub(crate) fn token(&self) -> Option<Token> {
+        match self {
+            Self::Token(token) => Some(*token),
+            Self::Word(_) => None,
+        }
+    }
+}
+
+/// Edits the place of one secret.
+pub(crate) trait Edit {
+    /// Goes to where the secret stands.
+    fn reach(&mut self) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    /// Writes what takes the place of the secret. Returns the token that stands there now, if it is one.
+    fn replace(&mut self, redactor: &mut Redactor, decision: Decision) -> Result<Option<Token>, Refusal>;
+
+    /// Where the secret stands, for the report.
+    fn place(&self) -> String;
+}
+
+impl Decision {
+    fn replaces(self) -> bool {
+        matches!(self.action, Action::Warn | Action::Tokenize | Action::Redact)
+    }
+}
+
+impl Redactor {
+    /// The decision on a finding in `text`; `None` lets it pass without a trace.
+    pub(crate) fn decide(&self, finding: &Finding, text: &[u8]) -> Option<Decision> {
+        let rule = self.shield.rules.get(finding.rule);
+        let action = self.shield.policy.decide(finding, rule, &text[finding.span.range()]);
+        (action != Action::Allow).then_some(Decision { rule: finding.rule, category: rule.category, action })
+    }
+
+    /// Decides on a finding in `text`, lets `edit` replace it if that is the decision, and records what was done. Returns
+    /// whether anything was, which is not so for a finding that is allowed.
+    pub(crate) fn settle(
+        &mut self,
+        finding: &Finding,
+        text: &[u8],
+        edit: &mut impl Edit,
+    ) -> Result<bool, Refusal> {
+        let Some(decision) = self.decide(finding, text) else { return Ok(false) };
+        edit.reach()?;
+        let token = if decision.replaces() { edit.replace(self, decision)? } else { None };
+        self.record(decision, token, || edit.place())?;
+        Ok(true)
+    }
+
+    /// What takes the place of `value`.
+    pub(crate) fn replacement(&mut self, decision: Decision, value: &[u8]) -> Result<Replacement, Refusal> {
+        if decision.action == Action::Redact {
+            return Ok(Replacement::Word(redacted(decision.category)));
+        }
+        if let Some(known) = self.vault.token_of(value) {
+            return Ok(Replacement::Token(known));
+        }
+        let token = self.shield.keyring.mint(decision.category, value);
+        if self.vault.len() >= self.shield.limits.secrets {
+            return Err(Refusal::TooManySecrets);
+        }
+        self.vault.insert(token, value)?;
+        for older in self.shield.keyring.mint_older(decision.category, value) {
+            self.vault.insert_alias(older, value)?;
+        }
+        Ok(Replacement::Token(token))
+    }
+
+    /// Writes down what was done; refuses the request if that is the decision.
+    fn record(
+        &mut self,
+        decision: Decision,
+        token: Option<Token>,
+        place: impl Fn() -> String,
+    ) -> Result<(), Refusal> {
+        let Decision { rule, category, action } = decision;
+        let part = self.part;
+        let place = || in_part(part, place());
+        self.report.record(rule, category, action, token, place);
+        match action {
+            Action::Block => Err(Refusal::Blocked { rule, category, place: place() }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes down that a value is not read; refuses the request if that is the decision.
+    pub(crate) fn opaque(&mut self, kind: OpaqueKind, place: impl Fn() -> String) -> Result<(), Refusal> {
+        let part = self.part;
+        let place = || in_part(part, place());
+        self.report.record_opaque(kind, place);
+        match self.shield.policy.opaque() {
+            OpaqueAction::Refuse => Err(Refusal::Opaque { kind, place: place() }),
+            OpaqueAction::Pass => Ok(()),
+        }
+    }
+}
+
+/// A place in a part of a multipart body.
+fn in_part(part: Option<u32>, place: String) -> String {
+    match part {
+        None => place,
+        Some(part) if place.is_empty() => format!("part[{part}]"),
+        Some(part) => format!("part[{part}].{place}"),
+    }
+}
+
+/// The word that redaction leaves. Printable ASCII that no string format escapes.
+fn redacted(category: Category) -> &'static str {
+    match category {
+        Category::Key => "[REDACTED-KEY]",
+        Category::Secret => "[REDACTED-SECRET]",
+        Category::Token => "[REDACTED-TOKEN]",
+        Category::Conn => "[REDACTED-CONN]",
+        Category::Pkey => "[REDACTED-PKEY]",
+        Category::User => "[REDACTED-USER]",
+        Category::Host => "[REDACTED-HOST]",
+        Category::Pii => "[REDACTED-PII]",
+    }
+}

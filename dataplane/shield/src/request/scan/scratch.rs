@@ -1,0 +1,130 @@
+//! Working memory of one thread, shared by all its requests.
+
+use std::sync::Arc;
+
+use aegis_detect::{Finding, OwnValue, RuleError, Rules, Scanner, Window};
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::keyring::Keyring;
+use crate::request::refusal::Refusal;
+use crate::request::scan::own_tokens;
+use crate::request::scan::part_boundary::PartBoundaries;
+use crate::request::scan::secret_parts::SecretParts;
+use crate::request::scan::view::DecodedView;
+use crate::request::splice::Splice;
+use crate::shield::Shield;
+
+/// The scanner and the buffers of one shard. Holds no state of any request between two calls, though its buffers
+/// keep old bytes until they are overwritten, or until [`Self::wipe`].
+pub struct ShardScratch {
+    scanner: Scanner,
+    /// Tells the tokens of the organisation at hand; none before the first request.
+    keyring: Option<Arc<Keyring>>,
+    pub(crate) view: DecodedView,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) boundaries: PartBoundaries,
+    /// The parts of the secret at hand.
+    pub(crate) parts: SecretParts,
+    /// A window of base64, decoded, and what is made of it.
+    pub(crate) decoded: Zeroizing<Vec<u8>>,
+    pub(crate) pieces: Splice,
+}
+
+impl ShardScratch {
+    /// Allocates everything that requests under these rules need.
+    pub fn new(rules: &Arc<Rules>) -> Result<Self, RuleError> {
+        Ok(Self {
+            scanner: Scanner::new(Arc::clone(rules))?,
+            keyring: None,
+            view: DecodedView::new(),
+            findings: Vec::new(),
+            boundaries: PartBoundaries::new(),
+            parts: SecretParts::new(),
+            decoded: Zeroizing::new(Vec::new()),
+            pieces: Splice::new(),
+        })
+    }
+
+    /// Overwrites what the buffers hold of the texts that were scanned last.
+    pub fn wipe(&mut self) {
+        self.view.wipe();
+        self.boundaries.text.zeroize();
+        self.parts.clear();
+        self.decoded.zeroize();
+    }
+
+    /// Makes sure that it is the rules and keys of `shield` that are applied, which a reload may have replaced, and that `own` is
+    /// looked for and no other request's value.
+    pub(crate) fn ensure_rules(&mut self, shield: &Shield, own: Option<&OwnValue>) -> Result<(), Refusal> {
+        if !Arc::ptr_eq(self.scanner.rules(), &shield.rules) {
+            self.scanner = Scanner::new(Arc::clone(&shield.rules)).map_err(|_| Refusal::Scanner)?;
+        }
+        if !self.keyring.as_ref().is_some_and(|keyring| Arc::ptr_eq(keyring, &shield.keyring)) {
+            self.keyring = Some(Arc::clone(&shield.keyring));
+        }
+        self.scanner.look_for(own.cloned());
+        Ok(())
+    }
+
+    /// Scans the finished view of `raw`. The findings are kept in `self.findings`, without the tokens among them; the
+    /// result is how far the view is settled.
+    ///
+    /// With `full` there will never be more raw bytes in a window than these. If nothing is settled even so (raw
+    /// bytes that decode to very few), the view is judged as if the text ended with it: a request must not stall.
+    pub(crate) fn scan(&mut self, raw: &[u8], last: bool, full: bool) -> usize {
+        let text = self.view.text(raw);
+        let fresh = self.view.fresh();
+        let mut carry = self.view.carry();
+        let scan = self.scanner.scan_on(Window { text, fresh, last }, &mut carry);
+        let settled = if scan.settled > fresh || last || !full {
+            self.findings.clear();
+            self.findings.extend_from_slice(scan.findings);
+            scan.settled
+        } else {
+            carry = self.view.carry();
+            let scan = self.scanner.scan_on(Window { text, fresh, last: true }, &mut carry);
+            self.findings.clear();
+            self.findings.extend_from_slice(scan.findings);
+            scan.settled
+        };
+        if let Some(keyring) = &self.keyring {
+            own_tokens::exclude(&mut self.findings, text, keyring);
+        }
+        debug_assert!(settled >= fresh && settled <= text.len());
+        self.view.leave(settled, carry);
+        settled
+    }
+
+    /// Scans the boundaries between the text parts of the finished view of `raw`, which begins `base` bytes into the
+    /// body and is settled up to `settled`. Gives back what of it remains settled: not the end of a part, and no
+    /// finding there, that belongs to a boundary which cannot be judged yet. `pending` is such an end.
+    pub(crate) fn scan_boundaries(
+        &mut self,
+        raw: &[u8],
+        base: u64,
+        settled: usize,
+        pending: Option<u64>,
+    ) -> usize {
+        let text = self.view.text(raw);
+        let engine = (&mut self.scanner, self.keyring.as_deref());
+        let wait = self.boundaries.scan((&self.view, text), (base, settled), &self.findings, pending, engine);
+        let (boundaries, rules) = (&self.boundaries.found, self.scanner.rules());
+        self.findings.retain(|finding| !boundaries.iter().any(|boundary| boundary.outdoes(finding, rules)));
+        let Some(mut settled) = wait.filter(|&at| at > self.view.fresh() && at < settled) else {
+            return settled;
+        };
+        // What would be cut in two waits as a whole. Findings and boundaries are sorted, so the last one is met first.
+        let across = self.boundaries.found.iter().map(|boundary| (boundary.head.start, boundary.tail.end));
+        let mut spans: Vec<_> = self.findings.iter().map(|finding| (finding.span.start, finding.span.end)).collect();
+        spans.extend(across);
+        spans.sort_unstable();
+        for (start, end) in spans.into_iter().rev() {
+            if start < settled && end > settled {
+                settled = start;
+            }
+        }
+        self.findings.retain(|finding| finding.span.end <= settled);
+        self.boundaries.found.retain(|boundary| boundary.tail.end <= settled);
+        settled
+    }
+}

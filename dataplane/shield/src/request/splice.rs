@@ -1,0 +1,153 @@
+//! What is to be sent instead of some input: ranges of that input and replacements, in order.
+
+use std::ops::Range;
+
+/// One piece of the output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece<'a> {
+    /// Bytes of the input, which go on as they are. Offsets count from the first byte of the first input that was
+    /// pushed after [`Splice::clear`]; each later push is taken to begin where the consumed bytes of the one
+    /// before ended.
+    Input(Range<usize>),
+    /// Bytes that replace some of the input.
+    Bytes(&'a [u8]),
+}
+
+#[derive(Clone)]
+enum Segment {
+    Input(Range<usize>),
+    RangeSide(Range<usize>),
+}
+
+/// A list of pieces. Kept and reused, it allocates nothing once it has grown to its size.
+#[derive(Default)]
+pub struct Splice {
+    segments: Vec<Segment>,
+    side: Vec<u8>,
+    /// Input consumed by earlier pushes since the last clear.
+    base: usize,
+    len: usize,
+}
+
+impl Splice {
+    /// An empty list.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The pieces in order.
+    pub fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
+        self.segments.iter().map(|segment| match segment {
+            Segment::Input(range) => Piece::Input(range.clone()),
+            Segment::RangeSide(range) => Piece::Bytes(&self.side[range.clone()]),
+        })
+    }
+
+    /// Bytes of all pieces together.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Whether the output equals the input consumed.
+    pub fn unchanged(&self) -> bool {
+        self.len == self.base
+            && match self.segments.as_slice() {
+                [] => true,
+                [Segment::Input(range)] => *range == (0..self.base),
+                _ => false,
+            }
+    }
+
+    /// Forgets all pieces, keeps the memory.
+    pub fn clear(&mut self) {
+        self.segments.clear();
+        self.side.clear();
+        self.base = 0;
+        self.len = 0;
+    }
+
+    /// Appends all pieces to `out`, taking those of the input from `input`.
+    pub fn write_to(&self, input: &[u8], out: &mut Vec<u8>) {
+        out.reserve(self.len);
+        for piece in self.pieces() {
+            match piece {
+                Piece::Input(range) => out.extend_from_slice(&input[range]),
+                Piece::Bytes(bytes) => out.extend_from_slice(bytes),
+            }
+        }
+    }
+
+    /// Lets a range of the current push's input go on.
+    pub(crate) fn pass(&mut self, range: Range<usize>) {
+        if range.is_empty() {
+            return;
+        }
+        self.len += range.len();
+        let range = range.start + self.base..range.end + self.base;
+        match self.segments.last_mut() {
+            Some(Segment::Input(last)) if last.end == range.start => last.end = range.end,
+            _ => self.segments.push(Segment::Input(range)),
+        }
+    }
+
+    /// Puts in bytes of our own.
+    pub(crate) fn put(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.len += bytes.len();
+        let start = self.side.len();
+        self.side.extend_from_slice(bytes);
+        match self.segments.last_mut() {
+            Some(Segment::RangeSide(last)) => last.end = self.side.len(),
+            _ => self.segments.push(Segment::RangeSide(start..self.side.len())),
+        }
+    }
+
+    /// The current push has consumed `bytes` of its input.
+    pub(crate) fn consumed(&mut self, bytes: usize) {
+        self.base += bytes;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_joined_and_counted_over_pushes() {
+        let mut splice = Splice::new();
+        assert!(splice.unchanged() && splice.is_empty());
+        splice.pass(0..2);
+        splice.pass(2..4);
+        splice.consumed(4);
+        assert!(splice.unchanged());
+        splice.pass(0..1);
+        splice.put(b"X");
+        splice.put(b"Y");
+        splice.pass(3..4);
+        splice.consumed(4);
+        let pieces: Vec<_> = splice.pieces().collect();
+        assert_eq!(pieces, [Piece::Input(0..5), Piece::Bytes(b"XY"), Piece::Input(7..8)]);
+        assert_eq!(splice.len(), 8);
+        assert!(!splice.unchanged(), "as long as the input, but not the input");
+        let mut out = Vec::new();
+        splice.write_to(b"abcdefgh", &mut out);
+        assert_eq!(out, b"abcdeXYh");
+        splice.clear();
+        assert!(splice.unchanged() && splice.is_empty());
+    }
+
+    #[test]
+    fn a_deletion_is_a_change() {
+        let mut splice = Splice::new();
+        splice.pass(0..2);
+        splice.consumed(3);
+        assert!(!splice.unchanged());
+    }
+}

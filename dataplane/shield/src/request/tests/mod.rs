@@ -1,0 +1,10 @@
+//! Tests of the request side that go through the tokenizer, whatever the format.
+
+mod action;
+mod any;
+mod media;
+mod opaque;
+mod part_boundary;
+pub(crate) mod support;
+mod tail;
+mod token;
