@@ -1,4 +1,4 @@
-//! What the operating system gives and what is asked of it: CPUs, descriptors, secrecy of memory, the driver.
+//! What the operating system gives and what is asked of it: CPUs, descriptors, secrecy of memory.
 //!
 //! Done once at the start, before threads exist. Every function says what it found; the caller logs it.
 

@@ -1,4 +1,4 @@
-//! The life of a client connection: one request after the other, in the order they came.
+//! The life of a client connection: TLS, one request after the other in the order they came, and the end.
 
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -17,12 +17,14 @@ use crate::config::settings::Limits;
 use crate::error_body::{ErrorKind, Failure};
 use crate::snapshot::Snapshot;
 
-/// How long an early answer is protected from the reset that unread bytes would cause: without a byte, and in all.
+/// How long a client may send nothing while what it still sends after an early reply is discarded.
 const LINGER_GAP: Duration = Duration::from_secs(2);
-const LINGER_MOST: Duration = Duration::from_secs(30);
 
-/// For the end of a connection: nobody waits long for a peer to take it.
-const LAST_WORD: WriteTimeout = WriteTimeout { phase: WaitPhase::ReplyWrite, gap: LINGER_GAP };
+/// How long what a client still sends is discarded in all.
+const LINGER_MAX: Duration = Duration::from_secs(30);
+
+/// The limit for the last bytes of a connection: TLS's notification that this side sends no more.
+const FINISH_TIMEOUT: WriteTimeout = WriteTimeout { phase: WaitPhase::ReplyWrite, gap: LINGER_GAP };
 
 /// The answer when not even the buffers of an exchange are free.
 const FULL: Failure = Failure::overloaded("the gateway has no room for another request");
@@ -37,32 +39,36 @@ const NO_ROOM: Failure = Failure::overloaded("the gateway has no room for this r
 struct Client {
     conn: Conn,
     peer: SocketAddr,
-    served: u64,
-    born: u32,
+    /// Requests that were answered on it.
+    requests_served: u64,
+    /// The tick it was accepted at.
+    accepted_at: u32,
 }
 
 impl Client {
     /// Whether the connection may take another request after the present one.
     fn may_keep_alive(&self, shard: &Shard, snapshot: &Snapshot) -> bool {
-        let most = snapshot.limits.requests_per_connection;
-        let age = snapshot.timeouts.connection_age;
-        let old = TICK * shard.deadlines.now().saturating_sub(self.born);
-        !shard.is_draining() && (most == 0 || self.served + 1 < most) && (age.is_zero() || old < age)
+        let max = snapshot.limits.requests_per_connection;
+        let max_age = snapshot.timeouts.connection_age;
+        let age = TICK * shard.deadlines.now().saturating_sub(self.accepted_at);
+        !shard.is_draining()
+            && (max == 0 || self.requests_served + 1 < max)
+            && (max_age.is_zero() || age < max_age)
     }
 }
 
 /// Serves one connection to its end.
 pub(super) async fn serve(shard: &Rc<Shard>, stream: Stream, peer: SocketAddr) {
     let conn = Conn::new(stream, None, &shard.deadlines);
-    let mut client = Client { conn, peer, served: 0, born: shard.deadlines.now() };
+    let mut client = Client { conn, peer, requests_served: 0, accepted_at: shard.deadlines.now() };
     if !tls_handshake(shard, &mut client).await {
         shard.metrics.tls_failures.inc();
         return;
     }
     loop {
         match next(shard, &mut client).await {
-            Disposition::Keep => client.served += 1,
-            Disposition::Close => return client.conn.finish_sending(LAST_WORD).await,
+            Disposition::Keep => client.requests_served += 1,
+            Disposition::Close => return client.conn.finish_sending(FINISH_TIMEOUT).await,
             Disposition::Linger => return linger(&mut client).await,
             Disposition::Cut => return client.conn.cut(),
         }
@@ -125,7 +131,7 @@ impl From<Failure> for HeadError {
     }
 }
 
-/// Reads the head of a request of which something has come. Gives what it says, and when its last bytes came.
+/// Reads the head of a request whose first bytes have come. Returns the parsed head, and when its last bytes came.
 async fn read_head(
     shard: &Rc<Shard>,
     client: &mut Client,
@@ -185,12 +191,12 @@ fn check_limits(head: &[u8], limits: &Limits) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Answers before anything of the request was read, with buffers that are not of the budget and hold one short answer.
+/// Refuses a request for whose buffers there is no room, with buffers outside of the budget that hold one short reply.
 async fn refuse_full(shard: &Shard, client: &mut Client) -> Disposition {
     write_refusal(shard, client, &mut ExchangeBuffers::default(), &FULL, LINGER_GAP).await
 }
 
-/// Answers a request that has no readable head. What follows it cannot be read either, so the connection ends.
+/// Refuses a request that has no readable head. What follows it cannot be read either, so the connection ends.
 async fn refuse(
     shard: &Shard,
     client: &mut Client,
@@ -202,7 +208,7 @@ async fn refuse(
     write_refusal(shard, client, buffers, failure, gap).await
 }
 
-/// Writes an error reply, for which the client has so long.
+/// Writes an error reply. The client may take nothing of it for as long as `gap`.
 async fn write_refusal(
     shard: &Shard,
     client: &mut Client,
@@ -218,11 +224,11 @@ async fn write_refusal(
     if result.is_ok() { Disposition::Linger } else { Disposition::Cut }
 }
 
-/// Ends the sending side and throws away what still comes, until the client has closed: closing over unread bytes would
-/// reset the connection, and the client would lose the answer.
+/// Ends the sending side and discards what still comes until the client has closed. Closing a connection with unread bytes
+/// would reset it, and the client would lose the reply.
 async fn linger(client: &mut Client) {
-    client.conn.finish_sending(LAST_WORD).await;
-    let until = Instant::now() + LINGER_MOST;
+    client.conn.finish_sending(FINISH_TIMEOUT).await;
+    let until = Instant::now() + LINGER_MAX;
     while Instant::now() < until {
         let there = client.conn.rx.data().len();
         client.conn.rx.consume(there);
