@@ -103,19 +103,18 @@ async fn next(shard: &Rc<Shard>, client: &mut Client) -> Disposition {
         shard.metrics.overloaded.inc();
         return refuse_full(shard, client).await;
     };
-    match read_head(shard, client, buffers.buffers(), began).await {
-        Ok((parse, began)) => {
-            let snapshot = shard.snapshot();
-            let may_keep_alive = client.may_keep_alive(shard, &snapshot);
-            let request = Received { parse, began, peer: client.peer.ip(), may_keep_alive };
-            exchange::run(shard, snapshot, &mut client.conn, &mut buffers, request).await
-        }
+    let (parse, began) = match read_head(shard, client, buffers.buffers(), began).await {
+        Ok(head) => head,
         Err(HeadError::Refused(failure)) => {
             let gap = shard.snapshot().timeouts.response_write_gap;
-            refuse(shard, client, buffers.buffers(), &failure, gap).await
+            return refuse(shard, client, buffers.buffers(), &failure, gap).await;
         }
-        Err(HeadError::ClientGone) => Disposition::Close,
-    }
+        Err(HeadError::ClientGone) => return Disposition::Close,
+    };
+    let snapshot = shard.snapshot();
+    let may_keep_alive = client.may_keep_alive(shard, &snapshot);
+    let request = Received { parse, began, peer: client.peer.ip(), may_keep_alive };
+    exchange::run(shard, snapshot, &mut client.conn, &mut buffers, &request).await
 }
 
 /// Why no head of a request was read.

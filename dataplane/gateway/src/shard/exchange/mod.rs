@@ -89,37 +89,52 @@ pub(super) async fn run(
     snapshot: Arc<Snapshot>,
     client: &mut Conn,
     buffers: &mut LentBuffers,
-    request: Received,
+    request: &Received,
 ) -> Disposition {
-    let Received { parse, began, peer, may_keep_alive } = request;
-    let (buffers, memory) = buffers.parts();
-    let method = buffers.request.method;
-    let keep_alive = parse.keep_alive && may_keep_alive;
-    // Opened even for a request that is refused: it knows whether the body that stands before the next request has come.
-    let (body, readable) = RequestBody::open(shard, &snapshot, &buffers.request.fields, parse.framing, began);
-    let mut record = RecordBuilder::new(shard, &snapshot, peer, method, began);
-    record.failed_open = body.is_undecoded();
-    let mut exchange = Exchange {
-        peer: Peer { version: buffers.request.version, keep_alive },
-        provider: Provider::Generic,
-        in_hand: began,
-        is_session_recalled: false,
-        shard,
-        snapshot,
-        client,
-        buffers,
-        memory,
-        parse,
-        method,
-        body,
-        record,
-    };
-    let admitted = exchange.admit().and_then(|admitted| readable.map(|()| admitted).map_err(Into::into));
+    let (mut exchange, admitted) = Exchange::begin(shard, snapshot, client, buffers, request);
     let outcome = match admitted {
         Ok(admitted) => exchange.carry_out(admitted).await,
         Err(error) => Err(error),
     };
     exchange.conclude(outcome).await
+}
+
+impl<'a> Exchange<'a> {
+    /// Begins the exchange, and decides whether its request may pass. Not a part of [`run`], so that nothing of it stays in
+    /// the future.
+    fn begin(
+        shard: &'a Rc<Shard>,
+        snapshot: Arc<Snapshot>,
+        client: &'a mut Conn,
+        buffers: &'a mut LentBuffers,
+        request: &Received,
+    ) -> (Self, Result<Admitted, ExchangeError>) {
+        let Received { parse, began, peer, may_keep_alive } = *request;
+        let (buffers, memory) = buffers.parts();
+        let (method, version) = (buffers.request.method, buffers.request.version);
+        // Opened even for a request that is refused: it knows whether the body that stands before the next request has come.
+        let fields = &buffers.request.fields;
+        let (body, readable) = RequestBody::open(shard, &snapshot, fields, parse.framing, began);
+        let mut record = RecordBuilder::new(shard, &snapshot, peer, method, began);
+        record.failed_open = body.is_undecoded();
+        let mut exchange = Self {
+            peer: Peer { version, keep_alive: parse.keep_alive && may_keep_alive },
+            provider: Provider::Generic,
+            in_hand: began,
+            is_session_recalled: false,
+            shard,
+            snapshot,
+            client,
+            buffers,
+            memory,
+            parse,
+            method,
+            body,
+            record,
+        };
+        let admitted = exchange.admit().and_then(|admitted| Ok(readable.map(|()| admitted)?));
+        (exchange, admitted)
+    }
 }
 
 impl Exchange<'_> {
