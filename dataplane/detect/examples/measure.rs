@@ -13,7 +13,7 @@ const WINDOW: usize = 32 * 1024;
 /// How many bytes one measurement takes at least.
 const MEASURED: usize = 500_000_000;
 
-#[allow(clippy::cast_precision_loss, reason = "speeds are shown with two digits")]
+#[expect(clippy::cast_precision_loss, reason = "speeds are shown with two digits")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let begin = Instant::now();
     let mut arguments = std::env::args().skip(1).peekable();

@@ -1,7 +1,7 @@
 //! How random a value looks.
 
 /// Shannon entropy in bits per byte; zero for the empty string.
-#[allow(clippy::cast_precision_loss, reason = "lengths are far below 2^24, where f32 is exact")]
+#[expect(clippy::cast_precision_loss, reason = "lengths are far below 2^24, where f32 is exact")]
 pub(crate) fn shannon(value: &[u8]) -> f32 {
     if value.is_empty() {
         return 0.0;

@@ -1,5 +1,7 @@
 //! Tests of the rules as a whole, through the crate's public interface.
 
+#![expect(clippy::cast_possible_truncation, reason = "made-up inputs are small")]
+
 mod catalogue;
 mod clean;
 mod common;

@@ -120,7 +120,7 @@ fn worth(entries: &[Entry]) -> Option<RunLength> {
     }
 }
 
-#[allow(clippy::unnecessary_box_returns, reason = "too large for a stack")]
+#[expect(clippy::unnecessary_box_returns, reason = "too large for a stack")]
 fn empty<const WORDS: usize>() -> Box<[u32; WORDS]> {
     vec![0; WORDS].into_boxed_slice().try_into().unwrap_or_else(|_| Box::new([0; WORDS]))
 }
