@@ -3,7 +3,8 @@
 //!
 //! `cargo run --release -p aegis-detect --example confirm`
 
-#![allow(
+#![expect(
+    clippy::cast_possible_truncation,
     dead_code,
     unreachable_pub,
     unused_imports,
@@ -171,7 +172,7 @@ fn by_dfa(patterns: &[Both], candidate: &Candidate) -> Option<usize> {
     if dfa.is_match_state(dfa.next_eoi_state(state)) { Some(candidate.text.len()) } else { end }
 }
 
-#[allow(clippy::cast_precision_loss, reason = "a few thousand candidates")]
+#[expect(clippy::cast_precision_loss, reason = "a few thousand candidates")]
 fn nanoseconds(candidates: &[Candidate], confirm: impl Fn(&Candidate) -> Option<usize>) -> f64 {
     let begin = Instant::now();
     for _ in 0..ROUNDS {

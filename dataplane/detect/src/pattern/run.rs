@@ -20,7 +20,7 @@ impl ByteRun {
     }
 
     /// How much one of its bytes says, in bits.
-    #[allow(clippy::cast_precision_loss, reason = "a set has at most 256 members")]
+    #[expect(clippy::cast_precision_loss, reason = "a set has at most 256 members")]
     pub(crate) fn bits(&self) -> f32 {
         8.0 - (self.set.len() as f32).log2()
     }
