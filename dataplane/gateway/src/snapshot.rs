@@ -1,6 +1,6 @@
 //! The state shards work from: built once off their path, immutable, swapped in whole.
 //!
-//! A shard keeps its own `Arc<Snapshot>` and asks [`Feed::generation`] (one relaxed load) whether a newer one is there. A
+//! A shard keeps its own `Arc<Snapshot>` and asks [`SnapshotHandle::generation`] (one relaxed load) whether a newer one is there. A
 //! request is finished with the snapshot it began with. A rebuild that fails changes nothing.
 
 pub mod build;
@@ -226,19 +226,19 @@ pub struct HashedKey {
 
 /// Where the newest snapshot is published.
 #[derive(Debug)]
-pub struct Feed {
+pub struct SnapshotHandle {
     current: ArcSwap<Snapshot>,
     generation: AtomicU64,
 }
 
-impl Feed {
+impl SnapshotHandle {
     /// Publishes the first snapshot.
     pub fn new(first: Snapshot) -> Self {
         let generation = AtomicU64::new(first.generation);
-        Feed { current: ArcSwap::from_pointee(first), generation }
+        SnapshotHandle { current: ArcSwap::from_pointee(first), generation }
     }
 
-    /// Generation of the newest snapshot: compare with the one held, then [`Feed::load`] when it differs.
+    /// Generation of the newest snapshot: compare with the one held, then [`SnapshotHandle::load`] when it differs.
     pub fn generation(&self) -> u64 {
         self.generation.load(Acquire)
     }

@@ -4,7 +4,7 @@
 //! a secret in any form, and bytes outside tokens are identical. The crates' own tests prove the same at every cut
 //! of their inputs; here the whole program stands between two sockets.
 
-mod stage;
+mod harness;
 
 mod case_01_every_cut;
 mod case_02_tool_arguments;

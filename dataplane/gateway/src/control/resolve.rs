@@ -36,7 +36,7 @@ struct Name {
 pub async fn keep_fresh(shared: Arc<Shared>) {
     let mut names: HashMap<(String, u16), Name> = HashMap::new();
     loop {
-        let snapshot = shared.feed.load();
+        let snapshot = shared.snapshots.load();
         let now = Instant::now();
         names.retain(|key, _| snapshot.upstreams.iter().any(|u| u.port == key.1 && *u.host == *key.0));
         let mut due: Vec<Arc<Upstream>> = Vec::new();

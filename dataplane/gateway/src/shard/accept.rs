@@ -13,7 +13,7 @@ use super::caught::Caught;
 use super::deadline::{Phase, TICK};
 use super::session::Sessions;
 use super::{Shard, serve};
-use crate::events::{Notice, NoticeLevel};
+use crate::events::{LogEvent, LogEventLevel};
 use crate::lifecycle::{Phase as Life, ShardContext, ShardState};
 
 /// Pause after the system refused to accept: usually descriptors have run out, and trying at once would only spin.
@@ -73,7 +73,7 @@ fn spawn(shard: &Rc<Shard>, task: impl Future<Output = ()> + 'static) {
     monoio::spawn(async move {
         if !caught.await {
             let detail = "a fault of the gateway; the connection was closed".to_owned();
-            let notice = Notice { level: NoticeLevel::Error, what: "a task of a shard panicked", detail };
+            let notice = LogEvent { level: LogEventLevel::Error, what: "a task of a shard panicked", detail };
             shard.events.borrow_mut().note(notice);
         }
     });

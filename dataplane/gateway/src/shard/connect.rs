@@ -17,7 +17,7 @@ use super::pool::Link;
 use super::secure::Secure;
 use super::witness::Witness;
 use crate::error_body::Failure;
-use crate::events::NoticeLevel;
+use crate::events::LogEventLevel;
 use crate::snapshot::Upstream;
 
 const BAD_NAME: Failure = Failure::upstream("the upstream's name cannot be used for TLS");
@@ -59,7 +59,7 @@ pub(super) async fn connect(shard: &Rc<Shard>, upstream: &Upstream) -> Result<Bo
         failure = refusal;
     }
     let detail = || format!("{}: {why}", upstream.name);
-    shard.notice(NoticeLevel::Warn, "cannot reach upstream", detail);
+    shard.notice(LogEventLevel::Warn, "cannot reach upstream", detail);
     Err(failure)
 }
 

@@ -41,10 +41,10 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::events::{Notice, NoticeLevel, RequestId, Sender};
+use crate::events::{LogEvent, LogEventLevel, RequestId, Sender};
 use crate::lifecycle::{Lifecycle, Phase as Life, ShardContext};
 use crate::metrics::ShardMetrics;
-use crate::snapshot::{Feed, Snapshot};
+use crate::snapshot::{Snapshot, SnapshotHandle};
 
 use bench::Benches;
 use buffers::Buffers;
@@ -59,7 +59,7 @@ const NOTICE_PAUSE: u32 = 20;
 
 /// What the tasks of one shard share.
 pub(crate) struct Shard {
-    feed: Arc<Feed>,
+    snapshots: Arc<SnapshotHandle>,
     lifecycle: Arc<Lifecycle>,
     metrics: Arc<ShardMetrics>,
     events: RefCell<Sender>,
@@ -81,7 +81,7 @@ pub(crate) struct Shard {
 impl Shard {
     /// The shard that `context` describes, without connections.
     fn new(context: ShardContext) -> Rc<Self> {
-        let snapshot = context.feed.load();
+        let snapshot = context.snapshots.load();
         let mut id_prefix = [0; 8];
         // Ids only have to differ, and the index tells shards apart when there is no entropy.
         if getrandom::fill(&mut id_prefix).is_err() {
@@ -90,7 +90,7 @@ impl Shard {
         Rc::new(Self {
             buffers: Buffers::new(snapshot.limits.buffers_per_shard),
             snapshot: RefCell::new(snapshot),
-            feed: context.feed,
+            snapshots: context.snapshots,
             lifecycle: context.lifecycle,
             metrics: context.metrics,
             events: RefCell::new(context.events),
@@ -111,8 +111,8 @@ impl Shard {
     /// The newest snapshot. A request keeps the one it began with.
     fn snapshot(&self) -> Arc<Snapshot> {
         let mut held = self.snapshot.borrow_mut();
-        if held.generation != self.feed.generation() {
-            *held = self.feed.load();
+        if held.generation != self.snapshots.generation() {
+            *held = self.snapshots.load();
             self.buffers.set_budget(held.limits.buffers_per_shard);
         }
         Arc::clone(&held)
@@ -124,11 +124,11 @@ impl Shard {
     }
 
     /// Leaves a remark for the log, at most one in [`NOTICE_PAUSE`] ticks: what goes wrong goes wrong for many.
-    fn notice(&self, level: NoticeLevel, what: &'static str, detail: impl FnOnce() -> String) {
+    fn notice(&self, level: LogEventLevel, what: &'static str, detail: impl FnOnce() -> String) {
         let now = self.deadlines.now();
         if self.noticed.get().is_none_or(|last| now.saturating_sub(last) >= NOTICE_PAUSE) {
             self.noticed.set(Some(now));
-            self.events.borrow_mut().note(Notice { level, what, detail: detail() });
+            self.events.borrow_mut().note(LogEvent { level, what, detail: detail() });
         }
     }
 

@@ -13,7 +13,7 @@ use super::Shard;
 use crate::config::settings::FailMode;
 use crate::error_body::Failure;
 use crate::events::{
-    Ending, MAX_LISTED_FINDINGS, Place, RecordedFinding, RecordedOpaque, RequestId, RequestRecord, Times,
+    Ending, MAX_LISTED_FINDINGS, RecordedFinding, RecordedOpaque, RequestId, RequestRecord, RingSlot, Times,
 };
 use crate::metrics::CATEGORIES;
 use crate::snapshot::{HashedKey, Snapshot, Upstream};
@@ -39,7 +39,7 @@ enum State {
 /// A record in the making. Dropped before [`Draft::close`], it says that the exchange was cut off.
 pub(super) struct Draft {
     shard: Rc<Shard>,
-    place: Option<Place>,
+    place: Option<RingSlot>,
     state: State,
     generation: u64,
     started: SystemTime,

@@ -36,7 +36,7 @@ use crate::auth;
 use crate::browser::Sites;
 use crate::config::settings::{FailMode, Provider};
 use crate::error_body::{ErrorKind, Failure};
-use crate::events::{Ending, NoticeLevel};
+use crate::events::{Ending, LogEventLevel};
 use crate::route::{self, Route};
 use crate::snapshot::{Snapshot, Upstream};
 use own::Own;
@@ -317,7 +317,7 @@ impl Exchange<'_> {
         };
         if self.raw {
             self.draft.failed_open = true;
-            self.shard.notice(NoticeLevel::Error, "a request passed unscanned", || FAILED_OPEN.to_owned());
+            self.shard.notice(LogEventLevel::Error, "a request passed unscanned", || FAILED_OPEN.to_owned());
         }
         if self.draft.findings_total > 0 || self.vault.as_ref().is_some_and(|vault| !vault.is_empty()) {
             self.bench.wipe();
