@@ -41,7 +41,7 @@ impl std::fmt::Debug for RequestId {
     }
 }
 
-/// What a shard tells the control thread.
+/// What a shard reports to the control side.
 #[derive(Debug)]
 pub enum Event {
     /// An exchange has ended; becomes one audit event and one access-log line.

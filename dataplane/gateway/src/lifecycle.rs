@@ -24,7 +24,7 @@ pub enum Phase {
     Stopping = 2,
 }
 
-/// The state of one shard, told by the shard.
+/// The state of one shard, as it reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ShardState {
     /// Thread started, not listening yet.

@@ -19,7 +19,7 @@ pub enum LinkTarget {
     Upstream(String),
     /// To the upstream's origin, but not to a place that the gateway can ask it for.
     Unreachable,
-    /// To another host, in lower case without port; empty when it cannot be told.
+    /// To another host, in lower case without port; empty when it is unknown.
     Elsewhere(String),
 }
 

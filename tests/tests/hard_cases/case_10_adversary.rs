@@ -1,4 +1,4 @@
-//! 10. Somebody tries: error paths and injected text tell no secret, and what cannot be checked is not sent.
+//! 10. An adversary: error paths and injected text reveal no secret, and what cannot be checked is not sent.
 
 use aegis_tests::client::{get, post, post_with};
 use aegis_tests::oracle::{assert_absent, contains};

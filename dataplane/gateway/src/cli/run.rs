@@ -1,4 +1,4 @@
-//! `run`: puts the process together, and takes it apart again when it is told to stop.
+//! `run`: puts the process together, and takes it apart again when it stops.
 //!
 //! Order matters: everything that can fail for a reason a person can repair happens before the first thread exists and is
 //! said on standard error, not in a log.
@@ -194,7 +194,7 @@ fn wind_down(shared: &Shared, end: ShutdownTimes) {
     }
 }
 
-/// Waits until `done`, at most `limit`; tells whether it was.
+/// Waits until `done`, at most `limit`; returns whether it was.
 fn within(limit: Duration, done: impl Fn() -> bool) -> bool {
     let begun = Instant::now();
     while !done() {

@@ -76,7 +76,7 @@ impl Journal {
         }
     }
 
-    /// Works until all shards have ended, or it is told to close, and everything they sent is written, or cannot be.
+    /// Works until all shards have ended, or it is asked to close, and everything they sent is written, or cannot be.
     pub fn run(mut self, shared: &Arc<Shared>) {
         let mut pause = BUSY;
         loop {
