@@ -1,4 +1,4 @@
-//! A raw TCP client: sends exactly the bytes it is told to, in exactly the pieces it is told to.
+//! A raw TCP client: sends exactly the given bytes, in exactly the given pieces.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};

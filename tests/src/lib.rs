@@ -1,4 +1,4 @@
-//! The kit of the end-to-end tests: real programs on loopback, raw clients, scripted providers, made-up secrets.
+//! The harness of the end-to-end tests: real programs on loopback, raw clients, scripted providers, made-up secrets.
 //!
 //! It speaks HTTP by itself and on purpose shares no code with the gateway: a test that parsed replies with the
 //! gateway's own codec would agree with its mistakes.

@@ -7,7 +7,7 @@ pub const RUN_MIN: usize = 8;
 const TOKEN_HEAD: &str = "AEGIS-";
 const TOKEN_TAIL_LEN: usize = 21;
 
-/// Beginnings that every key of a vendor shares. They tell nothing, and compiled rules on disk name them.
+/// Beginnings that every key of a vendor shares. They reveal nothing, and compiled rules on disk name them.
 const PUBLIC: &[&[u8]] = &[b"sk_live_", b"sk-ant-api03-", b"aegis-gk-"];
 
 /// Every way a secret may be written in a message: as it is, escaped for JSON once and twice, as `\uXXXX`,

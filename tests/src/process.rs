@@ -1,4 +1,4 @@
-//! Starts the house's programs, watches them from outside, and ends them with the test.
+//! Starts the project's programs, watches them from outside, and ends them with the test.
 
 #![expect(clippy::cast_possible_truncation, reason = "the remainder of a division by a 16-bit number")]
 

@@ -1,4 +1,4 @@
-//! A provider that does exactly what a test tells it to: any bytes, any cuts, any ending.
+//! A provider that does exactly what a test scripts: any bytes, any cuts, any ending.
 
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

@@ -1,4 +1,4 @@
-//! The house's own rules, checked like any other behaviour.
+//! The project's own rules, checked like any other behaviour.
 //!
 //! They keep the parts replaceable: protocol and scanning code stays free of runtimes, unsafe code stays in
 //! the modules that are named here, files stay readable, and nothing in the tree depends on where it was built.
@@ -14,7 +14,7 @@ use serde_json::Value;
 /// Longest Rust source file, in lines.
 const FILE_LINES_MAX: usize = 600;
 
-/// Which of the house's crates each crate may depend on in the program itself.
+/// Which crates of the workspace each crate may depend on outside of its tests.
 const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("aegis-detect", &[]),
     ("aegis-shield", &["aegis-detect"]),

@@ -1,4 +1,4 @@
-//! Secrets that an organisation handed over: no shape, no name beside them, and yet none leaves the house.
+//! Secrets that an organisation handed over: no shape, no name beside them, and yet none reaches the provider.
 
 use std::fs;
 use std::io::Write;

@@ -91,7 +91,7 @@ fn judge(logs: &[Value]) -> Vec<Vec<String>> {
     verdicts
 }
 
-/// A case: what it shows, what lies in the folder, how it is scanned, and how many findings are told.
+/// A case: what it shows, what lies in the folder, how it is scanned, and how many findings are reported.
 type Case = (&'static str, fn(&Folder), &'static [&'static str], usize);
 
 const CASES: &[Case] = &[

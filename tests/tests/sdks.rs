@@ -69,12 +69,12 @@ fn here(path: &str) -> PathBuf {
     path
 }
 
-/// One file as OpenAI tells of it.
+/// One file as OpenAI describes it.
 fn openai_file(id: &str) -> Value {
     json!({"id": id, "object": "file", "bytes": 1, "created_at": 1, "filename": "n", "purpose": "batch", "status": "processed"})
 }
 
-/// One file as Anthropic tells of it.
+/// One file as Anthropic describes it.
 fn anthropic_file(id: &str) -> Value {
     json!({"id": id, "type": "file", "filename": "n", "mime_type": "text/plain", "size_bytes": 1,
         "created_at": "2024-01-01T00:00:00Z", "downloadable": false})
@@ -83,7 +83,7 @@ fn anthropic_file(id: &str) -> Value {
 /// Names the second page of a list, as bytes that mean nothing to others.
 const PAGE: &str = "page_MjAyNC0wNS0xNFQwNzoyMjozMS44NzZafGZpbGVfMDExQ05oYTgzN1BvS3c";
 
-/// One of two pages: the second for those whose query holds `second`, which the first one tells.
+/// One of two pages: the second for those whose query holds `second`, which the first one names.
 fn page(query: &str, second: &str, item: fn(&str) -> Value) -> Value {
     let is_second = query.contains(second);
     let id = if is_second { "file_2" } else { "file_1" };

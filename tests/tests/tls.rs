@@ -1,4 +1,4 @@
-//! TLS on both sides: certificates by name, reloads, client certificates, and whom the gateway trusts.
+//! TLS on both sides: certificates by name, reloads, client certificates, and which authorities the gateway trusts.
 
 use std::fs;
 use std::io::{Read, Write};

@@ -7,7 +7,7 @@ use serde_json::Value;
 /// Text that pads replies; ordinary words, so that no scanner finds anything in it.
 const FILLER: &str = " The quick brown fox reads the manual, fixes the build and goes for a walk.";
 
-/// The API a request is for, told by its path.
+/// The API a request is for, recognised by its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Api {
     /// `POST .../chat/completions`

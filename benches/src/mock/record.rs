@@ -1,4 +1,4 @@
-//! What was received, kept for the tests that ask: `GET /__mock/records[?id=ID]`, and files if wanted.
+//! What was received, kept for the tests that ask: `GET /__mock/records[?id=ID]`, and files where a folder is given.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

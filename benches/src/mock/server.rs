@@ -24,7 +24,7 @@ pub struct Mock {
     pub recorder: Recorder,
     /// What every scenario starts from.
     pub defaults: Scenario,
-    /// TLS, if wanted.
+    /// TLS, where it is switched on.
     pub tls: Option<TlsAcceptor>,
 }
 

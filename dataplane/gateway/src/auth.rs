@@ -6,7 +6,7 @@
 //! them, in constant time.
 //!
 //! Keys made by `key new` have a shape that a built-in rule finds in texts. One that somebody thought up has none and is kept
-//! nowhere, but the request that shows it tells it: it is looked for in the texts of that request.
+//! nowhere, but the request that shows it carries it: it is looked for in the texts of that request.
 
 use aegis_detect::OwnValue;
 use aegis_wire::head::Fields;
@@ -57,7 +57,7 @@ const KEY_BYTES: usize = 32;
 /// Hexadecimal digits of the check value behind them.
 const CHECK_DIGITS: usize = 8;
 
-/// A key as `key new` shows it: the prefix, the random bytes and the CRC-32 of all that, which tells a key from a text about
+/// A key as `key new` shows it: the prefix, the random bytes and the CRC-32 of all that, which distinguishes a key from a text about
 /// keys.
 pub(crate) fn format_key(random: &[u8; KEY_BYTES]) -> Zeroizing<String> {
     let mut key = Zeroizing::new(String::with_capacity(KEY_PREFIX.len() + 2 * KEY_BYTES + CHECK_DIGITS));
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(presented(&fields(&[("authorization", "Basic Z2F0ZQ==")]), true), None);
     }
 
-    /// What is told here to be found by a rule must be found by one.
+    /// What is said here to be found by a rule must be found by one.
     #[test]
     fn the_shape_is_that_of_the_rules() {
         let rules = aegis_detect::Rules::builtin().unwrap();

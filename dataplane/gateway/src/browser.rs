@@ -4,7 +4,7 @@
 //! is meant for the programs of one machine, and every page in
 //! a browser there reaches it, too: a form or a script may send `text/plain` anywhere without asking. A
 //! browser says which page it is (`Origin`, and for requests without one `Sec-Fetch-Site`), so a page must be listed. A page
-//! whose own name was made to resolve to the gateway (DNS rebinding) is of the same origin to the browser; it is told by its
+//! whose own name was made to resolve to the gateway (DNS rebinding) is of the same origin to the browser; it is recognised by its
 //! name, so the name asked for must be one that nobody can point elsewhere, or be listed. Programs send neither field and
 //! ask for `localhost` or an address. Where a network reaches the gateway, every program there spends the key, and looking at
 //! pages would only look like protection: there a warning at the start says so.

@@ -1,8 +1,8 @@
 //! The way from a shard to the control thread: a bounded ring of finished records.
 //!
-//! A shard never waits for it. Before a request is taken on, the shard reserves its place ([`Sender::reserve`]); a request
-//! that holds a [`Place`] can always deliver its record, so an audit event of an accepted request is never lost to a full
-//! ring. Without a free place `policy.fail_mode` decides: closed refuses the request with 503 `overloaded` and counts that in
+//! A shard never waits for it. Before a request is taken on, the shard reserves its slot ([`Sender::reserve`]); a request
+//! that holds a [`RingSlot`] can always deliver its record, so an audit event of an accepted request is never lost to a full
+//! ring. Without a free slot `policy.fail_mode` decides: closed refuses the request with 503 `overloaded` and counts that in
 //! `audit_refused`, open takes it on and counts the loss in `audit_dropped`; the journal says either in the log. Records
 //! hold no secret, only tokens.
 
@@ -43,29 +43,29 @@ impl std::fmt::Debug for RequestId {
     }
 }
 
-/// What a shard tells the control thread.
+/// What a shard reports to the control side.
 #[derive(Debug)]
 pub enum Event {
     /// An exchange has ended; becomes one audit event and one access-log line.
     Request(Box<RequestRecord>),
     /// Something for the log that no single request owns.
-    Notice(Notice),
+    Log(LogEvent),
 }
 
 /// A remark of a shard for the log.
 #[derive(Debug, Clone)]
-pub struct Notice {
+pub struct LogEvent {
     /// How bad it is.
-    pub level: NoticeLevel,
+    pub level: LogEventLevel,
     /// What happened, e.g. `cannot reach upstream`.
     pub what: &'static str,
     /// Details without secrets, e.g. upstream name and system error.
     pub detail: String,
 }
 
-/// How bad a [`Notice`] is.
+/// How bad a [`LogEvent`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoticeLevel {
+pub enum LogEventLevel {
     /// For the record.
     Info,
     /// Somebody should look when it repeats.
@@ -233,7 +233,7 @@ pub struct RecordedOpaque {
 }
 
 /// Makes a ring of `capacity` events. The capacity is the number of records that may wait while the control thread is
-/// away; an empty place costs 32 bytes, a waiting record about half a kilobyte.
+/// away; an empty slot costs 32 bytes, a waiting record about half a kilobyte.
 pub fn ring(capacity: usize) -> (Sender, Receiver) {
     let (producer, consumer) = rtrb::RingBuffer::new(capacity.max(1));
     (Sender { producer, reserved: Arc::default() }, Receiver { consumer })
@@ -247,46 +247,46 @@ pub struct Sender {
     reserved: Arc<AtomicUsize>,
 }
 
-/// A reserved place in the ring. Dropped unused, it is free again.
+/// A reserved slot in the ring. Dropped unused, it is free again.
 #[derive(Debug)]
-#[must_use = "a place not held is given back at once"]
-pub struct Place {
+#[must_use = "a slot not held is given back at once"]
+pub struct RingSlot {
     reserved: Arc<AtomicUsize>,
 }
 
-impl Drop for Place {
+impl Drop for RingSlot {
     fn drop(&mut self) {
         self.reserved.fetch_sub(1, Relaxed);
     }
 }
 
 impl Sender {
-    /// Promises a place for one record, or none when every place is taken or promised. To be asked before a request is
+    /// Promises a slot for one record, or none when every slot is taken or promised. To be asked before a request is
     /// taken on.
-    pub fn reserve(&self) -> Option<Place> {
+    pub fn reserve(&self) -> Option<RingSlot> {
         if self.producer.slots() <= self.reserved.load(Relaxed) {
             return None;
         }
         self.reserved.fetch_add(1, Relaxed);
-        Some(Place { reserved: Arc::clone(&self.reserved) })
+        Some(RingSlot { reserved: Arc::clone(&self.reserved) })
     }
 
-    /// Delivers the record of a request that holds `place`. Returns whether the control thread will see it: false only
+    /// Delivers the record of a request that holds `slot`. Returns whether the control thread will see it: false only
     /// once that thread has ended.
-    pub fn send(&mut self, place: Place, record: Box<RequestRecord>) -> bool {
-        drop(place);
+    pub fn send(&mut self, slot: RingSlot, record: Box<RequestRecord>) -> bool {
+        drop(slot);
         !self.producer.is_abandoned() && self.producer.push(Event::Request(record)).is_ok()
     }
 
-    /// Delivers a record without a reserved place (`fail_mode = "open"`), when there is room beyond the promised places.
+    /// Delivers a record without a reserved slot (`fail_mode = "open"`), when there is room beyond the promised slots.
     /// Returns false when it was lost; the caller counts that in `audit_dropped`.
     pub fn send_unreserved(&mut self, record: Box<RequestRecord>) -> bool {
         self.push_beyond(Event::Request(record))
     }
 
-    /// Delivers a remark for the log, when there is room beyond the promised places. Remarks may be lost.
-    pub fn note(&mut self, notice: Notice) -> bool {
-        self.push_beyond(Event::Notice(notice))
+    /// Delivers a remark for the log, when there is room beyond the promised slots. Remarks may be lost.
+    pub fn note(&mut self, notice: LogEvent) -> bool {
+        self.push_beyond(Event::Log(notice))
     }
 
     /// Whether the control thread has ended.
@@ -345,19 +345,19 @@ pub(crate) mod tests {
         })
     }
 
-    fn notice() -> Notice {
-        Notice { level: NoticeLevel::Warn, what: "made up", detail: String::new() }
+    fn notice() -> LogEvent {
+        LogEvent { level: LogEventLevel::Warn, what: "made up", detail: String::new() }
     }
 
     #[test]
-    fn every_promised_place_can_be_used_and_no_more_are_promised() {
+    fn every_promised_slot_can_be_used_and_no_more_are_promised() {
         let (mut sender, mut receiver) = ring(3);
-        let places: Vec<Place> = std::iter::from_fn(|| sender.reserve()).collect();
-        assert_eq!(places.len(), 3);
-        assert!(!sender.note(notice()), "remarks do not take promised places");
+        let slots: Vec<RingSlot> = std::iter::from_fn(|| sender.reserve()).collect();
+        assert_eq!(slots.len(), 3);
+        assert!(!sender.note(notice()), "remarks do not take promised slots");
         assert!(!sender.send_unreserved(record("/x")));
-        for place in places {
-            assert!(sender.send(place, record("/v1/messages")));
+        for slot in slots {
+            assert!(sender.send(slot, record("/v1/messages")));
         }
         assert!(sender.reserve().is_none());
         assert_eq!(receiver.waiting(), 3);
@@ -366,21 +366,21 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_place_dropped_unused_is_free_again() {
+    fn a_slot_dropped_unused_is_free_again() {
         let (sender, _receiver) = ring(1);
-        let place = sender.reserve().expect("one place");
+        let slot = sender.reserve().expect("one slot");
         assert!(sender.reserve().is_none());
-        drop(place);
+        drop(slot);
         assert!(sender.reserve().is_some());
     }
 
     #[test]
     fn the_shard_learns_that_the_control_thread_has_ended() {
         let (mut sender, receiver) = ring(2);
-        let place = sender.reserve().expect("a place");
+        let slot = sender.reserve().expect("a slot");
         drop(receiver);
         assert!(sender.is_abandoned());
-        assert!(!sender.send(place, record("/v1/messages")));
+        assert!(!sender.send(slot, record("/v1/messages")));
         assert!(!sender.note(notice()));
     }
 

@@ -1,7 +1,7 @@
 //! What the threads of one process share: the published snapshot, the phase of life, the state of the audit sink.
 //!
 //! The control thread writes, shards read. Everything is an atomic or an `arc-swap` pointer: a shard that looks here never
-//! waits. Shards look at [`Lifecycle::phase`] and [`crate::snapshot::Feed::generation`] from a timer of their own (every 50 ms or so) and
+//! waits. Shards look at [`Lifecycle::phase`] and [`crate::snapshot::SnapshotHandle::generation`] from a timer of their own (every 50 ms or so) and
 //! at a new connection; no message is sent to them.
 
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Acquire, Ordering::Relax
 use crate::config::settings::Driver;
 use crate::events::Sender;
 use crate::metrics::ShardMetrics;
-use crate::snapshot::Feed;
+use crate::snapshot::SnapshotHandle;
 
 /// The phase of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,7 +24,7 @@ pub enum Phase {
     Stopping = 2,
 }
 
-/// The state of one shard, told by the shard.
+/// The state of one shard, as it reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ShardState {
     /// Thread started, not listening yet.
@@ -113,7 +113,7 @@ pub struct ShardContext {
     /// Client connections this shard may hold.
     pub max_connections: usize,
     /// The published snapshot.
-    pub feed: Arc<Feed>,
+    pub snapshots: Arc<SnapshotHandle>,
     /// Phase and states. The shard reports [`ShardState::Listening`] itself; the thread's wrapper reports the end.
     pub lifecycle: Arc<Lifecycle>,
     /// Its counters.

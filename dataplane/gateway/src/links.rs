@@ -14,20 +14,20 @@ use crate::snapshot::Upstream;
 
 /// Where a link of a reply leads.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum LinkTarget {
     /// To the upstream: path, query and fragment behind its base path, beginning with `/`.
     Upstream(String),
     /// To the upstream's origin, but not to a place that the gateway can ask it for.
     Unreachable,
-    /// To another host, in lower case without port; empty when it cannot be told.
+    /// To another host, in lower case without port; empty when it is unknown.
     Elsewhere(String),
 }
 
 /// Reads `link`, a URI reference (RFC 3986 section 4.1) in a reply of `upstream` to a request for `target`.
-pub fn place(link: &str, target: &str, upstream: &Upstream) -> Place {
+pub fn place(link: &str, target: &str, upstream: &Upstream) -> LinkTarget {
     // Browsers and libraries differ in what they make of such bytes.
     if link.bytes().any(|byte| !byte.is_ascii_graphic() || byte == b'\\') {
-        return Place::Elsewhere(String::new());
+        return LinkTarget::Elsewhere(String::new());
     }
     let (rest, fragment) = cut(link, '#');
     let (path, query) = cut(rest, '?');
@@ -43,10 +43,10 @@ pub fn place(link: &str, target: &str, upstream: &Upstream) -> Place {
         (None, None) => {}
         (scheme, Some(authority)) if scheme.is_none_or(is_http) => {
             if let Some(host) = other_host(scheme, authority, upstream) {
-                return Place::Elsewhere(host);
+                return LinkTarget::Elsewhere(host);
             }
         }
-        _ => return Place::Elsewhere(String::new()),
+        _ => return LinkTarget::Elsewhere(String::new()),
     }
     let asked = target.split('?').next().unwrap_or_default();
     let mut full = if authority.is_some() || path.starts_with('/') {
@@ -72,13 +72,13 @@ pub fn place(link: &str, target: &str, upstream: &Upstream) -> Place {
 }
 
 /// The part of an absolute path that is asked of the gateway.
-fn below(full: &str, base: &str) -> Place {
-    let Some(rest) = full.strip_prefix(base) else { return Place::Unreachable };
+fn below(full: &str, base: &str) -> LinkTarget {
+    let Some(rest) = full.strip_prefix(base) else { return LinkTarget::Unreachable };
     let rest =
         if rest.starts_with(['?', '#']) || rest.is_empty() { ["/", rest].concat() } else { rest.to_owned() };
     let asked = rest.split('#').next().unwrap_or_default();
     // What the gateway would refuse to be asked for, it does not offer.
-    if Target::parse(asked).is_ok() { Place::Upstream(rest) } else { Place::Unreachable }
+    if Target::parse(asked).is_ok() { LinkTarget::Upstream(rest) } else { LinkTarget::Unreachable }
 }
 
 fn cut(text: &str, at: char) -> (&str, Option<&str>) {

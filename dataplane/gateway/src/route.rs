@@ -48,7 +48,7 @@ pub fn choose(snapshot: &Snapshot, head: &RequestHead) -> Result<Route, Failure>
     }
 }
 
-/// Whose error shape a request without a route understands, told by what it says of itself: the upstream that its path
+/// Whose error shape a request without a route understands, recognised by what it says of itself: the upstream that its path
 /// begins with, a provider's own path, or the fields that only one provider's clients send.
 pub fn likely_provider(snapshot: &Snapshot, head: &RequestHead) -> Provider {
     let inner = head.path.trim_start_matches('/');
@@ -129,7 +129,7 @@ pub enum UploadStep {
     About,
     /// Its body is the whole file.
     File,
-    /// Its body is a part of the file; others tell their own places by its length.
+    /// Its body is a part of the file; the other parts find their own places by its length.
     Piece,
 }
 

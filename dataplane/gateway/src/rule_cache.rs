@@ -18,7 +18,7 @@ use nix::fcntl::OFlag;
 use zeroize::Zeroizing;
 
 use crate::config::Settings;
-use crate::state;
+use crate::state_dir;
 
 /// Files that are kept, the newest ones.
 const KEEP: usize = 8;
@@ -64,7 +64,7 @@ impl RuleCache {
 
     /// The place of the gateway: `cache.dir`, or `cache` in the state folder.
     pub fn of_gateway(settings: &Settings) -> RuleCache {
-        let folder = settings.cache.dir.clone().unwrap_or_else(|| state::folder(settings).join("cache"));
+        let folder = settings.cache.dir.clone().unwrap_or_else(|| state_dir::folder(settings).join("cache"));
         RuleCache { folder: Some(folder), read_only: false }
     }
 

@@ -1,6 +1,6 @@
 //! The state shards work from: built once off their path, immutable, swapped in whole.
 //!
-//! A shard keeps its own `Arc<Snapshot>` and asks [`Feed::generation`] (one relaxed load) whether a newer one is there. A
+//! A shard keeps its own `Arc<Snapshot>` and asks [`SnapshotHandle::generation`] (one relaxed load) whether a newer one is there. A
 //! request is finished with the snapshot it began with. A rebuild that fails changes nothing.
 
 pub mod build;
@@ -57,7 +57,7 @@ pub struct Snapshot {
     pub server_tls: Option<Arc<rustls::ServerConfig>>,
     /// The organisation has handed values over that are found wherever they stand, whatever they look like.
     pub known_values: bool,
-    /// Whether audit events are wanted; without, no place in the ring is reserved.
+    /// Whether audit events are written; without them no slot in the ring is reserved.
     pub audit: bool,
     by_name: HashMap<Box<str>, usize>,
 }
@@ -95,7 +95,7 @@ impl Snapshot {
     }
 
     /// Whether a request to `upstream` is looked at for what host it asks for and what web page sends it: where it would spend
-    /// a key of the gateway's without showing one, on loopback, whose users are told apart by nothing else. Whoever opens such
+    /// a key of the gateway's without showing one, on loopback, whose users nothing else distinguishes. Whoever opens such
     /// a gateway to a network opens it to every program there, so a page's origin says nothing more.
     pub fn guards(&self, upstream: &Upstream, loopback: bool) -> bool {
         loopback && matches!(self.auth, Auth::None) && upstream.lends_key()
@@ -130,7 +130,7 @@ pub struct Upstream {
     pub key: Option<UpstreamKey>,
     /// The gateway shows it a client certificate.
     pub shows_certificate: bool,
-    /// Request field by which the upstream tells a repeated request from a new one, in lower case.
+    /// Request field by which the upstream recognises a repeated request, in lower case.
     pub idempotency_header: Option<Arc<str>>,
     /// Time limits with the upstream's own applied.
     pub timeouts: Timeouts,
@@ -151,13 +151,13 @@ impl Upstream {
     }
 }
 
-/// Where connections lead and whom they trust: a SHA-256 over address, TLS settings and certificates, so that two upstreams
+/// Where connections lead and which authorities they trust: a SHA-256 over address, TLS settings and certificates, so that two upstreams
 /// never share connections, nor two configurations TLS sessions, by a collision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TrustIdentity([u8; 32]);
 
 impl TrustIdentity {
-    /// The identity of what these parts say, each told apart from the next by its length.
+    /// The identity of what these parts say, each separated from the next by its length.
     pub fn of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut hash = Sha256::new();
         for part in parts {
@@ -226,19 +226,19 @@ pub struct HashedKey {
 
 /// Where the newest snapshot is published.
 #[derive(Debug)]
-pub struct Feed {
+pub struct SnapshotHandle {
     current: ArcSwap<Snapshot>,
     generation: AtomicU64,
 }
 
-impl Feed {
+impl SnapshotHandle {
     /// Publishes the first snapshot.
     pub fn new(first: Snapshot) -> Self {
         let generation = AtomicU64::new(first.generation);
-        Feed { current: ArcSwap::from_pointee(first), generation }
+        SnapshotHandle { current: ArcSwap::from_pointee(first), generation }
     }
 
-    /// Generation of the newest snapshot: compare with the one held, then [`Feed::load`] when it differs.
+    /// Generation of the newest snapshot: compare with the one held, then [`SnapshotHandle::load`] when it differs.
     pub fn generation(&self) -> u64 {
         self.generation.load(Acquire)
     }

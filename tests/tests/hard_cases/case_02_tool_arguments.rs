@@ -5,7 +5,7 @@ use aegis_tests::secrets::Seeded;
 use aegis_tests::sse;
 use serde_json::{Value, json};
 
-use crate::stage::{CHAT, MESSAGES, Stage, chat, event_stream, messages, token};
+use crate::harness::{CHAT, Harness, MESSAGES, chat, event_stream, messages, token};
 
 /// Quote, backslash, newline, tab, text of several bytes, and what looks like an escape but is none.
 const SEALED: &str = "seal{a \"quoted\" \\ path\\new\tline\nand ünïcode 日本 🦀 \\u0041 end}";
@@ -17,11 +17,11 @@ fn pieces(text: &str, size: usize) -> Vec<String> {
 
 #[test]
 fn anthropic_input_json_parses_and_equals_the_original() {
-    let (stage, _rules) = Stage::with_seals();
+    let (harness, _rules) = Harness::with_seals();
     let pem = Seeded::new(201).pem();
     for secret in [SEALED, pem.as_str()] {
         for size in [1, 2, 5, 1_000] {
-            let reply = stage.ask(MESSAGES, &messages(&format!("keep {secret}")), move |request| {
+            let reply = harness.ask(MESSAGES, &messages(&format!("keep {secret}")), move |request| {
                 let arguments =
                     json!({"path": "a.txt", "content": format!("k={}\n", token(request))}).to_string();
                 let deltas = pieces(&arguments, size).into_iter();
@@ -35,17 +35,17 @@ fn anthropic_input_json_parses_and_equals_the_original() {
             assert_eq!(arguments["content"], format!("k={secret}\n"), "in pieces of {size}");
             assert_eq!(arguments["path"], "a.txt");
         }
-        stage.assert_unseen(secret);
+        harness.assert_unseen(secret);
     }
 }
 
 #[test]
 fn openai_arguments_of_parallel_calls_interleaved_by_index() {
-    let (stage, _rules) = Stage::with_seals();
+    let (harness, _rules) = Harness::with_seals();
     let pem = Seeded::new(202).pem();
     let prompt = format!("first {SEALED} then {pem}");
-    let reply = stage.ask(CHAT, &chat(&prompt), |request| {
-        let found = crate::stage::tokens(request);
+    let reply = harness.ask(CHAT, &chat(&prompt), |request| {
+        let found = crate::harness::tokens(request);
         let calls: Vec<Vec<String>> = (0..2)
             .map(|call| pieces(&json!({"command": found[call], "call": call}).to_string(), 3))
             .collect();
@@ -66,13 +66,13 @@ fn openai_arguments_of_parallel_calls_interleaved_by_index() {
         );
         let arguments: Value = serde_json::from_str(&joined).unwrap_or_else(|e| panic!("{e}: {joined}"));
         assert_eq!(arguments, json!({"command": secret, "call": call}));
-        stage.assert_unseen(secret);
+        harness.assert_unseen(secret);
     }
 }
 
 #[test]
 fn json_in_json_twice_streamed_and_whole() {
-    let (stage, _rules) = Stage::with_seals();
+    let (harness, _rules) = Harness::with_seals();
     let wrap = |text: &str| {
         json!({"payload": json!({"inner": json!({"value": text}).to_string()}).to_string()}).to_string()
     };
@@ -84,7 +84,7 @@ fn json_in_json_twice_streamed_and_whole() {
         }
         value["value"].as_str().expect("a string").to_owned()
     };
-    let reply = stage.ask(CHAT, &chat(&format!("keep {SEALED}")), move |request| {
+    let reply = harness.ask(CHAT, &chat(&format!("keep {SEALED}")), move |request| {
         let deltas = pieces(&wrap(&token(request)), 4);
         let stream: String = deltas.iter().map(|piece| sse::chat_arguments(0, piece)).collect();
         event_stream(&(stream + &sse::chat_end()))
@@ -92,21 +92,21 @@ fn json_in_json_twice_streamed_and_whole() {
     let streamed = sse::joined(&reply.body, "/choices/0/delta/tool_calls/0/function/arguments");
     assert_eq!(unwrap(&streamed), SEALED);
 
-    let reply = stage.ask(CHAT, &chat(&format!("keep {SEALED}")), move |request| {
+    let reply = harness.ask(CHAT, &chat(&format!("keep {SEALED}")), move |request| {
         let call = json!({"id": "c", "type": "function", "function": {"name": "f", "arguments": wrap(&token(request))}});
         let body = json!({"choices": [{"index": 0, "message": {"content": null, "tool_calls": [call]}}]});
         aegis_tests::Script::reply("application/json", body.to_string().as_bytes())
     });
     let whole = reply.json();
-    let whole = crate::stage::at(&whole, "/choices/0/message/tool_calls/0/function/arguments");
+    let whole = crate::harness::at(&whole, "/choices/0/message/tool_calls/0/function/arguments");
     assert_eq!(unwrap(whole), SEALED);
-    stage.assert_unseen(SEALED);
+    harness.assert_unseen(SEALED);
 }
 
 #[test]
 fn restored_arguments_sent_back_give_the_same_token() {
-    let (stage, _rules) = Stage::with_seals();
-    let first = stage.seen(CHAT, &chat(&format!("keep {SEALED}")));
+    let (harness, _rules) = Harness::with_seals();
+    let first = harness.seen(CHAT, &chat(&format!("keep {SEALED}")));
     let token = aegis_tests::oracle::tokens_in(&first)[0].to_owned();
     let arguments = json!({"content": SEALED}).to_string();
     let body = json!({"messages": [
@@ -114,9 +114,9 @@ fn restored_arguments_sent_back_give_the_same_token() {
             "function": {"name": "write", "arguments": arguments}}]},
         {"role": "tool", "tool_call_id": "c", "content": format!("wrote {SEALED}")},
     ]});
-    let seen = stage.seen(CHAT, &body.to_string());
+    let seen = harness.seen(CHAT, &body.to_string());
     let escaped_twice = escape(&escape(SEALED));
     let expected = body.to_string().replace(&escaped_twice, &token).replace(&escape(SEALED), &token);
     assert_eq!(seen, expected);
-    stage.assert_unseen(SEALED);
+    harness.assert_unseen(SEALED);
 }

@@ -5,7 +5,7 @@ use aegis_tests::secrets::Seeded;
 use aegis_tests::sse;
 use serde_json::{Value, json};
 
-use crate::stage::{GEMINI, MESSAGES, RESPONSES, Stage, event_stream, messages, token};
+use crate::harness::{GEMINI, Harness, MESSAGES, RESPONSES, event_stream, messages, token};
 
 /// A signature in base64url that holds the shapes of keys: their bytes mean nothing here.
 fn signature(seeded: &mut Seeded) -> String {
@@ -25,7 +25,7 @@ fn media(seeded: &mut Seeded) -> String {
 
 #[test]
 fn requests_keep_every_opaque_field() {
-    let stage = Stage::new();
+    let harness = Harness::new();
     let mut seeded = Seeded::new(401);
     let (secret, signed, media) = (seeded.github(), signature(&mut seeded), media(&mut seeded));
     let anthropic = json!({"model": "m", "max_tokens": 9, "messages": [
@@ -49,7 +49,7 @@ fn requests_keep_every_opaque_field() {
     ]});
     for (target, body) in [(MESSAGES, anthropic), (RESPONSES, responses), (GEMINI, gemini)] {
         let body = body.to_string();
-        let seen = stage.seen(target, &body);
+        let seen = harness.seen(target, &body);
         let tokens = assert_only_tokens_differ(&body, &seen, &[&secret]);
         assert_eq!(tokens.len(), 1, "{target}: {seen}");
     }
@@ -57,11 +57,11 @@ fn requests_keep_every_opaque_field() {
 
 #[test]
 fn replies_keep_every_opaque_field() {
-    let stage = Stage::new();
+    let harness = Harness::new();
     let mut seeded = Seeded::new(402);
     let (secret, signed) = (seeded.github(), signature(&mut seeded));
     let told = signed.clone();
-    let reply = stage.ask(MESSAGES, &messages(&format!("use {secret}")), move |request| {
+    let reply = harness.ask(MESSAGES, &messages(&format!("use {secret}")), move |request| {
         // Even a token of this very request stays inside a signature.
         let signed = format!("{told}{}", token(request));
         let block = json!({"type": "content_block_start", "index": 1, "content_block": {"type": "redacted_thinking", "data": signed}});
@@ -73,7 +73,7 @@ fn replies_keep_every_opaque_field() {
         ];
         event_stream(&events.concat())
     });
-    let kept = token(&stage.upstream.last());
+    let kept = token(&harness.upstream.last());
     let signed = format!("{signed}{kept}");
     assert_eq!(sse::joined(&reply.body, "/delta/signature"), signed);
     assert_eq!(sse::joined(&reply.body, "/content_block/data"), signed);
@@ -82,18 +82,18 @@ fn replies_keep_every_opaque_field() {
 
 #[test]
 fn thinking_comes_and_goes_back_as_it_was_signed() {
-    let stage = Stage::new();
+    let harness = Harness::new();
     let secret = Seeded::new(403).github();
-    let reply = stage.ask(MESSAGES, &messages(&format!("use {secret}")), |request| {
+    let reply = harness.ask(MESSAGES, &messages(&format!("use {secret}")), |request| {
         let thought = format!("the key {} opens it", token(request));
         event_stream(&sse::anthropic_delta(0, "thinking_delta", "thinking", &thought))
     });
-    let signed_over = format!("the key {} opens it", token(&stage.upstream.last()));
+    let signed_over = format!("the key {} opens it", token(&harness.upstream.last()));
     let thinking = sse::joined(&reply.body, "/delta/thinking");
     assert_eq!(thinking, signed_over);
     let next = json!({"model": "m", "max_tokens": 9, "messages": [{"role": "assistant", "content": [
         {"type": "thinking", "thinking": thinking, "signature": "c2lnbmVk"}]}]});
-    let seen: Value = serde_json::from_str(&stage.seen(MESSAGES, &next.to_string())).expect("JSON");
+    let seen: Value = serde_json::from_str(&harness.seen(MESSAGES, &next.to_string())).expect("JSON");
     assert_eq!(seen.pointer("/messages/0/content/0/thinking"), Some(&Value::from(signed_over)));
-    assert!(!stage.upstream.last().text().contains(&escape(&secret)));
+    assert!(!harness.upstream.last().text().contains(&escape(&secret)));
 }

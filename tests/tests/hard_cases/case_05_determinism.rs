@@ -8,11 +8,11 @@ use aegis_tests::oracle::{assert_only_tokens_differ, tokens_in};
 use aegis_tests::secrets::Seeded;
 use aegis_tests::{Gateway, Script, Upstream};
 
-use crate::stage::{CHAT, Stage, chat, chat_stream, chat_text, event_stream};
+use crate::harness::{CHAT, Harness, chat, chat_stream, chat_text, event_stream};
 
 #[test]
 fn fifty_turns_keep_their_prefix() {
-    let stage = Stage::new();
+    let harness = Harness::new();
     let mut seeded = Seeded::new(501);
     let secrets: Vec<String> = (0..10).map(|_| seeded.github()).collect();
     let known: Vec<&str> = secrets.iter().map(String::as_str).collect();
@@ -24,14 +24,14 @@ fn fifty_turns_keep_their_prefix() {
         let secret = &secrets[turn % secrets.len()];
         write!(history, ", {{\"role\":\"user\",\n  \"content\":\"turn {turn} with {secret}\\/x\"}}")
             .expect("a String takes text");
-        let seen = stage.seen(CHAT, &format!("{history}]}}"));
+        let seen = harness.seen(CHAT, &format!("{history}]}}"));
         assert_only_tokens_differ(&format!("{history}]}}"), &seen, &known);
         let prefix = seen.strip_suffix("]}").expect("the end is untouched");
         assert!(prefix.starts_with(&before), "turn {turn} changed what the provider has cached");
         prefix.clone_into(&mut before);
     }
     for secret in &secrets {
-        stage.assert_unseen(secret);
+        harness.assert_unseen(secret);
     }
 }
 
@@ -65,8 +65,9 @@ fn a_restart_and_a_second_replica_mint_the_same_tokens() {
 #[test]
 fn keys_in_the_state_folder_are_for_their_owner_only() {
     use std::os::unix::fs::PermissionsExt;
-    let stage = Stage::new();
-    let entries: Vec<_> = fs::read_dir(stage.gateway.state()).expect("the state folder").flatten().collect();
+    let harness = Harness::new();
+    let entries: Vec<_> =
+        fs::read_dir(harness.gateway.state()).expect("the state folder").flatten().collect();
     let keys: Vec<_> =
         entries.iter().filter(|entry| entry.file_name().to_string_lossy().contains("key")).collect();
     assert!(!keys.is_empty(), "a master key was made: {entries:?}");

@@ -5,7 +5,7 @@ use aegis_tests::sse;
 use aegis_tests::{Message, Script};
 use serde_json::{Value, json};
 
-use crate::stage::{RESPONSES, Stage, event_stream, token};
+use crate::harness::{Harness, RESPONSES, event_stream, token};
 
 fn event(value: &Value) -> String {
     format!("event: {}\ndata: {value}\n\n", value["type"].as_str().unwrap_or_default())
@@ -82,21 +82,21 @@ fn check(reply: &Message, secret: &str) {
 
 #[test]
 fn every_copy_of_the_text_is_restored() {
-    let stage = Stage::new();
+    let harness = Harness::new();
     let secret = Seeded::new(601).github();
     for size in [1, 11, 100_000] {
-        let reply =
-            stage.ask(RESPONSES, &request(&secret), move |request| event_stream(&stream(request)).cut(size));
+        let reply = harness
+            .ask(RESPONSES, &request(&secret), move |request| event_stream(&stream(request)).cut(size));
         check(&reply, &secret);
     }
-    stage.assert_unseen(&secret);
+    harness.assert_unseen(&secret);
 }
 
 #[test]
 fn an_event_stream_without_a_content_type_is_known_by_its_bytes() {
-    let stage = Stage::new();
+    let harness = Harness::new();
     let secret = Seeded::new(602).github();
-    let reply = stage.ask(RESPONSES, &request(&secret), |request| {
+    let reply = harness.ask(RESPONSES, &request(&secret), |request| {
         let body = stream(request);
         Script::raw(format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()))
     });
@@ -105,16 +105,16 @@ fn an_event_stream_without_a_content_type_is_known_by_its_bytes() {
 
 #[test]
 fn a_whole_response_is_restored() {
-    let stage = Stage::new();
+    let harness = Harness::new();
     let secret = Seeded::new(603).stripe();
     let body = json!({"model": "m", "input": [{"role": "user", "content": [{"type": "input_text", "text": format!("use {secret}")}]}]});
-    let reply = stage.ask(RESPONSES, &body.to_string(), |request| {
+    let reply = harness.ask(RESPONSES, &body.to_string(), |request| {
         let completed = sse::json(stream(request).as_bytes()).pop().expect("the last event");
         Script::reply("application/json", completed["response"].to_string().as_bytes())
     });
     let whole = reply.json();
     assert_eq!(whole.pointer("/output/0/content/0/text"), Some(&json!(format!("it is {secret}."))));
-    let arguments = crate::stage::at(&whole, "/output/1/arguments");
+    let arguments = crate::harness::at(&whole, "/output/1/arguments");
     let arguments: Value = serde_json::from_str(arguments).expect("arguments are JSON");
     assert_eq!(arguments["command"], format!("it is {secret}."));
     assert_eq!(whole.pointer("/output/2/input"), Some(&json!(format!("it is {secret}."))));

@@ -9,7 +9,7 @@ use aegis_tests::{Message, Script};
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzDecoder, GzEncoder, ZlibEncoder};
 
-use crate::stage::{CHAT, Stage, chat, chat_stream, chat_text, token};
+use crate::harness::{CHAT, Harness, chat, chat_stream, chat_text, token};
 
 fn encode(coding: &str, bytes: &[u8]) -> Vec<u8> {
     match coding {
@@ -68,10 +68,10 @@ fn decoded(request: &Message) -> String {
 
 #[test]
 fn every_coding_is_opened_and_scanned() {
-    let stage = Stage::new();
+    let harness = Harness::new();
     let secret = Seeded::new(701).github();
     let body = chat(&format!("use {secret} {}", "and some words to make it longer ".repeat(200)));
-    let wanted = stage.seen(CHAT, &body);
+    let wanted = harness.seen(CHAT, &body);
     for (name, coding) in [
         ("gzip", "gzip"),
         ("x-gzip", "gzip"),
@@ -89,10 +89,10 @@ fn every_coding_is_opened_and_scanned() {
             post_chunked(CHAT, "application/json", &fields, &bytes, 1),
             post_chunked(CHAT, "application/json", &fields, &bytes, 100),
         ] {
-            stage.upstream.forget();
-            let reply = stage.gateway.exchange(&request);
+            harness.upstream.forget();
+            let reply = harness.gateway.exchange(&request);
             assert_eq!(reply.status(), 200, "{coding}: {}", reply.text());
-            let seen = stage.upstream.last();
+            let seen = harness.upstream.last();
             assert_eq!(decoded(&seen), wanted, "{coding}");
             assert_absent(&seen.raw, &secret, coding);
         }
@@ -101,10 +101,10 @@ fn every_coding_is_opened_and_scanned() {
 
 #[test]
 fn stacked_codings_and_several_members() {
-    let stage = Stage::new();
+    let harness = Harness::new();
     let secret = Seeded::new(702).github();
     let body = chat(&format!("use {secret} twice: {secret}"));
-    let wanted = stage.seen(CHAT, &body);
+    let wanted = harness.seen(CHAT, &body);
     let (left, right) = body.as_bytes().split_at(body.find(&secret).expect("in the body") + 7);
     let cases = [
         ("gzip, zstd", encode("zstd", &encode("gzip", body.as_bytes()))),
@@ -113,21 +113,21 @@ fn stacked_codings_and_several_members() {
         ("zstd", [encode("zstd", left), encode("zstd", right)].concat()),
     ];
     for (name, bytes) in cases {
-        let reply = stage.gateway.exchange(&post_with(
+        let reply = harness.gateway.exchange(&post_with(
             CHAT,
             "application/json",
             &[("content-encoding", name)],
             &bytes,
         ));
         assert_eq!(reply.status(), 200, "{name}: {}", reply.text());
-        assert_eq!(decoded(&stage.upstream.last()), wanted, "{name}");
+        assert_eq!(decoded(&harness.upstream.last()), wanted, "{name}");
     }
-    stage.assert_unseen(&secret);
+    harness.assert_unseen(&secret);
 }
 
 #[test]
 fn what_cannot_be_opened_is_refused_and_not_sent() {
-    let stage = Stage::new();
+    let harness = Harness::new();
     let secret = Seeded::new(703).github();
     let body = chat(&format!("use {secret}"));
     let gzip = encode("gzip", body.as_bytes());
@@ -150,8 +150,8 @@ fn what_cannot_be_opened_is_refused_and_not_sent() {
         ("gzip", bomb, 413),
     ];
     for (name, bytes, status) in cases {
-        stage.upstream.forget();
-        let reply = stage.gateway.exchange(&post_with(
+        harness.upstream.forget();
+        let reply = harness.gateway.exchange(&post_with(
             CHAT,
             "application/json",
             &[("content-encoding", name)],
@@ -160,17 +160,17 @@ fn what_cannot_be_opened_is_refused_and_not_sent() {
         assert_eq!(reply.status(), status, "{name}, {} bytes: {}", bytes.len(), reply.text());
         assert!(reply.json().pointer("/error/message").is_some(), "{name}: {}", reply.text());
         let whole =
-            stage.upstream.records().iter().any(|request| request.complete && !request.body.is_empty());
+            harness.upstream.records().iter().any(|request| request.complete && !request.body.is_empty());
         assert!(!whole, "{name}: the provider got a request it could act on");
     }
 }
 
 #[test]
 fn a_reply_compressed_although_nobody_asked() {
-    let stage = Stage::new();
+    let harness = Harness::new();
     let secret = Seeded::new(704).github();
     for coding in ["gzip", "deflate", "br", "zstd"] {
-        let reply = stage.ask(CHAT, &chat(&format!("use {secret}")), move |request| {
+        let reply = harness.ask(CHAT, &chat(&format!("use {secret}")), move |request| {
             let body = encode(coding, chat_stream(&format!("it is {}", token(request)), 2).as_bytes());
             let head = format!(
                 "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: {coding}\r\ncontent-length: {}\r\n\r\n",
@@ -180,7 +180,7 @@ fn a_reply_compressed_although_nobody_asked() {
         });
         assert_eq!(reply.field("content-encoding").unwrap_or("identity"), "identity", "{coding}");
         assert_eq!(chat_text(&reply), format!("it is {secret}"), "{coding}");
-        let asked = stage.upstream.last();
+        let asked = harness.upstream.last();
         assert_eq!(asked.field("accept-encoding").unwrap_or("identity"), "identity", "{coding}");
     }
 }

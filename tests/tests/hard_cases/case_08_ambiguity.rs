@@ -5,54 +5,54 @@ use aegis_tests::oracle::{assert_only_tokens_differ, tokens_in};
 use aegis_tests::secrets::Seeded;
 use aegis_tests::{Gateway, Script, Upstream};
 
-use crate::stage::{CHAT, Stage, chat, chat_stream, chat_text, event_stream, token, tokens};
+use crate::harness::{CHAT, Harness, chat, chat_stream, chat_text, event_stream, token, tokens};
 
 /// Well-formed, and nobody's.
 const FOREIGN: &str = "AEGIS-KEY-0ABCDEFGHJKMNPQRSTVWX";
 
 #[test]
 fn secrets_that_begin_like_or_contain_each_other() {
-    let (stage, _rules) = Stage::with_seals();
+    let (harness, _rules) = Harness::with_seals();
     let long = "seal{Xk29dLqPzz81 and more}";
     let short = "seal{Xk29dLqPzz81}";
     let inner = Seeded::new(801).github();
     // Of two rules that fit, the more specific decides what is replaced.
     let around = format!("seal{{other7 {inner} 4words}}");
     let body = chat(&format!("{long} {short} {around} {inner}"));
-    let reply = stage.ask(CHAT, &body, |request| {
+    let reply = harness.ask(CHAT, &body, |request| {
         let all = tokens(request);
         let said = format!("{} {} {}", all[2], all[1], all[0]);
         event_stream(&chat_stream(&said, 1))
     });
-    assert_eq!(tokens(&stage.upstream.last()).len(), 3);
+    assert_eq!(tokens(&harness.upstream.last()).len(), 3);
     assert_eq!(chat_text(&reply), format!("{inner} {short} {long}"));
     for secret in [&inner, long, short] {
-        stage.assert_unseen(secret);
+        harness.assert_unseen(secret);
     }
 }
 
 #[test]
 fn a_url_whose_password_is_a_key() {
-    let stage = Stage::new();
+    let harness = Harness::new();
     let key = Seeded::new(802).github();
     let body = chat(&format!("clone https://user:{key}@git.internal/app.git and postgres://app:{key}@db/x"));
-    let seen = stage.seen(CHAT, &body);
+    let seen = harness.seen(CHAT, &body);
     let found = assert_only_tokens_differ(&body, &seen, &[&key]);
     assert_eq!(found.len(), 2, "{seen}");
 }
 
 #[test]
 fn a_foreign_token_stays_literal_both_ways() {
-    let stage = Stage::new();
+    let harness = Harness::new();
     let secret = Seeded::new(803).github();
     let body = chat(&format!("{FOREIGN} and {secret}"));
-    let unresolved = stage.gateway.metric("aegis_tokens_total", "unresolved");
-    let reply = stage.ask(CHAT, &body, |request| {
+    let unresolved = harness.gateway.metric("aegis_tokens_total", "unresolved");
+    let reply = harness.ask(CHAT, &body, |request| {
         event_stream(&chat_stream(&format!("{FOREIGN} {}", tokens(request)[1]), 4))
     });
-    assert!(stage.upstream.last().text().contains(FOREIGN));
+    assert!(harness.upstream.last().text().contains(FOREIGN));
     assert_eq!(chat_text(&reply), format!("{FOREIGN} {secret}"));
-    let page = stage.gateway.metrics();
+    let page = harness.gateway.metrics();
     assert!(page.contains("unresolved"), "unresolved tokens are counted:\n{page}");
     let _ = unresolved;
 }
@@ -82,7 +82,7 @@ fn a_token_of_another_tenant_is_not_restored() {
 
 #[test]
 fn a_second_pass_changes_nothing() {
-    let inner = Stage::new();
+    let inner = Harness::new();
     let outer = Gateway::before(&format!("http://{}", inner.gateway.address));
     let secret = Seeded::new(806).github();
     let body = chat(&format!("use {secret} or {secret}"));
@@ -96,10 +96,10 @@ fn a_second_pass_changes_nothing() {
 
 #[test]
 fn a_model_that_rewrites_the_token() {
-    let stage = Stage::new();
+    let harness = Harness::new();
     let secret = Seeded::new(807).github();
     let ask = |said: &'static str| {
-        let reply = stage.ask(CHAT, &chat(&format!("use {secret}")), move |request| {
+        let reply = harness.ask(CHAT, &chat(&format!("use {secret}")), move |request| {
             let token = token(request);
             let (left, right) = token.split_at(20);
             let said =
@@ -113,7 +113,7 @@ fn a_model_that_rewrites_the_token() {
     // Broken over a line or by a backslash it is no token any more: it stays as the model wrote it.
     for broken in ["LEFT\nRIGHT", "LEFT\\RIGHT", "LEFT RIGHT", "LEFT"] {
         let answer = ask(broken);
-        let token = token(&stage.upstream.last());
+        let token = token(&harness.upstream.last());
         let (left, right) = token.split_at(20);
         assert_eq!(answer, broken.replace("LEFT", left).replace("RIGHT", right));
         assert!(tokens_in(&answer).is_empty());

@@ -5,11 +5,11 @@ use aegis_tests::oracle::{assert_absent, assert_only_tokens_differ, tokens_in, u
 use aegis_tests::secrets::Seeded;
 use serde_json::{Value, json};
 
-use crate::stage::{CHAT, MESSAGES, Stage, chat};
+use crate::harness::{CHAT, Harness, MESSAGES, chat};
 
 #[test]
 fn every_place_of_a_document_is_looked_at() {
-    let stage = Stage::new();
+    let harness = Harness::new();
     let secret = Seeded::new(901).github();
     let places: Vec<Value> = vec![
         json!({"system": secret}),
@@ -26,7 +26,7 @@ fn every_place_of_a_document_is_looked_at() {
     ];
     for place in places {
         let body = place.to_string();
-        let seen = stage.seen(MESSAGES, &body);
+        let seen = harness.seen(MESSAGES, &body);
         assert_absent(seen.as_bytes(), &secret, &body);
         assert!(!tokens_in(&seen).is_empty(), "{body}");
         assert_only_tokens_differ(&body, &seen, &[&secret]);
@@ -35,7 +35,7 @@ fn every_place_of_a_document_is_looked_at() {
 
 #[test]
 fn escapes_do_not_hide_a_secret() {
-    let stage = Stage::new();
+    let harness = Harness::new();
     let secret = Seeded::new(902).stripe();
     let plain = json!({"content": "HERE"}).to_string();
     let mixed: String = secret
@@ -47,19 +47,19 @@ fn escapes_do_not_hide_a_secret() {
         [unicode_escape(&secret), unicode_escape(&secret).to_uppercase().replace("\\U", "\\u"), mixed]
     {
         let body = plain.replace("HERE", &format!("a {written} b"));
-        let seen = stage.seen(CHAT, &body);
+        let seen = harness.seen(CHAT, &body);
         assert_eq!(assert_only_tokens_differ(&body, &seen, &[&written]).len(), 1, "{body}");
     }
 }
 
 #[test]
 fn a_pem_block_over_several_lines_is_one_secret() {
-    let stage = Stage::new();
+    let harness = Harness::new();
     let pem = Seeded::new(903).pem();
     let escaped_twice = pem.replace('\n', "\\n");
     for written in [&pem, &escaped_twice] {
         let body = json!({"content": format!("key:\n{written}\nend")}).to_string();
-        let seen = stage.seen(CHAT, &body);
+        let seen = harness.seen(CHAT, &body);
         assert_absent(seen.as_bytes(), &pem, "a PEM block");
         assert_eq!(tokens_in(&seen).len(), 1, "{seen}");
     }
@@ -67,12 +67,12 @@ fn a_pem_block_over_several_lines_is_one_secret() {
 
 #[test]
 fn the_fifty_first_secret_after_fifty_decoys() {
-    let stage = Stage::new();
+    let harness = Harness::new();
     let mut seeded = Seeded::new(904);
     let decoys: Vec<String> = (0..50).map(|_| seeded.github()).collect();
     let last = seeded.github();
     let body = chat(&format!("{} {last}", decoys.join(" ")));
-    let seen = stage.seen(CHAT, &body);
+    let seen = harness.seen(CHAT, &body);
     assert_eq!(tokens_in(&seen).len(), 51);
     assert_absent(seen.as_bytes(), &last, "the 51st");
 }
@@ -80,21 +80,21 @@ fn the_fifty_first_secret_after_fifty_decoys() {
 #[test]
 fn secrets_at_every_place_around_a_window_border() {
     const WINDOW: usize = 32 * 1024;
-    let stage = Stage::new();
+    let harness = Harness::new();
     let secret = Seeded::new(905).github();
     let word = "lorem ipsum ";
     for place in (WINDOW - 60..WINDOW + 20).step_by(4) {
         let start = r#"{"messages":[{"role":"user","content":""#;
         let filler: String = word.chars().cycle().take(place - start.len()).collect();
         let body = format!("{start}{filler} {secret} {}\"}}]}}", word.repeat(6_000));
-        let seen = stage.seen(CHAT, &body);
+        let seen = harness.seen(CHAT, &body);
         assert_eq!(assert_only_tokens_differ(&body, &seen, &[&secret]).len(), 1, "at {place}");
     }
 }
 
 #[test]
 fn other_bodies_are_scanned_in_their_own_way() {
-    let stage = Stage::new();
+    let harness = Harness::new();
     let secret = Seeded::new(906).github();
     let line = json!({"custom_id": "1", "body": {"input": format!("use {secret}")}}).to_string();
     let multipart = format!(
@@ -110,9 +110,9 @@ fn other_bodies_are_scanned_in_their_own_way() {
         ("application/json; charset=utf-8", format!("{{\"a\": \"{secret}\"}}"), 1),
     ];
     for (content_type, body, count) in cases {
-        let reply = stage.gateway.exchange(&post("/openai/v1/files", content_type, body.as_bytes()));
+        let reply = harness.gateway.exchange(&post("/openai/v1/files", content_type, body.as_bytes()));
         assert_eq!(reply.status(), 200, "{content_type}: {}", reply.text());
-        let seen = stage.upstream.last().text();
+        let seen = harness.upstream.last().text();
         let found = assert_only_tokens_differ(&body, &seen, &[&secret]);
         assert_eq!(found.len(), count, "{content_type}: {seen}");
     }
@@ -120,7 +120,7 @@ fn other_bodies_are_scanned_in_their_own_way() {
 
 #[test]
 fn ordinary_things_pass_untouched() {
-    let stage = Stage::new();
+    let harness = Harness::new();
     let mut seeded = Seeded::new(907);
     let base64 = seeded.text(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", 4_000);
     let image = format!("data:image/png;base64,iVBORw0KGgo{base64}");
@@ -145,5 +145,5 @@ fn ordinary_things_pass_untouched() {
     let body =
         json!({"messages": [{"role": "user", "content": parts}, {"role": "user", "content": [picture]}]})
             .to_string();
-    assert_eq!(stage.seen(CHAT, &body), body);
+    assert_eq!(harness.seen(CHAT, &body), body);
 }

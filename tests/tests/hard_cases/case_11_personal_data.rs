@@ -3,7 +3,7 @@
 use aegis_tests::oracle::{assert_only_tokens_differ, tokens_in};
 use serde_json::json;
 
-use crate::stage::{CHAT, Stage, chat, chat_stream, chat_text, event_stream, tokens};
+use crate::harness::{CHAT, Harness, chat, chat_stream, chat_text, event_stream, tokens};
 
 /// Made up, with a right Luhn digit.
 const CARD: &str = "4532 1487 6540 9871";
@@ -15,23 +15,23 @@ fn prompt() -> String {
 
 #[test]
 fn cards_and_addresses_are_restored_where_the_pack_is_on() {
-    let stage = Stage::with(|builder| builder.config("[rules]\npacks = [\"personal\"]"));
-    let reply = stage.ask(CHAT, &chat(&prompt()), |request| {
+    let harness = Harness::with(|builder| builder.config("[rules]\npacks = [\"personal\"]"));
+    let reply = harness.ask(CHAT, &chat(&prompt()), |request| {
         let found = tokens(request);
         assert_eq!(found.len(), 2, "{}", request.text());
         event_stream(&chat_stream(&format!("charged {}, wrote to {}", found[0], found[1]), 5))
     });
     assert_eq!(chat_text(&reply), format!("charged {CARD}, wrote to {ADDRESS}"));
-    stage.assert_unseen(CARD);
-    stage.assert_unseen(ADDRESS);
-    assert_only_tokens_differ(&chat(&prompt()), &stage.upstream.last().text(), &[CARD, ADDRESS]);
+    harness.assert_unseen(CARD);
+    harness.assert_unseen(ADDRESS);
+    assert_only_tokens_differ(&chat(&prompt()), &harness.upstream.last().text(), &[CARD, ADDRESS]);
 }
 
 #[test]
 fn they_pass_untouched_where_it_is_off() {
-    let stage = Stage::new();
+    let harness = Harness::new();
     let body = json!({"model": "m", "messages": [{"role": "user", "content": prompt()}]}).to_string();
-    let seen = stage.seen(CHAT, &body);
+    let seen = harness.seen(CHAT, &body);
     assert_eq!(seen, body);
     assert!(tokens_in(&seen).is_empty());
 }

@@ -7,7 +7,7 @@ use aegis_tests::oracle::{assert_absent, contains, tokens_in};
 use aegis_tests::secrets::Seeded;
 use serde_json::{Value, json};
 
-use crate::stage::{CHAT, MESSAGES, Stage, at, chat, token};
+use crate::harness::{CHAT, Harness, MESSAGES, at, chat, token};
 
 /// A picture of one pixel.
 const PNG: &str =
@@ -17,10 +17,10 @@ const LETTERS: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42
 
 #[test]
 fn what_is_restored_behind_a_data_url_is_hidden_in_the_next_turn() {
-    let stage = Stage::new();
+    let harness = Harness::new();
     let secret = Seeded::new(1_601).aws();
     for between in [" ", "\n", "=", "-", "==\n\n"] {
-        let first = stage.ask(CHAT, &chat(&format!("my key is {secret}")), move |request| {
+        let first = harness.ask(CHAT, &chat(&format!("my key is {secret}")), move |request| {
             let text = format!("data:image/png;base64,{LETTERS}{between}{}", token(request));
             let message = json!({"role": "assistant", "content": text});
             Script::reply(
@@ -35,18 +35,18 @@ fn what_is_restored_behind_a_data_url_is_hidden_in_the_next_turn() {
             {"role": "user", "content": "go on"},
             {"role": "assistant", "content": text},
         ]});
-        let seen = stage.seen(CHAT, &next.to_string());
+        let seen = harness.seen(CHAT, &next.to_string());
         assert_eq!(tokens_in(&seen).len(), 1, "{seen}");
-        stage.assert_unseen(&secret);
+        harness.assert_unseen(&secret);
     }
 }
 
 #[test]
 fn what_is_restored_in_a_tools_input_is_hidden_in_the_next_turn() {
-    let stage = Stage::new();
+    let harness = Harness::new();
     let secret = Seeded::new(1_602).aws();
     for member in ["data", "blob", "bytes", "file_data", "url"] {
-        let first = stage.ask(MESSAGES, &json!({"messages": [{"role": "user", "content": secret}]}).to_string(), {
+        let first = harness.ask(MESSAGES, &json!({"messages": [{"role": "user", "content": secret}]}).to_string(), {
             move |request| {
                 let token = token(request);
                 let value = format!("{LETTERS}{LETTERS}-{token}");
@@ -62,20 +62,20 @@ fn what_is_restored_in_a_tools_input_is_hidden_in_the_next_turn() {
             {"role": "assistant", "content": [call]},
             {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": json!({"data": format!("{LETTERS}{LETTERS}-{secret}")}).to_string()}]},
         ]});
-        let seen = stage.seen(MESSAGES, &next.to_string());
+        let seen = harness.seen(MESSAGES, &next.to_string());
         assert_absent(seen.as_bytes(), &secret, member);
     }
 }
 
 #[test]
 fn base64_ends_where_it_ends_and_what_follows_is_scanned_and_kept() {
-    let stage = Stage::new();
+    let harness = Harness::new();
     let secret = Seeded::new(1_603).aws();
     for head in ["data:image/png;base64,", "data:text/plain;base64,"] {
         for run in ["AAAA".repeat(400), "c29tZSB3b3JkcyBhbmQgbW9yZSB3b3Jkcw==".to_owned(), PNG.to_owned()] {
             for text in [format!("{head}{run}\n{secret} and words"), format!("{head}{run} words, {secret}\n")]
             {
-                let seen = stage
+                let seen = harness
                     .seen(MESSAGES, &json!({"messages": [{"role": "user", "content": text}]}).to_string());
                 let seen: Value = serde_json::from_str(&seen).expect("JSON");
                 let seen = at(&seen, "/messages/0/content");
@@ -87,14 +87,14 @@ fn base64_ends_where_it_ends_and_what_follows_is_scanned_and_kept() {
 
 #[test]
 fn what_is_not_read_is_told_in_audit_and_metrics() {
-    let stage = Stage::new();
+    let harness = Harness::new();
     let url = format!("data:image/png;base64,{PNG}");
     let body = json!({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]}]});
-    assert_eq!(stage.seen(CHAT, &body.to_string()), body.to_string(), "an image passes byte by byte");
-    assert!((stage.gateway.metric("aegis_opaque_total", "type=\"image\"") - 1.0).abs() < 0.5);
-    assert!((stage.gateway.metric("aegis_opaque_bytes_total", "type=\"image\"") - 70.0).abs() < 0.5);
-    stage.gateway.terminate();
-    let mut gateway = stage.gateway;
+    assert_eq!(harness.seen(CHAT, &body.to_string()), body.to_string(), "an image passes byte by byte");
+    assert!((harness.gateway.metric("aegis_opaque_total", "type=\"image\"") - 1.0).abs() < 0.5);
+    assert!((harness.gateway.metric("aegis_opaque_bytes_total", "type=\"image\"") - 70.0).abs() < 0.5);
+    harness.gateway.terminate();
+    let mut gateway = harness.gateway;
     gateway.process.wait(std::time::Duration::from_secs(20)).expect("it stops");
     let written = gateway.everything_written();
     let event = br#""opaque_total":1,"opaque":[{"type":"image","bytes":70,"place":"messages[0].content[0].image_url.url"}]"#;
@@ -104,35 +104,35 @@ fn what_is_not_read_is_told_in_audit_and_metrics() {
 
 #[test]
 fn policy_can_refuse_what_is_not_read() {
-    let stage = Stage::with(|builder| builder.config("[policy]\nopaque = \"refuse\""));
+    let harness = Harness::with(|builder| builder.config("[policy]\nopaque = \"refuse\""));
     let image =
         json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}});
     let body = json!({"messages": [{"role": "user", "content": [image]}]}).to_string();
-    let reply = stage.gateway.exchange(&post(MESSAGES, "application/json", body.as_bytes()));
+    let reply = harness.gateway.exchange(&post(MESSAGES, "application/json", body.as_bytes()));
     assert_eq!(reply.status(), 403, "{}", reply.text());
     let error = reply.json();
     assert_eq!(at(&error, "/type"), "error", "the provider's own shape");
     let message = at(&error, "/error/message");
     assert!(message.contains("image") && message.contains("messages[0].content[0].source.data"), "{message}");
-    assert!(stage.upstream.records().is_empty(), "nothing of it was sent");
+    assert!(harness.upstream.records().is_empty(), "nothing of it was sent");
     let text = json!({"messages": [{"role": "user", "content": format!("data:image/png;base64,{PNG}")}]});
-    let _ = stage.seen(MESSAGES, &text.to_string());
+    let _ = harness.seen(MESSAGES, &text.to_string());
 }
 
 #[test]
 fn a_refusal_behind_the_first_window_ends_the_upstream_request_before_its_last_chunk() {
-    let stage = Stage::with(|builder| builder.config("[policy]\nopaque = \"refuse\""));
+    let harness = Harness::with(|builder| builder.config("[policy]\nopaque = \"refuse\""));
     let image =
         json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}});
     let text = json!({"type": "text", "text": "words ".repeat(30_000)});
     let body = json!({"messages": [{"role": "user", "content": [text, image]}]}).to_string();
-    let reply = stage.gateway.exchange(&post(MESSAGES, "application/json", body.as_bytes()));
+    let reply = harness.gateway.exchange(&post(MESSAGES, "application/json", body.as_bytes()));
     assert_eq!(reply.status(), 403, "{}", reply.text());
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
-    while stage.upstream.records().is_empty() && std::time::Instant::now() < deadline {
+    while harness.upstream.records().is_empty() && std::time::Instant::now() < deadline {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
-    let records = stage.upstream.records();
+    let records = harness.upstream.records();
     assert_eq!(records.len(), 1, "its first windows were on their way");
     assert!(!records[0].complete, "no request the provider could act on");
     assert!(!contains(&records[0].raw, PNG.as_bytes()));
@@ -140,21 +140,21 @@ fn a_refusal_behind_the_first_window_ends_the_upstream_request_before_its_last_c
 
 #[test]
 fn a_small_body_goes_out_whole_and_with_a_length_whatever_it_holds() {
-    let stage = Stage::new();
+    let harness = Harness::new();
     let secret = Seeded::new(1_605).aws();
     let image = json!({"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{PNG}")}});
     let text = json!({"type": "text", "text": format!("my key is {secret}")});
     let body = json!({"messages": [{"role": "user", "content": [image, text, image, text]}]}).to_string();
-    let seen = stage.seen(CHAT, &body);
+    let seen = harness.seen(CHAT, &body);
     assert_eq!(seen.replace(tokens_in(&seen)[0], &secret), body);
-    let length = stage.upstream.last().field("content-length").map(str::to_owned);
+    let length = harness.upstream.last().field("content-length").map(str::to_owned);
     assert_eq!(length, Some(seen.len().to_string()));
-    stage.assert_unseen(&secret);
+    harness.assert_unseen(&secret);
 }
 
 #[test]
 fn wide_text_is_scanned_wherever_a_body_holds_it() {
-    let stage = Stage::new();
+    let harness = Harness::new();
     let secret = Seeded::new(1_604).github();
     let text = format!("\u{feff}Zeile \u{fc}ber\r\nkey {secret}\r\n");
     let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -173,9 +173,9 @@ fn wide_text_is_scanned_wherever_a_body_holds_it() {
             ("application/octet-stream", wide),
             ("multipart/form-data; boundary=b", &part),
         ] {
-            let reply = stage.gateway.exchange(&post("/v1/files", kind, body));
+            let reply = harness.gateway.exchange(&post("/v1/files", kind, body));
             assert_eq!(reply.status(), 200, "{kind}: {}", reply.text());
-            let seen = stage.upstream.last().body.clone();
+            let seen = harness.upstream.last().body.clone();
             let narrow: Vec<u8> = seen.into_iter().filter(|&byte| byte != 0).collect();
             assert_absent(&narrow, &secret, kind);
             assert!(contains(&narrow, b"AEGIS-TOKEN-"), "{kind}");
@@ -184,7 +184,7 @@ fn wide_text_is_scanned_wherever_a_body_holds_it() {
     let json = json!({"content": secret}).to_string();
     let json: Vec<u8> = json.encode_utf16().flat_map(u16::to_le_bytes).collect();
     for kind in ["application/json", "application/json; charset=utf-16"] {
-        let reply = stage.gateway.exchange(&post(CHAT, kind, &json));
+        let reply = harness.gateway.exchange(&post(CHAT, kind, &json));
         assert_eq!(reply.status(), 400, "{kind}: {}", reply.text());
     }
 }

@@ -1,10 +1,10 @@
-//! The ten hard cases, end to end: a raw client, the real gateway, a provider that cuts as it is told.
+//! The ten hard cases, end to end: a raw client, the real gateway, a provider that cuts where the case says.
 //!
 //! The oracle is the same for all: the client's text equals the original, the provider's record holds no run of
 //! a secret in any form, and bytes outside tokens are identical. The crates' own tests prove the same at every cut
 //! of their inputs; here the whole program stands between two sockets.
 
-mod stage;
+mod harness;
 
 mod case_01_every_cut;
 mod case_02_tool_arguments;

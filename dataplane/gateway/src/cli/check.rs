@@ -9,7 +9,7 @@ use crate::rule_cache::RuleCache;
 use crate::shard;
 use crate::snapshot::build::Builder;
 use crate::snapshot::{Auth, Snapshot};
-use crate::state;
+use crate::state_dir;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -36,7 +36,7 @@ impl Check {
             .as_ref()
             .map_or("defaults and environment".to_owned(), |file| file.display().to_string());
         let checked = load(&sources).and_then(|loaded| {
-            let master = state::master_key(&loaded.settings, false).map_err(ConfigError::from)?;
+            let master = state_dir::master_key(&loaded.settings, false).map_err(ConfigError::from)?;
             let cache = RuleCache::of_gateway(&loaded.settings).read_only();
             let snapshot = Builder::new(cache).build(&loaded.settings, &master)?;
             shard::driver::choose(loaded.settings.server.driver).map_err(|what| driver_problem(&what))?;
@@ -73,7 +73,7 @@ fn describe(loaded: &Loaded, snapshot: &Snapshot) {
     let scheme = if snapshot.server_tls.is_some() { "https" } else { "http" };
     println!("  traffic    {scheme} on {}", listen.join(", "));
     println!("  admin      http on {}", settings.admin.listen);
-    println!("  state      {}", state::folder(settings).display());
+    println!("  state      {}", state_dir::folder(settings).display());
     match &snapshot.auth {
         Auth::None => println!("  keys       none demanded"),
         Auth::Keys(keys) => println!("  keys       {} known", keys.len()),

@@ -14,7 +14,8 @@ use zeroize::Zeroizing;
 
 use super::outcome::{Failure, Outcome, failure, say};
 use crate::config::{Flags, Settings, Sources, load};
-use crate::{known, state};
+use crate::known_values_file::{self, KnownValuesFile};
+use crate::state_dir;
 
 /// The most that is read from standard input, in bytes: the largest list, and room for a long text to check.
 const MAX_INPUT: usize = 32 << 20;
@@ -47,12 +48,12 @@ enum Command {
     /// Add one value: all of standard input, without the line end
     Add {
         #[command(flatten)]
-        place: Place,
+        location: ListLocation,
     },
     /// Add many values, one per line of standard input
     Import {
         #[command(flatten)]
-        place: Place,
+        location: ListLocation,
         /// Forget all values that were listed before
         #[arg(long)]
         replace: bool,
@@ -63,12 +64,12 @@ enum Command {
     /// Say where values of the list stand in the text on standard input
     Check {
         #[command(flatten)]
-        place: Place,
+        location: ListLocation,
     },
     /// Remove a value: the one on standard input, or the one with an id
     Remove {
         #[command(flatten)]
-        place: Place,
+        location: ListLocation,
         /// Id of the value, as `known list` shows it
         #[arg(long)]
         id: Option<KnownId>,
@@ -76,13 +77,13 @@ enum Command {
     /// Show id and length of each value
     List {
         #[command(flatten)]
-        place: Place,
+        location: ListLocation,
     },
 }
 
 /// Where list and key are.
 #[derive(Debug, Args)]
-struct Place {
+struct ListLocation {
     /// The list [default: `known_values.file` of the configuration]
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
@@ -100,18 +101,18 @@ struct Place {
 impl Known {
     pub(super) fn execute(&self) -> Result<Outcome, Failure> {
         match &self.command {
-            Command::Add { place } => place.open(true)?.add(),
-            Command::Import { place, replace, skip_refused } => {
-                place.open(true)?.import(*replace, *skip_refused)
+            Command::Add { location } => location.open(true)?.add(),
+            Command::Import { location, replace, skip_refused } => {
+                location.open(true)?.import(*replace, *skip_refused)
             }
-            Command::Check { place } => place.open(false)?.check(),
-            Command::Remove { place, id } => place.open(false)?.remove(*id),
-            Command::List { place } => place.open(false)?.show(),
+            Command::Check { location } => location.open(false)?.check(),
+            Command::Remove { location, id } => location.open(false)?.remove(*id),
+            Command::List { location } => location.open(false)?.show(),
         }
     }
 }
 
-impl Place {
+impl ListLocation {
     fn settings(&self) -> Result<Settings, Failure> {
         // Variables that are not UTF-8 cannot be ours.
         let environment = std::env::vars_os()
@@ -138,10 +139,10 @@ impl Place {
             ));
         };
         if create && !path.exists() {
-            let secret = state::known_key(&settings, true).map_err(|problem| problem.to_string())?;
+            let secret = state_dir::known_key(&settings, true).map_err(|problem| problem.to_string())?;
             return Ok(Open { path, list: KnownList::new(KnownKey::new(&secret)) });
         }
-        let file = known::File::read(&settings).map_err(|problem| problem.to_string())?;
+        let file = KnownValuesFile::read(&settings).map_err(|problem| problem.to_string())?;
         let Some(file) = file else { return Err(failure("no list is named", "give it with --file FILE")) };
         Ok(Open { path, list: file.list().map_err(|problem| problem.to_string())? })
     }
@@ -250,7 +251,7 @@ impl Open {
     }
 
     fn write(&self) -> Result<(), Failure> {
-        known::write(&self.path, &self.list).map_err(|problem| problem.to_string().into())
+        known_values_file::write(&self.path, &self.list).map_err(|problem| problem.to_string().into())
     }
 
     fn count(&self) -> String {

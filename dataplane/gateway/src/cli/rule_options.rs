@@ -9,7 +9,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use super::outcome::{Failure, failure};
 use crate::config::Settings;
-use crate::known;
+use crate::known_values_file::KnownValuesFile;
 use crate::rule_cache::RuleCache;
 
 /// The help below the error when a rule is refused.
@@ -56,8 +56,8 @@ impl RuleOptions {
         let mut settings = Settings::default();
         settings.known_values.file.clone_from(&self.known);
         settings.known_values.key_file.clone_from(&self.known_key);
-        let file = known::File::read(&settings).map_err(|problem| problem.to_string())?;
-        let values = file.map(known::File::values).transpose().map_err(|problem| problem.to_string())?;
+        let file = KnownValuesFile::read(&settings).map_err(|problem| problem.to_string())?;
+        let values = file.map(KnownValuesFile::values).transpose().map_err(|problem| problem.to_string())?;
         Ok(values.map(Arc::new))
     }
 }

@@ -1,4 +1,4 @@
-//! `run`: puts the process together, and takes it apart again when it is told to stop.
+//! `run`: puts the process together, and takes it apart again when it stops.
 //!
 //! Order matters: everything that can fail for a reason a person can repair happens before the first thread exists and is
 //! said on standard error, not in a log.
@@ -27,7 +27,7 @@ use crate::events::{self, Receiver};
 use crate::lifecycle::{Phase, ShardContext, ShardState};
 use crate::rule_cache::RuleCache;
 use crate::snapshot::build::Builder;
-use crate::{logs, os, shard, state};
+use crate::{logs, os, shard, state_dir};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -106,7 +106,7 @@ impl Process {
         if let Some(problem) = os::ring_memory_problem(shards).filter(|_| driver == Driver::IoUring) {
             tracing::warn!("{problem}");
         }
-        let master = state::master_key(&settings, true).map_err(ConfigError::from)?;
+        let master = state_dir::master_key(&settings, true).map_err(ConfigError::from)?;
         let mut builder = Builder::new(RuleCache::of_gateway(&settings));
         let first = builder.build(&settings, &master)?;
         let shared = Arc::new(Shared::new(first, shards));
@@ -114,7 +114,7 @@ impl Process {
             let what = format!("cannot listen on {} (admin.listen): {error}", settings.admin.listen);
             failure(what, "is another gateway running? choose another address with --admin ADDR")
         })?;
-        claim(&settings)?;
+        probe_addresses(&settings)?;
         let audit = audit_output(&settings)?;
         let access = access_output(&settings.log)?;
         let reloader = Reloader::new(sources, builder, settings.clone());
@@ -141,7 +141,7 @@ impl Process {
                 backlog: settings.server.backlog,
                 driver,
                 max_connections: share(settings.server.max_connections, shards, index),
-                feed: Arc::clone(&shared.feed),
+                snapshots: Arc::clone(&shared.snapshots),
                 lifecycle: Arc::clone(&shared.lifecycle),
                 metrics: Arc::clone(&shared.metrics.shards()[index]),
                 events,
@@ -194,7 +194,7 @@ fn wind_down(shared: &Shared, end: ShutdownTimes) {
     }
 }
 
-/// Waits until `done`, at most `limit`; tells whether it was.
+/// Waits until `done`, at most `limit`; returns whether it was.
 fn within(limit: Duration, done: impl Fn() -> bool) -> bool {
     let begun = Instant::now();
     while !done() {
@@ -246,7 +246,7 @@ fn share(total: usize, shards: usize, index: usize) -> usize {
 
 /// Tries the traffic addresses before any thread exists, so that a taken port is said at once. Shards share their ports
 /// (`SO_REUSEPORT`), and so would two gateways by mistake: this listener does not share, and fails when one is there.
-fn claim(settings: &Settings) -> Result<(), Failure> {
+fn probe_addresses(settings: &Settings) -> Result<(), Failure> {
     for address in &settings.server.listen {
         TcpListener::bind(address).map_err(|error| {
             let what = format!("cannot listen on {address} (server.listen): {error}");
@@ -263,9 +263,9 @@ fn audit_output(settings: &Settings) -> Result<Option<Output>, Failure> {
     let path = if let Some(path) = &settings.audit.file {
         path.clone()
     } else {
-        let folder = state::folder(settings);
-        state::prepare_folder(&folder).map_err(ConfigError::from)?;
-        folder.join(state::AUDIT_FILE)
+        let folder = state_dir::folder(settings);
+        state_dir::prepare_folder(&folder).map_err(ConfigError::from)?;
+        folder.join(state_dir::AUDIT_FILE)
     };
     let opened = Output::file(&path, settings.audit.rotate_size, readers(&settings.log));
     opened.map(Some).map_err(|error| {
@@ -290,7 +290,7 @@ fn access_output(log: &Log) -> Result<Option<Output>, Failure> {
 }
 
 fn announce(settings: &Settings, shared: &Shared, driver: Driver, shards: usize) {
-    let snapshot = shared.feed.load();
+    let snapshot = shared.snapshots.load();
     let listen: Vec<String> = settings.server.listen.iter().map(ToString::to_string).collect();
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -301,7 +301,7 @@ fn announce(settings: &Settings, shared: &Shared, driver: Driver, shards: usize)
         driver = if driver == Driver::IoUring { "io_uring" } else { "epoll" },
         rules = snapshot.shield.rules.len(),
         engine = aegis_detect::engine_version(),
-        state = %state::folder(settings).display(),
+        state = %state_dir::folder(settings).display(),
         "aegis-gateway runs"
     );
     let open = snapshot.keys_for_everybody();

@@ -54,7 +54,7 @@ pub fn not_ready(shared: &Shared) -> Vec<String> {
     } else if !shared.lifecycle.all_listening() {
         reasons.push("not all shards are listening".to_owned());
     }
-    let snapshot = shared.feed.load();
+    let snapshot = shared.snapshots.load();
     let unresolved = |needed: bool| {
         let names =
             snapshot.upstreams.iter().filter(move |u| u.needed == needed && u.addresses.get().is_empty());

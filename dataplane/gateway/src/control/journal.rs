@@ -14,7 +14,7 @@ use super::output::Output;
 use super::shared::Shared;
 use super::{access, audit::AuditEvent};
 use crate::config::settings::{AuditSync, LogFormat};
-use crate::events::{Event, Notice, NoticeLevel, Receiver, RequestRecord};
+use crate::events::{Event, LogEvent, LogEventLevel, Receiver, RequestRecord};
 use crate::lifecycle::ShardState;
 use crate::metrics::ShardMetrics;
 
@@ -76,7 +76,7 @@ impl Journal {
         }
     }
 
-    /// Works until all shards have ended, or it is told to close, and everything they sent is written, or cannot be.
+    /// Works until all shards have ended, or it is asked to close, and everything they sent is written, or cannot be.
     pub fn run(mut self, shared: &Arc<Shared>) {
         let mut pause = BUSY;
         loop {
@@ -120,7 +120,7 @@ impl Journal {
                 taken += 1;
                 match event {
                     Event::Request(record) => self.note(&record, shared),
-                    Event::Notice(notice) => say(&notice),
+                    Event::Log(notice) => say(&notice),
                 }
             }
         }
@@ -255,10 +255,10 @@ impl Count {
     }
 }
 
-fn say(notice: &Notice) {
+fn say(notice: &LogEvent) {
     match notice.level {
-        NoticeLevel::Info => tracing::info!(detail = %notice.detail, "{}", notice.what),
-        NoticeLevel::Warn => tracing::warn!(detail = %notice.detail, "{}", notice.what),
-        NoticeLevel::Error => tracing::error!(detail = %notice.detail, "{}", notice.what),
+        LogEventLevel::Info => tracing::info!(detail = %notice.detail, "{}", notice.what),
+        LogEventLevel::Warn => tracing::warn!(detail = %notice.detail, "{}", notice.what),
+        LogEventLevel::Error => tracing::error!(detail = %notice.detail, "{}", notice.what),
     }
 }

@@ -120,7 +120,7 @@ impl LogFile {
     }
 
     /// Ends a last line that a crash left without its end, so that the next one does not stick to it. Nothing is taken away:
-    /// the file may not be ours, and a part of an event tells more than none.
+    /// the file may not be ours, and a part of an event says more than none.
     fn end_torn_line(&mut self) {
         if !self.regular {
             return;

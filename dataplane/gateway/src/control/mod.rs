@@ -42,7 +42,7 @@ pub fn run(
         let signals = signals::Signals::listen()?;
         let admin = tokio::spawn(admin::serve(Arc::clone(shared), admin));
         let names = tokio::spawn(resolve::keep_fresh(Arc::clone(shared)));
-        let signalled = tokio::spawn(signals::obey(Arc::clone(shared), signals, reloader, end));
+        let signalled = tokio::spawn(signals::handle_signals(Arc::clone(shared), signals, reloader, end));
         let ended = shards_ended(shared);
         tokio::select! {
             () = ended => {}

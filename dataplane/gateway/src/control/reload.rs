@@ -7,7 +7,7 @@ use super::shared::Shared;
 use crate::config::schema::Setting;
 use crate::config::{ConfigError, Settings, Sources, load};
 use crate::snapshot::build::Builder;
-use crate::state;
+use crate::state_dir;
 
 /// What a reload needs: the sources of the configuration, the builder, and what was fixed at the start.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl Reloader {
             }
             Err(error) => {
                 shared.counts.reload_failures.inc();
-                let generation = shared.feed.generation();
+                let generation = shared.snapshots.generation();
                 tracing::error!(generation, "the new configuration is wrong, the old one stays:\n{error}");
             }
         }
@@ -56,11 +56,11 @@ impl Reloader {
         for key in needs_restart(&self.started_with, &loaded.settings) {
             tracing::warn!(key, "changed, and takes effect at the next start only");
         }
-        let master = state::master_key(&loaded.settings, false)?;
+        let master = state_dir::master_key(&loaded.settings, false)?;
         let snapshot = self.builder.build(&loaded.settings, &master)?;
         let generation = snapshot.generation;
         shared.rule_book.add(generation, &snapshot.shield.rules);
-        shared.feed.publish(Arc::new(snapshot));
+        shared.snapshots.publish(Arc::new(snapshot));
         Ok(generation)
     }
 }

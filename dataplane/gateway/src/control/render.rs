@@ -69,7 +69,7 @@ impl Page<'_> {
     /// Name and slot of every upstream that is configured now.
     fn names(&self) -> Vec<(Arc<str>, usize)> {
         self.shared
-            .feed
+            .snapshots
             .load()
             .upstreams
             .iter()
@@ -174,7 +174,7 @@ impl Page<'_> {
         let help = "Addresses known of an upstream; 0 until its name was resolved";
         let mut family =
             encoder.encode_descriptor("aegis_upstream_addresses", help, None, MetricType::Gauge)?;
-        for upstream in &self.shared.feed.load().upstreams {
+        for upstream in &self.shared.snapshots.load().upstreams {
             gauge(&mut family, &[("upstream", &*upstream.name)], upstream.addresses.get().len() as u64)?;
         }
         Ok(())
@@ -253,7 +253,7 @@ impl Page<'_> {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
             counter(&mut family, NO_LABELS, value.get())?;
         }
-        let snapshot = self.shared.feed.load();
+        let snapshot = self.shared.snapshots.load();
         let gauges = [
             ("aegis_config_generation", "Generation of the configuration in use", snapshot.generation),
             ("aegis_rules", "Detection rules in use", snapshot.shield.rules.len() as u64),

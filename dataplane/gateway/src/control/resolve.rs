@@ -1,7 +1,7 @@
 //! Looks the names of upstreams up and publishes their addresses.
 //!
 //! Shards never resolve: the system's resolver blocks. A name is looked up at the start and again every
-//! [`REFRESH`]; when that fails the old addresses stay, and the next try comes sooner. The system's resolver does not tell a
+//! [`REFRESH`]; when that fails the old addresses stay, and the next try comes sooner. The system's resolver does not report a
 //! record's time to live, so the interval is fixed and short.
 
 use std::collections::HashMap;
@@ -36,7 +36,7 @@ struct Name {
 pub async fn keep_fresh(shared: Arc<Shared>) {
     let mut names: HashMap<(String, u16), Name> = HashMap::new();
     loop {
-        let snapshot = shared.feed.load();
+        let snapshot = shared.snapshots.load();
         let now = Instant::now();
         names.retain(|key, _| snapshot.upstreams.iter().any(|u| u.port == key.1 && *u.host == *key.0));
         let mut due: Vec<Arc<Upstream>> = Vec::new();

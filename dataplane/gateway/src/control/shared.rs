@@ -7,13 +7,13 @@ use super::audit::RuleBook;
 use super::counts::ControlCounts;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
-use crate::snapshot::{Feed, Snapshot};
+use crate::snapshot::{Snapshot, SnapshotHandle};
 
 /// What the control thread, the journal and the admin listener share.
 #[derive(Debug)]
 pub struct Shared {
     /// The published snapshot.
-    pub feed: Arc<Feed>,
+    pub snapshots: Arc<SnapshotHandle>,
     /// Phase and states.
     pub lifecycle: Arc<Lifecycle>,
     /// The shards' counters.
@@ -34,7 +34,7 @@ impl Shared {
         let rule_book = RuleBook::default();
         rule_book.add(first.generation, &first.shield.rules);
         Shared {
-            feed: Arc::new(Feed::new(first)),
+            snapshots: Arc::new(SnapshotHandle::new(first)),
             lifecycle: Arc::new(Lifecycle::new(shards)),
             metrics: Metrics::new(shards),
             counts: ControlCounts::default(),

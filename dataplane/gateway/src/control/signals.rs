@@ -11,7 +11,7 @@ use super::shared::Shared;
 use super::shutdown::ShutdownTimes;
 use crate::lifecycle::Phase;
 
-/// The signals the gateway obeys.
+/// The signals the gateway handles.
 #[derive(Debug)]
 pub struct Signals {
     hangup: Signal,
@@ -38,8 +38,13 @@ impl Signals {
     }
 }
 
-/// Obeys signals until the process is to stop at once; then gives the shards no more time.
-pub async fn obey(shared: Arc<Shared>, mut signals: Signals, mut reloader: Reloader, end: ShutdownTimes) {
+/// Handles signals until the process is to stop at once; then gives the shards no more time.
+pub async fn handle_signals(
+    shared: Arc<Shared>,
+    mut signals: Signals,
+    mut reloader: Reloader,
+    end: ShutdownTimes,
+) {
     loop {
         tokio::select! {
             _ = signals.hangup.recv() => reloader = reload(&shared, reloader).await,

@@ -13,19 +13,19 @@ use super::{admin, render};
 use crate::config::settings::{AuditSync, FailMode, LogFormat};
 use crate::config::{Sources, load};
 use crate::events::tests::record;
-use crate::events::{self, Notice, NoticeLevel, Sender};
+use crate::events::{self, LogEvent, LogEventLevel, Sender};
 use crate::lifecycle::{Phase, ShardState};
 use crate::snapshot::build::Builder;
 
 /// A process that never started, with the configuration `text`.
-struct Stage {
+struct Harness {
     folder: tempfile::TempDir,
     shared: Arc<Shared>,
     reloader: Reloader,
 }
 
-impl Stage {
-    fn new(text: &str, shards: usize) -> Stage {
+impl Harness {
+    fn new(text: &str, shards: usize) -> Harness {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("aegis.toml");
         let state = format!("[state]\ndir = {:?}\n", folder.path().join("state"));
@@ -35,7 +35,7 @@ impl Stage {
         let mut builder = Builder::default();
         let first = builder.build(&settings, &Zeroizing::new([1; 32])).unwrap();
         let shared = Arc::new(Shared::new(first, shards));
-        Stage { shared, reloader: Reloader::new(sources, builder, settings), folder }
+        Harness { shared, reloader: Reloader::new(sources, builder, settings), folder }
     }
 
     fn rewrite(&self, text: &str) {
@@ -60,27 +60,27 @@ fn paths(file: &Path) -> Vec<String> {
 
 #[test]
 fn records_of_all_shards_reach_both_logs() {
-    let stage = Stage::new("", 2);
+    let harness = Harness::new("", 2);
     let (mut a, ring_a) = events::ring(64);
     let (mut b, ring_b) = events::ring(64);
-    let audit = Output::file(&stage.path("audit"), 0, Readers::Owner).unwrap();
-    let access = Output::file(&stage.path("access"), 0, Readers::Owner).unwrap();
+    let audit = Output::file(&harness.path("audit"), 0, Readers::Owner).unwrap();
+    let access = Output::file(&harness.path("access"), 0, Readers::Owner).unwrap();
     let mut journal =
         Journal::new(vec![ring_a, ring_b], Some(audit), AuditSync::Batch, Some(access), LogFormat::Json);
-    assert_eq!(journal.round(&stage.shared), 0);
+    assert_eq!(journal.round(&harness.shared), 0);
     assert!(send(&mut a, "/a") && send(&mut b, "/b") && send(&mut a, "/c"));
-    assert!(a.note(Notice { level: NoticeLevel::Info, what: "made up", detail: String::new() }));
-    assert_eq!(journal.round(&stage.shared), 4);
-    assert_eq!(paths(&stage.path("audit")), ["/a", "/c", "/b"]);
-    assert_eq!(paths(&stage.path("access")), ["/a", "/c", "/b"]);
-    assert_eq!(stage.shared.counts.audit_events.get(), 3);
+    assert!(a.note(LogEvent { level: LogEventLevel::Info, what: "made up", detail: String::new() }));
+    assert_eq!(journal.round(&harness.shared), 4);
+    assert_eq!(paths(&harness.path("audit")), ["/a", "/c", "/b"]);
+    assert_eq!(paths(&harness.path("access")), ["/a", "/c", "/b"]);
+    assert_eq!(harness.shared.counts.audit_events.get(), 3);
 }
 
 #[test]
 fn while_the_sink_fails_events_wait_and_then_all_arrive() {
-    let stage = Stage::new("", 1);
+    let harness = Harness::new("", 1);
     // A file that can be made writable later: a link to a device that is always full.
-    let path = stage.path("audit");
+    let path = harness.path("audit");
     std::os::unix::fs::symlink("/dev/full", &path).unwrap();
     let (mut sender, ring) = events::ring(4);
     let audit = Output::file(&path, 0, Readers::Owner).unwrap();
@@ -88,74 +88,74 @@ fn while_the_sink_fails_events_wait_and_then_all_arrive() {
     for n in 0..4 {
         assert!(send(&mut sender, &format!("/{n}")));
     }
-    assert_eq!(journal.round(&stage.shared), 4, "one batch is taken, and kept when it cannot be written");
-    assert!(stage.shared.lifecycle.audit_failed());
+    assert_eq!(journal.round(&harness.shared), 4, "one batch is taken, and kept when it cannot be written");
+    assert!(harness.shared.lifecycle.audit_failed());
     for n in 4..8 {
         assert!(send(&mut sender, &format!("/{n}")));
     }
-    assert_eq!(journal.round(&stage.shared), 0, "nothing more is taken");
+    assert_eq!(journal.round(&harness.shared), 0, "nothing more is taken");
     assert!(!send(&mut sender, "/9"), "the ring is full: the shard decides by fail_mode");
-    assert!(admin::not_ready(&stage.shared).iter().any(|reason| reason.contains("audit")));
+    assert!(admin::not_ready(&harness.shared).iter().any(|reason| reason.contains("audit")));
 
     std::fs::remove_file(&path).unwrap();
-    stage.shared.reopen.store(true, std::sync::atomic::Ordering::Relaxed);
-    assert_eq!(journal.round(&stage.shared), 4);
-    assert!(!stage.shared.lifecycle.audit_failed());
+    harness.shared.reopen.store(true, std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(journal.round(&harness.shared), 4);
+    assert!(!harness.shared.lifecycle.audit_failed());
     assert_eq!(paths(&path), (0..8).map(|n| format!("/{n}")).collect::<Vec<_>>());
-    assert!(stage.shared.counts.audit_failures.get() >= 2);
+    assert!(harness.shared.counts.audit_failures.get() >= 2);
 }
 
 #[test]
 fn the_journal_ends_with_the_shards_and_writes_what_is_left() {
-    let stage = Stage::new("", 1);
+    let harness = Harness::new("", 1);
     let (mut sender, ring) = events::ring(64);
-    let audit = Output::file(&stage.path("audit"), 0, Readers::Owner).unwrap();
+    let audit = Output::file(&harness.path("audit"), 0, Readers::Owner).unwrap();
     let journal = Journal::new(vec![ring], Some(audit), AuditSync::None, None, LogFormat::Text);
-    let shared = Arc::clone(&stage.shared);
+    let shared = Arc::clone(&harness.shared);
     let thread = std::thread::spawn(move || journal.run(&shared));
     assert!(send(&mut sender, "/last"));
-    stage.shared.lifecycle.set_shard(0, ShardState::Ended);
+    harness.shared.lifecycle.set_shard(0, ShardState::Ended);
     thread.join().unwrap();
-    assert_eq!(paths(&stage.path("audit")), ["/last"]);
+    assert_eq!(paths(&harness.path("audit")), ["/last"]);
 }
 
 #[test]
 fn a_reload_publishes_what_is_right_and_keeps_the_old_otherwise() {
-    let mut stage = Stage::new("[policy]\nfail_mode = \"closed\"", 1);
-    let folder = stage.path("state");
-    stage.rewrite("[policy]\nfail_mode = \"open\"\n[server]\nshards = 3");
-    stage.reloader.reload(&stage.shared);
-    let now = stage.shared.feed.load();
+    let mut harness = Harness::new("[policy]\nfail_mode = \"closed\"", 1);
+    let folder = harness.path("state");
+    harness.rewrite("[policy]\nfail_mode = \"open\"\n[server]\nshards = 3");
+    harness.reloader.reload(&harness.shared);
+    let now = harness.shared.snapshots.load();
     assert_eq!((now.generation, now.fail_mode), (2, FailMode::Open));
     for wrong in ["[policy]\nfail_mode = \"ajar\"", "[policy.rules]\nno-such-rule = \"block\"", "not toml"] {
-        stage.rewrite(wrong);
-        stage.reloader.reload(&stage.shared);
+        harness.rewrite(wrong);
+        harness.reloader.reload(&harness.shared);
     }
-    let now = stage.shared.feed.load();
+    let now = harness.shared.snapshots.load();
     assert_eq!((now.generation, now.fail_mode), (2, FailMode::Open));
-    assert_eq!((stage.shared.counts.reloads.get(), stage.shared.counts.reload_failures.get()), (1, 3));
+    assert_eq!((harness.shared.counts.reloads.get(), harness.shared.counts.reload_failures.get()), (1, 3));
     assert!(!folder.exists(), "a reload makes no files");
-    stage.rewrite("");
-    stage.reloader.reload(&stage.shared);
-    assert_eq!(stage.shared.feed.load().generation, 3);
+    harness.rewrite("");
+    harness.reloader.reload(&harness.shared);
+    assert_eq!(harness.shared.snapshots.load().generation, 3);
 }
 
 #[test]
 fn readiness_names_what_is_missing() {
-    let stage = Stage::new("[upstreams.mine]\nurl = \"http://mine.example\"", 1);
-    let reasons = || admin::not_ready(&stage.shared);
+    let harness = Harness::new("[upstreams.mine]\nurl = \"http://mine.example\"", 1);
+    let reasons = || admin::not_ready(&harness.shared);
     assert_eq!(reasons(), ["not all shards are listening", "no address of upstream mine (mine.example)"]);
-    stage.shared.lifecycle.set_shard(0, ShardState::Listening);
+    harness.shared.lifecycle.set_shard(0, ShardState::Listening);
     let address = "192.0.2.1:80".parse().unwrap();
-    stage.shared.feed.load().upstream("mine").unwrap().addresses.set(vec![address]);
+    harness.shared.snapshots.load().upstream("mine").unwrap().addresses.set(vec![address]);
     assert_eq!(reasons(), Vec::<String>::new(), "built-in upstreams that nobody named are not waited for");
-    stage.shared.lifecycle.advance(Phase::Draining);
+    harness.shared.lifecycle.advance(Phase::Draining);
     assert_eq!(reasons(), ["draining"]);
 
-    let nobody_named = Stage::new("", 1);
+    let nobody_named = Harness::new("", 1);
     nobody_named.shared.lifecycle.set_shard(0, ShardState::Listening);
     assert_eq!(admin::not_ready(&nobody_named.shared), ["no address of any upstream"]);
-    nobody_named.shared.feed.load().upstream("openai").unwrap().addresses.set(vec![address]);
+    nobody_named.shared.snapshots.load().upstream("openai").unwrap().addresses.set(vec![address]);
     assert!(admin::not_ready(&nobody_named.shared).is_empty());
 }
 
@@ -170,9 +170,9 @@ fn samples(page: &str) -> HashMap<String, f64> {
 
 #[test]
 fn the_metrics_page_adds_up_all_shards() {
-    let stage = Stage::new("[upstreams.mine]\nurl = \"http://127.0.0.1:1\"", 2);
-    let slot = stage.shared.feed.load().upstream("mine").unwrap().slot;
-    for (shard, n) in stage.shared.metrics.shards().iter().zip([1, 10]) {
+    let harness = Harness::new("[upstreams.mine]\nurl = \"http://127.0.0.1:1\"", 2);
+    let slot = harness.shared.snapshots.load().upstream("mine").unwrap().slot;
+    for (shard, n) in harness.shared.metrics.shards().iter().zip([1, 10]) {
         shard.finished(Some(slot), 200);
         shard.finished(None, 401);
         shard.findings[0][3].add(n);
@@ -184,7 +184,7 @@ fn the_metrics_page_adds_up_all_shards() {
         shard.upstreams[slot].first_byte.observe(600_000_001);
         shard.set_driver(n == 1);
     }
-    let page = render::page(&stage.shared).unwrap();
+    let page = render::page(&harness.shared).unwrap();
     assert!(page.ends_with("# EOF\n"));
     let samples = samples(&page);
     for (name, value) in [
@@ -217,8 +217,8 @@ fn the_metrics_page_adds_up_all_shards() {
 
 #[test]
 fn every_metric_is_documented() {
-    let stage = Stage::new("", 1);
-    let page = render::page(&stage.shared).unwrap();
+    let harness = Harness::new("", 1);
+    let page = render::page(&harness.shared).unwrap();
     let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/observability.md");
     let text = std::fs::read_to_string(document).unwrap();
     for line in page.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {

@@ -18,7 +18,7 @@ const MAX_NAME: usize = 16;
 /// Where these endpoints are.
 const BATCHES: [&[u8]; 3] = [b"v1", b"messages", b"batches"];
 
-/// Whether a reply to a request for `path` (behind the base path, without query) tells where results are: the list, one
+/// Whether a reply to a request for `path` (behind the base path, without query) says where results are: the list, one
 /// batch, or one that is cancelled; not the results themselves. The path is compared as a lenient server reads it: decoded, in
 /// any case, without empty segments.
 pub fn is_told_at(path: &str) -> bool {

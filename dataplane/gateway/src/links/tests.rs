@@ -37,8 +37,8 @@ fn upstream(tls: bool, host: &str, port: u16, base: &str) -> Upstream {
 
 #[test]
 fn links_are_read_as_clients_read_them() {
-    let here = |path: &str| Place::Upstream(path.to_owned());
-    let there = |host: &str| Place::Elsewhere(host.to_owned());
+    let here = |path: &str| LinkTarget::Upstream(path.to_owned());
+    let there = |host: &str| LinkTarget::Elsewhere(host.to_owned());
     let plain = upstream(true, "api.example.com", 443, "");
     let based = upstream(false, "::1", 9000, "/base");
     for (up, target, link, expected) in [
@@ -69,14 +69,14 @@ fn links_are_read_as_clients_read_them() {
         (&plain, "/v1/x", "https:evil.example", there("")),
         (&plain, "/v1/x", "ftp://api.example.com/a", there("")),
         (&plain, "/v1/x", "data:text/plain,x", there("")),
-        (&plain, "/v1/x", "https://api.example.com//a", Place::Unreachable),
-        (&plain, "/v1/x", "/a/%2e%2e/b", Place::Unreachable),
+        (&plain, "/v1/x", "https://api.example.com//a", LinkTarget::Unreachable),
+        (&plain, "/v1/x", "/a/%2e%2e/b", LinkTarget::Unreachable),
         (&based, "/base/x", "http://[::1]:9000/base/y", here("/y")),
         (&based, "/base/x", "http://[::1]:9000/base", here("/")),
         (&based, "/base/x", "/base?x", here("/?x")),
         (&based, "/base/x", "y", here("/y")),
-        (&based, "/base/x", "/basement", Place::Unreachable),
-        (&based, "/base/x", "../other", Place::Unreachable),
+        (&based, "/base/x", "/basement", LinkTarget::Unreachable),
+        (&based, "/base/x", "../other", LinkTarget::Unreachable),
         (&based, "/base/x", "http://[::1]/base/y", there("::1")),
     ] {
         assert_eq!(place(link, target, up), expected, "{link} in {target}");
@@ -108,7 +108,7 @@ fn hosts_that_clients_read_differently_cannot_be_told() {
         "",
     ] {
         let link = format!("https://{host}/x");
-        assert_eq!(place(&link, "/v1/x", &plain), Place::Elsewhere(String::new()), "{host}");
+        assert_eq!(place(&link, "/v1/x", &plain), LinkTarget::Elsewhere(String::new()), "{host}");
     }
 }
 

@@ -10,7 +10,7 @@ use super::net::{self, Listener, Stream};
 use super::serve;
 use super::state::Shard;
 use super::ticker::run_ticker;
-use crate::events::{Notice, NoticeLevel};
+use crate::events::{LogEvent, LogEventLevel};
 use crate::lifecycle::{ShardContext, ShardState};
 
 /// Pause after a failed accept. Usually descriptors have run out, and trying at once would only spin.
@@ -61,7 +61,7 @@ fn spawn(shard: &Rc<Shard>, task: impl Future<Output = ()> + 'static) {
     let shard = Rc::clone(shard);
     net::spawn(task, move || {
         let detail = "a fault of the gateway; the connection was closed".to_owned();
-        let notice = Notice { level: NoticeLevel::Error, what: "a task of a shard panicked", detail };
+        let notice = LogEvent { level: LogEventLevel::Error, what: "a task of a shard panicked", detail };
         shard.events.borrow_mut().note(notice);
     });
 }

@@ -12,7 +12,7 @@ use super::net::{self, Conn, TlsHalf};
 use super::pool::UpstreamConn;
 use super::state::Shard;
 use crate::error_body::Failure;
-use crate::events::NoticeLevel;
+use crate::events::LogEventLevel;
 use crate::snapshot::Upstream;
 
 const BAD_NAME: Failure = Failure::upstream("the upstream's name cannot be used for TLS");
@@ -56,7 +56,7 @@ pub(super) async fn connect(shard: &Rc<Shard>, upstream: &Upstream) -> Result<Bo
         failure = attempt;
     }
     let detail = || format!("{}: {why}", upstream.name);
-    shard.notice(NoticeLevel::Warn, "cannot reach upstream", detail);
+    shard.notice(LogEventLevel::Warn, "cannot reach upstream", detail);
     Err(failure)
 }
 

@@ -14,7 +14,7 @@ use aegis_wire::head::Method;
 use super::state::Shard;
 use crate::config::settings::FailMode;
 use crate::error_body::Failure;
-use crate::events::{Ending, MAX_LISTED_FINDINGS, Place, RecordedFinding, RecordedOpaque, RequestRecord};
+use crate::events::{Ending, MAX_LISTED_FINDINGS, RecordedFinding, RecordedOpaque, RequestRecord, RingSlot};
 use crate::metrics::CATEGORIES;
 use crate::snapshot::{HashedKey, Snapshot, Upstream};
 
@@ -41,7 +41,7 @@ enum State {
 pub(super) struct RecordBuilder {
     record: RequestRecord,
     shard: Rc<Shard>,
-    place: Option<Place>,
+    place: Option<RingSlot>,
     state: State,
     began: Instant,
     /// The upstream's slot in the metrics.

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use aegis_shield::{Splice, Refusal, ShardScratch, Shield, Tokenizer, WINDOW};
+use aegis_shield::{Refusal, ShardScratch, Shield, Splice, Tokenizer, WINDOW};
 
 use crate::error_body::{ErrorKind, Failure};
 

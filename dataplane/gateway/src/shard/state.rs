@@ -10,17 +10,17 @@ use super::net::buffers::Buffers;
 use super::net::deadline::Deadlines;
 use super::pool::Pools;
 use super::scanner::Scanner;
-use crate::events::{Notice, NoticeLevel, RequestId, Sender};
+use crate::events::{LogEvent, LogEventLevel, RequestId, Sender};
 use crate::lifecycle::{Lifecycle, Phase as Life, ShardContext};
 use crate::metrics::ShardMetrics;
-use crate::snapshot::{Feed, Snapshot};
+use crate::snapshot::{Snapshot, SnapshotHandle};
 
 /// Fewest ticks between two events for the log.
 const NOTICE_PAUSE: u32 = 20;
 
 /// The state of a shard.
 pub(crate) struct Shard {
-    feed: Arc<Feed>,
+    snapshots: Arc<SnapshotHandle>,
     pub(super) lifecycle: Arc<Lifecycle>,
     pub(super) metrics: Arc<ShardMetrics>,
     pub(super) events: RefCell<Sender>,
@@ -49,7 +49,7 @@ pub(crate) struct Shard {
 impl Shard {
     /// Makes the shard that `context` describes, without connections.
     pub(super) fn new(context: ShardContext) -> Rc<Self> {
-        let snapshot = context.feed.load();
+        let snapshot = context.snapshots.load();
         let mut id_prefix = [0; 8];
         // Ids only have to differ, and the index tells shards apart when there is no entropy.
         if getrandom::fill(&mut id_prefix).is_err() {
@@ -58,7 +58,7 @@ impl Shard {
         Rc::new(Self {
             buffers: Buffers::new(snapshot.limits.buffers_per_shard),
             snapshot: RefCell::new(snapshot),
-            feed: context.feed,
+            snapshots: context.snapshots,
             lifecycle: context.lifecycle,
             metrics: context.metrics,
             events: RefCell::new(context.events),
@@ -79,8 +79,8 @@ impl Shard {
     /// Returns the newest snapshot. A request keeps the one it began with.
     pub(super) fn snapshot(&self) -> Arc<Snapshot> {
         let mut held = self.snapshot.borrow_mut();
-        if held.generation != self.feed.generation() {
-            *held = self.feed.load();
+        if held.generation != self.snapshots.generation() {
+            *held = self.snapshots.load();
             self.buffers.set_budget(held.limits.buffers_per_shard);
         }
         Arc::clone(&held)
@@ -92,11 +92,11 @@ impl Shard {
     }
 
     /// Reports an event to the log, at most one in [`NOTICE_PAUSE`] ticks: a fault seldom comes alone.
-    pub(super) fn notice(&self, level: NoticeLevel, what: &'static str, detail: impl FnOnce() -> String) {
+    pub(super) fn notice(&self, level: LogEventLevel, what: &'static str, detail: impl FnOnce() -> String) {
         let now = self.deadlines.now();
         if self.noticed.get().is_none_or(|last| now.saturating_sub(last) >= NOTICE_PAUSE) {
             self.noticed.set(Some(now));
-            self.events.borrow_mut().note(Notice { level, what, detail: detail() });
+            self.events.borrow_mut().note(LogEvent { level, what, detail: detail() });
         }
     }
 

@@ -21,17 +21,17 @@ use crate::config::error::{ConfigError, Problem};
 use crate::config::settings::{self, Settings};
 use crate::config::upstream_url::UpstreamUrl;
 use crate::config::validate;
-use crate::known;
+use crate::known_values_file::{Fingerprint, KnownValuesFile};
 use crate::metrics::MAX_UPSTREAMS;
 use crate::rule_cache::RuleCache;
-use crate::state::MasterKey;
+use crate::state_dir::MasterKey;
 
 /// What rules are made from: the same origin gives the same rules.
 #[derive(Clone, PartialEq)]
 struct Origin {
     packs: Vec<Pack>,
     custom: Vec<String>,
-    known: known::Print,
+    known: Fingerprint,
 }
 
 /// Makes snapshots, one after the other, and keeps what they share.
@@ -136,9 +136,9 @@ impl Builder {
         }
         let packs = settings.rules.packs.clone();
         let custom = sources.iter().map(|source| format!("{}\n{}", source.name, source.text)).collect();
-        let list = known::File::read(settings)?;
+        let list = KnownValuesFile::read(settings)?;
         let own = OwnSecrets::gather(settings, master);
-        let origin = Origin { packs: packs.clone(), custom, known: own.print(list.as_ref()) };
+        let origin = Origin { packs: packs.clone(), custom, known: own.fingerprint(list.as_ref()) };
         if let Some((before, rules)) = &self.rules
             && *before == origin
         {

@@ -12,7 +12,7 @@ use crate::config::builtin;
 use crate::config::error::Problem;
 use crate::config::settings::{self, AuthMode, KeyHeader, Settings, epoch_number};
 use crate::hex;
-use crate::state::MasterKey;
+use crate::state_dir::MasterKey;
 
 /// Longest key file or variable of an upstream, in bytes.
 const MAX_API_KEY: usize = 8 << 10;

@@ -12,8 +12,8 @@ use super::keys::provider_key;
 use crate::config::Settings;
 use crate::config::error::Problem;
 use crate::hex::HEXLOWER;
-use crate::known;
-use crate::state::{self, KEY_LEN, MasterKey};
+use crate::known_values_file::{Fingerprint, KnownValuesFile};
+use crate::state_dir::{self, KEY_LEN, MasterKey};
 
 /// The values of one configuration; wiped when dropped.
 pub(super) struct OwnSecrets(Vec<Zeroizing<String>>);
@@ -25,8 +25,9 @@ impl OwnSecrets {
         let mut values = vec![Zeroizing::new(HEXLOWER.encode(&**master))];
         // As it was written down, if in other letters.
         values.extend(settings.tokens.key.as_ref().map(|key| Zeroizing::new(key.expose().trim().to_owned())));
-        values
-            .extend(state::known_key(settings, false).ok().map(|key| Zeroizing::new(HEXLOWER.encode(&*key))));
+        values.extend(
+            state_dir::known_key(settings, false).ok().map(|key| Zeroizing::new(HEXLOWER.encode(&*key))),
+        );
         let keys = settings
             .upstreams
             .iter()
@@ -43,11 +44,11 @@ impl OwnSecrets {
         OwnSecrets(values)
     }
 
-    /// Tells these values and `list` from others.
-    pub(super) fn print(&self, list: Option<&known::File>) -> known::Print {
+    /// A fingerprint of these values and `list`.
+    pub(super) fn fingerprint(&self, list: Option<&KnownValuesFile>) -> Fingerprint {
         let mut hash = Sha256::new();
         if let Some(list) = list {
-            hash.update(list.print());
+            hash.update(list.fingerprint());
         }
         for value in &self.0 {
             hash.update(Sha256::digest(value.as_bytes()));
@@ -56,10 +57,10 @@ impl OwnSecrets {
     }
 
     /// The organisation's list, or an empty one of this process alone, with these values in it as far as there is room.
-    pub(super) fn join(&self, list: Option<known::File>) -> Result<KnownList, Problem> {
+    pub(super) fn join(&self, list: Option<KnownValuesFile>) -> Result<KnownList, Problem> {
         let mut list = match list {
             Some(file) => file.list()?,
-            None => KnownList::new(KnownKey::new(&*state::random_key()?)),
+            None => KnownList::new(KnownKey::new(&*state_dir::random_key()?)),
         };
         for value in &self.0 {
             if let Err(refusal) = list.insert(value.as_bytes()) {

@@ -9,7 +9,7 @@ use super::build::Builder;
 use super::*;
 use crate::config::load::load_text;
 use crate::config::{Settings, Sources};
-use crate::state::MasterKey;
+use crate::state_dir::MasterKey;
 
 fn settings(text: &str) -> Settings {
     load_text(Path::new("aegis.toml"), text, &Sources::default()).expect(text).settings
@@ -179,12 +179,12 @@ fn tokens_depend_on_key_organisation_and_epoch_alone() {
 }
 
 #[test]
-fn the_feed_gives_the_newest_snapshot() {
+fn the_handle_gives_the_newest_snapshot() {
     let mut builder = Builder::default();
-    let feed = Feed::new(builder.build(&settings(""), &master()).expect("valid"));
-    assert_eq!((feed.generation(), feed.load().generation), (1, 1));
-    feed.publish(Arc::new(builder.build(&settings(""), &master()).expect("valid")));
-    assert_eq!((feed.generation(), feed.load().generation), (2, 2));
+    let snapshots = SnapshotHandle::new(builder.build(&settings(""), &master()).expect("valid"));
+    assert_eq!((snapshots.generation(), snapshots.load().generation), (1, 1));
+    snapshots.publish(Arc::new(builder.build(&settings(""), &master()).expect("valid")));
+    assert_eq!((snapshots.generation(), snapshots.load().generation), (2, 2));
 }
 
 #[test]

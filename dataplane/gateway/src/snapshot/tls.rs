@@ -97,7 +97,7 @@ impl<'a> TlsMaterial<'a> {
     pub(super) fn identity(&self, url: &UpstreamUrl) -> TrustIdentity {
         let (port, roots) = (url.port.to_be_bytes(), [u8::from(url.tls), self.upstream.roots as u8]);
         let mut parts = vec![&roots[..], url.host.as_bytes(), &port];
-        // The number of parts tells which of them are there.
+        // The number of parts distinguishes which of them are there.
         parts.extend(self.authorities.as_deref());
         parts.extend(self.certificate.iter().flat_map(|(cert, key)| [cert.as_slice(), key.as_slice()]));
         TrustIdentity::of(parts)
@@ -138,7 +138,7 @@ impl<'a> TlsMaterial<'a> {
     }
 }
 
-/// Reads a certificate chain and its key; what they are is added to `trust`, by which a change of them is told.
+/// Reads a certificate chain and its key; both are added to `trust`, so that a change of either is noticed.
 fn identity(
     key: &str,
     cert: &Path,

@@ -24,7 +24,7 @@ const SALT: usize = 16;
 /// Bytes of a hash that are kept; chance meets one of them never.
 const HASH: usize = 16;
 
-/// What tells what the rest of the file is.
+/// Says what the rest of the file is.
 #[derive(Deserialize)]
 struct Version {
     version: u32,
@@ -61,7 +61,7 @@ impl Entry {
 /// Known findings, or those of this run on their way to a file.
 pub(super) struct Baseline {
     salt: String,
-    /// Paths are told from here: the folder of the file.
+    /// Paths are relative to this: the folder of the file.
     folder: PathBuf,
     entries: BTreeSet<Entry>,
 }

@@ -1,4 +1,4 @@
-//! Comments that tell a scan to pass over a finding: `aegis:ignore`, or `aegis:ignore RULE, RULE`.
+//! Comments that make a scan pass over a finding: `aegis:ignore`, or `aegis:ignore RULE, RULE`.
 //!
 //! A comment speaks for its own line, and for the next one when it has its line to itself. It is looked for by its text
 //! alone, so it works in any comment syntax. Findings wait until the text has gone past their line.
@@ -18,7 +18,7 @@ pub(super) const LOOK_AHEAD: usize = 256;
 const LOOK_BACK: usize = 64;
 /// Letters and digits before the mark of a comment that has its line to itself: enough for `rem` and `dnl`.
 const MAX_OPENER: usize = 3;
-/// Most findings that wait for the end of their line; on a line with more, the first are not heard.
+/// Most findings that wait for the end of their line; on a line with more, comments do not reach the first.
 const MAX_WAITING: usize = 1_000;
 
 /// A comment.

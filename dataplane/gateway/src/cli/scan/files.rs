@@ -48,7 +48,7 @@ pub(super) struct ScanRun<'a> {
     pub rules: Arc<Rules>,
     /// Where they are written.
     pub report: &'a mut dyn Report,
-    /// Those that need not be told again.
+    /// Those that need not be reported again.
     pub known: Option<Baseline>,
     /// Where all of them are noted, known or not.
     pub noted: Option<Baseline>,
@@ -69,7 +69,7 @@ impl ScanRun<'_> {
         let mut progress = Progress::new(&total);
         thread::scope(|scope| {
             let (queue, turns) = pool::start(scope, scanners, least);
-            // Nobody is left to tell when the results are not wanted any more.
+            // When nobody takes the results any more, there is nobody to report the error to.
             scope.spawn(move || sources.feed(&queue).is_err());
             if progress.is_wanted() {
                 scope.spawn(|| total.get_or_init(|| sources.count()));

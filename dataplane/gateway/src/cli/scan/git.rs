@@ -1,4 +1,4 @@
-//! What changed since a revision: the files and the lines added, as git tells them.
+//! What changed since a revision: the files and the lines added, as git reports them.
 //!
 //! Git's own program is asked, so that its configuration, worktrees and repository formats hold. Nothing that a repository
 //! can configure to be run is run: no external diffs, text converters or file system monitors.
@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use super::lines::{self, Lines};
 use crate::cli::outcome::{Failure, failure};
 
-/// What every `diff` is told, so that no configuration changes what it prints.
+/// Options of every `diff`, so that no configuration changes what it prints.
 const DIFF: &[&str] =
     &["-M", "--no-color", "--no-ext-diff", "--no-textconv", "--no-relative", "--ignore-submodules=all"];
 

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 
 use crate::cli::outcome::{Failure, Outcome, failure};
 
-/// Longest line; a longer one cannot be told from a stream that is no JSON lines at all.
+/// Longest line; a longer one looks like a stream that is no JSON lines at all.
 const MAX_LINE: u64 = 1 << 30;
 /// Bytes read at once; more than the standard library's own buffer, which is then passed by.
 const READ_AHEAD: usize = 64 << 10;

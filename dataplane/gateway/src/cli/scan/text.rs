@@ -1,12 +1,12 @@
 //! What kind of text a stream is: UTF-8 and its kin pass as they are, UTF-16 is turned into UTF-8, binary is refused.
 //!
-//! Places are always told in the original: see [`Encoding::width`].
+//! Positions are always those of the original: see [`Encoding::width`].
 
 use std::io::{self, Cursor, Read};
 
 use zeroize::Zeroizing;
 
-/// Bytes that are looked at to tell text from binary.
+/// Bytes that are looked at to distinguish text from binary.
 const PROBE: usize = 8 << 10;
 /// Bytes of UTF-16 that are turned into UTF-8 at once.
 const CHUNK: usize = 16 << 10;
@@ -68,7 +68,7 @@ pub(super) fn open<'s>(source: &'s mut dyn Read) -> io::Result<Option<Opened<'s>
     Ok(Some(Opened { encoding, mark, text }))
 }
 
-/// The encoding that the first bytes tell and the length of their byte order mark; `None` for what is not text.
+/// The encoding that the first bytes show and the length of their byte order mark; `None` for what is not text.
 fn detect(start: &[u8]) -> Option<(Encoding, usize)> {
     match start {
         [0xEF, 0xBB, 0xBF, ..] => Some((Encoding::Bytes, 3)),

@@ -7,7 +7,7 @@ use super::super::answer::{Recipient, write_failure};
 use super::error::ExchangeError;
 use super::{ClientGone, Exchange};
 use crate::error_body::{ErrorKind, Failure};
-use crate::events::{Ending, NoticeLevel};
+use crate::events::{Ending, LogEventLevel};
 
 const FAILED_OPEN: &str = "its body cannot be scanned, and policy.fail_mode is open";
 
@@ -51,7 +51,7 @@ impl Exchange<'_> {
             Err(error) => self.conclude_error(error, all_read).await,
         };
         if self.record.failed_open {
-            self.shard.notice(NoticeLevel::Error, "a request passed unscanned", || FAILED_OPEN.to_owned());
+            self.shard.notice(LogEventLevel::Error, "a request passed unscanned", || FAILED_OPEN.to_owned());
         }
         if self.record.findings_total > 0 || self.is_session_recalled {
             self.buffers.wipe();

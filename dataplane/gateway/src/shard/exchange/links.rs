@@ -11,7 +11,7 @@ use super::Exchange;
 use super::error::ExchangeError;
 use crate::error_body::{ErrorKind, Failure};
 use crate::links::results::{Replaced, ResultLinks, is_told_at};
-use crate::links::{Place, is_allowed, place};
+use crate::links::{LinkTarget, is_allowed, place};
 use crate::route::{self, UploadStep};
 use crate::snapshot::Upstream;
 use crate::web_origin::{is_loopback_name, without_port};
@@ -91,24 +91,24 @@ impl Exchange<'_> {
         let target = &self.buffers.request.path;
         if kind == Use::List {
             return Ok(list(text, |link| match place(link, target, upstream) {
-                Place::Upstream(rest) => Some(address(base, upstream, &rest)),
-                Place::Elsewhere(_) => Some(link.to_owned()),
-                Place::Unreachable => None,
+                LinkTarget::Upstream(rest) => Some(address(base, upstream, &rest)),
+                LinkTarget::Elsewhere(_) => Some(link.to_owned()),
+                LinkTarget::Unreachable => None,
             }));
         }
         match place(text, target, upstream) {
-            Place::Upstream(_) if kind == Use::Upload && base.is_none() => Err(NO_ADDRESS.into()),
-            Place::Upstream(rest) => Ok(Some(address(base, upstream, &rest).into_bytes())),
+            LinkTarget::Upstream(_) if kind == Use::Upload && base.is_none() => Err(NO_ADDRESS.into()),
+            LinkTarget::Upstream(rest) => Ok(Some(address(base, upstream, &rest).into_bytes())),
             // Where nobody is sent there, the field is merely left out.
-            Place::Unreachable if kind == Use::Related => Ok(None),
-            Place::Unreachable if kind == Use::Location && !self.is_redirect() => Ok(None),
-            Place::Unreachable => Err(UNREACHABLE.into()),
-            Place::Elsewhere(host)
+            LinkTarget::Unreachable if kind == Use::Related => Ok(None),
+            LinkTarget::Unreachable if kind == Use::Location && !self.is_redirect() => Ok(None),
+            LinkTarget::Unreachable => Err(UNREACHABLE.into()),
+            LinkTarget::Elsewhere(host)
                 if self.leads_a_body_on(kind) && !is_allowed(&host, &upstream.redirect_hosts) =>
             {
                 Err(elsewhere(&host).into())
             }
-            Place::Elsewhere(_) => Ok(Some(value.to_vec())),
+            LinkTarget::Elsewhere(_) => Ok(Some(value.to_vec())),
         }
     }
 
@@ -161,11 +161,11 @@ impl Exchange<'_> {
         let (base, target) = (self.own_address(), self.buffers.request.path.clone());
         Some(ResultLinks::new(Box::new(move |link| match place(link, &target, &upstream) {
             // Without an address of its own the gateway gives the provider's path: libraries put it behind their base URL.
-            Place::Upstream(rest) if base.is_none() => Replaced::By(rest),
-            Place::Upstream(rest) => Replaced::By(address(base.as_deref(), &upstream, &rest)),
+            LinkTarget::Upstream(rest) if base.is_none() => Replaced::By(rest),
+            LinkTarget::Upstream(rest) => Replaced::By(address(base.as_deref(), &upstream, &rest)),
             // The gateway cannot fetch it, and nobody is led to the upstream past the gateway.
-            Place::Unreachable => Replaced::Null,
-            Place::Elsewhere(_) => Replaced::Kept,
+            LinkTarget::Unreachable => Replaced::Null,
+            LinkTarget::Elsewhere(_) => Replaced::Kept,
         })))
     }
 }

@@ -138,9 +138,9 @@ fn a_field_seen_before_is_looked_at_again_when_it_or_the_configuration_changes()
             assert!(note(SECRET).starts_with("AEGIS-"));
             assert!(note(&format!("{word} {SECRET}")).starts_with(&format!("{word} AEGIS-")));
         }
-        let mut next = Snapshot::for_tests(gateway.feed.load().upstreams.clone(), knowing(word));
+        let mut next = Snapshot::for_tests(gateway.snapshots.load().upstreams.clone(), knowing(word));
         (next.generation, next.known_values) = (2, true);
-        gateway.feed.publish(Arc::new(next));
+        gateway.snapshots.publish(Arc::new(next));
         assert!(note(word).starts_with("AEGIS-"));
     });
 }

@@ -17,7 +17,7 @@ use crate::config::settings::{Driver, Provider, Timeouts};
 use crate::events::{Event, Receiver, RequestRecord, ring};
 use crate::lifecycle::{Lifecycle, Phase, ShardContext};
 use crate::metrics::{Metrics, ShardMetrics};
-use crate::snapshot::{Addresses, Feed, Snapshot, TrustIdentity, Upstream};
+use crate::snapshot::{Addresses, Snapshot, SnapshotHandle, TrustIdentity, Upstream};
 
 /// A made-up secret that a rule finds in any text.
 pub(super) const SECRET: &str = "AKIAQ3EGV7ZKLM2XTN4D";
@@ -261,7 +261,7 @@ pub(super) struct Gateway {
     pub(super) address: SocketAddr,
     pub(super) lifecycle: Arc<Lifecycle>,
     pub(super) metrics: Arc<ShardMetrics>,
-    pub(super) feed: Arc<Feed>,
+    pub(super) snapshots: Arc<SnapshotHandle>,
     events: Receiver,
     thread: Option<JoinHandle<()>>,
     _port: socket2::Socket,
@@ -277,9 +277,9 @@ impl Gateway {
         let address = port.local_addr().unwrap().as_socket().unwrap();
         let (sender, events) = ring(64);
         let metrics = Arc::clone(&Metrics::new(1).shards()[0]);
-        let (lifecycle, feed) = (Arc::new(Lifecycle::new(1)), Arc::new(Feed::new(snapshot)));
-        let (life, shard_feed, shard_metrics) =
-            (Arc::clone(&lifecycle), Arc::clone(&feed), Arc::clone(&metrics));
+        let (lifecycle, snapshots) = (Arc::new(Lifecycle::new(1)), Arc::new(SnapshotHandle::new(snapshot)));
+        let (life, shard_snapshots, shard_metrics) =
+            (Arc::clone(&lifecycle), Arc::clone(&snapshots), Arc::clone(&metrics));
         let thread = thread::spawn(move || {
             let context = ShardContext {
                 index: 0,
@@ -289,7 +289,7 @@ impl Gateway {
                 backlog: 128,
                 driver,
                 max_connections: 1000,
-                feed: shard_feed,
+                snapshots: shard_snapshots,
                 lifecycle: life,
                 metrics: shard_metrics,
                 events: sender,
@@ -297,7 +297,7 @@ impl Gateway {
             super::super::run(context).unwrap();
         });
         wait_for(|| lifecycle.all_listening());
-        Self { address, lifecycle, metrics, feed, events, thread: Some(thread), _port: port }
+        Self { address, lifecycle, metrics, snapshots, events, thread: Some(thread), _port: port }
     }
 
     pub(super) fn client(&self) -> Client {
@@ -313,7 +313,7 @@ impl Gateway {
         wait_for(|| {
             record = match self.events.take() {
                 Some(Event::Request(record)) => Some(record),
-                Some(Event::Notice(notice)) => {
+                Some(Event::Log(notice)) => {
                     assert!(!notice.what.contains("panicked"), "{notice:?}");
                     None
                 }

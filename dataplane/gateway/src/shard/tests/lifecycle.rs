@@ -78,10 +78,10 @@ fn a_new_snapshot_serves_the_next_request() {
         let mut client = gateway.client();
         client.post("/up/x", SECRET);
         assert_eq!(client.reply().status, 200);
-        let old = gateway.feed.load();
+        let old = gateway.snapshots.load();
         let mut next = Snapshot::for_tests(old.upstreams.clone(), shield(Action::Block));
         next.generation = 2;
-        gateway.feed.publish(Arc::new(next));
+        gateway.snapshots.publish(Arc::new(next));
         client.post("/up/x", SECRET);
         assert_eq!(client.reply().status, 403);
     });

@@ -212,10 +212,10 @@ fn connections_of_an_upstream_that_a_reload_removed_are_closed() {
         client.post("/up/x", "a");
         assert_eq!(client.reply().status, 200);
         wait_for(|| gateway.metrics.upstreams[0].pool_idle.get() == 1);
-        let old = gateway.feed.load();
+        let old = gateway.snapshots.load();
         let mut next = crate::snapshot::Snapshot::for_tests(Vec::new(), std::sync::Arc::clone(&old.shield));
         next.generation = old.generation + 1;
-        gateway.feed.publish(std::sync::Arc::new(next));
+        gateway.snapshots.publish(std::sync::Arc::new(next));
         wait_for(|| gateway.metrics.upstreams[0].pool_idle.get() == 0);
     });
 }

@@ -115,7 +115,8 @@ impl ShardScratch {
         };
         // What would be cut in two waits as a whole. Findings and boundaries are sorted, so the last one is met first.
         let across = self.boundaries.found.iter().map(|boundary| (boundary.head.start, boundary.tail.end));
-        let mut spans: Vec<_> = self.findings.iter().map(|finding| (finding.span.start, finding.span.end)).collect();
+        let mut spans: Vec<_> =
+            self.findings.iter().map(|finding| (finding.span.start, finding.span.end)).collect();
         spans.extend(across);
         spans.sort_unstable();
         for (start, end) in spans.into_iter().rev() {

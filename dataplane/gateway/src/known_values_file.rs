@@ -2,7 +2,7 @@
 //!
 //! The list holds keyed hashes, never a value. Both the list and its key are written for their owner only.
 
-use std::fs::{self, File as Handle, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -12,32 +12,32 @@ use sha2::{Digest, Sha256};
 
 use crate::config::Settings;
 use crate::config::error::Problem;
-use crate::state;
+use crate::state_dir;
 
 const SETTING: &str = "known_values.file";
 
-/// Permissions that make a list unfit: whoever writes to it decides what is hidden. Reading it tells nothing without its key.
+/// Permissions that make a list unfit: whoever writes to it decides what is hidden. Without its key it reveals nothing.
 const OTHERS_WRITE: u32 = 0o022;
 
-/// Tells lists under their keys apart.
-pub type Print = [u8; 32];
+/// Equal for equal lists under equal keys.
+pub type Fingerprint = [u8; 32];
 
 /// A list as it was read, with its key.
-pub struct File {
+pub struct KnownValuesFile {
     path: PathBuf,
     text: String,
     key: KnownKey,
 }
 
-impl std::fmt::Debug for File {
+impl std::fmt::Debug for KnownValuesFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("File").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("KnownValuesFile").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
-impl File {
+impl KnownValuesFile {
     /// Reads the configured list and its key; `None` when no list is configured.
-    pub fn read(settings: &Settings) -> Result<Option<File>, Problem> {
+    pub fn read(settings: &Settings) -> Result<Option<KnownValuesFile>, Problem> {
         let Some(path) = &settings.known_values.file else { return Ok(None) };
         let (text, mode) = read(path).map_err(|error| {
             let help = "`aegis-gateway known import --file FILE` makes a list";
@@ -47,12 +47,12 @@ impl File {
             let what = format!("others may change {} (mode {mode:03o})", path.display());
             return Err(Problem::error(SETTING, what, format!("chmod go-w {}", path.display())));
         }
-        let key = KnownKey::new(&*state::known_key(settings, false)?);
-        Ok(Some(File { path: path.clone(), text, key }))
+        let key = KnownKey::new(&*state_dir::known_key(settings, false)?);
+        Ok(Some(KnownValuesFile { path: path.clone(), text, key }))
     }
 
-    /// Tells this list from others without comparing it line by line.
-    pub fn print(&self) -> Print {
+    /// A fingerprint of this list and its key.
+    pub fn fingerprint(&self) -> Fingerprint {
         let mut hash = Sha256::new();
         hash.update(self.key.id());
         hash.update(&self.text);
@@ -75,7 +75,7 @@ impl File {
 
 /// The file's text, and the mode of what was read.
 fn read(path: &Path) -> io::Result<(String, u32)> {
-    let mut file = Handle::open(path)?;
+    let mut file = File::open(path)?;
     let mode = file.metadata()?.mode() & 0o777;
     let mut text = String::new();
     file.read_to_string(&mut text)?;
@@ -97,11 +97,11 @@ fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     let written = file.write_all(text).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&draft, path));
     if written.is_err() {
-        // What went wrong before is what is told.
+        // The first failure is the one to report.
         let _ = fs::remove_file(&draft);
     }
     written?;
-    Handle::open(folder)?.sync_all()
+    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]
@@ -117,12 +117,12 @@ mod tests {
         settings.state.dir = Some(folder.path().to_path_buf());
         let path = folder.path().join("known.list");
         settings.known_values.file = Some(path.clone());
-        let key = KnownKey::new(&state::known_key(&settings, true).unwrap());
+        let key = KnownKey::new(&state_dir::known_key(&settings, true).unwrap());
         write(&path, &KnownList::new(key)).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         for (mode, fit) in [(0o600, true), (0o444, true), (0o620, false), (0o602, false), (0o666, false)] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            match File::read(&settings) {
+            match KnownValuesFile::read(&settings) {
                 Ok(file) => assert!(fit && file.is_some(), "{mode:o}"),
                 Err(problem) => assert!(!fit && problem.help.starts_with("chmod go-w "), "{mode:o}"),
             }

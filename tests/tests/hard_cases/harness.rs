@@ -28,29 +28,29 @@ match = ["a «seal{0123456789}» b"]
 no_match = ["seal{}"]
 "#;
 
-pub(crate) struct Stage {
+pub(crate) struct Harness {
     pub(crate) gateway: Gateway,
     pub(crate) upstream: Upstream,
 }
 
-impl Stage {
-    pub(crate) fn new() -> Stage {
-        Stage::with(|builder| builder)
+impl Harness {
+    pub(crate) fn new() -> Harness {
+        Harness::with(|builder| builder)
     }
 
-    /// A stage whose gateway also knows `seal{...}`.
-    pub(crate) fn with_seals() -> (Stage, tempfile::TempDir) {
+    /// A harness whose gateway also knows `seal{...}`.
+    pub(crate) fn with_seals() -> (Harness, tempfile::TempDir) {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let file = dir.path().join("seal.toml");
         std::fs::write(&file, SEAL_RULE).expect("a rule file");
         let config = format!("[rules]\ncustom = [\"{}\"]", file.display());
-        (Stage::with(|builder| builder.config(&config)), dir)
+        (Harness::with(|builder| builder.config(&config)), dir)
     }
 
-    pub(crate) fn with(shape: impl FnOnce(GatewayBuilder) -> GatewayBuilder) -> Stage {
+    pub(crate) fn with(shape: impl FnOnce(GatewayBuilder) -> GatewayBuilder) -> Harness {
         let upstream = Upstream::start(|_, _| Script::reply("application/json", b"{}"));
         let gateway = shape(Gateway::builder().all_upstreams(&upstream.url())).start();
-        Stage { gateway, upstream }
+        Harness { gateway, upstream }
     }
 
     /// Sends a JSON document, answered by `script`, which is given the request that the provider saw.
