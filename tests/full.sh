@@ -50,7 +50,7 @@ deny() {
     local tool
     tool=$(deny_tool) || { skip 'cargo-deny cannot be installed'; return; }
     "$tool" --locked check --hide-inclusion-graph licenses bans sources &&
-        "$tool" --locked --manifest-path fuzz/Cargo.toml check --config "$root/deny.toml" --hide-inclusion-graph licenses bans sources
+        "$tool" --locked --manifest-path fuzz/Cargo.toml --config "$root/deny.toml" check --hide-inclusion-graph licenses bans sources
 }
 
 advisories() {
