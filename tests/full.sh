@@ -50,7 +50,7 @@ deny() {
     local tool
     tool=$(deny_tool) || { skip 'cargo-deny cannot be installed'; return; }
     "$tool" --locked check --hide-inclusion-graph licenses bans sources &&
-        "$tool" --locked --manifest-path fuzz/Cargo.toml check --config "$root/deny.toml" --hide-inclusion-graph licenses bans sources
+        "$tool" --locked --manifest-path fuzz/Cargo.toml --config "$root/deny.toml" check --hide-inclusion-graph licenses bans sources
 }
 
 advisories() {
@@ -78,7 +78,7 @@ miri() {
         rustup component add --toolchain nightly miri rust-src; } || { skip 'no nightly compiler with Miri'; return; }
     export CARGO_TARGET_DIR=$CARGO_TARGET_DIR/miri MIRIFLAGS=-Zmiri-disable-isolation
     cargo +nightly miri test --locked -p aegis-wire --lib -- head:: target:: &&
-        cargo +nightly miri test --locked -p aegis-shield --lib -- format:: positions:: vault:: json::lexer
+        cargo +nightly miri test --locked -p aegis-shield --lib -- format:: json::escape:: positions::
 }
 
 fuzz() {

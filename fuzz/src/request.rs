@@ -43,7 +43,7 @@ fn scratch() -> &'static Mutex<ShardScratch> {
 struct Cover<'a> {
     input: &'a [u8],
     end: u64,
-    decoded: Vec<(u8, Vec<u8>)>,
+    decoded: Decoded,
 }
 
 impl Sink for Cover<'_> {
@@ -62,7 +62,10 @@ impl Sink for Cover<'_> {
     }
 }
 
-fn view(mut nested: Nested, input: &[u8], size: usize) -> (Result<(), Fault>, Vec<(u8, Vec<u8>)>) {
+/// Decoded text, run by run, each with the layer of JSON it stands in.
+type Decoded = Vec<(u8, Vec<u8>)>;
+
+fn view(mut nested: Nested, input: &[u8], size: usize) -> (Result<(), Fault>, Decoded) {
     let mut cover = Cover { input, end: 0, decoded: Vec::new() };
     let mut verdict = Ok(());
     for piece in input.chunks(size.max(1)) {

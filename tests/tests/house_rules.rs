@@ -388,7 +388,7 @@ fn is_path_byte(byte: u8) -> bool {
 
 #[test]
 fn links_between_documents_lead_somewhere() {
-    for path in tracked_files().iter().filter(|path| path.ends_with(".md")) {
+    for path in tracked_files().iter().filter(|path| Path::new(path).extension().is_some_and(|e| e == "md")) {
         let folder = root().join(path).parent().expect("a file lies in a folder").to_path_buf();
         let text = read(path);
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
