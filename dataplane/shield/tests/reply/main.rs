@@ -19,5 +19,4 @@ mod order;
 mod others;
 mod properties;
 mod responses;
-mod speed;
 mod support;
