@@ -25,7 +25,7 @@ fn shield() -> Arc<Shield> {
 fn tokenize(
     shield: &Arc<Shield>,
     scratch: &mut ShardScratch,
-    gather: &mut Splice,
+    splice: &mut Splice,
     out: &mut Vec<u8>,
     body: &[u8],
 ) -> usize {
@@ -33,9 +33,9 @@ fn tokenize(
     out.clear();
     let mut rest = body;
     loop {
-        gather.clear();
-        let used = tokenizer.push(scratch, rest, true, gather).expect("a sound body");
-        gather.write_to(rest, out);
+        splice.clear();
+        let used = tokenizer.push(scratch, rest, true, splice).expect("a sound body");
+        splice.write_to(rest, out);
         rest = &rest[used..];
         if rest.is_empty() {
             return tokenizer.finish().vault.len();
@@ -46,7 +46,7 @@ fn tokenize(
 fn prompts(c: &mut Criterion) {
     let shield = shield();
     let mut scratch = ShardScratch::new(&shield.rules).expect("memory for the scanner");
-    let (mut gather, mut out) = (Splice::new(), Vec::new());
+    let (mut splice, mut out) = (Splice::new(), Vec::new());
     let found = machine::text(10 << 20);
     println!("real code: {}", found.source);
     let text = |size: usize, seed: usize| machine::slice(&found.text, size, seed).to_owned();
@@ -55,11 +55,11 @@ fn prompts(c: &mut Criterion) {
     for (name, size) in SIZES {
         for (kind, secrets) in [("", false), ("+secrets", true)] {
             let body = corpus::chat_of(&text, size, true, secrets, 1);
-            let count = tokenize(&shield, &mut scratch, &mut gather, &mut out, &body);
+            let count = tokenize(&shield, &mut scratch, &mut splice, &mut out, &body);
             println!("{name}{kind}: {} bytes, {count} secrets", body.len());
             group.throughput(Throughput::Bytes(body.len() as u64));
             group.bench_function(format!("{name}{kind}"), |b| {
-                b.iter(|| tokenize(&shield, &mut scratch, &mut gather, &mut out, black_box(&body)));
+                b.iter(|| tokenize(&shield, &mut scratch, &mut splice, &mut out, black_box(&body)));
             });
         }
         let body = corpus::chat_of(&text, size, true, false, 1);

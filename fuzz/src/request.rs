@@ -121,7 +121,7 @@ fn spell(data: &[u8]) -> Vec<u8> {
 fn tokenize(format: Format, body: &[u8], size: usize) -> Result<(Vec<u8>, Vault), Refusal> {
     let mut scratch = scratch().lock().unwrap_or_else(PoisonError::into_inner);
     let mut tokenizer = Tokenizer::new(Arc::clone(shield()), format);
-    let (mut pending, mut out, mut gather) = (Vec::new(), Vec::new(), Splice::new());
+    let (mut pending, mut out, mut splice) = (Vec::new(), Vec::new(), Splice::new());
     let mut arrived = 0;
     loop {
         let next = (arrived + size).min(body.len());
@@ -129,9 +129,9 @@ fn tokenize(format: Format, body: &[u8], size: usize) -> Result<(Vec<u8>, Vault)
         arrived = next;
         let last = arrived == body.len();
         loop {
-            gather.clear();
-            let consumed = tokenizer.push(&mut scratch, &pending, last, &mut gather)?;
-            gather.write_to(&pending, &mut out);
+            splice.clear();
+            let consumed = tokenizer.push(&mut scratch, &pending, last, &mut splice)?;
+            splice.write_to(&pending, &mut out);
             pending.drain(..consumed);
             if consumed == 0 {
                 break;

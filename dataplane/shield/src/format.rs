@@ -93,7 +93,7 @@ pub enum Format {
 
 impl Format {
     /// The format that a `Content-Type` field announces. A multipart type without a usable boundary is
-    /// [`Format::Text`]: its parts are not told apart, but nothing in it passes unscanned. One with two boundaries is refused.
+    /// [`Format::Text`]: its parts are not separated, but nothing in it passes unscanned. One with two boundaries is refused.
     pub fn of_request(content_type: Option<&[u8]>) -> Self {
         let Some(field) = content_type else { return Self::Unknown };
         let (essence, parameters) = split_at_byte(field, b';');

@@ -129,7 +129,7 @@ impl Keyring {
     }
 
     /// Whether these keys could have minted `token`, in the current or an older epoch: its check is right. Costs one HMAC,
-    /// and none for an epoch that is not held. A token of another organisation or master key, or one that somebody made up,
+    /// and none for an epoch that is not held. A token of another organisation or master key, or one that is made up,
     /// passes once in 2^20 times; that it passes does not mean that a vault knows it.
     pub fn minted(&self, token: &Token) -> bool {
         let epoch = token.epoch();

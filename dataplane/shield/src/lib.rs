@@ -26,7 +26,7 @@ pub mod vault;
 pub use documents::{Documents, MAX_DOCUMENT_MOVES};
 pub use format::{Boundary, Format};
 pub use keyring::{Keyring, KeyringError};
-pub use policy::{Action, OpaqueAction, Policy};
+pub use policy::{Action, OpaqueAction, Policy, UnknownAction};
 pub use report::{OpaqueKind, OpaqueValue, Report, ReportedFinding};
 pub use request::{Outcome, Piece, Refusal, ShardScratch, Splice, Tokenizer, WINDOW};
 pub use shield::{Limits, Shield};

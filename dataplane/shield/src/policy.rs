@@ -1,21 +1,23 @@
 //! What is done with a finding: the decision of an organisation, as an immutable value.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::str::FromStr;
 
 use aegis_detect::{Category, Confidence, Finding, Rule, RuleIndex};
 use regex::bytes::RegexSet;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// What is done with a finding.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+/// What is done with a finding. Written as [`Action::as_str`] has it, in configuration as well.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Action {
     /// Pass it and record nothing.
     Allow,
     /// Pass it and record it.
     Monitor,
-    /// Tokenize it, and tell the client so.
+    /// Tokenize it, and say so to the client.
     Warn,
     /// Replace it by a reversible token.
     #[default]
@@ -44,9 +46,28 @@ impl Action {
     }
 }
 
+/// A word that names no [`Action`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no action: one of allow, monitor, warn, tokenize, redact and block is meant")]
+pub struct UnknownAction;
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Action {
+    type Err = UnknownAction;
+
+    fn from_str(word: &str) -> Result<Self, UnknownAction> {
+        Self::ALL.into_iter().find(|action| action.as_str() == word).ok_or(UnknownAction)
+    }
+}
+
 /// What is done with values that are not text: media, PDF, archives, office files.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OpaqueAction {
     /// Let them pass, and say so in the report.
     #[default]
@@ -165,7 +186,7 @@ mod tests {
         let rules = Rules::builtin().unwrap();
         let index = rules.find(id).unwrap();
         policy.decide(
-            &Finding { rule: index, span: aegis_detect::Span::new(0, value.len()), confidence },
+            &Finding { rule: index, start: 0, end: value.len(), confidence },
             rules.get(index),
             value,
         )
@@ -173,6 +194,16 @@ mod tests {
 
     fn of_pat(policy: &Policy) -> Action {
         decide(policy, "github-pat", Confidence::High, b"value")
+    }
+
+    #[test]
+    fn an_action_is_written_one_way() {
+        for action in Action::ALL {
+            assert_eq!(action.to_string().parse(), Ok(action));
+            assert_eq!(serde_json::to_value(action).unwrap(), action.as_str());
+            assert_eq!(serde_json::from_value::<Action>(action.as_str().into()).unwrap(), action);
+        }
+        assert_eq!("Tokenize".parse::<Action>(), Err(UnknownAction));
     }
 
     #[test]

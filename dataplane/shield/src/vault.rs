@@ -98,11 +98,6 @@ impl Vault {
     pub fn len(&self) -> usize {
         self.secrets.len()
     }
-
-    /// Bytes of all secrets together.
-    pub fn secret_bytes(&self) -> usize {
-        self.bytes
-    }
 }
 
 impl fmt::Debug for Vault {
@@ -130,7 +125,7 @@ mod tests {
         assert_eq!(vault.insert(token(b"a"), b"a"), Ok(false));
         assert_eq!(vault.resolve(&token(b"a")), Some(&b"a"[..]));
         assert_eq!(vault.resolve(&token(b"b")), None);
-        assert_eq!((vault.len(), vault.secret_bytes()), (1, 1));
+        assert_eq!((vault.len(), vault.bytes), (1, 1));
     }
 
     #[test]

@@ -188,11 +188,6 @@ impl Lexer {
         self.state == State::String
     }
 
-    /// Whether a number, `true`, `false` or `null` has begun and not ended.
-    pub fn in_scalar(&self) -> bool {
-        matches!(self.state, State::Number(_) | State::Word)
-    }
-
     /// Bytes of an escape that has begun in an earlier piece.
     #[inline]
     pub fn partial_escape(&self) -> &[u8] {

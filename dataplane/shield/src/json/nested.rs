@@ -66,7 +66,7 @@ impl Lexeme<'_> {
     }
 }
 
-/// Who is told of the lexemes, in order. Together their ranges cover the input without a gap.
+/// Receives the lexemes, in order. Together their ranges cover the input without a gap.
 pub trait Sink {
     /// One more lexeme.
     fn lexeme(&mut self, lexeme: Lexeme<'_>);

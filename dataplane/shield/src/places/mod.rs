@@ -1,9 +1,9 @@
-//! The table of places: what the providers' APIs mean by a member, told by where it stands.
+//! The table of places: what the providers' APIs mean by a member, by where it stands.
 //!
 //! A scanner that sees only text would hide what a provider needs (the token of a page, the credential of a tool server), and one that
 //! goes by names alone could be led past a secret by a member of the same name in a tool's arguments. So each member that is not
 //! ordinary text is listed with its whole way from the root, in one file per API under `places/`. Tokenizer, gateway, tests and
-//! the table in the README read the same files.
+//! the table in `docs/places.md` read the same files.
 //!
 //! # Paths
 //!

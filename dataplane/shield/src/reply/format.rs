@@ -144,7 +144,7 @@ pub(crate) enum Sniffed {
 /// First members of the chunks that chat completions, Ollama and Gemini stream.
 const CHUNK_MEMBERS: [&[u8]; 9] =
     [b"candidates", b"choices", b"created", b"created_at", b"done", b"id", b"model", b"object", b"response"];
-/// Bytes within which a text must tell that it begins with a chunk.
+/// Bytes within which a text must show that it begins with a chunk.
 const MAX_CHUNK_HEAD: usize = 64;
 
 /// Whether text begins with a chunk of a stream, or an array of them. No more is waited for than the name of its first

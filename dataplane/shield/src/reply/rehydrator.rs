@@ -79,7 +79,7 @@ impl Rehydrator {
     }
 
     /// Moves the positions of citations to where they stand in the documents that the client sent, in which the request
-    /// replaced what `documents` tells. Call it before the first push.
+    /// replaced what `documents` lists. Call it before the first push.
     #[must_use]
     pub fn with_documents(mut self, documents: Documents) -> Self {
         if self.is_transparent() && !documents.is_empty() {
@@ -172,11 +172,6 @@ impl Rehydrator {
     /// What happened to tokens so far.
     pub fn stats(&self) -> RestoreStats {
         self.context.stats
-    }
-
-    /// Gives the vault back, for a session that lives longer than the reply.
-    pub fn into_vault(self) -> Vault {
-        self.context.vault
     }
 
     fn take(&mut self, input: &[u8]) {

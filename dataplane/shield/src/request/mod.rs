@@ -1,7 +1,7 @@
 //! The way out: a request body goes in, cut anywhere; what may be sent to the provider comes out.
 //!
 //! ```text
-//!   input --window--> decoded view --scan--> findings --policy--> tokens --> splice list
+//!   input --window--> decoded view --scan--> findings --policy--> tokens --> splice
 //!     ^                                         |                              |
 //!     '---- not yet settled: pushed again ------'            ranges of the input, tokens between
 //! ```

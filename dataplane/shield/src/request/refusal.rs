@@ -44,7 +44,7 @@ pub enum Refusal {
     /// More different secrets than one request may hold. The client's fault (413).
     #[error("too many secrets in one request")]
     TooManySecrets,
-    /// Two secrets that one token would stand for. Nobody's fault (500); it is as likely as guessing a key.
+    /// Two secrets that one token would stand for. No one is at fault (500); it is as likely as guessing a key.
     #[error("two secrets have the same token")]
     Collision,
     /// The scanning engine could not be set up. Our fault (500).

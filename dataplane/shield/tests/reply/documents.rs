@@ -118,10 +118,7 @@ fn nothing_is_parsed_without_secrets_or_in_media() {
 }
 
 #[test]
-fn the_vault_comes_back() {
-    let mut rehydrator = Rehydrator::new(vault(), ReplyFormat::Text);
-    rehydrator.push(b"A", &mut Vec::new());
-    assert_eq!(rehydrator.into_vault().len(), SECRETS.len());
+fn debug_shows_no_secret() {
     assert_eq!(format!("{:?}", Rehydrator::new(vault(), ReplyFormat::Text)).find("hunter"), None);
 }
 

@@ -189,11 +189,6 @@ impl ResponseHead {
         Self::default()
     }
 
-    /// A head of this status without fields.
-    pub fn with_status(status: u16) -> Self {
-        Self { status, ..Self::default() }
-    }
-
     /// Forgets everything and keeps the memory.
     pub fn clear(&mut self) {
         self.status = 0;

@@ -192,8 +192,9 @@ impl TlsStream {
         self.state().peer_certificates()
     }
 
-    /// Bytes of incomplete records that are held, for accounting.
-    pub fn pending_bytes(&self) -> usize {
+    /// Bytes of memory held for incomplete records.
+    #[cfg(test)]
+    pub(super) fn pending_bytes(&self) -> usize {
         self.pending.capacity()
     }
 

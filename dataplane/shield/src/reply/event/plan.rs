@@ -50,7 +50,7 @@ pub(crate) struct ChannelPiece {
     pub(crate) call: Call,
 }
 
-/// What tells a tool call from others in its place: numbers for its id and its tool's name, each 0 where not said.
+/// What distinguishes a tool call from others in its place: numbers for its id and its tool's name, each 0 where not said.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Call {
     pub(crate) id: u64,
@@ -84,7 +84,7 @@ pub(crate) struct NamedCall {
     pub(crate) channel: ChannelId,
     pub(crate) group: u64,
     pub(crate) call: Call,
-    /// The event gives the call no index: where it stands says little, and its id tells it apart.
+    /// The event gives the call no index: where it stands says little, and its id distinguishes it.
     pub(crate) loose: bool,
     /// The event gives its id.
     pub(crate) steady: bool,

@@ -40,7 +40,7 @@ enum StreamKind {
     Unknown,
     /// JSON, so an event that is none is no piece of a text.
     Json,
-    /// Pieces of one text, whatever one of them sniffed like alone: a word of digits is no number, `[]` no array.
+    /// Pieces of one text, whatever one of them looks like alone: a word of digits is no number, `[]` no array.
     Plain,
 }
 
@@ -169,7 +169,7 @@ impl EventRewriter {
     }
 
     /// Data that is no JSON: a piece of a text, as the streams of simple servers are, or, among JSON events or
-    /// when it only sniffed like JSON, a text of its own.
+    /// when it only looks like JSON, a text of its own.
     fn other(&mut self, context: &mut ReplyContext, frame: &FramedEvent<'_>, out: &mut RestoredText) {
         let broken_json = matches!(frame.text.trim_ascii_start().first(), Some(b'{' | b'['));
         let of_its_own = broken_json && self.stream_kind == StreamKind::Unknown;

@@ -152,7 +152,7 @@ fn kept(event: Event<'_>, plan: &Plan, container: usize, child: usize) -> bool {
         ValueKind::Text if container == 0 => node.span().len() <= MAX_KEPT_STRING,
         // Gemini's `content` says whose it is in every event; elsewhere a role comes once.
         ValueKind::Text if key == b"role" => &event.text[parent.key()] == b"content",
-        // What tells a call from the others must stay; elsewhere an id would begin another.
+        // What distinguishes a call from the others must stay; elsewhere an id would begin another.
         ValueKind::Text if key == b"id" => {
             let list = event.values.parent(container).map(|list| event.key(list));
             list == Some(&b"tool_calls"[..]) && event.index(container, b"index").is_none()

@@ -3,7 +3,7 @@
 use crate::reply::event::view::Event;
 use crate::reply::gate::TextKind;
 
-/// The text_kind of a text by its key, or `None` if a string under this key is no piece of a text.
+/// The kind of a text by its key, or `None` if a string under this key is no piece of a text.
 pub(crate) fn text_kind_of(key: &[u8]) -> Option<TextKind> {
     Some(match key {
         b"content" | b"text" | b"delta" | b"response" | b"completion" | b"token" | b"output"
@@ -19,7 +19,7 @@ pub(crate) fn text_kind_of(key: &[u8]) -> Option<TextKind> {
     })
 }
 
-/// What a string that is restored whole is for: its text_kind by its key or, among the arguments of a tool call, that
+/// What a string that is restored whole is for: its kind by its key or, among the arguments of a tool call, that
 /// of the arguments, with the tool's name if it stands beside them.
 pub(crate) fn purpose(event: Event<'_>, index: usize) -> (TextKind, Option<&str>) {
     let text_kind = text_kind_of(event.key(index)).unwrap_or(TextKind::Other);

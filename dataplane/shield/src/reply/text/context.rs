@@ -14,7 +14,7 @@ pub(crate) struct ReplyContext {
     pub(crate) vault: Vault,
     pub(crate) matcher: Matcher,
     pub(crate) stats: RestoreStats,
-    /// Tells tokens of the organisation that the vault does not know.
+    /// Recognises tokens of the organisation that the vault does not know.
     pub(crate) keyring: Option<Arc<Keyring>>,
     pub(crate) gate: Option<Box<dyn RestoreGate>>,
     /// What citations point into.

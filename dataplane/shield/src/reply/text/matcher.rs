@@ -78,13 +78,13 @@ impl Prefix {
         self.code_at != 0 && usize::from(self.len) == usize::from(self.code_at) + CODE_CHARS
     }
 
-    /// Whether this is more than the prefix and a category: a token that somebody meant.
+    /// Whether this is more than the prefix and a category: a token that was meant.
     pub(crate) fn names_a_token(&self) -> bool {
         self.code_at != 0
     }
 }
 
-/// How a outcome along the characters of a possible token ended.
+/// How following the characters of a possible token ended.
 pub(crate) enum MatchOutcome {
     /// All characters are there; the token ends before this offset.
     Complete(Token, usize),
@@ -129,7 +129,7 @@ impl Matcher {
     }
 }
 
-/// Bytes that [`skip`] sniffed at together, and starts of tokens that it judges by them.
+/// Bytes that [`skip`] looks at together, and starts of tokens that it judges by them.
 const BLOCK: usize = 24;
 const STARTS: usize = 12;
 

@@ -23,7 +23,7 @@ pub(crate) const MAX_LEVELS: usize = MAX_LAYERS;
 pub(crate) struct NestingTracker {
     /// The last is followed only to see that there is one more than can be written for.
     levels: [Level; MAX_LEVELS + 1],
-    /// The first `certain` levels are JSON by contract, not by sniffed.
+    /// The first `certain` levels are JSON by contract, not by looks.
     certain: u8,
     /// The text is the inside of a string literal whose quotes are not part of it.
     inside: bool,
@@ -42,7 +42,7 @@ impl NestingTracker {
         Self { members: Some(MemberTracker::default()), ..Self::new(Level::new(LevelState::Start, true), 1) }
     }
 
-    /// Text that is no JSON, whatever it sniffed like.
+    /// Text that is no JSON, whatever it looks like.
     pub(crate) fn plain() -> Self {
         Self::new(Level::new(LevelState::Dead, false), 0)
     }
@@ -74,7 +74,7 @@ impl NestingTracker {
         (!lost).then_some(depth)
     }
 
-    /// How many of these were taken for literals by the sniffed of the text alone.
+    /// How many of these were taken for literals by the looks of the text alone.
     pub(crate) fn tentative(&self) -> u8 {
         self.depth().saturating_sub(self.certain)
     }

@@ -1,7 +1,7 @@
 //! Restored text on its way out: literal bytes, and the secrets that go in between by name.
 //!
-//! Restoring multiplies: 36 KB of tokens may stand for 18 MB. So nobody here copies a secret into a buffer. What a restorer
-//! says is kept as what was there already and the tokens to resolve, and the secrets' bytes are written straight from the
+//! Restoring multiplies: 36 KB of tokens may stand for 18 MB. So nothing here copies a secret into a buffer. What a restorer
+//! writes is kept as what was there already and the tokens to resolve, and the secrets' bytes are written straight from the
 //! vault when, and as far as, the caller has room for them. A text is thus never larger than its input by much.
 
 use crate::json::escape_into;

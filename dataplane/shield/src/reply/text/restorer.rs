@@ -22,7 +22,7 @@ pub(crate) enum RestoreMode {
     Restored,
     /// They stay and are counted: the text is signed, or speaks of what the model sampled.
     Kept,
-    /// Nobody sniffed for them: policy said no.
+    /// They are not looked for: policy said no.
     Ignored,
 }
 

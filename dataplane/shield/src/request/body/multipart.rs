@@ -51,7 +51,7 @@ pub(crate) struct MultipartBody {
 }
 
 impl MultipartBody {
-    /// `related` if the first part tells of the others, which are files ([`Format::Related`]).
+    /// `related` if the first part describes the others, which are files ([`Format::Related`]).
     pub(crate) fn new(boundary: Boundary, related: bool) -> Self {
         Self {
             related,
@@ -204,7 +204,7 @@ fn head_end(bytes: &[u8]) -> Option<usize> {
     None
 }
 
-/// The format of a part, or why it cannot be told with certainty. A provider must not read a head otherwise than it is read here.
+/// The format of a part, or why it is not certain. A provider must not read a head otherwise than it is read here.
 /// It is a file if its place says so (`is_file`), or a name. The second result says whether it is labelled as JSON.
 fn part_format(head: &[u8], is_file: bool) -> Result<(Format, bool), &'static str> {
     let fields = fields(head)?;

@@ -108,7 +108,7 @@ pub(crate) struct Extent {
     pub(crate) len: usize,
     /// In characters of base64, without padding.
     pub(crate) chars: usize,
-    /// Whether it ends there. Otherwise more bytes are needed to tell.
+    /// Whether it ends there. Otherwise more bytes are needed to decide.
     pub(crate) ended: bool,
 }
 

@@ -1,11 +1,11 @@
 //! Values that are left alone at the places where a provider needs them as they are: credentials, page tokens, addresses, and text
 //! that the provider signed.
 //!
-//! Whether text is signed may be told behind it: clients write `thinking` before `signature`. So what follows in the window is read
+//! Whether text is signed may be said behind it: clients write `thinking` before `signature`. So what follows in the window is read
 //! ahead, to the end of the object that would hold the signature. A text of which the end is not in the window is taken
 //! for unsigned and scanned, since what has left cannot be called back.
 //!
-//! Nobody but the provider can tell a forged signature. What counts as one is base64 of some length that is no text; who makes
+//! Only the provider can recognise a forged signature. What counts as one is base64 of some length that is no text; who makes
 //! that up can send text unscanned to the provider, which refuses it but has read it.
 
 use crate::request::classify::base64::{base64_unit, standard};
@@ -32,7 +32,7 @@ const SAMPLE: usize = 64;
 pub(crate) enum Verdict {
     Yes,
     No,
-    /// More bytes are needed to tell.
+    /// More bytes are needed to decide.
     Undecided,
 }
 
@@ -103,7 +103,7 @@ fn is_encoded_text(raw: &[u8]) -> bool {
     STANDARD_NO_PAD.decode(&sample[..whole]).is_ok_and(|bytes| file_kind::looks_like_text(&bytes))
 }
 
-/// What tells that an object holds signed text.
+/// What says that an object holds signed text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SignedMark {
     /// Nothing more.

@@ -11,7 +11,7 @@ pub(crate) const LOOK: usize = 768;
 /// control byte: compressed sound has four times as many, text next to none.
 const MIN_FRAME_LOOK: usize = 256;
 const FRAME_CONTROLS: usize = 32;
-/// Bytes beyond ASCII that a PDF's second line begins with, to be told from text (ISO 32000-1, section 7.5.2).
+/// Bytes beyond ASCII that a PDF's second line begins with, which distinguish it from text (ISO 32000-1, section 7.5.2).
 const PDF_MARK: usize = 4;
 /// Bytes without a control byte from which on they are text in an encoding of one byte a character: one run of
 /// random bytes in two thousand has none.

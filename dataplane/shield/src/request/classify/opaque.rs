@@ -1,4 +1,4 @@
-//! Values that are not text: sealed blobs of the providers, and media in base64.
+//! Values that are not text: sealed values of the providers, and media in base64.
 //!
 //! Providers sign and encrypt some values and want them back byte by byte; images are large and full of strings
 //! that look like keys. Such a value passes unscanned, but only where the providers' formats have one, and only
@@ -57,7 +57,7 @@ pub(crate) enum Declared {
 pub(crate) enum Classification {
     /// Scan it like any other.
     Scan,
-    /// More bytes are needed to tell.
+    /// More bytes are needed to decide.
     Undecided,
     /// After so many bytes of the value, such a run of base64 begins.
     Run(usize, Base64Run),
@@ -67,7 +67,7 @@ pub(crate) enum Classification {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Base64Run {
     pub(crate) scanned: ScanMode,
-    /// What is told of it, unless it is text or sealed.
+    /// What is reported of it, unless it is text or sealed.
     pub(crate) kind: Option<OpaqueKind>,
     /// It is broken into lines. Otherwise it ends where its first line does.
     pub(crate) wrapped: bool,

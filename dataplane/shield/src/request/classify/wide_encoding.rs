@@ -52,7 +52,7 @@ impl WideEncoding {
         })
     }
 
-    /// The encoding that a byte order mark tells, and the length of the mark.
+    /// The encoding that a byte order mark names, and the length of the mark.
     pub(crate) fn marked(bytes: &[u8]) -> Option<(Self, usize)> {
         match bytes {
             [0xff, 0xfe, 0, 0, ..] => Some((Self::UTF_32_LE, 4)),

@@ -1,7 +1,7 @@
 //! Leaves the tokens of this organisation out of what rules find, so that they are not hidden a second time.
 //!
 //! Rules know no keys: to them a token is a value like any other, and what merely looks like one must be hidden like any
-//! other. Only the keyed check tells a token that this gateway minted, or could have. What a rule found around such a
+//! other. Only the keyed check recognises a token that this gateway minted, or could have. What a rule found around such a
 //! token (`password=AEGIS-SECRET-..hunter2`) is still hidden, piece by piece; the token stays.
 
 use std::ops::Range;

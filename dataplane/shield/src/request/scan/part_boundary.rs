@@ -24,7 +24,7 @@ const LEFT: usize = 64;
 /// Raw bytes that may lie between two parts that are neighbours.
 pub(crate) const MAX_GAP: u64 = 512;
 
-/// What the tracker says of the text parts of an array.
+/// What the path reports of the text parts of an array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TextPartEvent {
     /// The content of a text part begins at this raw offset; `joins` if it follows another one.
@@ -105,10 +105,10 @@ impl PartBoundaries {
     }
 
     /// Joins the parts of a window that begins at `base` and of which the view is `text`, settled up to `settled`,
-    /// and scans each joined; `findings` is what was found without.
+    /// and scans each pair; `findings` is what was found without.
     /// `pending` is the end of a part that may be joined to one behind the window.
     ///
-    /// Says from where on the view has to wait, since a joined cannot be judged yet.
+    /// Says from where on the view has to wait, since a pair cannot be decided on yet.
     pub(crate) fn scan(
         &mut self,
         (view, text): (&DecodedView, &[u8]),

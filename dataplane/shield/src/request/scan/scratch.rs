@@ -18,7 +18,7 @@ use crate::shield::Shield;
 /// keep old bytes until they are overwritten, or until [`Self::wipe`].
 pub struct ShardScratch {
     scanner: Scanner,
-    /// Tells the tokens of the organisation at hand; none before the first request.
+    /// Recognises the tokens of the organisation at hand; none before the first request.
     keyring: Option<Arc<Keyring>>,
     pub(crate) view: DecodedView,
     pub(crate) findings: Vec<Finding>,

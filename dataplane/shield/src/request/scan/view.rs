@@ -219,7 +219,7 @@ impl DecodedView {
         }
     }
 
-    /// The raw offset of `view`, which lies between the differences `next - 1` and `next`.
+    /// The raw offset of `view`, which lies between the units `next - 1` and `next`.
     fn linear(&self, next: usize, view: usize) -> usize {
         match next.checked_sub(1).map(|before| self.differences[before]) {
             Some(unit) => usize::from(unit.raw_end) + view - usize::from(unit.view_end),

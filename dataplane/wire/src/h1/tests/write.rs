@@ -6,7 +6,7 @@ use crate::head::{BodyLength, FieldError, Method, RequestHead, ResponseHead, Ver
 const KEPT: Peer = Peer { version: Version::Http11, keep_alive: true };
 
 fn response(status: u16, body: BodyLength, peer: Peer) -> (String, BodyKind) {
-    let mut head = ResponseHead::with_status(status);
+    let mut head = ResponseHead { status, ..ResponseHead::new() };
     head.fields.push(b"X-A", b"1").expect("a field");
     let mut out = Vec::new();
     let framing = write_response(&head, body, peer, &mut out);

@@ -59,7 +59,7 @@ fn audio(event: Event<'_>, audio: usize, group: u64, plan: &mut Plan) {
     }
 }
 
-/// Calls are told apart by their index. Some servers give all of them the same, or none; then a new id says that
+/// Calls are distinguished by their index. Some servers give all of them the same, or none; then a new id says that
 /// another call begins or goes on, and where there are no ids, a new name that another begins.
 fn tool_calls(event: Event<'_>, calls: usize, group: u64, plan: &mut Plan) {
     for entry in event.values.children(calls).filter(|&entry| event.kind(entry) == ValueKind::Object) {

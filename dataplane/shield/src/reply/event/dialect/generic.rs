@@ -27,7 +27,7 @@ pub(crate) fn plan(event: Event<'_>, plan: &mut Plan) {
 }
 
 /// Whether an event that stands like a document is a piece of a stream after all: a chunk of a chat completion, or
-/// one of Ollama's lines. Anything else that sniffed so would get a second document for its tail.
+/// one of Ollama's lines. Anything else that looks so would get a second document for its tail.
 pub(crate) fn is_streamed(event: Event<'_>, choices: Option<usize>) -> bool {
     let mut choices = choices.into_iter().flat_map(|choices| event.values.children(choices));
     choices.any(|choice| event.child(choice, b"delta").is_some())

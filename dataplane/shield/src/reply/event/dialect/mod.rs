@@ -4,7 +4,7 @@
 //! of a block, the arguments of one tool call. Everything else in an event is a string of its own and is
 //! restored whole. The shapes:
 //!
-//! | Stream | Channel (text_kind) | Keyed by | Closed by |
+//! | Stream | Channel | Keyed by | Closed by |
 //! |---|---|---|---|
 //! | Chat completions, and all that speak like it | `choices[].delta.{content,refusal,reasoning,reasoning_content}`, other text below `delta` | `index` of the choice, path | `finish_reason` of the choice, `error`, `[DONE]` |
 //! | | `delta.tool_calls[].{function.arguments,custom.input}`, `delta.function_call.arguments` | choice, `index` of the call, or its `id` without one | likewise, another `id` or, without one, another name |
@@ -52,7 +52,7 @@ pub(crate) fn plan(event: Event<'_>, plan: &mut Plan) {
         || event.child(response?, b"candidates").filter(|&node| event.kind(node) == ValueKind::Array);
     let streamed = match event.framing {
         Framing::Sse | Framing::Lines => true,
-        // Nobody else streams an array, and any other must not get an item more.
+        // No other API streams an array, and any other must not get an item more.
         Framing::Items => candidates.or_else(wrapped).is_some(),
         Framing::Values => generic::is_streamed(event, choices),
     };

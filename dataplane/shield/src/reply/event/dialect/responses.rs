@@ -41,7 +41,7 @@ pub(crate) fn plan(event: Event<'_>, kind: &[u8], plan: &mut Plan) {
     }
 }
 
-/// A number for the item that the event is about: its place or, from servers that do not tell that, its id.
+/// A number for the item that the event is about: its place or, from servers that do not say that, its id.
 fn item(event: Event<'_>) -> u64 {
     let id = || {
         let item = || event.child(0, b"item").and_then(|item| event.string(item, b"id"));

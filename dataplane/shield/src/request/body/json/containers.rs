@@ -1,10 +1,10 @@
-//! The containers context a place in a JSON document.
+//! The containers around a place in a JSON document.
 
 use crate::json::Container;
 use crate::places::{self, PathStep, Place, Scope, Table};
 use crate::request::classify::opaque::Declared;
 
-/// Containers that are kept path of; what is deeper is named by the one context it, and is text. A batch of Google's with a tool's
+/// Containers that are kept track of; what is deeper is named by the one around it, and is text. A batch of Google's with a tool's
 /// image in it is 15 deep.
 pub(crate) const MAX_FRAMES: usize = 16;
 
@@ -94,7 +94,7 @@ impl OpenContainer {
     }
 }
 
-/// The open containers context a place, of which the outermost [`MAX_FRAMES`] are kept.
+/// The open containers around a place, of which the outermost [`MAX_FRAMES`] are kept.
 #[derive(Clone)]
 pub(crate) struct OpenContainers {
     scope: Scope,
@@ -108,7 +108,7 @@ impl OpenContainers {
         Self { scope, depth: 0, containers: [OpenContainer::EMPTY; MAX_FRAMES] }
     }
 
-    /// The container that has `above` others open inside, if it is kept path of.
+    /// The container that has `above` others open inside, if it is kept track of.
     pub(crate) fn holder(&self, above: u16) -> Option<&OpenContainer> {
         self.containers.get(usize::from(self.depth).checked_sub(1 + usize::from(above))?)
     }
@@ -141,7 +141,7 @@ impl OpenContainers {
         self.depth
     }
 
-    /// The innermost container, if it is kept path of.
+    /// The innermost container, if it is kept track of.
     pub(crate) fn innermost(&mut self) -> Option<&mut OpenContainer> {
         self.containers.get_mut(usize::from(self.depth).checked_sub(1)?)
     }
@@ -157,7 +157,7 @@ impl OpenContainers {
         (frame.container == Container::Object).then(|| frame.key.as_bytes())
     }
 
-    /// The way from the value that begins to the root. Empty if it is too deep to be told.
+    /// The way from the value that begins to the root. Empty if it is deeper than is kept.
     pub(crate) fn chain(&self) -> impl Iterator<Item = PathStep<'_>> + Clone {
         let depth = usize::from(self.depth);
         let containers = if depth > MAX_FRAMES { &[] } else { &self.containers[..depth] };

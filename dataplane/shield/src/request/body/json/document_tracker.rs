@@ -1,4 +1,4 @@
-//! Where in a text document of a request the lexer is, in characters, so that what is replaced there is told by its
+//! Where in a text document of a request the lexer is, in characters, so that what is replaced there is known by its
 //! position. See [`crate::documents`].
 //!
 //! The text is counted where the walker passes it anyway, in whole pieces of a window: a body without such a document
@@ -68,7 +68,7 @@ impl CharacterCount {
 /// The text of a document.
 #[derive(Clone, Copy)]
 struct OpenText {
-    /// Containers context its object's members, that object's own included.
+    /// Containers around its object's members, that object's own included.
     level: u16,
     /// Where in the body the first byte stands that is not counted, and the end of the text if it is known.
     from: u64,
@@ -160,7 +160,7 @@ impl DocumentTracker {
         self.noted = Some(open.level);
     }
 
-    /// Something was replaced in the open text that cannot be told by its position: none in it is moved.
+    /// Something was replaced in the open text that has no known position: none in it is moved.
     pub(crate) fn lose(&mut self) {
         let lost = self.open.take().is_some_and(|open| self.noted == Some(open.level));
         if lost {

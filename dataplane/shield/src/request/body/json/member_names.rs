@@ -1,6 +1,6 @@
 //! Which members of a JSON body a report may name.
 //!
-//! A report says where a value stood, and a name there may itself tell something: `input.customer_4711_ssn` names a customer.
+//! A report says where a value stood, and a name there may itself be a secret: `input.customer_4711_ssn` names a customer.
 //! So a report names only words of the providers' APIs, all of which are listed here, and of what the user's own data calls
 //! its members says `*`.
 
@@ -62,7 +62,7 @@ const USERS: &[&str] = &[
     "variables",
 ];
 
-/// Stands for a name that is not told.
+/// Stands for a name that is not reported.
 pub(crate) const OTHER: &str = "*";
 
 /// The member's name, if it is a word of the providers' APIs.

@@ -15,7 +15,7 @@ use crate::request::scan::window::WindowContext;
 struct TextPart {
     start: u64,
     end: Option<u64>,
-    /// Containers context its object.
+    /// Containers around its object.
     depth: u16,
     /// The index of its object in the array.
     index: u32,
@@ -34,7 +34,7 @@ enum Capture {
 /// Why the view of a window ends before the window does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum ViewEnd {
-    /// What a string holds can be told only with more input.
+    /// More input is needed to know what a string holds.
     Undecided,
     /// Base64 begins that is passed, or scanned decoded.
     Run(Base64Run),

@@ -1,4 +1,4 @@
-//! How the value that begins at a place is treated: left as it is, told from text by the provider's formats, or scanned.
+//! How the value that begins at a place is treated: left as it is, treated as base64, or scanned.
 
 use crate::places::{self, Place};
 use crate::request::body::json::containers::{ObjectType, OpenContainers, Seal};
@@ -9,7 +9,7 @@ use crate::request::classify::opaque::{self, Base64Run, Classification, Declared
 pub(crate) enum Treatment {
     /// It is text, and scanned as it stands.
     Scan,
-    /// More bytes are needed to tell.
+    /// More bytes are needed to decide.
     Undecided,
     /// It goes on as it is.
     Leave,

@@ -14,7 +14,7 @@ pub(crate) struct Walker {
     pub(crate) path: JsonPath,
 }
 
-/// Somebody who wants to see the lexemes of a window.
+/// Receives each lexeme of a window.
 pub(crate) trait LexemeVisitor {
     /// Something happens to a text part of an array.
     fn text_part(&mut self, _: TextPartEvent) {}
@@ -37,7 +37,7 @@ impl<W: LexemeVisitor> LexemeVisitor for &mut W {
     }
 }
 
-/// Follows the document and lets `visitor` see, up to where the view has to stop.
+/// Follows the document and hands lexemes to `visitor`, up to where the view has to stop.
 pub(crate) struct VisitingSink<'a, W> {
     pub(crate) path: &'a mut JsonPath,
     pub(crate) context: WindowContext<'a>,
