@@ -60,7 +60,10 @@ fn in_windows(scanner: &mut Scanner, text: &[u8], step: usize) -> Vec<Finding> {
             scanner.scan_on(Window { text: &text[from..end], fresh, last: end == text.len() }, &mut carry);
         assert!(scan.settled >= fresh && scan.settled <= end - from, "what is settled stays settled");
         for finding in scan.findings {
-            assert!(finding.span.start >= fresh && finding.span.end <= scan.settled, "only settled text is judged");
+            assert!(
+                finding.span.start >= fresh && finding.span.end <= scan.settled,
+                "only settled text is judged"
+            );
             let (start, end) = (from + finding.span.start, from + finding.span.end);
             found.push(Finding { span: aegis_detect::Span::new(start, end), ..*finding });
         }

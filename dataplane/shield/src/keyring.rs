@@ -2,8 +2,7 @@
 //!
 //! Nothing here implements `Debug` over a key.
 
-use crate::token::*;
-use crate::token::{CHECK_CHARS, DIGEST_CHARS, base32};
+use crate::token::{CHECK_CHARS, DIGEST_CHARS, EPOCHS, Token, base32};
 use aegis_detect::Category;
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
@@ -165,6 +164,7 @@ impl fmt::Debug for Keyring {
 mod tests {
     use super::*;
     use crate::token::ALPHABET;
+    use crate::token::{CODE_CHARS, MAX_TOKEN_LEN, MIN_TOKEN_LEN, epoch_number};
 
     const MASTER: [u8; 32] = [7; 32];
 

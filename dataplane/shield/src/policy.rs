@@ -186,7 +186,7 @@ mod tests {
         let rules = Rules::builtin().unwrap();
         let index = rules.find(id).unwrap();
         policy.decide(
-            &Finding { rule: index, start: 0, end: value.len(), confidence },
+            &Finding { rule: index, span: aegis_detect::Span::new(0, value.len()), confidence },
             rules.get(index),
             value,
         )

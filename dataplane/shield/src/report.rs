@@ -11,7 +11,7 @@ pub const MAX_FINDINGS: usize = 64;
 /// Bytes of one place's description.
 pub const MAX_PLACE_LEN: usize = 160;
 
-/// OpaqueValue values that one report lists; the rest is counted only.
+/// Values that are no text that one report lists; the rest is counted only.
 pub const MAX_OPAQUE: usize = 32;
 
 /// What a value is that is not read as text.

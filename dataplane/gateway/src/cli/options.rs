@@ -11,8 +11,14 @@ use crate::config::{Flags, Sources};
 /// Where the configuration comes from. Flags win over the environment, the environment over the file.
 #[derive(Debug, Args)]
 pub(super) struct ConfigOptions {
-    /// Configuration file (TOML); without one, defaults and AEGIS_<SECTION>_<KEY> variables
-    #[arg(long, short, value_name = "FILE", env = "AEGIS_CONFIG")]
+    /// The configuration file.
+    #[arg(
+        long,
+        short,
+        value_name = "FILE",
+        env = "AEGIS_CONFIG",
+        help = "Configuration file (TOML); without one, defaults and AEGIS_<SECTION>_<KEY> variables"
+    )]
     config: Option<PathBuf>,
     /// Take traffic on this address (repeatable) [default: 0.0.0.0:8080]
     #[arg(long, value_name = "ADDR")]

@@ -171,7 +171,7 @@ fn chunks(head: &[u8]) -> Sniffed {
 const PDF: &[u8] = b"%PDF-";
 
 impl Sniffed {
-    /// Sniffed at a body from its first byte that is neither white space nor part of a byte order mark.
+    /// Looks at a body from its first byte that is neither white space nor part of a byte order mark.
     ///
     /// What is declared to be text must look more like events than other text does: `data:` begins many a
     /// YAML file.

@@ -236,7 +236,7 @@ impl Rehydrator {
         self.take(&input[at..]);
     }
 
-    /// Sniffed at the first bytes. What comes before them (white space, a byte order mark) goes on at once.
+    /// Looks at the first bytes. What comes before them (white space, a byte order mark) goes on at once.
     fn decide(&mut self, input: &[u8]) {
         let Body::Undecided(format, head) = &mut self.body else { return };
         let mut input = input;

@@ -89,7 +89,7 @@ impl KnownKey {
         mac.finalize().into_bytes().into()
     }
 
-    /// The multiplier of [`print`], for loops that keep it in a register.
+    /// The multiplier of [`print()`], for loops that keep it in a register.
     pub(super) fn piece(&self) -> u32 {
         self.piece
     }

@@ -184,9 +184,9 @@ fn along(
         return positions;
     }
     // It was restored a moment ago, and is restored again for what it measures, uncounted.
-    let (stats, mut restored) = (context.stats, RestoredText::default());
+    let (stats, mut discarded) = (context.stats, RestoredText::default());
     let mut restorer = TextRestorer::new(NestingTracker::literal(false), true).measured(positions);
-    restorer.feed(context, raw, true, &mut restored);
+    restorer.feed(context, raw, true, &mut discarded);
     context.stats = stats;
     restorer.take_ruler().map_or_else(|| PositionTracker::new(PositionUnit::Bytes), |positions| *positions)
 }

@@ -1,6 +1,6 @@
 //! Server-sent events: finds the events in a byte stream and puts them back byte for byte.
 //!
-//! EventLines may end in LF, CRLF or CR, in any mixture, and the stream may be cut anywhere, between the two bytes of
+//! Lines may end in LF, CRLF or CR, in any mixture, and the stream may be cut anywhere, between the two bytes of
 //! CRLF as well. An event goes out as soon as its empty line is there, a comment between events as soon as
 //! its own line is. An event of more than [`MAX_EVENT`] bytes is not collected: its data is restored as it
 //! passes, as one JSON document. Framing: WHATWG HTML, "Server-sent events", 9.2.5 and 9.2.6.
@@ -110,27 +110,27 @@ impl EventLines {
         if starts.zip(ends).all(|(start, end)| memchr(b'-', &raw[start..end]).is_none()) {
             return Ok(None);
         }
-        let mut restored = RestoredText::default();
+        let mut text = RestoredText::default();
         let mut restorer =
             TextRestorer::new(NestingTracker::plain(), context.allows(TextKind::Document, None));
         let (mut written, mut from, mut edited) = (0, 0, false);
         let line_head = std::mem::take(&mut context.line_head);
         for value in self.data.iter().chain([&(raw.len()..raw.len())]) {
-            let before = restored.mark();
-            restored.extend_from_slice(&raw[written..from]);
-            if restorer.feed(context, &raw[from..value.start], true, &mut restored) {
+            let before = text.mark();
+            text.extend_from_slice(&raw[written..from]);
+            if restorer.feed(context, &raw[from..value.start], true, &mut text) {
                 (written, edited) = (value.start, true);
             } else {
-                restored.truncate(before);
+                text.truncate(before);
             }
             from = value.end;
         }
         context.line_head = line_head;
-        restored.extend_from_slice(&raw[written..]);
+        text.extend_from_slice(&raw[written..]);
         let mut event = Zeroizing::new(Vec::new());
         if !edited {
             Ok(None)
-        } else if WritePosition::default().write(&restored, &context.vault, &mut event, MAX_EVENT) {
+        } else if WritePosition::default().write(&text, &context.vault, &mut event, MAX_EVENT) {
             Ok(Some(event))
         } else {
             Err(TooLarge)

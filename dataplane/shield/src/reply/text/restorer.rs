@@ -207,7 +207,7 @@ impl TextRestorer {
                     break;
                 }
                 MatchOutcome::Complete(token, _) if context.vault.resolve(&token).is_some() => {
-                    context.stats.kept += 1
+                    context.stats.kept += 1;
                 }
                 _ => context.stats.unresolved += u64::from(candidate.prefix.names_a_token()),
             }

@@ -5,7 +5,7 @@
 //!   decoded  som  e w  ord  s a  ...  --> a body of its own (text, UTF-16, UTF-32) --> pieces
 //! ```
 //!
-//! As long as nothing was replaced, the raw bytes pass as they are. FollowingType a replacement the groups of three bytes
+//! As long as nothing was replaced, the raw bytes pass as they are. Behind a replacement the groups of three bytes
 //! are shifted, so everything to the end of the run is encoded anew; its decoded bytes stay the same, and what stands
 //! behind the run is not touched.
 

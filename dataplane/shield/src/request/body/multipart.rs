@@ -27,7 +27,7 @@ const HELD: usize = 2 + 2 + MAX_BOUNDARY;
 
 enum State {
     Preamble(TextBody),
-    /// FollowingType a delimiter, on its line.
+    /// Behind a delimiter, on its line.
     Line,
     Head,
     Content(SingleBody),
@@ -153,7 +153,7 @@ impl MultipartBody {
         if !rest.iter().all(u8::is_ascii_whitespace) {
             return Err(self.malformed("text behind a delimiter", 0));
         }
-        // FollowingType the last one, all is scanned as text, whatever ends its line.
+        // Behind the last one, all is scanned as text, whatever ends its line.
         let padding = rest.strip_suffix(b"\r\n");
         if !closing && !padding.is_some_and(|padding| padding.iter().all(|byte| b" \t".contains(byte))) {
             return Err(self.malformed("delimiter with a bare line end", 0));

@@ -33,7 +33,7 @@ fn delta(event: Event<'_>, delta: usize, group: u64, plan: &mut Plan) {
         let key = event.key(member);
         match (key, event.kind(member)) {
             (b"content", ValueKind::Text) => {
-                plan.cited_piece(member, content, group, PositionUnit::CodePoints)
+                plan.cited_piece(member, content, group, PositionUnit::CodePoints);
             }
             (b"audio", ValueKind::Object) => audio(event, member, group, plan),
             (b"tool_calls", ValueKind::Array) => tool_calls(event, member, group, plan),

@@ -32,7 +32,7 @@ pub(crate) struct JsonBody {
     many: bool,
     /// What of a value in base64 is decoded and scanned.
     encoded: Option<Box<EncodedText>>,
-    /// CharacterCount of the run of base64 that was begun.
+    /// Characters of the run of base64 that was begun.
     chars: Option<u64>,
 }
 
@@ -252,12 +252,12 @@ impl JsonBody {
     /// A value goes on that is not scanned as it stands: passes it, or scans what its base64 holds.
     fn opaque(
         &mut self,
-        stop: ViewEnd,
+        end_of_view: ViewEnd,
         step: &mut Step<'_>,
         context: WindowContext<'_>,
     ) -> Result<usize, Refusal> {
         let before = step.out.len();
-        let (len, ended) = match stop {
+        let (len, ended) = match end_of_view {
             ViewEnd::Undecided => return Ok(0),
             ViewEnd::Run(run) => self.run(run, step, context)?,
             ViewEnd::Leave => {
@@ -271,7 +271,7 @@ impl JsonBody {
         }
         let end = context.base + len as u64;
         let window = &context.window[..len];
-        let cut = match stop {
+        let cut = match end_of_view {
             ViewEnd::Run(run) => !Extent::of(context.window, run.wrapped).ended,
             ViewEnd::Leave | ViewEnd::Undecided => true,
         };
@@ -285,7 +285,7 @@ impl JsonBody {
         if ended {
             (self.encoded, self.chars) = (None, None);
         }
-        self.walker.path.move_stop((!ended).then_some((end, stop)));
+        self.walker.path.move_stop((!ended).then_some((end, end_of_view)));
         Ok(len)
     }
 

@@ -187,11 +187,11 @@ impl OpenContainers {
     /// Whether the container at `level` is a block of a message, or one of a tool's result in it.
     pub(crate) fn is_block(&self, level: u16) -> bool {
         let list = |frame: &OpenContainer| frame.container == Container::Array;
-        let Some(context) = usize::from(level).checked_sub(1).and_then(|above| self.containers.get(..above))
+        let Some(around) = usize::from(level).checked_sub(1).and_then(|above| self.containers.get(..above))
         else {
             return false;
         };
-        let [body, messages, message, content, inner @ ..] = context else { return false };
+        let [body, messages, message, content, inner @ ..] = around else { return false };
         let outer = body.is(b"messages") && list(messages) && message.is(b"content") && list(content);
         outer
             && match inner {

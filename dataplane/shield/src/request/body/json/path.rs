@@ -240,8 +240,8 @@ impl JsonPath {
             _ => Capture::Nothing,
         };
         self.value.clear();
-        let content = (lexeme.end - context.base) as usize;
-        let raw = &context.window[content.min(context.window.len())..];
+        let start = (lexeme.end - context.base) as usize;
+        let raw = &context.window[start.min(context.window.len())..];
         self.stop = match self.containers.treatment(raw, context.last) {
             Treatment::Scan => None,
             Treatment::Undecided => Some((lexeme.start, ViewEnd::Undecided)),

@@ -23,7 +23,7 @@ pub(crate) trait LexemeVisitor {
     fn lexeme(&mut self, lexeme: &Lexeme<'_>, raw: Range<usize>);
 }
 
-/// NullSink.
+/// Visits nothing.
 pub(crate) struct NoVisit;
 
 impl LexemeVisitor for NoVisit {
