@@ -42,6 +42,7 @@ impl Scanner {
         if let Some(scratch) = &mut *self.scratch.borrow_mut() {
             scratch.wipe();
         }
+        self.output.borrow_mut().wipe();
     }
 
     /// Takes one step of `tokenizer`, as [`Tokenizer::push`] does. [`Self::write_to`] gives its output until the next step.

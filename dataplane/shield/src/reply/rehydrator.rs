@@ -157,7 +157,7 @@ impl Rehydrator {
     }
 
     /// Bytes of memory that this reply's pieces take at present, the vault not counted. Whatever the secrets' sizes, it
-    /// is bounded by what was pushed at once and by [`MAX_EVENT`].
+    /// is bounded by what was pushed at once and by [`MAX_EVENT`](super::limits::MAX_EVENT).
     pub fn held_bytes(&self) -> usize {
         let body = match &self.body {
             Body::Transparent | Body::Whole(_) | Body::Untyped(_) => 0,

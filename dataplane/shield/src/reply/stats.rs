@@ -5,7 +5,7 @@
 pub struct RestoreStats {
     /// Tokens replaced by their secrets.
     pub restored: u64,
-    /// Tokens left as they are: minted by this organisation but not in this vault (needs [`Rehydrator::with_keyring`]), begun
+    /// Tokens left as they are: minted by this organisation but not in this vault (needs [`Rehydrator::with_keyring`](super::Rehydrator::with_keyring)), begun
     /// like one of the vault and then mangled or cut off, or in JSON of more layers than are followed. A word whose keyed
     /// check is wrong is text, and not counted.
     pub unresolved: u64,

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use zeroize::Zeroize;
+
 /// One piece of the output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece<'a> {
@@ -16,7 +18,7 @@ pub enum Piece<'a> {
 #[derive(Clone)]
 enum Segment {
     Input(Range<usize>),
-    RangeSide(Range<usize>),
+    Replacement(Range<usize>),
 }
 
 /// A list of pieces. Kept and reused, it allocates nothing once it has grown to its size.
@@ -39,7 +41,7 @@ impl Splice {
     pub fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
         self.segments.iter().map(|segment| match segment {
             Segment::Input(range) => Piece::Input(range.clone()),
-            Segment::RangeSide(range) => Piece::Bytes(&self.side[range.clone()]),
+            Segment::Replacement(range) => Piece::Bytes(&self.side[range.clone()]),
         })
     }
 
@@ -61,6 +63,12 @@ impl Splice {
                 [Segment::Input(range)] => *range == (0..self.base),
                 _ => false,
             }
+    }
+
+    /// Forgets all pieces and overwrites what stood in the place of others; keeps the memory.
+    pub fn wipe(&mut self) {
+        self.side.zeroize();
+        self.clear();
     }
 
     /// Forgets all pieces, keeps the memory.
@@ -104,8 +112,8 @@ impl Splice {
         let start = self.side.len();
         self.side.extend_from_slice(bytes);
         match self.segments.last_mut() {
-            Some(Segment::RangeSide(last)) => last.end = self.side.len(),
-            _ => self.segments.push(Segment::RangeSide(start..self.side.len())),
+            Some(Segment::Replacement(last)) => last.end = self.side.len(),
+            _ => self.segments.push(Segment::Replacement(start..self.side.len())),
         }
     }
 
