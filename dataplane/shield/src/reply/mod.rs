@@ -9,7 +9,7 @@
 //!    |   documents, items of an array ----> frames  (sse, lines,     one event at a time, at most MAX_EVENT
 //!    |                                        |      values)
 //!    |                                        |
-//!    |                                      values     (values)          where its strings stand
+//!    |                                      values   (json_index)        where its strings stand
 //!    |                                        |
 //!    |                                      plan     (dialect)       piece of a channel | complete | opaque
 //!    |                                        |                      and: which channels end here
@@ -21,7 +21,7 @@
 //!    `-- text, a frame or document that is too large --> one restorer for all of it
 //! ```
 //!
-//! A **restorer** is one text on its way. Its states, for the text `key: AEGIS-KEY-..`:
+//! A **restorer** carries one text to the client. Its states, for the text `key: AEGIS-KEY-..`:
 //!
 //! ```text
 //!            a suffix that begins a token of this vault

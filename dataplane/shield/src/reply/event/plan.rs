@@ -36,7 +36,7 @@ pub(crate) fn hash(seed: u64, bytes: &[u8]) -> u64 {
 /// A string that is a piece of a channel's text.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct ChannelPiece {
-    /// Index of the string on the values.
+    /// Index of the string among the event's values.
     pub(crate) node: usize,
     pub(crate) channel: ChannelId,
     /// What closes together: a choice, a block, an output item.

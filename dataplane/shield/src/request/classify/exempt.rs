@@ -1,7 +1,7 @@
 //! Values that are left alone at the places where a provider needs them as they are: credentials, page tokens, addresses, and text
 //! that the provider signed.
 //!
-//! Whether text is signed may be said behind it: clients write `thinking` before `signature`. So what follows in the window is read
+//! Whether text is signed may show only behind it: clients write `thinking` before `signature`. So what follows in the window is read
 //! ahead, to the end of the object that would hold the signature. A text of which the end is not in the window is taken
 //! for unsigned and scanned, since what has left cannot be called back.
 //!
