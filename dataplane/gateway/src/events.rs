@@ -68,9 +68,9 @@ pub struct LogEvent {
 pub enum LogEventLevel {
     /// For the record.
     Info,
-    /// Somebody should look when it repeats.
+    /// Worth a look when it repeats.
     Warn,
-    /// Somebody should look.
+    /// Worth a look at once.
     Error,
 }
 
@@ -243,7 +243,7 @@ pub fn ring(capacity: usize) -> (Sender, Receiver) {
 #[derive(Debug)]
 pub struct Sender {
     producer: rtrb::Producer<Event>,
-    /// Places promised and not yet used. Only the shard's thread touches it while requests run.
+    /// Slots promised and not yet used. Only the shard's thread touches it while requests run.
     reserved: Arc<AtomicUsize>,
 }
 
@@ -285,8 +285,8 @@ impl Sender {
     }
 
     /// Delivers a remark for the log, when there is room beyond the promised slots. Remarks may be lost.
-    pub fn note(&mut self, notice: LogEvent) -> bool {
-        self.push_beyond(Event::Log(notice))
+    pub fn note(&mut self, remark: LogEvent) -> bool {
+        self.push_beyond(Event::Log(remark))
     }
 
     /// Whether the control thread has ended.

@@ -140,7 +140,7 @@ pub struct Upstream {
     pub identity: TrustIdentity,
     /// Hosts that it may send clients on to with the bodies of their requests; `*.` stands for all below a name.
     pub redirect_hosts: Box<[Box<str>]>,
-    /// Named by somebody, so that readiness waits for its addresses; false for built-in ones nobody mentioned.
+    /// Named in the configuration, so that readiness waits for its addresses; false for other built-in ones.
     pub needed: bool,
 }
 

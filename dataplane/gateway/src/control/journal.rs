@@ -120,7 +120,7 @@ impl Journal {
                 taken += 1;
                 match event {
                     Event::Request(record) => self.note(&record, shared),
-                    Event::Log(notice) => say(&notice),
+                    Event::Log(remark) => say(&remark),
                 }
             }
         }
@@ -255,10 +255,10 @@ impl Count {
     }
 }
 
-fn say(notice: &LogEvent) {
-    match notice.level {
-        LogEventLevel::Info => tracing::info!(detail = %notice.detail, "{}", notice.what),
-        LogEventLevel::Warn => tracing::warn!(detail = %notice.detail, "{}", notice.what),
-        LogEventLevel::Error => tracing::error!(detail = %notice.detail, "{}", notice.what),
+fn say(remark: &LogEvent) {
+    match remark.level {
+        LogEventLevel::Info => tracing::info!(detail = %remark.detail, "{}", remark.what),
+        LogEventLevel::Warn => tracing::warn!(detail = %remark.detail, "{}", remark.what),
+        LogEventLevel::Error => tracing::error!(detail = %remark.detail, "{}", remark.what),
     }
 }

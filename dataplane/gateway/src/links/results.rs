@@ -63,7 +63,7 @@ pub enum Replaced {
     Null,
 }
 
-/// Tells what an address becomes.
+/// Decides what an address becomes.
 pub type Replace = Box<dyn Fn(&str) -> Replaced>;
 
 /// Reads a JSON document piece by piece and replaces the addresses of results.

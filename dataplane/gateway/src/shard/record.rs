@@ -26,7 +26,7 @@ const MAX_FIELD_NAME: usize = 40;
 /// What becomes of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// It is counted only: nobody wants the record.
+    /// It is counted only: no record is written.
     Counted,
     /// It is delivered.
     Recorded,

@@ -3,7 +3,7 @@
 //! Opt-in twice: by the configuration, and by the request that names a session in `x-aegis-session`. A conversation's next
 //! request may come on any connection and so to any shard; this is therefore the one place where shards share something that
 //! changes. No lock guards it. The sessions lie in a table of pointers; what a pointer leads to is never changed but
-//! replaced whole by compare-and-swap, so a shard that reads waits for nobody, and one that writes beside another tries
+//! replaced whole by compare-and-swap, so a shard that reads waits for nothing, and one that writes beside another tries
 //! again. What a request costs depends on its own session, not on how many there are: expired ones are looked for in small
 //! parts of the table, and when there are too many the longest unused of a sample goes.
 //!

@@ -1,6 +1,6 @@
 //! The buffer a message is put together in before it is written.
 //!
-//! A chunk's size is known only when its data is there, and the data may be appended by somebody who knows nothing of
+//! A chunk's size is known only when its data is there, and the data may be appended by code that knows nothing of
 //! chunks. So the longest possible size line is kept free before the data, and what stands before it is pushed up against
 //! the real one afterwards: a few hundred bytes of head at most. The whole then leaves in one write.
 

@@ -26,8 +26,8 @@ pub(super) fn changes(revision: &str, paths: &[PathBuf]) -> Result<Vec<(PathBuf,
     let base = git.base(revision)?;
     let mut changed = git.added_lines(&base)?;
     // Git shows no lines of what it takes for binary, UTF-16 among them.
-    let told = git.run(&[&["diff", "--numstat", "-z"], DIFF].concat(), &[&base])?;
-    for (old, new) in binaries(&told) {
+    let counted = git.run(&[&["diff", "--numstat", "-z"], DIFF].concat(), &[&base])?;
+    for (old, new) in binaries(&counted) {
         let lines = git.compare(&base, &old, &new)?;
         changed.insert(new, lines);
     }
@@ -322,8 +322,8 @@ mod tests {
 
     #[test]
     fn binaries_are_told_from_text() {
-        let told = b"1\t2\ttext\0-\t-\tpic ture\0-\t-\t\0old\0new\x000\t0\t\0from\0to\0";
+        let counted = b"1\t2\ttext\0-\t-\tpic ture\0-\t-\t\0old\0new\x000\t0\t\0from\0to\0";
         let pair = |old, new| (PathBuf::from(old), PathBuf::from(new));
-        assert_eq!(binaries(told), [pair("pic ture", "pic ture"), pair("old", "new")]);
+        assert_eq!(binaries(counted), [pair("pic ture", "pic ture"), pair("old", "new")]);
     }
 }

@@ -96,9 +96,9 @@ fn answer(
             good = false;
             writeln!(io::stderr(), "error: {name}: line {number}: {error}")?;
             answer.clear();
-            let told =
+            let reported =
                 serde_json::json!({ "id": null, "findings": [], "error": format!("line {number}: {error}") });
-            serde_json::to_writer(&mut answer, &told)?;
+            serde_json::to_writer(&mut answer, &reported)?;
         }
         answer.push(b'\n');
         out.write_all(&answer)?;

@@ -1,7 +1,7 @@
 //! Links in a reply on its way: fields that hold addresses, redirects, and addresses of results.
 //!
 //! A redirect that makes the client repeat its body at another host would carry it past the gateway, unread; it is refused
-//! unless the configuration names that host. What only tells where something is may lead elsewhere.
+//! unless the configuration names that host. What only says where something is may lead elsewhere.
 
 use std::sync::Arc;
 

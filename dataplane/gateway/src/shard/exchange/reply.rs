@@ -37,10 +37,10 @@ impl Exchange<'_> {
     pub(super) async fn pass_on(&mut self, replying: &mut Replying) -> Result<(), ExchangeError> {
         let outcome = self.pass_head_and_body(replying).await;
         if let Some(restorer) = &replying.body.restorer {
-            let tally = restorer.tally();
-            self.record.restored = tally.restored;
-            self.record.unresolved = tally.unresolved;
-            self.record.kept = tally.kept;
+            let stats = restorer.tally();
+            self.record.restored = stats.restored;
+            self.record.unresolved = stats.unresolved;
+            self.record.kept = stats.kept;
         }
         outcome
     }
@@ -227,7 +227,7 @@ impl Exchange<'_> {
     async fn give_up(&mut self, replying: &mut Replying, framing: Framing) {
         loop {
             let ended = framing.part(&mut self.buffers.out, |out| replying.body.end(out));
-            // A client that is gone as well need not be told.
+            // A client that is gone as well gets nothing more.
             if self.flush().await.is_err() || ended.unwrap_or(true) {
                 return;
             }

@@ -49,11 +49,11 @@ pub(super) struct Replying {
 pub(super) enum HeadPlan {
     /// Before the body, which will be so long.
     First(BodyLength),
-    /// When the body is complete, so that its new length can be told.
+    /// When the body is complete, so that its new length is known.
     BehindBody,
 }
 
-/// Whether a reply may be a stream, which is silent as long as a model thinks. Labels tell few of them: arrays that grow
+/// Whether a reply may be a stream, which is silent as long as a model thinks. Labels show few of them: arrays that grow
 /// (Gemini without `alt=sse`), lines labelled as JSON, event streams without a label. None of them knows its length
 /// beforehand, and what does is no stream.
 fn may_stream(format: ReplyFormat, length: BodyLength) -> bool {

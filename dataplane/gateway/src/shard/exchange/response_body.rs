@@ -23,7 +23,7 @@ pub(super) struct ResponseBody {
     pub(super) restorer: Option<Restorer>,
 }
 
-/// What it takes to go on with the body. Who loops over [`ResponseBody::absorb`] says what it does for each: waiting for the
+/// What it takes to go on with the body. The loop over [`ResponseBody::absorb`] says what it does for each: waiting for the
 /// wrong side is waiting for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]

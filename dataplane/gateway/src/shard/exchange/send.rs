@@ -194,7 +194,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// Sends the body that did not fit the first window, as chunks, until it ends or the upstream has heard enough. Nobody but
+    /// Sends the body that did not fit the first window, as chunks, until it ends or the upstream begins its reply. Only
     /// this function takes `sending` on to [`Sending::Whole`].
     async fn stream_rest(
         &mut self,

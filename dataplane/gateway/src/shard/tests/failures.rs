@@ -251,7 +251,7 @@ fn a_block_in_the_middle_of_a_body_ends_the_upstream_request() {
         client.post("/up/x", &body);
         assert_eq!(client.reply().status, 403);
         wait_for(|| upstream.connections.load(SeqCst) == 1);
-        assert!(upstream.seen().is_empty(), "no provider steps on half a request");
+        assert!(upstream.seen().is_empty(), "no provider acts on half a request");
     });
 }
 
