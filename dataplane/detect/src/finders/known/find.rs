@@ -254,12 +254,12 @@ impl KnownValues {
         }
     }
 
-    /// Finds the values in the unjudged part of a text, in which `map` shows the runs.
+    /// Finds the values in the unjudged part of a text, in which `masks` shows the runs.
     pub(crate) fn find(
         &self,
         (candidates, met): (&mut Candidates, &mut Vec<Met>),
         view: TextView<'_>,
-        map: &AlnumRuns,
+        masks: &AlnumRuns,
         rule: u16,
     ) {
         let fresh = candidates.fresh.min(view.text.len());
@@ -272,7 +272,7 @@ impl KnownValues {
             }
         }
         if let Some((_, bitmap)) = &self.in_runs {
-            map.runs(|start, end| self.probe_run(bitmap, view.text, (start, end), met));
+            masks.runs(|start, end| self.probe_run(bitmap, view.text, (start, end), met));
         }
         for (_, print) in &mut *met {
             *print = u32::from(self.places[*print as usize & (self.places.len() - 1)]);

@@ -2,7 +2,7 @@
 //!
 //! Masks of whole blocks show them: most digits in code and markup are short runs that stand alone, and nobody needs to
 //! look at those. A place depends on two bytes before it and [`SPAN`] behind it, not on where blocks begin; what the end of
-//! a window cuts off is outcome again in the next one ([`LOOKAHEAD`]).
+//! a window cuts off is looked at again in the next one ([`LOOKAHEAD`]).
 
 use crate::bytes::simd::{BLOCK, each, is, within};
 use crate::text::LOOKAHEAD;
