@@ -188,7 +188,7 @@ impl Link {
         if output.is_empty() || (input.is_empty() && !self.filled) {
             return Ok(Step::default());
         }
-        // One byte more than allowed, so that a body of exactly the limit is told from a longer one.
+        // One byte more than allowed, so that a body of exactly the limit is distinguished from a longer one.
         let allowed = (limits.output - self.produced).saturating_add(1);
         let room = output.len().min(usize::try_from(allowed).unwrap_or(usize::MAX));
         let ran = self.stage.run(input, &mut output[..room])?;

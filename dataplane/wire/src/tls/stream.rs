@@ -151,7 +151,7 @@ impl TlsStream {
         }
         self.closed = true;
         let mut io = Io { plaintext: &mut Vec::new(), out, task: Task::Close };
-        // A failure is remembered, and there is no one left to tell.
+        // A failure is remembered, and there is nothing left to send it to.
         let _ = self.drive_pending(&mut io);
     }
 
@@ -245,7 +245,7 @@ impl TlsStream {
 
 /// Appends the alert that rustls has queued with an error, if it has.
 fn send_alert(engine: &mut Engine, rest: &mut [u8], io: &mut Io<'_>) {
-    // The error counts; whether the peer could be told does not.
+    // The error counts; whether the peer got an alert does not.
     let _ = match engine {
         Engine::Client(connection) => alert(connection.process_tls_records(rest), io.out),
         Engine::Server(connection) => alert(connection.process_tls_records(rest), io.out),
