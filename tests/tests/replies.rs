@@ -110,7 +110,8 @@ fn what_is_allowed_passes() {
     ] {
         let fields = [("x-mock-scenario", scenario)];
         let request = post_with(CHAT, "application/json", &fields, body(&secret).as_bytes());
-        // The provider closes behind such replies. A request that meets the close may have been taken, so it is not sent twice.
+        // The provider closes behind such replies. A request that meets the close may have been taken, so it is not
+        // sent twice.
         let reply = (0..3).map(|_| gateway.exchange(&request)).find(|reply| reply.status() != 502);
         let reply = reply.expect("a connection that is not being closed");
         assert_eq!(reply.status(), 200, "{scenario}: {}", reply.text());

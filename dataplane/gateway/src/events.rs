@@ -1,10 +1,10 @@
 //! The way from a shard to the control thread: a bounded ring of finished records.
 //!
-//! A shard never waits for it. Before a request is taken on, the shard reserves its slot ([`Sender::reserve`]); a request
-//! that holds a [`RingSlot`] can always deliver its record, so an audit event of an accepted request is never lost to a full
-//! ring. Without a free slot `policy.fail_mode` decides: closed refuses the request with 503 `overloaded` and counts that in
-//! `audit_refused`, open takes it on and counts the loss in `audit_dropped`; the journal says either in the log. Records
-//! hold no secret, only tokens.
+//! A shard never waits for it. Before a request is taken on, the shard reserves its slot ([`Sender::reserve`]); a
+//! request that holds a [`RingSlot`] can always deliver its record, so an audit event of an accepted request is never
+//! lost to a full ring. Without a free slot `policy.fail_mode` decides: closed refuses the request with 503
+//! `overloaded` and counts that in `audit_refused`, open takes it on and counts the loss in `audit_dropped`; the
+//! journal says either in the log. Records hold no secret, only tokens.
 
 use std::net::IpAddr;
 use std::sync::Arc;

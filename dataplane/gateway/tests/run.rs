@@ -259,7 +259,8 @@ fn check_gives_a_verdict() {
         let file = folder.path().join("aegis.toml");
         std::fs::write(&file, text).expect("written");
         let output = gateway().args(["check", "--config"]).arg(&file).output().expect("it runs");
-        let printed = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(&file.display().to_string(), "FILE");
+        let printed =
+            |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(&file.display().to_string(), "FILE");
         (output.status.code(), printed(&output.stdout), printed(&output.stderr))
     };
     let (code, verdict, _) = check(

@@ -71,8 +71,8 @@ impl AlnumRuns {
         self.length.map(|_| blocks.map(|(index, _)| index))
     }
 
-    /// Reports the runs of the length that the masks were made for, and longer ones, in the order of the text. A run may come in
-    /// parts: each begins with a block, where the part before it ended.
+    /// Reports the runs of the length that the masks were made for, and longer ones, in the order of the text. A run
+    /// may come in parts: each begins with a block, where the part before it ended.
     pub(crate) fn runs(&self, mut report: impl FnMut(usize, usize)) {
         let Some(length) = self.length else { return };
         let mut index = 0;

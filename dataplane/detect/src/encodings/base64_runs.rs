@@ -1,8 +1,8 @@
 //! Runs of characters that base64 and hex are made of, found at many bytes per cycle.
 //!
 //! Every text is searched for them, so this must cost next to nothing where there are none. A filter of a few
-//! instructions for 16 bytes shows where four times four bytes in a row are of a class that names in programs fall apart
-//! in; only there single bytes are looked at.
+//! instructions for 16 bytes shows where four times four bytes in a row are of a class that names in programs fall
+//! apart in; only there single bytes are looked at.
 
 use super::alnum_runs::{AlnumRuns, LONGEST, RUN_BYTES, below};
 use super::simd;

@@ -1,7 +1,7 @@
 //! Anchors: which window of a sequence Hyperscan looks for.
 //!
-//! What costs in the engine is not the number of patterns but their shape. An anchor is a literal and a little of the run
-//! behind it, of fixed width; anchors without a literal are the exception and must be long.
+//! What costs in the engine is not the number of patterns but their shape. An anchor is a literal and a little of the
+//! run behind it, of fixed width; anchors without a literal are the exception and must be long.
 
 use super::run::{ByteRun, PatternError};
 use crate::bytes::{ByteSet, WORD};
@@ -21,8 +21,8 @@ pub(crate) struct Anchor {
     pub(crate) pattern: String,
     /// Distance from the start of what is fixed to the end of the anchor.
     pub(crate) reach: usize,
-    /// So many runs of the sequence stand before what is fixed: the last of them a variable run, found by walking back from
-    /// `end - reach`, any others of fixed width before it.
+    /// So many runs of the sequence stand before what is fixed: the last of them a variable run, found by walking back
+    /// from `end - reach`, any others of fixed width before it.
     pub(crate) lead: usize,
 }
 
@@ -73,7 +73,8 @@ const MIN_GAIN: f32 = 16.0;
 /// What is walked back over is shorter than this, in bytes.
 const MAX_LEAD: u32 = 128;
 
-/// A part of a sequence's fixed beginning, in bytes, and how rare it is on random bytes: all of it, and its literal core.
+/// A part of a sequence's fixed beginning, in bytes, and how rare it is on random bytes: all of it, and its literal
+/// core.
 struct BestWindow {
     from: usize,
     to: usize,

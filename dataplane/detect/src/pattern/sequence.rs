@@ -27,8 +27,8 @@ pub(crate) enum Verdict {
     No,
     /// The text ends too early to tell.
     Open,
-    /// It matches: the whole and the capture. If it was cut at the length of the longest finding and goes on, `cut` is the
-    /// run in which.
+    /// It matches: the whole and the capture. If it was cut at the length of the longest finding and goes on, `cut` is
+    /// the run in which.
     Match { start: usize, end: usize, capture: (usize, usize), cut: Option<u16> },
 }
 

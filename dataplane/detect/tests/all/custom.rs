@@ -206,7 +206,8 @@ fn what_costs_too_much_is_refused_at_the_limit() {
         let message = refusal(with(word));
         let expected = format!("stands {} times", cost.limit + 1);
         assert!(
-            message.starts_with("acme.toml:2: rule `acme-key`: costs too much") && message.contains(&expected),
+            message.starts_with("acme.toml:2: rule `acme-key`: costs too much")
+                && message.contains(&expected),
             "{message}"
         );
         assert!(message.contains("rarer keywords"), "{message}");

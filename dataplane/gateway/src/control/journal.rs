@@ -1,7 +1,7 @@
 //! Empties the shards' rings: audit events, access lines, remarks for the log.
 //!
-//! Runs on a thread of its own and sleeps between rounds, a few milliseconds under load, longer when nothing comes. While the
-//! audit file cannot be written nothing is taken from the rings: what is there stays, the rings fill, and
+//! Runs on a thread of its own and sleeps between rounds, a few milliseconds under load, longer when nothing comes.
+//! While the audit file cannot be written nothing is taken from the rings: what is there stays, the rings fill, and
 //! `policy.fail_mode` decides at the shards whether further requests are refused (closed) or pass and their events are
 //! counted as lost (open). So no event disappears without a counter and a log line.
 

@@ -118,7 +118,9 @@ fn a_baseline_that_is_none_is_refused() {
         let said = text(&output.stderr);
         assert!(said.contains(file) && said.contains(message), "{said}");
     }
-    for (file, message) in [("no/such/folder.json", "make the folder first"), (".", "give the name of a file")] {
+    for (file, message) in
+        [("no/such/folder.json", "make the folder first"), (".", "give the name of a file")]
+    {
         let output = scan(&["--write-baseline", file, "a.txt"], folder.path(), b"");
         assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), ""), "before any work");
         assert!(text(&output.stderr).contains(message), "{}", text(&output.stderr));

@@ -242,8 +242,8 @@ fn the_readme_shows_the_table() {
     assert!(page.contains(&table), "the table in docs/places.md should be:\n{table}");
 }
 
-/// What passes unscanned on its way out gets no secret on its way back, or it would leak in the next turn. The reply knows
-/// signed text and addresses by their names, so the examples of requests serve.
+/// What passes unscanned on its way out gets no secret on its way back, or it would leak in the next turn. The reply
+/// knows signed text and addresses by their names, so the examples of requests serve.
 #[test]
 fn what_passes_unscanned_gets_no_secret() {
     use crate::reply::{Rehydrator, ReplyFormat};

@@ -40,11 +40,11 @@
 //!
 //! # What changes beside tokens
 //!
-//! Numbers, in place: those that point into a text in which a token was replaced, be it the reply's or a document of the
-//! request (`citations`), and, behind an event
-//! that was put in, the `sequence_number` of Responses, so that each is there once and they ascend. (To put a tail
-//! into no event of its own, whole events of other channels would have to wait for it, and ordinary text with them.
-//! A client that resumes a stream by such a number names one that is too high by the events put in before.)
+//! Numbers, in place: those that point into a text in which a token was replaced, be it the reply's or a document of
+//! the request (`citations`), and, behind an event that was put in, the `sequence_number` of Responses, so that each is
+//! there once and they ascend. (To put a tail into no event of its own, whole events of other channels would have to
+//! wait for it, and ordinary text with them. A client that resumes a stream by such a number names one that is too high
+//! by the events put in before.)
 //!
 //! # What stays although it holds tokens
 //!

@@ -106,8 +106,8 @@ impl Decoder {
         outcome
     }
 
-    /// The body has ended: an error unless its codings have ended with it. A body of no bytes at all is taken for an empty
-    /// one.
+    /// The body has ended: an error unless its codings have ended with it. A body of no bytes at all is taken for an
+    /// empty one.
     pub fn finish(&self) -> Result<(), CodingError> {
         if self.consumed == 0 {
             return Ok(());

@@ -127,7 +127,8 @@ impl TlsStream {
 
     /// Encrypts `plaintext` and appends the records to `out`.
     ///
-    /// Every call makes a record of its own (of at most 16 KiB), so pieces that are at hand together belong in one call.
+    /// Every call makes a record of its own (of at most 16 KiB), so pieces that are at hand together belong in one
+    /// call.
     pub fn send(&mut self, plaintext: &[u8], out: &mut Vec<u8>) -> Result<(), TlsError> {
         self.check()?;
         if self.closed {
@@ -216,8 +217,8 @@ impl TlsStream {
         Ok(())
     }
 
-    /// Steps through the states until more ciphertext is needed; says how much of `input` (or else of the pending bytes)
-    /// was used up.
+    /// Steps through the states until more ciphertext is needed; says how much of `input` (or else of the pending
+    /// bytes) was used up.
     fn drive(&mut self, input: Option<&mut [u8]>, io: &mut Io<'_>) -> Result<usize, TlsError> {
         let input = input.unwrap_or(&mut self.pending);
         let mut used = 0;

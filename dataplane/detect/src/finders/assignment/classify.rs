@@ -32,8 +32,8 @@ const WILD: usize = 7;
 /// Words run together: no word of a language is that long where a name could stand.
 const PHRASE: usize = 16;
 
-/// Whether the value is too short, or an expression of a program whatever else it looks like. Most assignments are of that kind:
-/// what the cheapest test recognises need not take the others.
+/// Whether the value is too short, or an expression of a program whatever else it looks like. Most assignments are of
+/// that kind: what the cheapest test recognises need not take the others.
 pub(super) fn is_too_poor(text: &[u8], name: &Name, value: &Value) -> bool {
     let least = match name.strength {
         Strength::Password => MIN_PASSWORD,

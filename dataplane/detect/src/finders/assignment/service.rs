@@ -29,8 +29,8 @@ const MAX_GAP: usize = 64;
 const MAX_STRANGE: usize = 2;
 /// How far before the service's name a word for a secret counts.
 const MAX_BEFORE: usize = 24;
-/// How far behind a word for a secret the value that belongs to it ends: behind the words and a name between them, and as far as
-/// shows what it is.
+/// How far behind a word for a secret the value that belongs to it ends: behind the words and a name between them, and
+/// as far as shows what it is.
 const MAX_REACH: usize = MAX_BEFORE + MAX_SERVICE + MAX_GAP + MAX_SEPARATORS + 2 * MIN_VALUE;
 /// How many bytes of punctuation and blanks may stand between two words.
 const MAX_SEPARATORS: usize = 8;
@@ -144,8 +144,8 @@ const BETWEEN: ByteSet = SPACE.union(ByteSet::of(b":=,.'\"()[]<>_-|`*\\"));
 /// What a look at a service's name gives: nothing, a secret, or that the window is too short.
 pub(super) type Outcome = Result<Option<AssignedSecret>, TooShort>;
 
-/// Where a service's name may begin that belongs to the word for a secret `text[start..end]`: before it (`ACME_API_KEY`), or
-/// behind it (`the key of Acme`); without what was looked at already.
+/// Where a service's name may begin that belongs to the word for a secret `text[start..end]`: before it
+/// (`ACME_API_KEY`), or behind it (`the key of Acme`); without what was looked at already.
 pub(super) fn around(view: TextView<'_>, Span { start, end }: Span, until: usize) -> Range<usize> {
     let to = view.text.len().min(end + MAX_BEFORE).max(until);
     start.saturating_sub(MAX_GAP + MAX_SERVICE).max(until)..to
@@ -162,8 +162,8 @@ pub(super) fn names(names: &ServiceNames, text: &[u8], around: Range<usize>, mut
     }
 }
 
-/// Where something as long as a value, with a digit, stands next: most words for a secret are spared all further work by
-/// it. What was found for one word serves the next, so that every byte is looked at once.
+/// Where something as long as a value, with a digit, stands next: most words for a secret are spared all further work
+/// by it. What was found for one word serves the next, so that every byte is looked at once.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct ValueProbe {
     /// Nothing of the kind begins from here...

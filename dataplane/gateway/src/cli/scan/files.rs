@@ -57,7 +57,8 @@ pub(super) struct ScanRun<'a> {
 }
 
 impl ScanRun<'_> {
-    /// Scans all sources with all scanners. The error is one of writing the report; what cannot be read is counted and said.
+    /// Scans all sources with all scanners. The error is one of writing the report; what cannot be read is counted and
+    /// said.
     pub(super) fn run(
         &mut self,
         scanners: Vec<Scanner>,

@@ -1,7 +1,7 @@
 //! What changed since a revision: the files and the lines added, as git reports them.
 //!
-//! Git's own program is asked, so that its configuration, worktrees and repository formats hold. Nothing that a repository
-//! can configure to be run is run: no external diffs, text converters or file system monitors.
+//! Git's own program is asked, so that its configuration, worktrees and repository formats hold. Nothing that a
+//! repository can configure to be run is run: no external diffs, text converters or file system monitors.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -18,7 +18,8 @@ use crate::cli::outcome::{Failure, failure};
 const DIFF: &[&str] =
     &["-M", "--no-color", "--no-ext-diff", "--no-textconv", "--no-relative", "--ignore-submodules=all"];
 
-/// The files that have lines which `revision` (or where it and the present parted) has not, in the order of their names.
+/// The files that have lines which `revision` (or where it and the present parted) has not, in the order of their
+/// names.
 ///
 /// Files that git does not know yet count whole, those it ignores do not count. `paths` restrict; none is everything.
 pub(super) fn changes(revision: &str, paths: &[PathBuf]) -> Result<Vec<(PathBuf, Lines)>, Failure> {

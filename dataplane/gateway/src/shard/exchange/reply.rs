@@ -1,7 +1,7 @@
 //! The reply on its way to the client.
 //!
-//! Whatever the upstream has sent goes on at once: nothing waits for more bytes when some can be sent. A reply to a request
-//! in which nothing was found passes as it is; otherwise the tokens in it are turned back into the secrets.
+//! Whatever the upstream has sent goes on at once: nothing waits for more bytes when some can be sent. A reply to a
+//! request in which nothing was found passes as it is; otherwise the tokens in it are turned back into the secrets.
 
 use std::time::Duration;
 
@@ -105,7 +105,8 @@ impl Exchange<'_> {
         Ok((framing, Some(absorbed)))
     }
 
-    /// Passes on what is in the buffer, and the body as it comes. `absorbed` says how much of it is in the buffer, if any is.
+    /// Passes on what is in the buffer, and the body as it comes. `absorbed` says how much of it is in the buffer, if
+    /// any is.
     async fn stream(
         &mut self,
         replying: &mut Replying,

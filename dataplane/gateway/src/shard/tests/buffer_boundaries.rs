@@ -1,5 +1,5 @@
-//! Bodies whose size meets a buffer's border, to the byte, before or after their secrets were replaced or restored, in every
-//! framing and coding: complete, equal, and within the client's time limit.
+//! Bodies whose size meets a buffer's border, to the byte, before or after their secrets were replaced or restored, in
+//! every framing and coding: complete, equal, and within the client's time limit.
 
 use std::io::Write;
 
@@ -300,8 +300,11 @@ fn an_old_client_gets_what_outgrows_the_buffer_until_the_connection_ends() {
             let reply = client.reply();
             let sent = page(length, &token, 1).unwrap();
             assert!(reply.complete && reply.body == sent.replace(&token, &secret).as_bytes(), "{length}");
-            let framing =
-                if has_length { h1::BodyKind::Length(reply.body.len() as u64) } else { h1::BodyKind::UntilClose };
+            let framing = if has_length {
+                h1::BodyKind::Length(reply.body.len() as u64)
+            } else {
+                h1::BodyKind::UntilClose
+            };
             assert_eq!(reply.framing, framing, "{length}");
             assert!(client.is_closed());
         }

@@ -109,7 +109,8 @@ fn a_client_that_goes_takes_its_upstream_connection_along() {
     });
 }
 
-/// One whose upstream answers behind the first bytes of the body, and then stays a while or closes over what it did not read.
+/// One whose upstream answers behind the first bytes of the body, and then stays a while or closes over what it did not
+/// read.
 fn early_reply(driver: Driver, stays: bool) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mut upstream = MockUpstream::new(|_| vec![]);

@@ -129,8 +129,9 @@ fn read_request(stream: &mut TcpStream) {
 
 const FINE: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nfine";
 
-/// An upstream whose receive window is shut before the second request comes: it answers the first one, which is too long for
-/// its buffer, without having read it. At a signal it ends the first connection as `end` does. A second one it serves.
+/// An upstream whose receive window is shut before the second request comes: it answers the first one, which is too
+/// long for its buffer, without having read it. At a signal it ends the first connection as `end` does. A second one it
+/// serves.
 fn shut_window(end: fn(TcpStream)) -> (MockUpstream, Sender<()>) {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(4096).unwrap();

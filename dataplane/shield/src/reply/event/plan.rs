@@ -50,7 +50,8 @@ pub(crate) struct ChannelPiece {
     pub(crate) call: Call,
 }
 
-/// What distinguishes a tool call from others in its place: numbers for its id and its tool's name, each 0 where not said.
+/// What distinguishes a tool call from others in its place: numbers for its id and its tool's name, each 0 where not
+/// said.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Call {
     pub(crate) id: u64,

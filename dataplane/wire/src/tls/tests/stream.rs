@@ -230,8 +230,8 @@ fn the_protocol_is_agreed_on() {
 
 /// A whole conversation in which one direction is altered; what arrives must be a beginning of what was sent.
 ///
-/// No side closes: rustls 0.23.46 has a debug assertion (not in release) that a connection which has closed meets no bad
-/// record afterwards.
+/// No side closes: rustls 0.23.46 has a debug assertion (not in release) that a connection which has closed meets no
+/// bad record afterwards.
 fn altered_conversation(alter: impl Fn(usize, &mut u8), of_server: bool, size: usize) {
     static AUTHORITY: std::sync::LazyLock<(Arc<ClientConfig>, Arc<rustls::ServerConfig>)> =
         std::sync::LazyLock::new(|| {

@@ -4,8 +4,8 @@ use crate::json::Container;
 use crate::places::{self, PathStep, Place, Scope, Table};
 use crate::request::classify::opaque::Declared;
 
-/// Containers that are kept track of; what is deeper is named by the one around it, and is text. A batch of Google's with a tool's
-/// image in it is 15 deep.
+/// Containers that are kept track of; what is deeper is named by the one around it, and is text. A batch of Google's
+/// with a tool's image in it is 15 deep.
 pub(crate) const MAX_FRAMES: usize = 16;
 
 /// Bytes of a key, or of a value that says what an object is, that are kept.

@@ -7,8 +7,8 @@ use crate::request::body::json::containers::OpenContainers;
 use crate::request::body::json::member_names;
 
 impl OpenContainers {
-    /// Appends the name of this place to `name`; with `in_key` it is the key of a member itself. Names words of the providers'
-    /// APIs only, never what the user's own data calls its members.
+    /// Appends the name of this place to `name`; with `in_key` it is the key of a member itself. Names words of the
+    /// providers' APIs only, never what the user's own data calls its members.
     pub(crate) fn write_name(&self, in_key: bool, name: &mut String) {
         let mut users = false;
         let open = self.open_frames();
