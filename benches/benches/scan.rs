@@ -107,7 +107,8 @@ fn json(text: &str) -> Vec<u8> {
     corpus::chat_of(&|size, seed| machine::slice(text, size, seed).to_owned(), TEXT, false, false, 1)
 }
 
-/// Bodies that are nothing but one encoding of a text, beside that text: decoding must not cost more than twice its scan.
+/// Bodies that are nothing but one encoding of a text, beside that text: decoding must not cost more than twice its
+/// scan.
 fn encoded(c: &mut Criterion) {
     let mut scanner = scanner(None);
     let plain = machine::text(ENCODED).text.into_bytes();

@@ -1,5 +1,5 @@
-//! `aegis-detect`: findings do not depend on how a text is cut, and what people hand over (rules, lists of known values) is
-//! read or refused.
+//! `aegis-detect`: findings do not depend on how a text is cut, and what people hand over (rules, lists of known
+//! values) is read or refused.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 

@@ -1,5 +1,5 @@
-//! The machines of `aegis-wire`: what comes in pieces gets the same verdict as what comes whole, what is written is read
-//! again as the same, and no limit is exceeded.
+//! The machines of `aegis-wire`: what comes in pieces gets the same verdict as what comes whole, what is written is
+//! read again as the same, and no limit is exceeded.
 
 use aegis_wire::coding::{Coding, CodingError, Decoder, Limits};
 use aegis_wire::h1::{
@@ -73,8 +73,8 @@ fn target(path: &str) {
     }
 }
 
-/// A path as readers take it: decoded up to three times, a backslash as a slash, cut at NUL, without parameters and spaces,
-/// and then without dot segments (RFC 3986 section 5.2.4).
+/// A path as readers take it: decoded up to three times, a backslash as a slash, cut at NUL, without parameters and
+/// spaces, and then without dot segments (RFC 3986 section 5.2.4).
 fn readings(path: &str) -> Vec<Vec<u8>> {
     let mut readings = Vec::new();
     let mut bytes = path.as_bytes().to_vec();

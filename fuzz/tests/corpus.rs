@@ -1,6 +1,7 @@
 //! Replays every corpus and a bounded number of mutations of it, on a stable compiler and always the same ones.
 //!
-//! This finds what is near the known inputs. To search further: `cargo +nightly fuzz run <target>` in this folder's parent.
+//! This finds what is near the known inputs. To search further: `cargo +nightly fuzz run <target>` in this folder's
+//! parent.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! The audit log on a full disk, after a crash, with wrong permissions, and what the log says when it cannot be written.
+//! The audit log on a full disk, after a crash, with wrong permissions, and what the log says when it cannot be
+//! written.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,5 @@
-//! What the running gateway makes of paths that try to leave, of requests about itself, and of configuration about its edge.
+//! What the running gateway makes of paths that try to leave, of requests about itself, and of configuration about its
+//! edge.
 
 use aegis_tests::client::get;
 use aegis_tests::{Gateway, Script, Upstream};

@@ -110,7 +110,8 @@ fn what_is_allowed_passes() {
     ] {
         let fields = [("x-mock-scenario", scenario)];
         let request = post_with(CHAT, "application/json", &fields, body(&secret).as_bytes());
-        // The provider closes behind such replies. A request that meets the close may have been taken, so it is not sent twice.
+        // The provider closes behind such replies. A request that meets the close may have been taken, so it is not
+        // sent twice.
         let reply = (0..3).map(|_| gateway.exchange(&request)).find(|reply| reply.status() != 502);
         let reply = reply.expect("a connection that is not being closed");
         assert_eq!(reply.status(), 200, "{scenario}: {}", reply.text());
@@ -204,14 +205,14 @@ fn a_reply_without_tokens_passes_byte_for_byte() {
     for (request, content_type) in
         [("{}", "application/json"), (&body(&Seeded::new(5).github()), "application/json")]
     {
-        for (kind, told) in [
+        for (kind, body) in [
             (content_type, odd),
             ("text/plain", "AEGIS- AEGIS-KEY-0 \u{1F980}"),
             ("image/png", "\u{1}\u{2}AEGIS-KEY"),
         ] {
-            upstream.play(move |_, _| Script::reply(kind, told.as_bytes()));
+            upstream.play(move |_, _| Script::reply(kind, body.as_bytes()));
             let reply = gateway.exchange(&post(CHAT, "application/json", request.as_bytes()));
-            assert_eq!(reply.text(), told, "{kind}");
+            assert_eq!(reply.text(), body, "{kind}");
             assert_eq!(reply.field("content-type"), Some(kind));
         }
     }

@@ -228,7 +228,8 @@ fn assert_all_arrived<'a>(whose: &str, uploads: impl Iterator<Item = &'a Message
     }
 }
 
-/// What is uploaded, always under the name of JSON, as the libraries do: JSON, a text, JSON with comments, lines of JSON, a batch.
+/// What is uploaded, always under the name of JSON, as the libraries do: JSON, a text, JSON with comments, lines of
+/// JSON, a batch.
 fn files() -> [String; 5] {
     [
         format!("{{\"note\": \"deploy with {SECRET}\"}}"),

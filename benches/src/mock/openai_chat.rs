@@ -71,9 +71,9 @@ pub fn stream(prompt: &Prompt, scenario: &Scenario) -> Vec<Event> {
     let content = if scenario.text { "\"\"" } else { "null" };
     let first = format!("{{\"role\":\"assistant\",\"content\":{content},\"refusal\":null}}");
     out.extend((0..prompt.choices).map(|index| delta(index, &first, "null")));
-    let mut say = |lane: &str| {
+    let mut say = |kind: &str| {
         for piece in prompt.deltas(scenario) {
-            let body = format!("{{\"{lane}\":{}}}", quote(&piece, scenario.escape));
+            let body = format!("{{\"{kind}\":{}}}", quote(&piece, scenario.escape));
             out.extend((0..prompt.choices).map(|index| delta(index, &body, "null")));
         }
     };

@@ -1,5 +1,6 @@
-//! Compares two ways to confirm a candidate from its start: the matcher of this crate, and dense DFAs of `regex-automata`,
-//! one for each pattern. Takes the patterns of all built-in rules, each with its own examples, whole and broken in the middle.
+//! Compares two ways to confirm a candidate from its start: the matcher of this crate, and dense DFAs of
+//! `regex-automata`, one for each pattern. Takes the patterns of all built-in rules, each with its own examples, whole
+//! and broken in the middle.
 //!
 //! `cargo run --release -p aegis-detect --example confirm`
 

@@ -1,5 +1,5 @@
-//! `measure [--packs] [--known N[:LENGTH]] FILE...`: scans the files and prints findings by rule and the speed beside the bare
-//! engine's, with all packs when asked to, and with N known values beside that without.
+//! `measure [--packs] [--known N[:LENGTH]] FILE...`: scans the files and prints findings by rule and the speed beside
+//! the bare engine's, with all packs when asked to, and with N known values beside that without.
 
 use aegis_detect::{
     KnownKey, KnownList, KnownValues, LEFT_CONTEXT, LOOKAHEAD, Pack, Rules, Scanner, Selection, Window,
@@ -61,8 +61,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// A scanner that also looks for so many made-up values: of so many letters and digits, like keys, or of 8 to 40 characters
-/// with symbols, like passwords.
+/// A scanner that also looks for so many made-up values: of so many letters and digits, like keys, or of 8 to 40
+/// characters with symbols, like passwords.
 fn knowing(wanted: &str) -> Result<Scanner, Box<dyn std::error::Error>> {
     const PLAIN: usize = 62;
     const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&*+-_.";

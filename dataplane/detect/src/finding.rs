@@ -15,7 +15,7 @@ pub enum Confidence {
     /// A shape that counts only behind a vendor's name, with a wrong check value; names of resources, which are no
     /// secrets by themselves.
     Low,
-    /// Told by its surroundings, or an unmistakable shape whose check value is wrong.
+    /// Recognised by its surroundings, or an unmistakable shape whose check value is wrong.
     Medium,
     /// An unmistakable shape, or a check value that is right.
     High,

@@ -21,8 +21,8 @@
 //!
 //! # Floors
 //!
-//! A module imports only from its own floor or from those below, and no two files import each other; `floors.toml` declares
-//! it, and a test of the workspace checks it.
+//! A module imports only from its own floor or from those below, and no two files import each other; `floors.toml`
+//! declares it, and a test of the workspace checks it.
 //!
 //! | floor | modules | what they know |
 //! |---|---|---|

@@ -21,8 +21,8 @@ impl fmt::Display for UnknownName {
 
 impl std::error::Error for UnknownName {}
 
-/// Gives an enumeration its words: `ALL`, a method for the word, `Display` and `FromStr`. Serde's traits are derived with
-/// `rename_all = "lowercase"`, which gives the same words.
+/// Gives an enumeration its words: `ALL`, a method for the word, `Display` and `FromStr`. Serde's traits are derived
+/// with `rename_all = "lowercase"`, which gives the same words.
 macro_rules! names {
     ($type:ident, $method:ident, $what:literal, { $($variant:ident = $name:literal),+ $(,)? }) => {
         impl $type {

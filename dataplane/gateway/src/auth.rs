@@ -1,12 +1,12 @@
 //! Who may use the gateway, checked on a request's way.
 //!
-//! The gateway key comes in `x-aegis-key`. Where the upstream's own key is configured the client has no key of the provider to
-//! send, so the field that would carry it (`authorization: Bearer`, `x-api-key`, `x-goog-api-key`, `api-key`) may
-//! carry the gateway key instead: a tool then needs no other setting than its usual one. Keys are compared by hash, all of
-//! them, in constant time.
+//! The gateway key comes in `x-aegis-key`. Where the upstream's own key is configured the client has no key of the
+//! provider to send, so the field that would carry it (`authorization: Bearer`, `x-api-key`, `x-goog-api-key`,
+//! `api-key`) may carry the gateway key instead: a tool then needs no other setting than its usual one. Keys are
+//! compared by hash, all of them, in constant time.
 //!
-//! Keys made by `key new` have a shape that a built-in rule finds in texts. One that somebody thought up has none and is kept
-//! nowhere, but the request that shows it carries it: it is looked for in the texts of that request.
+//! Keys made by `key new` have a shape that a built-in rule finds in texts. One that somebody thought up has none and
+//! is kept nowhere, but the request that shows it carries it: it is looked for in the texts of that request.
 
 use aegis_detect::OwnValue;
 use aegis_wire::head::Fields;
@@ -57,8 +57,8 @@ const KEY_BYTES: usize = 32;
 /// Hexadecimal digits of the check value behind them.
 const CHECK_DIGITS: usize = 8;
 
-/// A key as `key new` shows it: the prefix, the random bytes and the CRC-32 of all that, which distinguishes a key from a text about
-/// keys.
+/// A key as `key new` shows it: the prefix, the random bytes and the CRC-32 of all that, which distinguishes a key from
+/// a text about keys.
 pub(crate) fn format_key(random: &[u8; KEY_BYTES]) -> Zeroizing<String> {
     let mut key = Zeroizing::new(String::with_capacity(KEY_PREFIX.len() + 2 * KEY_BYTES + CHECK_DIGITS));
     key.push_str(KEY_PREFIX);
@@ -77,8 +77,8 @@ fn has_shape(key: &[u8]) -> bool {
     })
 }
 
-/// The key that a request was let in with, to be hidden where it stands in the request's texts; none where a rule finds it
-/// anyway, or where it would be met by chance.
+/// The key that a request was let in with, to be hidden where it stands in the request's texts; none where a rule finds
+/// it anyway, or where it would be met by chance.
 pub fn own_key(fields: &Fields, upstream: &Upstream) -> Option<OwnValue> {
     let key = presented(fields, upstream.key.is_some()).filter(|key| !has_shape(key))?;
     OwnValue::new(key).ok()

@@ -1,13 +1,13 @@
 //! What a web page may do with a gateway that holds a provider's key.
 //!
-//! Where the gateway adds the key itself and asks for none of its own, whoever reaches it spends that key. On loopback that
-//! is meant for the programs of one machine, and every page in
-//! a browser there reaches it, too: a form or a script may send `text/plain` anywhere without asking. A
-//! browser says which page it is (`Origin`, and for requests without one `Sec-Fetch-Site`), so a page must be listed. A page
-//! whose own name was made to resolve to the gateway (DNS rebinding) is of the same origin to the browser; it is recognised by its
-//! name, so the name asked for must be one that nobody can point elsewhere, or be listed. Programs send neither field and
-//! ask for `localhost` or an address. Where a network reaches the gateway, every program there spends the key, and looking at
-//! pages would only look like protection: there a warning at the start says so.
+//! Where the gateway adds the key itself and asks for none of its own, whoever reaches it spends that key. On loopback
+//! that is meant for the programs of one machine, and every page in a browser there reaches it, too: a form or a script
+//! may send `text/plain` anywhere without asking. A browser says which page it is (`Origin`, and for requests without
+//! one `Sec-Fetch-Site`), so a page must be listed. A page whose own name was made to resolve to the gateway (DNS
+//! rebinding) is of the same origin to the browser; it is recognised by its name, so the name asked for must be one
+//! that nobody can point elsewhere, or be listed. Programs send neither field and ask for `localhost` or an address.
+//! Where a network reaches the gateway, every program there spends the key, and looking at pages would only look like
+//! protection: there a warning at the start says so.
 
 use aegis_wire::head::{Fields, Method, RequestHead};
 
@@ -39,7 +39,8 @@ pub struct Sites {
 }
 
 impl Sites {
-    /// Entries that [`check_host`](crate::web_origin::check_host) and [`check_origin`](crate::web_origin::check_origin) accept.
+    /// Entries that [`check_host`](crate::web_origin::check_host) and [`check_origin`](crate::web_origin::check_origin)
+    /// accept.
     pub fn new(hosts: &[String], origins: &[String]) -> Self {
         Self {
             hosts: hosts.iter().map(|host| normal_authority(host)).collect(),

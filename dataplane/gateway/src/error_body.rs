@@ -1,7 +1,7 @@
 //! Errors of the gateway, in the shape that the provider's own SDK understands.
 //!
-//! A tool must show the user what happened, and a tool parses errors the way its provider writes them. The message is the
-//! gateway's own text; it never holds anything of the request.
+//! A tool must show the user what happened, and a tool parses errors the way its provider writes them. The message is
+//! the gateway's own text; it never holds anything of the request.
 
 use std::borrow::Cow;
 

@@ -1,10 +1,10 @@
 //! The way from a shard to the control thread: a bounded ring of finished records.
 //!
-//! A shard never waits for it. Before a request is taken on, the shard reserves its slot ([`Sender::reserve`]); a request
-//! that holds a [`RingSlot`] can always deliver its record, so an audit event of an accepted request is never lost to a full
-//! ring. Without a free slot `policy.fail_mode` decides: closed refuses the request with 503 `overloaded` and counts that in
-//! `audit_refused`, open takes it on and counts the loss in `audit_dropped`; the journal says either in the log. Records
-//! hold no secret, only tokens.
+//! A shard never waits for it. Before a request is taken on, the shard reserves its slot ([`Sender::reserve`]); a
+//! request that holds a [`RingSlot`] can always deliver its record, so an audit event of an accepted request is never
+//! lost to a full ring. Without a free slot `policy.fail_mode` decides: closed refuses the request with 503
+//! `overloaded` and counts that in `audit_refused`, open takes it on and counts the loss in `audit_dropped`; the
+//! journal says either in the log. Records hold no secret, only tokens.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -68,9 +68,9 @@ pub struct LogEvent {
 pub enum LogEventLevel {
     /// For the record.
     Info,
-    /// Somebody should look when it repeats.
+    /// Worth a look when it repeats.
     Warn,
-    /// Somebody should look.
+    /// Worth a look at once.
     Error,
 }
 
@@ -243,7 +243,7 @@ pub fn ring(capacity: usize) -> (Sender, Receiver) {
 #[derive(Debug)]
 pub struct Sender {
     producer: rtrb::Producer<Event>,
-    /// Places promised and not yet used. Only the shard's thread touches it while requests run.
+    /// Slots promised and not yet used. Only the shard's thread touches it while requests run.
     reserved: Arc<AtomicUsize>,
 }
 
@@ -285,8 +285,8 @@ impl Sender {
     }
 
     /// Delivers a remark for the log, when there is room beyond the promised slots. Remarks may be lost.
-    pub fn note(&mut self, notice: LogEvent) -> bool {
-        self.push_beyond(Event::Log(notice))
+    pub fn note(&mut self, remark: LogEvent) -> bool {
+        self.push_beyond(Event::Log(remark))
     }
 
     /// Whether the control thread has ended.

@@ -3,8 +3,8 @@
 pub use data_encoding::HEXLOWER;
 use data_encoding::HEXLOWER_PERMISSIVE;
 
-/// Decodes `digits` into `out`; false unless they are exactly as many as fill it. What was decoded stays in `out`, so that a
-/// caller who wipes it wipes everything.
+/// Decodes `digits` into `out`; false unless they are exactly as many as fill it. What was decoded stays in `out`, so
+/// that a caller who wipes it wipes everything.
 pub fn decode_into(digits: &[u8], out: &mut [u8]) -> bool {
     digits.len() == 2 * out.len() && HEXLOWER_PERMISSIVE.decode_mut(digits, out).is_ok()
 }

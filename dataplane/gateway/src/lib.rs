@@ -1,8 +1,8 @@
 //! The gateway: keeps secrets away from AI providers.
 //!
-//! Two worlds share a process. Shards ([`lifecycle::ShardContext`]) move traffic, each on its own CPU, and touch nothing but
-//! immutable snapshots, their own counters and their own end of a ring. The control thread does all the rest: configuration,
-//! names, reload, logs, audit, the admin listener. It may stall without slowing a request.
+//! Two worlds share a process. Shards ([`lifecycle::ShardContext`]) move traffic, each on its own CPU, and touch
+//! nothing but immutable snapshots, their own counters and their own end of a ring. The control thread does all the
+//! rest: configuration, names, reload, logs, audit, the admin listener. It may stall without slowing a request.
 
 #![forbid(unsafe_code)]
 

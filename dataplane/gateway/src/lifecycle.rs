@@ -1,8 +1,8 @@
 //! What the threads of one process share: the published snapshot, the phase of life, the state of the audit sink.
 //!
-//! The control thread writes, shards read. Everything is an atomic or an `arc-swap` pointer: a shard that looks here never
-//! waits. Shards look at [`Lifecycle::phase`] and [`crate::snapshot::SnapshotHandle::generation`] from a timer of their own (every 50 ms or so) and
-//! at a new connection; no message is sent to them.
+//! The control thread writes, shards read. Everything is an atomic or an `arc-swap` pointer: a shard that looks here
+//! never waits. Shards look at [`Lifecycle::phase`] and [`crate::snapshot::SnapshotHandle::generation`] from a timer of
+//! their own (every 50 ms or so) and at a new connection; no message is sent to them.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

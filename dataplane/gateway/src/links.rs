@@ -1,8 +1,8 @@
 //! Links in replies: what leads to the upstream itself leads through the gateway again.
 //!
-//! Providers hand out addresses (where to upload a file, where a result lies, where something moved to), and their libraries
-//! follow them: a file would go to the provider unread. An address of the upstream's own origin is therefore replaced by
-//! the one below `/<upstream>/` of the gateway's own address.
+//! Providers hand out addresses (where to upload a file, where a result lies, where something moved to), and their
+//! libraries follow them: a file would go to the provider unread. An address of the upstream's own origin is therefore
+//! replaced by the one below `/<upstream>/` of the gateway's own address.
 
 pub mod results;
 
@@ -97,8 +97,8 @@ fn is_http(scheme: &str) -> bool {
     scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")
 }
 
-/// The host of an authority, when it is not the upstream's own origin. `http` and `https` count as one where each has its
-/// own port: servers behind a TLS terminator write the wrong one, and the gateway asks as it is configured to.
+/// The host of an authority, when it is not the upstream's own origin. `http` and `https` count as one where each has
+/// its own port: servers behind a TLS terminator write the wrong one, and the gateway asks as it is configured to.
 fn other_host(scheme: Option<&str>, authority: &str, upstream: &Upstream) -> Option<String> {
     let (user, place) = authority.rsplit_once('@').unwrap_or(("", authority));
     let host = crate::web_origin::without_port(place);

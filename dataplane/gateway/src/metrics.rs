@@ -1,7 +1,8 @@
 //! Counters of the data plane: written by shards without locks, read by the admin listener.
 //!
-//! Each shard owns one [`ShardMetrics`] on cache lines of its own. It is the only writer, so a counter is a plain load and
-//! store, never a locked instruction; a scrape reads all shards and adds up. Nothing here allocates or waits once built.
+//! Each shard owns one [`ShardMetrics`] on cache lines of its own. It is the only writer, so a counter is a plain load
+//! and store, never a locked instruction; a scrape reads all shards and adds up. Nothing here allocates or waits once
+//! built.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
@@ -270,8 +271,8 @@ impl ShardMetrics {
         }
     }
 
-    /// Counts a finished exchange. `slot` is the upstream's slot, or none when no upstream was involved; `status` is the
-    /// one sent to the client, 0 when none was.
+    /// Counts a finished exchange. `slot` is the upstream's slot, or none when no upstream was involved; `status` is
+    /// the one sent to the client, 0 when none was.
     pub fn finished(&self, slot: Option<usize>, status: u16) {
         let class = usize::from(status / 100).min(STATUS_CLASSES.len() - 1);
         let requests = match slot.and_then(|slot| self.upstreams.get(slot)) {

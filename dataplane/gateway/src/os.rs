@@ -38,8 +38,8 @@ pub fn hide_memory() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Whether a write to a closed socket or pipe is an error instead of the end of the process. The standard library sees to
-/// that before `main`; the start log says so when it did not.
+/// Whether a write to a closed socket or pipe is an error instead of the end of the process. The standard library sees
+/// to that before `main`; the start log says so when it did not.
 pub fn sigpipe_is_ignored() -> bool {
     std::fs::read_to_string("/proc/self/status").is_ok_and(|status| {
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

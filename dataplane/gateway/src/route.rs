@@ -1,10 +1,11 @@
 //! Which upstream a request is for, and the path it is asked there.
 //!
-//! `/<upstream>/...` names it; the providers' own bare paths work as they are; `x-aegis-provider` overrides both. Upstreams
-//! are configuration: nothing here knows a host, only the names under which the built-in providers are configured.
+//! `/<upstream>/...` names it; the providers' own bare paths work as they are; `x-aegis-provider` overrides both.
+//! Upstreams are configuration: nothing here knows a host, only the names under which the built-in providers are
+//! configured.
 //!
-//! The path is parsed here, once, and a path that could leave the upstream's base path is refused: the route decides whose key
-//! goes along.
+//! The path is parsed here, once, and a path that could leave the upstream's base path is refused: the route decides
+//! whose key goes along.
 
 use std::sync::Arc;
 
@@ -48,8 +49,8 @@ pub fn choose(snapshot: &Snapshot, head: &RequestHead) -> Result<Route, Failure>
     }
 }
 
-/// Whose error shape a request without a route understands, recognised by what it says of itself: the upstream that its path
-/// begins with, a provider's own path, or the fields that only one provider's clients send.
+/// Whose error shape a request without a route understands, recognised by what it says of itself: the upstream that its
+/// path begins with, a provider's own path, or the fields that only one provider's clients send.
 pub fn likely_provider(snapshot: &Snapshot, head: &RequestHead) -> Provider {
     let inner = head.path.trim_start_matches('/');
     let first = inner.split(['/', '?', '\\', '%']).next().unwrap_or_default();
@@ -99,8 +100,8 @@ fn bare_path(head: &RequestHead) -> Option<&'static str> {
     if !inside("/v1") {
         return None;
     }
-    // Paths that several APIs have (models, files, batches): Anthropic's clients always say which version they speak, and
-    // Google's have a field of their own for the key.
+    // Paths that several APIs have (models, files, batches): Anthropic's clients always say which version they speak,
+    // and Google's have a field of their own for the key.
     Some(if head.fields.contains(b"anthropic-version") {
         "anthropic"
     } else if head.fields.contains(b"x-goog-api-key") {
@@ -133,10 +134,10 @@ pub enum UploadStep {
     Piece,
 }
 
-/// What a request has to do with an upload. A path with the segment `upload` (Google) or `uploads` (`OpenAI`) belongs to one, and
-/// so does a request with a field of Google's protocol; one that reads (GET, HEAD) does not. The body is the file below `upload`,
-/// unless the command says that it only begins, asks or ends. Without `finalize`,
-/// behind offset 0, or with a `Content-Range`, it is a piece.
+/// What a request has to do with an upload. A path with the segment `upload` (Google) or `uploads` (`OpenAI`) belongs
+/// to one, and so does a request with a field of Google's protocol; one that reads (GET, HEAD) does not. The body is
+/// the file below `upload`, unless the command says that it only begins, asks or ends. Without `finalize`, behind
+/// offset 0, or with a `Content-Range`, it is a piece.
 pub fn upload_of(head: &RequestHead) -> UploadStep {
     if matches!(head.method, Method::Get | Method::Head) {
         return UploadStep::None;
@@ -160,8 +161,8 @@ pub fn upload_of(head: &RequestHead) -> UploadStep {
 }
 
 /// The path without its query and with everything that could identify something replaced by `{id}`: for logs, where
-/// neither a secret nor an endless number of values must end. `scanned` says that its secrets were replaced before; of a
-/// path that nobody has looked at only words are shown.
+/// neither a secret nor an endless number of values must end. `scanned` says that its secrets were replaced before; of
+/// a path that nobody has looked at only words are shown.
 pub fn path_pattern(path: &str, scanned: bool) -> Box<str> {
     let mut before = "";
     let shown = path_of(path).split('/').map(|segment| {
@@ -179,7 +180,8 @@ pub fn is_plain(path: &str) -> bool {
 
 /// Behind these stands the name of a model (Google, `OpenAI`, Azure and what is older).
 const MODEL_HOLDERS: [&str; 3] = ["models", "deployments", "engines"];
-/// The longest part of a model's name that may mix letters and digits: `4o`, `20250219`. Identifiers and keys are longer.
+/// The longest part of a model's name that may mix letters and digits: `4o`, `20250219`. Identifiers and keys are
+/// longer.
 const LONGEST_MIXED: usize = 8;
 /// The longest word: words end, encoded values go on.
 const LONGEST_WORD: usize = 24;

@@ -1,10 +1,10 @@
 //! Compiled rules on disk, so that a start takes milliseconds and not the time of a compilation.
 //!
 //! The engine trusts the databases it is given: a made-up one could make it read and write memory at will. So a file is
-//! used only if this user owns it and its folder, and nobody else may write to either, and only if it is sealed with the
-//! key that lies beside it, which nobody else may read: bytes that another program put, left or changed here never reach the
-//! engine. What remains is whoever can read and write as this user, and that one needs no detour. Nothing here is worth not
-//! starting for: without a usable place the rules are compiled each time.
+//! used only if this user owns it and its folder, and nobody else may write to either, and only if it is sealed with
+//! the key that lies beside it, which nobody else may read: bytes that another program put, left or changed here never
+//! reach the engine. What remains is whoever can read and write as this user, and that one needs no detour. Nothing
+//! here is worth not starting for: without a usable place the rules are compiled each time.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};

@@ -1,7 +1,7 @@
 //! The state shards work from: built once off their path, immutable, swapped in whole.
 //!
-//! A shard keeps its own `Arc<Snapshot>` and asks [`SnapshotHandle::generation`] (one relaxed load) whether a newer one is there. A
-//! request is finished with the snapshot it began with. A rebuild that fails changes nothing.
+//! A shard keeps its own `Arc<Snapshot>` and asks [`SnapshotHandle::generation`] (one relaxed load) whether a newer one
+//! is there. A request is finished with the snapshot it began with. A rebuild that fails changes nothing.
 
 pub mod build;
 mod files;
@@ -94,9 +94,9 @@ impl Snapshot {
         self.upstreams.iter().filter(|upstream| self.guards(upstream, true)).map(|up| &*up.name).collect()
     }
 
-    /// Whether a request to `upstream` is looked at for what host it asks for and what web page sends it: where it would spend
-    /// a key of the gateway's without showing one, on loopback, whose users nothing else distinguishes. Whoever opens such
-    /// a gateway to a network opens it to every program there, so a page's origin says nothing more.
+    /// Whether a request to `upstream` is looked at for what host it asks for and what web page sends it: where it
+    /// would spend a key of the gateway's without showing one, on loopback, whose users nothing else distinguishes.
+    /// Whoever opens such a gateway to a network opens it to every program there, so a page's origin says nothing more.
     pub fn guards(&self, upstream: &Upstream, loopback: bool) -> bool {
         loopback && matches!(self.auth, Auth::None) && upstream.lends_key()
     }
@@ -140,7 +140,7 @@ pub struct Upstream {
     pub identity: TrustIdentity,
     /// Hosts that it may send clients on to with the bodies of their requests; `*.` stands for all below a name.
     pub redirect_hosts: Box<[Box<str>]>,
-    /// Named by somebody, so that readiness waits for its addresses; false for built-in ones nobody mentioned.
+    /// Named in the configuration, so that readiness waits for its addresses; false for other built-in ones.
     pub needed: bool,
 }
 
@@ -151,8 +151,8 @@ impl Upstream {
     }
 }
 
-/// Where connections lead and which authorities they trust: a SHA-256 over address, TLS settings and certificates, so that two upstreams
-/// never share connections, nor two configurations TLS sessions, by a collision.
+/// Where connections lead and which authorities they trust: a SHA-256 over address, TLS settings and certificates, so
+/// that two upstreams never share connections, nor two configurations TLS sessions, by a collision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TrustIdentity([u8; 32]);
 

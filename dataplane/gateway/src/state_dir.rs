@@ -1,7 +1,7 @@
 //! The gateway's own folder and the master key in it.
 //!
-//! The key makes all tokens: whoever has it can confirm guesses of secrets. It is created once, with 256 random bits, never
-//! replaced, never printed, and refused when anybody but its owner could read it.
+//! The key makes all tokens: whoever has it can confirm guesses of secrets. It is created once, with 256 random bits,
+//! never replaced, never printed, and refused when anybody but its owner could read it.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -97,8 +97,8 @@ pub fn prepare_folder(folder: &Path) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The master key of `settings`: given in the configuration, in the named file, or in the state folder, where it is created
-/// when `create` allows it.
+/// The master key of `settings`: given in the configuration, in the named file, or in the state folder, where it is
+/// created when `create` allows it.
 pub fn master_key(settings: &Settings, create: bool) -> Result<MasterKey, Problem> {
     if let Some(key) = &settings.tokens.key {
         return decode(key.expose().as_bytes()).ok_or_else(|| {
@@ -115,8 +115,8 @@ pub fn master_key(settings: &Settings, create: bool) -> Result<MasterKey, Proble
     in_folder(&MASTER, settings, create)
 }
 
-/// The key of the known values: in the named file, or in the state folder, where it is created when `create` allows it. It is
-/// another one than the master key, so that a list can be made and used where no tokens are.
+/// The key of the known values: in the named file, or in the state folder, where it is created when `create` allows it.
+/// It is another one than the master key, so that a list can be made and used where no tokens are.
 pub fn known_key(settings: &Settings, create: bool) -> Result<MasterKey, Problem> {
     match &settings.known_values.key_file {
         Some(path) => read(&KNOWN, path),
@@ -146,8 +146,8 @@ pub(crate) fn random_key() -> Result<MasterKey, Problem> {
     Ok(key)
 }
 
-/// Writes a new key under a name of its own and links it into place: a reader sees a whole key or none, and of two gateways
-/// that start at once one wins.
+/// Writes a new key under a name of its own and links it into place: a reader sees a whole key or none, and of two
+/// gateways that start at once one wins.
 fn create_key(folder: &Path, path: &Path) -> io::Result<()> {
     let key = random_key().map_err(|problem| io::Error::other(problem.what))?;
     let digits =

@@ -7,8 +7,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 /// Longest entry of `server.hosts` and `server.origins`, in bytes.
 pub const MAX_ENTRY: usize = 255;
 
-/// Whether nobody can make this name (lower case, without port) lead a browser to another machine: `localhost` and what is
-/// below it, which browsers resolve themselves (RFC 6761 section 6.3), and loopback addresses.
+/// Whether nobody can make this name (lower case, without port) lead a browser to another machine: `localhost` and what
+/// is below it, which browsers resolve themselves (RFC 6761 section 6.3), and loopback addresses.
 pub fn is_loopback_name(host: &str) -> bool {
     if host == "localhost" || host.ends_with(".localhost") {
         return true;

@@ -227,29 +227,29 @@ fn what_keeps_it_from_starting_is_said_with_what_to_do() {
     let key = state.join("master.key");
     std::fs::write(&key, "ab".repeat(32)).expect("written");
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).expect("set");
-    let (code, told) = refused(&[], folder.path());
+    let (code, printed) = refused(&[], folder.path());
     assert_eq!(code, Some(2));
     assert!(
-        told.contains("others may read or change")
-            && told.contains(&format!("help: chmod 600 {}", key.display())),
-        "{told}"
+        printed.contains("others may read or change")
+            && printed.contains(&format!("help: chmod 600 {}", key.display())),
+        "{printed}"
     );
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).expect("set");
 
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
-    let (code, told) = refused(&["--listen", &address], folder.path());
+    let (code, printed) = refused(&["--listen", &address], folder.path());
     assert_eq!(code, Some(2));
     assert!(
-        told.contains(&format!("cannot listen on {address} (server.listen): Address already in use")),
-        "{told}"
+        printed.contains(&format!("cannot listen on {address} (server.listen): Address already in use")),
+        "{printed}"
     );
-    let (code, told) = refused(&["--upstream", "mine"], folder.path());
+    let (code, printed) = refused(&["--upstream", "mine"], folder.path());
     assert_eq!(code, Some(2));
-    assert!(told.contains("write NAME=URL"), "{told}");
-    let (code, told) = refused(&["--config", "/nonexistent.toml"], folder.path());
+    assert!(printed.contains("write NAME=URL"), "{printed}");
+    let (code, printed) = refused(&["--config", "/nonexistent.toml"], folder.path());
     assert_eq!(code, Some(2));
-    assert!(told.contains("error: /nonexistent.toml: cannot read the configuration"), "{told}");
+    assert!(printed.contains("error: /nonexistent.toml: cannot read the configuration"), "{printed}");
 }
 
 #[test]
@@ -259,8 +259,9 @@ fn check_gives_a_verdict() {
         let file = folder.path().join("aegis.toml");
         std::fs::write(&file, text).expect("written");
         let output = gateway().args(["check", "--config"]).arg(&file).output().expect("it runs");
-        let told = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(&file.display().to_string(), "FILE");
-        (output.status.code(), told(&output.stdout), told(&output.stderr))
+        let printed =
+            |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(&file.display().to_string(), "FILE");
+        (output.status.code(), printed(&output.stdout), printed(&output.stderr))
     };
     let (code, verdict, _) = check(
         "[upstreams.mine]\nurl = \"http://127.0.0.1:9/v1\"\napi_key = \"k\"\n[server]\nlisten = [\"127.0.0.1:8080\"]\n",
@@ -272,18 +273,18 @@ fn check_gives_a_verdict() {
         verdict.contains("upstream   mine at http://127.0.0.1:9/v1, with the gateway's key"),
         "{verdict}"
     );
-    let (code, verdict, told) = check("[server]\nshards = 9999\n[policy]\nallow_sha256 = [\"x\"]\n");
+    let (code, verdict, printed) = check("[server]\nshards = 9999\n[policy]\nallow_sha256 = [\"x\"]\n");
     assert_eq!((code, verdict.as_str()), (Some(1), "FILE: wrong, 2 errors\n"));
-    assert!(told.contains("error: FILE:2:1: server.shards: 9999 shards are more than 1024"), "{told}");
-    let (code, _, told) =
+    assert!(printed.contains("error: FILE:2:1: server.shards: 9999 shards are more than 1024"), "{printed}");
+    let (code, _, printed) =
         check("[server.tls]\ncertificates = [{ cert = \"/no/cert.pem\", key = \"/no/key.pem\" }]\n");
     assert_eq!(code, Some(1));
     assert!(
-        told.contains("server.tls.certificates[0].cert: cannot read /no/cert.pem: No such file"),
-        "{told}"
+        printed.contains("server.tls.certificates[0].cert: cannot read /no/cert.pem: No such file"),
+        "{printed}"
     );
-    let (code, _, told) = check("[policy.rules]\nno-such-rule-at-all = \"block\"\n");
+    let (code, _, printed) = check("[policy.rules]\nno-such-rule-at-all = \"block\"\n");
     assert_eq!(code, Some(1));
-    assert!(told.contains("there is no rule `no-such-rule-at-all`"), "{told}");
+    assert!(printed.contains("there is no rule `no-such-rule-at-all`"), "{printed}");
     assert!(!folder.path().join("state").exists());
 }

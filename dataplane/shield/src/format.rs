@@ -93,7 +93,8 @@ pub enum Format {
 
 impl Format {
     /// The format that a `Content-Type` field announces. A multipart type without a usable boundary is
-    /// [`Format::Text`]: its parts are not separated, but nothing in it passes unscanned. One with two boundaries is refused.
+    /// [`Format::Text`]: its parts are not separated, but nothing in it passes unscanned. One with two boundaries is
+    /// refused.
     pub fn of_request(content_type: Option<&[u8]>) -> Self {
         let Some(field) = content_type else { return Self::Unknown };
         let (essence, parameters) = split_at_byte(field, b';');
@@ -126,8 +127,8 @@ impl Format {
 }
 
 impl Format {
-    /// The format of a file that is labelled so. Clients label whatever they send as JSON, or as a form, so these labels are not
-    /// believed: a file is JSON as long as it is JSON, and text from where it is not.
+    /// The format of a file that is labelled so. Clients label whatever they send as JSON, or as a form, so these
+    /// labels are not believed: a file is JSON as long as it is JSON, and text from where it is not.
     pub fn of_file(content_type: Option<&[u8]>) -> Self {
         match Self::of_request(content_type) {
             Self::Json | Self::JsonLines | Self::Form => Self::Unknown,
@@ -150,7 +151,8 @@ fn split_at_byte(text: &[u8], byte: u8) -> (&[u8], &[u8]) {
     }
 }
 
-/// The value of a parameter of a header field, unquoted. Several that differ are an error. `name*` (RFC 8187) counts as one that differs.
+/// The value of a parameter of a header field, unquoted. Several that differ are an error. `name*` (RFC 8187) counts as
+/// one that differs.
 fn only_parameter(parameters: &[u8], name: &[u8]) -> Result<Option<Vec<u8>>, ()> {
     let (mut found, mut several) = (None, false);
     each_parameter(parameters, |key, value| {

@@ -66,7 +66,8 @@ impl EpochKey {
         base32(&mac.finalize().into_bytes())
     }
 
-    /// Whether the token's check is right. The four characters are compared as one number, so that the time says nothing.
+    /// Whether the token's check is right. The four characters are compared as one number, so that the time says
+    /// nothing.
     fn minted(&self, token: &Token) -> bool {
         let (category, code, check) = token.parts();
         let expected = u32::from_be_bytes(self.check_of(category, code));
@@ -127,17 +128,17 @@ impl Keyring {
         self.older.iter().map(move |key| key.mint(category, secret))
     }
 
-    /// Whether these keys could have minted `token`, in the current or an older epoch: its check is right. Costs one HMAC,
-    /// and none for an epoch that is not held. A token of another organisation or master key, or one that is made up,
-    /// passes once in 2^20 times; that it passes does not mean that a vault knows it.
+    /// Whether these keys could have minted `token`, in the current or an older epoch: its check is right. Costs one
+    /// HMAC, and none for an epoch that is not held. A token of another organisation or master key, or one that is made
+    /// up, passes once in 2^20 times; that it passes does not mean that a vault knows it.
     pub fn minted(&self, token: &Token) -> bool {
         let epoch = token.epoch();
         let mut held = self.older.iter().chain([&self.current]);
         held.find(|key| key.epoch == epoch).is_some_and(|key| key.minted(token))
     }
 
-    /// The places of this keyring's tokens in `text`, in order and in any case; [`Self::minted`] says of each that it is
-    /// one. Looks at nothing but places that begin like a token.
+    /// The places of this keyring's tokens in `text`, in order and in any case; [`Self::minted`] says of each that it
+    /// is one. Looks at nothing but places that begin like a token.
     pub(crate) fn tokens_in<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = Range<usize>> + 'a {
         let mut at = 0;
         std::iter::from_fn(move || {

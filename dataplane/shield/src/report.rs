@@ -74,8 +74,8 @@ pub struct ReportedFinding {
     pub action: Action,
     /// What stands there now, if it is a token.
     pub token: Option<Token>,
-    /// Where: `messages[3].content` in JSON, `part[2]` in multipart, empty in text. Names words of the providers' APIs only;
-    /// what the user's own data calls its members is `*`.
+    /// Where: `messages[3].content` in JSON, `part[2]` in multipart, empty in text. Names words of the providers' APIs
+    /// only; what the user's own data calls its members is `*`.
     pub place: String,
 }
 

@@ -7,8 +7,9 @@
 //!   same token on every turn, replica and restart, and no one without the key can confirm a guess. 80 bits make an
 //!   accidental collision a matter of 2^40 secrets; the vault refuses one.
 //! - four of the first 20 bits of `HMAC-SHA256(Kc, CAT || e || digest)`, the *check*, over the characters as they are
-//!   written in upper case. It decides at once whether this gateway could have minted a word for this organisation. A word
-//!   without the right check is text like any other, however much it looks like a token: one in 2^20 forged ones passes.
+//!   written in upper case. It decides at once whether this gateway could have minted a word for this organisation. A
+//!   word without the right check is text like any other, however much it looks like a token: one in 2^20 forged ones
+//!   passes.
 //!
 //! K and Kc come by HKDF-SHA256 from the master key, the organisation and the epoch, under different salts.
 //!
@@ -33,8 +34,9 @@ pub const MIN_TOKEN_LEN: usize = TOKEN_PREFIX.len() + 3 + 1 + CODE_CHARS;
 pub const MAX_TOKEN_LEN: usize = TOKEN_PREFIX.len() + 6 + 1 + CODE_CHARS;
 /// Number of key epochs that an epoch character can name.
 pub const EPOCHS: u8 = 32;
-/// Crockford's base32: no I, L, O, U, so that nothing is read as something else. Written out here, since a token holds the first
-/// 80 and 20 bits of two codes, of which 20 bits are no whole number of bytes, and is read one character at a time in any case.
+/// Crockford's base32: no I, L, O, U, so that nothing is read as something else. Written out here, since a token holds
+/// the first 80 and 20 bits of two codes, of which 20 bits are no whole number of bytes, and is read one character at a
+/// time in any case.
 pub(crate) const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// A well-formed token, in upper case. It fits in 35 bytes and is copied freely; it is no secret.
@@ -95,7 +97,8 @@ impl Token {
     }
 
     /// Reads `text` if it is exactly one token, in any mixture of case. The result is in upper case. That it is
-    /// well-formed does not mean that any vault knows it, nor that it is one of ours: [`Keyring::minted`](crate::Keyring::minted) decides that.
+    /// well-formed does not mean that any vault knows it, nor that it is one of ours:
+    /// [`Keyring::minted`](crate::Keyring::minted) decides that.
     pub fn parse(text: &[u8]) -> Option<Self> {
         (Self::find_at_start(text)?.as_bytes().len() == text.len()).then(|| Self::upper(text))
     }

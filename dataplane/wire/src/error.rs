@@ -6,8 +6,9 @@ use std::fmt;
 
 /// Why a message was refused.
 ///
-/// For a request [`status`](Self::status) is what the client is answered with; for a reply from an upstream it is always 502.
-/// After an error the connection cannot be used for another message, because its framing is no longer known.
+/// For a request [`status`](Self::status) is what the client is answered with; for a reply from an upstream it is
+/// always 502. After an error the connection cannot be used for another message, because its framing is no longer
+/// known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HttpError {
     status: u16,

@@ -1,9 +1,10 @@
 //! A request's path, parsed once: what routing needs of it, and that it stays below the base path it is put behind.
 //!
-//! A path that a later reader might understand as another one is refused, because the route, and with it the key and the
-//! policy, is chosen by the path as written: dot segments (encoded once or more often, with a parameter behind, behind an
-//! encoded slash), a backslash, a control byte, an empty first segment (`//host/...` is a network address to some). What
-//! is accepted is forwarded byte for byte. An encoded slash is allowed, since clients encode model names that way.
+//! A path that a later reader might understand as another one is refused, because the route, and with it the key and
+//! the policy, is chosen by the path as written: dot segments (encoded once or more often, with a parameter behind,
+//! behind an encoded slash), a backslash, a control byte, an empty first segment (`//host/...` is a network address to
+//! some). What is accepted is forwarded byte for byte. An encoded slash is allowed, since clients encode model names
+//! that way.
 
 use std::borrow::Cow;
 
@@ -63,8 +64,8 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Makes of a target that was parsed the one that is asked below `base` (empty, or `/...` without a trailing slash): its
-/// first `named` bytes, 0 or [`Target::behind_first`], go.
+/// Makes of a target that was parsed the one that is asked below `base` (empty, or `/...` without a trailing slash):
+/// its first `named` bytes, 0 or [`Target::behind_first`], go.
 pub fn rebase(target: &mut String, named: usize, base: &str) {
     target.replace_range(..named, base);
     if !target[base.len()..].starts_with('/') {
@@ -162,8 +163,8 @@ fn decode(bytes: &mut Vec<u8>, strict: bool) -> Result<bool, HttpError> {
     Ok(to < from)
 }
 
-/// Whether a segment is `.` or `..`, alone or before a parameter (`..;x`), a query or a fragment that was encoded, and with
-/// spaces around, all of which some servers cut off.
+/// Whether a segment is `.` or `..`, alone or before a parameter (`..;x`), a query or a fragment that was encoded, and
+/// with spaces around, all of which some servers cut off.
 fn has_dot_segment(path: &[u8]) -> bool {
     path.split(|&byte| byte == b'/').any(|segment| {
         let end = segment.iter().position(|byte| matches!(byte, b';' | b'?' | b'#')).unwrap_or(segment.len());

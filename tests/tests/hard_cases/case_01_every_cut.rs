@@ -79,8 +79,8 @@ fn pings_comments_and_split_data_lines_between_the_pieces() {
     });
     assert_eq!(chat_text(&reply), saying(&secret, &secret));
     let pings = sse::events(&reply.body).iter().filter(|event| event.name == "ping").count();
-    let told = saying(TOKEN_SHAPE, TOKEN_SHAPE).chars().count();
-    assert_eq!(pings, told, "every ping arrives");
+    let expected = saying(TOKEN_SHAPE, TOKEN_SHAPE).chars().count();
+    assert_eq!(pings, expected, "every ping arrives");
 }
 
 #[test]

@@ -60,10 +60,10 @@ fn replies_keep_every_opaque_field() {
     let harness = Harness::new();
     let mut seeded = Seeded::new(402);
     let (secret, signed) = (seeded.github(), signature(&mut seeded));
-    let told = signed.clone();
+    let start = signed.clone();
     let reply = harness.ask(MESSAGES, &messages(&format!("use {secret}")), move |request| {
         // Even a token of this very request stays inside a signature.
-        let signed = format!("{told}{}", token(request));
+        let signed = format!("{start}{}", token(request));
         let block = json!({"type": "content_block_start", "index": 1, "content_block": {"type": "redacted_thinking", "data": signed}});
         let events = [
             sse::anthropic_delta(0, "thinking_delta", "thinking", &format!("I see {}", token(request))),

@@ -95,8 +95,8 @@ fn tokens_of_the_epoch_before_still_resolve() {
     let new_token = tokens_in(&upstream.last().text())[0].to_owned();
     assert_ne!(old_token, new_token, "the new epoch mints");
     // The provider keeps the history of the old epoch (previous_response_id) and speaks of it.
-    let told = format!("{old_token} and {new_token}");
-    upstream.play(move |_, _| event_stream(&chat_stream(&told, 3)));
+    let answer = format!("{old_token} and {new_token}");
+    upstream.play(move |_, _| event_stream(&chat_stream(&answer, 3)));
     let reply = new.exchange(&request);
     assert_eq!(chat_text(&reply), format!("{secret} and {secret}"));
 }

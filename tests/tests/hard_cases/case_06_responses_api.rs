@@ -29,14 +29,14 @@ fn stream(request: &Message) -> String {
     let custom =
         json!({"type": "custom_tool_call", "id": "i2", "call_id": "c2", "name": "patch", "input": said});
     let mut events = vec![json!({"type": "response.created", "response": {"id": "r", "output": []}})];
-    let lanes = [
+    let texts = [
         ("output_text", &said, 0),
         ("function_call_arguments", &arguments, 1),
         ("custom_tool_call_input", &said, 2),
     ];
-    for (lane, text, index) in lanes {
+    for (kind, text, index) in texts {
         for piece in pieces(text) {
-            events.push(json!({"type": format!("response.{lane}.delta"), "output_index": index, "item_id": format!("i{index}"), "content_index": 0, "delta": piece}));
+            events.push(json!({"type": format!("response.{kind}.delta"), "output_index": index, "item_id": format!("i{index}"), "content_index": 0, "delta": piece}));
         }
     }
     events.push(json!({"type": "response.output_text.done", "output_index": 0, "item_id": "i0", "content_index": 0, "text": said}));
@@ -56,8 +56,8 @@ fn stream(request: &Message) -> String {
 fn check(reply: &Message, secret: &str) {
     let said = format!("it is {secret}.");
     let arguments = json!({"command": said}).to_string();
-    let delta = |lane: &str| {
-        sse::joined_where(&reply.body, "/type", &json!(format!("response.{lane}.delta")), "/delta")
+    let delta = |kind: &str| {
+        sse::joined_where(&reply.body, "/type", &json!(format!("response.{kind}.delta")), "/delta")
     };
     assert_eq!(delta("output_text"), said);
     assert_eq!(delta("custom_tool_call_input"), said);

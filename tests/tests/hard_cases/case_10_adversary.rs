@@ -138,7 +138,7 @@ fn the_token_in_a_link_is_restored_only_for_the_client() {
         );
         event_stream(&chat_stream(&said, 6))
     });
-    assert_eq!(chat_text(&reply).matches(&secret).count(), 2, "all lanes are restored by default");
+    assert_eq!(chat_text(&reply).matches(&secret).count(), 2, "all texts are restored by default");
     harness.assert_unseen(&secret);
 }
 

@@ -1,4 +1,5 @@
-//! Which file of a crate imports which: `use` declarations and inline paths, followed to the file that defines the item.
+//! Which file of a crate imports which: `use` declarations and inline paths, followed to the file that defines the
+//! item.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -81,8 +81,8 @@ fn rounds_of_streams_leave_nothing_behind() {
         for (visitor, outcome) in crowd.iter().zip(&outcomes).skip(300) {
             assert!(!outcome.is_whole(), "a stream the provider broke off is not passed off as whole");
             let said = outcome.said();
-            let told = said.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || c == '-');
-            assert!(visitor.prompt().starts_with(told), "{said}");
+            let words = said.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || c == '-');
+            assert!(visitor.prompt().starts_with(words), "{said}");
         }
     };
     round(10_000);

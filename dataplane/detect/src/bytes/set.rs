@@ -1,4 +1,4 @@
-//! Sets of bytes, as 256 bits: what a step of a rule's pattern may match.
+//! Sets of bytes, as 256 bits: what a run of a rule's pattern may match.
 
 /// A set of byte values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

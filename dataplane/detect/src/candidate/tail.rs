@@ -81,7 +81,8 @@ fn bare(text: &[u8], mut at: usize, stop: &ByteSet) -> usize {
     text.len()
 }
 
-/// The end of a string's content: at the quote with so many backslashes, else at any quote that closes a string around it.
+/// The end of a string's content: at the quote with so many backslashes, else at any quote that closes a string around
+/// it.
 fn quoted(text: &[u8], from: usize, quote: u8, backslashes: usize) -> usize {
     let mut at = from;
     while let Some(step) = memchr::memchr3(quote, b'"', b'\n', &text[at..]) {

@@ -7,8 +7,8 @@ const ACCOUNTS: u64 = 1_000_000_000_000;
 /// A key id's characters behind the four that name its kind.
 const BODY: usize = 16;
 
-/// Judges a key id. The second to the 41st bit of what its last sixteen characters are in base32 number the account; most
-/// random strings fit too, so that a right one proves nothing. The id of AWS's documentation is none.
+/// Judges a key id. The second to the 41st bit of what its last sixteen characters are in base32 number the account;
+/// most random strings fit too, so that a right one proves nothing. The id of AWS's documentation is none.
 pub(super) fn validate(text: &[u8]) -> CheckResult {
     if memchr::memmem::find(text, b"EXAMPLE").is_some() {
         return CheckResult::Impossible;

@@ -1,4 +1,4 @@
-//! Validators: check values and structure that tell a real secret from a string of the same shape.
+//! Validators: check values and structure that distinguish a real secret from a string of the same shape.
 //!
 //! A validator sees a match that is complete and well-bounded. It may raise or lower the confidence, and it refutes
 //! only what cannot be this kind of thing; a wrong check value alone never lets a prefixed token pass.

@@ -71,8 +71,8 @@ impl AlnumRuns {
         self.length.map(|_| blocks.map(|(index, _)| index))
     }
 
-    /// Reports the runs of the length that the map was made for, and longer ones, in the order of the text. A run may come in
-    /// parts: each begins with a block, where the part before it ended.
+    /// Reports the runs of the length that the masks were made for, and longer ones, in the order of the text. A run
+    /// may come in parts: each begins with a block, where the part before it ended.
     pub(crate) fn runs(&self, mut report: impl FnMut(usize, usize)) {
         let Some(length) = self.length else { return };
         let mut index = 0;
@@ -88,7 +88,7 @@ impl AlnumRuns {
     }
 }
 
-/// Tells of the runs whose ends stand in a block: where they start, counted from the block before, and where they end.
+/// Reports the runs whose ends stand in a block: where they start, counted from the block before, and where they end.
 fn parts(mut ends: u64, mut goes_on: bool, length: RunLength, mut report: impl FnMut(usize, usize)) {
     let mut done = 0;
     while ends != 0 {
@@ -168,15 +168,15 @@ mod tests {
 
     #[test]
     fn runs_of_all_lengths_at_all_places() {
-        let mut map = AlnumRuns::default();
+        let mut masks = AlnumRuns::default();
         for length in [RunLength::Twelve, RunLength::Sixteen] {
             for run in [11, 12, 15, 16, 20, 64, 128, 200, 64 * 70] {
                 for before in (0..140).chain(64 * 64 - 20..64 * 64 + 20) {
                     let text = format!("{}{}_x+/-{}", ".".repeat(before), "a1".repeat(run), "Z".repeat(run));
                     let text = &text.as_bytes()[run..];
-                    map.fill(text, Some(length));
+                    masks.fill(text, Some(length));
                     let mut found: Vec<(usize, usize)> = Vec::new();
-                    map.runs(|start, end| match found.last_mut() {
+                    masks.runs(|start, end| match found.last_mut() {
                         Some(last) if last.1 == start && start % BLOCK == 0 => last.1 = end,
                         _ => found.push((start, end)),
                     });
@@ -188,12 +188,12 @@ mod tests {
 
     #[test]
     fn a_map_forgets_the_text_before() {
-        let mut map = AlnumRuns::default();
-        map.fill(&[b'a'; 300], Some(RunLength::Sixteen));
-        map.fill(b"a b", Some(RunLength::Sixteen));
-        map.runs(|start, end| panic!("{start}..{end}"));
-        map.fill(&[b'a'; 300], None);
-        map.runs(|start, end| panic!("{start}..{end}"));
-        assert!(map.longest().is_none());
+        let mut masks = AlnumRuns::default();
+        masks.fill(&[b'a'; 300], Some(RunLength::Sixteen));
+        masks.fill(b"a b", Some(RunLength::Sixteen));
+        masks.runs(|start, end| panic!("{start}..{end}"));
+        masks.fill(&[b'a'; 300], None);
+        masks.runs(|start, end| panic!("{start}..{end}"));
+        assert!(masks.longest().is_none());
     }
 }

@@ -1,8 +1,8 @@
 //! Runs of characters that base64 and hex are made of, found at many bytes per cycle.
 //!
 //! Every text is searched for them, so this must cost next to nothing where there are none. A filter of a few
-//! instructions for 16 bytes shows where four times four bytes in a row are of a class that names in programs fall apart
-//! in; only there single bytes are looked at.
+//! instructions for 16 bytes shows where four times four bytes in a row are of a class that names in programs fall
+//! apart in; only there single bytes are looked at.
 
 use super::alnum_runs::{AlnumRuns, LONGEST, RUN_BYTES, below};
 use super::simd;
@@ -10,19 +10,19 @@ use super::simd::{BLOCK, GROUP, QUAD};
 use crate::bytes::ByteSet;
 use crate::text::Span;
 
-/// How long the longest run without `_` in a run is at least, in bytes.
+/// How long the longest part without `_` of a run is at least, in bytes.
 const MIN: usize = LONGEST;
 
 /// Both alphabets of base64; hex digits are among them.
 pub(crate) const ENCODED: ByteSet = RUN_BYTES.union(ByteSet::of(b"_"));
 
 /// Writes the maximal runs of [`ENCODED`] to `out`, ascending: those in which at least [`MIN`] bytes in a row are
-/// letters, digits, `+`, `-` or `/`. If there is a map of such runs, the places are taken from it.
-pub(crate) fn find(text: &[u8], map: &AlnumRuns, out: &mut Vec<Span>) {
+/// letters, digits, `+`, `-` or `/`. If `masks` has such runs, the places are taken from it.
+pub(crate) fn find(text: &[u8], masks: &AlnumRuns, out: &mut Vec<Span>) {
     out.clear();
     // Behind the last run.
     let mut done = 0;
-    if let Some(blocks) = map.longest() {
+    if let Some(blocks) = masks.longest() {
         for block in blocks {
             let to = text.len().min((block + 1) * BLOCK);
             let from = (block * BLOCK).saturating_sub(MIN);
@@ -56,7 +56,7 @@ pub(crate) fn find(text: &[u8], map: &AlnumRuns, out: &mut Vec<Span>) {
     }
 }
 
-/// Adds the run that the run at `run` is part of, where the one before ends at `done`; where it ends.
+/// Adds the run around the bytes at `run`, where the one before ends at `done`; returns where it ends.
 fn add(text: &[u8], done: usize, run: usize, out: &mut Vec<Span>) -> usize {
     let start = run - ENCODED.run_back(&text[done..run], usize::MAX);
     let end = end(text, run + SURE);
@@ -64,7 +64,7 @@ fn add(text: &[u8], done: usize, run: usize, out: &mut Vec<Span>) -> usize {
     end
 }
 
-/// Whether a run that reaches from `from` to `to`, and further by less than a quad, has [`MIN`] bytes.
+/// Whether bytes that are no `_`, from `from` to `to` and further by less than a quad, are at least [`MIN`].
 #[inline]
 fn is_long(text: &[u8], from: usize, to: usize) -> bool {
     to - from >= MIN || {
@@ -111,14 +111,14 @@ fn end(text: &[u8], mut at: usize) -> usize {
     at + ENCODED.run(&text[at..], usize::MAX)
 }
 
-/// Tells runs of four quads, which every long run holds.
+/// Finds four quads in a row, which every long run holds.
 #[derive(Clone, Copy, Default)]
 struct Filter {
     quads: u64,
     two: u64,
 }
 
-/// What a run of four quads has, in bytes.
+/// What four quads in a row have, in bytes.
 const SURE: usize = 4 * QUAD;
 // However a long run lies, it holds four whole quads.
 const _: () = assert!(MIN >= SURE + QUAD - 1);
@@ -156,15 +156,15 @@ mod tests {
 
     #[test]
     fn stretches_of_all_lengths_at_all_places() {
-        let (mut out, mut map) = (Vec::new(), AlnumRuns::default());
+        let (mut out, mut masks) = (Vec::new(), AlnumRuns::default());
         for length in [MIN - 1, MIN, MIN + 1, 48, 63, 64, 65, 127, 128, 200, 300] {
             for before in (0..140).chain(240..300) {
                 for gap in [" ", ".", "_", "é", "==", ",x_", "_x_"] {
                     let text =
                         format!("{}ab_{}{gap}{}", ".".repeat(before), "x".repeat(length), "y".repeat(MIN));
                     for length in [None, Some(RunLength::Twelve)] {
-                        map.fill(text.as_bytes(), length);
-                        find(text.as_bytes(), &map, &mut out);
+                        masks.fill(text.as_bytes(), length);
+                        find(text.as_bytes(), &masks, &mut out);
                         assert_eq!(out, slow(text.as_bytes()), "{text}");
                     }
                 }

@@ -1,7 +1,7 @@
 //! Base64 and hex that hold text: recognised by a short sample, decoded only then.
 //!
-//! Most long runs are no encoded text: identifiers, paths, hashes, images, certificates. A sample of 32 characters
-//! is read in each place that a group can begin at; only what is text from end to end is decoded. Random bytes pass with
+//! Most long runs are no encoded text: identifiers, paths, hashes, images, certificates. A sample of 32 characters is
+//! read in each place that a group can begin at; only what is text from end to end is decoded. Random bytes pass with
 //! less than one in a million.
 
 use super::decoded::Decoded;

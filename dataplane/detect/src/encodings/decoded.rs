@@ -90,7 +90,8 @@ impl Decoded {
         }
     }
 
-    /// Says that every `bytes` bytes of the text come from `chars` characters of `lines`, from the one numbered `first`.
+    /// Says that every `bytes` bytes of the text come from `chars` characters of `lines`, from the one numbered
+    /// `first`.
     pub(crate) fn even(&mut self, bytes: usize, chars: usize, first: usize, lines: Lines) {
         self.way = Way::Even { bytes, chars, first, lines };
     }

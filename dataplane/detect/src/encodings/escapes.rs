@@ -83,8 +83,8 @@ pub(crate) struct Region {
     pub(crate) cut: bool,
 }
 
-/// Percent escapes that are worth decoding: of what stands in secrets, before them and around them, and of what needs no
-/// escaping. The others (`%3C`, `%5B`) are everywhere in links.
+/// Percent escapes that are worth decoding: of what stands in secrets, before them and around them, and of what needs
+/// no escaping. The others (`%3C`, `%5B`) are everywhere in links.
 fn is_worth_decoding(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
@@ -189,8 +189,8 @@ pub(crate) fn is_escape(text: &[u8]) -> bool {
 }
 
 /// Whether an entity in `text`, which begins behind a keyword whose name goes on for `name` bytes, can be of an
-/// assignment. `<`, `>`, `&` and spaces, which are everywhere in pages, only in a value that began before them, or as the
-/// end of a tag with that name.
+/// assignment. `<`, `>`, `&` and spaces, which are everywhere in pages, only in a value that began before them, or as
+/// the end of a tag with that name.
 pub(crate) fn is_assigned_entity(text: &[u8], name: usize) -> bool {
     memchr::memchr_iter(b'&', text).any(|at| match unescape(&text[at..]) {
         None => false,

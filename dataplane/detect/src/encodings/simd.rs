@@ -68,7 +68,8 @@ pub(crate) fn ascii(part: [u8; PART]) -> u32 {
     let lower = within(v, b'a', b'z');
     let digit = within(v, b'0', b'9');
     let letter = lower | within(v, b'A', b'Z');
-    // The two bits that are clear where the second and the third byte are ASCII, as they stand in the character's value.
+    // The two bits that are clear where the second and the third byte are ASCII, as they stand in the character's
+    // value.
     let value = v - u8x16::splat(b'A') - (lower & u8x16::splat(6)) + (digit & u8x16::splat(69));
     let known = letter | digit;
     let clear = |bit| (known & (value & u8x16::splat(bit)).simd_eq(u8x16::splat(0))).to_bitmask();
@@ -76,7 +77,8 @@ pub(crate) fn ascii(part: [u8; PART]) -> u32 {
     first & clear(8) >> 1 & clear(2) >> 2
 }
 
-/// Characters of base64 that no group of text begins with: those of control characters, and of bytes that UTF-8 has not.
+/// Characters of base64 that no group of text begins with: those of control characters, and of bytes that UTF-8 has
+/// not.
 #[inline]
 pub(crate) fn strange(part: [u8; PART]) -> u32 {
     let v = u8x16::new(part);

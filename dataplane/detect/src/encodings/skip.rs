@@ -1,9 +1,9 @@
 //! Encoded text that need not be searched as it is.
 //!
 //! A token is random: if it stood in a piece that decodes to text from end to end, its own characters would decode to
-//! noise there, all but never to text. So the engine, which is slower on base64 than on what it holds, reads only the ends of such a
-//! piece, and the places where a token can begin that is itself the encoding of a text. Nothing may be left out for any
-//! other reason.
+//! noise there, all but never to text. So the engine, which is slower on base64 than on what it holds, reads only the
+//! ends of such a piece, and the places where a token can begin that is itself the encoding of a text. Nothing may be
+//! left out for any other reason.
 
 use crate::bytes::ALNUM;
 use crate::text::Span;

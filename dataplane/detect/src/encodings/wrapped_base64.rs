@@ -91,9 +91,9 @@ mod tests {
 
     fn wrapped(text: &str) -> Vec<Vec<String>> {
         let mut runs = Vec::new();
-        let mut map = AlnumRuns::default();
-        map.fill(text.as_bytes(), None);
-        base64_runs::find(text.as_bytes(), &map, &mut runs);
+        let mut masks = AlnumRuns::default();
+        masks.fill(text.as_bytes(), None);
+        base64_runs::find(text.as_bytes(), &masks, &mut runs);
         let (mut index, mut lines, mut all) = (0, Vec::new(), Vec::new());
         let view = TextView { text: text.as_bytes(), last: true };
         while next(view, false, &runs, &mut index, &mut lines).is_some() {

@@ -264,8 +264,8 @@ impl Database {
         }
         loop {
             // SAFETY: the database is live, the text is readable for its length, the scratch was allocated for this
-            // database (its id was just found there) and is borrowed exclusively, and the context is a vector that outlives the call and that
-            // nothing else touches meanwhile.
+            // database (its id was just found there) and is borrowed exclusively, and the context is a vector that
+            // outlives the call and that nothing else touches meanwhile.
             let code = unsafe {
                 hs_scan(
                     self.raw.as_ptr(),

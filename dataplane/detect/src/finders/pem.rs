@@ -110,8 +110,8 @@ pub(crate) fn find(
     candidates.push(Candidate { span: Span::new(begin, finish), rule, rank: rank::BLOCK, confidence });
 }
 
-/// Whether the body begins as the label says: OpenSSH's own mark, a packet of `OpenPGP`, the tag of a DER sequence; of a
-/// body that is encrypted in the old way, nothing can be said.
+/// Whether the body begins as the label says: OpenSSH's own mark, a packet of `OpenPGP`, the tag of a DER sequence; of
+/// a body that is encrypted in the old way, nothing can be said.
 fn is_key(label: &[u8], body: &[u8]) -> bool {
     if memchr::memmem::find(&body[..body.len().min(HEADER)], b"ENCRYPTED").is_some() {
         return true;

@@ -6,8 +6,8 @@ use crate::finding::Confidence;
 use crate::plausibility::value;
 use crate::text::{MAX_SECRET_LEN, Span, TextView};
 
-/// A userinfo of so many bytes may hold anything that a URL in running text can; a longer one only what the standard lets it
-/// hold, or a text without blanks that has an `@` somewhere would be one.
+/// A userinfo of so many bytes may hold anything that a URL in running text can; a longer one only what the standard
+/// lets it hold, or a text without blanks that has an `@` somewhere would be one.
 const MAX_USERINFO: usize = 200;
 /// The longest scheme, in bytes.
 const MAX_SCHEME: usize = 32;

@@ -1,7 +1,7 @@
 //! Anchors: which window of a sequence Hyperscan looks for.
 //!
-//! What costs in the engine is not the number of patterns but their shape. An anchor is a literal and a little of the run
-//! behind it, of fixed width; anchors without a literal are the exception and must be long.
+//! What costs in the engine is not the number of patterns but their shape. An anchor is a literal and a little of the
+//! run behind it, of fixed width; anchors without a literal are the exception and must be long.
 
 use super::run::{ByteRun, PatternError};
 use crate::bytes::{ByteSet, WORD};
@@ -21,8 +21,8 @@ pub(crate) struct Anchor {
     pub(crate) pattern: String,
     /// Distance from the start of what is fixed to the end of the anchor.
     pub(crate) reach: usize,
-    /// So many runs of the sequence stand before what is fixed: the last of them a variable run, found by walking back from
-    /// `end - reach`, any others of fixed width before it.
+    /// So many runs of the sequence stand before what is fixed: the last of them a variable run, found by walking back
+    /// from `end - reach`, any others of fixed width before it.
     pub(crate) lead: usize,
 }
 
@@ -59,12 +59,12 @@ fn lead(runs: &[ByteRun]) -> usize {
     let Some(run) = runs.iter().position(|s| !s.is_fixed()).filter(|run| run + 1 < runs.len()) else {
         return 0;
     };
-    let told = run == 0 || !runs[run - 1].set.meets(&runs[run].set);
+    let is_distinct = run == 0 || !runs[run - 1].set.meets(&runs[run].set);
     let (before, behind) = runs.split_at(run + 1);
     let short = before.iter().map(|s| s.max).sum::<u32>() < MAX_LEAD;
-    let told_before = best_window(before).core + if run > 0 { MIN_GAIN } else { 0.0 };
-    let better = short && told_before < best_window(behind).core;
-    if told && better { run + 1 } else { 0 }
+    let bits_before = best_window(before).core + if run > 0 { MIN_GAIN } else { 0.0 };
+    let better = short && bits_before < best_window(behind).core;
+    if is_distinct && better { run + 1 } else { 0 }
 }
 
 /// What stands behind a run must say so much more than a fixed beginning, in bits: two bytes.
@@ -73,7 +73,8 @@ const MIN_GAIN: f32 = 16.0;
 /// What is walked back over is shorter than this, in bytes.
 const MAX_LEAD: u32 = 128;
 
-/// A part of a sequence's fixed beginning, in bytes, and how rare it is on random bytes: all of it, and its literal core.
+/// A part of a sequence's fixed beginning, in bytes, and how rare it is on random bytes: all of it, and its literal
+/// core.
 struct BestWindow {
     from: usize,
     to: usize,

@@ -27,8 +27,8 @@ pub(crate) enum Verdict {
     No,
     /// The text ends too early to tell.
     Open,
-    /// It matches: the whole and the capture. If it was cut at the length of the longest finding and goes on, `cut` is the
-    /// run in which.
+    /// It matches: the whole and the capture. If it was cut at the length of the longest finding and goes on, `cut` is
+    /// the run in which.
     Match { start: usize, end: usize, capture: (usize, usize), cut: Option<u16> },
 }
 
@@ -52,17 +52,17 @@ impl Sequence {
 
     /// Matches the sequence at `start`.
     pub(crate) fn match_at(&self, text: &[u8], start: usize, last: bool, cache: &mut RunCache) -> Verdict {
-        let mut walk =
+        let mut attempt =
             Walk { text, last, begin: start, retries: 0, cache, capture: (start, start), cut: None };
-        match walk.match_from(self, 0, start) {
+        match attempt.match_from(self, 0, start) {
             Ok(Some(end)) => {
                 if self.capture.0 == 0 {
-                    walk.capture.0 = start;
+                    attempt.capture.0 = start;
                 }
-                if self.capture.1 == self.runs.len() || walk.cut.is_some() {
-                    walk.capture.1 = end;
+                if self.capture.1 == self.runs.len() || attempt.cut.is_some() {
+                    attempt.capture.1 = end;
                 }
-                Verdict::Match { start, end, capture: walk.capture, cut: walk.cut }
+                Verdict::Match { start, end, capture: attempt.capture, cut: attempt.cut }
             }
             Ok(None) => Verdict::No,
             Err(TooShort) => Verdict::Open,

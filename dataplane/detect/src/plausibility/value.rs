@@ -59,8 +59,8 @@ pub(crate) fn is_masked(value: &[u8]) -> bool {
     others.all(|b| Some(b) == second)
 }
 
-/// Whether a value holds one of these words. By chance a long random value holds any short one; such words count only in
-/// short or wordy values.
+/// Whether a value holds one of these words. By chance a long random value holds any short one; such words count only
+/// in short or wordy values.
 pub(crate) fn has_stand_in(value: &[u8], words: &AhoCorasick) -> bool {
     words.find_overlapping_iter(value).any(|found| {
         let word = &value[found.range()];
@@ -81,7 +81,8 @@ pub(crate) fn is_mixed(value: &[u8]) -> bool {
     cases && (count(u8::is_ascii_digit) > 1 || looks_random(value))
 }
 
-/// Whether something in the value is not of words with a number among them: the letters, or more digits than names have.
+/// Whether something in the value is not of words with a number among them: the letters, or more digits than names
+/// have.
 pub(crate) fn is_noisy(value: &[u8]) -> bool {
     // No words are made of so few letters; with a suffix behind a dash the shape speaks for itself.
     let hex = value.iter().take_while(|b| HEX.has(**b)).count();

@@ -20,7 +20,7 @@ pub(crate) struct ServiceNames {
 }
 
 impl ServiceNames {
-    /// Makes a names of these names.
+    /// Prepares these names to be looked up.
     pub(crate) fn new(names: &[String]) -> Result<ServiceNames, String> {
         let mut service_names =
             ServiceNames { heads: vec![0; 1 << (BITS - 6)].into(), names: HashMap::new() };

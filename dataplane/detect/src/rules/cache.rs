@@ -2,8 +2,9 @@
 //!
 //! Layout: magic, digest of what the databases were made from, number of databases, each with its length, and an
 //! HMAC-SHA256 over all of it. The engine trusts the bytes it is given: a made-up database could make it read and write
-//! memory at will. So its reader is given nothing before the HMAC was found right, and only who holds the [`CacheKey`] can
-//! make one. Whoever can read the key's file and write to the cache's can take the process over; keep others from both.
+//! memory at will. So its reader is given nothing before the HMAC was found right, and only who holds the [`CacheKey`]
+//! can make one. Whoever can read the key's file and write to the cache's can take the process over; keep others from
+//! both.
 
 use super::builtin_rules;
 use super::selection::Selection;
@@ -23,8 +24,8 @@ const HASH: usize = 32;
 /// Bytes of the hash that make a key.
 const KEY: usize = 16;
 
-/// The key that caches of compiled rules are sealed with. Whoever holds it can make a cache that takes this process over,
-/// so it must be random, and only this program may read where it is kept. Wiped when dropped; never shown.
+/// The key that caches of compiled rules are sealed with. Whoever holds it can make a cache that takes this process
+/// over, so it must be random, and only this program may read where it is kept. Wiped when dropped; never shown.
 pub struct CacheKey(Zeroizing<[u8; Self::LEN]>);
 
 impl CacheKey {
@@ -85,7 +86,8 @@ pub(crate) fn pack(seal: &CacheKey, digest: &[u8; HASH], sets: &[Arc<Set>]) -> R
     Ok(bytes)
 }
 
-/// Rebuilds the databases if the bytes are whole, sealed with this key, and made from the same rules, engine and processor.
+/// Rebuilds the databases if the bytes are whole, sealed with this key, and made from the same rules, engine and
+/// processor.
 pub(crate) fn unpack(seal: &CacheKey, digest: &[u8; HASH], bytes: &[u8]) -> Result<Vec<Database>, RuleError> {
     read(seal, digest, bytes).ok_or(RuleError::StaleCache)
 }

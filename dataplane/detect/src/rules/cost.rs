@@ -12,8 +12,8 @@ use crate::rule::RuleError;
 
 /// Ordinary text without secrets.
 const SAMPLE: &[u8] = include_bytes!("../../data/sample.txt");
-/// Most places in the sample at which a rule's beginning or its keywords may stand: one for each KiB. A confirmation takes
-/// about as long as scanning 100 bytes.
+/// Most places in the sample at which a rule's beginning or its keywords may stand: one for each KiB. A confirmation
+/// takes about as long as scanning 100 bytes.
 pub(crate) const MAX_CANDIDATES: usize = SAMPLE.len() / 1024;
 /// Most places for all custom rules together, so that many costly ones cannot do what one may not.
 pub(crate) const MAX_ALL_CANDIDATES: usize = 8 * MAX_CANDIDATES;

@@ -37,9 +37,9 @@ impl Rules {
 
     /// The same rules as [`Rules::load`] gives, without compiling: from bytes of [`Rules::to_cache`].
     ///
-    /// Bytes that were not sealed with this key, made by another version of the engine or for another processor, of other
-    /// rules, or damaged ones, are refused with [`RuleError::StaleCache`]; compile then and write the cache anew. The engine
-    /// sees nothing of them before the seal is found right.
+    /// Bytes that were not sealed with this key, made by another version of the engine or for another processor, of
+    /// other rules, or damaged ones, are refused with [`RuleError::StaleCache`]; compile then and write the cache anew.
+    /// The engine sees nothing of them before the seal is found right.
     pub fn from_cache(
         selection: &Selection<'_>,
         seal: &CacheKey,
@@ -48,8 +48,8 @@ impl Rules {
         Builder::gather(selection)?.restore(seal, bytes)
     }
 
-    /// A name for a cache of what [`Rules::load`] gives: hexadecimal digits that change with the rules, the engine and the
-    /// processor. Cheap; what a cache under this name holds is checked by [`Rules::from_cache`] all the same.
+    /// A name for a cache of what [`Rules::load`] gives: hexadecimal digits that change with the rules, the engine and
+    /// the processor. Cheap; what a cache under this name holds is checked by [`Rules::from_cache`] all the same.
     pub fn cache_key(selection: &Selection<'_>) -> String {
         cache::key(selection)
     }

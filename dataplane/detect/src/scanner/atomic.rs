@@ -1,5 +1,5 @@
-//! Spans that are settled as a whole: manifests, and pieces of encoded text. The rest of one would be judged without its
-//! beginning.
+//! Spans that are settled as a whole: manifests, and pieces of encoded text. The rest of one would be judged without
+//! its beginning.
 
 use crate::text::{LOOKAHEAD, MAX_SECRET_LEN, Span};
 

@@ -1,12 +1,12 @@
-//! Values that are longer than what a rule reads of them: the finding goes on to the end of the run, however long it is, and
-//! over the ends of windows. A secret never leaves its tail behind.
+//! Values that are longer than what a rule reads of them: the finding goes on to the end of the run, however long it
+//! is, and over the ends of windows. A secret never leaves its tail behind.
 //!
-//! A rule reads so many bytes of a value, which is enough to judge it (2,048 of an assigned one, [`MAX_SECRET_LEN`] of a
-//! shape). If the value goes on there, the candidate is a *cut* one, and says what its run is made of. When overlaps are settled,
-//! the cut candidates among the winners are made longer; what else was found within their runs is a part of them. Beyond
-//! [`MAX_SECRET_LEN`] the rest is reported in further findings of that length, counted from the value's start, so that
-//! equal values give equal pieces wherever they stand. A run that reaches the end of a window goes on in the next: that is
-//! what a [`Carry`] holds.
+//! A rule reads so many bytes of a value, which is enough to judge it (2,048 of an assigned one, [`MAX_SECRET_LEN`] of
+//! a shape). If the value goes on there, the candidate is a *cut* one, and says what its run is made of. When overlaps
+//! are settled, the cut candidates among the winners are made longer; what else was found within their runs is a part
+//! of them. Beyond [`MAX_SECRET_LEN`] the rest is reported in further findings of that length, counted from the value's
+//! start, so that equal values give equal pieces wherever they stand. A run that reaches the end of a window goes on in
+//! the next: that is what a [`Carry`] holds.
 
 use crate::candidate::{Cut, Tail};
 use crate::finding::{Confidence, Finding, RuleIndex};
@@ -14,8 +14,8 @@ use crate::rules::Rules;
 use crate::text::{MAX_SECRET_LEN, Span, TextView};
 
 /// What one window hands on to the next: a value that its end cut in two. Give each text its own, which begins as the
-/// default, and hand it on only if the next window's fresh text begins at the [`settled`](crate::Scan::settled) of the last.
-/// A window that was judged as if the text ended with it leaves one, too, if a value reaches its end.
+/// default, and hand it on only if the next window's fresh text begins at the [`settled`](crate::Scan::settled) of the
+/// last. A window that was judged as if the text ended with it leaves one, too, if a value reaches its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Carry(Option<Run>);
 
@@ -78,8 +78,8 @@ pub(crate) fn extend(
     settled
 }
 
-/// Puts the pieces of a value in the place of all that was found in its span. Says how far it is settled, and whether that
-/// is all of it: a piece that the window's end may cut is left to the next.
+/// Puts the pieces of a value in the place of all that was found in its span. Says how far it is settled, and whether
+/// that is all of it: a piece that the window's end may cut is left to the next.
 fn pieces(findings: &mut Vec<Finding>, view: TextView<'_>, run: Run, span: Span) -> (usize, bool) {
     let whole = span.end < view.text.len() || view.last;
     let first = findings.partition_point(|finding| finding.span.end <= span.start);

@@ -76,8 +76,8 @@ impl Engine {
         }
     }
 
-    /// Confirms all candidates of all sets, but for those of shapes that stand in the parts to `skip`, which ascend and do
-    /// not touch.
+    /// Confirms all candidates of all sets, but for those of shapes that stand in the parts to `skip`, which ascend and
+    /// do not touch.
     pub(super) fn confirm(&mut self, work: &mut Workspace, view: TextView<'_>, skip: &[Span]) {
         for index in 0..self.rules.sets.len() {
             self.run(index, view.text, skip);

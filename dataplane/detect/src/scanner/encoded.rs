@@ -1,8 +1,8 @@
 //! Encoded secrets: text under base64, hex or escapes is decoded and scanned like any other, two levels deep.
 //!
-//! Work is bounded by pieces: a piece of an encoded text is decoded once, with some context, and its findings are reported at
-//! the places of the original. A piece is judged as a whole or not yet: the settled part of a window never ends
-//! inside one, so that the pieces are the same however a text is cut.
+//! Work is bounded by pieces: a piece of an encoded text is decoded once, with some context, and its findings are
+//! reported at the places of the original. A piece is judged as a whole or not yet: the settled part of a window never
+//! ends inside one, so that the pieces are the same however a text is cut.
 
 use super::dispatch::{Engine, Workspace};
 use super::overlap;
@@ -219,8 +219,8 @@ impl Search<'_> {
         self.level.work.escape_sites = sites;
     }
 
-    /// Scans what was decoded for a piece; false if something in it needs more text and there is more. Behind the decoded
-    /// text there is `more` encoded text that will not be looked at together with it.
+    /// Scans what was decoded for a piece; false if something in it needs more text and there is more. Behind the
+    /// decoded text there is `more` encoded text that will not be looked at together with it.
     fn scan_decoded(
         &mut self,
         piece: Span,

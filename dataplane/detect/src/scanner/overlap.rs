@@ -14,10 +14,10 @@ fn precedence(candidate: &Candidate) -> (bool, u8, usize, Reverse<usize>, Revers
 
 /// Settles all overlaps among `candidates` and appends what wins to `findings`, sorted and disjoint.
 ///
-/// Candidates that overlap, directly or through others, form a cluster, and a cluster is decided as a whole or not at all:
-/// one that reaches beyond `settled`, or holds the start of an open candidate, moves `settled` back to its start.
-/// So that this ends, a cluster spans at most [`MAX_SECRET_LEN`] bytes: what would make it longer loses.
-/// Returns the new `settled`.
+/// Candidates that overlap, directly or through others, form a cluster, and a cluster is decided as a whole or not at
+/// all: one that reaches beyond `settled`, or holds the start of an open candidate, moves `settled` back to its start.
+/// So that this ends, a cluster spans at most [`MAX_SECRET_LEN`] bytes: what would make it longer loses. Returns the
+/// new `settled`.
 pub(crate) fn settle(
     candidates: &mut [Candidate],
     settled: usize,

@@ -80,7 +80,8 @@ pub fn unmark(example: &str) -> (String, Span) {
     (text, Span::new(start, end))
 }
 
-/// The examples of a rule that it misses and the near misses that it hits, each in the first surroundings where it does.
+/// The examples of a rule that it misses and the near misses that it hits, each in the first surroundings where it
+/// does.
 pub fn try_rule(scanner: &mut Scanner, rule: RuleIndex) -> Vec<Failure> {
     let described = scanner.rules().get(rule).clone();
     let hits = described.matching.iter().map(|example| (example, true));

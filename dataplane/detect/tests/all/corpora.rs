@@ -1,7 +1,7 @@
 //! Large clean texts: kinds that are full of what looks like secrets, and what is installed on the machine.
 //!
-//! A rule of a vendor must find nothing in them, the rules of assignments next to nothing: every hit would put a token
-//! where the model needs the text.
+//! A rule of a vendor must find nothing in them, the rules of assignments next to nothing: every finding would put a
+//! token where the model needs the text.
 
 use crate::common::builtin;
 use crate::random::Random;

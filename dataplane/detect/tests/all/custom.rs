@@ -204,9 +204,10 @@ fn what_costs_too_much_is_refused_at_the_limit() {
     assert!(!over.is_empty());
     for word in over {
         let message = refusal(with(word));
-        let told = format!("stands {} times", cost.limit + 1);
+        let expected = format!("stands {} times", cost.limit + 1);
         assert!(
-            message.starts_with("acme.toml:2: rule `acme-key`: costs too much") && message.contains(&told),
+            message.starts_with("acme.toml:2: rule `acme-key`: costs too much")
+                && message.contains(&expected),
             "{message}"
         );
         assert!(message.contains("rarer keywords"), "{message}");

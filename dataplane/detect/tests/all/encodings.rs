@@ -47,8 +47,8 @@ pub(crate) const ENCODINGS: &[Encoding] = &[
     ("\\x in base64", |t| then(each(t, |b| format!("\\x{b:02x}")), |t| base64(t, usize::MAX, ""))),
 ];
 
-/// How many in a thousand may be missed where only some characters are escaped: shapes that hold quotes, `<` or `&` with
-/// no name before them. Those escapes stand in all HTML and most JSON; alone they are not worth decoding.
+/// How many in a thousand may be missed where only some characters are escaped: shapes that hold quotes, `<` or `&`
+/// with no name before them. Those escapes stand in all HTML and most JSON; alone they are not worth decoding.
 const TOLERATED: usize = 10;
 
 /// Encodings that escape some characters only.

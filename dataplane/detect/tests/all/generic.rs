@@ -1,4 +1,4 @@
-//! The generic class: credentials told by names and places, in every notation, plain and inside a JSON chat body.
+//! The generic class: credentials recognised by names and places, in every notation, plain and inside a JSON chat body.
 
 mod clean;
 mod found;

@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use std::sync::{Arc, OnceLock};
 
-/// As many as a real list has, of all lengths, some of them with much in common; so many of them keys that these are looked
-/// for in runs of letters and digits only.
+/// As many as a real list has, of all lengths, some of them with much in common; so many of them keys that these are
+/// looked for in runs of letters and digits only.
 fn values() -> &'static [String] {
     static VALUES: OnceLock<Vec<String>> = OnceLock::new();
     VALUES.get_or_init(|| {

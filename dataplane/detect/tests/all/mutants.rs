@@ -1,5 +1,5 @@
-//! Examples with small accidents in them: cut off, spliced, half escaped. No verdict may panic on them, name a span that
-//! is none, or depend on where the text is cut.
+//! Examples with small accidents in them: cut off, spliced, half escaped. No verdict may panic on them, name a span
+//! that is none, or depend on where the text is cut.
 //!
 //! `PAGES=N` makes N pages of them, for a longer search.
 

@@ -20,7 +20,7 @@ const OLD: &str = "v4zdtrghmmvizvd7rx7ch7i7bq76wpagys4kqihdnmtl5zom5t5q";
 const OLD_WRONG: &str = "k4zdtrghmmvizvd7rx7ch7i7bq76wpagys4kqihdnmtl5zom5t5q";
 const BLOCK: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIIXHhyWvM8SsYlxKC2qHubNJPY4TNb4tTilP6xRv80CC\n-----END PRIVATE KEY-----";
 
-/// A text with its secrets as `{0}`, `{1}`, the secrets, and the rule and confidence that each is to be told with.
+/// A text with its secrets as `{0}`, `{1}`, the secrets, and the rule and confidence that each is to be reported with.
 type Case<'a> = (&'a str, &'a [&'a str], &'a [(&'a str, Confidence)]);
 
 fn check(cases: &[Case<'_>]) {
@@ -35,13 +35,13 @@ fn check(cases: &[Case<'_>]) {
             spans.push((start, start + secret.len()));
         }
         let findings = whole(&mut scanner, text.as_bytes());
-        let told: Vec<_> = findings
+        let reported: Vec<_> = findings
             .iter()
             .map(|f| (rules.get(f.rule).id.as_str(), f.confidence, (f.span.start, f.span.end)))
             .collect();
         let wanted: Vec<_> =
             expected.iter().zip(&spans).map(|((id, sure), span)| (*id, *sure, *span)).collect();
-        assert_eq!(told, wanted, "{text}\n{}", show(&rules, &text, &findings));
+        assert_eq!(reported, wanted, "{text}\n{}", show(&rules, &text, &findings));
     }
 }
 
@@ -111,8 +111,8 @@ fn a_plausible_password_is_replaced_and_a_word_for_one_is_told() {
         ("sshpass -p letmein ssh host", Low),
     ] {
         let findings = whole(&mut scanner, text.as_bytes());
-        let told: Vec<_> = findings.iter().map(|f| f.confidence).collect();
-        assert_eq!(told, [sure], "{text}\n{}", show(&rules, text, &findings));
+        let reported: Vec<_> = findings.iter().map(|f| f.confidence).collect();
+        assert_eq!(reported, [sure], "{text}\n{}", show(&rules, text, &findings));
     }
 }
 

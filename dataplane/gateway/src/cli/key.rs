@@ -1,7 +1,7 @@
 //! `key`: make gateway keys and their hashes.
 //!
-//! The configuration holds hashes only, so that a leaked file opens nothing. Keys are 256 random bits; a plain SHA-256 is
-//! enough for those, and a bad idea for passwords that people think up.
+//! The configuration holds hashes only, so that a leaked file opens nothing. Keys are 256 random bits; a plain SHA-256
+//! is enough for those, and a bad idea for passwords that people think up.
 
 use std::io::{IsTerminal, Read};
 

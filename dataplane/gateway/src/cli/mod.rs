@@ -1,7 +1,7 @@
 //! The command line: what people type, and what it does.
 //!
-//! Exit codes are part of the contract: 0 is success, 1 is the answer "no" (`check` found errors, `scan` found secrets),
-//! 2 is a failure (wrong usage, unreadable file, a gateway that cannot start).
+//! Exit codes are part of the contract: 0 is success, 1 is the answer "no" (`check` found errors, `scan` found
+//! secrets), 2 is a failure (wrong usage, unreadable file, a gateway that cannot start).
 
 mod check;
 mod key;

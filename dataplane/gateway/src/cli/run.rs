@@ -1,7 +1,7 @@
 //! `run`: puts the process together, and takes it apart again when it stops.
 //!
-//! Order matters: everything that can fail for a reason a person can repair happens before the first thread exists and is
-//! said on standard error, not in a log.
+//! Order matters: everything that can fail for a reason a person can repair happens before the first thread exists and
+//! is said on standard error, not in a log.
 
 use std::net::TcpListener;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! The pages about settings that are made from their declarations: a table for the documentation and a file to begin with.
+//! The pages about settings that are made from their declarations: a table for the documentation and a file to begin
+//! with.
 
 use std::fmt::Write as _;
 

@@ -1,7 +1,7 @@
 //! The configuration file as text: where each key stands, and which keys nobody knows.
 //!
-//! serde says what is wrong with a value but not under which key, and the checks that come later know the key but not the
-//! line. The index made here joins the two.
+//! serde says what is wrong with a value but not under which key, and the checks that come later know the key but not
+//! the line. The index made here joins the two.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};

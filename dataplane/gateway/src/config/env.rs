@@ -1,8 +1,9 @@
 //! Configuration from the environment: `AEGIS_<SECTION>_<KEY>`.
 //!
-//! Names are matched against the list of keys, so a misspelt one is an error and not silence. Others may own variables with
-//! the prefix: Kubernetes sets `AEGIS_SERVICE_HOST` and `AEGIS_PORT_8080_TCP` when a Service bears our name, scripts have their
-//! own. So only names that begin with a section are errors; one that merely looks like a slip is warned about.
+//! Names are matched against the list of keys, so a misspelt one is an error and not silence. Others may own variables
+//! with the prefix: Kubernetes sets `AEGIS_SERVICE_HOST` and `AEGIS_PORT_8080_TCP` when a Service bears our name,
+//! scripts have their own. So only names that begin with a section are errors; one that merely looks like a slip is
+//! warned about.
 
 use serde::Deserialize;
 use toml::{Table, Value};

@@ -1,7 +1,7 @@
 //! From file, environment and flags to checked [`Settings`].
 //!
-//! Later sources win: defaults, file, environment, flags. Every step keeps track of where a value came from, so that a check
-//! made on the whole can still point at the line.
+//! Later sources win: defaults, file, environment, flags. Every step keeps track of where a value came from, so that a
+//! check made on the whole can still point at the line.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! How a setting is declared: name, type, default, meaning, range and restart rule in one place.
 //!
-//! [`section!`] makes of such a declaration the struct that serde fills in, its default, and what [`Setting`] reports about
-//! it. Reference, example file, page of settings and checks of ranges are all made from those reports.
+//! [`section!`] makes of such a declaration the struct that serde fills in, its default, and what [`Setting`] reports
+//! about it. Reference, example file, page of settings and checks of ranges are all made from those reports.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -178,10 +178,10 @@ impl<'de> Deserializer<'de> for WordProbe<'_> {
 
 /// Declares a section of the configuration: a public struct with serde's traits, `Default` and [`Setting`].
 ///
-/// The doc comment of a field is the meaning of its key, word for word as people read it. After name and type come, each
-/// where it applies: `= DEFAULT`; `with:` the serde adapter; `kind:` when the type does not say it; `range:` the values
-/// that will do; `restart: true` when a change takes effect at the next start only; `example:` a value for the example file.
-/// Fields under `beside` are no settings.
+/// The doc comment of a field is the meaning of its key, word for word as people read it. After name and type come,
+/// each where it applies: `= DEFAULT`; `with:` the serde adapter; `kind:` when the type does not say it; `range:` the
+/// values that will do; `restart: true` when a change takes effect at the next start only; `example:` a value for the
+/// example file. Fields under `beside` are no settings.
 macro_rules! section {
     (
         $(#[doc = $about:literal])+

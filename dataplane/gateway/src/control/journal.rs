@@ -1,7 +1,7 @@
 //! Empties the shards' rings: audit events, access lines, remarks for the log.
 //!
-//! Runs on a thread of its own and sleeps between rounds, a few milliseconds under load, longer when nothing comes. While the
-//! audit file cannot be written nothing is taken from the rings: what is there stays, the rings fill, and
+//! Runs on a thread of its own and sleeps between rounds, a few milliseconds under load, longer when nothing comes.
+//! While the audit file cannot be written nothing is taken from the rings: what is there stays, the rings fill, and
 //! `policy.fail_mode` decides at the shards whether further requests are refused (closed) or pass and their events are
 //! counted as lost (open). So no event disappears without a counter and a log line.
 
@@ -120,7 +120,7 @@ impl Journal {
                 taken += 1;
                 match event {
                     Event::Request(record) => self.note(&record, shared),
-                    Event::Log(notice) => say(&notice),
+                    Event::Log(remark) => say(&remark),
                 }
             }
         }
@@ -255,10 +255,10 @@ impl Count {
     }
 }
 
-fn say(notice: &LogEvent) {
-    match notice.level {
-        LogEventLevel::Info => tracing::info!(detail = %notice.detail, "{}", notice.what),
-        LogEventLevel::Warn => tracing::warn!(detail = %notice.detail, "{}", notice.what),
-        LogEventLevel::Error => tracing::error!(detail = %notice.detail, "{}", notice.what),
+fn say(remark: &LogEvent) {
+    match remark.level {
+        LogEventLevel::Info => tracing::info!(detail = %remark.detail, "{}", remark.what),
+        LogEventLevel::Warn => tracing::warn!(detail = %remark.detail, "{}", remark.what),
+        LogEventLevel::Error => tracing::error!(detail = %remark.detail, "{}", remark.what),
     }
 }

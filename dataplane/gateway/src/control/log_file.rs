@@ -1,8 +1,8 @@
 //! A file of lines on a disk that may be full, which its owner alone may read.
 //!
-//! The file ends with a whole line whenever nobody is writing. What a full disk cut is taken back at once, and the line is
-//! written whole when there is room again; what a crash left without an end is ended at the next start. Several gateways
-//! may append to one file: each locks it for the time of a write.
+//! The file ends with a whole line whenever nobody is writing. What a full disk cut is taken back at once, and the line
+//! is written whole when there is room again; what a crash left without an end is ended at the next start. Several
+//! gateways may append to one file: each locks it for the time of a write.
 
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Write};
@@ -50,7 +50,8 @@ pub struct LogFile {
 
 impl LogFile {
     /// Opens `path` for appending. One that does not exist is created for `readers` only. One that others may read or
-    /// change is taken from them and a warning logged; an error when it belongs to somebody else and that cannot be done.
+    /// change is taken from them and a warning logged; an error when it belongs to somebody else and that cannot be
+    /// done.
     pub fn open(path: &Path, readers: Readers) -> io::Result<LogFile> {
         let file = OpenOptions::new().append(true).create(true).mode(readers.mode()).open(path)?;
         let data = file.metadata()?;
@@ -85,8 +86,8 @@ impl LogFile {
         self.file.sync_data()
     }
 
-    /// Appends `lines` and says how many of their bytes are done with. On a disk that is full these are whole lines; a pipe
-    /// or device may take a part of one, whose rest comes first the next time.
+    /// Appends `lines` and says how many of their bytes are done with. On a disk that is full these are whole lines; a
+    /// pipe or device may take a part of one, whose rest comes first the next time.
     pub fn append(&mut self, lines: &[u8]) -> (usize, io::Result<()>) {
         if !self.regular {
             return write_some(&self.file, lines);
@@ -119,8 +120,8 @@ impl LogFile {
         self.file.metadata().is_ok_and(|data| data.len() == end) && self.file.set_len(begin).is_ok()
     }
 
-    /// Ends a last line that a crash left without its end, so that the next one does not stick to it. Nothing is taken away:
-    /// the file may not be ours, and a part of an event says more than none.
+    /// Ends a last line that a crash left without its end, so that the next one does not stick to it. Nothing is taken
+    /// away: the file may not be ours, and a part of an event says more than none.
     fn end_torn_line(&mut self) {
         if !self.regular {
             return;
@@ -213,8 +214,8 @@ fn write_some(mut file: &File, bytes: &[u8]) -> (usize, io::Result<()>) {
     (written, Ok(()))
 }
 
-/// The file's lock, or the right to go on without it: a disk that knows no locks, or a reader that does not let go, must not
-/// stop the log.
+/// The file's lock, or the right to go on without it: a disk that knows no locks, or a reader that does not let go,
+/// must not stop the log.
 struct Lock<'a>(&'a File);
 
 impl Lock<'_> {
@@ -259,8 +260,9 @@ mod tests {
         fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     }
 
-    /// The limit on a file's size cuts a write like a full disk does: a part is taken, then nothing. It holds for a whole
-    /// process, so this test runs itself once more in one of its own, where the signal that comes with it is ignored.
+    /// The limit on a file's size cuts a write like a full disk does: a part is taken, then nothing. It holds for a
+    /// whole process, so this test runs itself once more in one of its own, where the signal that comes with it is
+    /// ignored.
     #[test]
     fn what_a_full_disk_cuts_is_taken_back_and_written_whole_later() {
         if std::env::var_os(CHILD).is_some() {

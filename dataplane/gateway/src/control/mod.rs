@@ -1,8 +1,8 @@
 //! Everything that is not traffic: signals, reload, name lookups, the admin listener, the journal of records.
 //!
-//! Two threads. `aegis-control` runs a single-threaded tokio runtime with the admin listener, the lookups and the signals;
-//! `aegis-journal` empties the shards' rings and writes audit and access log, so that a slow disk delays neither health checks
-//! nor a reload. Shards wait for neither.
+//! Two threads. `aegis-control` runs a single-threaded tokio runtime with the admin listener, the lookups and the
+//! signals; `aegis-journal` empties the shards' rings and writes audit and access log, so that a slow disk delays
+//! neither health checks nor a reload. Shards wait for neither.
 
 pub mod access;
 pub mod admin;
@@ -60,8 +60,8 @@ pub fn run(
     done
 }
 
-/// A part of the control side ended on its own. Traffic is drained and the process ends, so that a supervisor starts a whole
-/// one: a gateway that cannot be reloaded or watched must not report healthy.
+/// A part of the control side ended on its own. Traffic is drained and the process ends, so that a supervisor starts a
+/// whole one: a gateway that cannot be reloaded or watched must not report healthy.
 fn fault(shared: &Shared, part: &str, result: &dyn std::fmt::Debug) {
     tracing::error!(part, ?result, "a part of the control thread ended; draining");
     shared.counts.faults.inc();

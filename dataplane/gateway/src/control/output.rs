@@ -1,7 +1,7 @@
 //! A log that grows by lines and never loses one: what could not be written waits.
 //!
-//! Used for audit and access log. A failed write keeps the rest and is tried again with the next batch; into a pipe or a
-//! device a half-written line is completed, not repeated.
+//! Used for audit and access log. A failed write keeps the rest and is tried again with the next batch; into a pipe or
+//! a device a half-written line is completed, not repeated.
 
 use std::fs;
 use std::io::{self, Write};
@@ -86,7 +86,8 @@ impl Output {
         if matches!(self.target, Target::Stdout) { io::stdout().flush() } else { Ok(()) }
     }
 
-    /// Gives up what waits, but for the rest of a line that is half written: without it the next line would stick to it.
+    /// Gives up what waits, but for the rest of a line that is half written: without it the next line would stick to
+    /// it.
     pub fn give_up(&mut self) {
         let whole = self.whole_lines();
         let half = if whole == self.written {
@@ -113,8 +114,8 @@ impl Output {
         }
     }
 
-    /// Sets a file that has reached its size aside, under its name with the time put in, and begins a new one. Only between
-    /// lines.
+    /// Sets a file that has reached its size aside, under its name with the time put in, and begins a new one. Only
+    /// between lines.
     pub fn rotate_if_full(&mut self) -> io::Result<bool> {
         let Target::File(file) = &mut self.target else { return Ok(false) };
         if self.rotate_size == 0 || file.size() < self.rotate_size || !self.waiting.is_empty() {

@@ -1,7 +1,7 @@
 //! Looks the names of upstreams up and publishes their addresses.
 //!
-//! Shards never resolve: the system's resolver blocks. A name is looked up at the start and again every
-//! [`REFRESH`]; when that fails the old addresses stay, and the next try comes sooner. The system's resolver does not report a
+//! Shards never resolve: the system's resolver blocks. A name is looked up at the start and again every [`REFRESH`];
+//! when that fails the old addresses stay, and the next try comes sooner. The system's resolver does not report a
 //! record's time to live, so the interval is fixed and short.
 
 use std::collections::HashMap;
@@ -16,8 +16,8 @@ use crate::snapshot::{Addresses, Upstream};
 
 /// Time between lookups of a name that is known.
 pub const REFRESH: Duration = Duration::from_secs(30);
-/// Time to the next try after a first failure; doubles up to [`REFRESH`], and up to ten times that for names nobody asked
-/// for.
+/// Time to the next try after a first failure; doubles up to [`REFRESH`], and up to ten times that for names nobody
+/// asked for.
 pub const RETRY: Duration = Duration::from_secs(1);
 /// How often it is looked for names that are due.
 const STEP: Duration = Duration::from_millis(250);

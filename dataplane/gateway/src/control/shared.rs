@@ -24,7 +24,7 @@ pub struct Shared {
     pub rule_book: RuleBook,
     /// Asks the journal to open its files anew.
     pub reopen: AtomicBool,
-    /// Tells the journal to end although shards have not.
+    /// Asks the journal to end although shards have not.
     pub closing: AtomicBool,
 }
 

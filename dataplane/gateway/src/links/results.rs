@@ -1,8 +1,8 @@
 //! Addresses of results inside JSON replies.
 //!
-//! Anthropic's message batches say where their results lie (`results_url`), and the libraries fetch them there. The value is
-//! edited as the bytes stream by, at any cut; every other byte stays as it came. Only these endpoints' replies are read so:
-//! elsewhere an address is text.
+//! Anthropic's message batches say where their results lie (`results_url`), and the libraries fetch them there. The
+//! value is edited as the bytes stream by, at any cut; every other byte stays as it came. Only these endpoints' replies
+//! are read so: elsewhere an address is text.
 
 use aegis_wire::target::decoded;
 
@@ -19,8 +19,8 @@ const MAX_NAME: usize = 16;
 const BATCHES: [&[u8]; 3] = [b"v1", b"messages", b"batches"];
 
 /// Whether a reply to a request for `path` (behind the base path, without query) says where results are: the list, one
-/// batch, or one that is cancelled; not the results themselves. The path is compared as a lenient server reads it: decoded, in
-/// any case, without empty segments.
+/// batch, or one that is cancelled; not the results themselves. The path is compared as a lenient server reads it:
+/// decoded, in any case, without empty segments.
 pub fn is_told_at(path: &str) -> bool {
     let path = decoded(path);
     let mut segments = path.split(|&byte| byte == b'/').filter(|segment| !segment.is_empty());
@@ -63,7 +63,7 @@ pub enum Replaced {
     Null,
 }
 
-/// Tells what an address becomes.
+/// Decides what an address becomes.
 pub type Replace = Box<dyn Fn(&str) -> Replaced>;
 
 /// Reads a JSON document piece by piece and replaces the addresses of results.

@@ -61,8 +61,8 @@ fn spawn(shard: &Rc<Shard>, task: impl Future<Output = ()> + 'static) {
     let shard = Rc::clone(shard);
     net::spawn(task, move || {
         let detail = "a fault of the gateway; the connection was closed".to_owned();
-        let notice = LogEvent { level: LogEventLevel::Error, what: "a task of a shard panicked", detail };
-        shard.events.borrow_mut().note(notice);
+        let remark = LogEvent { level: LogEventLevel::Error, what: "a task of a shard panicked", detail };
+        shard.events.borrow_mut().note(remark);
     });
 }
 

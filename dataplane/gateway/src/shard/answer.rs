@@ -1,4 +1,4 @@
-//! Error replies that the gateway makes itself, in the shape of the provider that the client expects to hear.
+//! Error replies that the gateway makes itself, in the shape of the provider that the client expects.
 
 use aegis_wire::error::HttpError;
 use aegis_wire::h1::{self, Peer};

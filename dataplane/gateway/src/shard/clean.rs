@@ -1,9 +1,9 @@
 //! Header fields that hold no secret, remembered so that they are scanned once and not with every request.
 //!
-//! Clients send most of their fields unchanged: their name, their versions, their languages. What is kept is a hash of 64 bits under
-//! a key of this shard's own, never the value; two fields of the same hash are met once in 2^64 tries, which nobody outside can
-//! aim at. A hash belongs to one generation of the configuration and to one gateway key, so that new rules look at every
-//! field again, and no client can tell by the time it waits what another one sends.
+//! Clients send most of their fields unchanged: their name, their versions, their languages. What is kept is a hash of
+//! 64 bits under a key of this shard's own, never the value; two fields of the same hash are met once in 2^64 tries,
+//! which nobody outside can aim at. A hash belongs to one generation of the configuration and to one gateway key, so
+//! that new rules look at every field again, and no client can infer from the time it waits what another one sends.
 
 use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
@@ -12,7 +12,7 @@ use std::num::NonZeroU64;
 /// Fields remembered by a shard, a power of two; 4 KiB. A field that differs with every request takes the place of one.
 const PLACES: usize = 512;
 
-/// What tells a field of one client, under one configuration, from others.
+/// Identifies a field of one client under one configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FieldHash(NonZeroU64);
 

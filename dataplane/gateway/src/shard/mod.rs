@@ -1,11 +1,12 @@
 //! A shard: one thread, one CPU, its own listener, connections, upstream pool, scanner and buffers.
 //!
-//! Everything that moves traffic is here, and nothing here waits for anything but clients and upstreams: no locks, no name
-//! lookups, no files, no logs. Configuration arrives as finished snapshots, and records leave through a ring.
+//! Everything that moves traffic is here, and nothing here waits for anything but clients and upstreams: no locks, no
+//! name lookups, no files, no logs. Configuration arrives as finished snapshots, and records leave through a ring.
 //!
 //! # Floors
 //!
-//! A module imports only from its own floor or from those below it (`floors.toml` in this folder is what the tests read):
+//! A module imports only from its own floor or from those below it (`floors.toml` in this folder is what the tests
+//! read):
 //!
 //! ```text
 //!           accept ── a task per connection ──> serve

@@ -1,9 +1,9 @@
 //! Idle upstream connections of a shard, newest first.
 //!
-//! Each idle connection keeps a read in flight. So a close by the upstream, or bytes that nobody asked for, show without a
-//! system call, both when the connection is wanted and at every tick, and such a connection is never used. What remains is the
-//! race in which the upstream closes while a request is on its way. That request is sent again where nobody can have acted
-//! on it, and what was idle beside its connection is not trusted either.
+//! Each idle connection keeps a read in flight. So a close by the upstream, or bytes that nobody asked for, show
+//! without a system call, both when the connection is wanted and at every tick, and such a connection is never used.
+//! What remains is the race in which the upstream closes while a request is on its way. That request is sent again
+//! where nobody can have acted on it, and what was idle beside its connection is not trusted either.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -106,8 +106,8 @@ impl Pools {
         metrics.upstreams[pool.slot].pool_idle.set(pool.idle.len() as u64);
     }
 
-    /// Closes what has been idle since `then` or longer: a connection that was taken from the pool at that time turned out to
-    /// be closed, so these are as likely to be, and each would cost a request.
+    /// Closes what has been idle since `then` or longer: a connection that was taken from the pool at that time turned
+    /// out to be closed, so these are as likely to be, and each would cost a request.
     pub(crate) fn distrust(&self, identity: TrustIdentity, then: u32, metrics: &ShardMetrics) {
         if let Some(pool) = self.0.borrow_mut().get_mut(&identity) {
             pool.idle.retain(|entry| entry.since > then);
@@ -115,8 +115,8 @@ impl Pools {
         }
     }
 
-    /// Closes what was idle or alive for too long, what its upstream has closed, and what belongs to an upstream that is none
-    /// of these any more.
+    /// Closes what was idle or alive for too long, what its upstream has closed, and what belongs to an upstream that
+    /// is none of these any more.
     pub(crate) fn sweep(&self, now: u32, upstreams: &[Arc<Upstream>], metrics: &ShardMetrics) {
         let mut all = self.0.borrow_mut();
         let before = all.len();

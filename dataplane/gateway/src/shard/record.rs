@@ -26,7 +26,7 @@ const MAX_FIELD_NAME: usize = 40;
 /// What becomes of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// It is counted only: nobody wants the record.
+    /// It is counted only: no record is written.
     Counted,
     /// It is delivered.
     Recorded,
@@ -36,8 +36,8 @@ enum State {
     Closed,
 }
 
-/// A record in the making; dereferences to what it holds so far. Dropped before [`RecordBuilder::close`], it says that the
-/// exchange was cut off.
+/// A record in the making; dereferences to what it holds so far. Dropped before [`RecordBuilder::close`], it says that
+/// the exchange was cut off.
 pub(super) struct RecordBuilder {
     record: RequestRecord,
     shard: Rc<Shard>,
@@ -238,8 +238,8 @@ impl Drop for RecordBuilder {
     }
 }
 
-/// How a part of the request is named in its record. A field's name is the client's own, and may hold what its value does: only
-/// one that looks like a name is shown.
+/// How a part of the request is named in its record. A field's name is the client's own, and may hold what its value
+/// does: only one that looks like a name is shown.
 fn shown_part(part: &str) -> &str {
     const FIELD: &str = "header ";
     let Some(name) = part.strip_prefix(FIELD) else { return part };

@@ -1,4 +1,5 @@
-//! The request side of the shield in a shard: one scanner for all requests. A panic in it closes the request, not the shard.
+//! The request side of the shield in a shard: one scanner for all requests. A panic in it closes the request, not the
+//! shard.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -45,7 +46,8 @@ impl Scanner {
         self.output.borrow_mut().wipe();
     }
 
-    /// Takes one step of `tokenizer`, as [`Tokenizer::push`] does. [`Self::write_to`] gives its output until the next step.
+    /// Takes one step of `tokenizer`, as [`Tokenizer::push`] does. [`Self::write_to`] gives its output until the next
+    /// step.
     ///
     /// Consumes nothing only where fewer than [`WINDOW`] bytes are there and more will come, or none is left.
     pub(crate) fn push(

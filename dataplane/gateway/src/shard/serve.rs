@@ -224,8 +224,8 @@ async fn write_refusal(
     if result.is_ok() { Disposition::Linger } else { Disposition::Cut }
 }
 
-/// Ends the sending side and discards what still comes until the client has closed. Closing a connection with unread bytes
-/// would reset it, and the client would lose the reply.
+/// Ends the sending side and discards what still comes until the client has closed. Closing a connection with unread
+/// bytes would reset it, and the client would lose the reply.
 async fn linger(client: &mut Client) {
     client.conn.finish_sending(FINISH_TIMEOUT).await;
     let until = Instant::now() + LINGER_MAX;

@@ -1,14 +1,15 @@
-//! Named sessions: secrets that are remembered from one request to the next, for APIs that keep the history on their side.
+//! Named sessions: secrets that are remembered from one request to the next, for APIs that keep the history on their
+//! side.
 //!
-//! Opt-in twice: by the configuration, and by the request that names a session in `x-aegis-session`. A conversation's next
-//! request may come on any connection and so to any shard; this is therefore the one place where shards share something that
-//! changes. No lock guards it. The sessions lie in a table of pointers; what a pointer leads to is never changed but
-//! replaced whole by compare-and-swap, so a shard that reads waits for nobody, and one that writes beside another tries
-//! again. What a request costs depends on its own session, not on how many there are: expired ones are looked for in small
-//! parts of the table, and when there are too many the longest unused of a sample goes.
+//! Opt-in twice: by the configuration, and by the request that names a session in `x-aegis-session`. A conversation's
+//! next request may come on any connection and so to any shard; this is therefore the one place where shards share
+//! something that changes. No lock guards it. The sessions lie in a table of pointers; what a pointer leads to is never
+//! changed but replaced whole by compare-and-swap, so a shard that reads waits for nothing, and one that writes beside
+//! another tries again. What a request costs depends on its own session, not on how many there are: expired ones are
+//! looked for in small parts of the table, and when there are too many the longest unused of a sample goes.
 //!
-//! A name alone opens nothing: the place of a session is a hash over the organisation, the gateway key, the upstream and the
-//! client's own credentials, so that nobody reaches the secrets of another by guessing a name.
+//! A name alone opens nothing: the place of a session is a hash over the organisation, the gateway key, the upstream
+//! and the client's own credentials, so that nobody reaches the secrets of another by guessing a name.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock, OnceLock};
@@ -39,8 +40,8 @@ impl SessionKey {
     }
 }
 
-/// Pointers of the smallest and of the largest table. It is made with one for each session that may be, and does not grow
-/// when a reload allows more: then several share a pointer.
+/// Pointers of the smallest and of the largest table. It is made with one for each session that may be, and does not
+/// grow when a reload allows more: then several share a pointer.
 const TABLE_SIZES: (usize, usize) = (1 << 10, 1 << 20);
 /// So many sessions are looked at for the longest unused one. Where there are no more, it is exactly that one.
 const SAMPLE: usize = 64;

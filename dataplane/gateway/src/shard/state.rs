@@ -51,7 +51,7 @@ impl Shard {
     pub(super) fn new(context: ShardContext) -> Rc<Self> {
         let snapshot = context.snapshots.load();
         let mut id_prefix = [0; 8];
-        // Ids only have to differ, and the index tells shards apart when there is no entropy.
+        // Ids only have to differ, and the index distinguishes shards when there is no entropy.
         if getrandom::fill(&mut id_prefix).is_err() {
             id_prefix = (context.index as u64).to_be_bytes();
         }

@@ -9,8 +9,8 @@ use super::session::Sessions;
 use super::state::Shard;
 use crate::lifecycle::Phase as Life;
 
-/// Ends what is overdue, keeps pools, snapshot and gauges up to date, and follows the process through drain and stop. Returns
-/// when the process drains and no connection is left.
+/// Ends what is overdue, keeps pools, snapshot and gauges up to date, and follows the process through drain and stop.
+/// Returns when the process drains and no connection is left.
 pub(super) async fn run_ticker(shard: &Rc<Shard>, index: usize, listeners: &[Weak<Listener>]) {
     let started = Instant::now();
     let mut draining_for = 0u32;

@@ -1,8 +1,8 @@
 //! The buffer a message is put together in before it is written.
 //!
-//! A chunk's size is known only when its data is there, and the data may be appended by somebody who knows nothing of
-//! chunks. So the longest possible size line is kept free before the data, and what stands before it is pushed up against
-//! the real one afterwards: a few hundred bytes of head at most. The whole then leaves in one write.
+//! A chunk's size is known only when its data is there, and the data may be appended by code that knows nothing of
+//! chunks. So the longest possible size line is kept free before the data, and what stands before it is pushed up
+//! against the real one afterwards: a few hundred bytes of head at most. The whole then leaves in one write.
 
 use std::ops::Range;
 
@@ -59,13 +59,15 @@ impl WriteBuffer {
         self.chunk = None;
     }
 
-    /// Puts what stands behind the first `body` bytes before them: a head that could be written only when its body was known.
+    /// Puts what stands behind the first `body` bytes before them: a head that could be written only when its body was
+    /// known.
     pub(crate) fn bring_forward(&mut self, body: usize) {
         debug_assert!(self.start == 0 && self.chunk.is_none());
         self.bytes.rotate_left(body);
     }
 
-    /// Puts all bytes into `other`, and takes its memory for what is appended from now on. Gives the range of them in `other`.
+    /// Puts all bytes into `other`, and takes its memory for what is appended from now on. Gives the range of them in
+    /// `other`.
     pub(crate) fn exchange(&mut self, other: &mut Vec<u8>) -> Range<usize> {
         debug_assert!(self.chunk.is_none());
         let range = self.start..self.bytes.len();

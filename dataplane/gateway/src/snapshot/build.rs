@@ -1,7 +1,8 @@
 //! Builds a [`Snapshot`] from settings: reads certificates and keys, compiles rules, joins them with what earlier
 //! generations can lend (addresses, metric slots, TLS sessions).
 //!
-//! Runs off the shards. It either gives a complete snapshot or says everything that is wrong; the running one stays as it is.
+//! Runs off the shards. It either gives a complete snapshot or says everything that is wrong; the running one stays as
+//! it is.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! The gateway's own secrets, which an agent on the same machine may read and put into a prompt: the providers' keys that
-//! upstreams are configured with, the master key, and the key of the known values.
+//! The gateway's own secrets, which an agent on the same machine may read and put into a prompt: the providers' keys
+//! that upstreams are configured with, the master key, and the key of the known values.
 //!
 //! They are looked for as known values are, in the same list, so they cost what a few more of those do. In whichever
 //! organisation's request one stands, it is hidden from the provider and comes back to that request's client alone.
@@ -19,8 +19,8 @@ use crate::state_dir::{self, KEY_LEN, MasterKey};
 pub(super) struct OwnSecrets(Vec<Zeroizing<String>>);
 
 impl OwnSecrets {
-    /// Gathers what `settings` name. What cannot be read is no secret to be found here; it is refused where it is used. What
-    /// would be met by chance (`ollama`, a word) is left out.
+    /// Gathers what `settings` name. What cannot be read is no secret to be found here; it is refused where it is used.
+    /// What would be met by chance (`ollama`, a word) is left out.
     pub(super) fn gather(settings: &Settings, master: &MasterKey) -> OwnSecrets {
         let mut values = vec![Zeroizing::new(HEXLOWER.encode(&**master))];
         // As it was written down, if in other letters.

@@ -12,8 +12,8 @@ use crate::config::error::Problem;
 use crate::config::settings::{self, ClientAuth, Roots, Settings};
 use crate::config::upstream_url::UpstreamUrl;
 
-/// TLS towards clients; none without certificates. `sessions` holds the TLS sessions of clients with the certificates they
-/// were begun with, and is renewed when those change.
+/// TLS towards clients; none without certificates. `sessions` holds the TLS sessions of clients with the certificates
+/// they were begun with, and is renewed when those change.
 pub(super) fn server_tls(
     settings: &Settings,
     sessions: &mut Option<(TrustIdentity, Resumption)>,

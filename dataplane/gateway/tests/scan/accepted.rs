@@ -106,7 +106,7 @@ fn a_baseline_that_is_none_is_refused() {
         ("newer.json", b"{\"version\":2,\"keyed\":true,\"findings\":[]}"),
         ("other.json", b"{\"version\":1,\"mix\":\"\",\"found\":[]}"),
     ]);
-    for (file, told) in [
+    for (file, message) in [
         ("missing.json", "cannot read"),
         ("broken.json", "not a baseline"),
         ("newer.json", "a baseline of version 2; this program reads version 1"),
@@ -116,12 +116,14 @@ fn a_baseline_that_is_none_is_refused() {
         let output = scan(&["--baseline", file, "a.txt"], folder.path(), b"");
         assert_eq!(output.status.code(), Some(2));
         let said = text(&output.stderr);
-        assert!(said.contains(file) && said.contains(told), "{said}");
+        assert!(said.contains(file) && said.contains(message), "{said}");
     }
-    for (file, told) in [("no/such/folder.json", "make the folder first"), (".", "give the name of a file")] {
+    for (file, message) in
+        [("no/such/folder.json", "make the folder first"), (".", "give the name of a file")]
+    {
         let output = scan(&["--write-baseline", file, "a.txt"], folder.path(), b"");
         assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), ""), "before any work");
-        assert!(text(&output.stderr).contains(told), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains(message), "{}", text(&output.stderr));
     }
     let output = scan(&["--write-baseline", "known.json", "a.txt", "missing"], folder.path(), b"");
     assert_eq!(output.status.code(), Some(2));

@@ -236,9 +236,9 @@ fn jsonl_names_a_wrong_line_and_goes_on() {
     let answers = lines(&output);
     assert_eq!(answers.len(), 7);
     assert_eq!((&answers[0]["id"], &answers[6]["id"]), (&serde_json::json!(1), &serde_json::json!(7)));
-    let told = text(&output.stderr);
+    let printed = text(&output.stderr);
     for number in 2..=6 {
-        assert!(told.contains(&format!("error: standard input: line {number}: ")), "{told}");
+        assert!(printed.contains(&format!("error: standard input: line {number}: ")), "{printed}");
         let answer = &answers[number - 1];
         assert!(
             answer["error"].as_str().is_some_and(|error| error.starts_with(&format!("line {number}: "))),
@@ -246,7 +246,7 @@ fn jsonl_names_a_wrong_line_and_goes_on() {
         );
         assert_eq!(answer["findings"], serde_json::json!([]));
     }
-    assert!(told.contains("missing field `text`"), "{told}");
+    assert!(printed.contains("missing field `text`"), "{printed}");
 }
 
 #[test]
@@ -282,11 +282,11 @@ fn jsonl_reads_files_too_and_empty_input_gives_nothing() {
 #[test]
 fn version_names_engine_rules_and_driver() {
     let output = program().arg("version").output().expect("it runs");
-    let told = text(&output.stdout);
+    let printed = text(&output.stdout);
     for line in
         ["aegis-gateway 0.", "engine        ", " built in, ", "ready         after ", "driver        "]
     {
-        assert!(told.contains(line), "{told}");
+        assert!(printed.contains(line), "{printed}");
     }
 }
 
@@ -307,21 +307,21 @@ fn rules_are_listed_shown_and_checked() {
     for part in ["category  TOKEN", "opens     ", "finds     ", "passes    "] {
         assert!(shown.contains(part), "{shown}");
     }
-    let (code, _, told) = run(&["show", "no-such-rule"]);
-    assert!(code == Some(2) && told.contains("there is no rule `no-such-rule`"), "{told}");
+    let (code, _, printed) = run(&["show", "no-such-rule"]);
+    assert!(code == Some(2) && printed.contains("there is no rule `no-such-rule`"), "{printed}");
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("own.toml");
     std::fs::write(&file, "[[rules]]\nid = \"mine\"\n").expect("written");
-    let (code, _, told) = run(&["list", "--rules", &file.display().to_string()]);
-    assert!(code == Some(2) && told.contains("own.toml"), "{told}");
+    let (code, _, printed) = run(&["list", "--rules", &file.display().to_string()]);
+    assert!(code == Some(2) && printed.contains("own.toml"), "{printed}");
 }
 
 #[test]
 fn keys_are_made_and_hashed_the_same_way() {
     let made = program().args(["key", "new", "--id", "ci \"x\""]).output().expect("it runs");
-    let told = text(&made.stdout).to_owned();
-    let key = told.lines().find_map(|line| line.trim().strip_prefix("aegis-gk-")).expect("a key");
-    let entry = told.split("file:\n").nth(1).expect("an entry");
+    let printed = text(&made.stdout).to_owned();
+    let key = printed.lines().find_map(|line| line.trim().strip_prefix("aegis-gk-")).expect("a key");
+    let entry = printed.split("file:\n").nth(1).expect("an entry");
     let parsed: toml::Table = toml::from_str(entry).expect("an entry of the configuration");
     assert_eq!(parsed["auth"]["keys"][0]["id"].as_str(), Some("ci \"x\""));
     let hashed = feed(program().args(["key", "hash"]), format!("aegis-gk-{key}\n").as_bytes());

@@ -28,10 +28,10 @@ fn good_rules_pass_and_find() {
         folder_of(&[("own.toml", GOOD.as_bytes()), ("app.log", log.as_bytes()), ("clean.log", b"nothing")]);
     let output = rules(&["test", "own.toml"], folder.path());
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
-    let told = "own.toml\n  pass  acme-key  2 match, 2 no_match; cost 0 of 10\n1 of 1 rules pass\n";
-    assert_eq!(text(&output.stdout), told);
+    let printed = "own.toml\n  pass  acme-key  2 match, 2 no_match; cost 0 of 10\n1 of 1 rules pass\n";
+    assert_eq!(text(&output.stdout), printed);
     let output = rules(&["test", "own.toml", "--text", "app.log"], folder.path());
-    let found = text(&output.stdout).strip_prefix(told).expect("the same before");
+    let found = text(&output.stdout).strip_prefix(printed).expect("the same before");
     assert_eq!(found, "app.log\n  2:6  high  high  acme-key  acme…(29)  Acme key\n", "of its rules only");
     let output = rules(&["test", "own.toml", "--text", "app.log", "--reveal"], folder.path());
     assert!(text(&output.stdout).contains("acme_fedcba9876543210fedcba98"));
@@ -54,7 +54,7 @@ fn rules_that_do_not_do_what_they_promise_fail() {
     let folder = folder_of(&[("own.toml", format!("{GOOD}{bad}{lonely}").as_bytes())]);
     let output = rules(&["test", "own.toml"], folder.path());
     assert_eq!(output.status.code(), Some(1));
-    let told = text(&output.stdout);
+    let printed = text(&output.stdout);
     for line in [
         "  FAIL  acme-wide    2 match, 2 no_match; cost 0 of 10",
         "        match `acme_0123456789ABCDEF01234567`: found nothing",
@@ -65,7 +65,7 @@ fn rules_that_do_not_do_what_they_promise_fail() {
         "        `no_match` has 1, needs at least 2 examples",
         "2 of 3 rules fail",
     ] {
-        assert!(told.lines().any(|told| told == line), "{line}\n--\n{told}");
+        assert!(printed.lines().any(|printed| printed == line), "{line}\n--\n{printed}");
     }
 }
 
@@ -75,9 +75,9 @@ fn what_is_refused_is_said_with_its_line() {
     let refused = |file: &str, code: i32, parts: &[&str]| {
         put(folder.path(), "own.toml", file.as_bytes());
         let output = rules(&["test", "own.toml"], folder.path());
-        let told = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{told}");
-        assert!(parts.iter().all(|part| told.contains(part)), "{parts:?}\n--\n{told}");
+        let printed = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{printed}");
+        assert!(parts.iter().all(|part| printed.contains(part)), "{parts:?}\n--\n{printed}");
     };
     let with = |pattern: &str| GOOD.replace("pattern = 'acme_[0-9a-f]{24}'", pattern);
     refused(

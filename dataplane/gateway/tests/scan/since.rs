@@ -115,11 +115,11 @@ fn of_files_that_git_calls_binary_only_added_lines_count() {
     put(path, "wide.ini", &wide(&new));
     put(path, "plain.lock", new.as_bytes());
     git(path, &["mv", "moved.ini", "here.ini"]);
-    let told = [("plain.lock".to_owned(), 4), ("wide.ini".to_owned(), 4)];
-    assert_eq!(found(path, &["--since", "HEAD"]), told);
+    let expected = [("plain.lock".to_owned(), 4), ("wide.ini".to_owned(), 4)];
+    assert_eq!(found(path, &["--since", "HEAD"]), expected);
     // From UTF-16 to UTF-8, and a text where a picture was.
     put(path, "wide.ini", new.as_bytes());
-    assert_eq!(found(path, &["--since", "HEAD"]), told);
+    assert_eq!(found(path, &["--since", "HEAD"]), expected);
     put(path, "wide.ini", b"\0\0\x01");
     commit(path);
     put(path, "wide.ini", new.as_bytes());
@@ -145,22 +145,22 @@ fn what_is_new_does_not_depend_on_how_git_is_configured() {
     let added = format!("zero = '{TOKEN}'\none\nold = '{TOKEN}'\nthree\nnew = '{TOKEN}'\n");
     put(path, "old.py", added.as_bytes());
     put(path, "below/x", b"");
-    let told = [("old.py".to_owned(), 1), ("old.py".to_owned(), 5)];
-    assert_eq!(found(path, &["--since", "HEAD"]), told);
+    let expected = [("old.py".to_owned(), 1), ("old.py".to_owned(), 5)];
+    assert_eq!(found(path, &["--since", "HEAD"]), expected);
     let below = found(&path.join("below"), &["--since", "HEAD"]);
     assert_eq!(below.iter().map(|(_, line)| *line).collect::<Vec<_>>(), [1, 5]);
     let mut program = program();
     program.args(["scan", "--format", "json", "--since", "HEAD"]).current_dir(path);
-    assert_eq!(places(&feed(program.env("GIT_DIFF_OPTS", "--unified=9"), b"")), told);
+    assert_eq!(places(&feed(program.env("GIT_DIFF_OPTS", "--unified=9"), b"")), expected);
 }
 
 #[test]
 fn what_cannot_be_compared_is_said() {
     let folder = folder_of(&[("a.txt", TOKEN.as_bytes())]);
-    let refused = |folder: &Path, arguments: &[&str], told: &str| {
+    let refused = |folder: &Path, arguments: &[&str], message: &str| {
         let output = scan(arguments, folder, b"");
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        assert!(text(&output.stderr).contains(told), "{arguments:?}: {}", text(&output.stderr));
+        assert!(text(&output.stderr).contains(message), "{arguments:?}: {}", text(&output.stderr));
     };
     refused(folder.path(), &["--since", "HEAD"], "not in a git repository");
     let folder = repository();

@@ -1,5 +1,5 @@
-//! The files of the table: how they are written and taken apart. They are compiled into the program and tested whole, so
-//! that reading them cannot fail where it runs.
+//! The files of the table: how they are written and taken apart. They are compiled into the program and tested whole,
+//! so that reading them cannot fail where it runs.
 
 use serde::Deserialize;
 

@@ -14,7 +14,8 @@ pub enum Role {
     Signed,
     /// Bytes in base64.
     Media,
-    /// An address that the provider fetches, or a data URL with media; a signature in the address is needed for that. Passes as it is if it is an address.
+    /// An address that the provider fetches, or a data URL with media; a signature in the address is needed for that.
+    /// Passes as it is if it is an address.
     Link,
     /// A position in a text of the same document, counted in the API's own unit.
     Offset,

@@ -94,8 +94,8 @@ pub fn all() -> &'static Table {
 /// A member's name.
 type Name = Box<[u8]>;
 
-/// Names of members by which links of the table are known wherever they stand, with the name of the object around them if one
-/// is listed that is no list's item.
+/// Names of members by which links of the table are known wherever they stand, with the name of the object around them
+/// if one is listed that is no list's item.
 static LINKS: LazyLock<Vec<(Name, Option<Name>)>> = LazyLock::new(|| {
     let of_requests = OF_REQUESTS.places.iter().filter(|place| place.role == Role::Link);
     let mut links: Vec<_> = of_requests
@@ -112,8 +112,8 @@ static LINKS: LazyLock<Vec<(Name, Option<Name>)>> = LazyLock::new(|| {
     links
 });
 
-/// Whether the string under `name`, in an object under `holder` (empty if it has none), is an address that the provider would
-/// fetch if it came back in a request, where it is not searched.
+/// Whether the string under `name`, in an object under `holder` (empty if it has none), is an address that the provider
+/// would fetch if it came back in a request, where it is not searched.
 ///
 /// An address may be signed, so it cannot be searched there without breaking it; so no secret is put into it here.
 pub fn is_link_of_reply(name: &[u8], holder: &[u8]) -> bool {

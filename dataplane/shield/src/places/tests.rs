@@ -36,18 +36,18 @@ fn for_each_row(mut check: impl FnMut(&file::File, &file::Row, Scope, &str)) {
 #[test]
 fn every_path_has_an_example_that_hits_it() {
     for_each_row(|file, row, scope, root| {
-        let mut hit = Vec::new();
+        let mut met = Vec::new();
         for example in &row.examples {
             for place in places_in(all(), scope, &wrapped(root, example)) {
                 // Another row may say the same of the place, but none may say something else.
                 let place = place.unwrap_or_else(|| panic!("{}: {example} below {root:?}", file.api));
                 assert_eq!(place.role, row.role, "{}: {example}", file.api);
-                hit.push(place.path.clone());
+                met.push(place.path.clone());
             }
         }
         for path in &row.paths {
             let known = FILES.iter().flat_map(|file| &file.place).filter(|other| other.paths.contains(path));
-            assert!(hit.contains(path) && known.count() >= 1, "{}: no example for {path}", file.api);
+            assert!(met.contains(path) && known.count() >= 1, "{}: no example for {path}", file.api);
         }
     });
 }
@@ -242,8 +242,8 @@ fn the_readme_shows_the_table() {
     assert!(page.contains(&table), "the table in docs/places.md should be:\n{table}");
 }
 
-/// What passes unscanned on its way out gets no secret on its way back, or it would leak in the next turn. The reply knows
-/// signed text and addresses by their names, so the examples of requests serve.
+/// What passes unscanned on its way out gets no secret on its way back, or it would leak in the next turn. The reply
+/// knows signed text and addresses by their names, so the examples of requests serve.
 #[test]
 fn what_passes_unscanned_gets_no_secret() {
     use crate::reply::{Rehydrator, ReplyFormat};

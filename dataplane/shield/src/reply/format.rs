@@ -75,8 +75,8 @@ fn is_binary_type(essence: &[u8]) -> bool {
 }
 
 impl ReplyFormat {
-    /// The format that the value of a `content-type` header names. Parameters are ignored, as is case, and quotes around
-    /// it, which some servers put there. A header that came twice counts if it says the same.
+    /// The format that the value of a `content-type` header names. Parameters are ignored, as is case, and quotes
+    /// around it, which some servers put there. A header that came twice counts if it says the same.
     pub fn of(content_type: Option<&[u8]>) -> Self {
         let Some(value) = content_type else { return Self::Unknown };
         let essence = value.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();

@@ -23,7 +23,7 @@ pub enum TextKind {
 /// Decides what is restored. Asked once for each channel of a stream, for each complete string that may hold a
 /// token, and once for a body that is restored as a whole.
 pub trait RestoreGate: Send {
-    /// Whether tokens in a text of this kind are replaced by their secrets. `tool` is the name of the tool that the text
-    /// goes to, where the reply has named it by then.
+    /// Whether tokens in a text of this kind are replaced by their secrets. `tool` is the name of the tool that the
+    /// text goes to, where the reply has named it by then.
     fn allow(&mut self, text_kind: TextKind, tool: Option<&str>) -> bool;
 }

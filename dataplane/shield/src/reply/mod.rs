@@ -9,7 +9,7 @@
 //!    |   documents, items of an array ----> frames  (sse, lines,     one event at a time, at most MAX_EVENT
 //!    |                                        |      values)
 //!    |                                        |
-//!    |                                      values     (values)          where its strings stand
+//!    |                                      values   (json_index)        where its strings stand
 //!    |                                        |
 //!    |                                      plan     (dialect)       piece of a channel | complete | opaque
 //!    |                                        |                      and: which channels end here
@@ -21,7 +21,7 @@
 //!    `-- text, a frame or document that is too large --> one restorer for all of it
 //! ```
 //!
-//! A **restorer** is one text on its way. Its states, for the text `key: AEGIS-KEY-..`:
+//! A **restorer** carries one text to the client. Its states, for the text `key: AEGIS-KEY-..`:
 //!
 //! ```text
 //!            a suffix that begins a token of this vault
@@ -40,11 +40,11 @@
 //!
 //! # What changes beside tokens
 //!
-//! Numbers, in place: those that point into a text in which a token was replaced, be it the reply's or a document of the
-//! request (`citations`), and, behind an event
-//! that was put in, the `sequence_number` of Responses, so that each is there once and they ascend. (To put a tail
-//! into no event of its own, whole events of other channels would have to wait for it, and ordinary text with them.
-//! A client that resumes a stream by such a number names one that is too high by the events put in before.)
+//! Numbers, in place: those that point into a text in which a token was replaced, be it the reply's or a document of
+//! the request (`citations`), and, behind an event that was put in, the `sequence_number` of Responses, so that each is
+//! there once and they ascend. (To put a tail into no event of its own, whole events of other channels would have to
+//! wait for it, and ordinary text with them. A client that resumes a stream by such a number names one that is too high
+//! by the events put in before.)
 //!
 //! # What stays although it holds tokens
 //!

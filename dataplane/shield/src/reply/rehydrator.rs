@@ -34,8 +34,8 @@ enum Body {
     Preamble(Preamble),
 }
 
-/// Text that may turn out to be events: comments stand before them. Its lines go on as text does; only what may begin an
-/// event waits.
+/// Text that may turn out to be events: comments stand before them. Its lines go on as text does; only what may begin
+/// an event waits.
 struct Preamble {
     restorer: Box<TextRestorer>,
     /// What the current line begins with, until it is known for what it is.
@@ -119,8 +119,8 @@ impl Rehydrator {
         self.finish_within(out, usize::MAX);
     }
 
-    /// As [`push`](Self::push), but appends no more once `out` is `limit` bytes long. False when there is more to come by
-    /// [`resume`](Self::resume): do that before the next push, or what waits grows with every one.
+    /// As [`push`](Self::push), but appends no more once `out` is `limit` bytes long. False when there is more to come
+    /// by [`resume`](Self::resume): do that before the next push, or what waits grows with every one.
     ///
     /// A limit is kept but for the last few bytes of a secret, which may be escaped: at most 8 KiB more.
     pub fn push_within(&mut self, input: &[u8], out: &mut Vec<u8>, limit: usize) -> bool {

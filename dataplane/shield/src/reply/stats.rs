@@ -5,9 +5,10 @@
 pub struct RestoreStats {
     /// Tokens replaced by their secrets.
     pub restored: u64,
-    /// Tokens left as they are: minted by this organisation but not in this vault (needs [`Rehydrator::with_keyring`](super::Rehydrator::with_keyring)), begun
-    /// like one of the vault and then mangled or cut off, or in JSON of more layers than are followed. A word whose keyed
-    /// check is wrong is text, and not counted.
+    /// Tokens left as they are: minted by this organisation but not in this vault (needs
+    /// [`Rehydrator::with_keyring`](super::Rehydrator::with_keyring)),
+    /// begun like one of the vault and then mangled or cut off, or in JSON of more layers than are followed. A word
+    /// whose keyed check is wrong is text, and not counted.
     pub unresolved: u64,
     /// Tokens of this vault left on purpose: in signed text, and in what speaks of the tokens that the model sampled
     /// (`logprobs`).

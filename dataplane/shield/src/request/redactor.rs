@@ -81,8 +81,8 @@ impl Redactor {
         (action != Action::Allow).then_some(Decision { rule: finding.rule, category: rule.category, action })
     }
 
-    /// Decides on a finding in `text`, lets `edit` replace it if that is the decision, and records what was done. Returns
-    /// whether anything was, which is not so for a finding that is allowed.
+    /// Decides on a finding in `text`, lets `edit` replace it if that is the decision, and records what was done.
+    /// Returns whether anything was, which is not so for a finding that is allowed.
     pub(crate) fn settle(
         &mut self,
         finding: &Finding,

@@ -1,4 +1,4 @@
-//! Streams that are not what they seem: text that sniffed like JSON in passing, broken JSON, bodies that merely
+//! Streams that are not what they seem: text that looks like JSON in passing, broken JSON, bodies that merely
 //! begin like events.
 
 use aegis_shield::reply::{MAX_EVENT, ReplyFormat};

@@ -19,8 +19,8 @@ fn read(data: &Value) -> Vec<(String, String)> {
     for candidate in data["candidates"].as_array().into_iter().flatten() {
         for part in candidate["content"]["parts"].as_array().into_iter().flatten() {
             if let Some(text) = part["text"].as_str() {
-                let restorer = if part["thought"] == true { "thought" } else { "text" };
-                found.push((format!("{} {restorer}", candidate["index"]), text.to_owned()));
+                let kind = if part["thought"] == true { "thought" } else { "text" };
+                found.push((format!("{} {kind}", candidate["index"]), text.to_owned()));
             }
         }
     }

@@ -105,7 +105,7 @@ fn large_items_and_odd_arrays() {
         let expected = array.to_string().replace(&token, &quote(QUOTED)[1..quote(QUOTED).len() - 1]);
         assert_eq!(output, expected);
     }
-    // Only Gemini's arrays are streams. Others get no item more, and what sniffed like pieces is none.
+    // Only Gemini's arrays are streams. Others get no item more, and what looks like pieces is none.
     for array in [
         json!([{"object": "chunk", "text": "x A"}, {"object": "chunk", "text": "EGIS"}]),
         json!([{"choices": [{"delta": {"content": "x AEGIS-"}}]}]),
@@ -258,8 +258,8 @@ fn threads_of_assistants() {
             &(frame("thread.message.completed", &done.to_string(), "\n") + &frame("done", "[DONE]", "\n"));
         let (output, stats) = run_sse(&input);
         let texts = channels(&output, read);
-        for restorer in ["text", "code", "logs"] {
-            assert_eq!(texts[restorer], clear(text), "{restorer}");
+        for channel in ["text", "code", "logs"] {
+            assert_eq!(texts[channel], clear(text), "{channel}");
         }
         assert_eq!(serde_json::from_str::<Value>(&texts["call"]).unwrap()["p"], QUOTED);
         let events = events(&output);

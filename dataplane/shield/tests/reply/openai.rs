@@ -14,7 +14,7 @@ fn stream(chunks: &[Value], eol: &str) -> String {
     frames.concat() + &frame("", "[DONE]", eol)
 }
 
-/// What a client puts together: texts by choice and restorer, arguments by choice and call.
+/// What a client puts together: texts by choice and key, arguments by choice and call.
 pub(crate) fn read(chunk: &Value) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for choice in chunk["choices"].as_array().into_iter().flatten() {

@@ -107,7 +107,7 @@ fn call(id: Option<&str>, arguments: &str) -> Value {
     entry
 }
 
-/// The arguments of each call, told apart as a client does that sniffed at ids.
+/// The arguments of each call, separated as by a client that looks at ids.
 fn by_id(output: &str) -> Vec<String> {
     let mut found: Vec<(String, String)> = Vec::new();
     for event in events(output) {
@@ -155,7 +155,7 @@ fn a_tool_index_that_is_used_again_is_another_call() {
     assert_eq!(by_id(&run_sse(&input).0), [first, second]);
 }
 
-/// The arguments of each call, told apart by what `key` finds in an entry, or put to the last one.
+/// The arguments of each call, separated by what `key` finds in an entry, or put to the last one.
 fn apart(output: &str, key: impl Fn(&Value) -> Option<&str>) -> Vec<String> {
     let mut found: Vec<(String, String)> = Vec::new();
     let mut last = 0;
@@ -292,9 +292,9 @@ fn items_without_an_index_are_told_apart_by_id() {
         ];
         let (output, _) = run_cut(aegis_shield::reply::ReplyFormat::Sse, input.concat().as_bytes(), &[]);
         let texts = channels(&String::from_utf8(output).unwrap(), read);
-        for restorer in ["x", "y"] {
+        for channel in ["x", "y"] {
             assert_eq!(
-                serde_json::from_str::<Value>(&texts[restorer]).unwrap(),
+                serde_json::from_str::<Value>(&texts[channel]).unwrap(),
                 json!({"a": QUOTED}),
                 "{cut}"
             );

@@ -19,7 +19,7 @@ fn text() -> impl Strategy<Value = (String, String)> {
     vec(part, 0..8)
         .prop_map(|parts| parts.into_iter().unzip::<String, String, Vec<_>, Vec<_>>())
         .prop_map(|(a, b)| (a.concat(), b.concat()))
-        .prop_filter("sniffed like JSON", |(text, _)| {
+        .prop_filter("looks like JSON", |(text, _)| {
             !matches!(text.trim_start().chars().next(), Some('{' | '['))
         })
 }

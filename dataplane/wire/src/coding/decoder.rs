@@ -106,8 +106,8 @@ impl Decoder {
         outcome
     }
 
-    /// The body has ended: an error unless its codings have ended with it. A body of no bytes at all is taken for an empty
-    /// one.
+    /// The body has ended: an error unless its codings have ended with it. A body of no bytes at all is taken for an
+    /// empty one.
     pub fn finish(&self) -> Result<(), CodingError> {
         if self.consumed == 0 {
             return Ok(());
@@ -188,7 +188,7 @@ impl Link {
         if output.is_empty() || (input.is_empty() && !self.filled) {
             return Ok(Step::default());
         }
-        // One byte more than allowed, so that a body of exactly the limit is told from a longer one.
+        // One byte more than allowed, so that a body of exactly the limit is distinguished from a longer one.
         let allowed = (limits.output - self.produced).saturating_add(1);
         let room = output.len().min(usize::try_from(allowed).unwrap_or(usize::MAX));
         let ran = self.stage.run(input, &mut output[..room])?;

@@ -102,7 +102,7 @@ impl Gzip {
     }
 }
 
-/// zlib or bare deflate: the first two bytes tell.
+/// zlib or bare deflate: the first two bytes show which.
 pub(super) enum Deflate {
     Undecided(Option<u8>),
     Running(Decompress),
@@ -237,7 +237,7 @@ fn zstd_decoder() -> std::io::Result<ZstdDecoder<'static>> {
     Ok(decoder)
 }
 
-/// The library tells its errors apart by their text only.
+/// The library distinguishes its errors by their text only.
 fn zstd_error(error: &std::io::Error) -> CodingError {
     if error.to_string().contains("too much memory") {
         CodingError::Window

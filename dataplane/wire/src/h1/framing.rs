@@ -100,8 +100,8 @@ impl<'a> Framing<'a> {
     }
 }
 
-/// Accepts `chunked` alone. Other codings are not implemented (501) as long as `chunked` comes last, which is what makes
-/// the body's end known; everything else is ambiguous (400).
+/// Accepts `chunked` alone. Other codings are not implemented (501) as long as `chunked` comes last, which is what
+/// makes the body's end known; everything else is ambiguous (400).
 fn chunked(value: &[u8]) -> Result<BodyKind, HttpError> {
     if value.eq_ignore_ascii_case(b"chunked") {
         return Ok(BodyKind::Chunked);

@@ -5,7 +5,8 @@
 //! head that arrives byte by byte costs no more than one that arrives whole), let `httparse` split it, and then make
 //! the one framing decision, a [`BodyKind`], that everything after follows.
 //!
-//! The verdict on a message never depends on how it was cut: errors are found in the order of the bytes that cause them.
+//! The verdict on a message never depends on how it was cut: errors are found in the order of the bytes that cause
+//! them.
 
 mod body;
 mod framing;

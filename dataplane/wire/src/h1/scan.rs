@@ -5,8 +5,8 @@
 
 use memchr::memchr;
 
-/// The most bytes of a head, from its first line to the empty line that ends it, both included. The interim replies before
-/// a final one count too.
+/// The most bytes of a head, from its first line to the empty line that ends it, both included. The interim replies
+/// before a final one count too.
 pub const MAX_HEAD: usize = 64 * 1024;
 
 /// The most fields of a head.

@@ -1,4 +1,5 @@
-//! Writes heads and chunks. Everything comes from the parsed form; the framing fields are written here and nowhere else.
+//! Writes heads and chunks. Everything comes from the parsed form; the framing fields are written here and nowhere
+//! else.
 
 use std::ops::Deref;
 
@@ -15,7 +16,8 @@ pub const CHUNK_END: &[u8] = b"\r\n";
 /// The chunk that ends a body, with no trailer fields.
 pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
-/// A 426 must name a protocol that would be accepted (RFC 9110 section 15.5.22), in a field that belongs to the connection.
+/// A 426 must name a protocol that would be accepted (RFC 9110 section 15.5.22), in a field that belongs to the
+/// connection.
 const UPGRADE_REQUIRED: u16 = 426;
 /// The one that is spoken here.
 const OFFER: &[u8] = b"upgrade: HTTP/1.1\r\nconnection: upgrade\r\n";
@@ -67,8 +69,8 @@ pub fn write_chunk(payload: &[u8], out: &mut Vec<u8>) {
 
 /// Appends the head of a request in HTTP/1.1 and says how its body must be framed.
 ///
-/// An error (400, nothing appended) if path or authority hold a byte that would end the line or the word: they come from
-/// a parser, which lets no such byte through, but one that was put in since must not become a second request.
+/// An error (400, nothing appended) if path or authority hold a byte that would end the line or the word: they come
+/// from a parser, which lets no such byte through, but one that was put in since must not become a second request.
 pub fn write_request(head: &RequestHead, body: BodyLength, out: &mut Vec<u8>) -> Result<BodyKind, HttpError> {
     if head.path.is_empty() || !head.path.bytes().chain(head.authority.bytes()).all(|b| b.is_ascii_graphic())
     {

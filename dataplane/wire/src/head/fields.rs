@@ -14,8 +14,8 @@ const SEPARATOR: &[u8] = b": ";
 /// Bytes after the value in the stored line.
 const LINE_END: &[u8] = b"\r\n";
 
-/// Whether a field of this name (lower case) describes one connection or the framing of one message and so never travels
-/// further (RFC 9110 section 7.6.1): the writers say what is true for their own connection.
+/// Whether a field of this name (lower case) describes one connection or the framing of one message and so never
+/// travels further (RFC 9110 section 7.6.1): the writers say what is true for their own connection.
 pub fn is_connection_field(name: &[u8]) -> bool {
     matches!(
         name,
@@ -67,8 +67,8 @@ pub enum FieldError {
 
 /// The header fields of a message, in their order, names in lower case.
 ///
-/// `get`, `remove` and their kin expect the name in lower case. Fields that belong to one connection, to the framing, or
-/// that a `connection` field names are never in here: what they say is in the parse result, and the writers say it
+/// `get`, `remove` and their kin expect the name in lower case. Fields that belong to one connection, to the framing,
+/// or that a `connection` field names are never in here: what they say is in the parse result, and the writers say it
 /// anew. The one exception is the `content-length` of a reply that has no body by definition (HEAD, 304).
 #[derive(Clone, Default)]
 pub struct Fields {

@@ -1,7 +1,7 @@
 //! Message heads that know nothing of the protocol version they came by.
 //!
-//! HTTP/1 and HTTP/2 both fill these, and everything between the two connections (routing, keys, limits, rewriting) works
-//! on them. How a body is framed on its connection is the codec's own business; here it only has a length or not.
+//! HTTP/1 and HTTP/2 both fill these, and everything between the two connections (routing, keys, limits, rewriting)
+//! works on them. How a body is framed on its connection is the codec's own business; here it only has a length or not.
 
 mod fields;
 

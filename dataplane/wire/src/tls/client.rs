@@ -59,8 +59,8 @@ pub fn client_config(options: &ClientOptions<'_>) -> Result<Arc<ClientConfig>, T
     Ok(Arc::new(config))
 }
 
-/// The name to ask a server for and to check its certificate against: a host name or an IP address (IPv6 with or without
-/// brackets), without a port.
+/// The name to ask a server for and to check its certificate against: a host name or an IP address (IPv6 with or
+/// without brackets), without a port.
 pub fn server_name(host: &str) -> Result<ServerName<'static>, TlsConfigError> {
     let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
     ServerName::try_from(bare.to_owned()).map_err(|_| TlsConfigError::Name(host.to_owned()))

@@ -127,7 +127,8 @@ impl TlsStream {
 
     /// Encrypts `plaintext` and appends the records to `out`.
     ///
-    /// Every call makes a record of its own (of at most 16 KiB), so pieces that are at hand together belong in one call.
+    /// Every call makes a record of its own (of at most 16 KiB), so pieces that are at hand together belong in one
+    /// call.
     pub fn send(&mut self, plaintext: &[u8], out: &mut Vec<u8>) -> Result<(), TlsError> {
         self.check()?;
         if self.closed {
@@ -151,7 +152,7 @@ impl TlsStream {
         }
         self.closed = true;
         let mut io = Io { plaintext: &mut Vec::new(), out, task: Task::Close };
-        // A failure is remembered, and there is no one left to tell.
+        // A failure is remembered, and there is nothing left to send it to.
         let _ = self.drive_pending(&mut io);
     }
 
@@ -216,8 +217,8 @@ impl TlsStream {
         Ok(())
     }
 
-    /// Steps through the states until more ciphertext is needed; says how much of `input` (or else of the pending bytes)
-    /// was used up.
+    /// Steps through the states until more ciphertext is needed; says how much of `input` (or else of the pending
+    /// bytes) was used up.
     fn drive(&mut self, input: Option<&mut [u8]>, io: &mut Io<'_>) -> Result<usize, TlsError> {
         let input = input.unwrap_or(&mut self.pending);
         let mut used = 0;
@@ -245,7 +246,7 @@ impl TlsStream {
 
 /// Appends the alert that rustls has queued with an error, if it has.
 fn send_alert(engine: &mut Engine, rest: &mut [u8], io: &mut Io<'_>) {
-    // The error counts; whether the peer could be told does not.
+    // The error counts; whether the peer got an alert does not.
     let _ = match engine {
         Engine::Client(connection) => alert(connection.process_tls_records(rest), io.out),
         Engine::Server(connection) => alert(connection.process_tls_records(rest), io.out),

@@ -32,8 +32,8 @@ const WILD: usize = 7;
 /// Words run together: no word of a language is that long where a name could stand.
 const PHRASE: usize = 16;
 
-/// Whether the value is too short, or an expression of a program whatever else it looks like. Most assignments are of that kind:
-/// what the cheapest test recognises need not take the others.
+/// Whether the value is too short, or an expression of a program whatever else it looks like. Most assignments are of
+/// that kind: what the cheapest test recognises need not take the others.
 pub(super) fn is_too_poor(text: &[u8], name: &Name, value: &Value) -> bool {
     let least = match name.strength {
         Strength::Password => MIN_PASSWORD,
@@ -303,14 +303,14 @@ fn word(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
     let short = assigned && is_spelled_out(name) && lower;
     let element = value.operator == Operator::Tag && is_spelled_out(name);
     let entry = (entry || element) && long && (lower || has_hump(bytes)) && !is_label(bytes);
-    let told = value.quoted
+    let announced = value.quoted
         && (is_owned_password(bytes) || says_clear_text(&text[name.start..name.end]))
         && !matches!(value.operator, Operator::Comma | Operator::Prose);
     let block = place::is_credentials_block(text, name, value);
     let doubtful = has_label_word(&bytes.to_ascii_lowercase()) || is_owned_password(bytes);
     match place.filter(|_| long && plainly) {
         Some(sure) if !doubtful => Some(sure),
-        found => (found.is_some() || weak || short || entry || told || block).then_some(Confidence::Low),
+        found => (found.is_some() || weak || short || entry || announced || block).then_some(Confidence::Low),
     }
 }
 
@@ -402,9 +402,9 @@ fn phrase(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
         && !bytes.iter().any(u8::is_ascii_uppercase);
     let keyword = &text[name.keyword.0..name.keyword.1];
     let passphrase = [&b"passphrase"[..], b"psk"].iter().any(|k| keyword.eq_ignore_ascii_case(k));
-    let told = passphrase || (place::is_beside_user(text, name, value) && words.count() < 3);
+    let is_introduced = passphrase || (place::is_beside_user(text, name, value) && words.count() < 3);
     let assigned = value.quoted && matches!(value.operator, Operator::Equals | Operator::Colon);
-    let is = name.strength == Strength::Password && assigned && plain && told;
+    let is = name.strength == Strength::Password && assigned && plain && is_introduced;
     (is && (8..=64).contains(&bytes.len()) && !has_label_word(bytes) && !is_placeholder(bytes))
         .then_some(Confidence::Low)
 }

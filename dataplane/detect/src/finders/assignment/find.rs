@@ -68,8 +68,8 @@ fn report(candidates: &mut Candidates, rule: u16, compiled: &Compiled, start: us
 /// How far behind a name an entity is looked for, in bytes.
 const ENTITY_REACH: usize = 48;
 
-/// Whether an entity of an assignment stands behind the keyword that ends at `end`, or an escape right behind its name. Percent escapes are
-/// found without a name.
+/// Whether an entity of an assignment stands behind the keyword that ends at `end`, or an escape right behind its name.
+/// Percent escapes are found without a name.
 pub(crate) fn escape_follows(text: &[u8], end: usize) -> bool {
     let rest = &text[end..text.len().min(end + ENTITY_REACH)];
     let name = name::PART.run(rest, name::MAX_SIDE);

@@ -29,8 +29,8 @@ const MAX_GAP: usize = 64;
 const MAX_STRANGE: usize = 2;
 /// How far before the service's name a word for a secret counts.
 const MAX_BEFORE: usize = 24;
-/// How far behind a word for a secret the value that belongs to it ends: behind the words and a name between them, and as far as
-/// shows what it is.
+/// How far behind a word for a secret the value that belongs to it ends: behind the words and a name between them, and
+/// as far as shows what it is.
 const MAX_REACH: usize = MAX_BEFORE + MAX_SERVICE + MAX_GAP + MAX_SEPARATORS + 2 * MIN_VALUE;
 /// How many bytes of punctuation and blanks may stand between two words.
 const MAX_SEPARATORS: usize = 8;
@@ -144,8 +144,8 @@ const BETWEEN: ByteSet = SPACE.union(ByteSet::of(b":=,.'\"()[]<>_-|`*\\"));
 /// What a look at a service's name gives: nothing, a secret, or that the window is too short.
 pub(super) type Outcome = Result<Option<AssignedSecret>, TooShort>;
 
-/// Where a service's name may begin that belongs to the word for a secret `text[start..end]`: before it (`ACME_API_KEY`), or
-/// behind it (`the key of Acme`); without what was looked at already.
+/// Where a service's name may begin that belongs to the word for a secret `text[start..end]`: before it
+/// (`ACME_API_KEY`), or behind it (`the key of Acme`); without what was looked at already.
 pub(super) fn around(view: TextView<'_>, Span { start, end }: Span, until: usize) -> Range<usize> {
     let to = view.text.len().min(end + MAX_BEFORE).max(until);
     start.saturating_sub(MAX_GAP + MAX_SERVICE).max(until)..to
@@ -162,8 +162,8 @@ pub(super) fn names(names: &ServiceNames, text: &[u8], around: Range<usize>, mut
     }
 }
 
-/// Where something as long as a value, with a digit, stands next: most words for a secret are spared all further work by
-/// it. What was found for one word serves the next, so that every byte is looked at once.
+/// Where something as long as a value, with a digit, stands next: most words for a secret are spared all further work
+/// by it. What was found for one word serves the next, so that every byte is looked at once.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct ValueProbe {
     /// Nothing of the kind begins from here...
@@ -395,8 +395,8 @@ fn plain(text: &[u8], start: usize, mut end: usize) -> Option<AssignedSecret> {
 fn classify(value: &[u8]) -> Option<Confidence> {
     let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
     let fitting = (MIN_VALUE..=MAX_VALUE).contains(&value.len()) && value.iter().all(|b| VALUE.has(*b));
-    let told = digits > 1 || value::is_mixed(value);
-    if !fitting || !told || digits == value.len() || value::is_placeholder(value) {
+    let mixed = digits > 1 || value::is_mixed(value);
+    if !fitting || !mixed || digits == value.len() || value::is_placeholder(value) {
         return None;
     }
     if value::has_sequence(value) {
@@ -464,11 +464,11 @@ mod tests {
         let mut probe = ValueProbe::default();
         let mut valued = 0;
         for end in (0..text.len()).filter(|i| i % 5 < 2) {
-            let told = probe.has_value(view, end);
+            let seen = probe.has_value(view, end);
             let reach = &text[end..text.len().min(end + MAX_REACH)];
             let like = |w: &[u8]| w.iter().all(|b| STRETCH.has(*b)) && w.iter().any(u8::is_ascii_digit);
-            assert_eq!(told, reach.windows(MIN_VALUE).any(like), "{end}");
-            valued += usize::from(told);
+            assert_eq!(seen, reach.windows(MIN_VALUE).any(like), "{end}");
+            valued += usize::from(seen);
         }
         assert!((100..1500).contains(&valued), "{valued}: the text shows little");
     }

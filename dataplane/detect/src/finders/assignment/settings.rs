@@ -1,7 +1,7 @@
 //! Files of settings: whether a line `password = word` stands in one, which makes of a word a password.
 //!
-//! Told by what stands above the line: a `[section]`, the line of a user, other settings, the head of a YAML block. It looks no farther left than a
-//! window's context reaches, and sees line ends in every writing.
+//! Recognised by what stands above the line: a `[section]`, the line of a user, other settings, the head of a YAML
+//! block. It looks no farther left than a window's context reaches, and sees line ends in every writing.
 
 use super::name::Name;
 use super::written::{Operator, Value};

@@ -41,9 +41,9 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Hashes a value. Of its places one in the longest kind of run becomes the anchor, of those one that the fewest others
-    /// have (`shared` counts them by the anchor's hash), of those the least ordinary; `None` when all places are shared
-    /// too often.
+    /// Hashes a value. Of its places one in the longest kind of run becomes the anchor, of those one that the fewest
+    /// others have (`shared` counts them by the anchor's hash), of those the least ordinary; `None` when all places are
+    /// shared too often.
     pub(super) fn of(value: &[u8], key: &KnownKey, shared: impl Fn(u32) -> usize) -> Option<Entry> {
         let runs = runs(value);
         let places = value.windows(ANCHOR).enumerate().take(MAX_OFFSET + 1);
@@ -122,8 +122,8 @@ fn runs(value: &[u8]) -> Vec<(usize, usize)> {
         .collect()
 }
 
-/// How long the run is that a place stands in; in a text it may be longer, never shorter. None for a place that rows and
-/// rulers are full of.
+/// How long the run is that a place stands in; in a text it may be longer, never shorter. None for a place that rows
+/// and rulers are full of.
 fn run_of(runs: &[(usize, usize)], offset: usize, place: &[u8]) -> Option<RunLength> {
     let (start, end) = runs.iter().find(|(start, end)| *start <= offset && offset + ANCHOR <= *end)?;
     let length =

@@ -17,7 +17,8 @@ use crate::text::{Span, TextView};
 const BATCH: usize = 8;
 /// In runs one piece in so many bytes is looked up, where the text's offset is a multiple of it.
 const RUN_STRIDE: usize = 4;
-/// So many values at most, which fit a small bitmap, are worth lookups of their own all over the text beside those in runs.
+/// So many values at most, which fit a small bitmap, are worth lookups of their own all over the text beside those in
+/// runs.
 const FEW: usize = 600;
 /// So many values at most are looked up all over the text at little more cost than a few of them.
 const SOME: usize = 2_500;
@@ -107,8 +108,8 @@ impl Bitmap {
     }
 }
 
-/// The runs in which it is worth its cost to look for these values, if any. One value outside them takes lookups all over
-/// the text; then runs only pay when they spare these a bitmap that does not fit the fastest memory.
+/// The runs in which it is worth its cost to look for these values, if any. One value outside them takes lookups all
+/// over the text; then runs only pay when they spare these a bitmap that does not fit the fastest memory.
 fn worth(entries: &[Entry]) -> Option<RunLength> {
     let without = |length| entries.iter().filter(|entry| entry.run < Some(length)).count();
     let pays = |outside: usize| outside == 0 || (outside <= FEW && entries.len() > SOME);
@@ -171,7 +172,8 @@ fn probe<const WORDS: usize>(words: &[u32; WORDS], text: &[u8], multiplier: u32,
     }
 }
 
-/// Tests the pieces of a batch that begins at `at` one by one. Apart, so that the loop over batches keeps nothing for it.
+/// Tests the pieces of a batch that begins at `at` one by one. Apart, so that the loop over batches keeps nothing for
+/// it.
 #[cold]
 #[inline(never)]
 fn single<const WORDS: usize>(
@@ -254,12 +256,12 @@ impl KnownValues {
         }
     }
 
-    /// Finds the values in the unjudged part of a text, in which `map` shows the runs.
+    /// Finds the values in the unjudged part of a text, in which `masks` shows the runs.
     pub(crate) fn find(
         &self,
         (candidates, met): (&mut Candidates, &mut Vec<Met>),
         view: TextView<'_>,
-        map: &AlnumRuns,
+        masks: &AlnumRuns,
         rule: u16,
     ) {
         let fresh = candidates.fresh.min(view.text.len());
@@ -272,7 +274,7 @@ impl KnownValues {
             }
         }
         if let Some((_, bitmap)) = &self.in_runs {
-            map.runs(|start, end| self.probe_run(bitmap, view.text, (start, end), met));
+            masks.runs(|start, end| self.probe_run(bitmap, view.text, (start, end), met));
         }
         for (_, print) in &mut *met {
             *print = u32::from(self.places[*print as usize & (self.places.len() - 1)]);

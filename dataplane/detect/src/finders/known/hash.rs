@@ -63,7 +63,7 @@ impl KnownKey {
         }
     }
 
-    /// Tells keys apart, and says nothing about them: 16 hexadecimal digits.
+    /// Distinguishes keys, and says nothing about them: 16 hexadecimal digits.
     pub fn id(&self) -> String {
         hex(&self.id)
     }

@@ -11,8 +11,8 @@ pub const MAX_KNOWN_LEN: usize = 1024;
 pub(super) const MAX_KNOWN_VALUES: usize = 100_000;
 /// The most values that may share their anchor.
 pub(super) const MAX_SHARED: usize = 16;
-/// Values shorter than this, in bytes, do not count as a piece of a longer word: a letter or digit at their end must not
-/// stand beside another one.
+/// Values shorter than this, in bytes, do not count as a piece of a longer word: a letter or digit at their end must
+/// not stand beside another one.
 pub(super) const SHORT_KNOWN_LEN: usize = 12;
 /// Fewer different bytes make a line or a row.
 pub(super) const MIN_DISTINCT: usize = 4;

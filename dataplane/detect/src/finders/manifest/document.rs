@@ -1,7 +1,7 @@
 //! What is read of a manifest.
 
-/// The keys of a Secret. Reading stops at any other: what has it is none, and a text full of first keys costs a few lines for
-/// each.
+/// The keys of a Secret. Reading stops at any other: what has it is none, and a text full of first keys costs a few
+/// lines for each.
 pub(super) const KEYS: [&[u8]; 7] =
     [b"apiVersion", b"kind", b"metadata", b"type", b"immutable", b"data", b"stringData"];
 

@@ -19,8 +19,8 @@ pub(super) enum Step {
     End,
 }
 
-/// Looks for the value of the word that ends at `end`: from place to place, up to the second line end, one of `stops`, or
-/// [`MAX_WALK`] bytes on.
+/// Looks for the value of the word that ends at `end`: from place to place, up to the second line end, one of `stops`,
+/// or [`MAX_WALK`] bytes on.
 pub(super) fn walk(
     scope: Scope<'_>,
     end: usize,

@@ -1,7 +1,7 @@
 //! Ids that are made of digits alone: payment cards and national ids.
 //!
-//! A number in the shape of its kind, with a right check value, is one. A shape that other numbers have too needs a word
-//! of the kind before it; a wrong check value behind such a word gives a find of low confidence.
+//! A number in the shape of its kind, with a right check value, is one. A shape that other numbers have too needs a
+//! word of the kind before it; a wrong check value behind such a word gives a find of low confidence.
 
 use super::group::Groups;
 use super::scope::{Outcome, PersonalMatch, Scope};

@@ -1,8 +1,8 @@
 //! The places in a text that are worth a look: where numbers and addresses can begin, by the bytes right beside them.
 //!
 //! Masks of whole blocks show them: most digits in code and markup are short runs that stand alone, and nobody needs to
-//! look at those. A place depends on two bytes before it and [`SPAN`] behind it, not on where blocks begin; what the end of
-//! a window cuts off is outcome again in the next one ([`LOOKAHEAD`]).
+//! look at those. A place depends on two bytes before it and [`SPAN`] behind it, not on where blocks begin; what the
+//! end of a window cuts off is looked at again in the next one ([`LOOKAHEAD`]).
 
 use crate::bytes::simd::{BLOCK, each, is, within};
 use crate::text::LOOKAHEAD;
@@ -85,8 +85,9 @@ fn join(here: u64, next: u64) -> u128 {
     u128::from(here) | u128::from(next) << BLOCK
 }
 
-/// The first digits of runs that can be numbers: of six digits and more, of two behind two capitals, or with another run
-/// behind one to three separators. None that goes on behind a full stop or a dash. `last` are the bytes before the block.
+/// The first digits of runs that can be numbers: of six digits and more, of two behind two capitals, or with another
+/// run behind one to three separators. None that goes on behind a full stop or a dash. `last` are the bytes before the
+/// block.
 fn numbers(here: Masks, next: Masks, last: [u8; 2]) -> u64 {
     let digits = join(here.digits, next.digits);
     let seps = join(here.seps, next.seps);

@@ -98,21 +98,21 @@ impl Baseline {
     }
 
     /// Whether the finding is known.
-    pub(super) fn knows(&self, path: &Path, rule: &Rule, hit: &LocatedFinding) -> bool {
-        self.entries.contains(&self.entry(path, rule, hit))
+    pub(super) fn knows(&self, path: &Path, rule: &Rule, located: &LocatedFinding) -> bool {
+        self.entries.contains(&self.entry(path, rule, located))
     }
 
     /// Adds a finding.
-    pub(super) fn add(&mut self, path: &Path, rule: &Rule, hit: &LocatedFinding) {
-        let entry = self.entry(path, rule, hit);
+    pub(super) fn add(&mut self, path: &Path, rule: &Rule, located: &LocatedFinding) {
+        let entry = self.entry(path, rule, located);
         self.entries.insert(entry);
     }
 
-    fn entry(&self, path: &Path, rule: &Rule, hit: &LocatedFinding) -> Entry {
+    fn entry(&self, path: &Path, rule: &Rule, located: &LocatedFinding) -> Entry {
         let mut hash = Sha256::new();
         hash.update(self.salt.as_bytes());
         hash.update([0]);
-        hash.update(&*hit.secret);
+        hash.update(&*located.secret);
         let hash = HEXLOWER.encode(&hash.finalize()[..HASH]);
         Entry { path: self.told_from_here(path), rule: rule.id.clone(), hash }
     }

@@ -57,7 +57,8 @@ pub(super) struct ScanRun<'a> {
 }
 
 impl ScanRun<'_> {
-    /// Scans all sources with all scanners. The error is one of writing the report; what cannot be read is counted and said.
+    /// Scans all sources with all scanners. The error is one of writing the report; what cannot be read is counted and
+    /// said.
     pub(super) fn run(
         &mut self,
         scanners: Vec<Scanner>,
@@ -96,8 +97,8 @@ impl ScanRun<'_> {
         let mut ended = false;
         for event in events {
             match event {
-                Event::Findings(hits) => {
-                    progress.pause(|| hits.iter().try_for_each(|hit| self.finding(path, hit)))?;
+                Event::Findings(findings) => {
+                    progress.pause(|| findings.iter().try_for_each(|located| self.finding(path, located)))?;
                 }
                 Event::Done(Content::Text { bytes, ignored }) => {
                     self.summary.files += 1;
@@ -121,17 +122,17 @@ impl ScanRun<'_> {
         progress.pause(|| self.report.file_done())
     }
 
-    fn finding(&mut self, path: &Path, hit: &LocatedFinding) -> io::Result<()> {
-        let rule = self.rules.get(hit.finding.rule);
+    fn finding(&mut self, path: &Path, located: &LocatedFinding) -> io::Result<()> {
+        let rule = self.rules.get(located.finding.rule);
         if let Some(noted) = &mut self.noted {
-            noted.add(path, rule, hit);
+            noted.add(path, rule, located);
         }
-        if self.known.as_ref().is_some_and(|known| known.knows(path, rule, hit)) {
+        if self.known.as_ref().is_some_and(|known| known.knows(path, rule, located)) {
             self.summary.known += 1;
             return Ok(());
         }
         self.summary.findings += 1;
-        self.report.finding(path, rule, hit)
+        self.report.finding(path, rule, located)
     }
 
     fn failed(&mut self, progress: &Progress, what: &str) {
@@ -236,7 +237,7 @@ mod tests {
     #[test]
     fn what_cannot_be_walked_is_named_once() {
         let errors: Vec<_> = walk(Path::new("./no/such"), true).filter_map(Result::err).collect();
-        let told: Vec<_> = errors.iter().map(told).collect();
-        assert_eq!(told, ["no/such: No such file or directory (os error 2)"]);
+        let messages: Vec<_> = errors.iter().map(told).collect();
+        assert_eq!(messages, ["no/such: No such file or directory (os error 2)"]);
     }
 }

@@ -1,7 +1,7 @@
 //! What changed since a revision: the files and the lines added, as git reports them.
 //!
-//! Git's own program is asked, so that its configuration, worktrees and repository formats hold. Nothing that a repository
-//! can configure to be run is run: no external diffs, text converters or file system monitors.
+//! Git's own program is asked, so that its configuration, worktrees and repository formats hold. Nothing that a
+//! repository can configure to be run is run: no external diffs, text converters or file system monitors.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -18,7 +18,8 @@ use crate::cli::outcome::{Failure, failure};
 const DIFF: &[&str] =
     &["-M", "--no-color", "--no-ext-diff", "--no-textconv", "--no-relative", "--ignore-submodules=all"];
 
-/// The files that have lines which `revision` (or where it and the present parted) has not, in the order of their names.
+/// The files that have lines which `revision` (or where it and the present parted) has not, in the order of their
+/// names.
 ///
 /// Files that git does not know yet count whole, those it ignores do not count. `paths` restrict; none is everything.
 pub(super) fn changes(revision: &str, paths: &[PathBuf]) -> Result<Vec<(PathBuf, Lines)>, Failure> {
@@ -26,8 +27,8 @@ pub(super) fn changes(revision: &str, paths: &[PathBuf]) -> Result<Vec<(PathBuf,
     let base = git.base(revision)?;
     let mut changed = git.added_lines(&base)?;
     // Git shows no lines of what it takes for binary, UTF-16 among them.
-    let told = git.run(&[&["diff", "--numstat", "-z"], DIFF].concat(), &[&base])?;
-    for (old, new) in binaries(&told) {
+    let counted = git.run(&[&["diff", "--numstat", "-z"], DIFF].concat(), &[&base])?;
+    for (old, new) in binaries(&counted) {
         let lines = git.compare(&base, &old, &new)?;
         changed.insert(new, lines);
     }
@@ -322,8 +323,8 @@ mod tests {
 
     #[test]
     fn binaries_are_told_from_text() {
-        let told = b"1\t2\ttext\0-\t-\tpic ture\0-\t-\t\0old\0new\x000\t0\t\0from\0to\0";
+        let counted = b"1\t2\ttext\0-\t-\tpic ture\0-\t-\t\0old\0new\x000\t0\t\0from\0to\0";
         let pair = |old, new| (PathBuf::from(old), PathBuf::from(new));
-        assert_eq!(binaries(told), [pair("pic ture", "pic ture"), pair("old", "new")]);
+        assert_eq!(binaries(counted), [pair("pic ture", "pic ture"), pair("old", "new")]);
     }
 }

@@ -1,8 +1,8 @@
 //! `scan --jsonl`: every line `{"id":..,"text":..}` gives a line `{"id":..,"findings":[..]}`, in order.
 //!
-//! Offsets are bytes of the text in UTF-8. A lone surrogate escape (`\ud800`), which JSON allows and UTF-8 does not, counts as
-//! the three bytes it has in WTF-8. A line that is wrong is answered too, with `"error"`, named on standard error, and
-//! makes the exit code 2.
+//! Offsets are bytes of the text in UTF-8. A lone surrogate escape (`\ud800`), which JSON allows and UTF-8 does not,
+//! counts as the three bytes it has in WTF-8. A line that is wrong is answered too, with `"error"`, named on standard
+//! error, and makes the exit code 2.
 
 use std::fmt;
 use std::fs::File;
@@ -96,9 +96,9 @@ fn answer(
             good = false;
             writeln!(io::stderr(), "error: {name}: line {number}: {error}")?;
             answer.clear();
-            let told =
+            let reported =
                 serde_json::json!({ "id": null, "findings": [], "error": format!("line {number}: {error}") });
-            serde_json::to_writer(&mut answer, &told)?;
+            serde_json::to_writer(&mut answer, &reported)?;
         }
         answer.push(b'\n');
         out.write_all(&answer)?;

@@ -214,10 +214,10 @@ pub(super) fn show(
     } else {
         Box::new(std::fs::File::open(path).map_err(|error| unreadable(&error))?)
     };
-    let mut hits = Vec::new();
-    let mut keep = |hit: LocatedFinding| {
-        if wanted.contains(&hit.finding.rule) {
-            hits.push(hit);
+    let mut findings = Vec::new();
+    let mut keep = |located: LocatedFinding| {
+        if wanted.contains(&located.finding.rule) {
+            findings.push(located);
         }
         Ok(())
     };
@@ -228,13 +228,13 @@ pub(super) fn show(
     }
     let path = if path == Path::new("-") { Path::new("(standard input)") } else { path };
     let mut table = report::Table::new(std::io::stdout().lock(), reveal);
-    let written = hits
+    let written = findings
         .iter()
-        .try_for_each(|hit| table.finding(path, rules.get(hit.finding.rule), hit))
+        .try_for_each(|located| table.finding(path, rules.get(located.finding.rule), located))
         .and_then(|()| table.file_done());
     match written {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(unreadable(&error)),
-        _ => Ok(hits.len()),
+        _ => Ok(findings.len()),
     }
 }
 

@@ -70,7 +70,7 @@ impl TaskQueue {
         self.tasks.send(Task { source, events: sender }).map_err(|_| Unwanted)
     }
 
-    /// Tells something in its place among the results.
+    /// Reports something in its place among the results.
     pub(super) fn problem(&self, what: String) -> Result<(), Unwanted> {
         self.turns.send(Turn::Problem(what)).map_err(|_| Unwanted)
     }
@@ -102,9 +102,9 @@ fn work(reader: &mut Reader, queue: &Mutex<Receiver<Task>>) {
             Source::File(_, lines) => lines.clone(),
         };
         let mut batch = Vec::new();
-        let mut found = |hit: LocatedFinding| {
-            if lines.meet(hit.start.line, hit.end.line) {
-                batch.push(hit);
+        let mut found = |located: LocatedFinding| {
+            if lines.meet(located.start.line, located.end.line) {
+                batch.push(located);
             }
             if batch.len() < BATCH {
                 return Ok(());
@@ -120,8 +120,8 @@ fn work(reader: &mut Reader, queue: &Mutex<Receiver<Task>>) {
             Err(Stopped::Unreadable(error)) => Event::Failed(error),
             Err(Stopped::Unwanted) => return,
         };
-        let told = if batch.is_empty() { Ok(()) } else { events.send(Event::Findings(batch)) };
-        if told.and_then(|()| events.send(last)).is_err() {
+        let sent = if batch.is_empty() { Ok(()) } else { events.send(Event::Findings(batch)) };
+        if sent.and_then(|()| events.send(last)).is_err() {
             return;
         }
     }

@@ -112,8 +112,8 @@ impl Reader {
             let done = at_end && settled == buffer.len();
             let seen = if at_end { buffer.len() } else { buffer.len() - comments::LOOK_AHEAD };
             comments.search(buffer, seen);
-            while let Some(hit) = comments.pop(done) {
-                found(hit)?;
+            while let Some(located) = comments.pop(done) {
+                found(located)?;
             }
             if done {
                 let bytes = position.after(&buffer[counted..], encoding).offset;

@@ -16,7 +16,7 @@ pub(super) trait Report {
     /// Before the first finding.
     fn begin(&mut self, rules: &Rules) -> io::Result<()>;
     /// One finding in the file called `path`.
-    fn finding(&mut self, path: &Path, rule: &Rule, hit: &LocatedFinding) -> io::Result<()>;
+    fn finding(&mut self, path: &Path, rule: &Rule, located: &LocatedFinding) -> io::Result<()>;
     /// After the last finding of a file.
     fn file_done(&mut self) -> io::Result<()>;
     /// After everything.
@@ -121,13 +121,13 @@ impl<W: Write> Report for Table<W> {
         Ok(())
     }
 
-    fn finding(&mut self, path: &Path, rule: &Rule, hit: &LocatedFinding) -> io::Result<()> {
+    fn finding(&mut self, path: &Path, rule: &Rule, located: &LocatedFinding) -> io::Result<()> {
         self.path = printable(path);
-        let secret = shown(&hit.secret, self.reveal);
+        let secret = shown(&located.secret, self.reveal);
         self.rows.push([
-            format!("{}:{}", hit.start.line, hit.start.column),
+            format!("{}:{}", located.start.line, located.start.column),
             rule.severity.as_str().to_owned(),
-            hit.finding.confidence.as_str().to_owned(),
+            located.finding.confidence.as_str().to_owned(),
             rule.id.clone(),
             if self.reveal { secret.escape_debug().to_string() } else { secret },
             rule.name.clone(),
@@ -180,19 +180,19 @@ impl<W: Write> Report for Json<W> {
         self.out.write_all(b"{\"findings\":[")
     }
 
-    fn finding(&mut self, path: &Path, rule: &Rule, hit: &LocatedFinding) -> io::Result<()> {
+    fn finding(&mut self, path: &Path, rule: &Rule, located: &LocatedFinding) -> io::Result<()> {
         let found = serde_json::json!({
             "path": path.to_string_lossy(),
-            "line": hit.start.line,
-            "column": hit.start.column,
-            "start": hit.start.offset,
-            "end": hit.end.offset,
+            "line": located.start.line,
+            "column": located.start.column,
+            "start": located.start.offset,
+            "end": located.end.offset,
             "rule": rule.id,
             "name": rule.name,
             "category": rule.category.as_str(),
             "severity": rule.severity.as_str(),
-            "confidence": hit.finding.confidence.as_str(),
-            "secret": shown(&hit.secret, self.reveal),
+            "confidence": located.finding.confidence.as_str(),
+            "secret": shown(&located.secret, self.reveal),
             "impact": rule.impact,
         });
         self.out.write_all(if self.any { b",\n" } else { b"\n" })?;
@@ -237,8 +237,8 @@ mod tests {
         let summary = Summary { findings: 1, files: 2, bytes: 3 << 20, skipped: 1, ..Summary::default() };
         assert_eq!(summary.to_string(), "1 secret found in 2 files, 3.0 MiB scanned, 1 binary file skipped");
         let summary = Summary { files: 1, known: 2, ignored: 3, failed: 4, ..Summary::default() };
-        let told =
+        let expected =
             "0 secrets found in 1 file, 0.0 MiB scanned, 2 known, 3 ignored by comments, 4 not readable";
-        assert_eq!(summary.to_string(), told);
+        assert_eq!(summary.to_string(), expected);
     }
 }

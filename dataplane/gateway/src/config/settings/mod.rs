@@ -1,7 +1,7 @@
 //! The settings of a gateway: every section and key, declared once (see [`super::schema::section!`]).
 //!
-//! Plain data, deserialised strictly (`deny_unknown_fields`). What a key means for the running program is decided by the
-//! snapshot builder; which combinations cannot work, by [`super::validate`].
+//! Plain data, deserialised strictly (`deny_unknown_fields`). What a key means for the running program is decided by
+//! the snapshot builder; which combinations cannot work, by [`super::validate`].
 
 use std::collections::BTreeMap;
 

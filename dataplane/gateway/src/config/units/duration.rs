@@ -1,4 +1,5 @@
-//! Lengths of time: seconds as a number, or a number with one of `ms s m h d`. The functions of serde's `with` are here, too.
+//! Lengths of time: seconds as a number, or a number with one of `ms s m h d`. The functions of serde's `with` are
+//! here, too.
 
 use std::time::Duration;
 

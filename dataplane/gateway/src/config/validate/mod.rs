@@ -1,7 +1,7 @@
 //! Checks of the configuration as a whole: values that fit their type and still cannot work.
 //!
-//! All problems are found in one pass, so that nobody has to repair a file one error at a time. Nothing here opens a file:
-//! what must be read (certificates, keys, rules) is checked when the snapshot is built.
+//! All problems are found in one pass, so that nobody has to repair a file one error at a time. Nothing here opens a
+//! file: what must be read (certificates, keys, rules) is checked when the snapshot is built.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;

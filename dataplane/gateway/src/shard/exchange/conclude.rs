@@ -25,8 +25,8 @@ pub(in crate::shard) enum Disposition {
 }
 
 impl Disposition {
-    /// What becomes of the connection behind a complete reply. Behind a body that was not read to its end nobody can tell where
-    /// the next request begins.
+    /// What becomes of the connection behind a complete reply. Behind a body that was not read to its end it is not
+    /// known where the next request begins.
     fn behind_reply(keep_alive: bool, all_read: bool) -> Self {
         match (keep_alive, all_read) {
             (true, _) => Self::Keep,

@@ -1,9 +1,9 @@
 //! Secrets outside of the body: in the query, in the path, in header fields.
 //!
-//! [`suspects`](super::suspects) says what is looked at; it is treated as the body is. What is left of the fields costs one scan
-//! together, and one each only where that found something; fields that hold nothing are remembered
-//! ([`clean`](super::super::clean)), so a client that sends the same ones again costs none. A field is scanned with its name,
-//! which says what a bare value is.
+//! [`suspects`](super::suspects) says what is looked at; it is treated as the body is. What is left of the fields costs
+//! one scan together, and one each only where that found something; fields that hold nothing are remembered
+//! ([`clean`](super::super::clean)), so a client that sends the same ones again costs none. A field is scanned with its
+//! name, which says what a bare value is.
 
 use aegis_shield::{Format, Tokenizer};
 
@@ -39,8 +39,8 @@ impl Exchange<'_> {
         if self.fields_hold_something(scan) { self.sanitize_fields(scan) } else { Ok(()) }
     }
 
-    /// Whether a scan of all fields together finds something, of those that are not remembered to hold nothing. What it cannot do,
-    /// the scan of each field does or refuses.
+    /// Whether a scan of all fields together finds something, of those that are not remembered to hold nothing. What it
+    /// cannot do, the scan of each field does or refuses.
     fn fields_hold_something(&mut self, scan: &RequestScan) -> bool {
         let mut text = std::mem::take(&mut self.buffers.scratch);
         text.clear();
@@ -67,7 +67,8 @@ impl Exchange<'_> {
         self.buffers.request.fields.iter().filter(move |(name, value)| is_suspect_field(name, value, known))
     }
 
-    /// What the shard remembers a field by. A key that only this request is searched for makes its fields like no others.
+    /// What the shard remembers a field by. A key that only this request is searched for makes its fields like no
+    /// others.
     fn field_hash(&self, scan: &RequestScan, name: &[u8], value: &[u8]) -> Option<FieldHash> {
         let (clean, generation) = (&self.shard.clean, self.snapshot.generation);
         (!scan.has_gateway_key()).then(|| clean.hash(generation, self.record.owner(), name, value))

@@ -48,8 +48,8 @@ impl Exchange<'_> {
         Ok(self.settle_progress(scanner, progress)?)
     }
 
-    /// Scans the first window and puts it behind the head. A body that fits it is scanned to its end, however many steps that
-    /// takes, since nothing of a request that is refused may have been sent then.
+    /// Scans the first window and puts it behind the head. A body that fits it is scanned to its end, however many
+    /// steps that takes, since nothing of a request that is refused may have been sent then.
     fn put_first_window(&mut self, scanner: &mut BodyScanner) -> Result<Scanned, Failure> {
         let (shard, snapshot) = (self.shard, &*self.snapshot);
         let out = &mut self.buffers.out;

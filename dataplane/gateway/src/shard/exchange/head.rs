@@ -18,7 +18,8 @@ const GATEWAY_PREFIX: &[u8] = b"x-aegis-";
 const BAD_FIELD: Failure = Failure::internal("the upstream's key cannot be sent in a header");
 
 impl Exchange<'_> {
-    /// Rewrites the head for the upstream: its path, its authority, its key; nothing that is between client and gateway.
+    /// Rewrites the head for the upstream: its path, its authority, its key; nothing that is between client and
+    /// gateway.
     pub(super) fn shape_request(&mut self, route: &Route) -> Result<(), ExchangeError> {
         let upstream = &route.upstream;
         let head = &mut self.buffers.request;
@@ -50,7 +51,8 @@ impl Exchange<'_> {
                 && name != b"expect"
                 && !(replaces_key && CREDENTIAL_FIELDS.contains(&name))
         });
-        // The body goes on as it was decoded. What comes back must be readable; a reply that is compressed all the same is decoded.
+        // The body goes on as it was decoded. What comes back must be readable; a reply that is compressed all the same
+        // is decoded.
         let identity = head.fields.push(b"accept-encoding", b"identity");
         let key = match &upstream.key {
             Some(key) => head.fields.push(key.name.as_bytes(), key.value.expose().as_bytes()),
@@ -70,8 +72,8 @@ impl Exchange<'_> {
     }
 }
 
-/// Drops the client's own `key` from the query (Google's other place for it) where the upstream's goes along in a field, and
-/// every parameter with the gateway key that was `shown`: it is none of the upstream's business.
+/// Drops the client's own `key` from the query (Google's other place for it) where the upstream's goes along in a
+/// field, and every parameter with the gateway key that was `shown`: it is none of the upstream's business.
 fn drop_key_parameters(path: &mut String, replaces_key: bool, shown: Option<&[u8]>) {
     let Some((place, query)) = path.split_once('?') else { return };
     let stays = |parameter: &&str| {

@@ -1,14 +1,15 @@
 //! Comments in silent event streams, so that nothing between gateway and client takes the connection for dead.
 //!
-//! A comment may stand between two events only: inside one it would not harm a careful reader, but few are careful. Where the
-//! client is, is told by what has gone out to it, not by what has come: a half event that is held back is none yet.
+//! A comment may stand between two events only: inside one it would not harm a careful reader, but few are careful.
+//! Where the client is, is known by what has gone out to it, not by what has come: a half event that is held back is
+//! none yet.
 
 use std::time::Duration;
 
 /// A comment and the end of its block (WHATWG HTML, "Server-sent events", 9.2.5).
 pub(super) const COMMENT: &[u8] = b": keep-alive\n\n";
 
-/// Bytes that tell whether the last line was an empty one.
+/// Bytes that show whether the last line was an empty one.
 const TAIL: usize = 3;
 
 /// Knows when a comment is due.
@@ -31,8 +32,8 @@ impl KeepAlive {
         self.tail[TAIL - new.len()..].copy_from_slice(new);
     }
 
-    /// How long a silence may last until a comment is due; none where there must be none. Before the first event there is
-    /// none either: a byte order mark must stay the first thing in the stream.
+    /// How long a silence may last until a comment is due; none where there must be none. Before the first event there
+    /// is none either: a byte order mark must stay the first thing in the stream.
     pub(super) fn due(&self) -> Option<Duration> {
         let between = matches!(self.tail, [_, b'\n', b'\n'] | [b'\n', b'\r', b'\n'] | [_, b'\r', b'\r']);
         between.then_some(self.every)

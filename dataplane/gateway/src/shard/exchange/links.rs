@@ -1,7 +1,7 @@
 //! Links in a reply on its way: fields that hold addresses, redirects, and addresses of results.
 //!
-//! A redirect that makes the client repeat its body at another host would carry it past the gateway, unread; it is refused
-//! unless the configuration names that host. What only tells where something is may lead elsewhere.
+//! A redirect that makes the client repeat its body at another host would carry it past the gateway, unread; it is
+//! refused unless the configuration names that host. What only says where something is may lead elsewhere.
 
 use std::sync::Arc;
 
@@ -126,8 +126,9 @@ impl Exchange<'_> {
         matches!(self.buffers.reply.status, 301..=303 | 307 | 308)
     }
 
-    /// Whether the request is part of an upload: then what its reply names is where the next part goes. A client also repeats
-    /// the body of a PUT, or of a method of its own, at a 301 or 302, which it turns into a GET for a POST alone.
+    /// Whether the request is part of an upload: then what its reply names is where the next part goes. A client also
+    /// repeats the body of a PUT, or of a method of its own, at a 301 or 302, which it turns into a GET for a POST
+    /// alone.
     fn is_upload(&self) -> bool {
         let repeats = !matches!(self.method, Method::Get | Method::Head | Method::Post) && self.had_body();
         repeats
@@ -139,8 +140,8 @@ impl Exchange<'_> {
         !matches!(self.parse.framing.length(), BodyLength::Empty | BodyLength::Known(0))
     }
 
-    /// The gateway's address as this client knows it: configured, or on the loopback interface the one it asked for. From
-    /// elsewhere a name that the client wrote is no address to hand out.
+    /// The gateway's address as this client knows it: configured, or on the loopback interface the one it asked for.
+    /// From elsewhere a name that the client wrote is no address to hand out.
     fn own_address(&self) -> Option<String> {
         if let Some(address) = &self.snapshot.public_url {
             return Some(address.to_string());
@@ -160,7 +161,8 @@ impl Exchange<'_> {
         let upstream = Arc::clone(self.snapshot.upstream(&upstream.name)?);
         let (base, target) = (self.own_address(), self.buffers.request.path.clone());
         Some(ResultLinks::new(Box::new(move |link| match place(link, &target, &upstream) {
-            // Without an address of its own the gateway gives the provider's path: libraries put it behind their base URL.
+            // Without an address of its own the gateway gives the provider's path: libraries put it behind their base
+            // URL.
             LinkTarget::Upstream(rest) if base.is_none() => Replaced::By(rest),
             LinkTarget::Upstream(rest) => Replaced::By(address(base.as_deref(), &upstream, &rest)),
             // The gateway cannot fetch it, and nobody is led to the upstream past the gateway.
@@ -170,8 +172,8 @@ impl Exchange<'_> {
     }
 }
 
-/// The address of `rest` of an upstream at the gateway; without an address of the gateway, a reference to it that leads to
-/// whomever the client asked.
+/// The address of `rest` of an upstream at the gateway; without an address of the gateway, a reference to it that leads
+/// to whomever the client asked.
 fn address(base: Option<&str>, upstream: &Upstream, rest: &str) -> String {
     [base.unwrap_or_default(), "/", &upstream.name, rest].concat()
 }
@@ -185,7 +187,8 @@ fn elsewhere(host: &str) -> Failure {
     Failure { status: 502, kind: ErrorKind::UpstreamError, message: message.into() }
 }
 
-/// Replaces the addresses in angle brackets; a link that becomes none goes with its parameters. None when nothing is left.
+/// Replaces the addresses in angle brackets; a link that becomes none goes with its parameters. None when nothing is
+/// left.
 fn list(text: &str, replace: impl Fn(&str) -> Option<String>) -> Option<Vec<u8>> {
     let mut out: Vec<String> = Vec::new();
     let mut rest = text;

@@ -1,6 +1,7 @@
 //! Requests that the gateway itself answers, because they are about it and not about an upstream.
 //!
-//! Tools look whether their base URL is alive (`HEAD /`, `GET /`), and browsers ask what a page may send before it does.
+//! Tools look whether their base URL is alive (`HEAD /`, `GET /`), and browsers ask what a page may send before it
+//! does.
 
 use aegis_wire::h1;
 use aegis_wire::head::{BodyLength, Method, RequestHead};

@@ -8,8 +8,8 @@
 //!
 //! Each phase is a type that owns what exists in that phase only; a function consumes one and returns the next, or the
 //! [`ExchangeError`] that ends the exchange. (Asynchronous functions borrow their phase: an argument by value would lie
-//! in the future twice.) What all phases need is in [`Exchange`]. [`Exchange::conclude`] alone decides what the client is
-//! answered after an error, and whether its connection lives on. Nothing goes upstream that was not scanned first.
+//! in the future twice.) What all phases need is in [`Exchange`]. [`Exchange::conclude`] alone decides what the client
+//! is answered after an error, and whether its connection lives on. Nothing goes upstream that was not scanned first.
 
 mod admit;
 mod conclude;
@@ -100,8 +100,8 @@ pub(super) async fn run(
 }
 
 impl<'a> Exchange<'a> {
-    /// Begins the exchange, and decides whether its request may pass. Not a part of [`run`], so that nothing of it stays in
-    /// the future.
+    /// Begins the exchange, and decides whether its request may pass. Not a part of [`run`], so that nothing of it
+    /// stays in the future.
     fn begin(
         shard: &'a Rc<Shard>,
         snapshot: Arc<Snapshot>,
@@ -112,7 +112,8 @@ impl<'a> Exchange<'a> {
         let Received { parse, began, peer, may_keep_alive } = *request;
         let (buffers, memory) = buffers.parts();
         let (method, version) = (buffers.request.method, buffers.request.version);
-        // Opened even for a request that is refused: it knows whether the body that stands before the next request has come.
+        // Opened even for a request that is refused: it knows whether the body that stands before the next request has
+        // come.
         let fields = &buffers.request.fields;
         let (body, readable) = RequestBody::open(shard, &snapshot, fields, parse.framing, began);
         let mut record = RecordBuilder::new(shard, &snapshot, peer, method, began);
@@ -138,8 +139,8 @@ impl<'a> Exchange<'a> {
 }
 
 impl Exchange<'_> {
-    /// Takes an admitted request through all further phases. What one phase owns is out of scope in the next, so that they
-    /// share the room of the future.
+    /// Takes an admitted request through all further phases. What one phase owns is out of scope in the next, so that
+    /// they share the room of the future.
     async fn carry_out(&mut self, admitted: Admitted) -> Result<(), ExchangeError> {
         let upstream = Arc::clone(&admitted.route.upstream);
         let mut replying = {

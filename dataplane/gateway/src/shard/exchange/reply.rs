@@ -1,7 +1,7 @@
 //! The reply on its way to the client.
 //!
-//! Whatever the upstream has sent goes on at once: nothing waits for more bytes when some can be sent. A reply to a request
-//! in which nothing was found passes as it is; otherwise the tokens in it are turned back into the secrets.
+//! Whatever the upstream has sent goes on at once: nothing waits for more bytes when some can be sent. A reply to a
+//! request in which nothing was found passes as it is; otherwise the tokens in it are turned back into the secrets.
 
 use std::time::Duration;
 
@@ -37,10 +37,10 @@ impl Exchange<'_> {
     pub(super) async fn pass_on(&mut self, replying: &mut Replying) -> Result<(), ExchangeError> {
         let outcome = self.pass_head_and_body(replying).await;
         if let Some(restorer) = &replying.body.restorer {
-            let tally = restorer.tally();
-            self.record.restored = tally.restored;
-            self.record.unresolved = tally.unresolved;
-            self.record.kept = tally.kept;
+            let stats = restorer.tally();
+            self.record.restored = stats.restored;
+            self.record.unresolved = stats.unresolved;
+            self.record.kept = stats.kept;
         }
         outcome
     }
@@ -105,7 +105,8 @@ impl Exchange<'_> {
         Ok((framing, Some(absorbed)))
     }
 
-    /// Passes on what is in the buffer, and the body as it comes. `absorbed` says how much of it is in the buffer, if any is.
+    /// Passes on what is in the buffer, and the body as it comes. `absorbed` says how much of it is in the buffer, if
+    /// any is.
     async fn stream(
         &mut self,
         replying: &mut Replying,
@@ -227,7 +228,7 @@ impl Exchange<'_> {
     async fn give_up(&mut self, replying: &mut Replying, framing: Framing) {
         loop {
             let ended = framing.part(&mut self.buffers.out, |out| replying.body.end(out));
-            // A client that is gone as well need not be told.
+            // A client that is gone as well gets nothing more.
             if self.flush().await.is_err() || ended.unwrap_or(true) {
                 return;
             }

@@ -49,13 +49,13 @@ pub(super) struct Replying {
 pub(super) enum HeadPlan {
     /// Before the body, which will be so long.
     First(BodyLength),
-    /// When the body is complete, so that its new length can be told.
+    /// When the body is complete, so that its new length is known.
     BehindBody,
 }
 
-/// Whether a reply may be a stream, which is silent as long as a model thinks. Labels tell few of them: arrays that grow
-/// (Gemini without `alt=sse`), lines labelled as JSON, event streams without a label. None of them knows its length
-/// beforehand, and what does is no stream.
+/// Whether a reply may be a stream, which is silent as long as a model thinks. Labels show few of them: arrays that
+/// grow (Gemini without `alt=sse`), lines labelled as JSON, event streams without a label. None of them knows its
+/// length beforehand, and what does is no stream.
 fn may_stream(format: ReplyFormat, length: BodyLength) -> bool {
     matches!(format, ReplyFormat::Sse | ReplyFormat::JsonLines) || length == BodyLength::Unknown
 }
@@ -157,8 +157,8 @@ impl Exchange<'_> {
     }
 }
 
-/// The decoder of a reply that is compressed although nobody asked for it: needed when there is something to restore in it,
-/// or when the client does not read its coding.
+/// The decoder of a reply that is compressed although nobody asked for it: needed when there is something to restore in
+/// it, or when the client does not read its coding.
 fn decoder_for(
     head: &mut ResponseHead,
     accepts: &[u8],

@@ -1,5 +1,5 @@
-//! The body of a reply: taken out of its framing and its coding, its links replaced and its tokens restored, in steps that never
-//! need more room than a buffer has.
+//! The body of a reply: taken out of its framing and its coding, its links replaced and its tokens restored, in steps
+//! that never need more room than a buffer has.
 
 use aegis_wire::coding::MAX_STEP;
 use aegis_wire::h1::{BodyDecoder, BodyKind};
@@ -23,8 +23,8 @@ pub(super) struct ResponseBody {
     pub(super) restorer: Option<Restorer>,
 }
 
-/// What it takes to go on with the body. Who loops over [`ResponseBody::absorb`] says what it does for each: waiting for the
-/// wrong side is waiting for ever.
+/// What it takes to go on with the body. The loop over [`ResponseBody::absorb`] says what it does for each: waiting for
+/// the wrong side is waiting for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(super) enum Absorbed {

@@ -215,8 +215,8 @@ impl Exchange<'_> {
         Secrets { vault: outcome.vault, documents: outcome.documents }
     }
 
-    /// Takes the verdict on the whole body. Before the upstream has all of it the session must remember its secrets, and there
-    /// must be room to restore its reply.
+    /// Takes the verdict on the whole body. Before the upstream has all of it the session must remember its secrets,
+    /// and there must be room to restore its reply.
     pub(super) fn complete(&mut self, scanner: BodyScanner) -> Result<Secrets, Failure> {
         let session = scanner.session;
         let secrets = self.settle(scanner);

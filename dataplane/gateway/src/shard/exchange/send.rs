@@ -1,5 +1,5 @@
-//! The request on its way to the upstream: scanned window by window, sent, and once more on another connection when a pooled
-//! one turns out to be closed and nobody can have acted on it.
+//! The request on its way to the upstream: scanned window by window, sent, and once more on another connection when a
+//! pooled one turns out to be closed and nobody can have acted on it.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -103,8 +103,8 @@ impl Exchange<'_> {
         }
     }
 
-    /// Whether the request in the buffer may go out once more although it was written to `link` since `mark`: no upstream must
-    /// act twice on what its client asked for once. RFC 9110 section 9.2.2 names the idempotent methods.
+    /// Whether the request in the buffer may go out once more although it was written to `link` since `mark`: no
+    /// upstream must act twice on what its client asked for once. RFC 9110 section 9.2.2 names the idempotent methods.
     fn may_send_again(&self, upstream: &Upstream, link: &UpstreamConn, mark: u64) -> bool {
         let idempotent = matches!(
             self.method,
@@ -194,8 +194,8 @@ impl Exchange<'_> {
         }
     }
 
-    /// Sends the body that did not fit the first window, as chunks, until it ends or the upstream has heard enough. Nobody but
-    /// this function takes `sending` on to [`Sending::Whole`].
+    /// Sends the body that did not fit the first window, as chunks, until it ends or the upstream begins its reply.
+    /// Only this function takes `sending` on to [`Sending::Whole`].
     async fn stream_rest(
         &mut self,
         link: &mut UpstreamConn,

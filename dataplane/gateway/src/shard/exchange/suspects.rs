@@ -1,11 +1,11 @@
 //! Which parts of a request's head are worth a scan.
 //!
 //! Two kinds of values are left alone, because they are meant for the upstream and it would refuse the request without
-//! them: query parameters in which providers take keys, signatures, grants and page tokens, and header fields in which they take
-//! credentials. Both are listed by their exact names in the table of places ([`aegis_shield::places`]): a name that merely
-//! sounds like a key is no reason to pass its value. Most of what libraries send besides is too short to be a secret, or one
-//! of a few usual values. Values that the organisation has handed over may look like a word: where there are some (`known`),
-//! nothing is ruled out without a scan.
+//! them: query parameters in which providers take keys, signatures, grants and page tokens, and header fields in which
+//! they take credentials. Both are listed by their exact names in the table of places ([`aegis_shield::places`]): a
+//! name that merely sounds like a key is no reason to pass its value. Most of what libraries send besides is too short
+//! to be a secret, or one of a few usual values. Values that the organisation has handed over may look like a word:
+//! where there are some (`known`), nothing is ruled out without a scan.
 
 use aegis_shield::places;
 
@@ -38,7 +38,8 @@ pub(super) fn is_suspect_parameter(parameter: &str, known: bool) -> bool {
     false
 }
 
-/// Whether the name of a parameter is one of an API: `uploadType`, `api-version`. Those with digits or of many letters are looked at.
+/// Whether the name of a parameter is one of an API: `uploadType`, `api-version`. Those with digits or of many letters
+/// are looked at.
 fn is_plain_name(name: &str) -> bool {
     name.len() <= LONGEST_NAME
         && name.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-' | b'.'))

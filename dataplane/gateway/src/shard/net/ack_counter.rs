@@ -1,9 +1,9 @@
 //! Bytes that an upstream's kernel has acknowledged: the one proof that a request was *not* received.
 //!
-//! A request may be sent a second time only when nobody can have acted on the first. A graceful end of stream proves that,
-//! because it carries the acknowledgement of all that had arrived. A reset does not: it may overtake the acknowledgement of
-//! bytes that were read. Linux counts acknowledged bytes per socket (`tcpi_bytes_acked`, tcp(7) and RFC 4898
-//! `tcpEStatsAppHCThruOctetsAcked`), since 4.1.
+//! A request may be sent a second time only when nobody can have acted on the first. A graceful end of stream proves
+//! that, because it carries the acknowledgement of all that had arrived. A reset does not: it may overtake the
+//! acknowledgement of bytes that were read. Linux counts acknowledged bytes per socket (`tcpi_bytes_acked`, tcp(7) and
+//! RFC 4898 `tcpEStatsAppHCThruOctetsAcked`), since 4.1.
 
 use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::GetStruct;
@@ -38,8 +38,8 @@ impl AckCounter {
         Self { socket, before }
     }
 
-    /// Whether the peer may have acknowledged more than the first `sent` bytes that were written. True when the kernel does not
-    /// say.
+    /// Whether the peer may have acknowledged more than the first `sent` bytes that were written. True when the kernel
+    /// does not say.
     pub(crate) fn has_acked_beyond(&self, sent: u64) -> bool {
         match (self.before, acknowledged(&self.socket)) {
             (Some(before), Some(now)) => now.saturating_sub(before) > sent,

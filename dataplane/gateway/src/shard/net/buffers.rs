@@ -1,7 +1,7 @@
 //! Body buffers of a shard: reused, and counted against a budget.
 //!
-//! A slow peer must not take the memory of all others. So everything that a request needs beyond a connection's own small
-//! buffer is claimed here first, and when the budget is used up new work is refused with 503.
+//! A slow peer must not take the memory of all others. So everything that a request needs beyond a connection's own
+//! small buffer is claimed here first, and when the budget is used up new work is refused with 503.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

@@ -1,7 +1,7 @@
 //! Keeps a panic inside the task it happened in.
 //!
-//! monoio lets a panic unwind through the shard's loop, which would end every other connection. Here the task is dropped and
-//! its connection closed with it; what it had not sent yet is never sent.
+//! monoio lets a panic unwind through the shard's loop, which would end every other connection. Here the task is
+//! dropped and its connection closed with it; what it had not sent yet is never sent.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};

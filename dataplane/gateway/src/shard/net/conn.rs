@@ -51,7 +51,8 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    /// Takes a connected socket over. Without `acks`, [`Self::has_taken_nothing_since`] knows only what was never written.
+    /// Takes a connected socket over. Without `acks`, [`Self::has_taken_nothing_since`] knows only what was never
+    /// written.
     pub(crate) fn new(stream: Stream, acks: Option<AckCounter>, deadlines: &Rc<Deadlines>) -> Self {
         let fd = stream.as_raw_fd();
         // A failure here only costs latency.
@@ -68,8 +69,8 @@ impl Conn {
         }
     }
 
-    /// Puts TLS on the connection and runs the handshake to its end. `limit` is for all of it, so that a peer that drips
-    /// bytes gains no time; zero is no limit.
+    /// Puts TLS on the connection and runs the handshake to its end. `limit` is for all of it, so that a peer that
+    /// drips bytes gains no time; zero is no limit.
     ///
     /// # Errors
     ///
@@ -146,8 +147,8 @@ impl Conn {
         self.tx.write(bytes, range, &self.deadline, timeout).await
     }
 
-    /// Writes `range` of `bytes` to the end, unless the peer begins a reply first: an upstream that has made up its mind need
-    /// not take the rest of a request, and may never do so.
+    /// Writes `range` of `bytes` to the end, unless the peer begins a reply first: an upstream that has made up its
+    /// mind need not take the rest of a request, and may never do so.
     pub(crate) async fn write_watched(
         &mut self,
         bytes: Vec<u8>,
@@ -172,8 +173,8 @@ impl Conn {
         match written {
             Some((Ok(()), bytes)) => Watched::Written(bytes),
             Some((Err(_), bytes)) => {
-                // A peer that closes over what it did not read resets the connection, but what it had said before is still
-                // there.
+                // A peer that closes over what it did not read resets the connection, but what it had said before is
+                // still there.
                 let _wait = deadline.within(timeout.phase, timeout.gap);
                 let has_answered = poll_fn(|cx| rx.poll_response_started(cx)).await;
                 if has_answered { Watched::Answered(Some(bytes)) } else { Watched::Failed(bytes) }
@@ -203,8 +204,8 @@ impl Conn {
         self.tx.sent()
     }
 
-    /// Whether it is certain that the peer has taken nothing of what was written since `mark`: nothing was written, or it has
-    /// ended the stream in good order and acknowledged none of it.
+    /// Whether it is certain that the peer has taken nothing of what was written since `mark`: nothing was written, or
+    /// it has ended the stream in good order and acknowledged none of it.
     pub(crate) fn has_taken_nothing_since(&self, mark: u64) -> bool {
         let has_acked_none = || self.acks.as_ref().is_some_and(|acks| !acks.has_acked_beyond(mark));
         self.tx.sent() == mark || (self.rx.is_peer_finished() && has_acked_none())

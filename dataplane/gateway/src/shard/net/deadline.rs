@@ -1,16 +1,16 @@
 //! Deadlines of a shard: one dense table that a ticker walks.
 //!
-//! A gateway's deadlines are moved far more often than they expire: every read and every write of a stream moves one. So
-//! starting a wait costs a few stores, and expiring may cost a scan. Each connection owns one row of the table for its whole
-//! life, and the ticker compares all rows with the current tick every [`TICK`]. Ten thousand rows are 40 KiB, which one pass
-//! reads in a few microseconds.
+//! A gateway's deadlines are moved far more often than they expire: every read and every write of a stream moves one.
+//! So starting a wait costs a few stores, and expiring may cost a scan. Each connection owns one row of the table for
+//! its whole life, and the ticker compares all rows with the current tick every [`TICK`]. Ten thousand rows are 40 KiB,
+//! which one pass reads in a few microseconds.
 //!
-//! A connection waits for one thing at a time. [`Deadline::within`] starts a wait and gives a guard that ends it on drop; a
-//! second wait on the same connection replaces the first.
+//! A connection waits for one thing at a time. [`Deadline::within`] starts a wait and gives a guard that ends it on
+//! drop; a second wait on the same connection replaces the first.
 //!
-//! An expired deadline does not drop the operation in flight, because bytes that it had already moved would be lost. It marks
-//! the wait as missed and shuts the descriptor down, so that the operation ends by itself and its owner, who alone knows
-//! what to answer, sees why.
+//! An expired deadline does not drop the operation in flight, because bytes that it had already moved would be lost. It
+//! marks the wait as missed and shuts the descriptor down, so that the operation ends by itself and its owner, who
+//! alone knows what to answer, sees why.
 
 use std::cell::{Cell, RefCell};
 use std::os::fd::RawFd;
@@ -55,8 +55,8 @@ pub(crate) enum WaitPhase {
 }
 
 impl WaitPhase {
-    /// Returns which half of the descriptor is shut down. A client that is slow to *send* must still be able to read the
-    /// error reply.
+    /// Returns which half of the descriptor is shut down. A client that is slow to *send* must still be able to read
+    /// the error reply.
     fn direction(self) -> Shutdown {
         match self {
             Self::KeepAliveIdle | Self::RequestHead | Self::RequestBody | Self::Linger => Shutdown::Read,

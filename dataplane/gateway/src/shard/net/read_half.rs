@@ -1,10 +1,10 @@
 //! The reading half of a connection: one reader that lives as long as the connection does.
 //!
-//! A read that was given to the kernel owns its buffer, and dropping it loses the bytes that it had already moved. So the
-//! future that reads is made once per connection and kept. A caller who wants bytes polls it; one who stops waiting leaves the
-//! read in flight for the next caller. Three things depend on that: waiting for two connections at once, leaving a read in
-//! flight on a pooled connection (a close, or bytes that nobody asked for, show at the next poll), and watching a client while
-//! its reply is sent.
+//! A read that was given to the kernel owns its buffer, and dropping it loses the bytes that it had already moved. So
+//! the future that reads is made once per connection and kept. A caller who wants bytes polls it; one who stops waiting
+//! leaves the read in flight for the next caller. Three things depend on that: waiting for two connections at once,
+//! leaving a read in flight on a pooled connection (a close, or bytes that nobody asked for, show at the next poll),
+//! and watching a client while its reply is sent.
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -125,8 +125,8 @@ impl ReadHalf {
         self.tls = Some((tls, ReadBuffer::Here(Vec::with_capacity(SMALL))));
     }
 
-    /// Returns the bytes that have come and were not consumed. Without TLS there are none while a read is in flight, because
-    /// the buffer is then with the kernel.
+    /// Returns the bytes that have come and were not consumed. Without TLS there are none while a read is in flight,
+    /// because the buffer is then with the kernel.
     pub(crate) fn data(&self) -> &[u8] {
         match &self.plain {
             ReadBuffer::Here(buffer) => &buffer[self.start..],
@@ -180,8 +180,8 @@ impl ReadHalf {
         }
     }
 
-    /// Moves what is there into `buffer` and gives the old buffer back. `buffer` must be able to hold it, and the present
-    /// one must not be with the kernel.
+    /// Moves what is there into `buffer` and gives the old buffer back. `buffer` must be able to hold it, and the
+    /// present one must not be with the kernel.
     pub(crate) fn exchange_buffer(&mut self, mut buffer: Vec<u8>) -> Vec<u8> {
         debug_assert!(!self.is_in_kernel() && buffer.capacity() >= self.data().len());
         let ReadBuffer::Here(before) = &mut self.plain else { return buffer };
@@ -209,8 +209,8 @@ impl ReadHalf {
         self.consume(consumed);
     }
 
-    /// Polls for more bytes, starting a read when none is in flight. Without TLS at most `most` come, so that nothing of a
-    /// following message is taken along. `Ok(0)` is the end of the stream.
+    /// Polls for more bytes, starting a read when none is in flight. Without TLS at most `most` come, so that nothing
+    /// of a following message is taken along. `Ok(0)` is the end of the stream.
     pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<io::Result<usize>> {
         if self.has_ended {
             return Poll::Ready(Ok(0));
@@ -308,7 +308,8 @@ impl ReadHalf {
         }
     }
 
-    /// Polls for the beginning of a final reply; interim ones (1xx) do not count. False when the peer has closed without one.
+    /// Polls for the beginning of a final reply; interim ones (1xx) do not count. False when the peer has closed
+    /// without one.
     pub(crate) fn poll_response_started(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         loop {
             match self.data().get(STATUS_CLASS_AT) {
@@ -324,8 +325,8 @@ impl ReadHalf {
         }
     }
 
-    /// Whether the peer of an idle connection has neither closed it nor sent anything. Does not wait, and leaves a read in
-    /// flight.
+    /// Whether the peer of an idle connection has neither closed it nor sent anything. Does not wait, and leaves a read
+    /// in flight.
     pub(crate) fn is_idle_open(&mut self) -> bool {
         if !self.data().is_empty() {
             return false;

@@ -1,6 +1,7 @@
 //! TLS between a connection's bytes and its socket, shared by its two halves.
 //!
-//! The state machine is [`TlsStream`]. This module keeps the order of what it writes: what was sealed first leaves first.
+//! The state machine is [`TlsStream`]. This module keeps the order of what it writes: what was sealed first leaves
+//! first.
 
 use std::cell::RefCell;
 use std::io;
@@ -10,7 +11,8 @@ use aegis_wire::tls::TlsStream;
 
 use super::buffers::SMALL;
 
-/// One half's access to the TLS state that both halves of a connection share. Borrowed between two operations, never across one.
+/// One half's access to the TLS state that both halves of a connection share. Borrowed between two operations, never
+/// across one.
 #[derive(Clone)]
 pub(crate) struct TlsHalf(Rc<RefCell<State>>);
 

@@ -1,5 +1,5 @@
-//! Bodies whose size meets a buffer's border, to the byte, before or after their secrets were replaced or restored, in every
-//! framing and coding: complete, equal, and before the client's patience ends.
+//! Bodies whose size meets a buffer's border, to the byte, before or after their secrets were replaced or restored, in
+//! every framing and coding: complete, equal, and within the client's time limit.
 
 use std::io::Write;
 
@@ -290,7 +290,7 @@ fn an_old_client_gets_what_outgrows_the_buffer_until_the_connection_ends() {
         let mut stage = Stage::new(driver);
         let secret = long_secret(20);
         let token = stage.token_of(&secret);
-        for (length, told) in [(LARGE - 4_000, true), (LARGE, false), (LARGE + 1, false)] {
+        for (length, has_length) in [(LARGE - 4_000, true), (LARGE, false), (LARGE + 1, false)] {
             let mut client = stage.gateway.client();
             client.send(format!(
                 "POST /up/x HTTP/1.0\r\nx-kind: text/plain\r\nx-framing: length\r\nx-coding: identity\r\nx-length: {length}\r\nx-count: 1\r\n\
@@ -300,8 +300,11 @@ fn an_old_client_gets_what_outgrows_the_buffer_until_the_connection_ends() {
             let reply = client.reply();
             let sent = page(length, &token, 1).unwrap();
             assert!(reply.complete && reply.body == sent.replace(&token, &secret).as_bytes(), "{length}");
-            let framing =
-                if told { h1::BodyKind::Length(reply.body.len() as u64) } else { h1::BodyKind::UntilClose };
+            let framing = if has_length {
+                h1::BodyKind::Length(reply.body.len() as u64)
+            } else {
+                h1::BodyKind::UntilClose
+            };
             assert_eq!(reply.framing, framing, "{length}");
             assert!(client.is_closed());
         }

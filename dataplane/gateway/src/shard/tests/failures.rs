@@ -109,7 +109,8 @@ fn a_client_that_goes_takes_its_upstream_connection_along() {
     });
 }
 
-/// One whose upstream answers behind the first bytes of the body, and then stays a while or closes over what it did not read.
+/// One whose upstream answers behind the first bytes of the body, and then stays a while or closes over what it did not
+/// read.
 fn early_reply(driver: Driver, stays: bool) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mut upstream = MockUpstream::new(|_| vec![]);
@@ -251,7 +252,7 @@ fn a_block_in_the_middle_of_a_body_ends_the_upstream_request() {
         client.post("/up/x", &body);
         assert_eq!(client.reply().status, 403);
         wait_for(|| upstream.connections.load(SeqCst) == 1);
-        assert!(upstream.seen().is_empty(), "no provider steps on half a request");
+        assert!(upstream.seen().is_empty(), "no provider acts on half a request");
     });
 }
 

@@ -138,8 +138,8 @@ fn serve(mut stream: TcpStream, connection: usize, log: &Mutex<Vec<ReceivedReque
     let mut buffer = Vec::new();
     while let Some(seen) = read_request(&mut stream, &mut buffer, connection) {
         log.lock().unwrap().push(seen.clone());
-        for act in script(&seen) {
-            match act {
+        for step in script(&seen) {
+            match step {
                 Step::Write(bytes) => {
                     if stream.write_all(&bytes).is_err() {
                         return;
@@ -313,8 +313,8 @@ impl Gateway {
         wait_for(|| {
             record = match self.events.take() {
                 Some(Event::Request(record)) => Some(record),
-                Some(Event::Log(notice)) => {
-                    assert!(!notice.what.contains("panicked"), "{notice:?}");
+                Some(Event::Log(remark)) => {
+                    assert!(!remark.what.contains("panicked"), "{remark:?}");
                     None
                 }
                 None => None,

@@ -129,8 +129,9 @@ fn read_request(stream: &mut TcpStream) {
 
 const FINE: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nfine";
 
-/// An upstream whose receive window is shut before the second request comes: it answers the first one, which is too long for
-/// its buffer, without having read it. When told, it ends the first connection as `end` does. A second one it serves.
+/// An upstream whose receive window is shut before the second request comes: it answers the first one, which is too
+/// long for its buffer, without having read it. At a signal it ends the first connection as `end` does. A second one it
+/// serves.
 fn shut_window(end: fn(TcpStream)) -> (MockUpstream, Sender<()>) {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
@@ -139,23 +140,23 @@ fn shut_window(end: fn(TcpStream)) -> (MockUpstream, Sender<()>) {
     let listener = TcpListener::from(socket);
     let mut upstream = MockUpstream::new(|_| vec![]);
     upstream.address = listener.local_addr().unwrap();
-    let (tell, told): (Sender<()>, Receiver<()>) = channel();
+    let (signal, signals): (Sender<()>, Receiver<()>) = channel();
     thread::spawn(move || {
         let (mut first, _) = listener.accept().unwrap();
         thread::sleep(Duration::from_millis(100));
         first.write_all(FINE).unwrap();
-        told.recv().unwrap();
+        signals.recv().unwrap();
         end(first);
         let (mut second, _) = listener.accept().unwrap();
         read_request(&mut second);
         second.write_all(FINE).unwrap();
     });
-    (upstream, tell)
+    (upstream, signal)
 }
 
 /// The status of a POST that is written to a connection whose peer takes nothing of it any more.
 fn status_of_untaken(driver: Driver, end: fn(TcpStream)) -> u16 {
-    let (upstream, tell) = shut_window(end);
+    let (upstream, signal) = shut_window(end);
     let gateway = GatewaySetup::new(driver, &upstream).start();
     let mut client = gateway.client();
     client.post("/up/x", &"words and words ".repeat(2_000));
@@ -163,7 +164,7 @@ fn status_of_untaken(driver: Driver, end: fn(TcpStream)) -> u16 {
     client.post("/up/x", "ask");
     wait_for(|| gateway.metrics.requests_in_flight.get() == 1);
     thread::sleep(Duration::from_millis(50));
-    tell.send(()).unwrap();
+    signal.send(()).unwrap();
     client.reply().status
 }
 

@@ -17,8 +17,8 @@ const READERS: usize = 30;
 /// Tokens in one reply.
 const TOKENS: usize = 1_800;
 
-/// What one exchange may hold whose reply is restored: both its buffers, and an event of the largest size with all that is
-/// noted about it.
+/// What one exchange may hold whose reply is restored: both its buffers, and an event of the largest size with all that
+/// is noted about it.
 const EACH: usize = 640 * 1024;
 
 /// An upstream whose replies name the token many times, in one event, in many, or in a text.

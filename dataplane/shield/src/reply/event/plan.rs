@@ -36,7 +36,7 @@ pub(crate) fn hash(seed: u64, bytes: &[u8]) -> u64 {
 /// A string that is a piece of a channel's text.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct ChannelPiece {
-    /// Index of the string on the values.
+    /// Index of the string among the event's values.
     pub(crate) node: usize,
     pub(crate) channel: ChannelId,
     /// What closes together: a choice, a block, an output item.
@@ -50,7 +50,8 @@ pub(crate) struct ChannelPiece {
     pub(crate) call: Call,
 }
 
-/// What distinguishes a tool call from others in its place: numbers for its id and its tool's name, each 0 where not said.
+/// What distinguishes a tool call from others in its place: numbers for its id and its tool's name, each 0 where not
+/// said.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Call {
     pub(crate) id: u64,

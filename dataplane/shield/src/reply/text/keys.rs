@@ -70,7 +70,7 @@ pub(crate) fn is_blob_type(name: &[u8]) -> bool {
 }
 
 /// Whether an object whose `type` is `name` is a block of thinking, which Anthropic signs, and says so only behind
-/// the text. (Mistral's, which are not signed, has a list of texts in the place of the string.)
+/// the text. (Mistral's, which is not signed, has a list of texts in the place of the string.)
 pub(crate) fn is_thinking_type(name: &[u8]) -> bool {
     matches!(name, b"thinking" | b"thinking_delta")
 }

@@ -78,7 +78,7 @@ impl Prefix {
         self.code_at != 0 && usize::from(self.len) == usize::from(self.code_at) + CODE_CHARS
     }
 
-    /// Whether this is more than the prefix and a category: a token that was meant.
+    /// Whether this is more than the prefix and a category: a token was meant.
     pub(crate) fn names_a_token(&self) -> bool {
         self.code_at != 0
     }

@@ -30,7 +30,7 @@ impl ContainerBits {
 
 /// What is known about the members of a document's outermost level.
 #[derive(Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is told by another part of the document")]
+#[expect(clippy::struct_excessive_bools, reason = "each is set by another part of the document")]
 pub(crate) struct MemberTracker {
     name: [u8; MAX_KNOWN_KEY],
     len: usize,

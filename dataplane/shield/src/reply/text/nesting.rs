@@ -1,10 +1,10 @@
 //! How deep in JSON strings a place of a text is.
 //!
-//! A restored value must be escaped once for every string literal around it: the arguments of a tool call are
-//! JSON in a JSON string of an event, the file that the tool writes may be JSON again. [`NestingTracker`] follows a text
-//! byte by byte, in pieces of any size, and knows at each place how many literals are open. The outermost
-//! level is certain (the event, or a JSON document); inside, every text that starts with `{` or `[` is taken for
-//! JSON as long as it has been valid JSON so far.
+//! A restored value must be escaped once for every string literal around it: the arguments of a tool call are JSON in a
+//! JSON string of an event, the file that the tool writes may be JSON again. [`NestingTracker`] follows a text byte by
+//! byte, in pieces of any size, and knows at each place how many literals are open. The outermost level is certain (the
+//! event, or a JSON document); inside, every text that starts with `{` or `[` is taken for JSON as long as it has been
+//! valid JSON so far.
 //!
 //! Nothing is buffered and nothing is rejected: text that is not JSON merely opens no level. That, and its size
 //! (one for each channel of a reply), is why this is not [`crate::json::Nested`], which reports every lexeme and

@@ -1,8 +1,9 @@
 //! Restored text on its way out: literal bytes, and the secrets that go in between by name.
 //!
-//! Restoring multiplies: 36 KB of tokens may stand for 18 MB. So nothing here copies a secret into a buffer. What a restorer
-//! writes is kept as what was there already and the tokens to resolve, and the secrets' bytes are written straight from the
-//! vault when, and as far as, the caller has room for them. A text is thus never larger than its input by much.
+//! Restoring multiplies: 36 KB of tokens may stand for 18 MB. So nothing here copies a secret into a buffer. What a
+//! restorer writes is kept as what was there already and the tokens to resolve, and the secrets' bytes are written
+//! straight from the vault when, and as far as, the caller has room for them. A text is thus never larger than its
+//! input by much.
 
 use crate::json::escape_into;
 use crate::token::Token;
@@ -96,8 +97,8 @@ pub(crate) struct WritePosition {
 }
 
 impl WritePosition {
-    /// Goes on writing `text` until `out` is `limit` bytes long. True when all of it has been written. Only the last piece of
-    /// a secret that has to be escaped may lead beyond the limit.
+    /// Goes on writing `text` until `out` is `limit` bytes long. True when all of it has been written. Only the last
+    /// piece of a secret that has to be escaped may lead beyond the limit.
     pub(crate) fn write(
         &mut self,
         text: &RestoredText,

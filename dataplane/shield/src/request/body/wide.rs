@@ -81,8 +81,8 @@ impl WideBody {
         Self { wide, left_context: LeftContext::new(), narrow: None, has_secret: false, offset: 0 }
     }
 
-    /// See [`crate::request::Tokenizer::push`]; a window that is not the last is large enough to settle something. The text
-    /// stands at `place`.
+    /// See [`crate::request::Tokenizer::push`]; a window that is not the last is large enough to settle something. The
+    /// text stands at `place`.
     pub(crate) fn process_at(
         &mut self,
         step: &mut Step<'_>,

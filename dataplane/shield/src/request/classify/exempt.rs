@@ -1,12 +1,12 @@
-//! Values that are left alone at the places where a provider needs them as they are: credentials, page tokens, addresses, and text
-//! that the provider signed.
+//! Values that are left alone at the places where a provider needs them as they are: credentials, page tokens,
+//! addresses, and text that the provider signed.
 //!
-//! Whether text is signed may be said behind it: clients write `thinking` before `signature`. So what follows in the window is read
-//! ahead, to the end of the object that would hold the signature. A text of which the end is not in the window is taken
-//! for unsigned and scanned, since what has left cannot be called back.
+//! Whether text is signed may show only behind it: clients write `thinking` before `signature`. So what follows in the
+//! window is read ahead, to the end of the object that would hold the signature. A text of which the end is not in the
+//! window is taken for unsigned and scanned, since what has left cannot be called back.
 //!
-//! Only the provider can recognise a forged signature. What counts as one is base64 of some length that is no text; who makes
-//! that up can send text unscanned to the provider, which refuses it but has read it.
+//! Only the provider can recognise a forged signature. What counts as one is base64 of some length that is no text; who
+//! makes that up can send text unscanned to the provider, which refuses it but has read it.
 
 use crate::request::classify::base64::{base64_unit, standard};
 use base64::Engine;
@@ -18,7 +18,8 @@ use crate::request::classify::file_kind;
 use crate::request::classify::opaque::{self, Base64Run, Classification, PlaceHint, ScanMode};
 use crate::request::scan::view::WINDOW;
 
-/// Bytes of the longest credential or page token; one that is longer is scanned. Nearly all servers refuse such a header field.
+/// Bytes of the longest credential or page token; one that is longer is scanned. Nearly all servers refuse such a
+/// header field.
 pub(crate) const MAX_WORD: usize = 8 * 1024;
 /// Bytes of the longest address; one that is longer is scanned.
 pub(crate) const MAX_LINK: usize = 8 * 1024;
@@ -129,8 +130,9 @@ pub(crate) struct SignatureSearch<'a> {
 
 /// Reads on behind the string that begins with `raw` for what is wanted, to the end of the object that would hold it.
 ///
-/// A member may stand there twice, and readers differ in which one they take. So each signature must be one, and the object is read
-/// to its end. If that is too far, only a signature that stood before the text, or that itself is what is so long, counts.
+/// A member may stand there twice, and readers differ in which one they take. So each signature must be one, and the
+/// object is read to its end. If that is too far, only a signature that stood before the text, or that itself is what
+/// is so long, counts.
 pub(crate) fn is_signed(raw: &[u8], wanted: SignatureSearch<'_>, last: bool, table: &Table) -> Verdict {
     let near = &raw[..raw.len().min(MAX_AHEAD)];
     let last = last && near.len() == raw.len();
@@ -223,7 +225,8 @@ fn string_end(raw: &[u8]) -> Option<usize> {
     }
 }
 
-/// How much of `raw`, which goes on inside a string, belongs to that string, and whether the string ends there. An escape is not cut.
+/// How much of `raw`, which goes on inside a string, belongs to that string, and whether the string ends there. An
+/// escape is not cut.
 pub(crate) fn run(raw: &[u8]) -> (usize, bool) {
     if let Some(end) = string_end(raw) {
         return (end, true);

@@ -31,7 +31,10 @@ fn checked(body: &str) -> (String, Outcome) {
 fn passes(body: &str) {
     let (out, outcome) = checked(body);
     assert!(out == body, "{body} became {out}");
-    assert!(outcome.vault.is_empty() && outcome.report.total() == 0, "what is left alone is told nowhere");
+    assert!(
+        outcome.vault.is_empty() && outcome.report.total() == 0,
+        "what is left alone is reported nowhere"
+    );
 }
 
 fn is_hidden(body: &str) {
@@ -307,7 +310,7 @@ fn each_of_several_signatures_must_be_one() {
 
 #[test]
 fn the_end_of_the_object_is_looked_for_in_one_window() {
-    // What follows the text until the signature can be told for one.
+    // What follows the text until the signature can be recognised as one.
     let tail = r#"","signature":"#.len();
     let near_end = seal(1200);
     for (len, signed) in

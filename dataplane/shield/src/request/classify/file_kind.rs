@@ -11,7 +11,8 @@ pub(crate) const LOOK: usize = 768;
 /// control byte: compressed sound has four times as many, text next to none.
 const MIN_FRAME_LOOK: usize = 256;
 const FRAME_CONTROLS: usize = 32;
-/// Bytes beyond ASCII that a PDF's second line begins with, which distinguish it from text (ISO 32000-1, section 7.5.2).
+/// Bytes beyond ASCII that a PDF's second line begins with, which distinguish it from text (ISO 32000-1, section
+/// 7.5.2).
 const PDF_MARK: usize = 4;
 /// Bytes without a control byte from which on they are text in an encoding of one byte a character: one run of
 /// random bytes in two thousand has none.
@@ -215,8 +216,8 @@ pub(crate) fn text_len(bytes: &[u8]) -> usize {
 /// Bytes of printable ASCII in a row that hardly any binary data has by chance: one place in ten million.
 const TEXT_RUN: usize = 16;
 
-/// Whether bytes that are no text as a whole may hold some: in an encoding that extends ASCII in another way than UTF-8,
-/// or beside bytes of another kind.
+/// Whether bytes that are no text as a whole may hold some: in an encoding that extends ASCII in another way than
+/// UTF-8, or beside bytes of another kind.
 pub(crate) fn holds_text(bytes: &[u8]) -> bool {
     let printable = |byte: &u8| matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r');
     let most = bytes.iter().filter(|byte| printable(byte)).count() * 4 >= bytes.len() * 3;

@@ -1,8 +1,8 @@
 //! Leaves the tokens of this organisation out of what rules find, so that they are not hidden a second time.
 //!
-//! Rules know no keys: to them a token is a value like any other, and what merely looks like one must be hidden like any
-//! other. Only the keyed check recognises a token that this gateway minted, or could have. What a rule found around such a
-//! token (`password=AEGIS-SECRET-..hunter2`) is still hidden, piece by piece; the token stays.
+//! Rules know no keys: to them a token is a value like any other, and what merely looks like one must be hidden like
+//! any other. Only the keyed check recognises a token that this gateway minted, or could have. What a rule found around
+//! such a token (`password=AEGIS-SECRET-..hunter2`) is still hidden, piece by piece; the token stays.
 
 use std::ops::Range;
 
@@ -11,8 +11,8 @@ use aegis_detect::Finding;
 use crate::keyring::Keyring;
 use crate::token::MAX_TOKEN_LEN;
 
-/// A piece beside a token is left if fewer of its bytes than this are letters or digits: separators and short prefixes say
-/// nothing, and rules that know a value's shape leave them beside it, too.
+/// A piece beside a token is left if fewer of its bytes than this are letters or digits: separators and short prefixes
+/// say nothing, and rules that know a value's shape leave them beside it, too.
 const MIN_PIECE: usize = 4;
 
 /// Cuts tokens of `keyring` out of `findings` in `text`, which are sorted and disjoint, and stay so.

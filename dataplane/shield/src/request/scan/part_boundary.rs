@@ -55,8 +55,9 @@ impl BoundaryFinding {
         [&self.head, &self.tail].iter().any(|part| known.span.start < part.end && part.start < known.span.end)
     }
 
-    /// Whether a finding in one of the parts is a piece of this secret and no secret of its own: the beginning of a token may
-    /// look like one, too. What its rule knows as well alone stays, since what follows it may belong to another text.
+    /// Whether a finding in one of the parts is a piece of this secret and no secret of its own: the beginning of a
+    /// token may look like one, too. What its rule knows as well alone stays, since what follows it may belong to
+    /// another text.
     pub(crate) fn outdoes(&self, known: &Finding, rules: &Rules) -> bool {
         let within = |part: &Range<usize>| part.start <= known.span.start && known.span.end <= part.end;
         (within(&self.head) || within(&self.tail)) && rules.outranks(&self.finding, known)

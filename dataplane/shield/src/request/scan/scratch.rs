@@ -53,8 +53,8 @@ impl ShardScratch {
         self.decoded.zeroize();
     }
 
-    /// Makes sure that it is the rules and keys of `shield` that are applied, which a reload may have replaced, and that `own` is
-    /// looked for and no other request's value.
+    /// Makes sure that it is the rules and keys of `shield` that are applied, which a reload may have replaced, and
+    /// that `own` is looked for and no other request's value.
     pub(crate) fn ensure_rules(&mut self, shield: &Shield, own: Option<&OwnValue>) -> Result<(), Refusal> {
         if !Arc::ptr_eq(self.scanner.rules(), &shield.rules) {
             self.scanner = Scanner::new(Arc::clone(&shield.rules)).map_err(|_| Refusal::Scanner)?;

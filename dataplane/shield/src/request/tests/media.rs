@@ -267,10 +267,10 @@ fn what_is_not_read_is_told_with_kind_place_and_size() {
     let body = body.to_string();
     let (out, outcome) = checked(&body);
     assert!(out == body && outcome.vault.is_empty());
-    let told: Vec<_> =
+    let reported: Vec<_> =
         outcome.report.opaque().iter().map(|one| (one.kind, one.bytes, one.place.as_str())).collect();
     assert_eq!(
-        told,
+        reported,
         [
             (OpaqueKind::Image, file.len() as u64, "messages[0].content[0].source.data"),
             (OpaqueKind::Image, file.len() as u64, "messages[0].content[1].image_url.url"),
@@ -282,10 +282,10 @@ fn what_is_not_read_is_told_with_kind_place_and_size() {
     let body =
         [b"--b\r\nA: b\r\n\r\n".as_slice(), &file, b"\r\n--b\r\nA: b\r\n\r\n", &zip, b"\r\n--b--"].concat();
     let (_, outcome) = run(multipart, &body).unwrap();
-    let told: Vec<_> =
+    let reported: Vec<_> =
         outcome.report.opaque().iter().map(|one| (one.kind, one.bytes, one.place.as_str())).collect();
     assert_eq!(
-        told,
+        reported,
         [
             (OpaqueKind::Image, file.len() as u64, "part[0]"),
             (OpaqueKind::Archive, zip.len() as u64, "part[1]")

@@ -210,7 +210,7 @@ fn a_label_does_not_hide_text_in_another_encoding() {
                 let body = json!({ "messages": [{ "content": [{ "type": "image", "source": source }] }] });
                 let (out, outcome) = json_run(&body.to_string());
                 assert_eq!(outcome.vault.len(), 1, "{before:?} {pad} {kind}");
-                assert!(outcome.report.opaque_total() > 0, "it is told");
+                assert!(outcome.report.opaque_total() > 0, "it is reported");
                 let out: Value = serde_json::from_str(&out).unwrap();
                 let value = &out["messages"][0]["content"][0]["source"]["data"];
                 let decoded = STANDARD.decode(value.as_str().unwrap()).unwrap();

@@ -1,4 +1,5 @@
-//! Long values are hidden to their last byte: at every length around a limit of the rules, and over the ends of windows.
+//! Long values are hidden to their last byte: at every length around a limit of the rules, and over the ends of
+//! windows.
 
 use std::collections::HashSet;
 

@@ -194,8 +194,8 @@ fn an_altered_record_is_refused_and_the_sender_told() {
     assert!(server.plaintext.is_empty());
     assert_eq!(server.stream.send(b"more", &mut server.out), Err(error.clone()));
     assert_eq!(server.stream.end_of_input(), Err(error));
-    let told = client.receive_from(&mut server, usize::MAX).expect_err("an alert");
-    assert_eq!(told, TlsError::Protocol(Error::AlertReceived(AlertDescription::BadRecordMac)));
+    let alert = client.receive_from(&mut server, usize::MAX).expect_err("an alert");
+    assert_eq!(alert, TlsError::Protocol(Error::AlertReceived(AlertDescription::BadRecordMac)));
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn plain_http_is_refused() {
     let mut request = *b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
     let outcome = server.stream.receive(&mut request, &mut server.plaintext, &mut server.out);
     assert!(matches!(outcome, Err(TlsError::Protocol(Error::InvalidMessage(_)))), "{outcome:?}");
-    assert!(!server.out.is_empty(), "the client is told");
+    assert!(!server.out.is_empty(), "the client gets an alert");
 }
 
 #[test]
@@ -230,8 +230,8 @@ fn the_protocol_is_agreed_on() {
 
 /// A whole conversation in which one direction is altered; what arrives must be a beginning of what was sent.
 ///
-/// No side closes: rustls 0.23.46 has a debug assertion (not in release) that a connection which has closed meets no bad
-/// record afterwards.
+/// No side closes: rustls 0.23.46 has a debug assertion (not in release) that a connection which has closed meets no
+/// bad record afterwards.
 fn altered_conversation(alter: impl Fn(usize, &mut u8), of_server: bool, size: usize) {
     static AUTHORITY: std::sync::LazyLock<(Arc<ClientConfig>, Arc<rustls::ServerConfig>)> =
         std::sync::LazyLock::new(|| {

@@ -4,8 +4,8 @@ use crate::json::Container;
 use crate::places::{self, PathStep, Place, Scope, Table};
 use crate::request::classify::opaque::Declared;
 
-/// Containers that are kept track of; what is deeper is named by the one around it, and is text. A batch of Google's with a tool's
-/// image in it is 15 deep.
+/// Containers that are kept track of; what is deeper is named by the one around it, and is text. A batch of Google's
+/// with a tool's image in it is 15 deep.
 pub(crate) const MAX_FRAMES: usize = 16;
 
 /// Bytes of a key, or of a value that says what an object is, that are kept.
@@ -121,13 +121,13 @@ impl OpenContainers {
     /// A container opens.
     pub(crate) fn open(&mut self, container: Container) {
         self.depth += 1;
-        if let Some(frame) = self.innermost() {
-            frame.container = container;
-            frame.kind = ObjectType::Unknown;
-            frame.seal = Seal::Unknown;
-            frame.declared = Declared::Nothing;
-            frame.index = 0;
-            frame.key.clear();
+        if let Some(open) = self.innermost() {
+            open.container = container;
+            open.kind = ObjectType::Unknown;
+            open.seal = Seal::Unknown;
+            open.declared = Declared::Nothing;
+            open.index = 0;
+            open.key.clear();
         }
     }
 
@@ -153,16 +153,16 @@ impl OpenContainers {
 
     /// The name of the object's member whose value begins.
     pub(crate) fn member(&self) -> Option<&[u8]> {
-        let frame = self.containers.get(usize::from(self.depth).checked_sub(1)?)?;
-        (frame.container == Container::Object).then(|| frame.key.as_bytes())
+        let open = self.containers.get(usize::from(self.depth).checked_sub(1)?)?;
+        (open.container == Container::Object).then(|| open.key.as_bytes())
     }
 
     /// The way from the value that begins to the root. Empty if it is deeper than is kept.
     pub(crate) fn chain(&self) -> impl Iterator<Item = PathStep<'_>> + Clone {
         let depth = usize::from(self.depth);
         let containers = if depth > MAX_FRAMES { &[] } else { &self.containers[..depth] };
-        containers.iter().rev().map(|frame| match frame.container {
-            Container::Object => PathStep::Member(frame.key.as_bytes()),
+        containers.iter().rev().map(|open| match open.container {
+            Container::Object => PathStep::Member(open.key.as_bytes()),
             Container::Array => PathStep::Item,
         })
     }
@@ -179,14 +179,14 @@ impl OpenContainers {
 
     /// The same, by another table.
     pub(crate) fn listed_in(&self, table: &'static Table) -> Option<&'static Place> {
-        let frame = self.containers.get(usize::from(self.depth).checked_sub(1)?)?;
-        let signed = frame.kind == ObjectType::Sealed;
+        let open = self.containers.get(usize::from(self.depth).checked_sub(1)?)?;
+        let signed = open.kind == ObjectType::Sealed;
         table.find(self.scope, self.chain()).find(|place| signed || !place.only_signed_types)
     }
 
     /// Whether the container at `level` is a block of a message, or one of a tool's result in it.
     pub(crate) fn is_block(&self, level: u16) -> bool {
-        let list = |frame: &OpenContainer| frame.container == Container::Array;
+        let list = |open: &OpenContainer| open.container == Container::Array;
         let Some(around) = usize::from(level).checked_sub(1).and_then(|above| self.containers.get(..above))
         else {
             return false;

@@ -93,7 +93,7 @@ impl DocumentTracker {
     /// A text begins at `at` that is the document's if the object `level` containers deep is one.
     pub(crate) fn begin(&mut self, level: u16, at: u64) {
         if self.noted.take().is_some() {
-            // The object has two texts. Nobody can say which of them the provider takes.
+            // The object has two texts. Which of them the provider takes is not known.
             self.attribution = Some(Attribution::Other);
         }
         self.open = Some(OpenText { level, from: at, end: None, characters: CharacterCount::default() });

@@ -380,7 +380,7 @@ fn bodies_of_several_documents_or_parts_tell_nothing() {
 
 #[test]
 fn base64_before_a_text_counts_as_what_it_is() {
-    // Where a secret stands in the base64, nobody counts what became of its letters.
+    // Where a secret stands in the base64, what became of its letters is not counted.
     let plain = "dXNlcjogY2Fmw6kgYW5kIHNvbWUgbW9yZSB3b3JkcyBvZiBpdA==";
     let text = format!("data:text/plain;base64,{plain}\n{}", sentences().concat());
     let (sent, outcome) = send(&request(&[document(&text)]));

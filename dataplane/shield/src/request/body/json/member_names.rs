@@ -1,11 +1,11 @@
 //! Which members of a JSON body a report may name.
 //!
-//! A report says where a value stood, and a name there may itself be a secret: `input.customer_4711_ssn` names a customer.
-//! So a report names only words of the providers' APIs, all of which are listed here, and of what the user's own data calls
-//! its members says `*`.
+//! A report says where a value stood, and a name there may itself be a secret: `input.customer_4711_ssn` names a
+//! customer. So a report names only words of the providers' APIs, all of which are listed here, and of what the user's
+//! own data calls its members says `*`.
 
-/// The words of the APIs of Anthropic, OpenAI, Google, Bedrock, Cohere and Ollama that hold text or what holds text, in the
-/// order of their bytes.
+/// The words of the APIs of Anthropic, OpenAI, Google, Bedrock, Cohere and Ollama that hold text or what holds text, in
+/// the order of their bytes.
 #[rustfmt::skip]
 const KNOWN: &[&str] = &[
     "action", "additionalModelRequestFields", "additional_messages", "annotations", "args", "arguments",

@@ -121,9 +121,10 @@ impl JsonPath {
         self.containers.see_no_string();
         if text.first() == Some(&b't')
             && self.containers.member() == Some(b"thought")
-            && let Some(frame) = self.containers.innermost().filter(|frame| frame.kind == ObjectType::Unknown)
+            && let Some(container) =
+                self.containers.innermost().filter(|container| container.kind == ObjectType::Unknown)
         {
-            frame.kind = ObjectType::Thought;
+            container.kind = ObjectType::Thought;
         }
     }
 
@@ -131,8 +132,8 @@ impl JsonPath {
         match self.capture {
             Capture::Key if self.masked => {}
             Capture::Key => {
-                if let Some(frame) = self.containers.innermost() {
-                    frame.key.append(text);
+                if let Some(container) = self.containers.innermost() {
+                    container.key.append(text);
                 }
             }
             _ => self.value.append(text),
@@ -152,15 +153,15 @@ impl JsonPath {
                 self.documents += u32::from(self.containers.depth() == 0);
             }
             LexemeKind::Comma => {
-                if let Some(frame) = self.containers.innermost() {
-                    frame.index = frame.index.saturating_add(1);
+                if let Some(container) = self.containers.innermost() {
+                    container.index = container.index.saturating_add(1);
                 }
             }
             LexemeKind::StringStart(StringRole::Key) => {
                 self.masked = false;
                 self.capture = Capture::Key;
-                if let Some(frame) = self.containers.innermost() {
-                    frame.key.clear();
+                if let Some(container) = self.containers.innermost() {
+                    container.key.clear();
                 }
             }
             LexemeKind::StringStart(StringRole::Value) => {
@@ -210,7 +211,8 @@ impl JsonPath {
     /// The innermost container ends.
     #[inline]
     fn close(&mut self) {
-        let is_document = self.containers.innermost().is_some_and(|frame| frame.kind == ObjectType::Document);
+        let is_document =
+            self.containers.innermost().is_some_and(|container| container.kind == ObjectType::Document);
         let depth = self.containers.depth();
         if is_document || self.document.awaits(depth) {
             let is_document = is_document && self.containers.is_block(depth);
@@ -223,7 +225,7 @@ impl JsonPath {
     fn start_data(&mut self, at: u64) {
         let level = self.containers.depth().saturating_sub(1);
         let source = self.containers.holder(1);
-        if source.is_some_and(|frame| frame.is(b"source")) && self.containers.is_block(level) {
+        if source.is_some_and(|container| container.is(b"source")) && self.containers.is_block(level) {
             self.document.begin(level, at);
         }
     }
@@ -261,18 +263,18 @@ impl JsonPath {
         }
         let value = self.value;
         let masked = self.masked && role == StringRole::Key;
-        let Some(frame) = self.containers.innermost() else { return };
+        let Some(container) = self.containers.innermost() else { return };
         match capture {
             Capture::ObjectType => {
-                frame.kind = match value.as_bytes() {
+                container.kind = match value.as_bytes() {
                     b"text" => ObjectType::Text,
                     b"document" => ObjectType::Document,
                     kind if places::of_requests().is_signed_type(kind) => ObjectType::Sealed,
                     _ => ObjectType::Other,
                 };
             }
-            Capture::MediaType => frame.declared = opaque::declared(value.as_bytes()),
-            Capture::Key if masked => frame.key.clear(),
+            Capture::MediaType => container.declared = opaque::declared(value.as_bytes()),
+            Capture::Key if masked => container.key.clear(),
             Capture::Key | Capture::Text | Capture::Nothing => {}
         }
     }
@@ -281,8 +283,8 @@ impl JsonPath {
     pub(crate) fn mask(&mut self) {
         if self.capture == Capture::Key {
             self.masked = true;
-            if let Some(frame) = self.containers.innermost() {
-                frame.key.clear();
+            if let Some(container) = self.containers.innermost() {
+                container.key.clear();
             }
         }
     }

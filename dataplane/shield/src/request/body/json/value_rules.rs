@@ -66,8 +66,8 @@ impl OpenContainers {
 
     /// Whether the text that begins with `raw` is signed: its object says so before it or behind it.
     fn is_signed(&mut self, place: &'static Place, raw: &[u8], last: bool) -> Verdict {
-        let Some(frame) = self.holder_mut(u16::from(place.sealed_above)) else { return Verdict::No };
-        let (kind, told) = match (frame.kind, place.only_thoughts) {
+        let Some(container) = self.holder_mut(u16::from(place.sealed_above)) else { return Verdict::No };
+        let (kind, object_type) = match (container.kind, place.only_thoughts) {
             (ObjectType::Unknown, true) => (exempt::SignedMark::Thought, ObjectType::Thought),
             (ObjectType::Unknown, false) if !place.untyped => (exempt::SignedMark::Type, ObjectType::Sealed),
             (ObjectType::Unknown | ObjectType::Sealed, false) => {
@@ -76,7 +76,7 @@ impl OpenContainers {
             (ObjectType::Thought, true) => (exempt::SignedMark::Known, ObjectType::Thought),
             _ => return Verdict::No,
         };
-        match frame.seal {
+        match container.seal {
             Seal::Missing => Verdict::No,
             Seal::Sure if kind == exempt::SignedMark::Known => Verdict::Yes,
             seal => {
@@ -86,8 +86,8 @@ impl OpenContainers {
                 let verdict = exempt::is_signed(raw, wanted, last, places::of_requests());
                 // Looked for once an object, however many texts it holds.
                 match verdict {
-                    Verdict::Yes => (frame.kind, frame.seal) = (told, Seal::Sure),
-                    Verdict::No => frame.seal = Seal::Missing,
+                    Verdict::Yes => (container.kind, container.seal) = (object_type, Seal::Sure),
+                    Verdict::No => container.seal = Seal::Missing,
                     Verdict::Undecided => {}
                 }
                 verdict
@@ -97,18 +97,19 @@ impl OpenContainers {
 
     /// A signature begins in the innermost object.
     fn see_seal(&mut self, verdict: Verdict) {
-        let Some(frame) = self.innermost() else { return };
-        frame.seal = match verdict {
-            Verdict::Yes if frame.seal == Seal::Unknown => Seal::Seen,
+        let Some(container) = self.innermost() else { return };
+        container.seal = match verdict {
+            Verdict::Yes if container.seal == Seal::Unknown => Seal::Seen,
             // A member may stand there twice: each must be a signature.
             Verdict::No => Seal::Missing,
-            Verdict::Yes | Verdict::Undecided => frame.seal,
+            Verdict::Yes | Verdict::Undecided => container.seal,
         };
     }
 
     /// A value begins that is no string, perhaps once more under the name of a signature that was seen.
     pub(crate) fn see_no_string(&mut self) {
-        let sealed = self.innermost().is_some_and(|frame| matches!(frame.seal, Seal::Seen | Seal::Sure));
+        let sealed =
+            self.innermost().is_some_and(|container| matches!(container.seal, Seal::Seen | Seal::Sure));
         if sealed && self.listed().is_some_and(|place| place.role == places::Role::Sealed) {
             self.see_seal(Verdict::No);
         }
@@ -116,12 +117,12 @@ impl OpenContainers {
 
     /// What the providers' formats have at this place.
     fn hint(&self, listed: Option<&'static Place>) -> PlaceHint {
-        let (Some(place), Some(frame)) = (listed, self.holder(0)) else { return PlaceHint::Plain };
+        let (Some(place), Some(container)) = (listed, self.holder(0)) else { return PlaceHint::Plain };
         match place.role {
-            _ if frame.kind == ObjectType::Text => PlaceHint::Plain,
-            places::Role::Sealed => PlaceHint::Sealed { sure: frame.kind == ObjectType::Sealed },
+            _ if container.kind == ObjectType::Text => PlaceHint::Plain,
+            places::Role::Sealed => PlaceHint::Sealed { sure: container.kind == ObjectType::Sealed },
             places::Role::Media if place.always_media => PlaceHint::Base64(Declared::RawSound),
-            places::Role::Media => PlaceHint::Base64(frame.declared),
+            places::Role::Media => PlaceHint::Base64(container.declared),
             places::Role::Link => PlaceHint::Link,
             _ => PlaceHint::Plain,
         }

@@ -23,7 +23,7 @@ pub(crate) trait LexemeVisitor {
     fn lexeme(&mut self, lexeme: &Lexeme<'_>, raw: Range<usize>);
 }
 
-/// Visits nothing.
+/// Ignores every lexeme and text part.
 pub(crate) struct NoVisit;
 
 impl LexemeVisitor for NoVisit {
@@ -79,7 +79,7 @@ impl Walker {
     }
 }
 
-/// Sees nothing.
+/// Discards every lexeme.
 pub(crate) struct NullSink;
 
 impl Sink for NullSink {
