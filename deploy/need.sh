@@ -10,15 +10,34 @@ need() {
     command -v "$command" >/dev/null 2>&1 || need_packages+=("$@")
 }
 
+# The oldest Rust that builds this, from the workspace's manifest.
+wanted_rust() {
+    sed -n 's/^rust-version = "\(.*\)"$/\1/p' "$(dirname "${BASH_SOURCE[0]}")/../Cargo.toml"
+}
+
+# Says so when cargo is older than that, instead of letting it fail over a manifest that it cannot read.
+check_rust() {
+    local wanted found
+    wanted=$(wanted_rust)
+    # In the workspace, where rustup may have been told to use another toolchain.
+    found=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && cargo --version | sed -n 's/^cargo \([0-9.]*\).*/\1/p') || true
+    if [ "$(printf '%s\n' "$wanted" "$found" | sort -V | head -n 1)" != "$wanted" ]; then
+        echo "cargo ${found:-of unknown version} is too old: this needs Rust $wanted or newer." >&2
+        echo "Install it with rustup (https://rustup.rs), or run 'rustup update' if you have it." >&2
+        exit 1
+    fi
+}
+
 # What building takes: a C compiler for the crypto and compression crates, and the scanning engine.
 need_build_tools() {
     if ! command -v cargo >/dev/null 2>&1 && [ -x "$HOME/.cargo/bin/cargo" ]; then
         PATH="$HOME/.cargo/bin:$PATH"
     fi
     if ! command -v cargo >/dev/null 2>&1; then
-        echo "cargo is missing: install Rust (rustup, or your distribution's rustc and cargo) first." >&2
+        echo "cargo is missing: install Rust $(wanted_rust) or newer with rustup (https://rustup.rs) first." >&2
         exit 1
     fi
+    check_rust
     need cc gcc libc6-dev
     need pkg-config pkg-config
     if ! command -v pkg-config >/dev/null 2>&1 || ! pkg-config --exists libhs; then

@@ -15,8 +15,9 @@ Starts Aegis on this machine, shows one round trip, and leaves the gateway runni
 Usage: deploy/up.sh [options]
 
   --upstream NAME=URL  provider behind the gateway, repeatable (names: openai, anthropic, google, or your own).
-                       A provider that is not named is the real one if its key is in the environment
-                       (OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY), else a mock on this machine.
+                       A mock on this machine stands in for these three, each unless it is named or its key is in
+                       the environment (ANTHROPIC_API_KEY, OPENAI_API_KEY, GEMINI_API_KEY or GOOGLE_API_KEY).
+                       The other built-in providers are the real ones.
   --port PORT          first port to try for traffic (default $listen_port)
   --admin-port PORT    first port to try for health and metrics (default $admin_port)
   --state DIR          folder for keys, logs and PID files (default .state in the checkout)

@@ -1,4 +1,4 @@
-//! The ten hard cases, end to end: a raw client, the real gateway, a provider that cuts where the case says.
+//! The twelve hard cases, end to end: a raw client, the real gateway, a provider that cuts where the case says.
 //!
 //! The oracle is the same for all: the client's text equals the original, the provider's record holds no run of
 //! a secret in any form, and bytes outside tokens are identical. The crates' own tests prove the same at every cut

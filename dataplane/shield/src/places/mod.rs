@@ -20,6 +20,39 @@
 //! way to write "at any depth": a tool's input is an object of the user's own, in which the same members would pass
 //! unscanned.
 //!
+//! # The file
+//!
+//! A file of an API, named in `file.rs`, has three members of its own and any number of rows `[[place]]`:
+//!
+//! | of the file | meaning |
+//! |---|---|
+//! | `roots` | where whole requests stand in a body; `""` is its root |
+//! | `file_roots` | where they stand in an uploaded file, such as a line of a batch |
+//! | `signed_types` | what `type` says in objects that hold something sealed or signed |
+//!
+//! | of a row | meaning |
+//! |---|---|
+//! | `role` | `credential`, `page_token`, `link`, `sealed`, `signed`, `media`; `offset` and `structure` only say what stands there, and change nothing |
+//! | `paths` | places in JSON, with `examples` |
+//! | `query`, `headers` | names of query parameters, known in any case, and of header fields, written in lower case |
+//! | `examples` | documents in which `"@"` stands at these places, and nowhere else; each path needs one |
+//! | `near` | documents in which `"@"` stands close by, and is ordinary text |
+//! | `only_signed_types` | the place counts only in an object whose `type` is one of the `signed_types` |
+//! | `sealed_by` | for `signed`, which needs it: the member that vouches for the text, in all its spellings |
+//! | `sealed_above` | how many containers further out that member stands; 0, the default, is beside the text |
+//! | `untyped` | for `signed`: objects of this kind have no `type`, so none is asked for |
+//! | `only_thoughts` | for `signed`: `"thought": true` stands for the type |
+//! | `always_media` | for `media`: sound that may come without a head, so its bytes need not say what they are |
+//!
+//! `examples` and `near` are whole requests below a root. A row has paths, names, or both. A name in a path has at most 30
+//! bytes. The switches are false unless they are set.
+//!
+//! A sealed value is base64 to its end and passes from 64 characters on (`MIN_SEALED` in `request/classify/opaque.rs`), or from
+//! 16 (`MIN_SURE`) where the object's `type` is a signed one; a shorter one is scanned. Raw sound also begins at `MIN_SEALED`.
+//!
+//! Replies do not read these files, except for links: they know members by name alone (`reply/text/keys.rs`). A new place of
+//! sealed, signed or media values needs its name there too, and a test of this module says so.
+//!
 //! # One table for all
 //!
 //! A body is looked up in the tables of all APIs at once. An upstream's configuration says which API it speaks at most

@@ -41,16 +41,27 @@ impl KeyKind {
     /// The kind of the value under `key` (as it is written, without quotes).
     pub(crate) fn of(key: &[u8]) -> Self {
         match key {
-            b"signature" | b"thoughtSignature" | b"thought_signature" | b"encrypted_content"
-            | b"encrypted_index" | b"encrypted_stdout" | b"reasoning_opaque" | b"b64_json"
-            | b"partial_image_b64" => Self::Opaque,
+            b"signature"
+            | b"thoughtSignature"
+            | b"thought_signature"
+            | b"encrypted_content"
+            | b"encrypted_index"
+            | b"encrypted_stdout"
+            | b"reasoning_opaque"
+            | b"b64_json"
+            | b"partial_image_b64"
+            | b"image_base64"
+            | b"bytesBase64Encoded"
+            | b"file_data" => Self::Opaque,
             b"arguments" | b"partial_json" => Self::Arguments,
             b"input" | b"args" | b"parameters" => Self::ToolInput,
             b"type" => Self::Type,
             b"data" => Self::Data,
             b"inlineData" | b"inline_data" | b"input_audio" | b"audio" => Self::Blob,
             // OpenRouter, LiteLLM and Bedrock hand on what Anthropic and Google signed.
-            b"reasoning_details" | b"thinking_blocks" | b"reasoningContent" => Self::Signed,
+            b"reasoning_details" | b"thinking_blocks" | b"reasoningContent" | b"thought_signatures" => {
+                Self::Signed
+            }
             b"logprobs" => Self::Sampled,
             b"thinking" => Self::Thinking,
             b"content" => Self::Content,
@@ -64,9 +75,9 @@ impl KeyKind {
     }
 }
 
-/// Whether an object whose `type` is `name` keeps opaque bytes in its `data`.
+/// Whether an object whose `type` is `name` keeps opaque bytes in its `data`. (`image` and `audio` are MCP's.)
 pub(crate) fn is_blob_type(name: &[u8]) -> bool {
-    matches!(name, b"redacted_thinking" | b"base64" | b"reasoning.encrypted")
+    matches!(name, b"redacted_thinking" | b"base64" | b"reasoning.encrypted" | b"image" | b"audio")
 }
 
 /// Whether an object whose `type` is `name` is a block of thinking, which Anthropic signs, and says so only behind
