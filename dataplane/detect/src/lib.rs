@@ -33,10 +33,6 @@
 //! | 2 | `candidate`, `finding` | what finders yield, what callers get |
 //! | 1 | `text`, `bytes`, `names` | views, spans and limits; byte sets, runs and masks; words of enumerations |
 
-#![expect(
-    clippy::cast_possible_truncation,
-    reason = "offsets and counts are converted between widths throughout; a named limit beside each conversion bounds it"
-)]
 #![deny(unsafe_code)]
 
 mod boundaries;

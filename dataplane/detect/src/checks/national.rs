@@ -1,6 +1,8 @@
 //! Check digits of national ids. Each function takes digit values from 0 to 9, or ASCII where letters belong to the id,
 //! in the length that the id has; another length is wrong.
 
+#![expect(clippy::cast_possible_truncation, reason = "weights of numbers of 11 digits")]
+
 fn weighted(digits: &[u8], weights: &[u8]) -> u32 {
     digits.iter().zip(weights).map(|(&digit, &weight)| u32::from(digit) * u32::from(weight)).sum()
 }

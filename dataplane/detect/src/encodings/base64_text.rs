@@ -4,6 +4,11 @@
 //! is read in each place that a group can begin at; only what is text from end to end is decoded. Random bytes pass with
 //! less than one in a million.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "bits are cut into the bytes they stand for, and sextets are below 64"
+)]
+
 use super::decoded::Decoded;
 use super::simd;
 use super::simd::{BLOCK, PART};

@@ -3,6 +3,8 @@
 //! What costs in the engine is not the number of patterns but their shape. An anchor is a literal and a little of the run
 //! behind it, of fixed width; anchors without a literal are the exception and must be long.
 
+#![expect(clippy::cast_possible_truncation, reason = "the numbers are those of bytes")]
+
 use super::run::{ByteRun, PatternError};
 use crate::bytes::{ByteSet, WORD};
 use crate::text::LOOKAHEAD;

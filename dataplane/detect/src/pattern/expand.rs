@@ -2,6 +2,8 @@
 //!
 //! What cannot be written so (look-around, back-references, open repeats of groups) is refused.
 
+#![expect(clippy::cast_possible_truncation, reason = "ranges end at 127, and `MAX_SECRET_LEN` is small")]
+
 use super::anchor;
 use super::anchor::Anchor;
 use super::run::{ByteRun, PatternError, first_bytes};

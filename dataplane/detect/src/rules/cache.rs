@@ -5,6 +5,8 @@
 //! memory at will. So its reader is given nothing before the HMAC was found right, and only who holds the [`CacheKey`] can
 //! make one. Whoever can read the key's file and write to the cache's can take the process over; keep others from both.
 
+#![expect(clippy::cast_possible_truncation, reason = "few databases are made")]
+
 use super::builtin_rules;
 use super::selection::Selection;
 use super::set::Set;

@@ -1,5 +1,7 @@
 //! From what the engine reports to candidates: each report goes to the finder that reads on from there.
 
+#![expect(clippy::cast_possible_truncation, reason = "windows are far shorter than 4 GiB")]
+
 use crate::boundaries;
 use crate::bytes::entropy;
 use crate::candidate::{Candidate, Candidates, Tail, rank};

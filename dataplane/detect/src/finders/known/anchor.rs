@@ -1,5 +1,10 @@
 //! What finding a value takes beside its HMAC, and how it is sealed in a list.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "lengths and offsets are bounded by `MAX_KNOWN_LEN` and `MAX_OFFSET`"
+)]
+
 use super::hash::{KnownKey, print};
 use super::limits::{MAX_KNOWN_LEN, MAX_SHARED, MIN_DISTINCT, MIN_KNOWN_LEN};
 use super::weak;

@@ -1,5 +1,7 @@
 //! Finds known values in text: bitmaps of pieces, then the anchor's hash, then the value's, then its HMAC.
 
+#![expect(clippy::cast_possible_truncation, reason = "at most `MAX_KNOWN_VALUES` entries")]
+
 use super::anchor::{ANCHOR, Entry, PIECE, STRIDE};
 use super::hash::{KnownKey, PRINT_BITS, print};
 use super::limits::{KNOWN_RULE, SHORT_KNOWN_LEN};

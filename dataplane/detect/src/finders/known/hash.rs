@@ -1,5 +1,7 @@
 //! The keyed hashes of known values: one key in, and from it a key of its own for each purpose.
 
+#![expect(clippy::cast_possible_truncation, reason = "halves of products and of keys are wanted")]
+
 use crate::bytes::hex;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;

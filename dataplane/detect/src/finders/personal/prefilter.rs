@@ -4,6 +4,8 @@
 //! look at those. A place depends on two bytes before it and [`SPAN`] behind it, not on where blocks begin; what the end of
 //! a window cuts off is outcome again in the next one ([`LOOKAHEAD`]).
 
+#![expect(clippy::cast_possible_truncation, reason = "of two joined masks the lower half is wanted")]
+
 use crate::bytes::simd::{BLOCK, each, is, within};
 use crate::text::LOOKAHEAD;
 
