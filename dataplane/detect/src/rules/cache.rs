@@ -10,9 +10,9 @@
 use super::builtin_rules;
 use super::selection::Selection;
 use super::set::Set;
-use crate::bytes::hex;
 use crate::engine::hyperscan::{Database, platform_key};
 use crate::rule::RuleError;
+use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -69,7 +69,7 @@ pub(crate) fn key(selection: &Selection<'_>) -> String {
     for file in selection.custom {
         part(file.text.as_bytes());
     }
-    hex(&hash.finalize()[..KEY])
+    HEXLOWER.encode(&hash.finalize()[..KEY])
 }
 
 /// Serialises the databases and seals them.

@@ -2,7 +2,7 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "halves of products and of keys are wanted")]
 
-use crate::bytes::hex;
+use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -67,7 +67,7 @@ impl KnownKey {
 
     /// Tells keys apart, and says nothing about them: 16 hexadecimal digits.
     pub fn id(&self) -> String {
-        hex(&self.id)
+        HEXLOWER.encode(&self.id)
     }
 
     /// HMAC-SHA-256 of a value.

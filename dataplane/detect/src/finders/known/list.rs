@@ -14,7 +14,7 @@ use super::error::{KnownError, Refusal};
 use super::hash::KnownKey;
 use super::limits::MAX_KNOWN_VALUES;
 use super::weak;
-use crate::bytes::{hex, unhex};
+use data_encoding::HEXLOWER;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
@@ -45,7 +45,7 @@ pub struct KnownId([u8; 6]);
 
 impl std::fmt::Display for KnownId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&hex(&self.0))
+        f.write_str(&HEXLOWER.encode(&self.0))
     }
 }
 
@@ -118,10 +118,15 @@ impl KnownList {
         let mut text = format!("{MAGIC}{}\n", self.key.id());
         for entry in self.entries.values() {
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "{} {}", hex(&entry.hash), hex(&entry.seal(&self.key)));
+            let _ = writeln!(
+                text,
+                "{} {}",
+                HEXLOWER.encode(&entry.hash),
+                HEXLOWER.encode(&entry.seal(&self.key))
+            );
         }
         let check = self.key.list(text.as_bytes());
-        let _ = writeln!(text, "{END}{} {}", self.entries.len(), hex(&check));
+        let _ = writeln!(text, "{END}{} {}", self.entries.len(), HEXLOWER.encode(&check));
         text
     }
 
@@ -188,4 +193,14 @@ impl KnownList {
     pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries.values()
     }
+}
+
+/// Reads exactly `N` bytes, written in lower case.
+fn unhex<const N: usize>(digits: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    if HEXLOWER.decode_len(digits.len()) != Ok(N) {
+        return None;
+    }
+    HEXLOWER.decode_mut(digits.as_bytes(), &mut bytes).ok()?;
+    Some(bytes)
 }
