@@ -95,7 +95,7 @@ pub(super) fn classify(text: &[u8], name: &Name, value: &Value) -> Option<Confid
             .or_else(|| word(text, name, value))
             .or_else(|| place::line(text, name, value).and_then(|line| of_line(bytes, line))),
         Strength::Secret if place::is_public(text, name, value) => None,
-        Strength::Secret if is_uuid(bytes) => name.explicit(text).then_some(Confidence::Medium),
+        Strength::Secret if is_uuid(bytes) => name.is_explicit(text).then_some(Confidence::Medium),
         Strength::Secret => secret(text, name, value),
         // Judged elsewhere.
         Strength::Service => None,
@@ -160,7 +160,7 @@ fn secret(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
     if spoken && (bytes.len() < 12 || digits < 2) {
         return None;
     }
-    let wild = value.quoted && odd_signs(bytes) >= WILD && name.explicit(text);
+    let wild = value.quoted && odd_signs(bytes) >= WILD && name.is_explicit(text);
     if is_random(bytes, 10, 2) || is_hex_key(bytes) || wild || is_scrambled(bytes) {
         return Some(Confidence::Medium);
     }
@@ -183,7 +183,7 @@ fn secret(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
     match value.operator {
         _ if plain && letters && signs => Some(Confidence::Medium),
         // In a key a sign and a digit are of no name, and of no address without its slashes.
-        _ if name.explicit(text) && bytes.len() >= 16 && letters && signs && digits > 0 && begun => {
+        _ if name.is_explicit(text) && bytes.len() >= 16 && letters && signs && digits > 0 && begun => {
             Some(Confidence::Medium)
         }
         Operator::Compare if plain && letters => Some(Confidence::Low),

@@ -27,7 +27,7 @@ impl Name {
     }
 
     /// Whether the name says so clearly what it holds that even a UUID is one: `api_key`, `client_secret`.
-    pub(super) fn explicit(&self, text: &[u8]) -> bool {
+    pub(super) fn is_explicit(&self, text: &[u8]) -> bool {
         const ENDS: [&[u8]; 8] = [
             b"apikey",
             b"apitoken",

@@ -56,7 +56,11 @@ fn number(kind: PersonalKind, word: &[u8]) -> Option<Confidence> {
             let authority = word.first().is_some_and(|b| b"CFGHJKLMNPRTVWXYZ".contains(b));
             match word {
                 [number @ .., check] if number.len() == 9 && authority && digits >= 2 => {
-                    Some(if national::icao(number, *check) { Confidence::High } else { Confidence::Low })
+                    Some(if national::is_icao_check(number, *check) {
+                        Confidence::High
+                    } else {
+                        Confidence::Low
+                    })
                 }
                 _ => (word.len() == 9 && authority && digits >= 2).then_some(Confidence::Medium),
             }
@@ -99,7 +103,7 @@ pub(super) fn classify_mrz(scope: Scope<'_>, filler: usize) -> Outcome {
     }
     let field = |line: usize, from: usize, to: usize| {
         let at = starts[line];
-        national::icao(&text[at + from..at + to], text[at + to])
+        national::is_icao_check(&text[at + from..at + to], text[at + to])
     };
     let right = if count == 2 {
         field(1, 0, 9) && field(1, 13, 19) && field(1, 21, 27)

@@ -84,7 +84,7 @@ pub(super) fn classify_ipv4(scope: Scope<'_>, at: usize) -> Outcome {
     let network = next == Some(b'/') && number_follows && octets[3] == 0;
     let placed =
         text[..at].ends_with(b"://") || text[..at].ends_with(b"@") || (next == Some(b':') && number_follows);
-    if common_ipv4(octets) || network || (!placed && reads_like_version(scope, at, octets)) {
+    if is_common_ipv4(octets) || network || (!placed && reads_like_version(scope, at, octets)) {
         return Ok(None);
     }
     Ok(Some(PersonalMatch {
@@ -95,7 +95,7 @@ pub(super) fn classify_ipv4(scope: Scope<'_>, at: usize) -> Outcome {
 }
 
 /// Addresses that are the same everywhere: RFC 6890's special ones, documentation, multicast, the metadata service.
-fn common_ipv4(octets: [u8; 4]) -> bool {
+fn is_common_ipv4(octets: [u8; 4]) -> bool {
     let address = Ipv4Addr::from(octets);
     octets[0] == 0
         || octets[0] >= 224
@@ -213,7 +213,7 @@ fn ipv6(scope: Scope<'_>, start: usize) -> Outcome {
 const HOST_WORDS: [&[u8]; 10] =
     [b"host", b"server", b"ssh", b"ping", b"dns", b"domain", b"connect", b"node", b"url", b"machine"];
 
-fn named_host(text: &[u8], start: usize) -> bool {
+fn is_named_host(text: &[u8], start: usize) -> bool {
     let before = text[start.saturating_sub(VERSION_REACH)..start].to_ascii_lowercase();
     HOST_WORDS.iter().any(|word| memchr::memmem::find(&before, word).is_some())
 }
@@ -261,7 +261,7 @@ pub(super) fn classify_host(scope: Scope<'_>, dot: usize, end: usize) -> Outcome
         b".corp" | b".lan" | b".intra" | b".intranet"
     );
     // `threading.local` and `jdk.internal` are names of code; a host shows by its place, its digits or its words.
-    let host = link || login || port || rare || machine || named_host(text, start);
+    let host = link || login || port || rare || machine || is_named_host(text, start);
     Ok(host.then_some(PersonalMatch {
         kind: PersonalKind::InternalHost,
         span: Span::new(start, end),

@@ -56,7 +56,7 @@ fn account(scope: Scope<'_>, start: usize) -> Outcome {
         number[filled] = byte;
         (filled, at) = (filled + 1, at + 1);
     }
-    if !numbers::iban(&number[..length]) || !context::ends(scope, at)? {
+    if !numbers::is_iban(&number[..length]) || !context::ends(scope, at)? {
         return Ok(None);
     }
     Ok(Some(PersonalMatch {
@@ -71,7 +71,7 @@ fn insured(scope: Scope<'_>, start: usize, digits: usize) -> Outcome {
     let text = scope.view.text;
     let prefix = [text[start], text[start + 1]];
     if !scope.enabled.has(PersonalKind::UkNino)
-        || !national::uk_nino_prefix(prefix)
+        || !national::is_uk_nino_prefix(prefix)
         || !context::begins(text, start)
     {
         return Ok(None);
@@ -109,7 +109,7 @@ fn fiscal_code(scope: Scope<'_>, start: usize) -> Outcome {
         return Ok(None);
     }
     let end = start + 16;
-    if !national::it_fiscal_code(&text[start..end]) || !context::ends(scope, end)? {
+    if !national::is_it_fiscal_code(&text[start..end]) || !context::ends(scope, end)? {
         return Ok(None);
     }
     Ok(Some(PersonalMatch {
@@ -153,7 +153,7 @@ fn foreigner(scope: Scope<'_>, start: usize, groups: &Groups) -> Outcome {
 /// Where the check letter behind a DNI's digits ends, if it is the right one.
 fn letter(scope: Scope<'_>, end: usize, digits: &[u8]) -> Result<Option<usize>, TooShort> {
     let at = if scope.byte(end)? == Some(b'-') { end + 1 } else { end };
-    Ok(scope.byte(at)?.filter(|letter| national::es_letter(digits, *letter)).map(|_| at + 1))
+    Ok(scope.byte(at)?.filter(|letter| national::is_es_letter(digits, *letter)).map(|_| at + 1))
 }
 
 /// A DNI or NIE with its right letter; `clear` when nothing else looks so.
@@ -190,7 +190,7 @@ fn corsican(scope: Scope<'_>, start: usize) -> Outcome {
         number[filled] = byte;
         (filled, at) = (filled + 1, at + 1);
     }
-    let right = number[6].is_ascii_uppercase() && national::fr_nir(&number);
+    let right = number[6].is_ascii_uppercase() && national::is_fr_nir(&number);
     if !right
         || !scope.enabled.has(PersonalKind::FrNir)
         || !context::begins(text, start)
