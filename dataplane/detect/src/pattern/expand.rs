@@ -93,11 +93,11 @@ impl Expansion {
                 "written out, the pattern has more than {MAX_RUNS} bytes and classes in a row"
             ));
         }
-        let mut joined = self.clone();
-        joined.runs.extend_from_slice(&next.runs);
-        joined.open = self.open.or(next.open.map(|o| o + at));
-        joined.close = self.close.or(next.close.map(|c| c + at));
-        Ok(joined)
+        let mut concatenated = self.clone();
+        concatenated.runs.extend_from_slice(&next.runs);
+        concatenated.open = self.open.or(next.open.map(|o| o + at));
+        concatenated.close = self.close.or(next.close.map(|c| c + at));
+        Ok(concatenated)
     }
 
     /// Joins neighbours of the same set, unless the capture begins or ends between them.

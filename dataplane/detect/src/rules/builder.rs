@@ -312,10 +312,10 @@ impl Builder {
         if !self.personal.get_or_insert_default().add(kind, rule, keywords) {
             return Err("there is a rule for this kind of personal data already".to_owned());
         }
-        if kind.by_word() && keywords.is_empty() {
+        if kind.is_found_by_word() && keywords.is_empty() {
             return Err("needs `keywords`".to_owned());
         }
-        for word in keywords.iter().filter(|_| kind.by_word()) {
+        for word in keywords.iter().filter(|_| kind.is_found_by_word()) {
             if word.len() < MIN_KEYWORD || word.len() > MAX_KEYWORD {
                 return Err(format!("keyword `{word}` is not of {MIN_KEYWORD} to {MAX_KEYWORD} bytes"));
             }

@@ -182,7 +182,7 @@ fn confirm_sequence(
         Verdict::Match { start, end, capture, cut } => (start, end, capture, cut),
     };
     if !boundaries::can_begin(text, start, rule.left)
-        || (shape.head <= MAX_WEAK_HEAD && boundaries::in_folded_line(text, start))
+        || (shape.head <= MAX_WEAK_HEAD && boundaries::is_in_folded_line(text, start))
     {
         return;
     }

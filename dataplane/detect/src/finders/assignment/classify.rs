@@ -155,9 +155,9 @@ fn secret(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
     if is_secret_name(bytes) {
         return None;
     }
-    let spoken = matches!(value.operator, Operator::Prose) && !value.quoted;
+    let is_prose = matches!(value.operator, Operator::Prose) && !value.quoted;
     let digits = bytes.iter().filter(|b| b.is_ascii_digit()).count();
-    if spoken && (bytes.len() < 12 || digits < 2) {
+    if is_prose && (bytes.len() < 12 || digits < 2) {
         return None;
     }
     let wild = value.quoted && odd_signs(bytes) >= WILD && name.is_explicit(text);
@@ -303,14 +303,16 @@ fn word(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
     let short = assigned && is_spelled_out(name) && lower;
     let element = value.operator == Operator::Tag && is_spelled_out(name);
     let entry = (entry || element) && long && (lower || has_hump(bytes)) && !is_label(bytes);
-    let told = value.quoted
+    let clear_text = value.quoted
         && (is_owned_password(bytes) || says_clear_text(&text[name.start..name.end]))
         && !matches!(value.operator, Operator::Comma | Operator::Prose);
     let block = place::is_credentials_block(text, name, value);
     let doubtful = has_label_word(&bytes.to_ascii_lowercase()) || is_owned_password(bytes);
     match place.filter(|_| long && plainly) {
         Some(sure) if !doubtful => Some(sure),
-        found => (found.is_some() || weak || short || entry || told || block).then_some(Confidence::Low),
+        found => {
+            (found.is_some() || weak || short || entry || clear_text || block).then_some(Confidence::Low)
+        }
     }
 }
 
@@ -388,8 +390,8 @@ fn says_clear_text(name: &[u8]) -> bool {
 
 /// `open_sesame`: two or three words joined, none of them of labels and fields.
 fn is_joined(value: &[u8]) -> bool {
-    let joined = value.iter().filter(|b| matches!(b, b'_' | b'-')).count();
-    (1..3).contains(&joined)
+    let separators = value.iter().filter(|b| matches!(b, b'_' | b'-')).count();
+    (1..3).contains(&separators)
         && value.iter().all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'-'))
         && !has_label_word(&value.to_ascii_lowercase())
 }
@@ -402,10 +404,10 @@ fn phrase(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
         && !bytes.iter().any(u8::is_ascii_uppercase);
     let keyword = &text[name.keyword.0..name.keyword.1];
     let passphrase = [&b"passphrase"[..], b"psk"].iter().any(|k| keyword.eq_ignore_ascii_case(k));
-    let told = passphrase || (place::is_beside_user(text, name, value) && words.count() < 3);
+    let in_place = passphrase || (place::is_beside_user(text, name, value) && words.count() < 3);
     let assigned = value.quoted && matches!(value.operator, Operator::Equals | Operator::Colon);
-    let is = name.strength == Strength::Password && assigned && plain && told;
-    (is && (8..=64).contains(&bytes.len()) && !has_label_word(bytes) && !is_placeholder(bytes))
+    let is_phrase = name.strength == Strength::Password && assigned && plain && in_place;
+    (is_phrase && (8..=64).contains(&bytes.len()) && !has_label_word(bytes) && !is_placeholder(bytes))
         .then_some(Confidence::Low)
 }
 

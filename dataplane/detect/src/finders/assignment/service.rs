@@ -395,8 +395,8 @@ fn plain(text: &[u8], start: usize, mut end: usize) -> Option<AssignedSecret> {
 fn classify(value: &[u8]) -> Option<Confidence> {
     let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
     let fitting = (MIN_VALUE..=MAX_VALUE).contains(&value.len()) && value.iter().all(|b| VALUE.has(*b));
-    let told = digits > 1 || value::is_mixed(value);
-    if !fitting || !told || digits == value.len() || value::is_placeholder(value) {
+    let varied = digits > 1 || value::is_mixed(value);
+    if !fitting || !varied || digits == value.len() || value::is_placeholder(value) {
         return None;
     }
     if value::has_sequence(value) {
@@ -464,11 +464,11 @@ mod tests {
         let mut probe = ValueProbe::default();
         let mut valued = 0;
         for end in (0..text.len()).filter(|i| i % 5 < 2) {
-            let told = probe.has_value(view, end);
+            let has_value = probe.has_value(view, end);
             let reach = &text[end..text.len().min(end + MAX_REACH)];
             let like = |w: &[u8]| w.iter().all(|b| STRETCH.has(*b)) && w.iter().any(u8::is_ascii_digit);
-            assert_eq!(told, reach.windows(MIN_VALUE).any(like), "{end}");
-            valued += usize::from(told);
+            assert_eq!(has_value, reach.windows(MIN_VALUE).any(like), "{end}");
+            valued += usize::from(has_value);
         }
         assert!((100..1500).contains(&valued), "{valued}: the text shows little");
     }

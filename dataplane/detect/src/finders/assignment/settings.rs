@@ -15,8 +15,8 @@ const REACH: usize = 200;
 const MAX_LINES: usize = 8;
 
 /// How sure it is that the line of a name and its value is one of settings. Below a section's head nothing else stands;
-/// lines of code look like other settings, too. `joined` words between blanks are no variable's name.
-pub(super) fn settings(text: &[u8], name: &Name, value: &Value, joined: bool) -> Option<Confidence> {
+/// lines of code look like other settings, too. `is_joined` words between blanks are no variable's name.
+pub(super) fn settings(text: &[u8], name: &Name, value: &Value, is_joined: bool) -> Option<Confidence> {
     let separator = match value.operator {
         Operator::Equals => b'=',
         Operator::Colon => b':',
@@ -45,7 +45,7 @@ pub(super) fn settings(text: &[u8], name: &Name, value: &Value, joined: bool) ->
             // `smtp:` heads the lines of YAML below it.
             b':' if line.ends_with(b":") => return users.then_some(Confidence::Low),
             b':' => users |= user,
-            _ if user && (joined || !value.spaced) => found = Some(Confidence::Medium),
+            _ if user && (is_joined || !value.spaced) => found = Some(Confidence::Medium),
             _ if user || indent.is_empty() => found = found.max(Some(Confidence::Low)),
             _ => {}
         }

@@ -21,7 +21,7 @@ const LINE: ByteSet = UPPER.union(DIGIT).with(b'<', b'<');
 pub(super) fn classify_number(scope: Scope<'_>, kind: PersonalKind, start: usize, end: usize) -> Outcome {
     let text = scope.view.text;
     scope.byte(end + 1)?;
-    if !words::stands(text, start, end) {
+    if !words::is_whole_word(text, start, end) {
         return Ok(None);
     }
     context::walk(scope, end, b"{;([", |at, byte| {

@@ -248,10 +248,10 @@ pub(super) fn classify_host(scope: Scope<'_>, dot: usize, end: usize) -> Outcome
     let labels = || name.split(|b| *b == b'.');
     let fits =
         !name.is_empty() && labels().all(|l| !l.is_empty() && !l.starts_with(b"-") && !l.ends_with(b"-"));
-    let odd = matches!(text[..start].last(), Some(b'_' | b'@' | b'$' | b'}' | b')'));
+    let has_sign_before = matches!(text[..start].last(), Some(b'_' | b'@' | b'$' | b'}' | b')'));
     let link = text[..start].ends_with(b"://");
     let login = text[..start].ends_with(b"@");
-    if longer || !fits || (odd && !login) {
+    if longer || !fits || (has_sign_before && !login) {
         return Ok(None);
     }
     let port = next == Some(b':') && scope.byte(end + 1)?.is_some_and(|b| b.is_ascii_digit());

@@ -101,7 +101,7 @@ fn one(scope: Scope<'_>, groups: &Groups, shape: &Shape) -> Outcome {
 }
 
 fn verdict(scope: Scope<'_>, shape: &Shape, right: bool, start: usize, end: usize) -> Option<PersonalMatch> {
-    let named = scope.enabled.named(shape.kind, scope.view.text, start);
+    let named = scope.enabled.is_named(shape.kind, scope.view.text, start);
     let confidence = match (right, named) {
         (true, true) => Confidence::High,
         (true, false) if !shape.needs_word => shape.alone,

@@ -31,7 +31,7 @@ impl EnabledKinds {
     }
 
     /// Whether one of the kind's words stands shortly before `start`.
-    pub(super) fn named(&self, kind: PersonalKind, text: &[u8], start: usize) -> bool {
+    pub(super) fn is_named(&self, kind: PersonalKind, text: &[u8], start: usize) -> bool {
         gap(text, start, self.words(kind)).is_some()
     }
 }

@@ -96,7 +96,7 @@ fn insured(scope: Scope<'_>, start: usize, digits: usize) -> Outcome {
     if !suffix || !matches!(spaces, 0 | 2 | 4) || !context::ends(scope, at + 1)? {
         return Ok(None);
     }
-    let named = scope.enabled.named(PersonalKind::UkNino, text, start);
+    let named = scope.enabled.is_named(PersonalKind::UkNino, text, start);
     let confidence = if named { Confidence::High } else { Confidence::Medium };
     Ok(Some(PersonalMatch { kind: PersonalKind::UkNino, span: Span::new(start, at + 1), confidence }))
 }
@@ -132,7 +132,7 @@ fn spaniard(scope: Scope<'_>, groups: &Groups) -> Outcome {
     // A day and the letter of a time zone.
     let day = digits[0] <= 2 && digits[4] * 10 + digits[5] <= 12 && digits[6] * 10 + digits[7] <= 31;
     let dash = scope.view.text[end - 2] == b'-';
-    told(scope, groups.start(), end, count > 1 || dash || !day)
+    spanish_id(scope, groups.start(), end, count > 1 || dash || !day)
 }
 
 /// An NIE: `X1234567L`, `X-1234567-L`.
@@ -147,7 +147,7 @@ fn foreigner(scope: Scope<'_>, start: usize, groups: &Groups) -> Outcome {
     let Some(end) = letter(scope, groups.end(1), &[&[first - b'X'], digits].concat())? else {
         return Ok(None);
     };
-    told(scope, start, end, true)
+    spanish_id(scope, start, end, true)
 }
 
 /// Where the check letter behind a DNI's digits ends, if it is the right one.
@@ -157,13 +157,13 @@ fn letter(scope: Scope<'_>, end: usize, digits: &[u8]) -> Result<Option<usize>, 
 }
 
 /// A DNI or NIE with its right letter; `clear` when nothing else looks so.
-fn told(scope: Scope<'_>, start: usize, end: usize, clear: bool) -> Outcome {
+fn spanish_id(scope: Scope<'_>, start: usize, end: usize, clear: bool) -> Outcome {
     let text = scope.view.text;
     if !scope.enabled.has(PersonalKind::EsDni) || !context::begins(text, start) || !context::ends(scope, end)?
     {
         return Ok(None);
     }
-    let confidence = match (scope.enabled.named(PersonalKind::EsDni, text, start), clear) {
+    let confidence = match (scope.enabled.is_named(PersonalKind::EsDni, text, start), clear) {
         (true, _) => Confidence::High,
         (false, true) => Confidence::Medium,
         _ => return Ok(None),
