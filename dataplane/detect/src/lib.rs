@@ -52,8 +52,8 @@ mod scanner;
 mod text;
 
 pub use finders::known::{
-    Inserted, KNOWN_RULE, KnownError, KnownId, KnownKey, KnownList, KnownValues, MAX_KNOWN_LEN, OwnValue,
-    Refusal,
+    Inserted, KNOWN_RULE, KnownError, KnownId, KnownKey, KnownList, KnownRefusal, KnownValues, MAX_KNOWN_LEN,
+    OwnValue,
 };
 pub use finding::{Confidence, Finding, RuleIndex};
 pub use names::UnknownName;

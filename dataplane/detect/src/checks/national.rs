@@ -183,7 +183,7 @@ pub(crate) fn is_br_cnpj(digits: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    type Check = fn(&[u8]) -> bool;
+    type DigitTest = fn(&[u8]) -> bool;
 
     fn digits(text: &str) -> Vec<u8> {
         text.bytes().map(|b| b - b'0').collect()
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn right_values_pass_and_every_single_wrong_digit_does_not() {
-        let cases: [(&str, Check); 6] = [
+        let cases: [(&str, DigitTest); 6] = [
             ("9434765919", is_uk_nhs),
             ("86095742719", is_de_tax_id),
             ("111222333", is_nl_bsn),

@@ -6,7 +6,7 @@
 use super::code::is_code;
 use super::name::Name;
 use super::place;
-use super::place::Line;
+use super::place::LineForm;
 use super::settings::settings;
 use super::written::{Operator, Value};
 use crate::bytes::HEX;
@@ -363,7 +363,7 @@ fn is_three_words(value: &[u8]) -> bool {
 
 /// What stands alone behind a name in its line: a word with a digit is a weak password; a word alone could be anything
 /// but where the line is one of settings.
-fn of_line(value: &[u8], line: Line) -> Option<Confidence> {
+fn of_line(value: &[u8], line: LineForm) -> Option<Confidence> {
     const TYPES: [&[u8]; 6] = [b"int", b"uint", b"float", b"char", b"varchar", b"string"];
     let lower = value.to_ascii_lowercase();
     let count = |test: fn(&u8) -> bool| value.iter().filter(|b| test(b)).count();
@@ -377,7 +377,7 @@ fn of_line(value: &[u8], line: Line) -> Option<Confidence> {
     }
     match line {
         _ if digits > 0 => Some(Confidence::Medium),
-        Line::Setting if count(u8::is_ascii_lowercase) > 0 => Some(Confidence::Low),
+        LineForm::Setting if count(u8::is_ascii_lowercase) > 0 => Some(Confidence::Low),
         _ => None,
     }
 }

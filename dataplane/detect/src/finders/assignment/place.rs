@@ -85,7 +85,7 @@ pub(super) fn is_environment(text: &[u8], name: &Name, value: &Value) -> bool {
 
 /// What a line is that holds nothing but a name, an operator and a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Line {
+pub(super) enum LineForm {
     /// `name: value`
     Colon,
     /// `name=value`, from the line's first byte on.
@@ -93,7 +93,7 @@ pub(super) enum Line {
 }
 
 /// What kind of line the name and its value fill.
-pub(super) fn line(text: &[u8], name: &Name, value: &Value) -> Option<Line> {
+pub(super) fn line(text: &[u8], name: &Name, value: &Value) -> Option<LineForm> {
     if !value.alone {
         return None;
     }
@@ -103,8 +103,8 @@ pub(super) fn line(text: &[u8], name: &Name, value: &Value) -> Option<Line> {
         return None;
     }
     match value.operator {
-        Operator::Equals if !value.spaced && blanks == 0 => Some(Line::Setting),
-        Operator::Colon => Some(Line::Colon),
+        Operator::Equals if !value.spaced && blanks == 0 => Some(LineForm::Setting),
+        Operator::Colon => Some(LineForm::Colon),
         _ => None,
     }
 }

@@ -142,7 +142,7 @@ const STRETCH: ByteSet = ALNUM.union(ByteSet::of(b"_-.+/~"));
 const BETWEEN: ByteSet = SPACE.union(ByteSet::of(b":=,.'\"()[]<>_-|`*\\"));
 
 /// What a look at a service's name gives: nothing, a secret, or that the window is too short.
-pub(super) type Outcome = Result<Option<AssignedSecret>, TooShort>;
+pub(super) type AssignmentOutcome = Result<Option<AssignedSecret>, TooShort>;
 
 /// Where a service's name may begin that belongs to the word for a secret `text[start..end]`: before it (`ACME_API_KEY`), or
 /// behind it (`the key of Acme`); without what was looked at already.
@@ -211,7 +211,7 @@ fn value_like(text: &[u8], at: usize) -> Result<(), usize> {
 }
 
 /// Looks for a secret behind the service's name `text[start..end]`.
-pub(super) fn find(view: TextView<'_>, Span { start, end }: Span) -> Outcome {
+pub(super) fn find(view: TextView<'_>, Span { start, end }: Span) -> AssignmentOutcome {
     if !begins(view.text, start) || !ends(view, end)? {
         return Ok(None);
     }
@@ -263,7 +263,7 @@ fn has_secret(name: &[u8]) -> bool {
 }
 
 /// `service secret key x`: little but words for secrets and punctuation between the service and the value.
-fn behind_known_words(view: TextView<'_>, Span { start, end }: Span) -> Outcome {
+fn behind_known_words(view: TextView<'_>, Span { start, end }: Span) -> AssignmentOutcome {
     let mut cursor = Cursor::new(view, end);
     let mut secret = is_announced(view.text, start) || closes_with_secret(&view.text[start..end]);
     let mut strange = 0;

@@ -1,7 +1,7 @@
 //! Dates of birth: a date in any usual writing behind a word for birth.
 
-use super::context::Step;
-use super::scope::{Outcome, PersonalMatch, Scope};
+use super::context::WordScan;
+use super::scope::{PersonalMatch, PersonalOutcome, Scope};
 use super::{context, words};
 use crate::finding::Confidence;
 use crate::rule::PersonalKind;
@@ -16,7 +16,7 @@ const MONTHS: &str = "jan feb mar apr may jun jul aug sep oct nov dec mai okt de
     set out gen mag giu lug ott mrt maa mei ";
 
 /// Judges what follows the word `text[start..end]`.
-pub(super) fn classify(scope: Scope<'_>, start: usize, end: usize) -> Outcome {
+pub(super) fn classify(scope: Scope<'_>, start: usize, end: usize) -> PersonalOutcome {
     let text = scope.view.text;
     if !words::is_whole_word(text, start, end) {
         return Ok(None);
@@ -25,7 +25,7 @@ pub(super) fn classify(scope: Scope<'_>, start: usize, end: usize) -> Outcome {
         let letters = byte.is_ascii_alphabetic() && !text[at - 1].is_ascii_alphabetic();
         let begins = byte.is_ascii_digit() || (letters && is_month(&text[at..]));
         if !begins {
-            return Ok(Step::On(at + 1));
+            return Ok(WordScan::On(at + 1));
         }
         let found = |end| PersonalMatch {
             kind: PersonalKind::BirthDate,
@@ -33,9 +33,9 @@ pub(super) fn classify(scope: Scope<'_>, start: usize, end: usize) -> Outcome {
             confidence: Confidence::Medium,
         };
         Ok(match date(scope, at)? {
-            Some(end) => Step::Found(found(end)),
-            None if byte.is_ascii_digit() => Step::End,
-            None => Step::On(at + 1),
+            Some(end) => WordScan::Found(found(end)),
+            None if byte.is_ascii_digit() => WordScan::End,
+            None => WordScan::On(at + 1),
         })
     })
 }

@@ -1,6 +1,6 @@
 //! E-mail addresses, found by their `@` (or `%40` in links) and read both ways.
 
-use super::scope::{Outcome, PersonalMatch, Scope};
+use super::scope::{PersonalMatch, PersonalOutcome, Scope};
 use crate::boundaries;
 use crate::bytes::{ALNUM, ByteSet, WORD};
 use crate::finding::Confidence;
@@ -43,7 +43,7 @@ const GENERIC: &str = "academy agency app art asia bank berlin bio biz blog cafe
     wine work works world wtf xyz yoga zone";
 
 /// Judges the address whose `@` is `text[sign..after]`.
-pub(super) fn classify(scope: Scope<'_>, sign: usize, after: usize) -> Outcome {
+pub(super) fn classify(scope: Scope<'_>, sign: usize, after: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let Some(start) = local(text, sign) else { return Ok(None) };
     let Some(end) = domain(scope, after)? else { return Ok(None) };

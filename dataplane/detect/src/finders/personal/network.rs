@@ -3,7 +3,7 @@
 //! An address that is the same everywhere (loopback, documentation, multicast, masks) says nothing about anybody and is
 //! passed; so is what reads like a version.
 
-use super::scope::{Outcome, PersonalMatch, Scope};
+use super::scope::{PersonalMatch, PersonalOutcome, Scope};
 use super::{context, prefilter, words};
 use crate::boundaries;
 use crate::bytes::{ALNUM, ByteSet, DIGIT, HEX};
@@ -50,7 +50,7 @@ const MAX_SLASHES: usize = 8;
 const HOST: ByteSet = ALNUM.union(ByteSet::of(b".-"));
 
 /// Judges the four numbers that begin at `at`.
-pub(super) fn classify_ipv4(scope: Scope<'_>, at: usize) -> Outcome {
+pub(super) fn classify_ipv4(scope: Scope<'_>, at: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let first = DIGIT.run(&text[at..], 4);
     if text.get(at + first) != Some(&b'.') {
@@ -127,7 +127,7 @@ fn reads_like_version(scope: Scope<'_>, at: usize, octets: [u8; 4]) -> bool {
 }
 
 /// Judges what the colon or dash at `at` may be the first of.
-pub(super) fn classify_colon(scope: Scope<'_>, at: usize) -> Outcome {
+pub(super) fn classify_colon(scope: Scope<'_>, at: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let sep = text[at];
     let lead = HEX.run_back(&text[..at], 5);
@@ -153,7 +153,7 @@ pub(super) fn classify_colon(scope: Scope<'_>, at: usize) -> Outcome {
     ipv6(scope, start)
 }
 
-fn mac(scope: Scope<'_>, start: usize, sep: u8) -> Outcome {
+fn mac(scope: Scope<'_>, start: usize, sep: u8) -> PersonalOutcome {
     let text = scope.view.text;
     let end = start + MAC;
     let next = scope.byte(end)?;
@@ -180,7 +180,7 @@ fn mac(scope: Scope<'_>, start: usize, sep: u8) -> Outcome {
     }))
 }
 
-fn ipv6(scope: Scope<'_>, start: usize) -> Outcome {
+fn ipv6(scope: Scope<'_>, start: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let member = HEX.with(b':', b':').with(b'.', b'.');
     let run = member.run(&text[start..], MAX_IPV6 + 1);
@@ -231,7 +231,7 @@ fn host_start(text: &[u8], run: usize) -> usize {
 }
 
 /// Judges the host name whose last label is `text[dot..end]`, the dot included.
-pub(super) fn classify_host(scope: Scope<'_>, dot: usize, end: usize) -> Outcome {
+pub(super) fn classify_host(scope: Scope<'_>, dot: usize, end: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let next = scope.byte(end)?;
     let run = HOST.run_back(&text[..dot], MAX_HOST + 1);

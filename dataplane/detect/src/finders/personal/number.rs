@@ -4,7 +4,7 @@
 //! of the kind before it; a wrong check value behind such a word gives a find of low confidence.
 
 use super::group::Groups;
-use super::scope::{Outcome, PersonalMatch, Scope};
+use super::scope::{PersonalMatch, PersonalOutcome, Scope};
 use crate::checks::{national, numbers, registry};
 use crate::finding::Confidence;
 use crate::rule::PersonalKind;
@@ -83,7 +83,10 @@ const SHAPES: &[Shape] = &[
 ];
 
 /// What the number is; at most one find of each shape.
-pub(super) fn classify<'d>(scope: Scope<'d>, groups: &'d Groups) -> impl Iterator<Item = Outcome> + 'd {
+pub(super) fn classify<'d>(
+    scope: Scope<'d>,
+    groups: &'d Groups,
+) -> impl Iterator<Item = PersonalOutcome> + 'd {
     let lens = groups.lens();
     let first = lens.first();
     let shapes = SHAPES.iter().filter(move |s| s.lens.first() == first);
@@ -91,7 +94,7 @@ pub(super) fn classify<'d>(scope: Scope<'d>, groups: &'d Groups) -> impl Iterato
     shapes.map(move |shape| one(scope, groups, shape)).chain([brazil(scope, groups)])
 }
 
-fn one(scope: Scope<'_>, groups: &Groups, shape: &Shape) -> Outcome {
+fn one(scope: Scope<'_>, groups: &Groups, shape: &Shape) -> PersonalOutcome {
     let text = scope.view.text;
     let count = shape.lens.len();
     let mut buffer = [0; 24];
@@ -113,7 +116,7 @@ fn verdict(scope: Scope<'_>, shape: &Shape, right: bool, start: usize, end: usiz
 }
 
 /// `123.456.789-09` and `12.345.678/0001-95`: the separators differ, and stand for themselves.
-fn brazil(scope: Scope<'_>, groups: &Groups) -> Outcome {
+fn brazil(scope: Scope<'_>, groups: &Groups) -> PersonalOutcome {
     let (kind, check): (PersonalKind, fn(&[u8]) -> bool) = match groups.lens() {
         [3, 3, 3, 2, ..] if groups.seps(4) == b"..-" => (PersonalKind::BrCpf, national::is_br_cpf),
         [2, 3, 3, 4, 2, ..] if groups.seps(5) == b"../-" => (PersonalKind::BrCnpj, national::is_br_cnpj),

@@ -2,7 +2,7 @@
 //! else has.
 
 use super::group::Groups;
-use super::scope::{Outcome, PersonalMatch, Scope};
+use super::scope::{PersonalMatch, PersonalOutcome, Scope};
 use super::{context, words};
 use crate::finding::Confidence;
 use crate::rule::PersonalKind;
@@ -48,7 +48,7 @@ struct Written {
 }
 
 /// Judges the number whose first digits are those of `groups`.
-pub(super) fn classify(scope: Scope<'_>, groups: &Groups) -> Outcome {
+pub(super) fn classify(scope: Scope<'_>, groups: &Groups) -> PersonalOutcome {
     let at = groups.start();
     let before = &scope.view.text[..at];
     if before.ends_with(b"+") || before.ends_with(b"(+") {
@@ -93,7 +93,7 @@ fn is_direct(gap: &[u8]) -> bool {
     words.map(<[u8]>::to_ascii_lowercase).all(|word| LINKS.contains(&word.as_slice()))
 }
 
-fn international(scope: Scope<'_>, at: usize) -> Outcome {
+fn international(scope: Scope<'_>, at: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let start = if text[..at - 1].ends_with(b"(") { at - 2 } else { at - 1 };
     if !scope.enabled.has(PersonalKind::PhoneInternational) || !context::begins(text, start) {

@@ -37,7 +37,7 @@ impl EnabledKinds {
 }
 
 /// What a classifier says: nothing, a match, or that the window is too short.
-pub(super) type Outcome = Result<Option<PersonalMatch>, TooShort>;
+pub(super) type PersonalOutcome = Result<Option<PersonalMatch>, TooShort>;
 
 /// A piece of personal data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub(super) struct Scope<'a> {
 
 impl Scope<'_> {
     /// Notes what was found; a kind that is off finds nothing.
-    pub(super) fn note(self, candidates: &mut Candidates, open: usize, outcome: Outcome) {
+    pub(super) fn note(self, candidates: &mut Candidates, open: usize, outcome: PersonalOutcome) {
         match outcome {
             Err(TooShort) => candidates.open(open),
             Ok(Some(PersonalMatch { kind, span, confidence })) => {
