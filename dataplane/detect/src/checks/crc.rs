@@ -149,4 +149,16 @@ mod tests {
         assert_eq!(grafana(with("glsa_abc_", hash(b"glsa_abc").swap_bytes()).as_bytes()), CheckResult::Valid);
         assert_eq!(grafana(b"glsa_abc_00000000"), CheckResult::Invalid);
     }
+    #[test]
+    fn a_fine_grained_github_token_with_its_check_value() {
+        let front = format!("github_pat_11ABCDEFG0{}", "x".repeat(56));
+        for (check, expected) in [
+            ("GQQEU2UV", CheckResult::Valid),
+            ("gqqeu2uv", CheckResult::Valid),
+            ("AAAAAAAA", CheckResult::Invalid),
+        ] {
+            assert_eq!(github_fine(format!("{front}{check}").as_bytes()), expected, "{check}");
+        }
+        assert_eq!(github_fine(front.as_bytes()), CheckResult::Unknown);
+    }
 }
