@@ -5,7 +5,6 @@
 //! `cargo run --release -p aegis-detect --example confirm`
 
 #![expect(
-    clippy::cast_possible_truncation,
     dead_code,
     unreachable_pub,
     unused_imports,

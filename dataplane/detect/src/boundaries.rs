@@ -49,7 +49,7 @@ pub(crate) fn can_begin(text: &[u8], start: usize, left: Left) -> bool {
     if set.has(last) {
         return ends_escape(before);
     }
-    !(matches!(last, b'/' | b'+') && inside_base64(before))
+    !(matches!(last, b'/' | b'+') && is_inside_base64(before))
 }
 
 /// Whether the text ends with an escape whose last byte only looks like a letter: `\n`, `%3D`, `\x22`, `\u0022`,
@@ -89,15 +89,15 @@ pub(crate) fn escape_rest(text: &[u8], at: usize) -> usize {
 
 /// Whether `start` stands in a line of folded base64: there is nothing but that before it and on the line before. A few
 /// letters say nothing there.
-pub(crate) fn in_folded_line(text: &[u8], start: usize) -> bool {
+pub(crate) fn is_in_folded_line(text: &[u8], start: usize) -> bool {
     let line = start - BASE64.run_back(&text[..start], REACH);
     let line = line - BLANK.run_back(&text[..line], REACH);
     let before = &text[line.saturating_sub(REACH)..line];
     let Some(last) = before.strip_suffix(b"\n") else { return false };
-    inside_base64(last.strip_suffix(b"\r").unwrap_or(last))
+    is_inside_base64(last.strip_suffix(b"\r").unwrap_or(last))
 }
 
-fn inside_base64(before: &[u8]) -> bool {
+fn is_inside_base64(before: &[u8]) -> bool {
     let run = &before[before.len() - BASE64.run_back(before, REACH)..];
     let has = |set: &ByteSet| run.iter().any(|&b| set.has(b));
     run.len() >= BASE64_RUN
@@ -168,11 +168,11 @@ mod tests {
         for (before, folded) in
             [(format!("{line}\n"), true), (format!("{line}\r\n  "), true), (format!("{line} "), false)]
         {
-            assert_eq!(in_folded_line(before.as_bytes(), before.len()), folded, "{before:?}");
+            assert_eq!(is_in_folded_line(before.as_bytes(), before.len()), folded, "{before:?}");
             let inside = before + "aGVsbG8/";
-            assert_eq!(in_folded_line(inside.as_bytes(), inside.len()), folded, "{inside:?}");
+            assert_eq!(is_in_folded_line(inside.as_bytes(), inside.len()), folded, "{inside:?}");
         }
-        assert!(!in_folded_line(b"a word\n", 7));
+        assert!(!is_in_folded_line(b"a word\n", 7));
     }
 
     #[test]

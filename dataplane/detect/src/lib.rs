@@ -29,14 +29,10 @@
 //! | 6 | `scanner` | dispatches to the finders, settles overlaps, recurses into decoded text |
 //! | 5 | `rules` | selects, builds, caches and costs rules |
 //! | 4 | `finders` | `pem`, `userinfo`, `assignment`, `manifest`, `known`, `personal` |
-//! | 3 | `rule`, `engine`, `pattern`, `boundaries`, `checks`, `plausibility`, `encodings` | what a rule is, and what finders need |
+//! | 3 | `rule`, `engine`, `pattern`, `boundaries`, `checks`, `plausibility`, `encodings` | what a rule is; Hyperscan; byte patterns; word boundaries; check values; what a plausible value looks like; base64, hex and escapes |
 //! | 2 | `candidate`, `finding` | what finders yield, what callers get |
 //! | 1 | `text`, `bytes`, `names` | views, spans and limits; byte sets, runs and masks; words of enumerations |
 
-#![expect(
-    clippy::cast_possible_truncation,
-    reason = "offsets and counts are converted between widths throughout; a named limit beside each conversion bounds it"
-)]
 #![deny(unsafe_code)]
 
 mod boundaries;
@@ -56,8 +52,8 @@ mod scanner;
 mod text;
 
 pub use finders::known::{
-    Inserted, KNOWN_RULE, KnownError, KnownId, KnownKey, KnownList, KnownValues, MAX_KNOWN_LEN, OwnValue,
-    Refusal,
+    Inserted, KNOWN_RULE, KnownError, KnownId, KnownKey, KnownList, KnownRefusal, KnownValues, MAX_KNOWN_LEN,
+    OwnValue,
 };
 pub use finding::{Confidence, Finding, RuleIndex};
 pub use names::UnknownName;

@@ -1,5 +1,7 @@
 //! The checksum of bech32 (BIP-173), which age's secret keys carry.
 
+#![expect(clippy::cast_possible_truncation, reason = "a place in an alphabet of 32 characters")]
+
 use super::result::CheckResult;
 
 const ALPHABET: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";

@@ -4,6 +4,7 @@ use super::result::CheckResult;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use crc32fast::hash;
+use data_encoding::{BASE32, HEXLOWER};
 use sha2::{Digest, Sha256};
 
 /// The alphabet of GitHub, npm, Vercel, Deno and Weights & Biases.
@@ -89,9 +90,9 @@ pub(super) fn gitlab_routable(text: &[u8]) -> CheckResult {
 pub(super) fn github_fine(text: &[u8]) -> CheckResult {
     let (Some(front), Some(check)) = (text.get(..77), text.get(77..85)) else { return CheckResult::Unknown };
     let digest = Sha256::digest(front);
-    let bits = digest[..5].iter().fold(0u64, |all, &byte| all << 8 | u64::from(byte));
-    let letter = |i: usize| b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[(bits >> (35 - 5 * i) & 31) as usize];
-    verdict((0..8).all(|i| letter(i).eq_ignore_ascii_case(&check[i])))
+    let mut letters = [0; 8];
+    BASE32.encode_mut(&digest[..5], &mut letters);
+    verdict(letters.eq_ignore_ascii_case(check))
 }
 
 fn verdict(right: bool) -> CheckResult {
@@ -108,9 +109,7 @@ fn rsplit(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
 
 fn hex(value: u32) -> [u8; 8] {
     let mut digits = [0; 8];
-    for (i, digit) in digits.iter_mut().enumerate() {
-        *digit = b"0123456789abcdef"[(value >> (28 - 4 * i) & 15) as usize];
-    }
+    HEXLOWER.encode_mut(&value.to_be_bytes(), &mut digits);
     digits
 }
 
@@ -149,5 +148,17 @@ mod tests {
         assert_eq!(zuplo(with("zpka_abc_", hash(b"abc")).as_bytes()), CheckResult::Valid);
         assert_eq!(grafana(with("glsa_abc_", hash(b"glsa_abc").swap_bytes()).as_bytes()), CheckResult::Valid);
         assert_eq!(grafana(b"glsa_abc_00000000"), CheckResult::Invalid);
+    }
+    #[test]
+    fn a_fine_grained_github_token_with_its_check_value() {
+        let front = format!("github_pat_11ABCDEFG0{}", "x".repeat(56));
+        for (check, expected) in [
+            ("GQQEU2UV", CheckResult::Valid),
+            ("gqqeu2uv", CheckResult::Valid),
+            ("AAAAAAAA", CheckResult::Invalid),
+        ] {
+            assert_eq!(github_fine(format!("{front}{check}").as_bytes()), expected, "{check}");
+        }
+        assert_eq!(github_fine(front.as_bytes()), CheckResult::Unknown);
     }
 }

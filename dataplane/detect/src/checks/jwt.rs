@@ -20,8 +20,8 @@ fn parts(text: &[u8]) -> CheckResult {
     let mut parts = text.split(|&b| b == b'.');
     let (Some(header), Some(claims)) = (parts.next(), parts.next()) else { return CheckResult::Impossible };
     match (decode(header), decode(claims)) {
-        (Some(header), Some(claims)) if object(&header) && names_algorithm(&header) => {
-            if object(&claims) || names(&header, b"\"enc\"") {
+        (Some(header), Some(claims)) if is_object(&header) && names_algorithm(&header) => {
+            if is_object(&claims) || names(&header, b"\"enc\"") {
                 CheckResult::Valid
             } else {
                 CheckResult::Unknown
@@ -35,7 +35,7 @@ fn parts(text: &[u8]) -> CheckResult {
 pub(super) fn validate_encrypted(text: &[u8]) -> CheckResult {
     let header = text.split(|&b| b == b'.').next().unwrap_or_default();
     match decode(header) {
-        Some(header) if object(&header) && names(&header, b"\"enc\"") => CheckResult::Valid,
+        Some(header) if is_object(&header) && names(&header, b"\"enc\"") => CheckResult::Valid,
         _ => CheckResult::Impossible,
     }
 }
@@ -48,7 +48,7 @@ fn decode(part: &[u8]) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(part).ok()
 }
 
-fn object(json: &[u8]) -> bool {
+fn is_object(json: &[u8]) -> bool {
     json.trim_ascii_start().first() == Some(&b'{')
 }
 

@@ -1,5 +1,7 @@
 //! The Marvin32 checksum, folded to 32 bits: what Azure's identifiable keys end with.
 
+#![expect(clippy::cast_possible_truncation, reason = "the halves of 64 bits")]
+
 /// Marvin32 of `data` under `seed`, its two halves combined.
 pub(super) fn marvin32(data: &[u8], seed: u64) -> u32 {
     let mut state = (seed as u32, (seed >> 32) as u32);

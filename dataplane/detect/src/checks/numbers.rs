@@ -2,7 +2,7 @@
 
 /// Whether the digits pass the test of Luhn, as those of payment cards do. Blanks and dashes between them are skipped;
 /// anything else, and fewer than two digits, fails.
-pub(crate) fn luhn(number: &[u8]) -> bool {
+pub(crate) fn has_luhn_check(number: &[u8]) -> bool {
     let mut sum = 0u32;
     let mut count = 0u32;
     for byte in number.iter().rev() {
@@ -24,7 +24,7 @@ const IBAN_LENGTH: std::ops::RangeInclusive<usize> = 15..=34;
 
 /// Whether an IBAN's check digits are right: moved to its end, the whole is one modulo 97 (ISO 7064). Blanks and dashes
 /// are skipped, letters count in either case. The length that each country has is not tested.
-pub(crate) fn iban(number: &[u8]) -> bool {
+pub(crate) fn is_iban(number: &[u8]) -> bool {
     let bare: Vec<u8> =
         number.iter().filter(|b| !matches!(b, b' ' | b'-')).map(u8::to_ascii_uppercase).collect();
     let country = bare.iter().take(2).all(u8::is_ascii_uppercase);
@@ -49,12 +49,12 @@ mod tests {
     #[test]
     fn cards() {
         for number in ["4111 1111 1111 1111", "5500-0000-0000-0004", "378282246310005", "79927398713"] {
-            assert!(luhn(number.as_bytes()), "{number}");
+            assert!(has_luhn_check(number.as_bytes()), "{number}");
         }
         for number in
             ["4111 1111 1111 1112", "1411 1111 1111 1111", "79927398710", "0", "", "4111x11111111111"]
         {
-            assert!(!luhn(number.as_bytes()), "{number}");
+            assert!(!has_luhn_check(number.as_bytes()), "{number}");
         }
     }
 
@@ -63,7 +63,7 @@ mod tests {
         for number in
             ["GB82 WEST 1234 5698 7654 32", "DE89370400440532013000", "nl91abna0417164300", "NO9386011117947"]
         {
-            assert!(iban(number.as_bytes()), "{number}");
+            assert!(is_iban(number.as_bytes()), "{number}");
         }
         for number in [
             "GB83 WEST 1234 5698 7654 32",
@@ -72,7 +72,7 @@ mod tests {
             "8937040044053201",
             "",
         ] {
-            assert!(!iban(number.as_bytes()), "{number}");
+            assert!(!is_iban(number.as_bytes()), "{number}");
         }
     }
 }

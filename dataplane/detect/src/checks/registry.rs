@@ -5,7 +5,7 @@
 ///
 /// Visa, Mastercard, American Express, Diners Club, Discover, JCB and `UnionPay`; of the lengths a network allows only
 /// those in use.
-pub(crate) fn issued(digits: &[u8]) -> bool {
+pub(crate) fn is_issued(digits: &[u8]) -> bool {
     let Some(head) = digits.get(..6) else { return false };
     let head = head.iter().fold(0u32, |number, &digit| number * 10 + u32::from(digit));
     match digits.len() {
@@ -57,11 +57,11 @@ mod tests {
             ["4539578763621486", "5105105105105100", "378282246310005", "30569309025904", "6011000990139424"]
         {
             let digits: Vec<u8> = card.bytes().map(|b| b - b'0').collect();
-            assert!(issued(&digits) && numbers::luhn(card.as_bytes()), "{card}");
+            assert!(is_issued(&digits) && numbers::has_luhn_check(card.as_bytes()), "{card}");
         }
         for other in ["1700000000000000", "453957876362148", "9007199254740992", "37828224631000", "4539"] {
             let digits: Vec<u8> = other.bytes().map(|b| b - b'0').collect();
-            assert!(!issued(&digits), "{other}");
+            assert!(!is_issued(&digits), "{other}");
         }
     }
 
@@ -69,7 +69,7 @@ mod tests {
     fn countries_have_their_lengths() {
         for iban in ["DE89370400440532013000", "GB29NWBK60161331926819", "FR1420041010050500013M02606"] {
             assert_eq!(length(&iban.as_bytes()[..2]), Some(iban.len()));
-            assert!(numbers::iban(iban.as_bytes()), "{iban}");
+            assert!(numbers::is_iban(iban.as_bytes()), "{iban}");
         }
         assert_eq!(length(b"US"), None);
         assert!(LENGTHS.iter().all(|(_, length)| *length <= MAX_LENGTH));

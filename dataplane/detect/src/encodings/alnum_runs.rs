@@ -2,6 +2,8 @@
 //!
 //! The search for known values needs these masks. Where they are made, that for encoded texts takes them, too.
 
+#![expect(clippy::cast_possible_truncation, reason = "a block has 64 bytes")]
+
 use super::simd;
 use super::simd::BLOCK;
 use crate::bytes::{BASE64, ByteSet};

@@ -4,6 +4,11 @@
 //! read in each place that a group can begin at; only what is text from end to end is decoded. Random bytes pass with
 //! less than one in a million.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "bits are cut into the bytes they stand for, and sextets are below 64"
+)]
+
 use super::decoded::Decoded;
 use super::simd;
 use super::simd::{BLOCK, PART};
@@ -75,17 +80,17 @@ fn take(text: &[u8], lines: &[Span], at: usize, to: usize, sample: &mut [u8; SAM
 fn group(sample: &[u8], far: bool) -> Option<(usize, usize)> {
     let part = *sample.first_chunk::<PART>()?;
     if simd::hex(part) == 0xffff {
-        let hex = hex_text(part) && sample.len() >= MIN_HEX && sample.iter().all(|b| HEX.has(*b));
+        let hex = is_hex_text(part) && sample.len() >= MIN_HEX && sample.iter().all(|b| HEX.has(*b));
         let phase = (0..2).filter(|_| hex).find(|&phase| {
             let (pairs, _) = sample[phase..].as_chunks::<2>();
-            readable(pairs.iter().map(|[a, b]| nibble(*a) << 4 | nibble(*b)))
+            is_readable(pairs.iter().map(|[a, b]| nibble(*a) << 4 | nibble(*b)))
         })?;
         return Some((2, phase));
     }
     let likely = if far { utf8_phases(sample) } else { phases(part) };
     let phase = (0..4).filter(|phase| likely >> phase & 1 == 1).find(|&phase| {
         let (groups, _) = sample[phase..].as_chunks::<4>();
-        readable(groups.iter().flat_map(|group| {
+        is_readable(groups.iter().flat_map(|group| {
             let bits = group.iter().fold(0u32, |bits, b| bits << 6 | u32::from(SEXTETS[usize::from(*b)]));
             [(bits >> 16) as u8, (bits >> 8) as u8, bits as u8]
         }))
@@ -98,7 +103,9 @@ fn group(sample: &[u8], far: bool) -> Option<(usize, usize)> {
 pub(crate) fn is_likely(run: &[u8]) -> bool {
     SAMPLES.iter().any(|&at| {
         let part = run.get(at..).and_then(|rest| rest.first_chunk::<PART>());
-        part.is_some_and(|part| if simd::hex(*part) == 0xffff { hex_text(*part) } else { phases(*part) != 0 })
+        part.is_some_and(
+            |part| if simd::hex(*part) == 0xffff { is_hex_text(*part) } else { phases(*part) != 0 },
+        )
     })
 }
 
@@ -120,7 +127,7 @@ fn utf8_phases(sample: &[u8]) -> u32 {
 
 /// Whether hex digits can be ASCII, from the first or the second on.
 #[inline]
-fn hex_text(part: [u8; PART]) -> bool {
+fn is_hex_text(part: [u8; PART]) -> bool {
     let high = simd::high_digit(part);
     high & 0x5555 == 0x5555 || high & 0xaaaa == 0xaaaa
 }
@@ -147,27 +154,27 @@ fn nibble(hex: u8) -> u8 {
 }
 
 /// No byte of text; those of other alphabets are judged by their order.
-fn control(byte: u8) -> bool {
+fn is_control(byte: u8) -> bool {
     (byte < b' ' && !matches!(byte, b'\t' | b'\r' | b'\n')) || byte == 0x7f
 }
 
 /// Whether all bytes are text: ASCII without control characters, or a part of well-formed UTF-8.
-fn readable(bytes: impl Iterator<Item = u8>) -> bool {
+fn is_readable(bytes: impl Iterator<Item = u8>) -> bool {
     let mut sample = [0; SAMPLE];
     let (mut len, mut ascii) = (0, true);
     for byte in bytes {
-        if control(byte) {
+        if is_control(byte) {
             return false;
         }
         ascii &= byte.is_ascii();
         sample[len] = byte;
         len += 1;
     }
-    ascii || (len >= 20 && well_formed(&sample[..len]))
+    ascii || (len >= 20 && is_well_formed(&sample[..len]))
 }
 
 /// Whether these bytes can be cut from UTF-8.
-fn well_formed(bytes: &[u8]) -> bool {
+fn is_well_formed(bytes: &[u8]) -> bool {
     let cut = bytes.iter().take(3).take_while(|b| (0x80..0xc0).contains(*b)).count();
     match std::str::from_utf8(&bytes[cut..]) {
         Ok(_) => true,
@@ -195,9 +202,9 @@ fn content(bytes: &[u8]) -> Content {
         strange += simd::control(block).count_ones() as usize;
         high += simd::high(block).count_ones() as usize;
     }
-    if strange == 0 && (high == 0 || well_formed(bytes)) {
+    if strange == 0 && (high == 0 || is_well_formed(bytes)) {
         Content::Text
-    } else if strange * 20 <= bytes.len() + 20 && (high * 5 <= bytes.len() + 20 || well_formed(bytes)) {
+    } else if strange * 20 <= bytes.len() + 20 && (high * 5 <= bytes.len() + 20 || is_well_formed(bytes)) {
         Content::Mixed
     } else {
         Content::Noise

@@ -1,5 +1,7 @@
 //! A decoded text, and where each of its bytes stands in the original.
 
+#![expect(clippy::cast_possible_truncation, reason = "windows are far shorter than 4 GiB")]
+
 use crate::text::Span;
 
 /// Decoded text with the way back.

@@ -4,6 +4,8 @@
 //! Places that ask for decoding become *sites*; sites that are near each other are one region, which is decoded and
 //! scanned once. What is found there is reported at the places of the original, so that its span is exact.
 
+#![expect(clippy::cast_possible_truncation, reason = "only values below 0x80 are converted")]
+
 use super::decoded::Decoded;
 use crate::bytes::{ByteSet, DIGIT, HEX};
 use crate::text::{Span, TextView};

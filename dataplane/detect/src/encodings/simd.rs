@@ -1,9 +1,9 @@
 //! Classes of bytes as bit masks, many bytes per cycle: bit `i` stands for byte `i`.
 
-use crate::bytes::simd::{each, is, within};
+use crate::bytes::mask::{each, is, within};
 use wide::{bytemuck, i8x16, i16x8, i32x8, u8x16};
 
-pub(crate) use crate::bytes::simd::BLOCK;
+pub(crate) use crate::bytes::mask::BLOCK;
 
 /// Bytes that become one bit where only longer runs count.
 pub(crate) const QUAD: usize = 4;

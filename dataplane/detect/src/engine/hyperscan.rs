@@ -5,6 +5,7 @@
 //! end offset)` pairs to a vector. The callback does nothing that can panic or allocate: when the vector is full
 //! it stops the scan, and the caller's loop makes the vector larger and scans again, so that no match is lost.
 
+#![expect(clippy::cast_possible_truncation, reason = "windows and numbers of expressions are far below 2^32")]
 #![expect(unsafe_code, reason = "the engine is a C library")]
 
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_ulonglong, c_void};

@@ -75,7 +75,8 @@ pub(crate) fn find(candidates: &mut Candidates, view: TextView<'_>, rule: u16, e
     let password = &text[from..to];
     let host = &text[(sign + 1).min(text.len())..];
     let example = password.len() < 4 && host.starts_with(b"example.");
-    if refused(user, password) || example || (password == b"secret" && documented(host)) {
+    if is_sample_password(user, password) || example || (password == b"secret" && is_documentation_host(host))
+    {
         return;
     }
     candidates.add(
@@ -139,13 +140,13 @@ fn host_follows(text: &[u8], at: usize) -> bool {
 }
 
 /// Addresses that are kept for documentation (RFC 3849, RFC 5737).
-fn documented(host: &[u8]) -> bool {
+fn is_documentation_host(host: &[u8]) -> bool {
     const NETS: [&[u8]; 4] = [b"[2001:db8:", b"192.0.2.", b"198.51.100.", b"203.0.113."];
     NETS.iter().any(|n| host.starts_with(n))
 }
 
 /// Words of documentation in a password's place.
-fn refused(user: &[u8], password: &[u8]) -> bool {
+fn is_sample_password(user: &[u8], password: &[u8]) -> bool {
     const WORDS: [&[u8]; 10] = [
         b"password",
         b"pass",

@@ -3,6 +3,8 @@
 //! What costs in the engine is not the number of patterns but their shape. An anchor is a literal and a little of the
 //! run behind it, of fixed width; anchors without a literal are the exception and must be long.
 
+#![expect(clippy::cast_possible_truncation, reason = "the numbers are those of bytes")]
+
 use super::run::{ByteRun, PatternError};
 use crate::bytes::{ByteSet, WORD};
 use crate::text::LOOKAHEAD;
@@ -59,12 +61,12 @@ fn lead(runs: &[ByteRun]) -> usize {
     let Some(run) = runs.iter().position(|s| !s.is_fixed()).filter(|run| run + 1 < runs.len()) else {
         return 0;
     };
-    let is_distinct = run == 0 || !runs[run - 1].set.meets(&runs[run].set);
+    let is_delimited = run == 0 || !runs[run - 1].set.meets(&runs[run].set);
     let (before, behind) = runs.split_at(run + 1);
     let short = before.iter().map(|s| s.max).sum::<u32>() < MAX_LEAD;
-    let bits_before = best_window(before).core + if run > 0 { MIN_GAIN } else { 0.0 };
-    let better = short && bits_before < best_window(behind).core;
-    if is_distinct && better { run + 1 } else { 0 }
+    let core_before = best_window(before).core + if run > 0 { MIN_GAIN } else { 0.0 };
+    let better = short && core_before < best_window(behind).core;
+    if is_delimited && better { run + 1 } else { 0 }
 }
 
 /// What stands behind a run must say so much more than a fixed beginning, in bits: two bytes.

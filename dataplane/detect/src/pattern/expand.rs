@@ -2,6 +2,8 @@
 //!
 //! What cannot be written so (look-around, back-references, open repeats of groups) is refused.
 
+#![expect(clippy::cast_possible_truncation, reason = "ranges end at 127, and `MAX_SECRET_LEN` is small")]
+
 use super::anchor;
 use super::anchor::Anchor;
 use super::run::{ByteRun, PatternError, first_bytes};
@@ -91,11 +93,11 @@ impl Expansion {
                 "written out, the pattern has more than {MAX_RUNS} bytes and classes in a row"
             ));
         }
-        let mut joined = self.clone();
-        joined.runs.extend_from_slice(&next.runs);
-        joined.open = self.open.or(next.open.map(|o| o + at));
-        joined.close = self.close.or(next.close.map(|c| c + at));
-        Ok(joined)
+        let mut concatenated = self.clone();
+        concatenated.runs.extend_from_slice(&next.runs);
+        concatenated.open = self.open.or(next.open.map(|o| o + at));
+        concatenated.close = self.close.or(next.close.map(|c| c + at));
+        Ok(concatenated)
     }
 
     /// Joins neighbours of the same set, unless the capture begins or ends between them.

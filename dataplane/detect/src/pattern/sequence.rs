@@ -1,5 +1,7 @@
 //! Sequences of runs, and how one is matched.
 
+#![expect(clippy::cast_possible_truncation, reason = "a sequence has at most `MAX_RUNS` runs")]
+
 use super::anchor::Anchor;
 use super::run::{ByteRun, first_bytes};
 use crate::boundaries;

@@ -173,7 +173,7 @@ pub(crate) const PERSONAL_KINDS: usize = PersonalKind::BirthDate as usize + 1;
 
 impl PersonalKind {
     /// Whether the engine looks for the rule's words; else they are looked for around what a pass has found.
-    pub(crate) fn by_word(self) -> bool {
+    pub(crate) fn is_found_by_word(self) -> bool {
         use PersonalKind::{BirthDate, DeIdentityCard, Email, InPan, InternalHost, Mrz, Passport};
         matches!(self, BirthDate | DeIdentityCard | Email | InPan | InternalHost | Mrz | Passport)
     }

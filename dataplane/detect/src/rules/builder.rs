@@ -1,5 +1,10 @@
 //! From rule files to compiled rules: everything that can be wrong with a rule is found here, and named.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "rules, the forms of a pattern and the lengths of keywords have limits far below 2^16"
+)]
+
 use super::cache::CacheKey;
 use super::cost::TooCostly;
 use super::selection::Selection;
@@ -307,10 +312,10 @@ impl Builder {
         if !self.personal.get_or_insert_default().add(kind, rule, keywords) {
             return Err("there is a rule for this kind of personal data already".to_owned());
         }
-        if kind.by_word() && keywords.is_empty() {
+        if kind.is_found_by_word() && keywords.is_empty() {
             return Err("needs `keywords`".to_owned());
         }
-        for word in keywords.iter().filter(|_| kind.by_word()) {
+        for word in keywords.iter().filter(|_| kind.is_found_by_word()) {
             if word.len() < MIN_KEYWORD || word.len() > MAX_KEYWORD {
                 return Err(format!("keyword `{word}` is not of {MIN_KEYWORD} to {MAX_KEYWORD} bytes"));
             }
@@ -335,7 +340,8 @@ impl Builder {
                 group.keywords[usize::from(index)].rules.push(rule);
                 continue;
             }
-            let index = group.keywords.len() as u16;
+            let index = u16::try_from(group.keywords.len())
+                .map_err(|_| "too many keywords in all rules together".to_owned())?;
             let escaped = pattern::literal(word.as_bytes());
             group.expression(rule, &escaped, CASELESS, Target::Keyword { index });
             let letters = word.bytes().rposition(|b| b.is_ascii_alphanumeric() || !b.is_ascii());

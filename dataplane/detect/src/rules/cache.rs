@@ -6,12 +6,14 @@
 //! can make one. Whoever can read the key's file and write to the cache's can take the process over; keep others from
 //! both.
 
+#![expect(clippy::cast_possible_truncation, reason = "few databases are made")]
+
 use super::builtin_rules;
 use super::selection::Selection;
 use super::set::Set;
-use crate::bytes::hex;
 use crate::engine::hyperscan::{Database, platform_key};
 use crate::rule::RuleError;
+use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -68,7 +70,7 @@ pub(crate) fn key(selection: &Selection<'_>) -> String {
     for file in selection.custom {
         part(file.text.as_bytes());
     }
-    hex(&hash.finalize()[..KEY])
+    HEXLOWER.encode(&hash.finalize()[..KEY])
 }
 
 /// Serialises the databases and seals them.

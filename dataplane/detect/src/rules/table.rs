@@ -1,5 +1,7 @@
 //! All rules of a configuration, and what may be asked of them.
 
+#![expect(clippy::cast_possible_truncation, reason = "there are at most `MAX_RULES` rules")]
+
 use super::set::Set;
 use crate::candidate::rank;
 use crate::finders::known::KnownValues;

@@ -19,11 +19,11 @@ pub(super) fn join(spans: &mut Vec<Span>) {
 /// window as large as one can be, of a text whose unjudged part begins at `fresh`, settles something all the same.
 pub(super) fn hold_back(spans: &[Span], (fresh, edge): (usize, usize), end: usize) -> usize {
     let next = spans.partition_point(|span| span.start < edge);
-    let held = match next.checked_sub(1).map(|last| spans[last]) {
+    let lowered = match next.checked_sub(1).map(|last| spans[last]) {
         Some(span) if edge < span.end => span.start,
         _ => edge,
     };
-    if held == fresh && end - held >= MAX_SECRET_LEN + LOOKAHEAD { edge } else { held }
+    if lowered == fresh && end - lowered >= MAX_SECRET_LEN + LOOKAHEAD { edge } else { lowered }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! From what the engine reports to candidates: each report goes to the finder that reads on from there.
 
+#![expect(clippy::cast_possible_truncation, reason = "windows are far shorter than 4 GiB")]
+
 use crate::boundaries;
 use crate::bytes::entropy;
 use crate::candidate::{Candidate, Candidates, Tail, rank};
@@ -180,7 +182,7 @@ fn confirm_sequence(
         Verdict::Match { start, end, capture, cut } => (start, end, capture, cut),
     };
     if !boundaries::can_begin(text, start, rule.left)
-        || (shape.head <= MAX_WEAK_HEAD && boundaries::in_folded_line(text, start))
+        || (shape.head <= MAX_WEAK_HEAD && boundaries::is_in_folded_line(text, start))
     {
         return;
     }

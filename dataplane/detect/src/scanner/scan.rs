@@ -90,8 +90,8 @@ impl Scanner {
             self.findings.clear();
             let settled = overlap::settle(&mut candidates.list, edge, text.len(), &mut self.findings);
             // A cluster as long as one can be is decided even inside an atomic span; then the edge does not fall.
-            let held = atomic::hold_back(&candidates.atomic_spans, (fresh, settled), text.len());
-            if held == settled || settled >= bound {
+            let lowered = atomic::hold_back(&candidates.atomic_spans, (fresh, settled), text.len());
+            if lowered == settled || settled >= bound {
                 break settled;
             }
             bound = settled;

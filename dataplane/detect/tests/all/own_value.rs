@@ -1,8 +1,8 @@
 //! The value that is known for the length of a request only.
 
 use aegis_detect::{
-    KNOWN_RULE, KnownKey, KnownList, KnownValues, LOOKAHEAD, OwnValue, Refusal, Rules, Scanner, Selection,
-    Window,
+    KNOWN_RULE, KnownKey, KnownList, KnownRefusal, KnownValues, LOOKAHEAD, OwnValue, Rules, Scanner,
+    Selection, Window,
 };
 use std::sync::Arc;
 
@@ -53,7 +53,7 @@ fn what_would_be_met_by_chance_is_refused_and_so_is_what_is_too_long() {
     assert!(OwnValue::new(long.as_bytes()).is_ok());
     assert_eq!(
         OwnValue::new(format!("{long}9").as_bytes()).err(),
-        Some(Refusal::Long(OwnValue::MAX_LEN + 1))
+        Some(KnownRefusal::Long(OwnValue::MAX_LEN + 1))
     );
 }
 

@@ -6,7 +6,7 @@
 use super::code::is_code;
 use super::name::Name;
 use super::place;
-use super::place::Line;
+use super::place::LineForm;
 use super::settings::settings;
 use super::written::{Operator, Value};
 use crate::bytes::HEX;
@@ -95,7 +95,7 @@ pub(super) fn classify(text: &[u8], name: &Name, value: &Value) -> Option<Confid
             .or_else(|| word(text, name, value))
             .or_else(|| place::line(text, name, value).and_then(|line| of_line(bytes, line))),
         Strength::Secret if place::is_public(text, name, value) => None,
-        Strength::Secret if is_uuid(bytes) => name.explicit(text).then_some(Confidence::Medium),
+        Strength::Secret if is_uuid(bytes) => name.is_explicit(text).then_some(Confidence::Medium),
         Strength::Secret => secret(text, name, value),
         // Judged elsewhere.
         Strength::Service => None,
@@ -155,12 +155,12 @@ fn secret(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
     if is_secret_name(bytes) {
         return None;
     }
-    let spoken = matches!(value.operator, Operator::Prose) && !value.quoted;
+    let is_prose = matches!(value.operator, Operator::Prose) && !value.quoted;
     let digits = bytes.iter().filter(|b| b.is_ascii_digit()).count();
-    if spoken && (bytes.len() < 12 || digits < 2) {
+    if is_prose && (bytes.len() < 12 || digits < 2) {
         return None;
     }
-    let wild = value.quoted && odd_signs(bytes) >= WILD && name.explicit(text);
+    let wild = value.quoted && odd_signs(bytes) >= WILD && name.is_explicit(text);
     if is_random(bytes, 10, 2) || is_hex_key(bytes) || wild || is_scrambled(bytes) {
         return Some(Confidence::Medium);
     }
@@ -183,7 +183,7 @@ fn secret(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
     match value.operator {
         _ if plain && letters && signs => Some(Confidence::Medium),
         // In a key a sign and a digit are of no name, and of no address without its slashes.
-        _ if name.explicit(text) && bytes.len() >= 16 && letters && signs && digits > 0 && begun => {
+        _ if name.is_explicit(text) && bytes.len() >= 16 && letters && signs && digits > 0 && begun => {
             Some(Confidence::Medium)
         }
         Operator::Compare if plain && letters => Some(Confidence::Low),
@@ -303,14 +303,16 @@ fn word(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
     let short = assigned && is_spelled_out(name) && lower;
     let element = value.operator == Operator::Tag && is_spelled_out(name);
     let entry = (entry || element) && long && (lower || has_hump(bytes)) && !is_label(bytes);
-    let announced = value.quoted
+    let clear_text = value.quoted
         && (is_owned_password(bytes) || says_clear_text(&text[name.start..name.end]))
         && !matches!(value.operator, Operator::Comma | Operator::Prose);
     let block = place::is_credentials_block(text, name, value);
     let doubtful = has_label_word(&bytes.to_ascii_lowercase()) || is_owned_password(bytes);
     match place.filter(|_| long && plainly) {
         Some(sure) if !doubtful => Some(sure),
-        found => (found.is_some() || weak || short || entry || announced || block).then_some(Confidence::Low),
+        found => {
+            (found.is_some() || weak || short || entry || clear_text || block).then_some(Confidence::Low)
+        }
     }
 }
 
@@ -361,7 +363,7 @@ fn is_three_words(value: &[u8]) -> bool {
 
 /// What stands alone behind a name in its line: a word with a digit is a weak password; a word alone could be anything
 /// but where the line is one of settings.
-fn of_line(value: &[u8], line: Line) -> Option<Confidence> {
+fn of_line(value: &[u8], line: LineForm) -> Option<Confidence> {
     const TYPES: [&[u8]; 6] = [b"int", b"uint", b"float", b"char", b"varchar", b"string"];
     let lower = value.to_ascii_lowercase();
     let count = |test: fn(&u8) -> bool| value.iter().filter(|b| test(b)).count();
@@ -375,7 +377,7 @@ fn of_line(value: &[u8], line: Line) -> Option<Confidence> {
     }
     match line {
         _ if digits > 0 => Some(Confidence::Medium),
-        Line::Setting if count(u8::is_ascii_lowercase) > 0 => Some(Confidence::Low),
+        LineForm::Setting if count(u8::is_ascii_lowercase) > 0 => Some(Confidence::Low),
         _ => None,
     }
 }
@@ -388,8 +390,8 @@ fn says_clear_text(name: &[u8]) -> bool {
 
 /// `open_sesame`: two or three words joined, none of them of labels and fields.
 fn is_joined(value: &[u8]) -> bool {
-    let joined = value.iter().filter(|b| matches!(b, b'_' | b'-')).count();
-    (1..3).contains(&joined)
+    let separators = value.iter().filter(|b| matches!(b, b'_' | b'-')).count();
+    (1..3).contains(&separators)
         && value.iter().all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'-'))
         && !has_label_word(&value.to_ascii_lowercase())
 }
@@ -402,10 +404,10 @@ fn phrase(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
         && !bytes.iter().any(u8::is_ascii_uppercase);
     let keyword = &text[name.keyword.0..name.keyword.1];
     let passphrase = [&b"passphrase"[..], b"psk"].iter().any(|k| keyword.eq_ignore_ascii_case(k));
-    let is_introduced = passphrase || (place::is_beside_user(text, name, value) && words.count() < 3);
+    let in_place = passphrase || (place::is_beside_user(text, name, value) && words.count() < 3);
     let assigned = value.quoted && matches!(value.operator, Operator::Equals | Operator::Colon);
-    let is = name.strength == Strength::Password && assigned && plain && is_introduced;
-    (is && (8..=64).contains(&bytes.len()) && !has_label_word(bytes) && !is_placeholder(bytes))
+    let is_phrase = name.strength == Strength::Password && assigned && plain && in_place;
+    (is_phrase && (8..=64).contains(&bytes.len()) && !has_label_word(bytes) && !is_placeholder(bytes))
         .then_some(Confidence::Low)
 }
 

@@ -1,6 +1,6 @@
 //! What stands behind a keyword: the assignment of a name, or a credential of a service that it names.
 
-use super::service::{Outcome, ValueProbe};
+use super::service::{AssignmentOutcome, ValueProbe};
 use super::written::{AssignedSecret, Value};
 use super::{classify, name, parse, service};
 use crate::bytes::{RunCache, entropy};
@@ -52,7 +52,13 @@ pub(crate) fn find(
 }
 
 /// Takes down what was found behind a keyword that begins at `start`.
-fn report(candidates: &mut Candidates, rule: u16, compiled: &Compiled, start: usize, outcome: Outcome) {
+fn report(
+    candidates: &mut Candidates,
+    rule: u16,
+    compiled: &Compiled,
+    start: usize,
+    outcome: AssignmentOutcome,
+) {
     match outcome {
         Err(TooShort) => candidates.open(start),
         Ok(Some(found)) if found.span.start - start <= LEFT_CONTEXT - 64 => {
@@ -83,7 +89,7 @@ fn generic(
     view: TextView<'_>,
     strength: Strength,
     Span { start, end }: Span,
-) -> Outcome {
+) -> AssignmentOutcome {
     let Some(mut name) = name::read(view, start, end, strength)? else { return Ok(None) };
     let Some(mut value) = parse::assignment(view, &name)? else { return Ok(None) };
     candidates.runs.work += (value.end - start) as u64;
@@ -107,7 +113,7 @@ fn vendor(
     view: TextView<'_>,
     compiled: &Compiled,
     Span { start, end }: Span,
-) -> Outcome {
+) -> AssignmentOutcome {
     if name::straddles(view.text, start, end) {
         return Ok(None);
     }

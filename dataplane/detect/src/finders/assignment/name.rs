@@ -27,7 +27,7 @@ impl Name {
     }
 
     /// Whether the name says so clearly what it holds that even a UUID is one: `api_key`, `client_secret`.
-    pub(super) fn explicit(&self, text: &[u8]) -> bool {
+    pub(super) fn is_explicit(&self, text: &[u8]) -> bool {
         const ENDS: [&[u8]; 8] = [
             b"apikey",
             b"apitoken",
@@ -333,7 +333,7 @@ pub(super) fn misleads(text: &[u8], name: &Name) -> bool {
     if words(after).any(|w| among(AFTER, w)) {
         return true;
     }
-    if in_token(before, after) {
+    if is_in_token(before, after) {
         return true;
     }
     // Inside encoded data a short word has strange neighbours.
@@ -354,9 +354,9 @@ pub(super) fn misleads(text: &[u8], name: &Name) -> bool {
 /// Characters behind the category of a gateway's token.
 const TOKEN_CODE: usize = 21;
 
-/// Whether the keyword is the category of a token, `AEGIS-SECRET-0..`, which stands for a secret and names none. That
-/// says nothing of a value: what looks like a token there is judged like any other.
-fn in_token(before: &[u8], after: &[u8]) -> bool {
+/// Whether the keyword is the category of a token, `AEGIS-SECRET-0..`, which stands for a secret and names none. That says
+/// nothing of a value: what looks like a token there is judged like any other.
+fn is_in_token(before: &[u8], after: &[u8]) -> bool {
     let code = after.strip_prefix(b"-").and_then(|rest| rest.get(..TOKEN_CODE));
     before.last_chunk::<6>().is_some_and(|head| head.eq_ignore_ascii_case(b"aegis-"))
         && code.is_some_and(|code| code.iter().all(|byte| ALNUM.has(*byte)))

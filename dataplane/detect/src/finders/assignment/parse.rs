@@ -190,7 +190,7 @@ fn argument(
     before: usize,
 ) -> Result<Option<Operator>, TooShort> {
     let found = match cursor.peek()? {
-        b'|' if before > 0 && in_table(cursor.view.text, name) => {
+        b'|' if before > 0 && is_in_table(cursor.view.text, name) => {
             cursor.at += 1;
             Some(Operator::Colon)
         }
@@ -219,7 +219,7 @@ fn argument(
 }
 
 /// `| password | x |`: the cell before a name begins with a bar, too.
-fn in_table(text: &[u8], name: &Name) -> bool {
+fn is_in_table(text: &[u8], name: &Name) -> bool {
     // `cygwin* | pw32* | cegcc*`: the shortest keywords stand in other lists, too.
     let before = text[..name.start].iter().rev().take(16);
     name.keyword.1 - name.keyword.0 > 2

@@ -19,7 +19,7 @@ fn before(text: &[u8], name: &Name, value: &Value) -> Vec<u8> {
     left(text, name, value).to_ascii_lowercase()
 }
 
-fn any(text: &[u8], words: &[&[u8]]) -> bool {
+fn has_any(text: &[u8], words: &[&[u8]]) -> bool {
     words.iter().any(|w| memchr::memmem::find(text, w).is_some())
 }
 
@@ -48,7 +48,7 @@ pub(super) fn is_connection_string(text: &[u8], name: &Name, value: &Value) -> b
         return !value.spaced && field_follows(text, value, &FIELDS);
     }
     let lower = line.to_ascii_lowercase();
-    if matches!(line.last(), Some(b'?' | b'&')) && any(&lower, &SCHEMES) {
+    if matches!(line.last(), Some(b'?' | b'&')) && has_any(&lower, &SCHEMES) {
         return true;
     }
     if value.spaced {
@@ -56,7 +56,7 @@ pub(super) fn is_connection_string(text: &[u8], name: &Name, value: &Value) -> b
         return field_follows(text, value, &FIELDS);
     }
     if memchr::memchr(b';', line).is_some() {
-        return any(&lower, &FIELDS);
+        return has_any(&lower, &FIELDS);
     }
     // The fields of libpq stand apart by single blanks.
     let fields = [&b"host="[..], b"user=", b"dbname=", b"port=", b"hostaddr="];
@@ -71,7 +71,7 @@ fn field_follows(text: &[u8], value: &Value, fields: &[&[u8]]) -> bool {
         return false;
     }
     let after = text[value.end..].iter().take(24).map(u8::to_ascii_lowercase).collect::<Vec<_>>();
-    after.first() == Some(&b';') && any(&after, fields)
+    after.first() == Some(&b';') && has_any(&after, fields)
 }
 
 /// `APP_PASS=word`: in an environment file.
@@ -85,7 +85,7 @@ pub(super) fn is_environment(text: &[u8], name: &Name, value: &Value) -> bool {
 
 /// What a line is that holds nothing but a name, an operator and a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Line {
+pub(super) enum LineForm {
     /// `name: value`
     Colon,
     /// `name=value`, from the line's first byte on.
@@ -93,7 +93,7 @@ pub(super) enum Line {
 }
 
 /// What kind of line the name and its value fill.
-pub(super) fn line(text: &[u8], name: &Name, value: &Value) -> Option<Line> {
+pub(super) fn line(text: &[u8], name: &Name, value: &Value) -> Option<LineForm> {
     if !value.alone {
         return None;
     }
@@ -103,8 +103,8 @@ pub(super) fn line(text: &[u8], name: &Name, value: &Value) -> Option<Line> {
         return None;
     }
     match value.operator {
-        Operator::Equals if !value.spaced && blanks == 0 => Some(Line::Setting),
-        Operator::Colon => Some(Line::Colon),
+        Operator::Equals if !value.spaced && blanks == 0 => Some(LineForm::Setting),
+        Operator::Colon => Some(LineForm::Colon),
         _ => None,
     }
 }
@@ -118,12 +118,12 @@ pub(super) fn is_quoted_name(text: &[u8], name: &Name) -> bool {
 
 /// A user's name in the lines before: what follows is the password to it.
 pub(super) fn is_beside_user(text: &[u8], name: &Name, value: &Value) -> bool {
-    any(&before(text, name, value), &[b"user", b"login", b"email", b"account"])
+    has_any(&before(text, name, value), &[b"user", b"login", b"email", b"account"])
 }
 
 /// `user = "anonymous"`: anybody's account, whose password is no secret.
 pub(super) fn is_anonymous(text: &[u8], name: &Name, value: &Value) -> bool {
-    any(&before(text, name, value), &[b"anonymous"])
+    has_any(&before(text, name, value), &[b"anonymous"])
 }
 
 /// `credentials { username 'u' password 'p' }`: in this block even a word that only says what it is stands for itself.
@@ -135,5 +135,5 @@ pub(super) fn is_credentials_block(text: &[u8], name: &Name, value: &Value) -> b
 
 /// `badge.svg?token=`: tokens of pictures that everybody may see.
 pub(super) fn is_public(text: &[u8], name: &Name, value: &Value) -> bool {
-    any(left(text, name, value), &[b"badge", b"codecov", b"shields.io"])
+    has_any(left(text, name, value), &[b"badge", b"codecov", b"shields.io"])
 }

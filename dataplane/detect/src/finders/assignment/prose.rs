@@ -52,8 +52,8 @@ pub(super) fn operator(
     let mut ahead = *cursor;
     if ahead.any_word(&VERBS)? || (ahead.word(b"to ")? && is_changed(text, name)) {
         *cursor = ahead;
-        let is_assigned = (name.strength != Strength::Weak && !is_verb(text, name)) || name.loose;
-        return Ok(is_assigned.then_some(Operator::Prose));
+        let is_assignment = (name.strength != Strength::Weak && !is_verb(text, name)) || name.loose;
+        return Ok(is_assignment.then_some(Operator::Prose));
     }
     // `pwd - x`
     if ahead.word(b"- ")?

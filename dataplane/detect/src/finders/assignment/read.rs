@@ -1,5 +1,7 @@
 //! Reading a value: quotes in every writing, types and wrappers before it, and where a value without quotes ends.
 
+#![expect(clippy::cast_possible_truncation, reason = "at most seven backslashes are read")]
+
 use super::name::Name;
 use super::written::{MAX_BLANKS, MAX_WORD, Operator, Parsed, Value};
 use crate::bytes::{ALNUM, ByteSet, SPACE, WORD};

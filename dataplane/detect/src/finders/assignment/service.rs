@@ -142,7 +142,7 @@ const STRETCH: ByteSet = ALNUM.union(ByteSet::of(b"_-.+/~"));
 const BETWEEN: ByteSet = SPACE.union(ByteSet::of(b":=,.'\"()[]<>_-|`*\\"));
 
 /// What a look at a service's name gives: nothing, a secret, or that the window is too short.
-pub(super) type Outcome = Result<Option<AssignedSecret>, TooShort>;
+pub(super) type AssignmentOutcome = Result<Option<AssignedSecret>, TooShort>;
 
 /// Where a service's name may begin that belongs to the word for a secret `text[start..end]`: before it
 /// (`ACME_API_KEY`), or behind it (`the key of Acme`); without what was looked at already.
@@ -211,7 +211,7 @@ fn value_like(text: &[u8], at: usize) -> Result<(), usize> {
 }
 
 /// Looks for a secret behind the service's name `text[start..end]`.
-pub(super) fn find(view: TextView<'_>, Span { start, end }: Span) -> Outcome {
+pub(super) fn find(view: TextView<'_>, Span { start, end }: Span) -> AssignmentOutcome {
     if !begins(view.text, start) || !ends(view, end)? {
         return Ok(None);
     }
@@ -263,7 +263,7 @@ fn has_secret(name: &[u8]) -> bool {
 }
 
 /// `service secret key x`: little but words for secrets and punctuation between the service and the value.
-fn behind_known_words(view: TextView<'_>, Span { start, end }: Span) -> Outcome {
+fn behind_known_words(view: TextView<'_>, Span { start, end }: Span) -> AssignmentOutcome {
     let mut cursor = Cursor::new(view, end);
     let mut secret = is_announced(view.text, start) || closes_with_secret(&view.text[start..end]);
     let mut strange = 0;
@@ -395,8 +395,8 @@ fn plain(text: &[u8], start: usize, mut end: usize) -> Option<AssignedSecret> {
 fn classify(value: &[u8]) -> Option<Confidence> {
     let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
     let fitting = (MIN_VALUE..=MAX_VALUE).contains(&value.len()) && value.iter().all(|b| VALUE.has(*b));
-    let mixed = digits > 1 || value::is_mixed(value);
-    if !fitting || !mixed || digits == value.len() || value::is_placeholder(value) {
+    let varied = digits > 1 || value::is_mixed(value);
+    if !fitting || !varied || digits == value.len() || value::is_placeholder(value) {
         return None;
     }
     if value::has_sequence(value) {
@@ -464,11 +464,11 @@ mod tests {
         let mut probe = ValueProbe::default();
         let mut valued = 0;
         for end in (0..text.len()).filter(|i| i % 5 < 2) {
-            let seen = probe.has_value(view, end);
+            let has_value = probe.has_value(view, end);
             let reach = &text[end..text.len().min(end + MAX_REACH)];
             let like = |w: &[u8]| w.iter().all(|b| STRETCH.has(*b)) && w.iter().any(u8::is_ascii_digit);
-            assert_eq!(seen, reach.windows(MIN_VALUE).any(like), "{end}");
-            valued += usize::from(seen);
+            assert_eq!(has_value, reach.windows(MIN_VALUE).any(like), "{end}");
+            valued += usize::from(has_value);
         }
         assert!((100..1500).contains(&valued), "{valued}: the text shows little");
     }

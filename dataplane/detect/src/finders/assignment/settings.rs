@@ -15,8 +15,8 @@ const REACH: usize = 200;
 const MAX_LINES: usize = 8;
 
 /// How sure it is that the line of a name and its value is one of settings. Below a section's head nothing else stands;
-/// lines of code look like other settings, too. `joined` words between blanks are no variable's name.
-pub(super) fn settings(text: &[u8], name: &Name, value: &Value, joined: bool) -> Option<Confidence> {
+/// lines of code look like other settings, too. `is_joined` words between blanks are no variable's name.
+pub(super) fn settings(text: &[u8], name: &Name, value: &Value, is_joined: bool) -> Option<Confidence> {
     let separator = match value.operator {
         Operator::Equals => b'=',
         Operator::Colon => b':',
@@ -35,8 +35,8 @@ pub(super) fn settings(text: &[u8], name: &Name, value: &Value, joined: bool) ->
     }
     let mut found = None;
     let mut users = false;
-    for line in lines.map(<[u8]>::trim_ascii).filter(|l| !l.is_empty() && !comment(l)).take(MAX_LINES) {
-        if separator == b'=' && line.starts_with(b"[") && line.ends_with(b"]") && !code(line) {
+    for line in lines.map(<[u8]>::trim_ascii).filter(|l| !l.is_empty() && !is_comment(l)).take(MAX_LINES) {
+        if separator == b'=' && line.starts_with(b"[") && line.ends_with(b"]") && !is_code(line) {
             return Some(Confidence::Medium);
         }
         let Some(key) = entry(line, separator) else { break };
@@ -45,7 +45,7 @@ pub(super) fn settings(text: &[u8], name: &Name, value: &Value, joined: bool) ->
             // `smtp:` heads the lines of YAML below it.
             b':' if line.ends_with(b":") => return users.then_some(Confidence::Low),
             b':' => users |= user,
-            _ if user && (joined || !value.spaced) => found = Some(Confidence::Medium),
+            _ if user && (is_joined || !value.spaced) => found = Some(Confidence::Medium),
             _ if user || indent.is_empty() => found = found.max(Some(Confidence::Low)),
             _ => {}
         }
@@ -70,12 +70,12 @@ fn unescaped(text: &[u8]) -> Vec<u8> {
     plain
 }
 
-fn comment(line: &[u8]) -> bool {
+fn is_comment(line: &[u8]) -> bool {
     matches!(line[0], b'#' | b';' | b'!') || line.starts_with(b"//")
 }
 
 /// What settings do without.
-fn code(line: &[u8]) -> bool {
+fn is_code(line: &[u8]) -> bool {
     line.iter().any(|b| matches!(b, b'(' | b')' | b'{' | b'}' | b';' | b'"' | b'`'))
 }
 
@@ -84,7 +84,7 @@ fn entry(line: &[u8], separator: u8) -> Option<Vec<u8>> {
     let line = line.strip_prefix(b"- ").unwrap_or(line);
     let key = line[..memchr::memchr(separator, line)?].trim_ascii();
     let named = !key.is_empty() && key.iter().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(b));
-    (named && !code(line) && line.last() != Some(&b',')).then(|| key.to_ascii_lowercase())
+    (named && !is_code(line) && line.last() != Some(&b',')).then(|| key.to_ascii_lowercase())
 }
 
 #[cfg(test)]

@@ -1,5 +1,10 @@
 //! What finding a value takes beside its HMAC, and how it is sealed in a list.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "lengths and offsets are bounded by `MAX_KNOWN_LEN` and `MAX_OFFSET`"
+)]
+
 use super::hash::{KnownKey, print};
 use super::limits::{MAX_KNOWN_LEN, MAX_SHARED, MIN_DISTINCT, MIN_KNOWN_LEN};
 use super::weak;
@@ -23,7 +28,7 @@ const _: () = assert!(MAX_OFFSET < u8::MAX as usize);
 
 /// One known value, as its hashes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct KnownEntry {
     /// HMAC-SHA-256 of the value.
     pub(super) hash: [u8; 32],
     /// Bytes of the value.
@@ -40,11 +45,11 @@ pub(super) struct Entry {
     pub(super) whole: u16,
 }
 
-impl Entry {
-    /// Hashes a value. Of its places one in the longest kind of run becomes the anchor, of those one that the fewest
-    /// others have (`shared` counts them by the anchor's hash), of those the least ordinary; `None` when all places are
-    /// shared too often.
-    pub(super) fn of(value: &[u8], key: &KnownKey, shared: impl Fn(u32) -> usize) -> Option<Entry> {
+impl KnownEntry {
+    /// Hashes a value. Of its places one in the longest kind of run becomes the anchor, of those one that the fewest others
+    /// have (`shared` counts them by the anchor's hash), of those the least ordinary; `None` when all places are shared
+    /// too often.
+    pub(super) fn of(value: &[u8], key: &KnownKey, shared: impl Fn(u32) -> usize) -> Option<KnownEntry> {
         let runs = runs(value);
         let places = value.windows(ANCHOR).enumerate().take(MAX_OFFSET + 1);
         let free = places.map(|(at, place)| (at, place, shared(anchor_print(place, key))));
@@ -54,7 +59,7 @@ impl Entry {
             (run_of(&runs, offset, place), std::cmp::Reverse(others), rarity(place), first)
         })?;
         let pieces = std::array::from_fn(|at| print(std::array::from_fn(|i| place[at + i]), key.piece()));
-        Some(Entry {
+        Some(KnownEntry {
             hash: key.value(value),
             length: value.len() as u16,
             offset: offset as u8,
@@ -78,8 +83,8 @@ impl Entry {
         mask(open, &self.hash, key)
     }
 
-    /// Reads what [`Entry::seal`] made; `None` when it is not that.
-    pub(super) fn unseal(hash: [u8; 32], sealed: [u8; SEALED], key: &KnownKey) -> Option<Entry> {
+    /// Reads what [`KnownEntry::seal`] made; `None` when it is not that.
+    pub(super) fn unseal(hash: [u8; 32], sealed: [u8; SEALED], key: &KnownKey) -> Option<KnownEntry> {
         let open = mask(sealed, &hash, key);
         let run = match open[23] {
             0 => None,
@@ -88,7 +93,7 @@ impl Entry {
             _ => return None,
         };
         let print = |at: usize| u32::from_be_bytes([0, open[at], open[at + 1], open[at + 2]]);
-        let entry = Entry {
+        let entry = KnownEntry {
             hash,
             length: u16::from_be_bytes([open[0], open[1]]),
             offset: open[2],

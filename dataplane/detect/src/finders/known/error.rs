@@ -5,7 +5,7 @@ use super::limits::{MAX_KNOWN_LEN, MAX_KNOWN_VALUES, MAX_SHARED, MIN_DIGITS, MIN
 /// Why a value cannot be listed. Never holds the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Refusal {
+pub enum KnownRefusal {
     /// It would be met by chance.
     #[error("the value is {0} bytes long; {MIN_KNOWN_LEN} are the least")]
     Short(usize),

@@ -1,6 +1,8 @@
 //! Finds known values in text: bitmaps of pieces, then the anchor's hash, then the value's, then its HMAC.
 
-use super::anchor::{ANCHOR, Entry, PIECE, STRIDE};
+#![expect(clippy::cast_possible_truncation, reason = "at most `MAX_KNOWN_VALUES` entries")]
+
+use super::anchor::{ANCHOR, KnownEntry, PIECE, STRIDE};
 use super::hash::{KnownKey, PRINT_BITS, print};
 use super::limits::{KNOWN_RULE, SHORT_KNOWN_LEN};
 use super::list::KnownList;
@@ -43,7 +45,7 @@ pub struct KnownValues {
     /// The hashes of the anchors, in order.
     anchors: Vec<u32>,
     /// In the order of their anchors' hashes.
-    entries: Vec<Entry>,
+    entries: Vec<KnownEntry>,
 }
 
 impl std::fmt::Debug for KnownValues {
@@ -108,9 +110,9 @@ impl Bitmap {
     }
 }
 
-/// The runs in which it is worth its cost to look for these values, if any. One value outside them takes lookups all
-/// over the text; then runs only pay when they spare these a bitmap that does not fit the fastest memory.
-fn worth(entries: &[Entry]) -> Option<RunLength> {
+/// The runs in which it is worth its cost to look for these values, if any. One value outside them takes lookups all over
+/// the text; then runs only pay when they spare these a bitmap that does not fit the fastest memory.
+fn worth(entries: &[KnownEntry]) -> Option<RunLength> {
     let without = |length| entries.iter().filter(|entry| entry.run < Some(length)).count();
     let pays = |outside: usize| outside == 0 || (outside <= FEW && entries.len() > SOME);
     let (shorter, none) = (without(RunLength::Sixteen), without(RunLength::Twelve));
@@ -194,10 +196,10 @@ fn single<const WORDS: usize>(
 impl KnownValues {
     /// Prepares a list for finding.
     pub fn new(list: &KnownList) -> KnownValues {
-        let mut entries: Vec<Entry> = list.entries().cloned().collect();
+        let mut entries: Vec<KnownEntry> = list.entries().cloned().collect();
         entries.sort_unstable_by_key(|e| e.anchor);
         let length = worth(&entries);
-        let in_run = |entry: &Entry| length.is_some_and(|length| entry.run >= Some(length));
+        let in_run = |entry: &KnownEntry| length.is_some_and(|length| entry.run >= Some(length));
         let plain = entries.iter().filter(|entry| in_run(entry)).count();
         let mut in_runs = length.map(|length| (length, Bitmap::new(plain)));
         let mut anywhere = (plain < entries.len()).then(|| Bitmap::new(entries.len() - plain));
@@ -322,7 +324,7 @@ impl KnownValues {
         candidates: &mut Candidates,
         view: TextView<'_>,
         rule: u16,
-        entry: &Entry,
+        entry: &KnownEntry,
         start: usize,
     ) {
         let end = start + usize::from(entry.length);

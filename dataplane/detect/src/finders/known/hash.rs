@@ -1,6 +1,8 @@
 //! The keyed hashes of known values: one key in, and from it a key of its own for each purpose.
 
-use crate::bytes::hex;
+#![expect(clippy::cast_possible_truncation, reason = "halves of products and of keys are wanted")]
+
+use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -65,7 +67,7 @@ impl KnownKey {
 
     /// Distinguishes keys, and says nothing about them: 16 hexadecimal digits.
     pub fn id(&self) -> String {
-        hex(&self.id)
+        HEXLOWER.encode(&self.id)
     }
 
     /// HMAC-SHA-256 of a value.

@@ -9,12 +9,12 @@
 //!
 //! All digits are hexadecimal, in lower case. Lines are in the order of their hashes, which shows nothing.
 
-use super::anchor::{Entry, SEALED};
-use super::error::{KnownError, Refusal};
+use super::anchor::{KnownEntry, SEALED};
+use super::error::{KnownError, KnownRefusal};
 use super::hash::KnownKey;
 use super::limits::MAX_KNOWN_VALUES;
 use super::weak;
-use crate::bytes::{hex, unhex};
+use data_encoding::HEXLOWER;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
@@ -25,7 +25,7 @@ const END: &str = "end ";
 #[derive(Debug, Clone)]
 pub struct KnownList {
     key: KnownKey,
-    entries: BTreeMap<[u8; 32], Entry>,
+    entries: BTreeMap<[u8; 32], KnownEntry>,
     /// How many values have an anchor of this hash.
     anchors: HashMap<u32, usize>,
 }
@@ -45,7 +45,7 @@ pub struct KnownId([u8; 6]);
 
 impl std::fmt::Display for KnownId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&hex(&self.0))
+        f.write_str(&HEXLOWER.encode(&self.0))
     }
 }
 
@@ -96,11 +96,11 @@ impl KnownList {
     }
 
     /// Reads one line of hashes.
-    fn entry(&self, line: &str) -> Result<Entry, &'static str> {
+    fn entry(&self, line: &str) -> Result<KnownEntry, &'static str> {
         let (hash, sealed) = line.split_once(' ').ok_or("two groups of hexadecimal digits are expected")?;
         let hash = unhex(hash).ok_or("64 hexadecimal digits are expected first")?;
         let sealed: [u8; SEALED] = unhex(sealed).ok_or("48 hexadecimal digits are expected second")?;
-        Entry::unseal(hash, sealed, &self.key).ok_or("damaged")
+        KnownEntry::unseal(hash, sealed, &self.key).ok_or("damaged")
     }
 
     /// Compares the last line, whose beginning is cut off, with the lines before it, which end at `at`.
@@ -118,24 +118,29 @@ impl KnownList {
         let mut text = format!("{MAGIC}{}\n", self.key.id());
         for entry in self.entries.values() {
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "{} {}", hex(&entry.hash), hex(&entry.seal(&self.key)));
+            let _ = writeln!(
+                text,
+                "{} {}",
+                HEXLOWER.encode(&entry.hash),
+                HEXLOWER.encode(&entry.seal(&self.key))
+            );
         }
         let check = self.key.list(text.as_bytes());
-        let _ = writeln!(text, "{END}{} {}", self.entries.len(), hex(&check));
+        let _ = writeln!(text, "{END}{} {}", self.entries.len(), HEXLOWER.encode(&check));
         text
     }
 
     /// Lists a value.
-    pub fn insert(&mut self, value: &[u8]) -> Result<Inserted, Refusal> {
+    pub fn insert(&mut self, value: &[u8]) -> Result<Inserted, KnownRefusal> {
         weak::check(value)?;
         if self.contains(value) {
             return Ok(Inserted::Already);
         }
         if self.entries.len() >= MAX_KNOWN_VALUES {
-            return Err(Refusal::Full);
+            return Err(KnownRefusal::Full);
         }
         let shared = |anchor: u32| self.anchors.get(&anchor).copied().unwrap_or(0);
-        let entry = Entry::of(value, &self.key, shared).ok_or(Refusal::Shared)?;
+        let entry = KnownEntry::of(value, &self.key, shared).ok_or(KnownRefusal::Shared)?;
         *self.anchors.entry(entry.anchor).or_default() += 1;
         self.entries.insert(entry.hash, entry);
         Ok(Inserted::New)
@@ -185,7 +190,17 @@ impl KnownList {
         &self.key
     }
 
-    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
+    pub(super) fn entries(&self) -> impl Iterator<Item = &KnownEntry> {
         self.entries.values()
     }
+}
+
+/// Reads exactly `N` bytes, written in lower case.
+fn unhex<const N: usize>(digits: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    if HEXLOWER.decode_len(digits.len()) != Ok(N) {
+        return None;
+    }
+    HEXLOWER.decode_mut(digits.as_bytes(), &mut bytes).ok()?;
+    Some(bytes)
 }

@@ -25,7 +25,7 @@ mod own;
 mod tests;
 mod weak;
 
-pub use error::{KnownError, Refusal};
+pub use error::{KnownError, KnownRefusal};
 pub use find::KnownValues;
 pub(crate) use find::Met;
 pub use hash::KnownKey;

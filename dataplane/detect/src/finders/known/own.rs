@@ -7,7 +7,7 @@ use std::sync::Arc;
 use memchr::memmem;
 use zeroize::Zeroizing;
 
-use super::error::Refusal;
+use super::error::KnownRefusal;
 use super::find::stands_alone;
 use super::weak;
 use crate::candidate::{Candidate, Candidates, rank};
@@ -29,10 +29,10 @@ impl OwnValue {
     pub const MAX_LEN: usize = LOOKAHEAD;
 
     /// Takes a value; refuses what would be met by chance, as a list of known values does.
-    pub fn new(value: &[u8]) -> Result<OwnValue, Refusal> {
+    pub fn new(value: &[u8]) -> Result<OwnValue, KnownRefusal> {
         weak::check(value)?;
         if value.len() > Self::MAX_LEN {
-            return Err(Refusal::Long(value.len()));
+            return Err(KnownRefusal::Long(value.len()));
         }
         Ok(OwnValue(Arc::new(Zeroizing::new(value.to_vec()))))
     }

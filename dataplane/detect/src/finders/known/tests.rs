@@ -79,15 +79,15 @@ fn a_list_without_its_key_shows_nothing_of_its_values() {
 fn weak_values_are_refused_with_the_reason() {
     let mut list = KnownList::new(KnownKey::new(&SECRET));
     let mut refused = |value: &str| list.insert(value.as_bytes()).unwrap_err();
-    assert_eq!(refused("Ab3!xyz"), Refusal::Short(7));
-    assert_eq!(refused(&"Ab3!".repeat(257)[..=MAX_KNOWN_LEN]), Refusal::Long(MAX_KNOWN_LEN + 1));
-    assert_eq!(refused(" Ab3!xyz9"), Refusal::Space);
-    assert_eq!(refused("Ab3!xyz9\t"), Refusal::Space);
-    assert_eq!(refused("abcabcabc"), Refusal::Monotonous(3));
-    assert_eq!(refused("20240517123"), Refusal::Digits(11));
-    assert_eq!(refused("transaction"), Refusal::Word);
-    assert_eq!(refused("Configuration"), Refusal::Word);
-    assert_eq!(refused("Password123"), Refusal::Placeholder);
+    assert_eq!(refused("Ab3!xyz"), KnownRefusal::Short(7));
+    assert_eq!(refused(&"Ab3!".repeat(257)[..=MAX_KNOWN_LEN]), KnownRefusal::Long(MAX_KNOWN_LEN + 1));
+    assert_eq!(refused(" Ab3!xyz9"), KnownRefusal::Space);
+    assert_eq!(refused("Ab3!xyz9\t"), KnownRefusal::Space);
+    assert_eq!(refused("abcabcabc"), KnownRefusal::Monotonous(3));
+    assert_eq!(refused("20240517123"), KnownRefusal::Digits(11));
+    assert_eq!(refused("transaction"), KnownRefusal::Word);
+    assert_eq!(refused("Configuration"), KnownRefusal::Word);
+    assert_eq!(refused("Password123"), KnownRefusal::Placeholder);
     assert_eq!(refused("ab").to_string(), "the value is 2 bytes long; 8 are the least");
     assert_eq!(
         refused("77777777").to_string(),
@@ -121,7 +121,7 @@ fn no_more_than_a_few_values_share_an_anchor() {
         match list.insert(format!("{first}b3!xyz9{last}").as_bytes()) {
             Ok(kept) => assert_eq!(kept, Inserted::New),
             Err(refusal) => {
-                assert_eq!(refusal, Refusal::Shared);
+                assert_eq!(refusal, KnownRefusal::Shared);
                 refused += 1;
             }
         }
@@ -222,8 +222,9 @@ fn a_long_list_of_keys_and_a_few_passwords_is_looked_for_in_both_ways() {
 #[test]
 fn anchors_stand_in_runs_that_are_long_and_not_monotonous() {
     let key = KnownKey::new(&SECRET);
-    let run =
-        |value: &str| anchor::Entry::of(value.as_bytes(), &key, |_| 0).unwrap().run.map(|run| run as usize);
+    let run = |value: &str| {
+        anchor::KnownEntry::of(value.as_bytes(), &key, |_| 0).unwrap().run.map(|run| run as usize)
+    };
     assert_eq!(run("!9kQxvTz7Lw2"), None);
     assert_eq!(run("!9kQxvTz7Lw2b"), Some(12));
     assert_eq!(run("9kQxvTz7Lw2bR5m!"), Some(12));

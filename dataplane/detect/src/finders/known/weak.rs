@@ -1,6 +1,6 @@
 //! Values that are better not listed: text would be spoiled wherever they are met by chance.
 
-use super::error::Refusal;
+use super::error::KnownRefusal;
 use super::limits::{MAX_KNOWN_LEN, MIN_DIGITS, MIN_DISTINCT, MIN_KNOWN_LEN};
 use crate::plausibility::value;
 
@@ -48,31 +48,31 @@ const COMMON: &[&[u8]] = &[
 ];
 
 /// Says why a value should not be listed, if so.
-pub(super) fn check(value: &[u8]) -> Result<(), Refusal> {
+pub(super) fn check(value: &[u8]) -> Result<(), KnownRefusal> {
     let length = value.len();
     if length < MIN_KNOWN_LEN {
-        return Err(Refusal::Short(length));
+        return Err(KnownRefusal::Short(length));
     }
     if length > MAX_KNOWN_LEN {
-        return Err(Refusal::Long(length));
+        return Err(KnownRefusal::Long(length));
     }
     if value.first().is_some_and(u8::is_ascii_whitespace) || value.last().is_some_and(u8::is_ascii_whitespace)
     {
-        return Err(Refusal::Space);
+        return Err(KnownRefusal::Space);
     }
     let distinct = distinct(value);
     if distinct < MIN_DISTINCT {
-        return Err(Refusal::Monotonous(distinct));
+        return Err(KnownRefusal::Monotonous(distinct));
     }
     if length < MIN_DIGITS && value.iter().all(u8::is_ascii_digit) {
-        return Err(Refusal::Digits(length));
+        return Err(KnownRefusal::Digits(length));
     }
     if COMMON.iter().any(|common| common.eq_ignore_ascii_case(value)) {
-        return Err(Refusal::Placeholder);
+        return Err(KnownRefusal::Placeholder);
     }
     let one_case = value[1..].iter().all(u8::is_ascii_lowercase) || value.iter().all(u8::is_ascii_uppercase);
     if one_case && value[0].is_ascii_alphabetic() && length < MAX_WORD && value::is_wordy(value) {
-        return Err(Refusal::Word);
+        return Err(KnownRefusal::Word);
     }
     Ok(())
 }

@@ -9,14 +9,14 @@ pub(super) const KEYS: [&[u8]; 7] =
 #[derive(Debug, Default)]
 pub(super) struct Manifest {
     pub(super) secret: bool,
-    pub(super) values: Vec<Entry>,
+    pub(super) values: Vec<ManifestValue>,
     /// Where it ends, or where reading it stopped.
     pub(super) end: usize,
 }
 
 /// One value and whether it stands under `data`, in base64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct ManifestValue {
     pub(super) start: usize,
     pub(super) end: usize,
     pub(super) encoded: bool,
@@ -25,7 +25,7 @@ pub(super) struct Entry {
 impl Manifest {
     pub(super) fn push(&mut self, start: usize, end: usize, encoded: bool) {
         if start < end {
-            self.values.push(Entry { start, end, encoded });
+            self.values.push(ManifestValue { start, end, encoded });
         }
     }
 }

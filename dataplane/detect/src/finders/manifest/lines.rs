@@ -34,15 +34,15 @@ pub(super) fn read(view: TextView<'_>, start: usize) -> Result<Manifest, TooShor
         if !comment && kinds + versions == 1 && section.is_none() && current.indent > base {
             base = current.indent;
         }
-        if !comment && (current.indent < base || over(text)) {
+        if !comment && (current.indent < base || is_end_mark(text)) {
             break;
         }
         manifest.end = current.end;
         if comment {
         } else if current.indent == base {
             let (key, value) = pair(text);
-            strange += usize::from(template(text));
-            if strange > MAX_STRANGE || !(template(text) || KEYS.contains(&key)) {
+            strange += usize::from(is_template(text));
+            if strange > MAX_STRANGE || !(is_template(text) || KEYS.contains(&key)) {
                 break;
             }
             match key {
@@ -72,12 +72,12 @@ pub(super) fn read(view: TextView<'_>, start: usize) -> Result<Manifest, TooShor
 }
 
 /// Whether a line is of a template rather than of the manifest: `{{- if .Values.secret }}`.
-fn template(text: &[u8]) -> bool {
+fn is_template(text: &[u8]) -> bool {
     text.starts_with(b"{{") || text.starts_with(b"{%")
 }
 
 /// Marks between documents, and the end of a fenced block.
-fn over(text: &[u8]) -> bool {
+fn is_end_mark(text: &[u8]) -> bool {
     text.starts_with(b"---") || text == b"..." || text.starts_with(b"```") || text.starts_with(b"EOF")
 }
 

@@ -1,7 +1,7 @@
 //! Dates of birth: a date in any usual writing behind a word for birth.
 
-use super::context::Step;
-use super::scope::{Outcome, PersonalMatch, Scope};
+use super::context::WordScan;
+use super::scope::{PersonalMatch, PersonalOutcome, Scope};
 use super::{context, words};
 use crate::finding::Confidence;
 use crate::rule::PersonalKind;
@@ -16,16 +16,16 @@ const MONTHS: &str = "jan feb mar apr may jun jul aug sep oct nov dec mai okt de
     set out gen mag giu lug ott mrt maa mei ";
 
 /// Judges what follows the word `text[start..end]`.
-pub(super) fn classify(scope: Scope<'_>, start: usize, end: usize) -> Outcome {
+pub(super) fn classify(scope: Scope<'_>, start: usize, end: usize) -> PersonalOutcome {
     let text = scope.view.text;
-    if !words::stands(text, start, end) {
+    if !words::is_whole_word(text, start, end) {
         return Ok(None);
     }
     context::walk(scope, end, b"({;", |at, byte| {
         let letters = byte.is_ascii_alphabetic() && !text[at - 1].is_ascii_alphabetic();
-        let begins = byte.is_ascii_digit() || (letters && month(&text[at..]));
+        let begins = byte.is_ascii_digit() || (letters && is_month(&text[at..]));
         if !begins {
-            return Ok(Step::On(at + 1));
+            return Ok(WordScan::On(at + 1));
         }
         let found = |end| PersonalMatch {
             kind: PersonalKind::BirthDate,
@@ -33,15 +33,15 @@ pub(super) fn classify(scope: Scope<'_>, start: usize, end: usize) -> Outcome {
             confidence: Confidence::Medium,
         };
         Ok(match date(scope, at)? {
-            Some(end) => Step::Found(found(end)),
-            None if byte.is_ascii_digit() => Step::End,
-            None => Step::On(at + 1),
+            Some(end) => WordScan::Found(found(end)),
+            None if byte.is_ascii_digit() => WordScan::End,
+            None => WordScan::On(at + 1),
         })
     })
 }
 
 /// Whether a month's name begins here.
-fn month(text: &[u8]) -> bool {
+fn is_month(text: &[u8]) -> bool {
     let Some(head) = text.first_chunk::<3>() else { return false };
     let lower = head.to_ascii_lowercase();
     let accent = text.starts_with("fév".as_bytes())
@@ -59,8 +59,8 @@ fn date(scope: Scope<'_>, start: usize) -> Result<Option<usize>, TooShort> {
     let (first, width, at) = number(scope, start)?;
     match width {
         8 => {
-            let whole = day(first / 100 % 100, first % 100, first / 10_000)
-                || day(first / 10_000 % 100, first / 1_000_000, first % 10_000);
+            let whole = is_day(first / 100 % 100, first % 100, first / 10_000)
+                || is_day(first / 10_000 % 100, first / 1_000_000, first % 10_000);
             return done(scope, whole, at);
         }
         4 | 1 | 2 => {}
@@ -80,9 +80,9 @@ fn date(scope: Scope<'_>, start: usize) -> Result<Option<usize>, TooShort> {
     }
     let (third, width3, at) = number(scope, at + 1)?;
     let whole = match (width, width3) {
-        (4, 1 | 2) => day(second, third, first),
-        (_, 4) => day(second, first, third) || day(first, second, third),
-        (_, 2) => day(second, first, 1900 + third) || day(first, second, 1900 + third),
+        (4, 1 | 2) => is_day(second, third, first),
+        (_, 4) => is_day(second, first, third) || is_day(first, second, third),
+        (_, 2) => is_day(second, first, 1900 + third) || is_day(first, second, 1900 + third),
         _ => false,
     };
     done(scope, whole, at)
@@ -94,7 +94,7 @@ fn named_first(scope: Scope<'_>, start: usize) -> Result<Option<usize>, TooShort
     let (first, width, at) = number(scope, blanks(scope, at)?)?;
     let at = if width < 3 { ordinal(scope, at)? } else { at };
     let (year, width2, at) = number(scope, blanks(scope, at)?)?;
-    done(scope, matches!((width, width2), (1 | 2, 4)) && day(1, first, year), at)
+    done(scope, matches!((width, width2), (1 | 2, 4)) && is_day(1, first, year), at)
 }
 
 /// ` March 1985`, `. März 1985`, `rd of March 1985`, ` de marzo de 1985`, behind the day.
@@ -108,7 +108,7 @@ fn named_second(scope: Scope<'_>, at: usize) -> Result<Option<usize>, TooShort> 
         }
     }
     let end = letters(scope, at)?;
-    if !month(&scope.view.text[at..end]) {
+    if !is_month(&scope.view.text[at..end]) {
         return Ok(None);
     }
     let mut at = blanks(scope, end)?;
@@ -124,7 +124,7 @@ fn done(scope: Scope<'_>, date: bool, end: usize) -> Result<Option<usize>, TooSh
     Ok((date && (context::ends(scope, end)? || scope.byte(end)? == Some(b'T'))).then_some(end))
 }
 
-fn day(month: u32, day: u32, year: u32) -> bool {
+fn is_day(month: u32, day: u32, year: u32) -> bool {
     (1..=12).contains(&month) && (1..=31).contains(&day) && YEARS.contains(&year)
 }
 

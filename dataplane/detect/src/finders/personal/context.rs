@@ -1,6 +1,6 @@
 //! What stands around a number: words that say what it is, and what makes it a part of something longer.
 
-use super::scope::{Outcome, PersonalMatch, Scope};
+use super::scope::{PersonalMatch, PersonalOutcome, Scope};
 use crate::boundaries;
 use crate::boundaries::Left;
 use crate::bytes::WORD;
@@ -10,7 +10,7 @@ use crate::text::TooShort;
 const MAX_WALK: usize = 40;
 
 /// What a look at one place behind a word came to.
-pub(super) enum Step {
+pub(super) enum WordScan {
     /// Nothing; look here next.
     On(usize),
     /// The value of the word.
@@ -25,8 +25,8 @@ pub(super) fn walk(
     scope: Scope<'_>,
     end: usize,
     stops: &[u8],
-    mut look: impl FnMut(usize, u8) -> Result<Step, TooShort>,
-) -> Outcome {
+    mut look: impl FnMut(usize, u8) -> Result<WordScan, TooShort>,
+) -> PersonalOutcome {
     let mut lines = 0;
     let mut at = end;
     while at - end <= MAX_WALK {
@@ -36,9 +36,9 @@ pub(super) fn walk(
             return Ok(None);
         }
         match look(at, byte)? {
-            Step::On(next) => at = next,
-            Step::Found(found) => return Ok(Some(found)),
-            Step::End => return Ok(None),
+            WordScan::On(next) => at = next,
+            WordScan::Found(found) => return Ok(Some(found)),
+            WordScan::End => return Ok(None),
         }
     }
     Ok(None)

@@ -1,8 +1,8 @@
 //! Numbers of documents behind their word (passports, the German identity card, India's PAN) and the machine-readable
 //! lines of travel documents (ICAO 9303).
 
-use super::context::Step;
-use super::scope::{Outcome, PersonalMatch, Scope};
+use super::context::WordScan;
+use super::scope::{PersonalMatch, PersonalOutcome, Scope};
 use super::{context, words};
 use crate::bytes::{ByteSet, DIGIT, UPPER};
 use crate::checks::national;
@@ -18,15 +18,20 @@ const CARD_LINE: usize = 30;
 const LINE: ByteSet = UPPER.union(DIGIT).with(b'<', b'<');
 
 /// Judges the number behind the word `text[start..end]`.
-pub(super) fn classify_number(scope: Scope<'_>, kind: PersonalKind, start: usize, end: usize) -> Outcome {
+pub(super) fn classify_number(
+    scope: Scope<'_>,
+    kind: PersonalKind,
+    start: usize,
+    end: usize,
+) -> PersonalOutcome {
     let text = scope.view.text;
     scope.byte(end + 1)?;
-    if !words::stands(text, start, end) {
+    if !words::is_whole_word(text, start, end) {
         return Ok(None);
     }
     context::walk(scope, end, b"{;([", |at, byte| {
         if !byte.is_ascii_alphanumeric() || !context::begins(text, at) {
-            return Ok(Step::On(at + 1));
+            return Ok(WordScan::On(at + 1));
         }
         let mut stop = at;
         while stop - at <= MAX_NUMBER && scope.byte(stop)?.is_some_and(|b| b.is_ascii_alphanumeric()) {
@@ -35,9 +40,9 @@ pub(super) fn classify_number(scope: Scope<'_>, kind: PersonalKind, start: usize
         if let Some(confidence) = number(kind, &text[at..stop])
             && context::ends(scope, stop)?
         {
-            return Ok(Step::Found(PersonalMatch { kind, span: Span::new(at, stop), confidence }));
+            return Ok(WordScan::Found(PersonalMatch { kind, span: Span::new(at, stop), confidence }));
         }
-        Ok(Step::On(stop))
+        Ok(WordScan::On(stop))
     })
 }
 
@@ -56,7 +61,11 @@ fn number(kind: PersonalKind, word: &[u8]) -> Option<Confidence> {
             let authority = word.first().is_some_and(|b| b"CFGHJKLMNPRTVWXYZ".contains(b));
             match word {
                 [number @ .., check] if number.len() == 9 && authority && digits >= 2 => {
-                    Some(if national::icao(number, *check) { Confidence::High } else { Confidence::Low })
+                    Some(if national::is_icao_check(number, *check) {
+                        Confidence::High
+                    } else {
+                        Confidence::Low
+                    })
                 }
                 _ => (word.len() == 9 && authority && digits >= 2).then_some(Confidence::Medium),
             }
@@ -72,7 +81,7 @@ fn number(kind: PersonalKind, word: &[u8]) -> Option<Confidence> {
 }
 
 /// Judges the lines whose first holds the filler at `filler`: a passport's two or an identity card's three.
-pub(super) fn classify_mrz(scope: Scope<'_>, filler: usize) -> Outcome {
+pub(super) fn classify_mrz(scope: Scope<'_>, filler: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let Some(start) = line_start(text, filler) else { return Ok(None) };
     let Some(first) = line(scope, start)? else { return Ok(None) };
@@ -99,7 +108,7 @@ pub(super) fn classify_mrz(scope: Scope<'_>, filler: usize) -> Outcome {
     }
     let field = |line: usize, from: usize, to: usize| {
         let at = starts[line];
-        national::icao(&text[at + from..at + to], text[at + to])
+        national::is_icao_check(&text[at + from..at + to], text[at + to])
     };
     let right = if count == 2 {
         field(1, 0, 9) && field(1, 13, 19) && field(1, 21, 27)

@@ -1,6 +1,6 @@
 //! E-mail addresses, found by their `@` (or `%40` in links) and read both ways.
 
-use super::scope::{Outcome, PersonalMatch, Scope};
+use super::scope::{PersonalMatch, PersonalOutcome, Scope};
 use crate::boundaries;
 use crate::bytes::{ALNUM, ByteSet, WORD};
 use crate::finding::Confidence;
@@ -43,11 +43,11 @@ const GENERIC: &str = "academy agency app art asia bank berlin bio biz blog cafe
     wine work works world wtf xyz yoga zone";
 
 /// Judges the address whose `@` is `text[sign..after]`.
-pub(super) fn classify(scope: Scope<'_>, sign: usize, after: usize) -> Outcome {
+pub(super) fn classify(scope: Scope<'_>, sign: usize, after: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let Some(start) = local(text, sign) else { return Ok(None) };
     let Some(end) = domain(scope, after)? else { return Ok(None) };
-    if MACHINES.contains(&&text[start..sign]) || in_link(text, start) {
+    if MACHINES.contains(&&text[start..sign]) || is_in_link(text, start) {
         return Ok(None);
     }
     Ok(Some(PersonalMatch {
@@ -101,17 +101,17 @@ fn domain(scope: Scope<'_>, start: usize) -> Result<Option<usize>, TooShort> {
     let remote = trimmed == run
         && next == Some(b':')
         && scope.byte(start + run + 1)?.is_some_and(|b| ALNUM.has(b) || matches!(b, b'/' | b'~'));
-    Ok((fits && !stranger && !remote && known(&name[dot + 1..])).then_some(start + trimmed))
+    Ok((fits && !stranger && !remote && is_known_domain(&name[dot + 1..])).then_some(start + trimmed))
 }
 
-fn known(domain: &[u8]) -> bool {
+fn is_known_domain(domain: &[u8]) -> bool {
     let lower = domain.to_ascii_lowercase();
     let list = if lower.len() == 2 { COUNTRIES } else { GENERIC };
     lower.starts_with(b"xn--") || (lower.len() >= 2 && list.split(' ').any(|word| word.as_bytes() == lower))
 }
 
 /// Whether the `@` belongs to a link's user: `https://ada@host.org/`.
-fn in_link(text: &[u8], start: usize) -> bool {
+fn is_in_link(text: &[u8], start: usize) -> bool {
     let before = &text[start.saturating_sub(LINK_REACH)..start];
     memchr::memmem::rfind(before, b"://").is_some_and(|at| {
         before[at + 3..]

@@ -1,5 +1,7 @@
 //! Numbers as people write them: groups of digits with one separator between two.
 
+#![expect(clippy::cast_possible_truncation, reason = "a run is at most one longer than `MAX_RUN`")]
+
 use super::context;
 use super::scope::Scope;
 use crate::text::TooShort;

@@ -3,7 +3,7 @@
 //! An address that is the same everywhere (loopback, documentation, multicast, masks) says nothing about anybody and is
 //! passed; so is what reads like a version.
 
-use super::scope::{Outcome, PersonalMatch, Scope};
+use super::scope::{PersonalMatch, PersonalOutcome, Scope};
 use super::{context, prefilter, words};
 use crate::boundaries;
 use crate::bytes::{ALNUM, ByteSet, DIGIT, HEX};
@@ -50,7 +50,7 @@ const MAX_SLASHES: usize = 8;
 const HOST: ByteSet = ALNUM.union(ByteSet::of(b".-"));
 
 /// Judges the four numbers that begin at `at`.
-pub(super) fn classify_ipv4(scope: Scope<'_>, at: usize) -> Outcome {
+pub(super) fn classify_ipv4(scope: Scope<'_>, at: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let first = DIGIT.run(&text[at..], 4);
     if text.get(at + first) != Some(&b'.') {
@@ -84,7 +84,7 @@ pub(super) fn classify_ipv4(scope: Scope<'_>, at: usize) -> Outcome {
     let network = next == Some(b'/') && number_follows && octets[3] == 0;
     let placed =
         text[..at].ends_with(b"://") || text[..at].ends_with(b"@") || (next == Some(b':') && number_follows);
-    if common_ipv4(octets) || network || (!placed && reads_like_version(scope, at, octets)) {
+    if is_common_ipv4(octets) || network || (!placed && reads_like_version(scope, at, octets)) {
         return Ok(None);
     }
     Ok(Some(PersonalMatch {
@@ -95,7 +95,7 @@ pub(super) fn classify_ipv4(scope: Scope<'_>, at: usize) -> Outcome {
 }
 
 /// Addresses that are the same everywhere: RFC 6890's special ones, documentation, multicast, the metadata service.
-fn common_ipv4(octets: [u8; 4]) -> bool {
+fn is_common_ipv4(octets: [u8; 4]) -> bool {
     let address = Ipv4Addr::from(octets);
     octets[0] == 0
         || octets[0] >= 224
@@ -127,7 +127,7 @@ fn reads_like_version(scope: Scope<'_>, at: usize, octets: [u8; 4]) -> bool {
 }
 
 /// Judges what the colon or dash at `at` may be the first of.
-pub(super) fn classify_colon(scope: Scope<'_>, at: usize) -> Outcome {
+pub(super) fn classify_colon(scope: Scope<'_>, at: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let sep = text[at];
     let lead = HEX.run_back(&text[..at], 5);
@@ -153,7 +153,7 @@ pub(super) fn classify_colon(scope: Scope<'_>, at: usize) -> Outcome {
     ipv6(scope, start)
 }
 
-fn mac(scope: Scope<'_>, start: usize, sep: u8) -> Outcome {
+fn mac(scope: Scope<'_>, start: usize, sep: u8) -> PersonalOutcome {
     let text = scope.view.text;
     let end = start + MAC;
     let next = scope.byte(end)?;
@@ -180,7 +180,7 @@ fn mac(scope: Scope<'_>, start: usize, sep: u8) -> Outcome {
     }))
 }
 
-fn ipv6(scope: Scope<'_>, start: usize) -> Outcome {
+fn ipv6(scope: Scope<'_>, start: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let member = HEX.with(b':', b':').with(b'.', b'.');
     let run = member.run(&text[start..], MAX_IPV6 + 1);
@@ -213,7 +213,7 @@ fn ipv6(scope: Scope<'_>, start: usize) -> Outcome {
 const HOST_WORDS: [&[u8]; 10] =
     [b"host", b"server", b"ssh", b"ping", b"dns", b"domain", b"connect", b"node", b"url", b"machine"];
 
-fn named_host(text: &[u8], start: usize) -> bool {
+fn is_named_host(text: &[u8], start: usize) -> bool {
     let before = text[start.saturating_sub(VERSION_REACH)..start].to_ascii_lowercase();
     HOST_WORDS.iter().any(|word| memchr::memmem::find(&before, word).is_some())
 }
@@ -231,7 +231,7 @@ fn host_start(text: &[u8], run: usize) -> usize {
 }
 
 /// Judges the host name whose last label is `text[dot..end]`, the dot included.
-pub(super) fn classify_host(scope: Scope<'_>, dot: usize, end: usize) -> Outcome {
+pub(super) fn classify_host(scope: Scope<'_>, dot: usize, end: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let next = scope.byte(end)?;
     let run = HOST.run_back(&text[..dot], MAX_HOST + 1);
@@ -248,10 +248,10 @@ pub(super) fn classify_host(scope: Scope<'_>, dot: usize, end: usize) -> Outcome
     let labels = || name.split(|b| *b == b'.');
     let fits =
         !name.is_empty() && labels().all(|l| !l.is_empty() && !l.starts_with(b"-") && !l.ends_with(b"-"));
-    let odd = matches!(text[..start].last(), Some(b'_' | b'@' | b'$' | b'}' | b')'));
+    let has_sign_before = matches!(text[..start].last(), Some(b'_' | b'@' | b'$' | b'}' | b')'));
     let link = text[..start].ends_with(b"://");
     let login = text[..start].ends_with(b"@");
-    if longer || !fits || (odd && !login) {
+    if longer || !fits || (has_sign_before && !login) {
         return Ok(None);
     }
     let port = next == Some(b':') && scope.byte(end + 1)?.is_some_and(|b| b.is_ascii_digit());
@@ -261,7 +261,7 @@ pub(super) fn classify_host(scope: Scope<'_>, dot: usize, end: usize) -> Outcome
         b".corp" | b".lan" | b".intra" | b".intranet"
     );
     // `threading.local` and `jdk.internal` are names of code; a host shows by its place, its digits or its words.
-    let host = link || login || port || rare || machine || named_host(text, start);
+    let host = link || login || port || rare || machine || is_named_host(text, start);
     Ok(host.then_some(PersonalMatch {
         kind: PersonalKind::InternalHost,
         span: Span::new(start, end),

@@ -4,7 +4,7 @@
 //! word of the kind before it; a wrong check value behind such a word gives a find of low confidence.
 
 use super::group::Groups;
-use super::scope::{Outcome, PersonalMatch, Scope};
+use super::scope::{PersonalMatch, PersonalOutcome, Scope};
 use crate::checks::{national, numbers, registry};
 use crate::finding::Confidence;
 use crate::rule::PersonalKind;
@@ -34,12 +34,12 @@ const fn shape(
     Shape { kind, lens, seps, check, needs_word, alone }
 }
 
-fn card(digits: &[u8]) -> bool {
-    registry::issued(digits) && numbers::luhn(&ascii(digits))
+fn is_card(digits: &[u8]) -> bool {
+    registry::is_issued(digits) && numbers::has_luhn_check(&ascii(digits))
 }
 
-fn nir(digits: &[u8]) -> bool {
-    national::fr_nir(&ascii(digits))
+fn is_nir(digits: &[u8]) -> bool {
+    national::is_fr_nir(&ascii(digits))
 }
 
 fn ascii(digits: &[u8]) -> Vec<u8> {
@@ -52,38 +52,41 @@ const M: Confidence = Confidence::Medium;
 /// All shapes; `false` for those that stand for themselves.
 #[rustfmt::skip]
 const SHAPES: &[Shape] = &[
-    shape(PersonalKind::PaymentCard, &[4, 4, 4, 4], b" -.", card, false, H),
-    shape(PersonalKind::PaymentCard, &[4, 6, 5], b" -.", card, false, H),
-    shape(PersonalKind::PaymentCard, &[4, 6, 4], b" -.", card, false, H),
-    shape(PersonalKind::PaymentCard, &[4, 4, 4, 4, 3], b" -.", card, false, H),
-    shape(PersonalKind::PaymentCard, &[16], b"", card, false, M),
-    shape(PersonalKind::PaymentCard, &[15], b"", card, false, M),
-    shape(PersonalKind::PaymentCard, &[14], b"", card, true, M),
-    shape(PersonalKind::PaymentCard, &[19], b"", card, true, M),
-    shape(PersonalKind::UsSsn, &[3, 2, 4], b"-", national::us_ssn, false, M),
-    shape(PersonalKind::UsSsn, &[3, 2, 4], b" .", national::us_ssn, true, M),
-    shape(PersonalKind::UsSsn, &[9], b"", national::us_ssn, true, M),
-    shape(PersonalKind::UsItin, &[3, 2, 4], b"-", national::us_itin, false, M),
-    shape(PersonalKind::UsItin, &[3, 2, 4], b" .", national::us_itin, true, M),
-    shape(PersonalKind::UsItin, &[9], b"", national::us_itin, true, M),
-    shape(PersonalKind::UkNhs, &[3, 3, 4], b" -", national::uk_nhs, true, H),
-    shape(PersonalKind::UkNhs, &[10], b"", national::uk_nhs, true, H),
-    shape(PersonalKind::DeTaxId, &[2, 3, 3, 3], b" ", national::de_tax_id, false, M),
-    shape(PersonalKind::DeTaxId, &[11], b"", national::de_tax_id, true, H),
-    shape(PersonalKind::FrNir, &[1, 2, 2, 2, 3, 3, 2], b" .-", nir, false, H),
-    shape(PersonalKind::FrNir, &[13, 2], b" -/", nir, false, H),
-    shape(PersonalKind::FrNir, &[15], b"", nir, false, M),
-    shape(PersonalKind::NlBsn, &[9], b"", national::nl_bsn, true, H),
-    shape(PersonalKind::NlBsn, &[4, 2, 3], b" .", national::nl_bsn, true, H),
-    shape(PersonalKind::NlBsn, &[3, 3, 3], b" .", national::nl_bsn, true, H),
-    shape(PersonalKind::InAadhaar, &[4, 4, 4], b" -", national::in_aadhaar, true, H),
-    shape(PersonalKind::InAadhaar, &[12], b"", national::in_aadhaar, true, H),
-    shape(PersonalKind::BrCpf, &[11], b"", national::br_cpf, true, H),
-    shape(PersonalKind::BrCnpj, &[14], b"", national::br_cnpj, true, H),
+    shape(PersonalKind::PaymentCard, &[4, 4, 4, 4], b" -.", is_card, false, H),
+    shape(PersonalKind::PaymentCard, &[4, 6, 5], b" -.", is_card, false, H),
+    shape(PersonalKind::PaymentCard, &[4, 6, 4], b" -.", is_card, false, H),
+    shape(PersonalKind::PaymentCard, &[4, 4, 4, 4, 3], b" -.", is_card, false, H),
+    shape(PersonalKind::PaymentCard, &[16], b"", is_card, false, M),
+    shape(PersonalKind::PaymentCard, &[15], b"", is_card, false, M),
+    shape(PersonalKind::PaymentCard, &[14], b"", is_card, true, M),
+    shape(PersonalKind::PaymentCard, &[19], b"", is_card, true, M),
+    shape(PersonalKind::UsSsn, &[3, 2, 4], b"-", national::is_us_ssn, false, M),
+    shape(PersonalKind::UsSsn, &[3, 2, 4], b" .", national::is_us_ssn, true, M),
+    shape(PersonalKind::UsSsn, &[9], b"", national::is_us_ssn, true, M),
+    shape(PersonalKind::UsItin, &[3, 2, 4], b"-", national::is_us_itin, false, M),
+    shape(PersonalKind::UsItin, &[3, 2, 4], b" .", national::is_us_itin, true, M),
+    shape(PersonalKind::UsItin, &[9], b"", national::is_us_itin, true, M),
+    shape(PersonalKind::UkNhs, &[3, 3, 4], b" -", national::is_uk_nhs, true, H),
+    shape(PersonalKind::UkNhs, &[10], b"", national::is_uk_nhs, true, H),
+    shape(PersonalKind::DeTaxId, &[2, 3, 3, 3], b" ", national::is_de_tax_id, false, M),
+    shape(PersonalKind::DeTaxId, &[11], b"", national::is_de_tax_id, true, H),
+    shape(PersonalKind::FrNir, &[1, 2, 2, 2, 3, 3, 2], b" .-", is_nir, false, H),
+    shape(PersonalKind::FrNir, &[13, 2], b" -/", is_nir, false, H),
+    shape(PersonalKind::FrNir, &[15], b"", is_nir, false, M),
+    shape(PersonalKind::NlBsn, &[9], b"", national::is_nl_bsn, true, H),
+    shape(PersonalKind::NlBsn, &[4, 2, 3], b" .", national::is_nl_bsn, true, H),
+    shape(PersonalKind::NlBsn, &[3, 3, 3], b" .", national::is_nl_bsn, true, H),
+    shape(PersonalKind::InAadhaar, &[4, 4, 4], b" -", national::is_in_aadhaar, true, H),
+    shape(PersonalKind::InAadhaar, &[12], b"", national::is_in_aadhaar, true, H),
+    shape(PersonalKind::BrCpf, &[11], b"", national::is_br_cpf, true, H),
+    shape(PersonalKind::BrCnpj, &[14], b"", national::is_br_cnpj, true, H),
 ];
 
 /// What the number is; at most one find of each shape.
-pub(super) fn classify<'d>(scope: Scope<'d>, groups: &'d Groups) -> impl Iterator<Item = Outcome> + 'd {
+pub(super) fn classify<'d>(
+    scope: Scope<'d>,
+    groups: &'d Groups,
+) -> impl Iterator<Item = PersonalOutcome> + 'd {
     let lens = groups.lens();
     let first = lens.first();
     let shapes = SHAPES.iter().filter(move |s| s.lens.first() == first);
@@ -91,7 +94,7 @@ pub(super) fn classify<'d>(scope: Scope<'d>, groups: &'d Groups) -> impl Iterato
     shapes.map(move |shape| one(scope, groups, shape)).chain([brazil(scope, groups)])
 }
 
-fn one(scope: Scope<'_>, groups: &Groups, shape: &Shape) -> Outcome {
+fn one(scope: Scope<'_>, groups: &Groups, shape: &Shape) -> PersonalOutcome {
     let text = scope.view.text;
     let count = shape.lens.len();
     let mut buffer = [0; 24];
@@ -101,7 +104,7 @@ fn one(scope: Scope<'_>, groups: &Groups, shape: &Shape) -> Outcome {
 }
 
 fn verdict(scope: Scope<'_>, shape: &Shape, right: bool, start: usize, end: usize) -> Option<PersonalMatch> {
-    let named = scope.enabled.named(shape.kind, scope.view.text, start);
+    let named = scope.enabled.is_named(shape.kind, scope.view.text, start);
     let confidence = match (right, named) {
         (true, true) => Confidence::High,
         (true, false) if !shape.needs_word => shape.alone,
@@ -113,10 +116,10 @@ fn verdict(scope: Scope<'_>, shape: &Shape, right: bool, start: usize, end: usiz
 }
 
 /// `123.456.789-09` and `12.345.678/0001-95`: the separators differ, and stand for themselves.
-fn brazil(scope: Scope<'_>, groups: &Groups) -> Outcome {
+fn brazil(scope: Scope<'_>, groups: &Groups) -> PersonalOutcome {
     let (kind, check): (PersonalKind, fn(&[u8]) -> bool) = match groups.lens() {
-        [3, 3, 3, 2, ..] if groups.seps(4) == b"..-" => (PersonalKind::BrCpf, national::br_cpf),
-        [2, 3, 3, 4, 2, ..] if groups.seps(5) == b"../-" => (PersonalKind::BrCnpj, national::br_cnpj),
+        [3, 3, 3, 2, ..] if groups.seps(4) == b"..-" => (PersonalKind::BrCpf, national::is_br_cpf),
+        [2, 3, 3, 4, 2, ..] if groups.seps(5) == b"../-" => (PersonalKind::BrCnpj, national::is_br_cnpj),
         _ => return Ok(None),
     };
     let count = if kind == PersonalKind::BrCpf { 4 } else { 5 };

@@ -1,6 +1,6 @@
 //! The one pass over a text that serves all kinds, and what words of the engine ask for.
 
-use super::prefilter::Place;
+use super::prefilter::ProbeSite;
 use super::scope::{EnabledKinds, Scope};
 use super::{birth, document, email, group, network, number, phone, prefilter, word};
 use crate::candidate::Candidates;
@@ -20,9 +20,9 @@ pub(crate) fn scan(candidates: &mut Candidates, view: TextView<'_>, enabled: &En
             scope.note(candidates, at.saturating_sub(email::MAX_LOCAL), email::classify(scope, at, at + 1));
         }
     }
-    prefilter::places(view.text, |place| match place {
-        Place::Number(at) => classify_number(candidates, scope, at),
-        Place::Address(at) => {
+    prefilter::probe_sites(view.text, |place| match place {
+        ProbeSite::Number(at) => classify_number(candidates, scope, at),
+        ProbeSite::Address(at) => {
             scope.note(candidates, at.saturating_sub(MAX_LEAD), network::classify_colon(scope, at));
         }
     });

@@ -2,7 +2,7 @@
 //! else has.
 
 use super::group::Groups;
-use super::scope::{Outcome, PersonalMatch, Scope};
+use super::scope::{PersonalMatch, PersonalOutcome, Scope};
 use super::{context, words};
 use crate::finding::Confidence;
 use crate::rule::PersonalKind;
@@ -48,7 +48,7 @@ struct Written {
 }
 
 /// Judges the number whose first digits are those of `groups`.
-pub(super) fn classify(scope: Scope<'_>, groups: &Groups) -> Outcome {
+pub(super) fn classify(scope: Scope<'_>, groups: &Groups) -> PersonalOutcome {
     let at = groups.start();
     let before = &scope.view.text[..at];
     if before.ends_with(b"+") || before.ends_with(b"(+") {
@@ -76,7 +76,7 @@ pub(super) fn classify(scope: Scope<'_>, groups: &Groups) -> Outcome {
     }
     let words = scope.enabled.words(PersonalKind::PhoneNational);
     let Some(gap) = words::gap(scope.view.text, start, words) else { return Ok(None) };
-    let loose = gap.len() > MAX_GAP || (written.groups == 1 && !direct(gap));
+    let loose = gap.len() > MAX_GAP || (written.groups == 1 && !is_direct(gap));
     if loose {
         return Ok(None);
     }
@@ -88,12 +88,12 @@ pub(super) fn classify(scope: Scope<'_>, groups: &Groups) -> Outcome {
 }
 
 /// Whether nothing but `no.` and the like stands between a word and a number that is one run of digits.
-fn direct(gap: &[u8]) -> bool {
+fn is_direct(gap: &[u8]) -> bool {
     let words = gap.split(|b| !b.is_ascii_alphabetic()).filter(|word| !word.is_empty());
     words.map(<[u8]>::to_ascii_lowercase).all(|word| LINKS.contains(&word.as_slice()))
 }
 
-fn international(scope: Scope<'_>, at: usize) -> Outcome {
+fn international(scope: Scope<'_>, at: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let start = if text[..at - 1].ends_with(b"(") { at - 2 } else { at - 1 };
     if !scope.enabled.has(PersonalKind::PhoneInternational) || !context::begins(text, start) {
@@ -107,11 +107,11 @@ fn international(scope: Scope<'_>, at: usize) -> Outcome {
         confidence,
     };
     let decimal = written.groups == 2 && memchr::memchr(b'.', &text[at..written.end]).is_some();
-    Ok((!decimal && planned(&written.digits[..written.count])).then_some(found))
+    Ok((!decimal && has_planned_length(&written.digits[..written.count])).then_some(found))
 }
 
 /// Whether a country code and as many digits as its plan has.
-fn planned(digits: &[u8]) -> bool {
+fn has_planned_length(digits: &[u8]) -> bool {
     // `+49 (0) 30` repeats the digit that is dialled inside the country.
     let fits = |code: usize, least: usize, most: usize| {
         let rest = digits.len() - code;
@@ -198,7 +198,7 @@ fn shaped(scope: Scope<'_>, groups: &Groups) -> Result<Option<usize>, TooShort> 
         && matches!(groups.seps(5), b"    " | b"....")
         && text[at] == b'0'
         && text[at + 1] != b'0'
-        && !row_of_pairs(text, at, groups.end(5))
+        && !is_in_row_of_pairs(text, at, groups.end(5))
     {
         return groups.bounded(scope, 5);
     }
@@ -237,7 +237,7 @@ fn bracketed(scope: Scope<'_>, groups: &Groups) -> Result<Option<usize>, TooShor
 }
 
 /// Whether pairs of hexadecimal digits go on before or behind.
-fn row_of_pairs(text: &[u8], start: usize, end: usize) -> bool {
+fn is_in_row_of_pairs(text: &[u8], start: usize, end: usize) -> bool {
     let pair = |pair: &[u8]| pair.iter().all(u8::is_ascii_hexdigit);
     let before = text[..start].trim_ascii_end();
     let after = text[end..text.len().min(end + 4)].trim_ascii_start();

@@ -4,7 +4,9 @@
 //! look at those. A place depends on two bytes before it and [`SPAN`] behind it, not on where blocks begin; what the
 //! end of a window cuts off is looked at again in the next one ([`LOOKAHEAD`]).
 
-use crate::bytes::simd::{BLOCK, each, is, within};
+#![expect(clippy::cast_possible_truncation, reason = "of two joined masks the lower half is wanted")]
+
+use crate::bytes::mask::{BLOCK, each, is, within};
 use crate::text::LOOKAHEAD;
 
 /// How much of the text behind a place decides whether it is one.
@@ -13,7 +15,7 @@ const _: () = assert!(SPAN < BLOCK && SPAN < LOOKAHEAD);
 
 /// What can begin at a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum ProbeSite {
     /// A number: its first digit.
     Number(usize),
     /// An IPv6 or MAC address: its first colon or dash.
@@ -60,7 +62,7 @@ impl Masks {
 }
 
 /// Calls `look` with each place.
-pub(super) fn places(text: &[u8], mut look: impl FnMut(Place)) {
+pub(super) fn probe_sites(text: &[u8], mut look: impl FnMut(ProbeSite)) {
     let mut before = Masks::default();
     let mut here = Masks::new(text);
     for from in (0..text.len()).step_by(BLOCK) {
@@ -68,13 +70,13 @@ pub(super) fn places(text: &[u8], mut look: impl FnMut(Place)) {
         if here.digits != 0 {
             let last = text[..from].last_chunk().copied().unwrap_or_default();
             for bit in Bits(numbers(here, next, last)) {
-                look(Place::Number(from + bit));
+                look(ProbeSite::Number(from + bit));
             }
         }
         // An address has digits: before its first colon or behind it.
         if here.colons != 0 && (before.digits | here.digits | next.digits) != 0 {
             for bit in Bits(addresses(here, next)) {
-                look(Place::Address(from + bit));
+                look(ProbeSite::Address(from + bit));
             }
         }
         (before, here) = (here, next);
@@ -144,18 +146,18 @@ pub(super) fn digits_behind(text: &[u8], at: usize) -> usize {
 mod tests {
     use super::*;
 
-    fn met(text: &str) -> Vec<Place> {
+    fn met(text: &str) -> Vec<ProbeSite> {
         let mut met = Vec::new();
-        places(text.as_bytes(), |place| met.push(place));
+        probe_sites(text.as_bytes(), |place| met.push(place));
         met.sort_by_key(|place| match place {
-            Place::Number(at) | Place::Address(at) => *at,
+            ProbeSite::Number(at) | ProbeSite::Address(at) => *at,
         });
         met
     }
 
     #[test]
     fn places_do_not_depend_on_where_blocks_begin() {
-        use Place::{Address, Number};
+        use ProbeSite::{Address, Number};
         for shift in 0..2 * BLOCK {
             let before = "x".repeat(shift);
             for (text, expected) in [
@@ -175,11 +177,11 @@ mod tests {
                 ("3c-22-fb", &[Address(2)]),
                 ("a:b::c", &[]),
             ] {
-                let moved = |place: &Place| match place {
+                let moved = |place: &ProbeSite| match place {
                     Number(at) => Number(at + shift),
                     Address(at) => Address(at + shift),
                 };
-                let mut expected: Vec<Place> = expected.iter().map(moved).collect();
+                let mut expected: Vec<ProbeSite> = expected.iter().map(moved).collect();
                 expected.sort_by_key(|place| match place {
                     Number(at) | Address(at) => *at,
                 });

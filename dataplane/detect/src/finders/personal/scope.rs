@@ -31,13 +31,13 @@ impl EnabledKinds {
     }
 
     /// Whether one of the kind's words stands shortly before `start`.
-    pub(super) fn named(&self, kind: PersonalKind, text: &[u8], start: usize) -> bool {
+    pub(super) fn is_named(&self, kind: PersonalKind, text: &[u8], start: usize) -> bool {
         gap(text, start, self.words(kind)).is_some()
     }
 }
 
 /// What a classifier says: nothing, a match, or that the window is too short.
-pub(super) type Outcome = Result<Option<PersonalMatch>, TooShort>;
+pub(super) type PersonalOutcome = Result<Option<PersonalMatch>, TooShort>;
 
 /// A piece of personal data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub(super) struct Scope<'a> {
 
 impl Scope<'_> {
     /// Notes what was found; a kind that is off finds nothing.
-    pub(super) fn note(self, candidates: &mut Candidates, open: usize, outcome: Outcome) {
+    pub(super) fn note(self, candidates: &mut Candidates, open: usize, outcome: PersonalOutcome) {
         match outcome {
             Err(TooShort) => candidates.open(open),
             Ok(Some(PersonalMatch { kind, span, confidence })) => {

@@ -3,14 +3,14 @@
 
 use super::context;
 use super::group::Groups;
-use super::scope::{Outcome, PersonalMatch, Scope};
+use super::scope::{PersonalMatch, PersonalOutcome, Scope};
 use crate::checks::{national, numbers, registry};
 use crate::finding::Confidence;
 use crate::rule::PersonalKind;
 use crate::text::{Span, TooShort};
 
 /// Judges the words that hold the groups' first run.
-pub(super) fn classify(scope: Scope<'_>, groups: &Groups) -> Outcome {
+pub(super) fn classify(scope: Scope<'_>, groups: &Groups) -> PersonalOutcome {
     let at = groups.start();
     let before = &scope.view.text[..at];
     let letters = before.iter().rev().take(7).take_while(|b| b.is_ascii_uppercase()).count();
@@ -34,7 +34,7 @@ pub(super) fn classify(scope: Scope<'_>, groups: &Groups) -> Outcome {
 }
 
 /// An IBAN, in one piece or in groups of four.
-fn account(scope: Scope<'_>, start: usize) -> Outcome {
+fn account(scope: Scope<'_>, start: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let Some(length) = registry::length(&text[start..start + 2]) else { return Ok(None) };
     if !scope.enabled.has(PersonalKind::Iban) || !context::begins(text, start) {
@@ -56,7 +56,7 @@ fn account(scope: Scope<'_>, start: usize) -> Outcome {
         number[filled] = byte;
         (filled, at) = (filled + 1, at + 1);
     }
-    if !numbers::iban(&number[..length]) || !context::ends(scope, at)? {
+    if !numbers::is_iban(&number[..length]) || !context::ends(scope, at)? {
         return Ok(None);
     }
     Ok(Some(PersonalMatch {
@@ -67,11 +67,11 @@ fn account(scope: Scope<'_>, start: usize) -> Outcome {
 }
 
 /// `AB123456C` and `AB 12 34 56 C`.
-fn insured(scope: Scope<'_>, start: usize, digits: usize) -> Outcome {
+fn insured(scope: Scope<'_>, start: usize, digits: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let prefix = [text[start], text[start + 1]];
     if !scope.enabled.has(PersonalKind::UkNino)
-        || !national::uk_nino_prefix(prefix)
+        || !national::is_uk_nino_prefix(prefix)
         || !context::begins(text, start)
     {
         return Ok(None);
@@ -96,20 +96,20 @@ fn insured(scope: Scope<'_>, start: usize, digits: usize) -> Outcome {
     if !suffix || !matches!(spaces, 0 | 2 | 4) || !context::ends(scope, at + 1)? {
         return Ok(None);
     }
-    let named = scope.enabled.named(PersonalKind::UkNino, text, start);
+    let named = scope.enabled.is_named(PersonalKind::UkNino, text, start);
     let confidence = if named { Confidence::High } else { Confidence::Medium };
     Ok(Some(PersonalMatch { kind: PersonalKind::UkNino, span: Span::new(start, at + 1), confidence }))
 }
 
 /// `RSSMRA85T10A562S`.
-fn fiscal_code(scope: Scope<'_>, start: usize) -> Outcome {
+fn fiscal_code(scope: Scope<'_>, start: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let last = scope.byte(start + 15)?;
     if !scope.enabled.has(PersonalKind::ItFiscalCode) || last.is_none() || !context::begins(text, start) {
         return Ok(None);
     }
     let end = start + 16;
-    if !national::it_fiscal_code(&text[start..end]) || !context::ends(scope, end)? {
+    if !national::is_it_fiscal_code(&text[start..end]) || !context::ends(scope, end)? {
         return Ok(None);
     }
     Ok(Some(PersonalMatch {
@@ -120,7 +120,7 @@ fn fiscal_code(scope: Scope<'_>, start: usize) -> Outcome {
 }
 
 /// A DNI: `12345678Z`, `12345678-Z`, `12.345.678-Z`.
-fn spaniard(scope: Scope<'_>, groups: &Groups) -> Outcome {
+fn spaniard(scope: Scope<'_>, groups: &Groups) -> PersonalOutcome {
     let count = match groups.lens() {
         [8, ..] => 1,
         [2, 3, 3, ..] if groups.seps(3) == b".." => 3,
@@ -132,11 +132,11 @@ fn spaniard(scope: Scope<'_>, groups: &Groups) -> Outcome {
     // A day and the letter of a time zone.
     let day = digits[0] <= 2 && digits[4] * 10 + digits[5] <= 12 && digits[6] * 10 + digits[7] <= 31;
     let dash = scope.view.text[end - 2] == b'-';
-    told(scope, groups.start(), end, count > 1 || dash || !day)
+    spanish_id(scope, groups.start(), end, count > 1 || dash || !day)
 }
 
 /// An NIE: `X1234567L`, `X-1234567-L`.
-fn foreigner(scope: Scope<'_>, start: usize, groups: &Groups) -> Outcome {
+fn foreigner(scope: Scope<'_>, start: usize, groups: &Groups) -> PersonalOutcome {
     let text = scope.view.text;
     let lead = &text[start..groups.start()];
     let (Some(first @ b'X'..=b'Z'), [] | [b'-']) = (lead.first(), lead.get(1..).unwrap_or(b"?")) else {
@@ -147,23 +147,23 @@ fn foreigner(scope: Scope<'_>, start: usize, groups: &Groups) -> Outcome {
     let Some(end) = letter(scope, groups.end(1), &[&[first - b'X'], digits].concat())? else {
         return Ok(None);
     };
-    told(scope, start, end, true)
+    spanish_id(scope, start, end, true)
 }
 
 /// Where the check letter behind a DNI's digits ends, if it is the right one.
 fn letter(scope: Scope<'_>, end: usize, digits: &[u8]) -> Result<Option<usize>, TooShort> {
     let at = if scope.byte(end)? == Some(b'-') { end + 1 } else { end };
-    Ok(scope.byte(at)?.filter(|letter| national::es_letter(digits, *letter)).map(|_| at + 1))
+    Ok(scope.byte(at)?.filter(|letter| national::is_es_letter(digits, *letter)).map(|_| at + 1))
 }
 
 /// A DNI or NIE with its right letter; `clear` when nothing else looks so.
-fn told(scope: Scope<'_>, start: usize, end: usize, clear: bool) -> Outcome {
+fn spanish_id(scope: Scope<'_>, start: usize, end: usize, clear: bool) -> PersonalOutcome {
     let text = scope.view.text;
     if !scope.enabled.has(PersonalKind::EsDni) || !context::begins(text, start) || !context::ends(scope, end)?
     {
         return Ok(None);
     }
-    let confidence = match (scope.enabled.named(PersonalKind::EsDni, text, start), clear) {
+    let confidence = match (scope.enabled.is_named(PersonalKind::EsDni, text, start), clear) {
         (true, _) => Confidence::High,
         (false, true) => Confidence::Medium,
         _ => return Ok(None),
@@ -172,7 +172,7 @@ fn told(scope: Scope<'_>, start: usize, end: usize, clear: bool) -> Outcome {
 }
 
 /// A French number with department 2A or 2B, in one piece or in groups.
-fn corsican(scope: Scope<'_>, start: usize) -> Outcome {
+fn corsican(scope: Scope<'_>, start: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let mut number = [0; 15];
     let (mut filled, mut at) = (0, start);
@@ -190,7 +190,7 @@ fn corsican(scope: Scope<'_>, start: usize) -> Outcome {
         number[filled] = byte;
         (filled, at) = (filled + 1, at + 1);
     }
-    let right = number[6].is_ascii_uppercase() && national::fr_nir(&number);
+    let right = number[6].is_ascii_uppercase() && national::is_fr_nir(&number);
     if !right
         || !scope.enabled.has(PersonalKind::FrNir)
         || !context::begins(text, start)

@@ -54,7 +54,7 @@ pub(super) fn gap<'t>(text: &'t [u8], start: usize, words: &Words) -> Option<&'t
     let longest = words.list.first().map_or(0, Vec::len);
     let ends = (first.saturating_sub(longest)..lower.len()).filter_map(|at| {
         let end = at + words.begins(&lower[at..])?.len();
-        (end >= first && stands(original, at, end)).then_some(end)
+        (end >= first && is_whole_word(original, at, end)).then_some(end)
     });
     ends.max().map(|end| &original[end..])
 }
@@ -71,7 +71,7 @@ fn widest(before: &[u8]) -> usize {
 }
 
 /// Whether a word is one of its own, or a hump of a camel-case name.
-pub(super) fn stands(text: &[u8], at: usize, end: usize) -> bool {
+pub(super) fn is_whole_word(text: &[u8], at: usize, end: usize) -> bool {
     if end - at > SHORT {
         return true;
     }
