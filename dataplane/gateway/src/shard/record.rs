@@ -15,7 +15,6 @@ use super::state::Shard;
 use crate::config::settings::FailMode;
 use crate::error_body::Failure;
 use crate::events::{Ending, MAX_LISTED_FINDINGS, RecordedFinding, RecordedOpaque, RequestRecord, RingSlot};
-use crate::metrics::CATEGORIES;
 use crate::snapshot::{HashedKey, Snapshot, Upstream};
 
 const NO_PLACE: Failure = Failure::overloaded("the audit log cannot take another request");
@@ -46,7 +45,7 @@ pub(super) struct RecordBuilder {
     began: Instant,
     /// The upstream's slot in the metrics.
     slot: Option<usize>,
-    by_category: [u32; CATEGORIES.len()],
+    by_category: [u32; Category::ALL.len()],
     is_reported: bool,
 }
 
@@ -81,7 +80,7 @@ impl RecordBuilder {
             state: if snapshot.audit { State::Recorded } else { State::Counted },
             began,
             slot: None,
-            by_category: [0; CATEGORIES.len()],
+            by_category: [0; Category::ALL.len()],
             is_reported: false,
         }
     }
@@ -150,8 +149,8 @@ impl RecordBuilder {
         let room = MAX_LISTED_FINDINGS.saturating_sub(self.findings.len());
         let findings = report.findings().iter().take(room).map(|place| RecordedFinding {
             rule: place.rule.0,
-            category: place.category as u8,
-            action: place.action as u8,
+            category: place.category,
+            action: place.action,
             place: if part.is_empty() { place.place.as_str() } else { shown_part(part) }.into(),
             token: place.token.as_ref().map(|token| token.as_str().into()),
         });
@@ -168,7 +167,7 @@ impl RecordBuilder {
         }
         let room = MAX_OPAQUE.saturating_sub(self.opaque.len());
         self.record.opaque.extend(report.opaque().iter().take(room).map(|opaque| RecordedOpaque {
-            kind: opaque.kind as u8,
+            kind: opaque.kind,
             bytes: opaque.bytes,
             place: opaque.place.as_str().into(),
         }));
@@ -176,8 +175,9 @@ impl RecordBuilder {
 
     /// Counts of findings by category, as in `KEY=2,CONN=1`, for the client that asks.
     pub(super) fn summary(&self) -> String {
-        let counts = CATEGORIES.iter().zip(self.by_category).filter(|(_, count)| *count > 0);
-        let counts: Vec<String> = counts.map(|(name, count)| format!("{name}={count}")).collect();
+        let counts = Category::ALL.iter().zip(self.by_category).filter(|(_, count)| *count > 0);
+        let counts: Vec<String> =
+            counts.map(|(category, count)| format!("{}={count}", category.as_str())).collect();
         if counts.is_empty() { "none".to_owned() } else { counts.join(",") }
     }
 
