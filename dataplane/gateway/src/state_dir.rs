@@ -150,13 +150,7 @@ pub(crate) fn random_key() -> Result<MasterKey, Problem> {
 /// that start at once one wins.
 fn create_key(folder: &Path, path: &Path) -> io::Result<()> {
     let key = random_key().map_err(|problem| io::Error::other(problem.what))?;
-    let digits =
-        Zeroizing::new(key.iter().fold(String::with_capacity(2 * KEY_LEN + 1), |mut digits, byte| {
-            digits.extend(
-                [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])),
-            );
-            digits
-        }));
+    let digits = Zeroizing::new(hex::HEXLOWER.encode(&*key));
     let name = path.file_name().unwrap_or_default().display();
     let draft = folder.join(format!("{name}.{}", std::process::id()));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
