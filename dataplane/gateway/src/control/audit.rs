@@ -29,8 +29,8 @@ pub struct AuditEvent<'a> {
     upstream_status: Option<u16>,
     error: Option<&'a str>,
     ended: &'a str,
-    bytes: Bytes,
-    us: Times,
+    bytes: AuditBytes,
+    us: AuditTimes,
     findings_total: u32,
     findings: Vec<AuditFinding<'a>>,
     opaque_total: u32,
@@ -42,7 +42,7 @@ pub struct AuditEvent<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct Bytes {
+struct AuditBytes {
     request: u64,
     sent: u64,
     response: u64,
@@ -50,7 +50,7 @@ struct Bytes {
 }
 
 #[derive(Debug, Serialize)]
-struct Times {
+struct AuditTimes {
     total: u64,
     added: u64,
     first_byte: Option<u64>,
@@ -91,13 +91,13 @@ impl<'a> AuditEvent<'a> {
             upstream_status: record.upstream_status,
             error: record.error,
             ended: record.ended.as_str(),
-            bytes: Bytes {
+            bytes: AuditBytes {
                 request: record.request_bytes,
                 sent: record.sent_bytes,
                 response: record.response_bytes,
                 delivered: record.delivered_bytes,
             },
-            us: Times {
+            us: AuditTimes {
                 total: record.times.total,
                 added: record.times.added,
                 first_byte: record.times.first_byte,

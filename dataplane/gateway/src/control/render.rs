@@ -158,8 +158,8 @@ impl Page<'_> {
     }
 
     fn upstreams(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
-        type Read = fn(&UpstreamMetrics) -> u64;
-        let counters: [(&str, &str, Read); 3] = [
+        type ReadUpstream = fn(&UpstreamMetrics) -> u64;
+        let counters: [(&str, &str, ReadUpstream); 3] = [
             ("aegis_pool_hits", "Exchanges that used a pooled connection", |u| u.pool_hits.get()),
             ("aegis_pool_misses", "Exchanges that had to connect", |u| u.pool_misses.get()),
             ("aegis_upstream_connect_failures", "Connects to an upstream that failed", |u| {
@@ -187,8 +187,8 @@ impl Page<'_> {
     }
 
     fn totals(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
-        type Read = fn(&ShardMetrics) -> &Counter;
-        let counters: [(&str, &str, Read); 10] = [
+        type ReadCounter = fn(&ShardMetrics) -> &Counter;
+        let counters: [(&str, &str, ReadCounter); 10] = [
             ("aegis_request_body_bytes", "Request body bytes received", |s| &s.request_bytes),
             ("aegis_response_body_bytes", "Reply body bytes received from upstreams", |s| &s.response_bytes),
             ("aegis_connections", "Client connections accepted", |s| &s.connections_total),
@@ -218,8 +218,8 @@ impl Page<'_> {
     }
 
     fn levels(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
-        type Read = fn(&ShardMetrics) -> &Gauge;
-        let gauges: [(&str, &str, Read); 4] = [
+        type ReadGauge = fn(&ShardMetrics) -> &Gauge;
+        let gauges: [(&str, &str, ReadGauge); 4] = [
             ("aegis_connections_open", "Client connections open", |s| &s.connections_open),
             ("aegis_requests_in_flight", "Exchanges in progress", |s| &s.requests_in_flight),
             ("aegis_buffer_bytes", "Body buffers in use", |s| &s.buffer_bytes),

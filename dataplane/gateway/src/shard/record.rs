@@ -24,7 +24,7 @@ const MAX_FIELD_NAME: usize = 40;
 
 /// What becomes of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum RecordState {
     /// It is counted only: nobody wants the record.
     Counted,
     /// It is delivered.
@@ -41,7 +41,7 @@ pub(super) struct RecordBuilder {
     record: RequestRecord,
     shard: Rc<Shard>,
     place: Option<RingSlot>,
-    state: State,
+    state: RecordState,
     began: Instant,
     /// The upstream's slot in the metrics.
     slot: Option<usize>,
@@ -77,7 +77,7 @@ impl RecordBuilder {
             record: RequestRecord::new(shard.next_id(), snapshot.generation, peer, method),
             shard: Rc::clone(shard),
             place: None,
-            state: if snapshot.audit { State::Recorded } else { State::Counted },
+            state: if snapshot.audit { RecordState::Recorded } else { RecordState::Counted },
             began,
             slot: None,
             by_category: [0; Category::ALL.len()],
@@ -88,14 +88,14 @@ impl RecordBuilder {
     /// Reserves the record's place in the ring. A request whose record might be lost is refused, unless the
     /// configuration says that passing is more important than recording.
     pub(super) fn reserve(&mut self, fail_mode: FailMode) -> Result<(), Failure> {
-        if self.state == State::Counted {
+        if self.state == RecordState::Counted {
             return Ok(());
         }
         if !self.shard.lifecycle.audit_failed() {
             self.place = self.shard.events.borrow().reserve();
         }
         if self.place.is_none() && fail_mode == FailMode::Closed {
-            self.state = State::Refused;
+            self.state = RecordState::Refused;
             self.shard.metrics.audit_refused.inc();
             return Err(NO_PLACE);
         }
@@ -187,9 +187,9 @@ impl RecordBuilder {
     }
 
     fn deliver(&mut self) {
-        let state = std::mem::replace(&mut self.state, State::Closed);
+        let state = std::mem::replace(&mut self.state, RecordState::Closed);
         self.count();
-        if state == State::Counted {
+        if state == RecordState::Counted {
             return;
         }
         self.record.times.total = micros(self.began);
@@ -201,7 +201,7 @@ impl RecordBuilder {
             Some(place) => events.send(place, record),
             None => events.send_unreserved(record),
         };
-        if !delivered && state != State::Refused {
+        if !delivered && state != RecordState::Refused {
             self.shard.metrics.audit_dropped.inc();
         }
     }
@@ -231,7 +231,7 @@ impl RecordBuilder {
 
 impl Drop for RecordBuilder {
     fn drop(&mut self) {
-        if self.state != State::Closed {
+        if self.state != RecordState::Closed {
             self.ended = Ending::Shutdown;
             self.deliver();
         }

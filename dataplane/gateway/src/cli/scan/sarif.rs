@@ -80,26 +80,26 @@ impl<W: Write> Report for Sarif<W> {
         self.out.write_all(b"},\"columnKind\":\"unicodeCodePoints\",\"results\":[")
     }
 
-    fn finding(&mut self, path: &Path, rule: &Rule, hit: &LocatedFinding) -> io::Result<()> {
+    fn finding(&mut self, path: &Path, rule: &Rule, finding: &LocatedFinding) -> io::Result<()> {
         let result = serde_json::json!({
             "ruleId": rule.id,
-            "ruleIndex": hit.finding.rule.0,
+            "ruleIndex": finding.finding.rule.0,
             "level": weight(rule.severity).0,
-            "message": { "text": format!("{}: {}", rule.name, shown(&hit.secret, self.reveal)) },
+            "message": { "text": format!("{}: {}", rule.name, shown(&finding.secret, self.reveal)) },
             "locations": [{
                 "physicalLocation": {
                     "artifactLocation": { "uri": uri(path) },
                     "region": {
-                        "startLine": hit.start.line,
-                        "startColumn": hit.start.column,
-                        "endLine": hit.end.line,
-                        "endColumn": hit.end.column,
-                        "byteOffset": hit.start.offset,
-                        "byteLength": hit.end.offset - hit.start.offset,
+                        "startLine": finding.start.line,
+                        "startColumn": finding.start.column,
+                        "endLine": finding.end.line,
+                        "endColumn": finding.end.column,
+                        "byteOffset": finding.start.offset,
+                        "byteLength": finding.end.offset - finding.start.offset,
                     },
                 },
             }],
-            "properties": { "confidence": hit.finding.confidence.as_str() },
+            "properties": { "confidence": finding.finding.confidence.as_str() },
         });
         self.out.write_all(if self.any { b",\n" } else { b"\n" })?;
         self.any = true;

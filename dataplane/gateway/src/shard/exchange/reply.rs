@@ -37,10 +37,10 @@ impl Exchange<'_> {
     pub(super) async fn pass_on(&mut self, replying: &mut Replying) -> Result<(), ExchangeError> {
         let outcome = self.pass_head_and_body(replying).await;
         if let Some(restorer) = &replying.body.restorer {
-            let tally = restorer.tally();
-            self.record.restored = tally.restored;
-            self.record.unresolved = tally.unresolved;
-            self.record.kept = tally.kept;
+            let stats = restorer.stats();
+            self.record.restored = stats.restored;
+            self.record.unresolved = stats.unresolved;
+            self.record.kept = stats.kept;
         }
         outcome
     }

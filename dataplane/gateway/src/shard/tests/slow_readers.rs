@@ -7,7 +7,7 @@ use aegis_wire::h1;
 
 use super::super::exchange_buffers::{RESTORING, USUAL};
 use super::harness::{
-    Client, Gateway, GatewaySetup, MockUpstream, SECRET, Step, long_secret, ok, on_both_drivers, token,
+    Client, Gateway, GatewaySetup, MockUpstream, SECRET, ScriptStep, long_secret, ok, on_both_drivers, token,
     wait_for,
 };
 use crate::config::settings::Driver;
@@ -38,7 +38,7 @@ fn upstream() -> MockUpstream {
                 .into_bytes();
         h1::write_chunk(body.as_bytes(), &mut out);
         out.extend_from_slice(h1::LAST_CHUNK);
-        vec![Step::Write(out)]
+        vec![ScriptStep::Write(out)]
     })
 }
 
