@@ -286,6 +286,7 @@ fn add(target: &mut Vault, source: &Vault) -> Result<(), SessionFull> {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "sessions and shards are few here")]
 mod tests {
     use std::time::Duration;
 

@@ -42,7 +42,7 @@ fn a_small_reply_keeps_a_length() {
         assert!(!reply.head.fields.contains(b"transfer-encoding"));
         let record = gateway.record();
         assert_eq!((record.restored, record.unresolved), (1, 0));
-        assert_eq!(record.delivered_bytes as usize, expected.len());
+        assert_eq!(record.delivered_bytes, expected.len() as u64);
         assert!(record.response_bytes > record.delivered_bytes);
     });
 }

@@ -62,7 +62,7 @@ fn growing_replies_wait_for_their_readers() {
             }
             wait_for(|| upstream.seen.lock().unwrap().len() == READERS);
             thread::sleep(Duration::from_millis(300));
-            let held = gateway.metrics.buffer_bytes.get() as usize;
+            let held = usize::try_from(gateway.metrics.buffer_bytes.get()).unwrap();
             assert!(held > READERS * USUAL && held < READERS * EACH, "{path}: {held} bytes are counted");
             let reply = readers[0].reply();
             let times = reply.body.windows(40).filter(|window| *window == &secret.as_bytes()[..40]).count();
