@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use aegis_wire::head::{BodyLength, Fields, Method};
 
-use super::Exchange;
 use super::error::ExchangeError;
+use super::state::Exchange;
 use crate::error_body::{ErrorKind, Failure};
 use crate::links::results::{Replaced, ResultLinks, is_told_at};
 use crate::links::{LinkTarget, is_allowed, place};

@@ -13,13 +13,13 @@ use super::super::net::buffers::LARGE;
 use super::super::net::deadline::WaitPhase;
 use super::super::net::timeout;
 use super::super::pool::{PoolPolicy, UpstreamConn};
-use super::error::{ExchangeError, ReplyError};
+use super::error::{ClientGone, ExchangeError, ReplyError};
 use super::framing::Framing;
 use super::keep_alive::{COMMENT, KeepAlive};
 use super::reply_head::{HeadPlan, Replying};
 use super::response_body::Absorbed;
 use super::send::ReadEvent;
-use super::{ClientGone, Exchange};
+use super::state::Exchange;
 use crate::snapshot::Upstream;
 
 /// What the wait for more of a reply brought.
