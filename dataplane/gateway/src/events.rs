@@ -11,6 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::SystemTime;
 
+use aegis_detect::Category;
+use aegis_shield::{Action, OpaqueKind};
 use aegis_wire::head::Method;
 
 use crate::hex::HEXLOWER;
@@ -211,10 +213,10 @@ pub struct Times {
 pub struct RecordedFinding {
     /// Index of the rule in the rules of the record's generation.
     pub rule: u16,
-    /// Index into [`crate::metrics::CATEGORIES`].
-    pub category: u8,
-    /// Index into [`crate::metrics::ACTIONS`].
-    pub action: u8,
+    /// The kind of value.
+    pub category: Category,
+    /// What was done.
+    pub action: Action,
     /// Where it stood, like `messages[3].content`.
     pub place: Box<str>,
     /// The token that replaced it.
@@ -224,8 +226,8 @@ pub struct RecordedFinding {
 /// One value of a record that was not read.
 #[derive(Debug, Clone)]
 pub struct RecordedOpaque {
-    /// Index into [`crate::metrics::OPAQUE_KINDS`].
-    pub kind: u8,
+    /// What it is.
+    pub kind: OpaqueKind,
     /// Its size.
     pub bytes: u64,
     /// Where it stood, like `messages[3].content[1].source.data`.

@@ -45,7 +45,7 @@ pub struct RuleCache {
 
 /// Where rules came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
+pub enum RulesOrigin {
     /// From the file.
     Cache,
     /// They were compiled.
@@ -75,12 +75,12 @@ impl RuleCache {
     }
 
     /// [`Rules::load`], from the cache if it holds them; otherwise they are put there.
-    pub fn load(&self, selection: &Selection<'_>) -> Result<(Arc<Rules>, Origin), RuleError> {
+    pub fn load(&self, selection: &Selection<'_>) -> Result<(Arc<Rules>, RulesOrigin), RuleError> {
         let Some(folder) = &self.folder else { return compile(selection) };
         let name = format!("{PREFIX}{}{SUFFIX}", Rules::cache_key(selection));
         match read_seal(folder).and_then(|seal| Ok((seal, read(folder, &name, OTHERS_WRITE)?))) {
             Ok((seal, bytes)) => match Rules::from_cache(selection, &seal, &bytes) {
-                Ok(rules) => return Ok((rules, Origin::Cache)),
+                Ok(rules) => return Ok((rules, RulesOrigin::Cache)),
                 Err(RuleError::StaleCache) => tracing::debug!(name, "compiled rules on disk are stale"),
                 Err(error) => return Err(error),
             },
@@ -104,8 +104,8 @@ impl RuleCache {
     }
 }
 
-fn compile(selection: &Selection<'_>) -> Result<(Arc<Rules>, Origin), RuleError> {
-    Ok((Rules::load(selection)?, Origin::Compiled))
+fn compile(selection: &Selection<'_>) -> Result<(Arc<Rules>, RulesOrigin), RuleError> {
+    Ok((Rules::load(selection)?, RulesOrigin::Compiled))
 }
 
 /// Refuses what another user owns or has one of these permissions to.
@@ -216,7 +216,7 @@ mod tests {
         RuleCache { folder: Some(folder.to_path_buf()), read_only: false }
     }
 
-    fn origin(cache: &RuleCache) -> Origin {
+    fn origin(cache: &RuleCache) -> RulesOrigin {
         cache.load(&Selection::default()).expect("the built-in rules").1
     }
 
@@ -236,15 +236,15 @@ mod tests {
     fn rules_are_kept_and_taken_again() {
         let place = tempfile::tempdir().expect("a folder");
         let folder = place.path().join("new/aegis");
-        assert_eq!(origin(&cache(&folder).read_only()), Origin::Compiled);
+        assert_eq!(origin(&cache(&folder).read_only()), RulesOrigin::Compiled);
         assert!(!folder.exists(), "nothing is changed");
-        assert_eq!(origin(&cache(&folder)), Origin::Compiled);
+        assert_eq!(origin(&cache(&folder)), RulesOrigin::Compiled);
         let file = only_file(&folder);
         let mode = |path: &Path| fs::metadata(path).expect("there").mode() & 0o777;
         assert_eq!((mode(&folder), mode(&file), mode(&folder.join(SEAL))), (0o700, 0o600, 0o600));
-        assert_eq!(origin(&cache(&folder)), Origin::Cache);
-        assert_eq!(origin(&cache(&folder).read_only()), Origin::Cache);
-        assert_eq!(origin(&RuleCache::default()), Origin::Compiled);
+        assert_eq!(origin(&cache(&folder)), RulesOrigin::Cache);
+        assert_eq!(origin(&cache(&folder).read_only()), RulesOrigin::Cache);
+        assert_eq!(origin(&RuleCache::default()), RulesOrigin::Compiled);
     }
 
     #[test]
@@ -256,8 +256,8 @@ mod tests {
         let good = fs::read(&file).expect("there");
         for bad in [&good[..good.len() - 1], b"", b"\0"] {
             fs::write(&file, bad).expect("ours");
-            assert_eq!(origin(&cache), Origin::Compiled);
-            assert_eq!(origin(&cache), Origin::Cache);
+            assert_eq!(origin(&cache), RulesOrigin::Compiled);
+            assert_eq!(origin(&cache), RulesOrigin::Cache);
         }
     }
 
@@ -269,48 +269,56 @@ mod tests {
         let file = only_file(folder.path());
         for mode in [0o620, 0o602, 0o666] {
             set_mode(&file, mode);
-            assert_eq!(origin(&cache.clone().read_only()), Origin::Compiled, "{mode:o}");
+            assert_eq!(origin(&cache.clone().read_only()), RulesOrigin::Compiled, "{mode:o}");
         }
-        assert_eq!(origin(&cache), Origin::Compiled);
-        assert_eq!(origin(&cache), Origin::Cache, "it was written again");
+        assert_eq!(origin(&cache), RulesOrigin::Compiled);
+        assert_eq!(origin(&cache), RulesOrigin::Cache, "it was written again");
         set_mode(folder.path(), 0o777);
-        assert_eq!(origin(&cache), Origin::Compiled);
+        assert_eq!(origin(&cache), RulesOrigin::Compiled);
         set_mode(folder.path(), 0o700);
         let elsewhere = tempfile::tempdir().expect("a folder");
         fs::rename(&file, elsewhere.path().join("x")).expect("moved");
         symlink(elsewhere.path().join("x"), &file).expect("a link");
-        assert_eq!(origin(&cache.clone().read_only()), Origin::Compiled);
+        assert_eq!(origin(&cache.clone().read_only()), RulesOrigin::Compiled);
         if nix::unistd::geteuid().is_root() {
             origin(&cache);
             std::os::unix::fs::chown(&file, Some(12_345), None).expect("root");
-            assert_eq!(origin(&cache.clone().read_only()), Origin::Compiled, "another user's file");
+            assert_eq!(origin(&cache.clone().read_only()), RulesOrigin::Compiled, "another user's file");
         }
     }
 
     #[test]
     fn what_another_key_sealed_is_not_used() {
         let [ours, theirs] = [tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder")];
-        assert_eq!(origin(&cache(ours.path())), Origin::Compiled);
-        assert_eq!(origin(&cache(theirs.path())), Origin::Compiled);
+        assert_eq!(origin(&cache(ours.path())), RulesOrigin::Compiled);
+        assert_eq!(origin(&cache(theirs.path())), RulesOrigin::Compiled);
         let (file, key) = (only_file(ours.path()), ours.path().join(SEAL));
         fs::copy(only_file(theirs.path()), &file).expect("ours");
         set_mode(&file, 0o600);
-        assert_eq!(origin(&cache(ours.path()).read_only()), Origin::Compiled, "whole, but of another place");
-        assert_eq!(origin(&cache(ours.path())), Origin::Compiled);
-        assert_eq!(origin(&cache(ours.path())), Origin::Cache, "it was written again");
+        assert_eq!(
+            origin(&cache(ours.path()).read_only()),
+            RulesOrigin::Compiled,
+            "whole, but of another place"
+        );
+        assert_eq!(origin(&cache(ours.path())), RulesOrigin::Compiled);
+        assert_eq!(origin(&cache(ours.path())), RulesOrigin::Cache, "it was written again");
         for mode in [0o640, 0o604, 0o620] {
             set_mode(&key, mode);
-            assert_eq!(origin(&cache(ours.path()).read_only()), Origin::Compiled, "a key that others have");
+            assert_eq!(
+                origin(&cache(ours.path()).read_only()),
+                RulesOrigin::Compiled,
+                "a key that others have"
+            );
         }
         let known = fs::read(&key).expect("ours");
         for bad in [&known[1..], b""] {
             fs::write(&key, bad).expect("ours");
-            assert_eq!(origin(&cache(ours.path())), Origin::Compiled);
+            assert_eq!(origin(&cache(ours.path())), RulesOrigin::Compiled);
             assert_ne!(fs::read(&key).expect("ours"), known, "a new key");
-            assert_eq!(origin(&cache(ours.path())), Origin::Cache);
+            assert_eq!(origin(&cache(ours.path())), RulesOrigin::Cache);
         }
         fs::remove_file(&key).expect("ours");
-        assert_eq!(origin(&cache(ours.path()).read_only()), Origin::Compiled);
+        assert_eq!(origin(&cache(ours.path()).read_only()), RulesOrigin::Compiled);
         assert!(!key.exists(), "nothing is changed");
     }
 
@@ -320,7 +328,7 @@ mod tests {
         let file = folder.path().join("file");
         fs::write(&file, "").expect("ours");
         for place in [file.as_path(), &file.join("below"), Path::new("/proc/no/such/place")] {
-            assert_eq!(origin(&cache(place)), Origin::Compiled);
+            assert_eq!(origin(&cache(place)), RulesOrigin::Compiled);
         }
     }
 

@@ -24,7 +24,7 @@ pub const AUDIT_FILE: &str = "audit.jsonl";
 pub const KEY_LEN: usize = 32;
 
 /// What a key file is for.
-struct Use {
+struct KeyUse {
     /// Its name in the state folder.
     file: &'static str,
     /// The setting that names another one.
@@ -33,12 +33,12 @@ struct Use {
     advice: &'static str,
 }
 
-const MASTER: Use = Use {
+const MASTER: KeyUse = KeyUse {
     file: KEY_FILE,
     setting: "tokens.key_file",
     advice: "restore it from a backup; a new key makes other tokens",
 };
-const KNOWN: Use = Use {
+const KNOWN: KeyUse = KeyUse {
     file: KNOWN_KEY_FILE,
     setting: "known_values.key_file",
     advice: "restore it from a backup; with a new key the values must be imported again",
@@ -125,7 +125,7 @@ pub fn known_key(settings: &Settings, create: bool) -> Result<MasterKey, Problem
 }
 
 /// The key of this use in the state folder.
-fn in_folder(key: &Use, settings: &Settings, create: bool) -> Result<MasterKey, Problem> {
+fn in_folder(key: &KeyUse, settings: &Settings, create: bool) -> Result<MasterKey, Problem> {
     let folder = folder(settings);
     let path = folder.join(key.file);
     if create && !path.exists() {
@@ -150,13 +150,7 @@ pub(crate) fn random_key() -> Result<MasterKey, Problem> {
 /// gateways that start at once one wins.
 fn create_key(folder: &Path, path: &Path) -> io::Result<()> {
     let key = random_key().map_err(|problem| io::Error::other(problem.what))?;
-    let digits =
-        Zeroizing::new(key.iter().fold(String::with_capacity(2 * KEY_LEN + 1), |mut digits, byte| {
-            digits.extend(
-                [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])),
-            );
-            digits
-        }));
+    let digits = Zeroizing::new(hex::HEXLOWER.encode(&*key));
     let name = path.file_name().unwrap_or_default().display();
     let draft = folder.join(format!("{name}.{}", std::process::id()));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
@@ -171,7 +165,7 @@ fn create_key(folder: &Path, path: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-fn read(key: &Use, path: &Path) -> Result<MasterKey, Problem> {
+fn read(key: &KeyUse, path: &Path) -> Result<MasterKey, Problem> {
     let shown = path.display();
     let problem = |what: String, help: String| Problem::error(key.setting, what, help);
     let mut file = File::open(path).map_err(|error| {

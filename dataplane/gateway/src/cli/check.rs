@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::options::ConfigOptions;
-use super::outcome::{Failure, Outcome, say};
+use super::outcome::{CliFailure, CliOutcome, say};
 use crate::config::{ConfigError, Loaded, load};
 use crate::rule_cache::RuleCache;
 use crate::shard;
@@ -29,7 +29,7 @@ pub(super) struct Check {
 
 impl Check {
     #[expect(clippy::unnecessary_wraps, reason = "every command has the same shape")]
-    pub(super) fn execute(&self) -> Result<Outcome, Failure> {
+    pub(super) fn execute(&self) -> Result<CliOutcome, CliFailure> {
         let sources = self.options.sources();
         let name = sources
             .file
@@ -49,13 +49,13 @@ impl Check {
                 }
                 println!("{name}: right");
                 describe(&loaded, &snapshot);
-                Ok(Outcome::Success)
+                Ok(CliOutcome::Success)
             }
             Err(error) => {
                 say(&error);
                 let count = error.0.len();
                 println!("{name}: wrong, {count} error{}", if count == 1 { "" } else { "s" });
-                Ok(Outcome::No)
+                Ok(CliOutcome::No)
             }
         }
     }

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::outcome::{Failure, Outcome, failure, say};
+use super::outcome::{CliFailure, CliOutcome, failure, say};
 use crate::auth;
 use crate::hex::HEXLOWER;
 
@@ -23,7 +23,7 @@ Examples:
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
-pub(super) struct Key {
+pub(super) struct KeyCommand {
     #[command(subcommand)]
     command: Command,
 }
@@ -43,8 +43,8 @@ enum Command {
     Hash,
 }
 
-impl Key {
-    pub(super) fn execute(&self) -> Result<Outcome, Failure> {
+impl KeyCommand {
+    pub(super) fn execute(&self) -> Result<CliOutcome, CliFailure> {
         match &self.command {
             Command::New { id, org } => new(id, org.as_deref()),
             Command::Hash => hash(),
@@ -52,7 +52,7 @@ impl Key {
     }
 }
 
-fn new(id: &str, org: Option<&str>) -> Result<Outcome, Failure> {
+fn new(id: &str, org: Option<&str>) -> Result<CliOutcome, CliFailure> {
     let mut random = Zeroizing::new([0_u8; 32]);
     getrandom::fill(&mut *random).map_err(|error| failure(format!("no random numbers: {error}"), ""))?;
     let key = auth::format_key(&random);
@@ -65,10 +65,10 @@ fn new(id: &str, org: Option<&str>) -> Result<Outcome, Failure> {
         println!("  org = {}", toml::Value::from(org));
     }
     println!("  sha256 = \"{}\"", HEXLOWER.encode(&Sha256::digest(key.as_bytes())));
-    Ok(Outcome::Success)
+    Ok(CliOutcome::Success)
 }
 
-fn hash() -> Result<Outcome, Failure> {
+fn hash() -> Result<CliOutcome, CliFailure> {
     if std::io::stdin().is_terminal() {
         say("Type or paste the key, then Enter and Ctrl-D:");
     }
@@ -84,5 +84,5 @@ fn hash() -> Result<Outcome, Failure> {
         return Err(failure(what, "pipe it in: printf %s \"$KEY\" | aegis-gateway key hash"));
     }
     println!("{}", HEXLOWER.encode(&Sha256::digest(trimmed)));
-    Ok(Outcome::Success)
+    Ok(CliOutcome::Success)
 }

@@ -12,7 +12,7 @@ use aegis_detect::{
 use clap::{Args, Subcommand};
 use zeroize::Zeroizing;
 
-use super::outcome::{Failure, Outcome, failure, say};
+use super::outcome::{CliFailure, CliOutcome, failure, say};
 use crate::config::{Flags, Settings, Sources, load};
 use crate::known_values_file::{self, KnownValuesFile};
 use crate::state_dir;
@@ -99,7 +99,7 @@ struct ListLocation {
 }
 
 impl Known {
-    pub(super) fn execute(&self) -> Result<Outcome, Failure> {
+    pub(super) fn execute(&self) -> Result<CliOutcome, CliFailure> {
         match &self.command {
             Command::Add { location } => location.open(true)?.add(),
             Command::Import { location, replace, skip_refused } => {
@@ -113,7 +113,7 @@ impl Known {
 }
 
 impl ListLocation {
-    fn settings(&self) -> Result<Settings, Failure> {
+    fn settings(&self) -> Result<Settings, CliFailure> {
         // Variables that are not UTF-8 cannot be ours.
         let environment = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
@@ -130,7 +130,7 @@ impl ListLocation {
     }
 
     /// Opens the list; with `create` one that does not exist yet is empty.
-    fn open(&self, create: bool) -> Result<Open, Failure> {
+    fn open(&self, create: bool) -> Result<Open, CliFailure> {
         let settings = self.settings()?;
         let Some(path) = settings.known_values.file.clone() else {
             return Err(failure(
@@ -155,22 +155,22 @@ struct Open {
 }
 
 impl Open {
-    fn add(mut self) -> Result<Outcome, Failure> {
+    fn add(mut self) -> Result<CliOutcome, CliFailure> {
         let input = read("Type or paste the value, then Enter and Ctrl-D:")?;
         let outcome = match self.list.insert(without_line_end(&input)) {
             Ok(Inserted::New) => "added",
             Ok(Inserted::Already) => "already listed",
             Err(refusal) => {
                 say(format_args!("error: {refusal}"));
-                return Ok(Outcome::No);
+                return Ok(CliOutcome::No);
             }
         };
         self.write()?;
         println!("{outcome}; {}", self.count());
-        Ok(Outcome::Success)
+        Ok(CliOutcome::Success)
     }
 
-    fn import(mut self, replace: bool, skip_refused: bool) -> Result<Outcome, Failure> {
+    fn import(mut self, replace: bool, skip_refused: bool) -> Result<CliOutcome, CliFailure> {
         let input = read("Type or paste the values, one per line, then Ctrl-D:")?;
         if replace {
             let ids: Vec<KnownId> = self.list.iter().map(|(id, _)| id).collect();
@@ -197,14 +197,14 @@ impl Open {
             say(format_args!(
                 "error: {what} refused; nothing is written\n  help: --skip-refused writes the others"
             ));
-            return Ok(Outcome::No);
+            return Ok(CliOutcome::No);
         }
         self.write()?;
         println!("{new} added, {refused} refused; {}", self.count());
-        Ok(if refused > 0 { Outcome::No } else { Outcome::Success })
+        Ok(if refused > 0 { CliOutcome::No } else { CliOutcome::Success })
     }
 
-    fn check(self) -> Result<Outcome, Failure> {
+    fn check(self) -> Result<CliOutcome, CliFailure> {
         let text = read("Type or paste the text, then Enter and Ctrl-D:")?;
         let known = Arc::new(KnownValues::new(&self.list));
         let rules = Rules::load(&Selection { known: Some(&known), ..Selection::default() });
@@ -219,10 +219,10 @@ impl Open {
             found += 1;
         }
         println!("{found} found; {}", self.count());
-        Ok(if found > 0 { Outcome::No } else { Outcome::Success })
+        Ok(if found > 0 { CliOutcome::No } else { CliOutcome::Success })
     }
 
-    fn remove(mut self, id: Option<KnownId>) -> Result<Outcome, Failure> {
+    fn remove(mut self, id: Option<KnownId>) -> Result<CliOutcome, CliFailure> {
         let removed = match id {
             Some(id) => self.list.remove_id(id),
             None => {
@@ -231,14 +231,14 @@ impl Open {
         };
         if !removed {
             println!("not listed; {}", self.count());
-            return Ok(Outcome::No);
+            return Ok(CliOutcome::No);
         }
         self.write()?;
         println!("removed; {}", self.count());
-        Ok(Outcome::Success)
+        Ok(CliOutcome::Success)
     }
 
-    fn show(self) -> Result<Outcome, Failure> {
+    fn show(self) -> Result<CliOutcome, CliFailure> {
         let mut lines: Vec<String> =
             self.list.iter().map(|(id, length)| format!("{id}  {length:>4} bytes\n")).collect();
         lines.push(self.count() + "\n");
@@ -246,11 +246,11 @@ impl Open {
         match std::io::stdout().write_all(text.as_bytes()) {
             // The reader of our output has seen enough: `known list | head`.
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(failure(error, "")),
-            _ => Ok(Outcome::Success),
+            _ => Ok(CliOutcome::Success),
         }
     }
 
-    fn write(&self) -> Result<(), Failure> {
+    fn write(&self) -> Result<(), CliFailure> {
         known_values_file::write(&self.path, &self.list).map_err(|problem| problem.to_string().into())
     }
 
@@ -262,7 +262,7 @@ impl Open {
 }
 
 /// All of standard input. Never moved while it grows: a moved buffer leaves its contents behind.
-fn read(invitation: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
+fn read(invitation: &str) -> Result<Zeroizing<Vec<u8>>, CliFailure> {
     if std::io::stdin().is_terminal() {
         say(invitation);
     }

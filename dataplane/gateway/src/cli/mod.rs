@@ -19,7 +19,7 @@ use std::time::Instant;
 
 use clap::{Parser, Subcommand};
 
-use outcome::{Outcome, say};
+use outcome::{CliOutcome, say};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -58,9 +58,9 @@ enum Command {
     /// List secrets of your own, to be found wherever they stand
     Known(known::Known),
     /// Make and hash the keys that clients of the gateway use
-    Key(key::Key),
+    Key(key::KeyCommand),
     /// Show versions, rules and what this machine supports
-    Version(version::Version),
+    Version(version::VersionCommand),
 }
 
 /// Parses the command line and does what it says.
@@ -79,7 +79,7 @@ pub fn main() -> ExitCode {
         Ok(outcome) => outcome.into(),
         Err(error) => {
             say(error);
-            Outcome::Failed.into()
+            CliOutcome::Failed.into()
         }
     }
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 /// What a command reports to its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum CliOutcome {
     /// Exit code 0.
     Success,
     /// Exit code 1: findings, or a configuration that is wrong.
@@ -14,12 +14,12 @@ pub(super) enum Outcome {
     Failed,
 }
 
-impl From<Outcome> for ExitCode {
-    fn from(outcome: Outcome) -> ExitCode {
+impl From<CliOutcome> for ExitCode {
+    fn from(outcome: CliOutcome) -> ExitCode {
         ExitCode::from(match outcome {
-            Outcome::Success => 0,
-            Outcome::No => 1,
-            Outcome::Failed => 2,
+            CliOutcome::Success => 0,
+            CliOutcome::No => 1,
+            CliOutcome::Failed => 2,
         })
     }
 }
@@ -30,10 +30,10 @@ pub(super) fn say(what: impl std::fmt::Display) {
 }
 
 /// A failure as a person reads it: the message is complete, nothing is added.
-pub(super) type Failure = Box<dyn std::error::Error>;
+pub(super) type CliFailure = Box<dyn std::error::Error>;
 
 /// An `error:` line with help below it.
-pub(super) fn failure(what: impl std::fmt::Display, help: &str) -> Failure {
+pub(super) fn failure(what: impl std::fmt::Display, help: &str) -> CliFailure {
     if help.is_empty() {
         format!("error: {what}").into()
     } else {
@@ -42,7 +42,7 @@ pub(super) fn failure(what: impl std::fmt::Display, help: &str) -> Failure {
 }
 
 /// Writes to standard output. A reader that has seen enough (`rules list | head`) is no error.
-pub(super) fn print(text: &str) -> Result<(), Failure> {
+pub(super) fn print(text: &str) -> Result<(), CliFailure> {
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(failure(error, "")),
         _ => Ok(()),

@@ -7,7 +7,7 @@ use aegis_detect::{KnownValues, Pack, RuleSource, Rules, Selection};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use super::outcome::{Failure, failure};
+use super::outcome::{CliFailure, failure};
 use crate::config::Settings;
 use crate::known_values_file::KnownValuesFile;
 use crate::rule_cache::RuleCache;
@@ -34,7 +34,7 @@ pub(super) struct RuleOptions {
 }
 
 /// Reads a rule file; errors name the path as it was given.
-pub(super) fn read_rule_file(path: &Path) -> Result<RuleSource, Failure> {
+pub(super) fn read_rule_file(path: &Path) -> Result<RuleSource, CliFailure> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| failure(format!("{}: cannot read rules: {error}", path.display()), ""))?;
     Ok(RuleSource { name: path.display().to_string(), text })
@@ -42,7 +42,7 @@ pub(super) fn read_rule_file(path: &Path) -> Result<RuleSource, Failure> {
 
 impl RuleOptions {
     /// Loads the base rules and those asked for beside them.
-    pub(super) fn load(&self) -> Result<Arc<Rules>, Failure> {
+    pub(super) fn load(&self) -> Result<Arc<Rules>, CliFailure> {
         let custom = self.files.iter().map(|path| read_rule_file(path)).collect::<Result<Vec<_>, _>>()?;
         let known = self.known()?;
         let selection = Selection { packs: &self.packs, custom: &custom, known: known.as_ref() };
@@ -52,7 +52,7 @@ impl RuleOptions {
     }
 
     /// Reads the list of known values, if one was given.
-    fn known(&self) -> Result<Option<Arc<KnownValues>>, Failure> {
+    fn known(&self) -> Result<Option<Arc<KnownValues>>, CliFailure> {
         let mut settings = Settings::default();
         settings.known_values.file.clone_from(&self.known);
         settings.known_values.key_file.clone_from(&self.known_key);

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use super::options::ConfigOptions;
-use super::outcome::{Failure, Outcome, failure};
+use super::outcome::{CliFailure, CliOutcome, failure};
 use crate::config::settings::{Driver, Log, Settings};
 use crate::config::{ConfigError, Loaded, Sources, load};
 use crate::control;
@@ -52,7 +52,7 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn execute(&self) -> Result<Outcome, Failure> {
+    pub(super) fn execute(&self) -> Result<CliOutcome, CliFailure> {
         let sources = self.options.sources();
         let Loaded { settings, warnings } = load(&sources)?;
         logs::start(&settings.log).map_err(|error| failure(error, ""))?;
@@ -99,7 +99,7 @@ struct Process {
 }
 
 impl Process {
-    fn assemble(sources: Sources, settings: Settings) -> Result<Process, Failure> {
+    fn assemble(sources: Sources, settings: Settings) -> Result<Process, CliFailure> {
         let driver = shard::driver::choose(settings.server.driver).map_err(|what| failure(what, ""))?;
         let cpus = os::cpus();
         let shards = if settings.server.shards == 0 { cpus.len() } else { settings.server.shards };
@@ -121,7 +121,7 @@ impl Process {
         Ok(Process { settings, shared, admin, reloader, driver, cpus, shards, audit, access })
     }
 
-    fn run(self) -> Result<Outcome, Failure> {
+    fn run(self) -> Result<CliOutcome, CliFailure> {
         let Process { settings, shared, admin, reloader, driver, cpus, shards, audit, access } = self;
         let rings = (0..shards).map(|_| events::ring(settings.audit.ring)).collect::<Vec<_>>();
         let (senders, receivers): (Vec<_>, Vec<Receiver>) = rings.into_iter().unzip();
@@ -173,7 +173,7 @@ impl Process {
         let sound = matches!(controlled, Ok(Ok(()))) && failed.is_empty() && shared.counts.faults.get() == 0;
         if sound {
             tracing::info!("stopped");
-            return Ok(Outcome::Success);
+            return Ok(CliOutcome::Success);
         }
         Err(failure(
             format!("stopped by a fault: control thread {controlled:?}, failed shards {failed:?}"),
@@ -209,14 +209,14 @@ fn within(limit: Duration, done: impl Fn() -> bool) -> bool {
 fn spawn<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,
-) -> Result<JoinHandle<T>, Failure> {
+) -> Result<JoinHandle<T>, CliFailure> {
     std::thread::Builder::new().name(name.to_owned()).spawn(work).map_err(|error| {
         failure(format!("cannot start a thread: {error}"), "raise the limit of processes (ulimit -u)")
     })
 }
 
 /// Starts a shard on its CPU. Its thread says true when the shard ended in good order.
-fn start_shard(context: ShardContext) -> Result<JoinHandle<bool>, Failure> {
+fn start_shard(context: ShardContext) -> Result<JoinHandle<bool>, CliFailure> {
     let (index, lifecycle) = (context.index, Arc::clone(&context.lifecycle));
     spawn(&format!("aegis-shard-{index}"), move || {
         if let Some(cpu) = context.cpu
@@ -246,7 +246,7 @@ fn share(total: usize, shards: usize, index: usize) -> usize {
 
 /// Tries the traffic addresses before any thread exists, so that a taken port is said at once. Shards share their ports
 /// (`SO_REUSEPORT`), and so would two gateways by mistake: this listener does not share, and fails when one is there.
-fn probe_addresses(settings: &Settings) -> Result<(), Failure> {
+fn probe_addresses(settings: &Settings) -> Result<(), CliFailure> {
     for address in &settings.server.listen {
         TcpListener::bind(address).map_err(|error| {
             let what = format!("cannot listen on {address} (server.listen): {error}");
@@ -256,7 +256,7 @@ fn probe_addresses(settings: &Settings) -> Result<(), Failure> {
     Ok(())
 }
 
-fn audit_output(settings: &Settings) -> Result<Option<Output>, Failure> {
+fn audit_output(settings: &Settings) -> Result<Option<Output>, CliFailure> {
     if !settings.audit.enabled {
         return Ok(None);
     }
@@ -278,7 +278,7 @@ fn readers(log: &Log) -> Readers {
     if log.group_read { Readers::Group } else { Readers::Owner }
 }
 
-fn access_output(log: &Log) -> Result<Option<Output>, Failure> {
+fn access_output(log: &Log) -> Result<Option<Output>, CliFailure> {
     match log.access.as_str() {
         "off" => Ok(None),
         "stdout" => Ok(Some(Output::stdout())),

@@ -6,17 +6,17 @@ use std::time::Instant;
 use aegis_detect::{Scanner, Selection};
 use clap::Args;
 
-use super::outcome::{Failure, Outcome, failure};
+use super::outcome::{CliFailure, CliOutcome, failure};
 use crate::os;
-use crate::rule_cache::{Origin, RuleCache};
+use crate::rule_cache::{RuleCache, RulesOrigin};
 use crate::shard;
 
 #[derive(Debug, Args)]
-pub(super) struct Version {}
+pub(super) struct VersionCommand {}
 
-impl Version {
+impl VersionCommand {
     #[expect(clippy::unused_self, reason = "every command has the same shape")]
-    pub(super) fn execute(&self, begun: Instant) -> Result<Outcome, Failure> {
+    pub(super) fn execute(&self, begun: Instant) -> Result<CliOutcome, CliFailure> {
         let damaged = |error| failure(error, "this binary is damaged");
         let (rules, origin) = RuleCache::of_user().load(&Selection::default()).map_err(damaged)?;
         Scanner::new(Arc::clone(&rules)).map_err(damaged)?;
@@ -25,13 +25,13 @@ impl Version {
         println!("engine        {}", aegis_detect::engine_version());
         println!("rules         {} built in, {} KiB compiled", rules.len(), rules.database_size() / 1024);
         let how = match origin {
-            Origin::Cache => "compiled before",
-            Origin::Compiled => "compiled now",
+            RulesOrigin::Cache => "compiled before",
+            RulesOrigin::Compiled => "compiled now",
         };
         println!("ready         after {:.1} ms, {how}", ready.as_secs_f64() * 1e3);
         println!("driver        {}", shard::driver::report());
         println!("cpus          {} usable", os::cpus().len());
         println!("target        {} {}", std::env::consts::ARCH, std::env::consts::OS);
-        Ok(Outcome::Success)
+        Ok(CliOutcome::Success)
     }
 }

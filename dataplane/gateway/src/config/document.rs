@@ -14,7 +14,7 @@ use super::settings::Settings;
 
 /// One key of the file.
 #[derive(Debug)]
-struct Entry {
+struct DocumentEntry {
     /// `section.key`, list items as `auth.keys[0].id`.
     path: String,
     key: Range<usize>,
@@ -27,7 +27,7 @@ struct Entry {
 pub struct Document {
     path: PathBuf,
     text: String,
-    entries: Vec<Entry>,
+    entries: Vec<DocumentEntry>,
 }
 
 impl Document {
@@ -123,19 +123,19 @@ impl Document {
     }
 }
 
-fn index(table: &DeTable<'_>, above: &str, entries: &mut Vec<Entry>) {
+fn index(table: &DeTable<'_>, above: &str, entries: &mut Vec<DocumentEntry>) {
     for (key, value) in table {
         let path =
             if above.is_empty() { key.get_ref().to_string() } else { format!("{above}.{}", key.get_ref()) };
         let is_table = value.get_ref().is_table();
-        entries.push(Entry { path: path.clone(), key: key.span(), value: value.span(), is_table });
+        entries.push(DocumentEntry { path: path.clone(), key: key.span(), value: value.span(), is_table });
         match value.get_ref() {
             DeValue::Table(inner) => index(inner, &path, entries),
             DeValue::Array(items) => {
                 for (i, item) in items.iter().enumerate() {
                     if let DeValue::Table(inner) = item.get_ref() {
                         let path = format!("{path}[{i}]");
-                        entries.push(Entry {
+                        entries.push(DocumentEntry {
                             path: path.clone(),
                             key: item.span(),
                             value: item.span(),

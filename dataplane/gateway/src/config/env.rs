@@ -9,7 +9,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::error::{Problem, Severity};
-use super::key::{Key, Kind};
+use super::key::{Key, ValueKind};
 use super::reference::{self, KEYS};
 use super::settings::Settings;
 
@@ -129,12 +129,17 @@ fn unknown(name: &str) -> Option<Problem> {
 
 /// The TOML value that `text` stands for. Texts may be written bare; everything else as in the file.
 fn value_of(name: &str, path: &str, text: &str) -> Result<Value, Problem> {
-    let kind = reference::find(path).map_or(Kind::Text, |key| key.kind);
+    let kind = reference::find(path).map_or(ValueKind::Text, |key| key.kind);
     let value = match kind {
-        Kind::Text | Kind::Path | Kind::Address | Kind::Choice(_) | Kind::Letter | Kind::Secret => {
-            Value::String(text.to_owned())
-        }
-        Kind::Addresses | Kind::Choices(_) | Kind::Texts if !text.trim_start().starts_with('[') => {
+        ValueKind::Text
+        | ValueKind::Path
+        | ValueKind::Address
+        | ValueKind::Choice(_)
+        | ValueKind::Letter
+        | ValueKind::Secret => Value::String(text.to_owned()),
+        ValueKind::Addresses | ValueKind::Choices(_) | ValueKind::Texts
+            if !text.trim_start().starts_with('[') =>
+        {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
             Value::Array(items.map(|item| Value::String(item.to_owned())).collect())
         }

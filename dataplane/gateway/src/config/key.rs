@@ -2,7 +2,7 @@
 
 /// What kind of value a key takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ValueKind {
     /// Any text.
     Text,
     /// Path of a file or folder.
@@ -33,24 +33,24 @@ pub enum Kind {
     Secret,
 }
 
-impl Kind {
+impl ValueKind {
     /// The kind in words, for people.
     pub fn describe(self) -> String {
         match self {
-            Kind::Text => "a text in quotes".to_owned(),
-            Kind::Path => "a path in quotes".to_owned(),
-            Kind::Address => "an address like \"127.0.0.1:8080\" or \"[::1]:8080\"".to_owned(),
-            Kind::Addresses => "a list of addresses like [\"0.0.0.0:8080\"]".to_owned(),
-            Kind::Number => "a whole number, not negative".to_owned(),
-            Kind::Switch => "true or false".to_owned(),
-            Kind::Duration => "seconds as a number, or \"250ms\", \"30s\", \"5m\", \"1h\"".to_owned(),
-            Kind::Size => "bytes as a number, or \"16KiB\", \"64MiB\", \"1GiB\"".to_owned(),
-            Kind::Choice(words) => format!("one of {}", quoted(words)),
-            Kind::Choices(words) => format!("a list of some of {}", quoted(words)),
-            Kind::Texts => "a list of texts like [\"a\", \"b\"]".to_owned(),
-            Kind::Tables => "a list of tables like [{ ... }]".to_owned(),
-            Kind::Letter => "one digit or letter in quotes".to_owned(),
-            Kind::Secret => "a secret in quotes; better in the environment or a file".to_owned(),
+            ValueKind::Text => "a text in quotes".to_owned(),
+            ValueKind::Path => "a path in quotes".to_owned(),
+            ValueKind::Address => "an address like \"127.0.0.1:8080\" or \"[::1]:8080\"".to_owned(),
+            ValueKind::Addresses => "a list of addresses like [\"0.0.0.0:8080\"]".to_owned(),
+            ValueKind::Number => "a whole number, not negative".to_owned(),
+            ValueKind::Switch => "true or false".to_owned(),
+            ValueKind::Duration => "seconds as a number, or \"250ms\", \"30s\", \"5m\", \"1h\"".to_owned(),
+            ValueKind::Size => "bytes as a number, or \"16KiB\", \"64MiB\", \"1GiB\"".to_owned(),
+            ValueKind::Choice(words) => format!("one of {}", quoted(words)),
+            ValueKind::Choices(words) => format!("a list of some of {}", quoted(words)),
+            ValueKind::Texts => "a list of texts like [\"a\", \"b\"]".to_owned(),
+            ValueKind::Tables => "a list of tables like [{ ... }]".to_owned(),
+            ValueKind::Letter => "one digit or letter in quotes".to_owned(),
+            ValueKind::Secret => "a secret in quotes; better in the environment or a file".to_owned(),
         }
     }
 }
@@ -65,7 +65,7 @@ pub struct Key {
     /// `section.key`; `*` stands for a name of your choice, `[]` for an item of a list.
     pub path: String,
     /// What it takes.
-    pub kind: Kind,
+    pub kind: ValueKind,
     /// The default as written in TOML; empty when there is none.
     pub default: String,
     /// What it means.

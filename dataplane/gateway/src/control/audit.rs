@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use crate::clock;
 use crate::events::{RecordedFinding, RecordedOpaque, RequestRecord};
-use crate::metrics::{ACTIONS, CATEGORIES, OPAQUE_KINDS};
 
 /// Version of the schema below; counts up when a field changes its meaning.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -30,8 +29,8 @@ pub struct AuditEvent<'a> {
     upstream_status: Option<u16>,
     error: Option<&'a str>,
     ended: &'a str,
-    bytes: Bytes,
-    us: Times,
+    bytes: AuditBytes,
+    us: AuditTimes,
     findings_total: u32,
     findings: Vec<AuditFinding<'a>>,
     opaque_total: u32,
@@ -43,7 +42,7 @@ pub struct AuditEvent<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct Bytes {
+struct AuditBytes {
     request: u64,
     sent: u64,
     response: u64,
@@ -51,7 +50,7 @@ struct Bytes {
 }
 
 #[derive(Debug, Serialize)]
-struct Times {
+struct AuditTimes {
     total: u64,
     added: u64,
     first_byte: Option<u64>,
@@ -92,13 +91,13 @@ impl<'a> AuditEvent<'a> {
             upstream_status: record.upstream_status,
             error: record.error,
             ended: record.ended.as_str(),
-            bytes: Bytes {
+            bytes: AuditBytes {
                 request: record.request_bytes,
                 sent: record.sent_bytes,
                 response: record.response_bytes,
                 delivered: record.delivered_bytes,
             },
-            us: Times {
+            us: AuditTimes {
                 total: record.times.total,
                 added: record.times.added,
                 first_byte: record.times.first_byte,
@@ -132,8 +131,8 @@ impl<'a> AuditFinding<'a> {
         let known = rules.filter(|rules| usize::from(finding.rule) < rules.len());
         AuditFinding {
             rule: known.map_or("unknown", |rules| &rules.get(RuleIndex(finding.rule)).id),
-            category: CATEGORIES.get(usize::from(finding.category)).unwrap_or(&"unknown"),
-            action: ACTIONS.get(usize::from(finding.action)).unwrap_or(&"unknown"),
+            category: finding.category.as_str(),
+            action: finding.action.as_str(),
             place: &finding.place,
             token: finding.token.as_deref(),
         }
@@ -142,11 +141,7 @@ impl<'a> AuditFinding<'a> {
 
 impl<'a> AuditOpaque<'a> {
     fn new(opaque: &'a RecordedOpaque) -> Self {
-        AuditOpaque {
-            r#type: OPAQUE_KINDS.get(usize::from(opaque.kind)).unwrap_or(&"unknown"),
-            bytes: opaque.bytes,
-            place: &opaque.place,
-        }
+        AuditOpaque { r#type: opaque.kind.as_str(), bytes: opaque.bytes, place: &opaque.place }
     }
 }
 
@@ -176,6 +171,9 @@ impl RuleBook {
 
 #[cfg(test)]
 mod tests {
+    use aegis_detect::Category;
+    use aegis_shield::{Action, OpaqueKind};
+
     use super::*;
     use crate::events::tests::record;
 
@@ -188,15 +186,15 @@ mod tests {
         record.findings = vec![
             RecordedFinding {
                 rule,
-                category: 2,
-                action: 3,
+                category: Category::Token,
+                action: Action::Tokenize,
                 place: "messages[0].content".into(),
                 token: Some("AEGIS-TOKEN-0MADEUP".into()),
             },
             RecordedFinding {
                 rule: u16::MAX,
-                category: 99,
-                action: 99,
+                category: Category::Pii,
+                action: Action::Block,
                 place: "line\n2".into(),
                 token: None,
             },
@@ -204,8 +202,12 @@ mod tests {
         record.kept = 3;
         record.opaque_total = 2;
         record.opaque = vec![
-            RecordedOpaque { kind: 0, bytes: 1234, place: "messages[0].content[1].source.data".into() },
-            RecordedOpaque { kind: 99, bytes: 0, place: "".into() },
+            RecordedOpaque {
+                kind: OpaqueKind::Image,
+                bytes: 1234,
+                place: "messages[0].content[1].source.data".into(),
+            },
+            RecordedOpaque { kind: OpaqueKind::Other, bytes: 0, place: "".into() },
         ];
         let mut line = Vec::new();
         AuditEvent::new(&record, Some(&rules)).write(&mut line);
@@ -216,9 +218,9 @@ mod tests {
             r#""upstream_status":200,"error":null,"ended":"complete","bytes":{"request":10,"sent":11,"response":12,"delivered":13},"#,
             r#""us":{"total":900,"added":40,"first_byte":700,"connect":null},"findings_total":2,"findings":[{"rule":"github-pat","#,
             r#""category":"TOKEN","action":"tokenize","place":"messages[0].content","token":"AEGIS-TOKEN-0MADEUP"},{"rule":"unknown","#,
-            r#""category":"unknown","action":"unknown","place":"line\n2","token":null}],"opaque_total":2,"#,
+            r#""category":"PII","action":"block","place":"line\n2","token":null}],"opaque_total":2,"#,
             r#""opaque":[{"type":"image","bytes":1234,"place":"messages[0].content[1].source.data"},"#,
-            r#"{"type":"unknown","bytes":0,"place":""}],"restored":0,"unresolved":0,"kept":3,"failed_open":false}"#,
+            r#"{"type":"other","bytes":0,"place":""}],"restored":0,"unresolved":0,"kept":3,"failed_open":false}"#,
             "\n"
         );
         assert_eq!(String::from_utf8(line).expect("UTF-8"), expected);

@@ -13,7 +13,7 @@ use crate::clock;
 
 /// Where lines go.
 #[derive(Debug)]
-enum Target {
+enum OutputTarget {
     File(LogFile),
     Stdout,
     Stderr,
@@ -22,7 +22,7 @@ enum Target {
 /// A growing log.
 #[derive(Debug)]
 pub struct Output {
-    target: Target,
+    target: OutputTarget,
     waiting: Vec<u8>,
     written: usize,
     /// Size at which a file is set aside; 0 is never.
@@ -37,17 +37,17 @@ impl Output {
             let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
             log_file::keep_all_private(folder, readers, |name| was_set_aside(path, name))?;
         }
-        Ok(Output { target: Target::File(file), waiting: Vec::new(), written: 0, rotate_size })
+        Ok(Output { target: OutputTarget::File(file), waiting: Vec::new(), written: 0, rotate_size })
     }
 
     /// Standard output.
     pub fn stdout() -> Output {
-        Output { target: Target::Stdout, waiting: Vec::new(), written: 0, rotate_size: 0 }
+        Output { target: OutputTarget::Stdout, waiting: Vec::new(), written: 0, rotate_size: 0 }
     }
 
     /// Standard error.
     pub fn stderr() -> Output {
-        Output { target: Target::Stderr, ..Output::stdout() }
+        Output { target: OutputTarget::Stderr, ..Output::stdout() }
     }
 
     /// The lines that wait to be written; add whole lines.
@@ -65,14 +65,14 @@ impl Output {
         while self.written < self.waiting.len() {
             let rest = &self.waiting[self.written..];
             let count = match &mut self.target {
-                Target::File(file) => {
+                OutputTarget::File(file) => {
                     let (count, result) = file.append(rest);
                     self.written += count;
                     result?;
                     continue;
                 }
-                Target::Stdout => io::stdout().write(rest),
-                Target::Stderr => io::stderr().write(rest),
+                OutputTarget::Stdout => io::stdout().write(rest),
+                OutputTarget::Stderr => io::stderr().write(rest),
             };
             match count {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -83,7 +83,7 @@ impl Output {
         }
         self.waiting.clear();
         self.written = 0;
-        if matches!(self.target, Target::Stdout) { io::stdout().flush() } else { Ok(()) }
+        if matches!(self.target, OutputTarget::Stdout) { io::stdout().flush() } else { Ok(()) }
     }
 
     /// Gives up what waits, but for the rest of a line that is half written: without it the next line would stick to
@@ -109,15 +109,15 @@ impl Output {
     /// Forces what was written to the disk.
     pub fn sync(&mut self) -> io::Result<()> {
         match &self.target {
-            Target::File(file) => file.sync(),
-            Target::Stdout | Target::Stderr => Ok(()),
+            OutputTarget::File(file) => file.sync(),
+            OutputTarget::Stdout | OutputTarget::Stderr => Ok(()),
         }
     }
 
     /// Sets a file that has reached its size aside, under its name with the time put in, and begins a new one. Only
     /// between lines.
     pub fn rotate_if_full(&mut self) -> io::Result<bool> {
-        let Target::File(file) = &mut self.target else { return Ok(false) };
+        let OutputTarget::File(file) = &mut self.target else { return Ok(false) };
         if self.rotate_size == 0 || file.size() < self.rotate_size || !self.waiting.is_empty() {
             return Ok(false);
         }
@@ -134,7 +134,7 @@ impl Output {
 
     /// Opens the file anew, in case somebody has moved it away. A line that is half written is written whole there.
     pub fn reopen(&mut self) -> io::Result<()> {
-        if let Target::File(file) = &mut self.target {
+        if let OutputTarget::File(file) = &mut self.target {
             file.reopen()?;
             let whole = self.whole_lines();
             self.waiting.drain(..whole);

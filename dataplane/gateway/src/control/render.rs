@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
+use aegis_detect::Category;
+use aegis_shield::{Action, OpaqueKind};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{
     DescriptorEncoder, EncodeLabel, EncodeLabelSet, LabelSetEncoder, MetricEncoder,
@@ -13,8 +15,8 @@ use prometheus_client::registry::{Registry, Unit};
 use super::shared::Shared;
 use crate::lifecycle::ShardState;
 use crate::metrics::{
-    ACTIONS, ADDED_BOUNDS, CATEGORIES, Counter, FIRST_BYTE_BOUNDS, Gauge, HistogramReading, OPAQUE_KINDS,
-    STATUS_CLASSES, ShardMetrics, UpstreamMetrics,
+    ADDED_BOUNDS, Counter, FIRST_BYTE_BOUNDS, Gauge, HistogramReading, STATUS_CLASSES, ShardMetrics,
+    UpstreamMetrics,
 };
 
 /// Content type of the page.
@@ -97,10 +99,10 @@ impl Page<'_> {
     fn findings(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
         let help = "Secrets found in requests by category and what was done";
         let mut family = encoder.encode_descriptor("aegis_findings", help, None, MetricType::Counter)?;
-        for (c, category) in CATEGORIES.iter().enumerate() {
-            for (a, action) in ACTIONS.iter().enumerate() {
-                let count = self.sum(|shard| &shard.findings[c][a]);
-                counter(&mut family, &[("category", *category), ("action", *action)], count)?;
+        for category in Category::ALL {
+            for action in Action::ALL {
+                let count = self.sum(|shard| &shard.findings[category as usize][action as usize]);
+                counter(&mut family, &[("category", category.as_str()), ("action", action.as_str())], count)?;
             }
         }
         let help = "Tokens in replies: restored to their value, unresolved because they belong to no value of the exchange, \
@@ -114,13 +116,17 @@ impl Page<'_> {
     fn opaque(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
         let help = "Values in requests that were not read, by type: media, PDF, archives, office files";
         let mut family = encoder.encode_descriptor("aegis_opaque", help, None, MetricType::Counter)?;
-        for (index, kind) in OPAQUE_KINDS.iter().enumerate() {
-            counter(&mut family, &[("type", *kind)], self.sum(|shard| &shard.opaque[index]))?;
+        for kind in OpaqueKind::ALL {
+            counter(&mut family, &[("type", kind.as_str())], self.sum(|shard| &shard.opaque[kind as usize]))?;
         }
         let help = "Bytes of values in requests that were not read, by type";
         let mut family = encoder.encode_descriptor("aegis_opaque_bytes", help, None, MetricType::Counter)?;
-        for (index, kind) in OPAQUE_KINDS.iter().enumerate() {
-            counter(&mut family, &[("type", *kind)], self.sum(|shard| &shard.opaque_bytes[index]))?;
+        for kind in OpaqueKind::ALL {
+            counter(
+                &mut family,
+                &[("type", kind.as_str())],
+                self.sum(|shard| &shard.opaque_bytes[kind as usize]),
+            )?;
         }
         Ok(())
     }
@@ -152,8 +158,8 @@ impl Page<'_> {
     }
 
     fn upstreams(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
-        type Read = fn(&UpstreamMetrics) -> u64;
-        let counters: [(&str, &str, Read); 3] = [
+        type ReadUpstream = fn(&UpstreamMetrics) -> u64;
+        let counters: [(&str, &str, ReadUpstream); 3] = [
             ("aegis_pool_hits", "Exchanges that used a pooled connection", |u| u.pool_hits.get()),
             ("aegis_pool_misses", "Exchanges that had to connect", |u| u.pool_misses.get()),
             ("aegis_upstream_connect_failures", "Connects to an upstream that failed", |u| {
@@ -181,8 +187,8 @@ impl Page<'_> {
     }
 
     fn totals(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
-        type Read = fn(&ShardMetrics) -> &Counter;
-        let counters: [(&str, &str, Read); 10] = [
+        type ReadCounter = fn(&ShardMetrics) -> &Counter;
+        let counters: [(&str, &str, ReadCounter); 10] = [
             ("aegis_request_body_bytes", "Request body bytes received", |s| &s.request_bytes),
             ("aegis_response_body_bytes", "Reply body bytes received from upstreams", |s| &s.response_bytes),
             ("aegis_connections", "Client connections accepted", |s| &s.connections_total),
@@ -212,8 +218,8 @@ impl Page<'_> {
     }
 
     fn levels(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
-        type Read = fn(&ShardMetrics) -> &Gauge;
-        let gauges: [(&str, &str, Read); 4] = [
+        type ReadGauge = fn(&ShardMetrics) -> &Gauge;
+        let gauges: [(&str, &str, ReadGauge); 4] = [
             ("aegis_connections_open", "Client connections open", |s| &s.connections_open),
             ("aegis_requests_in_flight", "Exchanges in progress", |s| &s.requests_in_flight),
             ("aegis_buffer_bytes", "Body buffers in use", |s| &s.buffer_bytes),

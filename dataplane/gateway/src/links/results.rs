@@ -32,7 +32,7 @@ pub fn is_told_at(path: &str) -> bool {
 
 /// What a container is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ContainerKind {
     Object,
     Array,
 }
@@ -41,7 +41,7 @@ enum Kind {
 const LEVELS: usize = 3;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+enum LexerState {
     /// Between strings.
     Outside,
     /// In a string whose content does not matter.
@@ -69,9 +69,9 @@ pub type Replace = Box<dyn Fn(&str) -> Replaced>;
 /// Reads a JSON document piece by piece and replaces the addresses of results.
 pub struct ResultLinks {
     replace: Replace,
-    state: State,
+    state: LexerState,
     depth: usize,
-    kinds: [Kind; LEVELS],
+    kinds: [ContainerKind; LEVELS],
     /// The next string of an object names a member.
     naming: bool,
     /// The member whose value comes next holds an address.
@@ -87,9 +87,9 @@ impl ResultLinks {
     pub fn new(replace: Replace) -> Self {
         Self {
             replace,
-            state: State::Outside,
+            state: LexerState::Outside,
             depth: 0,
-            kinds: [Kind::Object; LEVELS],
+            kinds: [ContainerKind::Object; LEVELS],
             naming: false,
             expecting: false,
             in_list: false,
@@ -103,38 +103,38 @@ impl ResultLinks {
         let mut from = 0;
         for (at, &byte) in piece.iter().enumerate() {
             match self.state {
-                State::Outside => {
+                LexerState::Outside => {
                     self.outside(byte);
-                    if matches!(self.state, State::Link { .. }) {
+                    if matches!(self.state, LexerState::Link { .. }) {
                         // The quote waits with what follows it.
                         out.extend_from_slice(&piece[from..at]);
                         from = at + 1;
                     }
                 }
-                State::Passing { escaped } => {
+                LexerState::Passing { escaped } => {
                     self.state = match byte {
-                        b'"' if !escaped => State::Outside,
-                        _ => State::Passing { escaped: byte == b'\\' && !escaped },
+                        b'"' if !escaped => LexerState::Outside,
+                        _ => LexerState::Passing { escaped: byte == b'\\' && !escaped },
                     };
                 }
-                State::Name { escaped: false } if byte == b'"' => self.named(),
-                State::Name { escaped } => {
+                LexerState::Name { escaped: false } if byte == b'"' => self.named(),
+                LexerState::Name { escaped } => {
                     if self.name.len() <= MAX_NAME {
                         self.name.push(byte);
                     }
-                    self.state = State::Name { escaped: byte == b'\\' && !escaped };
+                    self.state = LexerState::Name { escaped: byte == b'\\' && !escaped };
                 }
-                State::Link { escaped: false } if byte == b'"' => {
+                LexerState::Link { escaped: false } if byte == b'"' => {
                     self.emit(out);
                     from = at + 1;
-                    self.state = State::Outside;
+                    self.state = LexerState::Outside;
                 }
-                State::Link { escaped } => {
+                LexerState::Link { escaped } => {
                     self.held.push(byte);
                     from = at + 1;
-                    self.state = State::Link { escaped: byte == b'\\' && !escaped };
+                    self.state = LexerState::Link { escaped: byte == b'\\' && !escaped };
                     if self.held.len() > MAX_LINK {
-                        self.state = State::Passing { escaped: byte == b'\\' && !escaped };
+                        self.state = LexerState::Passing { escaped: byte == b'\\' && !escaped };
                         out.push(b'"');
                         out.append(&mut self.held);
                     }
@@ -146,62 +146,62 @@ impl ResultLinks {
 
     /// The document has ended, or broken off: what was held back goes on as it came.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
-        if matches!(self.state, State::Link { .. }) {
+        if matches!(self.state, LexerState::Link { .. }) {
             out.push(b'"');
         }
         out.append(&mut self.held);
-        self.state = State::Passing { escaped: false };
+        self.state = LexerState::Passing { escaped: false };
     }
 
     fn outside(&mut self, byte: u8) {
         match byte {
             b'"' if self.naming => {
                 self.name.clear();
-                self.state = State::Name { escaped: false };
+                self.state = LexerState::Name { escaped: false };
             }
             b'"' if self.expecting => {
                 self.expecting = false;
-                self.state = State::Link { escaped: false };
+                self.state = LexerState::Link { escaped: false };
             }
-            b'"' => self.state = State::Passing { escaped: false },
-            b'{' => self.open(Kind::Object),
-            b'[' => self.open(Kind::Array),
+            b'"' => self.state = LexerState::Passing { escaped: false },
+            b'{' => self.open(ContainerKind::Object),
+            b'[' => self.open(ContainerKind::Array),
             b'}' | b']' => {
                 self.depth = self.depth.saturating_sub(1);
                 self.naming = false;
                 self.expecting = false;
             }
             b',' => {
-                self.naming = self.kind() == Some(Kind::Object);
+                self.naming = self.kind() == Some(ContainerKind::Object);
                 self.expecting = false;
             }
             _ => {}
         }
     }
 
-    fn open(&mut self, kind: Kind) {
+    fn open(&mut self, kind: ContainerKind) {
         if let Some(level) = self.kinds.get_mut(self.depth) {
             *level = kind;
         }
         self.depth += 1;
-        self.naming = self.kind() == Some(Kind::Object);
+        self.naming = self.kind() == Some(ContainerKind::Object);
         self.expecting = false;
     }
 
     /// What the innermost container is, as far as it matters.
-    fn kind(&self) -> Option<Kind> {
+    fn kind(&self) -> Option<ContainerKind> {
         self.kinds.get(self.depth.checked_sub(1)?).copied()
     }
 
     /// A member's name has ended.
     fn named(&mut self) {
-        self.state = State::Outside;
+        self.state = LexerState::Outside;
         self.naming = false;
         let name = unescape(&self.name).unwrap_or_default();
         if self.depth == 1 {
             self.in_list = name.as_bytes() == LIST;
         }
-        let batch_in_list = self.depth == LEVELS && self.in_list && self.kinds[1] == Kind::Array;
+        let batch_in_list = self.depth == LEVELS && self.in_list && self.kinds[1] == ContainerKind::Array;
         self.expecting = name.as_bytes() == RESULTS && (self.depth == 1 || batch_in_list);
     }
 

@@ -45,6 +45,7 @@ impl CleanFields {
         self.place(hash).set(Some(hash));
     }
 
+    #[expect(clippy::cast_possible_truncation, reason = "any bits of a hash choose a place")]
     fn place(&self, hash: FieldHash) -> &Cell<Option<FieldHash>> {
         &self.hashes[hash.0.get() as usize % PLACES]
     }

@@ -23,11 +23,6 @@
 //!
 //! The rules of the runtime stand in `net`, the phases of a request in `exchange`.
 
-#![expect(
-    clippy::cast_possible_truncation,
-    reason = "offsets and counts are converted between widths throughout; a named limit beside each conversion bounds it"
-)]
-
 mod accept;
 mod answer;
 mod clean;

@@ -15,7 +15,6 @@ use super::state::Shard;
 use crate::config::settings::FailMode;
 use crate::error_body::Failure;
 use crate::events::{Ending, MAX_LISTED_FINDINGS, RecordedFinding, RecordedOpaque, RequestRecord, RingSlot};
-use crate::metrics::CATEGORIES;
 use crate::snapshot::{HashedKey, Snapshot, Upstream};
 
 const NO_PLACE: Failure = Failure::overloaded("the audit log cannot take another request");
@@ -25,8 +24,8 @@ const MAX_FIELD_NAME: usize = 40;
 
 /// What becomes of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// It is counted only: no record is written.
+enum RecordState {
+    /// It is counted only: nobody wants the record.
     Counted,
     /// It is delivered.
     Recorded,
@@ -42,11 +41,11 @@ pub(super) struct RecordBuilder {
     record: RequestRecord,
     shard: Rc<Shard>,
     place: Option<RingSlot>,
-    state: State,
+    state: RecordState,
     began: Instant,
     /// The upstream's slot in the metrics.
     slot: Option<usize>,
-    by_category: [u32; CATEGORIES.len()],
+    by_category: [u32; Category::ALL.len()],
     is_reported: bool,
 }
 
@@ -78,10 +77,10 @@ impl RecordBuilder {
             record: RequestRecord::new(shard.next_id(), snapshot.generation, peer, method),
             shard: Rc::clone(shard),
             place: None,
-            state: if snapshot.audit { State::Recorded } else { State::Counted },
+            state: if snapshot.audit { RecordState::Recorded } else { RecordState::Counted },
             began,
             slot: None,
-            by_category: [0; CATEGORIES.len()],
+            by_category: [0; Category::ALL.len()],
             is_reported: false,
         }
     }
@@ -89,14 +88,14 @@ impl RecordBuilder {
     /// Reserves the record's place in the ring. A request whose record might be lost is refused, unless the
     /// configuration says that passing is more important than recording.
     pub(super) fn reserve(&mut self, fail_mode: FailMode) -> Result<(), Failure> {
-        if self.state == State::Counted {
+        if self.state == RecordState::Counted {
             return Ok(());
         }
         if !self.shard.lifecycle.audit_failed() {
             self.place = self.shard.events.borrow().reserve();
         }
         if self.place.is_none() && fail_mode == FailMode::Closed {
-            self.state = State::Refused;
+            self.state = RecordState::Refused;
             self.shard.metrics.audit_refused.inc();
             return Err(NO_PLACE);
         }
@@ -150,8 +149,8 @@ impl RecordBuilder {
         let room = MAX_LISTED_FINDINGS.saturating_sub(self.findings.len());
         let findings = report.findings().iter().take(room).map(|place| RecordedFinding {
             rule: place.rule.0,
-            category: place.category as u8,
-            action: place.action as u8,
+            category: place.category,
+            action: place.action,
             place: if part.is_empty() { place.place.as_str() } else { shown_part(part) }.into(),
             token: place.token.as_ref().map(|token| token.as_str().into()),
         });
@@ -168,7 +167,7 @@ impl RecordBuilder {
         }
         let room = MAX_OPAQUE.saturating_sub(self.opaque.len());
         self.record.opaque.extend(report.opaque().iter().take(room).map(|opaque| RecordedOpaque {
-            kind: opaque.kind as u8,
+            kind: opaque.kind,
             bytes: opaque.bytes,
             place: opaque.place.as_str().into(),
         }));
@@ -176,8 +175,9 @@ impl RecordBuilder {
 
     /// Counts of findings by category, as in `KEY=2,CONN=1`, for the client that asks.
     pub(super) fn summary(&self) -> String {
-        let counts = CATEGORIES.iter().zip(self.by_category).filter(|(_, count)| *count > 0);
-        let counts: Vec<String> = counts.map(|(name, count)| format!("{name}={count}")).collect();
+        let counts = Category::ALL.iter().zip(self.by_category).filter(|(_, count)| *count > 0);
+        let counts: Vec<String> =
+            counts.map(|(category, count)| format!("{}={count}", category.as_str())).collect();
         if counts.is_empty() { "none".to_owned() } else { counts.join(",") }
     }
 
@@ -187,9 +187,9 @@ impl RecordBuilder {
     }
 
     fn deliver(&mut self) {
-        let state = std::mem::replace(&mut self.state, State::Closed);
+        let state = std::mem::replace(&mut self.state, RecordState::Closed);
         self.count();
-        if state == State::Counted {
+        if state == RecordState::Counted {
             return;
         }
         self.record.times.total = micros(self.began);
@@ -201,7 +201,7 @@ impl RecordBuilder {
             Some(place) => events.send(place, record),
             None => events.send_unreserved(record),
         };
-        if !delivered && state != State::Refused {
+        if !delivered && state != RecordState::Refused {
             self.shard.metrics.audit_dropped.inc();
         }
     }
@@ -231,7 +231,7 @@ impl RecordBuilder {
 
 impl Drop for RecordBuilder {
     fn drop(&mut self) {
-        if self.state != State::Closed {
+        if self.state != RecordState::Closed {
             self.ended = Ending::Shutdown;
             self.deliver();
         }

@@ -52,7 +52,7 @@ impl Restorer {
     }
 
     /// Returns what happened to the tokens so far.
-    pub(crate) fn tally(&self) -> RestoreStats {
+    pub(crate) fn stats(&self) -> RestoreStats {
         self.rehydrator.stats()
     }
 

@@ -13,7 +13,7 @@ const NO_PROGRESS: Failure = Failure::internal("the scanner made no progress");
 
 /// The scanner of a shard and its buffers, made when first needed.
 #[derive(Default)]
-pub(crate) struct Scanner {
+pub(crate) struct ShardScanner {
     scratch: RefCell<Option<ShardScratch>>,
     /// What the last step made of its input.
     output: RefCell<Splice>,
@@ -21,7 +21,7 @@ pub(crate) struct Scanner {
 
 /// What a step did.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Step {
+pub(crate) struct ScanStep {
     /// Bytes of the input that it used.
     pub(crate) consumed: usize,
     /// Bytes that it made of them.
@@ -30,14 +30,14 @@ pub(crate) struct Step {
     pub(crate) is_changed: bool,
 }
 
-impl Step {
+impl ScanStep {
     /// A step that passes `bytes` as they are.
     pub(crate) fn unchanged(bytes: usize) -> Self {
         Self { consumed: bytes, produced: bytes, is_changed: false }
     }
 }
 
-impl Scanner {
+impl ShardScanner {
     /// Overwrites what the scanner holds of the last requests.
     pub(crate) fn wipe(&self) {
         if let Some(scratch) = &mut *self.scratch.borrow_mut() {
@@ -56,7 +56,7 @@ impl Scanner {
         tokenizer: &mut Tokenizer,
         input: &[u8],
         last: bool,
-    ) -> Result<Step, Failure> {
+    ) -> Result<ScanStep, Failure> {
         let output = &mut *self.output.borrow_mut();
         output.clear();
         let mut slot = self.scratch.borrow_mut();
@@ -74,7 +74,7 @@ impl Scanner {
         if consumed == 0 && !input.is_empty() && (last || input.len() >= WINDOW) {
             return Err(NO_PROGRESS);
         }
-        Ok(Step { consumed, produced: output.len(), is_changed: !output.unchanged() })
+        Ok(ScanStep { consumed, produced: output.len(), is_changed: !output.unchanged() })
     }
 
     /// Appends the output of the last step to `out`. `used` is the part of its input that it consumed.

@@ -52,14 +52,14 @@ const EVICTIONS: usize = 4;
 /// So many sessions more than are allowed since a reload go at each look at a part.
 const TRIM: usize = 64;
 
-struct Entry {
+struct SessionEntry {
     key: SessionKey,
     /// When it was last used.
     used: AtomicU64,
     vault: ArcSwap<Vault>,
 }
 
-impl Entry {
+impl SessionEntry {
     fn touch(&self) {
         self.used.store(now(), Relaxed);
     }
@@ -76,7 +76,7 @@ fn now() -> u64 {
 }
 
 /// The sessions whose keys lead to one pointer: one as a rule.
-type Bucket = Vec<Arc<Entry>>;
+type Bucket = Vec<Arc<SessionEntry>>;
 
 /// The sessions of the process.
 pub(crate) struct Sessions {
@@ -179,14 +179,14 @@ impl Sessions {
         &self.table[place & (self.table.len() - 1)]
     }
 
-    fn find(&self, key: SessionKey) -> Option<Arc<Entry>> {
+    fn find(&self, key: SessionKey) -> Option<Arc<SessionEntry>> {
         let bucket = self.bucket(key).load();
         bucket.as_ref()?.iter().find(|entry| entry.key == key).cloned()
     }
 
     /// Begins a session, unless another shard has just done so.
-    fn insert(&self, key: SessionKey) -> Arc<Entry> {
-        let new = Arc::new(Entry { key, used: AtomicU64::new(now()), vault: ArcSwap::default() });
+    fn insert(&self, key: SessionKey) -> Arc<SessionEntry> {
+        let new = Arc::new(SessionEntry { key, used: AtomicU64::new(now()), vault: ArcSwap::default() });
         let place = self.bucket(key);
         let mut before = place.load_full();
         loop {
@@ -205,7 +205,7 @@ impl Sessions {
     }
 
     /// Ends a session. What it remembers is wiped when the last request that reads it lets go.
-    fn remove(&self, entry: &Arc<Entry>) {
+    fn remove(&self, entry: &Arc<SessionEntry>) {
         let place = self.bucket(entry.key);
         let mut before = place.load_full();
         while let Some(bucket) = &before {
@@ -235,7 +235,7 @@ impl Sessions {
 
     /// Ends the longest unused session of a sample that holds all but `kept`.
     fn evict(&self, kept: Option<SessionKey>) {
-        let mut oldest: Option<(u64, Arc<Entry>)> = None;
+        let mut oldest: Option<(u64, Arc<SessionEntry>)> = None;
         let mut seen = 0;
         for _ in 0..self.table.len() {
             let place = self.sampled.fetch_add(1, Relaxed) & (self.table.len() - 1);
@@ -287,6 +287,7 @@ fn add(target: &mut Vault, source: &Vault) -> Result<(), SessionFull> {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "sessions and shards are few here")]
 mod tests {
     use std::time::Duration;
 

@@ -9,7 +9,7 @@ use super::exchange_buffers::BufferPool;
 use super::net::buffers::Buffers;
 use super::net::deadline::Deadlines;
 use super::pool::Pools;
-use super::scanner::Scanner;
+use super::scanner::ShardScanner;
 use crate::events::{LogEvent, LogEventLevel, RequestId, Sender};
 use crate::lifecycle::{Lifecycle, Phase as Life, ShardContext};
 use crate::metrics::ShardMetrics;
@@ -25,7 +25,7 @@ pub(crate) struct Shard {
     pub(super) metrics: Arc<ShardMetrics>,
     pub(super) events: RefCell<Sender>,
     snapshot: RefCell<Arc<Snapshot>>,
-    pub(super) scanner: Scanner,
+    pub(super) scanner: ShardScanner,
     pub(super) clean: CleanFields,
     pub(super) deadlines: Rc<Deadlines>,
     /// Body buffers and their budget.
@@ -62,7 +62,7 @@ impl Shard {
             lifecycle: context.lifecycle,
             metrics: context.metrics,
             events: RefCell::new(context.events),
-            scanner: Scanner::default(),
+            scanner: ShardScanner::default(),
             clean: CleanFields::default(),
             deadlines: Deadlines::new(),
             pools: Pools::default(),

@@ -29,7 +29,7 @@ use crate::state_dir::MasterKey;
 
 /// What rules are made from: the same origin gives the same rules.
 #[derive(Clone, PartialEq)]
-struct Origin {
+struct RulesSource {
     packs: Vec<Pack>,
     custom: Vec<String>,
     known: Fingerprint,
@@ -45,7 +45,7 @@ pub struct Builder {
     /// TLS sessions of clients, and the certificates they were begun with.
     resumption: Option<(TrustIdentity, Resumption)>,
     /// The rules, with what they were made from.
-    rules: Option<(Origin, Arc<Rules>)>,
+    rules: Option<(RulesSource, Arc<Rules>)>,
     cache: RuleCache,
 }
 
@@ -139,7 +139,7 @@ impl Builder {
         let custom = sources.iter().map(|source| format!("{}\n{}", source.name, source.text)).collect();
         let list = KnownValuesFile::read(settings)?;
         let own = OwnSecrets::gather(settings, master);
-        let origin = Origin { packs: packs.clone(), custom, known: own.fingerprint(list.as_ref()) };
+        let origin = RulesSource { packs: packs.clone(), custom, known: own.fingerprint(list.as_ref()) };
         if let Some((before, rules)) = &self.rules
             && *before == origin
         {

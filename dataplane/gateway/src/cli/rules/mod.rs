@@ -5,7 +5,7 @@ mod rule_test;
 use aegis_detect::{Rule, Rules};
 use clap::{Args, Subcommand};
 
-use super::outcome::{Failure, Outcome, failure, print};
+use super::outcome::{CliFailure, CliOutcome, failure, print};
 use super::rule_options::RuleOptions;
 
 const AFTER_HELP: &str = "\
@@ -45,7 +45,7 @@ enum Command {
 }
 
 impl RulesCommand {
-    pub(super) fn execute(&self) -> Result<Outcome, Failure> {
+    pub(super) fn execute(&self) -> Result<CliOutcome, CliFailure> {
         let text = match &self.command {
             Command::List { word, options } => list(options.load()?.as_ref(), word.as_deref()),
             Command::Show { id, options } => {
@@ -61,7 +61,7 @@ impl RulesCommand {
             Command::Test(test) => return test.execute(),
         };
         print(&text)?;
-        Ok(Outcome::Success)
+        Ok(CliOutcome::Success)
     }
 }
 

@@ -10,7 +10,7 @@ use aegis_detect::rule_test::{self, Failure as Trial};
 use aegis_detect::{Cost, Finding, Rule, RuleIndex, RuleSource, Rules, Scanner, Selection};
 use clap::Args;
 
-use crate::cli::outcome::{Failure, Outcome, failure, print, say};
+use crate::cli::outcome::{CliFailure, CliOutcome, failure, print, say};
 use crate::cli::rule_options::{HOW_RULES_ARE_MADE, read_rule_file};
 use crate::cli::scan;
 
@@ -52,14 +52,14 @@ pub(super) struct RuleTest {
 }
 
 impl RuleTest {
-    pub(super) fn execute(&self) -> Result<Outcome, Failure> {
+    pub(super) fn execute(&self) -> Result<CliOutcome, CliFailure> {
         let source = read_rule_file(&self.file)?;
         let name = source.name.clone();
         let rules = match load(source) {
             Ok(rules) => rules,
             Err(error) => {
                 say(error);
-                return Ok(Outcome::No);
+                return Ok(CliOutcome::No);
             }
         };
         let mut scanner =
@@ -68,17 +68,17 @@ impl RuleTest {
             rules.iter().filter(|(_, rule)| rule.group == name).map(|(index, _)| index).collect();
         if own.is_empty() {
             say(failure(format!("{name}: no rules"), "a rule begins with [[rule]]"));
-            return Ok(Outcome::No);
+            return Ok(CliOutcome::No);
         }
         let (report, failed) = try_all(&mut scanner, &own)?;
         print(&format!("{name}\n{report}"))?;
         if let Some(text) = &self.text {
             self.show(scanner, &own, text)?;
         }
-        Ok(if failed == 0 { Outcome::Success } else { Outcome::No })
+        Ok(if failed == 0 { CliOutcome::Success } else { CliOutcome::No })
     }
 
-    fn show(&self, scanner: Scanner, own: &[RuleIndex], text: &Path) -> Result<(), Failure> {
+    fn show(&self, scanner: Scanner, own: &[RuleIndex], text: &Path) -> Result<(), CliFailure> {
         if scan::show(scanner, own, text, self.reveal)? == 0 {
             print(&format!("{}\n  nothing found\n", text.display()))?;
         }
@@ -86,7 +86,7 @@ impl RuleTest {
     }
 }
 
-fn load(source: RuleSource) -> Result<Arc<Rules>, Failure> {
+fn load(source: RuleSource) -> Result<Arc<Rules>, CliFailure> {
     // Not from the cache: trying rules out would fill it with what nobody needs again.
     let custom = [source];
     Rules::load(&Selection { custom: &custom, ..Selection::default() })
@@ -94,7 +94,7 @@ fn load(source: RuleSource) -> Result<Arc<Rules>, Failure> {
 }
 
 /// A line for each rule and one for each of its failures, and the number of rules that failed.
-fn try_all(scanner: &mut Scanner, own: &[RuleIndex]) -> Result<(String, usize), Failure> {
+fn try_all(scanner: &mut Scanner, own: &[RuleIndex]) -> Result<(String, usize), CliFailure> {
     let rules = Arc::clone(scanner.rules());
     let width = own.iter().map(|rule| rules.get(*rule).id.len()).max().unwrap_or(0);
     let mut report = String::new();

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::finding::LocatedFinding;
-use crate::cli::outcome::{Failure, failure};
+use crate::cli::outcome::{CliFailure, failure};
 use crate::hex::HEXLOWER;
 
 /// The format of the file.
@@ -26,7 +26,7 @@ const HASH: usize = 16;
 
 /// Says what the rest of the file is.
 #[derive(Deserialize)]
-struct Version {
+struct BaselineVersion {
     version: u32,
 }
 
@@ -37,22 +37,22 @@ struct File {
     _version: u32,
     /// The salt; under that name scanners would take it for a secret.
     mix: String,
-    findings: Vec<Entry>,
+    findings: Vec<BaselineEntry>,
 }
 
 /// A known finding.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
+struct BaselineEntry {
     path: String,
     rule: String,
     hash: String,
 }
 
-impl Entry {
+impl BaselineEntry {
     /// The entry as a line; the hash before the name of the rule, behind which it would look like a service's key.
     fn line(&self) -> String {
-        let Entry { path, rule, hash } = self;
+        let BaselineEntry { path, rule, hash } = self;
         let (path, rule) = (serde_json::Value::from(path.as_str()), serde_json::Value::from(rule.as_str()));
         format!("{{\"hash\":\"{hash}\",\"path\":{path},\"rule\":{rule}}}")
     }
@@ -63,19 +63,19 @@ pub(super) struct Baseline {
     salt: String,
     /// Paths are relative to this: the folder of the file.
     folder: PathBuf,
-    entries: BTreeSet<Entry>,
+    entries: BTreeSet<BaselineEntry>,
 }
 
 impl Baseline {
     /// Reads a baseline file.
-    pub(super) fn read(path: &Path) -> Result<Baseline, Failure> {
+    pub(super) fn read(path: &Path) -> Result<Baseline, CliFailure> {
         let shown = path.display();
         let help = "--write-baseline makes such a file";
         let text = fs::read_to_string(path)
             .map_err(|error| failure(format!("{shown}: cannot read the baseline: {error}"), help))?;
         let none = |error| failure(format!("{shown}: not a baseline: {error}"), help);
         // First of all: another version may have other fields.
-        let Version { version } = serde_json::from_str(&text).map_err(none)?;
+        let BaselineVersion { version } = serde_json::from_str(&text).map_err(none)?;
         if version != VERSION {
             let what =
                 format!("{shown}: a baseline of version {version}; this program reads version {VERSION}");
@@ -87,7 +87,7 @@ impl Baseline {
     }
 
     /// An empty baseline that will be written to `path`.
-    pub(super) fn new(path: &Path) -> Result<Baseline, Failure> {
+    pub(super) fn new(path: &Path) -> Result<Baseline, CliFailure> {
         if path.is_dir() {
             let what = format!("{}: cannot write the baseline: is a folder", path.display());
             return Err(failure(what, "give the name of a file"));
@@ -98,23 +98,23 @@ impl Baseline {
     }
 
     /// Whether the finding is known.
-    pub(super) fn knows(&self, path: &Path, rule: &Rule, located: &LocatedFinding) -> bool {
-        self.entries.contains(&self.entry(path, rule, located))
+    pub(super) fn knows(&self, path: &Path, rule: &Rule, finding: &LocatedFinding) -> bool {
+        self.entries.contains(&self.entry(path, rule, finding))
     }
 
     /// Adds a finding.
-    pub(super) fn add(&mut self, path: &Path, rule: &Rule, located: &LocatedFinding) {
-        let entry = self.entry(path, rule, located);
+    pub(super) fn add(&mut self, path: &Path, rule: &Rule, finding: &LocatedFinding) {
+        let entry = self.entry(path, rule, finding);
         self.entries.insert(entry);
     }
 
-    fn entry(&self, path: &Path, rule: &Rule, located: &LocatedFinding) -> Entry {
+    fn entry(&self, path: &Path, rule: &Rule, finding: &LocatedFinding) -> BaselineEntry {
         let mut hash = Sha256::new();
         hash.update(self.salt.as_bytes());
         hash.update([0]);
-        hash.update(&*located.secret);
+        hash.update(&*finding.secret);
         let hash = HEXLOWER.encode(&hash.finalize()[..HASH]);
-        Entry { path: self.told_from_here(path), rule: rule.id.clone(), hash }
+        BaselineEntry { path: self.told_from_here(path), rule: rule.id.clone(), hash }
     }
 
     /// The same file has the same name from whichever folder the scan was started.
@@ -124,8 +124,8 @@ impl Baseline {
     }
 
     /// Writes the file, one entry a line so that changes read well; how many entries there are.
-    pub(super) fn write(&self, path: &Path) -> Result<usize, Failure> {
-        let lines: Vec<String> = self.entries.iter().map(Entry::line).collect();
+    pub(super) fn write(&self, path: &Path) -> Result<usize, CliFailure> {
+        let lines: Vec<String> = self.entries.iter().map(BaselineEntry::line).collect();
         let text = format!(
             "{{\"version\":{VERSION},\"mix\":\"{}\",\"findings\":[\n{}\n]}}\n",
             self.salt,
@@ -146,7 +146,7 @@ impl Baseline {
     }
 }
 
-fn folder_of(path: &Path) -> Result<PathBuf, Failure> {
+fn folder_of(path: &Path) -> Result<PathBuf, CliFailure> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::canonicalize(folder).map_err(|error| {
         let what = format!("{}: no place for a baseline: {}: {error}", path.display(), folder.display());

@@ -32,10 +32,10 @@ struct Mark {
 }
 
 impl Mark {
-    fn covers(&self, located: &LocatedFinding) -> bool {
+    fn covers(&self, finding: &LocatedFinding) -> bool {
         let last = self.line + u64::from(self.alone);
-        let in_place = located.start.line <= last && self.line <= located.end.line;
-        in_place && (self.rules.is_empty() || self.rules.contains(&located.finding.rule))
+        let in_place = finding.start.line <= last && self.line <= finding.end.line;
+        in_place && (self.rules.is_empty() || self.rules.contains(&finding.finding.rule))
     }
 }
 
@@ -67,8 +67,8 @@ impl<'r> Comments<'r> {
     }
 
     /// Holds a finding until its line has been read.
-    pub(super) fn push(&mut self, located: LocatedFinding) {
-        self.waiting.push_back(located);
+    pub(super) fn push(&mut self, finding: LocatedFinding) {
+        self.waiting.push_back(finding);
     }
 
     /// Searches the buffer up to `limit`, behind which [`LOOK_AHEAD`] bytes follow, or nothing.
@@ -101,7 +101,7 @@ impl<'r> Comments<'r> {
     /// The first `by` bytes of the buffer are gone, none of them unsearched; findings to come begin at `line` or later.
     pub(super) fn shift(&mut self, by: usize, line: u64) {
         self.next -= by;
-        let line = self.waiting.front().map_or(line, |located| located.start.line.min(line));
+        let line = self.waiting.front().map_or(line, |finding| finding.start.line.min(line));
         while self.marks.front().is_some_and(|mark| mark.line + 1 < line) {
             self.marks.pop_front();
         }

@@ -12,7 +12,7 @@ use super::baseline::Baseline;
 use super::finding::LocatedFinding;
 use super::git;
 use super::lines::Lines;
-use super::pool::{self, Event, Source, TaskQueue, Turn};
+use super::pool::{self, ScanEvent, Source, TaskQueue, Turn};
 use super::progress::Progress;
 use super::reader::{Content, Unwanted};
 use super::report::{Report, Summary, printable};
@@ -22,15 +22,15 @@ use crate::cli::outcome::say;
 const VERSION_CONTROL: [&str; 4] = [".git", ".hg", ".svn", ".jj"];
 
 /// What is scanned.
-pub(super) struct Sources {
+pub(super) struct ScanSources {
     /// Where text comes from.
-    pub origin: Origin,
+    pub origin: ScanOrigin,
     /// Files that are passed over, by their real paths: what the scan itself reads and writes.
     pub except: Vec<PathBuf>,
 }
 
 /// Where text comes from.
-pub(super) enum Origin {
+pub(super) enum ScanOrigin {
     /// Files, folders, and `-` for standard input; whether files named in `.gitignore` and its like are left out.
     Paths {
         /// As they were given.
@@ -63,7 +63,7 @@ impl ScanRun<'_> {
         &mut self,
         scanners: Vec<Scanner>,
         least: Confidence,
-        sources: &Sources,
+        sources: &ScanSources,
     ) -> io::Result<()> {
         self.report.begin(&self.rules)?;
         let total = OnceLock::new();
@@ -92,25 +92,25 @@ impl ScanRun<'_> {
         &mut self,
         progress: &Progress,
         path: &Path,
-        events: impl IntoIterator<Item = Event>,
+        events: impl IntoIterator<Item = ScanEvent>,
     ) -> io::Result<()> {
         let mut ended = false;
         for event in events {
             match event {
-                Event::Findings(findings) => {
-                    progress.pause(|| findings.iter().try_for_each(|located| self.finding(path, located)))?;
+                ScanEvent::Findings(findings) => {
+                    progress.pause(|| findings.iter().try_for_each(|finding| self.finding(path, finding)))?;
                 }
-                Event::Done(Content::Text { bytes, ignored }) => {
+                ScanEvent::Done(Content::Text { bytes, ignored }) => {
                     self.summary.files += 1;
                     self.summary.bytes += bytes;
                     self.summary.ignored += ignored;
                     ended = true;
                 }
-                Event::Done(Content::Binary) => {
+                ScanEvent::Done(Content::Binary) => {
                     self.summary.skipped += 1;
                     ended = true;
                 }
-                Event::Failed(error) => {
+                ScanEvent::Failed(error) => {
                     self.failed(progress, &format!("{}: {error}", printable(path)));
                     ended = true;
                 }
@@ -122,17 +122,17 @@ impl ScanRun<'_> {
         progress.pause(|| self.report.file_done())
     }
 
-    fn finding(&mut self, path: &Path, located: &LocatedFinding) -> io::Result<()> {
-        let rule = self.rules.get(located.finding.rule);
+    fn finding(&mut self, path: &Path, finding: &LocatedFinding) -> io::Result<()> {
+        let rule = self.rules.get(finding.finding.rule);
         if let Some(noted) = &mut self.noted {
-            noted.add(path, rule, located);
+            noted.add(path, rule, finding);
         }
-        if self.known.as_ref().is_some_and(|known| known.knows(path, rule, located)) {
+        if self.known.as_ref().is_some_and(|known| known.knows(path, rule, finding)) {
             self.summary.known += 1;
             return Ok(());
         }
         self.summary.findings += 1;
-        self.report.finding(path, rule, located)
+        self.report.finding(path, rule, finding)
     }
 
     fn failed(&mut self, progress: &Progress, what: &str) {
@@ -141,13 +141,13 @@ impl ScanRun<'_> {
     }
 }
 
-impl Sources {
+impl ScanSources {
     fn feed(&self, queue: &TaskQueue) -> Result<(), Unwanted> {
         match &self.origin {
-            Origin::Paths { paths, respect_ignore } => {
+            ScanOrigin::Paths { paths, respect_ignore } => {
                 paths.iter().try_for_each(|path| self.feed_path(queue, path, *respect_ignore))
             }
-            Origin::Changes(files) => files.iter().try_for_each(|(path, lines)| {
+            ScanOrigin::Changes(files) => files.iter().try_for_each(|(path, lines)| {
                 // Links, submodules, and what is gone by now.
                 if !path.symlink_metadata().is_ok_and(|data| data.is_file()) || self.excepts(path) {
                     return Ok(());
@@ -187,8 +187,8 @@ impl Sources {
     /// How many files there are.
     fn count(&self) -> u64 {
         match &self.origin {
-            Origin::Changes(files) => files.len() as u64,
-            Origin::Paths { paths, respect_ignore } => paths
+            ScanOrigin::Changes(files) => files.len() as u64,
+            ScanOrigin::Paths { paths, respect_ignore } => paths
                 .iter()
                 .map(|path| {
                     if !path.is_dir() {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::lines::{self, Lines};
-use crate::cli::outcome::{Failure, failure};
+use crate::cli::outcome::{CliFailure, failure};
 
 /// Options of every `diff`, so that no configuration changes what it prints.
 const DIFF: &[&str] =
@@ -22,7 +22,7 @@ const DIFF: &[&str] =
 /// names.
 ///
 /// Files that git does not know yet count whole, those it ignores do not count. `paths` restrict; none is everything.
-pub(super) fn changes(revision: &str, paths: &[PathBuf]) -> Result<Vec<(PathBuf, Lines)>, Failure> {
+pub(super) fn changes(revision: &str, paths: &[PathBuf]) -> Result<Vec<(PathBuf, Lines)>, CliFailure> {
     let git = Git::of(paths)?;
     let base = git.base(revision)?;
     let mut changed = git.added_lines(&base)?;
@@ -53,7 +53,7 @@ struct Git {
 
 impl Git {
     /// The repository that the first of the paths is in, or the current folder.
-    fn of(paths: &[PathBuf]) -> Result<Git, Failure> {
+    fn of(paths: &[PathBuf]) -> Result<Git, CliFailure> {
         let real = |path: &PathBuf| {
             std::fs::canonicalize(path).map_err(|error| failure(format!("{}: {error}", path.display()), ""))
         };
@@ -100,13 +100,13 @@ impl Git {
     }
 
     /// What git says on standard output.
-    fn run(&self, arguments: &[&str], revisions: &[&str]) -> Result<Vec<u8>, Failure> {
+    fn run(&self, arguments: &[&str], revisions: &[&str]) -> Result<Vec<u8>, CliFailure> {
         let output = self.command(arguments, revisions).output().map_err(|error| no_git(&error))?;
         if output.status.success() { Ok(output.stdout) } else { Err(complaint(&output.stderr)) }
     }
 
     /// The commit to compare with: where `revision` and the present parted, so that work of others does not count.
-    fn base(&self, revision: &str) -> Result<String, Failure> {
+    fn base(&self, revision: &str) -> Result<String, CliFailure> {
         let commit = format!("{revision}^{{commit}}");
         let found = self.run(&["rev-parse", "--verify", "--quiet", "--end-of-options"], &[&commit]).map_err(
             |_| {
@@ -119,7 +119,7 @@ impl Git {
         Ok(parted.map_or(found, |base| String::from_utf8_lossy(base.trim_ascii_end()).into_owned()))
     }
 
-    fn added_lines(&self, base: &str) -> Result<HashMap<PathBuf, Lines>, Failure> {
+    fn added_lines(&self, base: &str) -> Result<HashMap<PathBuf, Lines>, CliFailure> {
         let form = ["diff", "--unified=0", "--inter-hunk-context=0", "--src-prefix=a/", "--dst-prefix=b/"];
         let mut child = self
             .command(&[&form, DIFF].concat(), &[base])
@@ -138,7 +138,7 @@ impl Git {
     }
 
     /// The lines of the file `new` that `old` had not at `base`; all when it was not there, or is no text.
-    fn compare(&self, base: &str, old: &Path, new: &Path) -> Result<Lines, Failure> {
+    fn compare(&self, base: &str, old: &Path, new: &Path) -> Result<Lines, CliFailure> {
         // Links, submodules, and what cannot be read are the business of those who read the files.
         let here = self.top.join(new);
         let Some(mut now) =
@@ -161,11 +161,11 @@ impl Git {
     }
 }
 
-fn no_git(error: &io::Error) -> Failure {
+fn no_git(error: &io::Error) -> CliFailure {
     failure(format!("cannot run git: {error}"), "--since needs git in the PATH")
 }
 
-fn complaint(stderr: &[u8]) -> Failure {
+fn complaint(stderr: &[u8]) -> CliFailure {
     let said = String::from_utf8_lossy(stderr);
     failure(format!("git: {}", said.trim().trim_start_matches("fatal: ")), "")
 }

@@ -13,7 +13,7 @@ use aegis_detect::{Carry, Confidence, Finding, LEFT_CONTEXT, Scanner, Window};
 use serde::de::{Deserialize, Deserializer, Visitor};
 use serde_json::value::RawValue;
 
-use crate::cli::outcome::{Failure, Outcome, failure};
+use crate::cli::outcome::{CliFailure, CliOutcome, failure};
 
 /// Longest line; a longer one looks like a stream that is no JSON lines at all.
 const MAX_LINE: u64 = 1 << 30;
@@ -54,9 +54,13 @@ impl<'de> Deserialize<'de> for Text {
 }
 
 /// Answers every line of every source.
-pub(super) fn run(mut scanner: Scanner, least: Confidence, paths: &[PathBuf]) -> Result<Outcome, Failure> {
+pub(super) fn run(
+    mut scanner: Scanner,
+    least: Confidence,
+    paths: &[PathBuf],
+) -> Result<CliOutcome, CliFailure> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let mut outcome = Outcome::Success;
+    let mut outcome = CliOutcome::Success;
     for path in paths {
         let name =
             if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
@@ -69,7 +73,7 @@ pub(super) fn run(mut scanner: Scanner, least: Confidence, paths: &[PathBuf]) ->
         let good = answer(&mut scanner, least, &mut source, &name, &mut out)
             .map_err(|error| failure(format!("{name}: {error}"), ""))?;
         if !good {
-            outcome = Outcome::Failed;
+            outcome = CliOutcome::Failed;
         }
     }
     Ok(outcome)

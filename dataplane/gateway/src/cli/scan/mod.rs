@@ -25,11 +25,11 @@ use aegis_detect::{Confidence, RuleIndex, Rules, Scanner};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
-use super::outcome::{Failure, Outcome, failure, say};
+use super::outcome::{CliFailure, CliOutcome, failure, say};
 use baseline::Baseline;
-use files::{Origin, ScanRun, Sources};
+use files::{ScanOrigin, ScanRun, ScanSources};
 use finding::LocatedFinding;
-use reader::{Content, Reader, Stopped};
+use reader::{Content, SourceReader, Stopped};
 use report::{Report, Summary};
 
 const AFTER_HELP: &str = "\
@@ -117,7 +117,7 @@ fn confidence_parser() -> impl TypedValueParser<Value = Confidence> {
 }
 
 impl Scan {
-    pub(super) fn execute(&self) -> Result<Outcome, Failure> {
+    pub(super) fn execute(&self) -> Result<CliOutcome, CliFailure> {
         let sources = self.sources()?;
         let known = self.baseline.as_deref().map(Baseline::read).transpose()?;
         let noted = self.write_baseline.as_deref().map(Baseline::new).transpose()?;
@@ -141,14 +141,14 @@ impl Scan {
         match run.run(scanners, least, &sources) {
             Ok(()) => {}
             // The reader of our output has seen enough: `scan | head`.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(Outcome::No),
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(CliOutcome::No),
             Err(error) => return Err(failure(format!("cannot write the findings: {error}"), "")),
         }
         self.conclude(run.summary, run.noted)
     }
 
     /// Says what it came to, and writes the new baseline.
-    fn conclude(&self, summary: Summary, noted: Option<Baseline>) -> Result<Outcome, Failure> {
+    fn conclude(&self, summary: Summary, noted: Option<Baseline>) -> Result<CliOutcome, CliFailure> {
         if self.format == Format::Table {
             say(summary);
         }
@@ -156,30 +156,30 @@ impl Scan {
             if noted.is_some() {
                 return Err(failure("not everything could be read, so no baseline was written", ""));
             }
-            return Ok(Outcome::Failed);
+            return Ok(CliOutcome::Failed);
         }
         if let (Some(noted), Some(path)) = (noted, &self.write_baseline) {
             let count = noted.write(path)?;
             say(format_args!("{} holds {}", path.display(), report::count(count as u64, "known finding")));
-            return Ok(Outcome::Success);
+            return Ok(CliOutcome::Success);
         }
-        Ok(if summary.findings > 0 { Outcome::No } else { Outcome::Success })
+        Ok(if summary.findings > 0 { CliOutcome::No } else { CliOutcome::Success })
     }
 
-    fn sources(&self) -> Result<Sources, Failure> {
+    fn sources(&self) -> Result<ScanSources, CliFailure> {
         let named = self.baseline.iter().chain(&self.write_baseline);
         // One that is not there yet needs no exception.
         let except = named.filter_map(|path| path.canonicalize().ok()).collect();
-        Ok(Sources { origin: self.origin()?, except })
+        Ok(ScanSources { origin: self.origin()?, except })
     }
 
-    fn origin(&self) -> Result<Origin, Failure> {
+    fn origin(&self) -> Result<ScanOrigin, CliFailure> {
         let input = Path::new("-");
         if let Some(revision) = &self.since {
             if self.paths.iter().any(|path| path == input) {
                 return Err(failure("standard input has no revisions", "leave out `-`, or --since"));
             }
-            return Ok(Origin::Changes(git::changes(revision, &self.paths)?));
+            return Ok(ScanOrigin::Changes(git::changes(revision, &self.paths)?));
         }
         let paths = if !self.paths.is_empty() {
             self.paths.clone()
@@ -188,7 +188,7 @@ impl Scan {
         } else {
             vec![PathBuf::from(".")]
         };
-        Ok(Origin::Paths { paths, respect_ignore: !self.no_ignore })
+        Ok(ScanOrigin::Paths { paths, respect_ignore: !self.no_ignore })
     }
 }
 
@@ -205,7 +205,7 @@ pub(super) fn show(
     wanted: &[RuleIndex],
     path: &Path,
     reveal: bool,
-) -> Result<usize, Failure> {
+) -> Result<usize, CliFailure> {
     let rules = Arc::clone(scanner.rules());
     let name = path.display().to_string();
     let unreadable = |error: &dyn std::fmt::Display| failure(format!("{name}: {error}"), "");
@@ -215,13 +215,13 @@ pub(super) fn show(
         Box::new(std::fs::File::open(path).map_err(|error| unreadable(&error))?)
     };
     let mut findings = Vec::new();
-    let mut keep = |located: LocatedFinding| {
-        if wanted.contains(&located.finding.rule) {
-            findings.push(located);
+    let mut keep = |finding: LocatedFinding| {
+        if wanted.contains(&finding.finding.rule) {
+            findings.push(finding);
         }
         Ok(())
     };
-    match Reader::new(scanner, Confidence::Low).scan(&mut source, &mut keep) {
+    match SourceReader::new(scanner, Confidence::Low).scan(&mut source, &mut keep) {
         Ok(Content::Binary) => return Err(unreadable(&"not text")),
         Err(Stopped::Unreadable(error)) => return Err(unreadable(&error)),
         Ok(Content::Text { .. }) | Err(Stopped::Unwanted) => {}
@@ -230,7 +230,7 @@ pub(super) fn show(
     let mut table = report::Table::new(std::io::stdout().lock(), reveal);
     let written = findings
         .iter()
-        .try_for_each(|located| table.finding(path, rules.get(located.finding.rule), located))
+        .try_for_each(|finding| table.finding(path, rules.get(finding.finding.rule), finding))
         .and_then(|()| table.file_done());
     match written {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(unreadable(&error)),
@@ -238,6 +238,6 @@ pub(super) fn show(
     }
 }
 
-fn scanner(rules: &Arc<Rules>) -> Result<Scanner, Failure> {
+fn scanner(rules: &Arc<Rules>) -> Result<Scanner, CliFailure> {
     Scanner::new(Arc::clone(rules)).map_err(|error| failure(error, "is there enough memory?"))
 }

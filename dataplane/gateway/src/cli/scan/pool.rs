@@ -15,7 +15,7 @@ use aegis_detect::{Confidence, Scanner};
 
 use super::finding::LocatedFinding;
 use super::lines::Lines;
-use super::reader::{Content, Reader, Stopped, Unwanted};
+use super::reader::{Content, SourceReader, Stopped, Unwanted};
 
 /// Sources that may be scanned or wait for their turn, for each thread.
 const AHEAD: usize = 64;
@@ -34,7 +34,7 @@ pub(super) enum Source {
 }
 
 /// What comes of a source.
-pub(super) enum Event {
+pub(super) enum ScanEvent {
     /// Findings, in their order.
     Findings(Vec<LocatedFinding>),
     /// The source was read to its end.
@@ -46,14 +46,14 @@ pub(super) enum Event {
 /// What the walk hands to the reader of results, in order.
 pub(super) enum Turn {
     /// A source that is being scanned.
-    Source { name: PathBuf, events: Receiver<Event> },
+    Source { name: PathBuf, events: Receiver<ScanEvent> },
     /// Something that cannot be walked.
     Problem(String),
 }
 
 struct Task {
     source: Source,
-    events: SyncSender<Event>,
+    events: SyncSender<ScanEvent>,
 }
 
 /// The way into the pool.
@@ -88,12 +88,12 @@ pub(super) fn start<'scope>(
     let queue = Arc::new(Mutex::new(queue));
     for scanner in scanners {
         let queue = Arc::clone(&queue);
-        scope.spawn(move || work(&mut Reader::new(scanner, least), &queue));
+        scope.spawn(move || work(&mut SourceReader::new(scanner, least), &queue));
     }
     (TaskQueue { tasks, turns }, exit)
 }
 
-fn work(reader: &mut Reader, queue: &Mutex<Receiver<Task>>) {
+fn work(reader: &mut SourceReader, queue: &Mutex<Receiver<Task>>) {
     loop {
         let task = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Task { source, events }) = task else { return };
@@ -102,26 +102,26 @@ fn work(reader: &mut Reader, queue: &Mutex<Receiver<Task>>) {
             Source::File(_, lines) => lines.clone(),
         };
         let mut batch = Vec::new();
-        let mut found = |located: LocatedFinding| {
-            if lines.meet(located.start.line, located.end.line) {
-                batch.push(located);
+        let mut found = |finding: LocatedFinding| {
+            if lines.meet(finding.start.line, finding.end.line) {
+                batch.push(finding);
             }
             if batch.len() < BATCH {
                 return Ok(());
             }
-            events.send(Event::Findings(std::mem::take(&mut batch))).map_err(|_| Unwanted)
+            events.send(ScanEvent::Findings(std::mem::take(&mut batch))).map_err(|_| Unwanted)
         };
         let ended = match open(&source) {
             Ok(mut bytes) => reader.scan(&mut bytes, &mut found),
             Err(error) => Err(error.into()),
         };
         let last = match ended {
-            Ok(content) => Event::Done(content),
-            Err(Stopped::Unreadable(error)) => Event::Failed(error),
+            Ok(content) => ScanEvent::Done(content),
+            Err(Stopped::Unreadable(error)) => ScanEvent::Failed(error),
             Err(Stopped::Unwanted) => return,
         };
-        let sent = if batch.is_empty() { Ok(()) } else { events.send(Event::Findings(batch)) };
-        if sent.and_then(|()| events.send(last)).is_err() {
+        let told = if batch.is_empty() { Ok(()) } else { events.send(ScanEvent::Findings(batch)) };
+        if told.and_then(|()| events.send(last)).is_err() {
             return;
         }
     }

@@ -58,16 +58,16 @@ impl From<io::Error> for Stopped {
 }
 
 /// Scans one stream after the other.
-pub(super) struct Reader {
+pub(super) struct SourceReader {
     scanner: Scanner,
     buffer: Zeroizing<Vec<u8>>,
     least: Confidence,
 }
 
-impl Reader {
+impl SourceReader {
     /// Findings of less than `least` confidence are left out.
     pub(super) fn new(scanner: Scanner, least: Confidence) -> Self {
-        Reader { scanner, buffer: Zeroizing::default(), least }
+        SourceReader { scanner, buffer: Zeroizing::default(), least }
     }
 
     /// Scans `source` to its end and hands every finding to `found`, in their order.
@@ -112,8 +112,8 @@ impl Reader {
             let done = at_end && settled == buffer.len();
             let seen = if at_end { buffer.len() } else { buffer.len() - comments::LOOK_AHEAD };
             comments.search(buffer, seen);
-            while let Some(located) = comments.pop(done) {
-                found(located)?;
+            while let Some(finding) = comments.pop(done) {
+                found(finding)?;
             }
             if done {
                 let bytes = position.after(&buffer[counted..], encoding).offset;

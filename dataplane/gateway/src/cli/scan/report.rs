@@ -16,7 +16,7 @@ pub(super) trait Report {
     /// Before the first finding.
     fn begin(&mut self, rules: &Rules) -> io::Result<()>;
     /// One finding in the file called `path`.
-    fn finding(&mut self, path: &Path, rule: &Rule, located: &LocatedFinding) -> io::Result<()>;
+    fn finding(&mut self, path: &Path, rule: &Rule, finding: &LocatedFinding) -> io::Result<()>;
     /// After the last finding of a file.
     fn file_done(&mut self) -> io::Result<()>;
     /// After everything.
@@ -121,13 +121,13 @@ impl<W: Write> Report for Table<W> {
         Ok(())
     }
 
-    fn finding(&mut self, path: &Path, rule: &Rule, located: &LocatedFinding) -> io::Result<()> {
+    fn finding(&mut self, path: &Path, rule: &Rule, finding: &LocatedFinding) -> io::Result<()> {
         self.path = printable(path);
-        let secret = shown(&located.secret, self.reveal);
+        let secret = shown(&finding.secret, self.reveal);
         self.rows.push([
-            format!("{}:{}", located.start.line, located.start.column),
+            format!("{}:{}", finding.start.line, finding.start.column),
             rule.severity.as_str().to_owned(),
-            located.finding.confidence.as_str().to_owned(),
+            finding.finding.confidence.as_str().to_owned(),
             rule.id.clone(),
             if self.reveal { secret.escape_debug().to_string() } else { secret },
             rule.name.clone(),
@@ -180,19 +180,19 @@ impl<W: Write> Report for Json<W> {
         self.out.write_all(b"{\"findings\":[")
     }
 
-    fn finding(&mut self, path: &Path, rule: &Rule, located: &LocatedFinding) -> io::Result<()> {
+    fn finding(&mut self, path: &Path, rule: &Rule, finding: &LocatedFinding) -> io::Result<()> {
         let found = serde_json::json!({
             "path": path.to_string_lossy(),
-            "line": located.start.line,
-            "column": located.start.column,
-            "start": located.start.offset,
-            "end": located.end.offset,
+            "line": finding.start.line,
+            "column": finding.start.column,
+            "start": finding.start.offset,
+            "end": finding.end.offset,
             "rule": rule.id,
             "name": rule.name,
             "category": rule.category.as_str(),
             "severity": rule.severity.as_str(),
-            "confidence": located.finding.confidence.as_str(),
-            "secret": shown(&located.secret, self.reveal),
+            "confidence": finding.finding.confidence.as_str(),
+            "secret": shown(&finding.secret, self.reveal),
             "impact": rule.impact,
         });
         self.out.write_all(if self.any { b",\n" } else { b"\n" })?;

@@ -80,26 +80,26 @@ impl<W: Write> Report for Sarif<W> {
         self.out.write_all(b"},\"columnKind\":\"unicodeCodePoints\",\"results\":[")
     }
 
-    fn finding(&mut self, path: &Path, rule: &Rule, located: &LocatedFinding) -> io::Result<()> {
+    fn finding(&mut self, path: &Path, rule: &Rule, finding: &LocatedFinding) -> io::Result<()> {
         let result = serde_json::json!({
             "ruleId": rule.id,
-            "ruleIndex": located.finding.rule.0,
+            "ruleIndex": finding.finding.rule.0,
             "level": weight(rule.severity).0,
-            "message": { "text": format!("{}: {}", rule.name, shown(&located.secret, self.reveal)) },
+            "message": { "text": format!("{}: {}", rule.name, shown(&finding.secret, self.reveal)) },
             "locations": [{
                 "physicalLocation": {
                     "artifactLocation": { "uri": uri(path) },
                     "region": {
-                        "startLine": located.start.line,
-                        "startColumn": located.start.column,
-                        "endLine": located.end.line,
-                        "endColumn": located.end.column,
-                        "byteOffset": located.start.offset,
-                        "byteLength": located.end.offset - located.start.offset,
+                        "startLine": finding.start.line,
+                        "startColumn": finding.start.column,
+                        "endLine": finding.end.line,
+                        "endColumn": finding.end.column,
+                        "byteOffset": finding.start.offset,
+                        "byteLength": finding.end.offset - finding.start.offset,
                     },
                 },
             }],
-            "properties": { "confidence": located.finding.confidence.as_str() },
+            "properties": { "confidence": finding.finding.confidence.as_str() },
         });
         self.out.write_all(if self.any { b",\n" } else { b"\n" })?;
         self.any = true;

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::config::key::Kind;
+use crate::config::key::ValueKind;
 use crate::config::range::{Range, TimeLimit};
 use crate::config::schema::section;
 use crate::config::units;
@@ -67,10 +67,10 @@ section! {
     /// `[limits]`
     Limits {
         /// Largest request body, counted before and after decoding (413).
-        max_body: u64 = 64 << 20, with: "units::size", kind: Kind::Size,
+        max_body: u64 = 64 << 20, with: "units::size", kind: ValueKind::Size,
             range: Range::at_least(1, |_| "0 would refuse every body".to_owned()).bytes();
         /// Largest request or reply head (431).
-        max_head: u64 = 64 << 10, with: "units::size", kind: Kind::Size,
+        max_head: u64 = 64 << 10, with: "units::size", kind: ValueKind::Size,
             range: Range::at_least(4 << 10, |n| format!("{n} bytes are too few for ordinary clients"))
                 .bytes()
                 .naming_least();
@@ -81,7 +81,7 @@ section! {
         max_decode_ratio: u32 = 200,
             range: Range::at_least(1, |_| "0 would refuse every compressed body".to_owned());
         /// Memory for bodies in flight per shard; beyond it new requests get 503.
-        buffers_per_shard: u64 = 256 << 20, with: "units::size", kind: Kind::Size,
+        buffers_per_shard: u64 = 256 << 20, with: "units::size", kind: ValueKind::Size,
             range: Range::at_least(1 << 20, |_| "less than 1MiB".to_owned()).bytes();
         /// Idle upstream connections per shard and upstream.
         idle_per_upstream: usize = 64;

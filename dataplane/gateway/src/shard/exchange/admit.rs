@@ -2,10 +2,10 @@
 
 use aegis_detect::OwnValue;
 
-use super::Exchange;
 use super::error::ExchangeError;
-use super::local_reply::LocalRequest;
+use super::local_request::LocalRequest;
 use super::scan::RequestScan;
+use super::state::Exchange;
 use crate::auth;
 use crate::error_body::{ErrorKind, Failure};
 use crate::route::{self, Route};

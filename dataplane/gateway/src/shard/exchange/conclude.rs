@@ -4,8 +4,8 @@ use aegis_wire::h1::Peer;
 use aegis_wire::head::Method;
 
 use super::super::answer::{Recipient, write_failure};
-use super::error::ExchangeError;
-use super::{ClientGone, Exchange};
+use super::error::{ClientGone, ExchangeError};
+use super::state::Exchange;
 use crate::error_body::{ErrorKind, Failure};
 use crate::events::{Ending, LogEventLevel};
 

@@ -8,9 +8,9 @@
 use aegis_shield::{Format, Tokenizer};
 
 use super::super::clean::FieldHash;
-use super::Exchange;
 use super::error::ExchangeError;
 use super::scan::RequestScan;
+use super::state::Exchange;
 use super::suspects::{is_plain_header, is_suspect_field, is_suspect_parameter};
 use crate::error_body::Failure;
 use crate::route;

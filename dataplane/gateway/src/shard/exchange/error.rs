@@ -1,7 +1,7 @@
 //! Why an exchange, or a part of it, does not run to its end.
 
 use super::super::restorer::Panicked;
-use super::local_reply::LocalRequest;
+use super::local_request::LocalRequest;
 use crate::error_body::Failure;
 use crate::events::Ending;
 
@@ -91,5 +91,20 @@ impl ReplyError {
 impl From<Panicked> for ReplyError {
     fn from(_: Panicked) -> Self {
         Self::BrokenOff
+    }
+}
+
+/// The client took no more of what was written to it.
+pub(super) struct ClientGone;
+
+impl From<ClientGone> for ExchangeError {
+    fn from(_: ClientGone) -> Self {
+        Self::ClientGone
+    }
+}
+
+impl From<ClientGone> for ReplyError {
+    fn from(_: ClientGone) -> Self {
+        Self::ClientGone
     }
 }

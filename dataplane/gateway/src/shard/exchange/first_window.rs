@@ -7,10 +7,10 @@ use aegis_wire::h1::{self, BodyKind};
 use aegis_wire::head::BodyLength;
 
 use super::super::answer::http_failure;
-use super::Exchange;
 use super::error::ExchangeError;
 use super::framing::Framing;
 use super::scan::{BodyScanner, Scanned, Secrets};
+use super::state::Exchange;
 use crate::error_body::Failure;
 
 /// A request whose first part is in the write buffer, ready to be sent.

@@ -3,8 +3,8 @@
 use aegis_wire::h1::CONTINUE;
 use aegis_wire::target::{decoded, rebase};
 
-use super::Exchange;
 use super::error::ExchangeError;
+use super::state::Exchange;
 use crate::auth::{self, CREDENTIAL_FIELDS};
 use crate::config::settings::FindingsHeader;
 use crate::error_body::Failure;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use aegis_wire::head::{BodyLength, Fields, Method};
 
-use super::Exchange;
 use super::error::ExchangeError;
+use super::state::Exchange;
 use crate::error_body::{ErrorKind, Failure};
 use crate::links::results::{Replaced, ResultLinks, is_told_at};
 use crate::links::{LinkTarget, is_allowed, place};
@@ -25,23 +25,23 @@ const UNREACHABLE: Failure = Failure::upstream(
 
 /// What a field's addresses are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Use {
+enum LinkUse {
     /// Followed at once: a redirect, or where something was made.
     Location,
     /// Bytes of the user's are sent there.
     Upload,
     /// Something to look at.
     Related,
-    /// As [`Use::Related`], several of them in angle brackets (RFC 8288).
+    /// As [`LinkUse::Related`], several of them in angle brackets (RFC 8288).
     List,
 }
 
-fn use_of(name: &[u8]) -> Option<Use> {
+fn use_of(name: &[u8]) -> Option<LinkUse> {
     Some(match name {
-        b"location" => Use::Location,
-        b"x-goog-upload-url" | b"x-goog-upload-control-url" => Use::Upload,
-        b"content-location" | b"operation-location" | b"azure-asyncoperation" => Use::Related,
-        b"link" => Use::List,
+        b"location" => LinkUse::Location,
+        b"x-goog-upload-url" | b"x-goog-upload-control-url" => LinkUse::Upload,
+        b"content-location" | b"operation-location" | b"azure-asyncoperation" => LinkUse::Related,
+        b"link" => LinkUse::List,
         _ => return None,
     })
 }
@@ -76,7 +76,7 @@ impl Exchange<'_> {
     /// The value of a field with its addresses replaced; none when the field must go.
     fn rewritten(
         &self,
-        kind: Use,
+        kind: LinkUse,
         value: &[u8],
         base: Option<&str>,
         upstream: &Upstream,
@@ -89,7 +89,7 @@ impl Exchange<'_> {
             };
         };
         let target = &self.buffers.request.path;
-        if kind == Use::List {
+        if kind == LinkUse::List {
             return Ok(list(text, |link| match place(link, target, upstream) {
                 LinkTarget::Upstream(rest) => Some(address(base, upstream, &rest)),
                 LinkTarget::Elsewhere(_) => Some(link.to_owned()),
@@ -97,11 +97,11 @@ impl Exchange<'_> {
             }));
         }
         match place(text, target, upstream) {
-            LinkTarget::Upstream(_) if kind == Use::Upload && base.is_none() => Err(NO_ADDRESS.into()),
+            LinkTarget::Upstream(_) if kind == LinkUse::Upload && base.is_none() => Err(NO_ADDRESS.into()),
             LinkTarget::Upstream(rest) => Ok(Some(address(base, upstream, &rest).into_bytes())),
             // Where nobody is sent there, the field is merely left out.
-            LinkTarget::Unreachable if kind == Use::Related => Ok(None),
-            LinkTarget::Unreachable if kind == Use::Location && !self.is_redirect() => Ok(None),
+            LinkTarget::Unreachable if kind == LinkUse::Related => Ok(None),
+            LinkTarget::Unreachable if kind == LinkUse::Location && !self.is_redirect() => Ok(None),
             LinkTarget::Unreachable => Err(UNREACHABLE.into()),
             LinkTarget::Elsewhere(host)
                 if self.leads_a_body_on(kind) && !is_allowed(&host, &upstream.redirect_hosts) =>
@@ -113,12 +113,12 @@ impl Exchange<'_> {
     }
 
     /// Whether the client sends a body to the address in a field of this use.
-    fn leads_a_body_on(&self, kind: Use) -> bool {
+    fn leads_a_body_on(&self, kind: LinkUse) -> bool {
         match kind {
-            Use::Upload => true,
-            Use::Related | Use::List => false,
-            Use::Location if self.is_upload() => true,
-            Use::Location => self.had_body() && matches!(self.buffers.reply.status, 307 | 308),
+            LinkUse::Upload => true,
+            LinkUse::Related | LinkUse::List => false,
+            LinkUse::Location if self.is_upload() => true,
+            LinkUse::Location => self.had_body() && matches!(self.buffers.reply.status, 307 | 308),
         }
     }
 

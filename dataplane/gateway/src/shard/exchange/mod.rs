@@ -22,26 +22,24 @@ mod head;
 mod keep_alive;
 mod links;
 mod local_reply;
+mod local_request;
 mod reply;
 mod reply_head;
 mod request_body;
 mod response_body;
 mod scan;
 mod send;
+mod state;
 mod suspects;
 
-use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
 
-use aegis_wire::h1::{Peer, RequestParse};
-use aegis_wire::head::Method;
+use aegis_wire::h1::Peer;
 
-use super::exchange_buffers::{ExchangeBuffers, LentBuffers, MemoryShare};
-use super::net::deadline::WaitPhase;
-use super::net::{Conn, WriteTimeout};
-use super::record::{RecordBuilder, micros};
+use super::exchange_buffers::LentBuffers;
+use super::net::Conn;
+use super::record::RecordBuilder;
 use super::state::Shard;
 use crate::config::settings::Provider;
 use crate::snapshot::Snapshot;
@@ -50,38 +48,8 @@ pub(super) use conclude::Disposition;
 use error::ExchangeError;
 use first_window::Sending;
 use request_body::RequestBody;
-
-/// What is known of a request whose head was read.
-pub(super) struct Received {
-    /// What the head says of the connection and the body.
-    pub(super) parse: RequestParse,
-    /// When its last bytes came.
-    pub(super) began: Instant,
-    /// The client's address.
-    pub(super) peer: IpAddr,
-    /// Whether the connection may take another request afterwards.
-    pub(super) may_keep_alive: bool,
-}
-
-/// What all phases of an exchange work with.
-struct Exchange<'a> {
-    shard: &'a Rc<Shard>,
-    snapshot: Arc<Snapshot>,
-    client: &'a mut Conn,
-    buffers: &'a mut ExchangeBuffers,
-    memory: &'a mut MemoryShare,
-    parse: RequestParse,
-    method: Method,
-    /// The client's HTTP version, and whether its connection can take another request.
-    peer: Peer,
-    provider: Provider,
-    body: RequestBody,
-    record: RecordBuilder,
-    /// When the bytes being worked on were read.
-    in_hand: Instant,
-    /// Whether values of earlier requests of a session are at hand.
-    is_session_recalled: bool,
-}
+use state::Exchange;
+pub(super) use state::Received;
 
 /// Runs the exchange whose request head lies in the buffers.
 pub(super) async fn run(
@@ -161,61 +129,5 @@ impl Exchange<'_> {
         self.receive_first_window().await?;
         let scanner = self.body_scanner(scan, format);
         self.scan_first_window(scanner)
-    }
-
-    /// Writes what has been put together to the client.
-    async fn flush(&mut self) -> Result<(), ClientGone> {
-        if self.buffers.out.is_empty() {
-            self.buffers.out.clear();
-            return Ok(());
-        }
-        let timeout = self.reply_timeout();
-        let (bytes, range) = self.buffers.out.take();
-        let (result, bytes) = self.client.write(bytes, range, timeout).await;
-        self.buffers.out.restore(bytes);
-        result.map_err(|_| ClientGone)
-    }
-
-    /// How long the client may take nothing of its reply.
-    fn reply_timeout(&self) -> WriteTimeout {
-        WriteTimeout { phase: WaitPhase::ReplyWrite, gap: self.snapshot.timeouts.response_write_gap }
-    }
-
-    /// Counts the memory that the exchange holds now; `restoring` bytes of it lie in the restorer.
-    fn count_memory(&mut self, restoring: usize) {
-        self.memory.count(self.buffers.held_bytes() + restoring);
-    }
-
-    /// Adds the time since the bytes in hand were read to what the gateway itself took.
-    fn count_time(&mut self) {
-        self.record.times.added += micros(self.in_hand);
-    }
-
-    /// Whether the client's whole body has been received.
-    fn has_all(&self) -> bool {
-        self.body.is_last(self.client)
-    }
-
-    /// Overwrites what is left of a request in which something was found.
-    fn wipe_request(&mut self) {
-        if self.record.findings_total > 0 {
-            self.shard.scanner.wipe();
-            self.body.wipe(self.client);
-        }
-    }
-}
-
-/// The client took no more of what was written to it.
-struct ClientGone;
-
-impl From<ClientGone> for ExchangeError {
-    fn from(_: ClientGone) -> Self {
-        Self::ClientGone
-    }
-}
-
-impl From<ClientGone> for error::ReplyError {
-    fn from(_: ClientGone) -> Self {
-        Self::ClientGone
     }
 }

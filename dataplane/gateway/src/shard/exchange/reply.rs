@@ -13,13 +13,13 @@ use super::super::net::buffers::LARGE;
 use super::super::net::deadline::WaitPhase;
 use super::super::net::timeout;
 use super::super::pool::{PoolPolicy, UpstreamConn};
-use super::error::{ExchangeError, ReplyError};
+use super::error::{ClientGone, ExchangeError, ReplyError};
 use super::framing::Framing;
 use super::keep_alive::{COMMENT, KeepAlive};
 use super::reply_head::{HeadPlan, Replying};
 use super::response_body::Absorbed;
 use super::send::ReadEvent;
-use super::{ClientGone, Exchange};
+use super::state::Exchange;
 use crate::snapshot::Upstream;
 
 /// What the wait for more of a reply brought.
@@ -37,7 +37,7 @@ impl Exchange<'_> {
     pub(super) async fn pass_on(&mut self, replying: &mut Replying) -> Result<(), ExchangeError> {
         let outcome = self.pass_head_and_body(replying).await;
         if let Some(restorer) = &replying.body.restorer {
-            let stats = restorer.tally();
+            let stats = restorer.stats();
             self.record.restored = stats.restored;
             self.record.unresolved = stats.unresolved;
             self.record.kept = stats.kept;

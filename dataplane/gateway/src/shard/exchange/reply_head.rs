@@ -15,7 +15,6 @@ use super::super::exchange_buffers::ExchangeBuffers;
 use super::super::net::buffers::LARGE;
 use super::super::pool::UpstreamConn;
 use super::super::restorer::Restorer;
-use super::Exchange;
 use super::content_decoder::ContentDecoder;
 use super::error::ExchangeError;
 use super::first_window::Sending;
@@ -24,6 +23,7 @@ use super::keep_alive::KeepAlive;
 use super::response_body::ResponseBody;
 use super::scan::Secrets;
 use super::send::{Answered, Sent};
+use super::state::Exchange;
 use crate::error_body::Failure;
 use crate::snapshot::Upstream;
 

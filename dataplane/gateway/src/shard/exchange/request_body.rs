@@ -28,14 +28,14 @@ const TOO_SLOW: Failure =
 
 /// The body of one request.
 pub(super) struct RequestBody {
-    kind: Kind,
+    reader: BodyReader,
     received: u64,
     began: Instant,
     /// Its coding cannot be taken off, and the configuration lets such bodies pass.
     is_undecoded: bool,
 }
 
-enum Kind {
+enum BodyReader {
     /// The window is the connection's buffer; so many bytes of the body are not consumed yet.
     Plain { left: u64 },
     /// The window is a buffer of its own.
@@ -62,7 +62,7 @@ struct Framed {
     _claim: Claim,
 }
 
-impl Kind {
+impl BodyReader {
     fn new(
         shard: &Rc<Shard>,
         snapshot: &Snapshot,
@@ -104,7 +104,8 @@ impl RequestBody {
         framing: BodyKind,
         began: Instant,
     ) -> (Self, Result<(), Failure>) {
-        let mut body = Self { kind: Kind::Plain { left: 0 }, received: 0, began, is_undecoded: false };
+        let mut body =
+            Self { reader: BodyReader::Plain { left: 0 }, received: 0, began, is_undecoded: false };
         let codings = match coding::parse(fields.get_all(b"content-encoding")) {
             Ok(codings) => Ok(codings),
             Err(_) if snapshot.fail_mode == FailMode::Open => {
@@ -113,14 +114,14 @@ impl RequestBody {
             }
             Err(error) => Err(undecodable(error)),
         };
-        let refusal = match codings.and_then(|codings| Kind::new(shard, snapshot, framing, &codings)) {
-            Ok(kind) => {
-                body.kind = kind;
+        let refusal = match codings.and_then(|codings| BodyReader::new(shard, snapshot, framing, &codings)) {
+            Ok(reader) => {
+                body.reader = reader;
                 Ok(())
             }
             Err(failure) => {
                 if framing.length() != BodyLength::Empty {
-                    body.kind = Kind::Unreadable;
+                    body.reader = BodyReader::Unreadable;
                 }
                 Err(failure)
             }
@@ -135,44 +136,44 @@ impl RequestBody {
 
     /// What is there and not consumed, without framing and coding.
     pub(super) fn window<'a>(&'a self, client: &'a Conn) -> &'a [u8] {
-        match &self.kind {
-            Kind::Plain { left } => {
+        match &self.reader {
+            BodyReader::Plain { left } => {
                 let data = client.rx.data();
                 &data[..data.len().min(usize::try_from(*left).unwrap_or(usize::MAX))]
             }
-            Kind::Framed(framed) => &framed.window[framed.start..],
-            Kind::Unreadable => &[],
+            BodyReader::Framed(framed) => &framed.window[framed.start..],
+            BodyReader::Unreadable => &[],
         }
     }
 
     /// Whether the body ends with the window.
     pub(super) fn is_last(&self, client: &Conn) -> bool {
-        match &self.kind {
-            Kind::Plain { left } => client.rx.data().len() as u64 >= *left,
-            Kind::Framed(framed) => framed.ended,
-            Kind::Unreadable => false,
+        match &self.reader {
+            BodyReader::Plain { left } => client.rx.data().len() as u64 >= *left,
+            BodyReader::Framed(framed) => framed.ended,
+            BodyReader::Unreadable => false,
         }
     }
 
     /// Body bytes received from the client so far, as they came.
     pub(super) fn received(&self, client: &Conn) -> u64 {
-        match &self.kind {
-            Kind::Plain { .. } => self.received + self.window(client).len() as u64,
-            Kind::Framed(framed) => framed.framing.payload_bytes(),
-            Kind::Unreadable => 0,
+        match &self.reader {
+            BodyReader::Plain { .. } => self.received + self.window(client).len() as u64,
+            BodyReader::Framed(framed) => framed.framing.payload_bytes(),
+            BodyReader::Unreadable => 0,
         }
     }
 
     /// Drops the first `count` bytes of the window.
     pub(super) fn consume(&mut self, client: &mut Conn, count: usize) {
-        match &mut self.kind {
-            Kind::Plain { left } => {
+        match &mut self.reader {
+            BodyReader::Plain { left } => {
                 client.rx.consume(count);
                 *left -= count as u64;
                 self.received += count as u64;
             }
-            Kind::Framed(framed) => framed.start += count,
-            Kind::Unreadable => {}
+            BodyReader::Framed(framed) => framed.start += count,
+            BodyReader::Unreadable => {}
         }
     }
 
@@ -193,8 +194,8 @@ impl RequestBody {
 
     /// Takes what has come from the client into the window.
     fn advance(&mut self, client: &mut Conn, shard: &Rc<Shard>) -> Result<Window, Failure> {
-        match &mut self.kind {
-            Kind::Plain { left } => {
+        match &mut self.reader {
+            BodyReader::Plain { left } => {
                 let there = client.rx.data().len();
                 if there as u64 >= *left || there >= WINDOW {
                     return Ok(Window::Ready);
@@ -205,12 +206,12 @@ impl RequestBody {
                 }
                 Ok(Window::NeedsClient(wanted - there))
             }
-            Kind::Framed(framed) => {
+            BodyReader::Framed(framed) => {
                 framed.absorb(client)?;
                 let ready = framed.ended || framed.window.len() >= WINDOW;
                 Ok(if ready { Window::Ready } else { Window::NeedsClient(usize::MAX) })
             }
-            Kind::Unreadable => Ok(Window::Ready),
+            BodyReader::Unreadable => Ok(Window::Ready),
         }
     }
 
@@ -247,9 +248,9 @@ impl RequestBody {
 
     /// Overwrites what is consumed of the window.
     pub(super) fn wipe(&mut self, client: &mut Conn) {
-        match &mut self.kind {
-            Kind::Plain { .. } | Kind::Unreadable => client.rx.wipe(),
-            Kind::Framed(framed) => {
+        match &mut self.reader {
+            BodyReader::Plain { .. } | BodyReader::Unreadable => client.rx.wipe(),
+            BodyReader::Framed(framed) => {
                 client.rx.wipe();
                 wipe(&mut framed.window, framed.start);
                 if let Some(coding) = &mut framed.coding {
@@ -261,7 +262,7 @@ impl RequestBody {
 
     /// Gives the window's memory back.
     pub(super) fn release(&mut self, shard: &Shard) {
-        if let Kind::Framed(framed) = &mut self.kind {
+        if let BodyReader::Framed(framed) = &mut self.reader {
             shard.buffers.give_back(std::mem::take(&mut framed.window));
             framed.start = 0;
         }

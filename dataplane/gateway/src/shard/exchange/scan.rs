@@ -8,11 +8,11 @@ use aegis_wire::head::RequestHead;
 
 use super::super::exchange_buffers::RESTORING;
 use super::super::net::Conn;
-use super::super::scanner::Step;
+use super::super::scanner::ScanStep;
 use super::super::session::{SESSION_FIELD, SessionFull, SessionKey, Sessions};
 use super::super::state::Shard;
-use super::Exchange;
 use super::request_body::RequestBody;
+use super::state::Exchange;
 use crate::auth;
 use crate::config::settings::FailMode;
 use crate::error_body::{ErrorKind, Failure};
@@ -85,7 +85,7 @@ impl BodyScanner {
         snapshot: &Snapshot,
         window: &[u8],
         last: bool,
-    ) -> Result<Step, Failure> {
+    ) -> Result<ScanStep, Failure> {
         if !self.passes_unscanned {
             match shard.scanner.push(&snapshot.shield, &mut self.tokenizer, window, last) {
                 Ok(step) if step.is_changed && self.keeps_length => return Err(MOVED),
@@ -96,7 +96,7 @@ impl BodyScanner {
                 Err(failure) => return Err(failure),
             }
         }
-        Ok(Step::unchanged(window.len()))
+        Ok(ScanStep::unchanged(window.len()))
     }
 
     /// Appends what the last step made of the bytes it used.

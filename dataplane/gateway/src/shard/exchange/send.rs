@@ -17,11 +17,11 @@ use super::super::net::deadline::WaitPhase;
 use super::super::net::{Watched, WriteTimeout};
 use super::super::pool::UpstreamConn;
 use super::super::record::micros;
-use super::Exchange;
 use super::error::{ExchangeError, SendError};
 use super::first_window::Sending;
 use super::framing::Framing;
 use super::scan::BodyScanner;
+use super::state::Exchange;
 use crate::error_body::Failure;
 use crate::snapshot::Upstream;
 

@@ -94,6 +94,10 @@ impl Deadlines {
     }
 
     /// Gives the connection on `fd` its row. The deadline must be dropped before the descriptor is closed.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "there is one row for each open descriptor, which is an `i32`"
+    )]
     pub(crate) fn register(self: &Rc<Self>, fd: RawFd) -> Deadline {
         let free = self.free.borrow_mut().pop();
         let index = if let Some(index) = free {

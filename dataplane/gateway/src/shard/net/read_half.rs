@@ -60,12 +60,12 @@ async fn read_forever(mut half: OwnedReadHalf<Stream>, slot: Rc<Cell<ReadSlot>>)
 }
 
 /// The reader of a connection. It reads into one buffer at a time.
-struct Reader {
+struct HalfReader {
     future: Pin<Box<dyn Future<Output = Infallible>>>,
     slot: Rc<Cell<ReadSlot>>,
 }
 
-impl Reader {
+impl HalfReader {
     fn new(half: OwnedReadHalf<Stream>) -> Self {
         let slot = Rc::new(Cell::new(ReadSlot::Empty));
         Self { future: Box::pin(read_forever(half, Rc::clone(&slot))), slot }
@@ -93,7 +93,7 @@ impl Reader {
 
 /// The bytes that come from a connection, in plaintext, those that were not consumed first.
 pub(crate) struct ReadHalf {
-    reader: Reader,
+    reader: HalfReader,
     /// What the owner of the connection reads. With TLS it never leaves for the kernel.
     plain: ReadBuffer,
     /// Where in `plain` the first byte lies that was not consumed.
@@ -109,7 +109,7 @@ impl ReadHalf {
     /// A reader over `half` with a buffer of [`SMALL`] bytes.
     pub(crate) fn new(half: OwnedReadHalf<Stream>) -> Self {
         Self {
-            reader: Reader::new(half),
+            reader: HalfReader::new(half),
             plain: ReadBuffer::Here(Vec::with_capacity(SMALL)),
             start: 0,
             has_ended: false,

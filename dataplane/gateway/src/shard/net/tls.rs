@@ -14,9 +14,9 @@ use super::buffers::SMALL;
 /// One half's access to the TLS state that both halves of a connection share. Borrowed between two operations, never
 /// across one.
 #[derive(Clone)]
-pub(crate) struct TlsHalf(Rc<RefCell<State>>);
+pub(crate) struct TlsHalf(Rc<RefCell<TlsState>>);
 
-struct State {
+struct TlsState {
     stream: TlsStream,
     /// Sealed and not yet written.
     out: Vec<u8>,
@@ -25,12 +25,12 @@ struct State {
 impl TlsHalf {
     /// Wraps a stream whose first bytes to write, if any, are in `out`.
     pub(crate) fn new(stream: TlsStream, out: Vec<u8>) -> Self {
-        Self(Rc::new(RefCell::new(State { stream, out })))
+        Self(Rc::new(RefCell::new(TlsState { stream, out })))
     }
 
     /// Opens what came from the socket and appends it to `plaintext`. False when the peer has ended its side.
     pub(crate) fn open(&self, sealed: &mut [u8], plaintext: &mut Vec<u8>) -> io::Result<bool> {
-        let State { stream, out } = &mut *self.0.borrow_mut();
+        let TlsState { stream, out } = &mut *self.0.borrow_mut();
         stream.receive(sealed, plaintext, out).map_err(broken)?;
         Ok(!stream.peer_closed())
     }
@@ -42,7 +42,7 @@ impl TlsHalf {
 
     /// Seals `plaintext` and takes all that is to be written.
     pub(crate) fn seal(&self, plaintext: &[u8]) -> io::Result<Vec<u8>> {
-        let State { stream, out } = &mut *self.0.borrow_mut();
+        let TlsState { stream, out } = &mut *self.0.borrow_mut();
         if !plaintext.is_empty() {
             stream.send(plaintext, out).map_err(broken)?;
         }
@@ -60,7 +60,7 @@ impl TlsHalf {
 
     /// Says that this side sends no more.
     pub(crate) fn close(&self) {
-        let State { stream, out } = &mut *self.0.borrow_mut();
+        let TlsState { stream, out } = &mut *self.0.borrow_mut();
         stream.close(out);
     }
 

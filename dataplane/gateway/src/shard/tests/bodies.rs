@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aegis_wire::h1;
 
-use super::harness::{GatewaySetup, MockUpstream, SECRET, Step, ok, on_both_drivers, write};
+use super::harness::{GatewaySetup, MockUpstream, SECRET, ScriptStep, ok, on_both_drivers, write};
 
 /// Text of `length` bytes with the made-up secret in the middle.
 fn text(length: usize) -> String {
@@ -114,7 +114,7 @@ fn events_are_passed_on_as_they_come() {
                 "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
             let mut steps = vec![write(head)];
             for index in 0..3 {
-                steps.push(Step::Sleep(60));
+                steps.push(ScriptStep::Sleep(60));
                 steps.push(write(&format!("9\r\ndata: {index}\n\n\r\n")));
             }
             steps.push(write("0\r\n\r\n"));
@@ -147,14 +147,14 @@ fn large_replies_arrive_whole_in_every_framing() {
             let head = "HTTP/1.1 200 OK\r\n";
             match seen.head.path.as_str() {
                 "/length" => vec![write(&format!("{head}content-length: {}\r\n\r\n{body}", body.len()))],
-                "/close" => vec![write(&format!("{head}\r\n{body}")), Step::Close],
+                "/close" => vec![write(&format!("{head}\r\n{body}")), ScriptStep::Close],
                 _ => {
                     let mut out = format!("{head}transfer-encoding: chunked\r\n\r\n").into_bytes();
                     for part in body.as_bytes().chunks(7_777) {
                         h1::write_chunk(part, &mut out);
                     }
                     out.extend_from_slice(h1::LAST_CHUNK);
-                    vec![Step::Write(out)]
+                    vec![ScriptStep::Write(out)]
                 }
             }
         });

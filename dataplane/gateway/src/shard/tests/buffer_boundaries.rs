@@ -12,7 +12,7 @@ use flate2::write::GzEncoder;
 
 use super::super::net::buffers::{LARGE, SMALL};
 use super::harness::{
-    Client, Gateway, GatewaySetup, MockUpstream, ReceivedRequest, Reply, SECRET, Step, long_secret,
+    Client, Gateway, GatewaySetup, MockUpstream, ReceivedRequest, Reply, SECRET, ScriptStep, long_secret,
     on_both_drivers, token,
 };
 use crate::config::settings::Driver;
@@ -140,9 +140,9 @@ fn upstream() -> MockUpstream {
         let framing = Framing::named(&field("x-framing"));
         let version = if framing == Framing::Close { "HTTP/1.0" } else { "HTTP/1.1" };
         let first = format!("{version} 200 OK");
-        let mut steps = vec![Step::Write(message(&first, &kind, framing, &field("x-coding"), &body))];
+        let mut steps = vec![ScriptStep::Write(message(&first, &kind, framing, &field("x-coding"), &body))];
         if framing == Framing::Close {
-            steps.push(Step::Close);
+            steps.push(ScriptStep::Close);
         }
         steps
     })
@@ -425,7 +425,9 @@ fn replies_with_long_heads_and_bodies_of_every_size_arrive_whole() {
                 "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nconnection: x-pad\r\ncontent-length: {}\r\n",
                 body.len()
             );
-            vec![Step::Write([&padded(&first, "x-pad", field(b"x-head"))[..], body.as_bytes()].concat())]
+            vec![ScriptStep::Write(
+                [&padded(&first, "x-pad", field(b"x-head"))[..], body.as_bytes()].concat(),
+            )]
         });
         let mut setup = GatewaySetup::new(driver, &upstream);
         setup.change = Box::new(|snapshot| snapshot.audit = false);

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::harness::{
-    GatewaySetup, MockUpstream, SECRET, Step, ok, on_both_drivers, server_tls, wait_for, write,
+    GatewaySetup, MockUpstream, SECRET, ScriptStep, ok, on_both_drivers, server_tls, wait_for, write,
 };
 use crate::config::settings::Driver;
 use crate::events::Ending;
@@ -16,7 +16,7 @@ const SOON: Duration = Duration::from_millis(150);
 #[test]
 fn a_closed_idle_connection_leaves_the_pool() {
     on_both_drivers(|driver| {
-        let upstream = MockUpstream::new(|_| vec![ok("x"), Step::Sleep(100), Step::Close]);
+        let upstream = MockUpstream::new(|_| vec![ok("x"), ScriptStep::Sleep(100), ScriptStep::Close]);
         let gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.post("/up/x", "again");
@@ -29,7 +29,7 @@ fn a_closed_idle_connection_leaves_the_pool() {
 #[test]
 fn an_upstream_that_only_closes_is_a_bad_gateway() {
     on_both_drivers(|driver| {
-        let upstream = MockUpstream::new(|_| vec![Step::Close]);
+        let upstream = MockUpstream::new(|_| vec![ScriptStep::Close]);
         let mut gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.post("/up/x", "a");
@@ -61,8 +61,8 @@ fn a_reply_that_breaks_off_is_not_passed_on_as_whole() {
             let upstream = MockUpstream::new(move |_| {
                 vec![
                     write(&format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n5\r\nabc")),
-                    Step::Sleep(30),
-                    Step::Close,
+                    ScriptStep::Sleep(30),
+                    ScriptStep::Close,
                 ]
             });
             let mut gateway = GatewaySetup::new(driver, &upstream).start();
@@ -80,7 +80,7 @@ fn a_reply_that_breaks_off_is_not_passed_on_as_whole() {
 #[test]
 fn nonsense_from_the_upstream_is_a_bad_gateway() {
     on_both_drivers(|driver| {
-        let upstream = MockUpstream::new(|_| vec![write("SSH-2.0-OpenSSH_9.2\r\n"), Step::Sleep(500)]);
+        let upstream = MockUpstream::new(|_| vec![write("SSH-2.0-OpenSSH_9.2\r\n"), ScriptStep::Sleep(500)]);
         let gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.post("/up/x", "a");
@@ -94,7 +94,7 @@ fn a_client_that_goes_takes_its_upstream_connection_along() {
         let upstream = MockUpstream::new(|_| {
             let mut steps = vec![write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")];
             for _ in 0..200 {
-                steps.extend([Step::Sleep(20), write("1\r\nx\r\n")]);
+                steps.extend([ScriptStep::Sleep(20), write("1\r\nx\r\n")]);
             }
             steps
         });
@@ -220,8 +220,8 @@ fn idle_connections_are_closed_without_a_word() {
 fn slow_upstreams_time_out() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|seen| match seen.head.path.as_str() {
-            "/silent" => vec![Step::Sleep(600)],
-            _ => vec![write("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf"), Step::Sleep(600)],
+            "/silent" => vec![ScriptStep::Sleep(600)],
+            _ => vec![write("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf"), ScriptStep::Sleep(600)],
         });
         let mut setup = GatewaySetup::new(driver, &upstream);
         setup.timeouts.first_byte = SOON;

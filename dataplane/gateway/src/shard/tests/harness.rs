@@ -81,25 +81,25 @@ pub(super) fn long_secret(claims: usize) -> String {
 }
 
 /// What a mock upstream does next.
-pub(super) enum Step {
+pub(super) enum ScriptStep {
     Write(Vec<u8>),
     Sleep(u64),
     /// Closes the connection.
     Close,
 }
 
-pub(super) fn write(text: &str) -> Step {
-    Step::Write(text.as_bytes().to_vec())
+pub(super) fn write(text: &str) -> ScriptStep {
+    ScriptStep::Write(text.as_bytes().to_vec())
 }
 
-pub(super) fn ok(body: &str) -> Step {
+pub(super) fn ok(body: &str) -> ScriptStep {
     write(&format!(
         "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     ))
 }
 
-type Script = dyn Fn(&ReceivedRequest) -> Vec<Step> + Send + Sync;
+type Script = dyn Fn(&ReceivedRequest) -> Vec<ScriptStep> + Send + Sync;
 
 /// An upstream that reads whole requests and answers each by a script.
 pub(super) struct MockUpstream {
@@ -109,7 +109,7 @@ pub(super) struct MockUpstream {
 }
 
 impl MockUpstream {
-    pub(super) fn new(script: impl Fn(&ReceivedRequest) -> Vec<Step> + Send + Sync + 'static) -> Self {
+    pub(super) fn new(script: impl Fn(&ReceivedRequest) -> Vec<ScriptStep> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -138,15 +138,15 @@ fn serve(mut stream: TcpStream, connection: usize, log: &Mutex<Vec<ReceivedReque
     let mut buffer = Vec::new();
     while let Some(seen) = read_request(&mut stream, &mut buffer, connection) {
         log.lock().unwrap().push(seen.clone());
-        for step in script(&seen) {
-            match step {
-                Step::Write(bytes) => {
+        for act in script(&seen) {
+            match act {
+                ScriptStep::Write(bytes) => {
                     if stream.write_all(&bytes).is_err() {
                         return;
                     }
                 }
-                Step::Sleep(millis) => thread::sleep(Duration::from_millis(millis)),
-                Step::Close => {
+                ScriptStep::Sleep(millis) => thread::sleep(Duration::from_millis(millis)),
+                ScriptStep::Close => {
                     let _ = stream.shutdown(Shutdown::Both);
                     return;
                 }

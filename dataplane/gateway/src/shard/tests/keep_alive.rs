@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use aegis_wire::h1;
 
-use super::harness::{GatewaySetup, MockUpstream, Reply, SECRET, Step, on_both_drivers, token, write};
+use super::harness::{GatewaySetup, MockUpstream, Reply, SECRET, ScriptStep, on_both_drivers, token, write};
 use crate::config::settings::Driver;
 
 const COMMENT: &str = ": keep-alive\n\n";
 const EVERY: Duration = Duration::from_millis(50);
 /// A silence that is worth several comments.
-const SILENCE: Step = Step::Sleep(250);
+const SILENCE: ScriptStep = ScriptStep::Sleep(250);
 
 /// An event stream in pieces with silence between them: after an event, inside one, and inside a token.
 fn upstream(chunked: bool) -> MockUpstream {
@@ -36,9 +36,9 @@ fn upstream(chunked: bool) -> MockUpstream {
             } else {
                 bytes.extend_from_slice(piece.as_bytes());
             }
-            steps.extend([Step::Write(bytes), SILENCE]);
+            steps.extend([ScriptStep::Write(bytes), SILENCE]);
         }
-        steps.push(if chunked { Step::Write(h1::LAST_CHUNK.to_vec()) } else { Step::Close });
+        steps.push(if chunked { ScriptStep::Write(h1::LAST_CHUNK.to_vec()) } else { ScriptStep::Close });
         steps
     })
 }

@@ -8,7 +8,7 @@ use aegis_shield::Action;
 use sha2::{Digest, Sha256};
 
 use super::harness::{
-    GatewaySetup, MockUpstream, SECRET, Step, ok, on_both_drivers, shield, wait_for, write,
+    GatewaySetup, MockUpstream, SECRET, ScriptStep, ok, on_both_drivers, shield, wait_for, write,
 };
 use crate::config::settings::FailMode;
 use crate::snapshot::{Auth, HashedKey, Snapshot};
@@ -19,7 +19,7 @@ fn drain_lets_running_exchanges_end() {
         let upstream = MockUpstream::new(|_| {
             let mut steps = vec![write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")];
             for _ in 0..10 {
-                steps.extend([Step::Sleep(40), write("1\r\nx\r\n")]);
+                steps.extend([ScriptStep::Sleep(40), write("1\r\nx\r\n")]);
             }
             steps.push(write("0\r\n\r\n"));
             steps
@@ -46,7 +46,7 @@ fn drain_lets_running_exchanges_end() {
 #[test]
 fn replies_during_drain_say_that_the_connection_ends() {
     on_both_drivers(|driver| {
-        let upstream = MockUpstream::new(|_| vec![Step::Sleep(300), ok("late")]);
+        let upstream = MockUpstream::new(|_| vec![ScriptStep::Sleep(300), ok("late")]);
         let mut gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.post("/up/x", "a");
@@ -60,7 +60,7 @@ fn replies_during_drain_say_that_the_connection_ends() {
 #[test]
 fn stopping_cuts_what_is_left() {
     on_both_drivers(|driver| {
-        let upstream = MockUpstream::new(|_| vec![Step::Sleep(3_000), ok("too late")]);
+        let upstream = MockUpstream::new(|_| vec![ScriptStep::Sleep(3_000), ok("too late")]);
         let gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         client.post("/up/x", "a");

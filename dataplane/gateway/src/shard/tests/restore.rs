@@ -6,7 +6,9 @@ use aegis_wire::h1;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::harness::{Gateway, GatewaySetup, MockUpstream, SECRET, Step, ok, on_both_drivers, token, write};
+use super::harness::{
+    Gateway, GatewaySetup, MockUpstream, SECRET, ScriptStep, ok, on_both_drivers, token, write,
+};
 use crate::events::Ending;
 
 fn gzip(text: &str) -> Vec<u8> {
@@ -29,7 +31,7 @@ fn a_small_reply_keeps_a_length() {
             let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\netag: x\r\n";
             vec![
                 write(&format!("{head}content-length: {}\r\n\r\n{}", body.len(), &body[..9])),
-                Step::Sleep(20),
+                ScriptStep::Sleep(20),
                 write(&body[9..]),
             ]
         });
@@ -40,7 +42,7 @@ fn a_small_reply_keeps_a_length() {
         assert!(!reply.head.fields.contains(b"transfer-encoding"));
         let record = gateway.record();
         assert_eq!((record.restored, record.unresolved), (1, 0));
-        assert_eq!(record.delivered_bytes as usize, expected.len());
+        assert_eq!(record.delivered_bytes, expected.len() as u64);
         assert!(record.response_bytes > record.delivered_bytes);
     });
 }
@@ -59,7 +61,7 @@ fn a_stream_is_restored_across_its_events() {
                 );
                 let mut chunk = Vec::new();
                 h1::write_chunk(event.as_bytes(), &mut chunk);
-                steps.extend([Step::Write(chunk), Step::Sleep(2)]);
+                steps.extend([ScriptStep::Write(chunk), ScriptStep::Sleep(2)]);
             }
             steps.push(write("e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n"));
             steps
@@ -95,7 +97,11 @@ fn what_is_held_back_comes_out_when_the_upstream_breaks_off() {
         let upstream = MockUpstream::new(|seen| {
             let token = token(seen);
             let head = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n";
-            vec![write(&format!("{head}{:x}\r\nuse {}", 100, &token[..15])), Step::Sleep(30), Step::Close]
+            vec![
+                write(&format!("{head}{:x}\r\nuse {}", 100, &token[..15])),
+                ScriptStep::Sleep(30),
+                ScriptStep::Close,
+            ]
         });
         let mut gateway = GatewaySetup::new(driver, &upstream).start();
         let reply = ask(&gateway, "/up/x");
@@ -112,8 +118,8 @@ fn a_small_reply_that_breaks_off_is_a_bad_gateway() {
         let upstream = MockUpstream::new(|_| {
             vec![
                 write("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 90\r\n\r\n{"),
-                Step::Sleep(20),
-                Step::Close,
+                ScriptStep::Sleep(20),
+                ScriptStep::Close,
             ]
         });
         let gateway = GatewaySetup::new(driver, &upstream).start();
@@ -134,7 +140,7 @@ fn a_reply_that_is_compressed_all_the_same_is_read() {
             let head = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-type: text/plain\r\n";
             let mut out = format!("{head}content-length: {}\r\n\r\n", body.len()).into_bytes();
             out.extend_from_slice(&body);
-            vec![Step::Write(out)]
+            vec![ScriptStep::Write(out)]
         });
         let gateway = GatewaySetup::new(driver, &upstream).start();
         let reply = ask(&gateway, "/up/x");

@@ -8,14 +8,14 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use super::harness::{Client, GatewaySetup, MockUpstream, Step, ok, on_both_drivers, wait_for};
+use super::harness::{Client, GatewaySetup, MockUpstream, ScriptStep, ok, on_both_drivers, wait_for};
 use crate::config::settings::Driver;
 
 /// An upstream that takes the second request of its first connection whole, and then closes in good order.
 fn takes_and_closes() -> MockUpstream {
     MockUpstream::new(|seen| {
         let again = seen.head.path == "/second" && seen.connection == 0;
-        if again { vec![Step::Close] } else { vec![ok(&seen.connection.to_string())] }
+        if again { vec![ScriptStep::Close] } else { vec![ok(&seen.connection.to_string())] }
     })
 }
 
@@ -95,7 +95,7 @@ fn a_post_that_its_upstream_can_tell_apart_is_sent_again() {
 #[test]
 fn an_upstream_that_closes_idle_connections_acts_on_each_request_once() {
     on_both_drivers(|driver| {
-        let upstream = MockUpstream::new(|seen| vec![ok(&seen.connection.to_string()), Step::Close]);
+        let upstream = MockUpstream::new(|seen| vec![ok(&seen.connection.to_string()), ScriptStep::Close]);
         let gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         for index in 0..30 {
@@ -185,8 +185,8 @@ fn a_post_that_was_not_taken_is_sent_again_after_a_graceful_end_only() {
 fn one_failure_is_enough_for_all_that_was_idle_beside_it() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|seen| match seen.head.path.as_str() {
-            "/open" => vec![Step::Sleep(150), ok("x")],
-            _ => vec![Step::Close],
+            "/open" => vec![ScriptStep::Sleep(150), ok("x")],
+            _ => vec![ScriptStep::Close],
         });
         let gateway = GatewaySetup::new(driver, &upstream).start();
         let mut clients: Vec<_> = (0..3).map(|_| gateway.client()).collect();

@@ -3,7 +3,7 @@
 use aegis_shield::Action;
 use aegis_wire::head::Method;
 
-use super::harness::{GatewaySetup, MockUpstream, SECRET, Step, ok, on_both_drivers, write};
+use super::harness::{GatewaySetup, MockUpstream, SECRET, ScriptStep, ok, on_both_drivers, write};
 use crate::config::settings::{FindingsHeader, Provider};
 use crate::events::Ending;
 
@@ -48,7 +48,7 @@ fn connections_are_kept_on_both_sides() {
 #[test]
 fn pipelined_requests_are_answered_in_their_order() {
     on_both_drivers(|driver| {
-        let upstream = MockUpstream::new(|seen| vec![Step::Sleep(20), ok(&seen.head.path)]);
+        let upstream = MockUpstream::new(|seen| vec![ScriptStep::Sleep(20), ok(&seen.head.path)]);
         let gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();
         let mut all = Vec::new();
@@ -152,7 +152,7 @@ fn replies_without_bodies_end_at_their_heads() {
 fn interim_replies_are_not_the_reply() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| {
-            vec![write("HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n"), Step::Sleep(20), ok("final")]
+            vec![write("HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n"), ScriptStep::Sleep(20), ok("final")]
         });
         let gateway = GatewaySetup::new(driver, &upstream).start();
         let mut client = gateway.client();

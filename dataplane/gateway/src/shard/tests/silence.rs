@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aegis_wire::h1;
 
-use super::harness::{GatewaySetup, MockUpstream, Step, on_both_drivers, write};
+use super::harness::{GatewaySetup, MockUpstream, ScriptStep, on_both_drivers, write};
 
 const SHORT: Duration = Duration::from_millis(100);
 const LONG: Duration = Duration::from_secs(60);
@@ -39,11 +39,12 @@ fn replies_of_unknown_length_may_be_silent_as_streams_are() {
                     } else {
                         h1::write_chunk(text.as_bytes(), &mut bytes);
                     }
-                    Step::Write(bytes)
+                    ScriptStep::Write(bytes)
                 };
-                let mut steps = vec![write(&(head + framing)), piece("[1"), Step::Sleep(700), piece(",2")];
+                let mut steps =
+                    vec![write(&(head + framing)), piece("[1"), ScriptStep::Sleep(700), piece(",2")];
                 if !length {
-                    steps.push(Step::Write(h1::LAST_CHUNK.to_vec()));
+                    steps.push(ScriptStep::Write(h1::LAST_CHUNK.to_vec()));
                 }
                 steps
             });

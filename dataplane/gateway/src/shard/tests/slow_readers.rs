@@ -7,7 +7,7 @@ use aegis_wire::h1;
 
 use super::super::exchange_buffers::{RESTORING, USUAL};
 use super::harness::{
-    Client, Gateway, GatewaySetup, MockUpstream, SECRET, Step, long_secret, ok, on_both_drivers, token,
+    Client, Gateway, GatewaySetup, MockUpstream, SECRET, ScriptStep, long_secret, ok, on_both_drivers, token,
     wait_for,
 };
 use crate::config::settings::Driver;
@@ -38,7 +38,7 @@ fn upstream() -> MockUpstream {
                 .into_bytes();
         h1::write_chunk(body.as_bytes(), &mut out);
         out.extend_from_slice(h1::LAST_CHUNK);
-        vec![Step::Write(out)]
+        vec![ScriptStep::Write(out)]
     })
 }
 
@@ -62,7 +62,7 @@ fn growing_replies_wait_for_their_readers() {
             }
             wait_for(|| upstream.seen.lock().unwrap().len() == READERS);
             thread::sleep(Duration::from_millis(300));
-            let held = gateway.metrics.buffer_bytes.get() as usize;
+            let held = usize::try_from(gateway.metrics.buffer_bytes.get()).unwrap();
             assert!(held > READERS * USUAL && held < READERS * EACH, "{path}: {held} bytes are counted");
             let reply = readers[0].reply();
             let times = reply.body.windows(40).filter(|window| *window == &secret.as_bytes()[..40]).count();
