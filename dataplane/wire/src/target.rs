@@ -5,6 +5,8 @@
 //! encoded slash), a backslash, a control byte, an empty first segment (`//host/...` is a network address to some). What
 //! is accepted is forwarded byte for byte. An encoded slash is allowed, since clients encode model names that way.
 
+#![expect(clippy::cast_possible_truncation, reason = "two hexadecimal digits make one byte")]
+
 use std::borrow::Cow;
 
 use crate::error::HttpError;

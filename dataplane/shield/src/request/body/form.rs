@@ -1,5 +1,7 @@
 //! `application/x-www-form-urlencoded` bodies: scanned with `%41` and `+` decoded. A token needs no encoding.
 
+#![expect(clippy::cast_possible_truncation, reason = "a hexadecimal digit is below 16")]
+
 use crate::request::body::flat::{FlatFormat, replace_findings};
 use crate::request::body::step::{Input, Step};
 use crate::request::refusal::Refusal;

@@ -4,6 +4,8 @@
 //! scanner sees a zero byte between two letters and finds nothing. The bytes decide what a text is: a byte order
 //! mark, or the zero bytes of ASCII in wide units; a charset that was only declared counts where they leave it open.
 
+#![expect(clippy::cast_possible_truncation, reason = "a remainder is below the size of a code unit")]
+
 use crate::request::body::flat::{FlatFormat, replace_findings};
 use crate::request::body::step::{Input, Step};
 use crate::request::body::text::TextBody;

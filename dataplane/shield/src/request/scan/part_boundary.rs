@@ -8,6 +8,11 @@
 //! A provider joins the parts, so the end of one and the start of the next are scanned as if they were one text.
 //! The token takes the place of what stands in the first part; what stands in the second is deleted.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "what is left of a 64-bit offset is an offset in the window"
+)]
+
 use std::ops::Range;
 
 use aegis_detect::{Finding, Rules, Scanner, Window};

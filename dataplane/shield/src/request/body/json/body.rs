@@ -4,6 +4,11 @@
 //! one goes from the window's start to each finding, to learn in which string it stands and how deep, and on to
 //! where the window is consumed. Without findings it begins close to the end, at a checkpoint.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "what is left of a 64-bit offset is an offset in the window"
+)]
+
 use crate::request::body::json::walker::{LexemeVisitor, NoVisit, NullSink, VisitingSink, Walker};
 use crate::request::body::step::{Input, Step};
 use std::ops::Range;

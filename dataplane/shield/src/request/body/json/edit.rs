@@ -2,6 +2,11 @@
 //!
 //! A secret is replaced string by string. What of it is structure stays; a number becomes a quoted token.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "what is left of a 64-bit offset is an offset in the window"
+)]
+
 use std::ops::Range;
 
 use aegis_detect::Finding;
