@@ -103,8 +103,9 @@ impl Fields {
         self.index.is_empty()
     }
 
-    /// Bytes of memory held, used or not, for accounting.
-    pub fn capacity_bytes(&self) -> usize {
+    /// Bytes of memory held, used or not.
+    #[cfg(test)]
+    pub(super) fn capacity_bytes(&self) -> usize {
         self.data.capacity() + self.index.capacity() * size_of::<Entry>()
     }
 

@@ -20,12 +20,6 @@ pub use pem::{Identity, Pem, PemError};
 pub use server::{ClientCertificates, Resumption, ServerConfigBuilder};
 pub use stream::{TlsError, TlsStream};
 
-/// The ALPN name of HTTP/1.1.
-pub const ALPN_HTTP11: &[u8] = b"http/1.1";
-
-/// The ALPN name of HTTP/2.
-pub const ALPN_HTTP2: &[u8] = b"h2";
-
 /// Why a configuration could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsConfigError {
