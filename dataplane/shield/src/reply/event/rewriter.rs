@@ -1,6 +1,6 @@
 //! One event of a stream, whatever frames it: restores its strings in place, and keeps the channels' order.
 
-use crate::reply::event::edits::{Edit, Edits};
+use crate::reply::event::edits::{Edits, EventEdit};
 use crate::reply::event::frame::FramedEvent;
 use crate::reply::event::text_kind;
 use std::ops::Range;
@@ -59,7 +59,7 @@ impl EventRewriter {
 
     /// Bytes of memory held for edits.
     pub(crate) fn held_bytes(&self) -> usize {
-        self.edits.text.capacity() + self.edits.list.capacity() * size_of::<Edit>()
+        self.edits.text.capacity() + self.edits.list.capacity() * size_of::<EventEdit>()
     }
 
     /// Appends to `out` what goes to the client for `frame`: the tails of channels that end with it, then the
