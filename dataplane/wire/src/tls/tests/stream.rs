@@ -8,7 +8,7 @@ use rustls::{AlertDescription, ClientConfig, Error, RootCertStore};
 
 use super::super::{ClientOptions, Resumption, Roots, ServerConfigBuilder, TlsError, client_config};
 use super::{Authority, End, connected, exchange, pem};
-use crate::tls::provider;
+use crate::tls::provider::provider;
 
 /// The ALPN name of HTTP/1.1.
 const ALPN_HTTP11: &[u8] = b"http/1.1";
