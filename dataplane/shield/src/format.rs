@@ -1,5 +1,7 @@
 //! What kind of body a request has, by its content type.
 
+#![expect(clippy::cast_possible_truncation, reason = "a boundary has at most `MAX_BOUNDARY` bytes")]
+
 /// Bytes of the longest boundary that RFC 2046 allows.
 pub const MAX_BOUNDARY: usize = 70;
 

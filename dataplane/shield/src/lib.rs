@@ -3,10 +3,6 @@
 //! Everything here is a state machine over byte slices: no I/O, no HTTP, no clock, no thread. What leaves this
 //! crate towards a provider never holds a secret; what leaves it towards a log never does either.
 
-#![expect(
-    clippy::cast_possible_truncation,
-    reason = "offsets and counts are converted between widths throughout; a named limit beside each conversion bounds it"
-)]
 #![forbid(unsafe_code)]
 
 mod documents;

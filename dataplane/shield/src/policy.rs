@@ -9,40 +9,46 @@ use regex::bytes::RegexSet;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// What is done with a finding. Written as [`Action::as_str`] has it, in configuration as well.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Action {
-    /// Pass it and record nothing.
-    Allow,
-    /// Pass it and record it.
-    Monitor,
-    /// Tokenize it, and say so to the client.
-    Warn,
-    /// Replace it by a reversible token.
-    #[default]
-    Tokenize,
-    /// Replace it by a word from which nothing comes back.
-    Redact,
-    /// Refuse the request.
-    Block,
+/// Defines [`Action`]: the list of variants below is the only place where their words stand. serde takes the words
+/// from it by `rename`, so that it knows them as the words of an enum and lists them in its errors.
+macro_rules! actions {
+    ($(#[$of_enum:meta])* pub enum Action { $($(#[$of_variant:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$of_enum])*
+        pub enum Action {
+            $($(#[$of_variant])* #[serde(rename = $word)] $variant,)+
+        }
+
+        impl Action {
+            /// All actions, from the mildest to the strictest.
+            pub const ALL: [Self; [$($word),+].len()] = [$(Self::$variant),+];
+
+            /// The name in configuration, metrics and audit events.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+        }
+    };
 }
 
-impl Action {
-    /// All actions, from the mildest to the strictest.
-    pub const ALL: [Self; 6] =
-        [Self::Allow, Self::Monitor, Self::Warn, Self::Tokenize, Self::Redact, Self::Block];
-
-    /// The name in configuration, metrics and audit events.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Allow => "allow",
-            Self::Monitor => "monitor",
-            Self::Warn => "warn",
-            Self::Tokenize => "tokenize",
-            Self::Redact => "redact",
-            Self::Block => "block",
-        }
+actions! {
+    /// What is done with a finding. Written as [`Action::as_str`] has it, in configuration as well.
+    #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
+    pub enum Action {
+        /// Pass it and record nothing.
+        Allow = "allow",
+        /// Pass it and record it.
+        Monitor = "monitor",
+        /// Tokenize it, and say so to the client.
+        Warn = "warn",
+        /// Replace it by a reversible token.
+        #[default]
+        Tokenize = "tokenize",
+        /// Replace it by a word from which nothing comes back.
+        Redact = "redact",
+        /// Refuse the request.
+        Block = "block",
     }
 }
 

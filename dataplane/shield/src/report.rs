@@ -188,6 +188,7 @@ fn bounded(mut place: String) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "the limit is small")]
 mod tests {
     use super::*;
 

@@ -16,6 +16,11 @@
 //! This module must never show a key or a secret: nothing here implements `Debug` over them, and a token says
 //! nothing about its secret but the category.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "a token has at most `MAX_TOKEN_LEN` bytes, a base32 character five bits"
+)]
+
 use std::fmt;
 
 use aegis_detect::Category;

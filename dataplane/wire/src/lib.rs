@@ -10,10 +10,6 @@
 //!
 //! [`head`] and [`error`] are free of HTTP/1 details and serve HTTP/2 as they are; [`h1`] is the HTTP/1 codec.
 
-#![expect(
-    clippy::cast_possible_truncation,
-    reason = "offsets and counts are converted between widths throughout; a named limit beside each conversion bounds it"
-)]
 #![forbid(unsafe_code)]
 
 pub mod coding;

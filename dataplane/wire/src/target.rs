@@ -6,6 +6,8 @@
 //! some). What is accepted is forwarded byte for byte. An encoded slash is allowed, since clients encode model names
 //! that way.
 
+#![expect(clippy::cast_possible_truncation, reason = "two hexadecimal digits make one byte")]
+
 use std::borrow::Cow;
 
 use crate::error::HttpError;

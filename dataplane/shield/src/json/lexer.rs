@@ -97,7 +97,7 @@ pub enum LexStep {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum State {
+enum LexerState {
     Value,
     FirstItem,
     FirstKey,
@@ -127,7 +127,7 @@ enum Number {
 /// The lexer of one layer. About a hundred bytes, whatever the document's size.
 #[derive(Clone)]
 pub struct Lexer {
-    state: State,
+    state: LexerState,
     role: StringRole,
     many: bool,
     depth: u16,
@@ -142,7 +142,7 @@ impl Lexer {
     /// A lexer at the start of a document.
     pub fn new() -> Self {
         Self {
-            state: State::Value,
+            state: LexerState::Value,
             role: StringRole::Value,
             many: false,
             depth: 0,
@@ -160,7 +160,7 @@ impl Lexer {
 
     /// Back to the start of a document.
     pub fn reset(&mut self) {
-        self.state = State::Value;
+        self.state = LexerState::Value;
         self.depth = 0;
         self.escape_len = 0;
     }
@@ -179,13 +179,13 @@ impl Lexer {
 
     /// The role of the string that is open, if one is.
     pub fn string(&self) -> Option<StringRole> {
-        matches!(self.state, State::String | State::Escape).then_some(self.role)
+        matches!(self.state, LexerState::String | LexerState::Escape).then_some(self.role)
     }
 
     /// Whether the next byte belongs to a string and not to an escape that has begun.
     #[inline]
     pub(super) fn in_text(&self) -> bool {
-        self.state == State::String
+        self.state == LexerState::String
     }
 
     /// Bytes of an escape that has begun in an earlier piece.
@@ -197,9 +197,9 @@ impl Lexer {
     /// Whether the document may end here.
     pub fn may_end(&self) -> bool {
         match self.state {
-            State::Done => true,
-            State::Value => self.many && self.depth == 0,
-            State::Number(number) => self.depth == 0 && number.may_end(),
+            LexerState::Done => true,
+            LexerState::Value => self.many && self.depth == 0,
+            LexerState::Number(number) => self.depth == 0 && number.may_end(),
             _ => false,
         }
     }
@@ -211,8 +211,8 @@ impl Lexer {
     pub fn step(&mut self, bytes: &[u8], pos: usize) -> Result<(LexStep, usize), Fault> {
         let Some(&byte) = bytes.get(pos) else { return Ok((LexStep::More, pos)) };
         match self.state {
-            State::String => self.step_string(bytes, pos, byte),
-            State::Escape => self.resume_escape(bytes, pos),
+            LexerState::String => self.step_string(bytes, pos, byte),
+            LexerState::Escape => self.resume_escape(bytes, pos),
             _ => self.step_structure(bytes, pos, byte),
         }
     }
@@ -221,7 +221,8 @@ impl Lexer {
     fn step_string(&mut self, bytes: &[u8], pos: usize, byte: u8) -> Result<(LexStep, usize), Fault> {
         match byte {
             b'"' => {
-                self.state = if self.role == StringRole::Key { State::Colon } else { self.after_value() };
+                self.state =
+                    if self.role == StringRole::Key { LexerState::Colon } else { self.after_value() };
                 Ok((LexStep::StringEnd(self.role), pos + 1))
             }
             b'\\' => match simple_escape_at(bytes, pos) {
@@ -236,7 +237,7 @@ impl Lexer {
     /// An escape that is not a simple one, or not all there.
     #[cold]
     fn start_escape(&mut self, bytes: &[u8], pos: usize) -> Result<(LexStep, usize), Fault> {
-        self.state = State::Escape;
+        self.state = LexerState::Escape;
         self.escape_len = 0;
         let result = self.resume_escape(bytes, pos);
         if result.is_err() {
@@ -262,7 +263,7 @@ impl Lexer {
                     return Err(Fault { what: SyntaxError::Escape, at });
                 }
                 EscapeCheck::Complete(decoded) => {
-                    self.state = State::String;
+                    self.state = LexerState::String;
                     self.escape_len = 0;
                     return Ok((LexStep::Escape(decoded), at));
                 }
@@ -272,29 +273,29 @@ impl Lexer {
 
     #[inline]
     fn step_structure(&mut self, bytes: &[u8], pos: usize, byte: u8) -> Result<(LexStep, usize), Fault> {
-        if let State::Number(number) = self.state {
+        if let LexerState::Number(number) = self.state {
             return self.read_number(number, bytes, pos, pos);
         }
-        if self.state == State::Word {
+        if self.state == LexerState::Word {
             return self.read_word(bytes, pos, pos);
         }
         let step = match (self.state, byte) {
-            (State::Colon, b':') => {
-                self.state = State::Value;
+            (LexerState::Colon, b':') => {
+                self.state = LexerState::Value;
                 LexStep::Colon
             }
-            (State::FirstKey | State::Key, b'"') => self.start_string(StringRole::Key),
-            (State::Value | State::FirstItem, b'"') => self.start_string(StringRole::Value),
-            (State::After, b',') => {
-                self.state = if self.in_object() { State::Key } else { State::Value };
+            (LexerState::FirstKey | LexerState::Key, b'"') => self.start_string(StringRole::Key),
+            (LexerState::Value | LexerState::FirstItem, b'"') => self.start_string(StringRole::Value),
+            (LexerState::After, b',') => {
+                self.state = if self.in_object() { LexerState::Key } else { LexerState::Value };
                 LexStep::Comma
             }
             (_, b' ' | b'\n' | b'\r' | b'\t') => return Ok((LexStep::Space, end_of_space(bytes, pos))),
-            (State::FirstItem, b']') => self.close(Container::Array),
-            (State::FirstKey, b'}') => self.close(Container::Object),
-            (State::After, b'}') if self.in_object() => self.close(Container::Object),
-            (State::After, b']') if !self.in_object() => self.close(Container::Array),
-            (State::Value | State::FirstItem, _) => return self.start_value(bytes, pos, byte),
+            (LexerState::FirstItem, b']') => self.close(Container::Array),
+            (LexerState::FirstKey, b'}') => self.close(Container::Object),
+            (LexerState::After, b'}') if self.in_object() => self.close(Container::Object),
+            (LexerState::After, b']') if !self.in_object() => self.close(Container::Array),
+            (LexerState::Value | LexerState::FirstItem, _) => return self.start_value(bytes, pos, byte),
             _ => return Err(Fault { what: SyntaxError::Unexpected, at: pos }),
         };
         Ok((step, pos + 1))
@@ -325,7 +326,7 @@ impl Lexer {
                     b'f' => b"alse",
                     _ => b"ull",
                 };
-                self.state = State::Word;
+                self.state = LexerState::Word;
                 return self.read_word(bytes, pos, pos + 1);
             }
             _ => return Err(Fault { what: SyntaxError::Unexpected, at: pos }),
@@ -336,7 +337,7 @@ impl Lexer {
     #[inline]
     fn start_string(&mut self, role: StringRole) -> LexStep {
         self.role = role;
-        self.state = State::String;
+        self.state = LexerState::String;
         LexStep::StringStart(role)
     }
 
@@ -349,11 +350,11 @@ impl Lexer {
         match container {
             Container::Object => {
                 self.objects[level / 64] |= bit;
-                self.state = State::FirstKey;
+                self.state = LexerState::FirstKey;
             }
             Container::Array => {
                 self.objects[level / 64] &= !bit;
-                self.state = State::FirstItem;
+                self.state = LexerState::FirstItem;
             }
         }
         self.depth += 1;
@@ -366,11 +367,11 @@ impl Lexer {
         LexStep::Close(container)
     }
 
-    fn after_value(&self) -> State {
+    fn after_value(&self) -> LexerState {
         match (self.depth, self.many) {
-            (0, false) => State::Done,
-            (0, true) => State::Value,
-            _ => State::After,
+            (0, false) => LexerState::Done,
+            (0, true) => LexerState::Value,
+            _ => LexerState::After,
         }
     }
 
@@ -417,7 +418,7 @@ impl Lexer {
             }
             at += 1;
         }
-        self.state = State::Number(number);
+        self.state = LexerState::Number(number);
         Ok((LexStep::Scalar, at))
     }
 }

@@ -12,6 +12,11 @@
 //! Every lexeme says at which layer it stands: the number of JSON strings around it, which is how often a value
 //! put there must be escaped. Layers are bounded by [`MAX_LAYERS`]; deeper content is text.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "offsets within one word and layers up to `MAX_LAYERS` are small"
+)]
+
 use super::find;
 use super::lexer::{Container, Fault, LexStep, Lexer, StringRole, SyntaxError};
 use super::unescape::{double_escape_at, simple_escape_at, unicode_escape_at};

@@ -1,5 +1,7 @@
 //! What escapes in JSON strings stand for: at once where all of one is there, byte by byte where it is cut.
 
+#![expect(clippy::cast_possible_truncation, reason = "an escape stands for a few bytes")]
+
 /// Bytes of the longest escape: a surrogate pair, `\uD83D\uDE00`.
 pub(super) const MAX_ESCAPE: usize = 12;
 

@@ -1,5 +1,7 @@
 //! Looks places up by the way from a value to the root of its document.
 
+#![expect(clippy::cast_possible_truncation, reason = "the built-in places are far fewer than 65536")]
+
 use std::sync::LazyLock;
 
 use crate::places::file;

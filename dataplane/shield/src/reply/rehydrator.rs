@@ -21,7 +21,7 @@ use crate::reply::text::restorer::TextRestorer;
 use crate::vault::Vault;
 
 /// How the body is taken apart.
-enum Body {
+enum ReplyBody {
     Transparent,
     /// Bytes that do not yet say what they are.
     Undecided(ReplyFormat, Vec<u8>),
@@ -43,7 +43,7 @@ struct Preamble {
     known: bool,
 }
 
-impl Body {
+impl ReplyBody {
     fn new(format: ReplyFormat) -> Self {
         match format {
             ReplyFormat::Binary => Self::Transparent,
@@ -59,7 +59,7 @@ const KEPT_TEXT: usize = KEPT_CAPACITY;
 pub struct Rehydrator {
     context: ReplyContext,
     format: ReplyFormat,
-    body: Body,
+    body: ReplyBody,
     /// What goes to the client and has not gone yet.
     text: RestoredText,
     written: WritePosition,
@@ -68,7 +68,7 @@ pub struct Rehydrator {
 impl Rehydrator {
     /// For a reply of this format to the request that filled `vault`.
     pub fn new(vault: Vault, format: ReplyFormat) -> Self {
-        let body = if vault.is_empty() { Body::Transparent } else { Body::new(format) };
+        let body = if vault.is_empty() { ReplyBody::Transparent } else { ReplyBody::new(format) };
         Self {
             context: ReplyContext::new(vault),
             format,
@@ -84,13 +84,14 @@ impl Rehydrator {
     pub fn with_documents(mut self, documents: Documents) -> Self {
         if self.is_transparent() && !documents.is_empty() {
             // Secrets that were redacted are in no vault.
-            self.body = Body::new(self.format);
+            self.body = ReplyBody::new(self.format);
         }
         self.context.documents = documents;
         self
     }
 
-    /// The same, with a decision of its own for each channel. Without a gate everything is restored.
+    /// The same, with a decision of its own for each channel. The caller decides, by the gate it gives: the shield has no
+    /// policy on what is restored, and without a gate everything is.
     #[must_use]
     pub fn with_gate(mut self, gate: Box<dyn RestoreGate>) -> Self {
         self.context.gate = Some(gate);
@@ -106,7 +107,7 @@ impl Rehydrator {
 
     /// Whether nothing will ever be changed or held back, so that the caller may pass the bytes itself.
     pub fn is_transparent(&self) -> bool {
-        matches!(self.body, Body::Transparent)
+        matches!(self.body, ReplyBody::Transparent)
     }
 
     /// Takes the next bytes of the body, cut anywhere, and appends to `out` what may go to the client now.
@@ -132,13 +133,13 @@ impl Rehydrator {
     pub fn finish_within(&mut self, out: &mut Vec<u8>, limit: usize) -> bool {
         let (context, text) = (&mut self.context, &mut self.text);
         match &mut self.body {
-            Body::Transparent => {}
-            Body::Undecided(_, head) => text.extend_from_slice(&std::mem::take(head)),
-            Body::Sse(sse) => sse.finish(context, text),
-            Body::Lines(lines) => lines.finish(context, text),
-            Body::Values(values) => values.finish(context, text),
-            Body::Whole(restorer) | Body::Untyped(restorer) => restorer.flush(context, text),
-            Body::Preamble(Preamble { restorer, head, .. }) => {
+            ReplyBody::Transparent => {}
+            ReplyBody::Undecided(_, head) => text.extend_from_slice(&std::mem::take(head)),
+            ReplyBody::Sse(sse) => sse.finish(context, text),
+            ReplyBody::Lines(lines) => lines.finish(context, text),
+            ReplyBody::Values(values) => values.finish(context, text),
+            ReplyBody::Whole(restorer) | ReplyBody::Untyped(restorer) => restorer.flush(context, text),
+            ReplyBody::Preamble(Preamble { restorer, head, .. }) => {
                 restorer.pass(context, &std::mem::take(head), text);
                 restorer.flush(context, text);
             }
@@ -160,11 +161,11 @@ impl Rehydrator {
     /// is bounded by what was pushed at once and by [`MAX_EVENT`](super::limits::MAX_EVENT).
     pub fn held_bytes(&self) -> usize {
         let body = match &self.body {
-            Body::Transparent | Body::Whole(_) | Body::Untyped(_) => 0,
-            Body::Undecided(_, head) | Body::Preamble(Preamble { head, .. }) => head.capacity(),
-            Body::Sse(sse) => sse.held_bytes(),
-            Body::Lines(lines) => lines.held_bytes(),
-            Body::Values(values) => values.held_bytes(),
+            ReplyBody::Transparent | ReplyBody::Whole(_) | ReplyBody::Untyped(_) => 0,
+            ReplyBody::Undecided(_, head) | ReplyBody::Preamble(Preamble { head, .. }) => head.capacity(),
+            ReplyBody::Sse(sse) => sse.held_bytes(),
+            ReplyBody::Lines(lines) => lines.held_bytes(),
+            ReplyBody::Values(values) => values.held_bytes(),
         };
         body + self.text.capacity()
     }
@@ -176,28 +177,28 @@ impl Rehydrator {
 
     fn take(&mut self, input: &[u8]) {
         match &mut self.body {
-            Body::Transparent => self.text.extend_from_slice(input),
-            Body::Undecided(..) => self.decide(input),
-            Body::Sse(sse) => sse.push(&mut self.context, input, &mut self.text),
-            Body::Lines(lines) => lines.push(&mut self.context, input, &mut self.text),
-            Body::Values(values) => values.push(&mut self.context, input, &mut self.text),
-            Body::Whole(restorer) => restorer.pass(&mut self.context, input, &mut self.text),
-            Body::Untyped(restorer) => {
+            ReplyBody::Transparent => self.text.extend_from_slice(input),
+            ReplyBody::Undecided(..) => self.decide(input),
+            ReplyBody::Sse(sse) => sse.push(&mut self.context, input, &mut self.text),
+            ReplyBody::Lines(lines) => lines.push(&mut self.context, input, &mut self.text),
+            ReplyBody::Values(values) => values.push(&mut self.context, input, &mut self.text),
+            ReplyBody::Whole(restorer) => restorer.pass(&mut self.context, input, &mut self.text),
+            ReplyBody::Untyped(restorer) => {
                 let known = input.iter().position(|&byte| format::is_binary(byte)).unwrap_or(input.len());
                 restorer.pass(&mut self.context, &input[..known], &mut self.text);
                 if known < input.len() {
                     restorer.flush(&mut self.context, &mut self.text);
                     self.text.extend_from_slice(&input[known..]);
-                    self.body = Body::Transparent;
+                    self.body = ReplyBody::Transparent;
                 }
             }
-            Body::Preamble(_) => self.look_for_events(input),
+            ReplyBody::Preamble(_) => self.look_for_events(input),
         }
     }
 
     /// Passes lines on until one says that it is an event, or that all is text.
     fn look_for_events(&mut self, input: &[u8]) {
-        let Body::Preamble(Preamble { restorer, head, known }) = &mut self.body else { return };
+        let ReplyBody::Preamble(Preamble { restorer, head, known }) = &mut self.body else { return };
         let (mut at, context) = (0, &mut self.context);
         let sniffed = loop {
             let Some(&byte) = input.get(at) else { return };
@@ -228,17 +229,18 @@ impl Rehydrator {
             restorer.flush(context, &mut self.text);
             context.line_head = sse::DATA_HEAD;
         }
-        let body = std::mem::replace(&mut self.body, Body::Transparent);
-        let Body::Preamble(Preamble { restorer, head, .. }) = body else { return };
+        let body = std::mem::replace(&mut self.body, ReplyBody::Transparent);
+        let ReplyBody::Preamble(Preamble { restorer, head, .. }) = body else { return };
         // Otherwise it is one text from its first line on.
-        self.body = if events { Body::Sse(Box::new(Sse::new(false))) } else { Body::Whole(restorer) };
+        self.body =
+            if events { ReplyBody::Sse(Box::new(Sse::new(false))) } else { ReplyBody::Whole(restorer) };
         self.take(&head);
         self.take(&input[at..]);
     }
 
     /// Looks at the first bytes. What comes before them (white space, a byte order mark) goes on at once.
     fn decide(&mut self, input: &[u8]) {
-        let Body::Undecided(format, head) = &mut self.body else { return };
+        let ReplyBody::Undecided(format, head) = &mut self.body else { return };
         let mut input = input;
         if head.is_empty() {
             let blank = input.iter().take_while(|&&byte| format::is_blank(byte)).count();
@@ -249,25 +251,25 @@ impl Rehydrator {
         let sniffed = if head.is_empty() { Sniffed::Undecided } else { Sniffed::of(head, *format) };
         let body = match (sniffed, *format) {
             (Sniffed::Undecided, _) => return,
-            (Sniffed::Sse, _) => Body::Sse(Box::new(Sse::new(*format == ReplyFormat::Sse))),
-            (Sniffed::Other, ReplyFormat::Sse) if head[0] != b'<' => Body::Sse(Box::new(Sse::new(true))),
+            (Sniffed::Sse, _) => ReplyBody::Sse(Box::new(Sse::new(*format == ReplyFormat::Sse))),
+            (Sniffed::Other, ReplyFormat::Sse) if head[0] != b'<' => ReplyBody::Sse(Box::new(Sse::new(true))),
             (Sniffed::Preamble, _) => {
                 let restorer = self.whole(NestingTracker::text());
-                Body::Preamble(Preamble { restorer, head: Vec::new(), known: false })
+                ReplyBody::Preamble(Preamble { restorer, head: Vec::new(), known: false })
             }
-            (_, ReplyFormat::JsonLines) => Body::Lines(Box::new(JsonLines::new())),
+            (_, ReplyFormat::JsonLines) => ReplyBody::Lines(Box::new(JsonLines::new())),
             (Sniffed::Json, ReplyFormat::Text) | (Sniffed::Other, ReplyFormat::Json) => {
-                Body::Whole(self.whole(NestingTracker::document()))
+                ReplyBody::Whole(self.whole(NestingTracker::document()))
             }
-            (Sniffed::Json | Sniffed::Chunks, _) => Body::Values(Box::new(Values::new())),
-            (Sniffed::Pdf, _) => Body::Transparent,
-            (Sniffed::Other, ReplyFormat::Unknown) => Body::Untyped(self.whole(NestingTracker::text())),
-            (Sniffed::Other, _) => Body::Whole(self.whole(NestingTracker::text())),
+            (Sniffed::Json | Sniffed::Chunks, _) => ReplyBody::Values(Box::new(Values::new())),
+            (Sniffed::Pdf, _) => ReplyBody::Transparent,
+            (Sniffed::Other, ReplyFormat::Unknown) => ReplyBody::Untyped(self.whole(NestingTracker::text())),
+            (Sniffed::Other, _) => ReplyBody::Whole(self.whole(NestingTracker::text())),
         };
-        if matches!(body, Body::Sse(_)) {
+        if matches!(body, ReplyBody::Sse(_)) {
             self.context.line_head = sse::DATA_HEAD;
         }
-        if let Body::Undecided(_, head) = std::mem::replace(&mut self.body, body) {
+        if let ReplyBody::Undecided(_, head) = std::mem::replace(&mut self.body, body) {
             self.take(&head);
         }
     }

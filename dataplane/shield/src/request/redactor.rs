@@ -54,7 +54,7 @@ impl Replacement {
 }
 
 /// Edits the place of one secret.
-pub(crate) trait Edit {
+pub(crate) trait SecretEdit {
     /// Goes to where the secret stands.
     fn reach(&mut self) -> Result<(), Refusal> {
         Ok(())
@@ -87,7 +87,7 @@ impl Redactor {
         &mut self,
         finding: &Finding,
         text: &[u8],
-        edit: &mut impl Edit,
+        edit: &mut impl SecretEdit,
     ) -> Result<bool, Refusal> {
         let Some(decision) = self.decide(finding, text) else { return Ok(false) };
         edit.reach()?;

@@ -7,8 +7,8 @@ use aegis_detect::OwnValue;
 use crate::documents::Documents;
 use crate::format::Format;
 use crate::report::Report;
-use crate::request::body::dispatch::Body;
-use crate::request::body::step::{Input, Step};
+use crate::request::body::dispatch::RequestBody;
+use crate::request::body::step::{BodyStep, Input};
 use crate::request::redactor::Redactor;
 use crate::request::refusal::Refusal;
 use crate::request::scan::scratch::ShardScratch;
@@ -20,7 +20,7 @@ use crate::vault::Vault;
 /// Replaces the secrets of one request body by tokens.
 pub struct Tokenizer {
     redactor: Redactor,
-    body: Body,
+    body: RequestBody,
     own: Option<OwnValue>,
     refused: Option<Refusal>,
     finished: bool,
@@ -46,7 +46,7 @@ impl Tokenizer {
     /// tokens.
     pub fn with_vault(shield: Arc<Shield>, format: Format, vault: Vault) -> Self {
         let redactor = Redactor { shield, vault, report: Report::default(), documents: None, part: None };
-        Self { redactor, body: Body::new(format), own: None, refused: None, finished: false }
+        Self { redactor, body: RequestBody::new(format), own: None, refused: None, finished: false }
     }
 
     /// Hides this value, too: the key that the request was let in with, which no rule need know.
@@ -98,7 +98,7 @@ impl Tokenizer {
         out: &mut Splice,
     ) -> Result<usize, Refusal> {
         scratch.ensure_rules(&self.redactor.shield, self.own.as_ref())?;
-        let mut step = Step { redactor: &mut self.redactor, scratch, out };
+        let mut step = BodyStep { redactor: &mut self.redactor, scratch, out };
         let consumed = self.body.process(&mut step, Input { bytes: window, last })?;
         if last && consumed == window.len() {
             self.body.end()?;

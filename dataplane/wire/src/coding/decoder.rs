@@ -40,12 +40,12 @@ pub const MAX_STEP: usize = 32 * 1024;
 
 /// What one run of one stage did.
 #[derive(Clone, Copy, Default)]
-struct Step {
+struct DecodeStep {
     consumed: usize,
     produced: usize,
 }
 
-impl Step {
+impl DecodeStep {
     fn is_progress(self) -> bool {
         self.consumed > 0 || self.produced > 0
     }
@@ -184,9 +184,9 @@ impl Decoder {
 
 impl Link {
     /// Runs the stage once, if it can get any further.
-    fn step(&mut self, input: &[u8], output: &mut [u8], limits: Limits) -> Result<Step, CodingError> {
+    fn step(&mut self, input: &[u8], output: &mut [u8], limits: Limits) -> Result<DecodeStep, CodingError> {
         if output.is_empty() || (input.is_empty() && !self.filled) {
-            return Ok(Step::default());
+            return Ok(DecodeStep::default());
         }
         // One byte more than allowed, so that a body of exactly the limit is distinguished from a longer one.
         let allowed = (limits.output - self.produced).saturating_add(1);
@@ -197,11 +197,11 @@ impl Link {
         if self.produced > limits.output {
             return Err(CodingError::Output);
         }
-        Ok(Step { consumed: ran.consumed, produced: ran.produced })
+        Ok(DecodeStep { consumed: ran.consumed, produced: ran.produced })
     }
 
     /// Runs the stage once into the bytes that wait for the next stage, if there is room.
-    fn step_between(&mut self, input: &[u8], limits: Limits) -> Result<Step, CodingError> {
+    fn step_between(&mut self, input: &[u8], limits: Limits) -> Result<DecodeStep, CodingError> {
         if self.taken == self.waiting.len() {
             self.waiting.clear();
             self.taken = 0;

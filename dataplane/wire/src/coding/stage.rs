@@ -1,5 +1,10 @@
 //! The four codings behind one interface: some bytes in, some bytes out, never more than there is room for.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "a run takes and gives no more bytes than its slices hold"
+)]
+
 use brotli::enc::StandardAlloc;
 use brotli::{BrotliDecompressStream, BrotliResult, BrotliState};
 use flate2::{Decompress, FlushDecompress, Status};

@@ -1,6 +1,11 @@
 //! Writes heads and chunks. Everything comes from the parsed form; the framing fields are written here and nowhere
 //! else.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "an offset in a chunk header and a decimal digit fit a byte"
+)]
+
 use std::ops::Deref;
 
 use super::framing::BodyKind;

@@ -4,6 +4,11 @@
 //! beside it. Writing a head whose fields were not changed is then one copy, and a head that is reused for the next
 //! message allocates nothing.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "a name has at most `MAX_NAME_LEN` bytes, and a head stays far below 4 GiB"
+)]
+
 use std::fmt;
 
 /// The most bytes a single name may have. Longer names are refused by [`Fields::push`].
@@ -98,8 +103,9 @@ impl Fields {
         self.index.is_empty()
     }
 
-    /// Bytes of memory held, used or not, for accounting.
-    pub fn capacity_bytes(&self) -> usize {
+    /// Bytes of memory held, used or not.
+    #[cfg(test)]
+    pub(super) fn capacity_bytes(&self) -> usize {
         self.data.capacity() + self.index.capacity() * size_of::<Entry>()
     }
 

@@ -3,6 +3,8 @@
 //! HTTP/1 and HTTP/2 both fill these, and everything between the two connections (routing, keys, limits, rewriting)
 //! works on them. How a body is framed on its connection is the codec's own business; here it only has a length or not.
 
+#![expect(clippy::cast_possible_truncation, reason = "a method has at most `MAX_METHOD_LEN` bytes")]
+
 mod fields;
 
 use std::fmt;

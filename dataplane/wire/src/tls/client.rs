@@ -7,8 +7,9 @@ use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::ServerName;
 
-use super::pem::authorities;
-use super::{Identity, Pem, TlsConfigError, provider};
+use crate::tls::config::TlsConfigError;
+use crate::tls::pem::{Identity, Pem, authorities};
+use crate::tls::provider::provider;
 
 /// Servers whose sessions are remembered.
 const REMEMBERED_SERVERS: usize = 256;

@@ -11,48 +11,17 @@
 //! a mistake in one is an error that says which file and what is wrong with it.
 
 mod client;
+mod config;
 mod pem;
+mod provider;
 mod server;
 mod stream;
 
 pub use client::{ClientOptions, Roots, client_config, server_name};
+pub use config::TlsConfigError;
 pub use pem::{Identity, Pem, PemError};
 pub use server::{ClientCertificates, Resumption, ServerConfigBuilder};
 pub use stream::{TlsError, TlsStream};
-
-/// The ALPN name of HTTP/1.1.
-pub const ALPN_HTTP11: &[u8] = b"http/1.1";
-
-/// The ALPN name of HTTP/2.
-pub const ALPN_HTTP2: &[u8] = b"h2";
-
-/// Why a configuration could not be made.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsConfigError {
-    /// A certificate or key is not usable.
-    #[error(transparent)]
-    Pem(#[from] PemError),
-    /// A server needs a certificate.
-    #[error("no certificate is configured")]
-    NoCertificate,
-    /// The system has no root certificates, or they cannot be read.
-    #[error("no root certificates of the system can be used: {0}")]
-    NoSystemRoots(String),
-    /// A name that is neither a host name nor an address.
-    #[error("\"{0}\" is neither a host name nor an IP address")]
-    Name(String),
-    /// rustls does not accept the combination.
-    #[error("TLS configuration: {0}")]
-    Rustls(#[from] rustls::Error),
-    /// The list of certificate authorities for client certificates is not usable.
-    #[error("verification of client certificates: {0}")]
-    Verifier(#[from] rustls::server::VerifierBuilderError),
-}
-
-/// The one cryptography provider that is used.
-fn provider() -> std::sync::Arc<rustls::crypto::CryptoProvider> {
-    std::sync::Arc::new(rustls::crypto::ring::default_provider())
-}
 
 #[cfg(test)]
 mod tests;

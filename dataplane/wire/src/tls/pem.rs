@@ -10,7 +10,7 @@ use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::provider;
+use crate::tls::provider::provider;
 
 /// PEM text and the name it has for the reader of an error, usually its file.
 #[derive(Clone, Copy)]

@@ -11,8 +11,9 @@ use rustls::server::{
 };
 use rustls::sign::CertifiedKey;
 
-use super::pem::authorities;
-use super::{Identity, Pem, TlsConfigError, provider};
+use crate::tls::config::TlsConfigError;
+use crate::tls::pem::{Identity, Pem, authorities};
+use crate::tls::provider::provider;
 
 /// Sessions that are remembered for clients that resume without a ticket.
 const REMEMBERED_SESSIONS: usize = 4096;

@@ -70,7 +70,7 @@ enum Task<'a> {
 }
 
 /// Where a state leaves the connection.
-enum Step {
+enum TlsStep {
     Again,
     Blocked,
     PeerClosed,
@@ -230,9 +230,9 @@ impl TlsStream {
             };
             used += discard;
             match step {
-                Ok(Step::Again) => {}
-                Ok(Step::Blocked) => return Ok(used),
-                Ok(Step::PeerClosed) => self.peer_closed = true,
+                Ok(TlsStep::Again) => {}
+                Ok(TlsStep::Blocked) => return Ok(used),
+                Ok(TlsStep::PeerClosed) => self.peer_closed = true,
                 Err(error) => {
                     self.failed = Some(error.clone());
                     send_alert(&mut self.engine, &mut input[used..], io);
@@ -261,7 +261,7 @@ fn alert<D>(status: UnbufferedStatus<'_, '_, D>, out: &mut Vec<u8>) -> Result<()
 }
 
 /// Handles one state: gives back how many bytes are used up and how to go on.
-fn advance<D>(status: UnbufferedStatus<'_, '_, D>, io: &mut Io<'_>) -> (usize, Result<Step, TlsError>) {
+fn advance<D>(status: UnbufferedStatus<'_, '_, D>, io: &mut Io<'_>) -> (usize, Result<TlsStep, TlsError>) {
     let mut discard = status.discard;
     let step = match status.state {
         Err(error) => Err(TlsError::Protocol(error)),
@@ -272,18 +272,18 @@ fn advance<D>(status: UnbufferedStatus<'_, '_, D>, io: &mut Io<'_>) -> (usize, R
                     io.plaintext.extend_from_slice(record.payload);
                 }
                 Some(Err(error)) => break Err(TlsError::Protocol(error)),
-                None => break Ok(Step::Again),
+                None => break Ok(TlsStep::Again),
             }
         },
-        Ok(ConnectionState::EncodeTlsData(state)) => encode(state, io.out).map(|()| Step::Again),
+        Ok(ConnectionState::EncodeTlsData(state)) => encode(state, io.out).map(|()| TlsStep::Again),
         Ok(ConnectionState::TransmitTlsData(state)) => {
             state.done();
-            Ok(Step::Again)
+            Ok(TlsStep::Again)
         }
-        Ok(ConnectionState::PeerClosed) => Ok(Step::PeerClosed),
-        Ok(ConnectionState::WriteTraffic(state)) => perform(state, io).map(|()| Step::Blocked),
+        Ok(ConnectionState::PeerClosed) => Ok(TlsStep::PeerClosed),
+        Ok(ConnectionState::WriteTraffic(state)) => perform(state, io).map(|()| TlsStep::Blocked),
         // Early data is never offered, and any other state that a later rustls may add is not one to go on from.
-        Ok(_) => Ok(Step::Blocked),
+        Ok(_) => Ok(TlsStep::Blocked),
     };
     (discard, step)
 }

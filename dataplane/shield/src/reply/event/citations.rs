@@ -27,7 +27,7 @@ use crate::reply::text::restorer::TextRestorer;
 
 /// Where the text stands that numbers point into.
 #[derive(Clone, Copy)]
-enum Source {
+enum CitedText {
     Channel(ChannelId),
     /// This string of the event.
     String(usize),
@@ -72,7 +72,7 @@ pub(crate) fn restore(
         return in_documents(event, edits, &context.documents, root);
     }
     let Some((source, unit)) = source(event, plan, root) else { return };
-    if let Source::Channel(id) = source {
+    if let CitedText::Channel(id) = source {
         if let Some(positions) = channels.positions(id) {
             event.inside(root).for_each(|node| number(event, edits, positions, root, node));
         }
@@ -108,12 +108,12 @@ fn in_documents(event: Event<'_>, edits: &mut Edits, documents: &Documents, root
 }
 
 /// The text that the numbers below `root` point into.
-fn source(event: Event<'_>, plan: &Plan, root: usize) -> Option<(Source, PositionUnit)> {
+fn source(event: Event<'_>, plan: &Plan, root: usize) -> Option<(CitedText, PositionUnit)> {
     let parent = event.values.parent(root)?;
     if !event.key(root).starts_with(b"annotation") {
-        let cited = plan.cited.map(Source::Channel);
+        let cited = plan.cited.map(CitedText::Channel);
         return cited
-            .or_else(|| parts(event, root).map(Source::Parts))
+            .or_else(|| parts(event, root).map(CitedText::Parts))
             .map(|source| (source, PositionUnit::Bytes));
     }
     let mut beside = [&b"text"[..], b"value", b"content"].into_iter();
@@ -121,10 +121,10 @@ fn source(event: Event<'_>, plan: &Plan, root: usize) -> Option<(Source, Positio
         beside.find_map(|key| event.child(parent, key).filter(|&text| event.kind(text) == ValueKind::Text));
     let source = match beside {
         Some(text) => match plan.pieces.iter().find(|piece| piece.node == text) {
-            Some(piece) => Source::Channel(piece.channel),
-            None => Source::String(text),
+            Some(piece) => CitedText::Channel(piece.channel),
+            None => CitedText::String(text),
         },
-        None => Source::Channel(plan.cited?),
+        None => CitedText::Channel(plan.cited?),
     };
     Some((source, PositionUnit::CodePoints))
 }
@@ -144,15 +144,15 @@ fn measure(
     event: Event<'_>,
     edits: &Edits,
     context: &mut ReplyContext,
-    source: Source,
+    source: CitedText,
     unit: PositionUnit,
     item: usize,
 ) -> Option<PositionTracker> {
     let mut positions = PositionTracker::new(unit);
     match source {
-        Source::Channel(_) => {}
-        Source::String(text) => positions = along(event, edits, context, positions, text),
-        Source::Parts(parts) => {
+        CitedText::Channel(_) => {}
+        CitedText::String(text) => positions = along(event, edits, context, positions, text),
+        CitedText::Parts(parts) => {
             let only = event.child(item, b"segment").and_then(|segment| event.index(segment, b"partIndex"));
             for part in event.values.children(parts) {
                 let wanted = match only {

@@ -9,7 +9,7 @@ use crate::reply::text::restorer::TextRestorer;
 use std::ops::Range;
 
 /// A replacement of a range of an event's text by a range of `Edits::text`.
-pub(crate) struct Edit {
+pub(crate) struct EventEdit {
     pub(crate) from: Range<usize>,
     pub(crate) to: Range<TextMark>,
 }
@@ -17,7 +17,7 @@ pub(crate) struct Edit {
 /// The replacements in one event, in order.
 #[derive(Default)]
 pub(crate) struct Edits {
-    pub(crate) list: Vec<Edit>,
+    pub(crate) list: Vec<EventEdit>,
     pub(crate) text: RestoredText,
 }
 
@@ -33,7 +33,7 @@ impl Edits {
     ) {
         let start = self.text.mark();
         if restorer.feed(context, &text[range.clone()], last, &mut self.text) {
-            self.list.push(Edit { from: range, to: start..self.text.mark() });
+            self.list.push(EventEdit { from: range, to: start..self.text.mark() });
         }
     }
 
@@ -62,7 +62,7 @@ impl Edits {
     pub(crate) fn number(&mut self, from: Range<usize>, number: u64) {
         let start = self.text.mark();
         write_number(number, &mut self.text);
-        self.list.push(Edit { from, to: start..self.text.mark() });
+        self.list.push(EventEdit { from, to: start..self.text.mark() });
     }
 
     pub(crate) fn sort(&mut self) {

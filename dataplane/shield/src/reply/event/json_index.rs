@@ -4,6 +4,11 @@
 //! Parsers that build values, or decode strings into buffers of their own, lose where a string stood; this one
 //! keeps nothing but that. Its list is reused from event to event, so a warm one allocates nothing.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "`MAX_NODES` bounds the indices, and a text of 4 GiB or more is not read"
+)]
+
 use std::ops::Range;
 
 use crate::json::find::string_special;

@@ -1,6 +1,6 @@
 //! One event of a stream, whatever frames it: restores its strings in place, and keeps the channels' order.
 
-use crate::reply::event::edits::{Edit, Edits};
+use crate::reply::event::edits::{Edits, EventEdit};
 use crate::reply::event::frame::FramedEvent;
 use crate::reply::event::text_kind;
 use std::ops::Range;
@@ -59,7 +59,7 @@ impl EventRewriter {
 
     /// Bytes of memory held for edits.
     pub(crate) fn held_bytes(&self) -> usize {
-        self.edits.text.capacity() + self.edits.list.capacity() * size_of::<Edit>()
+        self.edits.text.capacity() + self.edits.list.capacity() * size_of::<EventEdit>()
     }
 
     /// Appends to `out` what goes to the client for `frame`: the tails of channels that end with it, then the
@@ -141,7 +141,15 @@ impl EventRewriter {
             self.channels.flush_closed(&plan.closes, &plan.pieces, context, out);
         }
         self.cited.clear();
-        strings(event, plan, &mut self.channels, &mut self.edits, &mut self.cited, context, frame.envelope);
+        EventStrings {
+            event,
+            plan,
+            envelope: frame.envelope,
+            channels: &mut self.channels,
+            edits: &mut self.edits,
+            context,
+        }
+        .restore(&mut self.cited);
         for &root in &self.cited {
             citations::restore(event, plan, &self.channels, &mut self.edits, context, root);
         }
@@ -196,64 +204,62 @@ impl EventRewriter {
     }
 }
 
-/// Restores the strings of one event, and notes in `cited` what holds numbers that point into them.
-fn strings(
-    event: Event<'_>,
-    plan: &Plan,
-    channels: &mut Channels,
-    edits: &mut Edits,
-    cited: &mut Vec<usize>,
-    context: &mut ReplyContext,
-    envelope: EventEnvelope<'_>,
-) {
-    let mut pieces = plan.pieces.iter().enumerate().peekable();
-    for (index, node) in event.values.nodes().iter().enumerate() {
-        if node.key().len() >= MIN_TOKEN_LEN {
-            whole(event, index, node.key(), edits, context);
-        }
-        if let Some((at, piece)) = pieces.next_if(|(_, piece)| piece.node == index) {
-            restore_piece(event, plan, at, piece, channels, edits, context, envelope);
-        } else if node.kind == ValueKind::Text {
-            if node.span().len() >= MIN_TOKEN_LEN && plan.opaque != Some(index) {
-                whole(event, index, node.span(), edits, context);
-            }
-        } else if node.kind != ValueKind::Scalar && citations::is_root(event, index) {
-            cited.push(index);
-        }
-    }
+/// The strings of one event, and what their restoration reads and changes.
+struct EventStrings<'a> {
+    event: Event<'a>,
+    plan: &'a Plan,
+    envelope: EventEnvelope<'a>,
+    channels: &'a mut Channels,
+    edits: &'a mut Edits,
+    context: &'a mut ReplyContext,
 }
 
-/// Restores the string of `piece`, which is number `at` of the plan, as a piece of its channel's text.
-#[expect(clippy::too_many_arguments, reason = "the parts of one event and of its rewriter, borrowed apart")]
-fn restore_piece(
-    event: Event<'_>,
-    plan: &Plan,
-    at: usize,
-    piece: &ChannelPiece,
-    channels: &mut Channels,
-    edits: &mut Edits,
-    context: &mut ReplyContext,
-    envelope: EventEnvelope<'_>,
-) {
-    let of_another_call = |other: &ChannelPiece| piece.call.differs(other.call);
-    let same = |other: &&ChannelPiece| other.channel == piece.channel;
-    if plan.pieces[..at].iter().rev().find(same).is_some_and(of_another_call) {
-        channels.end(piece.channel);
+impl EventStrings<'_> {
+    /// Restores the strings, and notes in `cited` what holds numbers that point into them.
+    fn restore(mut self, cited: &mut Vec<usize>) {
+        let (event, plan) = (self.event, self.plan);
+        let mut pieces = plan.pieces.iter().enumerate().peekable();
+        for (index, node) in event.values.nodes().iter().enumerate() {
+            if node.key().len() >= MIN_TOKEN_LEN {
+                whole(event, index, node.key(), self.edits, self.context);
+            }
+            if let Some((at, piece)) = pieces.next_if(|(_, piece)| piece.node == index) {
+                self.restore_piece(at, piece);
+            } else if node.kind == ValueKind::Text {
+                if node.span().len() >= MIN_TOKEN_LEN && plan.opaque != Some(index) {
+                    whole(event, index, node.span(), self.edits, self.context);
+                }
+            } else if node.kind != ValueKind::Scalar && citations::is_root(event, index) {
+                cited.push(index);
+            }
+        }
     }
-    let closes = plan.closes.iter().any(|close| close.covers(piece.channel, piece.group));
-    let last = match plan.pieces[at + 1..].iter().find(same) {
-        None => closes,
-        Some(next) => of_another_call(next),
-    };
-    let Some(channel) = channels.of(piece, context, || Handling::of(event, piece.node)) else {
-        context.stats.skipped += 1;
-        return;
-    };
-    let held = channel.restorer.holds();
-    edits.feed(context, &mut channel.restorer, event.text, event.values.node(piece.node).span(), last);
-    if channel.restorer.holds() && !held && !channel.template.cut(event, plan, piece, envelope) {
-        // No event can be made for what is held, so nothing is.
-        edits.let_out(context, &mut channel.restorer);
+
+    /// Restores the string of `piece`, which is number `at` of the plan, as a piece of its channel's text.
+    fn restore_piece(&mut self, at: usize, piece: &ChannelPiece) {
+        let Self { event, plan, envelope, .. } = *self;
+        let of_another_call = |other: &ChannelPiece| piece.call.differs(other.call);
+        let same = |other: &&ChannelPiece| other.channel == piece.channel;
+        if plan.pieces[..at].iter().rev().find(same).is_some_and(of_another_call) {
+            self.channels.end(piece.channel);
+        }
+        let closes = plan.closes.iter().any(|close| close.covers(piece.channel, piece.group));
+        let last = match plan.pieces[at + 1..].iter().find(same) {
+            None => closes,
+            Some(next) => of_another_call(next),
+        };
+        let handling = || Handling::of(event, piece.node);
+        let Some(channel) = self.channels.of(piece, self.context, handling) else {
+            self.context.stats.skipped += 1;
+            return;
+        };
+        let held = channel.restorer.holds();
+        let span = event.values.node(piece.node).span();
+        self.edits.feed(self.context, &mut channel.restorer, event.text, span, last);
+        if channel.restorer.holds() && !held && !channel.template.cut(event, plan, piece, envelope) {
+            // No event can be made for what is held, so nothing is.
+            self.edits.let_out(self.context, &mut channel.restorer);
+        }
     }
 }
 

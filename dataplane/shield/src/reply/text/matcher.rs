@@ -10,6 +10,8 @@
 //! delayed but for an `a` at its very end. The matcher must never answer with a token that the text does not
 //! spell out in full.
 
+#![expect(clippy::cast_possible_truncation, reason = "the code is that of an ASCII character")]
+
 use aegis_detect::Category;
 use memchr::memchr3;
 use wide::u8x16;

@@ -10,6 +10,11 @@
 //! (one for each channel of a reply), is why this is not [`crate::json::Nested`], which reports every lexeme and
 //! holds documents to the letter. Both take the same texts for JSON.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "`MAX_LEVELS` bounds the depth, and a hexadecimal digit is below 16"
+)]
+
 use crate::reply::text::level::{Level, LevelState};
 use memchr::{memchr, memchr2};
 

@@ -3,16 +3,16 @@
 use crate::format::Format;
 use crate::request::body::multipart::MultipartBody;
 use crate::request::body::single::SingleBody;
-use crate::request::body::step::{Input, Step};
+use crate::request::body::step::{BodyStep, Input};
 use crate::request::refusal::Refusal;
 
 /// The state between two windows.
-pub(crate) enum Body {
+pub(crate) enum RequestBody {
     Single(SingleBody),
     Multipart(Box<MultipartBody>),
 }
 
-impl Body {
+impl RequestBody {
     /// The body that begins, declared to be of this format.
     pub(crate) fn new(format: Format) -> Self {
         match format {
@@ -31,7 +31,7 @@ impl Body {
     }
 
     /// See [`crate::request::Tokenizer::push`]; a window that is not the last is large enough to settle something.
-    pub(crate) fn process(&mut self, step: &mut Step<'_>, input: Input<'_>) -> Result<usize, Refusal> {
+    pub(crate) fn process(&mut self, step: &mut BodyStep<'_>, input: Input<'_>) -> Result<usize, Refusal> {
         match self {
             Self::Single(body) => body.process(step, input),
             Self::Multipart(body) => body.process(step, input),

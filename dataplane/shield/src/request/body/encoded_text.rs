@@ -9,12 +9,14 @@
 //! are shifted, so everything to the end of the run is encoded anew; its decoded bytes stay the same, and what stands
 //! behind the run is not touched.
 
+#![expect(clippy::cast_possible_truncation, reason = "the rest of a group has at most two bytes")]
+
 use base64::Engine;
 use base64::engine::GeneralPurpose;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use zeroize::Zeroize;
 
-use crate::request::body::step::{Input, Step};
+use crate::request::body::step::{BodyStep, Input};
 use crate::request::body::text::TextBody;
 use crate::request::body::wide::WideBody;
 use crate::request::classify::base64::{Base64Unit, base64_unit, standard};
@@ -95,7 +97,7 @@ impl EncodedText {
     /// Takes base64 from the start of `window`. Says how many bytes are consumed and whether the run has ended.
     pub(crate) fn process(
         &mut self,
-        step: &mut Step<'_>,
+        step: &mut BodyStep<'_>,
         window: &[u8],
         place: &dyn Fn() -> String,
     ) -> Result<(usize, bool), Refusal> {
@@ -109,7 +111,7 @@ impl EncodedText {
         }
         let taken = {
             let mut step =
-                Step { redactor: &mut *step.redactor, scratch: &mut *step.scratch, out: &mut pieces };
+                BodyStep { redactor: &mut *step.redactor, scratch: &mut *step.scratch, out: &mut pieces };
             self.scan(&mut step, Input { bytes: &decoded, last: decoded_run.ended }, place)
         };
         let result = taken.map(|taken| {
@@ -128,7 +130,7 @@ impl EncodedText {
     /// Scans the decoded bytes, and says how many of them are done with: at least a group of them, or all.
     fn scan(
         &mut self,
-        step: &mut Step<'_>,
+        step: &mut BodyStep<'_>,
         input: Input<'_>,
         place: &dyn Fn() -> String,
     ) -> Result<usize, Refusal> {

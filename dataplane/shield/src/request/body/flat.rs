@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use aegis_detect::Finding;
 
-use crate::request::body::step::Step;
-use crate::request::redactor::{Decision, Edit, Redactor};
+use crate::request::body::step::BodyStep;
+use crate::request::redactor::{Decision, Redactor, SecretEdit};
 use crate::request::refusal::Refusal;
 use crate::request::scan::view::DecodedView;
 use crate::request::splice::Splice;
@@ -37,7 +37,7 @@ pub(crate) struct Flat {
 /// Does with the findings of the finished view of `raw`, which is settled up to `settled`, what the policy says.
 pub(crate) fn replace_findings<F: FlatFormat>(
     format: &F,
-    step: &mut Step<'_>,
+    step: &mut BodyStep<'_>,
     raw: &[u8],
     settled: usize,
 ) -> Result<Flat, Refusal> {
@@ -49,7 +49,7 @@ pub(crate) fn replace_findings<F: FlatFormat>(
     for finding in &step.scratch.findings {
         let range = view.raw_start(finding.span.start)..view.raw_end(finding.span.end);
         consumed = consumed.max(range.end);
-        let source = Source { view, raw, text };
+        let source = FlatSource { view, raw, text };
         let mut edit = FlatEdit { format, source, finding, range, out: step.out, passed: &mut passed };
         has_secret |= step.redactor.settle(finding, text, &mut edit)?;
     }
@@ -59,7 +59,7 @@ pub(crate) fn replace_findings<F: FlatFormat>(
 
 /// The finished view and what it is made of.
 #[derive(Clone, Copy)]
-struct Source<'a> {
+struct FlatSource<'a> {
     view: &'a DecodedView,
     raw: &'a [u8],
     text: &'a [u8],
@@ -68,7 +68,7 @@ struct Source<'a> {
 /// The edit of one finding.
 struct FlatEdit<'a, F> {
     format: &'a F,
-    source: Source<'a>,
+    source: FlatSource<'a>,
     finding: &'a Finding,
     /// Where the finding stands in the raw bytes.
     range: Range<usize>,
@@ -94,9 +94,9 @@ impl<F: FlatFormat> FlatEdit<'_, F> {
     }
 }
 
-impl<F: FlatFormat> Edit for FlatEdit<'_, F> {
+impl<F: FlatFormat> SecretEdit for FlatEdit<'_, F> {
     fn replace(&mut self, redactor: &mut Redactor, decision: Decision) -> Result<Option<Token>, Refusal> {
-        let Source { view, raw, text } = self.source;
+        let FlatSource { view, raw, text } = self.source;
         let Some(separator) = F::SEPARATOR else {
             let value = &text[self.finding.span.start..self.finding.span.end];
             return self.put(redactor, decision, value, self.range.clone());

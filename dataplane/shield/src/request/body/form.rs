@@ -1,7 +1,9 @@
 //! `application/x-www-form-urlencoded` bodies: scanned with `%41` and `+` decoded. A token needs no encoding.
 
+#![expect(clippy::cast_possible_truncation, reason = "a hexadecimal digit is below 16")]
+
 use crate::request::body::flat::{FlatFormat, replace_findings};
-use crate::request::body::step::{Input, Step};
+use crate::request::body::step::{BodyStep, Input};
 use crate::request::refusal::Refusal;
 use crate::request::scan::view::{DecodedView, LeftContext};
 
@@ -18,7 +20,7 @@ impl FormBody {
     }
 
     /// See [`crate::request::Tokenizer::push`]; a window that is not the last is large enough to settle something.
-    pub(crate) fn process(&mut self, step: &mut Step<'_>, input: Input<'_>) -> Result<usize, Refusal> {
+    pub(crate) fn process(&mut self, step: &mut BodyStep<'_>, input: Input<'_>) -> Result<usize, Refusal> {
         let view = &mut step.scratch.view;
         view.begin(&self.left_context);
         let raw = &input.bytes[..decode(view, input.bytes, input.last)];

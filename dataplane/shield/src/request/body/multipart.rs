@@ -13,7 +13,7 @@ use memchr::memmem;
 
 use crate::format::{Boundary, Format, MAX_BOUNDARY};
 use crate::request::body::single::SingleBody;
-use crate::request::body::step::{Input, Step};
+use crate::request::body::step::{BodyStep, Input};
 use crate::request::body::text::TextBody;
 use crate::request::refusal::Refusal;
 use crate::request::splice::Splice;
@@ -25,7 +25,7 @@ const MAX_DELIMITER_REST: usize = 256;
 /// So many bytes of a window may be the start of a delimiter: line end, hyphens, boundary.
 const HELD: usize = 2 + 2 + MAX_BOUNDARY;
 
-enum State {
+enum MultipartState {
     Preamble(TextBody),
     /// Behind a delimiter, on its line.
     Line,
@@ -40,7 +40,7 @@ pub(crate) struct MultipartBody {
     delimiter: Vec<u8>,
     /// Parts behind the first are files, named or not.
     related: bool,
-    state: State,
+    state: MultipartState,
     /// Bytes consumed so far.
     offset: u64,
     /// Where the open part's content began.
@@ -56,7 +56,7 @@ impl MultipartBody {
         Self {
             related,
             delimiter: [b"--", boundary.as_bytes()].concat(),
-            state: State::Preamble(TextBody::new()),
+            state: MultipartState::Preamble(TextBody::new()),
             offset: 0,
             content_start: 0,
             parts: 0,
@@ -65,7 +65,7 @@ impl MultipartBody {
     }
 
     /// See [`crate::request::Tokenizer::push`]; a window that is not the last is large enough to settle something.
-    pub(crate) fn process(&mut self, step: &mut Step<'_>, input: Input<'_>) -> Result<usize, Refusal> {
+    pub(crate) fn process(&mut self, step: &mut BodyStep<'_>, input: Input<'_>) -> Result<usize, Refusal> {
         loop {
             let before = std::mem::discriminant(&self.state);
             let consumed = self.step(step, input)?;
@@ -82,22 +82,22 @@ impl MultipartBody {
     /// Reports whether the body may end here.
     pub(crate) fn end(&self) -> Result<(), Refusal> {
         match self.state {
-            State::Epilogue(_) => Ok(()),
+            MultipartState::Epilogue(_) => Ok(()),
             _ => Err(self.malformed("multipart without its end", 0)),
         }
     }
 
-    fn step(&mut self, step: &mut Step<'_>, input: Input<'_>) -> Result<usize, Refusal> {
+    fn step(&mut self, step: &mut BodyStep<'_>, input: Input<'_>) -> Result<usize, Refusal> {
         match &mut self.state {
-            State::Line => self.line(input, step.out),
-            State::Head => self.head(step, input),
-            State::Epilogue(text) => text.process(step, input),
-            State::Preamble(_) | State::Content(_) => self.content(step, input),
+            MultipartState::Line => self.line(input, step.out),
+            MultipartState::Head => self.head(step, input),
+            MultipartState::Epilogue(text) => text.process(step, input),
+            MultipartState::Preamble(_) | MultipartState::Content(_) => self.content(step, input),
         }
     }
 
     /// Up to the next delimiter, the bytes belong to the open part.
-    fn content(&mut self, step: &mut Step<'_>, input: Input<'_>) -> Result<usize, Refusal> {
+    fn content(&mut self, step: &mut BodyStep<'_>, input: Input<'_>) -> Result<usize, Refusal> {
         let Input { bytes: window, last } = input;
         let (end, delimiter) = match self.find_delimiter(window)? {
             Some((end, delimiter)) => (end, Some(delimiter)),
@@ -107,8 +107,8 @@ impl MultipartBody {
         let closed = delimiter.is_some();
         let content = Input { bytes: &window[..end], last: closed };
         let consumed = match &mut self.state {
-            State::Preamble(text) => text.process(step, content)?,
-            State::Content(body) => {
+            MultipartState::Preamble(text) => text.process(step, content)?,
+            MultipartState::Content(body) => {
                 body.process(step, content).map_err(|refusal| refusal.moved(self.content_start))?
             }
             _ => 0,
@@ -116,7 +116,7 @@ impl MultipartBody {
         let Some(delimiter) = delimiter.filter(|_| consumed == end) else { return Ok(consumed) };
         let behind = delimiter + self.delimiter.len();
         step.out.pass(end..behind);
-        self.state = State::Line;
+        self.state = MultipartState::Line;
         Ok(behind)
     }
 
@@ -159,12 +159,12 @@ impl MultipartBody {
             return Err(self.malformed("delimiter with a bare line end", 0));
         }
         out.pass(0..end);
-        self.state = if closing { State::Epilogue(TextBody::new()) } else { State::Head };
+        self.state = if closing { MultipartState::Epilogue(TextBody::new()) } else { MultipartState::Head };
         Ok(end)
     }
 
     /// The head of a part, scanned as text and read for its type.
-    fn head(&mut self, step: &mut Step<'_>, input: Input<'_>) -> Result<usize, Refusal> {
+    fn head(&mut self, step: &mut BodyStep<'_>, input: Input<'_>) -> Result<usize, Refusal> {
         let Input { bytes: window, last } = input;
         let look = &window[..window.len().min(MAX_PART_HEAD)];
         let Some(end) = head_end(look) else {
@@ -178,7 +178,7 @@ impl MultipartBody {
         step.redactor.part = Some(self.parts - 1);
         let consumed = TextBody::new().process(step, Input { bytes: head, last: true })?;
         self.content_start = self.offset + consumed as u64;
-        self.state = State::Content(SingleBody::part(format, is_text));
+        self.state = MultipartState::Content(SingleBody::part(format, is_text));
         Ok(consumed)
     }
 

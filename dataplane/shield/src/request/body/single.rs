@@ -5,7 +5,7 @@ use crate::places::Scope;
 use crate::report::OpaqueKind;
 use crate::request::body::form::FormBody;
 use crate::request::body::json::body::JsonBody;
-use crate::request::body::step::{Input, Step};
+use crate::request::body::step::{BodyStep, Input};
 use crate::request::body::text::TextBody;
 use crate::request::body::wide::WideBody;
 use crate::request::classify::file_kind;
@@ -83,7 +83,7 @@ impl SingleBody {
     }
 
     /// See [`crate::request::Tokenizer::push`]; a window that is not the last is large enough to settle something.
-    pub(crate) fn process(&mut self, step: &mut Step<'_>, input: Input<'_>) -> Result<usize, Refusal> {
+    pub(crate) fn process(&mut self, step: &mut BodyStep<'_>, input: Input<'_>) -> Result<usize, Refusal> {
         if let Self::Undetermined(format, is_text) = *self {
             *self = Self::read(format, is_text, input.bytes, step.redactor)?;
             if matches!(self, Self::Json(_)) && input.bytes.starts_with(BYTE_ORDER_MARK) {

@@ -5,7 +5,7 @@ use crate::request::scan::scratch::ShardScratch;
 use crate::request::splice::Splice;
 
 /// The request's redactor, the shard's working memory, and where the result goes.
-pub(crate) struct Step<'a> {
+pub(crate) struct BodyStep<'a> {
     pub(crate) redactor: &'a mut Redactor,
     pub(crate) scratch: &'a mut ShardScratch,
     pub(crate) out: &'a mut Splice,

@@ -1,7 +1,7 @@
 //! Bodies that are text, or nothing better known: scanned as they are.
 
 use crate::request::body::flat::{FlatFormat, replace_findings};
-use crate::request::body::step::{Input, Step};
+use crate::request::body::step::{BodyStep, Input};
 use crate::request::refusal::Refusal;
 use crate::request::scan::view::LeftContext;
 
@@ -16,14 +16,14 @@ impl TextBody {
     }
 
     /// See [`crate::request::Tokenizer::push`]; a window that is not the last is large enough to settle something.
-    pub(crate) fn process(&mut self, step: &mut Step<'_>, input: Input<'_>) -> Result<usize, Refusal> {
+    pub(crate) fn process(&mut self, step: &mut BodyStep<'_>, input: Input<'_>) -> Result<usize, Refusal> {
         self.process_at(step, input, &String::new)
     }
 
     /// The same for a text that is a part of something, at `place`.
     pub(crate) fn process_at(
         &mut self,
-        step: &mut Step<'_>,
+        step: &mut BodyStep<'_>,
         input: Input<'_>,
         place: &dyn Fn() -> String,
     ) -> Result<usize, Refusal> {

@@ -4,8 +4,10 @@
 //! scanner sees a zero byte between two letters and finds nothing. The bytes decide what a text is: a byte order
 //! mark, or the zero bytes of ASCII in wide units; a charset that was only declared counts where they leave it open.
 
+#![expect(clippy::cast_possible_truncation, reason = "a remainder is below the size of a code unit")]
+
 use crate::request::body::flat::{FlatFormat, replace_findings};
-use crate::request::body::step::{Input, Step};
+use crate::request::body::step::{BodyStep, Input};
 use crate::request::body::text::TextBody;
 use crate::request::classify::wide_encoding::WideEncoding;
 use crate::request::refusal::Refusal;
@@ -16,7 +18,7 @@ use crate::request::splice::Splice;
 const MIXED: &str = "the text mixes two encodings and holds secrets in both: save it in one";
 
 /// Up to where the input is known to hold no secret byte by byte; `None` if it holds one.
-fn clean_bytes(step: &mut Step<'_>, input: Input<'_>) -> Option<usize> {
+fn clean_bytes(step: &mut BodyStep<'_>, input: Input<'_>) -> Option<usize> {
     step.scratch.view.begin(&LeftContext::new());
     step.scratch.view.finish(input.bytes);
     let settled = step.scratch.scan(input.bytes, input.last, true);
@@ -24,7 +26,7 @@ fn clean_bytes(step: &mut Step<'_>, input: Input<'_>) -> Option<usize> {
 }
 
 /// The same in the units of this encoding.
-fn clean_units(wide: WideEncoding, step: &mut Step<'_>, input: Input<'_>) -> Option<usize> {
+fn clean_units(wide: WideEncoding, step: &mut BodyStep<'_>, input: Input<'_>) -> Option<usize> {
     let mut context = LeftContext::new();
     let mut clean = 0;
     loop {
@@ -49,7 +51,7 @@ fn clean_units(wide: WideEncoding, step: &mut Step<'_>, input: Input<'_>) -> Opt
 }
 
 /// Whether the policy forbids anything that was found in the finished view of `raw`.
-fn has_secret(step: &Step<'_>, raw: &[u8]) -> bool {
+fn has_secret(step: &BodyStep<'_>, raw: &[u8]) -> bool {
     let text = step.scratch.view.text(raw);
     step.scratch.findings.iter().any(|finding| step.redactor.decide(finding, text).is_some())
 }
@@ -85,7 +87,7 @@ impl WideBody {
     /// text stands at `place`.
     pub(crate) fn process_at(
         &mut self,
-        step: &mut Step<'_>,
+        step: &mut BodyStep<'_>,
         input: Input<'_>,
         place: &dyn Fn() -> String,
     ) -> Result<usize, Refusal> {
@@ -97,7 +99,7 @@ impl WideBody {
     /// A secret stands in the text byte by byte, so it is read so; none may stand in it in wide units then.
     fn bytewise(
         &mut self,
-        step: &mut Step<'_>,
+        step: &mut BodyStep<'_>,
         input: Input<'_>,
         place: &dyn Fn() -> String,
     ) -> Result<usize, Refusal> {
@@ -116,7 +118,7 @@ impl WideBody {
 
     fn step(
         &mut self,
-        step: &mut Step<'_>,
+        step: &mut BodyStep<'_>,
         input: Input<'_>,
         place: &dyn Fn() -> String,
     ) -> Result<usize, Refusal> {

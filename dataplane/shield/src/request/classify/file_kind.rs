@@ -242,6 +242,7 @@ pub(crate) const EIGHT_BIT: [&[u8]; 12] = [
 ];
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "noise is made of the low bits")]
 mod tests {
     use super::*;
 

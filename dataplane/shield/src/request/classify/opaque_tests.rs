@@ -1,3 +1,5 @@
+#![expect(clippy::cast_possible_truncation, reason = "noise is made of the low bits")]
+
 use base64::Engine;
 
 use super::*;

@@ -8,6 +8,11 @@
 //! A provider joins the parts, so the end of one and the start of the next are scanned as if they were one text.
 //! The token takes the place of what stands in the first part; what stands in the second is deleted.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "what is left of a 64-bit offset is an offset in the window"
+)]
+
 use std::ops::Range;
 
 use aegis_detect::{Finding, Rules, Scanner, Window};
@@ -72,6 +77,22 @@ pub(crate) struct PartBoundaries {
     pub(crate) text: Zeroizing<Vec<u8>>,
 }
 
+/// A window as it was scanned on its own, whose boundaries are to be scanned as well.
+#[derive(Clone, Copy)]
+pub(crate) struct ScannedWindow<'a> {
+    pub(crate) view: &'a DecodedView,
+    /// The text of the view.
+    pub(crate) text: &'a [u8],
+    /// Offset in the body at which it begins.
+    pub(crate) base: u64,
+    /// Bytes of the text on which the scan has decided.
+    pub(crate) settled: usize,
+    /// What was found in it.
+    pub(crate) findings: &'a [Finding],
+    /// The end of a part that may be joined to one behind the window.
+    pub(crate) pending: Option<u64>,
+}
+
 /// Two parts that are to be joined, in the view.
 struct JoinedParts {
     first: Range<usize>,
@@ -105,19 +126,16 @@ impl PartBoundaries {
         }
     }
 
-    /// Joins the parts of a window that begins at `base` and of which the view is `text`, settled up to `settled`,
-    /// and scans each pair; `findings` is what was found without.
-    /// `pending` is the end of a part that may be joined to one behind the window.
+    /// Joins the parts of a window and scans each pair.
     ///
     /// Says from where on the view has to wait, since a pair cannot be decided on yet.
     pub(crate) fn scan(
         &mut self,
-        (view, text): (&DecodedView, &[u8]),
-        (base, settled): (u64, usize),
-        findings: &[Finding],
-        pending: Option<u64>,
-        (scanner, keyring): (&mut Scanner, Option<&Keyring>),
+        window: ScannedWindow<'_>,
+        scanner: &mut Scanner,
+        keyring: Option<&Keyring>,
     ) -> Option<usize> {
+        let ScannedWindow { view, text, base, settled, findings, pending } = window;
         let mut wait = pending
             .and_then(|end| end.checked_sub(base))
             .map(|end| view.view_of(end as usize).saturating_sub(REACH));
@@ -136,10 +154,10 @@ impl PartBoundaries {
             self.text.extend_from_slice(&text[joined.first.clone()]);
             self.text.extend_from_slice(&text[joined.second.clone()]);
             let fresh = if joined.more { LEFT.min(joined.first.len()) } else { 0 };
-            let window = Window { text: &self.text[start..], fresh, last: true };
-            local.extend_from_slice(scanner.scan(window).findings);
+            let both = Window { text: &self.text[start..], fresh, last: true };
+            local.extend_from_slice(scanner.scan(both).findings);
             if let Some(keyring) = keyring {
-                own_tokens::exclude(&mut local, window.text, keyring);
+                own_tokens::exclude(&mut local, both.text, keyring);
             }
             for mut finding in local.drain(..) {
                 let Some((head, tail)) = joined.parts(&finding) else { continue };

@@ -8,6 +8,11 @@
 //! A view without a decoded unit and without context is the window itself: nothing is copied. Otherwise runs are
 //! copied into a buffer that all requests of a shard share.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "a view has at most `LEFT_CONTEXT + WINDOW` bytes, which fit 16 bits"
+)]
+
 use aegis_detect::{Carry, LEFT_CONTEXT};
 use zeroize::Zeroize;
 

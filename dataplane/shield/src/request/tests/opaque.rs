@@ -1,5 +1,7 @@
 //! Whole documents with values that are not text.
 
+#![expect(clippy::cast_possible_truncation, reason = "noise is made of the low bits, and lengths are small")]
+
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};

@@ -1,5 +1,7 @@
 //! What the tests of the request side share.
 
+#![expect(clippy::cast_possible_truncation, reason = "offsets are those of a short body")]
+
 use std::sync::Arc;
 
 use aegis_detect::{RuleSource, Rules};

@@ -1,14 +1,19 @@
 //! The stream: cuts, sizes, closing, failing.
 
+#![expect(clippy::cast_possible_truncation, reason = "a remainder of 251 fits a byte")]
+
 use std::sync::Arc;
 
 use rustls::{AlertDescription, ClientConfig, Error, RootCertStore};
 
-use super::super::{
-    ALPN_HTTP2, ALPN_HTTP11, ClientOptions, Resumption, Roots, ServerConfigBuilder, TlsError, client_config,
-};
+use super::super::{ClientOptions, Resumption, Roots, ServerConfigBuilder, TlsError, client_config};
 use super::{Authority, End, connected, exchange, pem};
-use crate::tls::provider;
+use crate::tls::provider::provider;
+
+/// The ALPN name of HTTP/1.1.
+const ALPN_HTTP11: &[u8] = b"http/1.1";
+/// The ALPN name of HTTP/2.
+const ALPN_HTTP2: &[u8] = b"h2";
 
 const SIZES: [usize; 10] = [1, 2, 3, 5, 7, 100, 1000, 16_384, 65_536, usize::MAX];
 

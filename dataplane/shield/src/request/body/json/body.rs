@@ -4,8 +4,13 @@
 //! one goes from the window's start to each finding, to learn in which string it stands and how deep, and on to
 //! where the window is consumed. Without findings it begins close to the end, at a checkpoint.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "what is left of a 64-bit offset is an offset in the window"
+)]
+
 use crate::request::body::json::walker::{LexemeVisitor, NoVisit, NullSink, VisitingSink, Walker};
-use crate::request::body::step::{Input, Step};
+use crate::request::body::step::{BodyStep, Input};
 use std::ops::Range;
 
 use crate::json::{Lexeme, Nested};
@@ -90,7 +95,7 @@ impl JsonBody {
     }
 
     /// See [`crate::request::Tokenizer::push`]; a window that is not the last is large enough to settle something.
-    pub(crate) fn process(&mut self, step: &mut Step<'_>, input: Input<'_>) -> Result<usize, Refusal> {
+    pub(crate) fn process(&mut self, step: &mut BodyStep<'_>, input: Input<'_>) -> Result<usize, Refusal> {
         let base = self.walker.nested.position();
         let consumed = self.step(step, input)?;
         self.walker.path.document.pass(&input.bytes[..consumed], base);
@@ -100,7 +105,7 @@ impl JsonBody {
         Ok(consumed)
     }
 
-    fn step(&mut self, step: &mut Step<'_>, input: Input<'_>) -> Result<usize, Refusal> {
+    fn step(&mut self, step: &mut BodyStep<'_>, input: Input<'_>) -> Result<usize, Refusal> {
         let base = self.walker.nested.position();
         let Input { bytes: window, last } = input;
         let context = WindowContext { window, base, last };
@@ -216,11 +221,11 @@ impl JsonBody {
     /// The second reading: replaces the secrets that begin before `target`, and goes on to there.
     fn edit(
         &mut self,
-        step: &mut Step<'_>,
+        step: &mut BodyStep<'_>,
         context: WindowContext<'_>,
         (target, walker): (usize, Walker),
     ) -> Result<usize, Refusal> {
-        let Step { redactor, scratch, out } = step;
+        let BodyStep { redactor, scratch, out } = step;
         let ShardScratch { view, findings, boundaries, parts, .. } = &mut **scratch;
         let text = view.text(context.window);
         let mut editor = Editor::new(&mut self.walker, self.many, context, out, parts);
@@ -253,7 +258,7 @@ impl JsonBody {
     fn opaque(
         &mut self,
         end_of_view: ViewEnd,
-        step: &mut Step<'_>,
+        step: &mut BodyStep<'_>,
         context: WindowContext<'_>,
     ) -> Result<usize, Refusal> {
         let before = step.out.len();
@@ -293,7 +298,7 @@ impl JsonBody {
     fn run(
         &mut self,
         run: Base64Run,
-        step: &mut Step<'_>,
+        step: &mut BodyStep<'_>,
         context: WindowContext<'_>,
     ) -> Result<(usize, bool), Refusal> {
         let (path, many) = (&self.walker.path, self.many);

@@ -1,5 +1,7 @@
 //! The containers around a place in a JSON document.
 
+#![expect(clippy::cast_possible_truncation, reason = "a word has at most `MAX_WORD` bytes")]
+
 use crate::json::Container;
 use crate::places::{self, PathStep, Place, Scope, Table};
 use crate::request::classify::opaque::Declared;

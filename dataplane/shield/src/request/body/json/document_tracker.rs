@@ -4,6 +4,11 @@
 //! The text is counted where the walker passes it anyway, in whole pieces of a window: a body without such a document
 //! pays for a comparison of a name, one with it for a look at each of its bytes.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "offsets are those in the window, and a hexadecimal digit is below 16"
+)]
+
 use std::ops::Range;
 
 use crate::documents::{Attribution, Documents};

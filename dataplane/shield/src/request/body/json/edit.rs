@@ -2,6 +2,11 @@
 //!
 //! A secret is replaced string by string. What of it is structure stays; a number becomes a quoted token.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "what is left of a 64-bit offset is an offset in the window"
+)]
+
 use std::ops::Range;
 
 use aegis_detect::Finding;
@@ -9,7 +14,7 @@ use aegis_detect::Finding;
 use crate::json::{Lexeme, LexemeKind, escape_into};
 use crate::request::body::json::document_tracker::CharacterCount;
 use crate::request::body::json::walker::{LexemeVisitor, NoVisit, Walker};
-use crate::request::redactor::{Decision, Edit, Redactor, Replacement};
+use crate::request::redactor::{Decision, Redactor, Replacement, SecretEdit};
 use crate::request::refusal::Refusal;
 use crate::request::scan::part_boundary::BoundaryFinding;
 use crate::request::scan::secret_parts::{SecretPart, SecretParts};
@@ -155,7 +160,7 @@ struct InStrings<'e, 'a> {
     range: Range<usize>,
 }
 
-impl Edit for InStrings<'_, '_> {
+impl SecretEdit for InStrings<'_, '_> {
     fn reach(&mut self) -> Result<(), Refusal> {
         self.editor.take_apart(self.range.clone())
     }
@@ -191,7 +196,7 @@ struct AcrossBoundary<'e, 'a> {
     tail: Range<usize>,
 }
 
-impl Edit for AcrossBoundary<'_, '_> {
+impl SecretEdit for AcrossBoundary<'_, '_> {
     fn reach(&mut self) -> Result<(), Refusal> {
         self.editor.take_apart(self.head.clone())
     }

@@ -1,6 +1,11 @@
 //! Where in the document the lexer is: enough to name a place in the report and to know the values that are not
 //! text. Only structure costs something here, and little: a key is copied once, a name is built only on a finding.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "what is left of a 64-bit offset is an offset in the window"
+)]
+
 use crate::json::{Container, Lexeme, LexemeKind, StringRole};
 use crate::places::{self, Scope};
 use crate::request::body::json::containers::{ObjectType, OpenContainers, ShortText};

@@ -1,5 +1,10 @@
 //! Walks over the lexemes of a window and follows where in the document they stand.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "what is left of a 64-bit offset is an offset in the window"
+)]
+
 use crate::json::{Lexeme, Nested, Sink};
 use crate::request::body::json::path::JsonPath;
 use crate::request::refusal::Refusal;
