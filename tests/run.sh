@@ -85,8 +85,10 @@ sdks() {
 
 # The end-to-end tests once more on epoll: without a choice they run on io_uring wherever the machine allows it.
 other_driver() {
-    local bin=${CARGO_TARGET_DIR:-$root/target}/debug name
-    if ! "$bin/aegis-gateway" version | grep -q 'io_uring available'; then
+    local bin=${CARGO_TARGET_DIR:-$root/target}/debug name version
+    # Read to its end: a program whose reader leaves early fails.
+    version=$("$bin/aegis-gateway" version) || return 1
+    if ! grep -q 'io_uring available' <<<"$version"; then
         echo 'io_uring cannot be used here: the end-to-end tests above ran on epoll, and on nothing else'
         return 0
     fi
