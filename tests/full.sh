@@ -35,7 +35,7 @@ gate() { .ci/run; }
 
 fuzz-lints() {
     command -v c++ >/dev/null 2>&1 || { skip 'no C++ compiler'; return; }
-    cargo clippy --locked --manifest-path fuzz/Cargo.toml --all-targets -- -D warnings
+    cargo clippy --locked -p aegis-fuzz --all-features --all-targets -- -D warnings
 }
 
 # cargo-deny takes minutes to build; it is kept below target/.
@@ -49,8 +49,7 @@ deny_tool() {
 deny() {
     local tool
     tool=$(deny_tool) || { skip 'cargo-deny cannot be installed'; return; }
-    "$tool" --locked check --hide-inclusion-graph licenses bans sources &&
-        "$tool" --locked --manifest-path fuzz/Cargo.toml --config "$root/deny.toml" check --hide-inclusion-graph licenses bans sources
+    "$tool" --locked --all-features check --hide-inclusion-graph licenses bans sources
 }
 
 advisories() {
@@ -83,7 +82,7 @@ miri() {
 
 fuzz() {
     AEGIS_FUZZ_RUNS=${AEGIS_FUZZ_RUNS:-1000000} \
-        cargo test --release --locked --manifest-path fuzz/Cargo.toml --no-default-features
+        cargo test --release --locked -p aegis-fuzz
 }
 
 benches() { cargo bench --locked -p aegis-bench && cargo bench --locked -p aegis-wire; }

@@ -101,12 +101,6 @@ other_driver() {
     AEGIS_TEST_DRIVER=epoll cargo test --locked --workspace --no-fail-fast "${tests[@]}" -- --quiet
 }
 
-# The fuzz targets' corpora and a bounded number of mutations, on the stable compiler.
-fuzz() {
-    CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target} \
-        cargo test --locked --manifest-path fuzz/Cargo.toml --no-default-features
-}
-
 # up.sh as a person runs it, with the programs built above.
 up() {
     local state=$log/up out=$log/up.out bin=${CARGO_TARGET_DIR:-$root/target}/debug status=0
@@ -136,7 +130,6 @@ part 'workspace tests' cargo test --locked --workspace --no-fail-fast -- --quiet
 part 'end to end on the other driver' other_driver
 part 'real SDKs through the gateway' cargo test --locked --workspace --test sdks -- --ignored --nocapture
 part "SARIF against the standard's schema" cargo test --locked -p aegis-tests --test sarif -- --ignored
-part 'fuzz corpora' fuzz
 part 'deploy/up.sh' up
 part 'load rig, quick' rig
 

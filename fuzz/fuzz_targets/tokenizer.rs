@@ -1,3 +1,4 @@
+//! `aegis_fuzz::tokenizer` under libFuzzer.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| aegis_fuzz::tokenizer(data));

@@ -52,8 +52,9 @@ impl Sink for Cover<'_> {
         assert!(lexeme.end >= lexeme.start && lexeme.end <= self.input.len() as u64);
         self.end = lexeme.end;
         if lexeme.is_plain() {
-            let raw = &self.input[lexeme.start as usize..lexeme.end as usize];
-            assert_eq!(raw, lexeme.bytes, "what stands there as it is");
+            let place =
+                [lexeme.start, lexeme.end].map(|at| usize::try_from(at).expect("it lies in the input"));
+            assert_eq!(&self.input[place[0]..place[1]], lexeme.bytes, "what stands there as it is");
         }
         match self.decoded.last_mut() {
             Some((layer, bytes)) if *layer == lexeme.layer => bytes.extend_from_slice(lexeme.bytes),
@@ -189,15 +190,12 @@ fn restore(text: &[u8], vault: &Vault, wide: Option<(usize, bool)>) -> Vec<u8> {
     let mut at = 0;
     while at < text.len() {
         let found = tokens.iter().find(|(token, _)| text[at..].starts_with(token));
-        match found.and_then(|(token, of)| Some((token, vault.resolve(of)?))) {
-            Some((token, value)) => {
-                restored.extend(widened(value, wide));
-                at += token.len();
-            }
-            None => {
-                restored.push(text[at]);
-                at += 1;
-            }
+        if let Some((token, value)) = found.and_then(|(token, of)| Some((token, vault.resolve(of)?))) {
+            restored.extend(widened(value, wide));
+            at += token.len();
+        } else {
+            restored.push(text[at]);
+            at += 1;
         }
     }
     restored

@@ -106,15 +106,12 @@ fn decoded(bytes: &[u8]) -> Vec<u8> {
     while let [byte, tail @ ..] = rest {
         let digits = tail.get(..2).filter(|_| *byte == b'%').and_then(|two| std::str::from_utf8(two).ok());
         let value = digits.filter(|two| two.bytes().all(|digit| digit.is_ascii_hexdigit()));
-        match value.and_then(|two| u8::from_str_radix(two, 16).ok()) {
-            Some(value) => {
-                out.push(value);
-                rest = &tail[2..];
-            }
-            None => {
-                out.push(*byte);
-                rest = tail;
-            }
+        if let Some(value) = value.and_then(|two| u8::from_str_radix(two, 16).ok()) {
+            out.push(value);
+            rest = &tail[2..];
+        } else {
+            out.push(*byte);
+            rest = tail;
         }
     }
     out

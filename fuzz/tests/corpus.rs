@@ -1,7 +1,6 @@
 //! Replays every corpus and a bounded number of mutations of it, on a stable compiler and always the same ones.
 //!
-//! This finds what is near the known inputs. To search further: `cargo +nightly fuzz run <target>` in this folder's
-//! parent.
+//! This finds what is near the known inputs. To search further: `cargo +nightly fuzz run <target> --features libfuzzer`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -81,7 +80,7 @@ fn mutate(input: &mut Vec<u8>, other: &[u8], random: &mut Random) {
         let len = random.below(16).min(input.len() - at);
         match random.below(7) {
             0 if at < input.len() => input[at] ^= 1 << random.below(8),
-            1 if at < input.len() => input[at] = random.below(256) as u8,
+            1 if at < input.len() => input[at] = u8::try_from(random.below(256)).expect("a byte"),
             2 => drop(input.drain(at..at + len)),
             3 => {
                 let again: Vec<u8> = input[at..at + len].to_vec();
