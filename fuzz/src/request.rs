@@ -30,7 +30,8 @@ fn shield() -> &'static Arc<Shield> {
     SHIELD.get_or_init(|| {
         let rules = Rules::builtin().expect("the built-in rules are valid");
         let keyring = Arc::new(Keyring::new(&[7; 32], "fuzz", 0, &[]).expect("one epoch"));
-        Arc::new(Shield { rules, policy: Policy::default(), keyring, limits: Limits::default() })
+        let search_key = KnownKey::new(&[9; 32]);
+        Arc::new(Shield { rules, policy: Policy::default(), keyring, search_key, limits: Limits::default() })
     })
 }
 

@@ -23,6 +23,26 @@ pub enum Confidence {
 
 names!(Confidence, as_str, "confidence", { Low = "low", Medium = "medium", High = "high" });
 
+/// How far a value is searched for beyond the place where a rule found it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reach {
+    /// Not at all: text would be spoiled wherever the value stands by chance.
+    InPlace,
+    /// Where it stands as a whole word.
+    WholeWords,
+    /// Wherever it stands, glued to other text or not.
+    Everywhere,
+}
+
+/// What a finding rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Evidence {
+    /// A rule found it where it stands.
+    Rule,
+    /// Its value was found elsewhere, by the rule that the finding names.
+    Value,
+}
+
 /// A secret's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Finding {
@@ -32,4 +52,6 @@ pub struct Finding {
     pub span: Span,
     /// How sure the finding is.
     pub confidence: Confidence,
+    /// What it rests on.
+    pub evidence: Evidence,
 }

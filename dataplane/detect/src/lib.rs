@@ -52,14 +52,14 @@ mod scanner;
 mod text;
 
 pub use finders::known::{
-    Inserted, KNOWN_RULE, KnownError, KnownId, KnownKey, KnownList, KnownRefusal, KnownValues, MAX_KNOWN_LEN,
-    OwnValue,
+    FoundList, FoundValues, Inserted, KNOWN_RULE, KnownError, KnownId, KnownKey, KnownList, KnownRefusal,
+    KnownValues, MAX_KNOWN_LEN, OwnValue, reach_of,
 };
-pub use finding::{Confidence, Finding, RuleIndex};
+pub use finding::{Confidence, Evidence, Finding, Reach, RuleIndex};
 pub use names::UnknownName;
 pub use rule::{Category, Pack, Rule, RuleError, RuleSource, Severity};
 pub use rules::{CacheKey, Cost, Rules, Selection};
-pub use scanner::{Carry, Scan, Scanner, Window, rule_test};
+pub use scanner::{Carry, DecodedValue, Scan, Scanner, SearchValues, Window, rule_test};
 pub use text::{LEFT_CONTEXT, LOOKAHEAD, MAX_SECRET_LEN, Span};
 
 /// Version and build date of the linked Hyperscan or Vectorscan library, for people.

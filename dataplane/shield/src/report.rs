@@ -1,7 +1,7 @@
 //! What was found in a request and what was done: counts for metrics, places for the audit log. Never a value.
 //! And what could not be read: media, archives and the like, by kind and size.
 
-use aegis_detect::{Category, RuleIndex};
+use aegis_detect::{Category, Evidence, RuleIndex};
 
 use crate::policy::Action;
 use crate::token::Token;
@@ -66,8 +66,10 @@ pub struct OpaqueValue {
 /// One finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportedFinding {
-    /// The rule that made it.
+    /// The rule that made it, or that found the same value elsewhere.
     pub rule: RuleIndex,
+    /// Which of the two.
+    pub evidence: Evidence,
     /// The kind of value.
     pub category: Category,
     /// What was done.
@@ -79,11 +81,20 @@ pub struct ReportedFinding {
     pub place: String,
 }
 
+/// What was found.
+#[derive(Clone, Copy)]
+pub(crate) struct FindingKind {
+    pub(crate) rule: RuleIndex,
+    pub(crate) evidence: Evidence,
+    pub(crate) category: Category,
+}
+
 /// The findings of one request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
     counts: [[u32; Action::ALL.len()]; Category::ALL.len()],
     findings: Vec<ReportedFinding>,
+    in_place: u32,
     /// Few requests have any.
     unread: Option<Box<Unread>>,
 }
@@ -121,6 +132,15 @@ impl Report {
     /// All findings that were not allowed.
     pub fn total(&self) -> u32 {
         self.counts.iter().flatten().sum()
+    }
+
+    /// Values that are hidden only where a rule found them, since they are met by chance elsewhere.
+    pub fn in_place(&self) -> u32 {
+        self.in_place
+    }
+
+    pub(crate) fn count_in_place(&mut self) {
+        self.in_place += 1;
     }
 
     /// The first [`MAX_FINDINGS`] findings, in the order of the request.
@@ -166,16 +186,16 @@ impl Report {
     /// Records a finding; `place` is asked only where it will be listed.
     pub(crate) fn record(
         &mut self,
-        rule: RuleIndex,
-        category: Category,
+        kind: FindingKind,
         action: Action,
         token: Option<Token>,
         place: impl FnOnce() -> String,
     ) {
+        let FindingKind { rule, evidence, category } = kind;
         self.counts[category as usize][action as usize] += 1;
         if self.findings.len() < MAX_FINDINGS {
             let place = bounded(place());
-            self.findings.push(ReportedFinding { rule, category, action, token, place });
+            self.findings.push(ReportedFinding { rule, evidence, category, action, token, place });
         }
     }
 }
@@ -197,7 +217,8 @@ mod tests {
         let mut report = Report::default();
         for index in 0..=MAX_FINDINGS {
             let place = "\u{e9}".repeat(if index == 0 { MAX_PLACE_LEN / 2 } else { MAX_PLACE_LEN / 2 + 1 });
-            report.record(RuleIndex(1), Category::Conn, Action::Redact, None, || place);
+            let kind = FindingKind { rule: RuleIndex(1), evidence: Evidence::Rule, category: Category::Conn };
+            report.record(kind, Action::Redact, None, || place);
         }
         assert_eq!(report.total() as usize, MAX_FINDINGS + 1);
         assert_eq!(report.count(Category::Conn, Action::Redact), report.total());

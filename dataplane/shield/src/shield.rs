@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use aegis_detect::Rules;
+use aegis_detect::{KnownKey, Rules};
 
 use crate::keyring::Keyring;
 use crate::policy::Policy;
@@ -31,6 +31,9 @@ pub struct Shield {
     pub policy: Policy,
     /// What tokens are minted with.
     pub keyring: Arc<Keyring>,
+    /// What values are hashed with that are searched for. The same for all configurations of a process, so that what one
+    /// has found is known under the next.
+    pub search_key: KnownKey,
     /// What one request may use.
     pub limits: Limits,
 }

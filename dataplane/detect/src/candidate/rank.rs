@@ -1,5 +1,7 @@
 //! Ranks settle overlaps between candidates: the higher wins.
 
+/// A value that a rule found elsewhere. Rules that find something at the same place say more about it.
+pub(crate) const FOUND: u8 = 0;
 /// A value that the organisation calls its own.
 pub(crate) const KNOWN: u8 = 100;
 /// A whole key block.

@@ -65,6 +65,11 @@ impl Rules {
         self.sets.iter().map(|s| s.database.size()).sum()
     }
 
+    /// Whether a rule knows the value itself by its shape, and not only by what stands around it.
+    pub fn is_shape(&self, index: RuleIndex) -> bool {
+        !self.compiled(index.0).sequences.is_empty()
+    }
+
     /// Whether a finding wins over another one that takes some of the same bytes, by what their rules know.
     pub fn outranks(&self, finding: &Finding, other: &Finding) -> bool {
         self.rank(finding.rule.0, finding.confidence) > self.rank(other.rule.0, other.confidence)

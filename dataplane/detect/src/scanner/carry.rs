@@ -9,7 +9,7 @@
 //! the next: that is what a [`Carry`] holds.
 
 use crate::candidate::{Cut, Tail};
-use crate::finding::{Confidence, Finding, RuleIndex};
+use crate::finding::{Confidence, Evidence, Finding, RuleIndex};
 use crate::rules::Rules;
 use crate::text::{MAX_SECRET_LEN, Span, TextView};
 
@@ -94,7 +94,8 @@ fn pieces(findings: &mut Vec<Finding>, view: TextView<'_>, run: Run, span: Span)
         let complete = end - at == MAX_SECRET_LEN || (whole && end > at);
         complete.then(|| {
             let span = Span::new(at, end);
-            let finding = Finding { rule: RuleIndex(run.rule), span, confidence: run.confidence };
+            let (rule, confidence) = (RuleIndex(run.rule), run.confidence);
+            let finding = Finding { rule, span, confidence, evidence: Evidence::Rule };
             at = end;
             finding
         })

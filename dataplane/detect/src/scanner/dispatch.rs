@@ -2,6 +2,7 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "windows are far shorter than 4 GiB")]
 
+use super::search_values::{DecodedValue, SearchValues};
 use crate::boundaries;
 use crate::bytes::entropy;
 use crate::candidate::{Candidate, Candidates, Tail, rank};
@@ -10,22 +11,25 @@ use crate::encodings::alnum_runs::{AlnumRuns, RunLength};
 use crate::encodings::escapes::EscapeSite;
 use crate::engine::hyperscan::{Match, Scratch};
 use crate::finders::assignment::ServiceSearch;
-use crate::finders::known::{Met, OwnValue};
+use crate::finders::known::{FoundValues, Met, ValueReport};
 use crate::finders::{assignment, manifest, pem, personal, userinfo};
-use crate::finding::Confidence;
+use crate::finding::{Confidence, Evidence, Finding, Reach};
 use crate::pattern::Verdict;
 use crate::plausibility::value;
 use crate::rule::{Compiled, Finder, RuleError};
 use crate::rules::{Rules, Set, Target};
 use crate::text::{Span, TextView};
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// The rules and what running them takes.
 pub(super) struct Engine {
     pub(super) rules: Arc<Rules>,
     scratch: Scratch,
     matches: Vec<Match>,
-    own: Option<OwnValue>,
+    pub(super) searched: SearchValues,
+    /// Values that rules found in decoded text, if they are wanted.
+    pub(super) decoded_values: Vec<DecodedValue>,
 }
 
 /// What confirming the candidates of one text writes to, and what it remembers of the text.
@@ -55,26 +59,35 @@ impl Engine {
     pub(super) fn new(rules: Arc<Rules>) -> Result<Engine, RuleError> {
         let scratch = Scratch::new(rules.sets.iter().map(|s| &s.database))
             .map_err(|e| RuleError::Engine(e.to_string()))?;
-        Ok(Engine { rules, scratch, matches: Vec::new(), own: None })
+        let searched = SearchValues::default();
+        Ok(Engine { rules, scratch, matches: Vec::new(), searched, decoded_values: Vec::new() })
     }
 
-    /// From now on looks for this value, too, or for none.
-    pub(super) fn look_for(&mut self, own: Option<OwnValue>) {
-        self.own = own;
-    }
-
-    /// The runs of letters and digits that known values are looked for in.
+    /// The runs of letters and digits that values are looked for in: the shortest kind that any of them asks for.
     pub(super) fn known_runs(&self) -> Option<RunLength> {
-        self.rules.known.as_ref().and_then(|(_, known)| known.runs())
+        let known = self.rules.known.as_ref().and_then(|(_, known)| known.runs());
+        known.into_iter().chain(self.searched.found().filter_map(FoundValues::runs)).min()
     }
 
-    /// Finds known values.
+    /// Finds known values, and those that were found elsewhere.
     pub(super) fn find_known(&self, work: &mut Workspace, view: TextView<'_>, runs: &AlnumRuns) {
         if let Some((rule, known)) = &self.rules.known {
-            known.find((&mut work.candidates, &mut work.pieces), view, runs, *rule);
-            if let Some(own) = &self.own {
+            let report = ValueReport { rule: *rule, rank: rank::KNOWN, reach: Reach::Everywhere };
+            known.find((&mut work.candidates, &mut work.pieces), view, runs, &|_| report);
+            if let Some(own) = &self.searched.own {
                 own.find(&mut work.candidates, view, *rule);
             }
+        }
+        for found in self.searched.found() {
+            found.find((&mut work.candidates, &mut work.pieces), view, runs);
+        }
+    }
+
+    /// Keeps the value of a finding in decoded `text`, if it is wanted.
+    pub(super) fn collect_decoded(&mut self, found: &Finding, text: &[u8]) {
+        if self.searched.collects_decoded && found.evidence == Evidence::Rule {
+            let value = Zeroizing::new(text[found.span].to_vec());
+            self.decoded_values.push(DecodedValue { rule: found.rule, confidence: found.confidence, value });
         }
     }
 

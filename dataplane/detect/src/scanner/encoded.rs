@@ -13,7 +13,7 @@ use crate::encodings::decoded::Decoded;
 use crate::encodings::escapes::EscapeSite;
 use crate::encodings::wrapped_base64::WrappedBase64;
 use crate::encodings::{base64_runs, base64_text, escapes, skip, wrapped_base64};
-use crate::finding::Finding;
+use crate::finding::{Evidence, Finding};
 use crate::text::{LEFT_CONTEXT, MAX_SECRET_LEN, Span, TextView};
 
 /// How many encodings inside each other are decoded.
@@ -250,7 +250,11 @@ impl Search<'_> {
             for found in &inner.findings {
                 let place = decoded.original(found.span.start, found.span.end);
                 let rule = found.rule.0;
-                let rank = self.engine.rules.rank(rule, found.confidence);
+                let rank = match found.evidence {
+                    Evidence::Rule => rank_of(self.engine.rules.rank(rule, found.confidence)),
+                    Evidence::Value => rank::FOUND,
+                };
+                self.engine.collect_decoded(found, text);
                 if (piece.start..piece.end.min(sure)).contains(&place.start) {
                     let span = whole.unwrap_or(place);
                     let confidence = found.confidence;
@@ -258,7 +262,7 @@ impl Search<'_> {
                     let goes_on =
                         inner.work.candidates.cuts.iter().any(cut) || (found.span.end == text.len() && more);
                     let tail = goes_on.then_some(Tail::Encoded);
-                    let candidate = Candidate { span, rule, rank: rank_of(rank), confidence };
+                    let candidate = Candidate { span, rule, rank, confidence };
                     self.level.work.candidates.add(candidate, tail.filter(|_| whole.is_none()));
                 }
             }

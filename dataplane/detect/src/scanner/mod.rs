@@ -17,8 +17,10 @@ mod encoded;
 mod overlap;
 pub mod rule_test;
 mod scan;
+mod search_values;
 #[cfg(test)]
 mod tests;
 
 pub use carry::Carry;
 pub use scan::{Scan, Scanner, Window};
+pub use search_values::{DecodedValue, SearchValues};

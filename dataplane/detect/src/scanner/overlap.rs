@@ -1,7 +1,7 @@
 //! Overlapping candidates become one finding, the most specific; touching ones stay apart.
 
 use crate::candidate::{Candidate, rank};
-use crate::finding::{Confidence, Finding, RuleIndex};
+use crate::finding::{Confidence, Evidence, Finding, RuleIndex};
 use crate::text::{LOOKAHEAD, MAX_SECRET_LEN, Span};
 use std::cmp::Reverse;
 
@@ -63,12 +63,49 @@ fn decide(cluster: &mut [Candidate], first: usize, findings: &mut Vec<Finding>, 
         if candidate.span.end > first + MAX_SECRET_LEN {
             continue;
         }
+        if candidate.rank == rank::FOUND {
+            found_value(candidate, findings, begin);
+            continue;
+        }
         let chosen = &findings[begin..];
         let place = begin + chosen.partition_point(|f| f.span.end <= candidate.span.start);
         if findings.get(place).is_none_or(|f| f.span.start >= candidate.span.end) {
-            let Candidate { span, rule, confidence, .. } = candidate;
-            findings.insert(place, Finding { rule: RuleIndex(rule), span, confidence });
+            findings.insert(place, finding(candidate, candidate.span));
         }
+    }
+}
+
+fn finding(Candidate { rule, rank, confidence, .. }: Candidate, span: Span) -> Finding {
+    let evidence = if rank == rank::FOUND { Evidence::Value } else { Evidence::Rule };
+    Finding { rule: RuleIndex(rule), span, confidence, evidence }
+}
+
+/// A value that was found elsewhere must not be left here in part: it takes the place of what was chosen within it, and
+/// beside what only touches it its pieces are hidden.
+fn found_value(candidate: Candidate, findings: &mut Vec<Finding>, begin: usize) {
+    let span = candidate.span;
+    let first = begin + findings[begin..].partition_point(|f| f.span.end <= span.start);
+    let next = first + findings[first..].partition_point(|f| f.span.start < span.end);
+    let met = &findings[first..next];
+    if met.iter().any(|f| f.span.covers(span)) {
+        return;
+    }
+    if met.iter().all(|f| span.covers(f.span)) {
+        findings.splice(first..next, [finding(candidate, span)]);
+        return;
+    }
+    // Those that touch it stay; what lies between them is hidden.
+    let ends = met.iter().map(|f| f.span).chain([Span::new(span.end, span.end)]);
+    let gaps = ends.scan(span.start, |at, met| {
+        let gap = Span { start: *at, end: met.start };
+        *at = (*at).max(met.end);
+        Some(gap)
+    });
+    let pieces: Vec<Finding> =
+        gaps.filter(|gap| gap.start < gap.end).map(|gap| finding(candidate, gap)).collect();
+    for piece in pieces {
+        let place = findings.partition_point(|f| f.span.end <= piece.span.start);
+        findings.insert(place, piece);
     }
 }
 
@@ -118,6 +155,26 @@ mod tests {
             (vec![(2, 5), (5, 8)], 20)
         );
         assert_eq!(spans(&[candidate(0, 10, 1), candidate(2, 5, 1)], 20, 20), (vec![(0, 10)], 20));
+    }
+
+    #[test]
+    fn a_value_found_elsewhere_is_hidden_to_its_last_byte() {
+        let found = |start, end| candidate(start, end, rank::FOUND);
+        for (rules, expected) in [
+            (&[][..], &[(4, 20)][..]),
+            (&[candidate(4, 20, 30)], &[(4, 20)]),
+            (&[candidate(0, 24, 30)], &[(0, 24)]),
+            (&[candidate(8, 12, 30)], &[(4, 20)]),
+            (&[candidate(8, 12, 30), candidate(14, 20, 30)], &[(4, 20)]),
+            (&[candidate(0, 8, 30)], &[(0, 8), (8, 20)]),
+            (&[candidate(16, 24, 30)], &[(4, 16), (16, 24)]),
+            (&[candidate(0, 8, 30), candidate(16, 24, 30)], &[(0, 8), (8, 16), (16, 24)]),
+            (&[candidate(0, 8, 30), candidate(10, 12, 30)], &[(0, 8), (8, 10), (10, 12), (12, 20)]),
+            (&[found(2, 10), found(12, 30)], &[(2, 4), (4, 12), (12, 30)]),
+        ] {
+            let all: Vec<_> = rules.iter().copied().chain([found(4, 20)]).collect();
+            assert_eq!(spans(&all, 40, 40).0, expected, "{rules:?}");
+        }
     }
 
     #[test]

@@ -3,13 +3,14 @@
 use super::carry::Carry;
 use super::dispatch::Engine;
 use super::encoded::Level;
+use super::search_values::{DecodedValue, SearchValues};
 use super::{atomic, carry, encoded, overlap};
+use crate::candidate::{Candidate, rank};
 use crate::engine::hyperscan::MAX_SCAN;
-use crate::finders::known::OwnValue;
 use crate::finding::Finding;
 use crate::rule::RuleError;
 use crate::rules::Rules;
-use crate::text::{LOOKAHEAD, TextView};
+use crate::text::{LOOKAHEAD, Span, TextView};
 use std::sync::Arc;
 
 /// A piece of a longer text. `text[..fresh]` was judged before and is there as left context only.
@@ -61,9 +62,15 @@ impl Scanner {
         &self.engine.rules
     }
 
-    /// From now on looks for this value, too, or for none; under the rule for known values, which the rules must have.
-    pub fn look_for(&mut self, own: Option<OwnValue>) {
-        self.engine.look_for(own);
+    /// From now on looks for these values, too.
+    pub fn search_for(&mut self, values: SearchValues) {
+        self.engine.searched = values;
+    }
+
+    /// Takes what rules found in encoded text since the last call, if that is [wanted](SearchValues::collects_decoded).
+    /// A text that was scanned twice gives its values twice.
+    pub fn take_decoded_values(&mut self) -> impl Iterator<Item = DecodedValue> + '_ {
+        self.engine.decoded_values.drain(..)
     }
 
     /// Finds the secrets of a window. Of a text in several windows this finds no value that is longer than a window to
@@ -74,12 +81,19 @@ impl Scanner {
 
     /// Finds the secrets of a window; `carry` is what the window before has left, and becomes what this one leaves.
     pub fn scan_on(&mut self, window: Window<'_>, carry: &mut Carry) -> Scan<'_> {
+        self.scan_but(window, &[], carry)
+    }
+
+    /// [`Scanner::scan_on`], but values that were found elsewhere are not looked for in the spans of `structure`.
+    pub fn scan_but(&mut self, window: Window<'_>, structure: &[Span], carry: &mut Carry) -> Scan<'_> {
         let text = &window.text[..window.text.len().min(MAX_SCAN)];
         let view = TextView { text, last: window.last && text.len() == window.text.len() };
         let fresh = window.fresh.min(text.len());
         encoded::search(&mut self.engine, &mut self.levels, view, fresh);
         let candidates = &mut self.levels[0].work.candidates;
-        candidates.list.retain(|c| c.span.start >= fresh && !c.span.is_empty());
+        let is_structure =
+            |c: &Candidate| c.rank == rank::FOUND && structure.iter().any(|s| s.overlaps(c.span));
+        candidates.list.retain(|c| c.span.start >= fresh && !c.span.is_empty() && !is_structure(c));
         let edge = if view.last { text.len() } else { text.len().saturating_sub(LOOKAHEAD) };
         let mut edge = edge.min(candidates.open).max(fresh);
         candidates.atomic_spans.retain(|span| span.start >= fresh);

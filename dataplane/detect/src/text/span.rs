@@ -37,6 +37,18 @@ impl Span {
         self.start <= offset && offset < self.end
     }
 
+    /// Whether a byte is in both.
+    #[inline]
+    pub const fn overlaps(self, other: Span) -> bool {
+        self.start < other.end && other.start < self.end
+    }
+
+    /// Whether all bytes of `other` are in it.
+    #[inline]
+    pub const fn covers(self, other: Span) -> bool {
+        self.start <= other.start && other.end <= self.end
+    }
+
     /// The same place in a text that has `by` more bytes before it.
     #[inline]
     #[must_use]

@@ -10,6 +10,7 @@ mod custom;
 mod dense;
 mod encodings;
 mod examples;
+mod found_values;
 mod generic;
 mod known;
 mod manifests;

@@ -2,7 +2,7 @@
 
 use aegis_detect::{
     KNOWN_RULE, KnownKey, KnownList, KnownRefusal, KnownValues, LOOKAHEAD, OwnValue, Rules, Scanner,
-    Selection, Window,
+    SearchValues, Selection, Window,
 };
 use std::sync::Arc;
 
@@ -12,6 +12,10 @@ fn scanner() -> Scanner {
     let known = Arc::new(KnownValues::new(&KnownList::new(KnownKey::new(&[1; 32]))));
     let selection = Selection { known: Some(&known), ..Selection::default() };
     Scanner::new(Rules::load(&selection).expect("rules")).expect("memory")
+}
+
+fn own(value: &[u8]) -> SearchValues {
+    SearchValues { own: Some(OwnValue::new(value).expect("a value")), ..SearchValues::default() }
 }
 
 fn found(scanner: &mut Scanner, text: &str) -> Vec<(usize, usize)> {
@@ -27,18 +31,18 @@ fn it_is_found_while_it_is_set_plain_and_encoded() {
     let mut scanner = scanner();
     let encoded = base64::engine::general_purpose::STANDARD.encode(format!("the key is {KEY}, keep it"));
     assert_eq!(found(&mut scanner, &format!("it is {KEY}!")), []);
-    scanner.look_for(Some(OwnValue::new(KEY.as_bytes()).expect("a value")));
+    scanner.search_for(own(KEY.as_bytes()));
     assert_eq!(found(&mut scanner, &format!("it is {KEY}!")), [(6, 6 + KEY.len())]);
     assert_eq!(found(&mut scanner, "it is gate-key-two!"), []);
     assert_eq!(found(&mut scanner, &format!("data {encoded} end")).len(), 1);
-    scanner.look_for(None);
+    scanner.search_for(SearchValues::default());
     assert_eq!(found(&mut scanner, &format!("it is {KEY}!")), []);
 }
 
 #[test]
 fn short_ones_are_no_piece_of_a_word() {
     let mut scanner = scanner();
-    scanner.look_for(Some(OwnValue::new(b"k3y-0ne!x").expect("a value")));
+    scanner.search_for(own(b"k3y-0ne!x"));
     assert_eq!(found(&mut scanner, "k3y-0ne!xy xk3y-0ne!x"), []);
     assert_eq!(found(&mut scanner, "(k3y-0ne!x)"), [(1, 10)]);
 }
@@ -62,7 +66,7 @@ fn the_longest_is_found_at_every_place_around_the_end_of_a_window() {
     let long: String = (0..OwnValue::MAX_LEN).map(|at| char::from(b'0' + (at * 7 % 10) as u8)).collect();
     let long = format!("k{}", &long[1..]);
     let mut scanner = scanner();
-    scanner.look_for(Some(OwnValue::new(long.as_bytes()).expect("a value")));
+    scanner.search_for(own(long.as_bytes()));
     for lead in (0..2 * LOOKAHEAD).step_by(37) {
         let text = format!("{}{long} and more", ". ".repeat(LOOKAHEAD)[..lead].to_owned());
         let window = 2 * LOOKAHEAD;

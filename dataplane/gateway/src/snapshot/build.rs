@@ -125,7 +125,13 @@ impl Builder {
         let rules = self.rules(settings, master).map_err(|problem| vec![problem])?;
         let policy = policy(settings, &rules)?;
         let keyring = keyring(settings, master).map_err(|problem| vec![problem])?;
-        Ok(Arc::new(Shield { rules, policy, keyring: Arc::new(keyring), limits: ShieldLimits::default() }))
+        Ok(Arc::new(Shield {
+            rules,
+            policy,
+            keyring: Arc::new(keyring),
+            search_key: search_key(),
+            limits: ShieldLimits::default(),
+        }))
     }
 
     /// The rules; compiled again only when packs, custom files, known values or the gateway's own secrets have changed.

@@ -71,8 +71,11 @@ mod table;
 pub use place::{PathStep, Place, Role, Scope};
 pub use table::{
     Table, all, is_link_of_reply, may_be_link_of_reply, may_hold_link_of_reply, of_header, of_parameter,
-    of_requests,
+    of_requests, structure,
 };
+
+#[cfg(test)]
+pub(crate) use table::examples;
 
 #[cfg(test)]
 mod tests;

@@ -81,6 +81,8 @@ static HEADERS: Names = LazyLock::new(|| names(|row| &row.headers));
 static OF_REQUESTS: LazyLock<Table> =
     LazyLock::new(|| Table::new(&FILES, |role| !matches!(role, Role::Offset | Role::Structure)));
 
+static STRUCTURE: LazyLock<Table> = LazyLock::new(|| Table::new(&FILES, |role| role == Role::Structure));
+
 static ALL: LazyLock<Table> = LazyLock::new(|| Table::new(&FILES, |_| true));
 
 /// The places that the scan of a request has to know.
@@ -88,9 +90,24 @@ pub fn of_requests() -> &'static Table {
     &OF_REQUESTS
 }
 
+/// The places of words of the APIs, in which no value is searched for that was found elsewhere.
+pub fn structure() -> &'static Table {
+    &STRUCTURE
+}
+
 /// All places of all APIs.
 pub fn all() -> &'static Table {
     &ALL
+}
+
+/// The documents of the files in which `"@"` stands at a place of that role.
+#[cfg(test)]
+pub(crate) fn examples(role: Role) -> impl Iterator<Item = String> {
+    FILES
+        .iter()
+        .flat_map(|file| &file.place)
+        .filter(move |row| row.role == role)
+        .flat_map(|row| row.examples.clone())
 }
 
 /// A member's name.

@@ -16,6 +16,7 @@ mod refusal;
 mod scan;
 mod splice;
 mod tokenizer;
+mod value_search;
 
 pub use refusal::Refusal;
 pub use scan::scratch::ShardScratch;

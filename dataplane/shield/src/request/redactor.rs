@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use aegis_detect::{Category, Finding, RuleIndex};
+use aegis_detect::{Category, DecodedValue, Evidence, Finding, Reach, RuleIndex, Span};
 
 use crate::documents::Documents;
 use crate::policy::{Action, OpaqueAction};
-use crate::report::{OpaqueKind, Report};
+use crate::report::{FindingKind, OpaqueKind, Report};
 use crate::request::refusal::Refusal;
+use crate::request::value_search::ValueSearch;
 use crate::shield::Shield;
 use crate::token::Token;
 use crate::vault::Vault;
@@ -17,6 +18,8 @@ pub(crate) struct Redactor {
     pub(crate) shield: Arc<Shield>,
     pub(crate) vault: Vault,
     pub(crate) report: Report,
+    /// The values that are hidden wherever they stand.
+    pub(crate) search: ValueSearch,
     /// Most requests have none.
     pub(crate) documents: Option<Box<Documents>>,
     /// The part of a multipart body that is read.
@@ -27,6 +30,7 @@ pub(crate) struct Redactor {
 #[derive(Clone, Copy)]
 pub(crate) struct Decision {
     rule: RuleIndex,
+    evidence: Evidence,
     pub(crate) category: Category,
     pub(crate) action: Action,
 }
@@ -78,7 +82,9 @@ impl Redactor {
     pub(crate) fn decide(&self, finding: &Finding, text: &[u8]) -> Option<Decision> {
         let rule = self.shield.rules.get(finding.rule);
         let action = self.shield.policy.decide(finding, rule, &text[finding.span.range()]);
-        (action != Action::Allow).then_some(Decision { rule: finding.rule, category: rule.category, action })
+        let Finding { rule: index, evidence, .. } = *finding;
+        let decision = Decision { rule: index, evidence, category: rule.category, action };
+        (action != Action::Allow).then_some(decision)
     }
 
     /// Decides on a finding in `text`, lets `edit` replace it if that is the decision, and records what was done.
@@ -98,6 +104,11 @@ impl Redactor {
 
     /// What takes the place of `value`.
     pub(crate) fn replacement(&mut self, decision: Decision, value: &[u8]) -> Result<Replacement, Refusal> {
+        if decision.evidence == Evidence::Rule
+            && self.search.note(&self.shield, decision.rule, value) == Reach::InPlace
+        {
+            self.report.count_in_place();
+        }
         if decision.action == Action::Redact {
             return Ok(Replacement::Word(redacted(decision.category)));
         }
@@ -115,6 +126,16 @@ impl Redactor {
         Ok(Replacement::Token(token))
     }
 
+    /// Searches for a value that a rule found in encoded text, if a policy hides it.
+    pub(crate) fn note_decoded(&mut self, decoded: &DecodedValue) {
+        let DecodedValue { rule, confidence, value } = decoded;
+        let span = Span::new(0, value.len());
+        let finding = Finding { rule: *rule, span, confidence: *confidence, evidence: Evidence::Rule };
+        if self.decide(&finding, value).is_some_and(Decision::replaces) {
+            self.search.note(&self.shield, *rule, value);
+        }
+    }
+
     /// Writes down what was done; refuses the request if that is the decision.
     fn record(
         &mut self,
@@ -122,10 +143,10 @@ impl Redactor {
         token: Option<Token>,
         place: impl Fn() -> String,
     ) -> Result<(), Refusal> {
-        let Decision { rule, category, action } = decision;
+        let Decision { rule, evidence, category, action } = decision;
         let part = self.part;
         let place = || in_part(part, place());
-        self.report.record(rule, category, action, token, place);
+        self.report.record(FindingKind { rule, evidence, category }, action, token, place);
         match action {
             Action::Block => Err(Refusal::Blocked { rule, category, place: place() }),
             _ => Ok(()),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aegis_detect::OwnValue;
+use aegis_detect::{FoundList, FoundValues, OwnValue, SearchValues};
 
 use crate::documents::Documents;
 use crate::format::Format;
@@ -14,16 +14,30 @@ use crate::request::refusal::Refusal;
 use crate::request::scan::scratch::ShardScratch;
 use crate::request::scan::view::WINDOW;
 use crate::request::splice::Splice;
+use crate::request::value_search::ValueSearch;
 use crate::shield::Shield;
 use crate::vault::Vault;
 
 /// Replaces the secrets of one request body by tokens.
 pub struct Tokenizer {
     redactor: Redactor,
+    format: Format,
     body: RequestBody,
     own: Option<OwnValue>,
     refused: Option<Refusal>,
     finished: bool,
+    pass: Pass,
+}
+
+/// Which reading of the body it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    /// The first; if it finds values, the body is read again.
+    First,
+    /// The second: all that is found is searched for from the start.
+    Second,
+    /// The only one, since the body is sent while it is read: what is found is searched for from there on.
+    Only,
 }
 
 /// What a request leaves behind.
@@ -34,6 +48,8 @@ pub struct Outcome {
     pub report: Report,
     /// Where in the text documents of the body secrets were replaced: what positions in the reply are moved by.
     pub documents: Documents,
+    /// Values that were found and that earlier requests did not have, as hashes; none in most requests.
+    pub found: Option<Box<FoundList>>,
 }
 
 impl Tokenizer {
@@ -45,8 +61,44 @@ impl Tokenizer {
     /// A tokenizer that goes on with the vault of a session: its tokens keep resolving, and its secrets keep their
     /// tokens.
     pub fn with_vault(shield: Arc<Shield>, format: Format, vault: Vault) -> Self {
-        let redactor = Redactor { shield, vault, report: Report::default(), documents: None, part: None };
-        Self { redactor, body: RequestBody::new(format), own: None, refused: None, finished: false }
+        let search = ValueSearch::default();
+        let redactor =
+            Redactor { shield, vault, report: Report::default(), search, documents: None, part: None };
+        let body = RequestBody::new(format);
+        Self { redactor, format, body, own: None, refused: None, finished: false, pass: Pass::First }
+    }
+
+    /// Hides these values, too, wherever they stand: what earlier requests of the same client held. They must have been
+    /// prepared under the rules of this tokenizer's shield.
+    #[must_use]
+    pub fn remembering(mut self, values: Option<Arc<FoundValues>>) -> Self {
+        self.redactor.search = ValueSearch::new(values);
+        self
+    }
+
+    /// For a body that cannot be read twice, since its beginning is sent before its end is there: a value is hidden
+    /// wherever it stands behind the place where it was found.
+    #[must_use]
+    pub fn reading_once(mut self) -> Self {
+        self.pass = Pass::Only;
+        self
+    }
+
+    /// Begins the body again if values were found in it that may stand elsewhere, too; says whether it does. The caller
+    /// forgets all output, and pushes the same bytes again from the first one on.
+    ///
+    /// To be asked when the body [is finished](Self::is_finished). A body is read twice at most.
+    pub fn rewind(&mut self) -> bool {
+        if self.pass != Pass::First || !self.finished || !self.redactor.search.has_news() {
+            return false;
+        }
+        self.redactor.search.prepare();
+        self.redactor.report = Report::default();
+        self.redactor.documents = None;
+        self.redactor.part = None;
+        self.body = RequestBody::new(self.format);
+        (self.finished, self.pass) = (false, Pass::Second);
+        true
     }
 
     /// Hides this value, too: the key that the request was let in with, which no rule need know.
@@ -97,9 +149,14 @@ impl Tokenizer {
         last: bool,
         out: &mut Splice,
     ) -> Result<usize, Refusal> {
-        scratch.ensure_rules(&self.redactor.shield, self.own.as_ref())?;
+        if self.pass == Pass::Only {
+            self.redactor.search.prepare();
+        }
+        let values = SearchValues { own: self.own.clone(), ..self.redactor.search.values() };
+        scratch.ensure_rules(&self.redactor.shield, values)?;
         let mut step = BodyStep { redactor: &mut self.redactor, scratch, out };
         let consumed = self.body.process(&mut step, Input { bytes: window, last })?;
+        scratch.take_decoded_values().for_each(|decoded| self.redactor.note_decoded(&decoded));
         if last && consumed == window.len() {
             self.body.end()?;
         }
@@ -124,10 +181,11 @@ impl Tokenizer {
 
     /// The request is over: its vault is what the reply is restored from.
     pub fn finish(self) -> Outcome {
-        let Redactor { vault, report, documents, .. } = self.redactor;
+        let Redactor { vault, report, documents, search, .. } = self.redactor;
         Outcome {
             vault,
             report,
+            found: search.into_list(),
             documents: documents.map_or_else(Documents::default, |documents| *documents),
         }
     }

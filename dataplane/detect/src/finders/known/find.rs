@@ -9,9 +9,9 @@ use super::list::KnownList;
 use crate::boundaries;
 use crate::boundaries::Left;
 use crate::bytes::ALNUM;
-use crate::candidate::{Candidate, Candidates, rank};
+use crate::candidate::{Candidate, Candidates};
 use crate::encodings::alnum_runs::{AlnumRuns, RunLength};
-use crate::finding::Confidence;
+use crate::finding::{Confidence, Reach};
 use crate::rule::{Category, Rule, Severity};
 use crate::text::{Span, TextView};
 
@@ -30,6 +30,14 @@ const _: () = assert!(RUN_STRIDE + PIECE - 1 <= ANCHOR && RUN_STRIDE == PIECE);
 
 /// A piece that may be of a known value: where it begins, and its hash.
 pub(crate) type Met = (usize, u32);
+
+/// How a value is reported where it is met.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ValueReport {
+    pub(crate) rule: u16,
+    pub(crate) rank: u8,
+    pub(crate) reach: Reach,
+}
 
 /// Known values, ready to be found; immutable and shared by all threads.
 pub struct KnownValues {
@@ -198,6 +206,11 @@ impl KnownValues {
     pub fn new(list: &KnownList) -> KnownValues {
         let mut entries: Vec<KnownEntry> = list.entries().cloned().collect();
         entries.sort_unstable_by_key(|e| e.anchor);
+        Self::of_sorted(list.key().clone(), entries)
+    }
+
+    /// Prepares entries in the order of their anchors' hashes.
+    pub(super) fn of_sorted(key: KnownKey, entries: Vec<KnownEntry>) -> KnownValues {
         let length = worth(&entries);
         let in_run = |entry: &KnownEntry| length.is_some_and(|length| entry.run >= Some(length));
         let plain = entries.iter().filter(|entry| in_run(entry)).count();
@@ -223,7 +236,12 @@ impl KnownValues {
             .map(|at| at as u32)
             .collect();
         let anchors = entries.iter().map(|e| e.anchor).collect();
-        KnownValues { key: list.key().clone(), anywhere, in_runs, places, starts, anchors, entries }
+        KnownValues { key, anywhere, in_runs, places, starts, anchors, entries }
+    }
+
+    /// The HMAC of a value.
+    pub(super) fn name_of(&self, value: &[u8]) -> [u8; 32] {
+        self.key.value(value)
     }
 
     /// How many values there are.
@@ -258,13 +276,14 @@ impl KnownValues {
         }
     }
 
-    /// Finds the values in the unjudged part of a text, in which `masks` shows the runs.
+    /// Finds the values in the unjudged part of a text, in which `masks` shows the runs; `report_of` says how the value
+    /// with an index is reported.
     pub(crate) fn find(
         &self,
         (candidates, met): (&mut Candidates, &mut Vec<Met>),
         view: TextView<'_>,
         masks: &AlnumRuns,
-        rule: u16,
+        report_of: &impl Fn(usize) -> ValueReport,
     ) {
         let fresh = candidates.fresh.min(view.text.len());
         // Gathered first: what follows waits for memory, and many such waits at once take no longer than one.
@@ -286,7 +305,7 @@ impl KnownValues {
                 let place = places.trailing_zeros() as usize;
                 places &= places - 1;
                 if let Some(start) = at.checked_sub(place) {
-                    self.anchored(candidates, view, rule, start);
+                    self.anchored(candidates, view, report_of, start);
                 }
             }
         }
@@ -305,7 +324,13 @@ impl KnownValues {
     }
 
     /// Confirms the values whose anchor may begin at `at`.
-    fn anchored(&self, candidates: &mut Candidates, view: TextView<'_>, rule: u16, at: usize) {
+    fn anchored(
+        &self,
+        candidates: &mut Candidates,
+        view: TextView<'_>,
+        report_of: &impl Fn(usize) -> ValueReport,
+        at: usize,
+    ) {
         let Some(bytes) = view.text.get(at..at + ANCHOR) else { return };
         let anchor = self.key.window(std::array::from_fn(|i| bytes[i]));
         let bucket = anchor as usize >> (PRINT_BITS - (self.starts.len() - 1).trailing_zeros());
@@ -314,7 +339,7 @@ impl KnownValues {
             let entry = &self.entries[index];
             let Some(start) = at.checked_sub(usize::from(entry.offset)) else { continue };
             if start >= candidates.fresh {
-                self.confirm(candidates, view, rule, entry, start);
+                self.confirm(candidates, view, report_of(index), entry, start);
             }
         }
     }
@@ -323,7 +348,7 @@ impl KnownValues {
         &self,
         candidates: &mut Candidates,
         view: TextView<'_>,
-        rule: u16,
+        report: ValueReport,
         entry: &KnownEntry,
         start: usize,
     ) {
@@ -338,7 +363,7 @@ impl KnownValues {
         if self.key.whole(value) != entry.whole {
             return;
         }
-        match stands_alone(view, start, end) {
+        match stands_alone(view, start, end, report.reach) {
             Some(true) => {}
             Some(false) => return,
             None => return candidates.open(start),
@@ -347,19 +372,19 @@ impl KnownValues {
         if self.key.value(value) == entry.hash {
             candidates.push(Candidate {
                 span: Span::new(start, end),
-                rule,
-                rank: rank::KNOWN,
+                rule: report.rule,
+                rank: report.rank,
                 confidence: Confidence::High,
             });
         }
     }
 }
 
-/// Whether a short value is no piece of a longer word; `None` when the text is too short to tell. Long values may stand
-/// anywhere.
-pub(super) fn stands_alone(view: TextView<'_>, start: usize, end: usize) -> Option<bool> {
+/// Whether a value that must stand as a word does, which short values always must; `None` when the text is too short to
+/// tell.
+pub(super) fn stands_alone(view: TextView<'_>, start: usize, end: usize, reach: Reach) -> Option<bool> {
     let text = view.text;
-    if end - start >= SHORT_KNOWN_LEN {
+    if reach == Reach::Everywhere && end - start >= SHORT_KNOWN_LEN {
         return Some(true);
     }
     if ALNUM.has(text[start]) && !boundaries::can_begin(text, start, Left::Alnum) {

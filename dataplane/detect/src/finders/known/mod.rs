@@ -17,17 +17,20 @@
 mod anchor;
 mod error;
 mod find;
+mod found;
 mod hash;
 mod limits;
 mod list;
 mod own;
+mod reach;
 #[cfg(test)]
 mod tests;
 mod weak;
 
 pub use error::{KnownError, KnownRefusal};
 pub use find::KnownValues;
-pub(crate) use find::Met;
+pub(crate) use find::{Met, ValueReport};
+pub use found::{FoundList, FoundValues, reach_of};
 pub use hash::KnownKey;
 pub use limits::{KNOWN_RULE, MAX_KNOWN_LEN};
 pub use list::{Inserted, KnownId, KnownList};

@@ -11,7 +11,7 @@ use super::error::KnownRefusal;
 use super::find::stands_alone;
 use super::weak;
 use crate::candidate::{Candidate, Candidates, rank};
-use crate::finding::Confidence;
+use crate::finding::{Confidence, Reach};
 use crate::text::{LOOKAHEAD, Span, TextView};
 
 /// A value that a scanner looks for beside its rules; wiped when dropped.
@@ -42,7 +42,7 @@ impl OwnValue {
         let fresh = candidates.fresh.min(view.text.len());
         for at in memmem::find_iter(&view.text[fresh..], self.0.as_slice()) {
             let (start, end) = (fresh + at, fresh + at + self.0.len());
-            match stands_alone(view, start, end) {
+            match stands_alone(view, start, end, Reach::Everywhere) {
                 Some(true) => {
                     candidates.push(Candidate {
                         span: Span::new(start, end),

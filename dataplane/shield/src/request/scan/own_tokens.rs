@@ -60,7 +60,7 @@ fn says_something(piece: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use aegis_detect::{Category, Confidence, RuleIndex};
+    use aegis_detect::{Category, Confidence, Evidence, RuleIndex};
 
     use super::*;
 
@@ -70,6 +70,7 @@ mod tests {
             rule: RuleIndex(0),
             span: aegis_detect::Span::new(range.start, range.end),
             confidence: Confidence::High,
+            evidence: Evidence::Rule,
         };
         let mut findings = vec![finding(found)];
         exclude(&mut findings, text.as_bytes(), &keyring());

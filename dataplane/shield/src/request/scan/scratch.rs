@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aegis_detect::{Finding, OwnValue, RuleError, Rules, Scanner, Window};
+use aegis_detect::{DecodedValue, Finding, RuleError, Rules, Scanner, SearchValues, Span, Window};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::keyring::Keyring;
@@ -22,6 +22,8 @@ pub struct ShardScratch {
     keyring: Option<Arc<Keyring>>,
     pub(crate) view: DecodedView,
     pub(crate) findings: Vec<Finding>,
+    /// Where in the view words of the API stand.
+    structure: Vec<Span>,
     pub(crate) boundaries: PartBoundaries,
     /// The parts of the secret at hand.
     pub(crate) parts: SecretParts,
@@ -38,6 +40,7 @@ impl ShardScratch {
             keyring: None,
             view: DecodedView::new(),
             findings: Vec::new(),
+            structure: Vec::new(),
             boundaries: PartBoundaries::new(),
             parts: SecretParts::new(),
             decoded: Zeroizing::new(Vec::new()),
@@ -54,16 +57,22 @@ impl ShardScratch {
     }
 
     /// Makes sure that it is the rules and keys of `shield` that are applied, which a reload may have replaced, and
-    /// that `own` is looked for and no other request's value.
-    pub(crate) fn ensure_rules(&mut self, shield: &Shield, own: Option<&OwnValue>) -> Result<(), Refusal> {
+    /// that `values` are looked for and no other request's.
+    pub(crate) fn ensure_rules(&mut self, shield: &Shield, values: SearchValues) -> Result<(), Refusal> {
         if !Arc::ptr_eq(self.scanner.rules(), &shield.rules) {
             self.scanner = Scanner::new(Arc::clone(&shield.rules)).map_err(|_| Refusal::Scanner)?;
         }
         if !self.keyring.as_ref().is_some_and(|keyring| Arc::ptr_eq(keyring, &shield.keyring)) {
             self.keyring = Some(Arc::clone(&shield.keyring));
         }
-        self.scanner.look_for(own.cloned());
+        self.view.notes_structure = values.has_found();
+        self.scanner.search_for(values);
         Ok(())
+    }
+
+    /// Takes what was found in encoded text since the last call.
+    pub(crate) fn take_decoded_values(&mut self) -> impl Iterator<Item = DecodedValue> + '_ {
+        self.scanner.take_decoded_values()
     }
 
     /// Scans the finished view of `raw`. The findings are kept in `self.findings`, without the tokens among them; the
@@ -75,14 +84,17 @@ impl ShardScratch {
         let text = self.view.text(raw);
         let fresh = self.view.fresh();
         let mut carry = self.view.carry();
-        let scan = self.scanner.scan_on(Window { text, fresh, last }, &mut carry);
+        self.structure.clear();
+        self.structure.extend(self.view.structure());
+        let scan = self.scanner.scan_but(Window { text, fresh, last }, &self.structure, &mut carry);
         let settled = if scan.settled > fresh || last || !full {
             self.findings.clear();
             self.findings.extend_from_slice(scan.findings);
             scan.settled
         } else {
             carry = self.view.carry();
-            let scan = self.scanner.scan_on(Window { text, fresh, last: true }, &mut carry);
+            let window = Window { text, fresh, last: true };
+            let scan = self.scanner.scan_but(window, &self.structure, &mut carry);
             self.findings.clear();
             self.findings.extend_from_slice(scan.findings);
             scan.settled

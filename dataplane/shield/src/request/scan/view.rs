@@ -13,7 +13,9 @@
     reason = "a view has at most `LEFT_CONTEXT + WINDOW` bytes, which fit 16 bits"
 )]
 
-use aegis_detect::{Carry, LEFT_CONTEXT};
+use std::ops::Range;
+
+use aegis_detect::{Carry, LEFT_CONTEXT, Span};
 use zeroize::Zeroize;
 
 /// Bytes that are looked at in one step, and that must be there (or the end of the body) before a step is taken.
@@ -91,6 +93,9 @@ pub(crate) struct DecodedView {
     /// Raw bytes that are already in the buffer.
     copied: usize,
     differences: Vec<Difference>,
+    /// Whether it is noted where words of the API stand, and where in the raw bytes they do.
+    pub(crate) notes_structure: bool,
+    structure: Vec<Range<usize>>,
     /// What goes on from the text before, and where this view is settled with what goes on from there.
     carry: Carry,
     left: (usize, Carry),
@@ -100,13 +105,25 @@ impl DecodedView {
     pub(crate) fn new() -> Self {
         let buffer = vec![0; LEFT_CONTEXT + WINDOW + CHUNK].into_boxed_slice();
         let (carry, left) = (Carry::default(), (0, Carry::default()));
-        Self { buffer, len: 0, fresh: 0, used: 0, copied: 0, differences: Vec::new(), carry, left }
+        Self {
+            buffer,
+            len: 0,
+            fresh: 0,
+            used: 0,
+            copied: 0,
+            differences: Vec::new(),
+            notes_structure: false,
+            structure: Vec::new(),
+            carry,
+            left,
+        }
     }
 
     /// Starts a view that continues `context`.
     pub(crate) fn begin(&mut self, context: &LeftContext) {
         self.used = self.used.max(self.len);
         self.differences.clear();
+        self.structure.clear();
         self.carry = context.carry;
         self.left = (0, Carry::default());
         self.copied = 0;
@@ -130,6 +147,18 @@ impl DecodedView {
             view_len: decoded.len() as u16,
         });
         self.copied = end;
+    }
+
+    /// A word of the API stands at `raw`, if that is to be noted.
+    pub(crate) fn note_structure(&mut self, raw: Range<usize>) {
+        if self.notes_structure {
+            self.structure.push(raw);
+        }
+    }
+
+    /// Where in the finished view words of the API stand.
+    pub(crate) fn structure(&self) -> impl Iterator<Item = Span> + '_ {
+        self.structure.iter().map(|raw| Span::new(self.view_of(raw.start), self.view_of(raw.end)))
     }
 
     /// Whether one more character surely fits, for views that are longer than their raw bytes.

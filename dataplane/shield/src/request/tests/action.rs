@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aegis_detect::{Category, Rules};
+use aegis_detect::{Category, KnownKey, Rules};
 use serde_json::json;
 
 use crate::format::Format;
@@ -27,7 +27,7 @@ fn act(action: Action, body: &str) -> (String, Outcome) {
 fn shield_of_epoch(current: u8, older: &[u8]) -> Arc<Shield> {
     let keyring = Arc::new(Keyring::new(&[7; 32], "acme", current, older).unwrap());
     let (rules, policy, limits) = (Rules::builtin().unwrap(), Policy::default(), Limits::default());
-    Arc::new(Shield { rules, policy, keyring, limits })
+    Arc::new(Shield { rules, policy, keyring, search_key: KnownKey::new(&[9; 32]), limits })
 }
 
 fn body() -> String {

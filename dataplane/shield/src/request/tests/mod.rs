@@ -2,6 +2,7 @@
 
 mod action;
 mod any;
+mod everywhere;
 mod media;
 mod opaque;
 mod part_boundary;

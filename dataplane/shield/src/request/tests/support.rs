@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use aegis_detect::{RuleSource, Rules};
+use aegis_detect::{KnownKey, RuleSource, Rules};
 
 use crate::format::Format;
 use crate::json::{Lexeme, LexemeKind, Nested, Sink, StringRole};
@@ -34,7 +34,8 @@ pub(crate) fn lines(word: &str, count: usize) -> String {
 pub(crate) fn shield_with(policy: Policy) -> Arc<Shield> {
     let keyring = Keyring::new(&[7; 32], "acme", 0, &[]).unwrap();
     let rules = Rules::builtin().unwrap();
-    Arc::new(Shield { rules, policy, keyring: Arc::new(keyring), limits: Limits::default() })
+    let search_key = KnownKey::new(&[9; 32]);
+    Arc::new(Shield { rules, policy, keyring: Arc::new(keyring), search_key, limits: Limits::default() })
 }
 
 /// With one more rule, for an account number.
@@ -57,13 +58,27 @@ pub(crate) fn run_pieces(
     pieces: &[&[u8]],
 ) -> Result<(Vec<u8>, Outcome), (Refusal, Vec<u8>)> {
     let mut scratch = ShardScratch::new(&tokenizer.shield().rules).unwrap();
+    let mut out = read_once(&mut tokenizer, &mut scratch, pieces)?;
+    if tokenizer.rewind() {
+        out = read_once(&mut tokenizer, &mut scratch, pieces)?;
+        assert!(!tokenizer.rewind(), "twice at most");
+    }
+    Ok((out, tokenizer.finish()))
+}
+
+/// Reads the whole body.
+fn read_once(
+    tokenizer: &mut Tokenizer,
+    scratch: &mut ShardScratch,
+    pieces: &[&[u8]],
+) -> Result<Vec<u8>, (Refusal, Vec<u8>)> {
     let (mut pending, mut out, mut splice) = (Vec::new(), Vec::new(), Splice::new());
     for (index, piece) in pieces.iter().enumerate() {
         pending.extend_from_slice(piece);
         let last = index + 1 == pieces.len();
         loop {
             splice.clear();
-            let consumed = match tokenizer.push(&mut scratch, &pending, last, &mut splice) {
+            let consumed = match tokenizer.push(scratch, &pending, last, &mut splice) {
                 Ok(consumed) => consumed,
                 Err(refusal) => return Err((refusal, out)),
             };
@@ -75,7 +90,7 @@ pub(crate) fn run_pieces(
         }
     }
     assert!(pending.is_empty(), "everything is consumed at the end");
-    Ok((out, tokenizer.finish()))
+    Ok(out)
 }
 
 pub(crate) fn run(format: Format, body: &[u8]) -> Result<(Vec<u8>, Outcome), (Refusal, Vec<u8>)> {

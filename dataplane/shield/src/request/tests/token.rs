@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aegis_detect::{Category, Rules};
+use aegis_detect::{Category, KnownKey, Rules};
 
 use crate::format::Format;
 use crate::keyring::Keyring;
@@ -18,7 +18,8 @@ fn keyring(organisation: &str, epoch: u8, older: &[u8]) -> Keyring {
 /// An organisation in its second epoch.
 fn shield() -> Arc<Shield> {
     let (rules, keyring) = (Rules::builtin().unwrap(), Arc::new(keyring("acme", 1, &[0])));
-    Arc::new(Shield { rules, policy: Policy::default(), keyring, limits: Limits::default() })
+    let search_key = KnownKey::new(&[9; 32]);
+    Arc::new(Shield { rules, policy: Policy::default(), keyring, search_key, limits: Limits::default() })
 }
 
 fn run(format: Format, body: &str) -> (String, Outcome) {

@@ -17,12 +17,12 @@ use crate::json::{Lexeme, Nested};
 use crate::places::Scope;
 use crate::request::body::encoded_text::EncodedText;
 use crate::request::body::json::edit::Editor;
-use crate::request::body::json::path::{JsonPath, ViewEnd};
+use crate::request::body::json::path::{JsonPath, StringEvent, ViewEnd};
 use crate::request::classify::base64::Extent;
 use crate::request::classify::exempt;
 use crate::request::classify::opaque::{Base64Run, ScanMode};
 use crate::request::refusal::Refusal;
-use crate::request::scan::part_boundary::{MAX_GAP, PartBoundaries, TextPartEvent};
+use crate::request::scan::part_boundary::{MAX_GAP, PartBoundaries};
 use crate::request::scan::scratch::ShardScratch;
 use crate::request::scan::view::{DecodedView, LeftContext};
 use crate::request::scan::window::WindowContext;
@@ -46,11 +46,19 @@ struct Viewer<'a> {
     view: &'a mut DecodedView,
     boundaries: &'a mut PartBoundaries,
     window: &'a [u8],
+    /// The offset of the window in the body.
+    base: u64,
 }
 
 impl LexemeVisitor for Viewer<'_> {
-    fn text_part(&mut self, event: TextPartEvent) {
-        self.boundaries.note(event);
+    fn string(&mut self, event: StringEvent) {
+        match event {
+            StringEvent::TextPart(event) => self.boundaries.note(event),
+            StringEvent::Structure(place) => {
+                let raw = |offset: u64| offset.saturating_sub(self.base) as usize;
+                self.view.note_structure(raw(place.start)..raw(place.end));
+            }
+        }
     }
 
     #[inline]
@@ -149,15 +157,16 @@ impl JsonBody {
         boundaries: &mut PartBoundaries,
         context: WindowContext<'_>,
     ) -> Result<Reading, Refusal> {
-        let window = context.window;
+        let WindowContext { window, base, .. } = context;
         let mut walker = self.walker.clone();
+        walker.path.notes_structure = view.notes_structure;
         view.begin(&self.left_context);
         boundaries.begin(walker.path.text());
         let split = window.len().saturating_sub(TAIL);
-        walker.read(context, 0..split, Viewer { view, boundaries, window })?;
+        walker.read(context, 0..split, Viewer { view, boundaries, window, base })?;
         let checkpoint = walker.path.stop().is_none().then(|| (split, walker.clone()));
         if checkpoint.is_some() {
-            walker.read(context, split..window.len(), Viewer { view, boundaries, window })?;
+            walker.read(context, split..window.len(), Viewer { view, boundaries, window, base })?;
         }
         let stop = walker.path.stop();
         let (end, last) = match stop {
@@ -166,7 +175,7 @@ impl JsonBody {
                 let mut sink = VisitingSink {
                     path: &mut walker.path,
                     context,
-                    visitor: Viewer { view, boundaries, window },
+                    visitor: Viewer { view, boundaries, window, base },
                 };
                 let end = context.base + window.len() as u64;
                 walker.nested.finish(&mut sink).map_err(|fault| Refusal::syntax(fault, end))?;
@@ -177,6 +186,9 @@ impl JsonBody {
                 (window.len().min(pending as usize), false)
             }
         };
+        if let Some(start) = walker.path.structure() {
+            view.note_structure(start.saturating_sub(base) as usize..end);
+        }
         view.finish(&window[..end]);
         let limit = context.base + end as u64;
         let text_end = walker.path.text().and_then(|(_, text_end)| text_end);

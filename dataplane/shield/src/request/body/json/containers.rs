@@ -179,7 +179,12 @@ impl OpenContainers {
         self.listed_in(places::of_requests())
     }
 
-    /// The same, by another table.
+    /// Whether the value which begins is a word of the API.
+    pub(crate) fn is_structure(&self) -> bool {
+        self.listed_in(places::structure()).is_some()
+    }
+
+    /// The place that the value which begins is at, by this table.
     pub(crate) fn listed_in(&self, table: &'static Table) -> Option<&'static Place> {
         let open = self.containers.get(usize::from(self.depth).checked_sub(1)?)?;
         let signed = open.kind == ObjectType::Sealed;

@@ -6,6 +6,8 @@
     reason = "what is left of a 64-bit offset is an offset in the window"
 )]
 
+use std::ops::Range;
+
 use crate::json::{Container, Lexeme, LexemeKind, StringRole};
 use crate::places::{self, Scope};
 use crate::request::body::json::containers::{ObjectType, OpenContainers, ShortText};
@@ -14,6 +16,14 @@ use crate::request::body::json::value_rules::Treatment;
 use crate::request::classify::opaque::{self, Base64Run};
 use crate::request::scan::part_boundary::{MAX_GAP, TextPartEvent};
 use crate::request::scan::window::WindowContext;
+
+/// What the lexer has come to.
+pub(crate) enum StringEvent {
+    /// Something happens to a text part of an array.
+    TextPart(TextPartEvent),
+    /// A word of the API stood there, by its offsets in the body.
+    Structure(Range<u64>),
+}
 
 /// A text part of an array that is open, or that the next one may be joined to.
 #[derive(Clone, Copy)]
@@ -60,6 +70,10 @@ pub(crate) struct JsonPath {
     stop: Option<(u64, ViewEnd)>,
     scalar: Option<u64>,
     text: Option<TextPart>,
+    /// Whether it is noted where words of the API stand.
+    pub(crate) notes_structure: bool,
+    /// Where the open string began, if it is a word of the API.
+    structure: Option<u64>,
     pub(crate) document: DocumentTracker,
 }
 
@@ -74,6 +88,8 @@ impl JsonPath {
             stop: None,
             scalar: None,
             text: None,
+            notes_structure: false,
+            structure: None,
             document: DocumentTracker::default(),
         }
     }
@@ -96,7 +112,7 @@ impl JsonPath {
 
     /// Follows one more lexeme.
     #[inline]
-    pub(crate) fn see(&mut self, lexeme: &Lexeme<'_>, context: WindowContext<'_>) -> Option<TextPartEvent> {
+    pub(crate) fn see(&mut self, lexeme: &Lexeme<'_>, context: WindowContext<'_>) -> Option<StringEvent> {
         match lexeme.kind {
             LexemeKind::Text => {
                 self.scalar = None;
@@ -145,7 +161,7 @@ impl JsonPath {
         }
     }
 
-    fn see_structure(&mut self, lexeme: &Lexeme<'_>, context: WindowContext<'_>) -> Option<TextPartEvent> {
+    fn see_structure(&mut self, lexeme: &Lexeme<'_>, context: WindowContext<'_>) -> Option<StringEvent> {
         match lexeme.kind {
             LexemeKind::Open(container) => {
                 self.containers.see_no_string();
@@ -171,13 +187,17 @@ impl JsonPath {
             }
             LexemeKind::StringStart(StringRole::Value) => {
                 self.start_value(lexeme, context);
-                return (self.capture == Capture::Text).then(|| self.start_text(lexeme.end)).flatten();
+                let starts = self.capture == Capture::Text;
+                return starts.then(|| self.start_text(lexeme.end)).flatten().map(StringEvent::TextPart);
             }
             LexemeKind::StringEnd(role) => {
                 self.document.end(lexeme.start);
                 let text = self.capture == Capture::Text;
                 self.end_string(role);
-                return text.then(|| self.end_text(lexeme.start)).flatten();
+                if let Some(start) = self.structure.take() {
+                    return Some(StringEvent::Structure(start..lexeme.start));
+                }
+                return text.then(|| self.end_text(lexeme.start)).flatten().map(StringEvent::TextPart);
             }
             _ => {}
         }
@@ -213,6 +233,11 @@ impl JsonPath {
         self.text.map(|text| (text.start, text.end))
     }
 
+    /// Where the open string began, if it is a word of the API.
+    pub(crate) fn structure(&self) -> Option<u64> {
+        self.structure
+    }
+
     /// The innermost container ends.
     #[inline]
     fn close(&mut self) {
@@ -246,6 +271,7 @@ impl JsonPath {
             Some(b"media_type" | b"mime_type" | b"mimeType" | b"format") => Capture::MediaType,
             _ => Capture::Nothing,
         };
+        self.structure = (self.notes_structure && self.containers.is_structure()).then_some(lexeme.end);
         self.value.clear();
         let start = (lexeme.end - context.base) as usize;
         let raw = &context.window[start.min(context.window.len())..];

@@ -6,9 +6,8 @@
 )]
 
 use crate::json::{Lexeme, Nested, Sink};
-use crate::request::body::json::path::JsonPath;
+use crate::request::body::json::path::{JsonPath, StringEvent};
 use crate::request::refusal::Refusal;
-use crate::request::scan::part_boundary::TextPartEvent;
 use crate::request::scan::window::WindowContext;
 use std::ops::Range;
 
@@ -21,8 +20,8 @@ pub(crate) struct Walker {
 
 /// Receives each lexeme of a window.
 pub(crate) trait LexemeVisitor {
-    /// Something happens to a text part of an array.
-    fn text_part(&mut self, _: TextPartEvent) {}
+    /// Something happens to a string.
+    fn string(&mut self, _: StringEvent) {}
 
     /// `lexeme` stands at `raw` in the window.
     fn lexeme(&mut self, lexeme: &Lexeme<'_>, raw: Range<usize>);
@@ -61,7 +60,7 @@ impl<W: LexemeVisitor> Sink for VisitingSink<'_, W> {
             return;
         }
         if let Some(event) = self.path.see(&lexeme, self.context) {
-            self.visitor.text_part(event);
+            self.visitor.string(event);
         }
         // A unit that waited for the byte after it can begin before the window.
         let start = lexeme.start.saturating_sub(self.context.base) as usize;

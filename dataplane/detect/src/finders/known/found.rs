@@ -1,0 +1,195 @@
+//! Values that rules found, to be hidden wherever else they stand: in the same request, or in later ones of its client.
+//!
+//! Kept like known values, as hashes only. Which values are worth searching for is decided by [`super::reach`].
+
+use super::anchor::KnownEntry;
+use super::error::KnownRefusal;
+use super::find::{KnownValues, Met, ValueReport};
+use super::hash::KnownKey;
+use super::limits::MAX_SHARED;
+use super::list::Inserted;
+use super::{reach, weak};
+use crate::candidate::{Candidates, rank};
+use crate::encodings::alnum_runs::{AlnumRuns, RunLength};
+use crate::finding::{Reach, RuleIndex};
+use crate::text::TextView;
+use std::collections::HashMap;
+
+/// A value that was found.
+#[derive(Clone)]
+struct FoundEntry {
+    known: KnownEntry,
+    rule: RuleIndex,
+    reach: Reach,
+}
+
+/// Values that were found, each with the rule that found it; the rules must all be of one set.
+#[derive(Clone)]
+pub struct FoundList {
+    key: KnownKey,
+    entries: HashMap<[u8; 32], FoundEntry>,
+    /// How many values have an anchor of this hash.
+    anchors: HashMap<u32, usize>,
+}
+
+impl std::fmt::Debug for FoundList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FoundList").field("values", &self.entries.len()).finish_non_exhaustive()
+    }
+}
+
+impl FoundList {
+    /// A list without values, whose hashes are made with `key`.
+    pub fn new(key: KnownKey) -> FoundList {
+        FoundList { key, entries: HashMap::new(), anchors: HashMap::new() }
+    }
+
+    /// Adds a value that is to be searched for as far as `reach` says. Refuses values that would be met by chance.
+    ///
+    /// Of two rules that found the same value the first counts, and the farther reach.
+    pub fn insert(&mut self, value: &[u8], rule: RuleIndex, reach: Reach) -> Result<Inserted, KnownRefusal> {
+        weak::check(value)?;
+        if let Some(entry) = self.entries.get_mut(&self.key.value(value)) {
+            let is_farther = entry.reach < reach;
+            entry.reach = entry.reach.max(reach);
+            return Ok(if is_farther { Inserted::New } else { Inserted::Already });
+        }
+        let shared = |anchor: u32| self.anchors.get(&anchor).copied().unwrap_or(0);
+        let known = KnownEntry::of(value, &self.key, shared).ok_or(KnownRefusal::Shared)?;
+        *self.anchors.entry(known.anchor).or_default() += 1;
+        self.entries.insert(known.hash, FoundEntry { known, rule, reach });
+        Ok(Inserted::New)
+    }
+
+    /// The name of a value in this list: its HMAC.
+    pub fn name_of(&self, value: &[u8]) -> [u8; 32] {
+        self.key.value(value)
+    }
+
+    /// Whether the value with this name is listed.
+    pub fn contains(&self, name: &[u8; 32]) -> bool {
+        self.entries.contains_key(name)
+    }
+
+    /// Keeps only the values whose names are wanted.
+    pub fn retain(&mut self, wanted: impl Fn(&[u8; 32]) -> bool) {
+        self.entries.retain(|name, entry| {
+            let keep = wanted(name);
+            if !keep && let Some(count) = self.anchors.get_mut(&entry.known.anchor) {
+                *count -= 1;
+            }
+            keep
+        });
+        self.anchors.retain(|_, count| *count > 0);
+    }
+
+    /// Adds the values of `other` that are searched for everywhere and that are not listed yet, as far as there is room
+    /// for `most` in all. Both lists must have the same key and rules. Returns how many were added.
+    pub fn extend(&mut self, other: &FoundList, most: usize) -> usize {
+        let before = self.entries.len();
+        for (name, entry) in &other.entries {
+            if self.entries.len() >= most {
+                break;
+            }
+            let count = self.anchors.entry(entry.known.anchor).or_default();
+            if entry.reach == Reach::Everywhere && *count < MAX_SHARED && !self.entries.contains_key(name) {
+                *count += 1;
+                self.entries.insert(*name, entry.clone());
+            }
+        }
+        self.entries.len() - before
+    }
+
+    /// The names of all values.
+    pub fn names(&self) -> impl Iterator<Item = &[u8; 32]> {
+        self.entries.keys()
+    }
+
+    /// Renames the rules, as another set of rules calls them.
+    pub fn rename_rules(&mut self, renamed: impl Fn(RuleIndex) -> RuleIndex) {
+        self.entries.values_mut().for_each(|entry| entry.rule = renamed(entry.rule));
+    }
+
+    /// How many values there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are no values.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}
+
+/// Values that were found, ready to be searched for; immutable, and of the rules that they were found by.
+pub struct FoundValues {
+    values: KnownValues,
+    /// In the order of the values.
+    reports: Vec<ValueReport>,
+    /// The beginnings of the values' names, in order.
+    names: Box<[[u8; NAME_BEGINNING]]>,
+}
+
+/// Bytes of a value's name that tell it from others.
+const NAME_BEGINNING: usize = 16;
+
+fn beginning(name: &[u8; 32]) -> [u8; NAME_BEGINNING] {
+    std::array::from_fn(|at| name[at])
+}
+
+impl std::fmt::Debug for FoundValues {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FoundValues").field("values", &self.reports.len()).finish_non_exhaustive()
+    }
+}
+
+impl FoundValues {
+    /// Prepares a list for the search.
+    pub fn new(list: &FoundList) -> FoundValues {
+        let mut entries: Vec<&FoundEntry> = list.entries.values().collect();
+        entries.sort_unstable_by_key(|entry| (entry.known.anchor, entry.known.hash));
+        let reports = entries.iter().map(|entry| ValueReport {
+            rule: entry.rule.0,
+            rank: rank::FOUND,
+            reach: entry.reach,
+        });
+        let known = entries.iter().map(|entry| entry.known.clone()).collect();
+        let mut names: Box<[_]> = list.entries.keys().map(beginning).collect();
+        names.sort_unstable();
+        let values = KnownValues::of_sorted(list.key.clone(), known);
+        FoundValues { reports: reports.collect(), values, names }
+    }
+
+    /// How many values there are.
+    pub fn len(&self) -> usize {
+        self.reports.len()
+    }
+
+    /// Whether there are no values.
+    pub fn is_empty(&self) -> bool {
+        self.reports.is_empty()
+    }
+
+    /// Whether a value is among them.
+    pub fn contains(&self, value: &[u8]) -> bool {
+        self.names.binary_search(&beginning(&self.values.name_of(value))).is_ok()
+    }
+
+    pub(crate) fn runs(&self) -> Option<RunLength> {
+        self.values.runs()
+    }
+
+    pub(crate) fn find(
+        &self,
+        memory: (&mut Candidates, &mut Vec<Met>),
+        view: TextView<'_>,
+        masks: &AlnumRuns,
+    ) {
+        self.values.find(memory, view, masks, &|index| self.reports[index]);
+    }
+}
+
+/// How far a value is searched for that a rule found. `is_shape` says that the rule knows the value itself by its shape.
+pub fn reach_of(value: &[u8], is_shape: bool) -> Reach {
+    reach::of(value, is_shape)
+}

@@ -1,0 +1,74 @@
+//! Found once, hidden everywhere: the values of a request that are searched for beyond the places where rules found them.
+//!
+//! A rule finds a value by its name or its shape, at one place. The same value may stand elsewhere in the request, before
+//! or behind, where no rule would know it. So a body in which something new was found is read twice: the second time all
+//! values are known from its first byte on. Values that earlier requests of the same client held are known from the
+//! start, so that a conversation that goes on is read once.
+
+use std::sync::Arc;
+
+use aegis_detect::{FoundList, FoundValues, Inserted, Reach, RuleIndex, SearchValues, reach_of};
+
+use crate::shield::Shield;
+
+/// What one request is searched for.
+#[derive(Default)]
+pub(crate) struct ValueSearch {
+    remembered: Option<Arc<FoundValues>>,
+    /// Everything that was found; none in most requests.
+    list: Option<Box<FoundList>>,
+    /// The list as it was when it was last prepared.
+    found: Option<Arc<FoundValues>>,
+    /// Values were found since.
+    has_news: bool,
+}
+
+impl ValueSearch {
+    /// A search that knows what earlier requests held.
+    pub(crate) fn new(remembered: Option<Arc<FoundValues>>) -> Self {
+        Self { remembered: remembered.filter(|values| !values.is_empty()), ..Self::default() }
+    }
+
+    /// A rule found `value`; says how far it is searched for.
+    pub(crate) fn note(&mut self, shield: &Shield, rule: RuleIndex, value: &[u8]) -> Reach {
+        let reach = reach_of(value, shield.rules.is_shape(rule));
+        if reach == Reach::InPlace || self.remembered.as_ref().is_some_and(|known| known.contains(value)) {
+            return reach;
+        }
+        let list = self.list.get_or_insert_with(|| Box::new(FoundList::new(shield.search_key.clone())));
+        match list.insert(value, rule, reach) {
+            Ok(Inserted::New) => self.has_news = true,
+            Ok(Inserted::Already) => {}
+            // Met by chance, or too long to be looked for: hidden where it was found.
+            Err(_) => return Reach::InPlace,
+        }
+        reach
+    }
+
+    /// Whether values were found that were not searched for so far.
+    pub(crate) fn has_news(&self) -> bool {
+        self.has_news
+    }
+
+    /// From now on searches for everything that was found.
+    pub(crate) fn prepare(&mut self) {
+        if std::mem::take(&mut self.has_news) {
+            self.found = self.list.as_ref().map(|list| Arc::new(FoundValues::new(list)));
+        }
+    }
+
+    /// What the scanner looks for.
+    pub(crate) fn values(&self) -> SearchValues {
+        SearchValues {
+            own: None,
+            remembered: self.remembered.clone(),
+            found: self.found.clone(),
+            collects_decoded: true,
+        }
+    }
+
+    /// What was found and not known before.
+    pub(crate) fn into_list(self) -> Option<Box<FoundList>> {
+        self.list
+    }
+}
