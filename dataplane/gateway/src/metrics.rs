@@ -234,6 +234,8 @@ pub struct ShardMetrics {
     pub audit_refused: Counter,
     /// Named sessions held.
     pub sessions: Gauge,
+    /// Clients whose values are remembered.
+    pub recall_clients: Gauge,
     /// Driver in use: 0 not started, 1 `io_uring`, 2 epoll.
     driver: AtomicU8,
 }
@@ -264,6 +266,7 @@ impl ShardMetrics {
             audit_dropped: Counter::default(),
             audit_refused: Counter::default(),
             sessions: Gauge::default(),
+            recall_clients: Gauge::default(),
             driver: AtomicU8::new(0),
         }
     }

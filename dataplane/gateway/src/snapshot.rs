@@ -24,7 +24,7 @@ use sha2::{Digest, Sha256};
 
 use crate::browser::Sites;
 use crate::config::Secret;
-use crate::config::settings::{FailMode, FindingsHeader, Limits, Provider, Session, Timeouts};
+use crate::config::settings::{FailMode, FindingsHeader, Limits, Provider, Recall, Session, Timeouts};
 
 /// Everything a shard needs to judge and forward requests.
 #[derive(Debug)]
@@ -49,6 +49,8 @@ pub struct Snapshot {
     pub findings_header: FindingsHeader,
     /// Named sessions.
     pub session: Session,
+    /// What is remembered of a client's requests.
+    pub recall: Recall,
     /// Silence of an event stream after which the client gets a comment line; zero is never.
     pub sse_keep_alive: Duration,
     /// Rules, policy and token keys.
@@ -78,6 +80,7 @@ impl Snapshot {
             fail_mode: FailMode::Closed,
             findings_header: FindingsHeader::OnRequest,
             session: Session::default(),
+            recall: Recall::default(),
             sse_keep_alive: Duration::ZERO,
             server_tls: None,
             audit: true,
@@ -140,6 +143,8 @@ pub struct Upstream {
     pub identity: TrustIdentity,
     /// Hosts that it may send clients on to with the bodies of their requests; `*.` stands for all below a name.
     pub redirect_hosts: Box<[Box<str>]>,
+    /// Whether values of requests to it are remembered.
+    pub recall: bool,
     /// Named in the configuration, so that readiness waits for its addresses; false for other built-in ones.
     pub needed: bool,
 }
@@ -220,6 +225,8 @@ pub struct HashedKey {
     pub sha256: [u8; 32],
     /// Upstreams it may use; all when empty.
     pub upstreams: Vec<Arc<str>>,
+    /// Whether values of its requests are remembered.
+    pub recall: bool,
     /// Refused when true.
     pub disabled: bool,
 }

@@ -143,7 +143,10 @@ fn a_list_forgets_and_renames() {
     let word = list.name_of(WORD.as_bytes());
     list.retain(|name| *name != word);
     assert!(!list.contains(&word) && list.contains(&list.name_of(VALUE.as_bytes())));
-    list.rename_rules(|_| second);
+    let mut none = list.clone();
+    none.rename_rules(|_| None);
+    assert!(none.is_empty());
+    list.rename_rules(|_| Some(second));
     let mut scanner = Scanner::new(Arc::clone(&rules)).expect("memory");
     let found = Some(Arc::new(FoundValues::new(&list)));
     scanner.search_for(SearchValues { found, ..SearchValues::default() });

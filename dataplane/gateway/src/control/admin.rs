@@ -1,17 +1,19 @@
-//! The admin listener: `/healthz`, `/readyz`, `/metrics`. Read only; no secrets, no configuration values.
+//! The admin listener: `/healthz`, `/readyz`, `/metrics`, and `DELETE /recall`, which only forgets. No secrets, no
+//! configuration values.
 
 use std::net::TcpListener;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{delete, get};
 
 use super::render;
 use super::shared::Shared;
 use crate::lifecycle::Phase;
+use crate::recall::Recall;
 
 /// Serves until the runtime ends.
 pub async fn serve(shared: Arc<Shared>, listener: TcpListener) -> std::io::Result<()> {
@@ -26,11 +28,13 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
+        .route("/recall", delete(forget))
         .with_state(shared)
 }
 
 async fn index() -> &'static str {
-    "aegis-gateway\n\n/healthz  is the process alive?\n/readyz   should it get traffic?\n/metrics  for Prometheus\n"
+    "aegis-gateway\n\n/healthz  is the process alive?\n/readyz   should it get traffic?\n/metrics  for Prometheus\n\
+     /recall   DELETE forgets what was remembered of clients; ?organisation= and ?key= name some\n"
 }
 
 /// Alive: this answer comes from the control thread itself.
@@ -70,6 +74,20 @@ pub fn not_ready(shared: &Shared) -> Vec<String> {
         reasons.push("audit events cannot be written".to_owned());
     }
     reasons
+}
+
+/// Whose memory is to be forgotten; everybody's if nothing is named.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Forget {
+    organisation: Option<String>,
+    key: Option<String>,
+}
+
+async fn forget(State(shared): State<Arc<Shared>>, Query(forget): Query<Forget>) -> String {
+    let settings = &shared.snapshots.load().recall;
+    let clients = Recall::shared(settings).forget(forget.organisation.as_deref(), forget.key.as_deref());
+    format!("forgot {clients} clients\n")
 }
 
 async fn metrics(State(shared): State<Arc<Shared>>) -> Response {

@@ -219,11 +219,12 @@ impl Page<'_> {
 
     fn levels(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
         type ReadGauge = fn(&ShardMetrics) -> &Gauge;
-        let gauges: [(&str, &str, ReadGauge); 4] = [
+        let gauges: [(&str, &str, ReadGauge); 5] = [
             ("aegis_connections_open", "Client connections open", |s| &s.connections_open),
             ("aegis_requests_in_flight", "Exchanges in progress", |s| &s.requests_in_flight),
             ("aegis_buffer_bytes", "Body buffers in use", |s| &s.buffer_bytes),
             ("aegis_sessions", "Named sessions held", |s| &s.sessions),
+            ("aegis_recall_clients", "Clients whose values are remembered", |s| &s.recall_clients),
         ];
         for (name, help, read) in gauges {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;

@@ -31,6 +31,7 @@ fn upstream(tls: bool, host: &str, port: u16, base: &str) -> Upstream {
         slot: 0,
         identity: TrustIdentity::default(),
         redirect_hosts: Box::default(),
+        recall: true,
         needed: true,
     }
 }

@@ -8,6 +8,7 @@ use super::net::{self, Listener};
 use super::session::Sessions;
 use super::state::Shard;
 use crate::lifecycle::Phase as Life;
+use crate::recall::Recall;
 
 /// Ends what is overdue, keeps pools, snapshot and gauges up to date, and follows the process through drain and stop.
 /// Returns when the process drains and no connection is left.
@@ -22,10 +23,14 @@ pub(super) async fn run_ticker(shard: &Rc<Shard>, index: usize, listeners: &[Wea
         shard.metrics.buffer_bytes.set(shard.buffers.claimed() as u64);
         let snapshot = shard.snapshot();
         shard.pools.sweep(now, &snapshot.upstreams, &shard.metrics);
-        // Sessions belong to the process: the first shard sweeps them, a part at a time.
+        // Sessions and memories belong to the process: the first shard sweeps them, a part at a time.
         if index == 0 && snapshot.session.enabled {
             let settings = &snapshot.session;
             shard.metrics.sessions.set(Sessions::shared(settings).sweep(settings) as u64);
+        }
+        if index == 0 {
+            let settings = &snapshot.recall;
+            shard.metrics.recall_clients.set(Recall::shared(settings).sweep(settings) as u64);
         }
         drop(snapshot);
         let life = shard.lifecycle.phase();

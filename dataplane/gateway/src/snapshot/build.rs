@@ -24,6 +24,7 @@ use crate::config::upstream_url::UpstreamUrl;
 use crate::config::validate;
 use crate::known_values_file::{Fingerprint, KnownValuesFile};
 use crate::metrics::MAX_UPSTREAMS;
+use crate::recall;
 use crate::rule_cache::RuleCache;
 use crate::state_dir::MasterKey;
 
@@ -113,6 +114,7 @@ impl Builder {
             fail_mode: settings.policy.fail_mode,
             findings_header: settings.policy.findings_header,
             session: settings.session.clone(),
+            recall: settings.recall.clone(),
             shield,
             server_tls,
             audit: settings.audit.enabled,
@@ -129,7 +131,7 @@ impl Builder {
             rules,
             policy,
             keyring: Arc::new(keyring),
-            search_key: search_key(),
+            search_key: recall::search_key(),
             limits: ShieldLimits::default(),
         }))
     }
@@ -208,6 +210,7 @@ impl Builder {
             slot,
             identity,
             redirect_hosts: redirect_hosts(upstream),
+            recall: upstream.recall.unwrap_or(true),
             needed: !upstream.built_in,
         }))
     }

@@ -104,10 +104,14 @@ impl Redactor {
 
     /// What takes the place of `value`.
     pub(crate) fn replacement(&mut self, decision: Decision, value: &[u8]) -> Result<Replacement, Refusal> {
-        if decision.evidence == Evidence::Rule
-            && self.search.note(&self.shield, decision.rule, value) == Reach::InPlace
-        {
-            self.report.count_in_place();
+        match decision.evidence {
+            Evidence::Value => {
+                self.search.meet(value);
+            }
+            Evidence::Rule if self.search.note(&self.shield, decision.rule, value) == Reach::InPlace => {
+                self.report.count_in_place();
+            }
+            Evidence::Rule => {}
         }
         if decision.action == Action::Redact {
             return Ok(Replacement::Word(redacted(decision.category)));

@@ -1,5 +1,6 @@
 //! Takes one request body, window by window, and replaces its secrets by tokens.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use aegis_detect::{FoundList, FoundValues, OwnValue, SearchValues};
@@ -50,6 +51,8 @@ pub struct Outcome {
     pub documents: Documents,
     /// Values that were found and that earlier requests did not have, as hashes; none in most requests.
     pub found: Option<Box<FoundList>>,
+    /// Names of the remembered values that the body held.
+    pub met: HashSet<[u8; 32]>,
 }
 
 impl Tokenizer {
@@ -182,10 +185,12 @@ impl Tokenizer {
     /// The request is over: its vault is what the reply is restored from.
     pub fn finish(self) -> Outcome {
         let Redactor { vault, report, documents, search, .. } = self.redactor;
+        let (found, met) = search.into_parts();
         Outcome {
             vault,
             report,
-            found: search.into_list(),
+            found,
+            met,
             documents: documents.map_or_else(Documents::default, |documents| *documents),
         }
     }

@@ -5,6 +5,7 @@
 //! values are known from its first byte on. Values that earlier requests of the same client held are known from the
 //! start, so that a conversation that goes on is read once.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use aegis_detect::{FoundList, FoundValues, Inserted, Reach, RuleIndex, SearchValues, reach_of};
@@ -21,6 +22,8 @@ pub(crate) struct ValueSearch {
     found: Option<Arc<FoundValues>>,
     /// Values were found since.
     has_news: bool,
+    /// Names of the remembered values that were met.
+    met: HashSet<[u8; 32]>,
 }
 
 impl ValueSearch {
@@ -32,7 +35,7 @@ impl ValueSearch {
     /// A rule found `value`; says how far it is searched for.
     pub(crate) fn note(&mut self, shield: &Shield, rule: RuleIndex, value: &[u8]) -> Reach {
         let reach = reach_of(value, shield.rules.is_shape(rule));
-        if reach == Reach::InPlace || self.remembered.as_ref().is_some_and(|known| known.contains(value)) {
+        if reach == Reach::InPlace || self.meet(value) {
             return reach;
         }
         let list = self.list.get_or_insert_with(|| Box::new(FoundList::new(shield.search_key.clone())));
@@ -43,6 +46,13 @@ impl ValueSearch {
             Err(_) => return Reach::InPlace,
         }
         reach
+    }
+
+    /// Whether a value was remembered. If so, it is in use.
+    pub(crate) fn meet(&mut self, value: &[u8]) -> bool {
+        let name = self.remembered.as_ref().and_then(|known| known.name_of(value));
+        self.met.extend(name);
+        name.is_some()
     }
 
     /// Whether values were found that were not searched for so far.
@@ -67,8 +77,8 @@ impl ValueSearch {
         }
     }
 
-    /// What was found and not known before.
-    pub(crate) fn into_list(self) -> Option<Box<FoundList>> {
-        self.list
+    /// What was found and not known before, and the names of the remembered values that were met.
+    pub(crate) fn into_parts(self) -> (Option<Box<FoundList>>, HashSet<[u8; 32]>) {
+        (self.list, self.met)
     }
 }

@@ -13,7 +13,7 @@ use crate::candidate::{Candidates, rank};
 use crate::encodings::alnum_runs::{AlnumRuns, RunLength};
 use crate::finding::{Reach, RuleIndex};
 use crate::text::TextView;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A value that was found.
 #[derive(Clone)]
@@ -105,9 +105,21 @@ impl FoundList {
         self.entries.keys()
     }
 
-    /// Renames the rules, as another set of rules calls them.
-    pub fn rename_rules(&mut self, renamed: impl Fn(RuleIndex) -> RuleIndex) {
-        self.entries.values_mut().for_each(|entry| entry.rule = renamed(entry.rule));
+    /// Renames the rules, as another set of rules calls them. What a rule found that the other set does not have is
+    /// taken off the list.
+    pub fn rename_rules(&mut self, renamed: impl Fn(RuleIndex) -> Option<RuleIndex>) {
+        let mut gone = HashSet::new();
+        for (name, entry) in &mut self.entries {
+            match renamed(entry.rule) {
+                Some(rule) => entry.rule = rule,
+                None => {
+                    gone.insert(*name);
+                }
+            }
+        }
+        if !gone.is_empty() {
+            self.retain(|name| !gone.contains(name));
+        }
     }
 
     /// How many values there are.
@@ -170,9 +182,10 @@ impl FoundValues {
         self.reports.is_empty()
     }
 
-    /// Whether a value is among them.
-    pub fn contains(&self, value: &[u8]) -> bool {
-        self.names.binary_search(&beginning(&self.values.name_of(value))).is_ok()
+    /// The name of a value, if it is among them: what [`FoundList::names`] calls it.
+    pub fn name_of(&self, value: &[u8]) -> Option<[u8; 32]> {
+        let name = self.values.name_of(value);
+        self.names.binary_search(&beginning(&name)).is_ok().then_some(name)
     }
 
     pub(crate) fn runs(&self) -> Option<RunLength> {

@@ -20,7 +20,7 @@ pub use auth::{Auth, AuthMode, GatewayKey};
 pub use findings::{FailMode, FindingsHeader, KnownValues, Policy, Rules};
 pub use output::{Audit, AuditSync, Log, LogFormat};
 pub use server::{Admin, Cache, Certificate, ClientAuth, Driver, Server, ServerTls, State};
-pub use tokens::{Session, Tokens, epoch_number};
+pub use tokens::{Recall, Session, Tokens, epoch_number};
 pub use traffic::{Limits, Timeouts};
 pub use upstream::{KeyHeader, Provider, Roots, Upstream};
 
@@ -53,6 +53,8 @@ section! {
         tokens: Tokens;
         /// Named sessions.
         session: Session;
+        /// What is remembered of a client's requests.
+        recall: Recall;
         /// Program and access log.
         log: Log, restart: true;
         /// Audit events.

@@ -37,6 +37,21 @@ section! {
     }
 }
 
+section! {
+    /// `[recall]`
+    Recall {
+        /// Whether values that were found in a client's request are hidden in its later ones, wherever they stand. Kept in
+        /// memory only, as keyed hashes; without it each request is judged alone.
+        enabled: bool = true;
+        /// How long a value is remembered after a request held it last.
+        ttl: Duration = Duration::from_secs(86_400), with: "units::duration";
+        /// Values of one client. When there are more, those go that only one request held.
+        max_values: usize = 10_000;
+        /// Clients of the process. When there are more, the longest unused of 64 goes.
+        max_clients: usize = 1_000;
+    }
+}
+
 /// The number of the epoch that a character names: its value in Crockford's base32, in which tokens are written.
 pub fn epoch_number(epoch: char) -> Option<u8> {
     const DIGITS: &str = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";

@@ -41,6 +41,8 @@ section! {
         /// Other hosts to which the upstream may redirect a request with its body, or have files uploaded, past the
         /// gateway; *.name stands for all below it. Others are refused (502).
         redirect_hosts: Vec<String>, example: r#"["files.example.com", "*.uploads.example.com"]"#;
+        /// Whether values of requests to it are remembered; see recall.enabled. true when absent.
+        recall: Option<bool>, example: "false";
         /// Overrides timeouts.connect.
         connect_timeout: Option<Duration>, with: "units::optional_duration",
             range: TimeLimit::ABOVE_ZERO, example: r#""2s""#;

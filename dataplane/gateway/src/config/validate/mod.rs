@@ -26,6 +26,7 @@ pub fn check(settings: &Settings) -> Vec<Problem> {
     server(settings, &mut problems);
     addresses(settings, &mut problems);
     session(settings, &mut problems);
+    recall(settings, &mut problems);
     upstreams::check(settings, &mut problems);
     auth::check(settings, &mut problems);
     policy::check(settings, &mut problems);
@@ -144,6 +145,17 @@ fn session(settings: &Settings, problems: &mut Vec<Problem>) {
         problems.push(Problem::error(
             "session.enabled",
             "sessions are enabled, but ttl, max_sessions or max_secrets is 0",
+            "raise it, or set enabled = false",
+        ));
+    }
+}
+
+fn recall(settings: &Settings, problems: &mut Vec<Problem>) {
+    let recall = &settings.recall;
+    if recall.enabled && (recall.max_clients == 0 || recall.max_values == 0 || recall.ttl.is_zero()) {
+        problems.push(Problem::error(
+            "recall.enabled",
+            "values are remembered, but ttl, max_clients or max_values is 0",
             "raise it, or set enabled = false",
         ));
     }

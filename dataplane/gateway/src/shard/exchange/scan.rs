@@ -9,7 +9,7 @@ use aegis_wire::head::RequestHead;
 use super::super::exchange_buffers::RESTORING;
 use super::super::net::Conn;
 use super::super::scanner::ScanStep;
-use super::super::session::{SESSION_FIELD, SessionFull, SessionKey, Sessions};
+use super::super::session::{SESSION_FIELD, SessionFull, Sessions};
 use super::super::state::Shard;
 use super::request_body::RequestBody;
 use super::state::Exchange;
@@ -17,6 +17,7 @@ use crate::auth;
 use crate::config::settings::FailMode;
 use crate::error_body::{ErrorKind, Failure};
 use crate::route::{self, UploadStep};
+use crate::shared_table::TableKey;
 use crate::snapshot::{Snapshot, Upstream};
 
 /// Google's resumable uploads say what kind of file it is in a field of their own.
@@ -41,7 +42,7 @@ pub(super) struct RequestScan {
     /// The gateway key of this request, where no rule finds it in a text.
     gateway_key: Option<OwnValue>,
     /// Where the secrets are remembered for the session's next request.
-    session: Option<SessionKey>,
+    session: Option<TableKey>,
 }
 
 impl RequestScan {
@@ -70,7 +71,7 @@ impl RequestScan {
 /// Takes the secrets out of a body, step by step.
 pub(super) struct BodyScanner {
     tokenizer: Tokenizer,
-    session: Option<SessionKey>,
+    session: Option<TableKey>,
     /// The body is a piece of a file whose other pieces have their places, so its length must stay.
     keeps_length: bool,
     /// The body passes unscanned: it cannot be scanned, and the configuration says that passing is more important.
@@ -176,14 +177,14 @@ impl Exchange<'_> {
         RequestScan { vault, gateway_key, session }
     }
 
-    fn session_key(&self, upstream: &Upstream) -> Option<SessionKey> {
+    fn session_key(&self, upstream: &Upstream) -> Option<TableKey> {
         let fields = &self.buffers.request.fields;
         let name = fields.get(SESSION_FIELD).filter(|_| self.snapshot.session.enabled)?;
         let credentials = auth::CREDENTIAL_FIELDS.map(|field| fields.get(field).unwrap_or_default());
         let (organisation, key) = self.record.owner();
         let mut parts = vec![organisation.as_bytes(), key.as_bytes(), upstream.name.as_bytes(), name];
         parts.extend(credentials);
-        Some(SessionKey::new(&parts))
+        Some(TableKey::new(&parts))
     }
 
     /// Takes the verdict on a part of the head, which the record calls `name`.

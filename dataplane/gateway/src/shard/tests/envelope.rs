@@ -117,6 +117,7 @@ fn knowing(value: &str) -> Arc<Shield> {
         rules,
         policy: shield.policy.clone(),
         keyring: Arc::clone(&shield.keyring),
+        search_key: crate::recall::search_key(),
         limits: shield.limits,
     })
 }
@@ -173,6 +174,7 @@ fn the_gateway_key_leaves_in_no_field_and_no_parameter() {
                     organisation: None,
                     user: None,
                     sha256: Sha256::digest(KEY).into(),
+                    recall: true,
                     disabled: false,
                     upstreams: Vec::new(),
                 };

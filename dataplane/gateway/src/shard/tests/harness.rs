@@ -32,6 +32,7 @@ pub(super) fn shield(action: Action) -> Arc<Shield> {
         rules: Arc::clone(rules),
         policy: Policy::new(action),
         keyring: Arc::new(Keyring::new(&[7; 32], "test", 0, &[]).expect("a keyring")),
+        search_key: crate::recall::search_key(),
         limits: Limits::default(),
     })
 }
@@ -248,6 +249,7 @@ impl GatewaySetup {
             slot: 0,
             identity: TrustIdentity::default(),
             redirect_hosts: Box::default(),
+            recall: true,
         };
         let mut snapshot = Snapshot::for_tests(vec![Arc::new(upstream)], shield(self.action));
         snapshot.timeouts = self.timeouts;

@@ -200,6 +200,7 @@ fn keys_open_what_they_may() {
         user: None,
         sha256: Sha256::digest(id).into(),
         upstreams: upstreams.iter().map(|name| Arc::from(*name)).collect(),
+        recall: true,
         disabled,
     };
     on_both_drivers(|driver| {

@@ -145,6 +145,7 @@ fn what_an_earlier_request_held_is_known_and_the_body_read_once() {
     let (out, outcome) = run_pieces(tokenizer(), &[text.as_bytes()]).unwrap();
     assert!(!String::from_utf8(out).unwrap().contains(VALUE));
     assert!(outcome.found.is_none(), "nothing is new");
+    assert_eq!(outcome.met.len(), 1);
     let mut once = tokenizer();
     let mut scratch = crate::request::ShardScratch::new(&shield().rules).unwrap();
     once.push(&mut scratch, text.as_bytes(), true, &mut crate::request::Splice::new()).unwrap();
