@@ -22,7 +22,7 @@ struct Args {
     /// Connections of the many-connection runs.
     #[arg(long, default_value_t = 64)]
     connections: usize,
-    /// One short round: tells whether everything runs, not how fast.
+    /// One short round: shows whether everything runs, not how fast.
     #[arg(long)]
     quick: bool,
     /// Only these cases (see --list).

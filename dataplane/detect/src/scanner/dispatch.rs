@@ -139,7 +139,7 @@ fn dispatch(work: &mut Workspace, rules: &Rules, set: &Set, view: TextView<'_>, 
         Target::Keyword { index } => {
             let keyword = &set.keywords[usize::from(index)];
             let place = Span::new(end - keyword.width, end);
-            if assignment::escape_follows(view.text, end) {
+            if assignment::has_escape_at(view.text, end) {
                 work.escape_sites.push(EscapeSite::new(place));
             }
             for &rule in &keyword.rules {

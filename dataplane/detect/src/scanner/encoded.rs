@@ -107,7 +107,7 @@ impl Search<'_> {
                 continue;
             }
             // Where an escape goes on with the characters of base64, the whole is worth decoding.
-            if text.padded - text.start <= PIECE && escapes::continues(self.view.text, text.padded) {
+            if text.padded - text.start <= PIECE && escapes::is_base64_escape(self.view.text, text.padded) {
                 self.level.work.escape_sites.push(EscapeSite::new(Span::new(text.start, text.padded)));
             }
             self.encoded_text(text, &lines);

@@ -152,7 +152,7 @@ impl Sessions {
         });
         entry.touch();
         let mut before = entry.vault.load_full();
-        while !holds(&before, vault) {
+        while !has_all_tokens(&before, vault) {
             let mut after = Vault::new();
             let added = add(&mut after, &before).and_then(|()| add(&mut after, vault));
             if added.is_err() || after.len() > settings.max_secrets {
@@ -273,7 +273,7 @@ fn swap(
 }
 
 /// Whether `target` knows everything that `source` does.
-fn holds(target: &Vault, source: &Vault) -> bool {
+fn has_all_tokens(target: &Vault, source: &Vault) -> bool {
     source.tokens().all(|token| target.resolve(token).is_some())
 }
 

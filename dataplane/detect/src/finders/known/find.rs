@@ -355,7 +355,7 @@ impl KnownValues {
     }
 }
 
-/// Whether a short value is no piece of a longer word; `None` when the text is too short to tell. Long values may stand
+/// Whether a short value is no piece of a longer word; `None` when the text is too short to decide. Long values may stand
 /// anywhere.
 pub(super) fn stands_alone(view: TextView<'_>, start: usize, end: usize) -> Option<bool> {
     let text = view.text;

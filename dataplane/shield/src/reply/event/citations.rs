@@ -179,7 +179,7 @@ fn along(
 ) -> PositionTracker {
     let span = event.values.node(text).span();
     let raw = &event.text[span.clone()];
-    if !edits.have(&span) {
+    if !edits.has_edit(&span) {
         positions.pass(raw);
         return positions;
     }

@@ -196,7 +196,7 @@ impl EventRewriter {
                 ..ChannelPiece::default()
             };
             if let Some(channel) = self.channels.of(&piece, context, || Handling::Restore) {
-                let fits = channel.restorer.holds() || channel.template.plain(frame.envelope);
+                let fits = channel.restorer.is_holding() || channel.template.plain(frame.envelope);
                 self.edits.feed_lines(context, &mut channel.restorer, frame, !fits || frame.last);
             }
         }
@@ -253,10 +253,10 @@ impl EventStrings<'_> {
             self.context.stats.skipped += 1;
             return;
         };
-        let held = channel.restorer.holds();
+        let held = channel.restorer.is_holding();
         let span = event.values.node(piece.node).span();
         self.edits.feed(self.context, &mut channel.restorer, event.text, span, last);
-        if channel.restorer.holds() && !held && !channel.template.cut(event, plan, piece, envelope) {
+        if channel.restorer.is_holding() && !held && !channel.template.cut(event, plan, piece, envelope) {
             // No event can be made for what is held, so nothing is.
             self.edits.let_out(self.context, &mut channel.restorer);
         }

@@ -254,7 +254,7 @@ fn texts_of_one_byte_a_character_are_scanned_whatever_they_begin_like() {
 }
 
 #[test]
-fn what_is_not_read_is_told_with_kind_place_and_size() {
+fn what_is_not_read_is_reported_with_kind_place_and_size() {
     let file = [b"\x89PNG\r\n\x1a\n".as_slice(), &noise(50_001)].concat();
     let pdf = [b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n".as_slice(), &noise(500)].concat();
     let zip = [b"PK\x03\x04\x14\0\0\0\0\0".as_slice(), &noise(1000)].concat();
