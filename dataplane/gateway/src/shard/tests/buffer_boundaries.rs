@@ -177,6 +177,14 @@ impl Shape {
     }
 }
 
+/// A body of `length` bytes that names something `count` times.
+#[derive(Clone, Copy)]
+struct Body {
+    shape: Shape,
+    length: usize,
+    count: usize,
+}
+
 struct Harness {
     gateway: Gateway,
     client: Client,
@@ -193,8 +201,9 @@ impl Harness {
         Self { gateway, client, upstream }
     }
 
-    /// Asks for a reply of `length` bytes that names the token of `secret` so often.
-    fn ask(&mut self, secret: &str, shape: Shape, length: usize, count: usize) -> Reply {
+    /// Asks for a reply with this body, which names the token of `secret`.
+    fn ask(&mut self, secret: &str, body: Body) -> Reply {
+        let Body { shape, length, count } = body;
         self.client.send(format!(
             "POST /up/x HTTP/1.1\r\nhost: g\r\ncontent-type: text/plain\r\n{}\r\nx-length: {length}\r\nx-count: {count}\r\n\
              content-length: {}\r\n\r\n{secret}",
@@ -207,12 +216,13 @@ impl Harness {
     /// The token that stands for `secret`.
     fn token_of(&mut self, secret: &str) -> String {
         let shape = Shape { kind: "text/plain", framing: Framing::Length, coding: PLAIN };
-        self.ask(secret, shape, 200, 1);
+        self.ask(secret, Body { shape, length: 200, count: 1 });
         let seen: ReceivedRequest = self.upstream.seen().pop().unwrap();
         token(&seen)
     }
 
-    fn check_request(&mut self, secret: &str, token: &str, shape: Shape, length: usize, count: usize) {
+    fn check_request(&mut self, secret: &str, token: &str, body: Body) {
+        let Body { shape, length, count } = body;
         let Some(sent) = wrapped(shape.kind, length, secret, count) else { return };
         let first =
             "POST /up/x HTTP/1.1\r\nhost: g\r\nx-kind: text/plain\r\nx-framing: length\r\nx-coding: identity";
@@ -225,9 +235,10 @@ impl Harness {
         assert!(seen.body == sent.replace(secret, token).as_bytes(), "{case}: other bytes sent");
     }
 
-    fn check_reply(&mut self, secret: &str, token: &str, shape: Shape, length: usize, count: usize) {
+    fn check_reply(&mut self, secret: &str, token: &str, body: Body) {
+        let Body { shape, length, count } = body;
         let Some(sent) = wrapped(shape.kind, length, token, count) else { return };
-        let reply = self.ask(secret, shape, length, count);
+        let reply = self.ask(secret, body);
         let case = format!("{shape:?}, {length} bytes, {count} tokens for {} bytes", secret.len());
         assert!(reply.complete && reply.keep_alive && reply.status == 200, "{case}");
         assert!(reply.body == sent.replace(token, secret).as_bytes(), "{case}: other bytes");
@@ -261,7 +272,7 @@ fn replies_of_every_size_arrive_whole() {
             for count in COUNTS {
                 for length in lengths(count, growth) {
                     for shape in Shape::all() {
-                        harness.check_reply(&secret, &token, shape, length, count);
+                        harness.check_reply(&secret, &token, Body { shape, length, count });
                     }
                 }
             }
@@ -277,10 +288,10 @@ fn replies_that_just_outgrow_the_buffer_arrive() {
         let secret = long_secret(20);
         let token = harness.token_of(&secret);
         let shape = Shape { kind: "application/json", framing: Framing::Length, coding: PLAIN };
-        harness.check_reply(&secret, &token, shape, 34_806, 36);
-        harness.check_reply(&secret, &token, shape, LARGE, 1);
+        harness.check_reply(&secret, &token, Body { shape, length: 34_806, count: 36 });
+        harness.check_reply(&secret, &token, Body { shape, length: LARGE, count: 1 });
         let token = harness.token_of(SECRET);
-        harness.check_reply(SECRET, &token, shape, LARGE, 1);
+        harness.check_reply(SECRET, &token, Body { shape, length: LARGE, count: 1 });
     });
 }
 
@@ -332,7 +343,7 @@ fn requests_of_every_size_arrive_whole() {
                 .flat_map(|count| lengths(count, growth).into_iter().map(move |length| (count, length)))
             {
                 for shape in request_shapes() {
-                    harness.check_request(&secret, &token, shape, length, count);
+                    harness.check_request(&secret, &token, Body { shape, length, count });
                 }
             }
         }

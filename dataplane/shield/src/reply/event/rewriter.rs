@@ -8,6 +8,7 @@ use std::ops::Range;
 use memchr::memchr2;
 
 use crate::reply::event::channels::Channels;
+use crate::reply::event::citations::CitedEvent;
 use crate::reply::event::frame::EventEnvelope;
 use crate::reply::event::handling::Handling;
 use crate::reply::event::json_index::{JsonIndex, ValueKind, string_end};
@@ -151,7 +152,8 @@ impl EventRewriter {
         }
         .restore(&mut self.cited);
         for &root in &self.cited {
-            citations::restore(event, plan, &self.channels, &mut self.edits, context, root);
+            let cited = CitedEvent { event, plan, channels: &self.channels };
+            citations::restore(cited, &mut self.edits, context, root);
         }
         let unordered = !self.cited.is_empty() | number(event, plan, &mut self.channels, &mut self.edits);
         if !plan.closes.is_empty() {
