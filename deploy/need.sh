@@ -19,7 +19,7 @@ wanted_rust() {
 check_rust() {
     local wanted found
     wanted=$(wanted_rust)
-    # In the workspace, where rustup may have been told to use another toolchain.
+    # In the workspace, where rustup may be set to another toolchain.
     found=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && cargo --version | sed -n 's/^cargo \([0-9.]*\).*/\1/p') || true
     if [ "$(printf '%s\n' "$wanted" "$found" | sort -V | head -n 1)" != "$wanted" ]; then
         echo "cargo ${found:-of unknown version} is too old: this needs Rust $wanted or newer." >&2

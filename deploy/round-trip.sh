@@ -46,7 +46,7 @@ box() {
     printf '%s%s%s\n' "${corners[2]}" "$(line_of $((box_width + 2)))" "${corners[3]}"
 }
 
-# round_trip GATEWAY MOCK: sends a made-up prompt through GATEWAY; MOCK tells what reached it.
+# round_trip GATEWAY MOCK: sends a made-up prompt through GATEWAY; MOCK reports what reached it.
 round_trip() {
     local gateway=$1 mock=$2 id="round-trip-$$" body seen reply got secret token
     # Made up for this page. In two halves, so that nobody's scanner stumbles over this file.

@@ -2,7 +2,7 @@
 //! has secrets, and with a token restored in it; one event a push, as they arrive.
 
 use aegis_bench::corpus::SECRETS;
-use aegis_bench::mock::answer::answer;
+use aegis_bench::mock::answer::{Asked, answer};
 use aegis_bench::mock::prompt::Api;
 use aegis_bench::mock::reply::Body;
 use aegis_bench::mock::scenario::Scenario;
@@ -28,7 +28,9 @@ fn vault(keyring: &Keyring, secrets: &[&str]) -> Vault {
 /// The events of a streamed reply that says `text` in [`EVENTS`] deltas.
 fn events(target: &str, text: &str) -> Vec<Vec<u8>> {
     let scenario = Scenario { reply: Some(text.to_owned()), events: Some(EVENTS), ..Scenario::default() };
-    let reply = answer(Api::of("POST", target), target, false, "", b"{\"stream\":true}", &scenario);
+    let api = Api::of("POST", target);
+    let asked = Asked { api, target, anthropic_headers: false, content_type: "", body: b"{\"stream\":true}" };
+    let reply = answer(asked, &scenario);
     match reply.body {
         Body::Stream(events) => events,
         Body::Whole(_) => unreachable!("a stream was asked for"),

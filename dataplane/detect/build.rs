@@ -1,4 +1,4 @@
-//! Finds the Hyperscan-compatible library of this system and tells the linker.
+//! Finds the Hyperscan-compatible library of this system and passes it to the linker.
 //!
 //! `libhs` is provided by libhyperscan on x86-64 and by libvectorscan elsewhere; both answer to the same
 //! pkg-config name and the same C interface.

@@ -4,7 +4,7 @@
 use aegis_tests::client::get;
 use aegis_tests::{Gateway, Script, Upstream};
 
-fn stage() -> (Gateway, Upstream) {
+fn setup() -> (Gateway, Upstream) {
     let upstream = Upstream::start(|request, _| Script::reply("text/plain", request.target().as_bytes()));
     let config =
         "[upstreams.anthropic]\napi_key = \"the-providers-own-key\"\n[server]\nhosts = [\"aegis.test\"]\n";
@@ -15,7 +15,7 @@ fn stage() -> (Gateway, Upstream) {
 
 #[test]
 fn no_request_is_recorded_outside_of_the_base_path() {
-    let (gateway, upstream) = stage();
+    let (gateway, upstream) = setup();
     for name in ["openai", "anthropic", "google"] {
         for rest in [
             "/../../admin",
@@ -52,7 +52,7 @@ fn no_request_is_recorded_outside_of_the_base_path() {
 
 #[test]
 fn the_gateway_answers_for_itself() {
-    let (gateway, upstream) = stage();
+    let (gateway, upstream) = setup();
     let ask = |method: &str, path: &str, fields: &str| {
         let mut client = gateway.connect();
         let text = format!("{method} {path} HTTP/1.1\r\nhost: aegis.test\r\n{fields}\r\n");
@@ -81,7 +81,7 @@ fn the_gateway_answers_for_itself() {
 
 #[test]
 fn the_start_says_who_may_spend_the_key_and_a_page_may_not() {
-    let (gateway, upstream) = stage();
+    let (gateway, upstream) = setup();
     let said = gateway.process.output();
     assert!(
         said.contains("the gateway's key for everybody who reaches it") && said.contains("aegis.test"),

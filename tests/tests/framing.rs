@@ -89,7 +89,7 @@ fn closing(text: &[u8], open: usize) -> usize {
     panic!("a parenthesis stays open: {}", String::from_utf8_lossy(text))
 }
 
-fn stage() -> (Gateway, Upstream) {
+fn setup() -> (Gateway, Upstream) {
     let upstream = Upstream::start(|_, _| Script::reply("application/json", b"{}"));
     (Gateway::before(&upstream.url()), upstream)
 }
@@ -119,7 +119,7 @@ fn the_table_is_as_large_as_promised() {
 
 #[test]
 fn every_case_gets_its_status() {
-    let (gateway, upstream) = stage();
+    let (gateway, upstream) = setup();
     let mut failures = Vec::new();
     for case in cases() {
         upstream.forget();
@@ -136,7 +136,7 @@ fn every_case_gets_its_status() {
 
 #[test]
 fn every_case_gets_its_status_one_byte_at_a_time() {
-    let (gateway, _upstream) = stage();
+    let (gateway, _upstream) = setup();
     let mut failures = Vec::new();
     for case in cases() {
         // A long case is long by repetition: its first and last bytes go one by one, the middle in two pieces.
@@ -156,7 +156,7 @@ fn every_case_gets_its_status_one_byte_at_a_time() {
 
 #[test]
 fn a_smuggled_second_request_is_never_answered() {
-    let (gateway, upstream) = stage();
+    let (gateway, upstream) = setup();
     for first in [
         "POST /v1/messages HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         "POST /v1/messages HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n0\r\n\r\n",
@@ -174,7 +174,7 @@ fn a_smuggled_second_request_is_never_answered() {
 
 #[test]
 fn pipelined_requests_are_answered_in_order() {
-    let (gateway, upstream) = stage();
+    let (gateway, upstream) = setup();
     upstream.play(|request, _| Script::reply("text/plain", request.target().as_bytes()));
     let mut client = gateway.connect();
     let requests: Vec<u8> = (0..20)

@@ -362,7 +362,7 @@ fn every_dependency_works_with_the_oldest_compiler() {
     }
 }
 
-/// Documents that tell of the past, and so may name files that are gone. All others send their readers to files, by
+/// Documents about the past, and so may name files that are gone. All others send their readers to files, by
 /// paths from the root.
 const NO_GUIDES: &[&str] = &["CHANGELOG.md", "benches/RESULTS.md"];
 

@@ -14,7 +14,7 @@ const KEY_ONE: (&str, &str) =
 const KEY_TWO: (&str, &str) =
     ("gate-key-two", "ff843868ead597a5044534c5642253c22caece02b76f7ad15057ee3eb0a91bb1");
 
-fn stage(shape: impl FnOnce(GatewayBuilder) -> GatewayBuilder) -> (Gateway, Upstream) {
+fn setup(shape: impl FnOnce(GatewayBuilder) -> GatewayBuilder) -> (Gateway, Upstream) {
     let upstream = Upstream::start(|_, _| Script::reply("application/json", b"{\"ok\":true}"));
     (shape(Gateway::builder().all_upstreams(&upstream.url())).start(), upstream)
 }
@@ -27,7 +27,7 @@ fn document(size: usize) -> Vec<u8> {
 #[test]
 fn a_body_at_the_limit_and_one_byte_over() {
     const LIMIT: usize = 100 * 1024;
-    let (gateway, upstream) = stage(|builder| builder.config("[limits]\nmax_body = \"100KiB\""));
+    let (gateway, upstream) = setup(|builder| builder.config("[limits]\nmax_body = \"100KiB\""));
     let gzip = |bytes: &[u8]| {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         std::io::Write::write_all(&mut encoder, bytes).and_then(|()| encoder.finish()).expect("gzip")
@@ -54,7 +54,7 @@ fn a_body_at_the_limit_and_one_byte_over() {
 #[test]
 fn a_head_at_the_limit_and_one_byte_over() {
     let (gateway, _upstream) =
-        stage(|builder| builder.config("[limits]\nmax_head = \"8KiB\"\nmax_fields = 20"));
+        setup(|builder| builder.config("[limits]\nmax_head = \"8KiB\"\nmax_fields = 20"));
     let of_size = |size: usize| {
         let start = "GET /v1/models HTTP/1.1\r\nhost: a\r\nx-long: ";
         format!("{start}{}\r\n\r\n", "a".repeat(size - start.len() - 4)).into_bytes()
@@ -71,7 +71,7 @@ fn a_head_at_the_limit_and_one_byte_over() {
 #[test]
 fn connections_and_requests_are_counted() {
     let config = "[server]\nmax_connections = 4\n[limits]\nrequests_per_connection = 3";
-    let (gateway, _upstream) = stage(|builder| builder.config(config));
+    let (gateway, _upstream) = setup(|builder| builder.config(config));
     let mut client = gateway.connect();
     for request in 1..=3 {
         let reply = client.exchange(&get("/v1/models"));
@@ -93,9 +93,9 @@ fn connections_and_requests_are_counted() {
 }
 
 #[test]
-fn slow_clients_are_told_or_let_go() {
+fn slow_clients_are_answered_or_disconnected() {
     let config = "[timeouts]\nrequest_head = \"500ms\"\nrequest_body_gap = \"500ms\"\nkeep_alive = \"700ms\"";
-    let (gateway, upstream) = stage(|builder| builder.config(config));
+    let (gateway, upstream) = setup(|builder| builder.config(config));
     let late = |start: &[u8]| {
         let mut client = gateway.connect();
         client.send(start).expect("sent");
@@ -155,7 +155,7 @@ fn keys_are_asked_for_and_never_passed_on() {
          [upstreams.anthropic]\napi_key = \"the-providers-own-key\"\n",
         KEY_ONE.1, KEY_TWO.1
     );
-    let (gateway, upstream) = stage(|builder| builder.config(&config));
+    let (gateway, upstream) = setup(|builder| builder.config(&config));
     let ask = |target: &str, fields: &[(&str, &str)]| {
         gateway.exchange(&post_with(target, "application/json", fields, b"{\"a\":1}"))
     };
@@ -194,7 +194,7 @@ fn keys_are_asked_for_and_never_passed_on() {
 
 #[test]
 fn routes() {
-    let (gateway, upstream) = stage(|builder| builder);
+    let (gateway, upstream) = setup(|builder| builder);
     let table = [
         ("/v1/chat/completions", "/v1/chat/completions"),
         ("/v1/responses?x=1", "/v1/responses?x=1"),
@@ -225,7 +225,7 @@ fn routes() {
 
 #[test]
 fn health_and_metrics() {
-    let (gateway, _upstream) = stage(|builder| builder);
+    let (gateway, _upstream) = setup(|builder| builder);
     assert_eq!(gateway.exchange(&post(CHAT, "application/json", b"{}")).status(), 200);
     let mut admin = aegis_tests::Client::connect(gateway.admin);
     for page in ["/healthz", "/readyz", "/metrics"] {

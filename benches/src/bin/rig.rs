@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use aegis_bench::rig::cases::{self, Case};
-use aegis_bench::rig::measure::{Figures, measure};
+use aegis_bench::rig::measure::{Figures, Load, Target, measure};
 use aegis_bench::rig::process::{Running, cpus, pin};
 use aegis_bench::rig::proxies::{Place, Proxy, check};
 use aegis_bench::rig::report::{Row, table};
@@ -22,7 +22,7 @@ struct Args {
     /// Connections of the many-connection runs.
     #[arg(long, default_value_t = 64)]
     connections: usize,
-    /// One short round: tells whether everything runs, not how fast.
+    /// One short round: shows whether everything runs, not how fast.
     #[arg(long)]
     quick: bool,
     /// Only these cases (see --list).
@@ -123,16 +123,22 @@ fn run(args: &Args) -> io::Result<()> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = tokio::task::LocalSet::new();
-    runtime.block_on(local.run_until(rounds(&plan, &running, &backend, args.perf.as_deref())))
+    let started = Started { proxies: &running, backend: &backend, perf: args.perf.as_deref() };
+    runtime.block_on(local.run_until(rounds(&plan, started)))
+}
+
+/// The processes of a run.
+#[derive(Clone, Copy)]
+struct Started<'p> {
+    /// In the order of the plan.
+    proxies: &'p [Running],
+    backend: &'p Running,
+    /// The folder for recordings of `perf`, if some are wanted.
+    perf: Option<&'p std::path::Path>,
 }
 
 /// Case by case; within a case, round by round; within a round, every proxy once, the order rotating.
-async fn rounds(
-    plan: &Plan,
-    running: &[Running],
-    backend: &Running,
-    perf: Option<&std::path::Path>,
-) -> io::Result<()> {
+async fn rounds(plan: &Plan, started: Started<'_>) -> io::Result<()> {
     for case in &plan.cases {
         let mut rows: Vec<Row> = plan
             .proxies
@@ -143,7 +149,7 @@ async fn rounds(
         for round in 0..plan.rounds {
             for turn in 0..rows.len() {
                 let index = (round + turn) % rows.len();
-                let figures = one(plan, case, running, backend, index, perf).await;
+                let figures = one(plan, case, started, index).await;
                 let row = &mut rows[index];
                 let said = |e| io::Error::other(format!("{} in case {}: {e}", row.name, case.name));
                 row.rounds.push(figures.map_err(said)?);
@@ -157,19 +163,21 @@ async fn rounds(
 async fn one(
     plan: &Plan,
     case: &Case,
-    running: &[Running],
-    backend: &Running,
+    started: Started<'_>,
     index: usize,
-    perf: Option<&std::path::Path>,
 ) -> Result<Figures, aegis_bench::load::client::Failure> {
-    let Some(process) = running.get(index) else {
-        return measure(None, backend.address, case, false, plan.connections, plan.share).await;
+    let load = Load { connections: plan.connections, share: plan.share };
+    let Some(process) = started.proxies.get(index) else {
+        let backend = Target { process: None, address: started.backend.address, is_restoring: false };
+        return measure(backend, case, load).await;
     };
-    let restores = plan.proxies[index].restores();
-    let _recorder = perf
-        .filter(|_| restores)
+    let is_restoring = plan.proxies[index].is_restoring();
+    let _recorder = started
+        .perf
+        .filter(|_| is_restoring)
         .map(|folder| Recorder::start(process, folder, plan.proxies[index].name(), case.name));
-    measure(Some(process), process.address, case, restores, plan.connections, plan.share).await
+    let target = Target { process: Some(process), address: process.address, is_restoring };
+    measure(target, case, load).await
 }
 
 /// `perf record` on a process, ended when dropped.

@@ -5,15 +5,24 @@ use super::reply::{Event, Reply};
 use super::scenario::Scenario;
 use super::{anthropic, gemini, lists, openai_chat, openai_responses, sse};
 
-/// Answers one request. `content_type` is the request's, sent back by the echo API.
-pub fn answer(
-    api: Api,
-    target: &str,
-    anthropic_headers: bool,
-    content_type: &str,
-    body: &[u8],
-    scenario: &Scenario,
-) -> Reply {
+/// What of a request its answer depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'r> {
+    /// Which API it is for.
+    pub api: Api,
+    /// Its target, with the query.
+    pub target: &'r str,
+    /// Whether it has header fields of Anthropic's.
+    pub anthropic_headers: bool,
+    /// Its `content-type`, which the echo API sends back.
+    pub content_type: &'r str,
+    /// Its decoded body.
+    pub body: &'r [u8],
+}
+
+/// Answers one request.
+pub fn answer(asked: Asked<'_>, scenario: &Scenario) -> Reply {
+    let Asked { api, target, anthropic_headers, content_type, body } = asked;
     let prompt = Prompt::read(target, body, scenario);
     if let Some(status) = scenario.status.filter(|s| *s >= 400) {
         let message = scenario.reply.as_ref().map_or("the mock was asked to fail", |_| &prompt.text);
@@ -89,7 +98,8 @@ mod tests {
         parsed.apply(scenario).unwrap();
         let body = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"x, \"y\" and z"}]}"#;
         let api = Api::of("POST", target);
-        String::from_utf8(answer(api, target, false, "", body.as_bytes(), &parsed).bytes()).unwrap()
+        let asked = Asked { api, target, anthropic_headers: false, content_type: "", body: body.as_bytes() };
+        String::from_utf8(answer(asked, &parsed).bytes()).unwrap()
     }
 
     /// Reads SSE the way the standard says: lines end in CRLF, LF or CR; data lines are joined by newlines.

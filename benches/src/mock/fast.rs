@@ -4,7 +4,7 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "the smaller of the two is a length in memory")]
 
-use super::answer;
+use super::answer::{Asked, answer};
 use super::inbound::Chunks;
 use super::prompt::{Api, tokens_in};
 use super::reply::Body;
@@ -164,7 +164,9 @@ fn prepare(request: &Request, tokens: &[String]) -> io::Result<Prepared> {
     let target = target.split('\0').next().unwrap_or_default();
     let tokens = if tokens.is_empty() { STAND_IN.to_owned() } else { tokens.join(" ") };
     let body = format!("{{\"stream\":{},\"input\":\"{tokens}\"}}", scenario.events.is_some());
-    let reply = answer::answer(Api::of("POST", target), target, false, "", body.as_bytes(), &scenario);
+    let api = Api::of("POST", target);
+    let asked = Asked { api, target, anthropic_headers: false, content_type: "", body: body.as_bytes() };
+    let reply = answer(asked, &scenario);
     let head = format!("HTTP/1.1 {} OK\r\ncontent-type: {}\r\n", reply.status, reply.content_type);
     let pieces = match reply.body {
         Body::Whole(body) => {

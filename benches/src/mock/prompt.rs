@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn apis_are_told_by_path() {
+    fn apis_are_recognised_by_path() {
         assert_eq!(Api::of("POST", "/openai/v1/chat/completions"), Api::Chat);
         assert_eq!(Api::of("POST", "/v1/messages/count_tokens?beta=true"), Api::CountTokens);
         let gemini = Api::of("POST", "/v1beta/models/g:streamGenerateContent?alt=sse");

@@ -1,12 +1,13 @@
 //! Accepting connections and answering requests, one after the other on each.
 
+use super::answer::{self, Asked};
 use super::inbound::{Head, Inbound, NoRequest, Received, Transport};
 use super::outbound::{self, End};
 use super::prompt::Api;
 use super::record::{Record, Recorder};
 use super::reply::Reply;
 use super::scenario::{Scenario, percent_decode};
-use super::{answer, coding, quirk};
+use super::{coding, quirk};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -108,7 +109,8 @@ async fn exchange<S: Transport>(inbound: &mut Inbound<S>, head: &Head, mock: &Mo
     };
     let payload = payload.unwrap_or_else(|| body.payload.clone());
     let complete = body.complete && error.is_empty();
-    let seq = keep(head, body, payload.clone(), error, mock, number, &scenario, inbound.io.is_tls());
+    let request = ReceivedRequest { connection: number, tls: inbound.io.is_tls(), head, body, error };
+    let seq = if scenario.record { request.add_to(&mock.recorder, payload.clone()) } else { 0 };
     if !complete {
         if !error.is_empty() {
             let _ = inbound.io.write_all(&plain(400, error)).await;
@@ -137,8 +139,14 @@ fn check(scenario: &Scenario) -> Result<(), String> {
 
 fn answer(head: &Head, payload: &[u8], scenario: &Scenario) -> Reply {
     let api = Api::of(&head.method, &head.target);
-    let anthropic = !head.get("anthropic-version").is_empty();
-    answer::answer(api, &head.target, anthropic, head.get("content-type"), payload, scenario)
+    let asked = Asked {
+        api,
+        target: &head.target,
+        anthropic_headers: !head.get("anthropic-version").is_empty(),
+        content_type: head.get("content-type"),
+        body: payload,
+    };
+    answer::answer(asked, scenario)
 }
 
 async fn send<S: Transport>(
@@ -166,34 +174,36 @@ fn state(end: End) -> &'static str {
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "the parts of one record, used in two places")]
-fn keep(
-    head: &Head,
-    body: Received,
-    payload: Vec<u8>,
-    error: &str,
-    mock: &Mock,
+/// A request as it came in.
+struct ReceivedRequest<'h> {
+    /// The number of its connection.
     connection: u64,
-    scenario: &Scenario,
     tls: bool,
-) -> u64 {
-    if !scenario.record {
-        return 0;
+    head: &'h Head,
+    body: Received,
+    /// What was wrong with it, or empty.
+    error: &'h str,
+}
+
+impl ReceivedRequest<'_> {
+    /// Adds it to the records, with its decoded body; returns the record's number.
+    fn add_to(self, recorder: &Recorder, payload: Vec<u8>) -> u64 {
+        let Self { connection, tls, head, body, error } = self;
+        recorder.add(Record {
+            connection,
+            tls,
+            id: head.get("x-mock-id").to_owned(),
+            method: head.method.clone(),
+            target: head.target.clone(),
+            head: head.raw.clone(),
+            body: body.raw,
+            payload,
+            complete: body.complete,
+            error: error.to_owned(),
+            reply_state: "pending",
+            ..Record::default()
+        })
     }
-    mock.recorder.add(Record {
-        connection,
-        tls,
-        id: head.get("x-mock-id").to_owned(),
-        method: head.method.clone(),
-        target: head.target.clone(),
-        head: head.raw.clone(),
-        body: body.raw,
-        payload,
-        complete: body.complete,
-        error: error.to_owned(),
-        reply_state: "pending",
-        ..Record::default()
-    })
 }
 
 /// Answers before the body, then sees for a while what of the body still comes.
@@ -209,7 +219,8 @@ async fn early<S: Transport>(
     let mut body = Received::default();
     let _ = tokio::time::timeout(EARLY_DRAIN, inbound.body(head, None, &mut body)).await;
     let (payload, complete) = (body.payload.clone(), body.complete);
-    let seq = keep(head, body, payload, "", mock, number, scenario, inbound.io.is_tls());
+    let request = ReceivedRequest { connection: number, tls: inbound.io.is_tls(), head, body, error: "" };
+    let seq = if scenario.record { request.add_to(&mock.recorder, payload) } else { 0 };
     mock.recorder.finish(seq, Some(reply.bytes()), state(end));
     if complete { end } else { End::Close }
 }

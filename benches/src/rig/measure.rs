@@ -52,25 +52,39 @@ fn scaled(count: usize, share: usize) -> usize {
     (count / share).max(2)
 }
 
-/// Measures one proxy (`None`: the backend itself) in one case. `share` divides the counts.
-pub async fn measure(
-    target: Option<&Running>,
-    address: SocketAddr,
-    case: &Case,
-    restores: bool,
-    connections: usize,
-    share: usize,
-) -> Result<Figures, Failure> {
+/// What is measured: a proxy or the backend itself.
+#[derive(Clone, Copy)]
+pub struct Target<'p> {
+    /// The proxy's process; none for the backend.
+    pub process: Option<&'p Running>,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Whether it restores tokens in replies.
+    pub is_restoring: bool,
+}
+
+/// How much load a measurement makes.
+#[derive(Clone, Copy, Debug)]
+pub struct Load {
+    /// Connections at once.
+    pub connections: usize,
+    /// Divides the counts of requests.
+    pub share: usize,
+}
+
+/// Measures one proxy, or the backend itself, in one case.
+pub async fn measure(target: Target<'_>, case: &Case, load: Load) -> Result<Figures, Failure> {
+    let (Target { process, address, is_restoring }, Load { connections, share }) = (target, load);
     let request = Arc::new(case.request());
-    let expect = look(address, case, &request, restores).await?;
+    let expect = look(address, case, &request, is_restoring).await?;
     let shot = Shot { request, expect };
     let many = scaled(case.many, share);
     let one = scaled(case.one, share);
     load::run(address, &shot, connections, scaled(many, 20)).await?;
-    let cpu = || target.map_or(Ok(0), Running::cpu_ns);
+    let cpu = || process.map_or(Ok(0), Running::cpu_ns);
     let mut figures = Figures::default();
-    if let Some(target) = target {
-        let _ = target.reset_peak(); // not permitted everywhere; the peak is then that of the whole run
+    if let Some(process) = process {
+        let _ = process.reset_peak(); // not permitted everywhere; the peak is then that of the whole run
     }
     let before = cpu()?;
     let mut outcome = load::run(address, &shot, connections, many).await?;
@@ -79,8 +93,8 @@ pub async fn measure(
     if case.stream {
         (figures.p50, figures.p99) = (outcome.first.percentile(50.0), outcome.first.percentile(99.0));
     }
-    if let Some(target) = target {
-        figures.peak_kib = kib(target.peak_kib()?);
+    if let Some(process) = process {
+        figures.peak_kib = kib(process.peak_kib()?);
     }
     let before = cpu()?;
     let mut outcome = load::run(address, &shot, 1, one).await?;

@@ -30,7 +30,7 @@ impl Proxy {
         [Self::Nginx, Self::NginxStream, Self::Haproxy, Self::Gateway, Self::GatewayQuiet];
 
     /// Whether it tokenizes and restores.
-    pub fn restores(self) -> bool {
+    pub fn is_restoring(self) -> bool {
         matches!(self, Self::Gateway | Self::GatewayQuiet)
     }
 

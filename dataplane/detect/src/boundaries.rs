@@ -47,14 +47,14 @@ pub(crate) fn can_begin(text: &[u8], start: usize, left: Left) -> bool {
     let before = &text[start.saturating_sub(REACH)..start];
     let Some(&last) = before.last() else { return true };
     if set.has(last) {
-        return ends_escape(before);
+        return has_escape_at_end(before);
     }
     !(matches!(last, b'/' | b'+') && is_inside_base64(before))
 }
 
 /// Whether the text ends with an escape whose last byte only looks like a letter: `\n`, `%3D`, `\x22`, `\u0022`,
 /// `ESC[31m`.
-pub(crate) fn ends_escape(before: &[u8]) -> bool {
+pub(crate) fn has_escape_at_end(before: &[u8]) -> bool {
     let at = |back: usize| before.len().checked_sub(back).map_or(0, |i| before[i]);
     let hex = |count: usize| (1..=count).all(|i| HEX.has(at(i)));
     (at(2) == b'\\' && matches!(at(1), b'n' | b'r' | b't' | b'b' | b'f' | b'v' | b'0'))
@@ -107,7 +107,7 @@ fn is_inside_base64(before: &[u8]) -> bool {
         && memchr::memchr_iter(b'/', run).count() * 12 <= run.len()
 }
 
-/// Whether a match whose last run is of `tail` may end at `end`; `None` when the text is too short to tell.
+/// Whether a match whose last run is of `tail` may end at `end`; `None` when the text is too short to decide.
 pub(crate) fn can_end(text: &[u8], end: usize, last: bool, tail: &ByteSet, right: Right) -> Option<bool> {
     if right == Right::Any {
         return Some(true);
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rest_of_an_escape_is_told() {
+    fn the_rest_of_an_escape_is_recognised() {
         let cases = [
             ("\\", "nab", 1),
             ("\\", "u0022ab", 5),
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_folded_base64_is_told_by_the_line_before() {
+    fn a_line_of_folded_base64_is_recognised_by_the_line_before() {
         let line = "aGVsbG8gd29ybGQhIQ9aGVsbG8gd29ybGQhIQ9aGVsbG8gd29ybGQ9";
         for (before, folded) in
             [(format!("{line}\n"), true), (format!("{line}\r\n  "), true), (format!("{line} "), false)]

@@ -60,11 +60,11 @@ impl Sites {
         if origins.peek().is_none() && !fields.get_all(b"sec-fetch-site").all(same_site) {
             return Err(STRANGE_PAGE);
         }
-        if origins.all(|origin| self.lists(origin)) { Ok(()) } else { Err(STRANGE_PAGE) }
+        if origins.all(|origin| self.is_listed(origin)) { Ok(()) } else { Err(STRANGE_PAGE) }
     }
 
     /// Whether the value of an `Origin` field is listed. `null`, which any page can make its browser send, never is.
-    pub fn lists(&self, origin: &[u8]) -> bool {
+    pub fn is_listed(&self, origin: &[u8]) -> bool {
         if self.origins.is_empty() {
             return false;
         }
@@ -79,12 +79,12 @@ impl Sites {
     pub fn is_preflight(&self, head: &RequestHead) -> bool {
         head.method == Method::Options
             && head.fields.contains(b"access-control-request-method")
-            && head.fields.get(b"origin").is_some_and(|origin| self.lists(origin))
+            && head.fields.get(b"origin").is_some_and(|origin| self.is_listed(origin))
     }
 
     /// Lets a listed page read a reply. Fields by which the upstream says so for itself are replaced.
     pub fn open_reply(&self, request: &Fields, reply: &mut Fields) {
-        let Some(origin) = request.get(b"origin").filter(|origin| self.lists(origin)) else { return };
+        let Some(origin) = request.get(b"origin").filter(|origin| self.is_listed(origin)) else { return };
         reply.retain(|name, _| !name.starts_with(b"access-control-"));
         for (name, value) in [
             (&b"access-control-allow-origin"[..], origin),

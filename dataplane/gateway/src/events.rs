@@ -347,7 +347,7 @@ pub(crate) mod tests {
         })
     }
 
-    fn notice() -> LogEvent {
+    fn sample_event() -> LogEvent {
         LogEvent { level: LogEventLevel::Warn, what: "made up", detail: String::new() }
     }
 
@@ -356,7 +356,7 @@ pub(crate) mod tests {
         let (mut sender, mut receiver) = ring(3);
         let slots: Vec<RingSlot> = std::iter::from_fn(|| sender.reserve()).collect();
         assert_eq!(slots.len(), 3);
-        assert!(!sender.note(notice()), "remarks do not take promised slots");
+        assert!(!sender.note(sample_event()), "remarks do not take promised slots");
         assert!(!sender.send_unreserved(record("/x")));
         for slot in slots {
             assert!(sender.send(slot, record("/v1/messages")));
@@ -383,7 +383,7 @@ pub(crate) mod tests {
         drop(receiver);
         assert!(sender.is_abandoned());
         assert!(!sender.send(slot, record("/v1/messages")));
-        assert!(!sender.note(notice()));
+        assert!(!sender.note(sample_event()));
     }
 
     #[test]

@@ -68,7 +68,7 @@ impl Lifecycle {
     }
 
     /// Whether the audit sink cannot be written. With `fail_mode = "closed"` shards then refuse requests with 503.
-    pub fn audit_failed(&self) -> bool {
+    pub fn has_audit_failed(&self) -> bool {
         self.audit_failed.load(Relaxed)
     }
 
@@ -90,7 +90,7 @@ impl Lifecycle {
     }
 
     /// Whether every shard accepts connections.
-    pub fn all_listening(&self) -> bool {
+    pub fn is_listening(&self) -> bool {
         self.shards_in(ShardState::Listening) == self.shards.len()
     }
 }
@@ -138,11 +138,11 @@ mod tests {
     fn listening_means_every_shard() {
         let life = Lifecycle::new(2);
         life.set_shard(0, ShardState::Listening);
-        assert!(!life.all_listening());
+        assert!(!life.is_listening());
         life.set_shard(1, ShardState::Listening);
         life.set_shard(7, ShardState::Ended);
-        assert!(life.all_listening());
+        assert!(life.is_listening());
         life.set_shard(0, ShardState::Ended);
-        assert_eq!((life.all_listening(), life.shards_in(ShardState::Ended)), (false, 1));
+        assert_eq!((life.is_listening(), life.shards_in(ShardState::Ended)), (false, 1));
     }
 }

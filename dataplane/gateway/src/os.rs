@@ -40,7 +40,7 @@ pub fn hide_memory() -> std::io::Result<()> {
 
 /// Whether a write to a closed socket or pipe is an error instead of the end of the process. The standard library sees
 /// to that before `main`; the start log says so when it did not.
-pub fn sigpipe_is_ignored() -> bool {
+pub fn is_sigpipe_ignored() -> bool {
     std::fs::read_to_string("/proc/self/status").is_ok_and(|status| {
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
         let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
@@ -80,7 +80,7 @@ pub fn ring_memory_problem(shards: usize) -> Option<String> {
 }
 
 /// Whether anybody but the owner may read, write or search what has this mode.
-pub fn open_to_others(mode: u32) -> bool {
+pub fn is_open_to_others(mode: u32) -> bool {
     mode & 0o077 != 0
 }
 
@@ -106,9 +106,9 @@ mod tests {
     }
 
     #[test]
-    fn modes_open_to_others_are_told() {
+    fn modes_open_to_others_are_recognised() {
         for (mode, open) in [(0o600, false), (0o700, false), (0o640, true), (0o601, true), (0o666, true)] {
-            assert_eq!(open_to_others(mode), open, "{mode:o}");
+            assert_eq!(is_open_to_others(mode), open, "{mode:o}");
         }
     }
 }

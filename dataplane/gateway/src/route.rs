@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn uploads_are_told_by_path_field_and_command() {
+    fn uploads_are_recognised_by_path_field_and_command() {
         let command = |words| ("x-goog-upload-command", words);
         let offset = |at| ("x-goog-upload-offset", at);
         for (method, path, fields, step) in [

@@ -94,14 +94,14 @@ impl Snapshot {
 impl Snapshot {
     /// Names of the upstreams whose key the gateway adds for everybody who reaches it.
     pub fn keys_for_everybody(&self) -> Vec<&str> {
-        self.upstreams.iter().filter(|upstream| self.guards(upstream, true)).map(|up| &*up.name).collect()
+        self.upstreams.iter().filter(|upstream| self.is_guarded(upstream, true)).map(|up| &*up.name).collect()
     }
 
     /// Whether a request to `upstream` is looked at for what host it asks for and what web page sends it: where it
     /// would spend a key of the gateway's without showing one, on loopback, whose users nothing else distinguishes.
     /// Whoever opens such a gateway to a network opens it to every program there, so a page's origin says nothing more.
-    pub fn guards(&self, upstream: &Upstream, loopback: bool) -> bool {
-        loopback && matches!(self.auth, Auth::None) && upstream.lends_key()
+    pub fn is_guarded(&self, upstream: &Upstream, loopback: bool) -> bool {
+        loopback && matches!(self.auth, Auth::None) && upstream.has_credential()
     }
 
     /// The upstream of that name; names are lower case.
@@ -132,7 +132,7 @@ pub struct Upstream {
     /// The provider's key that replaces the client's.
     pub key: Option<UpstreamKey>,
     /// The gateway shows it a client certificate.
-    pub shows_certificate: bool,
+    pub has_certificate: bool,
     /// Request field by which the upstream recognises a repeated request, in lower case.
     pub idempotency_header: Option<Arc<str>>,
     /// Time limits with the upstream's own applied.
@@ -151,8 +151,8 @@ pub struct Upstream {
 
 impl Upstream {
     /// Whether the gateway lets its clients in there by something of its own: a key, or a client certificate.
-    pub fn lends_key(&self) -> bool {
-        self.key.is_some() || self.shows_certificate
+    pub fn has_credential(&self) -> bool {
+        self.key.is_some() || self.has_certificate
     }
 }
 

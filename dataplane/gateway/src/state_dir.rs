@@ -179,7 +179,7 @@ fn read(key: &KeyUse, path: &Path) -> Result<MasterKey, Problem> {
         .metadata()
         .map(|data| data.mode() & 0o777)
         .map_err(|error| problem(format!("cannot look at {shown}: {error}"), String::new()))?;
-    if os::open_to_others(mode) {
+    if os::is_open_to_others(mode) {
         return Err(problem(
             format!("others may read or change {shown} (mode {mode:03o})"),
             format!("chmod 600 {shown}"),

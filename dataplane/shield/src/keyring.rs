@@ -68,7 +68,7 @@ impl EpochKey {
 
     /// Whether the token's check is right. The four characters are compared as one number, so that the time says
     /// nothing.
-    fn minted(&self, token: &Token) -> bool {
+    fn has_minted(&self, token: &Token) -> bool {
         let (category, code, check) = token.parts();
         let expected = u32::from_be_bytes(self.check_of(category, code));
         check.try_into().is_ok_and(|check| u32::from_be_bytes(check) ^ expected == 0)
@@ -131,10 +131,10 @@ impl Keyring {
     /// Whether these keys could have minted `token`, in the current or an older epoch: its check is right. Costs one
     /// HMAC, and none for an epoch that is not held. A token of another organisation or master key, or one that is made
     /// up, passes once in 2^20 times; that it passes does not mean that a vault knows it.
-    pub fn minted(&self, token: &Token) -> bool {
+    pub fn has_minted(&self, token: &Token) -> bool {
         let epoch = token.epoch();
         let mut held = self.older.iter().chain([&self.current]);
-        held.find(|key| key.epoch == epoch).is_some_and(|key| key.minted(token))
+        held.find(|key| key.epoch == epoch).is_some_and(|key| key.has_minted(token))
     }
 
     /// The places of this keyring's tokens in `text`, in order and in any case; [`Self::minted`] says of each that it
@@ -145,7 +145,9 @@ impl Keyring {
             while let Some(step) = text.get(at..).and_then(|rest| memchr::memchr2(b'A', b'a', rest)) {
                 let start = at + step;
                 at = start + 1;
-                if let Some(token) = Token::find_at_start(&text[start..]).filter(|token| self.minted(token)) {
+                if let Some(token) =
+                    Token::find_at_start(&text[start..]).filter(|token| self.has_minted(token))
+                {
                     at = start + token.as_bytes().len();
                     return Some(start..at);
                 }
@@ -277,7 +279,7 @@ mod tests {
                     .unwrap();
             let token = ring.mint(category, &hex(secret));
             assert_eq!(token.as_str(), expected);
-            assert!(ring.minted(&Token::parse(expected.to_lowercase().as_bytes()).unwrap()));
+            assert!(ring.has_minted(&Token::parse(expected.to_lowercase().as_bytes()).unwrap()));
             lines += 1;
         }
         assert_eq!(lines, 64);
@@ -288,7 +290,7 @@ mod tests {
         let ring = ring("acme", 3);
         for category in Category::ALL {
             let token = ring.mint(category, b"made-up");
-            assert!(ring.minted(&token));
+            assert!(ring.has_minted(&token));
             let (text, code) = (token.as_bytes(), token.as_bytes().len() - CODE_CHARS);
             for at in code..text.len() {
                 for &other in ALPHABET.iter().filter(|&&other| other != text[at]) {
@@ -296,12 +298,12 @@ mod tests {
                     changed[at] = other;
                     let forged = Token::parse(&changed).unwrap();
                     // A changed digest gives the same check once in 2^20 times; these inputs are fixed.
-                    assert!(!ring.minted(&forged), "{forged}");
+                    assert!(!ring.has_minted(&forged), "{forged}");
                 }
             }
             for other in Category::ALL.into_iter().filter(|&other| other != category) {
                 let renamed = token.as_str().replacen(category.as_str(), other.as_str(), 1);
-                assert!(!ring.minted(&Token::parse(renamed.as_bytes()).unwrap()), "{renamed}");
+                assert!(!ring.has_minted(&Token::parse(renamed.as_bytes()).unwrap()), "{renamed}");
             }
         }
     }
@@ -310,10 +312,10 @@ mod tests {
     fn only_held_epochs_of_this_organisation_are_ours() {
         let old = ring("acme", 0).mint(Category::Key, b"s");
         let rotated = Keyring::new(&MASTER, "acme", 1, &[0]).unwrap();
-        assert!(rotated.minted(&old) && rotated.minted(&rotated.mint(Category::Key, b"s")));
-        assert!(!ring("acme", 1).minted(&old), "an epoch that is not held any more");
-        assert!(!ring("other", 0).minted(&old));
-        assert!(!Keyring::new(&[8; 32], "acme", 0, &[]).unwrap().minted(&old));
+        assert!(rotated.has_minted(&old) && rotated.has_minted(&rotated.mint(Category::Key, b"s")));
+        assert!(!ring("acme", 1).has_minted(&old), "an epoch that is not held any more");
+        assert!(!ring("other", 0).has_minted(&old));
+        assert!(!Keyring::new(&[8; 32], "acme", 0, &[]).unwrap().has_minted(&old));
     }
 
     #[test]

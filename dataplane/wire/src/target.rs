@@ -62,7 +62,7 @@ impl<'a> Target<'a> {
     /// `/v1/models` behind 7. An error (400) where it would go on with an empty segment, encoded or not.
     pub fn behind_first(&self) -> Result<usize, HttpError> {
         let end = 1 + self.first_segment().len();
-        if begins_empty(&self.path[end..]) { Err(EMPTY_FIRST) } else { Ok(end) }
+        if has_empty_start(&self.path[end..]) { Err(EMPTY_FIRST) } else { Ok(end) }
     }
 }
 
@@ -111,7 +111,7 @@ fn check_encoded(path: &[u8]) -> Result<(), HttpError> {
 }
 
 /// Whether a path begins with an empty segment to one of the readers that decode it.
-fn begins_empty(path: &str) -> bool {
+fn has_empty_start(path: &str) -> bool {
     if !path.contains('%') {
         return path.starts_with("//");
     }

@@ -86,7 +86,7 @@ fn base64_ends_where_it_ends_and_what_follows_is_scanned_and_kept() {
 }
 
 #[test]
-fn what_is_not_read_is_told_in_audit_and_metrics() {
+fn what_is_not_read_is_reported_in_audit_and_metrics() {
     let harness = Harness::new();
     let url = format!("data:image/png;base64,{PNG}");
     let body = json!({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]}]});

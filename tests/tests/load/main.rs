@@ -23,7 +23,7 @@ const POOL: &str = "[limits]\nidle_per_upstream = 4\n[timeouts]\nidle_pooled = \
 /// What an allocator may keep after the first round without anything leaking.
 const SLACK_KIB: u64 = 24 * 1024;
 
-fn stage(shape: impl FnOnce(GatewayBuilder) -> GatewayBuilder) -> (Gateway, Mock) {
+fn setup(shape: impl FnOnce(GatewayBuilder) -> GatewayBuilder) -> (Gateway, Mock) {
     raise_descriptor_limit();
     let mock = Mock::start();
     let gateway = shape(Gateway::builder().all_upstreams(&mock.url()).config(POOL)).start();
@@ -42,7 +42,7 @@ fn assert_descriptors_return(gateway: &Gateway, base: usize) {
 
 #[test]
 fn a_thousand_streams_never_cross() {
-    let (gateway, mock) = stage(|builder| builder.shards(2));
+    let (gateway, mock) = setup(|builder| builder.shards(2));
     let base = gateway.process.descriptors();
     let crowd: Vec<Visitor> =
         (0..STREAMS).map(|number| Visitor::new(number, "chunk=4,delay_ms=20,first_delay_ms=300")).collect();
@@ -66,7 +66,7 @@ fn a_thousand_streams_never_cross() {
 
 #[test]
 fn rounds_of_streams_leave_nothing_behind() {
-    let (gateway, _mock) = stage(|builder| builder);
+    let (gateway, _mock) = setup(|builder| builder);
     let base = gateway.process.descriptors();
     let round = |seed: usize| {
         let whole = (0..200).map(|n| Visitor::new(seed + n, "chunk=3"));
@@ -99,7 +99,7 @@ fn rounds_of_streams_leave_nothing_behind() {
 #[test]
 fn a_slow_reader_costs_no_memory_and_holds_nobody_up() {
     const REPLY: usize = 48 << 20;
-    let (gateway, _mock) = stage(|builder| builder);
+    let (gateway, _mock) = setup(|builder| builder);
     let mut slow: Vec<_> = (0..4).map(|_| gateway.connect()).collect();
     for (number, client) in slow.iter_mut().enumerate() {
         let visitor = Visitor::new(50_000 + number, &format!("size={REPLY},chunk=4000"));
@@ -189,7 +189,7 @@ fn replies_that_multiply_in_size_cost_no_memory_while_nobody_reads_them() {
 
 #[test]
 fn large_bodies_pass_in_bounded_memory() {
-    let (gateway, _mock) = stage(|builder| builder);
+    let (gateway, _mock) = setup(|builder| builder);
     let ask = |size: usize, seed: u64| {
         let secret = Seeded::new(seed).github();
         let filler = "fn main() { println!(\"hello\"); }\n".repeat(size / 33);
@@ -217,7 +217,7 @@ fn large_bodies_pass_in_bounded_memory() {
 
 #[test]
 fn a_drain_lets_every_stream_end() {
-    let (mut gateway, _mock) = stage(|builder| builder.config("[server]\nshutdown_timeout = \"20s\""));
+    let (mut gateway, _mock) = setup(|builder| builder.config("[server]\nshutdown_timeout = \"20s\""));
     let crowd: Vec<Visitor> = (0..60).map(|n| Visitor::new(70_000 + n, "chunk=3,delay_ms=40")).collect();
     let streams = {
         let (address, crowd) = (gateway.address, crowd.clone());
@@ -241,7 +241,7 @@ fn a_drain_lets_every_stream_end() {
 #[test]
 fn a_drain_ends_in_time_even_if_a_stream_does_not() {
     let (mut gateway, _mock) =
-        stage(|builder| builder.config("[server]\nshutdown_timeout = \"1s\"").config(""));
+        setup(|builder| builder.config("[server]\nshutdown_timeout = \"1s\"").config(""));
     let mut client = gateway.connect();
     client.send(&Visitor::new(80_000, "chunk=1,delay_ms=1000").request()).expect("sent");
     client.read_some(100).expect("the first bytes");
@@ -253,7 +253,7 @@ fn a_drain_ends_in_time_even_if_a_stream_does_not() {
 
 #[test]
 fn reloads_under_load_drop_no_request() {
-    let (gateway, _mock) = stage(|builder| builder.shards(2));
+    let (gateway, _mock) = setup(|builder| builder.shards(2));
     let config = fs::read_to_string(gateway.config_file()).expect("the configuration");
     let busy = Arc::new(AtomicBool::new(true));
     let crowd = {

@@ -46,7 +46,7 @@ impl ByteSet {
     }
 
     /// Whether the two sets share a byte.
-    pub(crate) fn meets(&self, other: &ByteSet) -> bool {
+    pub(crate) fn has_any_of(&self, other: &ByteSet) -> bool {
         self.bits.iter().zip(&other.bits).any(|(a, b)| a & b != 0)
     }
 
@@ -109,7 +109,7 @@ mod tests {
         assert_eq!(ALNUM.run_back(b"abc", 2), 2);
         assert_eq!(ALNUM.len(), 62);
         assert_eq!(DIGIT.iter().collect::<Vec<_>>(), b"0123456789");
-        assert!(DIGIT.meets(&HEX) && !DIGIT.meets(&UPPER));
+        assert!(DIGIT.has_any_of(&HEX) && !DIGIT.has_any_of(&UPPER));
         assert!(ByteSet::EMPTY.with(255, 255).has(255));
     }
 }

@@ -20,8 +20,8 @@ fn parts(text: &[u8]) -> CheckResult {
     let mut parts = text.split(|&b| b == b'.');
     let (Some(header), Some(claims)) = (parts.next(), parts.next()) else { return CheckResult::Impossible };
     match (decode(header), decode(claims)) {
-        (Some(header), Some(claims)) if is_object(&header) && names_algorithm(&header) => {
-            if is_object(&claims) || names(&header, b"\"enc\"") {
+        (Some(header), Some(claims)) if is_object(&header) && has_algorithm(&header) => {
+            if is_object(&claims) || has_member(&header, b"\"enc\"") {
                 CheckResult::Valid
             } else {
                 CheckResult::Unknown
@@ -35,7 +35,7 @@ fn parts(text: &[u8]) -> CheckResult {
 pub(super) fn validate_encrypted(text: &[u8]) -> CheckResult {
     let header = text.split(|&b| b == b'.').next().unwrap_or_default();
     match decode(header) {
-        Some(header) if is_object(&header) && names(&header, b"\"enc\"") => CheckResult::Valid,
+        Some(header) if is_object(&header) && has_member(&header, b"\"enc\"") => CheckResult::Valid,
         _ => CheckResult::Impossible,
     }
 }
@@ -52,11 +52,11 @@ fn is_object(json: &[u8]) -> bool {
     json.trim_ascii_start().first() == Some(&b'{')
 }
 
-fn names_algorithm(json: &[u8]) -> bool {
-    names(json, b"\"alg\"") || names(json, b"\"typ\"") || names(json, b"\"enc\"")
+fn has_algorithm(json: &[u8]) -> bool {
+    has_member(json, b"\"alg\"") || has_member(json, b"\"typ\"") || has_member(json, b"\"enc\"")
 }
 
-fn names(json: &[u8], key: &[u8]) -> bool {
+fn has_member(json: &[u8], key: &[u8]) -> bool {
     memchr::memmem::find(json, key).is_some()
 }
 

@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn stretches_of_all_lengths_at_all_places() {
+    fn runs_of_all_lengths_at_all_offsets() {
         let (mut out, mut masks) = (Vec::new(), AlnumRuns::default());
         for length in [MIN - 1, MIN, MIN + 1, 48, 63, 64, 65, 127, 128, 200, 300] {
             for before in (0..140).chain(240..300) {

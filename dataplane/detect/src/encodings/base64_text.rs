@@ -36,8 +36,19 @@ pub(crate) struct Encoding {
     phase: usize,
 }
 
-/// Reads samples of `text[from..to]`, which holds the given lines; how it is encoded if one is text.
-pub(crate) fn recognise(text: &[u8], lines: &[Span], from: usize, to: usize) -> Option<Encoding> {
+/// A piece of encoded text: the characters of `lines` that lie within `span`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EncodedPiece<'t> {
+    /// The text that the lines and the span are of.
+    pub(crate) text: &'t [u8],
+    /// Where the characters stand, in ascending order.
+    pub(crate) lines: &'t [Span],
+    pub(crate) span: Span,
+}
+
+/// Reads samples of `piece`; returns how it is encoded if one is text.
+pub(crate) fn recognise(piece: EncodedPiece<'_>) -> Option<Encoding> {
+    let EncodedPiece { text, lines, span: Span { start: from, end: to } } = piece;
     let mut buffer = [0; SAMPLE];
     for offset in SAMPLES {
         let at = from + offset;
@@ -211,21 +222,20 @@ fn content(bytes: &[u8]) -> Content {
     }
 }
 
-/// Decodes the characters of `lines` between `from` and `to` into `plain`; what that is.
+/// Decodes `piece` into `decoded`, with `chars` as working memory; returns what that is.
 pub(crate) fn decode(
-    text: &[u8],
-    lines: &[Span],
-    (from, to): (usize, usize),
+    piece: EncodedPiece<'_>,
     encoding: Encoding,
     chars: &mut Vec<u8>,
     decoded: &mut Decoded,
 ) -> Content {
+    let EncodedPiece { text, lines, span } = piece;
     let mut taken = decoded.lines();
-    let first = lines.partition_point(|line| line.end <= from);
+    let first = lines.partition_point(|line| line.end <= span.start);
     let lines = lines[first..]
         .iter()
-        .take_while(|line| line.start < to)
-        .map(|line| (line.start.max(from), line.end.min(to)));
+        .take_while(|line| line.start < span.end)
+        .map(|line| (line.start.max(span.start), line.end.min(span.end)));
     chars.clear();
     for (start, end) in lines {
         taken.push(start, end - start);
@@ -287,9 +297,10 @@ mod tests {
 
     fn decoded(text: &str) -> Option<String> {
         let lines = [Span::new(0, text.len())];
-        let encoding = recognise(text.as_bytes(), &lines, 0, text.len())?;
+        let piece = EncodedPiece { text: text.as_bytes(), lines: &lines, span: lines[0] };
+        let encoding = recognise(piece)?;
         let mut plain = Decoded::default();
-        let content = decode(text.as_bytes(), &lines, (0, text.len()), encoding, &mut Vec::new(), &mut plain);
+        let content = decode(piece, encoding, &mut Vec::new(), &mut plain);
         (content != Content::Noise).then(|| String::from_utf8_lossy(&plain.text).into_owned())
     }
 

@@ -152,7 +152,7 @@ pub(crate) fn next(view: TextView<'_>, sites: &[EscapeSite], index: &mut usize) 
 /// Decodes `text[from..to]`; false if there is nothing to decode.
 pub(crate) fn decode(text: &[u8], from: usize, to: usize, decoded: &mut Decoded) -> bool {
     decoded.begin();
-    let plus = plus_is_space(&text[from..to]);
+    let plus = is_plus_space(&text[from..to]);
     let mut at = from;
     let mut changed = false;
     while at < to {
@@ -171,7 +171,7 @@ pub(crate) fn decode(text: &[u8], from: usize, to: usize, decoded: &mut Decoded)
 }
 
 /// Forms write a space as `+`: recognised by one beside an escape, where no space is written as `%20`.
-fn plus_is_space(text: &[u8]) -> bool {
+fn is_plus_space(text: &[u8]) -> bool {
     let beside = |at: usize| {
         text.get(at + 1) == Some(&b'%')
             || (at >= 3 && text[at - 3] == b'%')
@@ -181,7 +181,7 @@ fn plus_is_space(text: &[u8]) -> bool {
 }
 
 /// Whether an escape stands at `at` that base64 may go on with: of `+`, `/`, `=`, `-` or `_`.
-pub(crate) fn continues(text: &[u8], at: usize) -> bool {
+pub(crate) fn is_base64_escape(text: &[u8], at: usize) -> bool {
     unescape(&text[at..]).is_some_and(|(byte, _)| matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_'))
 }
 
@@ -312,8 +312,8 @@ mod tests {
     }
 
     #[test]
-    fn entities_of_an_assignment_are_told_from_those_of_a_page() {
-        for (text, name, tells) in [
+    fn entities_of_an_assignment_are_distinguished_from_those_of_a_page() {
+        for (text, name, expected) in [
             (" = &quot;x", 0, true),
             ("&gt;x&lt;/a", 0, true),
             ("_x&gt;y", 2, true),
@@ -323,7 +323,7 @@ mod tests {
             ("</a> x=y&lt;", 0, false),
             (" -&gt; x", 0, false),
         ] {
-            assert_eq!(is_assigned_entity(text.as_bytes(), name), tells, "{text}");
+            assert_eq!(is_assigned_entity(text.as_bytes(), name), expected, "{text}");
         }
     }
 

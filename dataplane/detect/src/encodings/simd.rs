@@ -112,7 +112,7 @@ mod tests {
     use crate::bytes::HEX;
 
     #[test]
-    fn quads_tell_every_byte() {
+    fn quads_classify_every_byte() {
         for byte in 0..=u8::MAX {
             let member = super::super::alnum_runs::RUN_BYTES.has(byte);
             for at in [0, 63, 100, 255] {
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_is_told_in_every_place() {
+    fn every_byte_is_classified_in_every_place() {
         for byte in 0..=u8::MAX {
             let text = (b' '..0x7f).contains(&byte) || matches!(byte, b'\t' | b'\n' | b'\r');
             for at in [0, 15, 16, 63] {

@@ -100,7 +100,7 @@ pub(crate) struct Expression {
 /// Why the library refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum EngineError {
-    /// An expression does not compile; `expression` is its index where the library could tell.
+    /// An expression does not compile; `expression` is its index where the library knows it.
     #[error("{message}")]
     Compile { message: String, expression: Option<usize> },
     /// The database was built for another library version or processor.

@@ -65,7 +65,7 @@ pub(crate) fn find(candidates: &mut Candidates, view: TextView<'_>, rule: u16, e
         return;
     }
     let (from, mut to) = (colon + 1, sign);
-    if to - from < 2 || (tail.is_none() && !host_follows(text, sign + 1)) {
+    if to - from < 2 || (tail.is_none() && !has_host_at(text, sign + 1)) {
         return;
     }
     if to - from > MAX_SECRET_LEN {
@@ -89,7 +89,7 @@ pub(crate) fn find(candidates: &mut Candidates, view: TextView<'_>, rule: u16, e
 enum Long {
     /// It is none.
     None,
-    /// The text is too short to tell.
+    /// The text is too short to decide.
     Open,
     /// Before the `@` here.
     Sign(usize),
@@ -135,7 +135,7 @@ fn token(
     }
 }
 
-fn host_follows(text: &[u8], at: usize) -> bool {
+fn has_host_at(text: &[u8], at: usize) -> bool {
     text.get(at).is_some_and(|b| ALNUM.has(*b) || matches!(b, b'[' | b'$' | b'{' | b'<' | b'%' | b'_' | b'('))
 }
 

@@ -61,7 +61,7 @@ fn lead(runs: &[ByteRun]) -> usize {
     let Some(run) = runs.iter().position(|s| !s.is_fixed()).filter(|run| run + 1 < runs.len()) else {
         return 0;
     };
-    let is_delimited = run == 0 || !runs[run - 1].set.meets(&runs[run].set);
+    let is_delimited = run == 0 || !runs[run - 1].set.has_any_of(&runs[run].set);
     let (before, behind) = runs.split_at(run + 1);
     let short = before.iter().map(|s| s.max).sum::<u32>() < MAX_LEAD;
     let core_before = best_window(before).core + if run > 0 { MIN_GAIN } else { 0.0 };
@@ -97,7 +97,7 @@ fn best_window(runs: &[ByteRun]) -> BestWindow {
     // The literal core with the most bits, then as much of the run behind it (or before it) as helps. A single
     // common byte is none: then the rarest part of the classes serves.
     let literal = |b: f32| b >= 6.9;
-    let rare = |at: usize| nth(runs, at).is_some_and(|s| !s.set.meets(&COMMON));
+    let rare = |at: usize| nth(runs, at).is_some_and(|s| !s.set.has_any_of(&COMMON));
     let mut core = (0, 0);
     let mut best = 0.0;
     let mut at = 0;

@@ -133,7 +133,7 @@ impl Expansion {
         }
         let mut retries = 1u64;
         for (index, run) in self.runs.iter().enumerate() {
-            if !run.is_fixed() && first_bytes(&self.runs[index + 1..]).meets(&run.set) {
+            if !run.is_fixed() && first_bytes(&self.runs[index + 1..]).has_any_of(&run.set) {
                 retries = retries.saturating_mul(u64::from(run.max - run.min + 1));
             }
         }

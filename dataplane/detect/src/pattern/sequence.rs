@@ -27,7 +27,7 @@ pub(crate) struct Sequence {
 pub(crate) enum Verdict {
     /// It does not match, whatever follows.
     No,
-    /// The text ends too early to tell.
+    /// The text ends too early to decide.
     Open,
     /// It matches: the whole and the capture. If it was cut at the length of the longest finding and goes on, `cut` is
     /// the run in which.
@@ -55,7 +55,7 @@ impl Sequence {
     /// Matches the sequence at `start`.
     pub(crate) fn match_at(&self, text: &[u8], start: usize, last: bool, cache: &mut RunCache) -> Verdict {
         let mut attempt =
-            Walk { text, last, begin: start, retries: 0, cache, capture: (start, start), cut: None };
+            MatchAttempt { text, last, begin: start, retries: 0, cache, capture: (start, start), cut: None };
         match attempt.match_from(self, 0, start) {
             Ok(Some(end)) => {
                 if self.capture.0 == 0 {
@@ -83,7 +83,7 @@ impl Sequence {
 }
 
 /// One attempt to match a sequence.
-struct Walk<'t, 'r> {
+struct MatchAttempt<'t, 'r> {
     text: &'t [u8],
     last: bool,
     begin: usize,
@@ -93,7 +93,7 @@ struct Walk<'t, 'r> {
     cut: Option<u16>,
 }
 
-impl Walk<'_, '_> {
+impl MatchAttempt<'_, '_> {
     /// Matches `sequence.runs[index..]` at `at`; the end, if it matches.
     fn match_from(
         &mut self,
@@ -116,7 +116,7 @@ impl Walk<'_, '_> {
             if length < run.min as usize {
                 return Ok(None);
             }
-            if length > run.min as usize && first_bytes(&sequence.runs[index + 1..]).meets(&run.set) {
+            if length > run.min as usize && first_bytes(&sequence.runs[index + 1..]).has_any_of(&run.set) {
                 return self.backtrack(sequence, index, at, length);
             }
             at += length;

@@ -9,7 +9,7 @@ pub(crate) fn anywhere(words: impl IntoIterator<Item: AsRef<[u8]>>) -> AhoCorasi
 }
 
 /// Whether a word is one of these, in any case.
-pub(crate) fn among(words: &[&[u8]], word: &[u8]) -> bool {
+pub(crate) fn is_one_of(words: &[&[u8]], word: &[u8]) -> bool {
     words.iter().any(|w| w.eq_ignore_ascii_case(word))
 }
 

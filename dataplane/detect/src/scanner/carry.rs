@@ -42,15 +42,21 @@ impl Carry {
     }
 }
 
-/// Makes the winners among `cuts` longer, and goes on with what the last window left; `settled` is how far the findings
-/// are settled without. Gives back how far they are with it.
-pub(crate) fn extend(
-    rules: &Rules,
-    (view, fresh): (TextView<'_>, usize),
-    (findings, cuts): (&mut Vec<Finding>, &mut [Cut]),
-    mut settled: usize,
-    carry: &mut Carry,
-) -> usize {
+/// What scanning a window found, before values that are longer than it are taken into account.
+pub(crate) struct ScannedWindow<'w> {
+    pub(crate) view: TextView<'w>,
+    /// Where the text begins that no window before held.
+    pub(crate) fresh: usize,
+    pub(crate) findings: &'w mut Vec<Finding>,
+    pub(crate) cuts: &'w mut [Cut],
+    /// How far the findings are settled.
+    pub(crate) settled: usize,
+}
+
+/// Makes the winners among the cut candidates longer, and goes on with what the last window left. Returns how far the
+/// findings are settled then.
+pub(crate) fn extend(rules: &Rules, window: ScannedWindow<'_>, carry: &mut Carry) -> usize {
+    let ScannedWindow { view, fresh, findings, cuts, mut settled } = window;
     if let Some(run) = carry.0.take() {
         let end = run.end(rules, view.text, fresh);
         let (at, whole) = pieces(findings, view, run, Span::new(fresh, end));

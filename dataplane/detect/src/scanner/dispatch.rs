@@ -16,7 +16,7 @@ use crate::finders::{assignment, manifest, pem, personal, userinfo};
 use crate::finding::{Confidence, Evidence, Finding, Reach};
 use crate::pattern::Verdict;
 use crate::plausibility::value;
-use crate::rule::{Compiled, Finder, RuleError};
+use crate::rule::{Finder, RuleError};
 use crate::rules::{Rules, Set, Target};
 use crate::text::{Span, TextView};
 use std::sync::Arc;
@@ -101,7 +101,8 @@ impl Engine {
             let set = &self.rules.sets[index];
             for found in &self.matches {
                 for target in &set.targets[found.expression as usize] {
-                    dispatch(work, &self.rules, set, view, *target, found.end as usize);
+                    let report = Report { view, target: *target, end: found.end as usize };
+                    dispatch(work, &self.rules, set, report);
                 }
             }
         }
@@ -127,12 +128,22 @@ impl Engine {
     }
 }
 
-/// Hands the place that ended at `end` to what can confirm it.
-fn dispatch(work: &mut Workspace, rules: &Rules, set: &Set, view: TextView<'_>, target: Target, end: usize) {
+/// What the engine reported: something for `target` ends at `end`.
+#[derive(Clone, Copy)]
+struct Report<'t> {
+    view: TextView<'t>,
+    target: Target,
+    end: usize,
+}
+
+/// Hands a report to what can confirm it.
+fn dispatch(work: &mut Workspace, rules: &Rules, set: &Set, report: Report<'_>) {
+    let Report { view, target, end } = report;
     let candidates = &mut work.candidates;
     match target {
         Target::Sequence { rule, sequence } => {
-            confirm_sequence(candidates, view, rules.compiled(rule), rule, sequence, end);
+            let anchored = AnchoredSequence { rule, sequence, anchor_end: end };
+            confirm_sequence(candidates, view, rules, anchored);
         }
         Target::Finder { rule, finder: Finder::Userinfo } => userinfo::find(candidates, view, rule, end),
         Target::Finder { rule, .. } => pem::find((candidates, &mut work.ends), view, rule, end),
@@ -152,7 +163,7 @@ fn dispatch(work: &mut Workspace, rules: &Rules, set: &Set, view: TextView<'_>, 
         Target::Keyword { index } => {
             let keyword = &set.keywords[usize::from(index)];
             let place = Span::new(end - keyword.width, end);
-            if assignment::escape_follows(view.text, end) {
+            if assignment::has_escape_at(view.text, end) {
                 work.escape_sites.push(EscapeSite::new(place));
             }
             for &rule in &keyword.rules {
@@ -174,15 +185,25 @@ fn dispatch(work: &mut Workspace, rules: &Rules, set: &Set, view: TextView<'_>, 
 /// So few fixed bytes at a pattern's beginning are met by chance in a few megabytes of base64.
 const MAX_WEAK_HEAD: usize = 3;
 
+/// A sequence of a rule's pattern whose anchor was met.
+#[derive(Clone, Copy)]
+struct AnchoredSequence {
+    /// The rule's index.
+    rule: u16,
+    /// The sequence's index among those of the rule.
+    sequence: u16,
+    anchor_end: usize,
+}
+
 /// Confirms a match of a sequence of a rule's pattern.
 fn confirm_sequence(
     candidates: &mut Candidates,
     view: TextView<'_>,
-    rule: &Compiled,
-    index: u16,
-    sequence: u16,
-    anchor_end: usize,
+    rules: &Rules,
+    anchored: AnchoredSequence,
 ) {
+    let AnchoredSequence { rule: index, sequence, anchor_end } = anchored;
+    let rule = rules.compiled(index);
     let shape = &rule.sequences[usize::from(sequence)];
     let text = view.text;
     let verdict = shape.confirm(text, anchor_end, view.last, &mut candidates.runs);

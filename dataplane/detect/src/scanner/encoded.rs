@@ -8,7 +8,7 @@ use super::dispatch::{Engine, Workspace};
 use super::overlap;
 use crate::candidate::{Candidate, Cut, Tail, rank};
 use crate::encodings::alnum_runs::AlnumRuns;
-use crate::encodings::base64_text::Content;
+use crate::encodings::base64_text::{Content, EncodedPiece};
 use crate::encodings::decoded::Decoded;
 use crate::encodings::escapes::EscapeSite;
 use crate::encodings::wrapped_base64::WrappedBase64;
@@ -107,7 +107,7 @@ impl Search<'_> {
                 continue;
             }
             // Where an escape goes on with the characters of base64, the whole is worth decoding.
-            if text.padded - text.start <= PIECE && escapes::continues(self.view.text, text.padded) {
+            if text.padded - text.start <= PIECE && escapes::is_base64_escape(self.view.text, text.padded) {
                 self.level.work.escape_sites.push(EscapeSite::new(Span::new(text.start, text.padded)));
             }
             self.encoded_text(text, &lines);
@@ -151,7 +151,9 @@ impl Search<'_> {
     /// Decides one piece of an encoded text.
     fn base64_piece(&mut self, encoded: WrappedBase64, lines: &[Span], piece: Span) {
         let text = self.view.text;
-        let Some(encoding) = base64_text::recognise(text, lines, piece.start, piece.end) else { return };
+        let Some(encoding) = base64_text::recognise(EncodedPiece { text, lines, span: piece }) else {
+            return;
+        };
         let from = encoded.start.max(piece.start.saturating_sub(CONTEXT));
         let alone =
             piece.start == encoded.start && piece.end == encoded.end && encoding.starts_at(encoded.start);
@@ -165,7 +167,9 @@ impl Search<'_> {
             }
             let mut chars = std::mem::take(&mut self.level.chars);
             let decoded = &mut self.deeper[0].decoded;
-            let content = base64_text::decode(text, lines, (from, to), encoding, &mut chars, decoded);
+            let span = Span::new(from, to);
+            let content =
+                base64_text::decode(EncodedPiece { text, lines, span }, encoding, &mut chars, decoded);
             self.level.chars = chars;
             match content {
                 Content::Noise => return,

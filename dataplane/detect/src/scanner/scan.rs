@@ -1,6 +1,6 @@
 //! The scanner: candidates from the engine, confirmed by the finders, overlaps settled, window by window.
 
-use super::carry::Carry;
+use super::carry::{Carry, ScannedWindow};
 use super::dispatch::Engine;
 use super::encoded::Level;
 use super::search_values::{DecodedValue, SearchValues};
@@ -114,8 +114,8 @@ impl Scanner {
         let settled = if candidates.cuts.is_empty() && !carry.is_open() {
             settled
         } else {
-            let found = (&mut self.findings, &mut candidates.cuts[..]);
-            carry::extend(&self.engine.rules, (view, fresh), found, settled, carry)
+            let (findings, cuts) = (&mut self.findings, &mut candidates.cuts[..]);
+            carry::extend(&self.engine.rules, ScannedWindow { view, fresh, findings, cuts, settled }, carry)
         };
         Scan { findings: &self.findings, settled }
     }

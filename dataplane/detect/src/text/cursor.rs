@@ -121,7 +121,7 @@ impl<'a> Cursor<'a> {
 }
 
 /// Whether `at` stands behind a line end, in whatever writing, or at the text's beginning.
-pub(crate) fn line_begins(text: &[u8], at: usize) -> bool {
+pub(crate) fn is_line_start(text: &[u8], at: usize) -> bool {
     match at.checked_sub(1).map(|i| text[i]) {
         None | Some(b'\n' | b'\r') => true,
         Some(b'n' | b'r') => at > 1 && text[at - 2] == b'\\',
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(skipped("\\n  \\\\n\\tx"), (Some(5), 9));
         assert_eq!(skipped("\u{a0}x"), (Some(1), 2));
         assert_eq!(skipped("\\x"), (Some(0), 0));
-        assert!(line_begins(b"a\\nb", 3) && line_begins(b"b", 0) && !line_begins(b"anb", 2));
+        assert!(is_line_start(b"a\\nb", 3) && is_line_start(b"b", 0) && !is_line_start(b"anb", 2));
     }
 
     #[test]

@@ -15,7 +15,7 @@ Made from the rule files by `UPDATE_DOCS=1 cargo test -p aegis-detect --test all
 
 One line a rule: its id (the name that `policy.rules` takes), what it finds, the category that its token will bear, how bad a
 leak is, how the secret is recognised, and what it opens for a thief. `aegis-gateway rules show ID` prints one in full with
-its examples; [writing-rules.md](writing-rules.md) tells how to add your own.
+its examples; [writing-rules.md](writing-rules.md) describes how to add your own.
 
 *Shape* means a form of its own, wherever it stands. *Name* means a value of the right form that is assigned to a name with
 one of the words. *Code* means a finder written by hand.

@@ -23,13 +23,13 @@ const MAX_FILE: u64 = 64 << 20;
 
 /// What was found in a corpus, by rule, with some of the values.
 #[derive(Default)]
-struct Hits {
+struct CorpusFindings {
     specific: BTreeMap<String, Vec<String>>,
     generic: BTreeMap<String, Vec<String>>,
     bytes: usize,
 }
 
-impl Hits {
+impl CorpusFindings {
     fn scan(&mut self, rules: &Rules, scanner: &mut Scanner, text: &[u8]) {
         self.bytes += text.len();
         let (mut from, mut fresh, mut end) = (0, 0, WINDOW.min(text.len()));
@@ -52,7 +52,7 @@ impl Hits {
     }
 
     /// Fails when a vendor's rule found anything, or assignments too much.
-    fn judge(&self, corpus: &str) {
+    fn assert_clean(&self, corpus: &str) {
         assert!(self.specific.is_empty(), "{corpus}: {:?}", self.specific);
         let generic: usize = self.generic.values().map(Vec::len).sum();
         assert!(
@@ -72,9 +72,9 @@ fn made(corpus: &str, mut piece: impl FnMut(&mut Random, &mut String)) {
     while text.len() < MADE {
         piece(&mut random, &mut text);
     }
-    let mut hits = Hits::default();
-    hits.scan(&rules, &mut scanner, text.as_bytes());
-    hits.judge(corpus);
+    let mut findings = CorpusFindings::default();
+    findings.scan(&rules, &mut scanner, text.as_bytes());
+    findings.assert_clean(corpus);
 }
 
 /// Scans all files below `root` that `wanted` takes. A machine without the folder says so and passes.
@@ -84,7 +84,7 @@ fn installed(corpus: &str, root: &Path, wanted: impl Fn(&Path) -> bool) {
         return;
     }
     let (rules, mut scanner) = builtin();
-    let mut hits = Hits::default();
+    let mut findings = CorpusFindings::default();
     let mut folders = vec![root.to_path_buf()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
@@ -92,12 +92,12 @@ fn installed(corpus: &str, root: &Path, wanted: impl Fn(&Path) -> bool) {
             if kind.as_ref().is_ok_and(std::fs::FileType::is_dir) {
                 folders.push(path);
             } else if wanted(&path) && entry.metadata().is_ok_and(|m| m.is_file() && m.len() <= MAX_FILE) {
-                hits.scan(&rules, &mut scanner, &std::fs::read(&path).unwrap_or_default());
+                findings.scan(&rules, &mut scanner, &std::fs::read(&path).unwrap_or_default());
             }
         }
     }
-    println!("{corpus}: {} bytes, generic: {:?}", hits.bytes, hits.generic);
-    hits.judge(corpus);
+    println!("{corpus}: {} bytes, generic: {:?}", findings.bytes, findings.generic);
+    findings.assert_clean(corpus);
 }
 
 fn has_ending(path: &Path, endings: &[&str]) -> bool {

@@ -97,7 +97,7 @@ fn secrets_that_touch_stay_two() {
 }
 
 #[test]
-fn a_plausible_password_is_replaced_and_a_word_for_one_is_told() {
+fn a_plausible_password_is_replaced_and_a_word_for_one_is_reported() {
     let (rules, mut scanner) = builtin();
     for (text, sure) in [
         ("password = \"swordfish\"", Medium),

@@ -25,11 +25,11 @@ Examples:
 #[command(after_help = AFTER_HELP)]
 pub(super) struct KeyCommand {
     #[command(subcommand)]
-    command: Command,
+    command: KeySubcommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum KeySubcommand {
     /// Make a key and show it once, with its configuration entry
     New {
         /// Name of the key in logs and audit
@@ -46,8 +46,8 @@ enum Command {
 impl KeyCommand {
     pub(super) fn execute(&self) -> Result<CliOutcome, CliFailure> {
         match &self.command {
-            Command::New { id, org } => new(id, org.as_deref()),
-            Command::Hash => hash(),
+            KeySubcommand::New { id, org } => new(id, org.as_deref()),
+            KeySubcommand::Hash => hash(),
         }
     }
 }

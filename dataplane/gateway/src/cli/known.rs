@@ -40,11 +40,11 @@ Exit codes: 0 done (check: no value found); 1 check: values found, remove: not l
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Known {
     #[command(subcommand)]
-    command: Command,
+    command: KnownSubcommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum KnownSubcommand {
     /// Add one value: all of standard input, without the line end
     Add {
         #[command(flatten)]
@@ -101,13 +101,13 @@ struct ListLocation {
 impl Known {
     pub(super) fn execute(&self) -> Result<CliOutcome, CliFailure> {
         match &self.command {
-            Command::Add { location } => location.open(true)?.add(),
-            Command::Import { location, replace, skip_refused } => {
+            KnownSubcommand::Add { location } => location.open(true)?.add(),
+            KnownSubcommand::Import { location, replace, skip_refused } => {
                 location.open(true)?.import(*replace, *skip_refused)
             }
-            Command::Check { location } => location.open(false)?.check(),
-            Command::Remove { location, id } => location.open(false)?.remove(*id),
-            Command::List { location } => location.open(false)?.show(),
+            KnownSubcommand::Check { location } => location.open(false)?.check(),
+            KnownSubcommand::Remove { location, id } => location.open(false)?.remove(*id),
+            KnownSubcommand::List { location } => location.open(false)?.show(),
         }
     }
 }

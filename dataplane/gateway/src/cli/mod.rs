@@ -42,12 +42,12 @@ Exit codes: 0 success; 1 findings or a wrong configuration; 2 failure or wrong u
 #[command(name = "aegis-gateway", version, about, after_help = AFTER_HELP, max_term_width = 110)]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: CliSubcommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
-    /// Run the gateway until it is told to stop
+enum CliSubcommand {
+    /// Run the gateway until it is stopped
     Run(Box<run::Run>),
     /// Say whether a configuration is right
     Check(check::Check),
@@ -67,13 +67,13 @@ enum Command {
 pub fn main() -> ExitCode {
     let begun = Instant::now();
     let done = match Cli::parse().command {
-        Command::Run(run) => run.execute(),
-        Command::Check(check) => check.execute(),
-        Command::Scan(scan) => scan.execute(),
-        Command::Rules(rules) => rules.execute(),
-        Command::Known(known) => known.execute(),
-        Command::Key(key) => key.execute(),
-        Command::Version(version) => version.execute(begun),
+        CliSubcommand::Run(run) => run.execute(),
+        CliSubcommand::Check(check) => check.execute(),
+        CliSubcommand::Scan(scan) => scan.execute(),
+        CliSubcommand::Rules(rules) => rules.execute(),
+        CliSubcommand::Known(known) => known.execute(),
+        CliSubcommand::Key(key) => key.execute(),
+        CliSubcommand::Version(version) => version.execute(begun),
     };
     match done {
         Ok(outcome) => outcome.into(),

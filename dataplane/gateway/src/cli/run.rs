@@ -39,7 +39,7 @@ Examples:
 Signals: SIGHUP reads the configuration again (the old one stays when the new one is wrong) and opens log files anew;
 SIGTERM and SIGINT let running exchanges end, then stop; a second one stops at once.
 
-Exit codes: 0 stopped as told; 2 could not start, or a part of the gateway failed.";
+Exit codes: 0 stopped on request; 2 could not start, or a part of the gateway failed.";
 
 /// How long the journal may take for what is left when everything else has ended.
 const LAST_WRITES: Duration = Duration::from_secs(5);
@@ -80,7 +80,7 @@ fn harden(settings: &Settings) {
         Ok(_) => {}
         Err(error) => tracing::warn!(%error, "cannot raise the number of descriptors"),
     }
-    if !os::sigpipe_is_ignored() {
+    if !os::is_sigpipe_ignored() {
         tracing::warn!("SIGPIPE is not ignored: a closed pipe on standard output would end the gateway");
     }
 }
@@ -167,7 +167,7 @@ impl Process {
             .filter_map(|(index, thread)| (!ended(thread)).then_some(index))
             .collect();
         shared.closing.store(true, Relaxed);
-        if !within(LAST_WRITES, || journal.is_finished()) {
+        if !wait_until(LAST_WRITES, || journal.is_finished()) {
             tracing::error!("the journal hangs; the last audit events are lost");
         }
         let sound = matches!(controlled, Ok(Ok(()))) && failed.is_empty() && shared.counts.faults.get() == 0;
@@ -188,14 +188,14 @@ fn wind_down(shared: &Shared, end: ShutdownTimes) {
     let all_ended = || shared.lifecycle.shards_in(ShardState::Ended) == shards;
     if shared.lifecycle.phase() != Phase::Stopping {
         shared.lifecycle.advance(Phase::Draining);
-        within(end.drain, all_ended);
+        wait_until(end.drain, all_ended);
         shared.lifecycle.advance(Phase::Stopping);
-        within(end.hard_stop, all_ended);
+        wait_until(end.hard_stop, all_ended);
     }
 }
 
 /// Waits until `done`, at most `limit`; returns whether it was.
-fn within(limit: Duration, done: impl Fn() -> bool) -> bool {
+fn wait_until(limit: Duration, done: impl Fn() -> bool) -> bool {
     let begun = Instant::now();
     while !done() {
         if begun.elapsed() >= limit {

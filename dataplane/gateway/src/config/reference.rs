@@ -23,7 +23,7 @@ pub static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
 });
 
 /// Whether the concrete `path` fits `pattern` (`*` one part, `[]` any index).
-fn fits(pattern: &str, path: &str) -> bool {
+fn is_match(pattern: &str, path: &str) -> bool {
     let mut wanted = pattern.split('.');
     let mut given = path.split('.');
     loop {
@@ -46,7 +46,7 @@ fn fits(pattern: &str, path: &str) -> bool {
 
 /// The key that `path` names.
 pub fn find(path: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| fits(&key.path, path))
+    KEYS.iter().find(|key| is_match(&key.path, path))
 }
 
 /// Whether `path` is a section: something above at least one key.
@@ -54,7 +54,7 @@ pub fn is_section(path: &str) -> bool {
     let depth = path.split('.').count();
     KEYS.iter().any(|key| {
         let above: Vec<&str> = key.path.split('.').take(depth).collect();
-        key.path.split('.').count() > depth && fits(&above.join("."), path)
+        key.path.split('.').count() > depth && is_match(&above.join("."), path)
     })
 }
 
@@ -81,7 +81,7 @@ fn siblings(above: &str, depth: usize) -> Vec<&'static str> {
         .iter()
         .filter(|key| {
             let parts: Vec<&str> = key.path.split('.').take(depth - 1).collect();
-            key.path.split('.').count() >= depth && (depth == 1 || fits(&parts.join("."), above))
+            key.path.split('.').count() >= depth && (depth == 1 || is_match(&parts.join("."), above))
         })
         .filter_map(|key| key.path.split('.').nth(depth - 1))
         .map(|name| name.trim_end_matches("[]"))

@@ -55,7 +55,7 @@ pub fn not_ready(shared: &Shared) -> Vec<String> {
     let mut reasons = Vec::new();
     if shared.lifecycle.phase() != Phase::Running {
         reasons.push("draining".to_owned());
-    } else if !shared.lifecycle.all_listening() {
+    } else if !shared.lifecycle.is_listening() {
         reasons.push("not all shards are listening".to_owned());
     }
     let snapshot = shared.snapshots.load();
@@ -70,7 +70,8 @@ pub fn not_ready(shared: &Shared) -> Vec<String> {
     if none_needed && snapshot.upstreams.iter().all(|upstream| upstream.addresses.get().is_empty()) {
         reasons.push("no address of any upstream".to_owned());
     }
-    if shared.lifecycle.audit_failed() && snapshot.fail_mode == crate::config::settings::FailMode::Closed {
+    if shared.lifecycle.has_audit_failed() && snapshot.fail_mode == crate::config::settings::FailMode::Closed
+    {
         reasons.push("audit events cannot be written".to_owned());
     }
     reasons

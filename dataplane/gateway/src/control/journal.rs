@@ -30,7 +30,7 @@ const COMPLAIN: Duration = Duration::from_secs(10);
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Requests passed without a record.
-const LOST: &str = "requests passed that no audit event tells of: policy.fail_mode is open, and the ring was full or the audit file \
+const LOST: &str = "requests passed without an audit event: policy.fail_mode is open, and the ring was full or the audit file \
 could not be written";
 /// Requests did not pass, because none could be made.
 const REFUSED: &str = "requests were refused for want of room for their audit events: policy.fail_mode is closed, and the ring is \
@@ -83,7 +83,7 @@ impl Journal {
             let over = shared.closing.load(Relaxed)
                 || shared.lifecycle.shards_in(ShardState::Ended) == shared.metrics.shards().len();
             let taken = self.round(shared);
-            if over && (taken == 0 || shared.lifecycle.audit_failed()) {
+            if over && (taken == 0 || shared.lifecycle.has_audit_failed()) {
                 break;
             }
             pause = if taken > 0 { BUSY } else { (pause * 2).min(IDLE) };
@@ -153,7 +153,7 @@ impl Journal {
             }
         }
         let written = self.write_audit();
-        let was_failing = shared.lifecycle.audit_failed();
+        let was_failing = shared.lifecycle.has_audit_failed();
         match &written {
             Ok(()) if was_failing => {
                 tracing::info!("the audit file can be written again; nothing was lost in it");

@@ -106,7 +106,7 @@ impl Page<'_> {
             }
         }
         let help = "Tokens in replies: restored to their value, unresolved because they belong to no value of the exchange, \
-            or kept because the provider signed the text or tells what it sampled";
+            or kept because the provider signed the text or states what it sampled";
         let mut family = encoder.encode_descriptor("aegis_tokens", help, None, MetricType::Counter)?;
         counter(&mut family, &[("result", "restored")], self.sum(|shard| &shard.restored))?;
         counter(&mut family, &[("result", "unresolved")], self.sum(|shard| &shard.unresolved))?;
@@ -267,7 +267,7 @@ impl Page<'_> {
             (
                 "aegis_audit_failing",
                 "1 while the audit file cannot be written",
-                u64::from(self.shared.lifecycle.audit_failed()),
+                u64::from(self.shared.lifecycle.has_audit_failed()),
             ),
         ];
         for (name, help, value) in gauges {

@@ -89,7 +89,7 @@ fn while_the_sink_fails_events_wait_and_then_all_arrive() {
         assert!(send(&mut sender, &format!("/{n}")));
     }
     assert_eq!(journal.round(&harness.shared), 4, "one batch is taken, and kept when it cannot be written");
-    assert!(harness.shared.lifecycle.audit_failed());
+    assert!(harness.shared.lifecycle.has_audit_failed());
     for n in 4..8 {
         assert!(send(&mut sender, &format!("/{n}")));
     }
@@ -100,7 +100,7 @@ fn while_the_sink_fails_events_wait_and_then_all_arrive() {
     std::fs::remove_file(&path).unwrap();
     harness.shared.reopen.store(true, std::sync::atomic::Ordering::Relaxed);
     assert_eq!(journal.round(&harness.shared), 4);
-    assert!(!harness.shared.lifecycle.audit_failed());
+    assert!(!harness.shared.lifecycle.has_audit_failed());
     assert_eq!(paths(&path), (0..8).map(|n| format!("/{n}")).collect::<Vec<_>>());
     assert!(harness.shared.counts.audit_failures.get() >= 2);
 }

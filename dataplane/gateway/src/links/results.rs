@@ -21,7 +21,7 @@ const BATCHES: [&[u8]; 3] = [b"v1", b"messages", b"batches"];
 /// Whether a reply to a request for `path` (behind the base path, without query) says where results are: the list, one
 /// batch, or one that is cancelled; not the results themselves. The path is compared as a lenient server reads it:
 /// decoded, in any case, without empty segments.
-pub fn is_told_at(path: &str) -> bool {
+pub fn has_result_links(path: &str) -> bool {
     let path = decoded(path);
     let mut segments = path.split(|&byte| byte == b'/').filter(|segment| !segment.is_empty());
     let begins =

@@ -26,7 +26,7 @@ fn upstream(tls: bool, host: &str, port: u16, base: &str) -> Upstream {
         tls,
         addresses: Arc::new(Addresses::default()),
         key: None,
-        shows_certificate: false,
+        has_certificate: false,
         timeouts: Timeouts::default(),
         slot: 0,
         identity: TrustIdentity::default(),
@@ -85,7 +85,7 @@ fn links_are_read_as_clients_read_them() {
 }
 
 #[test]
-fn hosts_that_clients_read_differently_cannot_be_told() {
+fn hosts_that_clients_read_differently_are_ambiguous() {
     let plain = upstream(true, "api.example.com", 443, "");
     for host in [
         "evil.test%2f.good.test",

@@ -56,7 +56,7 @@ pub(super) async fn connect(shard: &Rc<Shard>, upstream: &Upstream) -> Result<Bo
         failure = attempt;
     }
     let detail = || format!("{}: {why}", upstream.name);
-    shard.notice(LogEventLevel::Warn, "cannot reach upstream", detail);
+    shard.log_event(LogEventLevel::Warn, "cannot reach upstream", detail);
     Err(failure)
 }
 

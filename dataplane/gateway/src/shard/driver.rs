@@ -1,6 +1,6 @@
 //! Chooses what drives the shards: `io_uring` where it works, epoll where not.
 
-use super::net::io_uring_works;
+use super::net::has_io_uring;
 use crate::config::settings::Driver;
 use crate::os::kernel;
 
@@ -10,7 +10,7 @@ use crate::os::kernel;
 ///
 /// When `io_uring` is asked for and does not work: why, and what to do about it, in words for people.
 pub fn choose(wanted: Driver) -> Result<Driver, String> {
-    match (wanted, io_uring_works()) {
+    match (wanted, has_io_uring()) {
         (Driver::Epoll, _) | (Driver::Auto, false) => Ok(Driver::Epoll),
         (Driver::Auto | Driver::IoUring, true) => Ok(Driver::IoUring),
         (Driver::IoUring, false) => Err(format!(
@@ -23,7 +23,7 @@ pub fn choose(wanted: Driver) -> Result<Driver, String> {
 
 /// Describes the driver in one line, for `version` and the log.
 pub fn report() -> String {
-    if io_uring_works() {
+    if has_io_uring() {
         "io_uring available".to_owned()
     } else {
         format!("epoll; no io_uring: {}", why_no_io_uring())

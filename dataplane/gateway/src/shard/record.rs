@@ -91,7 +91,7 @@ impl RecordBuilder {
         if self.state == RecordState::Counted {
             return Ok(());
         }
-        if !self.shard.lifecycle.audit_failed() {
+        if !self.shard.lifecycle.has_audit_failed() {
             self.place = self.shard.events.borrow().reserve();
         }
         if self.place.is_none() && fail_mode == FailMode::Closed {

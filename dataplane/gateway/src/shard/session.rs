@@ -62,7 +62,7 @@ impl Sessions {
     ) -> Result<(), SessionFull> {
         let entry = self.0.get_or_insert(key, limits(settings));
         let updated = entry.update(|before| {
-            if holds(before, vault) {
+            if has_all_tokens(before, vault) {
                 return Ok(None);
             }
             let mut after = Vault::new();
@@ -76,7 +76,7 @@ impl Sessions {
 }
 
 /// Whether `target` knows everything that `source` does.
-fn holds(target: &Vault, source: &Vault) -> bool {
+fn has_all_tokens(target: &Vault, source: &Vault) -> bool {
     source.tokens().all(|token| target.resolve(token).is_some())
 }
 

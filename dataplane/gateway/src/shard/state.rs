@@ -16,7 +16,7 @@ use crate::metrics::ShardMetrics;
 use crate::snapshot::{Snapshot, SnapshotHandle};
 
 /// Fewest ticks between two events for the log.
-const NOTICE_PAUSE: u32 = 20;
+const LOG_PAUSE: u32 = 20;
 
 /// The state of a shard.
 pub(crate) struct Shard {
@@ -43,7 +43,7 @@ pub(crate) struct Shard {
     /// The process's phase, as of the last tick.
     pub(super) life: Cell<Life>,
     /// The tick of the last event for the log.
-    noticed: Cell<Option<u32>>,
+    logged_at: Cell<Option<u32>>,
 }
 
 impl Shard {
@@ -72,7 +72,7 @@ impl Shard {
             id_prefix,
             id_count: Cell::new(0),
             life: Cell::new(Life::Running),
-            noticed: Cell::new(None),
+            logged_at: Cell::new(None),
         })
     }
 
@@ -91,11 +91,16 @@ impl Shard {
         self.life.get() != Life::Running
     }
 
-    /// Reports an event to the log, at most one in [`NOTICE_PAUSE`] ticks: a fault seldom comes alone.
-    pub(super) fn notice(&self, level: LogEventLevel, what: &'static str, detail: impl FnOnce() -> String) {
+    /// Reports an event to the log, at most one in [`LOG_PAUSE`] ticks: a fault seldom comes alone.
+    pub(super) fn log_event(
+        &self,
+        level: LogEventLevel,
+        what: &'static str,
+        detail: impl FnOnce() -> String,
+    ) {
         let now = self.deadlines.now();
-        if self.noticed.get().is_none_or(|last| now.saturating_sub(last) >= NOTICE_PAUSE) {
-            self.noticed.set(Some(now));
+        if self.logged_at.get().is_none_or(|last| now.saturating_sub(last) >= LOG_PAUSE) {
+            self.logged_at.set(Some(now));
             self.events.borrow_mut().note(LogEvent { level, what, detail: detail() });
         }
     }

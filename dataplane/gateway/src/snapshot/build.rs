@@ -204,7 +204,7 @@ impl Builder {
             tls,
             addresses,
             key: upstream_key(&key, name, upstream)?,
-            shows_certificate: material.shows_certificate(),
+            has_certificate: material.has_certificate(),
             idempotency_header: upstream.idempotency_header.as_deref().map(|n| n.to_ascii_lowercase().into()),
             timeouts: timeouts(upstream, settings),
             slot,

@@ -102,11 +102,11 @@ fn the_edge_is_taken_from_the_settings() {
     let snapshot = Builder::default().build(&settings(text), &master()).expect("valid");
     assert_eq!(snapshot.public_url.as_deref(), Some("https://gw.example/aegis"));
     assert!(snapshot.sites.admit("gw.example:1", &aegis_wire::head::Fields::new()).is_ok());
-    assert!(snapshot.sites.lists(b"https://app.example"));
+    assert!(snapshot.sites.is_listed(b"https://app.example"));
     assert_eq!(*snapshot.upstream("openai").expect("there").redirect_hosts, [Box::from("*.blob.example")]);
     assert_eq!(snapshot.keys_for_everybody(), ["openai"]);
     let openai = snapshot.upstream("openai").expect("there");
-    assert!(snapshot.guards(openai, true) && !snapshot.guards(openai, false));
+    assert!(snapshot.is_guarded(openai, true) && !snapshot.is_guarded(openai, false));
     assert!(!snapshot.known_values);
     let keyed = format!("{text}[[auth.keys]]\nid = \"ci\"\nsha256 = \"{}\"\n", "0F".repeat(32));
     let snapshot = Builder::default().build(&settings(&keyed), &master()).expect("valid");

@@ -89,7 +89,7 @@ impl<'a> TlsMaterial<'a> {
     }
 
     /// Whether the upstream is shown a client certificate.
-    pub(super) fn shows_certificate(&self) -> bool {
+    pub(super) fn has_certificate(&self) -> bool {
         self.certificate.is_some()
     }
 

@@ -43,7 +43,7 @@ fn links_are_not_followed() {
 }
 
 #[test]
-fn what_cannot_be_read_is_told_in_the_end_too() {
+fn what_cannot_be_read_is_reported_at_the_end_too() {
     let folder = folder_of(&[("a.txt", TOKEN.as_bytes()), ("z.txt", TOKEN.as_bytes())]);
     let output = scan(&["--format", "json", "a.txt", "missing", "z.txt"], folder.path(), b"");
     assert_eq!(output.status.code(), Some(2));
@@ -61,7 +61,7 @@ fn names_of_files_cannot_feign_other_lines() {
 }
 
 #[test]
-fn names_that_are_not_utf8_are_told_as_they_are() {
+fn names_that_are_not_utf8_are_reported_as_they_are() {
     let folder = folder_of(&[]);
     let name = OsStr::from_bytes(b"caf\xe9.txt");
     std::fs::write(folder.path().join(name), TOKEN).expect("written");

@@ -108,7 +108,7 @@ fn reveal_and_no_ignore_do_what_they_say() {
 }
 
 #[test]
-fn exit_codes_tell_clean_found_and_failed() {
+fn exit_codes_distinguish_clean_found_and_failed() {
     let folder = folder();
     assert_eq!(scan(&["clean.txt"], folder.path(), b"").status.code(), Some(0));
     assert_eq!(scan(&[".env"], folder.path(), b"").status.code(), Some(1));

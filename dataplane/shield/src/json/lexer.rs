@@ -172,7 +172,7 @@ impl Lexer {
 
     /// The innermost open container.
     pub fn container(&self) -> Option<Container> {
-        let object = self.depth > 0 && self.in_object();
+        let object = self.depth > 0 && self.is_in_object();
         let container = if object { Container::Object } else { Container::Array };
         (self.depth > 0).then_some(container)
     }
@@ -184,7 +184,7 @@ impl Lexer {
 
     /// Whether the next byte belongs to a string and not to an escape that has begun.
     #[inline]
-    pub(super) fn in_text(&self) -> bool {
+    pub(super) fn is_in_text(&self) -> bool {
         self.state == LexerState::String
     }
 
@@ -287,14 +287,14 @@ impl Lexer {
             (LexerState::FirstKey | LexerState::Key, b'"') => self.start_string(StringRole::Key),
             (LexerState::Value | LexerState::FirstItem, b'"') => self.start_string(StringRole::Value),
             (LexerState::After, b',') => {
-                self.state = if self.in_object() { LexerState::Key } else { LexerState::Value };
+                self.state = if self.is_in_object() { LexerState::Key } else { LexerState::Value };
                 LexStep::Comma
             }
             (_, b' ' | b'\n' | b'\r' | b'\t') => return Ok((LexStep::Space, end_of_space(bytes, pos))),
             (LexerState::FirstItem, b']') => self.close(Container::Array),
             (LexerState::FirstKey, b'}') => self.close(Container::Object),
-            (LexerState::After, b'}') if self.in_object() => self.close(Container::Object),
-            (LexerState::After, b']') if !self.in_object() => self.close(Container::Array),
+            (LexerState::After, b'}') if self.is_in_object() => self.close(Container::Object),
+            (LexerState::After, b']') if !self.is_in_object() => self.close(Container::Array),
             (LexerState::Value | LexerState::FirstItem, _) => return self.start_value(bytes, pos, byte),
             _ => return Err(Fault { what: SyntaxError::Unexpected, at: pos }),
         };
@@ -303,7 +303,7 @@ impl Lexer {
 
     /// Whether the innermost open container, which there is, is an object.
     #[inline]
-    fn in_object(&self) -> bool {
+    fn is_in_object(&self) -> bool {
         let level = self.depth() - 1;
         self.objects[level / 64] >> (level % 64) & 1 == 1
     }

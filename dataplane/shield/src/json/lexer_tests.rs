@@ -52,7 +52,7 @@ fn lone_surrogates_are_replaced_and_eat_nothing_plain() {
 }
 
 #[test]
-fn keys_and_values_are_told_apart() {
+fn keys_and_values_are_distinguished() {
     let names: Vec<_> = whole(br#"{"a":["b",-1.5e+3],"c":null}"#).unwrap().into_iter().map(|l| l.0).collect();
     let expected = [
         "Open(Object)",

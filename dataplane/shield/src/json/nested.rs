@@ -244,7 +244,7 @@ impl Nested {
     ) -> Result<(), Fault> {
         let mut pos = 0;
         while pos < bytes.len() {
-            if self.lexers[layer].in_text() {
+            if self.lexers[layer].is_in_text() {
                 if self.is_text(layer + 1, bytes[pos]) {
                     pos = read_text::<1, S>(layer + 1, bytes, pos, origin, sink);
                 } else if self.is_inner_text(layer + 1) {
@@ -326,7 +326,7 @@ impl Nested {
     fn is_inner_text(&self, layer: usize) -> bool {
         layer < MAX_LAYERS
             && self.content[layer] == Content::Tentative
-            && self.lexers[layer].in_text()
+            && self.lexers[layer].is_in_text()
             && self.content[layer + 1] == Content::Text
     }
 

@@ -72,7 +72,7 @@ pub(crate) trait SecretEdit {
 }
 
 impl Decision {
-    fn replaces(self) -> bool {
+    fn is_replaced(self) -> bool {
         matches!(self.action, Action::Warn | Action::Tokenize | Action::Redact)
     }
 }
@@ -97,7 +97,7 @@ impl Redactor {
     ) -> Result<bool, Refusal> {
         let Some(decision) = self.decide(finding, text) else { return Ok(false) };
         edit.reach()?;
-        let token = if decision.replaces() { edit.replace(self, decision)? } else { None };
+        let token = if decision.is_replaced() { edit.replace(self, decision)? } else { None };
         self.record(decision, token, || edit.place())?;
         Ok(true)
     }

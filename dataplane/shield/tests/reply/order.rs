@@ -227,7 +227,7 @@ fn another_name_without_an_id_is_another_call() {
 }
 
 #[test]
-fn calls_without_an_index_are_told_apart_by_id() {
+fn calls_without_an_index_are_distinguished_by_id() {
     let token = masked("<<quoted>>");
     let arguments = |key: &str| format!("{{\"{key}\":\"{token}\"}}");
     let piece = |id: &str, arguments: &str| json!({"id": id, "function": {"arguments": arguments}});
@@ -265,7 +265,7 @@ fn calls_without_an_index_are_told_apart_by_id() {
 }
 
 #[test]
-fn items_without_an_index_are_told_apart_by_id() {
+fn items_without_an_index_are_distinguished_by_id() {
     let token = masked("<<quoted>>");
     let whole = json!({"a": token}).to_string();
     let delta = |id: &str, text: &str| {

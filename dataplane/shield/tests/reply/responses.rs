@@ -34,7 +34,7 @@ fn deltas(kind: &str, place: &Value, text: &str, size: usize) -> String {
 }
 
 #[test]
-fn every_lane_and_all_that_repeats_it() {
+fn every_channel_and_all_that_repeats_it() {
     let text = "Key: <<quoted>> and <<plain>>";
     let arguments =
         json!({"content": masked("<<quoted>>"), "file": json!({"k": masked("<<pem>>")}).to_string()})
@@ -135,7 +135,7 @@ fn a_tail_goes_out_before_what_ends_it() {
 }
 
 #[test]
-fn one_done_does_not_end_another_lane() {
+fn one_done_does_not_end_another_channel() {
     let token = masked("<<plain>>");
     let (first, second) = token.split_at(8);
     let at = json!({"output_index": 0, "content_index": 0});

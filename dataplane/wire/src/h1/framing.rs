@@ -155,7 +155,7 @@ impl ConnectionOptions {
     }
 
     /// Whether the connection may carry another message after this one (RFC 9112 section 9.3).
-    pub(super) fn persists(self, version: Version) -> bool {
+    pub(super) fn is_persistent(self, version: Version) -> bool {
         match version {
             Version::Http10 => self.keep_alive && !self.close,
             Version::Http11 | Version::Http2 => !self.close,

@@ -100,7 +100,7 @@ fn request_line(line: &[u8], head: &mut RequestHead) -> Result<(), HttpError> {
     let name = parsed.method.unwrap_or_default().as_bytes();
     match outcome {
         Ok(_) => {}
-        Err(httparse::Error::Version) if names_other_version(line) => {
+        Err(httparse::Error::Version) if has_other_version(line) => {
             return Err(HttpError::new(505, "only HTTP/1.0 and HTTP/1.1 are spoken here"));
         }
         Err(_) => return Err(HttpError::bad_request("malformed request line")),
@@ -120,7 +120,7 @@ fn request_line(line: &[u8], head: &mut RequestHead) -> Result<(), HttpError> {
 }
 
 /// Whether the line is of three words and the last is a well-formed version that is not ours.
-fn names_other_version(line: &[u8]) -> bool {
+fn has_other_version(line: &[u8]) -> bool {
     let mut words = line.strip_suffix(b"\r\n").unwrap_or(line).split(|&b| b == b' ');
     let (Some(_), Some(_), Some(version), None) = (words.next(), words.next(), words.next(), words.next())
     else {
@@ -283,7 +283,7 @@ fn decide(notes: &Notes<'_>, head: &mut RequestHead) -> Result<RequestParse, Htt
     Ok(RequestParse {
         consumed: 0,
         framing,
-        keep_alive: notes.connection.persists(head.version),
+        keep_alive: notes.connection.is_persistent(head.version),
         expect_continue: expects && !matches!(framing, BodyKind::None | BodyKind::Length(0)),
         upgrade: notes.upgrade,
     })

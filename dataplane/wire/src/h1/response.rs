@@ -156,7 +156,7 @@ fn fields<const N: usize>(
         }
     }
     let framing = decide(&framing, method, head)?;
-    let keep_alive = framing != BodyKind::UntilClose && connection.persists(head.version);
+    let keep_alive = framing != BodyKind::UntilClose && connection.is_persistent(head.version);
     Ok(ResponseParse { consumed: 0, framing, keep_alive })
 }
 

@@ -43,7 +43,7 @@ enum Engine {
 /// A client's or server's end of one connection.
 ///
 /// Whatever a call appends to `out` must be sent to the peer, in order, also after an error (it is the alert that
-/// tells the peer why). There is nothing else to ask: what wants to be written is in `out`.
+/// gives the peer the reason). There is nothing else to ask: what wants to be written is in `out`.
 pub struct TlsStream {
     engine: Engine,
     /// Ciphertext that waits for the rest of its record.
@@ -169,7 +169,7 @@ impl TlsStream {
     }
 
     /// Whether the peer has said that it sends no more. It may still receive.
-    pub fn peer_closed(&self) -> bool {
+    pub fn is_peer_closed(&self) -> bool {
         self.peer_closed
     }
 

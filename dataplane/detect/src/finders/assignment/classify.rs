@@ -60,7 +60,7 @@ pub(super) fn classify(text: &[u8], name: &Name, value: &Value) -> Option<Confid
     if is_password && place::is_connection_string(text, name, value) {
         return (!bytes.contains(&b'*')
             && !is_masked(bytes)
-            && !names_itself(bytes)
+            && !is_word_for_secret(bytes)
             && !bytes.ends_with(b"("))
         .then_some(Confidence::Medium);
     }
@@ -75,7 +75,7 @@ pub(super) fn classify(text: &[u8], name: &Name, value: &Value) -> Option<Confid
     if (!literal && is_code(bytes, value)) || (!value.quoted && (is_constant(bytes) || is_number(bytes))) {
         return None;
     }
-    if is_password && (repeats_keyword(text, name, bytes) || place::is_anonymous(text, name, value)) {
+    if is_password && (is_keyword_repeated(text, name, bytes) || place::is_anonymous(text, name, value)) {
         return None;
     }
     let pin = is_password && is_pin(name, bytes, value);
@@ -201,7 +201,7 @@ fn digits(value: &[u8]) -> usize {
 }
 
 /// `Password=PASSWORD`, `password=DBPASSWORD`: what only says that a password belongs there.
-fn names_itself(value: &[u8]) -> bool {
+fn is_word_for_secret(value: &[u8]) -> bool {
     const HEADS: [&[u8]; 3] = [b"", b"db", b"db_"];
     const TAILS: [&[u8]; 4] = [b"password", b"passwd", b"pass", b"pwd"];
     let lower = value.to_ascii_lowercase();
@@ -210,7 +210,7 @@ fn names_itself(value: &[u8]) -> bool {
 }
 
 /// A long value that repeats the keyword is a name, if not for its digits: `dhSinglePass-stdDH`.
-fn repeats_keyword(text: &[u8], name: &Name, value: &[u8]) -> bool {
+fn is_keyword_repeated(text: &[u8], name: &Name, value: &[u8]) -> bool {
     let keyword = text[name.keyword.0..name.keyword.1].to_ascii_lowercase();
     value.len() > 20
         && value.iter().filter(|b| b.is_ascii_digit()).count() < 3
@@ -304,7 +304,7 @@ fn word(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
     let element = value.operator == Operator::Tag && is_spelled_out(name);
     let entry = (entry || element) && long && (lower || has_hump(bytes)) && !is_label(bytes);
     let clear_text = value.quoted
-        && (is_owned_password(bytes) || says_clear_text(&text[name.start..name.end]))
+        && (is_owned_password(bytes) || is_clear_text_name(&text[name.start..name.end]))
         && !matches!(value.operator, Operator::Comma | Operator::Prose);
     let block = place::is_credentials_block(text, name, value);
     let doubtful = has_label_word(&bytes.to_ascii_lowercase()) || is_owned_password(bytes);
@@ -383,7 +383,7 @@ fn of_line(value: &[u8], line: LineForm) -> Option<Confidence> {
 }
 
 /// Names that say of themselves that a literal follows.
-fn says_clear_text(name: &[u8]) -> bool {
+fn is_clear_text_name(name: &[u8]) -> bool {
     let lower = name.to_ascii_lowercase();
     [&b"cleartext"[..], b"plaintext"].iter().any(|w| memchr::memmem::find(&lower, w).is_some())
 }
@@ -416,7 +416,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn joined_words_are_told_from_names() {
+    fn joined_words_are_distinguished_from_names() {
         assert!(is_joined(b"open_sesame") && !is_joined(b"user_password"));
     }
 }

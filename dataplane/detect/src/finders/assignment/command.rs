@@ -219,7 +219,7 @@ fn next_word(cursor: &mut Cursor<'_>, name: usize) -> Result<Option<Span>, TooSh
         let quote = cursor.look(run)?;
         if matches!(quote, b'"' | b'\'') {
             match open {
-                None if before != b' ' && closes(first, before, cursor.look(run + 1)?) => break,
+                None if before != b' ' && is_closing_quote(first, before, cursor.look(run + 1)?) => break,
                 None => open = Some((quote, cursor.at)),
                 Some((q, _)) if q == quote => open = None,
                 Some(_) => {}
@@ -243,7 +243,7 @@ fn next_word(cursor: &mut Cursor<'_>, name: usize) -> Result<Option<Span>, TooSh
 
 /// Whether a quote inside a word that begins with `first` ends the string around the command: behind a letter, unless
 /// a value is glued to its option (`-p"x"`), and before what goes on behind a string.
-fn closes(first: u8, before: u8, after: u8) -> bool {
+fn is_closing_quote(first: u8, before: u8, after: u8) -> bool {
     (first != b'-' && ALNUM.has(before))
         || matches!(after, 0 | b',' | b')' | b']' | b'}' | b';' | b' ' | b'\n')
 }

@@ -76,7 +76,7 @@ const ENTITY_REACH: usize = 48;
 
 /// Whether an entity of an assignment stands behind the keyword that ends at `end`, or an escape right behind its name.
 /// Percent escapes are found without a name.
-pub(crate) fn escape_follows(text: &[u8], end: usize) -> bool {
+pub(crate) fn has_escape_at(text: &[u8], end: usize) -> bool {
     let rest = &text[end..text.len().min(end + ENTITY_REACH)];
     let name = name::PART.run(rest, name::MAX_SIDE);
     escapes::is_assigned_entity(rest, name)
@@ -94,7 +94,7 @@ fn generic(
     let Some(mut value) = parse::assignment(view, &name)? else { return Ok(None) };
     candidates.runs.work += (value.end - start) as u64;
     classify::behind_user(view.text, &mut name, &mut value);
-    if classify::is_too_poor(view.text, &name, &value) || name::misleads(view.text, &name) {
+    if classify::is_too_poor(view.text, &name, &value) || name::is_misleading(view.text, &name) {
         return Ok(None);
     }
     let verdict = classify::classify(view.text, &name, &value);
@@ -114,13 +114,13 @@ fn vendor(
     compiled: &Compiled,
     Span { start, end }: Span,
 ) -> AssignmentOutcome {
-    if name::straddles(view.text, start, end) {
+    if name::is_inside_words(view.text, start, end) {
         return Ok(None);
     }
     let name = name::read_loose(view, start, end)?;
     let Some(value) = parse::assignment(view, &name)? else { return Ok(None) };
     candidates.runs.work += (value.end - start) as u64;
-    if service::names_digest(&view.text[end..name.end]) {
+    if service::is_digest_name(&view.text[end..name.end]) {
         return Ok(None);
     }
     let whole = &view.text[value.start..value.end];

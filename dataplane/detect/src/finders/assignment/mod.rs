@@ -21,4 +21,4 @@ mod written;
 
 pub(crate) use call::{find as find_call, is_known as is_known_call};
 pub(crate) use command::{find as find_command, is_known as is_known_command};
-pub(crate) use find::{ServiceSearch, escape_follows, find};
+pub(crate) use find::{ServiceSearch, find, has_escape_at};

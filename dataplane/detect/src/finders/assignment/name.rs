@@ -2,7 +2,7 @@
 
 use crate::boundaries;
 use crate::bytes::{ALNUM, ByteSet, WORD};
-use crate::plausibility::words::among;
+use crate::plausibility::words::is_one_of;
 use crate::rule::Strength;
 use crate::text::cursor::Cursor;
 use crate::text::{TextView, TooShort};
@@ -20,7 +20,7 @@ pub(crate) struct Name {
 
 impl Name {
     /// Whether the name is that of the `Authorization` header.
-    pub(super) fn authorizes(&self, text: &[u8]) -> bool {
+    pub(super) fn is_authorization(&self, text: &[u8]) -> bool {
         const HEADER: &[u8] = b"authorization";
         let name = &text[self.start..self.end];
         name.len() >= HEADER.len() && name[name.len() - HEADER.len()..].eq_ignore_ascii_case(HEADER)
@@ -323,14 +323,14 @@ pub(super) fn read(
         return Ok(None);
     }
     let name = extend(view, start, end, strength)?;
-    Ok(begins_word(view.text, &name).then_some(name))
+    Ok(is_word_start(view.text, &name).then_some(name))
 }
 
 /// Whether the words around the keyword say that the name is one of something else: `token_type`, `max_tokens`.
-pub(super) fn misleads(text: &[u8], name: &Name) -> bool {
+pub(super) fn is_misleading(text: &[u8], name: &Name) -> bool {
     let (start, end) = name.keyword;
     let (before, after) = (&text[name.start..start], &text[end..name.end]);
-    if words(after).any(|w| among(AFTER, w)) {
+    if words(after).any(|w| is_one_of(AFTER, w)) {
         return true;
     }
     if is_in_token(before, after) {
@@ -348,7 +348,7 @@ pub(super) fn misleads(text: &[u8], name: &Name) -> bool {
         return true;
     }
     let passes = text[start..end].eq_ignore_ascii_case(b"pass");
-    words(before).last().is_some_and(|w| among(BEFORE, w) || (passes && among(FORWARDS, w)))
+    words(before).last().is_some_and(|w| is_one_of(BEFORE, w) || (passes && is_one_of(FORWARDS, w)))
 }
 
 /// Characters behind the category of a gateway's token.
@@ -363,13 +363,13 @@ fn is_in_token(before: &[u8], after: &[u8]) -> bool {
 }
 
 /// Whether a keyword begins and ends inside other words: the `sumo` of `sumObject`, the `etsy` of `getSymbol`.
-pub(super) fn straddles(text: &[u8], start: usize, end: usize) -> bool {
+pub(super) fn is_inside_words(text: &[u8], start: usize, end: usize) -> bool {
     let hump = |at: usize| at > 0 && text[at - 1].is_ascii_lowercase() && text[at].is_ascii_uppercase();
     let inside = (start + 1..end).any(hump);
     let goes_on = text.get(end).is_some_and(u8::is_ascii_lowercase);
     let before = &text[start.saturating_sub(boundaries::REACH)..start];
     let begun = before.last().is_some_and(u8::is_ascii_lowercase) && !hump(start);
-    inside && (goes_on || (begun && !boundaries::ends_escape(before)))
+    inside && (goes_on || (begun && !boundaries::has_escape_at_end(before)))
 }
 
 /// Reads the name around a vendor's keyword, which may be spread over a few words.
@@ -433,7 +433,7 @@ const HEADS: [&[u8]; 24] = [
 ];
 
 /// Weak and short keywords must begin a word of the name; long ones may end one (`MYSQLPASSWORD`).
-fn begins_word(text: &[u8], name: &Name) -> bool {
+fn is_word_start(text: &[u8], name: &Name) -> bool {
     let (start, end) = name.keyword;
     if start == name.start || end - start >= 6 {
         return true;
@@ -484,7 +484,7 @@ mod tests {
     fn keywords_do_not_straddle_words() {
         let straddling = |text: &str, keyword: &str| {
             let at = text.to_ascii_lowercase().find(keyword).unwrap();
-            straddles(text.as_bytes(), at, at + keyword.len())
+            is_inside_words(text.as_bytes(), at, at + keyword.len())
         };
         assert!(straddling("sumObject", "sumo") && straddling("getSymbol", "etsy"));
         for (text, keyword) in [
@@ -502,7 +502,7 @@ mod tests {
         let ok = |text: &str, keyword: &str, strength| {
             let view = TextView { text: text.as_bytes(), last: true };
             let at = text.to_ascii_lowercase().find(keyword).unwrap();
-            matches!(read(view, at, at + keyword.len(), strength), Ok(Some(name)) if !misleads(view.text, &name))
+            matches!(read(view, at, at + keyword.len(), strength), Ok(Some(name)) if !is_misleading(view.text, &name))
         };
         for text in ["password", "dbPassword", "MYSQL_PASSWORD2", "passwords"] {
             assert!(ok(text, "password", Strength::Password), "{text}");

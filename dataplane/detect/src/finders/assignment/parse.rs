@@ -15,10 +15,10 @@ pub(super) fn assignment(view: TextView<'_>, name: &Name) -> Result<Parsed, TooS
     let mut cursor = Cursor::new(view, name.end);
     let closed = closers(&mut cursor)?;
     index(&mut cursor)?;
-    if opens_tag(view.text, name) {
+    if is_tag_name(view.text, name) {
         attributes(&mut cursor)?;
     }
-    if cursor.peek()? == b'>' && (closed || opens_tag(view.text, name)) {
+    if cursor.peek()? == b'>' && (closed || is_tag_name(view.text, name)) {
         cursor.at += 1;
         cursor.spaces(MAX_BLANKS)?;
         return element(cursor, name);
@@ -102,7 +102,7 @@ fn attributes(cursor: &mut Cursor<'_>) -> Result<(), TooShort> {
     Ok(())
 }
 
-fn opens_tag(text: &[u8], name: &Name) -> bool {
+fn is_tag_name(text: &[u8], name: &Name) -> bool {
     name.start > 0 && matches!(text[name.start - 1], b'<' | b':')
 }
 
@@ -204,7 +204,7 @@ fn argument(
         }
         // `get("#password").type("x")`: what is typed into a field.
         b'.' if closed && typed_into(cursor)? => Some(Operator::Comma),
-        b',' if closed || calls_with(cursor.view.text, name) => {
+        b',' if closed || is_constant_name(cursor.view.text, name) => {
             cursor.at += 1;
             Some(Operator::Comma)
         }
@@ -227,7 +227,7 @@ fn is_in_table(text: &[u8], name: &Name) -> bool {
 }
 
 /// `CURLOPT_PASSWORD, "x"`: a constant as an argument.
-fn calls_with(text: &[u8], name: &Name) -> bool {
+fn is_constant_name(text: &[u8], name: &Name) -> bool {
     text[name.start..name.end].iter().all(|b| !b.is_ascii_lowercase())
 }
 

@@ -4,7 +4,7 @@
 use super::name::Name;
 use super::written::{Operator, Value};
 use crate::text::LEFT_CONTEXT;
-use crate::text::cursor::line_begins;
+use crate::text::cursor::is_line_start;
 
 /// How far left of a name its neighbours are looked for.
 const REACH: usize = 128;
@@ -45,7 +45,7 @@ pub(super) fn is_connection_string(text: &[u8], name: &Name, value: &Value) -> b
     let raw = left(text, name, value);
     let line = raw.iter().rposition(|b| matches!(b, b'\n')).map_or(raw, |at| &raw[at + 1..]);
     if memchr::memchr(b'=', line).is_none() {
-        return !value.spaced && field_follows(text, value, &FIELDS);
+        return !value.spaced && has_field_after(text, value, &FIELDS);
     }
     let lower = line.to_ascii_lowercase();
     if matches!(line.last(), Some(b'?' | b'&')) && has_any(&lower, &SCHEMES) {
@@ -53,7 +53,7 @@ pub(super) fn is_connection_string(text: &[u8], name: &Name, value: &Value) -> b
     }
     if value.spaced {
         // `"User ID=u; " & "Password =p;Initial Catalog=d"`
-        return field_follows(text, value, &FIELDS);
+        return has_field_after(text, value, &FIELDS);
     }
     if memchr::memchr(b';', line).is_some() {
         return has_any(&lower, &FIELDS);
@@ -66,7 +66,7 @@ pub(super) fn is_connection_string(text: &[u8], name: &Name, value: &Value) -> b
 }
 
 /// Whether another field stands right behind the value. What follows a long value may be out of sight.
-fn field_follows(text: &[u8], value: &Value, fields: &[&[u8]]) -> bool {
+fn has_field_after(text: &[u8], value: &Value, fields: &[&[u8]]) -> bool {
     if value.end - value.start > REACH {
         return false;
     }
@@ -99,7 +99,7 @@ pub(super) fn line(text: &[u8], name: &Name, value: &Value) -> Option<LineForm> 
     }
     let before = left(text, name, value);
     let blanks = before.iter().rev().take_while(|b| **b == b' ').count();
-    if blanks == before.len().min(REACH) && blanks > 0 || !line_begins(text, name.start - blanks) {
+    if blanks == before.len().min(REACH) && blanks > 0 || !is_line_start(text, name.start - blanks) {
         return None;
     }
     match value.operator {

@@ -68,7 +68,7 @@ pub(super) fn operator(
     if !closed && read::opening_quote(&mut cursor.clone())?.is_some() {
         let direct =
             name.strength == Strength::Password && !is_verb(text, name) && !has_no_account(text, name);
-        let defined = is_introduced(text, name) || ends_before(text, name.start, b"#define ");
+        let defined = is_introduced(text, name) || has_word_before(text, name.start, b"#define ");
         return Ok((option || direct || name.loose || defined).then_some(Operator::Space));
     }
     if closed {
@@ -111,10 +111,10 @@ fn is_introduced(text: &[u8], name: &Name) -> bool {
         b"proxy_set_header ",
         b"requestheader set ",
     ];
-    HEADS.iter().any(|h| ends_before(text, name.start, h))
+    HEADS.iter().any(|h| has_word_before(text, name.start, h))
 }
 
-fn ends_before(text: &[u8], at: usize, word: &[u8]) -> bool {
+fn has_word_before(text: &[u8], at: usize, word: &[u8]) -> bool {
     text[at.saturating_sub(word.len())..at].eq_ignore_ascii_case(word)
 }
 
@@ -207,14 +207,14 @@ fn clause(cursor: &mut Cursor<'_>, name: &Name) -> Result<bool, TooShort> {
 }
 
 /// `use this API key zP4kQ8rT2vW6`: a value right behind the name, which must look like nothing else.
-fn named_before(text: &[u8], name: &Name) -> bool {
+fn is_named_before(text: &[u8], name: &Name) -> bool {
     const WORDS: [&[u8]; 5] = [b" the ", b"with ", b"using ", b"and ", b"default "];
-    WORDS.iter().any(|w| ends_before(text, name.start, w))
+    WORDS.iter().any(|w| has_word_before(text, name.start, w))
 }
 
 fn apposition(cursor: &Cursor<'_>, name: &Name) -> Result<bool, TooShort> {
     let text = cursor.view.text;
-    let password = name.strength == Strength::Password && named_before(text, name);
+    let password = name.strength == Strength::Password && is_named_before(text, name);
     if !(name.strength == Strength::Secret || password)
         || name.end != name.keyword.1
         || text[name.start..name.end].contains(&b'_')

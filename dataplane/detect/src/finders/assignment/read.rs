@@ -6,7 +6,7 @@ use super::name::Name;
 use super::written::{MAX_BLANKS, MAX_WORD, Operator, Parsed, Value};
 use crate::bytes::{ALNUM, ByteSet, SPACE, WORD};
 use crate::candidate::Tail;
-use crate::text::cursor::{Cursor, line_begins};
+use crate::text::cursor::{Cursor, is_line_start};
 use crate::text::{Span, TooShort};
 
 /// So many bytes of a value are read and judged; what follows belongs to a value that passes.
@@ -261,7 +261,7 @@ fn quoted(
         return Ok(value.map(|value| Value { tail: value.tail.map(|_| tail), ..value }));
     };
     let text = cursor.view.text;
-    let start = end - strip_scheme(&text[start..end], name.authorizes(text)).len();
+    let start = end - strip_scheme(&text[start..end], name.is_authorization(text)).len();
     Ok(Some(Value { start, end, quoted: true, operator, spaced, alone: false, tail: None }))
 }
 
@@ -362,7 +362,7 @@ pub(super) fn unquoted(
     spaced: bool,
 ) -> Result<Parsed, TooShort> {
     let text = cursor.view.text;
-    skip_scheme(&mut cursor, name.authorizes(text))?;
+    skip_scheme(&mut cursor, name.is_authorization(text))?;
     if let Some(braced) = braced(cursor, name, operator, spaced)? {
         return Ok(Some(braced));
     }
@@ -370,7 +370,7 @@ pub(super) fn unquoted(
     let mut depth = 0i32;
     let query = name.start > 0 && matches!(text[name.start - 1], b'?' | b'&');
     // A line of settings ends with its value, whatever brackets are in it.
-    let line = operator == Operator::Equals && !spaced && line_begins(text, name.start);
+    let line = operator == Operator::Equals && !spaced && is_line_start(text, name.start);
     let mut operators = 0;
     while cursor.at - start < MAX_VALUE {
         let byte = cursor.peek()?;

@@ -48,7 +48,7 @@ fn listed<'a>(mut cursor: Cursor<'a>, name: &Name) -> Result<Option<Cursor<'a>>,
     }
     cursor.skip(&MARKS, 4)?;
     cursor.blanks(MAX_BLANKS)?;
-    if !(cursor.take(b':')? || cursor.take(b'=')?) || !names(before(&cursor, name)) {
+    if !(cursor.take(b':')? || cursor.take(b'=')?) || !is_name_next(before(&cursor, name)) {
         return Ok(None);
     }
     cursor.blanks(MAX_BLANKS)?;
@@ -56,7 +56,7 @@ fn listed<'a>(mut cursor: Cursor<'a>, name: &Name) -> Result<Option<Cursor<'a>>,
 }
 
 /// Whether a text ends like `"name": "`: what follows is a name.
-fn names(before: &[u8]) -> bool {
+fn is_name_next(before: &[u8]) -> bool {
     let before = before.to_ascii_lowercase();
     [&b"name"[..], b"key", b"type"].iter().any(|word| {
         memchr::memmem::rfind(&before, word)

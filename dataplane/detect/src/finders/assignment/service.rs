@@ -10,7 +10,7 @@ use super::{name, parse};
 use crate::boundaries;
 use crate::bytes::{ALNUM, ByteSet, HEX, LOWER, SPACE, UPPER, WORD, entropy};
 use crate::finding::Confidence;
-use crate::plausibility::words::among;
+use crate::plausibility::words::is_one_of;
 use crate::plausibility::{value, words};
 use crate::rule::{MAX_SERVICE, ServiceNames};
 use crate::text::cursor::Cursor;
@@ -135,9 +135,9 @@ const DIGESTS: [&[u8]; 14] = [
     b"etag",
 ];
 /// What may stand in a value.
-const VALUE: ByteSet = STRETCH.union(ByteSet::of(b"=:"));
+const VALUE: ByteSet = VALUE_RUN.union(ByteSet::of(b"=:"));
 /// What belongs to a value wherever it stands beside one.
-const STRETCH: ByteSet = ALNUM.union(ByteSet::of(b"_-.+/~"));
+const VALUE_RUN: ByteSet = ALNUM.union(ByteSet::of(b"_-.+/~"));
 /// What may stand between the words.
 const BETWEEN: ByteSet = SPACE.union(ByteSet::of(b":=,.'\"()[]<>_-|`*\\"));
 
@@ -153,7 +153,7 @@ pub(super) fn around(view: TextView<'_>, Span { start, end }: Span, until: usize
 
 /// Calls `each` with the names of services that begin in a part of the text.
 pub(super) fn names(names: &ServiceNames, text: &[u8], around: Range<usize>, mut each: impl FnMut(Span)) {
-    for at in around.filter(|at| names.is_likely(text, *at) && begins(text, *at)) {
+    for at in around.filter(|at| names.is_likely(text, *at) && is_name_start(text, *at)) {
         for length in names.at(text, at) {
             let name = &text[at..at + length];
             let letters = name.iter().rposition(u8::is_ascii_alphanumeric).map_or(length, |i| i + 1);
@@ -198,13 +198,14 @@ impl ValueProbe {
 /// Whether a value's fewest bytes stand at `at`, with a digit among them; else where they could stand next.
 fn value_like(text: &[u8], at: usize) -> Result<(), usize> {
     let piece = &text[at..at + MIN_VALUE];
-    match piece.iter().rposition(|b| !STRETCH.has(*b)) {
+    match piece.iter().rposition(|b| !VALUE_RUN.has(*b)) {
         Some(other) => Err(at + other + 1),
         None if piece.iter().any(u8::is_ascii_digit) => Ok(()),
         None => {
             // The next digit of this run, or what is behind it.
             let rest = &text[at + MIN_VALUE..];
-            let stop = rest.iter().position(|b| b.is_ascii_digit() || !STRETCH.has(*b)).unwrap_or(rest.len());
+            let stop =
+                rest.iter().position(|b| b.is_ascii_digit() || !VALUE_RUN.has(*b)).unwrap_or(rest.len());
             Err(at + stop + 1)
         }
     }
@@ -212,15 +213,15 @@ fn value_like(text: &[u8], at: usize) -> Result<(), usize> {
 
 /// Looks for a secret behind the service's name `text[start..end]`.
 pub(super) fn find(view: TextView<'_>, Span { start, end }: Span) -> AssignmentOutcome {
-    if !begins(view.text, start) || !ends(view, end)? {
+    if !is_name_start(view.text, start) || !ends(view, end)? {
         return Ok(None);
     }
     let name = name::read_loose(view, start, end)?;
     let behind = &view.text[name.keyword.1..name.end];
-    if name::words(behind).any(|w| among(&OTHERS, w)) || names_digest(behind) {
+    if name::words(behind).any(|w| is_one_of(&OTHERS, w)) || is_digest_name(behind) {
         return Ok(None);
     }
-    if !has_secret(behind) && !closes_with_secret(&view.text[start..end]) {
+    if !has_secret(behind) && !has_secret_at_end(&view.text[start..end]) {
         return behind_known_words(view, Span::new(start, end));
     }
     let assigned = parse::assignment(view, &name)?.and_then(|found| {
@@ -236,11 +237,11 @@ pub(super) fn find(view: TextView<'_>, Span { start, end }: Span) -> AssignmentO
 }
 
 /// Whether the service's name begins here and is not the end of another word.
-fn begins(text: &[u8], start: usize) -> bool {
+fn is_name_start(text: &[u8], start: usize) -> bool {
     let Some(before) = start.checked_sub(1).map(|i| text[i]) else { return true };
     !before.is_ascii_alphanumeric()
         || (before.is_ascii_lowercase() && text[start].is_ascii_uppercase())
-        || boundaries::ends_escape(&text[start.saturating_sub(boundaries::REACH)..start])
+        || boundaries::has_escape_at_end(&text[start.saturating_sub(boundaries::REACH)..start])
 }
 
 /// Whether the service's name ends here: letters that go on in the same case must be known words (`INFURAKEY`).
@@ -252,8 +253,8 @@ fn ends(view: TextView<'_>, end: usize) -> Result<bool, TooShort> {
 }
 
 /// Whether a name says that its value is computed from data.
-pub(super) fn names_digest(name: &[u8]) -> bool {
-    name::words(name).any(|w| among(&DIGESTS, w))
+pub(super) fn is_digest_name(name: &[u8]) -> bool {
+    name::words(name).any(|w| is_one_of(&DIGESTS, w))
 }
 
 fn has_secret(name: &[u8]) -> bool {
@@ -265,7 +266,7 @@ fn has_secret(name: &[u8]) -> bool {
 /// `service secret key x`: little but words for secrets and punctuation between the service and the value.
 fn behind_known_words(view: TextView<'_>, Span { start, end }: Span) -> AssignmentOutcome {
     let mut cursor = Cursor::new(view, end);
-    let mut secret = is_announced(view.text, start) || closes_with_secret(&view.text[start..end]);
+    let mut secret = is_announced(view.text, start) || has_secret_at_end(&view.text[start..end]);
     let mut strange = 0;
     while cursor.at - end < MAX_GAP {
         if separators(&mut cursor)? >= MAX_SEPARATORS {
@@ -280,7 +281,7 @@ fn behind_known_words(view: TextView<'_>, Span { start, end }: Span) -> Assignme
             None => {
                 cursor.skip(&VALUE, MAX_VALUE)?;
                 let from = whole(view.text, from, end);
-                if strange > 0 && names_other(&view.text[end..from]) {
+                if strange > 0 && has_other_name(&view.text[end..from]) {
                     return Ok(None);
                 }
                 if !secret && (strange > 0 || !is_quoted(view.text, from, &cursor)?) {
@@ -310,7 +311,7 @@ fn separators(cursor: &mut Cursor<'_>) -> Result<usize, TooShort> {
 }
 
 /// Keywords of services with a common name carry the word for a secret: `render key`, `exaapi`.
-fn closes_with_secret(keyword: &[u8]) -> bool {
+fn has_secret_at_end(keyword: &[u8]) -> bool {
     let ends = |word: &&[u8]| {
         keyword.len().checked_sub(word.len()).is_some_and(|at| keyword[at..].eq_ignore_ascii_case(word))
     };
@@ -323,16 +324,16 @@ fn is_announced(text: &[u8], start: usize) -> bool {
     let before = &text[start.saturating_sub(MAX_BEFORE)..start];
     let line = before.rsplit(|b| *b == b'\n').next().unwrap_or_default();
     let mut words = line.split(|b| !b.is_ascii_alphabetic()).rev().filter(|w| !w.is_empty());
-    words.find(|w| !among(&LINKS, w)).is_some_and(|w| among(&SECRETS, w))
+    words.find(|w| !is_one_of(&LINKS, w)).is_some_and(|w| is_one_of(&SECRETS, w))
 }
 
 /// `"rule":"service-key","checksum":"x"`: a name of its own stands before the value, and it is no secret's.
-fn names_other(between: &[u8]) -> bool {
+fn has_other_name(between: &[u8]) -> bool {
     let last = between.iter().rposition(u8::is_ascii_alphanumeric).map_or(0, |i| i + 1);
     let name = &between[between[..last].iter().rposition(|b| !WORD.has(*b)).map_or(0, |i| i + 1)..last];
     let field = matches!(&between[last..], [b'"' | b'\'' | b'\\', ..]) && between[last..].contains(&b':');
     let word = name::words(name).last();
-    word.is_some_and(|w| among(&DIGESTS, w) || (field && vocabulary(w).is_none()))
+    word.is_some_and(|w| is_one_of(&DIGESTS, w) || (field && vocabulary(w).is_none()))
 }
 
 /// A short word of letters, as sentences and log lines have them.
@@ -342,7 +343,7 @@ fn is_plain_word(word: &[u8]) -> bool {
 
 /// Where the value begins of which `at` is a part: `rnd_` and `0/` belong to what follows.
 fn whole(text: &[u8], at: usize, end: usize) -> usize {
-    let back = STRETCH.run_back(&text[end..at], MAX_GAP);
+    let back = VALUE_RUN.run_back(&text[end..at], MAX_GAP);
     let start = at - back;
     // Glued to the service's own name it is no beginning.
     if start == end {
@@ -430,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_a_word_for_a_secret_and_a_value_tell_it() {
+    fn a_service_a_word_for_a_secret_and_a_value_are_found() {
         let uuid = "9c41d0e7-52ab-4f18-8d3e-a06b7719fe25";
         for text in [
             "ACMEAI_API_KEY=@",
@@ -466,7 +467,7 @@ mod tests {
         for end in (0..text.len()).filter(|i| i % 5 < 2) {
             let has_value = probe.has_value(view, end);
             let reach = &text[end..text.len().min(end + MAX_REACH)];
-            let like = |w: &[u8]| w.iter().all(|b| STRETCH.has(*b)) && w.iter().any(u8::is_ascii_digit);
+            let like = |w: &[u8]| w.iter().all(|b| VALUE_RUN.has(*b)) && w.iter().any(u8::is_ascii_digit);
             assert_eq!(has_value, reach.windows(MIN_VALUE).any(like), "{end}");
             valued += usize::from(has_value);
         }

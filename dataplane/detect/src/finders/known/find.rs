@@ -381,7 +381,7 @@ impl KnownValues {
 }
 
 /// Whether a value that must stand as a word does, which short values always must; `None` when the text is too short to
-/// tell.
+/// decide.
 pub(super) fn stands_alone(view: TextView<'_>, start: usize, end: usize, reach: Reach) -> Option<bool> {
     let text = view.text;
     if reach == Reach::Everywhere && end - start >= SHORT_KNOWN_LEN {

@@ -45,7 +45,7 @@ pub(super) fn walk(
 }
 
 /// Whether a number or word may begin at `start`: not inside a longer word, decimal number, version or UUID.
-pub(super) fn begins(text: &[u8], start: usize) -> bool {
+pub(super) fn is_value_start(text: &[u8], start: usize) -> bool {
     if !boundaries::can_begin(text, start, Left::Word) {
         return false;
     }

@@ -30,7 +30,7 @@ pub(super) fn classify_number(
         return Ok(None);
     }
     context::walk(scope, end, b"{;([", |at, byte| {
-        if !byte.is_ascii_alphanumeric() || !context::begins(text, at) {
+        if !byte.is_ascii_alphanumeric() || !context::is_value_start(text, at) {
             return Ok(WordScan::On(at + 1));
         }
         let mut stop = at;
@@ -124,7 +124,7 @@ fn line_start(text: &[u8], filler: usize) -> Option<usize> {
     let run = LINE.run_back(&text[..filler], PASSPORT_LINE + 1);
     let start = filler - run;
     let first = run > 4 && run <= PASSPORT_LINE && matches!(text[start], b'P' | b'V' | b'I' | b'A' | b'C');
-    (first && context::begins(text, start)).then_some(start)
+    (first && context::is_value_start(text, start)).then_some(start)
 }
 
 /// Where a run of upper-case letters, digits and `<` ends that is as long as a line can be.

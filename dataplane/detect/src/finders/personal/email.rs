@@ -76,7 +76,7 @@ fn local(text: &[u8], sign: usize) -> Option<usize> {
     let fits = start < sign
         && text[sign - 1] != b'.'
         && text[start..sign].iter().any(|b| ALNUM.has(*b))
-        && (start == 0 || !WORD.has(text[start - 1]) || boundaries::ends_escape(&text[..start]));
+        && (start == 0 || !WORD.has(text[start - 1]) || boundaries::has_escape_at_end(&text[..start]));
     fits.then_some(start)
 }
 

@@ -92,7 +92,7 @@ impl Groups {
     pub(super) fn bounded(&self, scope: Scope<'_>, count: usize) -> Result<Option<usize>, TooShort> {
         let end = self.end(count);
         let text = scope.view.text;
-        if !context::begins(text, self.start()) || !context::ends(scope, end)? {
+        if !context::is_value_start(text, self.start()) || !context::ends(scope, end)? {
             return Ok(None);
         }
         let before = &text[..self.start()];

@@ -76,7 +76,10 @@ pub(super) fn classify_ipv4(scope: Scope<'_>, at: usize) -> PersonalOutcome {
         }
         (*octet, end) = (value, end + width);
     }
-    if !scope.enabled.has(PersonalKind::Ipv4) || !context::begins(text, at) || !context::ends(scope, end)? {
+    if !scope.enabled.has(PersonalKind::Ipv4)
+        || !context::is_value_start(text, at)
+        || !context::ends(scope, end)?
+    {
         return Ok(None);
     }
     let next = scope.byte(end)?;
@@ -84,7 +87,7 @@ pub(super) fn classify_ipv4(scope: Scope<'_>, at: usize) -> PersonalOutcome {
     let network = next == Some(b'/') && number_follows && octets[3] == 0;
     let placed =
         text[..at].ends_with(b"://") || text[..at].ends_with(b"@") || (next == Some(b':') && number_follows);
-    if is_common_ipv4(octets) || network || (!placed && reads_like_version(scope, at, octets)) {
+    if is_common_ipv4(octets) || network || (!placed && is_version_like(scope, at, octets)) {
         return Ok(None);
     }
     Ok(Some(PersonalMatch {
@@ -109,7 +112,7 @@ fn is_common_ipv4(octets: [u8; 4]) -> bool {
 
 /// Whether four numbers are a version, the number of a section or an identifier rather than an address. The word that
 /// stands nearest decides; without one, the numbers do.
-fn reads_like_version(scope: Scope<'_>, at: usize, octets: [u8; 4]) -> bool {
+fn is_version_like(scope: Scope<'_>, at: usize, octets: [u8; 4]) -> bool {
     let text = scope.view.text;
     let gap = words::gap(text, at, scope.enabled.words(PersonalKind::Ipv4));
     // `Chrome/120.0.0.1`, but `ip/84.152.77.9`.
@@ -135,7 +138,7 @@ pub(super) fn classify_colon(scope: Scope<'_>, at: usize) -> PersonalOutcome {
         return Ok(None);
     }
     let start = at - lead;
-    if matches!(text[..start].last(), Some(b':' | b'-')) || !context::begins(text, start) {
+    if matches!(text[..start].last(), Some(b':' | b'-')) || !context::is_value_start(text, start) {
         return Ok(None);
     }
     if prefilter::digits_behind(text, at) < ADDRESS_DIGITS {

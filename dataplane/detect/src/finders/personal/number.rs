@@ -23,15 +23,22 @@ struct Shape {
     alone: Confidence,
 }
 
+/// A shape that stands for itself.
 const fn shape(
     kind: PersonalKind,
     lens: &'static [u8],
     seps: &'static [u8],
     check: fn(&[u8]) -> bool,
-    needs_word: bool,
     alone: Confidence,
 ) -> Shape {
-    Shape { kind, lens, seps, check, needs_word, alone }
+    Shape { kind, lens, seps, check, needs_word: false, alone }
+}
+
+impl Shape {
+    /// The same for numbers that need a word of the kind before them.
+    const fn with_word(self) -> Shape {
+        Shape { needs_word: true, ..self }
+    }
 }
 
 fn is_card(digits: &[u8]) -> bool {
@@ -49,37 +56,37 @@ fn ascii(digits: &[u8]) -> Vec<u8> {
 const H: Confidence = Confidence::High;
 const M: Confidence = Confidence::Medium;
 
-/// All shapes; `false` for those that stand for themselves.
+/// All shapes.
 #[rustfmt::skip]
 const SHAPES: &[Shape] = &[
-    shape(PersonalKind::PaymentCard, &[4, 4, 4, 4], b" -.", is_card, false, H),
-    shape(PersonalKind::PaymentCard, &[4, 6, 5], b" -.", is_card, false, H),
-    shape(PersonalKind::PaymentCard, &[4, 6, 4], b" -.", is_card, false, H),
-    shape(PersonalKind::PaymentCard, &[4, 4, 4, 4, 3], b" -.", is_card, false, H),
-    shape(PersonalKind::PaymentCard, &[16], b"", is_card, false, M),
-    shape(PersonalKind::PaymentCard, &[15], b"", is_card, false, M),
-    shape(PersonalKind::PaymentCard, &[14], b"", is_card, true, M),
-    shape(PersonalKind::PaymentCard, &[19], b"", is_card, true, M),
-    shape(PersonalKind::UsSsn, &[3, 2, 4], b"-", national::is_us_ssn, false, M),
-    shape(PersonalKind::UsSsn, &[3, 2, 4], b" .", national::is_us_ssn, true, M),
-    shape(PersonalKind::UsSsn, &[9], b"", national::is_us_ssn, true, M),
-    shape(PersonalKind::UsItin, &[3, 2, 4], b"-", national::is_us_itin, false, M),
-    shape(PersonalKind::UsItin, &[3, 2, 4], b" .", national::is_us_itin, true, M),
-    shape(PersonalKind::UsItin, &[9], b"", national::is_us_itin, true, M),
-    shape(PersonalKind::UkNhs, &[3, 3, 4], b" -", national::is_uk_nhs, true, H),
-    shape(PersonalKind::UkNhs, &[10], b"", national::is_uk_nhs, true, H),
-    shape(PersonalKind::DeTaxId, &[2, 3, 3, 3], b" ", national::is_de_tax_id, false, M),
-    shape(PersonalKind::DeTaxId, &[11], b"", national::is_de_tax_id, true, H),
-    shape(PersonalKind::FrNir, &[1, 2, 2, 2, 3, 3, 2], b" .-", is_nir, false, H),
-    shape(PersonalKind::FrNir, &[13, 2], b" -/", is_nir, false, H),
-    shape(PersonalKind::FrNir, &[15], b"", is_nir, false, M),
-    shape(PersonalKind::NlBsn, &[9], b"", national::is_nl_bsn, true, H),
-    shape(PersonalKind::NlBsn, &[4, 2, 3], b" .", national::is_nl_bsn, true, H),
-    shape(PersonalKind::NlBsn, &[3, 3, 3], b" .", national::is_nl_bsn, true, H),
-    shape(PersonalKind::InAadhaar, &[4, 4, 4], b" -", national::is_in_aadhaar, true, H),
-    shape(PersonalKind::InAadhaar, &[12], b"", national::is_in_aadhaar, true, H),
-    shape(PersonalKind::BrCpf, &[11], b"", national::is_br_cpf, true, H),
-    shape(PersonalKind::BrCnpj, &[14], b"", national::is_br_cnpj, true, H),
+    shape(PersonalKind::PaymentCard, &[4, 4, 4, 4], b" -.", is_card, H),
+    shape(PersonalKind::PaymentCard, &[4, 6, 5], b" -.", is_card, H),
+    shape(PersonalKind::PaymentCard, &[4, 6, 4], b" -.", is_card, H),
+    shape(PersonalKind::PaymentCard, &[4, 4, 4, 4, 3], b" -.", is_card, H),
+    shape(PersonalKind::PaymentCard, &[16], b"", is_card, M),
+    shape(PersonalKind::PaymentCard, &[15], b"", is_card, M),
+    shape(PersonalKind::PaymentCard, &[14], b"", is_card, M).with_word(),
+    shape(PersonalKind::PaymentCard, &[19], b"", is_card, M).with_word(),
+    shape(PersonalKind::UsSsn, &[3, 2, 4], b"-", national::is_us_ssn, M),
+    shape(PersonalKind::UsSsn, &[3, 2, 4], b" .", national::is_us_ssn, M).with_word(),
+    shape(PersonalKind::UsSsn, &[9], b"", national::is_us_ssn, M).with_word(),
+    shape(PersonalKind::UsItin, &[3, 2, 4], b"-", national::is_us_itin, M),
+    shape(PersonalKind::UsItin, &[3, 2, 4], b" .", national::is_us_itin, M).with_word(),
+    shape(PersonalKind::UsItin, &[9], b"", national::is_us_itin, M).with_word(),
+    shape(PersonalKind::UkNhs, &[3, 3, 4], b" -", national::is_uk_nhs, H).with_word(),
+    shape(PersonalKind::UkNhs, &[10], b"", national::is_uk_nhs, H).with_word(),
+    shape(PersonalKind::DeTaxId, &[2, 3, 3, 3], b" ", national::is_de_tax_id, M),
+    shape(PersonalKind::DeTaxId, &[11], b"", national::is_de_tax_id, H).with_word(),
+    shape(PersonalKind::FrNir, &[1, 2, 2, 2, 3, 3, 2], b" .-", is_nir, H),
+    shape(PersonalKind::FrNir, &[13, 2], b" -/", is_nir, H),
+    shape(PersonalKind::FrNir, &[15], b"", is_nir, M),
+    shape(PersonalKind::NlBsn, &[9], b"", national::is_nl_bsn, H).with_word(),
+    shape(PersonalKind::NlBsn, &[4, 2, 3], b" .", national::is_nl_bsn, H).with_word(),
+    shape(PersonalKind::NlBsn, &[3, 3, 3], b" .", national::is_nl_bsn, H).with_word(),
+    shape(PersonalKind::InAadhaar, &[4, 4, 4], b" -", national::is_in_aadhaar, H).with_word(),
+    shape(PersonalKind::InAadhaar, &[12], b"", national::is_in_aadhaar, H).with_word(),
+    shape(PersonalKind::BrCpf, &[11], b"", national::is_br_cpf, H).with_word(),
+    shape(PersonalKind::BrCnpj, &[14], b"", national::is_br_cnpj, H).with_word(),
 ];
 
 /// What the number is; at most one find of each shape.

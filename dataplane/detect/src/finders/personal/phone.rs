@@ -58,7 +58,7 @@ pub(super) fn classify(scope: Scope<'_>, groups: &Groups) -> PersonalOutcome {
         return Ok(None);
     }
     let start = if before.ends_with(b"(") { at - 1 } else { at };
-    if !context::begins(scope.view.text, start) {
+    if !context::is_value_start(scope.view.text, start) {
         return Ok(None);
     }
     if let Some(end) = shaped(scope, groups)? {
@@ -96,7 +96,7 @@ fn is_direct(gap: &[u8]) -> bool {
 fn international(scope: Scope<'_>, at: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let start = if text[..at - 1].ends_with(b"(") { at - 2 } else { at - 1 };
-    if !scope.enabled.has(PersonalKind::PhoneInternational) || !context::begins(text, start) {
+    if !scope.enabled.has(PersonalKind::PhoneInternational) || !context::is_value_start(text, start) {
         return Ok(None);
     }
     let Some(written) = read(scope, at)? else { return Ok(None) };

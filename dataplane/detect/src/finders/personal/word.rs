@@ -37,7 +37,7 @@ pub(super) fn classify(scope: Scope<'_>, groups: &Groups) -> PersonalOutcome {
 fn account(scope: Scope<'_>, start: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let Some(length) = registry::length(&text[start..start + 2]) else { return Ok(None) };
-    if !scope.enabled.has(PersonalKind::Iban) || !context::begins(text, start) {
+    if !scope.enabled.has(PersonalKind::Iban) || !context::is_value_start(text, start) {
         return Ok(None);
     }
     let grouped = matches!(scope.byte(start + 4)?, Some(b' ' | b'-'));
@@ -72,7 +72,7 @@ fn insured(scope: Scope<'_>, start: usize, digits: usize) -> PersonalOutcome {
     let prefix = [text[start], text[start + 1]];
     if !scope.enabled.has(PersonalKind::UkNino)
         || !national::is_uk_nino_prefix(prefix)
-        || !context::begins(text, start)
+        || !context::is_value_start(text, start)
     {
         return Ok(None);
     }
@@ -105,7 +105,10 @@ fn insured(scope: Scope<'_>, start: usize, digits: usize) -> PersonalOutcome {
 fn fiscal_code(scope: Scope<'_>, start: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let last = scope.byte(start + 15)?;
-    if !scope.enabled.has(PersonalKind::ItFiscalCode) || last.is_none() || !context::begins(text, start) {
+    if !scope.enabled.has(PersonalKind::ItFiscalCode)
+        || last.is_none()
+        || !context::is_value_start(text, start)
+    {
         return Ok(None);
     }
     let end = start + 16;
@@ -159,7 +162,9 @@ fn letter(scope: Scope<'_>, end: usize, digits: &[u8]) -> Result<Option<usize>, 
 /// A DNI or NIE with its right letter; `clear` when nothing else looks so.
 fn spanish_id(scope: Scope<'_>, start: usize, end: usize, clear: bool) -> PersonalOutcome {
     let text = scope.view.text;
-    if !scope.enabled.has(PersonalKind::EsDni) || !context::begins(text, start) || !context::ends(scope, end)?
+    if !scope.enabled.has(PersonalKind::EsDni)
+        || !context::is_value_start(text, start)
+        || !context::ends(scope, end)?
     {
         return Ok(None);
     }
@@ -193,7 +198,7 @@ fn corsican(scope: Scope<'_>, start: usize) -> PersonalOutcome {
     let right = number[6].is_ascii_uppercase() && national::is_fr_nir(&number);
     if !right
         || !scope.enabled.has(PersonalKind::FrNir)
-        || !context::begins(text, start)
+        || !context::is_value_start(text, start)
         || !context::ends(scope, at)?
     {
         return Ok(None);

@@ -79,7 +79,7 @@ pub(super) fn is_whole_word(text: &[u8], at: usize, end: usize) -> bool {
     let left = at == 0
         || !text[at - 1].is_ascii_alphanumeric()
         || (hump && text[at - 1].is_ascii_lowercase())
-        || boundaries::ends_escape(&text[..at]);
+        || boundaries::has_escape_at_end(&text[..at]);
     let right =
         text.get(end).is_none_or(|b| !b.is_ascii_lowercase()) || text.get(end..end + 2) == Some(b"s ");
     left && right

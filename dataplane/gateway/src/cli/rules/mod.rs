@@ -21,11 +21,11 @@ Examples:
 #[command(after_help = AFTER_HELP)]
 pub(super) struct RulesCommand {
     #[command(subcommand)]
-    command: Command,
+    command: RulesSubcommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum RulesSubcommand {
     /// List rules: id, category, severity, name
     List {
         /// Only rules with this word in id, name or group
@@ -47,8 +47,8 @@ enum Command {
 impl RulesCommand {
     pub(super) fn execute(&self) -> Result<CliOutcome, CliFailure> {
         let text = match &self.command {
-            Command::List { word, options } => list(options.load()?.as_ref(), word.as_deref()),
-            Command::Show { id, options } => {
+            RulesSubcommand::List { word, options } => list(options.load()?.as_ref(), word.as_deref()),
+            RulesSubcommand::Show { id, options } => {
                 let rules = options.load()?;
                 let Some(index) = rules.find(id) else {
                     return Err(failure(
@@ -58,7 +58,7 @@ impl RulesCommand {
                 };
                 show(rules.get(index))
             }
-            Command::Test(test) => return test.execute(),
+            RulesSubcommand::Test(test) => return test.execute(),
         };
         print(&text)?;
         Ok(CliOutcome::Success)

@@ -98,7 +98,7 @@ impl Baseline {
     }
 
     /// Whether the finding is known.
-    pub(super) fn knows(&self, path: &Path, rule: &Rule, finding: &LocatedFinding) -> bool {
+    pub(super) fn is_known(&self, path: &Path, rule: &Rule, finding: &LocatedFinding) -> bool {
         self.entries.contains(&self.entry(path, rule, finding))
     }
 
@@ -114,11 +114,11 @@ impl Baseline {
         hash.update([0]);
         hash.update(&*finding.secret);
         let hash = HEXLOWER.encode(&hash.finalize()[..HASH]);
-        BaselineEntry { path: self.told_from_here(path), rule: rule.id.clone(), hash }
+        BaselineEntry { path: self.relative_path(path), rule: rule.id.clone(), hash }
     }
 
     /// The same file has the same name from whichever folder the scan was started.
-    fn told_from_here(&self, path: &Path) -> String {
+    fn relative_path(&self, path: &Path) -> String {
         let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
         real.strip_prefix(&self.folder).unwrap_or(&real).display().to_string()
     }

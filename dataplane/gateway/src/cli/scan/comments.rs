@@ -83,7 +83,7 @@ impl<'r> Comments<'r> {
             let behind = at + MARK.len();
             let tail = &buffer[behind..buffer.len().min(behind + LOOK_AHEAD)];
             if let Some(rules) = named(tail, self.rules) {
-                self.marks.push_back(Mark { line: self.line, alone: alone(&buffer[..at]), rules });
+                self.marks.push_back(Mark { line: self.line, alone: is_alone(&buffer[..at]), rules });
             }
             self.next = behind.min(limit);
         }
@@ -125,7 +125,7 @@ impl<'r> Comments<'r> {
 }
 
 /// Whether a mark that stands behind `before` has its line to itself: nothing but the beginning of a comment there.
-fn alone(before: &[u8]) -> bool {
+fn is_alone(before: &[u8]) -> bool {
     let from = memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
     let opener = &before[from..];
     opener.len() <= LOOK_BACK
@@ -185,10 +185,10 @@ mod tests {
     #[test]
     fn only_a_comment_of_its_own_speaks_for_the_next_line() {
         for before in ["", "# ", "x\n// ", "a = 1\n  <!-- ", "/* ", "-- ", "rem ", "\n{{! "] {
-            assert!(alone(before.as_bytes()), "{before}");
+            assert!(is_alone(before.as_bytes()), "{before}");
         }
         for before in ["a = 1 # ", "f(\"\") // ", "x: ", "value ", "\nimport x; // "] {
-            assert!(!alone(before.as_bytes()), "{before}");
+            assert!(!is_alone(before.as_bytes()), "{before}");
         }
     }
 }

@@ -127,7 +127,7 @@ impl ScanRun<'_> {
         if let Some(noted) = &mut self.noted {
             noted.add(path, rule, finding);
         }
-        if self.known.as_ref().is_some_and(|known| known.knows(path, rule, finding)) {
+        if self.known.as_ref().is_some_and(|known| known.is_known(path, rule, finding)) {
             self.summary.known += 1;
             return Ok(());
         }
@@ -149,7 +149,7 @@ impl ScanSources {
             }
             ScanOrigin::Changes(files) => files.iter().try_for_each(|(path, lines)| {
                 // Links, submodules, and what is gone by now.
-                if !path.symlink_metadata().is_ok_and(|data| data.is_file()) || self.excepts(path) {
+                if !path.symlink_metadata().is_ok_and(|data| data.is_file()) || self.is_excepted(path) {
                     return Ok(());
                 }
                 queue.scan(git::from_here(path), Source::File(path.clone(), lines.clone()))
@@ -167,18 +167,18 @@ impl ScanSources {
         }
         for entry in walk(path, respect_ignore) {
             match entry {
-                Ok(entry) if is_file(&entry) && !self.excepts(entry.path()) => {
+                Ok(entry) if is_file(&entry) && !self.is_excepted(entry.path()) => {
                     let name = plain(entry.path());
                     queue.scan(name, Source::File(entry.into_path(), Lines::All))?;
                 }
                 Ok(_) => {}
-                Err(error) => queue.problem(told(&error))?,
+                Err(error) => queue.problem(describe(&error))?,
             }
         }
         Ok(())
     }
 
-    fn excepts(&self, path: &Path) -> bool {
+    fn is_excepted(&self, path: &Path) -> bool {
         let mut alike = self.except.iter().filter(|except| except.file_name() == path.file_name()).peekable();
         // Names are compared first: most files are spared the question.
         alike.peek().is_some() && path.canonicalize().is_ok_and(|real| alike.any(|except| *except == real))
@@ -217,10 +217,10 @@ fn is_file(entry: &ignore::DirEntry) -> bool {
 }
 
 /// What went wrong in a walk, with the path once: the cause as it comes names it again.
-fn told(error: &ignore::Error) -> String {
+fn describe(error: &ignore::Error) -> String {
     use ignore::Error::{WithDepth, WithPath};
     match error {
-        WithDepth { err, .. } => told(err),
+        WithDepth { err, .. } => describe(err),
         WithPath { path, err } => {
             let cause = err.io_error().and_then(std::error::Error::source);
             let cause = cause.map_or_else(|| err.to_string(), ToString::to_string);
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn what_cannot_be_walked_is_named_once() {
         let errors: Vec<_> = walk(Path::new("./no/such"), true).filter_map(Result::err).collect();
-        let messages: Vec<_> = errors.iter().map(told).collect();
+        let messages: Vec<_> = errors.iter().map(describe).collect();
         assert_eq!(messages, ["no/such: No such file or directory (os error 2)"]);
     }
 }

@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn binaries_are_told_from_text() {
+    fn binaries_are_distinguished_from_text() {
         let counted = b"1\t2\ttext\0-\t-\tpic ture\0-\t-\t\0old\0new\x000\t0\t\0from\0to\0";
         let pair = |old, new| (PathBuf::from(old), PathBuf::from(new));
         assert_eq!(binaries(counted), [pair("pic ture", "pic ture"), pair("old", "new")]);

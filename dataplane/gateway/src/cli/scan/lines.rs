@@ -19,7 +19,7 @@ pub(super) enum Lines {
 
 impl Lines {
     /// Whether something from line `first` to line `last` is among them.
-    pub(super) fn meet(&self, first: u64, last: u64) -> bool {
+    pub(super) fn has_any_between(&self, first: u64, last: u64) -> bool {
         match self {
             Lines::All => true,
             Lines::Ranges(ranges) => {
@@ -98,9 +98,9 @@ mod tests {
             (11, 20, false),
             (1, 99, true),
         ] {
-            assert_eq!(lines.meet(first, last), met, "{first}..{last}");
+            assert_eq!(lines.has_any_between(first, last), met, "{first}..{last}");
         }
-        assert!(Lines::All.meet(1, 1));
+        assert!(Lines::All.has_any_between(1, 1));
     }
 
     #[test]

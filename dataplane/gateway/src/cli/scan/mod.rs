@@ -40,7 +40,7 @@ Examples:
   git diff --cached | aegis-gateway scan -             what is about to be committed
   aegis-gateway scan --since origin/main               the lines this branch adds, committed or not
   aegis-gateway scan --write-baseline known.json       accept what is there today ...
-  aegis-gateway scan --baseline known.json             ... and tell what is new from then on
+  aegis-gateway scan --baseline known.json             ... and report what is new from then on
   aegis-gateway scan --format sarif . > found.sarif    for code scanning services
   aegis-gateway scan --format json . | jq '.findings[].path'
   aegis-gateway scan --jsonl < cases.jsonl             {\"id\":1,\"text\":\"..\"} to {\"id\":1,\"findings\":[..]}, line by line
@@ -54,7 +54,7 @@ A comment passes over findings on its line, or on the next one when it has its l
 
 A baseline holds rule, file and a salted hash of each secret, never the secret; moved lines are still known.
 
-Confidence: high is an unmistakable shape or a right check value; medium is told by the surroundings; low is doubtful.
+Confidence: high is an unmistakable shape or a right check value; medium follows from the surroundings; low is doubtful.
 
 Exit codes: 0 nothing found (or all of it known); 1 secrets found; 2 something could not be read. With --jsonl: 0
 every line was answered; 2 at least one line was wrong.";
@@ -183,7 +183,7 @@ impl Scan {
         }
         let paths = if !self.paths.is_empty() {
             self.paths.clone()
-        } else if self.baseline.is_none() && self.write_baseline.is_none() && input_is_piped() {
+        } else if self.baseline.is_none() && self.write_baseline.is_none() && is_input_piped() {
             vec![input.to_path_buf()]
         } else {
             vec![PathBuf::from(".")]
@@ -193,7 +193,7 @@ impl Scan {
 }
 
 /// Whether somebody hands text over. A build's empty device must not pass for a clean folder.
-fn input_is_piped() -> bool {
+fn is_input_piped() -> bool {
     let input = std::io::stdin().as_fd().try_clone_to_owned().map(std::fs::File::from);
     let kind = input.and_then(|input| input.metadata()).map(|data| data.file_type());
     kind.is_ok_and(|kind| kind.is_fifo() || kind.is_socket() || kind.is_file())

@@ -103,7 +103,7 @@ fn work(reader: &mut SourceReader, queue: &Mutex<Receiver<Task>>) {
         };
         let mut batch = Vec::new();
         let mut found = |finding: LocatedFinding| {
-            if lines.meet(finding.start.line, finding.end.line) {
+            if lines.has_any_between(finding.start.line, finding.end.line) {
                 batch.push(finding);
             }
             if batch.len() < BATCH {
@@ -120,8 +120,8 @@ fn work(reader: &mut SourceReader, queue: &Mutex<Receiver<Task>>) {
             Err(Stopped::Unreadable(error)) => ScanEvent::Failed(error),
             Err(Stopped::Unwanted) => return,
         };
-        let told = if batch.is_empty() { Ok(()) } else { events.send(ScanEvent::Findings(batch)) };
-        if told.and_then(|()| events.send(last)).is_err() {
+        let sent = if batch.is_empty() { Ok(()) } else { events.send(ScanEvent::Findings(batch)) };
+        if sent.and_then(|()| events.send(last)).is_err() {
             return;
         }
     }

@@ -79,13 +79,13 @@ fn detect(start: &[u8]) -> Option<(Encoding, usize)> {
         _ if !start.contains(&0) => Some((Encoding::Bytes, 0)),
         _ => [Encoding::Utf16Le, Encoding::Utf16Be]
             .into_iter()
-            .find(|encoding| reads_like(*encoding, start))
+            .find(|encoding| is_text_in(*encoding, start))
             .map(|encoding| (encoding, 0)),
     }
 }
 
 /// Whether bytes without a mark are text in this encoding: no control characters, whole pairs, mostly ASCII.
-fn reads_like(encoding: Encoding, start: &[u8]) -> bool {
+fn is_text_in(encoding: Encoding, start: &[u8]) -> bool {
     let (pairs, _) = start.as_chunks::<2>();
     let units = pairs.iter().map(|pair| encoding.unit(*pair));
     let (mut ascii, mut all, mut broken) = (0, 0, 0);
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_and_guesses_tell_the_encoding() {
+    fn marks_and_guesses_give_the_encoding() {
         let marked = |mark: &[u8], text: &[u8]| detect(&[mark, text].concat());
         assert_eq!(marked(b"\xEF\xBB\xBF", b"x"), Some((Encoding::Bytes, 3)));
         assert_eq!(marked(b"\xFF\xFE", &utf16("ж", false)), Some((Encoding::Utf16Le, 2)));

@@ -20,10 +20,10 @@ section! {
         /// What happens when something cannot be scanned or recorded: refuse it, or let it pass, loudly.
         fail_mode: FailMode;
         /// What happens to images, audio, video, PDF, archives and office files, whose text is not read: let them
-        /// pass, told by type and size in audit and metrics, or refuse the request.
+        /// pass, reported by type and size in audit and metrics, or refuse the request.
         opaque: OpaqueAction;
-        /// Findings below this confidence are ignored, save those of rules that `policy.rules` names. Low: told by
-        /// a name alone, with a wrong check value, and names of resources; medium: told by surroundings, or a known
+        /// Findings below this confidence are ignored, save those of rules that `policy.rules` names. Low: found by
+        /// a name alone, with a wrong check value, and names of resources; medium: found by surroundings, or a known
         /// prefix with a wrong check value; high: unmistakable.
         min_confidence: Confidence = Confidence::Medium;
         /// When replies carry x-aegis-findings, counts by category.

@@ -45,7 +45,7 @@ section! {
         /// From the end of the request to the first byte of the reply (504).
         first_byte: Duration = Duration::from_secs(600), with: "units::duration",
             range: TimeLimit::ABOVE_ZERO;
-        /// Longest silence inside a reply that tells its length and is neither an event stream nor JSON lines.
+        /// Longest silence inside a reply that states its length and is neither an event stream nor JSON lines.
         upstream_read_gap: Duration = Duration::from_secs(120), with: "units::duration",
             range: TimeLimit::ABOVE_ZERO;
         /// Longest silence inside a streamed reply: an event stream, JSON lines, and every reply without a

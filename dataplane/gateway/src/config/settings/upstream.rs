@@ -27,7 +27,7 @@ section! {
         api_key_env: Option<String>, example: r#""LLM_API_KEY""#;
         /// Header that carries the key; the provider's own when absent.
         key_header: Option<KeyHeader>, example: r#""bearer""#;
-        /// Request header by which it tells a repeated request from a new one, such as "idempotency-key"; requests
+        /// Request header by which it recognises a repeated request, such as "idempotency-key"; requests
         /// that carry it are sent again when a connection breaks.
         idempotency_header: Option<String>, example: r#""idempotency-key""#;
         /// Trusted authorities: Mozilla's list, the operating system's store, or the file `ca` alone.

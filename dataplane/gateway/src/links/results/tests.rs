@@ -81,7 +81,7 @@ fn addresses_of_results_are_replaced_at_every_cut() {
 }
 
 #[test]
-fn results_are_told_at_the_endpoints_of_batches() {
+fn results_are_linked_at_the_endpoints_of_batches() {
     for (path, expected) in [
         ("/v1/messages/batches", true),
         ("/v1/messages/batches/", true),
@@ -97,6 +97,6 @@ fn results_are_told_at_the_endpoints_of_batches() {
         ("/v1/messages", false),
         ("/v1/batches", false),
     ] {
-        assert_eq!(is_told_at(path), expected, "{path}");
+        assert_eq!(has_result_links(path), expected, "{path}");
     }
 }

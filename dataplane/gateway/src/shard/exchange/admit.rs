@@ -48,7 +48,7 @@ impl Exchange<'_> {
             return Err(NO_UPGRADE.into());
         }
         let fields = &self.buffers.request.fields;
-        if self.snapshot.guards(&route.upstream, self.client.is_loopback()) {
+        if self.snapshot.is_guarded(&route.upstream, self.client.is_loopback()) {
             self.snapshot.sites.admit(&self.buffers.request.authority, fields)?;
         }
         let mut gateway_key = None;

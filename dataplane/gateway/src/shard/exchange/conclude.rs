@@ -51,7 +51,8 @@ impl Exchange<'_> {
             Err(error) => self.conclude_error(error, all_read).await,
         };
         if self.record.failed_open {
-            self.shard.notice(LogEventLevel::Error, "a request passed unscanned", || FAILED_OPEN.to_owned());
+            self.shard
+                .log_event(LogEventLevel::Error, "a request passed unscanned", || FAILED_OPEN.to_owned());
         }
         if self.record.findings_total > 0 || self.is_session_recalled {
             self.buffers.wipe();

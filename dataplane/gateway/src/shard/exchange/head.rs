@@ -80,8 +80,8 @@ fn drop_key_parameters(path: &mut String, replaces_key: bool, shown: Option<&[u8
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         let name = decoded(name);
         let replaced = replaces_key && parameter.contains('=') && name.eq_ignore_ascii_case(b"key");
-        let tells = shown.is_some_and(|key| holds_key(&name, key) || holds_key(&decoded(value), key));
-        !replaced && !tells
+        let has_key = shown.is_some_and(|key| holds_key(&name, key) || holds_key(&decoded(value), key));
+        !replaced && !has_key
     };
     if query.split('&').all(|parameter| stays(&parameter)) {
         return;

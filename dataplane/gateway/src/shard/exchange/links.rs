@@ -10,7 +10,7 @@ use aegis_wire::head::{BodyLength, Fields, Method};
 use super::error::ExchangeError;
 use super::state::Exchange;
 use crate::error_body::{ErrorKind, Failure};
-use crate::links::results::{Replaced, ResultLinks, is_told_at};
+use crate::links::results::{Replaced, ResultLinks, has_result_links};
 use crate::links::{LinkTarget, is_allowed, place};
 use crate::route::{self, UploadStep};
 use crate::snapshot::Upstream;
@@ -82,7 +82,7 @@ impl Exchange<'_> {
         upstream: &Upstream,
     ) -> Result<Option<Vec<u8>>, ExchangeError> {
         let Ok(text) = std::str::from_utf8(value) else {
-            return if self.leads_a_body_on(kind) {
+            return if self.can_receive_body(kind) {
                 Err(elsewhere("").into())
             } else {
                 Ok(Some(value.to_vec()))
@@ -104,7 +104,7 @@ impl Exchange<'_> {
             LinkTarget::Unreachable if kind == LinkUse::Location && !self.is_redirect() => Ok(None),
             LinkTarget::Unreachable => Err(UNREACHABLE.into()),
             LinkTarget::Elsewhere(host)
-                if self.leads_a_body_on(kind) && !is_allowed(&host, &upstream.redirect_hosts) =>
+                if self.can_receive_body(kind) && !is_allowed(&host, &upstream.redirect_hosts) =>
             {
                 Err(elsewhere(&host).into())
             }
@@ -113,7 +113,7 @@ impl Exchange<'_> {
     }
 
     /// Whether the client sends a body to the address in a field of this use.
-    fn leads_a_body_on(&self, kind: LinkUse) -> bool {
+    fn can_receive_body(&self, kind: LinkUse) -> bool {
         match kind {
             LinkUse::Upload => true,
             LinkUse::Related | LinkUse::List => false,
@@ -155,7 +155,7 @@ impl Exchange<'_> {
     /// What replaces the addresses of results in the body, where it may hold some.
     pub(super) fn result_links(&self, upstream: &Upstream) -> Option<ResultLinks> {
         let path = route::path_of(&self.buffers.request.path);
-        if !is_told_at(path.strip_prefix(&*upstream.base_path)?) {
+        if !has_result_links(path.strip_prefix(&*upstream.base_path)?) {
             return None;
         }
         let upstream = Arc::clone(self.snapshot.upstream(&upstream.name)?);

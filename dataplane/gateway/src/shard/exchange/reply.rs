@@ -59,9 +59,9 @@ impl Exchange<'_> {
 
     /// Puts the connection back into the pool when it can carry another exchange.
     pub(super) fn release(&mut self, upstream: &Upstream, replying: Replying) {
-        let Replying { mut link, is_reusable, .. } = replying;
-        if is_reusable && link.conn.rx.data().is_empty() && !self.shard.is_draining() {
-            link.conn.shrink(&self.shard.buffers);
+        let Replying { mut upstream_conn, is_reusable, .. } = replying;
+        if is_reusable && upstream_conn.conn.rx.data().is_empty() && !self.shard.is_draining() {
+            upstream_conn.conn.shrink(&self.shard.buffers);
             let policy = PoolPolicy {
                 max_idle: self.snapshot.limits.idle_per_upstream,
                 idle: upstream.timeouts.idle_pooled,
@@ -69,7 +69,7 @@ impl Exchange<'_> {
                 slot: upstream.slot,
             };
             let now = self.shard.deadlines.now();
-            self.shard.pools.put(upstream.identity, link, policy, now, &self.shard.metrics);
+            self.shard.pools.put(upstream.identity, upstream_conn, policy, now, &self.shard.metrics);
         }
     }
 
@@ -139,12 +139,12 @@ impl Exchange<'_> {
 
     /// Moves what has come into the buffer for the client.
     fn absorb(&mut self, replying: &mut Replying, framing: Framing) -> Result<Absorbed, ReplyError> {
-        let Replying { link, body, keep_alive, .. } = replying;
+        let Replying { upstream_conn, body, keep_alive, .. } = replying;
         let ExchangeBuffers { out, scratch, .. } = &mut *self.buffers;
         let record = &mut *self.record;
         let absorbed = framing.part(out, |out| {
             let before = out.tail().len();
-            let absorbed = body.absorb(link, out, scratch, &mut record.response_bytes);
+            let absorbed = body.absorb(upstream_conn, out, scratch, &mut record.response_bytes);
             let added = &out.tail()[before..];
             record.delivered_bytes += added.len() as u64;
             if let Some(keep_alive) = keep_alive {
@@ -165,19 +165,19 @@ impl Exchange<'_> {
         replying: &mut Replying,
         framing: Framing,
     ) -> Result<Arrival, ReplyError> {
-        let link = &mut replying.link;
-        if link.conn.rx.has_filled_buffer() {
+        let upstream_conn = &mut replying.upstream_conn;
+        if upstream_conn.conn.rx.has_filled_buffer() {
             // A body that fills the small buffer is worth a large one; without room it goes on in small pieces.
-            link.conn.grow(&self.shard.buffers, LARGE);
+            upstream_conn.conn.grow(&self.shard.buffers, LARGE);
         }
-        let wait = link.conn.deadline.within(WaitPhase::UpstreamRead, replying.gap);
+        let wait = upstream_conn.conn.deadline.within(WaitPhase::UpstreamRead, replying.gap);
         let due = replying.keep_alive.as_ref().filter(|_| framing.is_open_ended()).and_then(KeepAlive::due);
         let event = match due {
-            None => self.wait_readable(link).await,
-            Some(every) => self.wait_with_comments(link, framing, every).await?,
+            None => self.wait_readable(upstream_conn).await,
+            Some(every) => self.wait_with_comments(upstream_conn, framing, every).await?,
         };
         drop(wait);
-        let is_missed = link.conn.deadline.is_missed();
+        let is_missed = upstream_conn.conn.deadline.is_missed();
         match event {
             ReadEvent::Upstream(Ok(count)) if count > 0 => Ok(Arrival::Bytes),
             ReadEvent::Upstream(_) if is_missed => Err(ReplyError::FellSilent),
@@ -190,13 +190,13 @@ impl Exchange<'_> {
     /// Waits for more of the reply, and sends the client a comment after each silence of `every`.
     async fn wait_with_comments(
         &mut self,
-        link: &mut UpstreamConn,
+        upstream_conn: &mut UpstreamConn,
         framing: Framing,
         every: Duration,
     ) -> Result<ReadEvent, ClientGone> {
         loop {
             // Giving up the wait loses nothing: the read goes on.
-            match timeout(every, self.wait_readable(link)).await {
+            match timeout(every, self.wait_readable(upstream_conn)).await {
                 Ok(event) => return Ok(event),
                 Err(_) => self.comment(framing).await?,
             }
@@ -212,13 +212,13 @@ impl Exchange<'_> {
 
     /// Writes what has come straight from the upstream's buffer. True when the body has ended with it.
     async fn pass_slice(&mut self, replying: &mut Replying) -> Result<bool, ReplyError> {
-        let Replying { link, body, .. } = replying;
-        let slice = body.take_slice(link)?;
+        let Replying { upstream_conn, body, .. } = replying;
+        let slice = body.take_slice(upstream_conn)?;
         self.record.response_bytes += slice.payload.len() as u64;
         self.record.delivered_bytes += slice.payload.len() as u64;
         let timeout = self.reply_timeout();
         let (result, bytes) = self.client.write(slice.bytes, slice.payload, timeout).await;
-        link.conn.rx.put_buffer(bytes, slice.consumed);
+        upstream_conn.conn.rx.put_buffer(bytes, slice.consumed);
         result.map_err(|_| ReplyError::ClientGone)?;
         Ok(slice.is_last)
     }

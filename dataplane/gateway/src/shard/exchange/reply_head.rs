@@ -33,7 +33,7 @@ const UNREADABLE: Failure = Failure::upstream(
 
 /// A reply that can be passed on: what must be done to it is decided, and the client has nothing of it yet.
 pub(super) struct Replying {
-    pub(super) link: Box<UpstreamConn>,
+    pub(super) upstream_conn: Box<UpstreamConn>,
     pub(super) body: ResponseBody,
     pub(super) head: HeadPlan,
     /// Longest silence of the upstream.
@@ -68,8 +68,8 @@ impl Exchange<'_> {
         answered: Answered,
         sending: Sending,
     ) -> Result<Replying, ExchangeError> {
-        let Answered { mut link, parse, sent } = answered;
-        link.conn.rx.consume(parse.consumed);
+        let Answered { link: mut upstream_conn, parse, sent } = answered;
+        upstream_conn.conn.rx.consume(parse.consumed);
         self.record.upstream_status = Some(self.buffers.reply.status);
         let secrets = match sending {
             Sending::Whole(secrets) => secrets,
@@ -97,7 +97,7 @@ impl Exchange<'_> {
         Ok(Replying {
             keep_alive: self.comments(format, length),
             is_reusable: parse.keep_alive && sent == Sent::All,
-            link,
+            upstream_conn,
             body,
             head,
             gap,

@@ -72,7 +72,7 @@ impl ResponseBody {
     /// Moves what has come into `out`, as far as there is room. Adds the payload that was used to `received`.
     pub(super) fn absorb(
         &mut self,
-        link: &mut UpstreamConn,
+        upstream_conn: &mut UpstreamConn,
         out: &mut WriteBuffer,
         scratch: &mut Vec<u8>,
         received: &mut u64,
@@ -103,7 +103,7 @@ impl ResponseBody {
                 }
                 continue;
             }
-            let data = link.conn.rx.data();
+            let data = upstream_conn.conn.rx.data();
             if data.is_empty() {
                 return Ok(Absorbed::NeedsUpstream);
             }
@@ -116,7 +116,7 @@ impl ResponseBody {
                 Some(decoder) => decoder.feed(&data[piece.payload]),
                 None => self.put(&data[piece.payload], out)?,
             }
-            link.conn.rx.consume(piece.consumed);
+            upstream_conn.conn.rx.consume(piece.consumed);
         }
     }
 
@@ -141,9 +141,9 @@ impl ResponseBody {
     }
 
     /// Takes what has come of a plain body out of the connection, with the buffer it lies in.
-    pub(super) fn take_slice(&mut self, link: &mut UpstreamConn) -> Result<Slice, ReplyError> {
-        let piece = self.framing.decode(link.conn.rx.data()).map_err(|_| ReplyError::BrokenOff)?;
-        let (bytes, start) = link.conn.rx.take_buffer();
+    pub(super) fn take_slice(&mut self, upstream_conn: &mut UpstreamConn) -> Result<Slice, ReplyError> {
+        let piece = self.framing.decode(upstream_conn.conn.rx.data()).map_err(|_| ReplyError::BrokenOff)?;
+        let (bytes, start) = upstream_conn.conn.rx.take_buffer();
         let payload = start + piece.payload.start..start + piece.payload.end;
         Ok(Slice { bytes, payload, is_last: piece.done, consumed: start + piece.consumed })
     }

@@ -42,6 +42,6 @@ pub(crate) use conn::{Conn, Watched};
 pub(crate) use connect::connect;
 pub(crate) use listener::{Listener, Stream};
 
-pub(crate) use runtime::{block_on, io_uring_works, sleep, spawn, timeout};
+pub(crate) use runtime::{block_on, has_io_uring, sleep, spawn, timeout};
 pub(crate) use tls::TlsHalf;
 pub(crate) use write_half::WriteTimeout;

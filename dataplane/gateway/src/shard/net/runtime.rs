@@ -14,7 +14,7 @@ use crate::config::settings::Driver;
 const RING_ENTRIES: u32 = 1024;
 
 /// Whether the kernel and the sandbox around this process allow what the shards need of `io_uring`.
-pub(crate) fn io_uring_works() -> bool {
+pub(crate) fn has_io_uring() -> bool {
     monoio::utils::detect_uring()
 }
 

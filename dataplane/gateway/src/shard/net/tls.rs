@@ -32,7 +32,7 @@ impl TlsHalf {
     pub(crate) fn open(&self, sealed: &mut [u8], plaintext: &mut Vec<u8>) -> io::Result<bool> {
         let TlsState { stream, out } = &mut *self.0.borrow_mut();
         stream.receive(sealed, plaintext, out).map_err(broken)?;
-        Ok(!stream.peer_closed())
+        Ok(!stream.is_peer_closed())
     }
 
     /// The socket has ended; an error if the peer had not said so.

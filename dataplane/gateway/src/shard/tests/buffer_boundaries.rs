@@ -177,13 +177,21 @@ impl Shape {
     }
 }
 
-struct Stage {
+/// A body of `length` bytes that names something `count` times.
+#[derive(Clone, Copy)]
+struct Body {
+    shape: Shape,
+    length: usize,
+    count: usize,
+}
+
+struct Harness {
     gateway: Gateway,
     client: Client,
     upstream: MockUpstream,
 }
 
-impl Stage {
+impl Harness {
     fn new(driver: Driver) -> Self {
         let upstream = upstream();
         let mut setup = GatewaySetup::new(driver, &upstream);
@@ -193,8 +201,9 @@ impl Stage {
         Self { gateway, client, upstream }
     }
 
-    /// Asks for a reply of `length` bytes that names the token of `secret` so often.
-    fn ask(&mut self, secret: &str, shape: Shape, length: usize, count: usize) -> Reply {
+    /// Asks for a reply with this body, which names the token of `secret`.
+    fn ask(&mut self, secret: &str, body: Body) -> Reply {
+        let Body { shape, length, count } = body;
         self.client.send(format!(
             "POST /up/x HTTP/1.1\r\nhost: g\r\ncontent-type: text/plain\r\n{}\r\nx-length: {length}\r\nx-count: {count}\r\n\
              content-length: {}\r\n\r\n{secret}",
@@ -207,12 +216,13 @@ impl Stage {
     /// The token that stands for `secret`.
     fn token_of(&mut self, secret: &str) -> String {
         let shape = Shape { kind: "text/plain", framing: Framing::Length, coding: PLAIN };
-        self.ask(secret, shape, 200, 1);
+        self.ask(secret, Body { shape, length: 200, count: 1 });
         let seen: ReceivedRequest = self.upstream.seen().pop().unwrap();
         token(&seen)
     }
 
-    fn check_request(&mut self, secret: &str, token: &str, shape: Shape, length: usize, count: usize) {
+    fn check_request(&mut self, secret: &str, token: &str, body: Body) {
+        let Body { shape, length, count } = body;
         let Some(sent) = wrapped(shape.kind, length, secret, count) else { return };
         let first =
             "POST /up/x HTTP/1.1\r\nhost: g\r\nx-kind: text/plain\r\nx-framing: length\r\nx-coding: identity";
@@ -225,9 +235,10 @@ impl Stage {
         assert!(seen.body == sent.replace(secret, token).as_bytes(), "{case}: other bytes sent");
     }
 
-    fn check_reply(&mut self, secret: &str, token: &str, shape: Shape, length: usize, count: usize) {
+    fn check_reply(&mut self, secret: &str, token: &str, body: Body) {
+        let Body { shape, length, count } = body;
         let Some(sent) = wrapped(shape.kind, length, token, count) else { return };
-        let reply = self.ask(secret, shape, length, count);
+        let reply = self.ask(secret, body);
         let case = format!("{shape:?}, {length} bytes, {count} tokens for {} bytes", secret.len());
         assert!(reply.complete && reply.keep_alive && reply.status == 200, "{case}");
         assert!(reply.body == sent.replace(token, secret).as_bytes(), "{case}: other bytes");
@@ -254,44 +265,44 @@ fn lengths(count: usize, growth: isize) -> Vec<usize> {
 #[test]
 fn replies_of_every_size_arrive_whole() {
     on_both_drivers(|driver| {
-        let mut stage = Stage::new(driver);
+        let mut harness = Harness::new(driver);
         for secret in [SECRET.to_owned(), long_secret(20)] {
-            let token = stage.token_of(&secret);
+            let token = harness.token_of(&secret);
             let growth = secret.len().cast_signed() - token.len().cast_signed();
             for count in COUNTS {
                 for length in lengths(count, growth) {
                     for shape in Shape::all() {
-                        stage.check_reply(&secret, &token, shape, length, count);
+                        harness.check_reply(&secret, &token, Body { shape, length, count });
                     }
                 }
             }
         }
-        assert_eq!(stage.gateway.metrics.connections_total.get(), 1, "the client never had to come again");
+        assert_eq!(harness.gateway.metrics.connections_total.get(), 1, "the client never had to come again");
     });
 }
 
 #[test]
 fn replies_that_just_outgrow_the_buffer_arrive() {
     on_both_drivers(|driver| {
-        let mut stage = Stage::new(driver);
+        let mut harness = Harness::new(driver);
         let secret = long_secret(20);
-        let token = stage.token_of(&secret);
+        let token = harness.token_of(&secret);
         let shape = Shape { kind: "application/json", framing: Framing::Length, coding: PLAIN };
-        stage.check_reply(&secret, &token, shape, 34_806, 36);
-        stage.check_reply(&secret, &token, shape, LARGE, 1);
-        let token = stage.token_of(SECRET);
-        stage.check_reply(SECRET, &token, shape, LARGE, 1);
+        harness.check_reply(&secret, &token, Body { shape, length: 34_806, count: 36 });
+        harness.check_reply(&secret, &token, Body { shape, length: LARGE, count: 1 });
+        let token = harness.token_of(SECRET);
+        harness.check_reply(SECRET, &token, Body { shape, length: LARGE, count: 1 });
     });
 }
 
 #[test]
 fn an_old_client_gets_what_outgrows_the_buffer_until_the_connection_ends() {
     on_both_drivers(|driver| {
-        let mut stage = Stage::new(driver);
+        let mut harness = Harness::new(driver);
         let secret = long_secret(20);
-        let token = stage.token_of(&secret);
+        let token = harness.token_of(&secret);
         for (length, has_length) in [(LARGE - 4_000, true), (LARGE, false), (LARGE + 1, false)] {
-            let mut client = stage.gateway.client();
+            let mut client = harness.gateway.client();
             client.send(format!(
                 "POST /up/x HTTP/1.0\r\nx-kind: text/plain\r\nx-framing: length\r\nx-coding: identity\r\nx-length: {length}\r\nx-count: 1\r\n\
                  content-length: {}\r\n\r\n{secret}",
@@ -323,16 +334,16 @@ fn request_shapes() -> impl Iterator<Item = Shape> {
 #[test]
 fn requests_of_every_size_arrive_whole() {
     on_both_drivers(|driver| {
-        let mut stage = Stage::new(driver);
+        let mut harness = Harness::new(driver);
         for secret in [SECRET.to_owned(), long_secret(20)] {
-            let token = stage.token_of(&secret);
+            let token = harness.token_of(&secret);
             let growth = token.len().cast_signed() - secret.len().cast_signed();
             for (count, length) in COUNTS
                 .into_iter()
                 .flat_map(|count| lengths(count, growth).into_iter().map(move |length| (count, length)))
             {
                 for shape in request_shapes() {
-                    stage.check_request(&secret, &token, shape, length, count);
+                    harness.check_request(&secret, &token, Body { shape, length, count });
                 }
             }
         }
@@ -361,7 +372,7 @@ const HEADS: [usize; 8] =
 #[test]
 fn long_heads_with_bodies_of_every_size_arrive_whole() {
     on_both_drivers(|driver| {
-        let mut stage = Stage::new(driver);
+        let mut harness = Harness::new(driver);
         for head in HEADS {
             for length in behind_head(head) {
                 let sent = page(length, SECRET, 1).unwrap();
@@ -372,31 +383,31 @@ fn long_heads_with_bodies_of_every_size_arrive_whole() {
                 );
                 let request = [&padded(&first, "x-aegis-pad", head)[..], sent.as_bytes()].concat();
                 // The second one waits behind the first in the same buffer.
-                stage.client.send([&request[..], &request].concat());
+                harness.client.send([&request[..], &request].concat());
                 for _ in 0..2 {
-                    let reply = stage.client.reply();
+                    let reply = harness.client.reply();
                     let case = format!("{head} bytes of head, {length} of body");
                     assert!(reply.complete && reply.status == 200, "{case}: {}", reply.status);
                     assert!(reply.body == sent.as_bytes(), "{case}: other bytes came back");
                 }
-                for seen in stage.upstream.seen.lock().unwrap().drain(..) {
+                for seen in harness.upstream.seen.lock().unwrap().drain(..) {
                     assert!(!seen.head.fields.contains(b"x-aegis-pad"));
                     assert_eq!(memchr::memmem::find(&seen.body, SECRET.as_bytes()), None);
                 }
             }
         }
-        assert_eq!(stage.gateway.metrics.connections_total.get(), 1, "the client never had to come again");
+        assert_eq!(harness.gateway.metrics.connections_total.get(), 1, "the client never had to come again");
     });
 }
 
 #[test]
 fn longer_heads_are_refused_and_nothing_of_them_is_sent() {
     on_both_drivers(|driver| {
-        let stage = Stage::new(driver);
+        let harness = Harness::new(driver);
         let buffer = 2 * h1::MAX_HEAD;
         for length in [h1::MAX_HEAD + 1, buffer - 1, buffer, buffer + 1, 2 * buffer] {
             for cut in [length, 10_000] {
-                let mut client = stage.gateway.client();
+                let mut client = harness.gateway.client();
                 let head = padded("GET /up/x HTTP/1.1\r\nhost: g\r\n", "x-pad", length);
                 for part in head.chunks(cut) {
                     // The gateway may have refused it already.
@@ -408,7 +419,7 @@ fn longer_heads_are_refused_and_nothing_of_them_is_sent() {
                 assert!(client.is_closed());
             }
         }
-        assert_eq!(stage.upstream.seen().len(), 0);
+        assert_eq!(harness.upstream.seen().len(), 0);
     });
 }
 

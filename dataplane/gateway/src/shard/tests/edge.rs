@@ -399,7 +399,7 @@ fn a_client_certificate_is_a_key_to_spend() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let mut setup = GatewaySetup::new(driver, &upstream);
-        change(&mut setup, |_, edit| edit(&|up| up.shows_certificate = true));
+        change(&mut setup, |_, edit| edit(&|up| up.has_certificate = true));
         let gateway = setup.start();
         let mut client = gateway.client();
         client.send("GET /up/x HTTP/1.1\r\nhost: evil.example\r\n\r\n");

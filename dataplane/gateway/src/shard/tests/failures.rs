@@ -155,7 +155,7 @@ fn an_early_reply_is_delivered() {
 }
 
 #[test]
-fn slow_clients_are_told_so() {
+fn slow_clients_get_408() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let mut setup = GatewaySetup::new(driver, &upstream);

@@ -49,7 +49,7 @@ pub(super) fn server_tls() -> Arc<rustls::ServerConfig> {
 /// Runs a test on `io_uring`, where it works, and on epoll.
 pub(super) fn on_both_drivers(test: impl Fn(Driver)) {
     test(Driver::Epoll);
-    if super::super::net::io_uring_works() {
+    if super::super::net::has_io_uring() {
         test(Driver::IoUring);
     }
 }
@@ -243,7 +243,7 @@ impl GatewaySetup {
             needed: true,
             addresses: Arc::new(Addresses::fixed(self.upstream)),
             key: None,
-            shows_certificate: false,
+            has_certificate: false,
             idempotency_header: self.idempotency_header,
             timeouts: self.timeouts.clone(),
             slot: 0,
@@ -298,7 +298,7 @@ impl Gateway {
             };
             super::super::run(context).unwrap();
         });
-        wait_for(|| lifecycle.all_listening());
+        wait_for(|| lifecycle.is_listening());
         Self { address, lifecycle, metrics, snapshots, events, thread: Some(thread), _port: port }
     }
 

@@ -72,7 +72,7 @@ fn an_idempotent_request_is_sent_again_once() {
 }
 
 #[test]
-fn a_post_that_its_upstream_can_tell_apart_is_sent_again() {
+fn a_post_that_its_upstream_can_recognise_is_sent_again() {
     on_both_drivers(|driver| {
         for (configured, fields, status) in [
             (Some("idempotency-key"), "Idempotency-Key: 7\r\n", 200),

@@ -102,7 +102,7 @@ fn files_labelled_json_are_read_as_what_they_are() {
 }
 
 #[test]
-fn members_for_the_provider_pass_and_are_told_nowhere() {
+fn members_for_the_provider_pass_and_are_reported_nowhere() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let mut gateway = GatewaySetup::new(driver, &upstream).start();

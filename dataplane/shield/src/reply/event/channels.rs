@@ -250,7 +250,7 @@ impl Channel {
         separator: Option<&[u8]>,
         out: &mut RestoredText,
     ) {
-        if self.restorer.holds() {
+        if self.restorer.is_holding() {
             let number = if self.template.is_numbered() { numbering.next() } else { 0 };
             out.extend_from_slice(separator.unwrap_or_default());
             self.template.write_before(number, out);

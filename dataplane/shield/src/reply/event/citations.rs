@@ -25,6 +25,14 @@ use crate::reply::text::output::RestoredText;
 use crate::reply::text::position_tracker::{PositionTracker, PositionUnit};
 use crate::reply::text::restorer::TextRestorer;
 
+/// An event with citations, and what is known of the texts that they point into.
+#[derive(Clone, Copy)]
+pub(crate) struct CitedEvent<'e> {
+    pub(crate) event: Event<'e>,
+    pub(crate) plan: &'e Plan,
+    pub(crate) channels: &'e Channels,
+}
+
 /// Where the text stands that numbers point into.
 #[derive(Clone, Copy)]
 enum CitedText {
@@ -57,14 +65,8 @@ fn is_in_metadata(event: Event<'_>, root: usize) -> bool {
 }
 
 /// Edits the numbers below the container `root`. All texts of the event are edited by now.
-pub(crate) fn restore(
-    event: Event<'_>,
-    plan: &Plan,
-    channels: &Channels,
-    edits: &mut Edits,
-    context: &mut ReplyContext,
-    root: usize,
-) {
+pub(crate) fn restore(cited: CitedEvent<'_>, edits: &mut Edits, context: &mut ReplyContext, root: usize) {
+    let CitedEvent { event, plan, channels } = cited;
     if is_tool_input(event, root) {
         return;
     }
@@ -79,7 +81,13 @@ pub(crate) fn restore(
         return;
     }
     for item in items(event, root) {
-        let Some(positions) = measure(event, edits, context, source, unit, item) else { continue };
+        let mut positions = PositionTracker::new(unit);
+        for text in texts(event, source, item) {
+            positions = along(event, edits, context, positions, text);
+        }
+        if positions.is_idle() {
+            continue;
+        }
         event.inside(item).for_each(|node| number(event, edits, &positions, item, node));
     }
 }
@@ -139,34 +147,22 @@ fn parts(event: Event<'_>, node: usize) -> Option<usize> {
     event.child(content, b"parts").filter(|&parts| event.kind(parts) == ValueKind::Array)
 }
 
-/// Measures a text that is in the event itself. `None` if nothing in it was replaced.
-fn measure(
-    event: Event<'_>,
-    edits: &Edits,
-    context: &mut ReplyContext,
-    source: CitedText,
-    unit: PositionUnit,
-    item: usize,
-) -> Option<PositionTracker> {
-    let mut positions = PositionTracker::new(unit);
-    match source {
-        CitedText::Channel(_) => {}
-        CitedText::String(text) => positions = along(event, edits, context, positions, text),
-        CitedText::Parts(parts) => {
-            let only = event.child(item, b"segment").and_then(|segment| event.index(segment, b"partIndex"));
-            for part in event.values.children(parts) {
-                let wanted = match only {
-                    Some(only) => u64::from(event.values.node(part).ordinal) == only,
-                    None => !event.is_true(part, b"thought"),
-                };
-                let text = event.child(part, b"text").filter(|&text| event.kind(text) == ValueKind::Text);
-                if let Some(text) = text.filter(|_| wanted) {
-                    positions = along(event, edits, context, positions, text);
-                }
-            }
-        }
-    }
-    (!positions.is_idle()).then_some(positions)
+/// The strings of the event itself that make up `source` for the citation `item`, in order.
+fn texts(event: Event<'_>, source: CitedText, item: usize) -> impl Iterator<Item = usize> {
+    let (single, parts) = match source {
+        CitedText::Channel(_) => (None, None),
+        CitedText::String(text) => (Some(text), None),
+        CitedText::Parts(parts) => (None, Some(parts)),
+    };
+    let only = event.child(item, b"segment").and_then(|segment| event.index(segment, b"partIndex"));
+    let is_wanted = move |part: usize| match only {
+        Some(only) => u64::from(event.values.node(part).ordinal) == only,
+        None => !event.is_true(part, b"thought"),
+    };
+    let parts = parts.into_iter().flat_map(move |parts| event.values.children(parts));
+    single.into_iter().chain(parts.filter(move |&part| is_wanted(part)).filter_map(move |part| {
+        event.child(part, b"text").filter(|&text| event.kind(text) == ValueKind::Text)
+    }))
 }
 
 /// Goes on measuring along the string `text`.
@@ -179,7 +175,7 @@ fn along(
 ) -> PositionTracker {
     let span = event.values.node(text).span();
     let raw = &event.text[span.clone()];
-    if !edits.have(&span) {
+    if !edits.has_edit(&span) {
         positions.pass(raw);
         return positions;
     }

@@ -54,7 +54,7 @@ impl Edits {
     }
 
     /// Whether exactly this range has been replaced.
-    pub(crate) fn have(&self, range: &Range<usize>) -> bool {
+    pub(crate) fn has_edit(&self, range: &Range<usize>) -> bool {
         self.list.iter().any(|edit| edit.from == *range)
     }
 

@@ -26,7 +26,7 @@ impl Handling {
             if key.is_tool_input() && event.kind(node) == ValueKind::Object {
                 return Self::Restore;
             }
-            if found == Self::Restore && Self::keeps(event, node, key, below) {
+            if found == Self::Restore && Self::is_kept(event, node, key, below) {
                 found = Self::Keep;
             }
             below = node;
@@ -50,7 +50,7 @@ impl Handling {
     }
 
     /// Whether the container `node` makes signed or sampled text of what it holds under `below`.
-    fn keeps(event: Event<'_>, node: usize, key: KeyKind, below: usize) -> bool {
+    fn is_kept(event: Event<'_>, node: usize, key: KeyKind, below: usize) -> bool {
         if matches!(key, KeyKind::Signed | KeyKind::Sampled) {
             return true;
         }

@@ -134,7 +134,7 @@ impl JsonIndex {
                 };
                 let object = self.nodes[usize::from(container)].kind == ValueKind::Object;
                 match (text.get(at)?, object) {
-                    (b',', _) if !self.just_opened() => {
+                    (b',', _) if !self.is_just_opened() => {
                         at = white(text, at + 1);
                         break;
                     }
@@ -145,7 +145,7 @@ impl JsonIndex {
                         (closed.span.1, closed.next) = (at as u32, next);
                         self.open.pop();
                     }
-                    _ if self.just_opened() => break,
+                    _ if self.is_just_opened() => break,
                     _ => return None,
                 }
             }
@@ -167,7 +167,7 @@ impl JsonIndex {
     }
 
     /// Whether the innermost container has no value yet.
-    fn just_opened(&self) -> bool {
+    fn is_just_opened(&self) -> bool {
         self.open.last().is_some_and(|&(_, count)| count == 0)
     }
 

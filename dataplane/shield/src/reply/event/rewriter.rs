@@ -8,6 +8,7 @@ use std::ops::Range;
 use memchr::memchr2;
 
 use crate::reply::event::channels::Channels;
+use crate::reply::event::citations::CitedEvent;
 use crate::reply::event::frame::EventEnvelope;
 use crate::reply::event::handling::Handling;
 use crate::reply::event::json_index::{JsonIndex, ValueKind, string_end};
@@ -151,7 +152,8 @@ impl EventRewriter {
         }
         .restore(&mut self.cited);
         for &root in &self.cited {
-            citations::restore(event, plan, &self.channels, &mut self.edits, context, root);
+            let cited = CitedEvent { event, plan, channels: &self.channels };
+            citations::restore(cited, &mut self.edits, context, root);
         }
         let unordered = !self.cited.is_empty() | number(event, plan, &mut self.channels, &mut self.edits);
         if !plan.closes.is_empty() {
@@ -196,7 +198,7 @@ impl EventRewriter {
                 ..ChannelPiece::default()
             };
             if let Some(channel) = self.channels.of(&piece, context, || Handling::Restore) {
-                let fits = channel.restorer.holds() || channel.template.plain(frame.envelope);
+                let fits = channel.restorer.is_holding() || channel.template.plain(frame.envelope);
                 self.edits.feed_lines(context, &mut channel.restorer, frame, !fits || frame.last);
             }
         }
@@ -253,10 +255,10 @@ impl EventStrings<'_> {
             self.context.stats.skipped += 1;
             return;
         };
-        let held = channel.restorer.holds();
+        let held = channel.restorer.is_holding();
         let span = event.values.node(piece.node).span();
         self.edits.feed(self.context, &mut channel.restorer, event.text, span, last);
-        if channel.restorer.holds() && !held && !channel.template.cut(event, plan, piece, envelope) {
+        if channel.restorer.is_holding() && !held && !channel.template.cut(event, plan, piece, envelope) {
             // No event can be made for what is held, so nothing is.
             self.edits.let_out(self.context, &mut channel.restorer);
         }

@@ -108,7 +108,7 @@ impl Template {
         for child in event.values.children(node) {
             let item = event.values.node(child);
             let on_the_way = child == target || item.span().contains(&place);
-            if !on_the_way && !kept(event, plan, node, child) {
+            if !on_the_way && !is_repeated(event, plan, node, child) {
                 continue;
             }
             if !std::mem::take(&mut first) {
@@ -136,7 +136,7 @@ impl Template {
 }
 
 /// Whether the member or item `child` of `container`, which is not on the way to the text, is repeated.
-fn kept(event: Event<'_>, plan: &Plan, container: usize, child: usize) -> bool {
+fn is_repeated(event: Event<'_>, plan: &Plan, container: usize, child: usize) -> bool {
     let (node, parent) = (event.values.node(child), event.values.node(container));
     if parent.kind == ValueKind::Array || plan.pieces.iter().any(|piece| piece.node == child) {
         return false;

@@ -40,12 +40,12 @@ impl ReplyContext {
 
     /// Counts a whole token that the vault does not know, if its check is right. A word with a wrong one is text.
     pub(crate) fn count_unknown(&mut self, token: &Token) {
-        let ours = self.keyring.as_ref().is_some_and(|keyring| keyring.minted(token));
+        let ours = self.keyring.as_ref().is_some_and(|keyring| keyring.has_minted(token));
         self.stats.unresolved += u64::from(ours);
     }
 
     /// Counts the beginning of a token that did not go on, if a token of the vault begins so.
     pub(crate) fn count_broken(&mut self, prefix: &Prefix) {
-        self.stats.unresolved += u64::from(prefix.names_a_token() && self.matcher.expects(prefix));
+        self.stats.unresolved += u64::from(prefix.is_token_like() && self.matcher.expects(prefix));
     }
 }

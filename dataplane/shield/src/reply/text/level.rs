@@ -41,7 +41,7 @@ impl Level {
         Self { state, escape: 0, depth: 0, any, code: 0, objects: 0 }
     }
 
-    pub(crate) fn in_string(&self) -> bool {
+    pub(crate) fn is_in_string(&self) -> bool {
         matches!(self.state, LevelState::Text | LevelState::Name)
     }
 

@@ -49,7 +49,7 @@ impl Prefix {
         let fits = if len < TOKEN_PREFIX.len() {
             byte == TOKEN_PREFIX[len]
         } else if self.code_at == 0 {
-            self.fits_category(byte)
+            self.is_category_byte(byte)
         } else {
             byte.is_ascii_alphanumeric() && !matches!(byte, b'I' | b'L' | b'O' | b'U')
         };
@@ -63,7 +63,7 @@ impl Prefix {
         fits
     }
 
-    fn fits_category(&self, byte: u8) -> bool {
+    fn is_category_byte(&self, byte: u8) -> bool {
         let seen = &self.bytes[TOKEN_PREFIX.len()..usize::from(self.len)];
         Category::ALL.iter().map(|category| category.as_str().as_bytes()).any(|name| match byte {
             b'-' => name == seen,
@@ -71,7 +71,7 @@ impl Prefix {
         })
     }
 
-    fn wants_hyphen(&self) -> bool {
+    fn is_hyphen_due(&self) -> bool {
         let len = usize::from(self.len);
         len + 1 == TOKEN_PREFIX.len() || (len > TOKEN_PREFIX.len() && self.code_at == 0)
     }
@@ -81,7 +81,7 @@ impl Prefix {
     }
 
     /// Whether this is more than the prefix and a category: a token was meant.
-    pub(crate) fn names_a_token(&self) -> bool {
+    pub(crate) fn is_token_like(&self) -> bool {
         self.code_at != 0
     }
 }
@@ -204,14 +204,14 @@ pub(crate) fn probe(text: &[u8], start: usize, escapes: bool) -> Option<TokenCan
     let mut prefix = Prefix::new();
     let width = if text[start] == b'\\' { 6 } else { 1 };
     let outcome = follow(&mut prefix, text, start, escapes);
-    let ordinary = matches!(outcome, MatchOutcome::Broken) && !prefix.names_a_token();
+    let ordinary = matches!(outcome, MatchOutcome::Broken) && !prefix.is_token_like();
     (!ordinary).then_some(TokenCandidate { start, width, outcome, prefix })
 }
 
 /// Goes on with `prefix` along `text` from `at`.
 pub(crate) fn follow(prefix: &mut Prefix, text: &[u8], mut at: usize, escapes: bool) -> MatchOutcome {
     loop {
-        match read(text, at, escapes, prefix.wants_hyphen()) {
+        match read(text, at, escapes, prefix.is_hyphen_due()) {
             Char::Is(byte, next) if prefix.push(byte) => at = next,
             Char::Is(..) | Char::Other => return MatchOutcome::Broken,
             Char::End => return MatchOutcome::Open,
@@ -224,12 +224,12 @@ pub(crate) fn follow(prefix: &mut Prefix, text: &[u8], mut at: usize, escapes: b
 }
 
 /// The character of a token at `at`, in whatever spelling.
-fn read(text: &[u8], at: usize, escapes: bool, wants_hyphen: bool) -> Char {
+fn read(text: &[u8], at: usize, escapes: bool, is_hyphen_due: bool) -> Char {
     match text.get(at) {
         None => Char::End,
         Some(b'\\') => {
             let unicode = escapes && matches!(text.get(at + 1), Some(b'u') | None);
-            if unicode { read_unicode(text, at) } else { read_hyphen(text, at, wants_hyphen) }
+            if unicode { read_unicode(text, at) } else { read_hyphen(text, at, is_hyphen_due) }
         }
         Some(&byte) => Char::Is(byte, at + 1),
     }
@@ -312,13 +312,13 @@ mod tests {
         for text in ["AEGIS-KEY-0123 456789ABCDEFGHJKM", "AEGIS-KEY-0123\\456789ABCDEFGHJKM", "AEGIS-KEY-U"] {
             let candidate = next(text.as_bytes(), 0, true).unwrap();
             assert!(
-                matches!(candidate.outcome, MatchOutcome::Broken) && candidate.prefix.names_a_token(),
+                matches!(candidate.outcome, MatchOutcome::Broken) && candidate.prefix.is_token_like(),
                 "{text}"
             );
         }
         for text in ["AEGIS-\\KEY", "AEGIS KEY", "aegis", "an aegis-like word", "AEGIS-CATS-1", "\\\\A\\"] {
             let candidate = next(text.as_bytes(), 0, false);
-            assert!(!candidate.is_some_and(|candidate| candidate.prefix.names_a_token()), "{text}");
+            assert!(!candidate.is_some_and(|candidate| candidate.prefix.is_token_like()), "{text}");
         }
     }
 

@@ -19,7 +19,7 @@ impl ContainerBits {
         self.0 >>= 1;
     }
 
-    fn top(self) -> bool {
+    fn is_top(self) -> bool {
         self.0 & 1 == 1
     }
 
@@ -64,7 +64,7 @@ impl MemberTracker {
 
     /// Whether the current string is JSON by contract.
     pub(crate) fn are_arguments(&self) -> bool {
-        self.key == KeyKind::Arguments && !self.tool.top()
+        self.key == KeyKind::Arguments && !self.tool.is_top()
     }
 
     /// Bytes of the current string.
@@ -86,12 +86,13 @@ impl MemberTracker {
         if is_name {
             self.key = KeyKind::Plain;
         }
-        let text = is_name || self.tool.top();
+        let text = is_name || self.tool.is_top();
         self.opaque =
-            !text && (self.key == KeyKind::Opaque || (self.key == KeyKind::Data && self.blob.top()));
-        let thinking = self.key == KeyKind::Thinking && self.block.top();
-        self.kept =
-            !self.opaque && !self.tool.top() && (self.keeps.top() || thinking || (!is_name && self.link));
+            !text && (self.key == KeyKind::Opaque || (self.key == KeyKind::Data && self.blob.is_top()));
+        let thinking = self.key == KeyKind::Thinking && self.block.is_top();
+        self.kept = !self.opaque
+            && !self.tool.is_top()
+            && (self.keeps.is_top() || thinking || (!is_name && self.link));
     }
 
     pub(crate) fn string_closes(&mut self, is_name: bool) {
@@ -100,7 +101,7 @@ impl MemberTracker {
             self.key = KeyKind::of(text);
             self.holds_link = places::may_hold_link_of_reply(text);
             self.link = places::is_link_of_reply(text, b"")
-                || (self.links.top() && places::may_be_link_of_reply(text));
+                || (self.links.is_top() && places::may_be_link_of_reply(text));
         } else if self.capturing {
             if is_blob_type(text) {
                 self.blob.set_top();
@@ -121,12 +122,12 @@ impl MemberTracker {
             b'{' | b'[' => {
                 let object = byte == b'{';
                 let keeps = matches!(self.key, KeyKind::Signed | KeyKind::Sampled);
-                self.tool.open(self.tool.top() || (object && self.key.is_tool_input()));
-                self.keeps.open(self.keeps.top() || keeps);
+                self.tool.open(self.tool.is_top() || (object && self.key.is_tool_input()));
+                self.keeps.open(self.keeps.is_top() || keeps);
                 self.blob.open(object && self.key == KeyKind::Blob);
                 self.links.open(object && self.holds_link);
                 (self.holds_link, self.link) = (false, false);
-                self.block.open(object && self.blocks.top());
+                self.block.open(object && self.blocks.is_top());
                 self.blocks.open(!object && self.key == KeyKind::Content);
                 self.key = KeyKind::Plain;
             }

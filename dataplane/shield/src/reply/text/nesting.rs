@@ -68,7 +68,7 @@ impl NestingTracker {
 
     /// String literals around the current place, at most one more than [`MAX_LEVELS`].
     fn depth(&self) -> u8 {
-        self.levels.iter().take_while(|level| level.in_string()).count() as u8
+        self.levels.iter().take_while(|level| level.is_in_string()).count() as u8
     }
 
     /// How often a value must be escaped at the current place. `None` if more literals may be around it than are
@@ -85,13 +85,13 @@ impl NestingTracker {
     }
 
     /// Whether the outermost level is in a string, so that a backslash begins an escape.
-    pub(crate) fn in_string(&self) -> bool {
-        self.levels[0].in_string()
+    pub(crate) fn is_in_string(&self) -> bool {
+        self.levels[0].is_in_string()
     }
 
     /// Whether the current place is inside an escape of the outermost level: what stands here is no character.
-    pub(crate) fn in_escape(&self) -> bool {
-        self.in_string() && self.levels[0].escape != 0
+    pub(crate) fn is_in_escape(&self) -> bool {
+        self.is_in_string() && self.levels[0].escape != 0
     }
 
     /// Whether the current place is in an opaque value of a document.
@@ -148,11 +148,11 @@ impl NestingTracker {
 
     fn step(&mut self, index: usize, byte: u8) {
         let Some(level) = self.levels.get_mut(index) else { return };
-        if level.in_string() {
+        if level.is_in_string() {
             self.string_byte(index, byte);
         } else if !matches!(level.state, LevelState::Dead | LevelState::Lost) {
             level.structure(byte);
-            let (opened, is_name, any) = (level.in_string(), level.state == LevelState::Name, level.any);
+            let (opened, is_name, any) = (level.is_in_string(), level.state == LevelState::Name, level.any);
             if opened {
                 self.opened(index, is_name, any);
             } else if index == 0

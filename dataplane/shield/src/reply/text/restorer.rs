@@ -64,7 +64,7 @@ impl TextRestorer {
         self.positions.take()
     }
 
-    pub(crate) fn holds(&self) -> bool {
+    pub(crate) fn is_holding(&self) -> bool {
         self.mode == RestoreMode::Restored && !self.held.is_empty()
     }
 
@@ -126,10 +126,10 @@ impl TextRestorer {
             followed = start;
             // The `a` of `\u001a` begins nothing, and held back it would leave half an escape behind. In an opaque
             // value nothing is a token.
-            if self.nesting.in_escape() || self.nesting.is_opaque() {
+            if self.nesting.is_in_escape() || self.nesting.is_opaque() {
                 continue;
             }
-            if !self.nesting.in_string() {
+            if !self.nesting.is_in_string() {
                 match Some(text[start]).filter(|&byte| byte != b'\\') {
                     None => continue,
                     Some(_) => match matcher::probe(text, start, false) {
@@ -209,7 +209,7 @@ impl TextRestorer {
                 MatchOutcome::Complete(token, _) if context.vault.resolve(&token).is_some() => {
                     context.stats.kept += 1;
                 }
-                _ => context.stats.unresolved += u64::from(candidate.prefix.names_a_token()),
+                _ => context.stats.unresolved += u64::from(candidate.prefix.is_token_like()),
             }
         }
         context.joined = joined;

@@ -218,7 +218,7 @@ const TEXT_RUN: usize = 16;
 
 /// Whether bytes that are no text as a whole may hold some: in an encoding that extends ASCII in another way than
 /// UTF-8, or beside bytes of another kind.
-pub(crate) fn holds_text(bytes: &[u8]) -> bool {
+pub(crate) fn has_text_runs(bytes: &[u8]) -> bool {
     let printable = |byte: &u8| matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r');
     let most = bytes.iter().filter(|byte| printable(byte)).count() * 4 >= bytes.len() * 3;
     most || bytes.split(|byte| !printable(byte)).any(|run| run.len() >= TEXT_RUN)
@@ -387,14 +387,14 @@ mod tests {
     #[test]
     fn bytes_around_text_do_not_hide_it() {
         let noise: Vec<u8> = (0..600u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
-        assert!(!holds_text(&noise));
+        assert!(!has_text_runs(&noise));
         for (len, held) in [(TEXT_RUN - 1, false), (TEXT_RUN, true)] {
             let bytes = [&noise[..], &[0xff], &vec![b'x'; len], &[0xff], &noise].concat();
-            assert_eq!(holds_text(&bytes), held, "{len}");
+            assert_eq!(has_text_runs(&bytes), held, "{len}");
         }
         for (others, held) in [(1, true), (2, false)] {
             let bytes = [&b"abc"[..], &vec![0xe9; others]].concat();
-            assert_eq!(holds_text(&bytes), held, "{others}");
+            assert_eq!(has_text_runs(&bytes), held, "{others}");
         }
     }
 }

@@ -212,12 +212,15 @@ fn classify_run(hint: PlaceHint, raw: &[u8], head: usize, last: bool) -> Classif
                 Some(kind) => run(ScanMode::Skip, Some(kind)),
                 None if declared == Declared::RawSound
                     && chars >= MIN_SEALED
-                    && !(file_kind::is_eight_bit_text(sample) && file_kind::holds_text(sample)) =>
+                    && !(file_kind::is_eight_bit_text(sample) && file_kind::has_text_runs(sample)) =>
                 {
                     run(ScanMode::Skip, Some(OpaqueKind::Audio))
                 }
                 // Too short for a file, and no text in any encoding: rather a plain word of base64's alphabet.
-                None if closed && !file_kind::holds_text(sample) && !file_kind::is_eight_bit_text(sample) => {
+                None if closed
+                    && !file_kind::has_text_runs(sample)
+                    && !file_kind::is_eight_bit_text(sample) =>
+                {
                     Classification::Scan
                 }
                 None => run(decoded, Some(OpaqueKind::Other)),

@@ -135,7 +135,7 @@ fn heads_of_data_urls_are_limited() {
 }
 
 #[test]
-fn media_types_tell_kind_and_charset() {
+fn media_types_give_kind_and_charset() {
     let wide = Charset { four_bytes: false, big_endian: Some(false) };
     assert_eq!(declared(b"text/plain; charset=utf-16le"), Declared::Text(Some(wide)));
     assert_eq!(declared(b"text\\/plain"), Declared::Text(None));

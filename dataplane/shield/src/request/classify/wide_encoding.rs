@@ -47,7 +47,7 @@ impl WideEncoding {
             let charset = declared.filter(|_| !narrow(0))?;
             Some(Self {
                 four: charset.four_bytes,
-                big: charset.big_endian.unwrap_or_else(|| zeros_lead(bytes)),
+                big: charset.big_endian.unwrap_or_else(|| has_zeros_first(bytes)),
             })
         })
     }
@@ -143,7 +143,7 @@ impl WideEncoding {
 }
 
 /// Whether more of the zero bytes stand before another byte than behind one.
-pub(crate) fn zeros_lead(bytes: &[u8]) -> bool {
+pub(crate) fn has_zeros_first(bytes: &[u8]) -> bool {
     let zeros = |from: usize| bytes.iter().skip(from).step_by(2).filter(|&&byte| byte == 0).count();
     zeros(0) > zeros(1)
 }

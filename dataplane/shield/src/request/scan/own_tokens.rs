@@ -31,7 +31,7 @@ pub(crate) fn exclude(findings: &mut Vec<Finding>, text: &[u8], keyring: &Keyrin
             continue;
         }
         let pieces = around(finding.span.start..finding.span.end, tokens)
-            .filter(|piece| says_something(&text[piece.clone()]))
+            .filter(|piece| has_content(&text[piece.clone()]))
             .map(|piece| Finding { span: aegis_detect::Span::new(piece.start, piece.end), ..finding });
         // Collected, since a window has few findings with a token in them.
         let pieces: Vec<Finding> = pieces.collect();
@@ -54,7 +54,7 @@ fn around(
     })
 }
 
-fn says_something(piece: &[u8]) -> bool {
+fn has_content(piece: &[u8]) -> bool {
     piece.iter().filter(|byte| byte.is_ascii_alphanumeric() || !byte.is_ascii()).count() >= MIN_PIECE
 }
 

@@ -56,14 +56,14 @@ pub(crate) struct BoundaryFinding {
 }
 
 impl BoundaryFinding {
-    fn meets(&self, known: &Finding) -> bool {
+    fn is_overlapping(&self, known: &Finding) -> bool {
         [&self.head, &self.tail].iter().any(|part| known.span.start < part.end && part.start < known.span.end)
     }
 
     /// Whether a finding in one of the parts is a piece of this secret and no secret of its own: the beginning of a
     /// token may look like one, too. What its rule knows as well alone stays, since what follows it may belong to
     /// another text.
-    pub(crate) fn outdoes(&self, known: &Finding, rules: &Rules) -> bool {
+    pub(crate) fn has_piece(&self, known: &Finding, rules: &Rules) -> bool {
         let within = |part: &Range<usize>| part.start <= known.span.start && known.span.end <= part.end;
         (within(&self.head) || within(&self.tail)) && rules.outranks(&self.finding, known)
     }
@@ -164,7 +164,9 @@ impl PartBoundaries {
                 finding.span.start += start;
                 finding.span.end += start;
                 let found = BoundaryFinding { finding, head, tail };
-                if !findings.iter().any(|known| found.meets(known) && !found.outdoes(known, scanner.rules()))
+                if !findings
+                    .iter()
+                    .any(|known| found.is_overlapping(known) && !found.has_piece(known, scanner.rules()))
                 {
                     self.found.push(found);
                 }

@@ -122,7 +122,7 @@ impl ShardScratch {
         let window = ScannedWindow { view: &self.view, text, base, settled, findings, pending };
         let wait = self.boundaries.scan(window, &mut self.scanner, self.keyring.as_deref());
         let (boundaries, rules) = (&self.boundaries.found, self.scanner.rules());
-        self.findings.retain(|finding| !boundaries.iter().any(|boundary| boundary.outdoes(finding, rules)));
+        self.findings.retain(|finding| !boundaries.iter().any(|boundary| boundary.has_piece(finding, rules)));
         let Some(mut settled) = wait.filter(|&at| at > self.view.fresh() && at < settled) else {
             return settled;
         };

@@ -1,7 +1,5 @@
 //! Media is known by its bytes, and only at the places where an API takes some; everything else is text.
 
-#![expect(clippy::cast_possible_truncation, reason = "noise is made of the low bits")]
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -11,28 +9,13 @@ use crate::policy::{OpaqueAction, Policy};
 use crate::report::OpaqueKind;
 use crate::request::refusal::Refusal;
 use crate::request::scan::view::WINDOW;
-use crate::request::tests::support::{AWS, PAT, PEM, lines, restore, run, run_pieces, shield, shield_with};
-use crate::request::tokenizer::{Outcome, Tokenizer};
-
-fn noise(len: u32) -> Vec<u8> {
-    (0..len).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
-}
+use crate::request::tests::support::{
+    AWS, PAT, PEM, lines, noise, restore, run, run_in_pieces, run_pieces, shield_with,
+};
+use crate::request::tokenizer::Tokenizer;
 
 fn png(len: u32) -> String {
     STANDARD.encode([b"\x89PNG\r\n\x1a\n".as_slice(), &noise(len)].concat())
-}
-
-/// Runs `body` whole and in pieces.
-fn checked(body: &str) -> (String, Outcome) {
-    let (out, outcome) =
-        run(Format::Json, body.as_bytes()).unwrap_or_else(|(refusal, _)| panic!("{refusal}"));
-    for size in [7001, WINDOW, WINDOW + 77] {
-        let mut pieces: Vec<&[u8]> = body.as_bytes().chunks(size).collect();
-        pieces.push(b"");
-        let (cut, _) = run_pieces(Tokenizer::new(shield(), Format::Json), &pieces).unwrap();
-        assert!(cut == out, "cuts matter");
-    }
-    (String::from_utf8(out).unwrap(), outcome)
 }
 
 fn message(part: &Value) -> Value {
@@ -59,7 +42,7 @@ fn a_data_url_in_a_text_is_text() {
             json!({ "messages": [{ "role": "assistant", "content": value }] }),
             json!({ "input": [{ "type": "function_call_output", "output": value }] }),
         ] {
-            let (out, outcome) = checked(&body.to_string());
+            let (out, outcome) = run_in_pieces(&body.to_string());
             assert_eq!(outcome.vault.len(), 1, "{body}");
             assert!(!out.contains(AWS));
             assert!(restore(out.as_bytes(), &outcome, 1) == body.to_string().as_bytes());
@@ -95,7 +78,7 @@ fn names_of_media_in_a_tools_input_are_names() {
                 json!({ "input": [{ "type": "function_call", "arguments": input.to_string() }] }),
                 json!({ "messages": [{ "content": [{ "toolUse": { "toolUseId": "t", "name": "n", "input": input } }] }] }),
             ] {
-                let (out, outcome) = checked(&body.to_string());
+                let (out, outcome) = run_in_pieces(&body.to_string());
                 assert_eq!(outcome.vault.len(), 1, "{body}");
                 assert!(!out.contains(AWS));
             }
@@ -117,7 +100,7 @@ fn text_behind_a_run_of_base64_is_scanned_and_kept() {
             json!({ "type": "file", "file": { "file_data": format!("{head}{encoded}{tail}") } }),
         ] {
             let body = message(&part).to_string();
-            let (out, outcome) = checked(&body);
+            let (out, outcome) = run_in_pieces(&body);
             assert_eq!(outcome.vault.len(), 1 + usize::from(tail.contains(PAT)), "{part}");
             let part = &serde_json::from_str::<Value>(&out).unwrap()["messages"][0]["content"][0];
             let value = part["text"].as_str().or(part["file"]["file_data"].as_str()).unwrap();
@@ -140,7 +123,7 @@ fn a_run_ends_where_its_text_ends() {
     let words = STANDARD.encode("some words that are text");
     for (run, rest) in [(words.clone(), AWS.to_owned()), (words, format!("+/{AWS}"))] {
         let body = json!({ "text": format!("data:text/plain;base64,{run}{rest}") }).to_string();
-        assert_eq!(checked(&body).1.vault.len(), 1, "{body}");
+        assert_eq!(run_in_pieces(&body).1.vault.len(), 1, "{body}");
     }
 }
 
@@ -180,7 +163,7 @@ fn documents_in_utf_16_are_scanned_in_base64_too() {
             json!({ "type": "document", "source": { "type": "base64", "media_type": "text/plain; charset=utf-16", "data": STANDARD.encode(&file) } }),
             json!({ "type": "file", "file": { "file_data": format!("data:text/plain;charset=utf-16;base64,{}", STANDARD.encode(&file)) } }),
         ] {
-            let (out, outcome) = checked(&message(&part).to_string());
+            let (out, outcome) = run_in_pieces(&message(&part).to_string());
             assert_eq!(outcome.vault.len(), 3, "{filler} {big}");
             let part = &serde_json::from_str::<Value>(&out).unwrap()["messages"][0]["content"][0];
             let value = part["source"]["data"].as_str().or(part["file"]["file_data"].as_str()).unwrap();
@@ -217,7 +200,7 @@ fn bodies_that_begin_with_a_magic_number_but_are_text_are_scanned() {
         let data = STANDARD.encode(format!("{text} and some more words of text, so that it is long enough"));
         let source = json!({ "type": "base64", "media_type": "image/gif", "data": data });
         let body = message(&json!({ "type": "image", "source": source })).to_string();
-        assert_eq!(checked(&body).1.vault.len(), 1, "{start}");
+        assert_eq!(run_in_pieces(&body).1.vault.len(), 1, "{start}");
     }
 }
 
@@ -248,13 +231,13 @@ fn texts_of_one_byte_a_character_are_scanned_whatever_they_begin_like() {
             json!({ "type": "file", "file": { "file_data": format!("data:application/pdf;base64,{data}") } }),
             json!({ "type": "input_audio", "input_audio": { "data": data, "format": "mp3" } }),
         ] {
-            assert_eq!(checked(&message(&part).to_string()).1.vault.len(), 1, "{start:x?} {part}");
+            assert_eq!(run_in_pieces(&message(&part).to_string()).1.vault.len(), 1, "{start:x?} {part}");
         }
     }
 }
 
 #[test]
-fn what_is_not_read_is_told_with_kind_place_and_size() {
+fn what_is_not_read_is_reported_with_kind_place_and_size() {
     let file = [b"\x89PNG\r\n\x1a\n".as_slice(), &noise(50_001)].concat();
     let pdf = [b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n".as_slice(), &noise(500)].concat();
     let zip = [b"PK\x03\x04\x14\0\0\0\0\0".as_slice(), &noise(1000)].concat();
@@ -267,7 +250,7 @@ fn what_is_not_read_is_told_with_kind_place_and_size() {
         image(b"text of some length, and no image at all"),
     ] }] });
     let body = body.to_string();
-    let (out, outcome) = checked(&body);
+    let (out, outcome) = run_in_pieces(&body);
     assert!(out == body && outcome.vault.is_empty());
     let reported: Vec<_> =
         outcome.report.opaque().iter().map(|one| (one.kind, one.bytes, one.place.as_str())).collect();

@@ -1,6 +1,6 @@
 //! Whole documents with values that are not text.
 
-#![expect(clippy::cast_possible_truncation, reason = "noise is made of the low bits, and lengths are small")]
+#![expect(clippy::cast_possible_truncation, reason = "lengths are small")]
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -8,15 +8,10 @@ use serde_json::{Value, json};
 
 use crate::format::Format;
 use crate::request::scan::view::WINDOW;
-use crate::request::tests::support::{AWS, PAT, PEM, lines, restore, run, run_pieces, shield};
-use crate::request::tokenizer::{Outcome, Tokenizer};
+use crate::request::tests::support::{AWS, PAT, PEM, lines, noise, restore, run, run_in_pieces};
 
 /// What stands before a part of a message.
 const MESSAGE: &str = r#"{"messages":[{"content":["#;
-
-fn noise(len: u32) -> Vec<u8> {
-    (0..len).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
-}
 
 /// Base64 that is no text and holds strings that look like keys.
 fn sealed(len: u32) -> String {
@@ -26,21 +21,9 @@ fn sealed(len: u32) -> String {
         .replace('=', "A")
 }
 
-/// Runs `body` whole and in pieces.
-fn json_run(body: &str) -> (String, Outcome) {
-    let (out, outcome) = run(Format::Json, body.as_bytes()).unwrap();
-    for size in [7001, WINDOW, WINDOW + 77] {
-        let mut pieces: Vec<&[u8]> = body.as_bytes().chunks(size).collect();
-        pieces.push(b"");
-        let (cut, _) = run_pieces(Tokenizer::new(shield(), Format::Json), &pieces).unwrap();
-        assert!(cut == out, "cuts matter");
-    }
-    (String::from_utf8(out).unwrap(), outcome)
-}
-
 fn assert_untouched(body: &Value) {
     let body = body.to_string();
-    let (out, outcome) = json_run(&body);
+    let (out, outcome) = run_in_pieces(&body);
     assert!(outcome.vault.is_empty());
     assert!(out == body);
 }
@@ -64,10 +47,10 @@ fn what_the_providers_sealed_passes() {
 #[test]
 fn short_sealed_values_need_their_type_before_them() {
     let known = r#"{"messages":[{"content":[{"type":"thinking","signature":"X"}]}]}"#.replace('X', AWS);
-    let (out, outcome) = json_run(&known);
+    let (out, outcome) = run_in_pieces(&known);
     assert!(outcome.vault.is_empty() && out == known);
     let unknown = r#"{"messages":[{"content":[{"signature":"X","type":"thinking"}]}]}"#.replace('X', AWS);
-    assert_eq!(json_run(&unknown).1.vault.len(), 1);
+    assert_eq!(run_in_pieces(&unknown).1.vault.len(), 1);
 }
 
 #[test]
@@ -85,7 +68,7 @@ fn a_type_right_behind_counts_too() {
             let body = format!(
                 "{{\"a\":\"{lead}\",\"messages\":[{{\"content\":[{{\"data\":\"{blob}{before}\"{after}]}}]}}"
             );
-            let (out, outcome) = json_run(&body);
+            let (out, outcome) = run_in_pieces(&body);
             assert_eq!(outcome.vault.is_empty(), passes, "{after}");
             assert!(!passes || out == body);
         }
@@ -116,7 +99,7 @@ fn media_passes_whatever_the_order_of_keys() {
         format!(r#"{{"images":["{data}"]}}"#),
         format!(r#"{{"input":[{{"type":"image_generation_call","result":"{data}"}}]}}"#),
     ]) {
-        let (out, outcome) = json_run(&body);
+        let (out, outcome) = run_in_pieces(&body);
         assert!(outcome.vault.is_empty() && out == body);
     }
 }
@@ -135,7 +118,7 @@ fn ordinary_members_hide_nothing() {
         json!({ "data": format!("data:image/png;base64,{AWS}") }),
         json!({ "url": format!("data:text/plain,{AWS}") }),
     ] {
-        let (out, outcome) = json_run(&body.to_string());
+        let (out, outcome) = run_in_pieces(&body.to_string());
         assert_eq!(outcome.vault.len(), 1, "{body}");
         assert!(!out.contains(AWS) && !out.contains(PAT), "{out}");
     }
@@ -162,7 +145,7 @@ fn text_in_base64_is_scanned() {
             .map(|(head, tail)| (format!("{MESSAGE}{head}"), format!("{tail}]}}]}}")))
             {
                 let (head, tail) = (&*head, &*tail);
-                let (out, outcome) = json_run(&format!("{head}{data}{tail}"));
+                let (out, outcome) = run_in_pieces(&format!("{head}{data}{tail}"));
                 assert_eq!(outcome.vault.len(), 3, "{head}");
                 let value = out.strip_prefix(head).unwrap().strip_suffix(tail).unwrap();
                 let decoded = engine.decode(value).unwrap_or_else(|e| panic!("{index} {e}"));
@@ -181,7 +164,7 @@ fn text_in_base64_without_secrets_passes_as_it_is() {
     let data =
         data.as_bytes().chunks(76).map(|c| std::str::from_utf8(c).unwrap()).collect::<Vec<_>>().join("\\n");
     let body = format!(r#"{MESSAGE}{{"source":{{"media_type":"text/plain","data":"{data}\n"}}}}]}}]}}"#);
-    let (out, _) = json_run(&body);
+    let (out, _) = run_in_pieces(&body);
     assert!(out == body);
 }
 
@@ -192,7 +175,7 @@ fn binary_of_unknown_kind_is_scanned_decoded() {
     blob.extend(noise(5000));
     let file = json!({ "file": { "file_data": STANDARD.encode(&blob) } });
     let body = json!({ "messages": [{ "content": [file] }] }).to_string();
-    let (out, outcome) = json_run(&body);
+    let (out, outcome) = run_in_pieces(&body);
     assert_eq!(outcome.vault.len(), 1);
     let parsed: Value = serde_json::from_str(&out).unwrap();
     let decoded =
@@ -210,7 +193,7 @@ fn a_label_does_not_hide_text_in_another_encoding() {
                 let data = STANDARD.encode(&bytes);
                 let source = json!({ "type": "base64", "media_type": kind, "data": data });
                 let body = json!({ "messages": [{ "content": [{ "type": "image", "source": source }] }] });
-                let (out, outcome) = json_run(&body.to_string());
+                let (out, outcome) = run_in_pieces(&body.to_string());
                 assert_eq!(outcome.vault.len(), 1, "{before:?} {pad} {kind}");
                 assert!(outcome.report.opaque_total() > 0, "it is reported");
                 let out: Value = serde_json::from_str(&out).unwrap();

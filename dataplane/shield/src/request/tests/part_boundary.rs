@@ -28,7 +28,7 @@ fn texts(document: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn a_secret_across_a_seam_is_one_token() {
+fn a_secret_across_a_part_boundary_is_one_token() {
     // With a wrong check value a token is as sure as its beginning alone.
     let unchecked = PAT.replace("gm", "mg");
     for secret in [AWS, PAT, &unchecked] {
@@ -56,7 +56,7 @@ fn a_secret_that_is_whole_is_not_joined_to_what_follows() {
 }
 
 #[test]
-fn seams_at_every_place_of_a_window() {
+fn part_boundaries_at_every_offset_of_a_window() {
     let (head, tail) = AWS.split_at(9);
     for offset in (WINDOW - 1400..WINDOW + 100).step_by(13) {
         let filler = "x ".repeat(offset / 2) + &"y".repeat(offset % 2);
@@ -79,7 +79,7 @@ fn many_small_parts_are_joined_in_pairs() {
 }
 
 #[test]
-fn what_is_no_seam_is_not_joined() {
+fn what_is_no_part_boundary_is_not_joined() {
     let (head, tail) = AWS.split_at(9);
     let part = |text: &str| json!({ "type": "text", "text": text });
     for content in [
@@ -97,7 +97,7 @@ fn what_is_no_seam_is_not_joined() {
 }
 
 #[test]
-fn a_secret_of_its_own_beside_a_seam_stays_one() {
+fn a_secret_of_its_own_beside_a_part_boundary_stays_one() {
     let body = parts(&[&format!("key {AWS}"), "and words"]);
     let (document, outcome) = json_run(&body);
     let token = outcome.vault.tokens().next().unwrap();

@@ -1,6 +1,9 @@
 //! What the tests of the request side share.
 
-#![expect(clippy::cast_possible_truncation, reason = "offsets are those of a short body")]
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "offsets are those of a short body, and noise is made of the low bits"
+)]
 
 use std::sync::Arc;
 
@@ -14,6 +17,7 @@ use crate::policy::Policy;
 use crate::request::body::json::path::JsonPath;
 use crate::request::refusal::Refusal;
 use crate::request::scan::scratch::ShardScratch;
+use crate::request::scan::view::WINDOW;
 use crate::request::scan::window::WindowContext;
 use crate::request::splice::Splice;
 use crate::request::tokenizer::{Outcome, Tokenizer};
@@ -95,6 +99,24 @@ fn read_once(
 
 pub(crate) fn run(format: Format, body: &[u8]) -> Result<(Vec<u8>, Outcome), (Refusal, Vec<u8>)> {
     run_pieces(Tokenizer::new(shield(), format), &[body])
+}
+
+/// Runs a JSON body whole and in pieces, which must give the same output.
+pub(crate) fn run_in_pieces(body: &str) -> (String, Outcome) {
+    let (out, outcome) =
+        run(Format::Json, body.as_bytes()).unwrap_or_else(|(refusal, _)| panic!("{refusal}"));
+    for size in [7001, WINDOW, WINDOW + 77] {
+        let mut pieces: Vec<&[u8]> = body.as_bytes().chunks(size).collect();
+        pieces.push(b"");
+        let (cut, _) = run_pieces(Tokenizer::new(shield(), Format::Json), &pieces).unwrap();
+        assert!(cut == out, "cuts matter");
+    }
+    (String::from_utf8(out).unwrap(), outcome)
+}
+
+/// Bytes of no file format and no text, always the same.
+pub(crate) fn noise(len: u32) -> Vec<u8> {
+    (0..len).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
 }
 
 /// `text` with the tokens of `outcome` replaced by what they stand for.

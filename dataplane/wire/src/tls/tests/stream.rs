@@ -122,7 +122,7 @@ fn sessions_are_resumed() {
 }
 
 #[test]
-fn a_clean_close_is_told_from_a_cut() {
+fn a_clean_close_is_distinguished_from_a_cut() {
     let authority = Authority::new("ca");
     let (mut client, mut server) = connected(&authority.client(), &authority.server(&["a.test"]), "a.test");
     client.send(b"all of it");
@@ -131,13 +131,13 @@ fn a_clean_close_is_told_from_a_cut() {
     client.stream.close(&mut client.out);
     client.stream.close(&mut client.out);
     exchange(&mut client, &mut server, 3).expect("the close");
-    assert!(server.stream.peer_closed());
+    assert!(server.stream.is_peer_closed());
     assert_eq!(server.stream.end_of_input(), Ok(()));
     assert_eq!(client.stream.end_of_input(), Err(TlsError::Truncated), "the server has not closed");
 }
 
 #[test]
-fn a_cut_within_a_record_loses_it_and_is_told() {
+fn a_cut_within_a_record_loses_it_and_is_reported() {
     let authority = Authority::new("ca");
     let (mut client, mut server) = connected(&authority.client(), &authority.server(&["a.test"]), "a.test");
     client.send(b"the first record");
@@ -171,7 +171,7 @@ fn what_follows_the_close_is_dropped() {
     client.stream.close(&mut client.out);
     client.out.extend_from_slice(&[0x17; 1000]);
     server.receive_from(&mut client, 10).expect("the close");
-    assert!(server.stream.peer_closed() && server.plaintext.is_empty());
+    assert!(server.stream.is_peer_closed() && server.plaintext.is_empty());
     assert_eq!(server.stream.pending_bytes(), 0);
 }
 
@@ -188,7 +188,7 @@ fn nothing_is_sent_before_the_handshake_is_complete() {
 }
 
 #[test]
-fn an_altered_record_is_refused_and_the_sender_told() {
+fn an_altered_record_is_refused_with_an_alert() {
     let authority = Authority::new("ca");
     let (mut client, mut server) = connected(&authority.client(), &authority.server(&["a.test"]), "a.test");
     client.send(b"a record");

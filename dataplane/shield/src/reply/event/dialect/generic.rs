@@ -39,7 +39,7 @@ fn object(event: Event<'_>, plan: &mut Plan) {
     if is_last(event) {
         plan.closes.push(Close::All);
     }
-    let piece = says_piece(event);
+    let piece = is_piece(event);
     for node in event.strings(0) {
         let key = event.key(node);
         let Some(text_kind) = text_kind_of(key) else { continue };
@@ -57,7 +57,7 @@ fn object(event: Event<'_>, plan: &mut Plan) {
 }
 
 /// Whether the event names itself a piece of something.
-fn says_piece(event: Event<'_>) -> bool {
+fn is_piece(event: Event<'_>) -> bool {
     if LAST.iter().any(|key| event.child(0, key).is_some_and(|node| event.kind(node) == ValueKind::Scalar)) {
         return true;
     }

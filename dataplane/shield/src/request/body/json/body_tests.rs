@@ -202,7 +202,7 @@ fn places_are_named() {
 }
 
 #[test]
-fn what_users_call_their_own_data_is_not_told() {
+fn names_of_the_users_own_data_are_not_reported() {
     const OWN: &str = "customer_4711_ssn";
     let body = |value: &Value| json!({ "messages": [{ "content": [value] }] }).to_string();
     let tool = |input: &Value| body(&json!({ "type": "tool_use", "name": "crm", "input": input }));

@@ -8,7 +8,7 @@ use crate::request::classify::opaque::Declared;
 
 /// Containers that are kept track of; what is deeper is named by the one around it, and is text. A batch of Google's
 /// with a tool's image in it is 15 deep.
-pub(crate) const MAX_FRAMES: usize = 16;
+pub(crate) const MAX_CONTAINERS: usize = 16;
 
 /// Bytes of a key, or of a value that says what an object is, that are kept.
 pub(crate) const MAX_WORD: usize = 31;
@@ -96,18 +96,18 @@ impl OpenContainer {
     }
 }
 
-/// The open containers around a place, of which the outermost [`MAX_FRAMES`] are kept.
+/// The open containers around a place, of which the outermost [`MAX_CONTAINERS`] are kept.
 #[derive(Clone)]
 pub(crate) struct OpenContainers {
     scope: Scope,
     depth: u16,
-    containers: [OpenContainer; MAX_FRAMES],
+    containers: [OpenContainer; MAX_CONTAINERS],
 }
 
 impl OpenContainers {
     /// At the root of a document of that scope.
     pub(crate) fn new(scope: Scope) -> Self {
-        Self { scope, depth: 0, containers: [OpenContainer::EMPTY; MAX_FRAMES] }
+        Self { scope, depth: 0, containers: [OpenContainer::EMPTY; MAX_CONTAINERS] }
     }
 
     /// The container that has `above` others open inside, if it is kept track of.
@@ -149,8 +149,8 @@ impl OpenContainers {
     }
 
     /// The open containers, outermost first.
-    pub(crate) fn open_frames(&self) -> &[OpenContainer] {
-        &self.containers[..usize::from(self.depth).min(MAX_FRAMES)]
+    pub(crate) fn tracked(&self) -> &[OpenContainer] {
+        &self.containers[..usize::from(self.depth).min(MAX_CONTAINERS)]
     }
 
     /// The name of the object's member whose value begins.
@@ -162,7 +162,7 @@ impl OpenContainers {
     /// The way from the value that begins to the root. Empty if it is deeper than is kept.
     pub(crate) fn chain(&self) -> impl Iterator<Item = PathStep<'_>> + Clone {
         let depth = usize::from(self.depth);
-        let containers = if depth > MAX_FRAMES { &[] } else { &self.containers[..depth] };
+        let containers = if depth > MAX_CONTAINERS { &[] } else { &self.containers[..depth] };
         containers.iter().rev().map(|open| match open.container {
             Container::Object => PathStep::Member(open.key.as_bytes()),
             Container::Array => PathStep::Item,

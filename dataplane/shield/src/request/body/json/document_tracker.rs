@@ -114,7 +114,7 @@ impl DocumentTracker {
 
     /// Whether the end of an object at `level` says something about a text.
     #[inline]
-    pub(crate) fn awaits(&self, level: u16) -> bool {
+    pub(crate) fn is_awaiting(&self, level: u16) -> bool {
         self.noted == Some(level) || self.open.is_some_and(|open| open.level == level)
     }
 

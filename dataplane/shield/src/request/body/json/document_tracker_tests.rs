@@ -370,7 +370,7 @@ fn other_numbers_stay() {
 }
 
 #[test]
-fn bodies_of_several_documents_or_parts_tell_nothing() {
+fn bodies_of_several_documents_or_parts_have_no_documents() {
     let body = request(&[document(&sentences().concat())]);
     let lines = format!("{body}\n{body}\n");
     let (_, outcome) =

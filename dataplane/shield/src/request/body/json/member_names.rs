@@ -71,7 +71,7 @@ pub(crate) fn known(name: &[u8]) -> Option<&'static str> {
 }
 
 /// Whether names in the object that this member holds are the user's own.
-pub(crate) fn holds_users(name: &[u8]) -> bool {
+pub(crate) fn has_user_names(name: &[u8]) -> bool {
     USERS.iter().any(|known| known.as_bytes() == name)
 }
 

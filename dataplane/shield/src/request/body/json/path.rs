@@ -206,14 +206,8 @@ impl JsonPath {
 
     /// The text of an object that stands in an array begins; it may go on what the object before it holds.
     fn start_text(&mut self, at: u64) -> Option<TextPartEvent> {
-        let index = self
-            .containers
-            .open_frames()
-            .iter()
-            .rev()
-            .nth(1)
-            .filter(|f| f.container == Container::Array)?
-            .index;
+        let index =
+            self.containers.tracked().iter().rev().nth(1).filter(|f| f.container == Container::Array)?.index;
         let depth = self.containers.depth();
         let joins = self.text.is_some_and(|before| {
             let gap = before.end.map_or(u64::MAX, |end| at - end);
@@ -244,7 +238,7 @@ impl JsonPath {
         let is_document =
             self.containers.innermost().is_some_and(|container| container.kind == ObjectType::Document);
         let depth = self.containers.depth();
-        if is_document || self.document.awaits(depth) {
+        if is_document || self.document.is_awaiting(depth) {
             let is_document = is_document && self.containers.is_block(depth);
             self.document.close(depth, is_document);
         }

@@ -11,7 +11,7 @@ impl OpenContainers {
     /// providers' APIs only, never what the user's own data calls its members.
     pub(crate) fn write_name(&self, in_key: bool, name: &mut String) {
         let mut users = false;
-        let open = self.open_frames();
+        let open = self.tracked();
         for (level, container) in open.iter().enumerate() {
             let innermost = level + 1 == usize::from(self.depth());
             match container.container {
@@ -27,7 +27,7 @@ impl OpenContainers {
                     };
                     let _ = write!(name, "{separator}{word}");
                     let next = open.get(level + 1).map(|next| next.container);
-                    users |= next == Some(Container::Object) && member_names::holds_users(key);
+                    users |= next == Some(Container::Object) && member_names::has_user_names(key);
                 }
             }
         }
