@@ -41,7 +41,6 @@ impl Exchange<'_> {
     pub(super) async fn conclude(&mut self, outcome: Result<(), ExchangeError>) -> Disposition {
         self.wipe_request();
         self.record.request_bytes = self.body.received(self.client);
-        self.body.release(self.shard);
         let all_read = self.body.is_last(self.client);
         if all_read {
             self.body.discard(self.client);

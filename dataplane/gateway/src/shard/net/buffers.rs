@@ -1,16 +1,23 @@
 //! Body buffers of a shard: reused, and counted against a budget.
 //!
 //! A slow peer must not take the memory of all others. So everything that a request needs beyond a connection's own
-//! small buffer is claimed here first, and when the budget is used up new work is refused with 503.
+//! small buffer is claimed here first, and when the budget is used up new work is refused with 503. Large bodies leave a
+//! part of the budget alone, so that a few clients that announce much and send little do not keep small requests out.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+
+use crate::config::settings::RESERVED_PART;
 
 /// Buffer of a connection that is idle or carries little. Most heads with their bodies fit; most events of a stream do.
 pub(crate) const SMALL: usize = 4 * 1024;
 
 /// The tokenizer's window plus room to read on while its last bytes are held back.
 pub(crate) const LARGE: usize = 36 * 1024;
+
+/// The largest claim that may use all of the budget; larger ones leave a part in [`RESERVED_PART`] of it alone. An
+/// exchange whose reply is restored fits, and so does a body of one window.
+pub(crate) const SMALL_CLAIM: usize = 64 * 1024;
 
 /// Overwrites all memory of a buffer except what it holds from `keep` on.
 pub(crate) fn wipe(buffer: &mut Vec<u8>, keep: usize) {
@@ -52,9 +59,21 @@ impl Buffers {
 
     /// Claims `bytes` of the budget. `None` when that many are not left.
     pub(crate) fn claim(self: &Rc<Self>, bytes: usize) -> Option<Claim> {
-        let claimed = self.claimed.get().checked_add(bytes).filter(|sum| *sum <= self.budget.get())?;
-        self.claimed.set(claimed);
-        Some(Claim { pool: Rc::clone(self), bytes })
+        let mut claim = self.count(0);
+        // None is left, either, where more is lent than the budget has.
+        (self.claimed.get() <= self.budget.get() && claim.grow(bytes)).then_some(claim)
+    }
+
+    /// Counts `bytes` that are held already, whatever the budget says.
+    pub(crate) fn count(self: &Rc<Self>, bytes: usize) -> Claim {
+        self.claimed.set(self.claimed.get() + bytes);
+        Claim { pool: Rc::clone(self), bytes }
+    }
+
+    /// The bytes of the budget that a claim of `bytes` in all may use.
+    fn open_to(&self, bytes: usize) -> usize {
+        let budget = self.budget.get();
+        if bytes <= SMALL_CLAIM { budget } else { budget - budget / RESERVED_PART }
     }
 
     /// Returns an empty buffer of at least `bytes`, which the caller has claimed.
@@ -90,7 +109,8 @@ impl Claim {
     /// Claims more, up to `bytes` in all, for work that has not begun. False when the budget does not have them.
     pub(crate) fn grow(&mut self, bytes: usize) -> bool {
         let more = bytes.saturating_sub(self.bytes);
-        let claimed = self.pool.claimed.get().checked_add(more).filter(|sum| *sum <= self.pool.budget.get());
+        let open = self.pool.open_to(bytes);
+        let claimed = self.pool.claimed.get().checked_add(more).filter(|sum| *sum <= open);
         if more > 0 {
             let Some(claimed) = claimed else { return false };
             self.pool.claimed.set(claimed);
@@ -110,6 +130,76 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         self.pool.claimed.set(self.pool.claimed.get() - self.bytes);
+    }
+}
+
+/// A buffer and the claim for it. Both are given back on drop.
+pub(crate) struct LentBuffer {
+    bytes: Vec<u8>,
+    claim: Claim,
+    holds_secrets: bool,
+}
+
+impl LentBuffer {
+    /// No memory yet.
+    pub(crate) fn empty(pool: &Rc<Buffers>) -> Self {
+        Self::of(Vec::new(), pool.count(0))
+    }
+
+    /// Takes a buffer over that was claimed before.
+    pub(crate) fn of(bytes: Vec<u8>, claim: Claim) -> Self {
+        Self { bytes, claim, holds_secrets: false }
+    }
+
+    /// What it holds.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What it holds, to be changed; only [`Self::grow`] gives it more memory.
+    pub(crate) fn bytes_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// Bytes that still fit into it.
+    pub(crate) fn room(&self) -> usize {
+        self.bytes.capacity() - self.bytes.len()
+    }
+
+    /// Bytes of memory that it has.
+    pub(crate) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// Makes it able to hold `bytes` in all. False when the budget does not have them.
+    pub(crate) fn grow(&mut self, bytes: usize) -> bool {
+        if bytes <= self.bytes.capacity() {
+            return true;
+        }
+        if !self.claim.grow(bytes.max(LARGE)) {
+            return false;
+        }
+        let mut larger = self.claim.pool.take(bytes);
+        larger.extend_from_slice(&self.bytes);
+        let mut before = std::mem::replace(&mut self.bytes, larger);
+        // It held a part of a body that is not scanned to its end yet.
+        before.fill(0);
+        self.claim.pool.give_back(before);
+        true
+    }
+
+    /// Makes the memory be overwritten before it is given back.
+    pub(crate) fn mark_secret(&mut self) {
+        self.holds_secrets = true;
+    }
+}
+
+impl Drop for LentBuffer {
+    fn drop(&mut self) {
+        if self.holds_secrets {
+            wipe(&mut self.bytes, 0);
+        }
+        self.claim.pool.give_back(std::mem::take(&mut self.bytes));
     }
 }
 
@@ -155,6 +245,42 @@ mod tests {
         claim.count(10);
         assert_eq!(pool.claimed(), 10);
         drop(claim);
+        assert_eq!(pool.claimed(), 0);
+    }
+
+    #[test]
+    fn large_claims_leave_a_part_to_small_ones() {
+        let pool = Buffers::new(1 << 20);
+        let open = (1 << 20) - (1 << 20) / RESERVED_PART;
+        assert!(pool.claim(open + 1).is_none());
+        let mut large = pool.claim(open - SMALL_CLAIM - 1).unwrap();
+        assert!(pool.claim(SMALL_CLAIM + 2).is_none());
+        let mut other = pool.claim(SMALL_CLAIM + 1).unwrap();
+        assert!(!other.grow(SMALL_CLAIM + 2) && !large.grow(open));
+        let small = pool.claim(SMALL_CLAIM).unwrap();
+        assert_eq!(pool.claimed(), 1 << 20);
+        assert!(pool.claim(1).is_none());
+        drop(small);
+        drop(large);
+        assert!(other.grow(open), "nobody else holds anything");
+    }
+
+    #[test]
+    fn a_lent_buffer_grows_as_the_budget_allows_and_is_given_back() {
+        let pool = Buffers::new(1 << 20);
+        let mut buffer = LentBuffer::empty(&pool);
+        assert_eq!((buffer.capacity(), pool.claimed()), (0, 0));
+        assert!(buffer.grow(1) && buffer.room() >= LARGE);
+        assert_eq!(pool.claimed(), LARGE);
+        buffer.bytes_mut().extend_from_slice(b"kept");
+        assert!(buffer.grow(2 * LARGE) && !buffer.grow(1 << 20));
+        assert_eq!((buffer.bytes(), pool.claimed()), (&b"kept"[..], 2 * LARGE));
+        buffer.mark_secret();
+        drop(buffer);
+        assert_eq!(pool.claimed(), 0);
+        let counted = LentBuffer::of(vec![1; 10], pool.count(2 << 20));
+        assert!(pool.claim(0).is_none(), "more is held than the budget has");
+        drop(counted);
         assert_eq!(pool.claimed(), 0);
     }
 

@@ -17,7 +17,7 @@ use std::task::{Context, Poll, Waker};
 use monoio::buf::IoBufMut;
 use monoio::io::{AsyncReadRent, OwnedReadHalf};
 
-use super::buffers::{SMALL, wipe};
+use super::buffers::{LARGE, SMALL, wipe};
 use super::listener::Stream;
 use super::tls::TlsHalf;
 
@@ -123,6 +123,11 @@ impl ReadHalf {
     pub(crate) fn start_tls(&mut self, tls: TlsHalf) {
         debug_assert!(!self.is_in_kernel());
         self.tls = Some((tls, ReadBuffer::Here(Vec::with_capacity(SMALL))));
+    }
+
+    /// Whether everything passes through TLS. What comes may then be more than was asked for, by what one read holds.
+    pub(crate) fn has_tls(&self) -> bool {
+        self.tls.is_some()
     }
 
     /// Returns the bytes that have come and were not consumed. Without TLS there are none while a read is in flight,
@@ -274,8 +279,8 @@ impl ReadHalf {
         if let ReadBuffer::Here(buffer) = sealed {
             buffer.clear();
             // A large buffer behind the connection means a large body: fewer and larger reads.
-            if plain.capacity() > buffer.capacity() && plain.capacity() > 2 * SMALL {
-                buffer.reserve_exact(plain.capacity());
+            if plain.capacity() > 2 * SMALL {
+                buffer.reserve_exact(plain.capacity().min(LARGE));
             }
             end = buffer.capacity();
         }
