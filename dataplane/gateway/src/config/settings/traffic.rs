@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::key::{ValueKind, choices};
+use crate::config::key::ValueKind;
 use crate::config::range::{Range, TimeLimit};
-use crate::config::schema::section;
+use crate::config::schema::{choices, section};
 use crate::config::units;
 
 section! {
