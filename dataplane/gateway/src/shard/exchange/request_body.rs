@@ -15,7 +15,7 @@ use aegis_wire::head::{BodyLength, Fields};
 
 use super::super::answer::http_failure;
 use super::super::net::Conn;
-use super::super::net::buffers::{Buffers, LARGE, LentBuffer, wipe};
+use super::super::net::buffers::{Buffers, LARGE, LentBuffer};
 use super::super::net::deadline::{TICK, WaitPhase};
 use super::super::state::Shard;
 use super::content_decoder::{ContentDecoder, undecodable};
@@ -164,13 +164,13 @@ impl RequestBody {
         let is_granted = match &mut self.reader {
             BodyReader::Plain { left } => match usize::try_from(*left) {
                 Ok(length) if length <= hold.limit => {
-                    client.rx.capacity() >= length || client.grow(&shard.buffers, length)
+                    client.room() >= length || client.grow(&shard.buffers, length)
                 }
                 _ if hold.beyond == BeyondHold::Refuse => return Err(BEYOND_HOLD),
                 _ => {
                     // It is known that it cannot be held: nothing is gained by holding a part.
                     self.hold.limit = WINDOW;
-                    client.rx.capacity() > WINDOW || client.grow(&shard.buffers, LARGE)
+                    client.room() > WINDOW || client.grow(&shard.buffers, LARGE)
                 }
             },
             BodyReader::Framed(framed) => {
@@ -292,7 +292,7 @@ impl RequestBody {
                     return Ok(Window::Ready);
                 }
                 let left = usize::try_from(*left).unwrap_or(usize::MAX);
-                if client.rx.capacity() < left.min(wanted) && !client.grow(&shard.buffers, wanted) {
+                if client.room() < left.min(wanted) && !client.grow(&shard.buffers, wanted) {
                     return Err(NO_ROOM);
                 }
                 Ok(Window::NeedsClient((left - there).min(READ_AT_ONCE)))
@@ -347,8 +347,7 @@ impl RequestBody {
             BodyReader::Plain { .. } | BodyReader::Unreadable => client.rx.wipe(),
             BodyReader::Framed(framed) => {
                 client.rx.wipe();
-                let consumed = framed.start;
-                wipe(framed.window.bytes_mut(), consumed);
+                framed.window.wipe(framed.start);
                 if let Some(coding) = &mut framed.coding {
                     coding.wipe();
                 }
@@ -361,7 +360,7 @@ impl Framed {
     /// Moves payload from the connection's buffer into the window, until that is `wanted` bytes long.
     fn absorb(&mut self, client: &mut Conn, wanted: usize) -> Result<(), Failure> {
         if self.start > 0 {
-            self.window.bytes_mut().drain(..self.start);
+            self.window.drop_front(self.start);
             self.start = 0;
         }
         while !self.ended && self.window.bytes().len() < wanted {
@@ -419,7 +418,7 @@ impl Framed {
             rest.bytes_mut().extend_from_slice(&self.window.bytes()[count..]);
         }
         let mut taken = std::mem::replace(&mut self.window, rest);
-        taken.bytes_mut().truncate(count);
+        taken.truncate(count);
         Ok(taken)
     }
 }

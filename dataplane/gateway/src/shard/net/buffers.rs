@@ -19,11 +19,25 @@ pub(crate) const LARGE: usize = 36 * 1024;
 /// exchange whose reply is restored fits, and so does a body of one window.
 pub(crate) const SMALL_CLAIM: usize = 64 * 1024;
 
+/// Buffers of so many bytes get a mapping of their own, so that they go back to the kernel when they are dropped: smaller
+/// ones the allocator keeps, and uses again.
+const MAPPED: usize = 4 << 20;
+
+/// What makes the allocator map a buffer apart, always: glibc never raises its threshold for that above 32 MiB
+/// (mallopt(3), `M_MMAP_THRESHOLD`). Memory that is not touched costs nothing.
+const MAPPED_CAPACITY: usize = 33 << 20;
+
 /// Overwrites all memory of a buffer except what it holds from `keep` on.
 pub(crate) fn wipe(buffer: &mut Vec<u8>, keep: usize) {
+    let written = buffer.capacity();
+    wipe_written(buffer, keep, written);
+}
+
+/// Does the same to a buffer of which no more than the first `written` bytes were ever used.
+pub(crate) fn wipe_written(buffer: &mut Vec<u8>, keep: usize, written: usize) {
     let len = buffer.len();
     buffer[..keep.min(len)].fill(0);
-    buffer.resize(buffer.capacity(), 0);
+    buffer.resize(written.clamp(len, buffer.capacity()), 0);
     // Nothing reads the zeros; without this the compiler might leave them out.
     std::hint::black_box(&mut *buffer);
     buffer.truncate(len);
@@ -78,6 +92,13 @@ impl Buffers {
 
     /// Returns an empty buffer of at least `bytes`, which the caller has claimed.
     pub(crate) fn take(&self, bytes: usize) -> Vec<u8> {
+        if bytes >= MAPPED {
+            let mut buffer = Vec::new();
+            // Where not even unused memory is to be had, it is as large as it must be.
+            if buffer.try_reserve_exact(bytes.max(MAPPED_CAPACITY)).is_ok() {
+                return buffer;
+            }
+        }
         if bytes > LARGE {
             return Vec::with_capacity(bytes);
         }
@@ -137,6 +158,8 @@ impl Drop for Claim {
 pub(crate) struct LentBuffer {
     bytes: Vec<u8>,
     claim: Claim,
+    /// The most bytes that it ever held.
+    written: usize,
     holds_secrets: bool,
 }
 
@@ -148,7 +171,7 @@ impl LentBuffer {
 
     /// Takes a buffer over that was claimed before.
     pub(crate) fn of(bytes: Vec<u8>, claim: Claim) -> Self {
-        Self { bytes, claim, holds_secrets: false }
+        Self { written: bytes.len(), bytes, claim, holds_secrets: false }
     }
 
     /// What it holds.
@@ -156,28 +179,49 @@ impl LentBuffer {
         &self.bytes
     }
 
-    /// What it holds, to be changed; only [`Self::grow`] gives it more memory.
+    /// What it holds, to append as much to as there is [`Self::room`] for.
     pub(crate) fn bytes_mut(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
 
-    /// Bytes that still fit into it.
-    pub(crate) fn room(&self) -> usize {
-        self.bytes.capacity() - self.bytes.len()
+    /// Drops all but the first `count` bytes.
+    pub(crate) fn truncate(&mut self, count: usize) {
+        self.written = self.written.max(self.bytes.len());
+        self.bytes.truncate(count);
     }
 
-    /// Bytes of memory that it has.
+    /// Drops the first `count` bytes.
+    pub(crate) fn drop_front(&mut self, count: usize) {
+        self.written = self.written.max(self.bytes.len());
+        self.bytes.drain(..count);
+    }
+
+    /// Bytes that still fit into it.
+    pub(crate) fn room(&self) -> usize {
+        self.capacity().saturating_sub(self.bytes.len())
+    }
+
+    /// Bytes that it may hold: what was claimed for it.
     pub(crate) fn capacity(&self) -> usize {
-        self.bytes.capacity()
+        self.claim.bytes().min(self.bytes.capacity())
+    }
+
+    /// Overwrites all memory that was used, except what it holds from `keep` on.
+    pub(crate) fn wipe(&mut self, keep: usize) {
+        let written = self.written;
+        wipe_written(&mut self.bytes, keep, written);
     }
 
     /// Makes it able to hold `bytes` in all. False when the budget does not have them.
     pub(crate) fn grow(&mut self, bytes: usize) -> bool {
-        if bytes <= self.bytes.capacity() {
+        if bytes <= self.capacity() {
             return true;
         }
         if !self.claim.grow(bytes.max(LARGE)) {
             return false;
+        }
+        if bytes <= self.bytes.capacity() {
+            return true;
         }
         let mut larger = self.claim.pool.take(bytes);
         larger.extend_from_slice(&self.bytes);
@@ -197,7 +241,7 @@ impl LentBuffer {
 impl Drop for LentBuffer {
     fn drop(&mut self) {
         if self.holds_secrets {
-            wipe(&mut self.bytes, 0);
+            self.wipe(usize::MAX);
         }
         self.claim.pool.give_back(std::mem::take(&mut self.bytes));
     }
@@ -282,6 +326,24 @@ mod tests {
         assert!(pool.claim(0).is_none(), "more is held than the budget has");
         drop(counted);
         assert_eq!(pool.claimed(), 0);
+    }
+
+    #[test]
+    fn a_buffer_is_wiped_as_far_as_it_was_used() {
+        let pool = Buffers::new(64 << 20);
+        let mut buffer = LentBuffer::empty(&pool);
+        assert!(buffer.grow(MAPPED));
+        assert!((MAPPED..MAPPED_CAPACITY).contains(&buffer.capacity()), "no more than was claimed");
+        buffer.bytes_mut().extend_from_slice(b"a secret, and more");
+        buffer.drop_front(2);
+        buffer.truncate(9);
+        buffer.wipe(6);
+        assert_eq!(buffer.bytes(), b"\0\0\0\0\0\0, a");
+        buffer.bytes_mut().resize(18, 1);
+        buffer.wipe(usize::MAX);
+        assert_eq!(buffer.bytes(), [0; 18]);
+        assert!(buffer.grow(MAPPED + 1) && buffer.bytes() == [0; 18]);
+        assert_eq!(pool.claimed(), MAPPED + 1);
     }
 
     #[test]

@@ -143,10 +143,15 @@ impl Conn {
         }
     }
 
+    /// Bytes that the connection's buffer may hold: what was claimed for it, where it is not the small one.
+    pub(crate) fn room(&self) -> usize {
+        self.large.as_ref().map_or(usize::MAX, |(claim, _)| claim.bytes()).min(self.rx.capacity())
+    }
+
     /// Gives the connection a buffer that holds `bytes`, at least [`LARGE`]. False when the budget is used up.
     pub(crate) fn grow(&mut self, buffers: &Rc<Buffers>, bytes: usize) -> bool {
         let mut bytes = bytes.max(LARGE);
-        if self.rx.capacity() >= bytes {
+        if self.room() >= bytes {
             return true;
         }
         if bytes > LARGE && self.rx.has_tls() {
@@ -179,7 +184,7 @@ impl Conn {
     /// Takes the first `count` bytes that were not consumed, in the buffer they lie in. What came behind them stays, in
     /// the small buffer. No read may be in flight.
     pub(crate) fn detach(&mut self, buffers: &Rc<Buffers>, count: usize) -> LentBuffer {
-        let (mut bytes, start) = self.rx.take_buffer();
+        let (bytes, start) = self.rx.take_buffer();
         let (claim, mut small) = self.large.take().unwrap_or_else(|| {
             let counted = buffers.count(bytes.capacity());
             (counted, Vec::with_capacity(SMALL))
@@ -187,10 +192,11 @@ impl Conn {
         small.clear();
         small.extend_from_slice(&bytes[start + count..]);
         self.rx.put_buffer(small, 0);
-        bytes.truncate(start + count);
+        let mut lent = LentBuffer::of(bytes, claim);
+        lent.truncate(start + count);
         // The head before it is of no use any more.
-        bytes.drain(..start);
-        LentBuffer::of(bytes, claim)
+        lent.drop_front(start);
+        lent
     }
 
     /// Writes `range` of `bytes` to the end. Gives the bytes back in any case.

@@ -17,7 +17,7 @@ use std::task::{Context, Poll, Waker};
 use monoio::buf::IoBufMut;
 use monoio::io::{AsyncReadRent, OwnedReadHalf};
 
-use super::buffers::{LARGE, SMALL, wipe};
+use super::buffers::{LARGE, SMALL, wipe_written};
 use super::listener::Stream;
 use super::tls::TlsHalf;
 
@@ -98,6 +98,8 @@ pub(crate) struct ReadHalf {
     plain: ReadBuffer,
     /// Where in `plain` the first byte lies that was not consumed.
     start: usize,
+    /// The most bytes that `plain` ever held.
+    written: usize,
     has_ended: bool,
     is_peer_finished: bool,
     has_filled_buffer: bool,
@@ -112,6 +114,7 @@ impl ReadHalf {
             reader: HalfReader::new(half),
             plain: ReadBuffer::Here(Vec::with_capacity(SMALL)),
             start: 0,
+            written: 0,
             has_ended: false,
             is_peer_finished: false,
             has_filled_buffer: false,
@@ -181,7 +184,7 @@ impl ReadHalf {
     /// Overwrites all memory but what was not consumed, unless it is with the kernel.
     pub(crate) fn wipe(&mut self) {
         if let ReadBuffer::Here(buffer) = &mut self.plain {
-            wipe(buffer, self.start);
+            wipe_written(buffer, self.start, self.written);
         }
     }
 
@@ -193,6 +196,7 @@ impl ReadHalf {
         buffer.clear();
         buffer.extend_from_slice(&before[self.start..]);
         self.start = 0;
+        self.written = buffer.len();
         // It held the beginning of a body that was not scanned yet.
         before.fill(0);
         std::mem::replace(before, buffer)
@@ -209,6 +213,7 @@ impl ReadHalf {
     /// Brings a buffer back whose first `consumed` bytes are done with.
     pub(crate) fn put_buffer(&mut self, buffer: Vec<u8>, consumed: usize) {
         debug_assert!(!self.is_in_kernel());
+        self.written = self.written.max(buffer.len());
         self.plain = ReadBuffer::Here(buffer);
         self.start = 0;
         self.consume(consumed);
@@ -239,6 +244,7 @@ impl ReadHalf {
             self.has_ended = !matches!(result, Ok(count) if *count > 0);
             self.is_peer_finished = matches!(result, Ok(0));
             self.has_filled_buffer = buffer.len() == buffer.capacity();
+            self.written = self.written.max(buffer.len());
         }
         polled
     }
@@ -290,6 +296,7 @@ impl ReadHalf {
             Ok(count) if count > 0 => {
                 self.has_filled_buffer = buffer.len() == buffer.capacity();
                 let opened = tls.open(buffer, plain);
+                self.written = self.written.max(plain.len());
                 self.is_peer_finished = matches!(opened, Ok(false));
                 opened
             }

@@ -57,6 +57,7 @@ fn start(driver: Driver, upstream: &MockUpstream, beyond: BeyondHold) -> Gateway
     setup.provider = Provider::Anthropic;
     setup.change = Box::new(move |snapshot| {
         snapshot.limits.hold = LIMIT as u64;
+        snapshot.limits.max_decode_ratio = u32::MAX;
         snapshot.limits.beyond_hold = beyond;
     });
     setup.start()
@@ -66,7 +67,9 @@ fn start(driver: Driver, upstream: &MockUpstream, beyond: BeyondHold) -> Gateway
 fn nothing_leaves_before_the_last_byte_has_come() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-        let mut gateway = GatewaySetup::new(driver, &upstream).start();
+        let mut setup = GatewaySetup::new(driver, &upstream);
+        setup.change = Box::new(|snapshot| snapshot.limits.max_decode_ratio = u32::MAX);
+        let mut gateway = setup.start();
         let body = page(3_000_000, SECRET, 40).unwrap();
         for how in WAYS {
             upstream.seen.lock().unwrap().clear();
@@ -243,7 +246,10 @@ fn a_body_without_length_never_waits_for_room() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let mut setup = GatewaySetup::new(driver, &upstream);
-        setup.change = Box::new(|snapshot| snapshot.limits.buffers_per_shard = BUDGET as u64);
+        setup.change = Box::new(|snapshot| {
+            snapshot.limits.buffers_per_shard = BUDGET as u64;
+            snapshot.limits.max_decode_ratio = u32::MAX;
+        });
         let gateway = setup.start();
         for (how, length, status) in [
             ("chunked", 800_000, 200),
