@@ -64,7 +64,9 @@ fn nothing_of_a_secret_stays_in_memory() {
         json!({"messages": [{"role": "user", "content": text}]}).to_string().into_bytes()
     };
     let mut connection = gateway.connect();
-    for (filler, chunked) in [(1, false), (3_000, false), (20_000, false), (3_000, true)] {
+    for (filler, chunked) in
+        [(1, false), (3_000, false), (20_000, false), (3_000, true), (200_000, true), (900_000, false)]
+    {
         let secret = seeded.github();
         let body = body(&secret, filler);
         let request = if chunked {

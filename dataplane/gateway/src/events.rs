@@ -131,6 +131,9 @@ pub struct RequestRecord {
     pub kept: u64,
     /// The body passed unscanned because `policy.fail_mode` is open.
     pub failed_open: bool,
+    /// The body was longer than what is held back, and its rest was scanned while it was sent: a value is hidden only
+    /// from where it was found.
+    pub streamed: bool,
 }
 
 impl RequestRecord {
@@ -163,6 +166,7 @@ impl RequestRecord {
             unresolved: 0,
             kept: 0,
             failed_open: false,
+            streamed: false,
         }
     }
 }

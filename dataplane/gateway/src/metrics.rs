@@ -228,6 +228,8 @@ pub struct ShardMetrics {
     pub buffer_bytes: Gauge,
     /// Requests that passed unscanned because `policy.fail_mode` is open.
     pub failed_open: Counter,
+    /// Requests whose body was longer than what is held back, and was sent while its rest was scanned.
+    pub streamed: Counter,
     /// Requests that passed and have no audit event; possible with `fail_mode = "open"` only.
     pub audit_dropped: Counter,
     /// Requests refused because the ring of audit events was full or the sink failed.
@@ -263,6 +265,7 @@ impl ShardMetrics {
             requests_in_flight: Gauge::default(),
             buffer_bytes: Gauge::default(),
             failed_open: Counter::default(),
+            streamed: Counter::default(),
             audit_dropped: Counter::default(),
             audit_refused: Counter::default(),
             sessions: Gauge::default(),

@@ -160,6 +160,21 @@ pub fn upload_of(head: &RequestHead) -> UploadStep {
     if belongs { UploadStep::About } else { UploadStep::None }
 }
 
+/// Whether the body is, or holds, a file: an upload, a form of several parts, or what goes to the files of an account.
+/// Files may be longer than any conversation.
+pub fn carries_file(head: &RequestHead) -> bool {
+    let is_form = || {
+        const FORM: &[u8] = b"multipart/";
+        let content_type = head.fields.content_type().unwrap_or_default();
+        content_type.get(..FORM.len()).is_some_and(|start| start.eq_ignore_ascii_case(FORM))
+    };
+    let goes_to_files = || {
+        let path = decoded(path_of(&head.path));
+        path.rsplit(|&byte| byte == b'/').find(|segment| !segment.is_empty()).is_some_and(|last| last == b"files")
+    };
+    upload_of(head) != UploadStep::None || is_form() || goes_to_files()
+}
+
 /// The path without its query and with everything that could identify something replaced by `{id}`: for logs, where
 /// neither a secret nor an endless number of values must end. `scanned` says that its secrets were replaced before; of
 /// a path that nobody has looked at only words are shown.
@@ -311,6 +326,24 @@ mod tests {
         ] {
             let head = RequestHead { method, ..head(path, fields) };
             assert_eq!(upload_of(&head), step, "{path} {fields:?}");
+        }
+    }
+
+    #[test]
+    fn files_are_told_by_upload_form_and_path() {
+        let form = ("content-type", "Multipart/form-data; boundary=x");
+        for (path, fields, carries) in [
+            ("/upload/v1beta/files", &[][..], true),
+            ("/v1/uploads/u/parts", &[], true),
+            ("/v1/audio/transcriptions", &[form], true),
+            ("/v1/files", &[], true),
+            ("/v1/containers/c/files/?x=1", &[], true),
+            ("/v1/messages", &[("content-type", "application/json")], false),
+            ("/v1/files/f/content", &[], false),
+            ("/v1/messages?to=/files", &[], false),
+        ] {
+            let head = RequestHead { method: Method::Post, ..head(path, fields) };
+            assert_eq!(carries_file(&head), carries, "{path} {fields:?}");
         }
     }
 

@@ -183,6 +183,24 @@ fn problems_of_the_whole_are_found_in_one_pass() {
 }
 
 #[test]
+fn a_body_that_is_held_must_fit_what_there_is_for_bodies() {
+    for (text, expected) in [
+        (
+            "[limits]\nmax_body = \"16MiB\"\n",
+            "limits.hold: 32MiB is more than limits.max_body\n  help: at most 16MiB, or raise limits.max_body",
+        ),
+        (
+            "[limits]\nbuffers_per_shard = \"16MiB\"\n",
+            "limits.hold: 32MiB does not fit into limits.buffers_per_shard, a part of which is kept for small bodies\n  help: at most \
+             15232KiB, or raise limits.buffers_per_shard",
+        ),
+    ] {
+        let error = from_text(text).expect_err(text);
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
 fn a_missing_file_is_named() {
     let sources = Sources { file: Some(PathBuf::from("/nonexistent/aegis.toml")), ..Sources::default() };
     let error = load(&sources).expect_err("missing").to_string();
@@ -200,6 +218,13 @@ fn limits_hold_at_their_edge() {
         ("[server]\nshards = 1025\n", false),
         ("[audit]\nring = 64\n", true),
         ("[audit]\nring = 1048577\n", false),
+        ("[limits]\nhold = \"64KiB\"\n", true),
+        ("[limits]\nhold = 65535\n", false),
+        ("[limits]\nhold = \"64MiB\"\nbeyond_hold = \"stream\"\n", true),
+        ("[limits]\nhold = 67108865\n", false),
+        ("[limits]\nhold = 67108865\nmax_body = 67108865\n", true),
+        ("[limits]\nbuffers_per_shard = 35931204\n", true),
+        ("[limits]\nbuffers_per_shard = 35931203\n", false),
         ("[limits]\nmax_head = \"4KiB\"\n", true),
         ("[limits]\nmax_head = 4095\n", false),
         ("[timeouts]\nkeep_alive = \"7d\"\n", true),

@@ -209,7 +209,7 @@ fn large_bodies_pass_in_bounded_memory() {
     ask(1 << 20, 1);
     let before = gateway.process.resident_kib();
     for seed in 2..6 {
-        ask(32 << 20, seed);
+        ask(28 << 20, seed);
     }
     let after = gateway.process.resident_kib();
     assert!(after < before + SLACK_KIB, "memory grew from {before} KiB to {after} KiB");

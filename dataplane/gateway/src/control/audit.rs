@@ -39,6 +39,7 @@ pub struct AuditEvent<'a> {
     unresolved: u64,
     kept: u64,
     failed_open: bool,
+    streamed: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -111,6 +112,7 @@ impl<'a> AuditEvent<'a> {
             unresolved: record.unresolved,
             kept: record.kept,
             failed_open: record.failed_open,
+            streamed: record.streamed,
         }
     }
 
@@ -220,7 +222,7 @@ mod tests {
             r#""category":"TOKEN","action":"tokenize","place":"messages[0].content","token":"AEGIS-TOKEN-0MADEUP"},{"rule":"unknown","#,
             r#""category":"PII","action":"block","place":"line\n2","token":null}],"opaque_total":2,"#,
             r#""opaque":[{"type":"image","bytes":1234,"place":"messages[0].content[1].source.data"},"#,
-            r#"{"type":"other","bytes":0,"place":""}],"restored":0,"unresolved":0,"kept":3,"failed_open":false}"#,
+            r#"{"type":"other","bytes":0,"place":""}],"restored":0,"unresolved":0,"kept":3,"failed_open":false,"streamed":false}"#,
             "\n"
         );
         assert_eq!(String::from_utf8(line).expect("UTF-8"), expected);

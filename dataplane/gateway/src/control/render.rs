@@ -188,7 +188,7 @@ impl Page<'_> {
 
     fn totals(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
         type ReadCounter = fn(&ShardMetrics) -> &Counter;
-        let counters: [(&str, &str, ReadCounter); 10] = [
+        let counters: [(&str, &str, ReadCounter); 11] = [
             ("aegis_request_body_bytes", "Request body bytes received", |s| &s.request_bytes),
             ("aegis_response_body_bytes", "Reply body bytes received from upstreams", |s| &s.response_bytes),
             ("aegis_connections", "Client connections accepted", |s| &s.connections_total),
@@ -198,6 +198,9 @@ impl Page<'_> {
             ("aegis_overloaded", "Requests refused with 503 because a budget was used up", |s| &s.overloaded),
             ("aegis_tls_failures", "Client TLS handshakes that failed", |s| &s.tls_failures),
             ("aegis_client_aborts", "Exchanges that the client gave up", |s| &s.client_aborts),
+            ("aegis_streamed", "Requests with a body beyond what is held back, sent while it was scanned", |s| {
+                &s.streamed
+            }),
             ("aegis_failed_open", "Requests that passed unscanned because policy.fail_mode is open", |s| {
                 &s.failed_open
             }),

@@ -5,6 +5,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use aegis_shield::Splice;
 use aegis_wire::head::{RequestHead, ResponseHead};
 
 use super::net::buffers::{Buffers, Claim, LARGE, wipe};
@@ -28,6 +29,8 @@ pub(crate) struct ExchangeBuffers {
     pub(crate) reply: ResponseHead,
     /// What is about to be written, to either side.
     pub(crate) out: WriteBuffer,
+    /// What becomes of the text that is scanned: of a part of the head, or of the body.
+    pub(crate) splice: Splice,
     /// The host, with its port, that the client asked for.
     pub(crate) asked_host: String,
     /// The codings that the client accepts, as it sent them.
@@ -39,12 +42,19 @@ pub(crate) struct ExchangeBuffers {
 impl ExchangeBuffers {
     /// Bytes of memory that the buffers for bodies hold.
     pub(crate) fn held_bytes(&self) -> usize {
-        self.out.capacity() + self.scratch.capacity()
+        self.out.capacity() + self.scratch.capacity() + self.splice.held_bytes()
+    }
+
+    /// Forgets the body that was scanned.
+    pub(crate) fn clear_splice(&mut self) {
+        self.splice.clear();
+        self.splice.shrink(write_buffer::KEPT);
     }
 
     /// Overwrites what may hold values of the client: what was written to it last, and what waited between two steps.
     pub(crate) fn wipe(&mut self) {
         self.out.wipe();
+        self.splice.wipe();
         self.scratch.clear();
         wipe(&mut self.scratch, 0);
     }
@@ -65,6 +75,11 @@ impl MemoryShare {
             self.reserved = self.claim.bytes();
         }
         is_granted
+    }
+
+    /// Takes the room for the `bytes` that are held now. False when the budget does not have them.
+    pub(crate) fn cover(&mut self, bytes: usize) -> bool {
+        self.claim.grow(bytes)
     }
 
     /// Counts the memory that is held now: `bytes`, or what is reserved if that is more.
@@ -116,6 +131,7 @@ impl Drop for LentBuffers {
         if free.len() < KEPT && is_usual {
             buffers.out.clear();
             buffers.scratch.clear();
+            buffers.clear_splice();
             free.push(buffers);
         }
     }

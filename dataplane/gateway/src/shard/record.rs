@@ -220,6 +220,9 @@ impl RecordBuilder {
         if self.failed_open {
             metrics.failed_open.inc();
         }
+        if self.streamed {
+            metrics.streamed.inc();
+        }
         if self.ended == Ending::ClientAborted {
             metrics.client_aborts.inc();
         }

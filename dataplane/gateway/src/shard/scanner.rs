@@ -4,37 +4,16 @@
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use aegis_shield::{Refusal, ShardScratch, Shield, Splice, Tokenizer, WINDOW};
+use aegis_shield::{Refusal, ShardScratch, Shield, Splice, Tokenizer};
 
 use crate::error_body::{ErrorKind, Failure};
 
 const BROKEN: Failure = Failure::internal("the scanner failed; nothing was sent");
-const NO_PROGRESS: Failure = Failure::internal("the scanner made no progress");
 
-/// The scanner of a shard and its buffers, made when first needed.
+/// The scanner of a shard and its working memory, made when first needed.
 #[derive(Default)]
 pub(crate) struct ShardScanner {
     scratch: RefCell<Option<ShardScratch>>,
-    /// What the last step made of its input.
-    output: RefCell<Splice>,
-}
-
-/// What a step did.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ScanStep {
-    /// Bytes of the input that it used.
-    pub(crate) consumed: usize,
-    /// Bytes that it made of them.
-    pub(crate) produced: usize,
-    /// Whether these differ from the ones that were used.
-    pub(crate) is_changed: bool,
-}
-
-impl ScanStep {
-    /// A step that passes `bytes` as they are.
-    pub(crate) fn unchanged(bytes: usize) -> Self {
-        Self { consumed: bytes, produced: bytes, is_changed: false }
-    }
 }
 
 impl ShardScanner {
@@ -43,43 +22,34 @@ impl ShardScanner {
         if let Some(scratch) = &mut *self.scratch.borrow_mut() {
             scratch.wipe();
         }
-        self.output.borrow_mut().wipe();
     }
 
-    /// Takes one step of `tokenizer`, as [`Tokenizer::push`] does. [`Self::write_to`] gives its output until the next
-    /// step.
-    ///
-    /// Consumes nothing only where fewer than [`WINDOW`] bytes are there and more will come, or none is left.
+    /// Takes one step of `tokenizer`, as [`Tokenizer::push`] does. A step that fails leaves `out` as it was.
     pub(crate) fn push(
         &self,
         shield: &Shield,
         tokenizer: &mut Tokenizer,
         input: &[u8],
         last: bool,
-    ) -> Result<ScanStep, Failure> {
-        let output = &mut *self.output.borrow_mut();
-        output.clear();
+        out: &mut Splice,
+    ) -> Result<usize, Failure> {
         let mut slot = self.scratch.borrow_mut();
         let scratch = match &mut *slot {
             Some(scratch) => scratch,
             empty => empty.insert(ShardScratch::new(&shield.rules).map_err(|_| BROKEN)?),
         };
-        let Ok(pushed) = catch_unwind(AssertUnwindSafe(|| tokenizer.push(scratch, input, last, output)))
-        else {
-            // What a panic left half done is not used again.
-            *slot = None;
-            return Err(BROKEN);
+        let mark = out.mark();
+        let failure = match catch_unwind(AssertUnwindSafe(|| tokenizer.push(scratch, input, last, out))) {
+            Ok(Ok(consumed)) => return Ok(consumed),
+            Ok(Err(refusal)) => refused(shield, &refusal),
+            Err(_) => {
+                // What a panic left half done is not used again.
+                *slot = None;
+                BROKEN
+            }
         };
-        let consumed = pushed.map_err(|refusal| refused(shield, &refusal))?;
-        if consumed == 0 && !input.is_empty() && (last || input.len() >= WINDOW) {
-            return Err(NO_PROGRESS);
-        }
-        Ok(ScanStep { consumed, produced: output.len(), is_changed: !output.unchanged() })
-    }
-
-    /// Appends the output of the last step to `out`. `used` is the part of its input that it consumed.
-    pub(crate) fn write_to(&self, used: &[u8], out: &mut Vec<u8>) {
-        self.output.borrow().write_to(used, out);
+        out.roll_back(mark);
+        Err(failure)
     }
 }
 

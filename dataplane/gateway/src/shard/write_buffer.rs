@@ -28,6 +28,11 @@ impl WriteBuffer {
         &mut self.bytes
     }
 
+    /// What there is to write.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
     /// Bytes there are to write.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len() - self.start
@@ -57,13 +62,6 @@ impl WriteBuffer {
         }
         self.start = 0;
         self.chunk = None;
-    }
-
-    /// Puts what stands behind the first `body` bytes before them: a head that could be written only when its body was
-    /// known.
-    pub(crate) fn bring_forward(&mut self, body: usize) {
-        debug_assert!(self.start == 0 && self.chunk.is_none());
-        self.bytes.rotate_left(body);
     }
 
     /// Puts all bytes into `other`, and takes its memory for what is appended from now on. Gives the range of them in
@@ -134,15 +132,6 @@ mod tests {
         let written = bytes[range].to_vec();
         out.restore(bytes);
         written
-    }
-
-    #[test]
-    fn a_head_comes_before_the_body_it_was_written_behind() {
-        let mut out = WriteBuffer::default();
-        out.tail().extend_from_slice(b"body");
-        out.tail().extend_from_slice(b"HEAD\r\n\r\n");
-        out.bring_forward(4);
-        assert_eq!(written(&mut out), b"HEAD\r\n\r\nbody");
     }
 
     #[test]

@@ -15,10 +15,19 @@ pub enum Piece<'a> {
     Bytes(&'a [u8]),
 }
 
-#[derive(Clone)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Segment {
     Input(Range<usize>),
     Replacement(Range<usize>),
+}
+
+/// Where a list ended at some time, to go back to.
+pub struct Mark {
+    segments: usize,
+    /// The last segment then, which may have been made longer since.
+    last: Option<Segment>,
+    side: usize,
+    len: usize,
 }
 
 /// A list of pieces. Kept and reused, it allocates nothing once it has grown to its size.
@@ -39,10 +48,20 @@ impl Splice {
 
     /// The pieces in order.
     pub fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
-        self.segments.iter().map(|segment| match segment {
+        (0..self.segments.len()).map_while(|index| self.piece(index))
+    }
+
+    /// The piece at `index`, from 0.
+    pub fn piece(&self, index: usize) -> Option<Piece<'_>> {
+        self.segments.get(index).map(|segment| match segment {
             Segment::Input(range) => Piece::Input(range.clone()),
             Segment::Replacement(range) => Piece::Bytes(&self.side[range.clone()]),
         })
+    }
+
+    /// Bytes of memory that the list itself holds.
+    pub fn held_bytes(&self) -> usize {
+        self.segments.capacity() * size_of::<Segment>() + self.side.capacity()
     }
 
     /// Bytes of all pieces together.
@@ -77,6 +96,35 @@ impl Splice {
         self.side.clear();
         self.base = 0;
         self.len = 0;
+    }
+
+    /// Where the list ends now.
+    pub fn mark(&self) -> Mark {
+        let last = self.segments.last().cloned();
+        Mark { segments: self.segments.len(), last, side: self.side.len(), len: self.len }
+    }
+
+    /// Forgets what a push has put in since `mark`, that then failed: it has consumed nothing.
+    pub fn roll_back(&mut self, mark: Mark) {
+        self.segments.truncate(mark.segments);
+        if let (Some(now), Some(then)) = (self.segments.last_mut(), mark.last) {
+            *now = then;
+        }
+        self.side.truncate(mark.side);
+        self.len = mark.len;
+    }
+
+    /// Lets the next `bytes` of the input go on as they are, without a push: nobody has read them.
+    pub fn pass_unread(&mut self, bytes: usize) {
+        self.pass(0..bytes);
+        self.consumed(bytes);
+    }
+
+    /// Gives the memory back if it is more than `bytes`; for a list that was cleared.
+    pub fn shrink(&mut self, bytes: usize) {
+        if self.held_bytes() > bytes {
+            *self = Self::default();
+        }
     }
 
     /// Appends all pieces to `out`, taking those of the input from `input`.
@@ -149,6 +197,36 @@ mod tests {
         assert_eq!(out, b"abcdeXYh");
         splice.clear();
         assert!(splice.unchanged() && splice.is_empty());
+    }
+
+    #[test]
+    fn what_a_failed_push_left_behind_is_taken_back() {
+        let mut splice = Splice::new();
+        let empty = splice.mark();
+        splice.put(b"X");
+        splice.roll_back(empty);
+        assert!(splice.unchanged() && splice.is_empty());
+        splice.pass(0..2);
+        splice.put(b"AB");
+        splice.consumed(3);
+        let mark = splice.mark();
+        splice.put(b"CD");
+        splice.pass(1..2);
+        splice.roll_back(mark);
+        let mark = splice.mark();
+        splice.pass(0..4);
+        splice.roll_back(mark);
+        splice.pass_unread(2);
+        splice.pass_unread(0);
+        let pieces: Vec<_> = splice.pieces().collect();
+        assert_eq!(pieces, [Piece::Input(0..2), Piece::Bytes(b"AB"), Piece::Input(3..5)]);
+        assert_eq!((splice.len(), splice.piece(3)), (6, None));
+        let held = splice.held_bytes();
+        splice.clear();
+        splice.shrink(held);
+        assert_eq!(splice.held_bytes(), held);
+        splice.shrink(held - 1);
+        assert_eq!(splice.held_bytes(), 0);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Takes one request body, window by window, and replaces its secrets by tokens.
+//! Takes the texts of one request, window by window, and replaces their secrets by tokens: its body, and before that
+//! what of its head is scanned.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use crate::request::value_search::ValueSearch;
 use crate::shield::Shield;
 use crate::vault::Vault;
 
-/// Replaces the secrets of one request body by tokens.
+/// Replaces the secrets of one request by tokens.
 pub struct Tokenizer {
     redactor: Redactor,
     format: Format,
@@ -56,7 +57,7 @@ pub struct Outcome {
 }
 
 impl Tokenizer {
-    /// A tokenizer for one body.
+    /// A tokenizer whose first text has this format.
     pub fn new(shield: Arc<Shield>, format: Format) -> Self {
         Self::with_vault(shield, format, Vault::new())
     }
@@ -111,10 +112,18 @@ impl Tokenizer {
         self
     }
 
+    /// Begins another text of the same request, in place of the one before: its secrets get the same tokens. Findings add
+    /// up until [`Self::take_report`].
+    pub fn begin(&mut self, format: Format) {
+        self.body = RequestBody::new(format);
+        self.redactor.part = None;
+        self.finished = false;
+    }
+
     /// Takes a step. `input` holds all bytes that were not consumed yet, `last` says that no more will come.
     ///
     /// Looks at no more than [`WINDOW`] bytes. While fewer are there and more will come, nothing is consumed, so
-    /// that the result does not depend on how the body was cut. Appends to `out` what replaces the consumed bytes
+    /// that the result does not depend on how the text was cut. Appends to `out` what replaces the consumed bytes
     /// and says how many they are. The caller drops them from its input and calls again; a body is done when
     /// `last` is set and all of it is consumed (call at least once with `last`, if only with no bytes left).
     pub fn push(
@@ -160,6 +169,10 @@ impl Tokenizer {
         let mut step = BodyStep { redactor: &mut self.redactor, scratch, out };
         let consumed = self.body.process(&mut step, Input { bytes: window, last })?;
         scratch.take_decoded_values().for_each(|decoded| self.redactor.note_decoded(&decoded));
+        if consumed == 0 && !window.is_empty() {
+            // A format that is stuck would be asked for ever.
+            return Err(Refusal::Scanner);
+        }
         if last && consumed == window.len() {
             self.body.end()?;
         }
@@ -177,9 +190,24 @@ impl Tokenizer {
         self.finished
     }
 
-    /// What was found and done so far.
+    /// What was found and done so far, since the last [`Self::take_report`].
     pub fn report(&self) -> &Report {
         &self.redactor.report
+    }
+
+    /// Takes what was found and done so far; what follows is reported apart from it.
+    pub fn take_report(&mut self) -> Report {
+        std::mem::take(&mut self.redactor.report)
+    }
+
+    /// The secrets that were replaced so far.
+    pub fn vault(&self) -> &Vault {
+        &self.redactor.vault
+    }
+
+    /// Whether nothing was replaced so far, so that the reply is the same with and without the outcome.
+    pub fn leaves_nothing(&self) -> bool {
+        self.redactor.vault.is_empty() && self.redactor.documents.as_ref().is_none_or(|documents| documents.is_empty())
     }
 
     /// The request is over: its vault is what the reply is restored from.

@@ -21,7 +21,7 @@ pub use findings::{FailMode, FindingsHeader, KnownValues, Policy, Rules};
 pub use output::{Audit, AuditSync, Log, LogFormat};
 pub use server::{Admin, Cache, Certificate, ClientAuth, Driver, Server, ServerTls, State};
 pub use tokens::{Recall, Session, Tokens, epoch_number};
-pub use traffic::{Limits, Timeouts};
+pub use traffic::{BeyondHold, Limits, RESERVED_PART, Timeouts};
 pub use upstream::{KeyHeader, Provider, Roots, Upstream};
 
 section! {

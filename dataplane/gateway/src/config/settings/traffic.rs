@@ -4,9 +4,11 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::config::key::ValueKind;
 use crate::config::range::{Range, TimeLimit};
-use crate::config::schema::section;
+use crate::config::schema::{choices, section};
 use crate::config::units;
 
 section! {
@@ -69,6 +71,12 @@ section! {
         /// Largest request body, counted before and after decoding (413).
         max_body: u64 = 64 << 20, with: "units::size", kind: ValueKind::Size,
             range: Range::at_least(1, |_| "0 would refuse every body".to_owned()).bytes();
+        /// Longest request body, decoded, that is scanned whole before its first byte is sent. Above it: beyond_hold.
+        hold: u64 = 32 << 20, with: "units::size", kind: ValueKind::Size,
+            range: Range::at_least(64 << 10, |_| "less than 64KiB".to_owned()).bytes();
+        /// What happens to a longer body: refuse it (413), or stream it, told in audit and metrics; then a value is
+        /// hidden only from where it was found. Files, multipart and uploads are streamed in any case.
+        beyond_hold: BeyondHold;
         /// Largest request or reply head (431).
         max_head: u64 = 64 << 10, with: "units::size", kind: ValueKind::Size,
             range: Range::at_least(4 << 10, |n| format!("{n} bytes are too few for ordinary clients"))
@@ -80,7 +88,8 @@ section! {
         /// Largest growth of a compressed body when decoded (413).
         max_decode_ratio: u32 = 200,
             range: Range::at_least(1, |_| "0 would refuse every compressed body".to_owned());
-        /// Memory for bodies in flight per shard; beyond it new requests get 503.
+        /// Memory for bodies in flight per shard; beyond it new requests get 503. A sixteenth of it is kept for small
+        /// ones.
         buffers_per_shard: u64 = 256 << 20, with: "units::size", kind: ValueKind::Size,
             range: Range::at_least(1 << 20, |_| "less than 1MiB".to_owned()).bytes();
         /// Idle upstream connections per shard and upstream.
@@ -89,3 +98,19 @@ section! {
         requests_per_connection: u64;
     }
 }
+
+/// What happens to a request body that is longer than what is held back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BeyondHold {
+    /// The request is refused.
+    #[default]
+    Refuse,
+    /// It is sent while it is scanned.
+    Stream,
+}
+
+choices!(BeyondHold);
+
+/// One part in so many of a shard's budget is kept for small bodies.
+pub const RESERVED_PART: usize = 16;

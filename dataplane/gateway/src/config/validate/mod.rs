@@ -15,6 +15,7 @@ use super::upstream_url::UpstreamUrl;
 use crate::web_origin::{MAX_ENTRY, check_host, check_origin};
 
 mod auth;
+mod limits;
 mod policy;
 mod tokens;
 mod upstreams;
@@ -25,6 +26,7 @@ pub fn check(settings: &Settings) -> Vec<Problem> {
     ranges(settings, &mut problems);
     server(settings, &mut problems);
     addresses(settings, &mut problems);
+    limits::check(settings, &mut problems);
     session(settings, &mut problems);
     recall(settings, &mut problems);
     upstreams::check(settings, &mut problems);

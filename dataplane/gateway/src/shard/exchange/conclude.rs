@@ -39,13 +39,11 @@ impl Disposition {
 impl Exchange<'_> {
     /// Reports the outcome and decides what happens to the client's connection.
     pub(super) async fn conclude(&mut self, outcome: Result<(), ExchangeError>) -> Disposition {
-        self.wipe_request();
         self.record.request_bytes = self.body.received(self.client);
-        self.body.release(self.shard);
         let all_read = self.body.is_last(self.client);
-        if all_read {
-            self.body.discard(self.client);
-        }
+        // What is left of it goes nowhere: behind a body that was not read to its end the connection ends.
+        self.body.discard(self.client);
+        self.wipe_request();
         let disposition = match outcome {
             Ok(()) => Disposition::behind_reply(self.peer.keep_alive, all_read),
             Err(error) => self.conclude_error(error, all_read).await,

@@ -22,7 +22,8 @@ const NAME_END: &[u8] = b": ";
 const TOKEN_ROOM: usize = 64;
 
 const SECRET_NAME: Failure = Failure::invalid("the name of a header holds a secret");
-const BAD_TARGET: Failure = Failure::internal("the scanner did not finish the request's target");
+const UNSENDABLE: Failure =
+    Failure::invalid("a header field cannot be sent once the secrets in it are replaced");
 
 impl Exchange<'_> {
     /// Takes the secrets out of target and fields. A path of plain words holds none.
@@ -75,20 +76,23 @@ impl Exchange<'_> {
     }
 
     /// Whether a scan of `text` finds something.
-    fn holds_something(&self, scan: &RequestScan, text: &[u8]) -> bool {
+    fn holds_something(&mut self, scan: &RequestScan, text: &[u8]) -> bool {
         let mut tokenizer = scan.probe(&self.snapshot);
+        // What cannot be scanned here is refused where each field is.
+        let scanned = self.scan_text(&mut tokenizer, text);
+        scanned.is_err() || !self.buffers.splice.unchanged() || tokenizer.report().total() > 0
+    }
+
+    /// Scans all of `text`. The list says what becomes of it.
+    fn scan_text(&mut self, tokenizer: &mut Tokenizer, text: &[u8]) -> Result<(), Failure> {
+        let splice = &mut self.buffers.splice;
+        splice.clear();
         let mut rest = text;
-        while !rest.is_empty() {
-            // What cannot be scanned here is refused where each field is.
-            let Ok(step) = self.shard.scanner.push(&self.snapshot.shield, &mut tokenizer, rest, true) else {
-                return true;
-            };
-            if step.is_changed {
-                return true;
-            }
-            rest = &rest[step.consumed..];
+        while !tokenizer.is_finished() {
+            let consumed = self.shard.scanner.push(&self.snapshot.shield, tokenizer, rest, true, splice)?;
+            rest = &rest[consumed..];
         }
-        tokenizer.report().total() > 0
+        Ok(())
     }
 
     fn sanitize_target(&mut self, scan: &mut RequestScan) -> Result<(), ExchangeError> {
@@ -130,11 +134,12 @@ impl Exchange<'_> {
             } else {
                 self.buffers.request.fields.push(name, value)
             };
-            kept.map_err(|_| BAD_TARGET)?;
+            kept.map_err(|_| UNSENDABLE)?;
         }
         Ok(())
     }
 
+    /// A target is ASCII, and so is what takes the place of a secret.
     fn sanitize_text(
         &mut self,
         scan: &mut RequestScan,
@@ -142,7 +147,8 @@ impl Exchange<'_> {
         format: Format,
         name: &str,
     ) -> Result<String, ExchangeError> {
-        String::from_utf8(self.sanitize(scan, text.as_bytes(), format, name)?).map_err(|_| BAD_TARGET.into())
+        let sanitized = self.sanitize(scan, text.as_bytes(), format, name)?;
+        Ok(String::from_utf8_lossy(&sanitized).into_owned())
     }
 
     /// Replaces the secrets in a part of the head, which the record calls `name`.
@@ -153,22 +159,12 @@ impl Exchange<'_> {
         format: Format,
         name: &str,
     ) -> Result<Vec<u8>, Failure> {
-        let mut tokenizer = scan.part(&self.snapshot, format);
-        let sanitized = self.sanitize_steps(&mut tokenizer, text);
-        self.settle_part(scan, tokenizer, name);
-        sanitized
-    }
-
-    fn sanitize_steps(&self, tokenizer: &mut Tokenizer, text: &[u8]) -> Result<Vec<u8>, Failure> {
+        scan.tokenizer.begin(format);
+        let scanned = self.scan_text(&mut scan.tokenizer, text);
+        self.record.add_findings(&scan.tokenizer.take_report(), name);
+        scanned?;
         let mut out = Vec::with_capacity(text.len());
-        let mut rest = text;
-        loop {
-            let step = self.shard.scanner.push(&self.snapshot.shield, tokenizer, rest, true)?;
-            self.shard.scanner.write_to(&rest[..step.consumed], &mut out);
-            rest = &rest[step.consumed..];
-            if rest.is_empty() {
-                return Ok(out);
-            }
-        }
+        self.buffers.splice.write_to(text, &mut out);
+        Ok(out)
     }
 }

@@ -1,9 +1,9 @@
 //! One request and its reply, in phases.
 //!
 //! ```text
-//!  head --admit--> Admitted --prepare_head--> RequestScan --> BodyScanner --scan_first_window--> Sending
-//!                                                                                                   |
-//!  Disposition <--conclude-- end of the reply <--pass_on-- Replying <--begin_reply-- Answered <--send
+//!  head --admit--> Admitted --prepare_head--> RequestScan --> BodyScanner --hold--> Sending (held, or streaming)
+//!                                                                                     |
+//!  Disposition <--conclude-- end of the reply <--pass_on-- Replying <--begin_reply-- Answered
 //! ```
 //!
 //! Each phase is a type that owns what exists in that phase only; a function consumes one and returns the next, or the
@@ -16,9 +16,9 @@ mod conclude;
 mod content_decoder;
 mod envelope;
 mod error;
-mod first_window;
 mod framing;
 mod head;
+mod hold;
 mod keep_alive;
 mod links;
 mod local_reply;
@@ -30,6 +30,7 @@ mod response_body;
 mod scan;
 mod send;
 mod state;
+mod stream;
 mod suspects;
 
 use std::rc::Rc;
@@ -46,8 +47,9 @@ use crate::snapshot::Snapshot;
 use admit::Admitted;
 pub(super) use conclude::Disposition;
 use error::ExchangeError;
-use first_window::Sending;
+use hold::Sending;
 use request_body::RequestBody;
+use scan::BodyScanner;
 use state::Exchange;
 pub(super) use state::Received;
 
@@ -112,22 +114,30 @@ impl Exchange<'_> {
     async fn carry_out(&mut self, admitted: Admitted) -> Result<(), ExchangeError> {
         let upstream = Arc::clone(&admitted.route.upstream);
         let mut replying = {
-            let mut sending = self.receive(admitted).await?;
-            let answered = self.send(&upstream, &mut sending).await?;
-            self.begin_reply(&upstream, answered, sending)?
+            let (answered, secrets) = match self.receive(admitted).await? {
+                Sending::Held(body, secrets) => (self.send_held(&upstream, body).await?, secrets),
+                Sending::Streaming(first, scanner) => self.send_streaming(&upstream, first, scanner).await?,
+            };
+            self.begin_reply(&upstream, answered, secrets)?
         };
         self.pass_on(&mut replying).await?;
         self.release(&upstream, replying);
         Ok(())
     }
 
-    /// Receives and scans what fits the first window.
+    /// Receives and scans the body, as far as it is held back.
     async fn receive(&mut self, admitted: Admitted) -> Result<Sending, ExchangeError> {
-        let scan = self.prepare_head(admitted)?;
+        let mut scanner = self.prepare_body(admitted)?;
         self.answer_expectation().await?;
+        let held = self.hold(&mut scanner).await;
+        self.begin_sending(scanner, held)
+    }
+
+    /// Scans the head, and takes the room for the body.
+    fn prepare_body(&mut self, admitted: Admitted) -> Result<BodyScanner, ExchangeError> {
+        let scan = self.prepare_head(admitted)?;
         let format = self.body_format()?;
-        self.receive_first_window().await?;
-        let scanner = self.body_scanner(scan, format);
-        self.scan_first_window(scanner)
+        self.reserve_body()?;
+        Ok(self.body_scanner(scan, format))
     }
 }

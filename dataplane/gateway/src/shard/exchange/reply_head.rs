@@ -17,7 +17,6 @@ use super::super::pool::UpstreamConn;
 use super::super::restorer::Restorer;
 use super::content_decoder::ContentDecoder;
 use super::error::ExchangeError;
-use super::first_window::Sending;
 use super::head::FINDINGS;
 use super::keep_alive::KeepAlive;
 use super::response_body::ResponseBody;
@@ -66,16 +65,11 @@ impl Exchange<'_> {
         &mut self,
         upstream: &Upstream,
         answered: Answered,
-        sending: Sending,
+        secrets: Secrets,
     ) -> Result<Replying, ExchangeError> {
         let Answered { link: mut upstream_conn, parse, sent } = answered;
         upstream_conn.conn.rx.consume(parse.consumed);
         self.record.upstream_status = Some(self.buffers.reply.status);
-        let secrets = match sending {
-            Sending::Whole(secrets) => secrets,
-            // An early reply: what was sent of the request may come back in it.
-            Sending::Streamed(scanner) => self.settle(scanner),
-        };
         // The rest of a body that nobody reads any more stands before the next request.
         self.peer.keep_alive &= self.has_all() && !self.shard.is_draining();
         self.rewrite_links(upstream)?;

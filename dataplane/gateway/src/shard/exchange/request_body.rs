@@ -2,6 +2,8 @@
 //!
 //! A body of known length that is not compressed is never copied: the connection's own read buffer is the window, and
 //! reads go right behind what is there. Any other body is taken out of its framing and coding into a window of its own.
+//! The window of a body that is held back is all of it: one buffer that has its size from the start where that is known,
+//! and grows where it is not.
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -13,12 +15,12 @@ use aegis_wire::head::{BodyLength, Fields};
 
 use super::super::answer::http_failure;
 use super::super::net::Conn;
-use super::super::net::buffers::{Claim, LARGE, wipe};
+use super::super::net::buffers::{Buffers, LARGE, LentBuffer};
 use super::super::net::deadline::{TICK, WaitPhase};
 use super::super::state::Shard;
 use super::content_decoder::{ContentDecoder, undecodable};
 use super::error::ExchangeError;
-use crate::config::settings::{FailMode, Timeouts};
+use crate::config::settings::{BeyondHold, FailMode, Timeouts};
 use crate::error_body::{ErrorKind, Failure};
 use crate::snapshot::Snapshot;
 
@@ -26,9 +28,29 @@ const NO_ROOM: Failure = Failure::overloaded("the gateway has no room for this r
 const TOO_SLOW: Failure =
     Failure::new(408, ErrorKind::InvalidRequest, "the request body came too slowly and was given up");
 
+const BEYOND_HOLD: Failure = Failure::new(
+    413,
+    ErrorKind::PayloadTooLarge,
+    "the request body is longer than limits.hold of the gateway, up to which a body is scanned whole before it is sent: \
+     send less, or have the limit raised",
+);
+
+/// Most bytes of one read, so that a client that sends fast leaves the shard to others between two scans.
+const READ_AT_ONCE: usize = 256 * 1024;
+
+/// How much of a body is held back, and what becomes of one that is longer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hold {
+    /// Bytes, decoded.
+    pub(super) limit: usize,
+    /// What becomes of a longer body.
+    pub(super) beyond: BeyondHold,
+}
+
 /// The body of one request.
 pub(super) struct RequestBody {
     reader: BodyReader,
+    hold: Hold,
     received: u64,
     began: Instant,
     /// Its coding cannot be taken off, and the configuration lets such bodies pass.
@@ -56,10 +78,11 @@ enum Window {
 struct Framed {
     framing: BodyDecoder,
     coding: Option<ContentDecoder>,
-    window: Vec<u8>,
+    window: LentBuffer,
     start: usize,
     ended: bool,
-    _claim: Claim,
+    /// Bytes that the window need never hold more of.
+    most: usize,
 }
 
 impl BodyReader {
@@ -81,14 +104,13 @@ impl BodyReader {
                     ..coding::Limits::default()
                 };
                 let coding = (!codings.is_empty()).then(|| ContentDecoder::new(codings, growth));
-                let claim = shard.buffers.claim(LARGE).ok_or(NO_ROOM)?;
                 Self::Framed(Box::new(Framed {
                     framing: decoder,
                     coding: coding.transpose().map_err(undecodable)?,
-                    window: shard.buffers.take(LARGE),
+                    window: LentBuffer::empty(&shard.buffers),
                     start: 0,
                     ended: false,
-                    _claim: claim,
+                    most: WINDOW,
                 }))
             }
         })
@@ -104,8 +126,13 @@ impl RequestBody {
         framing: BodyKind,
         began: Instant,
     ) -> (Self, Result<(), Failure>) {
-        let mut body =
-            Self { reader: BodyReader::Plain { left: 0 }, received: 0, began, is_undecoded: false };
+        let mut body = Self {
+            reader: BodyReader::Plain { left: 0 },
+            hold: Hold { limit: WINDOW, beyond: BeyondHold::Stream },
+            received: 0,
+            began,
+            is_undecoded: false,
+        };
         let codings = match coding::parse(fields.get_all(b"content-encoding")) {
             Ok(codings) => Ok(codings),
             Err(_) if snapshot.fail_mode == FailMode::Open => {
@@ -129,6 +156,69 @@ impl RequestBody {
         (body, refusal)
     }
 
+    /// Takes the room for what is held back of the body, or says that there is none. Nothing of the body is read before,
+    /// and nobody waits for room: a body whose length is known needs no more later, any other is refused when there is
+    /// none to grow into.
+    pub(super) fn reserve(&mut self, client: &mut Conn, shard: &Shard, hold: Hold) -> Result<(), Failure> {
+        self.hold = hold;
+        let is_granted = match &mut self.reader {
+            BodyReader::Plain { left } => match usize::try_from(*left) {
+                Ok(length) if length <= hold.limit => {
+                    client.room() >= length || client.grow(&shard.buffers, length)
+                }
+                _ if hold.beyond == BeyondHold::Refuse => return Err(BEYOND_HOLD),
+                _ => {
+                    // It is known that it cannot be held: nothing is gained by holding a part.
+                    self.hold.limit = WINDOW;
+                    client.room() > WINDOW || client.grow(&shard.buffers, LARGE)
+                }
+            },
+            BodyReader::Framed(framed) => {
+                framed.most = hold.limit.saturating_add(1).max(LARGE);
+                framed.window.grow(LARGE)
+            }
+            BodyReader::Unreadable => true,
+        };
+        if is_granted { Ok(()) } else { Err(NO_ROOM) }
+    }
+
+    /// Whether the body is longer than what is held back of it. An error where such a body is refused.
+    pub(super) fn is_beyond_hold(&self, client: &Conn) -> Result<bool, Failure> {
+        let is_beyond = !self.is_last(client) && self.window(client).len() > self.hold.limit;
+        if is_beyond && self.hold.beyond == BeyondHold::Refuse { Err(BEYOND_HOLD) } else { Ok(is_beyond) }
+    }
+
+    /// Makes the window longer, so that a step more can be scanned behind the first `scanned` bytes, or it is known that
+    /// the body is longer than what is held back of it, or ends. Giving up the wait loses nothing.
+    pub(super) async fn fill_held(
+        &mut self,
+        client: &mut Conn,
+        shard: &Shard,
+        timeouts: &Timeouts,
+        scanned: usize,
+    ) -> Result<(), ExchangeError> {
+        let wanted = (scanned + WINDOW).min(self.hold.limit.saturating_add(1));
+        self.fill(client, shard, timeouts, wanted).await
+    }
+
+    /// Takes the first `count` bytes of the window, in the buffer they lie in. What is behind them stays.
+    pub(super) fn detach(
+        &mut self,
+        client: &mut Conn,
+        shard: &Shard,
+        count: usize,
+    ) -> Result<LentBuffer, Failure> {
+        match &mut self.reader {
+            BodyReader::Plain { left } => {
+                *left -= count as u64;
+                self.received += count as u64;
+                Ok(client.detach(&shard.buffers, count))
+            }
+            BodyReader::Framed(framed) => framed.detach(&shard.buffers, count),
+            BodyReader::Unreadable => Ok(LentBuffer::empty(&shard.buffers)),
+        }
+    }
+
     /// Whether the body keeps its coding, and so passes unscanned.
     pub(super) fn is_undecoded(&self) -> bool {
         self.is_undecoded
@@ -141,7 +231,7 @@ impl RequestBody {
                 let data = client.rx.data();
                 &data[..data.len().min(usize::try_from(*left).unwrap_or(usize::MAX))]
             }
-            BodyReader::Framed(framed) => &framed.window[framed.start..],
+            BodyReader::Framed(framed) => &framed.window.bytes()[framed.start..],
             BodyReader::Unreadable => &[],
         }
     }
@@ -177,15 +267,16 @@ impl RequestBody {
         }
     }
 
-    /// Makes the window full, or as long as the body is. Giving up the wait loses nothing.
+    /// Makes the window `wanted` bytes long, or as long as the body is. Giving up the wait loses nothing.
     pub(super) async fn fill(
         &mut self,
         client: &mut Conn,
-        shard: &Rc<Shard>,
+        shard: &Shard,
         timeouts: &Timeouts,
+        wanted: usize,
     ) -> Result<(), ExchangeError> {
         loop {
-            match self.advance(client, shard)? {
+            match self.advance(client, shard, wanted)? {
                 Window::Ready => return Ok(()),
                 Window::NeedsClient(most) => self.read(client, most, timeouts).await?,
             }
@@ -193,23 +284,27 @@ impl RequestBody {
     }
 
     /// Takes what has come from the client into the window.
-    fn advance(&mut self, client: &mut Conn, shard: &Rc<Shard>) -> Result<Window, Failure> {
+    fn advance(&mut self, client: &mut Conn, shard: &Shard, wanted: usize) -> Result<Window, Failure> {
         match &mut self.reader {
             BodyReader::Plain { left } => {
                 let there = client.rx.data().len();
-                if there as u64 >= *left || there >= WINDOW {
+                if there as u64 >= *left || there >= wanted {
                     return Ok(Window::Ready);
                 }
-                let wanted = usize::try_from(*left).unwrap_or(usize::MAX);
-                if client.rx.capacity() < wanted.min(WINDOW) && !client.grow(&shard.buffers, LARGE) {
+                let left = usize::try_from(*left).unwrap_or(usize::MAX);
+                if client.room() < left.min(wanted) && !client.grow(&shard.buffers, wanted) {
                     return Err(NO_ROOM);
                 }
-                Ok(Window::NeedsClient(wanted - there))
+                Ok(Window::NeedsClient((left - there).min(READ_AT_ONCE)))
             }
             BodyReader::Framed(framed) => {
-                framed.absorb(client)?;
-                let ready = framed.ended || framed.window.len() >= WINDOW;
-                Ok(if ready { Window::Ready } else { Window::NeedsClient(usize::MAX) })
+                framed.absorb(client, wanted)?;
+                let is_ready = framed.ended || framed.window.bytes().len() >= wanted;
+                if !is_ready && client.rx.has_filled_buffer() {
+                    // There is likely more to come; without room it goes on in small pieces.
+                    client.grow(&shard.buffers, LARGE);
+                }
+                Ok(if is_ready { Window::Ready } else { Window::NeedsClient(usize::MAX) })
             }
             BodyReader::Unreadable => Ok(Window::Ready),
         }
@@ -252,39 +347,28 @@ impl RequestBody {
             BodyReader::Plain { .. } | BodyReader::Unreadable => client.rx.wipe(),
             BodyReader::Framed(framed) => {
                 client.rx.wipe();
-                wipe(&mut framed.window, framed.start);
+                framed.window.wipe(framed.start);
                 if let Some(coding) = &mut framed.coding {
                     coding.wipe();
                 }
             }
         }
     }
-
-    /// Gives the window's memory back.
-    pub(super) fn release(&mut self, shard: &Shard) {
-        if let BodyReader::Framed(framed) = &mut self.reader {
-            shard.buffers.give_back(std::mem::take(&mut framed.window));
-            framed.start = 0;
-        }
-    }
 }
 
 impl Framed {
-    /// Moves payload from the connection's buffer into the window, as much as it holds.
-    fn absorb(&mut self, client: &mut Conn) -> Result<(), Failure> {
+    /// Moves payload from the connection's buffer into the window, until that is `wanted` bytes long.
+    fn absorb(&mut self, client: &mut Conn, wanted: usize) -> Result<(), Failure> {
         if self.start > 0 {
-            self.window.drain(..self.start);
+            self.window.drop_front(self.start);
             self.start = 0;
         }
-        while !self.ended && self.window.len() < WINDOW {
-            if let Some(coding) = &mut self.coding
+        while !self.ended && self.window.bytes().len() < wanted {
+            if let Some(coding) = &self.coding
                 && !coding.needs_input()
             {
-                let room = WINDOW - self.window.len();
-                coding.drain(&mut self.window, room).map_err(undecodable)?;
-                continue;
-            }
-            if self.framing.is_done() {
+                self.drain_coding()?;
+            } else if self.framing.is_done() {
                 self.coding.as_ref().map_or(Ok(()), ContentDecoder::finish).map_err(undecodable)?;
                 self.ended = true;
             } else if client.rx.data().is_empty() {
@@ -296,16 +380,45 @@ impl Framed {
         Ok(())
     }
 
+    fn drain_coding(&mut self) -> Result<(), Failure> {
+        let room = self.make_room()?;
+        let Some(coding) = &mut self.coding else { return Ok(()) };
+        coding.drain(self.window.bytes_mut(), room).map_err(undecodable)
+    }
+
     /// Takes one run of payload out of its framing, and puts it where it goes.
     fn take_payload(&mut self, client: &mut Conn) -> Result<(), Failure> {
+        let room = if self.coding.is_some() { LARGE } else { self.make_room()? };
         let data = client.rx.data();
-        let data = &data[..data.len().min(LARGE - self.window.len())];
+        let data = &data[..data.len().min(room)];
         let decoded = self.framing.decode(data).map_err(|error| http_failure(&error))?;
         match &mut self.coding {
             Some(coding) => coding.feed(&data[decoded.payload]),
-            None => self.window.extend_from_slice(&data[decoded.payload]),
+            None => self.window.bytes_mut().extend_from_slice(&data[decoded.payload]),
         }
         client.rx.consume(decoded.consumed);
         Ok(())
+    }
+
+    /// Makes sure that something fits behind what the window holds. Gives the number of bytes that do.
+    fn make_room(&mut self) -> Result<usize, Failure> {
+        if self.window.room() == 0 && !self.window.grow((2 * self.window.capacity()).min(self.most)) {
+            return Err(NO_ROOM);
+        }
+        Ok(self.window.room())
+    }
+
+    /// Takes the first `count` bytes of the window. What is behind them goes on in another one.
+    fn detach(&mut self, buffers: &Rc<Buffers>, count: usize) -> Result<LentBuffer, Failure> {
+        let mut rest = LentBuffer::empty(buffers);
+        if self.window.bytes().len() > count {
+            if !rest.grow(LARGE) {
+                return Err(NO_ROOM);
+            }
+            rest.bytes_mut().extend_from_slice(&self.window.bytes()[count..]);
+        }
+        let mut taken = std::mem::replace(&mut self.window, rest);
+        taken.truncate(count);
+        Ok(taken)
     }
 }

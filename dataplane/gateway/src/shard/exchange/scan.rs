@@ -3,15 +3,12 @@
 use std::sync::Arc;
 
 use aegis_detect::OwnValue;
-use aegis_shield::{Documents, Format, Tokenizer, Vault};
+use aegis_shield::{Documents, Format, Splice, Tokenizer, Vault};
 use aegis_wire::head::RequestHead;
 
 use super::super::exchange_buffers::RESTORING;
-use super::super::net::Conn;
-use super::super::scanner::ScanStep;
 use super::super::session::{SESSION_FIELD, SessionFull, Sessions};
 use super::super::state::Shard;
-use super::request_body::RequestBody;
 use super::state::Exchange;
 use crate::auth;
 use crate::config::settings::FailMode;
@@ -37,8 +34,8 @@ const NO_ROOM_TO_RESTORE: Failure = Failure::overloaded("the gateway has no room
 
 /// The scan of a request whose body has not begun.
 pub(super) struct RequestScan {
-    /// The secrets that were taken out so far, and those of the session.
-    vault: Vault,
+    /// Takes out the secrets of head and body alike, and knows those of the session.
+    pub(super) tokenizer: Tokenizer,
     /// The gateway key of this request, where no rule finds it in a text.
     gateway_key: Option<OwnValue>,
     /// Where the secrets are remembered for the session's next request.
@@ -47,19 +44,13 @@ pub(super) struct RequestScan {
 
 impl RequestScan {
     /// The one place that configures a tokenizer.
-    fn tokenizer(&self, snapshot: &Snapshot, format: Format, vault: Vault) -> Tokenizer {
-        Tokenizer::with_vault(Arc::clone(&snapshot.shield), format, vault).hiding(self.gateway_key.clone())
+    fn configured(snapshot: &Snapshot, vault: Vault, gateway_key: Option<OwnValue>) -> Tokenizer {
+        Tokenizer::with_vault(Arc::clone(&snapshot.shield), Format::Text, vault).hiding(gateway_key)
     }
 
     /// A tokenizer for a text that is only looked at: what it finds is not recorded.
     pub(super) fn probe(&self, snapshot: &Snapshot) -> Tokenizer {
-        self.tokenizer(snapshot, Format::Text, Vault::default())
-    }
-
-    /// A tokenizer for a part of the head. [`Exchange::settle_part`] takes it back.
-    pub(super) fn part(&mut self, snapshot: &Snapshot, format: Format) -> Tokenizer {
-        let vault = std::mem::take(&mut self.vault);
-        self.tokenizer(snapshot, format, vault)
+        Self::configured(snapshot, Vault::default(), self.gateway_key.clone())
     }
 
     /// Whether the request is searched for a value that other requests of the same client are not searched for.
@@ -76,73 +67,73 @@ pub(super) struct BodyScanner {
     keeps_length: bool,
     /// The body passes unscanned: it cannot be scanned, and the configuration says that passing is more important.
     passes_unscanned: bool,
+    /// Bytes at the front of the window that were scanned; the list says what becomes of them.
+    scanned: usize,
 }
 
 impl BodyScanner {
-    /// Takes one step through the body.
-    pub(super) fn step(
+    /// Goes on with the scan of `window`, which holds what was scanned before and what came behind it, as far as can be.
+    /// `splice` gathers what becomes of all of it.
+    pub(super) fn scan(
         &mut self,
         shard: &Shard,
         snapshot: &Snapshot,
         window: &[u8],
         last: bool,
-    ) -> Result<ScanStep, Failure> {
+        splice: &mut Splice,
+    ) -> Result<Scanned, Failure> {
+        loop {
+            let consumed = self.step(shard, snapshot, &window[self.scanned..], last, splice)?;
+            self.scanned += consumed;
+            if last && self.scanned == window.len() {
+                return Ok(Scanned::Done);
+            }
+            if consumed == 0 {
+                return Ok(Scanned::NeedsClient);
+            }
+        }
+    }
+
+    fn step(
+        &mut self,
+        shard: &Shard,
+        snapshot: &Snapshot,
+        input: &[u8],
+        last: bool,
+        splice: &mut Splice,
+    ) -> Result<usize, Failure> {
         if !self.passes_unscanned {
-            match shard.scanner.push(&snapshot.shield, &mut self.tokenizer, window, last) {
-                Ok(step) if step.is_changed && self.keeps_length => return Err(MOVED),
-                Ok(step) => return Ok(step),
+            match shard.scanner.push(&snapshot.shield, &mut self.tokenizer, input, last, splice) {
+                Ok(_) if self.keeps_length && !splice.unchanged() => return Err(MOVED),
+                Ok(consumed) => return Ok(consumed),
                 Err(failure) if snapshot.fail_mode == FailMode::Open && failure.kind.is_unscannable() => {
                     self.passes_unscanned = true;
                 }
                 Err(failure) => return Err(failure),
             }
         }
-        Ok(ScanStep::unchanged(window.len()))
+        splice.pass_unread(input.len());
+        Ok(input.len())
     }
 
-    /// Appends what the last step made of the bytes it used.
-    pub(super) fn write_to(&self, shard: &Shard, used: &[u8], out: &mut Vec<u8>) {
-        if self.passes_unscanned {
-            out.extend_from_slice(used);
-        } else {
-            shard.scanner.write_to(used, out);
-        }
+    /// Whether something was found so far.
+    pub(super) fn has_found(&self) -> bool {
+        self.tokenizer.report().total() > 0
     }
 
-    /// Appends to `out` what becomes of the window, as far as it can be scanned, and adds its length to `sent_bytes`.
-    pub(super) fn scan_window(
-        &mut self,
-        shard: &Shard,
-        snapshot: &Snapshot,
-        client: &mut Conn,
-        body: &mut RequestBody,
-        out: &mut Vec<u8>,
-        sent_bytes: &mut u64,
-    ) -> Result<Scanned, Failure> {
-        loop {
-            let last = body.is_last(client);
-            let window = body.window(client);
-            let step = self.step(shard, snapshot, window, last)?;
-            let is_end = last && step.consumed == window.len();
-            self.write_to(shard, &window[..step.consumed], out);
-            *sent_bytes += step.produced as u64;
-            body.consume(client, step.consumed);
-            if is_end {
-                return Ok(Scanned::Done);
-            }
-            if step.consumed == 0 {
-                return Ok(Scanned::NeedsClient);
-            }
-        }
+    /// Bytes at the front of the window that were scanned.
+    pub(super) fn scanned(&self) -> usize {
+        self.scanned
     }
 
-    /// Whether the body passes unscanned.
-    pub(super) fn passes_unscanned(&self) -> bool {
-        self.passes_unscanned
+    /// What was scanned leaves the window: the next one begins behind it.
+    pub(super) fn leave_scanned(&mut self) -> usize {
+        std::mem::take(&mut self.scanned)
     }
 }
 
 /// How far a window was scanned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(super) enum Scanned {
     /// To the end of the body.
@@ -174,7 +165,8 @@ impl Exchange<'_> {
         let settings = &self.snapshot.session;
         let vault = session.map(|key| Sessions::shared(settings).recall(key, settings)).unwrap_or_default();
         self.is_session_recalled = !vault.is_empty();
-        RequestScan { vault, gateway_key, session }
+        let tokenizer = RequestScan::configured(&self.snapshot, vault, gateway_key.clone());
+        RequestScan { tokenizer, gateway_key, session }
     }
 
     fn session_key(&self, upstream: &Upstream) -> Option<TableKey> {
@@ -187,49 +179,45 @@ impl Exchange<'_> {
         Some(TableKey::new(&parts))
     }
 
-    /// Takes the verdict on a part of the head, which the record calls `name`.
-    pub(super) fn settle_part(&mut self, scan: &mut RequestScan, tokenizer: Tokenizer, name: &str) {
-        let outcome = tokenizer.finish();
-        self.record.add_findings(&outcome.report, name);
-        scan.vault = outcome.vault;
-    }
-
     /// How the body is read.
     pub(super) fn body_format(&self) -> Result<Format, Failure> {
         body_format(&self.buffers.request)
     }
 
     /// Goes on from the head to the body.
-    pub(super) fn body_scanner(&self, mut scan: RequestScan, format: Format) -> BodyScanner {
+    pub(super) fn body_scanner(&self, scan: RequestScan, format: Format) -> BodyScanner {
+        let RequestScan { mut tokenizer, session, .. } = scan;
+        tokenizer.begin(format);
         BodyScanner {
-            tokenizer: scan.part(&self.snapshot, format),
-            session: scan.session,
+            tokenizer,
+            session,
             keeps_length: route::upload_of(&self.buffers.request) == UploadStep::Piece,
             passes_unscanned: self.body.is_undecoded(),
+            scanned: 0,
         }
     }
 
-    /// Takes the verdict on the body, as far as it was scanned.
+    /// Makes sure, before the upstream has all of a request, that the session remembers its secrets and that there is
+    /// room to restore its reply.
+    pub(super) fn prepare_to_restore(&mut self, scanner: &BodyScanner) -> Result<(), Failure> {
+        let vault = scanner.tokenizer.vault();
+        if let Some(key) = scanner.session {
+            let settings = &self.snapshot.session;
+            let kept = Sessions::shared(settings).remember(key, vault, settings);
+            kept.map_err(|SessionFull| SESSION_FULL)?;
+        }
+        if !scanner.tokenizer.leaves_nothing() && !self.memory.reserve(RESTORING) {
+            return Err(NO_ROOM_TO_RESTORE);
+        }
+        Ok(())
+    }
+
+    /// Takes down what was found in the body, however far it was scanned.
     pub(super) fn settle(&mut self, scanner: BodyScanner) -> Secrets {
+        self.record.failed_open |= scanner.passes_unscanned;
         let outcome = scanner.tokenizer.finish();
         self.record.add_findings(&outcome.report, "");
         Secrets { vault: outcome.vault, documents: outcome.documents }
-    }
-
-    /// Takes the verdict on the whole body. Before the upstream has all of it the session must remember its secrets,
-    /// and there must be room to restore its reply.
-    pub(super) fn complete(&mut self, scanner: BodyScanner) -> Result<Secrets, Failure> {
-        let session = scanner.session;
-        let secrets = self.settle(scanner);
-        if let Some(key) = session {
-            let settings = &self.snapshot.session;
-            let kept = Sessions::shared(settings).remember(key, &secrets.vault, settings);
-            kept.map_err(|SessionFull| SESSION_FULL)?;
-        }
-        if !secrets.is_empty() && !self.memory.reserve(RESTORING) {
-            return Err(NO_ROOM_TO_RESTORE);
-        }
-        Ok(secrets)
     }
 }
 
@@ -253,6 +241,11 @@ mod tests {
     use aegis_wire::head::Method;
 
     use super::*;
+
+    #[test]
+    fn zz_sizes() {
+        panic!("tokenizer {} scanner {} secrets {} vault {}", size_of::<Tokenizer>(), size_of::<BodyScanner>(), size_of::<Secrets>(), size_of::<Vault>());
+    }
 
     #[test]
     fn files_are_not_believed_their_labels() {

@@ -1,9 +1,8 @@
-//! The request on its way to the upstream: scanned window by window, sent, and once more on another connection when a
-//! pooled one turns out to be closed and nobody can have acted on it.
+//! The request on its way to the upstream, and once more on another connection when a pooled one turns out to be closed
+//! and nobody can have acted on it.
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
-use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
@@ -18,9 +17,7 @@ use super::super::net::{Watched, WriteTimeout};
 use super::super::pool::UpstreamConn;
 use super::super::record::micros;
 use super::error::{ExchangeError, SendError};
-use super::first_window::Sending;
-use super::framing::Framing;
-use super::scan::BodyScanner;
+use super::hold::{HeldBody, HeldSlices};
 use super::state::Exchange;
 use crate::error_body::Failure;
 use crate::snapshot::Upstream;
@@ -51,15 +48,6 @@ pub(super) enum Sent {
     Early,
 }
 
-/// Which part of a request is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
-    /// The first, which stays in the buffer.
-    First,
-    /// One behind it.
-    Later,
-}
-
 /// Which peer produced an event first.
 pub(super) enum ReadEvent {
     /// The upstream's read ended.
@@ -68,55 +56,93 @@ pub(super) enum ReadEvent {
     ClientGone,
 }
 
-/// What ended the wait for the client's next bytes.
-#[must_use]
-enum Refilled {
-    /// The window can be scanned.
-    Ready,
-    /// The upstream has begun its reply meanwhile.
-    Answered,
-}
-
 impl Exchange<'_> {
-    /// Sends what was put together, and the rest of the body when there is more, and waits for the head of the reply.
-    pub(super) async fn send(
+    /// Sends a request that is held whole, and waits for the head of the reply.
+    pub(super) async fn send_held(
         &mut self,
         upstream: &Upstream,
-        sending: &mut Sending,
+        body: HeldBody,
+    ) -> Result<Answered, ExchangeError> {
+        let mut held = Some(body);
+        let answered = self.send_until_answered(upstream, &mut held).await;
+        held.into_iter().for_each(|body| self.let_go(body));
+        answered
+    }
+
+    /// Sends what is in `held` until a reply begins. It is taken out as soon as it cannot be sent again.
+    async fn send_until_answered(
+        &mut self,
+        upstream: &Upstream,
+        held: &mut Option<HeldBody>,
     ) -> Result<Answered, ExchangeError> {
         let mut link = self.acquire(upstream).await?;
-        loop {
+        while let Some(body) = held {
             let mark = link.conn.sent();
-            let error = match self.attempt(&mut link, upstream, sending).await {
-                Ok((parse, sent)) => return Ok(Answered { link, parse, sent }),
+            let error = match self.write_first(&mut link, upstream, body).await {
                 Err(error) => error,
+                Ok(sent) => {
+                    let waiting = Instant::now();
+                    if sent == Sent::All {
+                        self.forget_sent(upstream, &link, mark, held);
+                    }
+                    let may_go_again = sent == Sent::All && held.is_some();
+                    let closed = if may_go_again { SendError::Stale } else { SendError::Lost };
+                    match self.await_head(&mut link, upstream, waiting, closed).await {
+                        Ok(parse) => return Ok(Answered { link, parse, sent }),
+                        Err(error) => error,
+                    }
+                }
             };
-            // The race no pool can win: the upstream closed while the request was on its way.
-            if link.is_reused && matches!(error, SendError::Stale | SendError::Lost) {
-                self.shard.pools.distrust(upstream.identity, link.taken_at, &self.shard.metrics);
-            }
-            let may_retry = link.is_reused && matches!(error, SendError::Stale);
-            if !may_retry || !self.may_send_again(upstream, &link, mark) {
-                return Err(error.give_up());
-            }
-            link = self.connect(upstream).await?;
+            link = self.connect_again(upstream, link, mark, error).await?;
+        }
+        Err(SendError::Lost.give_up())
+    }
+
+    /// Lets go what was written to its end: what came of it from the client, and the body, unless it may have to be sent
+    /// again. A small one is in the write buffer, which keeps it.
+    fn forget_sent(&mut self, upstream: &Upstream, link: &UpstreamConn, mark: u64, held: &mut Option<HeldBody>) {
+        self.wipe_request();
+        self.client.shrink(&self.shard.buffers);
+        let may_be_sent_again =
+            link.is_reused && (self.is_repeatable(upstream) || link.conn.has_acked_nothing_since(mark));
+        if !may_be_sent_again && matches!(held, Some(HeldBody::Apart(_))) {
+            held.take().into_iter().for_each(|body| self.let_go(body));
         }
     }
 
-    /// Whether the request in the buffer may go out once more although it was written to `link` since `mark`: no
-    /// upstream must act twice on what its client asked for once. RFC 9110 section 9.2.2 names the idempotent methods.
-    fn may_send_again(&self, upstream: &Upstream, link: &UpstreamConn, mark: u64) -> bool {
-        let idempotent = matches!(
+    /// Makes another connection for what is still at hand, after `error` on `link`. Gives the error that ends the
+    /// exchange where the request may not be sent again.
+    pub(super) async fn connect_again(
+        &mut self,
+        upstream: &Upstream,
+        link: Box<UpstreamConn>,
+        mark: u64,
+        error: SendError,
+    ) -> Result<Box<UpstreamConn>, ExchangeError> {
+        // The race no pool can win: the upstream closed while the request was on its way.
+        if link.is_reused && matches!(error, SendError::Stale | SendError::Lost) {
+            self.shard.pools.distrust(upstream.identity, link.taken_at, &self.shard.metrics);
+        }
+        let may_retry = link.is_reused && matches!(error, SendError::Stale);
+        if !may_retry || !(self.is_repeatable(upstream) || link.conn.has_taken_nothing_since(mark)) {
+            return Err(error.give_up());
+        }
+        drop(link);
+        Ok(self.connect(upstream).await?)
+    }
+
+    /// Whether the request may go out once more whatever became of the first: no upstream must act twice on what its
+    /// client asked for once. RFC 9110 section 9.2.2 names the idempotent methods.
+    fn is_repeatable(&self, upstream: &Upstream) -> bool {
+        let is_idempotent = matches!(
             self.method,
             Method::Get | Method::Head | Method::Put | Method::Delete | Method::Options
         );
         let has_field = |name: &Arc<str>| self.buffers.request.fields.contains(name.as_bytes());
-        idempotent
-            || upstream.idempotency_header.as_ref().is_some_and(has_field)
-            || link.conn.has_taken_nothing_since(mark)
+        is_idempotent || upstream.idempotency_header.as_ref().is_some_and(has_field)
     }
 
-    async fn acquire(&mut self, upstream: &Upstream) -> Result<Box<UpstreamConn>, Failure> {
+    pub(super) async fn acquire(&mut self, upstream: &Upstream) -> Result<Box<UpstreamConn>, Failure> {
         let metrics = &self.shard.metrics;
         if let Some(link) = self.shard.pools.checkout(upstream.identity, self.shard.deadlines.now(), metrics)
         {
@@ -135,127 +161,67 @@ impl Exchange<'_> {
         Ok(link)
     }
 
-    /// Sends the request on one connection.
-    async fn attempt(
+    /// Writes what is at hand: the head, and the body as far as it is held. All of it stays there, unless the write is
+    /// given up because the reply has begun.
+    pub(super) async fn write_first(
         &mut self,
         link: &mut UpstreamConn,
         upstream: &Upstream,
-        sending: &mut Sending,
-    ) -> Result<(ResponseParse, Sent), SendError> {
-        let timeout =
-            WriteTimeout { phase: WaitPhase::UpstreamWrite, gap: upstream.timeouts.request_write_gap };
-        let mut sent = self.write_part(link, Part::First, timeout).await?;
-        let mut closed = SendError::Stale;
-        if sent == Sent::All && matches!(sending, Sending::Streamed(_)) {
-            closed = SendError::Lost;
-            sent = self.stream_rest(link, sending, timeout).await?;
+        body: &HeldBody,
+    ) -> Result<Sent, SendError> {
+        self.count_time();
+        self.count_memory(0);
+        let timeout = write_timeout(upstream);
+        let has_failed = match body {
+            HeldBody::Copied => {
+                let (bytes, range) = self.buffers.out.take();
+                let (bytes, has_failed) =
+                    match link.conn.write_watched(bytes, range.clone(), timeout).await {
+                        Watched::Written(bytes) => (bytes, false),
+                        Watched::Failed(bytes) => (bytes, true),
+                        Watched::Answered(_) => return Ok(Sent::Early),
+                    };
+                self.buffers.out.restore_unwritten(bytes, &range);
+                has_failed
+            }
+            HeldBody::Apart(bytes) => {
+                let slices = HeldSlices::new(self.buffers.out.bytes(), bytes, &self.buffers.splice);
+                match link.conn.write_slices_watched(&slices, timeout).await {
+                    Watched::Written(()) => false,
+                    Watched::Failed(()) => true,
+                    Watched::Answered(_) => return Ok(Sent::Early),
+                }
+            }
+        };
+        match has_failed {
+            false => Ok(Sent::All),
+            true if link.conn.deadline.is_missed() => Err(TOO_SLOW.into()),
+            true => Err(SendError::Stale),
         }
-        let waiting = Instant::now();
-        if sent == Sent::All {
-            self.wipe_request();
-            self.client.shrink(&self.shard.buffers);
-        }
-        let parse = self.await_head(link, upstream, waiting, closed).await?;
-        self.buffers.out.clear();
-        Ok((parse, sent))
     }
 
-    /// Writes what has been put together to the upstream.
-    async fn write_part(
+    /// Writes the next part of a body that is streamed.
+    pub(super) async fn write_later(
         &mut self,
         link: &mut UpstreamConn,
-        part: Part,
-        timeout: WriteTimeout,
+        upstream: &Upstream,
     ) -> Result<Sent, SendError> {
         self.count_time();
         self.count_memory(0);
         let (bytes, range) = self.buffers.out.take();
-        let mut put_back = |bytes| match part {
-            Part::First => self.buffers.out.restore_unwritten(bytes, &range),
-            Part::Later => self.buffers.out.restore(bytes),
-        };
-        match link.conn.write_watched(bytes, range.clone(), timeout).await {
+        match link.conn.write_watched(bytes, range, write_timeout(upstream)).await {
             Watched::Written(bytes) => {
-                put_back(bytes);
+                self.buffers.out.restore(bytes);
                 Ok(Sent::All)
             }
-            Watched::Answered(bytes) => {
-                bytes.map(put_back);
-                Ok(Sent::Early)
-            }
-            Watched::Failed(bytes) => {
-                put_back(bytes);
-                Err(match part {
-                    _ if link.conn.deadline.is_missed() => TOO_SLOW.into(),
-                    Part::First => SendError::Stale,
-                    Part::Later => SendError::Lost,
-                })
-            }
-        }
-    }
-
-    /// Sends the body that did not fit the first window, as chunks, until it ends or the upstream begins its reply.
-    /// Only this function takes `sending` on to [`Sending::Whole`].
-    async fn stream_rest(
-        &mut self,
-        link: &mut UpstreamConn,
-        sending: &mut Sending,
-        timeout: WriteTimeout,
-    ) -> Result<Sent, SendError> {
-        self.buffers.out.clear();
-        while let Sending::Streamed(_) = sending {
-            match self.next_window(link).await? {
-                Refilled::Ready => {}
-                Refilled::Answered => return Ok(Sent::Early),
-            }
-            *sending = match std::mem::take(sending) {
-                Sending::Streamed(scanner) => self.scan_window(scanner)?,
-                whole @ Sending::Whole(_) => whole,
-            };
-            if self.write_part(link, Part::Later, timeout).await? == Sent::Early {
-                return Ok(Sent::Early);
-            }
-        }
-        Ok(Sent::All)
-    }
-
-    /// Fills the next window, unless the upstream begins its reply meanwhile.
-    async fn next_window(&mut self, link: &mut UpstreamConn) -> Result<Refilled, SendError> {
-        let refilled = {
-            let mut fill = pin!(self.body.fill(self.client, self.shard, &self.snapshot.timeouts));
-            poll_fn(|cx| {
-                if let Poll::Ready(filled) = fill.as_mut().poll(cx) {
-                    return Poll::Ready(filled.map(|()| Refilled::Ready).map_err(SendError::from));
-                }
-                match link.conn.rx.poll_response_started(cx) {
-                    Poll::Ready(true) => Poll::Ready(Ok(Refilled::Answered)),
-                    Poll::Ready(false) => Poll::Ready(Err(SendError::Lost)),
-                    Poll::Pending => Poll::Pending,
-                }
-            })
-            .await?
-        };
-        self.in_hand = Instant::now();
-        Ok(refilled)
-    }
-
-    /// Scans all that can be of the window into one chunk.
-    fn scan_window(&mut self, mut scanner: BodyScanner) -> Result<Sending, Failure> {
-        let Self { shard, snapshot, client, body, buffers, record, .. } = self;
-        let progress = Framing::CHUNKED.part(&mut buffers.out, |out| {
-            scanner.scan_window(shard, snapshot, client, body, out.tail(), &mut record.sent_bytes)
-        });
-        match self.settle_progress(scanner, progress)? {
-            Sending::Whole(secrets) => {
-                Framing::CHUNKED.end(&mut self.buffers.out);
-                Ok(Sending::Whole(secrets))
-            }
-            streamed @ Sending::Streamed(_) => Ok(streamed),
+            Watched::Answered(_) => Ok(Sent::Early),
+            Watched::Failed(_) if link.conn.deadline.is_missed() => Err(TOO_SLOW.into()),
+            Watched::Failed(_) => Err(SendError::Lost),
         }
     }
 
     /// Waits for the head of the reply; `closed` is the error if the upstream closes the connection without one.
-    async fn await_head(
+    pub(super) async fn await_head(
         &mut self,
         link: &mut UpstreamConn,
         upstream: &Upstream,
@@ -318,4 +284,9 @@ impl Exchange<'_> {
         })
         .await
     }
+}
+
+/// How long the upstream may take nothing of the request.
+fn write_timeout(upstream: &Upstream) -> WriteTimeout {
+    WriteTimeout { phase: WaitPhase::UpstreamWrite, gap: upstream.timeouts.request_write_gap }
 }

@@ -1,10 +1,13 @@
 //! Body buffers of a shard: reused, and counted against a budget.
 //!
 //! A slow peer must not take the memory of all others. So everything that a request needs beyond a connection's own
-//! small buffer is claimed here first, and when the budget is used up new work is refused with 503.
+//! small buffer is claimed here first, and when the budget is used up new work is refused with 503. Large bodies leave a
+//! part of the budget alone, so that a few clients that announce much and send little do not keep small requests out.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+
+use crate::config::settings::RESERVED_PART;
 
 /// Buffer of a connection that is idle or carries little. Most heads with their bodies fit; most events of a stream do.
 pub(crate) const SMALL: usize = 4 * 1024;
@@ -12,11 +15,29 @@ pub(crate) const SMALL: usize = 4 * 1024;
 /// The tokenizer's window plus room to read on while its last bytes are held back.
 pub(crate) const LARGE: usize = 36 * 1024;
 
+/// The largest claim that may use all of the budget; larger ones leave a part in [`RESERVED_PART`] of it alone. An
+/// exchange whose reply is restored fits, and so does a body of one window.
+pub(crate) const SMALL_CLAIM: usize = 64 * 1024;
+
+/// Buffers of so many bytes get a mapping of their own, so that they go back to the kernel when they are dropped: smaller
+/// ones the allocator keeps, and uses again.
+const MAPPED: usize = 4 << 20;
+
+/// What makes the allocator map a buffer apart, always: glibc never raises its threshold for that above 32 MiB
+/// (mallopt(3), `M_MMAP_THRESHOLD`). Memory that is not touched costs nothing.
+const MAPPED_CAPACITY: usize = 33 << 20;
+
 /// Overwrites all memory of a buffer except what it holds from `keep` on.
 pub(crate) fn wipe(buffer: &mut Vec<u8>, keep: usize) {
+    let written = buffer.capacity();
+    wipe_written(buffer, keep, written);
+}
+
+/// Does the same to a buffer of which no more than the first `written` bytes were ever used.
+pub(crate) fn wipe_written(buffer: &mut Vec<u8>, keep: usize, written: usize) {
     let len = buffer.len();
     buffer[..keep.min(len)].fill(0);
-    buffer.resize(buffer.capacity(), 0);
+    buffer.resize(written.clamp(len, buffer.capacity()), 0);
     // Nothing reads the zeros; without this the compiler might leave them out.
     std::hint::black_box(&mut *buffer);
     buffer.truncate(len);
@@ -52,13 +73,32 @@ impl Buffers {
 
     /// Claims `bytes` of the budget. `None` when that many are not left.
     pub(crate) fn claim(self: &Rc<Self>, bytes: usize) -> Option<Claim> {
-        let claimed = self.claimed.get().checked_add(bytes).filter(|sum| *sum <= self.budget.get())?;
-        self.claimed.set(claimed);
-        Some(Claim { pool: Rc::clone(self), bytes })
+        let mut claim = self.count(0);
+        // None is left, either, where more is lent than the budget has.
+        (self.claimed.get() <= self.budget.get() && claim.grow(bytes)).then_some(claim)
+    }
+
+    /// Counts `bytes` that are held already, whatever the budget says.
+    pub(crate) fn count(self: &Rc<Self>, bytes: usize) -> Claim {
+        self.claimed.set(self.claimed.get() + bytes);
+        Claim { pool: Rc::clone(self), bytes }
+    }
+
+    /// The bytes of the budget that a claim of `bytes` in all may use.
+    fn open_to(&self, bytes: usize) -> usize {
+        let budget = self.budget.get();
+        if bytes <= SMALL_CLAIM { budget } else { budget - budget / RESERVED_PART }
     }
 
     /// Returns an empty buffer of at least `bytes`, which the caller has claimed.
     pub(crate) fn take(&self, bytes: usize) -> Vec<u8> {
+        if bytes >= MAPPED {
+            let mut buffer = Vec::new();
+            // Where not even unused memory is to be had, it is as large as it must be.
+            if buffer.try_reserve_exact(bytes.max(MAPPED_CAPACITY)).is_ok() {
+                return buffer;
+            }
+        }
         if bytes > LARGE {
             return Vec::with_capacity(bytes);
         }
@@ -90,7 +130,8 @@ impl Claim {
     /// Claims more, up to `bytes` in all, for work that has not begun. False when the budget does not have them.
     pub(crate) fn grow(&mut self, bytes: usize) -> bool {
         let more = bytes.saturating_sub(self.bytes);
-        let claimed = self.pool.claimed.get().checked_add(more).filter(|sum| *sum <= self.pool.budget.get());
+        let open = self.pool.open_to(bytes);
+        let claimed = self.pool.claimed.get().checked_add(more).filter(|sum| *sum <= open);
         if more > 0 {
             let Some(claimed) = claimed else { return false };
             self.pool.claimed.set(claimed);
@@ -110,6 +151,99 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         self.pool.claimed.set(self.pool.claimed.get() - self.bytes);
+    }
+}
+
+/// A buffer and the claim for it. Both are given back on drop.
+pub(crate) struct LentBuffer {
+    bytes: Vec<u8>,
+    claim: Claim,
+    /// The most bytes that it ever held.
+    written: usize,
+    holds_secrets: bool,
+}
+
+impl LentBuffer {
+    /// No memory yet.
+    pub(crate) fn empty(pool: &Rc<Buffers>) -> Self {
+        Self::of(Vec::new(), pool.count(0))
+    }
+
+    /// Takes a buffer over that was claimed before.
+    pub(crate) fn of(bytes: Vec<u8>, claim: Claim) -> Self {
+        Self { written: bytes.len(), bytes, claim, holds_secrets: false }
+    }
+
+    /// What it holds.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What it holds, to append as much to as there is [`Self::room`] for.
+    pub(crate) fn bytes_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// Drops all but the first `count` bytes.
+    pub(crate) fn truncate(&mut self, count: usize) {
+        self.written = self.written.max(self.bytes.len());
+        self.bytes.truncate(count);
+    }
+
+    /// Drops the first `count` bytes.
+    pub(crate) fn drop_front(&mut self, count: usize) {
+        self.written = self.written.max(self.bytes.len());
+        self.bytes.drain(..count);
+    }
+
+    /// Bytes that still fit into it.
+    pub(crate) fn room(&self) -> usize {
+        self.capacity().saturating_sub(self.bytes.len())
+    }
+
+    /// Bytes that it may hold: what was claimed for it.
+    pub(crate) fn capacity(&self) -> usize {
+        self.claim.bytes().min(self.bytes.capacity())
+    }
+
+    /// Overwrites all memory that was used, except what it holds from `keep` on.
+    pub(crate) fn wipe(&mut self, keep: usize) {
+        let written = self.written;
+        wipe_written(&mut self.bytes, keep, written);
+    }
+
+    /// Makes it able to hold `bytes` in all. False when the budget does not have them.
+    pub(crate) fn grow(&mut self, bytes: usize) -> bool {
+        if bytes <= self.capacity() {
+            return true;
+        }
+        if !self.claim.grow(bytes.max(LARGE)) {
+            return false;
+        }
+        if bytes <= self.bytes.capacity() {
+            return true;
+        }
+        let mut larger = self.claim.pool.take(bytes);
+        larger.extend_from_slice(&self.bytes);
+        let mut before = std::mem::replace(&mut self.bytes, larger);
+        // It held a part of a body that is not scanned to its end yet.
+        before.fill(0);
+        self.claim.pool.give_back(before);
+        true
+    }
+
+    /// Makes the memory be overwritten before it is given back.
+    pub(crate) fn mark_secret(&mut self) {
+        self.holds_secrets = true;
+    }
+}
+
+impl Drop for LentBuffer {
+    fn drop(&mut self) {
+        if self.holds_secrets {
+            self.wipe(usize::MAX);
+        }
+        self.claim.pool.give_back(std::mem::take(&mut self.bytes));
     }
 }
 
@@ -156,6 +290,60 @@ mod tests {
         assert_eq!(pool.claimed(), 10);
         drop(claim);
         assert_eq!(pool.claimed(), 0);
+    }
+
+    #[test]
+    fn large_claims_leave_a_part_to_small_ones() {
+        let pool = Buffers::new(1 << 20);
+        let open = (1 << 20) - (1 << 20) / RESERVED_PART;
+        assert!(pool.claim(open + 1).is_none());
+        let mut large = pool.claim(open - SMALL_CLAIM - 1).unwrap();
+        assert!(pool.claim(SMALL_CLAIM + 2).is_none());
+        let mut other = pool.claim(SMALL_CLAIM + 1).unwrap();
+        assert!(!other.grow(SMALL_CLAIM + 2) && !large.grow(open));
+        let small = pool.claim(SMALL_CLAIM).unwrap();
+        assert_eq!(pool.claimed(), 1 << 20);
+        assert!(pool.claim(1).is_none());
+        drop(small);
+        drop(large);
+        assert!(other.grow(open), "nobody else holds anything");
+    }
+
+    #[test]
+    fn a_lent_buffer_grows_as_the_budget_allows_and_is_given_back() {
+        let pool = Buffers::new(1 << 20);
+        let mut buffer = LentBuffer::empty(&pool);
+        assert_eq!((buffer.capacity(), pool.claimed()), (0, 0));
+        assert!(buffer.grow(1) && buffer.room() >= LARGE);
+        assert_eq!(pool.claimed(), LARGE);
+        buffer.bytes_mut().extend_from_slice(b"kept");
+        assert!(buffer.grow(2 * LARGE) && !buffer.grow(1 << 20));
+        assert_eq!((buffer.bytes(), pool.claimed()), (&b"kept"[..], 2 * LARGE));
+        buffer.mark_secret();
+        drop(buffer);
+        assert_eq!(pool.claimed(), 0);
+        let counted = LentBuffer::of(vec![1; 10], pool.count(2 << 20));
+        assert!(pool.claim(0).is_none(), "more is held than the budget has");
+        drop(counted);
+        assert_eq!(pool.claimed(), 0);
+    }
+
+    #[test]
+    fn a_buffer_is_wiped_as_far_as_it_was_used() {
+        let pool = Buffers::new(64 << 20);
+        let mut buffer = LentBuffer::empty(&pool);
+        assert!(buffer.grow(MAPPED));
+        assert!((MAPPED..MAPPED_CAPACITY).contains(&buffer.capacity()), "no more than was claimed");
+        buffer.bytes_mut().extend_from_slice(b"a secret, and more");
+        buffer.drop_front(2);
+        buffer.truncate(9);
+        buffer.wipe(6);
+        assert_eq!(buffer.bytes(), b"\0\0\0\0\0\0, a");
+        buffer.bytes_mut().resize(18, 1);
+        buffer.wipe(usize::MAX);
+        assert_eq!(buffer.bytes(), [0; 18]);
+        assert!(buffer.grow(MAPPED + 1) && buffer.bytes() == [0; 18]);
+        assert_eq!(pool.claimed(), MAPPED + 1);
     }
 
     #[test]

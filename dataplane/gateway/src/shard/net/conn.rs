@@ -13,27 +13,62 @@ use std::time::{Duration, Instant};
 
 use monoio::io::Splitable;
 
-use super::ack_counter::AckCounter;
-use super::buffers::{Buffers, Claim, LARGE, SMALL};
+use super::buffers::{Buffers, Claim, LARGE, LentBuffer, SMALL};
 use super::deadline::{Deadline, Deadlines, TICK, WaitPhase};
 use super::listener::Stream;
 use super::read_half::ReadHalf;
+use super::socket_handle::SocketHandle;
 use super::tls::TlsHalf;
-use super::write_half::{WriteHalf, WriteTimeout};
+use super::write_half::{Slices, WriteHalf, WriteTimeout};
 
-/// The outcome of a write during which the peer may already answer.
-pub(crate) enum Watched {
+/// The outcome of a write during which the peer may already answer, with what the write gives back.
+pub(crate) enum Watched<T> {
     /// Everything was written.
-    Written(Vec<u8>),
-    /// The peer has begun a reply before it took everything. The bytes are lost where the write was still in flight.
-    Answered(Option<Vec<u8>>),
+    Written(T),
+    /// The peer has begun a reply before it took everything. What was written is lost where the write was still in
+    /// flight.
+    Answered(Option<T>),
     /// The write has failed, and the peer has left no reply behind.
-    Failed(Vec<u8>),
+    Failed(T),
 }
 
 /// Returns what is left of `limit` since `began`, at least a tick; zero is no limit.
 fn time_left(limit: Duration, began: Instant) -> Duration {
     if limit.is_zero() { limit } else { limit.saturating_sub(began.elapsed()).max(TICK) }
+}
+
+/// Waits for `write`, unless the peer whose replies come by `rx` begins one first.
+async fn watched<T>(
+    write: impl Future<Output = (io::Result<()>, T)>,
+    rx: &mut ReadHalf,
+    deadline: &Deadline,
+    timeout: WriteTimeout,
+) -> Watched<T> {
+    let written = {
+        let mut write = pin!(write);
+        poll_fn(|cx| {
+            if let Poll::Ready(written) = write.as_mut().poll(cx) {
+                return Poll::Ready(Some(written));
+            }
+            match rx.poll_response_started(cx) {
+                Poll::Ready(true) => Poll::Ready(None),
+                // A peer that has closed makes the write fail by itself, and the bytes are kept for another try.
+                Poll::Ready(false) | Poll::Pending => Poll::Pending,
+            }
+        })
+        .await
+    };
+    match written {
+        Some((Ok(()), bytes)) => Watched::Written(bytes),
+        Some((Err(_), bytes)) => {
+            // A peer that closes over what it did not read resets the connection, but what it had said before is
+            // still there.
+            let _wait = deadline.within(timeout.phase, timeout.gap);
+            let has_answered = poll_fn(|cx| rx.poll_response_started(cx)).await;
+            if has_answered { Watched::Answered(Some(bytes)) } else { Watched::Failed(bytes) }
+        }
+        None => Watched::Answered(None),
+    }
 }
 
 /// A connection to a client or to an upstream.
@@ -43,7 +78,7 @@ pub(crate) struct Conn {
     pub(crate) rx: ReadHalf,
     pub(crate) tx: WriteHalf,
     fd: RawFd,
-    acks: Option<AckCounter>,
+    handle: Option<SocketHandle>,
     /// Known once it is asked for: the kernel is asked once.
     is_loopback: OnceCell<bool>,
     /// The claim for the large buffer that `rx` has now, and the small one that it had before.
@@ -51,9 +86,9 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    /// Takes a connected socket over. Without `acks`, [`Self::has_taken_nothing_since`] knows only what was never
-    /// written.
-    pub(crate) fn new(stream: Stream, acks: Option<AckCounter>, deadlines: &Rc<Deadlines>) -> Self {
+    /// Takes a connected socket over. Without `handle`, [`Self::has_taken_nothing_since`] knows only what was never
+    /// written, and slices are copied together before they are written.
+    pub(crate) fn new(stream: Stream, handle: Option<SocketHandle>, deadlines: &Rc<Deadlines>) -> Self {
         let fd = stream.as_raw_fd();
         // A failure here only costs latency.
         let _ = stream.set_nodelay(true);
@@ -63,7 +98,7 @@ impl Conn {
             rx: ReadHalf::new(read),
             tx: WriteHalf::new(write),
             fd,
-            acks,
+            handle,
             is_loopback: OnceCell::new(),
             large: None,
         }
@@ -108,11 +143,20 @@ impl Conn {
         }
     }
 
+    /// Bytes that the connection's buffer may hold: what was claimed for it, where it is not the small one.
+    pub(crate) fn room(&self) -> usize {
+        self.large.as_ref().map_or(usize::MAX, |(claim, _)| claim.bytes()).min(self.rx.capacity())
+    }
+
     /// Gives the connection a buffer that holds `bytes`, at least [`LARGE`]. False when the budget is used up.
     pub(crate) fn grow(&mut self, buffers: &Rc<Buffers>, bytes: usize) -> bool {
-        let bytes = bytes.max(LARGE);
-        if self.rx.capacity() >= bytes {
+        let mut bytes = bytes.max(LARGE);
+        if self.room() >= bytes {
             return true;
+        }
+        if bytes > LARGE && self.rx.has_tls() {
+            // The last read of a body may bring what follows it.
+            bytes += LARGE;
         }
         let Some(claim) = buffers.claim(bytes) else { return false };
         let before = self.rx.exchange_buffer(buffers.take(bytes));
@@ -137,6 +181,24 @@ impl Conn {
         self.rx.trim();
     }
 
+    /// Takes the first `count` bytes that were not consumed, in the buffer they lie in. What came behind them stays, in
+    /// the small buffer. No read may be in flight.
+    pub(crate) fn detach(&mut self, buffers: &Rc<Buffers>, count: usize) -> LentBuffer {
+        let (bytes, start) = self.rx.take_buffer();
+        let (claim, mut small) = self.large.take().unwrap_or_else(|| {
+            let counted = buffers.count(bytes.capacity());
+            (counted, Vec::with_capacity(SMALL))
+        });
+        small.clear();
+        small.extend_from_slice(&bytes[start + count..]);
+        self.rx.put_buffer(small, 0);
+        let mut lent = LentBuffer::of(bytes, claim);
+        lent.truncate(start + count);
+        // The head before it is of no use any more.
+        lent.drop_front(start);
+        lent
+    }
+
     /// Writes `range` of `bytes` to the end. Gives the bytes back in any case.
     pub(crate) async fn write(
         &mut self,
@@ -154,33 +216,23 @@ impl Conn {
         bytes: Vec<u8>,
         range: Range<usize>,
         timeout: WriteTimeout,
-    ) -> Watched {
+    ) -> Watched<Vec<u8>> {
         let Self { deadline, rx, tx, .. } = self;
-        let written = {
-            let mut write = pin!(tx.write(bytes, range, deadline, timeout));
-            poll_fn(|cx| {
-                if let Poll::Ready(written) = write.as_mut().poll(cx) {
-                    return Poll::Ready(Some(written));
-                }
-                match rx.poll_response_started(cx) {
-                    Poll::Ready(true) => Poll::Ready(None),
-                    // A peer that has closed makes the write fail by itself, and the bytes are kept for another try.
-                    Poll::Ready(false) | Poll::Pending => Poll::Pending,
-                }
-            })
-            .await
+        watched(tx.write(bytes, range, deadline, timeout), rx, deadline, timeout).await
+    }
+
+    /// Writes `slices` to the end, unless the peer begins a reply first.
+    pub(crate) async fn write_slices_watched(
+        &mut self,
+        slices: &impl Slices,
+        timeout: WriteTimeout,
+    ) -> Watched<()> {
+        let Self { deadline, rx, tx, handle, .. } = self;
+        let write = async {
+            let result = tx.write_slices(slices, handle.as_ref(), deadline, timeout).await;
+            (result, ())
         };
-        match written {
-            Some((Ok(()), bytes)) => Watched::Written(bytes),
-            Some((Err(_), bytes)) => {
-                // A peer that closes over what it did not read resets the connection, but what it had said before is
-                // still there.
-                let _wait = deadline.within(timeout.phase, timeout.gap);
-                let has_answered = poll_fn(|cx| rx.poll_response_started(cx)).await;
-                if has_answered { Watched::Answered(Some(bytes)) } else { Watched::Failed(bytes) }
-            }
-            None => Watched::Answered(None),
-        }
+        watched(write, rx, deadline, timeout).await
     }
 
     /// Whether the connection came in on a loopback address: the peer is on this machine, or was let through to it.
@@ -207,8 +259,12 @@ impl Conn {
     /// Whether it is certain that the peer has taken nothing of what was written since `mark`: nothing was written, or
     /// it has ended the stream in good order and acknowledged none of it.
     pub(crate) fn has_taken_nothing_since(&self, mark: u64) -> bool {
-        let has_acked_none = || self.acks.as_ref().is_some_and(|acks| !acks.has_acked_beyond(mark));
-        self.tx.sent() == mark || (self.rx.is_peer_finished() && has_acked_none())
+        self.tx.sent() == mark || (self.rx.is_peer_finished() && self.has_acked_nothing_since(mark))
+    }
+
+    /// Whether the peer has acknowledged none of what was written since `mark`. False when the kernel does not say.
+    pub(crate) fn has_acked_nothing_since(&self, mark: u64) -> bool {
+        self.handle.as_ref().is_some_and(|handle| !handle.has_acked_beyond(mark))
     }
 
     /// Ends the sending side in good order; the peer reads the end of the stream.

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::ack_counter::AckCounter;
 use super::conn::Conn;
 use super::deadline::Deadlines;
 use super::listener::Stream;
 use super::runtime::timeout;
+use super::socket_handle::SocketHandle;
 
 /// Connects to `address` within `limit`; zero is no limit. An attempt that took too long fails with `TimedOut`.
 pub(crate) async fn connect(
@@ -19,17 +19,17 @@ pub(crate) async fn connect(
     limit: Duration,
     deadlines: &Rc<Deadlines>,
 ) -> io::Result<Conn> {
-    let (stream, acks) = if limit.is_zero() {
+    let (stream, handle) = if limit.is_zero() {
         open(address).await?
     } else {
         // Dropping a connect that takes too long loses nothing: no byte has been moved.
         timeout(limit, open(address)).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?
     };
-    Ok(Conn::new(stream, Some(acks), deadlines))
+    Ok(Conn::new(stream, Some(handle), deadlines))
 }
 
 /// Opens a connection on a socket of our own, because the runtime does not lend out the descriptors of its own ones.
-async fn open(address: SocketAddr) -> io::Result<(Stream, AckCounter)> {
+async fn open(address: SocketAddr) -> io::Result<(Stream, SocketHandle)> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     let probe = socket.try_clone()?;
     match socket.connect(&address.into()) {
@@ -43,5 +43,5 @@ async fn open(address: SocketAddr) -> io::Result<(Stream, AckCounter)> {
     }
     // With io_uring an operation on a socket that does not block fails where it should wait.
     probe.set_nonblocking(monoio::utils::is_legacy())?;
-    Ok((stream, AckCounter::new(probe)))
+    Ok((stream, SocketHandle::new(probe)))
 }

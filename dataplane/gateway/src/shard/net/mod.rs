@@ -26,7 +26,6 @@
 //!   writes only the first part of a vectored write, and copies every byte several times.
 //! * **No `RefCell` stays borrowed across an `await`**: another task of the thread would find it borrowed.
 
-mod ack_counter;
 pub(crate) mod buffers;
 mod catch_unwind;
 mod conn;
@@ -35,6 +34,7 @@ pub(crate) mod deadline;
 mod listener;
 mod read_half;
 mod runtime;
+mod socket_handle;
 mod tls;
 mod write_half;
 
@@ -44,4 +44,4 @@ pub(crate) use listener::{Listener, Stream};
 
 pub(crate) use runtime::{block_on, has_io_uring, sleep, spawn, timeout};
 pub(crate) use tls::TlsHalf;
-pub(crate) use write_half::WriteTimeout;
+pub(crate) use write_half::{Slices, WriteTimeout};

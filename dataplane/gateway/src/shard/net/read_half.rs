@@ -17,7 +17,7 @@ use std::task::{Context, Poll, Waker};
 use monoio::buf::IoBufMut;
 use monoio::io::{AsyncReadRent, OwnedReadHalf};
 
-use super::buffers::{SMALL, wipe};
+use super::buffers::{LARGE, SMALL, wipe_written};
 use super::listener::Stream;
 use super::tls::TlsHalf;
 
@@ -98,6 +98,8 @@ pub(crate) struct ReadHalf {
     plain: ReadBuffer,
     /// Where in `plain` the first byte lies that was not consumed.
     start: usize,
+    /// The most bytes that `plain` ever held.
+    written: usize,
     has_ended: bool,
     is_peer_finished: bool,
     has_filled_buffer: bool,
@@ -112,6 +114,7 @@ impl ReadHalf {
             reader: HalfReader::new(half),
             plain: ReadBuffer::Here(Vec::with_capacity(SMALL)),
             start: 0,
+            written: 0,
             has_ended: false,
             is_peer_finished: false,
             has_filled_buffer: false,
@@ -123,6 +126,11 @@ impl ReadHalf {
     pub(crate) fn start_tls(&mut self, tls: TlsHalf) {
         debug_assert!(!self.is_in_kernel());
         self.tls = Some((tls, ReadBuffer::Here(Vec::with_capacity(SMALL))));
+    }
+
+    /// Whether everything passes through TLS. What comes may then be more than was asked for, by what one read holds.
+    pub(crate) fn has_tls(&self) -> bool {
+        self.tls.is_some()
     }
 
     /// Returns the bytes that have come and were not consumed. Without TLS there are none while a read is in flight,
@@ -176,7 +184,7 @@ impl ReadHalf {
     /// Overwrites all memory but what was not consumed, unless it is with the kernel.
     pub(crate) fn wipe(&mut self) {
         if let ReadBuffer::Here(buffer) = &mut self.plain {
-            wipe(buffer, self.start);
+            wipe_written(buffer, self.start, self.written);
         }
     }
 
@@ -188,6 +196,7 @@ impl ReadHalf {
         buffer.clear();
         buffer.extend_from_slice(&before[self.start..]);
         self.start = 0;
+        self.written = buffer.len();
         // It held the beginning of a body that was not scanned yet.
         before.fill(0);
         std::mem::replace(before, buffer)
@@ -204,6 +213,7 @@ impl ReadHalf {
     /// Brings a buffer back whose first `consumed` bytes are done with.
     pub(crate) fn put_buffer(&mut self, buffer: Vec<u8>, consumed: usize) {
         debug_assert!(!self.is_in_kernel());
+        self.written = self.written.max(buffer.len());
         self.plain = ReadBuffer::Here(buffer);
         self.start = 0;
         self.consume(consumed);
@@ -234,6 +244,7 @@ impl ReadHalf {
             self.has_ended = !matches!(result, Ok(count) if *count > 0);
             self.is_peer_finished = matches!(result, Ok(0));
             self.has_filled_buffer = buffer.len() == buffer.capacity();
+            self.written = self.written.max(buffer.len());
         }
         polled
     }
@@ -274,8 +285,8 @@ impl ReadHalf {
         if let ReadBuffer::Here(buffer) = sealed {
             buffer.clear();
             // A large buffer behind the connection means a large body: fewer and larger reads.
-            if plain.capacity() > buffer.capacity() && plain.capacity() > 2 * SMALL {
-                buffer.reserve_exact(plain.capacity());
+            if plain.capacity() > 2 * SMALL {
+                buffer.reserve_exact(plain.capacity().min(LARGE));
             }
             end = buffer.capacity();
         }
@@ -285,6 +296,7 @@ impl ReadHalf {
             Ok(count) if count > 0 => {
                 self.has_filled_buffer = buffer.len() == buffer.capacity();
                 let opened = tls.open(buffer, plain);
+                self.written = self.written.max(plain.len());
                 self.is_peer_finished = matches!(opened, Ok(false));
                 opened
             }

@@ -40,13 +40,15 @@ impl TlsHalf {
         self.0.borrow().stream.end_of_input().map_err(broken)
     }
 
-    /// Seals `plaintext` and takes all that is to be written.
-    pub(crate) fn seal(&self, plaintext: &[u8]) -> io::Result<Vec<u8>> {
+    /// Seals `plaintext`.
+    pub(crate) fn put(&self, plaintext: &[u8]) -> io::Result<()> {
         let TlsState { stream, out } = &mut *self.0.borrow_mut();
-        if !plaintext.is_empty() {
-            stream.send(plaintext, out).map_err(broken)?;
-        }
-        Ok(std::mem::take(out))
+        if plaintext.is_empty() { Ok(()) } else { stream.send(plaintext, out).map_err(broken) }
+    }
+
+    /// Takes all that is to be written.
+    pub(crate) fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut self.0.borrow_mut().out)
     }
 
     /// Gives a written buffer back for reuse, unless it is large or something was sealed meanwhile.

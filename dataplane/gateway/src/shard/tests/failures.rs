@@ -138,7 +138,8 @@ fn early_reply(driver: Driver, stays: bool) {
         }
     });
     let reply = client.reply();
-    assert_eq!((reply.status, reply.text(), reply.keep_alive), (429, "slow", false), "{stays}");
+    // The client's whole body was held, so that its next request may follow.
+    assert_eq!((reply.status, reply.text(), reply.keep_alive), (429, "slow", true), "{stays}");
     server.join().unwrap();
     drop(client);
     sender.join().unwrap();
@@ -241,7 +242,7 @@ fn slow_upstreams_time_out() {
 }
 
 #[test]
-fn a_block_in_the_middle_of_a_body_ends_the_upstream_request() {
+fn a_block_at_the_end_of_a_body_reaches_no_upstream() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("never")]);
         let mut setup = GatewaySetup::new(driver, &upstream);
@@ -251,8 +252,7 @@ fn a_block_in_the_middle_of_a_body_ends_the_upstream_request() {
         let body = format!("{} {SECRET}", "harmless words ".repeat(10_000));
         client.post("/up/x", &body);
         assert_eq!(client.reply().status, 403);
-        wait_for(|| upstream.connections.load(SeqCst) == 1);
-        assert!(upstream.seen().is_empty(), "no provider acts on half a request");
+        assert_eq!(upstream.connections.load(SeqCst), 0, "nothing of it was sent");
     });
 }
 

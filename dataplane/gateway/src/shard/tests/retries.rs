@@ -8,7 +8,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use super::harness::{Client, GatewaySetup, MockUpstream, ScriptStep, ok, on_both_drivers, wait_for};
+use super::harness::{
+    Client, GatewaySetup, MockUpstream, SECRET, ScriptStep, ok, on_both_drivers, token, wait_for,
+};
 use crate::config::settings::Driver;
 
 /// An upstream that takes the second request of its first connection whole, and then closes in good order.
@@ -72,6 +74,28 @@ fn an_idempotent_request_is_sent_again_once() {
 }
 
 #[test]
+fn a_large_request_is_sent_again_whole() {
+    on_both_drivers(|driver| {
+        let body = super::buffer_boundaries::page(2_000_000, SECRET, 50).unwrap();
+        for (method, fields) in [("PUT", ""), ("POST", "Idempotency-Key: 7\r\n")] {
+            let upstream = takes_and_closes();
+            let mut setup = GatewaySetup::new(driver, &upstream);
+            setup.idempotency_header = Some("idempotency-key".into());
+            let gateway = setup.start();
+            let mut client = gateway.client();
+            client.post("/up/first", "a");
+            assert_eq!(client.reply().text(), "0");
+            send(&mut client, method, "/up/second", fields, &body);
+            assert_eq!(client.reply().status, 200, "{method}");
+            let seen = upstream.seen();
+            let expected = body.replace(SECRET, &token(&seen[1]));
+            let bodies = seen[1..].iter().map(|seen| seen.body == expected.as_bytes()).collect::<Vec<_>>();
+            assert_eq!(bodies, [true, true], "{method}");
+        }
+    });
+}
+
+#[test]
 fn a_post_that_its_upstream_can_recognise_is_sent_again() {
     on_both_drivers(|driver| {
         for (configured, fields, status) in [
@@ -116,11 +140,11 @@ fn an_upstream_that_closes_idle_connections_acts_on_each_request_once() {
     });
 }
 
-/// Reads until a request of a few bytes has come whole.
-fn read_request(stream: &mut TcpStream) {
+/// Reads until a request has come whole that ends with these bytes.
+fn read_request(stream: &mut TcpStream, body: &[u8]) {
     let mut seen = Vec::new();
-    while !seen.ends_with(b"\r\n\r\nask") {
-        let mut part = [0; 1000];
+    while !seen.ends_with(body) {
+        let mut part = [0; 10_000];
         let count = stream.read(&mut part).unwrap();
         assert!(count > 0);
         seen.extend_from_slice(&part[..count]);
@@ -131,8 +155,8 @@ const FINE: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nfine";
 
 /// An upstream whose receive window is shut before the second request comes: it answers the first one, which is too
 /// long for its buffer, without having read it. At a signal it ends the first connection as `end` does. A second one it
-/// serves.
-fn shut_window(end: fn(TcpStream)) -> (MockUpstream, Sender<()>) {
+/// serves, if all of `body` comes.
+fn shut_window(end: fn(TcpStream), body: Vec<u8>) -> (MockUpstream, Sender<()>) {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
@@ -148,20 +172,20 @@ fn shut_window(end: fn(TcpStream)) -> (MockUpstream, Sender<()>) {
         signals.recv().unwrap();
         end(first);
         let (mut second, _) = listener.accept().unwrap();
-        read_request(&mut second);
+        read_request(&mut second, &body);
         second.write_all(FINE).unwrap();
     });
     (upstream, signal)
 }
 
 /// The status of a POST that is written to a connection whose peer takes nothing of it any more.
-fn status_of_untaken(driver: Driver, end: fn(TcpStream)) -> u16 {
-    let (upstream, signal) = shut_window(end);
+fn status_of_untaken(driver: Driver, body: &str, end: fn(TcpStream)) -> u16 {
+    let (upstream, signal) = shut_window(end, format!("\r\n\r\n{body}").into_bytes());
     let gateway = GatewaySetup::new(driver, &upstream).start();
     let mut client = gateway.client();
     client.post("/up/x", &"words and words ".repeat(2_000));
     assert_eq!(client.reply().status, 200);
-    client.post("/up/x", "ask");
+    client.post("/up/x", body);
     wait_for(|| gateway.metrics.requests_in_flight.get() == 1);
     thread::sleep(Duration::from_millis(50));
     signal.send(()).unwrap();
@@ -175,9 +199,11 @@ fn a_post_that_was_not_taken_is_sent_again_after_a_graceful_end_only() {
             first.shutdown(Shutdown::Write).unwrap();
             thread::sleep(Duration::from_millis(500));
         };
-        assert_eq!(status_of_untaken(driver, graceful), 200);
-        // With unread bytes a close is a reset, and that may overtake an acknowledgement.
-        assert_eq!(status_of_untaken(driver, drop), 502);
+        for body in ["ask".to_owned(), "ask about words\n".repeat(100_000)] {
+            assert_eq!(status_of_untaken(driver, &body, graceful), 200, "{}", body.len());
+            // With unread bytes a close is a reset, and that may overtake an acknowledgement.
+            assert_eq!(status_of_untaken(driver, &body, drop), 502, "{}", body.len());
+        }
     });
 }
 

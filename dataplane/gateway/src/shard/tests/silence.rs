@@ -77,7 +77,7 @@ fn an_upstream_that_does_not_read_is_given_up_after_the_write_gap() {
         let mut writer = client.stream.try_clone().unwrap();
         let sender = thread::spawn(move || {
             use std::io::Write;
-            let length = 32 << 20;
+            let length = 2_000_000 * 15;
             let head = format!(
                 "POST /up/x HTTP/1.1\r\nhost: g\r\ncontent-type: text/plain\r\ncontent-length: {length}\r\n\r\n"
             );

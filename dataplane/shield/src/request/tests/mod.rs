@@ -8,4 +8,5 @@ mod opaque;
 mod part_boundary;
 pub(crate) mod support;
 mod tail;
+mod texts;
 mod token;
