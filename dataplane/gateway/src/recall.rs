@@ -26,19 +26,27 @@ const MAX_NEW: usize = 500;
 const REFRESHES: u32 = 24;
 
 /// The key of all hashes of the process: 256 random bits that are kept nowhere else.
-///
-/// # Panics
-///
-/// If the operating system has no random numbers.
 pub(crate) fn search_key() -> KnownKey {
     static KEY: OnceLock<KnownKey> = OnceLock::new();
-    let fresh = || {
-        let mut random = zeroize::Zeroizing::new([0; 32]);
-        // Without a key nothing may be searched for, and without the search nothing may be sent.
-        getrandom::fill(&mut *random).expect("the operating system has random numbers");
-        KnownKey::new(&random)
-    };
-    KEY.get_or_init(fresh).clone()
+    KEY.get_or_init(|| KnownKey::new(&zeroize::Zeroizing::new(random()))).clone()
+}
+
+/// The place of a client's memory. Salted, so that nobody who reads the process's memory can test credentials by it.
+pub(crate) fn client_key(parts: &[&[u8]]) -> TableKey {
+    static SALT: OnceLock<[u8; 32]> = OnceLock::new();
+    let salt = SALT.get_or_init(random);
+    let salted: Vec<&[u8]> = std::iter::once(&salt[..]).chain(parts.iter().copied()).collect();
+    TableKey::new(&salted)
+}
+
+/// # Panics
+///
+/// If the operating system has no random numbers: without a key nothing may be searched for, and without the search
+/// nothing may be sent.
+fn random() -> [u8; 32] {
+    let mut random = [0; 32];
+    getrandom::fill(&mut random).expect("the operating system has random numbers");
+    random
 }
 
 /// Who a client is, for those who want its memory cleared.

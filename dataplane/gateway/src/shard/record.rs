@@ -47,6 +47,7 @@ pub(super) struct RecordBuilder {
     slot: Option<usize>,
     by_category: [u32; Category::ALL.len()],
     is_reported: bool,
+    may_recall: bool,
 }
 
 impl Deref for RecordBuilder {
@@ -82,6 +83,7 @@ impl RecordBuilder {
             slot: None,
             by_category: [0; Category::ALL.len()],
             is_reported: false,
+            may_recall: true,
         }
     }
 
@@ -112,6 +114,12 @@ impl RecordBuilder {
     pub(super) fn set_key(&mut self, key: &HashedKey) {
         self.key = Some(Arc::clone(&key.id));
         self.organisation.clone_from(&key.organisation);
+        self.may_recall = key.recall;
+    }
+
+    /// Whether the holder of the gateway key lets values be remembered.
+    pub(super) fn may_recall(&self) -> bool {
+        self.may_recall
     }
 
     /// Organisation and name of the gateway key, empty without one.

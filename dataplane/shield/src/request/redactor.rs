@@ -135,7 +135,7 @@ impl Redactor {
         let DecodedValue { rule, confidence, value } = decoded;
         let span = Span::new(0, value.len());
         let finding = Finding { rule: *rule, span, confidence: *confidence, evidence: Evidence::Rule };
-        if self.decide(&finding, value).is_some_and(Decision::replaces) {
+        if self.decide(&finding, value).is_some_and(Decision::is_replaced) {
             self.search.note(&self.shield, *rule, value);
         }
     }

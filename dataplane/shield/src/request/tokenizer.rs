@@ -29,6 +29,8 @@ pub struct Tokenizer {
     refused: Option<Refusal>,
     finished: bool,
     pass: Pass,
+    /// Whether values are hidden wherever they stand, and not only where rules find them.
+    searches: bool,
 }
 
 /// Which reading of the body it is.
@@ -69,23 +71,40 @@ impl Tokenizer {
         let redactor =
             Redactor { shield, vault, report: Report::default(), search, documents: None, part: None };
         let body = RequestBody::new(format);
-        Self { redactor, format, body, own: None, refused: None, finished: false, pass: Pass::First }
+        Self {
+            redactor,
+            format,
+            body,
+            own: None,
+            refused: None,
+            finished: false,
+            pass: Pass::First,
+            searches: true,
+        }
     }
 
-    /// Hides these values, too, wherever they stand: what earlier requests of the same client held. They must have been
-    /// prepared under the rules of this tokenizer's shield.
+    /// Until the [body begins](Self::begin_body), values are hidden only where rules find them: what stands in a head has a
+    /// meaning.
     #[must_use]
-    pub fn remembering(mut self, values: Option<Arc<FoundValues>>) -> Self {
-        self.redactor.search = ValueSearch::new(values);
+    pub fn in_head(mut self) -> Self {
+        self.searches = false;
         self
     }
 
-    /// For a body that cannot be read twice, since its beginning is sent before its end is there: a value is hidden
+    /// Begins the body: text in which values are hidden wherever they stand, those that were found in the head as well,
+    /// and those that earlier requests of the same client held. These must have been prepared under the rules of this
+    /// tokenizer's shield.
+    pub fn begin_body(&mut self, format: Format, remembered: Option<Arc<FoundValues>>) {
+        self.begin(format);
+        self.redactor.search.remember(remembered);
+        self.redactor.search.prepare();
+        self.searches = true;
+    }
+
+    /// From now on the body is read once only, since its beginning is sent before its end is there: a value is hidden
     /// wherever it stands behind the place where it was found.
-    #[must_use]
-    pub fn reading_once(mut self) -> Self {
+    pub fn read_once(&mut self) {
         self.pass = Pass::Only;
-        self
     }
 
     /// Begins the body again if values were found in it that may stand elsewhere, too; says whether it does. The caller
@@ -115,6 +134,7 @@ impl Tokenizer {
     /// Begins another text of the same request, in place of the one before: its secrets get the same tokens. Findings add
     /// up until [`Self::take_report`].
     pub fn begin(&mut self, format: Format) {
+        self.format = format;
         self.body = RequestBody::new(format);
         self.redactor.part = None;
         self.finished = false;
@@ -164,7 +184,8 @@ impl Tokenizer {
         if self.pass == Pass::Only {
             self.redactor.search.prepare();
         }
-        let values = SearchValues { own: self.own.clone(), ..self.redactor.search.values() };
+        let found = if self.searches { self.redactor.search.values() } else { SearchValues::default() };
+        let values = SearchValues { own: self.own.clone(), collects_decoded: true, ..found };
         scratch.ensure_rules(&self.redactor.shield, values)?;
         let mut step = BodyStep { redactor: &mut self.redactor, scratch, out };
         let consumed = self.body.process(&mut step, Input { bytes: window, last })?;
@@ -207,7 +228,8 @@ impl Tokenizer {
 
     /// Whether nothing was replaced so far, so that the reply is the same with and without the outcome.
     pub fn leaves_nothing(&self) -> bool {
-        self.redactor.vault.is_empty() && self.redactor.documents.as_ref().is_none_or(|documents| documents.is_empty())
+        self.redactor.vault.is_empty()
+            && self.redactor.documents.as_ref().is_none_or(|documents| documents.is_empty())
     }
 
     /// The request is over: its vault is what the reply is restored from.

@@ -27,9 +27,9 @@ pub(crate) struct ValueSearch {
 }
 
 impl ValueSearch {
-    /// A search that knows what earlier requests held.
-    pub(crate) fn new(remembered: Option<Arc<FoundValues>>) -> Self {
-        Self { remembered: remembered.filter(|values| !values.is_empty()), ..Self::default() }
+    /// From now on searches for what earlier requests held, too.
+    pub(crate) fn remember(&mut self, values: Option<Arc<FoundValues>>) {
+        self.remembered = values.filter(|values| !values.is_empty());
     }
 
     /// A rule found `value`; says how far it is searched for.
@@ -70,10 +70,9 @@ impl ValueSearch {
     /// What the scanner looks for.
     pub(crate) fn values(&self) -> SearchValues {
         SearchValues {
-            own: None,
             remembered: self.remembered.clone(),
             found: self.found.clone(),
-            collects_decoded: true,
+            ..SearchValues::default()
         }
     }
 

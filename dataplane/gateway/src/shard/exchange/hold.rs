@@ -23,7 +23,8 @@ use crate::config::settings::BeyondHold;
 use crate::error_body::Failure;
 use crate::route;
 
-const NO_ROOM: Failure = Failure::overloaded("the gateway has no room for what this request's secrets become");
+const NO_ROOM: Failure =
+    Failure::overloaded("the gateway has no room for what this request's secrets become");
 
 /// Bodies that are not longer are copied behind their head: cheaper than a write of several slices.
 const COPIED: usize = LARGE;
@@ -95,9 +96,15 @@ impl Exchange<'_> {
         self.buffers.splice.clear();
         loop {
             if self.scan_held(scanner)? == Scanned::Done {
+                // All of it is in hand, so one more scan is all that hiding what was found late takes.
+                if scanner.rewind() {
+                    self.buffers.splice.clear();
+                    let _ = self.scan_held(scanner)?;
+                }
                 return Ok(Extent::Whole);
             }
             if self.body.is_beyond_hold(self.client)? {
+                scanner.read_once();
                 return Ok(Extent::Beginning);
             }
             self.count_time();

@@ -23,6 +23,7 @@ mod keep_alive;
 mod links;
 mod local_reply;
 mod local_request;
+mod memory;
 mod reply;
 mod reply_head;
 mod request_body;

@@ -40,12 +40,15 @@ pub(super) struct RequestScan {
     gateway_key: Option<OwnValue>,
     /// Where the secrets are remembered for the session's next request.
     session: Option<TableKey>,
+    /// Where values are remembered for the client's next request.
+    memory: Option<TableKey>,
 }
 
 impl RequestScan {
     /// The one place that configures a tokenizer.
     fn configured(snapshot: &Snapshot, vault: Vault, gateway_key: Option<OwnValue>) -> Tokenizer {
-        Tokenizer::with_vault(Arc::clone(&snapshot.shield), Format::Text, vault).hiding(gateway_key)
+        let tokenizer = Tokenizer::with_vault(Arc::clone(&snapshot.shield), Format::Text, vault);
+        tokenizer.hiding(gateway_key).in_head()
     }
 
     /// A tokenizer for a text that is only looked at: what it finds is not recorded.
@@ -63,6 +66,7 @@ impl RequestScan {
 pub(super) struct BodyScanner {
     tokenizer: Tokenizer,
     session: Option<TableKey>,
+    memory: Option<TableKey>,
     /// The body is a piece of a file whose other pieces have their places, so its length must stay.
     keeps_length: bool,
     /// The body passes unscanned: it cannot be scanned, and the configuration says that passing is more important.
@@ -116,6 +120,21 @@ impl BodyScanner {
         Ok(input.len())
     }
 
+    /// Begins the body again if values were found in it that may stand elsewhere in it, too; says whether it does. What
+    /// the scan made of it so far is to be forgotten.
+    pub(super) fn rewind(&mut self) -> bool {
+        let rewinds = !self.passes_unscanned && self.tokenizer.rewind();
+        if rewinds {
+            self.scanned = 0;
+        }
+        rewinds
+    }
+
+    /// From now on the body is read once only: its beginning is about to be sent.
+    pub(super) fn read_once(&mut self) {
+        self.tokenizer.read_once();
+    }
+
     /// Whether something was found so far.
     pub(super) fn has_found(&self) -> bool {
         self.tokenizer.report().total() > 0
@@ -166,7 +185,7 @@ impl Exchange<'_> {
         let vault = session.map(|key| Sessions::shared(settings).recall(key, settings)).unwrap_or_default();
         self.is_session_recalled = !vault.is_empty();
         let tokenizer = RequestScan::configured(&self.snapshot, vault, gateway_key.clone());
-        RequestScan { tokenizer, gateway_key, session }
+        RequestScan { tokenizer, gateway_key, session, memory: self.memory_key(upstream) }
     }
 
     fn session_key(&self, upstream: &Upstream) -> Option<TableKey> {
@@ -186,11 +205,12 @@ impl Exchange<'_> {
 
     /// Goes on from the head to the body.
     pub(super) fn body_scanner(&self, scan: RequestScan, format: Format) -> BodyScanner {
-        let RequestScan { mut tokenizer, session, .. } = scan;
-        tokenizer.begin(format);
+        let RequestScan { mut tokenizer, session, memory, .. } = scan;
+        tokenizer.begin_body(format, self.recall(memory));
         BodyScanner {
             tokenizer,
             session,
+            memory,
             keeps_length: route::upload_of(&self.buffers.request) == UploadStep::Piece,
             passes_unscanned: self.body.is_undecoded(),
             scanned: 0,
@@ -217,6 +237,7 @@ impl Exchange<'_> {
         self.record.failed_open |= scanner.passes_unscanned;
         let outcome = scanner.tokenizer.finish();
         self.record.add_findings(&outcome.report, "");
+        self.remember(scanner.memory, outcome.found.as_deref(), &outcome.met);
         Secrets { vault: outcome.vault, documents: outcome.documents }
     }
 }
@@ -241,11 +262,6 @@ mod tests {
     use aegis_wire::head::Method;
 
     use super::*;
-
-    #[test]
-    fn zz_sizes() {
-        panic!("tokenizer {} scanner {} secrets {} vault {}", size_of::<Tokenizer>(), size_of::<BodyScanner>(), size_of::<Secrets>(), size_of::<Vault>());
-    }
 
     #[test]
     fn files_are_not_believed_their_labels() {

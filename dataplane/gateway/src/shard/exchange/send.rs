@@ -100,7 +100,13 @@ impl Exchange<'_> {
 
     /// Lets go what was written to its end: what came of it from the client, and the body, unless it may have to be sent
     /// again. A small one is in the write buffer, which keeps it.
-    fn forget_sent(&mut self, upstream: &Upstream, link: &UpstreamConn, mark: u64, held: &mut Option<HeldBody>) {
+    fn forget_sent(
+        &mut self,
+        upstream: &Upstream,
+        link: &UpstreamConn,
+        mark: u64,
+        held: &mut Option<HeldBody>,
+    ) {
         self.wipe_request();
         self.client.shrink(&self.shard.buffers);
         let may_be_sent_again =
@@ -175,12 +181,11 @@ impl Exchange<'_> {
         let has_failed = match body {
             HeldBody::Copied => {
                 let (bytes, range) = self.buffers.out.take();
-                let (bytes, has_failed) =
-                    match link.conn.write_watched(bytes, range.clone(), timeout).await {
-                        Watched::Written(bytes) => (bytes, false),
-                        Watched::Failed(bytes) => (bytes, true),
-                        Watched::Answered(_) => return Ok(Sent::Early),
-                    };
+                let (bytes, has_failed) = match link.conn.write_watched(bytes, range.clone(), timeout).await {
+                    Watched::Written(bytes) => (bytes, false),
+                    Watched::Failed(bytes) => (bytes, true),
+                    Watched::Answered(_) => return Ok(Sent::Early),
+                };
                 self.buffers.out.restore_unwritten(bytes, &range);
                 has_failed
             }

@@ -129,7 +129,8 @@ fn cuts_and_windows_do_not_matter() {
 fn a_body_that_is_read_once_hides_what_follows() {
     let filler = lines("a line of the text", WINDOW / 10);
     let text = format!("{VALUE} DB_PASSWORD={VALUE}\n{filler}and {VALUE}");
-    let tokenizer = Tokenizer::new(shield(), Format::Text).reading_once();
+    let mut tokenizer = Tokenizer::new(shield(), Format::Text);
+    tokenizer.read_once();
     let (out, outcome) = run_pieces(tokenizer, &[text.as_bytes()]).unwrap();
     let out = String::from_utf8(out).unwrap();
     assert_eq!((out.matches(VALUE).count(), outcome.report.total()), (1, 2));
@@ -140,7 +141,11 @@ fn a_body_that_is_read_once_hides_what_follows() {
 fn what_an_earlier_request_held_is_known_and_the_body_read_once() {
     let (_, first) = tokenize(Format::Text, &format!("DB_PASSWORD={VALUE}"));
     let remembered = Arc::new(FoundValues::new(&first.found.unwrap()));
-    let tokenizer = || Tokenizer::new(shield(), Format::Text).remembering(Some(Arc::clone(&remembered)));
+    let tokenizer = || {
+        let mut tokenizer = Tokenizer::new(shield(), Format::Text);
+        tokenizer.begin_body(Format::Text, Some(Arc::clone(&remembered)));
+        tokenizer
+    };
     let text = format!("log in with {VALUE}; DB_PASSWORD={VALUE}");
     let (out, outcome) = run_pieces(tokenizer(), &[text.as_bytes()]).unwrap();
     assert!(!String::from_utf8(out).unwrap().contains(VALUE));
@@ -150,6 +155,27 @@ fn what_an_earlier_request_held_is_known_and_the_body_read_once() {
     let mut scratch = crate::request::ShardScratch::new(&shield().rules).unwrap();
     once.push(&mut scratch, text.as_bytes(), true, &mut crate::request::Splice::new()).unwrap();
     assert!(once.is_finished() && !once.rewind());
+}
+
+#[test]
+fn a_head_is_not_searched_and_what_it_holds_is_known_in_the_body() {
+    let (_, first) = tokenize(Format::Text, &format!("DB_PASSWORD={VALUE}"));
+    let remembered = Arc::new(FoundValues::new(&first.found.unwrap()));
+    let mut scratch = crate::request::ShardScratch::new(&shield().rules).unwrap();
+    let mut tokenizer = Tokenizer::new(shield(), Format::Text).in_head();
+    let mut read = |tokenizer: &mut Tokenizer, text: &str| {
+        let (mut splice, mut out) = (crate::request::Splice::new(), Vec::new());
+        tokenizer.push(&mut scratch, text.as_bytes(), true, &mut splice).unwrap();
+        splice.write_to(text.as_bytes(), &mut out);
+        String::from_utf8(out).unwrap()
+    };
+    let other = "kW4nZ7tQ1xB9mR6p";
+    let head = format!("x-name: {VALUE}; api_secret={other}");
+    let out = read(&mut tokenizer, &head);
+    assert!(out.contains(VALUE) && !out.contains(other), "{out}");
+    tokenizer.begin_body(Format::Text, Some(remembered));
+    let out = read(&mut tokenizer, &format!("{VALUE} {other}"));
+    assert!(!out.contains(VALUE) && !out.contains(other) && !tokenizer.rewind(), "{out}");
 }
 
 #[test]
