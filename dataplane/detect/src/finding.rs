@@ -23,6 +23,33 @@ pub enum Confidence {
 
 names!(Confidence, as_str, "confidence", { Low = "low", Medium = "medium", High = "high" });
 
+/// What a finding is of: a secret, or one line of a private key.
+///
+/// A key is found line by line, so that line ends, numbers and gutters of listings and the signs of diffs between its
+/// lines are never part of a finding. All its lines together are one finding to people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// A secret of its own.
+    Whole,
+    /// The first line of a key.
+    First {
+        /// How many bytes before the finding the line begins that opens the key (`-----BEGIN ..`), at most `u16::MAX`.
+        lead: u16,
+    },
+    /// One more line of the key that the last [`Part::First`] began.
+    Next,
+}
+
+/// Where else a value is worth hiding that was found at one place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reach {
+    /// Wherever it stands.
+    Everywhere,
+    /// Only where it was found: lines of a key that are short, that are (nearly) equal in all keys of a format, or that
+    /// are no part of the private key (header, comment, public lines).
+    InPlace,
+}
+
 /// A secret's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Finding {
@@ -32,4 +59,34 @@ pub struct Finding {
     pub span: Span,
     /// How sure the finding is.
     pub confidence: Confidence,
+    /// Whether it is a line of a key.
+    pub part: Part,
+    /// Where else its value is worth hiding.
+    pub reach: Reach,
+}
+
+impl Finding {
+    /// A secret of its own, which is worth hiding wherever it stands.
+    pub fn whole(rule: RuleIndex, span: Span, confidence: Confidence) -> Finding {
+        Finding { rule, span, confidence, part: Part::Whole, reach: Reach::Everywhere }
+    }
+
+    /// The findings as people count them: the lines of a key are one, from the first to the last.
+    pub fn joined(findings: &[Finding]) -> Vec<Finding> {
+        let mut joined: Vec<Finding> = Vec::with_capacity(findings.len());
+        let mut key = None;
+        for finding in findings {
+            match (finding.part, key) {
+                (Part::Next, Some(index)) => {
+                    let first: &mut Finding = &mut joined[index];
+                    first.span.end = finding.span.end;
+                    continue;
+                }
+                (Part::Whole, _) => {}
+                _ => key = Some(joined.len()),
+            }
+            joined.push(*finding);
+        }
+        joined
+    }
 }

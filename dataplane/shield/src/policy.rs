@@ -192,7 +192,7 @@ mod tests {
         let rules = Rules::builtin().unwrap();
         let index = rules.find(id).unwrap();
         policy.decide(
-            &Finding { rule: index, span: aegis_detect::Span::new(0, value.len()), confidence },
+            &Finding::whole(index, aegis_detect::Span::new(0, value.len()), confidence),
             rules.get(index),
             value,
         )

@@ -10,8 +10,9 @@ use crate::encodings::alnum_runs::{AlnumRuns, RunLength};
 use crate::encodings::escapes::EscapeSite;
 use crate::engine::hyperscan::{Match, Scratch};
 use crate::finders::assignment::ServiceSearch;
+use crate::finders::key::{self, KeySearch};
 use crate::finders::known::{Met, OwnValue};
-use crate::finders::{assignment, manifest, pem, personal, userinfo};
+use crate::finders::{assignment, manifest, personal, userinfo};
 use crate::finding::Confidence;
 use crate::pattern::Verdict;
 use crate::plausibility::value;
@@ -34,7 +35,7 @@ pub(super) struct Workspace {
     pub(super) candidates: Candidates,
     /// What stands before or among escapes.
     pub(super) escape_sites: Vec<EscapeSite>,
-    ends: pem::EndSearch,
+    pub(super) keys: KeySearch,
     services: ServiceSearch,
     /// Pieces that may be of known values.
     pieces: Vec<Met>,
@@ -45,7 +46,7 @@ impl Workspace {
     pub(super) fn reset(&mut self, fresh: usize) {
         self.candidates.reset(fresh);
         self.escape_sites.clear();
-        self.ends = pem::EndSearch::default();
+        self.keys.reset();
         self.services = ServiceSearch::default();
     }
 }
@@ -92,6 +93,7 @@ impl Engine {
                 }
             }
         }
+        key::find(&mut work.candidates, &mut work.keys, view);
         if let Some(enabled) = &self.rules.personal {
             personal::scan(&mut work.candidates, view, enabled);
         }
@@ -122,7 +124,7 @@ fn dispatch(work: &mut Workspace, rules: &Rules, set: &Set, view: TextView<'_>, 
             confirm_sequence(candidates, view, rules.compiled(rule), rule, sequence, end);
         }
         Target::Finder { rule, finder: Finder::Userinfo } => userinfo::find(candidates, view, rule, end),
-        Target::Finder { rule, .. } => pem::find((candidates, &mut work.ends), view, rule, end),
+        Target::Finder { rule, .. } => work.keys.note(rule, end),
         Target::Personal { kind, width, .. } => {
             if let Some(enabled) = &rules.personal {
                 personal::scan_word(

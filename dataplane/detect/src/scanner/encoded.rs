@@ -251,6 +251,10 @@ impl Search<'_> {
                 let place = decoded.original(found.span.start, found.span.end);
                 let rule = found.rule.0;
                 let rank = self.engine.rules.rank(rule, found.confidence);
+                // A key without escapes is found as it stands, line by line.
+                if rank == rank::BLOCK && place.len() == found.span.len() {
+                    continue;
+                }
                 if (piece.start..piece.end.min(sure)).contains(&place.start) {
                     let span = whole.unwrap_or(place);
                     let confidence = found.confidence;

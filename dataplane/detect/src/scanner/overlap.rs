@@ -67,7 +67,7 @@ fn decide(cluster: &mut [Candidate], first: usize, findings: &mut Vec<Finding>, 
         let place = begin + chosen.partition_point(|f| f.span.end <= candidate.span.start);
         if findings.get(place).is_none_or(|f| f.span.start >= candidate.span.end) {
             let Candidate { span, rule, confidence, .. } = candidate;
-            findings.insert(place, Finding { rule: RuleIndex(rule), span, confidence });
+            findings.insert(place, Finding::whole(RuleIndex(rule), span, confidence));
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The scanner: candidates from the engine, confirmed by the finders, overlaps settled, window by window.
 
-use super::carry::Carry;
+use super::carry::{Carry, Resume};
 use super::dispatch::Engine;
 use super::encoded::Level;
-use super::{atomic, carry, encoded, overlap};
+use super::{atomic, carry, encoded, keys, overlap};
 use crate::engine::hyperscan::MAX_SCAN;
 use crate::finders::known::OwnValue;
 use crate::finding::Finding;
@@ -34,6 +34,8 @@ pub struct Scan<'s> {
     pub findings: &'s [Finding],
     /// Where the next window's fresh text begins.
     pub settled: usize,
+    /// Places inside keys, for [`Carry::at`]; few windows have any.
+    pub resumes: &'s [Resume],
 }
 
 /// Finds secrets for one thread: holds the engine's working memory and buffers that are used again and again.
@@ -42,6 +44,7 @@ pub struct Scanner {
     /// The window's text, and what is decoded from it.
     levels: [Level; encoded::DEPTH + 1],
     findings: Vec<Finding>,
+    resumes: Vec<Resume>,
 }
 
 impl std::fmt::Debug for Scanner {
@@ -53,7 +56,9 @@ impl std::fmt::Debug for Scanner {
 impl Scanner {
     /// Allocates the working memory for these rules.
     pub fn new(rules: Arc<Rules>) -> Result<Scanner, RuleError> {
-        Ok(Scanner { engine: Engine::new(rules)?, levels: Default::default(), findings: Vec::new() })
+        let mut levels: [Level; encoded::DEPTH + 1] = Default::default();
+        levels[0].work.keys.by_line = true;
+        Ok(Scanner { engine: Engine::new(rules)?, levels, findings: Vec::new(), resumes: Vec::new() })
     }
 
     /// The rules that this scanner applies.
@@ -77,6 +82,7 @@ impl Scanner {
         let text = &window.text[..window.text.len().min(MAX_SCAN)];
         let view = TextView { text, last: window.last && text.len() == window.text.len() };
         let fresh = window.fresh.min(text.len());
+        self.levels[0].work.keys.carried = carry.take_key();
         encoded::search(&mut self.engine, &mut self.levels, view, fresh);
         let candidates = &mut self.levels[0].work.candidates;
         candidates.list.retain(|c| c.span.start >= fresh && !c.span.is_empty());
@@ -103,7 +109,15 @@ impl Scanner {
             let found = (&mut self.findings, &mut candidates.cuts[..]);
             carry::extend(&self.engine.rules, (view, fresh), found, settled, carry)
         };
-        Scan { findings: &self.findings, settled }
+        let settled = keys::settle(
+            &self.levels[0].work.keys,
+            &mut self.findings,
+            (fresh, settled),
+            (text.len(), carry),
+        );
+        self.resumes.clear();
+        self.resumes.extend(self.levels[0].work.keys.places.iter().map(|place| Resume::new(*place)));
+        Scan { findings: &self.findings, settled, resumes: &self.resumes }
     }
 
     /// Runs the bare engine over a text (at most 2 GiB) and counts its reports: what [`Scanner::scan`] is compared

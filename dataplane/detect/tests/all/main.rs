@@ -11,6 +11,7 @@ mod dense;
 mod encodings;
 mod examples;
 mod generic;
+mod keys;
 mod known;
 mod manifests;
 mod mutants;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aegis_detect::{Category, Finding, RuleIndex};
+use aegis_detect::{Category, Finding, Part, RuleIndex};
 
 use crate::documents::Documents;
 use crate::policy::{Action, OpaqueAction};
@@ -27,6 +27,7 @@ pub(crate) struct Redactor {
 #[derive(Clone, Copy)]
 pub(crate) struct Decision {
     rule: RuleIndex,
+    part: Part,
     pub(crate) category: Category,
     pub(crate) action: Action,
 }
@@ -78,7 +79,13 @@ impl Redactor {
     pub(crate) fn decide(&self, finding: &Finding, text: &[u8]) -> Option<Decision> {
         let rule = self.shield.rules.get(finding.rule);
         let action = self.shield.policy.decide(finding, rule, &text[finding.span.range()]);
-        (action != Action::Allow).then_some(Decision { rule: finding.rule, category: rule.category, action })
+        let (rule_index, part) = (finding.rule, finding.part);
+        (action != Action::Allow).then_some(Decision {
+            rule: rule_index,
+            part,
+            category: rule.category,
+            action,
+        })
     }
 
     /// Decides on a finding in `text`, lets `edit` replace it if that is the decision, and records what was done.
@@ -89,6 +96,7 @@ impl Redactor {
         text: &[u8],
         edit: &mut impl SecretEdit,
     ) -> Result<bool, Refusal> {
+        self.report.begin(finding.part);
         let Some(decision) = self.decide(finding, text) else { return Ok(false) };
         edit.reach()?;
         let token = if decision.replaces() { edit.replace(self, decision)? } else { None };
@@ -122,10 +130,13 @@ impl Redactor {
         token: Option<Token>,
         place: impl Fn() -> String,
     ) -> Result<(), Refusal> {
-        let Decision { rule, category, action } = decision;
+        let Decision { rule, part: of_secret, category, action } = decision;
+        if of_secret == Part::Next && self.report.add_line() {
+            return Ok(());
+        }
         let part = self.part;
         let place = || in_part(part, place());
-        self.report.record(rule, category, action, token, place);
+        self.report.record((rule, of_secret), category, action, token, place);
         match action {
             Action::Block => Err(Refusal::Blocked { rule, category, place: place() }),
             _ => Ok(()),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aegis_detect::{Finding, OwnValue, RuleError, Rules, Scanner, Window};
+use aegis_detect::{Finding, OwnValue, Resume, RuleError, Rules, Scanner, Window};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::keyring::Keyring;
@@ -22,6 +22,8 @@ pub struct ShardScratch {
     keyring: Option<Arc<Keyring>>,
     pub(crate) view: DecodedView,
     pub(crate) findings: Vec<Finding>,
+    /// The places inside the keys of the view at hand.
+    resumes: Vec<Resume>,
     pub(crate) boundaries: PartBoundaries,
     /// The parts of the secret at hand.
     pub(crate) parts: SecretParts,
@@ -38,6 +40,7 @@ impl ShardScratch {
             keyring: None,
             view: DecodedView::new(),
             findings: Vec::new(),
+            resumes: Vec::new(),
             boundaries: PartBoundaries::new(),
             parts: SecretParts::new(),
             decoded: Zeroizing::new(Vec::new()),
@@ -79,19 +82,23 @@ impl ShardScratch {
         let settled = if scan.settled > fresh || last || !full {
             self.findings.clear();
             self.findings.extend_from_slice(scan.findings);
+            self.resumes.clear();
+            self.resumes.extend_from_slice(scan.resumes);
             scan.settled
         } else {
             carry = self.view.carry();
             let scan = self.scanner.scan_on(Window { text, fresh, last: true }, &mut carry);
             self.findings.clear();
             self.findings.extend_from_slice(scan.findings);
+            self.resumes.clear();
+            self.resumes.extend_from_slice(scan.resumes);
             scan.settled
         };
         if let Some(keyring) = &self.keyring {
             own_tokens::exclude(&mut self.findings, text, keyring);
         }
         debug_assert!(settled >= fresh && settled <= text.len());
-        self.view.leave(settled, carry);
+        self.view.leave(settled, carry, &self.resumes);
         settled
     }
 
@@ -124,6 +131,10 @@ impl ShardScratch {
             if start < settled && end > settled {
                 settled = start;
             }
+        }
+        let line = self.view.line_start(settled);
+        if line > self.view.fresh() {
+            settled = line;
         }
         self.findings.retain(|finding| finding.span.end <= settled);
         self.boundaries.found.retain(|boundary| boundary.tail.end <= settled);
