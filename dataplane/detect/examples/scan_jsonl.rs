@@ -2,7 +2,7 @@
 //!
 //! A stand-in for the gateway's `scan --jsonl`, to score the rules without building the gateway.
 
-use aegis_detect::{Rules, Scanner, Window};
+use aegis_detect::{Finding, Rules, Scanner, Window};
 use std::io::{BufRead, Write};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -13,8 +13,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let row: serde_json::Value = serde_json::from_str(&line?)?;
         let text = row["text"].as_str().unwrap_or_default();
         let scan = scanner.scan(Window { text: text.as_bytes(), fresh: 0, last: true });
-        let findings: Vec<_> = scan
-            .findings
+        let findings: Vec<_> = Finding::joined(scan.findings)
             .iter()
             .map(|f| {
                 let rule = rules.get(f.rule);

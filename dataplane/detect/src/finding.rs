@@ -23,10 +23,28 @@ pub enum Confidence {
 
 names!(Confidence, as_str, "confidence", { Low = "low", Medium = "medium", High = "high" });
 
+/// What a finding is of: a secret, or one line of a private key.
+///
+/// A key is found line by line, so that line ends, numbers and gutters of listings and the signs of diffs between its
+/// lines are never part of a finding. All its lines together are one finding to people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// A secret of its own.
+    Whole,
+    /// The first line of a key.
+    First {
+        /// How many bytes before the finding the line begins that opens the key (`-----BEGIN ..`), at most `u16::MAX`.
+        lead: u16,
+    },
+    /// One more line of the key that the last [`Part::First`] began.
+    Next,
+}
+
 /// How far a value is searched for beyond the place where a rule found it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Reach {
-    /// Not at all: text would be spoiled wherever the value stands by chance.
+    /// Not at all: text would be spoiled wherever the value stands by chance; or it is a line of a key that is short, that is
+    /// (nearly) equal in all keys of a format, or that is no part of the private key (header, comment, public lines).
     InPlace,
     /// Where it stands as a whole word.
     WholeWords,
@@ -54,4 +72,35 @@ pub struct Finding {
     pub confidence: Confidence,
     /// What it rests on.
     pub evidence: Evidence,
+    /// Whether it is a line of a key.
+    pub part: Part,
+    /// Where else its value is worth hiding.
+    pub reach: Reach,
+}
+
+impl Finding {
+    /// A secret of its own that a rule found, which may be worth hiding wherever it stands.
+    pub fn whole(rule: RuleIndex, span: Span, confidence: Confidence) -> Finding {
+        let (part, reach) = (Part::Whole, Reach::Everywhere);
+        Finding { rule, span, confidence, evidence: Evidence::Rule, part, reach }
+    }
+
+    /// The findings as people count them: the lines of a key are one, from the first to the last.
+    pub fn joined(findings: &[Finding]) -> Vec<Finding> {
+        let mut joined: Vec<Finding> = Vec::with_capacity(findings.len());
+        let mut key = None;
+        for finding in findings {
+            match (finding.part, key) {
+                (Part::Next, Some(index)) => {
+                    let first: &mut Finding = &mut joined[index];
+                    first.span.end = finding.span.end;
+                    continue;
+                }
+                (Part::Whole, _) => {}
+                _ => key = Some(joined.len()),
+            }
+            joined.push(*finding);
+        }
+        joined
+    }
 }

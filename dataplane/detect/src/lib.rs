@@ -28,7 +28,7 @@
 //! |---|---|---|
 //! | 6 | `scanner` | dispatches to the finders, settles overlaps, recurses into decoded text |
 //! | 5 | `rules` | selects, builds, caches and costs rules |
-//! | 4 | `finders` | `pem`, `userinfo`, `assignment`, `manifest`, `known`, `personal` |
+//! | 4 | `finders` | `key`, `userinfo`, `assignment`, `manifest`, `known`, `personal` |
 //! | 3 | `rule`, `engine`, `pattern`, `boundaries`, `checks`, `plausibility`, `encodings` | what a rule is; Hyperscan; byte patterns; word boundaries; check values; what a plausible value looks like; base64, hex and escapes |
 //! | 2 | `candidate`, `finding` | what finders yield, what callers get |
 //! | 1 | `text`, `bytes`, `names` | views, spans and limits; byte sets, runs and masks; words of enumerations |
@@ -55,11 +55,11 @@ pub use finders::known::{
     FoundList, FoundValues, Inserted, KNOWN_RULE, KnownError, KnownId, KnownKey, KnownList, KnownRefusal,
     KnownValues, MAX_KNOWN_LEN, OwnValue, reach_of,
 };
-pub use finding::{Confidence, Evidence, Finding, Reach, RuleIndex};
+pub use finding::{Confidence, Evidence, Finding, Part, Reach, RuleIndex};
 pub use names::UnknownName;
 pub use rule::{Category, Pack, Rule, RuleError, RuleSource, Severity};
 pub use rules::{CacheKey, Cost, Rules, Selection};
-pub use scanner::{Carry, DecodedValue, Scan, Scanner, SearchValues, Window, rule_test};
+pub use scanner::{Carry, DecodedValue, Resume, Scan, Scanner, SearchValues, Window, rule_test};
 pub use text::{LEFT_CONTEXT, LOOKAHEAD, MAX_SECRET_LEN, Span};
 
 /// Version and build date of the linked Hyperscan or Vectorscan library, for people.

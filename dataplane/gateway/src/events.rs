@@ -223,8 +223,10 @@ pub struct RecordedFinding {
     pub action: Action,
     /// Where it stood, like `messages[3].content`.
     pub place: Box<str>,
-    /// The token that replaced it.
+    /// The token that replaced it; of a key the one of its first line.
     pub token: Option<Box<str>>,
+    /// How many lines of a private key it is; 1 of anything else.
+    pub lines: u32,
 }
 
 /// One value of a record that was not read.

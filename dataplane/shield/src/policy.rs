@@ -184,7 +184,7 @@ impl Default for Policy {
 
 #[cfg(test)]
 mod tests {
-    use aegis_detect::{Evidence, Rules};
+    use aegis_detect::Rules;
 
     use super::*;
 
@@ -192,12 +192,7 @@ mod tests {
         let rules = Rules::builtin().unwrap();
         let index = rules.find(id).unwrap();
         policy.decide(
-            &Finding {
-                rule: index,
-                span: aegis_detect::Span::new(0, value.len()),
-                confidence,
-                evidence: Evidence::Rule,
-            },
+            &Finding::whole(index, aegis_detect::Span::new(0, value.len()), confidence),
             rules.get(index),
             value,
         )

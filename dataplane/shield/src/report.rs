@@ -1,7 +1,7 @@
 //! What was found in a request and what was done: counts for metrics, places for the audit log. Never a value.
 //! And what could not be read: media, archives and the like, by kind and size.
 
-use aegis_detect::{Category, Evidence, RuleIndex};
+use aegis_detect::{Category, Evidence, Part, RuleIndex};
 
 use crate::policy::Action;
 use crate::token::Token;
@@ -74,8 +74,10 @@ pub struct ReportedFinding {
     pub category: Category,
     /// What was done.
     pub action: Action,
-    /// What stands there now, if it is a token.
+    /// What stands there now, if it is a token; of a key the token of its first line.
     pub token: Option<Token>,
+    /// How many lines were found of a private key, each of which has a token of its own; 1 of anything else.
+    pub lines: u32,
     /// Where: `messages[3].content` in JSON, `part[2]` in multipart, empty in text. Names words of the providers' APIs
     /// only; what the user's own data calls its members is `*`.
     pub place: String,
@@ -86,6 +88,7 @@ pub struct ReportedFinding {
 pub(crate) struct FindingKind {
     pub(crate) rule: RuleIndex,
     pub(crate) evidence: Evidence,
+    pub(crate) part: Part,
     pub(crate) category: Category,
 }
 
@@ -95,8 +98,22 @@ pub struct Report {
     counts: [[u32; Action::ALL.len()]; Category::ALL.len()],
     findings: Vec<ReportedFinding>,
     in_place: u32,
+    /// The key whose lines are being recorded.
+    key: RecordedKey,
     /// Few requests have any.
     unread: Option<Box<Unread>>,
+}
+
+/// What is recorded of the key whose lines come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum RecordedKey {
+    /// Nothing yet.
+    #[default]
+    None,
+    /// It is counted, but not listed.
+    Counted,
+    /// It is listed with this index.
+    Listed(usize),
 }
 
 /// The values of one request that were not read.
@@ -183,7 +200,22 @@ impl Report {
         }
     }
 
-    /// Records a finding; `place` is asked only where it will be listed.
+    /// A finding comes next that is this part of a secret. The lines of a key are one finding.
+    pub(crate) fn begin(&mut self, part: Part) {
+        if matches!(part, Part::First { .. }) {
+            self.key = RecordedKey::None;
+        }
+    }
+
+    /// One more line of the key that was recorded last; false if none was.
+    pub(crate) fn add_line(&mut self) -> bool {
+        if let RecordedKey::Listed(index) = self.key {
+            self.findings[index].lines += 1;
+        }
+        self.key != RecordedKey::None
+    }
+
+    /// Records a finding, which is this part of a secret; `place` is asked only where it will be listed.
     pub(crate) fn record(
         &mut self,
         kind: FindingKind,
@@ -191,11 +223,15 @@ impl Report {
         token: Option<Token>,
         place: impl FnOnce() -> String,
     ) {
-        let FindingKind { rule, evidence, category } = kind;
+        let FindingKind { rule, evidence, part, category } = kind;
+        let index = self.findings.len();
+        if part != Part::Whole {
+            self.key = if index < MAX_FINDINGS { RecordedKey::Listed(index) } else { RecordedKey::Counted };
+        }
         self.counts[category as usize][action as usize] += 1;
-        if self.findings.len() < MAX_FINDINGS {
-            let place = bounded(place());
-            self.findings.push(ReportedFinding { rule, evidence, category, action, token, place });
+        if index < MAX_FINDINGS {
+            let (lines, place) = (1, bounded(place()));
+            self.findings.push(ReportedFinding { rule, evidence, category, action, token, lines, place });
         }
     }
 }
@@ -217,7 +253,8 @@ mod tests {
         let mut report = Report::default();
         for index in 0..=MAX_FINDINGS {
             let place = "\u{e9}".repeat(if index == 0 { MAX_PLACE_LEN / 2 } else { MAX_PLACE_LEN / 2 + 1 });
-            let kind = FindingKind { rule: RuleIndex(1), evidence: Evidence::Rule, category: Category::Conn };
+            let (rule, evidence, part) = (RuleIndex(1), Evidence::Rule, Part::Whole);
+            let kind = FindingKind { rule, evidence, part, category: Category::Conn };
             report.record(kind, Action::Redact, None, || place);
         }
         assert_eq!(report.total() as usize, MAX_FINDINGS + 1);
@@ -225,6 +262,33 @@ mod tests {
         assert_eq!(report.category(Category::Conn), report.action(Action::Redact));
         assert_eq!(report.findings().len(), MAX_FINDINGS);
         assert!(report.findings().iter().all(|place| place.place.len() == MAX_PLACE_LEN));
+    }
+
+    #[test]
+    fn the_lines_of_a_key_are_one_finding() {
+        let mut report = Report::default();
+        let line = |report: &mut Report, part: Part| {
+            report.begin(part);
+            if part != Part::Next || !report.add_line() {
+                report.record((RuleIndex(1), part), Category::Pkey, Action::Tokenize, None, String::new);
+            }
+        };
+        for part in [Part::First { lead: 0 }, Part::Next, Part::Whole, Part::Next, Part::First { lead: 3 }] {
+            line(&mut report, part);
+        }
+        let lines: Vec<u32> = report.findings().iter().map(|finding| finding.lines).collect();
+        assert_eq!((lines, report.total()), (vec![3, 1, 1], 3));
+        for _ in 0..MAX_FINDINGS {
+            line(&mut report, Part::Whole);
+        }
+        for part in [Part::First { lead: 0 }, Part::Next, Part::Next] {
+            line(&mut report, part);
+        }
+        assert_eq!(report.total() as usize, 3 + MAX_FINDINGS + 1);
+        // Without its first line, which was allowed, the next one stands for the key.
+        report.begin(Part::First { lead: 0 });
+        line(&mut report, Part::Next);
+        assert_eq!(report.total() as usize, 3 + MAX_FINDINGS + 2);
     }
 
     #[test]

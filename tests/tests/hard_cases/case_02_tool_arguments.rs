@@ -2,10 +2,10 @@
 
 use aegis_tests::oracle::escape;
 use aegis_tests::secrets::Seeded;
-use aegis_tests::sse;
+use aegis_tests::{Message, sse};
 use serde_json::{Value, json};
 
-use crate::harness::{CHAT, Harness, MESSAGES, chat, event_stream, messages, token};
+use crate::harness::{CHAT, Harness, MESSAGES, at, chat, event_stream, messages, token};
 
 /// Quote, backslash, newline, tab, text of several bytes, and what looks like an escape but is none.
 const SEALED: &str = "seal{a \"quoted\" \\ path\\new\tline\nand ünïcode 日本 🦀 \\u0041 end}";
@@ -13,6 +13,13 @@ const SEALED: &str = "seal{a \"quoted\" \\ path\\new\tline\nand ünïcode 日本
 fn pieces(text: &str, size: usize) -> Vec<String> {
     let characters: Vec<char> = text.chars().collect();
     characters.chunks(size).map(|piece| piece.iter().collect()).collect()
+}
+
+/// What the prompt of a request says behind its first word, as the provider saw it.
+fn said(request: &Message) -> String {
+    let request = request.json();
+    let prompt = at(&request, "/messages/0/content");
+    prompt.split_once(' ').expect("a word before it").1.to_owned()
 }
 
 #[test]
@@ -23,7 +30,7 @@ fn anthropic_input_json_parses_and_equals_the_original() {
         for size in [1, 2, 5, 1_000] {
             let reply = harness.ask(MESSAGES, &messages(&format!("keep {secret}")), move |request| {
                 let arguments =
-                    json!({"path": "a.txt", "content": format!("k={}\n", token(request))}).to_string();
+                    json!({"path": "a.txt", "content": format!("k={}\n", said(request))}).to_string();
                 let deltas = pieces(&arguments, size).into_iter();
                 let deltas =
                     deltas.map(|piece| sse::anthropic_delta(1, "input_json_delta", "partial_json", &piece));
@@ -45,7 +52,9 @@ fn openai_arguments_of_parallel_calls_interleaved_by_index() {
     let pem = Seeded::new(202).pem();
     let prompt = format!("first {SEALED} then {pem}");
     let reply = harness.ask(CHAT, &chat(&prompt), |request| {
-        let found = crate::harness::tokens(request);
+        let said = said(request);
+        let found = said.split_once(" then ").expect("two secrets");
+        let found = [found.0, found.1];
         let calls: Vec<Vec<String>> = (0..2)
             .map(|call| pieces(&json!({"command": found[call], "call": call}).to_string(), 3))
             .collect();
@@ -98,7 +107,7 @@ fn json_in_json_twice_streamed_and_whole() {
         aegis_tests::Script::reply("application/json", body.to_string().as_bytes())
     });
     let whole = reply.json();
-    let whole = crate::harness::at(&whole, "/choices/0/message/tool_calls/0/function/arguments");
+    let whole = at(&whole, "/choices/0/message/tool_calls/0/function/arguments");
     assert_eq!(unwrap(whole), SEALED);
     harness.assert_unseen(SEALED);
 }

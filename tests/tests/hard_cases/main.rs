@@ -17,4 +17,5 @@ mod case_08_ambiguity;
 mod case_09_hiding_places;
 mod case_10_adversary;
 mod case_11_personal_data;
+mod case_13_lines;
 mod case_16_symmetry;

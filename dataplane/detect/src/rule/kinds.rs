@@ -82,8 +82,10 @@ names!(Pack, as_str, "pack of rules", { Personal = "personal" });
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Finder {
-    /// A PEM private key block.
+    /// A private key between `BEGIN` and `END`: PEM, OpenSSH, `OpenPGP`, SSH2.
     Pem,
+    /// A private key of PuTTY.
+    Putty,
     /// A value assigned to a name that holds one of the keywords; `strength` says how much it takes.
     Assignment,
     /// The password that a command takes: `curl -u user:x`, `psexec -p x`.

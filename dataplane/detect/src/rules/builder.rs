@@ -15,9 +15,9 @@ use crate::candidate::rank;
 use crate::checks::Check;
 use crate::encodings::escapes;
 use crate::engine::hyperscan::{CASELESS, Database, EngineError, Expression, platform_key};
-use crate::finders::assignment;
 use crate::finders::known::{KNOWN_RULE, KnownValues};
 use crate::finders::personal::EnabledKinds;
+use crate::finders::{assignment, key};
 use crate::finding::Confidence;
 use crate::pattern;
 use crate::pattern::Sequence;
@@ -276,9 +276,11 @@ impl Builder {
     ) -> Result<(), String> {
         let target = Target::Finder { rule, finder };
         match finder {
-            Finder::Pem => {
+            Finder::Pem | Finder::Putty => {
                 compiled.rank = rank::BLOCK;
-                self.group().expression(rule, "PRIVATE KEY(?: BLOCK)?-----", 0, target);
+                for mark in key::marks(finder) {
+                    self.group().expression(rule, mark, 0, target);
+                }
             }
             Finder::Userinfo => {
                 compiled.rank = rank::PLACE;

@@ -9,15 +9,24 @@
 //! the next: that is what a [`Carry`] holds.
 
 use crate::candidate::{Cut, Tail};
-use crate::finding::{Confidence, Evidence, Finding, RuleIndex};
+use crate::finders::key::{KeyPlace, KeyState};
+use crate::finding::{Confidence, Finding, RuleIndex};
 use crate::rules::Rules;
 use crate::text::{MAX_SECRET_LEN, Span, TextView};
 
-/// What one window hands on to the next: a value that its end cut in two. Give each text its own, which begins as the
-/// default, and hand it on only if the next window's fresh text begins at the [`settled`](crate::Scan::settled) of the
-/// last. A window that was judged as if the text ended with it leaves one, too, if a value reaches its end.
+/// What one window hands on to the next: a value that its end cut in two, or a key of which more lines follow. Give
+/// each text its own, which begins as the default, and hand it on only if the next window's fresh text begins at the
+/// [`settled`](crate::Scan::settled) of the last; else what [`Carry::at`] gives. A window that was judged as if the text
+/// ended with it leaves one, too, if a value reaches its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Carry(Option<Run>);
+pub struct Carry {
+    run: Option<Run>,
+    key: Option<KeyState>,
+}
+
+/// A place inside a key, or behind one, at which a text may be left: see [`Carry::at`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resume(KeyPlace);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Run {
@@ -36,9 +45,38 @@ impl Run {
 }
 
 impl Carry {
-    /// Whether the next window begins inside a value.
-    pub fn is_open(&self) -> bool {
-        self.0.is_some()
+    /// Whether the next window begins inside a value that is no key.
+    pub(super) fn is_open(&self) -> bool {
+        self.run.is_some()
+    }
+
+    /// What goes on at `at` in the window whose [`resumes`](crate::Scan::resumes) these are, if that is left there and
+    /// not where it is settled; no finding may reach over it.
+    pub fn at(resumes: &[Resume], at: usize) -> Carry {
+        let next = resumes.partition_point(|place| place.0.at <= at);
+        Carry { run: None, key: resumes[..next].last().and_then(|place| place.0.state) }
+    }
+
+    /// Where a text may be left at or before `at`: not inside a line of a key, but where the line begins.
+    pub fn line_start(resumes: &[Resume], at: usize) -> usize {
+        let next = resumes.partition_point(|place| place.0.at <= at);
+        resumes[..next].last().filter(|place| place.0.state.is_some()).map_or(at, |place| place.0.at)
+    }
+
+    /// The key that goes on.
+    pub(super) fn take_key(&mut self) -> Option<KeyState> {
+        self.key.take()
+    }
+
+    /// A key goes on.
+    pub(super) fn set_key(&mut self, key: Option<KeyState>) {
+        self.key = key;
+    }
+}
+
+impl Resume {
+    pub(super) fn new(place: KeyPlace) -> Resume {
+        Resume(place)
     }
 }
 
@@ -57,11 +95,11 @@ pub(crate) struct ScannedWindow<'w> {
 /// findings are settled then.
 pub(crate) fn extend(rules: &Rules, window: ScannedWindow<'_>, carry: &mut Carry) -> usize {
     let ScannedWindow { view, fresh, findings, cuts, mut settled } = window;
-    if let Some(run) = carry.0.take() {
+    if let Some(run) = carry.run.take() {
         let end = run.end(rules, view.text, fresh);
         let (at, whole) = pieces(findings, view, run, Span::new(fresh, end));
         if !whole || at == view.text.len() {
-            *carry = Carry(Some(run));
+            carry.run = Some(run);
             return at;
         }
         settled = settled.max(at);
@@ -76,7 +114,7 @@ pub(crate) fn extend(rules: &Rules, window: ScannedWindow<'_>, carry: &mut Carry
         let (at, whole) = pieces(findings, view, run, Span::new(cut.span.start, end));
         // At the end of a text, too: it may be one that was only taken to end here.
         if !whole || at == view.text.len() {
-            *carry = Carry(Some(run).filter(|_| at > cut.span.start));
+            carry.run = Some(run).filter(|_| at > cut.span.start);
             return at;
         }
         settled = settled.max(at);
@@ -100,8 +138,7 @@ fn pieces(findings: &mut Vec<Finding>, view: TextView<'_>, run: Run, span: Span)
         let complete = end - at == MAX_SECRET_LEN || (whole && end > at);
         complete.then(|| {
             let span = Span::new(at, end);
-            let (rule, confidence) = (RuleIndex(run.rule), run.confidence);
-            let finding = Finding { rule, span, confidence, evidence: Evidence::Rule };
+            let finding = Finding::whole(RuleIndex(run.rule), span, run.confidence);
             at = end;
             finding
         })

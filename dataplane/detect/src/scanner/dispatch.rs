@@ -11,8 +11,9 @@ use crate::encodings::alnum_runs::{AlnumRuns, RunLength};
 use crate::encodings::escapes::EscapeSite;
 use crate::engine::hyperscan::{Match, Scratch};
 use crate::finders::assignment::ServiceSearch;
+use crate::finders::key::{self, KeySearch};
 use crate::finders::known::{FoundValues, Met, ValueReport};
-use crate::finders::{assignment, manifest, pem, personal, userinfo};
+use crate::finders::{assignment, manifest, personal, userinfo};
 use crate::finding::{Confidence, Evidence, Finding, Reach};
 use crate::pattern::Verdict;
 use crate::plausibility::value;
@@ -38,7 +39,7 @@ pub(super) struct Workspace {
     pub(super) candidates: Candidates,
     /// What stands before or among escapes.
     pub(super) escape_sites: Vec<EscapeSite>,
-    ends: pem::EndSearch,
+    pub(super) keys: KeySearch,
     services: ServiceSearch,
     /// Pieces that may be of known values.
     pieces: Vec<Met>,
@@ -49,7 +50,7 @@ impl Workspace {
     pub(super) fn reset(&mut self, fresh: usize) {
         self.candidates.reset(fresh);
         self.escape_sites.clear();
-        self.ends = pem::EndSearch::default();
+        self.keys.reset();
         self.services = ServiceSearch::default();
     }
 }
@@ -85,7 +86,8 @@ impl Engine {
 
     /// Keeps the value of a finding in decoded `text`, if it is wanted.
     pub(super) fn collect_decoded(&mut self, found: &Finding, text: &[u8]) {
-        if self.searched.collects_decoded && found.evidence == Evidence::Rule {
+        if self.searched.collects_decoded && found.evidence == Evidence::Rule && found.reach != Reach::InPlace
+        {
             let value = Zeroizing::new(text[found.span].to_vec());
             self.decoded_values.push(DecodedValue { rule: found.rule, confidence: found.confidence, value });
         }
@@ -106,6 +108,7 @@ impl Engine {
                 }
             }
         }
+        key::find(&mut work.candidates, &mut work.keys, view);
         if let Some(enabled) = &self.rules.personal {
             personal::scan(&mut work.candidates, view, enabled);
         }
@@ -146,7 +149,7 @@ fn dispatch(work: &mut Workspace, rules: &Rules, set: &Set, report: Report<'_>) 
             confirm_sequence(candidates, view, rules, anchored);
         }
         Target::Finder { rule, finder: Finder::Userinfo } => userinfo::find(candidates, view, rule, end),
-        Target::Finder { rule, .. } => pem::find((candidates, &mut work.ends), view, rule, end),
+        Target::Finder { rule, .. } => work.keys.note(rule, end),
         Target::Personal { kind, width, .. } => {
             if let Some(enabled) = &rules.personal {
                 personal::scan_word(

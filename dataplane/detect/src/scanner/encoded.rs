@@ -254,11 +254,13 @@ impl Search<'_> {
             for found in &inner.findings {
                 let place = decoded.original(found.span.start, found.span.end);
                 let rule = found.rule.0;
-                let rank = match found.evidence {
-                    Evidence::Rule => rank_of(self.engine.rules.rank(rule, found.confidence)),
-                    Evidence::Value => rank::FOUND,
-                };
+                let rank = self.engine.rules.rank(rule, found.confidence);
+                // A key without escapes is found as it stands, line by line.
+                if rank == rank::BLOCK && place.len() == found.span.len() {
+                    continue;
+                }
                 self.engine.collect_decoded(found, text);
+                let rank = if found.evidence == Evidence::Value { rank::FOUND } else { rank_of(rank) };
                 if (piece.start..piece.end.min(sure)).contains(&place.start) {
                     let span = whole.unwrap_or(place);
                     let confidence = found.confidence;

@@ -8,12 +8,13 @@
 //!
 //! What makes that true: a verdict looks at most 256 bytes to the left of the secret; a candidate that needs more text
 //! than there is stays *open* and holds `settled` back; overlapping candidates are decided in clusters, and a cluster
-//! is decided as a whole or not yet. `tests/all/windows.rs` checks it over all examples.
+//! is decided as a whole or not yet. Keys, which have no longest length, are settled line by line. `tests/all/windows.rs` checks it over all examples.
 
 mod atomic;
 mod carry;
 mod dispatch;
 mod encoded;
+mod keys;
 mod overlap;
 pub mod rule_test;
 mod scan;
@@ -21,6 +22,6 @@ mod search_values;
 #[cfg(test)]
 mod tests;
 
-pub use carry::Carry;
+pub use carry::{Carry, Resume};
 pub use scan::{Scan, Scanner, Window};
 pub use search_values::{DecodedValue, SearchValues};

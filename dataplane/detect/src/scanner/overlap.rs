@@ -77,7 +77,7 @@ fn decide(cluster: &mut [Candidate], first: usize, findings: &mut Vec<Finding>, 
 
 fn finding(Candidate { rule, rank, confidence, .. }: Candidate, span: Span) -> Finding {
     let evidence = if rank == rank::FOUND { Evidence::Value } else { Evidence::Rule };
-    Finding { rule: RuleIndex(rule), span, confidence, evidence }
+    Finding { evidence, ..Finding::whole(RuleIndex(rule), span, confidence) }
 }
 
 /// A value that was found elsewhere must not be left here in part: it takes the place of what was chosen within it, and

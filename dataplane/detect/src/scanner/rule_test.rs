@@ -118,5 +118,5 @@ fn scan(scanner: &mut Scanner, text: &str) -> Vec<Finding> {
 }
 
 fn has_finding(found: &[Finding], rule: RuleIndex, span: Span) -> bool {
-    found.iter().any(|f| f.rule == rule && f.span == span)
+    Finding::joined(found).iter().any(|f| f.rule == rule && f.span == span)
 }

@@ -1,10 +1,10 @@
 //! The scanner: candidates from the engine, confirmed by the finders, overlaps settled, window by window.
 
-use super::carry::{Carry, ScannedWindow};
+use super::carry::{Carry, Resume, ScannedWindow};
 use super::dispatch::Engine;
 use super::encoded::Level;
 use super::search_values::{DecodedValue, SearchValues};
-use super::{atomic, carry, encoded, overlap};
+use super::{atomic, carry, encoded, keys, overlap};
 use crate::candidate::{Candidate, rank};
 use crate::engine::hyperscan::MAX_SCAN;
 use crate::finding::Finding;
@@ -35,6 +35,8 @@ pub struct Scan<'s> {
     pub findings: &'s [Finding],
     /// Where the next window's fresh text begins.
     pub settled: usize,
+    /// Places inside keys, for [`Carry::at`]; few windows have any.
+    pub resumes: &'s [Resume],
 }
 
 /// Finds secrets for one thread: holds the engine's working memory and buffers that are used again and again.
@@ -43,6 +45,7 @@ pub struct Scanner {
     /// The window's text, and what is decoded from it.
     levels: [Level; encoded::DEPTH + 1],
     findings: Vec<Finding>,
+    resumes: Vec<Resume>,
 }
 
 impl std::fmt::Debug for Scanner {
@@ -54,7 +57,9 @@ impl std::fmt::Debug for Scanner {
 impl Scanner {
     /// Allocates the working memory for these rules.
     pub fn new(rules: Arc<Rules>) -> Result<Scanner, RuleError> {
-        Ok(Scanner { engine: Engine::new(rules)?, levels: Default::default(), findings: Vec::new() })
+        let mut levels: [Level; encoded::DEPTH + 1] = Default::default();
+        levels[0].work.keys.by_line = true;
+        Ok(Scanner { engine: Engine::new(rules)?, levels, findings: Vec::new(), resumes: Vec::new() })
     }
 
     /// The rules that this scanner applies.
@@ -89,6 +94,7 @@ impl Scanner {
         let text = &window.text[..window.text.len().min(MAX_SCAN)];
         let view = TextView { text, last: window.last && text.len() == window.text.len() };
         let fresh = window.fresh.min(text.len());
+        self.levels[0].work.keys.carried = carry.take_key();
         encoded::search(&mut self.engine, &mut self.levels, view, fresh);
         let candidates = &mut self.levels[0].work.candidates;
         let is_structure =
@@ -117,7 +123,15 @@ impl Scanner {
             let (findings, cuts) = (&mut self.findings, &mut candidates.cuts[..]);
             carry::extend(&self.engine.rules, ScannedWindow { view, fresh, findings, cuts, settled }, carry)
         };
-        Scan { findings: &self.findings, settled }
+        let settled = keys::settle(
+            &self.levels[0].work.keys,
+            &mut self.findings,
+            (fresh, settled),
+            (text.len(), carry),
+        );
+        self.resumes.clear();
+        self.resumes.extend(self.levels[0].work.keys.places.iter().map(|place| Resume::new(*place)));
+        Scan { findings: &self.findings, settled, resumes: &self.resumes }
     }
 
     /// Runs the bare engine over a text (at most 2 GiB) and counts its reports: what [`Scanner::scan`] is compared

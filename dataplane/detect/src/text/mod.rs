@@ -1,7 +1,8 @@
-//! The text under judgement: a window of it, spans in it, a cursor over it, and how far each verdict may look.
+//! The text under judgement: a window of it, spans in it, a cursor over it, its lines, and how far each verdict may look.
 
 pub(crate) mod cursor;
 mod limits;
+pub(crate) mod lines;
 mod span;
 mod view;
 

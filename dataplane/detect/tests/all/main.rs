@@ -12,6 +12,7 @@ mod encodings;
 mod examples;
 mod found_values;
 mod generic;
+mod keys;
 mod known;
 mod manifests;
 mod mutants;

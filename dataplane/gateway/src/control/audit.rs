@@ -65,6 +65,9 @@ struct AuditFinding<'a> {
     action: &'a str,
     place: &'a str,
     token: Option<&'a str>,
+    /// Of a private key; nothing else has lines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lines: Option<u32>,
 }
 
 /// A value that was not read.
@@ -137,6 +140,7 @@ impl<'a> AuditFinding<'a> {
             action: finding.action.as_str(),
             place: &finding.place,
             token: finding.token.as_deref(),
+            lines: (finding.lines > 1).then_some(finding.lines),
         }
     }
 }
@@ -192,6 +196,7 @@ mod tests {
                 action: Action::Tokenize,
                 place: "messages[0].content".into(),
                 token: Some("AEGIS-TOKEN-0MADEUP".into()),
+                lines: 1,
             },
             RecordedFinding {
                 rule: u16::MAX,
@@ -199,6 +204,7 @@ mod tests {
                 action: Action::Block,
                 place: "line\n2".into(),
                 token: None,
+                lines: 25,
             },
         ];
         record.kept = 3;
@@ -220,7 +226,7 @@ mod tests {
             r#""upstream_status":200,"error":null,"ended":"complete","bytes":{"request":10,"sent":11,"response":12,"delivered":13},"#,
             r#""us":{"total":900,"added":40,"first_byte":700,"connect":null},"findings_total":2,"findings":[{"rule":"github-pat","#,
             r#""category":"TOKEN","action":"tokenize","place":"messages[0].content","token":"AEGIS-TOKEN-0MADEUP"},{"rule":"unknown","#,
-            r#""category":"PII","action":"block","place":"line\n2","token":null}],"opaque_total":2,"#,
+            r#""category":"PII","action":"block","place":"line\n2","token":null,"lines":25}],"opaque_total":2,"#,
             r#""opaque":[{"type":"image","bytes":1234,"place":"messages[0].content[1].source.data"},"#,
             r#"{"type":"other","bytes":0,"place":""}],"restored":0,"unresolved":0,"kept":3,"failed_open":false,"streamed":false}"#,
             "\n"

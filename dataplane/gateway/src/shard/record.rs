@@ -161,6 +161,7 @@ impl RecordBuilder {
             action: place.action,
             place: if part.is_empty() { place.place.as_str() } else { shown_part(part) }.into(),
             token: place.token.as_ref().map(|token| token.as_str().into()),
+            lines: place.lines,
         });
         self.record.findings.extend(findings);
     }

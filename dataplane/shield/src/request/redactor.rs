@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aegis_detect::{Category, DecodedValue, Evidence, Finding, Reach, RuleIndex, Span};
+use aegis_detect::{Category, DecodedValue, Evidence, Finding, Part, Reach, RuleIndex, Span};
 
 use crate::documents::Documents;
 use crate::policy::{Action, OpaqueAction};
@@ -31,6 +31,9 @@ pub(crate) struct Redactor {
 pub(crate) struct Decision {
     rule: RuleIndex,
     evidence: Evidence,
+    part: Part,
+    /// Whether the value is worth searching for at all.
+    reach: Reach,
     pub(crate) category: Category,
     pub(crate) action: Action,
 }
@@ -82,8 +85,8 @@ impl Redactor {
     pub(crate) fn decide(&self, finding: &Finding, text: &[u8]) -> Option<Decision> {
         let rule = self.shield.rules.get(finding.rule);
         let action = self.shield.policy.decide(finding, rule, &text[finding.span.range()]);
-        let Finding { rule: index, evidence, .. } = *finding;
-        let decision = Decision { rule: index, evidence, category: rule.category, action };
+        let Finding { rule: index, evidence, part, reach, .. } = *finding;
+        let decision = Decision { rule: index, evidence, part, reach, category: rule.category, action };
         (action != Action::Allow).then_some(decision)
     }
 
@@ -95,6 +98,7 @@ impl Redactor {
         text: &[u8],
         edit: &mut impl SecretEdit,
     ) -> Result<bool, Refusal> {
+        self.report.begin(finding.part);
         let Some(decision) = self.decide(finding, text) else { return Ok(false) };
         edit.reach()?;
         let token = if decision.is_replaced() { edit.replace(self, decision)? } else { None };
@@ -104,15 +108,7 @@ impl Redactor {
 
     /// What takes the place of `value`.
     pub(crate) fn replacement(&mut self, decision: Decision, value: &[u8]) -> Result<Replacement, Refusal> {
-        match decision.evidence {
-            Evidence::Value => {
-                self.search.meet(value);
-            }
-            Evidence::Rule if self.search.note(&self.shield, decision.rule, value) == Reach::InPlace => {
-                self.report.count_in_place();
-            }
-            Evidence::Rule => {}
-        }
+        self.search_for(decision, value);
         if decision.action == Action::Redact {
             return Ok(Replacement::Word(redacted(decision.category)));
         }
@@ -130,11 +126,22 @@ impl Redactor {
         Ok(Replacement::Token(token))
     }
 
+    /// Hides `value`, too, wherever else it stands.
+    fn search_for(&mut self, decision: Decision, value: &[u8]) {
+        if decision.evidence == Evidence::Value {
+            self.search.meet(value);
+        } else if decision.reach != Reach::InPlace
+            && self.search.note(&self.shield, decision.rule, value) == Reach::InPlace
+        {
+            self.report.count_in_place();
+        }
+    }
+
     /// Searches for a value that a rule found in encoded text, if a policy hides it.
     pub(crate) fn note_decoded(&mut self, decoded: &DecodedValue) {
         let DecodedValue { rule, confidence, value } = decoded;
         let span = Span::new(0, value.len());
-        let finding = Finding { rule: *rule, span, confidence: *confidence, evidence: Evidence::Rule };
+        let finding = Finding::whole(*rule, span, *confidence);
         if self.decide(&finding, value).is_some_and(Decision::is_replaced) {
             self.search.note(&self.shield, *rule, value);
         }
@@ -147,10 +154,14 @@ impl Redactor {
         token: Option<Token>,
         place: impl Fn() -> String,
     ) -> Result<(), Refusal> {
-        let Decision { rule, evidence, category, action } = decision;
+        let Decision { rule, evidence, part: of_secret, category, action, .. } = decision;
+        if of_secret == Part::Next && self.report.add_line() {
+            return Ok(());
+        }
         let part = self.part;
         let place = || in_part(part, place());
-        self.report.record(FindingKind { rule, evidence, category }, action, token, place);
+        let kind = FindingKind { rule, evidence, part: of_secret, category };
+        self.report.record(kind, action, token, place);
         match action {
             Action::Block => Err(Refusal::Blocked { rule, category, place: place() }),
             _ => Ok(()),

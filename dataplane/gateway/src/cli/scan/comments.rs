@@ -5,10 +5,10 @@
 
 use std::collections::VecDeque;
 
-use aegis_detect::{RuleIndex, Rules};
+use aegis_detect::{Part, RuleIndex, Rules};
 use memchr::memmem;
 
-use super::finding::LocatedFinding;
+use super::finding::{LocatedFinding, Position};
 
 /// What a comment says.
 const MARK: &[u8] = b"aegis:ignore";
@@ -69,6 +69,14 @@ impl<'r> Comments<'r> {
     /// Holds a finding until its line has been read.
     pub(super) fn push(&mut self, finding: LocatedFinding) {
         self.waiting.push_back(finding);
+    }
+
+    /// Adds a line to the key that was pushed last, if that still waits.
+    pub(super) fn add_line(&mut self, line: &[u8], end: Position) {
+        let key = self.waiting.iter_mut().rev().find(|finding| finding.finding.part != Part::Whole);
+        if let Some(key) = key {
+            key.add_line(line, end);
+        }
     }
 
     /// Searches the buffer up to `limit`, behind which [`LOOK_AHEAD`] bytes follow, or nothing.

@@ -40,12 +40,24 @@ impl Position {
 pub(super) struct LocatedFinding {
     /// What was found; its offsets are those of a window.
     pub finding: Finding,
-    /// Its first byte.
+    /// Its first byte; of a key that of the line that opens it.
     pub start: Position,
     /// Behind its last byte.
     pub end: Position,
-    /// The bytes themselves.
+    /// The bytes themselves; of a key its lines, without what stands between them.
     pub secret: Zeroizing<Vec<u8>>,
+}
+
+impl LocatedFinding {
+    /// The key goes on with a line that ends at `end`.
+    pub(super) fn add_line(&mut self, line: &[u8], end: Position) {
+        // A new place for each: one that grows would leave its contents behind.
+        let mut secret = Zeroizing::new(Vec::with_capacity(self.secret.len() + 1 + line.len()));
+        secret.extend_from_slice(&self.secret);
+        secret.push(b'\n');
+        secret.extend_from_slice(line);
+        (self.secret, self.end) = (secret, end);
+    }
 }
 
 #[cfg(test)]

@@ -128,8 +128,8 @@ fn answer_line(
     out.extend_from_slice(b"{\"id\":");
     out.extend_from_slice(case.id.as_ref().map_or("null", |id| id.get()).as_bytes());
     out.extend_from_slice(b",\"findings\":[");
-    for (i, finding) in scan_whole(scanner, &case.text.0).iter().filter(|f| f.confidence >= least).enumerate()
-    {
+    let findings = Finding::joined(&scan_whole(scanner, &case.text.0));
+    for (i, finding) in findings.iter().filter(|f| f.confidence >= least).enumerate() {
         let rule = rules.get(finding.rule);
         let found = serde_json::json!({
             "rule": rule.id,

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use aegis_detect::{Carry, Confidence, LEFT_CONTEXT, LOOKAHEAD, MAX_SECRET_LEN, Scanner, Window};
+use aegis_detect::{Carry, Confidence, LEFT_CONTEXT, LOOKAHEAD, MAX_SECRET_LEN, Part, Scanner, Window};
 use zeroize::Zeroizing;
 
 use super::comments::{self, Comments};
@@ -102,9 +102,18 @@ impl SourceReader {
             let at_end = fill(text, buffer)?;
             let scan = self.scanner.scan_on(Window { text: buffer, fresh, last: at_end }, &mut carry);
             for finding in scan.findings.iter().filter(|finding| finding.confidence >= self.least) {
-                let start = position.after(&buffer[counted..finding.span.start], encoding);
-                let end = start.after(&buffer[finding.span.range()], encoding);
+                let lead = match finding.part {
+                    Part::First { lead } => usize::from(lead),
+                    Part::Whole | Part::Next => 0,
+                };
+                let opening = finding.span.start.saturating_sub(lead).max(counted);
+                let start = position.after(&buffer[counted..opening], encoding);
+                let end = start.after(&buffer[opening..finding.span.end], encoding);
                 (position, counted) = (end, finding.span.end);
+                if finding.part == Part::Next {
+                    comments.add_line(&buffer[finding.span.range()], end);
+                    continue;
+                }
                 let secret = Zeroizing::new(buffer[finding.span.range()].to_vec());
                 comments.push(LocatedFinding { finding: *finding, start, end, secret });
             }

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use aegis_detect::Finding;
+use aegis_detect::{Finding, Part};
 
 use crate::keyring::Keyring;
 use crate::token::MAX_TOKEN_LEN;
@@ -34,8 +34,19 @@ pub(crate) fn exclude(findings: &mut Vec<Finding>, text: &[u8], keyring: &Keyrin
             .filter(|piece| has_content(&text[piece.clone()]))
             .map(|piece| Finding { span: aegis_detect::Span::new(piece.start, piece.end), ..finding });
         // Collected, since a window has few findings with a token in them.
-        let pieces: Vec<Finding> = pieces.collect();
+        let mut pieces: Vec<Finding> = pieces.collect();
+        for piece in pieces.iter_mut().skip(1).filter(|piece| piece.part != Part::Whole) {
+            piece.part = Part::Next;
+        }
         findings.splice(index..=index, pieces.iter().copied());
+        // The next line of a key opens it if nothing is left of the first.
+        if pieces.is_empty()
+            && matches!(finding.part, Part::First { .. })
+            && let Some(next) = findings[index..].iter_mut().find(|next| next.part != Part::Whole)
+            && next.part == Part::Next
+        {
+            next.part = finding.part;
+        }
         index += pieces.len();
     }
 }
@@ -60,17 +71,14 @@ fn has_content(piece: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use aegis_detect::{Category, Confidence, Evidence, RuleIndex};
+    use aegis_detect::{Category, Confidence, RuleIndex, Span};
 
     use super::*;
 
     /// What is left of the finding at `found` in `text`.
     fn left(text: &str, found: Range<usize>) -> Vec<&str> {
-        let finding = |range: Range<usize>| Finding {
-            rule: RuleIndex(0),
-            span: aegis_detect::Span::new(range.start, range.end),
-            confidence: Confidence::High,
-            evidence: Evidence::Rule,
+        let finding = |range: Range<usize>| {
+            Finding::whole(RuleIndex(0), Span::new(range.start, range.end), Confidence::High)
         };
         let mut findings = vec![finding(found)];
         exclude(&mut findings, text.as_bytes(), &keyring());
@@ -101,6 +109,25 @@ mod tests {
         let text = format!("abcd{token}efg{token}-hunter2");
         assert_eq!(left(&text, 0..text.len()), ["abcd", "-hunter2"]);
         assert_eq!(left(&text, 20..text.len() - 1), ["-hunter"], "a finding that begins inside");
+    }
+
+    #[test]
+    fn a_key_whose_first_line_is_a_token_is_opened_by_the_next() {
+        let token = keyring().mint(Category::Pkey, b"x");
+        let text = format!("{token}\n{token}\nq1W2e3R4t5Y6u7I8");
+        let line = |start, end, part| Finding {
+            part,
+            ..Finding::whole(RuleIndex(0), Span::new(start, end), Confidence::High)
+        };
+        let len = token.as_bytes().len();
+        let first = Part::First { lead: 9 };
+        let mut findings = vec![
+            line(0, len, first),
+            line(len + 1, 2 * len + 1, Part::Next),
+            line(2 * len + 2, text.len(), Part::Next),
+        ];
+        exclude(&mut findings, text.as_bytes(), &keyring());
+        assert_eq!(findings, [line(2 * len + 2, text.len(), first)]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aegis_detect::{DecodedValue, Finding, RuleError, Rules, Scanner, SearchValues, Span, Window};
+use aegis_detect::{DecodedValue, Finding, Resume, RuleError, Rules, Scanner, SearchValues, Span, Window};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::keyring::Keyring;
@@ -24,6 +24,8 @@ pub struct ShardScratch {
     pub(crate) findings: Vec<Finding>,
     /// Where in the view words of the API stand.
     structure: Vec<Span>,
+    /// The places inside the keys of the view at hand.
+    resumes: Vec<Resume>,
     pub(crate) boundaries: PartBoundaries,
     /// The parts of the secret at hand.
     pub(crate) parts: SecretParts,
@@ -41,6 +43,7 @@ impl ShardScratch {
             view: DecodedView::new(),
             findings: Vec::new(),
             structure: Vec::new(),
+            resumes: Vec::new(),
             boundaries: PartBoundaries::new(),
             parts: SecretParts::new(),
             decoded: Zeroizing::new(Vec::new()),
@@ -90,6 +93,8 @@ impl ShardScratch {
         let settled = if scan.settled > fresh || last || !full {
             self.findings.clear();
             self.findings.extend_from_slice(scan.findings);
+            self.resumes.clear();
+            self.resumes.extend_from_slice(scan.resumes);
             scan.settled
         } else {
             carry = self.view.carry();
@@ -97,13 +102,15 @@ impl ShardScratch {
             let scan = self.scanner.scan_but(window, &self.structure, &mut carry);
             self.findings.clear();
             self.findings.extend_from_slice(scan.findings);
+            self.resumes.clear();
+            self.resumes.extend_from_slice(scan.resumes);
             scan.settled
         };
         if let Some(keyring) = &self.keyring {
             own_tokens::exclude(&mut self.findings, text, keyring);
         }
         debug_assert!(settled >= fresh && settled <= text.len());
-        self.view.leave(settled, carry);
+        self.view.leave(settled, carry, &self.resumes);
         settled
     }
 
@@ -136,6 +143,10 @@ impl ShardScratch {
             if start < settled && end > settled {
                 settled = start;
             }
+        }
+        let line = self.view.line_start(settled);
+        if line > self.view.fresh() {
+            settled = line;
         }
         self.findings.retain(|finding| finding.span.end <= settled);
         self.boundaries.found.retain(|boundary| boundary.tail.end <= settled);

@@ -15,7 +15,7 @@
 
 use std::ops::Range;
 
-use aegis_detect::{Carry, LEFT_CONTEXT, Span};
+use aegis_detect::{Carry, LEFT_CONTEXT, Resume, Span};
 use zeroize::Zeroize;
 
 /// Bytes that are looked at in one step, and that must be there (or the end of the body) before a step is taken.
@@ -99,6 +99,8 @@ pub(crate) struct DecodedView {
     /// What goes on from the text before, and where this view is settled with what goes on from there.
     carry: Carry,
     left: (usize, Carry),
+    /// Where else it may be left, inside keys.
+    resumes: Vec<Resume>,
 }
 
 impl DecodedView {
@@ -116,6 +118,7 @@ impl DecodedView {
             structure: Vec::new(),
             carry,
             left,
+            resumes: Vec::new(),
         }
     }
 
@@ -126,6 +129,7 @@ impl DecodedView {
         self.structure.clear();
         self.carry = context.carry;
         self.left = (0, Carry::default());
+        self.resumes.clear();
         self.copied = 0;
         self.fresh = context.len();
         self.len = self.fresh;
@@ -193,18 +197,26 @@ impl DecodedView {
         self.carry
     }
 
-    /// The view is settled up to `settled`, and `carry` goes on from there.
-    pub(crate) fn leave(&mut self, settled: usize, carry: Carry) {
+    /// The view is settled up to `settled`, and `carry` goes on from there; `resumes` are the places inside keys.
+    pub(crate) fn leave(&mut self, settled: usize, carry: Carry, resumes: &[Resume]) {
         self.left = (settled, carry);
+        self.resumes.clear();
+        self.resumes.extend_from_slice(resumes);
     }
 
-    /// What goes on at `end`: nothing inside the view, since a value in several pieces is never left within one.
+    /// What goes on at `end`. Inside the view that is a key or nothing, since a value in several pieces is never left
+    /// within one.
     fn carry_at(&self, end: usize) -> Carry {
         match self.left {
             (settled, carry) if settled == end => carry,
             _ if end == self.fresh => self.carry,
-            _ => Carry::default(),
+            _ => Carry::at(&self.resumes, end),
         }
+    }
+
+    /// Where the view may be left at or before `at`: inside a key, where a line begins.
+    pub(crate) fn line_start(&self, at: usize) -> usize {
+        Carry::line_start(&self.resumes, at).max(self.fresh)
     }
 
     /// Where the text begins that was not judged before.

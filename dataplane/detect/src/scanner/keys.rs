@@ -1,0 +1,50 @@
+//! Keys are settled line by line: a window is never left inside a line of a key, so that the next one reads on at its
+//! beginning, with what is known of the key.
+
+use super::carry::Carry;
+use crate::finders::key::KeySearch;
+use crate::finding::{Finding, Part};
+use crate::text::{LOOKAHEAD, MAX_SECRET_LEN};
+
+/// Marks the findings that are lines of keys, and leaves a line that is settled in part to the next window, of a text of
+/// `len` bytes. Gives back how far the text is settled, and puts the key that goes on from there into `carry`.
+pub(super) fn settle(
+    keys: &KeySearch,
+    findings: &mut Vec<Finding>,
+    (fresh, mut settled): (usize, usize),
+    (len, carry): (usize, &mut Carry),
+) -> usize {
+    if keys.places.is_empty() {
+        return settled;
+    }
+    let place = KeySearch::place_at(&keys.places, settled);
+    if let Some((start, _)) = place
+        && start < settled
+        && !carry.is_open()
+        && (start > fresh || len - fresh < MAX_SECRET_LEN + LOOKAHEAD)
+    {
+        settled = start.max(fresh);
+        findings.retain(|finding| finding.span.end <= settled);
+    }
+    carry.set_key(KeySearch::place_at(&keys.places, settled).map(|(_, state)| state));
+    mark(keys, findings);
+    settled
+}
+
+/// Marks the findings that are lines of keys.
+fn mark(keys: &KeySearch, findings: &mut [Finding]) {
+    // The first line of a key may have lost to another finding: then the next one opens it.
+    let mut opening = None;
+    let mut at = 0;
+    for line in &keys.lines {
+        at += findings[at..].partition_point(|finding| finding.span.start < line.span.start);
+        let found = findings.get_mut(at).filter(|finding| finding.span.start == line.span.start);
+        if matches!(line.part, Part::First { .. }) {
+            opening = Some(line.part);
+        }
+        if let Some(finding) = found {
+            finding.part = opening.take().unwrap_or(line.part);
+            finding.reach = line.reach;
+        }
+    }
+}
