@@ -96,44 +96,65 @@ pub fn all() -> &'static Table {
 /// A member's name.
 type Name = Box<[u8]>;
 
-/// Names of members by which links of the table are known wherever they stand, with the name of the object around them
-/// if one is listed that is no list's item.
-static LINKS: LazyLock<Vec<(Name, Option<Name>)>> = LazyLock::new(|| {
-    let of_requests = OF_REQUESTS.places.iter().filter(|place| place.role == Role::Link);
-    let mut links: Vec<_> = of_requests
-        .filter_map(|place| {
-            let mut names = place.steps.iter().map_while(|step| match step {
-                Pattern::Name(name) => Some(name.clone()),
-                _ => None,
-            });
-            Some((names.next()?, names.next()))
-        })
-        .collect();
-    links.sort();
-    links.dedup();
-    links
+/// A member of a reply whose value goes back unsearched.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct UnsearchedMember {
+    /// `None` for any.
+    name: Option<Name>,
+    /// The name of the object around it, if one is listed that is no list's item.
+    holder: Option<Name>,
+}
+
+/// What replies call the page tokens that requests have in their query.
+const CURSORS_OF_REPLIES: [&[u8]; 7] = [
+    b"next_page_token",
+    b"nextSyncToken",
+    b"nextToken",
+    b"next_token",
+    b"next_page",
+    b"last_id",
+    b"first_id",
+];
+
+/// Names of members by which links, credentials, page tokens and sound without a head of the table are known wherever they
+/// stand in a reply.
+static UNSEARCHED: LazyLock<Vec<UnsearchedMember>> = LazyLock::new(|| {
+    let wanted = |place: &&Place| {
+        matches!(place.role, Role::Link | Role::Credential | Role::PageToken) || place.always_media
+    };
+    let of_requests = OF_REQUESTS.places.iter().filter(wanted).map(|place| {
+        let name = |at: usize| match place.steps.get(at) {
+            Some(Pattern::Name(name)) => Some(name.clone()),
+            _ => None,
+        };
+        UnsearchedMember { name: name(0), holder: name(1) }
+    });
+    let cursor = |name: &&[u8]| UnsearchedMember { name: Some((**name).into()), holder: None };
+    let mut members: Vec<_> = of_requests.chain(CURSORS_OF_REPLIES.iter().map(cursor)).collect();
+    members.sort();
+    members.dedup();
+    members
 });
 
-/// Whether the string under `name`, in an object under `holder` (empty if it has none), is an address that the provider
-/// would fetch if it came back in a request, where it is not searched.
+/// Whether the string under `name`, in an object under `holder` (empty if it has none), is a link, a credential, a
+/// page token or sound: if it came back in a request, it would not be searched.
 ///
-/// An address may be signed, so it cannot be searched there without breaking it; so no secret is put into it here.
-pub fn is_link_of_reply(name: &[u8], holder: &[u8]) -> bool {
-    // All of them end so: `url`, `uri`. Most names do not.
-    matches!(name, [.., b'r', b'l' | b'i'])
-        && LINKS
-            .iter()
-            .any(|(link, around)| **link == *name && around.as_ref().is_none_or(|around| **around == *holder))
+/// It could not be searched there without breaking it; so no secret is put into it here.
+pub fn is_unsearched_in_reply(name: &[u8], holder: &[u8]) -> bool {
+    UNSEARCHED.iter().any(|member| {
+        member.name.as_ref().is_none_or(|own| **own == *name)
+            && member.holder.as_ref().is_none_or(|around| **around == *holder)
+    })
 }
 
-/// Whether objects under `name` may hold such an address, for a reader that keeps no names of what is open.
-pub fn may_hold_link_of_reply(name: &[u8]) -> bool {
-    LINKS.iter().any(|(_, around)| around.as_deref() == Some(name))
+/// Whether objects under `name` may hold such a string, for a reader that keeps no names of what is open.
+pub fn may_hold_unsearched_in_reply(name: &[u8]) -> bool {
+    UNSEARCHED.iter().any(|member| member.holder.as_deref() == Some(name))
 }
 
-/// Whether `name` may be the name of such an address in an object that [may hold](may_hold_link_of_reply) one.
-pub fn may_be_link_of_reply(name: &[u8]) -> bool {
-    LINKS.iter().any(|(link, _)| **link == *name)
+/// Whether `name` may be the name of such a string in an object that [may hold](may_hold_unsearched_in_reply) one.
+pub fn may_be_unsearched_in_reply(name: &[u8]) -> bool {
+    UNSEARCHED.iter().any(|member| member.name.as_deref().is_none_or(|own| own == name))
 }
 
 /// What a query parameter of that name, in any case, means to the providers; `None` if it is text.

@@ -75,17 +75,19 @@
 //! completion), a held tail of the first comes out only when the choice finishes: late, but once and in its own
 //! channel.
 
+mod address;
 mod event;
 mod format;
 mod framing;
-mod gate;
 mod limits;
+mod policy;
 mod rehydrator;
 mod stats;
 mod text;
 
+pub use address::{HostNames, InvalidHostName};
 pub use format::ReplyFormat;
-pub use gate::{RestoreGate, TextKind};
 pub use limits::MAX_EVENT;
+pub use policy::{Lane, RestorePolicy, ToolNames, UnnamedHosts};
 pub use rehydrator::Rehydrator;
 pub use stats::RestoreStats;

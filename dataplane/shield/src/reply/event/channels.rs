@@ -3,7 +3,8 @@
 use crate::reply::event::handling::Handling;
 use crate::reply::event::plan::{ChannelId, ChannelPiece, Close, NamedCall, Plan};
 use crate::reply::event::template::Template;
-use crate::reply::gate::TextKind;
+use crate::reply::event::text_kind::tool_name;
+use crate::reply::policy::TextKind;
 use crate::reply::text::context::ReplyContext;
 use crate::reply::text::nesting::NestingTracker;
 use crate::reply::text::output::RestoredText;
@@ -12,7 +13,7 @@ use crate::reply::text::restorer::TextRestorer;
 
 /// Channels that are open at once. The pieces of any further one pass as they are, and are counted.
 pub(crate) const MAX_CHANNELS: usize = 256;
-/// Bytes of a tool's name that are kept for the gate.
+/// Bytes of a tool's name that are kept for the policy.
 const MAX_TOOL_NAME: usize = 128;
 /// Texts whose measure is kept after they ended, since an annotation may come late. The oldest goes.
 const MAX_KEPT_TRACKERS: usize = 16;
@@ -54,7 +55,7 @@ impl Numbering {
 #[derive(Default)]
 pub(crate) struct Channels {
     open: Vec<Channel>,
-    /// Names of the tools that are being called, by group or channel; kept only for a gate.
+    /// Names of the tools that are being called, by group or channel; kept only for a policy that asks.
     tools: Vec<(u64, Box<str>)>,
     /// Which call a channel belongs to, where the stream has said so.
     calls: Vec<NamedCall>,
@@ -84,7 +85,7 @@ impl Channels {
         };
         let restorer = match handling() {
             Handling::Restore => {
-                let restorer = TextRestorer::new(nesting, context.allows(piece.text_kind, self.tool(piece)));
+                let restorer = TextRestorer::new(nesting, context.decide(piece.text_kind, self.tool(piece)));
                 if let Some(unit) = piece.unit {
                     restorer.measured(PositionTracker::new(unit))
                 } else {
@@ -92,7 +93,7 @@ impl Channels {
                 }
             }
             Handling::Keep => TextRestorer::kept(),
-            Handling::Opaque => TextRestorer::new(nesting, false),
+            Handling::Opaque => TextRestorer::ignored(),
         };
         self.ended.retain(|(id, _)| *id != piece.channel);
         self.open.push(Channel {
@@ -107,8 +108,11 @@ impl Channels {
     /// Remembers the name of a tool.
     pub(crate) fn name_tool(&mut self, key: u64, name: &[u8]) {
         self.tools.retain(|(known, _)| *known != key);
-        if self.tools.len() < MAX_CHANNELS && name.len() <= MAX_TOOL_NAME {
-            self.tools.push((key, String::from_utf8_lossy(name).into()));
+        if self.tools.len() < MAX_CHANNELS
+            && name.len() <= MAX_TOOL_NAME
+            && let Some(name) = tool_name(name)
+        {
+            self.tools.push((key, name.into()));
         }
     }
 

@@ -1,6 +1,6 @@
 //! What is to be done with one event: which of its strings are pieces of a channel, and which channels end with it.
 
-use crate::reply::gate::TextKind;
+use crate::reply::policy::TextKind;
 use crate::reply::text::position_tracker::PositionUnit;
 
 /// The name of a channel within one stream.

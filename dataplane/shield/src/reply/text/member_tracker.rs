@@ -4,7 +4,9 @@
 //! providers send. (What fits into memory is read as a whole, and then the order does not matter.)
 
 use crate::places;
-use crate::reply::text::keys::{KeyKind, MAX_KNOWN_KEY, is_blob_type, is_signed_type, is_thinking_type};
+use crate::reply::text::keys::{
+    self, KeyKind, MAX_KNOWN_KEY, MEDIA_HEAD, is_blob_type, is_signed_type, is_thinking_type,
+};
 
 /// One bit for each open container, the innermost lowest.
 #[derive(Clone, Copy, Default)]
@@ -45,10 +47,18 @@ pub(crate) struct MemberTracker {
     keeps: ContainerBits,
     blocks: ContainerBits,
     block: ContainerBits,
-    /// The container may hold an address; the current value may be such a container; it is an address.
-    links: ContainerBits,
-    holds_link: bool,
-    link: bool,
+    /// The container may hold a link, a credential or a page token; the current value may be such a container; it is one of
+    /// these.
+    unsearched: ContainerBits,
+    holds_unsearched: bool,
+    is_unsearched: bool,
+    /// The container is a list that may hold media; the current value may be such a list; it may be media; what its string
+    /// begins with, as far as it has been seen.
+    media: ContainerBits,
+    holds_media: bool,
+    is_media_name: bool,
+    head: [u8; MEDIA_HEAD],
+    head_len: usize,
 }
 
 impl MemberTracker {
@@ -57,9 +67,15 @@ impl MemberTracker {
         self.opaque
     }
 
-    /// Whether the current string is text that stays as it is.
+    /// Whether the current string is text that stays as it is, or media as far as its beginning says.
     pub(crate) fn is_kept(&self) -> bool {
-        self.kept
+        let may_be_media = self.is_media_name || self.media.top();
+        self.kept || (may_be_media && !self.tool.top() && keys::is_media_head(&self.head[..self.head_len]))
+    }
+
+    /// Whether the current string is part of what a tool gets.
+    pub(crate) fn is_tool_input(&self) -> bool {
+        self.tool.top() || self.key.is_tool_input()
     }
 
     /// Whether the current string is JSON by contract.
@@ -69,6 +85,11 @@ impl MemberTracker {
 
     /// Bytes of the current string.
     pub(crate) fn capture(&mut self, bytes: &[u8]) {
+        let seen = self.head_len;
+        if seen < MEDIA_HEAD {
+            self.head_len = MEDIA_HEAD.min(seen + bytes.len());
+            self.head[seen..self.head_len].copy_from_slice(&bytes[..self.head_len - seen]);
+        }
         if !self.capturing {
             return;
         }
@@ -82,7 +103,7 @@ impl MemberTracker {
 
     pub(crate) fn string_opens(&mut self, is_name: bool) {
         self.capturing = is_name || self.key == KeyKind::Type;
-        self.len = 0;
+        (self.len, self.head_len) = (0, 0);
         if is_name {
             self.key = KeyKind::Plain;
         }
@@ -90,17 +111,20 @@ impl MemberTracker {
         self.opaque =
             !text && (self.key == KeyKind::Opaque || (self.key == KeyKind::Data && self.blob.top()));
         let thinking = self.key == KeyKind::Thinking && self.block.top();
-        self.kept =
-            !self.opaque && !self.tool.top() && (self.keeps.top() || thinking || (!is_name && self.link));
+        self.kept = !self.opaque
+            && !self.tool.top()
+            && (self.keeps.top() || thinking || (!is_name && self.is_unsearched));
     }
 
     pub(crate) fn string_closes(&mut self, is_name: bool) {
         let text = &self.name[..self.len];
         if is_name {
             self.key = KeyKind::of(text);
-            self.holds_link = places::may_hold_link_of_reply(text);
-            self.link = places::is_link_of_reply(text, b"")
-                || (self.links.top() && places::may_be_link_of_reply(text));
+            self.holds_unsearched = places::may_hold_unsearched_in_reply(text);
+            self.is_unsearched = places::is_unsearched_in_reply(text, b"")
+                || (self.unsearched.top() && places::may_be_unsearched_in_reply(text));
+            self.is_media_name = keys::may_be_media(text, false);
+            self.holds_media = keys::may_be_media(text, true);
         } else if self.capturing {
             if is_blob_type(text) {
                 self.blob.set_top();
@@ -115,6 +139,11 @@ impl MemberTracker {
         (self.capturing, self.opaque, self.kept) = (false, false, false);
     }
 
+    fn forget_name(&mut self) {
+        (self.holds_unsearched, self.is_unsearched) = (false, false);
+        (self.holds_media, self.is_media_name) = (false, false);
+    }
+
     /// A byte outside of strings, after which the document is still one.
     pub(crate) fn structure(&mut self, byte: u8) {
         match byte {
@@ -124,8 +153,9 @@ impl MemberTracker {
                 self.tool.open(self.tool.top() || (object && self.key.is_tool_input()));
                 self.keeps.open(self.keeps.top() || keeps);
                 self.blob.open(object && self.key == KeyKind::Blob);
-                self.links.open(object && self.holds_link);
-                (self.holds_link, self.link) = (false, false);
+                self.unsearched.open(object && self.holds_unsearched);
+                self.media.open(!object && self.holds_media);
+                self.forget_name();
                 self.block.open(object && self.blocks.top());
                 self.blocks.open(!object && self.key == KeyKind::Content);
                 self.key = KeyKind::Plain;
@@ -137,10 +167,11 @@ impl MemberTracker {
                     &mut self.blob,
                     &mut self.block,
                     &mut self.blocks,
-                    &mut self.links,
+                    &mut self.unsearched,
+                    &mut self.media,
                 ];
                 bits.into_iter().for_each(ContainerBits::close);
-                (self.holds_link, self.link) = (false, false);
+                self.forget_name();
                 self.key = KeyKind::Plain;
             }
             _ => {}
