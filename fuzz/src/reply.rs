@@ -1,6 +1,6 @@
 //! The way back, in `aegis-shield`: what is restored does not depend on cuts, and nothing else is changed.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use aegis_detect::Category;
 use aegis_shield::reply::{Rehydrator, ReplyFormat, RestoreStats};
@@ -42,8 +42,11 @@ fn spell(data: &[u8]) -> Vec<u8> {
     spelled
 }
 
-fn rehydrate(format: ReplyFormat, body: &[u8], size: usize) -> (Vec<u8>, RestoreStats) {
+fn rehydrate(format: ReplyFormat, body: &[u8], size: usize, guarded: bool) -> (Vec<u8>, RestoreStats) {
     let mut rehydrator = Rehydrator::new(vault(), format);
+    if guarded {
+        rehydrator = rehydrator.with_policy(Arc::default());
+    }
     let mut out = Vec::new();
     for piece in body.chunks(size.max(1)) {
         rehydrator.push(piece, &mut out);
@@ -53,8 +56,14 @@ fn rehydrate(format: ReplyFormat, body: &[u8], size: usize) -> (Vec<u8>, Restore
 }
 
 fn check(format: ReplyFormat, body: &[u8], size: usize) {
-    let (whole, tally) = rehydrate(format, body, body.len());
-    let (pieces, tally_of_pieces) = rehydrate(format, body, size);
+    for guarded in [false, true] {
+        check_policy(format, body, size, guarded);
+    }
+}
+
+fn check_policy(format: ReplyFormat, body: &[u8], size: usize, guarded: bool) {
+    let (whole, tally) = rehydrate(format, body, body.len(), guarded);
+    let (pieces, tally_of_pieces) = rehydrate(format, body, size, guarded);
     assert!(
         whole == pieces,
         "the reply depends on the cut: {} and {}",

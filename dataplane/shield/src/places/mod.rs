@@ -70,10 +70,7 @@ mod place;
 mod table;
 
 pub use place::{PathStep, Place, Role, Scope};
-pub use table::{
-    Table, all, is_unsearched_in_reply, may_be_unsearched_in_reply, may_hold_unsearched_in_reply, of_header,
-    of_parameter, of_requests,
-};
+pub use table::{Holder, Table, all, is_unsearched_in_reply, of_header, of_parameter, of_requests};
 
 #[cfg(test)]
 mod tests;

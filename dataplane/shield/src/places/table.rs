@@ -101,7 +101,7 @@ type Name = Box<[u8]>;
 struct UnsearchedMember {
     /// `None` for any.
     name: Option<Name>,
-    /// The name of the object around it, if one is listed that is no list's item.
+    /// The name of the object around it, or of the list that this is an item of. `None` for any.
     holder: Option<Name>,
 }
 
@@ -122,12 +122,16 @@ static UNSEARCHED: LazyLock<Vec<UnsearchedMember>> = LazyLock::new(|| {
     let wanted = |place: &&Place| {
         matches!(place.role, Role::Link | Role::Credential | Role::PageToken) || place.always_media
     };
+    let name = |step: Option<&Pattern>| match step {
+        Some(Pattern::Name(name)) => Some(name.clone()),
+        _ => None,
+    };
     let of_requests = OF_REQUESTS.places.iter().filter(wanted).map(|place| {
-        let name = |at: usize| match place.steps.get(at) {
-            Some(Pattern::Name(name)) => Some(name.clone()),
-            _ => None,
-        };
-        UnsearchedMember { name: name(0), holder: name(1) }
+        // Links are listed by names of their own; credentials are called like anything (`value`).
+        let is_credential = place.role == Role::Credential;
+        let above = &place.steps[1..];
+        let holder = above.iter().find(|step| !is_credential || **step != Pattern::Item);
+        UnsearchedMember { name: name(place.steps.first()), holder: name(holder) }
     });
     let cursor = |name: &&[u8]| UnsearchedMember { name: Some((**name).into()), holder: None };
     let mut members: Vec<_> = of_requests.chain(CURSORS_OF_REPLIES.iter().map(cursor)).collect();
@@ -147,14 +151,29 @@ pub fn is_unsearched_in_reply(name: &[u8], holder: &[u8]) -> bool {
     })
 }
 
-/// Whether objects under `name` may hold such a string, for a reader that keeps no names of what is open.
-pub fn may_hold_unsearched_in_reply(name: &[u8]) -> bool {
-    UNSEARCHED.iter().any(|member| member.holder.as_deref() == Some(name))
-}
+/// The names of what may hold such strings.
+static HOLDERS: LazyLock<Vec<&'static [u8]>> = LazyLock::new(|| {
+    let mut holders: Vec<&[u8]> = UNSEARCHED.iter().filter_map(|member| member.holder.as_deref()).collect();
+    holders.dedup();
+    holders
+});
 
-/// Whether `name` may be the name of such a string in an object that [may hold](may_hold_unsearched_in_reply) one.
-pub fn may_be_unsearched_in_reply(name: &[u8]) -> bool {
-    UNSEARCHED.iter().any(|member| member.name.as_deref().is_none_or(|own| own == name))
+/// A holder of such strings, for a reader that keeps no names of what is open. The default is one without a name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Holder(Option<u8>);
+
+impl Holder {
+    /// What an object or list under `name` is.
+    pub fn of(name: &[u8]) -> Self {
+        let index = HOLDERS.iter().position(|holder| *holder == name);
+        Self(index.and_then(|index| u8::try_from(index).ok()))
+    }
+
+    /// Whether the string under `name` in it [goes back unsearched](is_unsearched_in_reply).
+    pub fn has_unsearched(self, name: &[u8]) -> bool {
+        let holder = self.0.and_then(|index| HOLDERS.get(usize::from(index)));
+        is_unsearched_in_reply(name, holder.copied().unwrap_or_default())
+    }
 }
 
 /// What a query parameter of that name, in any case, means to the providers; `None` if it is text.

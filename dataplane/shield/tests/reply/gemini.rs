@@ -1,6 +1,5 @@
 //! Gemini, by server-sent events and as a document.
 
-use aegis_shield::reply::ReplyFormat;
 use std::sync::Arc;
 
 use aegis_shield::reply::{Rehydrator, ReplyFormat, RestorePolicy, ToolNames};

@@ -56,7 +56,7 @@ fn tokens_in_cursors_credentials_and_media_stay() {
         json!({"files": [], "nextPageToken": token}),
         json!({"object": "list", "data": [], "first_id": token, "last_id": token}),
         json!({"next_page": token, "response": {"tools": [{"type": "mcp", "authorization": token, "headers": {"x": token}}]}}),
-        json!({"mcp_servers": [{"authorization_token": token}]}),
+        json!({"mcp_servers": [{"authorization_token": token}], "network_policy": {"domain_secrets": [{"value": token}]}}),
         json!({"message": {"content": [{"input_audio": token}]}}),
         json!({"content": [{"type": "image", "source": {"data": picture}}]}),
         json!({"output": [{"type": "image_generation_call", "result": picture}]}),
@@ -82,7 +82,8 @@ fn what_only_shares_a_name_with_them_is_text() {
         json!({"content": [{"type": "tool_use", "name": "x", "input": {"nextPageToken": token, "headers": {"a": token}}}]}),
         json!({"content": [{"type": "tool_use", "name": "x", "input": {"data": format!("iVBORw0KGgo{token}")}}]}),
         json!({"result": format!("the key is {token}"), "data": token, "images": [format!("see {token}")]}),
-        json!({"custom_id": token, "id": token}),
+        json!({"custom_id": token, "id": token, "authorization": token, "source": {"type": "text", "text": token}}),
+        json!({"content": [{"type": "text", "text": {"value": token}}], "tools": [{"description": token}]}),
     ] {
         let (output, stats) = run(ReplyFormat::Json, &body.to_string());
         assert!(!output.contains(&token) && stats.kept == 0, "{output}");

@@ -1,5 +1,6 @@
 //! The open channels of one stream.
 
+use crate::reply::address::AddressWatch;
 use crate::reply::event::handling::Handling;
 use crate::reply::event::plan::{ChannelId, ChannelPiece, Close, NamedCall, Plan};
 use crate::reply::event::template::Template;
@@ -22,6 +23,8 @@ const MAX_KEPT_TRACKERS: usize = 16;
 pub(crate) struct Channel {
     id: ChannelId,
     group: u64,
+    /// It is what the user reads.
+    is_text: bool,
     pub(crate) restorer: TextRestorer,
     /// Makes the event that lets out what the restorer holds. Means something only while it holds something.
     pub(crate) template: Template,
@@ -60,6 +63,8 @@ pub(crate) struct Channels {
     /// Which call a channel belongs to, where the stream has said so.
     calls: Vec<NamedCall>,
     ended: Vec<(ChannelId, Box<PositionTracker>)>,
+    /// The addresses of the last text that ended: clients put the blocks of an answer together.
+    last_text: Option<Box<AddressWatch>>,
     pub(crate) numbering: Numbering,
 }
 
@@ -78,6 +83,7 @@ impl Channels {
         if self.open.len() == MAX_CHANNELS {
             return None;
         }
+        let is_text = piece.text_kind == TextKind::Text;
         let nesting = if piece.channel == ChannelId::PLAIN {
             NestingTracker::plain()
         } else {
@@ -85,7 +91,12 @@ impl Channels {
         };
         let restorer = match handling() {
             Handling::Restore => {
-                let restorer = TextRestorer::new(nesting, context.decide(piece.text_kind, self.tool(piece)));
+                let decision = context.decide(piece.text_kind, self.tool(piece));
+                let before = self.last_text.take_if(|_| is_text && decision.is_guarded());
+                let restorer = match before {
+                    Some(watch) => TextRestorer::watched(nesting, watch),
+                    None => TextRestorer::new(nesting, decision),
+                };
                 if let Some(unit) = piece.unit {
                     restorer.measured(PositionTracker::new(unit))
                 } else {
@@ -99,6 +110,7 @@ impl Channels {
         self.open.push(Channel {
             id: piece.channel,
             group: piece.group,
+            is_text,
             restorer,
             template: Template::default(),
         });
@@ -234,7 +246,10 @@ impl Channels {
         let ends = |id, group| closes.iter().any(|close| close.covers(id, group));
         self.calls.retain(|known| !ends(known.channel, known.group));
         for channel in self.open.extract_if(.., |channel| ends(channel.id, channel.group)) {
-            let Channel { id, mut restorer, .. } = channel;
+            let Channel { id, is_text, mut restorer, .. } = channel;
+            if is_text {
+                self.last_text = restorer.take_watch();
+            }
             if let Some(positions) = restorer.take_ruler().filter(|positions| !positions.is_idle()) {
                 if self.ended.len() == MAX_KEPT_TRACKERS {
                     self.ended.remove(0);

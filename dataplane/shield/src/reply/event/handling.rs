@@ -44,7 +44,7 @@ impl Handling {
                 Self::Opaque
             }
             KeyKind::Thinking if is_type(is_thinking_type) || is_block(event, parent) => Self::Keep,
-            _ if is_unsearched_in_reply(event.key(index), event.key(parent)) => Self::Keep,
+            _ if is_unsearched_in_reply(event.key(index), holder(event, parent)) => Self::Keep,
             _ => Self::Restore,
         }
     }
@@ -64,6 +64,12 @@ impl Handling {
             None => event.key(below) == b"text" && event.is_true(node, b"thought"),
         }
     }
+}
+
+/// The name of an object, or of the list that it is an item of.
+fn holder(event: Event<'_>, object: usize) -> &[u8] {
+    let list = event.values.parent(object).filter(|_| event.key(object).is_empty());
+    event.key(list.unwrap_or(object))
 }
 
 /// Whether the string `index`, which begins with `head`, may be media that only its bytes tell from text, and that goes

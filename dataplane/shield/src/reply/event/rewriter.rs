@@ -10,6 +10,7 @@ use memchr::memchr2;
 use crate::reply::event::channels::Channels;
 use crate::reply::event::frame::EventEnvelope;
 use crate::reply::event::handling::{self, Handling};
+use crate::reply::event::joined_texts::JoinedTexts;
 use crate::reply::event::json_index::{JsonIndex, ValueKind, string_end};
 use crate::reply::event::plan::{ChannelId, ChannelPiece, Close, Plan};
 use crate::reply::event::view::{Event, Framing};
@@ -150,6 +151,7 @@ impl EventRewriter {
             edits: &mut self.edits,
             context,
             call_hosts: CallHosts::default(),
+            texts: JoinedTexts::default(),
         }
         .restore(&mut self.cited);
         for &root in &self.cited {
@@ -215,6 +217,7 @@ struct EventStrings<'a> {
     edits: &'a mut Edits,
     context: &'a mut ReplyContext,
     call_hosts: CallHosts,
+    texts: JoinedTexts,
 }
 
 impl EventStrings<'_> {
@@ -253,13 +256,15 @@ impl EventStrings<'_> {
             }
             Handling::Restore => {
                 let json = KeyKind::of(event.key(index)) == KeyKind::Arguments;
-                TextRestorer::new(NestingTracker::literal(json), text_kind::decide(event, index, context))
+                let decision = text_kind::decide(event, index, context);
+                self.texts.restorer(event, index, NestingTracker::literal(json), decision)
             }
             Handling::Keep => TextRestorer::kept(),
             Handling::Opaque => return,
         };
         let before = context.stats;
         self.edits.feed(context, &mut restorer, event.text, range, true);
+        self.texts.take_back(event, index, &mut restorer);
         let restored = context.stats.restored - before.restored;
         let is_told = context.stats.beside_unnamed_hosts != before.beside_unnamed_hosts;
         if restored > 0 && !is_told && self.call_hosts.are_unnamed(event, index, context) {

@@ -3,7 +3,7 @@
 //! Nothing is looked ahead: the type of an object counts from where it stands, which is first in what the
 //! providers send. (What fits into memory is read as a whole, and then the order does not matter.)
 
-use crate::places;
+use crate::places::Holder;
 use crate::reply::text::keys::{
     self, KeyKind, MAX_KNOWN_KEY, MEDIA_HEAD, is_blob_type, is_signed_type, is_thinking_type,
 };
@@ -30,6 +30,9 @@ impl ContainerBits {
     }
 }
 
+/// Open containers whose names are known. What is deeper is none of the APIs'.
+const MAX_HOLDERS: usize = 32;
+
 /// What is known about the members of a document's outermost level.
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is set by another part of the document")]
@@ -47,10 +50,12 @@ pub(crate) struct MemberTracker {
     keeps: ContainerBits,
     blocks: ContainerBits,
     block: ContainerBits,
-    /// The container may hold a link, a credential or a page token; the current value may be such a container; it is one of
-    /// these.
-    unsearched: ContainerBits,
-    holds_unsearched: bool,
+    /// What the open containers hold, the innermost of `depth` last; what a container under the current name would hold;
+    /// whether there is such a name; whether the current string goes back unsearched.
+    holders: [Holder; MAX_HOLDERS],
+    depth: usize,
+    holder: Holder,
+    is_named: bool,
     is_unsearched: bool,
     /// The container is a list that may hold media; the current value may be such a list; it may be media; what its string
     /// begins with, as far as it has been seen.
@@ -120,9 +125,9 @@ impl MemberTracker {
         let text = &self.name[..self.len];
         if is_name {
             self.key = KeyKind::of(text);
-            self.holds_unsearched = places::may_hold_unsearched_in_reply(text);
-            self.is_unsearched = places::is_unsearched_in_reply(text, b"")
-                || (self.unsearched.top() && places::may_be_unsearched_in_reply(text));
+            self.holder = Holder::of(text);
+            self.is_unsearched = self.open_holder().has_unsearched(text);
+            self.is_named = true;
             self.is_media_name = keys::may_be_media(text, false);
             self.holds_media = keys::may_be_media(text, true);
         } else if self.capturing {
@@ -139,8 +144,13 @@ impl MemberTracker {
         (self.capturing, self.opaque, self.kept) = (false, false, false);
     }
 
+    fn open_holder(&self) -> Holder {
+        let innermost = self.depth.checked_sub(1).and_then(|at| self.holders.get(at));
+        innermost.copied().unwrap_or_default()
+    }
+
     fn forget_name(&mut self) {
-        (self.holds_unsearched, self.is_unsearched) = (false, false);
+        (self.holder, self.is_named, self.is_unsearched) = (Holder::default(), false, false);
         (self.holds_media, self.is_media_name) = (false, false);
     }
 
@@ -153,7 +163,11 @@ impl MemberTracker {
                 self.tool.open(self.tool.top() || (object && self.key.is_tool_input()));
                 self.keeps.open(self.keeps.top() || keeps);
                 self.blob.open(object && self.key == KeyKind::Blob);
-                self.unsearched.open(object && self.holds_unsearched);
+                let holder = if self.is_named { self.holder } else { self.open_holder() };
+                if let Some(room) = self.holders.get_mut(self.depth) {
+                    *room = holder;
+                }
+                self.depth += 1;
                 self.media.open(!object && self.holds_media);
                 self.forget_name();
                 self.block.open(object && self.blocks.top());
@@ -167,10 +181,10 @@ impl MemberTracker {
                     &mut self.blob,
                     &mut self.block,
                     &mut self.blocks,
-                    &mut self.unsearched,
                     &mut self.media,
                 ];
                 bits.into_iter().for_each(ContainerBits::close);
+                self.depth = self.depth.saturating_sub(1);
                 self.forget_name();
                 self.key = KeyKind::Plain;
             }

@@ -76,6 +76,11 @@ impl NestingTracker {
         self
     }
 
+    /// Gives away what watches the addresses in the text.
+    pub(crate) fn take_watch(&mut self) -> Option<Box<AddressWatch>> {
+        self.watch.take()
+    }
+
     /// What watches the addresses in the text.
     pub(crate) fn watch(&mut self) -> Option<&mut AddressWatch> {
         self.watch.as_deref_mut()
@@ -122,9 +127,16 @@ impl NestingTracker {
 
     /// Follows a line end that is not part of what is fed.
     pub(crate) fn end_line(&mut self) {
-        let readings = self.readings();
-        if let Some(watch) = &mut self.watch {
-            watch.run(readings, b"\n");
+        self.watch_run(b"\n");
+    }
+
+    /// Follows the addresses in a text that changes no level. In an opaque value there are none.
+    fn watch_run(&mut self, text: &[u8]) {
+        if self.watch.is_some() && !self.is_opaque() {
+            let readings = self.readings();
+            if let Some(watch) = &mut self.watch {
+                watch.run(readings, text);
+            }
         }
     }
 
@@ -179,10 +191,7 @@ impl NestingTracker {
                 if let Some(members) = &mut self.members {
                     members.capture(&text[..plain]);
                 }
-                let readings = self.readings();
-                if let Some(watch) = &mut self.watch {
-                    watch.run(readings, &text[..plain]);
-                }
+                self.watch_run(&text[..plain]);
                 text = &text[plain..];
                 continue;
             }

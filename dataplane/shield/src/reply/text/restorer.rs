@@ -11,7 +11,7 @@ use crate::reply::text::context::ReplyContext;
 use aegis_detect::Category;
 
 use crate::json::find;
-use crate::reply::address::WatchPurpose;
+use crate::reply::address::{AddressWatch, WatchPurpose};
 use crate::reply::stats::RestoreStats;
 use crate::reply::text::matcher::{self, MAX_HELD, MatchOutcome, Prefix, TokenCandidate};
 use crate::reply::text::nesting::NestingTracker;
@@ -51,6 +51,16 @@ impl TextRestorer {
             RestoreDecision::Restore | RestoreDecision::Watch(..) => RestoreMode::Restored,
         };
         Self::with_mode(nesting.watched(decision.watch()), mode)
+    }
+
+    /// For text that goes on where `watch` stands.
+    pub(crate) fn watched(nesting: NestingTracker, watch: Box<AddressWatch>) -> Self {
+        Self::with_mode(nesting.watched(Some(watch)), RestoreMode::Restored)
+    }
+
+    /// Gives away what watches the addresses of a text that has ended.
+    pub(crate) fn take_watch(&mut self) -> Option<Box<AddressWatch>> {
+        self.nesting.take_watch()
     }
 
     /// For text that stays as it is, and whose tokens are counted.
