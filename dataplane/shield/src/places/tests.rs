@@ -257,6 +257,8 @@ fn what_passes_unscanned_gets_no_secret() {
     let secret = concat!("ghp_", "SdXUISDrH9Om1tpwiTln", "uOCyUHYgXE3Os6B1");
     let keyring = crate::Keyring::new(&[42; 32], "acme", 5, &[]).unwrap();
     let token = keyring.mint(aegis_detect::Category::Key, secret.as_bytes());
+    // Below `parameters` a reply has what a tool gets, whatever its members are called.
+    let is_tools = |example: &&String| example.contains("\"parameters\":");
     for row in FILES.iter().flat_map(|file| &file.place) {
         let value = match row.role {
             Role::Link => format!("\"https://h/{token}\""),
@@ -271,8 +273,11 @@ fn what_passes_unscanned_gets_no_secret() {
                 .paths
                 .iter()
                 .any(|path| path.rsplit('.').next().is_some_and(|m| NAMED_LIKE_TEXT.contains(&m)));
-        for (example, &(value, has_head)) in
-            row.examples.iter().flat_map(|example| values.iter().map(move |value| (example, value)))
+        for (example, &(value, has_head)) in row
+            .examples
+            .iter()
+            .filter(|example| !is_tools(example))
+            .flat_map(|example| values.iter().map(move |value| (example, value)))
         {
             let reply = example.replace("\"@\"", value);
             let mut vault = crate::Vault::new();

@@ -43,15 +43,17 @@ fn leads_elsewhere(text: &[u8]) -> bool {
             text[authority + slashes..].iter().take_while(|&&byte| matches!(byte, b'/' | b'\n')).count()
         };
         let host = authority + slashes + broken;
-        let Some(&next) = text.get(host) else {
-            return slashes + broken >= needed || zone.is_some_and(|(_, bad)| bad);
-        };
-        let slashes = slashes + text[authority + slashes..host].iter().filter(|&&byte| byte == b'/').count();
+        let slashes = text[authority..host].iter().filter(|&&byte| byte == b'/').count();
         let closes = |at: usize| !matches!(behind(closer, text, at), Some(still) if still != Closer::Quoted);
         let is_name = text[at] == b'w';
-        if !is_name && (next == b' ' || slashes < needed || (authority..=host).any(closes)) {
+        let next = text.get(host);
+        let is_blank = next.is_some_and(|&next| next == b' ' || (!is_name && closes(host)));
+        if !is_name && (is_blank || (next.is_some() && slashes < needed) || (authority..host).any(closes)) {
             at += 1;
             continue;
+        }
+        if next.is_none() {
+            return slashes >= needed || zone.is_some_and(|(_, bad)| bad);
         }
         let (mut closer, mut end) = (closer, host);
         let is_closed = loop {

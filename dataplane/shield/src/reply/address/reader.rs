@@ -201,7 +201,7 @@ impl AddressReader {
             && zone.closer.closes(byte, &self.history)
         {
             match zone.closer {
-                Closer::Quote { .. } => {
+                Closer::Quote { .. } if !matches!(self.phase, Phase::Slashes { opened: true, .. }) => {
                     zone.closer = Closer::Quoted;
                     self.end_authority(hosts);
                 }
@@ -369,7 +369,8 @@ impl AddressReader {
     /// The host has been read.
     fn judge(&mut self, hosts: &HostNames) {
         self.phase = Phase::Text;
-        let is_named = !self.is_ambiguous && !self.is_strange && hosts.contains(without_port(&self.host));
+        let host = without_port(&self.host);
+        let is_named = !self.is_ambiguous && !self.is_strange && is_plain(host) && hosts.contains(host);
         if !is_named {
             self.lead_elsewhere();
         }
@@ -493,4 +494,11 @@ fn without_port(host: &[u8]) -> &[u8] {
         _ => host,
     };
     host.strip_suffix(b".").unwrap_or(host)
+}
+
+/// Whether a host is written as one: an IPv6 address in brackets, or without what only those have.
+fn is_plain(host: &[u8]) -> bool {
+    let inside = host.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]")).unwrap_or(host);
+    let is_address = inside.len() < host.len();
+    inside.iter().all(|byte| !matches!(byte, b'[' | b']') && (is_address || *byte != b':'))
 }

@@ -112,6 +112,8 @@ fn hosts_that_only_look_like_named_ones() {
             "https://192.0.2.10/?k=TOKEN",
             "https://3221225985/?k=TOKEN",
             "https://good.example:x/?k=TOKEN",
+            "https://evil.example:a.cdn.example/?k=TOKEN",
+            "https://[evil.a.cdn.example/?k=TOKEN",
             "<img src=\"https://good.example\n.evil.example/?k=TOKEN\">",
             "<img src=\"https://good.example\t@evil.example/?k=TOKEN\">",
         ],

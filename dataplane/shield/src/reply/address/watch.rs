@@ -78,6 +78,7 @@ impl AddressWatch {
 
     /// Returns how many of the tokens noted stand beside an address that leads elsewhere, each once.
     pub(crate) fn take_beside(&mut self) -> u64 {
-        if self.restored > 0 && self.has_led_elsewhere() { std::mem::take(&mut self.restored) } else { 0 }
+        let counts = self.purpose != WatchPurpose::Guard && self.restored > 0;
+        if counts && self.has_led_elsewhere() { std::mem::take(&mut self.restored) } else { 0 }
     }
 }

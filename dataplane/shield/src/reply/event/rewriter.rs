@@ -139,6 +139,10 @@ impl EventRewriter {
         if !plan.calls.is_empty() {
             self.channels.change_calls(plan, context, out);
         }
+        for &group in &plan.begins {
+            self.channels.flush_closed(&[Close::Group(group)], &[], context, out);
+            self.channels.forget(&[Close::Group(group)]);
+        }
         if !plan.closes.is_empty() {
             self.channels.flush_closed(&plan.closes, &plan.pieces, context, out);
         }

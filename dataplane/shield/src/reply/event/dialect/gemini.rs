@@ -1,7 +1,7 @@
 //! `generateContent`, of Google.
 
 use crate::reply::event::json_index::ValueKind;
-use crate::reply::event::plan::{Call, ChannelId, Close, NamedCall, Plan, hash, mix};
+use crate::reply::event::plan::{ChannelId, Close, Plan, hash, mix};
 use crate::reply::event::view::Event;
 use crate::reply::policy::TextKind;
 use crate::reply::text::position_tracker::PositionUnit;
@@ -61,21 +61,17 @@ fn part(event: Event<'_>, part: usize, group: u64, plan: &mut Plan) {
 /// and with it another call begins.
 fn partial_arguments(event: Event<'_>, call: usize, group: u64, plan: &mut Plan) {
     let name = event.child(call, b"name").filter(|&name| event.kind(name) == ValueKind::Text);
-    plan.tools.extend(name.map(|name| (group, name)));
-    let call_name = Call::new(b"", name.map(|name| event.value(name)).unwrap_or_default());
-    let pieces = event.child(call, b"partialArgs");
-    if name.is_some() && pieces.is_none() {
-        plan.closes.push(Close::Group(group));
+    if let Some(name) = name {
+        plan.tools.push((group, name));
+        plan.begins.push(group);
     }
+    let pieces = event.child(call, b"partialArgs");
     for piece in pieces.into_iter().flat_map(|pieces| event.values.children(pieces)) {
         let value = event.child(piece, b"stringValue").filter(|&value| event.kind(value) == ValueKind::Text);
         let path = hash(0, event.string(piece, b"jsonPath").unwrap_or_default());
         let channel = ChannelId::new(b"argument", group, path);
         if let Some(value) = value {
             plan.piece(value, channel, group, TextKind::ToolInput);
-            if name.is_some() {
-                plan.calls.push(NamedCall { channel, group, call: call_name, loose: false, steady: false });
-            }
         }
     }
 }
