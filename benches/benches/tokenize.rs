@@ -2,7 +2,7 @@
 //! of the result gathered. Beside it a bare copy of the same bytes: what passing them on unread would cost.
 
 use aegis_bench::{corpus, machine};
-use aegis_detect::Rules;
+use aegis_detect::{KnownKey, Rules};
 use aegis_shield::{Format, Keyring, Limits, Policy, ShardScratch, Shield, Splice, Tokenizer};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;

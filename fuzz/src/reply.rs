@@ -1,6 +1,6 @@
 //! The way back, in `aegis-shield`: what is restored does not depend on cuts, and nothing else is changed.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use aegis_detect::Category;
 use aegis_shield::reply::{Rehydrator, ReplyFormat, RestoreStats};
@@ -42,8 +42,11 @@ fn spell(data: &[u8]) -> Vec<u8> {
     spelled
 }
 
-fn rehydrate(format: ReplyFormat, body: &[u8], size: usize) -> (Vec<u8>, RestoreStats) {
+fn rehydrate(format: ReplyFormat, body: &[u8], size: usize, guarded: bool) -> (Vec<u8>, RestoreStats) {
     let mut rehydrator = Rehydrator::new(vault(), format);
+    if guarded {
+        rehydrator = rehydrator.with_policy(Arc::default());
+    }
     let mut out = Vec::new();
     for piece in body.chunks(size.max(1)) {
         rehydrator.push(piece, &mut out);
@@ -53,8 +56,14 @@ fn rehydrate(format: ReplyFormat, body: &[u8], size: usize) -> (Vec<u8>, Restore
 }
 
 fn check(format: ReplyFormat, body: &[u8], size: usize) {
-    let (whole, tally) = rehydrate(format, body, body.len());
-    let (pieces, tally_of_pieces) = rehydrate(format, body, size);
+    for guarded in [false, true] {
+        check_policy(format, body, size, guarded);
+    }
+}
+
+fn check_policy(format: ReplyFormat, body: &[u8], size: usize, guarded: bool) {
+    let (whole, tally) = rehydrate(format, body, body.len(), guarded);
+    let (pieces, tally_of_pieces) = rehydrate(format, body, size, guarded);
     assert!(
         whole == pieces,
         "the reply depends on the cut: {} and {}",
@@ -105,7 +114,7 @@ fn streamed_against_whole(text: &str, size: usize) {
     let end =
         "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
     let stream: String = deltas.chain([end.to_owned()]).collect();
-    let (out, streamed) = rehydrate(ReplyFormat::Sse, stream.as_bytes(), 17);
+    let (out, streamed) = rehydrate(ReplyFormat::Sse, stream.as_bytes(), 17, true);
     let out = String::from_utf8(out).expect("a stream of text stays text");
     assert!(out.ends_with(end), "the end of the stream is untouched");
     let said: String = out
@@ -114,7 +123,7 @@ fn streamed_against_whole(text: &str, size: usize) {
         .filter_map(|event| event["choices"][0]["delta"]["content"].as_str().map(str::to_owned))
         .collect();
     let body = format!("{{\"choices\":[{{\"message\":{{\"content\":{}}}}}]}}", serde_json::Value::from(text));
-    let (whole, at_once) = rehydrate(ReplyFormat::Json, body.as_bytes(), body.len());
+    let (whole, at_once) = rehydrate(ReplyFormat::Json, body.as_bytes(), body.len(), true);
     let whole: serde_json::Value = serde_json::from_slice(&whole).expect("a document stays one");
     assert_eq!(
         whole["choices"][0]["message"]["content"].as_str(),

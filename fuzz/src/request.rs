@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use aegis_detect::Rules;
+use aegis_detect::{KnownKey, Rules};
 use aegis_shield::json::{Fault, Lexeme, Nested, Sink};
 use aegis_shield::{
     Boundary, Format, Keyring, Limits, Policy, Refusal, ShardScratch, Shield, Splice, Tokenizer, Vault,

@@ -129,6 +129,8 @@ pub struct RequestRecord {
     pub unresolved: u64,
     /// Tokens of this exchange left on purpose: in text that the provider signed, and in `logprobs`.
     pub kept: u64,
+    /// What the policy on restoring did.
+    pub restore: RestoreRecord,
     /// The body passed unscanned because `policy.fail_mode` is open.
     pub failed_open: bool,
     /// The body was longer than what is held back, and its rest was scanned while it was sent: a value is hidden only
@@ -165,10 +167,22 @@ impl RequestRecord {
             restored: 0,
             unresolved: 0,
             kept: 0,
+            restore: RestoreRecord::default(),
             failed_open: false,
             streamed: false,
         }
     }
+}
+
+/// What the policy on restoring did to the tokens of a reply.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RestoreRecord {
+    /// Tokens left in texts, or for tools, that it excepts.
+    pub withheld_by_policy: u64,
+    /// Tokens left in addresses that lead to a host that it does not name.
+    pub withheld_by_guard: u64,
+    /// Tokens put back into a tool's arguments beside such an address.
+    pub beside_unnamed_hosts: u64,
 }
 
 /// How an exchange ended.

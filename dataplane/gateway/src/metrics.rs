@@ -204,6 +204,12 @@ pub struct ShardMetrics {
     pub unresolved: Counter,
     /// Tokens in replies left on purpose, in what the provider signed and in `logprobs`.
     pub kept: Counter,
+    /// Tokens in replies left because the policy excepts their text or tool.
+    pub withheld_by_policy: Counter,
+    /// Tokens in replies left in addresses that lead to a host that is not named.
+    pub withheld_by_guard: Counter,
+    /// Tokens put back into a tool's arguments beside such an address.
+    pub beside_unnamed_hosts: Counter,
     /// Time the gateway itself added to an exchange, in microseconds; waiting for client or upstream is not part of it.
     pub added: Histogram<18>,
     /// Request body bytes received from clients.
@@ -253,6 +259,9 @@ impl ShardMetrics {
             restored: Counter::default(),
             unresolved: Counter::default(),
             kept: Counter::default(),
+            withheld_by_policy: Counter::default(),
+            withheld_by_guard: Counter::default(),
+            beside_unnamed_hosts: Counter::default(),
             added: Histogram::new(&ADDED_BOUNDS),
             request_bytes: Counter::default(),
             response_bytes: Counter::default(),

@@ -8,6 +8,7 @@ mod files;
 mod keys;
 mod own_secrets;
 mod policy;
+mod restore;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -19,6 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Release};
 use std::time::Duration;
 
 use aegis_shield::Shield;
+use aegis_shield::reply::RestorePolicy;
 use arc_swap::ArcSwap;
 use sha2::{Digest, Sha256};
 
@@ -55,6 +57,8 @@ pub struct Snapshot {
     pub sse_keep_alive: Duration,
     /// Rules, policy and token keys.
     pub shield: Arc<Shield>,
+    /// Which tokens of replies become values again.
+    pub restore: Arc<RestorePolicy>,
     /// TLS towards clients; none for plain HTTP.
     pub server_tls: Option<Arc<rustls::ServerConfig>>,
     /// The organisation has handed values over that are found wherever they stand, whatever they look like.
@@ -86,6 +90,7 @@ impl Snapshot {
             audit: true,
             known_values: false,
             shield,
+            restore: Arc::default(),
             by_name,
         }
     }

@@ -39,8 +39,8 @@ const WRONG: &[(&str, &str)] = &[
     (
         "a = 1\nb = 2\n",
         "error: aegis.toml:1:1: a: unknown section\n  help: known here: server, admin, state, cache, timeouts, limits, upstreams, auth, \
-         policy, rules, known_values, tokens, session, log, audit\nerror: aegis.toml:2:1: b: unknown section\n  help: known here: server, admin, \
-         state, cache, timeouts, limits, upstreams, auth, policy, rules, known_values, tokens, session, log, audit",
+         policy, rules, known_values, restore, tokens, session, log, audit\nerror: aegis.toml:2:1: b: unknown section\n  help: known here: server, admin, \
+         state, cache, timeouts, limits, upstreams, auth, policy, rules, known_values, restore, tokens, session, log, audit",
     ),
     (
         "[server]\nshards = \"two\"\n",
@@ -160,6 +160,30 @@ const WRONG: &[(&str, &str)] = &[
         "[upstreams.openai]\nredirect_hosts = [\"https://x.example\"]\n",
         "error: aegis.toml:2:1: upstreams.openai.redirect_hosts: `https://x.example` is not a host name\n  help: write names without \
          scheme and port, like \"files.example.com\" or \"*.example.com\"",
+    ),
+    (
+        "[restore]\nhosts = [\"ok.example\", \"https://x.example\"]\n",
+        "error: aegis.toml:2:1: restore.hosts: `https://x.example` has a scheme, a port or a path\n  help: write names like \
+         \"files.example.com\", or \"*.example.com\" for all below one",
+    ),
+    (
+        "[restore]\nhosts = [\"*\"]\n",
+        "error: aegis.toml:2:1: restore.hosts: `*` has a * that is not the whole first label\n  help: write names like \
+         \"files.example.com\", or \"*.example.com\" for all below one",
+    ),
+    (
+        "[restore]\ntools = [\"bash\", \"\"]\n",
+        "error: aegis.toml:2:1: restore.tools: item 2 names no tool\n  help: write names like \"bash\", or \"mcp__files__*\" for all \
+         that begin so",
+    ),
+    (
+        "[restore]\nlanes = [\"answer\"]\n",
+        "error: aegis.toml:2:10: restore.lanes: `answer` is not a choice\n  help: expected a list of some of \"text\", \"reasoning\", \
+         \"refusal\", \"tool_arguments\", \"other\"",
+    ),
+    (
+        "[restore]\nunnamed_hosts = \"drop\"\n",
+        "error: aegis.toml:2:17: restore.unnamed_hosts: `drop` is not a choice\n  help: expected one of \"count\", \"withhold\"",
     ),
     (
         "[audit]\nring = 63\n",
@@ -376,6 +400,7 @@ fn risky_settings_are_warned_about() {
             "everybody who reaches server.listen may use the provider's key",
         ),
         ("[policy]\nfail_mode = \"open\"\n", "what cannot be scanned or recorded passes"),
+        ("[restore]\nguard_addresses = false\n", "can make a client send values to any host"),
         ("[admin]\nlisten = \"0.0.0.0:9901\"\n", "can be reached from outside"),
         ("[auth]\nmode = \"keys\"\n", "every request will be refused"),
         (

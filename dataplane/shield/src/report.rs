@@ -270,7 +270,9 @@ mod tests {
         let line = |report: &mut Report, part: Part| {
             report.begin(part);
             if part != Part::Next || !report.add_line() {
-                report.record((RuleIndex(1), part), Category::Pkey, Action::Tokenize, None, String::new);
+                let (rule, evidence) = (RuleIndex(1), Evidence::Rule);
+                let kind = FindingKind { rule, evidence, part, category: Category::Pkey };
+                report.record(kind, Action::Tokenize, None, String::new);
             }
         };
         for part in [Part::First { lead: 0 }, Part::Next, Part::Whole, Part::Next, Part::First { lead: 3 }] {

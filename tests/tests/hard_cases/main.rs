@@ -16,6 +16,7 @@ mod case_07_encodings;
 mod case_08_ambiguity;
 mod case_09_hiding_places;
 mod case_10_adversary;
+mod case_10_injected_addresses;
 mod case_11_personal_data;
 mod case_13_lines;
 mod case_16_symmetry;

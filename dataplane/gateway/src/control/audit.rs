@@ -38,6 +38,7 @@ pub struct AuditEvent<'a> {
     restored: u64,
     unresolved: u64,
     kept: u64,
+    restore: AuditRestore,
     failed_open: bool,
     streamed: bool,
 }
@@ -56,6 +57,14 @@ struct AuditTimes {
     added: u64,
     first_byte: Option<u64>,
     connect: Option<u64>,
+}
+
+/// What the policy on restoring did.
+#[derive(Debug, Serialize)]
+struct AuditRestore {
+    withheld_by_policy: u64,
+    withheld_by_guard: u64,
+    beside_unnamed_hosts: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -114,6 +123,11 @@ impl<'a> AuditEvent<'a> {
             restored: record.restored,
             unresolved: record.unresolved,
             kept: record.kept,
+            restore: AuditRestore {
+                withheld_by_policy: record.restore.withheld_by_policy,
+                withheld_by_guard: record.restore.withheld_by_guard,
+                beside_unnamed_hosts: record.restore.beside_unnamed_hosts,
+            },
             failed_open: record.failed_open,
             streamed: record.streamed,
         }
@@ -181,6 +195,7 @@ mod tests {
     use aegis_shield::{Action, OpaqueKind};
 
     use super::*;
+    use crate::events::RestoreRecord;
     use crate::events::tests::record;
 
     #[test]
@@ -208,6 +223,8 @@ mod tests {
             },
         ];
         record.kept = 3;
+        record.restore =
+            RestoreRecord { withheld_by_policy: 1, withheld_by_guard: 2, beside_unnamed_hosts: 4 };
         record.opaque_total = 2;
         record.opaque = vec![
             RecordedOpaque {
@@ -228,7 +245,8 @@ mod tests {
             r#""category":"TOKEN","action":"tokenize","place":"messages[0].content","token":"AEGIS-TOKEN-0MADEUP"},{"rule":"unknown","#,
             r#""category":"PII","action":"block","place":"line\n2","token":null,"lines":25}],"opaque_total":2,"#,
             r#""opaque":[{"type":"image","bytes":1234,"place":"messages[0].content[1].source.data"},"#,
-            r#"{"type":"other","bytes":0,"place":""}],"restored":0,"unresolved":0,"kept":3,"failed_open":false,"streamed":false}"#,
+            r#"{"type":"other","bytes":0,"place":""}],"restored":0,"unresolved":0,"kept":3,"#,
+            r#""restore":{"withheld_by_policy":1,"withheld_by_guard":2,"beside_unnamed_hosts":4},"failed_open":false,"streamed":false}"#,
             "\n"
         );
         assert_eq!(String::from_utf8(line).expect("UTF-8"), expected);

@@ -106,11 +106,14 @@ impl Page<'_> {
             }
         }
         let help = "Tokens in replies: restored to their value, unresolved because they belong to no value of the exchange, \
-            or kept because the provider signed the text or states what it sampled";
+            kept because the provider signed the text or states what it sampled, or withheld by policy or in an address";
         let mut family = encoder.encode_descriptor("aegis_tokens", help, None, MetricType::Counter)?;
         counter(&mut family, &[("result", "restored")], self.sum(|shard| &shard.restored))?;
         counter(&mut family, &[("result", "unresolved")], self.sum(|shard| &shard.unresolved))?;
-        counter(&mut family, &[("result", "kept")], self.sum(|shard| &shard.kept))
+        counter(&mut family, &[("result", "kept")], self.sum(|shard| &shard.kept))?;
+        let withheld = self.sum(|shard| &shard.withheld_by_policy);
+        counter(&mut family, &[("result", "withheld_by_policy")], withheld)?;
+        counter(&mut family, &[("result", "withheld_by_guard")], self.sum(|shard| &shard.withheld_by_guard))
     }
 
     fn opaque(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
@@ -188,7 +191,7 @@ impl Page<'_> {
 
     fn totals(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
         type ReadCounter = fn(&ShardMetrics) -> &Counter;
-        let counters: [(&str, &str, ReadCounter); 11] = [
+        let counters: [(&str, &str, ReadCounter); 12] = [
             ("aegis_request_body_bytes", "Request body bytes received", |s| &s.request_bytes),
             ("aegis_response_body_bytes", "Reply body bytes received from upstreams", |s| &s.response_bytes),
             ("aegis_connections", "Client connections accepted", |s| &s.connections_total),
@@ -206,6 +209,11 @@ impl Page<'_> {
             ("aegis_failed_open", "Requests that passed unscanned because policy.fail_mode is open", |s| {
                 &s.failed_open
             }),
+            (
+                "aegis_tokens_beside_unnamed_hosts",
+                "Tokens restored in what a tool gets, beside an address whose host restore.hosts does not name",
+                |s| &s.beside_unnamed_hosts,
+            ),
             ("aegis_audit_dropped", "Requests that passed and have no audit event (fail_mode open)", |s| {
                 &s.audit_dropped
             }),

@@ -178,6 +178,9 @@ fn the_metrics_page_adds_up_all_shards() {
         shard.findings[0][3].add(n);
         shard.restored.add(n);
         shard.kept.add(2 * n);
+        shard.withheld_by_policy.add(3 * n);
+        shard.withheld_by_guard.add(4 * n);
+        shard.beside_unnamed_hosts.add(5 * n);
         shard.added.observe(7 * n);
         shard.connections_open.add(n);
         shard.upstreams[slot].pool_misses.add(n);
@@ -195,6 +198,9 @@ fn the_metrics_page_adds_up_all_shards() {
         ("aegis_tokens_total{result=\"restored\"}", 11.0),
         ("aegis_tokens_total{result=\"unresolved\"}", 0.0),
         ("aegis_tokens_total{result=\"kept\"}", 22.0),
+        ("aegis_tokens_total{result=\"withheld_by_policy\"}", 33.0),
+        ("aegis_tokens_total{result=\"withheld_by_guard\"}", 44.0),
+        ("aegis_tokens_beside_unnamed_hosts_total", 55.0),
         ("aegis_added_seconds_bucket{le=\"0.000005\"}", 0.0),
         ("aegis_added_seconds_bucket{le=\"0.00001\"}", 1.0),
         ("aegis_added_seconds_bucket{le=\"0.000075\"}", 2.0),

@@ -226,6 +226,9 @@ impl RecordBuilder {
         metrics.restored.add(self.restored);
         metrics.unresolved.add(self.unresolved);
         metrics.kept.add(self.kept);
+        metrics.withheld_by_policy.add(self.restore.withheld_by_policy);
+        metrics.withheld_by_guard.add(self.restore.withheld_by_guard);
+        metrics.beside_unnamed_hosts.add(self.restore.beside_unnamed_hosts);
         if self.failed_open {
             metrics.failed_open.inc();
         }

@@ -15,6 +15,7 @@ use super::files::read_text;
 use super::keys::{auth, keyring, upstream_key};
 use super::own_secrets::OwnSecrets;
 use super::policy::policy;
+use super::restore::restore_policy;
 use super::tls::{TlsMaterial, server_tls};
 use super::{Addresses, Snapshot, TrustIdentity, Upstream};
 use crate::browser::Sites;
@@ -116,6 +117,7 @@ impl Builder {
             session: settings.session.clone(),
             recall: settings.recall.clone(),
             shield,
+            restore: restore_policy(&settings.restore),
             server_tls,
             audit: settings.audit.enabled,
             known_values: settings.known_values.file.is_some(),

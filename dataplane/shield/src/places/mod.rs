@@ -50,8 +50,9 @@
 //! A sealed value is base64 to its end and passes from 64 characters on (`MIN_SEALED` in `request/classify/opaque.rs`), or from
 //! 16 (`MIN_SURE`) where the object's `type` is a signed one; a shorter one is scanned. Raw sound also begins at `MIN_SEALED`.
 //!
-//! Replies do not read these files, except for links: they know members by name alone (`reply/text/keys.rs`). A new place of
-//! sealed, signed or media values needs its name there too, and a test of this module says so.
+//! Replies do not read these files, except for links, credentials and page tokens: they know members by name alone
+//! (`reply/text/keys.rs`). A new place of sealed, signed or media values needs its name there too, and a test of this module
+//! says so.
 //!
 //! # One table for all
 //!
@@ -70,8 +71,7 @@ mod table;
 
 pub use place::{PathStep, Place, Role, Scope};
 pub use table::{
-    Table, all, is_link_of_reply, may_be_link_of_reply, may_hold_link_of_reply, of_header, of_parameter,
-    of_requests, structure,
+    Holder, Table, all, is_unsearched_in_reply, of_header, of_parameter, of_requests, structure,
 };
 
 #[cfg(test)]

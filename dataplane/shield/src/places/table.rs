@@ -113,44 +113,84 @@ pub(crate) fn examples(role: Role) -> impl Iterator<Item = String> {
 /// A member's name.
 type Name = Box<[u8]>;
 
-/// Names of members by which links of the table are known wherever they stand, with the name of the object around them
-/// if one is listed that is no list's item.
-static LINKS: LazyLock<Vec<(Name, Option<Name>)>> = LazyLock::new(|| {
-    let of_requests = OF_REQUESTS.places.iter().filter(|place| place.role == Role::Link);
-    let mut links: Vec<_> = of_requests
-        .filter_map(|place| {
-            let mut names = place.steps.iter().map_while(|step| match step {
-                Pattern::Name(name) => Some(name.clone()),
-                _ => None,
-            });
-            Some((names.next()?, names.next()))
-        })
-        .collect();
-    links.sort();
-    links.dedup();
-    links
+/// A member of a reply whose value goes back unsearched.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct UnsearchedMember {
+    /// `None` for any.
+    name: Option<Name>,
+    /// The name of the object around it, or of the list that this is an item of. `None` for any.
+    holder: Option<Name>,
+}
+
+/// What replies call the page tokens that requests have in their query.
+const CURSORS_OF_REPLIES: [&[u8]; 7] = [
+    b"next_page_token",
+    b"nextSyncToken",
+    b"nextToken",
+    b"next_token",
+    b"next_page",
+    b"last_id",
+    b"first_id",
+];
+
+/// Names of members by which links, credentials, page tokens and sound without a head of the table are known wherever they
+/// stand in a reply.
+static UNSEARCHED: LazyLock<Vec<UnsearchedMember>> = LazyLock::new(|| {
+    let wanted = |place: &&Place| {
+        matches!(place.role, Role::Link | Role::Credential | Role::PageToken) || place.always_media
+    };
+    let name = |step: Option<&Pattern>| match step {
+        Some(Pattern::Name(name)) => Some(name.clone()),
+        _ => None,
+    };
+    let of_requests = OF_REQUESTS.places.iter().filter(wanted).map(|place| {
+        // Links are listed by names of their own; credentials are called like anything (`value`).
+        let is_credential = place.role == Role::Credential;
+        let above = &place.steps[1..];
+        let holder = above.iter().find(|step| !is_credential || **step != Pattern::Item);
+        UnsearchedMember { name: name(place.steps.first()), holder: name(holder) }
+    });
+    let cursor = |name: &&[u8]| UnsearchedMember { name: Some((**name).into()), holder: None };
+    let mut members: Vec<_> = of_requests.chain(CURSORS_OF_REPLIES.iter().map(cursor)).collect();
+    members.sort();
+    members.dedup();
+    members
 });
 
-/// Whether the string under `name`, in an object under `holder` (empty if it has none), is an address that the provider
-/// would fetch if it came back in a request, where it is not searched.
+/// Whether the string under `name`, in an object under `holder` (empty if it has none), is a link, a credential, a
+/// page token or sound: if it came back in a request, it would not be searched.
 ///
-/// An address may be signed, so it cannot be searched there without breaking it; so no secret is put into it here.
-pub fn is_link_of_reply(name: &[u8], holder: &[u8]) -> bool {
-    // All of them end so: `url`, `uri`. Most names do not.
-    matches!(name, [.., b'r', b'l' | b'i'])
-        && LINKS
-            .iter()
-            .any(|(link, around)| **link == *name && around.as_ref().is_none_or(|around| **around == *holder))
+/// It could not be searched there without breaking it; so no secret is put into it here.
+pub fn is_unsearched_in_reply(name: &[u8], holder: &[u8]) -> bool {
+    UNSEARCHED.iter().any(|member| {
+        member.name.as_ref().is_none_or(|own| **own == *name)
+            && member.holder.as_ref().is_none_or(|around| **around == *holder)
+    })
 }
 
-/// Whether objects under `name` may hold such an address, for a reader that keeps no names of what is open.
-pub fn may_hold_link_of_reply(name: &[u8]) -> bool {
-    LINKS.iter().any(|(_, around)| around.as_deref() == Some(name))
-}
+/// The names of what may hold such strings.
+static HOLDERS: LazyLock<Vec<&'static [u8]>> = LazyLock::new(|| {
+    let mut holders: Vec<&[u8]> = UNSEARCHED.iter().filter_map(|member| member.holder.as_deref()).collect();
+    holders.dedup();
+    holders
+});
 
-/// Whether `name` may be the name of such an address in an object that [may hold](may_hold_link_of_reply) one.
-pub fn may_be_link_of_reply(name: &[u8]) -> bool {
-    LINKS.iter().any(|(link, _)| **link == *name)
+/// A holder of such strings, for a reader that keeps no names of what is open. The default is one without a name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Holder(Option<u8>);
+
+impl Holder {
+    /// What an object or list under `name` is.
+    pub fn of(name: &[u8]) -> Self {
+        let index = HOLDERS.iter().position(|holder| *holder == name);
+        Self(index.and_then(|index| u8::try_from(index).ok()))
+    }
+
+    /// Whether the string under `name` in it [goes back unsearched](is_unsearched_in_reply).
+    pub fn has_unsearched(self, name: &[u8]) -> bool {
+        let holder = self.0.and_then(|index| HOLDERS.get(usize::from(index)));
+        is_unsearched_in_reply(name, holder.copied().unwrap_or_default())
+    }
 }
 
 /// What a query parameter of that name, in any case, means to the providers; `None` if it is text.

@@ -58,6 +58,16 @@
 //! none, and there are no entries to spread it over. They agree with each other, and with what the provider wrote.
 //! [`RestoreStats::kept`] counts both.
 //!
+//! What goes back unsearched for another reason gets no secret either: links that the provider fetches, page tokens,
+//! credentials, and media, which are known by the table of places and by their first bytes.
+//!
+//! # What a policy withholds
+//!
+//! A [`RestorePolicy`] is asked once for each channel. It can except kinds of text and tools, and it guards addresses: in
+//! a text, a token inside an address of a host that it does not name stays, since a client may fetch that by itself
+//! (`address` has the rules). For that each text is read along, from its first byte to its last and at every depth of JSON
+//! that it may be read at; nothing is held back for it. Addresses beside the tokens that a tool gets are only counted.
+//!
 //! # Where it stops
 //!
 //! A token in JSON of more than five layers stays as it is, unless its secret is the same at every layer: the way out
@@ -75,17 +85,19 @@
 //! completion), a held tail of the first comes out only when the choice finishes: late, but once and in its own
 //! channel.
 
+mod address;
 mod event;
 mod format;
 mod framing;
-mod gate;
 mod limits;
+mod policy;
 mod rehydrator;
 mod stats;
 mod text;
 
+pub use address::{HostNames, InvalidHostName};
 pub use format::ReplyFormat;
-pub use gate::{RestoreGate, TextKind};
 pub use limits::MAX_EVENT;
+pub use policy::{Lane, RestorePolicy, ToolNames, UnnamedHosts};
 pub use rehydrator::Rehydrator;
 pub use stats::RestoreStats;

@@ -11,8 +11,8 @@ use crate::reply::format::{self, ReplyFormat, Sniffed};
 use crate::reply::framing::lines::JsonLines;
 use crate::reply::framing::sse::{self, Sse};
 use crate::reply::framing::values::Values;
-use crate::reply::gate::{RestoreGate, TextKind};
 use crate::reply::limits::KEPT_CAPACITY;
+use crate::reply::policy::{RestorePolicy, TextKind};
 use crate::reply::stats::RestoreStats;
 use crate::reply::text::context::ReplyContext;
 use crate::reply::text::nesting::NestingTracker;
@@ -90,11 +90,12 @@ impl Rehydrator {
         self
     }
 
-    /// The same, with a decision of its own for each channel. The caller decides, by the gate it gives: the shield has no
-    /// policy on what is restored, and without a gate everything is.
+    /// The same, for the texts, tools and hosts that `policy` allows. It is asked once for each channel of a stream, for
+    /// each complete string with a token, and once for a body that is restored as a whole. Without a policy all tokens
+    /// are replaced.
     #[must_use]
-    pub fn with_gate(mut self, gate: Box<dyn RestoreGate>) -> Self {
-        self.context.gate = Some(gate);
+    pub fn with_policy(mut self, policy: Arc<RestorePolicy>) -> Self {
+        self.context.policy = Some(policy);
         self
     }
 
@@ -275,7 +276,7 @@ impl Rehydrator {
     }
 
     fn whole(&mut self, nesting: NestingTracker) -> Box<TextRestorer> {
-        let allowed = self.context.allows(TextKind::Document, None);
+        let allowed = self.context.decide(TextKind::Document, None);
         Box::new(TextRestorer::new(nesting, allowed))
     }
 }

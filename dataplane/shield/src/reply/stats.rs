@@ -13,6 +13,13 @@ pub struct RestoreStats {
     /// Tokens of this vault left on purpose: in signed text, and in what speaks of the tokens that the model sampled
     /// (`logprobs`).
     pub kept: u64,
+    /// Tokens of this vault left in texts and tools that the [policy](super::RestorePolicy) excepts, or beside hosts in
+    /// a tool's arguments where it says so.
+    pub withheld_by_policy: u64,
+    /// Tokens of this vault left in addresses that lead to a host that the policy does not name.
+    pub withheld_by_guard: u64,
+    /// Of the tokens replaced: those in the arguments of a tool in which such an address stands, too.
+    pub beside_unnamed_hosts: u64,
     /// Pieces of text passed unread, because too many channels were open.
     pub skipped: u64,
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aegis_detect::Rules;
+use aegis_detect::{KnownKey, Rules};
 use aegis_shield::reply::{Rehydrator, ReplyFormat};
 use aegis_shield::{
     Format, Keyring, Limits, Outcome, Policy, Refusal, ShardScratch, Shield, Splice, Tokenizer, Vault,
@@ -32,7 +32,8 @@ pub(crate) fn long_body(lines: usize) -> String {
 pub(crate) fn shield_with(policy: Policy) -> Arc<Shield> {
     let keyring = Arc::new(Keyring::new(&[7; 32], "acme", 0, &[]).expect("a keyring"));
     let rules = Rules::builtin().expect("the built-in rules");
-    Arc::new(Shield { rules, policy, keyring, limits: Limits::default() })
+    let search_key = KnownKey::new(&[9; 32]);
+    Arc::new(Shield { rules, policy, keyring, search_key, limits: Limits::default() })
 }
 
 /// What is sent instead of a body that arrives in these pieces.

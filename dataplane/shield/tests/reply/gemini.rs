@@ -1,6 +1,8 @@
 //! Gemini, by server-sent events and as a document.
 
-use aegis_shield::reply::ReplyFormat;
+use std::sync::Arc;
+
+use aegis_shield::reply::{Rehydrator, ReplyFormat, RestorePolicy, ToolNames};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -100,6 +102,31 @@ fn arguments_in_pieces_are_keyed_by_their_path() {
         args.as_array().unwrap().iter().map(piece).collect()
     };
     assert!(channels(&output, read).values().all(|text| text == QUOTED));
+}
+
+#[test]
+fn arguments_in_pieces_belong_to_the_call_that_was_named() {
+    let token = masked("<<plain>>");
+    let call = |call: Value| chunk(&json!([{"functionCall": call}]), None);
+    let piece = |text: &str| json!([{"jsonPath": "$.a", "stringValue": text}]);
+    let (first, second) = token.split_at(9);
+    let input = stream(&[
+        call(json!({"name": "web", "willContinue": true})),
+        call(json!({"partialArgs": piece(first), "willContinue": true})),
+        call(json!({"partialArgs": piece(second)})),
+        call(json!({"name": "files", "partialArgs": piece(first), "willContinue": true})),
+        call(json!({"partialArgs": piece(second)})),
+        call(json!({"name": "web", "willContinue": true})),
+        call(json!({"partialArgs": piece(&token)})),
+        chunk(&json!([]), Some("STOP")),
+    ]);
+    let policy = RestorePolicy { except_tools: ToolNames::new(["web"]), ..RestorePolicy::default() };
+    let mut rehydrator = Rehydrator::new(vault(), ReplyFormat::Sse).with_policy(Arc::new(policy));
+    let mut out = Vec::new();
+    rehydrator.push(input.as_bytes(), &mut out);
+    rehydrator.finish(&mut out);
+    assert_eq!((rehydrator.stats().restored, rehydrator.stats().withheld_by_policy), (1, 2));
+    assert_eq!(String::from_utf8(out).unwrap().matches(PLAIN).count(), 1);
 }
 
 #[test]

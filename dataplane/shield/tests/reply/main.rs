@@ -4,6 +4,8 @@
 #![expect(clippy::cast_possible_truncation, reason = "made-up inputs are small")]
 #![expect(clippy::unwrap_used, reason = "a helper that panics is a test that fails")]
 
+mod address_reference;
+mod addresses;
 mod anthropic;
 mod citations;
 mod documents;

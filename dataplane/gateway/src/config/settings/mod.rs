@@ -10,6 +10,7 @@ use super::schema::section;
 mod auth;
 mod findings;
 mod output;
+mod restore;
 mod server;
 mod tokens;
 mod traffic;
@@ -19,6 +20,7 @@ pub use aegis_shield::policy::Action;
 pub use auth::{Auth, AuthMode, GatewayKey};
 pub use findings::{FailMode, FindingsHeader, KnownValues, Policy, Rules};
 pub use output::{Audit, AuditSync, Log, LogFormat};
+pub use restore::Restore;
 pub use server::{Admin, Cache, Certificate, ClientAuth, Driver, Server, ServerTls, State};
 pub use tokens::{Recall, Session, Tokens, epoch_number};
 pub use traffic::{BeyondHold, Limits, RESERVED_PART, Timeouts};
@@ -49,6 +51,8 @@ section! {
         rules: Rules;
         /// Values of the organisation that are found wherever they stand.
         known_values: KnownValues;
+        /// Which tokens of replies become values again.
+        restore: Restore;
         /// The keys that make tokens.
         tokens: Tokens;
         /// Named sessions.

@@ -17,6 +17,7 @@ use crate::web_origin::{MAX_ENTRY, check_host, check_origin};
 mod auth;
 mod limits;
 mod policy;
+mod restore;
 mod tokens;
 mod upstreams;
 
@@ -32,6 +33,7 @@ pub fn check(settings: &Settings) -> Vec<Problem> {
     upstreams::check(settings, &mut problems);
     auth::check(settings, &mut problems);
     policy::check(settings, &mut problems);
+    restore::check(settings, &mut problems);
     tokens::check(settings, &mut problems);
     log(settings, &mut problems);
     problems

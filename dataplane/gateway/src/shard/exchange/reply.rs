@@ -20,6 +20,7 @@ use super::reply_head::{HeadPlan, Replying};
 use super::response_body::Absorbed;
 use super::send::ReadEvent;
 use super::state::Exchange;
+use crate::events::RestoreRecord;
 use crate::snapshot::Upstream;
 
 /// What the wait for more of a reply brought.
@@ -41,6 +42,11 @@ impl Exchange<'_> {
             self.record.restored = stats.restored;
             self.record.unresolved = stats.unresolved;
             self.record.kept = stats.kept;
+            self.record.restore = RestoreRecord {
+                withheld_by_policy: stats.withheld_by_policy,
+                withheld_by_guard: stats.withheld_by_guard,
+                beside_unnamed_hosts: stats.beside_unnamed_hosts,
+            };
         }
         outcome
     }

@@ -127,7 +127,8 @@ impl Exchange<'_> {
         body.restorer = (!secrets.is_empty())
             .then(|| Rehydrator::new(secrets.vault, format).with_documents(secrets.documents))
             .filter(|rehydrator| !rehydrator.is_transparent())
-            .map(|rehydrator| Restorer::new(rehydrator.with_keyring(Arc::clone(keyring))));
+            .map(|rehydrator| rehydrator.with_keyring(Arc::clone(keyring)))
+            .map(|rehydrator| Restorer::new(rehydrator.with_policy(Arc::clone(&self.snapshot.restore))));
         let head = &mut self.buffers.reply;
         let is_edited = !body.is_plain();
         if is_edited {

@@ -1,9 +1,11 @@
 //! The open channels of one stream.
 
+use crate::reply::address::AddressWatch;
 use crate::reply::event::handling::Handling;
 use crate::reply::event::plan::{ChannelId, ChannelPiece, Close, NamedCall, Plan};
 use crate::reply::event::template::Template;
-use crate::reply::gate::TextKind;
+use crate::reply::event::text_kind::tool_name;
+use crate::reply::policy::TextKind;
 use crate::reply::text::context::ReplyContext;
 use crate::reply::text::nesting::NestingTracker;
 use crate::reply::text::output::RestoredText;
@@ -12,7 +14,7 @@ use crate::reply::text::restorer::TextRestorer;
 
 /// Channels that are open at once. The pieces of any further one pass as they are, and are counted.
 pub(crate) const MAX_CHANNELS: usize = 256;
-/// Bytes of a tool's name that are kept for the gate.
+/// Bytes of a tool's name that are kept for the policy.
 const MAX_TOOL_NAME: usize = 128;
 /// Texts whose measure is kept after they ended, since an annotation may come late. The oldest goes.
 const MAX_KEPT_TRACKERS: usize = 16;
@@ -21,6 +23,8 @@ const MAX_KEPT_TRACKERS: usize = 16;
 pub(crate) struct Channel {
     id: ChannelId,
     group: u64,
+    /// It is what the user reads.
+    is_text: bool,
     pub(crate) restorer: TextRestorer,
     /// Makes the event that lets out what the restorer holds. Means something only while it holds something.
     pub(crate) template: Template,
@@ -54,11 +58,13 @@ impl Numbering {
 #[derive(Default)]
 pub(crate) struct Channels {
     open: Vec<Channel>,
-    /// Names of the tools that are being called, by group or channel; kept only for a gate.
+    /// Names of the tools that are being called, by group or channel; kept only for a policy that asks.
     tools: Vec<(u64, Box<str>)>,
     /// Which call a channel belongs to, where the stream has said so.
     calls: Vec<NamedCall>,
     ended: Vec<(ChannelId, Box<PositionTracker>)>,
+    /// The addresses of the last text that ended: clients put the blocks of an answer together.
+    last_text: Option<Box<AddressWatch>>,
     pub(crate) numbering: Numbering,
 }
 
@@ -77,6 +83,7 @@ impl Channels {
         if self.open.len() == MAX_CHANNELS {
             return None;
         }
+        let is_text = piece.text_kind == TextKind::Text;
         let nesting = if piece.channel == ChannelId::PLAIN {
             NestingTracker::plain()
         } else {
@@ -84,7 +91,12 @@ impl Channels {
         };
         let restorer = match handling() {
             Handling::Restore => {
-                let restorer = TextRestorer::new(nesting, context.allows(piece.text_kind, self.tool(piece)));
+                let decision = context.decide(piece.text_kind, self.tool(piece));
+                let before = self.last_text.take_if(|_| is_text && decision.is_guarded());
+                let restorer = match before {
+                    Some(watch) => TextRestorer::watched(nesting, watch),
+                    None => TextRestorer::new(nesting, decision),
+                };
                 if let Some(unit) = piece.unit {
                     restorer.measured(PositionTracker::new(unit))
                 } else {
@@ -92,12 +104,13 @@ impl Channels {
                 }
             }
             Handling::Keep => TextRestorer::kept(),
-            Handling::Opaque => TextRestorer::new(nesting, false),
+            Handling::Opaque => TextRestorer::ignored(),
         };
         self.ended.retain(|(id, _)| *id != piece.channel);
         self.open.push(Channel {
             id: piece.channel,
             group: piece.group,
+            is_text,
             restorer,
             template: Template::default(),
         });
@@ -107,8 +120,11 @@ impl Channels {
     /// Remembers the name of a tool.
     pub(crate) fn name_tool(&mut self, key: u64, name: &[u8]) {
         self.tools.retain(|(known, _)| *known != key);
-        if self.tools.len() < MAX_CHANNELS && name.len() <= MAX_TOOL_NAME {
-            self.tools.push((key, String::from_utf8_lossy(name).into()));
+        if self.tools.len() < MAX_CHANNELS
+            && name.len() <= MAX_TOOL_NAME
+            && let Some(name) = tool_name(name)
+        {
+            self.tools.push((key, name.into()));
         }
     }
 
@@ -230,7 +246,10 @@ impl Channels {
         let ends = |id, group| closes.iter().any(|close| close.covers(id, group));
         self.calls.retain(|known| !ends(known.channel, known.group));
         for channel in self.open.extract_if(.., |channel| ends(channel.id, channel.group)) {
-            let Channel { id, mut restorer, .. } = channel;
+            let Channel { id, is_text, mut restorer, .. } = channel;
+            if is_text {
+                self.last_text = restorer.take_watch();
+            }
             if let Some(positions) = restorer.take_ruler().filter(|positions| !positions.is_idle()) {
                 if self.ended.len() == MAX_KEPT_TRACKERS {
                     self.ended.remove(0);

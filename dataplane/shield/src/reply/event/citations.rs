@@ -18,6 +18,7 @@ use crate::reply::event::edits::Edits;
 use crate::reply::event::handling::is_tool_input;
 use crate::reply::event::json_index::ValueKind;
 use crate::reply::event::plan::{ChannelId, Plan};
+use crate::reply::event::text_kind;
 use crate::reply::event::view::Event;
 use crate::reply::text::context::ReplyContext;
 use crate::reply::text::nesting::NestingTracker;
@@ -181,7 +182,8 @@ fn along(
     }
     // It was restored a moment ago, and is restored again for what it measures, uncounted.
     let (stats, mut discarded) = (context.stats, RestoredText::default());
-    let mut restorer = TextRestorer::new(NestingTracker::literal(false), true).measured(positions);
+    let decision = text_kind::decide(event, text, context);
+    let mut restorer = TextRestorer::new(NestingTracker::literal(false), decision).measured(positions);
     restorer.feed(context, raw, true, &mut discarded);
     context.stats = stats;
     restorer.take_ruler().map_or_else(|| PositionTracker::new(PositionUnit::Bytes), |positions| *positions)

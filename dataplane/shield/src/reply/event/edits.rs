@@ -48,7 +48,11 @@ impl Edits {
         let mut start = 0;
         for (index, line) in frame.lines.iter().enumerate() {
             let end = start + line.len();
-            self.feed(context, restorer, frame.text, start..end, last || index + 1 < frame.lines.len());
+            let is_last = index + 1 == frame.lines.len();
+            self.feed(context, restorer, frame.text, start..end, last || !is_last);
+            if !is_last {
+                restorer.end_line();
+            }
             start = end + 1;
         }
     }

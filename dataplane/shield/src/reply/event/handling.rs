@@ -1,9 +1,9 @@
 //! What may be done with a string of an event, by where it stands in it.
 
-use crate::places::is_link_of_reply;
+use crate::places::is_unsearched_in_reply;
 use crate::reply::event::json_index::ValueKind;
 use crate::reply::event::view::Event;
-use crate::reply::text::keys::{KeyKind, is_blob_type, is_signed_type, is_thinking_type};
+use crate::reply::text::keys::{self, KeyKind, is_blob_type, is_signed_type, is_thinking_type};
 
 /// See the module's documentation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,7 +44,7 @@ impl Handling {
                 Self::Opaque
             }
             KeyKind::Thinking if is_type(is_thinking_type) || is_block(event, parent) => Self::Keep,
-            _ if is_link_of_reply(event.key(index), event.key(parent)) => Self::Keep,
+            _ if is_unsearched_in_reply(event.key(index), holder(event, parent)) => Self::Keep,
             _ => Self::Restore,
         }
     }
@@ -64,6 +64,21 @@ impl Handling {
             None => event.key(below) == b"text" && event.is_true(node, b"thought"),
         }
     }
+}
+
+/// The name of an object, or of the list that it is an item of.
+fn holder(event: Event<'_>, object: usize) -> &[u8] {
+    let list = event.values.parent(object).filter(|_| event.key(object).is_empty());
+    event.key(list.unwrap_or(object))
+}
+
+/// Whether the string `index`, which begins with `head`, may be media that only its bytes tell from text, and that goes
+/// back unsearched.
+pub(crate) fn may_be_media(event: Event<'_>, index: usize, head: &[u8]) -> bool {
+    let parent = event.values.parent(index).unwrap_or_default();
+    let is_item = event.kind(parent) == ValueKind::Array;
+    let name = event.key(if is_item { parent } else { index });
+    keys::may_be_media(name, is_item) && keys::is_media_head(head) && !is_tool_input(event, index)
 }
 
 /// Whether an object is an item of a message's content.

@@ -6,6 +6,7 @@ pub(crate) mod dialect;
 pub(crate) mod edits;
 pub(crate) mod frame;
 pub(crate) mod handling;
+pub(crate) mod joined_texts;
 pub(crate) mod json_index;
 pub(crate) mod plan;
 pub(crate) mod rewriter;

@@ -1,6 +1,6 @@
 //! What is to be done with one event: which of its strings are pieces of a channel, and which channels end with it.
 
-use crate::reply::gate::TextKind;
+use crate::reply::policy::TextKind;
 use crate::reply::text::position_tracker::PositionUnit;
 
 /// The name of a channel within one stream.
@@ -115,6 +115,8 @@ pub(crate) struct Plan {
     /// In the order of the text.
     pub(crate) pieces: Vec<ChannelPiece>,
     pub(crate) closes: Vec<Close>,
+    /// Groups that begin anew with this event: what was open in them has ended before its pieces.
+    pub(crate) begins: Vec<u64>,
     /// A tool call begins: its group or channel, and the string with the tool's name.
     pub(crate) tools: Vec<(u64, usize)>,
     /// This string is opaque although its key does not say so.
@@ -131,6 +133,7 @@ impl Plan {
     pub(crate) fn clear(&mut self) {
         self.pieces.clear();
         self.closes.clear();
+        self.begins.clear();
         self.tools.clear();
         self.calls.clear();
         (self.opaque, self.sequence, self.cited) = (None, None, None);

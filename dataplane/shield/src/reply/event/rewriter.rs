@@ -10,14 +10,16 @@ use memchr::memchr2;
 use crate::reply::event::channels::Channels;
 use crate::reply::event::citations::CitedEvent;
 use crate::reply::event::frame::EventEnvelope;
-use crate::reply::event::handling::Handling;
+use crate::reply::event::handling::{self, Handling};
+use crate::reply::event::joined_texts::JoinedTexts;
 use crate::reply::event::json_index::{JsonIndex, ValueKind, string_end};
 use crate::reply::event::plan::{ChannelId, ChannelPiece, Close, Plan};
 use crate::reply::event::view::{Event, Framing};
 use crate::reply::event::{citations, dialect};
-use crate::reply::gate::TextKind;
+use crate::reply::policy::TextKind;
 use crate::reply::text::context::ReplyContext;
 use crate::reply::text::keys::KeyKind;
+use crate::reply::text::matcher;
 use crate::reply::text::nesting::NestingTracker;
 use crate::reply::text::output::RestoredText;
 use crate::reply::text::restorer::TextRestorer;
@@ -130,13 +132,17 @@ impl EventRewriter {
         if frame.last {
             plan.closes.push(Close::All);
         }
-        if context.gate.is_some() {
+        if context.asks_for_tools() {
             for &(key, name) in &plan.tools {
                 self.channels.name_tool(key, &frame.text[self.values.node(name).span()]);
             }
         }
         if !plan.calls.is_empty() {
             self.channels.change_calls(plan, context, out);
+        }
+        for &group in &plan.begins {
+            self.channels.flush_closed(&[Close::Group(group)], &[], context, out);
+            self.channels.forget(&[Close::Group(group)]);
         }
         if !plan.closes.is_empty() {
             self.channels.flush_closed(&plan.closes, &plan.pieces, context, out);
@@ -149,6 +155,8 @@ impl EventRewriter {
             channels: &mut self.channels,
             edits: &mut self.edits,
             context,
+            call_hosts: CallHosts::default(),
+            texts: JoinedTexts::default(),
         }
         .restore(&mut self.cited);
         for &root in &self.cited {
@@ -184,7 +192,7 @@ impl EventRewriter {
         let broken_json = matches!(frame.text.trim_ascii_start().first(), Some(b'{' | b'['));
         let of_its_own = broken_json && self.stream_kind == StreamKind::Unknown;
         if of_its_own || self.stream_kind == StreamKind::Json || self.framing == Framing::Lines {
-            let allowed = context.allows(TextKind::Document, None);
+            let allowed = context.decide(TextKind::Document, None);
             let mut restorer = TextRestorer::new(NestingTracker::document(), allowed);
             if frame.last {
                 self.flush_all(context, out);
@@ -214,6 +222,8 @@ struct EventStrings<'a> {
     channels: &'a mut Channels,
     edits: &'a mut Edits,
     context: &'a mut ReplyContext,
+    call_hosts: CallHosts,
+    texts: JoinedTexts,
 }
 
 impl EventStrings<'_> {
@@ -223,17 +233,48 @@ impl EventStrings<'_> {
         let mut pieces = plan.pieces.iter().enumerate().peekable();
         for (index, node) in event.values.nodes().iter().enumerate() {
             if node.key().len() >= MIN_TOKEN_LEN {
-                whole(event, index, node.key(), self.edits, self.context);
+                self.restore_whole(index, node.key());
             }
             if let Some((at, piece)) = pieces.next_if(|(_, piece)| piece.node == index) {
                 self.restore_piece(at, piece);
             } else if node.kind == ValueKind::Text {
                 if node.span().len() >= MIN_TOKEN_LEN && plan.opaque != Some(index) {
-                    whole(event, index, node.span(), self.edits, self.context);
+                    self.restore_whole(index, node.span());
                 }
             } else if node.kind != ValueKind::Scalar && citations::is_root(event, index) {
                 cited.push(index);
             }
+        }
+    }
+
+    /// Restores a string that is complete: the value `index`, or its key.
+    fn restore_whole(&mut self, index: usize, range: Range<usize>) {
+        let Self { event, ref mut context, .. } = *self;
+        let text = &event.text[range.clone()];
+        if memchr2(b'-', b'\\', text).is_none() {
+            return;
+        }
+        // Most strings hold no token, and then nothing else needs to be known of them.
+        let Some(first) = matcher::next(text, 0, true) else { return };
+        let mut restorer = match Handling::of(event, index) {
+            Handling::Restore if handling::may_be_media(event, index, &text[..first.start]) => {
+                TextRestorer::kept()
+            }
+            Handling::Restore => {
+                let json = KeyKind::of(event.key(index)) == KeyKind::Arguments;
+                let decision = text_kind::decide(event, index, context);
+                self.texts.restorer(event, index, NestingTracker::literal(json), decision)
+            }
+            Handling::Keep => TextRestorer::kept(),
+            Handling::Opaque => return,
+        };
+        let before = context.stats;
+        self.edits.feed(context, &mut restorer, event.text, range, true);
+        self.texts.take_back(event, index, &mut restorer);
+        let restored = context.stats.restored - before.restored;
+        let is_told = context.stats.beside_unnamed_hosts != before.beside_unnamed_hosts;
+        if restored > 0 && !is_told && self.call_hosts.are_unnamed(event, index, context) {
+            context.stats.beside_unnamed_hosts += restored;
         }
     }
 
@@ -277,26 +318,30 @@ fn number(event: Event<'_>, plan: &Plan, channels: &mut Channels, edits: &mut Ed
     sent != number
 }
 
-/// Restores a string that is complete: the value `index`, or its key.
-fn whole(event: Event<'_>, index: usize, range: Range<usize>, edits: &mut Edits, context: &mut ReplyContext) {
-    let text = &event.text[range.clone()];
-    if memchr2(b'-', b'\\', text).is_none() {
-        return;
-    }
-    let mut restorer = match Handling::of(event, index) {
-        Handling::Restore => {
-            let (purpose, tool) = if context.gate.is_some() {
-                text_kind::purpose(event, index)
-            } else {
-                (TextKind::Other, None)
-            };
-            let json = KeyKind::of(event.key(index)) == KeyKind::Arguments;
-            TextRestorer::new(NestingTracker::literal(json), context.allows(purpose, tool))
+/// Whether the call that an event's strings belong to names hosts that the policy does not, as far as that was asked.
+#[derive(Default)]
+struct CallHosts {
+    /// The object with the arguments, and the answer.
+    last: Option<(usize, bool)>,
+}
+
+impl CallHosts {
+    /// Whether another string of the same object of arguments as the string `index` holds the address of such a host.
+    fn are_unnamed(&mut self, event: Event<'_>, index: usize, context: &ReplyContext) -> bool {
+        let Some(arguments) = text_kind::arguments_of(event, index) else { return false };
+        if let Some((_, answer)) = self.last.filter(|(last, _)| *last == arguments) {
+            return answer;
         }
-        Handling::Keep => TextRestorer::kept(),
-        Handling::Opaque => return,
-    };
-    edits.feed(context, &mut restorer, event.text, range, true);
+        let decision = text_kind::decide(event, index, context);
+        let is_unnamed = |node: usize| {
+            let mut reader = TextRestorer::new(NestingTracker::literal(false), decision.clone());
+            reader.skip(event.value(node));
+            reader.has_led_elsewhere()
+        };
+        let answer = event.strings(arguments).any(is_unnamed);
+        self.last = Some((arguments, answer));
+        answer
+    }
 }
 
 /// The digits of the number under `key` at the root of the object that `text` begins with. The text may end

@@ -6,8 +6,8 @@ use crate::reply::event::frame::{EventEnvelope, FramedEvent};
 use crate::reply::event::rewriter::EventRewriter;
 use crate::reply::event::view::Framing;
 use crate::reply::framing::backlog::Backlog;
-use crate::reply::gate::TextKind;
 use crate::reply::limits::MAX_EVENT;
+use crate::reply::policy::TextKind;
 use crate::reply::text::context::ReplyContext;
 use crate::reply::text::nesting::NestingTracker;
 use crate::reply::text::output::RestoredText;
@@ -82,7 +82,7 @@ impl JsonLines {
                 _ => {
                     self.searched = 0;
                     self.rewriter.flush_held(context, out);
-                    let allowed = context.allows(TextKind::Document, None);
+                    let allowed = context.decide(TextKind::Document, None);
                     self.large = Some(TextRestorer::new(NestingTracker::document(), allowed));
                 }
             }

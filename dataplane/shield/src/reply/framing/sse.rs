@@ -16,7 +16,7 @@ use crate::reply::event::rewriter::EventRewriter;
 use crate::reply::event::template::write_number;
 use crate::reply::event::view::Framing;
 use crate::reply::framing::backlog::Backlog;
-use crate::reply::gate::TextKind;
+use crate::reply::policy::TextKind;
 use crate::reply::text::context::ReplyContext;
 use crate::reply::text::nesting::NestingTracker;
 use crate::reply::text::output::{RestoredText, WritePosition};
@@ -112,7 +112,7 @@ impl EventLines {
         }
         let mut text = RestoredText::default();
         let mut restorer =
-            TextRestorer::new(NestingTracker::plain(), context.allows(TextKind::Document, None));
+            TextRestorer::new(NestingTracker::plain(), context.decide(TextKind::Document, None));
         let (mut written, mut from, mut edited) = (0, 0, false);
         let line_head = std::mem::take(&mut context.line_head);
         for value in self.data.iter().chain([&(raw.len()..raw.len())]) {
@@ -332,15 +332,10 @@ impl Large {
     /// What a data line begins with. A space after it is part of the data here, and means nothing in JSON.
     const FIELD: &[u8] = b"data:";
 
-    fn new(context: &mut ReplyContext, declared: bool) -> Self {
-        let allowed = context.allows(TextKind::Document, None);
-        let others = (!declared).then(|| TextRestorer::new(NestingTracker::plain(), allowed));
-        Self {
-            restorer: TextRestorer::new(NestingTracker::document(), allowed),
-            others,
-            at: At::Field(0),
-            after_cr: false,
-        }
+    fn new(context: &ReplyContext, declared: bool) -> Self {
+        let restorer = |nesting| TextRestorer::new(nesting, context.decide(TextKind::Document, None));
+        let others = (!declared).then(|| restorer(NestingTracker::plain()));
+        Self { restorer: restorer(NestingTracker::document()), others, at: At::Field(0), after_cr: false }
     }
 
     /// Takes bytes up to the end of the event. If it is there, answers how many that were, and whether an LF may

@@ -10,8 +10,8 @@ use crate::reply::event::frame::{EventEnvelope, FramedEvent};
 use crate::reply::event::rewriter::EventRewriter;
 use crate::reply::event::view::Framing;
 use crate::reply::framing::backlog::Backlog;
-use crate::reply::gate::TextKind;
 use crate::reply::limits::MAX_EVENT;
+use crate::reply::policy::TextKind;
 use crate::reply::text::context::ReplyContext;
 use crate::reply::text::nesting::NestingTracker;
 use crate::reply::text::output::RestoredText;
@@ -258,7 +258,7 @@ impl Values {
         let mut nesting = NestingTracker::document();
         nesting.advance(before);
         self.mode =
-            Mode::Passing(Box::new(TextRestorer::new(nesting, context.allows(TextKind::Document, None))));
+            Mode::Passing(Box::new(TextRestorer::new(nesting, context.decide(TextKind::Document, None))));
     }
 
     /// The object is too large to be looked at as a whole.
@@ -270,7 +270,7 @@ impl Values {
         }
         self.scan = ObjectScan::default();
         let restorer =
-            Box::new(TextRestorer::new(NestingTracker::document(), context.allows(TextKind::Document, None)));
+            Box::new(TextRestorer::new(NestingTracker::document(), context.decide(TextKind::Document, None)));
         self.mode = Mode::Large { item, restorer };
     }
 

@@ -2,7 +2,7 @@
 
 use crate::documents::Documents;
 use crate::keyring::Keyring;
-use crate::reply::gate::{RestoreGate, TextKind};
+use crate::reply::policy::{RestoreDecision, RestorePolicy, TextKind};
 use crate::reply::stats::RestoreStats;
 use crate::reply::text::matcher::{Matcher, Prefix};
 use crate::token::Token;
@@ -16,7 +16,8 @@ pub(crate) struct ReplyContext {
     pub(crate) stats: RestoreStats,
     /// Recognises tokens of the organisation that the vault does not know.
     pub(crate) keyring: Option<Arc<Keyring>>,
-    pub(crate) gate: Option<Box<dyn RestoreGate>>,
+    /// Without one everything is restored.
+    pub(crate) policy: Option<Arc<RestorePolicy>>,
     /// What citations point into.
     pub(crate) documents: Documents,
     /// Written after a line break of a restored value that lands outside of JSON: the head of the next line in
@@ -28,14 +29,19 @@ pub(crate) struct ReplyContext {
 impl ReplyContext {
     pub(crate) fn new(vault: Vault) -> Self {
         let matcher = Matcher::new(vault.tokens());
-        let (keyring, gate) = (None, None);
+        let (keyring, policy) = (None, None);
         let (stats, documents) = (RestoreStats::default(), Documents::default());
-        Self { vault, matcher, stats, keyring, gate, documents, line_head: b"", joined: Vec::new() }
+        Self { vault, matcher, stats, keyring, policy, documents, line_head: b"", joined: Vec::new() }
     }
 
-    /// Asks the gate, if there is one.
-    pub(crate) fn allows(&mut self, text_kind: TextKind, tool: Option<&str>) -> bool {
-        self.gate.as_mut().is_none_or(|gate| gate.allow(text_kind, tool))
+    /// What the policy says of a text of this kind that goes to this tool, if it goes to one.
+    pub(crate) fn decide(&self, text_kind: TextKind, tool: Option<&str>) -> RestoreDecision {
+        self.policy.as_ref().map_or(RestoreDecision::Restore, |policy| policy.decide(text_kind, tool))
+    }
+
+    /// Whether the names of tools make a difference.
+    pub(crate) fn asks_for_tools(&self) -> bool {
+        self.policy.as_ref().is_some_and(|policy| policy.asks_for_tools())
     }
 
     /// Counts a whole token that the vault does not know, if its check is right. A word with a wrong one is text.

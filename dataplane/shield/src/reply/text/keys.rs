@@ -80,6 +80,23 @@ pub(crate) fn is_blob_type(name: &[u8]) -> bool {
     matches!(name, b"redacted_thinking" | b"base64" | b"reasoning.encrypted" | b"image" | b"audio")
 }
 
+/// Bytes of a string by which [`is_media_head`] judges.
+pub(crate) const MEDIA_HEAD: usize = 16;
+
+/// Whether a string of that name, or an item of an array of that name, may be media in base64, which nothing but its
+/// bytes tells from text.
+pub(crate) fn may_be_media(name: &[u8], is_item: bool) -> bool {
+    if is_item { name == b"images" } else { matches!(name, b"data" | b"bytes" | b"result" | b"blob") }
+}
+
+/// Whether a string that begins with `head` may be base64: media is known by its first bytes, so where a token comes
+/// first, there is none.
+pub(crate) fn is_media_head(head: &[u8]) -> bool {
+    let mut head = head.iter().take(MEDIA_HEAD);
+    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=-_:;,.\\".contains(byte);
+    head.len() > 0 && head.all(is_base64)
+}
+
 /// Whether an object whose `type` is `name` is a block of thinking, which Anthropic signs, and says so only behind
 /// the text. (Mistral's, which is not signed, has a list of texts in the place of the string.)
 pub(crate) fn is_thinking_type(name: &[u8]) -> bool {

@@ -3,8 +3,10 @@
 //! Nothing is looked ahead: the type of an object counts from where it stands, which is first in what the
 //! providers send. (What fits into memory is read as a whole, and then the order does not matter.)
 
-use crate::places;
-use crate::reply::text::keys::{KeyKind, MAX_KNOWN_KEY, is_blob_type, is_signed_type, is_thinking_type};
+use crate::places::Holder;
+use crate::reply::text::keys::{
+    self, KeyKind, MAX_KNOWN_KEY, MEDIA_HEAD, is_blob_type, is_signed_type, is_thinking_type,
+};
 
 /// One bit for each open container, the innermost lowest.
 #[derive(Clone, Copy, Default)]
@@ -28,6 +30,9 @@ impl ContainerBits {
     }
 }
 
+/// Open containers whose names are known. What is deeper is none of the APIs'.
+const MAX_HOLDERS: usize = 32;
+
 /// What is known about the members of a document's outermost level.
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is set by another part of the document")]
@@ -45,10 +50,20 @@ pub(crate) struct MemberTracker {
     keeps: ContainerBits,
     blocks: ContainerBits,
     block: ContainerBits,
-    /// The container may hold an address; the current value may be such a container; it is an address.
-    links: ContainerBits,
-    holds_link: bool,
-    link: bool,
+    /// What the open containers hold, the innermost of `depth` last; what a container under the current name would hold;
+    /// whether there is such a name; whether the current string goes back unsearched.
+    holders: [Holder; MAX_HOLDERS],
+    depth: usize,
+    holder: Holder,
+    is_named: bool,
+    is_unsearched: bool,
+    /// The container is a list that may hold media; the current value may be such a list; it may be media; what its string
+    /// begins with, as far as it has been seen.
+    media: ContainerBits,
+    holds_media: bool,
+    is_media_name: bool,
+    head: [u8; MEDIA_HEAD],
+    head_len: usize,
 }
 
 impl MemberTracker {
@@ -57,9 +72,15 @@ impl MemberTracker {
         self.opaque
     }
 
-    /// Whether the current string is text that stays as it is.
+    /// Whether the current string is text that stays as it is, or media as far as its beginning says.
     pub(crate) fn is_kept(&self) -> bool {
-        self.kept
+        let may_be_media = self.is_media_name || self.media.is_top();
+        self.kept || (may_be_media && !self.tool.is_top() && keys::is_media_head(&self.head[..self.head_len]))
+    }
+
+    /// Whether the current string is part of what a tool gets.
+    pub(crate) fn is_tool_input(&self) -> bool {
+        self.tool.is_top() || self.key.is_tool_input()
     }
 
     /// Whether the current string is JSON by contract.
@@ -69,6 +90,11 @@ impl MemberTracker {
 
     /// Bytes of the current string.
     pub(crate) fn capture(&mut self, bytes: &[u8]) {
+        let seen = self.head_len;
+        if seen < MEDIA_HEAD {
+            self.head_len = MEDIA_HEAD.min(seen + bytes.len());
+            self.head[seen..self.head_len].copy_from_slice(&bytes[..self.head_len - seen]);
+        }
         if !self.capturing {
             return;
         }
@@ -82,7 +108,7 @@ impl MemberTracker {
 
     pub(crate) fn string_opens(&mut self, is_name: bool) {
         self.capturing = is_name || self.key == KeyKind::Type;
-        self.len = 0;
+        (self.len, self.head_len) = (0, 0);
         if is_name {
             self.key = KeyKind::Plain;
         }
@@ -92,16 +118,18 @@ impl MemberTracker {
         let thinking = self.key == KeyKind::Thinking && self.block.is_top();
         self.kept = !self.opaque
             && !self.tool.is_top()
-            && (self.keeps.is_top() || thinking || (!is_name && self.link));
+            && (self.keeps.is_top() || thinking || (!is_name && self.is_unsearched));
     }
 
     pub(crate) fn string_closes(&mut self, is_name: bool) {
         let text = &self.name[..self.len];
         if is_name {
             self.key = KeyKind::of(text);
-            self.holds_link = places::may_hold_link_of_reply(text);
-            self.link = places::is_link_of_reply(text, b"")
-                || (self.links.is_top() && places::may_be_link_of_reply(text));
+            self.holder = Holder::of(text);
+            self.is_unsearched = self.open_holder().has_unsearched(text);
+            self.is_named = true;
+            self.is_media_name = keys::may_be_media(text, false);
+            self.holds_media = keys::may_be_media(text, true);
         } else if self.capturing {
             if is_blob_type(text) {
                 self.blob.set_top();
@@ -116,6 +144,16 @@ impl MemberTracker {
         (self.capturing, self.opaque, self.kept) = (false, false, false);
     }
 
+    fn open_holder(&self) -> Holder {
+        let innermost = self.depth.checked_sub(1).and_then(|at| self.holders.get(at));
+        innermost.copied().unwrap_or_default()
+    }
+
+    fn forget_name(&mut self) {
+        (self.holder, self.is_named, self.is_unsearched) = (Holder::default(), false, false);
+        (self.holds_media, self.is_media_name) = (false, false);
+    }
+
     /// A byte outside of strings, after which the document is still one.
     pub(crate) fn structure(&mut self, byte: u8) {
         match byte {
@@ -125,8 +163,13 @@ impl MemberTracker {
                 self.tool.open(self.tool.is_top() || (object && self.key.is_tool_input()));
                 self.keeps.open(self.keeps.is_top() || keeps);
                 self.blob.open(object && self.key == KeyKind::Blob);
-                self.links.open(object && self.holds_link);
-                (self.holds_link, self.link) = (false, false);
+                let holder = if self.is_named { self.holder } else { self.open_holder() };
+                if let Some(room) = self.holders.get_mut(self.depth) {
+                    *room = holder;
+                }
+                self.depth += 1;
+                self.media.open(!object && self.holds_media);
+                self.forget_name();
                 self.block.open(object && self.blocks.is_top());
                 self.blocks.open(!object && self.key == KeyKind::Content);
                 self.key = KeyKind::Plain;
@@ -138,10 +181,11 @@ impl MemberTracker {
                     &mut self.blob,
                     &mut self.block,
                     &mut self.blocks,
-                    &mut self.links,
+                    &mut self.media,
                 ];
                 bits.into_iter().for_each(ContainerBits::close);
-                (self.holds_link, self.link) = (false, false);
+                self.depth = self.depth.saturating_sub(1);
+                self.forget_name();
                 self.key = KeyKind::Plain;
             }
             _ => {}

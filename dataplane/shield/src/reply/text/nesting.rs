@@ -15,10 +15,12 @@
     reason = "`MAX_LEVELS` bounds the depth, and a hexadecimal digit is below 16"
 )]
 
+use crate::reply::address::{AddressWatch, WatchPurpose};
 use crate::reply::text::level::{Level, LevelState};
 use memchr::{memchr, memchr2};
+use std::ops::RangeInclusive;
 
-use crate::json::MAX_LAYERS;
+use crate::json::{MAX_LAYERS, find};
 use crate::reply::text::member_tracker::MemberTracker;
 
 /// Levels that are followed: an event or document, arguments in it, a file in these, and two more. As many as the
@@ -33,13 +35,15 @@ pub(crate) struct NestingTracker {
     /// The text is the inside of a string literal whose quotes are not part of it.
     inside: bool,
     members: Option<MemberTracker>,
+    /// The addresses in the text, where they matter.
+    watch: Option<Box<AddressWatch>>,
 }
 
 impl NestingTracker {
     fn new(first: Level, certain: u8) -> Self {
         let mut levels = [Level::new(LevelState::Dead, false); MAX_LEVELS + 1];
         levels[0] = first;
-        Self { levels, certain, inside: false, members: None }
+        Self { levels, certain, inside: false, members: None, watch: None }
     }
 
     /// A whole JSON document, or several. If it turns out to be something else, it is text.
@@ -64,6 +68,76 @@ impl NestingTracker {
         nesting.levels[1] = Level::new(LevelState::Start, json);
         nesting.inside = true;
         nesting
+    }
+
+    /// The same, with `watch` on the addresses in the text.
+    pub(crate) fn watched(mut self, watch: Option<Box<AddressWatch>>) -> Self {
+        self.watch = watch;
+        self
+    }
+
+    /// Gives away what watches the addresses in the text.
+    pub(crate) fn take_watch(&mut self) -> Option<Box<AddressWatch>> {
+        self.watch.take()
+    }
+
+    /// What watches the addresses in the text.
+    pub(crate) fn watch(&mut self) -> Option<&mut AddressWatch> {
+        self.watch.as_deref_mut()
+    }
+
+    /// Whether the current place is in an address that leads to a host that is not named; in a tool's arguments, where
+    /// such an address stands before it. `first` is the first byte that would stand here.
+    pub(crate) fn leads_elsewhere(&self, first: u8) -> bool {
+        let Some(watch) = &self.watch else { return false };
+        let leads_elsewhere = || watch.leads_elsewhere(self.readings(), first);
+        match watch.purpose() {
+            WatchPurpose::Guard => !self.is_tool_input() && leads_elsewhere(),
+            WatchPurpose::Count => false,
+            WatchPurpose::Withhold => watch.has_led_elsewhere() || leads_elsewhere(),
+        }
+    }
+
+    /// Whether the current place is in what a tool of a document gets.
+    pub(crate) fn is_tool_input(&self) -> bool {
+        self.members.as_ref().is_some_and(MemberTracker::is_tool_input)
+    }
+
+    /// At how many depths the text at the current place may be read: by contract only at the certain one, if it is so
+    /// deep, and at all deeper ones.
+    fn readings(&self) -> RangeInclusive<usize> {
+        let depth = usize::from(self.depth());
+        usize::from(self.certain).min(depth)..=depth
+    }
+
+    /// Goes on behind `token`, in whose place the client sees `value`.
+    pub(crate) fn pass_replaced(&mut self, token: &[u8], value: &[u8]) {
+        let Some(mut watch) = self.watch.take() else { return self.advance(token) };
+        self.advance(token);
+        let (first, last) = self.readings().into_inner();
+        if value.iter().any(|&byte| find::is_special(byte)) {
+            // Escaped, it looks different at each depth. What the token is instead ends no address.
+            watch.run(first..=last, token);
+        } else {
+            watch.run(first..=last, value);
+        }
+        watch.add_restored();
+        self.watch = Some(watch);
+    }
+
+    /// Follows a line end that is not part of what is fed.
+    pub(crate) fn end_line(&mut self) {
+        self.watch_run(b"\n");
+    }
+
+    /// Follows the addresses in a text that changes no level. In an opaque value there are none.
+    fn watch_run(&mut self, text: &[u8]) {
+        if self.watch.is_some() && !self.is_opaque() {
+            let readings = self.readings();
+            if let Some(watch) = &mut self.watch {
+                watch.run(readings, text);
+            }
+        }
     }
 
     /// String literals around the current place, at most one more than [`MAX_LEVELS`].
@@ -117,6 +191,7 @@ impl NestingTracker {
                 if let Some(members) = &mut self.members {
                     members.capture(&text[..plain]);
                 }
+                self.watch_run(&text[..plain]);
                 text = &text[plain..];
                 continue;
             }
@@ -148,6 +223,11 @@ impl NestingTracker {
 
     fn step(&mut self, index: usize, byte: u8) {
         let Some(level) = self.levels.get_mut(index) else { return };
+        let is_text =
+            index >= usize::from(self.certain) || matches!(level.state, LevelState::Dead | LevelState::Lost);
+        if let Some(watch) = self.watch.as_mut().filter(|_| is_text) {
+            watch.byte(index, byte);
+        }
         if level.is_in_string() {
             self.string_byte(index, byte);
         } else if !matches!(level.state, LevelState::Dead | LevelState::Lost) {
@@ -171,6 +251,9 @@ impl NestingTracker {
             members.string_opens(is_name);
             arguments = any && !is_name && members.are_arguments();
             self.certain = 1 + u8::from(arguments);
+        }
+        if let Some(watch) = &mut self.watch {
+            watch.reset(index + 1);
         }
         if let Some(child) = self.levels.get_mut(index + 1) {
             *child = if is_name {

@@ -5,11 +5,14 @@
 //! strings that a channel's events carry, as they are written between their quotes. It must let every byte out
 //! exactly once and in order, and change none outside of tokens.
 
+use crate::reply::policy::RestoreDecision;
 use crate::reply::text::context::ReplyContext;
 
 use aegis_detect::Category;
 
 use crate::json::find;
+use crate::reply::address::{AddressWatch, WatchPurpose};
+use crate::reply::stats::RestoreStats;
 use crate::reply::text::matcher::{self, MAX_HELD, MatchOutcome, Prefix, TokenCandidate};
 use crate::reply::text::nesting::NestingTracker;
 use crate::reply::text::output::RestoredText;
@@ -22,7 +25,9 @@ pub(crate) enum RestoreMode {
     Restored,
     /// They stay and are counted: the text is signed, or speaks of what the model sampled.
     Kept,
-    /// They are not looked for: policy said no.
+    /// They stay and are counted: the policy said no.
+    Withheld,
+    /// They are not looked for: it is no text.
     Ignored,
 }
 
@@ -39,14 +44,37 @@ pub(crate) struct TextRestorer {
 }
 
 impl TextRestorer {
-    pub(crate) fn new(nesting: NestingTracker, restore: bool) -> Self {
-        let mode = if restore { RestoreMode::Restored } else { RestoreMode::Ignored };
-        Self { nesting, held: Vec::new(), foreign: None, mode, positions: None }
+    /// For text of which the policy has decided so.
+    pub(crate) fn new(nesting: NestingTracker, decision: RestoreDecision) -> Self {
+        let mode = match decision {
+            RestoreDecision::Withhold => RestoreMode::Withheld,
+            RestoreDecision::Restore | RestoreDecision::Watch(..) => RestoreMode::Restored,
+        };
+        Self::with_mode(nesting.watched(decision.watch()), mode)
+    }
+
+    /// For text that goes on where `watch` stands.
+    pub(crate) fn watched(nesting: NestingTracker, watch: Box<AddressWatch>) -> Self {
+        Self::with_mode(nesting.watched(Some(watch)), RestoreMode::Restored)
+    }
+
+    /// Gives away what watches the addresses of a text that has ended.
+    pub(crate) fn take_watch(&mut self) -> Option<Box<AddressWatch>> {
+        self.nesting.take_watch()
     }
 
     /// For text that stays as it is, and whose tokens are counted.
     pub(crate) fn kept() -> Self {
-        Self { mode: RestoreMode::Kept, ..Self::new(NestingTracker::plain(), false) }
+        Self::with_mode(NestingTracker::plain(), RestoreMode::Kept)
+    }
+
+    /// For what is no text.
+    pub(crate) fn ignored() -> Self {
+        Self::with_mode(NestingTracker::plain(), RestoreMode::Ignored)
+    }
+
+    fn with_mode(nesting: NestingTracker, mode: RestoreMode) -> Self {
+        Self { nesting, held: Vec::new(), foreign: None, mode, positions: None }
     }
 
     /// The same, measured by `positions`.
@@ -79,7 +107,7 @@ impl TextRestorer {
     ) -> bool {
         match self.mode {
             RestoreMode::Restored => self.follow_foreign(context, text, last),
-            RestoreMode::Kept => {
+            RestoreMode::Kept | RestoreMode::Withheld => {
                 self.count(context, text, last);
                 return false;
             }
@@ -109,6 +137,16 @@ impl TextRestorer {
     /// Goes on behind `text`, which holds no token and went out in another form.
     pub(crate) fn skip(&mut self, text: &[u8]) {
         self.nesting.advance(text);
+    }
+
+    /// Goes on behind a line end that is not fed.
+    pub(crate) fn end_line(&mut self) {
+        self.nesting.end_line();
+    }
+
+    /// Whether an address in the text led to a host that is not named.
+    pub(crate) fn has_led_elsewhere(&mut self) -> bool {
+        self.nesting.watch().is_some_and(|watch| watch.has_led_elsewhere())
     }
 
     /// Lets out what is held, literally: it did not become a token.
@@ -153,12 +191,19 @@ impl TextRestorer {
                 MatchOutcome::Open | MatchOutcome::Broken => context.count_broken(&prefix),
                 MatchOutcome::Complete(token, end) => match context.vault.resolve(&token) {
                     Some(_) if self.nesting.is_kept() => context.stats.kept += 1,
+                    Some(secret)
+                        if self.nesting.leads_elsewhere(secret.first().copied().unwrap_or_default()) =>
+                    {
+                        *self.withheld(&mut context.stats) += 1;
+                    }
                     Some(secret) => {
                         if let Some(depth) = self.depth_for(token.category(), secret) {
                             out.extend_from_slice(&text[written..start]);
                             out.secret(token, depth, context.line_head);
                             context.stats.restored += 1;
                             (written, from, edited) = (end, end, true);
+                            self.nesting.pass_replaced(&text[start..end], secret);
+                            followed = end;
                             if let Some(positions) = &mut self.positions {
                                 positions.pass(&text[measured..start]);
                                 positions.replace(&text[start..end], secret, depth);
@@ -175,6 +220,9 @@ impl TextRestorer {
         }
         self.nesting.advance(&text[followed..]);
         self.measure(&text[measured..]);
+        if let Some(watch) = self.nesting.watch() {
+            context.stats.beside_unnamed_hosts += watch.take_beside();
+        }
         if edited {
             out.extend_from_slice(&text[written..]);
         }
@@ -185,6 +233,12 @@ impl TextRestorer {
         if let Some(positions) = &mut self.positions {
             positions.pass(text);
         }
+    }
+
+    /// Where a token is counted that an address keeps from being replaced.
+    fn withheld<'a>(&mut self, stats: &'a mut RestoreStats) -> &'a mut u64 {
+        let is_guarded = self.nesting.watch().is_some_and(|watch| watch.purpose() == WatchPurpose::Guard);
+        if is_guarded { &mut stats.withheld_by_guard } else { &mut stats.withheld_by_policy }
     }
 
     /// Counts the tokens of a text that stays as it is. What may become one has gone out, and is remembered.
@@ -207,7 +261,10 @@ impl TextRestorer {
                     break;
                 }
                 MatchOutcome::Complete(token, _) if context.vault.resolve(&token).is_some() => {
-                    context.stats.kept += 1;
+                    match self.mode {
+                        RestoreMode::Withheld => context.stats.withheld_by_policy += 1,
+                        _ => context.stats.kept += 1,
+                    }
                 }
                 _ => context.stats.unresolved += u64::from(candidate.prefix.is_token_like()),
             }
@@ -261,8 +318,10 @@ mod tests {
         let token = Keyring::new(&[1; 32], "acme", 0, &[]).unwrap().mint(Category::Key, b"x");
         let mut vault = Vault::new();
         vault.insert(token, b"x").unwrap();
-        let (mut context, mut restorer) =
-            (ReplyContext::new(vault), TextRestorer::new(NestingTracker::literal(false), true));
+        let (mut context, mut restorer) = (
+            ReplyContext::new(vault),
+            TextRestorer::new(NestingTracker::literal(false), RestoreDecision::Restore),
+        );
         let feed = |piece: &&str| {
             let (mut text, mut out) = (RestoredText::default(), Vec::new());
             restorer.pass(&mut context, piece.as_bytes(), &mut text);

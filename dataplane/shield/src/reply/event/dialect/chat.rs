@@ -4,7 +4,7 @@ use crate::reply::event::json_index::ValueKind;
 use crate::reply::event::plan::{Call, ChannelId, Close, NamedCall, Plan};
 use crate::reply::event::text_kind::text_kind_of;
 use crate::reply::event::view::Event;
-use crate::reply::gate::TextKind;
+use crate::reply::policy::TextKind;
 use crate::reply::text::position_tracker::PositionUnit;
 
 pub(crate) fn plan(event: Event<'_>, choices: usize, plan: &mut Plan) {

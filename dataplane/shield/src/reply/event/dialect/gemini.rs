@@ -1,16 +1,16 @@
 //! `generateContent`, of Google.
 
 use crate::reply::event::json_index::ValueKind;
-use crate::reply::event::plan::{ChannelId, Close, Plan, hash};
+use crate::reply::event::plan::{ChannelId, Close, Plan, hash, mix};
 use crate::reply::event::view::Event;
-use crate::reply::gate::TextKind;
+use crate::reply::policy::TextKind;
 use crate::reply::text::position_tracker::PositionUnit;
 
 pub(crate) fn plan(event: Event<'_>, candidates: usize, plan: &mut Plan) {
     for candidate in event.values.children(candidates).filter(|&node| event.kind(node) == ValueKind::Object) {
         let group = event.place(candidate);
         if event.is_set(candidate, b"finishReason") {
-            plan.closes.push(Close::Group(group));
+            plan.closes.extend([Close::Group(group), Close::Group(arguments_group(group))]);
         }
         plan.cited = Some(text_channel(group));
         let parts = event.child(candidate, b"content").and_then(|content| event.child(content, b"parts"));
@@ -18,6 +18,11 @@ pub(crate) fn plan(event: Event<'_>, candidates: usize, plan: &mut Plan) {
             self::part(event, part, group, plan);
         }
     }
+}
+
+/// What the arguments of a call are closed by, which are no part of what is said around it.
+fn arguments_group(group: u64) -> u64 {
+    mix(group, 1)
 }
 
 /// The channel of what the user reads.
@@ -47,13 +52,26 @@ fn part(event: Event<'_>, part: usize, group: u64, plan: &mut Plan) {
         plan.piece(printed, output, group, TextKind::Other);
         plan.closes.push(Close::Channel(code));
     }
-    // The arguments of a call, streamed: each piece belongs to the string that `jsonPath` names.
-    let pieces = event.child(part, b"functionCall").and_then(|call| event.child(call, b"partialArgs"));
+    if let Some(call) = event.child(part, b"functionCall") {
+        partial_arguments(event, call, arguments_group(group), plan);
+    }
+}
+
+/// The arguments of a call, streamed: each piece belongs to the string that `jsonPath` names. The call's name comes once,
+/// and with it another call begins.
+fn partial_arguments(event: Event<'_>, call: usize, group: u64, plan: &mut Plan) {
+    let name = event.child(call, b"name").filter(|&name| event.kind(name) == ValueKind::Text);
+    if let Some(name) = name {
+        plan.tools.push((group, name));
+        plan.begins.push(group);
+    }
+    let pieces = event.child(call, b"partialArgs");
     for piece in pieces.into_iter().flat_map(|pieces| event.values.children(pieces)) {
         let value = event.child(piece, b"stringValue").filter(|&value| event.kind(value) == ValueKind::Text);
         let path = hash(0, event.string(piece, b"jsonPath").unwrap_or_default());
+        let channel = ChannelId::new(b"argument", group, path);
         if let Some(value) = value {
-            plan.piece(value, ChannelId::new(b"argument", group, path), group, TextKind::ToolInput);
+            plan.piece(value, channel, group, TextKind::ToolInput);
         }
     }
 }

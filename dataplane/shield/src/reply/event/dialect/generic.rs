@@ -8,7 +8,7 @@ use crate::reply::event::json_index::ValueKind;
 use crate::reply::event::plan::{ChannelId, Close, Plan};
 use crate::reply::event::text_kind::text_kind_of;
 use crate::reply::event::view::{Event, Framing};
-use crate::reply::gate::TextKind;
+use crate::reply::policy::TextKind;
 
 /// Members of the root whose truth ends a stream.
 const LAST: [&[u8]; 5] = [b"done", b"is_finished", b"stop", b"final", b"finished"];

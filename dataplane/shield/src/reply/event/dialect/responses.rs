@@ -3,7 +3,7 @@
 use crate::reply::event::json_index::ValueKind;
 use crate::reply::event::plan::{ChannelId, Close, Plan, hash};
 use crate::reply::event::view::Event;
-use crate::reply::gate::TextKind;
+use crate::reply::policy::TextKind;
 use crate::reply::text::position_tracker::PositionUnit;
 
 /// The text that annotations point into.

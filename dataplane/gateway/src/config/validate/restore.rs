@@ -1,0 +1,35 @@
+//! Checks of `[restore]`: names of hosts and tools, and what it means to leave addresses unguarded.
+
+use aegis_shield::reply::HostNames;
+
+use crate::config::error::Problem;
+use crate::config::settings::Settings;
+
+pub(super) fn check(settings: &Settings, problems: &mut Vec<Problem>) {
+    let restore = &settings.restore;
+    for host in &restore.hosts {
+        if let Err(error) = HostNames::default().add(host) {
+            let what = format!("`{host}` {error}");
+            let help = "write names like \"files.example.com\", or \"*.example.com\" for all below one";
+            problems.push(Problem::error("restore.hosts", what, help));
+        }
+    }
+    for (key, tools) in [("restore.tools", &restore.tools), ("restore.except_tools", &restore.except_tools)] {
+        for (i, tool) in tools.iter().enumerate() {
+            let is_name = !tool.is_empty() && !tool.contains(|c: char| c.is_control() || c.is_whitespace());
+            if !is_name {
+                let what = format!("item {} names no tool", i + 1);
+                let help = "write names like \"bash\", or \"mcp__files__*\" for all that begin so";
+                problems.push(Problem::error(key, what, help));
+            }
+        }
+    }
+    if !restore.guard_addresses {
+        let what = "text that somebody slips into a document can make a client send values to any host";
+        problems.push(Problem::warning(
+            "restore.guard_addresses",
+            what,
+            "name the hosts in restore.hosts instead",
+        ));
+    }
+}
