@@ -27,7 +27,8 @@ fn document(size: usize) -> Vec<u8> {
 #[test]
 fn a_body_at_the_limit_and_one_byte_over() {
     const LIMIT: usize = 100 * 1024;
-    let (gateway, upstream) = stage(|builder| builder.config("[limits]\nmax_body = \"100KiB\"\nhold = \"100KiB\""));
+    let (gateway, upstream) =
+        stage(|builder| builder.config("[limits]\nmax_body = \"100KiB\"\nhold = \"100KiB\""));
     let gzip = |bytes: &[u8]| {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         std::io::Write::write_all(&mut encoder, bytes).and_then(|()| encoder.finish()).expect("gzip")

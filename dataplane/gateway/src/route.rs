@@ -170,7 +170,9 @@ pub fn carries_file(head: &RequestHead) -> bool {
     };
     let goes_to_files = || {
         let path = decoded(path_of(&head.path));
-        path.rsplit(|&byte| byte == b'/').find(|segment| !segment.is_empty()).is_some_and(|last| last == b"files")
+        path.rsplit(|&byte| byte == b'/')
+            .find(|segment| !segment.is_empty())
+            .is_some_and(|last| last == b"files")
     };
     upload_of(head) != UploadStep::None || is_form() || goes_to_files()
 }

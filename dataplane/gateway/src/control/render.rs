@@ -198,9 +198,11 @@ impl Page<'_> {
             ("aegis_overloaded", "Requests refused with 503 because a budget was used up", |s| &s.overloaded),
             ("aegis_tls_failures", "Client TLS handshakes that failed", |s| &s.tls_failures),
             ("aegis_client_aborts", "Exchanges that the client gave up", |s| &s.client_aborts),
-            ("aegis_streamed", "Requests with a body beyond what is held back, sent while it was scanned", |s| {
-                &s.streamed
-            }),
+            (
+                "aegis_streamed",
+                "Requests with a body beyond what is held back, sent while it was scanned",
+                |s| &s.streamed,
+            ),
             ("aegis_failed_open", "Requests that passed unscanned because policy.fail_mode is open", |s| {
                 &s.failed_open
             }),

@@ -147,7 +147,8 @@ impl Tokenizer {
 
     /// Whether nothing was replaced so far, so that the reply is the same with and without the outcome.
     pub fn leaves_nothing(&self) -> bool {
-        self.redactor.vault.is_empty() && self.redactor.documents.as_ref().is_none_or(|documents| documents.is_empty())
+        self.redactor.vault.is_empty()
+            && self.redactor.documents.as_ref().is_none_or(|documents| documents.is_empty())
     }
 
     /// The request is over: its vault is what the reply is restored from.

@@ -243,7 +243,13 @@ mod tests {
 
     #[test]
     fn zz_sizes() {
-        panic!("tokenizer {} scanner {} secrets {} vault {}", size_of::<Tokenizer>(), size_of::<BodyScanner>(), size_of::<Secrets>(), size_of::<Vault>());
+        panic!(
+            "tokenizer {} scanner {} secrets {} vault {}",
+            size_of::<Tokenizer>(),
+            size_of::<BodyScanner>(),
+            size_of::<Secrets>(),
+            size_of::<Vault>()
+        );
     }
 
     #[test]

@@ -114,7 +114,10 @@ fn bodies_meet_the_limit_to_the_byte() {
                     if is_beyond && !streams {
                         assert_eq!((reply.status, record.status), (413, 413), "{case}");
                         let error: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
-                        assert_eq!((&error["type"], &error["error"]["type"]), (&"error".into(), &"payload_too_large".into()));
+                        assert_eq!(
+                            (&error["type"], &error["error"]["type"]),
+                            (&"error".into(), &"payload_too_large".into())
+                        );
                         assert!(upstream.seen().is_empty(), "{case}");
                     } else {
                         assert_eq!(reply.status, 200, "{case}");
@@ -155,7 +158,9 @@ fn bodies_far_beyond_the_limit_are_streamed_whole() {
 /// Begins a request with a body of this length and sends nothing of it.
 fn stalled(gateway: &Gateway, length: usize) -> Client {
     let mut client = gateway.client();
-    client.send(format!("POST /up/x HTTP/1.1\r\nhost: g\r\nexpect: 100-continue\r\ncontent-length: {length}\r\n\r\n"));
+    client.send(format!(
+        "POST /up/x HTTP/1.1\r\nhost: g\r\nexpect: 100-continue\r\ncontent-length: {length}\r\n\r\n"
+    ));
     client
 }
 
