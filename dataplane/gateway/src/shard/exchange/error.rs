@@ -34,6 +34,8 @@ impl From<Failure> for ExchangeError {
 pub(super) enum SendError {
     /// The upstream closed the connection. What was written is still in the buffer and can be put on another one.
     Stale,
+    /// The upstream closed the connection, and the request, which was written whole, is gone.
+    Unanswered,
     /// The upstream closed the connection, and parts of the request are gone.
     Lost,
     /// Another connection would change nothing.
@@ -50,7 +52,7 @@ impl SendError {
     /// What the error means when the request is not sent again.
     pub(super) fn give_up(self) -> ExchangeError {
         match self {
-            Self::Stale => NO_REPLY.into(),
+            Self::Stale | Self::Unanswered => NO_REPLY.into(),
             Self::Lost => HALF_SENT.into(),
             Self::Failed(error) => error,
         }

@@ -135,8 +135,8 @@ impl Exchange<'_> {
     fn scan_held(&mut self, scanner: &mut BodyScanner) -> Result<Scanned, Failure> {
         let last = self.body.is_last(self.client);
         let window = self.body.window(self.client);
-        let scanned = scanner.scan(self.shard, &self.snapshot, window, last, &mut self.buffers.splice)?;
-        if self.memory.cover(self.buffers.held_bytes()) { Ok(scanned) } else { Err(NO_ROOM) }
+        let reached = scanner.scan(self.shard, &self.snapshot, window, last, &mut self.buffers.splice)?;
+        if self.memory.cover(self.buffers.held_bytes()) { Ok(reached) } else { Err(NO_ROOM) }
     }
 
     /// Puts head and body together, as far as the body is held. From here on it can be sent.
@@ -156,20 +156,20 @@ impl Exchange<'_> {
         let framing = Framing::announced(written.map_err(|error| http_failure(&error))?);
         self.record.sent_bytes += produced as u64;
         self.record.streamed = extent == Extent::Beginning;
-        let scanned = scanner.leave_scanned();
-        if scanned > COPIED {
+        let used = scanner.leave_scanned();
+        if used > COPIED {
             if extent == Extent::Beginning {
                 out.tail().extend_from_slice(&chunk_header(produced));
             }
-            let mut bytes = self.body.detach(self.client, self.shard, scanned)?;
+            let mut bytes = self.body.detach(self.client, self.shard, used)?;
             if scanner.has_found() {
                 bytes.mark_secret();
             }
             return Ok(HeldBody::Apart(bytes));
         }
-        let used = &self.body.window(self.client)[..scanned];
-        framing.part(out, |out| self.buffers.splice.write_to(used, out.tail()));
-        self.body.consume(self.client, scanned);
+        let window = &self.body.window(self.client)[..used];
+        framing.part(out, |out| self.buffers.splice.write_to(window, out.tail()));
+        self.body.consume(self.client, used);
         self.buffers.clear_splice();
         Ok(HeldBody::Copied)
     }

@@ -65,7 +65,9 @@ impl Exchange<'_> {
     ) -> Result<Answered, ExchangeError> {
         let mut held = Some(body);
         let answered = self.send_until_answered(upstream, &mut held).await;
-        held.into_iter().for_each(|body| self.let_go(body));
+        if let Some(body) = held {
+            self.let_go(body);
+        }
         answered
     }
 
@@ -86,7 +88,7 @@ impl Exchange<'_> {
                         self.forget_sent(upstream, &link, mark, held);
                     }
                     let may_go_again = sent == Sent::All && held.is_some();
-                    let closed = if may_go_again { SendError::Stale } else { SendError::Lost };
+                    let closed = if may_go_again { SendError::Stale } else { SendError::Unanswered };
                     match self.await_head(&mut link, upstream, waiting, closed).await {
                         Ok(parse) => return Ok(Answered { link, parse, sent }),
                         Err(error) => error,
@@ -95,7 +97,7 @@ impl Exchange<'_> {
             };
             link = self.connect_again(upstream, link, mark, error).await?;
         }
-        Err(SendError::Lost.give_up())
+        Err(SendError::Unanswered.give_up())
     }
 
     /// Lets go what was written to its end: what came of it from the client, and the body, unless it may have to be sent
@@ -111,8 +113,8 @@ impl Exchange<'_> {
         self.client.shrink(&self.shard.buffers);
         let may_be_sent_again =
             link.is_reused && (self.is_repeatable(upstream) || link.conn.has_acked_nothing_since(mark));
-        if !may_be_sent_again && matches!(held, Some(HeldBody::Apart(_))) {
-            held.take().into_iter().for_each(|body| self.let_go(body));
+        if !may_be_sent_again && let Some(body) = held.take_if(|body| matches!(body, HeldBody::Apart(_))) {
+            self.let_go(body);
         }
     }
 
@@ -126,7 +128,7 @@ impl Exchange<'_> {
         error: SendError,
     ) -> Result<Box<UpstreamConn>, ExchangeError> {
         // The race no pool can win: the upstream closed while the request was on its way.
-        if link.is_reused && matches!(error, SendError::Stale | SendError::Lost) {
+        if link.is_reused && !matches!(error, SendError::Failed(_)) {
             self.shard.pools.distrust(upstream.identity, link.taken_at, &self.shard.metrics);
         }
         let may_retry = link.is_reused && matches!(error, SendError::Stale);

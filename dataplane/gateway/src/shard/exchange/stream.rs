@@ -72,7 +72,7 @@ impl Exchange<'_> {
             self.wipe_request();
             self.client.shrink(&self.shard.buffers);
         }
-        let parse = self.await_head(&mut link, upstream, waiting, SendError::Lost).await;
+        let parse = self.await_head(&mut link, upstream, waiting, SendError::Unanswered).await;
         Ok(Answered { parse: parse.map_err(SendError::give_up)?, link, sent })
     }
 
@@ -88,11 +88,11 @@ impl Exchange<'_> {
                 Refilled::Ready => {}
                 Refilled::Answered => return Ok(Sent::Early),
             }
-            let scanned = self.scan_window(scanner)?;
+            let reached = self.scan_window(scanner)?;
             if self.write_later(link, upstream).await? == Sent::Early {
                 return Ok(Sent::Early);
             }
-            if scanned == Scanned::Done {
+            if reached == Scanned::Done {
                 return Ok(Sent::All);
             }
         }
@@ -124,16 +124,16 @@ impl Exchange<'_> {
         let last = self.body.is_last(self.client);
         let window = self.body.window(self.client);
         self.buffers.splice.clear();
-        let scanned = scanner.scan(self.shard, &self.snapshot, window, last, &mut self.buffers.splice)?;
+        let reached = scanner.scan(self.shard, &self.snapshot, window, last, &mut self.buffers.splice)?;
         self.record.sent_bytes += self.buffers.splice.len() as u64;
         let used = scanner.leave_scanned();
         let (out, splice) = (&mut self.buffers.out, &self.buffers.splice);
         Framing::CHUNKED.part(out, |out| splice.write_to(&window[..used], out.tail()));
         self.body.consume(self.client, used);
-        if scanned == Scanned::Done {
+        if reached == Scanned::Done {
             self.prepare_to_restore(scanner)?;
             Framing::CHUNKED.end(&mut self.buffers.out);
         }
-        Ok(scanned)
+        Ok(reached)
     }
 }

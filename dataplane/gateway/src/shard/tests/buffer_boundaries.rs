@@ -21,6 +21,9 @@ use crate::config::settings::Driver;
 const BORDERS: [usize; 4] = [SMALL, WINDOW, LARGE, MAX_EVENT];
 const _: () = assert!(WINDOW == MAX_STEP);
 
+/// Sizes at which a body that is held outgrows its buffer, or a read.
+const HELD_BORDERS: [usize; 4] = [2 * LARGE, 4 * LARGE, 256 * 1024, 8 * LARGE];
+
 /// How often a reply names the secret.
 const COUNTS: [usize; 2] = [1, 36];
 
@@ -248,8 +251,12 @@ impl Harness {
 
 /// Lengths on the wire that meet a border before or after each of `count` words grew by `growth` bytes.
 fn lengths(count: usize, growth: isize) -> Vec<usize> {
+    lengths_at(&BORDERS, count, growth)
+}
+
+fn lengths_at(borders: &[usize], count: usize, growth: isize) -> Vec<usize> {
     let grown = isize::try_from(count).unwrap() * growth;
-    let mut lengths: Vec<usize> = BORDERS
+    let mut lengths: Vec<usize> = borders
         .iter()
         .flat_map(|border| {
             let before = border - 2..=border + 2;
@@ -344,6 +351,22 @@ fn requests_of_every_size_arrive_whole() {
             {
                 for shape in request_shapes() {
                     harness.check_request(&secret, &token, Body { shape, length, count });
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn held_requests_of_every_size_arrive_whole() {
+    on_both_drivers(|driver| {
+        let mut harness = Harness::new(driver);
+        let token = harness.token_of(SECRET);
+        let growth = token.len().cast_signed() - SECRET.len().cast_signed();
+        for count in COUNTS {
+            for length in lengths_at(&HELD_BORDERS, count, growth) {
+                for shape in request_shapes() {
+                    harness.check_request(SECRET, &token, shape, length, count);
                 }
             }
         }
