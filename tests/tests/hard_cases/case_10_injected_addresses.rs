@@ -91,7 +91,7 @@ fn last_event(harness: &Harness, count: usize) -> Value {
 fn an_injected_address_gets_no_value_and_the_rest_of_the_text_does() {
     let harness = Harness::with(|builder| builder.config("[restore]\nhosts = [\"good.example\"]"));
     let secret = Seeded::new(1_010).github();
-    let mut asked = 0;
+    let mut asked = 0_u32;
     for api in &APIS {
         for size in [1, 5, 400] {
             let reply = harness.ask(api.target, &(api.request)(&format!("use {secret}")), move |request| {
@@ -107,14 +107,14 @@ fn an_injected_address_gets_no_value_and_the_rest_of_the_text_does() {
             assert_absent(addresses.as_bytes(), &secret, "the addresses");
             assert_eq!(rest, format!(" {secret} https://good.example/{secret}"), "{}", api.target);
             asked += 1;
-            let event = last_event(&harness, asked);
+            let event = last_event(&harness, asked as usize);
             assert_eq!(event["restored"], 2, "{event}");
             let told = json!({"withheld_by_policy": 0, "withheld_by_guard": 3, "beside_unnamed_hosts": 0});
             assert_eq!(event["restore"], told, "{event}");
         }
     }
     let withheld = harness.gateway.metric("aegis_tokens_total", "result=\"withheld_by_guard\"");
-    assert!((withheld - 3.0 * asked as f64).abs() < 0.5, "{withheld}");
+    assert!((withheld - 3.0 * f64::from(asked)).abs() < 0.5, "{withheld}");
     harness.assert_unseen(&secret);
 }
 

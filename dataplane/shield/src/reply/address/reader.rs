@@ -78,6 +78,7 @@ struct Surroundings {
 
 /// See the module's documentation.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is set by another part of an address")]
 pub(crate) struct AddressReader {
     phase: Phase,
     zone: Option<Zone>,
