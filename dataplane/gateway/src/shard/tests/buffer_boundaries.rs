@@ -366,7 +366,7 @@ fn held_requests_of_every_size_arrive_whole() {
         for count in COUNTS {
             for length in lengths_at(&HELD_BORDERS, count, growth) {
                 for shape in request_shapes() {
-                    harness.check_request(SECRET, &token, shape, length, count);
+                    harness.check_request(SECRET, &token, Body { shape, length, count });
                 }
             }
         }
