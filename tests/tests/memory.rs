@@ -59,16 +59,18 @@ fn nothing_of_a_secret_stays_in_memory() {
     let gateway = Gateway::builder().all_upstreams(&upstream.url()).shards(1).start();
     let mut seeded = Seeded::new(77);
     let marker = "a text without any secret in it, for comparison 4711";
-    let body = |secret: &str, filler: usize| {
-        let text = format!("{{\"a\\n\": {}}} my key is {secret}, and {}", filler, "words ".repeat(filler));
+    let body = |secret: &str, password: &str, filler: usize| {
+        let words = "words ".repeat(filler);
+        let text =
+            format!("{{\"a\\n\": {filler}}} my key is {secret}, DB_PASSWORD={password} {words} {password}");
         json!({"messages": [{"role": "user", "content": text}]}).to_string().into_bytes()
     };
     let mut connection = gateway.connect();
     for (filler, chunked) in
         [(1, false), (3_000, false), (20_000, false), (3_000, true), (200_000, true), (900_000, false)]
     {
-        let secret = seeded.github();
-        let body = body(&secret, filler);
+        let (secret, password) = (seeded.github(), seeded.password());
+        let body = body(&secret, &password, filler);
         let request = if chunked {
             post_chunked("/v1/chat/completions", "application/json", &[], &body, 1_000)
         } else {
@@ -94,6 +96,8 @@ fn nothing_of_a_secret_stays_in_memory() {
             return;
         };
         assert_eq!(found, 0, "{filler} {chunked}");
+        // It is remembered, as a keyed hash.
+        assert_eq!(occurrences(gateway.process.id(), password.as_bytes()), Some(0), "{filler} {chunked}");
     }
     let kept = occurrences(gateway.process.id(), marker.as_bytes());
     assert!(kept.is_some_and(|count| count > 0), "the search finds what is there");

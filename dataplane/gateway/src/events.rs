@@ -119,6 +119,8 @@ pub struct RequestRecord {
     pub findings: Vec<RecordedFinding>,
     /// Findings in all.
     pub findings_total: u32,
+    /// Of them, values that are hidden only where a rule found them, since they are met by chance elsewhere.
+    pub findings_in_place: u32,
     /// Values that were not read, such as images: how many.
     pub opaque_total: u32,
     /// The first of them, at most [`aegis_shield::report::MAX_OPAQUE`].
@@ -162,6 +164,7 @@ impl RequestRecord {
             times: Times::default(),
             findings: Vec::new(),
             findings_total: 0,
+            findings_in_place: 0,
             opaque_total: 0,
             opaque: Vec::new(),
             restored: 0,
@@ -241,6 +244,8 @@ pub struct RecordedFinding {
     pub token: Option<Box<str>>,
     /// How many lines of a private key it is; 1 of anything else.
     pub lines: u32,
+    /// Whether the rule found the value elsewhere, and it is hidden here because it is the same.
+    pub by_value: bool,
 }
 
 /// One value of a record that was not read.

@@ -32,6 +32,7 @@ pub struct AuditEvent<'a> {
     bytes: AuditBytes,
     us: AuditTimes,
     findings_total: u32,
+    findings_in_place: u32,
     findings: Vec<AuditFinding<'a>>,
     opaque_total: u32,
     opaque: Vec<AuditOpaque<'a>>,
@@ -77,6 +78,9 @@ struct AuditFinding<'a> {
     /// Of a private key; nothing else has lines.
     #[serde(skip_serializing_if = "Option::is_none")]
     lines: Option<u32>,
+    /// The rule found the same value elsewhere.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    by_value: bool,
 }
 
 /// A value that was not read.
@@ -117,6 +121,7 @@ impl<'a> AuditEvent<'a> {
                 connect: record.times.connect,
             },
             findings_total: record.findings_total,
+            findings_in_place: record.findings_in_place,
             findings: record.findings.iter().map(|finding| AuditFinding::new(finding, rules)).collect(),
             opaque_total: record.opaque_total,
             opaque: record.opaque.iter().map(AuditOpaque::new).collect(),
@@ -155,6 +160,7 @@ impl<'a> AuditFinding<'a> {
             place: &finding.place,
             token: finding.token.as_deref(),
             lines: (finding.lines > 1).then_some(finding.lines),
+            by_value: finding.by_value,
         }
     }
 }
@@ -204,6 +210,7 @@ mod tests {
         let rule = rules.find("github-pat").expect("a rule").0;
         let mut record = record("/v1/messages");
         record.findings_total = 2;
+        record.findings_in_place = 1;
         record.findings = vec![
             RecordedFinding {
                 rule,
@@ -212,6 +219,7 @@ mod tests {
                 place: "messages[0].content".into(),
                 token: Some("AEGIS-TOKEN-0MADEUP".into()),
                 lines: 1,
+                by_value: false,
             },
             RecordedFinding {
                 rule: u16::MAX,
@@ -220,6 +228,7 @@ mod tests {
                 place: "line\n2".into(),
                 token: None,
                 lines: 25,
+                by_value: false,
             },
         ];
         record.kept = 3;
@@ -241,7 +250,7 @@ mod tests {
             r#"{"v":1,"id":"abababababababababababababababab","time":"2023-11-14T22:13:20.123000Z","key":null,"org":null,"#,
             r#""peer":"192.0.2.7","method":"POST","upstream":"anthropic","path":"/v1/messages","status":200,"#,
             r#""upstream_status":200,"error":null,"ended":"complete","bytes":{"request":10,"sent":11,"response":12,"delivered":13},"#,
-            r#""us":{"total":900,"added":40,"first_byte":700,"connect":null},"findings_total":2,"findings":[{"rule":"github-pat","#,
+            r#""us":{"total":900,"added":40,"first_byte":700,"connect":null},"findings_total":2,"findings_in_place":1,"findings":[{"rule":"github-pat","#,
             r#""category":"TOKEN","action":"tokenize","place":"messages[0].content","token":"AEGIS-TOKEN-0MADEUP"},{"rule":"unknown","#,
             r#""category":"PII","action":"block","place":"line\n2","token":null,"lines":25}],"opaque_total":2,"#,
             r#""opaque":[{"type":"image","bytes":1234,"place":"messages[0].content[1].source.data"},"#,

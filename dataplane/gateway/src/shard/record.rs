@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use aegis_detect::Category;
+use aegis_detect::{Category, Evidence};
 use aegis_shield::report::MAX_OPAQUE;
 use aegis_shield::{Action, OpaqueKind, Report};
 use aegis_wire::head::Method;
@@ -146,6 +146,7 @@ impl RecordBuilder {
             return;
         }
         self.findings_total += report.total();
+        self.findings_in_place += report.in_place();
         self.is_reported |= report.action(Action::Warn) > 0;
         for (sum, category) in self.by_category.iter_mut().zip(Category::ALL) {
             *sum += report.category(category);
@@ -162,6 +163,7 @@ impl RecordBuilder {
             place: if part.is_empty() { place.place.as_str() } else { shown_part(part) }.into(),
             token: place.token.as_ref().map(|token| token.as_str().into()),
             lines: place.lines,
+            by_value: place.evidence == Evidence::Value,
         });
         self.record.findings.extend(findings);
     }

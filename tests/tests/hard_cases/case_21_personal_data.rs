@@ -1,4 +1,4 @@
-//! 11. Personal data is hidden and restored where its pack is on, and untouched where it is off.
+//! 21. Personal data is hidden and restored where its pack is on, and untouched where it is off.
 
 use aegis_tests::oracle::{assert_only_tokens_differ, tokens_in};
 use serde_json::json;
