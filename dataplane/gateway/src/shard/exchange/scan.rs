@@ -242,17 +242,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn zz_sizes() {
-        panic!(
-            "tokenizer {} scanner {} secrets {} vault {}",
-            size_of::<Tokenizer>(),
-            size_of::<BodyScanner>(),
-            size_of::<Secrets>(),
-            size_of::<Vault>()
-        );
-    }
-
-    #[test]
     fn files_are_not_believed_their_labels() {
         let format = |path: &str, fields: &[(&str, &str)]| {
             let mut head =
