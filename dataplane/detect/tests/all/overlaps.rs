@@ -18,7 +18,10 @@ const DEVOPS_WRONG: &str =
     "eCQVSVkZepp1U9NvGyxT5Ljn7i1rSFLMB6ymXs9GqZS6Tp14MHdMJQQJ99BFACAAAAALGcqjAAASAZDO3Hxq";
 const OLD: &str = "v4zdtrghmmvizvd7rx7ch7i7bq76wpagys4kqihdnmtl5zom5t5q";
 const OLD_WRONG: &str = "k4zdtrghmmvizvd7rx7ch7i7bq76wpagys4kqihdnmtl5zom5t5q";
-const BLOCK: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIIXHhyWvM8SsYlxKC2qHubNJPY4TNb4tTilP6xRv80CC\n-----END PRIVATE KEY-----";
+/// The line of a private key.
+const LINE: &str = "MC4CAQAwBQYDK2VwBCIEIIXHhyWvM8SsYlxKC2qHubNJPY4TNb4tTilP6xRv80CC";
+const TWO_KEYS: &str = "-----BEGIN PRIVATE KEY-----\n{0}\n-----END PRIVATE KEY----------BEGIN PRIVATE KEY-----\n{1}\n\
+                        -----END PRIVATE KEY-----";
 
 /// A text with its secrets as `{0}`, `{1}`, the secrets, and the rule and confidence that each is to be reported with.
 type Case<'a> = (&'a str, &'a [&'a str], &'a [(&'a str, Confidence)]);
@@ -89,7 +92,7 @@ fn nested_secrets_give_the_inner() {
 #[test]
 fn secrets_that_touch_stay_two() {
     check(&[
-        ("{0}{1}", &[BLOCK, BLOCK], &[("private-key-pem", High), ("private-key-pem", High)]),
+        (TWO_KEYS, &[LINE, LINE], &[("private-key-pem", High), ("private-key-pem", High)]),
         ("{0}:{1}", &[RIGHT, NPM], &[("github-pat", High), ("npm-token", High)]),
         ("https://{0}:{1}@h/", &[RIGHT, GRAFANA], &[("github-pat", High), ("grafana-service-token", High)]),
         ("tokens: {0},{1}", &[WRONG, RIGHT], &[("github-pat", Medium), ("github-pat", High)]),

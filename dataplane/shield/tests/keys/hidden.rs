@@ -83,7 +83,7 @@ fn keys_around_every_border_of_a_window_are_hidden() {
 #[test]
 fn a_key_over_many_windows_is_hidden_in_any_pieces() {
     let shield = shield_with(Policy::default());
-    let lines = long_body(1500);
+    let lines = long_body(1700);
     let key =
         format!("-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n{lines}-----END PGP PRIVATE KEY BLOCK-----\n");
     assert!(key.len() > 3 * WINDOW);
@@ -94,7 +94,7 @@ fn a_key_over_many_windows_is_hidden_in_any_pieces() {
         let request = json!({"messages": [{"role": "user", "content": content}], "n": 1}).to_string();
         let (whole, outcome) = send(&shield, Format::Json, &[request.as_bytes()]).unwrap();
         assert_hidden(&whole, &key, "a long key");
-        assert_eq!((outcome.report.total(), outcome.report.findings()[0].lines), (1, 1500));
+        assert_eq!((outcome.report.total(), outcome.report.findings()[0].lines), (1, 1700));
         assert_eq!(receive(outcome.vault, ReplyFormat::Json, &whole), request);
         for size in [4096, WINDOW - 1, WINDOW + 1, 50_001] {
             let mut pieces: Vec<&[u8]> = request.as_bytes().chunks(size).collect();

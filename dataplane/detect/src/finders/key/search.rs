@@ -18,8 +18,10 @@ const MIN_BODY: u32 = 24;
 const PROLOGUE: usize = 512;
 /// How much before a line's content is looked at.
 const MAX_PREFIX: usize = 160;
-/// How far before its end a key is followed back, in bytes.
-const MAX_TAIL: usize = MAX_SECRET_LEN - 512;
+/// How far before its end a key is followed back, in bytes. What is held back for that leaves a window of the promised
+/// size room for a piece of encoded text.
+const MAX_TAIL: usize = 7936;
+const _: () = assert!(2 * (MAX_TAIL + LAST_LINE) <= MAX_SECRET_LEN);
 /// More than the last line of a key takes up.
 const LAST_LINE: usize = 256;
 /// How much may stand behind a line's content.
@@ -356,7 +358,7 @@ fn tail_start(text: &[u8], (end, floor): (usize, usize), prefix: Option<Prefix>)
     let mut start = None;
     // The last line of a body is short, and so is the checksum behind it; what closes it may be there in part.
     let mut short = if prefix.is_some() { 2 } else { 3 };
-    let mut structure = 0;
+    let (mut structure, mut is_partial) = (0, prefix.is_none());
     let (mut has_long, mut is_padded) = (false, false);
     let mut at = end;
     let start_of = |start: Option<usize>, tells: bool| start.filter(|_| tells);
@@ -373,7 +375,9 @@ fn tail_start(text: &[u8], (end, floor): (usize, usize), prefix: Option<Prefix>)
         let fits = before.is_some_and(|before| expected.is_none_or(|expected| expected == before));
         let is_long = word.len() >= MIN_LINE && is_mixed(&text[word.range()]);
         if is_long && fits {
-            (start, expected, structure, has_long) = (begin, before, 0, true);
+            // What stands before a line that is there in part is not known, either.
+            expected = if is_partial { expected } else { before };
+            (start, structure, has_long) = (begin, 0, true);
         } else if is_long && let Some(quote) = opening_quote(text, word.start).filter(|quote| *quote >= floor)
         {
             return Some(quote + 1);
@@ -386,6 +390,7 @@ fn tail_start(text: &[u8], (end, floor): (usize, usize), prefix: Option<Prefix>)
         } else {
             return start_of(start, has_long || is_padded);
         }
+        is_partial = false;
         match begin {
             Some(begin) if begin > floor => at = begin,
             _ => return start_of(start, has_long || is_padded),
@@ -416,6 +421,13 @@ fn last_word(text: &[u8], floor: usize, end: usize) -> Option<Span> {
         while start > floor && text[start] == b'/' && text[start - 1] == b'\\' {
             start -= text[floor..start].iter().rev().take_while(|byte| **byte == b'\\').count();
             start -= BASE64.run_back(&text[floor..start], usize::MAX);
+        }
+        // The letter of a line end or a tab.
+        let is_escape = start > 0 && text[start - 1] == b'\\' && matches!(text[start], b'n' | b'r' | b't');
+        start += usize::from(is_escape);
+        if start == at {
+            at -= 1;
+            continue;
         }
         let numbers =
             text[low..at - 1].iter().rev().take_while(|byte| matches!(byte, b'0'..=b'9' | b';')).count();

@@ -147,7 +147,9 @@ impl KeyState {
         let mut words = Words::new(text, line.start, line.end);
         words.find_map(|word| {
             let begins = !word.prefix.has_letters || word.prefix == self.prefix;
-            begins.then(|| self.format.field(text, word.span.start, line.end)).flatten()
+            // The sign of a diff may stand before it.
+            let start = word.span.start + usize::from(text[word.span.start] == b'+');
+            begins.then(|| self.format.field(text, start, line.end)).flatten()
         })
     }
 
@@ -187,7 +189,7 @@ impl KeyState {
             let is_last = words.peek().is_none();
             let word = self.without_sign(text, line, word);
             let is_expected = word.prefix == expected;
-            let here = Here { text, line, word, is_last, is_expected, follows: self.follows || any };
+            let here = Here { text, line, word, is_last, is_expected, joined: any };
             let Some(span) = self.accept(here) else { continue };
             any = true;
             self.take(text, word, span, found);
@@ -217,7 +219,8 @@ impl KeyState {
 
     /// What of a word is of the body.
     fn accept(&self, here: Here<'_>) -> Option<Span> {
-        let Here { text, line, word, is_last, is_expected, follows } = here;
+        let Here { text, line, word, is_last, is_expected, joined } = here;
+        let follows = self.follows || joined;
         let Span { start, end } = word.span;
         let is_checksum = self.format == Format::Pgp
             && self.chars > 0
@@ -234,16 +237,20 @@ impl KeyState {
         let content = &text[start..end];
         let opens = word.quote.is_some_and(|(quote, words)| !words && opens_text(text, line.start, quote));
         let behind = &text[end..line.end];
+        // A string ends in the middle of a line of the body, which begins the line at hand.
+        let is_place = word.quote.is_none() || word.prefix.has_letters;
+        let is_cut = is_expected && is_place && follows && self.chars > 0 && is_string_end(behind);
         let accepted = if content.len() >= MIN_LINE {
             let structural = word.quote.is_some() && word.prefix.has_letters;
             let mixed = is_mixed(content);
-            (is_expected && (is_last || mixed)) || (mixed && (!structural || opens)) || (opens && self.cut)
+            let fits = is_expected && (is_last || mixed || is_cut);
+            fits || (mixed && (!structural || opens)) || (opens && self.cut)
         } else {
             let completes = !self.counted || (self.chars + chars_of(content)).is_multiple_of(4);
             let ends_text = is_string_end(behind) || (line.stop == Stop::TextEnd && behind.is_empty());
-            let is_end = is_last && line.stop == Stop::End && self.chars > 0;
+            let closes = is_last && line.stop == Stop::End && self.chars > 0;
+            let is_end = closes && (joined || (is_expected && behind.is_empty()));
             let is_short = is_expected && is_last && follows && self.may_be_short(content.len());
-            let is_cut = is_expected && follows && self.chars > 0 && is_string_end(behind);
             let goes_on = opens
                 && self.cut
                 && (self.last + content.len() == self.width
@@ -302,8 +309,8 @@ struct Here<'a> {
     is_last: bool,
     /// Whether it stands where the body's words stand.
     is_expected: bool,
-    /// Whether it follows another word of the body directly.
-    follows: bool,
+    /// Whether another word of the body stands before it in its line.
+    joined: bool,
 }
 
 /// How many characters of base64 a word has, with its padding.

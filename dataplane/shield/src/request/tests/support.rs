@@ -27,8 +27,8 @@ use crate::shield::{Limits, Shield};
 pub(crate) const PAT: &str = "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";
 pub(crate) const OTHER_PAT: &str = "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";
 pub(crate) const AWS: &str = "AKIAQ3EGV7ZKLM2XTN4D";
-/// A private key with line ends.
-pub(crate) const PEM: &str = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgq1w2e3r4t5y6u7i8\no9p0a1s2d3f4g5h6j7k8l9z0x1c2v3b4n5m6Q7W8E9R0T1Y2U3I4O5P6A7S8D9F0\n-----END PRIVATE KEY-----";
+/// A private key of one line, with line ends.
+pub(crate) const PEM: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIq1w2e3r4t5y6u7i8o9p0a1S2d3f4g5h6j7k8l9z0x1c\n-----END PRIVATE KEY-----";
 
 /// Numbered lines that start with `word`.
 pub(crate) fn lines(word: &str, count: usize) -> String {
