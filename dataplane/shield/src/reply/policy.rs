@@ -66,7 +66,7 @@ pub enum UnnamedHosts {
     /// It is replaced, and counted.
     #[default]
     Count,
-    /// It stays if it stands in that address or behind it.
+    /// It stays if it stands in that address or behind it; where a call comes whole, in the call.
     Withhold,
 }
 
@@ -156,6 +156,11 @@ impl RestoreDecision {
     /// Whether tokens stay in addresses that lead elsewhere.
     pub(crate) fn is_guarded(&self) -> bool {
         matches!(self, Self::Watch(WatchPurpose::Guard, _))
+    }
+
+    /// Whether tokens stay beside addresses that lead elsewhere.
+    pub(crate) fn withholds_beside(&self) -> bool {
+        matches!(self, Self::Watch(WatchPurpose::Withhold, _))
     }
 
     /// What watches the addresses of the text.

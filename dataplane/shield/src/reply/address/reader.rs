@@ -112,8 +112,14 @@ impl AddressReader {
             || self.tag.is_tainted()
     }
 
-    /// Whether any address in the text so far did.
+    /// Whether any address in the text so far did, as far as its host has been read.
     pub(crate) fn has_led_elsewhere(&self) -> bool {
+        self.has_led_elsewhere
+    }
+
+    /// The text has ended. Answers whether any address in it led to a host that is not named.
+    pub(crate) fn end(&mut self, hosts: &HostNames) -> bool {
+        self.end_authority(hosts);
         self.has_led_elsewhere
     }
 

@@ -27,13 +27,15 @@ pub(crate) struct AddressWatch {
     readers: [AddressReader; MAX_LAYERS + 1],
     hosts: Arc<HostNames>,
     purpose: WatchPurpose,
+    /// An address in a string that has ended led elsewhere.
+    has_led_elsewhere: bool,
     /// Tokens that were replaced while no address led elsewhere.
     restored: u64,
 }
 
 impl AddressWatch {
     pub(crate) fn new(purpose: WatchPurpose, hosts: Arc<HostNames>) -> Self {
-        Self { readers: Default::default(), hosts, purpose, restored: 0 }
+        Self { readers: Default::default(), hosts, purpose, has_led_elsewhere: false, restored: 0 }
     }
 
     pub(crate) fn purpose(&self) -> WatchPurpose {
@@ -53,10 +55,18 @@ impl AddressWatch {
         }
     }
 
-    /// Another string begins at this depth.
-    pub(crate) fn reset(&mut self, depth: usize) {
+    /// A string at this depth has ended, and another may begin.
+    pub(crate) fn end(&mut self, depth: usize) {
         if let Some(reader) = self.readers.get_mut(depth) {
+            self.has_led_elsewhere |= reader.end(&self.hosts);
             reader.reset();
+        }
+    }
+
+    /// What a tool gets has ended. (A text for people may go on in the next block.)
+    pub(crate) fn end_input(&mut self) {
+        if self.purpose != WatchPurpose::Guard {
+            (0..self.readers.len()).for_each(|depth| self.end(depth));
         }
     }
 
@@ -68,7 +78,7 @@ impl AddressWatch {
 
     /// Whether any address of the text did, as far as it has been read.
     pub(crate) fn has_led_elsewhere(&self) -> bool {
-        self.readers.iter().any(AddressReader::has_led_elsewhere)
+        self.has_led_elsewhere || self.readers.iter().any(AddressReader::has_led_elsewhere)
     }
 
     /// Notes one more replaced token.

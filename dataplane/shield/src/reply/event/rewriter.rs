@@ -16,7 +16,7 @@ use crate::reply::event::json_index::{JsonIndex, ValueKind, string_end};
 use crate::reply::event::plan::{ChannelId, ChannelPiece, Close, Plan};
 use crate::reply::event::view::{Event, Framing};
 use crate::reply::event::{citations, dialect};
-use crate::reply::policy::TextKind;
+use crate::reply::policy::{RestoreDecision, TextKind};
 use crate::reply::text::context::ReplyContext;
 use crate::reply::text::keys::KeyKind;
 use crate::reply::text::matcher;
@@ -262,7 +262,10 @@ impl EventStrings<'_> {
             }
             Handling::Restore => {
                 let json = KeyKind::of(event.key(index)) == KeyKind::Arguments;
-                let decision = text_kind::decide(event, index, context);
+                let mut decision = text_kind::decide(event, index, context);
+                if decision.withholds_beside() && self.call_hosts.are_unnamed(event, index, context) {
+                    decision = RestoreDecision::Withhold;
+                }
                 self.texts.restorer(event, index, NestingTracker::literal(json), decision)
             }
             Handling::Keep => TextRestorer::kept(),

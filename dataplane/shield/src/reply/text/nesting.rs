@@ -253,7 +253,7 @@ impl NestingTracker {
             self.certain = 1 + u8::from(arguments);
         }
         if let Some(watch) = &mut self.watch {
-            watch.reset(index + 1);
+            watch.end(index + 1);
         }
         if let Some(child) = self.levels.get_mut(index + 1) {
             *child = if is_name {
@@ -304,6 +304,9 @@ impl NestingTracker {
     }
 
     fn closed(&mut self, index: usize) {
+        if let Some(watch) = &mut self.watch {
+            watch.end(index + 1);
+        }
         let level = &mut self.levels[index];
         let is_name = level.state == LevelState::Name;
         if is_name {

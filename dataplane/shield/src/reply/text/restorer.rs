@@ -144,9 +144,12 @@ impl TextRestorer {
         self.nesting.end_line();
     }
 
-    /// Whether an address in the text led to a host that is not named.
+    /// Whether an address in the text, which is what a tool gets and has ended, led to a host that is not named.
     pub(crate) fn has_led_elsewhere(&mut self) -> bool {
-        self.nesting.watch().is_some_and(|watch| watch.has_led_elsewhere())
+        self.nesting.watch().is_some_and(|watch| {
+            watch.end_input();
+            watch.has_led_elsewhere()
+        })
     }
 
     /// Lets out what is held, literally: it did not become a token.
@@ -221,6 +224,9 @@ impl TextRestorer {
         self.nesting.advance(&text[followed..]);
         self.measure(&text[measured..]);
         if let Some(watch) = self.nesting.watch() {
+            if last {
+                watch.end_input();
+            }
             context.stats.beside_unnamed_hosts += watch.take_beside();
         }
         if edited {
