@@ -116,7 +116,6 @@ impl Builder {
             shield,
             server_tls,
             audit: settings.audit.enabled,
-            known_values: settings.known_values.file.is_some(),
             by_name,
         })
     }

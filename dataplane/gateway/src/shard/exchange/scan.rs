@@ -60,11 +60,6 @@ impl RequestScan {
         let vault = std::mem::take(&mut self.vault);
         self.tokenizer(snapshot, format, vault)
     }
-
-    /// Whether the request is searched for a value that other requests of the same client are not searched for.
-    pub(super) fn has_gateway_key(&self) -> bool {
-        self.gateway_key.is_some()
-    }
 }
 
 /// Takes the secrets out of a body, step by step.

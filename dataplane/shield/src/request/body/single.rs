@@ -20,7 +20,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// The state between two windows.
 pub(crate) enum SingleBody {
     /// Its first bytes have a say.
-    Undetermined(Format, PartLabel),
+    Undetermined(Box<(Format, PartLabel)>),
     /// It can be read in more than one way.
     Ambiguous(&'static str),
     /// A file of a known kind that holds no text.
@@ -47,7 +47,7 @@ impl SingleBody {
             Format::JsonLines => Self::Json(Box::new(JsonBody::lines(scope).behind(behind))),
             Format::Multipart(_) | Format::Related(_) => Self::Ambiguous("multipart inside multipart"),
             Format::Text | Format::TextIn(_) | Format::Form | Format::Binary | Format::Unknown => {
-                Self::Undetermined(format, label)
+                Self::Undetermined(Box::new((format, label)))
             }
             Format::Ambiguous(what) => Self::Ambiguous(what),
         }
@@ -92,7 +92,8 @@ impl SingleBody {
 
     /// See [`crate::request::Tokenizer::push`]; a window that is not the last is large enough to settle something.
     pub(crate) fn process(&mut self, step: &mut BodyStep<'_>, input: Input<'_>) -> Result<usize, Refusal> {
-        if let Self::Undetermined(format, label) = self {
+        if let Self::Undetermined(declared) = self {
+            let (format, label) = &mut **declared;
             label.keep_name_of_value(input.last.then_some(input.bytes));
             *self = Self::read(*format, label, input.bytes, step.redactor)?;
             if matches!(self, Self::Json(_)) && input.bytes.starts_with(BYTE_ORDER_MARK) {
@@ -101,7 +102,7 @@ impl SingleBody {
             }
         }
         match self {
-            Self::Undetermined(..) => Ok(0),
+            Self::Undetermined(_) => Ok(0),
             Self::Ambiguous(what) => Err(Refusal::Malformed { what, offset: 0 }),
             Self::Media(kind) => {
                 step.redactor.report.grow_opaque(*kind, input.bytes.len() as u64);
