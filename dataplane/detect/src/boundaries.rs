@@ -113,6 +113,11 @@ pub(crate) fn can_end(text: &[u8], end: usize, last: bool, tail: &ByteSet, right
         return Some(true);
     }
     let Some(&next) = text.get(end) else { return last.then_some(true) };
+    // Nothing goes on behind padding: what follows is the value of a name that ends with it, `x==1`.
+    let padded = tail.has(b'=') && text[..end].ends_with(b"=");
+    if padded && (next == b'=' || (WORD.has(next) && text[..end].ends_with(b"=="))) {
+        return Some(true);
+    }
     if WORD.has(next) {
         return Some(false);
     }
@@ -120,8 +125,28 @@ pub(crate) fn can_end(text: &[u8], end: usize, last: bool, tail: &ByteSet, right
         return Some(true);
     }
     match text.get(end + 1) {
-        Some(&after) => Some(!ALNUM.has(after)),
+        Some(&after) if !ALNUM.has(after) => Some(true),
+        Some(_) if next == b'/' => is_path_word(&text[end + 1..], last),
+        Some(_) => Some(false),
         None => last.then_some(true),
+    }
+}
+
+/// The shortest word that shows that a slash begins the next part of a path, in letters. By chance one part in a
+/// hundred of base64 is one.
+const MIN_PATH_WORD: usize = 4;
+/// The longest that is looked at.
+const MAX_PATH_WORD: usize = 24;
+
+/// Whether a text begins with a word of a path, `content` of `files/x/content`, and not with more base64.
+fn is_path_word(text: &[u8], last: bool) -> Option<bool> {
+    let rest = text.get(1..).unwrap_or_default();
+    let letters = 1 + LOWER.run(rest, MAX_PATH_WORD);
+    match text.get(letters) {
+        _ if !text[0].is_ascii_alphabetic() => Some(false),
+        _ if letters > MAX_PATH_WORD => Some(false),
+        Some(&next) => Some(letters >= MIN_PATH_WORD && (next == b'/' || !BASE64.has(next))),
+        None => last.then_some(letters >= MIN_PATH_WORD),
     }
 }
 
@@ -173,6 +198,34 @@ mod tests {
             assert_eq!(is_in_folded_line(inside.as_bytes(), inside.len()), folded, "{inside:?}");
         }
         assert!(!is_in_folded_line(b"a word\n", 7));
+    }
+
+    #[test]
+    fn a_slash_before_a_word_ends_base64() {
+        let right = |rest: &str| can_end(format!("ab{rest}").as_bytes(), 2, false, &BASE64, Right::Word);
+        for ends in ["/content ", "/content/", "/Content?x", "/data_x/", "/file-1 "] {
+            assert_eq!(right(ends), Some(true), "{ends}");
+        }
+        for goes_on in
+            ["/raw ", "/4content ", "/contEnt ", "/content9", "/content+", "/content=", "/CONTENT "]
+        {
+            assert_eq!(right(goes_on), Some(false), "{goes_on}");
+        }
+        assert_eq!(right("/content"), None);
+        assert_eq!(can_end(b"ab/content", 2, true, &BASE64, Right::Word), Some(true));
+        assert_eq!(right(&format!("/{} ", "x".repeat(MAX_PATH_WORD))), Some(true));
+        assert_eq!(right(&format!("/{} ", "x".repeat(MAX_PATH_WORD + 1))), Some(false));
+    }
+
+    #[test]
+    fn padding_is_an_end() {
+        let padded = BASE64.with(b'=', b'=');
+        let right = |text: &str, end| can_end(text.as_bytes(), end, false, &padded, Right::Word);
+        assert_eq!(right("ab==1", 3), Some(true));
+        assert_eq!(right("ab==1", 4), Some(true));
+        assert_eq!(right("ab=1", 3), Some(false));
+        assert_eq!(right("ab=1", 2), Some(false));
+        assert_eq!(can_end(b"ab==1", 4, false, &BASE64URL, Right::Word), Some(false));
     }
 
     #[test]

@@ -61,8 +61,6 @@ pub struct Snapshot {
     pub restore: Arc<RestorePolicy>,
     /// TLS towards clients; none for plain HTTP.
     pub server_tls: Option<Arc<rustls::ServerConfig>>,
-    /// The organisation has handed values over that are found wherever they stand, whatever they look like.
-    pub known_values: bool,
     /// Whether audit events are written; without them no slot in the ring is reserved.
     pub audit: bool,
     by_name: HashMap<Box<str>, usize>,
@@ -88,7 +86,6 @@ impl Snapshot {
             sse_keep_alive: Duration::ZERO,
             server_tls: None,
             audit: true,
-            known_values: false,
             shield,
             restore: Arc::default(),
             by_name,

@@ -2,6 +2,8 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "a boundary has at most `MAX_BOUNDARY` bytes")]
 
+use std::ops::Range;
+
 /// Bytes of the longest boundary that RFC 2046 allows.
 pub const MAX_BOUNDARY: usize = 70;
 
@@ -140,13 +142,46 @@ impl Format {
     }
 }
 
+/// Where in a `Content-Type` field the boundary of a multipart body stands, with its quotes; `None` if its parts are not
+/// separated by one.
+pub fn boundary_span(content_type: &[u8]) -> Option<Range<usize>> {
+    let Format::Multipart(_) = Format::of_request(Some(content_type)) else { return None };
+    let (_, mut rest) = split_at_byte(content_type, b';');
+    while !rest.trim_ascii_start().is_empty() {
+        let (key, after) = split_parameter_name(rest);
+        if key.eq_ignore_ascii_case(b"boundary") {
+            let value = after.trim_ascii_start();
+            let start = content_type.len() - value.len();
+            return Some(start..start + raw_len(value));
+        }
+        rest = take_value(after).1;
+    }
+    None
+}
+
+/// Bytes of the value at the start of `text`, with its quotes.
+fn raw_len(text: &[u8]) -> usize {
+    if text.first() != Some(&b'"') {
+        return split_at_byte(text, b';').0.trim_ascii_end().len();
+    }
+    let mut at = 1;
+    while at < text.len() {
+        match text[at] {
+            b'"' => return at + 1,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    text.len()
+}
+
 /// Whether a media type is `multipart/related` (RFC 2387).
 fn is_related(content_type: &[u8]) -> bool {
     split_at_byte(content_type, b';').0.trim_ascii().eq_ignore_ascii_case(b"multipart/related")
 }
 
 /// What stands before and after the first `byte`, or all and nothing.
-fn split_at_byte(text: &[u8], byte: u8) -> (&[u8], &[u8]) {
+pub(crate) fn split_at_byte(text: &[u8], byte: u8) -> (&[u8], &[u8]) {
     match text.iter().position(|&b| b == byte) {
         Some(at) => (&text[..at], &text[at + 1..]),
         None => (text, b""),
@@ -169,7 +204,8 @@ fn only_parameter(parameters: &[u8], name: &[u8]) -> Result<Option<Vec<u8>>, ()>
     if several { Err(()) } else { Ok(found) }
 }
 
-fn each_parameter(parameters: &[u8], mut see: impl FnMut(&[u8], Vec<u8>)) {
+/// Calls `see` with name and value of each parameter of a header field, the value unquoted.
+pub(crate) fn each_parameter(parameters: &[u8], mut see: impl FnMut(&[u8], Vec<u8>)) {
     let mut rest = parameters;
     while !rest.trim_ascii_start().is_empty() {
         let (key, after) = split_parameter_name(rest);
@@ -258,6 +294,22 @@ mod tests {
         assert_eq!(of("multipart/form-data; boundary="), Format::Text);
         assert_eq!(of("multipart/form-data; boundary"), Format::Text);
         assert_eq!(of("multipart/form-data; boundary=\"unclosed"), multipart(b"unclosed"));
+    }
+
+    #[test]
+    fn the_boundary_s_place_is_told() {
+        let place = |text: &'static str| boundary_span(text.as_bytes()).map(|span| &text[span]);
+        assert_eq!(place("multipart/form-data; boundary=abc"), Some("abc"));
+        assert_eq!(place("multipart/form-data;x=y; Boundary= abc ; q=1"), Some("abc"));
+        assert_eq!(
+            place("multipart/mixed; x=\"boundary=no;\"; boundary=\"a b\\c\" d; e"),
+            Some("\"a b\\c\"")
+        );
+        assert_eq!(place("multipart/form-data; boundary=\"unclosed"), Some("\"unclosed"));
+        assert_eq!(place("multipart/form-data; boundary=\"unclosed\\"), Some("\"unclosed\\"));
+        for none in ["multipart/form-data", "multipart/form-data; boundary=", "text/plain; boundary=abc"] {
+            assert_eq!(place(none), None, "{none}");
+        }
     }
 
     #[test]

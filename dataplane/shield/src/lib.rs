@@ -20,7 +20,7 @@ pub mod token;
 pub mod vault;
 
 pub use documents::{Documents, MAX_DOCUMENT_MOVES};
-pub use format::{Boundary, Format};
+pub use format::{Boundary, Format, boundary_span};
 pub use keyring::{Keyring, KeyringError};
 pub use policy::{Action, OpaqueAction, Policy, UnknownAction};
 pub use report::{OpaqueKind, OpaqueValue, Report, ReportedFinding};

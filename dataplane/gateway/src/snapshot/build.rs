@@ -120,7 +120,6 @@ impl Builder {
             restore: restore_policy(&settings.restore),
             server_tls,
             audit: settings.audit.enabled,
-            known_values: settings.known_values.file.is_some(),
             by_name,
         })
     }

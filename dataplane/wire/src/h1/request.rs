@@ -246,7 +246,10 @@ fn note<'a>(
         return Err(HttpError::new(431, "a field name is too long"));
     }
     match known(name) {
-        Known::Other => head.fields.store_from(lines, name, value),
+        Known::Other => {
+            head.fields.keep_spelling(name);
+            head.fields.store_from(lines, name, value);
+        }
         Known::ContentType => {
             notes.media_types += 1;
             head.fields.store_from(lines, name, value);

@@ -79,6 +79,8 @@ pub enum FieldError {
 pub struct Fields {
     data: Vec<u8>,
     index: Vec<Entry>,
+    /// See [`Self::spelled_names`].
+    spelled: Vec<u8>,
 }
 
 impl Fields {
@@ -91,6 +93,7 @@ impl Fields {
     pub fn clear(&mut self) {
         self.data.clear();
         self.index.clear();
+        self.spelled.clear();
     }
 
     /// The number of fields.
@@ -106,7 +109,7 @@ impl Fields {
     /// Bytes of memory held, used or not.
     #[cfg(test)]
     pub(super) fn capacity_bytes(&self) -> usize {
-        self.data.capacity() + self.index.capacity() * size_of::<Entry>()
+        self.data.capacity() + self.index.capacity() * size_of::<Entry>() + self.spelled.capacity()
     }
 
     /// Adds a field after the others. The name is stored in lower case; surrounding spaces of the value are dropped.
@@ -165,6 +168,20 @@ impl Fields {
             }
             _ => self.store(name, value),
         }
+    }
+
+    /// Remembers how a name was spelled, if it has capitals.
+    pub(crate) fn keep_spelling(&mut self, name: &[u8]) {
+        if name.iter().any(u8::is_ascii_uppercase) {
+            self.spelled.extend_from_slice(name);
+            self.spelled.push(b'\n');
+        }
+    }
+
+    /// The names of a request's fields that came with capitals, as they came, a line feed behind each: the stored names
+    /// do not tell what stood there. Fields that were removed since are among them.
+    pub fn spelled_names(&self) -> &[u8] {
+        &self.spelled
     }
 
     /// Enters the field whose line was stored from `start` on.

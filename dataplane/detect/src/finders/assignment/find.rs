@@ -1,8 +1,9 @@
 //! What stands behind a keyword: the assignment of a name, or a credential of a service that it names.
 
+use super::name::Name;
 use super::service::{AssignmentOutcome, ValueProbe};
-use super::written::{AssignedSecret, Value};
-use super::{classify, name, parse, service};
+use super::written::{AssignedSecret, Operator, Value};
+use super::{classify, member, name, parse, service};
 use crate::bytes::{RunCache, entropy};
 use crate::candidate::{Candidate, Candidates, rank};
 use crate::checks::CheckResult;
@@ -12,6 +13,7 @@ use crate::pattern::{Sequence, Verdict};
 use crate::plausibility::value;
 use crate::rule::{Compiled, Keyword, Strength};
 use crate::text::{LEFT_CONTEXT, Span, TextView, TooShort};
+use zeroize::Zeroizing;
 
 /// What the search for names of services remembers of a text.
 #[derive(Debug, Default)]
@@ -45,7 +47,7 @@ pub(crate) fn find(
     }
     let outcome = match compiled.strength {
         Some(Strength::Service) => service::find(view, span),
-        Some(strength) => generic(candidates, view, strength, span),
+        Some(strength) => return generic(candidates, view, (rule, compiled), strength, span),
         None => vendor(candidates, view, compiled, span),
     };
     report(candidates, rule, compiled, span.start, outcome);
@@ -87,24 +89,66 @@ pub(crate) fn has_escape_at(text: &[u8], end: usize) -> bool {
 fn generic(
     candidates: &mut Candidates,
     view: TextView<'_>,
+    (rule, compiled): (u16, &Compiled),
     strength: Strength,
     Span { start, end }: Span,
-) -> AssignmentOutcome {
-    let Some(mut name) = name::read(view, start, end, strength)? else { return Ok(None) };
-    let Some(mut value) = parse::assignment(view, &name)? else { return Ok(None) };
-    candidates.runs.work += (value.end - start) as u64;
-    classify::behind_user(view.text, &mut name, &mut value);
-    if classify::is_too_poor(view.text, &name, &value) || name::is_misleading(view.text, &name) {
-        return Ok(None);
+) {
+    let name = match name::read(view, start, end, strength) {
+        Ok(Some(name)) => name,
+        Ok(None) => return,
+        Err(TooShort) => return candidates.open(start),
+    };
+    match member::value_before(view, &name) {
+        Ok(None) => {}
+        Ok(Some(value)) => {
+            let found = before_name(view.text, &name, value);
+            return report(candidates, rule, compiled, value.start, Ok(found));
+        }
+        Err(TooShort) => return candidates.open(name.end.saturating_sub(member::MAX_BEFORE)),
     }
-    let verdict = classify::classify(view.text, &name, &value);
+    let mut next = parse::assignment(view, &name);
+    while let Ok(Some(value)) = next {
+        candidates.runs.work += (value.end - start) as u64;
+        let found = judge(view.text, name, value);
+        next = match &found {
+            Some(first) if first.span.start - start <= LEFT_CONTEXT => {
+                member::next_in_list(view, &name, &value)
+            }
+            _ => Ok(None),
+        };
+        report(candidates, rule, compiled, start, Ok(found));
+    }
+    if let Err(TooShort) = next {
+        candidates.open(start);
+    }
+}
+
+/// Judges a name and its value.
+fn judge(text: &[u8], mut name: Name, mut value: Value) -> Option<AssignedSecret> {
+    classify::behind_user(text, &mut name, &mut value);
+    if classify::is_too_poor(text, &name, &value) || name::is_misleading(text, &name) {
+        return None;
+    }
+    let confidence = classify::classify(text, &name, &value)?;
     let Value { start, end, tail, .. } = value;
-    Ok(verdict.map(|confidence| AssignedSecret {
-        span: Span::new(start, end),
-        confidence,
-        proven: false,
-        tail,
-    }))
+    Some(AssignedSecret { span: Span::new(start, end), confidence, proven: false, tail })
+}
+
+/// Judges a value that stands before its name, as if it stood behind it.
+fn before_name(text: &[u8], name: &Name, value: Span) -> Option<AssignedSecret> {
+    let (opens, ties): (&[u8], &[u8]) = (b"\"", b"\": \"");
+    let written =
+        Zeroizing::new([opens, &text[name.start..name.end], ties, &text[value.range()], opens].concat());
+    let at = |offset: usize| offset - name.start + opens.len();
+    let keyword = (at(name.keyword.0), at(name.keyword.1));
+    let moved = Name { start: at(name.start), keyword, end: at(name.end), ..*name };
+    let start = moved.end + ties.len();
+    let end = start + value.len();
+    let operator = Operator::Colon;
+    let there = Value { start, end, quoted: true, operator, spaced: true, alone: false, tail: None };
+    let found = judge(&written, moved, there)?;
+    let first = value.start + (found.span.start - start);
+    Some(AssignedSecret { span: Span::new(first, value.end), ..found })
 }
 
 /// For a vendor's rule: a value of the rule's shape behind the vendor's keyword.

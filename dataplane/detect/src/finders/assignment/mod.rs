@@ -9,6 +9,7 @@ mod classify;
 mod code;
 mod command;
 mod find;
+mod member;
 mod name;
 mod parse;
 mod place;

@@ -2,7 +2,7 @@
 
 use super::name::Name;
 use super::written::{MAX_BLANKS, MAX_WORD, Operator, Parsed};
-use super::{prose, read, remote};
+use super::{member, prose, read, remote};
 use crate::bytes::{ALNUM, ByteSet, WORD};
 use crate::text::cursor::Cursor;
 use crate::text::{TextView, TooShort};
@@ -25,6 +25,9 @@ pub(super) fn assignment(view: TextView<'_>, name: &Name) -> Result<Parsed, TooS
     }
     if let Some((behind, operator)) = remote::value_place(cursor, name, closed)? {
         return read::value(behind, name, operator, false);
+    }
+    if let Some(place) = member::value_place(cursor, closed)? {
+        return read::value(place, name, Operator::Colon, true);
     }
     let before = cursor.blanks(MAX_BLANKS)?;
     if closed && before > 0 {

@@ -243,6 +243,14 @@ fn fallback(cursor: Cursor<'_>) -> Result<Option<Cursor<'_>>, TooShort> {
     Ok(None)
 }
 
+/// Takes the quote that closes what `quote` has opened.
+pub(super) fn closes(cursor: &mut Cursor<'_>, quote: Quote) -> Result<bool, TooShort> {
+    let backslashes = cursor.backslashes()?;
+    let closes = backslashes == quote.backslashes && cursor.look(backslashes)? == quote.byte;
+    cursor.at += if closes { backslashes + 1 } else { 0 };
+    Ok(closes)
+}
+
 fn quoted(
     cursor: Cursor<'_>,
     name: &Name,

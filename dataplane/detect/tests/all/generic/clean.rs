@@ -38,6 +38,15 @@ pub(super) const CLEAN: &[&str] = &[
     "{\"rule\":\"mailjet-key\",\"where\":\"9c41d0e752ab4f188d3ea06b7719fe25\",\"n\":1}",
     "mailjet key digest: 9c41d0e752ab4f188d3ea06b7719fe25",
     "{\"rule\":\"github-pat\",\"hash\":\"9c41d0e752ab4f188d3ea06b7719fe25\",\"line\":3}",
+    // members in lines, lists and objects
+    "{\"password\":\n  \"Enter your password\"}",
+    "{\"password\": {\"value\": \"Enter your password\"}}",
+    "{\"password\": {\"type\": \"string\", \"value\": 8}}",
+    "{\"passwords\": [\"Password\", \"Kennwort\"]}",
+    "TOKEN_KINDS = [\n  \"identifier\",\n  \"keyword\"\n]",
+    "{\"value\": \"eu-west-1\", \"name\": \"TOKEN_REGION\"}",
+    "{\"value\": \"${DB_PASSWORD}\", \"name\": \"DB_PASSWORD\"}",
+    "the word \"password\":\nfollowed by \"something else\"",
     // references
     "password = \"${DB_PASSWORD}\"",
     "password: $DB_PASSWORD",

@@ -55,11 +55,6 @@ impl RequestScan {
     pub(super) fn probe(&self, snapshot: &Snapshot) -> Tokenizer {
         Self::configured(snapshot, Vault::default(), self.gateway_key.clone())
     }
-
-    /// Whether the request is searched for a value that other requests of the same client are not searched for.
-    pub(super) fn has_gateway_key(&self) -> bool {
-        self.gateway_key.is_some()
-    }
 }
 
 /// Takes the secrets out of a body, step by step.

@@ -6,6 +6,7 @@ mod edge;
 mod envelope;
 mod failures;
 mod harness;
+mod head_scan;
 mod hold;
 mod keep_alive;
 mod lifecycle;

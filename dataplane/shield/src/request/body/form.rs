@@ -15,8 +15,9 @@ pub(crate) struct FormBody {
 }
 
 impl FormBody {
-    pub(crate) fn new() -> Self {
-        Self { left_context: LeftContext::new(), fields: 0 }
+    /// A form that stands behind a text, which says what its first value is.
+    pub(crate) fn behind(left_context: LeftContext) -> Self {
+        Self { left_context, fields: 0 }
     }
 
     /// See [`crate::request::Tokenizer::push`]; a window that is not the last is large enough to settle something.
@@ -73,7 +74,8 @@ fn decode(view: &mut DecodedView, window: &[u8], last: bool) -> usize {
     window.len()
 }
 
-fn hex(digit: u8) -> Option<u8> {
+/// The value of a hexadecimal digit.
+pub(crate) fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).map(|value| value as u8)
 }
 

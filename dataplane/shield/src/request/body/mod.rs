@@ -6,6 +6,7 @@ pub(crate) mod flat;
 pub(crate) mod form;
 pub(crate) mod json;
 pub(crate) mod multipart;
+pub(crate) mod part_head;
 pub(crate) mod single;
 pub(crate) mod step;
 pub(crate) mod text;

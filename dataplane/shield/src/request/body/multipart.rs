@@ -7,11 +7,13 @@
 //!
 //! A delimiter is `--boundary` at the start of a line. Lenient providers take a bare carriage return or line feed
 //! for a line's end, strict ones do not: where it would make a delimiter the body is refused, lest a part hides
-//! inside an image. Heads, preamble and epilogue are scanned as text.
+//! inside an image. Heads, preamble and epilogue are scanned as text. A content is scanned behind the name of its
+//! field, as it is in a form: the name says what a bare value is.
 
 use memchr::memmem;
 
-use crate::format::{Boundary, Format, MAX_BOUNDARY};
+use crate::format::{Boundary, MAX_BOUNDARY};
+use crate::request::body::part_head::{self, PartHead};
 use crate::request::body::single::SingleBody;
 use crate::request::body::step::{BodyStep, Input};
 use crate::request::body::text::TextBody;
@@ -163,7 +165,7 @@ impl MultipartBody {
         Ok(end)
     }
 
-    /// The head of a part, scanned as text and read for its type.
+    /// The head of a part, scanned as text and read for its type and name.
     fn head(&mut self, step: &mut BodyStep<'_>, input: Input<'_>) -> Result<usize, Refusal> {
         let Input { bytes: window, last } = input;
         let look = &window[..window.len().min(MAX_PART_HEAD)];
@@ -172,13 +174,14 @@ impl MultipartBody {
             return Err(self.malformed(what, 0));
         };
         let head = &window[..end];
-        let (format, is_text) =
-            part_format(head, self.related && self.parts > 0).map_err(|what| self.malformed(what, 0))?;
+        let is_file = self.related && self.parts > 0;
+        let PartHead { format, label } =
+            part_head::read(head, is_file).map_err(|what| self.malformed(what, 0))?;
         self.parts += 1;
         step.redactor.part = Some(self.parts - 1);
-        let consumed = TextBody::new().process(step, Input { bytes: head, last: true })?;
+        let consumed = part_head::scan(step, head)?;
         self.content_start = self.offset + consumed as u64;
-        self.state = MultipartState::Content(SingleBody::part(format, is_text));
+        self.state = MultipartState::Content(SingleBody::part(format, label));
         Ok(consumed)
     }
 
@@ -202,58 +205,6 @@ fn head_end(bytes: &[u8]) -> Option<usize> {
         start = at + 1;
     }
     None
-}
-
-/// The format of a part, or why it is not certain. A provider must not read a head otherwise than it is read here.
-/// It is a file if its place says so (`is_file`), or a name. The second result says whether it is labelled as JSON.
-fn part_format(head: &[u8], is_file: bool) -> Result<(Format, bool), &'static str> {
-    let fields = fields(head)?;
-    let only = |name: &[u8], several: &'static str| {
-        let mut all = fields.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
-        let first = all.next().map(|(_, value)| value.as_slice());
-        if all.next().is_some() { Err(several) } else { Ok(first) }
-    };
-    let encoding = only(b"content-transfer-encoding", "two transfer encodings of a part")?;
-    let plain =
-        |value: &[u8]| [&b"7bit"[..], b"8bit", b"binary", b""].iter().any(|p| value.eq_ignore_ascii_case(p));
-    if !encoding.is_none_or(plain) {
-        return Err("transfer encoding of a part");
-    }
-    let content_type = only(b"content-type", "two types of a part")?;
-    let disposition = only(b"content-disposition", "two dispositions of a part")?;
-    let is_file = is_file
-        || disposition.is_some_and(|value| memmem::find(&value.to_ascii_lowercase(), b"filename").is_some());
-    let label = Format::of_request(content_type);
-    let is_text = matches!(label, Format::Json | Format::JsonLines);
-    Ok((if is_file { Format::of_file(content_type) } else { label }, is_text))
-}
-
-/// Name and value.
-type Field<'a> = (&'a [u8], Vec<u8>);
-
-/// The fields of a head, folded ones made whole (RFC 5322, section 2.2.3).
-fn fields(head: &[u8]) -> Result<Vec<Field<'_>>, &'static str> {
-    let mut fields: Vec<Field<'_>> = Vec::new();
-    for line in head.split(|&byte| byte == b'\n') {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if memchr::memchr2(b'\r', 0, line).is_some() {
-            return Err("control character in the head of a part");
-        }
-        if line.is_empty() {
-            continue;
-        }
-        if matches!(line[0], b' ' | b'\t') {
-            let (_, value) = fields.last_mut().ok_or("folded line without a field in the head of a part")?;
-            if !value.is_empty() {
-                value.push(b' ');
-            }
-            value.extend_from_slice(line.trim_ascii());
-        } else {
-            let colon = memchr::memchr(b':', line).ok_or("line without a colon in the head of a part")?;
-            fields.push((line[..colon].trim_ascii(), line[colon + 1..].trim_ascii().to_vec()));
-        }
-    }
-    Ok(fields)
 }
 
 #[cfg(test)]

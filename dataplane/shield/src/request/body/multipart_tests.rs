@@ -1,4 +1,5 @@
 use super::*;
+use crate::format::Format;
 use crate::request::refusal::Refusal;
 use crate::request::scan::view::WINDOW;
 use crate::request::tests::support::{AWS, OTHER_PAT, PAT, PEM, lines, restore, run, run_pieces, shield};
@@ -60,6 +61,86 @@ fn each_part_is_read_by_its_type() {
     let (out, outcome) = run(format(), &nested).unwrap();
     assert_eq!(outcome.report.findings()[0].place, "part[0].*");
     assert!(memmem::find(&out, b"u005f").is_none());
+}
+
+/// A value that is a secret by its name alone.
+const NAMED: &str = "Xq7vR2kLw9TzBn4Jd8Ge";
+
+#[test]
+fn the_name_of_a_field_says_what_its_content_is() {
+    let aws = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYzq8v2LmN0t";
+    for (head, content, secret) in [
+        ("name=\"db_password\"", NAMED, NAMED),
+        ("name=db_password", NAMED, NAMED),
+        ("name=\"password\"", NAMED, NAMED),
+        ("name=\"api_key\"", NAMED, NAMED),
+        ("name=\"client_secret\"", NAMED, NAMED),
+        ("name=\"metadata[db_password]\"", NAMED, NAMED),
+        ("name*=UTF-8''db_password", NAMED, NAMED),
+        ("name*=UTF-8''db%5Fpassword", NAMED, NAMED),
+        (";\r\n name=\"db_password\"", NAMED, NAMED),
+        ("name=\"aws_secret_access_key\"", aws, aws),
+        ("name=\"db_password\"\r\nContent-Type: text/plain; charset=utf-8", NAMED, NAMED),
+        ("name=\"db_password\"\r\nContent-Type: application/octet-stream", NAMED, NAMED),
+        ("name=\"db_password\"\r\nContent-Type: application/x-www-form-urlencoded", NAMED, NAMED),
+        ("name=\"db_password\"\r\nContent-Type: application/json", "\"Xq7vR2kLw9TzBn4Jd8Ge\"", NAMED),
+        ("name=\"db_password\"\r\nContent-Type: application/json", "[\"Xq7vR2kLw9TzBn4Jd8Ge\"]", NAMED),
+        ("name=\"db_password\"", "\"Xq7vR2kLw9TzBn4Jd8Ge\"", NAMED),
+        ("name=\"db_password\"; filename=\"a\"", NAMED, NAMED),
+        ("name=\"db_password\"; filename=\"a\"", "Xq7vR2kLw9TzBn4Jd8Ge\r\n", NAMED),
+        (
+            "name=\"db_password\"; filename=\"a\"\r\nContent-Type: application/json",
+            "\"Xq7vR2kLw9TzBn4Jd8Ge\"",
+            NAMED,
+        ),
+    ] {
+        let all = body(&[part("name=\"a\"", b"x"), part(head, content.as_bytes()), part("name=\"b\"", b"y")]);
+        let (out, outcome) = checked(&all);
+        assert!(memmem::find(&out, secret.as_bytes()).is_none(), "{head}");
+        assert_eq!(outcome.vault.len(), 1, "{head}");
+        assert!(outcome.report.findings()[0].place.starts_with("part[1]"), "{head}");
+    }
+    let wide: Vec<u8> = NAMED.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let content = [b"\xff\xfe", wide.as_slice()].concat();
+    let (out, _) = run(format(), &body(&[part("name=\"db_password\"", &content)])).unwrap();
+    assert!(memmem::find(&out, &wide).is_none());
+}
+
+#[test]
+fn other_names_and_other_texts_say_nothing() {
+    for (head, content) in [
+        ("name=\"purpose\"", NAMED),
+        ("name=\"db_password\"; filename=\"a.txt\"", "Xq7vR2kLw9TzBn4Jd8Ge\nis the name of a ship\n"),
+        ("name=\"file\"; filename=\"a.txt\"", NAMED),
+        ("name=\"db_password\"", ""),
+    ] {
+        let all = body(&[part(head, content.as_bytes()), part("name=\"note\"", NAMED.as_bytes())]);
+        assert_eq!(checked(&all).0, all, "{head}");
+    }
+    // A name that is a secret of its own is hidden where it stands, and what it says is not.
+    let all = body(&[part(&format!("name=\"{AWS}\""), b"x")]);
+    assert_eq!(checked(&all).1.vault.len(), 1);
+}
+
+#[test]
+fn a_name_of_any_length_leaves_the_content_as_it_is() {
+    for len in [0, 1, 254, 255, 256, 257, 4000] {
+        let name = format!("name=\"{}\"", "n".repeat(len));
+        let all = body(&[part(&name, AWS.as_bytes())]);
+        assert_eq!(checked(&all).1.vault.len(), 1, "{len}");
+        let all = body(&[part(&name, b"")]);
+        assert_eq!(checked(&all).0, all, "{len}");
+    }
+}
+
+#[test]
+fn folded_lines_of_a_head_are_scanned_as_one() {
+    for fold in ["\r\n ", "\n\t", " \t\r\n  ", "\r\n \r\n "] {
+        let all = body(&[part(&format!("name=\"f\"\r\nx-db-password:{fold}{NAMED}"), b"x")]);
+        let (out, outcome) = checked(&all);
+        assert!(memmem::find(&out, NAMED.as_bytes()).is_none(), "{fold:?}");
+        assert_eq!(outcome.report.findings()[0].place, "part[0]");
+    }
 }
 
 #[test]
@@ -168,6 +249,7 @@ fn heads_that_can_be_read_otherwise_are_refused() {
         ),
         ("name=\"a\"\r\nContent-Type: image/png\r\ncontent-type: text/plain", "two types of a part"),
         ("name=\"a\"\r\nContent-Disposition: form-data", "two dispositions of a part"),
+        ("name=\"a\"; name=\"b\"", "two names of a part"),
         ("name=\"a\"\r\nContent-Type: multipart/mixed; boundary=x", "multipart inside multipart"),
         ("name=\"a\"\r\nContent-Type: multipart/mixed;\r\n boundary=x", "multipart inside multipart"),
         ("name=\"a\"\r\nno field", "line without a colon in the head of a part"),

@@ -5,6 +5,7 @@ use crate::places::Scope;
 use crate::report::OpaqueKind;
 use crate::request::body::form::FormBody;
 use crate::request::body::json::body::JsonBody;
+use crate::request::body::part_head::PartLabel;
 use crate::request::body::step::{BodyStep, Input};
 use crate::request::body::text::TextBody;
 use crate::request::body::wide::WideBody;
@@ -18,8 +19,8 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The state between two windows.
 pub(crate) enum SingleBody {
-    /// Its first bytes have a say. It may be labelled as text of a kind that its format does not say.
-    Undetermined(Format, bool),
+    /// Its first bytes have a say.
+    Undetermined(Box<(Format, PartLabel)>),
     /// It can be read in more than one way.
     Ambiguous(&'static str),
     /// A file of a known kind that holds no text.
@@ -36,63 +37,72 @@ pub(crate) enum SingleBody {
 impl SingleBody {
     /// The body of a request, if it is of a type that requests have, else of a file.
     pub(crate) fn new(format: Format) -> Self {
-        Self::with(format, Scope::Body, false)
+        Self::with(format, Scope::Body, PartLabel::default())
     }
 
-    fn with(format: Format, scope: Scope, is_text: bool) -> Self {
+    fn with(format: Format, scope: Scope, label: PartLabel) -> Self {
+        let behind = label.before_json();
         match format {
-            Format::Json => Self::Json(Box::new(JsonBody::document(scope))),
-            Format::JsonLines => Self::Json(Box::new(JsonBody::lines(scope))),
+            Format::Json => Self::Json(Box::new(JsonBody::document(scope).behind(behind))),
+            Format::JsonLines => Self::Json(Box::new(JsonBody::lines(scope).behind(behind))),
             Format::Multipart(_) | Format::Related(_) => Self::Ambiguous("multipart inside multipart"),
             Format::Text | Format::TextIn(_) | Format::Form | Format::Binary | Format::Unknown => {
-                Self::Undetermined(format, is_text)
+                Self::Undetermined(Box::new((format, label)))
             }
             Format::Ambiguous(what) => Self::Ambiguous(what),
         }
     }
 
     /// The body that begins with `window` and is declared to be of this format.
-    fn read(format: Format, is_text: bool, window: &[u8], redactor: &mut Redactor) -> Result<Self, Refusal> {
+    fn read(
+        format: Format,
+        label: &PartLabel,
+        window: &[u8],
+        redactor: &mut Redactor,
+    ) -> Result<Self, Refusal> {
         let charset = match format {
             Format::TextIn(charset) => Some(charset),
             _ => None,
         };
         if let Some(wide) = WideEncoding::of(window, charset) {
-            return Ok(Self::WideEncoding(Box::new(WideBody::new(wide))));
+            return Ok(Self::WideEncoding(Box::new(WideBody::behind(wide, label.before_text()))));
         }
         if !matches!(format, Format::Binary | Format::Unknown) {
             return Ok(match format {
-                Format::Form => Self::Form(Box::new(FormBody::new())),
-                _ => Self::Text(Box::new(TextBody::new())),
+                Format::Form => Self::Form(Box::new(FormBody::behind(label.before_text()))),
+                _ => Self::Text(Box::new(TextBody::behind(label.before_text()))),
             });
         }
         let Some(kind) = file_kind::kind_of(window) else {
-            return Ok(Self::Json(Box::new(JsonBody::tentative(Scope::File))));
+            let json = JsonBody::tentative(Scope::File).behind(label.before_text());
+            return Ok(Self::Json(Box::new(json)));
         };
         redactor.opaque(kind, String::new)?;
         Ok(match kind {
             OpaqueKind::Archive | OpaqueKind::Office => Self::Archive(kind, Box::new(TextBody::new())),
-            _ if is_text => Self::Archive(kind, Box::new(TextBody::new())),
+            _ if label.is_text => Self::Archive(kind, Box::new(TextBody::new())),
             _ => Self::Media(kind),
         })
     }
 
-    /// A part of a multipart body. With `is_text` nothing in it passes unscanned, whatever its bytes are.
-    pub(crate) fn part(format: Format, is_text: bool) -> Self {
-        Self::with(format, Scope::File, is_text)
+    /// A part of a multipart body. Of one that is labelled as text nothing passes unscanned, whatever its bytes are.
+    pub(crate) fn part(format: Format, label: PartLabel) -> Self {
+        Self::with(format, Scope::File, label)
     }
 
     /// See [`crate::request::Tokenizer::push`]; a window that is not the last is large enough to settle something.
     pub(crate) fn process(&mut self, step: &mut BodyStep<'_>, input: Input<'_>) -> Result<usize, Refusal> {
-        if let Self::Undetermined(format, is_text) = *self {
-            *self = Self::read(format, is_text, input.bytes, step.redactor)?;
+        if let Self::Undetermined(declared) = self {
+            let (format, label) = &mut **declared;
+            label.keep_name_of_value(input.last.then_some(input.bytes));
+            *self = Self::read(*format, label, input.bytes, step.redactor)?;
             if matches!(self, Self::Json(_)) && input.bytes.starts_with(BYTE_ORDER_MARK) {
                 step.out.pass(0..BYTE_ORDER_MARK.len());
                 return Ok(BYTE_ORDER_MARK.len());
             }
         }
         match self {
-            Self::Undetermined(..) => Ok(0),
+            Self::Undetermined(_) => Ok(0),
             Self::Ambiguous(what) => Err(Refusal::Malformed { what, offset: 0 }),
             Self::Media(kind) => {
                 step.redactor.report.grow_opaque(*kind, input.bytes.len() as u64);

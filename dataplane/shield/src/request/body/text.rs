@@ -12,7 +12,12 @@ pub(crate) struct TextBody {
 
 impl TextBody {
     pub(crate) fn new() -> Self {
-        Self { left_context: LeftContext::new() }
+        Self::behind(LeftContext::new())
+    }
+
+    /// A text that stands behind another, which says what its first value is.
+    pub(crate) fn behind(left_context: LeftContext) -> Self {
+        Self { left_context }
     }
 
     /// See [`crate::request::Tokenizer::push`]; a window that is not the last is large enough to settle something.
@@ -37,8 +42,8 @@ impl TextBody {
 }
 
 /// Text of which every byte stands for itself.
-struct PlainText<'a> {
-    place: &'a dyn Fn() -> String,
+pub(crate) struct PlainText<'a> {
+    pub(crate) place: &'a dyn Fn() -> String,
 }
 
 impl FlatFormat for PlainText<'_> {

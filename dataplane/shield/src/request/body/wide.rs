@@ -80,7 +80,12 @@ pub(crate) struct WideBody {
 
 impl WideBody {
     pub(crate) fn new(wide: WideEncoding) -> Self {
-        Self { wide, left_context: LeftContext::new(), narrow: None, has_secret: false, offset: 0 }
+        Self::behind(wide, LeftContext::new())
+    }
+
+    /// A text that stands behind another, which says what its first value is.
+    pub(crate) fn behind(wide: WideEncoding, left_context: LeftContext) -> Self {
+        Self { wide, left_context, narrow: None, has_secret: false, offset: 0 }
     }
 
     /// See [`crate::request::Tokenizer::push`]; a window that is not the last is large enough to settle something. The

@@ -16,7 +16,7 @@
 use std::ops::Range;
 
 use aegis_detect::{Carry, LEFT_CONTEXT, Resume, Span};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Bytes that are looked at in one step, and that must be there (or the end of the body) before a step is taken.
 pub const WINDOW: usize = 32 * 1024;
@@ -37,6 +37,13 @@ pub(crate) struct LeftContext {
 impl LeftContext {
     pub(crate) fn new() -> Self {
         Self { carry: Carry::default(), len: 0, bytes: [0; LEFT_CONTEXT] }
+    }
+
+    /// The end of a text in pieces.
+    pub(crate) fn of(pieces: &[&[u8]]) -> Self {
+        let mut context = Self::new();
+        context.keep_text(&Zeroizing::new(pieces.concat()));
+        context
     }
 
     pub(crate) fn len(&self) -> usize {

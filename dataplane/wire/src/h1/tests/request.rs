@@ -47,6 +47,16 @@ fn a_request_is_stored_in_its_parts() {
 }
 
 #[test]
+fn names_with_capitals_are_kept_as_they_came() {
+    let (_, mut head) = parsed(
+        "GET / HTTP/1.1\r\nHost: a\r\nX-Note: 1\r\naccept: b\r\nAKIAQ3: 1\r\nx:A\r\nContent-Type: b\r\n\r\n",
+    );
+    assert_eq!(head.fields.spelled_names(), b"X-Note\nAKIAQ3\n");
+    head.clear();
+    assert_eq!(head.fields.spelled_names(), b"");
+}
+
+#[test]
 fn a_head_is_reused_without_traces() {
     let mut head = RequestHead::new();
     let first = b"POST /long/path HTTP/1.0\r\nHost: first.test\r\nX: 1\r\nY: 2\r\n\r\n";

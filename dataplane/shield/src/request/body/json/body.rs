@@ -97,6 +97,11 @@ impl JsonBody {
         Self::with(Nested::tentative(), scope, false)
     }
 
+    /// The same behind a text that says what its first value is.
+    pub(crate) fn behind(self, left_context: LeftContext) -> Self {
+        Self { left_context, ..self }
+    }
+
     fn with(nested: Nested, scope: Scope, many: bool) -> Self {
         let walker = Walker { nested, path: JsonPath::new(scope) };
         Self { walker, left_context: LeftContext::new(), many, encoded: None, chars: None }

@@ -1,0 +1,209 @@
+//! Members of JSON and its kin as people and pretty-printers lay them out: over several lines, as a list of values, as
+//! an object around the value, with the value before its name.
+
+use super::name::Name;
+use super::read::{self, opening_quote};
+use super::written::{MAX_BLANKS, Operator, Parsed, Value};
+use crate::bytes::SPACE;
+use crate::text::cursor::Cursor;
+use crate::text::{Span, TextView, TooShort};
+
+/// How many line ends and blanks may stand beside a colon.
+const MAX_INDENT: usize = 96;
+/// How far before the end of its name a value may begin: it must not be settled before its name is seen.
+pub(super) const MAX_BEFORE: usize = 256;
+/// Members of an object that holds nothing but a value: of settings, of `DynamoDB`, of Firestore.
+const HOLDERS: [&[u8]; 3] = [b"value", b"stringvalue", b"s"];
+/// Members that hold a name.
+const NAMES: [&[u8]; 2] = [b"name", b"key"];
+
+/// The place of a value that stands on another line than its quoted name, or in an object of its own.
+pub(super) fn value_place(cursor: Cursor<'_>, closed: bool) -> Result<Option<Cursor<'_>>, TooShort> {
+    if !closed {
+        return Ok(None);
+    }
+    let mut ahead = cursor;
+    let mut lines = over_lines(&mut ahead)?;
+    if !ahead.take(b':')? {
+        return Ok(None);
+    }
+    lines |= over_lines(&mut ahead)?;
+    if let Some(held) = held(ahead)? {
+        return Ok(Some(held));
+    }
+    let mut value = ahead;
+    if value.take(b'[')? {
+        lines |= over_lines(&mut value)?;
+    }
+    Ok((lines && opening_quote(&mut value)?.is_some()).then_some(ahead))
+}
+
+/// Skips white space, and says whether a line ended in it.
+fn over_lines(cursor: &mut Cursor<'_>) -> Result<bool, TooShort> {
+    cursor.blanks(MAX_BLANKS)?;
+    let ends = cursor.peek()? != 0 && cursor.line_end()?;
+    cursor.spaces(MAX_INDENT)?;
+    Ok(ends)
+}
+
+/// `{"value": "x"`: the place of the value.
+fn held(mut cursor: Cursor<'_>) -> Result<Option<Cursor<'_>>, TooShort> {
+    if !cursor.take(b'{')? {
+        return Ok(None);
+    }
+    cursor.spaces(MAX_INDENT)?;
+    let Some(quote) = opening_quote(&mut cursor)? else { return Ok(None) };
+    if !cursor.any_word(&HOLDERS)? || !read::closes(&mut cursor, quote)? {
+        return Ok(None);
+    }
+    cursor.spaces(MAX_INDENT)?;
+    if !cursor.take(b':')? {
+        return Ok(None);
+    }
+    cursor.spaces(MAX_INDENT)?;
+    Ok(opening_quote(&mut cursor.clone())?.is_some().then_some(cursor))
+}
+
+/// The value behind `value` in the same list, `"names": ["a", "b"]`.
+pub(super) fn next_in_list(view: TextView<'_>, name: &Name, value: &Value) -> Result<Parsed, TooShort> {
+    let listed = value.quoted && value.operator == Operator::Colon && value.tail.is_none();
+    if !listed || !view.text[name.end..value.start].contains(&b'[') {
+        return Ok(None);
+    }
+    let mut cursor = Cursor::new(view, value.end);
+    cursor.at += cursor.backslashes()?;
+    if !matches!(cursor.peek()?, b'"' | b'\'' | b'`') {
+        return Ok(None);
+    }
+    cursor.at += 1;
+    cursor.spaces(MAX_INDENT)?;
+    if !cursor.take(b',')? {
+        return Ok(None);
+    }
+    cursor.spaces(MAX_INDENT)?;
+    let Some(quote) = opening_quote(&mut cursor)? else { return Ok(None) };
+    let Some(Span { start, end }) = read::string(cursor, quote)? else { return Ok(None) };
+    Ok(Some(Value { start, end, ..*value }))
+}
+
+/// `"value": "x", "name": "DB_PASSWORD"`: where the value stands.
+pub(super) fn value_before(view: TextView<'_>, name: &Name) -> Result<Option<Span>, TooShort> {
+    let left = Left { text: view.text, at: name.start, least: name.end.saturating_sub(MAX_BEFORE) };
+    let Some(span) = left.value() else { return Ok(None) };
+    let mut behind = Cursor::new(view, name.end);
+    behind.at += behind.backslashes()?;
+    Ok(matches!(behind.peek()?, b'"' | b'\'').then_some(span))
+}
+
+/// A place in a text that is read from right to left, down to the offset `least`.
+#[derive(Clone, Copy)]
+struct Left<'a> {
+    text: &'a [u8],
+    at: usize,
+    least: usize,
+}
+
+impl Left<'_> {
+    fn value(mut self) -> Option<Span> {
+        self.quote()?;
+        self.member(&NAMES)?;
+        self.spaces();
+        self.byte(b',')?;
+        self.spaces();
+        let (quote, backslashes) = self.quote()?;
+        let end = self.at;
+        let text = &self.text[self.least..end];
+        let opening = memchr::memrchr2(quote, b'\n', text).filter(|at| text[*at] == quote)?;
+        let start = self.least + opening + 1;
+        self.at = start - 1;
+        (self.backslashes() == backslashes).then_some(())?;
+        self.member(&[&b"value"[..]])?;
+        (start < end).then_some(Span::new(start, end))
+    }
+
+    /// `"name": `, the name one of these in any case.
+    fn member(&mut self, names: &[&[u8]]) -> Option<()> {
+        self.spaces();
+        self.byte(b':')?;
+        self.spaces();
+        let quote = self.quote()?;
+        let before = &self.text[self.least..self.at];
+        let found = names.iter().find(|name| {
+            before.len() >= name.len() && before[before.len() - name.len()..].eq_ignore_ascii_case(name)
+        })?;
+        self.at -= found.len();
+        (self.quote()? == quote).then_some(())
+    }
+
+    fn byte(&mut self, byte: u8) -> Option<()> {
+        (self.at > self.least && self.text[self.at - 1] == byte).then(|| self.at -= 1)
+    }
+
+    /// A quote and how many backslashes stand before it.
+    fn quote(&mut self) -> Option<(u8, usize)> {
+        let quote = *self.text[self.least..self.at].last().filter(|byte| matches!(byte, b'"' | b'\''))?;
+        self.at -= 1;
+        Some((quote, self.backslashes()))
+    }
+
+    fn backslashes(&mut self) -> usize {
+        let run = self.text[self.least..self.at].iter().rev().take_while(|byte| **byte == b'\\').count();
+        self.at -= run;
+        run
+    }
+
+    /// White space in every writing.
+    fn spaces(&mut self) {
+        loop {
+            self.at -= SPACE.run_back(&self.text[self.least..self.at], MAX_INDENT);
+            let escaped = matches!(self.text[self.least..self.at], [.., b'\\', b'n' | b'r' | b't']);
+            if !escaped {
+                return;
+            }
+            self.at -= 1;
+            self.backslashes();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::Strength;
+
+    #[test]
+    fn a_value_before_its_name_is_told_from_others() {
+        let before = |text: &str| {
+            let start = text.find("DB_PASSWORD").unwrap();
+            let end = start + "DB_PASSWORD".len();
+            let name = Name { start, keyword: (start, end), end, strength: Strength::Password, loose: false };
+            let view = TextView { text: text.as_bytes(), last: true };
+            value_before(view, &name).unwrap().map(|span| text[span.range()].to_owned())
+        };
+        for text in [
+            r#"{"value": "x1", "name": "DB_PASSWORD"}"#,
+            r#"{"Value":"x1","Key":"DB_PASSWORD"}"#,
+            "{'value': 'x1',\n  'name' : 'DB_PASSWORD'}",
+            r#"{\"value\": \"x1\",\n \"name\": \"DB_PASSWORD\"}"#,
+        ] {
+            assert_eq!(before(text).as_deref(), Some("x1"), "{text}");
+        }
+        for text in [
+            "DB_PASSWORD",
+            r#""DB_PASSWORD""#,
+            r#""name": "DB_PASSWORD""#,
+            r#"{"value": "", "name": "DB_PASSWORD"}"#,
+            r#"{"value": "x1"}, {"name": "DB_PASSWORD"}"#,
+            r#"{"values": "x1", "rename": "DB_PASSWORD"}"#,
+            r#"{"type": "x1", "name": "DB_PASSWORD"}"#,
+            r#"{"value": "x1", "name": DB_PASSWORD"#,
+            r#"{\"value\": "x1\", "name": "DB_PASSWORD"}"#,
+        ] {
+            assert_eq!(before(text), None, "{text}");
+        }
+        let far = |len: usize| format!(r#"{{"value": "{}", "name": "DB_PASSWORD"}}"#, "x".repeat(len));
+        let room = MAX_BEFORE - r#", "name": "DB_PASSWORD"#.len() - r#""value": """#.len();
+        assert_eq!(before(&far(room)).map(|value| value.len()), Some(room));
+        assert_eq!(before(&far(room + 1)), None);
+    }
+}
