@@ -32,7 +32,22 @@ pub fn check<'a>(
     upstream: &Upstream,
 ) -> Result<Option<&'a HashedKey>, Failure> {
     let Auth::Keys(keys) = auth else { return Ok(None) };
-    let presented = presented(fields, upstream.key.is_some()).ok_or(MISSING)?;
+    let key = find(keys, presented(fields, upstream.key.is_some()).ok_or(MISSING)?)?;
+    if !key.upstreams.is_empty() && !key.upstreams.contains(&upstream.name) {
+        return Err(NOT_HERE);
+    }
+    Ok(Some(key))
+}
+
+/// Checks the key of a request about the gateway itself, for which no provider's key is needed, so that the gateway's
+/// own may stand in any of the fields.
+pub fn check_own<'a>(auth: &'a Auth, fields: &Fields) -> Result<Option<&'a HashedKey>, Failure> {
+    let Auth::Keys(keys) = auth else { return Ok(None) };
+    find(keys, presented(fields, true).ok_or(MISSING)?).map(Some)
+}
+
+/// The key that was presented, if it is one that may be used.
+fn find<'a>(keys: &'a [HashedKey], presented: &[u8]) -> Result<&'a HashedKey, Failure> {
     let hash: [u8; 32] = Sha256::digest(presented).into();
     let mut found = None;
     for key in keys {
@@ -41,13 +56,7 @@ pub fn check<'a>(
         }
     }
     let key = found.ok_or(UNKNOWN)?;
-    if key.disabled {
-        return Err(DISABLED);
-    }
-    if !key.upstreams.is_empty() && !key.upstreams.contains(&upstream.name) {
-        return Err(NOT_HERE);
-    }
-    Ok(Some(key))
+    if key.disabled { Err(DISABLED) } else { Ok(key) }
 }
 
 /// What begins the keys made by `key new`, so that people and scanners know one when they see one.
@@ -80,8 +89,16 @@ fn has_shape(key: &[u8]) -> bool {
 /// The key that a request was let in with, to be hidden where it stands in the request's texts; none where a rule finds
 /// it anyway, or where it would be met by chance.
 pub fn own_key(fields: &Fields, upstream: &Upstream) -> Option<OwnValue> {
-    let key = presented(fields, upstream.key.is_some()).filter(|key| !has_shape(key))?;
-    OwnValue::new(key).ok()
+    hidden(presented(fields, upstream.key.is_some())?)
+}
+
+/// As [`own_key`], for a request about the gateway itself.
+pub fn own_key_of_client(fields: &Fields) -> Option<OwnValue> {
+    hidden(presented(fields, true)?)
+}
+
+fn hidden(key: &[u8]) -> Option<OwnValue> {
+    if has_shape(key) { None } else { OwnValue::new(key).ok() }
 }
 
 /// The gateway key that a request shows, where the gateway asks for one: it is not to leave in any other place.

@@ -41,11 +41,22 @@ pub fn hide_memory() -> std::io::Result<()> {
 /// Whether a write to a closed socket or pipe is an error instead of the end of the process. The standard library sees
 /// to that before `main`; the start log says so when it did not.
 pub fn is_sigpipe_ignored() -> bool {
+    is_ignored(Signal::SIGPIPE)
+}
+
+/// Whether this process ignores `signal`, as one started by `nohup` ignores the terminal's end.
+pub fn is_ignored(signal: Signal) -> bool {
     std::fs::read_to_string("/proc/self/status").is_ok_and(|status| {
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
         let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-        mask.is_some_and(|mask| mask & (1 << (Signal::SIGPIPE as u32 - 1)) != 0)
+        mask.is_some_and(|mask| mask & (1 << (signal as u32 - 1)) != 0)
     })
+}
+
+/// Has this process told to stop when `parent`, the process that started it, ends. Says whether that still runs.
+pub fn stop_with_parent(parent: Pid) -> std::io::Result<bool> {
+    nix::sys::prctl::set_pdeathsig(Signal::SIGTERM)?;
+    Ok(nix::unistd::getppid() == parent)
 }
 
 /// Locked memory in bytes that this process may hold; none for no limit.

@@ -96,7 +96,7 @@ const WRONG: &[(&str, &str)] = &[
     (
         "[upstreams.v1]\nurl = \"https://host\"\n",
         "error: aegis.toml:1:12: upstreams.v1: `v1` cannot name an upstream\n  help: names are lower-case letters, digits and hyphens, \
-         at most 64, and not v1, v1alpha, v1beta or v2",
+         at most 64, and not v1, v1alpha, v1beta, v2 or aegis",
     ),
     (
         "[upstreams.openai]\napi_key = 12345678\n",

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::options::ConfigOptions;
-use super::outcome::{CliFailure, CliOutcome, say};
+use super::outcome::{CliFailure, CliOutcome, print, say};
 use crate::config::{ConfigError, Loaded, load};
 use crate::rule_cache::RuleCache;
 use crate::shard;
@@ -28,7 +28,6 @@ pub(super) struct Check {
 }
 
 impl Check {
-    #[expect(clippy::unnecessary_wraps, reason = "every command has the same shape")]
     pub(super) fn execute(&self) -> Result<CliOutcome, CliFailure> {
         let sources = self.options.sources();
         let name = sources
@@ -47,14 +46,13 @@ impl Check {
                 for warning in &loaded.warnings {
                     say(warning);
                 }
-                println!("{name}: right");
-                describe(&loaded, &snapshot);
+                print(&format!("{name}: right\n{}", describe(&loaded, &snapshot)))?;
                 Ok(CliOutcome::Success)
             }
             Err(error) => {
                 say(&error);
                 let count = error.0.len();
-                println!("{name}: wrong, {count} error{}", if count == 1 { "" } else { "s" });
+                print(&format!("{name}: wrong, {count} error{}\n", if count == 1 { "" } else { "s" }))?;
                 Ok(CliOutcome::No)
             }
         }
@@ -67,34 +65,36 @@ fn driver_problem(what: &str) -> ConfigError {
 }
 
 /// What the gateway would do with it, in a few lines.
-fn describe(loaded: &Loaded, snapshot: &Snapshot) {
+fn describe(loaded: &Loaded, snapshot: &Snapshot) -> String {
+    let mut lines = Vec::new();
     let settings = &loaded.settings;
     let listen: Vec<String> = settings.server.listen.iter().map(ToString::to_string).collect();
     let scheme = if snapshot.server_tls.is_some() { "https" } else { "http" };
-    println!("  traffic    {scheme} on {}", listen.join(", "));
-    println!("  admin      http on {}", settings.admin.listen);
-    println!("  state      {}", state_dir::folder(settings).display());
+    lines.push(format!("  traffic    {scheme} on {}", listen.join(", ")));
+    lines.push(format!("  admin      http on {}", settings.admin.listen));
+    lines.push(format!("  state      {}", state_dir::folder(settings).display()));
     match &snapshot.auth {
-        Auth::None => println!("  keys       none demanded"),
-        Auth::Keys(keys) => println!("  keys       {} known", keys.len()),
+        Auth::None => lines.push("  keys       none demanded".to_owned()),
+        Auth::Keys(keys) => lines.push(format!("  keys       {} known", keys.len())),
     }
     let open = snapshot.keys_for_everybody();
     if !open.is_empty() {
-        println!("  web pages  {}", crate::browser::explain(&open, settings));
+        lines.push(format!("  web pages  {}", crate::browser::explain(&open, settings)));
         if let Some(warning) = crate::browser::warn_of_network(&open, settings) {
-            println!("  warning    {warning}");
+            lines.push(format!("  warning    {warning}"));
         }
     }
     let default = settings.policy.default.as_str();
-    println!("  rules      {}, default action {default}", snapshot.shield.rules.len());
+    lines.push(format!("  rules      {}, default action {default}", snapshot.shield.rules.len()));
     for upstream in snapshot.upstreams.iter().filter(|upstream| upstream.needed) {
         let scheme = if upstream.tls.is_some() { "https" } else { "http" };
         let key = if upstream.key.is_some() { ", with the gateway's key" } else { "" };
-        println!(
+        lines.push(format!(
             "  upstream   {} at {scheme}://{}{}{key}",
             upstream.name, upstream.authority, upstream.base_path
-        );
+        ));
     }
     let built_in: Vec<&str> = snapshot.upstreams.iter().filter(|u| !u.needed).map(|u| &*u.name).collect();
-    println!("  built in   {}", built_in.join(", "));
+    lines.push(format!("  built in   {}", built_in.join(", ")));
+    lines.join("\n") + "\n"
 }

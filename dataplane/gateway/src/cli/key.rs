@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::outcome::{CliFailure, CliOutcome, failure, say};
+use super::outcome::{CliFailure, CliOutcome, failure, print, say};
 use crate::auth;
 use crate::hex::HEXLOWER;
 
@@ -56,15 +56,15 @@ fn new(id: &str, org: Option<&str>) -> Result<CliOutcome, CliFailure> {
     let mut random = Zeroizing::new([0_u8; 32]);
     getrandom::fill(&mut *random).map_err(|error| failure(format!("no random numbers: {error}"), ""))?;
     let key = auth::format_key(&random);
-    println!("Key, shown only now; clients send it as x-aegis-key or as their bearer key:");
-    println!("  {}", *key);
-    println!("\nFor the configuration file:");
-    println!("  [[auth.keys]]");
-    println!("  id = {}", toml::Value::from(id));
-    if let Some(org) = org {
-        println!("  org = {}", toml::Value::from(org));
-    }
-    println!("  sha256 = \"{}\"", HEXLOWER.encode(&Sha256::digest(key.as_bytes())));
+    let org = org.map(|org| format!("  org = {}\n", toml::Value::from(org))).unwrap_or_default();
+    let text = Zeroizing::new(format!(
+        "Key, shown only now; clients send it as x-aegis-key or as their bearer key:\n  {}\n\n\
+         For the configuration file:\n  [[auth.keys]]\n  id = {}\n{org}  sha256 = \"{}\"\n",
+        *key,
+        toml::Value::from(id),
+        HEXLOWER.encode(&Sha256::digest(key.as_bytes()))
+    ));
+    print(&text)?;
     Ok(CliOutcome::Success)
 }
 
@@ -83,6 +83,6 @@ fn hash() -> Result<CliOutcome, CliFailure> {
         let what = format!("a key has 1 to {MAX_KEY} bytes");
         return Err(failure(what, "pipe it in: printf %s \"$KEY\" | aegis-gateway key hash"));
     }
-    println!("{}", HEXLOWER.encode(&Sha256::digest(trimmed)));
+    print(&format!("{}\n", HEXLOWER.encode(&Sha256::digest(trimmed))))?;
     Ok(CliOutcome::Success)
 }

@@ -2,7 +2,7 @@
 //!
 //! Values come in over standard input only: arguments are seen by every user of the machine. None is ever shown again.
 
-use std::io::{IsTerminal, Read, Write};
+use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use aegis_detect::{
 use clap::{Args, Subcommand};
 use zeroize::Zeroizing;
 
-use super::outcome::{CliFailure, CliOutcome, failure, say};
+use super::outcome::{CliFailure, CliOutcome, failure, print, say};
 use crate::config::{Flags, Settings, Sources, load};
 use crate::known_values_file::{self, KnownValuesFile};
 use crate::state_dir;
@@ -166,7 +166,7 @@ impl Open {
             }
         };
         self.write()?;
-        println!("{outcome}; {}", self.count());
+        print(&format!("{outcome}; {}\n", self.count()))?;
         Ok(CliOutcome::Success)
     }
 
@@ -200,7 +200,7 @@ impl Open {
             return Ok(CliOutcome::No);
         }
         self.write()?;
-        println!("{new} added, {refused} refused; {}", self.count());
+        print(&format!("{new} added, {refused} refused; {}\n", self.count()))?;
         Ok(if refused > 0 { CliOutcome::No } else { CliOutcome::Success })
     }
 
@@ -215,10 +215,13 @@ impl Open {
         let mut found = 0;
         for finding in scan.findings.iter().filter(|finding| rules.get(finding.rule).id == KNOWN_RULE) {
             let line = memchr::memchr_iter(b'\n', &text[..finding.span.start]).count() + 1;
-            println!("line {line}: a known value at bytes {} to {}", finding.span.start, finding.span.end);
+            print(&format!(
+                "line {line}: a known value at bytes {} to {}\n",
+                finding.span.start, finding.span.end
+            ))?;
             found += 1;
         }
-        println!("{found} found; {}", self.count());
+        print(&format!("{found} found; {}\n", self.count()))?;
         Ok(if found > 0 { CliOutcome::No } else { CliOutcome::Success })
     }
 
@@ -230,11 +233,11 @@ impl Open {
             }
         };
         if !removed {
-            println!("not listed; {}", self.count());
+            print(&format!("not listed; {}\n", self.count()))?;
             return Ok(CliOutcome::No);
         }
         self.write()?;
-        println!("removed; {}", self.count());
+        print(&format!("removed; {}\n", self.count()))?;
         Ok(CliOutcome::Success)
     }
 
@@ -243,11 +246,8 @@ impl Open {
             self.list.iter().map(|(id, length)| format!("{id}  {length:>4} bytes\n")).collect();
         lines.push(self.count() + "\n");
         let text = lines.concat();
-        match std::io::stdout().write_all(text.as_bytes()) {
-            // The reader of our output has seen enough: `known list | head`.
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(failure(error, "")),
-            _ => Ok(CliOutcome::Success),
-        }
+        print(&text)?;
+        Ok(CliOutcome::Success)
     }
 
     fn write(&self) -> Result<(), CliFailure> {

@@ -3,21 +3,33 @@
 //! Exit codes are part of the contract: 0 is success, 1 is the answer "no" (`check` found errors, `scan` found
 //! secrets), 2 is a failure (wrong usage, unreadable file, a gateway that cannot start).
 
+mod admin_client;
 mod check;
+mod completions;
+mod doctor;
+mod env;
+mod exec;
+mod gateway_address;
 mod key;
 mod known;
+mod man;
 mod options;
 mod outcome;
 mod rule_options;
 mod rules;
 mod run;
 mod scan;
+mod shell;
+mod tail;
+mod terminal;
+mod tokenize;
+mod tools;
 mod version;
 
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use outcome::{CliOutcome, say};
 
@@ -25,16 +37,16 @@ const AFTER_HELP: &str = "\
 Examples:
   aegis-gateway run                                   take traffic on :8080 for the built-in providers
   aegis-gateway run --upstream openai=http://127.0.0.1:9000
+  aegis-gateway exec -- claude                        run a tool through a gateway, started for it if none runs
+  eval \"$(aegis-gateway env claude)\"                ... or point it there yourself
+  aegis-gateway doctor                                why does it not work?
+  aegis-gateway tail --follow                         which requests come, and what was found in them?
   aegis-gateway check --config aegis.toml             is this configuration right?
   aegis-gateway scan src/                             which secrets are in these files?
   git diff | aegis-gateway scan -                     ... and in this text?
   aegis-gateway scan --since origin/main              ... and in what this branch adds?
 
-Then point a tool at it:
-  ANTHROPIC_BASE_URL=http://127.0.0.1:8080 claude
-  OPENAI_BASE_URL=http://127.0.0.1:8080/openai/v1 your-tool
-
-Exit codes: 0 success; 1 findings or a wrong configuration; 2 failure or wrong usage.";
+Exit codes: 0 success; 1 findings or a wrong configuration; 2 failure or wrong usage. `exec` has those of the tool.";
 
 /// Keeps secrets away from AI providers: finds them in requests, sends tokens instead, and puts the real values back
 /// into the replies.
@@ -49,8 +61,18 @@ struct Cli {
 enum CliSubcommand {
     /// Run the gateway until it is stopped
     Run(Box<run::Run>),
+    /// Run a tool through the gateway
+    Exec(exec::Exec),
+    /// Show the variables that point a tool at the gateway
+    Env(env::Env),
     /// Say whether a configuration is right
     Check(check::Check),
+    /// Say what is wrong, and what to do about it
+    Doctor(doctor::Doctor),
+    /// Show what the gateway would send of a text
+    Tokenize(tokenize::Tokenize),
+    /// Show audit events, and follow them
+    Tail(tail::Tail),
     /// Find secrets in files, folders or standard input
     Scan(scan::Scan),
     /// Show the detection rules, and try rules of your own
@@ -61,6 +83,10 @@ enum CliSubcommand {
     Key(key::KeyCommand),
     /// Show versions, rules and what this machine supports
     Version(version::VersionCommand),
+    /// Print completions for a shell
+    Completions(completions::Completions),
+    /// Print or write the manual pages
+    Man(man::ManCommand),
 }
 
 /// Parses the command line and does what it says.
@@ -68,12 +94,19 @@ pub fn main() -> ExitCode {
     let begun = Instant::now();
     let done = match Cli::parse().command {
         CliSubcommand::Run(run) => run.execute(),
+        CliSubcommand::Exec(exec) => exec.execute(),
+        CliSubcommand::Env(env) => env.execute(),
         CliSubcommand::Check(check) => check.execute(),
+        CliSubcommand::Tokenize(tokenize) => tokenize.execute(),
+        CliSubcommand::Doctor(doctor) => doctor.execute(),
+        CliSubcommand::Tail(tail) => tail.execute(),
         CliSubcommand::Scan(scan) => scan.execute(),
         CliSubcommand::Rules(rules) => rules.execute(),
         CliSubcommand::Known(known) => known.execute(),
         CliSubcommand::Key(key) => key.execute(),
         CliSubcommand::Version(version) => version.execute(begun),
+        CliSubcommand::Completions(completions) => completions.execute(Cli::command()),
+        CliSubcommand::Man(man) => man.execute(Cli::command()),
     };
     match done {
         Ok(outcome) => outcome.into(),
@@ -87,7 +120,6 @@ pub fn main() -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_well_formed() {

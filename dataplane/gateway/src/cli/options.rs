@@ -1,12 +1,13 @@
-//! Flags that `run` and `check` share: the way to a configuration.
+//! Flags that commands share: the way to a configuration.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::config::settings::{Driver, LogFormat};
-use crate::config::{Flags, Sources};
+use super::outcome::CliFailure;
+use crate::config::settings::{Driver, LogFormat, Settings};
+use crate::config::{Flags, Sources, load};
 
 /// Where the configuration comes from. Flags win over the environment, the environment over the file.
 #[derive(Debug, Args)]
@@ -49,12 +50,9 @@ pub(super) struct ConfigOptions {
 impl ConfigOptions {
     /// The sources these flags describe, with the environment of this process.
     pub(super) fn sources(&self) -> Sources {
-        // Variables that are not UTF-8 cannot be ours.
-        let environment = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         Sources {
             file: self.config.clone(),
-            environment: environment.collect(),
+            environment: environment(),
             flags: Flags {
                 listen: self.listen.clone(),
                 admin: self.admin,
@@ -69,7 +67,38 @@ impl ConfigOptions {
     }
 }
 
-fn name_and_url(text: &str) -> Result<(String, String), String> {
+/// The way to the settings of a gateway, for commands that only look: its file and its state folder.
+#[derive(Debug, Args)]
+pub(super) struct StateOptions {
+    /// Configuration file of the gateway (TOML)
+    #[arg(long, short, value_name = "FILE", env = "AEGIS_CONFIG")]
+    pub(super) config: Option<PathBuf>,
+    /// State folder of the gateway [default: the configured one, or this user's]
+    #[arg(long, value_name = "DIR")]
+    pub(super) state: Option<PathBuf>,
+}
+
+impl StateOptions {
+    /// The sources these flags describe, with the environment of this process.
+    pub(super) fn sources(&self) -> Sources {
+        let flags = Flags { state: self.state.clone(), ..Flags::default() };
+        Sources { file: self.config.clone(), environment: environment(), flags }
+    }
+
+    /// The settings that hold.
+    pub(super) fn settings(&self) -> Result<Settings, CliFailure> {
+        Ok(load(&self.sources())?.settings)
+    }
+}
+
+/// The variables of this process. Those that are not UTF-8 cannot be ours.
+fn environment() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+pub(super) fn name_and_url(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, url)) if !name.is_empty() && !url.is_empty() => {
             Ok((name.to_ascii_lowercase(), url.to_owned()))

@@ -12,6 +12,8 @@ pub(super) enum CliOutcome {
     No,
     /// Exit code 2: it could not be done.
     Failed,
+    /// The exit code of a program that was run in its own place.
+    Code(u8),
 }
 
 impl From<CliOutcome> for ExitCode {
@@ -20,6 +22,7 @@ impl From<CliOutcome> for ExitCode {
             CliOutcome::Success => 0,
             CliOutcome::No => 1,
             CliOutcome::Failed => 2,
+            CliOutcome::Code(code) => code,
         })
     }
 }

@@ -43,9 +43,19 @@ pub(super) fn read_rule_file(path: &Path) -> Result<RuleSource, CliFailure> {
 impl RuleOptions {
     /// Loads the base rules and those asked for beside them.
     pub(super) fn load(&self) -> Result<Arc<Rules>, CliFailure> {
-        let custom = self.files.iter().map(|path| read_rule_file(path)).collect::<Result<Vec<_>, _>>()?;
+        self.load_with(&[], &[])
+    }
+
+    /// Loads the base rules, those asked for beside them, and these packs and files.
+    pub(super) fn load_with(&self, packs: &[Pack], files: &[PathBuf]) -> Result<Arc<Rules>, CliFailure> {
+        let mut all_packs = self.packs.clone();
+        all_packs.extend(packs);
+        // Once each, in one order: the same choice is compiled once.
+        let packs: Vec<Pack> = Pack::ALL.into_iter().filter(|pack| all_packs.contains(pack)).collect();
+        let files = files.iter().chain(&self.files);
+        let custom = files.map(|path| read_rule_file(path)).collect::<Result<Vec<_>, _>>()?;
         let known = self.known()?;
-        let selection = Selection { packs: &self.packs, custom: &custom, known: known.as_ref() };
+        let selection = Selection { packs: &packs, custom: &custom, known: known.as_ref() };
         let (rules, _) =
             RuleCache::of_user().load(&selection).map_err(|error| failure(error, HOW_RULES_ARE_MADE))?;
         Ok(rules)

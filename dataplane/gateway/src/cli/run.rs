@@ -4,13 +4,14 @@
 //! is said on standard error, not in a log.
 
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use nix::unistd::Pid;
 
 use super::options::ConfigOptions;
 use super::outcome::{CliFailure, CliOutcome, failure};
@@ -24,10 +25,11 @@ use crate::control::reload::Reloader;
 use crate::control::shared::Shared;
 use crate::control::shutdown::ShutdownTimes;
 use crate::events::{self, Receiver};
+use crate::instance::{Announced, Instance};
 use crate::lifecycle::{Phase, ShardContext, ShardState};
 use crate::rule_cache::RuleCache;
 use crate::snapshot::build::Builder;
-use crate::{logs, os, shard, state_dir};
+use crate::{instance, logs, os, shard, state_dir};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -41,6 +43,9 @@ SIGTERM and SIGINT let running exchanges end, then stop; a second one stops at o
 
 Exit codes: 0 stopped on request; 2 could not start, or a part of the gateway failed.";
 
+/// How long the shards may take to listen before other commands may find the gateway.
+const LISTEN_LIMIT: Duration = Duration::from_secs(10);
+
 /// How long the journal may take for what is left when everything else has ended.
 const LAST_WRITES: Duration = Duration::from_secs(5);
 
@@ -49,10 +54,25 @@ const LAST_WRITES: Duration = Duration::from_secs(5);
 pub(super) struct Run {
     #[command(flatten)]
     options: ConfigOptions,
+    /// Stop when this process, which has started this one, ends
+    #[arg(long, hide = true, value_name = "PID")]
+    attached_to: Option<i32>,
+    /// Remove the state folder at the end
+    #[arg(long, hide = true, requires = "attached_to")]
+    remove_state: bool,
 }
 
 impl Run {
     pub(super) fn execute(&self) -> Result<CliOutcome, CliFailure> {
+        if let Some(parent) = self.attached_to {
+            let lives = os::stop_with_parent(Pid::from_raw(parent));
+            if !lives.map_err(|error| failure(format!("cannot follow process {parent}: {error}"), ""))? {
+                return Err(failure(
+                    format!("process {parent}, which this one should end with, has ended"),
+                    "",
+                ));
+            }
+        }
         let sources = self.options.sources();
         let Loaded { settings, warnings } = load(&sources)?;
         logs::start(&settings.log).map_err(|error| failure(error, ""))?;
@@ -60,8 +80,14 @@ impl Run {
             tracing::warn!("{warning}");
         }
         harden(&settings);
-        let process = Process::assemble(sources, settings)?;
-        process.run()
+        let folder = state_dir::folder(&settings);
+        let process = Process::assemble(sources, settings, self.attached_to.is_some())?;
+        let outcome = process.run();
+        if self.remove_state {
+            // The process that has started this one tries, too.
+            let _ = std::fs::remove_dir_all(folder);
+        }
+        outcome
     }
 }
 
@@ -96,10 +122,12 @@ struct Process {
     shards: usize,
     audit: Option<Output>,
     access: Option<Output>,
+    /// What other commands find it by.
+    instance: Instance,
 }
 
 impl Process {
-    fn assemble(sources: Sources, settings: Settings) -> Result<Process, CliFailure> {
+    fn assemble(sources: Sources, settings: Settings, attached: bool) -> Result<Process, CliFailure> {
         let driver = shard::driver::choose(settings.server.driver).map_err(|what| failure(what, ""))?;
         let cpus = os::cpus();
         let shards = if settings.server.shards == 0 { cpus.len() } else { settings.server.shards };
@@ -117,12 +145,14 @@ impl Process {
         probe_addresses(&settings)?;
         let audit = audit_output(&settings)?;
         let access = access_output(&settings.log)?;
+        let instance = describe_instance(&settings, sources.file.as_deref(), attached);
         let reloader = Reloader::new(sources, builder, settings.clone());
-        Ok(Process { settings, shared, admin, reloader, driver, cpus, shards, audit, access })
+        Ok(Process { settings, shared, admin, reloader, driver, cpus, shards, audit, access, instance })
     }
 
     fn run(self) -> Result<CliOutcome, CliFailure> {
-        let Process { settings, shared, admin, reloader, driver, cpus, shards, audit, access } = self;
+        let Process { settings, shared, admin, reloader, driver, cpus, shards, audit, access, instance } =
+            self;
         let rings = (0..shards).map(|_| events::ring(settings.audit.ring)).collect::<Vec<_>>();
         let (senders, receivers): (Vec<_>, Vec<Receiver>) = rings.into_iter().unzip();
         let journal = Journal::new(receivers, audit, settings.audit.sync, access, settings.log.format);
@@ -155,6 +185,9 @@ impl Process {
             spawn("aegis-control", move || control::run(&shared, admin, reloader, end))?
         };
         announce(&settings, &shared, driver, shards);
+        let has_begun = || shared.lifecycle.is_listening() || shared.lifecycle.phase() != Phase::Running;
+        wait_until(LISTEN_LIMIT, || has_begun() || control.is_finished());
+        let _file = write_instance(&settings, &instance);
         let controlled = control.join();
         // Nothing to wait for after an orderly end; the control thread may also have died.
         wind_down(&shared, end);
@@ -260,18 +293,44 @@ fn audit_output(settings: &Settings) -> Result<Option<Output>, CliFailure> {
     if !settings.audit.enabled {
         return Ok(None);
     }
-    let path = if let Some(path) = &settings.audit.file {
-        path.clone()
-    } else {
-        let folder = state_dir::folder(settings);
-        state_dir::prepare_folder(&folder).map_err(ConfigError::from)?;
-        folder.join(state_dir::AUDIT_FILE)
-    };
+    if settings.audit.file.is_none() {
+        state_dir::prepare_folder(&state_dir::folder(settings)).map_err(ConfigError::from)?;
+    }
+    let path = audit_path(settings);
     let opened = Output::file(&path, settings.audit.rotate_size, readers(&settings.log));
     opened.map(Some).map_err(|error| {
         let what = format!("cannot write {} (audit.file): {error}", path.display());
         failure(what, "choose another file, or set audit.enabled = false")
     })
+}
+
+/// Where the audit log is written.
+fn audit_path(settings: &Settings) -> PathBuf {
+    let file = settings.audit.file.clone();
+    file.unwrap_or_else(|| state_dir::folder(settings).join(state_dir::AUDIT_FILE))
+}
+
+/// What other commands are told of this process.
+fn describe_instance(settings: &Settings, config: Option<&Path>, attached: bool) -> Instance {
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    Instance {
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        listen: settings.server.listen.clone(),
+        admin: settings.admin.listen,
+        tls: !settings.server.tls.certificates.is_empty(),
+        public_url: settings.server.public_url.clone(),
+        config: config.map(|path| path.canonicalize().unwrap_or_else(|_| absolute(path))),
+        audit: settings.audit.enabled.then(|| absolute(&audit_path(settings))),
+        attached,
+    }
+}
+
+/// Writes the file by which other commands find this gateway. Traffic does not need it.
+fn write_instance(settings: &Settings, instance: &Instance) -> Option<Announced> {
+    let written = instance::announce(&state_dir::folder(settings), instance);
+    let told = |error: &std::io::Error| tracing::debug!(%error, "other commands will not find this gateway");
+    written.inspect_err(told).ok()
 }
 
 fn readers(log: &Log) -> Readers {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use aegis_detect::{Scanner, Selection};
 use clap::Args;
 
-use super::outcome::{CliFailure, CliOutcome, failure};
+use super::outcome::{CliFailure, CliOutcome, failure, print};
 use crate::os;
 use crate::rule_cache::{RuleCache, RulesOrigin};
 use crate::shard;
@@ -21,17 +21,20 @@ impl VersionCommand {
         let (rules, origin) = RuleCache::of_user().load(&Selection::default()).map_err(damaged)?;
         Scanner::new(Arc::clone(&rules)).map_err(damaged)?;
         let ready = begun.elapsed();
-        println!("aegis-gateway {}", env!("CARGO_PKG_VERSION"));
-        println!("engine        {}", aegis_detect::engine_version());
-        println!("rules         {} built in, {} KiB compiled", rules.len(), rules.database_size() / 1024);
         let how = match origin {
             RulesOrigin::Cache => "compiled before",
             RulesOrigin::Compiled => "compiled now",
         };
-        println!("ready         after {:.1} ms, {how}", ready.as_secs_f64() * 1e3);
-        println!("driver        {}", shard::driver::report());
-        println!("cpus          {} usable", os::cpus().len());
-        println!("target        {} {}", std::env::consts::ARCH, std::env::consts::OS);
+        let lines = [
+            format!("aegis-gateway {}", env!("CARGO_PKG_VERSION")),
+            format!("engine        {}", aegis_detect::engine_version()),
+            format!("rules         {} built in, {} KiB compiled", rules.len(), rules.database_size() / 1024),
+            format!("ready         after {:.1} ms, {how}", ready.as_secs_f64() * 1e3),
+            format!("driver        {}", shard::driver::report()),
+            format!("cpus          {} usable", os::cpus().len()),
+            format!("target        {} {}", std::env::consts::ARCH, std::env::consts::OS),
+        ];
+        print(&(lines.join("\n") + "\n"))?;
         Ok(CliOutcome::Success)
     }
 }

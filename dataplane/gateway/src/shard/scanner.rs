@@ -4,11 +4,10 @@
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use aegis_shield::{Refusal, ShardScratch, Shield, Splice, Tokenizer};
+use aegis_shield::{ShardScratch, Shield, Splice, Tokenizer};
 
-use crate::error_body::{ErrorKind, Failure};
-
-const BROKEN: Failure = Failure::internal("the scanner failed; nothing was sent");
+use crate::error_body::Failure;
+use crate::refusal::{self, BROKEN};
 
 /// The scanner of a shard and its working memory, made when first needed.
 #[derive(Default)]
@@ -41,7 +40,7 @@ impl ShardScanner {
         let mark = out.mark();
         let failure = match catch_unwind(AssertUnwindSafe(|| tokenizer.push(scratch, input, last, out))) {
             Ok(Ok(consumed)) => return Ok(consumed),
-            Ok(Err(refusal)) => refused(shield, &refusal),
+            Ok(Err(refusal)) => refusal::explain(&shield.rules, &refusal),
             Err(_) => {
                 // What a panic left half done is not used again.
                 *slot = None;
@@ -50,43 +49,5 @@ impl ShardScanner {
         };
         out.roll_back(mark);
         Err(failure)
-    }
-}
-
-/// The answer to a refused request: names rule and place, never the value.
-fn refused(shield: &Shield, refusal: &Refusal) -> Failure {
-    match refusal {
-        Refusal::Blocked { rule, category, place } => Failure {
-            status: 403,
-            kind: ErrorKind::PolicyViolation,
-            message: format!(
-                "the request holds a secret that policy forbids to send: {} ({}){}{}",
-                shield.rules.get(*rule).id,
-                category.as_str(),
-                if place.is_empty() { "" } else { " at " },
-                place
-            )
-            .into(),
-        },
-        Refusal::Opaque { kind, place } => Failure {
-            status: 403,
-            kind: ErrorKind::PolicyViolation,
-            message: format!(
-                "the request holds what cannot be scanned and policy forbids to send: {}{}{}",
-                kind.as_str(),
-                if place.is_empty() { "" } else { " at " },
-                place
-            )
-            .into(),
-        },
-        Refusal::Malformed { .. } | Refusal::TooDeep { .. } => Failure {
-            status: 400,
-            kind: ErrorKind::InvalidRequest,
-            message: format!("the request body cannot be scanned: {refusal}").into(),
-        },
-        Refusal::TooManySecrets => {
-            Failure::new(413, ErrorKind::PayloadTooLarge, "the request holds too many different secrets")
-        }
-        Refusal::Collision | Refusal::Scanner => BROKEN,
     }
 }

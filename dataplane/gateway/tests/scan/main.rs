@@ -4,6 +4,7 @@ mod accepted;
 mod encodings;
 mod folders;
 mod own_rules;
+mod project;
 mod sarif;
 mod since;
 #[path = "../support/mod.rs"]

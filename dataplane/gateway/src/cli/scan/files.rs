@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
-use aegis_detect::{Confidence, Rules, Scanner};
-use ignore::{Walk, WalkBuilder};
+use aegis_detect::{Rules, Scanner};
+use ignore::{DirEntry, Walk, WalkBuilder};
 
 use super::baseline::Baseline;
+use super::excludes::Excludes;
 use super::finding::LocatedFinding;
 use super::git;
 use super::lines::Lines;
@@ -16,6 +17,7 @@ use super::pool::{self, ScanEvent, Source, TaskQueue, Turn};
 use super::progress::Progress;
 use super::reader::{Content, Unwanted};
 use super::report::{Report, Summary, printable};
+use super::selection::FindingFilter;
 use crate::cli::outcome::say;
 
 /// Folders of version control systems: their objects are compressed, and `.git/config` is no file of the project.
@@ -27,6 +29,8 @@ pub(super) struct ScanSources {
     pub origin: ScanOrigin,
     /// Files that are passed over, by their real paths: what the scan itself reads and writes.
     pub except: Vec<PathBuf>,
+    /// Globs of what is passed over.
+    pub excludes: Excludes,
 }
 
 /// Where text comes from.
@@ -52,6 +56,10 @@ pub(super) struct ScanRun<'a> {
     pub known: Option<Baseline>,
     /// Where all of them are noted, known or not.
     pub noted: Option<Baseline>,
+    /// Which findings count.
+    pub filter: FindingFilter,
+    /// Whether progress is shown on a terminal.
+    pub shows_progress: bool,
     /// What it came to so far.
     pub summary: Summary,
 }
@@ -59,15 +67,11 @@ pub(super) struct ScanRun<'a> {
 impl ScanRun<'_> {
     /// Scans all sources with all scanners. The error is one of writing the report; what cannot be read is counted and
     /// said.
-    pub(super) fn run(
-        &mut self,
-        scanners: Vec<Scanner>,
-        least: Confidence,
-        sources: &ScanSources,
-    ) -> io::Result<()> {
+    pub(super) fn run(&mut self, scanners: Vec<Scanner>, sources: &ScanSources) -> io::Result<()> {
         self.report.begin(&self.rules)?;
         let total = OnceLock::new();
-        let mut progress = Progress::new(&total);
+        let mut progress = Progress::new(&total, self.shows_progress);
+        let least = self.filter.least();
         thread::scope(|scope| {
             let (queue, turns) = pool::start(scope, scanners, least);
             // When nobody takes the results any more, there is nobody to report the error to.
@@ -123,6 +127,9 @@ impl ScanRun<'_> {
     }
 
     fn finding(&mut self, path: &Path, finding: &LocatedFinding) -> io::Result<()> {
+        if !self.filter.takes(&finding.finding) {
+            return Ok(());
+        }
         let rule = self.rules.get(finding.finding.rule);
         if let Some(noted) = &mut self.noted {
             noted.add(path, rule, finding);
@@ -149,7 +156,8 @@ impl ScanSources {
             }
             ScanOrigin::Changes(files) => files.iter().try_for_each(|(path, lines)| {
                 // Links, submodules, and what is gone by now.
-                if !path.symlink_metadata().is_ok_and(|data| data.is_file()) || self.is_excepted(path) {
+                let is_file = path.symlink_metadata().is_ok_and(|data| data.is_file());
+                if !is_file || self.is_excepted(path) || self.excludes(path) {
                     return Ok(());
                 }
                 queue.scan(git::from_here(path), Source::File(path.clone(), lines.clone()))
@@ -163,9 +171,12 @@ impl ScanSources {
             return queue.scan(PathBuf::from("(standard input)"), Source::Input);
         }
         if !path.is_dir() {
+            if self.excludes(path) {
+                return Ok(());
+            }
             return queue.scan(plain(path), Source::File(path.to_path_buf(), Lines::All));
         }
-        for entry in walk(path, respect_ignore) {
+        for entry in walk(path, respect_ignore, &self.excludes) {
             match entry {
                 Ok(entry) if is_file(&entry) && !self.is_excepted(entry.path()) => {
                     let name = plain(entry.path());
@@ -184,6 +195,11 @@ impl ScanSources {
         alike.peek().is_some() && path.canonicalize().is_ok_and(|real| alike.any(|except| *except == real))
     }
 
+    /// Whether globs leave out this file.
+    fn excludes(&self, path: &Path) -> bool {
+        !self.excludes.is_empty() && path.canonicalize().is_ok_and(|real| self.excludes.hold(&real, false))
+    }
+
     /// How many files there are.
     fn count(&self) -> u64 {
         match &self.origin {
@@ -194,7 +210,7 @@ impl ScanSources {
                     if !path.is_dir() {
                         return 1;
                     }
-                    walk(path, *respect_ignore).flatten().filter(is_file).count() as u64
+                    walk(path, *respect_ignore, &self.excludes).flatten().filter(is_file).count() as u64
                 })
                 .sum(),
         }
@@ -202,17 +218,26 @@ impl ScanSources {
 }
 
 /// Everything below a folder in the order of names; links are not followed.
-fn walk(folder: &Path, respect_ignore: bool) -> Walk {
+fn walk(folder: &Path, respect_ignore: bool, excludes: &Excludes) -> Walk {
+    let is_of_project = |entry: &DirEntry| !VERSION_CONTROL.iter().any(|name| entry.file_name() == *name);
+    // Globs are held against real paths, and links are not followed below the folder.
+    let (begin, real) = (folder.to_path_buf(), folder.canonicalize().unwrap_or_default());
+    let excludes = excludes.clone();
+    let is_excluded = move |entry: &DirEntry| {
+        let below = entry.path().strip_prefix(&begin).unwrap_or(Path::new(""));
+        let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+        !excludes.is_empty() && excludes.hold(&real.join(below), is_folder)
+    };
     WalkBuilder::new(folder)
         .standard_filters(respect_ignore)
         .hidden(false)
         .require_git(false)
-        .filter_entry(|entry| !VERSION_CONTROL.iter().any(|name| entry.file_name() == *name))
+        .filter_entry(move |entry| is_of_project(entry) && !is_excluded(entry))
         .sort_by_file_name(Ord::cmp)
         .build()
 }
 
-fn is_file(entry: &ignore::DirEntry) -> bool {
+fn is_file(entry: &DirEntry) -> bool {
     entry.file_type().is_some_and(|kind| kind.is_file())
 }
 
@@ -236,7 +261,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_walked_is_named_once() {
-        let errors: Vec<_> = walk(Path::new("./no/such"), true).filter_map(Result::err).collect();
+        let errors: Vec<_> =
+            walk(Path::new("./no/such"), true, &Excludes::default()).filter_map(Result::err).collect();
         let messages: Vec<_> = errors.iter().map(describe).collect();
         assert_eq!(messages, ["no/such: No such file or directory (os error 2)"]);
     }

@@ -2,16 +2,20 @@
 
 mod baseline;
 mod comments;
+mod excludes;
 mod files;
 mod finding;
 mod git;
 mod jsonl;
 mod lines;
+mod output;
 mod pool;
 mod progress;
+mod project;
 mod reader;
 mod report;
 mod sarif;
+mod selection;
 mod text;
 
 use std::io::Read;
@@ -21,16 +25,21 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use aegis_detect::{Confidence, RuleIndex, Rules, Scanner};
+use aegis_detect::{Confidence, RuleIndex, Rules, Scanner, Severity};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use super::outcome::{CliFailure, CliOutcome, failure, say};
+use super::terminal::{ColorChoice, Paint};
 use baseline::Baseline;
+use excludes::Excludes;
 use files::{ScanOrigin, ScanRun, ScanSources};
 use finding::LocatedFinding;
+use output::ReportOutput;
+use project::Project;
 use reader::{Content, SourceReader, Stopped};
 use report::{Report, Summary};
+use selection::FindingFilter;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -41,8 +50,10 @@ Examples:
   aegis-gateway scan --since origin/main               the lines this branch adds, committed or not
   aegis-gateway scan --write-baseline known.json       accept what is there today ...
   aegis-gateway scan --baseline known.json             ... and report what is new from then on
-  aegis-gateway scan --format sarif . > found.sarif    for code scanning services
+  aegis-gateway scan --format sarif --output found.sarif .   for code scanning services
   aegis-gateway scan --format json . | jq '.findings[].path'
+  aegis-gateway scan --exclude 'fixtures/' --min-severity high
+  aegis-gateway scan --rule github-pat --rule stripe-key       only what these rules find
   aegis-gateway scan --jsonl < cases.jsonl             {\"id\":1,\"text\":\"..\"} to {\"id\":1,\"findings\":[..]}, line by line
 
 In folders, .gitignore and .ignore rules hold; hidden files are scanned, version control folders are not, and links
@@ -51,6 +62,14 @@ are not followed. Text is UTF-8 or UTF-16; binary files are skipped. Secrets are
 A comment passes over findings on its line, or on the next one when it has its line to itself:
   key = \"..\"  # aegis:ignore                           all findings here
   // aegis:ignore github-pat                           findings of these rules below
+
+A file .aegis.toml in the scanned folder, or above it in its repository, holds for everybody; flags win over it:
+  exclude = [\"fixtures/\", \"*.snap\"]                   globs as in .gitignore
+  packs = [\"personal\"]
+  baseline = \"known.json\"
+  min_severity = \"medium\"
+  [rules]
+  generic-password = false                             off; true is on whatever its severity and confidence
 
 A baseline holds rule, file and a salted hash of each secret, never the secret; moved lines are still known.
 
@@ -64,6 +83,7 @@ const MAX_JOBS: i64 = 1024;
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Scan {
     /// Files and folders; `-` is standard input [default: standard input when something is piped in and no baseline is
     /// used, else the current folder]
@@ -72,7 +92,8 @@ pub(super) struct Scan {
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
     /// Read JSON lines {"id":..,"text":..} and answer each with {"id":..,"findings":[..]}
-    #[arg(long, conflicts_with_all = ["format", "reveal", "no_ignore", "since", "baseline", "write_baseline", "jobs"])]
+    #[arg(long, conflicts_with_all = ["format", "reveal", "no_ignore", "since", "baseline", "write_baseline", "jobs",
+        "exclude", "only", "output", "color", "min_severity", "project"])]
     jsonl: bool,
     /// Only lines that this git revision has not; without paths, in the whole repository
     #[arg(long, value_name = "REV", conflicts_with = "no_ignore")]
@@ -89,9 +110,33 @@ pub(super) struct Scan {
     /// Scan ignored files too
     #[arg(long)]
     no_ignore: bool,
-    /// Leave out less certain findings
-    #[arg(long, value_parser = confidence_parser(), default_value = Confidence::Low.as_str(), value_name = "LEVEL")]
-    min_confidence: Confidence,
+    /// Leave out files and folders, as .gitignore would from the current folder (repeatable)
+    #[arg(long, value_name = "GLOB", value_parser = glob)]
+    exclude: Vec<String>,
+    /// Report only what this rule finds (repeatable)
+    #[arg(long = "rule", value_name = "ID")]
+    only: Vec<String>,
+    /// Leave out findings of rules that are less severe: low, medium, high, critical [default: low]
+    #[arg(long, value_parser = severity_parser(), value_name = "LEVEL", hide_possible_values = true)]
+    min_severity: Option<Severity>,
+    /// Leave out less certain findings: low, medium, high [default: low]
+    #[arg(long, value_parser = confidence_parser(), value_name = "LEVEL", hide_possible_values = true)]
+    min_confidence: Option<Confidence>,
+    /// Write the findings to this file instead
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Say nothing on standard error but what is wrong
+    #[arg(long, short)]
+    quiet: bool,
+    /// Whether the table is coloured
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
+    color: ColorChoice,
+    /// Project file [default: .aegis.toml of the scanned path's folder, or above it in its repository]
+    #[arg(long, value_name = "FILE")]
+    project: Option<PathBuf>,
+    /// Use no project file
+    #[arg(long, conflicts_with = "project")]
+    no_project: bool,
     #[command(flatten)]
     rules: super::rule_options::RuleOptions,
     /// Number of threads [default: one per CPU]
@@ -116,40 +161,88 @@ fn confidence_parser() -> impl TypedValueParser<Value = Confidence> {
         .try_map(|name| LEVELS.into_iter().find(|level| level.as_str() == name).ok_or("no such confidence"))
 }
 
+/// Takes the names of severities.
+fn severity_parser() -> impl TypedValueParser<Value = Severity> {
+    const LEVELS: [Severity; 4] = [Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
+    PossibleValuesParser::new(LEVELS.map(Severity::as_str))
+        .try_map(|name| LEVELS.into_iter().find(|level| level.as_str() == name).ok_or("no such severity"))
+}
+
+/// Takes a glob that excludes something.
+fn glob(text: &str) -> Result<String, String> {
+    excludes::check(text).map(|()| text.to_owned())
+}
+
 impl Scan {
     pub(super) fn execute(&self) -> Result<CliOutcome, CliFailure> {
-        let sources = self.sources()?;
-        let known = self.baseline.as_deref().map(Baseline::read).transpose()?;
-        let noted = self.write_baseline.as_deref().map(Baseline::new).transpose()?;
-        let rules = self.rules.load()?;
-        let least = self.min_confidence;
         if self.jsonl {
             let paths = if self.paths.is_empty() { &[PathBuf::from("-")][..] } else { &self.paths };
-            return jsonl::run(scanner(&rules)?, least, paths);
+            let least = self.min_confidence.unwrap_or(Confidence::Low);
+            return jsonl::run(scanner(&self.rules.load()?)?, least, paths);
         }
+        let project = self.project()?;
+        let project = project.as_ref();
+        let sources = self.sources(project)?;
+        // Somebody who writes a baseline wants all that is there.
+        let of_project = project.and_then(|project| project.baseline.as_deref());
+        let known = self.baseline.as_deref().or(of_project.filter(|_| self.write_baseline.is_none()));
+        let known = known.map(Baseline::read).transpose()?;
+        let noted = self.write_baseline.as_deref().map(Baseline::new).transpose()?;
+        let (packs, files) =
+            project.map_or((&[][..], &[][..]), |project| (&project.packs[..], &project.rule_files[..]));
+        let rules = self.rules.load_with(packs, files)?;
+        let filter = FindingFilter::new(&rules, project, &self.only, self.min_severity, self.min_confidence)?;
         let all = || std::thread::available_parallelism().map_or(1, NonZero::get);
         let jobs = self.jobs.map_or_else(all, usize::from);
         let scanners = (0..jobs).map(|_| scanner(&rules)).collect::<Result<_, _>>()?;
-        let out = std::io::BufWriter::new(std::io::stdout().lock());
-        let mut report: Box<dyn Report> = match self.format {
-            Format::Table => Box::new(report::Table::new(out, self.reveal)),
+        let mut output = ReportOutput::open(self.output.as_deref())?;
+        let summary = {
+            let mut report = self.report(&mut output);
+            let summary = Summary::default();
+            let shows_progress = !self.quiet;
+            let mut run =
+                ScanRun { rules, report: report.as_mut(), known, noted, filter, shows_progress, summary };
+            match run.run(scanners, &sources) {
+                Ok(()) => (run.summary, run.noted),
+                // The reader of our output has seen enough: `scan | head`.
+                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(CliOutcome::No),
+                Err(error) => return Err(failure(format!("cannot write the findings: {error}"), "")),
+            }
+        };
+        output.keep()?;
+        self.conclude(summary.0, summary.1)
+    }
+
+    /// The project file that holds, if there is one.
+    fn project(&self) -> Result<Option<Project>, CliFailure> {
+        if self.no_project {
+            return Ok(None);
+        }
+        if let Some(path) = &self.project {
+            return Project::read(path).map(Some);
+        }
+        // Standard input is of the folder it is read in.
+        let place = |path: &PathBuf| if path == Path::new("-") { PathBuf::from(".") } else { path.clone() };
+        let mut paths: Vec<PathBuf> = self.paths.iter().map(place).collect();
+        if paths.is_empty() {
+            paths.push(PathBuf::from("."));
+        }
+        Project::find(&paths.iter().map(PathBuf::as_path).collect::<Vec<_>>())
+    }
+
+    fn report<'o>(&self, out: &'o mut ReportOutput) -> Box<dyn Report + 'o> {
+        let is_file = self.output.is_some() && self.color == ColorChoice::Auto;
+        let paint = if is_file { Paint::NONE } else { Paint::for_stdout(self.color) };
+        match self.format {
+            Format::Table => Box::new(report::Table::new(out, self.reveal, paint)),
             Format::Json => Box::new(report::Json::new(out, self.reveal)),
             Format::Sarif => Box::new(sarif::Sarif::new(out, self.reveal)),
-        };
-        let summary = Summary::default();
-        let mut run = ScanRun { rules, report: report.as_mut(), known, noted, summary };
-        match run.run(scanners, least, &sources) {
-            Ok(()) => {}
-            // The reader of our output has seen enough: `scan | head`.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(CliOutcome::No),
-            Err(error) => return Err(failure(format!("cannot write the findings: {error}"), "")),
         }
-        self.conclude(run.summary, run.noted)
     }
 
     /// Says what it came to, and writes the new baseline.
     fn conclude(&self, summary: Summary, noted: Option<Baseline>) -> Result<CliOutcome, CliFailure> {
-        if self.format == Format::Table {
+        if self.format == Format::Table && !self.quiet {
             say(summary);
         }
         if summary.failed > 0 {
@@ -160,17 +253,31 @@ impl Scan {
         }
         if let (Some(noted), Some(path)) = (noted, &self.write_baseline) {
             let count = noted.write(path)?;
-            say(format_args!("{} holds {}", path.display(), report::count(count as u64, "known finding")));
+            if !self.quiet {
+                say(format_args!(
+                    "{} holds {}",
+                    path.display(),
+                    report::count(count as u64, "known finding")
+                ));
+            }
             return Ok(CliOutcome::Success);
         }
         Ok(if summary.findings > 0 { CliOutcome::No } else { CliOutcome::Success })
     }
 
-    fn sources(&self) -> Result<ScanSources, CliFailure> {
-        let named = self.baseline.iter().chain(&self.write_baseline);
+    fn sources(&self, project: Option<&Project>) -> Result<ScanSources, CliFailure> {
+        let of_project = project.and_then(|project| project.baseline.as_ref());
+        let named = self.baseline.iter().chain(&self.write_baseline).chain(&self.output).chain(of_project);
         // One that is not there yet needs no exception.
         let except = named.filter_map(|path| path.canonicalize().ok()).collect();
-        Ok(ScanSources { origin: self.origin()?, except })
+        let here = std::env::current_dir().and_then(|here| here.canonicalize());
+        let here =
+            here.map_err(|error| failure(format!("the current folder cannot be found: {error}"), ""))?;
+        let of_flags = excludes::build(&here, self.exclude.iter().map(String::as_str))
+            .map_err(|what| failure(format!("--exclude: {what}"), ""))?;
+        let of_project = project.map(|project| project.exclude.clone());
+        let excludes = Excludes::new([of_flags].into_iter().chain(of_project));
+        Ok(ScanSources { origin: self.origin()?, except, excludes })
     }
 
     fn origin(&self) -> Result<ScanOrigin, CliFailure> {
@@ -227,7 +334,7 @@ pub(super) fn show(
         Ok(Content::Text { .. }) | Err(Stopped::Unwanted) => {}
     }
     let path = if path == Path::new("-") { Path::new("(standard input)") } else { path };
-    let mut table = report::Table::new(std::io::stdout().lock(), reveal);
+    let mut table = report::Table::new(std::io::stdout().lock(), reveal, Paint::NONE);
     let written = findings
         .iter()
         .try_for_each(|finding| table.finding(path, rules.get(finding.finding.rule), finding))

@@ -22,11 +22,11 @@ pub(super) struct Progress<'t> {
 }
 
 impl<'t> Progress<'t> {
-    /// Nothing is shown where standard error is no terminal. The line becomes a bar when `total`, the number of files,
+    /// Nothing is shown where standard error is no terminal, or nobody wants it. The line becomes a bar when `total`, the number of files,
     /// is known.
-    pub(super) fn new(total: &'t OnceLock<u64>) -> Self {
+    pub(super) fn new(total: &'t OnceLock<u64>, is_wanted: bool) -> Self {
         let hidden = || ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-        let bar = io::stderr().is_terminal().then(hidden);
+        let bar = (is_wanted && io::stderr().is_terminal()).then(hidden);
         Progress { bar, begun: Instant::now(), total, style: None }
     }
 

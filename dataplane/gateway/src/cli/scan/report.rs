@@ -7,6 +7,7 @@ use std::path::Path;
 use aegis_detect::{Rule, Rules};
 
 use super::finding::LocatedFinding;
+use crate::cli::terminal::{self, Color, Paint};
 
 /// Most characters of a secret that a mask shows.
 const SHOWN: usize = 4;
@@ -83,8 +84,7 @@ pub(super) fn count(number: u64, what: &str) -> String {
 
 /// A path as a terminal may show it: what would move the cursor or feign a line is escaped.
 pub(super) fn printable(path: &Path) -> String {
-    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    path.to_string_lossy().chars().map(escape).collect()
+    terminal::printable(&path.to_string_lossy())
 }
 
 /// The secret as it may be shown: whole, or its first characters (at most a quarter of it) and its length.
@@ -99,17 +99,29 @@ pub(super) fn shown(secret: &[u8], reveal: bool) -> String {
     format!("{visible}…({length})")
 }
 
+/// The colour of a cell, if it has one.
+fn color_of(column: usize, row: &[String; 6]) -> Option<Color> {
+    match (column, row[1].as_str()) {
+        (0, _) => Some(Color::Cyan),
+        (1, "critical" | "high") => Some(Color::Red),
+        (1, "medium") => Some(Color::Yellow),
+        (1 | 2, _) => Some(Color::Dim),
+        _ => None,
+    }
+}
+
 /// For people: a block per file, a row per finding: place, severity, confidence, rule, secret, what it is.
 pub(super) struct Table<W> {
     out: W,
     reveal: bool,
+    paint: Paint,
     path: String,
     rows: Vec<[String; 6]>,
 }
 
 impl<W: Write> Table<W> {
-    pub(super) fn new(out: W, reveal: bool) -> Self {
-        Table { out, reveal, path: String::new(), rows: Vec::new() }
+    pub(super) fn new(out: W, reveal: bool, paint: Paint) -> Self {
+        Table { out, reveal, paint, path: String::new(), rows: Vec::new() }
     }
 }
 
@@ -145,14 +157,21 @@ impl<W: Write> Report for Table<W> {
                 *width = cell.chars().count().max(*width);
             }
         }
-        writeln!(self.out, "{}", self.path)?;
-        for [place, cells @ .., name] in self.rows.drain(..) {
-            let width = widths[0];
-            write!(self.out, "  {place:>width$}")?;
-            for (cell, width) in cells.iter().zip(&widths[1..]) {
-                write!(self.out, "  {cell:<width$}")?;
+        writeln!(self.out, "{}", self.paint.paint(Color::Bold, &self.path))?;
+        for row in self.rows.drain(..) {
+            let mut cells = Vec::with_capacity(row.len());
+            for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
+                // The place stands to the right, the last column has no end to reach.
+                let cell = match column {
+                    0 => format!("{cell:>width$}"),
+                    5 => cell.clone(),
+                    _ => format!("{cell:<width$}"),
+                };
+                cells.push(
+                    color_of(column, &row).map_or(cell.clone(), |color| self.paint.paint(color, &cell)),
+                );
             }
-            writeln!(self.out, "  {name}")?;
+            writeln!(self.out, "  {}", cells.join("  "))?;
         }
         self.out.flush()
     }

@@ -5,8 +5,8 @@ use crate::config::settings::{AuthMode, Roots, Settings, Upstream};
 use crate::config::upstream_url::UpstreamUrl;
 use crate::metrics::MAX_UPSTREAMS;
 
-/// First parts of providers' own paths, which therefore cannot name an upstream.
-const RESERVED_NAMES: [&str; 4] = ["v1", "v1beta", "v1alpha", "v2"];
+/// First parts of providers' own paths and of the gateway's, which therefore cannot name an upstream.
+const RESERVED_NAMES: [&str; 5] = ["v1", "v1beta", "v1alpha", "v2", "aegis"];
 
 pub(super) fn check(settings: &Settings, problems: &mut Vec<Problem>) {
     if settings.upstreams.len() > MAX_UPSTREAMS {
@@ -22,7 +22,7 @@ pub(super) fn check(settings: &Settings, problems: &mut Vec<Problem>) {
             && name.len() <= 64
             && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if !word || name.starts_with('-') || RESERVED_NAMES.contains(&name.as_str()) {
-            let help = "names are lower-case letters, digits and hyphens, at most 64, and not v1, v1alpha, v1beta or v2";
+            let help = "names are lower-case letters, digits and hyphens, at most 64, and not v1, v1alpha, v1beta, v2 or aegis";
             problems.push(Problem::error(&key, format!("`{name}` cannot name an upstream"), help));
         }
         upstream_target(&key, upstream, settings, problems);

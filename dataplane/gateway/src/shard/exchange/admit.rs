@@ -4,6 +4,7 @@ use aegis_detect::OwnValue;
 
 use super::error::ExchangeError;
 use super::local_request::LocalRequest;
+use super::preview;
 use super::scan::RequestScan;
 use super::state::Exchange;
 use crate::auth;
@@ -18,6 +19,14 @@ const NO_UPGRADE: Failure = Failure::new(
     "the gateway speaks HTTP only, because it could not look into another protocol: send the request over HTTP",
 );
 
+/// A request that may be served.
+pub(super) enum Admission {
+    /// It goes to an upstream.
+    Forward(Admitted),
+    /// It asks what would be sent. With the gateway key that it came with, where no rule finds it in a text.
+    Preview(Option<OwnValue>),
+}
+
 /// A request that may pass.
 pub(super) struct Admitted {
     /// Where it goes.
@@ -28,7 +37,10 @@ pub(super) struct Admitted {
 
 impl Exchange<'_> {
     /// Decides all that can be decided on the head.
-    pub(super) fn admit(&mut self) -> Result<Admitted, ExchangeError> {
+    pub(super) fn admit(&mut self) -> Result<Admission, ExchangeError> {
+        if preview::is_asked(&self.buffers.request) && !self.asks_for_options() {
+            return self.admit_preview().map(Admission::Preview);
+        }
         let route = match self.choose_route() {
             Ok(route) => route,
             Err(error) => {
@@ -56,7 +68,12 @@ impl Exchange<'_> {
             self.record.set_key(key);
             gateway_key = auth::own_key(fields, &route.upstream);
         }
-        Ok(Admitted { route, gateway_key })
+        Ok(Admission::Forward(Admitted { route, gateway_key }))
+    }
+
+    /// Whether a browser asks what it may send.
+    fn asks_for_options(&self) -> bool {
+        LocalRequest::of(&self.snapshot, &self.buffers.request) == Some(LocalRequest::Preflight)
     }
 
     fn choose_route(&self) -> Result<Route, ExchangeError> {

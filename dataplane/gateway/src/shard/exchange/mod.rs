@@ -24,6 +24,7 @@ mod links;
 mod local_reply;
 mod local_request;
 mod memory;
+mod preview;
 mod reply;
 mod reply_head;
 mod request_body;
@@ -45,7 +46,7 @@ use super::record::RecordBuilder;
 use super::state::Shard;
 use crate::config::settings::Provider;
 use crate::snapshot::Snapshot;
-use admit::Admitted;
+use admit::{Admission, Admitted};
 pub(super) use conclude::Disposition;
 use error::ExchangeError;
 use hold::Sending;
@@ -64,7 +65,9 @@ pub(super) async fn run(
 ) -> Disposition {
     let (mut exchange, admitted) = Exchange::begin(shard, snapshot, client, buffers, request);
     let outcome = match admitted {
-        Ok(admitted) => exchange.carry_out(admitted).await,
+        Ok(Admission::Forward(admitted)) => exchange.carry_out(admitted).await,
+        // Rare, and kept out of the future of all others.
+        Ok(Admission::Preview(key)) => Box::pin(exchange.preview(key)).await,
         Err(error) => Err(error),
     };
     exchange.conclude(outcome).await
@@ -79,7 +82,7 @@ impl<'a> Exchange<'a> {
         client: &'a mut Conn,
         buffers: &'a mut LentBuffers,
         request: &Received,
-    ) -> (Self, Result<Admitted, ExchangeError>) {
+    ) -> (Self, Result<Admission, ExchangeError>) {
         let Received { parse, began, peer, may_keep_alive } = *request;
         let (buffers, memory) = buffers.parts();
         let (method, version) = (buffers.request.method, buffers.request.version);

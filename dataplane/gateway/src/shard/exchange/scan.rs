@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aegis_detect::OwnValue;
-use aegis_shield::{Documents, Format, Splice, Tokenizer, Vault};
+use aegis_shield::{Documents, Format, Report, Splice, Tokenizer, Vault};
 use aegis_wire::head::RequestHead;
 
 use super::super::exchange_buffers::RESTORING;
@@ -45,6 +45,12 @@ pub(super) struct RequestScan {
 }
 
 impl RequestScan {
+    /// The scan of a body that is only looked at: no session and no memory knows of it.
+    pub(super) fn of_preview(snapshot: &Snapshot, gateway_key: Option<OwnValue>) -> Self {
+        let tokenizer = Self::configured(snapshot, Vault::default(), gateway_key.clone());
+        Self { tokenizer, gateway_key, session: None, memory: None }
+    }
+
     /// The one place that configures a tokenizer.
     fn configured(snapshot: &Snapshot, vault: Vault, gateway_key: Option<OwnValue>) -> Tokenizer {
         let tokenizer = Tokenizer::with_vault(Arc::clone(&snapshot.shield), Format::Text, vault);
@@ -128,6 +134,16 @@ impl BodyScanner {
     /// From now on the body is read once only: its beginning is about to be sent.
     pub(super) fn read_once(&mut self) {
         self.tokenizer.read_once();
+    }
+
+    /// What was found and done so far, for a body that is only looked at.
+    pub(super) fn into_report(self) -> Report {
+        self.tokenizer.finish().report
+    }
+
+    /// Whether the body passes unscanned.
+    pub(super) fn passes_unscanned(&self) -> bool {
+        self.passes_unscanned
     }
 
     /// Whether something was found so far.

@@ -24,6 +24,7 @@ fn all_packs() -> Arc<Shield> {
         rules: Arc::clone(RULES.get_or_init(|| load().unwrap())),
         policy: base.policy.clone(),
         keyring: Arc::clone(&base.keyring),
+        search_key: crate::recall::search_key(),
         limits: base.limits,
     })
 }

@@ -1,0 +1,205 @@
+//! Commands that need no provider: `env`, `tokenize`, `completions`, `man`, and how all of them meet a closed pipe.
+
+mod support;
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use support::feed;
+
+/// A made-up GitHub token with a right check value.
+const TOKEN: &str = "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";
+
+/// The program, with a state folder of the test's.
+fn program(state: &Path) -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_aegis-gateway"));
+    program.env("AEGIS_CACHE_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/rules"));
+    program.env("AEGIS_STATE_DIR", state).env_remove("AEGIS_CONFIG").env_remove("OPENCODE_CONFIG_CONTENT");
+    program
+}
+
+fn run(state: &Path, arguments: &[&str], input: &[u8]) -> Output {
+    feed(program(state).args(arguments), input)
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("UTF-8")
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+#[test]
+fn env_prints_what_a_shell_can_take() {
+    let state = folder();
+    let env = |arguments: &[&str]| {
+        let output = run(state.path(), &[&["env"], arguments].concat(), b"");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        output
+    };
+    let output = env(&["claude", "--shell", "sh"]);
+    assert!(text(&output.stdout).starts_with("export ANTHROPIC_BASE_URL='http://127.0.0.1:8080'\n# "));
+    assert!(text(&output.stderr).starts_with("note: no gateway runs"), "{}", text(&output.stderr));
+    let gate = ["--gateway", "https://gate.example/x/"];
+    for (tool, shell, line) in [
+        ("openai", "bash", "export OPENAI_BASE_URL='https://gate.example/x/v1'"),
+        ("anthropic", "fish", "set -gx ANTHROPIC_BASE_URL 'https://gate.example/x'"),
+        ("gemini", "powershell", "$env:GOOGLE_GEMINI_BASE_URL = 'https://gate.example/x'"),
+        ("google", "zsh", "export GOOGLE_GEMINI_BASE_URL='https://gate.example/x'"),
+        ("aider", "sh", "export ANTHROPIC_API_BASE='https://gate.example/x'"),
+        ("codex", "sh", "#     openai_base_url = \"https://gate.example/x/v1\""),
+    ] {
+        let output = env(&[&[tool, "--shell", shell][..], &gate].concat());
+        assert!(text(&output.stdout).lines().any(|one| one == line), "{line}: {}", text(&output.stdout));
+        assert!(output.stderr.is_empty());
+    }
+    // What is printed does what it says in a shell, quoted or not.
+    let script = format!(
+        "eval \"$({exe} env opencode --gateway http://h:1)\" && eval $({exe} env claude --gateway http://h:1) && \
+         printf '%s %s' \"$OPENCODE_CONFIG_CONTENT\" \"$ANTHROPIC_BASE_URL\"",
+        exe = env!("CARGO_BIN_EXE_aegis-gateway")
+    );
+    let output = Command::new("sh").args(["-c", &script]).env("SHELL", "/bin/sh").output().expect("a shell");
+    let expected = r#"{"provider":{"anthropic":{"options":{"baseURL":"http://h:1/v1"}},"#;
+    assert!(text(&output.stdout).starts_with(expected), "{}", text(&output.stdout));
+    assert!(text(&output.stdout).ends_with("} http://h:1"), "{}", text(&output.stdout));
+    assert_eq!(run(state.path(), &["env", "emacs"], b"").status.code(), Some(2));
+    assert_eq!(std::fs::read_dir(state.path()).expect("a folder").count(), 0, "nothing is made");
+}
+
+#[test]
+fn tokenize_writes_what_would_be_sent() {
+    let state = folder();
+    let body = format!(r#"{{"messages":[{{"role":"user","content":"a {TOKEN} b"}}]}}"#);
+    let output = run(state.path(), &["tokenize", "--explain"], body.as_bytes());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let sent = text(&output.stdout);
+    assert!(
+        sent.starts_with(r#"{"messages":[{"role":"user","content":"a AEGIS-TOKEN-"#)
+            && sent.ends_with(r#" b"}]}"#)
+    );
+    let told = text(&output.stderr);
+    assert!(told.contains("holds no master key yet"), "{told}");
+    assert!(told.contains("github-pat  TOKEN  tokenize  messages[0].content  AEGIS-TOKEN-"), "{told}");
+    assert!(told.ends_with("1 found\n") && !told.contains(TOKEN), "{told}");
+    assert_eq!(std::fs::read_dir(state.path()).expect("a folder").count(), 0, "nothing is made");
+
+    // With a key the tokens stay the same, and a text has lines.
+    std::fs::write(state.path().join("master.key"), "ab".repeat(32)).expect("written");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(state.path().join("master.key"), mode).expect("changed");
+    let input = format!("one\ntwo {TOKEN}\n");
+    let first = run(state.path(), &["tokenize", "--format", "text", "--explain"], input.as_bytes());
+    let second = run(state.path(), &["tokenize"], input.as_bytes());
+    assert!(first.stdout == second.stdout && text(&first.stdout).starts_with("one\ntwo AEGIS-TOKEN-"));
+    assert!(
+        text(&first.stderr).contains("  line 2  ") && second.stderr.is_empty(),
+        "{}",
+        text(&first.stderr)
+    );
+    // Twice is once.
+    let again = run(state.path(), &["tokenize"], &second.stdout);
+    assert_eq!(text(&again.stdout), text(&second.stdout));
+    // Over many windows.
+    let long = format!("{}{TOKEN}", "word\n".repeat(50_000));
+    let output = run(state.path(), &["tokenize"], long.as_bytes());
+    assert!(text(&output.stdout).starts_with("word\nword\n") && !text(&output.stdout).contains(TOKEN));
+    assert_eq!(text(&output.stdout).lines().count(), 50_001);
+}
+
+#[test]
+fn tokenize_meets_odd_inputs() {
+    let state = folder();
+    let config = state.path().join("aegis.toml");
+    let rules = "[limits]\nmax_body = \"64 KiB\"\n[policy.rules]\ngithub-pat = \"block\"\n";
+    std::fs::write(&config, rules).expect("written");
+    let config = config.display().to_string();
+    let with = |arguments: &[&str], input: &[u8]| {
+        run(state.path(), &[&["tokenize", "--config", &config], arguments].concat(), input)
+    };
+    let blocked = with(&["--explain"], format!("a {TOKEN}").as_bytes());
+    assert_eq!((blocked.status.code(), blocked.stdout.len()), (Some(1), 0));
+    for part in
+        ["error: the gateway's policy forbids", "rule github-pat (TOKEN)", "policy.rules.github-pat", "block"]
+    {
+        assert!(text(&blocked.stderr).contains(part), "{}", text(&blocked.stderr));
+    }
+    assert!(!text(&blocked.stderr).contains(TOKEN));
+    let empty = with(&[], b"");
+    assert_eq!((empty.status.code(), empty.stdout.len()), (Some(0), 0));
+    let binary = with(&[], b"\0\xff\xfe\x01");
+    assert_eq!((binary.status.code(), &binary.stdout[..]), (Some(0), &b"\0\xff\xfe\x01"[..]));
+    let broken = with(&["--format", "json"], b"{\"a\":");
+    assert_eq!((broken.status.code(), broken.stdout.len()), (Some(2), 0), "{}", text(&broken.stderr));
+    let edge = with(&[], &vec![b'x'; 64 << 10]);
+    assert_eq!((edge.status.code(), edge.stdout.len()), (Some(0), 64 << 10));
+    let over = with(&[], &vec![b'x'; (64 << 10) + 1]);
+    assert_eq!(over.status.code(), Some(2));
+    assert!(text(&over.stderr).contains("limits.max_body"), "{}", text(&over.stderr));
+}
+
+#[test]
+fn completions_and_manual_pages_know_all_commands() {
+    let state = folder();
+    for (shell, part) in [
+        ("bash", "complete -F"),
+        ("zsh", "#compdef aegis-gateway"),
+        ("fish", "complete -c aegis-gateway"),
+        ("powershell", "Register-ArgumentCompleter"),
+    ] {
+        let output = run(state.path(), &["completions", shell], b"");
+        let script = text(&output.stdout);
+        assert!(script.contains(part), "{shell}");
+        for command in ["tokenize", "doctor", "temporary-state"] {
+            assert!(script.contains(command), "{shell} {command}");
+        }
+    }
+    let page = run(state.path(), &["man", "exec"], b"");
+    assert!(text(&page.stdout).contains(".TH aegis-gateway-exec 1"), "{}", text(&page.stdout));
+    assert!(text(&page.stdout).contains("Examples:"));
+    let own = run(state.path(), &["man"], b"");
+    assert!(text(&own.stdout).contains(".TH aegis-gateway 1"));
+    let none = run(state.path(), &["man", "nothing"], b"");
+    assert_eq!(none.status.code(), Some(2));
+    let pages = state.path().join("man/man1");
+    let output = run(state.path(), &["man", "--dir", &pages.display().to_string()], b"");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    for page in
+        ["aegis-gateway.1", "aegis-gateway-exec.1", "aegis-gateway-rules-test.1", "aegis-gateway-man.1"]
+    {
+        assert!(pages.join(page).exists(), "{page}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_is_no_fault() {
+    let state = folder();
+    std::fs::write(state.path().join("in.txt"), format!("{TOKEN}\n").repeat(2_000)).expect("written");
+    let commands: [(&[&str], i32); 12] = [
+        (&["version"], 0),
+        (&["--help"], 0),
+        (&["scan", "--help"], 0),
+        (&["check"], 0),
+        (&["key", "new"], 0),
+        (&["rules", "list"], 0),
+        (&["completions", "bash"], 0),
+        (&["man"], 0),
+        (&["env", "claude"], 0),
+        (&["doctor"], 0),
+        (&["tokenize"], 0),
+        (&["scan", "in.txt"], 1),
+    ];
+    for (arguments, code) in commands {
+        let mut command = program(state.path());
+        // A port that nobody has, so that the doctor is content.
+        command.env("AEGIS_SERVER_LISTEN", "127.0.0.1:0").env("AEGIS_ADMIN_LISTEN", "127.0.0.1:0");
+        command.args(arguments).current_dir(state.path());
+        command.stdin(std::fs::File::open(state.path().join("in.txt")).expect("a file"));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("it ends");
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", text(&output.stderr));
+        assert!(!text(&output.stderr).contains("panicked"), "{arguments:?}: {}", text(&output.stderr));
+    }
+}
