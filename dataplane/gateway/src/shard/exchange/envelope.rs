@@ -22,6 +22,9 @@ const NAME_END: &[u8] = b": ";
 const TARGET: &[u8] = b"?";
 const NAMES: &[u8] = b":";
 
+/// So many parts of one request's fields are remembered at once; what is beyond that, with the requests that follow.
+const MOST_REMEMBERED: usize = 32;
+
 /// Room for the tokens in a target, which are longer than most of what they replace.
 const TOKEN_ROOM: usize = 64;
 
@@ -55,25 +58,33 @@ impl Exchange<'_> {
     fn fields_hold_something(&mut self, scan: &RequestScan) -> bool {
         let mut text = std::mem::take(&mut self.buffers.scratch);
         text.clear();
+        let mut scanned = [None; MOST_REMEMBERED];
+        let mut free = scanned.iter_mut();
         for (name, value) in self.suspect_fields() {
-            if !self.shard.clean.contains(self.hash(name, value)) {
+            let hash = self.hash(name, value);
+            if !self.shard.clean.contains(hash) {
                 text.extend_from_slice(name);
                 text.extend_from_slice(NAME_END);
                 text.extend_from_slice(value);
                 text.push(b'\n');
+                if let Some(place) = free.next() {
+                    *place = Some(hash);
+                }
             }
         }
         let names = self.buffers.request.fields.spelled_names();
-        let names_hash = self.hash(NAMES, names);
-        if !names.is_empty() && !self.shard.clean.contains(names_hash) {
-            text.extend_from_slice(names);
+        if !names.is_empty() {
+            let hash = self.hash(NAMES, names);
+            if !self.shard.clean.contains(hash) {
+                text.extend_from_slice(names);
+                if let Some(place) = free.next() {
+                    *place = Some(hash);
+                }
+            }
         }
         let holds = !text.is_empty() && self.holds_something(scan, &text);
-        if !holds && !text.is_empty() {
-            self.suspect_fields()
-                .map(|(name, value)| self.hash(name, value))
-                .chain([names_hash])
-                .for_each(|hash| self.shard.clean.insert(hash));
+        if !holds {
+            scanned.into_iter().flatten().for_each(|hash| self.shard.clean.insert(hash));
         }
         self.buffers.scratch = text;
         holds
