@@ -27,13 +27,14 @@ pub(crate) struct Turn {
 
 impl Turn {
     /// A turn that says and does this.
-    pub(crate) fn new(say: impl Into<String>, act: Act) -> Turn {
-        Turn { say: say.into(), act }
+    #[expect(clippy::unnecessary_wraps, reason = "what every plan's function gives")]
+    pub(crate) fn of(say: impl Into<String>, act: Act) -> Result<Turn, String> {
+        Ok(Turn { say: say.into(), act })
     }
 }
 
-/// The turns of a session in order, each made from what was seen before it.
-pub(crate) type Plan = &'static [fn(&Seen) -> Turn];
+/// The turns of a session in order, each made from what was seen before it, or the reason why it cannot be made.
+pub(crate) type Plan = &'static [fn(&Seen) -> Result<Turn, String>];
 
 /// What the model has seen: the results of its tools, oldest first.
 #[derive(Debug, Clone, Default)]
@@ -43,35 +44,32 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// The value behind the first `name=` of all results, as it is written there.
-    ///
-    /// # Panics
-    /// If no result has it: the agent did not do what it was told.
-    pub(crate) fn value(&self, name: &str) -> String {
+    /// The value behind the first `name=` of all results, as it is written there. An error says that there is none: the
+    /// agent did not do what it was told, or was not understood.
+    pub(crate) fn value(&self, name: &str) -> Result<String, String> {
         let assigned = format!("{name}=");
         let found = self.results.iter().find_map(|result| {
             let rest = &result[result.find(&assigned)? + assigned.len()..];
             let value = rest.split(|c: char| c.is_whitespace() || "\"'\\<".contains(c)).next()?;
             Some(value.to_owned())
         });
-        found.unwrap_or_else(|| panic!("no tool's result has {assigned}: {:#?}", self.results))
+        found.ok_or_else(|| format!("no tool's result has {assigned}: {:#?}", self.results))
     }
 
     /// The lines of the last result from the one that begins with `first` to the one that begins with `last`, without
-    /// the line numbers that tools put before them.
-    ///
-    /// # Panics
-    /// If the result has no such lines.
-    pub(crate) fn lines(&self, first: &str, last: &str) -> Vec<String> {
+    /// the line numbers that tools put before them. An error says that the result has no such lines.
+    pub(crate) fn lines(&self, first: &str, last: &str) -> Result<Vec<String>, String> {
         let result = self.results.last().cloned().unwrap_or_default();
         let lines: Vec<String> = result.lines().map(|line| without_number(line).to_owned()).collect();
         let place = |wanted: &str| {
-            lines
-                .iter()
-                .position(|line| line.starts_with(wanted))
-                .unwrap_or_else(|| panic!("no line of the result begins with {wanted}: {result}"))
+            let place = lines.iter().position(|line| line.starts_with(wanted));
+            place.ok_or_else(|| format!("no line of the result begins with {wanted}: {result}"))
         };
-        lines[place(first)..=place(last)].to_vec()
+        let place = place(first)?..=place(last)?;
+        lines
+            .get(place)
+            .map(<[String]>::to_vec)
+            .ok_or_else(|| format!("{last} stands before {first}: {result}"))
     }
 }
 

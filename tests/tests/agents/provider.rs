@@ -6,19 +6,20 @@
 use std::path::PathBuf;
 
 use aegis_tests::{Message, Script, Upstream};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::api::{Api, Reply};
-use crate::plan::Plan;
+use crate::api::{Api, Reply, other_reply};
+use crate::plan::{Act, Plan, Turn};
 use crate::tools::Tools;
 
 /// The words before the number of a final answer, by which later requests tell how many there were.
 const ANSWER: &str = "This is answer";
 
-/// A plan, with the tools and the folder of the agent that will be told.
+/// A plan, with the agent that will be told and its folder.
 #[derive(Debug, Clone)]
 pub(crate) struct Model {
     pub(crate) plan: Plan,
+    pub(crate) api: Api,
     pub(crate) tools: Tools,
     pub(crate) work: PathBuf,
 }
@@ -30,38 +31,37 @@ impl Model {
     }
 
     /// The reply to a request of the agent's loop; none to everything else.
-    pub(crate) fn reply(&self, request: &Message) -> Option<(Api, Reply)> {
-        let api = Api::of(request)?;
+    pub(crate) fn reply(&self, request: &Message) -> Option<Reply> {
         let body: Value = serde_json::from_slice(&request.body).ok()?;
-        api.has_tools(&body).then(|| (api, self.turn(api, &body)))
+        (self.api.is_asked(request) && self.api.is_turn(&body)).then(|| self.turn(&body))
     }
 
-    fn turn(&self, api: Api, body: &Value) -> Reply {
-        let seen = api.seen(body);
+    fn turn(&self, body: &Value) -> Reply {
+        let seen = self.api.seen(body);
         let text = body.to_string();
-        let answers = (0..).take_while(|number| text.contains(&format!("{ANSWER} {number}."))).count();
-        let number = seen.results.len() + answers;
-        let turn = self.plan.get(number).map(|turn| turn(&seen));
-        let turn = turn.unwrap_or_else(|| panic!("a request after the end of the plan, turn {number}"));
+        let answers =
+            (0..self.plan.len()).take_while(|number| text.contains(&format!("{ANSWER} {number}."))).count();
+        let results = if self.tools == Tools::Aider { 0 } else { seen.results.len() };
+        let number = results + answers;
+        let turn =
+            self.plan.get(number).map_or_else(|| Err("the plan is over".to_owned()), |turn| turn(&seen));
+        // An answer ends the session at once; without a reply agents would ask again for minutes.
+        let stuck =
+            |why: String| Turn { say: format!("Turn {number} cannot be made: {why}"), act: Act::Answer };
+        let turn = turn.unwrap_or_else(stuck);
         let call = self.tools.call(&turn.act, &self.work);
         let text = if call.is_some() { turn.say } else { format!("{} {ANSWER} {answers}.", turn.say) };
         Reply { number, text, call }
     }
 
     fn answer(&self, request: &Message) -> Script {
-        let json = |value: Value| Script::reply("application/json", value.to_string().as_bytes());
-        if request.target().starts_with("/v1/messages/count_tokens") {
-            return json(json!({"input_tokens": 9}));
+        if let Some(reply) = self.reply(request) {
+            return self.api.stream(&request.json(), &reply);
         }
-        if let Some((api, reply)) = self.reply(request) {
-            return api.stream(&request.json(), &reply);
+        if self.api.is_asked(request) {
+            let title = Reply { number: 0, text: "A title".to_owned(), call: None };
+            return self.api.stream(&request.json(), &title);
         }
-        match Api::of(request) {
-            Some(api) => {
-                let title = Reply { number: 0, text: "A title".to_owned(), call: None };
-                api.stream(&request.json(), &title)
-            }
-            None => Script::raw("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"),
-        }
+        other_reply(request)
     }
 }

@@ -18,6 +18,10 @@ pub(crate) enum Tools {
     CodexPrograms,
     /// opencode.
     OpenCode,
+    /// gemini-cli.
+    Gemini,
+    /// aider, which has none: it reads edits from the text, and runs its tests by itself.
+    Aider,
 }
 
 impl Tools {
@@ -27,17 +31,19 @@ impl Tools {
             Tools::ClaudeCode => claude_code(act, work),
             Tools::OpenCode => opencode(act, work),
             Tools::Codex => codex(act),
+            Tools::Gemini => gemini(act),
+            Tools::Aider => None,
             Tools::CodexPrograms => codex(act).map(|call| program(&call)),
         }
     }
 }
 
-fn json_call(tool: &'static str, input: Value) -> Option<Call> {
-    Some(Call { tool, input: Input::Json(input) })
+fn json_call(tool: &'static str, input: Value) -> Call {
+    Call { tool, input: Input::Json(input) }
 }
 
 fn claude_code(act: &Act, work: &Path) -> Option<Call> {
-    match act {
+    Some(match act {
         Act::Read { path } => json_call("Read", json!({"file_path": work.join(path)})),
         Act::Run { command } => json_call("Bash", json!({"command": command, "description": "Run it"})),
         Act::Replace { path, old, new } => json_call(
@@ -47,12 +53,12 @@ fn claude_code(act: &Act, work: &Path) -> Option<Call> {
         Act::Write { path, text } => {
             json_call("Write", json!({"file_path": work.join(path), "content": text}))
         }
-        Act::Answer => None,
-    }
+        Act::Answer => return None,
+    })
 }
 
 fn opencode(act: &Act, work: &Path) -> Option<Call> {
-    match act {
+    Some(match act {
         Act::Read { path } => json_call("read", json!({"filePath": work.join(path)})),
         Act::Run { command } => json_call("bash", json!({"command": command, "description": "Run it"})),
         Act::Replace { path, old, new } => {
@@ -61,27 +67,42 @@ fn opencode(act: &Act, work: &Path) -> Option<Call> {
         Act::Write { path, text } => {
             json_call("write", json!({"filePath": work.join(path), "content": text}))
         }
-        Act::Answer => None,
-    }
+        Act::Answer => return None,
+    })
+}
+
+fn gemini(act: &Act) -> Option<Call> {
+    Some(match act {
+        Act::Read { path } => json_call("read_file", json!({"file_path": path})),
+        Act::Run { command } => {
+            json_call("run_shell_command", json!({"command": command, "description": "Run it"}))
+        }
+        Act::Replace { path, old, new } => json_call(
+            "replace",
+            json!({"file_path": path, "instruction": "As said.", "old_string": old, "new_string": new}),
+        ),
+        Act::Write { path, text } => json_call("write_file", json!({"file_path": path, "content": text})),
+        Act::Answer => return None,
+    })
 }
 
 fn codex(act: &Act) -> Option<Call> {
     let run = |command: &str| json_call("exec_command", json!({"cmd": command}));
-    let patch = |hunk: String| {
-        let patch = format!("*** Begin Patch\n{hunk}*** End Patch\n");
-        Some(Call { tool: "apply_patch", input: Input::Text(patch) })
+    let patch = |hunk: String| Call {
+        tool: "apply_patch",
+        input: Input::Text(format!("*** Begin Patch\n{hunk}*** End Patch\n")),
     };
     let signed =
-        |sign: char, text: &str| -> String { text.lines().map(|line| format!("{sign}{line}\n")).collect() };
-    match act {
+        |sign: &str, text: &str| text.lines().flat_map(|line| [sign, line, "\n"]).collect::<String>();
+    Some(match act {
         Act::Read { path } => run(&format!("cat {path}")),
         Act::Run { command } => run(command),
         Act::Replace { path, old, new } => {
-            patch(format!("*** Update File: {path}\n@@\n{}{}", signed('-', old), signed('+', new)))
+            patch(format!("*** Update File: {path}\n@@\n{}{}", signed("-", old), signed("+", new)))
         }
-        Act::Write { path, text } => patch(format!("*** Add File: {path}\n{}", signed('+', text))),
-        Act::Answer => None,
-    }
+        Act::Write { path, text } => patch(format!("*** Add File: {path}\n{}", signed("+", text))),
+        Act::Answer => return None,
+    })
 }
 
 /// The program that makes this call and says what came of it.

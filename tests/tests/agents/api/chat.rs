@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 
 use super::{Input, Reply, pieces, text_of};
 
-/// The results of tools, oldest first.
-pub(super) fn results(request: &Value) -> Vec<String> {
+/// The texts of one role, oldest first: results of tools, or all that the user's side said.
+pub(super) fn results(request: &Value, role: &str) -> Vec<String> {
     let messages = request["messages"].as_array().map_or(&[][..], Vec::as_slice).iter();
-    messages.filter(|message| message["role"] == "tool").map(|message| text_of(&message["content"])).collect()
+    messages.filter(|message| message["role"] == role).map(|message| text_of(&message["content"])).collect()
 }
 
 fn arguments(reply: &Reply) -> Option<(&'static str, String)> {
@@ -51,6 +51,12 @@ pub(super) fn repeated(reply: &Reply) -> Vec<String> {
     let mut texts = vec![json_string(&reply.text)];
     texts.extend(arguments(reply).map(|(_, arguments)| json_string(&arguments)));
     texts
+}
+
+/// The lines of the text: agents without tools trim it.
+pub(super) fn repeated_lines(reply: &Reply) -> Vec<String> {
+    let lines = reply.text.lines().map(str::trim).filter(|line| line.len() > 8);
+    lines.map(|line| aegis_tests::oracle::escape(line)).collect()
 }
 
 fn json_string(text: &str) -> String {

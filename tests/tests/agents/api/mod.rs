@@ -4,6 +4,7 @@
 
 mod anthropic;
 mod chat;
+mod google;
 mod responses;
 
 use aegis_tests::{Message, Script};
@@ -24,6 +25,10 @@ pub(crate) enum Api {
     Responses,
     /// Chat completions of OpenAI.
     Chat,
+    /// Chat completions without tools: what the model does stands in its text.
+    ChatText,
+    /// Generate content of Google.
+    Google,
 }
 
 /// A call of a tool, as the model writes it.
@@ -56,24 +61,24 @@ pub(crate) struct Reply {
 }
 
 impl Api {
-    /// The API of a request for a reply of the model; none for everything else that tools ask of a provider.
-    pub(crate) fn of(request: &Message) -> Option<Api> {
-        if !request.start.starts_with("POST") {
-            return None;
-        }
-        match request.target().split('?').next()? {
-            "/v1/messages" => Some(Api::Anthropic),
-            "/v1/responses" => Some(Api::Responses),
-            "/v1/chat/completions" => Some(Api::Chat),
-            _ => None,
-        }
+    /// Whether a request asks for a streamed reply of the model; agents ask a provider for more.
+    pub(crate) fn is_asked(self, request: &Message) -> bool {
+        let path = request.target().split('?').next().unwrap_or_default();
+        let is_path = match self {
+            Api::Anthropic => path == "/v1/messages",
+            Api::Responses => path == "/v1/responses",
+            Api::Chat | Api::ChatText => path == "/v1/chat/completions",
+            Api::Google => path.ends_with(":streamGenerateContent"),
+        };
+        is_path && request.start.starts_with("POST")
     }
 
-    /// Whether a request gives the model tools. Agents also ask without any, for a title of the session.
-    pub(crate) fn has_tools(self, request: &Value) -> bool {
+    /// Whether a request is one of the agent's loop. Agents also ask without tools, for a title of the session.
+    pub(crate) fn is_turn(self, request: &Value) -> bool {
         match self {
-            Api::Anthropic | Api::Chat => !is_empty(&request["tools"]),
+            Api::Anthropic | Api::Chat | Api::Google => !is_empty(&request["tools"]),
             Api::Responses => responses::has_tools(request),
+            Api::ChatText => true,
         }
     }
 
@@ -82,7 +87,9 @@ impl Api {
         let results = match self {
             Api::Anthropic => anthropic::results(request),
             Api::Responses => responses::results(request),
-            Api::Chat => chat::results(request),
+            Api::Chat => chat::results(request, "tool"),
+            Api::ChatText => chat::results(request, "user"),
+            Api::Google => google::results(request),
         };
         Seen { results }
     }
@@ -92,16 +99,19 @@ impl Api {
         match self {
             Api::Anthropic => anthropic::stream(request, reply),
             Api::Responses => responses::stream(request, reply),
-            Api::Chat => chat::stream(request, reply),
+            Api::Chat | Api::ChatText => chat::stream(request, reply),
+            Api::Google => google::stream(reply),
         }
     }
 
-    /// What a later request must repeat of a reply, each as the bytes of a JSON string's inside or of a number.
+    /// What a later request repeats of a reply, each a JSON value, or a part of a string, as it is written.
     pub(crate) fn repeated(self, reply: &Reply) -> Vec<String> {
         match self {
             Api::Anthropic => anthropic::repeated(reply),
             Api::Responses => responses::repeated(reply),
             Api::Chat => chat::repeated(reply),
+            Api::ChatText => chat::repeated_lines(reply),
+            Api::Google => google::repeated(reply),
         }
     }
 
@@ -110,13 +120,32 @@ impl Api {
     /// # Panics
     /// If the request has none.
     pub(crate) fn history(self, body: &[u8]) -> Vec<String> {
-        let member = if self == Api::Responses { "input" } else { "messages" };
+        let member = match self {
+            Api::Responses => "input",
+            Api::Google => "contents",
+            Api::Anthropic | Api::Chat | Api::ChatText => "messages",
+        };
         let members: std::collections::HashMap<String, &RawValue> =
             serde_json::from_slice(body).expect("a request is a JSON object");
         let list = members.get(member).unwrap_or_else(|| panic!("a request without {member}"));
         let elements: Vec<&RawValue> = serde_json::from_str(list.get()).expect("a conversation is a list");
         elements.into_iter().map(|element| element.get().to_owned()).collect()
     }
+}
+
+/// What the provider answers to everything else that agents ask.
+pub(crate) fn other_reply(request: &Message) -> Script {
+    let path = request.target().split('?').next().unwrap_or_default();
+    let json = |value: &Value| Script::reply("application/json", value.to_string().as_bytes());
+    if path.ends_with("/count_tokens") {
+        return json(&serde_json::json!({"input_tokens": 9}));
+    }
+    if path.ends_with(":generateContent") {
+        return json(&google::whole("A title"));
+    }
+    // What no gateway answers otherwise: without one, agents would try for a WebSocket several times.
+    let status = if request.field("upgrade").is_some() { "426 Upgrade Required" } else { "404 Not Found" };
+    Script::raw(format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n"))
 }
 
 fn is_empty(list: &Value) -> bool {
