@@ -187,7 +187,8 @@ cat <<TEXT
 Point your tools at it:
 
     export ANTHROPIC_BASE_URL=$gateway          # Claude Code and other Anthropic clients
-    export OPENAI_BASE_URL=$gateway/v1          # Codex and other OpenAI clients
+    export OPENAI_BASE_URL=$gateway/v1          # OpenAI clients
+    openai_base_url = "$gateway/v1"             # Codex, in ~/.codex/config.toml: it ignores the variable
 
 Running: gateway (PID $(running gateway)) and mock (PID $(running mock)).
 Logs:    $state/gateway.log, audit: $state/gateway/audit.jsonl

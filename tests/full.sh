@@ -7,7 +7,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root" || exit 1
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}
 logs=$CARGO_TARGET_DIR/full
-parts=(gate fuzz-lints deny advisories msrv miri fuzz benches rig rig-epoll peers)
+parts=(gate agents fuzz-lints deny advisories msrv miri fuzz benches rig rig-epoll peers)
 
 usage() {
     cat <<TEXT
@@ -16,6 +16,7 @@ Runs what is too large for the gate, hours in all, and keeps each part's output 
 Usage: tests/full.sh [PART...]      all parts without a name
 
   gate        .ci/run
+  agents      gemini-cli and aider through the gateway, beside the agents of the gate (needs package indexes)
   fuzz-lints  clippy over the libFuzzer targets (needs a C++ compiler)
   deny        cargo-deny: licences, banned and doubled crates, sources
   advisories  cargo-deny: known holes in dependencies (needs the advisory database)
@@ -32,6 +33,25 @@ TEXT
 skip() { echo "SKIPPED: $*"; return 77; }
 
 gate() { .ci/run; }
+
+# The agents that the gate has no time for, pinned, inside the checkout; made again only when the pins have changed.
+agents() {
+    local folder=tests/agents/full
+    local modules=$folder/node_modules venv=$folder/venv
+    if ! cmp -s $folder/package-lock.json $modules/.installed.json; then
+        (cd $folder && npm ci --silent --omit=optional --cache node_modules/.npm-cache) &&
+            rm -rf $modules/.npm-cache && cp $folder/package-lock.json $modules/.installed.json ||
+            { skip 'gemini-cli cannot be had'; return; }
+    fi
+    if ! cmp -s $folder/requirements.txt $venv/installed.txt; then
+        rm -rf $venv
+        python3 -m venv $venv && $venv/bin/pip install --quiet --disable-pip-version-check --no-cache-dir \
+            -r $folder/requirements.txt && cp $folder/requirements.txt $venv/installed.txt ||
+            { skip 'aider cannot be had'; return; }
+    fi
+    cargo build --locked --profile test -p aegis-gateway --bins &&
+        cargo test --locked -p aegis-tests --test agents -- --ignored further_deployments
+}
 
 fuzz-lints() {
     command -v c++ >/dev/null 2>&1 || { skip 'no C++ compiler'; return; }

@@ -7,9 +7,9 @@ cd "$root" || exit 1
 
 if [ $# -gt 0 ]; then
     cat <<TEXT
-Installs what is missing (Debian packages, the Python and Node SDKs inside tests/) and runs every test:
-house rules, unit and property tests, end to end over real sockets, real SDKs and curl, SARIF, fuzz corpora,
-a short run of the load rig, and deploy/up.sh itself.
+Installs what is missing (Debian packages; the Python and Node SDKs and the coding agents inside tests/) and runs
+every test: house rules, unit and property tests, end to end over real sockets, real SDKs, coding agents and curl,
+SARIF, fuzz corpora, a short run of the load rig, and deploy/up.sh itself.
 
 Usage: tests/run.sh        no options
 TEXT
@@ -68,6 +68,14 @@ install() {
     install_needed
 }
 
+# npm_ci FOLDER: the packages that its lock names, below it; made again only when the lock has changed.
+npm_ci() {
+    local modules=$1/node_modules
+    cmp -s "$1/package-lock.json" "$modules/.installed.json" && return
+    (cd "$1" && npm ci --silent --cache node_modules/.npm-cache) &&
+        rm -rf "$modules/.npm-cache" && cp "$1/package-lock.json" "$modules/.installed.json"
+}
+
 # The SDKs, pinned, inside the checkout; made again only when the pins have changed.
 sdks() {
     local venv=tests/.venv
@@ -76,12 +84,11 @@ sdks() {
         python3 -m venv $venv && $venv/bin/pip install --quiet --disable-pip-version-check --no-cache-dir \
             -r tests/requirements.txt && cp tests/requirements.txt $venv/installed.txt || return 1
     fi
-    local modules=tests/sdk/node/node_modules
-    if ! cmp -s tests/sdk/node/package-lock.json $modules/.installed.json; then
-        (cd tests/sdk/node && npm ci --silent --cache node_modules/.npm-cache) &&
-            rm -rf $modules/.npm-cache && cp tests/sdk/node/package-lock.json $modules/.installed.json || return 1
-    fi
+    npm_ci tests/sdk/node
 }
+
+# The coding agents, likewise.
+agents() { npm_ci tests/agents; }
 
 # The end-to-end tests once more on epoll: without a choice they run on io_uring wherever the machine allows it.
 other_driver() {
@@ -96,7 +103,7 @@ other_driver() {
     for name in tests/tests/*; do
         name=$(basename "$name" .rs)
         # These start no gateway, or choose its driver themselves, or have a part of their own below.
-        case $name in house_* | sarif | sdks | drivers) ;; *) tests+=(--test "$name") ;; esac
+        case $name in house_* | sarif | sdks | agents | drivers) ;; *) tests+=(--test "$name") ;; esac
     done
     AEGIS_TEST_DRIVER=epoll cargo test --locked --workspace --no-fail-fast "${tests[@]}" -- --quiet
 }
@@ -126,9 +133,13 @@ rig() {
 must 'install what is missing' install
 must 'build the programs' cargo build --locked --profile test --workspace --bins
 must 'install the SDKs' sdks
+must 'install the agents' agents
 part 'workspace tests' cargo test --locked --workspace --no-fail-fast -- --quiet
 part 'end to end on the other driver' other_driver
 part 'real SDKs through the gateway' cargo test --locked --workspace --test sdks -- --ignored --nocapture
+# What is skipped says in its reason what it waits for.
+part 'real agents through the gateway' cargo test --locked -p aegis-tests --test agents -- --ignored \
+    --skip bare_values --skip private_keys --skip further_
 part "SARIF against the standard's schema" cargo test --locked -p aegis-tests --test sarif -- --ignored
 part 'deploy/up.sh' up
 part 'load rig, quick' rig

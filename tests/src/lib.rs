@@ -6,6 +6,7 @@
 
 pub mod authority;
 pub mod client;
+pub mod compatibility;
 pub mod gateway;
 pub mod message;
 pub mod mock;

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use aegis_tests::compatibility;
 use aegis_tests::oracle::{assert_absent, tokens_in};
 use aegis_tests::{Authority, Gateway, Message, Mock, Script, Upstream};
 use serde_json::{Value, json};
@@ -270,6 +271,7 @@ fn python_sdks() {
     let mut program = Command::new(here(".venv/bin/python"));
     program.args(["-W", "ignore::ResourceWarning", "-m", "unittest", "-v"]).current_dir(here("sdk/python"));
     Scene::new().run(program);
+    compatibility::passed("Python");
 }
 
 #[test]
@@ -279,4 +281,5 @@ fn node_sdks() {
     let mut program = Command::new("node");
     program.args(["--test", "sdks.test.mjs"]).current_dir(here("sdk/node"));
     Scene::new().run(program);
+    compatibility::passed("Node");
 }
