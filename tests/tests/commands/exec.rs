@@ -182,9 +182,11 @@ fn the_keys_of_the_terminal_are_pressed_once() {
     let home = home();
     // Python's own terminal: it waits for the tool, presses Ctrl-C, and prints what the tool says.
     let terminal = r#"
-import os, pty, sys
+import os, pty, signal, sys
 pid, fd = pty.fork()
 if pid == 0:
+    # A job in the background of a script is started to ignore it, and `exec` would leave it so.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execvp(sys.argv[1], sys.argv[1:])
 seen = b""
 pressed = False
@@ -205,7 +207,7 @@ sys.exit(os.waitstatus_to_exitcode(status))
 "#;
     // A second press, if there is one, comes at once.
     let tool = r#"n=0; trap 'n=$((n+1))' INT; stty -echo; echo ready
-        while [ $n = 0 ]; do sleep 0.05; done
+        left=600; while [ $n = 0 ] && [ $left -gt 0 ]; do sleep 0.05; left=$((left-1)); done
         for i in 1 2 3 4 5; do sleep 0.1; done
         echo "pressed $n"; exit 9"#;
     let command = program(home.path());

@@ -1,12 +1,14 @@
 //! 12. Hidden once, hidden everywhere: a value that was found by its name stands bare elsewhere, earlier, later, glued,
 //! quoted, encoded, in the history of later turns, in another conversation of the same client. Never across clients.
 
+use std::process::Command;
 use std::time::Duration;
 
 use aegis_tests::client::{post, post_with};
 use aegis_tests::oracle::{base64, tokens_in};
+use aegis_tests::process::binary;
 use aegis_tests::secrets::Seeded;
-use aegis_tests::{Client, Gateway, Script, Upstream};
+use aegis_tests::{Gateway, Script, Upstream};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
@@ -127,13 +129,16 @@ fn a_later_conversation_of_the_same_client_and_no_other() {
         assert!(ask("b", "", format!("what is {value}?")), "another key");
         assert!(ask("a", "other", format!("what is {value}?")), "another user of the same key");
         assert!(ask("c", "", format!("what is {value}?")), "its key has no memory");
-        let request = "DELETE /recall?key=a HTTP/1.1\r\nhost: a\r\n\r\n";
-        assert!(
-            Client::connect(harness.gateway.admin)
-                .exchange(request.as_bytes())
-                .text()
-                .starts_with("forgot 1 ")
-        );
+        let forget = |arguments: &[&str]| {
+            let mut command = Command::new(binary("aegis-gateway"));
+            let state = harness.gateway.state();
+            let output = command.args(["recall", "forget", "--state"]).arg(state).args(arguments).output();
+            let output = output.expect("the program runs");
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).expect("text")
+        };
+        assert_eq!(forget(&["--key", "b"]), "forgot 0 clients\n");
+        assert_eq!(forget(&["--key", "a"]), "forgot 1 clients\n");
         assert!(ask("a", "", format!("what is {value}?")), "forgotten");
     }
 }

@@ -20,11 +20,20 @@ pub(super) struct Answer {
 
 /// Gets `path` from the admin listener at `address`.
 pub(super) fn get(address: SocketAddr, path: &str) -> io::Result<Answer> {
+    ask(address, "GET", path)
+}
+
+/// Deletes `path` at the admin listener at `address`.
+pub(super) fn delete(address: SocketAddr, path: &str) -> io::Result<Answer> {
+    ask(address, "DELETE", path)
+}
+
+fn ask(address: SocketAddr, method: &str, path: &str) -> io::Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     // Version 1.0: the answer ends with the connection, and comes without chunks.
-    write!(stream, "GET {path} HTTP/1.0\r\nhost: {address}\r\n\r\n")?;
+    write!(stream, "{method} {path} HTTP/1.0\r\nhost: {address}\r\n\r\n")?;
     let mut answer = Vec::new();
     stream.take(MAX_ANSWER).read_to_end(&mut answer)?;
     parse(&String::from_utf8_lossy(&answer)).ok_or_else(|| io::Error::other("no HTTP answer"))

@@ -15,6 +15,7 @@ mod known;
 mod man;
 mod options;
 mod outcome;
+mod recall;
 mod rule_options;
 mod rules;
 mod run;
@@ -79,6 +80,8 @@ enum CliSubcommand {
     Rules(rules::RulesCommand),
     /// List secrets of your own, to be found wherever they stand
     Known(known::Known),
+    /// Forget what was remembered of clients
+    Recall(recall::RecallCommand),
     /// Make and hash the keys that clients of the gateway use
     Key(key::KeyCommand),
     /// Show versions, rules and what this machine supports
@@ -103,6 +106,7 @@ pub fn main() -> ExitCode {
         CliSubcommand::Scan(scan) => scan.execute(),
         CliSubcommand::Rules(rules) => rules.execute(),
         CliSubcommand::Known(known) => known.execute(),
+        CliSubcommand::Recall(recall) => recall.execute(),
         CliSubcommand::Key(key) => key.execute(),
         CliSubcommand::Version(version) => version.execute(begun),
         CliSubcommand::Completions(completions) => completions.execute(Cli::command()),
