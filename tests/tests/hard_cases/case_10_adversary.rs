@@ -63,7 +63,7 @@ fn nothing_the_gateway_writes_holds_a_secret() {
 fn a_blocked_secret_never_leaves_and_the_client_gets_the_reason() {
     let harness = Harness::with(|builder| builder.config("[policy.categories]\ntoken = \"block\""));
     let secret = Seeded::new(1_002).github();
-    // First in the first window, then so late that the request is already on its way.
+    // First in the first window, then long after it.
     for lead in [10, 200_000] {
         harness.upstream.forget();
         for (target, body) in [

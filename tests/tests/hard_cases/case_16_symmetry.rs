@@ -119,14 +119,28 @@ fn policy_can_refuse_what_is_not_read() {
     let _ = harness.seen(MESSAGES, &text.to_string());
 }
 
-#[test]
-fn a_refusal_behind_the_first_window_ends_the_upstream_request_before_its_last_chunk() {
-    let harness = Harness::with(|builder| builder.config("[policy]\nopaque = \"refuse\""));
+/// A request whose last part is not read, far behind the first window.
+fn unread_at_the_end() -> Vec<u8> {
     let image =
         json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}});
     let text = json!({"type": "text", "text": "words ".repeat(30_000)});
     let body = json!({"messages": [{"role": "user", "content": [text, image]}]}).to_string();
-    let reply = harness.gateway.exchange(&post(MESSAGES, "application/json", body.as_bytes()));
+    post(MESSAGES, "application/json", body.as_bytes())
+}
+
+#[test]
+fn a_refusal_at_the_end_of_a_body_reaches_no_upstream() {
+    let harness = Harness::with(|builder| builder.config("[policy]\nopaque = \"refuse\""));
+    let reply = harness.gateway.exchange(&unread_at_the_end());
+    assert_eq!(reply.status(), 403, "{}", reply.text());
+    assert!(harness.upstream.records().is_empty(), "nothing of it was sent");
+}
+
+#[test]
+fn a_refusal_in_a_streamed_body_ends_the_upstream_request_before_its_last_chunk() {
+    let streamed = "[policy]\nopaque = \"refuse\"\n[limits]\nhold = \"64KiB\"\nbeyond_hold = \"stream\"";
+    let harness = Harness::with(|builder| builder.config(streamed));
+    let reply = harness.gateway.exchange(&unread_at_the_end());
     assert_eq!(reply.status(), 403, "{}", reply.text());
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
     while harness.upstream.records().is_empty() && std::time::Instant::now() < deadline {

@@ -196,9 +196,9 @@ impl ReadHalf {
         buffer.clear();
         buffer.extend_from_slice(&before[self.start..]);
         self.start = 0;
+        // It held the beginning of a body that was not scanned yet, and may have held more before.
+        wipe_written(before, usize::MAX, self.written);
         self.written = buffer.len();
-        // It held the beginning of a body that was not scanned yet.
-        before.fill(0);
         std::mem::replace(before, buffer)
     }
 
