@@ -125,6 +125,14 @@ impl Format {
         }
     }
 
+    /// Whether a first line of so many characters is as long as programs write them.
+    pub(super) fn is_full_line(self, len: usize) -> bool {
+        match self {
+            Format::OpenSsh | Format::Ssh2 => len == 70,
+            Format::Der | Format::Pgp | Format::Putty => matches!(len, 64 | 76),
+        }
+    }
+
     /// How many characters at the beginning of a body whose first line is `first` say nothing of the key.
     pub(super) fn fixed(self, first: &[u8]) -> u32 {
         match self {

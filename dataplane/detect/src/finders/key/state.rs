@@ -16,8 +16,6 @@ pub(super) const MIN_LINE: usize = 16;
 const MIN_OWN: u32 = 12;
 /// So many different characters, too.
 const MIN_VARIETY: u32 = 8;
-/// How long the lines of PEM, OpenSSH and MIME are.
-const FULL_LINES: [usize; 3] = [64, 70, 76];
 /// How much text without a line of the body ends a key, in bytes.
 const MAX_GAP: u32 = 1024;
 /// The members of the providers' APIs and of tools' records that hold text, before whose strings a key may be cut.
@@ -195,7 +193,7 @@ impl KeyState {
             self.take(text, word, span, found);
             let behind = text.get(span.end..line.end).unwrap_or_default();
             let is_full = if self.chars == bytes(self.last) {
-                FULL_LINES.contains(&self.last)
+                self.format.is_full_line(self.last)
             } else {
                 self.last >= self.width
             };

@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(outcome.vault.len(), 3);
         for token in outcome.vault.tokens() {
             let secret = std::str::from_utf8(outcome.vault.resolve(token).unwrap()).unwrap();
-            assert!([PAT, AWS, PEM].contains(&secret));
+            assert!([PAT, AWS].contains(&secret) || PEM.lines().nth(1) == Some(secret));
             restored = restored.replace(token.as_str(), &encode(secret));
         }
         assert!(restored == body);

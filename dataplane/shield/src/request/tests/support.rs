@@ -28,7 +28,7 @@ pub(crate) const PAT: &str = "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";
 pub(crate) const OTHER_PAT: &str = "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";
 pub(crate) const AWS: &str = "AKIAQ3EGV7ZKLM2XTN4D";
 /// A private key of one line, with line ends.
-pub(crate) const PEM: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIq1w2e3r4t5y6u7i8o9p0a1S2d3f4g5h6j7k8l9z0x1c\n-----END PRIVATE KEY-----";
+pub(crate) const PEM: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIq1w2e3r4t5y6u7i8o9p0a1S2d3f4g5h6j7k8l9z0x1\n-----END PRIVATE KEY-----";
 
 /// Numbered lines that start with `word`.
 pub(crate) fn lines(word: &str, count: usize) -> String {
