@@ -60,7 +60,7 @@ struct Tool {
     tested: &'static str,
 }
 
-const SDK: &str = "calls, streams, tools, errors, plain and over TLS";
+const SDK: &str = "replies whole and streamed, tools, five megabytes, plain and over TLS";
 const SESSION: &str = "a session";
 
 const TOOLS: &[Tool] = &[

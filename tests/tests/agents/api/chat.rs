@@ -56,7 +56,7 @@ pub(super) fn repeated(reply: &Reply) -> Vec<String> {
 /// The lines of the text: agents without tools trim it.
 pub(super) fn repeated_lines(reply: &Reply) -> Vec<String> {
     let lines = reply.text.lines().map(str::trim).filter(|line| line.len() > 8);
-    lines.map(|line| aegis_tests::oracle::escape(line)).collect()
+    lines.map(aegis_tests::oracle::escape).collect()
 }
 
 fn json_string(text: &str) -> String {
