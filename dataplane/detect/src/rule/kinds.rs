@@ -84,7 +84,7 @@ names!(Pack, as_str, "pack of rules", { Personal = "personal" });
 pub(crate) enum Finder {
     /// A private key between `BEGIN` and `END`: PEM, OpenSSH, `OpenPGP`, SSH2.
     Pem,
-    /// A private key of PuTTY.
+    /// A private key of `PuTTY`.
     Putty,
     /// A value assigned to a name that holds one of the keywords; `strength` says how much it takes.
     Assignment,

@@ -54,7 +54,7 @@ impl Line {
         let bound = limit.min(text.len());
         let mut at = start;
         loop {
-            let Some(step) = memchr::memchr3(b'\n', b'\\', b'-', &text[at.min(bound)..bound]) else {
+            let Some(ahead) = memchr::memchr3(b'\n', b'\\', b'-', &text[at.min(bound)..bound]) else {
                 return match (limit <= text.len(), view.last) {
                     (true, _) => Ok(Line { start, end: limit, next: limit, stop: Stop::Limit }),
                     (false, true) => {
@@ -63,7 +63,7 @@ impl Line {
                     (false, false) => Err(TooShort),
                 };
             };
-            at += step;
+            at += ahead;
             match text[at] {
                 b'\n' => return Ok(Line { start, end: at, next: at + 1, stop: Stop::LineEnd }),
                 b'\\' => {
@@ -77,7 +77,7 @@ impl Line {
                     }
                 }
                 _ => match mark(view, at)? {
-                    (_, Some(stop)) => return Ok(Line { start, end: at, next: at, stop }),
+                    (_, Some(found)) => return Ok(Line { start, end: at, next: at, stop: found }),
                     (dashes, None) => at += dashes,
                 },
             }

@@ -64,7 +64,7 @@ const HEADERS: [&[u8]; 8] = [
     b"Charset:",
     b"Subject:",
 ];
-/// Fields of PuTTY keys by what they are.
+/// Fields of `PuTTY` keys by what they are.
 const PUTTY_HIDDEN: [&[u8]; 2] = [b"Comment:", b"Argon2-Salt:"];
 const PUTTY_PLAIN: [&[u8]; 5] =
     [b"Encryption:", b"Key-Derivation:", b"Argon2-Memory:", b"Argon2-Passes:", b"Argon2-Parallelism:"];

@@ -1,4 +1,4 @@
-//! Private keys, line by line: PEM in all its kinds, OpenSSH, `OpenPGP`, SSH2 and PuTTY.
+//! Private keys, line by line: PEM in all its kinds, OpenSSH, `OpenPGP`, SSH2 and `PuTTY`.
 //!
 //! ```text
 //!     12→-----BEGIN RSA PRIVATE KEY-----      opens the key, stays

@@ -6,7 +6,7 @@ use crate::bytes::{BASE64, ByteSet};
 use crate::candidate::{Candidate, Candidates, rank};
 use crate::finding::{Confidence, Part, Reach};
 use crate::text::lines::{Line, Prefix, Stop, before_line_end, line_start};
-use crate::text::{LOOKAHEAD, MAX_SECRET_LEN, Span, TextView};
+use crate::text::{LOOKAHEAD, MAX_SECRET_LEN, Span, TextView, TooShort};
 
 /// How far before `PRIVATE KEY` the dashes before `BEGIN` may stand.
 const MAX_LABEL: usize = 72;
@@ -176,9 +176,9 @@ fn find_begin(
     let mut state = KeyState::new(rule, mark.format, prefix, signed);
     (state.stage, state.lead) = (mark.stage, lead);
     match has_body(candidates, view, (end, state)) {
-        None => candidates.open(mark.start),
-        Some(None) => {}
-        Some(Some(confidence)) => {
+        Err(TooShort) => candidates.open(mark.start),
+        Ok(None) => {}
+        Ok(Some(confidence)) => {
             state.confidence = confidence;
             if keys.by_line {
                 read(candidates, keys, view, (end, state));
@@ -189,19 +189,19 @@ fn find_begin(
     }
 }
 
-/// How sure it is that a key goes on at `start`, if one does; `None` if the text is too short to tell.
+/// How sure it is that a key goes on at `start`, if one does.
 fn has_body(
     candidates: &mut Candidates,
     view: TextView<'_>,
     (start, mut state): (usize, KeyState),
-) -> Option<Option<Confidence>> {
+) -> Result<Option<Confidence>, TooShort> {
     let bound = view.text.len().min(start + PROLOGUE);
     let text = &view.text[..bound];
     let near = TextView { text, last: view.last || bound == start + PROLOGUE };
     let mut first = None;
     let mut at = start;
     while at < bound || !near.last {
-        let line = Line::at(near, at).ok()?;
+        let line = Line::at(near, at)?;
         let before = state.chars();
         let mut last = None;
         let flow = state.read(text, line, &mut |span, _| last = last.or(Some(span)));
@@ -217,10 +217,10 @@ fn has_body(
         }
     }
     candidates.runs.work += (at - start) as u64;
-    let Some(first) = first.filter(|_| state.chars() >= MIN_BODY) else { return Some(None) };
+    let Some(first) = first.filter(|_| state.chars() >= MIN_BODY) else { return Ok(None) };
     let encrypted = memchr::memmem::find(&text[start..first.start], b"ENCRYPTED").is_some();
     let sure = encrypted || state.format.begins(&text[first.range()]);
-    Some(Some(if sure { Confidence::High } else { Confidence::Medium }))
+    Ok(Some(if sure { Confidence::High } else { Confidence::Medium }))
 }
 
 /// Reads on in a key, line by line, from `at`.

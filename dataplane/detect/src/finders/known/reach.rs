@@ -24,7 +24,9 @@ const MIN_GROUPS: usize = 4;
 
 /// See [`super::found::reach_of`].
 pub(super) fn of(value: &[u8], is_shape: bool) -> Reach {
-    if weak::check(value).is_err() || is_ordinary(value) {
+    // Lines are distinguished by what stands around them: a value of several is never met as it was found.
+    let has_lines = value.iter().any(|byte| matches!(byte, b'\r' | b'\n'));
+    if has_lines || weak::check(value).is_err() || is_ordinary(value) {
         return Reach::InPlace;
     }
     let is_rare = is_shape || entropy::shannon(value) >= MIN_BITS_A_BYTE;
@@ -140,6 +142,11 @@ mod tests {
         }
         assert_eq!(of(b"aab1aab2aab1aab2", true), Reach::Everywhere, "a shape of its own");
         assert_eq!(of(b"x9$Kq2!", true), Reach::InPlace, "seven bytes are met by chance");
+    }
+
+    #[test]
+    fn a_value_of_several_lines_is_hidden_in_place() {
+        assert_eq!(of(b"gT5vLq8xWz2RkPq1\nqW7mB3nX9kL5tR2z", true), Reach::InPlace);
     }
 
     #[test]
