@@ -114,7 +114,7 @@ fn streamed_against_whole(text: &str, size: usize) {
     let end =
         "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
     let stream: String = deltas.chain([end.to_owned()]).collect();
-    let (out, streamed) = rehydrate(ReplyFormat::Sse, stream.as_bytes(), 17, true);
+    let (out, streamed) = rehydrate(ReplyFormat::Sse, stream.as_bytes(), 17, false);
     let out = String::from_utf8(out).expect("a stream of text stays text");
     assert!(out.ends_with(end), "the end of the stream is untouched");
     let said: String = out
@@ -123,7 +123,7 @@ fn streamed_against_whole(text: &str, size: usize) {
         .filter_map(|event| event["choices"][0]["delta"]["content"].as_str().map(str::to_owned))
         .collect();
     let body = format!("{{\"choices\":[{{\"message\":{{\"content\":{}}}}}]}}", serde_json::Value::from(text));
-    let (whole, at_once) = rehydrate(ReplyFormat::Json, body.as_bytes(), body.len(), true);
+    let (whole, at_once) = rehydrate(ReplyFormat::Json, body.as_bytes(), body.len(), false);
     let whole: serde_json::Value = serde_json::from_slice(&whole).expect("a document stays one");
     assert_eq!(
         whole["choices"][0]["message"]["content"].as_str(),

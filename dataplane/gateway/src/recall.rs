@@ -329,7 +329,7 @@ mod tests {
     fn one_request_leaves_five_hundred_values_at_most() {
         let (recall, settings) = (Recall::new(8), Settings::default());
         let key = TableKey::new(&[b"k"]);
-        let all: Vec<usize> = (0..MAX_NEW + 1).collect();
+        let all: Vec<usize> = (0..=MAX_NEW).collect();
         request(&recall, key, &all, &[], &settings);
         assert_eq!(recall.recall(key, &rules(), &settings).unwrap().len(), MAX_NEW);
         request(&recall, key, &all[..MAX_NEW], &[], &settings);

@@ -137,7 +137,7 @@ impl Keyring {
         held.find(|key| key.epoch == epoch).is_some_and(|key| key.has_minted(token))
     }
 
-    /// The places of this keyring's tokens in `text`, in order and in any case; [`Self::minted`] says of each that it
+    /// The places of this keyring's tokens in `text`, in order and in any case; [`Self::has_minted`] says of each that it
     /// is one. Looks at nothing but places that begin like a token.
     pub(crate) fn tokens_in<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = Range<usize>> + 'a {
         let mut at = 0;

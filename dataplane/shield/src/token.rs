@@ -103,7 +103,7 @@ impl Token {
 
     /// Reads `text` if it is exactly one token, in any mixture of case. The result is in upper case. That it is
     /// well-formed does not mean that any vault knows it, nor that it is one of ours:
-    /// [`Keyring::minted`](crate::Keyring::minted) decides that.
+    /// [`Keyring::has_minted`](crate::Keyring::has_minted) decides that.
     pub fn parse(text: &[u8]) -> Option<Self> {
         (Self::find_at_start(text)?.as_bytes().len() == text.len()).then(|| Self::upper(text))
     }

@@ -1,5 +1,7 @@
-//! 12. Hidden once, hidden everywhere: a value that was found by its name stands bare elsewhere, earlier, later, glued,
-//! quoted, encoded, in the history of later turns, in another conversation of the same client. Never across clients.
+//! 12. Hidden once, hidden everywhere.
+//!
+//! A value that was found by its name stands bare elsewhere, earlier, later, glued, quoted, encoded, in the history of later
+//! turns, in another conversation of the same client. Never across clients.
 
 use std::process::Command;
 use std::time::Duration;
@@ -36,7 +38,7 @@ fn the_smallest_case() {
 #[test]
 fn in_every_form_and_at_every_distance() {
     let harness = Harness::new();
-    let mut seed = 1200;
+    let mut count = 1200;
     for filler in [0, 200, 40_000, 300_000] {
         for form in [
             "@",
@@ -52,8 +54,8 @@ fn in_every_form_and_at_every_distance() {
             "%",
         ] {
             for is_first in [true, false] {
-                seed += 1;
-                let value = password(seed);
+                count += 1;
+                let value = password(count);
                 let bare =
                     form.replace('@', &value).replace('%', &base64(format!("user:{value}").as_bytes()));
                 let named = format!("DB_PASSWORD={value}");

@@ -1,5 +1,7 @@
-//! 13. Lines: a private key inside an agent's listing, edit, patch and file is hidden line by line, gutters stay, and the
-//! file is the same afterwards.
+//! 13. Lines.
+//!
+//! A private key inside an agent's listing, edit, patch and file is hidden line by line, gutters stay, and the file is the same
+//! afterwards.
 
 use std::fmt::Write as _;
 use std::process::Command;

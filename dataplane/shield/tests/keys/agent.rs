@@ -35,10 +35,11 @@ fn call(listing: &str, key: &str, answer: impl Fn(&[&str]) -> Value) -> Value {
     let shield = shield_with(Policy::default());
     let request =
         json!({"messages": [{"role": "user", "content": [{"type": "tool_result", "content": listing}]}]});
-    let (seen, outcome) = send(&shield, Format::Json, &[request.to_string().as_bytes()]).unwrap();
+    let (seen, outcome) =
+        send(&shield, Format::Json, &[request.to_string().as_bytes()]).expect("a sound document");
     assert_hidden(&seen, key, "the request");
-    let seen: Value = serde_json::from_str(&seen).unwrap();
-    let content = seen["messages"][0]["content"][0]["content"].as_str().unwrap();
+    let seen: Value = serde_json::from_str(&seen).expect("a sound document");
+    let content = seen["messages"][0]["content"][0]["content"].as_str().expect("a sound document");
     let lines: Vec<&str> =
         content.lines().map(|line| line.split_once('\u{2192}').map_or(line, |(_, l)| l)).collect();
     let arguments = answer(&lines).to_string();
@@ -46,10 +47,16 @@ fn call(listing: &str, key: &str, answer: impl Fn(&[&str]) -> Value) -> Value {
     let reply = json!({"choices": [{"index": 0, "message": {"tool_calls": [
         {"id": "c", "type": "function", "function": {"name": "edit", "arguments": arguments}}]}}]});
     let reply = receive(outcome.vault, ReplyFormat::Json, &reply.to_string());
-    let reply: Value = serde_json::from_str(&reply).unwrap();
-    let arguments =
-        reply["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"].as_str().unwrap();
-    serde_json::from_str(arguments).unwrap()
+    let reply: Value = serde_json::from_str(&reply).expect("a sound document");
+    let arguments = reply["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"]
+        .as_str()
+        .expect("a sound document");
+    serde_json::from_str(arguments).expect("a sound document")
+}
+
+/// The lines of a text, each behind a sign.
+fn signed(sign: &str, text: &str) -> String {
+    text.lines().flat_map(|line| [sign, line, "\n"]).collect()
 }
 
 #[test]
@@ -60,8 +67,10 @@ fn a_search_and_replace_applies_and_gives_the_same_file() {
             let old = lines.join("\n");
             json!({"old_string": old, "new_string": old.replace("retries: 3", "retries: 5")})
         });
-        let (old, new) =
-            (arguments["old_string"].as_str().unwrap(), arguments["new_string"].as_str().unwrap());
+        let (old, new) = (
+            arguments["old_string"].as_str().expect("a sound document"),
+            arguments["new_string"].as_str().expect("a sound document"),
+        );
         assert!(file.text.contains(old), "{name}: the text is not found:\n{old}");
         assert_eq!(file.text.replacen(old, new, 1), file.text.replace("retries: 3", "retries: 5"), "{name}");
     }
@@ -92,7 +101,7 @@ fn a_patch_with_and_without_signs_applies() {
                     lines[..lines.len() - 1].iter().flat_map(|line| [sign, *line, "\n"]).collect();
                 json!({"patch": format!("@@\n{context}-retries: 3\n+retries: 5\n")})
             });
-            let patch = arguments["patch"].as_str().unwrap();
+            let patch = arguments["patch"].as_str().expect("a sound document");
             let changed = ["-retries: 3", "+retries: 5"];
             let context = patch.lines().skip(1).filter(|line| !changed.contains(line));
             let context: Vec<&str> = context.map(|line| line.strip_prefix(sign).unwrap_or(line)).collect();
@@ -113,7 +122,7 @@ fn one_line_of_a_key_can_be_edited() {
                 key,
                 |lines| json!({"line": lines[at], "after": format!("# {}", lines[at])}),
             );
-            let line = file.text.lines().nth(at).unwrap();
+            let line = file.text.lines().nth(at).expect("a sound document");
             assert_eq!(arguments, json!({"line": line, "after": format!("# {line}")}), "{name}, line {at}");
         }
     }
@@ -123,10 +132,10 @@ fn one_line_of_a_key_can_be_edited() {
 fn a_patch_that_adds_a_key_is_hidden_and_comes_back() {
     for (name, key) in KEYS {
         for listing in [
-            key.lines().map(|line| format!("+{line}\n")).collect::<String>(),
-            key.lines().map(|line| format!("-{line}\n")).collect(),
-            key.lines().enumerate().map(|(n, line)| format!("{}{line}\n", ["+", " ", "-"][n % 3])).collect(),
-            key.lines().map(|line| format!("{line}\n")).collect(),
+            signed("+", key),
+            signed("-", key),
+            key.lines().enumerate().flat_map(|(n, line)| [["+", " ", "-"][n % 3], line, "\n"]).collect(),
+            signed("", key),
         ] {
             let patch = format!("*** Begin Patch\n*** Add File: key\n{listing}*** End Patch\n");
             let arguments = call(&patch, key, |lines| json!({"input": lines.join("\n")}));

@@ -43,12 +43,12 @@ fn leads_elsewhere(text: &[u8]) -> bool {
             text[authority + slashes..].iter().take_while(|&&byte| matches!(byte, b'/' | b'\n')).count()
         };
         let host = authority + slashes + broken;
-        let slashes = text[authority..host].iter().filter(|&&byte| byte == b'/').count();
-        let closes = |at: usize| !matches!(behind(closer, text, at), Some(still) if still != Closer::Quoted);
+        let slashes = text[authority..host].split(|&byte| byte == b'/').count() - 1;
+        let is_end = |at: usize| !matches!(behind(closer, text, at), Some(still) if still != Closer::Quoted);
         let is_name = text[at] == b'w';
         let next = text.get(host);
-        let is_blank = next.is_some_and(|&next| next == b' ' || (!is_name && closes(host)));
-        if !is_name && (is_blank || (next.is_some() && slashes < needed) || (authority..host).any(closes)) {
+        let is_blank = next.is_some_and(|&next| next == b' ' || (!is_name && is_end(host)));
+        if !is_name && (is_blank || (next.is_some() && slashes < needed) || (authority..host).any(is_end)) {
             at += 1;
             continue;
         }

@@ -12,12 +12,12 @@ section! {
         lanes: Vec<Lane> = Lane::ALL.to_vec();
         /// Names of the tools that get values; * stands for any characters. With anything but ["*"], a call without a
         /// name gets none.
-        tools: Vec<String> = vec!["*".to_owned()], example: r#"["bash", "mcp__files__*"]"#;
+        tools: Vec<String> = vec!["*".to_owned()];
         /// Of these, names of the tools that get none.
-        except_tools: Vec<String>, example: r#"["web_fetch", "mcp__browser__*"]"#;
+        except_tools: Vec<String>;
         /// Hosts that may get values in addresses: names like "files.example.com", or "*.example.com" for all below
         /// one.
-        hosts: Vec<String>, example: r#"["files.example.com", "*.intranet.example"]"#;
+        hosts: Vec<String>;
         /// Tokens in addresses that lead to any other host stay, in all texts but those that tools get: clients fetch
         /// pictures and show previews of links before anybody reads them.
         guard_addresses: bool = true;

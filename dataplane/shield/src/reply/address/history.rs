@@ -55,9 +55,11 @@ mod tests {
             let mut history = History::default();
             for (at, piece) in text.chunks(size).enumerate() {
                 if at % 2 == 0 {
-                    history.extend(piece)
+                    history.extend(piece);
                 } else {
-                    piece.iter().for_each(|&byte| history.push(byte))
+                    for &byte in piece {
+                        history.push(byte);
+                    }
                 }
                 let seen = text.len().min((at + 1) * size);
                 for back in 0..HISTORY + 2 {

@@ -351,8 +351,7 @@ impl AddressReader {
         self.is_strange |= self.ends_in_punctuation && !is_punctuation && byte != b' ';
         self.ends_in_punctuation = is_punctuation;
         match byte {
-            b'/' | b'?' | b'#' => self.judge(hosts),
-            b' ' => self.judge(hosts),
+            b'/' | b'?' | b'#' | b' ' => self.judge(hosts),
             b'\\' => {
                 self.is_ambiguous = true;
                 self.judge(hosts);

@@ -99,9 +99,9 @@ impl TagReader {
             }
             (TagState::Outside, _) => TagState::Outside,
             (TagState::Name, _) => self.name(byte, blank),
-            (TagState::Value(0), b'>')
-            | (
-                TagState::BeforeAttribute
+            (
+                TagState::Value(0)
+                | TagState::BeforeAttribute
                 | TagState::Attribute
                 | TagState::AfterAttribute
                 | TagState::BeforeValue,

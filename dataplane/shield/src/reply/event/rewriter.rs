@@ -274,10 +274,10 @@ impl EventStrings<'_> {
         let before = context.stats;
         self.edits.feed(context, &mut restorer, event.text, range, true);
         self.texts.take_back(event, index, &mut restorer);
-        let restored = context.stats.restored - before.restored;
+        let added = context.stats.restored - before.restored;
         let is_told = context.stats.beside_unnamed_hosts != before.beside_unnamed_hosts;
-        if restored > 0 && !is_told && self.call_hosts.are_unnamed(event, index, context) {
-            context.stats.beside_unnamed_hosts += restored;
+        if added > 0 && !is_told && self.call_hosts.are_unnamed(event, index, context) {
+            context.stats.beside_unnamed_hosts += added;
         }
     }
 

@@ -53,7 +53,7 @@ pub(crate) struct MultipartBody {
 }
 
 impl MultipartBody {
-    /// `related` if the first part describes the others, which are files ([`Format::Related`]).
+    /// `related` if the first part describes the others, which are files ([`Format::Related`](crate::format::Format::Related)).
     pub(crate) fn new(boundary: Boundary, related: bool) -> Self {
         Self {
             related,
