@@ -8,7 +8,7 @@ cd "$root" || exit 1
 if [ $# -gt 0 ]; then
     cat <<TEXT
 Installs what is missing (Debian packages; the Python and Node SDKs and the coding agents inside tests/) and runs
-every test: house rules, unit and property tests, end to end over real sockets, real SDKs, coding agents and curl,
+every test: rules of the code, unit and property tests, end to end over real sockets, real SDKs, coding agents and curl,
 SARIF, fuzz corpora, a short run of the load rig, and deploy/up.sh itself.
 
 Usage: tests/run.sh        no options
@@ -131,7 +131,8 @@ rig() {
 }
 
 must 'install what is missing' install
-must 'build the programs' cargo build --locked --profile test --workspace --bins
+# With the tests in the same call: alone, the programs would be built with other features of the same libraries, and again.
+must 'build programs and tests' cargo build --locked --profile test --workspace --bins --tests
 must 'install the SDKs' sdks
 must 'install the agents' agents
 part 'workspace tests' cargo test --locked --workspace --no-fail-fast -- --quiet
@@ -139,7 +140,7 @@ part 'end to end on the other driver' other_driver
 part 'real SDKs through the gateway' cargo test --locked --workspace --test sdks -- --ignored --nocapture
 # What is skipped says in its reason what it waits for.
 part 'real agents through the gateway' cargo test --locked -p aegis-tests --test agents -- --ignored \
-    --skip bare_values --skip private_keys --skip further_
+    --skip further_
 part "SARIF against the standard's schema" cargo test --locked -p aegis-tests --test sarif -- --ignored
 part 'deploy/up.sh' up
 part 'load rig, quick' rig

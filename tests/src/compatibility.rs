@@ -28,7 +28,7 @@ const TAIL: &str = "
 **A session** has eleven turns in two prompts, the second in a new process that goes on with the first: the model reads a file with secrets, runs
 commands with them, edits the file, writes others, prints them as they are and in base64, and answers. Every word of the model
 comes in pieces of seven characters. Files, commands and answers are those of the same session without the gateway; the provider
-gets no secret that stands beside what tells it, in any writing; what the model wrote, signed thinking and sealed reasoning too, comes back as it was; and
+gets no secret that a rule can recognise, in any writing; what the model wrote, signed thinking and sealed reasoning too, comes back as it was; and
 the tool asks nobody but the gateway. aider's model calls no tools: it writes edits and is told what the tests print.
 
 ## Worth knowing

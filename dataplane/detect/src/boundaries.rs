@@ -145,7 +145,9 @@ fn is_path_word(text: &[u8], last: bool) -> Option<bool> {
     match text.get(letters) {
         _ if !text[0].is_ascii_alphabetic() => Some(false),
         _ if letters > MAX_PATH_WORD => Some(false),
-        Some(&next) => Some(letters >= MIN_PATH_WORD && (next == b'/' || !BASE64.has(next))),
+        Some(&next) => {
+            Some(letters >= MIN_PATH_WORD && (next == b'/' || !(BASE64.has(next) || next == b'=')))
+        }
         None => last.then_some(letters >= MIN_PATH_WORD),
     }
 }

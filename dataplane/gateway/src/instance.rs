@@ -2,7 +2,7 @@
 //!
 //! It lies in the state folder, which belongs to one user alone. What merely answers at a usual port may be anybody's
 //! program, and would be handed the keys of providers; what this folder names is the user's own. A gateway keeps its
-//! file locked as long as it lives, so that one left behind by a crash is told from one that counts.
+//! file locked as long as it lives, so that one left behind by a crash can be recognised.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};

@@ -1,8 +1,9 @@
 //! The gateway: keeps secrets away from AI providers.
 //!
-//! Two worlds share a process. Shards ([`lifecycle::ShardContext`]) move traffic, each on its own CPU, and touch
-//! nothing but immutable snapshots, their own counters and their own end of a ring. The control thread does all the
-//! rest: configuration, names, reload, logs, audit, the admin listener. It may stall without slowing a request.
+//! Shards ([`lifecycle::ShardContext`]) move traffic, each on its own CPU, and touch nothing but immutable snapshots,
+//! their own counters, their own end of a ring, and the tables of sessions and of clients, which need no lock. Two more
+//! threads ([`control`]) do all the rest: configuration, names, reload, logs, audit, the admin listener. Either may
+//! stall without slowing a request.
 
 #![forbid(unsafe_code)]
 

@@ -53,7 +53,7 @@ pub fn is_ignored(signal: Signal) -> bool {
     })
 }
 
-/// Has this process told to stop when `parent`, the process that started it, ends. Says whether that still runs.
+/// Has this process stopped by a signal when `parent`, the process that started it, ends. Says whether that still runs.
 pub fn stop_with_parent(parent: Pid) -> std::io::Result<bool> {
     nix::sys::prctl::set_pdeathsig(Signal::SIGTERM)?;
     Ok(nix::unistd::getppid() == parent)

@@ -1,5 +1,5 @@
-//! What would be sent of a body, as a JSON document: the answer of `/aegis/v1/preview`. Findings are told by rule and
-//! place, never by value.
+//! What would be sent of a body, as a JSON document: the answer of `/aegis/v1/preview`. Findings are named by rule
+//! and place, never by value.
 
 use aegis_detect::Rules;
 use aegis_shield::Report;

@@ -5,8 +5,8 @@
 //! client, the values that are rare enough to be searched for everywhere, as keyed hashes: nobody who reads its memory
 //! finds a value there. Nothing is written to disk; a restart forgets.
 //!
-//! Clients are told apart by their gateway key, else by a keyed hash of their own credential, else by their address; a
-//! client may narrow this by a name of its own in `x-aegis-client`. One client's memory never serves another.
+//! Clients are distinguished by their gateway key, else by a keyed hash of their own credential, else by their address;
+//! a client may narrow this by a name of its own in `x-aegis-client`. One client's memory never serves another.
 
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
@@ -18,7 +18,7 @@ use aegis_detect::{FoundList, FoundValues, KnownKey, Rules};
 use crate::config::settings::Recall as Settings;
 use crate::shared_table::{SharedTable, TableKey, TableLimits, now};
 
-/// Request field by which a client tells several of its users apart.
+/// Request field by which a client distinguishes several of its users.
 pub(crate) const CLIENT_FIELD: &[u8] = b"x-aegis-client";
 /// Values of one request that are remembered at most.
 const MAX_NEW: usize = 500;

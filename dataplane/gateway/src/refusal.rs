@@ -1,4 +1,4 @@
-//! What a client is told when a request is refused: which rule, which place, and what to do. Never the value.
+//! What the answer to a refused request says: which rule, which place, and what to do. Never the value.
 
 use aegis_detect::Rules;
 use aegis_shield::Refusal;

@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_told_by_upload_form_and_path() {
+    fn files_are_recognised_by_upload_form_and_path() {
         let form = ("content-type", "Multipart/form-data; boundary=x");
         for (path, fields, carries) in [
             ("/upload/v1beta/files", &[][..], true),

@@ -112,7 +112,8 @@ fn tokenize_writes_what_would_be_sent() {
 fn tokenize_meets_odd_inputs() {
     let state = folder();
     let config = state.path().join("aegis.toml");
-    let rules = "[limits]\nmax_body = \"64 KiB\"\n[policy.rules]\ngithub-pat = \"block\"\n";
+    let rules =
+        "[limits]\nmax_body = \"64 KiB\"\nhold = \"64 KiB\"\n[policy.rules]\ngithub-pat = \"block\"\n";
     std::fs::write(&config, rules).expect("written");
     let config = config.display().to_string();
     let with = |arguments: &[&str], input: &[u8]| {

@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn the_boundary_s_place_is_told() {
+    fn the_boundary_s_place_is_reported() {
         let place = |text: &'static str| boundary_span(text.as_bytes()).map(|span| &text[span]);
         assert_eq!(place("multipart/form-data; boundary=abc"), Some("abc"));
         assert_eq!(place("multipart/form-data;x=y; Boundary= abc ; q=1"), Some("abc"));

@@ -29,7 +29,7 @@ impl Comparison {
         Comparison { agent, scenario, model, direct, through }
     }
 
-    /// Asserts that the plan was played to its end, and that files and answers do not tell the two apart.
+    /// Asserts that the plan was played to its end, and that files and answers of the two are alike.
     pub(crate) fn assert_same_work(&self) {
         for (name, text) in &self.scenario.made {
             let file = self.direct.files.get(*name).unwrap_or_else(|| panic!("{name} was not made"));
@@ -48,9 +48,9 @@ impl Comparison {
         }
     }
 
-    /// Asserts that nothing the provider received holds a value that stands beside what tells it.
-    pub(crate) fn assert_told_values_hidden(&self) {
-        self.assert_hidden(self.scenario.told.iter());
+    /// Asserts that nothing the provider received holds a value that a rule can recognise.
+    pub(crate) fn assert_recognisable_values_hidden(&self) {
+        self.assert_hidden(self.scenario.recognisable.iter());
     }
 
     /// Asserts the same of the values that stand bare, and that the model's own words with them come back.

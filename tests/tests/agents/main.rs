@@ -39,7 +39,7 @@ fn deployment(agent: Agent) -> &'static Comparison {
 fn works_alike(agent: Agent) {
     let run = deployment(agent);
     run.assert_same_work();
-    run.assert_told_values_hidden();
+    run.assert_recognisable_values_hidden();
     run.assert_history_stays();
     compatibility::passed(agent.name());
 }
@@ -51,7 +51,7 @@ fn hides_bare_values(agent: Agent) {
 fn keeps_private_keys(agent: Agent) {
     let run = Comparison::of(agent, plans::private_key());
     run.assert_same_work();
-    run.assert_told_values_hidden();
+    run.assert_recognisable_values_hidden();
     run.assert_history_stays();
 }
 
@@ -79,18 +79,18 @@ tests!(
     gemini: GEMINI, aider: AIDER
 );
 tests!(
-    bare_values, hides_bare_values, "a value found by its name is hidden only beside its name so far",
+    bare_values, hides_bare_values, "needs the agents in tests/agents/node_modules: run tests/run.sh",
     claude_code: CLAUDE_CODE, codex: CODEX, codex_programs: CODEX_PROGRAMS, opencode: OPENCODE
 );
 tests!(
-    further_bare_values, hides_bare_values, "a value found by its name is hidden only beside its name so far",
+    further_bare_values, hides_bare_values, "needs the agents in tests/agents/full: run tests/full.sh agents",
     gemini: GEMINI, aider: AIDER
 );
 tests!(
-    private_keys, keeps_private_keys, "a private key is one token so far, which agents cannot edit",
+    private_keys, keeps_private_keys, "needs the agents in tests/agents/node_modules: run tests/run.sh",
     claude_code: CLAUDE_CODE, codex: CODEX, codex_programs: CODEX_PROGRAMS, opencode: OPENCODE
 );
 tests!(
-    further_private_keys, keeps_private_keys, "a private key is one token so far, which agents cannot edit",
+    further_private_keys, keeps_private_keys, "needs the agents in tests/agents/full: run tests/full.sh agents",
     gemini: GEMINI
 );

@@ -14,8 +14,8 @@ pub(crate) struct Scenario {
     pub(crate) files: Vec<(&'static str, String)>,
     /// What the user says; all but the first go on with the session.
     pub(crate) prompts: &'static [&'static str],
-    /// Values that stand beside what tells them, at every place.
-    pub(crate) told: Vec<String>,
+    /// Values that a rule recognises at every place.
+    pub(crate) recognisable: Vec<String>,
     /// Names and values of what stands beside its name in one file, and bare everywhere else.
     pub(crate) bare: Vec<(&'static str, String)>,
     /// Files that the plan makes, each with a text that it must then hold.
@@ -44,7 +44,7 @@ pub(crate) fn deployment() -> Scenario {
             ("config.json", format!("\"admin\": [\"{bare}\"]")),
             ("notes.md", format!("| admin | {bare} |\n")),
         ],
-        told: vec![github, aws, named],
+        recognisable: vec![github, aws, named],
         bare: vec![("ADMIN_PASSWORD", bare)],
     }
 }
@@ -122,7 +122,7 @@ const TEST: &str = "#!/bin/sh\ncat deploy.env *.md config.json\nfor file in conf
 
 /// The same deployment for an agent whose model calls no tools: it writes edits, and is told what the tests print.
 pub(crate) fn tested_deployment() -> Scenario {
-    let Scenario { mut files, mut made, told, bare, .. } = deployment();
+    let Scenario { mut files, mut made, recognisable, bare, .. } = deployment();
     files[1] = ("check.sh", TEST.to_owned());
     let password = &bare[0].1;
     made.retain(|(name, text)| *name == "deploy.env" && text.contains("robot"));
@@ -130,7 +130,7 @@ pub(crate) fn tested_deployment() -> Scenario {
     made.push(("notes.md", format!("| admin | {password} |\n")));
     made.push(("access.md", format!("Log in with {password}\n")));
     let prompts = &["Check the deployment and write its configuration.", "Move the host.", "Are you sure?"];
-    Scenario { plan: TESTED_DEPLOYMENT, files, prompts, told, bare, made }
+    Scenario { plan: TESTED_DEPLOYMENT, files, prompts, recognisable, bare, made }
 }
 
 /// An edit as aider reads it: an empty search makes a new file.
@@ -187,7 +187,7 @@ pub(crate) fn private_key() -> Scenario {
     Scenario {
         plan: PRIVATE_KEY,
         prompts: &["Copy the key and note where it came from."],
-        told: body.map(|line| (*line).to_owned()).collect(),
+        recognisable: body.map(|line| (*line).to_owned()).collect(),
         bare: Vec::new(),
         made: vec![
             ("copy.key", key.clone()),

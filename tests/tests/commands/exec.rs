@@ -18,7 +18,7 @@ use super::{TOKEN, program, shown, text};
 /// A provider that nobody is, so that no name is waited for.
 const NOBODY: &str = "openai=http://127.0.0.1:9";
 
-/// Asks the provider the tool is told of, and prints what it answers.
+/// Asks the provider that the variables point at, and prints what it answers.
 const ASK: &str =
     r#"curl -sS "$OPENAI_BASE_URL/chat/completions" -H 'content-type: application/json' --data-binary @-"#;
 

@@ -126,7 +126,7 @@ fn what_cannot_be_previewed_is_a_clear_error() {
     let upstream = provider();
     let gateway = Gateway::builder()
         .all_upstreams(&upstream.url())
-        .config("[limits]\nmax_body = \"100 KiB\"\n")
+        .config("[limits]\nmax_body = \"100 KiB\"\nhold = \"100 KiB\"\n")
         .start();
     let big = message(&"x".repeat(110 << 10));
     let raw = |text: &str| gateway.exchange(text.as_bytes());

@@ -1,5 +1,5 @@
 //! 10, continued. Injected text makes the model put a token into an address: the client gets no value there unless the
-//! host is named, tools get theirs, and all of it is told in audit event and metrics.
+//! host is named, tools get theirs, and all of it is counted in audit event and metrics.
 
 use std::time::Duration;
 
@@ -149,7 +149,7 @@ fn call(name: &str, arguments: &str) -> String {
 }
 
 #[test]
-fn a_call_that_sends_a_value_away_is_restored_and_told() {
+fn a_call_that_sends_a_value_away_is_restored_and_counted() {
     let harness = Harness::new();
     let secret = Seeded::new(1_012).github();
     for (at, (command, beside)) in [

@@ -82,7 +82,7 @@ fn fifty_turns_that_repeat_the_value_bare() {
     let mut history = vec![json!({"role": "user", "content": format!("the file says DB_PASSWORD={value}")})];
     let mut before = String::new();
     for turn in 0..50 {
-        let body = json!({"model": "m", "messages": history}).to_string();
+        let body = format!("{{\"model\":\"m\",\"messages\":{}}}", Value::from(history.clone()));
         let reply = harness.ask(CHAT, &body, move |request| {
             let token = token(request);
             let call = json!({"command": format!("mysql -p{token} # {turn}")}).to_string();

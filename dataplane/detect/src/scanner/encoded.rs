@@ -255,8 +255,9 @@ impl Search<'_> {
                 let place = decoded.original(found.span.start, found.span.end);
                 let rule = found.rule.0;
                 let rank = self.engine.rules.rank(rule, found.confidence);
-                // A key without escapes is found as it stands, line by line.
-                if rank == rank::BLOCK && place.len() == found.span.len() {
+                // A key without escapes is found as it stands, line by line; so is one with escapes beside its lines.
+                let is_read = || self.level.work.keys.lines.iter().any(|line| line.span.overlaps(place));
+                if rank == rank::BLOCK && (place.len() == found.span.len() || is_read()) {
                     continue;
                 }
                 self.engine.collect_decoded(found, text);

@@ -8,7 +8,8 @@
 //!
 //! What makes that true: a verdict looks at most 256 bytes to the left of the secret; a candidate that needs more text
 //! than there is stays *open* and holds `settled` back; overlapping candidates are decided in clusters, and a cluster
-//! is decided as a whole or not yet. Keys, which have no longest length, are settled line by line. `tests/all/windows.rs` checks it over all examples.
+//! is decided as a whole or not yet. Keys, which have no longest length, are settled line by line.
+//! `dataplane/detect/tests/all/windows.rs` checks it over all examples.
 
 mod atomic;
 mod carry;

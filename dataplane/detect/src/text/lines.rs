@@ -1,4 +1,4 @@
-//! Lines of a text as people see them: without colour codes, and with what stands before a line's content told from it.
+//! Lines of a text as people see them: without colour codes, what stands before a line's content set apart.
 //!
 //! Tools print files with numbers, gutters, signs of diffs, quote marks, paths or times before each line, in tables, in
 //! records of JSON, and with colours. All of that differs from tool to tool, but within one listing it is the same

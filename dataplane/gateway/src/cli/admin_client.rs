@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_told_from_what_is_none() {
+    fn answers_are_distinguished_from_what_is_none() {
         let ready = parse("HTTP/1.0 503 Service Unavailable\r\na: b\r\n\r\nnot ready\n").unwrap();
         assert_eq!((ready.status, ready.body.as_str()), (503, "not ready\n"));
         for other in

@@ -52,17 +52,19 @@ fn page(command: &clap::Command) -> std::io::Result<Vec<u8>> {
 }
 
 fn write_all(root: &clap::Command, folder: &Path) -> Result<(), CliFailure> {
-    let told = |path: &Path, error: std::io::Error| {
+    let failure_at = |path: &Path, error: std::io::Error| {
         failure(format!("{}: cannot write: {error}", path.display()), "give a folder that can be written")
     };
-    std::fs::create_dir_all(folder).map_err(|error| told(folder, error))?;
+    std::fs::create_dir_all(folder).map_err(|error| failure_at(folder, error))?;
     let mut open = vec![root];
     let mut count = 0;
     while let Some(command) = open.pop() {
         open.extend(command.get_subcommands().filter(|command| !command.is_hide_set()));
         let name = command.get_display_name().unwrap_or(command.get_name());
         let path = folder.join(format!("{name}.1"));
-        page(command).and_then(|page| std::fs::write(&path, page)).map_err(|error| told(&path, error))?;
+        page(command)
+            .and_then(|page| std::fs::write(&path, page))
+            .map_err(|error| failure_at(&path, error))?;
         count += 1;
     }
     say(format_args!("{count} pages in {}", folder.display()));

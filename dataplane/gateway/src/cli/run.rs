@@ -310,7 +310,7 @@ fn audit_path(settings: &Settings) -> PathBuf {
     file.unwrap_or_else(|| state_dir::folder(settings).join(state_dir::AUDIT_FILE))
 }
 
-/// What other commands are told of this process.
+/// What other commands need to know of this process.
 fn describe_instance(settings: &Settings, config: Option<&Path>, attached: bool) -> Instance {
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     Instance {
@@ -329,8 +329,8 @@ fn describe_instance(settings: &Settings, config: Option<&Path>, attached: bool)
 /// Writes the file by which other commands find this gateway. Traffic does not need it.
 fn write_instance(settings: &Settings, instance: &Instance) -> Option<Announced> {
     let written = instance::announce(&state_dir::folder(settings), instance);
-    let told = |error: &std::io::Error| tracing::debug!(%error, "other commands will not find this gateway");
-    written.inspect_err(told).ok()
+    let note = |error: &std::io::Error| tracing::debug!(%error, "other commands will not find this gateway");
+    written.inspect_err(note).ok()
 }
 
 fn readers(log: &Log) -> Readers {

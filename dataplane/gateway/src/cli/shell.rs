@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shell_is_told_by_its_name() {
+    fn the_shell_is_recognised_by_its_name() {
         for (path, shell) in [
             ("/bin/bash", Shell::Bash),
             ("/usr/bin/zsh", Shell::Zsh),

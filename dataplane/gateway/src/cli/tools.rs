@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_opencode_was_told_already_stays() {
+    fn what_opencode_was_configured_with_stays() {
         let before = r#"{"theme":"x","provider":{"openai":{"options":{"apiKey":"k"}},"other":{}}}"#;
         let text = &Tool::Opencode.pointers(URL, Some(before)).unwrap().variables[0].1;
         let config: Value = serde_json::from_str(text).unwrap();

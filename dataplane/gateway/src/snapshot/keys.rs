@@ -81,7 +81,7 @@ pub(super) fn auth(settings: &Settings) -> Auth {
             user: key.user.as_deref().map(Arc::from),
             sha256,
             upstreams: key.upstreams.iter().map(|name| Arc::from(name.as_str())).collect(),
-            recall: key.recall,
+            recall: key.recall.unwrap_or(true),
             disabled: key.disabled,
         })
     };

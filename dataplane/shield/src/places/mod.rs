@@ -51,8 +51,8 @@
 //! 16 (`MIN_SURE`) where the object's `type` is a signed one; a shorter one is scanned. Raw sound also begins at `MIN_SEALED`.
 //!
 //! Replies do not read these files, except for links, credentials and page tokens: they know members by name alone
-//! (`reply/text/keys.rs`). A new place of sealed, signed or media values needs its name there too, and a test of this module
-//! says so.
+//! (`dataplane/shield/src/reply/text/keys.rs`). A new place of sealed, signed or media values needs its name there too,
+//! and a test of this module says so.
 //!
 //! # One table for all
 //!

@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn tools_are_told_by_their_names() {
+    fn tools_are_recognised_by_their_names() {
         let policy = RestorePolicy {
             tools: ToolNames::new(["mcp__*", "bash"]),
             except_tools: ToolNames::new(["mcp__web__*"]),

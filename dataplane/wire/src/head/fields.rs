@@ -179,7 +179,7 @@ impl Fields {
     }
 
     /// The names of a request's fields that came with capitals, as they came, a line feed behind each: the stored names
-    /// do not tell what stood there. Fields that were removed since are among them.
+    /// do not show what stood there. Fields that were removed since are among them.
     pub fn spelled_names(&self) -> &[u8] {
         &self.spelled
     }

@@ -172,7 +172,7 @@ mod tests {
     use crate::rule::Strength;
 
     #[test]
-    fn a_value_before_its_name_is_told_from_others() {
+    fn a_value_before_its_name_is_distinguished_from_others() {
         let before = |text: &str| {
             let start = text.find("DB_PASSWORD").unwrap();
             let end = start + "DB_PASSWORD".len();

@@ -361,7 +361,7 @@ fn tail_start(text: &[u8], (end, floor): (usize, usize), prefix: Option<Prefix>)
     let (mut structure, mut is_partial) = (0, prefix.is_none());
     let (mut has_long, mut is_padded) = (false, false);
     let mut at = end;
-    let start_of = |start: Option<usize>, tells: bool| start.filter(|_| tells);
+    let start_of = |start: Option<usize>, is_sure: bool| start.filter(|_| is_sure);
     loop {
         let line_end = before_line_end(text, at);
         if line_end < at {

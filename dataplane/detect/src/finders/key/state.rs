@@ -359,7 +359,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_quote_before_a_text_is_told_from_others() {
+    fn a_quote_before_a_text_is_distinguished_from_others() {
         for (text, opens) in [
             ("{\"text\":\"", true),
             ("{\"content\" : \"", true),
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_few_characters_are_told() {
+    fn lines_of_few_characters_are_recognised() {
         assert!(variety(b"AAAAAAAAAAAAAAAAAAAAAAAAAAAB") < MIN_VARIETY);
         assert!(variety(b"MC4CAQAwBQYDK2VwBCIEI") >= MIN_VARIETY);
         assert!(is_mixed(b"aB1") && !is_mixed(b"deadbeef01") && !is_mixed(b"PrivateKeyReader"));

@@ -142,7 +142,7 @@ pub struct FoundValues {
     names: Box<[[u8; NAME_BEGINNING]]>,
 }
 
-/// Bytes of a value's name that tell it from others.
+/// Bytes of a value's name that distinguish it from others.
 const NAME_BEGINNING: usize = 16;
 
 fn beginning(name: &[u8; 32]) -> [u8; NAME_BEGINNING] {

@@ -1,5 +1,5 @@
 //! `doctor`: what is right, what is not, and what to do about it. Looks only; changes nothing, and sends nothing unless
-//! it is told to go online.
+//! `--online` is given.
 
 mod finding;
 mod gateways;
@@ -68,7 +68,7 @@ impl Doctor {
     fn examine(&self) -> Vec<(&'static str, Vec<Finding>)> {
         let loaded = match load(&self.state.sources()) {
             Ok(loaded) => loaded,
-            // Nothing else can be told without settings but what does not depend on them.
+            // Without settings only what does not depend on them can be examined.
             Err(error) => {
                 return vec![("configuration", of_errors(&error)), ("tools", pointers::examine(&[]))];
             }

@@ -75,7 +75,7 @@ pub(super) fn examine(addresses: &[String]) -> Vec<Finding> {
     if findings.is_empty() {
         let help =
             "`aegis-gateway env TOOL` shows what points it here, `aegis-gateway exec -- TOOL` runs it so";
-        findings.push(Finding::note("no tool is told any address", help));
+        findings.push(Finding::note("no tool has an address set", help));
     }
     findings
 }

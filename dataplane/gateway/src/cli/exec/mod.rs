@@ -23,7 +23,7 @@ use signals::Signals;
 /// The exit code when there was no gateway, as `env`, `nohup` and `timeout` have it for their own failures.
 const NO_GATEWAY: u8 = 125;
 
-/// Variables by which programs are told of an HTTP proxy.
+/// Variables that name an HTTP proxy to programs.
 const PROXIES: [&str; 6] =
     ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
 /// Hosts that are reached without one.
@@ -43,8 +43,8 @@ Examples:
 A gateway that runs with the same state folder is used. Else one is started for the tool alone, on free ports of this
 machine, with the usual state folder, so that a secret has the same token in every session. It ends with the tool.
 
-The tool is told by its name; any other program gets the variables of all providers' SDKs. `aegis-gateway env TOOL`
-shows what is set.
+The tool is recognised by its name; any other program gets the variables of all providers' SDKs.
+`aegis-gateway env TOOL` shows what is set.
 
 Exit codes: that of the tool, 128 and the signal's number when a signal ended it; 125 no gateway could be found or
 started; 126 the tool cannot be run; 127 there is no such tool.";
@@ -52,7 +52,7 @@ started; 126 the tool cannot be run; 127 there is no such tool.";
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Exec {
-    /// Which tool it is [default: told by the program's name]
+    /// Which tool it is [default: recognised by the program's name]
     #[arg(long, value_enum)]
     tool: Option<Tool>,
     #[command(flatten)]

@@ -24,14 +24,15 @@ impl ReportOutput {
         let Some(path) = path else { return Ok(Self::Stdout(BufWriter::new(io::stdout()))) };
         let kind = std::fs::metadata(path).map(|data| data.file_type());
         if kind.as_ref().is_ok_and(std::fs::FileType::is_dir) {
-            return Err(told(path, &"is a folder"));
+            return Err(cannot_write(path, &"is a folder"));
         }
         if kind.is_ok_and(|kind| !kind.is_file()) {
-            let device = File::options().write(true).open(path).map_err(|error| told(path, &error))?;
+            let device =
+                File::options().write(true).open(path).map_err(|error| cannot_write(path, &error))?;
             return Ok(Self::Device(BufWriter::new(device), path.to_path_buf()));
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let file = NamedTempFile::new_in(folder).map_err(|error| told(path, &error))?;
+        let file = NamedTempFile::new_in(folder).map_err(|error| cannot_write(path, &error))?;
         Ok(Self::File(BufWriter::new(file), path.to_path_buf()))
     }
 
@@ -39,10 +40,10 @@ impl ReportOutput {
     pub(super) fn keep(self) -> Result<(), CliFailure> {
         match self {
             Self::Stdout(_) => Ok(()),
-            Self::Device(mut out, path) => out.flush().map_err(|error| told(&path, &error)),
+            Self::Device(mut out, path) => out.flush().map_err(|error| cannot_write(&path, &error)),
             Self::File(out, path) => {
-                let file = out.into_inner().map_err(|error| told(&path, error.error()))?;
-                file.persist(&path).map(|_| ()).map_err(|error| told(&path, &error.error))
+                let file = out.into_inner().map_err(|error| cannot_write(&path, error.error()))?;
+                file.persist(&path).map(|_| ()).map_err(|error| cannot_write(&path, &error.error))
             }
         }
     }
@@ -66,7 +67,7 @@ impl Write for ReportOutput {
     }
 }
 
-fn told(path: &Path, error: &dyn std::fmt::Display) -> CliFailure {
+fn cannot_write(path: &Path, error: &dyn std::fmt::Display) -> CliFailure {
     failure(
         format!("{}: cannot write the findings: {error}", path.display()),
         "--output takes the name of a file",

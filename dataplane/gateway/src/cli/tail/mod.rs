@@ -53,7 +53,7 @@ pub(super) struct Tail {
 impl Tail {
     pub(super) fn execute(&self) -> Result<CliOutcome, CliFailure> {
         let path = self.path()?;
-        let told = |error: &io::Error| {
+        let cannot_read = |error: &io::Error| {
             let help = match error.kind() {
                 ErrorKind::NotFound => {
                     "has a gateway run with this state folder? --file or --state names another"
@@ -72,13 +72,13 @@ impl Tail {
                 if self.json { String::from_utf8_lossy(line).into_owned() } else { shown(line, paint) };
             writeln!(out, "{text}").and_then(|()| out.flush())
         };
-        let mut follower = Follower::open(&path, self.follow).map_err(|error| told(&error))?;
+        let mut follower = Follower::open(&path, self.follow).map_err(|error| cannot_read(&error))?;
         let done = follower
             .last_lines(self.lines, &mut show)
             .and_then(|()| if self.follow { follower.follow(&mut show) } else { Ok(()) });
         match done {
             // The reader has seen enough.
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(told(&error)),
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(cannot_read(&error)),
             _ => Ok(CliOutcome::Success),
         }
     }

@@ -27,8 +27,8 @@ list_item! {
         user: Option<String> = None, example: r#""build""#;
         /// Upstreams the key may use; all when empty.
         upstreams: Vec<String> = Vec::new(), example: r#"["anthropic"]"#;
-        /// Whether values of its requests are remembered; see recall.enabled.
-        recall: bool = true, example: "true";
+        /// Whether values of its requests are remembered; see recall.enabled. true when absent.
+        recall: Option<bool> = None, example: "false";
         /// Refused when true.
         disabled: bool = false, example: "false";
     }

@@ -74,7 +74,7 @@ section! {
         /// Longest request body, decoded, that is scanned whole before its first byte is sent. Above it: beyond_hold.
         hold: u64 = 32 << 20, with: "units::size", kind: ValueKind::Size,
             range: Range::at_least(64 << 10, |_| "less than 64KiB".to_owned()).bytes();
-        /// What happens to a longer body: refuse it (413), or stream it, told in audit and metrics; then a value is
+        /// What happens to a longer body: refuse it (413), or stream it, noted in audit and metrics; then a value is
         /// hidden only from where it was found. Files, multipart and uploads are streamed in any case.
         beyond_hold: BeyondHold;
         /// Largest request or reply head (431).

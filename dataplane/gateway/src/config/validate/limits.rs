@@ -9,7 +9,7 @@ const BESIDE_BODY: u64 = 128 << 10;
 
 pub(super) fn check(settings: &Settings, problems: &mut Vec<Problem>) {
     let limits = &settings.limits;
-    // What is out of its own range is told there.
+    // What is out of its own range is reported there.
     if limits.max_body > 0 && limits.hold > limits.max_body {
         problems.push(Problem::error(
             "limits.hold",

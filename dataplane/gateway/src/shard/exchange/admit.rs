@@ -3,8 +3,7 @@
 use aegis_detect::OwnValue;
 
 use super::error::ExchangeError;
-use super::local_request::LocalRequest;
-use super::preview;
+use super::local_request::{LocalRequest, is_preview};
 use super::scan::RequestScan;
 use super::state::Exchange;
 use crate::auth;
@@ -38,7 +37,7 @@ pub(super) struct Admitted {
 impl Exchange<'_> {
     /// Decides all that can be decided on the head.
     pub(super) fn admit(&mut self) -> Result<Admission, ExchangeError> {
-        if preview::is_asked(&self.buffers.request) && !self.asks_for_options() {
+        if is_preview(&self.buffers.request) && !self.asks_for_options() {
             return self.admit_preview().map(Admission::Preview);
         }
         let route = match self.choose_route() {

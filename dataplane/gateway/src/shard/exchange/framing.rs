@@ -1,6 +1,7 @@
 //! How the body of an outgoing message is delimited: by a length, by chunks, or by the end of the connection.
 //!
-//! The one place that writes chunks, for requests and replies alike.
+//! The one place that writes chunks, for requests and replies alike, but for the line before the slices of a streamed
+//! body's beginning ([`hold`](super::hold)).
 
 use aegis_wire::h1::BodyKind;
 

@@ -4,8 +4,16 @@
 
 use aegis_wire::head::{Method, RequestHead};
 
-use crate::route::PROVIDER_FIELD;
+use crate::route::{self, PROVIDER_FIELD};
 use crate::snapshot::Snapshot;
+
+/// Where a preview is asked for.
+pub(super) const PREVIEW_PATH: &str = "/aegis/v1/preview";
+
+/// Whether a preview is asked for.
+pub(super) fn is_preview(head: &RequestHead) -> bool {
+    route::path_of(&head.path) == PREVIEW_PATH
+}
 
 /// What is asked of the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,5 +41,17 @@ impl LocalRequest {
             Method::Options if root => Some(Self::Options),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_preview_is_recognised_by_its_whole_path() {
+        let asked = |path: &str| is_preview(&RequestHead { path: path.to_owned(), ..RequestHead::default() });
+        assert!(asked("/aegis/v1/preview") && asked("/aegis/v1/preview?provider=openai"));
+        assert!(!asked("/aegis/v1/preview/") && !asked("/aegis/v1") && !asked("/v1/aegis/v1/preview"));
     }
 }

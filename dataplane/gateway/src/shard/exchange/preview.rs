@@ -4,21 +4,19 @@
 
 use aegis_detect::OwnValue;
 use aegis_wire::h1;
-use aegis_wire::head::{BodyLength, Method, RequestHead};
+use aegis_wire::head::{BodyLength, Method};
 use zeroize::Zeroizing;
 
 use super::super::answer::REQUEST_ID;
 use super::error::{ClientGone, ExchangeError};
 use super::hold::Extent;
+use super::local_request::PREVIEW_PATH;
 use super::scan::RequestScan;
 use super::state::Exchange;
 use crate::auth;
 use crate::error_body::{ErrorKind, Failure};
 use crate::preview::Preview;
-use crate::route;
 
-/// Where it is asked.
-const PATH: &str = "/aegis/v1/preview";
 /// The parameter that names an upstream: its key, its errors.
 const PROVIDER: &[u8] = b"provider";
 /// Bytes of the answer that are written at once.
@@ -46,15 +44,10 @@ const TOO_LONG: Failure = Failure::new(
 );
 const NO_ANSWER: Failure = Failure::internal("the preview cannot be written");
 
-/// Whether a preview is asked for.
-pub(super) fn is_asked(head: &RequestHead) -> bool {
-    route::path_of(&head.path) == PATH
-}
-
 impl Exchange<'_> {
     /// Decides whether the client may ask. Gives the gateway key that it came with, where no rule finds it in a text.
     pub(super) fn admit_preview(&mut self) -> Result<Option<OwnValue>, ExchangeError> {
-        self.record.path = PATH.into();
+        self.record.path = PREVIEW_PATH.into();
         let name = provider_of(&self.buffers.request.path);
         let upstream = name.as_deref().map(|name| self.snapshot.upstream(name).cloned());
         if let Some(Some(upstream)) = &upstream {
@@ -171,10 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_place_and_its_parameter_are_told() {
-        let asked = |path: &str| is_asked(&RequestHead { path: path.to_owned(), ..RequestHead::default() });
-        assert!(asked("/aegis/v1/preview") && asked("/aegis/v1/preview?provider=openai"));
-        assert!(!asked("/aegis/v1/preview/") && !asked("/aegis/v1") && !asked("/v1/aegis/v1/preview"));
+    fn its_parameter_is_read() {
         for (path, expected) in [
             ("/x?provider=openai", Some("openai")),
             ("/x?a=1&pro%76ider=my%2Dllm&provider=z", Some("my-llm")),

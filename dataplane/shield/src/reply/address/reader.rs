@@ -68,7 +68,7 @@ enum Phase {
 }
 
 /// What stands around the beginning of an address.
-struct Surroundings {
+struct AddressContext {
     closer: Closer,
     /// A client fetches what stands here, whatever its scheme, and also without one.
     is_fetched: bool,
@@ -304,7 +304,7 @@ impl AddressReader {
     }
 
     /// An address may begin here, or its scheme has just ended.
-    fn begin(&mut self, around: &Surroundings, seen: u8, needed: u8) {
+    fn begin(&mut self, around: &AddressContext, seen: u8, needed: u8) {
         let opened = self.zone.is_none();
         if opened {
             self.zone = Some(Zone { closer: around.closer, leads_elsewhere: false });
@@ -410,7 +410,7 @@ impl AddressReader {
     }
 
     /// What stands around a place `start` bytes back.
-    fn surroundings(&self, start: usize) -> Surroundings {
+    fn surroundings(&self, start: usize) -> AddressContext {
         let in_tag = self.tag.is_inside();
         let blanks = self.history.run(start, is_blank);
         let before = self.history.back(start + blanks);
@@ -419,7 +419,7 @@ impl AddressReader {
             self.is_link_opened(back)
         };
         match before {
-            b'"' | b'\'' | b'`' if blanks == 0 || self.is_value(start + blanks + 1) => Surroundings {
+            b'"' | b'\'' | b'`' if blanks == 0 || self.is_value(start + blanks + 1) => AddressContext {
                 closer: Closer::Quote {
                     quote: before,
                     escaped: self.history.back(start + blanks + 1) == b'\\',
@@ -427,7 +427,7 @@ impl AddressReader {
                 is_fetched: in_tag || behind(start + blanks + 1),
                 is_quoted: blanks == 0,
             },
-            b'<' if blanks == 0 => Surroundings {
+            b'<' if blanks == 0 => AddressContext {
                 closer: Closer::Angle,
                 is_fetched: in_tag || behind(start + 1),
                 is_quoted: false,
@@ -439,7 +439,7 @@ impl AddressReader {
                 } else {
                     Closer::Space
                 };
-                Surroundings { closer, is_fetched: in_tag || is_fetched, is_quoted: false }
+                AddressContext { closer, is_fetched: in_tag || is_fetched, is_quoted: false }
             }
         }
     }

@@ -72,7 +72,7 @@ fn holder(event: Event<'_>, object: usize) -> &[u8] {
     event.key(list.unwrap_or(object))
 }
 
-/// Whether the string `index`, which begins with `head`, may be media that only its bytes tell from text, and that goes
+/// Whether the string `index`, which begins with `head`, may be media that its bytes alone can show, and that goes
 /// back unsearched.
 pub(crate) fn may_be_media(event: Event<'_>, index: usize, head: &[u8]) -> bool {
     let parent = event.values.parent(index).unwrap_or_default();

@@ -84,7 +84,7 @@ pub(crate) fn is_blob_type(name: &[u8]) -> bool {
 pub(crate) const MEDIA_HEAD: usize = 16;
 
 /// Whether a string of that name, or an item of an array of that name, may be media in base64, which nothing but its
-/// bytes tells from text.
+/// bytes distinguishes from text.
 pub(crate) fn may_be_media(name: &[u8], is_item: bool) -> bool {
     if is_item { name == b"images" } else { matches!(name, b"data" | b"bytes" | b"result" | b"blob") }
 }
