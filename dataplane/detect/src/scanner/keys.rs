@@ -23,12 +23,21 @@ pub(super) fn settle(
         && !carry.is_open()
         && (start > fresh || len - fresh < MAX_SECRET_LEN + LOOKAHEAD)
     {
-        settled = start.max(fresh);
+        let whole = uncut(keys, findings, start);
+        settled = if whole > fresh { whole } else { start.max(fresh) };
         findings.retain(|finding| finding.span.end <= settled);
     }
     carry.set_key(KeySearch::place_at(&keys.places, settled).map(|(_, state)| state));
     mark(keys, findings);
     settled
+}
+
+/// The last place at or before `at` that cuts no finding in two, and is the beginning of a line where a key goes on.
+fn uncut(keys: &KeySearch, findings: &[Finding], mut at: usize) -> usize {
+    while let Some(cut) = findings.iter().find(|found| found.span.start < at && at < found.span.end) {
+        at = KeySearch::place_at(&keys.places, cut.span.start).map_or(cut.span.start, |(place, _)| place);
+    }
+    at
 }
 
 /// Marks the findings that are lines of keys.

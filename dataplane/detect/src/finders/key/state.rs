@@ -12,6 +12,8 @@ use crate::text::lines::{Line, Prefix, Stop, Word, Words};
 
 /// A shorter line says too little to look for it elsewhere, and is of a body only where nothing else can stand.
 pub(super) const MIN_LINE: usize = 16;
+/// In strings of records stand ids, too; none of them is so long. Lines of keys have 64 characters and more.
+const MIN_STRING_LINE: usize = 40;
 /// So many characters that are a key's own make a line worth looking for.
 const MIN_OWN: u32 = 12;
 /// So many different characters, too.
@@ -242,7 +244,8 @@ impl KeyState {
             let structural = word.quote.is_some() && word.prefix.has_letters;
             let mixed = is_mixed(content);
             let fits = is_expected && (is_last || mixed || is_cut);
-            fits || (mixed && (!structural || opens)) || (opens && self.cut)
+            let is_long = content.len() >= MIN_STRING_LINE;
+            fits || (mixed && (!structural || opens || is_long)) || (opens && self.cut)
         } else {
             let completes = !self.counted || (self.chars + chars_of(content)).is_multiple_of(4);
             let ends_text = is_string_end(behind) || (line.stop == Stop::TextEnd && behind.is_empty());

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use aegis_detect::{FoundList, FoundValues};
+use aegis_shield::places::{self, Role};
 
 use super::state::Exchange;
-use crate::auth;
 use crate::recall::{CLIENT_FIELD, Owner, Recall, Remembered, client_key};
 use crate::shared_table::TableKey;
 use crate::snapshot::Upstream;
@@ -23,21 +23,40 @@ impl Exchange<'_> {
         }
         let fields = &self.buffers.request.fields;
         let (organisation, key) = self.record.owner();
-        let named = fields.get(CLIENT_FIELD).unwrap_or_default();
-        if !key.is_empty() {
-            return Some(client_key(&[b"key", organisation.as_bytes(), key.as_bytes(), named]));
+        let mut parts: Vec<&[u8]> = Vec::new();
+        let kind: &[u8] = if key.is_empty() { b"credentials" } else { b"key" };
+        let address;
+        if key.is_empty() {
+            parts.extend(self.credentials());
+        } else {
+            parts.extend([organisation.as_bytes(), key.as_bytes()]);
         }
-        let credentials = auth::CREDENTIAL_FIELDS.map(|field| fields.get(field).unwrap_or_default());
-        if credentials.iter().all(|credential| credential.is_empty()) {
-            let address = match self.record.peer {
-                IpAddr::V4(address) => address.to_ipv6_mapped(),
-                IpAddr::V6(address) => address,
+        if parts.is_empty() {
+            address = match self.record.peer {
+                IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+                IpAddr::V6(address) => address.octets(),
             };
-            return Some(client_key(&[b"address", &address.octets(), named]));
+            parts.push(&address);
         }
-        let mut parts = vec![&b"credentials"[..], named];
-        parts.extend(credentials);
+        // What the client calls its users; a name that stands there twice is another one.
+        parts.push(kind);
+        parts.extend(fields.get_all(CLIENT_FIELD));
         Some(client_key(&parts))
+    }
+
+    /// What the client shows its provider, in fields and parameters.
+    fn credentials(&self) -> impl Iterator<Item = &[u8]> {
+        let head = &self.buffers.request;
+        let fields = head
+            .fields
+            .iter()
+            .filter(|(name, value)| !value.is_empty() && places::of_header(name) == Some(Role::Credential));
+        let (_, query) = head.path.split_once('?').unwrap_or_default();
+        let parameters = query.split('&').filter_map(|parameter| parameter.split_once('='));
+        let parameters = parameters.filter(|(name, value)| {
+            !value.is_empty() && places::of_parameter(name.as_bytes()) == Some(Role::Credential)
+        });
+        fields.map(|(_, value)| value).chain(parameters.map(|(_, value)| value.as_bytes()))
     }
 
     /// The values that the client's earlier requests held.
