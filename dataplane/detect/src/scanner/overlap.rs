@@ -64,7 +64,7 @@ fn decide(cluster: &mut [Candidate], first: usize, findings: &mut Vec<Finding>, 
             continue;
         }
         if candidate.rank == rank::FOUND {
-            found_value(candidate, findings, begin);
+            found_value(cluster, candidate, findings, begin);
             continue;
         }
         let chosen = &findings[begin..];
@@ -80,14 +80,32 @@ fn finding(Candidate { rule, rank, confidence, .. }: Candidate, span: Span) -> F
     Finding { evidence, ..Finding::whole(RuleIndex(rule), span, confidence) }
 }
 
+/// Shorter pieces beside a value are left as they are, in bytes: they say nothing, and a value that goes on with them (`V2`) comes
+/// back as what the model wrote of it.
+const MIN_PIECE: usize = 4;
+
+/// A finding with a value inside that was found elsewhere: the value keeps its token, and what stands beside it is hidden.
+fn split(around: Finding, value: Finding) -> impl Iterator<Item = Finding> {
+    let left = Span::new(around.span.start, value.span.start);
+    let right = Span::new(value.span.end, around.span.end);
+    let piece = move |span: Span| (span.len() >= MIN_PIECE).then_some(Finding { span, ..around });
+    piece(left).into_iter().chain([value]).chain(piece(right))
+}
+
 /// A value that was found elsewhere must not be left here in part: it takes the place of what was chosen within it, and
 /// beside what only touches it its pieces are hidden.
-fn found_value(candidate: Candidate, findings: &mut Vec<Finding>, begin: usize) {
+fn found_value(cluster: &[Candidate], candidate: Candidate, findings: &mut Vec<Finding>, begin: usize) {
     let span = candidate.span;
     let first = begin + findings[begin..].partition_point(|f| f.span.end <= span.start);
     let next = first + findings[first..].partition_point(|f| f.span.start < span.end);
     let met = &findings[first..next];
-    if met.iter().any(|f| f.span.covers(span)) {
+    if let Some(around) = met.iter().find(|f| f.span.covers(span)) {
+        let is_of_shape =
+            |c: &Candidate| c.span == around.span && c.rule == around.rule.0 && c.rank >= rank::VENDOR;
+        if around.span != span && !cluster.iter().any(is_of_shape) {
+            let pieces = split(*around, finding(candidate, span));
+            findings.splice(first..next, pieces);
+        }
         return;
     }
     if met.iter().all(|f| span.covers(f.span)) {
@@ -164,6 +182,8 @@ mod tests {
             (&[][..], &[(4, 20)][..]),
             (&[candidate(4, 20, 30)], &[(4, 20)]),
             (&[candidate(0, 24, 30)], &[(0, 24)]),
+            (&[candidate(2, 21, 10)], &[(4, 20)]),
+            (&[candidate(0, 30, 10)], &[(0, 4), (4, 20), (20, 30)]),
             (&[candidate(8, 12, 30)], &[(4, 20)]),
             (&[candidate(8, 12, 30), candidate(14, 20, 30)], &[(4, 20)]),
             (&[candidate(0, 8, 30)], &[(0, 8), (8, 20)]),
