@@ -179,7 +179,9 @@ const signed = (call) => async (url, headers, values) => {
   for (const block of blocks) {
     assert.equal(values.some((value) => block.thinking.includes(value)), url === MOCK, "tokens stay in signed thinking");
     const text = values.reduce((text, value) => text.replaceAll(value, "<hidden>"), block.thinking);
-    block.thinking = text.replace(/AEGIS-[A-Z]+-[0-9A-Z]{21}/g, "<hidden>");
+    const marked = text.replace(/AEGIS-[A-Z]+-[0-9A-Z]{21}/g, "<hidden>");
+    // Each line of a key is hidden on its own.
+    block.thinking = marked.replace(/-----BEGIN [A-Z ]+-----\n(?:<hidden>\n)+-----END [A-Z ]+-----/g, "<hidden>");
   }
   return reply;
 };

@@ -65,7 +65,10 @@ class Messages(SdkCase):
                 self.assertEqual(restored, url == MOCK, "tokens stay in signed thinking")
                 for value in values:
                     block["thinking"] = block["thinking"].replace(value, "<hidden>")
-                block["thinking"] = re.sub("AEGIS-[A-Z]+-[0-9A-Z]{21}", "<hidden>", block["thinking"])
+                marked = re.sub("AEGIS-[A-Z]+-[0-9A-Z]{21}", "<hidden>", block["thinking"])
+                # Each line of a key is hidden on its own.
+                key = "-----BEGIN [A-Z ]+-----\n(?:<hidden>\n)+-----END [A-Z ]+-----"
+                block["thinking"] = re.sub(key, "<hidden>", marked)
             return reply
 
         return call
