@@ -144,6 +144,11 @@ impl GatewayBuilder {
         }
         let mut process = Process::start(command, &dir.path().join("output.log"));
         process.wait_until(|_| is_ready(admin).then_some(()));
+        // The file that other commands find it by is the last descriptor that a start takes, behind readiness.
+        let file = state.join(format!("gateway-{}.json", process.id()));
+        if self.file_size.is_none() {
+            process.wait_until(|_| file.exists().then_some(()));
+        }
         Gateway { address, admin, dir, state, process }
     }
 }
