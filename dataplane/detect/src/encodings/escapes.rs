@@ -109,16 +109,18 @@ fn is_worth_decoding(byte: u8) -> bool {
 
 /// Adds a site for each percent escape that is worth decoding.
 pub(crate) fn percents(text: &[u8], sites: &mut Vec<EscapeSite>) {
+    // Where the site before ends; one that is no nearer may begin a region of its own, and then begins with its run.
     let mut last = None;
     for at in memchr::memchr_iter(b'%', text) {
         let [high, low, ..] = text[at + 1..] else { break };
         if !HEX.has(high) || !HEX.has(low) || !is_worth_decoding(digit(high) << 4 | digit(low)) {
             continue;
         }
-        let far = last.is_none_or(|last| at - last > GAP);
-        let start = if far { at - RUN.run_back(&text[..at], BEFORE) } else { at };
+        let floor = last.unwrap_or(0);
+        let far = last.is_none() || at - floor >= NEAR;
+        let start = if far { at - RUN.run_back(&text[floor..at], BEFORE) } else { at };
         sites.push(EscapeSite { span: Span::new(start, at + 3), percent: true });
-        last = Some(at);
+        last = Some(at + 3);
     }
 }
 

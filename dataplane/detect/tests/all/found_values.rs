@@ -85,6 +85,19 @@ fn it_is_found_under_encodings() {
     }
 }
 
+/// Each region of escapes begins with the run that its first escape stands in, however near another one is.
+#[test]
+fn it_is_found_behind_other_escapes_at_every_distance() {
+    let mut scanner = scanner(&[VALUE]);
+    let (head, tail) = VALUE.split_at(5);
+    let (letter, tail) = tail.split_at(1);
+    let encoded = format!("https://x.example/?k={head}%{:02x}{tail}", letter.as_bytes()[0]);
+    for distance in 0..320 {
+        let text = format!("see re%47%71wKK%48L ok{} {encoded} then", " .".repeat(distance / 2));
+        assert_eq!(found(&mut scanner, &text).len(), 1, "{distance}");
+    }
+}
+
 #[test]
 fn a_short_value_is_found_as_a_whole_word() {
     let mut scanner = scanner(&[WORD]);
