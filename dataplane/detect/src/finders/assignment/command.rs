@@ -18,7 +18,7 @@ const MAX_WORDS: usize = 24;
 
 /// What of a word is the secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum WordPart {
     Whole,
     /// Behind the first colon: `user:password`.
     Colon,
@@ -33,19 +33,19 @@ enum Part {
 /// How a command takes its password.
 enum Taker {
     /// As the word behind one of these options, or as the rest of the option's own word behind `=`.
-    Option(&'static [&'static str], Part),
+    Option(&'static [&'static str], WordPart),
     /// Glued to an option: `-pPASSWORD`, `pass:PASSWORD`.
-    Glued(&'static str, Part),
+    Glued(&'static str, WordPart),
     /// As the n-th word that is no option.
-    Word(usize, Part),
+    Word(usize, WordPart),
     /// From `echo` and a pipe before it.
-    Piped(Part),
+    Piped(WordPart),
     /// Glued to the name's left, behind a colon: `user:password@tcp(`.
     Before,
 }
 
-use Part::{Colon, Field, Percent, Slash, Whole};
 use Taker::{Before, Glued, Option as Opt, Piped, Word};
+use WordPart::{Colon, Field, Percent, Slash, Whole};
 
 /// Commands and how they take passwords. Lower case.
 const COMMANDS: &[(&str, &[Taker])] = &[
@@ -285,7 +285,7 @@ fn echoed(view: TextView<'_>, start: usize, takers: &[Taker]) -> Result<Option<S
 }
 
 /// The secret in a word, without quotes.
-fn secret(text: &[u8], word: Span, part: Part) -> Option<Span> {
+fn secret(text: &[u8], word: Span, part: WordPart) -> Option<Span> {
     let Span { start, end } = bare(text, word);
     let inside = &text[start..end];
     let find = |byte| memchr::memchr(byte, inside).map(|i| start + i);

@@ -88,7 +88,7 @@ pub(super) fn next_in_list(view: TextView<'_>, name: &Name, value: &Value) -> Re
 
 /// `"value": "x", "name": "DB_PASSWORD"`: where the value stands.
 pub(super) fn value_before(view: TextView<'_>, name: &Name) -> Result<Option<Span>, TooShort> {
-    let left = Left { text: view.text, at: name.start, least: name.end.saturating_sub(MAX_BEFORE) };
+    let left = BackwardCursor { text: view.text, at: name.start, least: name.end.saturating_sub(MAX_BEFORE) };
     let Some(span) = left.value() else { return Ok(None) };
     let mut behind = Cursor::new(view, name.end);
     behind.at += behind.backslashes()?;
@@ -97,13 +97,13 @@ pub(super) fn value_before(view: TextView<'_>, name: &Name) -> Result<Option<Spa
 
 /// A place in a text that is read from right to left, down to the offset `least`.
 #[derive(Clone, Copy)]
-struct Left<'a> {
+struct BackwardCursor<'a> {
     text: &'a [u8],
     at: usize,
     least: usize,
 }
 
-impl Left<'_> {
+impl BackwardCursor<'_> {
     fn value(mut self) -> Option<Span> {
         self.quote()?;
         self.member(&NAMES)?;

@@ -12,7 +12,7 @@ const MAX_STRANGE: usize = 8;
 
 /// A line: how deep it is indented, and its content without the blanks at its end.
 #[derive(Debug, Clone, Copy)]
-struct Line {
+struct ManifestLine {
     indent: usize,
     start: usize,
     end: usize,
@@ -26,7 +26,7 @@ pub(super) fn read(view: TextView<'_>, start: usize) -> Result<Manifest, TooShor
     let mut base = indent_of(view.text, start);
     let mut section = None;
     let (mut kinds, mut versions, mut strange) = (0, 0, 0);
-    let mut line = Some(Line { indent: base, ..line_at(view, start)? });
+    let mut line = Some(ManifestLine { indent: base, ..line_at(view, start)? });
     while let Some(current) = line {
         let text = &view.text[current.start..current.end];
         let comment = text.is_empty() || text[0] == b'#';
@@ -81,12 +81,17 @@ fn is_end_mark(text: &[u8]) -> bool {
     text.starts_with(b"---") || text == b"..." || text.starts_with(b"```") || text.starts_with(b"EOF")
 }
 
-fn follow(view: TextView<'_>, line: Line) -> Result<Option<Line>, TooShort> {
+fn follow(view: TextView<'_>, line: ManifestLine) -> Result<Option<ManifestLine>, TooShort> {
     if line.next >= view.text.len() && view.last { Ok(None) } else { line_at(view, line.next).map(Some) }
 }
 
 /// Takes the value of an entry, over several lines where it is a block; the last line of it.
-fn entry(view: TextView<'_>, line: Line, encoded: bool, manifest: &mut Manifest) -> Result<Line, TooShort> {
+fn entry(
+    view: TextView<'_>,
+    line: ManifestLine,
+    encoded: bool,
+    manifest: &mut Manifest,
+) -> Result<ManifestLine, TooShort> {
     let text = &view.text[line.start..line.end];
     let Some(colon) = memchr::memchr(b':', text) else { return Ok(line) };
     let (_, value) = pair(text);
@@ -149,7 +154,7 @@ fn indent_of(text: &[u8], start: usize) -> usize {
 }
 
 /// The line that begins at `at`.
-fn line_at(view: TextView<'_>, at: usize) -> Result<Line, TooShort> {
+fn line_at(view: TextView<'_>, at: usize) -> Result<ManifestLine, TooShort> {
     let text = view.text;
     let (mut start, mut indent) = (at, 0);
     loop {
@@ -183,5 +188,5 @@ fn line_at(view: TextView<'_>, at: usize) -> Result<Line, TooShort> {
         }
     };
     let end = start + text[start..end].trim_ascii_end().len();
-    Ok(Line { indent, start, end, next })
+    Ok(ManifestLine { indent, start, end, next })
 }

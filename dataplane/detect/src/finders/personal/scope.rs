@@ -1,6 +1,6 @@
 //! The text and the kinds of personal data that are looked for in it.
 
-use super::words::{Words, gap};
+use super::words::{WordList, gap};
 use crate::candidate::{Candidate, Candidates, rank};
 use crate::finding::Confidence;
 use crate::rule::{PERSONAL_KINDS, PersonalKind};
@@ -11,13 +11,13 @@ use crate::text::{Span, TextView, TooShort};
 pub(crate) struct EnabledKinds {
     rules: [Option<u16>; PERSONAL_KINDS],
     /// By kind: words that make a doubtful number one of this kind, in lower case.
-    words: [Words; PERSONAL_KINDS],
+    words: [WordList; PERSONAL_KINDS],
 }
 
 impl EnabledKinds {
     /// Adds a rule; false when the kind has one already.
     pub(crate) fn add(&mut self, kind: PersonalKind, rule: u16, words: &[String]) -> bool {
-        self.words[kind as usize] = Words::new(words);
+        self.words[kind as usize] = WordList::new(words);
         self.rules[kind as usize].replace(rule).is_none()
     }
 
@@ -26,7 +26,7 @@ impl EnabledKinds {
     }
 
     /// The kind's words.
-    pub(super) fn words(&self, kind: PersonalKind) -> &Words {
+    pub(super) fn words(&self, kind: PersonalKind) -> &WordList {
         &self.words[kind as usize]
     }
 

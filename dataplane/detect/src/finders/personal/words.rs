@@ -14,19 +14,19 @@ const SHORT: usize = 5;
 
 /// The words of a kind, in lower case, the longest first.
 #[derive(Debug, Default)]
-pub(super) struct Words {
+pub(super) struct WordList {
     list: Vec<Vec<u8>>,
     /// The hashes of their first two bytes.
     heads: ByteSet,
 }
 
-impl Words {
+impl WordList {
     /// Words as a rule file gives them.
-    pub(super) fn new(words: &[String]) -> Words {
+    pub(super) fn new(words: &[String]) -> WordList {
         let mut list: Vec<Vec<u8>> = words.iter().map(|word| word.to_lowercase().into_bytes()).collect();
         list.sort_by_key(|word| std::cmp::Reverse(word.len()));
         let heads = ByteSet::of(&list.iter().filter_map(|word| head(word)).collect::<Vec<u8>>());
-        Words { list, heads }
+        WordList { list, heads }
     }
 
     /// The longest word that a text in lower case begins with.
@@ -44,7 +44,7 @@ fn head(text: &[u8]) -> Option<u8> {
 }
 
 /// What stands between `start` and the nearest of `words`, if one stands shortly before it.
-pub(super) fn gap<'t>(text: &'t [u8], start: usize, words: &Words) -> Option<&'t [u8]> {
+pub(super) fn gap<'t>(text: &'t [u8], start: usize, words: &WordList) -> Option<&'t [u8]> {
     let original = &text[start.saturating_sub(REACH)..start];
     let mut lower = [0; REACH];
     let lower = &mut lower[..original.len()];
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn words_stand_alone_or_are_humps() {
-        let words = Words::new(&["ssn".to_owned(), "Steuer".to_owned()]);
+        let words = WordList::new(&["ssn".to_owned(), "Steuer".to_owned()]);
         let named = |text: &str| gap(text.as_bytes(), text.len(), &words).is_some();
         for text in
             ["SSN: ", "\"ssn\": \"", "customerSsn=", "user_ssn ", "<SSN>", "meine Steuernummer ist ", "SSN\n"]
