@@ -1,5 +1,6 @@
 //! Error replies that the gateway makes itself, in the shape of the provider that the client expects.
 
+use aegis_wire::coding;
 use aegis_wire::error::HttpError;
 use aegis_wire::h1::{self, Peer};
 use aegis_wire::head::{BodyLength, Version};
@@ -46,6 +47,9 @@ pub(super) fn write_failure(buffers: &mut ExchangeBuffers, failure: &Failure, re
     let mut fields =
         vec![(&b"content-type"[..], &b"application/json"[..]), (REQUEST_ID, recipient.id.as_slice())];
     fields.extend(failure.retry_after().map(|seconds| (&b"retry-after"[..], seconds)));
+    if failure.kind == ErrorKind::UnsupportedEncoding {
+        fields.push((b"accept-encoding", coding::ACCEPTED.as_bytes()));
+    }
     for (name, value) in fields {
         // Fixed names and values of the gateway's own are always accepted.
         let _ = reply.fields.push(name, value);

@@ -3,13 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(test)]
+use rustls::HandshakeKind;
 use rustls::client::UnbufferedClientConnection;
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{
     ConnectionState, EncodeError, EncodeTlsData, EncryptError, InsufficientSizeError, UnbufferedStatus,
     WriteTraffic,
 };
-use rustls::{ClientConfig, CommonState, HandshakeKind, ServerConfig};
+use rustls::{ClientConfig, CommonState, ServerConfig};
 use rustls_pki_types::{CertificateDer, ServerName};
 
 /// The most plaintext of one record (RFC 8446 section 5.1).
@@ -179,7 +181,8 @@ impl TlsStream {
     }
 
     /// Whether the session of an earlier connection was resumed; `None` until that is known.
-    pub fn resumed(&self) -> Option<bool> {
+    #[cfg(test)]
+    pub(crate) fn resumed(&self) -> Option<bool> {
         self.state().handshake_kind().map(|kind| kind == HandshakeKind::Resumed)
     }
 

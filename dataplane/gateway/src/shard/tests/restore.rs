@@ -181,6 +181,7 @@ fn compressed_requests_are_read_and_unknown_codings_refused() {
         client.send("POST /up/x HTTP/1.1\r\nhost: g\r\ncontent-encoding: lzma\r\ncontent-length: 1\r\n\r\nx");
         let reply = client.reply();
         assert_eq!(reply.status, 415);
+        assert_eq!(reply.field("accept-encoding"), "gzip, deflate, br, zstd");
         assert!(reply.text().contains("unsupported_encoding"));
         let body = &gzip(&"x".repeat(10_000))[..20];
         client = gateway.client();
