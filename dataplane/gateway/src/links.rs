@@ -152,13 +152,5 @@ fn without_dots(path: &str) -> String {
     kept.iter().flat_map(|segment| ["/", segment]).collect()
 }
 
-/// Whether `host` is one of `allowed`: exactly, or below an entry that begins with `*.`.
-pub fn is_allowed(host: &str, allowed: &[Box<str>]) -> bool {
-    allowed.iter().any(|entry| match entry.strip_prefix('*') {
-        Some(end) => host.len() > end.len() && host.ends_with(end),
-        None => **entry == *host,
-    })
-}
-
 #[cfg(test)]
 mod tests;

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Release};
 use std::time::Duration;
 
 use aegis_shield::Shield;
-use aegis_shield::reply::RestorePolicy;
+use aegis_shield::reply::{HostNames, RestorePolicy};
 use arc_swap::ArcSwap;
 use sha2::{Digest, Sha256};
 
@@ -144,7 +144,7 @@ pub struct Upstream {
     /// Equal in two generations when pooled connections of one may serve the other.
     pub identity: TrustIdentity,
     /// Hosts that it may send clients on to with the bodies of their requests; `*.` stands for all below a name.
-    pub redirect_hosts: Box<[Box<str>]>,
+    pub redirect_hosts: HostNames,
     /// Whether values of requests to it are remembered.
     pub recall: bool,
     /// Named in the configuration, so that readiness waits for its addresses; false for other built-in ones.

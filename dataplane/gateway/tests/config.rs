@@ -158,8 +158,8 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "[upstreams.openai]\nredirect_hosts = [\"https://x.example\"]\n",
-        "error: aegis.toml:2:1: upstreams.openai.redirect_hosts: `https://x.example` is not a host name\n  help: write names without \
-         scheme and port, like \"files.example.com\" or \"*.example.com\"",
+        "error: aegis.toml:2:1: upstreams.openai.redirect_hosts: `https://x.example` has a scheme, a port or a path\n  help: write names \
+         like \"files.example.com\", or \"*.example.com\" for all below one",
     ),
     (
         "[restore]\nhosts = [\"ok.example\", \"https://x.example\"]\n",

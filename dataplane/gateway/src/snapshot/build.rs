@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use aegis_detect::{KnownValues, Pack, RuleSource, Rules, Selection};
+use aegis_shield::reply::HostNames;
 use aegis_shield::{Limits as ShieldLimits, Shield};
 use aegis_wire::tls::Resumption;
 
@@ -210,7 +211,7 @@ impl Builder {
             timeouts: timeouts(upstream, settings),
             slot,
             identity,
-            redirect_hosts: redirect_hosts(upstream),
+            redirect_hosts: HostNames::of(upstream.redirect_hosts.iter().map(String::as_str)),
             recall: upstream.recall.unwrap_or(true),
             needed: !upstream.built_in,
         }))
@@ -247,8 +248,4 @@ fn public_url(settings: &Settings) -> Option<Box<str>> {
     let url = UpstreamUrl::parse(settings.server.public_url.as_deref()?).ok()?;
     let scheme = if url.tls { "https" } else { "http" };
     Some(format!("{scheme}://{}{}", url.authority(), url.base_path).into())
-}
-
-fn redirect_hosts(upstream: &settings::Upstream) -> Box<[Box<str>]> {
-    upstream.redirect_hosts.iter().map(|host| host.to_ascii_lowercase().into()).collect()
 }

@@ -8,10 +8,7 @@ use crate::config::settings::Restore;
 
 /// Builds the policy. What is wrong with a name was said by the checks.
 pub(super) fn restore_policy(wanted: &Restore) -> Arc<RestorePolicy> {
-    let mut hosts = HostNames::default();
-    for host in &wanted.hosts {
-        let _ = hosts.add(host);
-    }
+    let hosts = HostNames::of(wanted.hosts.iter().map(String::as_str));
     Arc::new(RestorePolicy {
         lanes: wanted.lanes.clone(),
         tools: ToolNames::new(wanted.tools.iter().map(String::as_str)),

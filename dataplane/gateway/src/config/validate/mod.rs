@@ -15,6 +15,7 @@ use super::upstream_url::UpstreamUrl;
 use crate::web_origin::{MAX_ENTRY, check_host, check_origin};
 
 mod auth;
+mod hosts;
 mod limits;
 mod policy;
 mod restore;
@@ -124,15 +125,7 @@ fn addresses(settings: &Settings, problems: &mut Vec<Problem>) {
         }
     }
     for (name, upstream) in &settings.upstreams {
-        for host in &upstream.redirect_hosts {
-            let bare = host.strip_prefix("*.").unwrap_or(host);
-            if check_host(bare).is_err() || bare.contains(':') {
-                let key = format!("upstreams.{name}.redirect_hosts");
-                let help =
-                    "write names without scheme and port, like \"files.example.com\" or \"*.example.com\"";
-                problems.push(Problem::error(key, format!("`{host}` is not a host name"), help));
-            }
-        }
+        hosts::check(&format!("upstreams.{name}.redirect_hosts"), &upstream.redirect_hosts, problems);
     }
 }
 

@@ -1,19 +1,12 @@
 //! Checks of `[restore]`: names of hosts and tools, and what it means to leave addresses unguarded.
 
-use aegis_shield::reply::HostNames;
-
+use super::hosts;
 use crate::config::error::Problem;
 use crate::config::settings::Settings;
 
 pub(super) fn check(settings: &Settings, problems: &mut Vec<Problem>) {
     let restore = &settings.restore;
-    for host in &restore.hosts {
-        if let Err(error) = HostNames::default().add(host) {
-            let what = format!("`{host}` {error}");
-            let help = "write names like \"files.example.com\", or \"*.example.com\" for all below one";
-            problems.push(Problem::error("restore.hosts", what, help));
-        }
-    }
+    hosts::check("restore.hosts", &restore.hosts, problems);
     for (key, tools) in [("restore.tools", &restore.tools), ("restore.except_tools", &restore.except_tools)] {
         for (i, tool) in tools.iter().enumerate() {
             let is_name = !tool.is_empty() && !tool.contains(|c: char| c.is_control() || c.is_whitespace());

@@ -11,7 +11,7 @@ use super::error::ExchangeError;
 use super::state::Exchange;
 use crate::error_body::{ErrorKind, Failure};
 use crate::links::results::{Replaced, ResultLinks, has_result_links};
-use crate::links::{LinkTarget, is_allowed, place};
+use crate::links::{LinkTarget, place};
 use crate::route::{self, UploadStep};
 use crate::snapshot::Upstream;
 use crate::web_origin::{is_loopback_name, without_port};
@@ -104,7 +104,7 @@ impl Exchange<'_> {
             LinkTarget::Unreachable if kind == LinkUse::Location && !self.is_redirect() => Ok(None),
             LinkTarget::Unreachable => Err(UNREACHABLE.into()),
             LinkTarget::Elsewhere(host)
-                if self.can_receive_body(kind) && !is_allowed(&host, &upstream.redirect_hosts) =>
+                if self.can_receive_body(kind) && !upstream.redirect_hosts.contains(host.as_bytes()) =>
             {
                 Err(elsewhere(&host).into())
             }

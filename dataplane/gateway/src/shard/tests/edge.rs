@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aegis_shield::reply::HostNames;
 use aegis_wire::head::Method;
 
 use super::harness::{GatewaySetup, MockUpstream, SECRET, ok, on_both_drivers, write};
@@ -288,7 +289,7 @@ fn nothing_is_sent_on_past_the_gateway() {
     on_both_drivers(|driver| {
         let free: &'static dyn Fn(&mut Snapshot, &mut Upstream) = &|_, _| {};
         let named: &'static dyn Fn(&mut Snapshot, &mut Upstream) =
-            &|_, up| up.redirect_hosts = Box::new(["else.example".into(), "*.blob.example".into()]);
+            &|_, up| up.redirect_hosts = HostNames::of(["else.example", "*.blob.example"]);
         for (method, path, status, edit, passes) in [
             ("POST", "/v1/x", 307, free, false),
             ("POST", "/v1/x", 308, free, false),

@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use aegis_detect::Rules;
+use aegis_shield::reply::HostNames;
 use aegis_shield::{Action, Keyring, Limits, Policy, Shield};
 use aegis_wire::h1::{self, BodyDecoder, Parse, ResponseVerdict};
 use aegis_wire::head::{Method, RequestHead, ResponseHead};
@@ -248,7 +249,7 @@ impl GatewaySetup {
             timeouts: self.timeouts.clone(),
             slot: 0,
             identity: TrustIdentity::default(),
-            redirect_hosts: Box::default(),
+            redirect_hosts: HostNames::default(),
             recall: true,
         };
         let mut snapshot = Snapshot::for_tests(vec![Arc::new(upstream)], shield(self.action));

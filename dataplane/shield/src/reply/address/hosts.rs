@@ -1,4 +1,4 @@
-//! The hosts that may get values in addresses.
+//! Names of hosts that somebody lists: those that may get values in addresses, or may be sent on to.
 
 use std::fmt;
 
@@ -73,8 +73,17 @@ impl HostNames {
         Ok(())
     }
 
+    /// The hosts of these names; those that name none are left out.
+    pub fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> HostNames {
+        let mut hosts = HostNames::default();
+        for name in names {
+            let _ = hosts.add(name);
+        }
+        hosts
+    }
+
     /// Whether `host`, in lower case and without port, is named.
-    pub(crate) fn contains(&self, host: &[u8]) -> bool {
+    pub fn contains(&self, host: &[u8]) -> bool {
         self.exact.iter().any(|name| **name == *host)
             || self.suffixes.iter().any(|suffix| host.len() > suffix.len() && host.ends_with(suffix))
     }
@@ -125,6 +134,7 @@ mod tests {
             "cdn.example",
             ".cdn.example",
             "xcdn.example",
+            "a.good.example",
             "192.0.2.10",
         ] {
             assert!(!hosts.contains(host.as_bytes()), "{host}");
