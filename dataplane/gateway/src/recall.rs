@@ -31,12 +31,13 @@ pub(crate) fn search_key() -> KnownKey {
     KEY.get_or_init(|| KnownKey::new(&zeroize::Zeroizing::new(random()))).clone()
 }
 
-/// The place of a client's memory. Salted, so that nobody who reads the process's memory can test credentials by it.
-pub(crate) fn client_key(parts: &[&[u8]]) -> TableKey {
+/// The place of a client's memory: of what tells it from others, which is of that kind, and the names of the user that it
+/// gives. Salted, so that nobody who reads the process's memory can test credentials by it.
+pub(crate) fn client_key(kind: &[u8], parts: &[&[u8]], names: &[&[u8]]) -> TableKey {
     static SALT: OnceLock<[u8; 32]> = OnceLock::new();
-    let salt = SALT.get_or_init(random);
-    let salted: Vec<&[u8]> = std::iter::once(&salt[..]).chain(parts.iter().copied()).collect();
-    TableKey::new(&salted)
+    // The number of parts stands before them, so that none passes for a name.
+    let count = parts.len().to_be_bytes();
+    TableKey::new(&[&[&SALT.get_or_init(random)[..], kind, &count], parts, names].concat())
 }
 
 /// # Panics
@@ -130,7 +131,7 @@ impl Recall {
             return Some(Arc::clone(&known.values));
         }
         let renewed = entry.update(|before| {
-            let known = before.known.as_ref().map(|known| known.under(rules, settings));
+            let known = before.known.as_ref().map(|known| known.under(rules, settings).prepared(settings));
             Ok::<_, Infallible>(Some(ClientMemory { owner: before.owner.clone(), known }))
         });
         let Ok(renewed) = renewed;
@@ -157,7 +158,7 @@ impl Recall {
                 None if request.found.is_none() => return Ok(None),
                 None => Known::empty(request.rules),
             };
-            let known = Some(known.with(request, settings));
+            let known = Some(known.with(request, settings).prepared(settings));
             Ok(Some(ClientMemory { owner: owner.clone(), known }))
         });
     }
@@ -181,7 +182,7 @@ impl Known {
         Self { rules: Arc::clone(rules), list, uses: HashMap::new(), values, expires: u64::MAX }
     }
 
-    /// The same without what has expired, under these rules.
+    /// The same without what has expired, under these rules; to be [prepared](Self::prepared).
     fn under(&self, rules: &Arc<Rules>, settings: &Settings) -> Self {
         let mut known = self.clone();
         let (now, ttl) = (now(), micros(settings.ttl));
@@ -189,7 +190,7 @@ impl Known {
         known.list.retain(|name| known.uses.contains_key(name));
         rename(&mut known.list, &self.rules, rules);
         known.rules = Arc::clone(rules);
-        known.prepared(settings)
+        known
     }
 
     /// Whether a request has something to write down.
@@ -218,7 +219,7 @@ impl Known {
                 self.uses.entry(*name).or_insert(Use { last: now, is_repeated: false });
             }
         }
-        self.prepared(settings)
+        self
     }
 
     /// Drops values until there are no more than `most`.

@@ -10,7 +10,7 @@ use aegis_tests::client::{post, post_with};
 use aegis_tests::oracle::{base64, tokens_in};
 use aegis_tests::process::binary;
 use aegis_tests::secrets::Seeded;
-use aegis_tests::{Gateway, Script, Upstream};
+use aegis_tests::{Client, Gateway, Script, Upstream};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
@@ -139,6 +139,8 @@ fn a_later_conversation_of_the_same_client_and_no_other() {
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             String::from_utf8(output.stdout).expect("text")
         };
+        let page = b"DELETE /recall HTTP/1.1\r\nhost: a\r\norigin: http://evil.example\r\n\r\n";
+        assert_eq!(Client::connect(harness.gateway.admin).exchange(page).status(), 403);
         assert_eq!(forget(&["--key", "b"]), "forgot 0 clients\n");
         assert_eq!(forget(&["--key", "a"]), "forgot 1 clients\n");
         assert!(ask("a", "", format!("what is {value}?")), "forgotten");
@@ -159,6 +161,26 @@ fn clients_without_a_key_are_distinguished_by_their_credentials() {
     assert!(!ask("Bearer one", format!("DB_PASSWORD={value}")));
     assert!(!ask("Bearer one", format!("what is {value}?")));
     assert!(ask("Bearer two", format!("what is {value}?")));
+}
+
+/// Signatures of AWS change with each request; the access key in them does not.
+#[test]
+fn clients_that_sign_each_request_are_recognised() {
+    let harness = Harness::new();
+    let value = password(1551);
+    let ask = |key: &str, signature: u32, prompt: String| {
+        let credential = format!(
+            "AWS4-HMAC-SHA256 Credential={key}/20261130/eu-west-1/bedrock/aws4_request, SignedHeaders=host, \
+             Signature={signature:064x}"
+        );
+        let fields = [("authorization", credential.as_str())];
+        let request = post_with(CHAT, "application/json", &fields, chat(&prompt).as_bytes());
+        assert_eq!(harness.gateway.exchange(&request).status(), 200);
+        harness.upstream.last().text().contains(&value)
+    };
+    assert!(!ask("AKIAONE", 1, format!("DB_PASSWORD={value}")));
+    assert!(!ask("AKIAONE", 2, format!("what is {value}?")));
+    assert!(ask("AKIATWO", 3, format!("what is {value}?")));
 }
 
 #[test]

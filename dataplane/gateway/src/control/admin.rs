@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Query, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get};
 
@@ -85,10 +85,18 @@ struct Forget {
     key: Option<String>,
 }
 
-async fn forget(State(shared): State<Arc<Shared>>, Query(forget): Query<Forget>) -> String {
+async fn forget(
+    State(shared): State<Arc<Shared>>,
+    Query(forget): Query<Forget>,
+    headers: HeaderMap,
+) -> Response {
+    // Browsers say with every DELETE which page sends it, and no page has a reason to.
+    if headers.contains_key(header::ORIGIN) {
+        return (StatusCode::FORBIDDEN, "not for web pages\n").into_response();
+    }
     let settings = &shared.snapshots.load().recall;
     let clients = Recall::shared(settings).forget(forget.organisation.as_deref(), forget.key.as_deref());
-    format!("forgot {clients} clients\n")
+    format!("forgot {clients} clients\n").into_response()
 }
 
 async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
