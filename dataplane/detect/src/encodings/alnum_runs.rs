@@ -7,6 +7,7 @@
 use super::simd;
 use super::simd::BLOCK;
 use crate::bytes::{BASE64, ByteSet};
+use crate::text::Span;
 
 /// What the masks are of: the characters of both alphabets of base64 but `_`. Names in programs fall apart in it.
 pub(crate) const RUN_BYTES: ByteSet = BASE64.union(ByteSet::of(b"-"));
@@ -75,30 +76,30 @@ impl AlnumRuns {
 
     /// Reports the runs of the length that the masks were made for, and longer ones, in the order of the text. A run
     /// may come in parts: each begins with a block, where the part before it ended.
-    pub(crate) fn runs(&self, mut report: impl FnMut(usize, usize)) {
+    pub(crate) fn runs(&self, mut report: impl FnMut(Span)) {
         let Some(length) = self.length else { return };
         let mut index = 0;
         // Nearly all are skipped.
         while let Some(next) = self.ends[index..].iter().position(|ends| *ends != 0) {
             index += next;
             let goes_on = index > 0 && self.ends[index - 1] >> (BLOCK - 1) != 0;
-            parts(self.ends[index], goes_on, length, |start, end| {
-                report((index * BLOCK + start).saturating_sub(BLOCK), index * BLOCK + end);
+            parts(self.ends[index], goes_on, length, |run| {
+                report(Span::new((index * BLOCK + run.start).saturating_sub(BLOCK), index * BLOCK + run.end));
             });
             index += 1;
         }
     }
 }
 
-/// Reports the runs whose ends stand in a block: where they start, counted from the block before, and where they end.
-fn parts(mut ends: u64, mut goes_on: bool, length: RunLength, mut report: impl FnMut(usize, usize)) {
+/// Reports the runs whose ends stand in a block: their start is counted from the block before, their end from this one.
+fn parts(mut ends: u64, mut goes_on: bool, length: RunLength, mut report: impl FnMut(Span)) {
     let mut done = 0;
     while ends != 0 {
         let first = ends.trailing_zeros() as usize;
         let count = (!(ends >> first)).trailing_zeros() as usize;
         goes_on &= first == 0 && done == 0;
         let start = if goes_on { BLOCK } else { BLOCK + first + 1 - length as usize };
-        report(start, first + count);
+        report(Span { start, end: first + count });
         done = first + count;
         ends &= !below(done);
     }
@@ -156,12 +157,12 @@ mod tests {
     use super::*;
 
     /// All runs by single bytes.
-    fn slow(text: &[u8], length: usize) -> Vec<(usize, usize)> {
+    fn slow(text: &[u8], length: usize) -> Vec<Span> {
         let (mut out, mut at) = (Vec::new(), 0);
         while at < text.len() {
             let run = RUN_BYTES.run(&text[at..], usize::MAX);
             if run >= length {
-                out.push((at, at + run));
+                out.push(Span::new(at, at + run));
             }
             at += run + 1;
         }
@@ -177,10 +178,10 @@ mod tests {
                     let text = format!("{}{}_x+/-{}", ".".repeat(before), "a1".repeat(run), "Z".repeat(run));
                     let text = &text.as_bytes()[run..];
                     masks.fill(text, Some(length));
-                    let mut found: Vec<(usize, usize)> = Vec::new();
-                    masks.runs(|start, end| match found.last_mut() {
-                        Some(last) if last.1 == start && start % BLOCK == 0 => last.1 = end,
-                        _ => found.push((start, end)),
+                    let mut found: Vec<Span> = Vec::new();
+                    masks.runs(|run| match found.last_mut() {
+                        Some(last) if last.end == run.start && run.start % BLOCK == 0 => last.end = run.end,
+                        _ => found.push(run),
                     });
                     assert_eq!(found, slow(text, length as usize), "{run} behind {before}");
                 }
@@ -193,9 +194,9 @@ mod tests {
         let mut masks = AlnumRuns::default();
         masks.fill(&[b'a'; 300], Some(RunLength::Sixteen));
         masks.fill(b"a b", Some(RunLength::Sixteen));
-        masks.runs(|start, end| panic!("{start}..{end}"));
+        masks.runs(|run| panic!("{run:?}"));
         masks.fill(&[b'a'; 300], None);
-        masks.runs(|start, end| panic!("{start}..{end}"));
+        masks.runs(|run| panic!("{run:?}"));
         assert!(masks.longest().is_none());
     }
 }

@@ -60,7 +60,7 @@ pub(crate) fn find(candidates: &mut Candidates, view: TextView<'_>, rule: u16, e
         at += 1;
     }
     let Some(sign) = sign else { return };
-    let Some(colon) = first_colon else { return token(candidates, text, rule, (end, sign), tail) };
+    let Some(colon) = first_colon else { return token(candidates, text, rule, Span::new(end, sign), tail) };
     if colon >= sign {
         return;
     }
@@ -115,13 +115,8 @@ fn long(candidates: &mut Candidates, view: TextView<'_>, start: usize, at: usize
 }
 
 /// `https://TOKEN@host`: a token in the user's place. A DSN of Sentry has a public key there.
-fn token(
-    candidates: &mut Candidates,
-    text: &[u8],
-    rule: u16,
-    (start, end): (usize, usize),
-    mut tail: Option<Tail>,
-) {
+fn token(candidates: &mut Candidates, text: &[u8], rule: u16, user: Span, mut tail: Option<Tail>) {
+    let Span { start, end } = user;
     let host = &text[(end + 1).min(text.len())..text.len().min(end + 64)];
     let known = memchr::memmem::find(host, b"sentry").is_some();
     let mut to = end;

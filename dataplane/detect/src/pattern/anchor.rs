@@ -8,6 +8,7 @@
 use super::run::{ByteRun, PatternError};
 use crate::bytes::{ByteSet, WORD};
 use crate::text::LOOKAHEAD;
+use std::ops::Range;
 
 /// The widest anchor, in bytes.
 const MAX_ANCHOR: usize = 24;
@@ -32,7 +33,7 @@ pub(crate) struct Anchor {
 pub(crate) fn choose(runs: &[ByteRun]) -> Result<Anchor, PatternError> {
     let lead = lead(runs);
     let body = &runs[lead..];
-    let BestWindow { from, to, bits, .. } = best_window(body);
+    let BestWindow { span, bits, .. } = best_window(body);
     if bits < MIN_ANCHOR_BITS {
         return Err(
             "too costly: nothing in the pattern's fixed part is rare enough to look for; begin it with a literal or a longer run"
@@ -43,16 +44,16 @@ pub(crate) fn choose(runs: &[ByteRun]) -> Result<Anchor, PatternError> {
     let mut at = 0usize;
     for run in body {
         let width = run.min as usize;
-        let (begin, end) = (from.max(at), to.min(at + width));
+        let (begin, end) = (span.start.max(at), span.end.min(at + width));
         if begin < end {
             render(&mut pattern, run, end - begin);
         }
         at += width;
-        if at >= to || !run.is_fixed() {
+        if at >= span.end || !run.is_fixed() {
             break;
         }
     }
-    Ok(Anchor { pattern, reach: to, lead })
+    Ok(Anchor { pattern, reach: span.end, lead })
 }
 
 /// How many runs are better found by walking back from what follows them: a variable run that says less than that does,
@@ -78,8 +79,7 @@ const MAX_LEAD: u32 = 128;
 /// A part of a sequence's fixed beginning, in bytes, and how rare it is on random bytes: all of it, and its literal
 /// core.
 struct BestWindow {
-    from: usize,
-    to: usize,
+    span: Range<usize>,
     bits: f32,
     core: f32,
 }
@@ -98,19 +98,19 @@ fn best_window(runs: &[ByteRun]) -> BestWindow {
     // common byte is none: then the rarest part of the classes serves.
     let literal = |b: f32| b >= 6.9;
     let rare = |at: usize| nth(runs, at).is_some_and(|s| !s.set.has_any_of(&COMMON));
-    let mut core = (0, 0);
+    let mut core = 0..0;
     let mut best = 0.0;
     let mut at = 0;
     while at < bits.len() {
         let end = at + bits[at..].iter().take(MAX_ANCHOR).take_while(|b| literal(**b)).count();
         let sum: f32 = bits[at..end].iter().sum();
         if (end > at + 1 || (end > at && rare(at))) && sum > best + 1.0 {
-            (core, best) = ((at, end), sum);
+            (core, best) = (at..end, sum);
         }
         at = end.max(at + 1);
     }
-    let (from, to) = if best > 0.0 { widen(core, bits.len()) } else { rarest(&bits) };
-    BestWindow { from, to, bits: bits[from..to].iter().sum(), core: best }
+    let span = if best > 0.0 { widen(&core, bits.len()) } else { rarest(&bits) };
+    BestWindow { bits: bits[span.clone()].iter().sum(), span, core: best }
 }
 
 /// Bytes too frequent to look for alone.
@@ -126,19 +126,19 @@ fn nth(runs: &[ByteRun], at: usize) -> Option<&ByteRun> {
 }
 
 /// A core with the run behind it, or before it where the sequence ends too soon.
-fn widen((from, to): (usize, usize), len: usize) -> (usize, usize) {
-    let wide = (to - from + ANCHOR_RUN).min(MAX_ANCHOR.max(to - from));
-    let end = len.min(from + wide);
-    let start = if end - from < wide { end.saturating_sub(wide) } else { from };
-    (start, end)
+fn widen(core: &Range<usize>, len: usize) -> Range<usize> {
+    let wide = (core.len() + ANCHOR_RUN).min(MAX_ANCHOR.max(core.len()));
+    let end = len.min(core.start + wide);
+    let start = if end - core.start < wide { end.saturating_sub(wide) } else { core.start };
+    start..end
 }
 
 /// The window of [`ANCHOR_RUN`] bytes with the most bits.
-fn rarest(bits: &[f32]) -> (usize, usize) {
+fn rarest(bits: &[f32]) -> Range<usize> {
     let width = ANCHOR_RUN.min(bits.len());
     let sum = |from: &usize| bits[*from..*from + width].iter().sum::<f32>();
     let from = (0..=bits.len() - width).max_by(|a, b| sum(a).total_cmp(&sum(b)).then(b.cmp(a))).unwrap_or(0);
-    (from, from + width)
+    from..from + width
 }
 
 /// A literal in Hyperscan's syntax.

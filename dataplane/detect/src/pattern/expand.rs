@@ -12,6 +12,7 @@ use crate::bytes::ByteSet;
 use crate::text::MAX_SECRET_LEN;
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind};
+use std::ops::Range;
 
 /// How many sequences one pattern may have after its alternatives are written out.
 const MAX_SEQUENCES: usize = 64;
@@ -27,9 +28,9 @@ pub(crate) fn parse(pattern: &str) -> Result<Vec<Sequence>, PatternError> {
     let mut sequences = Vec::new();
     for expansion in expansions(pattern)? {
         let anchor = anchor::choose(&expansion.runs)?;
-        let whole = (0, expansion.runs.len());
+        let whole = 0..expansion.runs.len();
         let head = head(&expansion.runs);
-        sequences.push(Sequence { capture: expansion.capture(whole), runs: expansion.runs, anchor, head });
+        sequences.push(Sequence { capture: expansion.capture(&whole), runs: expansion.runs, anchor, head });
     }
     Ok(sequences)
 }
@@ -38,7 +39,7 @@ pub(crate) fn parse(pattern: &str) -> Result<Vec<Sequence>, PatternError> {
 pub(crate) fn parse_value(pattern: &str) -> Result<Vec<Sequence>, PatternError> {
     let anchor = Anchor { pattern: String::new(), reach: 0, lead: 0 };
     let sequence = |p: Expansion| Sequence {
-        capture: (0, p.runs.len()),
+        capture: 0..p.runs.len(),
         head: head(&p.runs),
         runs: p.runs,
         anchor: anchor.clone(),
@@ -79,8 +80,8 @@ struct Expansion {
 }
 
 impl Expansion {
-    fn capture(&self, whole: (usize, usize)) -> (usize, usize) {
-        (self.open.unwrap_or(whole.0), self.close.unwrap_or(whole.1))
+    fn capture(&self, whole: &Range<usize>) -> Range<usize> {
+        self.open.unwrap_or(whole.start)..self.close.unwrap_or(whole.end)
     }
 
     fn then(&self, next: &Expansion) -> Result<Expansion, PatternError> {

@@ -6,7 +6,8 @@ use super::anchor::Anchor;
 use super::run::{ByteRun, first_bytes};
 use crate::boundaries;
 use crate::bytes::{ByteSet, RunCache};
-use crate::text::{MAX_SECRET_LEN, TooShort};
+use crate::text::{MAX_SECRET_LEN, Span, TooShort};
+use std::ops::Range;
 
 /// Overlapping neighbours (`[a-z]+a`) are matched by going back, at most this many times.
 pub(super) const MAX_RETRIES: u32 = 512;
@@ -15,8 +16,8 @@ pub(super) const MAX_RETRIES: u32 = 512;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Sequence {
     pub(crate) runs: Vec<ByteRun>,
-    /// Runs `capture.0 .. capture.1` are the secret.
-    pub(crate) capture: (usize, usize),
+    /// The runs that are the secret, by their index.
+    pub(crate) capture: Range<usize>,
     pub(crate) anchor: Anchor,
     /// How many bytes at the start are the same in every match.
     pub(crate) head: usize,
@@ -31,7 +32,7 @@ pub(crate) enum Verdict {
     Open,
     /// It matches: the whole and the capture. If it was cut at the length of the longest finding and goes on, `cut` is
     /// the run in which.
-    Match { start: usize, end: usize, capture: (usize, usize), cut: Option<u16> },
+    Match { whole: Span, capture: Span, cut: Option<u16> },
 }
 
 impl Sequence {
@@ -54,17 +55,24 @@ impl Sequence {
 
     /// Matches the sequence at `start`.
     pub(crate) fn match_at(&self, text: &[u8], start: usize, last: bool, cache: &mut RunCache) -> Verdict {
-        let mut attempt =
-            MatchAttempt { text, last, begin: start, retries: 0, cache, capture: (start, start), cut: None };
+        let mut attempt = MatchAttempt {
+            text,
+            last,
+            begin: start,
+            retries: 0,
+            cache,
+            capture: Span::new(start, start),
+            cut: None,
+        };
         match attempt.match_from(self, 0, start) {
             Ok(Some(end)) => {
-                if self.capture.0 == 0 {
-                    attempt.capture.0 = start;
+                if self.capture.start == 0 {
+                    attempt.capture.start = start;
                 }
-                if self.capture.1 == self.runs.len() || attempt.cut.is_some() {
-                    attempt.capture.1 = end;
+                if self.capture.end == self.runs.len() || attempt.cut.is_some() {
+                    attempt.capture.end = end;
                 }
-                Verdict::Match { start, end, capture: attempt.capture, cut: attempt.cut }
+                Verdict::Match { whole: Span::new(start, end), capture: attempt.capture, cut: attempt.cut }
             }
             Ok(None) => Verdict::No,
             Err(TooShort) => Verdict::Open,
@@ -78,7 +86,7 @@ impl Sequence {
 
     /// The bytes that the rest of the capture may hold, from the run with this index on.
     pub(crate) fn rest(&self, run: usize) -> ByteSet {
-        self.runs[run..self.capture.1].iter().fold(ByteSet::EMPTY, |set, run| set.union(run.set))
+        self.runs[run..self.capture.end].iter().fold(ByteSet::EMPTY, |set, run| set.union(run.set))
     }
 }
 
@@ -89,7 +97,7 @@ struct MatchAttempt<'t, 'r> {
     begin: usize,
     retries: u32,
     cache: &'r mut RunCache,
-    capture: (usize, usize),
+    capture: Span,
     cut: Option<u16>,
 }
 
@@ -102,11 +110,11 @@ impl MatchAttempt<'_, '_> {
         mut at: usize,
     ) -> Result<Option<usize>, TooShort> {
         while let Some(run) = sequence.runs.get(index) {
-            if index == sequence.capture.0 {
-                self.capture.0 = at;
+            if index == sequence.capture.start {
+                self.capture.start = at;
             }
-            if index == sequence.capture.1 {
-                self.capture.1 = at;
+            if index == sequence.capture.end {
+                self.capture.end = at;
             }
             let length = self.match_run(run, at)?;
             if self.is_cut(sequence, index, at + length)? {
@@ -127,7 +135,7 @@ impl MatchAttempt<'_, '_> {
 
     /// Whether the match is as long as a finding can be at `end`, and goes on there inside what it captures.
     fn is_cut(&self, sequence: &Sequence, index: usize, end: usize) -> Result<bool, TooShort> {
-        if end < self.begin + MAX_SECRET_LEN || !(sequence.capture.0..sequence.capture.1).contains(&index) {
+        if end < self.begin + MAX_SECRET_LEN || !sequence.capture.contains(&index) {
             return Ok(false);
         }
         match self.text.get(end) {

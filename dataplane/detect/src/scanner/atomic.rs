@@ -15,9 +15,11 @@ pub(super) fn join(spans: &mut Vec<Span>) {
     });
 }
 
-/// Where to settle instead of at `edge`, so that none of the spans, which are sorted and apart, is settled in part. A
-/// window as large as one can be, of a text whose unjudged part begins at `fresh`, settles something all the same.
-pub(super) fn hold_back(spans: &[Span], (fresh, edge): (usize, usize), end: usize) -> usize {
+/// Where to settle instead of at the end of `decided`, so that none of the spans, which are sorted and apart, is settled
+/// in part. A window as large as one can be, of a text whose unjudged part begins with `decided`, settles something all
+/// the same.
+pub(super) fn hold_back(spans: &[Span], decided: Span, end: usize) -> usize {
+    let Span { start: fresh, end: edge } = decided;
     let next = spans.partition_point(|span| span.start < edge);
     let lowered = match next.checked_sub(1).map(|last| spans[last]) {
         Some(span) if edge < span.end => span.start,

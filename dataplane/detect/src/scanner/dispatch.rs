@@ -210,14 +210,15 @@ fn confirm_sequence(
     let shape = &rule.sequences[usize::from(sequence)];
     let text = view.text;
     let verdict = shape.confirm(text, anchor_end, view.last, &mut candidates.runs);
-    let (start, mut end, capture, cut) = match verdict {
+    let (whole, capture, cut) = match verdict {
         Verdict::No => return,
         Verdict::Open => {
             candidates.open(anchor_end.saturating_sub(shape.anchor.reach));
             return;
         }
-        Verdict::Match { start, end, capture, cut } => (start, end, capture, cut),
+        Verdict::Match { whole, capture, cut } => (whole, capture, cut),
     };
+    let Span { start, mut end } = whole;
     if !boundaries::can_begin(text, start, rule.left)
         || (shape.head <= MAX_WEAK_HEAD && boundaries::is_in_folded_line(text, start))
     {
@@ -232,7 +233,7 @@ fn confirm_sequence(
             return;
         }
     }
-    let (from, mut to) = capture;
+    let Span { start: from, end: mut to } = capture;
     // A sentence may end behind a token whose characters include the full stop.
     if cut.is_none()
         && shape.runs.last().is_some_and(|run| !run.is_fixed())

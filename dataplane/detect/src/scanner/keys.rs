@@ -4,16 +4,17 @@
 use super::carry::Carry;
 use crate::finders::key::KeySearch;
 use crate::finding::{Finding, Part};
-use crate::text::{LOOKAHEAD, MAX_SECRET_LEN};
+use crate::text::{LOOKAHEAD, MAX_SECRET_LEN, Span};
 
 /// Marks the findings that are lines of keys, and leaves a line that is settled in part to the next window, of a text of
-/// `len` bytes. Gives back how far the text is settled, and puts the key that goes on from there into `carry`.
+/// `len` bytes. `decided` is settled but for keys. Returns how far the text is settled, and puts the key that goes on from there into `carry`.
 pub(super) fn settle(
     keys: &KeySearch,
     findings: &mut Vec<Finding>,
-    (fresh, mut settled): (usize, usize),
+    decided: Span,
     (len, carry): (usize, &mut Carry),
 ) -> usize {
+    let Span { start: fresh, end: mut settled } = decided;
     if keys.places.is_empty() {
         return settled;
     }

@@ -106,11 +106,11 @@ impl Scanner {
         atomic::join(&mut candidates.atomic_spans);
         let mut bound = usize::MAX;
         let settled = loop {
-            edge = atomic::hold_back(&candidates.atomic_spans, (fresh, edge), text.len());
+            edge = atomic::hold_back(&candidates.atomic_spans, Span::new(fresh, edge), text.len());
             self.findings.clear();
             let settled = overlap::settle(&mut candidates.list, edge, text.len(), &mut self.findings);
             // A cluster as long as one can be is decided even inside an atomic span; then the edge does not fall.
-            let lowered = atomic::hold_back(&candidates.atomic_spans, (fresh, settled), text.len());
+            let lowered = atomic::hold_back(&candidates.atomic_spans, Span::new(fresh, settled), text.len());
             if lowered == settled || settled >= bound {
                 break settled;
             }
@@ -126,7 +126,7 @@ impl Scanner {
         let settled = keys::settle(
             &self.levels[0].work.keys,
             &mut self.findings,
-            (fresh, settled),
+            Span::new(fresh, settled),
             (text.len(), carry),
         );
         self.resumes.clear();

@@ -120,7 +120,8 @@ pub(super) fn classify(text: &[u8], name: &Name, value: &Value) -> Option<Confid
 
 /// `_auth = dXNlcjpwYXNz`: a user and a password in base64 behind a name that ends with `auth`.
 fn is_basic_credentials(text: &[u8], name: &Name, value: &[u8]) -> bool {
-    let ends = name.end == name.keyword.1 && text[name.keyword.0..name.end].eq_ignore_ascii_case(b"auth");
+    let ends =
+        name.end == name.keyword.end && text[name.keyword.start..name.end].eq_ignore_ascii_case(b"auth");
     ends && value.len() >= 8
         && value.len().is_multiple_of(4)
         && Check::Basic.validate(value, value) == CheckResult::Valid
@@ -128,7 +129,7 @@ fn is_basic_credentials(text: &[u8], name: &Name, value: &[u8]) -> bool {
 
 /// `credentials: user:x`, `user/password: user/x`: the password behind the user's name.
 pub(super) fn behind_user(text: &[u8], name: &mut Name, value: &mut Value) {
-    let keyword = &text[name.keyword.0..name.keyword.1];
+    let keyword = &text[name.keyword];
     let before = &text[..name.start];
     let ends = |word: &&[u8]| {
         before.len().checked_sub(word.len()).is_some_and(|at| before[at..].eq_ignore_ascii_case(word))
@@ -164,7 +165,7 @@ fn secret(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
     if is_random(bytes, 10, 2) || is_hex_key(bytes) || wild || is_scrambled(bytes) {
         return Some(Confidence::Medium);
     }
-    let keyword = &text[name.keyword.0..name.keyword.1];
+    let keyword = &text[name.keyword];
     let letters = bytes.iter().any(u8::is_ascii_alphabetic);
     if keyword.eq_ignore_ascii_case(b"secret")
         && place::is_environment(text, name, value)
@@ -174,7 +175,7 @@ fn secret(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
     {
         return Some(Confidence::Medium);
     }
-    let plain = keyword.eq_ignore_ascii_case(b"secret") && name.end == name.keyword.1;
+    let plain = keyword.eq_ignore_ascii_case(b"secret") && name.end == name.keyword.end;
     if !value.quoted || bytes.len() < 8 || bytes.contains(&b'/') {
         return None;
     }
@@ -211,7 +212,7 @@ fn is_word_for_secret(value: &[u8]) -> bool {
 
 /// A long value that repeats the keyword is a name, if not for its digits: `dhSinglePass-stdDH`.
 fn is_keyword_repeated(text: &[u8], name: &Name, value: &[u8]) -> bool {
-    let keyword = text[name.keyword.0..name.keyword.1].to_ascii_lowercase();
+    let keyword = text[name.keyword].to_ascii_lowercase();
     value.len() > 20
         && value.iter().filter(|b| b.is_ascii_digit()).count() < 3
         && memchr::memmem::find(&value.to_ascii_lowercase(), &keyword).is_some()
@@ -318,7 +319,7 @@ fn word(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
 
 /// `password`, `passphrase`: with shorter keywords other things are called, too.
 fn is_spelled_out(name: &Name) -> bool {
-    name.keyword.1 - name.keyword.0 >= 6
+    name.keyword.len() >= 6
 }
 
 /// Letters with a capital inside, as labels and sentences do not have them.
@@ -402,7 +403,7 @@ fn phrase(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
     let words = bytes.split(|b| *b == b' ');
     let plain = words.clone().all(|w| !w.is_empty() && w.iter().all(u8::is_ascii_alphanumeric))
         && !bytes.iter().any(u8::is_ascii_uppercase);
-    let keyword = &text[name.keyword.0..name.keyword.1];
+    let keyword = &text[name.keyword];
     let passphrase = [&b"passphrase"[..], b"psk"].iter().any(|k| keyword.eq_ignore_ascii_case(k));
     let in_place = passphrase || (place::is_beside_user(text, name, value) && words.count() < 3);
     let assigned = value.quoted && matches!(value.operator, Operator::Equals | Operator::Colon);

@@ -140,7 +140,7 @@ fn before_name(text: &[u8], name: &Name, value: Span) -> Option<AssignedSecret> 
     let written =
         Zeroizing::new([opens, &text[name.start..name.end], ties, &text[value.range()], opens].concat());
     let at = |offset: usize| offset - name.start + opens.len();
-    let keyword = (at(name.keyword.0), at(name.keyword.1));
+    let keyword = Span::new(at(name.keyword.start), at(name.keyword.end));
     let moved = Name { start: at(name.start), keyword, end: at(name.end), ..*name };
     let start = moved.end + ties.len();
     let end = start + value.len();
@@ -191,7 +191,7 @@ fn vendor(
 fn fits(shape: &Sequence, value: &[u8]) -> Option<usize> {
     let mut runs = RunCache::default();
     match shape.match_at(value, 0, true, &mut runs) {
-        Verdict::Match { end, .. } => {
+        Verdict::Match { whole: Span { end, .. }, .. } => {
             let next = value.get(end).copied().unwrap_or(b' ');
             let ends = !next.is_ascii_alphanumeric()
                 && next != b'_'

@@ -176,7 +176,13 @@ mod tests {
         let before = |text: &str| {
             let start = text.find("DB_PASSWORD").unwrap();
             let end = start + "DB_PASSWORD".len();
-            let name = Name { start, keyword: (start, end), end, strength: Strength::Password, loose: false };
+            let name = Name {
+                start,
+                keyword: Span::new(start, end),
+                end,
+                strength: Strength::Password,
+                loose: false,
+            };
             let view = TextView { text: text.as_bytes(), last: true };
             value_before(view, &name).unwrap().map(|span| text[span.range()].to_owned())
         };

@@ -5,13 +5,13 @@ use crate::bytes::{ALNUM, ByteSet, WORD};
 use crate::plausibility::words::is_one_of;
 use crate::rule::Strength;
 use crate::text::cursor::Cursor;
-use crate::text::{TextView, TooShort};
+use crate::text::{Span, TextView, TooShort};
 
 /// A name around a keyword.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Name {
     pub(crate) start: usize,
-    pub(crate) keyword: (usize, usize),
+    pub(crate) keyword: Span,
     pub(crate) end: usize,
     pub(crate) strength: Strength,
     /// Spaces may be part of the name (`SECRET KEY: x`), as in vendor rules.
@@ -328,7 +328,7 @@ pub(super) fn read(
 
 /// Whether the words around the keyword say that the name is one of something else: `token_type`, `max_tokens`.
 pub(super) fn is_misleading(text: &[u8], name: &Name) -> bool {
-    let (start, end) = name.keyword;
+    let Span { start, end } = name.keyword;
     let (before, after) = (&text[name.start..start], &text[end..name.end]);
     if words(after).any(|w| is_one_of(AFTER, w)) {
         return true;
@@ -418,7 +418,7 @@ fn extend(view: TextView<'_>, start: usize, end: usize, strength: Strength) -> R
     {
         first += 1;
     }
-    Ok(Name { start: first, keyword: (start, end), end: stop, strength, loose: false })
+    Ok(Name { start: first, keyword: Span::new(start, end), end: stop, strength, loose: false })
 }
 
 fn is_plural(after: &[u8]) -> bool {
@@ -434,7 +434,7 @@ const HEADS: [&[u8]; 24] = [
 
 /// Weak and short keywords must begin a word of the name; long ones may end one (`MYSQLPASSWORD`).
 fn is_word_start(text: &[u8], name: &Name) -> bool {
-    let (start, end) = name.keyword;
+    let Span { start, end } = name.keyword;
     if start == name.start || end - start >= 6 {
         return true;
     }

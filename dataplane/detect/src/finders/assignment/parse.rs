@@ -225,8 +225,7 @@ fn argument(
 fn is_in_table(text: &[u8], name: &Name) -> bool {
     // `cygwin* | pw32* | cegcc*`: the shortest keywords stand in other lists, too.
     let before = text[..name.start].iter().rev().take(16);
-    name.keyword.1 - name.keyword.0 > 2
-        && before.copied().find(|b| !matches!(b, b' ' | b'\t' | b'*' | b'`')) == Some(b'|')
+    name.keyword.len() > 2 && before.copied().find(|b| !matches!(b, b' ' | b'\t' | b'*' | b'`')) == Some(b'|')
 }
 
 /// `CURLOPT_PASSWORD, "x"`: a constant as an argument.

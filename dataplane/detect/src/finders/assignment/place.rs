@@ -77,7 +77,7 @@ fn has_field_after(text: &[u8], value: &Value, fields: &[&[u8]]) -> bool {
 /// `APP_PASS=word`: in an environment file.
 pub(super) fn is_environment(text: &[u8], name: &Name, value: &Value) -> bool {
     let word = &text[name.start..name.end];
-    let long = name.keyword.1 - name.keyword.0 >= 6 && value.alone;
+    let long = name.keyword.len() >= 6 && value.alone;
     let upper = (word.contains(&b'_') || long)
         && word.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_');
     !value.quoted && !value.spaced && value.operator == Operator::Equals && upper

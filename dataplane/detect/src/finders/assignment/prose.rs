@@ -6,8 +6,8 @@ use super::read::typed;
 use super::written::{MAX_BLANKS, MAX_WORD, Operator};
 use crate::bytes::{ALNUM, ByteSet, WORD};
 use crate::rule::Strength;
-use crate::text::TooShort;
 use crate::text::cursor::Cursor;
+use crate::text::{Span, TooShort};
 
 /// How far behind a name the verb of its sentence may stand: `the password for user 'x' is y`.
 const MAX_CLAUSE: usize = 48;
@@ -75,7 +75,7 @@ pub(super) fn operator(
         return Ok(None);
     }
     let ends_with = |tail: &[u8]| {
-        let word = &text[name.keyword.0..name.end];
+        let word = &text[name.keyword.start..name.end];
         word.len() >= tail.len() && word[word.len() - tail.len()..].eq_ignore_ascii_case(tail)
     };
     if ends_with(b"securestring") {
@@ -126,14 +126,14 @@ fn is_changed(text: &[u8], name: &Name) -> bool {
 
 /// `pass "x"` is a verb more often than a password.
 pub(super) fn is_verb(text: &[u8], name: &Name) -> bool {
-    let (start, end) = name.keyword;
+    let Span { start, end } = name.keyword;
     let alone = start == name.start || text[start - 1] == b'.';
     alone && end == name.end && matches!(&text[start..end], b"pass" | b"Pass")
 }
 
 /// `problems identified by x`: nobody's account is in sight.
 fn has_no_account(text: &[u8], name: &Name) -> bool {
-    if !text[name.keyword.0..name.keyword.1].eq_ignore_ascii_case(b"identified by") {
+    if !text[name.keyword].eq_ignore_ascii_case(b"identified by") {
         return false;
     }
     let before = text[name.start.saturating_sub(128)..name.start].to_ascii_lowercase();
@@ -216,7 +216,7 @@ fn apposition(cursor: &Cursor<'_>, name: &Name) -> Result<bool, TooShort> {
     let text = cursor.view.text;
     let password = name.strength == Strength::Password && is_named_before(text, name);
     if !(name.strength == Strength::Secret || password)
-        || name.end != name.keyword.1
+        || name.end != name.keyword.end
         || text[name.start..name.end].contains(&b'_')
     {
         return Ok(false);

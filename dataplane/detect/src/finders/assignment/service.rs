@@ -217,7 +217,7 @@ pub(super) fn find(view: TextView<'_>, Span { start, end }: Span) -> AssignmentO
         return Ok(None);
     }
     let name = name::read_loose(view, start, end)?;
-    let behind = &view.text[name.keyword.1..name.end];
+    let behind = &view.text[name.keyword.end..name.end];
     if name::words(behind).any(|w| is_one_of(&OTHERS, w)) || is_digest_name(behind) {
         return Ok(None);
     }

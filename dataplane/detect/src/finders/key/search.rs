@@ -323,7 +323,7 @@ fn find_end(
     let found = match (joined, start) {
         (Some(_), _) => Some(mark.start - CHUNKS.run_back(&text[floor..mark.start], MAX_TAIL)),
         (None, Some(start)) => {
-            tail_start(text, (start, floor.max(start.saturating_sub(MAX_TAIL))), Some(prefix))
+            tail_start(text, Span::new(floor.max(start.saturating_sub(MAX_TAIL)), start), Some(prefix))
         }
         (None, None) => None,
     };
@@ -343,7 +343,7 @@ fn hold(candidates: &mut Candidates, keys: &KeySearch, text: &[u8]) {
         return;
     }
     let floor = candidates.fresh.max(keys.read_to).max(text.len().saturating_sub(MAX_TAIL + LAST_LINE));
-    if let Some(start) = tail_start(text, (text.len(), floor), None)
+    if let Some(start) = tail_start(text, Span::new(floor, text.len()), None)
         && start + LOOKAHEAD < text.len()
     {
         candidates.runs.work += (text.len() - start) as u64;
@@ -351,9 +351,10 @@ fn hold(candidates: &mut Candidates, keys: &KeySearch, text: &[u8]) {
     }
 }
 
-/// Where the lines of a body begin that go on to `end`, but not before `floor`. Before the line that closes a key, each
+/// Where the lines of a body begin that go on to the end of `within`, but not before its start. Before the line that closes a key, each
 /// line has the `prefix` of that line; without one it is not known yet whether, and where, a key will be closed.
-fn tail_start(text: &[u8], (end, floor): (usize, usize), prefix: Option<Prefix>) -> Option<usize> {
+fn tail_start(text: &[u8], within: Span, prefix: Option<Prefix>) -> Option<usize> {
+    let Span { start: floor, end } = within;
     let mut expected = prefix;
     let mut start = None;
     // The last line of a body is short, and so is the checksum behind it; what closes it may be there in part.

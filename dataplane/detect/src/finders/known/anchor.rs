@@ -9,7 +9,7 @@ use super::hash::{KnownKey, print};
 use super::limits::{MAX_KNOWN_LEN, MAX_SHARED, MIN_DISTINCT, MIN_KNOWN_LEN};
 use super::weak;
 use crate::encodings::alnum_runs::{RUN_BYTES, RunLength};
-use crate::text::LOOKAHEAD;
+use crate::text::{LOOKAHEAD, Span};
 
 /// Bytes of an anchor: as many as the shortest value has.
 pub(super) const ANCHOR: usize = MIN_KNOWN_LEN;
@@ -114,14 +114,14 @@ fn anchor_print(place: &[u8], key: &KnownKey) -> u32 {
     key.window(std::array::from_fn(|i| place[i]))
 }
 
-/// The runs of plain characters in a value: start and end.
-fn runs(value: &[u8]) -> Vec<(usize, usize)> {
+/// The runs of plain characters in a value.
+fn runs(value: &[u8]) -> Vec<Span> {
     let mut at = 0;
     let parts = value.split(|byte| !RUN_BYTES.has(*byte));
     parts
         .map(|part| {
-            let run = (at, at + part.len());
-            at = run.1 + 1;
+            let run = Span::new(at, at + part.len());
+            at = run.end + 1;
             run
         })
         .collect()
@@ -129,10 +129,11 @@ fn runs(value: &[u8]) -> Vec<(usize, usize)> {
 
 /// How long the run is that a place stands in; in a text it may be longer, never shorter. None for a place that rows
 /// and rulers are full of.
-fn run_of(runs: &[(usize, usize)], offset: usize, place: &[u8]) -> Option<RunLength> {
-    let (start, end) = runs.iter().find(|(start, end)| *start <= offset && offset + ANCHOR <= *end)?;
+fn run_of(runs: &[Span], offset: usize, place: &[u8]) -> Option<RunLength> {
+    let place_span = Span::new(offset, offset + ANCHOR);
+    let run = runs.iter().find(|run| run.covers(place_span))?;
     let length =
-        [RunLength::Sixteen, RunLength::Twelve].into_iter().find(|length| end - start >= *length as usize);
+        [RunLength::Sixteen, RunLength::Twelve].into_iter().find(|length| run.len() >= *length as usize);
     length.filter(|_| weak::distinct(place) >= MIN_DISTINCT)
 }
 

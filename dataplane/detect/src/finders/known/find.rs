@@ -295,7 +295,7 @@ impl KnownValues {
             }
         }
         if let Some((_, bitmap)) = &self.in_runs {
-            masks.runs(|start, end| self.probe_run(bitmap, view.text, (start, end), met));
+            masks.runs(|run| self.probe_run(bitmap, view.text, run, met));
         }
         for (_, print) in &mut *met {
             *print = u32::from(self.places[*print as usize & (self.places.len() - 1)]);
@@ -312,9 +312,9 @@ impl KnownValues {
     }
 
     /// Reports the pieces of a run, or of a part of one, that may be of values in runs.
-    fn probe_run(&self, bitmap: &Bitmap, text: &[u8], (start, end): (usize, usize), met: &mut Vec<Met>) {
-        let start = start.next_multiple_of(RUN_STRIDE);
-        let pieces = text.get(start..end).unwrap_or_default().chunks_exact(RUN_STRIDE);
+    fn probe_run(&self, bitmap: &Bitmap, text: &[u8], run: Span, met: &mut Vec<Met>) {
+        let start = run.start.next_multiple_of(RUN_STRIDE);
+        let pieces = text.get(start..run.end).unwrap_or_default().chunks_exact(RUN_STRIDE);
         for (index, piece) in pieces.enumerate() {
             let hash = print(std::array::from_fn(|i| piece[i]), self.key.piece());
             if bitmap.has(hash) {

@@ -1,5 +1,7 @@
 //! What is read of a manifest.
 
+use crate::text::Span;
+
 /// The keys of a Secret. Reading stops at any other: what has it is none, and a text full of first keys costs a few
 /// lines for each.
 pub(super) const KEYS: [&[u8]; 7] =
@@ -17,15 +19,14 @@ pub(super) struct Manifest {
 /// One value and whether it stands under `data`, in base64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ManifestValue {
-    pub(super) start: usize,
-    pub(super) end: usize,
+    pub(super) span: Span,
     pub(super) encoded: bool,
 }
 
 impl Manifest {
-    pub(super) fn push(&mut self, start: usize, end: usize, encoded: bool) {
-        if start < end {
-            self.values.push(ManifestValue { start, end, encoded });
+    pub(super) fn push(&mut self, span: Span, encoded: bool) {
+        if !span.is_empty() {
+            self.values.push(ManifestValue { span, encoded });
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Which values of a manifest are secrets.
 
-use super::document::ManifestValue;
 use super::{flow, lines};
 use crate::bytes::BASE64;
 use crate::candidate::{Candidate, Candidates, Tail, rank};
@@ -44,11 +43,10 @@ pub(crate) fn find(candidates: &mut Candidates, view: TextView<'_>, rule: u16, S
     }
     candidates.atomic_spans.push(Span::new(start, manifest.end));
     for entry in &manifest.values {
-        if let Some(confidence) = classify(&view.text[entry.start..entry.end], entry.encoded) {
-            let ManifestValue { start, end, .. } = *entry;
-            let tail = (end == limit && end < view.text.len()).then_some(Tail::Encoded);
-            candidates
-                .add(Candidate { span: Span::new(start, end), rule, rank: rank::PLACE, confidence }, tail);
+        if let Some(confidence) = classify(&view.text[entry.span], entry.encoded) {
+            let span = entry.span;
+            let tail = (span.end == limit && span.end < view.text.len()).then_some(Tail::Encoded);
+            candidates.add(Candidate { span, rule, rank: rank::PLACE, confidence }, tail);
         }
     }
 }

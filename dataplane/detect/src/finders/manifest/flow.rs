@@ -1,7 +1,7 @@
 //! A manifest in JSON, which may stand inside a string: then every quote has as many backslashes as the first.
 
 use super::document::{KEYS, Manifest};
-use crate::text::{TextView, TooShort};
+use crate::text::{Span, TextView, TooShort};
 
 /// How deep objects are followed.
 const MAX_DEPTH: usize = 32;
@@ -18,8 +18,8 @@ struct Tokens<'a> {
 /// A token of JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Token {
-    /// Its content's extent.
-    Text(usize, usize),
+    /// A string's content.
+    Text(Span),
     Sign(u8),
     End,
 }
@@ -43,22 +43,22 @@ pub(super) fn read(view: TextView<'_>, start: usize) -> Result<Manifest, TooShor
                 depth -= 1;
                 section = section.filter(|_| depth > 0);
             }
-            Token::Text(from, to) if depth < 2 && tokens.colon()? => {
-                let key = &view.text[from..to];
+            Token::Text(key) if depth < 2 && tokens.colon()? => {
+                let key = &view.text[key];
                 keys += usize::from(depth == 0 && matches!(key, b"kind" | b"apiVersion"));
                 if keys > 2 || (depth == 0 && !KEYS.contains(&key)) {
                     break;
                 }
                 let value = tokens.clone_next()?;
                 match (depth, value) {
-                    (0, Token::Text(a, b)) if key == b"kind" => {
-                        manifest.secret |= view.text[a..b].eq_ignore_ascii_case(b"secret");
+                    (0, Token::Text(kind)) if key == b"kind" => {
+                        manifest.secret |= view.text[kind].eq_ignore_ascii_case(b"secret");
                     }
                     (0, Token::Sign(b'{')) if key == b"data" => section = Some(true),
                     (0, Token::Sign(b'{')) if key == b"stringData" => section = Some(false),
-                    (1, Token::Text(a, b)) => {
+                    (1, Token::Text(value)) => {
                         if let Some(encoded) = section {
-                            manifest.push(a, b, encoded);
+                            manifest.push(value, encoded);
                         }
                         tokens.next()?;
                     }
@@ -131,7 +131,7 @@ impl Tokens<'_> {
                     // A value goes on where reading stops.
                     true if text.len() >= start + LONG => {
                         self.at = text.len();
-                        Ok(Token::Text(start, text.len()))
+                        Ok(Token::Text(Span::new(start, text.len())))
                     }
                     true => Ok(Token::End),
                 };
@@ -146,7 +146,7 @@ impl Tokens<'_> {
             if closes {
                 let end = if self.backslashes == 0 { at + run } else { at };
                 self.at = at + run + 1;
-                return Ok(Token::Text(start, end));
+                return Ok(Token::Text(Span::new(start, end)));
             }
             at += run + 1;
         }

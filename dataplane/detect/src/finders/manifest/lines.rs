@@ -2,7 +2,7 @@
 
 use super::document::{KEYS, Manifest};
 use crate::bytes::BLANK;
-use crate::text::{TextView, TooShort};
+use crate::text::{Span, TextView, TooShort};
 
 /// How far left of its first key a line may begin.
 const MAX_INDENT: usize = 64;
@@ -99,7 +99,7 @@ fn entry(
         if !value.is_empty() {
             let from = line.start + colon + 1;
             let at = from + memchr::memmem::find(&view.text[from..line.end], value).unwrap_or(0);
-            manifest.push(at, at + value.len(), encoded);
+            manifest.push(Span::new(at, at + value.len()), encoded);
         }
         return Ok(line);
     }
@@ -116,7 +116,7 @@ fn entry(
         last = next;
     }
     if let Some((from, to)) = span {
-        manifest.push(from, to, encoded);
+        manifest.push(Span::new(from, to), encoded);
     }
     Ok(last)
 }

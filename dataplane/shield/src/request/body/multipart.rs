@@ -10,6 +10,8 @@
 //! inside an image. Heads, preamble and epilogue are scanned as text. A content is scanned behind the name of its
 //! field, as it is in a form: the name says what a bare value is.
 
+use std::ops::Range;
+
 use memchr::memmem;
 
 use crate::format::{Boundary, MAX_BOUNDARY};
@@ -102,7 +104,7 @@ impl MultipartBody {
     fn content(&mut self, step: &mut BodyStep<'_>, input: Input<'_>) -> Result<usize, Refusal> {
         let Input { bytes: window, last } = input;
         let (end, delimiter) = match self.find_delimiter(window)? {
-            Some((end, delimiter)) => (end, Some(delimiter)),
+            Some(delimiter) => (delimiter.start, Some(delimiter)),
             None if last => return Err(self.malformed("multipart without its end", window.len())),
             None => (window.len() - HELD, None),
         };
@@ -116,14 +118,13 @@ impl MultipartBody {
             _ => 0,
         };
         let Some(delimiter) = delimiter.filter(|_| consumed == end) else { return Ok(consumed) };
-        let behind = delimiter + self.delimiter.len();
-        step.out.pass(end..behind);
+        step.out.pass(delimiter.clone());
         self.state = MultipartState::Line;
-        Ok(behind)
+        Ok(delimiter.end)
     }
 
-    /// The next delimiter: where the content before it ends, and where its hyphens begin.
-    fn find_delimiter(&self, window: &[u8]) -> Result<Option<(usize, usize)>, Refusal> {
+    /// The next delimiter, with the line end before it, which is no part of the content.
+    fn find_delimiter(&self, window: &[u8]) -> Result<Option<Range<usize>>, Refusal> {
         let mut from = 0;
         while let Some(found) = memmem::find(&window[from..], &self.delimiter) {
             let at = from + found;
@@ -133,7 +134,7 @@ impl MultipartBody {
                 _ => preceding(window, self.before, at - 1),
             };
             match [last_but_one, last] {
-                [b'\r', b'\n'] => return Ok(Some((at.saturating_sub(2), at))),
+                [b'\r', b'\n'] => return Ok(Some(at.saturating_sub(2)..at + self.delimiter.len())),
                 [_, b'\r' | b'\n'] => return Err(self.malformed("delimiter behind a bare line end", at)),
                 _ => from = at + 1,
             }
