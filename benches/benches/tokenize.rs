@@ -3,7 +3,7 @@
 
 use aegis_bench::{corpus, machine};
 use aegis_detect::{KnownKey, Rules};
-use aegis_shield::{Format, Keyring, Limits, Policy, ShardScratch, Shield, Splice, Tokenizer};
+use aegis_shield::{Format, Keyring, Policy, RequestLimits, ShardScratch, Shield, Splice, Tokenizer};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ fn shield() -> Arc<Shield> {
         policy: Policy::default(),
         keyring: Arc::new(keyring),
         search_key: KnownKey::new(&[9; 32]),
-        limits: Limits::default(),
+        limits: RequestLimits::default(),
     })
 }
 

@@ -16,7 +16,7 @@ pub use request::{json, multipart, tokenizer};
 pub use wire::{chunked, coding, head};
 
 /// A property and the corpus that it is tried on.
-pub struct Target {
+pub struct FuzzTarget {
     /// The name of the corpus.
     pub name: &'static str,
     /// What is done with one input: panics if something does not hold.
@@ -25,19 +25,19 @@ pub struct Target {
     pub cost: usize,
 }
 
-const fn target(name: &'static str, check: fn(&[u8])) -> Target {
-    Target { name, check, cost: 1 }
+const fn target(name: &'static str, check: fn(&[u8])) -> FuzzTarget {
+    FuzzTarget { name, check, cost: 1 }
 }
 
 /// All targets.
-pub const TARGETS: &[Target] = &[
+pub const TARGETS: &[FuzzTarget] = &[
     target("head", head),
     target("chunked", chunked),
     target("coding", coding),
     target("json", json),
     target("scanner", scanner),
     // All rules are read for each input.
-    Target { name: "rules", check: rules, cost: 20 },
+    FuzzTarget { name: "rules", check: rules, cost: 20 },
     target("known", known),
     target("tokenizer", tokenizer),
     target("multipart", multipart),

@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use aegis_detect::{KnownKey, Rules};
-use aegis_shield::json::{Fault, Lexeme, Nested, Sink};
+use aegis_shield::json::{LexFault, Lexeme, Nested, Sink};
 use aegis_shield::{
-    Boundary, Format, Keyring, Limits, Policy, Refusal, ShardScratch, Shield, Splice, Tokenizer, Vault,
-    WINDOW,
+    Boundary, Format, Keyring, Policy, Refusal, RequestLimits, ShardScratch, Shield, Splice, Tokenizer,
+    Vault, WINDOW,
 };
 
 /// Stands for a secret in an input, so that mutations rarely break it.
@@ -31,7 +31,13 @@ fn shield() -> &'static Arc<Shield> {
         let rules = Rules::builtin().expect("the built-in rules are valid");
         let keyring = Arc::new(Keyring::new(&[7; 32], "fuzz", 0, &[]).expect("one epoch"));
         let search_key = KnownKey::new(&[9; 32]);
-        Arc::new(Shield { rules, policy: Policy::default(), keyring, search_key, limits: Limits::default() })
+        Arc::new(Shield {
+            rules,
+            policy: Policy::default(),
+            keyring,
+            search_key,
+            limits: RequestLimits::default(),
+        })
     })
 }
 
@@ -67,7 +73,7 @@ impl Sink for Cover<'_> {
 /// Decoded text, run by run, each with the layer of JSON it stands in.
 type Decoded = Vec<(u8, Vec<u8>)>;
 
-fn view(mut nested: Nested, input: &[u8], size: usize) -> (Result<(), Fault>, Decoded) {
+fn view(mut nested: Nested, input: &[u8], size: usize) -> (Result<(), LexFault>, Decoded) {
     let mut cover = Cover { input, end: 0, decoded: Vec::new() };
     let mut verdict = Ok(());
     for piece in input.chunks(size.max(1)) {

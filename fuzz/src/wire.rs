@@ -1,19 +1,19 @@
 //! The machines of `aegis-wire`: what comes in pieces gets the same verdict as what comes whole, what is written is
 //! read again as the same, and no limit is exceeded.
 
-use aegis_wire::coding::{Coding, CodingError, Decoder, Limits};
+use aegis_wire::coding::{Coding, CodingError, Decoder, DecoderLimits};
 use aegis_wire::h1::{
     BodyDecoder, BodyKind, LAST_CHUNK, Parse, Peer, RequestParse, RequestParser, ResponseParse,
     ResponseParser, ResponseVerdict, write_chunk, write_request, write_response,
 };
 use aegis_wire::head::{Method, RequestHead, ResponseHead, Version};
-use aegis_wire::target::{Target, rebase};
+use aegis_wire::target::{RequestTarget, rebase};
 
 /// The limit of a chunked body.
 const BODY_LIMIT: u64 = 4096;
 
 /// The limits of a coded body, low enough to be reached.
-const LIMITS: Limits = Limits { output: 64 << 10, ratio: 50, ratio_floor: 4 << 10 };
+const LIMITS: DecoderLimits = DecoderLimits { output: 64 << 10, ratio: 50, ratio_floor: 4 << 10 };
 
 /// The first byte of an input chooses how the rest is used.
 fn choice(data: &[u8]) -> (u8, &[u8]) {
@@ -58,7 +58,7 @@ fn request(data: &[u8], size: usize) {
 
 /// What is accepted stays below the base path it is put behind, however a later reader understands it.
 fn target(path: &str) {
-    let Ok(parsed) = Target::parse(path) else { return };
+    let Ok(parsed) = RequestTarget::parse(path) else { return };
     for named in [Some(0), parsed.behind_first().ok()].into_iter().flatten() {
         for base in ["", "/base", "/base/v1"] {
             let mut joined = path.to_owned();

@@ -5,7 +5,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use aegis_fuzz::{TARGETS, Target};
+use aegis_fuzz::{FuzzTarget, TARGETS};
 
 /// Mutations for each target, unless the environment says otherwise.
 const RUNS: usize = 4_000;
@@ -68,7 +68,7 @@ fn corpus(name: &str) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 /// Calls the target; names the input if it fails.
-fn call(target: &Target, input: &[u8], origin: &str) {
+fn call(target: &FuzzTarget, input: &[u8], origin: &str) {
     let passed = catch_unwind(AssertUnwindSafe(|| (target.check)(input))).is_ok();
     assert!(passed, "target {} fails on {origin}: b\"{}\"", target.name, input.escape_ascii());
 }

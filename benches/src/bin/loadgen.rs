@@ -1,7 +1,7 @@
 //! `loadgen`: the rig's load generator by hand, against any one address.
 #![forbid(unsafe_code)]
 
-use aegis_bench::load::client::{Connection, Expect, Failure};
+use aegis_bench::load::client::{Connection, Expect, LoadFailure};
 use aegis_bench::load::{Shot, post, run};
 use aegis_bench::{corpus, rig::process::pin};
 use clap::Parser;
@@ -44,7 +44,7 @@ struct Args {
 fn main() {
     let args = Args::parse();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let result = runtime.map_err(Failure::from).and_then(|runtime| {
+    let result = runtime.map_err(LoadFailure::from).and_then(|runtime| {
         args.cpu.map_or(Ok(()), pin)?;
         let local = tokio::task::LocalSet::new();
         runtime.block_on(local.run_until(load(&args)))
@@ -55,7 +55,7 @@ fn main() {
     }
 }
 
-async fn load(args: &Args) -> Result<(), Failure> {
+async fn load(args: &Args) -> Result<(), LoadFailure> {
     let body = corpus::chat(args.size, args.stream, args.secrets, 1);
     let request = Arc::new(post(&args.path, &args.scenario, &body));
     let mut reply = Vec::new();

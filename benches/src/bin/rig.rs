@@ -1,10 +1,10 @@
 //! `rig`: the gateway beside nginx and `HAProxy` on one core, before one backend.
 #![forbid(unsafe_code)]
 
-use aegis_bench::rig::cases::{self, Case};
+use aegis_bench::rig::cases::{self, RigCase};
 use aegis_bench::rig::measure::{Figures, Load, Target, measure};
 use aegis_bench::rig::process::{Running, cpus, pin};
-use aegis_bench::rig::proxies::{Place, Proxy, check};
+use aegis_bench::rig::proxies::{Proxy, RigPaths, check};
 use aegis_bench::rig::report::{Row, table};
 use clap::Parser;
 use std::io;
@@ -66,7 +66,7 @@ fn main() {
 /// What a run is made of once the arguments are understood.
 struct Plan {
     proxies: Vec<Proxy>,
-    cases: Vec<Case>,
+    cases: Vec<RigCase>,
     rounds: usize,
     connections: usize,
     share: usize,
@@ -108,8 +108,14 @@ fn run(args: &Args) -> io::Result<()> {
     let mut mock = Command::new(beside("mock-provider"));
     mock.args(["--fast", "--exit-with-parent"]);
     let backend = Running::start_announced(mock, home, home)?;
-    let place =
-        Place { gateway, gateway_args: &args.extra, folder: &folder.0, backend: backend.address, cpu, home };
+    let place = RigPaths {
+        gateway,
+        gateway_args: &args.extra,
+        folder: &folder.0,
+        backend: backend.address,
+        cpu,
+        home,
+    };
     let mut running = Vec::new();
     for proxy in &plan.proxies {
         running.push(place.start(*proxy)?);
@@ -162,10 +168,10 @@ async fn rounds(plan: &Plan, started: Started<'_>) -> io::Result<()> {
 
 async fn one(
     plan: &Plan,
-    case: &Case,
+    case: &RigCase,
     started: Started<'_>,
     index: usize,
-) -> Result<Figures, aegis_bench::load::client::Failure> {
+) -> Result<Figures, aegis_bench::load::client::LoadFailure> {
     let load = Load { connections: plan.connections, share: plan.share };
     let Some(process) = started.proxies.get(index) else {
         let backend = Target { process: None, address: started.backend.address, is_restoring: false };
@@ -175,15 +181,15 @@ async fn one(
     let _recorder = started
         .perf
         .filter(|_| is_restoring)
-        .map(|folder| Recorder::start(process, folder, plan.proxies[index].name(), case.name));
+        .map(|folder| PerfRecorder::start(process, folder, plan.proxies[index].name(), case.name));
     let target = Target { process: Some(process), address: process.address, is_restoring };
     measure(target, case, load).await
 }
 
 /// `perf record` on a process, ended when dropped.
-struct Recorder(Option<Child>);
+struct PerfRecorder(Option<Child>);
 
-impl Recorder {
+impl PerfRecorder {
     fn start(process: &Running, folder: &std::path::Path, proxy: &str, case: &str) -> Self {
         let _ = std::fs::create_dir_all(folder);
         let child = Command::new("perf")
@@ -199,7 +205,7 @@ impl Recorder {
     }
 }
 
-impl Drop for Recorder {
+impl Drop for PerfRecorder {
     fn drop(&mut self) {
         if let Some(child) = &mut self.0 {
             let pid = nix::unistd::Pid::from_raw(child.id().cast_signed());

@@ -32,7 +32,7 @@ pub struct Timing {
 
 /// Why a run was given up.
 #[derive(Debug, Error)]
-pub enum Failure {
+pub enum LoadFailure {
     /// The connection failed.
     #[error("connection: {0}")]
     Io(#[from] std::io::Error),
@@ -66,22 +66,22 @@ pub struct Connection {
     scratch: Vec<u8>,
 }
 
-enum Framing {
+enum BodyFraming {
     Length(usize),
     Chunked(Chunks),
 }
 
 impl Connection {
     /// Connects.
-    pub async fn open(address: SocketAddr) -> Result<Self, Failure> {
+    pub async fn open(address: SocketAddr) -> Result<Self, LoadFailure> {
         let socket = TcpStream::connect(address).await?;
         socket.set_nodelay(true)?;
         Ok(Self { socket, buf: vec![0; READ], filled: 0, scratch: Vec::new() })
     }
 
-    async fn read(&mut self, from: usize) -> Result<usize, Failure> {
+    async fn read(&mut self, from: usize) -> Result<usize, LoadFailure> {
         match self.socket.read(&mut self.buf[from..]).await? {
-            0 => Err(Failure::Closed),
+            0 => Err(LoadFailure::Closed),
             n => Ok(n),
         }
     }
@@ -92,7 +92,7 @@ impl Connection {
         request: &[u8],
         expect: &Expect,
         mut keep: Option<&mut Vec<u8>>,
-    ) -> Result<Timing, Failure> {
+    ) -> Result<Timing, LoadFailure> {
         let start = Instant::now();
         self.socket.write_all(request).await?;
         let (status, mut framing, used) = self.head().await?;
@@ -104,7 +104,7 @@ impl Connection {
         loop {
             self.scratch.clear();
             let (used, done) = match &mut framing {
-                Framing::Length(left) => {
+                BodyFraming::Length(left) => {
                     let take = (*left).min(self.filled - at);
                     *left -= take;
                     got += take;
@@ -113,11 +113,11 @@ impl Connection {
                     }
                     (take, *left == 0)
                 }
-                Framing::Chunked(chunks) => {
+                BodyFraming::Chunked(chunks) => {
                     let input = &self.buf[at..self.filled];
                     let fed = chunks.feed(input, &mut self.scratch);
                     got += self.scratch.len();
-                    fed.map_err(|e| Failure::Broken(e.to_owned()))?
+                    fed.map_err(|e| LoadFailure::Broken(e.to_owned()))?
                 }
             };
             at += used;
@@ -139,10 +139,10 @@ impl Connection {
         self.buf.copy_within(at..self.filled, 0);
         self.filled -= at;
         if status != 200 {
-            return Err(Failure::Status(status, String::from_utf8_lossy(&error).into_owned()));
+            return Err(LoadFailure::Status(status, String::from_utf8_lossy(&error).into_owned()));
         }
         match expect.length {
-            Some(wanted) if wanted != got => Err(Failure::Length { got, wanted }),
+            Some(wanted) if wanted != got => Err(LoadFailure::Length { got, wanted }),
             _ => {
                 let total = start.elapsed();
                 Ok(Timing { total, first: first.unwrap_or(total) })
@@ -150,23 +150,23 @@ impl Connection {
         }
     }
 
-    async fn head(&mut self) -> Result<(u16, Framing, usize), Failure> {
+    async fn head(&mut self) -> Result<(u16, BodyFraming, usize), LoadFailure> {
         loop {
             if let Some(head) = parse(&self.buf[..self.filled])? {
                 return Ok(head);
             }
             if self.filled >= MAX_HEAD.min(self.buf.len()) {
-                return Err(Failure::Broken("head too long".to_owned()));
+                return Err(LoadFailure::Broken("head too long".to_owned()));
             }
             self.filled += self.read(self.filled).await?;
         }
     }
 }
 
-fn parse(buf: &[u8]) -> Result<Option<(u16, Framing, usize)>, Failure> {
+fn parse(buf: &[u8]) -> Result<Option<(u16, BodyFraming, usize)>, LoadFailure> {
     let mut fields = [httparse::EMPTY_HEADER; 64];
     let mut response = httparse::Response::new(&mut fields);
-    let used = match response.parse(buf).map_err(|e| Failure::Broken(e.to_string()))? {
+    let used = match response.parse(buf).map_err(|e| LoadFailure::Broken(e.to_string()))? {
         httparse::Status::Complete(used) => used,
         httparse::Status::Partial => return Ok(None),
     };
@@ -175,11 +175,13 @@ fn parse(buf: &[u8]) -> Result<Option<(u16, Framing, usize)>, Failure> {
         found.and_then(|f| std::str::from_utf8(f.value).ok())
     };
     let framing = match (field("transfer-encoding"), field("content-length")) {
-        (Some(coding), _) if coding.eq_ignore_ascii_case("chunked") => Framing::Chunked(Chunks::default()),
-        (None, Some(length)) => {
-            Framing::Length(length.parse().map_err(|_| Failure::Broken("content-length".to_owned()))?)
+        (Some(coding), _) if coding.eq_ignore_ascii_case("chunked") => {
+            BodyFraming::Chunked(Chunks::default())
         }
-        _ => return Err(Failure::Broken("a reply without length".to_owned())),
+        (None, Some(length)) => {
+            BodyFraming::Length(length.parse().map_err(|_| LoadFailure::Broken("content-length".to_owned()))?)
+        }
+        _ => return Err(LoadFailure::Broken("a reply without length".to_owned())),
     };
     Ok(Some((response.code.unwrap_or(0), framing, used)))
 }

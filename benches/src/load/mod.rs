@@ -4,7 +4,7 @@
 pub mod client;
 pub mod stats;
 
-use client::{Connection, DEADLINE, Expect, Failure, Timing};
+use client::{Connection, DEADLINE, Expect, LoadFailure, Timing};
 use stats::Samples;
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -49,7 +49,7 @@ pub async fn run(
     shot: &Shot,
     connections: usize,
     count: usize,
-) -> Result<Outcome, Failure> {
+) -> Result<Outcome, LoadFailure> {
     let left = Rc::new(Cell::new(count));
     let mut open = Vec::with_capacity(connections);
     for _ in 0..connections {
@@ -62,7 +62,7 @@ pub async fn run(
     }
     let mut outcome = Outcome::default();
     while let Some(done) = tasks.join_next().await {
-        for timing in done.map_err(|e| Failure::Broken(e.to_string()))?? {
+        for timing in done.map_err(|e| LoadFailure::Broken(e.to_string()))?? {
             outcome.total.push(timing.total);
             outcome.first.push(timing.first);
         }
@@ -71,12 +71,16 @@ pub async fn run(
     Ok(outcome)
 }
 
-async fn work(mut connection: Connection, shot: Shot, left: Rc<Cell<usize>>) -> Result<Vec<Timing>, Failure> {
+async fn work(
+    mut connection: Connection,
+    shot: Shot,
+    left: Rc<Cell<usize>>,
+) -> Result<Vec<Timing>, LoadFailure> {
     let mut timings = Vec::new();
     while left.get() > 0 {
         left.set(left.get() - 1);
         let one = connection.exchange(&shot.request, &shot.expect, None);
-        timings.push(tokio::time::timeout(DEADLINE, one).await.map_err(|_| Failure::Late)??);
+        timings.push(tokio::time::timeout(DEADLINE, one).await.map_err(|_| LoadFailure::Late)??);
     }
     Ok(timings)
 }

@@ -1,7 +1,7 @@
 //! Which API answers a request, and with what: the one place that knows all of them.
 
 use super::prompt::{Api, Prompt};
-use super::reply::{Event, Reply};
+use super::reply::{Reply, StreamEvent};
 use super::scenario::Scenario;
 use super::{anthropic, gemini, lists, openai_chat, openai_responses, sse};
 
@@ -28,8 +28,9 @@ pub fn answer(asked: Asked<'_>, scenario: &Scenario) -> Reply {
         let message = scenario.reply.as_ref().map_or("the mock was asked to fail", |_| &prompt.text);
         return failure(api, status, message, scenario);
     }
-    let stream =
-        |events: Vec<Event>| Reply::events(sse::render(cut_by_error(events, api, scenario), api, scenario));
+    let stream = |events: Vec<StreamEvent>| {
+        Reply::events(sse::render(cut_by_error(events, api, scenario), api, scenario))
+    };
     let mut reply = match api {
         Api::Chat if prompt.stream => stream(openai_chat::stream(&prompt, scenario)),
         Api::Chat => Reply::json(openai_chat::whole(&prompt, scenario)),
@@ -72,16 +73,16 @@ fn failure(api: Api, status: u16, message: &str, scenario: &Scenario) -> Reply {
 }
 
 /// Ends the stream with the provider's error event where the scenario says so.
-fn cut_by_error(mut events: Vec<Event>, api: Api, scenario: &Scenario) -> Vec<Event> {
+fn cut_by_error(mut events: Vec<StreamEvent>, api: Api, scenario: &Scenario) -> Vec<StreamEvent> {
     if let Some(at) = scenario.error_at {
         events.truncate(at);
         events.push(match api {
             Api::Messages => anthropic::error_event(scenario),
             Api::Responses => openai_responses::error_event(events.len()),
             Api::StreamGenerate { .. } => {
-                Event::bare(gemini::failure(503, "The model is overloaded.", scenario))
+                StreamEvent::bare(gemini::failure(503, "The model is overloaded.", scenario))
             }
-            _ => Event::bare(openai_chat::failure(500, "The server had an error.", scenario)),
+            _ => StreamEvent::bare(openai_chat::failure(500, "The server had an error.", scenario)),
         });
     }
     events

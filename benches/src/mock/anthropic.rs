@@ -4,7 +4,7 @@ use super::interleave::interleave;
 use super::opaque::{REDACTED, SIGNATURE};
 use super::prompt::Prompt;
 use super::quote::{pieces, quote};
-use super::reply::Event;
+use super::reply::StreamEvent;
 use super::scenario::{Escape, Scenario};
 
 const USAGE: &str = "{\"input_tokens\":11,\"cache_creation_input_tokens\":0,\"cache_read_input_tokens\":0,\
@@ -85,9 +85,9 @@ pub fn whole(prompt: &Prompt, scenario: &Scenario) -> String {
 }
 
 /// The streamed message. With several tool calls and `interleave`, their blocks are open at the same time.
-pub fn stream(prompt: &Prompt, scenario: &Scenario) -> Vec<Event> {
+pub fn stream(prompt: &Prompt, scenario: &Scenario) -> Vec<StreamEvent> {
     let mut out = vec![
-        Event::named(
+        StreamEvent::named(
             "message_start",
             format!(
                 "{{\"type\":\"message_start\",\"message\":{{\"id\":\"msg_mock\",\"type\":\"message\",\
@@ -97,25 +97,25 @@ pub fn stream(prompt: &Prompt, scenario: &Scenario) -> Vec<Event> {
                 quote(&prompt.model, scenario.escape)
             ),
         ),
-        Event::named("ping", "{\"type\": \"ping\"}"),
+        StreamEvent::named("ping", "{\"type\": \"ping\"}"),
     ];
     let blocks = blocks(prompt, scenario);
     let first_tool = blocks.len() - scenario.tools;
     let (mut starts, mut deltas, mut stops) = (Vec::new(), Vec::new(), Vec::new());
     for (index, block) in blocks.into_iter().enumerate() {
-        let start = Event::named(
+        let start = StreamEvent::named(
             "content_block_start",
             format!(
                 "{{\"type\":\"content_block_start\",\"index\":{index},\"content_block\":{}}}",
                 block.start
             ),
         );
-        let stop = Event::named(
+        let stop = StreamEvent::named(
             "content_block_stop",
             format!("{{\"type\":\"content_block_stop\",\"index\":{index}}}"),
         );
         let body = block.deltas.into_iter().map(|delta| {
-            Event::named(
+            StreamEvent::named(
                 "content_block_delta",
                 format!("{{\"type\":\"content_block_delta\",\"index\":{index},\"delta\":{delta}}}"),
             )
@@ -133,20 +133,20 @@ pub fn stream(prompt: &Prompt, scenario: &Scenario) -> Vec<Event> {
     out.extend(starts);
     out.extend(interleave(deltas));
     out.extend(stops);
-    out.push(Event::named(
+    out.push(StreamEvent::named(
         "message_delta",
         format!(
             "{{\"type\":\"message_delta\",\"delta\":{{\"stop_reason\":{},\"stop_sequence\":null}},\"usage\":{USAGE}}}",
             quote(stop_reason(scenario), Escape::Minimal)
         ),
     ));
-    out.push(Event::named("message_stop", "{\"type\":\"message_stop\"}"));
+    out.push(StreamEvent::named("message_stop", "{\"type\":\"message_stop\"}"));
     out
 }
 
 /// The error event in mid-stream.
-pub fn error_event(scenario: &Scenario) -> Event {
-    Event::named("error", failure(529, "Overloaded", scenario))
+pub fn error_event(scenario: &Scenario) -> StreamEvent {
+    StreamEvent::named("error", failure(529, "Overloaded", scenario))
 }
 
 /// The body of an error reply.

@@ -3,7 +3,7 @@
 use super::opaque::SIGNATURE;
 use super::prompt::Prompt;
 use super::quote::quote;
-use super::reply::{Body, Event, Reply};
+use super::reply::{Body, Reply, StreamEvent};
 use super::scenario::Scenario;
 
 const USAGE: &str =
@@ -55,7 +55,7 @@ pub fn whole(prompt: &Prompt, scenario: &Scenario) -> String {
 }
 
 /// The documents of a stream; calls come whole, as the real API sends them.
-pub fn stream(prompt: &Prompt, scenario: &Scenario) -> Vec<Event> {
+pub fn stream(prompt: &Prompt, scenario: &Scenario) -> Vec<StreamEvent> {
     let mut parts: Vec<String> = Vec::new();
     let deltas = prompt.deltas(scenario);
     if scenario.thinking > 0 {
@@ -67,12 +67,12 @@ pub fn stream(prompt: &Prompt, scenario: &Scenario) -> Vec<Event> {
     parts.extend(call_parts(prompt, scenario));
     let last = parts.len().saturating_sub(1);
     (parts.into_iter().enumerate())
-        .map(|(i, part)| Event::bare(document(prompt, scenario, &[part], i == last)))
+        .map(|(i, part)| StreamEvent::bare(document(prompt, scenario, &[part], i == last)))
         .collect()
 }
 
 /// The stream's documents as one JSON array, as sent without `alt=sse`.
-pub fn array(events: &[Event]) -> Reply {
+pub fn array(events: &[StreamEvent]) -> Reply {
     let mut pieces: Vec<Vec<u8>> = Vec::new();
     for (i, event) in events.iter().enumerate() {
         let lead = if i == 0 { "[" } else { ",\r\n" };

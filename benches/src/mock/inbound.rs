@@ -66,31 +66,31 @@ impl Head {
         found.and_then(|(_, v)| std::str::from_utf8(v).ok()).unwrap_or_default()
     }
 
-    fn framing(&self) -> Result<Framing, &'static str> {
+    fn framing(&self) -> Result<RequestFraming, &'static str> {
         let coding = self.get("transfer-encoding");
         if !coding.is_empty() {
             let last = coding.rsplit(',').next().unwrap_or_default().trim();
             return if last.eq_ignore_ascii_case("chunked") {
-                Ok(Framing::Chunked(Chunks::default()))
+                Ok(RequestFraming::Chunked(Chunks::default()))
             } else {
                 Err("transfer-encoding does not end in chunked")
             };
         }
         match self.get("content-length") {
-            "" => Ok(Framing::Length(0)),
-            text => text.parse().map(Framing::Length).map_err(|_| "bad content-length"),
+            "" => Ok(RequestFraming::Length(0)),
+            text => text.parse().map(RequestFraming::Length).map_err(|_| "bad content-length"),
         }
     }
 }
 
-enum Framing {
+enum RequestFraming {
     Length(u64),
     Chunked(Chunks),
 }
 
 /// A request's body.
 #[derive(Debug, Default)]
-pub struct Received {
+pub struct ReceivedBody {
     /// As it came, chunk framing included.
     pub raw: Vec<u8>,
     /// Without chunk framing.
@@ -160,7 +160,7 @@ impl<S: Transport> Inbound<S> {
         &mut self,
         head: &Head,
         pace: Option<usize>,
-        body: &mut Received,
+        body: &mut ReceivedBody,
     ) -> Result<(), &'static str> {
         let mut framing = head.framing()?;
         let waits = head.get("expect").eq_ignore_ascii_case("100-continue") && self.buf.is_empty();
@@ -169,14 +169,14 @@ impl<S: Transport> Inbound<S> {
         }
         loop {
             let used = match &mut framing {
-                Framing::Length(left) => {
+                RequestFraming::Length(left) => {
                     let take = (*left).min(self.buf.len() as u64);
                     *left -= take;
                     body.complete = *left == 0;
                     body.payload.extend_from_slice(&self.buf[..take as usize]);
                     take as usize
                 }
-                Framing::Chunked(chunks) => {
+                RequestFraming::Chunked(chunks) => {
                     let (used, done) = chunks.feed(&self.buf, &mut body.payload)?;
                     body.complete = done;
                     used

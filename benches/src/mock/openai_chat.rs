@@ -4,7 +4,7 @@
 use super::interleave::interleave;
 use super::prompt::Prompt;
 use super::quote::{pieces, quote};
-use super::reply::Event;
+use super::reply::StreamEvent;
 use super::scenario::Scenario;
 
 const USAGE: &str = "{\"prompt_tokens\":11,\"completion_tokens\":7,\"total_tokens\":18,\
@@ -53,11 +53,11 @@ pub fn whole(prompt: &Prompt, scenario: &Scenario) -> String {
 }
 
 /// The streamed chat completion.
-pub fn stream(prompt: &Prompt, scenario: &Scenario) -> Vec<Event> {
+pub fn stream(prompt: &Prompt, scenario: &Scenario) -> Vec<StreamEvent> {
     let model = quote(&prompt.model, scenario.escape);
     let usage = if prompt.include_usage { ",\"usage\":null" } else { "" };
     let chunk = |choices: &str, usage: &str| {
-        Event::bare(format!(
+        StreamEvent::bare(format!(
             "{{\"id\":\"chatcmpl-mock\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":{model},\
              \"service_tier\":\"default\",\"system_fingerprint\":\"fp_mock\",\"choices\":[{choices}]{usage}}}"
         ))
@@ -91,7 +91,7 @@ pub fn stream(prompt: &Prompt, scenario: &Scenario) -> Vec<Event> {
     if prompt.include_usage {
         out.push(chunk("", &format!(",\"usage\":{USAGE}")));
     }
-    out.push(Event::bare("[DONE]"));
+    out.push(StreamEvent::bare("[DONE]"));
     out
 }
 
@@ -129,10 +129,10 @@ pub fn completion(prompt: &Prompt, scenario: &Scenario) -> String {
 }
 
 /// The streamed text completion.
-pub fn completion_stream(prompt: &Prompt, scenario: &Scenario) -> Vec<Event> {
+pub fn completion_stream(prompt: &Prompt, scenario: &Scenario) -> Vec<StreamEvent> {
     let model = quote(&prompt.model, scenario.escape);
     let chunk = |index: usize, text: &str, reason: &str| {
-        Event::bare(format!(
+        StreamEvent::bare(format!(
             "{{\"id\":\"cmpl-mock\",\"object\":\"text_completion\",\"created\":1700000000,\"choices\":[{{\"text\":{},\
              \"index\":{index},\"logprobs\":null,\"finish_reason\":{reason}}}],\"model\":{model}}}",
             quote(text, scenario.escape)
@@ -144,7 +144,7 @@ pub fn completion_stream(prompt: &Prompt, scenario: &Scenario) -> Vec<Event> {
     }
     let reason = quote(scenario.stop.as_deref().unwrap_or("stop"), scenario.escape);
     out.extend((0..prompt.choices).map(|i| chunk(i, "", &reason)));
-    out.push(Event::bare("[DONE]"));
+    out.push(StreamEvent::bare("[DONE]"));
     out
 }
 

@@ -5,7 +5,7 @@ use super::interleave::interleave;
 use super::opaque::SIGNATURE;
 use super::prompt::Prompt;
 use super::quote::{pieces, quote};
-use super::reply::Event;
+use super::reply::StreamEvent;
 use super::scenario::Scenario;
 
 const USAGE: &str = "{\"input_tokens\":11,\"input_tokens_details\":{\"cached_tokens\":0,\"cache_write_tokens\":0},\
@@ -153,7 +153,7 @@ pub fn whole(prompt: &Prompt, scenario: &Scenario) -> String {
 }
 
 /// The streamed response.
-pub fn stream(prompt: &Prompt, scenario: &Scenario) -> Vec<Event> {
+pub fn stream(prompt: &Prompt, scenario: &Scenario) -> Vec<StreamEvent> {
     let items = items(prompt, scenario);
     let output = output(&items);
     let started = response(prompt, scenario, "in_progress", "");
@@ -187,7 +187,7 @@ pub fn stream(prompt: &Prompt, scenario: &Scenario) -> Vec<Event> {
     out.into_iter()
         .enumerate()
         .map(|(n, (name, fields))| {
-            Event::named(name, format!("{{\"type\":\"{name}\",\"sequence_number\":{n},{fields}}}"))
+            StreamEvent::named(name, format!("{{\"type\":\"{name}\",\"sequence_number\":{n},{fields}}}"))
         })
         .collect()
 }
@@ -206,8 +206,8 @@ fn phases_of(index: usize, item: Item) -> [Vec<(&'static str, String)>; 3] {
 }
 
 /// The error event in mid-stream.
-pub fn error_event(sequence: usize) -> Event {
-    Event::named(
+pub fn error_event(sequence: usize) -> StreamEvent {
+    StreamEvent::named(
         "error",
         format!(
             "{{\"type\":\"error\",\"sequence_number\":{sequence},\"code\":\"server_error\",\

@@ -3,7 +3,7 @@
 use super::coding::Coder;
 use super::inbound::Transport;
 use super::reply::{Body, Reply};
-use super::scenario::{Framing, Scenario};
+use super::scenario::{ReplyFraming, Scenario};
 use std::fmt::Write as _;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -64,18 +64,24 @@ pub async fn send<S: Transport>(
     bodyless: bool,
 ) -> End {
     let natural = match reply.body {
-        _ if http10 => Framing::Close,
-        Body::Whole(_) => Framing::Length,
-        Body::Stream(_) => Framing::Chunked,
+        _ if http10 => ReplyFraming::Close,
+        Body::Whole(_) => ReplyFraming::Length,
+        Body::Stream(_) => ReplyFraming::Chunked,
     };
     let framing = scenario.framing.filter(|_| !http10).unwrap_or(natural);
     let mut coders = Vec::new();
     for name in &scenario.encoding {
         coders.extend(Coder::named(name));
     }
-    let mut writer =
-        Writer { io, scenario, coders, chunked: framing == Framing::Chunked, sent: 0, pending: Vec::new() };
-    let keep = scenario.keepalive && framing != Framing::Close;
+    let mut writer = Writer {
+        io,
+        scenario,
+        coders,
+        chunked: framing == ReplyFraming::Chunked,
+        sent: 0,
+        pending: Vec::new(),
+    };
+    let keep = scenario.keepalive && framing != ReplyFraming::Close;
     match writer.reply(reply, framing, keep, bodyless).await {
         Ok(()) if keep => End::KeepAlive,
         Ok(()) => End::Close,
@@ -87,14 +93,14 @@ impl<S: Transport> Writer<'_, S> {
     async fn reply(
         &mut self,
         reply: &Reply,
-        framing: Framing,
+        framing: ReplyFraming,
         keep: bool,
         bodyless: bool,
     ) -> Result<(), End> {
         let scenario = self.scenario;
         let whole;
         let pieces: &[Vec<u8>] = match &reply.body {
-            Body::Stream(pieces) if framing != Framing::Length => pieces,
+            Body::Stream(pieces) if framing != ReplyFraming::Length => pieces,
             _ => {
                 whole = [reply.bytes()];
                 &whole
@@ -102,7 +108,7 @@ impl<S: Transport> Writer<'_, S> {
         };
         let mut known = None;
         let coded;
-        let pieces = if framing == Framing::Length {
+        let pieces = if framing == ReplyFraming::Length {
             coded = [self.code(&pieces.concat(), true)?];
             known = Some(coded[0].len());
             &coded

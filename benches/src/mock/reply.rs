@@ -2,14 +2,14 @@
 
 /// One server-sent event before it is written out.
 #[derive(Clone, Debug)]
-pub struct Event {
+pub struct StreamEvent {
     /// `event:` field, where the API has one.
     pub name: Option<&'static str>,
     /// `data:` field, one line of JSON (or `[DONE]`).
     pub data: String,
 }
 
-impl Event {
+impl StreamEvent {
     /// An event without a name, as OpenAI's chat API and Gemini send them.
     pub fn bare(data: impl Into<String>) -> Self {
         Self { name: None, data: data.into() }

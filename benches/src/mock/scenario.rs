@@ -60,7 +60,7 @@ pub enum Escape {
 
 /// How the reply's body is delimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Framing {
+pub enum ReplyFraming {
     /// `Content-Length`.
     Length,
     /// `Transfer-Encoding: chunked`.
@@ -112,7 +112,7 @@ pub struct Scenario {
     /// Bytes an HTTP chunk.
     pub http_chunk: Option<usize>,
     /// Body framing, if not the natural one.
-    pub framing: Option<Framing>,
+    pub framing: Option<ReplyFraming>,
     /// SSE line ending.
     pub eol: &'static str,
     /// One event over several `data:` lines.
@@ -273,8 +273,11 @@ impl Scenario {
             "segment_ms" => self.segment_wait = millis()?,
             "http_chunk" => self.http_chunk = Some(number()?.max(1)),
             "framing" => {
-                let known =
-                    [("length", Framing::Length), ("chunked", Framing::Chunked), ("close", Framing::Close)];
+                let known = [
+                    ("length", ReplyFraming::Length),
+                    ("chunked", ReplyFraming::Chunked),
+                    ("close", ReplyFraming::Close),
+                ];
                 self.framing = Some(one_of(value, &known).ok_or_else(bad)?);
             }
             "eol" => {

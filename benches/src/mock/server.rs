@@ -1,7 +1,7 @@
 //! Accepting connections and answering requests, one after the other on each.
 
 use super::answer::{self, Asked};
-use super::inbound::{Head, Inbound, NoRequest, Received, Transport};
+use super::inbound::{Head, Inbound, NoRequest, ReceivedBody, Transport};
 use super::outbound::{self, End};
 use super::prompt::Api;
 use super::record::{Record, Recorder};
@@ -99,7 +99,7 @@ async fn exchange<S: Transport>(inbound: &mut Inbound<S>, head: &Head, mock: &Mo
     if scenario.early {
         return early(inbound, head, mock, number, &scenario).await;
     }
-    let mut body = Received::default();
+    let mut body = ReceivedBody::default();
     let framing = inbound.body(head, scenario.slow_read, &mut body).await;
     let payload = coding::decode(head.get("content-encoding"), &body.payload);
     let error = match (framing, &payload) {
@@ -180,7 +180,7 @@ struct ReceivedRequest<'h> {
     connection: u64,
     tls: bool,
     head: &'h Head,
-    body: Received,
+    body: ReceivedBody,
     /// What was wrong with it, or empty.
     error: &'h str,
 }
@@ -216,7 +216,7 @@ async fn early<S: Transport>(
 ) -> End {
     let reply = answer(head, b"", scenario);
     let end = send(inbound, &reply, scenario, head).await;
-    let mut body = Received::default();
+    let mut body = ReceivedBody::default();
     let _ = tokio::time::timeout(EARLY_DRAIN, inbound.body(head, None, &mut body)).await;
     let (payload, complete) = (body.payload.clone(), body.complete);
     let request = ReceivedRequest { connection: number, tls: inbound.io.is_tls(), head, body, error: "" };
@@ -227,7 +227,7 @@ async fn early<S: Transport>(
 
 /// `/__mock/records` (GET, DELETE, `?id=`), `/__mock/stats`, `/__mock/health`.
 async fn control<S: Transport>(inbound: &mut Inbound<S>, head: &Head, mock: &Mock) -> End {
-    let _ = inbound.body(head, None, &mut Received::default()).await;
+    let _ = inbound.body(head, None, &mut ReceivedBody::default()).await;
     let (path, query) = head.target.split_once('?').unwrap_or((&head.target, ""));
     let id = query.split('&').find_map(|p| p.strip_prefix("id=")).map(percent_decode);
     let body = match (path, head.method.as_str()) {

@@ -1,11 +1,11 @@
 //! Events as the text of a stream, in every legal way of writing them.
 
 use super::prompt::Api;
-use super::reply::Event;
+use super::reply::StreamEvent;
 use super::scenario::Scenario;
 
 /// Writes events as `text/event-stream` (WHATWG HTML, 9.2), one piece an event.
-pub fn render(events: Vec<Event>, api: Api, scenario: &Scenario) -> Vec<Vec<u8>> {
+pub fn render(events: Vec<StreamEvent>, api: Api, scenario: &Scenario) -> Vec<Vec<u8>> {
     let eol = scenario.eol;
     let mut pieces = Vec::with_capacity(events.len());
     for (i, event) in events.into_iter().enumerate() {
@@ -28,7 +28,7 @@ pub fn render(events: Vec<Event>, api: Api, scenario: &Scenario) -> Vec<Vec<u8>>
     pieces
 }
 
-fn write_event(text: &mut String, event: &Event, scenario: &Scenario) {
+fn write_event(text: &mut String, event: &StreamEvent, scenario: &Scenario) {
     let eol = scenario.eol;
     if let Some(name) = event.name {
         text.push_str("event: ");

@@ -10,7 +10,7 @@ pub const EVENTS: usize = 200;
 const TOKENS_BACK: &str = "reply=Done. {t0} is in place.";
 
 /// One kind of request.
-pub struct Case {
+pub struct RigCase {
     /// Short name, for `--case` and the tables.
     pub name: &'static str,
     /// What it is.
@@ -33,7 +33,7 @@ pub struct Case {
     pub one: usize,
 }
 
-impl Case {
+impl RigCase {
     /// The request's bytes.
     pub fn request(&self) -> Vec<u8> {
         post(self.path, &self.scenario, &corpus::chat(self.size, self.stream, self.secrets, 1))
@@ -41,8 +41,8 @@ impl Case {
 }
 
 /// The table of cases.
-pub fn all() -> Vec<Case> {
-    let chat = |name, about, size, secrets: bool, (many, one)| Case {
+pub fn all() -> Vec<RigCase> {
+    let chat = |name, about, size, secrets: bool, (many, one)| RigCase {
         name,
         about,
         path: "/v1/chat/completions",
@@ -54,7 +54,7 @@ pub fn all() -> Vec<Case> {
         many,
         one,
     };
-    let stream = |name, about, scenario: &str, secrets, restored| Case {
+    let stream = |name, about, scenario: &str, secrets, restored| RigCase {
         name,
         about,
         path: "/v1/messages",

@@ -1,9 +1,9 @@
 //! One case against one proxy: a reply looked at closely, then many counted.
 
-use super::cases::Case;
+use super::cases::RigCase;
 use super::process::Running;
 use crate::corpus::SECRETS;
-use crate::load::client::{Connection, Expect, Failure};
+use crate::load::client::{Connection, Expect, LoadFailure};
 use crate::load::{self, Shot};
 use crate::mock::fast::STAND_IN;
 use memchr::memmem;
@@ -29,16 +29,21 @@ pub struct Figures {
 
 /// Looks at one reply: its status, and that tokens were restored (or, behind a plain proxy, were none).
 /// Gives what later replies must be.
-async fn look(address: SocketAddr, case: &Case, request: &[u8], restores: bool) -> Result<Expect, Failure> {
+async fn look(
+    address: SocketAddr,
+    case: &RigCase,
+    request: &[u8],
+    restores: bool,
+) -> Result<Expect, LoadFailure> {
     let mut body = Vec::new();
     let mut connection = Connection::open(address).await?;
     connection.exchange(request, &Expect::default(), Some(&mut body)).await?;
     let has = |text: &str| memmem::find(&body, text.as_bytes()).is_some();
     if case.restored && restores && (has("AEGIS-") || !SECRETS.iter().any(|s| has(s))) {
-        return Err(Failure::Broken(format!("tokens not restored: {}", start_of(&body))));
+        return Err(LoadFailure::Broken(format!("tokens not restored: {}", start_of(&body))));
     }
     if case.restored && !restores && !has(STAND_IN) {
-        return Err(Failure::Broken(format!("not the expected reply: {}", start_of(&body))));
+        return Err(LoadFailure::Broken(format!("not the expected reply: {}", start_of(&body))));
     }
     Ok(Expect { length: Some(body.len()) })
 }
@@ -73,7 +78,7 @@ pub struct Load {
 }
 
 /// Measures one proxy, or the backend itself, in one case.
-pub async fn measure(target: Target<'_>, case: &Case, load: Load) -> Result<Figures, Failure> {
+pub async fn measure(target: Target<'_>, case: &RigCase, load: Load) -> Result<Figures, LoadFailure> {
     let (Target { process, address, is_restoring }, Load { connections, share }) = (target, load);
     let request = Arc::new(case.request());
     let expect = look(address, case, &request, is_restoring).await?;

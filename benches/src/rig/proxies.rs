@@ -52,7 +52,7 @@ impl Proxy {
 }
 
 /// Where programs are, where they run, and where their files go.
-pub struct Place<'a> {
+pub struct RigPaths<'a> {
     /// The gateway's program.
     pub gateway: PathBuf,
     /// Arguments for the gateway besides the rig's own.
@@ -94,7 +94,7 @@ fn absent(program: &str) -> Option<String> {
     find(program).is_none().then(|| format!("{program} is not installed: apt-get install {program}"))
 }
 
-impl Place<'_> {
+impl RigPaths<'_> {
     /// Starts one proxy before the backend.
     pub fn start(&self, proxy: Proxy) -> io::Result<Running> {
         let address = free_address()?;

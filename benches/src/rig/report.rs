@@ -1,6 +1,6 @@
 //! The tables, in Markdown, ready for `RESULTS.md`.
 
-use super::cases::{Case, EVENTS};
+use super::cases::{EVENTS, RigCase};
 use super::measure::Figures;
 use crate::load::stats::Spread;
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ pub struct Row {
 }
 
 /// One case's table. Rows without CPU figures (the backend itself) have latencies only.
-pub fn table(case: &Case, connections: usize, rows: &[Row]) -> String {
+pub fn table(case: &RigCase, connections: usize, rows: &[Row]) -> String {
     let mut out = format!("\n### {}: {}\n\n", case.name, case.about);
     let bases: Vec<&Row> = rows.iter().filter(|row| row.base).collect();
     let latency = if case.stream { "first byte" } else { "latency, 1 conn" };

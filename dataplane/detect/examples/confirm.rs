@@ -21,7 +21,7 @@ mod pattern;
 mod text;
 
 use bytes::RunCache;
-use pattern::{Sequence, Verdict};
+use pattern::{MatchVerdict, Sequence};
 use regex_automata::dfa::{Automaton, dense};
 use regex_automata::util::{start, syntax};
 use regex_automata::{Anchored, MatchKind};
@@ -127,7 +127,7 @@ fn candidate(sequences: &[Sequence], pattern: usize, text: &str) -> Option<Candi
     let text = text.as_bytes().to_vec();
     let place = (0..text.len()).find_map(|start| {
         let matches = |s: &Sequence| {
-            matches!(s.match_at(&text, start, true, &mut RunCache::default()), Verdict::Match { .. })
+            matches!(s.match_at(&text, start, true, &mut RunCache::default()), MatchVerdict::Match { .. })
         };
         sequences.iter().position(matches).map(|sequence| (start, sequence))
     });
@@ -148,7 +148,7 @@ fn by_sequence(patterns: &[Both], candidate: &Candidate) -> Option<usize> {
     let mut cache = RunCache::default();
     let sequence = &patterns[candidate.pattern].sequences[candidate.sequence];
     match sequence.match_at(&candidate.text, candidate.start, true, &mut cache) {
-        Verdict::Match { end, .. } => Some(end),
+        MatchVerdict::Match { whole, .. } => Some(whole.end),
         _ => None,
     }
 }

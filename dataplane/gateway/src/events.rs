@@ -47,7 +47,7 @@ impl std::fmt::Debug for RequestId {
 
 /// What a shard reports to the control side.
 #[derive(Debug)]
-pub enum Event {
+pub enum ShardEvent {
     /// An exchange has ended; becomes one audit event and one access-log line.
     Request(Box<RequestRecord>),
     /// Something for the log that no single request owns.
@@ -269,7 +269,7 @@ pub fn ring(capacity: usize) -> (Sender, Receiver) {
 /// The shard's end. Never blocks, never allocates.
 #[derive(Debug)]
 pub struct Sender {
-    producer: rtrb::Producer<Event>,
+    producer: rtrb::Producer<ShardEvent>,
     /// Slots promised and not yet used. Only the shard's thread touches it while requests run.
     reserved: Arc<AtomicUsize>,
 }
@@ -302,18 +302,18 @@ impl Sender {
     /// once that thread has ended.
     pub fn send(&mut self, slot: RingSlot, record: Box<RequestRecord>) -> bool {
         drop(slot);
-        !self.producer.is_abandoned() && self.producer.push(Event::Request(record)).is_ok()
+        !self.producer.is_abandoned() && self.producer.push(ShardEvent::Request(record)).is_ok()
     }
 
     /// Delivers a record without a reserved slot (`fail_mode = "open"`), when there is room beyond the promised slots.
     /// Returns false when it was lost; the caller counts that in `audit_dropped`.
     pub fn send_unreserved(&mut self, record: Box<RequestRecord>) -> bool {
-        self.push_beyond(Event::Request(record))
+        self.push_beyond(ShardEvent::Request(record))
     }
 
     /// Delivers a remark for the log, when there is room beyond the promised slots. Remarks may be lost.
     pub fn note(&mut self, remark: LogEvent) -> bool {
-        self.push_beyond(Event::Log(remark))
+        self.push_beyond(ShardEvent::Log(remark))
     }
 
     /// Whether the control thread has ended.
@@ -321,7 +321,7 @@ impl Sender {
         self.producer.is_abandoned()
     }
 
-    fn push_beyond(&mut self, event: Event) -> bool {
+    fn push_beyond(&mut self, event: ShardEvent) -> bool {
         self.producer.slots() > self.reserved.load(Relaxed)
             && !self.producer.is_abandoned()
             && self.producer.push(event).is_ok()
@@ -331,12 +331,12 @@ impl Sender {
 /// The control thread's end.
 #[derive(Debug)]
 pub struct Receiver {
-    consumer: rtrb::Consumer<Event>,
+    consumer: rtrb::Consumer<ShardEvent>,
 }
 
 impl Receiver {
     /// Takes the oldest event.
-    pub fn take(&mut self) -> Option<Event> {
+    pub fn take(&mut self) -> Option<ShardEvent> {
         self.consumer.pop().ok()
     }
 
@@ -388,7 +388,7 @@ pub(crate) mod tests {
         }
         assert!(sender.reserve().is_none());
         assert_eq!(receiver.waiting(), 3);
-        assert!(matches!(receiver.take(), Some(Event::Request(_))));
+        assert!(matches!(receiver.take(), Some(ShardEvent::Request(_))));
         assert!(sender.reserve().is_some());
     }
 

@@ -8,7 +8,7 @@ pub mod results;
 
 use std::net::Ipv6Addr;
 
-use aegis_wire::target::Target;
+use aegis_wire::target::RequestTarget;
 
 use crate::snapshot::Upstream;
 
@@ -78,7 +78,7 @@ fn below(full: &str, base: &str) -> LinkTarget {
         if rest.starts_with(['?', '#']) || rest.is_empty() { ["/", rest].concat() } else { rest.to_owned() };
     let asked = rest.split('#').next().unwrap_or_default();
     // What the gateway would refuse to be asked for, it does not offer.
-    if Target::parse(asked).is_ok() { LinkTarget::Upstream(rest) } else { LinkTarget::Unreachable }
+    if RequestTarget::parse(asked).is_ok() { LinkTarget::Upstream(rest) } else { LinkTarget::Unreachable }
 }
 
 fn cut(text: &str, at: char) -> (&str, Option<&str>) {

@@ -27,7 +27,7 @@ pub struct Preview<'a> {
 }
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct PreviewDocument<'a> {
     blocked: bool,
     error: Option<ErrorDocument<'a>>,
     unscanned: bool,
@@ -35,7 +35,7 @@ struct Document<'a> {
     body: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     body_base64: Option<&'a str>,
-    bytes: Bytes,
+    bytes: ByteCounts,
     findings_total: u32,
     findings: Vec<FindingDocument<'a>>,
     opaque_total: u32,
@@ -50,7 +50,7 @@ struct ErrorDocument<'a> {
 }
 
 #[derive(Serialize)]
-struct Bytes {
+struct ByteCounts {
     request: u64,
     sent: usize,
 }
@@ -76,7 +76,7 @@ impl Preview<'_> {
     pub fn to_json(&self) -> Result<Zeroizing<Vec<u8>>, serde_json::Error> {
         let text = self.body.and_then(|body| std::str::from_utf8(body).ok());
         let encoded = self.body.filter(|_| text.is_none()).map(|body| Zeroizing::new(BASE64.encode(body)));
-        let document = Document {
+        let document = PreviewDocument {
             blocked: self.refusal.is_some(),
             error: self.refusal.map(|failure| ErrorDocument {
                 status: failure.status,
@@ -86,7 +86,7 @@ impl Preview<'_> {
             unscanned: self.is_unscanned,
             body: text,
             body_base64: encoded.as_ref().map(|text| text.as_str()),
-            bytes: Bytes { request: self.request_bytes, sent: self.body.map_or(0, <[u8]>::len) },
+            bytes: ByteCounts { request: self.request_bytes, sent: self.body.map_or(0, <[u8]>::len) },
             findings_total: self.report.total(),
             findings: self.findings(),
             opaque_total: self.report.opaque_total(),

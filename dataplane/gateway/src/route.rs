@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use aegis_wire::error::HttpError;
 use aegis_wire::head::{Method, RequestHead};
-use aegis_wire::target::{Target, decoded};
+use aegis_wire::target::{RequestTarget, decoded};
 
 use crate::config::settings::Provider;
 use crate::error_body::{ErrorKind, Failure};
@@ -31,7 +31,7 @@ pub struct Route {
 
 /// Chooses the upstream of `head`.
 pub fn choose(snapshot: &Snapshot, head: &RequestHead) -> Result<Route, Failure> {
-    let target = Target::parse(&head.path).map_err(unsafe_path)?;
+    let target = RequestTarget::parse(&head.path).map_err(unsafe_path)?;
     let first = target.first_segment();
     let behind_first = || target.behind_first().map_err(unsafe_path);
     if let Some(name) = named_by_field(head) {

@@ -49,14 +49,14 @@ const EVICTIONS: usize = 4;
 const TRIM: usize = 64;
 
 /// What is kept at one place.
-pub(crate) struct Entry<T> {
+pub(crate) struct TableEntry<T> {
     key: TableKey,
     /// When it was last used.
     used: AtomicU64,
     value: ArcSwap<T>,
 }
 
-impl<T> Entry<T> {
+impl<T> TableEntry<T> {
     /// What it holds now.
     pub(crate) fn load(&self) -> Arc<T> {
         self.value.load_full()
@@ -93,7 +93,7 @@ pub(crate) fn now() -> u64 {
 }
 
 /// The entries whose keys lead to one pointer: one as a rule.
-type Bucket<T> = Vec<Arc<Entry<T>>>;
+type Bucket<T> = Vec<Arc<TableEntry<T>>>;
 
 /// Entries of the process.
 pub(crate) struct SharedTable<T> {
@@ -120,7 +120,7 @@ impl<T: Default> SharedTable<T> {
     }
 
     /// The entry at `key`, which counts as used now; `None` when there is none, or it has expired.
-    pub(crate) fn get(&self, key: TableKey, limits: TableLimits) -> Option<Arc<Entry<T>>> {
+    pub(crate) fn get(&self, key: TableKey, limits: TableLimits) -> Option<Arc<TableEntry<T>>> {
         let entry = self.find(key)?;
         if entry.has_expired(limits.ttl) {
             self.remove(&entry);
@@ -131,7 +131,7 @@ impl<T: Default> SharedTable<T> {
     }
 
     /// The entry at `key`, made if there is none. A long unused one goes when there are too many.
-    pub(crate) fn get_or_insert(&self, key: TableKey, limits: TableLimits) -> Arc<Entry<T>> {
+    pub(crate) fn get_or_insert(&self, key: TableKey, limits: TableLimits) -> Arc<TableEntry<T>> {
         let entry = self.find(key).unwrap_or_else(|| {
             let entry = self.insert(key);
             self.make_room(Some(key), EVICTIONS, limits.max_entries);
@@ -159,7 +159,7 @@ impl<T: Default> SharedTable<T> {
             .sum()
     }
 
-    fn remove_if(&self, place: usize, is_unwanted: impl Fn(&Entry<T>) -> bool) -> usize {
+    fn remove_if(&self, place: usize, is_unwanted: impl Fn(&TableEntry<T>) -> bool) -> usize {
         let Some(bucket) = self.table[place].load_full() else { return 0 };
         let unwanted = bucket.iter().filter(|entry| is_unwanted(entry));
         unwanted.filter(|entry| self.remove(entry)).count()
@@ -176,14 +176,14 @@ impl<T: Default> SharedTable<T> {
         &self.table[place & (self.table.len() - 1)]
     }
 
-    fn find(&self, key: TableKey) -> Option<Arc<Entry<T>>> {
+    fn find(&self, key: TableKey) -> Option<Arc<TableEntry<T>>> {
         let bucket = self.bucket(key).load();
         bucket.as_ref()?.iter().find(|entry| entry.key == key).cloned()
     }
 
     /// Begins an entry, unless another shard has just done so.
-    fn insert(&self, key: TableKey) -> Arc<Entry<T>> {
-        let new = Arc::new(Entry { key, used: AtomicU64::new(now()), value: ArcSwap::default() });
+    fn insert(&self, key: TableKey) -> Arc<TableEntry<T>> {
+        let new = Arc::new(TableEntry { key, used: AtomicU64::new(now()), value: ArcSwap::default() });
         let place = self.bucket(key);
         let mut before = place.load_full();
         loop {
@@ -202,7 +202,7 @@ impl<T: Default> SharedTable<T> {
     }
 
     /// Ends an entry; says whether it was there. What it holds goes when the last request that reads it lets go.
-    pub(crate) fn remove(&self, entry: &Arc<Entry<T>>) -> bool {
+    pub(crate) fn remove(&self, entry: &Arc<TableEntry<T>>) -> bool {
         let place = self.bucket(entry.key);
         let mut before = place.load_full();
         while let Some(bucket) = &before {
@@ -234,7 +234,7 @@ impl<T: Default> SharedTable<T> {
 
     /// Ends the longest unused entry of a sample that holds all but `kept`.
     fn evict(&self, kept: Option<TableKey>) {
-        let mut oldest: Option<(u64, Arc<Entry<T>>)> = None;
+        let mut oldest: Option<(u64, Arc<TableEntry<T>>)> = None;
         let mut seen = 0;
         for _ in 0..self.table.len() {
             let place = self.sampled.fetch_add(1, Relaxed) & (self.table.len() - 1);

@@ -24,7 +24,7 @@ pub(crate) enum Attribution {
 
 /// A document in which something was replaced.
 #[derive(Clone, Copy, Debug)]
-struct Known {
+struct NumberedDocument {
     number: u32,
     /// The end of its replacements in the list of all.
     end: usize,
@@ -35,7 +35,7 @@ struct Known {
 pub struct Documents {
     moves: Vec<TextShift>,
     /// In ascending order. What is behind the last of them belongs to an object that is not attributed yet.
-    known: Vec<Known>,
+    known: Vec<NumberedDocument>,
 }
 
 impl Documents {
@@ -61,7 +61,9 @@ impl Documents {
     pub(crate) fn attribute(&mut self, attribution: Attribution) {
         let (attributed, end) = (self.attributed(), self.moves.len());
         match attribution {
-            Attribution::Document(number) if end > attributed => self.known.push(Known { number, end }),
+            Attribution::Document(number) if end > attributed => {
+                self.known.push(NumberedDocument { number, end });
+            }
             Attribution::Document(_) => {}
             Attribution::Other => self.moves.truncate(attributed),
         }

@@ -11,13 +11,13 @@ use crate::vault::Vault;
 
 /// Bounds on what one request may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct RequestLimits {
     /// Different secrets that are tokenized in one request or session, at most [`Vault::MAX_ENTRIES`]. A request
     /// with more is refused.
     pub secrets: usize,
 }
 
-impl Default for Limits {
+impl Default for RequestLimits {
     fn default() -> Self {
         Self { secrets: 16_384.min(Vault::MAX_ENTRIES) }
     }
@@ -35,7 +35,7 @@ pub struct Shield {
     /// has found is known under the next.
     pub search_key: KnownKey,
     /// What one request may use.
-    pub limits: Limits,
+    pub limits: RequestLimits,
 }
 
 impl fmt::Debug for Shield {

@@ -9,7 +9,7 @@ use aegis_wire::h1::{
     write_request,
 };
 use aegis_wire::head::{Method, RequestHead, ResponseHead};
-use aegis_wire::target::Target;
+use aegis_wire::target::RequestTarget;
 use aegis_wire::tls::{
     ClientOptions, Identity, Pem, Roots, ServerConfigBuilder, TlsStream, client_config, server_name,
 };
@@ -33,7 +33,7 @@ fn heads(c: &mut Criterion) {
     group.bench_function(format!("parse and route a request of {} bytes", REQUEST.len()), |b| {
         b.iter(|| {
             let parse = parser.parse(black_box(REQUEST.as_bytes()), &mut head);
-            let target = Target::parse(&head.path).map(|target| target.first_segment() == "v1");
+            let target = RequestTarget::parse(&head.path).map(|target| target.first_segment() == "v1");
             black_box((parse, target, head.fields.content_type())).0.is_ok()
         });
     });

@@ -17,7 +17,7 @@ pub const MAX_ENCODINGS: usize = 4;
 
 /// A request's path and query, as written.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Target<'a> {
+pub struct RequestTarget<'a> {
     /// From the leading `/` up to the query.
     pub path: &'a str,
     /// Behind the first `?`, if there is one. May hold a key: not for logs.
@@ -25,13 +25,13 @@ pub struct Target<'a> {
 }
 
 /// The path only: a query may hold a key.
-impl std::fmt::Debug for Target<'_> {
+impl std::fmt::Debug for RequestTarget<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Target").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
-impl<'a> Target<'a> {
+impl<'a> RequestTarget<'a> {
     /// Splits an origin-form target, or says why it cannot be routed safely (400).
     pub fn parse(target: &'a str) -> Result<Self, HttpError> {
         let (path, query) = match target.split_once('?') {
@@ -67,7 +67,7 @@ impl<'a> Target<'a> {
 }
 
 /// Makes of a target that was parsed the one that is asked below `base` (empty, or `/...` without a trailing slash):
-/// its first `named` bytes, 0 or [`Target::behind_first`], go.
+/// its first `named` bytes, 0 or [`RequestTarget::behind_first`], go.
 pub fn rebase(target: &mut String, named: usize, base: &str) {
     target.replace_range(..named, base);
     if !target[base.len()..].starts_with('/') {

@@ -9,7 +9,7 @@
     reason = "bits are cut into the bytes they stand for, and sextets are below 64"
 )]
 
-use super::decoded::Decoded;
+use super::decoded::DecodedText;
 use super::simd;
 use super::simd::{BLOCK, PART};
 use crate::bytes::HEX;
@@ -28,7 +28,7 @@ const SAMPLES: [usize; 6] = [0, 20, 64, 256, 1024, 2048];
 
 /// How a piece is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Encoding {
+pub(crate) struct PieceEncoding {
     /// Characters in a group: four for base64, two for hex.
     group: usize,
     /// The place of a sample, and after how many characters a group begins there.
@@ -47,7 +47,7 @@ pub(crate) struct EncodedPiece<'t> {
 }
 
 /// Reads samples of `piece`; returns how it is encoded if one is text.
-pub(crate) fn recognise(piece: EncodedPiece<'_>) -> Option<Encoding> {
+pub(crate) fn recognise(piece: EncodedPiece<'_>) -> Option<PieceEncoding> {
     let EncodedPiece { text, lines, span: Span { start: from, end: to } } = piece;
     let mut buffer = [0; SAMPLE];
     for offset in SAMPLES {
@@ -65,7 +65,7 @@ pub(crate) fn recognise(piece: EncodedPiece<'_>) -> Option<Encoding> {
         };
         let far = to - from >= LONG && sample.len() == SAMPLE && matches!(offset, 0 | 64);
         if let Some((group, phase)) = group(sample, far) {
-            return Some(Encoding { group, sample: at.max(start), phase });
+            return Some(PieceEncoding { group, sample: at.max(start), phase });
         }
     }
     None
@@ -195,7 +195,7 @@ fn is_well_formed(bytes: &[u8]) -> bool {
 
 /// What a decoded piece is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Content {
+pub(crate) enum DecodedContent {
     /// Nothing that can be read: of noise behind a readable beginning nothing is reported.
     Noise,
     /// Text for the most part.
@@ -204,7 +204,7 @@ pub(crate) enum Content {
     Text,
 }
 
-fn content(bytes: &[u8]) -> Content {
+fn content(bytes: &[u8]) -> DecodedContent {
     let (blocks, rest) = bytes.as_chunks::<BLOCK>();
     let mut last = [b' '; BLOCK];
     last[..rest.len()].copy_from_slice(rest);
@@ -214,21 +214,21 @@ fn content(bytes: &[u8]) -> Content {
         high += simd::high(block).count_ones() as usize;
     }
     if strange == 0 && (high == 0 || is_well_formed(bytes)) {
-        Content::Text
+        DecodedContent::Text
     } else if strange * 20 <= bytes.len() + 20 && (high * 5 <= bytes.len() + 20 || is_well_formed(bytes)) {
-        Content::Mixed
+        DecodedContent::Mixed
     } else {
-        Content::Noise
+        DecodedContent::Noise
     }
 }
 
 /// Decodes `piece` into `decoded`, with `chars` as working memory; returns what that is.
 pub(crate) fn decode(
     piece: EncodedPiece<'_>,
-    encoding: Encoding,
+    encoding: PieceEncoding,
     chars: &mut Vec<u8>,
-    decoded: &mut Decoded,
-) -> Content {
+    decoded: &mut DecodedText,
+) -> DecodedContent {
     let EncodedPiece { text, lines, span } = piece;
     let mut taken = decoded.lines();
     let first = lines.partition_point(|line| line.end <= span.start);
@@ -252,7 +252,7 @@ pub(crate) fn decode(
         base64(chars, &mut decoded.text);
         decoded.even(3, 4, skip, taken);
     }
-    if decoded.text.is_empty() { Content::Noise } else { content(&decoded.text) }
+    if decoded.text.is_empty() { DecodedContent::Noise } else { content(&decoded.text) }
 }
 
 /// Decodes characters of either alphabet or both, the last of which may be too few for a group.
@@ -280,7 +280,7 @@ fn base64(chars: &mut [u8], out: &mut Vec<u8>) {
     }
 }
 
-impl Encoding {
+impl PieceEncoding {
     /// Whether groups begin where the text does.
     pub(crate) fn starts_at(&self, place: usize) -> bool {
         self.sample == place && self.phase == 0
@@ -299,9 +299,9 @@ mod tests {
         let lines = [Span::new(0, text.len())];
         let piece = EncodedPiece { text: text.as_bytes(), lines: &lines, span: lines[0] };
         let encoding = recognise(piece)?;
-        let mut plain = Decoded::default();
+        let mut plain = DecodedText::default();
         let content = decode(piece, encoding, &mut Vec::new(), &mut plain);
-        (content != Content::Noise).then(|| String::from_utf8_lossy(&plain.text).into_owned())
+        (content != DecodedContent::Noise).then(|| String::from_utf8_lossy(&plain.text).into_owned())
     }
 
     #[test]

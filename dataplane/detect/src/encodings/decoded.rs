@@ -6,7 +6,7 @@ use crate::text::Span;
 
 /// Decoded text with the way back.
 #[derive(Default)]
-pub(crate) struct Decoded {
+pub(crate) struct DecodedText {
     pub(crate) text: Vec<u8>,
     way: Way,
 }
@@ -20,18 +20,18 @@ enum Way {
     /// For each decoded byte its place, and one more for the end.
     Table(Vec<u32>),
     /// Every `bytes` bytes took `chars` characters; the first byte begins with the character `first` of `lines`.
-    Even { bytes: usize, chars: usize, first: usize, lines: Lines },
+    Even { bytes: usize, chars: usize, first: usize, lines: EncodedLines },
 }
 
 /// Encoded characters of one or more lines, taken out of a text.
 #[derive(Default, Clone)]
-pub(crate) struct Lines {
+pub(crate) struct EncodedLines {
     /// For each line the number of its first character and its place in the text.
     starts: Vec<(u32, u32)>,
     len: usize,
 }
 
-impl Lines {
+impl EncodedLines {
     /// Adds a line of `len` characters that stands at `place`.
     pub(crate) fn push(&mut self, place: usize, len: usize) {
         self.starts.push((self.len as u32, place as u32));
@@ -55,9 +55,9 @@ impl Lines {
     }
 }
 
-impl Decoded {
-    /// Empties the text for one whose bytes are added one by one with [`Decoded::push`] and closed with
-    /// [`Decoded::finish`].
+impl DecodedText {
+    /// Empties the text for one whose bytes are added one by one with [`DecodedText::push`] and closed with
+    /// [`DecodedText::finish`].
     pub(crate) fn begin(&mut self) {
         self.text.clear();
         match &mut self.way {
@@ -82,19 +82,19 @@ impl Decoded {
     }
 
     /// An empty list of lines, with the memory of the last.
-    pub(crate) fn lines(&mut self) -> Lines {
+    pub(crate) fn lines(&mut self) -> EncodedLines {
         match std::mem::take(&mut self.way) {
-            Way::Even { lines: Lines { mut starts, .. }, .. } => {
+            Way::Even { lines: EncodedLines { mut starts, .. }, .. } => {
                 starts.clear();
-                Lines { starts, len: 0 }
+                EncodedLines { starts, len: 0 }
             }
-            _ => Lines::default(),
+            _ => EncodedLines::default(),
         }
     }
 
     /// Says that every `bytes` bytes of the text come from `chars` characters of `lines`, from the one numbered
     /// `first`.
-    pub(crate) fn even(&mut self, bytes: usize, chars: usize, first: usize, lines: Lines) {
+    pub(crate) fn even(&mut self, bytes: usize, chars: usize, first: usize, lines: EncodedLines) {
         self.way = Way::Even { bytes, chars, first, lines };
     }
 
@@ -118,12 +118,12 @@ mod tests {
 
     #[test]
     fn lines_lead_back_and_forth() {
-        let mut lines = Lines::default();
+        let mut lines = EncodedLines::default();
         lines.push(10, 4);
         lines.push(16, 4);
         assert_eq!((0..8).map(|i| lines.place(i)).collect::<Vec<_>>(), [10, 11, 12, 13, 16, 17, 18, 19]);
         assert_eq!([3, 10, 13, 14, 15, 16, 19, 30].map(|p| lines.index(p)), [0, 0, 3, 4, 4, 4, 7, 8]);
-        let mut plain = Decoded::default();
+        let mut plain = DecodedText::default();
         plain.even(3, 4, 0, lines);
         assert_eq!(plain.original(0, 3), Span::new(10, 14));
         assert_eq!(plain.original(2, 4), Span::new(12, 18));
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_table_leads_back() {
-        let mut plain = Decoded::default();
+        let mut plain = DecodedText::default();
         plain.begin();
         for (byte, place) in [(b'a', 0), (b'"', 1), (b'b', 4)] {
             plain.push(byte, place);

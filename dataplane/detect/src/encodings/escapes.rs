@@ -6,7 +6,7 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "only values below 0x80 are converted")]
 
-use super::decoded::Decoded;
+use super::decoded::DecodedText;
 use crate::bytes::{ByteSet, DIGIT, HEX};
 use crate::text::{Span, TextView};
 
@@ -152,7 +152,7 @@ pub(crate) fn next(view: TextView<'_>, sites: &[EscapeSite], index: &mut usize) 
 }
 
 /// Decodes `text[from..to]`; false if there is nothing to decode.
-pub(crate) fn decode(text: &[u8], from: usize, to: usize, decoded: &mut Decoded) -> bool {
+pub(crate) fn decode(text: &[u8], from: usize, to: usize, decoded: &mut DecodedText) -> bool {
     decoded.begin();
     let plus = is_plus_space(&text[from..to]);
     let mut at = from;
@@ -290,7 +290,7 @@ mod tests {
     use super::*;
 
     fn decoded(text: &str) -> String {
-        let mut plain = Decoded::default();
+        let mut plain = DecodedText::default();
         decode(text.as_bytes(), 0, text.len(), &mut plain);
         String::from_utf8_lossy(&plain.text).into_owned()
     }
@@ -331,7 +331,7 @@ mod tests {
 
     #[test]
     fn spans_lead_back() {
-        let mut plain = Decoded::default();
+        let mut plain = DecodedText::default();
         let text = b"q=password%3D%22abc%22&r";
         assert!(decode(text, 0, text.len(), &mut plain));
         assert_eq!(plain.text, b"q=password=\"abc\"&r");

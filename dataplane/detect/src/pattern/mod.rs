@@ -30,4 +30,4 @@ mod sequence;
 
 pub(crate) use anchor::literal;
 pub(crate) use expand::{parse, parse_value};
-pub(crate) use sequence::{Sequence, Verdict};
+pub(crate) use sequence::{MatchVerdict, Sequence};

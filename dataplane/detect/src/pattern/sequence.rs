@@ -25,7 +25,7 @@ pub(crate) struct Sequence {
 
 /// What matching a sequence says about a place in the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum MatchVerdict {
     /// It does not match, whatever follows.
     No,
     /// The text ends too early to decide.
@@ -37,24 +37,30 @@ pub(crate) enum Verdict {
 
 impl Sequence {
     /// Matches the sequence in `text` for an anchor that ended at `end`. `last`: the text ends here for good.
-    pub(crate) fn confirm(&self, text: &[u8], end: usize, last: bool, cache: &mut RunCache) -> Verdict {
-        let Some(mut start) = end.checked_sub(self.anchor.reach) else { return Verdict::No };
+    pub(crate) fn confirm(&self, text: &[u8], end: usize, last: bool, cache: &mut RunCache) -> MatchVerdict {
+        let Some(mut start) = end.checked_sub(self.anchor.reach) else { return MatchVerdict::No };
         if let Some((lead, before)) = self.runs[..self.anchor.lead].split_last() {
             let back = lead.set.run_back(&text[..start], lead.max as usize + 1 + boundaries::MAX_REST);
             // An escape before the run ends with bytes that look like part of it.
             let back = back - boundaries::escape_rest(text, start - back).min(back);
             if back < lead.min as usize || back > lead.max as usize {
-                return Verdict::No;
+                return MatchVerdict::No;
             }
             let before: usize = before.iter().map(|s| s.min as usize).sum();
-            let Some(whole) = start.checked_sub(back + before) else { return Verdict::No };
+            let Some(whole) = start.checked_sub(back + before) else { return MatchVerdict::No };
             start = whole;
         }
         self.match_at(text, start, last, cache)
     }
 
     /// Matches the sequence at `start`.
-    pub(crate) fn match_at(&self, text: &[u8], start: usize, last: bool, cache: &mut RunCache) -> Verdict {
+    pub(crate) fn match_at(
+        &self,
+        text: &[u8],
+        start: usize,
+        last: bool,
+        cache: &mut RunCache,
+    ) -> MatchVerdict {
         let mut attempt = MatchAttempt {
             text,
             last,
@@ -72,10 +78,14 @@ impl Sequence {
                 if self.capture.end == self.runs.len() || attempt.cut.is_some() {
                     attempt.capture.end = end;
                 }
-                Verdict::Match { whole: Span::new(start, end), capture: attempt.capture, cut: attempt.cut }
+                MatchVerdict::Match {
+                    whole: Span::new(start, end),
+                    capture: attempt.capture,
+                    cut: attempt.cut,
+                }
             }
-            Ok(None) => Verdict::No,
-            Err(TooShort) => Verdict::Open,
+            Ok(None) => MatchVerdict::No,
+            Err(TooShort) => MatchVerdict::Open,
         }
     }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer};
 /// A rule file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct File {
+pub(crate) struct RuleFile {
     /// The pack that its rules belong to; without one they are always on.
     pub(crate) pack: Option<Pack>,
     #[serde(default, rename = "rule")]
@@ -81,7 +81,7 @@ fn entropy<'de, D: Deserializer<'de>>(source: D) -> Result<Option<f32>, D::Error
 }
 
 /// Reads a rule file. Errors name the file and the line.
-pub(crate) fn read(source: &RuleSource) -> Result<File, RuleError> {
+pub(crate) fn read(source: &RuleSource) -> Result<RuleFile, RuleError> {
     toml::from_str(&source.text).map_err(|e| RuleError::Syntax {
         file: source.name.clone(),
         message: e.to_string().trim_end().to_owned(),

@@ -8,7 +8,7 @@
 use super::cache::CacheKey;
 use super::cost::TooCostly;
 use super::selection::Selection;
-use super::set::{Set, Target};
+use super::set::{EngineTarget, Set};
 use super::table::{MAX_RULES, Rules};
 use super::{builtin_rules, cache, cost};
 use crate::candidate::rank;
@@ -21,7 +21,7 @@ use crate::finders::{assignment, key};
 use crate::finding::Confidence;
 use crate::pattern;
 use crate::pattern::Sequence;
-use crate::rule::file::{File, RankText, RuleText};
+use crate::rule::file::{RankText, RuleFile, RuleText};
 use crate::rule::{
     Compiled, Finder, Keyword, Pack, PersonalKind, Rule, RuleError, RuleSource, ServiceNames, Strength, file,
 };
@@ -42,7 +42,7 @@ struct Group {
     expressions: Vec<Expression>,
     /// The rule that an expression was first made for.
     owners: Vec<usize>,
-    targets: Vec<Vec<Target>>,
+    targets: Vec<Vec<EngineTarget>>,
     keywords: Vec<Keyword>,
     same: HashMap<(String, u32), usize>,
     known: HashMap<String, u16>,
@@ -50,7 +50,7 @@ struct Group {
 
 /// Reads rule files and makes rules of them.
 #[derive(Default)]
-pub(crate) struct Builder {
+pub(crate) struct RulesBuilder {
     rules: Vec<Rule>,
     compiled: Vec<Compiled>,
     ids: HashSet<String>,
@@ -62,13 +62,13 @@ pub(crate) struct Builder {
     personal: Option<EnabledKinds>,
 }
 
-impl Builder {
+impl RulesBuilder {
     /// Reads the base rules and packs into a first group, custom files into a second.
     ///
     /// The base rules come first and are numbered the same whatever is selected. A pack adds few expressions: with them
     /// in the base rules' database there is one pass over a text, which is faster than two.
-    pub(crate) fn gather(selection: &Selection<'_>) -> Result<Builder, RuleError> {
-        let mut builder = Builder { groups: vec![Group::default()], ..Builder::default() };
+    pub(crate) fn gather(selection: &Selection<'_>) -> Result<RulesBuilder, RuleError> {
+        let mut builder = RulesBuilder { groups: vec![Group::default()], ..RulesBuilder::default() };
         // Taken even where no values are known, so that nothing else is called so.
         builder.ids.insert(KNOWN_RULE.to_owned());
         for (name, text) in builtin_rules::FILES {
@@ -93,7 +93,7 @@ impl Builder {
     /// Gives the first group the escapes that are worth decoding wherever they stand.
     fn add_escapes(&mut self) {
         for (pattern, width) in escapes::ESCAPES {
-            self.groups[0].expression(0, pattern, CASELESS, Target::Escaped { width: *width });
+            self.groups[0].expression(0, pattern, CASELESS, EngineTarget::Escaped { width: *width });
         }
     }
 
@@ -130,7 +130,7 @@ impl Builder {
             self.compiled.push(Compiled::in_code(rank::KNOWN));
             ((self.rules.len() - 1) as u16, values)
         });
-        let Builder { rules: list, compiled, personal, .. } = self;
+        let RulesBuilder { rules: list, compiled, personal, .. } = self;
         Ok(Arc::new(Rules { list, compiled, sets, personal, digest, known }))
     }
 
@@ -172,7 +172,7 @@ impl Builder {
     }
 
     fn file(&mut self, source: &RuleSource, bonus: u8, packs: &[Pack]) -> Result<(), RuleError> {
-        let File { pack, rules } = file::read(source)?;
+        let RuleFile { pack, rules } = file::read(source)?;
         if pack.is_some_and(|pack| !packs.contains(&pack)) {
             return Ok(());
         }
@@ -261,7 +261,7 @@ impl Builder {
                 rule,
                 &parsed.anchor.pattern,
                 0,
-                Target::Sequence { rule, sequence: sequence as u16 },
+                EngineTarget::Sequence { rule, sequence: sequence as u16 },
             );
         }
         Ok(())
@@ -274,7 +274,7 @@ impl Builder {
         text: &RuleText,
         compiled: &mut Compiled,
     ) -> Result<(), String> {
-        let target = Target::Finder { rule, finder };
+        let target = EngineTarget::Finder { rule, finder };
         match finder {
             Finder::Pem | Finder::Putty => {
                 compiled.rank = rank::BLOCK;
@@ -322,7 +322,7 @@ impl Builder {
                 return Err(format!("keyword `{word}` is not of {MIN_KEYWORD} to {MAX_KEYWORD} bytes"));
             }
             let flags = if word.bytes().any(|b| b.is_ascii_uppercase()) { 0 } else { CASELESS };
-            let target = Target::Personal { rule, kind, width: word.len() as u16 };
+            let target = EngineTarget::Personal { rule, kind, width: word.len() as u16 };
             self.group().expression(rule, &pattern::literal(word.as_bytes()), flags, target);
         }
         Ok(())
@@ -345,7 +345,7 @@ impl Builder {
             let index = u16::try_from(group.keywords.len())
                 .map_err(|_| "too many keywords in all rules together".to_owned())?;
             let escaped = pattern::literal(word.as_bytes());
-            group.expression(rule, &escaped, CASELESS, Target::Keyword { index });
+            group.expression(rule, &escaped, CASELESS, EngineTarget::Keyword { index });
             let letters = word.bytes().rposition(|b| b.is_ascii_alphanumeric() || !b.is_ascii());
             let letters = letters.map_or(word.len(), |i| i + 1);
             group.keywords.push(Keyword { width: word.len(), letters, rules: vec![rule] });
@@ -366,7 +366,7 @@ impl Builder {
 }
 
 impl Group {
-    fn expression(&mut self, rule: u16, pattern: &str, flags: u32, target: Target) {
+    fn expression(&mut self, rule: u16, pattern: &str, flags: u32, target: EngineTarget) {
         let key = (pattern.to_owned(), flags);
         if let Some(&index) = self.same.get(&key) {
             self.targets[index].push(target);

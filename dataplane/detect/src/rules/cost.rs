@@ -4,7 +4,7 @@
 //! reports what a rule looks for has to be confirmed byte by byte; those places are counted in a fixed sample of prose,
 //! code, JSON, markup and logs.
 
-use super::set::{Set, Target};
+use super::set::{EngineTarget, Set};
 use super::table::Rules;
 use crate::engine::hyperscan::{EngineError, Scratch};
 use crate::finding::RuleIndex;
@@ -57,15 +57,17 @@ fn count(set: &Set, rules: usize) -> Result<Vec<usize>, EngineError> {
     let mut counts = vec![0; rules + 1];
     for target in matches.iter().flat_map(|found| &set.targets[found.expression as usize]) {
         match target {
-            Target::Sequence { rule, .. } | Target::Finder { rule, .. } | Target::Personal { rule, .. } => {
+            EngineTarget::Sequence { rule, .. }
+            | EngineTarget::Finder { rule, .. }
+            | EngineTarget::Personal { rule, .. } => {
                 counts[usize::from(*rule)] += 1;
             }
-            Target::Keyword { index } => {
+            EngineTarget::Keyword { index } => {
                 for rule in &set.keywords[usize::from(*index)].rules {
                     counts[usize::from(*rule)] += 1;
                 }
             }
-            Target::Escaped { .. } => counts[rules] += 1,
+            EngineTarget::Escaped { .. } => counts[rules] += 1,
         }
     }
     Ok(counts)

@@ -1,6 +1,6 @@
 //! Where rules come from: compiled in this process, or read from a cache.
 
-use super::builder::Builder;
+use super::builder::RulesBuilder;
 use super::cache;
 use super::cache::CacheKey;
 use super::selection::Selection;
@@ -12,7 +12,7 @@ impl Rules {
     /// The built-in rules, compiled at the first call in this process and shared from then on.
     pub fn builtin() -> Result<Arc<Rules>, RuleError> {
         static BUILTIN: OnceLock<Result<Arc<Rules>, RuleError>> = OnceLock::new();
-        BUILTIN.get_or_init(|| Builder::gather(&Selection::default())?.compile(None)).clone()
+        BUILTIN.get_or_init(|| RulesBuilder::gather(&Selection::default())?.compile(None)).clone()
     }
 
     /// The base rules and what is selected beside them.
@@ -21,13 +21,13 @@ impl Rules {
     /// further database.
     pub fn load(selection: &Selection<'_>) -> Result<Arc<Rules>, RuleError> {
         if !selection.packs.is_empty() {
-            return Builder::gather(selection)?.compile(None);
+            return RulesBuilder::gather(selection)?.compile(None);
         }
         let builtin = Rules::builtin()?;
         if selection.custom.is_empty() && selection.known.is_none() {
             return Ok(builtin);
         }
-        Builder::gather(selection)?.compile(Some(&builtin.sets[0]))
+        RulesBuilder::gather(selection)?.compile(Some(&builtin.sets[0]))
     }
 
     /// [`Rules::load`] with these files and no packs.
@@ -45,7 +45,7 @@ impl Rules {
         seal: &CacheKey,
         bytes: &[u8],
     ) -> Result<Arc<Rules>, RuleError> {
-        Builder::gather(selection)?.restore(seal, bytes)
+        RulesBuilder::gather(selection)?.restore(seal, bytes)
     }
 
     /// A name for a cache of what [`Rules::load`] gives: hexadecimal digits that change with the rules, the engine and

@@ -12,5 +12,5 @@ mod table;
 pub use cache::CacheKey;
 pub use cost::Cost;
 pub use selection::Selection;
-pub(crate) use set::{Set, Target};
+pub(crate) use set::{EngineTarget, Set};
 pub use table::Rules;

@@ -5,7 +5,7 @@ use crate::rule::{Finder, Keyword, PersonalKind};
 
 /// What a match of the engine's n-th expression means.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Target {
+pub(crate) enum EngineTarget {
     /// A sequence of a rule's pattern.
     Sequence { rule: u16, sequence: u16 },
     /// A finder written in code.
@@ -22,6 +22,6 @@ pub(crate) enum Target {
 pub(crate) struct Set {
     pub(crate) database: Database,
     /// By expression; several sequences may share one.
-    pub(crate) targets: Vec<Vec<Target>>,
+    pub(crate) targets: Vec<Vec<EngineTarget>>,
     pub(crate) keywords: Vec<Keyword>,
 }

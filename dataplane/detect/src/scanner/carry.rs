@@ -20,7 +20,7 @@ use crate::text::{MAX_SECRET_LEN, Span, TextView};
 /// ended with it leaves one, too, if a value reaches its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Carry {
-    run: Option<Run>,
+    run: Option<OpenRun>,
     key: Option<KeyState>,
 }
 
@@ -29,13 +29,13 @@ pub struct Carry {
 pub struct Resume(KeyPlace);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Run {
+struct OpenRun {
     rule: u16,
     confidence: Confidence,
     tail: Tail,
 }
 
-impl Run {
+impl OpenRun {
     /// Where it ends in a text in which it holds the byte at `at`.
     fn end(self, rules: &Rules, text: &[u8], at: usize) -> usize {
         self.tail.end(text, at, |sequence, run| {
@@ -109,7 +109,7 @@ pub(crate) fn extend(rules: &Rules, window: ScannedWindow<'_>, carry: &mut Carry
         let place = findings.binary_search_by_key(&cut.span.start, |finding| finding.span.start);
         let won = |finding: &&Finding| finding.span.end == cut.span.end && finding.rule.0 == cut.rule;
         let Some(finding) = place.ok().and_then(|index| findings.get(index)).filter(won) else { continue };
-        let run = Run { rule: cut.rule, confidence: finding.confidence, tail: cut.tail };
+        let run = OpenRun { rule: cut.rule, confidence: finding.confidence, tail: cut.tail };
         let end = run.end(rules, view.text, cut.span.end);
         let (at, whole) = pieces(findings, view, run, Span::new(cut.span.start, end));
         // At the end of a text, too: it may be one that was only taken to end here.
@@ -124,7 +124,7 @@ pub(crate) fn extend(rules: &Rules, window: ScannedWindow<'_>, carry: &mut Carry
 
 /// Puts the pieces of a value in the place of all that was found in its span. Says how far it is settled, and whether
 /// that is all of it: a piece that the window's end may cut is left to the next.
-fn pieces(findings: &mut Vec<Finding>, view: TextView<'_>, run: Run, span: Span) -> (usize, bool) {
+fn pieces(findings: &mut Vec<Finding>, view: TextView<'_>, run: OpenRun, span: Span) -> (usize, bool) {
     let whole = span.end < view.text.len() || view.last;
     let first = findings.partition_point(|finding| finding.span.end <= span.start);
     let next = findings.partition_point(|finding| finding.span.start < span.end);

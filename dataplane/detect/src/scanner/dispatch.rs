@@ -15,16 +15,16 @@ use crate::finders::key::{self, KeySearch};
 use crate::finders::known::{FoundValues, Met, ValueReport};
 use crate::finders::{assignment, manifest, personal, userinfo};
 use crate::finding::{Confidence, Evidence, Finding, Reach};
-use crate::pattern::Verdict;
+use crate::pattern::MatchVerdict;
 use crate::plausibility::value;
 use crate::rule::{Finder, RuleError};
-use crate::rules::{Rules, Set, Target};
+use crate::rules::{EngineTarget, Rules, Set};
 use crate::text::{Span, TextView};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// The rules and what running them takes.
-pub(super) struct Engine {
+pub(super) struct RuleEngine {
     pub(super) rules: Arc<Rules>,
     scratch: Scratch,
     matches: Vec<Match>,
@@ -55,13 +55,13 @@ impl Workspace {
     }
 }
 
-impl Engine {
+impl RuleEngine {
     /// Allocates the working memory for these rules.
-    pub(super) fn new(rules: Arc<Rules>) -> Result<Engine, RuleError> {
+    pub(super) fn new(rules: Arc<Rules>) -> Result<RuleEngine, RuleError> {
         let scratch = Scratch::new(rules.sets.iter().map(|s| &s.database))
             .map_err(|e| RuleError::Engine(e.to_string()))?;
         let searched = SearchValues::default();
-        Ok(Engine { rules, scratch, matches: Vec::new(), searched, decoded_values: Vec::new() })
+        Ok(RuleEngine { rules, scratch, matches: Vec::new(), searched, decoded_values: Vec::new() })
     }
 
     /// The runs of letters and digits that values are looked for in: the shortest kind that any of them asks for.
@@ -103,7 +103,7 @@ impl Engine {
             let set = &self.rules.sets[index];
             for found in &self.matches {
                 for target in &set.targets[found.expression as usize] {
-                    let report = Report { view, target: *target, end: found.end as usize };
+                    let report = EngineReport { view, target: *target, end: found.end as usize };
                     dispatch(work, &self.rules, set, report);
                 }
             }
@@ -133,24 +133,26 @@ impl Engine {
 
 /// What the engine reported: something for `target` ends at `end`.
 #[derive(Clone, Copy)]
-struct Report<'t> {
+struct EngineReport<'t> {
     view: TextView<'t>,
-    target: Target,
+    target: EngineTarget,
     end: usize,
 }
 
 /// Hands a report to what can confirm it.
-fn dispatch(work: &mut Workspace, rules: &Rules, set: &Set, report: Report<'_>) {
-    let Report { view, target, end } = report;
+fn dispatch(work: &mut Workspace, rules: &Rules, set: &Set, report: EngineReport<'_>) {
+    let EngineReport { view, target, end } = report;
     let candidates = &mut work.candidates;
     match target {
-        Target::Sequence { rule, sequence } => {
+        EngineTarget::Sequence { rule, sequence } => {
             let anchored = AnchoredSequence { rule, sequence, anchor_end: end };
             confirm_sequence(candidates, view, rules, anchored);
         }
-        Target::Finder { rule, finder: Finder::Userinfo } => userinfo::find(candidates, view, rule, end),
-        Target::Finder { rule, .. } => work.keys.note(rule, end),
-        Target::Personal { kind, width, .. } => {
+        EngineTarget::Finder { rule, finder: Finder::Userinfo } => {
+            userinfo::find(candidates, view, rule, end);
+        }
+        EngineTarget::Finder { rule, .. } => work.keys.note(rule, end),
+        EngineTarget::Personal { kind, width, .. } => {
             if let Some(enabled) = &rules.personal {
                 personal::scan_word(
                     candidates,
@@ -160,10 +162,10 @@ fn dispatch(work: &mut Workspace, rules: &Rules, set: &Set, report: Report<'_>) 
                 );
             }
         }
-        Target::Escaped { width } => {
+        EngineTarget::Escaped { width } => {
             work.escape_sites.push(EscapeSite::with_run(view.text, Span::new(end - usize::from(width), end)));
         }
-        Target::Keyword { index } => {
+        EngineTarget::Keyword { index } => {
             let keyword = &set.keywords[usize::from(index)];
             let place = Span::new(end - keyword.width, end);
             if assignment::has_escape_at(view.text, end) {
@@ -211,12 +213,12 @@ fn confirm_sequence(
     let text = view.text;
     let verdict = shape.confirm(text, anchor_end, view.last, &mut candidates.runs);
     let (whole, capture, cut) = match verdict {
-        Verdict::No => return,
-        Verdict::Open => {
+        MatchVerdict::No => return,
+        MatchVerdict::Open => {
             candidates.open(anchor_end.saturating_sub(shape.anchor.reach));
             return;
         }
-        Verdict::Match { whole, capture, cut } => (whole, capture, cut),
+        MatchVerdict::Match { whole, capture, cut } => (whole, capture, cut),
     };
     let Span { start, mut end } = whole;
     if !boundaries::can_begin(text, start, rule.left)

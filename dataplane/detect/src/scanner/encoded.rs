@@ -4,12 +4,12 @@
 //! reported at the places of the original. A piece is judged as a whole or not yet: the settled part of a window never
 //! ends inside one, so that the pieces are the same however a text is cut.
 
-use super::dispatch::{Engine, Workspace};
+use super::dispatch::{RuleEngine, Workspace};
 use super::overlap;
 use crate::candidate::{Candidate, Cut, Tail, rank};
 use crate::encodings::alnum_runs::AlnumRuns;
-use crate::encodings::base64_text::{Content, EncodedPiece};
-use crate::encodings::decoded::Decoded;
+use crate::encodings::base64_text::{DecodedContent, EncodedPiece};
+use crate::encodings::decoded::DecodedText;
 use crate::encodings::escapes::EscapeSite;
 use crate::encodings::wrapped_base64::WrappedBase64;
 use crate::encodings::{base64_runs, base64_text, escapes, skip, wrapped_base64};
@@ -34,10 +34,10 @@ const MAX_WHOLE: usize = 768;
 
 /// Buffers for one level: the window's own text, or what was decoded from the level above.
 #[derive(Default)]
-pub(crate) struct Level {
+pub(crate) struct DecodedLevel {
     pub(super) work: Workspace,
     /// The text of this level, unless it is the window's.
-    decoded: Decoded,
+    decoded: DecodedText,
     runs: AlnumRuns,
     findings: Vec<Finding>,
     base64_runs: Vec<Span>,
@@ -50,7 +50,7 @@ pub(crate) struct Level {
 }
 
 /// Finds all candidates of a text, plain and encoded; `levels[0]` is the text's own.
-pub(crate) fn search(engine: &mut Engine, levels: &mut [Level], view: TextView<'_>, fresh: usize) {
+pub(crate) fn search(engine: &mut RuleEngine, levels: &mut [DecodedLevel], view: TextView<'_>, fresh: usize) {
     let Some((level, deeper)) = levels.split_first_mut() else { return };
     level.work.reset(fresh);
     level.skip.clear();
@@ -83,9 +83,9 @@ enum Rest {
 
 /// The search for encoded texts in one text.
 struct Search<'w> {
-    engine: &'w mut Engine,
-    level: &'w mut Level,
-    deeper: &'w mut [Level],
+    engine: &'w mut RuleEngine,
+    level: &'w mut DecodedLevel,
+    deeper: &'w mut [DecodedLevel],
     view: TextView<'w>,
     fresh: usize,
 }
@@ -172,8 +172,8 @@ impl Search<'_> {
                 base64_text::decode(EncodedPiece { text, lines, span }, encoding, &mut chars, decoded);
             self.level.chars = chars;
             match content {
-                Content::Noise => return,
-                Content::Text if behind == BEHIND => {
+                DecodedContent::Noise => return,
+                DecodedContent::Text if behind == BEHIND => {
                     skip::note(text, lines, piece, &mut self.level.skip);
                 }
                 _ => {}

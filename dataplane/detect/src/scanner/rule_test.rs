@@ -59,7 +59,7 @@ fn escaped(c: char) -> String {
 
 /// An example that a rule does not do justice.
 #[derive(Debug, Clone)]
-pub struct Failure {
+pub struct FailedExample {
     /// The example as it stands in the rule file, with its marks.
     pub example: String,
     /// Where the example was put, for people: `nothing` around it, `JSON`, `code`.
@@ -82,14 +82,14 @@ pub fn unmark(example: &str) -> (String, Span) {
 
 /// The examples of a rule that it misses and the near misses that it hits, each in the first surroundings where it
 /// does.
-pub fn try_rule(scanner: &mut Scanner, rule: RuleIndex) -> Vec<Failure> {
+pub fn try_rule(scanner: &mut Scanner, rule: RuleIndex) -> Vec<FailedExample> {
     let described = scanner.rules().get(rule).clone();
     let hits = described.matching.iter().map(|example| (example, true));
     let misses = described.not_matching.iter().map(|example| (example, false));
     hits.chain(misses).filter_map(|(example, must)| try_example(scanner, rule, example, must)).collect()
 }
 
-fn try_example(scanner: &mut Scanner, rule: RuleIndex, example: &str, must: bool) -> Option<Failure> {
+fn try_example(scanner: &mut Scanner, rule: RuleIndex, example: &str, must: bool) -> Option<FailedExample> {
     let (inner, Span { start, end }) = unmark(example);
     let secret = &inner[start..end];
     let alone = must && has_finding(&scan(scanner, secret), rule, Span::new(0, secret.len()));
@@ -109,7 +109,13 @@ fn try_example(scanner: &mut Scanner, rule: RuleIndex, example: &str, must: bool
         let right =
             if must { has_finding(&found, rule, expected) } else { found.iter().all(|f| f.rule != rule) };
         let example = example.to_owned();
-        (!right).then(|| Failure { example, surroundings, text, expected: must.then_some(expected), found })
+        (!right).then(|| FailedExample {
+            example,
+            surroundings,
+            text,
+            expected: must.then_some(expected),
+            found,
+        })
     })
 }
 

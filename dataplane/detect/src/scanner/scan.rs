@@ -1,8 +1,8 @@
 //! The scanner: candidates from the engine, confirmed by the finders, overlaps settled, window by window.
 
 use super::carry::{Carry, Resume, ScannedWindow};
-use super::dispatch::Engine;
-use super::encoded::Level;
+use super::dispatch::RuleEngine;
+use super::encoded::DecodedLevel;
 use super::search_values::{DecodedValue, SearchValues};
 use super::{atomic, carry, encoded, keys, overlap};
 use crate::candidate::{Candidate, rank};
@@ -41,9 +41,9 @@ pub struct Scan<'s> {
 
 /// Finds secrets for one thread: holds the engine's working memory and buffers that are used again and again.
 pub struct Scanner {
-    engine: Engine,
+    engine: RuleEngine,
     /// The window's text, and what is decoded from it.
-    levels: [Level; encoded::DEPTH + 1],
+    levels: [DecodedLevel; encoded::DEPTH + 1],
     findings: Vec<Finding>,
     resumes: Vec<Resume>,
 }
@@ -57,9 +57,9 @@ impl std::fmt::Debug for Scanner {
 impl Scanner {
     /// Allocates the working memory for these rules.
     pub fn new(rules: Arc<Rules>) -> Result<Scanner, RuleError> {
-        let mut levels: [Level; encoded::DEPTH + 1] = Default::default();
+        let mut levels: [DecodedLevel; encoded::DEPTH + 1] = Default::default();
         levels[0].work.keys.by_line = true;
-        Ok(Scanner { engine: Engine::new(rules)?, levels, findings: Vec::new(), resumes: Vec::new() })
+        Ok(Scanner { engine: RuleEngine::new(rules)?, levels, findings: Vec::new(), resumes: Vec::new() })
     }
 
     /// The rules that this scanner applies.

@@ -2,7 +2,7 @@
 //!
 //! Tools print files with numbers, gutters, signs of diffs, quote marks, paths or times before each line, in tables, in
 //! records of JSON, and with colours. All of that differs from tool to tool, but within one listing it is the same
-//! from line to line. So a line is read as [`Word`]s of base64, each with the [`Prefix`] before it: its words, with
+//! from line to line. So a line is read as [`Word`]s of base64, each with the [`LinePrefix`] before it: its words, with
 //! numbers taken for equal. A line ends at a line feed, at its escapes in a string that holds the text (`\n`, `\\n`), and
 //! before the dashes of `-----BEGIN` and `-----END`.
 
@@ -23,7 +23,7 @@ const MAX_PADDING: usize = 2;
 
 /// What ends a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stop {
+pub(crate) enum LineStop {
     /// A line end, in any writing.
     LineEnd,
     /// The dashes before `BEGIN`.
@@ -43,7 +43,7 @@ pub(crate) struct Line {
     pub(crate) end: usize,
     /// Where the next line begins.
     pub(crate) next: usize,
-    pub(crate) stop: Stop,
+    pub(crate) stop: LineStop,
 }
 
 impl Line {
@@ -56,21 +56,21 @@ impl Line {
         loop {
             let Some(ahead) = memchr::memchr3(b'\n', b'\\', b'-', &text[at.min(bound)..bound]) else {
                 return match (limit <= text.len(), view.last) {
-                    (true, _) => Ok(Line { start, end: limit, next: limit, stop: Stop::Limit }),
+                    (true, _) => Ok(Line { start, end: limit, next: limit, stop: LineStop::Limit }),
                     (false, true) => {
-                        Ok(Line { start, end: text.len(), next: text.len(), stop: Stop::TextEnd })
+                        Ok(Line { start, end: text.len(), next: text.len(), stop: LineStop::TextEnd })
                     }
                     (false, false) => Err(TooShort),
                 };
             };
             at += ahead;
             match text[at] {
-                b'\n' => return Ok(Line { start, end: at, next: at + 1, stop: Stop::LineEnd }),
+                b'\n' => return Ok(Line { start, end: at, next: at + 1, stop: LineStop::LineEnd }),
                 b'\\' => {
                     let run = backslashes(text, at);
                     match text.get(at + run) {
                         Some(b'n' | b'r') => {
-                            return Ok(Line { start, end: at, next: at + run + 1, stop: Stop::LineEnd });
+                            return Ok(Line { start, end: at, next: at + run + 1, stop: LineStop::LineEnd });
                         }
                         None if !view.last => return Err(TooShort),
                         _ => at += run,
@@ -86,7 +86,7 @@ impl Line {
 }
 
 /// The dashes at `at`, and what they stand before.
-fn mark(view: TextView<'_>, at: usize) -> Result<(usize, Option<Stop>), TooShort> {
+fn mark(view: TextView<'_>, at: usize) -> Result<(usize, Option<LineStop>), TooShort> {
     let rest = &view.text[at..];
     let dashes = rest.iter().take(MAX_DASHES).take_while(|byte| **byte == b'-').count();
     let behind = &rest[dashes..];
@@ -95,7 +95,7 @@ fn mark(view: TextView<'_>, at: usize) -> Result<(usize, Option<Stop>), TooShort
     }
     // The dashes of ssh.com have a space behind them, and may have the sign of a diff before them.
     let word = if dashes <= 5 { behind.strip_prefix(b" ").unwrap_or(behind) } else { behind };
-    for (name, stop) in [(&b"BEGIN"[..], Stop::Begin), (b"END", Stop::End)] {
+    for (name, stop) in [(&b"BEGIN"[..], LineStop::Begin), (b"END", LineStop::End)] {
         if word.starts_with(name) {
             return Ok((dashes, Some(stop)));
         }
@@ -137,18 +137,18 @@ pub(crate) fn before_line_end(text: &[u8], at: usize) -> usize {
 
 /// What stands before a word in its line, as far as listings repeat it: its words, with all numbers taken for equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Prefix {
+pub(crate) struct LinePrefix {
     hash: u64,
     /// Whether there is a word that is no number.
     pub(crate) has_letters: bool,
 }
 
-impl Prefix {
+impl LinePrefix {
     /// Nothing, or signs and spaces only.
-    pub(crate) const EMPTY: Prefix = Prefix { hash: 0xcbf2_9ce4_8422_2325, has_letters: false };
+    pub(crate) const EMPTY: LinePrefix = LinePrefix { hash: 0xcbf2_9ce4_8422_2325, has_letters: false };
 
     /// What stands in `text[start..end]`, which begins a line.
-    pub(crate) fn of(text: &[u8], start: usize, end: usize) -> Prefix {
+    pub(crate) fn of(text: &[u8], start: usize, end: usize) -> LinePrefix {
         let mut words = Words::new(text, start, end);
         while words.next().is_some() {}
         words.prefix
@@ -178,7 +178,7 @@ pub(crate) struct Word {
     pub(crate) span: Span,
     /// Whether `=` ends it.
     pub(crate) padded: bool,
-    pub(crate) prefix: Prefix,
+    pub(crate) prefix: LinePrefix,
     /// The last double quote before it in its line, and whether words stand between.
     pub(crate) quote: Option<(usize, bool)>,
 }
@@ -188,17 +188,17 @@ pub(crate) struct Words<'a> {
     text: &'a [u8],
     at: usize,
     end: usize,
-    prefix: Prefix,
+    prefix: LinePrefix,
     quote: Option<(usize, bool)>,
 }
 
 impl<'a> Words<'a> {
     pub(crate) fn new(text: &'a [u8], start: usize, end: usize) -> Words<'a> {
-        Words { text, at: start, end, prefix: Prefix::EMPTY, quote: None }
+        Words { text, at: start, end, prefix: LinePrefix::EMPTY, quote: None }
     }
 
     /// What stands before the next word.
-    pub(crate) fn prefix(&self) -> Prefix {
+    pub(crate) fn prefix(&self) -> LinePrefix {
         self.prefix
     }
 
@@ -292,7 +292,7 @@ fn code(text: &[u8]) -> usize {
 mod tests {
     use super::*;
 
-    fn lines(text: &str) -> Vec<(&str, Stop)> {
+    fn lines(text: &str) -> Vec<(&str, LineStop)> {
         let view = TextView { text: text.as_bytes(), last: true };
         let (mut at, mut found) = (0, Vec::new());
         while at < text.len() {
@@ -312,7 +312,7 @@ mod tests {
 
     #[test]
     fn lines_end_in_every_writing_and_before_marks() {
-        use Stop::{Begin, End, LineEnd, TextEnd};
+        use LineStop::{Begin, End, LineEnd, TextEnd};
         assert_eq!(
             lines("a\r\nb\\nc\\\\nd\\/e - --\n"),
             [("a\r", LineEnd), ("b", LineEnd), ("c", LineEnd), ("d\\/e - --", LineEnd)]
@@ -328,7 +328,7 @@ mod tests {
             assert!(Line::at(TextView { text: text.as_bytes(), last: false }, 0).is_err(), "{text}");
         }
         let long = vec![b'a'; MAX_LINE];
-        assert_eq!(Line::at(TextView { text: &long, last: false }, 0).unwrap().stop, Stop::Limit);
+        assert_eq!(Line::at(TextView { text: &long, last: false }, 0).unwrap().stop, LineStop::Limit);
         assert!(Line::at(TextView { text: &long[1..], last: false }, 0).is_err());
     }
 

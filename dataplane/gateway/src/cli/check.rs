@@ -7,7 +7,7 @@ use super::outcome::{CliFailure, CliOutcome, print, say};
 use crate::config::{ConfigError, Loaded, load};
 use crate::rule_cache::RuleCache;
 use crate::shard;
-use crate::snapshot::build::Builder;
+use crate::snapshot::build::SnapshotBuilder;
 use crate::snapshot::{Auth, Snapshot};
 use crate::state_dir;
 
@@ -22,12 +22,12 @@ Exit codes: 0 right (warnings may be shown); 1 wrong; 2 usage.";
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
-pub(super) struct Check {
+pub(super) struct CheckCommand {
     #[command(flatten)]
     options: ConfigOptions,
 }
 
-impl Check {
+impl CheckCommand {
     pub(super) fn execute(&self) -> Result<CliOutcome, CliFailure> {
         let sources = self.options.sources();
         let name = sources
@@ -37,7 +37,7 @@ impl Check {
         let checked = load(&sources).and_then(|loaded| {
             let master = state_dir::master_key(&loaded.settings, false).map_err(ConfigError::from)?;
             let cache = RuleCache::of_gateway(&loaded.settings).read_only();
-            let snapshot = Builder::new(cache).build(&loaded.settings, &master)?;
+            let snapshot = SnapshotBuilder::new(cache).build(&loaded.settings, &master)?;
             shard::driver::choose(loaded.settings.server.driver).map_err(|what| driver_problem(&what))?;
             Ok((loaded, snapshot))
         });

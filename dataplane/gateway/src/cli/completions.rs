@@ -14,7 +14,7 @@ Examples:
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
-pub(super) struct Completions {
+pub(super) struct CompletionsCommand {
     /// Shell that reads them
     #[arg(value_enum)]
     shell: CompletionShell,
@@ -29,7 +29,7 @@ enum CompletionShell {
     PowerShell,
 }
 
-impl Completions {
+impl CompletionsCommand {
     /// Executes it; `root` is the whole command line.
     pub(super) fn execute(&self, mut root: clap::Command) -> Result<CliOutcome, CliFailure> {
         let shell = match self.shell {

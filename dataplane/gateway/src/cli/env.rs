@@ -24,7 +24,7 @@ Exit codes: 0 printed; 2 it could not be said.";
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
-pub(super) struct Env {
+pub(super) struct EnvCommand {
     /// Tool, or provider whose SDKs are used
     tool: Tool,
     /// Shell whose language is spoken [default: that of $SHELL]
@@ -34,7 +34,7 @@ pub(super) struct Env {
     gateway: GatewayOptions,
 }
 
-impl Env {
+impl EnvCommand {
     pub(super) fn execute(&self) -> Result<CliOutcome, CliFailure> {
         let shell = self.shell.unwrap_or_else(Shell::of_user);
         let url = self.address()?;

@@ -38,7 +38,7 @@ Exit codes: 0 done (check: no value found); 1 check: values found, remove: not l
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
-pub(super) struct Known {
+pub(super) struct KnownCommand {
     #[command(subcommand)]
     command: KnownSubcommand,
 }
@@ -98,7 +98,7 @@ struct ListLocation {
     state: Option<PathBuf>,
 }
 
-impl Known {
+impl KnownCommand {
     pub(super) fn execute(&self) -> Result<CliOutcome, CliFailure> {
         match &self.command {
             KnownSubcommand::Add { location } => location.open(true)?.add(),

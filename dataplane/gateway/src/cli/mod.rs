@@ -61,25 +61,25 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum CliSubcommand {
     /// Run the gateway until it is stopped
-    Run(Box<run::Run>),
+    Run(Box<run::RunCommand>),
     /// Run a tool through the gateway
-    Exec(exec::Exec),
+    Exec(exec::ExecCommand),
     /// Show the variables that point a tool at the gateway
-    Env(env::Env),
+    Env(env::EnvCommand),
     /// Say whether a configuration is right
-    Check(check::Check),
+    Check(check::CheckCommand),
     /// Say what is wrong, and what to do about it
-    Doctor(doctor::Doctor),
+    Doctor(doctor::DoctorCommand),
     /// Show what the gateway would send of a text
-    Tokenize(tokenize::Tokenize),
+    Tokenize(tokenize::TokenizeCommand),
     /// Show audit events, and follow them
-    Tail(tail::Tail),
+    Tail(tail::TailCommand),
     /// Find secrets in files, folders or standard input
-    Scan(scan::Scan),
+    Scan(scan::ScanCommand),
     /// Show the detection rules, and try rules of your own
     Rules(rules::RulesCommand),
     /// List secrets of your own, to be found wherever they stand
-    Known(known::Known),
+    Known(known::KnownCommand),
     /// Forget what was remembered of clients
     Recall(recall::RecallCommand),
     /// Make and hash the keys that clients of the gateway use
@@ -87,7 +87,7 @@ enum CliSubcommand {
     /// Show versions, rules and what this machine supports
     Version(version::VersionCommand),
     /// Print completions for a shell
-    Completions(completions::Completions),
+    Completions(completions::CompletionsCommand),
     /// Print or write the manual pages
     Man(man::ManCommand),
 }

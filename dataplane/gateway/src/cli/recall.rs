@@ -27,11 +27,11 @@ pub(super) struct RecallCommand {
 #[derive(Debug, Subcommand)]
 enum RecallSubcommand {
     /// Forget what was remembered of clients
-    Forget(Forget),
+    Forget(ForgetCommand),
 }
 
 #[derive(Debug, Args)]
-struct Forget {
+struct ForgetCommand {
     /// Only clients of this organisation
     #[arg(long, value_name = "ORG")]
     org: Option<String>,
@@ -49,7 +49,7 @@ impl RecallCommand {
     }
 }
 
-impl Forget {
+impl ForgetCommand {
     fn execute(&self) -> Result<CliOutcome, CliFailure> {
         let folder = state_dir::folder(&self.state.settings()?);
         let gateways = instance::find(&folder);

@@ -28,7 +28,7 @@ use crate::events::{self, Receiver};
 use crate::instance::{Announced, Instance};
 use crate::lifecycle::{Phase, ShardContext, ShardState};
 use crate::rule_cache::RuleCache;
-use crate::snapshot::build::Builder;
+use crate::snapshot::build::SnapshotBuilder;
 use crate::{instance, logs, os, shard, state_dir};
 
 const AFTER_HELP: &str = "\
@@ -51,7 +51,7 @@ const LAST_WRITES: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
-pub(super) struct Run {
+pub(super) struct RunCommand {
     #[command(flatten)]
     options: ConfigOptions,
     /// Stop when this process, which has started this one, ends
@@ -62,7 +62,7 @@ pub(super) struct Run {
     remove_state: bool,
 }
 
-impl Run {
+impl RunCommand {
     pub(super) fn execute(&self) -> Result<CliOutcome, CliFailure> {
         if let Some(parent) = self.attached_to {
             let lives = os::stop_with_parent(Pid::from_raw(parent));
@@ -135,7 +135,7 @@ impl Process {
             tracing::warn!("{problem}");
         }
         let master = state_dir::master_key(&settings, true).map_err(ConfigError::from)?;
-        let mut builder = Builder::new(RuleCache::of_gateway(&settings));
+        let mut builder = SnapshotBuilder::new(RuleCache::of_gateway(&settings));
         let first = builder.build(&settings, &master)?;
         let shared = Arc::new(Shared::new(first, shards));
         let admin = TcpListener::bind(settings.admin.listen).map_err(|error| {

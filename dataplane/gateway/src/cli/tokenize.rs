@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Read, Write};
 use std::sync::Arc;
 
-use aegis_shield::{Format, Outcome, Report, ShardScratch, Shield, Splice, Tokenizer};
+use aegis_shield::{Format, Report, ShardScratch, Shield, Splice, TokenizeOutcome, Tokenizer};
 use clap::{Args, ValueEnum};
 use zeroize::Zeroizing;
 
@@ -12,7 +12,7 @@ use super::outcome::{CliFailure, CliOutcome, failure, say};
 use crate::config::{ConfigError, Settings, load};
 use crate::error_body::Failure;
 use crate::rule_cache::RuleCache;
-use crate::snapshot::build::Builder;
+use crate::snapshot::build::SnapshotBuilder;
 use crate::{refusal, state_dir};
 
 const AFTER_HELP: &str = "\
@@ -31,7 +31,7 @@ Exit codes: 0 written; 1 the policy refuses it, and nothing is written; 2 it can
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
-pub(super) struct Tokenize {
+pub(super) struct TokenizeCommand {
     /// List what was found on standard error
     #[arg(long)]
     explain: bool,
@@ -50,7 +50,7 @@ enum InputFormat {
     Json,
 }
 
-impl Tokenize {
+impl TokenizeCommand {
     pub(super) fn execute(&self) -> Result<CliOutcome, CliFailure> {
         let settings = load(&self.state.sources())?.settings;
         let shield = shield(&settings)?;
@@ -84,7 +84,8 @@ fn shield(settings: &Settings) -> Result<Arc<Shield>, CliFailure> {
         ));
     }
     let master = state_dir::master_key(settings, false).map_err(ConfigError::from)?;
-    let snapshot = Builder::new(RuleCache::of_gateway(settings).read_only()).build(settings, &master)?;
+    let snapshot =
+        SnapshotBuilder::new(RuleCache::of_gateway(settings).read_only()).build(settings, &master)?;
     Ok(snapshot.shield)
 }
 
@@ -137,7 +138,7 @@ fn tokenize(shield: &Arc<Shield>, format: Format, input: &[u8]) -> Result<Tokeni
     splice.write_to(input, &mut output);
     splice.wipe();
     scratch.wipe();
-    let Outcome { report, .. } = tokenizer.finish();
+    let TokenizeOutcome { report, .. } = tokenizer.finish();
     let output = refused.is_none().then_some(output);
     Ok((output, report, refused))
 }

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::key::{Key, ValueKind};
+use super::key::{Key, SettingKind};
 use super::reference::KEYS;
 
 /// Columns of the example file.
@@ -30,8 +30,8 @@ pub fn settings_page() -> String {
     for key in KEYS.iter() {
         let default = if key.default.is_empty() { String::new() } else { format!("`{}`", key.default) };
         let takes = match key.kind {
-            ValueKind::Choice(words) => words.join(", "),
-            ValueKind::Choices(words) => format!("list of {}", words.join(", ")),
+            SettingKind::Choice(words) => words.join(", "),
+            SettingKind::Choices(words) => format!("list of {}", words.join(", ")),
             kind => format!("{kind:?}").to_lowercase(),
         };
         let range = if key.range.is_empty() { String::new() } else { format!(", {}", key.range) };
@@ -94,7 +94,7 @@ pub fn example_file() -> String {
 fn example_key(file: &mut String, key: &Key, commented: bool) {
     let name = key.path.rsplit('.').next().unwrap_or(&key.path);
     let mut comment = key.help.clone();
-    if matches!(key.kind, ValueKind::Choice(_)) && name != "*" {
+    if matches!(key.kind, SettingKind::Choice(_)) && name != "*" {
         let words = key.kind.describe();
         let _ = write!(comment, " One of{}.", words.trim_start_matches("one of"));
     }
@@ -106,7 +106,7 @@ fn example_key(file: &mut String, key: &Key, commented: bool) {
         let _ = writeln!(file, "#{}", key.example);
         return;
     }
-    let as_comment = commented || key.default.is_empty() || key.kind == ValueKind::Tables;
+    let as_comment = commented || key.default.is_empty() || key.kind == SettingKind::Tables;
     if !key.example.is_empty() {
         let _ = writeln!(file, "#{name} = {}", key.example);
     }

@@ -8,8 +8,8 @@
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::error::{Problem, Severity};
-use super::key::{Key, ValueKind};
+use super::error::{Problem, ProblemSeverity};
+use super::key::{Key, SettingKind};
 use super::reference::{self, KEYS};
 use super::settings::Settings;
 
@@ -44,7 +44,7 @@ pub fn apply(
     for (name, text) in variables {
         let Some(path) = key_of(&name) else {
             match unknown(&name) {
-                Some(problem) if problem.severity == Severity::Error => problems.push(problem),
+                Some(problem) if problem.severity == ProblemSeverity::Error => problems.push(problem),
                 Some(problem) => applied.warnings.push(problem),
                 None => {}
             }
@@ -129,15 +129,15 @@ fn unknown(name: &str) -> Option<Problem> {
 
 /// The TOML value that `text` stands for. Texts may be written bare; everything else as in the file.
 fn value_of(name: &str, path: &str, text: &str) -> Result<Value, Problem> {
-    let kind = reference::find(path).map_or(ValueKind::Text, |key| key.kind);
+    let kind = reference::find(path).map_or(SettingKind::Text, |key| key.kind);
     let value = match kind {
-        ValueKind::Text
-        | ValueKind::Path
-        | ValueKind::Address
-        | ValueKind::Choice(_)
-        | ValueKind::Letter
-        | ValueKind::Secret => Value::String(text.to_owned()),
-        ValueKind::Addresses | ValueKind::Choices(_) | ValueKind::Texts
+        SettingKind::Text
+        | SettingKind::Path
+        | SettingKind::Address
+        | SettingKind::Choice(_)
+        | SettingKind::Letter
+        | SettingKind::Secret => Value::String(text.to_owned()),
+        SettingKind::Addresses | SettingKind::Choices(_) | SettingKind::Texts
             if !text.trim_start().starts_with('[') =>
         {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());

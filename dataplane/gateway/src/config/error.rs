@@ -4,7 +4,7 @@ use std::fmt;
 
 /// How bad a [`Problem`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Severity {
+pub enum ProblemSeverity {
     /// The gateway does not start, or keeps the configuration it has.
     Error,
     /// It starts, and says so.
@@ -15,7 +15,7 @@ pub enum Severity {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// How bad it is.
-    pub severity: Severity,
+    pub severity: ProblemSeverity,
     /// `file:line:column`, the name of an environment variable, or a flag; empty when it is a default.
     pub place: String,
     /// The key as `section.key`; empty when the file as a whole is meant.
@@ -30,7 +30,7 @@ impl Problem {
     /// An error about `key`; its place is filled in later.
     pub fn error(key: impl Into<String>, what: impl Into<String>, help: impl Into<String>) -> Self {
         Problem {
-            severity: Severity::Error,
+            severity: ProblemSeverity::Error,
             place: String::new(),
             key: key.into(),
             what: what.into(),
@@ -40,7 +40,7 @@ impl Problem {
 
     /// A warning about `key`; its place is filled in later.
     pub fn warning(key: impl Into<String>, what: impl Into<String>, help: impl Into<String>) -> Self {
-        Problem { severity: Severity::Warning, ..Problem::error(key, what, help) }
+        Problem { severity: ProblemSeverity::Warning, ..Problem::error(key, what, help) }
     }
 
     /// The same problem with a place.
@@ -53,7 +53,7 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let severity = if self.severity == Severity::Error { "error" } else { "warning" };
+        let severity = if self.severity == ProblemSeverity::Error { "error" } else { "warning" };
         write!(f, "{severity}: ")?;
         if !self.place.is_empty() {
             write!(f, "{}: ", self.place)?;

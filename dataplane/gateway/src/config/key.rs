@@ -2,7 +2,7 @@
 
 /// What kind of value a key takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ValueKind {
+pub enum SettingKind {
     /// Any text.
     Text,
     /// Path of a file or folder.
@@ -33,24 +33,24 @@ pub enum ValueKind {
     Secret,
 }
 
-impl ValueKind {
+impl SettingKind {
     /// The kind in words, for people.
     pub fn describe(self) -> String {
         match self {
-            ValueKind::Text => "a text in quotes".to_owned(),
-            ValueKind::Path => "a path in quotes".to_owned(),
-            ValueKind::Address => "an address like \"127.0.0.1:8080\" or \"[::1]:8080\"".to_owned(),
-            ValueKind::Addresses => "a list of addresses like [\"0.0.0.0:8080\"]".to_owned(),
-            ValueKind::Number => "a whole number, not negative".to_owned(),
-            ValueKind::Switch => "true or false".to_owned(),
-            ValueKind::Duration => "seconds as a number, or \"250ms\", \"30s\", \"5m\", \"1h\"".to_owned(),
-            ValueKind::Size => "bytes as a number, or \"16KiB\", \"64MiB\", \"1GiB\"".to_owned(),
-            ValueKind::Choice(words) => format!("one of {}", quoted(words)),
-            ValueKind::Choices(words) => format!("a list of some of {}", quoted(words)),
-            ValueKind::Texts => "a list of texts like [\"a\", \"b\"]".to_owned(),
-            ValueKind::Tables => "a list of tables like [{ ... }]".to_owned(),
-            ValueKind::Letter => "one digit or letter in quotes".to_owned(),
-            ValueKind::Secret => "a secret in quotes; better in the environment or a file".to_owned(),
+            SettingKind::Text => "a text in quotes".to_owned(),
+            SettingKind::Path => "a path in quotes".to_owned(),
+            SettingKind::Address => "an address like \"127.0.0.1:8080\" or \"[::1]:8080\"".to_owned(),
+            SettingKind::Addresses => "a list of addresses like [\"0.0.0.0:8080\"]".to_owned(),
+            SettingKind::Number => "a whole number, not negative".to_owned(),
+            SettingKind::Switch => "true or false".to_owned(),
+            SettingKind::Duration => "seconds as a number, or \"250ms\", \"30s\", \"5m\", \"1h\"".to_owned(),
+            SettingKind::Size => "bytes as a number, or \"16KiB\", \"64MiB\", \"1GiB\"".to_owned(),
+            SettingKind::Choice(words) => format!("one of {}", quoted(words)),
+            SettingKind::Choices(words) => format!("a list of some of {}", quoted(words)),
+            SettingKind::Texts => "a list of texts like [\"a\", \"b\"]".to_owned(),
+            SettingKind::Tables => "a list of tables like [{ ... }]".to_owned(),
+            SettingKind::Letter => "one digit or letter in quotes".to_owned(),
+            SettingKind::Secret => "a secret in quotes; better in the environment or a file".to_owned(),
         }
     }
 }
@@ -65,7 +65,7 @@ pub struct Key {
     /// `section.key`; `*` stands for a name of your choice, `[]` for an item of a list.
     pub path: String,
     /// What it takes.
-    pub kind: ValueKind,
+    pub kind: SettingKind,
     /// The default as written in TOML; empty when there is none.
     pub default: String,
     /// What it means.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::document::Document;
 use super::env::Applied;
-use super::error::{ConfigError, Problem, Severity};
+use super::error::{ConfigError, Problem, ProblemSeverity};
 use super::settings::{Driver, LogFormat, Settings};
 use super::{builtin, env, validate};
 
@@ -93,7 +93,7 @@ fn assemble(document: Option<&Document>, sources: &Sources) -> Result<Loaded, Co
         })
         .collect::<Vec<_>>();
     let (errors, mut warnings): (Vec<_>, Vec<_>) =
-        problems.into_iter().partition(|problem| problem.severity == Severity::Error);
+        problems.into_iter().partition(|problem| problem.severity == ProblemSeverity::Error);
     warnings.extend(doubtful);
     if errors.is_empty() { Ok(Loaded { settings, warnings }) } else { Err(ConfigError(errors)) }
 }

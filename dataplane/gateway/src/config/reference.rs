@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::key::{Key, ValueKind};
+use super::key::{Key, SettingKind};
 use super::schema::Setting;
 use super::settings::Settings;
 
@@ -11,7 +11,7 @@ pub static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
     let mut keys = Vec::new();
     let whole = Key {
         path: String::new(),
-        kind: ValueKind::Tables,
+        kind: SettingKind::Tables,
         default: String::new(),
         help: String::new(),
         range: String::new(),
@@ -119,5 +119,5 @@ pub fn explain_value(path: &str, message: &str) -> (String, String) {
 
 /// serde quotes the wrong value in its message; that of a secret must not be shown.
 fn hide_secret(key: &Key, what: String) -> String {
-    if key.kind == ValueKind::Secret { "not a text".to_owned() } else { what }
+    if key.kind == SettingKind::Secret { "not a text".to_owned() } else { what }
 }

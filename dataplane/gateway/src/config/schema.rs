@@ -12,18 +12,18 @@ use std::time::Duration;
 use serde::de::{DeserializeOwned, Error as _, Visitor, value::Error};
 use serde::{Deserializer, Serialize, forward_to_deserialize_any};
 
-use super::key::{Key, ValueKind};
+use super::key::{Key, SettingKind};
 use super::range::Violation;
 use super::secret::Secret;
 
 /// The type of a setting, or of a section with settings in it.
 pub trait Setting: PartialEq + Sized {
     /// What a key of this type takes.
-    fn kind() -> ValueKind;
+    fn kind() -> SettingKind;
 
     /// What a key takes whose value is a list of this type.
-    fn list_kind() -> ValueKind {
-        ValueKind::Texts
+    fn list_kind() -> SettingKind {
+        SettingKind::Texts
     }
 
     /// Appends `key`, or the keys below it.
@@ -42,11 +42,11 @@ pub trait Setting: PartialEq + Sized {
 macro_rules! value_types {
     ($($type:ty => $kind:expr, $list:expr;)+) => {
         $(impl Setting for $type {
-            fn kind() -> ValueKind {
+            fn kind() -> SettingKind {
                 $kind
             }
 
-            fn list_kind() -> ValueKind {
+            fn list_kind() -> SettingKind {
                 $list
             }
         })+
@@ -54,28 +54,28 @@ macro_rules! value_types {
 }
 
 value_types! {
-    String => ValueKind::Text, ValueKind::Texts;
-    PathBuf => ValueKind::Path, ValueKind::Texts;
-    SocketAddr => ValueKind::Address, ValueKind::Addresses;
-    char => ValueKind::Letter, ValueKind::Texts;
-    bool => ValueKind::Switch, ValueKind::Texts;
-    u32 => ValueKind::Number, ValueKind::Texts;
-    u64 => ValueKind::Number, ValueKind::Texts;
-    usize => ValueKind::Number, ValueKind::Texts;
-    Duration => ValueKind::Duration, ValueKind::Texts;
-    Secret => ValueKind::Secret, ValueKind::Texts;
+    String => SettingKind::Text, SettingKind::Texts;
+    PathBuf => SettingKind::Path, SettingKind::Texts;
+    SocketAddr => SettingKind::Address, SettingKind::Addresses;
+    char => SettingKind::Letter, SettingKind::Texts;
+    bool => SettingKind::Switch, SettingKind::Texts;
+    u32 => SettingKind::Number, SettingKind::Texts;
+    u64 => SettingKind::Number, SettingKind::Texts;
+    usize => SettingKind::Number, SettingKind::Texts;
+    Duration => SettingKind::Duration, SettingKind::Texts;
+    Secret => SettingKind::Secret, SettingKind::Texts;
 }
 
 /// Implements [`Setting`] for enums whose variants are words.
 macro_rules! choices {
     ($($type:ty),+ $(,)?) => {
         $(impl $crate::config::schema::Setting for $type {
-            fn kind() -> $crate::config::key::ValueKind {
-                $crate::config::key::ValueKind::Choice($crate::config::schema::words_of::<Self>())
+            fn kind() -> $crate::config::key::SettingKind {
+                $crate::config::key::SettingKind::Choice($crate::config::schema::words_of::<Self>())
             }
 
-            fn list_kind() -> $crate::config::key::ValueKind {
-                $crate::config::key::ValueKind::Choices($crate::config::schema::words_of::<Self>())
+            fn list_kind() -> $crate::config::key::SettingKind {
+                $crate::config::key::SettingKind::Choices($crate::config::schema::words_of::<Self>())
             }
         })+
     };
@@ -83,7 +83,7 @@ macro_rules! choices {
 pub(crate) use choices;
 
 impl<T: Setting> Setting for Option<T> {
-    fn kind() -> ValueKind {
+    fn kind() -> SettingKind {
         T::kind()
     }
 
@@ -93,21 +93,21 @@ impl<T: Setting> Setting for Option<T> {
 }
 
 impl<T: Setting> Setting for Vec<T> {
-    fn kind() -> ValueKind {
+    fn kind() -> SettingKind {
         T::list_kind()
     }
 
     fn describe(key: Key, keys: &mut Vec<Key>) {
         let item = Key { path: format!("{}[]", key.path), ..key.clone() };
         keys.push(key);
-        if T::list_kind() == ValueKind::Tables {
+        if T::list_kind() == SettingKind::Tables {
             T::describe(item, keys);
         }
     }
 }
 
 impl<T: Setting> Setting for BTreeMap<String, T> {
-    fn kind() -> ValueKind {
+    fn kind() -> SettingKind {
         T::kind()
     }
 
@@ -216,8 +216,8 @@ macro_rules! section {
         }
 
         impl $crate::config::schema::Setting for $name {
-            fn kind() -> $crate::config::key::ValueKind {
-                $crate::config::key::ValueKind::Tables
+            fn kind() -> $crate::config::key::SettingKind {
+                $crate::config::key::SettingKind::Tables
             }
 
             fn describe(section: $crate::config::key::Key, keys: &mut Vec<$crate::config::key::Key>) {
@@ -285,12 +285,12 @@ macro_rules! list_item {
         }
 
         impl $crate::config::schema::Setting for $name {
-            fn kind() -> $crate::config::key::ValueKind {
-                $crate::config::key::ValueKind::Tables
+            fn kind() -> $crate::config::key::SettingKind {
+                $crate::config::key::SettingKind::Tables
             }
 
-            fn list_kind() -> $crate::config::key::ValueKind {
-                $crate::config::key::ValueKind::Tables
+            fn list_kind() -> $crate::config::key::SettingKind {
+                $crate::config::key::SettingKind::Tables
             }
 
             fn describe(item: $crate::config::key::Key, keys: &mut Vec<$crate::config::key::Key>) {

@@ -7,7 +7,7 @@ use crate::config::settings::LogFormat;
 use crate::events::RequestRecord;
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct AccessLine<'a> {
     time: String,
     id: String,
     peer: String,
@@ -29,7 +29,7 @@ struct Line<'a> {
 
 /// Appends the line of `record`.
 pub fn write(record: &RequestRecord, format: LogFormat, out: &mut Vec<u8>) {
-    let line = Line {
+    let line = AccessLine {
         time: clock::rfc3339(record.started),
         id: record.id.to_string(),
         peer: record.peer.to_string(),
@@ -62,7 +62,7 @@ pub fn write(record: &RequestRecord, format: LogFormat, out: &mut Vec<u8>) {
 }
 
 /// Fields in a fixed order, `-` where there is none. What came from outside cannot break the line.
-fn text(line: &Line<'_>) -> String {
+fn text(line: &AccessLine<'_>) -> String {
     let plain = |text: &str| {
         text.chars().map(|c| if c.is_control() || c == ' ' { '?' } else { c }).collect::<String>()
     };

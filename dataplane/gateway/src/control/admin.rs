@@ -80,14 +80,14 @@ pub fn not_ready(shared: &Shared) -> Vec<String> {
 /// Whose memory is to be forgotten; everybody's if nothing is named.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Forget {
+struct ForgetQuery {
     organisation: Option<String>,
     key: Option<String>,
 }
 
 async fn forget(
     State(shared): State<Arc<Shared>>,
-    Query(forget): Query<Forget>,
+    Query(forget): Query<ForgetQuery>,
     headers: HeaderMap,
 ) -> Response {
     // Browsers say with every DELETE which page sends it, and no page has a reason to.

@@ -14,7 +14,7 @@ use super::output::Output;
 use super::shared::Shared;
 use super::{access, audit::AuditEvent};
 use crate::config::settings::{AuditSync, LogFormat};
-use crate::events::{Event, LogEvent, LogEventLevel, Receiver, RequestRecord};
+use crate::events::{LogEvent, LogEventLevel, Receiver, RequestRecord, ShardEvent};
 use crate::lifecycle::ShardState;
 use crate::metrics::ShardMetrics;
 
@@ -119,8 +119,8 @@ impl Journal {
                 let Some(event) = self.rings[ring].take() else { break };
                 taken += 1;
                 match event {
-                    Event::Request(record) => self.note(&record, shared),
-                    Event::Log(remark) => say(&remark),
+                    ShardEvent::Request(record) => self.note(&record, shared),
+                    ShardEvent::Log(remark) => say(&remark),
                 }
             }
         }

@@ -6,20 +6,20 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::shared::Shared;
 use crate::config::schema::Setting;
 use crate::config::{ConfigError, Settings, Sources, load};
-use crate::snapshot::build::Builder;
+use crate::snapshot::build::SnapshotBuilder;
 use crate::state_dir;
 
 /// What a reload needs: the sources of the configuration, the builder, and what was fixed at the start.
 #[derive(Debug)]
 pub struct Reloader {
     sources: Sources,
-    builder: Builder,
+    builder: SnapshotBuilder,
     started_with: Settings,
 }
 
 impl Reloader {
     /// `builder` has built the snapshot that runs, from `settings`.
-    pub fn new(sources: Sources, builder: Builder, settings: Settings) -> Self {
+    pub fn new(sources: Sources, builder: SnapshotBuilder, settings: Settings) -> Self {
         Reloader { sources, builder, started_with: settings }
     }
 

@@ -26,7 +26,7 @@ const MAX_ADDRESSES: usize = 16;
 
 /// State of one name.
 #[derive(Debug)]
-struct Name {
+struct WatchedName {
     due: Instant,
     wait: Duration,
     failing: bool,
@@ -34,7 +34,7 @@ struct Name {
 
 /// Keeps the addresses of all upstreams fresh, for ever.
 pub async fn keep_fresh(shared: Arc<Shared>) {
-    let mut names: HashMap<(String, u16), Name> = HashMap::new();
+    let mut names: HashMap<(String, u16), WatchedName> = HashMap::new();
     loop {
         let snapshot = shared.snapshots.load();
         let now = Instant::now();
@@ -46,7 +46,7 @@ pub async fn keep_fresh(shared: Arc<Shared>) {
             if literal {
                 continue;
             }
-            let name = names.entry(key).or_insert(Name { due: now, wait: RETRY, failing: false });
+            let name = names.entry(key).or_insert(WatchedName { due: now, wait: RETRY, failing: false });
             if name.due <= now {
                 name.due = now + REFRESH;
                 due.push(Arc::clone(upstream));
@@ -81,14 +81,19 @@ async fn look_up(upstream: &Upstream) -> Result<Vec<SocketAddr>, String> {
 }
 
 /// Publishes what was found, or keeps the old and tries again sooner.
-fn settle(shared: &Shared, upstream: &Upstream, name: &mut Name, found: Result<Vec<SocketAddr>, String>) {
+fn settle(
+    shared: &Shared,
+    upstream: &Upstream,
+    name: &mut WatchedName,
+    found: Result<Vec<SocketAddr>, String>,
+) {
     let now = Instant::now();
     match found {
         Ok(addresses) => {
             if name.failing {
                 tracing::info!(host = %upstream.host, "the name resolves again");
             }
-            *name = Name { due: now + REFRESH, wait: RETRY, failing: false };
+            *name = WatchedName { due: now + REFRESH, wait: RETRY, failing: false };
             publish(&upstream.addresses, addresses);
         }
         Err(error) => {
@@ -100,7 +105,7 @@ fn settle(shared: &Shared, upstream: &Upstream, name: &mut Name, found: Result<V
                 tracing::debug!(host = %upstream.host, %error, known, "cannot resolve the name of an upstream");
             }
             let longest = if upstream.needed { REFRESH } else { REFRESH * 10 };
-            *name = Name { due: now + name.wait, wait: (name.wait * 2).min(longest), failing: true };
+            *name = WatchedName { due: now + name.wait, wait: (name.wait * 2).min(longest), failing: true };
         }
     }
 }

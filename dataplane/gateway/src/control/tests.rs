@@ -15,7 +15,7 @@ use crate::config::{Sources, load};
 use crate::events::tests::record;
 use crate::events::{self, LogEvent, LogEventLevel, Sender};
 use crate::lifecycle::{Phase, ShardState};
-use crate::snapshot::build::Builder;
+use crate::snapshot::build::SnapshotBuilder;
 
 /// A process that never started, with the configuration `text`.
 struct Harness {
@@ -32,7 +32,7 @@ impl Harness {
         std::fs::write(&file, format!("{text}\n{state}")).unwrap();
         let sources = Sources { file: Some(file), ..Sources::default() };
         let settings = load(&sources).unwrap().settings;
-        let mut builder = Builder::default();
+        let mut builder = SnapshotBuilder::default();
         let first = builder.build(&settings, &Zeroizing::new([1; 32])).unwrap();
         let shared = Arc::new(Shared::new(first, shards));
         Harness { shared, reloader: Reloader::new(sources, builder, settings), folder }

@@ -41,7 +41,7 @@ enum ContainerKind {
 const LEVELS: usize = 3;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum LexerState {
+enum ResultsState {
     /// Between strings.
     Outside,
     /// In a string whose content does not matter.
@@ -69,7 +69,7 @@ pub type Replace = Box<dyn Fn(&str) -> Replaced>;
 /// Reads a JSON document piece by piece and replaces the addresses of results.
 pub struct ResultLinks {
     replace: Replace,
-    state: LexerState,
+    state: ResultsState,
     depth: usize,
     kinds: [ContainerKind; LEVELS],
     /// The next string of an object names a member.
@@ -87,7 +87,7 @@ impl ResultLinks {
     pub fn new(replace: Replace) -> Self {
         Self {
             replace,
-            state: LexerState::Outside,
+            state: ResultsState::Outside,
             depth: 0,
             kinds: [ContainerKind::Object; LEVELS],
             naming: false,
@@ -103,38 +103,38 @@ impl ResultLinks {
         let mut from = 0;
         for (at, &byte) in piece.iter().enumerate() {
             match self.state {
-                LexerState::Outside => {
+                ResultsState::Outside => {
                     self.outside(byte);
-                    if matches!(self.state, LexerState::Link { .. }) {
+                    if matches!(self.state, ResultsState::Link { .. }) {
                         // The quote waits with what follows it.
                         out.extend_from_slice(&piece[from..at]);
                         from = at + 1;
                     }
                 }
-                LexerState::Passing { escaped } => {
+                ResultsState::Passing { escaped } => {
                     self.state = match byte {
-                        b'"' if !escaped => LexerState::Outside,
-                        _ => LexerState::Passing { escaped: byte == b'\\' && !escaped },
+                        b'"' if !escaped => ResultsState::Outside,
+                        _ => ResultsState::Passing { escaped: byte == b'\\' && !escaped },
                     };
                 }
-                LexerState::Name { escaped: false } if byte == b'"' => self.named(),
-                LexerState::Name { escaped } => {
+                ResultsState::Name { escaped: false } if byte == b'"' => self.named(),
+                ResultsState::Name { escaped } => {
                     if self.name.len() <= MAX_NAME {
                         self.name.push(byte);
                     }
-                    self.state = LexerState::Name { escaped: byte == b'\\' && !escaped };
+                    self.state = ResultsState::Name { escaped: byte == b'\\' && !escaped };
                 }
-                LexerState::Link { escaped: false } if byte == b'"' => {
+                ResultsState::Link { escaped: false } if byte == b'"' => {
                     self.emit(out);
                     from = at + 1;
-                    self.state = LexerState::Outside;
+                    self.state = ResultsState::Outside;
                 }
-                LexerState::Link { escaped } => {
+                ResultsState::Link { escaped } => {
                     self.held.push(byte);
                     from = at + 1;
-                    self.state = LexerState::Link { escaped: byte == b'\\' && !escaped };
+                    self.state = ResultsState::Link { escaped: byte == b'\\' && !escaped };
                     if self.held.len() > MAX_LINK {
-                        self.state = LexerState::Passing { escaped: byte == b'\\' && !escaped };
+                        self.state = ResultsState::Passing { escaped: byte == b'\\' && !escaped };
                         out.push(b'"');
                         out.append(&mut self.held);
                     }
@@ -146,24 +146,24 @@ impl ResultLinks {
 
     /// The document has ended, or broken off: what was held back goes on as it came.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
-        if matches!(self.state, LexerState::Link { .. }) {
+        if matches!(self.state, ResultsState::Link { .. }) {
             out.push(b'"');
         }
         out.append(&mut self.held);
-        self.state = LexerState::Passing { escaped: false };
+        self.state = ResultsState::Passing { escaped: false };
     }
 
     fn outside(&mut self, byte: u8) {
         match byte {
             b'"' if self.naming => {
                 self.name.clear();
-                self.state = LexerState::Name { escaped: false };
+                self.state = ResultsState::Name { escaped: false };
             }
             b'"' if self.expecting => {
                 self.expecting = false;
-                self.state = LexerState::Link { escaped: false };
+                self.state = ResultsState::Link { escaped: false };
             }
-            b'"' => self.state = LexerState::Passing { escaped: false },
+            b'"' => self.state = ResultsState::Passing { escaped: false },
             b'{' => self.open(ContainerKind::Object),
             b'[' => self.open(ContainerKind::Array),
             b'}' | b']' => {
@@ -195,7 +195,7 @@ impl ResultLinks {
 
     /// A member's name has ended.
     fn named(&mut self) {
-        self.state = LexerState::Outside;
+        self.state = ResultsState::Outside;
         self.naming = false;
         let name = unescape(&self.name).unwrap_or_default();
         if self.depth == 1 {

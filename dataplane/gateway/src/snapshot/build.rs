@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use aegis_detect::{KnownValues, Pack, RuleSource, Rules, Selection};
 use aegis_shield::reply::HostNames;
-use aegis_shield::{Limits as ShieldLimits, Shield};
+use aegis_shield::{RequestLimits, Shield};
 use aegis_wire::tls::Resumption;
 
 use super::files::read_text;
@@ -40,7 +40,7 @@ struct RulesSource {
 
 /// Makes snapshots, one after the other, and keeps what they share.
 #[derive(Default)]
-pub struct Builder {
+pub struct SnapshotBuilder {
     generation: u64,
     slots: HashMap<String, usize>,
     addresses: HashMap<(String, u16), Arc<Addresses>>,
@@ -52,22 +52,22 @@ pub struct Builder {
     cache: RuleCache,
 }
 
-impl std::fmt::Debug for Builder {
+impl std::fmt::Debug for SnapshotBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Builder").field("generation", &self.generation).finish_non_exhaustive()
     }
 }
 
-impl Builder {
+impl SnapshotBuilder {
     /// A builder whose first snapshot has generation 1, and which keeps compiled rules in `cache`.
     pub fn new(cache: RuleCache) -> Self {
-        Builder { cache, ..Builder::default() }
+        SnapshotBuilder { cache, ..SnapshotBuilder::default() }
     }
 
     /// A builder that goes on where this one stands, with all that is shared.
     #[must_use]
-    pub fn successor(&self) -> Builder {
-        Builder {
+    pub fn successor(&self) -> SnapshotBuilder {
+        SnapshotBuilder {
             generation: self.generation,
             slots: self.slots.clone(),
             addresses: self.addresses.clone(),
@@ -81,7 +81,7 @@ impl Builder {
     /// Builds the next snapshot. On failure nothing changes, and all problems are given.
     pub fn build(&mut self, settings: &Settings, master: &MasterKey) -> Result<Snapshot, ConfigError> {
         let mut problems = validate::check(settings);
-        problems.retain(|problem| problem.severity == crate::config::error::Severity::Error);
+        problems.retain(|problem| problem.severity == crate::config::error::ProblemSeverity::Error);
         let mut note = |problem: Problem| problems.push(problem);
 
         let shield =
@@ -134,7 +134,7 @@ impl Builder {
             policy,
             keyring: Arc::new(keyring),
             search_key: recall::search_key(),
-            limits: ShieldLimits::default(),
+            limits: RequestLimits::default(),
         }))
     }
 

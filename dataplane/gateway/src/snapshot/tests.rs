@@ -5,7 +5,7 @@ use std::path::Path;
 use aegis_detect::{Scanner, Window};
 use zeroize::Zeroizing;
 
-use super::build::Builder;
+use super::build::SnapshotBuilder;
 use super::*;
 use crate::config::load::load_text;
 use crate::config::{Settings, Sources};
@@ -19,7 +19,7 @@ fn master() -> MasterKey {
     Zeroizing::new([7; 32])
 }
 
-fn problem(builder: &mut Builder, text: &str) -> String {
+fn problem(builder: &mut SnapshotBuilder, text: &str) -> String {
     builder.build(&settings(text), &master()).expect_err(text).to_string()
 }
 
@@ -28,7 +28,7 @@ fn upstreams_are_ready_to_be_used() {
     let text = "[upstreams.mine]\nurl = \"http://127.0.0.1:9000/base/\"\napi_key = \" sk-made-up \"\nconnect_timeout = \"1s\"\n\
                 idempotency_header = \"Idempotency-Key\"\n\
                 [upstreams.anthropic]\napi_key = \"k\"\nconnect_timeout = \"40s\"\n";
-    let snapshot = Builder::default().build(&settings(text), &master()).expect("valid");
+    let snapshot = SnapshotBuilder::default().build(&settings(text), &master()).expect("valid");
     let mine = snapshot.upstream("mine").expect("there");
     assert_eq!(
         (&*mine.host, mine.port, &*mine.authority, &*mine.base_path),
@@ -50,7 +50,7 @@ fn upstreams_are_ready_to_be_used() {
 
 #[test]
 fn what_a_reload_does_not_change_is_kept() {
-    let mut builder = Builder::default();
+    let mut builder = SnapshotBuilder::default();
     let first = builder.build(&settings(""), &master()).expect("valid");
     let old = first.upstream("openai").expect("built in");
     old.addresses.set(vec!["192.0.2.1:443".parse().expect("an address")]);
@@ -75,7 +75,7 @@ fn connections_are_shared_by_address_and_trust_alone() {
     };
     let identity = |url: &str, rest: &str| {
         let text = format!("[upstreams.x]\nurl = \"{url}\"\n{rest}");
-        let snapshot = Builder::default().build(&settings(&text), &master()).expect(&text);
+        let snapshot = SnapshotBuilder::default().build(&settings(&text), &master()).expect(&text);
         snapshot.upstream("x").expect("there").identity
     };
     let first = authority("a.pem");
@@ -99,7 +99,7 @@ fn connections_are_shared_by_address_and_trust_alone() {
 fn the_edge_is_taken_from_the_settings() {
     let text = "[server]\npublic_url = \"https://GW.example:443/aegis/\"\nhosts = [\"GW.example\"]\norigins = [\"https://app.example\"]\n\
                 [upstreams.openai]\napi_key = \"k\"\nredirect_hosts = [\"*.Blob.example\"]\n";
-    let snapshot = Builder::default().build(&settings(text), &master()).expect("valid");
+    let snapshot = SnapshotBuilder::default().build(&settings(text), &master()).expect("valid");
     assert_eq!(snapshot.public_url.as_deref(), Some("https://gw.example/aegis"));
     assert!(snapshot.sites.admit("gw.example:1", &aegis_wire::head::Fields::new()).is_ok());
     assert!(snapshot.sites.is_listed(b"https://app.example"));
@@ -109,13 +109,13 @@ fn the_edge_is_taken_from_the_settings() {
     let openai = snapshot.upstream("openai").expect("there");
     assert!(snapshot.is_guarded(openai, true) && !snapshot.is_guarded(openai, false));
     let keyed = format!("{text}[[auth.keys]]\nid = \"ci\"\nsha256 = \"{}\"\n", "0F".repeat(32));
-    let snapshot = Builder::default().build(&settings(&keyed), &master()).expect("valid");
+    let snapshot = SnapshotBuilder::default().build(&settings(&keyed), &master()).expect("valid");
     assert!(snapshot.keys_for_everybody().is_empty());
 }
 
 #[test]
 fn a_wrong_configuration_leaves_the_builder_as_it_was() {
-    let mut builder = Builder::default();
+    let mut builder = SnapshotBuilder::default();
     builder.build(&settings(""), &master()).expect("valid");
     let error = problem(
         &mut builder,
@@ -146,13 +146,13 @@ fn a_wrong_configuration_leaves_the_builder_as_it_was() {
 
 #[test]
 fn keys_that_no_header_can_carry_are_refused_without_being_shown() {
-    let error = problem(&mut Builder::default(), "[upstreams.openai]\napi_key = \"made\\nup\"\n");
+    let error = problem(&mut SnapshotBuilder::default(), "[upstreams.openai]\napi_key = \"made\\nup\"\n");
     assert!(error.contains("no header can carry") && !error.contains("made"), "{error}");
 }
 
 #[test]
 fn gateway_keys_become_hashes_and_no_list_means_everybody() {
-    let mut builder = Builder::default();
+    let mut builder = SnapshotBuilder::default();
     assert!(matches!(builder.build(&settings(""), &master()).expect("valid").auth, Auth::None));
     let snapshot = builder.build(&settings("[auth]\nmode = \"keys\"\n"), &master()).expect("valid");
     assert!(matches!(&snapshot.auth, Auth::Keys(keys) if keys.is_empty()));
@@ -165,7 +165,8 @@ fn gateway_keys_become_hashes_and_no_list_means_everybody() {
 #[test]
 fn tokens_depend_on_key_organisation_and_epoch_alone() {
     let token = |text: &str, key: u8| {
-        let snapshot = Builder::default().build(&settings(text), &Zeroizing::new([key; 32])).expect(text);
+        let snapshot =
+            SnapshotBuilder::default().build(&settings(text), &Zeroizing::new([key; 32])).expect(text);
         snapshot.shield.keyring.mint(aegis_detect::Category::Key, b"made up").as_str().to_owned()
     };
     let first = token("", 1);
@@ -180,7 +181,7 @@ fn tokens_depend_on_key_organisation_and_epoch_alone() {
 
 #[test]
 fn the_handle_gives_the_newest_snapshot() {
-    let mut builder = Builder::default();
+    let mut builder = SnapshotBuilder::default();
     let snapshots = SnapshotHandle::new(builder.build(&settings(""), &master()).expect("valid"));
     assert_eq!((snapshots.generation(), snapshots.load().generation), (1, 1));
     snapshots.publish(Arc::new(builder.build(&settings(""), &master()).expect("valid")));
@@ -195,7 +196,7 @@ fn the_gateway_s_own_keys_are_looked_for_and_found_again_after_a_change() {
         let scan = scanner.scan(Window { text: text.as_bytes(), fresh: 0, last: true });
         scan.findings.iter().any(|finding| (finding.span.start, finding.span.end) == (3, text.len() - 1))
     };
-    let mut builder = Builder::default();
+    let mut builder = SnapshotBuilder::default();
     let secret = MasterKey::new(std::array::from_fn(|at| (at * 7) as u8));
     let master: String = crate::hex::HEXLOWER.encode(&*secret);
     let text = |key: &str| format!("[upstreams.openai]\napi_key = \"{key}\"\n");

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::TrustIdentity;
 use super::files::read_bytes;
 use crate::config::error::Problem;
-use crate::config::settings::{self, ClientAuth, Roots, Settings};
+use crate::config::settings::{self, ClientAuth, Settings, TrustedRoots};
 use crate::config::upstream_url::UpstreamUrl;
 
 /// TLS towards clients; none without certificates. `sessions` holds the TLS sessions of clients with the certificates
@@ -127,9 +127,9 @@ impl<'a> TlsMaterial<'a> {
             .transpose()
             .map_err(|error| refuse(&error))?;
         let roots = match (self.upstream.roots, &self.authorities) {
-            (Roots::Webpki, _) => tls::Roots::Webpki,
-            (Roots::System, _) => tls::Roots::System,
-            (Roots::File, text) => {
+            (TrustedRoots::Webpki, _) => tls::Roots::Webpki,
+            (TrustedRoots::System, _) => tls::Roots::System,
+            (TrustedRoots::File, text) => {
                 tls::Roots::Pem(Pem { name: &ca, text: text.as_deref().unwrap_or_default() })
             }
         };

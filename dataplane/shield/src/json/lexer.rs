@@ -14,7 +14,7 @@
 //! passed without a check of their UTF-8: that is the business of who reads the document.
 
 use super::find;
-use super::unescape::{Decoded, EscapeCheck, MAX_ESCAPE, check_escape, simple_escape_at};
+use super::unescape::{EscapeCheck, MAX_ESCAPE, Unescaped, check_escape, simple_escape_at};
 
 /// Containers that may stand inside each other.
 pub const MAX_DEPTH: usize = 512;
@@ -44,7 +44,7 @@ pub enum SyntaxError {
 
 /// A syntax error and where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fault {
+pub struct LexFault {
     /// What is wrong.
     pub what: SyntaxError,
     /// The offset of the offending byte, in the bytes given to the call that failed.
@@ -89,7 +89,7 @@ pub enum LexStep {
     /// Bytes of a string that stand for themselves.
     Run,
     /// An escape has come to its end. It may have begun in an earlier piece.
-    Escape(Decoded),
+    Escape(Unescaped),
     /// The closing quote of a string.
     StringEnd(StringRole),
     /// Bytes of a number, `true`, `false` or `null`; all of it, or the part that is here.
@@ -208,7 +208,7 @@ impl Lexer {
     /// lone surrogate, which ends before the byte that shows it to be one. At an error nothing is consumed; the
     /// lexer must not be used on, except for [`Self::partial_escape`].
     #[inline]
-    pub fn step(&mut self, bytes: &[u8], pos: usize) -> Result<(LexStep, usize), Fault> {
+    pub fn step(&mut self, bytes: &[u8], pos: usize) -> Result<(LexStep, usize), LexFault> {
         let Some(&byte) = bytes.get(pos) else { return Ok((LexStep::More, pos)) };
         match self.state {
             LexerState::String => self.step_string(bytes, pos, byte),
@@ -218,7 +218,7 @@ impl Lexer {
     }
 
     #[inline]
-    fn step_string(&mut self, bytes: &[u8], pos: usize, byte: u8) -> Result<(LexStep, usize), Fault> {
+    fn step_string(&mut self, bytes: &[u8], pos: usize, byte: u8) -> Result<(LexStep, usize), LexFault> {
         match byte {
             b'"' => {
                 self.state =
@@ -226,17 +226,17 @@ impl Lexer {
                 Ok((LexStep::StringEnd(self.role), pos + 1))
             }
             b'\\' => match simple_escape_at(bytes, pos) {
-                Some((character, len)) => Ok((LexStep::Escape(Decoded::of(character.into())), pos + len)),
+                Some((character, len)) => Ok((LexStep::Escape(Unescaped::of(character.into())), pos + len)),
                 None => self.start_escape(bytes, pos),
             },
-            0..=0x1F => Err(Fault { what: SyntaxError::Control, at: pos }),
+            0..=0x1F => Err(LexFault { what: SyntaxError::Control, at: pos }),
             _ => Ok((LexStep::Run, find::string_special(bytes, pos + 1))),
         }
     }
 
     /// An escape that is not a simple one, or not all there.
     #[cold]
-    fn start_escape(&mut self, bytes: &[u8], pos: usize) -> Result<(LexStep, usize), Fault> {
+    fn start_escape(&mut self, bytes: &[u8], pos: usize) -> Result<(LexStep, usize), LexFault> {
         self.state = LexerState::Escape;
         self.escape_len = 0;
         let result = self.resume_escape(bytes, pos);
@@ -247,7 +247,7 @@ impl Lexer {
         result
     }
 
-    fn resume_escape(&mut self, bytes: &[u8], pos: usize) -> Result<(LexStep, usize), Fault> {
+    fn resume_escape(&mut self, bytes: &[u8], pos: usize) -> Result<(LexStep, usize), LexFault> {
         let before = self.escape_len;
         let mut at = pos;
         loop {
@@ -260,7 +260,7 @@ impl Lexer {
                 EscapeCheck::Wait => return Ok((LexStep::More, at)),
                 EscapeCheck::Wrong => {
                     self.escape_len = before;
-                    return Err(Fault { what: SyntaxError::Escape, at });
+                    return Err(LexFault { what: SyntaxError::Escape, at });
                 }
                 EscapeCheck::Complete(decoded) => {
                     self.state = LexerState::String;
@@ -272,7 +272,7 @@ impl Lexer {
     }
 
     #[inline]
-    fn step_structure(&mut self, bytes: &[u8], pos: usize, byte: u8) -> Result<(LexStep, usize), Fault> {
+    fn step_structure(&mut self, bytes: &[u8], pos: usize, byte: u8) -> Result<(LexStep, usize), LexFault> {
         if let LexerState::Number(number) = self.state {
             return self.read_number(number, bytes, pos, pos);
         }
@@ -296,7 +296,7 @@ impl Lexer {
             (LexerState::After, b'}') if self.is_in_object() => self.close(Container::Object),
             (LexerState::After, b']') if !self.is_in_object() => self.close(Container::Array),
             (LexerState::Value | LexerState::FirstItem, _) => return self.start_value(bytes, pos, byte),
-            _ => return Err(Fault { what: SyntaxError::Unexpected, at: pos }),
+            _ => return Err(LexFault { what: SyntaxError::Unexpected, at: pos }),
         };
         Ok((step, pos + 1))
     }
@@ -308,7 +308,7 @@ impl Lexer {
         self.objects[level / 64] >> (level % 64) & 1 == 1
     }
 
-    fn start_value(&mut self, bytes: &[u8], pos: usize, byte: u8) -> Result<(LexStep, usize), Fault> {
+    fn start_value(&mut self, bytes: &[u8], pos: usize, byte: u8) -> Result<(LexStep, usize), LexFault> {
         let step = match byte {
             b'{' => self.open(Container::Object, pos)?,
             b'[' => self.open(Container::Array, pos)?,
@@ -329,7 +329,7 @@ impl Lexer {
                 self.state = LexerState::Word;
                 return self.read_word(bytes, pos, pos + 1);
             }
-            _ => return Err(Fault { what: SyntaxError::Unexpected, at: pos }),
+            _ => return Err(LexFault { what: SyntaxError::Unexpected, at: pos }),
         };
         Ok((step, pos + 1))
     }
@@ -341,10 +341,10 @@ impl Lexer {
         LexStep::StringStart(role)
     }
 
-    fn open(&mut self, container: Container, pos: usize) -> Result<LexStep, Fault> {
+    fn open(&mut self, container: Container, pos: usize) -> Result<LexStep, LexFault> {
         let level = self.depth();
         if level == MAX_DEPTH {
-            return Err(Fault { what: SyntaxError::TooDeep, at: pos });
+            return Err(LexFault { what: SyntaxError::TooDeep, at: pos });
         }
         let bit = 1 << (level % 64);
         match container {
@@ -377,11 +377,11 @@ impl Lexer {
 
     /// Reads on at `from` in a word of which the step that began at `pos` has seen the start. What is right of a
     /// wrong word is a lexeme of its own, as it is when the input is cut there.
-    fn read_word(&mut self, bytes: &[u8], pos: usize, from: usize) -> Result<(LexStep, usize), Fault> {
+    fn read_word(&mut self, bytes: &[u8], pos: usize, from: usize) -> Result<(LexStep, usize), LexFault> {
         let mut at = from;
         while let (Some((&expected, rest)), Some(&byte)) = (self.word.split_first(), bytes.get(at)) {
             if byte != expected {
-                let fault = Fault { what: SyntaxError::Literal, at };
+                let fault = LexFault { what: SyntaxError::Literal, at };
                 return if at > pos { Ok((LexStep::Scalar, at)) } else { Err(fault) };
             }
             self.word = rest;
@@ -400,14 +400,14 @@ impl Lexer {
         bytes: &[u8],
         pos: usize,
         from: usize,
-    ) -> Result<(LexStep, usize), Fault> {
+    ) -> Result<(LexStep, usize), LexFault> {
         let mut number = last;
         let mut at = from;
         while let Some(&byte) = bytes.get(at) {
             match number.next(byte) {
                 Some(next) => number = next,
                 None if !number.may_end() && at == pos => {
-                    return Err(Fault { what: SyntaxError::Literal, at });
+                    return Err(LexFault { what: SyntaxError::Literal, at });
                 }
                 None if !number.may_end() => break,
                 None => {

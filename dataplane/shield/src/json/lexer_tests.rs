@@ -138,7 +138,7 @@ fn a_fault_names_its_place() {
             Err(fault) => break fault,
         }
     };
-    assert_eq!(fault, Fault { what: SyntaxError::Unexpected, at: 4 });
+    assert_eq!(fault, LexFault { what: SyntaxError::Unexpected, at: 4 });
 }
 
 /// Text that is JSON, or nearly.

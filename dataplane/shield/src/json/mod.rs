@@ -16,6 +16,6 @@ pub mod nested;
 mod unescape;
 
 pub use escape::escape_into;
-pub use lexer::{Container, Fault, LexStep, Lexer, MAX_DEPTH, StringRole, SyntaxError};
+pub use lexer::{Container, LexFault, LexStep, Lexer, MAX_DEPTH, StringRole, SyntaxError};
 pub use nested::{Lexeme, LexemeKind, MAX_LAYERS, Nested, Sink};
-pub use unescape::Decoded;
+pub use unescape::Unescaped;

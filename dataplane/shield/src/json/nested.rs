@@ -18,7 +18,7 @@
 )]
 
 use super::find;
-use super::lexer::{Container, Fault, LexStep, Lexer, StringRole, SyntaxError};
+use super::lexer::{Container, LexFault, LexStep, Lexer, StringRole, SyntaxError};
 use super::unescape::{double_escape_at, simple_escape_at, unicode_escape_at};
 
 /// Lexers on top of each other: a document and four documents inside its strings.
@@ -86,7 +86,7 @@ pub trait Sink {
 
 /// What the bytes of a layer are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Content {
+enum LayerContent {
     /// Only white space so far.
     Undecided,
     /// A document whose errors end it as a document, not as text.
@@ -134,7 +134,7 @@ impl Origin {
 pub struct Nested {
     fed: u64,
     lexers: [Lexer; MAX_LAYERS],
-    content: [Content; MAX_LAYERS + 1],
+    content: [LayerContent; MAX_LAYERS + 1],
     /// Where the unfinished escape of each layer began.
     escape_start: [u64; MAX_LAYERS],
 }
@@ -142,29 +142,33 @@ pub struct Nested {
 impl Nested {
     /// For a whole JSON document.
     pub fn document() -> Self {
-        Self::with(Content::Strict, Lexer::new())
+        Self::with(LayerContent::Strict, Lexer::new())
     }
 
     /// For a sequence of JSON documents, such as JSON lines.
     pub fn documents() -> Self {
-        Self::with(Content::Strict, Lexer::many())
+        Self::with(LayerContent::Strict, Lexer::many())
     }
 
     /// For the decoded content of one string, which may be a document or text.
     pub fn channel() -> Self {
-        Self::with(Content::Undecided, Lexer::new())
+        Self::with(LayerContent::Undecided, Lexer::new())
     }
 
     /// For bytes that may be a sequence of documents, and are text from where they are not.
     pub fn tentative() -> Self {
-        Self::with(Content::Undecided, Lexer::many())
+        Self::with(LayerContent::Undecided, Lexer::many())
     }
 
-    fn with(content: Content, lexer: Lexer) -> Self {
+    fn with(content: LayerContent, lexer: Lexer) -> Self {
         let mut lexers = std::array::from_fn(|_| Lexer::new());
         lexers[0] = lexer;
-        let mut nested =
-            Self { fed: 0, lexers, content: [Content::Text; MAX_LAYERS + 1], escape_start: [0; MAX_LAYERS] };
+        let mut nested = Self {
+            fed: 0,
+            lexers,
+            content: [LayerContent::Text; MAX_LAYERS + 1],
+            escape_start: [0; MAX_LAYERS],
+        };
         nested.content[0] = content;
         nested
     }
@@ -187,7 +191,7 @@ impl Nested {
 
     /// Reads `bytes`, all of them. Only a document can fail, and then for good: a channel becomes text.
     #[inline]
-    pub fn feed<S: Sink>(&mut self, bytes: &[u8], sink: &mut S) -> Result<(), Fault> {
+    pub fn feed<S: Sink>(&mut self, bytes: &[u8], sink: &mut S) -> Result<(), LexFault> {
         let origin = Origin::Plain(self.fed);
         self.fed += bytes.len() as u64;
         self.read(0, bytes, origin, sink)
@@ -195,9 +199,9 @@ impl Nested {
 
     /// The input ends. Bytes of an unfinished escape of a channel come out as text; an unfinished document is an
     /// error.
-    pub fn finish<S: Sink>(&mut self, sink: &mut S) -> Result<(), Fault> {
-        if self.content[0] == Content::Strict && !self.lexers[0].may_end() {
-            return Err(Fault { what: SyntaxError::End, at: 0 });
+    pub fn finish<S: Sink>(&mut self, sink: &mut S) -> Result<(), LexFault> {
+        if self.content[0] == LayerContent::Strict && !self.lexers[0].may_end() {
+            return Err(LexFault { what: SyntaxError::End, at: 0 });
         }
         self.end_content(0, self.fed, sink);
         Ok(())
@@ -210,24 +214,24 @@ impl Nested {
         bytes: &[u8],
         origin: Origin,
         sink: &mut S,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), LexFault> {
         match self.content[layer] {
-            Content::Text => {
+            LayerContent::Text => {
                 text(layer, bytes, origin, sink);
                 Ok(())
             }
-            Content::Strict | Content::Tentative => self.lex(layer, bytes, origin, sink),
-            Content::Undecided => {
+            LayerContent::Strict | LayerContent::Tentative => self.lex(layer, bytes, origin, sink),
+            LayerContent::Undecided => {
                 let Some(first) = bytes.iter().position(|byte| !byte.is_ascii_whitespace()) else {
                     text(layer, bytes, origin, sink);
                     return Ok(());
                 };
                 if !matches!(bytes[first], b'{' | b'[') {
-                    self.content[layer] = Content::Text;
+                    self.content[layer] = LayerContent::Text;
                     text(layer, bytes, origin, sink);
                     return Ok(());
                 }
-                self.content[layer] = Content::Tentative;
+                self.content[layer] = LayerContent::Tentative;
                 self.lexers[layer].reset();
                 text(layer, &bytes[..first], origin.part(0, first), sink);
                 self.lex(layer, &bytes[first..], origin.part(first, bytes.len()), sink)
@@ -241,7 +245,7 @@ impl Nested {
         bytes: &[u8],
         origin: Origin,
         sink: &mut S,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), LexFault> {
         let mut pos = 0;
         while pos < bytes.len() {
             if self.lexers[layer].is_in_text() {
@@ -258,10 +262,10 @@ impl Nested {
             let continued = !lexer.partial_escape().is_empty();
             let (step, end) = match lexer.step(bytes, pos) {
                 Ok(read) => read,
-                Err(fault) if self.content[layer] == Content::Strict => return Err(fault),
+                Err(fault) if self.content[layer] == LayerContent::Strict => return Err(fault),
                 Err(_) => {
                     self.end_content(layer, origin.at(pos), sink);
-                    self.content[layer] = Content::Text;
+                    self.content[layer] = LayerContent::Text;
                     text(layer, &bytes[pos..], origin.part(pos, bytes.len()), sink);
                     return Ok(());
                 }
@@ -288,7 +292,8 @@ impl Nested {
                 }
                 LexStep::StringStart(role) => {
                     let nests = role == StringRole::Value && layer + 1 < MAX_LAYERS;
-                    self.content[layer + 1] = if nests { Content::Undecided } else { Content::Text };
+                    self.content[layer + 1] =
+                        if nests { LayerContent::Undecided } else { LayerContent::Text };
                     LexemeKind::StringStart(role)
                 }
                 LexStep::StringEnd(role) => {
@@ -315,25 +320,27 @@ impl Nested {
     #[inline]
     fn is_text(&mut self, layer: usize, next: u8) -> bool {
         let content = &mut self.content[layer];
-        if *content == Content::Undecided && !matches!(next, b'{' | b'[' | b'\\' | b'"' | 0..=b' ') {
-            *content = Content::Text;
+        if *content == LayerContent::Undecided && !matches!(next, b'{' | b'[' | b'\\' | b'"' | 0..=b' ') {
+            *content = LayerContent::Text;
         }
-        *content == Content::Text
+        *content == LayerContent::Text
     }
 
     /// Whether `layer` is a document, and is inside a string of which the content is text.
     #[inline]
     fn is_inner_text(&self, layer: usize) -> bool {
         layer < MAX_LAYERS
-            && self.content[layer] == Content::Tentative
+            && self.content[layer] == LayerContent::Tentative
             && self.lexers[layer].is_in_text()
-            && self.content[layer + 1] == Content::Text
+            && self.content[layer + 1] == LayerContent::Text
     }
 
     /// The content of `layer` ends at `at`: what its lexers hold of unfinished escapes is text.
     fn end_content<S: Sink>(&mut self, layer: usize, at: u64, sink: &mut S) {
         let mut open = layer;
-        while open < MAX_LAYERS && matches!(self.content[open], Content::Tentative | Content::Strict) {
+        while open < MAX_LAYERS
+            && matches!(self.content[open], LayerContent::Tentative | LayerContent::Strict)
+        {
             open += 1;
         }
         // The deepest layer holds the earliest bytes; those of the layer below it follow.

@@ -8,12 +8,12 @@ pub(super) const MAX_ESCAPE: usize = 12;
 /// The bytes that an escape stands for: UTF-8 of one character. A surrogate without its partner is U+FFFD, and
 /// drags along an escape that directly follows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Decoded {
+pub struct Unescaped {
     bytes: [u8; 6],
     len: u8,
 }
 
-impl Decoded {
+impl Unescaped {
     pub(super) fn of(character: char) -> Self {
         let mut decoded = Self { bytes: [0; 6], len: 0 };
         decoded.append(character);
@@ -77,7 +77,7 @@ pub(super) fn double_escape_at(bytes: &[u8], pos: usize) -> Option<(u8, usize)> 
 
 /// The same for `\u0041` and pairs of surrogates, with so many backslashes each; `None` for lone surrogates too.
 #[inline]
-pub(super) fn unicode_escape_at(bytes: &[u8], pos: usize, slashes: usize) -> Option<(Decoded, usize)> {
+pub(super) fn unicode_escape_at(bytes: &[u8], pos: usize, slashes: usize) -> Option<(Unescaped, usize)> {
     let unit = |at: usize| {
         let digits = bytes.get(at..at + slashes + 5)?.strip_prefix(&b"\\\\"[..slashes])?;
         let value = digits[1..].iter().fold(0, |value, &digit| value << 4 | HEX_DIGITS[usize::from(digit)]);
@@ -86,10 +86,10 @@ pub(super) fn unicode_escape_at(bytes: &[u8], pos: usize, slashes: usize) -> Opt
     let first = unit(pos)?;
     let len = slashes + 5;
     if let Some(character) = char::from_u32(first) {
-        return Some((Decoded::of(character), len));
+        return Some((Unescaped::of(character), len));
     }
     let second = unit(pos + len).filter(|_| first < 0xDC00)?;
-    Some((Decoded::of(joined(first, second)?), 2 * len))
+    Some((Unescaped::of(joined(first, second)?), 2 * len))
 }
 
 /// The values of hexadecimal digits; far too large for other bytes.
@@ -120,7 +120,7 @@ pub(super) enum EscapeCheck {
     /// It cannot stand there.
     Wrong,
     /// The escape was complete before it.
-    Complete(Decoded),
+    Complete(Unescaped),
 }
 
 /// Judges the byte `next` after the bytes `seen` of an escape.
@@ -130,11 +130,11 @@ pub(super) fn check_escape(seen: &[u8], next: Option<u8>) -> EscapeCheck {
         [b'\\', b'u', rest @ ..] => {
             let first = hex_value(&rest[..4]);
             if !(0xD800..0xDC00).contains(&first) {
-                return EscapeCheck::Complete(Decoded::of(lone(first)));
+                return EscapeCheck::Complete(Unescaped::of(lone(first)));
             }
             in_second_half(first, &seen[6..], next)
         }
-        [b'\\', code] => EscapeCheck::Complete(Decoded::of(simple_escape(*code).unwrap_or('\u{FFFD}'))),
+        [b'\\', code] => EscapeCheck::Complete(Unescaped::of(simple_escape(*code).unwrap_or('\u{FFFD}'))),
         _ => EscapeCheck::Wrong,
     }
 }
@@ -151,13 +151,13 @@ fn in_first_half(seen: &[u8], next: Option<u8>) -> EscapeCheck {
 
 /// After a high surrogate: its partner, or whatever follows instead.
 fn in_second_half(high: u32, seen: &[u8], next: Option<u8>) -> EscapeCheck {
-    let mut decoded = Decoded::of('\u{FFFD}');
+    let mut decoded = Unescaped::of('\u{FFFD}');
     match (seen, next) {
         ([], Some(byte)) if byte != b'\\' => EscapeCheck::Complete(decoded),
         ([b'\\', b'u', digits @ ..], _) if digits.len() == 4 => {
             let low = hex_value(digits);
             if let Some(character) = joined(high, low) {
-                return EscapeCheck::Complete(Decoded::of(character));
+                return EscapeCheck::Complete(Unescaped::of(character));
             }
             decoded.append(lone(low));
             EscapeCheck::Complete(decoded)

@@ -19,7 +19,7 @@ const SOURCES: [(&str, &str); 7] = [
 /// One API.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct File {
+pub(crate) struct PlacesFile {
     #[serde(skip)]
     pub(crate) api: &'static str,
     /// Where whole requests stand in a body; `""` is its root.
@@ -32,14 +32,14 @@ pub(crate) struct File {
     #[serde(default)]
     pub(crate) signed_types: Vec<String>,
     #[serde(default)]
-    pub(crate) place: Vec<Row>,
+    pub(crate) place: Vec<PlaceRow>,
 }
 
 /// Places of one role that are documented together.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "marks of a row that are written one by one in the files")]
-pub(crate) struct Row {
+pub(crate) struct PlaceRow {
     pub(crate) role: Role,
     /// In JSON.
     #[serde(default)]
@@ -73,15 +73,16 @@ pub(crate) struct Row {
 }
 
 /// All files.
-pub(crate) fn all() -> Vec<File> {
+pub(crate) fn all() -> Vec<PlacesFile> {
     let read = |&(api, text): &(&'static str, &str)| {
-        let file: File = toml::from_str(text).unwrap_or_else(|error| panic!("places/{api}.toml: {error}"));
-        File { api, ..file }
+        let file: PlacesFile =
+            toml::from_str(text).unwrap_or_else(|error| panic!("places/{api}.toml: {error}"));
+        PlacesFile { api, ..file }
     };
     SOURCES.iter().map(read).collect()
 }
 
-impl File {
+impl PlacesFile {
     /// The places of this API, each once per root that it holds under.
     pub(crate) fn places(&'static self) -> impl Iterator<Item = Place> {
         self.place.iter().flat_map(move |row| {

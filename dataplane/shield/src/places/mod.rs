@@ -71,7 +71,7 @@ mod table;
 
 pub use place::{PathStep, Place, Role, Scope};
 pub use table::{
-    Holder, Table, all, is_unsearched_in_reply, of_header, of_parameter, of_requests, structure,
+    Holder, PlaceTable, all, is_unsearched_in_reply, of_header, of_parameter, of_requests, structure,
 };
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ pub struct Place {
     pub api: &'static str,
     /// What stands there.
     pub role: Role,
-    /// Only in an object whose `type` is one of [`Table::is_signed_type`](super::Table::is_signed_type).
+    /// Only in an object whose `type` is one of [`PlaceTable::is_signed_type`](super::PlaceTable::is_signed_type).
     pub only_signed_types: bool,
     /// Media whatever its type says.
     pub always_media: bool,

@@ -9,7 +9,7 @@ use crate::places::place::{PathStep, Pattern, Place, Role, Scope};
 
 /// The places of some roles, ready to be looked up.
 #[derive(Debug)]
-pub struct Table {
+pub struct PlaceTable {
     places: Vec<Place>,
     /// Indices of the places by the hash of their last name, in the order of the files.
     buckets: Vec<Vec<u16>>,
@@ -18,8 +18,8 @@ pub struct Table {
 
 const BUCKETS: usize = 256;
 
-impl Table {
-    fn new(files: &'static [file::File], wanted: impl Fn(Role) -> bool) -> Self {
+impl PlaceTable {
+    fn new(files: &'static [file::PlacesFile], wanted: impl Fn(Role) -> bool) -> Self {
         let mut table =
             Self { places: Vec::new(), buckets: vec![Vec::new(); BUCKETS], signed_types: Vec::new() };
         for file in files {
@@ -70,7 +70,7 @@ fn bucket(name: &[u8]) -> usize {
     (name.len().wrapping_mul(31) + usize::from(first).wrapping_mul(7) + usize::from(last)) % BUCKETS
 }
 
-pub(super) static FILES: LazyLock<Vec<file::File>> = LazyLock::new(file::all);
+pub(super) static FILES: LazyLock<Vec<file::PlacesFile>> = LazyLock::new(file::all);
 
 /// Names of query parameters or header fields that mean something, in lower case.
 type Names = LazyLock<Vec<(String, Role)>>;
@@ -78,25 +78,26 @@ type Names = LazyLock<Vec<(String, Role)>>;
 static PARAMETERS: Names = LazyLock::new(|| names(|row| &row.query));
 static HEADERS: Names = LazyLock::new(|| names(|row| &row.headers));
 
-static OF_REQUESTS: LazyLock<Table> =
-    LazyLock::new(|| Table::new(&FILES, |role| !matches!(role, Role::Offset | Role::Structure)));
+static OF_REQUESTS: LazyLock<PlaceTable> =
+    LazyLock::new(|| PlaceTable::new(&FILES, |role| !matches!(role, Role::Offset | Role::Structure)));
 
-static STRUCTURE: LazyLock<Table> = LazyLock::new(|| Table::new(&FILES, |role| role == Role::Structure));
+static STRUCTURE: LazyLock<PlaceTable> =
+    LazyLock::new(|| PlaceTable::new(&FILES, |role| role == Role::Structure));
 
-static ALL: LazyLock<Table> = LazyLock::new(|| Table::new(&FILES, |_| true));
+static ALL: LazyLock<PlaceTable> = LazyLock::new(|| PlaceTable::new(&FILES, |_| true));
 
 /// The places that the scan of a request has to know.
-pub fn of_requests() -> &'static Table {
+pub fn of_requests() -> &'static PlaceTable {
     &OF_REQUESTS
 }
 
 /// The places of words of the APIs, in which no value is searched for that was found elsewhere.
-pub fn structure() -> &'static Table {
+pub fn structure() -> &'static PlaceTable {
     &STRUCTURE
 }
 
 /// All places of all APIs.
-pub fn all() -> &'static Table {
+pub fn all() -> &'static PlaceTable {
     &ALL
 }
 
@@ -203,7 +204,7 @@ pub fn of_header(name: &[u8]) -> Option<Role> {
     named(&HEADERS, name)
 }
 
-fn names(list: impl Fn(&'static file::Row) -> &'static Vec<String>) -> Vec<(String, Role)> {
+fn names(list: impl Fn(&'static file::PlaceRow) -> &'static Vec<String>) -> Vec<(String, Role)> {
     let rows = FILES.iter().flat_map(|file| &file.place);
     let all = rows.flat_map(|row| list(row).iter().map(|name| (name.to_ascii_lowercase(), row.role)));
     let mut names: Vec<_> = all.collect();

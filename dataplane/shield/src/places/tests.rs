@@ -17,14 +17,14 @@ fn wrapped(root: &str, document: &str) -> String {
 }
 
 /// The table of one row, so that others do not answer for it.
-fn is_of(file: &file::File, row: &file::Row, place: Option<&Place>) -> bool {
+fn is_of(file: &file::PlacesFile, row: &file::PlaceRow, place: Option<&Place>) -> bool {
     place.is_some_and(|place| {
         place.api == file.api && place.role == row.role && row.paths.contains(&place.path)
     })
 }
 
 /// Each row, with the scopes and roots under which its paths hold.
-fn for_each_row(mut check: impl FnMut(&file::File, &file::Row, Scope, &str)) {
+fn for_each_row(mut check: impl FnMut(&file::PlacesFile, &file::PlaceRow, Scope, &str)) {
     for file in FILES.iter() {
         for row in file.place.iter().filter(|row| !row.paths.is_empty()) {
             file.roots.iter().for_each(|root| check(file, row, Scope::Body, root));

@@ -22,7 +22,7 @@ pub use refusal::Refusal;
 pub use scan::scratch::ShardScratch;
 pub use scan::view::WINDOW;
 pub use splice::{Piece, Splice};
-pub use tokenizer::{Outcome, Tokenizer};
+pub use tokenizer::{TokenizeOutcome, Tokenizer};
 
 #[cfg(test)]
 pub(crate) mod tests;

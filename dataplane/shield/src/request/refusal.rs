@@ -2,7 +2,7 @@
 
 use aegis_detect::{Category, RuleIndex};
 
-use crate::json::{Fault, SyntaxError};
+use crate::json::{LexFault, SyntaxError};
 use crate::report::OpaqueKind;
 use crate::vault::VaultError;
 
@@ -54,7 +54,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// A syntax error in a piece of JSON that began `base` bytes into the body.
-    pub(crate) fn syntax(fault: Fault, base: u64) -> Self {
+    pub(crate) fn syntax(fault: LexFault, base: u64) -> Self {
         let offset = base + fault.at as u64;
         let what = match fault.what {
             SyntaxError::TooDeep => return Self::TooDeep { offset },

@@ -9,7 +9,7 @@ use aegis_detect::{FoundList, FoundValues, OwnValue, SearchValues};
 use crate::documents::Documents;
 use crate::format::Format;
 use crate::report::Report;
-use crate::request::body::dispatch::RequestBody;
+use crate::request::body::dispatch::FormatBody;
 use crate::request::body::step::{BodyStep, Input};
 use crate::request::redactor::Redactor;
 use crate::request::refusal::Refusal;
@@ -24,7 +24,7 @@ use crate::vault::Vault;
 pub struct Tokenizer {
     redactor: Redactor,
     format: Format,
-    body: RequestBody,
+    body: FormatBody,
     own: Option<OwnValue>,
     refused: Option<Refusal>,
     finished: bool,
@@ -45,7 +45,7 @@ enum Pass {
 }
 
 /// What a request leaves behind.
-pub struct Outcome {
+pub struct TokenizeOutcome {
     /// The secrets that were replaced: what the reply is restored from.
     pub vault: Vault,
     /// What was found and done.
@@ -70,7 +70,7 @@ impl Tokenizer {
         let search = ValueSearch::default();
         let redactor =
             Redactor { shield, vault, report: Report::default(), search, documents: None, part: None };
-        let body = RequestBody::new(format);
+        let body = FormatBody::new(format);
         Self {
             redactor,
             format,
@@ -119,7 +119,7 @@ impl Tokenizer {
         self.redactor.report = Report::default();
         self.redactor.documents = None;
         self.redactor.part = None;
-        self.body = RequestBody::new(self.format);
+        self.body = FormatBody::new(self.format);
         (self.finished, self.pass) = (false, Pass::Second);
         true
     }
@@ -135,7 +135,7 @@ impl Tokenizer {
     /// up until [`Self::take_report`].
     pub fn begin(&mut self, format: Format) {
         self.format = format;
-        self.body = RequestBody::new(format);
+        self.body = FormatBody::new(format);
         self.redactor.part = None;
         self.finished = false;
     }
@@ -233,10 +233,10 @@ impl Tokenizer {
     }
 
     /// The request is over: its vault is what the reply is restored from.
-    pub fn finish(self) -> Outcome {
+    pub fn finish(self) -> TokenizeOutcome {
         let Redactor { vault, report, documents, search, .. } = self.redactor;
         let (found, met) = search.into_parts();
-        Outcome {
+        TokenizeOutcome {
             vault,
             report,
             found,

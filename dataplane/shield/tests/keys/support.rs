@@ -5,7 +5,8 @@ use std::sync::Arc;
 use aegis_detect::{KnownKey, Rules};
 use aegis_shield::reply::{Rehydrator, ReplyFormat};
 use aegis_shield::{
-    Format, Keyring, Limits, Outcome, Policy, Refusal, ShardScratch, Shield, Splice, Tokenizer, Vault,
+    Format, Keyring, Policy, Refusal, RequestLimits, ShardScratch, Shield, Splice, TokenizeOutcome,
+    Tokenizer, Vault,
 };
 
 /// Made for these tests and used nowhere.
@@ -33,7 +34,7 @@ pub(crate) fn shield_with(policy: Policy) -> Arc<Shield> {
     let keyring = Arc::new(Keyring::new(&[7; 32], "acme", 0, &[]).expect("a keyring"));
     let rules = Rules::builtin().expect("the built-in rules");
     let search_key = KnownKey::new(&[9; 32]);
-    Arc::new(Shield { rules, policy, keyring, search_key, limits: Limits::default() })
+    Arc::new(Shield { rules, policy, keyring, search_key, limits: RequestLimits::default() })
 }
 
 /// What is sent instead of a body that arrives in these pieces.
@@ -41,7 +42,7 @@ pub(crate) fn send(
     shield: &Arc<Shield>,
     format: Format,
     pieces: &[&[u8]],
-) -> Result<(String, Outcome), Refusal> {
+) -> Result<(String, TokenizeOutcome), Refusal> {
     let mut scratch = ShardScratch::new(&shield.rules).expect("room for a scratch");
     let mut tokenizer = Tokenizer::new(Arc::clone(shield), format);
     let (mut pending, mut out, mut splice) = (Vec::new(), Vec::new(), Splice::new());

@@ -1,6 +1,6 @@
 //! The stack of codings of one body, with its limits.
 
-use super::stage::Stage;
+use super::stage::CodingStage;
 use super::{Coding, CodingError, MAX_CODINGS};
 
 /// Bytes between two stacked codings.
@@ -8,7 +8,7 @@ const BETWEEN: usize = 16 * 1024;
 
 /// How far a body may grow. Both limits hold for every one of stacked codings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct DecoderLimits {
     /// The most bytes that a coding may give.
     pub output: u64,
     /// The most bytes out for each byte of the body, once there are more than [`ratio_floor`](Self::ratio_floor).
@@ -17,7 +17,7 @@ pub struct Limits {
     pub ratio_floor: u64,
 }
 
-impl Default for Limits {
+impl Default for DecoderLimits {
     /// 64 MiB, 200 to 1 above 1 MiB.
     fn default() -> Self {
         Self { output: 64 << 20, ratio: 200, ratio_floor: 1 << 20 }
@@ -26,7 +26,7 @@ impl Default for Limits {
 
 /// What one call did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
+pub struct DecoderProgress {
     /// Bytes of the input that were used; the rest must be given again.
     pub consumed: usize,
     /// All that can be decoded from the input so far has been given out. If not, call again with the rest of the input,
@@ -53,7 +53,7 @@ impl DecodeStep {
 
 /// One coding and what it has given that the next has not used.
 struct Link {
-    stage: Stage,
+    stage: CodingStage,
     produced: u64,
     /// The last run used up its room, so there may be more without further input.
     filled: bool,
@@ -65,18 +65,18 @@ struct Link {
 pub struct Decoder {
     /// In the order they are taken off.
     links: Vec<Link>,
-    limits: Limits,
+    limits: DecoderLimits,
     consumed: u64,
 }
 
 impl Decoder {
     /// A decoder for a body with these codings, in the order they were applied. Without any it copies.
-    pub fn new(codings: &[Coding], limits: Limits) -> Result<Self, CodingError> {
+    pub fn new(codings: &[Coding], limits: DecoderLimits) -> Result<Self, CodingError> {
         if codings.len() > MAX_CODINGS {
             return Err(CodingError::TooMany);
         }
         let link = |&coding: &Coding| Link {
-            stage: Stage::new(coding),
+            stage: CodingStage::new(coding),
             produced: 0,
             filled: false,
             waiting: Vec::new(),
@@ -88,7 +88,12 @@ impl Decoder {
     /// Decodes some of `input` and appends at most `room` bytes (at least 1, at most [`MAX_STEP`]) to `out`.
     ///
     /// After an error nothing was appended by this call, and the body must be given up.
-    pub fn decode(&mut self, input: &[u8], out: &mut Vec<u8>, room: usize) -> Result<Progress, CodingError> {
+    pub fn decode(
+        &mut self,
+        input: &[u8],
+        out: &mut Vec<u8>,
+        room: usize,
+    ) -> Result<DecoderProgress, CodingError> {
         let start = out.len();
         let room = room.clamp(1, MAX_STEP);
         let outcome = if self.links.is_empty() {
@@ -123,18 +128,18 @@ impl Decoder {
         self.links.last().map_or(self.consumed, |link| link.produced)
     }
 
-    fn copy(&mut self, input: &[u8], out: &mut Vec<u8>, room: usize) -> Result<Progress, CodingError> {
+    fn copy(&mut self, input: &[u8], out: &mut Vec<u8>, room: usize) -> Result<DecoderProgress, CodingError> {
         let len = input.len().min(room);
         self.consumed += len as u64;
         if self.consumed > self.limits.output {
             return Err(CodingError::Output);
         }
         out.extend_from_slice(&input[..len]);
-        Ok(Progress { consumed: len, done: len == input.len() })
+        Ok(DecoderProgress { consumed: len, done: len == input.len() })
     }
 
     /// Lets every stage work until none gets any further; says how much of `output` was filled.
-    fn run(&mut self, input: &[u8], output: &mut [u8]) -> Result<(Progress, usize), CodingError> {
+    fn run(&mut self, input: &[u8], output: &mut [u8]) -> Result<(DecoderProgress, usize), CodingError> {
         let (mut consumed, mut produced) = (0, 0);
         let last = self.links.len() - 1;
         loop {
@@ -170,7 +175,7 @@ impl Decoder {
                     // Nothing stands in the way and yet nothing happens: the caller must not be kept asking.
                     return Err(CodingError::Malformed(self.links[0].stage.coding()));
                 }
-                return Ok((Progress { consumed, done: room_left }, produced));
+                return Ok((DecoderProgress { consumed, done: room_left }, produced));
             }
         }
     }
@@ -184,7 +189,12 @@ impl Decoder {
 
 impl Link {
     /// Runs the stage once, if it can get any further.
-    fn step(&mut self, input: &[u8], output: &mut [u8], limits: Limits) -> Result<DecodeStep, CodingError> {
+    fn step(
+        &mut self,
+        input: &[u8],
+        output: &mut [u8],
+        limits: DecoderLimits,
+    ) -> Result<DecodeStep, CodingError> {
         if output.is_empty() || (input.is_empty() && !self.filled) {
             return Ok(DecodeStep::default());
         }
@@ -201,7 +211,7 @@ impl Link {
     }
 
     /// Runs the stage once into the bytes that wait for the next stage, if there is room.
-    fn step_between(&mut self, input: &[u8], limits: Limits) -> Result<DecodeStep, CodingError> {
+    fn step_between(&mut self, input: &[u8], limits: DecoderLimits) -> Result<DecodeStep, CodingError> {
         if self.taken == self.waiting.len() {
             self.waiting.clear();
             self.taken = 0;

@@ -1,14 +1,14 @@
 //! Content codings: which ones a message has, and taking them off in bounded memory and with bounded growth.
 //!
 //! What cannot be decoded cannot be scanned, so nothing is passed over here: an unknown coding, a broken or cut stream,
-//! and bytes behind its end are errors, and so is a body that grows beyond its [`Limits`].
+//! and bytes behind its end are errors, and so is a body that grows beyond its [`DecoderLimits`].
 
 mod decoder;
 mod stage;
 
 use crate::head::list;
 
-pub use decoder::{Decoder, Limits, MAX_STEP, Progress};
+pub use decoder::{Decoder, DecoderLimits, DecoderProgress, MAX_STEP};
 
 /// The most codings that may be stacked on one body.
 pub const MAX_CODINGS: usize = 2;
@@ -75,10 +75,10 @@ pub enum CodingError {
     /// A zstd frame asks for a window of more than [`MAX_ZSTD_WINDOW`].
     #[error("the zstd window is too large")]
     Window,
-    /// More than [`Limits::output`] bytes.
+    /// More than [`DecoderLimits::output`] bytes.
     #[error("the decoded body is too large")]
     Output,
-    /// More growth than [`Limits::ratio`] allows.
+    /// More growth than [`DecoderLimits::ratio`] allows.
     #[error("the body grows too much when it is decoded")]
     Ratio,
 }

@@ -27,14 +27,14 @@ pub(super) struct Ran {
 }
 
 /// One coding being taken off.
-pub(super) enum Stage {
+pub(super) enum CodingStage {
     Gzip(Gzip),
     Deflate(Deflate),
     Brotli(Box<Brotli>),
     Zstd(Zstd),
 }
 
-impl Stage {
+impl CodingStage {
     pub(super) fn new(coding: Coding) -> Self {
         match coding {
             Coding::Gzip => Self::Gzip(Gzip::new()),

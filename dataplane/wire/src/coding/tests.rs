@@ -6,11 +6,11 @@ use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use proptest::prelude::*;
 
-use super::{Coding, CodingError, Decoder, Limits, MAX_STEP, parse};
+use super::{Coding, CodingError, Decoder, DecoderLimits, MAX_STEP, parse};
 
 const ALL: [Coding; 4] = [Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd];
 
-const NO_LIMITS: Limits = Limits { output: u64::MAX, ratio: u64::MAX, ratio_floor: 0 };
+const NO_LIMITS: DecoderLimits = DecoderLimits { output: u64::MAX, ratio: u64::MAX, ratio_floor: 0 };
 
 fn gzip(data: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
@@ -78,7 +78,7 @@ fn feed(decoder: &mut Decoder, mut piece: &[u8], room: usize, out: &mut Vec<u8>)
 
 fn decode_pieces<'a>(
     codings: &[Coding],
-    limits: Limits,
+    limits: DecoderLimits,
     pieces: impl IntoIterator<Item = &'a [u8]>,
     room: usize,
 ) -> Result<Vec<u8>, CodingError> {
@@ -205,7 +205,7 @@ fn what_was_flushed_comes_out_at_once() {
 fn without_a_coding_the_body_is_copied() {
     let data = text(5_000);
     assert_eq!(decode_pieces(&[], NO_LIMITS, data.chunks(33), 10).as_deref(), Ok(&data[..]));
-    let limits = Limits { output: 4_999, ..NO_LIMITS };
+    let limits = DecoderLimits { output: 4_999, ..NO_LIMITS };
     assert_eq!(decode_pieces(&[], limits, data.chunks(33), 10), Err(CodingError::Output));
 }
 
@@ -302,7 +302,7 @@ fn output_is_limited_at_the_byte() {
     for coding in ALL {
         let body = encode(coding, &data);
         for (limit, accepted) in [(100_000, true), (99_999, false), (1, false)] {
-            let limits = Limits { output: limit, ..NO_LIMITS };
+            let limits = DecoderLimits { output: limit, ..NO_LIMITS };
             for room in [1_000, MAX_STEP] {
                 let outcome = decode_pieces(&[coding], limits, [&body[..]], room);
                 assert_eq!(outcome.is_ok(), accepted, "{coding:?} {limit}");
@@ -320,10 +320,20 @@ fn growth_is_limited() {
         let len = body.len() as u64;
         let ratio = 30_000_u64.div_ceil(len);
         let run = |limits| decode_pieces(&[coding], limits, [&body[..]], MAX_STEP).map(|out| out.len());
-        assert_eq!(run(Limits { ratio, ratio_floor: 0, ..NO_LIMITS }), Ok(30_000), "{coding:?}");
-        assert_eq!(run(Limits { ratio: ratio - 1, ratio_floor: 0, ..NO_LIMITS }), Err(CodingError::Ratio));
-        assert_eq!(run(Limits { ratio: 1, ratio_floor: 30_000, ..NO_LIMITS }), Ok(30_000), "{coding:?}");
-        assert_eq!(run(Limits { ratio: 1, ratio_floor: 29_999, ..NO_LIMITS }), Err(CodingError::Ratio));
+        assert_eq!(run(DecoderLimits { ratio, ratio_floor: 0, ..NO_LIMITS }), Ok(30_000), "{coding:?}");
+        assert_eq!(
+            run(DecoderLimits { ratio: ratio - 1, ratio_floor: 0, ..NO_LIMITS }),
+            Err(CodingError::Ratio)
+        );
+        assert_eq!(
+            run(DecoderLimits { ratio: 1, ratio_floor: 30_000, ..NO_LIMITS }),
+            Ok(30_000),
+            "{coding:?}"
+        );
+        assert_eq!(
+            run(DecoderLimits { ratio: 1, ratio_floor: 29_999, ..NO_LIMITS }),
+            Err(CodingError::Ratio)
+        );
     }
 }
 
@@ -331,7 +341,7 @@ fn growth_is_limited() {
 fn a_bomb_is_stopped_early() {
     for coding in ALL {
         let body = encode(coding, &vec![0; 20 << 20]);
-        let mut decoder = Decoder::new(&[coding], Limits::default()).expect("a decoder");
+        let mut decoder = Decoder::new(&[coding], DecoderLimits::default()).expect("a decoder");
         let mut out = Vec::new();
         let error = feed(&mut decoder, &body, MAX_STEP, &mut out).expect_err("a bomb");
         assert_eq!(error, CodingError::Ratio, "{coding:?}");
@@ -343,7 +353,7 @@ fn a_bomb_is_stopped_early() {
 fn a_bomb_of_nothing_inside_a_bomb_is_stopped() {
     let nothing = gzip(b"").repeat(1_000_000);
     let body = gzip(&nothing);
-    let limits = Limits { ratio: 100, ..Limits::default() };
+    let limits = DecoderLimits { ratio: 100, ..DecoderLimits::default() };
     let outcome = decode_pieces(&[Coding::Gzip, Coding::Gzip], limits, [&body[..]], MAX_STEP);
     assert_eq!(outcome, Err(CodingError::Ratio), "{} bytes", body.len());
 }
@@ -386,7 +396,7 @@ proptest! {
         data in prop::collection::vec(any::<u8>(), 0..2_000),
         coding in coding(),
     ) {
-        let limits = Limits { output: 1_000, ratio: 10, ratio_floor: 100 };
+        let limits = DecoderLimits { output: 1_000, ratio: 10, ratio_floor: 100 };
         let mut decoder = Decoder::new(&[coding], limits).expect("a decoder");
         let mut out = Vec::new();
         let _ = feed(&mut decoder, &data, 300, &mut out);

@@ -27,7 +27,7 @@ const CHUNK_ALLOWANCE: u64 = 16;
 
 /// What one call made of its input.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decoded {
+pub struct BodyProgress {
     /// Bytes of the input that are dealt with. More than 0 unless the input was empty or the body had ended.
     pub consumed: usize,
     /// Where the payload lies among them; empty if they were framing only.
@@ -130,7 +130,7 @@ impl BodyDecoder {
     ///
     /// Call again with what was not consumed, until `done` or all is consumed. After an error the connection must be
     /// closed: the framing is lost.
-    pub fn decode(&mut self, input: &[u8]) -> Result<Decoded, HttpError> {
+    pub fn decode(&mut self, input: &[u8]) -> Result<BodyProgress, HttpError> {
         let mut at = 0;
         let mut payload = 0..0;
         while at < input.len() {
@@ -150,7 +150,7 @@ impl BodyDecoder {
                 }
             }
         }
-        Ok(Decoded { consumed: at, payload, done: self.is_done() })
+        Ok(BodyProgress { consumed: at, payload, done: self.is_done() })
     }
 
     /// The connection has ended: fine for a body that ends with it or is complete, otherwise an error, because what

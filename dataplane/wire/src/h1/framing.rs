@@ -30,7 +30,7 @@ impl BodyKind {
 
 /// Names that are of interest to the codec; all others are end-to-end fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Known {
+pub(super) enum KnownField {
     Connection,
     ContentLength,
     ContentType,
@@ -44,32 +44,32 @@ pub(super) enum Known {
 }
 
 /// Recognises a name in any case. The length decides first, so that most names cost one comparison of lengths.
-pub(super) fn known(name: &[u8]) -> Known {
-    let candidates: &[(&[u8], Known)] = match name.len() {
-        2 => &[(b"te", Known::Dropped)],
-        4 => &[(b"host", Known::Host)],
-        6 => &[(b"expect", Known::Expect)],
-        7 => &[(b"upgrade", Known::Upgrade), (b"trailer", Known::Dropped)],
-        10 => &[(b"connection", Known::Connection), (b"keep-alive", Known::Dropped)],
-        12 => &[(b"content-type", Known::ContentType)],
-        14 => &[(b"content-length", Known::ContentLength)],
-        16 => &[(b"proxy-connection", Known::Dropped)],
-        17 => &[(b"transfer-encoding", Known::TransferEncoding)],
-        19 => &[(b"proxy-authorization", Known::Dropped)],
+pub(super) fn known(name: &[u8]) -> KnownField {
+    let candidates: &[(&[u8], KnownField)] = match name.len() {
+        2 => &[(b"te", KnownField::Dropped)],
+        4 => &[(b"host", KnownField::Host)],
+        6 => &[(b"expect", KnownField::Expect)],
+        7 => &[(b"upgrade", KnownField::Upgrade), (b"trailer", KnownField::Dropped)],
+        10 => &[(b"connection", KnownField::Connection), (b"keep-alive", KnownField::Dropped)],
+        12 => &[(b"content-type", KnownField::ContentType)],
+        14 => &[(b"content-length", KnownField::ContentLength)],
+        16 => &[(b"proxy-connection", KnownField::Dropped)],
+        17 => &[(b"transfer-encoding", KnownField::TransferEncoding)],
+        19 => &[(b"proxy-authorization", KnownField::Dropped)],
         _ => &[],
     };
-    candidates.iter().find(|(n, _)| name.eq_ignore_ascii_case(n)).map_or(Known::Other, |&(_, k)| k)
+    candidates.iter().find(|(n, _)| name.eq_ignore_ascii_case(n)).map_or(KnownField::Other, |&(_, k)| k)
 }
 
 /// What the framing fields of one head said.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Framing<'a> {
+pub(super) struct FramingFields<'a> {
     length: Option<&'a [u8]>,
     coding: Option<&'a [u8]>,
     repeated: bool,
 }
 
-impl<'a> Framing<'a> {
+impl<'a> FramingFields<'a> {
     pub(super) fn content_length(&mut self, value: &'a [u8]) {
         self.repeated |= self.length.replace(value).is_some();
     }

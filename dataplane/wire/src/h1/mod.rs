@@ -16,8 +16,8 @@ mod scan;
 mod write;
 
 pub use body::{
-    BodyDecoder, Decoded, MAX_CHUNK_EXCESS, MAX_CHUNK_EXTENSION, MAX_CHUNK_SIZE_DIGITS, MAX_TRAILER_BYTES,
-    MAX_TRAILER_FIELDS,
+    BodyDecoder, BodyProgress, MAX_CHUNK_EXCESS, MAX_CHUNK_EXTENSION, MAX_CHUNK_SIZE_DIGITS,
+    MAX_TRAILER_BYTES, MAX_TRAILER_FIELDS,
 };
 pub use framing::BodyKind;
 pub use request::{Parse, RequestParse, RequestParser, parse_request};

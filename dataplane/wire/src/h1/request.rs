@@ -1,7 +1,7 @@
 //! Request heads: the server side of the codec.
 
-use super::framing::{BodyKind, ConnectionOptions, Framing, Known, known};
-use super::scan::{Fault, LineScanner, MAX_FIELDS};
+use super::framing::{BodyKind, ConnectionOptions, FramingFields, KnownField, known};
+use super::scan::{HeadFault, LineScanner, MAX_FIELDS};
 use crate::error::HttpError;
 use crate::head::{MAX_METHOD_LEN, MAX_NAME_LEN, Method, RequestHead, Version, list};
 
@@ -84,12 +84,12 @@ pub fn parse_request(buf: &[u8], head: &mut RequestHead) -> Result<Parse, HttpEr
     RequestParser::new().parse(buf, head)
 }
 
-fn fault(fault: Fault) -> HttpError {
+fn fault(fault: HeadFault) -> HttpError {
     match fault {
-        Fault::BareLineFeed => HttpError::bad_request("a line does not end in CR LF"),
-        Fault::EmptyLine => HttpError::bad_request("too many empty lines before the request"),
-        Fault::TooLong => HttpError::new(431, "the request head is too long"),
-        Fault::TooManyFields => HttpError::new(431, "the request has too many fields"),
+        HeadFault::BareLineFeed => HttpError::bad_request("a line does not end in CR LF"),
+        HeadFault::EmptyLine => HttpError::bad_request("too many empty lines before the request"),
+        HeadFault::TooLong => HttpError::new(431, "the request head is too long"),
+        HeadFault::TooManyFields => HttpError::new(431, "the request has too many fields"),
     }
 }
 
@@ -205,7 +205,7 @@ pub(super) fn is_authority(value: &[u8]) -> bool {
 /// What the fields of a request say to the codec.
 #[derive(Default)]
 struct Notes<'a> {
-    framing: Framing<'a>,
+    framing: FramingFields<'a>,
     connection: ConnectionOptions,
     host: Option<&'a [u8]>,
     hosts: usize,
@@ -227,7 +227,7 @@ fn fields<const N: usize>(lines: &[u8], head: &mut RequestHead) -> Result<Reques
         note(lines, field, &mut notes, head)?;
     }
     if notes.connection.names_fields {
-        for field in parsed.iter().filter(|f| known(f.name.as_bytes()) == Known::Connection) {
+        for field in parsed.iter().filter(|f| known(f.name.as_bytes()) == KnownField::Connection) {
             head.fields.remove_listed(field.value);
         }
     }
@@ -246,27 +246,27 @@ fn note<'a>(
         return Err(HttpError::new(431, "a field name is too long"));
     }
     match known(name) {
-        Known::Other => {
+        KnownField::Other => {
             head.fields.keep_spelling(name);
             head.fields.store_from(lines, name, value);
         }
-        Known::ContentType => {
+        KnownField::ContentType => {
             notes.media_types += 1;
             head.fields.store_from(lines, name, value);
         }
-        Known::ContentLength => notes.framing.content_length(value),
-        Known::TransferEncoding => notes.framing.transfer_encoding(value),
-        Known::Host => {
+        KnownField::ContentLength => notes.framing.content_length(value),
+        KnownField::TransferEncoding => notes.framing.transfer_encoding(value),
+        KnownField::Host => {
             notes.host = Some(value);
             notes.hosts += 1;
         }
-        Known::Connection => notes.connection.add(value)?,
-        Known::Expect => {
+        KnownField::Connection => notes.connection.add(value)?,
+        KnownField::Expect => {
             notes.expects = true;
             notes.expects_other |= !value.eq_ignore_ascii_case(b"100-continue");
         }
-        Known::Upgrade => notes.upgrade |= list(value).any(|p| !p.eq_ignore_ascii_case(b"h2c")),
-        Known::Dropped => {}
+        KnownField::Upgrade => notes.upgrade |= list(value).any(|p| !p.eq_ignore_ascii_case(b"h2c")),
+        KnownField::Dropped => {}
     }
     Ok(())
 }

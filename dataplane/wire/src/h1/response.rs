@@ -1,7 +1,7 @@
 //! Reply heads: the client side of the codec. As strict as the server side; every error is a 502 to the client.
 
-use super::framing::{BodyKind, ConnectionOptions, Framing, Known, known};
-use super::scan::{Fault, LineScanner, MAX_FIELDS};
+use super::framing::{BodyKind, ConnectionOptions, FramingFields, KnownField, known};
+use super::scan::{HeadFault, LineScanner, MAX_FIELDS};
 use crate::error::HttpError;
 use crate::head::{MAX_NAME_LEN, Method, ResponseHead, Version, status_has_no_body};
 
@@ -99,12 +99,12 @@ pub fn parse_response(
     ResponseParser::new().parse(buf, method, head)
 }
 
-fn fault(fault: Fault) -> HttpError {
+fn fault(fault: HeadFault) -> HttpError {
     HttpError::bad_reply(match fault {
-        Fault::BareLineFeed => "a line of the reply does not end in CR LF",
-        Fault::EmptyLine => "an empty line before the reply",
-        Fault::TooLong => "the reply's head is too long",
-        Fault::TooManyFields => "the reply has too many fields",
+        HeadFault::BareLineFeed => "a line of the reply does not end in CR LF",
+        HeadFault::EmptyLine => "an empty line before the reply",
+        HeadFault::TooLong => "the reply's head is too long",
+        HeadFault::TooManyFields => "the reply has too many fields",
     })
 }
 
@@ -135,7 +135,7 @@ fn fields<const N: usize>(
         Ok(httparse::Status::Complete((end, parsed))) if end == lines.len() => parsed,
         _ => return Err(HttpError::bad_reply("malformed field in the reply")),
     };
-    let mut framing = Framing::default();
+    let mut framing = FramingFields::default();
     let mut connection = ConnectionOptions::default();
     for field in parsed {
         let (name, value) = (field.name.as_bytes(), field.value);
@@ -143,15 +143,17 @@ fn fields<const N: usize>(
             return Err(HttpError::bad_reply("a field name of the reply is too long"));
         }
         match known(name) {
-            Known::ContentLength => framing.content_length(value),
-            Known::TransferEncoding => framing.transfer_encoding(value),
-            Known::Connection => connection.add(value)?,
-            Known::Upgrade | Known::Host | Known::Dropped => {}
-            Known::Other | Known::ContentType | Known::Expect => head.fields.store_from(lines, name, value),
+            KnownField::ContentLength => framing.content_length(value),
+            KnownField::TransferEncoding => framing.transfer_encoding(value),
+            KnownField::Connection => connection.add(value)?,
+            KnownField::Upgrade | KnownField::Host | KnownField::Dropped => {}
+            KnownField::Other | KnownField::ContentType | KnownField::Expect => {
+                head.fields.store_from(lines, name, value);
+            }
         }
     }
     if connection.names_fields {
-        for field in parsed.iter().filter(|f| known(f.name.as_bytes()) == Known::Connection) {
+        for field in parsed.iter().filter(|f| known(f.name.as_bytes()) == KnownField::Connection) {
             head.fields.remove_listed(field.value);
         }
     }
@@ -161,7 +163,11 @@ fn fields<const N: usize>(
 }
 
 /// The framing of the reply's body (RFC 9112 section 6.3).
-fn decide(framing: &Framing<'_>, method: Method, head: &mut ResponseHead) -> Result<BodyKind, HttpError> {
+fn decide(
+    framing: &FramingFields<'_>,
+    method: Method,
+    head: &mut ResponseHead,
+) -> Result<BodyKind, HttpError> {
     let said = framing.decide(head.version)?;
     if status_has_no_body(head.status) && head.status != 304 {
         if framing.has_coding() || !matches!(said, None | Some(BodyKind::Length(0))) {

@@ -18,7 +18,7 @@ pub const MAX_LEADING_LINES: usize = 4;
 
 /// What is wrong with the lines of a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum HeadFault {
     /// A line ends in LF alone.
     BareLineFeed,
     /// More than [`MAX_LEADING_LINES`] empty lines before the first, or any where none may be.
@@ -56,13 +56,13 @@ impl LineScanner {
     ///
     /// Returns the offset after the head's last byte, or `None` if more bytes are needed. `lead` allows
     /// [`MAX_LEADING_LINES`] empty lines before the first.
-    pub(super) fn scan(&mut self, buf: &[u8], lead: bool) -> Result<Option<usize>, Fault> {
+    pub(super) fn scan(&mut self, buf: &[u8], lead: bool) -> Result<Option<usize>, HeadFault> {
         loop {
             let limit = buf.len().min(self.counted_from + MAX_HEAD);
             let found = buf.get(self.searched..limit).and_then(|rest| memchr(b'\n', rest));
             let Some(offset) = found else {
                 self.searched = self.searched.max(limit);
-                return if limit - self.counted_from < MAX_HEAD { Ok(None) } else { Err(Fault::TooLong) };
+                return if limit - self.counted_from < MAX_HEAD { Ok(None) } else { Err(HeadFault::TooLong) };
             };
             let line_feed = self.searched + offset;
             self.searched = line_feed + 1;
@@ -79,9 +79,9 @@ impl LineScanner {
     }
 
     /// Takes the line that ends at `line_feed`.
-    fn line(&mut self, buf: &[u8], line_feed: usize, lead: bool) -> Result<Option<usize>, Fault> {
+    fn line(&mut self, buf: &[u8], line_feed: usize, lead: bool) -> Result<Option<usize>, HeadFault> {
         if line_feed == self.line_start || buf[line_feed - 1] != b'\r' {
-            return Err(Fault::BareLineFeed);
+            return Err(HeadFault::BareLineFeed);
         }
         let empty = line_feed - self.line_start == 1;
         self.line_start = line_feed + 1;
@@ -93,14 +93,14 @@ impl LineScanner {
                 self.start = self.line_start;
                 self.counted_from = self.line_start;
             } else {
-                return Err(Fault::EmptyLine);
+                return Err(HeadFault::EmptyLine);
             }
         } else if empty {
             return Ok(Some(self.line_start));
         } else {
             self.fields += 1;
             if self.fields > MAX_FIELDS {
-                return Err(Fault::TooManyFields);
+                return Err(HeadFault::TooManyFields);
             }
         }
         Ok(None)

@@ -39,13 +39,13 @@ pub fn is_connection_field(name: &[u8]) -> bool {
 
 /// Where one field lies in the buffer.
 #[derive(Debug, Clone, Copy)]
-struct Entry {
+struct FieldEntry {
     start: u32,
     end: u32,
     name_len: u16,
 }
 
-impl Entry {
+impl FieldEntry {
     fn name<'a>(&self, data: &'a [u8]) -> &'a [u8] {
         &data[self.start as usize..self.start as usize + usize::from(self.name_len)]
     }
@@ -78,7 +78,7 @@ pub enum FieldError {
 #[derive(Clone, Default)]
 pub struct Fields {
     data: Vec<u8>,
-    index: Vec<Entry>,
+    index: Vec<FieldEntry>,
     /// See [`Self::spelled_names`].
     spelled: Vec<u8>,
 }
@@ -109,7 +109,7 @@ impl Fields {
     /// Bytes of memory held, used or not.
     #[cfg(test)]
     pub(super) fn capacity_bytes(&self) -> usize {
-        self.data.capacity() + self.index.capacity() * size_of::<Entry>() + self.spelled.capacity()
+        self.data.capacity() + self.index.capacity() * size_of::<FieldEntry>() + self.spelled.capacity()
     }
 
     /// Adds a field after the others. The name is stored in lower case; surrounding spaces of the value are dropped.
@@ -186,7 +186,7 @@ impl Fields {
 
     /// Enters the field whose line was stored from `start` on.
     fn index(&mut self, start: usize, name_len: usize) {
-        self.index.push(Entry {
+        self.index.push(FieldEntry {
             start: start as u32,
             end: self.data.len() as u32,
             name_len: name_len as u16,

@@ -1,6 +1,6 @@
 //! Paths that may be routed, and paths that another reader would take for something else.
 
-use super::{MAX_ENCODINGS, Target, decoded, rebase};
+use super::{MAX_ENCODINGS, RequestTarget, decoded, rebase};
 
 #[test]
 fn a_path_is_split_from_its_query_and_left_as_it_is() {
@@ -24,7 +24,7 @@ fn a_path_is_split_from_its_query_and_left_as_it_is() {
         ("/?a=//b", "/", Some("a=//b")),
         ("/..a/b..", "/..a/b..", None),
     ] {
-        assert_eq!(Target::parse(target), Ok(Target { path, query }), "{target}");
+        assert_eq!(RequestTarget::parse(target), Ok(RequestTarget { path, query }), "{target}");
     }
 }
 
@@ -75,25 +75,25 @@ fn a_path_with_two_meanings_is_refused() {
         "/%2f%2fevil.test/x",
         "/%252fevil.test/x",
     ] {
-        assert_eq!(Target::parse(target).map_err(|error| error.status()), Err(400), "{target}");
+        assert_eq!(RequestTarget::parse(target).map_err(|error| error.status()), Err(400), "{target}");
     }
 }
 
 #[test]
 fn encodings_are_looked_through_up_to_their_limit() {
     let nested = |times: usize| format!("/a%{}41", "25".repeat(times));
-    assert!(Target::parse(&nested(MAX_ENCODINGS - 1)).is_ok());
-    assert!(Target::parse(&nested(MAX_ENCODINGS)).is_err());
+    assert!(RequestTarget::parse(&nested(MAX_ENCODINGS - 1)).is_ok());
+    assert!(RequestTarget::parse(&nested(MAX_ENCODINGS)).is_err());
     for times in 0..2 * MAX_ENCODINGS {
         let dots = format!("/a/%{0}2e%{0}2E/b", "25".repeat(times));
-        assert!(Target::parse(&dots).is_err(), "{dots}");
+        assert!(RequestTarget::parse(&dots).is_err(), "{dots}");
     }
 }
 
 #[test]
 fn a_first_segment_is_taken_off() {
     let behind = |path: &'static str| {
-        let target = Target::parse(path).expect("a path");
+        let target = RequestTarget::parse(path).expect("a path");
         (target.first_segment(), target.behind_first().ok().map(|named| &path[named..]))
     };
     assert_eq!(behind("/openai/v1/models?x"), ("openai", Some("/v1/models?x")));
@@ -108,7 +108,7 @@ fn a_first_segment_is_taken_off() {
     }
     assert_eq!(behind("/openai/a%2F%2Fb"), ("openai", Some("/a%2F%2Fb")));
     assert_eq!(
-        format!("{:?}", Target::parse("/a?key=secret").expect("a path")),
+        format!("{:?}", RequestTarget::parse("/a?key=secret").expect("a path")),
         "Target { path: \"/a\", .. }"
     );
 }
@@ -124,7 +124,7 @@ fn a_target_is_asked_below_a_base() {
         ("/azure/openai/x", true, "/base/y", "/base/y/openai/x"),
         ("/azure", true, "/base", "/base/"),
     ] {
-        let parsed = Target::parse(target).expect("a path");
+        let parsed = RequestTarget::parse(target).expect("a path");
         let named = if named { parsed.behind_first().expect("no empty segment") } else { 0 };
         let mut target = target.to_owned();
         rebase(&mut target, named, base);

@@ -37,7 +37,7 @@ pub enum TlsError {
     Closed,
 }
 
-enum Engine {
+enum RustlsConnection {
     Client(Box<UnbufferedClientConnection>),
     Server(Box<UnbufferedServerConnection>),
 }
@@ -47,7 +47,7 @@ enum Engine {
 /// Whatever a call appends to `out` must be sent to the peer, in order, also after an error (it is the alert that
 /// gives the peer the reason). There is nothing else to ask: what wants to be written is in `out`.
 pub struct TlsStream {
-    engine: Engine,
+    engine: RustlsConnection,
     /// Ciphertext that waits for the rest of its record.
     pending: Vec<u8>,
     peer_closed: bool,
@@ -59,11 +59,11 @@ pub struct TlsStream {
 struct Io<'a> {
     plaintext: &'a mut Vec<u8>,
     out: &'a mut Vec<u8>,
-    task: Task<'a>,
+    task: StreamTask<'a>,
 }
 
 /// What to do once data can be sent.
-enum Task<'a> {
+enum StreamTask<'a> {
     Nothing,
     Send(&'a [u8]),
     Close,
@@ -82,7 +82,7 @@ impl TlsStream {
     /// The server's end. It has nothing to say until the client has spoken.
     pub fn server(config: Arc<ServerConfig>) -> Result<Self, TlsError> {
         let connection = UnbufferedServerConnection::new(config).map_err(TlsError::Protocol)?;
-        Ok(Self::new(Engine::Server(Box::new(connection))))
+        Ok(Self::new(RustlsConnection::Server(Box::new(connection))))
     }
 
     /// The client's end of a connection to `name`. Its first message is appended to `out`.
@@ -92,12 +92,12 @@ impl TlsStream {
         out: &mut Vec<u8>,
     ) -> Result<Self, TlsError> {
         let connection = UnbufferedClientConnection::new(config, name).map_err(TlsError::Protocol)?;
-        let mut stream = Self::new(Engine::Client(Box::new(connection)));
+        let mut stream = Self::new(RustlsConnection::Client(Box::new(connection)));
         stream.receive(&mut [], &mut Vec::new(), out)?;
         Ok(stream)
     }
 
-    fn new(engine: Engine) -> Self {
+    fn new(engine: RustlsConnection) -> Self {
         Self { engine, pending: Vec::new(), peer_closed: false, closed: false, failed: None }
     }
 
@@ -112,7 +112,7 @@ impl TlsStream {
         out: &mut Vec<u8>,
     ) -> Result<(), TlsError> {
         self.check()?;
-        let mut io = Io { plaintext, out, task: Task::Nothing };
+        let mut io = Io { plaintext, out, task: StreamTask::Nothing };
         if self.pending.is_empty() {
             let used = self.drive(Some(ciphertext), &mut io)?;
             self.pending.extend_from_slice(&ciphertext[used..]);
@@ -139,10 +139,10 @@ impl TlsStream {
         if plaintext.is_empty() {
             return Ok(());
         }
-        let mut io = Io { plaintext: &mut Vec::new(), out, task: Task::Send(plaintext) };
+        let mut io = Io { plaintext: &mut Vec::new(), out, task: StreamTask::Send(plaintext) };
         self.drive_pending(&mut io)?;
         match io.task {
-            Task::Done => Ok(()),
+            StreamTask::Done => Ok(()),
             _ => Err(TlsError::Handshaking),
         }
     }
@@ -153,7 +153,7 @@ impl TlsStream {
             return;
         }
         self.closed = true;
-        let mut io = Io { plaintext: &mut Vec::new(), out, task: Task::Close };
+        let mut io = Io { plaintext: &mut Vec::new(), out, task: StreamTask::Close };
         // A failure is remembered, and there is nothing left to send it to.
         let _ = self.drive_pending(&mut io);
     }
@@ -204,8 +204,8 @@ impl TlsStream {
 
     fn state(&self) -> &CommonState {
         match &self.engine {
-            Engine::Client(connection) => connection,
-            Engine::Server(connection) => connection,
+            RustlsConnection::Client(connection) => connection,
+            RustlsConnection::Server(connection) => connection,
         }
     }
 
@@ -228,8 +228,8 @@ impl TlsStream {
         loop {
             let rest = &mut input[used..];
             let (discard, step) = match &mut self.engine {
-                Engine::Client(connection) => advance(connection.process_tls_records(rest), io),
-                Engine::Server(connection) => advance(connection.process_tls_records(rest), io),
+                RustlsConnection::Client(connection) => advance(connection.process_tls_records(rest), io),
+                RustlsConnection::Server(connection) => advance(connection.process_tls_records(rest), io),
             };
             used += discard;
             match step {
@@ -248,11 +248,11 @@ impl TlsStream {
 }
 
 /// Appends the alert that rustls has queued with an error, if it has.
-fn send_alert(engine: &mut Engine, rest: &mut [u8], io: &mut Io<'_>) {
+fn send_alert(engine: &mut RustlsConnection, rest: &mut [u8], io: &mut Io<'_>) {
     // The error counts; whether the peer got an alert does not.
     let _ = match engine {
-        Engine::Client(connection) => alert(connection.process_tls_records(rest), io.out),
-        Engine::Server(connection) => alert(connection.process_tls_records(rest), io.out),
+        RustlsConnection::Client(connection) => alert(connection.process_tls_records(rest), io.out),
+        RustlsConnection::Server(connection) => alert(connection.process_tls_records(rest), io.out),
     };
 }
 
@@ -307,15 +307,15 @@ fn perform<D>(mut state: WriteTraffic<'_, D>, io: &mut Io<'_>) -> Result<(), Tls
         Err(EncryptError::EncryptExhausted) => Err(TlsError::Protocol(rustls::Error::EncryptError)),
     };
     match io.task {
-        Task::Send(plaintext) => {
+        StreamTask::Send(plaintext) => {
             let records = plaintext.len().div_ceil(MAX_RECORD);
             let room = plaintext.len() + records * RECORD_OVERHEAD;
             append(io.out, room, |space| sized(state.encrypt(plaintext, space)))?;
         }
-        Task::Close => append(io.out, 0, |space| sized(state.queue_close_notify(space)))?,
-        Task::Nothing | Task::Done => return Ok(()),
+        StreamTask::Close => append(io.out, 0, |space| sized(state.queue_close_notify(space)))?,
+        StreamTask::Nothing | StreamTask::Done => return Ok(()),
     }
-    io.task = Task::Done;
+    io.task = StreamTask::Done;
     Ok(())
 }
 

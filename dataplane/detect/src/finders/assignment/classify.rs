@@ -4,7 +4,7 @@
 //! a word is reported with low confidence, never with more.
 
 use super::code::is_code;
-use super::name::Name;
+use super::name::AssignedName;
 use super::place;
 use super::place::LineForm;
 use super::settings::settings;
@@ -34,7 +34,7 @@ const PHRASE: usize = 16;
 
 /// Whether the value is too short, or an expression of a program whatever else it looks like. Most assignments are of
 /// that kind: what the cheapest test recognises need not take the others.
-pub(super) fn is_too_poor(text: &[u8], name: &Name, value: &Value) -> bool {
+pub(super) fn is_too_poor(text: &[u8], name: &AssignedName, value: &Value) -> bool {
     let least = match name.strength {
         Strength::Password => MIN_PASSWORD,
         Strength::Secret | Strength::Service => MIN_SECRET,
@@ -48,7 +48,7 @@ pub(super) fn is_too_poor(text: &[u8], name: &Name, value: &Value) -> bool {
 }
 
 /// Judges a generic assignment.
-pub(super) fn classify(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
+pub(super) fn classify(text: &[u8], name: &AssignedName, value: &Value) -> Option<Confidence> {
     let bytes = &text[value.start..value.end];
     if bytes.iter().any(|b| *b < b' ' || *b == 0x7f) || is_template(bytes) {
         return None;
@@ -119,7 +119,7 @@ pub(super) fn classify(text: &[u8], name: &Name, value: &Value) -> Option<Confid
 }
 
 /// `_auth = dXNlcjpwYXNz`: a user and a password in base64 behind a name that ends with `auth`.
-fn is_basic_credentials(text: &[u8], name: &Name, value: &[u8]) -> bool {
+fn is_basic_credentials(text: &[u8], name: &AssignedName, value: &[u8]) -> bool {
     let ends =
         name.end == name.keyword.end && text[name.keyword.start..name.end].eq_ignore_ascii_case(b"auth");
     ends && value.len() >= 8
@@ -128,7 +128,7 @@ fn is_basic_credentials(text: &[u8], name: &Name, value: &[u8]) -> bool {
 }
 
 /// `credentials: user:x`, `user/password: user/x`: the password behind the user's name.
-pub(super) fn behind_user(text: &[u8], name: &mut Name, value: &mut Value) {
+pub(super) fn behind_user(text: &[u8], name: &mut AssignedName, value: &mut Value) {
     let keyword = &text[name.keyword];
     let before = &text[..name.start];
     let ends = |word: &&[u8]| {
@@ -151,7 +151,7 @@ pub(super) fn behind_user(text: &[u8], name: &mut Name, value: &mut Value) {
 }
 
 /// Tokens and keys must look random; what is called a secret may be a passphrase, if no name looks like it.
-fn secret(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
+fn secret(text: &[u8], name: &AssignedName, value: &Value) -> Option<Confidence> {
     let bytes = &text[value.start..value.end];
     if is_secret_name(bytes) {
         return None;
@@ -211,7 +211,7 @@ fn is_word_for_secret(value: &[u8]) -> bool {
 }
 
 /// A long value that repeats the keyword is a name, if not for its digits: `dhSinglePass-stdDH`.
-fn is_keyword_repeated(text: &[u8], name: &Name, value: &[u8]) -> bool {
+fn is_keyword_repeated(text: &[u8], name: &AssignedName, value: &[u8]) -> bool {
     let keyword = text[name.keyword].to_ascii_lowercase();
     value.len() > 20
         && value.iter().filter(|b| b.is_ascii_digit()).count() < 3
@@ -224,7 +224,7 @@ fn is_long_and_mixed(value: &[u8]) -> bool {
 }
 
 /// `krb5_lucid_key`, `krb5_rfc1964_keydata`: names of one family.
-fn is_of_one_family(text: &[u8], name: &Name, value: &[u8]) -> bool {
+fn is_of_one_family(text: &[u8], name: &AssignedName, value: &[u8]) -> bool {
     let first = value.iter().take_while(|b| b.is_ascii_alphanumeric()).count();
     first > 2 && value.get(first) == Some(&b'_') && text[name.start..name.end].starts_with(&value[..=first])
 }
@@ -282,7 +282,7 @@ fn password(value: &[u8], written: &Value) -> Option<Confidence> {
 
 /// A plain word in a password's place: weak passwords are passwords too, prose, labels and identifiers are not. What
 /// says of itself that it is a password, and what could be the name of one, is doubtful.
-fn word(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
+fn word(text: &[u8], name: &AssignedName, value: &Value) -> Option<Confidence> {
     let bytes = &text[value.start..value.end];
     let long = bytes.len() >= 6;
     let lower = bytes.iter().all(u8::is_ascii_lowercase);
@@ -318,7 +318,7 @@ fn word(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
 }
 
 /// `password`, `passphrase`: with shorter keywords other things are called, too.
-fn is_spelled_out(name: &Name) -> bool {
+fn is_spelled_out(name: &AssignedName) -> bool {
     name.keyword.len() >= 6
 }
 
@@ -335,7 +335,7 @@ fn is_lower_case(value: &[u8]) -> bool {
 }
 
 /// `password = "482913"`: nothing but digits, and a literal.
-fn is_pin(name: &Name, value: &[u8], written: &Value) -> bool {
+fn is_pin(name: &AssignedName, value: &[u8], written: &Value) -> bool {
     let assigned = matches!(written.operator, Operator::Equals | Operator::Colon | Operator::Compare);
     written.quoted
         && assigned
@@ -345,7 +345,7 @@ fn is_pin(name: &Name, value: &[u8], written: &Value) -> bool {
 }
 
 /// `correct-horse-battery`: three words or more, and no sentence or name of a form.
-fn passphrase(name: &Name, value: &[u8], written: &Value) -> Option<Confidence> {
+fn passphrase(name: &AssignedName, value: &[u8], written: &Value) -> Option<Confidence> {
     let literal = written.quoted || written.alone;
     let tied = !matches!(written.operator, Operator::Comma | Operator::Prose);
     (literal && tied && is_spelled_out(name) && is_three_words(value)).then_some(Confidence::Medium)
@@ -398,7 +398,7 @@ fn is_joined(value: &[u8]) -> bool {
 }
 
 /// `open sesame`, `correct horse battery staple`: words with blanks between, where a user's name stands before.
-fn phrase(text: &[u8], name: &Name, value: &Value) -> Option<Confidence> {
+fn phrase(text: &[u8], name: &AssignedName, value: &Value) -> Option<Confidence> {
     let bytes = &text[value.start..value.end];
     let words = bytes.split(|b| *b == b' ');
     let plain = words.clone().all(|w| !w.is_empty() && w.iter().all(u8::is_ascii_alphanumeric))

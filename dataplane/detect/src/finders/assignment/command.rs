@@ -31,7 +31,7 @@ enum WordPart {
 }
 
 /// How a command takes its password.
-enum Taker {
+enum PasswordSource {
     /// As the word behind one of these options, or as the rest of the option's own word behind `=`.
     Option(&'static [&'static str], WordPart),
     /// Glued to an option: `-pPASSWORD`, `pass:PASSWORD`.
@@ -44,11 +44,11 @@ enum Taker {
     Before,
 }
 
-use Taker::{Before, Glued, Option as Opt, Piped, Word};
+use PasswordSource::{Before, Glued, Option as Opt, Piped, Word};
 use WordPart::{Colon, Field, Percent, Slash, Whole};
 
 /// Commands and how they take passwords. Lower case.
-const COMMANDS: &[(&str, &[Taker])] = &[
+const COMMANDS: &[(&str, &[PasswordSource])] = &[
     ("curl", &[Opt(&["-u", "--user", "--proxy-user"], Colon), Glued("-u", Colon)]),
     ("wget", &[Opt(&["--user-password"], Whole)]),
     ("httpie", &[Opt(&["-a", "--auth"], Colon)]),
@@ -120,9 +120,9 @@ pub(crate) fn is_known(command: &str) -> bool {
 pub(crate) fn find(candidates: &mut Candidates, view: TextView<'_>, rule: u16, Span { start, end }: Span) {
     let name = &view.text[start..end];
     let found = COMMANDS.iter().find(|(n, _)| n.as_bytes().eq_ignore_ascii_case(name));
-    let Some((_, takers)) = found else { return };
+    let Some((_, sources)) = found else { return };
     let glued = |b: &u8| ALNUM.has(*b) || matches!(b, b'_' | b'-' | b'.');
-    let piped = takers.iter().any(|t| matches!(t, Piped(_) | Before));
+    let piped = sources.iter().any(|t| matches!(t, Piped(_) | Before));
     let escape = start > 1 && view.text[start - 2] == b'\\' && matches!(view.text[start - 1], b'n' | b't');
     if !piped && !escape && start > 0 && glued(&view.text[start - 1]) {
         return;
@@ -130,7 +130,7 @@ pub(crate) fn find(candidates: &mut Candidates, view: TextView<'_>, rule: u16, S
     let mut found = Vec::new();
     // A blank only made the name rarer.
     let end = start + name.trim_ascii_end().len();
-    let outcome = if piped { echoed(view, start, takers) } else { words(view, end, takers, &mut found) };
+    let outcome = if piped { echoed(view, start, sources) } else { words(view, end, sources, &mut found) };
     match outcome {
         Err(TooShort) => return candidates.open(start),
         Ok(Some(span)) => found.push(span),
@@ -148,11 +148,11 @@ pub(crate) fn find(candidates: &mut Candidates, view: TextView<'_>, rule: u16, S
     }
 }
 
-/// Reads the command's words and collects what its takers take.
+/// Reads the command's words and collects what its sources give.
 fn words(
     view: TextView<'_>,
     end: usize,
-    takers: &[Taker],
+    sources: &[PasswordSource],
     found: &mut Vec<Span>,
 ) -> Result<Option<Span>, TooShort> {
     let mut cursor = Cursor::new(view, end);
@@ -166,8 +166,8 @@ fn words(
         let Some(word) = next_word(&mut cursor, end)? else { break };
         let text = &view.text[word];
         let mut taken = None;
-        for taker in takers {
-            match taker {
+        for source in sources {
+            match source {
                 Opt(names, part) => {
                     if names.iter().any(|n| n.as_bytes() == text) {
                         taken = next_word(&mut cursor, end)?.map(|w| (w, *part));
@@ -264,12 +264,12 @@ fn continued(cursor: &mut Cursor<'_>) -> Result<bool, TooShort> {
 }
 
 /// `echo password | command`: the word before the pipe.
-fn echoed(view: TextView<'_>, start: usize, takers: &[Taker]) -> Result<Option<Span>, TooShort> {
+fn echoed(view: TextView<'_>, start: usize, sources: &[PasswordSource]) -> Result<Option<Span>, TooShort> {
     // All of it stands before the name.
     let view = TextView { text: &view.text[..start], last: true };
     let from = start.saturating_sub(REACH);
     let before = &view.text[from..];
-    if matches!(takers, [Before]) {
+    if matches!(sources, [Before]) {
         let stop = |b: &u8| matches!(b, b':' | b' ' | b'"' | b'\'' | b'`' | b'\n' | b'\\' | b'/');
         let colon = before.iter().rposition(stop).filter(|i| before[*i] == b':' && *i > 0);
         return Ok(colon.filter(|i| ALNUM.has(before[i - 1])).map(|i| Span::new(from + i + 1, start)));
@@ -280,7 +280,7 @@ fn echoed(view: TextView<'_>, start: usize, takers: &[Taker]) -> Result<Option<S
     let Some(word) = next_word(&mut cursor, from + at)? else { return Ok(None) };
     cursor.blanks(4)?;
     let piped = cursor.peek()? == b'|';
-    let part = takers.iter().find_map(|t| if let Piped(part) = t { Some(*part) } else { None });
+    let part = sources.iter().find_map(|t| if let Piped(part) = t { Some(*part) } else { None });
     Ok(part.filter(|_| piped).and_then(|part| secret(view.text, word, part)))
 }
 

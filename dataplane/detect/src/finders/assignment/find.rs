@@ -1,6 +1,6 @@
 //! What stands behind a keyword: the assignment of a name, or a credential of a service that it names.
 
-use super::name::Name;
+use super::name::AssignedName;
 use super::service::{AssignmentOutcome, ValueProbe};
 use super::written::{AssignedSecret, Operator, Value};
 use super::{classify, member, name, parse, service};
@@ -9,7 +9,7 @@ use crate::candidate::{Candidate, Candidates, rank};
 use crate::checks::CheckResult;
 use crate::encodings::escapes;
 use crate::finding::Confidence;
-use crate::pattern::{Sequence, Verdict};
+use crate::pattern::{MatchVerdict, Sequence};
 use crate::plausibility::value;
 use crate::rule::{Compiled, Keyword, Strength};
 use crate::text::{LEFT_CONTEXT, Span, TextView, TooShort};
@@ -124,7 +124,7 @@ fn generic(
 }
 
 /// Judges a name and its value.
-fn judge(text: &[u8], mut name: Name, mut value: Value) -> Option<AssignedSecret> {
+fn judge(text: &[u8], mut name: AssignedName, mut value: Value) -> Option<AssignedSecret> {
     classify::behind_user(text, &mut name, &mut value);
     if classify::is_too_poor(text, &name, &value) || name::is_misleading(text, &name) {
         return None;
@@ -135,13 +135,13 @@ fn judge(text: &[u8], mut name: Name, mut value: Value) -> Option<AssignedSecret
 }
 
 /// Judges a value that stands before its name, as if it stood behind it.
-fn before_name(text: &[u8], name: &Name, value: Span) -> Option<AssignedSecret> {
+fn before_name(text: &[u8], name: &AssignedName, value: Span) -> Option<AssignedSecret> {
     let (opens, ties): (&[u8], &[u8]) = (b"\"", b"\": \"");
     let written =
         Zeroizing::new([opens, &text[name.start..name.end], ties, &text[value.range()], opens].concat());
     let at = |offset: usize| offset - name.start + opens.len();
     let keyword = Span::new(at(name.keyword.start), at(name.keyword.end));
-    let moved = Name { start: at(name.start), keyword, end: at(name.end), ..*name };
+    let moved = AssignedName { start: at(name.start), keyword, end: at(name.end), ..*name };
     let start = moved.end + ties.len();
     let end = start + value.len();
     let operator = Operator::Colon;
@@ -191,7 +191,7 @@ fn vendor(
 fn fits(shape: &Sequence, value: &[u8]) -> Option<usize> {
     let mut runs = RunCache::default();
     match shape.match_at(value, 0, true, &mut runs) {
-        Verdict::Match { whole: Span { end, .. }, .. } => {
+        MatchVerdict::Match { whole: Span { end, .. }, .. } => {
             let next = value.get(end).copied().unwrap_or(b' ');
             let ends = !next.is_ascii_alphanumeric()
                 && next != b'_'

@@ -1,7 +1,7 @@
 //! Members of JSON and its kin as people and pretty-printers lay them out: over several lines, as a list of values, as
 //! an object around the value, with the value before its name.
 
-use super::name::Name;
+use super::name::AssignedName;
 use super::read::{self, opening_quote};
 use super::written::{MAX_BLANKS, Operator, Parsed, Value};
 use crate::bytes::SPACE;
@@ -65,7 +65,11 @@ fn held(mut cursor: Cursor<'_>) -> Result<Option<Cursor<'_>>, TooShort> {
 }
 
 /// The value behind `value` in the same list, `"names": ["a", "b"]`.
-pub(super) fn next_in_list(view: TextView<'_>, name: &Name, value: &Value) -> Result<Parsed, TooShort> {
+pub(super) fn next_in_list(
+    view: TextView<'_>,
+    name: &AssignedName,
+    value: &Value,
+) -> Result<Parsed, TooShort> {
     let listed = value.quoted && value.operator == Operator::Colon && value.tail.is_none();
     if !listed || !view.text[name.end..value.start].contains(&b'[') {
         return Ok(None);
@@ -87,7 +91,7 @@ pub(super) fn next_in_list(view: TextView<'_>, name: &Name, value: &Value) -> Re
 }
 
 /// `"value": "x", "name": "DB_PASSWORD"`: where the value stands.
-pub(super) fn value_before(view: TextView<'_>, name: &Name) -> Result<Option<Span>, TooShort> {
+pub(super) fn value_before(view: TextView<'_>, name: &AssignedName) -> Result<Option<Span>, TooShort> {
     let left = BackwardCursor { text: view.text, at: name.start, least: name.end.saturating_sub(MAX_BEFORE) };
     let Some(span) = left.value() else { return Ok(None) };
     let mut behind = Cursor::new(view, name.end);
@@ -176,7 +180,7 @@ mod tests {
         let before = |text: &str| {
             let start = text.find("DB_PASSWORD").unwrap();
             let end = start + "DB_PASSWORD".len();
-            let name = Name {
+            let name = AssignedName {
                 start,
                 keyword: Span::new(start, end),
                 end,

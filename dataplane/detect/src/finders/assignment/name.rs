@@ -9,7 +9,7 @@ use crate::text::{Span, TextView, TooShort};
 
 /// A name around a keyword.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Name {
+pub(crate) struct AssignedName {
     pub(crate) start: usize,
     pub(crate) keyword: Span,
     pub(crate) end: usize,
@@ -18,7 +18,7 @@ pub(crate) struct Name {
     pub(crate) loose: bool,
 }
 
-impl Name {
+impl AssignedName {
     /// Whether the name is that of the `Authorization` header.
     pub(super) fn is_authorization(&self, text: &[u8]) -> bool {
         const HEADER: &[u8] = b"authorization";
@@ -308,7 +308,7 @@ pub(super) fn read(
     start: usize,
     end: usize,
     strength: Strength,
-) -> Result<Option<Name>, TooShort> {
+) -> Result<Option<AssignedName>, TooShort> {
     // A short word glued to the keyword makes another word: `tokenizer`, `passive`, `keyboard`.
     let foreign = !view.text[end - 1].is_ascii();
     let glued =
@@ -327,7 +327,7 @@ pub(super) fn read(
 }
 
 /// Whether the words around the keyword say that the name is one of something else: `token_type`, `max_tokens`.
-pub(super) fn is_misleading(text: &[u8], name: &Name) -> bool {
+pub(super) fn is_misleading(text: &[u8], name: &AssignedName) -> bool {
     let Span { start, end } = name.keyword;
     let (before, after) = (&text[name.start..start], &text[end..name.end]);
     if words(after).any(|w| is_one_of(AFTER, w)) {
@@ -373,7 +373,7 @@ pub(super) fn is_inside_words(text: &[u8], start: usize, end: usize) -> bool {
 }
 
 /// Reads the name around a vendor's keyword, which may be spread over a few words.
-pub(super) fn read_loose(view: TextView<'_>, start: usize, end: usize) -> Result<Name, TooShort> {
+pub(super) fn read_loose(view: TextView<'_>, start: usize, end: usize) -> Result<AssignedName, TooShort> {
     let mut name = extend(view, start, end, Strength::Secret)?;
     name.loose = true;
     name.end = end_of_words(view, name.end)?;
@@ -403,7 +403,12 @@ fn end_of_words(view: TextView<'_>, end: usize) -> Result<usize, TooShort> {
     Ok(end)
 }
 
-fn extend(view: TextView<'_>, start: usize, end: usize, strength: Strength) -> Result<Name, TooShort> {
+fn extend(
+    view: TextView<'_>,
+    start: usize,
+    end: usize,
+    strength: Strength,
+) -> Result<AssignedName, TooShort> {
     let mut stop = end + Cursor::new(view, end).skip(&PART, MAX_SIDE)?;
     // A full stop or a dash ends a name that stands in a sentence or before an operator like `->`.
     while stop > end && matches!(view.text[stop - 1], b'.' | b'-') {
@@ -418,7 +423,7 @@ fn extend(view: TextView<'_>, start: usize, end: usize, strength: Strength) -> R
     {
         first += 1;
     }
-    Ok(Name { start: first, keyword: Span::new(start, end), end: stop, strength, loose: false })
+    Ok(AssignedName { start: first, keyword: Span::new(start, end), end: stop, strength, loose: false })
 }
 
 fn is_plural(after: &[u8]) -> bool {
@@ -433,7 +438,7 @@ const HEADS: [&[u8]; 24] = [
 ];
 
 /// Weak and short keywords must begin a word of the name; long ones may end one (`MYSQLPASSWORD`).
-fn is_word_start(text: &[u8], name: &Name) -> bool {
+fn is_word_start(text: &[u8], name: &AssignedName) -> bool {
     let Span { start, end } = name.keyword;
     if start == name.start || end - start >= 6 {
         return true;

@@ -1,6 +1,6 @@
 //! From a name to its value: what may close a name, and the operators that tie a value to it, each step bounded.
 
-use super::name::Name;
+use super::name::AssignedName;
 use super::written::{MAX_BLANKS, MAX_WORD, Operator, Parsed};
 use super::{member, prose, read, remote};
 use crate::bytes::{ALNUM, ByteSet, WORD};
@@ -11,7 +11,7 @@ use crate::text::{TextView, TooShort};
 const MAX_ATTRIBUTES: usize = 80;
 
 /// Reads what is assigned to the name.
-pub(super) fn assignment(view: TextView<'_>, name: &Name) -> Result<Parsed, TooShort> {
+pub(super) fn assignment(view: TextView<'_>, name: &AssignedName) -> Result<Parsed, TooShort> {
     let mut cursor = Cursor::new(view, name.end);
     let closed = closers(&mut cursor)?;
     index(&mut cursor)?;
@@ -105,12 +105,12 @@ fn attributes(cursor: &mut Cursor<'_>) -> Result<(), TooShort> {
     Ok(())
 }
 
-fn is_tag_name(text: &[u8], name: &Name) -> bool {
+fn is_tag_name(text: &[u8], name: &AssignedName) -> bool {
     name.start > 0 && matches!(text[name.start - 1], b'<' | b':')
 }
 
 /// The text of an XML element, which must be closed behind it.
-fn element(cursor: Cursor<'_>, name: &Name) -> Result<Parsed, TooShort> {
+fn element(cursor: Cursor<'_>, name: &AssignedName) -> Result<Parsed, TooShort> {
     let mut cursor = cursor;
     let wrapped = cursor.word(b"<![CDATA[")?;
     let Some(value) = read::unquoted(cursor, name, Operator::Tag, false)? else { return Ok(None) };
@@ -130,7 +130,7 @@ const GLUED: [&[u8]; 5] =
 
 fn operator(
     cursor: &mut Cursor<'_>,
-    name: &Name,
+    name: &AssignedName,
     closed: bool,
     before: usize,
 ) -> Result<Option<Operator>, TooShort> {
@@ -188,7 +188,7 @@ fn operator(
 /// Operators of calls, tables and sentences.
 fn argument(
     cursor: &mut Cursor<'_>,
-    name: &Name,
+    name: &AssignedName,
     closed: bool,
     before: usize,
 ) -> Result<Option<Operator>, TooShort> {
@@ -222,14 +222,14 @@ fn argument(
 }
 
 /// `| password | x |`: the cell before a name begins with a bar, too.
-fn is_in_table(text: &[u8], name: &Name) -> bool {
+fn is_in_table(text: &[u8], name: &AssignedName) -> bool {
     // `cygwin* | pw32* | cegcc*`: the shortest keywords stand in other lists, too.
     let before = text[..name.start].iter().rev().take(16);
     name.keyword.len() > 2 && before.copied().find(|b| !matches!(b, b' ' | b'\t' | b'*' | b'`')) == Some(b'|')
 }
 
 /// `CURLOPT_PASSWORD, "x"`: a constant as an argument.
-fn is_constant_name(text: &[u8], name: &Name) -> bool {
+fn is_constant_name(text: &[u8], name: &AssignedName) -> bool {
     text[name.start..name.end].iter().all(|b| !b.is_ascii_lowercase())
 }
 

@@ -1,7 +1,7 @@
 //! What stands before a name and says more of its value: the other fields of a connection string, a user's name, a
 //! section. Each looks at no more than a hundred-odd bytes to the left.
 
-use super::name::Name;
+use super::name::AssignedName;
 use super::written::{Operator, Value};
 use crate::text::LEFT_CONTEXT;
 use crate::text::cursor::is_line_start;
@@ -10,12 +10,12 @@ use crate::text::cursor::is_line_start;
 const REACH: usize = 128;
 
 /// What stands before the name; no farther from the value than a window's context reaches.
-fn left<'a>(text: &'a [u8], name: &Name, value: &Value) -> &'a [u8] {
+fn left<'a>(text: &'a [u8], name: &AssignedName, value: &Value) -> &'a [u8] {
     let from = name.start.saturating_sub(REACH).max(value.start.saturating_sub(LEFT_CONTEXT - 1));
     &text[from.min(name.start)..name.start]
 }
 
-fn before(text: &[u8], name: &Name, value: &Value) -> Vec<u8> {
+fn before(text: &[u8], name: &AssignedName, value: &Value) -> Vec<u8> {
     left(text, name, value).to_ascii_lowercase()
 }
 
@@ -24,7 +24,7 @@ fn has_any(text: &[u8], words: &[&[u8]]) -> bool {
 }
 
 /// `Server=h;User Id=u;Password=p;`, `host=h user=u password=p`: between its neighbours any value is the password.
-pub(super) fn is_connection_string(text: &[u8], name: &Name, value: &Value) -> bool {
+pub(super) fn is_connection_string(text: &[u8], name: &AssignedName, value: &Value) -> bool {
     const SCHEMES: [&[u8]; 5] = [b"jdbc:", b"postgres", b"mysql:", b"amqp", b"redis:"];
     const FIELDS: [&[u8]; 11] = [
         b"server=",
@@ -75,7 +75,7 @@ fn has_field_after(text: &[u8], value: &Value, fields: &[&[u8]]) -> bool {
 }
 
 /// `APP_PASS=word`: in an environment file.
-pub(super) fn is_environment(text: &[u8], name: &Name, value: &Value) -> bool {
+pub(super) fn is_environment(text: &[u8], name: &AssignedName, value: &Value) -> bool {
     let word = &text[name.start..name.end];
     let long = name.keyword.len() >= 6 && value.alone;
     let upper = (word.contains(&b'_') || long)
@@ -93,7 +93,7 @@ pub(super) enum LineForm {
 }
 
 /// What kind of line the name and its value fill.
-pub(super) fn line(text: &[u8], name: &Name, value: &Value) -> Option<LineForm> {
+pub(super) fn line(text: &[u8], name: &AssignedName, value: &Value) -> Option<LineForm> {
     if !value.alone {
         return None;
     }
@@ -110,30 +110,30 @@ pub(super) fn line(text: &[u8], name: &Name, value: &Value) -> Option<LineForm> 
 }
 
 /// `"password":`: a name between quotes, as in JSON.
-pub(super) fn is_quoted_name(text: &[u8], name: &Name) -> bool {
+pub(super) fn is_quoted_name(text: &[u8], name: &AssignedName) -> bool {
     name.start > 0
         && matches!(text[name.start - 1], b'"' | b'\'')
         && matches!(text.get(name.end), Some(b'"' | b'\'' | b'\\'))
 }
 
 /// A user's name in the lines before: what follows is the password to it.
-pub(super) fn is_beside_user(text: &[u8], name: &Name, value: &Value) -> bool {
+pub(super) fn is_beside_user(text: &[u8], name: &AssignedName, value: &Value) -> bool {
     has_any(&before(text, name, value), &[b"user", b"login", b"email", b"account"])
 }
 
 /// `user = "anonymous"`: anybody's account, whose password is no secret.
-pub(super) fn is_anonymous(text: &[u8], name: &Name, value: &Value) -> bool {
+pub(super) fn is_anonymous(text: &[u8], name: &AssignedName, value: &Value) -> bool {
     has_any(&before(text, name, value), &[b"anonymous"])
 }
 
 /// `credentials { username 'u' password 'p' }`: in this block even a word that only says what it is stands for itself.
-pub(super) fn is_credentials_block(text: &[u8], name: &Name, value: &Value) -> bool {
+pub(super) fn is_credentials_block(text: &[u8], name: &AssignedName, value: &Value) -> bool {
     let before = before(text, name, value);
     value.quoted
         && memchr::memmem::rfind(&before, b"credentials").is_some_and(|at| before[at..].contains(&b'{'))
 }
 
 /// `badge.svg?token=`: tokens of pictures that everybody may see.
-pub(super) fn is_public(text: &[u8], name: &Name, value: &Value) -> bool {
+pub(super) fn is_public(text: &[u8], name: &AssignedName, value: &Value) -> bool {
     has_any(left(text, name, value), &[b"badge", b"codecov", b"shields.io"])
 }

@@ -1,6 +1,6 @@
 //! Operators that are words or nothing at all: `the password is x`, `--token x`, `PASSWORD 'x'`.
 
-use super::name::Name;
+use super::name::AssignedName;
 use super::read;
 use super::read::typed;
 use super::written::{MAX_BLANKS, MAX_WORD, Operator};
@@ -37,7 +37,7 @@ const VERBS: [&[u8]; 16] = [
 /// Finds the operator of a name that is followed by blanks; `closed` when a quote closed the name.
 pub(super) fn operator(
     cursor: &mut Cursor<'_>,
-    name: &Name,
+    name: &AssignedName,
     closed: bool,
 ) -> Result<Option<Operator>, TooShort> {
     let text = cursor.view.text;
@@ -99,7 +99,7 @@ pub(super) fn operator(
 }
 
 /// `ENV NAME x`, `setx NAME x`, `configure set name x`, `#define NAME x`: commands that take a name and a value.
-fn is_introduced(text: &[u8], name: &Name) -> bool {
+fn is_introduced(text: &[u8], name: &AssignedName) -> bool {
     const HEADS: [&[u8]; 9] = [
         b"env ",
         b"setx ",
@@ -119,20 +119,20 @@ fn has_word_before(text: &[u8], at: usize, word: &[u8]) -> bool {
 }
 
 /// `set the password to x`
-fn is_changed(text: &[u8], name: &Name) -> bool {
+fn is_changed(text: &[u8], name: &AssignedName) -> bool {
     let before = text[name.start.saturating_sub(24)..name.start].to_ascii_lowercase();
     [&b"set "[..], b"change ", b"changed "].iter().any(|w| memchr::memmem::find(&before, w).is_some())
 }
 
 /// `pass "x"` is a verb more often than a password.
-pub(super) fn is_verb(text: &[u8], name: &Name) -> bool {
+pub(super) fn is_verb(text: &[u8], name: &AssignedName) -> bool {
     let Span { start, end } = name.keyword;
     let alone = start == name.start || text[start - 1] == b'.';
     alone && end == name.end && matches!(&text[start..end], b"pass" | b"Pass")
 }
 
 /// `problems identified by x`: nobody's account is in sight.
-fn has_no_account(text: &[u8], name: &Name) -> bool {
+fn has_no_account(text: &[u8], name: &AssignedName) -> bool {
     if !text[name.keyword].eq_ignore_ascii_case(b"identified by") {
         return false;
     }
@@ -141,7 +141,7 @@ fn has_no_account(text: &[u8], name: &Name) -> bool {
 }
 
 /// `login joe password x`, `WITH LOGIN PASSWORD x`, `requirepass x`: words that say that a password follows.
-fn is_announced(cursor: &Cursor<'_>, name: &Name) -> Result<bool, TooShort> {
+fn is_announced(cursor: &Cursor<'_>, name: &AssignedName) -> Result<bool, TooShort> {
     const NAMES: [&[u8]; 5] = [b"requirepass", b"masterauth", b"storepassword", b"keypassword", b"storepass"];
     if name.strength != Strength::Password {
         return Ok(false);
@@ -173,7 +173,7 @@ fn skip_options(cursor: &mut Cursor<'_>) -> Result<(), TooShort> {
 }
 
 /// `password for user 'x' is y`, `password to proceed:` and the password in a line of its own: moves to the value.
-fn clause(cursor: &mut Cursor<'_>, name: &Name) -> Result<bool, TooShort> {
+fn clause(cursor: &mut Cursor<'_>, name: &AssignedName) -> Result<bool, TooShort> {
     if name.strength == Strength::Weak {
         return Ok(false);
     }
@@ -207,12 +207,12 @@ fn clause(cursor: &mut Cursor<'_>, name: &Name) -> Result<bool, TooShort> {
 }
 
 /// `use this API key zP4kQ8rT2vW6`: a value right behind the name, which must look like nothing else.
-fn is_named_before(text: &[u8], name: &Name) -> bool {
+fn is_named_before(text: &[u8], name: &AssignedName) -> bool {
     const WORDS: [&[u8]; 5] = [b" the ", b"with ", b"using ", b"and ", b"default "];
     WORDS.iter().any(|w| has_word_before(text, name.start, w))
 }
 
-fn apposition(cursor: &Cursor<'_>, name: &Name) -> Result<bool, TooShort> {
+fn apposition(cursor: &Cursor<'_>, name: &AssignedName) -> Result<bool, TooShort> {
     let text = cursor.view.text;
     let password = name.strength == Strength::Password && is_named_before(text, name);
     if !(name.strength == Strength::Secret || password)

@@ -2,7 +2,7 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "at most seven backslashes are read")]
 
-use super::name::Name;
+use super::name::AssignedName;
 use super::written::{MAX_BLANKS, MAX_WORD, Operator, Parsed, Value};
 use crate::bytes::{ALNUM, ByteSet, SPACE, WORD};
 use crate::candidate::Tail;
@@ -17,7 +17,7 @@ const MAX_OPERATORS: usize = 6;
 /// Reads the value here.
 pub(super) fn value(
     mut cursor: Cursor<'_>,
-    name: &Name,
+    name: &AssignedName,
     operator: Operator,
     spaced: bool,
 ) -> Result<Parsed, TooShort> {
@@ -92,7 +92,7 @@ pub(super) struct Quote {
 /// `'"x"'`, `"\"x\""`: a string inside the string is the value.
 fn nested(
     cursor: Cursor<'_>,
-    name: &Name,
+    name: &AssignedName,
     quote: Quote,
     operator: Operator,
     spaced: bool,
@@ -111,7 +111,7 @@ fn nested(
     quoted(inner, name, Quote { backslashes, byte }, operator, spaced)
 }
 
-fn closes_name(cursor: &Cursor<'_>, name: &Name, quote: Quote) -> Result<bool, TooShort> {
+fn closes_name(cursor: &Cursor<'_>, name: &AssignedName, quote: Quote) -> Result<bool, TooShort> {
     let text = cursor.view.text;
     let inside = name.start > 0
         && text[name.start - 1] == quote.byte
@@ -253,7 +253,7 @@ pub(super) fn closes(cursor: &mut Cursor<'_>, quote: Quote) -> Result<bool, TooS
 
 fn quoted(
     cursor: Cursor<'_>,
-    name: &Name,
+    name: &AssignedName,
     quote: Quote,
     operator: Operator,
     spaced: bool,
@@ -365,7 +365,7 @@ const END: ByteSet = SPACE.union(ByteSet::of(b"\"'`<>,;\0"));
 /// Reads a value without quotes.
 pub(super) fn unquoted(
     mut cursor: Cursor<'_>,
-    name: &Name,
+    name: &AssignedName,
     operator: Operator,
     spaced: bool,
 ) -> Result<Parsed, TooShort> {
@@ -422,7 +422,12 @@ pub(super) fn unquoted(
 }
 
 /// `Password={a;b};`: in connection strings braces hold what would end a value.
-fn braced(mut cursor: Cursor<'_>, name: &Name, operator: Operator, spaced: bool) -> Result<Parsed, TooShort> {
+fn braced(
+    mut cursor: Cursor<'_>,
+    name: &AssignedName,
+    operator: Operator,
+    spaced: bool,
+) -> Result<Parsed, TooShort> {
     let field = operator == Operator::Equals && !spaced && cursor.peek()? == b'{';
     if !field || !cursor.view.text[name.start.saturating_sub(64)..name.start].contains(&b';') {
         return Ok(None);

@@ -1,7 +1,7 @@
 //! Values that do not stand right behind their name: `{"name": .., "value": ..}`, `<key>` and `<string>`, a variable's
 //! `default`, the lines of a YAML block.
 
-use super::name::Name;
+use super::name::AssignedName;
 use super::written::{MAX_BLANKS, Operator};
 use crate::bytes::{ByteSet, WORD};
 use crate::text::TooShort;
@@ -19,7 +19,7 @@ const ATTRIBUTES: ByteSet = WORD.union(ByteSet::of(b" =\"'\\:.-"));
 /// The place of a value that is tied to the name by what stands around both.
 pub(super) fn value_place<'a>(
     cursor: Cursor<'a>,
-    name: &Name,
+    name: &AssignedName,
     closed: bool,
 ) -> Result<Option<(Cursor<'a>, Operator)>, TooShort> {
     if let Some(found) = listed(cursor, name)? {
@@ -31,12 +31,12 @@ pub(super) fn value_place<'a>(
     Ok(variable(cursor, name)?.map(|found| (found, Operator::Equals)))
 }
 
-fn before<'a>(cursor: &Cursor<'a>, name: &Name) -> &'a [u8] {
+fn before<'a>(cursor: &Cursor<'a>, name: &AssignedName) -> &'a [u8] {
     &cursor.view.text[name.start.saturating_sub(MAX_LEFT)..name.start]
 }
 
 /// `{"name":"DB_PASSWORD","value":"x"}`, `- name: DB_PASSWORD` and `value: x` on the next line: the place of the value.
-fn listed<'a>(mut cursor: Cursor<'a>, name: &Name) -> Result<Option<Cursor<'a>>, TooShort> {
+fn listed<'a>(mut cursor: Cursor<'a>, name: &AssignedName) -> Result<Option<Cursor<'a>>, TooShort> {
     if !matches!(cursor.peek()?, b',' | b'\n' | b'\r' | b'\\') {
         return Ok(None);
     }
@@ -81,7 +81,7 @@ fn dictionary(mut cursor: Cursor<'_>, closed: bool) -> Result<Option<Cursor<'_>>
 }
 
 /// `variable "db_password" { default = "x" }`
-fn variable<'a>(mut cursor: Cursor<'a>, name: &Name) -> Result<Option<Cursor<'a>>, TooShort> {
+fn variable<'a>(mut cursor: Cursor<'a>, name: &AssignedName) -> Result<Option<Cursor<'a>>, TooShort> {
     if cursor.blanks(MAX_BLANKS)? > 1 || cursor.peek()? != b'{' {
         return Ok(None);
     }
@@ -102,7 +102,7 @@ fn variable<'a>(mut cursor: Cursor<'a>, name: &Name) -> Result<Option<Cursor<'a>
 }
 
 /// `token: |` and the value on the next line, deeper than the name.
-pub(super) fn block<'a>(mut cursor: Cursor<'a>, name: &Name) -> Result<Option<Cursor<'a>>, TooShort> {
+pub(super) fn block<'a>(mut cursor: Cursor<'a>, name: &AssignedName) -> Result<Option<Cursor<'a>>, TooShort> {
     if !matches!(cursor.peek()?, b'|' | b'>') {
         return Ok(None);
     }

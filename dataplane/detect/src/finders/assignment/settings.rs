@@ -3,7 +3,7 @@
 //! Recognised by what stands above the line: a `[section]`, the line of a user, other settings, the head of a YAML
 //! block. It looks no farther left than a window's context reaches, and sees line ends in every writing.
 
-use super::name::Name;
+use super::name::AssignedName;
 use super::written::{Operator, Value};
 use crate::finding::Confidence;
 use crate::plausibility::words::USERS;
@@ -16,7 +16,12 @@ const MAX_LINES: usize = 8;
 
 /// How sure it is that the line of a name and its value is one of settings. Below a section's head nothing else stands;
 /// lines of code look like other settings, too. `is_joined` words between blanks are no variable's name.
-pub(super) fn settings(text: &[u8], name: &Name, value: &Value, is_joined: bool) -> Option<Confidence> {
+pub(super) fn settings(
+    text: &[u8],
+    name: &AssignedName,
+    value: &Value,
+    is_joined: bool,
+) -> Option<Confidence> {
     let separator = match value.operator {
         Operator::Equals => b'=',
         Operator::Colon => b':',

@@ -8,7 +8,7 @@ use memchr::memmem;
 
 /// The formats that differ in what stands in them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+pub(super) enum KeyFormat {
     /// PKCS#1, PKCS#8 and the like: DER under base64.
     Der,
     OpenSsh,
@@ -20,7 +20,7 @@ pub(super) enum Format {
 
 /// What a field of a key's text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Field {
+pub(super) enum KeyField {
     /// Its value is hidden.
     Hidden(Span),
     /// It says nothing of the key.
@@ -85,31 +85,31 @@ const FIXED_DER: [(&[u8], u32); 8] = [
     (b"MHcCAQEEI", 9),
 ];
 
-impl Format {
+impl KeyFormat {
     /// The format that the label of a block names (`RSA PRIVATE KEY`).
-    pub(super) fn of_label(label: &[u8]) -> Format {
+    pub(super) fn of_label(label: &[u8]) -> KeyFormat {
         let holds = |word: &[u8]| memmem::find(label, word).is_some();
         match () {
-            () if holds(b"OPENSSH") => Format::OpenSsh,
-            () if holds(b"PGP") => Format::Pgp,
-            () if holds(b"SSH2") => Format::Ssh2,
-            () => Format::Der,
+            () if holds(b"OPENSSH") => KeyFormat::OpenSsh,
+            () if holds(b"PGP") => KeyFormat::Pgp,
+            () if holds(b"SSH2") => KeyFormat::Ssh2,
+            () => KeyFormat::Der,
         }
     }
 
     /// The field that a line holds whose content begins at `at`.
-    pub(super) fn field(self, text: &[u8], at: usize, end: usize) -> Option<Field> {
+    pub(super) fn field(self, text: &[u8], at: usize, end: usize) -> Option<KeyField> {
         let content = &text[at..end];
         let named = |name: &&[u8]| content.starts_with(name);
         let value = |name: &[u8]| value(text, at + name.len(), end);
-        if self != Format::Putty {
-            return HEADERS.iter().find(|name| named(name)).map(|name| Field::Hidden(value(name)));
+        if self != KeyFormat::Putty {
+            return HEADERS.iter().find(|name| named(name)).map(|name| KeyField::Hidden(value(name)));
         }
-        let hidden = PUTTY_HIDDEN.iter().find(|name| named(name)).map(|name| Field::Hidden(value(name)));
-        let last = || PUTTY_LAST.iter().find(|name| named(name)).map(|name| Field::Last(value(name)));
-        let plain = || PUTTY_PLAIN.iter().find(|name| named(name)).map(|_| Field::Plain);
-        let public = || named(&PUTTY_PUBLIC).then_some(Field::PublicLines);
-        let private = || named(&PUTTY_PRIVATE).then_some(Field::PrivateLines);
+        let hidden = PUTTY_HIDDEN.iter().find(|name| named(name)).map(|name| KeyField::Hidden(value(name)));
+        let last = || PUTTY_LAST.iter().find(|name| named(name)).map(|name| KeyField::Last(value(name)));
+        let plain = || PUTTY_PLAIN.iter().find(|name| named(name)).map(|_| KeyField::Plain);
+        let public = || named(&PUTTY_PUBLIC).then_some(KeyField::PublicLines);
+        let private = || named(&PUTTY_PRIVATE).then_some(KeyField::PrivateLines);
         hidden.or_else(last).or_else(plain).or_else(public).or_else(private)
     }
 
@@ -117,19 +117,19 @@ impl Format {
     /// of a DER sequence.
     pub(super) fn begins(self, first: &[u8]) -> bool {
         match self {
-            Format::OpenSsh => first.starts_with(OPENSSH),
-            Format::Ssh2 => first.starts_with(SSH2),
-            Format::Putty => first.starts_with(SSH_BLOB),
-            Format::Pgp => decoded(first).is_some_and(|byte| byte & PACKET != 0),
-            Format::Der => decoded(first) == Some(SEQUENCE),
+            KeyFormat::OpenSsh => first.starts_with(OPENSSH),
+            KeyFormat::Ssh2 => first.starts_with(SSH2),
+            KeyFormat::Putty => first.starts_with(SSH_BLOB),
+            KeyFormat::Pgp => decoded(first).is_some_and(|byte| byte & PACKET != 0),
+            KeyFormat::Der => decoded(first) == Some(SEQUENCE),
         }
     }
 
     /// Whether a first line of so many characters is as long as programs write them.
     pub(super) fn is_full_line(self, len: usize) -> bool {
         match self {
-            Format::OpenSsh | Format::Ssh2 => len == 70,
-            Format::Der | Format::Pgp | Format::Putty => matches!(len, 64 | 76),
+            KeyFormat::OpenSsh | KeyFormat::Ssh2 => len == 70,
+            KeyFormat::Der | KeyFormat::Pgp | KeyFormat::Putty => matches!(len, 64 | 76),
         }
     }
 
@@ -137,9 +137,9 @@ impl Format {
     pub(super) fn fixed(self, first: &[u8]) -> u32 {
         match self {
             // The names of cipher and curve.
-            Format::OpenSsh if first.starts_with(OPENSSH) => 114,
-            Format::Ssh2 if first.starts_with(SSH2) => 104,
-            Format::Der => {
+            KeyFormat::OpenSsh if first.starts_with(OPENSSH) => 114,
+            KeyFormat::Ssh2 if first.starts_with(SSH2) => 104,
+            KeyFormat::Der => {
                 let known = FIXED_DER.iter().find(|(part, _)| memmem::find(first, part).is_some());
                 known.map_or(16, |(_, len)| *len)
             }
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_body_must_begin_as_its_label_says() {
-        let format = |label: &str| Format::of_label(label.as_bytes());
+        let format = |label: &str| KeyFormat::of_label(label.as_bytes());
         let der = b"MIIEvQIBADANBgkqhkiG9w0BAQEF";
         assert!(format("PRIVATE KEY").begins(der) && format("RSA PRIVATE KEY").begins(der));
         assert!(!format("PRIVATE KEY").begins(b"QUJDREVGR0hJSktMTU5PUFFSU1RV"));
@@ -188,12 +188,12 @@ mod tests {
 
     #[test]
     fn fields_are_known_by_name() {
-        let field = |format: Format, line: &str| format.field(line.as_bytes(), 0, line.len());
-        assert_eq!(field(Format::Der, "DEK-Info: AES, \r"), Some(Field::Hidden(Span::new(10, 13))));
-        assert_eq!(field(Format::Ssh2, "Comment: \"a b\"}"), Some(Field::Hidden(Span::new(10, 13))));
-        assert_eq!(field(Format::Der, "MIIE"), None);
-        assert_eq!(field(Format::Putty, "Private-MAC: 0a"), Some(Field::Last(Span::new(13, 15))));
-        assert_eq!(field(Format::Putty, "Private-Lines: 14"), Some(Field::PrivateLines));
-        assert_eq!(field(Format::Putty, "Encryption: none"), Some(Field::Plain));
+        let field = |format: KeyFormat, line: &str| format.field(line.as_bytes(), 0, line.len());
+        assert_eq!(field(KeyFormat::Der, "DEK-Info: AES, \r"), Some(KeyField::Hidden(Span::new(10, 13))));
+        assert_eq!(field(KeyFormat::Ssh2, "Comment: \"a b\"}"), Some(KeyField::Hidden(Span::new(10, 13))));
+        assert_eq!(field(KeyFormat::Der, "MIIE"), None);
+        assert_eq!(field(KeyFormat::Putty, "Private-MAC: 0a"), Some(KeyField::Last(Span::new(13, 15))));
+        assert_eq!(field(KeyFormat::Putty, "Private-Lines: 14"), Some(KeyField::PrivateLines));
+        assert_eq!(field(KeyFormat::Putty, "Encryption: none"), Some(KeyField::Plain));
     }
 }

@@ -1,11 +1,11 @@
 //! Where keys begin, and where those begin of which only the end is in the text.
 
-use super::format::Format;
-use super::state::{Flow, KeyState, MIN_LINE, Stage, is_mixed, opens_text};
+use super::format::KeyFormat;
+use super::state::{Flow, KeyStage, KeyState, MIN_LINE, is_mixed, opens_text};
 use crate::bytes::{BASE64, ByteSet};
 use crate::candidate::{Candidate, Candidates, rank};
 use crate::finding::{Confidence, Part, Reach};
-use crate::text::lines::{Line, Prefix, Stop, before_line_end, line_start};
+use crate::text::lines::{Line, LinePrefix, LineStop, before_line_end, line_start};
 use crate::text::{LOOKAHEAD, MAX_SECRET_LEN, Span, TextView, TooShort};
 
 /// How far before `PRIVATE KEY` the dashes before `BEGIN` may stand.
@@ -64,11 +64,11 @@ pub(crate) struct KeySearch {
 }
 
 /// What begins or ends a key.
-struct Mark {
+struct KeyMark {
     start: usize,
     ends: bool,
-    format: Format,
-    stage: Stage,
+    format: KeyFormat,
+    stage: KeyStage,
 }
 
 impl KeySearch {
@@ -106,7 +106,7 @@ pub(crate) fn find(candidates: &mut Candidates, keys: &mut KeySearch, view: Text
         if keys.by_line && end <= candidates.fresh {
             continue;
         }
-        let Some(mark) = Mark::before(view.text, end) else { continue };
+        let Some(mark) = KeyMark::before(view.text, end) else { continue };
         if mark.ends {
             find_end(candidates, keys, view, (rule, &mark));
         } else if mark.start >= keys.read_to {
@@ -120,9 +120,9 @@ pub(crate) fn find(candidates: &mut Candidates, keys: &mut KeySearch, view: Text
     }
 }
 
-impl Mark {
+impl KeyMark {
     /// What ends at `end`.
-    fn before(text: &[u8], end: usize) -> Option<Mark> {
+    fn before(text: &[u8], end: usize) -> Option<KeyMark> {
         let from = end.saturating_sub(MAX_LABEL);
         let near = &text[from..end];
         let last = |word: &[u8]| memchr::memmem::rfind(near, word).map(|at| (at, word.len()));
@@ -140,27 +140,32 @@ impl Mark {
             }
             let more =
                 text[..from + at].iter().rev().take(MAX_DASHES).take_while(|byte| **byte == b'-').count();
-            let format = Format::of_label(label);
-            return Some(Mark { start: from + at - more, ends: ends > begins, format, stage: Stage::Head });
+            let format = KeyFormat::of_label(label);
+            return Some(KeyMark {
+                start: from + at - more,
+                ends: ends > begins,
+                format,
+                stage: KeyStage::Head,
+            });
         }
         let putty = |word: &[u8], ends, stage| {
             let at = last(word)?.0;
-            Some(Mark { start: from + at, ends, format: Format::Putty, stage })
+            Some(KeyMark { start: from + at, ends, format: KeyFormat::Putty, stage })
         };
-        putty(b"PuTTY-User-Key-File-", false, Stage::Head)
+        putty(b"PuTTY-User-Key-File-", false, KeyStage::Head)
             .filter(|mark| end - mark.start <= 24)
             .or_else(|| {
-                near.ends_with(b"Private-Lines: ").then(|| putty(b"Private-Lines", false, Stage::Body))?
+                near.ends_with(b"Private-Lines: ").then(|| putty(b"Private-Lines", false, KeyStage::Body))?
             })
-            .or_else(|| putty(b"Private-MAC: ", true, Stage::Body))
-            .or_else(|| putty(b"Private-Hash: ", true, Stage::Body))
+            .or_else(|| putty(b"Private-MAC: ", true, KeyStage::Body))
+            .or_else(|| putty(b"Private-Hash: ", true, KeyStage::Body))
     }
 
     /// What stands before it in its line, and whether that ends with the sign of a diff.
-    fn prefix(&self, text: &[u8]) -> (Prefix, bool) {
+    fn prefix(&self, text: &[u8]) -> (LinePrefix, bool) {
         let far = self.start.saturating_sub(MAX_PREFIX);
         let start = line_start(text, self.start, far).unwrap_or(far);
-        (Prefix::of(text, start, self.start), text[start..self.start].last() == Some(&b'+'))
+        (LinePrefix::of(text, start, self.start), text[start..self.start].last() == Some(&b'+'))
     }
 }
 
@@ -169,7 +174,7 @@ fn find_begin(
     candidates: &mut Candidates,
     keys: &mut KeySearch,
     view: TextView<'_>,
-    (rule, mark, end): (u16, &Mark, usize),
+    (rule, mark, end): (u16, &KeyMark, usize),
 ) {
     let (prefix, signed) = mark.prefix(view.text);
     let lead = u32::try_from(end - mark.start).unwrap_or(u32::MAX);
@@ -279,7 +284,7 @@ fn read_whole(
         let flow = state.read(view.text, line, &mut |span, _| end = span.end);
         candidates.runs.work += (line.next - at) as u64;
         at = line.next;
-        if flow == Flow::Over && line.start == line.end && line.stop == Stop::End {
+        if flow == Flow::Over && line.start == line.end && line.stop == LineStop::End {
             end = end_of_mark(view.text, at);
         }
         if flow == Flow::Over || at == view.text.len() {
@@ -306,7 +311,7 @@ fn find_end(
     candidates: &mut Candidates,
     keys: &mut KeySearch,
     view: TextView<'_>,
-    (rule, mark): (u16, &Mark),
+    (rule, mark): (u16, &KeyMark),
 ) {
     if mark.start <= keys.read_to {
         return;
@@ -316,7 +321,7 @@ fn find_end(
     let floor = keys.read_to.max(fresh);
     let (prefix, signed) = mark.prefix(text);
     let start = line_start(text, mark.start, mark.start.saturating_sub(MAX_PREFIX));
-    let joined = (mark.format != Format::Putty)
+    let joined = (mark.format != KeyFormat::Putty)
         .then(|| last_word(text, start.unwrap_or(0).max(floor), mark.start))
         .flatten()
         .filter(|word| word.len() >= MIN_LINE && is_mixed(&text[word.range()]));
@@ -353,7 +358,7 @@ fn hold(candidates: &mut Candidates, keys: &KeySearch, text: &[u8]) {
 
 /// Where the lines of a body begin that go on to the end of `within`, but not before its start. Before the line that closes a key, each
 /// line has the `prefix` of that line; without one it is not known yet whether, and where, a key will be closed.
-fn tail_start(text: &[u8], within: Span, prefix: Option<Prefix>) -> Option<usize> {
+fn tail_start(text: &[u8], within: Span, prefix: Option<LinePrefix>) -> Option<usize> {
     let Span { start: floor, end } = within;
     let mut expected = prefix;
     let mut start = None;
@@ -372,7 +377,7 @@ fn tail_start(text: &[u8], within: Span, prefix: Option<Prefix>) -> Option<usize
         let Some(word) = last_word(text, floor, at) else { return start_of(start, has_long || is_padded) };
         let begin =
             line_start(text, word.start, word.start.saturating_sub(MAX_PREFIX)).filter(|at| *at >= floor);
-        let before = begin.map(|begin| Prefix::of(text, begin, word.start));
+        let before = begin.map(|begin| LinePrefix::of(text, begin, word.start));
         let fits = before.is_some_and(|before| expected.is_none_or(|expected| expected == before));
         let is_long = word.len() >= MIN_LINE && is_mixed(&text[word.range()]);
         if is_long && fits {
@@ -403,7 +408,7 @@ fn tail_start(text: &[u8], within: Span, prefix: Option<Prefix>) -> Option<usize
 fn opening_quote(text: &[u8], at: usize) -> Option<usize> {
     let far = at.saturating_sub(MAX_PREFIX);
     let quote = far + memchr::memrchr(b'"', &text[far..at])?;
-    let is_gutter = !Prefix::of(text, quote + 1, at).has_letters;
+    let is_gutter = !LinePrefix::of(text, quote + 1, at).has_letters;
     (is_gutter && opens_text(text, far, quote)).then_some(quote)
 }
 

@@ -2,13 +2,13 @@
 //!
 //! A key may stand in a listing, a diff, a table, in records of JSON, in several strings, with other text between. So a
 //! line is not taken apart by rules for each tool. A word of base64 is of the body if it stands where the body's words
-//! stood before (behind the same [`Prefix`]), or if nothing else can be meant: it is long, and of mixed characters.
+//! stood before (behind the same [`LinePrefix`]), or if nothing else can be meant: it is long, and of mixed characters.
 
-use super::format::{Field, Format};
+use super::format::{KeyField, KeyFormat};
 use crate::bytes::{BASE64, DIGIT, LOWER, UPPER};
 use crate::finding::{Confidence, Reach};
 use crate::text::Span;
-use crate::text::lines::{Line, Prefix, Stop, Word, Words};
+use crate::text::lines::{Line, LinePrefix, LineStop, Word, Words};
 
 /// A shorter line says too little to look for it elsewhere, and is of a body only where nothing else can stand.
 pub(super) const MIN_LINE: usize = 16;
@@ -38,7 +38,7 @@ const CHECKSUM: usize = 4;
 
 /// Where in a key the reader is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum KeyStage {
     /// Before the first line of the body: fields may stand here.
     Head,
     /// Among public lines.
@@ -63,14 +63,14 @@ pub(super) enum Flow {
 pub(crate) struct KeyState {
     pub(super) rule: u16,
     pub(super) confidence: Confidence,
-    pub(super) format: Format,
-    pub(super) stage: Stage,
+    pub(super) format: KeyFormat,
+    pub(super) stage: KeyStage,
     /// Whether a line was reported, so that others belong to it.
     pub(super) opened: bool,
     /// Bytes from where the key began to the line at hand.
     pub(super) lead: u32,
     /// What stands before each line.
-    pub(super) prefix: Prefix,
+    pub(super) prefix: LinePrefix,
     /// The signs of a diff stand before the lines.
     pub(super) signed: bool,
     /// Whether the body's beginning was seen, so that its length can be counted.
@@ -90,12 +90,12 @@ pub(crate) struct KeyState {
 }
 
 impl KeyState {
-    pub(super) fn new(rule: u16, format: Format, prefix: Prefix, signed: bool) -> KeyState {
+    pub(super) fn new(rule: u16, format: KeyFormat, prefix: LinePrefix, signed: bool) -> KeyState {
         KeyState {
             rule,
             confidence: Confidence::Medium,
             format,
-            stage: Stage::Head,
+            stage: KeyStage::Head,
             opened: false,
             lead: 0,
             prefix,
@@ -112,8 +112,8 @@ impl KeyState {
     }
 
     /// The state before the lines of a body whose beginning was not seen.
-    pub(super) fn in_body(rule: u16, format: Format, prefix: Prefix, signed: bool) -> KeyState {
-        KeyState { stage: Stage::Body, counted: false, ..KeyState::new(rule, format, prefix, signed) }
+    pub(super) fn in_body(rule: u16, format: KeyFormat, prefix: LinePrefix, signed: bool) -> KeyState {
+        KeyState { stage: KeyStage::Body, counted: false, ..KeyState::new(rule, format, prefix, signed) }
     }
 
     /// Characters of the body so far.
@@ -123,7 +123,7 @@ impl KeyState {
 
     /// Reads one line and hands what is hidden of it to `found`.
     pub(super) fn read(&mut self, text: &[u8], line: Line, found: &mut impl FnMut(Span, Reach)) -> Flow {
-        if line.start == line.end && matches!(line.stop, Stop::Begin | Stop::End) {
+        if line.start == line.end && matches!(line.stop, LineStop::Begin | LineStop::End) {
             return Flow::Over;
         }
         self.lead = self.lead.saturating_add(bytes(line.next - line.start));
@@ -140,8 +140,8 @@ impl KeyState {
     }
 
     /// The field that stands in a line.
-    fn field(&self, text: &[u8], line: Line) -> Option<Field> {
-        if self.stage != Stage::Head && self.format != Format::Putty {
+    fn field(&self, text: &[u8], line: Line) -> Option<KeyField> {
+        if self.stage != KeyStage::Head && self.format != KeyFormat::Putty {
             return None;
         }
         let mut words = Words::new(text, line.start, line.end);
@@ -153,16 +153,16 @@ impl KeyState {
         })
     }
 
-    fn take_field(&mut self, field: Field, found: &mut impl FnMut(Span, Reach)) -> Flow {
+    fn take_field(&mut self, field: KeyField, found: &mut impl FnMut(Span, Reach)) -> Flow {
         match field {
-            Field::Plain => {}
-            Field::PublicLines => self.stage = Stage::Public,
-            Field::PrivateLines => (self.stage, self.chars) = (Stage::Body, 0),
-            Field::Hidden(span) | Field::Last(span) if span.is_empty() => {}
-            Field::Hidden(span) | Field::Last(span) => found(span, Reach::InPlace),
+            KeyField::Plain => {}
+            KeyField::PublicLines => self.stage = KeyStage::Public,
+            KeyField::PrivateLines => (self.stage, self.chars) = (KeyStage::Body, 0),
+            KeyField::Hidden(span) | KeyField::Last(span) if span.is_empty() => {}
+            KeyField::Hidden(span) | KeyField::Last(span) => found(span, Reach::InPlace),
         }
         self.gap = 0;
-        if matches!(field, Field::Last(_)) { Flow::Over } else { Flow::On }
+        if matches!(field, KeyField::Last(_)) { Flow::Over } else { Flow::On }
     }
 
     /// Finds the words of the body in a line; whether there are any.
@@ -222,7 +222,7 @@ impl KeyState {
         let Here { text, line, word, is_last, is_expected, joined } = here;
         let follows = self.follows || joined;
         let Span { start, end } = word.span;
-        let is_checksum = self.format == Format::Pgp
+        let is_checksum = self.format == KeyFormat::Pgp
             && self.chars > 0
             && start > line.start
             && text[start - 1] == b'='
@@ -231,7 +231,7 @@ impl KeyState {
         if is_checksum {
             return Some(Span::new(start - 1, end));
         }
-        if self.stage == Stage::Behind {
+        if self.stage == KeyStage::Behind {
             return None;
         }
         let content = &text[start..end];
@@ -248,14 +248,14 @@ impl KeyState {
             fits || (mixed && (!structural || opens || is_long)) || (opens && self.cut)
         } else {
             let completes = !self.counted || (self.chars + chars_of(content)).is_multiple_of(4);
-            let ends_text = is_string_end(behind) || (line.stop == Stop::TextEnd && behind.is_empty());
-            let closes = is_last && line.stop == Stop::End && self.chars > 0;
+            let ends_text = is_string_end(behind) || (line.stop == LineStop::TextEnd && behind.is_empty());
+            let closes = is_last && line.stop == LineStop::End && self.chars > 0;
             let is_end = closes && (joined || (is_expected && behind.is_empty()));
             let is_short = is_expected && is_last && follows && self.may_be_short(content.len());
             let goes_on = opens
                 && self.cut
                 && (self.last + content.len() == self.width
-                    || (behind.is_empty() && line.stop != Stop::TextEnd));
+                    || (behind.is_empty() && line.stop != LineStop::TextEnd));
             is_end || (is_short && (completes || ends_text)) || is_cut || goes_on
         };
         accepted.then_some(word.span)
@@ -276,7 +276,7 @@ impl KeyState {
         let end = self.chars.saturating_add(len);
         let own = end.saturating_sub(self.fixed.max(self.chars));
         let reach = match self.stage {
-            Stage::Head | Stage::Body
+            KeyStage::Head | KeyStage::Body
                 if content.len() >= MIN_LINE && own >= MIN_OWN && variety(content) >= MIN_VARIETY =>
             {
                 Reach::Everywhere
@@ -289,13 +289,13 @@ impl KeyState {
         self.width = self.width.max(content.len());
         // Behind the end of a string the lines go on as before.
         let structural = word.quote.is_some() && word.prefix.has_letters;
-        if content.len() >= MIN_LINE && (self.stage == Stage::Head || !structural) {
+        if content.len() >= MIN_LINE && (self.stage == KeyStage::Head || !structural) {
             self.prefix = word.prefix;
         }
         self.stage = match self.stage {
-            Stage::Public => Stage::Public,
-            _ if word.padded && self.format != Format::Putty => Stage::Behind,
-            _ => Stage::Body,
+            KeyStage::Public => KeyStage::Public,
+            _ if word.padded && self.format != KeyFormat::Putty => KeyStage::Behind,
+            _ => KeyStage::Body,
         };
     }
 }

@@ -17,7 +17,7 @@ struct Tokens<'a> {
 
 /// A token of JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Token {
+enum JsonToken {
     /// A string's content.
     Text(Span),
     Sign(u8),
@@ -36,14 +36,14 @@ pub(super) fn read(view: TextView<'_>, start: usize) -> Result<Manifest, TooShor
         let token = tokens.next()?;
         manifest.end = tokens.at;
         match token {
-            Token::End => break,
-            Token::Sign(b'{' | b'[') => depth += 1,
-            Token::Sign(b'}' | b']') if depth == 0 => break,
-            Token::Sign(b'}' | b']') => {
+            JsonToken::End => break,
+            JsonToken::Sign(b'{' | b'[') => depth += 1,
+            JsonToken::Sign(b'}' | b']') if depth == 0 => break,
+            JsonToken::Sign(b'}' | b']') => {
                 depth -= 1;
                 section = section.filter(|_| depth > 0);
             }
-            Token::Text(key) if depth < 2 && tokens.colon()? => {
+            JsonToken::Text(key) if depth < 2 && tokens.colon()? => {
                 let key = &view.text[key];
                 keys += usize::from(depth == 0 && matches!(key, b"kind" | b"apiVersion"));
                 if keys > 2 || (depth == 0 && !KEYS.contains(&key)) {
@@ -51,12 +51,12 @@ pub(super) fn read(view: TextView<'_>, start: usize) -> Result<Manifest, TooShor
                 }
                 let value = tokens.clone_next()?;
                 match (depth, value) {
-                    (0, Token::Text(kind)) if key == b"kind" => {
+                    (0, JsonToken::Text(kind)) if key == b"kind" => {
                         manifest.secret |= view.text[kind].eq_ignore_ascii_case(b"secret");
                     }
-                    (0, Token::Sign(b'{')) if key == b"data" => section = Some(true),
-                    (0, Token::Sign(b'{')) if key == b"stringData" => section = Some(false),
-                    (1, Token::Text(value)) => {
+                    (0, JsonToken::Sign(b'{')) if key == b"data" => section = Some(true),
+                    (0, JsonToken::Sign(b'{')) if key == b"stringData" => section = Some(false),
+                    (1, JsonToken::Text(value)) => {
                         if let Some(encoded) = section {
                             manifest.push(value, encoded);
                         }
@@ -66,8 +66,8 @@ pub(super) fn read(view: TextView<'_>, start: usize) -> Result<Manifest, TooShor
                 }
             }
             // Its first string was to be a key.
-            Token::Text(..) if keys == 0 => break,
-            Token::Text(..) | Token::Sign(_) => {}
+            JsonToken::Text(..) if keys == 0 => break,
+            JsonToken::Text(..) | JsonToken::Sign(_) => {}
         }
         if depth > MAX_DEPTH {
             break;
@@ -86,41 +86,41 @@ impl Tokens<'_> {
     }
 
     /// The next token; what is no JSON ends the manifest.
-    fn next(&mut self) -> Result<Token, TooShort> {
+    fn next(&mut self) -> Result<JsonToken, TooShort> {
         loop {
-            let Some(byte) = self.byte()? else { return Ok(Token::End) };
+            let Some(byte) = self.byte()? else { return Ok(JsonToken::End) };
             match byte {
                 b'{' | b'}' | b'[' | b']' => {
                     self.at += 1;
-                    return Ok(Token::Sign(byte));
+                    return Ok(JsonToken::Sign(byte));
                 }
                 b'"' if self.backslashes == 0 => return self.string(1),
                 b'\\' => {
                     let run = self.view.text[self.at..].iter().take_while(|b| **b == b'\\').count();
                     let Some(&next) = self.view.text.get(self.at + run) else {
-                        return if self.view.last { Ok(Token::End) } else { Err(TooShort) };
+                        return if self.view.last { Ok(JsonToken::End) } else { Err(TooShort) };
                     };
                     if next == b'"' && run == self.backslashes {
                         return self.string(run + 1);
                     }
                     if !matches!(next, b'n' | b'r' | b't') {
-                        return Ok(Token::End);
+                        return Ok(JsonToken::End);
                     }
                     self.at += run + 1;
                 }
                 b' ' | b'\t' | b'\r' | b'\n' | b',' | b':' | b'-' | b'.' => self.at += 1,
                 _ if byte.is_ascii_alphanumeric() => self.at += 1,
-                _ => return Ok(Token::End),
+                _ => return Ok(JsonToken::End),
             }
         }
     }
 
-    fn clone_next(&self) -> Result<Token, TooShort> {
+    fn clone_next(&self) -> Result<JsonToken, TooShort> {
         Tokens { ..*self }.next()
     }
 
     /// Reads a string whose opening quote is `width` bytes wide.
-    fn string(&mut self, width: usize) -> Result<Token, TooShort> {
+    fn string(&mut self, width: usize) -> Result<JsonToken, TooShort> {
         let text = self.view.text;
         let start = self.at + width;
         let mut at = start;
@@ -131,22 +131,22 @@ impl Tokens<'_> {
                     // A value goes on where reading stops.
                     true if text.len() >= start + LONG => {
                         self.at = text.len();
-                        Ok(Token::Text(Span::new(start, text.len())))
+                        Ok(JsonToken::Text(Span::new(start, text.len())))
                     }
-                    true => Ok(Token::End),
+                    true => Ok(JsonToken::End),
                 };
             };
             at += step;
             let run = text[at..].iter().take_while(|b| **b == b'\\').count();
             let Some(&next) = text.get(at + run) else {
-                return if self.view.last { Ok(Token::End) } else { Err(TooShort) };
+                return if self.view.last { Ok(JsonToken::End) } else { Err(TooShort) };
             };
             let closes =
                 next == b'"' && if self.backslashes == 0 { run % 2 == 0 } else { run <= self.backslashes };
             if closes {
                 let end = if self.backslashes == 0 { at + run } else { at };
                 self.at = at + run + 1;
-                return Ok(Token::Text(Span::new(start, end)));
+                return Ok(JsonToken::Text(Span::new(start, end)));
             }
             at += run + 1;
         }

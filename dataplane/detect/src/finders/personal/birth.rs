@@ -1,7 +1,7 @@
 //! Dates of birth: a date in any usual writing behind a word for birth.
 
 use super::context::WordScan;
-use super::scope::{PersonalMatch, PersonalOutcome, Scope};
+use super::scope::{PersonalMatch, PersonalOutcome, PersonalScope};
 use super::{context, words};
 use crate::finding::Confidence;
 use crate::rule::PersonalKind;
@@ -16,7 +16,7 @@ const MONTHS: &str = "jan feb mar apr may jun jul aug sep oct nov dec mai okt de
     set out gen mag giu lug ott mrt maa mei ";
 
 /// Judges what follows the word `text[start..end]`.
-pub(super) fn classify(scope: Scope<'_>, start: usize, end: usize) -> PersonalOutcome {
+pub(super) fn classify(scope: PersonalScope<'_>, start: usize, end: usize) -> PersonalOutcome {
     let text = scope.view.text;
     if !words::is_whole_word(text, start, end) {
         return Ok(None);
@@ -52,7 +52,7 @@ fn is_month(text: &[u8]) -> bool {
 }
 
 /// Where the date that begins at `start` ends.
-fn date(scope: Scope<'_>, start: usize) -> Result<Option<usize>, TooShort> {
+fn date(scope: PersonalScope<'_>, start: usize) -> Result<Option<usize>, TooShort> {
     if !scope.view.text[start].is_ascii_digit() {
         return named_first(scope, start);
     }
@@ -89,7 +89,7 @@ fn date(scope: Scope<'_>, start: usize) -> Result<Option<usize>, TooShort> {
 }
 
 /// `March 3, 1985`
-fn named_first(scope: Scope<'_>, start: usize) -> Result<Option<usize>, TooShort> {
+fn named_first(scope: PersonalScope<'_>, start: usize) -> Result<Option<usize>, TooShort> {
     let at = letters(scope, start)?;
     let (first, width, at) = number(scope, blanks(scope, at)?)?;
     let at = if width < 3 { ordinal(scope, at)? } else { at };
@@ -98,7 +98,7 @@ fn named_first(scope: Scope<'_>, start: usize) -> Result<Option<usize>, TooShort
 }
 
 /// ` March 1985`, `. März 1985`, `rd of March 1985`, ` de marzo de 1985`, behind the day.
-fn named_second(scope: Scope<'_>, at: usize) -> Result<Option<usize>, TooShort> {
+fn named_second(scope: PersonalScope<'_>, at: usize) -> Result<Option<usize>, TooShort> {
     let mut at = blanks(scope, ordinal(scope, at)?)?;
     for _ in 0..2 {
         let end = letters(scope, at)?;
@@ -120,7 +120,7 @@ fn named_second(scope: Scope<'_>, at: usize) -> Result<Option<usize>, TooShort> 
     done(scope, width == 4 && YEARS.contains(&year), at)
 }
 
-fn done(scope: Scope<'_>, date: bool, end: usize) -> Result<Option<usize>, TooShort> {
+fn done(scope: PersonalScope<'_>, date: bool, end: usize) -> Result<Option<usize>, TooShort> {
     Ok((date && (context::ends(scope, end)? || scope.byte(end)? == Some(b'T'))).then_some(end))
 }
 
@@ -129,7 +129,7 @@ fn is_day(month: u32, day: u32, year: u32) -> bool {
 }
 
 /// The number at `at`: value, width (at most 9), end.
-fn number(scope: Scope<'_>, at: usize) -> Result<(u32, usize, usize), TooShort> {
+fn number(scope: PersonalScope<'_>, at: usize) -> Result<(u32, usize, usize), TooShort> {
     let (mut value, mut end) = (0, at);
     while end - at < 9 {
         let Some(digit @ b'0'..=b'9') = scope.byte(end)? else { break };
@@ -140,7 +140,7 @@ fn number(scope: Scope<'_>, at: usize) -> Result<(u32, usize, usize), TooShort> 
 }
 
 /// The end of a word of at most 12 letters; bytes of other alphabets count.
-fn letters(scope: Scope<'_>, at: usize) -> Result<usize, TooShort> {
+fn letters(scope: PersonalScope<'_>, at: usize) -> Result<usize, TooShort> {
     let mut end = at;
     while end - at < 12 && scope.byte(end)?.is_some_and(|b| b.is_ascii_alphabetic() || b >= 0x80) {
         end += 1;
@@ -149,13 +149,13 @@ fn letters(scope: Scope<'_>, at: usize) -> Result<usize, TooShort> {
 }
 
 /// Behind `st`, `nd`, `rd`, `th`.
-fn ordinal(scope: Scope<'_>, at: usize) -> Result<usize, TooShort> {
+fn ordinal(scope: PersonalScope<'_>, at: usize) -> Result<usize, TooShort> {
     let end = letters(scope, at)?;
     Ok(if matches!(&scope.view.text[at..end], b"st" | b"nd" | b"rd" | b"th") { end } else { at })
 }
 
 /// Behind at most three blanks, commas, full stops and dashes.
-fn blanks(scope: Scope<'_>, at: usize) -> Result<usize, TooShort> {
+fn blanks(scope: PersonalScope<'_>, at: usize) -> Result<usize, TooShort> {
     let mut end = at;
     while end - at < 3 && matches!(scope.byte(end)?, Some(b' ' | b',' | b'.' | b'-' | b'/')) {
         end += 1;

@@ -1,6 +1,6 @@
 //! What stands around a number: words that say what it is, and what makes it a part of something longer.
 
-use super::scope::{PersonalMatch, PersonalOutcome, Scope};
+use super::scope::{PersonalMatch, PersonalOutcome, PersonalScope};
 use crate::boundaries;
 use crate::boundaries::Left;
 use crate::bytes::WORD;
@@ -22,7 +22,7 @@ pub(super) enum WordScan {
 /// Looks for the value of the word that ends at `end`: from place to place, up to the second line end, one of `stops`,
 /// or [`MAX_WALK`] bytes on.
 pub(super) fn walk(
-    scope: Scope<'_>,
+    scope: PersonalScope<'_>,
     end: usize,
     stops: &[u8],
     mut look: impl FnMut(usize, u8) -> Result<WordScan, TooShort>,
@@ -59,7 +59,7 @@ pub(super) fn is_value_start(text: &[u8], start: usize) -> bool {
 }
 
 /// Whether a number or word may end at `end`.
-pub(super) fn ends(scope: Scope<'_>, end: usize) -> Result<bool, TooShort> {
+pub(super) fn ends(scope: PersonalScope<'_>, end: usize) -> Result<bool, TooShort> {
     Ok(match scope.byte(end)? {
         Some(b) if WORD.has(b) => false,
         Some(b'-' | b'+') => scope.byte(end + 1)?.is_none_or(|b| !b.is_ascii_alphanumeric()),

@@ -2,7 +2,7 @@
 //! lines of travel documents (ICAO 9303).
 
 use super::context::WordScan;
-use super::scope::{PersonalMatch, PersonalOutcome, Scope};
+use super::scope::{PersonalMatch, PersonalOutcome, PersonalScope};
 use super::{context, words};
 use crate::bytes::{ByteSet, DIGIT, UPPER};
 use crate::checks::national;
@@ -19,7 +19,7 @@ const LINE: ByteSet = UPPER.union(DIGIT).with(b'<', b'<');
 
 /// Judges the number behind the word `text[start..end]`.
 pub(super) fn classify_number(
-    scope: Scope<'_>,
+    scope: PersonalScope<'_>,
     kind: PersonalKind,
     start: usize,
     end: usize,
@@ -81,7 +81,7 @@ fn number(kind: PersonalKind, word: &[u8]) -> Option<Confidence> {
 }
 
 /// Judges the lines whose first holds the filler at `filler`: a passport's two or an identity card's three.
-pub(super) fn classify_mrz(scope: Scope<'_>, filler: usize) -> PersonalOutcome {
+pub(super) fn classify_mrz(scope: PersonalScope<'_>, filler: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let Some(start) = line_start(text, filler) else { return Ok(None) };
     let Some(first) = line(scope, start)? else { return Ok(None) };
@@ -128,7 +128,7 @@ fn line_start(text: &[u8], filler: usize) -> Option<usize> {
 }
 
 /// Where a run of upper-case letters, digits and `<` ends that is as long as a line can be.
-fn line(scope: Scope<'_>, start: usize) -> Result<Option<usize>, TooShort> {
+fn line(scope: PersonalScope<'_>, start: usize) -> Result<Option<usize>, TooShort> {
     let mut end = start;
     while end - start <= PASSPORT_LINE {
         match scope.byte(end)? {
@@ -140,7 +140,7 @@ fn line(scope: Scope<'_>, start: usize) -> Result<Option<usize>, TooShort> {
 }
 
 /// Behind a line end in any writing.
-fn next_line(scope: Scope<'_>, end: usize) -> Result<usize, TooShort> {
+fn next_line(scope: PersonalScope<'_>, end: usize) -> Result<usize, TooShort> {
     let mut at = end;
     while at - end < 4 {
         match scope.byte(at)? {

@@ -1,6 +1,6 @@
 //! E-mail addresses, found by their `@` (or `%40` in links) and read both ways.
 
-use super::scope::{PersonalMatch, PersonalOutcome, Scope};
+use super::scope::{PersonalMatch, PersonalOutcome, PersonalScope};
 use crate::boundaries;
 use crate::bytes::{ALNUM, ByteSet, WORD};
 use crate::finding::Confidence;
@@ -43,7 +43,7 @@ const GENERIC: &str = "academy agency app art asia bank berlin bio biz blog cafe
     wine work works world wtf xyz yoga zone";
 
 /// Judges the address whose `@` is `text[sign..after]`.
-pub(super) fn classify(scope: Scope<'_>, sign: usize, after: usize) -> PersonalOutcome {
+pub(super) fn classify(scope: PersonalScope<'_>, sign: usize, after: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let Some(start) = local(text, sign) else { return Ok(None) };
     let Some(end) = domain(scope, after)? else { return Ok(None) };
@@ -81,7 +81,7 @@ fn local(text: &[u8], sign: usize) -> Option<usize> {
 }
 
 /// Where the domain ends, if it is one.
-fn domain(scope: Scope<'_>, start: usize) -> Result<Option<usize>, TooShort> {
+fn domain(scope: PersonalScope<'_>, start: usize) -> Result<Option<usize>, TooShort> {
     let text = scope.view.text;
     let run = DOMAIN.run(&text[start..], MAX_DOMAIN + 1);
     if run > MAX_DOMAIN {

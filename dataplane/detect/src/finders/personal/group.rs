@@ -3,7 +3,7 @@
 #![expect(clippy::cast_possible_truncation, reason = "a run is at most one longer than `MAX_RUN`")]
 
 use super::context;
-use super::scope::Scope;
+use super::scope::PersonalScope;
 use crate::text::TooShort;
 
 /// The most groups that are read.
@@ -21,7 +21,7 @@ pub(super) struct Groups {
 }
 
 /// Reads the groups that begin at `at`.
-pub(super) fn read(scope: Scope<'_>, at: usize) -> Result<Groups, TooShort> {
+pub(super) fn read(scope: PersonalScope<'_>, at: usize) -> Result<Groups, TooShort> {
     let mut groups = Groups { count: 0, start: at, lens: [0; MAX_GROUPS], seps: [0; MAX_GROUPS] };
     let mut at = at;
     while groups.count < MAX_GROUPS {
@@ -72,7 +72,7 @@ impl Groups {
     /// before nor behind them the row goes on.
     pub(super) fn shape(
         &self,
-        scope: Scope<'_>,
+        scope: PersonalScope<'_>,
         lens: &[u8],
         seps: &[u8],
     ) -> Result<Option<usize>, TooShort> {
@@ -89,7 +89,7 @@ impl Groups {
     }
 
     /// Where the first `count` groups end, if they are no part of a longer row.
-    pub(super) fn bounded(&self, scope: Scope<'_>, count: usize) -> Result<Option<usize>, TooShort> {
+    pub(super) fn bounded(&self, scope: PersonalScope<'_>, count: usize) -> Result<Option<usize>, TooShort> {
         let end = self.end(count);
         let text = scope.view.text;
         if !context::is_value_start(text, self.start()) || !context::ends(scope, end)? {

@@ -3,7 +3,7 @@
 //! An address that is the same everywhere (loopback, documentation, multicast, masks) says nothing about anybody and is
 //! passed; so is what reads like a version.
 
-use super::scope::{PersonalMatch, PersonalOutcome, Scope};
+use super::scope::{PersonalMatch, PersonalOutcome, PersonalScope};
 use super::{context, prefilter, words};
 use crate::boundaries;
 use crate::bytes::{ALNUM, ByteSet, DIGIT, HEX};
@@ -50,7 +50,7 @@ const MAX_SLASHES: usize = 8;
 const HOST: ByteSet = ALNUM.union(ByteSet::of(b".-"));
 
 /// Judges the four numbers that begin at `at`.
-pub(super) fn classify_ipv4(scope: Scope<'_>, at: usize) -> PersonalOutcome {
+pub(super) fn classify_ipv4(scope: PersonalScope<'_>, at: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let first = DIGIT.run(&text[at..], 4);
     if text.get(at + first) != Some(&b'.') {
@@ -112,7 +112,7 @@ fn is_common_ipv4(octets: [u8; 4]) -> bool {
 
 /// Whether four numbers are a version, the number of a section or an identifier rather than an address. The word that
 /// stands nearest decides; without one, the numbers do.
-fn is_version_like(scope: Scope<'_>, at: usize, octets: [u8; 4]) -> bool {
+fn is_version_like(scope: PersonalScope<'_>, at: usize, octets: [u8; 4]) -> bool {
     let text = scope.view.text;
     let gap = words::gap(text, at, scope.enabled.words(PersonalKind::Ipv4));
     // `Chrome/120.0.0.1`, but `ip/84.152.77.9`.
@@ -130,7 +130,7 @@ fn is_version_like(scope: Scope<'_>, at: usize, octets: [u8; 4]) -> bool {
 }
 
 /// Judges what the colon or dash at `at` may be the first of.
-pub(super) fn classify_colon(scope: Scope<'_>, at: usize) -> PersonalOutcome {
+pub(super) fn classify_colon(scope: PersonalScope<'_>, at: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let sep = text[at];
     let lead = HEX.run_back(&text[..at], 5);
@@ -156,7 +156,7 @@ pub(super) fn classify_colon(scope: Scope<'_>, at: usize) -> PersonalOutcome {
     ipv6(scope, start)
 }
 
-fn mac(scope: Scope<'_>, start: usize, sep: u8) -> PersonalOutcome {
+fn mac(scope: PersonalScope<'_>, start: usize, sep: u8) -> PersonalOutcome {
     let text = scope.view.text;
     let end = start + MAC;
     let next = scope.byte(end)?;
@@ -183,7 +183,7 @@ fn mac(scope: Scope<'_>, start: usize, sep: u8) -> PersonalOutcome {
     }))
 }
 
-fn ipv6(scope: Scope<'_>, start: usize) -> PersonalOutcome {
+fn ipv6(scope: PersonalScope<'_>, start: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let member = HEX.with(b':', b':').with(b'.', b'.');
     let run = member.run(&text[start..], MAX_IPV6 + 1);
@@ -234,7 +234,7 @@ fn host_start(text: &[u8], run: usize) -> usize {
 }
 
 /// Judges the host name whose last label is `text[dot..end]`, the dot included.
-pub(super) fn classify_host(scope: Scope<'_>, dot: usize, end: usize) -> PersonalOutcome {
+pub(super) fn classify_host(scope: PersonalScope<'_>, dot: usize, end: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let next = scope.byte(end)?;
     let run = HOST.run_back(&text[..dot], MAX_HOST + 1);

@@ -4,7 +4,7 @@
 //! word of the kind before it; a wrong check value behind such a word gives a find of low confidence.
 
 use super::group::Groups;
-use super::scope::{PersonalMatch, PersonalOutcome, Scope};
+use super::scope::{PersonalMatch, PersonalOutcome, PersonalScope};
 use crate::checks::{national, numbers, registry};
 use crate::finding::Confidence;
 use crate::rule::PersonalKind;
@@ -91,7 +91,7 @@ const SHAPES: &[Shape] = &[
 
 /// What the number is; at most one find of each shape.
 pub(super) fn classify<'d>(
-    scope: Scope<'d>,
+    scope: PersonalScope<'d>,
     groups: &'d Groups,
 ) -> impl Iterator<Item = PersonalOutcome> + 'd {
     let lens = groups.lens();
@@ -101,7 +101,7 @@ pub(super) fn classify<'d>(
     shapes.map(move |shape| one(scope, groups, shape)).chain([brazil(scope, groups)])
 }
 
-fn one(scope: Scope<'_>, groups: &Groups, shape: &Shape) -> PersonalOutcome {
+fn one(scope: PersonalScope<'_>, groups: &Groups, shape: &Shape) -> PersonalOutcome {
     let text = scope.view.text;
     let count = shape.lens.len();
     let mut buffer = [0; 24];
@@ -110,7 +110,13 @@ fn one(scope: Scope<'_>, groups: &Groups, shape: &Shape) -> PersonalOutcome {
     Ok(verdict(scope, shape, right, groups.start(), end))
 }
 
-fn verdict(scope: Scope<'_>, shape: &Shape, right: bool, start: usize, end: usize) -> Option<PersonalMatch> {
+fn verdict(
+    scope: PersonalScope<'_>,
+    shape: &Shape,
+    right: bool,
+    start: usize,
+    end: usize,
+) -> Option<PersonalMatch> {
     let named = scope.enabled.is_named(shape.kind, scope.view.text, start);
     let confidence = match (right, named) {
         (true, true) => Confidence::High,
@@ -123,7 +129,7 @@ fn verdict(scope: Scope<'_>, shape: &Shape, right: bool, start: usize, end: usiz
 }
 
 /// `123.456.789-09` and `12.345.678/0001-95`: the separators differ, and stand for themselves.
-fn brazil(scope: Scope<'_>, groups: &Groups) -> PersonalOutcome {
+fn brazil(scope: PersonalScope<'_>, groups: &Groups) -> PersonalOutcome {
     let (kind, check): (PersonalKind, fn(&[u8]) -> bool) = match groups.lens() {
         [3, 3, 3, 2, ..] if groups.seps(4) == b"..-" => (PersonalKind::BrCpf, national::is_br_cpf),
         [2, 3, 3, 4, 2, ..] if groups.seps(5) == b"../-" => (PersonalKind::BrCnpj, national::is_br_cnpj),

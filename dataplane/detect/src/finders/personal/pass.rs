@@ -1,7 +1,7 @@
 //! The one pass over a text that serves all kinds, and what words of the engine ask for.
 
 use super::prefilter::ProbeSite;
-use super::scope::{EnabledKinds, Scope};
+use super::scope::{EnabledKinds, PersonalScope};
 use super::{birth, document, email, group, network, number, phone, prefilter, word};
 use crate::candidate::Candidates;
 use crate::rule::PersonalKind;
@@ -14,7 +14,7 @@ const MAX_LEAD: usize = 24;
 
 /// Finds what needs no word of the engine.
 pub(crate) fn scan(candidates: &mut Candidates, view: TextView<'_>, enabled: &EnabledKinds) {
-    let scope = Scope { view, enabled };
+    let scope = PersonalScope { view, enabled };
     if enabled.has(PersonalKind::Email) {
         for at in memchr::memchr_iter(b'@', view.text) {
             scope.note(candidates, at.saturating_sub(email::MAX_LOCAL), email::classify(scope, at, at + 1));
@@ -29,7 +29,7 @@ pub(crate) fn scan(candidates: &mut Candidates, view: TextView<'_>, enabled: &En
 }
 
 /// Judges the number that begins at `at`, by all kinds.
-fn classify_number(candidates: &mut Candidates, scope: Scope<'_>, at: usize) {
+fn classify_number(candidates: &mut Candidates, scope: PersonalScope<'_>, at: usize) {
     let open = at.saturating_sub(MAX_LEAD);
     scope.note(candidates, open, network::classify_ipv4(scope, at));
     if prefilter::digits_behind(scope.view.text, at) < NUMBER_DIGITS {
@@ -50,7 +50,7 @@ pub(crate) fn scan_word(
     (kind, enabled): (PersonalKind, &EnabledKinds),
     Span { start, end }: Span,
 ) {
-    let scope = Scope { view, enabled };
+    let scope = PersonalScope { view, enabled };
     let (open, outcome) = match kind {
         PersonalKind::Email => (start.saturating_sub(email::MAX_LOCAL), email::classify(scope, start, end)),
         PersonalKind::InternalHost => {

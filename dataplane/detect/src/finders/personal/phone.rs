@@ -2,7 +2,7 @@
 //! else has.
 
 use super::group::Groups;
-use super::scope::{PersonalMatch, PersonalOutcome, Scope};
+use super::scope::{PersonalMatch, PersonalOutcome, PersonalScope};
 use super::{context, words};
 use crate::finding::Confidence;
 use crate::rule::PersonalKind;
@@ -40,7 +40,7 @@ const MAX_GAP: usize = 24;
 const LINKS: [&[u8]; 8] = [b"no", b"nr", b"num", b"number", b"nummer", b"is", b"ist", b"n"];
 
 /// A number as written: its digits, and where it ends.
-struct Written {
+struct WrittenNumber {
     digits: [u8; MAX_DIGITS],
     count: usize,
     groups: usize,
@@ -48,7 +48,7 @@ struct Written {
 }
 
 /// Judges the number whose first digits are those of `groups`.
-pub(super) fn classify(scope: Scope<'_>, groups: &Groups) -> PersonalOutcome {
+pub(super) fn classify(scope: PersonalScope<'_>, groups: &Groups) -> PersonalOutcome {
     let at = groups.start();
     let before = &scope.view.text[..at];
     if before.ends_with(b"+") || before.ends_with(b"(+") {
@@ -93,7 +93,7 @@ fn is_direct(gap: &[u8]) -> bool {
     words.map(<[u8]>::to_ascii_lowercase).all(|word| LINKS.contains(&word.as_slice()))
 }
 
-fn international(scope: Scope<'_>, at: usize) -> PersonalOutcome {
+fn international(scope: PersonalScope<'_>, at: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let start = if text[..at - 1].ends_with(b"(") { at - 2 } else { at - 1 };
     if !scope.enabled.has(PersonalKind::PhoneInternational) || !context::is_value_start(text, start) {
@@ -134,8 +134,8 @@ fn has_planned_length(digits: &[u8]) -> bool {
 }
 
 /// Reads digits with what people put between them.
-fn read(scope: Scope<'_>, start: usize) -> Result<Option<Written>, TooShort> {
-    let mut written = Written { digits: [0; MAX_DIGITS], count: 0, groups: 0, end: start };
+fn read(scope: PersonalScope<'_>, start: usize) -> Result<Option<WrittenNumber>, TooShort> {
+    let mut written = WrittenNumber { digits: [0; MAX_DIGITS], count: 0, groups: 0, end: start };
     let mut at = start;
     let mut gap = 1;
     let mut bracket = false;
@@ -166,7 +166,7 @@ fn read(scope: Scope<'_>, start: usize) -> Result<Option<Written>, TooShort> {
 }
 
 /// Where a number ends that can be nothing else, in its country's own writing.
-fn shaped(scope: Scope<'_>, groups: &Groups) -> Result<Option<usize>, TooShort> {
+fn shaped(scope: PersonalScope<'_>, groups: &Groups) -> Result<Option<usize>, TooShort> {
     let text = scope.view.text;
     let at = groups.start();
     let digit = |group: usize| -> u8 {
@@ -216,7 +216,7 @@ fn shaped(scope: Scope<'_>, groups: &Groups) -> Result<Option<usize>, TooShort> 
 }
 
 /// `(212) 555-0143` and `(11) 98765-4321`.
-fn bracketed(scope: Scope<'_>, groups: &Groups) -> Result<Option<usize>, TooShort> {
+fn bracketed(scope: PersonalScope<'_>, groups: &Groups) -> Result<Option<usize>, TooShort> {
     let area = groups.end(1);
     if groups.count != 1 || scope.byte(area)? != Some(b')') {
         return Ok(None);

@@ -49,12 +49,12 @@ pub(super) struct PersonalMatch {
 
 /// The text under judgement and the kinds that are on.
 #[derive(Clone, Copy)]
-pub(super) struct Scope<'a> {
+pub(super) struct PersonalScope<'a> {
     pub(super) view: TextView<'a>,
     pub(super) enabled: &'a EnabledKinds,
 }
 
-impl Scope<'_> {
+impl PersonalScope<'_> {
     /// Notes what was found; a kind that is off finds nothing.
     pub(super) fn note(self, candidates: &mut Candidates, open: usize, outcome: PersonalOutcome) {
         match outcome {

@@ -3,14 +3,14 @@
 
 use super::context;
 use super::group::Groups;
-use super::scope::{PersonalMatch, PersonalOutcome, Scope};
+use super::scope::{PersonalMatch, PersonalOutcome, PersonalScope};
 use crate::checks::{national, numbers, registry};
 use crate::finding::Confidence;
 use crate::rule::PersonalKind;
 use crate::text::{Span, TooShort};
 
 /// Judges the words that hold the groups' first run.
-pub(super) fn classify(scope: Scope<'_>, groups: &Groups) -> PersonalOutcome {
+pub(super) fn classify(scope: PersonalScope<'_>, groups: &Groups) -> PersonalOutcome {
     let at = groups.start();
     let before = &scope.view.text[..at];
     let letters = before.iter().rev().take(7).take_while(|b| b.is_ascii_uppercase()).count();
@@ -34,7 +34,7 @@ pub(super) fn classify(scope: Scope<'_>, groups: &Groups) -> PersonalOutcome {
 }
 
 /// An IBAN, in one piece or in groups of four.
-fn account(scope: Scope<'_>, start: usize) -> PersonalOutcome {
+fn account(scope: PersonalScope<'_>, start: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let Some(length) = registry::length(&text[start..start + 2]) else { return Ok(None) };
     if !scope.enabled.has(PersonalKind::Iban) || !context::is_value_start(text, start) {
@@ -67,7 +67,7 @@ fn account(scope: Scope<'_>, start: usize) -> PersonalOutcome {
 }
 
 /// `AB123456C` and `AB 12 34 56 C`.
-fn insured(scope: Scope<'_>, start: usize, digits: usize) -> PersonalOutcome {
+fn insured(scope: PersonalScope<'_>, start: usize, digits: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let prefix = [text[start], text[start + 1]];
     if !scope.enabled.has(PersonalKind::UkNino)
@@ -102,7 +102,7 @@ fn insured(scope: Scope<'_>, start: usize, digits: usize) -> PersonalOutcome {
 }
 
 /// `RSSMRA85T10A562S`.
-fn fiscal_code(scope: Scope<'_>, start: usize) -> PersonalOutcome {
+fn fiscal_code(scope: PersonalScope<'_>, start: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let last = scope.byte(start + 15)?;
     if !scope.enabled.has(PersonalKind::ItFiscalCode)
@@ -123,7 +123,7 @@ fn fiscal_code(scope: Scope<'_>, start: usize) -> PersonalOutcome {
 }
 
 /// A DNI: `12345678Z`, `12345678-Z`, `12.345.678-Z`.
-fn spaniard(scope: Scope<'_>, groups: &Groups) -> PersonalOutcome {
+fn spaniard(scope: PersonalScope<'_>, groups: &Groups) -> PersonalOutcome {
     let count = match groups.lens() {
         [8, ..] => 1,
         [2, 3, 3, ..] if groups.seps(3) == b".." => 3,
@@ -139,7 +139,7 @@ fn spaniard(scope: Scope<'_>, groups: &Groups) -> PersonalOutcome {
 }
 
 /// An NIE: `X1234567L`, `X-1234567-L`.
-fn foreigner(scope: Scope<'_>, start: usize, groups: &Groups) -> PersonalOutcome {
+fn foreigner(scope: PersonalScope<'_>, start: usize, groups: &Groups) -> PersonalOutcome {
     let text = scope.view.text;
     let lead = &text[start..groups.start()];
     let (Some(first @ b'X'..=b'Z'), [] | [b'-']) = (lead.first(), lead.get(1..).unwrap_or(b"?")) else {
@@ -154,13 +154,13 @@ fn foreigner(scope: Scope<'_>, start: usize, groups: &Groups) -> PersonalOutcome
 }
 
 /// Where the check letter behind a DNI's digits ends, if it is the right one.
-fn letter(scope: Scope<'_>, end: usize, digits: &[u8]) -> Result<Option<usize>, TooShort> {
+fn letter(scope: PersonalScope<'_>, end: usize, digits: &[u8]) -> Result<Option<usize>, TooShort> {
     let at = if scope.byte(end)? == Some(b'-') { end + 1 } else { end };
     Ok(scope.byte(at)?.filter(|letter| national::is_es_letter(digits, *letter)).map(|_| at + 1))
 }
 
 /// A DNI or NIE with its right letter; `clear` when nothing else looks so.
-fn spanish_id(scope: Scope<'_>, start: usize, end: usize, clear: bool) -> PersonalOutcome {
+fn spanish_id(scope: PersonalScope<'_>, start: usize, end: usize, clear: bool) -> PersonalOutcome {
     let text = scope.view.text;
     if !scope.enabled.has(PersonalKind::EsDni)
         || !context::is_value_start(text, start)
@@ -177,7 +177,7 @@ fn spanish_id(scope: Scope<'_>, start: usize, end: usize, clear: bool) -> Person
 }
 
 /// A French number with department 2A or 2B, in one piece or in groups.
-fn corsican(scope: Scope<'_>, start: usize) -> PersonalOutcome {
+fn corsican(scope: PersonalScope<'_>, start: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let mut number = [0; 15];
     let (mut filled, mut at) = (0, start);

@@ -2,33 +2,33 @@
 
 use std::net::{SocketAddr, TcpListener};
 
-use super::finding::Finding;
+use super::diagnosis::Diagnosis;
 use crate::cli::admin_client;
 use crate::config::Settings;
 use crate::instance::Instance;
 
 /// Looks at the gateways of this state folder.
-pub(super) fn examine(settings: &Settings, instances: &[Instance]) -> Vec<Finding> {
+pub(super) fn examine(settings: &Settings, instances: &[Instance]) -> Vec<Diagnosis> {
     if instances.is_empty() {
         return none_runs(settings);
     }
     instances.iter().flat_map(of_instance).collect()
 }
 
-fn none_runs(settings: &Settings) -> Vec<Finding> {
+fn none_runs(settings: &Settings) -> Vec<Diagnosis> {
     let help = "start one with `aegis-gateway run`, or have `aegis-gateway exec -- TOOL` do it";
-    let mut findings = vec![Finding::note("no gateway runs with this state folder", help)];
+    let mut diagnoses = vec![Diagnosis::note("no gateway runs with this state folder", help)];
     let traffic = settings.server.listen.iter().map(|address| (*address, "server.listen", "--listen"));
     for (address, setting, flag) in traffic.chain([(settings.admin.listen, "admin.listen", "--admin")]) {
-        findings.push(port(address, setting, flag));
+        diagnoses.push(port(address, setting, flag));
     }
-    findings
+    diagnoses
 }
 
-fn port(address: SocketAddr, setting: &str, flag: &str) -> Finding {
+fn port(address: SocketAddr, setting: &str, flag: &str) -> Diagnosis {
     match TcpListener::bind(address) {
-        Ok(_) => Finding::good(format!("{address} ({setting}) is free")),
-        Err(error) => Finding::problem(
+        Ok(_) => Diagnosis::good(format!("{address} ({setting}) is free")),
+        Err(error) => Diagnosis::problem(
             format!("{address} ({setting}) cannot be used: {error}"),
             &format!(
                 "another program may have it (ss -ltnp shows which); choose another address with {flag} ADDR"
@@ -37,52 +37,52 @@ fn port(address: SocketAddr, setting: &str, flag: &str) -> Finding {
     }
 }
 
-fn of_instance(instance: &Instance) -> Vec<Finding> {
+fn of_instance(instance: &Instance) -> Vec<Diagnosis> {
     let Instance { pid, version, listen, admin, .. } = instance;
     let listen: Vec<String> = listen.iter().map(ToString::to_string).collect();
     let whose = if instance.attached { ", for one tool" } else { "" };
-    let mut findings = vec![match admin_client::get(*admin, "/healthz") {
+    let mut diagnoses = vec![match admin_client::get(*admin, "/healthz") {
         Ok(answer) if answer.status == 200 => {
-            Finding::good(format!("process {pid} listens on {}{whose}", listen.join(", ")))
+            Diagnosis::good(format!("process {pid} listens on {}{whose}", listen.join(", ")))
         }
-        Ok(answer) => Finding::problem(
+        Ok(answer) => Diagnosis::problem(
             format!("process {pid}: its admin listener {admin} answers {}", answer.status),
             "see its log; restart it",
         ),
-        Err(error) => Finding::problem(
+        Err(error) => Diagnosis::problem(
             format!("process {pid}: its admin listener {admin} does not answer: {error}"),
             "see its log; restart it",
         ),
     }];
     if version != env!("CARGO_PKG_VERSION") {
         let what = format!("process {pid} is version {version}, this program {}", env!("CARGO_PKG_VERSION"));
-        findings.push(Finding::warning(what, "restart the gateway"));
+        diagnoses.push(Diagnosis::warning(what, "restart the gateway"));
     }
-    findings.extend(readiness(*pid, *admin));
-    findings.extend(requests(*pid, *admin));
-    findings
+    diagnoses.extend(readiness(*pid, *admin));
+    diagnoses.extend(requests(*pid, *admin));
+    diagnoses
 }
 
-fn readiness(pid: u32, admin: SocketAddr) -> Option<Finding> {
+fn readiness(pid: u32, admin: SocketAddr) -> Option<Diagnosis> {
     let answer = admin_client::get(admin, "/readyz").ok()?;
     if answer.status == 200 {
-        return Some(Finding::good(format!("process {pid} is ready")));
+        return Some(Diagnosis::good(format!("process {pid} is ready")));
     }
     let reasons: Vec<&str> = answer.body.lines().filter(|line| *line != "not ready").collect();
     let help = "for an address of an upstream: does this machine resolve its name? --online tries it";
-    Some(Finding::problem(format!("process {pid} is not ready: {}", reasons.join("; ")), help))
+    Some(Diagnosis::problem(format!("process {pid} is not ready: {}", reasons.join("; ")), help))
 }
 
 /// How many requests it has answered.
-fn requests(pid: u32, admin: SocketAddr) -> Option<Finding> {
+fn requests(pid: u32, admin: SocketAddr) -> Option<Diagnosis> {
     let page = admin_client::get(admin, "/metrics").ok().filter(|answer| answer.status == 200)?.body;
     let total = sum(&page, "aegis_requests_total");
     if total == 0 {
         let help = "does a tool point here? see below";
-        return Some(Finding::note(format!("process {pid} has answered no request yet"), help));
+        return Some(Diagnosis::note(format!("process {pid} has answered no request yet"), help));
     }
     let found = sum(&page, "aegis_findings_total");
-    Some(Finding::good(format!("process {pid} has answered {total} requests, with {found} findings")))
+    Some(Diagnosis::good(format!("process {pid} has answered {total} requests, with {found} findings")))
 }
 
 /// The sum of a counter over its labels.
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn a_taken_port_is_a_problem_with_what_to_do() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-        let finding = port(taken.local_addr().unwrap(), "server.listen", "--listen");
-        assert!(finding.what.contains("cannot be used") && finding.help.contains("--listen ADDR"));
+        let diagnosis = port(taken.local_addr().unwrap(), "server.listen", "--listen");
+        assert!(diagnosis.what.contains("cannot be used") && diagnosis.help.contains("--listen ADDR"));
     }
 }

@@ -2,51 +2,51 @@
 
 use nix::sys::resource::{Resource, getrlimit};
 
-use super::finding::Finding;
+use super::diagnosis::Diagnosis;
 use crate::config::Settings;
 use crate::config::settings::Driver;
 use crate::{os, shard};
 
 /// Looks at the limits of this process, which a gateway started from here would have.
-pub(super) fn examine(settings: &Settings) -> Vec<Finding> {
-    let mut findings = Vec::new();
+pub(super) fn examine(settings: &Settings) -> Vec<Diagnosis> {
+    let mut diagnoses = Vec::new();
     let cpus = os::cpus().len();
     let shards = if settings.server.shards == 0 { cpus } else { settings.server.shards };
     match shard::driver::choose(settings.server.driver) {
         Ok(driver) => {
             let report = shard::driver::report();
-            findings.push(if driver == Driver::IoUring || settings.server.driver == Driver::Epoll {
-                Finding::good(format!("driver: {report}"))
+            diagnoses.push(if driver == Driver::IoUring || settings.server.driver == Driver::Epoll {
+                Diagnosis::good(format!("driver: {report}"))
             } else {
-                Finding::note(format!("driver: {report}"), "epoll works as well, at more CPU time")
+                Diagnosis::note(format!("driver: {report}"), "epoll works as well, at more CPU time")
             });
             if let Some(problem) = os::ring_memory_problem(shards).filter(|_| driver == Driver::IoUring) {
-                findings.push(Finding::warning(problem, ""));
+                diagnoses.push(Diagnosis::warning(problem, ""));
             }
         }
         Err(what) => {
             let (what, help) = what.split_once("\n  help: ").unwrap_or((&what, ""));
-            findings.push(Finding::problem(what, help));
+            diagnoses.push(Diagnosis::problem(what, help));
         }
     }
-    findings.push(descriptors(settings.server.max_connections as u64));
+    diagnoses.push(descriptors(settings.server.max_connections as u64));
     let locked =
         os::locked_memory_limit().map_or("no limit".to_owned(), |bytes| format!("{} KiB", bytes >> 10));
-    findings.push(Finding::good(format!("{cpus} CPUs, {shards} shards; locked memory: {locked}")));
-    findings
+    diagnoses.push(Diagnosis::good(format!("{cpus} CPUs, {shards} shards; locked memory: {locked}")));
+    diagnoses
 }
 
 /// The gateway raises its limit of descriptors to the hard one.
-fn descriptors(connections: u64) -> Finding {
+fn descriptors(connections: u64) -> Diagnosis {
     let needed = connections.saturating_mul(2);
     match getrlimit(Resource::RLIMIT_NOFILE) {
-        Ok((_, hard)) if hard < needed => Finding::warning(
+        Ok((_, hard)) if hard < needed => Diagnosis::warning(
             format!(
                 "{hard} descriptors are allowed, fewer than the {needed} that server.max_connections may need"
             ),
             "raise LimitNOFILE (systemd) or ulimit -n, or lower server.max_connections",
         ),
-        Ok((_, hard)) => Finding::good(format!("{hard} descriptors are allowed")),
-        Err(error) => Finding::warning(format!("the limit of descriptors cannot be read: {error}"), ""),
+        Ok((_, hard)) => Diagnosis::good(format!("{hard} descriptors are allowed")),
+        Err(error) => Diagnosis::warning(format!("the limit of descriptors cannot be read: {error}"), ""),
     }
 }

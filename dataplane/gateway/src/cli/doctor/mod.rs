@@ -1,7 +1,7 @@
 //! `doctor`: what is right, what is not, and what to do about it. Looks only; changes nothing, and sends nothing unless
 //! `--online` is given.
 
-mod finding;
+mod diagnosis;
 mod gateways;
 mod machine;
 mod pointers;
@@ -18,9 +18,9 @@ use crate::config::error::Problem;
 use crate::config::{ConfigError, Loaded, load};
 use crate::rule_cache::RuleCache;
 use crate::snapshot::Snapshot;
-use crate::snapshot::build::Builder;
+use crate::snapshot::build::SnapshotBuilder;
 use crate::{instance, state_dir};
-use finding::{Finding, Level};
+use diagnosis::{Diagnosis, DiagnosisLevel};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -37,7 +37,7 @@ Exit codes: 0 no problem (warnings may be shown); 1 a problem, with what to do a
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
-pub(super) struct Doctor {
+pub(super) struct DoctorCommand {
     /// Look up the names of upstreams, connect to them and check their certificates; no request is sent
     #[arg(long)]
     online: bool,
@@ -48,24 +48,24 @@ pub(super) struct Doctor {
     state: StateOptions,
 }
 
-impl Doctor {
+impl DoctorCommand {
     pub(super) fn execute(&self) -> Result<CliOutcome, CliFailure> {
         let sections = self.examine();
         let paint = Paint::for_stdout(self.color);
         let mut report = String::new();
-        for (name, findings) in &sections {
+        for (name, diagnoses) in &sections {
             report.push_str(&paint.paint(Color::Bold, name));
             report.push('\n');
-            report.extend(findings.iter().map(|finding| finding.lines(paint)));
+            report.extend(diagnoses.iter().map(|diagnosis| diagnosis.lines(paint)));
         }
         let count = |level| sections.iter().flat_map(|(_, all)| all).filter(|one| one.level == level).count();
-        let (problems, warnings) = (count(Level::Problem), count(Level::Warning));
+        let (problems, warnings) = (count(DiagnosisLevel::Problem), count(DiagnosisLevel::Warning));
         print(&format!("{report}\nproblems: {problems}, warnings: {warnings}\n"))?;
         Ok(if problems > 0 { CliOutcome::No } else { CliOutcome::Success })
     }
 
-    /// All findings, by what they are about.
-    fn examine(&self) -> Vec<(&'static str, Vec<Finding>)> {
+    /// All diagnoses, by what they are about.
+    fn examine(&self) -> Vec<(&'static str, Vec<Diagnosis>)> {
         let loaded = match load(&self.state.sources()) {
             Ok(loaded) => loaded,
             // Without settings only what does not depend on them can be examined.
@@ -81,7 +81,7 @@ impl Doctor {
             Err(error) => of_errors(error),
         };
         configuration
-            .extend(loaded.warnings.iter().map(|warning| Finding::warning(&warning.what, &warning.help)));
+            .extend(loaded.warnings.iter().map(|warning| Diagnosis::warning(&warning.what, &warning.help)));
         let mut addresses: Vec<String> = instances.iter().filter_map(instance::Instance::url).collect();
         if addresses.is_empty() {
             addresses.extend(future_url(settings));
@@ -99,7 +99,7 @@ impl Doctor {
         sections
     }
 
-    fn describe(&self, loaded: &Loaded, snapshot: &Snapshot) -> Finding {
+    fn describe(&self, loaded: &Loaded, snapshot: &Snapshot) -> Diagnosis {
         let file = self.state.config.as_ref();
         let name = file.map_or("defaults and environment".to_owned(), |file| file.display().to_string());
         let keys = match &snapshot.auth {
@@ -107,7 +107,7 @@ impl Doctor {
             crate::snapshot::Auth::Keys(keys) => format!("{} gateway keys known", keys.len()),
         };
         let default = loaded.settings.policy.default.as_str();
-        Finding::good(format!(
+        Diagnosis::good(format!(
             "{name}: right; {} rules, default action {default}; {keys}",
             snapshot.shield.rules.len()
         ))
@@ -118,15 +118,15 @@ impl Doctor {
 fn build(loaded: &Loaded) -> Result<Snapshot, ConfigError> {
     let master = state_dir::master_key(&loaded.settings, false).map_err(ConfigError::from)?;
     let cache = RuleCache::of_gateway(&loaded.settings).read_only();
-    Builder::new(cache).build(&loaded.settings, &master)
+    SnapshotBuilder::new(cache).build(&loaded.settings, &master)
 }
 
-fn of_errors(error: &ConfigError) -> Vec<Finding> {
+fn of_errors(error: &ConfigError) -> Vec<Diagnosis> {
     error.0.iter().map(of_problem).collect()
 }
 
-fn of_problem(problem: &Problem) -> Finding {
+fn of_problem(problem: &Problem) -> Diagnosis {
     let key = if problem.key.is_empty() { String::new() } else { format!("{}: ", problem.key) };
     let place = if problem.place.is_empty() { String::new() } else { format!(" ({})", problem.place) };
-    Finding::problem(format!("{key}{}{place}", problem.what), &problem.help)
+    Diagnosis::problem(format!("{key}{}{place}", problem.what), &problem.help)
 }

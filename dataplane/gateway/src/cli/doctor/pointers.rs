@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::finding::Finding;
+use super::diagnosis::Diagnosis;
 use crate::cli::tools::OPENCODE_CONFIG;
 use crate::config::upstream_url::UpstreamUrl;
 
@@ -51,17 +51,17 @@ const FILES: [(&str, &str, Syntax, &[&str]); 9] = [
 ];
 
 /// Looks for tools that point at one of these `addresses` of gateways, or elsewhere.
-pub(super) fn examine(addresses: &[String]) -> Vec<Finding> {
+pub(super) fn examine(addresses: &[String]) -> Vec<Diagnosis> {
     let gateways: Vec<UpstreamUrl> =
         addresses.iter().filter_map(|address| UpstreamUrl::parse(address).ok()).collect();
-    let mut findings = Vec::new();
+    let mut diagnoses = Vec::new();
     for name in VARIABLES {
         if let Some(value) = std::env::var(name).ok().filter(|value| !value.trim().is_empty()) {
-            findings.push(judge(&format!("variable {name}"), &value, &gateways));
+            diagnoses.push(judge(&format!("variable {name}"), &value, &gateways));
         }
     }
     if let Ok(config) = std::env::var(OPENCODE_CONFIG) {
-        findings.extend(of_text(
+        diagnoses.extend(of_text(
             &format!("variable {OPENCODE_CONFIG}"),
             &config,
             Syntax::Json,
@@ -70,27 +70,27 @@ pub(super) fn examine(addresses: &[String]) -> Vec<Finding> {
         ));
     }
     if let Some(home) = std::env::var_os("HOME").filter(|home| !home.is_empty()) {
-        findings.extend(of_home(Path::new(&home), &gateways));
+        diagnoses.extend(of_home(Path::new(&home), &gateways));
     }
-    if findings.is_empty() {
+    if diagnoses.is_empty() {
         let help =
             "`aegis-gateway env TOOL` shows what points it here, `aegis-gateway exec -- TOOL` runs it so";
-        findings.push(Finding::note("no tool has an address set", help));
+        diagnoses.push(Diagnosis::note("no tool has an address set", help));
     }
-    findings
+    diagnoses
 }
 
-fn of_home(home: &Path, gateways: &[UpstreamUrl]) -> Vec<Finding> {
-    let mut findings = Vec::new();
+fn of_home(home: &Path, gateways: &[UpstreamUrl]) -> Vec<Diagnosis> {
+    let mut diagnoses = Vec::new();
     for (tool, place, syntax, members) in FILES {
         let path = match (place, std::env::var_os("CODEX_HOME").filter(|folder| !folder.is_empty())) {
             (".codex/config.toml", Some(folder)) => PathBuf::from(folder).join("config.toml"),
             _ => home.join(place),
         };
         let Some(text) = read(&path) else { continue };
-        findings.extend(of_text(&format!("{tool} ({})", path.display()), &text, syntax, members, gateways));
+        diagnoses.extend(of_text(&format!("{tool} ({})", path.display()), &text, syntax, members, gateways));
     }
-    findings
+    diagnoses
 }
 
 /// The file's text, if it is one.
@@ -107,7 +107,7 @@ fn of_text(
     syntax: Syntax,
     members: &[&str],
     gateways: &[UpstreamUrl],
-) -> Vec<Finding> {
+) -> Vec<Diagnosis> {
     let document = match syntax {
         Syntax::Json => serde_json::from_str(text).ok(),
         Syntax::Toml => toml::from_str::<Value>(text).ok(),
@@ -115,7 +115,7 @@ fn of_text(
     };
     let Some(document) = document else {
         let help = "comments may be the reason; look for an address of the gateway in it";
-        return vec![Finding::note(format!("{name} cannot be read"), help)];
+        return vec![Diagnosis::note(format!("{name} cannot be read"), help)];
     };
     let mut found = BTreeSet::new();
     match syntax {
@@ -151,18 +151,18 @@ fn of_line(line: &str, members: &[&str]) -> Option<String> {
     (members.contains(&name.trim()) && !value.is_empty()).then(|| value.to_owned())
 }
 
-fn judge(name: &str, address: &str, gateways: &[UpstreamUrl]) -> Finding {
+fn judge(name: &str, address: &str, gateways: &[UpstreamUrl]) -> Diagnosis {
     let Ok(url) = UpstreamUrl::parse(address.trim()) else {
         // Not shown: it may hold a password, or be something else altogether.
-        return Finding::warning(format!("{name} holds no address that a gateway could have"), "");
+        return Diagnosis::warning(format!("{name} holds no address that a gateway could have"), "");
     };
     let scheme = if url.tls { "https" } else { "http" };
     let shown = format!("{scheme}://{}", url.authority());
     if gateways.iter().any(|gateway| is_same(gateway, &url)) {
-        return Finding::good(format!("{name} points here: {shown}"));
+        return Diagnosis::good(format!("{name} points here: {shown}"));
     }
     let help = "`aegis-gateway env TOOL` shows what points it here";
-    Finding::note(format!("{name} points elsewhere: {shown}"), help)
+    Diagnosis::note(format!("{name} points elsewhere: {shown}"), help)
 }
 
 /// Whether two addresses lead to the same listener.
@@ -175,7 +175,7 @@ fn is_same(a: &UpstreamUrl, b: &UpstreamUrl) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::doctor::finding::Level;
+    use crate::cli::doctor::diagnosis::DiagnosisLevel;
 
     #[test]
     fn files_of_tools_are_read_for_their_addresses_alone() {
@@ -198,27 +198,31 @@ mod tests {
         );
         put(".continue/config.json", r#"{"models":[{"apiBase":"https://third.example/v1"}]}"#);
         let gateways = [UpstreamUrl::parse("http://127.0.0.1:8080").unwrap()];
-        let findings = of_home(home.path(), &gateways);
+        let diagnoses = of_home(home.path(), &gateways);
         let has = |level, tool: &str, part: &str| {
-            let fits =
-                |one: &&Finding| one.level == level && one.what.starts_with(tool) && one.what.contains(part);
-            assert!(findings.iter().any(|one| fits(&one)), "{tool} {part}: {findings:#?}");
+            let fits = |one: &&Diagnosis| {
+                one.level == level && one.what.starts_with(tool) && one.what.contains(part)
+            };
+            assert!(diagnoses.iter().any(|one| fits(&one)), "{tool} {part}: {diagnoses:#?}");
         };
-        has(Level::Good, "Claude Code", "points here: http://localhost:8080");
-        has(Level::Good, "Gemini CLI", "points here: http://127.0.0.1:8080");
-        has(Level::Note, "opencode", "cannot be read");
-        has(Level::Warning, "aider", "holds no address");
-        has(Level::Warning, "Continue", "holds no address");
-        has(Level::Note, "Continue", "points elsewhere: https://third.example");
-        assert_eq!(findings.len(), 6);
-        assert!(!format!("{findings:?}").contains("hunter2"));
+        has(DiagnosisLevel::Good, "Claude Code", "points here: http://localhost:8080");
+        has(DiagnosisLevel::Good, "Gemini CLI", "points here: http://127.0.0.1:8080");
+        has(DiagnosisLevel::Note, "opencode", "cannot be read");
+        has(DiagnosisLevel::Warning, "aider", "holds no address");
+        has(DiagnosisLevel::Warning, "Continue", "holds no address");
+        has(DiagnosisLevel::Note, "Continue", "points elsewhere: https://third.example");
+        assert_eq!(diagnoses.len(), 6);
+        assert!(!format!("{diagnoses:?}").contains("hunter2"));
     }
 
     #[test]
     fn codex_names_its_addresses_in_two_ways() {
         let gateways = [UpstreamUrl::parse("http://[::1]:9000").unwrap()];
         let text = "openai_base_url = \"http://127.0.0.1:9000/v1\"\n[model_providers.x]\nbase_url = \"http://h:1/v1\"\n";
-        let findings = of_text("Codex", text, Syntax::Toml, &["openai_base_url", "base_url"], &gateways);
-        assert_eq!(findings.iter().map(|one| one.level).collect::<Vec<_>>(), [Level::Good, Level::Note]);
+        let diagnoses = of_text("Codex", text, Syntax::Toml, &["openai_base_url", "base_url"], &gateways);
+        assert_eq!(
+            diagnoses.iter().map(|one| one.level).collect::<Vec<_>>(),
+            [DiagnosisLevel::Good, DiagnosisLevel::Note]
+        );
     }
 }

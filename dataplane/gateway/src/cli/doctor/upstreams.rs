@@ -9,50 +9,50 @@ use std::time::Duration;
 use aegis_wire::tls::server_name;
 use rustls::{ClientConfig, ClientConnection};
 
-use super::finding::Finding;
+use super::diagnosis::Diagnosis;
 use crate::snapshot::{Snapshot, Upstream};
 
 /// How long a connection, and each step of a handshake, may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Looks at the upstreams that the configuration names; at the built-in ones where it names none.
-pub(super) fn examine(snapshot: &Snapshot, online: bool) -> Vec<Finding> {
+pub(super) fn examine(snapshot: &Snapshot, online: bool) -> Vec<Diagnosis> {
     let configured: Vec<_> = snapshot.upstreams.iter().filter(|upstream| upstream.needed).collect();
     let looked_at = if configured.is_empty() { snapshot.upstreams.iter().collect() } else { configured };
     if !online {
         let names: Vec<&str> = looked_at.iter().map(|upstream| &*upstream.name).collect();
         let what = format!("names, connections and certificates were not looked at: {}", names.join(", "));
-        return vec![Finding::note(what, "--online looks at them")];
+        return vec![Diagnosis::note(what, "--online looks at them")];
     }
     thread::scope(|scope| {
         let checks: Vec<_> = looked_at.iter().map(|upstream| scope.spawn(|| reach(upstream))).collect();
-        let fault = || Finding::problem("a check ended by a fault", "");
+        let fault = || Diagnosis::problem("a check ended by a fault", "");
         checks.into_iter().map(|check| check.join().unwrap_or_else(|_| fault())).collect()
     })
 }
 
-fn reach(upstream: &Upstream) -> Finding {
+fn reach(upstream: &Upstream) -> Diagnosis {
     let shown = format!("{} ({})", upstream.name, upstream.authority);
     let addresses: Vec<SocketAddr> = match (&*upstream.host, upstream.port).to_socket_addrs() {
         Ok(addresses) => addresses.collect(),
         Err(error) => {
             let help = "does this machine have a network and a resolver? is the name right?";
-            return Finding::problem(format!("{shown}: its name is not found: {error}"), help);
+            return Diagnosis::problem(format!("{shown}: its name is not found: {error}"), help);
         }
     };
     let stream = match connect(&addresses) {
         Ok(stream) => stream,
         Err(error) => {
             let help = "does a firewall stand between? does the upstream run?";
-            return Finding::problem(format!("{shown}: cannot be reached: {error}"), help);
+            return Diagnosis::problem(format!("{shown}: cannot be reached: {error}"), help);
         }
     };
     let Some(tls) = &upstream.tls else {
-        return Finding::good(format!("{shown} can be reached, without TLS"));
+        return Diagnosis::good(format!("{shown} can be reached, without TLS"));
     };
     match handshake(stream, &upstream.host, tls) {
-        Ok(()) => Finding::good(format!("{shown} can be reached, and its certificate is right")),
-        Err(error) => Finding::problem(
+        Ok(()) => Diagnosis::good(format!("{shown} can be reached, and its certificate is right")),
+        Err(error) => Diagnosis::problem(
             format!("{shown}: no TLS: {error}"),
             "does a proxy with its own authority stand between? upstreams.NAME.ca names a file of authorities, for roots = \"file\"",
         ),

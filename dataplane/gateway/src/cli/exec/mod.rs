@@ -18,7 +18,7 @@ use super::options::name_and_url;
 use super::outcome::{CliFailure, CliOutcome, failure, say};
 use super::tools::{OPENCODE_CONFIG, Pointers, Tool, sdk_pointers};
 use own_gateway::OwnGateway;
-use signals::Signals;
+use signals::RelayedSignals;
 
 /// The exit code when there was no gateway, as `env`, `nohup` and `timeout` have it for their own failures.
 const NO_GATEWAY: u8 = 125;
@@ -51,7 +51,7 @@ started; 126 the tool cannot be run; 127 there is no such tool.";
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
-pub(super) struct Exec {
+pub(super) struct ExecCommand {
     /// Which tool it is [default: recognised by the program's name]
     #[arg(long, value_enum)]
     tool: Option<Tool>,
@@ -71,10 +71,10 @@ pub(super) struct Exec {
     command: Vec<OsString>,
 }
 
-impl Exec {
+impl ExecCommand {
     pub(super) fn execute(&self) -> Result<CliOutcome, CliFailure> {
         // Before anything is started, so that a signal cannot leave it running.
-        let signals = Signals::catch().map_err(|error| failure(format!("no signals: {error}"), ""))?;
+        let signals = RelayedSignals::catch().map_err(|error| failure(format!("no signals: {error}"), ""))?;
         let (url, own) = match self.find(&signals) {
             Ok(Some(found)) => found,
             Ok(None) => return Ok(CliOutcome::Code(signals.early_code())),
@@ -100,7 +100,7 @@ impl Exec {
     }
 
     /// The gateway's address, and the gateway itself where one was started. None when a signal came first.
-    fn find(&self, signals: &Signals) -> Result<Option<(String, Option<OwnGateway>)>, CliFailure> {
+    fn find(&self, signals: &RelayedSignals) -> Result<Option<(String, Option<OwnGateway>)>, CliFailure> {
         if let Some(url) = &self.gateway.url {
             return Ok(Some((url.clone(), None)));
         }

@@ -12,7 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-use super::signals::Signals;
+use super::signals::RelayedSignals;
 use crate::cli::admin_client;
 use crate::cli::options::StateOptions;
 use crate::cli::outcome::{CliFailure, failure, say};
@@ -55,14 +55,14 @@ impl OwnGateway {
         options: &StateOptions,
         upstreams: &[(String, String)],
         temporary: bool,
-        signals: &Signals,
+        signals: &RelayedSignals,
     ) -> Result<Option<Self>, CliFailure> {
         let temporary = if temporary { Some(temporary_state()?) } else { None };
         let mut sources = options.sources();
         let state = temporary.as_ref().map(|folder| folder.path().to_path_buf()).or(options.state.clone());
         sources.flags = Flags { state: state.clone(), upstreams: upstreams.to_vec(), ..Flags::default() };
         let folder = state_dir::folder(&load(&sources)?.settings);
-        let plan = Plan { config: options.config.clone(), state, upstreams, folder, temporary };
+        let plan = StartPlan { config: options.config.clone(), state, upstreams, folder, temporary };
         for _ in 0..ATTEMPTS {
             match plan.attempt(signals) {
                 Ok(started) => {
@@ -89,7 +89,7 @@ impl Drop for OwnGateway {
 }
 
 /// What a gateway is started with.
-struct Plan<'a> {
+struct StartPlan<'a> {
     config: Option<PathBuf>,
     state: Option<PathBuf>,
     upstreams: &'a [(String, String)],
@@ -98,9 +98,9 @@ struct Plan<'a> {
     temporary: Option<TempDir>,
 }
 
-impl Plan<'_> {
+impl StartPlan<'_> {
     /// Starts a gateway on ports that are free now. Its address and process, or none when a signal came.
-    fn attempt(&self, signals: &Signals) -> Result<Option<(String, Child)>, StartError> {
+    fn attempt(&self, signals: &RelayedSignals) -> Result<Option<(String, Child)>, StartError> {
         let refused =
             |error: io::Error| StartError::Refused(failure(format!("cannot start a gateway: {error}"), ""));
         let (listen, admin) = free_addresses().map_err(refused)?;
@@ -176,7 +176,7 @@ fn free_addresses() -> io::Result<(SocketAddr, SocketAddr)> {
 }
 
 /// Waits until the gateway has found its upstreams, within limits, and says what it still misses.
-pub(super) fn wait_for_names(admin: SocketAddr, signals: &Signals) {
+pub(super) fn wait_for_names(admin: SocketAddr, signals: &RelayedSignals) {
     let begun = Instant::now();
     loop {
         let answer = admin_client::get(admin, "/readyz");

@@ -19,7 +19,7 @@ const CAUGHT: [Signal; 6] =
 
 /// What becomes of a signal.
 #[derive(Debug, Clone, Copy)]
-enum Target {
+enum SignalTarget {
     /// There is no tool yet; the first signal is kept, and ends the command.
     None(Option<Signal>),
     /// The tool.
@@ -30,14 +30,14 @@ enum Target {
 
 /// The signals of this process from now on.
 #[derive(Debug, Clone)]
-pub(super) struct Signals(Arc<Mutex<Target>>);
+pub(super) struct RelayedSignals(Arc<Mutex<SignalTarget>>);
 
-impl Signals {
+impl RelayedSignals {
     /// Catches the signals, but for those that this process was started to ignore: `nohup` holds for the tool.
     pub(super) fn catch() -> io::Result<Self> {
         let caught = CAUGHT.into_iter().filter(|signal| !os::is_ignored(*signal));
         let mut incoming = SignalsInfo::<WithOrigin>::new(caught.map(|signal| signal as i32))?;
-        let signals = Self(Arc::new(Mutex::new(Target::None(None))));
+        let signals = Self(Arc::new(Mutex::new(SignalTarget::None(None))));
         let target = signals.clone();
         std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
             for origin in &mut incoming {
@@ -53,21 +53,21 @@ impl Signals {
         // Held while the signal is sent: the tool's number must not become another process's meanwhile.
         let mut target = self.target();
         match *target {
-            Target::None(None) => *target = Target::None(Some(signal)),
-            Target::Tool(pid) if is_from_process => {
+            SignalTarget::None(None) => *target = SignalTarget::None(Some(signal)),
+            SignalTarget::Tool(pid) if is_from_process => {
                 let _ = kill(pid, signal);
             }
-            Target::None(Some(_)) | Target::Tool(_) | Target::Ended => {}
+            SignalTarget::None(Some(_)) | SignalTarget::Tool(_) | SignalTarget::Ended => {}
         }
     }
 
-    fn target(&self) -> MutexGuard<'_, Target> {
+    fn target(&self) -> MutexGuard<'_, SignalTarget> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The signal that came before there was a tool.
     pub(super) fn early(&self) -> Option<Signal> {
-        if let Target::None(signal) = *self.target() { signal } else { None }
+        if let SignalTarget::None(signal) = *self.target() { signal } else { None }
     }
 
     /// The exit code that says so.
@@ -78,15 +78,15 @@ impl Signals {
     /// Hands signals on to the tool, from one that came already.
     pub(super) fn hand_on_to(&self, tool: Pid) {
         let mut target = self.target();
-        if let Target::None(Some(signal)) = *target {
+        if let SignalTarget::None(Some(signal)) = *target {
             let _ = kill(tool, signal);
         }
-        *target = Target::Tool(tool);
+        *target = SignalTarget::Tool(tool);
     }
 
     /// Hands nothing on any more: the tool has ended, or there will be none.
     pub(super) fn end(&self) {
-        *self.target() = Target::Ended;
+        *self.target() = SignalTarget::Ended;
     }
 }
 

@@ -8,7 +8,7 @@ use nix::sys::signal::{Signal, kill, raise};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 
-use super::signals::{Signals, code_of};
+use super::signals::{RelayedSignals, code_of};
 use crate::cli::outcome::{failure, say};
 
 /// The exit codes of shells for a command that is no program, and for one that is not there.
@@ -18,7 +18,7 @@ const NOT_FOUND: u8 = 127;
 const LOST: u8 = 125;
 
 /// Runs the tool to its end; gives its exit code.
-pub(super) fn run(mut command: Command, signals: &Signals) -> u8 {
+pub(super) fn run(mut command: Command, signals: &RelayedSignals) -> u8 {
     let name = command.get_program().display().to_string();
     let child = match command.spawn() {
         Ok(child) => child,
@@ -39,7 +39,7 @@ pub(super) fn run(mut command: Command, signals: &Signals) -> u8 {
     })
 }
 
-fn wait(tool: Pid, signals: &Signals) -> Result<u8, Errno> {
+fn wait(tool: Pid, signals: &RelayedSignals) -> Result<u8, Errno> {
     let changes = WaitPidFlag::WEXITED | WaitPidFlag::WSTOPPED;
     loop {
         // Only looked at: as long as the tool is not taken from the system's list, its number is its own.

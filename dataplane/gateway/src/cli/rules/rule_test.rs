@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use aegis_detect::rule_test::{self, Failure as Trial};
+use aegis_detect::rule_test::{self, FailedExample as Trial};
 use aegis_detect::{Cost, Finding, Rule, RuleIndex, RuleSource, Rules, Scanner, Selection};
 use clap::Args;
 

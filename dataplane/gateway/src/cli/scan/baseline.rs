@@ -32,7 +32,7 @@ struct BaselineVersion {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct BaselineFile {
     #[serde(rename = "version")]
     _version: u32,
     /// The salt; under that name scanners would take it for a secret.
@@ -81,7 +81,7 @@ impl Baseline {
                 format!("{shown}: a baseline of version {version}; this program reads version {VERSION}");
             return Err(failure(what, help));
         }
-        let file: File = serde_json::from_str(&text).map_err(none)?;
+        let file: BaselineFile = serde_json::from_str(&text).map_err(none)?;
         let entries = file.findings.into_iter().collect();
         Ok(Baseline { salt: file.mix, folder: folder_of(path)?, entries })
     }

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use aegis_detect::{Part, RuleIndex, Rules};
 use memchr::memmem;
 
-use super::finding::{LocatedFinding, Position};
+use super::finding::{FilePosition, LocatedFinding};
 
 /// What a comment says.
 const MARK: &[u8] = b"aegis:ignore";
@@ -23,7 +23,7 @@ const MAX_WAITING: usize = 1_000;
 
 /// A comment.
 #[derive(Debug, PartialEq, Eq)]
-struct Mark {
+struct IgnoreMark {
     line: u64,
     /// Nothing else is on the line.
     alone: bool,
@@ -31,7 +31,7 @@ struct Mark {
     rules: Vec<RuleIndex>,
 }
 
-impl Mark {
+impl IgnoreMark {
     fn covers(&self, finding: &LocatedFinding) -> bool {
         let last = self.line + u64::from(self.alone);
         let in_place = finding.start.line <= last && self.line <= finding.end.line;
@@ -46,7 +46,7 @@ pub(super) struct Comments<'r> {
     /// Where in the buffer the text begins that was not searched yet, and its line.
     next: usize,
     line: u64,
-    marks: VecDeque<Mark>,
+    marks: VecDeque<IgnoreMark>,
     waiting: VecDeque<LocatedFinding>,
     /// Findings passed over.
     pub(super) ignored: u64,
@@ -72,7 +72,7 @@ impl<'r> Comments<'r> {
     }
 
     /// Adds a line to the key that was pushed last, if that still waits.
-    pub(super) fn add_line(&mut self, line: &[u8], end: Position) {
+    pub(super) fn add_line(&mut self, line: &[u8], end: FilePosition) {
         let key = self.waiting.iter_mut().rev().find(|finding| finding.finding.part != Part::Whole);
         if let Some(key) = key {
             key.add_line(line, end);
@@ -91,7 +91,7 @@ impl<'r> Comments<'r> {
             let behind = at + MARK.len();
             let tail = &buffer[behind..buffer.len().min(behind + LOOK_AHEAD)];
             if let Some(rules) = named(tail, self.rules) {
-                self.marks.push_back(Mark { line: self.line, alone: is_alone(&buffer[..at]), rules });
+                self.marks.push_back(IgnoreMark { line: self.line, alone: is_alone(&buffer[..at]), rules });
             }
             self.next = behind.min(limit);
         }

@@ -12,11 +12,11 @@ use super::baseline::Baseline;
 use super::excludes::Excludes;
 use super::finding::LocatedFinding;
 use super::git;
-use super::lines::Lines;
+use super::lines::LineSelection;
 use super::pool::{self, ScanEvent, Source, TaskQueue, Turn};
-use super::progress::Progress;
-use super::reader::{Content, Unwanted};
-use super::report::{Report, Summary, printable};
+use super::progress::ProgressLine;
+use super::reader::{FileContent, Unwanted};
+use super::report::{ReportWriter, Summary, printable};
 use super::selection::FindingFilter;
 use crate::cli::outcome::say;
 
@@ -43,7 +43,7 @@ pub(super) enum ScanOrigin {
         respect_ignore: bool,
     },
     /// Files and which of their lines count.
-    Changes(Vec<(PathBuf, Lines)>),
+    Changes(Vec<(PathBuf, LineSelection)>),
 }
 
 /// Where findings go, and which of them are known.
@@ -51,7 +51,7 @@ pub(super) struct ScanRun<'a> {
     /// The rules they come from.
     pub rules: Arc<Rules>,
     /// Where they are written.
-    pub report: &'a mut dyn Report,
+    pub report: &'a mut dyn ReportWriter,
     /// Those that need not be reported again.
     pub known: Option<Baseline>,
     /// Where all of them are noted, known or not.
@@ -70,7 +70,7 @@ impl ScanRun<'_> {
     pub(super) fn run(&mut self, scanners: Vec<Scanner>, sources: &ScanSources) -> io::Result<()> {
         self.report.begin(&self.rules)?;
         let total = OnceLock::new();
-        let mut progress = Progress::new(&total, self.shows_progress);
+        let mut progress = ProgressLine::new(&total, self.shows_progress);
         let least = self.filter.least();
         thread::scope(|scope| {
             let (queue, turns) = pool::start(scope, scanners, least);
@@ -94,7 +94,7 @@ impl ScanRun<'_> {
 
     fn source(
         &mut self,
-        progress: &Progress,
+        progress: &ProgressLine,
         path: &Path,
         events: impl IntoIterator<Item = ScanEvent>,
     ) -> io::Result<()> {
@@ -104,13 +104,13 @@ impl ScanRun<'_> {
                 ScanEvent::Findings(findings) => {
                     progress.pause(|| findings.iter().try_for_each(|finding| self.finding(path, finding)))?;
                 }
-                ScanEvent::Done(Content::Text { bytes, ignored }) => {
+                ScanEvent::Done(FileContent::Text { bytes, ignored }) => {
                     self.summary.files += 1;
                     self.summary.bytes += bytes;
                     self.summary.ignored += ignored;
                     ended = true;
                 }
-                ScanEvent::Done(Content::Binary) => {
+                ScanEvent::Done(FileContent::Binary) => {
                     self.summary.skipped += 1;
                     ended = true;
                 }
@@ -142,7 +142,7 @@ impl ScanRun<'_> {
         self.report.finding(path, rule, finding)
     }
 
-    fn failed(&mut self, progress: &Progress, what: &str) {
+    fn failed(&mut self, progress: &ProgressLine, what: &str) {
         self.summary.failed += 1;
         progress.pause(|| say(format_args!("error: {what}")));
     }
@@ -174,13 +174,13 @@ impl ScanSources {
             if self.excludes(path) {
                 return Ok(());
             }
-            return queue.scan(plain(path), Source::File(path.to_path_buf(), Lines::All));
+            return queue.scan(plain(path), Source::File(path.to_path_buf(), LineSelection::All));
         }
         for entry in walk(path, respect_ignore, &self.excludes) {
             match entry {
                 Ok(entry) if is_file(&entry) && !self.is_excepted(entry.path()) => {
                     let name = plain(entry.path());
-                    queue.scan(name, Source::File(entry.into_path(), Lines::All))?;
+                    queue.scan(name, Source::File(entry.into_path(), LineSelection::All))?;
                 }
                 Ok(_) => {}
                 Err(error) => queue.problem(describe(&error))?,

@@ -3,11 +3,11 @@
 use aegis_detect::Finding;
 use zeroize::Zeroizing;
 
-use super::text::Encoding;
+use super::text::TextEncoding;
 
 /// A position in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Position {
+pub(super) struct FilePosition {
     /// Bytes from the start of the file.
     pub offset: u64,
     /// Lines from 1.
@@ -16,18 +16,18 @@ pub(super) struct Position {
     pub column: u64,
 }
 
-impl Position {
-    pub(super) fn start(offset: usize) -> Position {
-        Position { offset: offset as u64, line: 1, column: 1 }
+impl FilePosition {
+    pub(super) fn start(offset: usize) -> FilePosition {
+        FilePosition { offset: offset as u64, line: 1, column: 1 }
     }
 
     /// The position after `text`, which follows this one and was written so in the file.
-    pub(super) fn after(self, text: &[u8], encoding: Encoding) -> Position {
+    pub(super) fn after(self, text: &[u8], encoding: TextEncoding) -> FilePosition {
         let newlines = memchr::memchr_iter(b'\n', text).count() as u64;
         let tail = memchr::memrchr(b'\n', text).map_or(text, |at| &text[at + 1..]);
         // Every byte but a continuation byte begins a character.
         let characters = tail.iter().filter(|byte| **byte & 0xC0 != 0x80).count() as u64;
-        Position {
+        FilePosition {
             offset: self.offset + encoding.width(text),
             line: self.line + newlines,
             column: if newlines > 0 { 1 } else { self.column } + characters,
@@ -41,16 +41,16 @@ pub(super) struct LocatedFinding {
     /// What was found; its offsets are those of a window.
     pub finding: Finding,
     /// Its first byte; of a key that of the line that opens it.
-    pub start: Position,
+    pub start: FilePosition,
     /// Behind its last byte.
-    pub end: Position,
+    pub end: FilePosition,
     /// The bytes themselves; of a key its lines, without what stands between them.
     pub secret: Zeroizing<Vec<u8>>,
 }
 
 impl LocatedFinding {
     /// The key goes on with a line that ends at `end`.
-    pub(super) fn add_line(&mut self, line: &[u8], end: Position) {
+    pub(super) fn add_line(&mut self, line: &[u8], end: FilePosition) {
         // A new place for each: one that grows would leave its contents behind.
         let mut secret = Zeroizing::new(Vec::with_capacity(self.secret.len() + 1 + line.len()));
         secret.extend_from_slice(&self.secret);
@@ -66,12 +66,12 @@ mod tests {
 
     #[test]
     fn positions_count_bytes_lines_and_characters() {
-        let plain = Encoding::Bytes;
-        let at = Position::start(0).after("ab\nä€x".as_bytes(), plain);
-        assert_eq!(at, Position { offset: 9, line: 2, column: 4 });
-        assert_eq!(at.after(b"\n", plain), Position { offset: 10, line: 3, column: 1 });
+        let plain = TextEncoding::Bytes;
+        let at = FilePosition::start(0).after("ab\nä€x".as_bytes(), plain);
+        assert_eq!(at, FilePosition { offset: 9, line: 2, column: 4 });
+        assert_eq!(at.after(b"\n", plain), FilePosition { offset: 10, line: 3, column: 1 });
         assert_eq!(at.after(b"", plain), at);
-        let wide = Position::start(2).after("ab\nä€😀".as_bytes(), Encoding::Utf16Le);
-        assert_eq!(wide, Position { offset: 2 + 6 + 4 + 4, line: 2, column: 4 });
+        let wide = FilePosition::start(2).after("ab\nä€😀".as_bytes(), TextEncoding::Utf16Le);
+        assert_eq!(wide, FilePosition { offset: 2 + 6 + 4 + 4, line: 2, column: 4 });
     }
 }

@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::lines::{self, Lines};
+use super::lines::{self, LineSelection};
 use crate::cli::outcome::{CliFailure, failure};
 
 /// Options of every `diff`, so that no configuration changes what it prints.
@@ -22,7 +22,10 @@ const DIFF: &[&str] =
 /// names.
 ///
 /// Files that git does not know yet count whole, those it ignores do not count. `paths` restrict; none is everything.
-pub(super) fn changes(revision: &str, paths: &[PathBuf]) -> Result<Vec<(PathBuf, Lines)>, CliFailure> {
+pub(super) fn changes(
+    revision: &str,
+    paths: &[PathBuf],
+) -> Result<Vec<(PathBuf, LineSelection)>, CliFailure> {
     let git = Git::of(paths)?;
     let base = git.base(revision)?;
     let mut changed = git.added_lines(&base)?;
@@ -33,8 +36,9 @@ pub(super) fn changes(revision: &str, paths: &[PathBuf]) -> Result<Vec<(PathBuf,
         changed.insert(new, lines);
     }
     let untracked = git.run(&["ls-files", "--others", "--exclude-standard", "--full-name", "-z"], &[])?;
-    changed
-        .extend(untracked.split(|byte| *byte == 0).filter(|p| !p.is_empty()).map(|p| (path(p), Lines::All)));
+    changed.extend(
+        untracked.split(|byte| *byte == 0).filter(|p| !p.is_empty()).map(|p| (path(p), LineSelection::All)),
+    );
     let mut files: Vec<_> = changed.into_iter().map(|(path, lines)| (git.top.join(path), lines)).collect();
     files.sort_by(|(a, _), (b, _)| a.cmp(b));
     Ok(files)
@@ -119,7 +123,7 @@ impl Git {
         Ok(parted.map_or(found, |base| String::from_utf8_lossy(base.trim_ascii_end()).into_owned()))
     }
 
-    fn added_lines(&self, base: &str) -> Result<HashMap<PathBuf, Lines>, CliFailure> {
+    fn added_lines(&self, base: &str) -> Result<HashMap<PathBuf, LineSelection>, CliFailure> {
         let form = ["diff", "--unified=0", "--inter-hunk-context=0", "--src-prefix=a/", "--dst-prefix=b/"];
         let mut child = self
             .command(&[&form, DIFF].concat(), &[base])
@@ -138,13 +142,13 @@ impl Git {
     }
 
     /// The lines of the file `new` that `old` had not at `base`; all when it was not there, or is no text.
-    fn compare(&self, base: &str, old: &Path, new: &Path) -> Result<Lines, CliFailure> {
+    fn compare(&self, base: &str, old: &Path, new: &Path) -> Result<LineSelection, CliFailure> {
         // Links, submodules, and what cannot be read are the business of those who read the files.
         let here = self.top.join(new);
         let Some(mut now) =
             here.symlink_metadata().ok().filter(Metadata::is_file).and_then(|_| File::open(here).ok())
         else {
-            return Ok(Lines::All);
+            return Ok(LineSelection::All);
         };
         let mut object = OsString::from(format!("{base}:"));
         object.push(old);
@@ -157,7 +161,7 @@ impl Git {
             .map_err(|error| no_git(&error))?;
         let lines = child.stdout.take().map(|mut then| lines::added(&mut then, &mut now));
         let was_there = child.wait().map_err(|error| no_git(&error))?.success();
-        Ok(lines.and_then(Result::ok).filter(|_| was_there).unwrap_or(Lines::All))
+        Ok(lines.and_then(Result::ok).filter(|_| was_there).unwrap_or(LineSelection::All))
     }
 }
 
@@ -171,8 +175,8 @@ fn complaint(stderr: &[u8]) -> CliFailure {
 }
 
 /// Reads a patch without context lines. Contents are skipped by their count, so that no content is taken for a header.
-fn read_patch(patch: &mut impl BufRead) -> io::Result<HashMap<PathBuf, Lines>> {
-    let mut files: HashMap<PathBuf, Lines> = HashMap::new();
+fn read_patch(patch: &mut impl BufRead) -> io::Result<HashMap<PathBuf, LineSelection>> {
+    let mut files: HashMap<PathBuf, LineSelection> = HashMap::new();
     let mut current: Option<PathBuf> = None;
     let mut line = Vec::new();
     loop {
@@ -189,9 +193,9 @@ fn read_patch(patch: &mut impl BufRead) -> io::Result<HashMap<PathBuf, Lines>> {
             }
             if let (Some(path), 1..) = (&current, added) {
                 let range = from..=from + added - 1;
-                match files.entry(path.clone()).or_insert(Lines::Ranges(Vec::new())) {
-                    Lines::Ranges(ranges) => ranges.push(range),
-                    Lines::All => {}
+                match files.entry(path.clone()).or_insert(LineSelection::Ranges(Vec::new())) {
+                    LineSelection::Ranges(ranges) => ranges.push(range),
+                    LineSelection::All => {}
                 }
             }
         }
@@ -315,9 +319,9 @@ mod tests {
             +++ b/with blank\t\n@@ -1 +1 @@\n-a\n+b\n";
         let files = read_patch(&mut &patch[..]).expect("memory");
         let ranges = |path: &str| files.get(Path::new(path)).cloned();
-        assert_eq!(ranges("a.txt"), Some(Lines::Ranges(vec![3..=4, 10..=10])));
-        assert_eq!(ranges("ä \"x\""), Some(Lines::Ranges(vec![1..=3])));
-        assert_eq!(ranges("with blank"), Some(Lines::Ranges(vec![1..=1])));
+        assert_eq!(ranges("a.txt"), Some(LineSelection::Ranges(vec![3..=4, 10..=10])));
+        assert_eq!(ranges("ä \"x\""), Some(LineSelection::Ranges(vec![1..=3])));
+        assert_eq!(ranges("with blank"), Some(LineSelection::Ranges(vec![1..=1])));
         assert_eq!(files.len(), 3, "{files:?}");
     }
 

@@ -33,8 +33,8 @@ struct Text(Vec<u8>);
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
-        struct Bytes;
-        impl Visitor<'_> for Bytes {
+        struct TextVisitor;
+        impl Visitor<'_> for TextVisitor {
             type Value = Text;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -49,7 +49,7 @@ impl<'de> Deserialize<'de> for Text {
                 Ok(Text(bytes))
             }
         }
-        source.deserialize_byte_buf(Bytes)
+        source.deserialize_byte_buf(TextVisitor)
     }
 }
 

@@ -10,19 +10,19 @@ use super::text;
 
 /// The lines of a file that count.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Lines {
+pub(super) enum LineSelection {
     /// All of them.
     All,
     /// These, in ascending order, numbered from 1.
     Ranges(Vec<RangeInclusive<u64>>),
 }
 
-impl Lines {
+impl LineSelection {
     /// Whether something from line `first` to line `last` is among them.
     pub(super) fn has_any_between(&self, first: u64, last: u64) -> bool {
         match self {
-            Lines::All => true,
-            Lines::Ranges(ranges) => {
+            LineSelection::All => true,
+            LineSelection::Ranges(ranges) => {
                 let next = ranges.partition_point(|range| *range.end() < first);
                 ranges.get(next).is_some_and(|range| *range.start() <= last)
             }
@@ -33,8 +33,8 @@ impl Lines {
 /// The lines of `new` that `old` has not, or not so often; all of them when one of the two is no text.
 ///
 /// Lines are kept as hashes, 16 bytes for each line of `old`. Line ends and encodings do not make a line new.
-pub(super) fn added(old: &mut dyn Read, new: &mut dyn Read) -> io::Result<Lines> {
-    let (Some(old), Some(new)) = (text::open(old)?, text::open(new)?) else { return Ok(Lines::All) };
+pub(super) fn added(old: &mut dyn Read, new: &mut dyn Read) -> io::Result<LineSelection> {
+    let (Some(old), Some(new)) = (text::open(old)?, text::open(new)?) else { return Ok(LineSelection::All) };
     let mut known: HashMap<[u8; HASH], u64> = HashMap::new();
     each_line(old.text, |hash| *known.entry(hash).or_default() += 1)?;
     let mut ranges: Vec<RangeInclusive<u64>> = Vec::new();
@@ -49,7 +49,7 @@ pub(super) fn added(old: &mut dyn Read, new: &mut dyn Read) -> io::Result<Lines>
             },
         }
     })?;
-    Ok(Lines::Ranges(ranges))
+    Ok(LineSelection::Ranges(ranges))
 }
 
 /// Bytes of a line's hash.
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn lines_meet_what_touches_them() {
-        let lines = Lines::Ranges(vec![3..=4, 10..=10]);
+        let lines = LineSelection::Ranges(vec![3..=4, 10..=10]);
         for (first, last, met) in [
             (1, 2, false),
             (2, 3, true),
@@ -100,21 +100,22 @@ mod tests {
         ] {
             assert_eq!(lines.has_any_between(first, last), met, "{first}..{last}");
         }
-        assert!(Lines::All.has_any_between(1, 1));
+        assert!(LineSelection::All.has_any_between(1, 1));
     }
 
     #[test]
     fn lines_are_new_when_the_old_text_has_fewer_of_them() {
         let new = |old: &[u8], new: &[u8]| added(&mut &old[..], &mut &new[..]).expect("memory");
         let wide: Vec<u8> = "\u{FEFF}a\r\nb".encode_utf16().flat_map(u16::to_be_bytes).collect();
-        let ranges = |ranges: &[(u64, u64)]| Lines::Ranges(ranges.iter().map(|r| r.0..=r.1).collect());
+        let ranges =
+            |ranges: &[(u64, u64)]| LineSelection::Ranges(ranges.iter().map(|r| r.0..=r.1).collect());
         assert_eq!(new(b"a\nb\n", b"a\nb\n"), ranges(&[]));
         assert_eq!(new(b"a\nb\n", b"x\na\ny\nz\nb\nb"), ranges(&[(1, 1), (3, 4), (6, 6)]));
         assert_eq!(new(b"", b"\n\na"), ranges(&[(1, 3)]));
         assert_eq!(new(b"a", b""), ranges(&[]));
         assert_eq!(new(&wide, b"a\nb\nc"), ranges(&[(3, 3)]), "another encoding, other line ends");
-        assert_eq!(new(b"a\0b", b"a"), Lines::All);
-        assert_eq!(new(b"a", b"\x7fELF\0\0"), Lines::All);
+        assert_eq!(new(b"a\0b", b"a"), LineSelection::All);
+        assert_eq!(new(b"a", b"\x7fELF\0\0"), LineSelection::All);
         let long = "l".repeat(100_000);
         assert_eq!(new(long.as_bytes(), format!("{long}\n{long}!").as_bytes()), ranges(&[(2, 2)]));
     }

@@ -37,8 +37,8 @@ use files::{ScanOrigin, ScanRun, ScanSources};
 use finding::LocatedFinding;
 use output::ReportOutput;
 use project::Project;
-use reader::{Content, SourceReader, Stopped};
-use report::{Report, Summary};
+use reader::{FileContent, SourceReader, Stopped};
+use report::{ReportWriter, Summary};
 use selection::FindingFilter;
 
 const AFTER_HELP: &str = "\
@@ -84,13 +84,13 @@ const MAX_JOBS: i64 = 1024;
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
-pub(super) struct Scan {
+pub(super) struct ScanCommand {
     /// Files and folders; `-` is standard input [default: standard input when something is piped in and no baseline is
     /// used, else the current folder]
     paths: Vec<PathBuf>,
     /// How findings are written
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
+    format: ReportFormat,
     /// Read JSON lines {"id":..,"text":..} and answer each with {"id":..,"findings":[..]}
     #[arg(long, conflicts_with_all = ["format", "reveal", "no_ignore", "since", "baseline", "write_baseline", "jobs",
         "exclude", "only", "output", "color", "min_severity", "project"])]
@@ -145,7 +145,7 @@ pub(super) struct Scan {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum ReportFormat {
     /// For people
     Table,
     /// One JSON document
@@ -173,7 +173,7 @@ fn glob(text: &str) -> Result<String, String> {
     excludes::check(text).map(|()| text.to_owned())
 }
 
-impl Scan {
+impl ScanCommand {
     pub(super) fn execute(&self) -> Result<CliOutcome, CliFailure> {
         if self.jsonl {
             let paths = if self.paths.is_empty() { &[PathBuf::from("-")][..] } else { &self.paths };
@@ -230,19 +230,19 @@ impl Scan {
         Project::find(&paths.iter().map(PathBuf::as_path).collect::<Vec<_>>())
     }
 
-    fn report<'o>(&self, out: &'o mut ReportOutput) -> Box<dyn Report + 'o> {
+    fn report<'o>(&self, out: &'o mut ReportOutput) -> Box<dyn ReportWriter + 'o> {
         let is_file = self.output.is_some() && self.color == ColorChoice::Auto;
         let paint = if is_file { Paint::NONE } else { Paint::for_stdout(self.color) };
         match self.format {
-            Format::Table => Box::new(report::Table::new(out, self.reveal, paint)),
-            Format::Json => Box::new(report::Json::new(out, self.reveal)),
-            Format::Sarif => Box::new(sarif::Sarif::new(out, self.reveal)),
+            ReportFormat::Table => Box::new(report::TableReport::new(out, self.reveal, paint)),
+            ReportFormat::Json => Box::new(report::Json::new(out, self.reveal)),
+            ReportFormat::Sarif => Box::new(sarif::Sarif::new(out, self.reveal)),
         }
     }
 
     /// Says what it came to, and writes the new baseline.
     fn conclude(&self, summary: Summary, noted: Option<Baseline>) -> Result<CliOutcome, CliFailure> {
-        if self.format == Format::Table && !self.quiet {
+        if self.format == ReportFormat::Table && !self.quiet {
             say(summary);
         }
         if summary.failed > 0 {
@@ -329,12 +329,12 @@ pub(super) fn show(
         Ok(())
     };
     match SourceReader::new(scanner, Confidence::Low).scan(&mut source, &mut keep) {
-        Ok(Content::Binary) => return Err(unreadable(&"not text")),
+        Ok(FileContent::Binary) => return Err(unreadable(&"not text")),
         Err(Stopped::Unreadable(error)) => return Err(unreadable(&error)),
-        Ok(Content::Text { .. }) | Err(Stopped::Unwanted) => {}
+        Ok(FileContent::Text { .. }) | Err(Stopped::Unwanted) => {}
     }
     let path = if path == Path::new("-") { Path::new("(standard input)") } else { path };
-    let mut table = report::Table::new(std::io::stdout().lock(), reveal, Paint::NONE);
+    let mut table = report::TableReport::new(std::io::stdout().lock(), reveal, Paint::NONE);
     let written = findings
         .iter()
         .try_for_each(|finding| table.finding(path, rules.get(finding.finding.rule), finding))

@@ -14,8 +14,8 @@ use std::thread::Scope;
 use aegis_detect::{Confidence, Scanner};
 
 use super::finding::LocatedFinding;
-use super::lines::Lines;
-use super::reader::{Content, SourceReader, Stopped, Unwanted};
+use super::lines::LineSelection;
+use super::reader::{FileContent, SourceReader, Stopped, Unwanted};
 
 /// Sources that may be scanned or wait for their turn, for each thread.
 const AHEAD: usize = 64;
@@ -30,7 +30,7 @@ pub(super) enum Source {
     /// Standard input.
     Input,
     /// A file, and which of its lines count.
-    File(PathBuf, Lines),
+    File(PathBuf, LineSelection),
 }
 
 /// What comes of a source.
@@ -38,7 +38,7 @@ pub(super) enum ScanEvent {
     /// Findings, in their order.
     Findings(Vec<LocatedFinding>),
     /// The source was read to its end.
-    Done(Content),
+    Done(FileContent),
     /// It could not be read.
     Failed(io::Error),
 }
@@ -51,14 +51,14 @@ pub(super) enum Turn {
     Problem(String),
 }
 
-struct Task {
+struct ScanTask {
     source: Source,
     events: SyncSender<ScanEvent>,
 }
 
 /// The way into the pool.
 pub(super) struct TaskQueue {
-    tasks: SyncSender<Task>,
+    tasks: SyncSender<ScanTask>,
     turns: SyncSender<Turn>,
 }
 
@@ -67,7 +67,7 @@ impl TaskQueue {
     pub(super) fn scan(&self, name: PathBuf, source: Source) -> Result<(), Unwanted> {
         let (sender, events) = sync_channel(BATCHES);
         self.turns.send(Turn::Source { name, events }).map_err(|_| Unwanted)?;
-        self.tasks.send(Task { source, events: sender }).map_err(|_| Unwanted)
+        self.tasks.send(ScanTask { source, events: sender }).map_err(|_| Unwanted)
     }
 
     /// Reports something in its place among the results.
@@ -93,12 +93,12 @@ pub(super) fn start<'scope>(
     (TaskQueue { tasks, turns }, exit)
 }
 
-fn work(reader: &mut SourceReader, queue: &Mutex<Receiver<Task>>) {
+fn work(reader: &mut SourceReader, queue: &Mutex<Receiver<ScanTask>>) {
     loop {
         let task = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Task { source, events }) = task else { return };
+        let Ok(ScanTask { source, events }) = task else { return };
         let lines = match &source {
-            Source::Input => Lines::All,
+            Source::Input => LineSelection::All,
             Source::File(_, lines) => lines.clone(),
         };
         let mut batch = Vec::new();

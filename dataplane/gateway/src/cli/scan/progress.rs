@@ -14,20 +14,20 @@ const SHOW_AFTER: Duration = Duration::from_millis(800);
 const PER_SECOND: u8 = 10;
 
 /// The line, if there is a terminal.
-pub(super) struct Progress<'t> {
+pub(super) struct ProgressLine<'t> {
     bar: Option<ProgressBar>,
     begun: Instant,
     total: &'t OnceLock<u64>,
     style: Option<&'static str>,
 }
 
-impl<'t> Progress<'t> {
+impl<'t> ProgressLine<'t> {
     /// Nothing is shown where standard error is no terminal, or nobody wants it. The line becomes a bar when `total`, the number of files,
     /// is known.
     pub(super) fn new(total: &'t OnceLock<u64>, is_wanted: bool) -> Self {
         let hidden = || ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         let bar = (is_wanted && io::stderr().is_terminal()).then(hidden);
-        Progress { bar, begun: Instant::now(), total, style: None }
+        ProgressLine { bar, begun: Instant::now(), total, style: None }
     }
 
     /// Whether anybody sees it.

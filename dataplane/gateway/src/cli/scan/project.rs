@@ -27,7 +27,7 @@ const HELP: &str = "docs/scanning.md describes the file; --no-project scans with
 /// The file as it is written.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct ProjectFile {
     #[serde(default)]
     exclude: Vec<Spanned<String>>,
     #[serde(default)]
@@ -94,7 +94,7 @@ impl Project {
         }
         let text = std::fs::read_to_string(path).map_err(|error| unreadable(&error))?;
         let line_of = |offset: usize| text[..offset.min(text.len())].matches('\n').count() + 1;
-        let file: File = toml::from_str(&text).map_err(|error| {
+        let file: ProjectFile = toml::from_str(&text).map_err(|error| {
             let line = error.span().map_or(String::new(), |span| format!(":{}", line_of(span.start)));
             failure(format!("{shown}{line}: {}", error.message()), HELP)
         })?;

@@ -7,7 +7,7 @@ use aegis_detect::{Carry, Confidence, LEFT_CONTEXT, LOOKAHEAD, MAX_SECRET_LEN, P
 use zeroize::Zeroizing;
 
 use super::comments::{self, Comments};
-use super::finding::{LocatedFinding, Position};
+use super::finding::{FilePosition, LocatedFinding};
 use super::text::{self, Opened};
 
 /// Bytes held at once. More makes fewer windows, and every window repeats its left context.
@@ -20,7 +20,7 @@ const _: () = assert!(comments::LOOK_AHEAD <= LOOKAHEAD);
 
 /// What a stream turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Content {
+pub(super) enum FileContent {
     /// Text.
     Text {
         /// Its length in bytes.
@@ -75,10 +75,10 @@ impl SourceReader {
         &mut self,
         source: &mut dyn Read,
         found: &mut dyn FnMut(LocatedFinding) -> Result<(), Unwanted>,
-    ) -> Result<Content, Stopped> {
+    ) -> Result<FileContent, Stopped> {
         match text::open(source)? {
             Some(mut opened) => self.windows(&mut opened, found),
-            None => Ok(Content::Binary),
+            None => Ok(FileContent::Binary),
         }
     }
 
@@ -86,7 +86,7 @@ impl SourceReader {
         &mut self,
         opened: &mut Opened<'_>,
         found: &mut dyn FnMut(LocatedFinding) -> Result<(), Unwanted>,
-    ) -> Result<Content, Stopped> {
+    ) -> Result<FileContent, Stopped> {
         let Opened { encoding, mark, ref mut text } = *opened;
         let buffer = &mut self.buffer;
         buffer.clear();
@@ -97,7 +97,7 @@ impl SourceReader {
         let mut carry = Carry::default();
         let mut fresh = 0;
         let mut counted = 0;
-        let mut position = Position::start(mark);
+        let mut position = FilePosition::start(mark);
         loop {
             let at_end = fill(text, buffer)?;
             let scan = self.scanner.scan_on(Window { text: buffer, fresh, last: at_end }, &mut carry);
@@ -126,7 +126,7 @@ impl SourceReader {
             }
             if done {
                 let bytes = position.after(&buffer[counted..], encoding).offset;
-                return Ok(Content::Text { bytes, ignored: comments.ignored });
+                return Ok(FileContent::Text { bytes, ignored: comments.ignored });
             }
             let keep = settled.saturating_sub(LEFT_CONTEXT);
             if keep > counted {

@@ -13,7 +13,7 @@ use crate::cli::terminal::{self, Color, Paint};
 const SHOWN: usize = 4;
 
 /// Takes findings as they are found; nothing is kept longer than the file they are in.
-pub(super) trait Report {
+pub(super) trait ReportWriter {
     /// Before the first finding.
     fn begin(&mut self, rules: &Rules) -> io::Result<()>;
     /// One finding in the file called `path`.
@@ -111,7 +111,7 @@ fn color_of(column: usize, row: &[String; 6]) -> Option<Color> {
 }
 
 /// For people: a block per file, a row per finding: place, severity, confidence, rule, secret, what it is.
-pub(super) struct Table<W> {
+pub(super) struct TableReport<W> {
     out: W,
     reveal: bool,
     paint: Paint,
@@ -119,16 +119,16 @@ pub(super) struct Table<W> {
     rows: Vec<[String; 6]>,
 }
 
-impl<W: Write> Table<W> {
+impl<W: Write> TableReport<W> {
     pub(super) fn new(out: W, reveal: bool, paint: Paint) -> Self {
-        Table { out, reveal, paint, path: String::new(), rows: Vec::new() }
+        TableReport { out, reveal, paint, path: String::new(), rows: Vec::new() }
     }
 }
 
 /// Rows after which a block is written even though its file goes on.
 const MAX_ROWS: usize = 1_000;
 
-impl<W: Write> Report for Table<W> {
+impl<W: Write> ReportWriter for TableReport<W> {
     fn begin(&mut self, _: &Rules) -> io::Result<()> {
         Ok(())
     }
@@ -194,7 +194,7 @@ impl<W: Write> Json<W> {
     }
 }
 
-impl<W: Write> Report for Json<W> {
+impl<W: Write> ReportWriter for Json<W> {
     fn begin(&mut self, _: &Rules) -> io::Result<()> {
         self.out.write_all(b"{\"findings\":[")
     }

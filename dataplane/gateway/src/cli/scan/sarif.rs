@@ -8,7 +8,7 @@ use aegis_detect::{Rule, Rules, Severity};
 use data_encoding::HEXUPPER;
 
 use super::finding::LocatedFinding;
-use super::report::{Report, Summary, shown};
+use super::report::{ReportWriter, Summary, shown};
 
 /// The schema that the output fits.
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json";
@@ -51,7 +51,7 @@ fn uri(path: &Path) -> String {
     if encoded.starts_with('/') { format!("file://{encoded}") } else { encoded }
 }
 
-impl<W: Write> Report for Sarif<W> {
+impl<W: Write> ReportWriter for Sarif<W> {
     fn begin(&mut self, rules: &Rules) -> io::Result<()> {
         let descriptors: Vec<_> = rules
             .iter()

@@ -1,6 +1,6 @@
 //! What kind of text a stream is: UTF-8 and its kin pass as they are, UTF-16 is turned into UTF-8, binary is refused.
 //!
-//! Positions are always those of the original: see [`Encoding::width`].
+//! Positions are always those of the original: see [`TextEncoding::width`].
 
 use std::io::{self, Cursor, Read};
 
@@ -17,7 +17,7 @@ const MIN_GUESS: usize = 8;
 
 /// How the characters of a text are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Encoding {
+pub(super) enum TextEncoding {
     /// UTF-8, ASCII, or any other in which no byte is zero.
     Bytes,
     /// UTF-16, little endian.
@@ -26,10 +26,10 @@ pub(super) enum Encoding {
     Utf16Be,
 }
 
-impl Encoding {
+impl TextEncoding {
     /// The length in the original of what is `text` in UTF-8.
     pub(super) fn width(self, text: &[u8]) -> u64 {
-        if self == Encoding::Bytes {
+        if self == TextEncoding::Bytes {
             return text.len() as u64;
         }
         // Every byte but a continuation byte begins a character; four bytes of UTF-8 are a surrogate pair.
@@ -39,14 +39,14 @@ impl Encoding {
     }
 
     fn unit(self, pair: [u8; 2]) -> u16 {
-        if self == Encoding::Utf16Be { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) }
+        if self == TextEncoding::Utf16Be { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) }
     }
 }
 
 /// A text, however it is written.
 pub(super) struct Opened<'s> {
     /// How it is written.
-    pub encoding: Encoding,
+    pub encoding: TextEncoding,
     /// The length of its byte order mark.
     pub mark: usize,
     /// What is behind the mark, in UTF-8 or as it is.
@@ -62,22 +62,22 @@ pub(super) fn open<'s>(source: &'s mut dyn Read) -> io::Result<Option<Opened<'s>
     start.set_position(mark as u64);
     let whole = start.chain(source);
     let text: Box<dyn Read + 's> = match encoding {
-        Encoding::Bytes => Box::new(whole),
+        TextEncoding::Bytes => Box::new(whole),
         _ => Box::new(Transcoder::new(whole, encoding)),
     };
     Ok(Some(Opened { encoding, mark, text }))
 }
 
 /// The encoding that the first bytes show and the length of their byte order mark; `None` for what is not text.
-fn detect(start: &[u8]) -> Option<(Encoding, usize)> {
+fn detect(start: &[u8]) -> Option<(TextEncoding, usize)> {
     match start {
-        [0xEF, 0xBB, 0xBF, ..] => Some((Encoding::Bytes, 3)),
+        [0xEF, 0xBB, 0xBF, ..] => Some((TextEncoding::Bytes, 3)),
         // The mark of UTF-32 begins like that of UTF-16; text has no zero behind it.
         [0xFF, 0xFE, 0, 0, ..] => None,
-        [0xFF, 0xFE, ..] => Some((Encoding::Utf16Le, 2)),
-        [0xFE, 0xFF, ..] => Some((Encoding::Utf16Be, 2)),
-        _ if !start.contains(&0) => Some((Encoding::Bytes, 0)),
-        _ => [Encoding::Utf16Le, Encoding::Utf16Be]
+        [0xFF, 0xFE, ..] => Some((TextEncoding::Utf16Le, 2)),
+        [0xFE, 0xFF, ..] => Some((TextEncoding::Utf16Be, 2)),
+        _ if !start.contains(&0) => Some((TextEncoding::Bytes, 0)),
+        _ => [TextEncoding::Utf16Le, TextEncoding::Utf16Be]
             .into_iter()
             .find(|encoding| is_text_in(*encoding, start))
             .map(|encoding| (encoding, 0)),
@@ -85,7 +85,7 @@ fn detect(start: &[u8]) -> Option<(Encoding, usize)> {
 }
 
 /// Whether bytes without a mark are text in this encoding: no control characters, whole pairs, mostly ASCII.
-fn is_text_in(encoding: Encoding, start: &[u8]) -> bool {
+fn is_text_in(encoding: TextEncoding, start: &[u8]) -> bool {
     let (pairs, _) = start.as_chunks::<2>();
     let units = pairs.iter().map(|pair| encoding.unit(*pair));
     let (mut ascii, mut all, mut broken) = (0, 0, 0);
@@ -105,14 +105,14 @@ fn is_text_in(encoding: Encoding, start: &[u8]) -> bool {
 /// Reads UTF-16 as UTF-8. A unit that is no character becomes U+FFFD, which keeps its width of two bytes.
 struct Transcoder<R> {
     source: R,
-    encoding: Encoding,
+    encoding: TextEncoding,
     raw: Zeroizing<Vec<u8>>,
     text: Zeroizing<Vec<u8>>,
     given: usize,
 }
 
 impl<R: Read> Transcoder<R> {
-    fn new(source: R, encoding: Encoding) -> Self {
+    fn new(source: R, encoding: TextEncoding) -> Self {
         // Never moved while they grow: a moved buffer leaves its contents behind. A unit gives at most three bytes.
         let raw = Zeroizing::new(Vec::with_capacity(CHUNK));
         let text = Zeroizing::new(Vec::with_capacity(CHUNK * 2));
@@ -167,7 +167,7 @@ mod tests {
         text.encode_utf16().flat_map(pair).collect()
     }
 
-    fn back(bytes: &[u8], encoding: Encoding) -> String {
+    fn back(bytes: &[u8], encoding: TextEncoding) -> String {
         let mut text = String::new();
         Transcoder::new(bytes, encoding).read_to_string(&mut text).expect("UTF-8");
         text
@@ -176,15 +176,15 @@ mod tests {
     #[test]
     fn marks_and_guesses_give_the_encoding() {
         let marked = |mark: &[u8], text: &[u8]| detect(&[mark, text].concat());
-        assert_eq!(marked(b"\xEF\xBB\xBF", b"x"), Some((Encoding::Bytes, 3)));
-        assert_eq!(marked(b"\xFF\xFE", &utf16("ж", false)), Some((Encoding::Utf16Le, 2)));
-        assert_eq!(marked(b"\xFE\xFF", &utf16("ж", true)), Some((Encoding::Utf16Be, 2)));
+        assert_eq!(marked(b"\xEF\xBB\xBF", b"x"), Some((TextEncoding::Bytes, 3)));
+        assert_eq!(marked(b"\xFF\xFE", &utf16("ж", false)), Some((TextEncoding::Utf16Le, 2)));
+        assert_eq!(marked(b"\xFE\xFF", &utf16("ж", true)), Some((TextEncoding::Utf16Be, 2)));
         assert_eq!(marked(b"\xFF\xFE\0\0", b"x\0\0\0"), None);
         let text = "password = 'größer als 10 €'\r\n";
-        assert_eq!(detect(&utf16(text, false)), Some((Encoding::Utf16Le, 0)));
-        assert_eq!(detect(&utf16(text, true)), Some((Encoding::Utf16Be, 0)));
-        assert_eq!(detect(text.as_bytes()), Some((Encoding::Bytes, 0)));
-        assert_eq!(detect(b""), Some((Encoding::Bytes, 0)));
+        assert_eq!(detect(&utf16(text, false)), Some((TextEncoding::Utf16Le, 0)));
+        assert_eq!(detect(&utf16(text, true)), Some((TextEncoding::Utf16Be, 0)));
+        assert_eq!(detect(text.as_bytes()), Some((TextEncoding::Bytes, 0)));
+        assert_eq!(detect(b""), Some((TextEncoding::Bytes, 0)));
     }
 
     #[test]
@@ -204,7 +204,7 @@ mod tests {
     fn utf16_comes_back_whole_across_chunks() {
         for shift in 0..3 {
             let text = "a".repeat(shift) + &"x€😀".repeat(CHUNK / 5);
-            for (big, encoding) in [(false, Encoding::Utf16Le), (true, Encoding::Utf16Be)] {
+            for (big, encoding) in [(false, TextEncoding::Utf16Le), (true, TextEncoding::Utf16Be)] {
                 let bytes = utf16(&text, big);
                 assert_eq!(back(&bytes, encoding), text);
                 assert_eq!(encoding.width(text.as_bytes()), bytes.len() as u64);
@@ -215,9 +215,9 @@ mod tests {
     #[test]
     fn what_is_no_character_keeps_its_width() {
         let lone = [0x61, 0, 0, 0xD8, 0x62, 0, 0, 0xDC];
-        assert_eq!(back(&lone, Encoding::Utf16Le), "a\u{FFFD}b\u{FFFD}");
-        assert_eq!(Encoding::Utf16Le.width("a\u{FFFD}b\u{FFFD}".as_bytes()), lone.len() as u64);
-        assert_eq!(back(&[0x61, 0, 0x62], Encoding::Utf16Le), "a\u{FFFD}");
-        assert_eq!(back(&[0x61, 0, 0, 0xD8], Encoding::Utf16Le), "a\u{FFFD}");
+        assert_eq!(back(&lone, TextEncoding::Utf16Le), "a\u{FFFD}b\u{FFFD}");
+        assert_eq!(TextEncoding::Utf16Le.width("a\u{FFFD}b\u{FFFD}".as_bytes()), lone.len() as u64);
+        assert_eq!(back(&[0x61, 0, 0x62], TextEncoding::Utf16Le), "a\u{FFFD}");
+        assert_eq!(back(&[0x61, 0, 0, 0xD8], TextEncoding::Utf16Le), "a\u{FFFD}");
     }
 }

@@ -24,11 +24,11 @@ pub(super) struct TailEvent<'a> {
     error: Option<Cow<'a, str>>,
     #[serde(default)]
     ended: Cow<'a, str>,
-    us: Option<Times>,
+    us: Option<TailTimes>,
     #[serde(default)]
     findings_total: u64,
     #[serde(default)]
-    findings: Vec<Finding<'a>>,
+    findings: Vec<TailFinding<'a>>,
     #[serde(default)]
     opaque_total: u64,
     #[serde(default)]
@@ -40,13 +40,13 @@ pub(super) struct TailEvent<'a> {
 }
 
 #[derive(Debug, Deserialize)]
-struct Times {
+struct TailTimes {
     total: u64,
     added: u64,
 }
 
 #[derive(Debug, Deserialize)]
-struct Finding<'a> {
+struct TailFinding<'a> {
     rule: Cow<'a, str>,
     action: Cow<'a, str>,
     place: Cow<'a, str>,
@@ -107,7 +107,7 @@ impl TailEvent<'_> {
     }
 
     fn findings(&self, paint: Paint) -> String {
-        let named = |finding: &Finding<'_>| {
+        let named = |finding: &TailFinding<'_>| {
             let text = format!("{} {}", printable(&finding.rule), printable(&finding.action));
             let color = if finding.action == "block" { Color::Red } else { Color::Yellow };
             let place = printable(&finding.place);

@@ -30,7 +30,7 @@ Exit codes: 0 shown; 2 it cannot be read.";
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
-pub(super) struct Tail {
+pub(super) struct TailCommand {
     /// Go on with what comes
     #[arg(long, short)]
     follow: bool,
@@ -50,7 +50,7 @@ pub(super) struct Tail {
     state: StateOptions,
 }
 
-impl Tail {
+impl TailCommand {
     pub(super) fn execute(&self) -> Result<CliOutcome, CliFailure> {
         let path = self.path()?;
         let cannot_read = |error: &io::Error| {

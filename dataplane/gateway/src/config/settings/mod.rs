@@ -24,7 +24,7 @@ pub use restore::Restore;
 pub use server::{Admin, Cache, Certificate, ClientAuth, Driver, Server, ServerTls, State};
 pub use tokens::{Recall, Session, Tokens, epoch_number};
 pub use traffic::{BeyondHold, Limits, RESERVED_PART, Timeouts};
-pub use upstream::{KeyHeader, Provider, Roots, Upstream};
+pub use upstream::{KeyHeader, Provider, TrustedRoots, Upstream};
 
 section! {
     /// The whole configuration of a gateway.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::key::ValueKind;
+use crate::config::key::SettingKind;
 use crate::config::range::Range;
 use crate::config::schema::{choices, section};
 use crate::config::units;
@@ -42,7 +42,7 @@ section! {
         /// When events are forced to the disk: never, once a second, after each batch.
         sync: AuditSync;
         /// Size at which the file is set aside and a new one begun; 0 is never. Nothing is deleted.
-        rotate_size: u64 = 256 << 20, with: "units::size", kind: ValueKind::Size;
+        rotate_size: u64 = 256 << 20, with: "units::size", kind: SettingKind::Size;
         /// Events that may wait per shard while the writer is behind.
         ring: usize = 8_192, range: ring();
     }

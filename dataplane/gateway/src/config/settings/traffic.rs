@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::key::ValueKind;
+use crate::config::key::SettingKind;
 use crate::config::range::{Range, TimeLimit};
 use crate::config::schema::{choices, section};
 use crate::config::units;
@@ -69,16 +69,16 @@ section! {
     /// `[limits]`
     Limits {
         /// Largest request body, counted before and after decoding (413).
-        max_body: u64 = 64 << 20, with: "units::size", kind: ValueKind::Size,
+        max_body: u64 = 64 << 20, with: "units::size", kind: SettingKind::Size,
             range: Range::at_least(1, |_| "0 would refuse every body".to_owned()).bytes();
         /// Longest request body, decoded, that is scanned whole before its first byte is sent. Above it: beyond_hold.
-        hold: u64 = 32 << 20, with: "units::size", kind: ValueKind::Size,
+        hold: u64 = 32 << 20, with: "units::size", kind: SettingKind::Size,
             range: Range::at_least(64 << 10, |_| "less than 64KiB".to_owned()).bytes();
         /// What happens to a longer body: refuse it (413), or stream it, noted in audit and metrics; then a value is
         /// hidden only from where it was found. Files, multipart and uploads are streamed in any case.
         beyond_hold: BeyondHold;
         /// Largest request or reply head (431).
-        max_head: u64 = 64 << 10, with: "units::size", kind: ValueKind::Size,
+        max_head: u64 = 64 << 10, with: "units::size", kind: SettingKind::Size,
             range: Range::at_least(4 << 10, |n| format!("{n} bytes are too few for ordinary clients"))
                 .bytes()
                 .naming_least();
@@ -90,7 +90,7 @@ section! {
             range: Range::at_least(1, |_| "0 would refuse every compressed body".to_owned());
         /// Memory for bodies in flight per shard; beyond it new requests get 503. A sixteenth of it is kept for small
         /// ones.
-        buffers_per_shard: u64 = 256 << 20, with: "units::size", kind: ValueKind::Size,
+        buffers_per_shard: u64 = 256 << 20, with: "units::size", kind: SettingKind::Size,
             range: Range::at_least(1 << 20, |_| "less than 1MiB".to_owned()).bytes();
         /// Idle upstream connections per shard and upstream.
         idle_per_upstream: usize = 64;

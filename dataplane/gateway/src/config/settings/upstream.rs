@@ -31,7 +31,7 @@ section! {
         /// that carry it are sent again when a connection breaks.
         idempotency_header: Option<String>, example: r#""idempotency-key""#;
         /// Trusted authorities: Mozilla's list, the operating system's store, or the file `ca` alone.
-        roots: Roots, example: r#""webpki""#;
+        roots: TrustedRoots, example: r#""webpki""#;
         /// PEM file of authorities, for roots = "file".
         ca: Option<PathBuf>, example: r#""/etc/aegis/llm-ca.pem""#;
         /// PEM certificate chain shown to the upstream.
@@ -94,7 +94,7 @@ pub enum KeyHeader {
 /// Which certificate authorities are trusted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Roots {
+pub enum TrustedRoots {
     /// Mozilla's list, compiled in.
     #[default]
     Webpki,
@@ -104,4 +104,4 @@ pub enum Roots {
     File,
 }
 
-choices!(Provider, KeyHeader, Roots);
+choices!(Provider, KeyHeader, TrustedRoots);

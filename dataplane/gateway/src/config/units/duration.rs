@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-use super::written::{Written, lookup, split};
+use super::written::{NumberOrText, lookup, split};
 
 /// Units of time, longest suffix first so that `ms` is not taken for `s`.
 const TIME_UNITS: [(&str, u64); 5] =
@@ -40,9 +40,9 @@ pub fn format(value: Duration) -> String {
 
 /// Reads seconds as a number or a string with a unit.
 pub fn deserialize<'de, D: Deserializer<'de>>(source: D) -> Result<Duration, D::Error> {
-    match Written::deserialize(source)? {
-        Written::Number(seconds) => Ok(Duration::from_secs(seconds)),
-        Written::Text(text) => parse(&text).map_err(D::Error::custom),
+    match NumberOrText::deserialize(source)? {
+        NumberOrText::Number(seconds) => Ok(Duration::from_secs(seconds)),
+        NumberOrText::Text(text) => parse(&text).map_err(D::Error::custom),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-use super::written::{Written, lookup, split};
+use super::written::{NumberOrText, lookup, split};
 
 /// Units of size, binary because every limit of the gateway is a power of two.
 const SIZE_UNITS: [(&str, u64); 4] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("B", 1)];
@@ -34,9 +34,9 @@ pub fn format(value: u64) -> String {
 
 /// Reads bytes as a number or a string with a unit.
 pub fn deserialize<'de, D: Deserializer<'de>>(source: D) -> Result<u64, D::Error> {
-    match Written::deserialize(source)? {
-        Written::Number(bytes) => Ok(bytes),
-        Written::Text(text) => parse(&text).map_err(D::Error::custom),
+    match NumberOrText::deserialize(source)? {
+        NumberOrText::Number(bytes) => Ok(bytes),
+        NumberOrText::Text(text) => parse(&text).map_err(D::Error::custom),
     }
 }
 

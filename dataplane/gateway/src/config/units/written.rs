@@ -3,7 +3,7 @@
 /// What serde hands over for either kind of value.
 #[derive(serde::Deserialize)]
 #[serde(untagged, expecting = "a number or a string with a unit")]
-pub(super) enum Written {
+pub(super) enum NumberOrText {
     Number(u64),
     Text(String),
 }

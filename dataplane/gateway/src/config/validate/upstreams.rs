@@ -1,7 +1,7 @@
 //! Checks of `[upstreams]`: names, addresses, credentials.
 
 use crate::config::error::Problem;
-use crate::config::settings::{AuthMode, Roots, Settings, Upstream};
+use crate::config::settings::{AuthMode, Settings, TrustedRoots, Upstream};
 use crate::config::upstream_url::UpstreamUrl;
 use crate::metrics::MAX_UPSTREAMS;
 
@@ -59,7 +59,7 @@ fn upstream_target(key: &str, upstream: &Upstream, settings: &Settings, problems
         let what = format!("the provider's key would cross the network unencrypted to {}", url.host);
         problems.push(Problem::warning(format!("{key}.url"), what, "use https://"));
     }
-    if !url.tls && upstream.roots != Roots::default() {
+    if !url.tls && upstream.roots != TrustedRoots::default() {
         problems.push(Problem::error(
             format!("{key}.roots"),
             "has no effect with http://",
@@ -97,12 +97,12 @@ fn upstream_credentials(key: &str, upstream: &Upstream, problems: &mut Vec<Probl
         ));
     }
     match (upstream.roots, &upstream.ca) {
-        (Roots::File, None) => problems.push(Problem::error(
+        (TrustedRoots::File, None) => problems.push(Problem::error(
             format!("{key}.roots"),
             "roots = \"file\" without a file",
             "set ca to a PEM file",
         )),
-        (Roots::Webpki | Roots::System, Some(_)) => problems.push(Problem::error(
+        (TrustedRoots::Webpki | TrustedRoots::System, Some(_)) => problems.push(Problem::error(
             format!("{key}.ca"),
             "has no effect without roots = \"file\"",
             "set roots = \"file\", or remove ca",

@@ -1,6 +1,6 @@
 //! Content codings taken off a body in steps of bounded size.
 
-use aegis_wire::coding::{Coding, CodingError, Decoder, Limits};
+use aegis_wire::coding::{Coding, CodingError, Decoder, DecoderLimits};
 
 use super::super::net::buffers::wipe;
 use crate::error_body::{ErrorKind, Failure};
@@ -16,7 +16,7 @@ pub(super) struct ContentDecoder {
 
 impl ContentDecoder {
     /// A decoder for a body with these codings, in the order they were applied.
-    pub(super) fn new(codings: &[Coding], limits: Limits) -> Result<Self, CodingError> {
+    pub(super) fn new(codings: &[Coding], limits: DecoderLimits) -> Result<Self, CodingError> {
         Ok(Self { decoder: Decoder::new(codings, limits)?, held: Vec::new(), start: 0, needs_input: true })
     }
 

@@ -176,7 +176,7 @@ fn decoder_for(
                 return Ok(None);
             }
             // Passed on piece by piece, a body may grow as it likes.
-            let limits = coding::Limits { output: u64::MAX, ratio: u64::MAX, ratio_floor: u64::MAX };
+            let limits = coding::DecoderLimits { output: u64::MAX, ratio: u64::MAX, ratio_floor: u64::MAX };
             ContentDecoder::new(&codings, limits).map(Some).map_err(|_| UNREADABLE)
         }
         Err(_) if restoring => Err(UNREADABLE),

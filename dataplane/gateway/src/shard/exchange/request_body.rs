@@ -68,7 +68,7 @@ enum BodyReader {
 
 /// What it takes to scan the window.
 #[must_use]
-enum Window {
+enum WindowNeed {
     /// Nothing: it is full, or the body ends with it.
     Ready,
     /// The client must send more, of which at most so many bytes belong to this body.
@@ -98,10 +98,10 @@ impl BodyReader {
             BodyKind::None => Self::Plain { left: 0 },
             BodyKind::Length(left) if codings.is_empty() => Self::Plain { left },
             _ => {
-                let growth = coding::Limits {
+                let growth = coding::DecoderLimits {
                     output: limits.max_body,
                     ratio: u64::from(limits.max_decode_ratio),
-                    ..coding::Limits::default()
+                    ..coding::DecoderLimits::default()
                 };
                 let coding = (!codings.is_empty()).then(|| ContentDecoder::new(codings, growth));
                 Self::Framed(Box::new(Framed {
@@ -277,25 +277,25 @@ impl RequestBody {
     ) -> Result<(), ExchangeError> {
         loop {
             match self.advance(client, shard, wanted)? {
-                Window::Ready => return Ok(()),
-                Window::NeedsClient(most) => self.read(client, most, timeouts).await?,
+                WindowNeed::Ready => return Ok(()),
+                WindowNeed::NeedsClient(most) => self.read(client, most, timeouts).await?,
             }
         }
     }
 
     /// Takes what has come from the client into the window.
-    fn advance(&mut self, client: &mut Conn, shard: &Shard, wanted: usize) -> Result<Window, Failure> {
+    fn advance(&mut self, client: &mut Conn, shard: &Shard, wanted: usize) -> Result<WindowNeed, Failure> {
         match &mut self.reader {
             BodyReader::Plain { left } => {
                 let there = client.rx.data().len();
                 if there as u64 >= *left || there >= wanted {
-                    return Ok(Window::Ready);
+                    return Ok(WindowNeed::Ready);
                 }
                 let left = usize::try_from(*left).unwrap_or(usize::MAX);
                 if client.room() < left.min(wanted) && !client.grow(&shard.buffers, wanted) {
                     return Err(NO_ROOM);
                 }
-                Ok(Window::NeedsClient((left - there).min(READ_AT_ONCE)))
+                Ok(WindowNeed::NeedsClient((left - there).min(READ_AT_ONCE)))
             }
             BodyReader::Framed(framed) => {
                 framed.absorb(client, wanted)?;
@@ -304,9 +304,9 @@ impl RequestBody {
                     // There is likely more to come; without room it goes on in small pieces.
                     client.grow(&shard.buffers, LARGE);
                 }
-                Ok(if is_ready { Window::Ready } else { Window::NeedsClient(usize::MAX) })
+                Ok(if is_ready { WindowNeed::Ready } else { WindowNeed::NeedsClient(usize::MAX) })
             }
-            BodyReader::Unreadable => Ok(Window::Ready),
+            BodyReader::Unreadable => Ok(WindowNeed::Ready),
         }
     }
 

@@ -66,7 +66,7 @@ impl WaitPhase {
 }
 
 #[derive(Clone, Copy)]
-struct Row {
+struct WaitRow {
     fd: RawFd,
     phase: WaitPhase,
     /// Counts the waits of this row, over all its owners, so that a guard knows whether the present one is its own.
@@ -78,7 +78,7 @@ struct Row {
 pub(crate) struct Deadlines {
     now: Cell<u32>,
     due: RefCell<Vec<u32>>,
-    rows: RefCell<Vec<Row>>,
+    rows: RefCell<Vec<WaitRow>>,
     free: RefCell<Vec<u32>>,
 }
 
@@ -102,10 +102,15 @@ impl Deadlines {
         let free = self.free.borrow_mut().pop();
         let index = if let Some(index) = free {
             let row = &mut self.rows.borrow_mut()[index as usize];
-            *row = Row { fd, phase: WaitPhase::Unbounded, wait: row.wait, is_missed: false };
+            *row = WaitRow { fd, phase: WaitPhase::Unbounded, wait: row.wait, is_missed: false };
             index
         } else {
-            self.rows.borrow_mut().push(Row { fd, phase: WaitPhase::Unbounded, wait: 0, is_missed: false });
+            self.rows.borrow_mut().push(WaitRow {
+                fd,
+                phase: WaitPhase::Unbounded,
+                wait: 0,
+                is_missed: false,
+            });
             let mut due = self.due.borrow_mut();
             due.push(NEVER);
             (due.len() - 1) as u32
@@ -134,7 +139,7 @@ impl Deadlines {
         self.expire(|_, row| row.phase != WaitPhase::Free && !row.is_missed);
     }
 
-    fn expire(&self, ends: impl Fn(u32, &Row) -> bool) {
+    fn expire(&self, ends: impl Fn(u32, &WaitRow) -> bool) {
         let mut rows = self.rows.borrow_mut();
         for (due, row) in self.due.borrow_mut().iter_mut().zip(rows.iter_mut()) {
             if ends(*due, row) {

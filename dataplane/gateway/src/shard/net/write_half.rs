@@ -38,13 +38,13 @@ pub(crate) trait Slices {
 
 /// How far slices have been written.
 #[derive(Clone, Copy, Default)]
-struct Position {
+struct SlicePosition {
     index: usize,
     /// Bytes of the slice at `index` that are written.
     offset: usize,
 }
 
-impl Position {
+impl SlicePosition {
     /// What is left of the slice at the position; none at the end. It may be empty.
     fn rest(self, slices: &impl Slices) -> Option<&[u8]> {
         slices.slice(self.index).map(|slice| &slice[self.offset..])
@@ -133,7 +133,7 @@ impl WriteHalf {
         deadline: &Deadline,
         timeout: WriteTimeout,
     ) -> io::Result<()> {
-        let mut at = Position::default();
+        let mut at = SlicePosition::default();
         let mut staged = Vec::new();
         while at.rest(slices).is_some() {
             let mut taken = 0;
@@ -168,9 +168,9 @@ impl WriteHalf {
     fn write_now(
         &mut self,
         slices: &impl Slices,
-        mut at: Position,
+        mut at: SlicePosition,
         handle: Option<&SocketHandle>,
-    ) -> io::Result<Position> {
+    ) -> io::Result<SlicePosition> {
         let Some(handle) = handle else { return Ok(at) };
         loop {
             let mut parts = [IoSlice::new(&[]); MAX_SLICES];
@@ -180,7 +180,7 @@ impl WriteHalf {
             {
                 parts[used] = IoSlice::new(rest);
                 used += 1;
-                next = Position { index: next.index + 1, offset: 0 };
+                next = SlicePosition { index: next.index + 1, offset: 0 };
             }
             let wanted: usize = parts[..used].iter().map(|part| part.len()).sum();
             if wanted == 0 {
@@ -245,7 +245,7 @@ mod tests {
         let whole = b"abcdefg";
         for first in 0..=whole.len() {
             for second in 0..=whole.len() - first {
-                let at = Position::default().advanced(&parts, first).advanced(&parts, second);
+                let at = SlicePosition::default().advanced(&parts, first).advanced(&parts, second);
                 for most in 0..=whole.len() + 1 {
                     let mut taken = Vec::new();
                     at.take(&parts, most, |part| taken.extend_from_slice(part));

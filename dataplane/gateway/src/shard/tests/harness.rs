@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use aegis_detect::Rules;
 use aegis_shield::reply::HostNames;
-use aegis_shield::{Action, Keyring, Limits, Policy, Shield};
+use aegis_shield::{Action, Keyring, Policy, RequestLimits, Shield};
 use aegis_wire::h1::{self, BodyDecoder, Parse, ResponseVerdict};
 use aegis_wire::head::{Method, RequestHead, ResponseHead};
 use aegis_wire::tls::{Identity, Pem, ServerConfigBuilder};
 
 use crate::config::settings::{Driver, Provider, Timeouts};
-use crate::events::{Event, Receiver, RequestRecord, ring};
+use crate::events::{Receiver, RequestRecord, ShardEvent, ring};
 use crate::lifecycle::{Lifecycle, Phase, ShardContext};
 use crate::metrics::{Metrics, ShardMetrics};
 use crate::snapshot::{Addresses, Snapshot, SnapshotHandle, TrustIdentity, Upstream};
@@ -34,7 +34,7 @@ pub(super) fn shield(action: Action) -> Arc<Shield> {
         policy: Policy::new(action),
         keyring: Arc::new(Keyring::new(&[7; 32], "test", 0, &[]).expect("a keyring")),
         search_key: crate::recall::search_key(),
-        limits: Limits::default(),
+        limits: RequestLimits::default(),
     })
 }
 
@@ -315,8 +315,8 @@ impl Gateway {
         let mut record = None;
         wait_for(|| {
             record = match self.events.take() {
-                Some(Event::Request(record)) => Some(record),
-                Some(Event::Log(remark)) => {
+                Some(ShardEvent::Request(record)) => Some(record),
+                Some(ShardEvent::Log(remark)) => {
                     assert!(!remark.what.contains("panicked"), "{remark:?}");
                     None
                 }

@@ -51,7 +51,7 @@ struct Zone {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-enum Phase {
+enum AddressPhase {
     #[default]
     Text,
     /// Behind three `w`.
@@ -80,7 +80,7 @@ struct AddressContext {
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is set by another part of an address")]
 pub(crate) struct AddressReader {
-    phase: Phase,
+    phase: AddressPhase,
     zone: Option<Zone>,
     tag: TagReader,
     reference: Reference,
@@ -102,9 +102,9 @@ impl AddressReader {
     /// is the first byte that would stand in its place.
     pub(crate) fn leads_elsewhere(&self, first: u8) -> bool {
         let in_host = match self.phase {
-            Phase::Text | Phase::Www => false,
-            Phase::Slashes { seen, needed, .. } => seen >= needed || matches!(first, b'/' | b'\\'),
-            Phase::Authority => true,
+            AddressPhase::Text | AddressPhase::Www => false,
+            AddressPhase::Slashes { seen, needed, .. } => seen >= needed || matches!(first, b'/' | b'\\'),
+            AddressPhase::Authority => true,
         };
         in_host
             || self.zone.is_some_and(|zone| zone.leads_elsewhere)
@@ -146,7 +146,10 @@ impl AddressReader {
     }
 
     fn is_idle(&self) -> bool {
-        self.phase == Phase::Text && self.zone.is_none() && self.reference.is_empty() && self.tag.is_outside()
+        self.phase == AddressPhase::Text
+            && self.zone.is_none()
+            && self.reference.is_empty()
+            && self.tag.is_outside()
     }
 
     /// Follows one byte of the text.
@@ -177,27 +180,27 @@ impl AddressReader {
     /// A character that was written otherwise: it ends nothing.
     fn decoded(&mut self, character: u8) {
         match self.phase {
-            Phase::Text | Phase::Www => {
-                self.phase = Phase::Text;
+            AddressPhase::Text | AddressPhase::Www => {
+                self.phase = AddressPhase::Text;
                 match character {
                     b':' => self.colon(),
                     b'/' | b'\\' => self.slash(character),
                     _ => {}
                 }
-                self.is_ambiguous |= self.phase != Phase::Text;
+                self.is_ambiguous |= self.phase != AddressPhase::Text;
             }
-            Phase::Slashes { seen, needed, opened } => {
+            AddressPhase::Slashes { seen, needed, opened } => {
                 self.is_ambiguous = true;
                 match character {
                     b'/' | b'\\' => {
-                        self.phase = Phase::Slashes { seen: seen.saturating_add(1), needed, opened }
+                        self.phase = AddressPhase::Slashes { seen: seen.saturating_add(1), needed, opened }
                     }
                     b'\t' | b'\n' | b'\r' => {}
                     _ if seen < needed => self.no_address(opened),
-                    _ => self.phase = Phase::Authority,
+                    _ => self.phase = AddressPhase::Authority,
                 }
             }
-            Phase::Authority => self.is_ambiguous = true,
+            AddressPhase::Authority => self.is_ambiguous = true,
         }
         self.history.push(character);
     }
@@ -208,7 +211,7 @@ impl AddressReader {
             && zone.closer.closes(byte, &self.history)
         {
             match zone.closer {
-                Closer::Quote { .. } if !matches!(self.phase, Phase::Slashes { opened: true, .. }) => {
+                Closer::Quote { .. } if !matches!(self.phase, AddressPhase::Slashes { opened: true, .. }) => {
                     zone.closer = Closer::Quoted;
                     self.end_authority(hosts);
                 }
@@ -216,19 +219,21 @@ impl AddressReader {
             }
         }
         match self.phase {
-            Phase::Text => self.text(byte),
-            Phase::Www => {
-                self.phase = Phase::Text;
+            AddressPhase::Text => self.text(byte),
+            AddressPhase::Www => {
+                self.phase = AddressPhase::Text;
                 if byte == b'.' {
                     self.open_zone(3);
-                    self.phase = Phase::Authority;
+                    self.phase = AddressPhase::Authority;
                     self.host.extend_from_slice(b"www.");
                 } else {
                     self.text(byte);
                 }
             }
-            Phase::Slashes { seen, needed, opened } => self.slashes(byte, hosts, (seen, needed, opened)),
-            Phase::Authority => self.authority(byte, hosts),
+            AddressPhase::Slashes { seen, needed, opened } => {
+                self.slashes(byte, hosts, (seen, needed, opened));
+            }
+            AddressPhase::Authority => self.authority(byte, hosts),
         }
         self.history.push(byte);
     }
@@ -240,7 +245,7 @@ impl AddressReader {
             b'w' | b'W'
                 if self.history.ends_with(0, b"ww") && !self.history.back(2).is_ascii_alphanumeric() =>
             {
-                self.phase = Phase::Www;
+                self.phase = AddressPhase::Www;
             }
             _ => {}
         }
@@ -310,7 +315,7 @@ impl AddressReader {
             self.zone = Some(Zone { closer: around.closer, leads_elsewhere: false });
         }
         self.forget_host();
-        self.phase = Phase::Slashes { seen, needed, opened };
+        self.phase = AddressPhase::Slashes { seen, needed, opened };
     }
 
     fn open_zone(&mut self, start: usize) {
@@ -319,7 +324,7 @@ impl AddressReader {
     }
 
     fn no_address(&mut self, opened: bool) {
-        self.phase = Phase::Text;
+        self.phase = AddressPhase::Text;
         if opened {
             self.zone = None;
         }
@@ -329,7 +334,7 @@ impl AddressReader {
         match byte {
             b'/' | b'\\' => {
                 self.is_ambiguous |= byte == b'\\';
-                self.phase = Phase::Slashes { seen: seen.saturating_add(1), needed, opened };
+                self.phase = AddressPhase::Slashes { seen: seen.saturating_add(1), needed, opened };
             }
             // Clients take these out of an address. Where white space ends it, it has ended.
             b'\t' | b'\n' | b'\r' if self.zone.is_some() => self.is_ambiguous = true,
@@ -339,7 +344,7 @@ impl AddressReader {
                 self.text(byte);
             }
             _ => {
-                self.phase = Phase::Authority;
+                self.phase = AddressPhase::Authority;
                 self.authority(byte, hosts);
             }
         }
@@ -374,7 +379,7 @@ impl AddressReader {
 
     /// The host has been read.
     fn judge(&mut self, hosts: &HostNames) {
-        self.phase = Phase::Text;
+        self.phase = AddressPhase::Text;
         let host = without_port(&self.host);
         let is_named = !self.is_ambiguous && !self.is_strange && is_plain(host) && hosts.contains(host);
         if !is_named {
@@ -384,7 +389,7 @@ impl AddressReader {
     }
 
     fn lead_elsewhere(&mut self) {
-        self.phase = Phase::Text;
+        self.phase = AddressPhase::Text;
         self.has_led_elsewhere = true;
         self.tag.taint();
         if let Some(zone) = &mut self.zone {
@@ -404,8 +409,8 @@ impl AddressReader {
 
     fn end_authority(&mut self, hosts: &HostNames) {
         match self.phase {
-            Phase::Authority => self.judge(hosts),
-            _ => self.phase = Phase::Text,
+            AddressPhase::Authority => self.judge(hosts),
+            _ => self.phase = AddressPhase::Text,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::reply::address::AddressWatch;
 use crate::reply::event::handling::Handling;
-use crate::reply::event::plan::{ChannelId, ChannelPiece, Close, NamedCall, Plan};
+use crate::reply::event::plan::{ChannelId, ChannelPiece, Close, EventPlan, NamedCall};
 use crate::reply::event::template::Template;
 use crate::reply::event::text_kind::tool_name;
 use crate::reply::policy::TextKind;
@@ -149,7 +149,12 @@ impl Channels {
 
     /// Ends the channels whose place another call takes with this event: what they held goes out in an event of
     /// its own. Those that may go on wait instead.
-    pub(crate) fn change_calls(&mut self, plan: &Plan, context: &mut ReplyContext, out: &mut RestoredText) {
+    pub(crate) fn change_calls(
+        &mut self,
+        plan: &EventPlan,
+        context: &mut ReplyContext,
+        out: &mut RestoredText,
+    ) {
         for (at, named) in plan.calls.iter().enumerate() {
             if plan.calls[..at].iter().any(|earlier| earlier.channel == named.channel) {
                 continue;

@@ -16,10 +16,10 @@ use crate::positions::RangeSide;
 use crate::reply::event::channels::Channels;
 use crate::reply::event::edits::Edits;
 use crate::reply::event::handling::is_tool_input;
-use crate::reply::event::json_index::ValueKind;
-use crate::reply::event::plan::{ChannelId, Plan};
+use crate::reply::event::json_index::JsonKind;
+use crate::reply::event::plan::{ChannelId, EventPlan};
 use crate::reply::event::text_kind;
-use crate::reply::event::view::Event;
+use crate::reply::event::view::ReplyEvent;
 use crate::reply::text::context::ReplyContext;
 use crate::reply::text::nesting::NestingTracker;
 use crate::reply::text::output::RestoredText;
@@ -29,8 +29,8 @@ use crate::reply::text::restorer::TextRestorer;
 /// An event with citations, and what is known of the texts that they point into.
 #[derive(Clone, Copy)]
 pub(crate) struct CitedEvent<'e> {
-    pub(crate) event: Event<'e>,
-    pub(crate) plan: &'e Plan,
+    pub(crate) event: ReplyEvent<'e>,
+    pub(crate) plan: &'e EventPlan,
     pub(crate) channels: &'e Channels,
 }
 
@@ -45,7 +45,7 @@ enum CitedText {
 }
 
 /// Whether the container `index` holds such numbers, by its name.
-pub(crate) fn is_root(event: Event<'_>, index: usize) -> bool {
+pub(crate) fn is_root(event: ReplyEvent<'_>, index: usize) -> bool {
     matches!(
         event.key(index),
         b"annotations"
@@ -60,7 +60,7 @@ pub(crate) fn is_root(event: Event<'_>, index: usize) -> bool {
 }
 
 /// Whether the numbers below the container `root`, which is named so, point into a reply's text, as Gemini's do.
-fn is_in_metadata(event: Event<'_>, root: usize) -> bool {
+fn is_in_metadata(event: ReplyEvent<'_>, root: usize) -> bool {
     let parent = event.values.parent(root);
     parent.is_some_and(|parent| matches!(event.key(parent), b"citationMetadata" | b"citation_metadata"))
 }
@@ -94,14 +94,14 @@ pub(crate) fn restore(cited: CitedEvent<'_>, edits: &mut Edits, context: &mut Re
 }
 
 /// The objects in the list `root`, or that object itself.
-fn items(event: Event<'_>, root: usize) -> impl Iterator<Item = usize> {
-    let single = event.kind(root) == ValueKind::Object;
+fn items(event: ReplyEvent<'_>, root: usize) -> impl Iterator<Item = usize> {
+    let single = event.kind(root) == JsonKind::Object;
     let items = event.values.children(root).filter(move |_| !single).chain(single.then_some(root));
-    items.filter(move |&item| event.kind(item) == ValueKind::Object)
+    items.filter(move |&item| event.kind(item) == JsonKind::Object)
 }
 
 /// Edits the numbers of the citations in `root` that point into texts of the request.
-fn in_documents(event: Event<'_>, edits: &mut Edits, documents: &Documents, root: usize) {
+fn in_documents(event: ReplyEvent<'_>, edits: &mut Edits, documents: &Documents, root: usize) {
     if documents.is_empty() {
         return;
     }
@@ -109,7 +109,7 @@ fn in_documents(event: Event<'_>, edits: &mut Edits, documents: &Documents, root
         let Some(document) = event.index(item, b"document_index") else { continue };
         for (key, side) in [(&b"start_char_index"[..], RangeSide::Start), (b"end_char_index", RangeSide::End)]
         {
-            if let Some(node) = event.child(item, key).filter(|&node| event.kind(node) == ValueKind::Scalar) {
+            if let Some(node) = event.child(item, key).filter(|&node| event.kind(node) == JsonKind::Scalar) {
                 place(event, edits, node, |place| documents.moved(document, place, side));
             }
         }
@@ -117,7 +117,7 @@ fn in_documents(event: Event<'_>, edits: &mut Edits, documents: &Documents, root
 }
 
 /// The text that the numbers below `root` point into.
-fn source(event: Event<'_>, plan: &Plan, root: usize) -> Option<(CitedText, PositionUnit)> {
+fn source(event: ReplyEvent<'_>, plan: &EventPlan, root: usize) -> Option<(CitedText, PositionUnit)> {
     let parent = event.values.parent(root)?;
     if !event.key(root).starts_with(b"annotation") {
         let cited = plan.cited.map(CitedText::Channel);
@@ -127,7 +127,7 @@ fn source(event: Event<'_>, plan: &Plan, root: usize) -> Option<(CitedText, Posi
     }
     let mut beside = [&b"text"[..], b"value", b"content"].into_iter();
     let beside =
-        beside.find_map(|key| event.child(parent, key).filter(|&text| event.kind(text) == ValueKind::Text));
+        beside.find_map(|key| event.child(parent, key).filter(|&text| event.kind(text) == JsonKind::Text));
     let source = match beside {
         Some(text) => match plan.pieces.iter().find(|piece| piece.node == text) {
             Some(piece) => CitedText::Channel(piece.channel),
@@ -139,17 +139,17 @@ fn source(event: Event<'_>, plan: &Plan, root: usize) -> Option<(CitedText, Posi
 }
 
 /// The parts of the candidate that `node` is in.
-fn parts(event: Event<'_>, node: usize) -> Option<usize> {
+fn parts(event: ReplyEvent<'_>, node: usize) -> Option<usize> {
     let mut above = std::iter::successors(event.values.parent(node), |&node| event.values.parent(node));
     let content = above.find_map(|node| match event.kind(node) {
-        ValueKind::Object => event.child(node, b"content"),
+        JsonKind::Object => event.child(node, b"content"),
         _ => None,
     })?;
-    event.child(content, b"parts").filter(|&parts| event.kind(parts) == ValueKind::Array)
+    event.child(content, b"parts").filter(|&parts| event.kind(parts) == JsonKind::Array)
 }
 
 /// The strings of the event itself that make up `source` for the citation `item`, in order.
-fn texts(event: Event<'_>, source: CitedText, item: usize) -> impl Iterator<Item = usize> {
+fn texts(event: ReplyEvent<'_>, source: CitedText, item: usize) -> impl Iterator<Item = usize> {
     let (single, parts) = match source {
         CitedText::Channel(_) => (None, None),
         CitedText::String(text) => (Some(text), None),
@@ -162,13 +162,13 @@ fn texts(event: Event<'_>, source: CitedText, item: usize) -> impl Iterator<Item
     };
     let parts = parts.into_iter().flat_map(move |parts| event.values.children(parts));
     single.into_iter().chain(parts.filter(move |&part| is_wanted(part)).filter_map(move |part| {
-        event.child(part, b"text").filter(|&text| event.kind(text) == ValueKind::Text)
+        event.child(part, b"text").filter(|&text| event.kind(text) == JsonKind::Text)
     }))
 }
 
 /// Goes on measuring along the string `text`.
 fn along(
-    event: Event<'_>,
+    event: ReplyEvent<'_>,
     edits: &Edits,
     context: &mut ReplyContext,
     mut positions: PositionTracker,
@@ -190,8 +190,8 @@ fn along(
 }
 
 /// Edits `node` if it is one of the numbers.
-fn number(event: Event<'_>, edits: &mut Edits, positions: &PositionTracker, root: usize, node: usize) {
-    if event.kind(node) != ValueKind::Scalar {
+fn number(event: ReplyEvent<'_>, edits: &mut Edits, positions: &PositionTracker, root: usize, node: usize) {
+    if event.kind(node) != JsonKind::Scalar {
         return;
     }
     let side = match event.key(node) {
@@ -204,7 +204,7 @@ fn number(event: Event<'_>, edits: &mut Edits, positions: &PositionTracker, root
 }
 
 /// Puts in the place of the number `node` what `moved` makes of it.
-fn place(event: Event<'_>, edits: &mut Edits, node: usize, moved: impl Fn(u64) -> u64) {
+fn place(event: ReplyEvent<'_>, edits: &mut Edits, node: usize, moved: impl Fn(u64) -> u64) {
     let span = event.values.node(node).span();
     let place = std::str::from_utf8(&event.text[span.clone()]).ok().and_then(|digits| digits.parse().ok());
     if let Some(place) = place {
@@ -219,7 +219,7 @@ fn place(event: Event<'_>, edits: &mut Edits, node: usize, moved: impl Fn(u64) -
 /// other. (The documentation calls it a place in a list of files; what the service sends are places in the text. A
 /// number as small as one in such a list stands before the end of any token, and does not move.) In Assistants it
 /// is the annotation's own.
-fn names_a_place(event: Event<'_>, root: usize, node: usize) -> bool {
+fn names_a_place(event: ReplyEvent<'_>, root: usize, node: usize) -> bool {
     let Some(annotation) = event.values.parent(node) else { return false };
     let of_a_file = matches!(event.string(annotation, b"type"), Some(b"file_citation" | b"file_path"));
     let ranged = event.child(annotation, b"start_index").is_some();

@@ -1,8 +1,8 @@
 //! What may be done with a string of an event, by where it stands in it.
 
 use crate::places::is_unsearched_in_reply;
-use crate::reply::event::json_index::ValueKind;
-use crate::reply::event::view::Event;
+use crate::reply::event::json_index::JsonKind;
+use crate::reply::event::view::ReplyEvent;
 use crate::reply::text::keys::{self, KeyKind, is_blob_type, is_signed_type, is_thinking_type};
 
 /// See the module's documentation.
@@ -18,12 +18,12 @@ pub(crate) enum Handling {
 
 impl Handling {
     /// Of the string `index`, which is a value.
-    pub(crate) fn of(event: Event<'_>, index: usize) -> Self {
+    pub(crate) fn of(event: ReplyEvent<'_>, index: usize) -> Self {
         let mut found = Self::own(event, index);
         let mut below = index;
         while let Some(node) = event.values.parent(below) {
             let key = KeyKind::of(event.key(node));
-            if key.is_tool_input() && event.kind(node) == ValueKind::Object {
+            if key.is_tool_input() && event.kind(node) == JsonKind::Object {
                 return Self::Restore;
             }
             if found == Self::Restore && Self::is_kept(event, node, key, below) {
@@ -35,7 +35,7 @@ impl Handling {
     }
 
     /// By the name of the string alone, and the object that it is in.
-    fn own(event: Event<'_>, index: usize) -> Self {
+    fn own(event: ReplyEvent<'_>, index: usize) -> Self {
         let Some(parent) = event.values.parent(index) else { return Self::Restore };
         let is_type = |known: fn(&[u8]) -> bool| event.string(parent, b"type").is_some_and(known);
         match KeyKind::of(event.key(index)) {
@@ -50,11 +50,11 @@ impl Handling {
     }
 
     /// Whether the container `node` makes signed or sampled text of what it holds under `below`.
-    fn is_kept(event: Event<'_>, node: usize, key: KeyKind, below: usize) -> bool {
+    fn is_kept(event: ReplyEvent<'_>, node: usize, key: KeyKind, below: usize) -> bool {
         if matches!(key, KeyKind::Signed | KeyKind::Sampled) {
             return true;
         }
-        if event.kind(node) != ValueKind::Object {
+        if event.kind(node) != JsonKind::Object {
             return false;
         }
         match event.string(node, b"type") {
@@ -67,29 +67,29 @@ impl Handling {
 }
 
 /// The name of an object, or of the list that it is an item of.
-fn holder(event: Event<'_>, object: usize) -> &[u8] {
+fn holder(event: ReplyEvent<'_>, object: usize) -> &[u8] {
     let list = event.values.parent(object).filter(|_| event.key(object).is_empty());
     event.key(list.unwrap_or(object))
 }
 
 /// Whether the string `index`, which begins with `head`, may be media that its bytes alone can show, and that goes
 /// back unsearched.
-pub(crate) fn may_be_media(event: Event<'_>, index: usize, head: &[u8]) -> bool {
+pub(crate) fn may_be_media(event: ReplyEvent<'_>, index: usize, head: &[u8]) -> bool {
     let parent = event.values.parent(index).unwrap_or_default();
-    let is_item = event.kind(parent) == ValueKind::Array;
+    let is_item = event.kind(parent) == JsonKind::Array;
     let name = event.key(if is_item { parent } else { index });
     keys::may_be_media(name, is_item) && keys::is_media_head(head) && !is_tool_input(event, index)
 }
 
 /// Whether an object is an item of a message's content.
-fn is_block(event: Event<'_>, object: usize) -> bool {
+fn is_block(event: ReplyEvent<'_>, object: usize) -> bool {
     event.values.parent(object).is_some_and(|list| {
-        event.kind(list) == ValueKind::Array && KeyKind::of(event.key(list)) == KeyKind::Content
+        event.kind(list) == JsonKind::Array && KeyKind::of(event.key(list)) == KeyKind::Content
     })
 }
 
 /// Whether the value `index` is part of what a tool gets.
-pub(crate) fn is_tool_input(event: Event<'_>, index: usize) -> bool {
+pub(crate) fn is_tool_input(event: ReplyEvent<'_>, index: usize) -> bool {
     let mut above = std::iter::successors(event.values.parent(index), |&node| event.values.parent(node));
-    above.any(|node| event.kind(node) == ValueKind::Object && KeyKind::of(event.key(node)).is_tool_input())
+    above.any(|node| event.kind(node) == JsonKind::Object && KeyKind::of(event.key(node)).is_tool_input())
 }

@@ -2,8 +2,8 @@
 //! end in another.
 
 use crate::reply::address::AddressWatch;
-use crate::reply::event::json_index::ValueKind;
-use crate::reply::event::view::Event;
+use crate::reply::event::json_index::JsonKind;
+use crate::reply::event::view::ReplyEvent;
 use crate::reply::policy::RestoreDecision;
 use crate::reply::text::nesting::NestingTracker;
 use crate::reply::text::restorer::TextRestorer;
@@ -21,7 +21,7 @@ impl JoinedTexts {
     /// A restorer of the string `index`, with the addresses of the texts before it in its list.
     pub(crate) fn restorer(
         &mut self,
-        event: Event<'_>,
+        event: ReplyEvent<'_>,
         index: usize,
         nesting: NestingTracker,
         decision: RestoreDecision,
@@ -46,7 +46,7 @@ impl JoinedTexts {
     }
 
     /// Takes back what followed the string `index`.
-    pub(crate) fn take_back(&mut self, event: Event<'_>, index: usize, restorer: &mut TextRestorer) {
+    pub(crate) fn take_back(&mut self, event: ReplyEvent<'_>, index: usize, restorer: &mut TextRestorer) {
         if self.list.is_some() && self.list == list_of(event, index) {
             self.watch = restorer.take_watch();
         }
@@ -54,14 +54,14 @@ impl JoinedTexts {
 }
 
 /// The list of which the object with the text `index` is an item.
-fn list_of(event: Event<'_>, index: usize) -> Option<usize> {
+fn list_of(event: ReplyEvent<'_>, index: usize) -> Option<usize> {
     let item = event.values.parent(index)?;
     let list = event.values.parent(item)?;
-    (text_of(event, item) == Some(index) && event.kind(list) == ValueKind::Array).then_some(list)
+    (text_of(event, item) == Some(index) && event.kind(list) == JsonKind::Array).then_some(list)
 }
 
 /// The text of an item that the user reads.
-fn text_of(event: Event<'_>, item: usize) -> Option<usize> {
+fn text_of(event: ReplyEvent<'_>, item: usize) -> Option<usize> {
     let text = event.child(item, b"text")?;
-    (event.kind(text) == ValueKind::Text && !event.is_true(item, b"thought")).then_some(text)
+    (event.kind(text) == JsonKind::Text && !event.is_true(item, b"thought")).then_some(text)
 }

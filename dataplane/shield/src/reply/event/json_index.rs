@@ -20,7 +20,7 @@ pub(crate) const MAX_DEPTH: usize = 128;
 
 /// What a value is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum ValueKind {
+pub(crate) enum JsonKind {
     Object,
     Array,
     /// A string; its range is what stands between the quotes.
@@ -32,7 +32,7 @@ pub(crate) enum ValueKind {
 /// One value. Offsets are bytes of the text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Node {
-    pub(crate) kind: ValueKind,
+    pub(crate) kind: JsonKind,
     /// Index of the container; the root is its own.
     pub(crate) parent: u16,
     /// Position among the values of the container.
@@ -56,7 +56,7 @@ impl Node {
 
     /// The range of the whole member as it is written: key, colon and value with its quotes.
     pub(crate) fn member(&self) -> Range<usize> {
-        let quote = usize::from(self.kind == ValueKind::Text);
+        let quote = usize::from(self.kind == JsonKind::Text);
         let value = self.span.0 as usize - quote;
         let start = if self.key.0 == 0 { value } else { self.key.0 as usize - 1 };
         start..self.span.1 as usize + quote
@@ -104,7 +104,7 @@ impl JsonIndex {
     /// The text of the string member of `object` under `key`, as it is written.
     pub(crate) fn string<'t>(&self, text: &'t [u8], object: usize, key: &[u8]) -> Option<&'t [u8]> {
         let node = &self.nodes[self.child(text, object, key)?];
-        (node.kind == ValueKind::Text).then(|| &text[node.span()])
+        (node.kind == JsonKind::Text).then(|| &text[node.span()])
     }
 
     /// The small whole number under `key` of `object`.
@@ -132,7 +132,7 @@ impl JsonIndex {
                 let Some(&(container, _)) = self.open.last() else {
                     return (at == text.len()).then_some(());
                 };
-                let object = self.nodes[usize::from(container)].kind == ValueKind::Object;
+                let object = self.nodes[usize::from(container)].kind == JsonKind::Object;
                 match (text.get(at)?, object) {
                     (b',', _) if !self.is_just_opened() => {
                         at = white(text, at + 1);
@@ -152,7 +152,7 @@ impl JsonIndex {
             let in_object = self
                 .open
                 .last()
-                .is_some_and(|&(container, _)| self.nodes[usize::from(container)].kind == ValueKind::Object);
+                .is_some_and(|&(container, _)| self.nodes[usize::from(container)].kind == JsonKind::Object);
             key = (0, 0);
             if in_object {
                 let end = string_end(text, at)?;
@@ -173,15 +173,15 @@ impl JsonIndex {
 
     fn read_value(&mut self, text: &[u8], at: usize, key: (u32, u32)) -> Option<usize> {
         let (kind, start, end, next) = match *text.get(at)? {
-            b'{' => (ValueKind::Object, at, text.len(), at + 1),
-            b'[' => (ValueKind::Array, at, text.len(), at + 1),
+            b'{' => (JsonKind::Object, at, text.len(), at + 1),
+            b'[' => (JsonKind::Array, at, text.len(), at + 1),
             b'"' => {
                 let end = string_end(text, at)?;
-                (ValueKind::Text, at + 1, end, end + 1)
+                (JsonKind::Text, at + 1, end, end + 1)
             }
             b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => {
                 let end = scalar_end(text, at);
-                (ValueKind::Scalar, at, end, end)
+                (JsonKind::Scalar, at, end, end)
             }
             _ => return None,
         };
@@ -195,7 +195,7 @@ impl JsonIndex {
         });
         let span = (start as u32, end as u32);
         self.nodes.push(Node { kind, parent, ordinal, next: index + 1, key, span });
-        if matches!(kind, ValueKind::Object | ValueKind::Array) {
+        if matches!(kind, JsonKind::Object | JsonKind::Array) {
             if self.open.len() == MAX_DEPTH {
                 return None;
             }

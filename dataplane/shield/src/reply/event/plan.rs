@@ -111,7 +111,7 @@ impl Close {
 
 /// What is to be done with one event. Reused from event to event.
 #[derive(Default)]
-pub(crate) struct Plan {
+pub(crate) struct EventPlan {
     /// In the order of the text.
     pub(crate) pieces: Vec<ChannelPiece>,
     pub(crate) closes: Vec<Close>,
@@ -129,7 +129,7 @@ pub(crate) struct Plan {
     pub(crate) cited: Option<ChannelId>,
 }
 
-impl Plan {
+impl EventPlan {
     pub(crate) fn clear(&mut self) {
         self.pieces.clear();
         self.closes.clear();

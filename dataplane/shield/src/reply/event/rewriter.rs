@@ -12,9 +12,9 @@ use crate::reply::event::citations::CitedEvent;
 use crate::reply::event::frame::EventEnvelope;
 use crate::reply::event::handling::{self, Handling};
 use crate::reply::event::joined_texts::JoinedTexts;
-use crate::reply::event::json_index::{JsonIndex, ValueKind, string_end};
-use crate::reply::event::plan::{ChannelId, ChannelPiece, Close, Plan};
-use crate::reply::event::view::{Event, Framing};
+use crate::reply::event::json_index::{JsonIndex, JsonKind, string_end};
+use crate::reply::event::plan::{ChannelId, ChannelPiece, Close, EventPlan};
+use crate::reply::event::view::{EventFraming, ReplyEvent};
 use crate::reply::event::{citations, dialect};
 use crate::reply::policy::{RestoreDecision, TextKind};
 use crate::reply::text::context::ReplyContext;
@@ -27,9 +27,9 @@ use crate::token::MIN_TOKEN_LEN;
 
 /// See the module's documentation.
 pub(crate) struct EventRewriter {
-    framing: Framing,
+    framing: EventFraming,
     values: JsonIndex,
-    plan: Plan,
+    plan: EventPlan,
     channels: Channels,
     edits: Edits,
     /// Containers of the event with numbers that point into a text.
@@ -48,11 +48,11 @@ enum StreamKind {
 }
 
 impl EventRewriter {
-    pub(crate) fn new(framing: Framing) -> Self {
+    pub(crate) fn new(framing: EventFraming) -> Self {
         Self {
             framing,
             values: JsonIndex::default(),
-            plan: Plan::default(),
+            plan: EventPlan::default(),
             channels: Channels::default(),
             edits: Edits::default(),
             cited: Vec::new(),
@@ -84,7 +84,7 @@ impl EventRewriter {
             if self.stream_kind == StreamKind::Plain {
                 self.flush_held(context, out);
             }
-            if self.stream_kind != StreamKind::Unknown || self.values.node(0).kind == ValueKind::Object {
+            if self.stream_kind != StreamKind::Unknown || self.values.node(0).kind == JsonKind::Object {
                 self.stream_kind = StreamKind::Json;
             }
             self.json(context, frame, out);
@@ -101,7 +101,7 @@ impl EventRewriter {
             return false;
         }
         let nodes = self.values.nodes();
-        nodes[0].kind != ValueKind::Scalar && (!plain || nodes.len() > 1)
+        nodes[0].kind != JsonKind::Scalar && (!plain || nodes.len() > 1)
     }
 
     /// Lets out all that is held, each in an event of its own, and closes all channels.
@@ -126,7 +126,8 @@ impl EventRewriter {
     }
 
     fn json(&mut self, context: &mut ReplyContext, frame: &FramedEvent<'_>, out: &mut RestoredText) {
-        let event = Event { values: &self.values, text: frame.text, name: frame.name, framing: self.framing };
+        let event =
+            ReplyEvent { values: &self.values, text: frame.text, name: frame.name, framing: self.framing };
         let plan = &mut self.plan;
         dialect::plan(event, plan);
         if frame.last {
@@ -191,7 +192,7 @@ impl EventRewriter {
     fn other(&mut self, context: &mut ReplyContext, frame: &FramedEvent<'_>, out: &mut RestoredText) {
         let broken_json = matches!(frame.text.trim_ascii_start().first(), Some(b'{' | b'['));
         let of_its_own = broken_json && self.stream_kind == StreamKind::Unknown;
-        if of_its_own || self.stream_kind == StreamKind::Json || self.framing == Framing::Lines {
+        if of_its_own || self.stream_kind == StreamKind::Json || self.framing == EventFraming::Lines {
             let allowed = context.decide(TextKind::Document, None);
             let mut restorer = TextRestorer::new(NestingTracker::document(), allowed);
             if frame.last {
@@ -216,8 +217,8 @@ impl EventRewriter {
 
 /// The strings of one event, and what their restoration reads and changes.
 struct EventStrings<'a> {
-    event: Event<'a>,
-    plan: &'a Plan,
+    event: ReplyEvent<'a>,
+    plan: &'a EventPlan,
     envelope: EventEnvelope<'a>,
     channels: &'a mut Channels,
     edits: &'a mut Edits,
@@ -237,11 +238,11 @@ impl EventStrings<'_> {
             }
             if let Some((at, piece)) = pieces.next_if(|(_, piece)| piece.node == index) {
                 self.restore_piece(at, piece);
-            } else if node.kind == ValueKind::Text {
+            } else if node.kind == JsonKind::Text {
                 if node.span().len() >= MIN_TOKEN_LEN && plan.opaque != Some(index) {
                     self.restore_whole(index, node.span());
                 }
-            } else if node.kind != ValueKind::Scalar && citations::is_root(event, index) {
+            } else if node.kind != JsonKind::Scalar && citations::is_root(event, index) {
                 cited.push(index);
             }
         }
@@ -310,7 +311,7 @@ impl EventStrings<'_> {
 }
 
 /// Gives the event a number that none before it had. Answers whether it changed.
-fn number(event: Event<'_>, plan: &Plan, channels: &mut Channels, edits: &mut Edits) -> bool {
+fn number(event: ReplyEvent<'_>, plan: &EventPlan, channels: &mut Channels, edits: &mut Edits) -> bool {
     let Some(node) = plan.sequence else { return false };
     let digits = event.values.node(node).span();
     let Some(number) = event.index(0, b"sequence_number") else { return false };
@@ -330,7 +331,7 @@ struct CallHosts {
 
 impl CallHosts {
     /// Whether another string of the same object of arguments as the string `index` holds the address of such a host.
-    fn are_unnamed(&mut self, event: Event<'_>, index: usize, context: &ReplyContext) -> bool {
+    fn are_unnamed(&mut self, event: ReplyEvent<'_>, index: usize, context: &ReplyContext) -> bool {
         let Some(arguments) = text_kind::arguments_of(event, index) else { return false };
         if let Some((_, answer)) = self.last.filter(|(last, _)| *last == arguments) {
             return answer;

@@ -7,9 +7,9 @@
 use crate::reply::event::frame::EventEnvelope;
 use std::ops::Range;
 
-use crate::reply::event::json_index::ValueKind;
-use crate::reply::event::plan::{ChannelPiece, Plan};
-use crate::reply::event::view::Event;
+use crate::reply::event::json_index::JsonKind;
+use crate::reply::event::plan::{ChannelPiece, EventPlan};
+use crate::reply::event::view::ReplyEvent;
 use crate::reply::text::output::RestoredText;
 
 /// Bytes of one template. A channel whose events are larger holds nothing back.
@@ -59,8 +59,8 @@ impl Template {
     /// Becomes the template of the channel of `piece`, whose string is in `event`. `false` if it is too large.
     pub(crate) fn cut(
         &mut self,
-        event: Event<'_>,
-        plan: &Plan,
+        event: ReplyEvent<'_>,
+        plan: &EventPlan,
         piece: &ChannelPiece,
         envelope: EventEnvelope<'_>,
     ) -> bool {
@@ -91,11 +91,11 @@ impl Template {
     }
 
     /// Writes the value `node`, which is the target string or contains it.
-    fn value(&mut self, event: Event<'_>, plan: &Plan, target: usize, node: usize) {
+    fn value(&mut self, event: ReplyEvent<'_>, plan: &EventPlan, target: usize, node: usize) {
         let (open, close) = match event.values.node(node).kind {
-            ValueKind::Object => (b'{', b'}'),
-            ValueKind::Array => (b'[', b']'),
-            ValueKind::Text | ValueKind::Scalar => {
+            JsonKind::Object => (b'{', b'}'),
+            JsonKind::Array => (b'[', b']'),
+            JsonKind::Text | JsonKind::Scalar => {
                 self.bytes.push(b'"');
                 self.split = self.bytes.len();
                 self.bytes.push(b'"');
@@ -115,10 +115,10 @@ impl Template {
                 self.bytes.push(b',');
             }
             if on_the_way {
-                let start = item.span().start - usize::from(item.kind == ValueKind::Text);
+                let start = item.span().start - usize::from(item.kind == JsonKind::Text);
                 self.bytes.extend_from_slice(&event.text[item.member().start..start]);
                 self.value(event, plan, target, child);
-            } else if item.kind == ValueKind::Array {
+            } else if item.kind == JsonKind::Array {
                 // Only its being there counts.
                 self.bytes.extend_from_slice(&event.text[item.member().start..item.span().start]);
                 self.bytes.extend_from_slice(b"[]");
@@ -136,28 +136,28 @@ impl Template {
 }
 
 /// Whether the member or item `child` of `container`, which is not on the way to the text, is repeated.
-fn is_repeated(event: Event<'_>, plan: &Plan, container: usize, child: usize) -> bool {
+fn is_repeated(event: ReplyEvent<'_>, plan: &EventPlan, container: usize, child: usize) -> bool {
     let (node, parent) = (event.values.node(child), event.values.node(container));
-    if parent.kind == ValueKind::Array || plan.pieces.iter().any(|piece| piece.node == child) {
+    if parent.kind == JsonKind::Array || plan.pieces.iter().any(|piece| piece.node == child) {
         return false;
     }
     let key = &event.text[node.key()];
     match node.kind {
-        ValueKind::Scalar => true,
+        JsonKind::Scalar => true,
         // An event of Responses must have them.
-        ValueKind::Array if key == b"logprobs" && container == 0 => true,
-        ValueKind::Object | ValueKind::Array => event.values.children(child).next().is_none(),
+        JsonKind::Array if key == b"logprobs" && container == 0 => true,
+        JsonKind::Object | JsonKind::Array => event.values.children(child).next().is_none(),
         // Padding that made another event as long as the next.
-        ValueKind::Text if key == b"obfuscation" => false,
-        ValueKind::Text if container == 0 => node.span().len() <= MAX_KEPT_STRING,
+        JsonKind::Text if key == b"obfuscation" => false,
+        JsonKind::Text if container == 0 => node.span().len() <= MAX_KEPT_STRING,
         // Gemini's `content` says whose it is in every event; elsewhere a role comes once.
-        ValueKind::Text if key == b"role" => &event.text[parent.key()] == b"content",
+        JsonKind::Text if key == b"role" => &event.text[parent.key()] == b"content",
         // What distinguishes a call from the others must stay; elsewhere an id would begin another.
-        ValueKind::Text if key == b"id" => {
+        JsonKind::Text if key == b"id" => {
             let list = event.values.parent(container).map(|list| event.key(list));
             list == Some(&b"tool_calls"[..]) && event.index(container, b"index").is_none()
         }
-        ValueKind::Text => matches!(key, b"type" | b"jsonPath" | b"language" | b"outcome"),
+        JsonKind::Text => matches!(key, b"type" | b"jsonPath" | b"language" | b"outcome"),
     }
 }
 

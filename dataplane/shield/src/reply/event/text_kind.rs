@@ -1,7 +1,7 @@
 //! What a string of an event is to the client, by the key that it stands under.
 
-use crate::reply::event::json_index::ValueKind;
-use crate::reply::event::view::Event;
+use crate::reply::event::json_index::JsonKind;
+use crate::reply::event::view::ReplyEvent;
 use crate::reply::policy::{RestoreDecision, TextKind};
 use crate::reply::text::context::ReplyContext;
 
@@ -22,7 +22,7 @@ pub(crate) fn text_kind_of(key: &[u8]) -> Option<TextKind> {
 }
 
 /// What the policy says of a string that is restored whole.
-pub(crate) fn decide(event: Event<'_>, index: usize, context: &ReplyContext) -> RestoreDecision {
+pub(crate) fn decide(event: ReplyEvent<'_>, index: usize, context: &ReplyContext) -> RestoreDecision {
     if context.policy.is_none() {
         return RestoreDecision::Restore;
     }
@@ -31,9 +31,9 @@ pub(crate) fn decide(event: Event<'_>, index: usize, context: &ReplyContext) -> 
 }
 
 /// The object that a string is an argument of, at whatever depth, if it is one of a tool's.
-pub(crate) fn arguments_of(event: Event<'_>, index: usize) -> Option<usize> {
+pub(crate) fn arguments_of(event: ReplyEvent<'_>, index: usize) -> Option<usize> {
     let mut above = std::iter::successors(event.values.parent(index), |&node| event.values.parent(node));
-    above.find(|&node| event.kind(node) == ValueKind::Object && is_arguments(event.key(node)))
+    above.find(|&node| event.kind(node) == JsonKind::Object && is_arguments(event.key(node)))
 }
 
 fn is_arguments(key: &[u8]) -> bool {
@@ -43,7 +43,7 @@ fn is_arguments(key: &[u8]) -> bool {
 /// What a string that is restored whole is for: its kind by its key or, among the arguments of a tool call, that
 /// of the arguments, with the tool's name if it stands beside them. Of calls in each other the outermost with a name
 /// counts: what is written into the arguments of one names no other.
-fn purpose(event: Event<'_>, index: usize) -> (TextKind, Option<&str>) {
+fn purpose(event: ReplyEvent<'_>, index: usize) -> (TextKind, Option<&str>) {
     let mut found = (text_kind_of(event.key(index)).unwrap_or(TextKind::Other), None);
     let way = std::iter::successors(Some(index), |&node| event.values.parent(node));
     for node in way.filter(|&node| is_arguments(event.key(node))) {

@@ -1,11 +1,11 @@
 //! An event of a stream, read: its text with the index of its values.
 
-use crate::reply::event::json_index::{JsonIndex, ValueKind};
+use crate::reply::event::json_index::{JsonIndex, JsonKind};
 use crate::reply::event::plan::{hash, mix};
 
 /// How the events are framed: the generic shapes differ, since a file of JSON lines is no stream of pieces.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Framing {
+pub(crate) enum EventFraming {
     Sse,
     Lines,
     /// Items of an array.
@@ -16,16 +16,16 @@ pub(crate) enum Framing {
 
 /// An event's text with its values.
 #[derive(Clone, Copy)]
-pub(crate) struct Event<'a> {
+pub(crate) struct ReplyEvent<'a> {
     pub(crate) values: &'a JsonIndex,
     pub(crate) text: &'a [u8],
     /// The value of the event's `event:` line, if it has one.
     pub(crate) name: &'a [u8],
-    pub(crate) framing: Framing,
+    pub(crate) framing: EventFraming,
 }
 
-impl<'a> Event<'a> {
-    pub(crate) fn kind(&self, node: usize) -> ValueKind {
+impl<'a> ReplyEvent<'a> {
+    pub(crate) fn kind(&self, node: usize) -> JsonKind {
         self.values.node(node).kind
     }
 
@@ -75,7 +75,7 @@ impl<'a> Event<'a> {
     /// All strings among them.
     pub(crate) fn strings(&self, container: usize) -> impl Iterator<Item = usize> + use<'a> {
         let values = self.values;
-        self.inside(container).filter(move |&index| values.node(index).kind == ValueKind::Text)
+        self.inside(container).filter(move |&index| values.node(index).kind == JsonKind::Text)
     }
 
     /// A number for the way from `top` down to `node`: keys, and the places of array items.
@@ -92,7 +92,7 @@ impl<'a> Event<'a> {
         while node != top {
             let item = self.values.node(node);
             state = if item.key().is_empty() {
-                let object = item.kind == ValueKind::Object;
+                let object = item.kind == JsonKind::Object;
                 mix(state, if object { self.place(node) } else { u64::from(item.ordinal) } + 1)
             } else {
                 hash(mix(state, 0), self.key(node))

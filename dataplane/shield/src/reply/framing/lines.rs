@@ -4,7 +4,7 @@ use memchr::memchr;
 
 use crate::reply::event::frame::{EventEnvelope, FramedEvent};
 use crate::reply::event::rewriter::EventRewriter;
-use crate::reply::event::view::Framing;
+use crate::reply::event::view::EventFraming;
 use crate::reply::framing::backlog::Backlog;
 use crate::reply::limits::MAX_EVENT;
 use crate::reply::policy::TextKind;
@@ -25,7 +25,7 @@ pub(crate) struct JsonLines {
 impl JsonLines {
     pub(crate) fn new() -> Self {
         Self {
-            rewriter: EventRewriter::new(Framing::Lines),
+            rewriter: EventRewriter::new(EventFraming::Lines),
             backlog: Backlog::default(),
             searched: 0,
             large: None,

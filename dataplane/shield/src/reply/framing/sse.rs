@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::reply::event::frame::{EventEnvelope, FramedEvent};
 use crate::reply::event::rewriter::EventRewriter;
 use crate::reply::event::template::write_number;
-use crate::reply::event::view::Framing;
+use crate::reply::event::view::EventFraming;
 use crate::reply::framing::backlog::Backlog;
 use crate::reply::policy::TextKind;
 use crate::reply::text::context::ReplyContext;
@@ -169,7 +169,7 @@ pub(crate) struct Sse {
 impl Sse {
     pub(crate) fn new(declared: bool) -> Self {
         Self {
-            rewriter: EventRewriter::new(Framing::Sse),
+            rewriter: EventRewriter::new(EventFraming::Sse),
             declared,
             backlog: Backlog::default(),
             scan: EventScan::default(),

@@ -8,7 +8,7 @@
 use crate::json::find::string_special;
 use crate::reply::event::frame::{EventEnvelope, FramedEvent};
 use crate::reply::event::rewriter::EventRewriter;
-use crate::reply::event::view::Framing;
+use crate::reply::event::view::EventFraming;
 use crate::reply::framing::backlog::Backlog;
 use crate::reply::limits::MAX_EVENT;
 use crate::reply::policy::TextKind;
@@ -95,8 +95,8 @@ pub(crate) struct Values {
 impl Values {
     pub(crate) fn new() -> Self {
         Self {
-            documents: EventRewriter::new(Framing::Values),
-            items: EventRewriter::new(Framing::Items),
+            documents: EventRewriter::new(EventFraming::Values),
+            items: EventRewriter::new(EventFraming::Items),
             backlog: Backlog::default(),
             scan: ObjectScan::default(),
             mode: Mode::Root,

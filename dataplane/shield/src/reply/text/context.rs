@@ -4,7 +4,7 @@ use crate::documents::Documents;
 use crate::keyring::Keyring;
 use crate::reply::policy::{RestoreDecision, RestorePolicy, TextKind};
 use crate::reply::stats::RestoreStats;
-use crate::reply::text::matcher::{Matcher, Prefix};
+use crate::reply::text::matcher::{Matcher, TokenPrefix};
 use crate::token::Token;
 use crate::vault::Vault;
 use std::sync::Arc;
@@ -51,7 +51,7 @@ impl ReplyContext {
     }
 
     /// Counts the beginning of a token that did not go on, if a token of the vault begins so.
-    pub(crate) fn count_broken(&mut self, prefix: &Prefix) {
+    pub(crate) fn count_broken(&mut self, prefix: &TokenPrefix) {
         self.stats.unresolved += u64::from(prefix.is_token_like() && self.matcher.expects(prefix));
     }
 }

@@ -24,7 +24,7 @@ pub(crate) enum LevelState {
 }
 
 #[derive(Clone, Copy)]
-pub(crate) struct Level {
+pub(crate) struct TextLevel {
     pub(crate) state: LevelState,
     /// 0: not in an escape; 1: after the backslash; 2 to 5: before that digit of `\uXXXX`.
     pub(crate) escape: u8,
@@ -36,7 +36,7 @@ pub(crate) struct Level {
     pub(crate) objects: u64,
 }
 
-impl Level {
+impl TextLevel {
     pub(crate) const fn new(state: LevelState, any: bool) -> Self {
         Self { state, escape: 0, depth: 0, any, code: 0, objects: 0 }
     }

@@ -26,14 +26,14 @@ pub(crate) const MAX_HELD: usize = MAX_TOKEN_LEN * 6 + 3 * MAX_BACKSLASHES;
 
 /// The beginning of a token, decoded and in upper case.
 #[derive(Clone, Copy)]
-pub(crate) struct Prefix {
+pub(crate) struct TokenPrefix {
     bytes: [u8; MAX_TOKEN_LEN],
     len: u8,
     /// Where the epoch character goes, once the hyphen after the category was read.
     code_at: u8,
 }
 
-impl Prefix {
+impl TokenPrefix {
     const fn new() -> Self {
         Self { bytes: [0; MAX_TOKEN_LEN], len: 0, code_at: 0 }
     }
@@ -108,7 +108,7 @@ pub(crate) struct TokenCandidate {
     /// Bytes of the first character as it is written.
     pub(crate) width: usize,
     pub(crate) outcome: MatchOutcome,
-    pub(crate) prefix: Prefix,
+    pub(crate) prefix: TokenPrefix,
 }
 
 /// The tokens of one vault, in order.
@@ -124,7 +124,7 @@ impl Matcher {
     }
 
     /// Whether a token of the vault starts with `prefix`.
-    pub(crate) fn expects(&self, prefix: &Prefix) -> bool {
+    pub(crate) fn expects(&self, prefix: &TokenPrefix) -> bool {
         let prefix = prefix.as_bytes();
         let at = self.tokens.partition_point(|token| token.as_bytes() < prefix);
         self.tokens.get(at).is_some_and(|token| token.as_bytes().starts_with(prefix))
@@ -201,7 +201,7 @@ pub(crate) fn next(text: &[u8], mut from: usize, escapes: bool) -> Option<TokenC
 
 /// Reads what may be a token at `start`. `None` is ordinary text.
 pub(crate) fn probe(text: &[u8], start: usize, escapes: bool) -> Option<TokenCandidate> {
-    let mut prefix = Prefix::new();
+    let mut prefix = TokenPrefix::new();
     let width = if text[start] == b'\\' { 6 } else { 1 };
     let outcome = follow(&mut prefix, text, start, escapes);
     let ordinary = matches!(outcome, MatchOutcome::Broken) && !prefix.is_token_like();
@@ -209,7 +209,7 @@ pub(crate) fn probe(text: &[u8], start: usize, escapes: bool) -> Option<TokenCan
 }
 
 /// Goes on with `prefix` along `text` from `at`.
-pub(crate) fn follow(prefix: &mut Prefix, text: &[u8], mut at: usize, escapes: bool) -> MatchOutcome {
+pub(crate) fn follow(prefix: &mut TokenPrefix, text: &[u8], mut at: usize, escapes: bool) -> MatchOutcome {
     loop {
         match read(text, at, escapes, prefix.is_hyphen_due()) {
             Char::Is(byte, next) if prefix.push(byte) => at = next,

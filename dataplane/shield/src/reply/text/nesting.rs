@@ -16,7 +16,7 @@
 )]
 
 use crate::reply::address::{AddressWatch, WatchPurpose};
-use crate::reply::text::level::{Level, LevelState};
+use crate::reply::text::level::{LevelState, TextLevel};
 use memchr::{memchr, memchr2};
 use std::ops::RangeInclusive;
 
@@ -29,7 +29,7 @@ pub(crate) const MAX_LEVELS: usize = MAX_LAYERS;
 /// Follows one text. See the module's documentation.
 pub(crate) struct NestingTracker {
     /// The last is followed only to see that there is one more than can be written for.
-    levels: [Level; MAX_LEVELS + 1],
+    levels: [TextLevel; MAX_LEVELS + 1],
     /// The first `certain` levels are JSON by contract, not by looks.
     certain: u8,
     /// The text is the inside of a string literal whose quotes are not part of it.
@@ -40,32 +40,35 @@ pub(crate) struct NestingTracker {
 }
 
 impl NestingTracker {
-    fn new(first: Level, certain: u8) -> Self {
-        let mut levels = [Level::new(LevelState::Dead, false); MAX_LEVELS + 1];
+    fn new(first: TextLevel, certain: u8) -> Self {
+        let mut levels = [TextLevel::new(LevelState::Dead, false); MAX_LEVELS + 1];
         levels[0] = first;
         Self { levels, certain, inside: false, members: None, watch: None }
     }
 
     /// A whole JSON document, or several. If it turns out to be something else, it is text.
     pub(crate) fn document() -> Self {
-        Self { members: Some(MemberTracker::default()), ..Self::new(Level::new(LevelState::Start, true), 1) }
+        Self {
+            members: Some(MemberTracker::default()),
+            ..Self::new(TextLevel::new(LevelState::Start, true), 1)
+        }
     }
 
     /// Text that is no JSON, whatever it looks like.
     pub(crate) fn plain() -> Self {
-        Self::new(Level::new(LevelState::Dead, false), 0)
+        Self::new(TextLevel::new(LevelState::Dead, false), 0)
     }
 
     /// Text that may be JSON.
     pub(crate) fn text() -> Self {
-        Self::new(Level::new(LevelState::Start, false), 0)
+        Self::new(TextLevel::new(LevelState::Start, false), 0)
     }
 
     /// The content of a JSON string as it is written between its quotes. `json` says that the content is itself
     /// JSON by contract.
     pub(crate) fn literal(json: bool) -> Self {
-        let mut nesting = Self::new(Level::new(LevelState::Text, false), 1 + u8::from(json));
-        nesting.levels[1] = Level::new(LevelState::Start, json);
+        let mut nesting = Self::new(TextLevel::new(LevelState::Text, false), 1 + u8::from(json));
+        nesting.levels[1] = TextLevel::new(LevelState::Start, json);
         nesting.inside = true;
         nesting
     }
@@ -257,9 +260,9 @@ impl NestingTracker {
         }
         if let Some(child) = self.levels.get_mut(index + 1) {
             *child = if is_name {
-                Level::new(LevelState::Dead, false)
+                TextLevel::new(LevelState::Dead, false)
             } else {
-                Level::new(LevelState::Start, arguments)
+                TextLevel::new(LevelState::Start, arguments)
             };
         }
     }

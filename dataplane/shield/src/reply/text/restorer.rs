@@ -13,7 +13,7 @@ use aegis_detect::Category;
 use crate::json::find;
 use crate::reply::address::{AddressWatch, WatchPurpose};
 use crate::reply::stats::RestoreStats;
-use crate::reply::text::matcher::{self, MAX_HELD, MatchOutcome, Prefix, TokenCandidate};
+use crate::reply::text::matcher::{self, MAX_HELD, MatchOutcome, TokenCandidate, TokenPrefix};
 use crate::reply::text::nesting::NestingTracker;
 use crate::reply::text::output::RestoredText;
 use crate::reply::text::position_tracker::PositionTracker;
@@ -38,7 +38,7 @@ pub(crate) struct TextRestorer {
     held: Vec<u8>,
     /// The end of what went out, if it may become a token that this vault does not know: so that these are counted
     /// however the text is cut.
-    foreign: Option<Prefix>,
+    foreign: Option<TokenPrefix>,
     mode: RestoreMode,
     positions: Option<Box<PositionTracker>>,
 }

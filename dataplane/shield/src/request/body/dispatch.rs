@@ -7,12 +7,12 @@ use crate::request::body::step::{BodyStep, Input};
 use crate::request::refusal::Refusal;
 
 /// The state between two windows.
-pub(crate) enum RequestBody {
+pub(crate) enum FormatBody {
     Single(SingleBody),
     Multipart(Box<MultipartBody>),
 }
 
-impl RequestBody {
+impl FormatBody {
     /// The body that begins, declared to be of this format.
     pub(crate) fn new(format: Format) -> Self {
         match format {

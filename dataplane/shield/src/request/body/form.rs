@@ -27,7 +27,7 @@ impl FormBody {
         let raw = &input.bytes[..decode(view, input.bytes, input.last)];
         view.finish(raw);
         let settled = step.scratch.scan(raw, input.last, true);
-        let fields = Fields { before: self.fields };
+        let fields = FormFields { before: self.fields };
         let consumed = replace_findings(&fields, step, raw, settled)?.consumed;
         self.fields += ampersands(&raw[..consumed]);
         let view = &step.scratch.view;
@@ -37,12 +37,12 @@ impl FormBody {
 }
 
 /// The fields of a form, which are replaced one by one, so that they stay fields.
-struct Fields {
+struct FormFields {
     /// Those that ended before the window.
     before: usize,
 }
 
-impl FlatFormat for Fields {
+impl FlatFormat for FormFields {
     const SEPARATOR: Option<u8> = Some(b'&');
 
     fn place(&self, before: &[u8]) -> String {

@@ -3,7 +3,7 @@ use crate::format::Format;
 use crate::request::refusal::Refusal;
 use crate::request::scan::view::WINDOW;
 use crate::request::tests::support::{AWS, OTHER_PAT, PAT, PEM, lines, restore, run, run_pieces, shield};
-use crate::request::tokenizer::{Outcome, Tokenizer};
+use crate::request::tokenizer::{TokenizeOutcome, Tokenizer};
 
 const BOUNDARY: &str = "----WebKitFormBoundary7MA4";
 
@@ -21,7 +21,7 @@ fn body(parts: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// Runs `body` whole and in pieces.
-fn checked(body: &[u8]) -> (Vec<u8>, Outcome) {
+fn checked(body: &[u8]) -> (Vec<u8>, TokenizeOutcome) {
     let (out, outcome) = run(format(), body).unwrap_or_else(|(refusal, _)| panic!("{refusal}"));
     assert!(restore(&out, &outcome, 0) == body);
     for size in [5000, WINDOW, WINDOW + 1] {

@@ -3,7 +3,7 @@ use crate::format::{Boundary, Charset, Format};
 use crate::request::classify::wide_encoding::MIN_UNITS;
 use crate::request::scan::view::WINDOW;
 use crate::request::tests::support::{AWS, OTHER_PAT, PAT, PEM, lines, replace, run, run_pieces, shield};
-use crate::request::tokenizer::{Outcome, Tokenizer};
+use crate::request::tokenizer::{TokenizeOutcome, Tokenizer};
 
 fn units(text: &str, wide: WideEncoding) -> Vec<u8> {
     let put = |number: u32| {
@@ -26,7 +26,7 @@ fn marked(text: &str, wide: WideEncoding) -> Vec<u8> {
 }
 
 /// The bytes with all tokens replaced by what they stand for.
-fn restored(out: &[u8], outcome: &Outcome, wide: WideEncoding) -> Vec<u8> {
+fn restored(out: &[u8], outcome: &TokenizeOutcome, wide: WideEncoding) -> Vec<u8> {
     outcome.vault.tokens().fold(out.to_vec(), |out, token| {
         let secret = std::str::from_utf8(outcome.vault.resolve(token).unwrap()).unwrap();
         replace(&out, &units(token.as_str(), wide), &units(secret, wide))

@@ -21,7 +21,7 @@ pub(crate) fn is_closed(mut rest: &[u8]) -> bool {
 
 /// Whether base64 is broken into lines: its first one is not too long.
 pub(crate) fn is_wrapped(raw: &[u8]) -> bool {
-    let line = Extent::of(&raw[..raw.len().min(2 * MAX_LINE)], false);
+    let line = Base64Extent::of(&raw[..raw.len().min(2 * MAX_LINE)], false);
     line.chars <= MAX_LINE && matches!(base64_unit(raw, line.len), Base64Unit::Break(_))
 }
 
@@ -103,7 +103,7 @@ pub(crate) fn is_digit(byte: u8) -> bool {
 
 /// How far base64 goes.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Extent {
+pub(crate) struct Base64Extent {
     /// In bytes.
     pub(crate) len: usize,
     /// In characters of base64, without padding.
@@ -112,7 +112,7 @@ pub(crate) struct Extent {
     pub(crate) ended: bool,
 }
 
-impl Extent {
+impl Base64Extent {
     /// The base64 that `raw` begins with: to its padding, to the end of its line unless it is `wrapped`, or to what is
     /// none.
     pub(crate) fn of(raw: &[u8], wrapped: bool) -> Self {

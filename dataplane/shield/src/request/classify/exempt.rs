@@ -12,7 +12,7 @@ use crate::request::classify::base64::{base64_unit, standard};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-use crate::places::Table;
+use crate::places::PlaceTable;
 use crate::request::classify::base64::Base64Unit;
 use crate::request::classify::file_kind;
 use crate::request::classify::opaque::{self, Base64Run, Classification, PlaceHint, ScanMode};
@@ -30,14 +30,14 @@ const SAMPLE: usize = 64;
 
 /// What was found out about a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum ExemptVerdict {
     Yes,
     No,
     /// More bytes are needed to decide.
     Undecided,
 }
 
-impl Verdict {
+impl ExemptVerdict {
     /// What is true of `raw` if a limit of `most` bytes was not enough, or not there yet.
     fn open(raw: &[u8], most: usize, last: bool) -> Self {
         if raw.len() < most && !last { Self::Undecided } else { Self::No }
@@ -45,15 +45,15 @@ impl Verdict {
 }
 
 /// Whether the string that begins with `raw` is a credential or a page token: whether it ends soon enough.
-pub(crate) fn is_word(raw: &[u8], last: bool) -> Verdict {
+pub(crate) fn is_word(raw: &[u8], last: bool) -> ExemptVerdict {
     match string_end(&raw[..raw.len().min(MAX_WORD + 1)]) {
-        Some(_) => Verdict::Yes,
-        None => Verdict::open(raw, MAX_WORD + 1, last),
+        Some(_) => ExemptVerdict::Yes,
+        None => ExemptVerdict::open(raw, MAX_WORD + 1, last),
     }
 }
 
 /// Whether the string that begins with `raw` is an address, and nothing but one.
-pub(crate) fn is_link(raw: &[u8], last: bool) -> Verdict {
+pub(crate) fn is_link(raw: &[u8], last: bool) -> ExemptVerdict {
     // `\/` may stand for a slash.
     const SCHEMES: [&[u8]; 5] = [b"https://", b"http://", b"gs://", b"s3://", br"https:\/\/"];
     let near = &raw[..raw.len().min(MAX_LINK + 1)];
@@ -63,12 +63,12 @@ pub(crate) fn is_link(raw: &[u8], last: bool) -> Verdict {
         let may_start =
             |scheme: &[u8]| scheme.get(..near.len()).is_some_and(|head| head.eq_ignore_ascii_case(near));
         let more = !last && SCHEMES.iter().any(|scheme| may_start(scheme));
-        return if more { Verdict::Undecided } else { Verdict::No };
+        return if more { ExemptVerdict::Undecided } else { ExemptVerdict::No };
     }
     match near.iter().position(|&byte| !is_link_byte(byte)) {
-        Some(end) if near[end] == b'"' => Verdict::Yes,
-        Some(_) => Verdict::No,
-        None => Verdict::open(raw, MAX_LINK + 1, last),
+        Some(end) if near[end] == b'"' => ExemptVerdict::Yes,
+        Some(_) => ExemptVerdict::No,
+        None => ExemptVerdict::open(raw, MAX_LINK + 1, last),
     }
 }
 
@@ -78,13 +78,13 @@ fn is_link_byte(byte: u8) -> bool {
 }
 
 /// Whether the string that begins with `raw` is a signature or ciphertext that can vouch for text.
-pub(crate) fn is_seal(raw: &[u8], last: bool) -> Verdict {
+pub(crate) fn is_seal(raw: &[u8], last: bool) -> ExemptVerdict {
     match opaque::classify(PlaceHint::Sealed { sure: false }, raw, last) {
-        Classification::Undecided => Verdict::Undecided,
+        Classification::Undecided => ExemptVerdict::Undecided,
         Classification::Run(0, Base64Run { scanned: ScanMode::Skip, .. }) if !is_encoded_text(raw) => {
-            Verdict::Yes
+            ExemptVerdict::Yes
         }
-        _ => Verdict::No,
+        _ => ExemptVerdict::No,
     }
 }
 
@@ -133,11 +133,16 @@ pub(crate) struct SignatureSearch<'a> {
 /// A member may stand there twice, and readers differ in which one they take. So each signature must be one, and the
 /// object is read to its end. If that is too far, only a signature that stood before the text, or that itself is what
 /// is so long, counts.
-pub(crate) fn is_signed(raw: &[u8], wanted: SignatureSearch<'_>, last: bool, table: &Table) -> Verdict {
+pub(crate) fn is_signed(
+    raw: &[u8],
+    wanted: SignatureSearch<'_>,
+    last: bool,
+    table: &PlaceTable,
+) -> ExemptVerdict {
     let near = &raw[..raw.len().min(MAX_AHEAD)];
     let last = last && near.len() == raw.len();
-    let open = Verdict::open(raw, MAX_AHEAD, last);
-    let cut = |signed: bool| if signed && raw.len() >= MAX_AHEAD { Verdict::Yes } else { open };
+    let open = ExemptVerdict::open(raw, MAX_AHEAD, last);
+    let cut = |signed: bool| if signed && raw.len() >= MAX_AHEAD { ExemptVerdict::Yes } else { open };
     let (mut kind, mut sealed) = (wanted.kind == SignedMark::Known, wanted.seen);
     let Some(end) = string_end(near) else { return cut(kind && wanted.seen) };
     let (mut at, mut depth) = (end + 1, 0i32);
@@ -156,14 +161,14 @@ pub(crate) fn is_signed(raw: &[u8], wanted: SignatureSearch<'_>, last: bool, tab
                 if depth == level {
                     if word == b"thought" && wanted.kind == SignedMark::Thought {
                         match is_true(&near[at..]) {
-                            Verdict::Undecided => return open,
-                            verdict => kind = verdict == Verdict::Yes,
+                            ExemptVerdict::Undecided => return open,
+                            verdict => kind = verdict == ExemptVerdict::Yes,
                         }
                     }
                     let Some(value) = member_value(&near[at..]) else { continue };
                     // No provider writes a name with an escape; it may be one of those that are looked for.
                     if word.contains(&b'\\') {
-                        return Verdict::No;
+                        return ExemptVerdict::No;
                     }
                     let text = value.strip_prefix(b"\"");
                     if let (b"type", Some(text)) = (word, text.filter(|_| wanted.kind != SignedMark::Thought))
@@ -175,10 +180,10 @@ pub(crate) fn is_signed(raw: &[u8], wanted: SignatureSearch<'_>, last: bool, tab
                         if value.is_empty() {
                             return open;
                         }
-                        match text.map_or(Verdict::No, |text| is_seal(text, last)) {
-                            Verdict::Undecided => return open,
-                            Verdict::No => return Verdict::No,
-                            Verdict::Yes => sealed = true,
+                        match text.map_or(ExemptVerdict::No, |text| is_seal(text, last)) {
+                            ExemptVerdict::Undecided => return open,
+                            ExemptVerdict::No => return ExemptVerdict::No,
+                            ExemptVerdict::Yes => sealed = true,
                         }
                         if text.and_then(string_end).is_none() {
                             return cut(kind);
@@ -188,24 +193,24 @@ pub(crate) fn is_signed(raw: &[u8], wanted: SignatureSearch<'_>, last: bool, tab
             }
         }
         if depth < level {
-            return if kind && sealed { Verdict::Yes } else { Verdict::No };
+            return if kind && sealed { ExemptVerdict::Yes } else { ExemptVerdict::No };
         }
     }
     cut(kind && wanted.seen)
 }
 
 /// Whether `true` follows as a member's value, if `raw` goes on behind a name.
-fn is_true(raw: &[u8]) -> Verdict {
+fn is_true(raw: &[u8]) -> ExemptVerdict {
     let mut rest = raw;
     for word in [&b":"[..], b"true"] {
         rest = rest.trim_ascii_start();
         rest = match rest.strip_prefix(word) {
             Some(after) => after,
-            None if word.starts_with(rest) => return Verdict::Undecided,
-            None => return Verdict::No,
+            None if word.starts_with(rest) => return ExemptVerdict::Undecided,
+            None => return ExemptVerdict::No,
         };
     }
-    Verdict::Yes
+    ExemptVerdict::Yes
 }
 
 /// What follows as a member's value, if `raw` goes on behind a name.

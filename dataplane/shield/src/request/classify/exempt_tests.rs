@@ -8,7 +8,7 @@ use super::*;
 use crate::format::Format;
 use crate::places;
 use crate::request::tests::support::{AWS, PAT, run, run_pieces, shield};
-use crate::request::tokenizer::{Outcome, Tokenizer};
+use crate::request::tokenizer::{TokenizeOutcome, Tokenizer};
 
 /// Base64 that could be a signature.
 fn seal(len: usize) -> String {
@@ -18,7 +18,7 @@ fn seal(len: usize) -> String {
 }
 
 /// Runs a short `body` with each cut, and a long one with a few.
-fn checked(body: &str) -> (String, Outcome) {
+fn checked(body: &str) -> (String, TokenizeOutcome) {
     let (out, outcome) =
         run(Format::Json, body.as_bytes()).unwrap_or_else(|(refusal, _)| panic!("{refusal}"));
     let step = if body.len() < 1000 { 1 } else { body.len() / 7 };

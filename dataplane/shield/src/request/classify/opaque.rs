@@ -7,7 +7,7 @@
 //! arguments letter by letter. So neither a member that happens to be called `signature`, nor a data URL in a
 //! message, nor a mislabelled image can hide a secret.
 
-use crate::request::classify::base64::{Extent, SAMPLE, decode_sample, is_closed, is_wrapped};
+use crate::request::classify::base64::{Base64Extent, SAMPLE, decode_sample, is_closed, is_wrapped};
 
 use crate::format::Charset;
 use crate::report::OpaqueKind;
@@ -175,7 +175,7 @@ pub(crate) fn declared(name: &[u8]) -> Declared {
 fn classify_run(hint: PlaceHint, raw: &[u8], head: usize, last: bool) -> Classification {
     let look = &raw[head..raw.len().min(head + LOOK)];
     let wrapped = head == 0 && matches!(hint, PlaceHint::Base64(_)) && is_wrapped(look);
-    let extent = Extent::of(look, wrapped);
+    let extent = Base64Extent::of(look, wrapped);
     if !extent.ended && raw.len() < head + LOOK && !last {
         return Classification::Undecided;
     }

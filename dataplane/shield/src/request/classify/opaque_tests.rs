@@ -147,25 +147,28 @@ fn media_types_give_kind_and_charset() {
 
 #[test]
 fn base64_ends_where_it_ends() {
-    let extent = |text: &str, wrapped| Extent::of(text.as_bytes(), wrapped);
+    let extent = |text: &str, wrapped| Base64Extent::of(text.as_bytes(), wrapped);
     for len in 0..100 {
         let digits = &"aZ0+/-_".repeat(20)[..len];
         let (end, chars) = (len + 2, len + 1);
         for rest in ["\\n", " ", "\"", "\\u0041"] {
             let text = format!("{digits}\\/{rest}");
-            assert_eq!(extent(&text, false), Extent { len: end, chars, ended: true });
+            assert_eq!(extent(&text, false), Base64Extent { len: end, chars, ended: true });
             assert_eq!(
                 extent(&text[..=len], false),
-                Extent { len, chars: len, ended: false },
+                Base64Extent { len, chars: len, ended: false },
                 "a cut escape waits"
             );
         }
         let wrapped = format!("{digits}\\nA\"");
-        assert_eq!(extent(&wrapped, true), Extent { len: len + 3, chars, ended: true });
-        assert_eq!(extent(&wrapped, false), Extent { len, chars: len, ended: true });
+        assert_eq!(extent(&wrapped, true), Base64Extent { len: len + 3, chars, ended: true });
+        assert_eq!(extent(&wrapped, false), Base64Extent { len, chars: len, ended: true });
         for padding in ["=", "=="] {
             let text = format!("{digits}{padding}AKIA");
-            assert_eq!(extent(&text, true), Extent { len: len + padding.len(), chars: len, ended: true });
+            assert_eq!(
+                extent(&text, true),
+                Base64Extent { len: len + padding.len(), chars: len, ended: true }
+            );
         }
         assert!(!extent(&format!("{digits}="), false).ended);
         assert!(extent(&format!("{digits}=="), false).ended);

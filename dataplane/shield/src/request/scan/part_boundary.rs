@@ -79,7 +79,7 @@ pub(crate) struct PartBoundaries {
 
 /// A window as it was scanned on its own, whose boundaries are to be scanned as well.
 #[derive(Clone, Copy)]
-pub(crate) struct ScannedWindow<'a> {
+pub(crate) struct BoundaryWindow<'a> {
     pub(crate) view: &'a DecodedView,
     /// The text of the view.
     pub(crate) text: &'a [u8],
@@ -131,11 +131,11 @@ impl PartBoundaries {
     /// Says from where on the view has to wait, since a pair cannot be decided on yet.
     pub(crate) fn scan(
         &mut self,
-        window: ScannedWindow<'_>,
+        window: BoundaryWindow<'_>,
         scanner: &mut Scanner,
         keyring: Option<&Keyring>,
     ) -> Option<usize> {
-        let ScannedWindow { view, text, base, settled, findings, pending } = window;
+        let BoundaryWindow { view, text, base, settled, findings, pending } = window;
         let mut wait = pending
             .and_then(|end| end.checked_sub(base))
             .map(|end| view.view_of(end as usize).saturating_sub(REACH));

@@ -8,7 +8,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::keyring::Keyring;
 use crate::request::refusal::Refusal;
 use crate::request::scan::own_tokens;
-use crate::request::scan::part_boundary::{PartBoundaries, ScannedWindow};
+use crate::request::scan::part_boundary::{BoundaryWindow, PartBoundaries};
 use crate::request::scan::secret_parts::SecretParts;
 use crate::request::scan::view::DecodedView;
 use crate::request::splice::Splice;
@@ -126,7 +126,7 @@ impl ShardScratch {
     ) -> usize {
         let text = self.view.text(raw);
         let findings = &self.findings;
-        let window = ScannedWindow { view: &self.view, text, base, settled, findings, pending };
+        let window = BoundaryWindow { view: &self.view, text, base, settled, findings, pending };
         let wait = self.boundaries.scan(window, &mut self.scanner, self.keyring.as_deref());
         let (boundaries, rules) = (&self.boundaries.found, self.scanner.rules());
         self.findings.retain(|finding| !boundaries.iter().any(|boundary| boundary.has_piece(finding, rules)));

@@ -10,23 +10,23 @@ use crate::keyring::Keyring;
 use crate::policy::{Action, Policy};
 use crate::request::refusal::Refusal;
 use crate::request::tests::support::{AWS, OTHER_PAT, PAT, run_pieces, shield_with};
-use crate::request::tokenizer::{Outcome, Tokenizer};
-use crate::shield::{Limits, Shield};
+use crate::request::tokenizer::{TokenizeOutcome, Tokenizer};
+use crate::shield::{RequestLimits, Shield};
 use crate::token::Token;
 use crate::vault::Vault;
 
-fn tokenize(tokenizer: Tokenizer, body: &str) -> Result<(String, Outcome), Refusal> {
+fn tokenize(tokenizer: Tokenizer, body: &str) -> Result<(String, TokenizeOutcome), Refusal> {
     let result = run_pieces(tokenizer, &[body.as_bytes()]);
     result.map(|(out, outcome)| (String::from_utf8(out).unwrap(), outcome)).map_err(|(refusal, _)| refusal)
 }
 
-fn act(action: Action, body: &str) -> (String, Outcome) {
+fn act(action: Action, body: &str) -> (String, TokenizeOutcome) {
     tokenize(Tokenizer::new(shield_with(Policy::new(action)), Format::Json), body).unwrap()
 }
 
 fn shield_of_epoch(current: u8, older: &[u8]) -> Arc<Shield> {
     let keyring = Arc::new(Keyring::new(&[7; 32], "acme", current, older).unwrap());
-    let (rules, policy, limits) = (Rules::builtin().unwrap(), Policy::default(), Limits::default());
+    let (rules, policy, limits) = (Rules::builtin().unwrap(), Policy::default(), RequestLimits::default());
     Arc::new(Shield { rules, policy, keyring, search_key: KnownKey::new(&[9; 32]), limits })
 }
 
@@ -96,12 +96,12 @@ fn secrets_are_limited() {
     let body = json!([PAT, OTHER_PAT, PAT]).to_string();
     let with = |secrets| {
         let mut shield = Arc::into_inner(shield_with(Policy::default())).unwrap();
-        shield.limits = Limits { secrets };
+        shield.limits = RequestLimits { secrets };
         tokenize(Tokenizer::new(Arc::new(shield), Format::Json), &body)
     };
     assert!(with(2).is_ok());
     assert_eq!(with(1).err(), Some(Refusal::TooManySecrets));
-    assert!(Limits::default().secrets <= Vault::MAX_ENTRIES);
+    assert!(RequestLimits::default().secrets <= Vault::MAX_ENTRIES);
 }
 
 #[test]

@@ -10,20 +10,20 @@ use crate::format::Format;
 use crate::places::{self, Role, Scope};
 use crate::request::scan::view::WINDOW;
 use crate::request::tests::support::{PAT, lines, replace, restore, run, run_pieces, shield};
-use crate::request::tokenizer::{Outcome, Tokenizer};
+use crate::request::tokenizer::{TokenizeOutcome, Tokenizer};
 
 const VALUE: &str = "gT5vLq8xWz2RkPq1";
 /// Too short to be searched for but as a whole word.
 const WORD: &str = "x9$Kq2!mZp7";
 
-fn tokenize(format: Format, body: &str) -> (String, Outcome) {
+fn tokenize(format: Format, body: &str) -> (String, TokenizeOutcome) {
     let (out, outcome) = run(format, body.as_bytes()).unwrap();
     assert_eq!(String::from_utf8_lossy(&restore(&out, &outcome, 0)), body);
     (String::from_utf8(out).unwrap(), outcome)
 }
 
 /// `body` with everything in it hidden.
-fn hidden(body: &Value) -> (String, Outcome) {
+fn hidden(body: &Value) -> (String, TokenizeOutcome) {
     let (out, outcome) = run(Format::Json, body.to_string().as_bytes()).unwrap();
     let out = String::from_utf8(out).unwrap();
     assert!(serde_json::from_str::<Value>(&out).is_ok(), "{out}");

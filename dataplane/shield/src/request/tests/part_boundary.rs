@@ -3,10 +3,10 @@ use serde_json::{Value, json};
 use crate::format::Format;
 use crate::request::scan::view::WINDOW;
 use crate::request::tests::support::{AWS, PAT, run, run_pieces, shield};
-use crate::request::tokenizer::{Outcome, Tokenizer};
+use crate::request::tokenizer::{TokenizeOutcome, Tokenizer};
 
 /// Runs `body` whole and in pieces.
-fn json_run(body: &str) -> (Value, Outcome) {
+fn json_run(body: &str) -> (Value, TokenizeOutcome) {
     let (out, outcome) = run(Format::Json, body.as_bytes()).unwrap();
     for size in [5003, WINDOW, WINDOW + 1] {
         let mut pieces: Vec<&[u8]> = body.as_bytes().chunks(size).collect();

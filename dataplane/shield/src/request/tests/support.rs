@@ -12,7 +12,7 @@ use aegis_detect::{KnownKey, RuleSource, Rules};
 use crate::format::Format;
 use crate::json::{Lexeme, LexemeKind, Nested, Sink, StringRole};
 use crate::keyring::Keyring;
-use crate::places::{Place, Scope, Table};
+use crate::places::{Place, PlaceTable, Scope};
 use crate::policy::Policy;
 use crate::request::body::json::path::JsonPath;
 use crate::request::refusal::Refusal;
@@ -20,8 +20,8 @@ use crate::request::scan::scratch::ShardScratch;
 use crate::request::scan::view::WINDOW;
 use crate::request::scan::window::WindowContext;
 use crate::request::splice::Splice;
-use crate::request::tokenizer::{Outcome, Tokenizer};
-use crate::shield::{Limits, Shield};
+use crate::request::tokenizer::{TokenizeOutcome, Tokenizer};
+use crate::shield::{RequestLimits, Shield};
 
 /// Made up, with the right check values.
 pub(crate) const PAT: &str = "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";
@@ -39,7 +39,13 @@ pub(crate) fn shield_with(policy: Policy) -> Arc<Shield> {
     let keyring = Keyring::new(&[7; 32], "acme", 0, &[]).unwrap();
     let rules = Rules::builtin().unwrap();
     let search_key = KnownKey::new(&[9; 32]);
-    Arc::new(Shield { rules, policy, keyring: Arc::new(keyring), search_key, limits: Limits::default() })
+    Arc::new(Shield {
+        rules,
+        policy,
+        keyring: Arc::new(keyring),
+        search_key,
+        limits: RequestLimits::default(),
+    })
 }
 
 /// With one more rule, for an account number.
@@ -60,7 +66,7 @@ pub(crate) fn shield() -> Arc<Shield> {
 pub(crate) fn run_pieces(
     mut tokenizer: Tokenizer,
     pieces: &[&[u8]],
-) -> Result<(Vec<u8>, Outcome), (Refusal, Vec<u8>)> {
+) -> Result<(Vec<u8>, TokenizeOutcome), (Refusal, Vec<u8>)> {
     let mut scratch = ShardScratch::new(&tokenizer.shield().rules).unwrap();
     let mut out = read_once(&mut tokenizer, &mut scratch, pieces)?;
     if tokenizer.rewind() {
@@ -97,12 +103,12 @@ fn read_once(
     Ok(out)
 }
 
-pub(crate) fn run(format: Format, body: &[u8]) -> Result<(Vec<u8>, Outcome), (Refusal, Vec<u8>)> {
+pub(crate) fn run(format: Format, body: &[u8]) -> Result<(Vec<u8>, TokenizeOutcome), (Refusal, Vec<u8>)> {
     run_pieces(Tokenizer::new(shield(), format), &[body])
 }
 
 /// Runs a JSON body whole and in pieces, which must give the same output.
-pub(crate) fn run_in_pieces(body: &str) -> (String, Outcome) {
+pub(crate) fn run_in_pieces(body: &str) -> (String, TokenizeOutcome) {
     let (out, outcome) =
         run(Format::Json, body.as_bytes()).unwrap_or_else(|(refusal, _)| panic!("{refusal}"));
     for size in [7001, WINDOW, WINDOW + 77] {
@@ -120,7 +126,7 @@ pub(crate) fn noise(len: u32) -> Vec<u8> {
 }
 
 /// `text` with the tokens of `outcome` replaced by what they stand for.
-pub(crate) fn restore(text: &[u8], outcome: &Outcome, escape_depth: u8) -> Vec<u8> {
+pub(crate) fn restore(text: &[u8], outcome: &TokenizeOutcome, escape_depth: u8) -> Vec<u8> {
     let mut text = text.to_vec();
     for token in outcome.vault.tokens() {
         let mut secret = Vec::new();
@@ -143,9 +149,13 @@ pub(crate) fn replace(text: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
 }
 
 /// Whether each string `"@"` of a document, in order, is at a place of the table, and at which one.
-pub(crate) fn places_in(table: &'static Table, scope: Scope, document: &str) -> Vec<Option<&'static Place>> {
+pub(crate) fn places_in(
+    table: &'static PlaceTable,
+    scope: Scope,
+    document: &str,
+) -> Vec<Option<&'static Place>> {
     struct Follow<'a> {
-        table: &'static Table,
+        table: &'static PlaceTable,
         path: JsonPath,
         context: WindowContext<'a>,
         found: Vec<Option<&'static Place>>,

@@ -8,8 +8,8 @@ use crate::format::Format;
 use crate::keyring::Keyring;
 use crate::policy::Policy;
 use crate::request::tests::support::{restore, run_pieces};
-use crate::request::tokenizer::{Outcome, Tokenizer};
-use crate::shield::{Limits, Shield};
+use crate::request::tokenizer::{TokenizeOutcome, Tokenizer};
+use crate::shield::{RequestLimits, Shield};
 
 fn keyring(organisation: &str, epoch: u8, older: &[u8]) -> Keyring {
     Keyring::new(&[7; 32], organisation, epoch, older).unwrap()
@@ -19,10 +19,16 @@ fn keyring(organisation: &str, epoch: u8, older: &[u8]) -> Keyring {
 fn shield() -> Arc<Shield> {
     let (rules, keyring) = (Rules::builtin().unwrap(), Arc::new(keyring("acme", 1, &[0])));
     let search_key = KnownKey::new(&[9; 32]);
-    Arc::new(Shield { rules, policy: Policy::default(), keyring, search_key, limits: Limits::default() })
+    Arc::new(Shield {
+        rules,
+        policy: Policy::default(),
+        keyring,
+        search_key,
+        limits: RequestLimits::default(),
+    })
 }
 
-fn run(format: Format, body: &str) -> (String, Outcome) {
+fn run(format: Format, body: &str) -> (String, TokenizeOutcome) {
     let (out, outcome) = run_pieces(Tokenizer::new(shield(), format), &[body.as_bytes()]).unwrap();
     (String::from_utf8(out).unwrap(), outcome)
 }

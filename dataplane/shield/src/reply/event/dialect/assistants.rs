@@ -1,20 +1,19 @@
 //! Threads of the Assistants API, of OpenAI: a message and the steps of a run, each by its id.
 
-use crate::reply::event::json_index::ValueKind;
-use crate::reply::event::plan::{ChannelId, Close, Plan, hash};
+use crate::reply::event::json_index::JsonKind;
+use crate::reply::event::plan::{ChannelId, Close, EventPlan, hash};
 use crate::reply::event::text_kind::text_kind_of;
-use crate::reply::event::view::Event;
+use crate::reply::event::view::ReplyEvent;
 use crate::reply::policy::TextKind;
 use crate::reply::text::position_tracker::PositionUnit;
 
 /// What the status of an object is while it may still change.
 const OPEN: [&[u8]; 4] = [b"queued", b"in_progress", b"cancelling", b"requires_action"];
 
-pub(crate) fn plan(event: Event<'_>, object: &[u8], plan: &mut Plan) {
+pub(crate) fn plan(event: ReplyEvent<'_>, object: &[u8], plan: &mut EventPlan) {
     let group = hash(0, event.string(0, b"id").unwrap_or_default());
     if object.ends_with(b".delta") {
-        if let Some(delta) = event.child(0, b"delta").filter(|&delta| event.kind(delta) == ValueKind::Object)
-        {
+        if let Some(delta) = event.child(0, b"delta").filter(|&delta| event.kind(delta) == JsonKind::Object) {
             self::delta(event, delta, group, plan);
         }
         return;
@@ -25,7 +24,7 @@ pub(crate) fn plan(event: Event<'_>, object: &[u8], plan: &mut Plan) {
     }
 }
 
-fn delta(event: Event<'_>, delta: usize, group: u64, plan: &mut Plan) {
+fn delta(event: ReplyEvent<'_>, delta: usize, group: u64, plan: &mut EventPlan) {
     for node in event.strings(delta) {
         let Some(parent) = event.values.parent(node) else { continue };
         let (key, under) = (event.key(node), event.key(parent));
@@ -49,7 +48,7 @@ fn delta(event: Event<'_>, delta: usize, group: u64, plan: &mut Plan) {
 }
 
 /// The channel of the text that has annotations here, also without a piece of it.
-fn cited(event: Event<'_>, delta: usize, group: u64) -> Option<ChannelId> {
+fn cited(event: ReplyEvent<'_>, delta: usize, group: u64) -> Option<ChannelId> {
     let content = event.child(delta, b"content")?;
     let part = event.values.children(content).next()?;
     let text = event.child(part, b"text")?;

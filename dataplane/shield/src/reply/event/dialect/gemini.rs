@@ -1,13 +1,13 @@
 //! `generateContent`, of Google.
 
-use crate::reply::event::json_index::ValueKind;
-use crate::reply::event::plan::{ChannelId, Close, Plan, hash, mix};
-use crate::reply::event::view::Event;
+use crate::reply::event::json_index::JsonKind;
+use crate::reply::event::plan::{ChannelId, Close, EventPlan, hash, mix};
+use crate::reply::event::view::ReplyEvent;
 use crate::reply::policy::TextKind;
 use crate::reply::text::position_tracker::PositionUnit;
 
-pub(crate) fn plan(event: Event<'_>, candidates: usize, plan: &mut Plan) {
-    for candidate in event.values.children(candidates).filter(|&node| event.kind(node) == ValueKind::Object) {
+pub(crate) fn plan(event: ReplyEvent<'_>, candidates: usize, plan: &mut EventPlan) {
+    for candidate in event.values.children(candidates).filter(|&node| event.kind(node) == JsonKind::Object) {
         let group = event.place(candidate);
         if event.is_set(candidate, b"finishReason") {
             plan.closes.extend([Close::Group(group), Close::Group(arguments_group(group))]);
@@ -30,9 +30,9 @@ fn text_channel(group: u64) -> ChannelId {
     ChannelId::new(b"part", group, 0)
 }
 
-fn part(event: Event<'_>, part: usize, group: u64, plan: &mut Plan) {
+fn part(event: ReplyEvent<'_>, part: usize, group: u64, plan: &mut EventPlan) {
     let text =
-        |node: usize, key: &[u8]| event.child(node, key).filter(|&text| event.kind(text) == ValueKind::Text);
+        |node: usize, key: &[u8]| event.child(node, key).filter(|&text| event.kind(text) == JsonKind::Text);
     let (code, output) = (ChannelId::new(b"code", group, 0), ChannelId::new(b"output", group, 0));
     if let Some(text) = text(part, b"text") {
         if event.is_true(part, b"thought") {
@@ -59,15 +59,15 @@ fn part(event: Event<'_>, part: usize, group: u64, plan: &mut Plan) {
 
 /// The arguments of a call, streamed: each piece belongs to the string that `jsonPath` names. The call's name comes once,
 /// and with it another call begins.
-fn partial_arguments(event: Event<'_>, call: usize, group: u64, plan: &mut Plan) {
-    let name = event.child(call, b"name").filter(|&name| event.kind(name) == ValueKind::Text);
+fn partial_arguments(event: ReplyEvent<'_>, call: usize, group: u64, plan: &mut EventPlan) {
+    let name = event.child(call, b"name").filter(|&name| event.kind(name) == JsonKind::Text);
     if let Some(name) = name {
         plan.tools.push((group, name));
         plan.begins.push(group);
     }
     let pieces = event.child(call, b"partialArgs");
     for piece in pieces.into_iter().flat_map(|pieces| event.values.children(pieces)) {
-        let value = event.child(piece, b"stringValue").filter(|&value| event.kind(value) == ValueKind::Text);
+        let value = event.child(piece, b"stringValue").filter(|&value| event.kind(value) == JsonKind::Text);
         let path = hash(0, event.string(piece, b"jsonPath").unwrap_or_default());
         let channel = ChannelId::new(b"argument", group, path);
         if let Some(value) = value {

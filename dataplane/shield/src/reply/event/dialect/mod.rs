@@ -24,37 +24,37 @@ mod gemini;
 mod generic;
 mod responses;
 
-use crate::reply::event::json_index::ValueKind;
-use crate::reply::event::plan::{Close, Plan};
-use crate::reply::event::view::{Event, Framing};
+use crate::reply::event::json_index::JsonKind;
+use crate::reply::event::plan::{Close, EventPlan};
+use crate::reply::event::view::{EventFraming, ReplyEvent};
 
 /// Fills `plan` for one event.
-pub(crate) fn plan(event: Event<'_>, plan: &mut Plan) {
+pub(crate) fn plan(event: ReplyEvent<'_>, plan: &mut EventPlan) {
     plan.clear();
-    if event.kind(0) != ValueKind::Object {
+    if event.kind(0) != JsonKind::Object {
         return generic::plan(event, plan);
     }
     let (mut kind, mut object, mut choices, mut candidates, mut response) =
         (&b""[..], &b""[..], None, None, None);
     for member in event.values.children(0) {
         match (event.key(member), event.kind(member)) {
-            (b"type", ValueKind::Text) => kind = event.value(member),
-            (b"object", ValueKind::Text) => object = event.value(member),
-            (b"sequence_number", ValueKind::Scalar) => plan.sequence = Some(member),
-            (b"choices", ValueKind::Array) => choices = Some(member),
-            (b"candidates", ValueKind::Array) => candidates = Some(member),
-            (b"response", ValueKind::Object) => response = Some(member),
+            (b"type", JsonKind::Text) => kind = event.value(member),
+            (b"object", JsonKind::Text) => object = event.value(member),
+            (b"sequence_number", JsonKind::Scalar) => plan.sequence = Some(member),
+            (b"choices", JsonKind::Array) => choices = Some(member),
+            (b"candidates", JsonKind::Array) => candidates = Some(member),
+            (b"response", JsonKind::Object) => response = Some(member),
             (b"error", _) if event.value(member) != b"null" => plan.closes.push(Close::All),
             _ => {}
         }
     }
     let wrapped =
-        || event.child(response?, b"candidates").filter(|&node| event.kind(node) == ValueKind::Array);
+        || event.child(response?, b"candidates").filter(|&node| event.kind(node) == JsonKind::Array);
     let streamed = match event.framing {
-        Framing::Sse | Framing::Lines => true,
+        EventFraming::Sse | EventFraming::Lines => true,
         // No other API streams an array, and any other must not get an item more.
-        Framing::Items => candidates.or_else(wrapped).is_some(),
-        Framing::Values => generic::is_streamed(event, choices),
+        EventFraming::Items => candidates.or_else(wrapped).is_some(),
+        EventFraming::Values => generic::is_streamed(event, choices),
     };
     if !streamed {
         return;

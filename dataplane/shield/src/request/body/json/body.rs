@@ -18,7 +18,7 @@ use crate::places::Scope;
 use crate::request::body::encoded_text::EncodedText;
 use crate::request::body::json::edit::Editor;
 use crate::request::body::json::path::{JsonPath, StringEvent, ViewEnd};
-use crate::request::classify::base64::Extent;
+use crate::request::classify::base64::Base64Extent;
 use crate::request::classify::exempt;
 use crate::request::classify::opaque::{Base64Run, ScanMode};
 use crate::request::refusal::Refusal;
@@ -294,7 +294,7 @@ impl JsonBody {
         let end = context.base + len as u64;
         let window = &context.window[..len];
         let cut = match end_of_view {
-            ViewEnd::Run(run) => !Extent::of(context.window, run.wrapped).ended,
+            ViewEnd::Run(run) => !Base64Extent::of(context.window, run.wrapped).ended,
             ViewEnd::Leave | ViewEnd::Undecided => true,
         };
         if context.last && !ended && cut {
@@ -324,7 +324,7 @@ impl JsonBody {
             run.kind.map_or(Ok(()), |kind| step.redactor.opaque(kind, place))?;
         }
         let (len, ended) = if run.scanned == ScanMode::Skip {
-            let extent = Extent::of(context.window, run.wrapped);
+            let extent = Base64Extent::of(context.window, run.wrapped);
             step.out.pass(0..extent.len);
             (extent.len, extent.ended)
         } else {
@@ -332,7 +332,8 @@ impl JsonBody {
             encoded.process(step, context.window, &place)?
         };
         let before = self.chars.unwrap_or_default();
-        let chars = before + run.kind.map_or(0, |_| Extent::of(&context.window[..len], true).chars as u64);
+        let chars =
+            before + run.kind.map_or(0, |_| Base64Extent::of(&context.window[..len], true).chars as u64);
         if let Some(kind) = run.kind {
             step.redactor.report.grow_opaque(kind, bytes_in(chars) - bytes_in(before));
         }

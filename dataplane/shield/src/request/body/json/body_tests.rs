@@ -11,11 +11,11 @@ use crate::request::tests::support::{
     AWS, OTHER_PAT, PAT, PEM, replace, restore, run, run_pieces, shield, shield_with,
     shield_with_account_numbers,
 };
-use crate::request::tokenizer::{Outcome, Tokenizer};
+use crate::request::tokenizer::{TokenizeOutcome, Tokenizer};
 
 const SECRETS: [&str; 4] = [PAT, OTHER_PAT, AWS, PEM];
 
-fn json_run(body: &str) -> (String, Outcome) {
+fn json_run(body: &str) -> (String, TokenizeOutcome) {
     let (out, outcome) = run(Format::Json, body.as_bytes()).unwrap();
     (String::from_utf8(out).unwrap(), outcome)
 }
@@ -70,7 +70,7 @@ fn assert_clean(text: &str) {
 }
 
 /// Replaces tokens in all strings of `value`, and in documents inside them, by what they stand for.
-fn restore_value(value: &mut Value, outcome: &Outcome) {
+fn restore_value(value: &mut Value, outcome: &TokenizeOutcome) {
     match value {
         Value::String(text) => {
             let inner = serde_json::from_str::<Value>(text).ok().filter(|v| v.is_object() || v.is_array());
@@ -95,7 +95,7 @@ fn restore_value(value: &mut Value, outcome: &Outcome) {
     }
 }
 
-fn assert_restores(original: &str, out: &str, outcome: &Outcome) {
+fn assert_restores(original: &str, out: &str, outcome: &TokenizeOutcome) {
     let mut restored: Value = serde_json::from_str(out).unwrap();
     restore_value(&mut restored, outcome);
     let original: Value = serde_json::from_str(original).unwrap();

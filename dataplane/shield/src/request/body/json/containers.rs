@@ -3,7 +3,7 @@
 #![expect(clippy::cast_possible_truncation, reason = "a word has at most `MAX_WORD` bytes")]
 
 use crate::json::Container;
-use crate::places::{self, PathStep, Place, Scope, Table};
+use crate::places::{self, PathStep, Place, PlaceTable, Scope};
 use crate::request::classify::opaque::Declared;
 
 /// Containers that are kept track of; what is deeper is named by the one around it, and is text. A batch of Google's
@@ -185,7 +185,7 @@ impl OpenContainers {
     }
 
     /// The place that the value which begins is at, by this table.
-    pub(crate) fn listed_in(&self, table: &'static Table) -> Option<&'static Place> {
+    pub(crate) fn listed_in(&self, table: &'static PlaceTable) -> Option<&'static Place> {
         let open = self.containers.get(usize::from(self.depth).checked_sub(1)?)?;
         let signed = open.kind == ObjectType::Sealed;
         table.find(self.scope, self.chain()).find(|place| signed || !place.only_signed_types)

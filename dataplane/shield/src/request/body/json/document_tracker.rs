@@ -17,11 +17,11 @@ use crate::documents::{Attribution, Documents};
 #[derive(Clone, Copy, Default)]
 pub(crate) struct CharacterCount {
     count: u64,
-    escape: Escape,
+    escape: EscapeState,
 }
 
 #[derive(Clone, Copy, Default)]
-enum Escape {
+enum EscapeState {
     #[default]
     None,
     /// Its backslash was the last byte.
@@ -40,29 +40,29 @@ impl CharacterCount {
     fn pass(&mut self, mut raw: &[u8]) {
         while let Some((&first, behind)) = raw.split_first() {
             (self.escape, raw) = match self.escape {
-                Escape::None => {
+                EscapeState::None => {
                     let end = memchr::memchr(b'\\', raw).unwrap_or(raw.len());
                     let (text, rest) = raw.split_at(end);
                     self.count += text.iter().filter(|byte| !matches!(byte, 0x80..0xc0)).count() as u64;
                     match rest.split_first() {
-                        Some((_, rest)) => (Escape::Begun, rest),
-                        None => (Escape::None, rest),
+                        Some((_, rest)) => (EscapeState::Begun, rest),
+                        None => (EscapeState::None, rest),
                     }
                 }
-                Escape::Begun if first == b'u' => (Escape::Digits(4, 0), behind),
-                Escape::Begun => {
+                EscapeState::Begun if first == b'u' => (EscapeState::Digits(4, 0), behind),
+                EscapeState::Begun => {
                     self.count += 1;
-                    (Escape::None, behind)
+                    (EscapeState::None, behind)
                 }
-                Escape::Digits(left, before) => {
+                EscapeState::Digits(left, before) => {
                     let digit = char::from(first).to_digit(16).unwrap_or_default();
                     let code = before << 4 | digit as u16;
                     if left > 1 {
-                        (Escape::Digits(left - 1, code), behind)
+                        (EscapeState::Digits(left - 1, code), behind)
                     } else {
                         // The second half of a pair belongs to the character that its first half began.
                         self.count += u64::from(!matches!(code, 0xdc00..0xe000));
-                        (Escape::None, behind)
+                        (EscapeState::None, behind)
                     }
                 }
             };

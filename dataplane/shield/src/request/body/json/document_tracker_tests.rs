@@ -10,7 +10,7 @@ use crate::request::scan::view::WINDOW;
 use crate::request::tests::support::{
     AWS, OTHER_PAT, PAT, PEM, lines, run_pieces, shield, shield_with, shield_with_account_numbers,
 };
-use crate::request::tokenizer::{Outcome, Tokenizer};
+use crate::request::tokenizer::{TokenizeOutcome, Tokenizer};
 
 /// Sentences before, with and behind secrets, some shorter than their tokens and some longer, with characters of one
 /// to four bytes and with all that JSON escapes.
@@ -48,12 +48,12 @@ fn request(blocks: &[Value]) -> String {
     json!({"model": "m", "messages": [{"role": "user", "content": blocks}]}).to_string()
 }
 
-fn send(body: &str) -> (Value, Outcome) {
+fn send(body: &str) -> (Value, TokenizeOutcome) {
     send_as(Tokenizer::new(shield(), Format::Json), body, body.len())
 }
 
 /// What the provider gets, if the body comes in pieces of this size.
-fn send_as(tokenizer: Tokenizer, body: &str, size: usize) -> (Value, Outcome) {
+fn send_as(tokenizer: Tokenizer, body: &str, size: usize) -> (Value, TokenizeOutcome) {
     let pieces: Vec<&[u8]> = body.as_bytes().chunks(size).collect();
     let (sent, outcome) = run_pieces(tokenizer, &pieces).map_err(|(refusal, _)| refusal).unwrap();
     (serde_json::from_slice(&sent).unwrap(), outcome)
@@ -82,7 +82,7 @@ fn cite(number: usize, seen: &str) -> Vec<Value> {
     citations
 }
 
-fn receive(outcome: Outcome, format: ReplyFormat, reply: &str, cuts: &[usize]) -> String {
+fn receive(outcome: TokenizeOutcome, format: ReplyFormat, reply: &str, cuts: &[usize]) -> String {
     let mut rehydrator = Rehydrator::new(outcome.vault, format).with_documents(outcome.documents);
     let (mut out, mut start) = (Vec::new(), 0);
     for &cut in cuts.iter().chain([&reply.len()]) {
@@ -108,7 +108,7 @@ fn assert_points<'a>(citations: impl IntoIterator<Item = &'a Value>, original: &
 }
 
 /// The reply to a request cites all of its document `number`, which is `original` to the client.
-fn check(outcome: Outcome, number: usize, seen: &str, original: &str) {
+fn check(outcome: TokenizeOutcome, number: usize, seen: &str, original: &str) {
     assert!(!seen.contains(PAT));
     let reply = receive(outcome, ReplyFormat::Json, &whole(&cite(number, seen)), &[]);
     let reply: Value = serde_json::from_str(&reply).unwrap();

@@ -2,7 +2,7 @@
 
 use crate::places::{self, Place};
 use crate::request::body::json::containers::{ObjectType, OpenContainers, Seal};
-use crate::request::classify::exempt::{self, Verdict};
+use crate::request::classify::exempt::{self, ExemptVerdict};
 use crate::request::classify::opaque::{self, Base64Run, Classification, Declared, FollowingType, PlaceHint};
 
 /// How a string value is treated.
@@ -21,10 +21,10 @@ impl OpenContainers {
     /// Decides on the string value that begins here with `raw`; `last` if the body ends with `raw`.
     pub(crate) fn treatment(&mut self, raw: &[u8], last: bool) -> Treatment {
         let listed = self.listed();
-        match listed.map_or(Verdict::No, |place| self.is_left(place, raw, last)) {
-            Verdict::No => {}
-            Verdict::Yes => return Treatment::Leave,
-            Verdict::Undecided => return Treatment::Undecided,
+        match listed.map_or(ExemptVerdict::No, |place| self.is_left(place, raw, last)) {
+            ExemptVerdict::No => {}
+            ExemptVerdict::Yes => return Treatment::Leave,
+            ExemptVerdict::Undecided => return Treatment::Undecided,
         }
         let mut hint = self.hint(listed);
         if matches!(hint, PlaceHint::Base64(_)) || hint == PlaceHint::Plain && self.may_be_signed() {
@@ -55,18 +55,20 @@ impl OpenContainers {
     }
 
     /// Whether the value that begins with `raw` goes on as it is, since the provider needs it so.
-    fn is_left(&mut self, place: &'static Place, raw: &[u8], last: bool) -> Verdict {
+    fn is_left(&mut self, place: &'static Place, raw: &[u8], last: bool) -> ExemptVerdict {
         match place.role {
             places::Role::Credential | places::Role::PageToken => exempt::is_word(raw, last),
             places::Role::Link => exempt::is_link(raw, last),
             places::Role::Signed => self.is_signed(place, raw, last),
-            _ => Verdict::No,
+            _ => ExemptVerdict::No,
         }
     }
 
     /// Whether the text that begins with `raw` is signed: its object says so before it or behind it.
-    fn is_signed(&mut self, place: &'static Place, raw: &[u8], last: bool) -> Verdict {
-        let Some(container) = self.holder_mut(u16::from(place.sealed_above)) else { return Verdict::No };
+    fn is_signed(&mut self, place: &'static Place, raw: &[u8], last: bool) -> ExemptVerdict {
+        let Some(container) = self.holder_mut(u16::from(place.sealed_above)) else {
+            return ExemptVerdict::No;
+        };
         let (kind, object_type) = match (container.kind, place.only_thoughts) {
             (ObjectType::Unknown, true) => (exempt::SignedMark::Thought, ObjectType::Thought),
             (ObjectType::Unknown, false) if !place.untyped => (exempt::SignedMark::Type, ObjectType::Sealed),
@@ -74,11 +76,11 @@ impl OpenContainers {
                 (exempt::SignedMark::Known, ObjectType::Sealed)
             }
             (ObjectType::Thought, true) => (exempt::SignedMark::Known, ObjectType::Thought),
-            _ => return Verdict::No,
+            _ => return ExemptVerdict::No,
         };
         match container.seal {
-            Seal::Missing => Verdict::No,
-            Seal::Sure if kind == exempt::SignedMark::Known => Verdict::Yes,
+            Seal::Missing => ExemptVerdict::No,
+            Seal::Sure if kind == exempt::SignedMark::Known => ExemptVerdict::Yes,
             seal => {
                 let seen = seal != Seal::Unknown;
                 let wanted =
@@ -86,9 +88,9 @@ impl OpenContainers {
                 let verdict = exempt::is_signed(raw, wanted, last, places::of_requests());
                 // Looked for once an object, however many texts it holds.
                 match verdict {
-                    Verdict::Yes => (container.kind, container.seal) = (object_type, Seal::Sure),
-                    Verdict::No => container.seal = Seal::Missing,
-                    Verdict::Undecided => {}
+                    ExemptVerdict::Yes => (container.kind, container.seal) = (object_type, Seal::Sure),
+                    ExemptVerdict::No => container.seal = Seal::Missing,
+                    ExemptVerdict::Undecided => {}
                 }
                 verdict
             }
@@ -96,13 +98,13 @@ impl OpenContainers {
     }
 
     /// A signature begins in the innermost object.
-    fn see_seal(&mut self, verdict: Verdict) {
+    fn see_seal(&mut self, verdict: ExemptVerdict) {
         let Some(container) = self.innermost() else { return };
         container.seal = match verdict {
-            Verdict::Yes if container.seal == Seal::Unknown => Seal::Seen,
+            ExemptVerdict::Yes if container.seal == Seal::Unknown => Seal::Seen,
             // A member may stand there twice: each must be a signature.
-            Verdict::No => Seal::Missing,
-            Verdict::Yes | Verdict::Undecided => container.seal,
+            ExemptVerdict::No => Seal::Missing,
+            ExemptVerdict::Yes | ExemptVerdict::Undecided => container.seal,
         };
     }
 
@@ -111,7 +113,7 @@ impl OpenContainers {
         let sealed =
             self.innermost().is_some_and(|container| matches!(container.seal, Seal::Seen | Seal::Sure));
         if sealed && self.listed().is_some_and(|place| place.role == places::Role::Sealed) {
-            self.see_seal(Verdict::No);
+            self.see_seal(ExemptVerdict::No);
         }
     }
 
