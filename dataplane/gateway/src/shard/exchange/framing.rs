@@ -1,9 +1,9 @@
 //! How the body of an outgoing message is delimited: by a length, by chunks, or by the end of the connection.
 //!
-//! The one place that writes chunks, for requests and replies alike, but for the line before the slices of a streamed
-//! body's beginning ([`hold`](super::hold)).
+//! The one place that frames bodies, for requests and replies alike. Where a chunk's lines go in a buffer is for
+//! [`WriteBuffer`] to know.
 
-use aegis_wire::h1::BodyKind;
+use aegis_wire::h1::{BodyKind, CHUNK_END, chunk_header};
 
 use super::super::write_buffer::WriteBuffer;
 
@@ -32,6 +32,20 @@ impl Framing {
         result
     }
 
+    /// Appends what stands before a part of `length` bytes that is written from elsewhere.
+    pub(super) fn open_part(self, out: &mut WriteBuffer, length: usize) {
+        if self.0 == BodyKind::Chunked {
+            out.tail().extend_from_slice(&chunk_header(length));
+        }
+    }
+
+    /// Appends what stands behind such a part.
+    pub(super) fn close_part(self, out: &mut WriteBuffer) {
+        if self.0 == BodyKind::Chunked {
+            out.tail().extend_from_slice(CHUNK_END);
+        }
+    }
+
     /// Ends the body.
     pub(super) fn end(self, out: &mut WriteBuffer) {
         if self.0 == BodyKind::Chunked {
@@ -58,6 +72,19 @@ impl Framing {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_from_elsewhere_is_framed_as_one_that_is_copied() {
+        for kind in [BodyKind::Chunked, BodyKind::Length(3), BodyKind::UntilClose, BodyKind::None] {
+            let (framing, mut apart, mut copied) =
+                (Framing::announced(kind), WriteBuffer::default(), WriteBuffer::default());
+            framing.open_part(&mut apart, 3);
+            apart.tail().extend_from_slice(b"abc");
+            framing.close_part(&mut apart);
+            framing.part(&mut copied, |out| out.tail().extend_from_slice(b"abc"));
+            assert_eq!(apart.bytes(), copied.bytes(), "{kind:?}");
+        }
+    }
 
     #[test]
     fn parts_are_chunks_only_where_chunks_were_announced() {

@@ -8,7 +8,7 @@
 use std::time::Instant;
 
 use aegis_shield::{Piece, Splice, WINDOW};
-use aegis_wire::h1::{self, BodyKind, chunk_header};
+use aegis_wire::h1::{self, BodyKind};
 use aegis_wire::head::BodyLength;
 
 use super::super::answer::http_failure;
@@ -158,9 +158,7 @@ impl Exchange<'_> {
         self.record.streamed = extent == Extent::Beginning;
         let used = scanner.leave_scanned();
         if used > COPIED {
-            if extent == Extent::Beginning {
-                out.tail().extend_from_slice(&chunk_header(produced));
-            }
+            framing.open_part(out, produced);
             let mut bytes = self.body.detach(self.client, self.shard, used)?;
             if scanner.has_found() {
                 bytes.mark_secret();
@@ -174,9 +172,8 @@ impl Exchange<'_> {
         Ok(HeldBody::Copied)
     }
 
-    /// Gives back the memory of a request that will not be sent again.
-    pub(super) fn let_go(&mut self, body: HeldBody) {
-        drop(body);
+    /// Gives back the memory of a request that will not be sent again, but for what is held apart.
+    pub(super) fn clear_sent(&mut self) {
         self.buffers.clear_splice();
         self.buffers.out.clear();
     }

@@ -63,59 +63,66 @@ impl Exchange<'_> {
         upstream: &Upstream,
         body: HeldBody,
     ) -> Result<Answered, ExchangeError> {
-        let mut held = Some(body);
-        let answered = self.send_until_answered(upstream, &mut held).await;
-        if let Some(body) = held {
-            self.let_go(body);
-        }
+        let answered = self.send_until_answered(upstream, body).await;
+        self.clear_sent();
         answered
     }
 
-    /// Sends what is in `held` until a reply begins. It is taken out as soon as it cannot be sent again.
+    /// Sends `body` behind its head until a reply begins.
     async fn send_until_answered(
         &mut self,
         upstream: &Upstream,
-        held: &mut Option<HeldBody>,
+        mut body: HeldBody,
     ) -> Result<Answered, ExchangeError> {
         let mut link = self.acquire(upstream).await?;
-        while let Some(body) = held {
+        loop {
             let mark = link.conn.sent();
-            let error = match self.write_first(&mut link, upstream, body).await {
+            let error = match self.write_first(&mut link, upstream, &body).await {
                 Err(error) => error,
                 Ok(sent) => {
                     let waiting = Instant::now();
-                    if sent == Sent::All {
-                        self.forget_sent(upstream, &link, mark, held);
-                    }
-                    let may_go_again = sent == Sent::All && held.is_some();
-                    let closed = if may_go_again { SendError::Stale } else { SendError::Unanswered };
-                    match self.await_head(&mut link, upstream, waiting, closed).await {
+                    let (kept, closed) = match sent {
+                        Sent::All => match self.keep_sent(upstream, &link, mark, body) {
+                            Some(body) => (Some(body), SendError::Stale),
+                            None => (None, SendError::Unanswered),
+                        },
+                        Sent::Early => (Some(body), SendError::Unanswered),
+                    };
+                    let error = match self.await_head(&mut link, upstream, waiting, closed).await {
                         Ok(parse) => return Ok(Answered { link, parse, sent }),
                         Err(error) => error,
-                    }
+                    };
+                    let Some(kept) = kept else {
+                        self.distrust_reused(upstream, &link, &error);
+                        return Err(error.give_up());
+                    };
+                    body = kept;
+                    error
                 }
             };
             link = self.connect_again(upstream, link, mark, error).await?;
         }
-        Err(SendError::Unanswered.give_up())
     }
 
     /// Lets go what was written to its end: what came of it from the client, and the body, unless it may have to be sent
-    /// again. A small one is in the write buffer, which keeps it.
-    fn forget_sent(
+    /// again; then it comes back. A small one is in the write buffer, which keeps it.
+    fn keep_sent(
         &mut self,
         upstream: &Upstream,
         link: &UpstreamConn,
         mark: u64,
-        held: &mut Option<HeldBody>,
-    ) {
+        body: HeldBody,
+    ) -> Option<HeldBody> {
         self.wipe_request();
         self.client.shrink(&self.shard.buffers);
         let may_be_sent_again =
             link.is_reused && (self.is_repeatable(upstream) || link.conn.has_acked_nothing_since(mark));
-        if !may_be_sent_again && let Some(body) = held.take_if(|body| matches!(body, HeldBody::Apart(_))) {
-            self.let_go(body);
+        if may_be_sent_again || matches!(body, HeldBody::Copied) {
+            return Some(body);
         }
+        drop(body);
+        self.clear_sent();
+        None
     }
 
     /// Makes another connection for what is still at hand, after `error` on `link`. Gives the error that ends the
@@ -127,16 +134,21 @@ impl Exchange<'_> {
         mark: u64,
         error: SendError,
     ) -> Result<Box<UpstreamConn>, ExchangeError> {
-        // The race no pool can win: the upstream closed while the request was on its way.
-        if link.is_reused && !matches!(error, SendError::Failed(_)) {
-            self.shard.pools.distrust(upstream.identity, link.taken_at, &self.shard.metrics);
-        }
+        self.distrust_reused(upstream, &link, &error);
         let may_retry = link.is_reused && matches!(error, SendError::Stale);
         if !may_retry || !(self.is_repeatable(upstream) || link.conn.has_taken_nothing_since(mark)) {
             return Err(error.give_up());
         }
         drop(link);
         Ok(self.connect(upstream).await?)
+    }
+
+    /// Takes no connection any more that is as old as `link`, if `error` is that of a pooled one. It is the race that no
+    /// pool can win: the upstream closed while the request was on its way.
+    fn distrust_reused(&self, upstream: &Upstream, link: &UpstreamConn, error: &SendError) {
+        if link.is_reused && !matches!(error, SendError::Failed(_)) {
+            self.shard.pools.distrust(upstream.identity, link.taken_at, &self.shard.metrics);
+        }
     }
 
     /// Whether the request may go out once more whatever became of the first: no upstream must act twice on what its

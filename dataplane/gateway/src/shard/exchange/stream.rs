@@ -8,7 +8,6 @@ use std::task::Poll;
 use std::time::Instant;
 
 use aegis_shield::WINDOW;
-use aegis_wire::h1::CHUNK_END;
 
 use super::super::pool::UpstreamConn;
 use super::error::{ExchangeError, SendError};
@@ -59,10 +58,11 @@ impl Exchange<'_> {
             }
         };
         let is_chunk_open = matches!(first, HeldBody::Apart(_));
-        self.let_go(first);
+        drop(first);
+        self.clear_sent();
         if sent == Sent::All {
             if is_chunk_open {
-                self.buffers.out.tail().extend_from_slice(CHUNK_END);
+                Framing::CHUNKED.close_part(&mut self.buffers.out);
             }
             let streamed = self.stream_rest(&mut link, upstream, scanner).await;
             sent = streamed.map_err(SendError::give_up)?;
