@@ -3,13 +3,26 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use aegis_gateway::config::load::load_text;
 use aegis_gateway::config::reference::{self, KEYS};
 use aegis_gateway::config::settings::{Action, Driver, KeyHeader, Provider, Settings};
 use aegis_gateway::config::{Flags, Loaded, Sources, docs, env, load};
 
 fn from_text(text: &str) -> Result<Loaded, String> {
-    load_text(Path::new("aegis.toml"), text, &Sources::default()).map_err(|error| error.to_string())
+    load_with(text, Sources::default())
+}
+
+/// Loads a file `aegis.toml` with this text. Its folder is left out of what is said.
+fn load_with(text: &str, sources: Sources) -> Result<Loaded, String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("aegis.toml");
+    std::fs::write(&file, text).expect("written");
+    let beside = format!("{}/", folder.path().display());
+    let mut loaded = load(&Sources { file: Some(file), ..sources })
+        .map_err(|error| error.to_string().replace(&beside, ""))?;
+    for warning in &mut loaded.warnings {
+        warning.place = warning.place.replace(&beside, "");
+    }
+    Ok(loaded)
 }
 
 fn from_env(variables: &[(&str, &str)]) -> Result<Loaded, String> {
@@ -361,7 +374,7 @@ fn file_then_environment_then_flags() {
             ..Flags::default()
         },
     };
-    let settings = load_text(Path::new("aegis.toml"), text, &sources).expect("valid").settings;
+    let settings = load_with(text, sources).expect("valid").settings;
     assert_eq!(
         (settings.server.shards, settings.server.driver, settings.log.level.as_str()),
         (3, Driver::Epoll, "debug")

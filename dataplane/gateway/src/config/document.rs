@@ -47,7 +47,7 @@ impl Document {
     }
 
     /// Takes `text` as the contents of the file at `path`.
-    pub fn parse(path: &Path, text: String) -> Result<Document, ConfigError> {
+    fn parse(path: &Path, text: String) -> Result<Document, ConfigError> {
         let mut document = Document { path: path.to_path_buf(), text, entries: Vec::new() };
         let mut entries = Vec::new();
         match DeTable::parse(&document.text) {

@@ -118,7 +118,7 @@ fn unknown(name: &str) -> Option<Problem> {
     let place = format!("environment variable {name}");
     let help = match near {
         Some((_, near)) => format!("did you mean {near}?"),
-        None => "unset it, or see the table of keys in the README".to_owned(),
+        None => "unset it, or see docs/settings.md".to_owned(),
     };
     if reference::is_section(&section) {
         Some(Problem::error("", what, help).at(place))

@@ -4,7 +4,7 @@
 //! check made on the whole can still point at the line.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
@@ -58,15 +58,7 @@ pub struct Loaded {
 /// Loads and checks the configuration.
 pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     let document = sources.file.as_deref().map(Document::read).transpose()?;
-    assemble(document.as_ref(), sources)
-}
-
-/// As [`load`], with the text of the file given. For tests and for checking what is not saved yet.
-pub fn load_text(name: &Path, text: &str, sources: &Sources) -> Result<Loaded, ConfigError> {
-    assemble(Some(&Document::parse(name, text.to_owned())?), sources)
-}
-
-fn assemble(document: Option<&Document>, sources: &Sources) -> Result<Loaded, ConfigError> {
+    let document = document.as_ref();
     let mut table = document.map(Document::check).transpose()?.unwrap_or_default();
     let Applied { sources: from_environment, warnings: doubtful } =
         env::apply(&mut table, sources.environment.iter().cloned()).map_err(ConfigError)?;

@@ -1,18 +1,18 @@
 #![expect(clippy::cast_possible_truncation, reason = "any bytes make a key")]
 
-use std::path::Path;
-
 use aegis_detect::{Scanner, Window};
 use zeroize::Zeroizing;
 
 use super::build::SnapshotBuilder;
 use super::*;
-use crate::config::load::load_text;
-use crate::config::{Settings, Sources};
+use crate::config::{Settings, Sources, load};
 use crate::state_dir::MasterKey;
 
 fn settings(text: &str) -> Settings {
-    load_text(Path::new("aegis.toml"), text, &Sources::default()).expect(text).settings
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("aegis.toml");
+    std::fs::write(&file, text).expect("written");
+    load(&Sources { file: Some(file), ..Sources::default() }).expect(text).settings
 }
 
 fn master() -> MasterKey {

@@ -57,7 +57,7 @@ pub(super) fn examine(addresses: &[String]) -> Vec<Diagnosis> {
     let mut diagnoses = Vec::new();
     for name in VARIABLES {
         if let Some(value) = std::env::var(name).ok().filter(|value| !value.trim().is_empty()) {
-            diagnoses.push(judge(&format!("variable {name}"), &value, &gateways));
+            diagnoses.push(classify(&format!("variable {name}"), &value, &gateways));
         }
     }
     if let Ok(config) = std::env::var(OPENCODE_CONFIG) {
@@ -122,7 +122,7 @@ fn of_text(
         Syntax::Json | Syntax::Toml => collect(&document, members, &mut found),
         Syntax::Lines => found.extend(text.lines().filter_map(|line| of_line(line, members))),
     }
-    found.iter().map(|address| judge(name, address, gateways)).collect()
+    found.iter().map(|address| classify(name, address, gateways)).collect()
 }
 
 /// All strings of these members, wherever they stand.
@@ -151,7 +151,7 @@ fn of_line(line: &str, members: &[&str]) -> Option<String> {
     (members.contains(&name.trim()) && !value.is_empty()).then(|| value.to_owned())
 }
 
-fn judge(name: &str, address: &str, gateways: &[UpstreamUrl]) -> Diagnosis {
+fn classify(name: &str, address: &str, gateways: &[UpstreamUrl]) -> Diagnosis {
     let Ok(url) = UpstreamUrl::parse(address.trim()) else {
         // Not shown: it may hold a password, or be something else altogether.
         return Diagnosis::warning(format!("{name} holds no address that a gateway could have"), "");
