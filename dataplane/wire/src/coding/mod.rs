@@ -13,10 +13,9 @@ pub use decoder::{Decoder, DecoderLimits, DecoderProgress, MAX_STEP};
 /// The most codings that may be stacked on one body.
 pub const MAX_CODINGS: usize = 2;
 
-/// The largest window that a zstd frame may ask for, in bytes and as a power of two (RFC 9659 sets the same limit).
-/// A brotli stream can ask for at most 16 MiB, a deflate stream for 32 KiB.
-pub const MAX_ZSTD_WINDOW: usize = 1 << MAX_ZSTD_WINDOW_LOG;
-const MAX_ZSTD_WINDOW_LOG: u32 = 23;
+/// The largest window that a zstd frame may ask for, in bytes: a power of two (RFC 9659 sets the same limit). A brotli
+/// stream can ask for at most 16 MiB, a deflate stream for 32 KiB.
+pub const MAX_ZSTD_WINDOW: usize = 8 << 20;
 
 /// The value of `accept-encoding` that goes with a refusal of an unknown coding (RFC 9110 section 12.5.3).
 pub const ACCEPTED: &str = "gzip, deflate, br, zstd";

@@ -10,7 +10,7 @@ use brotli::{BrotliDecompressStream, BrotliResult, BrotliState};
 use flate2::{Decompress, FlushDecompress, Status};
 use zstd::stream::raw::{DParameter, Decoder as ZstdDecoder, Operation};
 
-use super::{Coding, CodingError, MAX_ZSTD_WINDOW_LOG};
+use super::{Coding, CodingError, MAX_ZSTD_WINDOW};
 
 /// The largest deflate window, as a power of two.
 const DEFLATE_WINDOW_LOG: u8 = 15;
@@ -238,7 +238,7 @@ impl Zstd {
 
 fn zstd_decoder() -> std::io::Result<ZstdDecoder<'static>> {
     let mut decoder = ZstdDecoder::new()?;
-    decoder.set_parameter(DParameter::WindowLogMax(MAX_ZSTD_WINDOW_LOG))?;
+    decoder.set_parameter(DParameter::WindowLogMax(MAX_ZSTD_WINDOW.ilog2()))?;
     Ok(decoder)
 }
 
