@@ -1,4 +1,5 @@
-//! What the gateway's memory holds of a secret when the exchange is over: nothing.
+//! What the gateway's memory holds of a secret when the exchange is over: nothing that can be read, though it is
+//! remembered as a hash, and sealed under the client's credential.
 //!
 //! The memory is read from outside, as a debugger would; only a privileged user may do that, since the gateway forbids
 //! it to its own. For another user the test is skipped, and says so.
@@ -8,8 +9,9 @@
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::FileExt;
+use std::sync::Mutex;
 
-use aegis_tests::client::{post, post_chunked, post_with};
+use aegis_tests::client::{post_chunked, post_with};
 use aegis_tests::secrets::Seeded;
 use aegis_tests::{Gateway, Script, Upstream};
 use serde_json::json;
@@ -49,10 +51,20 @@ fn occurrences(id: u32, needle: &[u8]) -> Option<usize> {
 
 #[test]
 fn nothing_of_a_secret_stays_in_memory() {
-    let upstream = Upstream::start(|request, _| {
+    // What the provider knows of the request before.
+    let kept = Mutex::new(Vec::new());
+    let upstream = Upstream::start(move |request, _| {
         let text = request.text();
-        let token = aegis_tests::oracle::tokens_in(&text).first().map(|token| (*token).to_owned());
-        let text = format!("{} is what you sent", token.unwrap_or_default());
+        let mut tokens: Vec<_> =
+            aegis_tests::oracle::tokens_in(&text).iter().map(|token| (*token).to_owned()).collect();
+        tokens.dedup();
+        let mut kept = kept.lock().expect("no panic");
+        if text.contains("previous_response_id") {
+            tokens.clone_from(&kept);
+        } else if !tokens.is_empty() {
+            kept.clone_from(&tokens);
+        }
+        let text = format!("{} is what you sent", tokens.join(" and "));
         let reply = json!({"choices": [{"message": {"role": "assistant", "content": text}}]});
         Script::reply("application/json", reply.to_string().as_bytes())
     });
@@ -65,6 +77,7 @@ fn nothing_of_a_secret_stays_in_memory() {
             format!("{{\"a\\n\": {filler}}} my key is {secret}, DB_PASSWORD={password} {words} {password}");
         json!({"messages": [{"role": "user", "content": text}]}).to_string().into_bytes()
     };
+    let credentials = [("authorization", "Bearer sk-proj-4fK9xQ2mZp7vLw8R7hT3nB6c")];
     let mut connection = gateway.connect();
     for (filler, chunked) in
         [(1, false), (3_000, false), (20_000, false), (3_000, true), (200_000, true), (900_000, false)]
@@ -72,17 +85,23 @@ fn nothing_of_a_secret_stays_in_memory() {
         let (secret, password) = (seeded.github(), seeded.password());
         let body = body(&secret, &password, filler);
         let request = if chunked {
-            post_chunked("/v1/chat/completions", "application/json", &[], &body, 1_000)
+            post_chunked("/v1/chat/completions", "application/json", &credentials, &body, 1_000)
         } else {
-            post("/v1/chat/completions", "application/json", &body)
+            post_with("/v1/chat/completions", "application/json", &credentials, &body)
         };
+        let said = format!("{secret} and {password} is what you sent");
         let reply = connection.exchange(&request);
-        assert!(reply.text().contains(&format!("{secret} is what you sent")), "{}", reply.text());
+        assert!(reply.text().contains(&said), "{}", reply.text());
+        // Both are kept sealed, and are opened for the reply to a request that holds neither.
+        let on = br#"{"previous_response_id":"r","input":"which?"}"#;
+        let on = post_with("/v1/responses", "application/json", &credentials, on);
+        let reply = connection.exchange(&on);
+        assert!(reply.text().contains(&said), "{}", reply.text());
         // The next request on the same connection begins when the one before has ended.
         let next = post_with(
             "/v1/chat/completions",
             "application/json",
-            &[],
+            &credentials,
             format!("{{\"a\":\"{marker}\"}}").as_bytes(),
         );
         let _ = connection.exchange(&next);
@@ -96,7 +115,7 @@ fn nothing_of_a_secret_stays_in_memory() {
             return;
         };
         assert_eq!(found, 0, "{filler} {chunked}");
-        // It is remembered, as a keyed hash.
+        // It is remembered, as a keyed hash and sealed.
         assert_eq!(occurrences(gateway.process.id(), password.as_bytes()), Some(0), "{filler} {chunked}");
     }
     let kept = occurrences(gateway.process.id(), marker.as_bytes());

@@ -236,6 +236,8 @@ pub struct ShardMetrics {
     pub failed_open: Counter,
     /// Requests whose body was longer than what is held back, and was sent while its rest was scanned.
     pub streamed: Counter,
+    /// Values of earlier requests that were opened for replies.
+    pub recall_opened: Counter,
     /// Requests that passed and have no audit event; possible with `fail_mode = "open"` only.
     pub audit_dropped: Counter,
     /// Requests refused because the ring of audit events was full or the sink failed.
@@ -275,6 +277,7 @@ impl ShardMetrics {
             buffer_bytes: Gauge::default(),
             failed_open: Counter::default(),
             streamed: Counter::default(),
+            recall_opened: Counter::default(),
             audit_dropped: Counter::default(),
             audit_refused: Counter::default(),
             sessions: Gauge::default(),

@@ -3,27 +3,33 @@
 //! A rule knows a value by its name or its shape. A conversation that goes on holds it bare as well: a reply was restored,
 //! a tool printed it, a summary dropped the line where it was found. So the process remembers, per organisation and
 //! client, the values that are rare enough to be searched for everywhere, as keyed hashes: nobody who reads its memory
-//! finds a value there. Nothing is written to disk; a restart forgets.
+//! finds a value there. Beside them lie the values themselves, [sealed](sealed) under the client's own credential, for
+//! replies that hold tokens of earlier requests. Nothing is written to disk; a restart forgets.
 //!
 //! Clients are distinguished by their gateway key, else by a keyed hash of their own credential, else by their address;
 //! a client may narrow this by a name of its own in `x-aegis-client`. One client's memory never serves another.
 
+mod lifetime;
+mod random;
+mod sealed;
+
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use aegis_detect::{FoundList, FoundValues, KnownKey, Rules};
+use aegis_shield::Vault;
 
 use crate::config::settings::Recall as Settings;
 use crate::shared_table::{SharedTable, TableKey, TableLimits, now};
+use lifetime::{has_expired, is_stale, micros};
+use random::random;
+pub(crate) use sealed::{Credentials, SealKey, SealedValues};
 
 /// Request field by which a client distinguishes several of its users.
 pub(crate) const CLIENT_FIELD: &[u8] = b"x-aegis-client";
 /// Values of one request that are remembered at most.
 const MAX_NEW: usize = 500;
-/// A value's last use is written down so many times within its time to live, so that most requests write nothing.
-const REFRESHES: u32 = 24;
 
 /// The key of all hashes of the process: 256 random bits that are kept nowhere else.
 pub(crate) fn search_key() -> KnownKey {
@@ -38,16 +44,6 @@ pub(crate) fn client_key(kind: &[u8], parts: &[&[u8]], names: &[&[u8]]) -> Table
     // The number of parts stands before them, so that none passes for a name.
     let count = parts.len().to_be_bytes();
     TableKey::new(&[&[&SALT.get_or_init(random)[..], kind, &count], parts, names].concat())
-}
-
-/// # Panics
-///
-/// If the operating system has no random numbers: without a key nothing may be searched for, and without the search
-/// nothing may be sent.
-fn random() -> [u8; 32] {
-    let mut random = [0; 32];
-    getrandom::fill(&mut random).expect("the operating system has random numbers");
-    random
 }
 
 /// Who a client is, for those who want its memory cleared.
@@ -70,7 +66,8 @@ struct Use {
 #[derive(Default)]
 struct ClientMemory {
     owner: Owner,
-    known: Option<Known>,
+    known: Option<Arc<Known>>,
+    sealed: Arc<SealedValues>,
 }
 
 /// The values of one client.
@@ -102,10 +99,6 @@ fn limits(settings: &Settings) -> TableLimits {
     TableLimits { ttl: settings.ttl, max_entries: settings.max_clients }
 }
 
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
 impl Recall {
     fn new(max_clients: usize) -> Self {
         Self(SharedTable::new(max_clients))
@@ -131,8 +124,10 @@ impl Recall {
             return Some(Arc::clone(&known.values));
         }
         let renewed = entry.update(|before| {
-            let known = before.known.as_ref().map(|known| known.under(rules, settings).prepared(settings));
-            Ok::<_, Infallible>(Some(ClientMemory { owner: before.owner.clone(), known }))
+            let known =
+                before.known.as_ref().map(|known| Arc::new(known.under(rules, settings).prepared(settings)));
+            let (owner, sealed) = (before.owner.clone(), Arc::clone(&before.sealed));
+            Ok::<_, Infallible>(Some(ClientMemory { owner, known, sealed }))
         });
         let Ok(renewed) = renewed;
         renewed.known.as_ref().map(|known| Arc::clone(&known.values))
@@ -158,9 +153,40 @@ impl Recall {
                 None if request.found.is_none() => return Ok(None),
                 None => Known::empty(request.rules),
             };
-            let known = Some(known.with(request, settings).prepared(settings));
-            Ok(Some(ClientMemory { owner: owner.clone(), known }))
+            let known = Some(Arc::new(known.with(request, settings).prepared(settings)));
+            Ok(Some(ClientMemory { owner: owner.clone(), known, sealed: Arc::clone(&before.sealed) }))
         });
+    }
+
+    /// Keeps the values behind the tokens of a request of the client at `place` sealed. When there are too many, those go
+    /// that no request held for the longest time. Seen by all shards when it returns.
+    pub(crate) fn seal(
+        &self,
+        place: TableKey,
+        owner: &Owner,
+        key: &SealKey,
+        vault: &Vault,
+        settings: &Settings,
+    ) {
+        let entry = self.0.get_or_insert(place, limits(settings));
+        let news = entry.load().sealed.news(key, vault, settings);
+        if news.is_empty() {
+            return;
+        }
+        let Ok(_) = entry.update(|before| {
+            let sealed = Arc::new(before.sealed.with(&news, settings));
+            Ok::<_, Infallible>(Some(ClientMemory {
+                owner: owner.clone(),
+                known: before.known.clone(),
+                sealed,
+            }))
+        });
+    }
+
+    /// The sealed values of the client at `place`, if there are any.
+    pub(crate) fn sealed(&self, place: TableKey, settings: &Settings) -> Option<Arc<SealedValues>> {
+        let sealed = Arc::clone(&self.0.get(place, limits(settings))?.load().sealed);
+        (!sealed.is_empty()).then_some(sealed)
     }
 
     /// Forgets the expired memories of the next part of the table, and says how many clients are left in all.
@@ -185,8 +211,7 @@ impl Known {
     /// The same without what has expired, under these rules; to be [prepared](Self::prepared).
     fn under(&self, rules: &Arc<Rules>, settings: &Settings) -> Self {
         let mut known = self.clone();
-        let (now, ttl) = (now(), micros(settings.ttl));
-        known.uses.retain(|_, used| now.saturating_sub(used.last) < ttl);
+        known.uses.retain(|_, used| !has_expired(used.last, settings.ttl));
         known.list.retain(|name| known.uses.contains_key(name));
         rename(&mut known.list, &self.rules, rules);
         known.rules = Arc::clone(rules);
@@ -195,11 +220,10 @@ impl Known {
 
     /// Whether a request has something to write down.
     fn has_news(&self, request: &Remembered<'_>, settings: &Settings) -> bool {
-        let stale = micros(settings.ttl / REFRESHES);
-        let is_stale = |used: &Use| !used.is_repeated || now().saturating_sub(used.last) > stale;
+        let is_new_use = |used: &Use| !used.is_repeated || is_stale(used.last, settings.ttl);
         let is_new = |name: &[u8; 32]| !self.uses.contains_key(name);
         request.found.is_some_and(|found| found.names().any(is_new))
-            || request.met.iter().any(|name| self.uses.get(name).is_some_and(is_stale))
+            || request.met.iter().any(|name| self.uses.get(name).is_some_and(is_new_use))
     }
 
     /// With what a request held.
@@ -255,6 +279,8 @@ fn rename(list: &mut FoundList, from: &Arc<Rules>, to: &Arc<Rules>) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use aegis_detect::{Reach, RuleSource};
 
     use super::*;

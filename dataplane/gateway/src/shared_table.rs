@@ -27,6 +27,11 @@ impl TableKey {
         }
         Self(hash.finalize().into())
     }
+
+    /// The hash.
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
 }
 
 /// How long an entry is kept that is not used, and how many there may be.

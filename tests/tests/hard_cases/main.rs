@@ -21,3 +21,4 @@ mod case_12_everywhere;
 mod case_13_lines;
 mod case_16_symmetry;
 mod case_21_personal_data;
+mod case_22_provider_histories;

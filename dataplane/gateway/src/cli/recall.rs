@@ -12,8 +12,8 @@ Examples:
   aegis-gateway recall forget                  everything
   aegis-gateway recall forget --key ci         what requests with this gateway key held
 
-A gateway remembers the values that it found in a client's requests, as keyed hashes in memory, so that they are hidden
-in later ones as well. docs/hidden-everywhere.md says what that means. [recall] in the configuration switches it off.
+A gateway remembers the values that it found in a client's requests, in memory, as keyed hashes and sealed under the
+client's credential, so that they are hidden in later ones and restored in later replies. docs/hidden-everywhere.md says what that means. [recall] in the configuration switches it off.
 
 Exit codes: 0 forgotten; 2 no gateway runs with this state folder, or it does not answer.";
 

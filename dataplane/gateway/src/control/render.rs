@@ -191,7 +191,7 @@ impl Page<'_> {
 
     fn totals(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
         type ReadCounter = fn(&ShardMetrics) -> &Counter;
-        let counters: [(&str, &str, ReadCounter); 12] = [
+        let counters: [(&str, &str, ReadCounter); 13] = [
             ("aegis_request_body_bytes", "Request body bytes received", |s| &s.request_bytes),
             ("aegis_response_body_bytes", "Reply body bytes received from upstreams", |s| &s.response_bytes),
             ("aegis_connections", "Client connections accepted", |s| &s.connections_total),
@@ -206,6 +206,7 @@ impl Page<'_> {
                 "Requests with a body beyond what is held back, sent while it was scanned",
                 |s| &s.streamed,
             ),
+            ("aegis_recall_opened", "Sealed values that were opened for replies", |s| &s.recall_opened),
             ("aegis_failed_open", "Requests that passed unscanned because policy.fail_mode is open", |s| {
                 &s.failed_open
             }),

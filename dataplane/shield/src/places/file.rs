@@ -31,6 +31,10 @@ pub(crate) struct PlacesFile {
     /// What `type` says in objects that hold something signed.
     #[serde(default)]
     pub(crate) signed_types: Vec<String>,
+    /// Segments of request paths, joined by `/`, behind which the provider keeps what clients sent it before. `*` is any
+    /// one segment.
+    #[serde(default)]
+    pub(crate) history_paths: Vec<String>,
     #[serde(default)]
     pub(crate) place: Vec<PlaceRow>,
 }
@@ -50,6 +54,9 @@ pub(crate) struct PlaceRow {
     /// In the head.
     #[serde(default)]
     pub(crate) headers: Vec<String>,
+    /// The value names something that the provider keeps of earlier requests.
+    #[serde(default)]
+    pub(crate) history: bool,
     #[serde(default)]
     only_signed_types: bool,
     #[serde(default)]
@@ -90,6 +97,7 @@ impl PlacesFile {
                 self.below_roots(path).map(move |(steps, scope)| Place {
                     api: self.api,
                     role: row.role,
+                    refers_to_history: row.history,
                     only_signed_types: row.only_signed_types,
                     always_media: row.always_media,
                     sealed_by: &row.sealed_by,

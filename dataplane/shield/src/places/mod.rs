@@ -22,13 +22,14 @@
 //!
 //! # The file
 //!
-//! A file of an API, named in `file.rs`, has three members of its own and any number of rows `[[place]]`:
+//! A file of an API, named in `file.rs`, has four members of its own and any number of rows `[[place]]`:
 //!
 //! | of the file | meaning |
 //! |---|---|
 //! | `roots` | where whole requests stand in a body; `""` is its root |
 //! | `file_roots` | where they stand in an uploaded file, such as a line of a batch |
 //! | `signed_types` | what `type` says in objects that hold something sealed or signed |
+//! | `history_paths` | segments of request paths, joined by `/`, behind which the provider keeps what was sent before; `*` is any one segment |
 //!
 //! | of a row | meaning |
 //! |---|---|
@@ -37,6 +38,7 @@
 //! | `query`, `headers` | names of query parameters, known in any case, and of header fields, written in lower case |
 //! | `examples` | documents in which `"@"` stands at these places, and nowhere else; each path needs one |
 //! | `near` | documents in which `"@"` stands close by, and is ordinary text |
+//! | `history` | the value names something that the provider keeps of earlier requests |
 //! | `only_signed_types` | the place counts only in an object whose `type` is one of the `signed_types` |
 //! | `sealed_by` | for `signed`, which needs it: the member that vouches for the text, in all its spellings |
 //! | `sealed_above` | how many containers further out that member stands; 0, the default, is beside the text |
@@ -71,7 +73,8 @@ mod table;
 
 pub use place::{PathStep, Place, Role, Scope};
 pub use table::{
-    Holder, PlaceTable, all, is_unsearched_in_reply, of_header, of_parameter, of_requests, structure,
+    Holder, PlaceTable, all, history, is_history_path, is_unsearched_in_reply, of_header, of_parameter,
+    of_requests, structure,
 };
 
 #[cfg(test)]

@@ -57,6 +57,8 @@ pub struct Place {
     pub api: &'static str,
     /// What stands there.
     pub role: Role,
+    /// It names something that the provider keeps of earlier requests, so that the reply may hold their tokens.
+    pub refers_to_history: bool,
     /// Only in an object whose `type` is one of [`PlaceTable::is_signed_type`](super::PlaceTable::is_signed_type).
     pub only_signed_types: bool,
     /// Media whatever its type says.

@@ -19,12 +19,12 @@ pub struct PlaceTable {
 const BUCKETS: usize = 256;
 
 impl PlaceTable {
-    fn new(files: &'static [file::PlacesFile], wanted: impl Fn(Role) -> bool) -> Self {
+    fn new(files: &'static [file::PlacesFile], wanted: impl Fn(&Place) -> bool) -> Self {
         let mut table =
             Self { places: Vec::new(), buckets: vec![Vec::new(); BUCKETS], signed_types: Vec::new() };
         for file in files {
             table.signed_types.extend(file.signed_types.iter().cloned());
-            table.places.extend(file.places().filter(|place| wanted(place.role)));
+            table.places.extend(file.places().filter(&wanted));
         }
         for (index, place) in table.places.iter().enumerate() {
             table.buckets[bucket(place.name())].push(index as u16);
@@ -79,10 +79,22 @@ static PARAMETERS: Names = LazyLock::new(|| names(|row| &row.query));
 static HEADERS: Names = LazyLock::new(|| names(|row| &row.headers));
 
 static OF_REQUESTS: LazyLock<PlaceTable> =
-    LazyLock::new(|| PlaceTable::new(&FILES, |role| !matches!(role, Role::Offset | Role::Structure)));
+    LazyLock::new(|| PlaceTable::new(&FILES, |place| !matches!(place.role, Role::Offset | Role::Structure)));
 
 static STRUCTURE: LazyLock<PlaceTable> =
-    LazyLock::new(|| PlaceTable::new(&FILES, |role| role == Role::Structure));
+    LazyLock::new(|| PlaceTable::new(&FILES, |place| place.role == Role::Structure));
+
+static HISTORY: LazyLock<PlaceTable> =
+    LazyLock::new(|| PlaceTable::new(&FILES, |place| place.refers_to_history));
+
+/// Segments of paths, by which a request refers to what its provider keeps.
+static HISTORY_PATHS: LazyLock<Vec<Vec<&'static str>>> = LazyLock::new(|| {
+    let mut paths: Vec<Vec<_>> =
+        FILES.iter().flat_map(|file| &file.history_paths).map(|path| path.split('/').collect()).collect();
+    paths.sort();
+    paths.dedup();
+    paths
+});
 
 static ALL: LazyLock<PlaceTable> = LazyLock::new(|| PlaceTable::new(&FILES, |_| true));
 
@@ -94,6 +106,38 @@ pub fn of_requests() -> &'static PlaceTable {
 /// The places of words of the APIs, in which no value is searched for that was found elsewhere.
 pub fn structure() -> &'static PlaceTable {
     &STRUCTURE
+}
+
+/// The places that name what the provider keeps of earlier requests.
+pub fn history() -> &'static PlaceTable {
+    &HISTORY
+}
+
+/// Whether the path of a request leads to what the provider keeps of earlier ones: a conversation, a file, the results of
+/// a batch. It may stand below any other path.
+pub fn is_history_path(path: &str) -> bool {
+    let path = path.split_once(['?', '#']).map_or(path, |(path, _)| path);
+    let mut rest = Some(path);
+    while let Some(here) = rest {
+        let (part, behind) = next_segment(here);
+        if HISTORY_PATHS.iter().any(|wanted| wanted[0] == part && begins_with(behind, &wanted[1..])) {
+            return true;
+        }
+        rest = behind;
+    }
+    false
+}
+
+fn next_segment(path: &str) -> (&str, Option<&str>) {
+    path.split_once('/').map_or((path, None), |(part, behind)| (part, Some(behind)))
+}
+
+fn begins_with(mut path: Option<&str>, wanted: &[&str]) -> bool {
+    wanted.iter().all(|word| {
+        let Some((part, behind)) = path.map(next_segment) else { return false };
+        path = behind;
+        !part.is_empty() && (*word == "*" || *word == part)
+    })
 }
 
 /// All places of all APIs.

@@ -299,3 +299,79 @@ fn what_passes_unscanned_gets_no_secret() {
         }
     }
 }
+
+/// What names something that the provider keeps is known at its places, and in files and tools' arguments it is not.
+#[test]
+fn requests_that_refer_to_history_are_known_by_their_members() {
+    for_each_row(|file, row, scope, root| {
+        for example in &row.examples {
+            let found = places_in(history(), scope, &wrapped(root, example));
+            let is_history = row.history;
+            assert!(found.iter().all(|place| place.is_some() == is_history), "{}: {example}", file.api);
+        }
+    });
+    for document in [
+        r#"{"input":[{"arguments":{"previous_response_id":"@"}}]}"#,
+        r#"{"messages":[{"content":[{"input":{"file_id":"@"}}]}]}"#,
+        r#"{"metadata":{"conversation":"@"},"x":{"cachedContent":"@"}}"#,
+        r#"{"messages":[{"role":"@"}],"model":"@"}"#,
+    ] {
+        assert!(places_in(history(), Scope::Body, document).iter().all(Option::is_none), "{document}");
+    }
+}
+
+#[test]
+fn requests_that_refer_to_history_are_known_by_their_paths() {
+    for path in [
+        "/v1/responses/resp_1",
+        "/v1/responses/resp_1/input_items?limit=20",
+        "/v1/conversations/conv_1/items",
+        "/v1/threads/thread_1/messages",
+        "/v1/threads/runs",
+        "/v1/chat/completions/chatcmpl_1/messages",
+        "/v1/files/file_1/content",
+        "/v1/files?purpose=batch",
+        "/v1/batches/batch_1",
+        "/v1/messages/batches/msgbatch_1/results",
+        "/v1beta/files/abc:download?alt=media",
+        "/download/v1beta/files/abc:download",
+        "/v1beta/cachedContents/c",
+        "/openai/v1/files/file_1/content",
+        "/openai/deployments/d/threads/t",
+    ] {
+        assert!(is_history_path(path), "{path}");
+    }
+    for path in [
+        "",
+        "/",
+        "/v1/responses",
+        "/v1/responses/",
+        "/v1/responses?x=/responses/a",
+        "/v1/chat/completions",
+        "/v1/messages",
+        "/v1/messages/count_tokens",
+        "/v1beta/models/gemini-pro:generateContent",
+        "/v1/embeddings",
+        "/v1/myfiles/a",
+        "/v1/filesystem",
+    ] {
+        assert!(!is_history_path(path), "{path}");
+    }
+}
+
+/// The pages list what makes a request refer to history.
+#[test]
+fn the_page_shows_what_refers_to_history() {
+    let page = include_str!("../../../../docs/places.md");
+    let mut table = String::from("| API | members | paths |\n|---|---|---|\n");
+    for file in FILES.iter() {
+        let rows = file.place.iter().filter(|row| row.history);
+        let members: Vec<String> =
+            rows.flat_map(|row| row.paths.iter().map(|path| format!("`{path}`"))).collect();
+        let paths: Vec<String> = file.history_paths.iter().map(|path| format!("`{path}`")).collect();
+        if !members.is_empty() || !paths.is_empty() {
+            let _ = writeln!(table, "| {} | {} | {} |", file.api, members.join(", "), paths.join(", "));
+        }
+    }
+    assert!(page.contains(&table), "the table of histories in docs/places.md should be:\n{table}");
+}

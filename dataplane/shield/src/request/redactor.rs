@@ -24,6 +24,8 @@ pub(crate) struct Redactor {
     pub(crate) documents: Option<Box<Documents>>,
     /// The part of a multipart body that is read.
     pub(crate) part: Option<u32>,
+    /// Whether the body names something that the provider keeps of earlier requests.
+    pub(crate) refers_to_history: bool,
 }
 
 /// What is done with a finding that is not simply allowed.

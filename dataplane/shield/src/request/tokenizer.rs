@@ -68,8 +68,15 @@ impl Tokenizer {
     /// tokens.
     pub fn with_vault(shield: Arc<Shield>, format: Format, vault: Vault) -> Self {
         let search = ValueSearch::default();
-        let redactor =
-            Redactor { shield, vault, report: Report::default(), search, documents: None, part: None };
+        let redactor = Redactor {
+            shield,
+            vault,
+            report: Report::default(),
+            search,
+            documents: None,
+            part: None,
+            refers_to_history: false,
+        };
         let body = FormatBody::new(format);
         Self {
             redactor,
@@ -224,6 +231,17 @@ impl Tokenizer {
     /// The secrets that were replaced so far.
     pub fn vault(&self) -> &Vault {
         &self.redactor.vault
+    }
+
+    /// The same, to be added to when all is read: values of earlier requests that the reply may hold.
+    pub fn vault_mut(&mut self) -> &mut Vault {
+        &mut self.redactor.vault
+    }
+
+    /// Whether what was read so far names something that the provider keeps of earlier requests, so that the reply may
+    /// hold their tokens.
+    pub fn refers_to_history(&self) -> bool {
+        self.redactor.refers_to_history
     }
 
     /// Whether nothing was replaced so far, so that the reply is the same with and without the outcome.

@@ -40,8 +40,9 @@ section! {
 section! {
     /// `[recall]`
     Recall {
-        /// Whether values that were found in a client's request are hidden in its later ones, wherever they stand. Kept in
-        /// memory only, as keyed hashes; without it each request is judged alone.
+        /// Whether values that were found in a client's request are hidden in its later ones, wherever they stand, and
+        /// restored in replies from a history that lies with the provider. Kept in memory only, as keyed hashes and sealed
+        /// under the client's credential; without it each request is judged alone.
         enabled: bool = true;
         /// How long a value is remembered after a request held it last.
         ttl: Duration = Duration::from_secs(86_400), with: "units::duration";

@@ -52,7 +52,7 @@ impl Exchange<'_> {
             self.shard
                 .log_event(LogEventLevel::Error, "a request passed unscanned", || FAILED_OPEN.to_owned());
         }
-        if self.record.findings_total > 0 || self.is_session_recalled {
+        if self.record.findings_total > 0 || self.has_earlier_values {
             self.buffers.wipe();
         }
         self.record.close();

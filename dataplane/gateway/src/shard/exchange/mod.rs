@@ -96,7 +96,7 @@ impl<'a> Exchange<'a> {
             peer: Peer { version, keep_alive: parse.keep_alive && may_keep_alive },
             provider: Provider::Generic,
             in_hand: began,
-            is_session_recalled: false,
+            has_earlier_values: false,
             shard,
             snapshot,
             client,

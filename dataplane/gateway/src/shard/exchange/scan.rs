@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use aegis_detect::OwnValue;
-use aegis_shield::{Documents, Format, Report, Splice, Tokenizer, Vault};
+use aegis_shield::{Documents, Format, Report, Splice, Tokenizer, Vault, places};
 use aegis_wire::head::RequestHead;
 
 use super::super::exchange_buffers::RESTORING;
 use super::super::session::{SESSION_FIELD, SessionFull, Sessions};
 use super::super::state::Shard;
+use super::memory::Memory;
 use super::state::Exchange;
 use crate::auth;
 use crate::config::settings::FailMode;
@@ -41,14 +42,16 @@ pub(super) struct RequestScan {
     /// Where the secrets are remembered for the session's next request.
     session: Option<TableKey>,
     /// Where values are remembered for the client's next request.
-    memory: Option<TableKey>,
+    memory: Option<Memory>,
+    /// The path leads to what the provider keeps of earlier requests.
+    has_history_path: bool,
 }
 
 impl RequestScan {
     /// The scan of a body that is only looked at: no session and no memory knows of it.
     pub(super) fn of_preview(snapshot: &Snapshot, gateway_key: Option<OwnValue>) -> Self {
         let tokenizer = Self::configured(snapshot, Vault::default(), gateway_key.clone());
-        Self { tokenizer, gateway_key, session: None, memory: None }
+        Self { tokenizer, gateway_key, session: None, memory: None, has_history_path: false }
     }
 
     /// The one place that configures a tokenizer.
@@ -67,7 +70,8 @@ impl RequestScan {
 pub(super) struct BodyScanner {
     tokenizer: Tokenizer,
     session: Option<TableKey>,
-    memory: Option<TableKey>,
+    memory: Option<Memory>,
+    has_history_path: bool,
     /// The body is a piece of a file whose other pieces have their places, so its length must stay.
     keeps_length: bool,
     /// The body passes unscanned: it cannot be scanned, and the configuration says that passing is more important.
@@ -194,9 +198,11 @@ impl Exchange<'_> {
         let session = self.session_key(upstream);
         let settings = &self.snapshot.session;
         let vault = session.map(|key| Sessions::shared(settings).recall(key, settings)).unwrap_or_default();
-        self.is_session_recalled = !vault.is_empty();
+        self.has_earlier_values = !vault.is_empty();
         let tokenizer = RequestScan::configured(&self.snapshot, vault, gateway_key.clone());
-        RequestScan { tokenizer, gateway_key, session, memory: self.memory_key(upstream) }
+        let memory = self.client_memory(upstream);
+        let has_history_path = memory.is_some() && places::is_history_path(&self.buffers.request.path);
+        RequestScan { tokenizer, gateway_key, session, memory, has_history_path }
     }
 
     fn session_key(&self, upstream: &Upstream) -> Option<TableKey> {
@@ -216,26 +222,35 @@ impl Exchange<'_> {
 
     /// Goes on from the head to the body.
     pub(super) fn body_scanner(&self, scan: RequestScan, format: Format) -> BodyScanner {
-        let RequestScan { mut tokenizer, session, memory, .. } = scan;
-        tokenizer.begin_body(format, self.recall(memory));
+        let RequestScan { mut tokenizer, session, memory, has_history_path, .. } = scan;
+        tokenizer.begin_body(format, self.recall(memory.as_ref()));
         BodyScanner {
             tokenizer,
             session,
             memory,
+            has_history_path,
             keeps_length: route::upload_of(&self.buffers.request) == UploadStep::Piece,
             passes_unscanned: self.body.is_undecoded(),
             scanned: 0,
         }
     }
 
-    /// Makes sure, before the upstream has all of a request, that the session remembers its secrets and that there is
-    /// room to restore its reply.
-    pub(super) fn prepare_to_restore(&mut self, scanner: &BodyScanner) -> Result<(), Failure> {
+    /// Makes sure, before the upstream has all of a request, that its secrets are there for later ones, those of earlier
+    /// ones for its reply, and room to restore it.
+    pub(super) fn prepare_to_restore(&mut self, scanner: &mut BodyScanner) -> Result<(), Failure> {
         let vault = scanner.tokenizer.vault();
         if let Some(key) = scanner.session {
             let settings = &self.snapshot.session;
             let kept = Sessions::shared(settings).remember(key, vault, settings);
             kept.map_err(|SessionFull| SESSION_FULL)?;
+        }
+        if let Some(memory) = &scanner.memory {
+            self.seal(memory, vault);
+            if scanner.has_history_path || scanner.tokenizer.refers_to_history() {
+                let opened = self.open_sealed(memory, scanner.tokenizer.vault_mut());
+                self.has_earlier_values |= opened > 0;
+                self.shard.metrics.recall_opened.add(opened as u64);
+            }
         }
         if !scanner.tokenizer.leaves_nothing() && !self.memory.reserve(RESTORING) {
             return Err(NO_ROOM_TO_RESTORE);
@@ -248,7 +263,7 @@ impl Exchange<'_> {
         self.record.failed_open |= scanner.passes_unscanned;
         let outcome = scanner.tokenizer.finish();
         self.record.add_findings(&outcome.report, "");
-        self.remember(scanner.memory, outcome.found.as_deref(), &outcome.met);
+        self.remember(scanner.memory.as_ref(), outcome.found.as_deref(), &outcome.met);
         Secrets { vault: outcome.vault, documents: outcome.documents }
     }
 }

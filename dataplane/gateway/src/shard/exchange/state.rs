@@ -46,8 +46,8 @@ pub(super) struct Exchange<'a> {
     pub(super) record: RecordBuilder,
     /// When the bytes being worked on were read.
     pub(super) in_hand: Instant,
-    /// Whether values of earlier requests of a session are at hand.
-    pub(super) is_session_recalled: bool,
+    /// Whether values of earlier requests are at hand, of a session or sealed ones.
+    pub(super) has_earlier_values: bool,
 }
 
 impl Exchange<'_> {

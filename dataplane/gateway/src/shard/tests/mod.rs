@@ -7,6 +7,7 @@ mod envelope;
 mod failures;
 mod harness;
 mod head_scan;
+mod histories;
 mod hold;
 mod keep_alive;
 mod lifecycle;

@@ -3,6 +3,7 @@
 mod action;
 mod any;
 mod everywhere;
+mod history;
 mod media;
 mod opaque;
 mod part_boundary;

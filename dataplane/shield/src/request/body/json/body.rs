@@ -111,6 +111,7 @@ impl JsonBody {
     pub(crate) fn process(&mut self, step: &mut BodyStep<'_>, input: Input<'_>) -> Result<usize, Refusal> {
         let base = self.walker.nested.position();
         let consumed = self.step(step, input)?;
+        step.redactor.refers_to_history |= self.walker.path.refers_to_history;
         self.walker.path.document.pass(&input.bytes[..consumed], base);
         if input.last && consumed == input.bytes.len() {
             self.walker.path.document.finish(&mut step.redactor.documents);

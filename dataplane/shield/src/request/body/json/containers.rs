@@ -184,6 +184,11 @@ impl OpenContainers {
         self.listed_in(places::structure()).is_some()
     }
 
+    /// Whether the value which begins names something that the provider keeps of earlier requests.
+    pub(crate) fn is_history(&self) -> bool {
+        self.listed_in(places::history()).is_some()
+    }
+
     /// The place that the value which begins is at, by this table.
     pub(crate) fn listed_in(&self, table: &'static PlaceTable) -> Option<&'static Place> {
         let open = self.containers.get(usize::from(self.depth).checked_sub(1)?)?;

@@ -74,6 +74,8 @@ pub(crate) struct JsonPath {
     pub(crate) notes_structure: bool,
     /// Where the open string began, if it is a word of the API.
     structure: Option<u64>,
+    /// Whether a value so far names something that the provider keeps of earlier requests.
+    pub(crate) refers_to_history: bool,
     pub(crate) document: DocumentTracker,
 }
 
@@ -90,6 +92,7 @@ impl JsonPath {
             text: None,
             notes_structure: false,
             structure: None,
+            refers_to_history: false,
             document: DocumentTracker::default(),
         }
     }
@@ -266,6 +269,7 @@ impl JsonPath {
             _ => Capture::Nothing,
         };
         self.structure = (self.notes_structure && self.containers.is_structure()).then_some(lexeme.end);
+        self.refers_to_history |= self.containers.is_history();
         self.value.clear();
         let start = (lexeme.end - context.base) as usize;
         let raw = &context.window[start.min(context.window.len())..];

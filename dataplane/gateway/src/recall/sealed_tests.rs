@@ -1,0 +1,244 @@
+use std::time::Instant;
+
+use aegis_detect::Category;
+
+use super::*;
+
+fn keyring() -> Keyring {
+    Keyring::new(&[3; 32], "acme", 0, &[]).unwrap()
+}
+
+fn credentials(secret: &str) -> Credentials {
+    Credentials::of_gateway_key(Zeroizing::new(secret.as_bytes().to_vec()))
+}
+
+fn place(name: &str) -> TableKey {
+    TableKey::new(&[name.as_bytes()])
+}
+
+fn key(secret: &str) -> SealKey {
+    SealKey::derive(&credentials(secret), place("a client")).unwrap()
+}
+
+fn vault(values: &[&str]) -> Vault {
+    let mut vault = Vault::new();
+    for value in values {
+        vault.insert(keyring().mint(Category::Key, value.as_bytes()), value.as_bytes()).unwrap();
+    }
+    vault
+}
+
+fn settings(max_values: usize) -> Settings {
+    Settings { max_values, ..Settings::default() }
+}
+
+/// What a client leaves that sends these values one request after the other.
+fn sealed(key: &SealKey, requests: &[&[&str]], settings: &Settings) -> SealedValues {
+    let mut sealed = SealedValues::default();
+    for values in requests {
+        sealed = sealed.with(&sealed.news(key, &vault(values), settings), settings);
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    sealed
+}
+
+/// The values that `key` opens, in order.
+fn opened(sealed: &SealedValues, key: &SealKey) -> Vec<String> {
+    let mut vault = Vault::new();
+    let count = sealed.open(key, &keyring(), &mut vault, Settings::default().ttl);
+    assert_eq!(count, vault.len());
+    let value = |token| String::from_utf8(vault.resolve(token).unwrap().to_vec()).unwrap();
+    let mut values: Vec<_> = vault.tokens().map(value).collect();
+    values.sort();
+    values
+}
+
+#[test]
+fn what_was_sealed_is_opened_with_the_same_credential_at_the_same_place_only() {
+    let sealed = sealed(&key("one"), &[&["first", "weak"], &["second", ""]], &settings(9));
+    assert_eq!(opened(&sealed, &key("one")), ["", "first", "second", "weak"]);
+    for other in ["two", "on", "onee", "One"] {
+        assert!(opened(&sealed, &key(other)).is_empty(), "{other}");
+    }
+    let elsewhere = SealKey::derive(&credentials("one"), place("another user")).unwrap();
+    assert!(opened(&sealed, &elsewhere).is_empty());
+}
+
+/// Even where the other key claims to be the same.
+#[test]
+fn the_cipher_itself_refuses_another_key() {
+    let sealed = sealed(&key("one"), &[&["first"]], &settings(9));
+    let mut other = key("two");
+    other.id = key("one").id;
+    assert!(opened(&sealed, &other).is_empty());
+}
+
+#[test]
+fn credentials_are_kept_apart() {
+    let of = |parts: &[&'static str]| {
+        let parts = parts.iter().map(|part| part.as_bytes());
+        SealKey::derive(&Credentials::of_provider(parts), place("a")).map(|key| key.id)
+    };
+    let (a, b) = ("sk-4fK9xQ2mZp7vLw8R", "sk-7hT3nB6cYd1gJs5V");
+    assert!(of(&[a, b]) != of(&[b, a]) && of(&[a, b]) != of(&[a]) && of(&[a]) == of(&[a]));
+    assert_eq!(of(&[a, "ollama"]), of(&[a]), "what is no secret counts for nothing");
+}
+
+#[test]
+fn nothing_is_sealed_under_what_is_no_secret() {
+    let of =
+        |part: &str| SealKey::derive(&Credentials::of_provider([part.as_bytes()].into_iter()), place("a"));
+    for word in
+        ["", "ollama", "dummy", "sk-no-key-required", "not-needed", "lm-studio", "xxxxxxxxxxxxxxxxxxxxxxxx"]
+    {
+        assert!(of(word).is_none(), "{word}");
+    }
+    let long = format!("eyJhbGciOiJIUzI1NiJ9.{}.4fK9xQ2mZp7vLw8R7hT3nB6cYd1gJs5V", "QmFzZTY0".repeat(500));
+    for secret in ["sk-ant-api03-4fK9xQ2mZp7vLw8R7hT3nB6cYd1gJs5V", &long] {
+        assert!(of(secret).is_some(), "{secret}");
+    }
+    assert!(SealKey::derive(&credentials("dummy"), place("a")).is_some(), "a gateway key was checked");
+    assert!(SealKey::derive(&Credentials::of_provider(std::iter::empty()), place("a")).is_none());
+}
+
+#[test]
+fn a_changed_value_is_not_opened() {
+    let key = key("one");
+    let token = keyring().mint(Category::Key, b"the value");
+    let sealed = || key.seal(&token, b"the value", [7; NONCE]).unwrap();
+    let is_opened = |token: &Token, sealed: &SealedValue| {
+        let mut room = [0; 64];
+        key.open(token, sealed, &mut room).is_some()
+    };
+    assert!(is_opened(&token, &sealed()));
+    for at in 0..sealed().bytes.len() {
+        let mut changed = sealed();
+        changed.bytes[at] ^= 1;
+        assert!(!is_opened(&token, &changed), "byte {at}");
+    }
+    for at in 0..NONCE {
+        let mut changed = sealed();
+        changed.nonce[at] ^= 1;
+        assert!(!is_opened(&token, &changed), "byte {at} of the nonce");
+    }
+    let mut short = sealed();
+    short.bytes = short.bytes[..TAG - 1].into();
+    assert!(!is_opened(&token, &short));
+    let other = keyring().mint(Category::Key, b"another value");
+    assert!(!is_opened(&other, &sealed()), "a value is bound to its token");
+    assert!(key.open(&token, &sealed(), &mut [0; 8]).is_none(), "there is no room for it");
+}
+
+/// The same value is sealed anew each time, so that equal ones cannot be told.
+#[test]
+fn no_two_ciphertexts_are_alike_and_none_shows_the_value() {
+    let key = key("one");
+    let bytes = || {
+        let news = SealedValues::default().news(&key, &vault(&["the value"]), &settings(9));
+        news.values.values().next().unwrap().bytes.clone()
+    };
+    let (one, two) = (bytes(), bytes());
+    assert_ne!(one, two);
+    assert!(!one.windows(3).any(|window| b"the value".windows(3).any(|part| part == window)));
+    let news = SealedValues::default().news(&key, &vault(&["the value"]), &settings(9));
+    assert_eq!(format!("{news:?}"), "SealedValues { len: 1, .. }");
+}
+
+#[test]
+fn the_longest_unused_leaves_at_the_edge() {
+    let (key, settings) = (key("one"), settings(3));
+    let full = sealed(&key, &[&["a"], &["b"], &["c"]], &settings);
+    assert_eq!(opened(&full, &key), ["a", "b", "c"]);
+    // Refreshed, so that the next one is the oldest.
+    full.values[&keyring().mint(Category::Key, b"a")].last.store(now(), Relaxed);
+    let over = full.with(&full.news(&key, &vault(&["d"]), &settings), &settings);
+    assert_eq!(opened(&over, &key), ["a", "c", "d"]);
+    let none = Settings { max_values: 0, ..settings };
+    assert!(over.with(&over.news(&key, &vault(&["e"]), &none), &none).is_empty());
+}
+
+#[test]
+fn bytes_are_limited() {
+    let (key, settings) = (key("one"), settings(1_000));
+    let long: Vec<String> =
+        (b'a'..b'q').map(|letter| char::from(letter).to_string().repeat(MAX_VALUE - TAG)).collect();
+    let (first, rest) = long.split_first().unwrap();
+    let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
+    let full = sealed(&key, &[&[first], &rest], &settings);
+    assert_eq!((full.values.len(), full.bytes), (16, MAX_BYTES));
+    let over = full.with(&full.news(&key, &vault(&["y"]), &settings), &settings);
+    assert_eq!((over.values.len(), over.bytes), (16, MAX_BYTES - MAX_VALUE + 1 + TAG));
+    assert!(!opened(&over, &key).contains(first), "the oldest one goes");
+    let longer = "x".repeat(MAX_VALUE - TAG + 1);
+    assert!(sealed(&key, &[&[&longer]], &settings).is_empty());
+    // Counted once, however often it is sealed.
+    let again = over.with(&SealedValues::default().news(&key, &vault(&["y"]), &settings), &settings);
+    assert_eq!(again.bytes, over.bytes);
+}
+
+#[test]
+fn values_expire_one_by_one() {
+    let (key, settings) = (key("one"), settings(9));
+    let sealed = sealed(&key, &[&["a"], &["b"]], &settings);
+    let open = |sealed: &SealedValues, ttl| sealed.open(&key, &keyring(), &mut Vault::new(), ttl);
+    let since =
+        |value: &[u8]| now() - sealed.values[&keyring().mint(Category::Key, value)].last.load(Relaxed);
+    let ttl = Duration::from_micros(u64::midpoint(since(b"a"), since(b"b")));
+    let began = Instant::now();
+    let found = open(&sealed, ttl);
+    // On a machine that stood still meanwhile both have expired.
+    assert!(found == 1 || (found == 0 && began.elapsed() > Duration::from_millis(1)), "{found}");
+    assert_eq!(open(&sealed, Duration::ZERO), 0);
+    let expired = Settings { ttl: Duration::ZERO, ..settings };
+    let after = sealed.with(&sealed.news(&key, &vault(&[]), &expired), &expired);
+    assert!(after.is_empty(), "what has expired does not stay");
+}
+
+#[test]
+fn another_credential_takes_the_place_over() {
+    let settings = settings(9);
+    let (one, two) = (key("one"), key("two"));
+    let first = sealed(&one, &[&["a"]], &settings);
+    let second = first.with(&first.news(&two, &vault(&["a", "b"]), &settings), &settings);
+    assert_eq!(opened(&second, &two), ["a", "b"]);
+    assert!(opened(&second, &one).is_empty());
+}
+
+#[test]
+fn a_known_value_is_not_sealed_again() {
+    let (key, settings) = (key("one"), settings(9));
+    let sealed = sealed(&key, &[&["a"]], &settings);
+    assert!(sealed.news(&key, &vault(&["a"]), &settings).is_empty());
+    assert_eq!(sealed.news(&key, &vault(&["a", "b"]), &settings).values.len(), 1);
+}
+
+#[test]
+fn tokens_of_other_organisations_and_epochs_stay_closed_and_a_vault_keeps_what_it_has() {
+    let key = key("one");
+    let sealed = sealed(&key, &[&["a"]], &settings(9));
+    let ttl = Settings::default().ttl;
+    let keyrings = [
+        (Keyring::new(&[3; 32], "other", 0, &[]).unwrap(), 0),
+        (Keyring::new(&[4; 32], "acme", 0, &[]).unwrap(), 0),
+        (Keyring::new(&[3; 32], "acme", 1, &[]).unwrap(), 0),
+        (Keyring::new(&[3; 32], "acme", 1, &[0]).unwrap(), 1),
+    ];
+    for (keyring, expected) in keyrings {
+        assert_eq!(sealed.open(&key, &keyring, &mut Vault::new(), ttl), expected);
+    }
+    let token = keyring().mint(Category::Key, b"a");
+    let mut own = Vault::new();
+    own.insert(token, b"its own").unwrap();
+    assert_eq!(sealed.open(&key, &keyring(), &mut own, ttl), 0);
+    assert_eq!(own.resolve(&token), Some(&b"its own"[..]));
+}
+
+#[test]
+fn a_full_vault_takes_no_more_and_fails_nothing() {
+    let key = key("one");
+    let sealed = sealed(&key, &[&["a"]], &settings(9));
+    let mut full = Vault::new();
+    let big = vec![0; Vault::MAX_BYTES];
+    full.insert(keyring().mint(Category::Key, &big), &big).unwrap();
+    assert_eq!(sealed.open(&key, &keyring(), &mut full, Settings::default().ttl), 0);
+}
