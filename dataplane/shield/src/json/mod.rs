@@ -19,3 +19,4 @@ pub use escape::escape_into;
 pub use lexer::{Container, Fault, LexStep, Lexer, MAX_DEPTH, StringRole, SyntaxError};
 pub use nested::{Lexeme, LexemeKind, MAX_LAYERS, Nested, Sink};
 pub use unescape::Decoded;
+pub(crate) use unescape::unescaped;
