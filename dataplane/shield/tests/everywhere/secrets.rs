@@ -69,6 +69,9 @@ pub(crate) const NAMES: [&str; 30] = [
 /// So many of them name passwords, for which other values are taken than for keys.
 const PASSWORDS: usize = 10;
 
+/// So many characters before a quote look like a value.
+const HEAD: usize = 10;
+
 /// Values that people write for other ends.
 const ORDINARY: [&str; 8] = [
     "postgres",
@@ -116,7 +119,7 @@ fn random_value(random: &mut Random, alphabet: &str, (least, most): (usize, usiz
     loop {
         // A quote in a string of JSON ends what the scanner sees: what stands before it must look like a value.
         let plain: String = alphabet.chars().filter(|c| *c != '"').collect();
-        let head = random.word(&plain, 10.min(length - 2));
+        let head = random.word(&plain, (length - 2).min(HEAD));
         let inside = head.clone() + &random.word(alphabet, length - 2 - head.len());
         let value = format!("{}{inside}{}", random.word(edge, 1), random.word(edge, 1));
         let has = |test: fn(&u8) -> bool| value.bytes().filter(test).count() >= 2;

@@ -12,7 +12,8 @@ const MAX_ATTRIBUTES: usize = 80;
 
 /// How many bytes of an element's text may follow what ends a value elsewhere, and what it is made of: no entities.
 const MAX_ELEMENT: usize = 128;
-const ELEMENT: ByteSet = ByteSet::EMPTY.with(b'!', b'%').with(b'(', b';').with(b'=', b'~');
+const ELEMENT: ByteSet =
+    ByteSet::EMPTY.with(b'!', b'!').with(b'#', b'%').with(b'(', b';').with(b'=', b'[').with(b']', b'~');
 
 /// Reads what is assigned to the name.
 pub(super) fn assignment(view: TextView<'_>, name: &Name) -> Result<Parsed, TooShort> {
@@ -120,7 +121,7 @@ fn element(cursor: Cursor<'_>, name: &Name) -> Result<Parsed, TooShort> {
     let Some(mut value) = read::unquoted(cursor, name, Operator::Tag, false)? else { return Ok(None) };
     let mut behind = Cursor::new(cursor.view, value.end);
     // What ends a value elsewhere is a part of it here.
-    if matches!(behind.peek()?, b',' | b';' | b'`' | b')' | b']' | b'}' | b'.' | b':') {
+    if !wrapped && matches!(behind.peek()?, b',' | b';' | b'`' | b')' | b']' | b'}' | b'.' | b':') {
         behind.skip(&ELEMENT, MAX_ELEMENT)?;
         if behind.peek()? == b'<' {
             value.end = behind.at;
