@@ -150,9 +150,9 @@ impl Nested {
         Self::with(Content::Strict, Lexer::many())
     }
 
-    /// For the decoded content of one string, which may be documents or text.
+    /// For the decoded content of one string, which may be a document or text.
     pub fn channel() -> Self {
-        Self::with(Content::Undecided, Lexer::many())
+        Self::with(Content::Undecided, Lexer::new())
     }
 
     /// For bytes that may be a sequence of documents, and are text from where they are not.
@@ -161,8 +161,7 @@ impl Nested {
     }
 
     fn with(content: Content, lexer: Lexer) -> Self {
-        // A string may hold several documents: lines of JSON.
-        let mut lexers = std::array::from_fn(|_| Lexer::many());
+        let mut lexers = std::array::from_fn(|_| Lexer::new());
         lexers[0] = lexer;
         let mut nested =
             Self { fed: 0, lexers, content: [Content::Text; MAX_LAYERS + 1], escape_start: [0; MAX_LAYERS] };

@@ -24,7 +24,7 @@ use crate::random::Random;
 /// Conversations of one run, if nothing else is said.
 const DOCUMENTS: u64 = 300;
 /// Seeds whose conversations leaked, or came back changed.
-const FAILED_ONCE: [u64; 10] = [13, 31, 37, 143, 328, 338, 356, 610, 695, 854];
+const FAILED_ONCE: [u64; 9] = [13, 31, 37, 143, 328, 338, 610, 695, 854];
 /// The first seed of a run of which nothing else is said.
 const FIRST: u64 = 100_000;
 /// Borders of windows through one conversation are this many bytes apart.
