@@ -107,13 +107,14 @@ fn is_worth_decoding(byte: u8) -> bool {
         )
 }
 
-/// Adds a site for each percent escape that is worth decoding.
-pub(crate) fn percents(text: &[u8], sites: &mut Vec<EscapeSite>) {
+/// Adds a site for each percent escape that is worth decoding; for `all`, if values are searched for that may be written
+/// with any of them.
+pub(crate) fn percents(text: &[u8], all: bool, sites: &mut Vec<EscapeSite>) {
     // Where the site before ends; one that is no nearer may begin a region of its own, and then begins with its run.
     let mut last = None;
     for at in memchr::memchr_iter(b'%', text) {
         let [high, low, ..] = text[at + 1..] else { break };
-        if !HEX.has(high) || !HEX.has(low) || !is_worth_decoding(digit(high) << 4 | digit(low)) {
+        if !HEX.has(high) || !HEX.has(low) || !(all || is_worth_decoding(digit(high) << 4 | digit(low))) {
             continue;
         }
         let floor = last.unwrap_or(0);
@@ -343,7 +344,7 @@ mod tests {
     fn near_spots_are_one_region_and_links_end() {
         let text = format!("see x?a%3Db {}y%3Dz and {}", " ".repeat(2 * NEAR), " ".repeat(GAP + AHEAD));
         let mut sites = Vec::new();
-        percents(text.as_bytes(), &mut sites);
+        percents(text.as_bytes(), false, &mut sites);
         let view = TextView { text: text.as_bytes(), last: false };
         let mut index = 0;
         let first = next(view, &sites, &mut index).unwrap();

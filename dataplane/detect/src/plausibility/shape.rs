@@ -48,12 +48,12 @@ pub(crate) fn is_template(value: &[u8]) -> bool {
     is_format_string(value)
         || has_open_place(value, b"${", b"}")
         || has_open_place(value, b"{{", b"}}")
-        || inside(b"#{")
-        || has_mark(value, b"$(")
-        || inside(b"<%")
-        || has_mark(value, b"%(")
+        || has_mark(value, b"#{", b"}")
+        || has_mark(value, b"$(", b")")
+        || has_mark(value, b"<%", b"%>")
+        || has_mark(value, b"%(", b")")
         || inside(b"://")
-        || inside(b"[:")
+        || has_mark(value, b"[:", b":]")
 }
 
 /// `prefix_{}`, `{0}/{1}`: a text with places for values, and words around them.
@@ -75,10 +75,17 @@ fn has_open_place(value: &[u8], open: &[u8], close: &[u8]) -> bool {
     })
 }
 
-/// Whether `mark` stands in the value before a letter, as it does where something is to be filled in.
-fn has_mark(value: &[u8], mark: &[u8]) -> bool {
-    memchr::memmem::find_iter(value, mark).any(|at| {
-        value.get(at + mark.len()).is_some_and(|b| b.is_ascii_alphabetic() || matches!(b, b'$' | b' '))
+/// Whether something to be filled in begins with `open`. In what looks random it stands by chance, if `close` does not follow
+/// it, or if what stands between begins like no name.
+fn has_mark(value: &[u8], open: &[u8], close: &[u8]) -> bool {
+    let mut random = None;
+    memchr::memmem::find_iter(value, open).any(|at| {
+        let inside = &value[at + open.len()..];
+        let named = inside
+            .first()
+            .is_some_and(|b| b.is_ascii_alphabetic() || matches!(b, b'$' | b' ' | b'@' | b'_' | b'='));
+        let whole = named && memchr::memmem::find(inside, close).is_some();
+        whole || (!open.ends_with(b"(") || named) && !*random.get_or_insert_with(|| looks_random(value))
     })
 }
 
@@ -117,7 +124,14 @@ pub(crate) fn is_version(value: &[u8]) -> bool {
     value
         .iter()
         .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b':' | b'+' | b'T' | b'Z' | b'_' | b','))
-        || (value.len() > 2 && value[0] == b'0' && matches!(value[1], b'x' | b'X') && value.len() < 34)
+        || is_hex_number(value)
+}
+
+/// `0x1f`, `0xFFFF_FFFFUL`: a number of up to 128 bits with what may follow one in code. With anything else in it, it is none.
+fn is_hex_number(value: &[u8]) -> bool {
+    let [b'0', b'x' | b'X', digits @ ..] = value else { return false };
+    let end = digits.iter().rposition(|b| !matches!(b, b'u' | b'U' | b'l' | b'L')).map_or(0, |at| at + 1);
+    (1..=32).contains(&end) && digits[..end].iter().all(|b| HEX.has(*b) || *b == b'_')
 }
 
 /// `utf-8`, `latin1`, `sha256`: names of encodings and algorithms.
@@ -176,9 +190,29 @@ pub(crate) fn count_turns(value: &[u8]) -> usize {
     value.windows(2).filter(turn).count()
 }
 
-/// A long value in which letters and digits take turns too often for a name, whatever else it holds.
+/// A long value in which letters and digits, or the kinds of characters at all, take turns too often for a name, whatever
+/// else it holds.
 pub(crate) fn is_scrambled(value: &[u8]) -> bool {
-    value.len() >= 20 && count_turns(value) >= 10 && shannon(value) >= 3.2
+    value.len() >= 20
+        && shannon(value) >= 3.2
+        && (count_turns(value) >= 10 || (has_all_kinds(value) && count_changes(value) * 2 >= value.len()))
+}
+
+/// At least two capitals, two small letters and two digits.
+fn has_all_kinds(value: &[u8]) -> bool {
+    let has = |test: fn(&u8) -> bool| value.iter().filter(|b| test(b)).count() >= 2;
+    has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit)
+}
+
+/// How often a capital, a small letter, a digit or a sign follows one of another kind.
+fn count_changes(value: &[u8]) -> usize {
+    let kind = |byte: u8| match byte {
+        b'A'..=b'Z' => 0,
+        b'a'..=b'z' => 1,
+        b'0'..=b'9' => 2,
+        _ => 3,
+    };
+    value.windows(2).filter(|pair| kind(pair[0]) != kind(pair[1])).count()
 }
 
 /// How many kinds of punctuation that words and paths do not have.
@@ -258,16 +292,52 @@ mod tests {
     }
 
     #[test]
+    fn a_number_in_hexadecimal_has_its_digits_alone() {
+        for value in ["0x1f", "0XDEAD_BEEF", "0x7fffffffUL", "1.2.3", "2024-01-15T10:00:00Z"] {
+            assert!(is_version(value.as_bytes()), "{value}");
+        }
+        for value in ["0xzv2UK3itl1pYUlRT", "0x", "0xUL", "0x1g"] {
+            assert!(!is_version(value.as_bytes()), "{value}");
+        }
+    }
+
+    #[test]
+    fn kinds_of_characters_take_turns_in_what_is_random() {
+        for value in ["EDdOCLaDbaBjA32Kr9FMILo0", "iARG.ONr*SpfIrGEblF=57207i"] {
+            assert!(is_scrambled(value.as_bytes()), "{value}");
+        }
+        for value in ["oauth2AccessTokenV2Name", "Base64UrlEncoderV2Test", "com.example.Api2Client3Factory"] {
+            assert!(!is_scrambled(value.as_bytes()), "{value}");
+        }
+    }
+
+    #[test]
     fn templates_are_known() {
         for value in
             ["${VAR}", "$VAR", "{{ secrets.X }}", "<token>", "%s", "#{x}", "[PASSWORD]", ":name", "%VAR%"]
         {
             assert!(is_template(value.as_bytes()), "{value}");
         }
-        for value in ["pre-${VAR}-post", "a{{ b }}c", "x${VAR:-y}", "k{{ lookup("] {
+        for value in [
+            "pre-${VAR}-post",
+            "a{{ b }}c",
+            "x${VAR:-y}",
+            "k{{ lookup(",
+            "$(cat x)",
+            "a-$(cat",
+            "a#{b.c}d",
+            "x<%= y %>",
+            "[[:alpha:]]",
+        ] {
             assert!(is_template(value.as_bytes()), "{value}");
         }
-        for value in ["$2a$10$abc", "q{{7}w)p${e]x>-_$#Zt}}"] {
+        for value in [
+            "$2a$10$abc",
+            "q{{7}w)p${e]x>-_$#Zt}}",
+            "7peD{4#eM5[Q2V7|w8$(W3Sh6sS?6UkUJUz>kO",
+            "Q9.@{g;g.VV$>#{25]J}2uh/r2",
+            "5(w5{6Q.b],GQWbQ7<%Bm(,p|.P",
+        ] {
             assert!(!is_template(value.as_bytes()), "{value}");
         }
     }

@@ -70,6 +70,11 @@ impl RuleEngine {
         known.into_iter().chain(self.searched.found().filter_map(FoundValues::runs)).min()
     }
 
+    /// Whether values are searched for, whatever they are made of.
+    pub(super) fn searches_values(&self) -> bool {
+        self.rules.known.is_some() || self.searched.has_found()
+    }
+
     /// Finds known values, and those that were found elsewhere.
     pub(super) fn find_known(&self, work: &mut Workspace, view: TextView<'_>, runs: &AlnumRuns) {
         if let Some((rule, known)) = &self.rules.known {

@@ -197,7 +197,7 @@ impl Search<'_> {
     /// Escapes.
     fn escapes(&mut self) {
         let mut sites = std::mem::take(&mut self.level.work.escape_sites);
-        escapes::percents(self.view.text, &mut sites);
+        escapes::percents(self.view.text, self.engine.searches_values(), &mut sites);
         sites.sort_unstable();
         let mut index = 0;
         while let Some(region) = escapes::next(self.view, &sites, &mut index) {

@@ -3,7 +3,6 @@
 use crate::common::{builtin, differences, whole, windowed};
 use aegis_detect::{Finding, Part, Reach};
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 
 /// Made for these tests and used nowhere.
 pub(crate) const RSA: &str = include_str!("keys/rsa.pem");
@@ -284,9 +283,7 @@ fn what_follows_an_open_key_is_no_key() {
 }
 
 proptest! {
-    // With a seed of its own: a line of a key far before the end of another one is followed back to or not, by what the
-    // window holds, in about one text of two thousand.
-    #![proptest_config(ProptestConfig { cases: 64, rng_seed: RngSeed::Fixed(7), ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn keys_among_anything_in_random_windows(

@@ -19,3 +19,4 @@ pub use escape::escape_into;
 pub use lexer::{Container, LexFault, LexStep, Lexer, MAX_DEPTH, StringRole, SyntaxError};
 pub use nested::{Lexeme, LexemeKind, MAX_LAYERS, Nested, Sink};
 pub use unescape::Unescaped;
+pub(crate) use unescape::unescaped;

@@ -92,6 +92,25 @@ pub(super) fn unicode_escape_at(bytes: &[u8], pos: usize, slashes: usize) -> Opt
     Some((Unescaped::of(joined(first, second)?), 2 * len))
 }
 
+/// The inside of a string without its escapes; what is no escape stays as it is. `None` if there are none.
+pub(crate) fn unescaped(text: &[u8]) -> Option<Vec<u8>> {
+    let mut at = memchr::memchr(b'\\', text)?;
+    let mut plain = text[..at].to_vec();
+    while at < text.len() {
+        if let Some((byte, width)) = simple_escape_at(text, at) {
+            plain.push(byte);
+            at += width;
+        } else if let Some((character, width)) = unicode_escape_at(text, at, 1) {
+            plain.extend_from_slice(character.as_bytes());
+            at += width;
+        } else {
+            plain.push(text[at]);
+            at += 1;
+        }
+    }
+    (plain.len() < text.len()).then_some(plain)
+}
+
 /// The values of hexadecimal digits; far too large for other bytes.
 const HEX_DIGITS: [u32; 256] = {
     let mut table = [0x1_0000; 256];

@@ -11,12 +11,14 @@
 
 mod body;
 mod classify;
+mod key_lines;
 mod redactor;
 mod refusal;
 mod scan;
 mod splice;
 mod tokenizer;
 mod value_search;
+mod writings;
 
 pub use refusal::Refusal;
 pub use scan::scratch::ShardScratch;

@@ -13,6 +13,9 @@ use crate::shield::Shield;
 use crate::token::Token;
 use crate::vault::Vault;
 
+/// What is longer is no line of a key, but several that were joined.
+const MAX_KEY_LINE: usize = 76;
+
 /// What one request has gathered, and what it decides by.
 pub(crate) struct Redactor {
     pub(crate) shield: Arc<Shield>,
@@ -132,10 +135,14 @@ impl Redactor {
     fn search_for(&mut self, decision: Decision, value: &[u8]) {
         if decision.evidence == Evidence::Value {
             self.search.meet(value);
-        } else if decision.reach != Reach::InPlace
-            && self.search.note(&self.shield, decision.rule, value) == Reach::InPlace
-        {
+            return;
+        }
+        let Decision { rule, part, reach, .. } = decision;
+        if reach != Reach::InPlace && self.search.note(&self.shield, rule, value) == Reach::InPlace {
             self.report.count_in_place();
+        }
+        if part != Part::Whole && value.len() > MAX_KEY_LINE {
+            self.search.note_key(&self.shield, rule, value, matches!(part, Part::First { .. }));
         }
     }
 
@@ -146,6 +153,9 @@ impl Redactor {
         let finding = Finding::whole(*rule, span, *confidence);
         if self.decide(&finding, value).is_some_and(Decision::is_replaced) {
             self.search.note(&self.shield, *rule, value);
+            if self.shield.rules.get(*rule).category == Category::Pkey {
+                self.search.note_key(&self.shield, *rule, value, true);
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use aegis_detect::{FoundList, FoundValues, Inserted, Reach, RuleIndex, SearchValues, reach_of};
 
+use crate::request::writings;
 use crate::shield::Shield;
 
 /// What one request is searched for.
@@ -44,6 +45,12 @@ impl ValueSearch {
             Ok(Inserted::Already) => {}
             // Met by chance, or too long to be looked for: hidden where it was found.
             Err(_) => return Reach::InPlace,
+        }
+        for other in writings::others(value) {
+            let reach = reach_of(&other, shield.rules.is_shape(rule));
+            // One that says too little is hidden in no place but that of the value.
+            let is_new = reach != Reach::InPlace && list.insert(&other, rule, reach) == Ok(Inserted::New);
+            self.has_news |= is_new;
         }
         reach
     }

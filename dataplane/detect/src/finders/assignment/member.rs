@@ -90,13 +90,32 @@ pub(super) fn next_in_list(
     Ok(Some(Value { start, end, ..*value }))
 }
 
-/// `"value": "x", "name": "DB_PASSWORD"`: where the value stands.
+/// `"value": "x", "name": "DB_PASSWORD"`, `- value: x` and `name: DB_PASSWORD` in the next line: where the value stands.
 pub(super) fn value_before(view: TextView<'_>, name: &AssignedName) -> Result<Option<Span>, TooShort> {
     let left = BackwardCursor { text: view.text, at: name.start, least: name.end.saturating_sub(MAX_BEFORE) };
-    let Some(span) = left.value() else { return Ok(None) };
+    let Some(span) = left.value() else { return value_in_line_before(view, name, left) };
     let mut behind = Cursor::new(view, name.end);
     behind.at += behind.backslashes()?;
     Ok(matches!(behind.peek()?, b'"' | b'\'').then_some(span))
+}
+
+/// `- value: x` and `name: DB_PASSWORD` in the next line: where the value stands.
+fn value_in_line_before(
+    view: TextView<'_>,
+    name: &AssignedName,
+    mut left: BackwardCursor<'_>,
+) -> Result<Option<Span>, TooShort> {
+    let quote = left.quote();
+    let Some(span) = left.line_value() else { return Ok(None) };
+    let mut behind = Cursor::new(view, name.end);
+    if let Some((byte, _)) = quote {
+        behind.at += behind.backslashes()?;
+        if !behind.take(byte)? {
+            return Ok(None);
+        }
+    }
+    behind.blanks(MAX_BLANKS)?;
+    Ok(behind.line_end()?.then_some(span))
 }
 
 /// A place in a text that is read from right to left, down to the offset `least`.
@@ -123,6 +142,73 @@ impl BackwardCursor<'_> {
         (self.backslashes() == backslashes).then_some(())?;
         self.member(&[&b"value"[..]])?;
         (start < end).then_some(Span::new(start, end))
+    }
+
+    /// The value of `value: x` in the line before one that goes on to here with `name: `.
+    fn line_value(mut self) -> Option<Span> {
+        (self.blanks() > 0).then_some(())?;
+        self.byte(b':')?;
+        let before = &self.text[self.least..self.at];
+        let word = NAMES.iter().find(|word| before.ends_with(word))?;
+        self.at -= word.len();
+        self.blanks();
+        self.line_end()?;
+        let end = self.at;
+        let start = self.line_start()?;
+        let line = &self.text[start..end];
+        let lead = line.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'-')).count();
+        let value = line[lead..].strip_prefix(b"value:").filter(|rest| rest.starts_with(b" "))?.trim_ascii();
+        let from = start + line.trim_ascii_end().len() - value.len();
+        Self::unquoted(value)
+            .map(|(skip, len)| Span::new(from + skip, from + skip + len))
+            .filter(|span| !span.is_empty())
+    }
+
+    /// What of a value in a line of YAML is between its quotes, if it has any, as its place and length in it.
+    fn unquoted(value: &[u8]) -> Option<(usize, usize)> {
+        let opening = value.iter().take_while(|byte| **byte == b'\\').count();
+        let inside = match value.get(opening)? {
+            quote @ (b'"' | b'\'') => {
+                let closing = [&value[..opening], &[*quote]].concat();
+                let skip = opening + 1;
+                let len = value.len().checked_sub(skip + closing.len())?;
+                value.ends_with(&closing).then_some((skip, len))?
+            }
+            // An anchor, an alias, or a block.
+            b'&' | b'*' | b'|' | b'>' => return None,
+            _ => (0, value.len()),
+        };
+        let text = &value[inside.0..inside.0 + inside.1];
+        (!text.iter().any(|byte| matches!(byte, b'"' | b'\'' | b'#'))).then_some(inside)
+    }
+
+    fn blanks(&mut self) -> usize {
+        let run =
+            self.text[self.least..self.at].iter().rev().take_while(|b| matches!(b, b' ' | b'\t')).count();
+        self.at -= run;
+        run
+    }
+
+    /// One end of a line, in every writing.
+    fn line_end(&mut self) -> Option<()> {
+        match &self.text[self.least..self.at] {
+            [.., b'\r', b'\n'] => self.at -= 2,
+            [.., b'\n'] => self.at -= 1,
+            [.., b'\\', b'n'] => {
+                self.at -= 1;
+                self.backslashes();
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// Where the line begins that goes on to here.
+    fn line_start(&self) -> Option<usize> {
+        let text = &self.text[self.least..self.at];
+        let real = memchr::memrchr(b'\n', text).map(|at| at + 1);
+        let written = memchr::memmem::rfind(text, b"\\n").map(|at| at + 2);
+        real.max(written).or((self.least == 0).then_some(0)).map(|at| self.least + at)
     }
 
     /// `"name": `, the name one of these in any case.
@@ -195,6 +281,10 @@ mod tests {
             r#"{"Value":"x1","Key":"DB_PASSWORD"}"#,
             "{'value': 'x1',\n  'name' : 'DB_PASSWORD'}",
             r#"{\"value\": \"x1\",\n \"name\": \"DB_PASSWORD\"}"#,
+            "- value: x1\n  name: DB_PASSWORD\n",
+            "env:\n  - value: \"x1\"\r\n    name: \"DB_PASSWORD\"\r\n",
+            r#"env:\n- value: \"x1\"\n  name: DB_PASSWORD\n"#,
+            "value: 'x1' \nname: DB_PASSWORD",
         ] {
             assert_eq!(before(text).as_deref(), Some("x1"), "{text}");
         }
@@ -208,6 +298,11 @@ mod tests {
             r#"{"type": "x1", "name": "DB_PASSWORD"}"#,
             r#"{"value": "x1", "name": DB_PASSWORD"#,
             r#"{\"value\": "x1\", "name": "DB_PASSWORD"}"#,
+            "value: x1\n\nname: DB_PASSWORD\n",
+            "value: x1\nname: DB_PASSWORD is set\n",
+            "values: x1\nname: DB_PASSWORD\n",
+            "value: |\nname: DB_PASSWORD\n",
+            "value: x1 # y\nname: DB_PASSWORD\n",
         ] {
             assert_eq!(before(text), None, "{text}");
         }

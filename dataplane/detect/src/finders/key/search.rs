@@ -384,9 +384,10 @@ fn tail_start(text: &[u8], within: Span, prefix: Option<LinePrefix>) -> Option<u
             // What stands before a line that is there in part is not known, either.
             expected = if is_partial { expected } else { before };
             (start, structure, has_long) = (begin, 0, true);
-        } else if is_long && let Some(quote) = opening_quote(text, word.start).filter(|quote| *quote >= floor)
+        } else if is_long && let Some(first) = first_of_text(text, word.start).filter(|first| *first >= floor)
         {
-            return Some(quote + 1);
+            // What a window leaves to the next one may begin here: then the quote is in what was judged before.
+            return Some(first);
         } else if !has_long && short > 0 && (fits || prefix.is_none()) {
             short -= 1;
             is_padded |= text.get(word.end) == Some(&b'=');
@@ -404,12 +405,12 @@ fn tail_start(text: &[u8], within: Span, prefix: Option<LinePrefix>) -> Option<u
     }
 }
 
-/// The quote that begins a text, with nothing but a gutter between it and `at`.
-fn opening_quote(text: &[u8], at: usize) -> Option<usize> {
+/// Where a text begins behind its quote, with nothing but a gutter between it and `at`.
+fn first_of_text(text: &[u8], at: usize) -> Option<usize> {
     let far = at.saturating_sub(MAX_PREFIX);
     let quote = far + memchr::memrchr(b'"', &text[far..at])?;
     let is_gutter = !LinePrefix::of(text, quote + 1, at).has_letters;
-    (is_gutter && opens_text(text, far, quote)).then_some(quote)
+    (is_gutter && opens_text(text, far, quote)).then_some(quote + 1)
 }
 
 /// The last word of base64 before `end`, but for colour codes.

@@ -56,6 +56,12 @@ pub(super) const FILES: &[&str] = &[
     "{\"db_password\": {\"S\": \"«Xq7vR2kLw9TzBn4Jd8Ge»\"}}",
     "[{\"value\": \"«Xq7vR2kLw9TzBn4Jd8Ge»\", \"name\": \"DB_PASSWORD\"}, {\"value\": \"eu\", \"name\": \"REGION\"}]",
     "{\n  \"Value\": \"«Xq7vR2kLw9TzBn4Jd8Ge»\",\n  \"Key\": \"API_TOKEN\"\n}",
+    "env:\n  - value: «Xq7vR2kLw9TzBn4Jd8Ge»\n    name: DB_PASSWORD\n  - value: eu\n    name: REGION\n",
+    "- value: \"«Xq7vR2kLw9TzBn4Jd8Ge»\"\n  name: \"API_TOKEN\"\n",
+    "DB_PASSWORD=«0xzv2UK3itl1pYUlRT»\n",
+    "AUTH_TOKEN: \"«EDdOCLaDbaBjA32Kr9FMILo0»\"",
+    "- name: api_key\n  value: \"«iARG.ONr*SpfIrGEblF=57207i»\"\n",
+    "password='«7peD{4#eM5[Q2V7|w8$(W3Sh6sS?6UkUJUz>kO»'\n",
     // TOML, INI, properties
     "[registry]\ntoken = \"«zP4kQ8rT2vW6yB1nM5cX»\"\n",
     "[db]\nuser = app\npassword = «Vq82-kLmPz9»\n",

@@ -10,7 +10,7 @@
 //! | written | taken for an address |
 //! |---|---|
 //! | `http:`, `https:` and what follows, `www.` | anywhere |
-//! | `//host`, also with backslashes for slashes | behind `](`, `]:`, `url(`, in a tag that fetches; the plain form also right behind a quote |
+//! | `//host`, also with backslashes for slashes | behind `](`, `]:`, `url(` (also with escapes of CSS), `[img]`, in a tag that fetches; the plain form also right behind a quote |
 //! | `ws:`, `wss:`, `ftp:`, `file:`, `smb:` | likewise, but for the quote |
 //! | `data:`, `javascript:`, `blob:` and their like, which have no host to name | likewise |
 //!

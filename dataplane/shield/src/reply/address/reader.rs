@@ -25,6 +25,8 @@ const WITHOUT_HOST: [&[u8]; 7] =
     [b"data", b"blob", b"javascript", b"vbscript", b"filesystem", b"view-source", b"jar"];
 /// Bytes of the longest of them.
 const MAX_SCHEME: usize = 11;
+/// How the tags of forums begin whose content clients fetch.
+const IMAGE: &[u8] = b"img";
 
 /// What ends a zone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -297,7 +299,8 @@ impl AddressReader {
     /// A slash may begin an address without a scheme.
     fn slash(&mut self, byte: u8) {
         let opens = |byte| {
-            is_blank(byte) || matches!(byte, b'"' | b'\'' | b'`' | b'=' | b'(' | b',' | b';' | b'<' | b':')
+            is_blank(byte)
+                || matches!(byte, b'"' | b'\'' | b'`' | b'=' | b'(' | b',' | b';' | b'<' | b':' | b']')
         };
         if !opens(self.history.back(0)) {
             return;
@@ -449,13 +452,30 @@ impl AddressReader {
         }
     }
 
-    /// Whether what stands `back` bytes back opens an address by itself: `](`, `]:`, `url(`.
+    /// Whether what stands `back` bytes back opens an address by itself: `](`, `]:`, `url(`, `[img]`.
     fn is_link_opened(&self, back: usize) -> bool {
         match self.history.back(back) {
-            b'(' => self.history.back(back + 1) == b']' || self.history.ends_with(back + 1, b"url"),
+            b'(' => {
+                self.history.back(back + 1) == b']'
+                    || self.history.ends_with(back + 1, b"url")
+                    || self.is_escaped_word(back + 1)
+            }
             b':' => self.history.back(back + 1) == b']',
+            b']' => {
+                let inside = self.history.run(back + 1, |byte| !matches!(byte, 0 | b'[' | b']'));
+                self.history.back(back + 1 + inside) == b'['
+                    && inside >= IMAGE.len()
+                    && self.history.ends_with(back + 1 + inside - IMAGE.len(), IMAGE)
+            }
             _ => false,
         }
+    }
+
+    /// Whether a word with an escape of CSS in it, which may be `url`, ends `back` bytes back: `u\72l`, `\000075 rl`.
+    fn is_escaped_word(&self, back: usize) -> bool {
+        let len =
+            self.history.run(back, |byte| is_blank(byte) || byte.is_ascii_alphanumeric() || byte == b'\\');
+        (back..back + len).any(|back| self.history.back(back) == b'\\')
     }
 
     /// Whether an equals sign stands there, perhaps before blanks.

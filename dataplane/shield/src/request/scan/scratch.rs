@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use aegis_detect::{DecodedValue, Finding, Resume, RuleError, Rules, Scanner, SearchValues, Span, Window};
+use aegis_detect::{
+    DecodedValue, Evidence, Finding, Part, Resume, RuleError, Rules, Scanner, SearchValues, Span, Window,
+};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::keyring::Keyring;
@@ -109,6 +111,7 @@ impl ShardScratch {
         if let Some(keyring) = &self.keyring {
             own_tokens::exclude(&mut self.findings, text, keyring);
         }
+        complete_strings(&mut self.findings, (&self.view, text), self.scanner.rules());
         debug_assert!(settled >= fresh && settled <= text.len());
         self.view.leave(settled, carry, &self.resumes);
         settled
@@ -152,4 +155,23 @@ impl ShardScratch {
         self.boundaries.found.retain(|boundary| boundary.tail.end <= settled);
         settled
     }
+}
+
+/// A value of a name that begins a string is the whole string: what is found of it ends where a quote of its own or a line end
+/// stands, which the scanner takes for the string's end.
+fn complete_strings(findings: &mut Vec<Finding>, (view, text): (&DecodedView, &[u8]), rules: &Rules) {
+    let mut end = 0;
+    findings.retain_mut(|finding| {
+        if finding.span.start < end {
+            return false;
+        }
+        let is_named = finding.evidence == Evidence::Rule
+            && matches!(finding.part, Part::Whole)
+            && !rules.is_shape(finding.rule);
+        if is_named && let Some(close) = view.string_end(text, finding.span) {
+            finding.span.end = close;
+            end = close;
+        }
+        true
+    });
 }

@@ -15,13 +15,15 @@
 
 use std::ops::Range;
 
-use aegis_detect::{Carry, LEFT_CONTEXT, Resume, Span};
+use aegis_detect::{Carry, LEFT_CONTEXT, LOOKAHEAD, Resume, Span};
 use zeroize::{Zeroize, Zeroizing};
 
 /// Bytes that are looked at in one step, and that must be there (or the end of the body) before a step is taken.
 pub const WINDOW: usize = 32 * 1024;
 /// Bytes copied at a time where a run is short: one fixed-size move instead of a call.
 const CHUNK: usize = 32;
+/// How much of a string is looked at behind a value that a quote in it seems to end; no more than is always in sight.
+const MAX_REST: usize = LOOKAHEAD;
 /// Bytes of the longest character of UTF-8.
 const MAX_CHAR: usize = 4;
 
@@ -31,12 +33,14 @@ pub(crate) struct LeftContext {
     /// A value that is longer than a window.
     carry: Carry,
     len: u16,
+    /// Whether the last byte is of a string, though it is one that ends strings.
+    ends_in_string: bool,
     bytes: [u8; LEFT_CONTEXT],
 }
 
 impl LeftContext {
     pub(crate) fn new() -> Self {
-        Self { carry: Carry::default(), len: 0, bytes: [0; LEFT_CONTEXT] }
+        Self { carry: Carry::default(), len: 0, ends_in_string: false, bytes: [0; LEFT_CONTEXT] }
     }
 
     /// The end of a text in pieces.
@@ -57,6 +61,7 @@ impl LeftContext {
     /// Keeps the end of the first `end` bytes of the finished view of `raw`, which include what was kept before.
     pub(crate) fn keep(&mut self, view: &DecodedView, raw: &[u8], end: usize) {
         self.carry = view.carry_at(end);
+        self.ends_in_string = end.checked_sub(1).is_some_and(|at| view.is_in_string(at));
         self.keep_text(&view.text(raw)[..end]);
     }
 
@@ -69,7 +74,7 @@ impl LeftContext {
     /// The text before has nothing to do with what follows.
     pub(crate) fn clear(&mut self) {
         self.carry = Carry::default();
-        self.len = 0;
+        (self.len, self.ends_in_string) = (0, false);
     }
 }
 
@@ -85,7 +90,9 @@ struct Difference {
     view_end: u16,
     raw_end: u16,
     raw_len: u16,
-    view_len: u16,
+    view_len: u8,
+    /// It stands for a quote or a line end in a string, which end no string.
+    in_string: bool,
 }
 
 const _: () = assert!(LEFT_CONTEXT + WINDOW <= u16::MAX as usize);
@@ -100,6 +107,9 @@ pub(crate) struct DecodedView {
     /// Raw bytes that are already in the buffer.
     copied: usize,
     differences: Vec<Difference>,
+    /// Whether any of them is marked, and whether the last byte of the context is.
+    marked: bool,
+    context_in_string: bool,
     /// Whether it is noted where words of the API stand, and where in the raw bytes they do.
     pub(crate) notes_structure: bool,
     structure: Vec<Range<usize>>,
@@ -121,6 +131,8 @@ impl DecodedView {
             used: 0,
             copied: 0,
             differences: Vec::new(),
+            marked: false,
+            context_in_string: false,
             notes_structure: false,
             structure: Vec::new(),
             carry,
@@ -135,6 +147,7 @@ impl DecodedView {
         self.differences.clear();
         self.structure.clear();
         self.carry = context.carry;
+        (self.marked, self.context_in_string) = (false, context.ends_in_string);
         self.left = (0, Carry::default());
         self.resumes.clear();
         self.copied = 0;
@@ -155,9 +168,43 @@ impl DecodedView {
             view_end: self.len as u16,
             raw_end: end as u16,
             raw_len: (end - start.max(self.copied)) as u16,
-            view_len: decoded.len() as u16,
+            view_len: decoded.len() as u8,
+            in_string: false,
         });
         self.copied = end;
+    }
+
+    /// The last unit stands for a quote or a line end in a string.
+    pub(crate) fn mark_in_string(&mut self) {
+        if let Some(unit) = self.differences.last_mut() {
+            (unit.in_string, self.marked) = (true, true);
+        }
+    }
+
+    /// Whether the byte at `at` was [marked](Self::mark_in_string), which the last one of the context may be, too.
+    fn is_in_string(&self, at: usize) -> bool {
+        if at < self.fresh {
+            return at + 1 == self.fresh && self.context_in_string;
+        }
+        let next = self.differences.partition_point(|unit| usize::from(unit.view_end) <= at);
+        let unit = self.differences.get(next);
+        unit.is_some_and(|unit| {
+            unit.in_string && at + usize::from(unit.view_len) >= usize::from(unit.view_end)
+        })
+    }
+
+    /// Where the string ends that `span` of the view's `text` begins, if it holds quotes or line ends behind the span.
+    pub(crate) fn string_end(&self, text: &[u8], span: Span) -> Option<usize> {
+        let opening = span.start.checked_sub(1).filter(|_| self.marked)?;
+        if text[opening] != b'"' || self.is_in_string(opening) {
+            return None;
+        }
+        let near = &text[span.end..text.len().min(span.end + MAX_REST)];
+        let mut quotes = memchr::memchr_iter(b'"', near).map(|at| span.end + at);
+        let end = quotes.find(|at| !self.is_in_string(*at))?;
+        let next = self.differences.partition_point(|unit| usize::from(unit.view_end) <= span.end);
+        let inside = self.differences[next..].iter().take_while(|unit| usize::from(unit.view_end) <= end);
+        inside.into_iter().any(|unit| unit.in_string).then_some(end)
     }
 
     /// A word of the API stands at `raw`, if that is to be noted.

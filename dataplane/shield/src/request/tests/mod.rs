@@ -11,3 +11,4 @@ pub(crate) mod support;
 mod tail;
 mod texts;
 mod token;
+mod writings;

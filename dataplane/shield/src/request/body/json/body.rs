@@ -13,7 +13,7 @@ use crate::request::body::json::walker::{LexemeVisitor, NoVisit, NullSink, Visit
 use crate::request::body::step::{BodyStep, Input};
 use std::ops::Range;
 
-use crate::json::{Lexeme, Nested};
+use crate::json::{Lexeme, LexemeKind, Nested};
 use crate::places::Scope;
 use crate::request::body::encoded_text::EncodedText;
 use crate::request::body::json::edit::Editor;
@@ -65,6 +65,9 @@ impl LexemeVisitor for Viewer<'_> {
     fn lexeme(&mut self, lexeme: &Lexeme<'_>, raw: Range<usize>) {
         if !lexeme.is_plain() {
             self.view.unit(self.window, lexeme.bytes, raw.start, raw.end);
+            if lexeme.kind == LexemeKind::Text && matches!(lexeme.bytes, b"\"" | b"\n" | b"\r") {
+                self.view.mark_in_string();
+            }
         }
     }
 }

@@ -1,0 +1,65 @@
+//! Other writings of a value that a rule found: with the escapes of the string it stood in, another string or an address
+//! taken off or put on. The same value stands elsewhere without them, or with them.
+
+use zeroize::Zeroizing;
+
+use crate::json::{escape_into, unescaped};
+
+/// How many strings inside each other a value is unescaped for, and escaped.
+const LAYERS: u8 = 2;
+
+/// The other writings of `value`; none of most.
+pub(crate) fn others(value: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
+    let mut others = Vec::new();
+    if memchr::memchr2(b'"', b'\\', value).is_some() {
+        let mut plain = unescaped(value).map(Zeroizing::new);
+        for _ in 0..LAYERS {
+            let Some(text) = plain else { break };
+            plain = unescaped(&text).map(Zeroizing::new);
+            others.push(text);
+        }
+        for depth in 1..=LAYERS {
+            let mut written = Zeroizing::new(Vec::new());
+            escape_into(value, depth, &mut written);
+            others.push(written);
+        }
+    }
+    others.extend(without_percents(value));
+    others
+}
+
+/// `value` with its percent escapes taken off, if it has any.
+fn without_percents(value: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    memchr::memchr(b'%', value)?;
+    let mut plain = Zeroizing::new(Vec::with_capacity(value.len()));
+    let mut rest = value;
+    while let Some((&byte, behind)) = rest.split_first() {
+        let escaped = behind.first_chunk::<2>().filter(|_| byte == b'%').and_then(hexadecimal);
+        plain.push(escaped.unwrap_or(byte));
+        rest = if escaped.is_some() { &behind[2..] } else { behind };
+    }
+    (plain.len() < value.len()).then_some(plain)
+}
+
+fn hexadecimal(digits: &[u8; 2]) -> Option<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    u8::try_from(digit(digits[0])? << 4 | digit(digits[1])?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_are_taken_off_and_put_on() {
+        let of = |value: &str| -> Vec<String> {
+            others(value.as_bytes()).iter().map(|text| String::from_utf8(text.to_vec()).unwrap()).collect()
+        };
+        assert_eq!(of("gT5vLq8xWz2RkPq1"), [""; 0]);
+        assert_eq!(of(r#"a"b"#), [r#"a\"b"#, r#"a\\\"b"#]);
+        assert_eq!(of(r#"a\"b\/\u0041"#)[0], r#"a"b/A"#);
+        assert_eq!(of(r#"a\\\"b"#)[..2], [r#"a\"b"#.to_owned(), r#"a"b"#.to_owned()]);
+        assert_eq!(of("a%23b%"), ["a#b%"]);
+        assert_eq!(of("100%"), [""; 0]);
+    }
+}
