@@ -20,9 +20,6 @@ const PUBLIC: [&str; 2] = ["ghp_", "AKIA"];
 const DEPTH: usize = 4;
 /// A value takes up to so many bytes for each of its own.
 const MOST_WRITTEN: usize = 16;
-/// Replies that are no longer are cut at each byte, others at some.
-const EVERY_CUT: usize = 300;
-const CUTS: usize = 4;
 
 type Judged = Result<(), String>;
 
@@ -61,21 +58,6 @@ pub(crate) fn judge(gateway: &mut Gateway, conversation: &Conversation) -> Judge
     }
 }
 
-/// Judges a reply that says what was sent, in two pieces: what the client gets does not depend on where it is cut.
-pub(crate) fn judge_cuts(gateway: &mut Gateway, conversation: &Conversation) -> Judged {
-    let mut send = || gateway.send(conversation.first.text(), None).map_err(|refusal| refusal.to_string());
-    let (seen, outcome) = send()?;
-    let whole = receive(outcome.vault, &[&seen]);
-    let step = if seen.len() <= EVERY_CUT { 1 } else { seen.len() / CUTS };
-    for at in (1..seen.len()).step_by(step).filter(|at| seen.is_char_boundary(*at)) {
-        let (head, tail) = seen.split_at(at);
-        if receive(send()?.1.vault, &[head, tail]) != whole {
-            return Err(format!("cut at {at} it comes back otherwise:\n{seen}"));
-        }
-    }
-    Ok(())
-}
-
 /// Judges a request in which rules find the conversation's secrets.
 pub(crate) fn judge_request(gateway: &mut Gateway, conversation: &Conversation, body: &str) -> Judged {
     let secrets = &conversation.secrets;
@@ -111,24 +93,13 @@ fn no_run<'a>(secrets: impl Iterator<Item = &'a Secret>, seen: &str) -> Judged {
                 return Err(format!("{:?} of {secret:?} is there", String::from_utf8_lossy(run)));
             }
         }
-        // Each byte takes several characters there, of which few are met by chance.
-        for sign in ["", "%"] {
-            let width = 2 + sign.len();
-            let form = hex(&secret.value, sign);
-            let found = form.as_bytes().windows(RUN * width).find(|run| {
-                runs.contains(&run[..RUN]) && memchr::memmem::find(seen.as_bytes(), run).is_some()
-            });
-            if found.is_some() {
-                return Err(format!("{secret:?} is there in hexadecimal digits behind {sign:?}"));
-            }
-        }
     }
     Ok(())
 }
 
 fn forms(value: &str) -> Vec<String> {
     let once = escaped(value);
-    let mut forms = vec![value.to_owned(), escaped(&once), percent(value)];
+    let mut forms = vec![value.to_owned(), escaped(&once), percent(value), hex(value, ""), hex(value, "%")];
     for skip in 0..3 {
         let bytes = &value.as_bytes()[skip..];
         forms.push(STANDARD.encode(&bytes[..bytes.len() / 3 * 3]));
@@ -247,7 +218,7 @@ fn is_written(written: &str, value: &str) -> bool {
     text == value
 }
 
-/// A reply that says what was sent says what the client had sent, however it is cut.
+/// A reply that says what was sent says what the client had sent.
 fn comes_back(sent: &str, seen: &str, outcome: Outcome) -> Judged {
     let received = receive(outcome.vault, &[seen]);
     let (expected, got) = (texts(sent), texts(&received));

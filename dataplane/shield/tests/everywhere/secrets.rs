@@ -66,18 +66,12 @@ pub(crate) const NAMES: [&str; 30] = [
     "refresh_token",
 ];
 
-/// So many of them name passwords, for which other values are taken than for keys.
-const PASSWORDS: usize = 10;
-
-/// So many characters before a quote look like a value.
-const HEAD: usize = 10;
-
 /// Values that people write for other ends.
 const ORDINARY: [&str; 8] = [
     "postgres",
     "checkout-service",
     "2024-01-15",
-    "./src/main.rs",
+    "/etc/passwd",
     "function_call",
     "claude-3-5-sonnet",
     "20240115",
@@ -95,17 +89,16 @@ impl Secret {
                 Secret { has_shape: true, ..secret(key, Strength::Strong) }
             }
             2 => Secret {
-                name: random.of(&NAMES[..PASSWORDS]),
+                name: random.of(&NAMES[..10]),
                 ..secret(random.of(&ORDINARY).to_owned(), Strength::Weak)
             },
             3 => {
                 let value = random_value(random, ALPHABETS[4], (8, 11));
-                Secret { name: random.of(&NAMES[..PASSWORDS]), ..secret(value, Strength::Middling) }
+                Secret { name: random.of(&NAMES[..10]), ..secret(value, Strength::Middling) }
             }
             _ => {
-                let is_password = NAMES[..PASSWORDS].contains(&name);
-                let alphabet = random.of(&ALPHABETS[..if is_password { 6 } else { 5 }]);
-                let least = if is_password && alphabet.len() > 16 { 14 } else { 24 };
+                let alphabet = random.of(&ALPHABETS);
+                let least = if NAMES[..10].contains(&name) && alphabet.len() > 16 { 14 } else { 24 };
                 secret(random_value(random, alphabet, (least, 48)), Strength::Strong)
             }
         }
@@ -117,10 +110,7 @@ fn random_value(random: &mut Random, alphabet: &str, (least, most): (usize, usiz
     let (length, mixed) = (random.between(least, most), alphabet.len() > 16);
     let edge = if mixed { ALNUM } else { alphabet };
     loop {
-        // A quote in a string of JSON ends what the scanner sees: what stands before it must look like a value.
-        let plain: String = alphabet.chars().filter(|c| *c != '"').collect();
-        let head = random.word(&plain, (length - 2).min(HEAD));
-        let inside = head.clone() + &random.word(alphabet, length - 2 - head.len());
+        let inside = random.word(alphabet, length - 2);
         let value = format!("{}{inside}{}", random.word(edge, 1), random.word(edge, 1));
         let has = |test: fn(&u8) -> bool| value.bytes().filter(test).count() >= 2;
         let is_mixed =

@@ -10,11 +10,6 @@ use crate::text::{TextView, TooShort};
 /// How many bytes of attributes may stand in an element's tag.
 const MAX_ATTRIBUTES: usize = 80;
 
-/// How many bytes of an element's text may follow what ends a value elsewhere, and what it is made of: no entities.
-const MAX_ELEMENT: usize = 128;
-const ELEMENT: ByteSet =
-    ByteSet::EMPTY.with(b'!', b'!').with(b'#', b'%').with(b'(', b';').with(b'=', b'[').with(b']', b'~');
-
 /// Reads what is assigned to the name.
 pub(super) fn assignment(view: TextView<'_>, name: &Name) -> Result<Parsed, TooShort> {
     let mut cursor = Cursor::new(view, name.end);
@@ -118,16 +113,8 @@ fn is_tag_name(text: &[u8], name: &Name) -> bool {
 fn element(cursor: Cursor<'_>, name: &Name) -> Result<Parsed, TooShort> {
     let mut cursor = cursor;
     let wrapped = cursor.word(b"<![CDATA[")?;
-    let Some(mut value) = read::unquoted(cursor, name, Operator::Tag, false)? else { return Ok(None) };
+    let Some(value) = read::unquoted(cursor, name, Operator::Tag, false)? else { return Ok(None) };
     let mut behind = Cursor::new(cursor.view, value.end);
-    // What ends a value elsewhere is a part of it here.
-    if !wrapped && matches!(behind.peek()?, b',' | b';' | b'`' | b')' | b']' | b'}' | b'.' | b':') {
-        behind.skip(&ELEMENT, MAX_ELEMENT)?;
-        if behind.peek()? == b'<' {
-            value.end = behind.at;
-        }
-        behind = Cursor::new(cursor.view, value.end);
-    }
     if wrapped {
         behind.word(b"]]>")?;
     }

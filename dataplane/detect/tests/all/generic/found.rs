@@ -59,7 +59,6 @@ pub(super) const FILES: &[&str] = &[
     "env:\n  - value: «Xq7vR2kLw9TzBn4Jd8Ge»\n    name: DB_PASSWORD\n  - value: eu\n    name: REGION\n",
     "- value: \"«Xq7vR2kLw9TzBn4Jd8Ge»\"\n  name: \"API_TOKEN\"\n",
     "DB_PASSWORD=«0xzv2UK3itl1pYUlRT»\n",
-    "<POSTGRES_PASSWORD>«AX4a,CW;.aH7bt»</POSTGRES_PASSWORD>",
     "AUTH_TOKEN: \"«EDdOCLaDbaBjA32Kr9FMILo0»\"",
     "- name: api_key\n  value: \"«iARG.ONr*SpfIrGEblF=57207i»\"\n",
     "password='«7peD{4#eM5[Q2V7|w8$(W3Sh6sS?6UkUJUz>kO»'\n",
