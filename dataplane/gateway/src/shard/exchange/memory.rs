@@ -41,14 +41,14 @@ impl Exchange<'_> {
             return Some(Memory { place, credentials: Credentials::of_gateway_key(shown) });
         }
         let credentials = client_credentials(head);
-        let place = if !credentials.is_empty() {
-            client_key(b"credentials", &credentials, &names)
-        } else {
+        let place = if credentials.is_empty() {
             let address = match self.record.peer {
                 IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
                 IpAddr::V6(address) => address.octets(),
             };
             client_key(b"address", &[&address], &names)
+        } else {
+            client_key(b"credentials", &credentials, &names)
         };
         Some(Memory { place, credentials: Credentials::of_provider(client_secrets(head)) })
     }
