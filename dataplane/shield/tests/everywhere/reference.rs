@@ -219,11 +219,7 @@ fn is_written(written: &str, value: &str) -> bool {
 }
 
 /// A reply that says what was sent says what the client had sent.
-<<<<<<< HEAD
 fn comes_back(sent: &str, seen: &str, outcome: TokenizeOutcome) -> Judged {
-=======
-fn comes_back(sent: &str, seen: &str, outcome: Outcome) -> Judged {
->>>>>>> el-oracle
     let received = receive(outcome.vault, &[seen]);
     let (expected, got) = (texts(sent), texts(&received));
     match expected.iter().zip(&got).find(|(expected, got)| expected != got) {
