@@ -4,7 +4,7 @@
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::Pid;
 
 /// The CPUs of this process's affinity mask, ascending. At least one: an unreadable mask counts as CPU 0.
@@ -36,6 +36,21 @@ pub fn hide_memory() -> std::io::Result<()> {
     nix::sys::prctl::set_dumpable(false)?;
     setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
     Ok(())
+}
+
+/// Keeps SIGHUP, which ends a process that does not handle it, for the time when somebody does. Threads started from here
+/// on inherit that.
+pub fn block_hangup() -> std::io::Result<()> {
+    Ok(hangup().thread_block()?)
+}
+
+/// Has the calling thread take SIGHUPs, those that waited first.
+pub fn unblock_hangup() -> std::io::Result<()> {
+    Ok(hangup().thread_unblock()?)
+}
+
+fn hangup() -> SigSet {
+    SigSet::from(Signal::SIGHUP)
 }
 
 /// Whether a write to a closed socket or pipe is an error instead of the end of the process. The standard library sees

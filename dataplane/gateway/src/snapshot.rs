@@ -5,6 +5,7 @@
 
 pub mod build;
 mod files;
+mod gateway_keys;
 mod keys;
 mod own_secrets;
 mod policy;
@@ -24,6 +25,7 @@ use aegis_shield::reply::{HostNames, RestorePolicy};
 use arc_swap::ArcSwap;
 use sha2::{Digest, Sha256};
 
+pub use self::gateway_keys::{GatewayKeys, HashedKey};
 use crate::browser::Sites;
 use crate::config::Secret;
 use crate::config::settings::{FailMode, FindingsHeader, Limits, Provider, Recall, Session, Timeouts};
@@ -210,27 +212,8 @@ impl Addresses {
 pub enum Auth {
     /// Everybody who reaches the listener.
     None,
-    /// Holders of one of these keys; an empty list refuses everybody.
-    Keys(Vec<HashedKey>),
-}
-
-/// A gateway key. Its hash, never the key.
-#[derive(Debug, Clone)]
-pub struct HashedKey {
-    /// Name in logs and audit.
-    pub id: Arc<str>,
-    /// Organisation.
-    pub organisation: Option<Arc<str>>,
-    /// User or team.
-    pub user: Option<Arc<str>>,
-    /// SHA-256 of the key; compare in constant time.
-    pub sha256: [u8; 32],
-    /// Upstreams it may use; all when empty.
-    pub upstreams: Vec<Arc<str>>,
-    /// Whether values of its requests are remembered.
-    pub recall: bool,
-    /// Refused when true.
-    pub disabled: bool,
+    /// Holders of one of these keys; with none, nobody.
+    Keys(GatewayKeys),
 }
 
 /// Where the newest snapshot is published.

@@ -55,6 +55,12 @@ struct Running {
 
 impl Running {
     fn start(config: &str, provider: SocketAddr) -> Running {
+        let mut running = Running::spawn(config, provider);
+        running.until("it is ready", |it| it.get("/readyz").starts_with("HTTP/1.1 200"));
+        running
+    }
+
+    fn spawn(config: &str, provider: SocketAddr) -> Running {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("aegis.toml"), config).expect("written");
         let (traffic, admin) = (free(), free());
@@ -69,9 +75,7 @@ impl Running {
             .stderr(std::fs::File::create(folder.path().join("log")).expect("a log"))
             .spawn()
             .expect("it starts");
-        let mut running = Running { folder, traffic, admin, child };
-        running.until("it is ready", |it| it.get("/readyz").starts_with("HTTP/1.1 200"));
-        running
+        Running { folder, traffic, admin, child }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -191,6 +195,58 @@ fn it_serves_reports_reloads_and_ends() {
     for line in it.log().lines() {
         assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "not JSON: {line}");
     }
+}
+
+/// A supervisor that has just started it may well ask it to read its configuration again.
+#[test]
+fn reloads_asked_for_while_it_starts_are_not_its_end() {
+    let mut it = Running::spawn("", provider(Duration::ZERO));
+    it.until("SIGHUP waits", |it| {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", it.child.id())).unwrap_or_default();
+        let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
+        blocked.is_some_and(|mask| mask.ends_with(['1', '3', '5', '7', '9', 'b', 'd', 'f']))
+    });
+    it.until("it is ready", |it| {
+        it.signal("HUP");
+        it.get("/readyz").starts_with("HTTP/1.1 200")
+    });
+    it.until("it has reloaded", |it| !it.get("/metrics").contains("aegis_reloads_total 0"));
+    assert!(it.ask().ends_with("helloworld"));
+}
+
+/// What a copy onto a full disk leaves, and what an editor's slip does.
+#[test]
+fn a_reload_takes_no_protection_away() {
+    let keys = format!("[[auth.keys]]\nid = \"ci\"\nsha256 = \"{}\"\n", "0f".repeat(32));
+    let mut it = Running::start(&keys, provider(Duration::ZERO));
+    let cut = &keys[..keys.len() - 1];
+    for (refusals, (text, says)) in [
+        ("", "it looks cut off: the file sets nothing"),
+        ("# keys follow\n", "it looks cut off: the file sets nothing"),
+        (cut, "it looks cut off: the file's last line does not end"),
+        (
+            "[policy]\nfail_mode = \"closed\"\n[auth]\n",
+            "it looks cut off: the file ends with an empty section",
+        ),
+        ("[policy]\nfail_mode = \"closed\"\n", "there are gateway keys, and none would be left"),
+        ("[auth]\nmode = \"keys\"\n", "there are gateway keys, and none would be left"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        std::fs::write(it.path("aegis.toml"), text).expect("written");
+        it.signal("HUP");
+        let count = format!("aegis_reload_failures_total {}\n", refusals + 1);
+        it.until("the reload is refused", |it| it.get("/metrics").contains(&count));
+        assert!(it.log().contains(says) && it.log().contains("ERROR"), "{text}\n{}", it.log());
+        assert!(it.ask().starts_with("HTTP/1.1 401"), "keys are demanded after {text:?}");
+    }
+    assert!(it.get("/metrics").contains("aegis_reload_weaker_refusals_total 2\n"), "{}", it.get("/metrics"));
+
+    std::fs::write(it.path("aegis.toml"), "[reload]\nallow_weaker = true\n").expect("written");
+    it.signal("HUP");
+    it.until("the reload is published", |it| it.get("/metrics").contains("aegis_config_generation 2"));
+    assert!(it.ask().ends_with("helloworld"));
 }
 
 #[test]

@@ -34,6 +34,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use outcome::{CliOutcome, say};
 
+use crate::os;
+
 const AFTER_HELP: &str = "\
 Examples:
   aegis-gateway run                                   take traffic on :8080 for the built-in providers
@@ -94,8 +96,14 @@ enum CliSubcommand {
 
 /// Parses the command line and does what it says.
 pub fn main() -> ExitCode {
+    // A reload may be asked for before anything here can hear it, and would end the process.
+    let blocked = os::block_hangup();
     let begun = Instant::now();
-    let done = match Cli::parse().command {
+    let command = Cli::parse().command;
+    if !matches!(command, CliSubcommand::Run(_)) {
+        let _ = blocked.and_then(|()| os::unblock_hangup());
+    }
+    let done = match command {
         CliSubcommand::Run(run) => run.execute(),
         CliSubcommand::Exec(exec) => exec.execute(),
         CliSubcommand::Env(env) => env.execute(),

@@ -74,14 +74,15 @@ impl RunCommand {
             }
         }
         let sources = self.options.sources();
-        let Loaded { settings, warnings } = load(&sources)?;
+        let loaded = load(&sources)?;
+        let Loaded { settings, warnings, .. } = &loaded;
         logs::start(&settings.log).map_err(|error| failure(error, ""))?;
-        for warning in &warnings {
+        for warning in warnings {
             tracing::warn!("{warning}");
         }
-        harden(&settings);
-        let folder = state_dir::folder(&settings);
-        let process = Process::assemble(sources, settings, self.attached_to.is_some())?;
+        harden(settings);
+        let folder = state_dir::folder(settings);
+        let process = Process::assemble(sources, loaded, self.attached_to.is_some())?;
         let outcome = process.run();
         if self.remove_state {
             // The process that has started this one tries, too.
@@ -127,26 +128,28 @@ struct Process {
 }
 
 impl Process {
-    fn assemble(sources: Sources, settings: Settings, attached: bool) -> Result<Process, CliFailure> {
+    fn assemble(sources: Sources, loaded: Loaded, attached: bool) -> Result<Process, CliFailure> {
+        let settings = &loaded.settings;
         let driver = shard::driver::choose(settings.server.driver).map_err(|what| failure(what, ""))?;
         let cpus = os::cpus();
         let shards = if settings.server.shards == 0 { cpus.len() } else { settings.server.shards };
         if let Some(problem) = os::ring_memory_problem(shards).filter(|_| driver == Driver::IoUring) {
             tracing::warn!("{problem}");
         }
-        let master = state_dir::master_key(&settings, true).map_err(ConfigError::from)?;
-        let mut builder = SnapshotBuilder::new(RuleCache::of_gateway(&settings));
-        let first = builder.build(&settings, &master)?;
+        let master = state_dir::master_key(settings, true).map_err(ConfigError::from)?;
+        let mut builder = SnapshotBuilder::new(RuleCache::of_gateway(settings));
+        let first = builder.build(settings, &master)?;
         let shared = Arc::new(Shared::new(first, shards));
         let admin = TcpListener::bind(settings.admin.listen).map_err(|error| {
             let what = format!("cannot listen on {} (admin.listen): {error}", settings.admin.listen);
             failure(what, "is another gateway running? choose another address with --admin ADDR")
         })?;
-        probe_addresses(&settings)?;
-        let audit = audit_output(&settings)?;
+        probe_addresses(settings)?;
+        let audit = audit_output(settings)?;
         let access = access_output(&settings.log)?;
-        let instance = describe_instance(&settings, sources.file.as_deref(), attached);
-        let reloader = Reloader::new(sources, builder, settings.clone());
+        let instance = describe_instance(settings, sources.file.as_deref(), attached);
+        let reloader = Reloader::new(sources, builder, &loaded);
+        let settings = loaded.settings;
         Ok(Process { settings, shared, admin, reloader, driver, cpus, shards, audit, access, instance })
     }
 

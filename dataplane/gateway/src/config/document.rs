@@ -22,6 +22,30 @@ struct DocumentEntry {
     is_table: bool,
 }
 
+/// What suggests that a file was cut off, by a full disk or in the middle of a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CutOff {
+    /// It sets nothing.
+    Empty,
+    /// Its last section is empty.
+    EmptySection,
+    /// Its last line does not end.
+    NoLineEnd,
+}
+
+impl CutOff {
+    /// The finding as it is said to a person, with what to do about it.
+    pub fn explain(self) -> (&'static str, &'static str) {
+        match self {
+            CutOff::Empty => ("the file sets nothing", "restart the gateway if the defaults are meant"),
+            CutOff::EmptySection => {
+                ("the file ends with an empty section", "remove the section, or say what is in it")
+            }
+            CutOff::NoLineEnd => ("the file's last line does not end", "end it with a line break"),
+        }
+    }
+}
+
 /// A configuration file that has been read.
 #[derive(Debug)]
 pub struct Document {
@@ -84,6 +108,21 @@ impl Document {
                 return Some(self.place_of(entry.key.start));
             }
             wanted = &wanted[..wanted.rfind(['.', '['])?];
+        }
+    }
+
+    /// What suggests that this is only the beginning of the file that was meant; none if nothing does.
+    pub fn cut_off(&self) -> Option<CutOff> {
+        let last = self.entries.iter().max_by_key(|entry| entry.key.start);
+        let meaningful = |line: &&str| !line.is_empty() && !line.starts_with('#');
+        let last_line = self.text.lines().map(str::trim).filter(meaningful).next_back();
+        match last {
+            None => Some(CutOff::Empty),
+            Some(entry) if entry.is_table && last_line.is_some_and(|line| line.starts_with('[')) => {
+                Some(CutOff::EmptySection)
+            }
+            Some(_) if !self.text.ends_with('\n') => Some(CutOff::NoLineEnd),
+            Some(_) => None,
         }
     }
 

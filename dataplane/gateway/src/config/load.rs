@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::document::Document;
+use super::document::{CutOff, Document};
 use super::env::Applied;
 use super::error::{ConfigError, Problem, ProblemSeverity};
 use super::settings::{Driver, LogFormat, Settings};
@@ -53,6 +53,8 @@ pub struct Loaded {
     pub settings: Settings,
     /// What should be said about it all the same.
     pub warnings: Vec<Problem>,
+    /// What suggests that the file is not whole.
+    pub cut_off: Option<CutOff>,
 }
 
 /// Loads and checks the configuration.
@@ -87,7 +89,8 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     let (errors, mut warnings): (Vec<_>, Vec<_>) =
         problems.into_iter().partition(|problem| problem.severity == ProblemSeverity::Error);
     warnings.extend(doubtful);
-    if errors.is_empty() { Ok(Loaded { settings, warnings }) } else { Err(ConfigError(errors)) }
+    let cut_off = document.and_then(Document::cut_off);
+    if errors.is_empty() { Ok(Loaded { settings, warnings, cut_off }) } else { Err(ConfigError(errors)) }
 }
 
 /// Puts the flags over the settings; gives the keys they set.

@@ -29,6 +29,8 @@ pub struct ControlCounts {
     pub reloads: SharedCounter,
     /// Reloads that were refused.
     pub reload_failures: SharedCounter,
+    /// Of these, the ones that would have taken protection away.
+    pub reload_weaker: SharedCounter,
     /// Name lookups that failed.
     pub lookup_failures: SharedCounter,
     /// Parts of the control side that ended unasked.

@@ -1,7 +1,7 @@
 //! Everything that is not traffic: signals, reload, name lookups, the admin listener, the journal of records.
 //!
-//! Two threads. `aegis-control` runs a single-threaded tokio runtime with the admin listener, the lookups and the
-//! signals; `aegis-journal` empties the shards' rings and writes audit and access log, so that a slow disk delays
+//! Three threads. `aegis-control` runs a single-threaded tokio runtime with the admin listener, the lookups and the
+//! signals; `aegis-reload` reads the configuration again; `aegis-journal` empties the shards' rings and writes audit and access log, so that a slow disk delays
 //! neither health checks nor a reload. Shards wait for neither.
 
 pub mod access;
@@ -19,6 +19,7 @@ pub mod shutdown;
 pub mod signals;
 #[cfg(test)]
 mod tests;
+mod weaker;
 
 use std::io;
 use std::net::TcpListener;
@@ -40,9 +41,10 @@ pub fn run(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let done = runtime.block_on(async {
         let signals = signals::Signals::listen()?;
+        let reloads = reload::ReloadThread::start(Arc::clone(shared), reloader)?;
         let admin = tokio::spawn(admin::serve(Arc::clone(shared), admin));
         let names = tokio::spawn(resolve::keep_fresh(Arc::clone(shared)));
-        let signalled = tokio::spawn(signals::handle_signals(Arc::clone(shared), signals, reloader, end));
+        let signalled = tokio::spawn(signals::handle_signals(Arc::clone(shared), signals, reloads, end));
         let ended = shards_ended(shared);
         tokio::select! {
             () = ended => {}

@@ -1,11 +1,17 @@
 //! Reads the configuration again and publishes it, or keeps the one that runs and says why.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::{self, SyncSender};
+use std::{io, thread};
 
 use super::shared::Shared;
+use super::weaker;
+use crate::config::document::CutOff;
+use crate::config::error::Problem;
 use crate::config::schema::Setting;
-use crate::config::{ConfigError, Settings, Sources, load};
+use crate::config::{ConfigError, Loaded, Settings, Sources, load};
 use crate::snapshot::build::SnapshotBuilder;
 use crate::state_dir;
 
@@ -15,20 +21,33 @@ pub struct Reloader {
     sources: Sources,
     builder: SnapshotBuilder,
     started_with: Settings,
+    /// What was published last.
+    running: Settings,
+    /// As its file was: who writes it so means it.
+    running_cut_off: Option<CutOff>,
 }
 
 impl Reloader {
-    /// `builder` has built the snapshot that runs, from `settings`.
-    pub fn new(sources: Sources, builder: SnapshotBuilder, settings: Settings) -> Self {
-        Reloader { sources, builder, started_with: settings }
+    /// `builder` has built the snapshot that runs, from `loaded`.
+    pub fn new(sources: Sources, builder: SnapshotBuilder, loaded: &Loaded) -> Self {
+        let settings = &loaded.settings;
+        Reloader {
+            sources,
+            builder,
+            started_with: settings.clone(),
+            running: settings.clone(),
+            running_cut_off: loaded.cut_off,
+        }
     }
 
     /// A reloader without this one's history, for the case that this one is lost.
-    pub(super) fn clone_sources(&self) -> Reloader {
+    fn clone_sources(&self) -> Reloader {
         Reloader {
             sources: self.sources.clone(),
             builder: self.builder.successor(),
             started_with: self.started_with.clone(),
+            running: self.running.clone(),
+            running_cut_off: self.running_cut_off,
         }
     }
 
@@ -50,6 +69,12 @@ impl Reloader {
 
     fn attempt(&mut self, shared: &Arc<Shared>) -> Result<u64, ConfigError> {
         let loaded = load(&self.sources)?;
+        self.refuse_cut_off(&loaded)?;
+        let weaker = weaker::check(&self.running, &loaded.settings);
+        if !weaker.is_empty() {
+            shared.counts.reload_weaker.inc();
+            return Err(ConfigError(weaker));
+        }
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
         }
@@ -61,7 +86,50 @@ impl Reloader {
         let generation = snapshot.generation;
         shared.rule_book.add(generation, &snapshot.shield.rules);
         shared.snapshots.publish(Arc::new(snapshot));
+        self.running = loaded.settings;
+        self.running_cut_off = loaded.cut_off;
         Ok(generation)
+    }
+
+    /// A file that looks cut off is not used, unless the one in use looks so, too.
+    fn refuse_cut_off(&self, loaded: &Loaded) -> Result<(), ConfigError> {
+        let Some(cut_off) = loaded.cut_off.filter(|cut_off| Some(*cut_off) != self.running_cut_off) else {
+            return Ok(());
+        };
+        let (what, help) = cut_off.explain();
+        let file = self.sources.file.as_deref().map(|file| file.display().to_string()).unwrap_or_default();
+        Err(Problem::error("", format!("it looks cut off: {what}"), help).at(file).into())
+    }
+}
+
+/// The thread that reloads: compiling rules takes longer than a health check may wait. It stays from one reload to the
+/// next, so that each takes its memory where the one before has left it; a thread of its own for each would not.
+#[derive(Debug)]
+pub struct ReloadThread(SyncSender<()>);
+
+impl ReloadThread {
+    /// Starts it.
+    pub fn start(shared: Arc<Shared>, mut reloader: Reloader) -> io::Result<ReloadThread> {
+        let (requests, requested) = mpsc::sync_channel(1);
+        thread::Builder::new().name("aegis-reload".to_owned()).spawn(move || {
+            for () in requested {
+                let spare = reloader.clone_sources();
+                if panic::catch_unwind(AssertUnwindSafe(|| reloader.reload(&shared))).is_err() {
+                    shared.counts.reload_failures.inc();
+                    tracing::error!(
+                        "the reload failed by a fault of the gateway; the old configuration stays"
+                    );
+                    reloader = spare;
+                }
+            }
+        })?;
+        Ok(ReloadThread(requests))
+    }
+
+    /// Asks for a reload, and returns at once. One that has not begun serves all who asked for it.
+    pub fn request(&self) {
+        // Full means just that; the other end lives as long as the process.
+        let _ = self.0.try_send(());
     }
 }
 

@@ -267,6 +267,11 @@ impl Page<'_> {
             ),
             ("aegis_reloads", "Configurations published after the first", &counts.reloads),
             ("aegis_reload_failures", "Configurations refused; the old one stayed", &counts.reload_failures),
+            (
+                "aegis_reload_weaker_refusals",
+                "Configurations refused because TLS, keys or upstreams would have gone",
+                &counts.reload_weaker,
+            ),
             ("aegis_lookup_failures", "Name lookups that failed", &counts.lookup_failures),
             ("aegis_control_faults", "Parts of the control thread that ended unasked", &counts.faults),
         ];

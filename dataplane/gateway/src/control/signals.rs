@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::reload::Reloader;
+use super::reload::ReloadThread;
 use super::shared::Shared;
 use super::shutdown::ShutdownTimes;
 use crate::lifecycle::Phase;
+use crate::os;
 
 /// The signals the gateway handles.
 #[derive(Debug)]
@@ -20,13 +21,15 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Takes the signals over from their defaults.
+    /// Takes the signals over from their defaults; a SIGHUP that came since the process began is not lost.
     pub fn listen() -> io::Result<Signals> {
-        Ok(Signals {
+        let signals = Signals {
             hangup: signal(SignalKind::hangup())?,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
-        })
+        };
+        os::unblock_hangup()?;
+        Ok(signals)
     }
 
     /// Waits for SIGTERM or SIGINT.
@@ -42,12 +45,12 @@ impl Signals {
 pub async fn handle_signals(
     shared: Arc<Shared>,
     mut signals: Signals,
-    mut reloader: Reloader,
+    reloads: ReloadThread,
     end: ShutdownTimes,
 ) {
     loop {
         tokio::select! {
-            _ = signals.hangup.recv() => reloader = reload(&shared, reloader).await,
+            _ = signals.hangup.recv() => reloads.request(),
             _ = signals.terminate.recv() => break,
             _ = signals.interrupt.recv() => break,
         }
@@ -60,18 +63,4 @@ pub async fn handle_signals(
     }
     shared.lifecycle.advance(Phase::Stopping);
     tokio::time::sleep(end.hard_stop + Duration::from_secs(1)).await;
-}
-
-/// Reloads on a thread of its own: compiling rules takes longer than a health check may wait.
-async fn reload(shared: &Arc<Shared>, mut reloader: Reloader) -> Reloader {
-    let shared = Arc::clone(shared);
-    let spare = reloader.clone_sources();
-    let done = tokio::task::spawn_blocking(move || {
-        reloader.reload(&shared);
-        reloader
-    });
-    done.await.unwrap_or_else(|error| {
-        tracing::error!(%error, "the reload failed by a fault of the gateway; the old configuration stays");
-        spare
-    })
 }

@@ -31,11 +31,11 @@ impl Harness {
         let state = format!("[state]\ndir = {:?}\n", folder.path().join("state"));
         std::fs::write(&file, format!("{text}\n{state}")).unwrap();
         let sources = Sources { file: Some(file), ..Sources::default() };
-        let settings = load(&sources).unwrap().settings;
+        let loaded = load(&sources).unwrap();
         let mut builder = SnapshotBuilder::default();
-        let first = builder.build(&settings, &Zeroizing::new([1; 32])).unwrap();
+        let first = builder.build(&loaded.settings, &Zeroizing::new([1; 32])).unwrap();
         let shared = Arc::new(Shared::new(first, shards));
-        Harness { shared, reloader: Reloader::new(sources, builder, settings), folder }
+        Harness { shared, reloader: Reloader::new(sources, builder, &loaded), folder }
     }
 
     fn rewrite(&self, text: &str) {

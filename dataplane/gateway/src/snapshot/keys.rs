@@ -6,7 +6,7 @@ use aegis_shield::Keyring;
 use zeroize::Zeroizing;
 
 use super::files::read_text;
-use super::{Auth, HashedKey, UpstreamKey};
+use super::{Auth, GatewayKeys, HashedKey, UpstreamKey};
 use crate::config::Secret;
 use crate::config::builtin;
 use crate::config::error::Problem;
@@ -85,7 +85,7 @@ pub(super) fn auth(settings: &Settings) -> Auth {
             disabled: key.disabled,
         })
     };
-    Auth::Keys(auth.keys.iter().filter_map(hashed).collect())
+    Auth::Keys(GatewayKeys::new(auth.keys.iter().filter_map(hashed)))
 }
 
 /// The keys that make tokens.

@@ -21,7 +21,7 @@ pub use auth::{Auth, AuthMode, GatewayKey};
 pub use findings::{FailMode, FindingsHeader, KnownValues, Policy, Rules};
 pub use output::{Audit, AuditSync, Log, LogFormat};
 pub use restore::Restore;
-pub use server::{Admin, Cache, Certificate, ClientAuth, Driver, Server, ServerTls, State};
+pub use server::{Admin, Cache, Certificate, ClientAuth, Driver, Reload, Server, ServerTls, State};
 pub use tokens::{Recall, Session, Tokens, epoch_number};
 pub use traffic::{BeyondHold, Limits, RESERVED_PART, Timeouts};
 pub use upstream::{KeyHeader, Provider, TrustedRoots, Upstream};
@@ -33,6 +33,8 @@ section! {
         server: Server;
         /// Health, readiness and metrics listener.
         admin: Admin, restart: true;
+        /// What a reload may do.
+        reload: Reload;
         /// Where the gateway keeps its own files.
         state: State, restart: true;
         /// Where compiled rules are kept.

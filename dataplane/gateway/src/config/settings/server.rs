@@ -82,6 +82,15 @@ section! {
 }
 
 section! {
+    /// `[reload]`
+    Reload {
+        /// Whether a reload may take away TLS, client certificates, the gateway's keys, or the last upstream; without it
+        /// that takes a restart.
+        allow_weaker: bool;
+    }
+}
+
+section! {
     /// `[state]`
     State {
         /// Folder for master key and audit log. Without it: $STATE_DIRECTORY, /var/lib/aegis-gateway for root,

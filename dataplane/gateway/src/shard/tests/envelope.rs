@@ -12,7 +12,7 @@ use super::harness::{
 };
 use crate::config::Secret;
 use crate::config::settings::Driver;
-use crate::snapshot::{Auth, HashedKey, Snapshot, UpstreamKey};
+use crate::snapshot::{Auth, GatewayKeys, HashedKey, Snapshot, UpstreamKey};
 
 /// The secrets that a rule's examples mark.
 fn examples() -> Vec<String> {
@@ -178,7 +178,7 @@ fn the_gateway_key_leaves_in_no_field_and_no_parameter() {
                     disabled: false,
                     upstreams: Vec::new(),
                 };
-                snapshot.auth = Auth::Keys(vec![key]);
+                snapshot.auth = Auth::Keys(GatewayKeys::new([key]));
                 let upstream = Arc::get_mut(&mut snapshot.upstreams[0]).unwrap();
                 let value = Secret::new("Bearer own".to_owned());
                 upstream.key = held.then_some(UpstreamKey { name: "authorization", value });

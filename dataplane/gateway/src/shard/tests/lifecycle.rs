@@ -11,7 +11,7 @@ use super::harness::{
     GatewaySetup, MockUpstream, SECRET, ScriptStep, ok, on_both_drivers, shield, wait_for, write,
 };
 use crate::config::settings::FailMode;
-use crate::snapshot::{Auth, HashedKey, Snapshot};
+use crate::snapshot::{Auth, GatewayKeys, HashedKey, Snapshot};
 
 #[test]
 fn drain_lets_running_exchanges_end() {
@@ -137,7 +137,7 @@ fn keys_are_asked_for() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let mut setup = GatewaySetup::new(driver, &upstream);
-        setup.change = Box::new(|snapshot| snapshot.auth = Auth::Keys(Vec::new()));
+        setup.change = Box::new(|snapshot| snapshot.auth = Auth::Keys(GatewayKeys::default()));
         let gateway = setup.start();
         let mut client = gateway.client();
         client.post("/up/x", "a");
@@ -212,7 +212,7 @@ fn keys_open_what_they_may() {
             key("there", &["x"], false),
             key("old", &[], true),
         ];
-        setup.change = Box::new(|snapshot| snapshot.auth = Auth::Keys(keys));
+        setup.change = Box::new(|snapshot| snapshot.auth = Auth::Keys(GatewayKeys::new(keys)));
         let mut gateway = setup.start();
         let mut client = gateway.client();
         for (name, status, error) in [

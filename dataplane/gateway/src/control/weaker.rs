@@ -1,0 +1,86 @@
+//! What a reload may not take away in passing: a file cut off by a full disk or half a copy reads like one whose author
+//! wants neither TLS nor keys.
+
+use crate::config::error::Problem;
+use crate::config::settings::{AuthMode, ClientAuth, Settings};
+
+/// What `new` would take away of `running`, one problem each; none if `new` allows it.
+pub(super) fn check(running: &Settings, new: &Settings) -> Vec<Problem> {
+    if new.reload.allow_weaker {
+        return Vec::new();
+    }
+    let lost: [(fn(&Settings) -> bool, &str, &str); 5] = [
+        (has_tls, "server.tls.certificates", "TLS towards clients is on, and would be off"),
+        (has_client_auth, "server.tls.client_auth", "clients present certificates, and would no longer"),
+        (demands_keys, "auth.mode", "gateway keys are demanded, and would no longer be"),
+        (has_keys, "auth.keys", "there are gateway keys, and none would be left"),
+        (has_upstreams, "upstreams", "there are upstreams, and none would be left but the built-in ones"),
+    ];
+    let lost = lost.into_iter().filter(|(has, _, _)| has(running) && !has(new));
+    lost.map(|(_, key, what)| Problem::error(key, what, HELP)).collect()
+}
+
+/// What to do about it.
+const HELP: &str = "if that is meant, set reload.allow_weaker = true, or restart the gateway";
+
+fn has_tls(settings: &Settings) -> bool {
+    !settings.server.tls.certificates.is_empty()
+}
+
+fn has_client_auth(settings: &Settings) -> bool {
+    settings.server.tls.client_auth != ClientAuth::Off
+}
+
+fn demands_keys(settings: &Settings) -> bool {
+    match settings.auth.mode {
+        AuthMode::None => false,
+        AuthMode::Keys => true,
+        AuthMode::Auto => has_keys(settings),
+    }
+}
+
+fn has_keys(settings: &Settings) -> bool {
+    !settings.auth.keys.is_empty()
+}
+
+fn has_upstreams(settings: &Settings) -> bool {
+    settings.upstreams.values().any(|upstream| !upstream.built_in)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Sources, load};
+
+    fn settings(text: &str) -> Settings {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("aegis.toml");
+        std::fs::write(&file, text).expect("written");
+        load(&Sources { file: Some(file), ..Sources::default() }).expect(text).settings
+    }
+
+    #[test]
+    fn each_protection_is_missed_and_what_stays_is_not() {
+        let key = format!("[[auth.keys]]\nid = \"a\"\nsha256 = \"{}\"\n", "0f".repeat(32));
+        let tls = "[[server.tls.certificates]]\ncert = \"c\"\nkey = \"k\"\n[server.tls]\n";
+        let clients = format!("{tls}client_auth = \"required\"\nclient_ca = \"ca\"\n");
+        let upstream = "[upstreams.mine]\nurl = \"http://127.0.0.1:1\"\n";
+        for (running, new, missed) in [
+            ("", "", &[][..]),
+            ("", &*key, &[]),
+            (&*key, "", &["auth.mode", "auth.keys"]),
+            (&*key, "[auth]\nmode = \"keys\"\n", &["auth.keys"]),
+            ("[auth]\nmode = \"keys\"\n", "", &["auth.mode"]),
+            (tls, "", &["server.tls.certificates"]),
+            (&*clients, tls, &["server.tls.client_auth"]),
+            (&*clients, "", &["server.tls.certificates", "server.tls.client_auth"]),
+            (upstream, "[upstreams.other]\nurl = \"http://127.0.0.1:1\"\n", &[]),
+            (upstream, "", &["upstreams"]),
+            (upstream, "[reload]\nallow_weaker = true\n", &[]),
+        ] {
+            let problems = check(&settings(running), &settings(new));
+            let keys: Vec<&str> = problems.iter().map(|problem| &*problem.key).collect();
+            assert_eq!(keys, missed, "{running} -> {new}");
+        }
+    }
+}
