@@ -1,8 +1,10 @@
 //! `rig`: the gateway beside nginx and `HAProxy` on one core, before one backend.
 #![forbid(unsafe_code)]
 
+use aegis_bench::load::stats::Spread;
 use aegis_bench::rig::cases::{self, RigCase};
 use aegis_bench::rig::measure::{Figures, Load, Target, measure};
+use aegis_bench::rig::memory::{self, InFlight};
 use aegis_bench::rig::process::{Running, cpus, pin};
 use aegis_bench::rig::proxies::{Proxy, RigPaths, check};
 use aegis_bench::rig::report::{Row, table};
@@ -28,7 +30,7 @@ struct Args {
     /// Only these cases (see --list).
     #[arg(long = "case", value_name = "NAME")]
     cases: Vec<String>,
-    /// Only these proxies: nginx, nginx-stream, haproxy, aegis, aegis-quiet.
+    /// Only these proxies: nginx, nginx-memory, nginx-stream, haproxy, aegis, aegis-quiet.
     #[arg(long = "proxy", value_name = "NAME")]
     proxies: Vec<String>,
     /// The gateway's program [default: beside this one].
@@ -46,6 +48,9 @@ struct Args {
     /// Record the gateway with perf while it is measured: DIR/PROXY-CASE.data.
     #[arg(long, value_name = "DIR")]
     perf: Option<PathBuf>,
+    /// Measure memory per request in flight instead, of 1 KB and of 1 MB.
+    #[arg(long)]
+    memory: bool,
     /// List the cases and stop.
     #[arg(long)]
     list: bool,
@@ -127,10 +132,36 @@ fn run(args: &Args) -> io::Result<()> {
     for (proxy, process) in plan.proxies.iter().zip(&running) {
         println!("{}: {} KiB resident when idle", proxy.name(), process.resident_kib()?);
     }
+    if args.memory {
+        return in_flight(&plan, &running);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = tokio::task::LocalSet::new();
     let started = Started { proxies: &running, backend: &backend, perf: args.perf.as_deref() };
     runtime.block_on(local.run_until(rounds(&plan, started)))
+}
+
+/// The table of memory per request in flight. Each size is measured in turn with all proxies.
+fn in_flight(plan: &Plan, running: &[Running]) -> io::Result<()> {
+    println!(
+        "\n| {} requests at once | KiB each while they come | while the reply comes |\n|---|---:|---:|",
+        plan.connections
+    );
+    for (about, size, secrets) in
+        [("1 KB", 1 << 10, false), ("1 MB", 1 << 20, false), ("1 MB, 3 secrets", 1 << 20, true)]
+    {
+        for (proxy, process) in plan.proxies.iter().zip(running) {
+            let rounds: io::Result<Vec<InFlight>> =
+                (0..plan.rounds).map(|_| memory::measure(process, size, secrets, plan.connections)).collect();
+            let rounds = rounds?;
+            let cell = |pick: fn(&InFlight) -> f64| {
+                let spread = Spread::of(&rounds.iter().map(pick).collect::<Vec<_>>());
+                format!("{:.0} ({:.0}-{:.0})", spread.median, spread.low, spread.high)
+            };
+            println!("| {about}, {} | {} | {} |", proxy.name(), cell(|m| m.arriving), cell(|m| m.replying));
+        }
+    }
+    Ok(())
 }
 
 /// The processes of a run.
@@ -143,7 +174,7 @@ struct Started<'p> {
     perf: Option<&'p std::path::Path>,
 }
 
-/// Case by case; within a case, round by round; within a round, every proxy once, the order rotating.
+/// RigCase by case; within a case, round by round; within a round, every proxy once, the order rotating.
 async fn rounds(plan: &Plan, started: Started<'_>) -> io::Result<()> {
     for case in &plan.cases {
         let mut rows: Vec<Row> = plan

@@ -4,6 +4,7 @@
 
 pub mod cases;
 pub mod measure;
+pub mod memory;
 pub mod process;
 pub mod proxies;
 pub mod report;

@@ -1,7 +1,8 @@
 //! The programs compared, and their configurations: one worker, keep-alive on both sides, no access log,
-//! replies to streaming requests passed on as they come. nginx runs twice, because it matters: with its stock
-//! handling of request bodies (read to the end first, into a file above 16 KiB) and passing them on as they
-//! come through a large buffer, which is the fastest it can be made.
+//! replies to streaming requests passed on as they come. nginx runs three times, because it matters: with its stock
+//! handling of request bodies (read to the end first, into a file above 16 KiB), reading them to the end into memory,
+//! which is what a proxy does that holds a body, and passing them on as they come through a large buffer, which is the
+//! fastest it can be made.
 
 use super::process::{Running, free_address};
 use std::io;
@@ -18,6 +19,8 @@ pub enum Proxy {
     GatewayQuiet,
     /// nginx, which scans nothing, with its stock handling of request bodies.
     Nginx,
+    /// nginx that holds bodies in memory: `client_body_buffer_size 64m`.
+    NginxMemory,
     /// nginx with `proxy_request_buffering off` and a body buffer of 128 KiB.
     NginxStream,
     /// `HAProxy`, which scans nothing.
@@ -26,8 +29,8 @@ pub enum Proxy {
 
 impl Proxy {
     /// All of them, nginx first: it is what the others are compared with.
-    pub const ALL: [Self; 5] =
-        [Self::Nginx, Self::NginxStream, Self::Haproxy, Self::Gateway, Self::GatewayQuiet];
+    pub const ALL: [Self; 6] =
+        [Self::Nginx, Self::NginxMemory, Self::NginxStream, Self::Haproxy, Self::Gateway, Self::GatewayQuiet];
 
     /// Whether it tokenizes and restores.
     pub fn is_restoring(self) -> bool {
@@ -36,7 +39,7 @@ impl Proxy {
 
     /// Whether the others are compared with it.
     pub fn is_base(self) -> bool {
-        matches!(self, Self::Nginx | Self::NginxStream)
+        matches!(self, Self::Nginx | Self::NginxMemory | Self::NginxStream)
     }
 
     /// As printed.
@@ -45,6 +48,7 @@ impl Proxy {
             Self::Gateway => "aegis",
             Self::GatewayQuiet => "aegis-quiet",
             Self::Nginx => "nginx",
+            Self::NginxMemory => "nginx-memory",
             Self::NginxStream => "nginx-stream",
             Self::Haproxy => "haproxy",
         }
@@ -81,7 +85,7 @@ pub fn check(wanted: &[Proxy], gateway: &Path) -> io::Result<()> {
         match proxy {
             Proxy::Gateway | Proxy::GatewayQuiet if !gateway.is_file() => missing
                 .push(format!("{} is not there: cargo build --release -p aegis-gateway", gateway.display())),
-            Proxy::Nginx | Proxy::NginxStream => missing.extend(absent("nginx")),
+            Proxy::Nginx | Proxy::NginxMemory | Proxy::NginxStream => missing.extend(absent("nginx")),
             Proxy::Haproxy => missing.extend(absent("haproxy")),
             Proxy::Gateway | Proxy::GatewayQuiet => {}
         }
@@ -100,6 +104,7 @@ impl RigPaths<'_> {
         let address = free_address()?;
         let command = match proxy {
             Proxy::Nginx => self.nginx("nginx", address, "")?,
+            Proxy::NginxMemory => self.nginx("nginx-memory", address, "client_body_buffer_size 64m;")?,
             Proxy::NginxStream => {
                 let tuned = "proxy_request_buffering off; client_body_buffer_size 128k;";
                 self.nginx("nginx-stream", address, tuned)?

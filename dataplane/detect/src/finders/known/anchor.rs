@@ -17,6 +17,10 @@ pub(super) const ANCHOR: usize = MIN_KNOWN_LEN;
 pub(super) const PIECE: usize = 4;
 /// Every so many bytes of text one piece is looked up, so that each anchor holds one of them.
 pub(super) const STRIDE: usize = ANCHOR - PIECE + 1;
+/// The same for values of which more than the anchor is known: fewer lookups.
+pub(super) const WIDE_STRIDE: usize = 8;
+/// Bytes that a value must have from its anchor on to be found so.
+const WIDE_ANCHOR: usize = WIDE_STRIDE + PIECE - 1;
 /// How far from a value's first byte its anchor begins at most: in sight before the beginning is settled.
 const MAX_OFFSET: usize = 64;
 /// Bytes of a sealed entry.
@@ -39,6 +43,8 @@ pub(super) struct KnownEntry {
     pub(super) run: Option<RunLength>,
     /// Short hashes of the anchor's pieces, one for each place that a piece can have in it.
     pub(super) pieces: [u32; STRIDE],
+    /// The same of the pieces that follow, where there is room for them. A list in a file does not have them.
+    pub(super) wide_pieces: Option<[u32; WIDE_STRIDE - STRIDE]>,
     /// Short hash of the anchor.
     pub(super) anchor: u32,
     /// Short hash of the whole value.
@@ -46,9 +52,9 @@ pub(super) struct KnownEntry {
 }
 
 impl KnownEntry {
-    /// Hashes a value. Of its places one in the longest kind of run becomes the anchor, of those one that the fewest others
-    /// have (`shared` counts them by the anchor's hash), of those the least ordinary; `None` when all places are shared
-    /// too often.
+    /// Hashes a value. Of its places one in the longest kind of run becomes the anchor, of those one with room for more
+    /// pieces, of those one that the fewest others have (`shared` counts them by the anchor's hash), of those the least
+    /// ordinary; `None` when all places are shared too often.
     pub(super) fn of(value: &[u8], key: &KnownKey, shared: impl Fn(u32) -> usize) -> Option<KnownEntry> {
         let runs = runs(value);
         let places = value.windows(ANCHOR).enumerate().take(MAX_OFFSET + 1);
@@ -56,15 +62,18 @@ impl KnownEntry {
         let free = free.filter(|(_, _, others)| *others < MAX_SHARED);
         let (offset, place, _) = free.max_by_key(|&(offset, place, others)| {
             let first = std::cmp::Reverse(offset);
-            (run_of(&runs, offset, place), std::cmp::Reverse(others), rarity(place), first)
+            let has_room = offset + WIDE_ANCHOR <= value.len();
+            (run_of(&runs, offset, place), has_room, std::cmp::Reverse(others), rarity(place), first)
         })?;
-        let pieces = std::array::from_fn(|at| print(std::array::from_fn(|i| place[at + i]), key.piece()));
+        let piece = |at: usize| print(std::array::from_fn(|i| value[offset + at + i]), key.piece());
+        let has_room = offset + WIDE_ANCHOR <= value.len();
         Some(KnownEntry {
             hash: key.value(value),
             length: value.len() as u16,
             offset: offset as u8,
             run: run_of(&runs, offset, place),
-            pieces,
+            pieces: std::array::from_fn(piece),
+            wide_pieces: has_room.then(|| std::array::from_fn(|at| piece(STRIDE + at))),
             anchor: anchor_print(place, key),
             whole: key.whole(value),
         })
@@ -99,6 +108,7 @@ impl KnownEntry {
             offset: open[2],
             run,
             pieces: std::array::from_fn(|i| print(3 + 3 * i)),
+            wide_pieces: None,
             anchor: print(3 + 3 * STRIDE),
             whole: u16::from_be_bytes([open[21], open[22]]),
         };

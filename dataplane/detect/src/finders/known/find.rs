@@ -2,7 +2,7 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "at most `MAX_KNOWN_VALUES` entries")]
 
-use super::anchor::{ANCHOR, KnownEntry, PIECE, STRIDE};
+use super::anchor::{ANCHOR, KnownEntry, PIECE, STRIDE, WIDE_STRIDE};
 use super::hash::{KnownKey, PRINT_BITS, print};
 use super::limits::{KNOWN_RULE, SHORT_KNOWN_LEN};
 use super::list::KnownList;
@@ -25,6 +25,8 @@ const FEW: usize = 600;
 /// So many values at most are looked up all over the text at little more cost than a few of them.
 const SOME: usize = 2_500;
 
+// The places of pieces are bits of a byte.
+const _: () = assert!(WIDE_STRIDE <= u8::BITS as usize);
 // Each anchor holds a piece at such an offset, and pieces follow one another.
 const _: () = assert!(RUN_STRIDE + PIECE - 1 <= ANCHOR && RUN_STRIDE == PIECE);
 
@@ -43,7 +45,7 @@ pub(crate) struct ValueReport {
 pub struct KnownValues {
     key: KnownKey,
     /// The pieces of values that may stand in any text.
-    anywhere: Option<Bitmap>,
+    anywhere: Option<(Stride, Bitmap)>,
     /// The pieces of values that stand in runs of plain characters, and how long these are at least.
     in_runs: Option<(RunLength, Bitmap)>,
     /// By the lower bits of a piece's hash: the places that such a piece has in anchors, as bits.
@@ -60,6 +62,15 @@ impl std::fmt::Debug for KnownValues {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("KnownValues").field("values", &self.entries.len()).finish_non_exhaustive()
     }
+}
+
+/// In how many bytes of any text one piece is looked up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stride {
+    /// [`STRIDE`]: all values have the pieces that it takes.
+    Narrow,
+    /// [`WIDE_STRIDE`]: all of these values have more.
+    Wide,
 }
 
 /// Two bits of one word for each piece, in as much memory as keeps no more than a tenth of all bits set: the first fits
@@ -106,14 +117,21 @@ impl Bitmap {
         bit & 1 != 0
     }
 
-    /// Reports the pieces, one in [`STRIDE`] bytes, whose bit is set: where they begin, and their hash.
-    fn probe(&self, text: &[u8], key: &KnownKey, met: &mut Vec<Met>) {
+    /// Reports the pieces whose bits are set: where they begin, and their hash.
+    fn probe(&self, stride: Stride, text: &[u8], key: &KnownKey, met: &mut Vec<Met>) {
+        match stride {
+            Stride::Narrow => self.probe_every::<STRIDE>(text, key.piece(), met),
+            Stride::Wide => self.probe_every::<WIDE_STRIDE>(text, key.piece(), met),
+        }
+    }
+
+    fn probe_every<const STEP: usize>(&self, text: &[u8], multiplier: u32, met: &mut Vec<Met>) {
         match self {
-            Bitmap::Small(words) => probe(words, text, key.piece(), met),
-            Bitmap::Medium(words) => probe(words, text, key.piece(), met),
-            Bitmap::Large(words) => probe(words, text, key.piece(), met),
-            Bitmap::Larger(words) => probe(words, text, key.piece(), met),
-            Bitmap::Huge(words) => probe(words, text, key.piece(), met),
+            Bitmap::Small(words) => probe::<STEP, _>(words, text, multiplier, met),
+            Bitmap::Medium(words) => probe::<STEP, _>(words, text, multiplier, met),
+            Bitmap::Large(words) => probe::<STEP, _>(words, text, multiplier, met),
+            Bitmap::Larger(words) => probe::<STEP, _>(words, text, multiplier, met),
+            Bitmap::Huge(words) => probe::<STEP, _>(words, text, multiplier, met),
         }
     }
 }
@@ -157,24 +175,30 @@ fn test<const WORDS: usize>(words: &[u32; WORDS], print: u32) -> u32 {
 
 /// The hash of the n-th piece of a batch.
 #[inline]
-fn nth(batch: &[u8; BATCH * STRIDE], n: usize, multiplier: u32) -> u32 {
-    let at = n * STRIDE;
+fn nth<const STEP: usize>(batch: &[u8], n: usize, multiplier: u32) -> u32 {
+    let at = n * STEP;
     print([batch[at], batch[at + 1], batch[at + 2], batch[at + 3]], multiplier)
 }
 
-fn probe<const WORDS: usize>(words: &[u32; WORDS], text: &[u8], multiplier: u32, met: &mut Vec<Met>) {
-    let (batches, rest) = text.as_chunks();
-    for (index, batch) in batches.iter().enumerate() {
+fn probe<const STEP: usize, const WORDS: usize>(
+    words: &[u32; WORDS],
+    text: &[u8],
+    multiplier: u32,
+    met: &mut Vec<Met>,
+) {
+    let batches = text.chunks_exact(BATCH * STEP);
+    let rest = batches.remainder();
+    for (index, batch) in batches.enumerate() {
         let mut any = 0;
         for n in 0..BATCH {
-            any |= test(words, nth(batch, n, multiplier));
+            any |= test(words, nth::<STEP>(batch, n, multiplier));
         }
         if any & 1 != 0 {
-            single(words, batch, multiplier, index * BATCH * STRIDE, met);
+            single::<STEP, _>(words, batch, multiplier, index * BATCH * STEP, met);
         }
     }
     let tail = text.len() - rest.len();
-    for at in (0..rest.len().saturating_sub(PIECE - 1)).step_by(STRIDE) {
+    for at in (0..rest.len().saturating_sub(PIECE - 1)).step_by(STEP) {
         let hash = print(std::array::from_fn(|i| rest[at + i]), multiplier);
         if test(words, hash) & 1 != 0 {
             met.push((tail + at, hash));
@@ -186,17 +210,17 @@ fn probe<const WORDS: usize>(words: &[u32; WORDS], text: &[u8], multiplier: u32,
 /// it.
 #[cold]
 #[inline(never)]
-fn single<const WORDS: usize>(
+fn single<const STEP: usize, const WORDS: usize>(
     words: &[u32; WORDS],
-    batch: &[u8; BATCH * STRIDE],
+    batch: &[u8],
     multiplier: u32,
     at: usize,
     met: &mut Vec<Met>,
 ) {
     for n in 0..BATCH {
-        let hash = nth(batch, n, multiplier);
+        let hash = nth::<STEP>(batch, n, multiplier);
         if test(words, hash) & 1 != 0 {
-            met.push((at + n * STRIDE, hash));
+            met.push((at + n * STEP, hash));
         }
     }
 }
@@ -215,15 +239,19 @@ impl KnownValues {
         let in_run = |entry: &KnownEntry| length.is_some_and(|length| entry.run >= Some(length));
         let plain = entries.iter().filter(|entry| in_run(entry)).count();
         let mut in_runs = length.map(|length| (length, Bitmap::new(plain)));
-        let mut anywhere = (plain < entries.len()).then(|| Bitmap::new(entries.len() - plain));
-        let mut places = vec![0; (2 * STRIDE * entries.len()).next_power_of_two()];
+        let has_more = |entry: &KnownEntry| in_run(entry) || entry.wide_pieces.is_some();
+        let stride = if entries.iter().all(has_more) { Stride::Wide } else { Stride::Narrow };
+        let mut anywhere = (plain < entries.len()).then(|| (stride, Bitmap::new(entries.len() - plain)));
+        let mut places = vec![0; (2 * WIDE_STRIDE * entries.len()).next_power_of_two()];
         for entry in &entries {
-            let (bitmap, stride) = match &mut in_runs {
-                Some((_, bitmap)) if in_run(entry) => (Some(bitmap), RUN_STRIDE),
-                _ => (anywhere.as_mut(), STRIDE),
+            let (bitmap, places_of_pieces) = match (&mut in_runs, &mut anywhere) {
+                (Some((_, bitmap)), _) if in_run(entry) => (bitmap, RUN_STRIDE),
+                (_, Some((Stride::Narrow, bitmap))) => (bitmap, STRIDE),
+                (_, Some((Stride::Wide, bitmap))) => (bitmap, WIDE_STRIDE),
+                _ => continue,
             };
-            let Some(bitmap) = bitmap else { continue };
-            for (at, print) in entry.pieces.iter().enumerate().take(stride) {
+            let pieces = entry.pieces.iter().chain(entry.wide_pieces.iter().flatten());
+            for (at, print) in pieces.enumerate().take(places_of_pieces) {
                 bitmap.set(*print);
                 let slot = *print as usize & (places.len() - 1);
                 places[slot] |= 1 << at;
@@ -288,8 +316,8 @@ impl KnownValues {
         let fresh = candidates.fresh.min(view.text.len());
         // Gathered first: what follows waits for memory, and many such waits at once take no longer than one.
         met.clear();
-        if let Some(bitmap) = &self.anywhere {
-            bitmap.probe(&view.text[fresh..], &self.key, met);
+        if let Some((stride, bitmap)) = &self.anywhere {
+            bitmap.probe(*stride, &view.text[fresh..], &self.key, met);
             for (at, _) in &mut *met {
                 *at += fresh;
             }

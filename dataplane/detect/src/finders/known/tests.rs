@@ -220,6 +220,26 @@ fn a_long_list_of_keys_and_a_few_passwords_is_looked_for_in_both_ways() {
 }
 
 #[test]
+fn long_values_are_found_at_every_place_whether_or_not_short_ones_are_listed() {
+    let key = KnownKey::new(&SECRET);
+    let has_more =
+        |value: &str| anchor::KnownEntry::of(value.as_bytes(), &key, |_| 0).unwrap().wide_pieces.is_some();
+    assert!(has_more("x9$Kq2!mZp7") && !has_more("x9$Kq2!mZp"), "eleven bytes");
+    let long = ["x9$Kq2!mZp7", "Wq8L!mZx4R#t", "zwölf Tassen Tee?"];
+    for values in [&long[..], &[&long[..], &["kR4!wq#9"]].concat()] {
+        let mut scanner = scanner(&list(values));
+        for value in values {
+            for before in 0..80 {
+                for behind in ["", ".", " and more, so that other lookups follow"] {
+                    let text = format!("{}{value}{behind}", " ".repeat(before));
+                    assert_eq!(spans(&mut scanner, &text), [(before, before + value.len())], "{text}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn anchors_stand_in_runs_that_are_long_and_not_monotonous() {
     let key = KnownKey::new(&SECRET);
     let run = |value: &str| {

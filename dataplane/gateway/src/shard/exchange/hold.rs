@@ -12,6 +12,7 @@ use aegis_wire::h1::{self, BodyKind};
 use aegis_wire::head::BodyLength;
 
 use super::super::answer::http_failure;
+use super::super::net;
 use super::super::net::Slices;
 use super::super::net::buffers::{LARGE, LentBuffer};
 use super::error::ExchangeError;
@@ -95,22 +96,26 @@ impl Exchange<'_> {
     pub(super) async fn hold(&mut self, scanner: &mut BodyScanner) -> Result<Extent, ExchangeError> {
         self.buffers.splice.clear();
         loop {
-            if self.scan_held(scanner)? == Scanned::Done {
+            match self.scan_held(scanner)? {
                 // All of it is in hand, so one more scan is all that hiding what was found late takes.
-                if scanner.rewind() {
-                    self.buffers.splice.clear();
-                    let _ = self.scan_held(scanner)?;
+                Scanned::Done if scanner.rewind() => self.buffers.splice.clear(),
+                Scanned::Done => return Ok(Extent::Whole),
+                Scanned::Paused => {
+                    self.count_time();
+                    net::yield_now().await;
+                    self.in_hand = Instant::now();
                 }
-                return Ok(Extent::Whole);
+                Scanned::NeedsClient => {
+                    if self.body.is_beyond_hold(self.client)? {
+                        scanner.read_once();
+                        return Ok(Extent::Beginning);
+                    }
+                    self.count_time();
+                    let timeouts = &self.snapshot.timeouts;
+                    self.body.fill_held(self.client, self.shard, timeouts, scanner.scanned()).await?;
+                    self.in_hand = Instant::now();
+                }
             }
-            if self.body.is_beyond_hold(self.client)? {
-                scanner.read_once();
-                return Ok(Extent::Beginning);
-            }
-            self.count_time();
-            let timeouts = &self.snapshot.timeouts;
-            self.body.fill_held(self.client, self.shard, timeouts, scanner.scanned()).await?;
-            self.in_hand = Instant::now();
         }
     }
 

@@ -21,6 +21,9 @@ use crate::snapshot::{Snapshot, Upstream};
 /// Google's resumable uploads say what kind of file it is in a field of their own.
 const UPLOAD_TYPE: &[u8] = b"x-goog-upload-header-content-type";
 
+/// Most bytes that are scanned of one body before other tasks of the shard have their turn: half a millisecond's work.
+const SCANNED_AT_ONCE: usize = 256 * 1024;
+
 const TWO_TYPES: Failure = Failure::invalid("the request has two content types");
 const MOVED: Failure = Failure::invalid(
     "this piece of a file holds something to be replaced, which would move every piece behind it: upload the file in one \
@@ -78,11 +81,13 @@ pub(super) struct BodyScanner {
     passes_unscanned: bool,
     /// Bytes at the front of the window that were scanned; the list says what becomes of them.
     scanned: usize,
+    /// Bytes that were scanned since others had their turn.
+    since_pause: usize,
 }
 
 impl BodyScanner {
-    /// Goes on with the scan of `window`, which holds what was scanned before and what came behind it, as far as can be.
-    /// `splice` gathers what becomes of all of it.
+    /// Goes on with the scan of `window`, which holds what was scanned before and what came behind it, as far as can be,
+    /// with a pause behind every [`SCANNED_AT_ONCE`] bytes of a body, however they came. `splice` gathers what becomes of all of it.
     pub(super) fn scan(
         &mut self,
         shard: &Shard,
@@ -94,11 +99,16 @@ impl BodyScanner {
         loop {
             let consumed = self.step(shard, snapshot, &window[self.scanned..], last, splice)?;
             self.scanned += consumed;
+            self.since_pause += consumed;
             if last && self.scanned == window.len() {
                 return Ok(Scanned::Done);
             }
             if consumed == 0 {
                 return Ok(Scanned::NeedsClient);
+            }
+            if self.since_pause >= SCANNED_AT_ONCE {
+                self.since_pause = 0;
+                return Ok(Scanned::Paused);
             }
         }
     }
@@ -174,6 +184,8 @@ pub(super) enum Scanned {
     Done,
     /// As far as it can be before the client sends more.
     NeedsClient,
+    /// As far as may be before others have their turn.
+    Paused,
 }
 
 /// What the scan of a request leaves behind for its reply.
@@ -232,6 +244,7 @@ impl Exchange<'_> {
             keeps_length: route::upload_of(&self.buffers.request) == UploadStep::Piece,
             passes_unscanned: self.body.is_undecoded(),
             scanned: 0,
+            since_pause: 0,
         }
     }
 

@@ -15,7 +15,7 @@
 //!   down, so that the operation ends by itself.
 //! * **No task wakes itself.** A task that calls `wake_by_ref` and returns `Pending` is polled again before the kernel
 //!   is asked for events, and starves the shard ([#322](https://github.com/monoio-rs/monoio/issues/322),
-//!   [#146](https://github.com/monoio-rs/monoio/issues/146)).
+//!   [#146](https://github.com/monoio-rs/monoio/issues/146)). Long work lets others run through [`yield_now`].
 //! * **A panic stays inside its task** ([`catch_unwind`]). monoio lets it unwind through the whole shard
 //!   ([#314](https://github.com/monoio-rs/monoio/issues/314)).
 //! * **Flags of the ring are `COOP_TASKRUN` and `SINGLE_ISSUER`** ([`runtime`]). With `DEFER_TASKRUN` no completion is
@@ -42,6 +42,6 @@ pub(crate) use conn::{Conn, Watched};
 pub(crate) use connect::connect;
 pub(crate) use listener::{Listener, Stream};
 
-pub(crate) use runtime::{block_on, has_io_uring, sleep, spawn, timeout};
+pub(crate) use runtime::{block_on, has_io_uring, sleep, spawn, timeout, yield_now};
 pub(crate) use tls::TlsHalf;
 pub(crate) use write_half::{Slices, WriteTimeout};

@@ -1,7 +1,8 @@
 //! The runtime of a shard: its event loop, its tasks and its timers.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::task::Poll;
 use std::time::Duration;
 
 use monoio::{IoUringDriver, LegacyDriver, RuntimeBuilder};
@@ -62,6 +63,24 @@ pub(crate) async fn sleep(time: Duration) {
     monoio::time::sleep(time).await;
 }
 
+/// Lets the other tasks of the shard run, and those that the kernel has something for by now, before this one goes on.
+///
+/// A task of its own wakes this one. A task that wakes itself would be put before all others, and no event of the kernel
+/// would be seen before it ends; one that is woken by another comes behind those that can run, and before its third turn
+/// the runtime asks the kernel. Timers do not expire meanwhile, so what yields must end soon by itself.
+pub(crate) async fn yield_now() {
+    let mut has_yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut has_yielded, true) {
+            return Poll::Ready(());
+        }
+        let waker = cx.waker().clone();
+        monoio::spawn(async move { waker.wake() });
+        Poll::Pending
+    })
+    .await;
+}
+
 /// The time of a [`timeout`] has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Elapsed;
@@ -74,4 +93,53 @@ pub(crate) struct Elapsed;
 /// [`Elapsed`] when the time has passed first.
 pub(crate) async fn timeout<F: Future>(limit: Duration, future: F) -> Result<F::Output, Elapsed> {
     monoio::time::timeout(limit, future).await.map_err(|_| Elapsed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+    use std::rc::Rc;
+
+    use monoio::io::AsyncReadRent;
+
+    use super::*;
+
+    /// Turns of the runtime after which the kernel has been asked.
+    const FEW: usize = 3;
+
+    #[test]
+    fn other_tasks_are_served_between_the_turns_of_one_that_yields() {
+        for driver in [Driver::Epoll, Driver::IoUring] {
+            if driver == Driver::IoUring && !has_io_uring() {
+                continue;
+            }
+            let served = block_on(driver, async {
+                let (mut near, far) = UnixStream::pair().unwrap();
+                far.set_nonblocking(true).unwrap();
+                let (served, turns) = (Rc::new(Cell::new(None)), Rc::new(Cell::new(0)));
+                let (in_task, counted) = (Rc::clone(&served), Rc::clone(&turns));
+                monoio::spawn(async move {
+                    let mut far = monoio::net::UnixStream::from_std(far).unwrap();
+                    let (read, _) = far.read(vec![0; 1]).await;
+                    assert_eq!(read.unwrap(), 1);
+                    in_task.set(Some(counted.get()));
+                });
+                // The other task waits for the kernel before there is anything to read.
+                sleep(Duration::from_millis(5)).await;
+                near.write_all(b"x").unwrap();
+                let busy = monoio::spawn(async move {
+                    for turn in 1..=100 {
+                        turns.set(turn);
+                        yield_now().await;
+                    }
+                });
+                busy.await;
+                served.get()
+            });
+            let turn = served.unwrap().expect("it was served before the busy one ended");
+            assert!(turn <= FEW, "{driver:?}: only in turn {turn}");
+        }
+    }
 }

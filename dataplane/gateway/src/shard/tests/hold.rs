@@ -274,6 +274,36 @@ fn a_body_without_length_never_waits_for_room() {
 }
 
 #[test]
+fn others_are_served_while_a_body_is_scanned_a_second_time() {
+    on_both_drivers(|driver| {
+        // A body is scanned a second time only if what it holds is new to the client's memory. Where the small request comes
+        // too late, because this thread has to wait for its turn, another body is sent.
+        let is_served = (b'A'..=b'E').any(|last| {
+            let upstream = MockUpstream::new(|_| vec![ok("fine")]);
+            let gateway = GatewaySetup::new(driver, &upstream).start();
+            let secret = format!(
+                "AKIAQ3EGV7ZKLM2XT{}{}",
+                if driver == Driver::Epoll { "2C" } else { "3D" },
+                char::from(last)
+            );
+            let body = page(8 << 20, &secret, 2).unwrap();
+            let message = request("/up/large", "length", &body);
+            let (mut large, mut small) = (gateway.client(), gateway.client());
+            large.send(&message[..message.len() - 1]);
+            // The first scan is over but for its end; if it is not, others have their turn in that one.
+            thread::sleep(Duration::from_millis(300));
+            large.send(&message[message.len() - 1..]);
+            small.post("/up/small", "words");
+            assert_eq!((large.reply().status, small.reply().status), (200, 200));
+            // Served in between, it connects before the large one does, which may then have its connection.
+            let seen = upstream.seen();
+            seen[0].head.path == "/small" && seen[0].connection <= seen[1].connection
+        });
+        assert!(is_served, "{driver:?}: nobody was served in between");
+    });
+}
+
+#[test]
 fn what_was_found_in_a_body_that_broke_off_is_recorded() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("never")]);
