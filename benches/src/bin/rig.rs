@@ -174,7 +174,7 @@ struct Started<'p> {
     perf: Option<&'p std::path::Path>,
 }
 
-/// RigCase by case; within a case, round by round; within a round, every proxy once, the order rotating.
+/// Case by case; within a case, round by round; within a round, every proxy once, the order rotating.
 async fn rounds(plan: &Plan, started: Started<'_>) -> io::Result<()> {
     for case in &plan.cases {
         let mut rows: Vec<Row> = plan
