@@ -115,7 +115,7 @@ impl Document {
     pub fn cut_off(&self) -> Option<CutOff> {
         let last = self.entries.iter().max_by_key(|entry| entry.key.start);
         let meaningful = |line: &&str| !line.is_empty() && !line.starts_with('#');
-        let last_line = self.text.lines().map(str::trim).filter(meaningful).next_back();
+        let last_line = self.text.lines().map(str::trim).rfind(meaningful);
         match last {
             None => Some(CutOff::Empty),
             Some(entry) if entry.is_table && last_line.is_some_and(|line| line.starts_with('[')) => {

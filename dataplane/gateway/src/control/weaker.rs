@@ -9,16 +9,19 @@ pub(super) fn check(running: &Settings, new: &Settings) -> Vec<Problem> {
     if new.reload.allow_weaker {
         return Vec::new();
     }
-    let lost: [(fn(&Settings) -> bool, &str, &str); 5] = [
+    let protections: [(Protection, &str, &str); 5] = [
         (has_tls, "server.tls.certificates", "TLS towards clients is on, and would be off"),
         (has_client_auth, "server.tls.client_auth", "clients present certificates, and would no longer"),
         (demands_keys, "auth.mode", "gateway keys are demanded, and would no longer be"),
         (has_keys, "auth.keys", "there are gateway keys, and none would be left"),
         (has_upstreams, "upstreams", "there are upstreams, and none would be left but the built-in ones"),
     ];
-    let lost = lost.into_iter().filter(|(has, _, _)| has(running) && !has(new));
+    let lost = protections.into_iter().filter(|(has, _, _)| has(running) && !has(new));
     lost.map(|(_, key, what)| Problem::error(key, what, HELP)).collect()
 }
+
+/// Whether the settings have it.
+type Protection = fn(&Settings) -> bool;
 
 /// What to do about it.
 const HELP: &str = "if that is meant, set reload.allow_weaker = true, or restart the gateway";

@@ -34,14 +34,14 @@ fn without_percents(value: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let mut plain = Zeroizing::new(Vec::with_capacity(value.len()));
     let mut rest = value;
     while let Some((&byte, behind)) = rest.split_first() {
-        let escaped = behind.first_chunk::<2>().filter(|_| byte == b'%').and_then(hexadecimal);
+        let escaped = behind.first_chunk::<2>().copied().filter(|_| byte == b'%').and_then(hexadecimal);
         plain.push(escaped.unwrap_or(byte));
         rest = if escaped.is_some() { &behind[2..] } else { behind };
     }
     (plain.len() < value.len()).then_some(plain)
 }
 
-fn hexadecimal(digits: &[u8; 2]) -> Option<u8> {
+fn hexadecimal(digits: [u8; 2]) -> Option<u8> {
     let digit = |byte: u8| char::from(byte).to_digit(16);
     u8::try_from(digit(digits[0])? << 4 | digit(digits[1])?).ok()
 }
