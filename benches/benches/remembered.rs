@@ -84,7 +84,7 @@ fn values(kind: Kind, count: usize) -> Vec<String> {
     const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&*+-_.";
     let mut numbers = Numbers(88_172_645_463_325_252);
     let one = |index: usize| {
-        if matches!(kind, Kind::Keys) || (matches!(kind, Kind::Mixed) && index % 4 != 0) {
+        if matches!(kind, Kind::Keys) || (matches!(kind, Kind::Mixed) && !index.is_multiple_of(4)) {
             let length = 16 + numbers.below(25);
             numbers.word(&LETTERS[..PLAIN], length)
         } else {
@@ -94,7 +94,7 @@ fn values(kind: Kind, count: usize) -> Vec<String> {
     };
     let mut values: Vec<String> = (0..count).map(one).collect();
     if matches!(kind, Kind::Short) {
-        values[0] = "kR4!wq#9".to_owned();
+        "kR4!wq#9".clone_into(&mut values[0]);
     }
     values
 }
