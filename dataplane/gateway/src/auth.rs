@@ -117,9 +117,10 @@ const DISABLED: Failure = Failure::new(401, ErrorKind::TokenRevoked, "the gatewa
 const NOT_HERE: Failure =
     Failure::new(403, ErrorKind::Forbidden, "the gateway key may not use this upstream");
 
-/// The key a request shows, wherever it may stand.
+/// The key a request shows, wherever it may stand. An empty one is none.
 fn presented(fields: &Fields, upstream_has_key: bool) -> Option<&[u8]> {
-    if let Some(key) = fields.get(KEY_FIELD) {
+    let is_key = |key: &&[u8]| !key.trim_ascii().is_empty();
+    if let Some(key) = fields.get(KEY_FIELD).filter(is_key) {
         return Some(key);
     }
     if !upstream_has_key {
@@ -127,7 +128,8 @@ fn presented(fields: &Fields, upstream_has_key: bool) -> Option<&[u8]> {
     }
     CREDENTIAL_FIELDS.iter().find_map(|name| {
         let value = fields.get(name)?;
-        if *name == b"authorization" { bearer(value) } else { Some(value) }
+        let key = if *name == b"authorization" { bearer(value) } else { Some(value) };
+        key.filter(is_key)
     })
 }
 
@@ -158,6 +160,17 @@ mod tests {
         assert_eq!(presented(&bearer_only, false), None);
         assert_eq!(presented(&fields(&[("x-api-key", "gate")]), true), Some(&b"gate"[..]));
         assert_eq!(presented(&fields(&[("authorization", "Basic Z2F0ZQ==")]), true), None);
+    }
+
+    #[test]
+    fn an_empty_key_is_none() {
+        for (name, value) in
+            [("x-aegis-key", ""), ("x-aegis-key", " "), ("authorization", "Bearer  "), ("x-api-key", "")]
+        {
+            assert_eq!(presented(&fields(&[(name, value)]), true), None, "{name}: {value:?}");
+        }
+        let beside = fields(&[("x-aegis-key", ""), ("authorization", "Bearer gate")]);
+        assert_eq!(presented(&beside, true), Some(&b"gate"[..]));
     }
 
     /// What is said here to be found by a rule must be found by one.

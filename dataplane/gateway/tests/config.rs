@@ -116,6 +116,10 @@ const WRONG: &[(&str, &str)] = &[
          them from a key",
     ),
     (
+        "[[auth.keys]]\nid = \"a\"\nsha256 = \"E3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"\n",
+        "error: aegis.toml:3:1: auth.keys[0].sha256: the SHA-256 of an empty key\n  help: make a key with `aegis-gateway key new`",
+    ),
+    (
         "[[auth.keys]]\nid = \"a\"\nsha265 = \"abc\"\n",
         "error: aegis.toml:3:1: auth.keys[0].sha265: unknown key\n  help: did you mean `sha256`?",
     ),
@@ -446,6 +450,12 @@ fn the_example_file_is_up_to_date_and_holds_every_default() {
         .map(|line| line.trim_start_matches('#').to_owned() + "\n")
         .collect();
     toml::from_str::<toml::Table>(&full).expect("the example without its comment marks parses");
+    // A key that somebody could have must not come to hold by taking a comment mark away.
+    let of_key = ["#[[auth.keys]]", "#id = ", "#sha256 = "];
+    let lines = example.lines().filter(|line| of_key.iter().any(|part| line.starts_with(part)));
+    let keys: String = lines.map(|line| line[1..].to_owned() + "\n").collect();
+    let error = from_text(&keys).expect_err(&keys);
+    assert!(error.contains("auth.keys[0].sha256: not a SHA-256"), "{error}");
 }
 
 #[test]
