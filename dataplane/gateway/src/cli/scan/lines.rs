@@ -28,6 +28,33 @@ impl Lines {
             }
         }
     }
+
+    /// Whether no line is among them.
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self, Lines::Ranges(ranges) if ranges.is_empty())
+    }
+
+    /// The lines that are among these and among `other`.
+    pub(super) fn both(&self, other: &Lines) -> Lines {
+        let (a, b) = match (self, other) {
+            (Lines::All, lines) | (lines, Lines::All) => return lines.clone(),
+            (Lines::Ranges(a), Lines::Ranges(b)) => (a, b),
+        };
+        let mut common = Vec::new();
+        let (mut a, mut b) = (a.iter().peekable(), b.iter().peekable());
+        while let (Some(x), Some(y)) = (a.peek(), b.peek()) {
+            let (first, last) = (*x.start().max(y.start()), *x.end().min(y.end()));
+            if first <= last {
+                common.push(first..=last);
+            }
+            if x.end() < y.end() {
+                a.next()
+            } else {
+                b.next()
+            };
+        }
+        Lines::Ranges(common)
+    }
 }
 
 /// The lines of `new` that `old` has not, or not so often; all of them when one of the two is no text.
@@ -101,6 +128,16 @@ mod tests {
             assert_eq!(lines.has_any_between(first, last), met, "{first}..{last}");
         }
         assert!(Lines::All.has_any_between(1, 1));
+    }
+
+    #[test]
+    fn lines_that_are_among_both_stay() {
+        let lines = Lines::Ranges(vec![3..=6, 10..=10, 20..=30]);
+        let other = Lines::Ranges(vec![1..=3, 5..=10, 25..=26, 28..=40]);
+        let common = Lines::Ranges(vec![3..=3, 5..=6, 10..=10, 25..=26, 28..=30]);
+        assert_eq!((lines.both(&other), other.both(&lines)), (common.clone(), common));
+        assert_eq!((lines.both(&Lines::All), Lines::All.both(&lines)), (lines.clone(), lines.clone()));
+        assert!(lines.both(&Lines::Ranges(vec![7..=9])).is_empty() && !Lines::All.is_empty());
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::io::{self, Write};
-use std::path::Path;
 
 use aegis_detect::{Rule, Rules};
 
 use super::finding::LocatedFinding;
-use crate::cli::terminal::{self, Color, Paint};
+use super::source::SourceName;
+use crate::cli::terminal::{Color, Paint};
 
 /// Most characters of a secret that a mask shows.
 const SHOWN: usize = 4;
@@ -17,7 +17,7 @@ pub(super) trait Report {
     /// Before the first finding.
     fn begin(&mut self, rules: &Rules) -> io::Result<()>;
     /// One finding in the file called `path`.
-    fn finding(&mut self, path: &Path, rule: &Rule, finding: &LocatedFinding) -> io::Result<()>;
+    fn finding(&mut self, name: &SourceName, rule: &Rule, finding: &LocatedFinding) -> io::Result<()>;
     /// After the last finding of a file.
     fn file_done(&mut self) -> io::Result<()>;
     /// After everything.
@@ -82,11 +82,6 @@ pub(super) fn count(number: u64, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-/// A path as a terminal may show it: what would move the cursor or feign a line is escaped.
-pub(super) fn printable(path: &Path) -> String {
-    terminal::printable(&path.to_string_lossy())
-}
-
 /// The secret as it may be shown: whole, or its first characters (at most a quarter of it) and its length.
 pub(super) fn shown(secret: &[u8], reveal: bool) -> String {
     let text = String::from_utf8_lossy(secret);
@@ -133,8 +128,8 @@ impl<W: Write> Report for Table<W> {
         Ok(())
     }
 
-    fn finding(&mut self, path: &Path, rule: &Rule, finding: &LocatedFinding) -> io::Result<()> {
-        self.path = printable(path);
+    fn finding(&mut self, name: &SourceName, rule: &Rule, finding: &LocatedFinding) -> io::Result<()> {
+        self.path = name.printable();
         let secret = shown(&finding.secret, self.reveal);
         self.rows.push([
             format!("{}:{}", finding.start.line, finding.start.column),
@@ -199,9 +194,9 @@ impl<W: Write> Report for Json<W> {
         self.out.write_all(b"{\"findings\":[")
     }
 
-    fn finding(&mut self, path: &Path, rule: &Rule, finding: &LocatedFinding) -> io::Result<()> {
-        let found = serde_json::json!({
-            "path": path.to_string_lossy(),
+    fn finding(&mut self, name: &SourceName, rule: &Rule, finding: &LocatedFinding) -> io::Result<()> {
+        let mut found = serde_json::json!({
+            "path": name.path.to_string_lossy(),
             "line": finding.start.line,
             "column": finding.start.column,
             "start": finding.start.offset,
@@ -214,6 +209,9 @@ impl<W: Write> Report for Json<W> {
             "secret": shown(&finding.secret, self.reveal),
             "impact": rule.impact,
         });
+        if let Some(found) = found.as_object_mut() {
+            name.describe(found);
+        }
         self.out.write_all(if self.any { b",\n" } else { b"\n" })?;
         self.any = true;
         serde_json::to_writer(&mut self.out, &found)?;
@@ -243,12 +241,6 @@ mod tests {
         assert_eq!(shown(b"abc", false), "…(3)");
         assert_eq!(shown("äöüß".as_bytes(), false), "ä…(4)");
         assert_eq!(shown(b"abc", true), "abc");
-    }
-
-    #[test]
-    fn paths_do_not_move_the_cursor() {
-        assert_eq!(printable(Path::new("a b/ä.txt")), "a b/ä.txt");
-        assert_eq!(printable(Path::new("x\nerror: \u{1b}[2J\u{9b}1m")), "x\\nerror: \\u{1b}[2J\\u{9b}1m");
     }
 
     #[test]

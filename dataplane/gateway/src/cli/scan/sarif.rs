@@ -9,6 +9,7 @@ use data_encoding::HEXUPPER;
 
 use super::finding::LocatedFinding;
 use super::report::{Report, Summary, shown};
+use super::source::SourceName;
 
 /// The schema that the output fits.
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json";
@@ -80,7 +81,7 @@ impl<W: Write> Report for Sarif<W> {
         self.out.write_all(b"},\"columnKind\":\"unicodeCodePoints\",\"results\":[")
     }
 
-    fn finding(&mut self, path: &Path, rule: &Rule, finding: &LocatedFinding) -> io::Result<()> {
+    fn finding(&mut self, name: &SourceName, rule: &Rule, finding: &LocatedFinding) -> io::Result<()> {
         let result = serde_json::json!({
             "ruleId": rule.id,
             "ruleIndex": finding.finding.rule.0,
@@ -88,7 +89,7 @@ impl<W: Write> Report for Sarif<W> {
             "message": { "text": format!("{}: {}", rule.name, shown(&finding.secret, self.reveal)) },
             "locations": [{
                 "physicalLocation": {
-                    "artifactLocation": { "uri": uri(path) },
+                    "artifactLocation": { "uri": uri(&name.path) },
                     "region": {
                         "startLine": finding.start.line,
                         "startColumn": finding.start.column,
