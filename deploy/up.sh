@@ -17,7 +17,8 @@ Usage: deploy/up.sh [options]
   --upstream NAME=URL  provider behind the gateway, repeatable (names: openai, anthropic, google, or your own).
                        A mock on this machine stands in for these three, each unless it is named or its key is in
                        the environment (ANTHROPIC_API_KEY, OPENAI_API_KEY, GEMINI_API_KEY or GOOGLE_API_KEY).
-                       The other built-in providers are the real ones.
+                       The other built-in providers are the real ones. Subscribers without a key (Claude Pro or Max,
+                       ChatGPT) name the real one: --upstream anthropic=https://api.anthropic.com
   --port PORT          first port to try for traffic (default $listen_port)
   --admin-port PORT    first port to try for health and metrics (default $admin_port)
   --state DIR          folder for keys, logs and PID files (default .state in the checkout)
@@ -178,11 +179,35 @@ gateway=http://127.0.0.1:$listen_port
 . "$root/deploy/round-trip.sh"
 round_trip "$gateway/demo" "http://$mock"
 
+# audit_line FILE: the newest event of the demonstration. The gateway writes it a moment after the reply.
+audit_line() {
+    local line
+    for _ in $(seq 30); do
+        line=$(grep -F '"upstream":"demo"' "$1" 2>/dev/null | tail -n 1) && break
+        sleep 0.1
+    done
+    printf '%s' "${line:-(not written yet)}"
+}
+
 # --- what to do with it -----------------------------------------------------------------------------------------
 
-if [ ${#mocked[@]} -gt 0 ]; then echo "Answered by the mock on this machine: ${mocked[*]}."; fi
+if [ ${#mocked[@]} -gt 0 ]; then
+    echo "Answered by the mock on this machine: ${mocked[*]}."
+    for name in "${mocked[@]}"; do
+        [ "$name" != anthropic ] ||
+            echo "With a subscription and no API key: ${BASH_SOURCE[0]} --upstream anthropic=https://api.anthropic.com"
+    done
+fi
 if [ ${#real[@]} -gt 0 ]; then echo "Sent to the real provider: ${real[*]}."; fi
 cat <<TEXT
+
+The line of that round trip in $state/gateway/audit.jsonl:
+
+    $(audit_line "$state/gateway/audit.jsonl")
+
+The same by hand:
+
+    curl -s $gateway/demo/v1/chat/completions -H 'content-type: application/json' -d '{"model":"demo","messages":[{"role":"user","content":"password=Vq7m''Lz2xRt9w"}]}'
 
 Point your tools at it:
 

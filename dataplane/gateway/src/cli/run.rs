@@ -16,7 +16,7 @@ use nix::unistd::Pid;
 use super::options::ConfigOptions;
 use super::outcome::{CliFailure, CliOutcome, failure};
 use crate::config::settings::{Driver, Log, Settings};
-use crate::config::{ConfigError, Loaded, Sources, load};
+use crate::config::{ConfigError, Loaded, Places, Sources, load};
 use crate::control;
 use crate::control::journal::Journal;
 use crate::control::log_file::Readers;
@@ -74,14 +74,14 @@ impl Run {
             }
         }
         let sources = self.options.sources();
-        let Loaded { settings, warnings } = load(&sources)?;
+        let Loaded { settings, warnings, places } = load(&sources)?;
         logs::start(&settings.log).map_err(|error| failure(error, ""))?;
         for warning in &warnings {
             tracing::warn!("{warning}");
         }
         harden(&settings);
         let folder = state_dir::folder(&settings);
-        let process = Process::assemble(sources, settings, self.attached_to.is_some())?;
+        let process = Process::assemble(sources, settings, &places, self.attached_to.is_some())?;
         let outcome = process.run();
         if self.remove_state {
             // The process that has started this one tries, too.
@@ -127,16 +127,22 @@ struct Process {
 }
 
 impl Process {
-    fn assemble(sources: Sources, settings: Settings, attached: bool) -> Result<Process, CliFailure> {
+    fn assemble(
+        sources: Sources,
+        settings: Settings,
+        places: &Places,
+        attached: bool,
+    ) -> Result<Process, CliFailure> {
         let driver = shard::driver::choose(settings.server.driver).map_err(|what| failure(what, ""))?;
         let cpus = os::cpus();
         let shards = if settings.server.shards == 0 { cpus.len() } else { settings.server.shards };
         if let Some(problem) = os::ring_memory_problem(shards).filter(|_| driver == Driver::IoUring) {
             tracing::warn!("{problem}");
         }
-        let master = state_dir::master_key(&settings, true).map_err(ConfigError::from)?;
+        let located = |error| places.locate_all(error);
+        let master = state_dir::master_key(&settings, true).map_err(|problem| located(problem.into()))?;
         let mut builder = Builder::new(RuleCache::of_gateway(&settings));
-        let first = builder.build(&settings, &master)?;
+        let first = builder.build(&settings, &master).map_err(located)?;
         let shared = Arc::new(Shared::new(first, shards));
         let admin = TcpListener::bind(settings.admin.listen).map_err(|error| {
             let what = format!("cannot listen on {} (admin.listen): {error}", settings.admin.listen);

@@ -7,6 +7,8 @@ pub enum ValueKind {
     Text,
     /// Path of a file or folder.
     Path,
+    /// List of paths.
+    Paths,
     /// `IP:PORT`.
     Address,
     /// List of `IP:PORT`.
@@ -39,6 +41,7 @@ impl ValueKind {
         match self {
             ValueKind::Text => "a text in quotes".to_owned(),
             ValueKind::Path => "a path in quotes".to_owned(),
+            ValueKind::Paths => "a list of paths like [\"a.toml\"]".to_owned(),
             ValueKind::Address => "an address like \"127.0.0.1:8080\" or \"[::1]:8080\"".to_owned(),
             ValueKind::Addresses => "a list of addresses like [\"0.0.0.0:8080\"]".to_owned(),
             ValueKind::Number => "a whole number, not negative".to_owned(),

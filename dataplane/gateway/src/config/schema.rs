@@ -55,7 +55,7 @@ macro_rules! value_types {
 
 value_types! {
     String => ValueKind::Text, ValueKind::Texts;
-    PathBuf => ValueKind::Path, ValueKind::Texts;
+    PathBuf => ValueKind::Path, ValueKind::Paths;
     SocketAddr => ValueKind::Address, ValueKind::Addresses;
     char => ValueKind::Letter, ValueKind::Texts;
     bool => ValueKind::Switch, ValueKind::Texts;

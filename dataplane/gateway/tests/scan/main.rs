@@ -94,7 +94,7 @@ fn a_folder_gives_a_table_with_masked_secrets() {
     );
     let summary = text(&output.stderr);
     assert!(
-        summary.contains("2 secrets found in 4 files") && summary.contains("1 binary file skipped"),
+        summary.contains("2 secrets in 2 of 4 files, ") && summary.contains("1 binary file skipped"),
         "{summary}"
     );
 }
@@ -135,7 +135,7 @@ fn standard_input_is_scanned_when_it_is_named() {
 #[test]
 fn a_script_on_standard_input_is_not_swallowed() {
     let folder = folder();
-    let mut shell = std::process::Command::new("sh");
+    let mut shell = Command::new("sh");
     shell.env("AEGIS", env!("CARGO_BIN_EXE_aegis-gateway")).current_dir(folder.path());
     let script = b"\"$AEGIS\" scan --quiet\necho \"scan ended with $?\"\n";
     let output = feed(&mut shell, script);

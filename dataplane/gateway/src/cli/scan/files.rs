@@ -102,11 +102,15 @@ impl ScanRun<'_> {
         events: impl IntoIterator<Item = ScanEvent>,
     ) -> io::Result<()> {
         let mut ended = false;
+        let before = self.summary.findings;
         for event in events {
             match event {
                 ScanEvent::Findings(findings) => {
                     progress.pause(|| findings.iter().try_for_each(|finding| self.finding(name, finding)))?;
                 }
+                ScanEvent::Void(comment) => progress.pause(|| {
+                    say(format_args!("warning: {}:{}: {comment}", name.printable(), comment.line));
+                }),
                 ScanEvent::Done(Content::Text { bytes, ignored }) => {
                     self.summary.files += 1;
                     self.summary.bytes += bytes;
@@ -126,6 +130,7 @@ impl ScanRun<'_> {
         if !ended {
             self.failed(progress, &format!("{}: the scan ended early", name.printable()));
         }
+        self.summary.files_with_findings += u64::from(self.summary.findings > before);
         progress.pause(|| self.report.file_done())
     }
 

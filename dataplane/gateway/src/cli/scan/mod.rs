@@ -64,7 +64,8 @@ are not followed. Text is UTF-8 or UTF-16; binary files are skipped. Secrets are
 
 A comment passes over findings on its line, or on the next one when it has its line to itself:
   key = \"..\"  # aegis:ignore                           all findings here
-  // aegis:ignore github-pat                           findings of these rules below
+  // aegis:ignore github-pat (made up)                 findings of these rules below
+A word behind it that names no rule makes it void, with a warning; reasons stand in parentheses or behind a dash.
 
 A file .aegis.toml in the scanned folder, or above it in its repository, holds for everybody; flags win over it:
   exclude = [\"fixtures/\", \"*.snap\"]                   globs as in .gitignore

@@ -11,6 +11,7 @@ use std::thread::Scope;
 
 use aegis_detect::{Confidence, Scanner};
 
+use super::comments::VoidComment;
 use super::finding::LocatedFinding;
 use super::reader::{Content, SourceReader, Stopped, Unwanted};
 use super::source::{Source, SourceName};
@@ -26,6 +27,8 @@ const BATCHES: usize = 2;
 pub(super) enum ScanEvent {
     /// Findings, in their order.
     Findings(Vec<LocatedFinding>),
+    /// A comment in it passes over nothing.
+    Void(VoidComment),
     /// The source was read to its end.
     Done(Content),
     /// It could not be read.
@@ -106,6 +109,12 @@ fn work(reader: &mut SourceReader, queue: &Mutex<Receiver<Task>>) {
             Err(Stopped::Unreadable(error)) => ScanEvent::Failed(error),
             Err(Stopped::Unwanted) => return,
         };
+        for comment in reader.void.drain(..) {
+            let counts = lines.has_any_between(comment.line, comment.line);
+            if counts && events.send(ScanEvent::Void(comment)).is_err() {
+                return;
+            }
+        }
         let sent = if batch.is_empty() { Ok(()) } else { events.send(ScanEvent::Findings(batch)) };
         if sent.and_then(|()| events.send(last)).is_err() {
             return;

@@ -35,6 +35,8 @@ pub(super) struct Summary {
     pub ignored: u64,
     /// Files scanned.
     pub files: u64,
+    /// Files with a secret that is reported.
+    pub files_with_findings: u64,
     /// Bytes scanned.
     pub bytes: u64,
     /// Binary files skipped.
@@ -52,15 +54,12 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tenths = self.bytes * 10 / (1 << 20);
-        write!(
-            f,
-            "{} in {}, {}.{} MiB scanned",
-            self.found(),
-            count(self.files, "file"),
-            tenths / 10,
-            tenths % 10
-        )?;
+        let files = count(self.files, "file");
+        write!(f, "{} in ", count(self.findings, "secret"))?;
+        if self.files_with_findings > 0 {
+            write!(f, "{} of ", self.files_with_findings)?;
+        }
+        write!(f, "{files}, {}", size(self.bytes))?;
         if self.known > 0 {
             write!(f, ", {} known", self.known)?;
         }
@@ -74,6 +73,18 @@ impl fmt::Display for Summary {
             write!(f, ", {} not readable", self.failed)?;
         }
         Ok(())
+    }
+}
+
+/// A number of bytes in the largest unit that it fills, with a decimal where there are less than ten.
+fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["bytes", "KiB", "MiB", "GiB"];
+    let unit = UNITS.len().min(1 + bytes.max(1).ilog2() as usize / 10) - 1;
+    let tenths = u128::from(bytes) * 10 >> (10 * unit);
+    match (unit, tenths) {
+        (0, _) => format!("{bytes} {}", UNITS[0]),
+        (_, ..100) => format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit]),
+        _ => format!("{} {}", tenths / 10, UNITS[unit]),
     }
 }
 
@@ -245,11 +256,27 @@ mod tests {
 
     #[test]
     fn a_summary_reads_like_a_sentence() {
-        let summary = Summary { findings: 1, files: 2, bytes: 3 << 20, skipped: 1, ..Summary::default() };
-        assert_eq!(summary.to_string(), "1 secret found in 2 files, 3.0 MiB scanned, 1 binary file skipped");
+        let summary = Summary {
+            findings: 15,
+            files: 7,
+            files_with_findings: 5,
+            bytes: 12 << 10,
+            skipped: 1,
+            ..Summary::default()
+        };
+        assert_eq!(summary.to_string(), "15 secrets in 5 of 7 files, 12 KiB, 1 binary file skipped");
         let summary = Summary { files: 1, known: 2, ignored: 3, failed: 4, ..Summary::default() };
-        let expected =
-            "0 secrets found in 1 file, 0.0 MiB scanned, 2 known, 3 ignored by comments, 4 not readable";
+        let expected = "0 secrets in 1 file, 0 bytes, 2 known, 3 ignored by comments, 4 not readable";
         assert_eq!(summary.to_string(), expected);
+        for (bytes, expected) in [
+            (1023, "1023 bytes"),
+            (1024, "1.0 KiB"),
+            (10 * 1024 - 1, "9.9 KiB"),
+            (10 * 1024, "10 KiB"),
+            (1 << 20, "1.0 MiB"),
+            (5 << 40, "5120 GiB"),
+        ] {
+            assert_eq!(size(bytes), expected);
+        }
     }
 }
