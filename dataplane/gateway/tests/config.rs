@@ -462,7 +462,7 @@ fn variables_that_name_no_key_are_told_with_the_nearest() {
 fn risky_settings_are_warned_about() {
     for (text, warning) in [
         (
-            "[upstreams.openai]\napi_key_env = \"K\"\n",
+            "[upstreams.openai]\napi_key_env = \"K\"\n[server]\nlisten = [\"[::]:8080\"]\n",
             "everybody who reaches server.listen may use the provider's key",
         ),
         ("[policy]\nfail_mode = \"open\"\n", "what cannot be scanned or recorded passes"),

@@ -83,7 +83,7 @@ fn a_baseline_knows_what_was_there() {
 
     let again = scan(&["--baseline", "known.json", "."], folder.path(), b"");
     assert_eq!(again.status.code(), Some(0), "{}", text(&again.stdout));
-    assert!(text(&again.stderr).contains("0 secrets found") && text(&again.stderr).contains("1 known"));
+    assert!(text(&again.stderr).contains("0 secrets in ") && text(&again.stderr).contains("1 known"));
 
     // The file itself holds nothing that looks like a secret.
     assert_eq!(places(&scan(&["--format", "json", "."], folder.path(), b"")), [("src/a.py".to_owned(), 1)]);

@@ -75,7 +75,7 @@ fn the_published_hook_stops_a_commit_that_adds_a_secret() {
     put(path, "new.py", format!("key = '{TOKEN}'\n").as_bytes());
     git(path, &["add", "new.py"]);
     let refused = try_commit(path, &["-m", "adds"]);
-    assert!(!refused.status.success() && text(&refused.stdout).contains("new.py (staged)"), "{refused:?}");
+    assert!(!refused.status.success() && text(&refused.stderr).contains("new.py (staged)"), "{refused:?}");
     git(path, &["rm", "-q", "--cached", "new.py"]);
     // Untracked files stop nobody, and neither does a diff that removes a secret, in whichever way it is committed.
     put(path, "old.py", b"one\n");
