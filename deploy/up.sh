@@ -114,6 +114,9 @@ free_port() {
     echo "$port"
 }
 
+# started NAME: whether the process that was just started lives, under whichever name: it has its own a moment later.
+started() { kill -0 "$(cat "$state/$1.pid")" 2>/dev/null; }
+
 # fail NAME: shows the end of its log.
 fail() {
     echo "$(program_of "$1") did not start; the end of $state/$1.log:" >&2
@@ -124,13 +127,15 @@ fail() {
 stop_one gateway >/dev/null
 stop_one mock >/dev/null
 
+# There before it is read: on a busy machine the program starts later than the next line.
+: >"$state/mock.log"
 setsid "$bin/mock-provider" --listen 127.0.0.1:0 >"$state/mock.log" 2>&1 </dev/null &
 echo $! >"$state/mock.pid"
 mock=
 for _ in $(seq 100); do
     mock=$(sed -n 's/^listening on //p' "$state/mock.log" | head -n 1)
     [ -z "$mock" ] || break
-    running mock >/dev/null || fail mock
+    started mock || fail mock
     sleep 0.1
 done
 [ -n "$mock" ] || fail mock
@@ -168,7 +173,7 @@ echo $! >"$state/gateway.pid"
 ready=false
 for _ in $(seq 300); do
     if curl -fsS -o /dev/null "http://127.0.0.1:$admin_port/readyz" 2>/dev/null; then ready=true; break; fi
-    running gateway >/dev/null || fail gateway
+    started gateway || fail gateway
     sleep 0.1
 done
 $ready || fail gateway
