@@ -149,7 +149,7 @@ fn pem_help(error: &PemError) -> &'static str {
             "the file holds one private key, not encrypted, in PEM; `openssl pkey -in FILE -noout` must read it"
         }
         PemError::UnsupportedKey { .. } => "make one of a supported kind, and have it certified",
-        _ => "the key must be that of the first certificate",
+        PemError::Mismatch { .. } => "the key must be that of the first certificate",
     }
 }
 

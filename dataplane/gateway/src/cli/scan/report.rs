@@ -80,7 +80,7 @@ impl fmt::Display for Summary {
 fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["bytes", "KiB", "MiB", "GiB"];
     let unit = UNITS.len().min(1 + bytes.max(1).ilog2() as usize / 10) - 1;
-    let tenths = u128::from(bytes) * 10 >> (10 * unit);
+    let tenths = (u128::from(bytes) * 10) >> (10 * unit);
     match (unit, tenths) {
         (0, _) => format!("{bytes} {}", UNITS[0]),
         (_, ..100) => format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit]),

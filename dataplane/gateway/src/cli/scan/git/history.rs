@@ -56,7 +56,7 @@ impl History {
             let Patch { commit, files, .. } = patch;
             files.into_iter().try_for_each(|file| {
                 let lines = self.lines(&file);
-                Ok(self.hand(&commit, file, lines, take)?)
+                Ok(self.hand(&commit, &file, lines, take)?)
             })
         };
         self.repository.patches(&arguments, &mut each)
@@ -90,7 +90,7 @@ impl History {
         }
         let files = std::mem::take(&mut merge.files);
         let new = files.into_values().filter(|(_, _, count)| *count == patch.parents);
-        new.into_iter().try_for_each(|(file, lines, _)| self.hand(&merge.commit, file, lines, take))
+        new.into_iter().try_for_each(|(file, lines, _)| self.hand(&merge.commit, &file, lines, take))
     }
 
     /// The lines of a file that are new.
@@ -105,7 +105,7 @@ impl History {
     fn hand(
         &self,
         commit: &str,
-        file: FileChange,
+        file: &FileChange,
         lines: Lines,
         take: &mut dyn FnMut(Change) -> Result<(), Unwanted>,
     ) -> Result<(), Unwanted> {

@@ -87,7 +87,7 @@ pub(super) fn read(
             }
             let commit = String::from_utf8_lossy(commit);
             let mut names = commit.split_ascii_whitespace();
-            patch.commit = names.next().unwrap_or_default().to_owned();
+            names.next().unwrap_or_default().clone_into(&mut patch.commit);
             patch.parents = names.count();
             by_path.clear();
             current = None;

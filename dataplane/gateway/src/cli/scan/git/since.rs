@@ -18,10 +18,10 @@ use crate::cli::scan::source::{Blob, Change, Source, Version};
 pub(in crate::cli::scan) fn changes(revision: &str, paths: &[PathBuf]) -> Result<Vec<Change>, CliFailure> {
     let repository = Repository::of(paths, "--since")?;
     let base = base(&repository, revision)?;
-    let mut changed = in_folder(&repository, &base)?;
+    let mut lines_of = in_folder(&repository, &base)?;
     let untracked = repository.list(&["ls-files", "--others", "--exclude-standard", "--full-name", "-z"])?;
-    changed.extend(untracked.into_iter().map(|path| (path, Lines::All)));
-    let mut changes: Vec<Change> = changed
+    lines_of.extend(untracked.into_iter().map(|path| (path, Lines::All)));
+    let mut changes: Vec<Change> = lines_of
         .into_iter()
         .map(|(path, lines)| {
             let path = repository.top.join(path);
