@@ -17,7 +17,8 @@ Usage: deploy/up.sh [options]
   --upstream NAME=URL  provider behind the gateway, repeatable (names: openai, anthropic, google, or your own).
                        A mock on this machine stands in for these three, each unless it is named or its key is in
                        the environment (ANTHROPIC_API_KEY, OPENAI_API_KEY, GEMINI_API_KEY or GOOGLE_API_KEY).
-                       The other built-in providers are the real ones.
+                       The other built-in providers are the real ones. Subscribers without a key (Claude Pro or Max,
+                       ChatGPT) name the real one: --upstream anthropic=https://api.anthropic.com
   --port PORT          first port to try for traffic (default $listen_port)
   --admin-port PORT    first port to try for health and metrics (default $admin_port)
   --state DIR          folder for keys, logs and PID files (default .state in the checkout)
@@ -113,6 +114,9 @@ free_port() {
     echo "$port"
 }
 
+# started NAME: whether the process that was just started lives, under whichever name: it has its own a moment later.
+started() { kill -0 "$(cat "$state/$1.pid")" 2>/dev/null; }
+
 # fail NAME: shows the end of its log.
 fail() {
     echo "$(program_of "$1") did not start; the end of $state/$1.log:" >&2
@@ -123,13 +127,15 @@ fail() {
 stop_one gateway >/dev/null
 stop_one mock >/dev/null
 
+# There before it is read: on a busy machine the program starts later than the next line.
+: >"$state/mock.log"
 setsid "$bin/mock-provider" --listen 127.0.0.1:0 >"$state/mock.log" 2>&1 </dev/null &
 echo $! >"$state/mock.pid"
 mock=
 for _ in $(seq 100); do
     mock=$(sed -n 's/^listening on //p' "$state/mock.log" | head -n 1)
     [ -z "$mock" ] || break
-    running mock >/dev/null || fail mock
+    started mock || fail mock
     sleep 0.1
 done
 [ -n "$mock" ] || fail mock
@@ -167,7 +173,7 @@ echo $! >"$state/gateway.pid"
 ready=false
 for _ in $(seq 300); do
     if curl -fsS -o /dev/null "http://127.0.0.1:$admin_port/readyz" 2>/dev/null; then ready=true; break; fi
-    running gateway >/dev/null || fail gateway
+    started gateway || fail gateway
     sleep 0.1
 done
 $ready || fail gateway
@@ -178,11 +184,35 @@ gateway=http://127.0.0.1:$listen_port
 . "$root/deploy/round-trip.sh"
 round_trip "$gateway/demo" "http://$mock"
 
+# audit_line FILE: the newest event of the demonstration. The gateway writes it a moment after the reply.
+audit_line() {
+    local line
+    for _ in $(seq 30); do
+        line=$(grep -F '"upstream":"demo"' "$1" 2>/dev/null | tail -n 1) && break
+        sleep 0.1
+    done
+    printf '%s' "${line:-(not written yet)}"
+}
+
 # --- what to do with it -----------------------------------------------------------------------------------------
 
-if [ ${#mocked[@]} -gt 0 ]; then echo "Answered by the mock on this machine: ${mocked[*]}."; fi
+if [ ${#mocked[@]} -gt 0 ]; then
+    echo "Answered by the mock on this machine: ${mocked[*]}."
+    for name in "${mocked[@]}"; do
+        [ "$name" != anthropic ] ||
+            echo "With a subscription and no API key: ${BASH_SOURCE[0]} --upstream anthropic=https://api.anthropic.com"
+    done
+fi
 if [ ${#real[@]} -gt 0 ]; then echo "Sent to the real provider: ${real[*]}."; fi
 cat <<TEXT
+
+The line of that round trip in $state/gateway/audit.jsonl:
+
+    $(audit_line "$state/gateway/audit.jsonl")
+
+The same by hand:
+
+    curl -s $gateway/demo/v1/chat/completions -H 'content-type: application/json' -d '{"model":"demo","messages":[{"role":"user","content":"password=Vq7m''Lz2xRt9w"}]}'
 
 Point your tools at it:
 

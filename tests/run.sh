@@ -113,8 +113,9 @@ up() {
     local state=$log/up out=$log/up.out bin=${CARGO_TARGET_DIR:-$root/target}/debug status=0
     AEGIS_BIN_DIR=$bin deploy/up.sh --state "$state" --port 18080 --admin-port 19901 >"$out" 2>&1 || status=1
     cat "$out"
-    for line in 'what the tool sent' 'what the provider saw' 'what the tool got back' 'ANTHROPIC_BASE_URL=' 'OPENAI_BASE_URL='; do
-        grep -q "$line" "$out" || { echo "missing in the output: $line"; status=1; }
+    for line in 'what the tool sent' 'what the provider saw' 'what the tool got back' 'ANTHROPIC_BASE_URL=' 'OPENAI_BASE_URL=' \
+        '"upstream":"demo","path":"/v1/chat/completions"' 'curl -s http' '--upstream anthropic=https://'; do
+        grep -qF -- "$line" "$out" || { echo "missing in the output: $line"; status=1; }
     done
     AEGIS_BIN_DIR=$bin deploy/up.sh --state "$state" --port 18080 --admin-port 19901 >"$log/again" 2>&1 || status=1
     local first second

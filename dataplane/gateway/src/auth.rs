@@ -31,7 +31,8 @@ pub fn check<'a>(
     upstream: &Upstream,
 ) -> Result<Option<&'a HashedKey>, Failure> {
     let Auth::Keys(keys) = auth else { return Ok(None) };
-    let key = find(keys, presented(fields, upstream.key.is_some()).ok_or(MISSING)?)?;
+    let has_key = upstream.key.is_some();
+    let key = find(keys, presented(fields, has_key).ok_or_else(|| missing(fields))?)?;
     if !key.upstreams.is_empty() && !key.upstreams.contains(&upstream.name) {
         return Err(NOT_HERE);
     }
@@ -104,14 +105,26 @@ const MISSING: Failure = Failure::new(
     ErrorKind::Unauthorized,
     "a gateway key is required: send it in the x-aegis-key header",
 );
+const MISPLACED: Failure = Failure::new(
+    401,
+    ErrorKind::Unauthorized,
+    "a gateway key stands where the provider's key belongs, and the gateway has none for this upstream: send the gateway \
+     key in the x-aegis-key header, or give the gateway the provider's key (upstreams.NAME.api_key_env)",
+);
 const UNKNOWN: Failure = Failure::new(401, ErrorKind::Unauthorized, "the gateway key is not known");
 const DISABLED: Failure = Failure::new(401, ErrorKind::TokenRevoked, "the gateway key was revoked");
 const NOT_HERE: Failure =
     Failure::new(403, ErrorKind::Forbidden, "the gateway key may not use this upstream");
 
-/// The key a request shows, wherever it may stand.
+/// Why no key was found. One that stands where only the provider's may stand is told so: it would have gone there.
+fn missing(fields: &Fields) -> Failure {
+    if presented(fields, true).is_some_and(has_shape) { MISPLACED } else { MISSING }
+}
+
+/// The key a request shows, wherever it may stand. An empty one is none.
 fn presented(fields: &Fields, upstream_has_key: bool) -> Option<&[u8]> {
-    if let Some(key) = fields.get(KEY_FIELD) {
+    let is_key = |key: &&[u8]| !key.trim_ascii().is_empty();
+    if let Some(key) = fields.get(KEY_FIELD).filter(is_key) {
         return Some(key);
     }
     if !upstream_has_key {
@@ -119,7 +132,8 @@ fn presented(fields: &Fields, upstream_has_key: bool) -> Option<&[u8]> {
     }
     CREDENTIAL_FIELDS.iter().find_map(|name| {
         let value = fields.get(name)?;
-        if *name == b"authorization" { bearer(value) } else { Some(value) }
+        let key = if *name == b"authorization" { bearer(value) } else { Some(value) };
+        key.filter(is_key)
     })
 }
 
@@ -150,6 +164,26 @@ mod tests {
         assert_eq!(presented(&bearer_only, false), None);
         assert_eq!(presented(&fields(&[("x-api-key", "gate")]), true), Some(&b"gate"[..]));
         assert_eq!(presented(&fields(&[("authorization", "Basic Z2F0ZQ==")]), true), None);
+    }
+
+    #[test]
+    fn a_gateway_key_in_the_place_of_the_providers_is_told_so() {
+        let key = format_key(&[1; KEY_BYTES]);
+        let shown = fields(&[("authorization", &format!("Bearer {}", *key))]);
+        assert!(missing(&shown).message.contains("send the gateway key in the x-aegis-key header"));
+        let of_provider = fields(&[("authorization", "Bearer made-up")]);
+        assert!(missing(&of_provider).message.contains("a gateway key is required"));
+    }
+
+    #[test]
+    fn an_empty_key_is_none() {
+        for (name, value) in
+            [("x-aegis-key", ""), ("x-aegis-key", " "), ("authorization", "Bearer  "), ("x-api-key", "")]
+        {
+            assert_eq!(presented(&fields(&[(name, value)]), true), None, "{name}: {value:?}");
+        }
+        let beside = fields(&[("x-aegis-key", ""), ("authorization", "Bearer gate")]);
+        assert_eq!(presented(&beside, true), Some(&b"gate"[..]));
     }
 
     /// What is said here to be found by a rule must be found by one.

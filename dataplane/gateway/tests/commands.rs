@@ -204,3 +204,59 @@ fn a_reader_that_goes_is_no_fault() {
         assert!(!text(&output.stderr).contains("panicked"), "{arguments:?}: {}", text(&output.stderr));
     }
 }
+
+#[test]
+fn check_names_everything_that_is_wrong_with_its_line() {
+    let folder = folder();
+    let file = folder.path().join("aegis.toml");
+    let configuration = "[policy.rules]\nno-such-rule = \"block\"\n\n[upstreams.openai]\n\
+        api_key_env = \"AEGIS_TEST_VARIABLE_THAT_IS_NOT_SET\"\n\n[upstreams.mine]\nurl = \"https://x.example\"\nca = \"missing.pem\"\n\
+        roots = \"file\"\n\n[audit]\nfile = \"no/such/folder/audit.jsonl\"\n";
+    std::fs::write(&file, configuration).expect("written");
+    let at = |line: u32| format!("error: {}:{line}:1: ", file.display());
+    let check = || {
+        let mut command = program(folder.path());
+        command.env("AEGIS_SERVER_LISTEN", "127.0.0.1:0").env("AEGIS_ADMIN_LISTEN", "127.0.0.1:0");
+        feed(command.arg("check").arg("--config").arg(&file), b"")
+    };
+    let output = check();
+    let said = text(&output.stderr);
+    for (line, what) in [
+        (2, "policy.rules.no-such-rule: there is no rule `no-such-rule`"),
+        (5, "upstreams.openai.api_key_env: the variable AEGIS_TEST_VARIABLE_THAT_IS_NOT_SET is not set"),
+        (9, "upstreams.mine.ca: cannot read "),
+        (13, "audit.file: cannot create "),
+    ] {
+        assert!(said.contains(&format!("{}{what}", at(line))), "{line}: {what}\n{said}");
+    }
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).ends_with("wrong, 4 errors\n"), "{}", text(&output.stdout));
+    std::fs::write(&file, "[rules]\ncustom = [\"a.toml\", \"b.toml\"]\n").expect("written");
+    let output = check();
+    assert_eq!(
+        text(&output.stderr).matches(&format!("{}rules.custom[", at(2))).count(),
+        2,
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+#[test]
+fn check_tries_the_addresses_that_run_would_open() {
+    let folder = folder();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let check = |listen: &str| {
+        let mut command = program(folder.path());
+        command.env("AEGIS_SERVER_LISTEN", listen).env("AEGIS_ADMIN_LISTEN", "127.0.0.1:0");
+        feed(command.arg("check"), b"")
+    };
+    let output = check(&address);
+    assert_eq!(output.status.code(), Some(0), "it may be the gateway itself");
+    assert!(text(&output.stderr).contains(&format!("{address} is in use now")), "{}", text(&output.stderr));
+    // An address for documentation: no machine has it.
+    let output = check("192.0.2.1:8080");
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(said.contains("AEGIS_SERVER_LISTEN: server.listen: cannot listen on 192.0.2.1:8080"), "{said}");
+}

@@ -124,9 +124,22 @@ const WRONG: &[(&str, &str)] = &[
         "error: aegis.toml:2:1: upstreams.openai.roots: roots = \"file\" without a file\n  help: set ca to a PEM file",
     ),
     (
+        "[log]\nlevel = \"inof\"\n",
+        "error: aegis.toml:2:1: log.level: `inof` is not a level\n  help: did you mean `info`?",
+    ),
+    (
+        "[log]\nlevel = \"info,aegis_gateway::control\"\n",
+        "error: aegis.toml:2:1: log.level: `aegis_gateway::control` is not a level\n  help: error, warn, info, debug or trace; of one \
+         module: \"info,aegis_gateway::control=debug\"",
+    ),
+    (
         "[[auth.keys]]\nid = \"a\"\nsha256 = \"abc\"\n",
         "error: aegis.toml:3:1: auth.keys[0].sha256: not a SHA-256\n  help: write 64 hexadecimal digits; `aegis-gateway key hash` makes \
          them from a key",
+    ),
+    (
+        "[[auth.keys]]\nid = \"a\"\nsha256 = \"E3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"\n",
+        "error: aegis.toml:3:1: auth.keys[0].sha256: the SHA-256 of an empty key\n  help: make a key with `aegis-gateway key new`",
     ),
     (
         "[[auth.keys]]\nid = \"a\"\nsha265 = \"abc\"\n",
@@ -406,15 +419,78 @@ fn built_in_upstreams_are_there_and_can_be_changed() {
 }
 
 #[test]
+fn relative_paths_of_the_file_are_meant_from_its_folder() {
+    let text = "[state]\ndir = \"state\"\n[audit]\nfile = \"/var/audit\"\n[log]\naccess = \"access.log\"\n\
+                [rules]\ncustom = [\"own.toml\", \"/r.toml\"]\n[[server.tls.certificates]]\ncert = \"c.pem\"\nkey = \"../k.pem\"\n";
+    let environment = vec![
+        ("AEGIS_CACHE_DIR".to_owned(), "x".to_owned()),
+        ("AEGIS_KNOWN_VALUES_FILE".to_owned(), "list".to_owned()),
+    ];
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("aegis.toml");
+    let sources = Sources { file: Some(file.clone()), environment, ..Sources::default() };
+    let load_text = |text: &str| {
+        std::fs::write(&file, text).expect("written");
+        load(&sources).expect("right").settings
+    };
+    let settings = load_text(text);
+    let certificate = &settings.server.tls.certificates[0];
+    let beside = |name: &str| folder.path().join(name);
+    for (path, expected) in [
+        (settings.state.dir.as_deref(), beside("state")),
+        (settings.audit.file.as_deref(), "/var/audit".into()),
+        (Some(Path::new(&settings.log.access)), beside("access.log")),
+        (Some(&*settings.rules.custom[0]), beside("own.toml")),
+        (Some(&*settings.rules.custom[1]), "/r.toml".into()),
+        (Some(&*certificate.cert), beside("c.pem")),
+        (Some(&*certificate.key), beside("../k.pem")),
+        (settings.known_values.file.as_deref(), "list".into()),
+    ] {
+        assert_eq!(path, Some(&*expected));
+    }
+    assert_eq!(load_text("[log]\naccess = \"stderr\"\n").log.access, "stderr");
+}
+
+#[test]
+fn variables_that_name_no_key_are_told_with_the_nearest() {
+    let warnings = |name: &str| -> Vec<String> {
+        from_env(&[(name, "1")]).expect(name).warnings.iter().map(ToString::to_string).collect()
+    };
+    for (name, help) in [
+        ("AEGIS_SEVER_SHARDS", "did you mean AEGIS_SERVER_SHARDS?"),
+        ("AEGIS_CONFG", "did you mean AEGIS_CONFIG?"),
+        ("AEGIS_LISTEN", "unset it if it is not meant for others; the nearest is AEGIS_ADMIN_LISTEN"),
+    ] {
+        let expected = format!(
+            "warning: environment variable {name}: names no key of the configuration\n  help: {help}"
+        );
+        assert_eq!(warnings(name), [expected]);
+    }
+    for name in [
+        "AEGIS_SERVICE_HOST",
+        "AEGIS_PORT_8080_TCP",
+        "AEGIS_GATEWAY_SERVICE_PORT",
+        "AEGIS_COORDINATOR_LISTEN",
+        "AEGIS_CONFIG",
+    ] {
+        assert_eq!(warnings(name), [""; 0], "{name}");
+    }
+}
+
+#[test]
 fn risky_settings_are_warned_about() {
     for (text, warning) in [
         (
-            "[upstreams.openai]\napi_key_env = \"K\"\n",
+            "[upstreams.openai]\napi_key_env = \"K\"\n[server]\nlisten = [\"[::]:8080\"]\n",
             "everybody who reaches server.listen may use the provider's key",
         ),
         ("[policy]\nfail_mode = \"open\"\n", "what cannot be scanned or recorded passes"),
         ("[restore]\nguard_addresses = false\n", "can make a client send values to any host"),
         ("[admin]\nlisten = \"0.0.0.0:9901\"\n", "can be reached from outside"),
+        (
+            "[server]\nlisten = [\"0.0.0.0:8080\"]\n",
+            "0.0.0.0:8080 can be reached from the network, and there is neither a key nor TLS",
+        ),
         ("[auth]\nmode = \"keys\"\n", "every request will be refused"),
         (
             "[upstreams.x]\nurl = \"http://example.com\"\napi_key_env = \"K\"\n",
@@ -459,6 +535,12 @@ fn the_example_file_is_up_to_date_and_holds_every_default() {
         .map(|line| line.trim_start_matches('#').to_owned() + "\n")
         .collect();
     toml::from_str::<toml::Table>(&full).expect("the example without its comment marks parses");
+    // A key that somebody could have must not come to hold by taking a comment mark away.
+    let of_key = ["#[[auth.keys]]", "#id = ", "#sha256 = "];
+    let lines = example.lines().filter(|line| of_key.iter().any(|part| line.starts_with(part)));
+    let keys: String = lines.map(|line| line[1..].to_owned() + "\n").collect();
+    let error = from_text(&keys).expect_err(&keys);
+    assert!(error.contains("auth.keys[0].sha256: not a SHA-256"), "{error}");
 }
 
 #[test]

@@ -140,3 +140,18 @@ fn scan_and_check_use_the_list() {
         "{problem}"
     );
 }
+
+#[test]
+fn a_scan_finds_the_key_of_a_list_in_the_folder_that_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    known("add", &["--state", "elsewhere"], folder, PASSWORD);
+    std::fs::write(folder.join("a.txt"), format!("it is {PASSWORD}\n")).expect("written");
+    let scan = ["scan", "--known", "known.list", "a.txt"];
+    let without = aegis(&scan, folder, b"");
+    assert_eq!(without.status.code(), Some(2), "the key is not in this user's folder");
+    assert_eq!(aegis(&[&scan[..], &["--state", "elsewhere"]].concat(), folder, b"").status.code(), Some(1));
+    let mut program = Command::new(env!("CARGO_BIN_EXE_aegis-gateway"));
+    program.args(scan).current_dir(folder).env("AEGIS_STATE_DIR", "elsewhere");
+    assert_eq!(feed(&mut program, b"").status.code(), Some(1));
+}

@@ -2,9 +2,11 @@
 
 use clap::Args;
 
+use super::openings;
 use super::options::ConfigOptions;
 use super::outcome::{CliFailure, CliOutcome, print, say};
-use crate::config::{ConfigError, Loaded, load};
+use crate::config::error::ProblemSeverity;
+use crate::config::{ConfigError, Loaded, Problem, load};
 use crate::rule_cache::RuleCache;
 use crate::shard;
 use crate::snapshot::build::SnapshotBuilder;
@@ -16,7 +18,8 @@ Examples:
   aegis-gateway check --config aegis.toml && kill -HUP \"$PID\"     reload only what is right
   AEGIS_SERVER_SHARDS=4 aegis-gateway check                       the environment counts too
 
-Reads certificates, keys and rules, as `run` would; opens no port, resolves no name, creates no file.
+Reads certificates, keys and rules, as `run` would, and tries folders, files and addresses; resolves no name, creates no
+file, and keeps no port open.
 
 Exit codes: 0 right (warnings may be shown); 1 wrong; 2 usage.";
 
@@ -34,11 +37,8 @@ impl CheckCommand {
             .file
             .as_ref()
             .map_or("defaults and environment".to_owned(), |file| file.display().to_string());
-        let checked = load(&sources).and_then(|loaded| {
-            let master = state_dir::master_key(&loaded.settings, false).map_err(ConfigError::from)?;
-            let cache = RuleCache::of_gateway(&loaded.settings).read_only();
-            let snapshot = SnapshotBuilder::new(cache).build(&loaded.settings, &master)?;
-            shard::driver::choose(loaded.settings.server.driver).map_err(|what| driver_problem(&what))?;
+        let checked = load(&sources).and_then(|mut loaded| {
+            let snapshot = prepare(&mut loaded)?;
             Ok((loaded, snapshot))
         });
         match checked {
@@ -59,9 +59,26 @@ impl CheckCommand {
     }
 }
 
-fn driver_problem(what: &str) -> ConfigError {
-    let (what, help) = what.split_once("\n  help: ").unwrap_or((what, ""));
-    crate::config::Problem::error("server.driver", what, help).into()
+/// Makes what `run` would take traffic with, and tries what it would open. All that is wrong is told, not the first.
+fn prepare(loaded: &mut Loaded) -> Result<Snapshot, ConfigError> {
+    let settings = &loaded.settings;
+    let mut problems = openings::examine(settings);
+    if let Err(what) = shard::driver::choose(settings.server.driver) {
+        let (what, help) = what.split_once("\n  help: ").unwrap_or((&what, ""));
+        problems.push(Problem::error("server.driver", what, help));
+    }
+    // With a key that cannot be used, another one shows what else is wrong.
+    let master = state_dir::master_key(settings, false).or_else(|problem| {
+        problems.push(problem);
+        state_dir::random_key()
+    })?;
+    let built = SnapshotBuilder::new(RuleCache::of_gateway(settings).read_only()).build(settings, &master);
+    let snapshot = built.map_err(|error| problems.extend(error.0)).ok();
+    let located = problems.into_iter().map(|problem| loaded.places.locate(problem));
+    let (errors, warnings): (Vec<_>, Vec<_>) =
+        located.partition(|problem| problem.severity == ProblemSeverity::Error);
+    loaded.warnings.extend(warnings);
+    snapshot.filter(|_| errors.is_empty()).ok_or(ConfigError(errors))
 }
 
 /// What the gateway would do with it, in a few lines.

@@ -13,6 +13,7 @@ mod gateway_address;
 mod key;
 mod known;
 mod man;
+mod openings;
 mod options;
 mod outcome;
 mod recall;

@@ -21,7 +21,7 @@ pub(super) struct ConfigOptions {
         help = "Configuration file (TOML); without one, defaults and AEGIS_<SECTION>_<KEY> variables"
     )]
     config: Option<PathBuf>,
-    /// Take traffic on this address (repeatable) [default: 0.0.0.0:8080]
+    /// Take traffic on this address (repeatable) [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR")]
     listen: Vec<SocketAddr>,
     /// Serve /healthz, /readyz and /metrics on this address [default: 127.0.0.1:9901]

@@ -31,6 +31,9 @@ pub(super) struct RuleOptions {
     /// The key of that list [default: known.key in the state folder]
     #[arg(long, value_name = "FILE", requires = "known")]
     known_key: Option<PathBuf>,
+    /// State folder of the gateway, where known.key is [default: this user's]
+    #[arg(long, value_name = "DIR", env = "AEGIS_STATE_DIR")]
+    state: Option<PathBuf>,
 }
 
 /// Reads a rule file; errors name the path as it was given.
@@ -66,6 +69,7 @@ impl RuleOptions {
         let mut settings = Settings::default();
         settings.known_values.file.clone_from(&self.known);
         settings.known_values.key_file.clone_from(&self.known_key);
+        settings.state.dir.clone_from(&self.state);
         let file = KnownValuesFile::read(&settings).map_err(|problem| problem.to_string())?;
         let values = file.map(KnownValuesFile::values).transpose().map_err(|problem| problem.to_string())?;
         Ok(values.map(Arc::new))

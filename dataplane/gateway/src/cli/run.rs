@@ -129,16 +129,17 @@ struct Process {
 
 impl Process {
     fn assemble(sources: Sources, loaded: Loaded, attached: bool) -> Result<Process, CliFailure> {
-        let settings = &loaded.settings;
+        let Loaded { settings, places, .. } = &loaded;
         let driver = shard::driver::choose(settings.server.driver).map_err(|what| failure(what, ""))?;
         let cpus = os::cpus();
         let shards = if settings.server.shards == 0 { cpus.len() } else { settings.server.shards };
         if let Some(problem) = os::ring_memory_problem(shards).filter(|_| driver == Driver::IoUring) {
             tracing::warn!("{problem}");
         }
-        let master = state_dir::master_key(settings, true).map_err(ConfigError::from)?;
+        let located = |error| places.locate_all(error);
+        let master = state_dir::master_key(settings, true).map_err(|problem| located(problem.into()))?;
         let mut builder = SnapshotBuilder::new(RuleCache::of_gateway(settings));
-        let first = builder.build(settings, &master)?;
+        let first = builder.build(settings, &master).map_err(located)?;
         let shared = Arc::new(Shared::new(first, shards));
         let admin = TcpListener::bind(settings.admin.listen).map_err(|error| {
             let what = format!("cannot listen on {} (admin.listen): {error}", settings.admin.listen);

@@ -13,7 +13,7 @@ use super::reference;
 use super::settings::Settings;
 
 /// One key of the file.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct DocumentEntry {
     /// `section.key`, list items as `auth.keys[0].id`.
     path: String,
@@ -47,7 +47,7 @@ impl CutOff {
 }
 
 /// A configuration file that has been read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Document {
     path: PathBuf,
     text: String,
@@ -98,6 +98,13 @@ impl Document {
             Ok(_) => toml::from_str(&self.text).map_err(|error| self.value_error(&error).into()),
             Err(error) => Err(self.value_error(&error).into()),
         }
+    }
+
+    /// The folder that relative paths of the file are meant from; none where the name says no folder, or names an open
+    /// file (`/dev/stdin`, `<(..)` of a shell).
+    pub fn folder(&self) -> Option<&Path> {
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty())?;
+        (!folder.starts_with("/dev") && !folder.starts_with("/proc")).then_some(folder)
     }
 
     /// Where `key` stands, or the nearest key above it that the file has.

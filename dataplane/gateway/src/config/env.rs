@@ -1,9 +1,9 @@
 //! Configuration from the environment: `AEGIS_<SECTION>_<KEY>`.
 //!
 //! Names are matched against the list of keys, so a misspelt one is an error and not silence. Others may own variables
-//! with the prefix: Kubernetes sets `AEGIS_SERVICE_HOST` and `AEGIS_PORT_8080_TCP` when a Service bears our name,
-//! scripts have their own. So only names that begin with a section are errors; one that merely looks like a slip is
-//! warned about.
+//! with the prefix: Kubernetes sets `AEGIS_SERVICE_HOST` and `AEGIS_PORT_8080_TCP` when a Service bears our name, the
+//! coordinator has its own. So only names that begin with a section are errors; any other is warned about, with the
+//! nearest one.
 
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -16,7 +16,12 @@ use super::settings::Settings;
 /// Prefix of every variable.
 pub const PREFIX: &str = "AEGIS_";
 /// Variables with the prefix that are not keys of the file.
-const RESERVED: [&str; 1] = ["AEGIS_CONFIG"];
+const RESERVED: [&str; 2] = ["AEGIS_CONFIG", "AEGIS_BIN_DIR"];
+/// What begins the variables of other programs of this family.
+const OTHERS: [&str; 2] = ["AEGIS_COORDINATOR_", "AEGIS_TEST_"];
+
+/// Most letters in which a slip differs from what was meant.
+const SLIP: usize = 2;
 
 /// What the environment contributed.
 #[derive(Debug, Default)]
@@ -37,16 +42,18 @@ pub fn apply(
     let mut variables: Vec<(String, String)> = variables
         .into_iter()
         .filter(|(name, _)| {
-            name.starts_with(PREFIX) && !RESERVED.contains(&name.as_str()) && !is_service_link(name)
+            name.starts_with(PREFIX)
+                && !RESERVED.contains(&name.as_str())
+                && !OTHERS.iter().any(|begin| name.starts_with(begin))
+                && !is_service_link(name)
         })
         .collect();
     variables.sort();
     for (name, text) in variables {
         let Some(path) = key_of(&name) else {
             match unknown(&name) {
-                Some(problem) if problem.severity == ProblemSeverity::Error => problems.push(problem),
-                Some(problem) => applied.warnings.push(problem),
-                None => {}
+                problem if problem.severity == ProblemSeverity::Error => problems.push(problem),
+                problem => applied.warnings.push(problem),
             }
             continue;
         };
@@ -104,26 +111,29 @@ fn is_longer_key(before: &str, middle: &str, after: &str) -> bool {
         .any(|other| other.len() > after.len() && tail.ends_with(&other.replace('.', "_").to_uppercase()))
 }
 
-/// What to say about a variable that names no key; nothing when it is most likely somebody else's.
-fn unknown(name: &str) -> Option<Problem> {
-    const SLIP: usize = 2;
+/// What to say about a variable that names no key.
+fn unknown(name: &str) -> Problem {
     let names: Vec<String> = KEYS.iter().filter_map(variable_of).filter(|name| !name.contains('<')).collect();
     let near = names
-        .iter()
-        .map(|known| (strsim::damerau_levenshtein(name, known), known))
-        .filter(|(distance, _)| *distance <= SLIP)
+        .into_iter()
+        .chain(RESERVED.map(str::to_owned))
+        .map(|known| (strsim::damerau_levenshtein(name, &known), known))
         .min();
     let section = name[PREFIX.len()..].split('_').next().unwrap_or("").to_lowercase();
     let what = "names no key of the configuration";
     let place = format!("environment variable {name}");
+    let is_of_section = reference::is_section(&section);
     let help = match near {
-        Some((_, near)) => format!("did you mean {near}?"),
-        None => "unset it, or see docs/settings.md".to_owned(),
+        Some((distance, near)) if distance <= SLIP => format!("did you mean {near}?"),
+        Some((_, near)) if !is_of_section => {
+            format!("unset it if it is not meant for others; the nearest is {near}")
+        }
+        _ => "unset it; docs/settings.md lists every key".to_owned(),
     };
-    if reference::is_section(&section) {
-        Some(Problem::error("", what, help).at(place))
+    if is_of_section {
+        Problem::error("", what, help).at(place)
     } else {
-        near.map(|_| Problem::warning("", what, help).at(place))
+        Problem::warning("", what, help).at(place)
     }
 }
 
@@ -137,7 +147,7 @@ fn value_of(name: &str, path: &str, text: &str) -> Result<Value, Problem> {
         | SettingKind::Choice(_)
         | SettingKind::Letter
         | SettingKind::Secret => Value::String(text.to_owned()),
-        SettingKind::Addresses | SettingKind::Choices(_) | SettingKind::Texts
+        SettingKind::Addresses | SettingKind::Choices(_) | SettingKind::Paths | SettingKind::Texts
             if !text.trim_start().starts_with('[') =>
         {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());

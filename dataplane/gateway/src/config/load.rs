@@ -12,7 +12,7 @@ use super::document::{CutOff, Document};
 use super::env::Applied;
 use super::error::{ConfigError, Problem, ProblemSeverity};
 use super::settings::{Driver, LogFormat, Settings};
-use super::{builtin, env, validate};
+use super::{builtin, env, file_paths, validate};
 
 /// Where the configuration comes from. Kept for reloads: flags and environment stay as they were at the start.
 #[derive(Debug, Clone, Default)]
@@ -55,13 +55,51 @@ pub struct Loaded {
     pub warnings: Vec<Problem>,
     /// What suggests that the file is not whole.
     pub cut_off: Option<CutOff>,
+    /// Where each value came from.
+    pub places: Places,
+}
+
+/// Where the values of a configuration came from, for what is found to be wrong with them later.
+#[derive(Debug, Clone)]
+pub struct Places {
+    document: Option<Document>,
+    from_environment: Vec<(String, String)>,
+    from_flags: Vec<(String, &'static str)>,
+}
+
+impl Places {
+    /// The problem with its place: the flag or variable that gave the value, or the line of the file.
+    #[must_use]
+    pub fn locate(&self, problem: Problem) -> Problem {
+        let key = &problem.key;
+        let below = |path: &str| {
+            key.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        let flag =
+            self.from_flags.iter().find(|(path, _)| below(path)).map(|(_, flag)| format!("flag {flag}"));
+        let variable = self.from_environment.iter().find(|(path, _)| below(path));
+        let variable = variable.map(|(_, name)| format!("environment variable {name}"));
+        let line = || self.document.as_ref()?.locate(key);
+        match flag.or(variable).or_else(line) {
+            Some(place) if problem.place.is_empty() => problem.at(place),
+            _ => problem,
+        }
+    }
+
+    /// The error with the places of its problems.
+    #[must_use]
+    pub fn locate_all(&self, error: ConfigError) -> ConfigError {
+        ConfigError(error.0.into_iter().map(|problem| self.locate(problem)).collect())
+    }
 }
 
 /// Loads and checks the configuration.
 pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     let document = sources.file.as_deref().map(Document::read).transpose()?;
-    let document = document.as_ref();
-    let mut table = document.map(Document::check).transpose()?.unwrap_or_default();
+    let mut table = document.as_ref().map(Document::check).transpose()?.unwrap_or_default();
+    if let Some(folder) = document.as_ref().and_then(Document::folder) {
+        file_paths::resolve(&mut table, folder);
+    }
     let Applied { sources: from_environment, warnings: doubtful } =
         env::apply(&mut table, sources.environment.iter().cloned()).map_err(ConfigError)?;
     let mut settings = Settings::deserialize(table).map_err(|error| {
@@ -70,27 +108,18 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     let from_flags = apply_flags(&mut settings, &sources.flags);
     builtin::merge(&mut settings.upstreams);
 
-    let place = |key: &str| {
-        let below = |path: &str| key == path || key.starts_with(&format!("{path}."));
-        let flag = from_flags.iter().find(|(path, _)| below(path)).map(|(_, flag)| format!("flag {flag}"));
-        let variable = from_environment
-            .iter()
-            .find(|(path, _)| below(path))
-            .map(|(_, name)| format!("environment variable {name}"));
-        flag.or(variable).or_else(|| document?.locate(key))
-    };
-    let problems = validate::check(&settings)
-        .into_iter()
-        .map(|problem| match place(&problem.key) {
-            Some(place) => problem.at(place),
-            None => problem,
-        })
-        .collect::<Vec<_>>();
+    let places = Places { document, from_environment, from_flags };
+    let problems: Vec<Problem> =
+        validate::check(&settings).into_iter().map(|problem| places.locate(problem)).collect();
     let (errors, mut warnings): (Vec<_>, Vec<_>) =
         problems.into_iter().partition(|problem| problem.severity == ProblemSeverity::Error);
     warnings.extend(doubtful);
-    let cut_off = document.and_then(Document::cut_off);
-    if errors.is_empty() { Ok(Loaded { settings, warnings, cut_off }) } else { Err(ConfigError(errors)) }
+    let cut_off = places.document.as_ref().and_then(Document::cut_off);
+    if errors.is_empty() {
+        Ok(Loaded { settings, warnings, cut_off, places })
+    } else {
+        Err(ConfigError(errors))
+    }
 }
 
 /// Puts the flags over the settings; gives the keys they set.

@@ -8,6 +8,7 @@ pub mod docs;
 pub mod document;
 pub mod env;
 pub mod error;
+mod file_paths;
 pub mod key;
 pub mod load;
 pub mod range;
@@ -20,6 +21,6 @@ pub mod upstream_url;
 pub mod validate;
 
 pub use error::{ConfigError, Problem};
-pub use load::{Flags, Loaded, Sources, load};
+pub use load::{Flags, Loaded, Places, Sources, load};
 pub use secret::Secret;
 pub use settings::Settings;

@@ -55,7 +55,7 @@ macro_rules! value_types {
 
 value_types! {
     String => SettingKind::Text, SettingKind::Texts;
-    PathBuf => SettingKind::Path, SettingKind::Texts;
+    PathBuf => SettingKind::Path, SettingKind::Paths;
     SocketAddr => SettingKind::Address, SettingKind::Addresses;
     char => SettingKind::Letter, SettingKind::Texts;
     bool => SettingKind::Switch, SettingKind::Texts;

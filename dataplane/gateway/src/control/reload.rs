@@ -81,8 +81,9 @@ impl Reloader {
         for key in needs_restart(&self.started_with, &loaded.settings) {
             tracing::warn!(key, "changed, and takes effect at the next start only");
         }
-        let master = state_dir::master_key(&loaded.settings, false)?;
-        let snapshot = self.builder.build(&loaded.settings, &master)?;
+        let located = |error| loaded.places.locate_all(error);
+        let master = state_dir::master_key(&loaded.settings, false).map_err(|error| located(error.into()))?;
+        let snapshot = self.builder.build(&loaded.settings, &master).map_err(located)?;
         let generation = snapshot.generation;
         shared.rule_book.add(generation, &snapshot.shield.rules);
         shared.snapshots.publish(Arc::new(snapshot));

@@ -19,12 +19,17 @@ const BAD_NAME: Failure = Failure::upstream("the upstream's name cannot be used 
 const NO_TLS: Failure = Failure::upstream("no trusted TLS connection to the upstream came about");
 const TLS_TOO_SLOW: Failure = Failure::timeout("the TLS handshake with the upstream took too long");
 
+/// What a client is told while a name has no address.
+fn unresolved(host: &str) -> Failure {
+    Failure { message: format!("cannot resolve {host}").into(), ..Failure::upstream("") }
+}
+
 /// Connects to `upstream`, trying its addresses in turn as long as there is time.
 pub(super) async fn connect(shard: &Rc<Shard>, upstream: &Upstream) -> Result<Box<UpstreamConn>, Failure> {
     let metrics = &shard.metrics.upstreams[upstream.slot];
     let addresses = Arc::clone(&upstream.addresses.get());
     let budget = ConnectBudget { limit: upstream.timeouts.connect_total, began: Instant::now() };
-    let mut failure = Failure::upstream("the upstream's name has no address yet");
+    let mut failure = unresolved(&upstream.host);
     let mut why = String::from("no address");
     for address in addresses.iter() {
         let Some(limit) = budget.at_most(upstream.timeouts.connect) else { break };

@@ -126,7 +126,7 @@ impl SnapshotBuilder {
     }
 
     fn shield(&mut self, settings: &Settings, master: &MasterKey) -> Result<Arc<Shield>, Vec<Problem>> {
-        let rules = self.rules(settings, master).map_err(|problem| vec![problem])?;
+        let rules = self.rules(settings, master)?;
         let policy = policy(settings, &rules)?;
         let keyring = keyring(settings, master).map_err(|problem| vec![problem])?;
         Ok(Arc::new(Shield {
@@ -139,15 +139,21 @@ impl SnapshotBuilder {
     }
 
     /// The rules; compiled again only when packs, custom files, known values or the gateway's own secrets have changed.
-    fn rules(&mut self, settings: &Settings, master: &MasterKey) -> Result<Arc<Rules>, Problem> {
+    fn rules(&mut self, settings: &Settings, master: &MasterKey) -> Result<Arc<Rules>, Vec<Problem>> {
         let mut sources = Vec::new();
-        for path in &settings.rules.custom {
-            let text = read_text("rules.custom", path)?;
-            sources.push(RuleSource { name: path.display().to_string(), text });
+        let mut missing = Vec::new();
+        for (index, path) in settings.rules.custom.iter().enumerate() {
+            match read_text(&format!("rules.custom[{index}]"), path) {
+                Ok(text) => sources.push(RuleSource { name: path.display().to_string(), text }),
+                Err(problem) => missing.push(problem),
+            }
+        }
+        if !missing.is_empty() {
+            return Err(missing);
         }
         let packs = settings.rules.packs.clone();
         let custom = sources.iter().map(|source| format!("{}\n{}", source.name, source.text)).collect();
-        let list = KnownValuesFile::read(settings)?;
+        let list = KnownValuesFile::read(settings).map_err(|problem| vec![problem])?;
         let own = OwnSecrets::gather(settings, master);
         let origin = RulesSource { packs: packs.clone(), custom, known: own.fingerprint(list.as_ref()) };
         if let Some((before, rules)) = &self.rules
@@ -155,14 +161,14 @@ impl SnapshotBuilder {
         {
             return Ok(Arc::clone(rules));
         }
-        let known = Arc::new(KnownValues::new(&own.join(list)?));
+        let known = Arc::new(KnownValues::new(&own.join(list).map_err(|problem| vec![problem])?));
         let selection = Selection { packs: &packs, custom: &sources, known: Some(&known) };
         let (rules, _) = self.cache.load(&selection).map_err(|error| {
-            Problem::error(
+            vec![Problem::error(
                 "rules.custom",
                 error.to_string(),
                 "`aegis-gateway rules test FILE` tries a file out",
-            )
+            )]
         })?;
         self.rules = Some((origin, Arc::clone(&rules)));
         Ok(rules)

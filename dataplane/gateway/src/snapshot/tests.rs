@@ -124,7 +124,7 @@ fn a_wrong_configuration_leaves_the_builder_as_it_was() {
          roots = \"file\"\nca = \"/nonexistent/ca.pem\"\n",
     );
     for part in [
-        "rules.custom: cannot read /nonexistent/rules.toml: No such file",
+        "rules.custom[0]: cannot read /nonexistent/rules.toml: No such file",
         "THAT_IS_NOT_SET is not set",
         "upstreams.x.ca: cannot read",
     ] {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use aegis_wire::tls::{self, ClientCertificates, Identity, Pem, Resumption, ServerConfigBuilder};
+use aegis_wire::tls::{self, ClientCertificates, Identity, Pem, PemError, Resumption, ServerConfigBuilder};
 use zeroize::Zeroizing;
 
 use super::TrustIdentity;
@@ -138,6 +138,21 @@ impl<'a> TlsMaterial<'a> {
     }
 }
 
+/// What to do about a certificate or key that cannot be used.
+fn pem_help(error: &PemError) -> &'static str {
+    match error {
+        PemError::Malformed { .. } | PemError::BadCertificate { .. } => {
+            "write it again from where it came: `openssl x509 -in FILE -noout` must read a certificate"
+        }
+        PemError::NoCertificate { .. } => "the file begins with the server's own certificate, in PEM",
+        PemError::NoKey { .. } | PemError::SeveralKeys { .. } => {
+            "the file holds one private key, not encrypted, in PEM; `openssl pkey -in FILE -noout` must read it"
+        }
+        PemError::UnsupportedKey { .. } => "make one of a supported kind, and have it certified",
+        PemError::Mismatch { .. } => "the key must be that of the first certificate",
+    }
+}
+
 /// Reads a certificate chain and its key; both are added to `trust`, so that a change of either is noticed.
 fn identity(
     key: &str,
@@ -149,7 +164,6 @@ fn identity(
     let secret = Zeroizing::new(read_bytes(&format!("{key}.key"), private)?);
     trust.extend([Zeroizing::new(chain.clone()), secret.clone()]);
     let (cert, private) = (cert.display().to_string(), private.display().to_string());
-    Identity::from_pem(Pem { name: &cert, text: &chain }, Pem { name: &private, text: &secret }).map_err(
-        |error| Problem::error(key, error.to_string(), "the key must be that of the first certificate"),
-    )
+    Identity::from_pem(Pem { name: &cert, text: &chain }, Pem { name: &private, text: &secret })
+        .map_err(|error| Problem::error(key, error.to_string(), pem_help(&error)))
 }

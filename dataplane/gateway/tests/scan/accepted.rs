@@ -20,7 +20,7 @@ fn a_comment_passes_over_its_line() {
          e = '{TOKEN}' /* aegis:ignore private-key-pem */\n\
          <!-- aegis:ignore private-key-pem, github-pat -->\n\
          f = '{TOKEN}'\n\
-         g = '{TOKEN}' # aegis:ignore github-pta\n\
+         g = '{TOKEN}' # aegis:ignore githubpat\n\
          h = '{TOKEN}'\n"
     );
     let folder = folder_of(&[("a.py", file.as_bytes())]);
@@ -29,6 +29,8 @@ fn a_comment_passes_over_its_line() {
     assert_eq!(lines, [2, 6, 9, 10], "a comment behind code says nothing of the next line");
     let document: Value = serde_json::from_slice(&output.stdout).expect("one document");
     assert_eq!(document["summary"]["ignored"].as_u64(), Some(4));
+    let said = "warning: a.py:9: this aegis:ignore names a rule that does not exist, and passes over nothing; did you mean `github-pat`?\n";
+    assert_eq!(text(&output.stderr), said);
 }
 
 #[test]
@@ -81,7 +83,7 @@ fn a_baseline_knows_what_was_there() {
 
     let again = scan(&["--baseline", "known.json", "."], folder.path(), b"");
     assert_eq!(again.status.code(), Some(0), "{}", text(&again.stdout));
-    assert!(text(&again.stderr).contains("0 secrets found") && text(&again.stderr).contains("1 known"));
+    assert!(text(&again.stderr).contains("0 secrets in ") && text(&again.stderr).contains("1 known"));
 
     // The file itself holds nothing that looks like a secret.
     assert_eq!(places(&scan(&["--format", "json", "."], folder.path(), b"")), [("src/a.py".to_owned(), 1)]);

@@ -96,7 +96,7 @@ fn a_report_that_nobody_reads_to_its_end_is_no_crash() {
 fn no_progress_is_shown_where_nobody_looks() {
     let folder = folder_of(&[("a.txt", TOKEN.as_bytes())]);
     let output = scan(&["."], folder.path(), b"");
-    assert_eq!(text(&output.stderr), "1 secret found in 1 file, 0.0 MiB scanned\n");
+    assert_eq!(text(&output.stderr), "1 secret in 1 of 1 file, 40 bytes\n");
 }
 
 #[test]

@@ -3,10 +3,12 @@
 mod accepted;
 mod encodings;
 mod folders;
+mod history;
 mod own_rules;
 mod project;
 mod sarif;
 mod since;
+mod staged;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -92,7 +94,7 @@ fn a_folder_gives_a_table_with_masked_secrets() {
     );
     let summary = text(&output.stderr);
     assert!(
-        summary.contains("2 secrets found in 4 files") && summary.contains("1 binary file skipped"),
+        summary.contains("2 secrets in 2 of 4 files, ") && summary.contains("1 binary file skipped"),
         "{summary}"
     );
 }
@@ -122,13 +124,23 @@ fn exit_codes_distinguish_clean_found_and_failed() {
 }
 
 #[test]
-fn standard_input_is_scanned_when_piped_or_named() {
+fn standard_input_is_scanned_when_it_is_named() {
     let folder = folder();
-    for arguments in [&[][..], &["-"][..]] {
-        let output = scan(arguments, folder.path(), format!("x\ny {TOKEN}").as_bytes());
-        assert_eq!(output.status.code(), Some(1));
-        assert!(text(&output.stdout).starts_with("(standard input)\n  2:3  "), "{}", text(&output.stdout));
-    }
+    let output = scan(&["-"], folder.path(), format!("x\ny {TOKEN}").as_bytes());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).starts_with("(standard input)\n  2:3  "), "{}", text(&output.stdout));
+}
+
+/// A shell that takes its script from a pipe hands that pipe on.
+#[test]
+fn a_script_on_standard_input_is_not_swallowed() {
+    let folder = folder();
+    let mut shell = Command::new("sh");
+    shell.env("AEGIS", env!("CARGO_BIN_EXE_aegis-gateway")).current_dir(folder.path());
+    let script = b"\"$AEGIS\" scan --quiet\necho \"scan ended with $?\"\n";
+    let output = feed(&mut shell, script);
+    let printed = text(&output.stdout);
+    assert!(printed.contains("src/main.py") && printed.ends_with("scan ended with 1\n"), "{printed}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::process::Command;
 use super::support::feed;
 use super::{TOKEN, folder_of, places, program, put, scan, text};
 
-fn git(folder: &Path, arguments: &[&str]) {
+pub(crate) fn git(folder: &Path, arguments: &[&str]) {
     let output = Command::new("git")
         .args(["-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "init.defaultBranch=main"])
         .args(["-c", "commit.gpgsign=false"])
@@ -19,13 +19,13 @@ fn git(folder: &Path, arguments: &[&str]) {
     assert!(output.status.success(), "git {arguments:?}: {}", text(&output.stderr));
 }
 
-fn commit(folder: &Path) {
+pub(crate) fn commit(folder: &Path) {
     git(folder, &["add", "-A"]);
     git(folder, &["commit", "-q", "-m", "work"]);
 }
 
 /// A repository with a secret in its first commit.
-fn repository() -> tempfile::TempDir {
+pub(crate) fn repository() -> tempfile::TempDir {
     let old = format!("one\nold = '{TOKEN}'\nthree\n");
     let folder = folder_of(&[
         ("old.py", old.as_bytes()),
@@ -37,7 +37,7 @@ fn repository() -> tempfile::TempDir {
     folder
 }
 
-fn found(folder: &Path, arguments: &[&str]) -> Vec<(String, u64)> {
+pub(crate) fn found(folder: &Path, arguments: &[&str]) -> Vec<(String, u64)> {
     let output = scan(&[&["--format", "json"], arguments].concat(), folder, b"");
     assert_ne!(output.status.code(), Some(2), "{}", text(&output.stderr));
     places(&output)
@@ -168,4 +168,30 @@ fn what_cannot_be_compared_is_said() {
     refused(folder.path(), &["--since=--output=x"], "git knows no revision");
     refused(folder.path(), &["--since", "HEAD", "-"], "standard input has no revisions");
     refused(folder.path(), &["--since", "HEAD", "missing.txt"], "missing.txt");
+}
+
+#[test]
+fn what_is_staged_and_gone_from_the_folder_is_new() {
+    let folder = repository();
+    let path = folder.path();
+    put(path, "changed.py", format!("one\nkey = '{TOKEN}'\n").as_bytes());
+    put(path, "deleted.py", format!("key = '{TOKEN}'\n").as_bytes());
+    put(path, "moved on.py", format!("key = '{TOKEN}'\n").as_bytes());
+    put(path, "committed.py", format!("key = '{TOKEN}'\n").as_bytes());
+    git(path, &["add", "-A"]);
+    put(path, "changed.py", b"one\n");
+    std::fs::remove_file(path.join("deleted.py")).expect("removed");
+    // The same line is in the folder, one further down: it is one finding.
+    put(path, "moved on.py", format!("first\nkey = '{TOKEN}'\n").as_bytes());
+    let new = |name: &str, line| (name.to_owned(), line);
+    let expected =
+        [new("changed.py", 2), new("committed.py", 1), new("deleted.py", 1), new("moved on.py", 2)];
+    assert_eq!(found(path, &["--since", "HEAD"]), expected);
+    assert_eq!(found(path, &["--since", "HEAD", "--exclude", "deleted.py"]).len(), 3);
+    let table = scan(&["--since", "HEAD"], path, b"");
+    let table = text(&table.stdout);
+    assert!(table.contains("changed.py (staged)\n") && table.contains("\ncommitted.py\n"), "{table}");
+    // What the folder has no more is still in the last commit.
+    git(path, &["commit", "-q", "-m", "work"]);
+    assert_eq!(found(path, &["--since", "HEAD~1"]), expected);
 }

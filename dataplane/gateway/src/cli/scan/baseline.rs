@@ -119,7 +119,8 @@ impl Baseline {
 
     /// The same file has the same name from whichever folder the scan was started.
     fn relative_path(&self, path: &Path) -> String {
-        let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        let real = fs::canonicalize(path).or_else(|_| std::path::absolute(path));
+        let real = real.unwrap_or_else(|_| path.to_path_buf());
         real.strip_prefix(&self.folder).unwrap_or(&real).display().to_string()
     }
 

@@ -1,14 +1,17 @@
 //! Comments that make a scan pass over a finding: `aegis:ignore`, or `aegis:ignore RULE, RULE`.
 //!
 //! A comment speaks for its own line, and for the next one when it has its line to itself. It is looked for by its text
-//! alone, so it works in any comment syntax. Findings wait until the text has gone past their line.
+//! alone, so it works in any comment syntax. A word behind the mark that names no rule makes it void, so that a slip hides
+//! nothing; reasons stand behind a dash or in parentheses. Findings wait until the text has gone past their line.
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use aegis_detect::{Part, RuleIndex, Rules};
 use memchr::memmem;
 
 use super::finding::{FilePosition, LocatedFinding};
+use super::project::nearest_rule;
 
 /// What a comment says.
 const MARK: &[u8] = b"aegis:ignore";
@@ -20,6 +23,8 @@ const LOOK_BACK: usize = 64;
 const MAX_OPENER: usize = 3;
 /// Most findings that wait for the end of their line; on a line with more, comments do not reach the first.
 const MAX_WAITING: usize = 1_000;
+/// Most void comments that are told of one text.
+const MAX_VOID: usize = 20;
 
 /// A comment.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,6 +55,27 @@ pub(super) struct Comments<'r> {
     waiting: VecDeque<LocatedFinding>,
     /// Findings passed over.
     pub(super) ignored: u64,
+    /// Comments that name a rule which does not exist.
+    pub(super) void: Vec<VoidComment>,
+}
+
+/// A comment that passes over nothing, because it names a rule which does not exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct VoidComment {
+    /// Its line.
+    pub line: u64,
+    /// The rule that may be meant.
+    pub near: Option<String>,
+}
+
+impl fmt::Display for VoidComment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("this aegis:ignore names a rule that does not exist, and passes over nothing")?;
+        match &self.near {
+            Some(near) => write!(f, "; did you mean `{near}`?"),
+            None => f.write_str("; write reasons behind `--` or in parentheses"),
+        }
+    }
 }
 
 impl<'r> Comments<'r> {
@@ -63,6 +89,7 @@ impl<'r> Comments<'r> {
             marks,
             waiting,
             ignored: 0,
+            void: Vec::new(),
         }
     }
 
@@ -90,8 +117,18 @@ impl<'r> Comments<'r> {
             self.count(buffer, at);
             let behind = at + MARK.len();
             let tail = &buffer[behind..buffer.len().min(behind + LOOK_AHEAD)];
-            if let Some(rules) = named(tail, self.rules) {
-                self.marks.push_back(IgnoreMark { line: self.line, alone: is_alone(&buffer[..at]), rules });
+            match named(tail, self.rules) {
+                Named::Rules(rules) => {
+                    self.marks.push_back(IgnoreMark {
+                        line: self.line,
+                        alone: is_alone(&buffer[..at]),
+                        rules,
+                    });
+                }
+                Named::Unknown(near) if self.void.len() < MAX_VOID => {
+                    self.void.push(VoidComment { line: self.line, near });
+                }
+                Named::Unknown(_) | Named::NoMark => {}
             }
             self.next = behind.min(limit);
         }
@@ -141,28 +178,41 @@ fn is_alone(before: &[u8]) -> bool {
         && !opener.iter().any(|byte| b"\"'`=:".contains(byte))
 }
 
-/// The rules named behind a mark, none for all; `None` when it is no mark, or when what it names does not exist.
-fn named(tail: &[u8], rules: &Rules) -> Option<Vec<RuleIndex>> {
-    if tail.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte)) {
-        return None;
-    }
-    let line = tail.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
-    let mut found = Vec::new();
-    for word in line.split(|byte| b" \t,:[(".contains(byte)).filter(|word| !word.is_empty()) {
-        let length = word.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'-').count();
-        let id = std::str::from_utf8(&word[..length]).unwrap_or_default();
-        match rules.find(id) {
-            Some(rule) => found.push(rule),
-            // A mistyped name must not pass over everything.
-            None if looks_like_an_id(id) => return (!found.is_empty()).then_some(found),
-            None => break,
-        }
-    }
-    Some(found)
+/// What stands behind a mark.
+#[derive(Debug, PartialEq, Eq)]
+enum Named {
+    /// It is the beginning of another word.
+    NoMark,
+    /// These rules; none for all.
+    Rules(Vec<RuleIndex>),
+    /// A word that names no rule, and the rule it is most like.
+    Unknown(Option<String>),
 }
 
-fn looks_like_an_id(word: &str) -> bool {
-    word.as_bytes().first().is_some_and(u8::is_ascii_lowercase) && word.trim_end_matches('-').contains('-')
+/// Reads the names behind a mark, up to the end of the line or to what can be no name: `-->`, `*/`, `--`, `(`.
+fn named(tail: &[u8], rules: &Rules) -> Named {
+    let is_of_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte) || !byte.is_ascii();
+    if tail.first().is_some_and(is_of_word) {
+        return Named::NoMark;
+    }
+    let mut rest = tail.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
+    let mut found = Vec::new();
+    loop {
+        let blanks = rest.iter().take_while(|byte| b" \t,:[".contains(byte)).count();
+        rest = &rest[blanks..];
+        let (word, behind) = rest.split_at(rest.iter().take_while(|byte| is_of_word(byte)).count());
+        // A dash of any kind, or the end of the comment.
+        if !word.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_') {
+            return Named::Rules(found);
+        }
+        let id = String::from_utf8_lossy(word);
+        let id = id.trim_end_matches('-');
+        match rules.find(id) {
+            Some(rule) => found.push(rule),
+            None => return Named::Unknown(nearest_rule(rules, id)),
+        }
+        rest = behind;
+    }
 }
 
 #[cfg(test)]
@@ -173,21 +223,45 @@ mod tests {
     fn rules_are_named_behind_the_mark() {
         let rules = Rules::builtin().expect("the built-in rules compile");
         let id = |name: &str| rules.find(name).expect(name);
-        let all = Some(Vec::new());
-        for tail in ["", " */", " -->", "\n", " because it is a test", ": made up", " #}", "\r\ngithub-pat"] {
+        let all = Named::Rules(Vec::new());
+        for tail in [
+            "",
+            " */",
+            " -->",
+            "\n",
+            " -- because it is a test",
+            " (made up)",
+            " #}",
+            "\r\ngithub-pat",
+            " \u{2014} x",
+        ] {
             assert_eq!(named(tail.as_bytes(), &rules), all, "{tail}");
         }
-        let one = Some(vec![id("github-pat")]);
-        for tail in
-            [" github-pat", ": github-pat -->", "[github-pat]", " github-pat made up", "\tgithub-pat*/"]
-        {
+        let one = Named::Rules(vec![id("github-pat")]);
+        for tail in [
+            " github-pat",
+            ": github-pat -->",
+            "[github-pat]",
+            " github-pat (made up)",
+            "\tgithub-pat*/",
+            " github-pat-->",
+        ] {
             assert_eq!(named(tail.as_bytes(), &rules), one, "{tail}");
         }
-        let two = Some(vec![id("github-pat"), id("private-key-pem")]);
+        let two = Named::Rules(vec![id("github-pat"), id("private-key-pem")]);
         assert_eq!(named(b" github-pat, private-key-pem", &rules), two);
-        for tail in ["d", "-file", "_x", " gihub-pat"] {
-            assert_eq!(named(tail.as_bytes(), &rules), None, "{tail}");
+        for tail in ["d", "-file", "_x"] {
+            assert_eq!(named(tail.as_bytes(), &rules), Named::NoMark, "{tail}");
         }
+        // A slip without a dash, one behind a right name, and a reason that is not set off.
+        for tail in [" gihub-pat", " githubpat", " GITHUB_PAT", " github-pat githubpat"] {
+            assert_eq!(
+                named(tail.as_bytes(), &rules),
+                Named::Unknown(Some("github-pat".to_owned())),
+                "{tail}"
+            );
+        }
+        assert_eq!(named(b" because of a test", &rules), Named::Unknown(None));
     }
 
     #[test]

@@ -13,11 +13,12 @@ use super::excludes::Excludes;
 use super::finding::LocatedFinding;
 use super::git;
 use super::lines::LineSelection;
-use super::pool::{self, ScanEvent, Source, TaskQueue, Turn};
+use super::pool::{self, ScanEvent, TaskQueue, Turn};
 use super::progress::ProgressLine;
-use super::reader::{FileContent, Unwanted};
-use super::report::{ReportWriter, Summary, printable};
+use super::reader::{FileContent, Stopped, Unwanted};
+use super::report::{ReportWriter, Summary};
 use super::selection::FindingFilter;
+use super::source::{Change, Source, SourceName, printable};
 use crate::cli::outcome::say;
 
 /// Folders of version control systems: their objects are compressed, and `.git/config` is no file of the project.
@@ -42,8 +43,10 @@ pub(super) enum ScanOrigin {
         /// Whether ignore files hold.
         respect_ignore: bool,
     },
-    /// Files and which of their lines count.
-    Changes(Vec<(PathBuf, LineSelection)>),
+    /// Versions of files, and which of their lines count.
+    Changes(Vec<Change>),
+    /// What each commit adds.
+    History(git::History),
 }
 
 /// Where findings go, and which of them are known.
@@ -77,7 +80,7 @@ impl ScanRun<'_> {
             // When nobody takes the results any more, there is nobody to report the error to.
             scope.spawn(move || sources.feed(&queue).is_err());
             if progress.is_wanted() {
-                scope.spawn(|| total.get_or_init(|| sources.count()));
+                scope.spawn(|| sources.count().map(|count| total.get_or_init(|| count)));
             }
             for turn in turns {
                 match turn {
@@ -95,15 +98,19 @@ impl ScanRun<'_> {
     fn source(
         &mut self,
         progress: &ProgressLine,
-        path: &Path,
+        name: &SourceName,
         events: impl IntoIterator<Item = ScanEvent>,
     ) -> io::Result<()> {
         let mut ended = false;
+        let before = self.summary.findings;
         for event in events {
             match event {
                 ScanEvent::Findings(findings) => {
-                    progress.pause(|| findings.iter().try_for_each(|finding| self.finding(path, finding)))?;
+                    progress.pause(|| findings.iter().try_for_each(|finding| self.finding(name, finding)))?;
                 }
+                ScanEvent::Void(comment) => progress.pause(|| {
+                    say(format_args!("warning: {}:{}: {comment}", name.printable(), comment.line));
+                }),
                 ScanEvent::Done(FileContent::Text { bytes, ignored }) => {
                     self.summary.files += 1;
                     self.summary.bytes += bytes;
@@ -115,31 +122,32 @@ impl ScanRun<'_> {
                     ended = true;
                 }
                 ScanEvent::Failed(error) => {
-                    self.failed(progress, &format!("{}: {error}", printable(path)));
+                    self.failed(progress, &format!("{}: {error}", name.printable()));
                     ended = true;
                 }
             }
         }
         if !ended {
-            self.failed(progress, &format!("{}: the scan ended early", printable(path)));
+            self.failed(progress, &format!("{}: the scan ended early", name.printable()));
         }
+        self.summary.files_with_findings += u64::from(self.summary.findings > before);
         progress.pause(|| self.report.file_done())
     }
 
-    fn finding(&mut self, path: &Path, finding: &LocatedFinding) -> io::Result<()> {
+    fn finding(&mut self, name: &SourceName, finding: &LocatedFinding) -> io::Result<()> {
         if !self.filter.takes(&finding.finding) {
             return Ok(());
         }
         let rule = self.rules.get(finding.finding.rule);
         if let Some(noted) = &mut self.noted {
-            noted.add(path, rule, finding);
+            noted.add(&name.path, rule, finding);
         }
-        if self.known.as_ref().is_some_and(|known| known.is_known(path, rule, finding)) {
+        if self.known.as_ref().is_some_and(|known| known.is_known(&name.path, rule, finding)) {
             self.summary.known += 1;
             return Ok(());
         }
         self.summary.findings += 1;
-        self.report.finding(path, rule, finding)
+        self.report.finding(name, rule, finding)
     }
 
     fn failed(&mut self, progress: &ProgressLine, what: &str) {
@@ -154,33 +162,51 @@ impl ScanSources {
             ScanOrigin::Paths { paths, respect_ignore } => {
                 paths.iter().try_for_each(|path| self.feed_path(queue, path, *respect_ignore))
             }
-            ScanOrigin::Changes(files) => files.iter().try_for_each(|(path, lines)| {
-                // Links, submodules, and what is gone by now.
-                let is_file = path.symlink_metadata().is_ok_and(|data| data.is_file());
-                if !is_file || self.is_excepted(path) || self.excludes(path) {
-                    return Ok(());
+            ScanOrigin::Changes(changes) => {
+                changes.iter().try_for_each(|change| self.feed_change(queue, change.clone()))
+            }
+            ScanOrigin::History(history) => match history.each(&mut |change| self.feed_change(queue, change))
+            {
+                Ok(()) => Ok(()),
+                Err(Stopped::Unreadable(error)) => {
+                    queue.problem(format!("the history cannot be read: {error}"))
                 }
-                queue.scan(git::from_here(path), Source::File(path.clone(), lines.clone()))
-            }),
+                Err(Stopped::Unwanted) => Err(Unwanted),
+            },
         }
+    }
+
+    fn feed_change(&self, queue: &TaskQueue, change: Change) -> Result<(), Unwanted> {
+        let Change { path, version, source } = change;
+        let is_left_out = match version {
+            // Links, submodules, and what is gone by now.
+            None => !path.symlink_metadata().is_ok_and(|data| data.is_file()) || self.excludes(&path),
+            // The file need not be there any more.
+            Some(_) => self.excludes.hold(&path, false),
+        };
+        if is_left_out || self.is_excepted(&path) {
+            return Ok(());
+        }
+        queue.scan(SourceName { path: git::from_here(&path), version }, source)
     }
 
     fn feed_path(&self, queue: &TaskQueue, path: &Path, respect_ignore: bool) -> Result<(), Unwanted> {
         let plain = |path: &Path| path.strip_prefix("./").unwrap_or(path).to_path_buf();
         if path == Path::new("-") {
-            return queue.scan(PathBuf::from("(standard input)"), Source::Input);
+            return queue.scan(SourceName::of("(standard input)"), Source::Input);
         }
         if !path.is_dir() {
             if self.excludes(path) {
                 return Ok(());
             }
-            return queue.scan(plain(path), Source::File(path.to_path_buf(), LineSelection::All));
+            return queue
+                .scan(SourceName::of(plain(path)), Source::File(path.to_path_buf(), LineSelection::All));
         }
         for entry in walk(path, respect_ignore, &self.excludes) {
             match entry {
                 Ok(entry) if is_file(&entry) && !self.is_excepted(entry.path()) => {
                     let name = plain(entry.path());
-                    queue.scan(name, Source::File(entry.into_path(), LineSelection::All))?;
+                    queue.scan(SourceName::of(name), Source::File(entry.into_path(), LineSelection::All))?;
                 }
                 Ok(_) => {}
                 Err(error) => queue.problem(describe(&error))?,
@@ -200,10 +226,11 @@ impl ScanSources {
         !self.excludes.is_empty() && path.canonicalize().is_ok_and(|real| self.excludes.hold(&real, false))
     }
 
-    /// How many files there are.
-    fn count(&self) -> u64 {
-        match &self.origin {
-            ScanOrigin::Changes(files) => files.len() as u64,
+    /// How many files there are; none when that is known at the end only.
+    fn count(&self) -> Option<u64> {
+        Some(match &self.origin {
+            ScanOrigin::History(_) => return None,
+            ScanOrigin::Changes(changes) => changes.len() as u64,
             ScanOrigin::Paths { paths, respect_ignore } => paths
                 .iter()
                 .map(|path| {
@@ -213,7 +240,7 @@ impl ScanSources {
                     walk(path, *respect_ignore, &self.excludes).flatten().filter(is_file).count() as u64
                 })
                 .sum(),
-        }
+        })
     }
 }
 

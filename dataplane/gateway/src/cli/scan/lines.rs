@@ -28,6 +28,33 @@ impl LineSelection {
             }
         }
     }
+
+    /// Whether no line is among them.
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self, LineSelection::Ranges(ranges) if ranges.is_empty())
+    }
+
+    /// The lines that are among these and among `other`.
+    pub(super) fn both(&self, other: &LineSelection) -> LineSelection {
+        let (a, b) = match (self, other) {
+            (LineSelection::All, lines) | (lines, LineSelection::All) => return lines.clone(),
+            (LineSelection::Ranges(a), LineSelection::Ranges(b)) => (a, b),
+        };
+        let mut common = Vec::new();
+        let (mut a, mut b) = (a.iter().peekable(), b.iter().peekable());
+        while let (Some(x), Some(y)) = (a.peek(), b.peek()) {
+            let (first, last) = (*x.start().max(y.start()), *x.end().min(y.end()));
+            if first <= last {
+                common.push(first..=last);
+            }
+            if x.end() < y.end() {
+                a.next()
+            } else {
+                b.next()
+            };
+        }
+        LineSelection::Ranges(common)
+    }
 }
 
 /// The lines of `new` that `old` has not, or not so often; all of them when one of the two is no text.
@@ -101,6 +128,19 @@ mod tests {
             assert_eq!(lines.has_any_between(first, last), met, "{first}..{last}");
         }
         assert!(LineSelection::All.has_any_between(1, 1));
+    }
+
+    #[test]
+    fn lines_that_are_among_both_stay() {
+        let lines = LineSelection::Ranges(vec![3..=6, 10..=10, 20..=30]);
+        let other = LineSelection::Ranges(vec![1..=3, 5..=10, 25..=26, 28..=40]);
+        let common = LineSelection::Ranges(vec![3..=3, 5..=6, 10..=10, 25..=26, 28..=30]);
+        assert_eq!((lines.both(&other), other.both(&lines)), (common.clone(), common));
+        assert_eq!(
+            (lines.both(&LineSelection::All), LineSelection::All.both(&lines)),
+            (lines.clone(), lines.clone())
+        );
+        assert!(lines.both(&LineSelection::Ranges(vec![7..=9])).is_empty() && !LineSelection::All.is_empty());
     }
 
     #[test]

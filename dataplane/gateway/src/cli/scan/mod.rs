@@ -6,6 +6,7 @@ mod excludes;
 mod files;
 mod finding;
 mod git;
+mod git_command;
 mod jsonl;
 mod lines;
 mod output;
@@ -16,12 +17,11 @@ mod reader;
 mod report;
 mod sarif;
 mod selection;
+mod source;
 mod text;
 
 use std::io::Read;
 use std::num::NonZero;
-use std::os::fd::AsFd;
-use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -40,14 +40,17 @@ use project::Project;
 use reader::{FileContent, SourceReader, Stopped};
 use report::{ReportWriter, Summary};
 use selection::FindingFilter;
+use source::SourceName;
 
 const AFTER_HELP: &str = "\
 Examples:
   aegis-gateway scan                                   the current folder
   aegis-gateway scan src/ .env                         a folder and a file
   aegis-gateway scan --pack personal notes/            personal data too
-  git diff --cached | aegis-gateway scan -             what is about to be committed
+  aegis-gateway scan --staged                          the lines that the next commit adds
   aegis-gateway scan --since origin/main               the lines this branch adds, committed or not
+  aegis-gateway scan --history --since origin/main     ... and what its commits added and removed again
+  ssh host cat app.log | aegis-gateway scan -          standard input
   aegis-gateway scan --write-baseline known.json       accept what is there today ...
   aegis-gateway scan --baseline known.json             ... and report what is new from then on
   aegis-gateway scan --format sarif --output found.sarif .   for code scanning services
@@ -61,7 +64,8 @@ are not followed. Text is UTF-8 or UTF-16; binary files are skipped. Secrets are
 
 A comment passes over findings on its line, or on the next one when it has its line to itself:
   key = \"..\"  # aegis:ignore                           all findings here
-  // aegis:ignore github-pat                           findings of these rules below
+  // aegis:ignore github-pat (made up)                 findings of these rules below
+A word behind it that names no rule makes it void, with a warning; reasons stand in parentheses or behind a dash.
 
 A file .aegis.toml in the scanned folder, or above it in its repository, holds for everybody; flags win over it:
   exclude = [\"fixtures/\", \"*.snap\"]                   globs as in .gitignore
@@ -85,8 +89,7 @@ const MAX_JOBS: i64 = 1024;
 #[command(after_help = AFTER_HELP)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct ScanCommand {
-    /// Files and folders; `-` is standard input [default: standard input when something is piped in and no baseline is
-    /// used, else the current folder]
+    /// Files and folders; `-` is standard input [default: the current folder; with --jsonl standard input]
     paths: Vec<PathBuf>,
     /// How findings are written
     #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
@@ -98,6 +101,12 @@ pub(super) struct ScanCommand {
     /// Only lines that this git revision has not; without paths, in the whole repository
     #[arg(long, value_name = "REV", conflicts_with = "no_ignore")]
     since: Option<String>,
+    /// Only lines that the next commit adds, as they are staged
+    #[arg(long, conflicts_with_all = ["since", "history", "no_ignore", "jsonl"])]
+    staged: bool,
+    /// The lines that each commit added, also those that a later one removed; with --since of the commits behind REV
+    #[arg(long, conflicts_with_all = ["no_ignore", "jsonl"])]
+    history: bool,
     /// Leave out findings that this file knows
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
@@ -282,28 +291,24 @@ impl ScanCommand {
 
     fn origin(&self) -> Result<ScanOrigin, CliFailure> {
         let input = Path::new("-");
-        if let Some(revision) = &self.since {
-            if self.paths.iter().any(|path| path == input) {
-                return Err(failure("standard input has no revisions", "leave out `-`, or --since"));
-            }
-            return Ok(ScanOrigin::Changes(git::changes(revision, &self.paths)?));
+        let of_git = self.since.is_some() || self.staged || self.history;
+        if of_git && self.paths.iter().any(|path| path == input) {
+            let help = "leave out `-`, or --since, --staged and --history";
+            return Err(failure("standard input has no revisions", help));
         }
-        let paths = if !self.paths.is_empty() {
-            self.paths.clone()
-        } else if self.baseline.is_none() && self.write_baseline.is_none() && is_input_piped() {
-            vec![input.to_path_buf()]
-        } else {
-            vec![PathBuf::from(".")]
-        };
+        if self.history {
+            return git::History::new(self.since.as_deref(), &self.paths).map(ScanOrigin::History);
+        }
+        if self.staged {
+            return git::staged(&self.paths).map(ScanOrigin::Changes);
+        }
+        if let Some(revision) = &self.since {
+            return git::changes(revision, &self.paths).map(ScanOrigin::Changes);
+        }
+        // A pipe on standard input says nothing: in a build it is the rest of the script.
+        let paths = if self.paths.is_empty() { vec![PathBuf::from(".")] } else { self.paths.clone() };
         Ok(ScanOrigin::Paths { paths, respect_ignore: !self.no_ignore })
     }
-}
-
-/// Whether somebody hands text over. A build's empty device must not pass for a clean folder.
-fn is_input_piped() -> bool {
-    let input = std::io::stdin().as_fd().try_clone_to_owned().map(std::fs::File::from);
-    let kind = input.and_then(|input| input.metadata()).map(|data| data.file_type());
-    kind.is_ok_and(|kind| kind.is_fifo() || kind.is_socket() || kind.is_file())
 }
 
 /// Shows what the `wanted` rules find in one file, or standard input; how many findings there are.
@@ -333,11 +338,11 @@ pub(super) fn show(
         Err(Stopped::Unreadable(error)) => return Err(unreadable(&error)),
         Ok(FileContent::Text { .. }) | Err(Stopped::Unwanted) => {}
     }
-    let path = if path == Path::new("-") { Path::new("(standard input)") } else { path };
+    let name = SourceName::of(if path == Path::new("-") { Path::new("(standard input)") } else { path });
     let mut table = report::TableReport::new(std::io::stdout().lock(), reveal, Paint::NONE);
     let written = findings
         .iter()
-        .try_for_each(|finding| table.finding(path, rules.get(finding.finding.rule), finding))
+        .try_for_each(|finding| table.finding(&name, rules.get(finding.finding.rule), finding))
         .and_then(|()| table.file_done());
     match written {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(unreadable(&error)),

@@ -4,18 +4,17 @@
 //! threads, and what waits is bounded. The source that is read was taken by a thread before all later ones, so that
 //! thread is never held up.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Scope;
 
 use aegis_detect::{Confidence, Scanner};
 
+use super::comments::VoidComment;
 use super::finding::LocatedFinding;
-use super::lines::LineSelection;
 use super::reader::{FileContent, SourceReader, Stopped, Unwanted};
+use super::source::{Source, SourceName};
 
 /// Sources that may be scanned or wait for their turn, for each thread.
 const AHEAD: usize = 64;
@@ -24,19 +23,12 @@ const BATCH: usize = 256;
 /// Batches of one source that may wait.
 const BATCHES: usize = 2;
 
-/// What is to be scanned.
-#[derive(Debug)]
-pub(super) enum Source {
-    /// Standard input.
-    Input,
-    /// A file, and which of its lines count.
-    File(PathBuf, LineSelection),
-}
-
 /// What comes of a source.
 pub(super) enum ScanEvent {
     /// Findings, in their order.
     Findings(Vec<LocatedFinding>),
+    /// A comment in it passes over nothing.
+    Void(VoidComment),
     /// The source was read to its end.
     Done(FileContent),
     /// It could not be read.
@@ -46,7 +38,7 @@ pub(super) enum ScanEvent {
 /// What the walk hands to the reader of results, in order.
 pub(super) enum Turn {
     /// A source that is being scanned.
-    Source { name: PathBuf, events: Receiver<ScanEvent> },
+    Source { name: SourceName, events: Receiver<ScanEvent> },
     /// Something that cannot be walked.
     Problem(String),
 }
@@ -64,7 +56,7 @@ pub(super) struct TaskQueue {
 
 impl TaskQueue {
     /// Queues a source; `name` is what it is called in reports.
-    pub(super) fn scan(&self, name: PathBuf, source: Source) -> Result<(), Unwanted> {
+    pub(super) fn scan(&self, name: SourceName, source: Source) -> Result<(), Unwanted> {
         let (sender, events) = sync_channel(BATCHES);
         self.turns.send(Turn::Source { name, events }).map_err(|_| Unwanted)?;
         self.tasks.send(ScanTask { source, events: sender }).map_err(|_| Unwanted)
@@ -97,10 +89,7 @@ fn work(reader: &mut SourceReader, queue: &Mutex<Receiver<ScanTask>>) {
     loop {
         let task = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(ScanTask { source, events }) = task else { return };
-        let lines = match &source {
-            Source::Input => LineSelection::All,
-            Source::File(_, lines) => lines.clone(),
-        };
+        let lines = source.lines();
         let mut batch = Vec::new();
         let mut found = |finding: LocatedFinding| {
             if lines.has_any_between(finding.start.line, finding.end.line) {
@@ -111,7 +100,7 @@ fn work(reader: &mut SourceReader, queue: &Mutex<Receiver<ScanTask>>) {
             }
             events.send(ScanEvent::Findings(std::mem::take(&mut batch))).map_err(|_| Unwanted)
         };
-        let ended = match open(&source) {
+        let ended = match source.open() {
             Ok(mut bytes) => reader.scan(&mut bytes, &mut found),
             Err(error) => Err(error.into()),
         };
@@ -120,25 +109,15 @@ fn work(reader: &mut SourceReader, queue: &Mutex<Receiver<ScanTask>>) {
             Err(Stopped::Unreadable(error)) => ScanEvent::Failed(error),
             Err(Stopped::Unwanted) => return,
         };
+        for comment in reader.void.drain(..) {
+            let counts = lines.has_any_between(comment.line, comment.line);
+            if counts && events.send(ScanEvent::Void(comment)).is_err() {
+                return;
+            }
+        }
         let sent = if batch.is_empty() { Ok(()) } else { events.send(ScanEvent::Findings(batch)) };
         if sent.and_then(|()| events.send(last)).is_err() {
             return;
         }
     }
-}
-
-fn open(source: &Source) -> io::Result<Box<dyn Read>> {
-    Ok(match source {
-        Source::Input => Box::new(io::stdin().lock()),
-        Source::File(path, _) => Box::new(open_file(path)?),
-    })
-}
-
-fn open_file(path: &Path) -> io::Result<File> {
-    let file = File::open(path)?;
-    // Reading a folder fails with words that say less.
-    if file.metadata()?.is_dir() {
-        return Err(io::Error::new(io::ErrorKind::IsADirectory, "is a folder"));
-    }
-    Ok(file)
 }

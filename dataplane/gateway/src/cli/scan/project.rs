@@ -18,11 +18,14 @@ use crate::cli::outcome::{CliFailure, failure};
 /// The name of the file.
 pub(super) const FILE: &str = ".aegis.toml";
 /// What marks the root of a repository.
-const ROOT_MARKS: [&str; 4] = [".git", ".hg", ".svn", ".jj"];
+pub(super) const ROOT_MARKS: [&str; 4] = [".git", ".hg", ".svn", ".jj"];
 /// Largest file that is read, in bytes.
 const MAX_LEN: u64 = 1 << 20;
 /// The help below errors.
 const HELP: &str = "docs/scanning.md describes the file; --no-project scans without it";
+
+/// Likeness from which a name may be meant by another, from 0 to 1.
+const MIN_LIKENESS: f64 = 0.85;
 
 /// The file as it is written.
 #[derive(Debug, Deserialize)]
@@ -140,15 +143,20 @@ impl Project {
 
 /// What to do about a name that no rule has.
 pub(super) fn unknown_rule(rules: &Rules, id: &str) -> String {
-    let alike = rules
-        .iter()
-        .map(|(_, rule)| rule.id.as_str())
-        .max_by(|a, b| strsim::jaro_winkler(a, id).total_cmp(&strsim::jaro_winkler(b, id)));
     let list = "`aegis-gateway rules list` names them all; those of a pack need the pack";
-    match alike.filter(|name| strsim::jaro_winkler(name, id) > 0.85) {
+    match nearest_rule(rules, id) {
         Some(name) => format!("did you mean `{name}`? {list}"),
         None => list.to_owned(),
     }
+}
+
+/// The rule whose name is most like `id`, if it is like enough.
+pub(super) fn nearest_rule(rules: &Rules, id: &str) -> Option<String> {
+    let id = id.to_ascii_lowercase().replace('_', "-");
+    let likeness = |rule: &str| strsim::jaro_winkler(rule, &id);
+    let alike = rules.iter().map(|(_, rule)| rule.id.as_str());
+    let alike = alike.max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    alike.filter(|name| likeness(name) > MIN_LIKENESS).map(str::to_owned)
 }
 
 /// The file that holds for a path: in its folder, or above it as far as the repository reaches. Outside of a repository

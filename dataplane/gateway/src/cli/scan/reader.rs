@@ -6,7 +6,7 @@ use std::sync::Arc;
 use aegis_detect::{Carry, Confidence, LEFT_CONTEXT, LOOKAHEAD, MAX_SECRET_LEN, Part, Scanner, Window};
 use zeroize::Zeroizing;
 
-use super::comments::{self, Comments};
+use super::comments::{self, Comments, VoidComment};
 use super::finding::{FilePosition, LocatedFinding};
 use super::text::{self, Opened};
 
@@ -62,12 +62,14 @@ pub(super) struct SourceReader {
     scanner: Scanner,
     buffer: Zeroizing<Vec<u8>>,
     least: Confidence,
+    /// The comments of the stream scanned last that name a rule which does not exist.
+    pub void: Vec<VoidComment>,
 }
 
 impl SourceReader {
     /// Findings of less than `least` confidence are left out.
     pub(super) fn new(scanner: Scanner, least: Confidence) -> Self {
-        SourceReader { scanner, buffer: Zeroizing::default(), least }
+        SourceReader { scanner, buffer: Zeroizing::default(), least, void: Vec::new() }
     }
 
     /// Scans `source` to its end and hands every finding to `found`, in their order.
@@ -76,6 +78,7 @@ impl SourceReader {
         source: &mut dyn Read,
         found: &mut dyn FnMut(LocatedFinding) -> Result<(), Unwanted>,
     ) -> Result<FileContent, Stopped> {
+        self.void.clear();
         match text::open(source)? {
             Some(mut opened) => self.windows(&mut opened, found),
             None => Ok(FileContent::Binary),
@@ -125,6 +128,7 @@ impl SourceReader {
                 found(finding)?;
             }
             if done {
+                self.void = std::mem::take(&mut comments.void);
                 let bytes = position.after(&buffer[counted..], encoding).offset;
                 return Ok(FileContent::Text { bytes, ignored: comments.ignored });
             }

@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::io::{self, Write};
-use std::path::Path;
 
 use aegis_detect::{Rule, Rules};
 
 use super::finding::LocatedFinding;
-use crate::cli::terminal::{self, Color, Paint};
+use super::source::SourceName;
+use crate::cli::terminal::{Color, Paint};
 
 /// Most characters of a secret that a mask shows.
 const SHOWN: usize = 4;
@@ -17,7 +17,7 @@ pub(super) trait ReportWriter {
     /// Before the first finding.
     fn begin(&mut self, rules: &Rules) -> io::Result<()>;
     /// One finding in the file called `path`.
-    fn finding(&mut self, path: &Path, rule: &Rule, finding: &LocatedFinding) -> io::Result<()>;
+    fn finding(&mut self, name: &SourceName, rule: &Rule, finding: &LocatedFinding) -> io::Result<()>;
     /// After the last finding of a file.
     fn file_done(&mut self) -> io::Result<()>;
     /// After everything.
@@ -35,6 +35,8 @@ pub(super) struct Summary {
     pub ignored: u64,
     /// Files scanned.
     pub files: u64,
+    /// Files with a secret that is reported.
+    pub files_with_findings: u64,
     /// Bytes scanned.
     pub bytes: u64,
     /// Binary files skipped.
@@ -52,15 +54,12 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tenths = self.bytes * 10 / (1 << 20);
-        write!(
-            f,
-            "{} in {}, {}.{} MiB scanned",
-            self.found(),
-            count(self.files, "file"),
-            tenths / 10,
-            tenths % 10
-        )?;
+        let files = count(self.files, "file");
+        write!(f, "{} in ", count(self.findings, "secret"))?;
+        if self.files_with_findings > 0 {
+            write!(f, "{} of ", self.files_with_findings)?;
+        }
+        write!(f, "{files}, {}", size(self.bytes))?;
         if self.known > 0 {
             write!(f, ", {} known", self.known)?;
         }
@@ -77,14 +76,21 @@ impl fmt::Display for Summary {
     }
 }
 
+/// A number of bytes in the largest unit that it fills, with a decimal where there are less than ten.
+fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["bytes", "KiB", "MiB", "GiB"];
+    let unit = UNITS.len().min(1 + bytes.max(1).ilog2() as usize / 10) - 1;
+    let tenths = (u128::from(bytes) * 10) >> (10 * unit);
+    match (unit, tenths) {
+        (0, _) => format!("{bytes} {}", UNITS[0]),
+        (_, ..100) => format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit]),
+        _ => format!("{} {}", tenths / 10, UNITS[unit]),
+    }
+}
+
 /// A number and what is counted.
 pub(super) fn count(number: u64, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
-}
-
-/// A path as a terminal may show it: what would move the cursor or feign a line is escaped.
-pub(super) fn printable(path: &Path) -> String {
-    terminal::printable(&path.to_string_lossy())
 }
 
 /// The secret as it may be shown: whole, or its first characters (at most a quarter of it) and its length.
@@ -133,8 +139,8 @@ impl<W: Write> ReportWriter for TableReport<W> {
         Ok(())
     }
 
-    fn finding(&mut self, path: &Path, rule: &Rule, finding: &LocatedFinding) -> io::Result<()> {
-        self.path = printable(path);
+    fn finding(&mut self, name: &SourceName, rule: &Rule, finding: &LocatedFinding) -> io::Result<()> {
+        self.path = name.printable();
         let secret = shown(&finding.secret, self.reveal);
         self.rows.push([
             format!("{}:{}", finding.start.line, finding.start.column),
@@ -199,9 +205,9 @@ impl<W: Write> ReportWriter for Json<W> {
         self.out.write_all(b"{\"findings\":[")
     }
 
-    fn finding(&mut self, path: &Path, rule: &Rule, finding: &LocatedFinding) -> io::Result<()> {
-        let found = serde_json::json!({
-            "path": path.to_string_lossy(),
+    fn finding(&mut self, name: &SourceName, rule: &Rule, finding: &LocatedFinding) -> io::Result<()> {
+        let mut found = serde_json::json!({
+            "path": name.path.to_string_lossy(),
             "line": finding.start.line,
             "column": finding.start.column,
             "start": finding.start.offset,
@@ -214,6 +220,9 @@ impl<W: Write> ReportWriter for Json<W> {
             "secret": shown(&finding.secret, self.reveal),
             "impact": rule.impact,
         });
+        if let Some(found) = found.as_object_mut() {
+            name.describe(found);
+        }
         self.out.write_all(if self.any { b",\n" } else { b"\n" })?;
         self.any = true;
         serde_json::to_writer(&mut self.out, &found)?;
@@ -246,18 +255,28 @@ mod tests {
     }
 
     #[test]
-    fn paths_do_not_move_the_cursor() {
-        assert_eq!(printable(Path::new("a b/ä.txt")), "a b/ä.txt");
-        assert_eq!(printable(Path::new("x\nerror: \u{1b}[2J\u{9b}1m")), "x\\nerror: \\u{1b}[2J\\u{9b}1m");
-    }
-
-    #[test]
     fn a_summary_reads_like_a_sentence() {
-        let summary = Summary { findings: 1, files: 2, bytes: 3 << 20, skipped: 1, ..Summary::default() };
-        assert_eq!(summary.to_string(), "1 secret found in 2 files, 3.0 MiB scanned, 1 binary file skipped");
+        let summary = Summary {
+            findings: 15,
+            files: 7,
+            files_with_findings: 5,
+            bytes: 12 << 10,
+            skipped: 1,
+            ..Summary::default()
+        };
+        assert_eq!(summary.to_string(), "15 secrets in 5 of 7 files, 12 KiB, 1 binary file skipped");
         let summary = Summary { files: 1, known: 2, ignored: 3, failed: 4, ..Summary::default() };
-        let expected =
-            "0 secrets found in 1 file, 0.0 MiB scanned, 2 known, 3 ignored by comments, 4 not readable";
+        let expected = "0 secrets in 1 file, 0 bytes, 2 known, 3 ignored by comments, 4 not readable";
         assert_eq!(summary.to_string(), expected);
+        for (bytes, expected) in [
+            (1023, "1023 bytes"),
+            (1024, "1.0 KiB"),
+            (10 * 1024 - 1, "9.9 KiB"),
+            (10 * 1024, "10 KiB"),
+            (1 << 20, "1.0 MiB"),
+            (5 << 40, "5120 GiB"),
+        ] {
+            assert_eq!(size(bytes), expected);
+        }
     }
 }

@@ -1,28 +1,117 @@
 //! Findings as SARIF 2.1.0 (OASIS standard), for code scanning services.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
-use aegis_detect::{Rule, Rules, Severity};
-use data_encoding::HEXUPPER;
+use aegis_detect::{Category, Rule, Rules, Severity};
+use data_encoding::{HEXLOWER, HEXUPPER};
+use sha2::{Digest, Sha256};
 
 use super::finding::LocatedFinding;
+use super::project::ROOT_MARKS;
 use super::report::{ReportWriter, Summary, shown};
+use super::source::SourceName;
 
 /// The schema that the output fits.
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json";
+
+/// What relative paths of the log are relative to, by the name that it has there.
+const BASE: &str = "SRCROOT";
+/// Bytes of a fingerprint.
+const FINGERPRINT: usize = 16;
 
 /// A SARIF log with one run, written piece by piece.
 pub(super) struct Sarif<W> {
     out: W,
     reveal: bool,
+    /// The folder that paths are relative to: the repository that the current folder is in, or that folder.
+    base: PathBuf,
+    here: PathBuf,
+    /// The rules that were hit, and where each stands in the list.
+    rules: Vec<serde_json::Value>,
+    places: HashMap<String, usize>,
+    /// How often there was a finding of the same rule, file and mask.
+    seen: HashMap<[u8; FINGERPRINT], u64>,
     any: bool,
 }
 
 impl<W: Write> Sarif<W> {
     pub(super) fn new(out: W, reveal: bool) -> Self {
-        Sarif { out, reveal, any: false }
+        let here = std::env::current_dir().unwrap_or_default();
+        let base = repository_of(&here).unwrap_or(&here).to_path_buf();
+        let (rules, places, seen) = (Vec::new(), HashMap::new(), HashMap::new());
+        Sarif { out, reveal, base, here, rules, places, seen, any: false }
+    }
+
+    /// The place of a rule in the list, where it is put when it is hit for the first time.
+    fn place_of(&mut self, rule: &Rule) -> usize {
+        if let Some(place) = self.places.get(&rule.id) {
+            return *place;
+        }
+        let (level, number) = weight(rule.severity);
+        self.rules.push(serde_json::json!({
+            "id": rule.id,
+            "name": rule.name,
+            "shortDescription": { "text": rule.name },
+            "fullDescription": { "text": rule.impact },
+            "helpUri": help_uri(rule.category),
+            "help": { "text": format!("Whoever has it: {}. Revoke it, then make a new one; `aegis-gateway rules show {}` shows the rule.", rule.impact, rule.id) },
+            "defaultConfiguration": { "level": level },
+            "properties": { "category": rule.category.as_str(), "security-severity": number, "tags": ["security"] },
+        }));
+        let place = self.rules.len() - 1;
+        self.places.insert(rule.id.clone(), place);
+        place
+    }
+
+    /// The file's address: relative to the base where it lies below, else whole.
+    fn artifact(&self, path: &Path) -> serde_json::Value {
+        if path.starts_with("(standard input)") {
+            return serde_json::json!({ "uri": uri(path) });
+        }
+        let whole = self.here.join(path);
+        let whole = if path.components().any(|part| part == Component::ParentDir) {
+            whole.canonicalize().unwrap_or(whole)
+        } else {
+            whole
+        };
+        match whole.strip_prefix(&self.base) {
+            Ok(below) => serde_json::json!({ "uri": uri(below), "uriBaseId": BASE }),
+            Err(_) => serde_json::json!({ "uri": uri(&whole) }),
+        }
+    }
+
+    /// What a service knows the finding by when its line has moved: rule, file, mask, and which of those it is. Nothing
+    /// of it can be tried out on guesses of the secret beyond what the message shows.
+    fn fingerprint(&mut self, rule: &Rule, artifact: &serde_json::Value, secret: &[u8]) -> String {
+        let mut hash = Sha256::new();
+        for part in [rule.id.as_str(), artifact["uri"].as_str().unwrap_or_default(), &shown(secret, false)] {
+            hash.update(part.as_bytes());
+            hash.update([0]);
+        }
+        let mut mix = [0; FINGERPRINT];
+        mix.copy_from_slice(&hash.finalize()[..FINGERPRINT]);
+        let count = self.seen.entry(mix).or_default();
+        *count += 1;
+        format!("{}:{count}", HEXLOWER.encode(&mix))
+    }
+}
+
+/// The folder at or above `folder` that version control knows as a whole.
+fn repository_of(folder: &Path) -> Option<&Path> {
+    folder.ancestors().find(|folder| ROOT_MARKS.iter().any(|mark| folder.join(mark).exists()))
+}
+
+/// The page about what is found, in a list that services know.
+fn help_uri(category: Category) -> &'static str {
+    match category {
+        // Exposure of personal data, and of how systems are laid out.
+        Category::Pii => "https://cwe.mitre.org/data/definitions/359.html",
+        Category::User | Category::Host => "https://cwe.mitre.org/data/definitions/497.html",
+        // Credentials in a file.
+        _ => "https://cwe.mitre.org/data/definitions/798.html",
     }
 }
 
@@ -52,43 +141,28 @@ fn uri(path: &Path) -> String {
 }
 
 impl<W: Write> ReportWriter for Sarif<W> {
-    fn begin(&mut self, rules: &Rules) -> io::Result<()> {
-        let descriptors: Vec<_> = rules
-            .iter()
-            .map(|(_, rule)| {
-                let (level, number) = weight(rule.severity);
-                serde_json::json!({
-                    "id": rule.id,
-                    "name": rule.name,
-                    "shortDescription": { "text": rule.name },
-                    "fullDescription": { "text": rule.impact },
-                    "defaultConfiguration": { "level": level },
-                    "properties": { "category": rule.category.as_str(), "security-severity": number, "tags": ["security"] },
-                })
-            })
-            .collect();
-        let driver = serde_json::json!({
-            "name": "aegis-gateway",
-            "version": env!("CARGO_PKG_VERSION"),
-            "rules": descriptors,
-        });
+    fn begin(&mut self, _: &Rules) -> io::Result<()> {
         write!(
             self.out,
-            "{{\"$schema\":\"{SCHEMA}\",\"version\":\"2.1.0\",\"runs\":[{{\"tool\":{{\"driver\":"
-        )?;
-        serde_json::to_writer(&mut self.out, &driver)?;
-        self.out.write_all(b"},\"columnKind\":\"unicodeCodePoints\",\"results\":[")
+            "{{\"$schema\":\"{SCHEMA}\",\"version\":\"2.1.0\",\"runs\":[{{\"columnKind\":\"unicodeCodePoints\",\"results\":["
+        )
     }
 
-    fn finding(&mut self, path: &Path, rule: &Rule, finding: &LocatedFinding) -> io::Result<()> {
+    fn finding(&mut self, name: &SourceName, rule: &Rule, finding: &LocatedFinding) -> io::Result<()> {
+        let index = self.place_of(rule);
+        let artifact = self.artifact(&name.path);
+        let fingerprint = self.fingerprint(rule, &artifact, &finding.secret);
+        let mut properties = serde_json::Map::new();
+        properties.insert("confidence".to_owned(), finding.finding.confidence.as_str().into());
+        name.describe(&mut properties);
         let result = serde_json::json!({
             "ruleId": rule.id,
-            "ruleIndex": finding.finding.rule.0,
+            "ruleIndex": index,
             "level": weight(rule.severity).0,
             "message": { "text": format!("{}: {}", rule.name, shown(&finding.secret, self.reveal)) },
             "locations": [{
                 "physicalLocation": {
-                    "artifactLocation": { "uri": uri(path) },
+                    "artifactLocation": artifact,
                     "region": {
                         "startLine": finding.start.line,
                         "startColumn": finding.start.column,
@@ -99,7 +173,8 @@ impl<W: Write> ReportWriter for Sarif<W> {
                     },
                 },
             }],
-            "properties": { "confidence": finding.finding.confidence.as_str() },
+            "partialFingerprints": { "aegisFinding/v1": fingerprint },
+            "properties": properties,
         });
         self.out.write_all(if self.any { b",\n" } else { b"\n" })?;
         self.any = true;
@@ -113,7 +188,19 @@ impl<W: Write> ReportWriter for Sarif<W> {
 
     fn end(&mut self, summary: &Summary) -> io::Result<()> {
         let complete = summary.failed == 0;
-        write!(self.out, "\n],\"invocations\":[{{\"executionSuccessful\":{complete}}}]}}]}}")?;
+        let driver = serde_json::json!({
+            "name": "aegis-gateway",
+            "version": env!("CARGO_PKG_VERSION"),
+            "rules": self.rules,
+        });
+        self.out.write_all(b"\n],\"tool\":{\"driver\":")?;
+        serde_json::to_writer(&mut self.out, &driver)?;
+        let bases =
+            serde_json::json!({ BASE: { "description": { "text": "The root of the scanned repository." } } });
+        write!(
+            self.out,
+            "}},\"originalUriBaseIds\":{bases},\"invocations\":[{{\"executionSuccessful\":{complete}}}]}}]}}"
+        )?;
         self.out.write_all(b"\n")?;
         self.out.flush()
     }

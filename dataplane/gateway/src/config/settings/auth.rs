@@ -20,7 +20,7 @@ list_item! {
         /// Name of the key in logs and audit.
         id: String, example: r#""ci""#;
         /// SHA-256 of the key, 64 hexadecimal digits.
-        sha256: String, example: r#""e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855""#;
+        sha256: String, example: r#""what `aegis-gateway key new` prints""#;
         /// Organisation the key belongs to.
         org: Option<String> = None, example: r#""acme""#;
         /// User or team the key belongs to.

@@ -18,8 +18,8 @@ const MAX_SHARDS: u64 = 1_024;
 section! {
     /// `[server]`
     Server {
-        /// Addresses that take traffic.
-        listen: Vec<SocketAddr> = vec![SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080))], restart: true;
+        /// Addresses that take traffic; "0.0.0.0:8080" is reached from the network, and wants keys and TLS.
+        listen: Vec<SocketAddr> = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))], restart: true;
         /// Number of shards, each on a CPU of its own; 0 is one per CPU of the affinity mask.
         shards: usize,
             range: Range::at_most(MAX_SHARDS, |n| format!("{n} shards are more than {MAX_SHARDS}"))

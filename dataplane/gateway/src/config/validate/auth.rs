@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use sha2::{Digest, Sha256};
+
 use crate::config::error::Problem;
 use crate::config::reference::nearest;
 use crate::config::settings::{AuthMode, Settings};
@@ -35,7 +37,11 @@ pub(super) fn check(settings: &Settings, problems: &mut Vec<Problem>) {
                 "rename one",
             ));
         }
-        if hex::sha256(&key.sha256).is_none() {
+        let hash = hex::sha256(&key.sha256);
+        if hash == Some(Sha256::digest(b"").into()) {
+            let help = "make a key with `aegis-gateway key new`";
+            problems.push(Problem::error(format!("{at}.sha256"), "the SHA-256 of an empty key", help));
+        } else if hash.is_none() {
             let help = "write 64 hexadecimal digits; `aegis-gateway key hash` makes them from a key";
             problems.push(Problem::error(format!("{at}.sha256"), "not a SHA-256", help));
         } else if !hashes.insert(key.sha256.to_ascii_lowercase()) {

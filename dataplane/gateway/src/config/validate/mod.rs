@@ -10,13 +10,14 @@ use super::error::Problem;
 use super::range::Hint;
 use super::reference;
 use super::schema::Setting;
-use super::settings::{ClientAuth, Settings};
+use super::settings::{AuthMode, ClientAuth, Settings};
 use super::upstream_url::UpstreamUrl;
 use crate::web_origin::{MAX_ENTRY, check_host, check_origin};
 
 mod auth;
 mod hosts;
 mod limits;
+mod log;
 mod policy;
 mod restore;
 mod tokens;
@@ -36,7 +37,7 @@ pub fn check(settings: &Settings) -> Vec<Problem> {
     policy::check(settings, &mut problems);
     restore::check(settings, &mut problems);
     tokens::check(settings, &mut problems);
-    log(settings, &mut problems);
+    log::check(settings, &mut problems);
     problems
 }
 
@@ -92,9 +93,29 @@ fn server(settings: &Settings, problems: &mut Vec<Problem>) {
             problems.push(Problem::error("server.tls.client_auth", what, "add server.tls.certificates"));
         }
     }
+    reach(settings, problems);
     if !settings.admin.listen.ip().is_loopback() {
         let what = format!("{} can be reached from outside and has no access control", settings.admin.listen);
         problems.push(Problem::warning("admin.listen", what, "keep it on a trusted network"));
+    }
+}
+
+/// Warns of an address that the network reaches, where nothing asks who comes or nothing hides what is said.
+fn reach(settings: &Settings, problems: &mut Vec<Problem>) {
+    let (auth, tls) = (&settings.auth, &settings.server.tls);
+    let asks = auth.mode == AuthMode::Keys
+        || (auth.mode == AuthMode::Auto && !auth.keys.is_empty())
+        || tls.client_auth == ClientAuth::Required;
+    let missing = match (asks, tls.certificates.is_empty()) {
+        (false, true) => "neither a key nor TLS",
+        (false, false) => "no key",
+        (true, true) => "no TLS",
+        (true, false) => return,
+    };
+    for address in settings.server.listen.iter().filter(|address| !address.ip().is_loopback()) {
+        let what = format!("{address} can be reached from the network, and there is {missing}");
+        let help = "add [[auth.keys]] and server.tls.certificates, or listen on 127.0.0.1";
+        problems.push(Problem::warning("server.listen", what, help));
     }
 }
 
@@ -155,15 +176,5 @@ fn recall(settings: &Settings, problems: &mut Vec<Problem>) {
             "values are remembered, but ttl, max_clients or max_values is 0",
             "raise it, or set enabled = false",
         ));
-    }
-}
-
-fn log(settings: &Settings, problems: &mut Vec<Problem>) {
-    if let Err(error) = settings.log.level.parse::<tracing_subscriber::filter::Targets>() {
-        let what = format!("`{}` is not a level or filter: {error}", settings.log.level);
-        problems.push(Problem::error("log.level", what, "error, warn, info, debug or trace"));
-    }
-    if settings.log.access.is_empty() {
-        problems.push(Problem::error("log.access", "is empty", "off, stdout, stderr or the path of a file"));
     }
 }
