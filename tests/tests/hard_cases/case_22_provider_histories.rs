@@ -123,7 +123,9 @@ impl Case {
 
     fn send(&self, fields: &[(&str, &str)], target: &str, content_type: &str, body: &str) -> Message {
         let request = if body.is_empty() {
-            let fields: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+            let fields = fields
+                .iter()
+                .fold(String::new(), |text, (name, value)| text + &format!("{name}: {value}\r\n"));
             format!("GET {target} HTTP/1.1\r\nhost: aegis.test\r\n{fields}\r\n").into_bytes()
         } else {
             post_with(target, content_type, fields, body.as_bytes())
@@ -190,8 +192,8 @@ struct Api {
     last: Vec<(&'static str, Value)>,
 }
 
-fn api(first: (&'static str, Value), last: Vec<(&'static str, Value)>) -> Api {
-    Api { first: (first.0, JSON.to_owned(), first.1.to_string()), steps: Vec::new(), last }
+fn api((path, body): (&'static str, &Value), last: Vec<(&'static str, Value)>) -> Api {
+    Api { first: (path, JSON.to_owned(), body.to_string()), steps: Vec::new(), last }
 }
 
 fn apis() -> Vec<Api> {
@@ -208,7 +210,7 @@ fn apis() -> Vec<Api> {
     let gemini_file = json!([{"role": "user", "parts": [{"fileData": {"fileUri": uri}}]}]);
     vec![
         api(
-            ("/v1/responses", json!({"model": "m", "input": named})),
+            ("/v1/responses", &json!({"model": "m", "input": named})),
             vec![
                 ("/v1/responses", json!({"previous_response_id": "#", "input": asks})),
                 ("/v1/responses", json!({"previous_response_id": "#", "input": asks, "stream": true})),
@@ -217,7 +219,7 @@ fn apis() -> Vec<Api> {
             ],
         ),
         api(
-            ("/v1/conversations", json!({"items": [{"type": "message", "role": "user", "content": named}]})),
+            ("/v1/conversations", &json!({"items": [{"type": "message", "role": "user", "content": named}]})),
             vec![
                 ("/v1/responses", json!({"conversation": "#", "input": asks})),
                 ("/v1/responses", json!({"conversation": {"id": "#"}, "input": asks, "stream": true})),
@@ -225,7 +227,7 @@ fn apis() -> Vec<Api> {
             ],
         ),
         api(
-            ("/v1/threads", json!({"messages": user})),
+            ("/v1/threads", &json!({"messages": user})),
             vec![
                 ("/v1/threads/#/runs", json!({"assistant_id": "a", "stream": true})),
                 ("/v1/threads/#/messages", Value::Null),
@@ -250,11 +252,14 @@ fn apis() -> Vec<Api> {
             last: vec![("/v1/files/#/content", Value::Null)],
         },
         api(
-            ("/v1/messages/batches", json!({"requests": [{"custom_id": "1", "params": {"messages": user}}]})),
+            (
+                "/v1/messages/batches",
+                &json!({"requests": [{"custom_id": "1", "params": {"messages": user}}]}),
+            ),
             vec![("/v1/messages/batches/#/results", Value::Null)],
         ),
         api(
-            ("/v1beta/cachedContents", json!({"contents": [{"role": "user", "parts": [{"text": named}]}]})),
+            ("/v1beta/cachedContents", &json!({"contents": [{"role": "user", "parts": [{"text": named}]}]})),
             vec![(GEMINI, json!({"cachedContent": "#", "contents": [{"parts": [{"text": asks}]}]}))],
         ),
     ]

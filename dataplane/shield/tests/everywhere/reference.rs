@@ -49,7 +49,7 @@ pub(crate) fn judge(gateway: &mut Gateway, conversation: &Conversation) -> Judge
         .vault
         .tokens()
         .filter(|token| other.vault.resolve(token).is_none())
-        .map(|token| token.to_string())
+        .map(ToString::to_string)
         .collect();
     let received = receive(other.vault, &[&seen]);
     match foreign.iter().find(|token| seen.contains(*token) && !received.contains(*token)) {

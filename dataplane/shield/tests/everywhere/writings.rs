@@ -122,7 +122,7 @@ pub(crate) fn escaped(value: &str) -> String {
 }
 
 pub(crate) fn hex(value: &str, sign: &str) -> String {
-    value.bytes().map(|byte| format!("{sign}{byte:02x}")).collect()
+    value.bytes().fold(String::new(), |text, byte| text + &format!("{sign}{byte:02x}"))
 }
 
 pub(crate) fn percent(value: &str) -> String {
