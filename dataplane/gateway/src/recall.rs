@@ -3,7 +3,7 @@
 //! A rule knows a value by its name or its shape. A conversation that goes on holds it bare as well: a reply was restored,
 //! a tool printed it, a summary dropped the line where it was found. So the process remembers, per organisation and
 //! client, the values that are rare enough to be searched for everywhere, as keyed hashes: nobody who reads its memory
-//! finds a value there. Beside them lie the values themselves, [sealed](sealed) under the client's own credential, for
+//! finds a value there. Beside them lie the values themselves, [sealed] under the client's own credential, for
 //! replies that hold tokens of earlier requests. Nothing is written to disk; a restart forgets.
 //!
 //! Clients are distinguished by their gateway key, else by a keyed hash of their own credential, else by their address;
