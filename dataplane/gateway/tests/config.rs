@@ -51,9 +51,9 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "a = 1\nb = 2\n",
-        "error: aegis.toml:1:1: a: unknown section\n  help: known here: server, admin, state, cache, timeouts, limits, upstreams, auth, \
+        "error: aegis.toml:1:1: a: unknown section\n  help: known here: server, admin, reload, state, cache, timeouts, limits, upstreams, auth, \
          policy, rules, known_values, restore, tokens, session, recall, log, audit\nerror: aegis.toml:2:1: b: unknown section\n  help: known here: server, admin, \
-         state, cache, timeouts, limits, upstreams, auth, policy, rules, known_values, restore, tokens, session, recall, log, audit",
+         reload, state, cache, timeouts, limits, upstreams, auth, policy, rules, known_values, restore, tokens, session, recall, log, audit",
     ),
     (
         "[server]\nshards = \"two\"\n",
