@@ -131,21 +131,21 @@ fn chat(text: &str, size: usize, inserted: &[String]) -> Vec<u8> {
 }
 
 /// One reading of one case.
-type Reading = Box<dyn FnMut() -> usize>;
+type Measured = Box<dyn FnMut() -> usize>;
 
 /// Cases of one group; the first is what the others are compared with.
-struct Group {
+struct CaseGroup {
     name: String,
-    cases: Vec<(String, Reading)>,
+    cases: Vec<(String, Measured)>,
 }
 
-impl Group {
+impl CaseGroup {
     fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), cases: Vec::new() }
     }
 
     /// Makes a case, if it is wanted.
-    fn add(&mut self, wanted: &Wanted, name: String, make: impl FnOnce() -> Reading) {
+    fn add(&mut self, wanted: &Wanted, name: String, make: impl FnOnce() -> Measured) {
         let is_wanted = match wanted {
             Wanted::Once { group, case } => *group == self.name && *case == name,
             Wanted::Groups(parts) => parts.is_empty() || parts.iter().any(|part| self.name.contains(part)),
@@ -176,7 +176,7 @@ impl Setup {
     }
 
     /// The scanner alone over plain text.
-    fn scan(&self, found: Option<Arc<FoundValues>>, text: &str) -> Reading {
+    fn scan(&self, found: Option<Arc<FoundValues>>, text: &str) -> Measured {
         let mut scanner = Scanner::new(Arc::clone(&self.rules)).expect("memory for the scanner");
         scanner.search_for(SearchValues { remembered: found, ..SearchValues::default() });
         let text = text.to_owned();
@@ -195,7 +195,7 @@ impl Setup {
     }
 
     /// A body through the tokenizer.
-    fn tokenize(&self, found: Option<Arc<FoundValues>>, body: Vec<u8>) -> Reading {
+    fn tokenize(&self, found: Option<Arc<FoundValues>>, body: Vec<u8>) -> Measured {
         let shield = self.shield();
         let mut scratch = ShardScratch::new(&shield.rules).expect("memory for the scanner");
         let mut splice = Splice::new();
@@ -207,7 +207,7 @@ impl Setup {
     }
 
     /// Fields of a head, scanned together as the gateway does.
-    fn head(&self, text: &'static str) -> Reading {
+    fn head(&self, text: &'static str) -> Measured {
         let shield = self.shield();
         let mut scratch = ShardScratch::new(&shield.rules).expect("memory for the scanner");
         let mut splice = Splice::new();
@@ -217,7 +217,7 @@ impl Setup {
         })
     }
 
-    fn groups(&self, wanted: &Wanted) -> Vec<Group> {
+    fn groups(&self, wanted: &Wanted) -> Vec<CaseGroup> {
         let kinds = [
             ("keys", Kind::Keys),
             ("passwords", Kind::Passwords),
@@ -225,7 +225,7 @@ impl Setup {
             ("mixed", Kind::Mixed),
         ];
         let plain = machine::slice(&self.text, TEXT, 1);
-        let mut scan = Group::new("scan 1MB");
+        let mut scan = CaseGroup::new("scan 1MB");
         scan.add(wanted, "base".to_owned(), || self.scan(None, plain));
         for (name, kind) in kinds {
             for count in [1, 100, 10_000] {
@@ -235,7 +235,7 @@ impl Setup {
         }
         let mut groups = vec![scan];
         for (size_name, size) in SIZES {
-            let mut tokenize = Group::new(format!("tokenize {size_name}, remembered"));
+            let mut tokenize = CaseGroup::new(format!("tokenize {size_name}, remembered"));
             let clean = || chat(&self.text, size, &[]);
             tokenize.add(wanted, "base".to_owned(), || self.tokenize(None, clean()));
             for (name, kind) in kinds {
@@ -250,14 +250,14 @@ impl Setup {
                 }
             }
             groups.push(tokenize);
-            let mut new = Group::new(format!("tokenize {size_name}, new"));
+            let mut new = CaseGroup::new(format!("tokenize {size_name}, new"));
             for (name, count, repeats) in NEW {
                 let body = || new_values(&self.text, size, count, repeats);
                 new.add(wanted, name.to_owned(), || self.tokenize(None, body()));
             }
             groups.push(new);
         }
-        let mut fields = Group::new("fields beside a body of 1KB");
+        let mut fields = CaseGroup::new("fields beside a body of 1KB");
         fields.add(wanted, "base".to_owned(), || self.tokenize(None, chat(&self.text, 1 << 10, &[])));
         for (name, text) in FIELDS {
             fields.add(wanted, name.to_owned(), || self.head(text));
@@ -313,7 +313,7 @@ fn cpu() -> u64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-fn per_reading(reading: &mut Reading, count: usize) -> f64 {
+fn per_reading(reading: &mut Measured, count: usize) -> f64 {
     let begin = cpu();
     (0..count).for_each(|_| {
         black_box(reading());
@@ -321,7 +321,7 @@ fn per_reading(reading: &mut Reading, count: usize) -> f64 {
     (cpu() - begin) as f64 / count as f64 / 1e3
 }
 
-fn measure(group: &mut Group) {
+fn measure(group: &mut CaseGroup) {
     let mut times = vec![Vec::new(); group.cases.len()];
     let begin = cpu();
     group.cases[0].1();
@@ -344,9 +344,9 @@ fn measure(group: &mut Group) {
     }
 }
 
-/// So many readings of one case; apart, so that tools that count can be told its name.
+/// So many readings of one case; apart, so that tools that count can be given its name.
 #[inline(never)]
-fn repeat_case(reading: &mut Reading, count: usize) -> usize {
+fn repeat_case(reading: &mut Measured, count: usize) -> usize {
     (0..count).map(|_| reading()).sum()
 }
 

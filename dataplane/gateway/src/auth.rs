@@ -116,7 +116,7 @@ const DISABLED: Failure = Failure::new(401, ErrorKind::TokenRevoked, "the gatewa
 const NOT_HERE: Failure =
     Failure::new(403, ErrorKind::Forbidden, "the gateway key may not use this upstream");
 
-/// Why no key was found. One that stands where only the provider's may stand is told so: it would have gone there.
+/// Why no key was found. One that stands where only the provider's may stand gets an error of its own: it would have gone there.
 fn missing(fields: &Fields) -> Failure {
     if presented(fields, true).is_some_and(has_shape) { MISPLACED } else { MISSING }
 }
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gateway_key_in_the_place_of_the_providers_is_told_so() {
+    fn a_gateway_key_in_the_place_of_the_providers_has_an_error_of_its_own() {
         let key = format_key(&[1; KEY_BYTES]);
         let shown = fields(&[("authorization", &format!("Bearer {}", *key))]);
         assert!(missing(&shown).message.contains("send the gateway key in the x-aegis-key header"));

@@ -37,7 +37,7 @@ pub(crate) fn search_key() -> KnownKey {
     KEY.get_or_init(|| KnownKey::new(&zeroize::Zeroizing::new(random()))).clone()
 }
 
-/// The place of a client's memory: of what tells it from others, which is of that kind, and the names of the user that it
+/// The place of a client's memory: of what distinguishes it from others, which is of that kind, and the names of the user that it
 /// gives. Salted, so that nobody who reads the process's memory can test credentials by it.
 pub(crate) fn client_key(kind: &[u8], parts: &[&[u8]], names: &[&[u8]]) -> TableKey {
     static SALT: OnceLock<[u8; 32]> = OnceLock::new();

@@ -452,7 +452,7 @@ fn relative_paths_of_the_file_are_meant_from_its_folder() {
 }
 
 #[test]
-fn variables_that_name_no_key_are_told_with_the_nearest() {
+fn variables_that_name_no_key_are_reported_with_the_nearest() {
     let warnings = |name: &str| -> Vec<String> {
         from_env(&[(name, "1")]).expect(name).warnings.iter().map(ToString::to_string).collect()
     };

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// How long the listener may take for one step. It answers at once unless the machine hangs.
-const PATIENCE: Duration = Duration::from_secs(2);
+const STEP_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest answer that is read, in bytes; `/metrics` of a large gateway has a few hundred KiB.
 const MAX_ANSWER: u64 = 16 << 20;
 
@@ -29,9 +29,9 @@ pub(super) fn delete(address: SocketAddr, path: &str) -> io::Result<Answer> {
 }
 
 fn ask(address: SocketAddr, method: &str, path: &str) -> io::Result<Answer> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut stream = TcpStream::connect_timeout(&address, STEP_TIMEOUT)?;
+    stream.set_read_timeout(Some(STEP_TIMEOUT))?;
+    stream.set_write_timeout(Some(STEP_TIMEOUT))?;
     // Version 1.0: the answer ends with the connection, and comes without chunks.
     write!(stream, "{method} {path} HTTP/1.0\r\nhost: {address}\r\n\r\n")?;
     let mut answer = Vec::new();

@@ -59,7 +59,7 @@ impl CheckCommand {
     }
 }
 
-/// Makes what `run` would take traffic with, and tries what it would open. All that is wrong is told, not the first.
+/// Makes what `run` would take traffic with, and tries what it would open. All faults are reported, not the first.
 fn prepare(loaded: &mut Loaded) -> Result<Snapshot, ConfigError> {
     let settings = &loaded.settings;
     let mut problems = openings::examine(settings);

@@ -19,7 +19,7 @@ const BAD_NAME: Failure = Failure::upstream("the upstream's name cannot be used 
 const NO_TLS: Failure = Failure::upstream("no trusted TLS connection to the upstream came about");
 const TLS_TOO_SLOW: Failure = Failure::timeout("the TLS handshake with the upstream took too long");
 
-/// What a client is told while a name has no address.
+/// The error while a name has no address.
 fn unresolved(host: &str) -> Failure {
     Failure { message: format!("cannot resolve {host}").into(), ..Failure::upstream("") }
 }

@@ -23,7 +23,7 @@ pub struct HashedKey {
     pub disabled: bool,
 }
 
-/// Leading bytes of a hash by which keys are ordered and looked up. What a search tells by its time is about these bytes
+/// Leading bytes of a hash by which keys are ordered and looked up. What the time of a search reveals is about these bytes
 /// of a SHA-256, which lead to no key; all 32 are compared in constant time.
 const PREFIX: usize = 8;
 

@@ -160,25 +160,25 @@ impl BackwardCursor<'_> {
         let value = line[lead..].strip_prefix(b"value:").filter(|rest| rest.starts_with(b" "))?.trim_ascii();
         let from = start + line.trim_ascii_end().len() - value.len();
         Self::unquoted(value)
-            .map(|(skip, len)| Span::new(from + skip, from + skip + len))
+            .map(|inside| Span::new(from + inside.start, from + inside.end))
             .filter(|span| !span.is_empty())
     }
 
-    /// What of a value in a line of YAML is between its quotes, if it has any, as its place and length in it.
-    fn unquoted(value: &[u8]) -> Option<(usize, usize)> {
+    /// The span of what is between the quotes of a value in a line of YAML, or of all of it if it has none.
+    fn unquoted(value: &[u8]) -> Option<Span> {
         let opening = value.iter().take_while(|byte| **byte == b'\\').count();
         let inside = match value.get(opening)? {
             quote @ (b'"' | b'\'') => {
                 let closing = [&value[..opening], &[*quote]].concat();
-                let skip = opening + 1;
-                let len = value.len().checked_sub(skip + closing.len())?;
-                value.ends_with(&closing).then_some((skip, len))?
+                let start = opening + 1;
+                let end = value.len().checked_sub(closing.len()).filter(|end| *end >= start)?;
+                value.ends_with(&closing).then_some(Span::new(start, end))?
             }
             // An anchor, an alias, or a block.
             b'&' | b'*' | b'|' | b'>' => return None,
-            _ => (0, value.len()),
+            _ => Span::new(0, value.len()),
         };
-        let text = &value[inside.0..inside.0 + inside.1];
+        let text = &value[inside.start..inside.end];
         (!text.iter().any(|byte| matches!(byte, b'"' | b'\'' | b'#'))).then_some(inside)
     }
 

@@ -13,7 +13,7 @@ use super::diagnosis::Diagnosis;
 use crate::snapshot::{Snapshot, Upstream};
 
 /// How long a connection, and each step of a handshake, may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+const STEP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Looks at the upstreams that the configuration names; at the built-in ones where it names none.
 pub(super) fn examine(snapshot: &Snapshot, online: bool) -> Vec<Diagnosis> {
@@ -62,7 +62,7 @@ fn reach(upstream: &Upstream) -> Diagnosis {
 fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for address in addresses {
-        match TcpStream::connect_timeout(address, PATIENCE) {
+        match TcpStream::connect_timeout(address, STEP_TIMEOUT) {
             Ok(stream) => return Ok(stream),
             Err(error) => last = error,
         }
@@ -71,8 +71,8 @@ fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
 }
 
 fn handshake(mut stream: TcpStream, host: &str, config: &Arc<ClientConfig>) -> io::Result<()> {
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(STEP_TIMEOUT))?;
+    stream.set_write_timeout(Some(STEP_TIMEOUT))?;
     let name = server_name(host).map_err(io::Error::other)?;
     let mut connection = ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
     while connection.is_handshaking() {

@@ -23,7 +23,7 @@ const LOOK_BACK: usize = 64;
 const MAX_OPENER: usize = 3;
 /// Most findings that wait for the end of their line; on a line with more, comments do not reach the first.
 const MAX_WAITING: usize = 1_000;
-/// Most void comments that are told of one text.
+/// Most void comments that are reported for one text.
 const MAX_VOID: usize = 20;
 
 /// A comment.

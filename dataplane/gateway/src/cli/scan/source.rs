@@ -31,7 +31,7 @@ pub(super) struct Blob {
 
 /// Which version of a file was scanned, when it is not the one in the folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Version {
+pub(super) enum FileVersion {
     /// What the next commit would hold.
     Staged,
     /// What this commit holds.
@@ -44,16 +44,16 @@ pub(super) struct SourceName {
     /// The file.
     pub path: PathBuf,
     /// Its version, if that is not the one in the folder.
-    pub version: Option<Version>,
+    pub version: Option<FileVersion>,
 }
 
-/// A version of a file and its new lines, as git tells them.
+/// A version of a file and its new lines, as git reports them.
 #[derive(Debug, Clone)]
 pub(super) struct Change {
     /// The file's path, absolute and without links.
     pub path: PathBuf,
     /// Its version, if that is not the one in the folder.
-    pub version: Option<Version>,
+    pub version: Option<FileVersion>,
     /// Where its text is, and which lines are new.
     pub source: Source,
 }
@@ -72,8 +72,8 @@ impl SourceName {
         let path = printable(&self.path);
         match &self.version {
             None => path,
-            Some(Version::Staged) => format!("{path} (staged)"),
-            Some(Version::Commit(id)) => {
+            Some(FileVersion::Staged) => format!("{path} (staged)"),
+            Some(FileVersion::Commit(id)) => {
                 format!("{path} (commit {})", id.get(..SHORT_COMMIT).unwrap_or(id))
             }
         }
@@ -83,10 +83,10 @@ impl SourceName {
     pub(super) fn describe(&self, found: &mut serde_json::Map<String, serde_json::Value>) {
         match &self.version {
             None => {}
-            Some(Version::Staged) => {
+            Some(FileVersion::Staged) => {
                 found.insert("staged".to_owned(), true.into());
             }
-            Some(Version::Commit(id)) => {
+            Some(FileVersion::Commit(id)) => {
                 found.insert("commit".to_owned(), id.as_str().into());
             }
         }
@@ -122,7 +122,7 @@ fn open_file(path: &Path) -> io::Result<File> {
 }
 
 impl Blob {
-    /// Opens the object for reading. That git does not have it is told at the end.
+    /// Opens the object for reading. That git does not have it is reported at the end.
     pub(super) fn open(&self) -> io::Result<impl Read + use<>> {
         let mut child = git(&self.repository)
             .args(["cat-file", "blob", &self.id])

@@ -101,7 +101,7 @@ impl Exchange<'_> {
 /// How signatures of AWS begin (Signature Version 4), behind which the access key stands: all else changes with each request.
 const SIGNED: &[u8] = b"AWS4-HMAC-SHA256 Credential=";
 
-/// What tells a client from others of what it shows its provider, as long as it is the same from one request to the next:
+/// The credentials that identify a client, as far as they are the same from one request to the next:
 /// the fields for keys, else the parameters for them, else its cookies.
 fn client_credentials(head: &RequestHead) -> Vec<&[u8]> {
     let of_fields: Vec<&[u8]> =

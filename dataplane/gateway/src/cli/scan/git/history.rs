@@ -8,7 +8,7 @@ use super::repository::Repository;
 use crate::cli::outcome::{CliFailure, failure};
 use crate::cli::scan::lines::LineSelection;
 use crate::cli::scan::reader::{Stopped, Unwanted};
-use crate::cli::scan::source::{Change, Source, Version};
+use crate::cli::scan::source::{Change, FileVersion, Source};
 
 /// The commits that led to the present.
 #[derive(Debug)]
@@ -114,7 +114,7 @@ impl History {
         }
         take(Change {
             path: self.repository.top.join(&file.path),
-            version: Some(Version::Commit(commit.to_owned())),
+            version: Some(FileVersion::Commit(commit.to_owned())),
             source: Source::Blob(self.repository.blob(&file.new), lines),
         })
     }

@@ -9,7 +9,7 @@ use super::repository::{Repository, unreadable};
 use super::staged;
 use crate::cli::outcome::CliFailure;
 use crate::cli::scan::lines::{self, LineSelection};
-use crate::cli::scan::source::{Blob, Change, Source, Version};
+use crate::cli::scan::source::{Blob, Change, FileVersion, Source};
 
 /// The files that have lines which `revision` (or where it and the present parted) has not, in the order of their
 /// names, and behind a file the lines that only its staged version has.
@@ -70,7 +70,7 @@ fn only_staged(repository: &Repository, base: &str) -> Result<Vec<Change>, CliFa
         let blob = repository.blob(&file.new);
         let lines = new.both(&not_in_folder(&blob, &path));
         if !lines.is_empty() {
-            let version = Some(Version::Staged);
+            let version = Some(FileVersion::Staged);
             changes.push(Change { path, version, source: Source::Blob(blob, lines) });
         }
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::patch::{FileChange, OPTIONS};
 use super::repository::{Repository, unreadable};
 use crate::cli::outcome::CliFailure;
-use crate::cli::scan::source::{Change, Source, Version};
+use crate::cli::scan::source::{Change, FileVersion, Source};
 
 /// The lines that are staged, in the order of the files' names. A repository without a commit stages all it has.
 pub(in crate::cli::scan) fn staged(paths: &[PathBuf]) -> Result<Vec<Change>, CliFailure> {
@@ -16,7 +16,7 @@ pub(in crate::cli::scan) fn staged(paths: &[PathBuf]) -> Result<Vec<Change>, Cli
             let lines = file.lines.clone().unwrap_or_else(|| repository.compare(&file.old, &file.new));
             Change {
                 path: repository.top.join(&file.path),
-                version: Some(Version::Staged),
+                version: Some(FileVersion::Staged),
                 source: Source::Blob(repository.blob(&file.new), lines),
             }
         })
