@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, SyncSender};
 use std::{io, thread};
 
 use super::shared::Shared;
-use super::weaker;
+use super::weaker::Protections;
 use crate::config::document::CutOff;
 use crate::config::error::Problem;
 use crate::config::schema::Setting;
@@ -21,8 +21,8 @@ pub struct Reloader {
     sources: Sources,
     builder: SnapshotBuilder,
     started_with: Settings,
-    /// What was published last.
-    running: Settings,
+    /// What the configuration that was published last protects by.
+    running: Protections,
     /// As its file was: who writes it so means it.
     running_cut_off: Option<CutOff>,
 }
@@ -35,19 +35,8 @@ impl Reloader {
             sources,
             builder,
             started_with: settings.clone(),
-            running: settings.clone(),
+            running: Protections::of(settings),
             running_cut_off: loaded.cut_off,
-        }
-    }
-
-    /// A reloader without this one's history, for the case that this one is lost.
-    fn clone_sources(&self) -> Reloader {
-        Reloader {
-            sources: self.sources.clone(),
-            builder: self.builder.successor(),
-            started_with: self.started_with.clone(),
-            running: self.running.clone(),
-            running_cut_off: self.running_cut_off,
         }
     }
 
@@ -70,10 +59,10 @@ impl Reloader {
     fn attempt(&mut self, shared: &Arc<Shared>) -> Result<u64, ConfigError> {
         let loaded = load(&self.sources)?;
         self.refuse_cut_off(&loaded)?;
-        let weaker = weaker::check(&self.running, &loaded.settings);
+        let weaker = self.running.lost(&loaded.settings);
         if !weaker.is_empty() {
             shared.counts.reload_weaker.inc();
-            return Err(ConfigError(weaker));
+            return Err(loaded.places.locate_all(ConfigError(weaker)));
         }
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
@@ -87,7 +76,7 @@ impl Reloader {
         let generation = snapshot.generation;
         shared.rule_book.add(generation, &snapshot.shield.rules);
         shared.snapshots.publish(Arc::new(snapshot));
-        self.running = loaded.settings;
+        self.running = Protections::of(&loaded.settings);
         self.running_cut_off = loaded.cut_off;
         Ok(generation)
     }
@@ -114,13 +103,13 @@ impl ReloadThread {
         let (requests, requested) = mpsc::sync_channel(1);
         thread::Builder::new().name("aegis-reload".to_owned()).spawn(move || {
             for () in requested {
-                let spare = reloader.clone_sources();
+                let spare = reloader.builder.successor();
                 if panic::catch_unwind(AssertUnwindSafe(|| reloader.reload(&shared))).is_err() {
                     shared.counts.reload_failures.inc();
                     tracing::error!(
                         "the reload failed by a fault of the gateway; the old configuration stays"
                     );
-                    reloader = spare;
+                    reloader.builder = spare;
                 }
             }
         })?;

@@ -2,29 +2,43 @@
 //! wants neither TLS nor keys.
 
 use crate::config::error::Problem;
-use crate::config::settings::{AuthMode, ClientAuth, Settings};
+use crate::config::settings::{ClientAuth, Settings};
 
-/// What `new` would take away of `running`, one problem each; none if `new` allows it.
-pub(super) fn check(running: &Settings, new: &Settings) -> Vec<Problem> {
-    if new.reload.allow_weaker {
-        return Vec::new();
-    }
-    let protections: [(Protection, &str, &str); 5] = [
-        (has_tls, "server.tls.certificates", "TLS towards clients is on, and would be off"),
-        (has_client_auth, "server.tls.client_auth", "clients present certificates, and would no longer"),
-        (demands_keys, "auth.mode", "gateway keys are demanded, and would no longer be"),
-        (has_keys, "auth.keys", "there are gateway keys, and none would be left"),
-        (has_upstreams, "upstreams", "there are upstreams, and none would be left but the built-in ones"),
-    ];
-    let lost = protections.into_iter().filter(|(has, _, _)| has(running) && !has(new));
-    lost.map(|(_, key, what)| Problem::error(key, what, HELP)).collect()
-}
+/// A protection: whether settings have it, its key, and what is said when it would go.
+type Protection = (fn(&Settings) -> bool, &'static str, &'static str);
 
-/// Whether the settings have it.
-type Protection = fn(&Settings) -> bool;
+const PROTECTIONS: [Protection; 5] = [
+    (has_tls, "server.tls.certificates", "TLS towards clients is on, and would be off"),
+    (has_client_auth, "server.tls.client_auth", "clients present certificates, and would no longer"),
+    (
+        |settings| settings.auth.demands_keys(),
+        "auth.mode",
+        "gateway keys are demanded, and would no longer be",
+    ),
+    (has_keys, "auth.keys", "there are gateway keys, and none would be left"),
+    (has_upstreams, "upstreams", "there are upstreams, and none would be left but the built-in ones"),
+];
 
 /// What to do about it.
 const HELP: &str = "if that is meant, set reload.allow_weaker = true, or restart the gateway";
+
+/// Which protections a configuration has.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Protections([bool; PROTECTIONS.len()]);
+
+impl Protections {
+    /// Those of `settings`.
+    pub(super) fn of(settings: &Settings) -> Self {
+        Self(PROTECTIONS.map(|(has, _, _)| has(settings)))
+    }
+
+    /// What `new` would take away of these, one problem each; none if `new` allows it.
+    pub(super) fn lost(self, new: &Settings) -> Vec<Problem> {
+        let lost = PROTECTIONS.into_iter().zip(self.0).filter(|((has, ..), had)| *had && !has(new));
+        let lost = lost.filter(|_| !new.reload.allow_weaker);
+        lost.map(|((_, key, what), _)| Problem::error(key, what, HELP)).collect()
+    }
+}
 
 fn has_tls(settings: &Settings) -> bool {
     !settings.server.tls.certificates.is_empty()
@@ -32,14 +46,6 @@ fn has_tls(settings: &Settings) -> bool {
 
 fn has_client_auth(settings: &Settings) -> bool {
     settings.server.tls.client_auth != ClientAuth::Off
-}
-
-fn demands_keys(settings: &Settings) -> bool {
-    match settings.auth.mode {
-        AuthMode::None => false,
-        AuthMode::Keys => true,
-        AuthMode::Auto => has_keys(settings),
-    }
 }
 
 fn has_keys(settings: &Settings) -> bool {
@@ -81,7 +87,7 @@ mod tests {
             (upstream, "", &["upstreams"]),
             (upstream, "[reload]\nallow_weaker = true\n", &[]),
         ] {
-            let problems = check(&settings(running), &settings(new));
+            let problems = Protections::of(&settings(running)).lost(&settings(new));
             let keys: Vec<&str> = problems.iter().map(|problem| &*problem.key).collect();
             assert_eq!(keys, missed, "{running} -> {new}");
         }

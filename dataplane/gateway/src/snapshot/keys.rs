@@ -10,7 +10,7 @@ use super::{Auth, GatewayKeys, HashedKey, UpstreamKey};
 use crate::config::Secret;
 use crate::config::builtin;
 use crate::config::error::Problem;
-use crate::config::settings::{self, AuthMode, KeyHeader, Settings, epoch_number};
+use crate::config::settings::{self, KeyHeader, Settings, epoch_number};
 use crate::hex;
 use crate::state_dir::MasterKey;
 
@@ -71,7 +71,7 @@ pub(super) fn upstream_key(
 /// Who may use the gateway.
 pub(super) fn auth(settings: &Settings) -> Auth {
     let auth = &settings.auth;
-    if auth.mode == AuthMode::None || (auth.mode == AuthMode::Auto && auth.keys.is_empty()) {
+    if !auth.demands_keys() {
         return Auth::None;
     }
     let hashed = |key: &settings::GatewayKey| {

@@ -60,20 +60,19 @@ impl KnownEntry {
         let places = value.windows(ANCHOR).enumerate().take(MAX_OFFSET + 1);
         let free = places.map(|(at, place)| (at, place, shared(anchor_print(place, key))));
         let free = free.filter(|(_, _, others)| *others < MAX_SHARED);
+        let has_room = |offset: usize| offset + WIDE_ANCHOR <= value.len();
         let (offset, place, _) = free.max_by_key(|&(offset, place, others)| {
             let first = std::cmp::Reverse(offset);
-            let has_room = offset + WIDE_ANCHOR <= value.len();
-            (run_of(&runs, offset, place), has_room, std::cmp::Reverse(others), rarity(place), first)
+            (run_of(&runs, offset, place), has_room(offset), std::cmp::Reverse(others), rarity(place), first)
         })?;
         let piece = |at: usize| print(std::array::from_fn(|i| value[offset + at + i]), key.piece());
-        let has_room = offset + WIDE_ANCHOR <= value.len();
         Some(KnownEntry {
             hash: key.value(value),
             length: value.len() as u16,
             offset: offset as u8,
             run: run_of(&runs, offset, place),
             pieces: std::array::from_fn(piece),
-            wide_pieces: has_room.then(|| std::array::from_fn(|at| piece(STRIDE + at))),
+            wide_pieces: has_room(offset).then(|| std::array::from_fn(|at| piece(STRIDE + at))),
             anchor: anchor_print(place, key),
             whole: key.whole(value),
         })

@@ -14,6 +14,17 @@ section! {
     }
 }
 
+impl Auth {
+    /// Whether a request must show a gateway key.
+    pub fn demands_keys(&self) -> bool {
+        match self.mode {
+            AuthMode::None => false,
+            AuthMode::Keys => true,
+            AuthMode::Auto => !self.keys.is_empty(),
+        }
+    }
+}
+
 list_item! {
     /// One of `[[auth.keys]]`.
     GatewayKey {

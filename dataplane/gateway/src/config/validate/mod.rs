@@ -10,7 +10,7 @@ use super::error::Problem;
 use super::range::Hint;
 use super::reference;
 use super::schema::Setting;
-use super::settings::{AuthMode, ClientAuth, Settings};
+use super::settings::{ClientAuth, Settings};
 use super::upstream_url::UpstreamUrl;
 use crate::web_origin::{MAX_ENTRY, check_host, check_origin};
 
@@ -103,9 +103,7 @@ fn server(settings: &Settings, problems: &mut Vec<Problem>) {
 /// Warns of an address that the network reaches, where nothing asks who comes or nothing hides what is said.
 fn reach(settings: &Settings, problems: &mut Vec<Problem>) {
     let (auth, tls) = (&settings.auth, &settings.server.tls);
-    let asks = auth.mode == AuthMode::Keys
-        || (auth.mode == AuthMode::Auto && !auth.keys.is_empty())
-        || tls.client_auth == ClientAuth::Required;
+    let asks = auth.demands_keys() || tls.client_auth == ClientAuth::Required;
     let missing = match (asks, tls.certificates.is_empty()) {
         (false, true) => "neither a key nor TLS",
         (false, false) => "no key",

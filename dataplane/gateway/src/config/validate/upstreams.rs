@@ -1,7 +1,7 @@
 //! Checks of `[upstreams]`: names, addresses, credentials.
 
 use crate::config::error::Problem;
-use crate::config::settings::{AuthMode, Settings, TrustedRoots, Upstream};
+use crate::config::settings::{Settings, TrustedRoots, Upstream};
 use crate::config::upstream_url::UpstreamUrl;
 use crate::metrics::MAX_UPSTREAMS;
 
@@ -66,8 +66,7 @@ fn upstream_target(key: &str, upstream: &Upstream, settings: &Settings, problems
             "use https://, or remove it",
         ));
     }
-    let open = settings.auth.mode == AuthMode::None
-        || (settings.auth.mode == AuthMode::Auto && settings.auth.keys.is_empty());
+    let open = !settings.auth.demands_keys();
     let outside = settings.server.listen.iter().any(|address| !address.ip().is_loopback());
     if open && outside && has_key(upstream) {
         let what = "everybody who reaches server.listen may use the provider's key";
