@@ -48,11 +48,16 @@ fn a_quote_ends_a_value_that_does_not_begin_its_string() {
 }
 
 #[test]
-fn a_value_with_a_quote_is_hidden_at_every_border_of_windows() {
-    let body = json!({"db_password": QUOTED, "b": "x \"y\""}).to_string();
-    for at in 0..body.len() {
-        let (out, _) = hidden(&format!("{}{body}", " ".repeat(WINDOW - at)));
-        assert!(!out.contains("gT5v") && !out.contains("kPq1"), "{at}: {out}");
+fn a_value_with_a_quote_is_hidden_whole_at_every_border_of_windows() {
+    let long = format!("{QUOTED}{}kPq1", "ab-\"12".repeat(60));
+    for (value, step) in [(QUOTED, 1), (&long, 3)] {
+        let body = json!({"db_password": value, "b": "x \"y\""}).to_string();
+        for at in (0..body.len()).step_by(step) {
+            let body = format!("{}{body}", " ".repeat(WINDOW - at));
+            let (out, outcome) = hidden(&body);
+            assert!(!out.contains("gT5v") && !out.contains("kPq1"), "{at}: {out}");
+            assert_eq!(String::from_utf8(restore(out.as_bytes(), &outcome, 1)).unwrap(), body, "{at}");
+        }
     }
 }
 
