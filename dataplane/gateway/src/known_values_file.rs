@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::Settings;
 use crate::config::error::Problem;
-use crate::state_dir;
+use crate::{os, state_dir};
 
 const SETTING: &str = "known_values.file";
 
@@ -75,7 +75,7 @@ impl KnownValuesFile {
 
 /// The file's text, and the mode of what was read.
 fn read(path: &Path) -> io::Result<(String, u32)> {
-    let mut file = File::open(path)?;
+    let mut file = os::open_to_reread(path)?;
     let mode = file.metadata()?.mode() & 0o777;
     let mut text = String::new();
     file.read_to_string(&mut text)?;

@@ -2,6 +2,13 @@
 //!
 //! Done once at the start, before threads exist. Every function says what it found; the caller logs it.
 
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
@@ -15,7 +22,7 @@ pub fn cpus() -> Vec<usize> {
 }
 
 /// Pins the calling thread to `cpu`.
-pub fn pin(cpu: usize) -> std::io::Result<()> {
+pub fn pin(cpu: usize) -> io::Result<()> {
     let mut mask = CpuSet::new();
     mask.set(cpu)?;
     sched_setaffinity(Pid::from_raw(0), &mask)?;
@@ -23,7 +30,7 @@ pub fn pin(cpu: usize) -> std::io::Result<()> {
 }
 
 /// Raises the soft limit of open descriptors to the hard one; gives the limit that holds then.
-pub fn raise_descriptor_limit() -> std::io::Result<u64> {
+pub fn raise_descriptor_limit() -> io::Result<u64> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     if soft < hard {
         setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
@@ -32,7 +39,7 @@ pub fn raise_descriptor_limit() -> std::io::Result<u64> {
 }
 
 /// Keeps secrets out of core dumps and away from other processes of the same user.
-pub fn hide_memory() -> std::io::Result<()> {
+pub fn hide_memory() -> io::Result<()> {
     nix::sys::prctl::set_dumpable(false)?;
     setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
     Ok(())
@@ -40,18 +47,53 @@ pub fn hide_memory() -> std::io::Result<()> {
 
 /// Keeps SIGHUP, which ends a process that does not handle it, for the time when somebody does. Threads started from here
 /// on inherit that.
-pub fn block_hangup() -> std::io::Result<()> {
+pub fn block_hangup() -> io::Result<()> {
     Ok(hangup().thread_block()?)
 }
 
 /// Has the calling thread take SIGHUPs, those that waited first.
-pub fn unblock_hangup() -> std::io::Result<()> {
+pub fn unblock_hangup() -> io::Result<()> {
     Ok(hangup().thread_unblock()?)
 }
 
 fn hangup() -> SigSet {
     SigSet::from(Signal::SIGHUP)
 }
+
+/// Opens a file that is read again at every reload. A pipe is refused: what it says can be read once, and opening it waits
+/// for somebody who writes.
+pub fn open_to_reread(path: &Path) -> io::Result<File> {
+    if is_pipe(path) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a pipe, and must be a file"));
+    }
+    File::open(path)
+}
+
+/// Whether `path` leads to a pipe.
+pub fn is_pipe(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|data| data.file_type().is_fifo())
+}
+
+/// Has SIGTERM and SIGINT end the process with code 0 until [`take_signals_over`]: it serves nobody yet. By default they
+/// would end it too, but not where it is the first process of a container.
+pub fn end_on_signals() -> io::Result<()> {
+    let serves_nobody = STARTING.get_or_init(|| Arc::new(AtomicBool::new(true)));
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        signal_hook::flag::register_conditional_shutdown(signal as i32, 0, Arc::clone(serves_nobody))?;
+    }
+    Ok(())
+}
+
+/// Says that somebody handles the signals from here on, and has the calling thread take the SIGHUPs that waited.
+pub fn take_signals_over() -> io::Result<()> {
+    if let Some(starting) = STARTING.get() {
+        starting.store(false, Relaxed);
+    }
+    unblock_hangup()
+}
+
+/// Whether SIGTERM and SIGINT end the process at once.
+static STARTING: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
 /// Whether a write to a closed socket or pipe is an error instead of the end of the process. The standard library sees
 /// to that before `main`; the start log says so when it did not.
@@ -69,7 +111,7 @@ pub fn is_ignored(signal: Signal) -> bool {
 }
 
 /// Has this process stopped by a signal when `parent`, the process that started it, ends. Says whether that still runs.
-pub fn stop_with_parent(parent: Pid) -> std::io::Result<bool> {
+pub fn stop_with_parent(parent: Pid) -> io::Result<bool> {
     nix::sys::prctl::set_pdeathsig(Signal::SIGTERM)?;
     Ok(nix::unistd::getppid() == parent)
 }

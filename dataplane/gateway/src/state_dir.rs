@@ -168,7 +168,7 @@ fn create_key(folder: &Path, path: &Path) -> io::Result<()> {
 fn read(key: &KeyUse, path: &Path) -> Result<MasterKey, Problem> {
     let shown = path.display();
     let problem = |what: String, help: String| Problem::error(key.setting, what, help);
-    let mut file = File::open(path).map_err(|error| {
+    let mut file = os::open_to_reread(path).map_err(|error| {
         problem(
             format!("cannot read {shown}: {error}"),
             "give the path of a key file, or remove the key to use the state folder".to_owned(),

@@ -249,6 +249,42 @@ fn a_reload_takes_no_protection_away() {
     assert!(it.ask().ends_with("helloworld"));
 }
 
+/// Opening a pipe waits for whoever writes: the next reload would wait with it.
+#[test]
+fn a_pipe_is_no_configuration_and_ends_no_reloading() {
+    let mut it = Running::start("", provider(Duration::ZERO));
+    let file = it.path("aegis.toml");
+    std::fs::remove_file(&file).expect("removed");
+    assert!(Command::new("mkfifo").arg(&file).status().expect("mkfifo runs").success());
+    it.signal("HUP");
+    it.until("the pipe is refused", |it| it.get("/metrics").contains("aegis_reload_failures_total 1\n"));
+    assert!(it.log().contains("it is a pipe"), "{}", it.log());
+    std::fs::remove_file(&file).expect("removed");
+    let key = it.path("key.pem");
+    assert!(Command::new("mkfifo").arg(&key).status().expect("mkfifo runs").success());
+    let text = format!("[[server.tls.certificates]]\ncert = {key:?}\nkey = {key:?}\n");
+    std::fs::write(&file, text).expect("written");
+    it.signal("HUP");
+    it.until("that pipe, too", |it| it.get("/metrics").contains("aegis_reload_failures_total 2\n"));
+    std::fs::write(&file, "[auth]\nmode = \"keys\"\n").expect("written");
+    it.signal("HUP");
+    it.until("a file is read", |it| it.get("/metrics").contains("aegis_config_generation 2"));
+    assert!(it.ask().starts_with("HTTP/1.1 401"));
+}
+
+/// As the first process of a container it would not be ended by default.
+#[test]
+fn before_it_serves_anybody_it_ends_at_once_and_in_order() {
+    let mut it = Running::spawn("", provider(Duration::ZERO));
+    it.until("it handles signals", |it| {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", it.child.id())).unwrap_or_default();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).map(str::trim);
+        caught.and_then(|mask| u64::from_str_radix(mask, 16).ok()).is_some_and(|mask| mask & (1 << 14) != 0)
+    });
+    it.signal("TERM");
+    assert_eq!(it.wait().code(), Some(0), "{}", it.log());
+}
+
 #[test]
 fn a_drain_lets_running_exchanges_end_and_a_second_signal_does_not_wait() {
     let mut it = Running::start("", provider(Duration::from_secs(1)));

@@ -426,6 +426,22 @@ fn sealed_values_expire_are_forgotten_and_can_be_switched_off() {
         assert!(!case.knows(&mine, (RESPONSES, &on), &value), "{off}");
     }
 
+    // Off by a reload and on again: nothing is left.
+    let case = Case::new(|builder| builder.config("[recall]\nenabled = true"));
+    let on = case.begin(&mine, &value);
+    let gateway = &case.harness.gateway;
+    for (generation, enabled) in [(2, false), (3, true)] {
+        std::fs::write(gateway.config_file(), format!("[recall]\nenabled = {enabled}\n")).expect("written");
+        gateway.process.signal(Signal::SIGHUP);
+        let mut waits = 0;
+        while gateway.metric("aegis_config_generation", "") < f64::from(generation) {
+            waits += 1;
+            assert!(waits < 200, "no reload: {}", gateway.metrics());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert!(!case.knows(&mine, (RESPONSES, &on), &value), "enabled = {enabled}");
+    }
+
     let case = Case::new(|builder| builder.shards(2));
     let on = case.begin(&mine, &value);
     assert!(case.knows(&mine, (RESPONSES, &on), &value));

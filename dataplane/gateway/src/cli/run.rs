@@ -73,6 +73,7 @@ impl RunCommand {
                 ));
             }
         }
+        os::end_on_signals().map_err(|error| failure(format!("cannot handle signals: {error}"), ""))?;
         let sources = self.options.sources();
         let loaded = load(&sources)?;
         let Loaded { settings, warnings, .. } = &loaded;

@@ -12,8 +12,9 @@ use crate::config::document::CutOff;
 use crate::config::error::Problem;
 use crate::config::schema::Setting;
 use crate::config::{ConfigError, Loaded, Settings, Sources, load};
+use crate::recall::Recall;
 use crate::snapshot::build::SnapshotBuilder;
-use crate::state_dir;
+use crate::{os, state_dir};
 
 /// What a reload needs: the sources of the configuration, the builder, and what was fixed at the start.
 #[derive(Debug)]
@@ -57,6 +58,10 @@ impl Reloader {
     }
 
     fn attempt(&mut self, shared: &Arc<Shared>) -> Result<u64, ConfigError> {
+        if let Some(file) = self.sources.file.as_deref().filter(|file| os::is_pipe(file)) {
+            let what = "it is a pipe, which can be read once: a reload needs a file";
+            return Err(Problem::error("", what, "").at(file.display().to_string()).into());
+        }
         let loaded = load(&self.sources)?;
         self.refuse_cut_off(&loaded)?;
         let weaker = self.running.lost(&loaded.settings);
@@ -75,7 +80,12 @@ impl Reloader {
         let snapshot = self.builder.build(&loaded.settings, &master).map_err(located)?;
         let generation = snapshot.generation;
         shared.rule_book.add(generation, &snapshot.shield.rules);
+        let recalled = shared.snapshots.load().recall.enabled;
         shared.snapshots.publish(Arc::new(snapshot));
+        // Off, nothing is kept; on again, nothing is left of requests that ended late.
+        if loaded.settings.recall.enabled != recalled {
+            Recall::shared(&loaded.settings.recall).forget(None, None);
+        }
         self.running = Protections::of(&loaded.settings);
         self.running_cut_off = loaded.cut_off;
         Ok(generation)

@@ -21,14 +21,14 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Takes the signals over from their defaults; a SIGHUP that came since the process began is not lost.
+    /// Takes the signals over; a SIGHUP that came since the process began is not lost.
     pub fn listen() -> io::Result<Signals> {
         let signals = Signals {
             hangup: signal(SignalKind::hangup())?,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
         };
-        os::unblock_hangup()?;
+        os::take_signals_over()?;
         Ok(signals)
     }
 

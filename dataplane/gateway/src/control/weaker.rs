@@ -7,9 +7,14 @@ use crate::config::settings::{ClientAuth, Settings};
 /// A protection: whether settings have it, its key, and what is said when it would go.
 type Protection = (fn(&Settings) -> bool, &'static str, &'static str);
 
-const PROTECTIONS: [Protection; 5] = [
+const PROTECTIONS: [Protection; 6] = [
     (has_tls, "server.tls.certificates", "TLS towards clients is on, and would be off"),
-    (has_client_auth, "server.tls.client_auth", "clients present certificates, and would no longer"),
+    (
+        has_client_auth,
+        "server.tls.client_auth",
+        "certificates of clients are checked, and would no longer be",
+    ),
+    (demands_certificates, "server.tls.client_auth", "clients need a certificate, and would no longer"),
     (
         |settings| settings.auth.demands_keys(),
         "auth.mode",
@@ -48,6 +53,10 @@ fn has_client_auth(settings: &Settings) -> bool {
     settings.server.tls.client_auth != ClientAuth::Off
 }
 
+fn demands_certificates(settings: &Settings) -> bool {
+    settings.server.tls.client_auth == ClientAuth::Required
+}
+
 fn has_keys(settings: &Settings) -> bool {
     !settings.auth.keys.is_empty()
 }
@@ -81,8 +90,10 @@ mod tests {
             (&*key, "[auth]\nmode = \"keys\"\n", &["auth.keys"]),
             ("[auth]\nmode = \"keys\"\n", "", &["auth.mode"]),
             (tls, "", &["server.tls.certificates"]),
-            (&*clients, tls, &["server.tls.client_auth"]),
-            (&*clients, "", &["server.tls.certificates", "server.tls.client_auth"]),
+            (&*clients, tls, &["server.tls.client_auth"; 2]),
+            (&*clients, &*clients.replace("required", "optional"), &["server.tls.client_auth"]),
+            (&*clients.replace("required", "optional"), &*clients, &[]),
+            (&*clients, "", &["server.tls.certificates", "server.tls.client_auth", "server.tls.client_auth"]),
             (upstream, "[upstreams.other]\nurl = \"http://127.0.0.1:1\"\n", &[]),
             (upstream, "", &["upstreams"]),
             (upstream, "[reload]\nallow_weaker = true\n", &[]),
