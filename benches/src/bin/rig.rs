@@ -92,7 +92,7 @@ fn plan(args: &Args) -> io::Result<Plan> {
     }
     cases.retain(|c| args.cases.is_empty() || args.cases.iter().any(|name| name == c.name));
     let (rounds, connections, share) =
-        if args.quick { (1, 8, 40) } else { (args.rounds.max(1), args.connections.max(1), 1) };
+        if args.quick { (1, 8, 120) } else { (args.rounds.max(1), args.connections.max(1), 1) };
     Ok(Plan { proxies, cases, rounds, connections, share })
 }
 

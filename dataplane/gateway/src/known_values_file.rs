@@ -12,12 +12,10 @@ use sha2::{Digest, Sha256};
 
 use crate::config::Settings;
 use crate::config::error::Problem;
-use crate::{os, state_dir};
+use crate::os::{self, OTHERS_WRITE};
+use crate::state_dir;
 
 const SETTING: &str = "known_values.file";
-
-/// Permissions that make a list unfit: whoever writes to it decides what is hidden. Without its key it reveals nothing.
-const OTHERS_WRITE: u32 = 0o022;
 
 /// Equal for equal lists under equal keys.
 pub type Fingerprint = [u8; 32];
@@ -43,6 +41,7 @@ impl KnownValuesFile {
             let help = "`aegis-gateway known import --file FILE` makes a list";
             Problem::error(SETTING, format!("cannot read {}: {error}", path.display()), help)
         })?;
+        // Whoever writes to a list decides what is hidden; without its key it reveals nothing.
         if mode & OTHERS_WRITE != 0 {
             let what = format!("others may change {} (mode {mode:03o})", path.display());
             return Err(Problem::error(SETTING, what, format!("chmod go-w {}", path.display())));

@@ -14,6 +14,9 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::Pid;
 
+/// Permissions of a file or folder by which others than its owner may change it.
+pub const OTHERS_WRITE: u32 = 0o022;
+
 /// The CPUs of this process's affinity mask, ascending. At least one: an unreadable mask counts as CPU 0.
 pub fn cpus() -> Vec<usize> {
     let mask = sched_getaffinity(Pid::from_raw(0)).unwrap_or_default();

@@ -18,6 +18,7 @@ use nix::fcntl::OFlag;
 use zeroize::Zeroizing;
 
 use crate::config::Settings;
+use crate::os::OTHERS_WRITE;
 use crate::state_dir;
 
 /// Files that are kept, the newest ones.
@@ -26,8 +27,6 @@ const KEEP: usize = 8;
 const MAX_FILE: u64 = 64 << 20;
 /// What a writer that died has left behind is removed after this time.
 const ABANDONED: Duration = Duration::from_secs(3_600);
-/// Permissions of others that make a place unfit: to write.
-const OTHERS_WRITE: u32 = 0o022;
 /// Permissions of others that make a key unfit: any.
 const OTHERS_ANYTHING: u32 = 0o077;
 /// The key that caches are sealed with, made with the first of them.

@@ -10,6 +10,8 @@ use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use crc32fast::hash;
+use data_encoding::{BASE32_NOPAD, Encoding};
+use std::sync::LazyLock;
 
 /// Takes text with and without padding.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
@@ -114,24 +116,24 @@ const DEVOPS: [u32; 2] = [0xe0b9_692d, 0x1019_f92e];
 /// Where its bytes stand, the lowest first.
 const DEVOPS_CHECK: [usize; 4] = [22, 8, 7, 2];
 
+/// Base32 in either case. Of the last letter of a token four bits are left over, and may be anything.
+static DEVOPS_BASE32: LazyLock<Encoding> = LazyLock::new(|| {
+    let mut alphabet = BASE32_NOPAD.specification();
+    alphabet.check_trailing_bits = false;
+    alphabet.translate.from.push_str("abcdefghijklmnopqrstuvwxyz");
+    alphabet.translate.to.push_str("ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+    alphabet.encoding().expect("letters of either case are a sound alphabet")
+});
+
+/// Letters of such a token.
+const DEVOPS_LETTERS: usize = 52;
+
 /// An older token of Azure DevOps, 52 characters of base32: 28 random bytes, and four of check value between them.
 pub(super) fn devops(text: &[u8]) -> CheckResult {
-    let mut bytes = [0u8; 33];
-    if text.len() != 52 {
+    if text.len() != DEVOPS_LETTERS {
         return CheckResult::Unknown;
     }
-    for (index, letter) in text.iter().enumerate() {
-        let value = match letter {
-            b'a'..=b'z' => letter - b'a',
-            b'A'..=b'Z' => letter - b'A',
-            b'2'..=b'7' => letter - b'2' + 26,
-            _ => return CheckResult::Impossible,
-        };
-        let shifted = u16::from(value) << (11 - index * 5 % 8);
-        let [high, low] = shifted.to_be_bytes();
-        bytes[index * 5 / 8] |= high;
-        bytes[(index * 5 / 8 + 1).min(32)] |= low;
-    }
+    let Ok(bytes) = DEVOPS_BASE32.decode(text) else { return CheckResult::Impossible };
     let payload: Vec<u8> = (0..32).filter(|i| !DEVOPS_CHECK.contains(i)).map(|i| bytes[i]).collect();
     let check = u32::from_le_bytes(DEVOPS_CHECK.map(|i| bytes[i]));
     verdict(DEVOPS.contains(&(check ^ hash(&payload))))

@@ -7,7 +7,7 @@ use super::result::CheckResult;
 const ALPHABET: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 const GENERATOR: [u32; 5] = [0x3b6a_57b2, 0x2650_8e6d, 0x1ea1_19fa, 0x3d42_33dd, 0x2a14_62b3];
 
-/// Judges `prefix1data`, in either case.
+/// Checks `prefix1data`, in either case.
 pub(super) fn validate(text: &[u8]) -> CheckResult {
     let lower = text.to_ascii_lowercase();
     let Some(one) = lower.iter().rposition(|&b| b == b'1') else { return CheckResult::Impossible };

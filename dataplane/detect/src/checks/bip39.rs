@@ -11,7 +11,7 @@ const WORD_BITS: usize = 11;
 /// Bytes that hold the longest phrase.
 const MAX_BYTES: usize = 33;
 
-/// Judges words with blanks between them. Of words that are not all in the list nothing can be said.
+/// Checks words with blanks between them. Of words that are not all in the list nothing can be said.
 pub(super) fn validate(text: &[u8]) -> CheckResult {
     let mut bytes = [0u8; MAX_BYTES];
     let mut count = 0;

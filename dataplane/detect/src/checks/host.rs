@@ -34,7 +34,7 @@ const PUBLIC: &[&[u8]] = &[
     b"tenant",
 ];
 
-/// Judges a host or the link to a bucket: its name must not begin with a word of [`PUBLIC`].
+/// Checks a host or the link to a bucket: its name must not begin with a word of [`PUBLIC`].
 ///
 /// `dev-48213.okta.com` is a tenant's: behind such a word a number makes a name of its own.
 pub(super) fn tenant(secret: &[u8]) -> CheckResult {
@@ -48,7 +48,7 @@ pub(super) fn tenant(secret: &[u8]) -> CheckResult {
     if first.is_empty() || public { CheckResult::Impossible } else { CheckResult::Unknown }
 }
 
-/// Judges an ARN by what stands before it in the match: the key that encrypts a file of settings (SOPS), which
+/// Checks an ARN by what stands before it in the match: the key that encrypts a file of settings (SOPS), which
 /// stands behind the lone name `arn`, is meant to be read by everybody who has the file.
 pub(super) fn arn(before: &[u8]) -> CheckResult {
     let part = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');

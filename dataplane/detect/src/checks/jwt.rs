@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 /// Headers are short; more is decoded of none.
 const MAX_HEADER: usize = 2048;
 
-/// Judges `header.claims.signature`. With an empty signature, only what decodes is a token.
+/// Checks `header.claims.signature`. With an empty signature, only what decodes is a token.
 pub(super) fn validate(text: &[u8]) -> CheckResult {
     match parts(text) {
         CheckResult::Valid => CheckResult::Valid,
@@ -31,7 +31,7 @@ fn parts(text: &[u8]) -> CheckResult {
     }
 }
 
-/// Judges `header.key.iv.ciphertext.tag`.
+/// Checks `header.key.iv.ciphertext.tag`.
 pub(super) fn validate_encrypted(text: &[u8]) -> CheckResult {
     let header = text.split(|&b| b == b'.').next().unwrap_or_default();
     match decode(header) {

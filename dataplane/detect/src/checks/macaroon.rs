@@ -19,7 +19,7 @@ const IDENTIFIER: u8 = 2;
 const SIGNATURE: u8 = 6;
 const SIGNATURE_LENGTH: usize = 32;
 
-/// Judges `pypi-` and a macaroon: version, location, identifier, sections of caveats, a signature, and no more.
+/// Checks `pypi-` and a macaroon: version, location, identifier, sections of caveats, a signature, and no more.
 pub(super) fn validate(text: &[u8]) -> CheckResult {
     let Some(dash) = memchr::memchr(b'-', text) else { return CheckResult::Unknown };
     match LENIENT.decode(&text[dash + 1..]) {

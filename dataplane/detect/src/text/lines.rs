@@ -8,14 +8,14 @@
 
 use super::view::{TextView, TooShort};
 use crate::bytes::{ALNUM, BASE64, DIGIT, HEX};
+use crate::text::cursor::MAX_BACKSLASHES;
 use crate::text::{MAX_SECRET_LEN, Span};
 
 /// A longer line is read in pieces of this length, in bytes.
 pub(crate) const MAX_LINE: usize = MAX_SECRET_LEN;
 /// Text inside a string inside a string has three backslashes before its letters, inside one more seven.
-const MAX_BACKSLASHES: usize = 7;
 /// More dashes are a line that somebody drew.
-const MAX_DASHES: usize = 64;
+pub(crate) const MAX_DASHES: usize = 64;
 /// So many bytes at the most are a colour code.
 const MAX_CODE: usize = 64;
 /// What stands at the end of a word of base64 at most.

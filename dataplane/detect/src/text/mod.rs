@@ -1,4 +1,4 @@
-//! The text under judgement: a window of it, spans in it, a cursor over it, its lines, and how far each verdict may look.
+//! The text that is scanned: a window of it, spans in it, a cursor over it, its lines, and how far each verdict may look.
 
 pub(crate) mod cursor;
 mod limits;

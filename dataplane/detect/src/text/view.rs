@@ -1,6 +1,6 @@
 //! A text that is complete or goes on behind its end.
 
-/// The text under judgement.
+/// The text that is scanned.
 #[derive(Clone, Copy)]
 pub(crate) struct TextView<'a> {
     pub(crate) text: &'a [u8],

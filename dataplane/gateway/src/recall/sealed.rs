@@ -28,8 +28,8 @@ use crate::shared_table::{TableKey, now};
 pub(crate) const MAX_BYTES: usize = 1024 * 1024;
 /// Bytes of one sealed value; a longer one is not kept, rather than many others.
 const MAX_VALUE: usize = 64 * 1024;
-/// A credential of a provider is judged by so many bytes at its end: a longer one begins with what is no secret.
-const JUDGED: usize = 128;
+/// A credential of a provider is checked by so many bytes at its end: a longer one begins with what is no secret.
+const CHECKED_TAIL: usize = 128;
 const NONCE: usize = 24;
 const TAG: usize = 16;
 
@@ -54,8 +54,8 @@ impl Credentials {
     /// Those that are secrets: local servers are shown words like `ollama` or `sk-no-key-required`, by everybody.
     fn secrets(&self) -> impl Iterator<Item = &[u8]> {
         let is_secret = |part: &[u8]| {
-            let judged = &part[part.len().saturating_sub(JUDGED)..];
-            self.is_checked || reach_of(judged, false) == Reach::Everywhere
+            let tail = &part[part.len().saturating_sub(CHECKED_TAIL)..];
+            self.is_checked || reach_of(tail, false) == Reach::Everywhere
         };
         self.parts.iter().map(|part| &***part).filter(move |part| is_secret(part))
     }

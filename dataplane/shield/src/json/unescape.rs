@@ -142,7 +142,7 @@ pub(super) enum EscapeCheck {
     Complete(Unescaped),
 }
 
-/// Judges the byte `next` after the bytes `seen` of an escape.
+/// Checks the byte `next` after the bytes `seen` of an escape.
 pub(super) fn check_escape(seen: &[u8], next: Option<u8>) -> EscapeCheck {
     match seen {
         [] | [b'\\'] | [b'\\', b'u', ..] if seen.len() < 6 => in_first_half(seen, next),

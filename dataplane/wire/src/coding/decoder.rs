@@ -1,7 +1,7 @@
 //! The stack of codings of one body, with its limits.
 
+use super::kind::{Coding, CodingError, MAX_CODINGS};
 use super::stage::CodingStage;
-use super::{Coding, CodingError, MAX_CODINGS};
 
 /// Bytes between two stacked codings.
 const BETWEEN: usize = 16 * 1024;

@@ -10,7 +10,7 @@ use brotli::{BrotliDecompressStream, BrotliResult, BrotliState};
 use flate2::{Decompress, FlushDecompress, Status};
 use zstd::stream::raw::{DParameter, Decoder as ZstdDecoder, Operation};
 
-use super::{Coding, CodingError, MAX_ZSTD_WINDOW};
+use super::kind::{Coding, CodingError, MAX_ZSTD_WINDOW};
 
 /// The largest deflate window, as a power of two.
 const DEFLATE_WINDOW_LOG: u8 = 15;

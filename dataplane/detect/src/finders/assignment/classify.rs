@@ -47,7 +47,7 @@ pub(super) fn is_too_poor(text: &[u8], name: &AssignedName, value: &Value) -> bo
     bare && name.strength != Strength::Password && is_code(&text[value.start..value.end], value)
 }
 
-/// Judges a generic assignment.
+/// Checks a generic assignment.
 pub(super) fn classify(text: &[u8], name: &AssignedName, value: &Value) -> Option<Confidence> {
     let bytes = &text[value.start..value.end];
     if bytes.iter().any(|b| *b < b' ' || *b == 0x7f) || is_template(bytes) {

@@ -109,7 +109,7 @@ fn generic(
     let mut next = parse::assignment(view, &name);
     while let Ok(Some(value)) = next {
         candidates.runs.work += (value.end - start) as u64;
-        let found = judge(view.text, name, value);
+        let found = evaluate(view.text, name, value);
         next = match &found {
             Some(first) if first.span.start - start <= LEFT_CONTEXT => {
                 member::next_in_list(view, &name, &value)
@@ -123,8 +123,8 @@ fn generic(
     }
 }
 
-/// Judges a name and its value.
-fn judge(text: &[u8], mut name: AssignedName, mut value: Value) -> Option<AssignedSecret> {
+/// Checks a name and its value.
+fn evaluate(text: &[u8], mut name: AssignedName, mut value: Value) -> Option<AssignedSecret> {
     classify::behind_user(text, &mut name, &mut value);
     if classify::is_too_poor(text, &name, &value) || name::is_misleading(text, &name) {
         return None;
@@ -134,7 +134,7 @@ fn judge(text: &[u8], mut name: AssignedName, mut value: Value) -> Option<Assign
     Some(AssignedSecret { span: Span::new(start, end), confidence, proven: false, tail })
 }
 
-/// Judges a value that stands before its name, as if it stood behind it.
+/// Checks a value that stands before its name, as if it stood behind it.
 fn before_name(text: &[u8], name: &AssignedName, value: Span) -> Option<AssignedSecret> {
     let (opens, ties): (&[u8], &[u8]) = (b"\"", b"\": \"");
     let written =
@@ -146,7 +146,7 @@ fn before_name(text: &[u8], name: &AssignedName, value: Span) -> Option<Assigned
     let end = start + value.len();
     let operator = Operator::Colon;
     let there = Value { start, end, quoted: true, operator, spaced: true, alone: false, tail: None };
-    let found = judge(&written, moved, there)?;
+    let found = evaluate(&written, moved, there)?;
     let first = value.start + (found.span.start - start);
     Some(AssignedSecret { span: Span::new(first, value.end), ..found })
 }

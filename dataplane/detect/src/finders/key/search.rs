@@ -5,13 +5,11 @@ use super::state::{Flow, KeyStage, KeyState, MIN_LINE, is_mixed, opens_text};
 use crate::bytes::{BASE64, ByteSet};
 use crate::candidate::{Candidate, Candidates, rank};
 use crate::finding::{Confidence, Part, Reach};
-use crate::text::lines::{Line, LinePrefix, LineStop, before_line_end, line_start};
+use crate::text::lines::{Line, LinePrefix, LineStop, MAX_DASHES, before_line_end, line_start};
 use crate::text::{LOOKAHEAD, MAX_SECRET_LEN, Span, TextView, TooShort};
 
 /// How far before `PRIVATE KEY` the dashes before `BEGIN` may stand.
 const MAX_LABEL: usize = 72;
-/// More dashes belong to a line that somebody drew.
-const MAX_DASHES: usize = 64;
 /// A body shorter than this is an example, not a key.
 const MIN_BODY: u32 = 24;
 /// So many bytes behind the beginning of a key its body must have begun.

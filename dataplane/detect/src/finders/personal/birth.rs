@@ -15,7 +15,7 @@ const YEARS: std::ops::RangeInclusive<u32> = 1900..=2099;
 const MONTHS: &str = "jan feb mar apr may jun jul aug sep oct nov dec mai okt dez fev avr jui aou ene abr ago dic \
     set out gen mag giu lug ott mrt maa mei ";
 
-/// Judges what follows the word `text[start..end]`.
+/// Checks what follows the word `text[start..end]`.
 pub(super) fn classify(scope: PersonalScope<'_>, start: usize, end: usize) -> PersonalOutcome {
     let text = scope.view.text;
     if !words::is_whole_word(text, start, end) {

@@ -17,7 +17,7 @@ pub(super) const PASSPORT_LINE: usize = 44;
 const CARD_LINE: usize = 30;
 const LINE: ByteSet = UPPER.union(DIGIT).with(b'<', b'<');
 
-/// Judges the number behind the word `text[start..end]`.
+/// Checks the number behind the word `text[start..end]`.
 pub(super) fn classify_number(
     scope: PersonalScope<'_>,
     kind: PersonalKind,
@@ -80,7 +80,7 @@ fn number(kind: PersonalKind, word: &[u8]) -> Option<Confidence> {
     }
 }
 
-/// Judges the lines whose first holds the filler at `filler`: a passport's two or an identity card's three.
+/// Checks the lines whose first holds the filler at `filler`: a passport's two or an identity card's three.
 pub(super) fn classify_mrz(scope: PersonalScope<'_>, filler: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let Some(start) = line_start(text, filler) else { return Ok(None) };

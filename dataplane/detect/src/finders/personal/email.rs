@@ -42,7 +42,7 @@ const GENERIC: &str = "academy agency app art asia bank berlin bio biz blog cafe
     technology test tips today tools top tours town toys trade training travel university vet video vip wiki \
     wine work works world wtf xyz yoga zone";
 
-/// Judges the address whose `@` is `text[sign..after]`.
+/// Checks the address whose `@` is `text[sign..after]`.
 pub(super) fn classify(scope: PersonalScope<'_>, sign: usize, after: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let Some(start) = local(text, sign) else { return Ok(None) };

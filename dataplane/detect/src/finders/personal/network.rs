@@ -49,7 +49,7 @@ const MAX_SLASHES: usize = 8;
 
 const HOST: ByteSet = ALNUM.union(ByteSet::of(b".-"));
 
-/// Judges the four numbers that begin at `at`.
+/// Checks the four numbers that begin at `at`.
 pub(super) fn classify_ipv4(scope: PersonalScope<'_>, at: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let first = DIGIT.run(&text[at..], 4);
@@ -129,7 +129,7 @@ fn is_version_like(scope: PersonalScope<'_>, at: usize, octets: [u8; 4]) -> bool
     named || compared || (small && gap.is_none())
 }
 
-/// Judges what the colon or dash at `at` may be the first of.
+/// Checks what the colon or dash at `at` may be the first of.
 pub(super) fn classify_colon(scope: PersonalScope<'_>, at: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let sep = text[at];
@@ -233,7 +233,7 @@ fn host_start(text: &[u8], run: usize) -> usize {
     if share || slashes == 0 { run } else { run + boundaries::escape_rest(text, run) }
 }
 
-/// Judges the host name whose last label is `text[dot..end]`, the dot included.
+/// Checks the host name whose last label is `text[dot..end]`, the dot included.
 pub(super) fn classify_host(scope: PersonalScope<'_>, dot: usize, end: usize) -> PersonalOutcome {
     let text = scope.view.text;
     let next = scope.byte(end)?;

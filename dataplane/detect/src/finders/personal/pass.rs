@@ -28,7 +28,7 @@ pub(crate) fn scan(candidates: &mut Candidates, view: TextView<'_>, enabled: &En
     });
 }
 
-/// Judges the number that begins at `at`, by all kinds.
+/// Checks the number that begins at `at`, by all kinds.
 fn classify_number(candidates: &mut Candidates, scope: PersonalScope<'_>, at: usize) {
     let open = at.saturating_sub(MAX_LEAD);
     scope.note(candidates, open, network::classify_ipv4(scope, at));
@@ -43,7 +43,7 @@ fn classify_number(candidates: &mut Candidates, scope: PersonalScope<'_>, at: us
     scope.note(candidates, open, word::classify(scope, &groups));
 }
 
-/// Judges what stands around a word of the engine, `text[start..end]`.
+/// Checks what stands around a word of the engine, `text[start..end]`.
 pub(crate) fn scan_word(
     candidates: &mut Candidates,
     view: TextView<'_>,

@@ -47,7 +47,7 @@ struct WrittenNumber {
     end: usize,
 }
 
-/// Judges the number whose first digits are those of `groups`.
+/// Checks the number whose first digits are those of `groups`.
 pub(super) fn classify(scope: PersonalScope<'_>, groups: &Groups) -> PersonalOutcome {
     let at = groups.start();
     let before = &scope.view.text[..at];

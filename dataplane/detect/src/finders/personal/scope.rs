@@ -47,7 +47,7 @@ pub(super) struct PersonalMatch {
     pub(super) confidence: Confidence,
 }
 
-/// The text under judgement and the kinds that are on.
+/// The text that is scanned and the kinds that are on.
 #[derive(Clone, Copy)]
 pub(super) struct PersonalScope<'a> {
     pub(super) view: TextView<'a>,

@@ -9,7 +9,7 @@ use crate::finding::Confidence;
 use crate::rule::PersonalKind;
 use crate::text::{Span, TooShort};
 
-/// Judges the words that hold the groups' first run.
+/// Checks the words that hold the groups' first run.
 pub(super) fn classify(scope: PersonalScope<'_>, groups: &Groups) -> PersonalOutcome {
     let at = groups.start();
     let before = &scope.view.text[..at];

@@ -46,7 +46,7 @@ pub(super) enum ScanOrigin {
     /// Versions of files, and which of their lines count.
     Changes(Vec<Change>),
     /// What each commit adds.
-    History(git::History),
+    History(git::CommitHistory),
 }
 
 /// Where findings go, and which of them are known.

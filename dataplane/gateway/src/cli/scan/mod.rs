@@ -297,7 +297,7 @@ impl ScanCommand {
             return Err(failure("standard input has no revisions", help));
         }
         if self.history {
-            return git::History::new(self.since.as_deref(), &self.paths).map(ScanOrigin::History);
+            return git::CommitHistory::new(self.since.as_deref(), &self.paths).map(ScanOrigin::History);
         }
         if self.staged {
             return git::staged(&self.paths).map(ScanOrigin::Changes);

@@ -31,7 +31,7 @@ const NO_POST: Failure = Failure::new(
 );
 const NO_SUCH_PROVIDER: Failure =
     Failure::invalid("the parameter provider names no configured upstream: leave it out, or name one");
-const STRANGE_PAGE: Failure = Failure::new(
+const UNLISTED_PAGE: Failure = Failure::new(
     403,
     ErrorKind::Forbidden,
     "a web page asks for a preview, and its origin is not listed: add it to server.origins",
@@ -58,7 +58,7 @@ impl Exchange<'_> {
         // A page that leads the gateway's name or address to itself must not learn which token a value has. Browsers say
         // with every POST where it comes from.
         if !fields.get_all(b"origin").all(|origin| self.snapshot.sites.is_listed(origin)) {
-            return Err(STRANGE_PAGE.into());
+            return Err(UNLISTED_PAGE.into());
         }
         let key = match &upstream {
             Some(Some(upstream)) => auth::check(&self.snapshot.auth, fields, upstream)?,

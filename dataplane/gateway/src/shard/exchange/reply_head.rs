@@ -67,7 +67,7 @@ impl Exchange<'_> {
         answered: Answered,
         secrets: Secrets,
     ) -> Result<Replying, ExchangeError> {
-        let Answered { link: mut upstream_conn, parse, sent } = answered;
+        let Answered { mut upstream_conn, parse, sent } = answered;
         upstream_conn.conn.rx.consume(parse.consumed);
         self.record.upstream_status = Some(self.buffers.reply.status);
         // The rest of a body that nobody reads any more stands before the next request.

@@ -32,7 +32,7 @@ const LONG_HEAD: Failure =
 /// A request whose reply has begun.
 pub(super) struct Answered {
     /// The connection that the reply comes on.
-    pub(super) link: Box<UpstreamConn>,
+    pub(super) upstream_conn: Box<UpstreamConn>,
     /// What its head, which lies in the buffers, says of connection and body.
     pub(super) parse: ResponseParse,
     /// How much of the request the upstream has.
@@ -74,33 +74,33 @@ impl Exchange<'_> {
         upstream: &Upstream,
         mut body: HeldBody,
     ) -> Result<Answered, ExchangeError> {
-        let mut link = self.acquire(upstream).await?;
+        let mut upstream_conn = self.acquire(upstream).await?;
         loop {
-            let mark = link.conn.sent();
-            let error = match self.write_first(&mut link, upstream, &body).await {
+            let mark = upstream_conn.conn.sent();
+            let error = match self.write_first(&mut upstream_conn, upstream, &body).await {
                 Err(error) => error,
                 Ok(sent) => {
                     let waiting = Instant::now();
                     let (kept, closed) = match sent {
-                        Sent::All => match self.keep_sent(upstream, &link, mark, body) {
+                        Sent::All => match self.keep_sent(upstream, &upstream_conn, mark, body) {
                             Some(body) => (Some(body), SendError::Stale),
                             None => (None, SendError::Unanswered),
                         },
                         Sent::Early => (Some(body), SendError::Unanswered),
                     };
-                    let error = match self.await_head(&mut link, upstream, waiting, closed).await {
-                        Ok(parse) => return Ok(Answered { link, parse, sent }),
+                    let error = match self.await_head(&mut upstream_conn, upstream, waiting, closed).await {
+                        Ok(parse) => return Ok(Answered { upstream_conn, parse, sent }),
                         Err(error) => error,
                     };
                     let Some(kept) = kept else {
-                        self.distrust_reused(upstream, &link, &error);
+                        self.distrust_reused(upstream, &upstream_conn, &error);
                         return Err(error.give_up());
                     };
                     body = kept;
                     error
                 }
             };
-            link = self.connect_again(upstream, link, mark, error).await?;
+            upstream_conn = self.connect_again(upstream, upstream_conn, mark, error).await?;
         }
     }
 
@@ -109,14 +109,14 @@ impl Exchange<'_> {
     fn keep_sent(
         &mut self,
         upstream: &Upstream,
-        link: &UpstreamConn,
+        upstream_conn: &UpstreamConn,
         mark: u64,
         body: HeldBody,
     ) -> Option<HeldBody> {
         self.wipe_request();
         self.client.shrink(&self.shard.buffers);
-        let may_be_sent_again =
-            link.is_reused && (self.is_repeatable(upstream) || link.conn.has_acked_nothing_since(mark));
+        let may_be_sent_again = upstream_conn.is_reused
+            && (self.is_repeatable(upstream) || upstream_conn.conn.has_acked_nothing_since(mark));
         if may_be_sent_again || matches!(body, HeldBody::Copied) {
             return Some(body);
         }
@@ -125,29 +125,29 @@ impl Exchange<'_> {
         None
     }
 
-    /// Makes another connection for what is still at hand, after `error` on `link`. Gives the error that ends the
+    /// Makes another connection for what is still at hand, after `error` on `upstream_conn`. Gives the error that ends the
     /// exchange where the request may not be sent again.
     pub(super) async fn connect_again(
         &mut self,
         upstream: &Upstream,
-        link: Box<UpstreamConn>,
+        upstream_conn: Box<UpstreamConn>,
         mark: u64,
         error: SendError,
     ) -> Result<Box<UpstreamConn>, ExchangeError> {
-        self.distrust_reused(upstream, &link, &error);
-        let may_retry = link.is_reused && matches!(error, SendError::Stale);
-        if !may_retry || !(self.is_repeatable(upstream) || link.conn.has_taken_nothing_since(mark)) {
+        self.distrust_reused(upstream, &upstream_conn, &error);
+        let may_retry = upstream_conn.is_reused && matches!(error, SendError::Stale);
+        if !may_retry || !(self.is_repeatable(upstream) || upstream_conn.conn.has_taken_nothing_since(mark)) {
             return Err(error.give_up());
         }
-        drop(link);
+        drop(upstream_conn);
         Ok(self.connect(upstream).await?)
     }
 
-    /// Takes no connection any more that is as old as `link`, if `error` is that of a pooled one. It is the race that no
+    /// Takes no connection any more that is as old as `upstream_conn`, if `error` is that of a pooled one. It is the race that no
     /// pool can win: the upstream closed while the request was on its way.
-    fn distrust_reused(&self, upstream: &Upstream, link: &UpstreamConn, error: &SendError) {
-        if link.is_reused && !matches!(error, SendError::Failed(_)) {
-            self.shard.pools.distrust(upstream.identity, link.taken_at, &self.shard.metrics);
+    fn distrust_reused(&self, upstream: &Upstream, upstream_conn: &UpstreamConn, error: &SendError) {
+        if upstream_conn.is_reused && !matches!(error, SendError::Failed(_)) {
+            self.shard.pools.distrust(upstream.identity, upstream_conn.taken_at, &self.shard.metrics);
         }
     }
 
@@ -164,10 +164,11 @@ impl Exchange<'_> {
 
     pub(super) async fn acquire(&mut self, upstream: &Upstream) -> Result<Box<UpstreamConn>, Failure> {
         let metrics = &self.shard.metrics;
-        if let Some(link) = self.shard.pools.checkout(upstream.identity, self.shard.deadlines.now(), metrics)
+        if let Some(upstream_conn) =
+            self.shard.pools.checkout(upstream.identity, self.shard.deadlines.now(), metrics)
         {
             metrics.upstreams[upstream.slot].pool_hits.inc();
-            return Ok(link);
+            return Ok(upstream_conn);
         }
         self.connect(upstream).await
     }
@@ -175,17 +176,17 @@ impl Exchange<'_> {
     async fn connect(&mut self, upstream: &Upstream) -> Result<Box<UpstreamConn>, Failure> {
         self.shard.metrics.upstreams[upstream.slot].pool_misses.inc();
         let began = Instant::now();
-        let link = connect(self.shard, upstream).await?;
+        let upstream_conn = connect(self.shard, upstream).await?;
         self.record.times.connect = Some(micros(began));
         self.in_hand = Instant::now();
-        Ok(link)
+        Ok(upstream_conn)
     }
 
     /// Writes what is at hand: the head, and the body as far as it is held. All of it stays there, unless the write is
     /// given up because the reply has begun.
     pub(super) async fn write_first(
         &mut self,
-        link: &mut UpstreamConn,
+        upstream_conn: &mut UpstreamConn,
         upstream: &Upstream,
         body: &HeldBody,
     ) -> Result<Sent, SendError> {
@@ -195,17 +196,18 @@ impl Exchange<'_> {
         let has_failed = match body {
             HeldBody::Copied => {
                 let (bytes, range) = self.buffers.out.take();
-                let (bytes, has_failed) = match link.conn.write_watched(bytes, range.clone(), timeout).await {
-                    Watched::Written(bytes) => (bytes, false),
-                    Watched::Failed(bytes) => (bytes, true),
-                    Watched::Answered(_) => return Ok(Sent::Early),
-                };
+                let (bytes, has_failed) =
+                    match upstream_conn.conn.write_watched(bytes, range.clone(), timeout).await {
+                        Watched::Written(bytes) => (bytes, false),
+                        Watched::Failed(bytes) => (bytes, true),
+                        Watched::Answered(_) => return Ok(Sent::Early),
+                    };
                 self.buffers.out.restore_unwritten(bytes, &range);
                 has_failed
             }
             HeldBody::Apart(bytes) => {
                 let slices = HeldSlices::new(self.buffers.out.bytes(), bytes, &self.buffers.splice);
-                match link.conn.write_slices_watched(&slices, timeout).await {
+                match upstream_conn.conn.write_slices_watched(&slices, timeout).await {
                     Watched::Written(()) => false,
                     Watched::Failed(()) => true,
                     Watched::Answered(_) => return Ok(Sent::Early),
@@ -214,7 +216,7 @@ impl Exchange<'_> {
         };
         match has_failed {
             false => Ok(Sent::All),
-            true if link.conn.deadline.is_missed() => Err(TOO_SLOW.into()),
+            true if upstream_conn.conn.deadline.is_missed() => Err(TOO_SLOW.into()),
             true => Err(SendError::Stale),
         }
     }
@@ -222,19 +224,19 @@ impl Exchange<'_> {
     /// Writes the next part of a body that is streamed.
     pub(super) async fn write_later(
         &mut self,
-        link: &mut UpstreamConn,
+        upstream_conn: &mut UpstreamConn,
         upstream: &Upstream,
     ) -> Result<Sent, SendError> {
         self.count_time();
         self.count_memory(0);
         let (bytes, range) = self.buffers.out.take();
-        match link.conn.write_watched(bytes, range, write_timeout(upstream)).await {
+        match upstream_conn.conn.write_watched(bytes, range, write_timeout(upstream)).await {
             Watched::Written(bytes) => {
                 self.buffers.out.restore(bytes);
                 Ok(Sent::All)
             }
             Watched::Answered(_) => Ok(Sent::Early),
-            Watched::Failed(_) if link.conn.deadline.is_missed() => Err(TOO_SLOW.into()),
+            Watched::Failed(_) if upstream_conn.conn.deadline.is_missed() => Err(TOO_SLOW.into()),
             Watched::Failed(_) => Err(SendError::Lost),
         }
     }
@@ -242,38 +244,41 @@ impl Exchange<'_> {
     /// Waits for the head of the reply; `closed` is the error if the upstream closes the connection without one.
     pub(super) async fn await_head(
         &mut self,
-        link: &mut UpstreamConn,
+        upstream_conn: &mut UpstreamConn,
         upstream: &Upstream,
         waiting: Instant,
         closed: SendError,
     ) -> Result<ResponseParse, SendError> {
-        let _wait = link.conn.deadline.within(WaitPhase::FirstByte, upstream.timeouts.first_byte);
+        let _wait = upstream_conn.conn.deadline.within(WaitPhase::FirstByte, upstream.timeouts.first_byte);
         let max_head = self.snapshot.limits.max_head;
         let mut parser = ResponseParser::new();
         let mut seen = false;
         loop {
-            if !link.conn.rx.data().is_empty() {
+            if !upstream_conn.conn.rx.data().is_empty() {
                 if !seen {
                     seen = true;
                     self.in_hand = Instant::now();
                     let wait = self.in_hand.duration_since(waiting);
                     self.record.times.first_byte = Some(u64::try_from(wait.as_micros()).unwrap_or(u64::MAX));
                 }
-                let verdict = parser.parse(link.conn.rx.data(), self.method, &mut self.buffers.reply);
+                let verdict =
+                    parser.parse(upstream_conn.conn.rx.data(), self.method, &mut self.buffers.reply);
                 match verdict.map_err(|error| http_failure(&error))? {
                     ResponseVerdict::Complete(parse) if parse.consumed as u64 <= max_head => {
                         return Ok(parse);
                     }
-                    ResponseVerdict::Incomplete if link.conn.rx.data().len() as u64 <= max_head => {}
+                    ResponseVerdict::Incomplete if upstream_conn.conn.rx.data().len() as u64 <= max_head => {}
                     _ => return Err(OVERLONG_HEAD.into()),
                 }
-                if link.conn.rx.is_full() && !link.conn.grow(&self.shard.buffers, 2 * h1::MAX_HEAD) {
+                if upstream_conn.conn.rx.is_full()
+                    && !upstream_conn.conn.grow(&self.shard.buffers, 2 * h1::MAX_HEAD)
+                {
                     return Err(LONG_HEAD.into());
                 }
             }
-            match self.wait_readable(link).await {
+            match self.wait_readable(upstream_conn).await {
                 ReadEvent::Upstream(Ok(count)) if count > 0 => {}
-                ReadEvent::Upstream(_) if link.conn.deadline.is_missed() => {
+                ReadEvent::Upstream(_) if upstream_conn.conn.deadline.is_missed() => {
                     return Err(TOO_LATE.into());
                 }
                 ReadEvent::Upstream(_) if seen => return Err(HALF_A_HEAD.into()),
@@ -285,11 +290,11 @@ impl Exchange<'_> {
 
     /// Waits for the next bytes of the upstream, and for the client to go. A client that has sent its whole request is
     /// watched as far as one small buffer reaches: what it sends ahead waits for its turn.
-    pub(super) async fn wait_readable(&mut self, link: &mut UpstreamConn) -> ReadEvent {
+    pub(super) async fn wait_readable(&mut self, upstream_conn: &mut UpstreamConn) -> ReadEvent {
         let watch = self.has_all();
         let client = &mut self.client.rx;
         poll_fn(|cx| {
-            if let Poll::Ready(result) = link.conn.rx.poll_fill(cx, usize::MAX) {
+            if let Poll::Ready(result) = upstream_conn.conn.rx.poll_fill(cx, usize::MAX) {
                 return Poll::Ready(ReadEvent::Upstream(result));
             }
             if watch && client.data().is_empty() {

@@ -49,12 +49,14 @@ impl Exchange<'_> {
         first: HeldBody,
         scanner: &mut BodyScanner,
     ) -> Result<Answered, ExchangeError> {
-        let mut link = self.acquire(upstream).await?;
+        let mut upstream_conn = self.acquire(upstream).await?;
         let mut sent = loop {
-            let mark = link.conn.sent();
-            match self.write_first(&mut link, upstream, &first).await {
+            let mark = upstream_conn.conn.sent();
+            match self.write_first(&mut upstream_conn, upstream, &first).await {
                 Ok(sent) => break sent,
-                Err(error) => link = self.connect_again(upstream, link, mark, error).await?,
+                Err(error) => {
+                    upstream_conn = self.connect_again(upstream, upstream_conn, mark, error).await?;
+                }
             }
         };
         let is_chunk_open = matches!(first, HeldBody::Apart(_));
@@ -64,7 +66,7 @@ impl Exchange<'_> {
             if is_chunk_open {
                 Framing::CHUNKED.close_part(&mut self.buffers.out);
             }
-            let streamed = self.stream_rest(&mut link, upstream, scanner).await;
+            let streamed = self.stream_rest(&mut upstream_conn, upstream, scanner).await;
             sent = streamed.map_err(SendError::give_up)?;
         }
         let waiting = Instant::now();
@@ -72,24 +74,24 @@ impl Exchange<'_> {
             self.wipe_request();
             self.client.shrink(&self.shard.buffers);
         }
-        let parse = self.await_head(&mut link, upstream, waiting, SendError::Unanswered).await;
-        Ok(Answered { parse: parse.map_err(SendError::give_up)?, link, sent })
+        let parse = self.await_head(&mut upstream_conn, upstream, waiting, SendError::Unanswered).await;
+        Ok(Answered { parse: parse.map_err(SendError::give_up)?, upstream_conn, sent })
     }
 
     /// Sends the rest of the body as chunks, until it ends or the upstream begins its reply.
     async fn stream_rest(
         &mut self,
-        link: &mut UpstreamConn,
+        upstream_conn: &mut UpstreamConn,
         upstream: &Upstream,
         scanner: &mut BodyScanner,
     ) -> Result<Sent, SendError> {
         loop {
-            match self.next_window(link).await? {
+            match self.next_window(upstream_conn).await? {
                 Refilled::Ready => {}
                 Refilled::Answered => return Ok(Sent::Early),
             }
             let reached = self.scan_window(scanner)?;
-            if self.write_later(link, upstream).await? == Sent::Early {
+            if self.write_later(upstream_conn, upstream).await? == Sent::Early {
                 return Ok(Sent::Early);
             }
             if reached == Scanned::Done {
@@ -99,7 +101,7 @@ impl Exchange<'_> {
     }
 
     /// Fills the next window, unless the upstream begins its reply meanwhile.
-    async fn next_window(&mut self, link: &mut UpstreamConn) -> Result<Refilled, SendError> {
+    async fn next_window(&mut self, upstream_conn: &mut UpstreamConn) -> Result<Refilled, SendError> {
         let refilled = {
             let fill = self.body.fill(self.client, self.shard, &self.snapshot.timeouts, WINDOW);
             let mut fill = pin!(fill);
@@ -107,7 +109,7 @@ impl Exchange<'_> {
                 if let Poll::Ready(filled) = fill.as_mut().poll(cx) {
                     return Poll::Ready(filled.map(|()| Refilled::Ready).map_err(SendError::from));
                 }
-                match link.conn.rx.poll_response_started(cx) {
+                match upstream_conn.conn.rx.poll_response_started(cx) {
                     Poll::Ready(true) => Poll::Ready(Ok(Refilled::Answered)),
                     Poll::Ready(false) => Poll::Ready(Err(SendError::Lost)),
                     Poll::Pending => Poll::Pending,

@@ -359,10 +359,10 @@ impl AddressReader {
         self.is_strange |= self.ends_in_punctuation && !is_punctuation && byte != b' ';
         self.ends_in_punctuation = is_punctuation;
         match byte {
-            b'/' | b'?' | b'#' | b' ' => self.judge(hosts),
+            b'/' | b'?' | b'#' | b' ' => self.evaluate(hosts),
             b'\\' => {
                 self.is_ambiguous = true;
-                self.judge(hosts);
+                self.evaluate(hosts);
             }
             b'@' => {
                 self.host.clear();
@@ -381,7 +381,7 @@ impl AddressReader {
     }
 
     /// The host has been read.
-    fn judge(&mut self, hosts: &HostNames) {
+    fn evaluate(&mut self, hosts: &HostNames) {
         self.phase = AddressPhase::Text;
         let host = without_port(&self.host);
         let is_named = !self.is_ambiguous && !self.is_strange && is_plain(host) && hosts.contains(host);
@@ -412,7 +412,7 @@ impl AddressReader {
 
     fn end_authority(&mut self, hosts: &HostNames) {
         match self.phase {
-            AddressPhase::Authority => self.judge(hosts),
+            AddressPhase::Authority => self.evaluate(hosts),
             _ => self.phase = AddressPhase::Text,
         }
     }

@@ -29,7 +29,20 @@ pub(crate) enum JsonKind {
     Scalar,
 }
 
-/// One value. Offsets are bytes of the text.
+/// A range of the text, in bytes, half as large as a `Range<usize>`.
+#[derive(Clone, Copy, Debug, Default)]
+struct Extent {
+    start: u32,
+    end: u32,
+}
+
+impl Extent {
+    fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+/// One value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Node {
     pub(crate) kind: JsonKind,
@@ -39,27 +52,27 @@ pub(crate) struct Node {
     pub(crate) ordinal: u16,
     /// Index of the first value after this one and all in it.
     next: u16,
-    key: (u32, u32),
-    span: (u32, u32),
+    key: Extent,
+    span: Extent,
 }
 
 impl Node {
     /// The key's range without quotes; empty in an array.
     pub(crate) fn key(&self) -> Range<usize> {
-        self.key.0 as usize..self.key.1 as usize
+        self.key.range()
     }
 
     /// The value's range; of a string without its quotes.
     pub(crate) fn span(&self) -> Range<usize> {
-        self.span.0 as usize..self.span.1 as usize
+        self.span.range()
     }
 
     /// The range of the whole member as it is written: key, colon and value with its quotes.
     pub(crate) fn member(&self) -> Range<usize> {
         let quote = usize::from(self.kind == JsonKind::Text);
-        let value = self.span.0 as usize - quote;
-        let start = if self.key.0 == 0 { value } else { self.key.0 as usize - 1 };
-        start..self.span.1 as usize + quote
+        let value = self.span().start - quote;
+        let start = if self.key.start == 0 { value } else { self.key().start - 1 };
+        start..self.span().end + quote
     }
 }
 
@@ -124,7 +137,7 @@ impl JsonIndex {
     fn read_all(&mut self, text: &[u8]) -> Option<()> {
         u32::try_from(text.len()).ok()?;
         let mut at = white(text, 0);
-        let mut key = (0, 0);
+        let mut key = Extent::default();
         loop {
             at = self.read_value(text, at, key)?;
             loop {
@@ -142,7 +155,7 @@ impl JsonIndex {
                         at += 1;
                         let next = self.nodes.len() as u16;
                         let closed = &mut self.nodes[usize::from(container)];
-                        (closed.span.1, closed.next) = (at as u32, next);
+                        (closed.span.end, closed.next) = (at as u32, next);
                         self.open.pop();
                     }
                     _ if self.is_just_opened() => break,
@@ -153,10 +166,10 @@ impl JsonIndex {
                 .open
                 .last()
                 .is_some_and(|&(container, _)| self.nodes[usize::from(container)].kind == JsonKind::Object);
-            key = (0, 0);
+            key = Extent::default();
             if in_object {
                 let end = string_end(text, at)?;
-                key = (at as u32 + 1, end as u32);
+                key = Extent { start: at as u32 + 1, end: end as u32 };
                 at = white(text, end + 1);
                 if text.get(at) != Some(&b':') {
                     return None;
@@ -171,7 +184,7 @@ impl JsonIndex {
         self.open.last().is_some_and(|&(_, count)| count == 0)
     }
 
-    fn read_value(&mut self, text: &[u8], at: usize, key: (u32, u32)) -> Option<usize> {
+    fn read_value(&mut self, text: &[u8], at: usize, key: Extent) -> Option<usize> {
         let (kind, start, end, next) = match *text.get(at)? {
             b'{' => (JsonKind::Object, at, text.len(), at + 1),
             b'[' => (JsonKind::Array, at, text.len(), at + 1),
@@ -193,7 +206,7 @@ impl JsonIndex {
             *count += 1;
             (*container, *count - 1)
         });
-        let span = (start as u32, end as u32);
+        let span = Extent { start: start as u32, end: end as u32 };
         self.nodes.push(Node { kind, parent, ordinal, next: index + 1, key, span });
         if matches!(kind, JsonKind::Object | JsonKind::Array) {
             if self.open.len() == MAX_DEPTH {

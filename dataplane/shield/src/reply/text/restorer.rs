@@ -160,25 +160,12 @@ impl TextRestorer {
     fn run(&mut self, context: &mut ReplyContext, text: &[u8], last: bool, out: &mut RestoredText) -> bool {
         let (mut written, mut followed, mut from, mut measured) = (0, 0, 0, 0);
         let mut edited = false;
-        while let Some(mut candidate) = matcher::next(text, from, true) {
+        while let Some(candidate) = matcher::next(text, from, true) {
             let start = candidate.start;
             from = start + 1;
             self.nesting.advance(&text[followed..start]);
             followed = start;
-            // The `a` of `\u001a` begins nothing, and held back it would leave half an escape behind. In an opaque
-            // value nothing is a token.
-            if self.nesting.is_in_escape() || self.nesting.is_opaque() {
-                continue;
-            }
-            if !self.nesting.is_in_string() {
-                match Some(text[start]).filter(|&byte| byte != b'\\') {
-                    None => continue,
-                    Some(_) => match matcher::probe(text, start, false) {
-                        None => continue,
-                        Some(plain) => candidate = plain,
-                    },
-                }
-            }
+            let Some(candidate) = self.admit(text, candidate) else { continue };
             let TokenCandidate { outcome, prefix, width, .. } = candidate;
             match outcome {
                 MatchOutcome::Open
@@ -233,6 +220,21 @@ impl TextRestorer {
             out.extend_from_slice(&text[written..]);
         }
         edited
+    }
+
+    /// The candidate as the text around it has it read: escapes count inside of strings only. None where nothing is a
+    /// token.
+    fn admit(&self, text: &[u8], candidate: TokenCandidate) -> Option<TokenCandidate> {
+        // The `a` of `\u001a` begins nothing, and held back it would leave half an escape behind. In an opaque value
+        // nothing is a token.
+        if self.nesting.is_in_escape() || self.nesting.is_opaque() {
+            return None;
+        }
+        if self.nesting.is_in_string() {
+            return Some(candidate);
+        }
+        let start = candidate.start;
+        if text[start] == b'\\' { None } else { matcher::probe(text, start, false) }
     }
 
     fn measure(&mut self, text: &[u8]) {

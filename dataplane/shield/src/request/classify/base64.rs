@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-/// Base64 characters that are decoded for a judgement; decoded, they are what [`file_kind`] looks at.
+/// Base64 characters that are decoded to tell its kind; decoded, they are what [`file_kind`] looks at.
 pub(crate) const SAMPLE: usize = file_kind::LOOK / 3 * 4;
 
 /// Characters of the longest line of base64 that is broken into lines (RFC 2045, section 6.8).

@@ -5,7 +5,7 @@
 
 use crate::report::OpaqueKind;
 
-/// Bytes of a body or of a decoded value that are looked at for a judgement.
+/// Bytes of a body or of a decoded value that are looked at to tell its kind.
 pub(crate) const LOOK: usize = 768;
 /// Bytes behind a frame of sound whose next frame is not there to be seen, and of which one in so many must be a
 /// control byte: compressed sound has four times as many, text next to none.

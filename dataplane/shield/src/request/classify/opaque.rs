@@ -84,7 +84,7 @@ pub(crate) enum ScanMode {
     WhileText,
 }
 
-/// Judges the string value that begins with `raw`; `last` if the body ends with `raw`.
+/// Checks the string value that begins with `raw`; `last` if the body ends with `raw`.
 pub(crate) fn classify(hint: PlaceHint, raw: &[u8], last: bool) -> Classification {
     match (url_head(raw, last), hint) {
         (UrlHead::None, PlaceHint::Plain | PlaceHint::Link) => Classification::Scan,
@@ -171,7 +171,7 @@ pub(crate) fn declared(name: &[u8]) -> Declared {
     Declared::Nothing
 }
 
-/// Judges the base64 that begins behind the first `head` bytes.
+/// Checks the base64 that begins behind the first `head` bytes.
 fn classify_run(hint: PlaceHint, raw: &[u8], head: usize, last: bool) -> Classification {
     let look = &raw[head..raw.len().min(head + LOOK)];
     let wrapped = head == 0 && matches!(hint, PlaceHint::Base64(_)) && is_wrapped(look);

@@ -12,7 +12,7 @@ use crate::cli::scan::source::{Change, FileVersion, Source};
 
 /// The commits that led to the present.
 #[derive(Debug)]
-pub(in crate::cli::scan) struct History {
+pub(in crate::cli::scan) struct CommitHistory {
     repository: Repository,
     /// What git is asked for: `HEAD`, and what is left out.
     range: Vec<String>,
@@ -26,7 +26,7 @@ struct Merge {
     commit: String,
 }
 
-impl History {
+impl CommitHistory {
     /// All commits that led to the present, or those that `since` has not.
     pub(in crate::cli::scan) fn new(since: Option<&str>, paths: &[PathBuf]) -> Result<Self, CliFailure> {
         let repository = Repository::of(paths, "--history")?;
@@ -37,7 +37,7 @@ impl History {
         if let Some(revision) = since {
             range.push(format!("^{}", repository.commit(revision)?));
         }
-        Ok(History { repository, range })
+        Ok(CommitHistory { repository, range })
     }
 
     /// Hands each version of a file with new lines to `take`, the oldest commit first.

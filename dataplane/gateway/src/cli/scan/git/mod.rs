@@ -6,7 +6,7 @@ mod repository;
 mod since;
 mod staged;
 
-pub(super) use history::History;
+pub(super) use history::CommitHistory;
 pub(super) use repository::from_here;
 pub(super) use since::changes;
 pub(super) use staged::staged;

@@ -323,7 +323,7 @@ fn nothing_is_left_to_do_in_the_code() {
 }
 
 fn file_of_this_test() -> &'static str {
-    "tests/tests/house_rules.rs"
+    "tests/tests/source_rules.rs"
 }
 
 #[test]
