@@ -70,7 +70,7 @@ impl RecordBuilder {
         shard: &Rc<Shard>,
         snapshot: &Snapshot,
         peer: IpAddr,
-        method: Method,
+        method: Option<Method>,
         began: Instant,
     ) -> Self {
         shard.metrics.requests_in_flight.add(1);
