@@ -94,9 +94,9 @@ impl LogFile {
         Ok(self.regular && self.file.metadata()?.nlink() == 0)
     }
 
-    /// Forces what was written to the disk.
+    /// Forces what was written to the disk; a pipe or device has none.
     pub fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
+        if self.regular { self.file.sync_data() } else { Ok(()) }
     }
 
     /// Appends `lines` and says how many of their bytes are done with. On a disk that is full these are whole lines; a
@@ -383,6 +383,7 @@ mod tests {
         let _reader =
             OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path).unwrap();
         let log = LogFile::open(&path, Readers::Owner).unwrap();
+        log.sync().expect("nothing to force");
         let flags = OFlag::from_bits_retain(fcntl(&log.file, FcntlArg::F_GETFL).unwrap());
         assert!(flags.contains(OFlag::O_APPEND) && !flags.contains(OFlag::O_NONBLOCK));
     }
