@@ -47,7 +47,7 @@ impl StoppedPipe {
         let mut reader = self.reader.try_clone().expect("a descriptor");
         let text = Arc::clone(&self.text);
         thread::spawn(move || {
-            let mut piece = [0; 65_536];
+            let mut piece = vec![0; 65_536];
             while let Ok(count @ 1..) = reader.read(&mut piece) {
                 lock(&text).extend_from_slice(&piece[..count]);
             }

@@ -230,9 +230,11 @@ impl WriterThread {
         match self.on_failure {
             OnFailure::Drop => false,
             OnFailure::Keep(_) if closing => true,
-            OnFailure::Keep(AuditSync::None) => false,
-            OnFailure::Keep(AuditSync::Second) => self.synced_at.elapsed() >= SECOND,
-            OnFailure::Keep(AuditSync::Batch) => true,
+            OnFailure::Keep(sync) => match sync {
+                AuditSync::None => false,
+                AuditSync::Second => self.synced_at.elapsed() >= SECOND,
+                AuditSync::Batch => true,
+            },
         }
     }
 
