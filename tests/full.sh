@@ -7,7 +7,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root" || exit 1
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}
 logs=$CARGO_TARGET_DIR/full
-parts=(gate agents fuzz-lints deny advisories msrv miri fuzz benches rig rig-epoll peers)
+parts=(gate frozen agents fuzz-lints deny advisories msrv miri fuzz benches rig rig-epoll peers)
 
 usage() {
     cat <<TEXT
@@ -16,6 +16,7 @@ Runs what is too large for the gate, hours in all, and keeps each part's output 
 Usage: tests/full.sh [PART...]      all parts without a name
 
   gate        .ci/run
+  frozen      logs that are blocked to the end, and a file system that is frozen (needs root and a loop device)
   agents      gemini-cli and aider through the gateway, beside the agents of the gate (needs package indexes)
   fuzz-lints  clippy over the libFuzzer targets (needs a C++ compiler)
   deny        cargo-deny: licences, banned and doubled crates, sources
@@ -33,6 +34,13 @@ TEXT
 skip() { echo "SKIPPED: $*"; return 77; }
 
 gate() { .ci/run; }
+
+frozen() {
+    [ "$(id -u)" -eq 0 ] && [ -e /dev/loop-control ] && command -v fsfreeze >/dev/null 2>&1 ||
+        { skip 'no root, no loop device or no fsfreeze'; return; }
+    cargo build --locked --profile test -p aegis-gateway --bins &&
+        cargo test --locked -p aegis-tests --test blocked -- --ignored
+}
 
 # The agents that the gate has no time for, pinned, inside the checkout; made again only when the pins have changed.
 agents() {

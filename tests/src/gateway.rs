@@ -24,6 +24,8 @@ pub struct GatewayBuilder {
     state: Option<PathBuf>,
     tls: bool,
     file_size: Option<u64>,
+    stdout: Option<PathBuf>,
+    stderr: Option<PathBuf>,
 }
 
 /// Names the driver for all gateways whose test does not choose one, so that the same tests run on both.
@@ -49,6 +51,8 @@ impl Default for GatewayBuilder {
             state: None,
             tls: false,
             file_size: None,
+            stdout: None,
+            stderr: None,
         }
     }
 }
@@ -110,6 +114,20 @@ impl GatewayBuilder {
         self
     }
 
+    /// Standard output goes to this pipe.
+    #[must_use]
+    pub fn stdout(mut self, pipe: &Path) -> Self {
+        self.stdout = Some(pipe.to_path_buf());
+        self
+    }
+
+    /// Standard error goes to this pipe.
+    #[must_use]
+    pub fn stderr(mut self, pipe: &Path) -> Self {
+        self.stderr = Some(pipe.to_path_buf());
+        self
+    }
+
     /// Starts it and waits until it is ready.
     pub fn start(self) -> Gateway {
         let dir = tempfile::Builder::new().prefix("aegis-gateway-").tempdir().expect("a temporary folder");
@@ -142,7 +160,8 @@ impl GatewayBuilder {
         for name in ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY"] {
             command.env_remove(name);
         }
-        let mut process = Process::start(command, &dir.path().join("output.log"));
+        let log = dir.path().join("output.log");
+        let mut process = Process::start_with(command, &log, self.stdout.as_deref(), self.stderr.as_deref());
         process.wait_until(|_| is_ready(admin).then_some(()));
         // The file that other commands find it by is the last descriptor that a start takes, behind readiness.
         let file = state.join(format!("gateway-{}.json", process.id()));

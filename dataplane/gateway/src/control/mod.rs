@@ -1,15 +1,20 @@
 //! Everything that is not traffic: signals, reload, name lookups, the admin listener, the journal of records.
 //!
-//! Three threads. `aegis-control` runs a single-threaded tokio runtime with the admin listener, the lookups and the
-//! signals; `aegis-reload` reads the configuration again; `aegis-journal` empties the shards' rings and writes audit and access log, so that a slow disk delays
-//! neither health checks nor a reload. Shards wait for neither.
+//! `aegis-control` runs a single-threaded tokio runtime with the admin listener, the lookups and the signals;
+//! `aegis-reload` reads the configuration again; `aegis-journal` empties the shards' rings, and hands audit events and
+//! access lines to `aegis-audit` and `aegis-access`, which write them. Only the last two and `aegis-log` wait for a disk
+//! or a pipe, each for its own, so that a slow one delays neither health checks nor signals nor another log. Shards wait
+//! for none of them.
 
 pub mod access;
 pub mod admin;
 pub mod audit;
+pub mod audit_health;
+mod complaint;
 pub mod counts;
 pub mod journal;
 pub mod log_file;
+pub mod log_writer;
 pub mod output;
 pub mod reload;
 pub mod render;
@@ -17,6 +22,8 @@ pub mod resolve;
 pub mod shared;
 pub mod shutdown;
 pub mod signals;
+pub mod state_folder;
+mod state_watch;
 #[cfg(test)]
 mod tests;
 mod weaker;
@@ -44,6 +51,7 @@ pub fn run(
         let reloads = reload::ReloadThread::start(Arc::clone(shared), reloader)?;
         let admin = tokio::spawn(admin::serve(Arc::clone(shared), admin));
         let names = tokio::spawn(resolve::keep_fresh(Arc::clone(shared)));
+        tokio::spawn(state_watch::keep_watch(Arc::clone(shared)));
         let signalled = tokio::spawn(signals::handle_signals(Arc::clone(shared), signals, reloads, end));
         let ended = shards_ended(shared);
         tokio::select! {

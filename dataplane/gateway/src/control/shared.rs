@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::audit::RuleBook;
+use super::audit_health::AuditHealth;
 use super::counts::ControlCounts;
+use super::state_folder::StateFolder;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::snapshot::{Snapshot, SnapshotHandle};
@@ -22,10 +24,16 @@ pub struct Shared {
     pub counts: ControlCounts,
     /// Rule names of past generations.
     pub rule_book: RuleBook,
+    /// How the audit log fares.
+    pub audit: AuditHealth,
+    /// How the state folder fares.
+    pub state_folder: StateFolder,
     /// Asks the journal to open its files anew.
     pub reopen: AtomicBool,
     /// Asks the journal to end although shards have not.
     pub closing: AtomicBool,
+    /// A second signal has come: nothing is waited for any longer.
+    pub hurried: AtomicBool,
 }
 
 impl Shared {
@@ -39,8 +47,11 @@ impl Shared {
             metrics: Metrics::new(shards),
             counts: ControlCounts::default(),
             rule_book,
+            audit: AuditHealth::default(),
+            state_folder: StateFolder::default(),
             reopen: AtomicBool::new(false),
             closing: AtomicBool::new(false),
+            hurried: AtomicBool::new(false),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -58,7 +59,10 @@ pub async fn handle_signals(
     tracing::info!(timeout_s = end.drain.as_secs(), "draining: no new connections");
     shared.lifecycle.advance(Phase::Draining);
     tokio::select! {
-        name = signals.end() => tracing::warn!(signal = name, "second signal: stopping at once"),
+        name = signals.end() => {
+            shared.hurried.store(true, Relaxed);
+            tracing::warn!(signal = name, "second signal: stopping at once");
+        }
         () = tokio::time::sleep(end.drain) => tracing::warn!("the time to drain is over: stopping"),
     }
     shared.lifecycle.advance(Phase::Stopping);
