@@ -8,6 +8,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
 use crate::config::settings::{Log, LogFormat};
+use crate::log_lines::JsonLines;
 
 /// Whether lines are coloured: on a terminal, unless `NO_COLOR` says no (<https://no-color.org>).
 fn is_coloured() -> bool {
@@ -19,7 +20,7 @@ pub fn start(log: &Log) -> Result<(), String> {
     let filter: Targets = log.level.parse().map_err(|error| format!("log.level: {error}"))?;
     let lines = fmt::layer().with_writer(std::io::stderr);
     let layer = match log.format {
-        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+        LogFormat::Json => lines.event_format(JsonLines).boxed(),
         LogFormat::Text => lines.with_ansi(is_coloured()).with_target(false).boxed(),
     };
     tracing_subscriber::registry()
