@@ -7,6 +7,7 @@
 pub mod access;
 pub mod admin;
 pub mod audit;
+mod certificates;
 pub mod counts;
 pub mod journal;
 pub mod log_file;
@@ -44,12 +45,14 @@ pub fn run(
         let reloads = reload::ReloadThread::start(Arc::clone(shared), reloader)?;
         let admin = tokio::spawn(admin::serve(Arc::clone(shared), admin));
         let names = tokio::spawn(resolve::keep_fresh(Arc::clone(shared)));
+        let certificates = tokio::spawn(certificates::watch(Arc::clone(shared)));
         let signalled = tokio::spawn(signals::handle_signals(Arc::clone(shared), signals, reloads, end));
         let ended = shards_ended(shared);
         tokio::select! {
             () = ended => {}
             failed = admin => fault(shared, "admin listener", &failed),
             failed = names => fault(shared, "name lookups", &failed),
+            failed = certificates => fault(shared, "watch over certificates", &failed),
             Err(failed) = signalled => fault(shared, "signals", &failed),
         }
         shards_ended_within(shared, end.drain).await;
