@@ -73,10 +73,7 @@ impl OwnCertificate {
 }
 
 /// What is wrong with certificates now.
-pub fn problems<'a>(
-    certificates: &'a [OwnCertificate],
-    now: SystemTime,
-) -> impl Iterator<Item = Problem> + 'a {
+pub fn problems(certificates: &[OwnCertificate], now: SystemTime) -> impl Iterator<Item = Problem> {
     certificates.iter().filter_map(move |certificate| certificate.problem(now))
 }
 

@@ -80,7 +80,9 @@ mod tests {
         );
         for size in 1..=text.len() {
             let mut counter = TokenCounter::new(Arc::clone(&keyring));
-            text.as_bytes().chunks(size).for_each(|piece| counter.push(piece));
+            for piece in text.as_bytes().chunks(size) {
+                counter.push(piece);
+            }
             assert_eq!(counter.count(), 3, "pieces of {size}");
         }
     }

@@ -140,8 +140,8 @@ impl ShardScratch {
             let rules = Arc::clone(self.scanner.rules());
             let scan = self.scanner.scan(Window { text: &text, fresh: 0, last: true });
             let named = scan.findings.iter().find(|found| found.span == begins && is_named(found, &rules));
-            let mut found: Vec<Finding> = named.copied().into_iter().collect();
-            found.iter_mut().for_each(|found| found.span = Span::new(start, end));
+            let whole = named.map(|found| Finding { span: Span::new(start, end), ..*found });
+            let mut found: Vec<Finding> = whole.into_iter().collect();
             if let Some(keyring) = &self.keyring {
                 own_tokens::exclude(&mut found, view.text(raw), keyring);
             }
