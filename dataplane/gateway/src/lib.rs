@@ -20,6 +20,7 @@ pub mod instance;
 pub mod known_values_file;
 pub mod lifecycle;
 pub mod links;
+mod log_lines;
 pub mod logs;
 pub mod metrics;
 pub mod os;

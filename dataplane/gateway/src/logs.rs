@@ -16,6 +16,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
 use crate::config::settings::{Log, LogFormat};
+use crate::log_lines::JsonLines;
 use queue::LineQueue;
 
 /// The lines of this process that wait to be written.
@@ -37,7 +38,7 @@ pub fn start(log: &Log) -> Result<(), String> {
     let queue = LINES.get_or_init(|| queue);
     let layer = fmt::layer().with_writer(move || queue.clone());
     let layer = match log.format {
-        LogFormat::Json => layer.json().flatten_event(true).boxed(),
+        LogFormat::Json => layer.event_format(JsonLines).boxed(),
         LogFormat::Text => layer.with_ansi(is_coloured()).with_target(false).boxed(),
     };
     tracing_subscriber::registry()

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 
 use aegis_detect::Category;
 use aegis_shield::{Action, OpaqueKind};
+use aegis_wire::tls::TlsFailure;
 
 /// Status classes in the order of their index; `none` counts exchanges that ended before a status line was sent.
 pub const STATUS_CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -163,6 +164,8 @@ pub struct UpstreamMetrics {
     pub first_byte: Histogram<18>,
     /// Connects that failed.
     pub connect_failures: Counter,
+    /// TLS connections that did not come about, by their cause.
+    pub tls_failures: [Counter; TlsFailure::ALL.len()],
     /// Exchanges that used a pooled connection.
     pub pool_hits: Counter,
     /// Exchanges that had to connect.
@@ -177,6 +180,7 @@ impl UpstreamMetrics {
             requests: std::array::from_fn(|_| Counter::default()),
             first_byte: Histogram::new(&FIRST_BYTE_BOUNDS),
             connect_failures: Counter::default(),
+            tls_failures: std::array::from_fn(|_| Counter::default()),
             pool_hits: Counter::default(),
             pool_misses: Counter::default(),
             pool_idle: Gauge::default(),

@@ -4,6 +4,7 @@
 //! is there. A request is finished with the snapshot it began with. A rebuild that fails changes nothing.
 
 pub mod build;
+pub mod certificates;
 mod files;
 mod gateway_keys;
 mod keys;
@@ -13,6 +14,7 @@ mod restore;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod tls_health;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -22,10 +24,13 @@ use std::time::Duration;
 
 use aegis_shield::Shield;
 use aegis_shield::reply::{HostNames, RestorePolicy};
+use aegis_wire::tls::Validity;
 use arc_swap::ArcSwap;
 use sha2::{Digest, Sha256};
 
+use self::certificates::OwnCertificate;
 pub use self::gateway_keys::{GatewayKeys, HashedKey};
+pub use self::tls_health::TlsHealth;
 use crate::browser::Sites;
 use crate::config::Secret;
 use crate::config::settings::{FailMode, FindingsHeader, Limits, Provider, Recall, Session, Timeouts};
@@ -63,6 +68,8 @@ pub struct Snapshot {
     pub restore: Arc<RestorePolicy>,
     /// TLS towards clients; none for plain HTTP.
     pub server_tls: Option<Arc<rustls::ServerConfig>>,
+    /// The certificates that the gateway shows to clients and upstreams.
+    pub certificates: Vec<OwnCertificate>,
     /// Whether audit events are written; without them no slot in the ring is reserved.
     pub audit: bool,
     by_name: HashMap<Box<str>, usize>,
@@ -87,6 +94,7 @@ impl Snapshot {
             recall: Recall::default(),
             sse_keep_alive: Duration::ZERO,
             server_tls: None,
+            certificates: Vec::new(),
             audit: true,
             shield,
             restore: Arc::default(),
@@ -135,8 +143,10 @@ pub struct Upstream {
     pub addresses: Arc<Addresses>,
     /// The provider's key that replaces the client's.
     pub key: Option<UpstreamKey>,
-    /// The gateway shows it a client certificate.
-    pub has_certificate: bool,
+    /// What went wrong last with TLS towards it. Shared by all generations with the same TLS towards the same address.
+    pub tls_health: Arc<TlsHealth>,
+    /// When the client certificate that it is shown is valid; none without one.
+    pub client_certificate: Option<Validity>,
     /// Request field by which the upstream recognises a repeated request, in lower case.
     pub idempotency_header: Option<Arc<str>>,
     /// Time limits with the upstream's own applied.
@@ -156,7 +166,7 @@ pub struct Upstream {
 impl Upstream {
     /// Whether the gateway lets its clients in there by something of its own: a key, or a client certificate.
     pub fn has_credential(&self) -> bool {
-        self.key.is_some() || self.has_certificate
+        self.key.is_some() || self.client_certificate.is_some()
     }
 }
 

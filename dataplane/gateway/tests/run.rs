@@ -380,3 +380,39 @@ fn check_gives_a_verdict() {
     assert!(printed.contains("there is no rule `no-such-rule-at-all`"), "{printed}");
     assert!(!folder.path().join("state").exists());
 }
+
+/// A certificate that ended long ago: the gateway runs, and says so wherever somebody may look.
+#[test]
+fn an_expired_certificate_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    let mut params = rcgen::CertificateParams::new(["localhost".to_owned()]).expect("parameters");
+    params.not_before = rcgen::date_time_ymd(2000, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2001, 2, 3);
+    let pair = rcgen::KeyPair::generate().expect("a key");
+    std::fs::write(&cert, params.self_signed(&pair).expect("a certificate").pem()).expect("written");
+    std::fs::write(&key, pair.serialize_pem()).expect("written");
+    let config =
+        format!("log.format = \"json\"\n[[server.tls.certificates]]\ncert = {cert:?}\nkey = {key:?}\n");
+    let provider = provider(Duration::ZERO);
+    let mut running = Running::start(&config, provider);
+    let told = "the certificate has expired on 2001-02-03";
+    running.until("the log has it", |it| it.log().contains(told));
+    let log = running.log();
+    let line: serde_json::Value =
+        serde_json::from_str(log.lines().find(|line| line.contains(told)).expect("a line")).expect("JSON");
+    assert_eq!(
+        (&line["level"], &line["certificate"]),
+        (&"ERROR".into(), &"server.tls.certificates[0]".into())
+    );
+    assert!(line["time"].is_string() && line["timestamp"].is_null(), "{line}");
+    let metrics = running.get("/metrics");
+    assert!(
+        metrics.contains("aegis_certificate_days_left{certificate=\"server.tls.certificates[0]\"} -"),
+        "{metrics}"
+    );
+    let checked =
+        gateway().args(["check", "--config"]).arg(running.path("aegis.toml")).output().expect("it runs");
+    let said = String::from_utf8_lossy(&checked.stderr);
+    assert!(checked.status.code() == Some(1) && said.contains(told), "{said}");
+}

@@ -98,6 +98,14 @@ impl DecodedText {
         self.way = Way::Even { bytes, chars, first, lines };
     }
 
+    /// Where a span of the original stands in the text, of one whose bytes were added one by one.
+    pub(crate) fn decoded(&self, original: Span) -> Option<Span> {
+        let Way::Table(places) = &self.way else { return None };
+        let at = |place: usize| places.partition_point(|start| (*start as usize) < place);
+        let (start, end) = (at(original.start), at(original.end));
+        (start < end && end <= self.text.len()).then_some(Span::new(start, end))
+    }
+
     /// The place in the original of the decoded bytes `start..end`, which must not be empty.
     pub(crate) fn original(&self, start: usize, end: usize) -> Span {
         match &self.way {
@@ -139,5 +147,7 @@ mod tests {
         plain.finish(5);
         assert_eq!(plain.text, b"a\"b");
         assert_eq!((plain.original(1, 2), plain.original(0, 3)), (Span::new(1, 4), Span::new(0, 5)));
+        assert_eq!(plain.decoded(Span::new(1, 4)), Some(Span::new(1, 2)));
+        assert_eq!(plain.decoded(Span::new(0, 9)), None);
     }
 }

@@ -22,11 +22,11 @@ const FAR_AHEAD: usize = 4096;
 /// How far before an escape the run that it belongs to is taken in.
 const BEFORE: usize = 128;
 
-/// What a percent-encoded run is made of: printable bytes without quotes, brackets and backslashes.
+/// What a percent-encoded run is made of: printable bytes without angle brackets, backslashes and those quotes that all
+/// writers of links encode.
 const RUN: ByteSet = ByteSet::EMPTY
     .with(b'!', b'!')
-    .with(b'#', b'&')
-    .with(b'(', b';')
+    .with(b'#', b';')
     .with(b'=', b'=')
     .with(b'?', b'[')
     .with(b']', b'_')
@@ -125,6 +125,21 @@ pub(crate) fn percents(text: &[u8], all: bool, sites: &mut Vec<EscapeSite>) {
     }
 }
 
+/// Adds a site for each entity, and for what stands before it: a value that is searched for may begin there, whatever it
+/// is made of.
+pub(crate) fn entities(text: &[u8], sites: &mut Vec<EscapeSite>) {
+    sites.extend(memchr::memchr_iter(b'&', text).filter_map(|at| {
+        let (_, width) = unescape(&text[at..])?;
+        Some(EscapeSite::new(Span::new(at.saturating_sub(BEFORE), at + width)))
+    }));
+}
+
+/// Whether an escape stands in a part of a text, so near its beginning that a [site](entities) reaches that.
+pub(crate) fn has_escape_near(text: &[u8]) -> bool {
+    let near = &text[..text.len().min(BEFORE)];
+    memchr::memchr2_iter(b'&', b'%', near).any(|at| is_escape(&text[at..]))
+}
+
 /// Takes the next region from `sites[*index..]`, which are sorted.
 pub(crate) fn next(view: TextView<'_>, sites: &[EscapeSite], index: &mut usize) -> Option<Region> {
     let text = view.text;
@@ -152,10 +167,10 @@ pub(crate) fn next(view: TextView<'_>, sites: &[EscapeSite], index: &mut usize) 
     Some(Region { start: first.span.start, end, closed, cut: ahead == limit })
 }
 
-/// Decodes `text[from..to]`; false if there is nothing to decode.
-pub(crate) fn decode(text: &[u8], from: usize, to: usize, decoded: &mut DecodedText) -> bool {
+/// Decodes `text[from..to]`; false if there is nothing to decode. With `plus` a `+` may be a space.
+pub(crate) fn decode(text: &[u8], from: usize, to: usize, plus: bool, decoded: &mut DecodedText) -> bool {
     decoded.begin();
-    let plus = is_plus_space(&text[from..to]);
+    let plus = plus && is_plus_space(&text[from..to]);
     let mut at = from;
     let mut changed = false;
     while at < to {
@@ -209,10 +224,18 @@ pub(crate) fn is_assigned_entity(text: &[u8], name: usize) -> bool {
     })
 }
 
+/// The byte that is percent-encoded at the start of `text`.
+pub(crate) fn percent(text: &[u8]) -> Option<u8> {
+    match text {
+        [b'%', a, b, ..] if HEX.has(*a) && HEX.has(*b) => Some(digit(*a) << 4 | digit(*b)),
+        _ => None,
+    }
+}
+
 /// The byte that is escaped at the start of `text` and how many bytes the escape takes. Only ASCII, except for percent.
 fn unescape(text: &[u8]) -> Option<(u8, usize)> {
     match text {
-        [b'%', a, b, ..] if HEX.has(*a) && HEX.has(*b) => Some((digit(*a) << 4 | digit(*b), 3)),
+        [b'%', a, b, ..] if HEX.has(*a) && HEX.has(*b) => Some((percent(text)?, 3)),
         [b'%' | b'\\', b'u', rest @ ..] => Some((number(rest, 4)?, 6)),
         [b'\\', b'x', rest @ ..] => Some((number(rest, 2)?, 4)),
         [b'\\', b'/', ..] => Some((b'/', 2)),
@@ -292,7 +315,7 @@ mod tests {
 
     fn decoded(text: &str) -> String {
         let mut plain = DecodedText::default();
-        decode(text.as_bytes(), 0, text.len(), &mut plain);
+        decode(text.as_bytes(), 0, text.len(), true, &mut plain);
         String::from_utf8_lossy(&plain.text).into_owned()
     }
 
@@ -334,10 +357,10 @@ mod tests {
     fn spans_lead_back() {
         let mut plain = DecodedText::default();
         let text = b"q=password%3D%22abc%22&r";
-        assert!(decode(text, 0, text.len(), &mut plain));
+        assert!(decode(text, 0, text.len(), true, &mut plain));
         assert_eq!(plain.text, b"q=password=\"abc\"&r");
         assert_eq!(plain.original(12, 15), Span::new(16, 19));
-        assert!(!decode(b"no escape", 0, 9, &mut plain));
+        assert!(!decode(b"no escape", 0, 9, true, &mut plain));
     }
 
     #[test]

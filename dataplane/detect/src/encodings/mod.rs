@@ -5,6 +5,7 @@ pub(crate) mod base64_runs;
 pub(crate) mod base64_text;
 pub(crate) mod decoded;
 pub(crate) mod escapes;
+pub(crate) mod parameter;
 mod simd;
 pub(crate) mod skip;
 pub(crate) mod wrapped_base64;

@@ -25,7 +25,7 @@ pub(crate) struct Compiled {
     pub(crate) services: Option<ServiceNames>,
     /// The secret must not read like a word.
     pub(crate) must_be_noisy: bool,
-    /// What reads on from a keyword, where it is not the assignment of a name.
+    /// What reads on from a keyword, where it is not the assignment of a name, or from a URL's `://`.
     pub(crate) finder: Option<Finder>,
 }
 

@@ -284,6 +284,7 @@ impl RulesBuilder {
             }
             Finder::Userinfo => {
                 compiled.rank = rank::PLACE;
+                compiled.finder = Some(finder);
                 self.group().expression(rule, "://", 0, target);
             }
             Finder::Command | Finder::Call | Finder::Manifest => {

@@ -12,8 +12,9 @@ use crate::encodings::base64_text::{DecodedContent, EncodedPiece};
 use crate::encodings::decoded::DecodedText;
 use crate::encodings::escapes::EscapeSite;
 use crate::encodings::wrapped_base64::WrappedBase64;
-use crate::encodings::{base64_runs, base64_text, escapes, skip, wrapped_base64};
+use crate::encodings::{base64_runs, base64_text, escapes, parameter, skip, wrapped_base64};
 use crate::finding::{Evidence, Finding};
+use crate::rule::{Finder, Strength};
 use crate::text::{LEFT_CONTEXT, MAX_SECRET_LEN, Span, TextView};
 
 /// How many encodings inside each other are decoded.
@@ -49,17 +50,44 @@ pub(crate) struct DecodedLevel {
     skip: Vec<Span>,
 }
 
+/// What is looked for in a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// Whatever the rules find, and values.
+    Everything,
+    /// Values that are searched for, whatever they look like: where a rule has no reason to look.
+    Values,
+}
+
 /// Finds all candidates of a text, plain and encoded; `levels[0]` is the text's own.
 pub(crate) fn search(engine: &mut RuleEngine, levels: &mut [DecodedLevel], view: TextView<'_>, fresh: usize) {
+    search_for(Wanted::Everything, engine, levels, view, fresh);
+}
+
+fn search_for(
+    wanted: Wanted,
+    engine: &mut RuleEngine,
+    levels: &mut [DecodedLevel],
+    view: TextView<'_>,
+    fresh: usize,
+) {
     let Some((level, deeper)) = levels.split_first_mut() else { return };
     level.work.reset(fresh);
     level.skip.clear();
     level.runs.fill(view.text, engine.known_runs());
     if deeper.is_empty() {
         engine.find_known(&mut level.work, view, &level.runs);
-        return engine.confirm(&mut level.work, view, &[]);
+        if wanted == Wanted::Everything {
+            engine.confirm(&mut level.work, view, &[]);
+        }
+        return;
     }
     let mut search = Search { engine, level, deeper, view, fresh };
+    if wanted == Wanted::Values {
+        let Search { engine, level, .. } = &mut search;
+        engine.find_known(&mut level.work, view, &level.runs);
+        return search.escapes(wanted);
+    }
     search.base64();
     // Confirming looks at what was found before, in the order of the text.
     let Search { engine, level, .. } = &mut search;
@@ -67,7 +95,26 @@ pub(crate) fn search(engine: &mut RuleEngine, levels: &mut [DecodedLevel], view:
     engine.find_known(&mut level.work, view, &level.runs);
     engine.confirm(&mut level.work, view, &level.skip);
     level.work.candidates.list.append(&mut level.encoded);
-    search.escapes();
+    search.escapes(wanted);
+}
+
+/// How what is found in decoded text is reported.
+#[derive(Debug, Clone, Copy)]
+struct DecodedPiece {
+    span: Span,
+    wanted: Wanted,
+    extent: Extent,
+}
+
+/// How much of the encoded text is reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// What the finding stands for.
+    Found,
+    /// All of it.
+    Whole(Span),
+    /// To the delimiter of the encoded text that ends the value, but not beyond this place.
+    Value(usize),
 }
 
 /// What follows a decoded text.
@@ -183,59 +230,75 @@ impl Search<'_> {
                 _ if to == encoded.end || behind == FAR_BEHIND => Rest::Nothing,
                 _ => Rest::More,
             };
-            if self.scan_decoded(
-                piece,
-                (rest, to < encoded.end),
-                |rank| rank::VENDOR + u8::from(rank >= rank::PATTERN),
-                whole,
-            ) {
+            let extent = whole.map_or(Extent::Found, Extent::Whole);
+            let decoded_piece = DecodedPiece { span: piece, wanted: Wanted::Everything, extent };
+            let rank_of = |rank| rank::VENDOR + u8::from(rank >= rank::PATTERN);
+            if self.scan_decoded(decoded_piece, (rest, to < encoded.end), rank_of) {
                 return;
             }
         }
     }
 
     /// Escapes.
-    fn escapes(&mut self) {
+    fn escapes(&mut self, wanted: Wanted) {
         let mut sites = std::mem::take(&mut self.level.work.escape_sites);
-        escapes::percents(self.view.text, self.engine.searches_values(), &mut sites);
+        let searches_values = self.engine.searches_values();
+        escapes::percents(self.view.text, searches_values, &mut sites);
+        if wanted == Wanted::Values {
+            escapes::entities(self.view.text, &mut sites);
+        }
+        self.regions(wanted, &mut sites);
+        if searches_values && wanted == Wanted::Everything {
+            // Entities stand in all pages. Only values are worth decoding each of them.
+            sites.clear();
+            escapes::entities(self.view.text, &mut sites);
+            self.regions(Wanted::Values, &mut sites);
+        }
+        self.level.work.escape_sites = sites;
+    }
+
+    /// Decodes and scans what is around the sites.
+    fn regions(&mut self, wanted: Wanted, sites: &mut [EscapeSite]) {
         sites.sort_unstable();
         let mut index = 0;
-        while let Some(region) = escapes::next(self.view, &sites, &mut index) {
+        while let Some(region) = escapes::next(self.view, sites, &mut index) {
             let mut start = region.start.max(self.fresh);
             while start < region.end {
                 let end = region.end.min(start + PIECE);
-                self.level.work.candidates.atomic_spans.push(Span::new(start, end));
+                if wanted == Wanted::Everything {
+                    self.level.work.candidates.atomic_spans.push(Span::new(start, end));
+                }
                 let to = region.end.min(end + FAR_BEHIND);
                 if to == region.end && !region.closed {
                     self.level.work.candidates.open(start);
                     break;
                 }
+                let from = start.saturating_sub(CONTEXT);
                 let decoded = &mut self.deeper[0].decoded;
-                if escapes::decode(self.view.text, start.saturating_sub(CONTEXT), to, decoded) {
+                if escapes::decode(self.view.text, from, to, wanted == Wanted::Everything, decoded) {
                     // More than the same rule gives to the escapes taken literally.
-                    let piece = Span::new(start, end);
+                    let piece =
+                        DecodedPiece { span: Span::new(start, end), wanted, extent: Extent::Value(to) };
                     let rest = if region.cut && to == region.end { Rest::More } else { Rest::Nothing };
-                    self.scan_decoded(piece, (rest, to < region.end), |rank| rank + 2, None);
+                    self.scan_decoded(piece, (rest, to < region.end), |rank| rank + 2);
                 }
                 start = end;
             }
         }
-        self.level.work.escape_sites = sites;
     }
 
     /// Scans what was decoded for a piece; false if something in it needs more text and there is more. Behind the
     /// decoded text there is `more` encoded text that will not be looked at together with it.
     fn scan_decoded(
         &mut self,
-        piece: Span,
+        DecodedPiece { span: piece, wanted, extent }: DecodedPiece,
         (rest, more): (Rest, bool),
         rank_of: impl Fn(u8) -> u8,
-        whole: Option<Span>,
     ) -> bool {
         let decoded = std::mem::take(&mut self.deeper[0].decoded);
         let text = &decoded.text[..];
         self.level.work.candidates.runs.work += text.len() as u64;
-        search(self.engine, self.deeper, TextView { text, last: rest == Rest::Nothing }, 0);
+        search_for(wanted, self.engine, self.deeper, TextView { text, last: rest == Rest::Nothing }, 0);
         let inner = &mut self.deeper[0];
         let open = match rest {
             Rest::Nothing => text.len(),
@@ -248,10 +311,15 @@ impl Search<'_> {
         }
         let complete = rest != Rest::More || sure >= piece.end;
         if complete {
-            inner.findings.clear();
+            let mut findings = std::mem::take(&mut inner.findings);
+            findings.clear();
             inner.work.candidates.list.retain(|c| !c.span.is_empty());
-            overlap::settle(&mut inner.work.candidates.list, text.len(), text.len(), &mut inner.findings);
-            for found in &inner.findings {
+            overlap::settle(&mut inner.work.candidates.list, text.len(), text.len(), &mut findings);
+            for index in 0..findings.len() {
+                if let Extent::Value(limit) = extent {
+                    self.complete_value(&decoded, &mut findings, index, (piece.start, limit));
+                }
+                let found = &findings[index];
                 let place = decoded.original(found.span.start, found.span.end);
                 let rule = found.rule.0;
                 let rank = self.engine.rules.rank(rule, found.confidence);
@@ -260,22 +328,69 @@ impl Search<'_> {
                 if rank == rank::BLOCK && (place.len() == found.span.len() || is_read()) {
                     continue;
                 }
+                // Found as it stands, or from a beginning that another piece of the text would not show.
+                if wanted == Wanted::Values && !escapes::has_escape_near(&self.view.text[place.range()]) {
+                    continue;
+                }
                 self.engine.collect_decoded(found, text);
                 let rank = if found.evidence == Evidence::Value { rank::FOUND } else { rank_of(rank) };
                 if (piece.start..piece.end.min(sure)).contains(&place.start) {
+                    let whole = if let Extent::Whole(span) = extent { Some(span) } else { None };
                     let span = whole.unwrap_or(place);
                     let confidence = found.confidence;
                     let cut = |cut: &Cut| cut.span == found.span && cut.rule == rule;
-                    let goes_on =
-                        inner.work.candidates.cuts.iter().any(cut) || (found.span.end == text.len() && more);
+                    let goes_on = self.deeper[0].work.candidates.cuts.iter().any(cut)
+                        || (found.span.end == text.len() && more);
                     let tail = goes_on.then_some(Tail::Encoded);
                     let candidate = Candidate { span, rule, rank, confidence };
                     self.level.work.candidates.add(candidate, tail.filter(|_| whole.is_none()));
                 }
             }
+            self.deeper[0].findings = findings;
         }
         self.deeper[0].decoded = decoded;
         complete
+    }
+
+    /// Completes the finding with an `index` to the value that it is a part of: what ends a value in the decoded text
+    /// may have been encoded to be a part of it. Not before the first of the `bounds` of the encoded text, nor beyond
+    /// the second.
+    fn complete_value(
+        &self,
+        decoded: &DecodedText,
+        findings: &mut [Finding],
+        index: usize,
+        bounds: (usize, usize),
+    ) {
+        let found = findings[index];
+        let compiled = self.engine.rules.compiled(found.rule.0);
+        let is_named =
+            matches!(compiled.strength, Some(Strength::Password | Strength::Secret | Strength::Weak));
+        let is_userinfo = compiled.finder == Some(Finder::Userinfo);
+        let is_cut = self.deeper[0].work.candidates.cuts.iter().any(|cut| cut.span == found.span);
+        if found.evidence != Evidence::Rule || is_cut || !(is_named || is_userinfo) {
+            return;
+        }
+        let (text, place) = (self.view.text, decoded.original(found.span.start, found.span.end));
+        let limit = bounds.1;
+        let whole = if is_userinfo {
+            parameter::userinfo_end(text, place, limit).map(|end| Span::new(place.start, end))
+        } else {
+            let plus = text.get(place.end) == Some(&b'+') && decoded.text.get(found.span.end) == Some(&b' ');
+            parameter::value(text, place, limit, plus)
+        };
+        let Some(mut span) = whole.and_then(|span| decoded.decoded(span)) else { return };
+        // Something else that was found in the value keeps its place.
+        if let Some(before) = index.checked_sub(1) {
+            span.start = span.start.max(findings[before].span.end);
+        }
+        if let Some(next) = findings.get(index + 1) {
+            span.end = span.end.min(next.span.start);
+        }
+        if decoded.original(span.start, span.end).start < bounds.0 {
+            span.start = found.span.start;
+        }
+        findings[index].span = span;
     }
 }
 

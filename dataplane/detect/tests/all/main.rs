@@ -7,6 +7,7 @@ mod clean;
 mod common;
 mod corpora;
 mod custom;
+mod delimiters;
 mod dense;
 mod encodings;
 mod examples;

@@ -1,16 +1,18 @@
 //! `check`: is this configuration right? Does everything `run` does before it takes traffic, and touches nothing.
 
+use std::time::SystemTime;
+
 use clap::Args;
 
 use super::openings;
 use super::options::ConfigOptions;
 use super::outcome::{CliFailure, CliOutcome, print, say};
 use crate::config::error::ProblemSeverity;
-use crate::config::{ConfigError, Loaded, Problem, load};
+use crate::config::{ConfigError, Loaded, Problem, Sources, read};
 use crate::rule_cache::RuleCache;
 use crate::shard;
 use crate::snapshot::build::SnapshotBuilder;
-use crate::snapshot::{Auth, Snapshot};
+use crate::snapshot::{Auth, Snapshot, certificates};
 use crate::state_dir;
 
 const AFTER_HELP: &str = "\
@@ -37,7 +39,8 @@ impl CheckCommand {
             .file
             .as_ref()
             .map_or("defaults and environment".to_owned(), |file| file.display().to_string());
-        let checked = load(&sources).and_then(|mut loaded| {
+        // What is wrong with values does not keep what is wrong with files from being told.
+        let checked = read(&sources).and_then(|(mut loaded, _)| {
             let snapshot = prepare(&mut loaded)?;
             Ok((loaded, snapshot))
         });
@@ -59,6 +62,14 @@ impl CheckCommand {
     }
 }
 
+/// Everything that is wrong with a configuration that cannot be used, for which `first` is an error.
+pub(super) fn complete(first: ConfigError, sources: &Sources) -> ConfigError {
+    match read(sources).and_then(|(mut loaded, _)| prepare(&mut loaded)) {
+        Ok(_) => first,
+        Err(all) => all,
+    }
+}
+
 /// Makes what `run` would take traffic with, and tries what it would open. All faults are reported, not the first.
 fn prepare(loaded: &mut Loaded) -> Result<Snapshot, ConfigError> {
     let settings = &loaded.settings;
@@ -74,6 +85,8 @@ fn prepare(loaded: &mut Loaded) -> Result<Snapshot, ConfigError> {
     })?;
     let built = SnapshotBuilder::new(RuleCache::of_gateway(settings).read_only()).build(settings, &master);
     let snapshot = built.map_err(|error| problems.extend(error.0)).ok();
+    let certificates = snapshot.as_ref().map(|snapshot| &snapshot.certificates[..]).unwrap_or_default();
+    problems.extend(certificates::problems(certificates, SystemTime::now()));
     let located = problems.into_iter().map(|problem| loaded.places.locate(problem));
     let (errors, warnings): (Vec<_>, Vec<_>) =
         located.partition(|problem| problem.severity == ProblemSeverity::Error);

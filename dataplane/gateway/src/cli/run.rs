@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use nix::unistd::Pid;
 
+use super::check;
 use super::options::ConfigOptions;
 use super::outcome::{CliFailure, CliOutcome, failure};
 use crate::config::settings::{Driver, Log, Settings};
@@ -84,7 +85,7 @@ impl RunCommand {
         }
         os::end_on_signals().map_err(|error| failure(format!("cannot handle signals: {error}"), ""))?;
         let sources = self.options.sources();
-        let loaded = load(&sources)?;
+        let loaded = load(&sources).map_err(|error| check::complete(error, &sources))?;
         let Loaded { settings, warnings, .. } = &loaded;
         logs::start(&settings.log).map_err(|error| failure(error, ""))?;
         for warning in warnings {

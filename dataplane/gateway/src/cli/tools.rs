@@ -98,6 +98,7 @@ impl Tool {
             Self::Gemini => &[
                 "a login with Google goes to Code Assist, which is no built-in upstream; this is for API keys \
                  (GEMINI_API_KEY)",
+                "\"Gemini API key\" must be chosen under /auth, or it ends with \"Invalid auth method selected\"",
             ],
             Self::Opencode => &[
                 "this covers the providers anthropic, openai and google; for another one set provider.NAME.options.baseURL \

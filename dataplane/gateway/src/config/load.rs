@@ -95,6 +95,12 @@ impl Places {
 
 /// Loads and checks the configuration.
 pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
+    let (loaded, errors) = read(sources)?;
+    if errors.is_empty() { Ok(loaded) } else { Err(ConfigError(errors)) }
+}
+
+/// Loads the configuration, and gives what is wrong with it beside it; an error if it cannot even be read.
+pub fn read(sources: &Sources) -> Result<(Loaded, Vec<Problem>), ConfigError> {
     let document = sources.file.as_deref().map(Document::read).transpose()?;
     let mut table = document.as_ref().map(Document::check).transpose()?.unwrap_or_default();
     if let Some(folder) = document.as_ref().and_then(Document::folder) {
@@ -115,11 +121,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
         problems.into_iter().partition(|problem| problem.severity == ProblemSeverity::Error);
     warnings.extend(doubtful);
     let cut_off = places.document.as_ref().and_then(Document::cut_off);
-    if errors.is_empty() {
-        Ok(Loaded { settings, warnings, cut_off, places })
-    } else {
-        Err(ConfigError(errors))
-    }
+    Ok((Loaded { settings, warnings, cut_off, places }, errors))
 }
 
 /// Puts the flags over the settings; gives the keys they set.

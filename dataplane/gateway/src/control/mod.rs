@@ -10,6 +10,7 @@ pub mod access;
 pub mod admin;
 pub mod audit;
 pub mod audit_health;
+mod certificates;
 mod complaint;
 pub mod counts;
 pub mod journal;
@@ -52,12 +53,14 @@ pub fn run(
         let admin = tokio::spawn(admin::serve(Arc::clone(shared), admin));
         let names = tokio::spawn(resolve::keep_fresh(Arc::clone(shared)));
         tokio::spawn(state_watch::keep_watch(Arc::clone(shared)));
+        let certificates = tokio::spawn(certificates::watch(Arc::clone(shared)));
         let signalled = tokio::spawn(signals::handle_signals(Arc::clone(shared), signals, reloads, end));
         let ended = shards_ended(shared);
         tokio::select! {
             () = ended => {}
             failed = admin => fault(shared, "admin listener", &failed),
             failed = names => fault(shared, "name lookups", &failed),
+            failed = certificates => fault(shared, "watch over certificates", &failed),
             Err(failed) = signalled => fault(shared, "signals", &failed),
         }
         shards_ended_within(shared, end.drain).await;

@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::sync::{Arc, Weak};
+use std::time::SystemTime;
 
 use aegis_detect::Category;
 use aegis_shield::{Action, OpaqueKind};
+use aegis_wire::tls::TlsFailure;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{
     DescriptorEncoder, EncodeLabel, EncodeLabelSet, LabelSetEncoder, MetricEncoder,
@@ -176,6 +178,18 @@ impl Page<'_> {
                 counter(&mut family, &[("upstream", &*upstream)], self.of_upstream(slot, read))?;
             }
         }
+        let help = "TLS connections to an upstream that did not come about, by cause";
+        let mut family =
+            encoder.encode_descriptor("aegis_upstream_tls_failures", help, None, MetricType::Counter)?;
+        for (upstream, slot) in self.names() {
+            for cause in TlsFailure::ALL {
+                let count = self.of_upstream(slot, |u| u.tls_failures[cause as usize].get());
+                // All causes of all upstreams would only make the page long.
+                if count > 0 {
+                    counter(&mut family, &[("upstream", &*upstream), ("cause", cause.as_str())], count)?;
+                }
+            }
+        }
         let help = "Idle upstream connections";
         let mut family = encoder.encode_descriptor("aegis_pool_idle", help, None, MetricType::Gauge)?;
         for (upstream, slot) in self.names() {
@@ -307,6 +321,14 @@ impl Page<'_> {
         for (name, help, value) in gauges {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
             gauge(&mut family, NO_LABELS, value)?;
+        }
+        let help = "Whole days until a certificate of the gateway's own expires; negative once it has";
+        let mut family =
+            encoder.encode_descriptor("aegis_certificate_days_left", help, None, MetricType::Gauge)?;
+        let now = SystemTime::now();
+        for certificate in &snapshot.certificates {
+            let labels = Labels(&[("certificate", &*certificate.key)]);
+            family.encode_family(&labels)?.encode_gauge(&certificate.days_left(now))?;
         }
         let help = "What this binary is made of";
         let family = encoder.encode_descriptor("aegis_build", help, None, MetricType::Info)?;

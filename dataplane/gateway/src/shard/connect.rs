@@ -5,19 +5,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aegis_wire::tls::{TlsStream, server_name};
+use aegis_wire::tls::{TlsError, TlsStream, server_name};
 
 use super::net::deadline::WaitPhase;
 use super::net::{self, Conn, TlsHalf};
 use super::pool::UpstreamConn;
 use super::state::Shard;
+use super::upstream_tls;
 use crate::error_body::Failure;
 use crate::events::LogEventLevel;
 use crate::snapshot::Upstream;
-
-const BAD_NAME: Failure = Failure::upstream("the upstream's name cannot be used for TLS");
-const NO_TLS: Failure = Failure::upstream("no trusted TLS connection to the upstream came about");
-const TLS_TOO_SLOW: Failure = Failure::timeout("the TLS handshake with the upstream took too long");
 
 /// The error while a name has no address.
 fn unresolved(host: &str) -> Failure {
@@ -30,7 +27,8 @@ pub(super) async fn connect(shard: &Rc<Shard>, upstream: &Upstream) -> Result<Bo
     let addresses = Arc::clone(&upstream.addresses.get());
     let budget = ConnectBudget { limit: upstream.timeouts.connect_total, began: Instant::now() };
     let mut failure = unresolved(&upstream.host);
-    let mut why = String::from("no address");
+    // What is said in the log, unless TLS has failed, which is said once for each cause.
+    let mut why = Some(String::from("no address"));
     for address in addresses.iter() {
         let Some(limit) = budget.at_most(upstream.timeouts.connect) else { break };
         let attempt = match net::connect(*address, limit, &shard.deadlines).await {
@@ -45,12 +43,13 @@ pub(super) async fn connect(shard: &Rc<Shard>, upstream: &Upstream) -> Result<Bo
                     }));
                 }
                 Err(error) => {
-                    why = format!("{address}: {}", error.message);
-                    error
+                    why = None;
+                    let cause = upstream_tls::cause(&error);
+                    upstream_tls::report(shard, upstream, cause, &format!("{address}: {error}"))
                 }
             },
             Err(error) => {
-                why = format!("{address}: {error}");
+                why = Some(format!("{address}: {error}"));
                 match error.kind() {
                     io::ErrorKind::TimedOut => Failure::timeout("connecting to the upstream took too long"),
                     _ => Failure::upstream("the upstream cannot be reached"),
@@ -60,8 +59,10 @@ pub(super) async fn connect(shard: &Rc<Shard>, upstream: &Upstream) -> Result<Bo
         metrics.connect_failures.inc();
         failure = attempt;
     }
-    let detail = || format!("{}: {why}", upstream.name);
-    shard.log_event(LogEventLevel::Warn, "cannot reach upstream", detail);
+    if let Some(why) = why {
+        let detail = || format!("{}: {why}", upstream.name);
+        shard.log_event(LogEventLevel::Warn, "cannot reach upstream", detail);
+    }
     Err(failure)
 }
 
@@ -83,17 +84,18 @@ impl ConnectBudget {
 }
 
 /// Runs the TLS handshake, where the upstream uses TLS.
-async fn tls_handshake(conn: &mut Conn, upstream: &Upstream, budget: &ConnectBudget) -> Result<(), Failure> {
+async fn tls_handshake(conn: &mut Conn, upstream: &Upstream, budget: &ConnectBudget) -> io::Result<()> {
     let Some(config) = &upstream.tls else { return Ok(()) };
-    let name = server_name(&upstream.host).map_err(|_| BAD_NAME)?;
+    let broken = |error: TlsError| io::Error::new(io::ErrorKind::InvalidData, error);
+    let name = server_name(&upstream.host).map_err(io::Error::other)?;
     let mut out = Vec::new();
-    let stream = TlsStream::client(Arc::clone(config), name, &mut out).map_err(|_| NO_TLS)?;
-    let limit = budget.at_most(upstream.timeouts.upstream_tls).ok_or(TLS_TOO_SLOW)?;
-    match conn.tls_handshake(TlsHalf::new(stream, out), WaitPhase::UpstreamHandshake, limit).await {
-        Ok(()) => Ok(()),
-        Err(_) if conn.deadline.is_missed() => Err(TLS_TOO_SLOW),
-        Err(_) => Err(NO_TLS),
+    let stream = TlsStream::client(Arc::clone(config), name, &mut out).map_err(broken)?;
+    let limit = budget.at_most(upstream.timeouts.upstream_tls).ok_or(io::ErrorKind::TimedOut)?;
+    let handshake = conn.tls_handshake(TlsHalf::new(stream, out), WaitPhase::UpstreamHandshake, limit).await;
+    if handshake.is_err() && conn.deadline.is_missed() {
+        return Err(io::ErrorKind::TimedOut.into());
     }
+    handshake
 }
 
 #[cfg(test)]

@@ -41,6 +41,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod ticker;
+mod upstream_tls;
 mod write_buffer;
 
 use std::io;

@@ -96,18 +96,21 @@ impl Shard {
         self.life.get() == Life::Stopping
     }
 
-    /// Reports an event to the log, at most one in [`LOG_PAUSE`] ticks: a fault seldom comes alone.
+    /// Reports an event to the log, at most one in [`LOG_PAUSE`] ticks: a fault seldom comes alone. Returns whether it
+    /// was reported.
     pub(super) fn log_event(
         &self,
         level: LogEventLevel,
         what: &'static str,
         detail: impl FnOnce() -> String,
-    ) {
+    ) -> bool {
         let now = self.deadlines.now();
-        if self.logged_at.get().is_none_or(|last| now.saturating_sub(last) >= LOG_PAUSE) {
+        let is_due = self.logged_at.get().is_none_or(|last| now.saturating_sub(last) >= LOG_PAUSE);
+        if is_due {
             self.logged_at.set(Some(now));
             self.events.borrow_mut().note(LogEvent { level, what, detail: detail() });
         }
+        is_due
     }
 
     /// Returns an id that no other request of this process has.

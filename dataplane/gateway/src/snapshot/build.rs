@@ -12,6 +12,7 @@ use aegis_shield::reply::HostNames;
 use aegis_shield::{RequestLimits, Shield};
 use aegis_wire::tls::Resumption;
 
+use super::certificates::OwnCertificate;
 use super::files::read_text;
 use super::keys::{auth, keyring, upstream_key};
 use super::own_secrets::OwnSecrets;
@@ -86,11 +87,17 @@ impl SnapshotBuilder {
 
         let shield =
             self.shield(settings, master).map_err(|found| found.into_iter().for_each(&mut note)).ok();
-        let server_tls = server_tls(settings, &mut self.resumption).map_err(&mut note).ok();
+        let mut certificates = Vec::new();
+        let server_tls = server_tls(settings, &mut self.resumption, &mut certificates)
+            .map_err(|found| found.into_iter().for_each(&mut note))
+            .ok();
         let upstreams: Vec<Option<Arc<Upstream>>> = settings
             .upstreams
             .iter()
-            .map(|(name, upstream)| self.upstream(name, upstream, settings).map_err(&mut note).ok())
+            .map(|(name, upstream)| {
+                let built = self.upstream(name, upstream, settings);
+                built.map_err(|found| found.into_iter().for_each(&mut note)).ok()
+            })
             .collect();
         let (Some(shield), Some(server_tls), true) = (shield, server_tls, problems.is_empty()) else {
             return Err(ConfigError(problems));
@@ -103,6 +110,10 @@ impl SnapshotBuilder {
         let used =
             |addresses: &Arc<Addresses>| upstreams.iter().any(|u| Arc::ptr_eq(&u.addresses, addresses));
         self.addresses.retain(|_, addresses| used(addresses));
+        certificates.extend(upstreams.iter().filter_map(|upstream| {
+            let key = format!("upstreams.{}.client_cert", upstream.name).into();
+            Some(OwnCertificate { key, validity: upstream.client_certificate? })
+        }));
         let by_name = upstreams.iter().enumerate().map(|(i, u)| (Box::from(&*u.name), i)).collect();
         Ok(Snapshot {
             generation: self.generation,
@@ -120,6 +131,7 @@ impl SnapshotBuilder {
             shield,
             restore: restore_policy(&settings.restore),
             server_tls,
+            certificates,
             audit: settings.audit.enabled,
             by_name,
         })
@@ -179,25 +191,30 @@ impl SnapshotBuilder {
         name: &str,
         upstream: &settings::Upstream,
         settings: &Settings,
-    ) -> Result<Arc<Upstream>, Problem> {
+    ) -> Result<Arc<Upstream>, Vec<Problem>> {
         let key = format!("upstreams.{name}");
         let text = upstream.url.as_deref().unwrap_or_default();
-        let url = UpstreamUrl::parse(text).map_err(|what| Problem::error(format!("{key}.url"), what, ""))?;
+        let url =
+            UpstreamUrl::parse(text).map_err(|what| vec![Problem::error(format!("{key}.url"), what, "")])?;
         let provider = upstream.provider.unwrap_or_default();
         let slot = self.slot(name).ok_or_else(|| {
-            Problem::error(
-                &key,
-                format!("more than {MAX_UPSTREAMS} names since the start"),
-                "restart the gateway",
-            )
+            let what = format!("more than {MAX_UPSTREAMS} names since the start");
+            vec![Problem::error(&key, what, "restart the gateway")]
         })?;
-        let material = TlsMaterial::read(&key, upstream, &url)?;
+        let (material, held) =
+            match (TlsMaterial::read(&key, upstream, &url), upstream_key(&key, name, upstream)) {
+                (Ok(material), Ok(held)) => (material, held),
+                (material, held) => {
+                    return Err(material.err().into_iter().flatten().chain(held.err()).collect());
+                }
+            };
         let identity = material.identity(&url);
         let before = self.upstreams.get(name).filter(|before| before.identity == identity);
-        let tls = match before {
-            Some(before) => before.tls.clone(),
-            None => material.config(&key, &url)?,
+        let (tls, client_certificate) = match before {
+            Some(before) => (before.tls.clone(), before.client_certificate),
+            None => material.config(&key, &url).map_err(|problem| vec![problem])?,
         };
+        let tls_health = before.map(|before| Arc::clone(&before.tls_health)).unwrap_or_default();
         let addresses = match url.literal() {
             Some(address) => Arc::new(Addresses::fixed(address)),
             None => Arc::clone(self.addresses.entry((url.host.clone(), url.port)).or_default()),
@@ -211,8 +228,9 @@ impl SnapshotBuilder {
             base_path: url.base_path.as_str().into(),
             tls,
             addresses,
-            key: upstream_key(&key, name, upstream)?,
-            has_certificate: material.has_certificate(),
+            key: held,
+            tls_health,
+            client_certificate,
             idempotency_header: upstream.idempotency_header.as_deref().map(|n| n.to_ascii_lowercase().into()),
             timeouts: timeouts(upstream, settings),
             slot,

@@ -3,10 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use aegis_wire::tls::{self, ClientCertificates, Identity, Pem, PemError, Resumption, ServerConfigBuilder};
+use aegis_wire::tls::{
+    self, ClientCertificates, Identity, Pem, PemError, Resumption, ServerConfigBuilder, Validity,
+};
 use zeroize::Zeroizing;
 
 use super::TrustIdentity;
+use super::certificates::OwnCertificate;
 use super::files::read_bytes;
 use crate::config::error::Problem;
 use crate::config::settings::{self, ClientAuth, Settings, TrustedRoots};
@@ -14,33 +17,42 @@ use crate::config::upstream_url::UpstreamUrl;
 
 /// TLS towards clients; none without certificates. `sessions` holds the TLS sessions of clients with the certificates
 /// they were begun with, and is renewed when those change.
+/// The certificates are added to `certificates`.
 pub(super) fn server_tls(
     settings: &Settings,
     sessions: &mut Option<(TrustIdentity, Resumption)>,
-) -> Result<Option<Arc<rustls::ServerConfig>>, Problem> {
+    certificates: &mut Vec<OwnCertificate>,
+) -> Result<Option<Arc<rustls::ServerConfig>>, Vec<Problem>> {
     let tls = &settings.server.tls;
     if tls.certificates.is_empty() {
         return Ok(None);
     }
     let refuse = |error: &dyn std::fmt::Display| {
-        Problem::error(
-            "server.tls",
-            error.to_string(),
-            "the file must be PEM, the key must be that of the first certificate",
-        )
+        let help = "the file must be PEM, the key must be that of the first certificate";
+        vec![Problem::error("server.tls", error.to_string(), help)]
     };
+    let mut problems = Vec::new();
     // Old clients offer the old protocol alone; without an answer to it the handshake would fail.
     let mut builder = ServerConfigBuilder::new().alpn(b"http/1.1").alpn(b"http/1.0");
     let mut trust = Vec::new();
     for (i, certificate) in tls.certificates.iter().enumerate() {
         let key = format!("server.tls.certificates[{i}]");
-        builder = builder.identity(identity(&key, &certificate.cert, &certificate.key, &mut trust)?);
+        match identity(&key, &certificate.cert, &certificate.key, &mut trust) {
+            Ok(identity) => {
+                certificates.push(OwnCertificate { key: key.into(), validity: identity.validity() });
+                builder = builder.identity(identity);
+            }
+            Err(found) => problems.extend(found),
+        }
     }
-    let authority = tls
-        .client_ca
-        .as_deref()
-        .map(|path| Ok((path, read_bytes("server.tls.client_ca", path)?)))
-        .transpose()?;
+    let mut note = |problem| problems.push(problem);
+    let authority = tls.client_ca.as_deref().and_then(|path| {
+        let text = read_bytes("server.tls.client_ca", path).map_err(&mut note).ok()?;
+        Some((path, text))
+    });
+    if !problems.is_empty() {
+        return Err(problems);
+    }
     let name = authority.as_ref().map(|(path, _)| path.display().to_string()).unwrap_or_default();
     if let Some((_, text)) = &authority {
         let pem = Pem { name: &name, text };
@@ -63,6 +75,9 @@ pub(super) fn server_tls(
     builder.resumption(&resumption).build().map(Some).map_err(|error| refuse(&error))
 }
 
+/// TLS towards an upstream, if it speaks it, and when the certificate is valid that it is shown.
+pub(super) type ClientTls = (Option<Arc<rustls::ClientConfig>>, Option<Validity>);
+
 /// What TLS towards an upstream is made of, as read from the files.
 pub(super) struct TlsMaterial<'a> {
     upstream: &'a settings::Upstream,
@@ -71,26 +86,25 @@ pub(super) struct TlsMaterial<'a> {
 }
 
 impl<'a> TlsMaterial<'a> {
+    /// Reads the files; the problems of all that cannot be read.
     pub(super) fn read(
         key: &str,
         upstream: &'a settings::Upstream,
         url: &UpstreamUrl,
-    ) -> Result<Self, Problem> {
+    ) -> Result<Self, Vec<Problem>> {
         let mut material = TlsMaterial { upstream, authorities: None, certificate: None };
+        let mut problems = Vec::new();
         if url.tls {
-            let read = |name: &str, path: &Path| read_bytes(&format!("{key}.{name}"), path);
-            material.authorities = upstream.ca.as_deref().map(|path| read("ca", path)).transpose()?;
+            let mut read = |name: &str, path: &Path| {
+                read_bytes(&format!("{key}.{name}"), path).map_err(|problem| problems.push(problem)).ok()
+            };
+            material.authorities = upstream.ca.as_deref().and_then(|path| read("ca", path));
             if let (Some(cert), Some(secret)) = (&upstream.client_cert, &upstream.client_key) {
-                material.certificate =
-                    Some((read("client_cert", cert)?, Zeroizing::new(read("client_key", secret)?)));
+                let (cert, secret) = (read("client_cert", cert), read("client_key", secret));
+                material.certificate = cert.zip(secret.map(Zeroizing::new));
             }
         }
-        Ok(material)
-    }
-
-    /// Whether the upstream is shown a client certificate.
-    pub(super) fn has_certificate(&self) -> bool {
-        self.certificate.is_some()
+        if problems.is_empty() { Ok(material) } else { Err(problems) }
     }
 
     /// Equal for two upstreams whose connections can stand in for each other.
@@ -103,13 +117,10 @@ impl<'a> TlsMaterial<'a> {
         TrustIdentity::of(parts)
     }
 
-    pub(super) fn config(
-        &self,
-        key: &str,
-        url: &UpstreamUrl,
-    ) -> Result<Option<Arc<rustls::ClientConfig>>, Problem> {
+    /// TLS towards the upstream, and when the certificate is valid that it is shown.
+    pub(super) fn config(&self, key: &str, url: &UpstreamUrl) -> Result<ClientTls, Problem> {
         if !url.tls {
-            return Ok(None);
+            return Ok((None, None));
         }
         let refuse = |error: &dyn std::fmt::Display| Problem::error(key, error.to_string(), "");
         tls::server_name(&url.host).map_err(|error| refuse(&error))?;
@@ -134,7 +145,8 @@ impl<'a> TlsMaterial<'a> {
             }
         };
         let options = tls::ClientOptions { roots, identity: identity.as_ref(), alpn: &[b"http/1.1"] };
-        tls::client_config(&options).map(Some).map_err(|error| refuse(&error))
+        let config = tls::client_config(&options).map_err(|error| refuse(&error))?;
+        Ok((Some(config), identity.as_ref().map(Identity::validity)))
     }
 }
 
@@ -159,11 +171,14 @@ fn identity(
     cert: &Path,
     private: &Path,
     trust: &mut Vec<Zeroizing<Vec<u8>>>,
-) -> Result<Identity, Problem> {
-    let chain = read_bytes(&format!("{key}.cert"), cert)?;
-    let secret = Zeroizing::new(read_bytes(&format!("{key}.key"), private)?);
+) -> Result<Identity, Vec<Problem>> {
+    let read = |name: &str, path: &Path| read_bytes(&format!("{key}.{name}"), path);
+    let (chain, secret) = match (read("cert", cert), read("key", private)) {
+        (Ok(chain), Ok(secret)) => (chain, Zeroizing::new(secret)),
+        (chain, secret) => return Err([chain.err(), secret.err()].into_iter().flatten().collect()),
+    };
     trust.extend([Zeroizing::new(chain.clone()), secret.clone()]);
     let (cert, private) = (cert.display().to_string(), private.display().to_string());
     Identity::from_pem(Pem { name: &cert, text: &chain }, Pem { name: &private, text: &secret })
-        .map_err(|error| Problem::error(key, error.to_string(), pem_help(&error)))
+        .map_err(|error| vec![Problem::error(key, error.to_string(), pem_help(&error))])
 }

@@ -94,6 +94,7 @@ mod policy;
 mod rehydrator;
 mod stats;
 mod text;
+mod token_counter;
 
 pub use address::{HostNames, InvalidHostName};
 pub use format::ReplyFormat;
@@ -101,3 +102,4 @@ pub use limits::MAX_EVENT;
 pub use policy::{Lane, RestorePolicy, ToolNames, UnnamedHosts};
 pub use rehydrator::Rehydrator;
 pub use stats::RestoreStats;
+pub use token_counter::TokenCounter;

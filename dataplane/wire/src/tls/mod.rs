@@ -12,16 +12,20 @@
 
 mod client;
 mod config;
+mod failure;
 mod pem;
 mod provider;
 mod server;
 mod stream;
+mod validity;
 
 pub use client::{ClientOptions, Roots, client_config, server_name};
 pub use config::TlsConfigError;
+pub use failure::TlsFailure;
 pub use pem::{Identity, Pem, PemError};
 pub use server::{ClientCertificates, Resumption, ServerConfigBuilder};
 pub use stream::{TlsError, TlsStream};
+pub use validity::Validity;
 
 #[cfg(test)]
 mod tests;

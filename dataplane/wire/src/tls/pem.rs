@@ -11,6 +11,7 @@ use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::tls::provider::provider;
+use crate::tls::validity::Validity;
 
 /// PEM text and the name it has for the reader of an error, usually its file.
 #[derive(Clone, Copy)]
@@ -90,17 +91,17 @@ pub enum PemError {
 pub struct Identity {
     key: Arc<CertifiedKey>,
     names: Vec<String>,
+    validity: Validity,
 }
 
 impl Identity {
     /// Reads a chain, its own certificate first, and the key. Both may be the same text.
     pub fn from_pem(certificate: Pem<'_>, key: Pem<'_>) -> Result<Self, PemError> {
         let chain = certificates(certificate)?;
-        let own = webpki::EndEntityCert::try_from(&chain[0]).map_err(|error| PemError::BadCertificate {
-            file: certificate.name.to_owned(),
-            number: 1,
-            why: error.to_string(),
-        })?;
+        let bad =
+            |why: String| PemError::BadCertificate { file: certificate.name.to_owned(), number: 1, why };
+        let own = webpki::EndEntityCert::try_from(&chain[0]).map_err(|error| bad(error.to_string()))?;
+        let validity = Validity::of(&chain[0]).map_err(bad)?;
         let names = own.valid_dns_names().map(str::to_ascii_lowercase).collect();
         let signer = provider()
             .key_provider
@@ -115,12 +116,17 @@ impl Identity {
                 certificate: certificate.name.to_owned(),
             });
         }
-        Ok(Self { key: Arc::new(certified), names })
+        Ok(Self { key: Arc::new(certified), names, validity })
     }
 
     /// The host names that the certificate is valid for, in lower case, wildcards (`*.example.com`) included.
     pub fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// When the certificate is valid; those that were given with it may be so for another time.
+    pub fn validity(&self) -> Validity {
+        self.validity
     }
 
     pub(super) fn certified_key(&self) -> &Arc<CertifiedKey> {

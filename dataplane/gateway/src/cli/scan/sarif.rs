@@ -57,7 +57,7 @@ impl<W: Write> Sarif<W> {
             "shortDescription": { "text": rule.name },
             "fullDescription": { "text": rule.impact },
             "helpUri": help_uri(rule.category),
-            "help": { "text": format!("Whoever has it: {}. Revoke it, then make a new one; `aegis-gateway rules show {}` shows the rule.", rule.impact, rule.id) },
+            "help": { "text": format!("Whoever has it: {}. Revoke it, then make a new one; `aegis-gateway rules show {}` shows the rule.", rule.impact.trim_end_matches('.'), rule.id) },
             "defaultConfiguration": { "level": level },
             "properties": { "category": rule.category.as_str(), "security-severity": number, "tags": ["security"] },
         }));

@@ -48,6 +48,9 @@ impl Exchange<'_> {
                 beside_unnamed_hosts: stats.beside_unnamed_hosts,
             };
         }
+        if let Some(tokens) = &replying.body.tokens {
+            self.record.unresolved = tokens.count();
+        }
         outcome
     }
 

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aegis_shield::reply::{Rehydrator, ReplyFormat};
+use aegis_shield::reply::{Rehydrator, ReplyFormat, TokenCounter};
 use aegis_wire::coding::{self, Coding};
 use aegis_wire::h1::ResponseParse;
 use aegis_wire::head::{BodyLength, ResponseHead, list};
@@ -139,6 +139,9 @@ impl Exchange<'_> {
         if head.fields.contains(b"content-encoding") {
             body.decoder = decoder_for(head, &self.buffers.accepts, is_edited)?;
         }
+        let is_readable = body.decoder.is_some() || !head.fields.contains(b"content-encoding");
+        body.tokens = (body.restorer.is_none() && is_readable && format != ReplyFormat::Binary)
+            .then(|| TokenCounter::new(Arc::clone(keyring)));
         Ok(body)
     }
 

@@ -1,6 +1,7 @@
 //! The body of a reply: taken out of its framing and its coding, its links replaced and its tokens restored, in steps
 //! that never need more room than a buffer has.
 
+use aegis_shield::reply::TokenCounter;
 use aegis_wire::coding::MAX_STEP;
 use aegis_wire::h1::{BodyDecoder, BodyKind};
 
@@ -21,6 +22,8 @@ pub(super) struct ResponseBody {
     pub(super) links: Option<ResultLinks>,
     /// What puts the secrets back; none when there is nothing to put back.
     pub(super) restorer: Option<Restorer>,
+    /// What counts tokens where nothing is put back, in text.
+    pub(super) tokens: Option<TokenCounter>,
 }
 
 /// What it takes to go on with the body. The loop over [`ResponseBody::absorb`] says what it does for each: waiting for
@@ -51,7 +54,13 @@ pub(super) struct Slice {
 impl ResponseBody {
     /// A body that goes on as it is.
     pub(super) fn plain(framing: BodyKind) -> Self {
-        Self { framing: BodyDecoder::response(framing), decoder: None, links: None, restorer: None }
+        Self {
+            framing: BodyDecoder::response(framing),
+            decoder: None,
+            links: None,
+            restorer: None,
+            tokens: None,
+        }
     }
 
     /// Whether the bytes of the body go on as they are.
@@ -145,10 +154,16 @@ impl ResponseBody {
         let piece = self.framing.decode(upstream_conn.conn.rx.data()).map_err(|_| ReplyError::BrokenOff)?;
         let (bytes, start) = upstream_conn.conn.rx.take_buffer();
         let payload = start + piece.payload.start..start + piece.payload.end;
+        if let Some(tokens) = &mut self.tokens {
+            tokens.push(&bytes[payload.clone()]);
+        }
         Ok(Slice { bytes, payload, is_last: piece.done, consumed: start + piece.consumed })
     }
 
     fn put(&mut self, piece: &[u8], out: &mut WriteBuffer) -> Result<(), ReplyError> {
+        if let Some(tokens) = &mut self.tokens {
+            tokens.push(piece);
+        }
         let Some(links) = &mut self.links else { return restore(&mut self.restorer, piece, out) };
         if self.restorer.is_none() {
             links.push(piece, out.tail());

@@ -16,6 +16,7 @@ use super::super::net::deadline::WaitPhase;
 use super::super::net::{Watched, WriteTimeout};
 use super::super::pool::UpstreamConn;
 use super::super::record::micros;
+use super::super::upstream_tls;
 use super::error::{ExchangeError, SendError};
 use super::hold::{HeldBody, HeldSlices};
 use super::state::Exchange;
@@ -265,6 +266,7 @@ impl Exchange<'_> {
                     parser.parse(upstream_conn.conn.rx.data(), self.method, &mut self.buffers.reply);
                 match verdict.map_err(|error| http_failure(&error))? {
                     ResponseVerdict::Complete(parse) if parse.consumed as u64 <= max_head => {
+                        upstream_tls::note_reply(self.shard, upstream);
                         return Ok(parse);
                     }
                     ResponseVerdict::Incomplete if upstream_conn.conn.rx.data().len() as u64 <= max_head => {}
@@ -282,6 +284,11 @@ impl Exchange<'_> {
                     return Err(TOO_LATE.into());
                 }
                 ReadEvent::Upstream(_) if seen => return Err(HALF_A_HEAD.into()),
+                ReadEvent::Upstream(Err(error)) if !upstream_conn.is_reused => {
+                    let Some(cause) = upstream_tls::late_refusal(&error) else { return Err(closed) };
+                    let detail = error.to_string();
+                    return Err(upstream_tls::report(self.shard, upstream, cause, &detail).into());
+                }
                 ReadEvent::Upstream(_) => return Err(closed),
                 ReadEvent::ClientGone => return Err(ExchangeError::ClientGone.into()),
             }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use aegis_shield::reply::HostNames;
 use aegis_wire::head::Method;
+use aegis_wire::tls::Validity;
 
 use super::harness::{GatewaySetup, MockUpstream, SECRET, ok, on_both_drivers, write};
 use crate::browser::Sites;
@@ -400,7 +401,8 @@ fn a_client_certificate_is_a_key_to_spend() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
         let mut setup = GatewaySetup::new(driver, &upstream);
-        change(&mut setup, |_, edit| edit(&|up| up.has_certificate = true));
+        let validity = Validity { not_before: 0, not_after: i64::MAX };
+        change(&mut setup, move |_, edit| edit(&|up| up.client_certificate = Some(validity)));
         let gateway = setup.start();
         let mut client = gateway.client();
         client.send("GET /up/x HTTP/1.1\r\nhost: evil.example\r\n\r\n");

@@ -213,3 +213,23 @@ fn the_gateway_key_leaves_in_no_field_and_no_parameter() {
         }
     });
 }
+
+/// What ends a parameter is decided before anything is decoded.
+#[test]
+fn a_password_in_a_query_is_hidden_whole() {
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("fine")]);
+        let gateway = GatewaySetup::new(driver, &upstream).start();
+        for delimiter in ["%22", "%23", "%26", "%27", "%20", "+"] {
+            let query = format!("user=bob%20b&password=Xq7f{delimiter}Kw29LmTz%21&x=a%26b");
+            let mut client = gateway.client();
+            client.send(format!("GET /up/v1/x?{query} HTTP/1.1\r\nhost: g\r\n\r\n"));
+            assert_eq!(client.reply_to(Method::Get).status, 200);
+            let path = upstream.seen().pop().unwrap().head.path;
+            let (before, behind) =
+                (path.split_once("&password=AEGIS-").unwrap().0, path.rsplit_once('&').unwrap().1);
+            assert_eq!((before, behind), ("/v1/x?user=bob%20b", "x=a%26b"), "{path}");
+            assert!(!path.contains("Xq7f") && !path.contains("LmTz"), "{path}");
+        }
+    });
+}

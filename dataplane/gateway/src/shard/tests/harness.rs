@@ -15,7 +15,7 @@ use aegis_wire::head::{Method, RequestHead, ResponseHead};
 use aegis_wire::tls::{Identity, Pem, ServerConfigBuilder};
 
 use crate::config::settings::{Driver, Provider, Timeouts};
-use crate::events::{Receiver, RequestRecord, ring};
+use crate::events::{LogEvent, Receiver, RequestRecord, ring};
 use crate::lifecycle::{Lifecycle, Phase, ShardContext};
 use crate::metrics::{Metrics, ShardMetrics};
 use crate::snapshot::{Addresses, Snapshot, SnapshotHandle, TrustIdentity, Upstream};
@@ -244,7 +244,8 @@ impl GatewaySetup {
             needed: true,
             addresses: Arc::new(Addresses::fixed(self.upstream)),
             key: None,
-            has_certificate: false,
+            tls_health: Arc::default(),
+            client_certificate: None,
             idempotency_header: self.idempotency_header,
             timeouts: self.timeouts.clone(),
             slot: 0,
@@ -308,6 +309,19 @@ impl Gateway {
         stream.set_read_timeout(Some(READ_TIMEOUT)).unwrap();
         stream.set_nodelay(true).unwrap();
         Client { stream, buffer: Vec::new() }
+    }
+
+    /// What is said for the log until so many exchanges have ended.
+    pub(super) fn remarks(&mut self, mut exchanges: usize) -> Vec<LogEvent> {
+        let mut remarks = Vec::new();
+        wait_for(|| {
+            exchanges -= usize::from(self.events.take().is_some());
+            while let Some(remark) = self.events.take_remark() {
+                remarks.push(remark);
+            }
+            exchanges == 0
+        });
+        remarks
     }
 
     /// The record of the next exchange.

@@ -18,3 +18,4 @@ mod scan_scope;
 mod silence;
 mod slow_readers;
 mod tls;
+mod upstream_tls;

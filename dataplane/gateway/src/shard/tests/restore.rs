@@ -2,12 +2,14 @@
 
 use std::io::Write;
 
+use aegis_detect::Category;
+use aegis_shield::Action;
 use aegis_wire::h1;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::harness::{
-    Gateway, GatewaySetup, MockUpstream, SECRET, ScriptStep, ok, on_both_drivers, token, write,
+    Gateway, GatewaySetup, MockUpstream, SECRET, ScriptStep, ok, on_both_drivers, shield, token, write,
 };
 use crate::events::Ending;
 
@@ -260,6 +262,33 @@ fn citations_point_into_what_the_client_sent_and_kept_tokens_are_counted() {
             assert!(reply.contains(&format!("\"start_char_index\":6,\"end_char_index\":{end}}}")), "{reply}");
             let record = gateway.record();
             assert_eq!((record.restored, record.kept, record.unresolved), (1, 1, 0));
+        }
+    });
+}
+
+/// Nothing was found in the request, so nothing is put back; a token from elsewhere is counted all the same.
+#[test]
+fn a_token_in_the_reply_to_a_clean_request_is_counted() {
+    on_both_drivers(|driver| {
+        let stranded = shield(Action::Tokenize).keyring.mint(Category::Key, b"of yesterday");
+        let body = format!("use {stranded}, not AEGIS-KEY-AAAAAAAAAAAAAAAAAAAAAAAAAA, nor {stranded}");
+        let expected = body.clone();
+        let upstream = MockUpstream::new(move |seen| match seen.head.path.as_str() {
+            "/whole" => vec![ok(&body)],
+            _ => vec![
+                write("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n"),
+                write(&format!("9\r\n{}\r\n", &body[..9])),
+                ScriptStep::Sleep(20),
+                write(&format!("{:x}\r\n{}\r\n0\r\n\r\n", body.len() - 9, &body[9..])),
+            ],
+        });
+        let mut gateway = GatewaySetup::new(driver, &upstream).start();
+        for path in ["/up/whole", "/up/cut"] {
+            let mut client = gateway.client();
+            client.post(path, "nothing to hide");
+            assert_eq!(client.reply().text(), expected);
+            let record = gateway.record();
+            assert_eq!((record.findings_total, record.restored, record.unresolved), (0, 0, 2), "{path}");
         }
     });
 }

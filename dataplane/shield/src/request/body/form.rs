@@ -27,6 +27,7 @@ impl FormBody {
         let raw = &input.bytes[..decode(view, input.bytes, input.last)];
         view.finish(raw);
         let settled = step.scratch.scan(raw, input.last, true);
+        step.scratch.complete_fields(raw, settled, input.last);
         let fields = FormFields { before: self.fields };
         let consumed = replace_findings(&fields, step, raw, settled)?.consumed;
         self.fields += ampersands(&raw[..consumed]);
@@ -92,6 +93,57 @@ mod tests {
             b' ' => out + "+",
             _ => out + &format!("%{byte:02X}"),
         })
+    }
+
+    #[test]
+    fn a_password_is_its_whole_field_whatever_it_is_made_of() {
+        for password in [
+            "Xq7f&Kw29LmTz",
+            "Xq7f#K\"w29'Lm",
+            "\"Xq7fKw29LmTz",
+            " Xq7fKw29, LmTz;",
+            "Xq7f,Kw29<LmTz>=",
+            "Xq7fKw29LmTz&",
+        ] {
+            for (before, behind) in
+                [("user=b&password=", "&x=1"), ("password=", ""), ("user%5Bpassword%5D=", "&q=a+b")]
+            {
+                let body = format!("{before}{}{behind}", encode(password));
+                let (out, outcome) = run(Format::Form, body.as_bytes()).unwrap();
+                let tokens: Vec<_> = outcome.vault.tokens().collect();
+                assert_eq!(tokens.len(), 1, "{body}");
+                assert_eq!(outcome.vault.resolve(tokens[0]), Some(password.as_bytes()), "{body}");
+                let out = String::from_utf8(out).unwrap();
+                assert_eq!(out, format!("{before}{}{behind}", tokens[0].as_str()));
+                let pieces: Vec<&[u8]> = body.as_bytes().chunks(3).collect();
+                let (cut, _) = run_pieces(Tokenizer::new(shield(), Format::Form), &pieces).unwrap();
+                assert_eq!(String::from_utf8(cut).unwrap(), out);
+            }
+        }
+    }
+
+    #[test]
+    fn a_password_is_whole_at_every_border_of_windows() {
+        let field = format!("&password={}&x=1", encode("Xq7f&K#w29 LmTz"));
+        for at in 0..field.len() {
+            let body = format!("a={}{field}", "b".repeat(WINDOW - 2 - at));
+            let (out, _) = run(Format::Form, body.as_bytes()).unwrap();
+            let out = String::from_utf8(out).unwrap();
+            assert!(!out.contains("Xq7f") && !out.contains("LmTz") && out.ends_with("&x=1"), "{at}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_begin_a_field_ends_where_it_did() {
+        for (body, kept) in [
+            ("text=it+is+password%3DXq7fKw29LmTz+and+more&x=1".to_owned(), "+and+more&x=1"),
+            (format!("text={PAT}+is+it"), "+is+it"),
+            ("password=%22Xq7fKw29LmTz%22&x=1".to_owned(), "%22&x=1"),
+        ] {
+            let (out, outcome) = run(Format::Form, body.as_bytes()).unwrap();
+            assert_eq!(outcome.vault.len(), 1, "{body}");
+            assert!(String::from_utf8(out).unwrap().ends_with(kept), "{body}");
+        }
     }
 
     #[test]

@@ -9,10 +9,10 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::keyring::Keyring;
 use crate::request::refusal::Refusal;
-use crate::request::scan::own_tokens;
 use crate::request::scan::part_boundary::{BoundaryWindow, PartBoundaries};
 use crate::request::scan::secret_parts::SecretParts;
 use crate::request::scan::view::DecodedView;
+use crate::request::scan::{form_fields, own_tokens};
 use crate::request::splice::Splice;
 use crate::shield::Shield;
 
@@ -117,6 +117,38 @@ impl ShardScratch {
         settled
     }
 
+    /// Completes what was found in the finished view of `raw`, which is of a form and settled up to `settled`: a value of
+    /// a name that begins a field is the whole field.
+    pub(crate) fn complete_fields(&mut self, raw: &[u8], settled: usize, last: bool) {
+        let view = &self.view;
+        let whole = |span| form_fields::whole_value(view, raw, span, last);
+        complete(&mut self.findings, self.scanner.rules(), whole);
+        // Of a value whose first delimiter comes early the view shows too little to be one.
+        for field in form_fields::with_escapes(raw, last) {
+            let (start, end) = (view.view_of(field.value), view.view_of(field.end));
+            if view.view_of(field.start) >= settled {
+                break;
+            }
+            let next = self.findings.partition_point(|finding| finding.span.end <= start);
+            if self.findings.get(next).is_some_and(|finding| finding.span.start < end) {
+                continue;
+            }
+            // The name as it is meant (`user[password]`), the value as it stands.
+            let name = &view.text(raw)[view.view_of(field.start)..start];
+            let text = Zeroizing::new([name, &raw[field.value..field.end]].concat());
+            let begins = Span::new(name.len(), text.len());
+            let rules = Arc::clone(self.scanner.rules());
+            let scan = self.scanner.scan(Window { text: &text, fresh: 0, last: true });
+            let named = scan.findings.iter().find(|found| found.span == begins && is_named(found, &rules));
+            let whole = named.map(|found| Finding { span: Span::new(start, end), ..*found });
+            let mut found: Vec<Finding> = whole.into_iter().collect();
+            if let Some(keyring) = &self.keyring {
+                own_tokens::exclude(&mut found, view.text(raw), keyring);
+            }
+            self.findings.splice(next..next, found);
+        }
+    }
+
     /// Scans the boundaries between the text parts of the finished view of `raw`, which begins `base` bytes into the
     /// body and is settled up to `settled`. Gives back what of it remains settled: not the end of a part, and no
     /// finding there, that belongs to a boundary which cannot be judged yet. `pending` is such an end.
@@ -160,17 +192,26 @@ impl ShardScratch {
 /// A value of a name that begins a string is the whole string: what is found of it ends where a quote of its own or a line end
 /// stands, which the scanner takes for the string's end.
 fn complete_strings(findings: &mut Vec<Finding>, (view, text): (&DecodedView, &[u8]), rules: &Rules) {
+    complete(findings, rules, |span| Some(Span::new(span.start, view.string_end(text, span)?)));
+}
+
+/// Whether a rule found a value by its name, and not by a shape that says where it ends.
+fn is_named(finding: &Finding, rules: &Rules) -> bool {
+    finding.evidence == Evidence::Rule && matches!(finding.part, Part::Whole) && !rules.is_shape(finding.rule)
+}
+
+/// Puts the whole value, if `whole` knows it, in the place of what was found of it behind a name.
+fn complete(findings: &mut Vec<Finding>, rules: &Rules, whole: impl Fn(Span) -> Option<Span>) {
     let mut end = 0;
     findings.retain_mut(|finding| {
         if finding.span.start < end {
             return false;
         }
-        let is_named = finding.evidence == Evidence::Rule
-            && matches!(finding.part, Part::Whole)
-            && !rules.is_shape(finding.rule);
-        if is_named && let Some(close) = view.string_end(text, finding.span) {
-            finding.span.end = close;
-            end = close;
+        if is_named(finding, rules)
+            && let Some(value) = whole(finding.span)
+        {
+            finding.span = Span::new(value.start.max(end), value.end);
+            end = value.end;
         }
         true
     });

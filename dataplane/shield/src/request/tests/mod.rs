@@ -2,6 +2,7 @@
 
 mod action;
 mod any;
+mod delimiters;
 mod everywhere;
 mod history;
 mod media;

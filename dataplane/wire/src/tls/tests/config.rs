@@ -6,7 +6,7 @@ use rustls::{CertificateError, Error, ServerConfig};
 
 use super::super::{
     ClientCertificates, ClientOptions, Identity, PemError, Roots, ServerConfigBuilder, TlsConfigError,
-    TlsError, client_config, server_name,
+    TlsError, TlsFailure, client_config, server_name,
 };
 use super::{Authority, End, connected, exchange, pem};
 
@@ -98,6 +98,43 @@ fn a_server_must_be_signed_by_whom_is_trusted_and_have_the_name() {
     let unknown = TlsError::Protocol(Error::InvalidCertificate(CertificateError::UnknownIssuer));
     assert_eq!(refusal(&stranger, "a.test"), unknown);
     assert!(refusal(&authority, "b.test").to_string().contains("b.test"));
+}
+
+#[test]
+fn each_failure_has_its_kind() {
+    let (authority, stranger) = (Authority::new("ca"), Authority::new("stranger"));
+    let kind = |client: &Authority, identity: Identity| {
+        let server = ServerConfigBuilder::new().identity(identity).build().expect("a configuration");
+        let (mut client, mut server) = (End::client(&client.client(), "a.test"), End::server(&server));
+        TlsFailure::of(&exchange(&mut client, &mut server, usize::MAX).expect_err("a refusal"))
+    };
+    let years = |from, to| authority.identity_of_years(&["a.test"], (from, to));
+    assert_eq!(kind(&authority, years(2000, 2001)), TlsFailure::Expired);
+    assert_eq!(kind(&authority, years(2100, 2101)), TlsFailure::NotYetValid);
+    assert_eq!(kind(&authority, authority.identity(&["b.test"])), TlsFailure::WrongName);
+    assert_eq!(kind(&stranger, authority.identity(&["a.test"])), TlsFailure::UnknownIssuer);
+    let ca = stranger.pem();
+    let server = server_with(&authority, ClientCertificates::Required(pem("clients.pem", &ca)));
+    let (mut client, mut server) = (End::client(&authority.client(), "a.test"), End::server(&server));
+    // With TLS 1.3 the client has finished before the server says that something is missing.
+    while server.receive_from(&mut client, usize::MAX).is_ok() {
+        client.receive_from(&mut server, usize::MAX).expect("the server's part");
+    }
+    let refused = client.receive_from(&mut server, usize::MAX).expect_err("a refusal");
+    assert_eq!(TlsFailure::of(&refused), TlsFailure::ClientCertificate);
+    let mut client = End::client(&authority.client(), "a.test");
+    let answer = client.stream.receive(
+        &mut b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(),
+        &mut Vec::new(),
+        &mut Vec::new(),
+    );
+    assert_eq!(TlsFailure::of(&answer.expect_err("no TLS")), TlsFailure::NotTls);
+}
+
+#[test]
+fn an_identity_says_when_it_is_valid() {
+    let validity = Authority::new("ca").identity_of_years(&["a.test"], (2000, 2001)).validity();
+    assert_eq!((validity.not_before, validity.not_after), (946_684_800, 978_307_200));
 }
 
 #[test]

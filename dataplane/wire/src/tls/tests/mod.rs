@@ -5,7 +5,7 @@ mod stream;
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 use rustls::{ClientConfig, ServerConfig};
 
 use super::{
@@ -35,6 +35,18 @@ impl Authority {
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.0).expect("a certificate");
         (certificate.pem(), key.serialize_pem())
+    }
+
+    /// An identity that is valid between these years.
+    fn identity_of_years(&self, names: &[&str], (from, to): (i32, i32)) -> Identity {
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        let mut params = CertificateParams::new(names).expect("parameters");
+        params.not_before = date_time_ymd(from, 1, 1);
+        params.not_after = date_time_ymd(to, 1, 1);
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.0).expect("a certificate");
+        let (certificate, key) = (certificate.pem(), key.serialize_pem());
+        Identity::from_pem(pem("cert.pem", &certificate), pem("key.pem", &key)).expect("an identity")
     }
 
     fn identity(&self, names: &[&str]) -> Identity {

@@ -1,0 +1,163 @@
+//! TLS with an upstream that does not come about: each cause is counted, said once in the log, and told to the client.
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::thread;
+
+use aegis_wire::head::Method;
+use aegis_wire::tls::{
+    ClientCertificates, ClientOptions, Identity, Pem, Roots, ServerConfigBuilder, TlsFailure, client_config,
+};
+use rcgen::{CertificateParams, CertifiedKey, KeyPair, date_time_ymd};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use super::harness::{GatewaySetup, MockUpstream, on_both_drivers, read_request, wait_for};
+use crate::config::settings::Driver;
+use crate::events::LogEvent;
+
+/// A certificate for `name` that is valid between the two years, signed by itself.
+fn certificate(name: &str, (from, to): (i32, i32)) -> CertifiedKey<KeyPair> {
+    let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+    (params.not_before, params.not_after) = (date_time_ymd(from, 1, 1), date_time_ymd(to, 1, 1));
+    let signing_key = KeyPair::generate().unwrap();
+    CertifiedKey { cert: params.self_signed(&signing_key).unwrap(), signing_key }
+}
+
+/// One that is valid now.
+fn valid(name: &str) -> CertifiedKey<KeyPair> {
+    certificate(name, (2020, 2120))
+}
+
+fn pem<'a>(name: &'a str, text: &'a str) -> Pem<'a> {
+    Pem { name, text: text.as_bytes() }
+}
+
+fn config(made: &CertifiedKey<KeyPair>, clients: ClientCertificates<'_>) -> Arc<ServerConfig> {
+    let (cert, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    let identity = Identity::from_pem(pem("cert", &cert), pem("key", &key)).unwrap();
+    ServerConfigBuilder::new().identity(identity).client_certificates(clients).build().unwrap()
+}
+
+/// A server with this certificate.
+fn serve(config: Arc<ServerConfig>) -> SocketAddr {
+    listen(move |stream| {
+        let tls = ServerConnection::new(Arc::clone(&config)).unwrap();
+        let mut stream = StreamOwned::new(tls, stream);
+        if read_request(&mut stream, &mut Vec::new(), 0).is_some() {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+        }
+    })
+}
+
+fn listen(serve: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || listener.incoming().flatten().for_each(serve));
+    address
+}
+
+/// `openssl s_server`, which ends with the test.
+struct Openssl(Child, SocketAddr, #[expect(dead_code, reason = "removed when dropped")] tempfile::TempDir);
+
+impl Openssl {
+    fn start(made: &CertifiedKey<KeyPair>, options: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+        std::fs::write(&cert, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let child = Command::new("openssl")
+            .args(["s_server", "-quiet", "-www", "-accept", &address.to_string(), "-cert"])
+            .arg(cert)
+            .arg("-key")
+            .arg(key)
+            .args(options)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("openssl is installed");
+        wait_for(|| TcpStream::connect(address).is_ok());
+        Self(child, address, folder)
+    }
+}
+
+impl Drop for Openssl {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Sends two requests to `address`, where `trusted` is trusted for `localhost`, and expects both to fail by `cause`.
+fn expect(driver: Driver, address: SocketAddr, trusted: &CertifiedKey<KeyPair>, cause: TlsFailure) {
+    let mut upstream = MockUpstream::new(|_| vec![]);
+    upstream.address = address;
+    let mut setup = GatewaySetup::new(driver, &upstream);
+    let ca = trusted.cert.pem();
+    let options = ClientOptions { roots: Roots::Pem(pem("ca", &ca)), ..ClientOptions::default() };
+    let tls = client_config(&options).unwrap();
+    setup.change = Box::new(|snapshot| {
+        let upstream = Arc::get_mut(&mut snapshot.upstreams[0]).unwrap();
+        upstream.host = "localhost".into();
+        upstream.tls = Some(tls);
+    });
+    let mut gateway = setup.start();
+    for _ in 0..2 {
+        let mut client = gateway.client();
+        client.send("GET /up/v1/x HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n");
+        let reply = client.reply_to(Method::Get);
+        let text = reply.text();
+        assert_eq!(reply.status, 502, "{cause:?}: {text}");
+        assert!(text.contains(cause.explain()) && !text.contains("127.0.0.1"), "{cause:?}: {text}");
+    }
+    let count = |cause: TlsFailure| gateway.metrics.upstreams[0].tls_failures[cause as usize].get();
+    assert_eq!(
+        TlsFailure::ALL.map(count),
+        TlsFailure::ALL.map(|other| 2 * u64::from(other == cause)),
+        "{cause:?}"
+    );
+    let said: Vec<LogEvent> = gateway.remarks(2);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].detail.starts_with(&format!("up: {}: localhost: ", cause.as_str())), "{said:?}");
+}
+
+#[test]
+fn each_cause_is_counted_and_said_once() {
+    let own = valid("localhost");
+    let nobody = ClientCertificates::None;
+    for (made, cause) in [
+        (certificate("localhost", (2000, 2001)), TlsFailure::Expired),
+        (certificate("localhost", (2100, 2101)), TlsFailure::NotYetValid),
+        (valid("elsewhere.example"), TlsFailure::WrongName),
+    ] {
+        expect(Driver::Epoll, serve(config(&made, nobody)), &made, cause);
+    }
+    expect(Driver::Epoll, serve(config(&valid("localhost"), nobody)), &own, TlsFailure::UnknownIssuer);
+    let plain = listen(|mut stream| drop(stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")));
+    expect(Driver::Epoll, plain, &own, TlsFailure::NotTls);
+}
+
+/// With TLS 1.3 the handshake is over for the client before the server has looked at its certificate.
+#[test]
+fn a_server_that_wants_a_client_certificate_is_known_behind_the_handshake() {
+    on_both_drivers(|driver| {
+        let (own, authority) = (valid("localhost"), valid("clients"));
+        let ca = authority.cert.pem();
+        let server = config(&own, ClientCertificates::Required(pem("clients", &ca)));
+        expect(driver, serve(server), &own, TlsFailure::ClientCertificate);
+    });
+}
+
+#[test]
+fn other_servers_are_understood() {
+    let own = valid("localhost");
+    let old = Openssl::start(&own, &["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"]);
+    expect(Driver::Epoll, old.1, &own, TlsFailure::ProtocolVersion);
+    let asking = Openssl::start(&own, &["-tls1_3", "-Verify", "1"]);
+    expect(Driver::Epoll, asking.1, &own, TlsFailure::ClientCertificate);
+    // TLS 1.2 has no word for a certificate that is missing.
+    let asking = Openssl::start(&own, &["-tls1_2", "-Verify", "1"]);
+    expect(Driver::Epoll, asking.1, &own, TlsFailure::Refused);
+}
