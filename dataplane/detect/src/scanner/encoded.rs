@@ -47,6 +47,8 @@ pub(crate) struct DecodedLevel {
     encoded: Vec<Candidate>,
     /// Encoded text in which no secret can stand as it is.
     skip: Vec<Span>,
+    /// What was found between quotes, with its rule, in order: an escape does not end it.
+    quoted: Vec<(usize, usize, u16)>,
 }
 
 /// Finds all candidates of a text, plain and encoded; `levels[0]` is the text's own.
@@ -54,6 +56,7 @@ pub(crate) fn search(engine: &mut RuleEngine, levels: &mut [DecodedLevel], view:
     let Some((level, deeper)) = levels.split_first_mut() else { return };
     level.work.reset(fresh);
     level.skip.clear();
+    level.quoted.clear();
     level.runs.fill(view.text, engine.known_runs());
     if deeper.is_empty() {
         engine.find_known(&mut level.work, view, &level.runs);
@@ -199,6 +202,7 @@ impl Search<'_> {
         let mut sites = std::mem::take(&mut self.level.work.escape_sites);
         escapes::percents(self.view.text, self.engine.searches_values(), &mut sites);
         sites.sort_unstable();
+        self.note_quoted(!sites.is_empty());
         let mut index = 0;
         while let Some(region) = escapes::next(self.view, &sites, &mut index) {
             let mut start = region.start.max(self.fresh);
@@ -221,6 +225,20 @@ impl Search<'_> {
             }
         }
         self.level.work.escape_sites = sites;
+    }
+
+    /// Notes what was found between quotes, if that is `wanted`.
+    fn note_quoted(&mut self, wanted: bool) {
+        let (text, quoted) = (self.view.text, &mut self.level.quoted);
+        let is_quoted = |span: &Span| {
+            let opening = span.start.checked_sub(1).map(|at| text[at]);
+            let closing = text[span.end..].iter().find(|byte| **byte != b'\\');
+            matches!(opening, Some(b'"' | b'\'')) && opening.as_ref() == closing
+        };
+        let found = self.level.work.candidates.list.iter().filter(|found| wanted && is_quoted(&found.span));
+        quoted.clear();
+        quoted.extend(found.map(|found| (found.span.start, found.span.end, found.rule)));
+        quoted.sort_unstable();
     }
 
     /// Scans what was decoded for a piece; false if something in it needs more text and there is more. Behind the
@@ -260,6 +278,9 @@ impl Search<'_> {
                 if rank == rank::BLOCK && (place.len() == found.span.len() || is_read()) {
                     continue;
                 }
+                if ends_too_early(&self.level.quoted, place, rule) {
+                    continue;
+                }
                 self.engine.collect_decoded(found, text);
                 let rank = if found.evidence == Evidence::Value { rank::FOUND } else { rank_of(rank) };
                 if (piece.start..piece.end.min(sure)).contains(&place.start) {
@@ -277,6 +298,12 @@ impl Search<'_> {
         self.deeper[0].decoded = decoded;
         complete
     }
+}
+
+/// Whether `rule` found more between quotes that begin where `span` does.
+fn ends_too_early(quoted: &[(usize, usize, u16)], span: Span, rule: u16) -> bool {
+    let from = quoted.partition_point(|(start, end, _)| (*start, *end) <= (span.start, span.end));
+    quoted[from..].iter().take_while(|(start, _, _)| *start == span.start).any(|(_, _, by)| *by == rule)
 }
 
 // A piece and all that is decoded with it fit a window of the promised size.
