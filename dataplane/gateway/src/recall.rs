@@ -24,7 +24,7 @@ use crate::config::settings::Recall as Settings;
 use crate::shared_table::{SharedTable, TableKey, TableLimits, now};
 use lifetime::{has_expired, is_stale, micros};
 use random::random;
-pub(crate) use sealed::{Credentials, SealKey, SealedValues};
+pub(crate) use sealed::{Credentials, SealKey, SealedValues, Unsealing};
 
 /// Request field by which a client distinguishes several of its users.
 pub(crate) const CLIENT_FIELD: &[u8] = b"x-aegis-client";

@@ -3,8 +3,8 @@
 //! It lives in memory only. It is never logged, never serialised, never shown by `Debug`; its secrets are wiped
 //! when it is dropped.
 
-use std::collections::HashMap;
 use std::collections::hash_map::{Entry, RandomState};
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::BuildHasher;
 
@@ -24,6 +24,18 @@ pub enum VaultError {
     Full,
 }
 
+/// Opens secrets that stay sealed until a reply holds their tokens.
+pub trait Unsealer: Send + Sync {
+    /// The secret that `token` stands for; `None` if it cannot be opened.
+    fn open(&self, token: &Token) -> Option<Zeroizing<Vec<u8>>>;
+}
+
+/// Tokens of sealed secrets, and what opens them.
+struct Sealed {
+    tokens: HashSet<Token>,
+    unsealer: Box<dyn Unsealer>,
+}
+
 /// Token to secret. An empty vault owns no memory.
 #[derive(Default)]
 pub struct Vault {
@@ -32,6 +44,7 @@ pub struct Vault {
     first: HashMap<u64, Token>,
     hasher: RandomState,
     bytes: usize,
+    sealed: Option<Box<Sealed>>,
 }
 
 impl Vault {
@@ -84,17 +97,48 @@ impl Vault {
         self.secrets.get(token).map(|secret| &***secret)
     }
 
-    /// All tokens, in no particular order.
+    /// Takes `tokens` as those of secrets that `unsealer` opens when a reply holds them, but for the tokens that are here.
+    /// Returns how many these are.
+    pub fn add_sealed(&mut self, tokens: impl Iterator<Item = Token>, unsealer: Box<dyn Unsealer>) -> usize {
+        let tokens: HashSet<Token> = tokens.filter(|token| !self.secrets.contains_key(token)).collect();
+        let count = tokens.len();
+        self.sealed = (count > 0).then(|| Box::new(Sealed { tokens, unsealer }));
+        count
+    }
+
+    /// Opens the secret of `token`, if it is sealed. Returns whether it was opened, and is resolved from now on; one for
+    /// which there is no room is not.
+    pub fn unseal(&mut self, token: &Token) -> bool {
+        let Some(sealed) = &mut self.sealed else { return false };
+        if !sealed.tokens.remove(token) {
+            return false;
+        }
+        let secret = sealed.unsealer.open(token);
+        secret.is_some_and(|secret| self.insert_alias(*token, &secret) == Ok(true))
+    }
+
+    /// Whether `token` stands for a secret of this vault, sealed or not.
+    pub fn knows(&self, token: &Token) -> bool {
+        self.secrets.contains_key(token)
+            || self.sealed.as_ref().is_some_and(|sealed| sealed.tokens.contains(token))
+    }
+
+    /// The tokens of sealed secrets, in no particular order.
+    pub(crate) fn sealed_tokens(&self) -> impl Iterator<Item = &Token> {
+        self.sealed.iter().flat_map(|sealed| &sealed.tokens)
+    }
+
+    /// All tokens of secrets that are not sealed, in no particular order.
     pub fn tokens(&self) -> impl Iterator<Item = &Token> {
         self.secrets.keys()
     }
 
     /// Whether there is nothing to restore.
     pub fn is_empty(&self) -> bool {
-        self.secrets.is_empty()
+        self.secrets.is_empty() && self.sealed.is_none()
     }
 
-    /// Number of tokens.
+    /// Number of tokens of secrets that are not sealed.
     pub fn len(&self) -> usize {
         self.secrets.len()
     }
@@ -139,6 +183,34 @@ mod tests {
         assert_eq!(vault.token_of(b"a"), Some(token(b"a")));
         assert_eq!(vault.token_of(b"b"), None);
         assert_eq!(vault.len(), 3);
+    }
+
+    struct Reverse;
+
+    impl Unsealer for Reverse {
+        fn open(&self, token: &Token) -> Option<Zeroizing<Vec<u8>>> {
+            (*token != self::token(b"closed")).then(|| Zeroizing::new(b"opened".to_vec()))
+        }
+    }
+
+    #[test]
+    fn sealed_secrets_are_opened_one_by_one() {
+        let mut vault = Vault::new();
+        vault.insert(token(b"here"), b"here").unwrap();
+        let tokens = [token(b"here"), token(b"sealed"), token(b"other"), token(b"closed")];
+        assert_eq!(vault.add_sealed(tokens.into_iter(), Box::new(Reverse)), 3);
+        assert!(tokens.iter().all(|token| vault.knows(token)) && !vault.knows(&token(b"none")));
+        assert_eq!(vault.resolve(&token(b"sealed")), None);
+        assert_eq!((vault.unseal(&token(b"here")), vault.unseal(&token(b"sealed"))), (false, true));
+        assert!(!vault.unseal(&token(b"closed")) && !vault.unseal(&token(b"none")));
+        assert_eq!(vault.resolve(&token(b"sealed")), Some(&b"opened"[..]));
+        assert_eq!(vault.resolve(&token(b"here")), Some(&b"here"[..]));
+        assert_eq!((vault.len(), vault.sealed_tokens().count()), (2, 1));
+        let mut only_sealed = Vault::new();
+        assert_eq!(only_sealed.add_sealed(std::iter::empty(), Box::new(Reverse)), 0);
+        assert!(only_sealed.is_empty());
+        only_sealed.add_sealed([token(b"sealed")].into_iter(), Box::new(Reverse));
+        assert!(!only_sealed.is_empty());
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub(crate) struct Candidates {
     pub(crate) runs: RunCache,
     /// Manifests and pieces of encoded text, each of which is settled as a whole.
     pub(crate) atomic_spans: Vec<Span>,
+    /// Where in the text quotes stand that end no string; not reset with the rest.
+    pub(crate) inner_quotes: Vec<usize>,
     /// Where unjudged text begins.
     pub(crate) fresh: usize,
     /// The earliest start of a candidate that the text is too short to judge.

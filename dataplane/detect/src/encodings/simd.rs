@@ -37,7 +37,9 @@ pub(crate) fn quads(group: &[u8; GROUP]) -> u64 {
     let (blocks, _) = group.as_chunks::<BLOCK>();
     blocks.iter().rev().fold(0, |mask, block| {
         let (parts, _) = block.as_chunks::<PART>();
-        let [a, b, c, d] = [0, 1, 2, 3].map(|part| other(u8x16::new(parts[part])));
+        // One by one: the closure of a map over an array stays a call.
+        let at = |part: usize| other(u8x16::new(parts[part]));
+        let (a, b, c, d) = (at(0), at(1), at(2), at(3));
         // Saturation makes no zero of something else.
         let half = |a, b| i16x8::from_i32x8_saturate(bytemuck::cast::<[u8x16; 2], i32x8>([a, b]));
         let all = i8x16::from_i16x16_saturate(bytemuck::cast([half(a, b), half(c, d)]));

@@ -7,6 +7,13 @@ use crate::bytes::{ALNUM, BASE64, HEX};
 /// Letter pairs of words average about four bits of surprise, random ones six and more; this is five, in sixteenths.
 const RANDOM: u32 = 80;
 
+/// So many bytes beside a place are no words if they look random.
+const MIN_NOISE: usize = 12;
+/// Nor if they hold so many kinds of odd punctuation.
+const MIN_ODD_SIGNS: usize = 4;
+/// So many kinds of punctuation that words do not have may stand in a path: `C:\x (1)\y`.
+const MAX_PATH_SIGNS: usize = 2;
+
 /// `${X}`, `{{ x }}`, `<x>`, `%s`, `$VAR`, `[x]`: somebody else's to fill in.
 pub(crate) fn is_template(value: &[u8]) -> bool {
     let quote = |b: &u8| matches!(b, b'\'' | b'"' | b'`');
@@ -66,11 +73,16 @@ fn is_format_string(value: &[u8]) -> bool {
 /// Whether the value holds something to be filled in between `open` and `close`; braces at random are none.
 fn has_open_place(value: &[u8], open: &[u8], close: &[u8]) -> bool {
     memchr::memmem::find_iter(value, open).any(|at| {
-        let rest = &value[at + open.len()..];
+        let (before, rest) = (&value[..at], &value[at + open.len()..]);
         match memchr::memmem::find(rest, close) {
+            _ if is_noise(before) => false,
             // Cut at a blank, the rest of it does not belong to the value.
-            None => !rest.iter().any(|b| matches!(b, b'}' | b']' | b')')),
-            Some(end) => !rest[..end].iter().any(|b| matches!(b, b'{' | b'}' | b'>' | b'#')),
+            None => !rest.iter().any(|b| matches!(b, b'}' | b']' | b')')) && !is_noise(rest),
+            Some(0) => !looks_random(value),
+            Some(end) => {
+                !rest[..end].iter().any(|b| matches!(b, b'{' | b'}' | b'>' | b'#'))
+                    && !is_noise(&rest[end + close.len()..])
+            }
         }
     })
 }
@@ -79,14 +91,33 @@ fn has_open_place(value: &[u8], open: &[u8], close: &[u8]) -> bool {
 /// it, or if what stands between begins like no name.
 fn has_mark(value: &[u8], open: &[u8], close: &[u8]) -> bool {
     let mut random = None;
+    let is_random = |known: &mut Option<bool>| *known.get_or_insert_with(|| looks_random(value));
     memchr::memmem::find_iter(value, open).any(|at| {
-        let inside = &value[at + open.len()..];
+        let (before, inside) = (&value[..at], &value[at + open.len()..]);
         let named = inside
             .first()
             .is_some_and(|b| b.is_ascii_alphabetic() || matches!(b, b'$' | b' ' | b'@' | b'_' | b'='));
-        let whole = named && memchr::memmem::find(inside, close).is_some();
-        whole || (!open.ends_with(b"(") || named) && !*random.get_or_insert_with(|| looks_random(value))
+        let end = memchr::memmem::find(inside, close).filter(|_| named);
+        let whole = end.is_some_and(|end| {
+            let is_plain = inside[..end].iter().all(is_sign_of_place);
+            (is_plain && !is_noise(before) && !is_noise(&inside[end + close.len()..]))
+                || !is_random(&mut random)
+        });
+        whole || (!open.ends_with(b"(") || named) && !is_random(&mut random)
     })
+}
+
+/// Whether what stands beside a place is no words: long, of all kinds of characters, and without another place.
+fn is_noise(part: &[u8]) -> bool {
+    part.len() >= MIN_NOISE
+        && !part.windows(2).any(|pair| matches!(pair, b"${" | b"{{" | b"#{"))
+        && (has_all_kinds(part) || odd_signs(part) >= MIN_ODD_SIGNS)
+        && (looks_random(part) || count_changes(part) * 2 >= part.len())
+}
+
+/// What names, calls and paths are written with that are to be filled in.
+fn is_sign_of_place(byte: &u8) -> bool {
+    ALNUM.has(*byte) || b"_-. :/|,=@$\"'".contains(byte)
 }
 
 /// `SOME_PASSWORD`, `%NL80211_ATTR_IFINDEX`: the name of a constant.
@@ -98,12 +129,14 @@ pub(crate) fn is_constant(value: &[u8]) -> bool {
 }
 
 pub(crate) fn is_path(value: &[u8]) -> bool {
-    let rooted = matches!(value[0], b'/' | b'~' | b'.')
-        || (value.len() > 2 && value[1] == b':' && matches!(value[2], b'\\' | b'/'));
+    let strange = value.iter().any(|b| matches!(b, b'<' | b'>' | b'|' | b'"' | b'!'));
+    let drive = value.len() > 2 && value[1] == b':' && matches!(value[2], b'\\' | b'/');
+    let rooted = matches!(value[0], b'/' | b'~' | b'.') || (drive && !strange);
     let separators = value.iter().filter(|b| matches!(b, b'/' | b'\\')).count();
     let base64 =
         value.iter().all(|b| BASE64.has(*b) || *b == b'=') && value.len() >= 20 && looks_random(value);
-    separators > 0 && !base64 && (rooted || (separators >= 2 && !looks_random(value)))
+    let plain = || !strange && odd_signs(value) <= MAX_PATH_SIGNS && !looks_random(value);
+    separators > 0 && !base64 && (rooted || (separators >= 2 && plain()))
 }
 
 /// `#add-password`, `.login-form`: selectors of pages.
@@ -292,6 +325,17 @@ mod tests {
     }
 
     #[test]
+    fn what_no_name_of_a_file_holds_is_no_path() {
+        for value in ["/run/secrets/x", r"C:\Users\(joe)\x", r"mein\ordner\datei", "src/main/app.rs", "./a!b"]
+        {
+            assert!(is_path(value.as_bytes()), "{value}");
+        }
+        for value in [r"mei|u.s!\2wNk82aHA5\e", r#"R:\"v5PcW>7ii\"Q,hZ\\ZbFnt"#, r"6TA/>7[(T&ww\\I"] {
+            assert!(!is_path(value.as_bytes()), "{value}");
+        }
+    }
+
+    #[test]
     fn a_number_in_hexadecimal_has_its_digits_alone() {
         for value in ["0x1f", "0XDEAD_BEEF", "0x7fffffffUL", "1.2.3", "2024-01-15T10:00:00Z"] {
             assert!(is_version(value.as_bytes()), "{value}");
@@ -327,6 +371,8 @@ mod tests {
             "a-$(cat",
             "a#{b.c}d",
             "x<%= y %>",
+            "${ACCOUNT_ID}.dkr.ecr.${REGION}.amazonaws.com/${IMAGE2_NAME}",
+            "prefix1-Name2-${VAR}",
             "[[:alpha:]]",
         ] {
             assert!(is_template(value.as_bytes()), "{value}");
@@ -337,6 +383,14 @@ mod tests {
             "7peD{4#eM5[Q2V7|w8$(W3Sh6sS?6UkUJUz>kO",
             "Q9.@{g;g.VV$>#{25]J}2uh/r2",
             "5(w5{6Q.b],GQWbQ7<%Bm(,p|.P",
+            "F!&?Mf*4P5aV@!;:37$6Ha{{@:1",
+            "KF4r7H/wBwXzbVtbNNtfu@t;j>SC{{kHt",
+            "3#{FDu}HFD/w%,KxpcXvky,.gwYpZ'?MAK}aw#D5,!<$yUC",
+            "gT5vLq8xWz2RkPq1-${ENV}",
+            "RBYVijrDE)n3QQpVja|UAXj<y&;4S2Z?&Tpc#MeM@s${A",
+            "Vd],vGc%%()*)#7AF;ykX.)Tfq5f@Aq*p${}.Uk{N;}/x?eW",
+            r#"Fjxz:|v|*kdn\",\\{{V;4#w>ZtM*\\%w&J'vC/Un7uzU"#,
+            "0Rz%(f/$/eC&E9!&|${gnf$]ft(4tY@AJ]xX!Ftc)Z",
         ] {
             assert!(!is_template(value.as_bytes()), "{value}");
         }

@@ -48,6 +48,8 @@ pub(crate) struct DecodedLevel {
     encoded: Vec<Candidate>,
     /// Encoded text in which no secret can stand as it is.
     skip: Vec<Span>,
+    /// What was found between quotes, with its rule, in order: an escape does not end it.
+    quoted: Vec<(Span, u16)>,
 }
 
 /// What is looked for in a text.
@@ -74,6 +76,7 @@ fn search_for(
     let Some((level, deeper)) = levels.split_first_mut() else { return };
     level.work.reset(fresh);
     level.skip.clear();
+    level.quoted.clear();
     level.runs.fill(view.text, engine.known_runs());
     if deeper.is_empty() {
         engine.find_known(&mut level.work, view, &level.runs);
@@ -260,6 +263,7 @@ impl Search<'_> {
     /// Decodes and scans what is around the sites.
     fn regions(&mut self, wanted: Wanted, sites: &mut [EscapeSite]) {
         sites.sort_unstable();
+        self.note_quoted(!sites.is_empty());
         let mut index = 0;
         while let Some(region) = escapes::next(self.view, sites, &mut index) {
             let mut start = region.start.max(self.fresh);
@@ -285,6 +289,20 @@ impl Search<'_> {
                 start = end;
             }
         }
+    }
+
+    /// Notes what was found between quotes, if that is `wanted`.
+    fn note_quoted(&mut self, wanted: bool) {
+        let (text, quoted) = (self.view.text, &mut self.level.quoted);
+        let is_quoted = |span: &Span| {
+            let opening = span.start.checked_sub(1).map(|at| text[at]);
+            let closing = text[span.end..].iter().find(|byte| **byte != b'\\');
+            matches!(opening, Some(b'"' | b'\'')) && opening.as_ref() == closing
+        };
+        let found = self.level.work.candidates.list.iter().filter(|found| wanted && is_quoted(&found.span));
+        quoted.clear();
+        quoted.extend(found.map(|found| (found.span, found.rule)));
+        quoted.sort_unstable();
     }
 
     /// Scans what was decoded for a piece; false if something in it needs more text and there is more. Behind the
@@ -330,6 +348,9 @@ impl Search<'_> {
                 }
                 // Found as it stands, or from a beginning that another piece of the text would not show.
                 if wanted == Wanted::Values && !escapes::has_escape_near(&self.view.text[place.range()]) {
+                    continue;
+                }
+                if ends_too_early(&self.level.quoted, place, rule) {
                     continue;
                 }
                 self.engine.collect_decoded(found, text);
@@ -392,6 +413,12 @@ impl Search<'_> {
         }
         findings[index].span = span;
     }
+}
+
+/// Whether `rule` found more between quotes that begin where `span` does.
+fn ends_too_early(quoted: &[(Span, u16)], span: Span, rule: u16) -> bool {
+    let from = quoted.partition_point(|(longer, _)| *longer <= span);
+    quoted[from..].iter().take_while(|(longer, _)| longer.start == span.start).any(|(_, by)| *by == rule)
 }
 
 // A piece and all that is decoded with it fit a window of the promised size.

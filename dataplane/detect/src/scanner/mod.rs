@@ -24,5 +24,5 @@ mod search_values;
 mod tests;
 
 pub use carry::{Carry, Resume};
-pub use scan::{Scan, Scanner, Window};
+pub use scan::{Scan, Scanner, Window, WindowMarks};
 pub use search_values::{DecodedValue, SearchValues};

@@ -24,6 +24,16 @@ pub struct Window<'a> {
     pub last: bool,
 }
 
+/// What is known of a window beside its text.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WindowMarks<'a> {
+    /// Words in which values that were found elsewhere are not looked for.
+    pub structure: &'a [Span],
+    /// Offsets in the text of double quotes that belong to the content of the string that they stand in, in order: they
+    /// were escaped there.
+    pub inner_quotes: &'a [usize],
+}
+
 /// What a window holds.
 ///
 /// `findings` are sorted and disjoint, each with `start >= fresh` and `end <= settled`. Everything in
@@ -86,19 +96,22 @@ impl Scanner {
 
     /// Finds the secrets of a window; `carry` is what the window before has left, and becomes what this one leaves.
     pub fn scan_on(&mut self, window: Window<'_>, carry: &mut Carry) -> Scan<'_> {
-        self.scan_but(window, &[], carry)
+        self.scan_marked(window, WindowMarks::default(), carry)
     }
 
-    /// [`Scanner::scan_on`], but values that were found elsewhere are not looked for in the spans of `structure`.
-    pub fn scan_but(&mut self, window: Window<'_>, structure: &[Span], carry: &mut Carry) -> Scan<'_> {
+    /// [`Scanner::scan_on`], for a window of which more is known.
+    pub fn scan_marked(&mut self, window: Window<'_>, marks: WindowMarks<'_>, carry: &mut Carry) -> Scan<'_> {
         let text = &window.text[..window.text.len().min(MAX_SCAN)];
         let view = TextView { text, last: window.last && text.len() == window.text.len() };
         let fresh = window.fresh.min(text.len());
         self.levels[0].work.keys.carried = carry.take_key();
+        let inner_quotes = &mut self.levels[0].work.candidates.inner_quotes;
+        inner_quotes.clear();
+        inner_quotes.extend_from_slice(marks.inner_quotes);
         encoded::search(&mut self.engine, &mut self.levels, view, fresh);
         let candidates = &mut self.levels[0].work.candidates;
         let is_structure =
-            |c: &Candidate| c.rank == rank::FOUND && structure.iter().any(|s| s.overlaps(c.span));
+            |c: &Candidate| c.rank == rank::FOUND && marks.structure.iter().any(|s| s.overlaps(c.span));
         candidates.list.retain(|c| c.span.start >= fresh && !c.span.is_empty() && !is_structure(c));
         let edge = if view.last { text.len() } else { text.len().saturating_sub(LOOKAHEAD) };
         let mut edge = edge.min(candidates.open).max(fresh);

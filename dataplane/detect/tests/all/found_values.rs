@@ -4,7 +4,7 @@ use crate::common::{whole, windowed};
 use crate::random::Random;
 use aegis_detect::{
     Carry, Evidence, FoundList, FoundValues, Inserted, KnownKey, Reach, Rules, Scanner, SearchValues, Span,
-    Window, reach_of,
+    Window, WindowMarks, reach_of,
 };
 use base64::Engine as _;
 use std::fmt::Write as _;
@@ -110,9 +110,9 @@ fn a_short_value_is_found_as_a_whole_word() {
 fn structure_is_left_alone() {
     let mut scanner = scanner(&[VALUE]);
     let text = format!("{VALUE} {VALUE}");
-    let structure = [Span::new(0, VALUE.len())];
+    let marks = WindowMarks { structure: &[Span::new(0, VALUE.len())], ..WindowMarks::default() };
     let window = Window { text: text.as_bytes(), fresh: 0, last: true };
-    let scan = scanner.scan_but(window, &structure, &mut Carry::default());
+    let scan = scanner.scan_marked(window, marks, &mut Carry::default());
     let spans: Vec<_> = scan.findings.iter().map(|finding| finding.span).collect();
     assert_eq!(spans, [Span::new(VALUE.len() + 1, text.len())]);
 }

@@ -120,6 +120,8 @@ fn words_are_taken_for_what_they_are() {
         ("login(user: \"joe\", password: \"«marmalade»\")", Low),
         ("<password>«marmalade»</password>", Low),
         ("Password=«SunnyDay»", Low),
+        ("<DB_PASSWORD>«AX4a,CW;.aH7bt»</DB_PASSWORD>", Medium),
+        ("<password>«gT5vLq8x,Wz2'RkP.»</password>", Medium),
         ("secret: \"«otter4711»\"", Low),
         ("define('DB_PASSWORD', '«admin»');", Low),
         ("\"userPassword\" : \"«loganBerryJam»\"", Low),

@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aegis_detect::{Reach, reach_of};
-use aegis_shield::{Keyring, Token, Vault, VaultError};
+use aegis_shield::{Keyring, Token, Unsealer, Vault};
 use chacha20poly1305::aead::AeadInOut;
 use chacha20poly1305::{KeyInit, Tag, XChaCha20Poly1305, XNonce};
 use hkdf::Hkdf;
@@ -100,14 +100,14 @@ impl SealKey {
         Some(SealedValue { last: AtomicU64::new(now()), nonce, bytes })
     }
 
-    /// The value, at the front of `room`, which is as long as the longest.
-    fn open<'a>(&self, token: &Token, sealed: &SealedValue, room: &'a mut [u8]) -> Option<&'a [u8]> {
+    fn open(&self, token: &Token, sealed: &SealedValue) -> Option<Zeroizing<Vec<u8>>> {
         let (text, tag) = sealed.bytes.split_last_chunk::<TAG>()?;
-        let room = room.get_mut(..text.len())?;
-        room.copy_from_slice(text);
+        let mut value = Zeroizing::new(text.to_vec());
         let (nonce, tag) = (XNonce::from(sealed.nonce), Tag::from(*tag));
-        self.cipher.decrypt_inout_detached(&nonce, token.as_bytes(), (&mut *room).into(), &tag).ok()?;
-        Some(room)
+        self.cipher
+            .decrypt_inout_detached(&nonce, token.as_bytes(), value.as_mut_slice().into(), &tag)
+            .ok()?;
+        Some(value)
     }
 }
 
@@ -201,27 +201,36 @@ impl SealedValues {
         }
     }
 
-    /// Puts into `vault` what `key` opens and `keyring` still makes tokens for; says how many values these are. A token
+    /// Gives `vault` the tokens of what has not expired, and `unsealing` to open it; says how many tokens these are. A token
     /// that the vault has keeps its value.
-    pub(crate) fn open(&self, key: &SealKey, keyring: &Keyring, vault: &mut Vault, ttl: Duration) -> usize {
-        if self.key_id != key.id {
+    pub(crate) fn offer(values: Arc<Self>, unsealing: Unsealing, vault: &mut Vault, ttl: Duration) -> usize {
+        if values.key_id != unsealing.key.id {
             return 0;
         }
-        let longest = self.values.values().map(|value| value.bytes.len()).max().unwrap_or_default();
-        let mut room = Zeroizing::new(vec![0; longest]);
-        let mut opened = 0;
-        for (token, sealed) in &self.values {
-            if sealed.has_expired(ttl) || vault.resolve(token).is_some() || !keyring.has_minted(token) {
-                continue;
-            }
-            let Some(value) = key.open(token, sealed, &mut room) else { continue };
-            match vault.insert_alias(*token, value) {
-                Ok(_) => opened += 1,
-                Err(VaultError::Full) => break,
-                Err(VaultError::Collision) => {}
-            }
-        }
-        opened
+        let sealed = Arc::clone(&values);
+        let fresh = values.values.iter().filter(|(_, value)| !value.has_expired(ttl));
+        vault.add_sealed(fresh.map(|(token, _)| *token), Box::new(SealedVault { sealed, unsealing }))
+    }
+}
+
+/// What opens a client's sealed values; overwritten when it is dropped.
+pub(crate) struct Unsealing {
+    pub(crate) key: SealKey,
+    /// Only tokens that it makes are opened.
+    pub(crate) keyring: Arc<Keyring>,
+}
+
+/// The sealed values that the reply to one request may hold.
+struct SealedVault {
+    sealed: Arc<SealedValues>,
+    unsealing: Unsealing,
+}
+
+impl Unsealer for SealedVault {
+    fn open(&self, token: &Token) -> Option<Zeroizing<Vec<u8>>> {
+        let Unsealing { key, keyring } = &self.unsealing;
+        let sealed = self.sealed.values.get(token).filter(|_| keyring.has_minted(token))?;
+        key.open(token, sealed)
     }
 }
 

@@ -105,10 +105,23 @@ enum LexerState {
     Colon,
     After,
     Done,
+    /// Behind a document, where only an object or an array may follow.
+    Between,
     String,
     Escape,
     Number(Number),
     Word,
+}
+
+/// What may follow a document.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Sequence {
+    /// Nothing.
+    One,
+    /// Documents of any kind.
+    Values,
+    /// Objects and arrays.
+    Containers,
 }
 
 /// What was read of a number last.
@@ -129,7 +142,7 @@ enum Number {
 pub struct Lexer {
     state: LexerState,
     role: StringRole,
-    many: bool,
+    sequence: Sequence,
     depth: u16,
     escape_len: u8,
     escape: [u8; MAX_ESCAPE],
@@ -144,7 +157,7 @@ impl Lexer {
         Self {
             state: LexerState::Value,
             role: StringRole::Value,
-            many: false,
+            sequence: Sequence::One,
             depth: 0,
             escape_len: 0,
             escape: [0; MAX_ESCAPE],
@@ -155,7 +168,12 @@ impl Lexer {
 
     /// A lexer for a sequence of documents separated by nothing or by white space, as in JSON lines.
     pub fn many() -> Self {
-        Self { many: true, ..Self::new() }
+        Self { sequence: Sequence::Values, ..Self::new() }
+    }
+
+    /// The same for objects and arrays only: what a string holds is taken for documents as long as these follow each other.
+    pub fn containers() -> Self {
+        Self { sequence: Sequence::Containers, ..Self::new() }
     }
 
     /// Back to the start of a document.
@@ -197,8 +215,8 @@ impl Lexer {
     /// Whether the document may end here.
     pub fn may_end(&self) -> bool {
         match self.state {
-            LexerState::Done => true,
-            LexerState::Value => self.many && self.depth == 0,
+            LexerState::Done | LexerState::Between => true,
+            LexerState::Value => self.sequence == Sequence::Values && self.depth == 0,
             LexerState::Number(number) => self.depth == 0 && number.may_end(),
             _ => false,
         }
@@ -295,7 +313,9 @@ impl Lexer {
             (LexerState::FirstKey, b'}') => self.close(Container::Object),
             (LexerState::After, b'}') if self.is_in_object() => self.close(Container::Object),
             (LexerState::After, b']') if !self.is_in_object() => self.close(Container::Array),
-            (LexerState::Value | LexerState::FirstItem, _) => return self.start_value(bytes, pos, byte),
+            (LexerState::Value | LexerState::FirstItem, _) | (LexerState::Between, b'{' | b'[') => {
+                return self.start_value(bytes, pos, byte);
+            }
             _ => return Err(LexFault { what: SyntaxError::Unexpected, at: pos }),
         };
         Ok((step, pos + 1))
@@ -368,9 +388,10 @@ impl Lexer {
     }
 
     fn after_value(&self) -> LexerState {
-        match (self.depth, self.many) {
-            (0, false) => LexerState::Done,
-            (0, true) => LexerState::Value,
+        match (self.depth, self.sequence) {
+            (0, Sequence::One) => LexerState::Done,
+            (0, Sequence::Values) => LexerState::Value,
+            (0, Sequence::Containers) => LexerState::Between,
             _ => LexerState::After,
         }
     }

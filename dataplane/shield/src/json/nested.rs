@@ -6,8 +6,8 @@
 //! ```
 //!
 //! The content of a string value that begins, after white space, with `{` or `[` is tentatively a document of its
-//! own: its decoded bytes run through the lexer of the next layer. As soon as they are no JSON, the rest of the
-//! string is text. Nothing is looked ahead and nothing taken back, so that cuts of the input cannot matter.
+//! own: its decoded bytes run through the lexer of the next layer. More objects and arrays may follow it. As soon as they are
+//! no JSON, the rest of the string is text. Nothing is looked ahead and nothing taken back, so that cuts of the input cannot matter.
 //!
 //! Every lexeme says at which layer it stands: the number of JSON strings around it, which is how often a value
 //! put there must be escaped. Layers are bounded by [`MAX_LAYERS`]; deeper content is text.
@@ -152,7 +152,7 @@ impl Nested {
 
     /// For the decoded content of one string, which may be a document or text.
     pub fn channel() -> Self {
-        Self::with(LayerContent::Undecided, Lexer::new())
+        Self::with(LayerContent::Undecided, Lexer::containers())
     }
 
     /// For bytes that may be a sequence of documents, and are text from where they are not.
@@ -161,7 +161,7 @@ impl Nested {
     }
 
     fn with(content: LayerContent, lexer: Lexer) -> Self {
-        let mut lexers = std::array::from_fn(|_| Lexer::new());
+        let mut lexers = std::array::from_fn(|_| Lexer::containers());
         lexers[0] = lexer;
         let mut nested = Self {
             fed: 0,

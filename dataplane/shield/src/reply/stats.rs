@@ -20,6 +20,8 @@ pub struct RestoreStats {
     pub withheld_by_guard: u64,
     /// Of the tokens replaced: those in the arguments of a tool in which such an address stands, too.
     pub beside_unnamed_hosts: u64,
+    /// Sealed secrets that were [opened](crate::Unsealer) for the reply.
+    pub opened: u64,
     /// Pieces of text passed unread, because too many channels were open.
     pub skipped: u64,
 }

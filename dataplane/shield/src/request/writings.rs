@@ -1,12 +1,18 @@
 //! Other writings of a value that a rule found: with the escapes of the string it stood in, another string or an address
-//! taken off or put on. The same value stands elsewhere without them, or with them.
+//! taken off or put on. The same value stands elsewhere without them, or with them. So does a short one under base64, of
+//! which too few characters come to be decoded.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use zeroize::Zeroizing;
 
 use crate::json::{escape_into, unescaped};
 
 /// How many strings inside each other a value is unescaped for, and escaped.
 const LAYERS: u8 = 2;
+
+/// Bytes under base64 that are decoded wherever they stand.
+const MIN_DECODED: usize = 16;
 
 /// The other writings of `value`; none of most.
 pub(crate) fn others(value: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
@@ -25,7 +31,17 @@ pub(crate) fn others(value: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
         }
     }
     others.extend(without_percents(value));
+    if value.len() < MIN_DECODED {
+        others.extend(
+            [value.to_vec(), [value, b"\n"].concat()].map(Zeroizing::new).map(|text| in_base64(&text)),
+        );
+    }
     others
+}
+
+/// `value` under base64, as it stands alone there.
+fn in_base64(value: &[u8]) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(STANDARD_NO_PAD.encode(value).into_bytes())
 }
 
 /// `value` with its percent escapes taken off, if it has any.
@@ -56,10 +72,11 @@ mod tests {
             others(value.as_bytes()).iter().map(|text| String::from_utf8(text.to_vec()).unwrap()).collect()
         };
         assert_eq!(of("gT5vLq8xWz2RkPq1"), [""; 0]);
-        assert_eq!(of(r#"a"b"#), [r#"a\"b"#, r#"a\\\"b"#]);
+        assert_eq!(of(r#"a"b"#)[..2], [r#"a\"b"#, r#"a\\\"b"#]);
         assert_eq!(of(r#"a\"b\/\u0041"#)[0], r#"a"b/A"#);
         assert_eq!(of(r#"a\\\"b"#)[..2], [r#"a\"b"#.to_owned(), r#"a"b"#.to_owned()]);
-        assert_eq!(of("a%23b%"), ["a#b%"]);
-        assert_eq!(of("100%"), [""; 0]);
+        assert_eq!(of("a%23b%")[..1], ["a#b%"]);
+        assert_eq!(of("gT5vLq8xWz2RkPq"), ["Z1Q1dkxxOHhXejJSa1Bx", "Z1Q1dkxxOHhXejJSa1BxCg"]);
+        assert_eq!(of("gT5vLq8xWz2RkPq1%"), [""; 0]);
     }
 }

@@ -68,8 +68,8 @@ impl Gateway {
 }
 
 /// What a client gets of a reply that comes in these pieces.
-pub(crate) fn receive(vault: Vault, pieces: &[&str]) -> String {
-    let mut rehydrator = Rehydrator::new(vault, ReplyFormat::Json);
+pub(crate) fn receive(vault: Vault, format: ReplyFormat, pieces: &[&str]) -> String {
+    let mut rehydrator = Rehydrator::new(vault, format);
     let mut out = Vec::new();
     for piece in pieces {
         rehydrator.push(piece.as_bytes(), &mut out);

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use aegis_shield::TokenizeOutcome;
+use aegis_shield::reply::ReplyFormat;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
@@ -21,7 +22,7 @@ const DEPTH: usize = 4;
 /// A value takes up to so many bytes for each of its own.
 const MOST_WRITTEN: usize = 16;
 
-type Judged = Result<(), String>;
+pub(crate) type Judged = Result<(), String>;
 
 /// Judges all requests of a conversation.
 pub(crate) fn judge(gateway: &mut Gateway, conversation: &Conversation) -> Judged {
@@ -51,7 +52,7 @@ pub(crate) fn judge(gateway: &mut Gateway, conversation: &Conversation) -> Judge
         .filter(|token| other.vault.resolve(token).is_none())
         .map(ToString::to_string)
         .collect();
-    let received = receive(other.vault, &[&seen]);
+    let received = receive(other.vault, ReplyFormat::Json, &[&seen]);
     match foreign.iter().find(|token| seen.contains(*token) && !received.contains(*token)) {
         Some(token) => Err(told("another client", &format!("{token} is restored"), &seen, &received)),
         None => Ok(()),
@@ -77,7 +78,7 @@ pub(crate) fn judge_request(gateway: &mut Gateway, conversation: &Conversation, 
     judged.map_err(|what| told("the request", &what, body, &seen))
 }
 
-fn told(whose: &str, what: &str, sent: &str, seen: &str) -> String {
+pub(crate) fn told(whose: &str, what: &str, sent: &str, seen: &str) -> String {
     let (sent, seen) = (sent.trim_start(), seen.trim_start());
     format!("{whose}: {what}\n    sent {sent}\n    seen {seen}")
 }
@@ -86,9 +87,21 @@ fn told(whose: &str, what: &str, sent: &str, seen: &str) -> String {
 fn no_run<'a>(secrets: impl Iterator<Item = &'a Secret>, seen: &str) -> Judged {
     let runs: HashSet<&[u8]> = seen.as_bytes().windows(RUN).collect();
     for secret in secrets {
+        for sign in ["", "%"] {
+            // Each byte takes several characters there, of which few are met by chance.
+            let digits = hex(&secret.value, sign);
+            let found = digits.as_bytes().windows(RUN * (2 + sign.len())).find(|run| {
+                runs.contains(&run[..RUN]) && seen.as_bytes().windows(run.len()).any(|text| text == *run)
+            });
+            if let Some(run) = found {
+                return Err(format!("{:?} of {secret:?} is there", String::from_utf8_lossy(run)));
+            }
+        }
         for form in forms(&secret.value) {
             let public = PUBLIC.iter().any(|public| form.starts_with(public));
-            let found = form.as_bytes().windows(RUN).skip(usize::from(public)).find(|run| runs.contains(run));
+            let says_something = |run: &&[u8]| run.iter().filter(|byte| **byte != b'\\').count() > RUN / 2;
+            let found = form.as_bytes().windows(RUN).skip(usize::from(public)).filter(says_something);
+            let found = found.into_iter().find(|run| runs.contains(run));
             if let Some(run) = found {
                 return Err(format!("{:?} of {secret:?} is there", String::from_utf8_lossy(run)));
             }
@@ -99,7 +112,7 @@ fn no_run<'a>(secrets: impl Iterator<Item = &'a Secret>, seen: &str) -> Judged {
 
 fn forms(value: &str) -> Vec<String> {
     let once = escaped(value);
-    let mut forms = vec![value.to_owned(), escaped(&once), percent(value), hex(value, ""), hex(value, "%")];
+    let mut forms = vec![value.to_owned(), escaped(&once), percent(value)];
     for skip in 0..3 {
         let bytes = &value.as_bytes()[skip..];
         forms.push(STANDARD.encode(&bytes[..bytes.len() / 3 * 3]));
@@ -143,15 +156,21 @@ fn stays(
     for (index, least) in least {
         let secret = &secrets[index];
         let count: usize = texts.iter().map(|text| text.matches(&secret.value).count()).sum();
-        if count < least {
+        if count < least && !names_itself(&secret.value) {
             return Err(format!("{secret:?} is there {count} times, not {least}"));
         }
     }
     Ok(())
 }
 
+/// Whether a value reads like the assignment of a password, and so is found by itself: `x8PW:K!9u`.
+fn names_itself(value: &str) -> bool {
+    let lower = value.to_ascii_lowercase();
+    ["pw", "pass", "key", "pin"].iter().any(|name| lower.contains(name)) && value.contains([':', '='])
+}
+
 /// The strings of a document, those of documents in them as well.
-fn texts(document: &str) -> Vec<String> {
+pub(crate) fn texts(document: &str) -> Vec<String> {
     fn walk(value: &Value, depth: usize, out: &mut Vec<String>) {
         match value {
             Value::String(text) => match inner(text).filter(|_| depth > 0) {
@@ -220,7 +239,7 @@ fn is_written(written: &str, value: &str) -> bool {
 
 /// A reply that says what was sent says what the client had sent.
 fn comes_back(sent: &str, seen: &str, outcome: TokenizeOutcome) -> Judged {
-    let received = receive(outcome.vault, &[seen]);
+    let received = receive(outcome.vault, ReplyFormat::Json, &[seen]);
     let (expected, got) = (texts(sent), texts(&received));
     match expected.iter().zip(&got).find(|(expected, got)| expected != got) {
         Some((expected, got)) => Err(format!("came back as\n{got}\n  instead of\n{expected}")),

@@ -93,7 +93,11 @@ impl Secret {
                 ..secret(random.of(&ORDINARY).to_owned(), Strength::Weak)
             },
             3 => {
-                let value = random_value(random, ALPHABETS[4], (8, 11));
+                // With no sign but these a short one could be the name of something.
+                let mut value = random_value(random, ALPHABETS[4], (8, 11));
+                while value.chars().all(|sign| sign.is_ascii_alphanumeric() || "._-".contains(sign)) {
+                    value = random_value(random, ALPHABETS[4], (8, 11));
+                }
                 Secret { name: random.of(&NAMES[..10]), ..secret(value, Strength::Middling) }
             }
             _ => {

@@ -44,6 +44,23 @@ fn every_line_is_a_token_of_its_own_and_a_key_is_one_finding() {
 }
 
 #[test]
+fn a_key_on_one_line_with_blanks_for_its_line_ends_is_hidden() {
+    let shield = shield_with(Policy::default());
+    for (name, key) in KEYS {
+        let with_header = key.replacen("KEY BLOCK-----\n", "KEY BLOCK-----\nVersion: GnuPG v2\n", 1);
+        for key in [key, &with_header] {
+            let line = key.trim_end().replace('\n', " ");
+            for text in [line.clone(), format!("KEY=\"{line}\" make"), json!({"k": line}).to_string()] {
+                let (seen, outcome) =
+                    send(&shield, Format::Text, &[text.as_bytes()]).expect("a sound document");
+                assert_hidden(&seen, key, name);
+                assert_eq!(receive(outcome.vault, ReplyFormat::Text, &seen), text, "{name}");
+            }
+        }
+    }
+}
+
+#[test]
 fn the_same_line_is_the_same_token_wherever_it_was_read() {
     let shield = shield_with(Policy::default());
     for (name, key) in KEYS {

@@ -98,7 +98,7 @@ fn generic(
         Ok(None) => return,
         Err(TooShort) => return candidates.open(start),
     };
-    match member::value_before(view, &name) {
+    match member::value_before(view, &name, &candidates.inner_quotes) {
         Ok(None) => {}
         Ok(Some(value)) => {
             let found = before_name(view.text, &name, value);
@@ -109,7 +109,18 @@ fn generic(
     let mut next = parse::assignment(view, &name);
     while let Ok(Some(value)) = next {
         candidates.runs.work += (value.end - start) as u64;
-        let found = evaluate(view.text, name, value);
+        let mut found = evaluate(view.text, name, value);
+        // What stands before a quote of its own may say too little.
+        if found.as_ref().is_none_or(|found| found.confidence == Confidence::Low) {
+            match member::whole_string(view, &value, &candidates.inner_quotes) {
+                Ok(None) => {}
+                Ok(Some(whole)) => {
+                    candidates.runs.work += (whole.end - start) as u64;
+                    found = evaluate(view.text, name, whole).or(found);
+                }
+                Err(TooShort) => return candidates.open(start),
+            }
+        }
         next = match &found {
             Some(first) if first.span.start - start <= LEFT_CONTEXT => {
                 member::next_in_list(view, &name, &value)

@@ -6,12 +6,14 @@ use super::read::{self, opening_quote};
 use super::written::{MAX_BLANKS, Operator, Parsed, Value};
 use crate::bytes::SPACE;
 use crate::text::cursor::Cursor;
-use crate::text::{Span, TextView, TooShort};
+use crate::text::{LOOKAHEAD, Span, TextView, TooShort};
 
 /// How many line ends and blanks may stand beside a colon.
 const MAX_INDENT: usize = 96;
 /// How far before the end of its name a value may begin: it must not be settled before its name is seen.
 pub(super) const MAX_BEFORE: usize = 256;
+/// How far behind the first quote of its own a string is read on; no more than is always in sight.
+const MAX_REST: usize = LOOKAHEAD;
 /// Members of an object that holds nothing but a value: of settings, of `DynamoDB`, of Firestore.
 const HOLDERS: [&[u8]; 3] = [b"value", b"stringvalue", b"s"];
 /// Members that hold a name.
@@ -90,10 +92,34 @@ pub(super) fn next_in_list(
     Ok(Some(Value { start, end, ..*value }))
 }
 
+/// The whole string that `value` is the beginning of, where a quote of its own ends it; such are the `inner_quotes`.
+pub(super) fn whole_string(
+    view: TextView<'_>,
+    value: &Value,
+    inner_quotes: &[usize],
+) -> Result<Option<Value>, TooShort> {
+    let is_inner = |at: &usize| inner_quotes.binary_search(at).is_ok();
+    let opening = value.start.wrapping_sub(1);
+    let begins = value.quoted && view.text.get(opening) == Some(&b'"') && !is_inner(&opening);
+    if !begins || !is_inner(&value.end) {
+        return Ok(None);
+    }
+    let near = &view.text[value.end..view.text.len().min(value.end + MAX_REST)];
+    let end = memchr::memchr_iter(b'"', near).map(|at| value.end + at).find(|at| !is_inner(at));
+    if end.is_none() && near.len() < MAX_REST && !view.last {
+        return Err(TooShort);
+    }
+    Ok(end.map(|end| Value { end, ..*value }))
+}
+
 /// `"value": "x", "name": "DB_PASSWORD"`, `- value: x` and `name: DB_PASSWORD` in the next line: where the value stands.
-pub(super) fn value_before(view: TextView<'_>, name: &AssignedName) -> Result<Option<Span>, TooShort> {
+pub(super) fn value_before(
+    view: TextView<'_>,
+    name: &AssignedName,
+    inner_quotes: &[usize],
+) -> Result<Option<Span>, TooShort> {
     let left = BackwardCursor { text: view.text, at: name.start, least: name.end.saturating_sub(MAX_BEFORE) };
-    let Some(span) = left.value() else { return value_in_line_before(view, name, left) };
+    let Some(span) = left.value(inner_quotes) else { return value_in_line_before(view, name, left) };
     let mut behind = Cursor::new(view, name.end);
     behind.at += behind.backslashes()?;
     Ok(matches!(behind.peek()?, b'"' | b'\'').then_some(span))
@@ -127,7 +153,7 @@ struct BackwardCursor<'a> {
 }
 
 impl BackwardCursor<'_> {
-    fn value(mut self) -> Option<Span> {
+    fn value(mut self, inner_quotes: &[usize]) -> Option<Span> {
         self.quote()?;
         self.member(&NAMES)?;
         self.spaces();
@@ -136,7 +162,9 @@ impl BackwardCursor<'_> {
         let (quote, backslashes) = self.quote()?;
         let end = self.at;
         let text = &self.text[self.least..end];
-        let opening = memchr::memrchr2(quote, b'\n', text).filter(|at| text[*at] == quote)?;
+        let opening = memchr::memrchr2_iter(quote, b'\n', text)
+            .find(|at| inner_quotes.binary_search(&(self.least + at)).is_err())
+            .filter(|at| text[*at] == quote)?;
         let start = self.least + opening + 1;
         self.at = start - 1;
         (self.backslashes() == backslashes).then_some(())?;
@@ -274,7 +302,7 @@ mod tests {
                 loose: false,
             };
             let view = TextView { text: text.as_bytes(), last: true };
-            value_before(view, &name).unwrap().map(|span| text[span.range()].to_owned())
+            value_before(view, &name, &[]).unwrap().map(|span| text[span.range()].to_owned())
         };
         for text in [
             r#"{"value": "x1", "name": "DB_PASSWORD"}"#,

@@ -361,6 +361,10 @@ fn skip_scheme(cursor: &mut Cursor<'_>, authorizes: bool) -> Result<(), TooShort
 
 /// Bytes that end a value without quotes.
 const END: ByteSet = SPACE.union(ByteSet::of(b"\"'`<>,;\0"));
+/// Bytes that end the text of an element.
+const ELEMENT_END: ByteSet = SPACE.union(ByteSet::of(b"<>\0"));
+/// What precedes text in which brackets end an element's.
+const CDATA: &[u8] = b"<![CDATA[";
 
 /// Reads a value without quotes.
 pub(super) fn unquoted(
@@ -379,15 +383,17 @@ pub(super) fn unquoted(
     let query = name.start > 0 && matches!(text[name.start - 1], b'?' | b'&');
     // A line of settings ends with its value, whatever brackets are in it.
     let line = operator == Operator::Equals && !spaced && is_line_start(text, name.start);
+    let element = operator == Operator::Tag && !text[..start].ends_with(CDATA);
+    let ends = if element { ELEMENT_END } else { END };
     let mut operators = 0;
     while cursor.at - start < MAX_VALUE {
         let byte = cursor.peek()?;
         match byte {
-            _ if END.has(byte) => break,
+            _ if ends.has(byte) => break,
             b'(' | b'[' | b'{' => depth += 1,
             b')' | b']' | b'}' => {
                 depth -= 1;
-                if depth < 0 && !line {
+                if depth < 0 && !line && !element {
                     break;
                 }
             }
@@ -410,8 +416,13 @@ pub(super) fn unquoted(
         MAX_VALUE => Some(Tail::Bare),
         _ => None,
     };
-    while tail.is_none() && end > start && matches!(text[end - 1], b'.' | b':') {
+    while tail.is_none() && !element && end > start && matches!(text[end - 1], b'.' | b':') {
         end -= 1;
+    }
+    // `passwd please{"name": 1}`: a document begins behind the words of a sentence.
+    let is_sentence = matches!(operator, Operator::Space | Operator::Prose);
+    if is_sentence && matches!(text.get(end), Some(b'"' | b'\'')) && end > start {
+        end -= usize::from(matches!(text[end - 1], b'{' | b'[' | b'('));
     }
     if end == start {
         return Ok(None);

@@ -18,7 +18,7 @@ pub(super) const PIECE: usize = 4;
 /// Every so many bytes of text one piece is looked up, so that each anchor holds one of them.
 pub(super) const STRIDE: usize = ANCHOR - PIECE + 1;
 /// The same for values of which more than the anchor is known: fewer lookups.
-pub(super) const WIDE_STRIDE: usize = 8;
+pub(super) const WIDE_STRIDE: usize = 9;
 /// Bytes that a value must have from its anchor on to be found so.
 const WIDE_ANCHOR: usize = WIDE_STRIDE + PIECE - 1;
 /// How far from a value's first byte its anchor begins at most: in sight before the beginning is settled.

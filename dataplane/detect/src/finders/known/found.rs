@@ -4,7 +4,8 @@
 
 use super::anchor::KnownEntry;
 use super::error::KnownRefusal;
-use super::find::{KnownValues, Met, ValueReport};
+use super::filter::Met;
+use super::find::{KnownValues, ValueReport};
 use super::hash::KnownKey;
 use super::limits::MAX_SHARED;
 use super::list::Inserted;

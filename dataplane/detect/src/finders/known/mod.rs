@@ -8,15 +8,16 @@
 //!
 //! Finding is exact. Most values are keys: they hold a run of twelve or sixteen letters and digits, and their anchor
 //! stands in it. Such runs are rare in text, and the search for encoded text has found them anyway; only in them pieces
-//! of four bytes are looked up for these values. Values without such a run may stand anywhere: any eight bytes in a row
-//! hold one of the pieces that begin at every fifth byte, so one piece in five bytes of text is looked up; any eleven hold
-//! one that begins at every eighth, which is enough where all values were found in requests and are long. What passes
-//! either bitmap of pieces is compared by the anchor's hash, then by a hash of the whole value, and only then by its
+//! of four bytes are looked up for these values, if they are many. Values without such a run may stand anywhere: any eight bytes in a row
+//! hold one of the pieces that begin at every fifth byte, so one piece in five bytes of text is looked up; any twelve hold
+//! one that begins at every ninth, which is enough where all values were found in requests and are long. What passes
+//! either filter of pieces is compared by the anchor's hash, then by a hash of the whole value, and only then by its
 //! HMAC. A text of nothing but anchors costs a bounded number of hashes per byte, because no more than 16 values may
 //! share an anchor.
 
 mod anchor;
 mod error;
+mod filter;
 mod find;
 mod found;
 mod hash;
@@ -29,8 +30,9 @@ mod tests;
 mod weak;
 
 pub use error::{KnownError, KnownRefusal};
+pub(crate) use filter::Met;
 pub use find::KnownValues;
-pub(crate) use find::{Met, ValueReport};
+pub(crate) use find::ValueReport;
 pub use found::{FoundList, FoundValues, reach_of};
 pub use hash::KnownKey;
 pub use limits::{KNOWN_RULE, MAX_KNOWN_LEN};

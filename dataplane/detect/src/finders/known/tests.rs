@@ -158,9 +158,9 @@ fn a_known_value_wins_over_every_other_rule_and_gives_exactly_its_span() {
 }
 
 #[test]
-fn values_of_every_bitmap_are_found() {
+fn values_of_every_filter_are_found() {
     let made = |n: usize| format!("v{n:x}-{:x}", (n as u64 + 3).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-    for count in [1, 600, 601, 2_500, 2_501, 10_001, 40_001] {
+    for count in [1, 17, 65, 128, 129, 601, 2_501, 10_001, 40_001] {
         let mut list = KnownList::new(KnownKey::new(&SECRET));
         (0..count).for_each(|n| assert_eq!(list.insert(made(n).as_bytes()), Ok(Inserted::New)));
         let mut scanner = scanner(&list);
@@ -178,9 +178,15 @@ fn values_in_runs_stand_anywhere_and_need_no_more_than_the_run() {
     // Runs of twelve and of sixteen, at either end of the value and inside it.
     let twelve = ["!9kQxvTz7Lw2b", "Wq8LmZx4RtYp!", "#b7TnKc3VxPq9s#", "zYx9WvU8tSr7"];
     let sixteen = ["!4hGf6DsA9pOi8UyT", "kJ5hG4fD3sA2zX1c", "mN7/bV6+cX5-zL4k/jH3"];
+    // So many more that looking runs up is worth it.
+    let others: Vec<String> = (0..150).map(|n| format!("Qz{n:04}xW7vK3pL9tR5")).collect();
     for values in [&twelve[..], &sixteen, &[&twelve[..], &sixteen].concat()] {
-        let list = list(values);
+        let mut list = list(values);
+        for other in &others {
+            assert_eq!(list.insert(other.as_bytes()), Ok(Inserted::New));
+        }
         assert!(list.entries().all(|e| e.run.is_some()));
+        assert!(KnownValues::new(&list).runs().is_some());
         let mut scanner = scanner(&list);
         for value in values {
             for before in 0..140 {
@@ -224,8 +230,8 @@ fn long_values_are_found_at_every_place_whether_or_not_short_ones_are_listed() {
     let key = KnownKey::new(&SECRET);
     let has_more =
         |value: &str| anchor::KnownEntry::of(value.as_bytes(), &key, |_| 0).unwrap().wide_pieces.is_some();
-    assert!(has_more("x9$Kq2!mZp7") && !has_more("x9$Kq2!mZp"), "eleven bytes");
-    let long = ["x9$Kq2!mZp7", "Wq8L!mZx4R#t", "zwölf Tassen Tee?"];
+    assert!(has_more("x9$Kq2!mZp7&") && !has_more("x9$Kq2!mZp7"), "twelve bytes");
+    let long = ["x9$Kq2!mZp7&", "Wq8L!mZx4R#t", "zwölf Tassen Tee?"];
     for values in [&long[..], &[&long[..], &["kR4!wq#9"]].concat()] {
         let mut scanner = scanner(&list(values));
         for value in values {

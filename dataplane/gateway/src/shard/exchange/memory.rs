@@ -11,7 +11,9 @@ use aegis_wire::head::RequestHead;
 
 use super::state::Exchange;
 use crate::auth::{self, CREDENTIAL_FIELDS};
-use crate::recall::{CLIENT_FIELD, Credentials, Owner, Recall, Remembered, SealKey, client_key};
+use crate::recall::{
+    CLIENT_FIELD, Credentials, Owner, Recall, Remembered, SealKey, SealedValues, Unsealing, client_key,
+};
 use crate::shared_table::TableKey;
 use crate::snapshot::Upstream;
 
@@ -83,13 +85,14 @@ impl Exchange<'_> {
         }
     }
 
-    /// Opens what the client's earlier requests left sealed, for a reply that may hold their tokens. Says how many values
-    /// these are.
-    pub(super) fn open_sealed(&self, memory: &Memory, vault: &mut Vault) -> usize {
+    /// Gives `vault` what the client's earlier requests left sealed, for a reply that may hold their tokens. Says how many
+    /// values these are.
+    pub(super) fn offer_sealed(&self, memory: &Memory, vault: &mut Vault) -> usize {
         let settings = &self.snapshot.recall;
         let Some(sealed) = Recall::shared(settings).sealed(memory.place, settings) else { return 0 };
-        let key = SealKey::derive(&memory.credentials, memory.place);
-        key.map_or(0, |key| sealed.open(&key, &self.snapshot.shield.keyring, vault, settings.ttl))
+        let Some(key) = SealKey::derive(&memory.credentials, memory.place) else { return 0 };
+        let unsealing = Unsealing { key, keyring: Arc::clone(&self.snapshot.shield.keyring) };
+        SealedValues::offer(sealed, unsealing, vault, settings.ttl)
     }
 
     fn owner(&self) -> Owner {

@@ -39,6 +39,7 @@ impl Exchange<'_> {
         let outcome = self.pass_head_and_body(replying).await;
         if let Some(restorer) = &replying.body.restorer {
             let stats = restorer.stats();
+            self.shard.metrics.recall_opened.add(stats.opened);
             self.record.restored = stats.restored;
             self.record.unresolved = stats.unresolved;
             self.record.kept = stats.kept;

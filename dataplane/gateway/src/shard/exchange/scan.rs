@@ -260,9 +260,8 @@ impl Exchange<'_> {
         if let Some(memory) = &scanner.memory {
             self.seal(memory, vault);
             if scanner.has_history_path || scanner.tokenizer.refers_to_history() {
-                let opened = self.open_sealed(memory, scanner.tokenizer.vault_mut());
-                self.has_earlier_values |= opened > 0;
-                self.shard.metrics.recall_opened.add(opened as u64);
+                let offered = self.offer_sealed(memory, scanner.tokenizer.vault_mut());
+                self.has_earlier_values |= offered > 0;
             }
         }
         if !scanner.tokenizer.leaves_nothing() && !self.memory.reserve(RESTORING) {

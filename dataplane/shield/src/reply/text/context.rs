@@ -28,7 +28,7 @@ pub(crate) struct ReplyContext {
 
 impl ReplyContext {
     pub(crate) fn new(vault: Vault) -> Self {
-        let matcher = Matcher::new(vault.tokens());
+        let matcher = Matcher::new(vault.tokens().chain(vault.sealed_tokens()));
         let (keyring, policy) = (None, None);
         let (stats, documents) = (RestoreStats::default(), Documents::default());
         Self { vault, matcher, stats, keyring, policy, documents, line_head: b"", joined: Vec::new() }
@@ -42,6 +42,11 @@ impl ReplyContext {
     /// Whether the names of tools make a difference.
     pub(crate) fn asks_for_tools(&self) -> bool {
         self.policy.as_ref().is_some_and(|policy| policy.asks_for_tools())
+    }
+
+    /// Opens the secret of `token` if it is sealed.
+    pub(crate) fn unseal(&mut self, token: &Token) {
+        self.stats.opened += u64::from(self.vault.unseal(token));
     }
 
     /// Counts a whole token that the vault does not know, if its check is right. A word with a wrong one is text.

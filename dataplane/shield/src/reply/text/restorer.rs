@@ -167,6 +167,11 @@ impl TextRestorer {
             followed = start;
             let Some(candidate) = self.admit(text, candidate) else { continue };
             let TokenCandidate { outcome, prefix, width, .. } = candidate;
+            if let MatchOutcome::Complete(token, _) = &outcome
+                && !self.nesting.is_kept()
+            {
+                context.unseal(token);
+            }
             match outcome {
                 MatchOutcome::Open
                     if !last && context.matcher.expects(&prefix) && !self.is_ragged(&text[start..]) =>
@@ -179,8 +184,10 @@ impl TextRestorer {
                 }
                 MatchOutcome::Open if !last => self.foreign = Some(prefix),
                 MatchOutcome::Open | MatchOutcome::Broken => context.count_broken(&prefix),
+                MatchOutcome::Complete(token, _) if self.nesting.is_kept() && context.vault.knows(&token) => {
+                    context.stats.kept += 1;
+                }
                 MatchOutcome::Complete(token, end) => match context.vault.resolve(&token) {
-                    Some(_) if self.nesting.is_kept() => context.stats.kept += 1,
                     Some(secret)
                         if self.nesting.leads_elsewhere(secret.first().copied().unwrap_or_default()) =>
                     {
@@ -268,12 +275,10 @@ impl TextRestorer {
                     self.held.extend_from_slice(&text[candidate.start..]);
                     break;
                 }
-                MatchOutcome::Complete(token, _) if context.vault.resolve(&token).is_some() => {
-                    match self.mode {
-                        RestoreMode::Withheld => context.stats.withheld_by_policy += 1,
-                        _ => context.stats.kept += 1,
-                    }
-                }
+                MatchOutcome::Complete(token, _) if context.vault.knows(&token) => match self.mode {
+                    RestoreMode::Withheld => context.stats.withheld_by_policy += 1,
+                    _ => context.stats.kept += 1,
+                },
                 _ => context.stats.unresolved += u64::from(candidate.prefix.is_token_like()),
             }
         }

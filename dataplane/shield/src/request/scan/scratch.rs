@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use aegis_detect::{
     DecodedValue, Evidence, Finding, Part, Resume, RuleError, Rules, Scanner, SearchValues, Span, Window,
+    WindowMarks,
 };
 use zeroize::{Zeroize, Zeroizing};
 
@@ -26,6 +27,8 @@ pub struct ShardScratch {
     pub(crate) findings: Vec<Finding>,
     /// Where in the view words of the API stand.
     structure: Vec<Span>,
+    /// Where in the view quotes stand that are of a string's content.
+    inner_quotes: Vec<usize>,
     /// The places inside the keys of the view at hand.
     resumes: Vec<Resume>,
     pub(crate) boundaries: PartBoundaries,
@@ -45,6 +48,7 @@ impl ShardScratch {
             view: DecodedView::new(),
             findings: Vec::new(),
             structure: Vec::new(),
+            inner_quotes: Vec::new(),
             resumes: Vec::new(),
             boundaries: PartBoundaries::new(),
             parts: SecretParts::new(),
@@ -91,7 +95,10 @@ impl ShardScratch {
         let mut carry = self.view.carry();
         self.structure.clear();
         self.structure.extend(self.view.structure());
-        let scan = self.scanner.scan_but(Window { text, fresh, last }, &self.structure, &mut carry);
+        self.inner_quotes.clear();
+        self.inner_quotes.extend(self.view.inner_quotes(text));
+        let marks = WindowMarks { structure: &self.structure, inner_quotes: &self.inner_quotes };
+        let scan = self.scanner.scan_marked(Window { text, fresh, last }, marks, &mut carry);
         let settled = if scan.settled > fresh || last || !full {
             self.findings.clear();
             self.findings.extend_from_slice(scan.findings);
@@ -101,7 +108,7 @@ impl ShardScratch {
         } else {
             carry = self.view.carry();
             let window = Window { text, fresh, last: true };
-            let scan = self.scanner.scan_but(window, &self.structure, &mut carry);
+            let scan = self.scanner.scan_marked(window, marks, &mut carry);
             self.findings.clear();
             self.findings.extend_from_slice(scan.findings);
             self.resumes.clear();

@@ -193,6 +193,20 @@ impl DecodedView {
         })
     }
 
+    /// Where in the view's `text` quotes stand that were [marked](Self::mark_in_string), the first of them in the context.
+    pub(crate) fn inner_quotes(&self, text: &[u8]) -> impl Iterator<Item = usize> {
+        let before = self.fresh.checked_sub(1).filter(|_| self.context_in_string);
+        let marked = self.differences.iter().filter(|unit| unit.in_string);
+        let places = marked.flat_map(|unit| {
+            let end = usize::from(unit.view_end);
+            end - usize::from(unit.view_len)..end
+        });
+        before
+            .into_iter()
+            .chain(places.take(if self.marked { usize::MAX } else { 0 }))
+            .filter(|at| text[*at] == b'"')
+    }
+
     /// Where the string ends that `span` of the view's `text` begins, if it holds quotes or line ends behind the span.
     pub(crate) fn string_end(&self, text: &[u8], span: Span) -> Option<usize> {
         let opening = span.start.checked_sub(1).filter(|_| self.marked)?;

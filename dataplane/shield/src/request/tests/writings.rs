@@ -37,6 +37,56 @@ fn a_quote_or_a_line_end_in_a_string_does_not_end_its_value() {
 }
 
 #[test]
+fn what_stands_before_a_quote_of_its_own_need_not_look_like_a_value() {
+    for (name, value) in [
+        ("access_token", "L'S\"WDTfrB5c[F'3Jcq57v|'8.4k8"),
+        ("postgres_password", "d6J\"G'H7?k5eUY?.NJCHZvJ\"HPpDNFh|)Ar|6!gj7UFnd"),
+        ("client_secret", "3byDt4bdE\"N:89qKuSc7MaHKRp';]F#npJnP}@7uVW)kyk0"),
+        ("api_secret", "\"gT5vLq8xWz2RkPq1"),
+    ] {
+        let named = json!({name: value}).to_string();
+        for body in [
+            named.clone(),
+            json!({"content": named}).to_string(),
+            json!([{"name": name, "value": value}]).to_string(),
+            json!({"content": json!([{"key": name, "value": value}]).to_string()}).to_string(),
+            format!("{{\"value\": {}, \"name\": \"{name}\"}}", json!(value)),
+        ] {
+            let (out, outcome) = hidden(&body);
+            assert!(!out.contains(&value[value.len() - 8..]), "{out}");
+            let depth = if body.contains("content") { 2 } else { 1 };
+            assert_eq!(String::from_utf8(restore(out.as_bytes(), &outcome, depth)).unwrap(), body);
+        }
+    }
+}
+
+#[test]
+fn documents_one_behind_the_other_in_a_string_are_read_alike() {
+    let value = "gT5vLq8x\\Wz2RkPq1";
+    let document = json!({"db_password": value}).to_string();
+    let body = json!([format!("{document}\n{document}{document}")]).to_string();
+    let (out, outcome) = hidden(&body);
+    assert_eq!((outcome.vault.len(), outcome.report.total()), (1, 3), "{out}");
+    assert_eq!(String::from_utf8(restore(out.as_bytes(), &outcome, 2)).unwrap(), body);
+}
+
+#[test]
+fn short_values_are_hidden_under_base64_as_well() {
+    let standard = &base64::engine::general_purpose::STANDARD;
+    for value in ["gT5vLq8xWz2", "gT5vLq8xWz2R", "gT5vLq8xWz2Rk?~", "gT5vLq8xWz2Rk"] {
+        for written in [value.to_owned(), format!("{value}\n")] {
+            let encoded = standard.encode(written);
+            for encoded in [encoded.clone(), encoded.trim_end_matches('=').to_owned()] {
+                let body =
+                    json!([format!("DB_PASSWORD={value}"), format!("it is {encoded} there")]).to_string();
+                let (out, _) = hidden(&body);
+                assert!(!out.contains(&encoded[..8]), "{out}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_quote_ends_a_value_that_does_not_begin_its_string() {
     for body in [
         json!({"content": "db_password=\"gT5vLq8xWz2RkPq1\" is set"}),
