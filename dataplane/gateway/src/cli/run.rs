@@ -3,7 +3,8 @@
 //! Order matters: everything that can fail for a reason a person can repair happens before the first thread exists and
 //! is said on standard error, not in a log.
 
-use std::net::TcpListener;
+mod place;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -13,22 +14,27 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use nix::unistd::Pid;
 
+use place::{Arrival, Place};
+
 use super::options::ConfigOptions;
 use super::outcome::{CliFailure, CliOutcome, failure};
 use crate::config::settings::{Driver, Log, Settings};
 use crate::config::{ConfigError, Loaded, Sources, load};
 use crate::control;
+use crate::control::handover;
 use crate::control::journal::Journal;
 use crate::control::log_file::Readers;
 use crate::control::output::Output;
 use crate::control::reload::Reloader;
 use crate::control::shared::Shared;
 use crate::control::shutdown::ShutdownTimes;
+use crate::control::tenure::Tenure;
 use crate::events::{self, Receiver};
 use crate::instance::{Announced, Instance};
 use crate::lifecycle::{Phase, ShardContext, ShardState};
 use crate::rule_cache::RuleCache;
 use crate::snapshot::build::SnapshotBuilder;
+use crate::takeover::{self, Predecessor};
 use crate::{instance, logs, os, shard, state_dir};
 
 const AFTER_HELP: &str = "\
@@ -37,6 +43,7 @@ Examples:
   aegis-gateway run --config /etc/aegis/aegis.toml
   aegis-gateway run --listen 127.0.0.1:8080 --upstream openai=http://127.0.0.1:9000
   AEGIS_LOG_FORMAT=json AEGIS_SERVER_SHARDS=2 aegis-gateway run
+  aegis-gateway run --config /etc/aegis/aegis.toml --takeover     a new version in the place of the old one
 
 Signals: SIGHUP reads the configuration again (the old one stays when the new one is wrong) and opens log files anew;
 SIGTERM and SIGINT let running exchanges end, then stop; a second one stops at once.
@@ -46,6 +53,9 @@ Exit codes: 0 stopped on request; 2 could not start, or a part of the gateway fa
 /// How long the shards may take to listen before other commands may find the gateway.
 const LISTEN_LIMIT: Duration = Duration::from_secs(10);
 
+/// How long a gateway that takes over may take until it could answer.
+const TAKEOVER_LIMIT: Duration = Duration::from_secs(30);
+
 /// How long the journal may take for what is left when everything else has ended.
 const LAST_WRITES: Duration = Duration::from_secs(5);
 
@@ -54,6 +64,10 @@ const LAST_WRITES: Duration = Duration::from_secs(5);
 pub(super) struct RunCommand {
     #[command(flatten)]
     options: ConfigOptions,
+    /// Take the place of the gateway that runs with the same state folder: it hands its listening sockets over, and ends
+    /// when its last exchange has; without one, just start
+    #[arg(long, conflicts_with = "attached_to")]
+    takeover: bool,
     /// Stop when this process, which has started this one, ends
     #[arg(long, hide = true, value_name = "PID")]
     attached_to: Option<i32>,
@@ -83,13 +97,21 @@ impl RunCommand {
         }
         harden(settings);
         let folder = state_dir::folder(settings);
-        let process = Process::assemble(sources, loaded, self.attached_to.is_some())?;
+        let process = Process::assemble(sources, loaded, self.arrival())?;
         let outcome = process.run();
         if self.remove_state {
             // The process that has started this one tries, too.
             let _ = std::fs::remove_dir_all(folder);
         }
         outcome
+    }
+
+    fn arrival(&self) -> Arrival {
+        match (self.takeover, self.attached_to) {
+            (true, _) => Arrival::TakingOver,
+            (false, Some(_)) => Arrival::Attached,
+            (false, None) => Arrival::Alone,
+        }
     }
 }
 
@@ -117,7 +139,7 @@ fn harden(settings: &Settings) {
 struct Process {
     settings: Settings,
     shared: Arc<Shared>,
-    admin: TcpListener,
+    place: Place,
     reloader: Reloader,
     driver: Driver,
     cpus: Vec<usize>,
@@ -129,7 +151,7 @@ struct Process {
 }
 
 impl Process {
-    fn assemble(sources: Sources, loaded: Loaded, attached: bool) -> Result<Process, CliFailure> {
+    fn assemble(sources: Sources, loaded: Loaded, arrival: Arrival) -> Result<Process, CliFailure> {
         let Loaded { settings, places, .. } = &loaded;
         let driver = shard::driver::choose(settings.server.driver).map_err(|what| failure(what, ""))?;
         let cpus = os::cpus();
@@ -142,22 +164,27 @@ impl Process {
         let mut builder = SnapshotBuilder::new(RuleCache::of_gateway(settings));
         let first = builder.build(settings, &master).map_err(located)?;
         let shared = Arc::new(Shared::new(first, shards));
-        let admin = TcpListener::bind(settings.admin.listen).map_err(|error| {
-            let what = format!("cannot listen on {} (admin.listen): {error}", settings.admin.listen);
-            failure(what, "is another gateway running? choose another address with --admin ADDR")
-        })?;
-        probe_addresses(settings)?;
+        if settings.audit.enabled && settings.audit.file.is_none() {
+            state_dir::prepare_folder(&state_dir::folder(settings)).map_err(ConfigError::from)?;
+        }
+        let place = Place::take(settings, shards, arrival)?;
+        // From here on another gateway may wait, with its audit file set aside.
         let audit = audit_output(settings)?;
         let access = access_output(&settings.log)?;
+        let attached = arrival == Arrival::Attached;
         let instance = describe_instance(settings, sources.file.as_deref(), attached);
         let reloader = Reloader::new(sources, builder, &loaded);
         let settings = loaded.settings;
-        Ok(Process { settings, shared, admin, reloader, driver, cpus, shards, audit, access, instance })
+        Ok(Process { settings, shared, place, reloader, driver, cpus, shards, audit, access, instance })
     }
 
     fn run(self) -> Result<CliOutcome, CliFailure> {
-        let Process { settings, shared, admin, reloader, driver, cpus, shards, audit, access, instance } =
+        let Process { settings, shared, mut place, reloader, driver, cpus, shards, audit, access, instance } =
             self;
+        let predecessor = place.predecessor.take();
+        shared.set_serves_admin(predecessor.is_none());
+        let (tenure, admin, sockets) =
+            place.settle().map_err(|error| failure(format!("cannot share a listening socket: {error}"), ""))?;
         let rings = (0..shards).map(|_| events::ring(settings.audit.ring)).collect::<Vec<_>>();
         let (senders, receivers): (Vec<_>, Vec<Receiver>) = rings.into_iter().unzip();
         let journal = Journal::new(receivers, audit, settings.audit.sync, access, settings.log.format);
@@ -165,15 +192,26 @@ impl Process {
             let shared = Arc::clone(&shared);
             spawn("aegis-journal", move || journal.run(&shared))?
         };
+        let end = ShutdownTimes {
+            delay: settings.server.drain_delay,
+            drain: settings.server.shutdown_timeout,
+            hard_stop: settings.timeouts.hard_stop,
+        };
+        let control = {
+            let shared = Arc::clone(&shared);
+            spawn("aegis-control", move || control::run(&shared, admin, reloader, end))?
+        };
+        if predecessor.is_some() {
+            get_able(&shared)?;
+        }
         let mut threads = Vec::new();
-        for (index, events) in senders.into_iter().enumerate() {
+        for (index, (events, listeners)) in senders.into_iter().zip(sockets).enumerate() {
             let context = ShardContext {
                 index,
                 shards,
                 // More shards than CPUs share them in turn.
                 cpu: cpus.get(index % cpus.len()).copied(),
-                listen: settings.server.listen.clone(),
-                backlog: settings.server.backlog,
+                listeners,
                 driver,
                 max_connections: share(settings.server.max_connections, shards, index),
                 snapshots: Arc::clone(&shared.snapshots),
@@ -181,18 +219,18 @@ impl Process {
                 metrics: Arc::clone(&shared.metrics.shards()[index]),
                 events,
             };
-            threads.push(start_shard(context)?);
+            threads.push(start_shard(context, Arc::clone(&shared))?);
         }
-        let end =
-            ShutdownTimes { drain: settings.server.shutdown_timeout, hard_stop: settings.timeouts.hard_stop };
-        let control = {
-            let shared = Arc::clone(&shared);
-            spawn("aegis-control", move || control::run(&shared, admin, reloader, end))?
-        };
         announce(&settings, &shared, driver, shards);
         let has_begun = || shared.lifecycle.is_listening() || shared.lifecycle.phase() != Phase::Running;
         wait_until(LISTEN_LIMIT, || has_begun() || control.is_finished());
-        let _file = write_instance(&settings, &instance);
+        if shared.lifecycle.is_listening() {
+            if let Some(predecessor) = predecessor {
+                relieve(&predecessor);
+            }
+            enter(&settings, &shared, tenure, &instance);
+        }
+        shared.set_serves_admin(true);
         let controlled = control.join();
         // Nothing to wait for after an orderly end; the control thread may also have died.
         wind_down(&shared, end);
@@ -220,14 +258,56 @@ impl Process {
     }
 }
 
+/// Waits until this process could answer as well as the one that it takes over from. Shards that accept before would refuse
+/// requests for upstreams whose names are not known yet.
+fn get_able(shared: &Shared) -> Result<(), CliFailure> {
+    let reasons = || control::admin::not_ready_beside_shards(shared);
+    let is_asked_to_end = || shared.lifecycle.phase() != Phase::Running;
+    if wait_until(TAKEOVER_LIMIT, || reasons().is_empty() || is_asked_to_end()) {
+        return Ok(());
+    }
+    let what = format!("this gateway does not get ready, so it takes nothing over: {}", reasons().join("; "));
+    Err(failure(what, "the gateway that runs goes on"))
+}
+
+/// Has the process whose place this one takes accept no more.
+fn relieve(predecessor: &Predecessor) {
+    let process = predecessor.process;
+    match predecessor.relieve() {
+        Ok(()) => tracing::info!(process, "took over; the old gateway ends with its last exchange"),
+        Err(error) => tracing::warn!(process, %error, "took over from a gateway that has ended meanwhile"),
+    }
+}
+
+/// Begins to be the gateway of the state folder: found by commands, and by who takes over.
+fn enter(settings: &Settings, shared: &Arc<Shared>, mut tenure: Tenure, instance: &Instance) {
+    tenure.announced = write_instance(settings, instance);
+    let waiting = tenure.belongings.lock.is_some().then(|| takeover::listen(&state_dir::folder(settings)));
+    let waiting = waiting.and_then(|waiting| {
+        let note = |error: &std::io::Error| tracing::warn!(%error, "no other gateway can take over from this one");
+        waiting.inspect_err(note).ok()
+    });
+    let waiting = waiting.map(|(socket, name)| {
+        tenure.name = Some(name);
+        socket
+    });
+    *shared.tenure() = Some(tenure);
+    if !shared.lifecycle.phase().accepts() {
+        // It was asked to end meanwhile.
+        drop(shared.tenure().take());
+    } else if let Some(Err(error)) = waiting.map(|socket| handover::start(Arc::clone(shared), socket)) {
+        tracing::warn!(%error, "no other gateway can take over from this one");
+    }
+}
+
 /// Lets the shards end if they have not: first gently, then at once.
 fn wind_down(shared: &Shared, end: ShutdownTimes) {
     let shards = shared.metrics.shards().len();
     let all_ended = || shared.lifecycle.shards_in(ShardState::Ended) == shards;
     if shared.lifecycle.phase() != Phase::Stopping {
-        shared.lifecycle.advance(Phase::Draining);
+        shared.leave(Phase::Draining);
         wait_until(end.drain, all_ended);
-        shared.lifecycle.advance(Phase::Stopping);
+        shared.leave(Phase::Stopping);
         wait_until(end.hard_stop, all_ended);
     }
 }
@@ -254,8 +334,8 @@ fn spawn<T: Send + 'static>(
 }
 
 /// Starts a shard on its CPU. Its thread says true when the shard ended in good order.
-fn start_shard(context: ShardContext) -> Result<JoinHandle<bool>, CliFailure> {
-    let (index, lifecycle) = (context.index, Arc::clone(&context.lifecycle));
+fn start_shard(context: ShardContext, shared: Arc<Shared>) -> Result<JoinHandle<bool>, CliFailure> {
+    let index = context.index;
     spawn(&format!("aegis-shard-{index}"), move || {
         if let Some(cpu) = context.cpu
             && let Err(error) = os::pin(cpu)
@@ -263,7 +343,7 @@ fn start_shard(context: ShardContext) -> Result<JoinHandle<bool>, CliFailure> {
             tracing::warn!(shard = index, cpu, %error, "cannot pin a shard to its CPU");
         }
         let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| shard::run(context)));
-        lifecycle.set_shard(index, ShardState::Ended);
+        shared.lifecycle.set_shard(index, ShardState::Ended);
         match ended {
             Ok(Ok(())) => return true,
             Ok(Err(error)) => {
@@ -272,7 +352,7 @@ fn start_shard(context: ShardContext) -> Result<JoinHandle<bool>, CliFailure> {
             Err(_) => tracing::error!(shard = index, "a shard ended by a fault; draining the others"),
         }
         // Fewer shards than promised would go unnoticed; a supervisor starts a whole gateway.
-        lifecycle.advance(Phase::Draining);
+        shared.leave(Phase::Draining);
         false
     })
 }
@@ -282,24 +362,9 @@ fn share(total: usize, shards: usize, index: usize) -> usize {
     (total / shards + usize::from(index < total % shards)).max(1)
 }
 
-/// Tries the traffic addresses before any thread exists, so that a taken port is said at once. Shards share their ports
-/// (`SO_REUSEPORT`), and so would two gateways by mistake: this listener does not share, and fails when one is there.
-fn probe_addresses(settings: &Settings) -> Result<(), CliFailure> {
-    for address in &settings.server.listen {
-        TcpListener::bind(address).map_err(|error| {
-            let what = format!("cannot listen on {address} (server.listen): {error}");
-            failure(what, "is another program on that port? choose another address with --listen ADDR")
-        })?;
-    }
-    Ok(())
-}
-
 fn audit_output(settings: &Settings) -> Result<Option<Output>, CliFailure> {
     if !settings.audit.enabled {
         return Ok(None);
-    }
-    if settings.audit.file.is_none() {
-        state_dir::prepare_folder(&state_dir::folder(settings)).map_err(ConfigError::from)?;
     }
     let path = audit_path(settings);
     let opened = Output::file(&path, settings.audit.rotate_size, readers(&settings.log));

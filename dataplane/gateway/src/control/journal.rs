@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::output::Output;
 use super::shared::Shared;
+use super::tenure::AsideStep;
 use super::{access, audit::AuditEvent};
 use crate::config::settings::{AuditSync, LogFormat};
 use crate::events::{LogEvent, LogEventLevel, Receiver, RequestRecord, ShardEvent};
@@ -107,6 +108,10 @@ impl Journal {
     pub fn round(&mut self, shared: &Shared) -> usize {
         if shared.reopen.swap(false, Relaxed) {
             self.reopen();
+        }
+        if let Some(step) = shared.audit_place.due() {
+            self.move_audit(step);
+            shared.audit_place.done(step);
         }
         self.say_what_was_lost(shared);
         // First what waits: until it is written nothing more is taken.
@@ -206,6 +211,18 @@ impl Journal {
             if let Err(error) = output.reopen() {
                 tracing::error!(%error, "cannot open a log anew; the old file stays in use");
             }
+        }
+    }
+
+    /// Makes room for the audit file of another gateway, or takes its place again.
+    fn move_audit(&mut self, step: AsideStep) {
+        let Some(audit) = &mut self.audit else { return };
+        let moved = match step {
+            AsideStep::SetAside => audit.step_aside(),
+            AsideStep::Return => audit.step_back(),
+        };
+        if let Err(error) = moved {
+            tracing::error!(%error, "cannot move the audit file; the one in use stays in use");
         }
     }
 

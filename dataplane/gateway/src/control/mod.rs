@@ -1,13 +1,15 @@
 //! Everything that is not traffic: signals, reload, name lookups, the admin listener, the journal of records.
 //!
-//! Three threads. `aegis-control` runs a single-threaded tokio runtime with the admin listener, the lookups and the
+//! Four threads. `aegis-control` runs a single-threaded tokio runtime with the admin listener, the lookups and the
 //! signals; `aegis-reload` reads the configuration again; `aegis-journal` empties the shards' rings and writes audit and access log, so that a slow disk delays
-//! neither health checks nor a reload. Shards wait for neither.
+//! neither health checks nor a reload; `aegis-takeover` waits for the gateway that takes the place of this one. Shards wait for none of them.
 
 pub mod access;
 pub mod admin;
+mod admin_server;
 pub mod audit;
 pub mod counts;
+pub mod handover;
 pub mod journal;
 pub mod log_file;
 pub mod output;
@@ -17,6 +19,7 @@ pub mod resolve;
 pub mod shared;
 pub mod shutdown;
 pub mod signals;
+pub mod tenure;
 #[cfg(test)]
 mod tests;
 mod weaker;
@@ -42,7 +45,7 @@ pub fn run(
     let done = runtime.block_on(async {
         let signals = signals::Signals::listen()?;
         let reloads = reload::ReloadThread::start(Arc::clone(shared), reloader)?;
-        let admin = tokio::spawn(admin::serve(Arc::clone(shared), admin));
+        let admin = tokio::spawn(admin_server::serve(Arc::clone(shared), admin, admin::router(Arc::clone(shared))));
         let names = tokio::spawn(resolve::keep_fresh(Arc::clone(shared)));
         let signalled = tokio::spawn(signals::handle_signals(Arc::clone(shared), signals, reloads, end));
         let ended = shards_ended(shared);
@@ -53,7 +56,7 @@ pub fn run(
             Err(failed) = signalled => fault(shared, "signals", &failed),
         }
         shards_ended_within(shared, end.drain).await;
-        shared.lifecycle.advance(Phase::Stopping);
+        shared.leave(Phase::Stopping);
         shards_ended_within(shared, end.hard_stop).await;
         Ok(())
     });
@@ -67,5 +70,5 @@ pub fn run(
 fn fault(shared: &Shared, part: &str, result: &dyn std::fmt::Debug) {
     tracing::error!(part, ?result, "a part of the control thread ended; draining");
     shared.counts.faults.inc();
-    shared.lifecycle.advance(Phase::Draining);
+    shared.leave(Phase::Draining);
 }

@@ -186,6 +186,13 @@ impl Page<'_> {
         for upstream in &self.shared.snapshots.load().upstreams {
             gauge(&mut family, &[("upstream", &*upstream.name)], upstream.addresses.get().len() as u64)?;
         }
+        let help = "1 while the name of an upstream cannot be resolved; addresses of before stay in use";
+        let mut family =
+            encoder.encode_descriptor("aegis_upstream_lookup_failing", help, None, MetricType::Gauge)?;
+        for upstream in &self.shared.snapshots.load().upstreams {
+            let is_failing = u64::from(upstream.addresses.is_failing());
+            gauge(&mut family, &[("upstream", &*upstream.name)], is_failing)?;
+        }
         Ok(())
     }
 

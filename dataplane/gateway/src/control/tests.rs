@@ -149,7 +149,7 @@ fn readiness_names_what_is_missing() {
     let address = "192.0.2.1:80".parse().unwrap();
     harness.shared.snapshots.load().upstream("mine").unwrap().addresses.set(vec![address]);
     assert_eq!(reasons(), Vec::<String>::new(), "built-in upstreams that nobody named are not waited for");
-    harness.shared.lifecycle.advance(Phase::Draining);
+    harness.shared.lifecycle.advance(Phase::LameDuck);
     assert_eq!(reasons(), ["draining"]);
 
     let nobody_named = Harness::new("", 1);
@@ -157,6 +157,32 @@ fn readiness_names_what_is_missing() {
     assert_eq!(admin::not_ready(&nobody_named.shared), ["no address of any upstream"]);
     nobody_named.shared.snapshots.load().upstream("openai").unwrap().addresses.set(vec![address]);
     assert!(admin::not_ready(&nobody_named.shared).is_empty());
+}
+
+#[test]
+fn one_name_that_does_not_resolve_takes_no_gateway_out_of_service() {
+    let two = "[upstreams.good]\nurl = \"http://good.example\"\n[upstreams.typo]\nurl = \"http://typo.example\"";
+    let mut harness = Harness::new(two, 1);
+    harness.shared.lifecycle.set_shard(0, ShardState::Listening);
+    let of = |shared: &Shared, name: &str| Arc::clone(&shared.snapshots.load().upstream(name).unwrap().addresses);
+    of(&harness.shared, "good").set(vec!["192.0.2.1:80".parse().unwrap()]);
+    let missing = ["no address of upstream typo (typo.example)"];
+    assert_eq!(admin::not_ready(&harness.shared), missing, "it may still be found");
+    of(&harness.shared, "typo").set_looked_up(false);
+    assert!(admin::not_ready(&harness.shared).is_empty());
+    let page = render::page(&harness.shared).unwrap();
+    assert!(page.contains("aegis_upstream_lookup_failing{upstream=\"typo\"} 1"), "{page}");
+    assert!(page.contains("aegis_upstream_lookup_failing{upstream=\"good\"} 0"), "{page}");
+    // Nor does one that comes with a reload.
+    harness.rewrite("[upstreams.third]\nurl = \"http://third.example\"");
+    harness.reloader.reload(&harness.shared);
+    assert_eq!(harness.shared.snapshots.generation(), 2);
+    assert!(admin::not_ready(&harness.shared).is_empty());
+
+    let alone = Harness::new("[upstreams.typo]\nurl = \"http://typo.example\"", 1);
+    alone.shared.lifecycle.set_shard(0, ShardState::Listening);
+    of(&alone.shared, "typo").set_looked_up(false);
+    assert_eq!(admin::not_ready(&alone.shared), missing, "nothing could be served");
 }
 
 /// Samples of the page by name with labels, as a scraper reads them.

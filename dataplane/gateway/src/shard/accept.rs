@@ -1,7 +1,7 @@
 //! Accepts connections and serves each in a task of its own.
 
 use std::future::Future;
-use std::io;
+use std::{io, mem};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -16,17 +16,23 @@ use crate::lifecycle::{ShardContext, ShardState};
 /// Pause after a failed accept. Usually descriptors have run out, and trying at once would only spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
-/// Listens on every address and serves until the process stops.
+/// Most connections accepted in one go, so that other tasks of the shard run.
+const ACCEPT_BATCH: usize = 64;
+
+/// Most connections accepted when a listener ends: what a queue of the usual length holds.
+const ACCEPT_LAST: usize = 4_096;
+
+/// Accepts on every listener and serves until the process stops.
 ///
 /// # Errors
 ///
-/// When an address cannot be listened on.
-pub(super) async fn run(context: ShardContext) -> io::Result<()> {
-    let (index, backlog, addresses) = (context.index, context.backlog, context.listen.clone());
+/// When a listener cannot be given to the runtime.
+pub(super) async fn run(mut context: ShardContext) -> io::Result<()> {
+    let (index, sockets) = (context.index, mem::take(&mut context.listeners));
     let shard = Shard::new(context);
     let mut listeners = Vec::new();
-    for address in addresses {
-        let listener = Rc::new(Listener::bind(address, backlog)?);
+    for socket in sockets {
+        let listener = Rc::new(Listener::new(socket)?);
         listeners.push(Rc::downgrade(&listener));
         spawn(&shard, accept_all(Rc::clone(&shard), listener));
     }
@@ -35,15 +41,25 @@ pub(super) async fn run(context: ShardContext) -> io::Result<()> {
     Ok(())
 }
 
-/// Accepts until the listener ends, which it does when the process drains.
+/// Accepts until the listener ends, which it does when the process drains or another one accepts in its place.
 async fn accept_all(shard: Rc<Shard>, listener: Rc<Listener>) {
-    loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => admit(&shard, stream, peer),
-            Err(_) if shard.is_draining() => return,
-            Err(_) => net::sleep(ACCEPT_PAUSE).await,
+    while !listener.has_ended() {
+        let ready = listener.ready().await;
+        if ready.and_then(|()| accept_waiting(&shard, &listener, ACCEPT_BATCH)).is_err() {
+            net::sleep(ACCEPT_PAUSE).await;
         }
     }
+    // What the kernel has queued would be reset when the last socket of its address is closed.
+    let _ = accept_waiting(&shard, &listener, ACCEPT_LAST);
+}
+
+/// Accepts the connections that wait, at most `limit`.
+fn accept_waiting(shard: &Rc<Shard>, listener: &Listener, limit: usize) -> io::Result<()> {
+    for _ in 0..limit {
+        let Some((stream, peer)) = listener.accept()? else { break };
+        admit(shard, stream, peer);
+    }
+    Ok(())
 }
 
 /// Serves a connection in a task of its own. A shard that has its most connections already closes it.

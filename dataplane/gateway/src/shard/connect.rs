@@ -60,6 +60,8 @@ pub(super) async fn connect(shard: &Rc<Shard>, upstream: &Upstream) -> Result<Bo
         metrics.connect_failures.inc();
         failure = attempt;
     }
+    // The name may lead elsewhere by now.
+    upstream.addresses.doubt();
     let detail = || format!("{}: {why}", upstream.name);
     shard.log_event(LogEventLevel::Warn, "cannot reach upstream", detail);
     Err(failure)

@@ -86,9 +86,14 @@ impl Shard {
         Arc::clone(&held)
     }
 
-    /// Whether the process is ending, so that no new work is accepted.
-    pub(super) fn is_draining(&self) -> bool {
+    /// Whether the process is about to end, so that each reply is the last on its connection.
+    pub(super) fn is_leaving(&self) -> bool {
         self.life.get() != Life::Running
+    }
+
+    /// Whether the process accepts no more connections, so that those to upstreams are not kept either.
+    pub(super) fn is_draining(&self) -> bool {
+        !self.life.get().accepts()
     }
 
     /// Reports an event to the log, at most one in [`LOG_PAUSE`] ticks: a fault seldom comes alone.

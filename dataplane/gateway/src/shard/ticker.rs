@@ -10,8 +10,12 @@ use super::state::Shard;
 use crate::lifecycle::Phase as Life;
 use crate::recall::Recall;
 
+/// Ticks that idle connections are left when the process drains: the request of one that was accepted last may be on its
+/// way.
+const IDLE_GRACE: u32 = 10;
+
 /// Ends what is overdue, keeps pools, snapshot and gauges up to date, and follows the process through drain and stop.
-/// Returns when the process drains and no connection is left.
+/// Returns when no connection is accepted any more and none is left.
 pub(super) async fn run_ticker(shard: &Rc<Shard>, index: usize, listeners: &[Weak<Listener>]) {
     let started = Instant::now();
     let mut draining_for = 0u32;
@@ -35,22 +39,22 @@ pub(super) async fn run_ticker(shard: &Rc<Shard>, index: usize, listeners: &[Wea
         drop(snapshot);
         let life = shard.lifecycle.phase();
         shard.life.set(life);
-        if life == Life::Running {
+        if life.accepts() {
             continue;
         }
-        draining_for += 1;
-        // The listeners end one tick later, so that connections which the kernel had queued are still accepted.
-        if draining_for == 2 {
-            listeners.iter().filter_map(Weak::upgrade).for_each(|listener| listener.shutdown());
+        listeners.iter().filter_map(Weak::upgrade).for_each(|listener| listener.end());
+        shard.pools.clear(&shard.metrics);
+        if life >= Life::Draining {
+            draining_for += 1;
         }
-        if draining_for >= 2 {
+        if draining_for > IDLE_GRACE {
             shard.deadlines.expire_phase(WaitPhase::KeepAliveIdle);
-            shard.pools.clear(&shard.metrics);
         }
         if life == Life::Stopping {
             shard.deadlines.cut_all();
         }
-        if draining_for > 2 && shard.connections.get() == 0 {
+        let has_ended = listeners.iter().all(|listener| listener.strong_count() == 0);
+        if has_ended && shard.connections.get() == 0 {
             return;
         }
     }
