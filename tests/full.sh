@@ -7,7 +7,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root" || exit 1
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}
 logs=$CARGO_TARGET_DIR/full
-parts=(gate agents fuzz-lints deny advisories msrv miri fuzz benches rig rig-epoll peers)
+parts=(gate restart agents fuzz-lints deny advisories msrv miri fuzz benches rig rig-epoll peers)
 
 usage() {
     cat <<TEXT
@@ -16,6 +16,7 @@ Runs what is too large for the gate, hours in all, and keeps each part's output 
 Usage: tests/full.sh [PART...]      all parts without a name
 
   gate        .ci/run
+  restart     gateways that take over from each other under load, on both drivers
   agents      gemini-cli and aider through the gateway, beside the agents of the gate (needs package indexes)
   fuzz-lints  clippy over the libFuzzer targets (needs a C++ compiler)
   deny        cargo-deny: licences, banned and doubled crates, sources
@@ -33,6 +34,11 @@ TEXT
 skip() { echo "SKIPPED: $*"; return 77; }
 
 gate() { .ci/run; }
+
+restart() {
+    cargo build --locked --profile test -p aegis-gateway --bins &&
+        cargo test --locked --profile test -p aegis-tests --test restart -- --ignored
+}
 
 # The agents that the gate has no time for, pinned, inside the checkout; made again only when the pins have changed.
 agents() {

@@ -100,7 +100,10 @@ mod tests {
 
     #[test]
     fn every_shard_listens_on_every_address() {
-        let ports = [bind_alone("127.0.0.1:0".parse().unwrap()).unwrap(), bind_alone("127.0.0.1:0".parse().unwrap()).unwrap()];
+        let ports = [
+            bind_alone("127.0.0.1:0".parse().unwrap()).unwrap(),
+            bind_alone("127.0.0.1:0".parse().unwrap()).unwrap(),
+        ];
         let addresses = ports.each_ref().map(address_of);
         drop(ports);
         let shards = open(&addresses, 3, 16, Vec::new()).unwrap();
@@ -117,8 +120,10 @@ mod tests {
         let other = bind_alone("127.0.0.1:0".parse().unwrap()).unwrap();
         let unwanted = address_of(&other);
         for (theirs, ours, expected) in [(3, 2, vec![2, 1]), (2, 3, vec![1, 1, 1]), (2, 2, vec![1, 1])] {
-            let before: Vec<TcpListener> = open(&[address], theirs, 16, Vec::new()).unwrap().into_iter().flatten().collect();
-            let mut inherited: Vec<TcpListener> = before.iter().map(|socket| socket.try_clone().unwrap()).collect();
+            let before: Vec<TcpListener> =
+                open(&[address], theirs, 16, Vec::new()).unwrap().into_iter().flatten().collect();
+            let mut inherited: Vec<TcpListener> =
+                before.iter().map(|socket| socket.try_clone().unwrap()).collect();
             inherited.push(other.try_clone().unwrap());
             let shards = open(&[address], ours, 16, inherited).unwrap();
             assert_eq!(shards.iter().map(Vec::len).collect::<Vec<_>>(), expected);

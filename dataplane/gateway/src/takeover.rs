@@ -15,9 +15,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::unistd::geteuid;
+use rustix::io::retry_on_intr;
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
-    recvmsg, sendmsg, sockopt,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, recvmsg, sendmsg, sockopt,
 };
 
 /// Name of the socket in the state folder.
@@ -86,6 +87,17 @@ pub struct Belongings {
     pub admin: TcpListener,
     /// All sockets that take traffic.
     pub traffic: Vec<TcpListener>,
+}
+
+impl Belongings {
+    /// The same once more.
+    pub fn try_clone(&self) -> io::Result<Belongings> {
+        Ok(Belongings {
+            lock: self.lock.as_ref().map(File::try_clone).transpose()?,
+            admin: self.admin.try_clone()?,
+            traffic: self.traffic.iter().map(TcpListener::try_clone).collect::<io::Result<_>>()?,
+        })
+    }
 }
 
 /// A process that wants to take over.
@@ -203,6 +215,7 @@ fn check_peer(link: &UnixStream) -> io::Result<i32> {
     Ok(peer.pid.as_raw_nonzero().get())
 }
 
+/// Sends one byte, and a descriptor with it. The system call may be interrupted by what a ring does.
 fn send(link: &UnixStream, kind: u8, descriptor: Option<BorrowedFd<'_>>) -> io::Result<()> {
     let descriptors: Vec<BorrowedFd<'_>> = descriptor.into_iter().collect();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
@@ -210,7 +223,7 @@ fn send(link: &UnixStream, kind: u8, descriptor: Option<BorrowedFd<'_>>) -> io::
     if !descriptors.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)) {
         return Err(io::ErrorKind::OutOfMemory.into());
     }
-    sendmsg(link, &[IoSlice::new(&[kind])], &mut ancillary, SendFlags::NOSIGNAL)?;
+    retry_on_intr(|| sendmsg(link, &[IoSlice::new(&[kind])], &mut ancillary, SendFlags::NOSIGNAL))?;
     Ok(())
 }
 
@@ -219,8 +232,8 @@ fn receive(link: &UnixStream) -> io::Result<(u8, Option<OwnedFd>)> {
     let mut kind = [0];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let received =
-        recvmsg(link, &mut [IoSliceMut::new(&mut kind)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
+    let mut parts = [IoSliceMut::new(&mut kind)];
+    let received = retry_on_intr(|| recvmsg(link, &mut parts, &mut ancillary, RecvFlags::CMSG_CLOEXEC))?;
     if received.bytes == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
@@ -246,7 +259,11 @@ mod tests {
 
     fn belongings() -> Belongings {
         let listen = || TcpListener::bind("127.0.0.1:0").unwrap();
-        Belongings { lock: Some(tempfile::tempfile().unwrap()), admin: listen(), traffic: vec![listen(), listen()] }
+        Belongings {
+            lock: Some(tempfile::tempfile().unwrap()),
+            admin: listen(),
+            traffic: vec![listen(), listen()],
+        }
     }
 
     #[test]

@@ -29,6 +29,7 @@ use crate::control::reload::Reloader;
 use crate::control::shared::Shared;
 use crate::control::shutdown::ShutdownTimes;
 use crate::control::tenure::Tenure;
+use crate::descriptors::ProcessShape;
 use crate::events::{self, Receiver};
 use crate::instance::{Announced, Instance};
 use crate::lifecycle::{Phase, ShardContext, ShardState};
@@ -95,7 +96,7 @@ impl RunCommand {
         for warning in warnings {
             tracing::warn!("{warning}");
         }
-        harden(settings);
+        harden();
         let folder = state_dir::folder(settings);
         let process = Process::assemble(sources, loaded, self.arrival())?;
         let outcome = process.run();
@@ -116,23 +117,38 @@ impl RunCommand {
 }
 
 /// Limits and secrecy of the process. None of it is worth not starting for; each failure is said.
-fn harden(settings: &Settings) {
+fn harden() {
     if let Err(error) = os::hide_memory() {
         tracing::warn!(%error, "secrets may appear in a core dump");
-    }
-    match os::raise_descriptor_limit() {
-        Ok(limit) if limit < settings.server.max_connections as u64 * 2 => {
-            tracing::warn!(
-                limit,
-                "fewer descriptors than two for each of server.max_connections; raise LimitNOFILE or ulimit -n"
-            );
-        }
-        Ok(_) => {}
-        Err(error) => tracing::warn!(%error, "cannot raise the number of descriptors"),
     }
     if !os::is_sigpipe_ignored() {
         tracing::warn!("SIGPIPE is not ignored: a closed pipe on standard output would end the gateway");
     }
+}
+
+/// The client connections that there is room for: as many as configured, if the limit of descriptors allows them. Those that
+/// it does not are refused, instead of being accepted and then left without an upstream.
+fn affordable_connections(settings: &Settings, shards: usize) -> usize {
+    let wanted = settings.server.max_connections;
+    let limit = match os::raise_descriptor_limit() {
+        Ok(limit) => limit,
+        Err(error) => {
+            tracing::warn!(%error, "cannot raise the number of descriptors");
+            return wanted;
+        }
+    };
+    let shape = ProcessShape { shards, addresses: settings.server.listen.len() };
+    let connections = usize::try_from(shape.connections_within(limit)).unwrap_or(usize::MAX);
+    if connections < wanted {
+        tracing::warn!(
+            limit,
+            connections,
+            needed = shape.needed_for(wanted as u64),
+            "fewer descriptors than server.max_connections needs: further clients are refused; raise LimitNOFILE or \
+             ulimit -n"
+        );
+    }
+    connections.min(wanted)
 }
 
 /// Everything that exists before the first thread.
@@ -144,6 +160,8 @@ struct Process {
     driver: Driver,
     cpus: Vec<usize>,
     shards: usize,
+    /// Client connections that there is room for.
+    connections: usize,
     audit: Option<Output>,
     access: Option<Output>,
     /// What other commands find it by.
@@ -164,6 +182,7 @@ impl Process {
         let mut builder = SnapshotBuilder::new(RuleCache::of_gateway(settings));
         let first = builder.build(settings, &master).map_err(located)?;
         let shared = Arc::new(Shared::new(first, shards));
+        let connections = affordable_connections(settings, shards);
         if settings.audit.enabled && settings.audit.file.is_none() {
             state_dir::prepare_folder(&state_dir::folder(settings)).map_err(ConfigError::from)?;
         }
@@ -175,16 +194,40 @@ impl Process {
         let instance = describe_instance(settings, sources.file.as_deref(), attached);
         let reloader = Reloader::new(sources, builder, &loaded);
         let settings = loaded.settings;
-        Ok(Process { settings, shared, place, reloader, driver, cpus, shards, audit, access, instance })
+        Ok(Process {
+            settings,
+            shared,
+            place,
+            reloader,
+            driver,
+            cpus,
+            shards,
+            connections,
+            audit,
+            access,
+            instance,
+        })
     }
 
     fn run(self) -> Result<CliOutcome, CliFailure> {
-        let Process { settings, shared, mut place, reloader, driver, cpus, shards, audit, access, instance } =
-            self;
+        let Process {
+            settings,
+            shared,
+            mut place,
+            reloader,
+            driver,
+            cpus,
+            shards,
+            connections,
+            audit,
+            access,
+            instance,
+        } = self;
         let predecessor = place.predecessor.take();
         shared.set_serves_admin(predecessor.is_none());
-        let (tenure, admin, sockets) =
-            place.settle().map_err(|error| failure(format!("cannot share a listening socket: {error}"), ""))?;
+        let (tenure, admin, sockets) = place
+            .settle()
+            .map_err(|error| failure(format!("cannot share a listening socket: {error}"), ""))?;
         let rings = (0..shards).map(|_| events::ring(settings.audit.ring)).collect::<Vec<_>>();
         let (senders, receivers): (Vec<_>, Vec<Receiver>) = rings.into_iter().unzip();
         let journal = Journal::new(receivers, audit, settings.audit.sync, access, settings.log.format);
@@ -213,7 +256,7 @@ impl Process {
                 cpu: cpus.get(index % cpus.len()).copied(),
                 listeners,
                 driver,
-                max_connections: share(settings.server.max_connections, shards, index),
+                max_connections: share(connections, shards, index),
                 snapshots: Arc::clone(&shared.snapshots),
                 lifecycle: Arc::clone(&shared.lifecycle),
                 metrics: Arc::clone(&shared.metrics.shards()[index]),
@@ -284,7 +327,8 @@ fn enter(settings: &Settings, shared: &Arc<Shared>, mut tenure: Tenure, instance
     tenure.announced = write_instance(settings, instance);
     let waiting = tenure.belongings.lock.is_some().then(|| takeover::listen(&state_dir::folder(settings)));
     let waiting = waiting.and_then(|waiting| {
-        let note = |error: &std::io::Error| tracing::warn!(%error, "no other gateway can take over from this one");
+        let note =
+            |error: &std::io::Error| tracing::warn!(%error, "no other gateway can take over from this one");
         waiting.inspect_err(note).ok()
     });
     let waiting = waiting.map(|(socket, name)| {

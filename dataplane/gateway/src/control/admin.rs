@@ -86,7 +86,10 @@ fn names_awaited(shared: &Shared) -> Vec<String> {
             return vec!["no address of any upstream".to_owned()];
         }
     } else if is_awaited || !needed().any(is_known) {
-        return needed().filter(|upstream| !is_known(upstream)).map(|upstream| no_address(upstream)).collect();
+        return needed()
+            .filter(|upstream| !is_known(upstream))
+            .map(|upstream| no_address(upstream))
+            .collect();
     }
     shared.has_known_names.store(true, Relaxed);
     Vec::new()

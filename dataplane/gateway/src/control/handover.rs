@@ -15,6 +15,8 @@ use crate::takeover::Successor;
 /// How long the journal may take to set the audit file aside. One that hangs holds nobody up: whoever shares a file
 /// locks it for each write.
 const ASIDE_LIMIT: Duration = Duration::from_secs(2);
+/// Pause after a process that was refused.
+const REFUSAL_PAUSE: Duration = Duration::from_millis(100);
 /// Pause between two looks at the journal.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -22,17 +24,21 @@ const PAUSE: Duration = Duration::from_millis(5);
 pub fn start(shared: Arc<Shared>, listener: UnixListener) -> io::Result<()> {
     // Nobody waits for its end: it waits for connections as long as the process lives.
     thread::Builder::new().name("aegis-takeover".to_owned()).spawn(move || {
-        for link in listener.incoming().flatten() {
+        for link in listener.incoming() {
             if !shared.lifecycle.phase().accepts() {
                 return;
             }
-            match Successor::greet(link) {
+            match link.and_then(Successor::greet) {
                 Ok(successor) => {
                     if hand_over(&shared, &successor) {
                         return;
                     }
                 }
-                Err(error) => tracing::warn!(%error, "a process that wanted to take over was refused"),
+                Err(error) => {
+                    tracing::warn!(%error, "a process that wanted to take over was refused");
+                    // Where descriptors have run out, trying at once would only spin.
+                    thread::sleep(REFUSAL_PAUSE);
+                }
             }
         }
     })?;
@@ -48,14 +54,15 @@ fn hand_over(shared: &Shared, successor: &Successor) -> bool {
     while !shared.audit_place.is_aside() && begun.elapsed() < ASIDE_LIMIT {
         thread::sleep(PAUSE);
     }
-    let handed = match &*shared.tenure() {
-        Some(tenure) => successor.hand(&tenure.belongings),
+    // Nothing is locked while the other one is waited for: a process that is to end does not wait for it.
+    let belongings = match &*shared.tenure() {
+        Some(tenure) => tenure.belongings.try_clone(),
         None => Err(io::Error::other("this one is about to end")),
     };
-    // Signals are heard meanwhile: a process that is to end does not wait for the other one.
+    let handed = belongings.and_then(|belongings| successor.hand(&belongings));
     if let Err(error) = handed.and_then(|()| successor.accepts()) {
-        tracing::warn!(process, %error, "the other gateway does not take over; this one goes on");
         shared.audit_place.ask_back();
+        tracing::warn!(process, %error, "the other gateway does not take over; this one goes on");
         return false;
     }
     shared.leave(Phase::HandedOver);

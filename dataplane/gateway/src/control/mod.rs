@@ -45,7 +45,8 @@ pub fn run(
     let done = runtime.block_on(async {
         let signals = signals::Signals::listen()?;
         let reloads = reload::ReloadThread::start(Arc::clone(shared), reloader)?;
-        let admin = tokio::spawn(admin_server::serve(Arc::clone(shared), admin, admin::router(Arc::clone(shared))));
+        let admin =
+            tokio::spawn(admin_server::serve(Arc::clone(shared), admin, admin::router(Arc::clone(shared))));
         let names = tokio::spawn(resolve::keep_fresh(Arc::clone(shared)));
         let signalled = tokio::spawn(signals::handle_signals(Arc::clone(shared), signals, reloads, end));
         let ended = shards_ended(shared);

@@ -39,12 +39,24 @@ impl Output {
             let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
             log_file::keep_all_private(folder, readers, |name| was_set_aside(path, name))?;
         }
-        Ok(Output { target: OutputTarget::File(file), waiting: Vec::new(), written: 0, rotate_size, is_aside: false })
+        Ok(Output {
+            target: OutputTarget::File(file),
+            waiting: Vec::new(),
+            written: 0,
+            rotate_size,
+            is_aside: false,
+        })
     }
 
     /// Standard output.
     pub fn stdout() -> Output {
-        Output { target: OutputTarget::Stdout, waiting: Vec::new(), written: 0, rotate_size: 0, is_aside: false }
+        Output {
+            target: OutputTarget::Stdout,
+            waiting: Vec::new(),
+            written: 0,
+            rotate_size: 0,
+            is_aside: false,
+        }
     }
 
     /// Standard error.
@@ -255,7 +267,10 @@ mod tests {
         old.step_back().unwrap();
         write(&mut old, "four\n");
         assert_eq!(fs::read_to_string(&path).unwrap(), "new\nfour\n");
-        let aside = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).find(|other| *other != path);
+        let aside = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .find(|other| *other != path);
         assert_eq!(fs::read_to_string(aside.unwrap()).unwrap(), "one\ntwo\nthree\n");
     }
 

@@ -1,10 +1,10 @@
 //! Accepts connections and serves each in a task of its own.
 
 use std::future::Future;
-use std::{io, mem};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
+use std::{io, mem};
 
 use super::net::{self, Listener, Stream};
 use super::serve;

@@ -1,6 +1,7 @@
 //! Connects to upstreams: addresses in turn, TLS, and one limit for all attempts.
 
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,6 +20,9 @@ const BAD_NAME: Failure = Failure::upstream("the upstream's name cannot be used 
 const NO_TLS: Failure = Failure::upstream("no trusted TLS connection to the upstream came about");
 const TLS_TOO_SLOW: Failure = Failure::timeout("the TLS handshake with the upstream took too long");
 
+/// How long closed connections take until their descriptors are free.
+const DESCRIPTOR_PAUSE: Duration = Duration::from_millis(5);
+
 /// The error while a name has no address.
 fn unresolved(host: &str) -> Failure {
     Failure { message: format!("cannot resolve {host}").into(), ..Failure::upstream("") }
@@ -33,7 +37,7 @@ pub(super) async fn connect(shard: &Rc<Shard>, upstream: &Upstream) -> Result<Bo
     let mut why = String::from("no address");
     for address in addresses.iter() {
         let Some(limit) = budget.at_most(upstream.timeouts.connect) else { break };
-        let attempt = match net::connect(*address, limit, &shard.deadlines).await {
+        let attempt = match open(shard, *address, limit).await {
             Ok(mut conn) => match tls_handshake(&mut conn, upstream, &budget).await {
                 Ok(()) => {
                     let now = shard.deadlines.now();
@@ -65,6 +69,18 @@ pub(super) async fn connect(shard: &Rc<Shard>, upstream: &Upstream) -> Result<Bo
     let detail = || format!("{}: {why}", upstream.name);
     shard.log_event(LogEventLevel::Warn, "cannot reach upstream", detail);
     Err(failure)
+}
+
+/// Connects to one address. Where descriptors have run out, idle connections make room for one more attempt.
+async fn open(shard: &Rc<Shard>, address: SocketAddr, limit: Duration) -> io::Result<Conn> {
+    match net::connect(address, limit, &shard.deadlines).await {
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
+            shard.pools.clear(&shard.metrics);
+            net::sleep(DESCRIPTOR_PAUSE).await;
+            net::connect(address, limit, &shard.deadlines).await
+        }
+        connected => connected,
+    }
 }
 
 /// The time that all attempts to connect have together; zero is no limit.

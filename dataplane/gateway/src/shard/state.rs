@@ -55,6 +55,7 @@ impl Shard {
         if getrandom::fill(&mut id_prefix).is_err() {
             id_prefix = (context.index as u64).to_be_bytes();
         }
+        context.metrics.connections_max.set(context.max_connections as u64);
         Rc::new(Self {
             buffers: Buffers::new(snapshot.limits.buffers_per_shard),
             snapshot: RefCell::new(snapshot),

@@ -27,6 +27,9 @@ pub(super) async fn run_ticker(shard: &Rc<Shard>, index: usize, listeners: &[Wea
         shard.metrics.buffer_bytes.set(shard.buffers.claimed() as u64);
         let snapshot = shard.snapshot();
         shard.pools.sweep(now, &snapshot.upstreams, &shard.metrics);
+        // Each client has room for a connection to an upstream, and what clients leave is room for idle ones.
+        let room = shard.max_connections.saturating_sub(shard.connections.get());
+        shard.pools.shrink_to(room, &shard.metrics);
         // Sessions and memories belong to the process: the first shard sweeps them, a part at a time.
         if index == 0 && snapshot.session.enabled {
             let settings = &snapshot.session;

@@ -14,6 +14,7 @@ use std::task::{Poll, Waker};
 use monoio::net::TcpListener;
 /// A connected socket as it was accepted or made: [`Conn`](super::Conn) takes it over.
 pub(crate) use monoio::net::TcpStream as Stream;
+use rustix::io::retry_on_intr;
 use rustix::net::{SocketFlags, acceptfrom_with};
 
 /// A listener of one shard. It does not wait, and closes its socket when dropped.
@@ -54,7 +55,8 @@ impl Listener {
     pub(crate) fn accept(&self) -> io::Result<Option<(Stream, SocketAddr)>> {
         // With io_uring an operation on a socket that does not block fails where it should wait.
         let flags = if monoio::utils::is_legacy() { SocketFlags::NONBLOCK } else { SocketFlags::empty() };
-        let (socket, peer) = match acceptfrom_with(&self.socket, flags | SocketFlags::CLOEXEC) {
+        let accepted = retry_on_intr(|| acceptfrom_with(&self.socket, flags | SocketFlags::CLOEXEC));
+        let (socket, peer) = match accepted {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
             accepted => accepted?,
         };

@@ -267,6 +267,8 @@ pub(super) struct Gateway {
     pub(super) snapshots: Arc<SnapshotHandle>,
     events: Receiver,
     thread: Option<JoinHandle<()>>,
+    /// The shard's listening socket, as another process may have it.
+    pub(super) listener: TcpListener,
 }
 
 impl Gateway {
@@ -274,7 +276,7 @@ impl Gateway {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
-        let listeners = vec![listener];
+        let listeners = vec![listener.try_clone().unwrap()];
         let (sender, events) = ring(64);
         let metrics = Arc::clone(&Metrics::new(1).shards()[0]);
         let (lifecycle, snapshots) = (Arc::new(Lifecycle::new(1)), Arc::new(SnapshotHandle::new(snapshot)));
@@ -296,7 +298,7 @@ impl Gateway {
             super::super::run(context).unwrap();
         });
         wait_for(|| lifecycle.is_listening());
-        Self { address, lifecycle, metrics, snapshots, events, thread: Some(thread) }
+        Self { address, lifecycle, metrics, snapshots, events, thread: Some(thread), listener }
     }
 
     pub(super) fn client(&self) -> Client {
@@ -326,6 +328,11 @@ impl Gateway {
     /// Drains the shard and waits for its thread.
     pub(super) fn drain(&mut self) {
         self.lifecycle.advance(Phase::Draining);
+        self.finish();
+    }
+
+    /// Waits for the shard's thread, which ends with its last connection.
+    pub(super) fn finish(&mut self) {
         if let Some(thread) = self.thread.take() {
             thread.join().unwrap();
         }
