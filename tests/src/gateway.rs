@@ -190,7 +190,7 @@ impl GatewayBuilder {
             command.env_remove(name);
         }
         let process = Process::start(command, &dir.path().join("output.log"));
-        Gateway { address, admin, dir, state, process }
+        Gateway { address, admin, process, dir, state }
     }
 }
 

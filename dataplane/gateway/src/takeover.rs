@@ -14,11 +14,13 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::PeerCredentials;
 use nix::unistd::geteuid;
 use rustix::io::retry_on_intr;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
-    SendFlags, recvmsg, sendmsg, sockopt,
+    SendFlags, recvmsg, sendmsg,
 };
 
 /// Name of the socket in the state folder.
@@ -206,13 +208,13 @@ fn receive_all(link: &UnixStream) -> io::Result<Belongings> {
     Err(invalid())
 }
 
-/// The number of the process at the other end, which must be of the same user.
+/// The number of the process at the other end, which must be of the same user. It is 0 in another container.
 fn check_peer(link: &UnixStream) -> io::Result<i32> {
-    let peer = sockopt::socket_peercred(link)?;
-    if peer.uid.as_raw() != geteuid().as_raw() {
+    let peer = getsockopt(link, PeerCredentials)?;
+    if peer.uid() != geteuid().as_raw() {
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it is another user's process"));
     }
-    Ok(peer.pid.as_raw_nonzero().get())
+    Ok(peer.pid())
 }
 
 /// Sends one byte, and a descriptor with it. The system call may be interrupted by what a ring does.

@@ -72,7 +72,8 @@ impl Load {
     /// Waits until `more` requests were answered.
     pub(crate) fn wait_for(&self, more: usize) {
         let wanted = self.answered.load(Relaxed) + more;
-        while self.answered.load(Relaxed) < wanted && self.busy.load(Relaxed) {
+        let is_asking = || self.threads.iter().any(|thread| !thread.is_finished());
+        while self.answered.load(Relaxed) < wanted && is_asking() {
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -85,17 +86,15 @@ impl Load {
     }
 }
 
-/// Asks until the end, or until a request was cut.
+/// Asks until the end, or until a request was not answered: what became of that.
 fn ask(address: SocketAddr, habit: Habit, busy: &AtomicBool, answered: &AtomicUsize) -> Vec<String> {
     let mut kept: Option<Client> = None;
     while busy.load(Relaxed) {
-        let mut client = kept.take().unwrap_or_else(|| Client::connect(address));
-        let message = match request(&mut client, habit) {
-            Ok(message) => message,
-            Err(what) => {
-                busy.store(false, Relaxed);
-                return vec![format!("{habit:?}: {what}")];
-            }
+        let client = kept.take().map_or_else(|| Client::try_connect(address), Ok);
+        let client = client.map_err(|error| format!("connecting: {error}"));
+        let (client, message) = match client.and_then(|client| request(client, habit)) {
+            Ok(answered) => answered,
+            Err(what) => return vec![format!("{habit:?}: {what}")],
         };
         answered.fetch_add(1, Relaxed);
         if let Habit::Kept(pause) = habit {
@@ -109,7 +108,7 @@ fn ask(address: SocketAddr, habit: Habit, busy: &AtomicBool, answered: &AtomicUs
 }
 
 /// One request. The error says how it was cut.
-fn request(client: &mut Client, habit: Habit) -> Result<Message, String> {
+fn request(mut client: Client, habit: Habit) -> Result<(Client, Message), String> {
     let bytes = match habit {
         Habit::Single => post_with(CHAT, "application/json", &[("connection", "close")], b"{\"a\":1}"),
         Habit::Kept(_) => post(CHAT, "application/json", b"{\"a\":2}"),
@@ -122,7 +121,7 @@ fn request(client: &mut Client, habit: Habit) -> Result<Message, String> {
         Habit::Single | Habit::Kept(_) => message.body == ANSWER,
     };
     if message.status() == 200 && message.complete && whole {
-        return Ok(message);
+        return Ok((client, message));
     }
     Err(format!("{} {}", message.status(), message.text()))
 }

@@ -4,6 +4,7 @@
 //! is said on standard error, not in a log.
 
 mod place;
+mod succession;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,28 +16,26 @@ use clap::Args;
 use nix::unistd::Pid;
 
 use place::{Arrival, Place};
+use succession::{enter, get_able, relieve};
 
 use super::options::ConfigOptions;
 use super::outcome::{CliFailure, CliOutcome, failure};
 use crate::config::settings::{Driver, Log, Settings};
 use crate::config::{ConfigError, Loaded, Sources, load};
 use crate::control;
-use crate::control::handover;
 use crate::control::journal::Journal;
 use crate::control::log_file::Readers;
 use crate::control::output::Output;
 use crate::control::reload::Reloader;
 use crate::control::shared::Shared;
 use crate::control::shutdown::ShutdownTimes;
-use crate::control::tenure::Tenure;
 use crate::descriptors::ProcessShape;
 use crate::events::{self, Receiver};
-use crate::instance::{Announced, Instance};
+use crate::instance::Instance;
 use crate::lifecycle::{Phase, ShardContext, ShardState};
 use crate::rule_cache::RuleCache;
 use crate::snapshot::build::SnapshotBuilder;
-use crate::takeover::{self, Predecessor};
-use crate::{instance, logs, os, shard, state_dir};
+use crate::{logs, os, shard, state_dir};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -53,9 +52,6 @@ Exit codes: 0 stopped on request; 2 could not start, or a part of the gateway fa
 
 /// How long the shards may take to listen before other commands may find the gateway.
 const LISTEN_LIMIT: Duration = Duration::from_secs(10);
-
-/// How long a gateway that takes over may take until it could answer.
-const TAKEOVER_LIMIT: Duration = Duration::from_secs(30);
 
 /// How long the journal may take for what is left when everything else has ended.
 const LAST_WRITES: Duration = Duration::from_secs(5);
@@ -236,7 +232,8 @@ impl Process {
             spawn("aegis-journal", move || journal.run(&shared))?
         };
         let end = ShutdownTimes {
-            delay: settings.server.drain_delay,
+            // The one tool that an attached gateway serves has ended.
+            delay: if instance.attached { Duration::ZERO } else { settings.server.drain_delay },
             drain: settings.server.shutdown_timeout,
             hard_stop: settings.timeouts.hard_stop,
         };
@@ -249,14 +246,16 @@ impl Process {
         }
         let mut threads = Vec::new();
         for (index, (events, listeners)) in senders.into_iter().zip(sockets).enumerate() {
+            // More shards than CPUs share them in turn.
+            let cpu = cpus.get(index % cpus.len()).copied();
+            let max_connections = share(connections, shards, index);
             let context = ShardContext {
                 index,
                 shards,
-                // More shards than CPUs share them in turn.
-                cpu: cpus.get(index % cpus.len()).copied(),
+                cpu,
                 listeners,
                 driver,
-                max_connections: share(connections, shards, index),
+                max_connections,
                 snapshots: Arc::clone(&shared.snapshots),
                 lifecycle: Arc::clone(&shared.lifecycle),
                 metrics: Arc::clone(&shared.metrics.shards()[index]),
@@ -298,49 +297,6 @@ impl Process {
             format!("stopped by a fault: control thread {controlled:?}, failed shards {failed:?}"),
             "see the log above",
         ))
-    }
-}
-
-/// Waits until this process could answer as well as the one that it takes over from. Shards that accept before would refuse
-/// requests for upstreams whose names are not known yet.
-fn get_able(shared: &Shared) -> Result<(), CliFailure> {
-    let reasons = || control::admin::not_ready_beside_shards(shared);
-    let is_asked_to_end = || shared.lifecycle.phase() != Phase::Running;
-    if wait_until(TAKEOVER_LIMIT, || reasons().is_empty() || is_asked_to_end()) {
-        return Ok(());
-    }
-    let what = format!("this gateway does not get ready, so it takes nothing over: {}", reasons().join("; "));
-    Err(failure(what, "the gateway that runs goes on"))
-}
-
-/// Has the process whose place this one takes accept no more.
-fn relieve(predecessor: &Predecessor) {
-    let process = predecessor.process;
-    match predecessor.relieve() {
-        Ok(()) => tracing::info!(process, "took over; the old gateway ends with its last exchange"),
-        Err(error) => tracing::warn!(process, %error, "took over from a gateway that has ended meanwhile"),
-    }
-}
-
-/// Begins to be the gateway of the state folder: found by commands, and by who takes over.
-fn enter(settings: &Settings, shared: &Arc<Shared>, mut tenure: Tenure, instance: &Instance) {
-    tenure.announced = write_instance(settings, instance);
-    let waiting = tenure.belongings.lock.is_some().then(|| takeover::listen(&state_dir::folder(settings)));
-    let waiting = waiting.and_then(|waiting| {
-        let note =
-            |error: &std::io::Error| tracing::warn!(%error, "no other gateway can take over from this one");
-        waiting.inspect_err(note).ok()
-    });
-    let waiting = waiting.map(|(socket, name)| {
-        tenure.name = Some(name);
-        socket
-    });
-    *shared.tenure() = Some(tenure);
-    if !shared.lifecycle.phase().accepts() {
-        // It was asked to end meanwhile.
-        drop(shared.tenure().take());
-    } else if let Some(Err(error)) = waiting.map(|socket| handover::start(Arc::clone(shared), socket)) {
-        tracing::warn!(%error, "no other gateway can take over from this one");
     }
 }
 
@@ -438,13 +394,6 @@ fn describe_instance(settings: &Settings, config: Option<&Path>, attached: bool)
         audit: settings.audit.enabled.then(|| absolute(&audit_path(settings))),
         attached,
     }
-}
-
-/// Writes the file by which other commands find this gateway. Traffic does not need it.
-fn write_instance(settings: &Settings, instance: &Instance) -> Option<Announced> {
-    let written = instance::announce(&state_dir::folder(settings), instance);
-    let note = |error: &std::io::Error| tracing::debug!(%error, "other commands will not find this gateway");
-    written.inspect_err(note).ok()
 }
 
 fn readers(log: &Log) -> Readers {

@@ -16,6 +16,9 @@ use crate::lifecycle::{ShardContext, ShardState};
 /// Pause after a failed accept. Usually descriptors have run out, and trying at once would only spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
+/// How long the runtime may take to close what it has of a listener.
+const UNWATCH_PAUSE: Duration = Duration::from_millis(5);
+
 /// Most connections accepted in one go, so that other tasks of the shard run.
 const ACCEPT_BATCH: usize = 64;
 
@@ -43,23 +46,46 @@ pub(super) async fn run(mut context: ShardContext) -> io::Result<()> {
 
 /// Accepts until the listener ends, which it does when the process drains or another one accepts in its place.
 async fn accept_all(shard: Rc<Shard>, listener: Rc<Listener>) {
+    let _guard = AcceptGuard::new(&shard);
     while !listener.has_ended() {
         let ready = listener.ready().await;
-        if ready.and_then(|()| accept_waiting(&shard, &listener, ACCEPT_BATCH)).is_err() {
+        if ready.and_then(|()| accept_waiting(&shard, ACCEPT_BATCH, || listener.accept())).is_err() {
             net::sleep(ACCEPT_PAUSE).await;
         }
     }
     // What the kernel has queued would be reset when the last socket of its address is closed.
-    let _ = accept_waiting(&shard, &listener, ACCEPT_LAST);
+    let Some(queue) = Rc::into_inner(listener).map(Listener::unwatch) else { return };
+    net::sleep(UNWATCH_PAUSE).await;
+    let _ = accept_waiting(&shard, ACCEPT_LAST, || queue.accept());
 }
 
 /// Accepts the connections that wait, at most `limit`.
-fn accept_waiting(shard: &Rc<Shard>, listener: &Listener, limit: usize) -> io::Result<()> {
+fn accept_waiting(
+    shard: &Rc<Shard>,
+    limit: usize,
+    accept: impl Fn() -> io::Result<Option<(Stream, SocketAddr)>>,
+) -> io::Result<()> {
     for _ in 0..limit {
-        let Some((stream, peer)) = listener.accept()? else { break };
+        let Some((stream, peer)) = accept()? else { break };
         admit(shard, stream, peer);
     }
     Ok(())
+}
+
+/// Counts a listener for as long as connections are taken from it.
+struct AcceptGuard(Rc<Shard>);
+
+impl AcceptGuard {
+    fn new(shard: &Rc<Shard>) -> Self {
+        shard.listeners.set(shard.listeners.get() + 1);
+        Self(Rc::clone(shard))
+    }
+}
+
+impl Drop for AcceptGuard {
+    fn drop(&mut self) {
+        self.0.listeners.set(self.0.listeners.get() - 1);
+    }
 }
 
 /// Serves a connection in a task of its own. A shard that has its most connections already closes it.

@@ -38,6 +38,8 @@ pub(crate) struct Shard {
     pub(super) max_connections: usize,
     /// Client connections now.
     pub(super) connections: Cell<usize>,
+    /// Listeners that connections are taken from.
+    pub(super) listeners: Cell<usize>,
     id_prefix: [u8; 8],
     id_count: Cell<u64>,
     /// The process's phase, as of the last tick.
@@ -70,6 +72,7 @@ impl Shard {
             exchange_buffers: Rc::default(),
             max_connections: context.max_connections,
             connections: Cell::new(0),
+            listeners: Cell::new(0),
             id_prefix,
             id_count: Cell::new(0),
             life: Cell::new(Life::Running),

@@ -56,8 +56,7 @@ pub(super) async fn run_ticker(shard: &Rc<Shard>, index: usize, listeners: &[Wea
         if life == Life::Stopping {
             shard.deadlines.cut_all();
         }
-        let has_ended = listeners.iter().all(|listener| listener.strong_count() == 0);
-        if has_ended && shard.connections.get() == 0 {
+        if shard.listeners.get() == 0 && shard.connections.get() == 0 {
             return;
         }
     }

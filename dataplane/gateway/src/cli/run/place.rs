@@ -73,11 +73,10 @@ fn ask(folder: &Path) -> Result<Option<(Predecessor, Belongings)>, CliFailure> {
         let what = format!("cannot take over from the gateway that runs with {}: {error}", folder.display());
         failure(what, "it goes on; see its log, or stop it and start without --takeover")
     })?;
-    match &found {
-        Some((predecessor, _)) => {
-            tracing::info!(process = predecessor.process, "taking over from the gateway that runs");
-        }
-        None => tracing::info!(state = %folder.display(), "nobody to take over from: no gateway runs here"),
+    if let Some((predecessor, _)) = &found {
+        tracing::info!(process = predecessor.process, "taking over from the gateway that runs");
+    } else {
+        tracing::info!(state = %folder.display(), "nobody to take over from: no gateway runs here");
     }
     Ok(found)
 }

@@ -53,15 +53,7 @@ impl Listener {
 
     /// Takes the connection that has waited longest, if one waits.
     pub(crate) fn accept(&self) -> io::Result<Option<(Stream, SocketAddr)>> {
-        // With io_uring an operation on a socket that does not block fails where it should wait.
-        let flags = if monoio::utils::is_legacy() { SocketFlags::NONBLOCK } else { SocketFlags::empty() };
-        let accepted = retry_on_intr(|| acceptfrom_with(&self.socket, flags | SocketFlags::CLOEXEC));
-        let (socket, peer) = match accepted {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-            accepted => accepted?,
-        };
-        let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok()).ok_or(io::ErrorKind::InvalidData)?;
-        Ok(Some((Stream::from_std(socket.into())?, peer)))
+        accept(&self.socket)
     }
 
     /// Whether it was ended.
@@ -76,4 +68,31 @@ impl Listener {
             waker.wake();
         }
     }
+
+    /// Gives back what the runtime has of the socket, which takes it a turn or two. What is left closes at once when
+    /// dropped, so that no connection comes between the last one that was taken and the end.
+    pub(crate) fn unwatch(self) -> LastQueue {
+        LastQueue(self.socket)
+    }
+}
+
+/// The connections that wait for a listener that has ended.
+pub(crate) struct LastQueue(std::net::TcpListener);
+
+impl LastQueue {
+    /// Takes the connection that has waited longest, if one waits.
+    pub(crate) fn accept(&self) -> io::Result<Option<(Stream, SocketAddr)>> {
+        accept(&self.0)
+    }
+}
+
+fn accept(listener: &std::net::TcpListener) -> io::Result<Option<(Stream, SocketAddr)>> {
+    // With io_uring an operation on a socket that does not block fails where it should wait.
+    let flags = if monoio::utils::is_legacy() { SocketFlags::NONBLOCK } else { SocketFlags::empty() };
+    let (socket, peer) = match retry_on_intr(|| acceptfrom_with(listener, flags | SocketFlags::CLOEXEC)) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+        accepted => accepted?,
+    };
+    let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok()).ok_or(io::ErrorKind::InvalidData)?;
+    Ok(Some((Stream::from_std(socket.into())?, peer)))
 }
