@@ -27,6 +27,8 @@ pub struct GatewayBuilder {
     descriptors: Option<u64>,
     place: Option<(SocketAddr, SocketAddr)>,
     takeover: bool,
+    stdout: Option<PathBuf>,
+    stderr: Option<PathBuf>,
 }
 
 /// Names the driver for all gateways whose test does not choose one, so that the same tests run on both.
@@ -55,6 +57,8 @@ impl Default for GatewayBuilder {
             descriptors: None,
             place: None,
             takeover: false,
+            stdout: None,
+            stderr: None,
         }
     }
 }
@@ -137,6 +141,20 @@ impl GatewayBuilder {
         self
     }
 
+    /// Standard output goes to this pipe.
+    #[must_use]
+    pub fn stdout(mut self, pipe: &Path) -> Self {
+        self.stdout = Some(pipe.to_path_buf());
+        self
+    }
+
+    /// Standard error goes to this pipe.
+    #[must_use]
+    pub fn stderr(mut self, pipe: &Path) -> Self {
+        self.stderr = Some(pipe.to_path_buf());
+        self
+    }
+
     /// Starts it and waits until it is ready.
     pub fn start(self) -> Gateway {
         let limits_files = self.file_size.is_some();
@@ -189,7 +207,8 @@ impl GatewayBuilder {
         for name in ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY"] {
             command.env_remove(name);
         }
-        let process = Process::start(command, &dir.path().join("output.log"));
+        let log = dir.path().join("output.log");
+        let process = Process::start_with(command, &log, self.stdout.as_deref(), self.stderr.as_deref());
         Gateway { address, admin, process, dir, state }
     }
 }

@@ -14,6 +14,7 @@ pub mod oracle;
 pub mod process;
 pub mod secrets;
 pub mod sse;
+pub mod stopped_pipe;
 pub mod upstream;
 
 pub use authority::Authority;
@@ -21,4 +22,5 @@ pub use client::Client;
 pub use gateway::{Gateway, GatewayBuilder};
 pub use message::Message;
 pub use mock::Mock;
+pub use stopped_pipe::StoppedPipe;
 pub use upstream::{Script, Upstream};

@@ -69,9 +69,23 @@ pub struct Process {
 
 impl Process {
     /// Starts `command` with standard output and error in `log`.
-    pub fn start(mut command: Command, log: &Path) -> Process {
-        let out = File::create(log).expect("the log file can be made");
-        let err = out.try_clone().expect("the log file can be shared");
+    pub fn start(command: Command, log: &Path) -> Process {
+        Process::start_with(command, log, None, None)
+    }
+
+    /// Starts `command` with standard output and error in `log`, or in the pipes of these names.
+    pub fn start_with(
+        mut command: Command,
+        log: &Path,
+        stdout: Option<&Path>,
+        stderr: Option<&Path>,
+    ) -> Process {
+        let file = File::create(log).expect("the log file can be made");
+        let open = |pipe: Option<&Path>| match pipe {
+            None => file.try_clone().expect("the log file can be shared"),
+            Some(pipe) => File::options().write(true).open(pipe).expect("a pipe with a reader"),
+        };
+        let (out, err) = (open(stdout), open(stderr));
         let name = command.get_program().to_string_lossy().into_owned();
         let child = command
             .stdin(Stdio::null())

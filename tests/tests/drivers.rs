@@ -2,12 +2,14 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "a small number")]
 
+use std::collections::BTreeMap;
 use std::process::Command;
 
 use aegis_tests::client::post_with;
 use aegis_tests::process::{binary, free_address};
 use aegis_tests::secrets::Seeded;
 use aegis_tests::{Gateway, Mock, sse};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
 fn round_trips(driver: &'static str) -> Gateway {
     let mock = Mock::start();
@@ -50,6 +52,10 @@ fn io_uring_when_asked_for_or_a_clear_refusal() {
         assert_eq!(driver_of(&round_trips("io_uring")), "io_uring");
         return;
     }
+    assert_io_uring_is_refused();
+}
+
+fn assert_io_uring_is_refused() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let output = Command::new(binary("aegis-gateway"))
         .args(["run", "--driver", "io_uring", "--listen", &free_address().to_string()])
@@ -60,4 +66,25 @@ fn io_uring_when_asked_for_or_a_clear_refusal() {
     let said =
         String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
     assert!(!output.status.success() && said.contains("io_uring"), "{said}");
+}
+
+/// Some sandboxes let rings be made, and forbid to use them.
+#[test]
+fn a_ring_that_can_be_made_and_not_entered_is_not_chosen() {
+    let sandboxed = std::thread::spawn(|| {
+        forbid_entering_rings();
+        assert_eq!(driver_of(&round_trips("auto")), "epoll");
+        assert_io_uring_is_refused();
+    });
+    sandboxed.join().expect("no panic");
+}
+
+/// Has the system call fail for this thread and all that it starts.
+fn forbid_entering_rings() {
+    let rules = BTreeMap::from([(nix::libc::SYS_io_uring_enter, Vec::new())]);
+    let forbidden = SeccompAction::Errno(nix::libc::EPERM.cast_unsigned());
+    let arch = std::env::consts::ARCH.try_into().expect("a known processor");
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, forbidden, arch).expect("a filter");
+    let program: BpfProgram = filter.try_into().expect("a program");
+    seccompiler::apply_filter(&program).expect("a filter may be set");
 }

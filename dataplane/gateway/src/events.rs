@@ -1,4 +1,4 @@
-//! The way from a shard to the control thread: a bounded ring of finished records.
+//! The way from a shard to the control side: a bounded ring of finished records, and a short one of remarks for the log.
 //!
 //! A shard never waits for it. Before a request is taken on, the shard reserves its slot ([`Sender::reserve`]); a
 //! request that holds a [`RingSlot`] can always deliver its record, so an audit event of an accepted request is never
@@ -19,6 +19,8 @@ use crate::hex::HEXLOWER;
 
 /// Most findings listed one by one in a record; the rest is in the counts only.
 pub const MAX_LISTED_FINDINGS: usize = 100;
+/// Remarks for the log that may wait per shard. They have a ring of their own, so that neither waits for the other.
+const REMARKS: usize = 64;
 
 /// Identity of a request: 128 random bits, shown as 32 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,16 +47,7 @@ impl std::fmt::Debug for RequestId {
     }
 }
 
-/// What a shard reports to the control side.
-#[derive(Debug)]
-pub enum ShardEvent {
-    /// An exchange has ended; becomes one audit event and one access-log line.
-    Request(Box<RequestRecord>),
-    /// Something for the log that no single request owns.
-    Log(LogEvent),
-}
-
-/// A remark of a shard for the log.
+/// A remark of a shard for the log, which no single request owns.
 #[derive(Debug, Clone)]
 pub struct LogEvent {
     /// How bad it is.
@@ -76,7 +69,7 @@ pub enum LogEventLevel {
     Error,
 }
 
-/// One finished exchange.
+/// One finished exchange; becomes one audit event and one line of the access log.
 #[derive(Debug)]
 pub struct RequestRecord {
     /// The id the client saw in `x-aegis-request-id`.
@@ -91,8 +84,8 @@ pub struct RequestRecord {
     pub key: Option<Arc<str>>,
     /// Organisation of the gateway key.
     pub organisation: Option<Arc<str>>,
-    /// Request method.
-    pub method: Method,
+    /// Request method; none when the head could not be read.
+    pub method: Option<Method>,
     /// Name of the upstream, when one was chosen.
     pub upstream: Option<Arc<str>>,
     /// Path with identifiers replaced, without the query: `/v1/responses/{id}`.
@@ -142,7 +135,7 @@ pub struct RequestRecord {
 
 impl RequestRecord {
     /// The record of a request that has begun now, and of which nothing else is known.
-    pub fn new(id: RequestId, generation: u64, peer: IpAddr, method: Method) -> Self {
+    pub fn new(id: RequestId, generation: u64, peer: IpAddr, method: Option<Method>) -> Self {
         Self {
             id,
             started: SystemTime::now(),
@@ -259,17 +252,19 @@ pub struct RecordedOpaque {
     pub place: Box<str>,
 }
 
-/// Makes a ring of `capacity` events. The capacity is the number of records that may wait while the control thread is
-/// away; an empty slot costs 32 bytes, a waiting record about half a kilobyte.
+/// Makes the rings of a shard. `capacity` is the number of records that may wait while the control side is behind; an
+/// empty slot costs 8 bytes, a waiting record about half a kilobyte.
 pub fn ring(capacity: usize) -> (Sender, Receiver) {
-    let (producer, consumer) = rtrb::RingBuffer::new(capacity.max(1));
-    (Sender { producer, reserved: Arc::default() }, Receiver { consumer })
+    let (records, recorded) = rtrb::RingBuffer::new(capacity.max(1));
+    let (remarks, remarked) = rtrb::RingBuffer::new(REMARKS);
+    (Sender { records, remarks, reserved: Arc::default() }, Receiver { records: recorded, remarks: remarked })
 }
 
 /// The shard's end. Never blocks, never allocates.
 #[derive(Debug)]
 pub struct Sender {
-    producer: rtrb::Producer<ShardEvent>,
+    records: rtrb::Producer<Box<RequestRecord>>,
+    remarks: rtrb::Producer<LogEvent>,
     /// Slots promised and not yet used. Only the shard's thread touches it while requests run.
     reserved: Arc<AtomicUsize>,
 }
@@ -291,63 +286,65 @@ impl Sender {
     /// Promises a slot for one record, or none when every slot is taken or promised. To be asked before a request is
     /// taken on.
     pub fn reserve(&self) -> Option<RingSlot> {
-        if self.producer.slots() <= self.reserved.load(Relaxed) {
+        if self.records.slots() <= self.reserved.load(Relaxed) {
             return None;
         }
         self.reserved.fetch_add(1, Relaxed);
         Some(RingSlot { reserved: Arc::clone(&self.reserved) })
     }
 
-    /// Delivers the record of a request that holds `slot`. Returns whether the control thread will see it: false only
-    /// once that thread has ended.
+    /// Delivers the record of a request that holds `slot`. Returns whether the control side will see it: false only
+    /// once its thread has ended.
     pub fn send(&mut self, slot: RingSlot, record: Box<RequestRecord>) -> bool {
         drop(slot);
-        !self.producer.is_abandoned() && self.producer.push(ShardEvent::Request(record)).is_ok()
+        !self.is_abandoned() && self.records.push(record).is_ok()
     }
 
     /// Delivers a record without a reserved slot (`fail_mode = "open"`), when there is room beyond the promised slots.
     /// Returns false when it was lost; the caller counts that in `audit_dropped`.
     pub fn send_unreserved(&mut self, record: Box<RequestRecord>) -> bool {
-        self.push_beyond(ShardEvent::Request(record))
+        self.records.slots() > self.reserved.load(Relaxed)
+            && !self.is_abandoned()
+            && self.records.push(record).is_ok()
     }
 
-    /// Delivers a remark for the log, when there is room beyond the promised slots. Remarks may be lost.
+    /// Delivers a remark for the log, when there is room. Remarks may be lost.
     pub fn note(&mut self, remark: LogEvent) -> bool {
-        self.push_beyond(ShardEvent::Log(remark))
+        !self.is_abandoned() && self.remarks.push(remark).is_ok()
     }
 
-    /// Whether the control thread has ended.
+    /// Whether the control side's thread has ended.
     pub fn is_abandoned(&self) -> bool {
-        self.producer.is_abandoned()
-    }
-
-    fn push_beyond(&mut self, event: ShardEvent) -> bool {
-        self.producer.slots() > self.reserved.load(Relaxed)
-            && !self.producer.is_abandoned()
-            && self.producer.push(event).is_ok()
+        self.records.is_abandoned()
     }
 }
 
-/// The control thread's end.
+/// The control side's end.
 #[derive(Debug)]
 pub struct Receiver {
-    consumer: rtrb::Consumer<ShardEvent>,
+    records: rtrb::Consumer<Box<RequestRecord>>,
+    remarks: rtrb::Consumer<LogEvent>,
 }
 
 impl Receiver {
-    /// Takes the oldest event.
-    pub fn take(&mut self) -> Option<ShardEvent> {
-        self.consumer.pop().ok()
+    /// Takes the oldest record.
+    pub fn take(&mut self) -> Option<Box<RequestRecord>> {
+        self.records.pop().ok()
     }
 
-    /// Events waiting now.
+    /// Takes the oldest remark.
+    pub fn take_remark(&mut self) -> Option<LogEvent> {
+        self.remarks.pop().ok()
+    }
+
+    /// Records waiting now.
     pub fn waiting(&self) -> usize {
-        self.consumer.slots()
+        self.records.slots()
     }
 
     /// Whether the shard has ended; what it sent before can still be taken.
     pub fn is_abandoned(&self) -> bool {
-        self.consumer.is_abandoned()
+        self.records.is_abandoned()
     }
 }
 
@@ -368,7 +365,7 @@ pub(crate) mod tests {
             response_bytes: 12,
             delivered_bytes: 13,
             times: Times { total: 900, added: 40, first_byte: Some(700), connect: None },
-            ..RequestRecord::new(RequestId([0xab; 16]), 1, IpAddr::from([192, 0, 2, 7]), Method::Post)
+            ..RequestRecord::new(RequestId([0xab; 16]), 1, IpAddr::from([192, 0, 2, 7]), Some(Method::Post))
         })
     }
 
@@ -381,14 +378,13 @@ pub(crate) mod tests {
         let (mut sender, mut receiver) = ring(3);
         let slots: Vec<RingSlot> = std::iter::from_fn(|| sender.reserve()).collect();
         assert_eq!(slots.len(), 3);
-        assert!(!sender.note(sample_event()), "remarks do not take promised slots");
         assert!(!sender.send_unreserved(record("/x")));
         for slot in slots {
             assert!(sender.send(slot, record("/v1/messages")));
         }
         assert!(sender.reserve().is_none());
         assert_eq!(receiver.waiting(), 3);
-        assert!(matches!(receiver.take(), Some(ShardEvent::Request(_))));
+        assert!(receiver.take().is_some());
         assert!(sender.reserve().is_some());
     }
 
@@ -399,6 +395,19 @@ pub(crate) mod tests {
         assert!(sender.reserve().is_none());
         drop(slot);
         assert!(sender.reserve().is_some());
+    }
+
+    #[test]
+    fn records_and_remarks_take_no_room_from_each_other() {
+        let (mut sender, mut receiver) = ring(1);
+        let slot = sender.reserve().expect("one slot");
+        for _ in 0..REMARKS {
+            assert!(sender.note(sample_event()));
+        }
+        assert!(!sender.note(sample_event()), "one more is lost");
+        assert!(sender.send(slot, record("/x")));
+        assert_eq!(std::iter::from_fn(|| receiver.take_remark()).count(), REMARKS);
+        assert!(receiver.take().is_some());
     }
 
     #[test]

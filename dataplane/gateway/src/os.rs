@@ -1,6 +1,6 @@
 //! What the operating system gives and what is asked of it: CPUs, descriptors, secrecy of memory.
 //!
-//! Done once at the start, before threads exist. Every function says what it found; the caller logs it.
+//! Most of it is done once at the start, before threads exist. Every function says what it found; the caller logs it.
 
 use std::fs::File;
 use std::io;
@@ -8,6 +8,8 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Duration;
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
@@ -93,6 +95,20 @@ pub fn take_signals_over() -> io::Result<()> {
     unblock_hangup()
 }
 
+/// Ends the process with `code` after `limit`, whatever its threads wait for; SIGTERM and SIGINT end it at once, with
+/// code 0, after `patience`. For the end, when nobody is served any longer and a disk or pipe may keep what is left.
+pub fn end_within(limit: Duration, patience: Duration, code: i32) -> io::Result<()> {
+    let wait = move || {
+        thread::sleep(patience);
+        if let Some(serves_nobody) = STARTING.get() {
+            serves_nobody.store(true, Relaxed);
+        }
+        thread::sleep(limit.saturating_sub(patience));
+        signal_hook::low_level::exit(code);
+    };
+    thread::Builder::new().name("aegis-end".to_owned()).spawn(wait).map(drop)
+}
+
 /// Whether SIGTERM and SIGINT end the process at once.
 static STARTING: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
@@ -159,7 +175,7 @@ mod tests {
 
     #[test]
     fn cpus_are_those_of_the_mask_and_a_thread_can_be_pinned() {
-        std::thread::spawn(|| {
+        thread::spawn(|| {
             let all = cpus();
             pin(all[0]).expect("a CPU of the mask");
             assert_eq!(cpus(), [all[0]]);

@@ -97,9 +97,20 @@ pub fn prepare_folder(folder: &Path) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The master key of `settings`: given in the configuration, in the named file, or in the state folder, where it is
-/// created when `create` allows it.
-pub fn master_key(settings: &Settings, create: bool) -> Result<MasterKey, Problem> {
+/// What becomes of a master key that the state folder does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MissingKey {
+    /// It is created.
+    Create,
+    /// A passing one serves: nothing is sent with it.
+    Invent,
+    /// It is an error: there was one, and another would make other tokens.
+    Refuse,
+}
+
+/// The master key of `settings`: given in the configuration, in the named file, or in the state folder; `missing` says
+/// what is done where that has none yet.
+pub fn master_key(settings: &Settings, missing: MissingKey) -> Result<MasterKey, Problem> {
     if let Some(key) = &settings.tokens.key {
         return decode(key.expose().as_bytes()).ok_or_else(|| {
             Problem::error("tokens.key", "not 64 hexadecimal digits", "make one with `openssl rand -hex 32`")
@@ -109,10 +120,23 @@ pub fn master_key(settings: &Settings, create: bool) -> Result<MasterKey, Proble
         return read(&MASTER, path);
     }
     let path = folder(settings).join(MASTER.file);
-    if !path.exists() && !create {
+    if missing == MissingKey::Invent && !path.exists() {
         return random_key();
     }
-    in_folder(&MASTER, settings, create)
+    if missing == MissingKey::Refuse && !path.exists() {
+        let what = format!("{} was deleted", path.display());
+        return Err(Problem::error("state.dir", what, "put it back; another key would make other tokens"));
+    }
+    in_folder(&MASTER, settings, missing == MissingKey::Create)
+}
+
+/// What tells that the state folder of `settings` is still there: the master key, or the folder itself where the key comes
+/// from elsewhere. None where a gateway that has started has no use for it.
+pub fn landmark(settings: &Settings) -> Option<PathBuf> {
+    let folder = folder(settings);
+    let is_key_elsewhere = settings.tokens.key.is_some() || settings.tokens.key_file.is_some();
+    let landmark = if is_key_elsewhere { folder } else { folder.join(MASTER.file) };
+    landmark.exists().then_some(landmark)
 }
 
 /// The key of the known values: in the named file, or in the state folder, where it is created when `create` allows it.
@@ -218,9 +242,9 @@ mod tests {
     fn a_key_is_made_once_and_kept_private() {
         let folder = tempfile::tempdir().unwrap();
         let settings = settings_in(&folder.path().join("a/b"));
-        let first = master_key(&settings, true).unwrap();
+        let first = master_key(&settings, MissingKey::Create).unwrap();
         assert_ne!(*first, [0; KEY_LEN]);
-        assert_eq!(*master_key(&settings, true).unwrap(), *first);
+        assert_eq!(*master_key(&settings, MissingKey::Create).unwrap(), *first);
         let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
         assert_eq!(mode(&folder.path().join("a/b")), 0o700);
         assert_eq!(mode(&folder.path().join("a/b/master.key")), 0o600);
@@ -231,7 +255,9 @@ mod tests {
     fn without_leave_to_create_nothing_is_written() {
         let folder = tempfile::tempdir().unwrap();
         let settings = settings_in(&folder.path().join("new"));
-        assert!(master_key(&settings, false).is_ok());
+        assert!(master_key(&settings, MissingKey::Invent).is_ok());
+        assert!(master_key(&settings, MissingKey::Refuse).unwrap_err().what.contains("was deleted"));
+        assert_eq!(landmark(&settings), None);
         assert!(!folder.path().join("new").exists());
     }
 
@@ -249,19 +275,19 @@ mod tests {
     fn open_permissions_are_refused_with_the_command_to_run() {
         let folder = tempfile::tempdir().unwrap();
         let settings = settings_in(folder.path());
-        master_key(&settings, true).unwrap();
+        master_key(&settings, MissingKey::Create).unwrap();
         let path = folder.path().join(KEY_FILE);
         for mode in [0o640, 0o604, 0o620, 0o644] {
             set_mode(&path, mode);
-            let problem = master_key(&settings, true).unwrap_err();
+            let problem = master_key(&settings, MissingKey::Create).unwrap_err();
             assert_eq!(problem.help, format!("chmod 600 {}", path.display()));
             assert!(problem.what.contains(&format!("(mode {mode:03o})")), "{}", problem.what);
         }
         set_mode(&path, 0o400);
-        assert!(master_key(&settings, true).is_ok());
+        assert!(master_key(&settings, MissingKey::Create).is_ok());
         fs::remove_file(&path).unwrap();
         set_mode(folder.path(), 0o770);
-        let problem = master_key(&settings, true).unwrap_err();
+        let problem = master_key(&settings, MissingKey::Create).unwrap_err();
         assert_eq!(problem.help, format!("chmod 700 {}", folder.path().display()));
     }
 
@@ -272,13 +298,17 @@ mod tests {
         let path = folder.path().join(KEY_FILE);
         fs::write(&path, "ab".repeat(31)).unwrap();
         set_mode(&path, 0o600);
-        assert!(master_key(&settings, true).unwrap_err().what.contains("64 hexadecimal digits"));
+        assert!(
+            master_key(&settings, MissingKey::Create).unwrap_err().what.contains("64 hexadecimal digits")
+        );
         settings.tokens.key_file = Some(folder.path().join("other.key"));
-        assert!(master_key(&settings, true).unwrap_err().what.contains("other.key: No such file"));
+        assert!(
+            master_key(&settings, MissingKey::Create).unwrap_err().what.contains("other.key: No such file")
+        );
         assert!(!folder.path().join("other.key").exists());
         settings.tokens.key_file = None;
         settings.tokens.key = Some(crate::config::Secret::new("0A".repeat(32)));
-        assert_eq!(*master_key(&settings, true).unwrap(), [10; KEY_LEN]);
+        assert_eq!(*master_key(&settings, MissingKey::Create).unwrap(), [10; KEY_LEN]);
     }
 
     #[test]

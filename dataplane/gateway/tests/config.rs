@@ -576,3 +576,10 @@ fn collect(table: &toml::Table, above: &str, leaves: &mut BTreeSet<(String, Stri
         }
     }
 }
+
+#[test]
+fn the_reference_says_how_many_upstreams_there_may_be() {
+    let page = docs::settings_page();
+    let limit = aegis_gateway::metrics::MAX_UPSTREAMS;
+    assert!(page.contains(&format!("At most {limit} upstreams, with the built-in ones, and {limit} names")));
+}

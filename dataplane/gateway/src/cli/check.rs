@@ -68,7 +68,7 @@ fn prepare(loaded: &mut Loaded) -> Result<Snapshot, ConfigError> {
         problems.push(Problem::error("server.driver", what, help));
     }
     // With a key that cannot be used, another one shows what else is wrong.
-    let master = state_dir::master_key(settings, false).or_else(|problem| {
+    let master = state_dir::master_key(settings, state_dir::MissingKey::Invent).or_else(|problem| {
         problems.push(problem);
         state_dir::random_key()
     })?;

@@ -23,8 +23,9 @@ use super::outcome::{CliFailure, CliOutcome, failure};
 use crate::config::settings::{Driver, Log, Settings};
 use crate::config::{ConfigError, Loaded, Sources, load};
 use crate::control;
-use crate::control::journal::Journal;
+use crate::control::journal::{Journal, LAST_WRITES};
 use crate::control::log_file::Readers;
+use crate::control::log_writer::{LogWriter, OnFailure};
 use crate::control::output::Output;
 use crate::control::reload::Reloader;
 use crate::control::shared::Shared;
@@ -35,6 +36,7 @@ use crate::instance::Instance;
 use crate::lifecycle::{Phase, ShardContext, ShardState};
 use crate::rule_cache::RuleCache;
 use crate::snapshot::build::SnapshotBuilder;
+use crate::state_dir::MissingKey;
 use crate::{logs, os, shard, state_dir};
 
 const AFTER_HELP: &str = "\
@@ -53,8 +55,15 @@ Exit codes: 0 stopped on request; 2 could not start, or a part of the gateway fa
 /// How long the shards may take to listen before other commands may find the gateway.
 const LISTEN_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long the journal may take for what is left when everything else has ended.
-const LAST_WRITES: Duration = Duration::from_secs(5);
+/// How long the last lines of the program's log may take.
+const LAST_LOG_LINES: Duration = Duration::from_secs(1);
+
+/// How long the end may take when nobody is served any longer, whatever disk or pipe is waited for: what is left of the
+/// logs, and the files that are removed.
+const END_LIMIT: Duration = LAST_WRITES.saturating_add(Duration::from_secs(3));
+
+/// How long of that a further signal is not yet heard: an orderly end takes less.
+const END_PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
@@ -96,6 +105,7 @@ impl RunCommand {
         let folder = state_dir::folder(settings);
         let process = Process::assemble(sources, loaded, self.arrival())?;
         let outcome = process.run();
+        logs::flush(LAST_LOG_LINES);
         if self.remove_state {
             // The process that has started this one tries, too.
             let _ = std::fs::remove_dir_all(folder);
@@ -158,8 +168,8 @@ struct Process {
     shards: usize,
     /// Client connections that there is room for.
     connections: usize,
-    audit: Option<Output>,
-    access: Option<Output>,
+    audit: Option<LogWriter>,
+    access: Option<LogWriter>,
     /// What other commands find it by.
     instance: Instance,
 }
@@ -174,7 +184,8 @@ impl Process {
             tracing::warn!("{problem}");
         }
         let located = |error| places.locate_all(error);
-        let master = state_dir::master_key(settings, true).map_err(|problem| located(problem.into()))?;
+        let master =
+            state_dir::master_key(settings, MissingKey::Create).map_err(|problem| located(problem.into()))?;
         let mut builder = SnapshotBuilder::new(RuleCache::of_gateway(settings));
         let first = builder.build(settings, &master).map_err(located)?;
         let shared = Arc::new(Shared::new(first, shards));
@@ -185,7 +196,11 @@ impl Process {
         let place = Place::take(settings, shards, arrival)?;
         // From here on another gateway may wait, with its audit file set aside.
         let audit = audit_output(settings)?;
-        let access = access_output(&settings.log)?;
+        let audit = write_log("aegis-audit", audit, OnFailure::Keep(settings.audit.sync), &shared)?;
+        let access = write_log("aegis-access", access_output(&settings.log)?, OnFailure::Drop, &shared)?;
+        if let Some(path) = state_dir::landmark(settings) {
+            shared.state_folder.watch(path);
+        }
         let attached = arrival == Arrival::Attached;
         let instance = describe_instance(settings, sources.file.as_deref(), attached);
         let reloader = Reloader::new(sources, builder, &loaded);
@@ -226,7 +241,8 @@ impl Process {
             .map_err(|error| failure(format!("cannot share a listening socket: {error}"), ""))?;
         let rings = (0..shards).map(|_| events::ring(settings.audit.ring)).collect::<Vec<_>>();
         let (senders, receivers): (Vec<_>, Vec<Receiver>) = rings.into_iter().unzip();
-        let journal = Journal::new(receivers, audit, settings.audit.sync, access, settings.log.format);
+        let journal =
+            Journal::new(receivers, audit, access, settings.log.format, settings.audit.write_timeout);
         let journal = {
             let shared = Arc::clone(&shared);
             spawn("aegis-journal", move || journal.run(&shared))?
@@ -239,7 +255,11 @@ impl Process {
         };
         let control = {
             let shared = Arc::clone(&shared);
-            spawn("aegis-control", move || control::run(&shared, admin, reloader, end))?
+            spawn("aegis-control", move || {
+                let done = control::run(&shared, admin, reloader, end);
+                end_in_time(&shared, end);
+                done
+            })?
         };
         if predecessor.is_some() {
             get_able(&shared)?;
@@ -285,9 +305,8 @@ impl Process {
             .filter_map(|(index, thread)| (!ended(thread)).then_some(index))
             .collect();
         shared.closing.store(true, Relaxed);
-        if !wait_until(LAST_WRITES, || journal.is_finished()) {
-            tracing::error!("the journal hangs; the last audit events are lost");
-        }
+        // It gives up by itself what cannot be written.
+        let _ = journal.join();
         let sound = matches!(controlled, Ok(Ok(()))) && failed.is_empty() && shared.counts.faults.get() == 0;
         if sound {
             tracing::info!("stopped");
@@ -297,6 +316,16 @@ impl Process {
             format!("stopped by a fault: control thread {controlled:?}, failed shards {failed:?}"),
             "see the log above",
         ))
+    }
+}
+
+/// Sees to it that the process ends, even if what is still to be done waits for a disk or a pipe. Called when control has
+/// ended; if that was by a fault, shards may still be served to their end.
+fn end_in_time(shared: &Shared, end: ShutdownTimes) {
+    let is_over = shared.lifecycle.phase() == Phase::Stopping;
+    let winding_down = if is_over { Duration::ZERO } else { end.drain + end.hard_stop };
+    if let Err(error) = os::end_within(winding_down + END_LIMIT, winding_down + END_PATIENCE, 2) {
+        tracing::warn!(%error, "cannot start a thread: the end is not bounded in time");
     }
 }
 
@@ -328,9 +357,11 @@ fn spawn<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<JoinHandle<T>, CliFailure> {
-    std::thread::Builder::new().name(name.to_owned()).spawn(work).map_err(|error| {
-        failure(format!("cannot start a thread: {error}"), "raise the limit of processes (ulimit -u)")
-    })
+    std::thread::Builder::new().name(name.to_owned()).spawn(work).map_err(|error| no_thread(&error))
+}
+
+fn no_thread(error: &std::io::Error) -> CliFailure {
+    failure(format!("cannot start a thread: {error}"), "raise the limit of processes (ulimit -u)")
 }
 
 /// Starts a shard on its CPU. Its thread says true when the shard ended in good order.
@@ -360,6 +391,18 @@ fn start_shard(context: ShardContext, shared: Arc<Shared>) -> Result<JoinHandle<
 /// Fair share of `total` for one of `shards`, the remainder going to the first.
 fn share(total: usize, shards: usize, index: usize) -> usize {
     (total / shards + usize::from(index < total % shards)).max(1)
+}
+
+/// Starts the thread that writes a log.
+fn write_log(
+    thread: &str,
+    output: Option<Output>,
+    on_failure: OnFailure,
+    shared: &Arc<Shared>,
+) -> Result<Option<LogWriter>, CliFailure> {
+    let start =
+        |output| LogWriter::start(thread, output, on_failure, shared).map_err(|error| no_thread(&error));
+    output.map(start).transpose()
 }
 
 fn audit_output(settings: &Settings) -> Result<Option<Output>, CliFailure> {

@@ -83,7 +83,7 @@ fn shield(settings: &Settings) -> Result<Arc<Shield>, CliFailure> {
             folder.display()
         ));
     }
-    let master = state_dir::master_key(settings, false).map_err(ConfigError::from)?;
+    let master = state_dir::master_key(settings, state_dir::MissingKey::Invent).map_err(ConfigError::from)?;
     let snapshot =
         SnapshotBuilder::new(RuleCache::of_gateway(settings).read_only()).build(settings, &master)?;
     Ok(snapshot.shield)

@@ -1,5 +1,6 @@
 //! The access log: one line a request, for people and for machines. Neither bodies, nor header values, nor queries.
 
+use aegis_wire::head::Method;
 use serde::Serialize;
 
 use crate::clock;
@@ -12,7 +13,7 @@ struct AccessLine<'a> {
     id: String,
     peer: String,
     key: Option<&'a str>,
-    method: &'a str,
+    method: Option<&'a str>,
     upstream: Option<&'a str>,
     path: &'a str,
     status: u16,
@@ -34,7 +35,7 @@ pub fn write(record: &RequestRecord, format: LogFormat, out: &mut Vec<u8>) {
         id: record.id.to_string(),
         peer: record.peer.to_string(),
         key: record.key.as_deref(),
-        method: record.method.as_str(),
+        method: record.method.as_ref().map(Method::as_str),
         upstream: record.upstream.as_deref(),
         path: &record.path,
         status: record.status,
@@ -72,7 +73,7 @@ fn text(line: &AccessLine<'_>) -> String {
         line.id,
         line.peer,
         line.key.map_or_else(|| "-".to_owned(), plain),
-        plain(line.method),
+        line.method.map_or_else(|| "-".to_owned(), plain),
         line.upstream.unwrap_or("-"),
         plain(line.path),
         line.status,

@@ -12,6 +12,7 @@ use axum::routing::{delete, get};
 
 use super::render;
 use super::shared::Shared;
+use crate::config::settings::FailMode;
 use crate::lifecycle::Phase;
 use crate::recall::Recall;
 use crate::snapshot::Upstream;
@@ -62,9 +63,11 @@ pub fn not_ready(shared: &Shared) -> Vec<String> {
 pub fn not_ready_beside_shards(shared: &Shared) -> Vec<String> {
     let mut reasons = names_awaited(shared);
     let snapshot = shared.snapshots.load();
-    if shared.lifecycle.has_audit_failed() && snapshot.fail_mode == crate::config::settings::FailMode::Closed
-    {
-        reasons.push("audit events cannot be written".to_owned());
+    if let Some(trouble) = shared.audit.trouble().filter(|_| snapshot.fail_mode == FailMode::Closed) {
+        reasons.push(trouble.reason().to_owned());
+    }
+    if shared.state_folder.is_gone() {
+        reasons.push("the state folder, or the master key in it, was deleted".to_owned());
     }
     reasons
 }

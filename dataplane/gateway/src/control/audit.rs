@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aegis_detect::{RuleIndex, Rules};
+use aegis_wire::head::Method;
 use serde::Serialize;
 
 use crate::clock;
@@ -22,7 +23,7 @@ pub struct AuditEvent<'a> {
     key: Option<&'a str>,
     org: Option<&'a str>,
     peer: String,
-    method: &'a str,
+    method: Option<&'a str>,
     upstream: Option<&'a str>,
     path: &'a str,
     status: Option<u16>,
@@ -101,7 +102,7 @@ impl<'a> AuditEvent<'a> {
             key: record.key.as_deref(),
             org: record.organisation.as_deref(),
             peer: record.peer.to_string(),
-            method: record.method.as_str(),
+            method: record.method.as_ref().map(Method::as_str),
             upstream: record.upstream.as_deref(),
             path: &record.path,
             status: (record.status != 0).then_some(record.status),

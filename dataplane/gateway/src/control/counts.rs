@@ -9,7 +9,12 @@ pub struct SharedCounter(AtomicU64);
 impl SharedCounter {
     /// Adds one.
     pub fn inc(&self) {
-        self.0.fetch_add(1, Relaxed);
+        self.add(1);
+    }
+
+    /// Adds `amount`.
+    pub fn add(&self, amount: u64) {
+        self.0.fetch_add(amount, Relaxed);
     }
 
     /// The value now.
@@ -25,6 +30,8 @@ pub struct ControlCounts {
     pub audit_events: SharedCounter,
     /// Attempts to write audit events that failed.
     pub audit_failures: SharedCounter,
+    /// Lines of the access log that were dropped, because it took none or could not be written.
+    pub access_dropped: SharedCounter,
     /// Reloads that were published.
     pub reloads: SharedCounter,
     /// Reloads that were refused.

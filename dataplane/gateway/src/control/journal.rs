@@ -1,34 +1,36 @@
 //! Empties the shards' rings: audit events, access lines, remarks for the log.
 //!
-//! Runs on a thread of its own and sleeps between rounds, a few milliseconds under load, longer when nothing comes.
-//! While the audit file cannot be written nothing is taken from the rings: what is there stays, the rings fill, and
-//! `policy.fail_mode` decides at the shards whether further requests are refused (closed) or pass and their events are
-//! counted as lost (open). So no event disappears without a counter and a log line.
+//! Runs on a thread of its own, never writes to a file itself, and sleeps between rounds, a few milliseconds under load,
+//! longer when nothing comes. While audit events cannot be written, or their disk does not answer, no record is taken
+//! from the rings: what is there stays, the rings fill, and `policy.fail_mode` decides at the shards whether further
+//! requests are refused (closed) or pass and their events are counted as lost (open). So no event disappears without a
+//! counter and a log line. Neither a slow access log nor a slow program log keeps an event.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use super::output::Output;
+use super::audit_health::AuditTrouble;
+use super::complaint::{Complaint, CountedTrouble};
+use super::log_writer::{LogWriter, WriterStatus};
 use super::shared::Shared;
-use super::tenure::AsideStep;
 use super::{access, audit::AuditEvent};
-use crate::config::settings::{AuditSync, LogFormat};
-use crate::events::{LogEvent, LogEventLevel, Receiver, RequestRecord, ShardEvent};
+use crate::config::settings::LogFormat;
+use crate::events::{LogEvent, LogEventLevel, Receiver, RequestRecord};
 use crate::lifecycle::ShardState;
+use crate::logs;
 use crate::metrics::ShardMetrics;
 
 /// Sleep after a round that found something.
 pub const BUSY: Duration = Duration::from_millis(4);
 /// Longest sleep when nothing comes; doubles up to it.
 pub const IDLE: Duration = Duration::from_millis(64);
+/// How long what is left may take to be written when all shards have ended.
+pub const LAST_WRITES: Duration = Duration::from_secs(5);
+/// The same after a second signal, and for the access log.
+const HURRIED_WRITES: Duration = Duration::from_millis(500);
 /// Most events taken from one ring in one round, so that one shard cannot keep the others waiting.
 const BATCH: usize = 1_024;
-/// Time between two complaints about the same trouble.
-const COMPLAIN: Duration = Duration::from_secs(10);
-/// Time between two `fsync` calls of [`AuditSync::Second`].
-const SECOND: Duration = Duration::from_secs(1);
 
 /// Requests passed without a record.
 const LOST: &str = "requests passed without an audit event: policy.fail_mode is open, and the ring was full or the audit file \
@@ -36,240 +38,241 @@ could not be written";
 /// Requests did not pass, because none could be made.
 const REFUSED: &str = "requests were refused for want of room for their audit events: policy.fail_mode is closed, and the ring is \
 full or the audit file cannot be written";
+const CANNOT_WRITE: &str =
+    "cannot write audit events: they are kept, and policy.fail_mode decides on further requests";
+const NO_ANSWER: &str = "the disk or pipe of the audit log does not answer: events are kept, and policy.fail_mode decides on further requests";
+const RING_FULL: &str =
+    "the ring of audit events is full: the disk or pipe of the audit log is slower than requests come";
 
-/// Writes what shards report.
+/// Hands what shards report to the threads that write it.
 #[derive(Debug)]
 pub struct Journal {
     rings: Vec<Receiver>,
-    audit: Option<Output>,
-    sync: AuditSync,
-    access: Option<Output>,
+    audit: Option<LogWriter>,
+    access: Option<LogWriter>,
     format: LogFormat,
-    unsynced: bool,
-    synced_at: Instant,
-    access_failed: Complaint,
-    audit_failed: Complaint,
-    lost: Count,
-    refused: Count,
+    /// How long an event may wait to be written before the audit log counts as failing.
+    write_timeout: Duration,
+    audit_lines: Vec<u8>,
+    access_lines: Vec<u8>,
+    /// Whether a batch of events is being written, and may be done soon.
+    is_writing: bool,
+    /// Requests without room for their events, when the audit log had last nothing to write.
+    without_room: u64,
+    audit_trouble: Complaint,
+    lost: CountedTrouble,
+    refused: CountedTrouble,
+    access_dropped: CountedTrouble,
+    log_dropped: CountedTrouble,
 }
 
 impl Journal {
     /// A journal of `rings`; without `audit` or `access` those lines are not written.
     pub fn new(
         rings: Vec<Receiver>,
-        audit: Option<Output>,
-        sync: AuditSync,
-        access: Option<Output>,
+        audit: Option<LogWriter>,
+        access: Option<LogWriter>,
         format: LogFormat,
+        write_timeout: Duration,
     ) -> Self {
         Journal {
             rings,
             audit,
-            sync,
             access,
             format,
-            unsynced: false,
-            synced_at: Instant::now(),
-            access_failed: Complaint::default(),
-            audit_failed: Complaint::default(),
-            lost: Count::default(),
-            refused: Count::default(),
+            write_timeout,
+            audit_lines: Vec::new(),
+            access_lines: Vec::new(),
+            is_writing: false,
+            without_room: 0,
+            audit_trouble: Complaint::default(),
+            lost: CountedTrouble::default(),
+            refused: CountedTrouble::default(),
+            access_dropped: CountedTrouble::default(),
+            log_dropped: CountedTrouble::default(),
         }
     }
 
-    /// Works until all shards have ended, or it is asked to close, and everything they sent is written, or cannot be.
+    /// Works until all shards have ended, or it is asked to close, and everything they sent is written, or cannot be
+    /// within [`LAST_WRITES`].
     pub fn run(mut self, shared: &Arc<Shared>) {
         let mut pause = BUSY;
+        let mut over_since = None;
         loop {
             let over = shared.closing.load(Relaxed)
                 || shared.lifecycle.shards_in(ShardState::Ended) == shared.metrics.shards().len();
             let taken = self.round(shared);
-            if over && (taken == 0 || shared.lifecycle.has_audit_failed()) {
-                break;
+            if over {
+                let begun = *over_since.get_or_insert_with(Instant::now);
+                if (taken == 0 && self.is_settled()) || begun.elapsed() >= time_to_end(shared) {
+                    return self.end(begun, shared);
+                }
+                pause = BUSY;
+            } else {
+                pause = if taken > 0 || self.is_writing { BUSY } else { (pause * 2).min(IDLE) };
             }
-            pause = if taken > 0 { BUSY } else { (pause * 2).min(IDLE) };
-            if !over {
-                std::thread::sleep(pause);
-            }
-        }
-        let waiting: usize = self.rings.iter().map(Receiver::waiting).sum();
-        if waiting > 0 || self.audit.as_ref().is_some_and(|audit| !audit.is_empty()) {
-            tracing::error!(
-                waiting,
-                "audit events are lost: the audit file could not be written until the end"
-            );
-        }
-        if let Err(error) = self.force() {
-            tracing::error!(%error, "the last audit events may not be on the disk");
+            std::thread::sleep(pause);
         }
     }
 
-    /// Takes one batch from each ring and writes it; gives the number of events.
+    /// Takes one batch from each ring and hands it on; gives the number of events.
     pub fn round(&mut self, shared: &Shared) -> usize {
         if shared.reopen.swap(false, Relaxed) {
-            self.reopen();
+            [&self.audit, &self.access].into_iter().flatten().for_each(LogWriter::reopen);
         }
         if let Some(step) = shared.audit_place.due() {
-            self.move_audit(step);
-            shared.audit_place.done(step);
+            match &self.audit {
+                Some(audit) => audit.make_way(step),
+                None => shared.audit_place.done(step),
+            }
         }
         self.say_what_was_lost(shared);
-        // First what waits: until it is written nothing more is taken.
-        if !self.write(shared) {
-            return 0;
+        let mut taken = 0;
+        for ring in &mut self.rings {
+            while let Some(remark) = ring.take_remark() {
+                taken += 1;
+                say(&remark);
+            }
         }
+        // Until what was handed over is written nothing more is taken.
+        if self.judge_audit(shared) {
+            taken += self.take_records(shared);
+        }
+        taken
+    }
+
+    fn take_records(&mut self, shared: &Shared) -> usize {
         let mut taken = 0;
         for ring in 0..self.rings.len() {
             for _ in 0..BATCH {
-                let Some(event) = self.rings[ring].take() else { break };
+                let Some(record) = self.rings[ring].take() else { break };
                 taken += 1;
-                match event {
-                    ShardEvent::Request(record) => self.note(&record, shared),
-                    ShardEvent::Log(remark) => say(&remark),
-                }
+                self.note(&record, shared);
             }
         }
-        if taken > 0 {
-            self.write(shared);
+        if let Some(audit) = &self.audit {
+            audit.hand_over(&mut self.audit_lines);
+        }
+        if let Some(access) = &self.access {
+            let dropped = access.hand_over(&mut self.access_lines);
+            shared.counts.access_dropped.add(dropped as u64);
         }
         taken
     }
 
     fn note(&mut self, record: &RequestRecord, shared: &Shared) {
-        if let Some(audit) = &mut self.audit {
+        if self.audit.is_some() {
             let rules = shared.rule_book.of(record.generation);
-            AuditEvent::new(record, rules.as_deref()).write(audit.lines());
+            AuditEvent::new(record, rules.as_deref()).write(&mut self.audit_lines);
             shared.counts.audit_events.inc();
         }
-        if let Some(access) = &mut self.access {
-            access::write(record, self.format, access.lines());
+        if self.access.is_some() {
+            access::write(record, self.format, &mut self.access_lines);
         }
     }
 
-    /// Writes what waits; false while the audit file cannot be written.
-    fn write(&mut self, shared: &Shared) -> bool {
-        if let Some(access) = &mut self.access
-            && let Err(error) = access.flush()
-        {
-            // An access line is a convenience: it is given up rather than held against memory.
-            access.give_up();
-            if self.access_failed.is_due() {
-                tracing::error!(%error, "cannot write the access log; its lines are given up");
+    /// Looks how the audit log fares, and says so. Returns whether it has nothing to write, so that more can be taken.
+    fn judge_audit(&mut self, shared: &Shared) -> bool {
+        let Some(audit) = &self.audit else { return true };
+        let status = audit.status();
+        let without_room = sum(shared, |shard| shard.audit_dropped.get() + shard.audit_refused.get());
+        let (trouble, oldest) = match &status {
+            WriterStatus::Idle => {
+                self.without_room = without_room;
+                (None, Duration::ZERO)
             }
-        }
-        let written = self.write_audit();
-        let was_failing = shared.lifecycle.has_audit_failed();
-        match &written {
-            Ok(()) if was_failing => {
-                tracing::info!("the audit file can be written again; nothing was lost in it");
-                self.audit_failed = Complaint::default();
+            WriterStatus::Failing(since, _) => (Some(AuditTrouble::Refused), since.elapsed()),
+            WriterStatus::Busy(since) if since.elapsed() >= self.write_timeout => {
+                (Some(AuditTrouble::Stalled), since.elapsed())
             }
-            Ok(()) => {}
-            Err(error) => {
-                shared.counts.audit_failures.inc();
-                if self.audit_failed.is_due() {
-                    tracing::error!(%error, "cannot write audit events: they are kept, and policy.fail_mode decides on further requests");
-                }
+            WriterStatus::Busy(since) => {
+                let is_full = without_room > self.without_room;
+                (is_full.then_some(AuditTrouble::Full), since.elapsed())
             }
-        }
-        if was_failing != written.is_err() {
-            shared.lifecycle.set_audit_failed(written.is_err());
-        }
-        written.is_ok()
-    }
-
-    fn write_audit(&mut self) -> io::Result<()> {
-        let Some(audit) = &mut self.audit else { return Ok(()) };
-        if !audit.is_empty() {
-            audit.flush()?;
-            self.unsynced = true;
-            if audit.rotate_if_full()? {
-                self.unsynced = false;
-            }
-        }
-        let due = match self.sync {
-            AuditSync::None => false,
-            AuditSync::Second => self.synced_at.elapsed() >= SECOND,
-            AuditSync::Batch => true,
         };
-        if self.unsynced && due { self.force() } else { Ok(()) }
-    }
-
-    fn force(&mut self) -> io::Result<()> {
-        if let Some(audit) = &mut self.audit
-            && self.unsynced
-        {
-            audit.sync()?;
-            self.unsynced = false;
-            self.synced_at = Instant::now();
+        self.is_writing = matches!(status, WriterStatus::Busy(_)) && oldest < IDLE;
+        let before = shared.audit.trouble();
+        shared.audit.set(trouble, oldest);
+        shared.lifecycle.set_audit_failed(trouble.is_some_and(AuditTrouble::closes_ring));
+        if trouble != before {
+            self.audit_trouble = Complaint::default();
         }
-        Ok(())
-    }
-
-    fn reopen(&mut self) {
-        for output in [&mut self.audit, &mut self.access].into_iter().flatten() {
-            if let Err(error) = output.reopen() {
-                tracing::error!(%error, "cannot open a log anew; the old file stays in use");
+        match trouble {
+            Some(trouble) if self.audit_trouble.is_due() => self.tell(trouble, &status, oldest),
+            None if before.is_some() => {
+                tracing::info!("audit events can be written again; nothing was lost in the file");
             }
+            _ => {}
+        }
+        status == WriterStatus::Idle
+    }
+
+    fn tell(&self, trouble: AuditTrouble, status: &WriterStatus, oldest: Duration) {
+        let (waiting, oldest_s) = (self.unwritten(), oldest.as_secs());
+        match (trouble, status) {
+            (_, WriterStatus::Failing(_, error)) => tracing::error!(error, waiting, "{CANNOT_WRITE}"),
+            (AuditTrouble::Full, _) => tracing::error!(waiting, oldest_s, "{RING_FULL}"),
+            _ => tracing::error!(waiting, oldest_s, "{NO_ANSWER}"),
         }
     }
 
-    /// Makes room for the audit file of another gateway, or takes its place again.
-    fn move_audit(&mut self, step: AsideStep) {
-        let Some(audit) = &mut self.audit else { return };
-        let moved = match step {
-            AsideStep::SetAside => audit.step_aside(),
-            AsideStep::Return => audit.step_back(),
-        };
-        if let Err(error) = moved {
-            tracing::error!(%error, "cannot move the audit file; the one in use stays in use");
+    /// Events that are not written: those in the rings, and those that were handed over.
+    fn unwritten(&self) -> usize {
+        let waiting: usize = self.rings.iter().map(Receiver::waiting).sum();
+        waiting + self.audit.as_ref().map_or(0, LogWriter::unwritten)
+    }
+
+    /// Whether everything is written, or the audit log refuses it.
+    fn is_settled(&self) -> bool {
+        self.audit.as_ref().is_none_or(|audit| !matches!(audit.status(), WriterStatus::Busy(_)))
+    }
+
+    /// Gives the writers the rest of their time, and says what is lost.
+    fn end(self, begun: Instant, shared: &Shared) {
+        let left = time_to_end(shared).saturating_sub(begun.elapsed()).max(HURRIED_WRITES);
+        let closed = self.audit.as_ref().is_none_or(|audit| audit.close(left));
+        let lost = self.unwritten();
+        if lost > 0 {
+            tracing::error!(lost, "audit events are lost: they could not be written until the end");
+        } else if !closed {
+            tracing::error!("the last audit events may not be on the disk, which does not answer");
+        }
+        let Some(access) = self.access else { return };
+        if !access.close(HURRIED_WRITES) {
+            let lost = access.unwritten();
+            tracing::warn!(lost, "the last lines of the access log are lost: it takes none");
         }
     }
 
     /// What did not fit was counted by the shards, each case apart: here it is said which of the two it was, whatever
     /// `policy.fail_mode` has become since.
     fn say_what_was_lost(&mut self, shared: &Shared) {
-        let sum = |of: fn(&ShardMetrics) -> u64| shared.metrics.shards().iter().map(|shard| of(shard)).sum();
-        if let Some(events) = self.lost.news(sum(|shard| shard.audit_dropped.get())) {
+        if let Some(events) = self.lost.news(sum(shared, |shard| shard.audit_dropped.get())) {
             tracing::error!(events, "{LOST}");
         }
-        if let Some(requests) = self.refused.news(sum(|shard| shard.audit_refused.get())) {
+        if let Some(requests) = self.refused.news(sum(shared, |shard| shard.audit_refused.get())) {
             tracing::error!(requests, "{REFUSED}");
         }
-    }
-}
-
-/// When the same trouble was last complained of.
-#[derive(Debug, Default)]
-struct Complaint(Option<Instant>);
-
-impl Complaint {
-    /// Whether it is time to complain; if so, the next time is a while away.
-    fn is_due(&mut self) -> bool {
-        let due = self.0.is_none_or(|at| at.elapsed() >= COMPLAIN);
-        if due {
-            self.0 = Some(Instant::now());
+        if let Some(lines) = self.access_dropped.news(shared.counts.access_dropped.get()) {
+            tracing::error!(
+                lines,
+                "lines of the access log were dropped: it took none, or could not be written"
+            );
         }
-        due
-    }
-}
-
-/// A counter of trouble that is said in the log now and then.
-#[derive(Debug, Default)]
-struct Count {
-    said: u64,
-    complaint: Complaint,
-}
-
-impl Count {
-    /// How much it has grown to, if it has grown and it is time to say so.
-    fn news(&mut self, total: u64) -> Option<u64> {
-        if total <= self.said || !self.complaint.is_due() {
-            return None;
+        if let Some(lines) = self.log_dropped.news(logs::dropped_lines()) {
+            tracing::warn!(lines, "lines of this log were dropped: standard error took none");
         }
-        self.said = total;
-        Some(total)
     }
+}
+
+/// Adds a counter of all shards up.
+fn sum(shared: &Shared, of: fn(&ShardMetrics) -> u64) -> u64 {
+    shared.metrics.shards().iter().map(|shard| of(shard)).sum()
+}
+
+/// How long what is left may take to be written.
+fn time_to_end(shared: &Shared) -> Duration {
+    if shared.hurried.load(Relaxed) { HURRIED_WRITES } else { LAST_WRITES }
 }
 
 fn say(remark: &LogEvent) {

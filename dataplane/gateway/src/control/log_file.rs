@@ -10,7 +10,10 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use nix::fcntl::OFlag;
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+
+use crate::os;
 
 /// How long another writer is waited for. Whoever may read the file may lock it, and must not be able to stop the log.
 const LOCK_PATIENCE: Duration = Duration::from_millis(50);
@@ -51,10 +54,15 @@ pub struct LogFile {
 impl LogFile {
     /// Opens `path` for appending. One that does not exist is created for `readers` only. One that others may read or
     /// change is taken from them and a warning logged; an error when it belongs to somebody else and that cannot be
-    /// done.
+    /// done. A pipe that nobody reads is refused: opening it would wait for a reader.
     pub fn open(path: &Path, readers: Readers) -> io::Result<LogFile> {
-        let file = OpenOptions::new().append(true).create(true).mode(readers.mode()).open(path)?;
+        let mut options = OpenOptions::new();
+        options.append(true).create(true).mode(readers.mode()).custom_flags(OFlag::O_NONBLOCK.bits());
+        let file = options.open(path).map_err(|error| explain_unread(path, error))?;
         let data = file.metadata()?;
+        if !data.is_file() {
+            wait_for_room(&file)?;
+        }
         let regular = data.is_file();
         if regular {
             keep_private(&file, &data, path, readers)?;
@@ -86,9 +94,14 @@ impl LogFile {
         self.size
     }
 
-    /// Forces what was written to the disk.
+    /// Whether the file has no name any more, so that what is written to it is lost.
+    pub fn is_deleted(&self) -> io::Result<bool> {
+        Ok(self.regular && self.file.metadata()?.nlink() == 0)
+    }
+
+    /// Forces what was written to the disk; a pipe or device has none.
     pub fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
+        if self.regular { self.file.sync_data() } else { Ok(()) }
     }
 
     /// Appends `lines` and says how many of their bytes are done with. On a disk that is full these are whole lines; a
@@ -137,6 +150,21 @@ impl LogFile {
             self.torn = write_some(&self.file, b"\n").1.is_err();
         }
     }
+}
+
+/// The error of opening `path` without waiting, in words if it is a pipe without a reader.
+fn explain_unread(path: &Path, error: io::Error) -> io::Error {
+    if error.raw_os_error() == Some(Errno::ENXIO as i32) && os::is_pipe(path) {
+        return io::Error::new(error.kind(), "it is a pipe that nobody reads; start its reader first");
+    }
+    error
+}
+
+/// Has writes to a pipe or device wait until it takes something: a reader that is slow is no error.
+fn wait_for_room(file: &File) -> io::Result<()> {
+    let flags = OFlag::from_bits_retain(fcntl(file, FcntlArg::F_GETFL)?);
+    fcntl(file, FcntlArg::F_SETFL(flags.difference(OFlag::O_NONBLOCK)))?;
+    Ok(())
 }
 
 /// Takes a file from those who must not read or change it.
@@ -348,6 +376,21 @@ mod tests {
         fs::remove_file(&path).unwrap();
         LogFile::open(&path, Readers::Group).unwrap();
         assert_eq!(mode(&path) & !0o640, 0);
+    }
+
+    #[test]
+    fn a_pipe_is_opened_when_somebody_reads_it_and_refused_otherwise() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let error = LogFile::open(&path, Readers::Owner).unwrap_err().to_string();
+        assert_eq!(error, "it is a pipe that nobody reads; start its reader first");
+        let _reader =
+            OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path).unwrap();
+        let log = LogFile::open(&path, Readers::Owner).unwrap();
+        log.sync().expect("nothing to force");
+        let flags = OFlag::from_bits_retain(fcntl(&log.file, FcntlArg::F_GETFL).unwrap());
+        assert!(flags.contains(OFlag::O_APPEND) && !flags.contains(OFlag::O_NONBLOCK));
     }
 
     #[test]

@@ -1,17 +1,23 @@
 //! Everything that is not traffic: signals, reload, name lookups, the admin listener, the journal of records.
 //!
-//! Four threads. `aegis-control` runs a single-threaded tokio runtime with the admin listener, the lookups and the
-//! signals; `aegis-reload` reads the configuration again; `aegis-journal` empties the shards' rings and writes audit and access log, so that a slow disk delays
-//! neither health checks nor a reload; `aegis-takeover` waits for the gateway that takes the place of this one. Shards wait for none of them.
+//! `aegis-control` runs a single-threaded tokio runtime with the admin listener, the lookups and the signals;
+//! `aegis-reload` reads the configuration again; `aegis-takeover` waits for the gateway that takes the place of this one;
+//! `aegis-journal` empties the shards' rings, and hands audit events and
+//! access lines to `aegis-audit` and `aegis-access`, which write them. Only the last two and `aegis-log` wait for a disk
+//! or a pipe, each for its own, so that a slow one delays neither health checks nor signals nor another log. Shards wait
+//! for none of them.
 
 pub mod access;
 pub mod admin;
 mod admin_server;
 pub mod audit;
+pub mod audit_health;
+mod complaint;
 pub mod counts;
 pub mod handover;
 pub mod journal;
 pub mod log_file;
+pub mod log_writer;
 pub mod output;
 pub mod reload;
 pub mod render;
@@ -19,6 +25,8 @@ pub mod resolve;
 pub mod shared;
 pub mod shutdown;
 pub mod signals;
+pub mod state_folder;
+mod state_watch;
 pub mod tenure;
 #[cfg(test)]
 mod tests;
@@ -48,6 +56,7 @@ pub fn run(
         let admin =
             tokio::spawn(admin_server::serve(Arc::clone(shared), admin, admin::router(Arc::clone(shared))));
         let names = tokio::spawn(resolve::keep_fresh(Arc::clone(shared)));
+        tokio::spawn(state_watch::keep_watch(Arc::clone(shared)));
         let signalled = tokio::spawn(signals::handle_signals(Arc::clone(shared), signals, reloads, end));
         let ended = shards_ended(shared);
         tokio::select! {

@@ -100,9 +100,24 @@ impl Output {
         if matches!(self.target, OutputTarget::Stdout) { io::stdout().flush() } else { Ok(()) }
     }
 
+    /// Begins the file anew when it was deleted: what is written to it now would be gone with it.
+    pub fn replace_if_deleted(&mut self) -> io::Result<()> {
+        let OutputTarget::File(file) = &mut self.target else { return Ok(()) };
+        if !file.is_deleted()? {
+            return Ok(());
+        }
+        let shown = file.path().display().to_string();
+        self.reopen().map_err(|error| {
+            let what = format!("{shown} was deleted, and cannot be made anew: {error}");
+            io::Error::new(error.kind(), what)
+        })?;
+        tracing::error!(file = shown, "a log was deleted while it was written; it is begun anew");
+        Ok(())
+    }
+
     /// Gives up what waits, but for the rest of a line that is half written: without it the next line would stick to
-    /// it.
-    pub fn give_up(&mut self) {
+    /// it. Returns the number of lines given up.
+    pub fn give_up(&mut self) -> usize {
         let whole = self.whole_lines();
         let half = if whole == self.written {
             whole
@@ -110,9 +125,11 @@ impl Output {
             let rest = &self.waiting[self.written..];
             memchr::memchr(b'\n', rest).map_or(self.waiting.len(), |end| self.written + end + 1)
         };
+        let lost = memchr::memchr_iter(b'\n', &self.waiting[half..]).count();
         self.waiting.truncate(half);
         self.waiting.drain(..self.written);
         self.written = 0;
+        lost
     }
 
     /// How many of the written bytes are whole lines.
@@ -287,6 +304,23 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_was_deleted_is_begun_anew_as_soon_as_its_folder_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state/a.log");
+        fs::create_dir(folder.path().join("state")).unwrap();
+        let mut output = Output::file(&path, 0, Readers::Owner).unwrap();
+        output.replace_if_deleted().unwrap();
+        fs::remove_dir_all(folder.path().join("state")).unwrap();
+        let error = output.replace_if_deleted().unwrap_err().to_string();
+        assert!(error.contains("was deleted, and cannot be made anew: No such file"), "{error}");
+        fs::create_dir(folder.path().join("state")).unwrap();
+        output.replace_if_deleted().unwrap();
+        output.lines().extend_from_slice(b"new\n");
+        output.flush().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new\n");
+    }
+
+    #[test]
     fn names_set_aside_sort_by_time() {
         let name = set_aside_name(Path::new("/s/audit.jsonl"), SystemTime::UNIX_EPOCH);
         assert_eq!(name, Path::new("/s/audit.19700101T000000.000000Z.jsonl"));
@@ -306,10 +340,10 @@ mod tests {
         // What a reader that falls behind leaves of a batch: a part of the second line is in the pipe.
         output.lines().extend_from_slice(b"one\n");
         output.flush().unwrap();
-        for (taken, kept) in [(0, ""), (1, "wo\n"), (4, ""), (7, "ee\n")] {
+        for (taken, kept, lost) in [(0, "", 3), (1, "wo\n", 2), (4, "", 2), (7, "ee\n", 1)] {
             output.waiting = b"two\nthree\nfour\n".to_vec();
             output.written = taken;
-            output.give_up();
+            assert_eq!(output.give_up(), lost, "{taken}");
             assert_eq!((output.waiting.as_slice(), output.written), (kept.as_bytes(), 0), "{taken}");
         }
         output.flush().unwrap();

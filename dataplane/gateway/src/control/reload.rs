@@ -14,6 +14,7 @@ use crate::config::schema::Setting;
 use crate::config::{ConfigError, Loaded, Settings, Sources, load};
 use crate::recall::Recall;
 use crate::snapshot::build::SnapshotBuilder;
+use crate::state_dir::MissingKey;
 use crate::{os, state_dir};
 
 /// What a reload needs: the sources of the configuration, the builder, and what was fixed at the start.
@@ -76,7 +77,8 @@ impl Reloader {
             tracing::warn!(key, "changed, and takes effect at the next start only");
         }
         let located = |error| loaded.places.locate_all(error);
-        let master = state_dir::master_key(&loaded.settings, false).map_err(|error| located(error.into()))?;
+        let master = state_dir::master_key(&loaded.settings, MissingKey::Refuse)
+            .map_err(|error| located(error.into()))?;
         let snapshot = self.builder.build(&loaded.settings, &master).map_err(located)?;
         let generation = snapshot.generation;
         shared.rule_book.add(generation, &snapshot.shield.rules);

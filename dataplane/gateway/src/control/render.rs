@@ -14,6 +14,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::shared::Shared;
 use crate::lifecycle::ShardState;
+use crate::logs;
 use crate::metrics::{
     ADDED_BOUNDS, Counter, FIRST_BYTE_BOUNDS, Gauge, HistogramReading, STATUS_CLASSES, ShardMetrics,
     UpstreamMetrics,
@@ -293,14 +294,28 @@ impl Page<'_> {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
             counter(&mut family, NO_LABELS, value.get())?;
         }
+        let help = "Lines dropped because their file or pipe took none, or failed";
+        let mut family = encoder.encode_descriptor("aegis_log_dropped", help, None, MetricType::Counter)?;
+        counter(&mut family, &[("log", "program")], logs::dropped_lines())?;
+        counter(&mut family, &[("log", "access")], counts.access_dropped.get())?;
         let snapshot = self.shared.snapshots.load();
         let gauges = [
             ("aegis_config_generation", "Generation of the configuration in use", snapshot.generation),
             ("aegis_rules", "Detection rules in use", snapshot.shield.rules.len() as u64),
             (
                 "aegis_audit_failing",
-                "1 while the audit file cannot be written",
-                u64::from(self.shared.lifecycle.has_audit_failed()),
+                "1 while audit events cannot be written, their disk does not answer, or their ring is full",
+                u64::from(self.shared.audit.trouble().is_some()),
+            ),
+            (
+                "aegis_audit_oldest_seconds",
+                "For how long the oldest audit event that has left the rings waits to be written, in whole seconds",
+                self.shared.audit.oldest().as_secs(),
+            ),
+            (
+                "aegis_state_folder_gone",
+                "1 while the state folder, or the master key in it, is not there",
+                u64::from(self.shared.state_folder.is_gone()),
             ),
         ];
         for (name, help, value) in gauges {

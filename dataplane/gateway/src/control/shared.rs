@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use super::audit::RuleBook;
+use super::audit_health::AuditHealth;
 use super::counts::ControlCounts;
+use super::state_folder::StateFolder;
 use super::tenure::{AuditPlace, Tenure};
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::metrics::Metrics;
@@ -25,10 +27,16 @@ pub struct Shared {
     pub counts: ControlCounts,
     /// Rule names of past generations.
     pub rule_book: RuleBook,
+    /// How the audit log fares.
+    pub audit: AuditHealth,
+    /// How the state folder fares.
+    pub state_folder: StateFolder,
     /// Asks the journal to open its files anew.
     pub reopen: AtomicBool,
     /// Asks the journal to end although shards have not.
     pub closing: AtomicBool,
+    /// A second signal has come: nothing is waited for any longer.
+    pub hurried: AtomicBool,
     /// Asks the journal to set the audit file aside for another gateway.
     pub audit_place: AuditPlace,
     /// Whether the names of upstreams were found once, so that they count for readiness no more.
@@ -52,8 +60,11 @@ impl Shared {
             metrics: Metrics::new(shards),
             counts: ControlCounts::default(),
             rule_book,
+            audit: AuditHealth::default(),
+            state_folder: StateFolder::default(),
             reopen: AtomicBool::new(false),
             closing: AtomicBool::new(false),
+            hurried: AtomicBool::new(false),
             audit_place: AuditPlace::default(),
             has_known_names: AtomicBool::new(false),
             serves_admin: AtomicBool::new(true),

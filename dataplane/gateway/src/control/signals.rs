@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -64,12 +65,18 @@ pub async fn handle_signals(
         tracing::info!(timeout_s = end.drain.as_secs(), "draining: no new connections");
         shared.leave(Phase::Draining);
         tokio::select! {
-            name = signals.end() => tracing::warn!(signal = name, "second signal: stopping at once"),
+            name = signals.end() => hurry(&shared, name),
             () = tokio::time::sleep(end.drain) => tracing::warn!("the time to drain is over: stopping"),
         }
     }
     shared.leave(Phase::Stopping);
     tokio::time::sleep(end.hard_stop + Duration::from_secs(1)).await;
+}
+
+/// Waits for nothing any longer: a second signal has come.
+fn hurry(shared: &Shared, signal: &str) {
+    shared.hurried.store(true, Relaxed);
+    tracing::warn!(signal, "second signal: stopping at once");
 }
 
 /// Lets clients go elsewhere before the drain begins. False when a second signal asks for the end.
@@ -79,7 +86,7 @@ async fn leave(shared: &Shared, signals: &mut Signals, delay: Duration) -> bool 
         shared.lifecycle.advance(Phase::LameDuck);
         tokio::select! {
             name = signals.end() => {
-                tracing::warn!(signal = name, "second signal: stopping at once");
+                hurry(shared, name);
                 return false;
             }
             () = shared.is_relieved() => {}

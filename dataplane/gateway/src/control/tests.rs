@@ -1,12 +1,18 @@
 use std::collections::HashMap;
+use std::fs::{OpenOptions, Permissions};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use zeroize::Zeroizing;
 
+use super::audit_health::AuditTrouble;
 use super::journal::Journal;
 use super::log_file::Readers;
+use super::log_writer::{LogWriter, OnFailure};
 use super::output::Output;
 use super::reload::Reloader;
 use super::shared::Shared;
@@ -30,7 +36,11 @@ impl Harness {
     fn new(text: &str, shards: usize) -> Harness {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("aegis.toml");
-        let state = format!("[state]\ndir = {:?}\n", folder.path().join("state"));
+        let state = folder.path().join("state");
+        std::fs::create_dir(&state).unwrap();
+        std::fs::write(state.join("master.key"), "01".repeat(32)).unwrap();
+        std::fs::set_permissions(state.join("master.key"), Permissions::from_mode(0o600)).unwrap();
+        let state = format!("[state]\ndir = {state:?}\n");
         std::fs::write(&file, format!("{text}\n{state}")).unwrap();
         let sources = Sources { file: Some(file), ..Sources::default() };
         let loaded = load(&sources).unwrap();
@@ -48,6 +58,24 @@ impl Harness {
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
+
+    /// A thread that writes to the file at `path`.
+    fn writer(&self, path: &Path, on_failure: OnFailure) -> LogWriter {
+        let output = Output::file(path, 0, Readers::Owner).unwrap();
+        LogWriter::start("test", output, on_failure, &self.shared).unwrap()
+    }
+}
+
+/// Makes a pipe at `path` that has no room left, and returns the end of its reader.
+fn full_pipe(path: &Path) -> std::fs::File {
+    assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    let open = |options: &mut OpenOptions| options.custom_flags(OFlag::O_NONBLOCK.bits()).open(path).unwrap();
+    let reader = open(OpenOptions::new().read(true));
+    let mut writer = open(OpenOptions::new().write(true));
+    while std::io::Write::write(&mut writer, &[b'.'; 4_096]).is_ok() {}
+    let flags = OFlag::from_bits_retain(fcntl(&reader, FcntlArg::F_GETFL).unwrap());
+    fcntl(&reader, FcntlArg::F_SETFL(flags.difference(OFlag::O_NONBLOCK))).unwrap();
+    reader
 }
 
 fn send(sender: &mut Sender, path: &str) -> bool {
@@ -56,63 +84,147 @@ fn send(sender: &mut Sender, path: &str) -> bool {
 
 fn paths(file: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(file).unwrap_or_default();
+    // A line may be being written.
+    let text = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
     let event = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect(line);
     text.lines().map(|line| event(line)["path"].as_str().unwrap_or("").to_owned()).collect()
 }
+
+/// Has rounds of the journal until `done`.
+fn rounds_until(journal: &mut Journal, shared: &Shared, what: &str, mut done: impl FnMut() -> bool) {
+    for _ in 0..5_000 {
+        journal.round(shared);
+        if done() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    panic!("never: {what}");
+}
+
+const LONG: Duration = Duration::from_secs(60);
 
 #[test]
 fn records_of_all_shards_reach_both_logs() {
     let harness = Harness::new("", 2);
     let (mut a, ring_a) = events::ring(64);
     let (mut b, ring_b) = events::ring(64);
-    let audit = Output::file(&harness.path("audit"), 0, Readers::Owner).unwrap();
-    let access = Output::file(&harness.path("access"), 0, Readers::Owner).unwrap();
-    let mut journal =
-        Journal::new(vec![ring_a, ring_b], Some(audit), AuditSync::Batch, Some(access), LogFormat::Json);
+    let audit = harness.writer(&harness.path("audit"), OnFailure::Keep(AuditSync::Batch));
+    let access = harness.writer(&harness.path("access"), OnFailure::Drop);
+    let mut journal = Journal::new(vec![ring_a, ring_b], Some(audit), Some(access), LogFormat::Json, LONG);
     assert_eq!(journal.round(&harness.shared), 0);
     assert!(send(&mut a, "/a") && send(&mut b, "/b") && send(&mut a, "/c"));
     assert!(a.note(LogEvent { level: LogEventLevel::Info, what: "made up", detail: String::new() }));
     assert_eq!(journal.round(&harness.shared), 4);
-    assert_eq!(paths(&harness.path("audit")), ["/a", "/c", "/b"]);
-    assert_eq!(paths(&harness.path("access")), ["/a", "/c", "/b"]);
+    for file in ["audit", "access"] {
+        let file = harness.path(file);
+        rounds_until(&mut journal, &harness.shared, "all are written", || paths(&file).len() == 3);
+        assert_eq!(paths(&file), ["/a", "/c", "/b"]);
+    }
     assert_eq!(harness.shared.counts.audit_events.get(), 3);
 }
 
 #[test]
 fn while_the_sink_fails_events_wait_and_then_all_arrive() {
     let harness = Harness::new("", 1);
+    let (shared, reasons) = (&harness.shared, || admin::not_ready(&harness.shared).join("\n"));
     // A file that can be made writable later: a link to a device that is always full.
     let path = harness.path("audit");
     std::os::unix::fs::symlink("/dev/full", &path).unwrap();
     let (mut sender, ring) = events::ring(4);
-    let audit = Output::file(&path, 0, Readers::Owner).unwrap();
-    let mut journal = Journal::new(vec![ring], Some(audit), AuditSync::Second, None, LogFormat::Json);
+    let audit = harness.writer(&path, OnFailure::Keep(AuditSync::Second));
+    let mut journal = Journal::new(vec![ring], Some(audit), None, LogFormat::Json, LONG);
     for n in 0..4 {
         assert!(send(&mut sender, &format!("/{n}")));
     }
-    assert_eq!(journal.round(&harness.shared), 4, "one batch is taken, and kept when it cannot be written");
-    assert!(harness.shared.lifecycle.has_audit_failed());
+    assert_eq!(journal.round(shared), 4, "one batch is taken, and kept when it cannot be written");
+    rounds_until(&mut journal, shared, "it fails", || shared.lifecycle.has_audit_failed());
     for n in 4..8 {
         assert!(send(&mut sender, &format!("/{n}")));
     }
-    assert_eq!(journal.round(&harness.shared), 0, "nothing more is taken");
+    assert_eq!(journal.round(shared), 0, "nothing more is taken");
     assert!(!send(&mut sender, "/9"), "the ring is full: the shard decides by fail_mode");
-    assert!(admin::not_ready(&harness.shared).iter().any(|reason| reason.contains("audit")));
+    assert!(reasons().contains("audit events cannot be written"), "{}", reasons());
+    let failures = shared.counts.audit_failures.get();
+    rounds_until(&mut journal, shared, "it is tried again", || shared.counts.audit_failures.get() > failures);
 
     std::fs::remove_file(&path).unwrap();
-    harness.shared.reopen.store(true, std::sync::atomic::Ordering::Relaxed);
-    assert_eq!(journal.round(&harness.shared), 4);
-    assert!(!harness.shared.lifecycle.has_audit_failed());
+    shared.reopen.store(true, Relaxed);
+    rounds_until(&mut journal, shared, "all are written", || paths(&path).len() == 8);
+    rounds_until(&mut journal, shared, "it is well", || !shared.lifecycle.has_audit_failed());
+    assert!(!reasons().contains("audit"), "{}", reasons());
     assert_eq!(paths(&path), (0..8).map(|n| format!("/{n}")).collect::<Vec<_>>());
-    assert!(harness.shared.counts.audit_failures.get() >= 2);
+}
+
+/// A pipe whose reader takes nothing stands for a disk that does not answer.
+#[test]
+fn a_disk_that_does_not_answer_is_noticed_by_the_age_of_what_waits() {
+    let harness = Harness::new("", 1);
+    let (shared, reasons) = (&harness.shared, || admin::not_ready(&harness.shared).join("\n"));
+    let path = harness.path("audit");
+    let mut reader = full_pipe(&path);
+    let (mut sender, ring) = events::ring(4);
+    let audit = harness.writer(&path, OnFailure::Keep(AuditSync::Second));
+    let mut journal =
+        Journal::new(vec![ring], Some(audit), None, LogFormat::Json, Duration::from_millis(300));
+    assert!(send(&mut sender, "/first"));
+    journal.round(shared);
+    assert_eq!(shared.audit.trouble(), None, "a write may take its time");
+    for n in 0..4 {
+        assert!(send(&mut sender, &format!("/{n}")));
+    }
+    assert!(!send(&mut sender, "/one-more"));
+    shared.metrics.shards()[0].audit_refused.inc();
+    journal.round(shared);
+    assert_eq!(shared.audit.trouble(), Some(AuditTrouble::Full));
+    assert!(!shared.lifecycle.has_audit_failed() && reasons().contains("ring is full"), "{}", reasons());
+    let stalled = || shared.audit.trouble() == Some(AuditTrouble::Stalled);
+    rounds_until(&mut journal, shared, "it is noticed", stalled);
+    assert!(shared.lifecycle.has_audit_failed() && reasons().contains("does not answer"), "{}", reasons());
+    assert!(shared.audit.oldest() >= Duration::from_millis(300));
+    assert!(samples(&render::page(shared).unwrap())["aegis_audit_failing"] > 0.0);
+
+    let drain = std::thread::spawn(move || {
+        let mut text = Vec::new();
+        // It ends when the journal, and with it the last writer, has ended.
+        std::io::Read::read_to_end(&mut reader, &mut text).map(|_| text)
+    });
+    rounds_until(&mut journal, shared, "it is well", || shared.audit.trouble().is_none());
+    assert!(!shared.lifecycle.has_audit_failed());
+    rounds_until(&mut journal, shared, "all are taken", || shared.counts.audit_events.get() == 5);
+    shared.closing.store(true, Relaxed);
+    journal.run(shared);
+    let text = drain.join().unwrap().unwrap();
+    assert_eq!(memchr::memchr_iter(b'\n', &text).count(), 5);
+}
+
+#[test]
+fn an_access_log_that_takes_nothing_keeps_no_audit_event() {
+    let harness = Harness::new("", 1);
+    let shared = &harness.shared;
+    let _reader = full_pipe(&harness.path("access"));
+    let (mut sender, ring) = events::ring(64);
+    let audit = harness.writer(&harness.path("audit"), OnFailure::Keep(AuditSync::Second));
+    let access = harness.writer(&harness.path("access"), OnFailure::Drop);
+    let mut journal = Journal::new(vec![ring], Some(audit), Some(access), LogFormat::Json, LONG);
+    let mut sent = 0;
+    rounds_until(&mut journal, shared, "lines are dropped", || {
+        while send(&mut sender, "/x") {
+            sent += 1;
+        }
+        shared.counts.access_dropped.get() > 0
+    });
+    let audit = harness.path("audit");
+    rounds_until(&mut journal, shared, "all are written", || paths(&audit).len() == sent);
+    assert_eq!(shared.audit.trouble(), None);
 }
 
 #[test]
 fn the_journal_ends_with_the_shards_and_writes_what_is_left() {
     let harness = Harness::new("", 1);
     let (mut sender, ring) = events::ring(64);
-    let audit = Output::file(&harness.path("audit"), 0, Readers::Owner).unwrap();
-    let journal = Journal::new(vec![ring], Some(audit), AuditSync::None, None, LogFormat::Text);
+    let audit = harness.writer(&harness.path("audit"), OnFailure::Keep(AuditSync::None));
+    let journal = Journal::new(vec![ring], Some(audit), None, LogFormat::Text, LONG);
     let shared = Arc::clone(&harness.shared);
     let thread = std::thread::spawn(move || journal.run(&shared));
     assert!(send(&mut sender, "/last"));
@@ -136,10 +248,13 @@ fn a_reload_publishes_what_is_right_and_keeps_the_old_otherwise() {
     let now = harness.shared.snapshots.load();
     assert_eq!((now.generation, now.fail_mode), (2, FailMode::Open));
     assert_eq!((harness.shared.counts.reloads.get(), harness.shared.counts.reload_failures.get()), (1, 3));
-    assert!(!folder.exists(), "a reload makes no files");
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "a reload makes no files");
     harness.rewrite("");
     harness.reloader.reload(&harness.shared);
     assert_eq!(harness.shared.snapshots.load().generation, 3);
+    std::fs::remove_dir_all(&folder).unwrap();
+    harness.reloader.reload(&harness.shared);
+    assert_eq!(harness.shared.snapshots.load().generation, 3, "no new key is made up");
 }
 
 #[test]

@@ -70,7 +70,7 @@ impl RecordBuilder {
         shard: &Rc<Shard>,
         snapshot: &Snapshot,
         peer: IpAddr,
-        method: Method,
+        method: Option<Method>,
         began: Instant,
     ) -> Self {
         shard.metrics.requests_in_flight.add(1);
@@ -190,6 +190,27 @@ impl RecordBuilder {
         let counts: Vec<String> =
             counts.map(|(category, count)| format!("{}={count}", category.as_str())).collect();
         if counts.is_empty() { "none".to_owned() } else { counts.join(",") }
+    }
+
+    /// Notes that the exchange did not end by itself if the process stops now, and cuts every connection. An answer that
+    /// was brought about by that and could not be `delivered` is not told.
+    pub(super) fn note_stop(&mut self, delivered: bool) {
+        if !self.shard.is_stopping() || (delivered && self.ended == Ending::Complete) {
+            return;
+        }
+        self.ended = Ending::Shutdown;
+        if !delivered && self.error.take().is_some() {
+            self.status = 0;
+        }
+    }
+
+    /// Notes that the gateway answers with an error of its own.
+    pub(super) fn note_failure(&mut self, failure: &Failure) {
+        self.error = Some(failure.kind.as_str());
+        self.status = failure.status;
+        if matches!(failure.status, 408 | 504) {
+            self.ended = Ending::TimedOut;
+        }
     }
 
     /// Ends the record and sends it on its way.

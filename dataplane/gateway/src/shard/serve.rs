@@ -12,6 +12,7 @@ use super::exchange::{self, Disposition, Received};
 use super::exchange_buffers::{ExchangeBuffers, LentBuffers};
 use super::net::deadline::{TICK, WaitPhase};
 use super::net::{Conn, Stream, TlsHalf, WriteTimeout};
+use super::record::RecordBuilder;
 use super::state::Shard;
 use crate::config::settings::Limits;
 use crate::error_body::{ErrorKind, Failure};
@@ -100,14 +101,13 @@ async fn next(shard: &Rc<Shard>, client: &mut Client) -> Disposition {
     }
     let began = Instant::now();
     let Some(mut buffers) = LentBuffers::take(&shard.exchange_buffers, &shard.buffers) else {
-        shard.metrics.overloaded.inc();
-        return refuse_full(shard, client).await;
+        // With buffers outside of the budget, which hold one short reply.
+        return refuse(shard, client, &mut ExchangeBuffers::default(), &FULL, began).await;
     };
     let (parse, began) = match read_head(shard, client, buffers.buffers(), began).await {
         Ok(head) => head,
         Err(HeadError::Refused(failure)) => {
-            let gap = shard.snapshot().timeouts.response_write_gap;
-            return refuse(shard, client, buffers.buffers(), &failure, gap).await;
+            return refuse(shard, client, buffers.buffers(), &failure, began).await;
         }
         Err(HeadError::ClientGone) => return Disposition::Close,
     };
@@ -191,36 +191,30 @@ fn check_limits(head: &[u8], limits: &Limits) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Refuses a request for whose buffers there is no room, with buffers outside of the budget that hold one short reply.
-async fn refuse_full(shard: &Shard, client: &mut Client) -> Disposition {
-    write_refusal(shard, client, &mut ExchangeBuffers::default(), &FULL, LINGER_GAP).await
-}
-
-/// Refuses a request that has no readable head. What follows it cannot be read either, so the connection ends.
+/// Refuses a request that has no readable head, or for which there is no room, and records that. What follows it cannot
+/// be read either, so the connection ends.
 async fn refuse(
-    shard: &Shard,
+    shard: &Rc<Shard>,
     client: &mut Client,
     buffers: &mut ExchangeBuffers,
     failure: &Failure,
-    gap: Duration,
+    began: Instant,
 ) -> Disposition {
-    shard.metrics.finished(None, failure.status);
-    write_refusal(shard, client, buffers, failure, gap).await
-}
-
-/// Writes an error reply. The client may take nothing of it for as long as `gap`.
-async fn write_refusal(
-    shard: &Shard,
-    client: &mut Client,
-    buffers: &mut ExchangeBuffers,
-    failure: &Failure,
-    gap: Duration,
-) -> Disposition {
-    write_failure(buffers, failure, &Recipient::unknown(shard.next_id().to_hex()));
-    let timeout = WriteTimeout { phase: WaitPhase::ReplyWrite, gap };
+    let snapshot = shard.snapshot();
+    let mut record = RecordBuilder::new(shard, &snapshot, client.peer.ip(), None, began);
+    let reserved = record.reserve(snapshot.fail_mode);
+    let failure = reserved.as_ref().err().unwrap_or(failure);
+    if failure.kind == ErrorKind::Overloaded {
+        shard.metrics.overloaded.inc();
+    }
+    record.note_failure(failure);
+    write_failure(buffers, failure, &Recipient::unknown(record.id.to_hex()));
+    let timeout = WriteTimeout { phase: WaitPhase::ReplyWrite, gap: snapshot.timeouts.response_write_gap };
     let (bytes, range) = buffers.out.take();
     let (result, bytes) = client.conn.write(bytes, range, timeout).await;
     buffers.out.restore(bytes);
+    record.note_stop(result.is_ok());
+    record.close();
     if result.is_ok() { Disposition::Linger } else { Disposition::Cut }
 }
 

@@ -100,6 +100,11 @@ impl Shard {
         !self.life.get().accepts()
     }
 
+    /// Whether the process stops now, and every connection is cut.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.life.get() == Life::Stopping
+    }
+
     /// Reports an event to the log, at most one in [`LOG_PAUSE`] ticks: a fault seldom comes alone.
     pub(super) fn log_event(
         &self,

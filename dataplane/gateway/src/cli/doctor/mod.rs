@@ -116,7 +116,8 @@ impl DoctorCommand {
 
 /// What the gateway would work from; nothing is created for it.
 fn build(loaded: &Loaded) -> Result<Snapshot, ConfigError> {
-    let master = state_dir::master_key(&loaded.settings, false).map_err(ConfigError::from)?;
+    let master =
+        state_dir::master_key(&loaded.settings, state_dir::MissingKey::Invent).map_err(ConfigError::from)?;
     let cache = RuleCache::of_gateway(&loaded.settings).read_only();
     SnapshotBuilder::new(cache).build(&loaded.settings, &master)
 }

@@ -14,8 +14,7 @@ const MAX_NAMED: usize = 4;
 pub(super) struct TailEvent<'a> {
     #[serde(borrow)]
     time: Cow<'a, str>,
-    #[serde(borrow)]
-    method: Cow<'a, str>,
+    method: Option<Cow<'a, str>>,
     #[serde(borrow)]
     path: Cow<'a, str>,
     upstream: Option<Cow<'a, str>>,
@@ -61,7 +60,7 @@ impl TailEvent<'_> {
         let upstream = printable(self.upstream.as_deref().unwrap_or("-"));
         parts.push(format!(
             "{} {} {}",
-            self.method,
+            printable(self.method.as_deref().unwrap_or("-")),
             paint.paint(Color::Cyan, &upstream),
             printable(&self.path)
         ));

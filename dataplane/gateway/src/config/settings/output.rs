@@ -3,11 +3,12 @@
 #![expect(clippy::doc_markdown, reason = "the doc comments of settings are shown to people word for word")]
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::config::key::SettingKind;
-use crate::config::range::Range;
+use crate::config::range::{Range, TimeLimit};
 use crate::config::schema::{choices, section};
 use crate::config::units;
 
@@ -43,6 +44,9 @@ section! {
         sync: AuditSync;
         /// Size at which the file is set aside and a new one begun; 0 is never. Nothing is deleted.
         rotate_size: u64 = 256 << 20, with: "units::size", kind: SettingKind::Size;
+        /// How long an event may wait for its disk or pipe before the audit log counts as failing: readiness and log say
+        /// so, and policy.fail_mode decides on further requests.
+        write_timeout: Duration = Duration::from_secs(5), with: "units::duration", range: TimeLimit::ABOVE_ZERO;
         /// Events that may wait per shard while the writer is behind.
         ring: usize = 8_192, range: ring();
     }

@@ -15,7 +15,8 @@ use crate::config::units;
 section! {
     /// `[upstreams.<name>]`
     Upstream {
-        /// http:// or https://, host, optional port and base path. Required unless the name is built in.
+        /// http:// or https://, host, optional port and base path. Required unless the name is built in. At most 64
+        /// upstreams, with the built-in ones, and 64 names from one start to the next.
         url: Option<String>, example: r#""https://llm.example.com/v1""#;
         /// Whose API it speaks: error shape and header style. Guessed from the name when absent.
         provider: Option<Provider>, example: r#""openai""#;

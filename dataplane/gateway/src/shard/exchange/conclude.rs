@@ -48,6 +48,7 @@ impl Exchange<'_> {
             Ok(()) => Disposition::behind_reply(self.peer.keep_alive, all_read),
             Err(error) => self.conclude_error(error, all_read).await,
         };
+        self.record.note_stop(disposition != Disposition::Cut);
         if self.record.failed_open {
             self.shard
                 .log_event(LogEventLevel::Error, "a request passed unscanned", || FAILED_OPEN.to_owned());
@@ -85,11 +86,7 @@ impl Exchange<'_> {
 
     /// Answers with the gateway's own error, and records it.
     async fn answer_failure(&mut self, failure: &Failure, keep_alive: bool) -> Result<(), ClientGone> {
-        self.record.error = Some(failure.kind.as_str());
-        self.record.status = failure.status;
-        if matches!(failure.status, 408 | 504) {
-            self.record.ended = Ending::TimedOut;
-        }
+        self.record.note_failure(failure);
         if failure.kind == ErrorKind::Overloaded {
             self.shard.metrics.overloaded.inc();
         }

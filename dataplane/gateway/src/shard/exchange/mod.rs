@@ -90,7 +90,7 @@ impl<'a> Exchange<'a> {
         // come.
         let fields = &buffers.request.fields;
         let (body, readable) = RequestBody::open(shard, &snapshot, fields, parse.framing, began);
-        let mut record = RecordBuilder::new(shard, &snapshot, peer, method, began);
+        let mut record = RecordBuilder::new(shard, &snapshot, peer, Some(method), began);
         record.failed_open = body.is_undecoded();
         let mut exchange = Self {
             peer: Peer { version, keep_alive: parse.keep_alive && may_keep_alive },

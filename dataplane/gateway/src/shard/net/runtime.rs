@@ -1,10 +1,13 @@
 //! The runtime of a shard: its event loop, its tasks and its timers.
 
 use std::future::{Future, poll_fn};
-use std::io;
+use std::io::{self, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::OnceLock;
 use std::task::Poll;
 use std::time::Duration;
 
+use monoio::io::AsyncReadRent;
 use monoio::{IoUringDriver, LegacyDriver, RuntimeBuilder};
 
 use super::catch_unwind::CatchUnwind;
@@ -14,10 +17,40 @@ use crate::config::settings::Driver;
 /// system call.
 const RING_ENTRIES: u32 = 1024;
 
-/// Whether the kernel and the sandbox around this process allow what the shards need of `io_uring`.
+/// Whether the kernel and the sandbox around this process allow what the shards need of `io_uring`. Tried once.
 pub(crate) fn has_io_uring() -> bool {
-    monoio::utils::detect_uring()
+    static WORKS: OnceLock<bool> = OnceLock::new();
+    *WORKS.get_or_init(|| monoio::utils::detect_uring() && carries_out_io().is_ok())
 }
+
+/// Has a ring carry out a real operation, which a sandbox may forbid although it lets rings be made. The ring is entered
+/// once before: the runtime would go on for ever with one that cannot be.
+fn carries_out_io() -> io::Result<()> {
+    io_uring::IoUring::new(PROBE_ENTRIES)?.submitter().submit()?;
+    let (near, mut far) = UnixStream::pair()?;
+    near.set_nonblocking(true)?;
+    far.write_all(PROBE)?;
+    let runtime = RuntimeBuilder::<IoUringDriver>::new().with_entries(PROBE_ENTRIES).enable_timer().build();
+    let read = runtime?.block_on(timeout(PROBE_LIMIT, async {
+        let mut near = monoio::net::UnixStream::from_std(near)?;
+        let (read, bytes) = near.read(vec![0; PROBE.len()]).await;
+        read.map(|count| bytes[..count] == *PROBE)
+    }));
+    match read {
+        Ok(Ok(true)) => Ok(()),
+        Ok(Err(error)) => Err(error),
+        Ok(Ok(false)) | Err(Elapsed) => Err(io::ErrorKind::Other.into()),
+    }
+}
+
+/// Entries of the ring that is only tried.
+const PROBE_ENTRIES: u32 = 8;
+
+/// What it reads.
+const PROBE: &[u8] = b"?";
+
+/// How long that may take.
+const PROBE_LIMIT: Duration = Duration::from_secs(1);
 
 /// Runs `main`, and the tasks that it spawns, on this thread until `main` ends.
 ///
@@ -98,11 +131,7 @@ pub(crate) async fn timeout<F: Future>(limit: Duration, future: F) -> Result<F::
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
-    use std::io::Write;
-    use std::os::unix::net::UnixStream;
     use std::rc::Rc;
-
-    use monoio::io::AsyncReadRent;
 
     use super::*;
 

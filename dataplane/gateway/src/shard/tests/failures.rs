@@ -260,7 +260,7 @@ fn a_block_at_the_end_of_a_body_reaches_no_upstream() {
 fn malformed_requests_are_refused_and_the_connection_ends() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("never")]);
-        let gateway = GatewaySetup::new(driver, &upstream).start();
+        let mut gateway = GatewaySetup::new(driver, &upstream).start();
         for (request, status) in [
             ("GET / HTTP/1.1\nhost: g\n\n", 400),
             (
@@ -276,7 +276,12 @@ fn malformed_requests_are_refused_and_the_connection_ends() {
             let reply = client.reply();
             assert_eq!((reply.status, reply.keep_alive), (status, false), "{request:?}");
             assert!(client.is_closed());
+            let record = gateway.record();
+            assert_eq!(reply.field("x-aegis-request-id"), record.id.to_string());
+            assert_eq!((record.status, record.error), (status, Some("invalid_request")), "{request:?}");
+            assert!(record.method.is_none() && record.upstream.is_none() && record.path.is_empty());
         }
+        assert_eq!(gateway.metrics.local_requests[4].get() + gateway.metrics.local_requests[5].get(), 5);
         let mut client = gateway.client();
         client.send("GET /up/x HTTP/1.1\r\nhost: g\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n");
         assert_eq!(client.reply().status, 426);

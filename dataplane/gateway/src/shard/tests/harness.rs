@@ -15,7 +15,7 @@ use aegis_wire::head::{Method, RequestHead, ResponseHead};
 use aegis_wire::tls::{Identity, Pem, ServerConfigBuilder};
 
 use crate::config::settings::{Driver, Provider, Timeouts};
-use crate::events::{Receiver, RequestRecord, ShardEvent, ring};
+use crate::events::{Receiver, RequestRecord, ring};
 use crate::lifecycle::{Lifecycle, Phase, ShardContext};
 use crate::metrics::{Metrics, ShardMetrics};
 use crate::snapshot::{Addresses, Snapshot, SnapshotHandle, TrustIdentity, Upstream};
@@ -312,14 +312,10 @@ impl Gateway {
     pub(super) fn record(&mut self) -> Box<RequestRecord> {
         let mut record = None;
         wait_for(|| {
-            record = match self.events.take() {
-                Some(ShardEvent::Request(record)) => Some(record),
-                Some(ShardEvent::Log(remark)) => {
-                    assert!(!remark.what.contains("panicked"), "{remark:?}");
-                    None
-                }
-                None => None,
-            };
+            while let Some(remark) = self.events.take_remark() {
+                assert!(!remark.what.contains("panicked"), "{remark:?}");
+            }
+            record = self.events.take();
             record.is_some()
         });
         record.unwrap()

@@ -1,5 +1,6 @@
 //! Beginning and end: snapshots, budgets, drain.
 
+use std::io::Read;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
@@ -12,6 +13,7 @@ use super::harness::{
     GatewaySetup, MockUpstream, SECRET, ScriptStep, ok, on_both_drivers, shield, wait_for, write,
 };
 use crate::config::settings::FailMode;
+use crate::events::Ending;
 use crate::lifecycle::Phase;
 use crate::shard::net::deadline::TICK;
 use crate::snapshot::{Auth, GatewayKeys, HashedKey, Snapshot};
@@ -126,15 +128,34 @@ fn a_failed_connect_asks_for_the_name_to_be_looked_up() {
 }
 
 #[test]
-fn stopping_cuts_what_is_left() {
+fn stopping_cuts_what_is_left_and_says_so() {
     on_both_drivers(|driver| {
-        let upstream = MockUpstream::new(|_| vec![ScriptStep::Sleep(3_000), ok("too late")]);
-        let gateway = GatewaySetup::new(driver, &upstream).start();
-        let mut client = gateway.client();
-        client.post("/up/x", "a");
-        wait_for(|| gateway.metrics.requests_in_flight.get() == 1);
-        drop(gateway);
-        let _ = client.is_closed();
+        let begun = || write("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello");
+        let upstream = MockUpstream::new(move |_| vec![begun(), ScriptStep::Sleep(3_000), ScriptStep::Close]);
+        let silent = MockUpstream::new(|_| vec![ScriptStep::Sleep(3_000), ok("too late")]);
+        let half_a_body = "POST /up/x HTTP/1.1\r\nhost: g\r\ncontent-length: 10\r\n\r\nhello";
+        for (upstream, request, status) in [
+            (&silent, "GET /up/x HTTP/1.1\r\nhost: g\r\n\r\n", 0),
+            (&upstream, "GET /up/x HTTP/1.1\r\nhost: g\r\n\r\n", 200),
+            // A client that still sends can be answered.
+            (&upstream, half_a_body, 408),
+            (&upstream, "GET /up/x HTTP/1.1\r\nho", 408),
+        ] {
+            let mut gateway = GatewaySetup::new(driver, upstream).start();
+            let mut client = gateway.client();
+            client.send(request);
+            let mut seen = Vec::new();
+            while status == 200 && !seen.ends_with(b"hello") {
+                let mut piece = [0; 512];
+                let count = client.stream.read(&mut piece).unwrap();
+                seen.extend_from_slice(&piece[..count]);
+            }
+            wait_for(|| gateway.metrics.connections_open.get() == 1);
+            thread::sleep(Duration::from_millis(100));
+            gateway.lifecycle.advance(Phase::Stopping);
+            let record = gateway.record();
+            assert_eq!((record.ended, record.status), (Ending::Shutdown, status), "{request}");
+        }
     });
 }
 
