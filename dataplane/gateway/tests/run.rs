@@ -342,6 +342,19 @@ fn what_keeps_it_from_starting_is_said_with_what_to_do() {
     let (code, printed) = refused(&["--config", "/nonexistent.toml"], folder.path());
     assert_eq!(code, Some(2));
     assert!(printed.contains("error: /nonexistent.toml: cannot read the configuration"), "{printed}");
+
+    let (pipe, config) = (folder.path().join("pipe"), folder.path().join("aegis.toml"));
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
+    for (key, text) in [
+        ("audit.file", format!("[audit]\nfile = \"{}\"\n", pipe.display())),
+        ("log.access", format!("[log]\naccess = \"{}\"\n", pipe.display())),
+    ] {
+        std::fs::write(&config, text).expect("written");
+        let (code, printed) = refused(&["--config", &config.display().to_string()], folder.path());
+        assert_eq!(code, Some(2));
+        let says = format!("cannot write {} ({key}): it is a pipe that nobody reads", pipe.display());
+        assert!(printed.contains(&says), "{printed}");
+    }
 }
 
 #[test]
