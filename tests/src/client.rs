@@ -22,11 +22,16 @@ pub struct Client {
 impl Client {
     /// Connects, with every write on the wire at once.
     pub fn connect(address: SocketAddr) -> Client {
-        let stream = TcpStream::connect(address).unwrap_or_else(|e| panic!("connect {address}: {e}"));
-        stream.set_nodelay(true).expect("TCP_NODELAY");
-        stream.set_read_timeout(Some(READ_LIMIT)).expect("a read timeout");
-        stream.set_write_timeout(Some(READ_LIMIT)).expect("a write timeout");
-        Client { stream }
+        Client::try_connect(address).unwrap_or_else(|e| panic!("connect {address}: {e}"))
+    }
+
+    /// Connects to what may be gone.
+    pub fn try_connect(address: SocketAddr) -> io::Result<Client> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(READ_LIMIT))?;
+        stream.set_write_timeout(Some(READ_LIMIT))?;
+        Ok(Client { stream })
     }
 
     /// Sends all bytes at once. A peer that has already answered and closed is no error here.

@@ -24,6 +24,9 @@ pub struct GatewayBuilder {
     state: Option<PathBuf>,
     tls: bool,
     file_size: Option<u64>,
+    descriptors: Option<u64>,
+    place: Option<(SocketAddr, SocketAddr)>,
+    takeover: bool,
     stdout: Option<PathBuf>,
     stderr: Option<PathBuf>,
 }
@@ -51,6 +54,9 @@ impl Default for GatewayBuilder {
             state: None,
             tls: false,
             file_size: None,
+            descriptors: None,
+            place: None,
+            takeover: false,
             stdout: None,
             stderr: None,
         }
@@ -114,6 +120,27 @@ impl GatewayBuilder {
         self
     }
 
+    /// So many descriptors may be open at a time.
+    #[must_use]
+    pub fn descriptor_limit(mut self, descriptors: u64) -> Self {
+        self.descriptors = Some(descriptors);
+        self
+    }
+
+    /// Listens where `other` does, with the same state.
+    #[must_use]
+    pub fn in_place_of(mut self, other: &Gateway) -> Self {
+        self.place = Some((other.address, other.admin));
+        self.state(&other.state)
+    }
+
+    /// Takes over from the gateway that runs with the same state.
+    #[must_use]
+    pub fn takeover(mut self) -> Self {
+        self.takeover = true;
+        self
+    }
+
     /// Standard output goes to this pipe.
     #[must_use]
     pub fn stdout(mut self, pipe: &Path) -> Self {
@@ -130,6 +157,20 @@ impl GatewayBuilder {
 
     /// Starts it and waits until it is ready.
     pub fn start(self) -> Gateway {
+        let limits_files = self.file_size.is_some();
+        let mut gateway = self.launch();
+        let admin = gateway.admin;
+        gateway.process.wait_until(|_| is_ready(admin).then_some(()));
+        // The file that other commands find it by is the last descriptor that a start takes, behind readiness.
+        let file = gateway.state.join(format!("gateway-{}.json", gateway.process.id()));
+        if !limits_files {
+            gateway.process.wait_until(|_| file.exists().then_some(()));
+        }
+        gateway
+    }
+
+    /// Starts it and waits for nothing.
+    pub fn launch(self) -> Gateway {
         let dir = tempfile::Builder::new().prefix("aegis-gateway-").tempdir().expect("a temporary folder");
         let config = dir.path().join("aegis.toml");
         let state = self.state.clone().unwrap_or_else(|| dir.path().join("state"));
@@ -140,20 +181,26 @@ impl GatewayBuilder {
             let _ = write!(text, "\n[log]\nformat = \"json\"\naccess = \"{}\"\n", access.display());
         }
         fs::write(&config, text).expect("a configuration file");
-        let (address, admin) = (free_address(), free_address());
-        let mut command = match self.file_size {
-            None => Command::new(binary("aegis-gateway")),
-            Some(kib) => {
-                // Without the signal a write beyond the limit fails as one on a full disk does.
-                let script = format!("trap '' XFSZ; ulimit -S -f {kib}; exec \"$0\" \"$@\"");
-                let mut command = Command::new("bash");
-                command.arg("-c").arg(script).arg(binary("aegis-gateway"));
-                command
-            }
-        };
+        let (address, admin) = self.place.unwrap_or_else(|| (free_address(), free_address()));
+        let mut limits = String::new();
+        if let Some(kib) = self.file_size {
+            // Without the signal a write beyond the limit fails as one on a full disk does.
+            let _ = write!(limits, "trap '' XFSZ; ulimit -S -f {kib}; ");
+        }
+        if let Some(descriptors) = self.descriptors {
+            let _ = write!(limits, "ulimit -n {descriptors}; ");
+        }
+        let mut command = Command::new(binary("aegis-gateway"));
+        if !limits.is_empty() {
+            command = Command::new("bash");
+            command.arg("-c").arg(format!("{limits}exec \"$0\" \"$@\"")).arg(binary("aegis-gateway"));
+        }
         command.arg("run").arg("--config").arg(&config).arg("--state").arg(&state);
         command.arg("--listen").arg(address.to_string()).arg("--admin").arg(admin.to_string());
         command.arg("--shards").arg(self.shards.to_string()).arg("--driver").arg(self.driver);
+        if self.takeover {
+            command.arg("--takeover");
+        }
         for (name, url) in &self.upstreams {
             command.arg("--upstream").arg(format!("{name}={url}"));
         }
@@ -161,14 +208,8 @@ impl GatewayBuilder {
             command.env_remove(name);
         }
         let log = dir.path().join("output.log");
-        let mut process = Process::start_with(command, &log, self.stdout.as_deref(), self.stderr.as_deref());
-        process.wait_until(|_| is_ready(admin).then_some(()));
-        // The file that other commands find it by is the last descriptor that a start takes, behind readiness.
-        let file = state.join(format!("gateway-{}.json", process.id()));
-        if self.file_size.is_none() {
-            process.wait_until(|_| file.exists().then_some(()));
-        }
-        Gateway { address, admin, dir, state, process }
+        let process = Process::start_with(command, &log, self.stdout.as_deref(), self.stderr.as_deref());
+        Gateway { address, admin, process, dir, state }
     }
 }
 
@@ -186,10 +227,10 @@ pub struct Gateway {
     pub address: SocketAddr,
     /// Where health and metrics are.
     pub admin: SocketAddr,
+    /// The program itself; it goes before the folder with its log.
+    pub process: Process,
     dir: TempDir,
     state: PathBuf,
-    /// The program itself.
-    pub process: Process,
 }
 
 impl Gateway {

@@ -1,7 +1,7 @@
 //! The gateway: keeps secrets away from AI providers.
 //!
 //! Shards ([`lifecycle::ShardContext`]) move traffic, each on its own CPU, and touch nothing but immutable snapshots,
-//! their own counters, their own end of a ring, and the tables of sessions and of clients, which need no lock. Two more
+//! their own counters, their own end of a ring, and the tables of sessions and of clients, which need no lock. A few more
 //! threads ([`control`]) do all the rest: configuration, names, reload, logs, audit, the admin listener. Either may
 //! stall without slowing a request.
 
@@ -13,6 +13,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod control;
+pub mod descriptors;
 pub mod error_body;
 pub mod events;
 pub mod hex;
@@ -20,6 +21,7 @@ pub mod instance;
 pub mod known_values_file;
 pub mod lifecycle;
 pub mod links;
+pub mod listeners;
 mod log_lines;
 pub mod logs;
 pub mod metrics;
@@ -33,4 +35,6 @@ pub mod shard;
 mod shared_table;
 pub mod snapshot;
 pub mod state_dir;
+pub mod state_lock;
+pub mod takeover;
 pub mod web_origin;

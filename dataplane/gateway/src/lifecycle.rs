@@ -4,7 +4,7 @@
 //! never waits. Shards look at [`Lifecycle::phase`] and [`crate::snapshot::SnapshotHandle::generation`] from a timer of
 //! their own (every 50 ms or so) and at a new connection; no message is sent to them.
 
-use std::net::SocketAddr;
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
@@ -18,10 +18,23 @@ use crate::snapshot::SnapshotHandle;
 pub enum Phase {
     /// Taking traffic.
     Running = 0,
-    /// No new connections; `connection: close` on the next reply; running exchanges end.
-    Draining = 1,
+    /// Still taking traffic, but not for long: readiness is away, and replies say `connection: close`, so that balancers
+    /// and clients go elsewhere.
+    LameDuck = 1,
+    /// Another process accepts on the same sockets. No new connections here; idle ones stay for a while, and their next
+    /// reply is the last.
+    HandedOver = 2,
+    /// No new connections; idle ones are closed; running exchanges end.
+    Draining = 3,
     /// Close everything now and return.
-    Stopping = 2,
+    Stopping = 4,
+}
+
+impl Phase {
+    /// Whether new connections are accepted.
+    pub fn accepts(self) -> bool {
+        self < Phase::HandedOver
+    }
 }
 
 /// The state of one shard, as it reports it.
@@ -57,7 +70,9 @@ impl Lifecycle {
     pub fn phase(&self) -> Phase {
         match self.phase.load(Acquire) {
             0 => Phase::Running,
-            1 => Phase::Draining,
+            1 => Phase::LameDuck,
+            2 => Phase::HandedOver,
+            3 => Phase::Draining,
             _ => Phase::Stopping,
         }
     }
@@ -104,10 +119,8 @@ pub struct ShardContext {
     pub shards: usize,
     /// The CPU it is pinned to (already done when the shard's code runs).
     pub cpu: Option<usize>,
-    /// Addresses to listen on, each shard with `SO_REUSEPORT`.
-    pub listen: Vec<SocketAddr>,
-    /// Length of the accept queue.
-    pub backlog: u32,
+    /// The sockets it accepts on; of each address at least one.
+    pub listeners: Vec<TcpListener>,
     /// The driver to use; never `Auto`, the choice has been made.
     pub driver: Driver,
     /// Client connections this shard may hold.
@@ -132,6 +145,17 @@ mod tests {
         life.advance(Phase::Stopping);
         life.advance(Phase::Draining);
         assert_eq!(life.phase(), Phase::Stopping);
+    }
+
+    #[test]
+    fn every_phase_is_read_as_it_was_written() {
+        use Phase::{Draining, HandedOver, LameDuck, Running, Stopping};
+        for phase in [Running, LameDuck, HandedOver, Draining, Stopping] {
+            let life = Lifecycle::new(1);
+            life.advance(phase);
+            assert_eq!(life.phase(), phase);
+            assert_eq!(phase.accepts(), matches!(phase, Running | LameDuck));
+        }
     }
 
     #[test]

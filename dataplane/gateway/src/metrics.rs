@@ -222,9 +222,11 @@ pub struct ShardMetrics {
     pub response_bytes: Counter,
     /// Client connections open.
     pub connections_open: Gauge,
+    /// Client connections that may be open: what configuration and descriptors allow.
+    pub connections_max: Gauge,
     /// Client connections accepted since the start.
     pub connections_total: Counter,
-    /// Client connections refused at `server.max_connections`.
+    /// Client connections refused because as many were open as may be.
     pub connections_refused: Counter,
     /// Requests refused with 503 because a budget was used up.
     pub overloaded: Counter,
@@ -272,6 +274,7 @@ impl ShardMetrics {
             request_bytes: Counter::default(),
             response_bytes: Counter::default(),
             connections_open: Gauge::default(),
+            connections_max: Gauge::default(),
             connections_total: Counter::default(),
             connections_refused: Counter::default(),
             overloaded: Counter::default(),

@@ -19,7 +19,7 @@ mod tls_health;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Release};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use std::time::Duration;
 
 use aegis_shield::Shield;
@@ -159,7 +159,7 @@ pub struct Upstream {
     pub redirect_hosts: HostNames,
     /// Whether values of requests to it are remembered.
     pub recall: bool,
-    /// Named in the configuration, so that readiness waits for its addresses; false for other built-in ones.
+    /// Named in the configuration, so that its name counts for readiness; false for other built-in ones.
     pub needed: bool,
 }
 
@@ -196,24 +196,68 @@ pub struct UpstreamKey {
     pub value: Secret,
 }
 
-/// The addresses of a host, published by the control thread.
+/// The addresses of a host, published by the control thread, and what both sides say about its name.
 #[derive(Debug, Default)]
-pub struct Addresses(ArcSwap<Vec<SocketAddr>>);
+pub struct Addresses {
+    found: ArcSwap<Vec<SocketAddr>>,
+    /// A lookup has ended, whatever it found.
+    was_looked_up: AtomicBool,
+    /// The last lookup failed.
+    is_failing: AtomicBool,
+    /// A shard could not connect.
+    is_doubted: AtomicBool,
+}
 
 impl Addresses {
     /// A host known by its address; never resolved.
     pub fn fixed(address: SocketAddr) -> Self {
-        Addresses(ArcSwap::from_pointee(vec![address]))
+        Addresses {
+            found: ArcSwap::from_pointee(vec![address]),
+            was_looked_up: AtomicBool::new(true),
+            ..Addresses::default()
+        }
     }
 
     /// The addresses to try, in turn. Empty until the name was resolved once. A failed refresh keeps the old ones.
     pub fn get(&self) -> arc_swap::Guard<Arc<Vec<SocketAddr>>> {
-        self.0.load()
+        self.found.load()
     }
 
     /// Publishes what a lookup found.
     pub fn set(&self, addresses: Vec<SocketAddr>) {
-        self.0.store(Arc::new(addresses));
+        self.found.store(Arc::new(addresses));
+        self.set_looked_up(true);
+    }
+
+    /// Says that a lookup has ended, and whether it found addresses.
+    pub fn set_looked_up(&self, has_found: bool) {
+        self.is_failing.store(!has_found, Relaxed);
+        self.was_looked_up.store(true, Release);
+    }
+
+    /// Whether a lookup has ended, whatever it found.
+    pub fn was_looked_up(&self) -> bool {
+        self.was_looked_up.load(Acquire)
+    }
+
+    /// Whether the last lookup failed.
+    pub fn is_failing(&self) -> bool {
+        self.is_failing.load(Relaxed)
+    }
+
+    /// Asks for a lookup soon: nobody answers where the last one led to.
+    pub fn doubt(&self) {
+        self.is_doubted.store(true, Relaxed);
+    }
+
+    /// Whether a lookup was asked for.
+    pub fn is_doubted(&self) -> bool {
+        self.is_doubted.load(Relaxed)
+    }
+
+    /// Says that the lookup that was asked for has begun.
+    pub fn clear_doubt(&self) {
+        self.is_doubted.store(false, Relaxed);
     }
 }
 

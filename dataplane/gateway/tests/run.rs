@@ -287,7 +287,7 @@ fn before_it_serves_anybody_it_ends_at_once_and_in_order() {
 
 #[test]
 fn a_drain_lets_running_exchanges_end_and_a_second_signal_does_not_wait() {
-    let mut it = Running::start("", provider(Duration::from_secs(1)));
+    let mut it = Running::start("[server]\ndrain_delay = \"500ms\"\n", provider(Duration::from_secs(1)));
     let traffic = it.traffic;
     let request = "GET /mine/x HTTP/1.1\r\nhost: x\r\n\r\n";
     let slow = std::thread::spawn(move || exchange(traffic, request));

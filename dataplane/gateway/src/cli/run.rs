@@ -3,7 +3,9 @@
 //! Order matters: everything that can fail for a reason a person can repair happens before the first thread exists and
 //! is said on standard error, not in a log.
 
-use std::net::TcpListener;
+mod place;
+mod succession;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -12,6 +14,9 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use nix::unistd::Pid;
+
+use place::{Arrival, Place};
+use succession::{enter, get_able, relieve};
 
 use super::check;
 use super::options::ConfigOptions;
@@ -26,13 +31,14 @@ use crate::control::output::Output;
 use crate::control::reload::Reloader;
 use crate::control::shared::Shared;
 use crate::control::shutdown::ShutdownTimes;
+use crate::descriptors::ProcessShape;
 use crate::events::{self, Receiver};
-use crate::instance::{Announced, Instance};
+use crate::instance::Instance;
 use crate::lifecycle::{Phase, ShardContext, ShardState};
 use crate::rule_cache::RuleCache;
 use crate::snapshot::build::SnapshotBuilder;
 use crate::state_dir::MissingKey;
-use crate::{instance, logs, os, shard, state_dir};
+use crate::{logs, os, shard, state_dir};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -40,6 +46,7 @@ Examples:
   aegis-gateway run --config /etc/aegis/aegis.toml
   aegis-gateway run --listen 127.0.0.1:8080 --upstream openai=http://127.0.0.1:9000
   AEGIS_LOG_FORMAT=json AEGIS_SERVER_SHARDS=2 aegis-gateway run
+  aegis-gateway run --config /etc/aegis/aegis.toml --takeover     a new version in the place of the old one
 
 Signals: SIGHUP reads the configuration again (the old one stays when the new one is wrong) and opens log files anew;
 SIGTERM and SIGINT let running exchanges end, then stop; a second one stops at once.
@@ -64,6 +71,10 @@ const END_PATIENCE: Duration = Duration::from_secs(1);
 pub(super) struct RunCommand {
     #[command(flatten)]
     options: ConfigOptions,
+    /// Take the place of the gateway that runs with the same state folder: it hands its listening sockets over, and ends
+    /// when its last exchange has; without one, just start
+    #[arg(long, conflicts_with = "attached_to")]
+    takeover: bool,
     /// Stop when this process, which has started this one, ends
     #[arg(long, hide = true, value_name = "PID")]
     attached_to: Option<i32>,
@@ -91,9 +102,9 @@ impl RunCommand {
         for warning in warnings {
             tracing::warn!("{warning}");
         }
-        harden(settings);
+        harden();
         let folder = state_dir::folder(settings);
-        let process = Process::assemble(sources, loaded, self.attached_to.is_some())?;
+        let process = Process::assemble(sources, loaded, self.arrival())?;
         let outcome = process.run();
         logs::flush(LAST_LOG_LINES);
         if self.remove_state {
@@ -102,37 +113,62 @@ impl RunCommand {
         }
         outcome
     }
+
+    fn arrival(&self) -> Arrival {
+        match (self.takeover, self.attached_to) {
+            (true, _) => Arrival::TakingOver,
+            (false, Some(_)) => Arrival::Attached,
+            (false, None) => Arrival::Alone,
+        }
+    }
 }
 
 /// Limits and secrecy of the process. None of it is worth not starting for; each failure is said.
-fn harden(settings: &Settings) {
+fn harden() {
     if let Err(error) = os::hide_memory() {
         tracing::warn!(%error, "secrets may appear in a core dump");
-    }
-    match os::raise_descriptor_limit() {
-        Ok(limit) if limit < settings.server.max_connections as u64 * 2 => {
-            tracing::warn!(
-                limit,
-                "fewer descriptors than two for each of server.max_connections; raise LimitNOFILE or ulimit -n"
-            );
-        }
-        Ok(_) => {}
-        Err(error) => tracing::warn!(%error, "cannot raise the number of descriptors"),
     }
     if !os::is_sigpipe_ignored() {
         tracing::warn!("SIGPIPE is not ignored: a closed pipe on standard output would end the gateway");
     }
 }
 
+/// The client connections that there is room for: as many as configured, if the limit of descriptors allows them. Those that
+/// it does not are refused, instead of being accepted and then left without an upstream.
+fn affordable_connections(settings: &Settings, shards: usize) -> usize {
+    let wanted = settings.server.max_connections;
+    let limit = match os::raise_descriptor_limit() {
+        Ok(limit) => limit,
+        Err(error) => {
+            tracing::warn!(%error, "cannot raise the number of descriptors");
+            return wanted;
+        }
+    };
+    let shape = ProcessShape { shards, addresses: settings.server.listen.len() };
+    let connections = usize::try_from(shape.connections_within(limit)).unwrap_or(usize::MAX);
+    if connections < wanted {
+        tracing::warn!(
+            limit,
+            connections,
+            needed = shape.needed_for(wanted as u64),
+            "fewer descriptors than server.max_connections needs: further clients are refused; raise LimitNOFILE or \
+             ulimit -n"
+        );
+    }
+    connections.min(wanted)
+}
+
 /// Everything that exists before the first thread.
 struct Process {
     settings: Settings,
     shared: Arc<Shared>,
-    admin: TcpListener,
+    place: Place,
     reloader: Reloader,
     driver: Driver,
     cpus: Vec<usize>,
     shards: usize,
+    /// Client connections that there is room for.
+    connections: usize,
     audit: Option<LogWriter>,
     access: Option<LogWriter>,
     /// What other commands find it by.
@@ -140,7 +176,7 @@ struct Process {
 }
 
 impl Process {
-    fn assemble(sources: Sources, loaded: Loaded, attached: bool) -> Result<Process, CliFailure> {
+    fn assemble(sources: Sources, loaded: Loaded, arrival: Arrival) -> Result<Process, CliFailure> {
         let Loaded { settings, places, .. } = &loaded;
         let driver = shard::driver::choose(settings.server.driver).map_err(|what| failure(what, ""))?;
         let cpus = os::cpus();
@@ -154,26 +190,56 @@ impl Process {
         let mut builder = SnapshotBuilder::new(RuleCache::of_gateway(settings));
         let first = builder.build(settings, &master).map_err(located)?;
         let shared = Arc::new(Shared::new(first, shards));
-        let admin = TcpListener::bind(settings.admin.listen).map_err(|error| {
-            let what = format!("cannot listen on {} (admin.listen): {error}", settings.admin.listen);
-            failure(what, "is another gateway running? choose another address with --admin ADDR")
-        })?;
-        probe_addresses(settings)?;
+        let connections = affordable_connections(settings, shards);
+        if settings.audit.enabled && settings.audit.file.is_none() {
+            state_dir::prepare_folder(&state_dir::folder(settings)).map_err(ConfigError::from)?;
+        }
+        let place = Place::take(settings, shards, arrival)?;
+        // From here on another gateway may wait, with its audit file set aside.
         let audit = audit_output(settings)?;
         let audit = write_log("aegis-audit", audit, OnFailure::Keep(settings.audit.sync), &shared)?;
         let access = write_log("aegis-access", access_output(&settings.log)?, OnFailure::Drop, &shared)?;
         if let Some(path) = state_dir::landmark(settings) {
             shared.state_folder.watch(path);
         }
+        let attached = arrival == Arrival::Attached;
         let instance = describe_instance(settings, sources.file.as_deref(), attached);
         let reloader = Reloader::new(sources, builder, &loaded);
         let settings = loaded.settings;
-        Ok(Process { settings, shared, admin, reloader, driver, cpus, shards, audit, access, instance })
+        Ok(Process {
+            settings,
+            shared,
+            place,
+            reloader,
+            driver,
+            cpus,
+            shards,
+            connections,
+            audit,
+            access,
+            instance,
+        })
     }
 
     fn run(self) -> Result<CliOutcome, CliFailure> {
-        let Process { settings, shared, admin, reloader, driver, cpus, shards, audit, access, instance } =
-            self;
+        let Process {
+            settings,
+            shared,
+            mut place,
+            reloader,
+            driver,
+            cpus,
+            shards,
+            connections,
+            audit,
+            access,
+            instance,
+        } = self;
+        let predecessor = place.predecessor.take();
+        shared.set_serves_admin(predecessor.is_none());
+        let (tenure, admin, sockets) = place
+            .settle()
+            .map_err(|error| failure(format!("cannot share a listening socket: {error}"), ""))?;
         let rings = (0..shards).map(|_| events::ring(settings.audit.ring)).collect::<Vec<_>>();
         let (senders, receivers): (Vec<_>, Vec<Receiver>) = rings.into_iter().unzip();
         let journal =
@@ -182,26 +248,12 @@ impl Process {
             let shared = Arc::clone(&shared);
             spawn("aegis-journal", move || journal.run(&shared))?
         };
-        let mut threads = Vec::new();
-        for (index, events) in senders.into_iter().enumerate() {
-            let context = ShardContext {
-                index,
-                shards,
-                // More shards than CPUs share them in turn.
-                cpu: cpus.get(index % cpus.len()).copied(),
-                listen: settings.server.listen.clone(),
-                backlog: settings.server.backlog,
-                driver,
-                max_connections: share(settings.server.max_connections, shards, index),
-                snapshots: Arc::clone(&shared.snapshots),
-                lifecycle: Arc::clone(&shared.lifecycle),
-                metrics: Arc::clone(&shared.metrics.shards()[index]),
-                events,
-            };
-            threads.push(start_shard(context)?);
-        }
-        let end =
-            ShutdownTimes { drain: settings.server.shutdown_timeout, hard_stop: settings.timeouts.hard_stop };
+        let end = ShutdownTimes {
+            // The one tool that an attached gateway serves has ended.
+            delay: if instance.attached { Duration::ZERO } else { settings.server.drain_delay },
+            drain: settings.server.shutdown_timeout,
+            hard_stop: settings.timeouts.hard_stop,
+        };
         let control = {
             let shared = Arc::clone(&shared);
             spawn("aegis-control", move || {
@@ -210,10 +262,38 @@ impl Process {
                 done
             })?
         };
+        if predecessor.is_some() {
+            get_able(&shared)?;
+        }
+        let mut threads = Vec::new();
+        for (index, (events, listeners)) in senders.into_iter().zip(sockets).enumerate() {
+            // More shards than CPUs share them in turn.
+            let cpu = cpus.get(index % cpus.len()).copied();
+            let max_connections = share(connections, shards, index);
+            let context = ShardContext {
+                index,
+                shards,
+                cpu,
+                listeners,
+                driver,
+                max_connections,
+                snapshots: Arc::clone(&shared.snapshots),
+                lifecycle: Arc::clone(&shared.lifecycle),
+                metrics: Arc::clone(&shared.metrics.shards()[index]),
+                events,
+            };
+            threads.push(start_shard(context, Arc::clone(&shared))?);
+        }
         announce(&settings, &shared, driver, shards);
         let has_begun = || shared.lifecycle.is_listening() || shared.lifecycle.phase() != Phase::Running;
         wait_until(LISTEN_LIMIT, || has_begun() || control.is_finished());
-        let _file = write_instance(&settings, &instance);
+        if shared.lifecycle.is_listening() {
+            if let Some(predecessor) = predecessor {
+                relieve(&predecessor);
+            }
+            enter(&settings, &shared, tenure, &instance);
+        }
+        shared.set_serves_admin(true);
         let controlled = control.join();
         // Nothing to wait for after an orderly end; the control thread may also have died.
         wind_down(&shared, end);
@@ -255,9 +335,9 @@ fn wind_down(shared: &Shared, end: ShutdownTimes) {
     let shards = shared.metrics.shards().len();
     let all_ended = || shared.lifecycle.shards_in(ShardState::Ended) == shards;
     if shared.lifecycle.phase() != Phase::Stopping {
-        shared.lifecycle.advance(Phase::Draining);
+        shared.leave(Phase::Draining);
         wait_until(end.drain, all_ended);
-        shared.lifecycle.advance(Phase::Stopping);
+        shared.leave(Phase::Stopping);
         wait_until(end.hard_stop, all_ended);
     }
 }
@@ -286,8 +366,8 @@ fn no_thread(error: &std::io::Error) -> CliFailure {
 }
 
 /// Starts a shard on its CPU. Its thread says true when the shard ended in good order.
-fn start_shard(context: ShardContext) -> Result<JoinHandle<bool>, CliFailure> {
-    let (index, lifecycle) = (context.index, Arc::clone(&context.lifecycle));
+fn start_shard(context: ShardContext, shared: Arc<Shared>) -> Result<JoinHandle<bool>, CliFailure> {
+    let index = context.index;
     spawn(&format!("aegis-shard-{index}"), move || {
         if let Some(cpu) = context.cpu
             && let Err(error) = os::pin(cpu)
@@ -295,7 +375,7 @@ fn start_shard(context: ShardContext) -> Result<JoinHandle<bool>, CliFailure> {
             tracing::warn!(shard = index, cpu, %error, "cannot pin a shard to its CPU");
         }
         let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| shard::run(context)));
-        lifecycle.set_shard(index, ShardState::Ended);
+        shared.lifecycle.set_shard(index, ShardState::Ended);
         match ended {
             Ok(Ok(())) => return true,
             Ok(Err(error)) => {
@@ -304,7 +384,7 @@ fn start_shard(context: ShardContext) -> Result<JoinHandle<bool>, CliFailure> {
             Err(_) => tracing::error!(shard = index, "a shard ended by a fault; draining the others"),
         }
         // Fewer shards than promised would go unnoticed; a supervisor starts a whole gateway.
-        lifecycle.advance(Phase::Draining);
+        shared.leave(Phase::Draining);
         false
     })
 }
@@ -312,18 +392,6 @@ fn start_shard(context: ShardContext) -> Result<JoinHandle<bool>, CliFailure> {
 /// Fair share of `total` for one of `shards`, the remainder going to the first.
 fn share(total: usize, shards: usize, index: usize) -> usize {
     (total / shards + usize::from(index < total % shards)).max(1)
-}
-
-/// Tries the traffic addresses before any thread exists, so that a taken port is said at once. Shards share their ports
-/// (`SO_REUSEPORT`), and so would two gateways by mistake: this listener does not share, and fails when one is there.
-fn probe_addresses(settings: &Settings) -> Result<(), CliFailure> {
-    for address in &settings.server.listen {
-        TcpListener::bind(address).map_err(|error| {
-            let what = format!("cannot listen on {address} (server.listen): {error}");
-            failure(what, "is another program on that port? choose another address with --listen ADDR")
-        })?;
-    }
-    Ok(())
 }
 
 /// Starts the thread that writes a log.
@@ -341,9 +409,6 @@ fn write_log(
 fn audit_output(settings: &Settings) -> Result<Option<Output>, CliFailure> {
     if !settings.audit.enabled {
         return Ok(None);
-    }
-    if settings.audit.file.is_none() {
-        state_dir::prepare_folder(&state_dir::folder(settings)).map_err(ConfigError::from)?;
     }
     let path = audit_path(settings);
     let opened = Output::file(&path, settings.audit.rotate_size, readers(&settings.log));
@@ -373,13 +438,6 @@ fn describe_instance(settings: &Settings, config: Option<&Path>, attached: bool)
         audit: settings.audit.enabled.then(|| absolute(&audit_path(settings))),
         attached,
     }
-}
-
-/// Writes the file by which other commands find this gateway. Traffic does not need it.
-fn write_instance(settings: &Settings, instance: &Instance) -> Option<Announced> {
-    let written = instance::announce(&state_dir::folder(settings), instance);
-    let note = |error: &std::io::Error| tracing::debug!(%error, "other commands will not find this gateway");
-    written.inspect_err(note).ok()
 }
 
 fn readers(log: &Log) -> Readers {

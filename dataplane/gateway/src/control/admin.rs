@@ -1,8 +1,8 @@
 //! The admin listener: `/healthz`, `/readyz`, `/metrics`, and `DELETE /recall`, which only forgets. No secrets, no
 //! configuration values.
 
-use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use axum::Router;
 use axum::extract::{Query, State};
@@ -15,15 +15,10 @@ use super::shared::Shared;
 use crate::config::settings::FailMode;
 use crate::lifecycle::Phase;
 use crate::recall::Recall;
+use crate::snapshot::Upstream;
 
-/// Serves until the runtime ends.
-pub async fn serve(shared: Arc<Shared>, listener: TcpListener) -> std::io::Result<()> {
-    listener.set_nonblocking(true)?;
-    let listener = tokio::net::TcpListener::from_std(listener)?;
-    axum::serve(listener, router(shared)).await
-}
-
-fn router(shared: Arc<Shared>) -> Router {
+/// What the admin listener answers.
+pub(super) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/", get(index))
         .route("/healthz", get(healthz))
@@ -46,7 +41,8 @@ async fn healthz() -> &'static str {
 async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
     let reasons = not_ready(&shared);
     if reasons.is_empty() {
-        return "ready\n".into_response();
+        let remarks = remarks(&shared).map(|remark| remark + "\n").collect::<String>();
+        return format!("ready\n{remarks}").into_response();
     }
     (StatusCode::SERVICE_UNAVAILABLE, format!("not ready\n{}\n", reasons.join("\n"))).into_response()
 }
@@ -59,18 +55,14 @@ pub fn not_ready(shared: &Shared) -> Vec<String> {
     } else if !shared.lifecycle.is_listening() {
         reasons.push("not all shards are listening".to_owned());
     }
+    reasons.extend(not_ready_beside_shards(shared));
+    reasons
+}
+
+/// Why traffic should not come yet, whatever the shards do.
+pub fn not_ready_beside_shards(shared: &Shared) -> Vec<String> {
+    let mut reasons = names_awaited(shared);
     let snapshot = shared.snapshots.load();
-    let unresolved = |needed: bool| {
-        let names =
-            snapshot.upstreams.iter().filter(move |u| u.needed == needed && u.addresses.get().is_empty());
-        names.map(|upstream| format!("no address of upstream {} ({})", upstream.name, upstream.host))
-    };
-    reasons.extend(unresolved(true));
-    // When nobody named an upstream, one of the built-in ones must be within reach.
-    let none_needed = snapshot.upstreams.iter().all(|upstream| !upstream.needed);
-    if none_needed && snapshot.upstreams.iter().all(|upstream| upstream.addresses.get().is_empty()) {
-        reasons.push("no address of any upstream".to_owned());
-    }
     if let Some(trouble) = shared.audit.trouble().filter(|_| snapshot.fail_mode == FailMode::Closed) {
         reasons.push(trouble.reason().to_owned());
     }
@@ -78,6 +70,52 @@ pub fn not_ready(shared: &Shared) -> Vec<String> {
         reasons.push("the state folder, or the master key in it, was deleted".to_owned());
     }
     reasons
+}
+
+/// Names that have to be resolved before traffic may come. At the start each is given its time; then one upstream with an
+/// address is enough, and from there on a name takes no gateway out of service: what is wrong with one is wrong with it
+/// in every replica.
+fn names_awaited(shared: &Shared) -> Vec<String> {
+    if shared.has_known_names.load(Relaxed) {
+        return Vec::new();
+    }
+    let snapshot = shared.snapshots.load();
+    let needed = || snapshot.upstreams.iter().filter(|upstream| upstream.needed);
+    let is_awaited = needed().any(|upstream| !upstream.addresses.was_looked_up());
+    let is_known = |upstream: &Arc<Upstream>| !upstream.addresses.get().is_empty();
+    if needed().next().is_none() {
+        // When nobody named an upstream, one of the built-in ones must be within reach.
+        if !snapshot.upstreams.iter().any(is_known) {
+            return vec!["no address of any upstream".to_owned()];
+        }
+    } else if is_awaited || !needed().any(is_known) {
+        return needed()
+            .filter(|upstream| !is_known(upstream))
+            .map(|upstream| no_address(upstream))
+            .collect();
+    }
+    shared.has_known_names.store(true, Relaxed);
+    Vec::new()
+}
+
+fn no_address(upstream: &Upstream) -> String {
+    format!("no address of upstream {} ({})", upstream.name, upstream.host)
+}
+
+/// What is wrong with single upstreams of a gateway that is ready.
+fn remarks(shared: &Shared) -> impl Iterator<Item = String> {
+    let upstreams = shared.snapshots.load().upstreams.clone();
+    upstreams.into_iter().filter(|upstream| upstream.needed).filter_map(|upstream| {
+        let known = upstream.addresses.get().len();
+        match (known, upstream.addresses.is_failing()) {
+            (0, _) => Some(no_address(&upstream)),
+            (_, true) => Some(format!(
+                "the name of upstream {} ({}) does not resolve any more; {known} addresses of before are used",
+                upstream.name, upstream.host
+            )),
+            (_, false) => None,
+        }
+    })
 }
 
 /// Whose memory is to be forgotten; everybody's if nothing is named.

@@ -120,6 +120,12 @@ impl Journal {
         if shared.reopen.swap(false, Relaxed) {
             [&self.audit, &self.access].into_iter().flatten().for_each(LogWriter::reopen);
         }
+        if let Some(step) = shared.audit_place.due() {
+            match &self.audit {
+                Some(audit) => audit.make_way(step),
+                None => shared.audit_place.done(step),
+            }
+        }
         self.say_what_was_lost(shared);
         let mut taken = 0;
         for ring in &mut self.rings {

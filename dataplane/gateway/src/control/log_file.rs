@@ -79,6 +79,11 @@ impl LogFile {
         Ok(())
     }
 
+    /// Whether it lies on a disk, and is no pipe or device.
+    pub fn is_regular(&self) -> bool {
+        self.regular
+    }
+
     /// Its name.
     pub fn path(&self) -> &Path {
         &self.path

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::complaint::Complaint;
 use super::output::Output;
 use super::shared::Shared;
+use super::tenure::AsideStep;
 use crate::config::settings::AuditSync;
 
 /// Pause after a failed write.
@@ -69,6 +70,8 @@ struct Orders {
     /// Why the last attempt failed.
     error: Option<String>,
     reopen: bool,
+    /// What another gateway needs done with the file.
+    step: Option<AsideStep>,
     closing: bool,
 }
 
@@ -144,6 +147,13 @@ impl LogWriter {
         self.desk.news.notify_one();
     }
 
+    /// Has the file make way for that of another gateway, or come back, as soon as the thread comes to it. It says when that
+    /// is done.
+    pub fn make_way(&self, step: AsideStep) {
+        self.desk.lock().step = Some(step);
+        self.desk.news.notify_one();
+    }
+
     /// Has the thread end with one last attempt, and waits for it, at most `limit`. Returns whether it has ended; one
     /// that is kept by its disk ends with the process.
     pub fn close(&self, limit: Duration) -> bool {
@@ -172,9 +182,12 @@ struct WriterThread {
 impl WriterThread {
     fn run(mut self) {
         loop {
-            let (reopen, closing) = self.take_orders();
+            let (reopen, step, closing) = self.take_orders();
             if reopen && let Err(error) = self.output.reopen() {
                 tracing::error!(%error, "cannot open a log anew; the old file stays in use");
+            }
+            if let Some(step) = step {
+                self.make_way(step);
             }
             let result = self.write(closing);
             let result = result.or_else(|error| self.bear(error));
@@ -186,8 +199,19 @@ impl WriterThread {
         }
     }
 
+    fn make_way(&mut self, step: AsideStep) {
+        let moved = match step {
+            AsideStep::SetAside => self.output.step_aside(),
+            AsideStep::Return => self.output.step_back(),
+        };
+        if let Err(error) = moved {
+            tracing::error!(%error, "cannot move the audit file; the one in use stays in use");
+        }
+        self.shared.audit_place.done(step);
+    }
+
     /// Waits for something to do and takes it.
-    fn take_orders(&mut self) -> (bool, bool) {
+    fn take_orders(&mut self) -> (bool, Option<AsideStep>, bool) {
         let pause = match self.on_failure {
             _ if self.has_failed => RETRY,
             OnFailure::Keep(AuditSync::Second) if self.unsynced => {
@@ -195,7 +219,9 @@ impl WriterThread {
             }
             _ => CHECK_INTERVAL,
         };
-        let nothing = |orders: &mut Orders| orders.lines.is_empty() && !orders.reopen && !orders.closing;
+        let nothing = |orders: &mut Orders| {
+            orders.lines.is_empty() && !orders.reopen && orders.step.is_none() && !orders.closing
+        };
         let waited = self.desk.news.wait_timeout_while(self.desk.lock(), pause, nothing);
         let (mut orders, _) = waited.unwrap_or_else(PoisonError::into_inner);
         orders.since.get_or_insert_with(Instant::now);
@@ -205,7 +231,7 @@ impl WriterThread {
         } else {
             lines.append(&mut orders.lines);
         }
-        (std::mem::take(&mut orders.reopen), orders.closing)
+        (std::mem::take(&mut orders.reopen), orders.step.take(), orders.closing)
     }
 
     /// Writes what waits, forces it to the disk when that is due, and sees to it that the file is still there.

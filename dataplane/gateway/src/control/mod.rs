@@ -1,18 +1,21 @@
 //! Everything that is not traffic: signals, reload, name lookups, the admin listener, the journal of records.
 //!
 //! `aegis-control` runs a single-threaded tokio runtime with the admin listener, the lookups and the signals;
-//! `aegis-reload` reads the configuration again; `aegis-journal` empties the shards' rings, and hands audit events and
+//! `aegis-reload` reads the configuration again; `aegis-takeover` waits for the gateway that takes the place of this one;
+//! `aegis-journal` empties the shards' rings, and hands audit events and
 //! access lines to `aegis-audit` and `aegis-access`, which write them. Only the last two and `aegis-log` wait for a disk
 //! or a pipe, each for its own, so that a slow one delays neither health checks nor signals nor another log. Shards wait
 //! for none of them.
 
 pub mod access;
 pub mod admin;
+mod admin_server;
 pub mod audit;
 pub mod audit_health;
 mod certificates;
 mod complaint;
 pub mod counts;
+pub mod handover;
 pub mod journal;
 pub mod log_file;
 pub mod log_writer;
@@ -25,6 +28,7 @@ pub mod shutdown;
 pub mod signals;
 pub mod state_folder;
 mod state_watch;
+pub mod tenure;
 #[cfg(test)]
 mod tests;
 mod weaker;
@@ -50,7 +54,8 @@ pub fn run(
     let done = runtime.block_on(async {
         let signals = signals::Signals::listen()?;
         let reloads = reload::ReloadThread::start(Arc::clone(shared), reloader)?;
-        let admin = tokio::spawn(admin::serve(Arc::clone(shared), admin));
+        let admin =
+            tokio::spawn(admin_server::serve(Arc::clone(shared), admin, admin::router(Arc::clone(shared))));
         let names = tokio::spawn(resolve::keep_fresh(Arc::clone(shared)));
         tokio::spawn(state_watch::keep_watch(Arc::clone(shared)));
         let certificates = tokio::spawn(certificates::watch(Arc::clone(shared)));
@@ -64,7 +69,7 @@ pub fn run(
             Err(failed) = signalled => fault(shared, "signals", &failed),
         }
         shards_ended_within(shared, end.drain).await;
-        shared.lifecycle.advance(Phase::Stopping);
+        shared.leave(Phase::Stopping);
         shards_ended_within(shared, end.hard_stop).await;
         Ok(())
     });
@@ -78,5 +83,5 @@ pub fn run(
 fn fault(shared: &Shared, part: &str, result: &dyn std::fmt::Debug) {
     tracing::error!(part, ?result, "a part of the control thread ended; draining");
     shared.counts.faults.inc();
-    shared.lifecycle.advance(Phase::Draining);
+    shared.leave(Phase::Draining);
 }

@@ -27,6 +27,8 @@ pub struct Output {
     written: usize,
     /// Size at which a file is set aside; 0 is never.
     rotate_size: u64,
+    /// The file was set aside for good: what now has its name is another gateway's.
+    is_aside: bool,
 }
 
 impl Output {
@@ -37,12 +39,24 @@ impl Output {
             let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
             log_file::keep_all_private(folder, readers, |name| was_set_aside(path, name))?;
         }
-        Ok(Output { target: OutputTarget::File(file), waiting: Vec::new(), written: 0, rotate_size })
+        Ok(Output {
+            target: OutputTarget::File(file),
+            waiting: Vec::new(),
+            written: 0,
+            rotate_size,
+            is_aside: false,
+        })
     }
 
     /// Standard output.
     pub fn stdout() -> Output {
-        Output { target: OutputTarget::Stdout, waiting: Vec::new(), written: 0, rotate_size: 0 }
+        Output {
+            target: OutputTarget::Stdout,
+            waiting: Vec::new(),
+            written: 0,
+            rotate_size: 0,
+            is_aside: false,
+        }
     }
 
     /// Standard error.
@@ -135,29 +149,54 @@ impl Output {
     /// between lines.
     pub fn rotate_if_full(&mut self) -> io::Result<bool> {
         let OutputTarget::File(file) = &mut self.target else { return Ok(false) };
-        if self.rotate_size == 0 || file.size() < self.rotate_size || !self.waiting.is_empty() {
+        let is_due = self.rotate_size > 0 && file.size() >= self.rotate_size;
+        if !is_due || self.is_aside || !self.waiting.is_empty() {
             return Ok(false);
         }
         file.sync()?;
-        let aside = set_aside_name(file.path(), SystemTime::now());
-        match fs::rename(file.path(), &aside) {
-            // Moved away by somebody else, or by an attempt that then could not open a new file.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            other => other?,
-        }
+        set_aside(file)?;
         file.reopen()?;
         Ok(true)
     }
 
+    /// Sets a file aside and goes on writing there, for good: what has its name from now on is another gateway's.
+    pub fn step_aside(&mut self) -> io::Result<()> {
+        if let OutputTarget::File(file) = &self.target
+            && file.is_regular()
+            && !self.is_aside
+        {
+            set_aside(file)?;
+            self.is_aside = true;
+        }
+        Ok(())
+    }
+
+    /// Begins a file in the place of the one that was set aside.
+    pub fn step_back(&mut self) -> io::Result<()> {
+        self.is_aside = false;
+        self.reopen()
+    }
+
     /// Opens the file anew, in case somebody has moved it away. A line that is half written is written whole there.
     pub fn reopen(&mut self) -> io::Result<()> {
-        if let OutputTarget::File(file) = &mut self.target {
+        if let OutputTarget::File(file) = &mut self.target
+            && !self.is_aside
+        {
             file.reopen()?;
             let whole = self.whole_lines();
             self.waiting.drain(..whole);
             self.written = 0;
         }
         Ok(())
+    }
+}
+
+/// Gives the file its name for later. No error when it has been moved away: by somebody else, or by an attempt that then
+/// could not open a new file.
+fn set_aside(file: &LogFile) -> io::Result<()> {
+    match fs::rename(file.path(), set_aside_name(file.path(), SystemTime::now())) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        renamed => renamed,
     }
 }
 
@@ -221,6 +260,35 @@ mod tests {
             fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().path()).filter(|p| *p != path).collect();
         assert_eq!(aside.len(), 1);
         assert_eq!(fs::read_to_string(&aside[0]).unwrap(), "12345678");
+    }
+
+    #[test]
+    fn who_steps_aside_leaves_the_name_to_another_and_loses_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.jsonl");
+        let write = |output: &mut Output, line: &str| {
+            output.lines().extend_from_slice(line.as_bytes());
+            output.flush().unwrap();
+        };
+        let mut old = Output::file(&path, 2, Readers::Owner).unwrap();
+        write(&mut old, "one\n");
+        old.step_aside().unwrap();
+        assert!(!path.exists());
+        let mut new = Output::file(&path, 0, Readers::Owner).unwrap();
+        write(&mut new, "new\n");
+        write(&mut old, "two\n");
+        assert!(!old.rotate_if_full().unwrap(), "it would move the other one's file");
+        old.reopen().unwrap();
+        write(&mut old, "three\n");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new\n");
+        old.step_back().unwrap();
+        write(&mut old, "four\n");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new\nfour\n");
+        let aside = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .find(|other| *other != path);
+        assert_eq!(fs::read_to_string(aside.unwrap()).unwrap(), "one\ntwo\nthree\n");
     }
 
     #[test]

@@ -201,6 +201,13 @@ impl Page<'_> {
         for upstream in &self.shared.snapshots.load().upstreams {
             gauge(&mut family, &[("upstream", &*upstream.name)], upstream.addresses.get().len() as u64)?;
         }
+        let help = "1 while the name of an upstream cannot be resolved; addresses of before stay in use";
+        let mut family =
+            encoder.encode_descriptor("aegis_upstream_lookup_failing", help, None, MetricType::Gauge)?;
+        for upstream in &self.shared.snapshots.load().upstreams {
+            let is_failing = u64::from(upstream.addresses.is_failing());
+            gauge(&mut family, &[("upstream", &*upstream.name)], is_failing)?;
+        }
         Ok(())
     }
 
@@ -210,9 +217,11 @@ impl Page<'_> {
             ("aegis_request_body_bytes", "Request body bytes received", |s| &s.request_bytes),
             ("aegis_response_body_bytes", "Reply body bytes received from upstreams", |s| &s.response_bytes),
             ("aegis_connections", "Client connections accepted", |s| &s.connections_total),
-            ("aegis_connections_refused", "Client connections refused at server.max_connections", |s| {
-                &s.connections_refused
-            }),
+            (
+                "aegis_connections_refused",
+                "Client connections refused because aegis_connections_max were open",
+                |s| &s.connections_refused,
+            ),
             ("aegis_overloaded", "Requests refused with 503 because a budget was used up", |s| &s.overloaded),
             ("aegis_tls_failures", "Client TLS handshakes that failed", |s| &s.tls_failures),
             ("aegis_client_aborts", "Exchanges that the client gave up", |s| &s.client_aborts),
@@ -248,8 +257,13 @@ impl Page<'_> {
 
     fn levels(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
         type ReadGauge = fn(&ShardMetrics) -> &Gauge;
-        let gauges: [(&str, &str, ReadGauge); 5] = [
+        let gauges: [(&str, &str, ReadGauge); 6] = [
             ("aegis_connections_open", "Client connections open", |s| &s.connections_open),
+            (
+                "aegis_connections_max",
+                "Client connections that may be open: server.max_connections, or fewer if descriptors are",
+                |s| &s.connections_max,
+            ),
             ("aegis_requests_in_flight", "Exchanges in progress", |s| &s.requests_in_flight),
             ("aegis_buffer_bytes", "Body buffers in use", |s| &s.buffer_bytes),
             ("aegis_sessions", "Named sessions held", |s| &s.sessions),

@@ -1,8 +1,10 @@
 //! Looks the names of upstreams up and publishes their addresses.
 //!
 //! Shards never resolve: the system's resolver blocks. A name is looked up at the start and again every [`REFRESH`];
-//! when that fails the old addresses stay, and the next try comes sooner. The system's resolver does not report a
-//! record's time to live, so the interval is fixed and short.
+//! when that fails the old addresses stay, and the next try comes sooner. So it does when a shard cannot connect: a
+//! provider may have moved. The system's resolver does not report a
+//! record's time to live, so the interval is fixed and
+//! short.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -19,8 +21,8 @@ pub const REFRESH: Duration = Duration::from_secs(30);
 /// Time to the next try after a first failure; doubles up to [`REFRESH`], and up to ten times that for names nobody
 /// asked for.
 pub const RETRY: Duration = Duration::from_secs(1);
-/// How often it is looked for names that are due.
-const STEP: Duration = Duration::from_millis(250);
+/// How often it is looked for names that are due, and so how long the lookup waits that a failed connect asks for.
+const STEP: Duration = Duration::from_millis(100);
 /// Most addresses kept of one name.
 const MAX_ADDRESSES: usize = 16;
 
@@ -29,41 +31,70 @@ const MAX_ADDRESSES: usize = 16;
 struct WatchedName {
     due: Instant,
     wait: Duration,
-    failing: bool,
+    /// When the last lookup began; none before the first.
+    begun: Option<Instant>,
+    is_running: bool,
 }
+
+impl WatchedName {
+    /// A name that was never looked up.
+    fn new(now: Instant) -> WatchedName {
+        WatchedName { due: now, wait: RETRY, begun: None, is_running: false }
+    }
+
+    /// Whether a lookup is to begin; `is_doubted` says that one was asked for, which comes at most every [`RETRY`].
+    fn is_due(&self, now: Instant, is_doubted: bool) -> bool {
+        let may_repeat = self.begun.is_none_or(|begun| now.duration_since(begun) >= RETRY);
+        !self.is_running && (self.due <= now || (is_doubted && may_repeat))
+    }
+}
+
+/// The names that are watched.
+type WatchedNames = HashMap<(String, u16), WatchedName>;
+
+/// What a lookup found, and for whom.
+type Lookup = (Result<Vec<SocketAddr>, String>, Arc<Upstream>);
 
 /// Keeps the addresses of all upstreams fresh, for ever.
 pub async fn keep_fresh(shared: Arc<Shared>) {
-    let mut names: HashMap<(String, u16), WatchedName> = HashMap::new();
+    let mut names = WatchedNames::new();
+    let mut lookups = JoinSet::new();
     loop {
-        let snapshot = shared.snapshots.load();
-        let now = Instant::now();
-        names.retain(|key, _| snapshot.upstreams.iter().any(|u| u.port == key.1 && *u.host == *key.0));
-        let mut due: Vec<Arc<Upstream>> = Vec::new();
-        for upstream in &snapshot.upstreams {
-            let key = (upstream.host.to_string(), upstream.port);
-            let literal = upstream.host.parse::<std::net::IpAddr>().is_ok();
-            if literal {
-                continue;
-            }
-            let name = names.entry(key).or_insert(WatchedName { due: now, wait: RETRY, failing: false });
-            if name.due <= now {
-                name.due = now + REFRESH;
-                due.push(Arc::clone(upstream));
+        begin_lookups(&shared, &mut names, &mut lookups);
+        // One that hangs holds no other up.
+        tokio::select! {
+            () = tokio::time::sleep(STEP) => {}
+            Some(done) = lookups.join_next() => {
+                let Ok((found, upstream)) = done else { continue };
+                if let Some(name) = names.get_mut(&key(&upstream)) {
+                    settle(&shared, &upstream, name, found);
+                }
             }
         }
-        let mut lookups = JoinSet::new();
-        for upstream in due {
+    }
+}
+
+/// What upstreams share a lookup by.
+fn key(upstream: &Upstream) -> (String, u16) {
+    (upstream.host.to_string(), upstream.port)
+}
+
+/// Begins the lookups that are due, and forgets the names of upstreams that are gone.
+fn begin_lookups(shared: &Shared, names: &mut WatchedNames, lookups: &mut JoinSet<Lookup>) {
+    let snapshot = shared.snapshots.load();
+    let now = Instant::now();
+    names.retain(|key, _| snapshot.upstreams.iter().any(|u| u.port == key.1 && *u.host == *key.0));
+    for upstream in &snapshot.upstreams {
+        if upstream.host.parse::<std::net::IpAddr>().is_ok() {
+            continue;
+        }
+        let name = names.entry(key(upstream)).or_insert_with(|| WatchedName::new(now));
+        if name.is_due(now, upstream.addresses.is_doubted()) {
+            upstream.addresses.clear_doubt();
+            (name.begun, name.is_running) = (Some(now), true);
+            let upstream = Arc::clone(upstream);
             lookups.spawn(async move { (look_up(&upstream).await, upstream) });
         }
-        while let Some(done) = lookups.join_next().await {
-            if let Ok((found, upstream)) = done
-                && let Some(name) = names.get_mut(&(upstream.host.to_string(), upstream.port))
-            {
-                settle(&shared, &upstream, name, found);
-            }
-        }
-        tokio::time::sleep(STEP).await;
     }
 }
 
@@ -88,12 +119,15 @@ fn settle(
     found: Result<Vec<SocketAddr>, String>,
 ) {
     let now = Instant::now();
+    name.is_running = false;
+    let was_failing = upstream.addresses.is_failing();
+    upstream.addresses.set_looked_up(found.is_ok());
     match found {
         Ok(addresses) => {
-            if name.failing {
+            if was_failing {
                 tracing::info!(host = %upstream.host, "the name resolves again");
             }
-            *name = WatchedName { due: now + REFRESH, wait: RETRY, failing: false };
+            (name.due, name.wait) = (now + REFRESH, RETRY);
             publish(&upstream.addresses, addresses);
         }
         Err(error) => {
@@ -105,7 +139,7 @@ fn settle(
                 tracing::debug!(host = %upstream.host, %error, known, "cannot resolve the name of an upstream");
             }
             let longest = if upstream.needed { REFRESH } else { REFRESH * 10 };
-            *name = WatchedName { due: now + name.wait, wait: (name.wait * 2).min(longest), failing: true };
+            (name.due, name.wait) = (now + name.wait, (name.wait * 2).min(longest));
         }
     }
 }
@@ -123,6 +157,20 @@ fn publish(addresses: &Addresses, found: Vec<SocketAddr>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lookup_that_is_asked_for_comes_at_once_but_not_again_and_again() {
+        let now = Instant::now();
+        let after = |time: Duration| now + time;
+        let mut name = WatchedName::new(now);
+        assert!(name.is_due(now, false), "the first one");
+        (name.begun, name.due) = (Some(now), after(REFRESH));
+        assert!(!name.is_due(after(RETRY), false));
+        assert!(!name.is_due(after(RETRY / 2), true), "too soon");
+        assert!(name.is_due(after(RETRY), true));
+        name.is_running = true;
+        assert!(!name.is_due(after(REFRESH), true), "one at a time");
+    }
 
     #[test]
     fn the_same_addresses_in_another_order_are_not_published_again() {

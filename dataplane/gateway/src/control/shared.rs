@@ -1,13 +1,16 @@
 //! What the threads of the control side share with each other.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
 
 use super::audit::RuleBook;
 use super::audit_health::AuditHealth;
 use super::counts::ControlCounts;
 use super::state_folder::StateFolder;
-use crate::lifecycle::Lifecycle;
+use super::tenure::{AuditPlace, Tenure};
+use crate::lifecycle::{Lifecycle, Phase};
 use crate::metrics::Metrics;
 use crate::snapshot::{Snapshot, SnapshotHandle};
 
@@ -34,6 +37,16 @@ pub struct Shared {
     pub closing: AtomicBool,
     /// A second signal has come: nothing is waited for any longer.
     pub hurried: AtomicBool,
+    /// Asks the journal to set the audit file aside for another gateway.
+    pub audit_place: AuditPlace,
+    /// Whether the names of upstreams were found once, so that they count for readiness no more.
+    pub has_known_names: AtomicBool,
+    /// Whether this process answers at the admin listener: not while it takes over from another that does.
+    serves_admin: AtomicBool,
+    /// What makes this process the gateway of its state folder; none before it listens and when it leaves.
+    tenure: Mutex<Option<Tenure>>,
+    /// The phase in which this process accepts no more, once it has come.
+    left: watch::Sender<Option<Phase>>,
 }
 
 impl Shared {
@@ -52,6 +65,45 @@ impl Shared {
             reopen: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             hurried: AtomicBool::new(false),
+            audit_place: AuditPlace::default(),
+            has_known_names: AtomicBool::new(false),
+            serves_admin: AtomicBool::new(true),
+            tenure: Mutex::new(None),
+            left: watch::Sender::new(None),
         }
+    }
+
+    /// Whether this process answers at the admin listener.
+    pub fn serves_admin(&self) -> bool {
+        self.serves_admin.load(Relaxed)
+    }
+
+    /// Says whether this process answers at the admin listener.
+    pub fn set_serves_admin(&self, serves: bool) {
+        self.serves_admin.store(serves, Relaxed);
+    }
+
+    /// What makes this process the gateway of its state folder.
+    pub fn tenure(&self) -> MutexGuard<'_, Option<Tenure>> {
+        self.tenure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives the tenure up and moves on to `phase`, in which no connections are accepted.
+    pub fn leave(&self, phase: Phase) {
+        // Before the shards close their sockets: while one is open here, connections would come to it and wait for nobody.
+        drop(self.tenure().take());
+        self.lifecycle.advance(phase);
+        self.left.send_replace(Some(phase));
+    }
+
+    /// Waits until this process accepts no more.
+    pub async fn leaves(&self) {
+        // The sender lives as long as this.
+        let _ = self.left.subscribe().wait_for(Option::is_some).await;
+    }
+
+    /// Waits until another gateway has taken over.
+    pub async fn is_relieved(&self) {
+        let _ = self.left.subscribe().wait_for(|left| *left == Some(Phase::HandedOver)).await;
     }
 }

@@ -6,12 +6,14 @@ use super::shared::Shared;
 use crate::lifecycle::ShardState;
 
 /// How often the control thread checks whether all shards have ended.
-const POLL_INTERVAL: Duration = Duration::from_millis(50);
+pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// How long a shutdown may take.
 #[derive(Debug, Clone, Copy)]
 pub struct ShutdownTimes {
-    /// For running exchanges, from the first signal on.
+    /// Between the first signal and the end of accepting.
+    pub delay: Duration,
+    /// For running exchanges, from there on.
     pub drain: Duration,
     /// For closing what is left after that.
     pub hard_stop: Duration,

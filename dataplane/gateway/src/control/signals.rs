@@ -42,6 +42,10 @@ impl Signals {
     }
 }
 
+/// How long connections may stay idle in a process whose place another one has taken. Their next request is answered, and
+/// with it the client is told to go; most clients close a connection that has been idle for so long themselves.
+const IDLE_AFTER_HANDOVER: Duration = Duration::from_secs(10);
+
 /// Handles signals until the process is to stop at once; then gives the shards no more time.
 pub async fn handle_signals(
     shared: Arc<Shared>,
@@ -54,17 +58,47 @@ pub async fn handle_signals(
             _ = signals.hangup.recv() => reloads.request(),
             _ = signals.terminate.recv() => break,
             _ = signals.interrupt.recv() => break,
+            () = shared.is_relieved() => break,
         }
     }
-    tracing::info!(timeout_s = end.drain.as_secs(), "draining: no new connections");
-    shared.lifecycle.advance(Phase::Draining);
-    tokio::select! {
-        name = signals.end() => {
-            shared.hurried.store(true, Relaxed);
-            tracing::warn!(signal = name, "second signal: stopping at once");
+    if leave(&shared, &mut signals, end.delay).await {
+        tracing::info!(timeout_s = end.drain.as_secs(), "draining: no new connections");
+        shared.leave(Phase::Draining);
+        tokio::select! {
+            name = signals.end() => hurry(&shared, name),
+            () = tokio::time::sleep(end.drain) => tracing::warn!("the time to drain is over: stopping"),
         }
-        () = tokio::time::sleep(end.drain) => tracing::warn!("the time to drain is over: stopping"),
     }
-    shared.lifecycle.advance(Phase::Stopping);
+    shared.leave(Phase::Stopping);
     tokio::time::sleep(end.hard_stop + Duration::from_secs(1)).await;
+}
+
+/// Waits for nothing any longer: a second signal has come.
+fn hurry(shared: &Shared, signal: &str) {
+    shared.hurried.store(true, Relaxed);
+    tracing::warn!(signal, "second signal: stopping at once");
+}
+
+/// Lets clients go elsewhere before the drain begins. False when a second signal asks for the end.
+async fn leave(shared: &Shared, signals: &mut Signals, delay: Duration) -> bool {
+    if shared.lifecycle.phase() == Phase::Running && !delay.is_zero() {
+        tracing::info!(delay_s = delay.as_secs_f64(), "leaving: not ready any more, still accepting");
+        shared.lifecycle.advance(Phase::LameDuck);
+        tokio::select! {
+            name = signals.end() => {
+                hurry(shared, name);
+                return false;
+            }
+            () = shared.is_relieved() => {}
+            () = tokio::time::sleep(delay) => {}
+        }
+    }
+    if shared.lifecycle.phase() == Phase::HandedOver {
+        tracing::info!("another gateway has taken over: no new connections, running exchanges end here");
+        tokio::select! {
+            name = signals.end() => tracing::info!(signal = name, "idle connections are not waited for"),
+            () = tokio::time::sleep(IDLE_AFTER_HANDOVER) => {}
+        }
+    }
+    true
 }

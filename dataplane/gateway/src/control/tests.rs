@@ -4,7 +4,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use zeroize::Zeroizing;
@@ -16,12 +16,13 @@ use super::log_writer::{LogWriter, OnFailure};
 use super::output::Output;
 use super::reload::Reloader;
 use super::shared::Shared;
-use super::{admin, render};
+use super::{admin, render, resolve};
 use crate::config::settings::{AuditSync, FailMode, LogFormat};
 use crate::config::{Sources, load};
 use crate::events::tests::record;
 use crate::events::{self, LogEvent, LogEventLevel, Sender};
 use crate::lifecycle::{Phase, ShardState};
+use crate::snapshot::Addresses;
 use crate::snapshot::build::SnapshotBuilder;
 
 /// A process that never started, with the configuration `text`.
@@ -265,7 +266,7 @@ fn readiness_names_what_is_missing() {
     let address = "192.0.2.1:80".parse().unwrap();
     harness.shared.snapshots.load().upstream("mine").unwrap().addresses.set(vec![address]);
     assert_eq!(reasons(), Vec::<String>::new(), "built-in upstreams that nobody named are not waited for");
-    harness.shared.lifecycle.advance(Phase::Draining);
+    harness.shared.lifecycle.advance(Phase::LameDuck);
     assert_eq!(reasons(), ["draining"]);
 
     let nobody_named = Harness::new("", 1);
@@ -273,6 +274,58 @@ fn readiness_names_what_is_missing() {
     assert_eq!(admin::not_ready(&nobody_named.shared), ["no address of any upstream"]);
     nobody_named.shared.snapshots.load().upstream("openai").unwrap().addresses.set(vec![address]);
     assert!(admin::not_ready(&nobody_named.shared).is_empty());
+}
+
+#[test]
+fn one_name_that_does_not_resolve_takes_no_gateway_out_of_service() {
+    let two =
+        "[upstreams.good]\nurl = \"http://good.example\"\n[upstreams.typo]\nurl = \"http://typo.example\"";
+    let mut harness = Harness::new(two, 1);
+    harness.shared.lifecycle.set_shard(0, ShardState::Listening);
+    let of =
+        |shared: &Shared, name: &str| Arc::clone(&shared.snapshots.load().upstream(name).unwrap().addresses);
+    of(&harness.shared, "good").set(vec!["192.0.2.1:80".parse().unwrap()]);
+    let missing = ["no address of upstream typo (typo.example)"];
+    assert_eq!(admin::not_ready(&harness.shared), missing, "it may still be found");
+    of(&harness.shared, "typo").set_looked_up(false);
+    assert!(admin::not_ready(&harness.shared).is_empty());
+    let page = render::page(&harness.shared).unwrap();
+    assert!(page.contains("aegis_upstream_lookup_failing{upstream=\"typo\"} 1"), "{page}");
+    assert!(page.contains("aegis_upstream_lookup_failing{upstream=\"good\"} 0"), "{page}");
+    // Nor does one that comes with a reload.
+    harness.rewrite("[upstreams.third]\nurl = \"http://third.example\"");
+    harness.reloader.reload(&harness.shared);
+    assert_eq!(harness.shared.snapshots.generation(), 2);
+    assert!(admin::not_ready(&harness.shared).is_empty());
+
+    let alone = Harness::new("[upstreams.typo]\nurl = \"http://typo.example\"", 1);
+    alone.shared.lifecycle.set_shard(0, ShardState::Listening);
+    of(&alone.shared, "typo").set_looked_up(false);
+    assert_eq!(admin::not_ready(&alone.shared), missing, "nothing could be served");
+}
+
+/// This machine's own name for itself, which needs no server: it is looked up again long before its time when a shard could
+/// not connect to where it led.
+#[test]
+fn a_name_that_led_nowhere_is_looked_up_again_at_once() {
+    let harness = Harness::new("[upstreams.mine]\nurl = \"http://localhost:9\"", 1);
+    let addresses = Arc::clone(&harness.shared.snapshots.load().upstream("mine").unwrap().addresses);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let is_known =
+            |addresses: &Addresses| addresses.get().iter().any(|address| address.ip().is_loopback());
+        let lookups = tokio::spawn(resolve::keep_fresh(Arc::clone(&harness.shared)));
+        for _ in 0..2 {
+            let begun = Instant::now();
+            while !is_known(&addresses) {
+                assert!(begun.elapsed() < resolve::REFRESH / 2, "it waits for its time");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            addresses.set(vec!["192.0.2.1:9".parse().unwrap()]);
+            addresses.doubt();
+        }
+        lookups.abort();
+    });
 }
 
 /// Samples of the page by name with labels, as a scraper reads them.

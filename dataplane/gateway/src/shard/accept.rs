@@ -1,10 +1,10 @@
 //! Accepts connections and serves each in a task of its own.
 
 use std::future::Future;
-use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
+use std::{io, mem};
 
 use super::net::{self, Listener, Stream};
 use super::serve;
@@ -16,17 +16,26 @@ use crate::lifecycle::{ShardContext, ShardState};
 /// Pause after a failed accept. Usually descriptors have run out, and trying at once would only spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
-/// Listens on every address and serves until the process stops.
+/// How long the runtime may take to close what it has of a listener.
+const UNWATCH_PAUSE: Duration = Duration::from_millis(5);
+
+/// Most connections accepted in one go, so that other tasks of the shard run.
+const ACCEPT_BATCH: usize = 64;
+
+/// Most connections accepted when a listener ends: what a queue of the usual length holds.
+const ACCEPT_LAST: usize = 4_096;
+
+/// Accepts on every listener and serves until the process stops.
 ///
 /// # Errors
 ///
-/// When an address cannot be listened on.
-pub(super) async fn run(context: ShardContext) -> io::Result<()> {
-    let (index, backlog, addresses) = (context.index, context.backlog, context.listen.clone());
+/// When a listener cannot be given to the runtime.
+pub(super) async fn run(mut context: ShardContext) -> io::Result<()> {
+    let (index, sockets) = (context.index, mem::take(&mut context.listeners));
     let shard = Shard::new(context);
     let mut listeners = Vec::new();
-    for address in addresses {
-        let listener = Rc::new(Listener::bind(address, backlog)?);
+    for socket in sockets {
+        let listener = Rc::new(Listener::new(socket)?);
         listeners.push(Rc::downgrade(&listener));
         spawn(&shard, accept_all(Rc::clone(&shard), listener));
     }
@@ -35,14 +44,47 @@ pub(super) async fn run(context: ShardContext) -> io::Result<()> {
     Ok(())
 }
 
-/// Accepts until the listener ends, which it does when the process drains.
+/// Accepts until the listener ends, which it does when the process drains or another one accepts in its place.
 async fn accept_all(shard: Rc<Shard>, listener: Rc<Listener>) {
-    loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => admit(&shard, stream, peer),
-            Err(_) if shard.is_draining() => return,
-            Err(_) => net::sleep(ACCEPT_PAUSE).await,
+    let _guard = AcceptGuard::new(&shard);
+    while !listener.has_ended() {
+        let ready = listener.ready().await;
+        if ready.and_then(|()| accept_waiting(&shard, ACCEPT_BATCH, || listener.accept())).is_err() {
+            net::sleep(ACCEPT_PAUSE).await;
         }
+    }
+    // What the kernel has queued would be reset when the last socket of its address is closed.
+    let Some(queue) = Rc::into_inner(listener).map(Listener::unwatch) else { return };
+    net::sleep(UNWATCH_PAUSE).await;
+    let _ = accept_waiting(&shard, ACCEPT_LAST, || queue.accept());
+}
+
+/// Accepts the connections that wait, at most `limit`.
+fn accept_waiting(
+    shard: &Rc<Shard>,
+    limit: usize,
+    accept: impl Fn() -> io::Result<Option<(Stream, SocketAddr)>>,
+) -> io::Result<()> {
+    for _ in 0..limit {
+        let Some((stream, peer)) = accept()? else { break };
+        admit(shard, stream, peer);
+    }
+    Ok(())
+}
+
+/// Counts a listener for as long as connections are taken from it.
+struct AcceptGuard(Rc<Shard>);
+
+impl AcceptGuard {
+    fn new(shard: &Rc<Shard>) -> Self {
+        shard.listeners.set(shard.listeners.get() + 1);
+        Self(Rc::clone(shard))
+    }
+}
+
+impl Drop for AcceptGuard {
+    fn drop(&mut self) {
+        self.0.listeners.set(self.0.listeners.get() - 1);
     }
 }
 

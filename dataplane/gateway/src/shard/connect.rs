@@ -1,6 +1,7 @@
 //! Connects to upstreams: addresses in turn, TLS, and one limit for all attempts.
 
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +16,9 @@ use super::upstream_tls;
 use crate::error_body::Failure;
 use crate::events::LogEventLevel;
 use crate::snapshot::Upstream;
+
+/// How long closed connections take until their descriptors are free.
+const DESCRIPTOR_PAUSE: Duration = Duration::from_millis(5);
 
 /// The error while a name has no address.
 fn unresolved(host: &str) -> Failure {
@@ -31,7 +35,7 @@ pub(super) async fn connect(shard: &Rc<Shard>, upstream: &Upstream) -> Result<Bo
     let mut why = Some(String::from("no address"));
     for address in addresses.iter() {
         let Some(limit) = budget.at_most(upstream.timeouts.connect) else { break };
-        let attempt = match net::connect(*address, limit, &shard.deadlines).await {
+        let attempt = match open(shard, *address, limit).await {
             Ok(mut conn) => match tls_handshake(&mut conn, upstream, &budget).await {
                 Ok(()) => {
                     let now = shard.deadlines.now();
@@ -59,11 +63,25 @@ pub(super) async fn connect(shard: &Rc<Shard>, upstream: &Upstream) -> Result<Bo
         metrics.connect_failures.inc();
         failure = attempt;
     }
+    // The name may lead elsewhere by now.
+    upstream.addresses.doubt();
     if let Some(why) = why {
         let detail = || format!("{}: {why}", upstream.name);
         shard.log_event(LogEventLevel::Warn, "cannot reach upstream", detail);
     }
     Err(failure)
+}
+
+/// Connects to one address. Where descriptors have run out, idle connections make room for one more attempt.
+async fn open(shard: &Rc<Shard>, address: SocketAddr, limit: Duration) -> io::Result<Conn> {
+    match net::connect(address, limit, &shard.deadlines).await {
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
+            shard.pools.clear(&shard.metrics);
+            net::sleep(DESCRIPTOR_PAUSE).await;
+            net::connect(address, limit, &shard.deadlines).await
+        }
+        connected => connected,
+    }
 }
 
 /// The time that all attempts to connect have together; zero is no limit.

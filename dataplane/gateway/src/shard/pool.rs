@@ -142,6 +142,20 @@ impl Pools {
         }
     }
 
+    /// Closes those that have been idle longest, until there are no more than `room`.
+    pub(crate) fn shrink_to(&self, room: usize, metrics: &ShardMetrics) {
+        let mut all = self.0.borrow_mut();
+        let count: usize = all.values().map(|pool| pool.idle.len()).sum();
+        for _ in room..count {
+            // The one used last is at the end of each.
+            let oldest =
+                all.values_mut().filter(|pool| !pool.idle.is_empty()).min_by_key(|pool| pool.idle[0].since);
+            let Some(pool) = oldest else { return };
+            pool.idle.remove(0);
+            metrics.upstreams[pool.slot].pool_idle.set(pool.idle.len() as u64);
+        }
+    }
+
     /// Closes all idle connections.
     pub(crate) fn clear(&self, metrics: &ShardMetrics) {
         for (_, pool) in self.0.borrow_mut().drain() {

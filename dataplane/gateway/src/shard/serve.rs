@@ -52,7 +52,7 @@ impl Client {
         let max = snapshot.limits.requests_per_connection;
         let max_age = snapshot.timeouts.connection_age;
         let age = TICK * shard.deadlines.now().saturating_sub(self.accepted_at);
-        !shard.is_draining()
+        !shard.is_leaving()
             && (max == 0 || self.requests_served + 1 < max)
             && (max_age.is_zero() || age < max_age)
     }

@@ -38,6 +38,8 @@ pub(crate) struct Shard {
     pub(super) max_connections: usize,
     /// Client connections now.
     pub(super) connections: Cell<usize>,
+    /// Listeners that connections are taken from.
+    pub(super) listeners: Cell<usize>,
     id_prefix: [u8; 8],
     id_count: Cell<u64>,
     /// The process's phase, as of the last tick.
@@ -55,6 +57,7 @@ impl Shard {
         if getrandom::fill(&mut id_prefix).is_err() {
             id_prefix = (context.index as u64).to_be_bytes();
         }
+        context.metrics.connections_max.set(context.max_connections as u64);
         Rc::new(Self {
             buffers: Buffers::new(snapshot.limits.buffers_per_shard),
             snapshot: RefCell::new(snapshot),
@@ -69,6 +72,7 @@ impl Shard {
             exchange_buffers: Rc::default(),
             max_connections: context.max_connections,
             connections: Cell::new(0),
+            listeners: Cell::new(0),
             id_prefix,
             id_count: Cell::new(0),
             life: Cell::new(Life::Running),
@@ -86,9 +90,14 @@ impl Shard {
         Arc::clone(&held)
     }
 
-    /// Whether the process is ending, so that no new work is accepted.
-    pub(super) fn is_draining(&self) -> bool {
+    /// Whether the process is about to end, so that each reply is the last on its connection.
+    pub(super) fn is_leaving(&self) -> bool {
         self.life.get() != Life::Running
+    }
+
+    /// Whether the process accepts no more connections, so that those to upstreams are not kept either.
+    pub(super) fn is_draining(&self) -> bool {
+        !self.life.get().accepts()
     }
 
     /// Whether the process stops now, and every connection is cut.

@@ -10,8 +10,12 @@ use super::state::Shard;
 use crate::lifecycle::Phase as Life;
 use crate::recall::Recall;
 
+/// Ticks that idle connections are left when the process drains: the request of one that was accepted last may be on its
+/// way.
+const IDLE_GRACE: u32 = 10;
+
 /// Ends what is overdue, keeps pools, snapshot and gauges up to date, and follows the process through drain and stop.
-/// Returns when the process drains and no connection is left.
+/// Returns when no connection is accepted any more and none is left.
 pub(super) async fn run_ticker(shard: &Rc<Shard>, index: usize, listeners: &[Weak<Listener>]) {
     let started = Instant::now();
     let mut draining_for = 0u32;
@@ -23,6 +27,9 @@ pub(super) async fn run_ticker(shard: &Rc<Shard>, index: usize, listeners: &[Wea
         shard.metrics.buffer_bytes.set(shard.buffers.claimed() as u64);
         let snapshot = shard.snapshot();
         shard.pools.sweep(now, &snapshot.upstreams, &shard.metrics);
+        // Each client has room for a connection to an upstream, and what clients leave is room for idle ones.
+        let room = shard.max_connections.saturating_sub(shard.connections.get());
+        shard.pools.shrink_to(room, &shard.metrics);
         // Sessions and memories belong to the process: the first shard sweeps them, a part at a time.
         if index == 0 && snapshot.session.enabled {
             let settings = &snapshot.session;
@@ -35,22 +42,21 @@ pub(super) async fn run_ticker(shard: &Rc<Shard>, index: usize, listeners: &[Wea
         drop(snapshot);
         let life = shard.lifecycle.phase();
         shard.life.set(life);
-        if life == Life::Running {
+        if life.accepts() {
             continue;
         }
-        draining_for += 1;
-        // The listeners end one tick later, so that connections which the kernel had queued are still accepted.
-        if draining_for == 2 {
-            listeners.iter().filter_map(Weak::upgrade).for_each(|listener| listener.shutdown());
+        listeners.iter().filter_map(Weak::upgrade).for_each(|listener| listener.end());
+        shard.pools.clear(&shard.metrics);
+        if life >= Life::Draining {
+            draining_for += 1;
         }
-        if draining_for >= 2 {
+        if draining_for > IDLE_GRACE {
             shard.deadlines.expire_phase(WaitPhase::KeepAliveIdle);
-            shard.pools.clear(&shard.metrics);
         }
         if life == Life::Stopping {
             shard.deadlines.cut_all();
         }
-        if draining_for > 2 && shard.connections.get() == 0 {
+        if shard.listeners.get() == 0 && shard.connections.get() == 0 {
             return;
         }
     }

@@ -63,14 +63,15 @@ fn of_instance(instance: &Instance) -> Vec<Diagnosis> {
     diagnoses
 }
 
-fn readiness(pid: u32, admin: SocketAddr) -> Option<Diagnosis> {
-    let answer = admin_client::get(admin, "/readyz").ok()?;
-    if answer.status == 200 {
-        return Some(Diagnosis::good(format!("process {pid} is ready")));
-    }
-    let reasons: Vec<&str> = answer.body.lines().filter(|line| *line != "not ready").collect();
+fn readiness(pid: u32, admin: SocketAddr) -> Vec<Diagnosis> {
+    let Ok(answer) = admin_client::get(admin, "/readyz") else { return Vec::new() };
+    let said: Vec<&str> = answer.body.lines().filter(|line| !["ready", "not ready"].contains(line)).collect();
     let help = "for an address of an upstream: does this machine resolve its name? --online tries it";
-    Some(Diagnosis::problem(format!("process {pid} is not ready: {}", reasons.join("; ")), help))
+    if answer.status != 200 {
+        return vec![Diagnosis::problem(format!("process {pid} is not ready: {}", said.join("; ")), help)];
+    }
+    let remarks = said.iter().map(|remark| Diagnosis::warning(format!("process {pid}: {remark}"), help));
+    [Diagnosis::good(format!("process {pid} is ready"))].into_iter().chain(remarks).collect()
 }
 
 /// How many requests it has answered.

@@ -5,6 +5,7 @@ use nix::sys::resource::{Resource, getrlimit};
 use super::diagnosis::Diagnosis;
 use crate::config::Settings;
 use crate::config::settings::Driver;
+use crate::descriptors::ProcessShape;
 use crate::{os, shard};
 
 /// Looks at the limits of this process, which a gateway started from here would have.
@@ -29,7 +30,7 @@ pub(super) fn examine(settings: &Settings) -> Vec<Diagnosis> {
             diagnoses.push(Diagnosis::problem(what, help));
         }
     }
-    diagnoses.push(descriptors(settings.server.max_connections as u64));
+    diagnoses.push(descriptors(settings, shards));
     let locked =
         os::locked_memory_limit().map_or("no limit".to_owned(), |bytes| format!("{} KiB", bytes >> 10));
     diagnoses.push(Diagnosis::good(format!("{cpus} CPUs, {shards} shards; locked memory: {locked}")));
@@ -37,12 +38,16 @@ pub(super) fn examine(settings: &Settings) -> Vec<Diagnosis> {
 }
 
 /// The gateway raises its limit of descriptors to the hard one.
-fn descriptors(connections: u64) -> Diagnosis {
-    let needed = connections.saturating_mul(2);
+fn descriptors(settings: &Settings, shards: usize) -> Diagnosis {
+    let shape = ProcessShape { shards, addresses: settings.server.listen.len() };
+    let wanted = settings.server.max_connections as u64;
+    let needed = shape.needed_for(wanted);
     match getrlimit(Resource::RLIMIT_NOFILE) {
         Ok((_, hard)) if hard < needed => Diagnosis::warning(
             format!(
-                "{hard} descriptors are allowed, fewer than the {needed} that server.max_connections may need"
+                "{hard} descriptors are allowed, which are enough for {} connections; the {wanted} of \
+                 server.max_connections need {needed}",
+                shape.connections_within(hard)
             ),
             "raise LimitNOFILE (systemd) or ulimit -n, or lower server.max_connections",
         ),

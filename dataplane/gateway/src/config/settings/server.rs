@@ -32,7 +32,10 @@ section! {
             range: Range::at_least(1, |_| "0 would refuse every client".to_owned()), restart: true;
         /// Length of the kernel's accept queue per shard.
         backlog: u32 = 4_096, restart: true;
-        /// How long running exchanges may take to end after SIGTERM.
+        /// How long the gateway goes on accepting after SIGTERM while it says that it is not ready and ends each
+        /// connection with the next reply, so that balancers and clients go elsewhere; 0 stops accepting at once.
+        drain_delay: Duration, with: "units::duration", range: TimeLimit::OR_NEVER, restart: true;
+        /// How long running exchanges may take to end after that.
         shutdown_timeout: Duration = Duration::from_secs(30), with: "units::duration", restart: true;
         /// The gateway's own address for its clients: links in replies that lead to an upstream come back below it.
         /// Without it, on loopback, the address that the client asked for; uploads by address need it elsewhere.

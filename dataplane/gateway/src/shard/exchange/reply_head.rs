@@ -71,7 +71,7 @@ impl Exchange<'_> {
         upstream_conn.conn.rx.consume(parse.consumed);
         self.record.upstream_status = Some(self.buffers.reply.status);
         // The rest of a body that nobody reads any more stands before the next request.
-        self.peer.keep_alive &= self.has_all() && !self.shard.is_draining();
+        self.peer.keep_alive &= self.has_all() && !self.shard.is_leaving();
         self.rewrite_links(upstream)?;
         self.add_own_fields();
         let format = ReplyFormat::of(self.buffers.reply.fields.content_type());

@@ -268,17 +268,16 @@ pub(super) struct Gateway {
     pub(super) snapshots: Arc<SnapshotHandle>,
     events: Receiver,
     thread: Option<JoinHandle<()>>,
-    _port: socket2::Socket,
+    /// The shard's listening socket, as another process may have it.
+    pub(super) listener: TcpListener,
 }
 
 impl Gateway {
     fn start(driver: Driver, snapshot: Snapshot) -> Self {
-        // Bound but not listening: the port stays ours until the shard shares it.
-        let port = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-        port.set_reuse_port(true).unwrap();
-        port.set_reuse_address(true).unwrap();
-        port.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
-        let address = port.local_addr().unwrap().as_socket().unwrap();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let listeners = vec![listener.try_clone().unwrap()];
         let (sender, events) = ring(64);
         let metrics = Arc::clone(&Metrics::new(1).shards()[0]);
         let (lifecycle, snapshots) = (Arc::new(Lifecycle::new(1)), Arc::new(SnapshotHandle::new(snapshot)));
@@ -289,8 +288,7 @@ impl Gateway {
                 index: 0,
                 shards: 1,
                 cpu: None,
-                listen: vec![address],
-                backlog: 128,
+                listeners,
                 driver,
                 max_connections: 1000,
                 snapshots: shard_snapshots,
@@ -301,7 +299,7 @@ impl Gateway {
             super::super::run(context).unwrap();
         });
         wait_for(|| lifecycle.is_listening());
-        Self { address, lifecycle, metrics, snapshots, events, thread: Some(thread), _port: port }
+        Self { address, lifecycle, metrics, snapshots, events, thread: Some(thread), listener }
     }
 
     pub(super) fn client(&self) -> Client {
@@ -340,6 +338,11 @@ impl Gateway {
     /// Drains the shard and waits for its thread.
     pub(super) fn drain(&mut self) {
         self.lifecycle.advance(Phase::Draining);
+        self.finish();
+    }
+
+    /// Waits for the shard's thread, which ends with its last connection.
+    pub(super) fn finish(&mut self) {
         if let Some(thread) = self.thread.take() {
             thread.join().unwrap();
         }

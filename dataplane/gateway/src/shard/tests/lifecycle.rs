@@ -1,6 +1,7 @@
 //! Beginning and end: snapshots, budgets, drain.
 
 use std::io::Read;
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use super::harness::{
 use crate::config::settings::FailMode;
 use crate::events::Ending;
 use crate::lifecycle::Phase;
+use crate::shard::net::deadline::TICK;
 use crate::snapshot::{Auth, GatewayKeys, HashedKey, Snapshot};
 
 #[test]
@@ -57,6 +59,71 @@ fn replies_during_drain_say_that_the_connection_ends() {
         gateway.drain();
         let reply = client.reply();
         assert_eq!((reply.text(), reply.keep_alive), ("late", false));
+    });
+}
+
+#[test]
+fn a_lame_duck_accepts_and_says_that_each_reply_is_the_last() {
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("fine")]);
+        let mut gateway = GatewaySetup::new(driver, &upstream).start();
+        let mut idle = gateway.client();
+        idle.post("/up/x", "a");
+        assert!(idle.reply().keep_alive);
+        gateway.lifecycle.advance(Phase::LameDuck);
+        thread::sleep(3 * TICK);
+        for mut client in [idle, gateway.client()] {
+            client.post("/up/x", "a");
+            let reply = client.reply();
+            assert_eq!((reply.text(), reply.keep_alive), ("fine", false));
+            assert!(client.is_closed());
+        }
+        gateway.drain();
+        assert_eq!(gateway.metrics.connections_total.get(), 2);
+    });
+}
+
+#[test]
+fn whose_place_was_taken_serves_what_it_has_and_leaves_the_queue_to_the_other() {
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("fine")]);
+        let mut gateway = GatewaySetup::new(driver, &upstream).start();
+        let mut idle = gateway.client();
+        idle.post("/up/x", "a");
+        assert!(idle.reply().keep_alive);
+        gateway.lifecycle.advance(Phase::HandedOver);
+        thread::sleep(3 * TICK);
+        // The other process has the same socket.
+        let other = TcpStream::connect(gateway.address).unwrap();
+        idle.post("/up/x", "a");
+        let reply = idle.reply();
+        assert_eq!((reply.text(), reply.keep_alive), ("fine", false));
+        assert!(idle.is_closed());
+        gateway.finish();
+        assert_eq!(gateway.metrics.connections_total.get(), 1);
+        let (_, peer) = gateway.listener.accept().unwrap();
+        assert_eq!(peer, other.local_addr().unwrap());
+    });
+}
+
+#[test]
+fn a_failed_connect_asks_for_the_name_to_be_looked_up() {
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("fine"), ScriptStep::Close]);
+        let gateway = GatewaySetup::new(driver, &upstream).start();
+        let addresses = Arc::clone(&gateway.snapshots.load().upstreams[0].addresses);
+        let mut client = gateway.client();
+        client.post("/up/x", "a");
+        assert_eq!(client.reply().status, 200);
+        assert!(!addresses.is_doubted());
+        let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        addresses.set(vec![nobody]);
+        // The upstream has closed the connection, and the shard has noticed.
+        thread::sleep(2 * TICK);
+        let mut client = gateway.client();
+        client.post("/up/x", "a");
+        assert_eq!(client.reply().status, 502);
+        assert!(addresses.is_doubted());
     });
 }
 

@@ -1,0 +1,91 @@
+//! The place of a gateway: the lock of its state folder and the sockets it listens on, its own or those of the gateway it
+//! takes over from.
+
+use std::fs::File;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+
+use crate::cli::outcome::{CliFailure, failure};
+use crate::config::ConfigError;
+use crate::config::settings::Settings;
+use crate::control::tenure::Tenure;
+use crate::takeover::{self, Belongings, Predecessor};
+use crate::{listeners, state_dir, state_lock};
+
+/// How a gateway comes to its place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// It is the only one of its state folder.
+    Alone,
+    /// It takes over from the one that runs, if one runs.
+    TakingOver,
+    /// It serves the tool that has started it, beside others with the same state folder.
+    Attached,
+}
+
+/// What a gateway listens on, before it accepts.
+pub(super) struct Place {
+    lock: Option<File>,
+    admin: TcpListener,
+    /// The sockets of each shard.
+    traffic: Vec<Vec<TcpListener>>,
+    /// Who accepts on them until now.
+    pub(super) predecessor: Option<Predecessor>,
+}
+
+impl Place {
+    /// Takes the place that `settings` describe, with sockets for so many shards.
+    pub(super) fn take(settings: &Settings, shards: usize, arrival: Arrival) -> Result<Place, CliFailure> {
+        let folder = state_dir::folder(settings);
+        let (predecessor, inherited) = match arrival {
+            Arrival::TakingOver => ask(&folder)?.unzip(),
+            Arrival::Alone | Arrival::Attached => (None, None),
+        };
+        let (lock, admin, traffic) = match inherited {
+            Some(Belongings { lock, admin, traffic }) => (lock, Some(admin), traffic),
+            None => (None, None, Vec::new()),
+        };
+        let lock = match lock {
+            None if arrival != Arrival::Attached => state_lock::take(&folder).map_err(ConfigError::from)?,
+            lock => lock,
+        };
+        let admin = admin_listener(settings.admin.listen, admin)?;
+        let server = &settings.server;
+        let traffic = listeners::open(&server.listen, shards, server.backlog, traffic).map_err(
+            |(address, error)| {
+                let what = format!("cannot listen on {address} (server.listen): {error}");
+                failure(what, "is another program on that port? choose another address with --listen ADDR")
+            },
+        )?;
+        Ok(Place { lock, admin, traffic, predecessor })
+    }
+
+    /// What this process holds as long as it accepts, what its admin side accepts on, and what its shards do.
+    pub(super) fn settle(self) -> io::Result<(Tenure, TcpListener, Vec<Vec<TcpListener>>)> {
+        let spare = self.traffic.iter().flatten().map(TcpListener::try_clone).collect::<io::Result<_>>()?;
+        Ok((Tenure::new(self.lock, self.admin.try_clone()?, spare), self.admin, self.traffic))
+    }
+}
+
+fn ask(folder: &Path) -> Result<Option<(Predecessor, Belongings)>, CliFailure> {
+    let found = takeover::ask(folder).map_err(|error| {
+        let what = format!("cannot take over from the gateway that runs with {}: {error}", folder.display());
+        failure(what, "it goes on; see its log, or stop it and start without --takeover")
+    })?;
+    if let Some((predecessor, _)) = &found {
+        tracing::info!(process = predecessor.process, "taking over from the gateway that runs");
+    } else {
+        tracing::info!(state = %folder.display(), "nobody to take over from: no gateway runs here");
+    }
+    Ok(found)
+}
+
+/// The admin listener at `address`: the inherited one, if it is that.
+fn admin_listener(address: SocketAddr, inherited: Option<TcpListener>) -> Result<TcpListener, CliFailure> {
+    let fits = |socket: &TcpListener| socket.local_addr().is_ok_and(|local| local == address);
+    inherited.filter(fits).map_or_else(|| listeners::bind_alone(address), Ok).map_err(|error| {
+        let what = format!("cannot listen on {address} (admin.listen): {error}");
+        failure(what, "is another gateway running? choose another address with --admin ADDR")
+    })
+}

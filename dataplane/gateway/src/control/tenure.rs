@@ -1,0 +1,100 @@
+//! What makes a process the gateway of its state folder, and what the journal does about it.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicU8, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+
+use crate::instance::Announced;
+use crate::takeover::{Belongings, TakeoverName};
+
+/// What makes this process the gateway of its state folder. Dropped, another one may be that.
+#[derive(Debug)]
+pub struct Tenure {
+    /// What a successor is handed.
+    pub belongings: Belongings,
+    /// What other commands find this process by.
+    pub announced: Option<Announced>,
+    /// What a successor finds this process by.
+    pub name: Option<TakeoverName>,
+}
+
+impl Tenure {
+    /// The tenure of a process that accepts on `traffic` and `admin`, and that nobody finds yet.
+    pub fn new(lock: Option<File>, admin: TcpListener, traffic: Vec<TcpListener>) -> Tenure {
+        Tenure { belongings: Belongings { lock, admin, traffic }, announced: None, name: None }
+    }
+}
+
+/// What the journal is to do with the audit file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AsideStep {
+    /// Set it aside, and write on there: another gateway begins one in its place.
+    SetAside,
+    /// Begin a new one in its place: the other gateway has given up.
+    Return,
+}
+
+/// Where the audit file is: in its place, or set aside while another gateway takes over.
+#[derive(Debug, Default)]
+pub struct AuditPlace(AtomicU8);
+
+impl AuditPlace {
+    const USUAL: u8 = 0;
+    const ASKED_ASIDE: u8 = 1;
+    const ASIDE: u8 = 2;
+    const ASKED_BACK: u8 = 3;
+
+    /// Asks for it to be set aside.
+    pub fn ask_aside(&self) {
+        self.0.store(Self::ASKED_ASIDE, Release);
+    }
+
+    /// Asks for a new one in its place.
+    pub fn ask_back(&self) {
+        self.0.store(Self::ASKED_BACK, Release);
+    }
+
+    /// Whether it is set aside.
+    pub fn is_aside(&self) -> bool {
+        self.0.load(Acquire) == Self::ASIDE
+    }
+
+    /// What is to be done.
+    pub fn due(&self) -> Option<AsideStep> {
+        match self.0.load(Relaxed) {
+            Self::ASKED_ASIDE => Some(AsideStep::SetAside),
+            Self::ASKED_BACK => Some(AsideStep::Return),
+            _ => None,
+        }
+    }
+
+    /// Says that `step` was done.
+    pub fn done(&self, step: AsideStep) {
+        let (from, to) = match step {
+            AsideStep::SetAside => (Self::ASKED_ASIDE, Self::ASIDE),
+            AsideStep::Return => (Self::ASKED_BACK, Self::USUAL),
+        };
+        // What was asked for meanwhile is done next.
+        let _ = self.0.compare_exchange(from, to, Release, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_step_is_due_until_it_is_done() {
+        let place = AuditPlace::default();
+        assert_eq!((place.due(), place.is_aside()), (None, false));
+        place.ask_aside();
+        assert_eq!((place.due(), place.is_aside()), (Some(AsideStep::SetAside), false));
+        place.done(AsideStep::SetAside);
+        assert_eq!((place.due(), place.is_aside()), (None, true));
+        place.ask_back();
+        place.done(AsideStep::SetAside);
+        assert_eq!((place.due(), place.is_aside()), (Some(AsideStep::Return), false));
+        place.done(AsideStep::Return);
+        assert_eq!(place.due(), None);
+    }
+}

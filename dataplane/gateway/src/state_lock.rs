@@ -1,0 +1,83 @@
+//! The lock of the state folder: one gateway works in it, or two while one takes over from the other.
+//!
+//! The lock belongs to the open file, not to the process: who takes over is handed that file, and holds the lock together
+//! with the old process until that ends. A gateway that drains gives its lock up, so that another may start beside it.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::config::error::Problem;
+use crate::instance;
+
+/// Name of the file in the state folder that is locked.
+const LOCK_FILE: &str = "gateway.lock";
+/// How long a process that ends may still hold the lock.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Pause between two attempts.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Locks `folder` for as long as the file that is returned is open, here or in a process it is handed to. None where
+/// nothing can be written, so that nothing can be written by two.
+///
+/// # Errors
+///
+/// When another gateway has it, and does not end within a second.
+pub fn take(folder: &Path) -> Result<Option<File>, Problem> {
+    let path = folder.join(LOCK_FILE);
+    let file = match OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path) {
+        Ok(file) => file,
+        Err(error) => {
+            tracing::debug!(file = %path.display(), %error, "the state folder is not locked");
+            return Ok(None);
+        }
+    };
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(file)),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => std::thread::sleep(PAUSE),
+            Err(TryLockError::WouldBlock) => return Err(held(folder)),
+            Err(TryLockError::Error(error)) => {
+                tracing::debug!(file = %path.display(), %error, "the state folder is not locked");
+                return Ok(None);
+            }
+        }
+    }
+}
+
+/// What is said when another gateway has the folder.
+fn held(folder: &Path) -> Problem {
+    let holder = instance::find(folder).into_iter().find(|found| !found.attached);
+    let holder = holder.map_or_else(String::new, |found| format!(" (process {})", found.pid));
+    Problem::error(
+        "state.dir",
+        format!("another gateway{holder} runs with the state folder {}", folder.display()),
+        "stop it, take its place with --takeover, or give another folder with --state DIR",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_locked_by_one_or_by_whom_the_lock_was_handed_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = take(folder.path()).unwrap().expect("a lock");
+        let problem = take(folder.path()).unwrap_err();
+        assert!(problem.what.starts_with("another gateway runs with the state folder"), "{}", problem.what);
+        let handed_on = first.try_clone().unwrap();
+        drop(first);
+        assert!(take(folder.path()).is_err(), "who was handed the file holds the lock");
+        drop(handed_on);
+        assert!(take(folder.path()).unwrap().is_some());
+    }
+
+    #[test]
+    fn without_a_folder_there_is_nothing_to_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(take(&folder.path().join("missing")).unwrap().is_none());
+    }
+}
