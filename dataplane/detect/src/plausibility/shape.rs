@@ -10,7 +10,7 @@ const RANDOM: u32 = 80;
 /// So many bytes beside a place are no words if they look random.
 const MIN_NOISE: usize = 12;
 /// Nor if they hold so many kinds of odd punctuation.
-const MIN_ODD_SIGNS: usize = 4;
+const MIN_ODD_SIGNS: usize = 3;
 /// So many kinds of punctuation that words do not have may stand in a path: `C:\x (1)\y`.
 const MAX_PATH_SIGNS: usize = 2;
 
