@@ -10,7 +10,7 @@ const RANDOM: u32 = 80;
 /// So many bytes beside a place are no words if they look random.
 const MIN_NOISE: usize = 12;
 /// Nor if they hold so many kinds of odd punctuation.
-const MIN_ODD_SIGNS: usize = 4;
+const MIN_ODD_SIGNS: usize = 3;
 /// So many kinds of punctuation that words do not have may stand in a path: `C:\x (1)\y`.
 const MAX_PATH_SIGNS: usize = 2;
 
@@ -99,7 +99,7 @@ fn has_mark(value: &[u8], open: &[u8], close: &[u8]) -> bool {
             .is_some_and(|b| b.is_ascii_alphabetic() || matches!(b, b'$' | b' ' | b'@' | b'_' | b'='));
         let end = memchr::memmem::find(inside, close).filter(|_| named);
         let whole = end.is_some_and(|end| {
-            let is_plain = inside[..end].iter().all(is_sign_of_place);
+            let is_plain = inside[..end].iter().all(|byte| is_sign_of_place(*byte));
             (is_plain && !is_noise(before) && !is_noise(&inside[end + close.len()..]))
                 || !is_random(&mut random)
         });
@@ -116,8 +116,8 @@ fn is_noise(part: &[u8]) -> bool {
 }
 
 /// What names, calls and paths are written with that are to be filled in.
-fn is_sign_of_place(byte: &u8) -> bool {
-    ALNUM.has(*byte) || b"_-. :/|,=@$\"'".contains(byte)
+fn is_sign_of_place(byte: u8) -> bool {
+    ALNUM.has(byte) || b"_-. :/|,=@$\"'".contains(&byte)
 }
 
 /// `SOME_PASSWORD`, `%NL80211_ATTR_IFINDEX`: the name of a constant.

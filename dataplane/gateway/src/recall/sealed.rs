@@ -203,11 +203,11 @@ impl SealedValues {
 
     /// Gives `vault` the tokens of what has not expired, and `unsealing` to open it; says how many tokens these are. A token
     /// that the vault has keeps its value.
-    pub(crate) fn offer(values: Arc<Self>, unsealing: Unsealing, vault: &mut Vault, ttl: Duration) -> usize {
+    pub(crate) fn offer(values: &Arc<Self>, unsealing: Unsealing, vault: &mut Vault, ttl: Duration) -> usize {
         if values.key_id != unsealing.key.id {
             return 0;
         }
-        let sealed = Arc::clone(&values);
+        let sealed = Arc::clone(values);
         let fresh = values.values.iter().filter(|(_, value)| !value.has_expired(ttl));
         vault.add_sealed(fresh.map(|(token, _)| *token), Box::new(SealedVault { sealed, unsealing }))
     }

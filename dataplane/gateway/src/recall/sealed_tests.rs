@@ -50,7 +50,7 @@ fn open_all(
     ttl: Duration,
 ) -> usize {
     let unsealing = Unsealing { key, keyring: Arc::new(keyring) };
-    let offered = SealedValues::offer(Arc::new(sealed.clone()), unsealing, vault, ttl);
+    let offered = SealedValues::offer(&Arc::new(sealed.clone()), unsealing, vault, ttl);
     let opened = sealed.values.keys().filter(|token| vault.unseal(token)).count();
     assert!(opened <= offered);
     opened
@@ -250,9 +250,10 @@ fn what_no_reply_holds_stays_sealed() {
     let sealed = Arc::new(sealed(&key("one"), &[&["a", "b"]], &settings(9)));
     let mut vault = Vault::new();
     let unsealing = Unsealing { key: key("one"), keyring: Arc::new(keyring()) };
-    assert_eq!(SealedValues::offer(sealed, unsealing, &mut vault, Settings::default().ttl), 2);
+    assert_eq!(SealedValues::offer(&sealed, unsealing, &mut vault, Settings::default().ttl), 2);
     let [a, b] = [&b"a"[..], b"b"].map(|value| keyring().mint(Category::Key, value));
-    assert!(vault.knows(&a) && vault.knows(&b) && vault.len() == 0);
+    assert!(vault.knows(&a) && vault.knows(&b));
+    assert_eq!(vault.len(), 0);
     assert!(vault.unseal(&a));
     assert_eq!((vault.resolve(&a), vault.resolve(&b)), (Some(&b"a"[..]), None));
 }

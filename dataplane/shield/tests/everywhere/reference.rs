@@ -163,10 +163,12 @@ fn stays(
     Ok(())
 }
 
-/// Whether a value reads like the assignment of a password, and so is found by itself: `x8PW:K!9u`.
+/// Whether a value reads like the assignment of a password, and so is found by itself: `x8PW:K!9u`. One with a percent sign
+/// may be an escape, behind which it is a word.
 fn names_itself(value: &str) -> bool {
     let lower = value.to_ascii_lowercase();
-    ["pw", "pass", "key", "pin"].iter().any(|name| lower.contains(name)) && value.contains([':', '='])
+    let is_named = ["pw", "pass", "key", "pin"].iter().any(|name| lower.contains(name));
+    value.contains('%') || (is_named && value.contains([':', '=']))
 }
 
 /// The strings of a document, those of documents in them as well.

@@ -53,7 +53,11 @@ fn a_key_on_one_line_with_blanks_for_its_line_ends_is_hidden() {
             for text in [line.clone(), format!("KEY=\"{line}\" make"), json!({"k": line}).to_string()] {
                 let (seen, outcome) =
                     send(&shield, Format::Text, &[text.as_bytes()]).expect("a sound document");
-                assert_hidden(&seen, key, name);
+                // What stands before the key itself may stay.
+                let of_key =
+                    |line: &&str| line.len() >= 16 && !line.contains([':', ' ']) && !line.starts_with('-');
+                let line = key.lines().filter(of_key).find(|line| seen.contains(line));
+                assert_eq!(line, None, "{name}:\n{seen}");
                 assert_eq!(receive(outcome.vault, ReplyFormat::Text, &seen), text, "{name}");
             }
         }

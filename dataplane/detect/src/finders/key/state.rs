@@ -145,11 +145,16 @@ impl KeyState {
             return None;
         }
         let mut words = Words::new(text, line.start, line.end);
-        words.find_map(|word| {
+        let field = words.find_map(|word| {
             let begins = !word.prefix.has_letters || word.prefix == self.prefix;
             // The sign of a diff may stand before it.
             let start = word.span.start + usize::from(text[word.span.start] == b'+');
             begins.then(|| self.format.field(text, start, line.end)).flatten()
+        });
+        // In a key on one line the body stands behind its fields.
+        field.filter(|field| match field {
+            KeyField::Hidden(value) => self.format == KeyFormat::Putty || !holds_body(&text[value.range()]),
+            _ => true,
         })
     }
 
@@ -312,6 +317,14 @@ struct Here<'a> {
     is_expected: bool,
     /// Whether another word of the body stands before it in its line.
     joined: bool,
+}
+
+/// Whether a line of a body stands among the words of a field's value.
+fn holds_body(value: &[u8]) -> bool {
+    let is_line = |word: &[u8]| {
+        word.len() >= MIN_STRING_LINE && word.iter().all(|byte| BASE64.has(*byte)) && is_mixed(word)
+    };
+    value.split(|byte| *byte == b' ').any(is_line)
 }
 
 /// How many characters of base64 a word has, with its padding.

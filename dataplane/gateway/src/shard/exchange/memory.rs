@@ -92,7 +92,7 @@ impl Exchange<'_> {
         let Some(sealed) = Recall::shared(settings).sealed(memory.place, settings) else { return 0 };
         let Some(key) = SealKey::derive(&memory.credentials, memory.place) else { return 0 };
         let unsealing = Unsealing { key, keyring: Arc::clone(&self.snapshot.shield.keyring) };
-        SealedValues::offer(sealed, unsealing, vault, settings.ttl)
+        SealedValues::offer(&sealed, unsealing, vault, settings.ttl)
     }
 
     fn owner(&self) -> Owner {
