@@ -255,3 +255,37 @@ fn a_frozen_file_system_is_told_and_nothing_is_lost_when_it_thaws() {
     assert!(disk.fsfreeze("--unfreeze"));
     assert!(gateway.process.wait(END).is_some(), "it ends");
 }
+
+#[test]
+#[ignore = "mounts a file system, which takes root"]
+fn a_frozen_state_folder_keeps_no_port_when_the_gateway_is_to_end() {
+    let (upstream, disk) = (provider(), Disk::mount());
+    let mut gateway = builder(&upstream).state(&disk.folder.path().join("on/state")).start();
+    assert_eq!(ask(&gateway), 200);
+    assert!(disk.fsfreeze("--freeze"));
+    gateway.terminate();
+    wait_until("its ports are free", || {
+        [gateway.address, gateway.admin].iter().all(|address| std::net::TcpListener::bind(address).is_ok())
+    });
+    assert!(gateway.process.output().contains("draining"), "{}", gateway.process.output());
+    assert!(disk.fsfreeze("--unfreeze"));
+    assert!(gateway.process.wait(END).is_some(), "it ends");
+}
+
+#[test]
+fn what_is_lost_by_a_second_signal_while_the_last_events_are_written_is_said() {
+    let (upstream, folder) = (provider(), tempfile::tempdir().expect("a folder"));
+    let audit = StoppedPipe::full(&folder.path().join("audit"));
+    let mut gateway = builder(&upstream).config(&audit_at(audit.path(), "open")).start();
+    assert_eq!(ask(&gateway), 200);
+    gateway.terminate();
+    wait_until("nobody is served any longer", || {
+        [gateway.address, gateway.admin].iter().all(|address| std::net::TcpListener::bind(address).is_ok())
+    });
+    // The end listens to signals a moment after the listeners are closed, and goes on for five seconds.
+    std::thread::sleep(Duration::from_millis(1_500));
+    gateway.process.signal(Signal::SIGTERM);
+    assert_eq!(gateway.process.wait(END).and_then(|status| status.code()), Some(0));
+    let output = gateway.process.output();
+    assert!(output.contains("audit events are lost"), "{output}");
+}

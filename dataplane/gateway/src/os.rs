@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
@@ -98,19 +98,28 @@ pub fn take_signals_over() -> io::Result<()> {
     unblock_hangup()
 }
 
-/// Ends the process with `code` after `limit`, whatever its threads wait for; SIGTERM and SIGINT end it at once, with
-/// code 0, after `patience`. For the end, when nobody is served any longer and a disk or pipe may keep what is left.
-pub fn end_within(limit: Duration, patience: Duration, code: i32) -> io::Result<()> {
+/// Ends the process with `code` after `limit`, whatever its threads wait for. Until then `on_signal` is called for each
+/// SIGTERM and SIGINT. For the end, when nobody listens to signals any longer and a disk or pipe may keep what is left.
+pub fn end_within(limit: Duration, code: i32, on_signal: impl Fn() + Send + 'static) -> io::Result<()> {
+    let heard = Arc::new(AtomicBool::new(false));
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        signal_hook::flag::register(signal as i32, Arc::clone(&heard))?;
+    }
     let wait = move || {
-        thread::sleep(patience);
-        if let Some(serves_nobody) = STARTING.get() {
-            serves_nobody.store(true, Relaxed);
+        let begun = Instant::now();
+        while begun.elapsed() < limit {
+            thread::sleep(SIGNAL_PAUSE);
+            if heard.swap(false, Relaxed) {
+                on_signal();
+            }
         }
-        thread::sleep(limit.saturating_sub(patience));
         signal_hook::low_level::exit(code);
     };
     thread::Builder::new().name("aegis-end".to_owned()).spawn(wait).map(drop)
 }
+
+/// Pause between two looks for signals at the end.
+const SIGNAL_PAUSE: Duration = Duration::from_millis(20);
 
 /// Whether SIGTERM and SIGINT end the process at once.
 static STARTING: OnceLock<Arc<AtomicBool>> = OnceLock::new();

@@ -10,6 +10,7 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::net::TcpListener;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -48,13 +49,19 @@ const START_LIMIT: Duration = Duration::from_secs(120);
 /// Most descriptors that are taken from another process.
 const MAX_DESCRIPTORS: usize = 16_384;
 
-/// The socket on which a gateway waits for the one that takes over. Its name goes when dropped.
+/// The socket on which a gateway waits for the one that takes over. Its name goes when dropped, unless it is that of
+/// another socket by then.
 #[derive(Debug)]
-pub struct TakeoverName(PathBuf);
+pub struct TakeoverName {
+    path: PathBuf,
+    inode: u64,
+}
 
 impl Drop for TakeoverName {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        if std::fs::symlink_metadata(&self.path).is_ok_and(|data| data.ino() == self.inode) {
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -67,7 +74,8 @@ pub fn listen(folder: &Path) -> io::Result<(UnixListener, TakeoverName)> {
         _ => {}
     }
     let listener = at_short_path(folder, |path| UnixListener::bind(path))?;
-    Ok((listener, TakeoverName(path)))
+    let inode = std::fs::symlink_metadata(&path)?.ino();
+    Ok((listener, TakeoverName { path, inode }))
 }
 
 /// Calls `work` with a path of the socket that its address has room for.

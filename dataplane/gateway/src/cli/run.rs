@@ -63,9 +63,6 @@ const LAST_LOG_LINES: Duration = Duration::from_secs(1);
 /// logs, and the files that are removed.
 const END_LIMIT: Duration = LAST_WRITES.saturating_add(Duration::from_secs(3));
 
-/// How long of that a further signal is not yet heard: an orderly end takes less.
-const END_PATIENCE: Duration = Duration::from_secs(1);
-
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct RunCommand {
@@ -322,10 +319,15 @@ impl Process {
 
 /// Sees to it that the process ends, even if what is still to be done waits for a disk or a pipe. Called when control has
 /// ended; if that was by a fault, shards may still be served to their end.
-fn end_in_time(shared: &Shared, end: ShutdownTimes) {
+fn end_in_time(shared: &Arc<Shared>, end: ShutdownTimes) {
     let is_over = shared.lifecycle.phase() == Phase::Stopping;
     let winding_down = if is_over { Duration::ZERO } else { end.drain + end.hard_stop };
-    if let Err(error) = os::end_within(winding_down + END_LIMIT, winding_down + END_PATIENCE, 2) {
+    let signalled = Arc::clone(shared);
+    let on_signal = move || {
+        signalled.leave(Phase::Stopping);
+        signalled.note_signal();
+    };
+    if let Err(error) = os::end_within(winding_down + END_LIMIT, 2, on_signal) {
         tracing::warn!(%error, "cannot start a thread: the end is not bounded in time");
     }
 }

@@ -272,7 +272,7 @@ fn sum(shared: &Shared, of: fn(&ShardMetrics) -> u64) -> u64 {
 
 /// How long what is left may take to be written.
 fn time_to_end(shared: &Shared) -> Duration {
-    if shared.hurried.load(Relaxed) { HURRIED_WRITES } else { LAST_WRITES }
+    if shared.is_hurried() { HURRIED_WRITES } else { LAST_WRITES }
 }
 
 fn say(remark: &LogEvent) {

@@ -35,8 +35,10 @@ pub struct Shared {
     pub reopen: AtomicBool,
     /// Asks the journal to end although shards have not.
     pub closing: AtomicBool,
-    /// A second signal has come: nothing is waited for any longer.
-    pub hurried: AtomicBool,
+    /// A signal has asked for the end.
+    is_asked_to_end: AtomicBool,
+    /// A second one has come: nothing is waited for any longer.
+    is_hurried: AtomicBool,
     /// Asks the journal to set the audit file aside for another gateway.
     pub audit_place: AuditPlace,
     /// Whether the names of upstreams were found once, so that they count for readiness no more.
@@ -64,7 +66,8 @@ impl Shared {
             state_folder: StateFolder::default(),
             reopen: AtomicBool::new(false),
             closing: AtomicBool::new(false),
-            hurried: AtomicBool::new(false),
+            is_asked_to_end: AtomicBool::new(false),
+            is_hurried: AtomicBool::new(false),
             audit_place: AuditPlace::default(),
             has_known_names: AtomicBool::new(false),
             serves_admin: AtomicBool::new(true),
@@ -88,12 +91,28 @@ impl Shared {
         self.tenure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Notes a signal that asks for the end. Returns whether it is a further one, after which nothing is waited for.
+    pub fn note_signal(&self) -> bool {
+        let is_further = self.is_asked_to_end.swap(true, Relaxed);
+        self.is_hurried.fetch_or(is_further, Relaxed);
+        is_further
+    }
+
+    /// Whether nothing is waited for any longer.
+    pub fn is_hurried(&self) -> bool {
+        self.is_hurried.load(Relaxed)
+    }
+
     /// Gives the tenure up and moves on to `phase`, in which no connections are accepted.
     pub fn leave(&self, phase: Phase) {
         // Before the shards close their sockets: while one is open here, connections would come to it and wait for nobody.
-        drop(self.tenure().take());
+        let left = self.tenure().take().map(Tenure::close);
         self.lifecycle.advance(phase);
         self.left.send_replace(Some(phase));
+        // Last what a disk may keep.
+        if let Some(files) = left {
+            files.give_up();
+        }
     }
 
     /// Waits until this process accepts no more.

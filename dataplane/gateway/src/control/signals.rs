@@ -2,7 +2,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -56,16 +55,31 @@ pub async fn handle_signals(
     loop {
         tokio::select! {
             _ = signals.hangup.recv() => reloads.request(),
-            _ = signals.terminate.recv() => break,
-            _ = signals.interrupt.recv() => break,
+            _ = signals.terminate.recv() => {
+                shared.note_signal();
+                break;
+            }
+            _ = signals.interrupt.recv() => {
+                shared.note_signal();
+                break;
+            }
             () = shared.is_relieved() => break,
         }
     }
     if leave(&shared, &mut signals, end.delay).await {
         tracing::info!(timeout_s = end.drain.as_secs(), "draining: no new connections");
         shared.leave(Phase::Draining);
+        let hurried = async {
+            loop {
+                let name = signals.end().await;
+                // After a takeover the first one says what is done already.
+                if shared.note_signal() {
+                    return hurry(name);
+                }
+            }
+        };
         tokio::select! {
-            name = signals.end() => hurry(&shared, name),
+            () = hurried => {}
             () = tokio::time::sleep(end.drain) => tracing::warn!("the time to drain is over: stopping"),
         }
     }
@@ -74,8 +88,7 @@ pub async fn handle_signals(
 }
 
 /// Waits for nothing any longer: a second signal has come.
-fn hurry(shared: &Shared, signal: &str) {
-    shared.hurried.store(true, Relaxed);
+fn hurry(signal: &str) {
     tracing::warn!(signal, "second signal: stopping at once");
 }
 
@@ -86,7 +99,8 @@ async fn leave(shared: &Shared, signals: &mut Signals, delay: Duration) -> bool 
         shared.lifecycle.advance(Phase::LameDuck);
         tokio::select! {
             name = signals.end() => {
-                hurry(shared, name);
+                shared.note_signal();
+                hurry(name);
                 return false;
             }
             () = shared.is_relieved() => {}
@@ -96,7 +110,10 @@ async fn leave(shared: &Shared, signals: &mut Signals, delay: Duration) -> bool 
     if shared.lifecycle.phase() == Phase::HandedOver {
         tracing::info!("another gateway has taken over: no new connections, running exchanges end here");
         tokio::select! {
-            name = signals.end() => tracing::info!(signal = name, "idle connections are not waited for"),
+            name = signals.end() => {
+                shared.note_signal();
+                tracing::info!(signal = name, "idle connections are not waited for");
+            }
             () = tokio::time::sleep(IDLE_AFTER_HANDOVER) => {}
         }
     }

@@ -3,6 +3,9 @@
 use std::fs::File;
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU8, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use crate::instance::Announced;
 use crate::takeover::{Belongings, TakeoverName};
@@ -22,6 +25,42 @@ impl Tenure {
     /// The tenure of a process that accepts on `traffic` and `admin`, and that nobody finds yet.
     pub fn new(lock: Option<File>, admin: TcpListener, traffic: Vec<TcpListener>) -> Tenure {
         Tenure { belongings: Belongings { lock, admin, traffic }, announced: None, name: None }
+    }
+
+    /// Closes the sockets, and leaves what is still to be removed.
+    pub fn close(self) -> TenureFiles {
+        TenureFiles { announced: self.announced, name: self.name, lock: self.belongings.lock }
+    }
+}
+
+/// What lies in the state folder for others to find, and the lock behind it.
+#[derive(Debug)]
+pub struct TenureFiles {
+    announced: Option<Announced>,
+    name: Option<TakeoverName>,
+    lock: Option<File>,
+}
+
+/// How long the state folder's disk may take to remove two names, before they are left to a thread that nobody waits for.
+const REMOVAL_LIMIT: Duration = Duration::from_millis(500);
+
+impl TenureFiles {
+    /// Removes the names, and gives the lock up. A disk that does not answer holds this up for half a second.
+    pub fn give_up(self) {
+        let (done, is_done) = mpsc::channel::<()>();
+        let TenureFiles { announced, name, lock } = self;
+        let remove = move || {
+            // In this order: whoever has the lock may take the names for its own.
+            drop((announced, name));
+            drop(lock);
+            drop(done);
+        };
+        // Without a thread they are dropped here.
+        if thread::Builder::new().name("aegis-farewell".to_owned()).spawn(remove).is_ok()
+            && is_done.recv_timeout(REMOVAL_LIMIT) == Err(mpsc::RecvTimeoutError::Timeout)
+        {
+            tracing::warn!("the disk of the state folder does not answer: its lock is given up when it does");
+        }
     }
 }
 

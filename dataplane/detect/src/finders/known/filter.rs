@@ -11,6 +11,8 @@ const BATCH: usize = 8;
 
 /// So many values are looked up in a table of marks.
 pub(super) const MARKED: usize = 128;
+/// The fewest that are looked up in a bitmap.
+const MORE: usize = MARKED + 1;
 
 /// A piece that may be of a known value: where it begins, and its hash.
 pub(crate) type Met = (usize, u32);
@@ -48,13 +50,13 @@ impl PieceFilter {
     /// A table for the pieces of so many values.
     pub(super) fn new(values: usize) -> PieceFilter {
         match values {
-            ..=16 => PieceFilter::Fewest(Marks::empty()),
-            ..=64 => PieceFilter::Fewer(Marks::empty()),
-            ..=MARKED => PieceFilter::Few(Marks::empty()),
-            ..=600 => PieceFilter::Small(Bitmap::empty()),
-            ..=2_500 => PieceFilter::Medium(Bitmap::empty()),
-            ..=10_000 => PieceFilter::Large(Bitmap::empty()),
-            ..=40_000 => PieceFilter::Larger(Bitmap::empty()),
+            0..=16 => PieceFilter::Fewest(Marks::empty()),
+            17..=64 => PieceFilter::Fewer(Marks::empty()),
+            65..=MARKED => PieceFilter::Few(Marks::empty()),
+            MORE..=600 => PieceFilter::Small(Bitmap::empty()),
+            601..=2_500 => PieceFilter::Medium(Bitmap::empty()),
+            2_501..=10_000 => PieceFilter::Large(Bitmap::empty()),
+            10_001..=40_000 => PieceFilter::Larger(Bitmap::empty()),
             _ => PieceFilter::Huge(Bitmap::empty()),
         }
     }
