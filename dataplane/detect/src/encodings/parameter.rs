@@ -16,6 +16,8 @@ use crate::text::Span;
 /// What a parameter's value is made of, beside `+`, `=`, brackets and escapes: what no writer of forms and links leaves
 /// to end it.
 const VALUE: ByteSet = WORD.union(ByteSet::of(b"-.~!$*/:?@|^"));
+/// What may end a sentence behind a value, and is none of it there.
+const SENTENCE_END: ByteSet = ByteSet::of(b".:?!");
 /// What a parameter's name is made of, beside escaped brackets.
 const NAME: ByteSet = WORD.union(ByteSet::of(b"-.[]%"));
 /// What stands between parameters.
@@ -89,7 +91,9 @@ fn is_parameter(text: &[u8], equals: usize) -> bool {
 
 /// Goes on to the delimiter that is not encoded.
 fn value_end(text: &[u8], from: usize, limit: usize, plus: bool) -> usize {
-    let is_cut = percent(&text[from..]).is_some() || (plus && text.get(from) == Some(&b'+'));
+    // Signs that end a sentence are taken from the end of a value in the decoded text.
+    let cut = from + SENTENCE_END.run(&text[from..], MAX_REST);
+    let is_cut = percent(&text[cut..]).is_some() || (plus && text.get(cut) == Some(&b'+'));
     if !is_cut || from >= limit {
         return from;
     }
@@ -121,7 +125,7 @@ fn value_end(text: &[u8], from: usize, limit: usize, plus: bool) -> usize {
         }
         end += width;
     }
-    while end > from && matches!(text[end - 1], b'.' | b':' | b'?' | b'!') {
+    while end > from && SENTENCE_END.has(text[end - 1]) {
         end -= 1;
     }
     end
@@ -151,6 +155,9 @@ mod tests {
     fn a_value_goes_on_to_the_delimiter_that_is_not_encoded() {
         for (text, found, expected) in [
             ("a=b&password=xy%26z%23&c=d", "xy", Some("xy%26z%23")),
+            ("password=xy.%3Bz&c=d", "xy", Some("xy.%3Bz")),
+            ("password=xy?!+z&c=d", "xy", Some("xy?!+z")),
+            ("password=xy.&c=d", "xy", Some("xy")),
             ("password=%22xy%27z#top", "xy", Some("%22xy%27z")),
             ("password=%22xy%22&c=d", "xy", None),
             ("password=xy+z&c=d", "xy", Some("xy+z")),

@@ -24,7 +24,7 @@ use crate::snapshot::{Addresses, Snapshot, SnapshotHandle, TrustIdentity, Upstre
 pub(super) const SECRET: &str = "AKIAQ3EGV7ZKLM2XTN4D";
 
 /// How long a test waits for something that must come.
-const READ_TIMEOUT: Duration = Duration::from_secs(10);
+const READ_TIMEOUT: Duration = Duration::from_secs(40);
 
 pub(super) fn shield(action: Action) -> Arc<Shield> {
     static RULES: OnceLock<Arc<Rules>> = OnceLock::new();

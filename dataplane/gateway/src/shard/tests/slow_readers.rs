@@ -48,6 +48,18 @@ fn start(driver: Driver, upstream: &MockUpstream) -> Gateway {
     setup.start()
 }
 
+/// The bytes that buffers hold when all readers are waited for, and nothing moves any more.
+fn settled(gateway: &Gateway) -> usize {
+    let held = || usize::try_from(gateway.metrics.buffer_bytes.get()).unwrap();
+    let mut last = 0;
+    wait_for(|| {
+        let before = std::mem::replace(&mut last, held());
+        thread::sleep(Duration::from_millis(300));
+        before == last && last > READERS * USUAL
+    });
+    last
+}
+
 #[test]
 fn growing_replies_wait_for_their_readers() {
     on_both_drivers(|driver| {
@@ -61,8 +73,7 @@ fn growing_replies_wait_for_their_readers() {
                 reader.post(path, &secret);
             }
             wait_for(|| upstream.seen.lock().unwrap().len() == READERS);
-            thread::sleep(Duration::from_millis(300));
-            let held = usize::try_from(gateway.metrics.buffer_bytes.get()).unwrap();
+            let held = settled(&gateway);
             assert!(held > READERS * USUAL && held < READERS * EACH, "{path}: {held} bytes are counted");
             let reply = readers[0].reply();
             let times = reply.body.windows(40).filter(|window| *window == &secret.as_bytes()[..40]).count();
