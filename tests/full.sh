@@ -7,7 +7,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root" || exit 1
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}
 logs=$CARGO_TARGET_DIR/full
-parts=(gate restart frozen agents fuzz-lints deny advisories msrv miri fuzz benches rig rig-epoll peers)
+parts=(gate everywhere restart frozen agents fuzz-lints deny advisories msrv miri fuzz benches rig rig-epoll peers)
 
 usage() {
     cat <<TEXT
@@ -16,6 +16,7 @@ Runs what is too large for the gate, hours in all, and keeps each part's output 
 Usage: tests/full.sh [PART...]      all parts without a name
 
   gate        .ci/run
+  everywhere  random conversations that no run had before, 5,000; AEGIS_DOCUMENTS says otherwise
   restart     gateways that take over from each other under load, on both drivers
   frozen      logs that are blocked to the end, and a file system that is frozen (needs root and a loop device)
   agents      gemini-cli and aider through the gateway, beside the agents of the gate (needs package indexes)
@@ -35,6 +36,10 @@ TEXT
 skip() { echo "SKIPPED: $*"; return 77; }
 
 gate() { .ci/run; }
+
+everywhere() {
+    AEGIS_DOCUMENTS=${AEGIS_DOCUMENTS:-5000} cargo test --locked --profile test -p aegis-shield --test everywhere
+}
 
 restart() {
     cargo build --locked --profile test -p aegis-gateway --bins &&

@@ -79,6 +79,8 @@ impl EscapeSite {
 pub(crate) struct Region {
     pub(crate) start: usize,
     pub(crate) end: usize,
+    /// Behind its last site: what follows stands there as it is.
+    pub(crate) escaped_end: usize,
     /// Whether its end would be the same however the text goes on.
     pub(crate) closed: bool,
     /// It ends because it reached its limit, not because something ends it.
@@ -164,7 +166,7 @@ pub(crate) fn next(view: TextView<'_>, sites: &[EscapeSite], index: &mut usize) 
     // Another site could still make it longer.
     let ended = percent && end < text.len() && last + GAP + SIGHT <= text.len();
     let closed = view.last || ahead == limit || ended;
-    Some(Region { start: first.span.start, end, closed, cut: ahead == limit })
+    Some(Region { start: first.span.start, end, escaped_end: last, closed, cut: ahead == limit })
 }
 
 /// Decodes `text[from..to]`; false if there is nothing to decode. With `plus` a `+` may be a space.

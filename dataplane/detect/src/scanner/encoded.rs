@@ -236,7 +236,7 @@ impl Search<'_> {
             let extent = whole.map_or(Extent::Found, Extent::Whole);
             let decoded_piece = DecodedPiece { span: piece, wanted: Wanted::Everything, extent };
             let rank_of = |rank| rank::VENDOR + u8::from(rank >= rank::PATTERN);
-            if self.scan_decoded(decoded_piece, (rest, to < encoded.end), rank_of) {
+            if self.scan_decoded(decoded_piece, (rest, to < encoded.end), rank_of).is_none() {
                 return;
             }
         }
@@ -281,10 +281,17 @@ impl Search<'_> {
                 let decoded = &mut self.deeper[0].decoded;
                 if escapes::decode(self.view.text, from, to, wanted == Wanted::Everything, decoded) {
                     // More than the same rule gives to the escapes taken literally.
-                    let piece =
+                    let rank_of = |rank| rank + 2;
+                    let mut piece =
                         DecodedPiece { span: Span::new(start, end), wanted, extent: Extent::Value(to) };
-                    let rest = if region.cut && to == region.end { Rest::More } else { Rest::Nothing };
-                    self.scan_decoded(piece, (rest, to < region.end), |rank| rank + 2);
+                    let is_cut = region.cut && to == region.end;
+                    let rest = if is_cut { Rest::More } else { Rest::Nothing };
+                    if let Some(unsure) = self.scan_decoded(piece, (rest, to < region.end), rank_of) {
+                        // No more is decoded. What begins among escapes is judged as far as it goes; what begins
+                        // behind them is found where it stands.
+                        piece.span.end = end.min(unsure.max(region.escaped_end));
+                        self.scan_decoded(piece, (Rest::Nothing, true), rank_of);
+                    }
                 }
                 start = end;
             }
@@ -305,14 +312,15 @@ impl Search<'_> {
         quoted.sort_unstable();
     }
 
-    /// Scans what was decoded for a piece; false if something in it needs more text and there is more. Behind the
-    /// decoded text there is `more` encoded text that will not be looked at together with it.
+    /// Scans what was decoded for a piece. If something in it needs more text and there is more, returns where that
+    /// begins, and reports nothing. Behind the decoded text there is `more` encoded text that will not be looked at
+    /// together with it.
     fn scan_decoded(
         &mut self,
         DecodedPiece { span: piece, wanted, extent }: DecodedPiece,
         (rest, more): (Rest, bool),
         rank_of: impl Fn(u8) -> u8,
-    ) -> bool {
+    ) -> Option<usize> {
         let decoded = std::mem::take(&mut self.deeper[0].decoded);
         let text = &decoded.text[..];
         self.level.work.candidates.runs.work += text.len() as u64;
@@ -370,7 +378,7 @@ impl Search<'_> {
             self.deeper[0].findings = findings;
         }
         self.deeper[0].decoded = decoded;
-        complete
+        (!complete).then_some(sure)
     }
 
     /// Completes the finding with an `index` to the value that it is a part of: what ends a value in the decoded text

@@ -98,6 +98,29 @@ fn it_is_found_behind_other_escapes_at_every_distance() {
     }
 }
 
+/// What is decoded around an escape ends somewhere, be it in the middle of another value.
+#[test]
+fn it_is_found_under_escapes_far_before_another_value() {
+    const WITH_SIGN: &str = "unrd+QhsWq1HRoToCgHkJ8SCvjmsyQI+e.TT";
+    const OTHER: &str = "f=L#ltl~dYR68^LIV38NnW8xfJOrRhE";
+    let mut scanner = scanner(&[WITH_SIGN, OTHER]);
+    let percents = WITH_SIGN.replace('+', "%2B");
+    let entities = WITH_SIGN.replace('+', "&#43;");
+    for encoded in [&percents, &entities] {
+        let before = format!("https://host.example/?q={encoded}&x=1\n");
+        for distance in 900..1100 {
+            let text = format!("{before}{}{OTHER} and more", " .".repeat(distance).split_off(distance));
+            assert_eq!(found(&mut scanner, &text), [&encoded[..], OTHER], "{distance}");
+        }
+    }
+    // All that is decoded behind it is one run.
+    for distance in 3900..4200 {
+        let between = "x=1&".repeat(distance).split_off(3 * distance);
+        let text = format!("https://host.example/?q={percents}&{between}{OTHER}");
+        assert_eq!(found(&mut scanner, &text), [&percents[..], OTHER], "{distance}");
+    }
+}
+
 #[test]
 fn a_short_value_is_found_as_a_whole_word() {
     let mut scanner = scanner(&[WORD]);

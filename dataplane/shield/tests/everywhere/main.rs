@@ -3,8 +3,8 @@
 //! decided by a reference of its own (`reference`), from how a secret was made.
 //!
 //! A failure prints its seed. `AEGIS_DOCUMENTS` says how many conversations are tried, from a seed of the clock on or from
-//! `AEGIS_SEED`, which alone repeats one. Without both the same [`DOCUMENTS`] are tried in each run, those that failed once
-//! ([`FAILED_ONCE`]), and [`FRESH`] from a seed of the clock on.
+//! `AEGIS_SEED`, which alone repeats one. Without both the same [`DOCUMENTS`] are tried in each run, and those that failed
+//! once ([`FAILED_ONCE`]), so that a change fails by its own fault alone.
 
 #![expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "made-up inputs are small")]
 
@@ -26,12 +26,10 @@ use crate::random::Random;
 
 /// Conversations of one run, if nothing else is said.
 const DOCUMENTS: u64 = 300;
-/// Conversations of a run that no other run tries, if nothing else is said.
-const FRESH: u64 = 10;
 /// Seeds whose conversations leaked, or came back changed.
-const FAILED_ONCE: [u64; 24] = [
-    328, 338, 356, 526, 610, 695, 719, 854, 1105, 1235, 1442, 1643, 1735, 2073, 2706, 3011, 3403, 3619, 3765,
-    5301, 5453, 8236, 13232, 14644,
+const FAILED_ONCE: [u64; 25] = [
+    328, 338, 356, 526, 610, 695, 719, 854, 1105, 1235, 1442, 1643, 1735, 2073, 2535, 2706, 3011, 3403, 3619,
+    3765, 5301, 5453, 8236, 13232, 14644,
 ];
 /// The first seed of a run of which nothing else is said.
 const FIRST: u64 = 1;
@@ -52,9 +50,7 @@ fn fresh_seed() -> u64 {
 fn seeds() -> Vec<u64> {
     let from = |first: u64, count: u64| (0..count).map(move |n| first.wrapping_add(n));
     match (number("AEGIS_DOCUMENTS"), number("AEGIS_SEED")) {
-        (None, None) => {
-            FAILED_ONCE.into_iter().chain(from(FIRST, DOCUMENTS)).chain(from(fresh_seed(), FRESH)).collect()
-        }
+        (None, None) => FAILED_ONCE.into_iter().chain(from(FIRST, DOCUMENTS)).collect(),
         (count, seed) => from(seed.unwrap_or_else(fresh_seed), count.unwrap_or(1)).collect(),
     }
 }
@@ -84,7 +80,7 @@ fn no_secret_leaves_and_everything_comes_back() {
 #[test]
 fn borders_of_windows_do_not_matter() {
     let mut gateway = Gateway::new();
-    for seed in [FIRST, FAILED_ONCE[0], number("AEGIS_SEED").unwrap_or_else(fresh_seed)] {
+    for seed in [FIRST, FAILED_ONCE[0]].into_iter().chain(number("AEGIS_SEED")) {
         let conversation = Conversation::new(&mut Random::new(seed));
         let body = conversation.first.text();
         let offset = (seed % BORDER_STEP as u64) as usize;

@@ -49,15 +49,22 @@ macro_rules! for_table {
 impl PieceFilter {
     /// A table for the pieces of so many values.
     pub(super) fn new(values: usize) -> PieceFilter {
-        match values {
-            0..=16 => PieceFilter::Fewest(Marks::empty()),
-            17..=64 => PieceFilter::Fewer(Marks::empty()),
-            65..=MARKED => PieceFilter::Few(Marks::empty()),
-            MORE..=600 => PieceFilter::Small(Bitmap::empty()),
-            601..=2_500 => PieceFilter::Medium(Bitmap::empty()),
-            2_501..=10_000 => PieceFilter::Large(Bitmap::empty()),
-            10_001..=40_000 => PieceFilter::Larger(Bitmap::empty()),
-            _ => PieceFilter::Huge(Bitmap::empty()),
+        if values <= 16 {
+            PieceFilter::Fewest(Marks::empty())
+        } else if values <= 64 {
+            PieceFilter::Fewer(Marks::empty())
+        } else if values <= MARKED {
+            PieceFilter::Few(Marks::empty())
+        } else if values <= 600 {
+            PieceFilter::Small(Bitmap::empty())
+        } else if values <= 2_500 {
+            PieceFilter::Medium(Bitmap::empty())
+        } else if values <= 10_000 {
+            PieceFilter::Large(Bitmap::empty())
+        } else if values <= 40_000 {
+            PieceFilter::Larger(Bitmap::empty())
+        } else {
+            PieceFilter::Huge(Bitmap::empty())
         }
     }
 
