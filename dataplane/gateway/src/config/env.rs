@@ -32,15 +32,13 @@ pub struct Applied {
     pub sources: Vec<(String, String)>,
     /// Variables that look like slips.
     pub warnings: Vec<Problem>,
+    /// Variables that name no key of their section, and wrong values.
+    pub errors: Vec<Problem>,
 }
 
 /// Puts the values of all `AEGIS_` variables into `table`.
-pub fn apply(
-    table: &mut Table,
-    variables: impl IntoIterator<Item = (String, String)>,
-) -> Result<Applied, Vec<Problem>> {
+pub fn apply(table: &mut Table, variables: impl IntoIterator<Item = (String, String)>) -> Applied {
     let mut applied = Applied::default();
-    let mut problems = Vec::new();
     let mut variables: Vec<(String, String)> = variables
         .into_iter()
         .filter(|(name, value)| {
@@ -54,7 +52,7 @@ pub fn apply(
     for (name, text) in variables {
         let Some(path) = key_of(&name) else {
             match unknown(&name) {
-                problem if problem.severity == ProblemSeverity::Error => problems.push(problem),
+                problem if problem.severity == ProblemSeverity::Error => applied.errors.push(problem),
                 problem => applied.warnings.push(problem),
             }
             continue;
@@ -64,10 +62,10 @@ pub fn apply(
                 insert(table, &path, value);
                 applied.sources.push((path, name));
             }
-            Err(problem) => problems.push(problem),
+            Err(problem) => applied.errors.push(problem),
         }
     }
-    if problems.is_empty() { Ok(applied) } else { Err(problems) }
+    applied
 }
 
 /// The variable of a key; `*` parts become `<NAME>`. Items of lists have none: the list is given as a whole.
