@@ -143,7 +143,7 @@ impl SnapshotBuilder {
         let known = KnownValuesFile::read(settings).map_err(|problem| problems.push(problem)).ok();
         let keyring = keyring(settings, master).map_err(|problem| problems.push(problem)).ok();
         let rules = match known {
-            Some(list) if are_all_read => self.rules(settings, master, custom, list),
+            Some(list) if are_all_read => self.rules(settings, master, &custom, list),
             // Only for what else is wrong: nothing of it is kept.
             _ => load_rules(&self.cache.clone().read_only(), &settings.rules.packs, &custom, None),
         };
@@ -168,7 +168,7 @@ impl SnapshotBuilder {
         &mut self,
         settings: &Settings,
         master: &MasterKey,
-        custom: Vec<RuleSource>,
+        custom: &[RuleSource],
         list: Option<KnownValuesFile>,
     ) -> Result<Arc<Rules>, Problem> {
         let packs = settings.rules.packs.clone();
@@ -182,7 +182,7 @@ impl SnapshotBuilder {
             return Ok(Arc::clone(rules));
         }
         let known = Arc::new(KnownValues::new(&own.join(list)?));
-        let rules = load_rules(&self.cache, &packs, &custom, Some(&known))?;
+        let rules = load_rules(&self.cache, &packs, custom, Some(&known))?;
         self.rules = Some((origin, Arc::clone(&rules)));
         Ok(rules)
     }
