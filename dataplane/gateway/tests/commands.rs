@@ -212,7 +212,8 @@ fn check_names_everything_that_is_wrong_with_its_line() {
     let configuration = "[policy.rules]\nno-such-rule = \"block\"\n\n[upstreams.openai]\n\
         api_key_env = \"AEGIS_TEST_VARIABLE_THAT_IS_NOT_SET\"\n\n[upstreams.mine]\nurl = \"https://x.example\"\nca = \"missing.pem\"\n\
         roots = \"file\"\n\n[audit]\nfile = \"no/such/folder/audit.jsonl\"\n\n[log]\nlevel = \"inof\"\n\n\
-        [[server.tls.certificates]]\ncert = \"no-cert.pem\"\nkey = \"no-key.pem\"\n";
+        [[server.tls.certificates]]\ncert = \"no-cert.pem\"\nkey = \"no-key.pem\"\n\n\
+        [timeouts]\nconect = 1\n\n[cache]\ndir = 5\n";
     std::fs::write(&file, configuration).expect("written");
     let at = |line: u32| format!("error: {}:{line}:1: ", file.display());
     let check = || {
@@ -230,14 +231,16 @@ fn check_names_everything_that_is_wrong_with_its_line() {
         (16, "log.level: `inof` is not a level"),
         (19, "server.tls.certificates[0].cert: cannot read "),
         (20, "server.tls.certificates[0].key: cannot read "),
+        (23, "timeouts.conect: unknown key"),
     ] {
         assert!(said.contains(&format!("{}{what}", at(line))), "{line}: {what}\n{said}");
     }
+    assert!(said.contains(":26:7: cache.dir: integer 5 cannot stand here"), "{said}");
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stdout).ends_with("wrong, 7 errors\n"), "{}", text(&output.stdout));
+    assert!(text(&output.stdout).ends_with("wrong, 9 errors\n"), "{}", text(&output.stdout));
     let run = feed(program(folder.path()).arg("run").arg("--config").arg(&file), b"");
     assert_eq!(run.status.code(), Some(2));
-    assert_eq!(text(&run.stderr).matches("error: ").count(), 7, "{}", text(&run.stderr));
+    assert_eq!(text(&run.stderr).matches("error: ").count(), 9, "{}", text(&run.stderr));
     std::fs::write(&file, "[rules]\ncustom = [\"a.toml\", \"b.toml\"]\n").expect("written");
     let output = check();
     assert_eq!(

@@ -459,6 +459,7 @@ fn variables_that_name_no_key_are_reported_with_the_nearest() {
     for (name, help) in [
         ("AEGIS_SEVER_SHARDS", "did you mean AEGIS_SERVER_SHARDS?"),
         ("AEGIS_CONFG", "did you mean AEGIS_CONFIG?"),
+        ("AEGIS_SERVR", "unset it if it is not meant for others; the nearest are AEGIS_SERVER_..."),
         ("AEGIS_LISTEN", "unset it if it is not meant for others; the nearest is AEGIS_ADMIN_LISTEN"),
     ] {
         let expected = format!(
@@ -475,6 +476,16 @@ fn variables_that_name_no_key_are_reported_with_the_nearest() {
     ] {
         assert_eq!(warnings(name), [""; 0], "{name}");
     }
+    // A person may write a port; Kubernetes writes an address.
+    for name in ["AEGIS_SERVER_PORT", "AEGIS_ADMIN_PORT", "AEGIS_KNOWN_VALUES_FILES_PORT_X"] {
+        let error = from_env(&[(name, "9090")]).expect_err(name);
+        assert!(error.starts_with(&format!("error: environment variable {name}: names no key")), "{error}");
+    }
+    let link = from_env(&[
+        ("AEGIS_SERVER_PORT", "tcp://10.0.0.1:80"),
+        ("AEGIS_SERVER_PORT_80_UDP_ADDR", "10.0.0.1"),
+    ]);
+    assert!(link.expect("links of a Service").warnings.is_empty());
 }
 
 #[test]

@@ -40,8 +40,8 @@ impl CheckCommand {
             .as_ref()
             .map_or("defaults and environment".to_owned(), |file| file.display().to_string());
         // What is wrong with values does not keep what is wrong with files from being told.
-        let checked = read(&sources).and_then(|(mut loaded, _)| {
-            let snapshot = prepare(&mut loaded)?;
+        let checked = read(&sources).and_then(|(mut loaded, errors)| {
+            let snapshot = prepare(&mut loaded, errors)?;
             Ok((loaded, snapshot))
         });
         match checked {
@@ -64,14 +64,15 @@ impl CheckCommand {
 
 /// Everything that is wrong with a configuration that cannot be used, for which `first` is an error.
 pub(super) fn complete(first: ConfigError, sources: &Sources) -> ConfigError {
-    match read(sources).and_then(|(mut loaded, _)| prepare(&mut loaded)) {
+    match read(sources).and_then(|(mut loaded, errors)| prepare(&mut loaded, errors)) {
         Ok(_) => first,
         Err(all) => all,
     }
 }
 
-/// Makes what `run` would take traffic with, and tries what it would open. All faults are reported, not the first.
-fn prepare(loaded: &mut Loaded) -> Result<Snapshot, ConfigError> {
+/// Makes what `run` would take traffic with, and tries what it would open. All faults are reported, not the first, and
+/// before them the `errors` that were found already.
+fn prepare(loaded: &mut Loaded, mut errors: Vec<Problem>) -> Result<Snapshot, ConfigError> {
     let settings = &loaded.settings;
     let mut problems = openings::examine(settings);
     if let Err(what) = shard::driver::choose(settings.server.driver) {
@@ -87,10 +88,13 @@ fn prepare(loaded: &mut Loaded) -> Result<Snapshot, ConfigError> {
     let snapshot = built.map_err(|error| problems.extend(error.0)).ok();
     let certificates = snapshot.as_ref().map(|snapshot| &snapshot.certificates[..]).unwrap_or_default();
     problems.extend(certificates::problems(certificates, SystemTime::now()));
-    let located = problems.into_iter().map(|problem| loaded.places.locate(problem));
-    let (errors, warnings): (Vec<_>, Vec<_>) =
-        located.partition(|problem| problem.severity == ProblemSeverity::Error);
-    loaded.warnings.extend(warnings);
+    for problem in loaded.places.locate_all(ConfigError(problems)).0 {
+        match problem.severity {
+            ProblemSeverity::Warning => loaded.warnings.push(problem),
+            ProblemSeverity::Error if errors.contains(&problem) => {}
+            ProblemSeverity::Error => errors.push(problem),
+        }
+    }
     snapshot.filter(|_| errors.is_empty()).ok_or(ConfigError(errors))
 }
 

@@ -18,20 +18,18 @@ pub(super) fn examine(settings: &Settings) -> Vec<Problem> {
     if let Err(what) = folder(&state) {
         problems.push(Problem::error("state.dir", what, "give a writable folder with --state DIR"));
     }
-    if let Some(path) = settings.audit.file.as_deref().filter(|_| settings.audit.enabled)
-        && let Err(what) = file(path)
-    {
-        problems.push(Problem::error(
-            "audit.file",
-            what,
-            "choose another file, or set audit.enabled = false",
-        ));
+    // One in the state folder that is not there yet can be made if the folder will do.
+    let audit_file = settings.audit.file.clone().or_else(|| {
+        let path = state.join(state_dir::AUDIT_FILE);
+        path.exists().then_some(path)
+    });
+    if let Some(path) = audit_file.filter(|_| settings.audit.enabled) {
+        let help = "choose another file, or set audit.enabled = false";
+        problems.extend(log_file("audit.file", &path, help));
     }
     let access_log = settings.log.access.as_str();
-    if !matches!(access_log, "off" | "stdout" | "stderr")
-        && let Err(what) = file(Path::new(access_log))
-    {
-        problems.push(Problem::error("log.access", what, "off, stdout, stderr or a file"));
+    if !matches!(access_log, "off" | "stdout" | "stderr") {
+        problems.extend(log_file("log.access", Path::new(access_log), "off, stdout, stderr or a file"));
     }
     let traffic = settings.server.listen.iter().map(|address| ("server.listen", *address));
     for (key, address) in traffic.chain([("admin.listen", settings.admin.listen)]) {
@@ -65,6 +63,21 @@ fn folder(path: &Path) -> Result<(), String> {
     }
 }
 
+/// What keeps the file that `key` names from being written as a log, or may do so.
+///
+/// Whether somebody reads a pipe can be known only by opening it. That would be the end of the file for a reader that waits
+/// for the gateway, so it is a warning for every pipe.
+fn log_file(key: &str, path: &Path, help: &str) -> Option<Problem> {
+    if let Err(what) = file(path) {
+        return Some(Problem::error(key, what, help));
+    }
+    let is_pipe = path.metadata().is_ok_and(|data| data.file_type().is_fifo());
+    is_pipe.then(|| {
+        let what = format!("{} is a pipe: the gateway does not start while nobody reads it", path.display());
+        Problem::warning(key, what, "start its reader first")
+    })
+}
+
 /// Whether the file can be appended to, or made in a folder that is there.
 fn file(path: &Path) -> Result<(), String> {
     let shown = path.display();
@@ -86,4 +99,81 @@ fn file(path: &Path) -> Result<(), String> {
 
 fn writable(folder: &Path) -> nix::Result<()> {
     access(folder, AccessFlags::W_OK | AccessFlags::X_OK)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File, OpenOptions};
+    use std::io::{Read, Write};
+    use std::os::unix::fs::OpenOptionsExt;
+
+    use nix::fcntl::OFlag;
+    use nix::sys::stat::Mode;
+    use nix::unistd::mkfifo;
+
+    use super::*;
+    use crate::config::error::ProblemSeverity;
+
+    /// What is found beside addresses, for logs in `folder`.
+    fn found(settings: &mut Settings, folder: &Path) -> Vec<Problem> {
+        settings.state.dir = Some(folder.to_path_buf());
+        settings.server.listen.clear();
+        settings.admin.listen = ([127, 0, 0, 1], 0).into();
+        examine(settings)
+    }
+
+    #[test]
+    fn a_pipe_is_warned_about_and_its_reader_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        mkfifo(&pipe, Mode::S_IRWXU).unwrap();
+        let mut settings = Settings::default();
+        settings.audit.file = Some(pipe.clone());
+        settings.log.access = pipe.to_str().unwrap().to_owned();
+        let problems = found(&mut settings, folder.path());
+        let keys: Vec<&str> = problems.iter().map(|problem| &*problem.key).collect();
+        assert_eq!(keys, ["audit.file", "log.access"], "{problems:?}");
+        for problem in problems {
+            assert_eq!(problem.severity, ProblemSeverity::Warning);
+            assert!(problem.what.ends_with("is a pipe: the gateway does not start while nobody reads it"));
+        }
+        // A reader that waits for its writer is not woken: it would take our leaving for the end of the file.
+        let waiting = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || {
+                let mut text = String::new();
+                File::open(pipe).unwrap().read_to_string(&mut text).unwrap();
+                text
+            }
+        });
+        // Only a pipe with a reader can be opened so.
+        let mut options = OpenOptions::new();
+        options.write(true).custom_flags(OFlag::O_NONBLOCK.bits());
+        found(&mut settings, folder.path());
+        let mut writer = loop {
+            match options.open(&pipe) {
+                Ok(writer) => break writer,
+                Err(_) => std::thread::yield_now(),
+            }
+        };
+        found(&mut settings, folder.path());
+        writer.write_all(b"a line").unwrap();
+        drop(writer);
+        assert_eq!(waiting.join().unwrap(), "a line");
+    }
+
+    #[test]
+    fn the_audit_file_in_the_state_folder_is_tried() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = Settings::default();
+        assert_eq!(found(&mut settings, folder.path()), []);
+        let path = folder.path().join(state_dir::AUDIT_FILE);
+        fs::create_dir(&path).unwrap();
+        let problems = found(&mut settings, folder.path());
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert_eq!(problems[0].key, "audit.file");
+        assert_eq!(problems[0].what, format!("{} is a folder", path.display()));
+        settings.audit.enabled = false;
+        assert_eq!(found(&mut settings, folder.path()), []);
+    }
 }

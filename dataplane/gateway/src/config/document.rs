@@ -6,7 +6,9 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use toml::de::{DeTable, DeValue};
+use serde::Deserialize;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, Deserializer};
 
 use super::error::{ConfigError, Problem};
 use super::reference;
@@ -77,27 +79,37 @@ impl Document {
         match DeTable::parse(&document.text) {
             Ok(table) => index(table.get_ref(), "", &mut entries),
             Err(error) => {
-                let place = document.place_of(error.span().map_or(0, |span| span.start));
-                let help = "quote text with \"...\"; a section begins with [name]";
-                return Err(Problem::error("", format!("not valid TOML: {}", error.message()), help)
-                    .at(place)
-                    .into());
+                return Err(document.syntax_error(&error).into());
             }
         }
         document.entries = entries;
         Ok(document)
     }
 
-    /// Checks every key and every value on its own and gives the contents as a table.
-    pub fn check(&self) -> Result<toml::Table, ConfigError> {
-        let unknown = self.unknown_keys();
-        if !unknown.is_empty() {
-            return Err(ConfigError(unknown));
+    /// Checks every key and every value on its own. Gives what is right as a table, and everything that is wrong.
+    pub fn check(&self) -> (toml::Table, Vec<Problem>) {
+        let mut root = match DeTable::parse(&self.text) {
+            Ok(root) => root,
+            Err(error) => return (toml::Table::new(), vec![self.syntax_error(&error)]),
+        };
+        let mut found = self.unknown_keys();
+        for (offset, _) in &found {
+            remove_at(root.get_mut(), *offset);
         }
-        match toml::from_str::<Settings>(&self.text) {
-            Ok(_) => toml::from_str(&self.text).map_err(|error| self.value_error(&error).into()),
-            Err(error) => Err(self.value_error(&error).into()),
+        // serde stops at the first value that is wrong. Without it, it goes on to the next.
+        while let Err(error) = Settings::deserialize(Deserializer::from(root.clone())) {
+            let offset = error.span().map_or(0, |span| span.start);
+            let problem = self.value_error(&error);
+            if !found.iter().any(|(_, known)| problem.may_follow_from(&known.key)) {
+                found.push((offset, problem));
+            }
+            if !remove_at(root.get_mut(), offset) {
+                break;
+            }
         }
+        found.sort_by_key(|(offset, _)| *offset);
+        let table = toml::Table::deserialize(Deserializer::from(root)).unwrap_or_default();
+        (table, found.into_iter().map(|(_, problem)| problem).collect())
     }
 
     /// The folder that relative paths of the file are meant from; none where the name says no folder, or names an open
@@ -142,15 +154,24 @@ impl Document {
         format!("{}:{line}:{column}", self.path.display())
     }
 
-    fn unknown_keys(&self) -> Vec<Problem> {
-        let mut problems: Vec<Problem> = Vec::new();
+    fn syntax_error(&self, error: &toml::de::Error) -> Problem {
+        let place = self.place_of(error.span().map_or(0, |span| span.start));
+        let help = "quote text with \"...\"; a section begins with [name]";
+        Problem::error("", format!("not valid TOML: {}", error.message()), help).at(place)
+    }
+
+    /// The keys nobody knows, with the offset of each.
+    fn unknown_keys(&self) -> Vec<(usize, Problem)> {
+        let mut problems: Vec<(usize, Problem)> = Vec::new();
         for entry in &self.entries {
-            let below_unknown = problems.iter().any(|p| entry.path[..].starts_with(&format!("{}.", p.key)));
+            let below_unknown =
+                problems.iter().any(|(_, above)| entry.path.starts_with(&format!("{}.", above.key)));
             let known = reference::find(&entry.path).is_some()
                 || ((entry.is_table || entry.path.ends_with(']')) && reference::is_section(&entry.path));
             if !known && !below_unknown {
                 let (what, help) = reference::explain_unknown(&entry.path);
-                problems.push(Problem::error(&entry.path, what, help).at(self.place_of(entry.key.start)));
+                let problem = Problem::error(&entry.path, what, help).at(self.place_of(entry.key.start));
+                problems.push((entry.key.start, problem));
             }
         }
         problems
@@ -167,6 +188,31 @@ impl Document {
         let (what, help) = reference::explain_value(path, error.message());
         Problem::error(path, what, help).at(self.place_of(offset))
     }
+}
+
+/// Removes the innermost key that stands at the byte `offset`, or whose value does; false if there is none. Items of lists
+/// stay, so that the others keep their numbers: what is wrong with one as a whole takes the list away.
+fn remove_at(table: &mut DeTable<'_>, offset: usize) -> bool {
+    for (_, value) in table.iter_mut() {
+        let is_removed = match value.get_mut() {
+            DeValue::Table(inner) => remove_at(inner, offset),
+            DeValue::Array(items) => items.iter_mut().any(|item| match item.get_mut() {
+                DeValue::Table(inner) => remove_at(inner, offset),
+                _ => false,
+            }),
+            _ => false,
+        };
+        if is_removed {
+            return true;
+        }
+    }
+    let is_at = |span: Range<usize>| span.contains(&offset);
+    let found = table.iter().find(|(key, value)| {
+        let items = value.get_ref().as_array().into_iter().flat_map(|items| items.iter());
+        is_at(key.span()) || is_at(value.span()) || items.map(Spanned::span).any(is_at)
+    });
+    let Some(key) = found.map(|(key, _)| key.clone()) else { return false };
+    table.remove(&key).is_some()
 }
 
 fn index(table: &DeTable<'_>, above: &str, entries: &mut Vec<DocumentEntry>) {

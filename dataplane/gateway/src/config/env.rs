@@ -19,6 +19,8 @@ pub const PREFIX: &str = "AEGIS_";
 const RESERVED: [&str; 2] = ["AEGIS_CONFIG", "AEGIS_BIN_DIR"];
 /// What begins the variables of other programs of this family.
 const OTHERS: [&str; 2] = ["AEGIS_COORDINATOR_", "AEGIS_TEST_"];
+/// What Kubernetes begins the addresses of Services with.
+const LINK_PROTOCOLS: [&str; 3] = ["tcp", "udp", "sctp"];
 
 /// Most letters in which a slip differs from what was meant.
 const SLIP: usize = 2;
@@ -30,29 +32,27 @@ pub struct Applied {
     pub sources: Vec<(String, String)>,
     /// Variables that look like slips.
     pub warnings: Vec<Problem>,
+    /// Variables that name no key of their section, and wrong values.
+    pub errors: Vec<Problem>,
 }
 
 /// Puts the values of all `AEGIS_` variables into `table`.
-pub fn apply(
-    table: &mut Table,
-    variables: impl IntoIterator<Item = (String, String)>,
-) -> Result<Applied, Vec<Problem>> {
+pub fn apply(table: &mut Table, variables: impl IntoIterator<Item = (String, String)>) -> Applied {
     let mut applied = Applied::default();
-    let mut problems = Vec::new();
     let mut variables: Vec<(String, String)> = variables
         .into_iter()
-        .filter(|(name, _)| {
+        .filter(|(name, value)| {
             name.starts_with(PREFIX)
                 && !RESERVED.contains(&name.as_str())
                 && !OTHERS.iter().any(|begin| name.starts_with(begin))
-                && !is_service_link(name)
+                && !is_service_link(name, value)
         })
         .collect();
     variables.sort();
     for (name, text) in variables {
         let Some(path) = key_of(&name) else {
             match unknown(&name) {
-                problem if problem.severity == ProblemSeverity::Error => problems.push(problem),
+                problem if problem.severity == ProblemSeverity::Error => applied.errors.push(problem),
                 problem => applied.warnings.push(problem),
             }
             continue;
@@ -62,10 +62,10 @@ pub fn apply(
                 insert(table, &path, value);
                 applied.sources.push((path, name));
             }
-            Err(problem) => problems.push(problem),
+            Err(problem) => applied.errors.push(problem),
         }
     }
-    if problems.is_empty() { Ok(applied) } else { Err(problems) }
+    applied
 }
 
 /// The variable of a key; `*` parts become `<NAME>`. Items of lists have none: the list is given as a whole.
@@ -74,10 +74,22 @@ pub fn variable_of(key: &Key) -> Option<String> {
         .then(|| format!("{PREFIX}{}", key.path.replace('*', "<NAME>").replace('.', "_").to_uppercase()))
 }
 
-/// Whether the variable is one of those Kubernetes makes for a Service.
-fn is_service_link(name: &str) -> bool {
-    let tail_is = |part: &str| name.ends_with(part) || name.contains(&format!("{part}_"));
-    tail_is("_SERVICE_HOST") || tail_is("_SERVICE_PORT") || name.contains("_PORT_") || name.ends_with("_PORT")
+/// Whether the variable is one of those Kubernetes makes for a Service: `..._SERVICE_HOST`, `..._SERVICE_PORT` with or without
+/// the port's name, `..._PORT_8080_TCP` with its parts, and `..._PORT`, which a person may write too, with an address behind
+/// a protocol.
+fn is_service_link(name: &str, value: &str) -> bool {
+    let is_numbered = |(_, tail): (&str, &str)| {
+        let mut parts = tail.split('_');
+        let is_number = parts.next().is_some_and(|port| port.parse::<u16>().is_ok());
+        is_number && parts.next().is_some_and(|protocol| LINK_PROTOCOLS.contains(&&*protocol.to_lowercase()))
+    };
+    let is_address =
+        || value.split_once("://").is_some_and(|(protocol, _)| LINK_PROTOCOLS.contains(&protocol));
+    name.ends_with("_SERVICE_HOST")
+        || name.ends_with("_SERVICE_PORT")
+        || name.contains("_SERVICE_PORT_")
+        || name.split_once("_PORT_").is_some_and(is_numbered)
+        || (name.ends_with("_PORT") && is_address())
 }
 
 /// The concrete key a variable names: `AEGIS_UPSTREAMS_MY_LLM_URL` is `upstreams.my-llm.url`.
@@ -119,16 +131,24 @@ fn unknown(name: &str) -> Problem {
         .chain(RESERVED.map(str::to_owned))
         .map(|known| (strsim::damerau_levenshtein(name, &known), known))
         .min();
-    let section = name[PREFIX.len()..].split('_').next().unwrap_or("").to_lowercase();
+    let rest = name[PREFIX.len()..].to_lowercase();
     let what = "names no key of the configuration";
     let place = format!("environment variable {name}");
-    let is_of_section = reference::is_section(&section);
-    let help = match near {
-        Some((distance, near)) if distance <= SLIP => format!("did you mean {near}?"),
-        Some((_, near)) if !is_of_section => {
-            format!("unset it if it is not meant for others; the nearest is {near}")
+    let sections = || KEYS.iter().filter_map(|key| key.path.split('.').next());
+    let is_of_section = sections().any(|section| {
+        rest.strip_prefix(section).is_some_and(|tail| tail.is_empty() || tail.starts_with('_'))
+    });
+    let first_word = rest.split('_').next().unwrap_or_default();
+    let section = reference::nearest(first_word, sections());
+    let help = match (near, section) {
+        (Some((distance, near)), _) if distance <= SLIP => format!("did you mean {near}?"),
+        _ if is_of_section => "unset it; docs/settings.md lists every key".to_owned(),
+        (_, Some(section)) => {
+            let section = section.to_uppercase();
+            format!("unset it if it is not meant for others; the nearest are {PREFIX}{section}_...")
         }
-        _ => "unset it; docs/settings.md lists every key".to_owned(),
+        (Some((_, near)), None) => format!("unset it if it is not meant for others; the nearest is {near}"),
+        (None, None) => String::new(),
     };
     if is_of_section {
         Problem::error("", what, help).at(place)

@@ -43,6 +43,17 @@ impl Problem {
         Problem { severity: ProblemSeverity::Warning, ..Problem::error(key, what, help) }
     }
 
+    /// Whether this may be no more than a consequence of something wrong with `key`: it is about that key, about what is
+    /// above or below it, or names it.
+    pub fn may_follow_from(&self, key: &str) -> bool {
+        let is_below = |path: &str, above: &str| {
+            let rest = path.strip_prefix(above).filter(|_| !above.is_empty());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        let is_named = key.contains('.') && self.what.contains(key);
+        is_below(&self.key, key) || is_below(key, &self.key) || is_named
+    }
+
     /// The same problem with a place.
     #[must_use]
     pub fn at(mut self, place: impl Into<String>) -> Self {

@@ -65,6 +65,8 @@ pub struct Places {
     document: Option<Document>,
     from_environment: Vec<(String, String)>,
     from_flags: Vec<(String, &'static str)>,
+    /// Keys whose value was wrong; the settings have the default instead.
+    left_out: Vec<String>,
 }
 
 impl Places {
@@ -86,10 +88,12 @@ impl Places {
         }
     }
 
-    /// The error with the places of its problems.
+    /// The error with the places of its problems, without those that a default may have caused which stands for a wrong
+    /// value.
     #[must_use]
     pub fn locate_all(&self, error: ConfigError) -> ConfigError {
-        ConfigError(error.0.into_iter().map(|problem| self.locate(problem)).collect())
+        let is_own = |problem: &Problem| !self.left_out.iter().any(|key| problem.may_follow_from(key));
+        ConfigError(error.0.into_iter().filter(is_own).map(|problem| self.locate(problem)).collect())
     }
 }
 
@@ -99,26 +103,36 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     if errors.is_empty() { Ok(loaded) } else { Err(ConfigError(errors)) }
 }
 
-/// Loads the configuration, and gives what is wrong with it beside it; an error if it cannot even be read.
+/// Loads the configuration, and gives everything that is wrong with it beside it; an error if it cannot even be read.
+/// Keys that are wrong have their default.
 pub fn read(sources: &Sources) -> Result<(Loaded, Vec<Problem>), ConfigError> {
     let document = sources.file.as_deref().map(Document::read).transpose()?;
-    let mut table = document.as_ref().map(Document::check).transpose()?.unwrap_or_default();
+    let (mut table, mut errors) = document.as_ref().map(Document::check).unwrap_or_default();
     if let Some(folder) = document.as_ref().and_then(Document::folder) {
         file_paths::resolve(&mut table, folder);
     }
-    let Applied { sources: from_environment, warnings: doubtful } =
-        env::apply(&mut table, sources.environment.iter().cloned()).map_err(ConfigError)?;
-    let mut settings = Settings::deserialize(table).map_err(|error| {
-        Problem::error("", error.message().to_owned(), "check file and environment together")
-    })?;
+    let Applied { sources: from_environment, warnings: doubtful, errors: wrong_variables } =
+        env::apply(&mut table, sources.environment.iter().cloned());
+    errors.extend(wrong_variables);
+    let mut settings = match Settings::deserialize(table) {
+        Ok(settings) => settings,
+        Err(error) => {
+            let help = "check file and environment together";
+            errors.push(Problem::error("", error.message().to_owned(), help));
+            return Err(ConfigError(errors));
+        }
+    };
     let from_flags = apply_flags(&mut settings, &sources.flags);
     builtin::merge(&mut settings.upstreams);
 
-    let places = Places { document, from_environment, from_flags };
-    let problems: Vec<Problem> =
-        validate::check(&settings).into_iter().map(|problem| places.locate(problem)).collect();
-    let (errors, mut warnings): (Vec<_>, Vec<_>) =
-        problems.into_iter().partition(|problem| problem.severity == ProblemSeverity::Error);
+    let left_out = errors.iter().map(|problem| problem.key.clone()).collect();
+    let places = Places { document, from_environment, from_flags, left_out };
+    let (of_the_whole, mut warnings): (Vec<_>, Vec<_>) = places
+        .locate_all(ConfigError(validate::check(&settings)))
+        .0
+        .into_iter()
+        .partition(|problem| problem.severity == ProblemSeverity::Error);
+    errors.extend(of_the_whole);
     warnings.extend(doubtful);
     let cut_off = places.document.as_ref().and_then(Document::cut_off);
     Ok((Loaded { settings, warnings, cut_off, places }, errors))
@@ -161,4 +175,90 @@ fn apply_flags(settings: &mut Settings, flags: &Flags) -> Vec<(String, &'static 
         set.push((format!("upstreams.{name}"), "--upstream"));
     }
     set
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Text of the file, variables, and for each error where it is and what it is about.
+    type Case =
+        (&'static str, &'static [(&'static str, &'static str)], &'static [(&'static str, &'static str)]);
+
+    const CASES: &[Case] = &[
+        (
+            "[server]\nshards = \"two\"\ndriver = \"uring\"\n",
+            &[],
+            &[("2:10", "server.shards"), ("3:10", "server.driver")],
+        ),
+        (
+            "[server]\nlistn = []\n[log]\nlevel = \"inof\"\n[cache]\ndir = 5\n",
+            &[],
+            &[("2:1", "server.listn"), ("6:7", "cache.dir"), ("4:1", "log.level")],
+        ),
+        (
+            "[server]\nshards = \"two\"\n[log]\nlevel = \"inof\"\n",
+            &[("AEGIS_SERVER_DRIVER", "uring"), ("AEGIS_SERVER_SHARD", "1"), ("AEGIS_AUDIT_RING", "x")],
+            &[
+                ("2:10", "server.shards"),
+                ("AEGIS_AUDIT_RING", "audit.ring"),
+                ("AEGIS_SERVER_DRIVER", "server.driver"),
+                ("AEGIS_SERVER_SHARD", ""),
+                ("4:1", "log.level"),
+            ],
+        ),
+        // Dotted keys, inline tables, lists.
+        (
+            "server.shards = \"two\"\nlog = { format = \"x\", level = 5 }\n[rules]\npacks = [\"a\", \"b\"]\ncustom = 1\n",
+            &[],
+            &[
+                ("1:17", "server.shards"),
+                ("2:18", "log.format"),
+                ("2:31", "log.level"),
+                ("4:10", "rules.packs"),
+                ("5:10", "rules.custom"),
+            ],
+        ),
+        // Tables of a list keep their numbers.
+        (
+            "[[auth.keys]]\nid = \"a\"\nsha256 = \"x\"\ndisabled = \"yes\"\n[[auth.keys]]\nid = \"b\"\nsha256 = \"y\"\n",
+            &[],
+            &[
+                ("4:12", "auth.keys[0].disabled"),
+                ("3:1", "auth.keys[0].sha256"),
+                ("7:1", "auth.keys[1].sha256"),
+            ],
+        ),
+        // What follows from a mistake is none of its own.
+        ("[upstreams.mine]\nurl = 5\n", &[], &[("2:7", "upstreams.mine.url")]),
+        ("[upstreams.mine]\nulr = \"http://x.example\"\n", &[], &[("2:1", "upstreams.mine.ulr")]),
+        ("[[auth.keys]]\nid = \"a\"\nsha256 = 5\n", &[], &[("3:10", "auth.keys[0].sha256")]),
+        (
+            "[limits]\nhold = \"100MiB\"\nmax_body = \"much\"\n[server]\nshards = -1\n",
+            &[],
+            &[("3:12", "limits.max_body"), ("5:10", "server.shards")],
+        ),
+    ];
+
+    #[test]
+    fn every_mistake_is_told_not_the_first() {
+        for (text, variables, expected) in CASES {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("aegis.toml");
+            std::fs::write(&file, text).unwrap();
+            let begin = format!("{}:", file.display());
+            let environment =
+                variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let sources = Sources { file: Some(file), environment, ..Sources::default() };
+            let errors = load(&sources).expect_err(text).0;
+            let found: Vec<(&str, &str)> = errors
+                .iter()
+                .map(|problem| {
+                    let place = problem.place.trim_start_matches("environment variable ");
+                    (place.strip_prefix(&begin).unwrap_or(place), &*problem.key)
+                })
+                .collect();
+            assert_eq!(found, *expected, "\n--- of ---\n{text}\n{errors:?}");
+        }
+    }
 }

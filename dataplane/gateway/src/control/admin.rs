@@ -72,30 +72,24 @@ pub fn not_ready_beside_shards(shared: &Shared) -> Vec<String> {
     reasons
 }
 
-/// Names that have to be resolved before traffic may come. At the start each is given its time; then one upstream with an
-/// address is enough, and from there on a name takes no gateway out of service: what is wrong with one is wrong with it
-/// in every replica.
+/// Names that have to be resolved before traffic may come. At the start each that was configured is given its time; then
+/// one upstream with an address is enough, a built-in one too, and from there on a name takes no gateway out of service:
+/// what is wrong with one is wrong with it in every replica.
 fn names_awaited(shared: &Shared) -> Vec<String> {
     if shared.has_known_names.load(Relaxed) {
         return Vec::new();
     }
     let snapshot = shared.snapshots.load();
     let needed = || snapshot.upstreams.iter().filter(|upstream| upstream.needed);
-    let is_awaited = needed().any(|upstream| !upstream.addresses.was_looked_up());
     let is_known = |upstream: &Arc<Upstream>| !upstream.addresses.get().is_empty();
-    if needed().next().is_none() {
-        // When nobody named an upstream, one of the built-in ones must be within reach.
-        if !snapshot.upstreams.iter().any(is_known) {
-            return vec!["no address of any upstream".to_owned()];
-        }
-    } else if is_awaited || !needed().any(is_known) {
-        return needed()
-            .filter(|upstream| !is_known(upstream))
-            .map(|upstream| no_address(upstream))
-            .collect();
+    if needed().all(|upstream| upstream.addresses.was_looked_up()) && snapshot.upstreams.iter().any(is_known)
+    {
+        shared.has_known_names.store(true, Relaxed);
+        return Vec::new();
     }
-    shared.has_known_names.store(true, Relaxed);
-    Vec::new()
+    let missing: Vec<String> =
+        needed().filter(|upstream| !is_known(upstream)).map(|upstream| no_address(upstream)).collect();
+    if missing.is_empty() { vec!["no address of any upstream".to_owned()] } else { missing }
 }
 
 fn no_address(upstream: &Upstream) -> String {

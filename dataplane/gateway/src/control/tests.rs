@@ -300,8 +300,14 @@ fn one_name_that_does_not_resolve_takes_no_gateway_out_of_service() {
 
     let alone = Harness::new("[upstreams.typo]\nurl = \"http://typo.example\"", 1);
     alone.shared.lifecycle.set_shard(0, ShardState::Listening);
+    of(&alone.shared, "openai").set(vec!["192.0.2.2:443".parse().unwrap()]);
+    assert_eq!(admin::not_ready(&alone.shared), missing, "it may still be found");
+    of(&alone.shared, "openai").set(Vec::new());
     of(&alone.shared, "typo").set_looked_up(false);
     assert_eq!(admin::not_ready(&alone.shared), missing, "nothing could be served");
+    // The built-in ones are routed as well as the one with the typo.
+    of(&alone.shared, "openai").set(vec!["192.0.2.2:443".parse().unwrap()]);
+    assert!(admin::not_ready(&alone.shared).is_empty());
 }
 
 /// This machine's own name for itself, which needs no server: it is looked up again long before its time when a shard could

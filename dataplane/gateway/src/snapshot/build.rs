@@ -138,50 +138,51 @@ impl SnapshotBuilder {
     }
 
     fn shield(&mut self, settings: &Settings, master: &MasterKey) -> Result<Arc<Shield>, Vec<Problem>> {
-        let rules = self.rules(settings, master)?;
-        let policy = policy(settings, &rules)?;
-        let keyring = keyring(settings, master).map_err(|problem| vec![problem])?;
-        Ok(Arc::new(Shield {
-            rules,
-            policy,
-            keyring: Arc::new(keyring),
-            search_key: recall::search_key(),
-            limits: RequestLimits::default(),
-        }))
+        let (custom, mut problems) = custom_rules(settings);
+        let are_all_read = problems.is_empty();
+        let known = KnownValuesFile::read(settings).map_err(|problem| problems.push(problem)).ok();
+        let keyring = keyring(settings, master).map_err(|problem| problems.push(problem)).ok();
+        let rules = match known {
+            Some(list) if are_all_read => self.rules(settings, master, &custom, list),
+            // Only for what else is wrong: nothing of it is kept.
+            _ => load_rules(&self.cache.clone().read_only(), &settings.rules.packs, &custom, None),
+        };
+        let rules = rules.map_err(|problem| problems.push(problem)).ok();
+        let policy = rules.as_ref().and_then(|rules| {
+            policy(settings, rules, are_all_read).map_err(|found| problems.extend(found)).ok()
+        });
+        match (rules, policy, keyring) {
+            (Some(rules), Some(policy), Some(keyring)) if problems.is_empty() => Ok(Arc::new(Shield {
+                rules,
+                policy,
+                keyring: Arc::new(keyring),
+                search_key: recall::search_key(),
+                limits: RequestLimits::default(),
+            })),
+            _ => Err(problems),
+        }
     }
 
     /// The rules; compiled again only when packs, custom files, known values or the gateway's own secrets have changed.
-    fn rules(&mut self, settings: &Settings, master: &MasterKey) -> Result<Arc<Rules>, Vec<Problem>> {
-        let mut sources = Vec::new();
-        let mut missing = Vec::new();
-        for (index, path) in settings.rules.custom.iter().enumerate() {
-            match read_text(&format!("rules.custom[{index}]"), path) {
-                Ok(text) => sources.push(RuleSource { name: path.display().to_string(), text }),
-                Err(problem) => missing.push(problem),
-            }
-        }
-        if !missing.is_empty() {
-            return Err(missing);
-        }
+    fn rules(
+        &mut self,
+        settings: &Settings,
+        master: &MasterKey,
+        custom: &[RuleSource],
+        list: Option<KnownValuesFile>,
+    ) -> Result<Arc<Rules>, Problem> {
         let packs = settings.rules.packs.clone();
-        let custom = sources.iter().map(|source| format!("{}\n{}", source.name, source.text)).collect();
-        let list = KnownValuesFile::read(settings).map_err(|problem| vec![problem])?;
+        let texts = custom.iter().map(|source| format!("{}\n{}", source.name, source.text)).collect();
         let own = OwnSecrets::gather(settings, master);
-        let origin = RulesSource { packs: packs.clone(), custom, known: own.fingerprint(list.as_ref()) };
+        let origin =
+            RulesSource { packs: packs.clone(), custom: texts, known: own.fingerprint(list.as_ref()) };
         if let Some((before, rules)) = &self.rules
             && *before == origin
         {
             return Ok(Arc::clone(rules));
         }
-        let known = Arc::new(KnownValues::new(&own.join(list).map_err(|problem| vec![problem])?));
-        let selection = Selection { packs: &packs, custom: &sources, known: Some(&known) };
-        let (rules, _) = self.cache.load(&selection).map_err(|error| {
-            vec![Problem::error(
-                "rules.custom",
-                error.to_string(),
-                "`aegis-gateway rules test FILE` tries a file out",
-            )]
-        })?;
+        let known = Arc::new(KnownValues::new(&own.join(list)?));
+        let rules = load_rules(&self.cache, &packs, custom, Some(&known))?;
         self.rules = Some((origin, Arc::clone(&rules)));
         Ok(rules)
     }
@@ -249,6 +250,32 @@ impl SnapshotBuilder {
         }
         Some(*self.slots.entry(name.to_owned()).or_insert(next))
     }
+}
+
+/// The files of custom rules that can be read, and what is wrong with the others.
+fn custom_rules(settings: &Settings) -> (Vec<RuleSource>, Vec<Problem>) {
+    let mut sources = Vec::new();
+    let mut problems = Vec::new();
+    for (index, path) in settings.rules.custom.iter().enumerate() {
+        match read_text(&format!("rules.custom[{index}]"), path) {
+            Ok(text) => sources.push(RuleSource { name: path.display().to_string(), text }),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    (sources, problems)
+}
+
+fn load_rules(
+    cache: &RuleCache,
+    packs: &[Pack],
+    custom: &[RuleSource],
+    known: Option<&Arc<KnownValues>>,
+) -> Result<Arc<Rules>, Problem> {
+    let loaded = cache.load(&Selection { packs, custom, known });
+    loaded.map(|(rules, _)| rules).map_err(|error| {
+        let help = "`aegis-gateway rules test FILE` tries a file out";
+        Problem::error("rules.custom", error.to_string(), help)
+    })
 }
 
 fn timeouts(upstream: &settings::Upstream, settings: &Settings) -> settings::Timeouts {

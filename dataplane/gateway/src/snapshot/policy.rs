@@ -8,8 +8,8 @@ use crate::config::reference::nearest;
 use crate::config::settings::Settings;
 use crate::hex;
 
-/// Builds the policy; gives everything that is wrong with it.
-pub(super) fn policy(settings: &Settings, rules: &Rules) -> Result<Policy, Vec<Problem>> {
+/// Builds the policy; gives everything that is wrong with it. `are_all_read` says whether `rules` are all there are.
+pub(super) fn policy(settings: &Settings, rules: &Rules, are_all_read: bool) -> Result<Policy, Vec<Problem>> {
     let wanted = &settings.policy;
     let mut problems = Vec::new();
     let mut policy =
@@ -17,7 +17,7 @@ pub(super) fn policy(settings: &Settings, rules: &Rules) -> Result<Policy, Vec<P
     for (id, own) in &wanted.rules {
         match rules.find(id) {
             Some(index) => policy = policy.with_rule(index, *own),
-            None => problems.push(unknown_rule(id, rules)),
+            None => problems.push(unknown_rule(id, rules, are_all_read)),
         }
     }
     for category in Category::ALL {
@@ -31,13 +31,16 @@ pub(super) fn policy(settings: &Settings, rules: &Rules) -> Result<Policy, Vec<P
         Ok(policy) if problems.is_empty() => Ok(policy),
         Ok(_) => Err(problems),
         Err(error) => {
-            problems.push(Problem::error("policy.allow_regex", error.to_string(), ""));
+            // One that is wrong by itself was told by the checks, with its number.
+            if wanted.allow_regex.iter().all(|pattern| regex::bytes::Regex::new(pattern).is_ok()) {
+                problems.push(Problem::error("policy.allow_regex", error.to_string(), ""));
+            }
             Err(problems)
         }
     }
 }
 
-fn unknown_rule(id: &str, rules: &Rules) -> Problem {
+fn unknown_rule(id: &str, rules: &Rules, are_all_read: bool) -> Problem {
     const LISTED: usize = 6;
     let vendor = |id: &str| id.split('-').next().unwrap_or_default().to_owned();
     let ids = || rules.iter().map(|(_, rule)| rule.id.as_str());
@@ -49,5 +52,7 @@ fn unknown_rule(id: &str, rules: &Rules) -> Problem {
         (Some(near), true) => format!("did you mean `{near}`?"),
         (None, true) => "`aegis-gateway rules list` names them all".to_owned(),
     };
-    Problem::error(format!("policy.rules.{id}"), format!("there is no rule `{id}`"), help)
+    let unless =
+        if are_all_read { "" } else { ", unless it is in a file of rules.custom that cannot be read" };
+    Problem::error(format!("policy.rules.{id}"), format!("there is no rule `{id}`{unless}"), help)
 }

@@ -211,3 +211,33 @@ fn the_gateway_s_own_keys_are_looked_for_and_found_again_after_a_change() {
         assert!(!found(&snapshot, &format!("it {weak}.")), "{weak}");
     }
 }
+
+#[test]
+fn what_is_wrong_with_rules_hides_nothing_else() {
+    let text = "[rules]\ncustom = [\"/none/a.toml\", \"/none/b.toml\"]\n[known_values]\nfile = \"/none/known.list\"\n\
+                [policy.rules]\nno-such-rule = \"block\"\n";
+    let keys = |text: &str| -> Vec<String> {
+        let error = SnapshotBuilder::default().build(&settings(text), &master()).expect_err(text);
+        error.0.into_iter().map(|problem| problem.key).collect()
+    };
+    assert_eq!(
+        keys(text),
+        ["rules.custom[0]", "rules.custom[1]", "known_values.file", "policy.rules.no-such-rule"]
+    );
+    let said = problem(&mut SnapshotBuilder::default(), text);
+    assert!(
+        said.contains("there is no rule `no-such-rule`, unless it is in a file of rules.custom"),
+        "{said}"
+    );
+    let said = problem(&mut SnapshotBuilder::default(), "[policy.rules]\nno-such-rule = \"block\"\n");
+    assert!(said.contains("there is no rule `no-such-rule`\n"), "{said}");
+}
+
+#[test]
+fn a_pattern_that_is_none_is_told_once() {
+    let mut wrong = settings("");
+    wrong.policy.allow_regex = vec!["(".to_owned()];
+    let error = SnapshotBuilder::default().build(&wrong, &master()).expect_err("no pattern");
+    assert_eq!(error.0.len(), 1, "{error}");
+    assert_eq!(error.0[0].key, "policy.allow_regex");
+}

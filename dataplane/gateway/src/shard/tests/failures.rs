@@ -55,6 +55,23 @@ fn an_upstream_that_cannot_be_reached_is_a_bad_gateway() {
 }
 
 #[test]
+fn a_name_without_an_address_is_told_to_the_client() {
+    on_both_drivers(|driver| {
+        let upstream = MockUpstream::new(|_| vec![ok("x")]);
+        let mut setup = GatewaySetup::new(driver, &upstream);
+        setup.change = Box::new(|snapshot| snapshot.upstreams[0].addresses.set(Vec::new()));
+        let gateway = setup.start();
+        let host = gateway.snapshots.load().upstreams[0].host.clone();
+        let mut client = gateway.client();
+        client.post("/up/x", "a");
+        let reply = client.reply();
+        assert_eq!((reply.status, reply.keep_alive), (502, true));
+        assert!(reply.text().contains(&format!("cannot resolve {host}")), "{}", reply.text());
+        assert!(upstream.seen().is_empty());
+    });
+}
+
+#[test]
 fn a_reply_that_breaks_off_is_not_passed_on_as_whole() {
     on_both_drivers(|driver| {
         for head in ["content-length: 100", "transfer-encoding: chunked"] {

@@ -233,6 +233,15 @@ fn keys_are_asked_for() {
         let reply = client.reply();
         assert_eq!((reply.status, reply.keep_alive), (401, true));
         assert!(reply.text().contains("unauthorized"));
+        // The upstream has no key of its own: this one would have gone to the provider.
+        let key = crate::auth::format_key(&[1; 32]);
+        client.send(format!(
+            "POST /up/x HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer {}\r\ncontent-length: 0\r\n\r\n",
+            *key
+        ));
+        let reply = client.reply();
+        assert_eq!(reply.status, 401);
+        assert!(reply.text().contains("send the gateway key in the x-aegis-key header"), "{}", reply.text());
         assert!(upstream.seen().is_empty());
     });
 }
