@@ -21,6 +21,8 @@ use crate::hex::HEXLOWER;
 pub const MAX_LISTED_FINDINGS: usize = 100;
 /// Remarks for the log that may wait per shard. They have a ring of their own, so that neither waits for the other.
 const REMARKS: usize = 64;
+/// Fewest ticks of a shard's clock between two remarks on the same matter.
+pub const REMARK_PAUSE: u32 = 20;
 
 /// Identity of a request: 128 random bits, shown as 32 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

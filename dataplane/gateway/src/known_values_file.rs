@@ -3,7 +3,7 @@
 //! The list holds keyed hashes, never a value. Both the list and its key are written for their owner only.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -74,11 +74,9 @@ impl KnownValuesFile {
 
 /// The file's text, and the mode of what was read.
 fn read(path: &Path) -> io::Result<(String, u32)> {
-    let mut file = os::open_to_reread(path)?;
+    let file = os::open_to_reread(path)?;
     let mode = file.metadata()?.mode() & 0o777;
-    let mut text = String::new();
-    file.read_to_string(&mut text)?;
-    Ok((text, mode))
+    Ok((os::read_whole_text(&file)?, mode))
 }
 
 /// Writes a list in place of the file at `path`, for its owner only: a reader sees the old list or the new one.

@@ -3,7 +3,7 @@
 //! Most of it is done once at the start, before threads exist. Every function says what it found; the caller logs it.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -66,13 +66,54 @@ fn hangup() -> SigSet {
     SigSet::from(Signal::SIGHUP)
 }
 
-/// Opens a file that is read again at every reload. A pipe is refused: what it says can be read once, and opening it waits
-/// for somebody who writes.
+/// Most bytes of a file that a start or a reload reads. The longest list of known values has room in it.
+pub const MAX_FILE_BYTES: u64 = 16 << 20;
+
+/// Opens a file that is read again at every reload: a regular one, or a link to one.
 pub fn open_to_reread(path: &Path) -> io::Result<File> {
-    if is_pipe(path) {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a pipe, and must be a file"));
+    match unfit_to_reread(path) {
+        Some(what) => {
+            Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it is {what}, and must be a file")))
+        }
+        None => File::open(path),
     }
-    File::open(path)
+}
+
+/// What `path` leads to, if that cannot be read again at every reload. What a pipe says can be read once, and opening it
+/// waits for somebody who writes; a device may wait, too, or never end.
+pub fn unfit_to_reread(path: &Path) -> Option<&'static str> {
+    // A folder, or what is not there, is told by the system when it is read.
+    let kind = std::fs::metadata(path).ok()?.file_type();
+    if kind.is_file() || kind.is_dir() {
+        None
+    } else if kind.is_fifo() {
+        Some("a pipe")
+    } else {
+        Some("a device or a socket")
+    }
+}
+
+/// Reads `file` to its end. It is an error if it has more than [`MAX_FILE_BYTES`].
+pub fn read_whole(mut file: &File) -> io::Result<Vec<u8>> {
+    let too_long = || {
+        let what = format!("it is longer than {} MiB", MAX_FILE_BYTES >> 20);
+        Err(io::Error::new(io::ErrorKind::FileTooLarge, what))
+    };
+    let length = file.metadata()?.len();
+    if length > MAX_FILE_BYTES {
+        return too_long();
+    }
+    // All at once: the file may hold a key, and a buffer that grows leaves copies behind.
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+    // Devices do not know their length, and a file may grow.
+    file.by_ref().take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES { too_long() } else { Ok(bytes) }
+}
+
+/// Reads `file` to its end as text, as [`read_whole`] does.
+pub fn read_whole_text(file: &File) -> io::Result<String> {
+    String::from_utf8(read_whole(file)?)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not valid UTF-8"))
 }
 
 /// Whether `path` leads to a pipe.
@@ -200,6 +241,30 @@ mod tests {
     fn descriptors_are_raised_to_the_hard_limit() {
         let limit = raise_descriptor_limit().expect("a limit");
         assert_eq!(getrlimit(Resource::RLIMIT_NOFILE).expect("readable").0, limit);
+    }
+
+    #[test]
+    fn files_are_read_up_to_the_limit_and_devices_are_not_opened() {
+        let file = tempfile::tempfile().expect("a file");
+        for (length, is_read) in
+            [(0, true), (MAX_FILE_BYTES, true), (MAX_FILE_BYTES + 1, false), (1 << 40, false)]
+        {
+            file.set_len(length).expect("a sparse file");
+            match read_whole(&file) {
+                Ok(bytes) => assert!(is_read && bytes.len() as u64 <= length, "{length}"),
+                Err(error) => {
+                    assert!(!is_read, "{length}: {error}");
+                    assert_eq!(error.to_string(), "it is longer than 16 MiB");
+                }
+            }
+        }
+        let zeros = File::open("/dev/zero").expect("it opens");
+        assert_eq!(read_whole(&zeros).expect_err("no end").to_string(), "it is longer than 16 MiB");
+        let folder = tempfile::tempdir().expect("a folder");
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("/dev/zero", &link).expect("a link");
+        let error = open_to_reread(&link).expect_err("refused").to_string();
+        assert_eq!(error, "it is a device or a socket, and must be a file");
     }
 
     #[test]

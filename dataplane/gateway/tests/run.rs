@@ -272,6 +272,55 @@ fn a_pipe_is_no_configuration_and_ends_no_reloading() {
     assert!(it.ask().starts_with("HTTP/1.1 401"));
 }
 
+/// Without an end they would fill the memory, and the process that serves would be killed.
+#[test]
+fn files_without_an_end_are_refused() {
+    const MAX_BYTES: u64 = 16 << 20;
+    let mut it = Running::start("", provider(Duration::ZERO));
+    let (file, other) = (it.path("aegis.toml"), it.path("other"));
+    let key = format!("[[server.tls.certificates]]\ncert = {other:?}\nkey = {other:?}\n");
+    let to_zeros = |path: &Path| std::os::unix::fs::symlink("/dev/zero", path).expect("a link");
+    let overlong = |path: &Path| {
+        std::fs::File::create(path).and_then(|file| file.set_len(MAX_BYTES + 1)).expect("a sparse file");
+    };
+    to_zeros(&other);
+    let steps: [(&dyn Fn(), &str); 4] = [
+        (&|| to_zeros(&file), "aegis.toml: it is a device or a socket: a reload needs a file"),
+        (&|| overlong(&file), "aegis.toml: cannot read the configuration: it is longer than 16 MiB"),
+        (
+            &|| std::fs::write(&file, &key).expect("written"),
+            "other: it is a device or a socket, and must be a file",
+        ),
+        (
+            &|| {
+                std::fs::remove_file(&other).expect("removed");
+                overlong(&other);
+                std::fs::write(&file, &key).expect("written");
+            },
+            "other: it is longer than 16 MiB",
+        ),
+    ];
+    for (failures, (prepare, says)) in (1..).zip(steps) {
+        std::fs::remove_file(&file).expect("removed");
+        prepare();
+        it.signal("HUP");
+        let count = format!("aegis_reload_failures_total {failures}\n");
+        it.until(says, |it| it.get("/metrics").contains(&count) && it.log().contains(says));
+    }
+    std::fs::write(&file, "[auth]\nmode = \"keys\"\n").expect("written");
+    it.signal("HUP");
+    it.until("a file is read", |it| it.get("/metrics").contains("aegis_config_generation 2"));
+
+    overlong(&other);
+    for path in [Path::new("/dev/zero"), &other] {
+        let (code, printed) = refused(&["--config", &path.display().to_string()], it.folder.path());
+        assert_eq!(code, Some(2));
+        let says =
+            format!("error: {}: cannot read the configuration: it is longer than 16 MiB", path.display());
+        assert!(printed.contains(&says), "{printed}");
+    }
+}
+
 /// As the first process of a container it would not be ended by default.
 #[test]
 fn before_it_serves_anybody_it_ends_at_once_and_in_order() {

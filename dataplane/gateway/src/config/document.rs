@@ -3,6 +3,7 @@
 //! serde says what is wrong with a value but not under which key, and the checks that come later know the key but not
 //! the line. The index made here joins the two.
 
+use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,7 @@ use toml::de::{DeTable, DeValue, Deserializer};
 use super::error::{ConfigError, Problem};
 use super::reference;
 use super::settings::Settings;
+use crate::os;
 
 /// One key of the file.
 #[derive(Debug, Clone)]
@@ -59,7 +61,9 @@ pub struct Document {
 impl Document {
     /// Reads the file at `path`.
     pub fn read(path: &Path) -> Result<Document, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        // At a start it may be a pipe.
+        let read = File::open(path).and_then(|file| os::read_whole_text(&file));
+        let text = read.map_err(|error| {
             let help = match error.kind() {
                 std::io::ErrorKind::NotFound => "give the path of an existing file with --config FILE",
                 std::io::ErrorKind::PermissionDenied => "make it readable for the user who runs the gateway",

@@ -59,8 +59,9 @@ impl Reloader {
     }
 
     fn attempt(&mut self, shared: &Arc<Shared>) -> Result<u64, ConfigError> {
-        if let Some(file) = self.sources.file.as_deref().filter(|file| os::is_pipe(file)) {
-            let what = "it is a pipe, which can be read once: a reload needs a file";
+        let file = self.sources.file.as_deref();
+        if let Some((file, what)) = file.and_then(|file| Some((file, os::unfit_to_reread(file)?))) {
+            let what = format!("it is {what}: a reload needs a file");
             return Err(Problem::error("", what, "").at(file.display().to_string()).into());
         }
         let loaded = load(&self.sources)?;

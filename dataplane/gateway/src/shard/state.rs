@@ -10,13 +10,10 @@ use super::net::buffers::Buffers;
 use super::net::deadline::Deadlines;
 use super::pool::Pools;
 use super::scanner::ShardScanner;
-use crate::events::{LogEvent, LogEventLevel, RequestId, Sender};
+use crate::events::{LogEvent, LogEventLevel, REMARK_PAUSE, RequestId, Sender};
 use crate::lifecycle::{Lifecycle, Phase as Life, ShardContext};
 use crate::metrics::ShardMetrics;
 use crate::snapshot::{Snapshot, SnapshotHandle};
-
-/// Fewest ticks between two events for the log.
-const LOG_PAUSE: u32 = 20;
 
 /// The state of a shard.
 pub(crate) struct Shard {
@@ -105,21 +102,25 @@ impl Shard {
         self.life.get() == Life::Stopping
     }
 
-    /// Reports an event to the log, at most one in [`LOG_PAUSE`] ticks: a fault seldom comes alone. Returns whether it
-    /// was reported.
+    /// Reports an event to the log, at most one in [`REMARK_PAUSE`] ticks: a fault seldom comes alone. What must not be
+    /// lost to another fault's remark is reported with [`Shard::log_now`].
     pub(super) fn log_event(
         &self,
         level: LogEventLevel,
         what: &'static str,
         detail: impl FnOnce() -> String,
-    ) -> bool {
+    ) {
         let now = self.deadlines.now();
-        let is_due = self.logged_at.get().is_none_or(|last| now.saturating_sub(last) >= LOG_PAUSE);
-        if is_due {
+        if self.logged_at.get().is_none_or(|last| now.saturating_sub(last) >= REMARK_PAUSE) {
             self.logged_at.set(Some(now));
-            self.events.borrow_mut().note(LogEvent { level, what, detail: detail() });
+            self.log_now(level, what, detail());
         }
-        is_due
+    }
+
+    /// Reports an event to the log, whatever was reported before: the caller sees to it that it is rare. Returns whether
+    /// there was room for it.
+    pub(super) fn log_now(&self, level: LogEventLevel, what: &'static str, detail: String) -> bool {
+        self.events.borrow_mut().note(LogEvent { level, what, detail })
     }
 
     /// Returns an id that no other request of this process has.

@@ -31,12 +31,11 @@ fn tls_error(error: &io::Error) -> Option<&TlsError> {
 /// Reports a failure: `detail` says more of it, for the log. Gives the answer for the client.
 pub(super) fn report(shard: &Shard, upstream: &Upstream, cause: TlsFailure, detail: &str) -> Failure {
     shard.metrics.upstreams[upstream.slot].tls_failures[cause as usize].inc();
-    upstream.tls_health.fail(cause, || {
-        shard.log_event(LogEventLevel::Error, "no TLS with an upstream", || {
-            let Upstream { name, host, .. } = upstream;
-            let help = help(cause);
-            format!("{name}: {}: {host}: {} ({detail}){help}", cause.as_str(), cause.explain())
-        })
+    upstream.tls_health.fail(cause, shard.deadlines.now(), || {
+        let Upstream { name, host, .. } = upstream;
+        let help = help(cause);
+        let detail = format!("{name}: {}: {host}: {} ({detail}){help}", cause.as_str(), cause.explain());
+        shard.log_now(LogEventLevel::Error, "no TLS with an upstream", detail)
     });
     let message = format!("no trusted TLS connection to the upstream came about: {}", cause.explain());
     match cause {
@@ -48,10 +47,9 @@ pub(super) fn report(shard: &Shard, upstream: &Upstream, cause: TlsFailure, deta
 /// Notes that the upstream has answered over TLS.
 #[inline]
 pub(super) fn note_reply(shard: &Shard, upstream: &Upstream) {
-    if upstream.tls_health.recover() {
-        shard
-            .log_event(LogEventLevel::Info, "TLS with an upstream works again", || upstream.name.to_string());
-    }
+    upstream.tls_health.recover(shard.deadlines.now(), || {
+        shard.log_now(LogEventLevel::Info, "TLS with an upstream works again", upstream.name.to_string())
+    });
 }
 
 /// What to do about it, where that is not plain.

@@ -231,9 +231,9 @@ impl GatewaySetup {
         }
     }
 
-    pub(super) fn start(self) -> Gateway {
-        let name = "up";
-        let upstream = Upstream {
+    /// The upstream as one of this name, in this place of the snapshot.
+    pub(super) fn upstream(&self, name: &str, slot: usize) -> Upstream {
+        Upstream {
             name: name.into(),
             provider: self.provider,
             host: "127.0.0.1".into(),
@@ -246,13 +246,17 @@ impl GatewaySetup {
             key: None,
             tls_health: Arc::default(),
             client_certificate: None,
-            idempotency_header: self.idempotency_header,
+            idempotency_header: self.idempotency_header.clone(),
             timeouts: self.timeouts.clone(),
-            slot: 0,
+            slot,
             identity: TrustIdentity::default(),
             redirect_hosts: HostNames::default(),
             recall: true,
-        };
+        }
+    }
+
+    pub(super) fn start(self) -> Gateway {
+        let upstream = self.upstream("up", 0);
         let mut snapshot = Snapshot::for_tests(vec![Arc::new(upstream)], shield(self.action));
         snapshot.timeouts = self.timeouts;
         (self.change)(&mut snapshot);

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
 use aegis_wire::head::Method;
@@ -16,6 +17,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use super::harness::{GatewaySetup, MockUpstream, on_both_drivers, read_request, wait_for};
 use crate::config::settings::Driver;
 use crate::events::LogEvent;
+use crate::snapshot::{Addresses, Snapshot};
 
 /// A certificate for `name` that is valid between the two years, signed by itself.
 fn certificate(name: &str, (from, to): (i32, i32)) -> CertifiedKey<KeyPair> {
@@ -90,8 +92,8 @@ impl Drop for Openssl {
     }
 }
 
-/// Sends two requests to `address`, where `trusted` is trusted for `localhost`, and expects both to fail by `cause`.
-fn expect(driver: Driver, address: SocketAddr, trusted: &CertifiedKey<KeyPair>, cause: TlsFailure) {
+/// A gateway before `address`, where `trusted` is trusted for `localhost`.
+fn trusting(driver: Driver, address: SocketAddr, trusted: &CertifiedKey<KeyPair>) -> GatewaySetup {
     let mut upstream = MockUpstream::new(|_| vec![]);
     upstream.address = address;
     let mut setup = GatewaySetup::new(driver, &upstream);
@@ -103,7 +105,12 @@ fn expect(driver: Driver, address: SocketAddr, trusted: &CertifiedKey<KeyPair>, 
         upstream.host = "localhost".into();
         upstream.tls = Some(tls);
     });
-    let mut gateway = setup.start();
+    setup
+}
+
+/// Sends two requests to `address`, where `trusted` is trusted for `localhost`, and expects both to fail by `cause`.
+fn expect(driver: Driver, address: SocketAddr, trusted: &CertifiedKey<KeyPair>, cause: TlsFailure) {
+    let mut gateway = trusting(driver, address, trusted).start();
     for _ in 0..2 {
         let mut client = gateway.client();
         client.send("GET /up/v1/x HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n");
@@ -160,4 +167,44 @@ fn other_servers_are_understood() {
     // TLS 1.2 has no word for a certificate that is missing.
     let asking = Openssl::start(&own, &["-tls1_2", "-Verify", "1"]);
     expect(Driver::Epoll, asking.1, &own, TlsFailure::Refused);
+}
+
+/// The shard's pause between remarks must not cost the only line of another upstream.
+#[test]
+fn what_is_said_once_is_said_beside_an_upstream_that_is_down() {
+    let own = valid("localhost");
+    let (server, calls) = (config(&own, ClientCertificates::None), AtomicUsize::new(0));
+    // No TLS at first.
+    let address = listen(move |mut stream| {
+        if calls.fetch_add(1, Relaxed) == 0 {
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+            return;
+        }
+        let mut stream = StreamOwned::new(ServerConnection::new(Arc::clone(&server)).unwrap(), stream);
+        if read_request(&mut stream, &mut Vec::new(), 0).is_some() {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+        }
+    });
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut setup = trusting(Driver::Epoll, address, &own);
+    let mut down = setup.upstream("down", 1);
+    (down.port, down.addresses) = (nobody.port(), Arc::new(Addresses::fixed(nobody)));
+    let trust = setup.change;
+    setup.change = Box::new(|snapshot| {
+        trust(snapshot);
+        let upstreams = vec![Arc::clone(&snapshot.upstreams[0]), Arc::new(down)];
+        *snapshot = Snapshot::for_tests(upstreams, Arc::clone(&snapshot.shield));
+    });
+    let mut gateway = setup.start();
+    let mut said = Vec::new();
+    for (name, status) in [("down", 502), ("up", 502), ("down", 502), ("up", 200)] {
+        let mut client = gateway.client();
+        client.send(&format!("GET /{name}/v1/x HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"));
+        assert_eq!(client.reply_to(Method::Get).status, status, "{name}");
+        said.extend(gateway.remarks(1).into_iter().map(|remark| remark.what));
+    }
+    assert_eq!(said[0], "cannot reach upstream");
+    // On a slow machine that may be said again.
+    said.retain(|what| *what != "cannot reach upstream");
+    assert_eq!(said, ["no TLS with an upstream", "TLS with an upstream works again"]);
 }
