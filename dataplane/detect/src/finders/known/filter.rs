@@ -11,8 +11,6 @@ const BATCH: usize = 8;
 
 /// So many values are looked up in a table of marks.
 pub(super) const MARKED: usize = 128;
-/// The fewest that are looked up in a bitmap.
-const MORE: usize = MARKED + 1;
 
 /// A piece that may be of a known value: where it begins, and its hash.
 pub(crate) type Met = (usize, u32);
