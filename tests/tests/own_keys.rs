@@ -99,9 +99,11 @@ fn a_client_s_own_provider_key_is_hidden_in_the_body_and_untouched_in_the_head()
         let raw = String::from_utf8_lossy(&seen.raw);
         assert_eq!(raw.matches(key.as_str()).count(), 1, "in its field, and nowhere else: {raw}");
     }
+    // The rules that are kept compiled hold how such keys begin.
+    let random = [&anthropic["sk-ant-api03-".len()..], &openai["sk-proj-".len()..], PROVIDER];
     for (path, bytes) in gateway.everything_written() {
-        for key in [&anthropic, &openai, PROVIDER] {
-            assert_absent(&bytes, key, &path.display().to_string());
+        for part in random {
+            assert_absent(&bytes, part, &path.display().to_string());
         }
     }
 }

@@ -41,19 +41,24 @@ fn a_url_whose_password_is_a_key() {
     assert_eq!(found.len(), 2, "{seen}");
 }
 
+/// Counted is what this organisation made and this request did not hold; what merely looks like a token is text.
 #[test]
 fn a_foreign_token_stays_literal_both_ways() {
     let harness = Harness::new();
-    let secret = Seeded::new(803).github();
+    let [secret, earlier] = [803, 808].map(|seed| Seeded::new(seed).github());
+    harness.seen(CHAT, &chat(&earlier));
+    let earlier = token(&harness.upstream.last());
     let body = chat(&format!("{FOREIGN} and {secret}"));
     let unresolved = || harness.gateway.metric("aegis_tokens_total", "unresolved");
     let before = unresolved();
-    let reply = harness.ask(CHAT, &body, |request| {
-        event_stream(&chat_stream(&format!("{FOREIGN} {}", tokens(request)[1]), 4))
+    let said = format!("{FOREIGN} {earlier}");
+    let answer = said.clone();
+    let reply = harness.ask(CHAT, &body, move |request| {
+        event_stream(&chat_stream(&format!("{answer} {}", tokens(request)[1]), 4))
     });
     assert!(harness.upstream.last().text().contains(FOREIGN));
-    assert_eq!(chat_text(&reply), format!("{FOREIGN} {secret}"));
-    wait_until("the unresolved token is counted", || unresolved() > before);
+    assert_eq!(chat_text(&reply), format!("{said} {secret}"));
+    wait_until("the token of the earlier request is counted", || unresolved() > before);
     assert!((unresolved() - before - 1.0).abs() < 0.5, "once: {before}, {}", unresolved());
 }
 
