@@ -1,6 +1,7 @@
 //! Disks and pipes that do not answer: what is kept waiting by them, and where that is reported.
 
 use std::fs;
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -125,9 +126,13 @@ fn end_with_everything_blocked(signals: usize) {
         let _ = gateway.exchange(&get("/nowhere"));
         gateway.metric("aegis_audit_failing", "") > 0.0
     });
+    assert_eq!(readiness(&gateway).status(), 200);
     gateway.terminate();
     if signals == 2 {
-        wait_until("it drains", || readiness(&gateway).text().contains("draining"));
+        // A gateway that drains gives up its ports, that of admin too.
+        wait_until("it drains", || {
+            [gateway.address, gateway.admin].iter().all(|address| TcpStream::connect(address).is_err())
+        });
         gateway.process.signal(Signal::SIGTERM);
     }
     let status = gateway.process.wait(END).expect("signals end it");
