@@ -17,8 +17,9 @@ Usage: deploy/up.sh [options]
   --upstream NAME=URL  provider behind the gateway, repeatable (names: openai, anthropic, google, or your own).
                        A mock on this machine stands in for these three, each unless it is named or its key is in
                        the environment (ANTHROPIC_API_KEY, OPENAI_API_KEY, GEMINI_API_KEY or GOOGLE_API_KEY).
-                       The other built-in providers are the real ones. Subscribers without a key (Claude Pro or Max,
-                       ChatGPT) name the real one: --upstream anthropic=https://api.anthropic.com
+                       The other built-in providers are the real ones. Subscribers of Claude (Pro or Max) have no key
+                       and name the real one: --upstream anthropic=https://api.anthropic.com
+                       (what comes with a ChatGPT login goes to an address of its own, not through the gateway)
   --port PORT          first port to try for traffic (default $listen_port)
   --admin-port PORT    first port to try for health and metrics (default $admin_port)
   --state DIR          folder for keys, logs and PID files (default .state in the checkout)

@@ -38,6 +38,8 @@ the tool asks nobody but the gateway. aider's model calls no tools: it writes ed
 - Codex asks OpenAI's provider for a WebSocket first. The gateway refuses it (426), and Codex goes on over HTTP at once.
 - Newer models of Codex write programs in which a secret is part of a JavaScript string. It comes back as it is, so a value with a
   quotation mark or a backslash needs the escapes that the model did not know of.
+- gemini-cli with `GOOGLE_GEMINI_BASE_URL` and no login chosen before ends with \"Invalid auth method selected\": choose \"Gemini API key\" under `/auth`, or
+  write `{\"security\": {\"auth\": {\"selectedType\": \"gemini-api-key\"}}}` into `~/.gemini/settings.json`.
 - Claude Code with `ANTHROPIC_BASE_URL` and a key asks nothing but the Messages API there; its own telemetry and updates go past the gateway unless
   `CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1` is set.
 ";

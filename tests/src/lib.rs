@@ -16,6 +16,7 @@ pub mod secrets;
 pub mod sse;
 pub mod stopped_pipe;
 pub mod upstream;
+pub mod waiting;
 
 pub use authority::Authority;
 pub use client::Client;
@@ -24,3 +25,4 @@ pub use message::Message;
 pub use mock::Mock;
 pub use stopped_pipe::StoppedPipe;
 pub use upstream::{Script, Upstream};
+pub use waiting::wait_until;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aegis_tests::client::{get, post};
 use aegis_tests::secrets::Seeded;
-use aegis_tests::{Gateway, Script, Upstream};
+use aegis_tests::{Gateway, Script, Upstream, wait_until};
 
 const CHAT: &str = "/v1/chat/completions";
 /// Enough requests to fill rings, files and patience.
@@ -23,16 +23,6 @@ fn request(count: u64) -> Vec<u8> {
     let secrets: Vec<String> = (0..count).map(|number| Seeded::new(number).github()).collect();
     let body = serde_json::json!({"messages": [{"role": "user", "content": secrets.join(" and ")}]});
     post(CHAT, "application/json", body.to_string().as_bytes())
-}
-
-fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    for _ in 0..2_000 {
-        if done() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    panic!("{what} did not come");
 }
 
 /// The ids of all events; every line must be whole.

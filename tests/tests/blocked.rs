@@ -1,13 +1,14 @@
-//! Disks and pipes that do not answer: what is kept waiting by them, and who is told.
+//! Disks and pipes that do not answer: what is kept waiting by them, and where that is reported.
 
 use std::fs;
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use aegis_tests::client::{get, post};
-use aegis_tests::{Client, Gateway, GatewayBuilder, Message, Script, StoppedPipe, Upstream};
+use aegis_tests::{Client, Gateway, GatewayBuilder, Message, Script, StoppedPipe, Upstream, wait_until};
 use nix::sys::signal::Signal;
 
 /// More requests than the smallest ring has room for.
@@ -31,16 +32,6 @@ fn readiness(gateway: &Gateway) -> Message {
     Client::connect(gateway.admin).exchange(&get("/readyz"))
 }
 
-fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    for _ in 0..2_000 {
-        if done() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    panic!("never: {what}");
-}
-
 /// Events of requests that passed.
 fn passed(events: &str) -> u32 {
     let count = events.lines().filter(|event| event.contains(",\"status\":200,")).count();
@@ -56,14 +47,14 @@ fn audit_at(file: &Path, fail_mode: &str) -> String {
 }
 
 #[test]
-fn a_frozen_audit_disk_is_told_and_requests_do_as_fail_mode_says() {
+fn a_frozen_audit_disk_is_reported_and_requests_do_as_fail_mode_says() {
     let (upstream, folder) = (provider(), tempfile::tempdir().expect("a folder"));
     for fail_mode in ["closed", "open"] {
         let disk = StoppedPipe::full(&folder.path().join(fail_mode));
         let mut gateway = builder(&upstream).config(&audit_at(disk.path(), fail_mode)).start();
         assert_eq!(ask(&gateway), 200);
-        wait_until("the metric tells", || gateway.metric("aegis_audit_failing", "") > 0.0);
-        wait_until("the log tells", || gateway.process.output().contains("does not answer"));
+        wait_until("the metric rises", || gateway.metric("aegis_audit_failing", "") > 0.0);
+        wait_until("the log says so", || gateway.process.output().contains("does not answer"));
         let statuses: Vec<u16> = (0..MANY).map(|_| ask(&gateway)).collect();
         let ready = readiness(&gateway);
         let lost = || gateway.metric("aegis_audit_dropped_total", "");
@@ -91,7 +82,7 @@ fn a_frozen_audit_disk_is_told_and_requests_do_as_fail_mode_says() {
         assert_eq!(gateway.process.wait(END).expect("it ends").code(), Some(0));
         let missing = || events - f64::from(passed(&disk.text()));
         wait_until("nothing else is lost", || missing() < 0.5);
-        assert!(missing() > -0.5, "nothing is told twice");
+        assert!(missing() > -0.5, "nothing is written twice");
     }
 }
 
@@ -135,9 +126,13 @@ fn end_with_everything_blocked(signals: usize) {
         let _ = gateway.exchange(&get("/nowhere"));
         gateway.metric("aegis_audit_failing", "") > 0.0
     });
+    assert_eq!(readiness(&gateway).status(), 200);
     gateway.terminate();
     if signals == 2 {
-        wait_until("it drains", || readiness(&gateway).text().contains("draining"));
+        // A gateway that drains gives up its ports, that of admin too.
+        wait_until("it drains", || {
+            [gateway.address, gateway.admin].iter().all(|address| TcpStream::connect(address).is_err())
+        });
         gateway.process.signal(Signal::SIGTERM);
     }
     let status = gateway.process.wait(END).expect("signals end it");
@@ -169,14 +164,14 @@ fn a_state_folder_that_is_deleted_is_noticed_and_may_come_back() {
     let key = fs::read(state.join("master.key")).expect("a key");
     // The gateway may begin its log anew while files go one by one.
     wait_until("all is deleted", || fs::remove_dir_all(&state).is_ok() || !state.exists());
-    wait_until("readiness tells", || {
+    wait_until("readiness reports it", || {
         let text = readiness(&gateway).text();
         text.contains("audit events cannot be written")
             && text.contains("the state folder, or the master key")
     });
     assert_eq!(ask(&gateway), 503, "its event would be lost");
     let said = |what: &str| gateway.process.output().contains(what);
-    wait_until("the log tells", || said("the state folder was deleted") && said("cannot be made anew"));
+    wait_until("the log says so", || said("the state folder was deleted") && said("cannot be made anew"));
     assert!(gateway.metric("aegis_state_folder_gone", "") > 0.0);
     assert!(gateway.metric("aegis_audit_failing", "") > 0.0);
     gateway.process.signal(Signal::SIGHUP);
@@ -222,7 +217,7 @@ impl Drop for Disk {
 
 #[test]
 #[ignore = "mounts a file system, which takes root"]
-fn a_frozen_file_system_is_told_and_nothing_is_lost_when_it_thaws() {
+fn a_frozen_file_system_is_reported_and_nothing_is_lost_when_it_thaws() {
     let (upstream, disk) = (provider(), Disk::mount());
     let file = disk.folder.path().join("on/audit.jsonl");
     let mut gateway = builder(&upstream).config(&audit_at(&file, "closed")).start();
@@ -236,7 +231,7 @@ fn a_frozen_file_system_is_told_and_nothing_is_lost_when_it_thaws() {
     });
     let ready = readiness(&gateway);
     assert_eq!(ready.status(), 503, "{}", ready.text());
-    wait_until("the log tells", || gateway.process.output().contains("does not answer"));
+    wait_until("the log says so", || gateway.process.output().contains("does not answer"));
     assert!(gateway.metric("aegis_audit_failing", "") > 0.0);
     assert!(disk.fsfreeze("--unfreeze"));
     wait_until("it is ready again", || readiness(&gateway).status() == 200);
@@ -247,7 +242,7 @@ fn a_frozen_file_system_is_told_and_nothing_is_lost_when_it_thaws() {
     // serves nobody any longer, and ends with the thaw.
     assert!(disk.fsfreeze("--freeze"));
     assert_eq!(ask(&gateway), 200);
-    wait_until("it is told", || readiness(&gateway).status() == 503);
+    wait_until("it is reported", || readiness(&gateway).status() == 503);
     gateway.terminate();
     wait_until("its ports are free", || {
         [gateway.address, gateway.admin].iter().all(|address| std::net::TcpListener::bind(address).is_ok())

@@ -1,9 +1,11 @@
-//! Keys of the gateway itself in a prompt: an agent on the same machine may read them, and no provider may.
+//! Keys in a prompt that open the gateway or a provider: an agent may read them on its machine, and no provider may, except in
+//! the field where the client shows the provider its own.
 
 use std::fs;
 
 use aegis_tests::client::post_with;
-use aegis_tests::oracle::assert_absent;
+use aegis_tests::oracle::{assert_absent, tokens_in};
+use aegis_tests::secrets::Seeded;
 use aegis_tests::{Gateway, Script, Upstream};
 
 const CHAT: &str = "/v1/chat/completions";
@@ -66,4 +68,42 @@ fn a_key_that_is_a_word_is_not_looked_for() {
     let reply = gateway.exchange(&post_with(&format!("/mine{CHAT}"), "application/json", &[], body));
     assert_eq!(reply.status(), 200, "{}", reply.text());
     assert_eq!(upstream.records()[0].body, body);
+}
+
+/// The key is in the environment of the tool that shows it, so a command may well print it.
+#[test]
+fn a_client_s_own_provider_key_is_hidden_in_the_body_and_untouched_in_the_head() {
+    let upstream = Upstream::start(|request, _| Script::reply("application/json", &request.body));
+    let gateway = Gateway::builder().all_upstreams(&upstream.url()).start();
+    let mut seeded = Seeded::new(9);
+    let anthropic = seeded.anthropic();
+    let openai =
+        format!("sk-proj-{}", seeded.text(b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghkmnpqrstuvwxyz23456789", 48));
+    for (target, field, shown, key) in [
+        ("/v1/messages", "x-api-key", anthropic.clone(), &anthropic),
+        (CHAT, "authorization", format!("Bearer {openai}"), &openai),
+        // No rule knows it by its shape, but by the name that it has in the prompt.
+        (CHAT, "authorization", format!("Bearer {PROVIDER}"), &PROVIDER.to_owned()),
+    ] {
+        upstream.forget();
+        let text =
+            format!("$ env\nPROVIDER_API_KEY={key}\n$ curl -H 'x-api-key: {key}' https://provider.example/");
+        let body = serde_json::json!({"messages": [{"role": "user", "content": text}]}).to_string();
+        let request = post_with(target, "application/json", &[(field, &shown)], body.as_bytes());
+        let reply = gateway.exchange(&request);
+        assert_eq!((reply.status(), reply.text()), (200, body), "it comes back");
+        let seen = &upstream.records()[0];
+        assert_eq!(seen.field(field), Some(shown.as_str()), "the provider knows its client");
+        assert_absent(&seen.body, key, "the body that the provider saw");
+        assert_eq!(tokens_in(&seen.text()).len(), 2, "{}", seen.text());
+        let raw = String::from_utf8_lossy(&seen.raw);
+        assert_eq!(raw.matches(key.as_str()).count(), 1, "in its field, and nowhere else: {raw}");
+    }
+    // The rules that are kept compiled hold how such keys begin.
+    let random = [&anthropic["sk-ant-api03-".len()..], &openai["sk-proj-".len()..], PROVIDER];
+    for (path, bytes) in gateway.everything_written() {
+        for part in random {
+            assert_absent(&bytes, part, &path.display().to_string());
+        }
+    }
 }

@@ -50,7 +50,7 @@ pub fn start(log: &Log) -> Result<(), String> {
 }
 
 /// Has panics reported in the log. The standard hook would write to standard error itself, and keep a shard waiting with
-/// it; and the message of a panic may quote what was being worked on, so only its place is told.
+/// it; and the message of a panic may quote what was being worked on, so only its place is logged.
 fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let thread = thread::current();

@@ -130,7 +130,7 @@ pub fn master_key(settings: &Settings, missing: MissingKey) -> Result<MasterKey,
     in_folder(&MASTER, settings, missing == MissingKey::Create)
 }
 
-/// What tells that the state folder of `settings` is still there: the master key, or the folder itself where the key comes
+/// The path that exists as long as the state folder of `settings` is there: that of the master key, or the folder itself where the key comes
 /// from elsewhere. None where a gateway that has started has no use for it.
 pub fn landmark(settings: &Settings) -> Option<PathBuf> {
     let folder = folder(settings);

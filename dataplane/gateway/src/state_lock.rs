@@ -18,8 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Locks `folder` for as long as the file that is returned is open, here or in a process it is handed to. None where
-/// nothing can be written, so that nothing can be written by two.
+/// Locks `folder` until the returned file is closed, here and in every process that it is handed to. Returns None where the
+/// lock file cannot be opened for writing: then no gateway can write there, and none needs to be kept out.
 ///
 /// # Errors
 ///

@@ -5,11 +5,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
-use aegis_tests::process::START_LIMIT;
-use aegis_tests::{Gateway, Script, Upstream};
+use aegis_tests::{Gateway, Script, Upstream, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -37,14 +34,6 @@ fn instances(state: &Path) -> Vec<String> {
         .filter_map(|entry| entry.file_name().into_string().ok())
         .filter(|name| name.starts_with("gateway-"))
         .collect()
-}
-
-fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !done() {
-        assert!(begun.elapsed() < START_LIMIT, "{what}");
-        thread::sleep(Duration::from_millis(10));
-    }
 }
 
 /// Starts a tool that says `ready` once it runs, and waits for that line.

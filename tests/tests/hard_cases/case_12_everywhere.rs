@@ -3,18 +3,20 @@
 //! A value that was found by its name stands bare elsewhere, earlier, later, glued, quoted, encoded, in the history of later
 //! turns, in another conversation of the same client. Never across clients.
 
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use aegis_tests::client::{post, post_with};
-use aegis_tests::oracle::{base64, tokens_in};
+use aegis_tests::oracle::{assert_absent, base64, tokens_in};
 use aegis_tests::process::binary;
 use aegis_tests::secrets::Seeded;
 use aegis_tests::{Client, Gateway, Script, Upstream};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{CHAT, Harness, chat, token, tokens};
+use crate::harness::{CHAT, Harness, chat, chat_stream, chat_text, event_stream, token, tokens};
 
 /// A password that nothing but its name betrays.
 fn password(seed: u64) -> String {
@@ -195,7 +197,7 @@ fn allowed_values_pass_at_once_and_memory_can_be_switched_off() {
     harness.seen(CHAT, &chat(&format!("DB_PASSWORD={value}")));
     assert!(!harness.seen(CHAT, &chat(&format!("what is {value}?"))).contains(&value));
     let allowed = format!("[policy]\nallow_regex = [\"{value}\"]\n");
-    std::fs::write(harness.gateway.config_file(), allowed).expect("a configuration file");
+    fs::write(harness.gateway.config_file(), allowed).expect("a configuration file");
     harness.gateway.process.signal(Signal::SIGHUP);
     let mut waits = 0;
     while !harness.seen(CHAT, &chat(&format!("what is {value}?"))).contains(&value) {
@@ -205,23 +207,40 @@ fn allowed_values_pass_at_once_and_memory_can_be_switched_off() {
     }
 }
 
-/// Restart, replica and rotation: memory is the process's own, tokens are not.
+/// Memory is the process's own, tokens are not: after a restart, and on a second gateway with the same key, the same history
+/// has the same tokens. After a rotation it has new ones, also where the value stands bare, and those of the epoch before
+/// are restored.
 #[test]
-fn tokens_of_bare_values_are_the_same_after_a_restart() {
-    let state = tempfile::tempdir().expect("a temporary folder");
+fn tokens_of_bare_values_outlive_restart_replica_and_rotation() {
+    let [state, other] = [(); 2].map(|()| tempfile::tempdir().expect("a temporary folder"));
     let upstream = Upstream::start(|_, _| Script::reply("application/json", b"{}"));
     let value = password(1701);
     let body = json!({"messages": [{"role": "user", "content": format!("DB_PASSWORD={value}")},
         {"role": "assistant", "content": format!("log in with {value}")}]});
-    let ask = || {
-        let gateway = Gateway::builder().all_upstreams(&upstream.url()).state(state.path()).start();
-        assert_eq!(
-            gateway.exchange(&post(CHAT, "application/json", body.to_string().as_bytes())).status(),
-            200
-        );
-        upstream.last().text()
+    let request = post(CHAT, "application/json", body.to_string().as_bytes());
+    let start = |folder: &Path, config: &str| {
+        Gateway::builder().all_upstreams(&upstream.url()).state(folder).config(config).start()
     };
-    let first = ask();
-    assert!(!first.contains(&value));
-    assert_eq!(ask(), first);
+    let ask = |gateway: &Gateway| {
+        assert_eq!(gateway.exchange(&request).status(), 200);
+        let seen = upstream.last().text();
+        assert_absent(seen.as_bytes(), &value, "what the provider saw");
+        let tokens: Vec<String> = tokens_in(&seen).into_iter().map(str::to_owned).collect();
+        assert!(tokens.len() == 2 && tokens[0] == tokens[1], "{tokens:?}");
+        (seen, tokens[0].clone())
+    };
+    let (first, token) = ask(&start(state.path(), ""));
+    let restarted = start(state.path(), "");
+    assert_eq!(ask(&restarted).0, first, "after a restart");
+    let key = "master.key";
+    fs::copy(state.path().join(key), other.path().join(key)).expect("a copy of the key");
+    assert_eq!(ask(&start(other.path(), "")).0, first, "on a replica");
+    drop(restarted);
+
+    let rotated = start(state.path(), "[tokens]\nepoch = \"1\"\nolder_epochs = [\"0\"]");
+    let (_, new) = ask(&rotated);
+    assert_ne!(new, token, "the new epoch mints");
+    let said = format!("{token} {new}");
+    upstream.play(move |_, _| event_stream(&chat_stream(&said, 3)));
+    assert_eq!(chat_text(&rotated.exchange(&request)), format!("{value} {value}"));
 }

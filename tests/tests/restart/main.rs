@@ -8,10 +8,10 @@ use std::collections::HashMap;
 use std::fs;
 use std::net::TcpStream;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aegis_tests::client::{Client, get, post};
-use aegis_tests::{Gateway, GatewayBuilder, Upstream};
+use aegis_tests::{Gateway, GatewayBuilder, Upstream, wait_until};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 
@@ -23,14 +23,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 fn request(text: &str) -> Vec<u8> {
     post(CHAT, "application/json", format!("{{\"a\":\"{text}\"}}").as_bytes())
-}
-
-fn wait_until(what: &str, done: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !done() {
-        assert!(begun.elapsed() < PATIENCE, "never: {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 /// The drivers that work here.
@@ -106,12 +98,16 @@ fn takeovers_in_a_row_cut_no_request() {
     take_over_under_load(&shapes, 12, 2_000);
 }
 
-/// Nobody can see to the connection that the kernel makes between the last one that was taken and the end: with one in six
-/// stops it was not by chance.
+/// Without `drain_delay`, one connection may be lost: the kernel can complete it between the gateway's last `accept` and its
+/// `close` of the listener, and then resets it. Nothing that a program does closes that gap, so one cut request in all of these
+/// stops is allowed, and two are a fault. Takeovers and stops with `drain_delay` have no such gap; tests of their own demand
+/// that nothing is cut.
 #[test]
 #[ignore = "stops under load; tests/full.sh runs it"]
-fn a_graceful_stop_refuses_requests_and_cuts_none() {
+fn a_graceful_stop_without_delay_cuts_no_request_that_was_accepted() {
     let upstream = provider();
+    /// Connections that may come between the last `accept` and `close`.
+    const RACES: usize = 1;
     let mut cut = Vec::new();
     for driver in drivers(&upstream) {
         for _ in 0..6 {
@@ -125,7 +121,7 @@ fn a_graceful_stop_refuses_requests_and_cuts_none() {
             );
         }
     }
-    assert!(cut.len() < 2, "{cut:?}");
+    assert!(cut.len() <= RACES, "{cut:?}");
 }
 
 #[test]
@@ -145,7 +141,9 @@ fn a_takeover_that_does_not_come_about_changes_nothing() {
     new.process.wait_until(|log| log.contains(&format!("\"process\":{id}")).then_some(()));
     ask();
     new.process.signal(Signal::SIGKILL);
-    wait_until("it is told", || gateway.process.output().contains("does not take over; this one goes on"));
+    wait_until("the log says so", || {
+        gateway.process.output().contains("does not take over; this one goes on")
+    });
     let audit = gateway.state().join("audit.jsonl");
     wait_until("events go to the file in its place again", || {
         ask();

@@ -39,7 +39,7 @@ impl CheckCommand {
             .file
             .as_ref()
             .map_or("defaults and environment".to_owned(), |file| file.display().to_string());
-        // What is wrong with values does not keep what is wrong with files from being told.
+        // What is wrong with values does not keep what is wrong with files from being reported.
         let checked = read(&sources).and_then(|(mut loaded, errors)| {
             let snapshot = prepare(&mut loaded, errors)?;
             Ok((loaded, snapshot))

@@ -39,7 +39,7 @@ use crate::os;
 
 const AFTER_HELP: &str = "\
 Examples:
-  aegis-gateway run                                   take traffic on :8080 for the built-in providers
+  aegis-gateway run                                   take traffic on 127.0.0.1:8080 for the built-in providers
   aegis-gateway run --upstream openai=http://127.0.0.1:9000
   aegis-gateway exec -- claude                        run a tool through a gateway, started for it if none runs
   eval \"$(aegis-gateway env claude)\"                ... or point it there yourself

@@ -1,4 +1,4 @@
-//! How often the same trouble is told in the log.
+//! How often the same trouble is reported in the log.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ impl Complaint {
     }
 }
 
-/// A counter of trouble that is told in the log now and then.
+/// A counter of trouble that is reported in the log now and then.
 #[derive(Debug, Default)]
 pub(super) struct CountedTrouble {
     told: u64,

@@ -135,7 +135,7 @@ impl Journal {
             }
         }
         // Until what was handed over is written nothing more is taken.
-        if self.judge_audit(shared) {
+        if self.check_audit(shared) {
             taken += self.take_records(shared);
         }
         taken
@@ -172,7 +172,7 @@ impl Journal {
     }
 
     /// Looks how the audit log fares, and says so. Returns whether it has nothing to write, so that more can be taken.
-    fn judge_audit(&mut self, shared: &Shared) -> bool {
+    fn check_audit(&mut self, shared: &Shared) -> bool {
         let Some(audit) = &self.audit else { return true };
         let status = audit.status();
         let without_room = sum(shared, |shard| shard.audit_dropped.get() + shard.audit_refused.get());

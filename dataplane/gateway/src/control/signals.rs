@@ -41,8 +41,8 @@ impl Signals {
     }
 }
 
-/// How long connections may stay idle in a process whose place another one has taken. Their next request is answered, and
-/// with it the client is told to go; most clients close a connection that has been idle for so long themselves.
+/// How long connections may stay idle in a process whose place another one has taken. Their next request is answered with
+/// `connection: close`; most clients close a connection that has been idle for so long themselves.
 const IDLE_AFTER_HANDOVER: Duration = Duration::from_secs(10);
 
 /// Handles signals until the process is to stop at once; then gives the shards no more time.

@@ -1,4 +1,4 @@
-//! Whether the state folder is still there, which nothing would tell before the next start.
+//! Whether the state folder is still there. Without this, its loss would be noticed at the next start only.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;

@@ -193,7 +193,7 @@ impl RecordBuilder {
     }
 
     /// Notes that the exchange did not end by itself if the process stops now, and cuts every connection. An answer that
-    /// was brought about by that and could not be `delivered` is not told.
+    /// was brought about by that and could not be `delivered` is not recorded.
     pub(super) fn note_stop(&mut self, delivered: bool) {
         if !self.shard.is_stopping() || (delivered && self.ended == Ending::Complete) {
             return;

@@ -1,5 +1,5 @@
-//! What went wrong with TLS towards an upstream: counted by its cause, said in the log once per cause, and told to the
-//! client as far as it says nothing of the network behind the gateway.
+//! What went wrong with TLS towards an upstream: counted by its cause, logged once per cause, and named in the
+//! reply to the client as far as it says nothing of the network behind the gateway.
 
 use std::io;
 

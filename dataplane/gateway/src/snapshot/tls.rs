@@ -75,7 +75,7 @@ pub(super) fn server_tls(
     builder.resumption(&resumption).build().map(Some).map_err(|error| refuse(&error))
 }
 
-/// TLS towards an upstream, if it speaks it, and when the certificate is valid that it is shown.
+/// The TLS configuration for an upstream, None for plain HTTP; and the validity of the client certificate, None without one.
 pub(super) type ClientTls = (Option<Arc<rustls::ClientConfig>>, Option<Validity>);
 
 /// What TLS towards an upstream is made of, as read from the files.
@@ -117,7 +117,7 @@ impl<'a> TlsMaterial<'a> {
         TrustIdentity::of(parts)
     }
 
-    /// TLS towards the upstream, and when the certificate is valid that it is shown.
+    /// Returns the TLS configuration for the upstream, and the validity of the client certificate that it sends.
     pub(super) fn config(&self, key: &str, url: &UpstreamUrl) -> Result<ClientTls, Problem> {
         if !url.tls {
             return Ok((None, None));

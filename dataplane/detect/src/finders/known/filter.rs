@@ -9,14 +9,15 @@ use super::hash::{PRINT_BITS, print};
 /// Pieces that are tested before a branch is taken.
 const BATCH: usize = 8;
 
-/// So many values are looked up in a table of marks.
+/// Up to so many values a table of [`Marks`] is used, beyond it a [`Bitmap`].
 pub(super) const MARKED: usize = 128;
 
 /// A piece that may be of a known value: where it begins, and its hash.
 pub(crate) type Met = (usize, u32);
 
-/// A table in as much memory as keeps nearly all batches of other pieces out: the first fits beside the text into a core's
-/// fastest memory, the last has a bit for each hash.
+/// The set of hashes of all pieces, in one of several sizes. A size is large enough if nearly every batch of pieces that are
+/// of no known value is rejected, and no larger, because a small table stays in the processor's cache: the smallest leaves
+/// room for the text in the first level.
 pub(super) enum PieceFilter {
     Fewest(Marks<{ 1 << 13 }>),
     Fewer(Marks<{ 1 << 15 }>),

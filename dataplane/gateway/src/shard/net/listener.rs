@@ -61,7 +61,8 @@ impl Listener {
         self.has_ended.get()
     }
 
-    /// Ends the listener: who waits for connections is woken, and is to take what waits and drop it.
+    /// Ends the listener. The task that waits for connections is woken; it takes those that the kernel has queued, and drops
+    /// the listener.
     pub(crate) fn end(&self) {
         self.has_ended.set(true);
         if let Some(waker) = self.waker.take() {
@@ -69,8 +70,9 @@ impl Listener {
         }
     }
 
-    /// Gives back what the runtime has of the socket, which takes it a turn or two. What is left closes at once when
-    /// dropped, so that no connection comes between the last one that was taken and the end.
+    /// Takes the socket away from the runtime, which lets go of it only in its next turn or two. The socket that is returned
+    /// closes at once when it is dropped: so the caller can take the last connection of its queue and close it right after,
+    /// and the kernel has hardly time to queue another one, which would be reset.
     pub(crate) fn unwatch(self) -> LastQueue {
         LastQueue(self.socket)
     }

@@ -1,4 +1,4 @@
-//! TLS with an upstream that does not come about: each cause is counted, said once in the log, and told to the client.
+//! TLS with an upstream that does not come about: each cause is counted, logged once, and named in the reply to the client.
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
