@@ -62,7 +62,7 @@ blocked() { blocked_on_both one_signal; }
 frozen() {
     [ "$(id -u)" -eq 0 ] && [ -e /dev/loop-control ] && command -v fsfreeze >/dev/null 2>&1 ||
         { skip 'no root, no loop device or no fsfreeze'; return; }
-    blocked_on_both a_frozen_file_system
+    blocked_on_both a_frozen_file_system && blocked_on_both a_frozen_state_folder
 }
 
 # The agents that the gate has no time for, pinned, inside the checkout; made again only when the pins have changed.

@@ -98,6 +98,9 @@ fn takeovers_in_a_row_cut_no_request() {
     take_over_under_load(&shapes, 12, 2_000);
 }
 
+/// Connections that may come between the last `accept` and `close`.
+const RACES: usize = 1;
+
 /// Without `drain_delay`, one connection may be lost: the kernel can complete it between the gateway's last `accept` and its
 /// `close` of the listener, and then resets it. Nothing that a program does closes that gap, so one cut request in all of these
 /// stops is allowed, and two are a fault. Takeovers and stops with `drain_delay` have no such gap; tests of their own demand
@@ -106,8 +109,6 @@ fn takeovers_in_a_row_cut_no_request() {
 #[ignore = "stops under load; tests/full.sh runs it"]
 fn a_graceful_stop_without_delay_cuts_no_request_that_was_accepted() {
     let upstream = provider();
-    /// Connections that may come between the last `accept` and `close`.
-    const RACES: usize = 1;
     let mut cut = Vec::new();
     for driver in drivers(&upstream) {
         for _ in 0..6 {

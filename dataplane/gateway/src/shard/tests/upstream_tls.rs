@@ -199,7 +199,7 @@ fn what_is_said_once_is_said_beside_an_upstream_that_is_down() {
     let mut said = Vec::new();
     for (name, status) in [("down", 502), ("up", 502), ("down", 502), ("up", 200)] {
         let mut client = gateway.client();
-        client.send(&format!("GET /{name}/v1/x HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"));
+        client.send(format!("GET /{name}/v1/x HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"));
         assert_eq!(client.reply_to(Method::Get).status, status, "{name}");
         said.extend(gateway.remarks(1).into_iter().map(|remark| remark.what));
     }
