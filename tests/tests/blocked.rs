@@ -266,7 +266,7 @@ fn a_frozen_state_folder_keeps_no_port_when_the_gateway_is_to_end() {
     wait_until("its ports are free", || {
         [gateway.address, gateway.admin].iter().all(|address| std::net::TcpListener::bind(address).is_ok())
     });
-    assert!(gateway.process.output().contains("draining"), "{}", gateway.process.output());
+    wait_until("it is said", || gateway.process.output().contains("draining"));
     assert!(disk.fsfreeze("--unfreeze"));
     assert!(gateway.process.wait(END).is_some(), "it ends");
 }

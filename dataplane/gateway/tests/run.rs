@@ -181,11 +181,9 @@ fn it_serves_reports_reloads_and_ends() {
     std::fs::write(it.path("aegis.toml"), "[auth]\nmode = \"nobody\"\n").expect("written");
     it.signal("HUP");
     it.until("the reload is refused", |it| it.get("/metrics").contains("aegis_reload_failures_total 1"));
-    assert!(
-        it.log().contains("`nobody` is not a choice") && it.log().contains("the old one stays"),
-        "{}",
-        it.log()
-    );
+    it.until("the log says why", |it| {
+        it.log().contains("`nobody` is not a choice") && it.log().contains("the old one stays")
+    });
     assert!(it.ask().starts_with("HTTP/1.1 401"), "the old configuration holds");
 
     it.signal("TERM");
@@ -238,7 +236,7 @@ fn a_reload_takes_no_protection_away() {
         it.signal("HUP");
         let count = format!("aegis_reload_failures_total {}\n", refusals + 1);
         it.until("the reload is refused", |it| it.get("/metrics").contains(&count));
-        assert!(it.log().contains(says) && it.log().contains("ERROR"), "{text}\n{}", it.log());
+        it.until(says, |it| it.log().contains(says) && it.log().contains("ERROR"));
         assert!(it.ask().starts_with("HTTP/1.1 401"), "keys are demanded after {text:?}");
     }
     assert!(it.get("/metrics").contains("aegis_reload_weaker_refusals_total 2\n"), "{}", it.get("/metrics"));
@@ -258,7 +256,7 @@ fn a_pipe_is_no_configuration_and_ends_no_reloading() {
     assert!(Command::new("mkfifo").arg(&file).status().expect("mkfifo runs").success());
     it.signal("HUP");
     it.until("the pipe is refused", |it| it.get("/metrics").contains("aegis_reload_failures_total 1\n"));
-    assert!(it.log().contains("it is a pipe"), "{}", it.log());
+    it.until("the log says why", |it| it.log().contains("it is a pipe"));
     std::fs::remove_file(&file).expect("removed");
     let key = it.path("key.pem");
     assert!(Command::new("mkfifo").arg(&key).status().expect("mkfifo runs").success());
