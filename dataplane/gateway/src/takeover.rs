@@ -44,8 +44,9 @@ const END: u8 = b'.';
 
 /// How long the other side may take for an answer that needs no work.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
-/// How long the new process may take from the descriptors to [`GO`].
-const START_LIMIT: Duration = Duration::from_secs(120);
+/// How long the new process may take from the descriptors to [`GO`]: half a minute until it could answer, and what its
+/// threads take to start. Nobody else can take over meanwhile.
+const START_LIMIT: Duration = Duration::from_secs(45);
 /// Most descriptors that are taken from another process.
 const MAX_DESCRIPTORS: usize = 16_384;
 
@@ -189,7 +190,13 @@ pub fn ask(folder: &Path) -> io::Result<Option<(Predecessor, Belongings)>> {
     link.set_write_timeout(Some(ANSWER_LIMIT))?;
     let process = check_peer(&link)?;
     (&link).write_all(HELLO)?;
-    let belongings = receive_all(&link)?;
+    let belongings = receive_all(&link).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => io::Error::new(
+            io::ErrorKind::TimedOut,
+            "it does not answer; another process may be taking over from it",
+        ),
+        _ => error,
+    })?;
     Ok(Some((Predecessor { link, process }, belongings)))
 }
 

@@ -225,6 +225,14 @@ fn before_it_stops_accepting_it_sends_its_clients_elsewhere() {
 }
 
 #[test]
+fn a_limit_that_leaves_no_descriptors_for_clients_is_refused_at_the_start() {
+    let mut gateway = before(&provider()).shards(2).descriptor_limit(100).launch();
+    let status = gateway.process.wait(PATIENCE).expect("it does not start");
+    let output = gateway.process.output();
+    assert!(status.code() == Some(2) && output.contains("100 open files are allowed, too few"), "{output}");
+}
+
+#[test]
 fn whoever_was_accepted_is_served_however_few_descriptors_there_are() {
     const LIMIT: u64 = 1_024;
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit of descriptors");

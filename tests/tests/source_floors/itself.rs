@@ -2,11 +2,11 @@
 
 use std::fs;
 
+use super::check;
 use super::floors::Floors;
-use super::judge;
 
 /// Judges a tree of files, with floors where there are any.
-fn judge_tree(files: &[(&str, &str)], floors: Option<&str>) -> Result<(), String> {
+fn check_tree(files: &[(&str, &str)], floors: Option<&str>) -> Result<(), String> {
     let folder = tempfile::tempdir().expect("a folder");
     for (path, text) in files {
         let path = folder.path().join(path);
@@ -18,11 +18,11 @@ fn judge_tree(files: &[(&str, &str)], floors: Option<&str>) -> Result<(), String
         fs::write(folder.path().join("floors.toml"), floors).expect("a file");
         declared.push(("floors.toml", &[]));
     }
-    judge(folder.path(), "src/lib.rs", &declared)
+    check(folder.path(), "src/lib.rs", &declared)
 }
 
 fn faults(files: &[(&str, &str)], floors: Option<&str>) -> String {
-    judge_tree(files, floors).expect_err("a fault is found")
+    check_tree(files, floors).expect_err("a fault is found")
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn a_clean_tree_passes() {
         ("src/high/mod.rs", "mod part; pub use part::Part; use crate::low::Low; pub struct High(Part, Low);"),
         ("src/high/part.rs", "use crate::low; pub struct Part(low::Low);"),
     ];
-    assert_eq!(judge_tree(&tree, Some("floors = [['low'], ['high']]")), Ok(()));
+    assert_eq!(check_tree(&tree, Some("floors = [['low'], ['high']]")), Ok(()));
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn test_code_ties_nothing() {
         ("src/a.rs", "use crate::b::B;\n#[cfg(test)] use crate::b::b;\npub struct A;"),
         ("src/b.rs", "pub struct B;\n#[cfg(test)] impl B { fn a() -> crate::a::A { crate::a::A } }"),
     ];
-    assert_eq!(judge_tree(&tree, None), Ok(()));
+    assert_eq!(check_tree(&tree, None), Ok(()));
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_re_export_leads_to_the_file_that_defines() {
         ("src/part/one.rs", "use super::two; pub struct One; fn f() { two(); super::Two; }"),
         ("src/part/two.rs", "pub struct Two; pub fn two() {}"),
     ];
-    assert_eq!(judge_tree(&tree, None), Ok(()));
+    assert_eq!(check_tree(&tree, None), Ok(()));
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_part_may_use_what_its_module_defines_and_others_may_not() {
         ("src/part/one.rs", "pub struct One; fn f() -> super::Own { loop {} }"),
         ("src/other.rs", "pub struct Other; use crate::part::One;"),
     ];
-    assert_eq!(judge_tree(&tree, None), Ok(()));
+    assert_eq!(check_tree(&tree, None), Ok(()));
     tree[3].1 = "pub struct Other; use crate::part::Own;";
     let text = faults(&tree, None);
     assert!(text.contains("other.rs imports part/mod.rs (Own)"), "{text}");
@@ -142,8 +142,8 @@ fn an_import_of_a_higher_floor_is_found() {
     ];
     let text = faults(&tree, Some("floors = [['low'], ['high']]"));
     assert!(text.contains("low.rs (floor 0) imports high.rs (floor 1): High"), "{text}");
-    assert_eq!(judge_tree(&tree, Some("floors = [['high'], ['low']]")), Ok(()));
-    assert_eq!(judge_tree(&tree, Some("floors = [['high', 'low']]")), Ok(()));
+    assert_eq!(check_tree(&tree, Some("floors = [['high'], ['low']]")), Ok(()));
+    assert_eq!(check_tree(&tree, Some("floors = [['high', 'low']]")), Ok(()));
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn the_longest_path_decides_the_floor() {
         ("src/part/low.rs", "pub struct Low;"),
         ("src/other.rs", "use crate::part::Low; pub struct Other;"),
     ];
-    assert_eq!(judge_tree(&tree, Some("floors = [['part::low'], ['other'], ['part']]")), Ok(()));
+    assert_eq!(check_tree(&tree, Some("floors = [['part::low'], ['other'], ['part']]")), Ok(()));
     assert!(faults(&tree, Some("floors = [['part'], ['other']]")).contains("part/mod.rs (floor 0) imports"));
 }
 
@@ -174,7 +174,7 @@ fn a_folder_may_have_floors_of_its_own() {
     }
     let faults_of = |floors: &str| {
         fs::write(folder.path().join("part/floors.toml"), floors).expect("a file");
-        judge(folder.path(), "lib.rs", &[("part/floors.toml", &["part"])])
+        check(folder.path(), "lib.rs", &[("part/floors.toml", &["part"])])
     };
     assert_eq!(faults_of("floors = [['high'], ['low']]"), Ok(()));
     let text = faults_of("floors = [['low'], ['high']]").expect_err("an import of a higher floor");

@@ -17,7 +17,7 @@ use modules::Modules;
 
 /// Judges the module tree of a root file (from the workspace's folder). `floors` are the floor files that hold for it,
 /// each with the module that its paths count from.
-fn judge(workspace: &Path, root: &str, floors: &[(&str, &[&str])]) -> Result<(), String> {
+fn check(workspace: &Path, root: &str, floors: &[(&str, &[&str])]) -> Result<(), String> {
     let modules = Modules::load(&workspace.join(root));
     let imports = imports::imports(&modules);
     let mut faults = circles::circles(&modules.files, &imports);
@@ -33,29 +33,29 @@ fn judge(workspace: &Path, root: &str, floors: &[(&str, &[&str])]) -> Result<(),
     Err(format!("{root}: {} fault(s); paths count from its folder\n{}", faults.len(), faults.join("\n")))
 }
 
-fn judge_ours(root: &str, floors: &[(&str, &[&str])]) {
+fn check_ours(root: &str, floors: &[(&str, &[&str])]) {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace");
-    judge(workspace, root, floors).unwrap_or_else(|faults| panic!("{faults}"));
+    check(workspace, root, floors).unwrap_or_else(|faults| panic!("{faults}"));
 }
 
 #[test]
 fn detect() {
-    judge_ours("dataplane/detect/src/lib.rs", &[("dataplane/detect/floors.toml", &[])]);
+    check_ours("dataplane/detect/src/lib.rs", &[("dataplane/detect/floors.toml", &[])]);
 }
 
 #[test]
 fn shield() {
-    judge_ours("dataplane/shield/src/lib.rs", &[("dataplane/shield/floors.toml", &[])]);
+    check_ours("dataplane/shield/src/lib.rs", &[("dataplane/shield/floors.toml", &[])]);
 }
 
 #[test]
 fn wire() {
-    judge_ours("dataplane/wire/src/lib.rs", &[("dataplane/wire/floors.toml", &[])]);
+    check_ours("dataplane/wire/src/lib.rs", &[("dataplane/wire/floors.toml", &[])]);
 }
 
 #[test]
 fn gateway() {
-    judge_ours(
+    check_ours(
         "dataplane/gateway/src/lib.rs",
         &[("dataplane/gateway/floors.toml", &[]), ("dataplane/gateway/src/shard/floors.toml", &["shard"])],
     );
@@ -63,7 +63,7 @@ fn gateway() {
 
 #[test]
 fn benches() {
-    judge_ours("benches/src/lib.rs", &[("benches/floors.toml", &[])]);
+    check_ours("benches/src/lib.rs", &[("benches/floors.toml", &[])]);
 }
 
 /// Crates and programs that are too small for floors: no circles.
@@ -78,6 +78,6 @@ fn small_crates_and_programs() {
         .collect();
     roots.extend(["dataplane/gateway/src/main.rs", "fuzz/src/lib.rs", "tests/src/lib.rs"].map(str::to_owned));
     for root in roots {
-        judge_ours(&root, &[]);
+        check_ours(&root, &[]);
     }
 }

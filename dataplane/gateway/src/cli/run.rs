@@ -3,12 +3,13 @@
 //! Order matters: everything that can fail for a reason a person can repair happens before the first thread exists and
 //! is said on standard error, not in a log.
 
+mod ending;
 mod place;
+mod shards;
 mod succession;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use clap::Args;
 use nix::unistd::Pid;
 
 use place::{Arrival, Place};
+use shards::ShardPlan;
 use succession::{enter, get_able, relieve};
 
 use super::check;
@@ -24,21 +26,20 @@ use super::outcome::{CliFailure, CliOutcome, failure};
 use crate::config::settings::{Driver, Log, Settings};
 use crate::config::{ConfigError, Loaded, Sources, load};
 use crate::control;
-use crate::control::journal::{Journal, LAST_WRITES};
+use crate::control::journal::Journal;
 use crate::control::log_file::Readers;
 use crate::control::log_writer::{LogWriter, OnFailure};
 use crate::control::output::Output;
 use crate::control::reload::Reloader;
 use crate::control::shared::Shared;
 use crate::control::shutdown::ShutdownTimes;
-use crate::descriptors::ProcessShape;
 use crate::events::{self, Receiver};
 use crate::instance::Instance;
-use crate::lifecycle::{Phase, ShardContext, ShardState};
+use crate::lifecycle::Phase;
 use crate::rule_cache::RuleCache;
 use crate::snapshot::build::SnapshotBuilder;
 use crate::state_dir::MissingKey;
-use crate::{logs, os, shard, state_dir};
+use crate::{logs, os, state_dir};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -58,10 +59,6 @@ const LISTEN_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long the last lines of the program's log may take.
 const LAST_LOG_LINES: Duration = Duration::from_secs(1);
-
-/// How long the end may take when nobody is served any longer, whatever disk or pipe is waited for: what is left of the
-/// logs, and the files that are removed.
-const END_LIMIT: Duration = LAST_WRITES.saturating_add(Duration::from_secs(3));
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
@@ -130,42 +127,13 @@ fn harden() {
     }
 }
 
-/// The client connections that there is room for: as many as configured, if the limit of descriptors allows them. Those that
-/// it does not are refused, instead of being accepted and then left without an upstream.
-fn affordable_connections(settings: &Settings, shards: usize) -> usize {
-    let wanted = settings.server.max_connections;
-    let limit = match os::raise_descriptor_limit() {
-        Ok(limit) => limit,
-        Err(error) => {
-            tracing::warn!(%error, "cannot raise the number of descriptors");
-            return wanted;
-        }
-    };
-    let shape = ProcessShape { shards, addresses: settings.server.listen.len() };
-    let connections = usize::try_from(shape.connections_within(limit)).unwrap_or(usize::MAX);
-    if connections < wanted {
-        tracing::warn!(
-            limit,
-            connections,
-            needed = shape.needed_for(wanted as u64),
-            "fewer descriptors than server.max_connections needs: further clients are refused; raise LimitNOFILE or \
-             ulimit -n"
-        );
-    }
-    connections.min(wanted)
-}
-
 /// Everything that exists before the first thread.
 struct Process {
     settings: Settings,
     shared: Arc<Shared>,
     place: Place,
     reloader: Reloader,
-    driver: Driver,
-    cpus: Vec<usize>,
-    shards: usize,
-    /// Client connections that there is room for.
-    connections: usize,
+    plan: ShardPlan,
     audit: Option<LogWriter>,
     access: Option<LogWriter>,
     /// What other commands find it by.
@@ -175,23 +143,17 @@ struct Process {
 impl Process {
     fn assemble(sources: Sources, loaded: Loaded, arrival: Arrival) -> Result<Process, CliFailure> {
         let Loaded { settings, places, .. } = &loaded;
-        let driver = shard::driver::choose(settings.server.driver).map_err(|what| failure(what, ""))?;
-        let cpus = os::cpus();
-        let shards = if settings.server.shards == 0 { cpus.len() } else { settings.server.shards };
-        if let Some(problem) = os::ring_memory_problem(shards).filter(|_| driver == Driver::IoUring) {
-            tracing::warn!("{problem}");
-        }
+        let plan = ShardPlan::new(settings)?;
         let located = |error| places.locate_all(error);
         let master =
             state_dir::master_key(settings, MissingKey::Create).map_err(|problem| located(problem.into()))?;
         let mut builder = SnapshotBuilder::new(RuleCache::of_gateway(settings));
         let first = builder.build(settings, &master).map_err(located)?;
-        let shared = Arc::new(Shared::new(first, shards));
-        let connections = affordable_connections(settings, shards);
+        let shared = Arc::new(Shared::new(first, plan.shards));
         if settings.audit.enabled && settings.audit.file.is_none() {
             state_dir::prepare_folder(&state_dir::folder(settings)).map_err(ConfigError::from)?;
         }
-        let place = Place::take(settings, shards, arrival)?;
+        let place = Place::take(settings, plan.shards, arrival)?;
         // From here on another gateway may wait, with its audit file set aside.
         let audit = audit_output(settings)?;
         let audit = write_log("aegis-audit", audit, OnFailure::Keep(settings.audit.sync), &shared)?;
@@ -203,41 +165,17 @@ impl Process {
         let instance = describe_instance(settings, sources.file.as_deref(), attached);
         let reloader = Reloader::new(sources, builder, &loaded);
         let settings = loaded.settings;
-        Ok(Process {
-            settings,
-            shared,
-            place,
-            reloader,
-            driver,
-            cpus,
-            shards,
-            connections,
-            audit,
-            access,
-            instance,
-        })
+        Ok(Process { settings, shared, place, reloader, plan, audit, access, instance })
     }
 
     fn run(self) -> Result<CliOutcome, CliFailure> {
-        let Process {
-            settings,
-            shared,
-            mut place,
-            reloader,
-            driver,
-            cpus,
-            shards,
-            connections,
-            audit,
-            access,
-            instance,
-        } = self;
+        let Process { settings, shared, mut place, reloader, plan, audit, access, instance } = self;
         let predecessor = place.predecessor.take();
         shared.set_serves_admin(predecessor.is_none());
         let (tenure, admin, sockets) = place
             .settle()
             .map_err(|error| failure(format!("cannot share a listening socket: {error}"), ""))?;
-        let rings = (0..shards).map(|_| events::ring(settings.audit.ring)).collect::<Vec<_>>();
+        let rings = (0..plan.shards).map(|_| events::ring(settings.audit.ring)).collect::<Vec<_>>();
         let (senders, receivers): (Vec<_>, Vec<Receiver>) = rings.into_iter().unzip();
         let journal =
             Journal::new(receivers, audit, access, settings.log.format, settings.audit.write_timeout);
@@ -255,33 +193,15 @@ impl Process {
             let shared = Arc::clone(&shared);
             spawn("aegis-control", move || {
                 let done = control::run(&shared, admin, reloader, end);
-                end_in_time(&shared, end);
+                ending::end_in_time(&shared, end);
                 done
             })?
         };
         if predecessor.is_some() {
             get_able(&shared)?;
         }
-        let mut threads = Vec::new();
-        for (index, (events, listeners)) in senders.into_iter().zip(sockets).enumerate() {
-            // More shards than CPUs share them in turn.
-            let cpu = cpus.get(index % cpus.len()).copied();
-            let max_connections = share(connections, shards, index);
-            let context = ShardContext {
-                index,
-                shards,
-                cpu,
-                listeners,
-                driver,
-                max_connections,
-                snapshots: Arc::clone(&shared.snapshots),
-                lifecycle: Arc::clone(&shared.lifecycle),
-                metrics: Arc::clone(&shared.metrics.shards()[index]),
-                events,
-            };
-            threads.push(start_shard(context, Arc::clone(&shared))?);
-        }
-        announce(&settings, &shared, driver, shards);
+        let threads = plan.start(&shared, senders, sockets)?;
+        announce(&settings, &shared, &plan);
         let has_begun = || shared.lifecycle.is_listening() || shared.lifecycle.phase() != Phase::Running;
         wait_until(LISTEN_LIMIT, || has_begun() || control.is_finished());
         if shared.lifecycle.is_listening() {
@@ -291,56 +211,7 @@ impl Process {
             enter(&settings, &shared, tenure, &instance);
         }
         shared.set_serves_admin(true);
-        let controlled = control.join();
-        // Nothing to wait for after an orderly end; the control thread may also have died.
-        wind_down(&shared, end);
-        let stuck = shared.lifecycle.shards_in(ShardState::Ended) < shards;
-        let ended =
-            |thread: JoinHandle<bool>| (stuck && !thread.is_finished()) || matches!(thread.join(), Ok(true));
-        let failed: Vec<usize> = threads
-            .into_iter()
-            .enumerate()
-            .filter_map(|(index, thread)| (!ended(thread)).then_some(index))
-            .collect();
-        shared.closing.store(true, Relaxed);
-        // It gives up by itself what cannot be written.
-        let _ = journal.join();
-        let sound = matches!(controlled, Ok(Ok(()))) && failed.is_empty() && shared.counts.faults.get() == 0;
-        if sound {
-            tracing::info!("stopped");
-            return Ok(CliOutcome::Success);
-        }
-        Err(failure(
-            format!("stopped by a fault: control thread {controlled:?}, failed shards {failed:?}"),
-            "see the log above",
-        ))
-    }
-}
-
-/// Sees to it that the process ends, even if what is still to be done waits for a disk or a pipe. Called when control has
-/// ended; if that was by a fault, shards may still be served to their end.
-fn end_in_time(shared: &Arc<Shared>, end: ShutdownTimes) {
-    let is_over = shared.lifecycle.phase() == Phase::Stopping;
-    let winding_down = if is_over { Duration::ZERO } else { end.drain + end.hard_stop };
-    let signalled = Arc::clone(shared);
-    let on_signal = move || {
-        signalled.leave(Phase::Stopping);
-        signalled.note_signal();
-    };
-    if let Err(error) = os::end_within(winding_down + END_LIMIT, 2, on_signal) {
-        tracing::warn!(%error, "cannot start a thread: the end is not bounded in time");
-    }
-}
-
-/// Lets the shards end if they have not: first gently, then at once.
-fn wind_down(shared: &Shared, end: ShutdownTimes) {
-    let shards = shared.metrics.shards().len();
-    let all_ended = || shared.lifecycle.shards_in(ShardState::Ended) == shards;
-    if shared.lifecycle.phase() != Phase::Stopping {
-        shared.leave(Phase::Draining);
-        wait_until(end.drain, all_ended);
-        shared.leave(Phase::Stopping);
-        wait_until(end.hard_stop, all_ended);
+        ending::finish(&shared, end, control, threads, journal)
     }
 }
 
@@ -365,35 +236,6 @@ fn spawn<T: Send + 'static>(
 
 fn no_thread(error: &std::io::Error) -> CliFailure {
     failure(format!("cannot start a thread: {error}"), "raise the limit of processes (ulimit -u)")
-}
-
-/// Starts a shard on its CPU. Its thread says true when the shard ended in good order.
-fn start_shard(context: ShardContext, shared: Arc<Shared>) -> Result<JoinHandle<bool>, CliFailure> {
-    let index = context.index;
-    spawn(&format!("aegis-shard-{index}"), move || {
-        if let Some(cpu) = context.cpu
-            && let Err(error) = os::pin(cpu)
-        {
-            tracing::warn!(shard = index, cpu, %error, "cannot pin a shard to its CPU");
-        }
-        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| shard::run(context)));
-        shared.lifecycle.set_shard(index, ShardState::Ended);
-        match ended {
-            Ok(Ok(())) => return true,
-            Ok(Err(error)) => {
-                tracing::error!(shard = index, %error, "a shard cannot go on; draining the others");
-            }
-            Err(_) => tracing::error!(shard = index, "a shard ended by a fault; draining the others"),
-        }
-        // Fewer shards than promised would go unnoticed; a supervisor starts a whole gateway.
-        shared.leave(Phase::Draining);
-        false
-    })
-}
-
-/// Fair share of `total` for one of `shards`, the remainder going to the first.
-fn share(total: usize, shards: usize, index: usize) -> usize {
-    (total / shards + usize::from(index < total % shards)).max(1)
 }
 
 /// Starts the thread that writes a log.
@@ -457,7 +299,7 @@ fn access_output(log: &Log) -> Result<Option<Output>, CliFailure> {
     }
 }
 
-fn announce(settings: &Settings, shared: &Shared, driver: Driver, shards: usize) {
+fn announce(settings: &Settings, shared: &Shared, plan: &ShardPlan) {
     let snapshot = shared.snapshots.load();
     let listen: Vec<String> = settings.server.listen.iter().map(ToString::to_string).collect();
     tracing::info!(
@@ -465,8 +307,8 @@ fn announce(settings: &Settings, shared: &Shared, driver: Driver, shards: usize)
         listen = listen.join(","),
         admin = %settings.admin.listen,
         tls = snapshot.server_tls.is_some(),
-        shards,
-        driver = if driver == Driver::IoUring { "io_uring" } else { "epoll" },
+        shards = plan.shards,
+        driver = if plan.driver == Driver::IoUring { "io_uring" } else { "epoll" },
         rules = snapshot.shield.rules.len(),
         engine = aegis_detect::engine_version(),
         state = %state_dir::folder(settings).display(),
@@ -478,16 +320,5 @@ fn announce(settings: &Settings, shared: &Shared, driver: Driver, shards: usize)
         if let Some(warning) = crate::browser::warn_of_network(&open, settings) {
             tracing::warn!("{warning}");
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn connections_are_shared_out_whole() {
-        assert_eq!((0..3).map(|index| share(10, 3, index)).collect::<Vec<_>>(), [4, 3, 3]);
-        assert_eq!((0..3).map(|index| share(2, 3, index)).collect::<Vec<_>>(), [1, 1, 1]);
     }
 }

@@ -10,9 +10,10 @@ use aegis_shield::Action;
 use sha2::{Digest, Sha256};
 
 use super::harness::{
-    GatewaySetup, MockUpstream, SECRET, ScriptStep, ok, on_both_drivers, shield, wait_for, write,
+    Client, Gateway, GatewaySetup, MockUpstream, SECRET, ScriptStep, ok, on_both_drivers, shield, wait_for,
+    write,
 };
-use crate::config::settings::FailMode;
+use crate::config::settings::{Driver, FailMode};
 use crate::events::Ending;
 use crate::lifecycle::Phase;
 use crate::shard::net::deadline::TICK;
@@ -62,16 +63,22 @@ fn replies_during_drain_say_that_the_connection_ends() {
     });
 }
 
+/// A gateway that has come to `phase`, and a client that was served before and is idle.
+fn start_and_advance(driver: Driver, upstream: &MockUpstream, phase: Phase) -> (Gateway, Client) {
+    let gateway = GatewaySetup::new(driver, upstream).start();
+    let mut idle = gateway.client();
+    idle.post("/up/x", "a");
+    assert!(idle.reply().keep_alive);
+    gateway.lifecycle.advance(phase);
+    thread::sleep(3 * TICK);
+    (gateway, idle)
+}
+
 #[test]
 fn a_lame_duck_accepts_and_says_that_each_reply_is_the_last() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-        let mut gateway = GatewaySetup::new(driver, &upstream).start();
-        let mut idle = gateway.client();
-        idle.post("/up/x", "a");
-        assert!(idle.reply().keep_alive);
-        gateway.lifecycle.advance(Phase::LameDuck);
-        thread::sleep(3 * TICK);
+        let (mut gateway, idle) = start_and_advance(driver, &upstream, Phase::LameDuck);
         for mut client in [idle, gateway.client()] {
             client.post("/up/x", "a");
             let reply = client.reply();
@@ -87,12 +94,7 @@ fn a_lame_duck_accepts_and_says_that_each_reply_is_the_last() {
 fn whose_place_was_taken_serves_what_it_has_and_leaves_the_queue_to_the_other() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("fine")]);
-        let mut gateway = GatewaySetup::new(driver, &upstream).start();
-        let mut idle = gateway.client();
-        idle.post("/up/x", "a");
-        assert!(idle.reply().keep_alive);
-        gateway.lifecycle.advance(Phase::HandedOver);
-        thread::sleep(3 * TICK);
+        let (mut gateway, mut idle) = start_and_advance(driver, &upstream, Phase::HandedOver);
         // The other process has the same socket.
         let other = TcpStream::connect(gateway.address).unwrap();
         idle.post("/up/x", "a");

@@ -1,0 +1,79 @@
+//! The end of the process: who is waited for, and how long.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::wait_until;
+use crate::cli::outcome::{CliFailure, CliOutcome, failure};
+use crate::control::journal::LAST_WRITES;
+use crate::control::shared::Shared;
+use crate::control::shutdown::ShutdownTimes;
+use crate::lifecycle::{Phase, ShardState};
+use crate::os;
+
+/// How long the end may take when nobody is served any longer, whatever disk or pipe is waited for: what is left of the
+/// logs, and the files that are removed.
+const END_LIMIT: Duration = LAST_WRITES.saturating_add(Duration::from_secs(3));
+
+/// Waits for the threads of a process: control, then the shards, then the journal, which writes what they said last.
+pub(super) fn finish(
+    shared: &Shared,
+    end: ShutdownTimes,
+    control: JoinHandle<io::Result<()>>,
+    shards: Vec<JoinHandle<bool>>,
+    journal: JoinHandle<()>,
+) -> Result<CliOutcome, CliFailure> {
+    let controlled = control.join();
+    // Nothing to wait for after an orderly end; the control thread may also have died.
+    wind_down(shared, end);
+    let is_stuck = shared.lifecycle.shards_in(ShardState::Ended) < shards.len();
+    let ended =
+        |thread: JoinHandle<bool>| (is_stuck && !thread.is_finished()) || matches!(thread.join(), Ok(true));
+    let failed: Vec<usize> = shards
+        .into_iter()
+        .enumerate()
+        .filter_map(|(index, thread)| (!ended(thread)).then_some(index))
+        .collect();
+    shared.closing.store(true, Relaxed);
+    // It gives up by itself what cannot be written.
+    let _ = journal.join();
+    let is_sound = matches!(controlled, Ok(Ok(()))) && failed.is_empty() && shared.counts.faults.get() == 0;
+    if is_sound {
+        tracing::info!("stopped");
+        return Ok(CliOutcome::Success);
+    }
+    Err(failure(
+        format!("stopped by a fault: control thread {controlled:?}, failed shards {failed:?}"),
+        "see the log above",
+    ))
+}
+
+/// Sees to it that the process ends, even if what is still to be done waits for a disk or a pipe. Called when control has
+/// ended; if that was by a fault, shards may still be served to their end.
+pub(super) fn end_in_time(shared: &Arc<Shared>, end: ShutdownTimes) {
+    let is_over = shared.lifecycle.phase() == Phase::Stopping;
+    let winding_down = if is_over { Duration::ZERO } else { end.drain + end.hard_stop };
+    let signalled = Arc::clone(shared);
+    let on_signal = move || {
+        signalled.leave(Phase::Stopping);
+        signalled.note_signal();
+    };
+    if let Err(error) = os::end_within(winding_down + END_LIMIT, 2, on_signal) {
+        tracing::warn!(%error, "cannot start a thread: the end is not bounded in time");
+    }
+}
+
+/// Lets the shards end if they have not: first gently, then at once.
+fn wind_down(shared: &Shared, end: ShutdownTimes) {
+    let shards = shared.metrics.shards().len();
+    let all_ended = || shared.lifecycle.shards_in(ShardState::Ended) == shards;
+    if shared.lifecycle.phase() != Phase::Stopping {
+        shared.leave(Phase::Draining);
+        wait_until(end.drain, all_ended);
+        shared.leave(Phase::Stopping);
+        wait_until(end.hard_stop, all_ended);
+    }
+}
