@@ -343,11 +343,6 @@ impl Receiver {
     pub fn waiting(&self) -> usize {
         self.records.slots()
     }
-
-    /// Whether the shard has ended; what it sent before can still be taken.
-    pub fn is_abandoned(&self) -> bool {
-        self.records.is_abandoned()
-    }
 }
 
 #[cfg(test)]

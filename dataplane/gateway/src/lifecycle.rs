@@ -108,6 +108,11 @@ impl Lifecycle {
     pub fn is_listening(&self) -> bool {
         self.shards_in(ShardState::Listening) == self.shards.len()
     }
+
+    /// Whether every shard has ended.
+    pub fn has_ended(&self) -> bool {
+        self.shards_in(ShardState::Ended) == self.shards.len()
+    }
 }
 
 /// Everything a shard's thread is given at its start.

@@ -245,9 +245,12 @@ impl Addresses {
         self.is_failing.load(Relaxed)
     }
 
-    /// Asks for a lookup soon: nobody answers where the last one led to.
+    /// Asks for a lookup soon: no connection came about where the last one led to.
     pub fn doubt(&self) {
-        self.is_doubted.store(true, Relaxed);
+        // While many requests fail, shards read this and do not write it.
+        if !self.is_doubted() {
+            self.is_doubted.store(true, Relaxed);
+        }
     }
 
     /// Whether a lookup was asked for.

@@ -12,7 +12,8 @@ use zeroize::Zeroizing;
 
 use crate::config::Settings;
 use crate::config::error::Problem;
-use crate::{hex, os};
+use crate::hex;
+use crate::os::{self, OTHERS_WRITE};
 
 /// Name of the key file in the state folder.
 pub const KEY_FILE: &str = "master.key";
@@ -90,7 +91,7 @@ pub fn prepare_folder(folder: &Path) -> Result<(), Problem> {
             "give another folder with --state DIR",
         )
     })?;
-    if mode & 0o022 != 0 {
+    if mode & OTHERS_WRITE != 0 {
         let what = format!("others may change the files in {shown} (mode {mode:03o})");
         return Err(Problem::error("state.dir", what, format!("chmod 700 {shown}")));
     }
@@ -120,12 +121,16 @@ pub fn master_key(settings: &Settings, missing: MissingKey) -> Result<MasterKey,
         return read(&MASTER, path);
     }
     let path = folder(settings).join(MASTER.file);
-    if missing == MissingKey::Invent && !path.exists() {
-        return random_key();
-    }
-    if missing == MissingKey::Refuse && !path.exists() {
-        let what = format!("{} was deleted", path.display());
-        return Err(Problem::error("state.dir", what, "put it back; another key would make other tokens"));
+    if !path.exists() {
+        match missing {
+            MissingKey::Create => {}
+            MissingKey::Invent => return random_key(),
+            MissingKey::Refuse => {
+                let what = format!("{} was deleted", path.display());
+                let help = "put it back; another key would make other tokens";
+                return Err(Problem::error("state.dir", what, help));
+            }
+        }
     }
     in_folder(&MASTER, settings, missing == MissingKey::Create)
 }

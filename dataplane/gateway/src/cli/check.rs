@@ -62,12 +62,14 @@ impl CheckCommand {
     }
 }
 
-/// Everything that is wrong with a configuration that cannot be used, for which `first` is an error.
-pub(super) fn complete(first: ConfigError, sources: &Sources) -> ConfigError {
-    match read(sources).and_then(|(mut loaded, errors)| prepare(&mut loaded, errors)) {
-        Ok(_) => first,
-        Err(all) => all,
+/// Loads the configuration, which is read once: it may come from a pipe. If it cannot be used, the error has everything that
+/// is wrong with it.
+pub(super) fn load_or_tell_all(sources: &Sources) -> Result<Loaded, ConfigError> {
+    let (mut loaded, errors) = read(sources)?;
+    if errors.is_empty() {
+        return Ok(loaded);
     }
+    prepare(&mut loaded, errors).map(|_| loaded)
 }
 
 /// Makes what `run` would take traffic with, and tries what it would open. All faults are reported, not the first, and

@@ -71,8 +71,7 @@ fn log_file(key: &str, path: &Path, help: &str) -> Option<Problem> {
     if let Err(what) = file(path) {
         return Some(Problem::error(key, what, help));
     }
-    let is_pipe = path.metadata().is_ok_and(|data| data.file_type().is_fifo());
-    is_pipe.then(|| {
+    crate::os::is_pipe(path).then(|| {
         let what = format!("{} is a pipe: the gateway does not start while nobody reads it", path.display());
         Problem::warning(key, what, "start its reader first")
     })

@@ -24,7 +24,7 @@ use super::check;
 use super::options::ConfigOptions;
 use super::outcome::{CliFailure, CliOutcome, failure};
 use crate::config::settings::{Driver, Log, Settings};
-use crate::config::{ConfigError, Loaded, Sources, load};
+use crate::config::{ConfigError, Loaded, Sources};
 use crate::control;
 use crate::control::journal::Journal;
 use crate::control::log_file::Readers;
@@ -90,7 +90,7 @@ impl RunCommand {
         }
         os::end_on_signals().map_err(|error| failure(format!("cannot handle signals: {error}"), ""))?;
         let sources = self.options.sources();
-        let loaded = load(&sources).map_err(|error| check::complete(error, &sources))?;
+        let loaded = check::load_or_tell_all(&sources)?;
         let Loaded { settings, warnings, .. } = &loaded;
         logs::start(&settings.log).map_err(|error| failure(error, ""))?;
         for warning in warnings {
@@ -175,6 +175,7 @@ impl Process {
         let (tenure, admin, sockets) = place
             .settle()
             .map_err(|error| failure(format!("cannot share a listening socket: {error}"), ""))?;
+        *shared.tenure() = Some(tenure);
         let rings = (0..plan.shards).map(|_| events::ring(settings.audit.ring)).collect::<Vec<_>>();
         let (senders, receivers): (Vec<_>, Vec<Receiver>) = rings.into_iter().unzip();
         let journal =
@@ -204,11 +205,20 @@ impl Process {
         announce(&settings, &shared, &plan);
         let has_begun = || shared.lifecycle.is_listening() || shared.lifecycle.phase() != Phase::Running;
         wait_until(LISTEN_LIMIT, || has_begun() || control.is_finished());
-        if shared.lifecycle.is_listening() {
-            if let Some(predecessor) = predecessor {
-                relieve(&predecessor);
+        let can_serve = shared.lifecycle.is_listening() && shared.lifecycle.phase() == Phase::Running;
+        match predecessor {
+            Some(predecessor) if !can_serve => {
+                // It goes on, and hears so at once. Two that accept are one too many.
+                drop(predecessor);
+                tracing::error!("this gateway cannot serve, so it takes nothing over");
+                shared.leave(Phase::Draining);
             }
-            enter(&settings, &shared, tenure, &instance);
+            predecessor => {
+                predecessor.iter().for_each(relieve);
+                if can_serve {
+                    enter(&settings, &shared, &instance);
+                }
+            }
         }
         shared.set_serves_admin(true);
         ending::finish(&shared, end, control, threads, journal)

@@ -54,6 +54,10 @@ fn hand_over(shared: &Shared, successor: &Successor) -> bool {
     while !shared.audit_place.is_aside() && begun.elapsed() < ASIDE_LIMIT {
         thread::sleep(PAUSE);
     }
+    if !shared.audit_place.is_aside() {
+        // Done later, it would move the other one's file.
+        shared.audit_place.ask_back();
+    }
     // Nothing is locked while the other one is waited for: a process that is to end does not wait for it.
     let belongings = match &*shared.tenure() {
         Some(tenure) => tenure.belongings.try_clone(),

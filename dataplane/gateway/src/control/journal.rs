@@ -17,7 +17,6 @@ use super::shared::Shared;
 use super::{access, audit::AuditEvent};
 use crate::config::settings::LogFormat;
 use crate::events::{LogEvent, LogEventLevel, Receiver, RequestRecord};
-use crate::lifecycle::ShardState;
 use crate::logs;
 use crate::metrics::ShardMetrics;
 
@@ -99,8 +98,7 @@ impl Journal {
         let mut pause = BUSY;
         let mut over_since = None;
         loop {
-            let over = shared.closing.load(Relaxed)
-                || shared.lifecycle.shards_in(ShardState::Ended) == shared.metrics.shards().len();
+            let over = shared.closing.load(Relaxed) || shared.lifecycle.has_ended();
             let taken = self.round(shared);
             if over {
                 let begun = *over_since.get_or_insert_with(Instant::now);
@@ -222,9 +220,11 @@ impl Journal {
         waiting + self.audit.as_ref().map_or(0, LogWriter::unwritten)
     }
 
-    /// Whether everything is written, or the audit log refuses it.
+    /// Whether everything is written.
     fn is_settled(&self) -> bool {
-        self.audit.as_ref().is_none_or(|audit| !matches!(audit.status(), WriterStatus::Busy(_)))
+        // The writer may have become idle since the last round, which then took nothing.
+        self.audit.as_ref().is_none_or(|audit| audit.status() == WriterStatus::Idle)
+            && self.rings.iter().all(|ring| ring.waiting() == 0)
     }
 
     /// Gives the writers the rest of their time, and says what is lost.

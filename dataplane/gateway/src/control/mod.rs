@@ -66,11 +66,18 @@ pub fn run(
             failed = admin => fault(shared, "admin listener", &failed),
             failed = names => fault(shared, "name lookups", &failed),
             failed = certificates => fault(shared, "watch over certificates", &failed),
-            Err(failed) = signalled => fault(shared, "signals", &failed),
+            // Without a fault shards had all the time that they are given.
+            done = signalled => {
+                if let Err(failed) = done {
+                    fault(shared, "signals", &failed);
+                }
+            }
         }
-        shards_ended_within(shared, end.drain).await;
-        shared.leave(Phase::Stopping);
-        shards_ended_within(shared, end.hard_stop).await;
+        if shared.lifecycle.phase() != Phase::Stopping {
+            shards_ended_within(shared, end.drain).await;
+            shared.leave(Phase::Stopping);
+            shards_ended_within(shared, end.hard_stop).await;
+        }
         Ok(())
     });
     // A lookup may hang in the system's resolver; nobody waits for it.

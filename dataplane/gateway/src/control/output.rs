@@ -107,7 +107,7 @@ impl Output {
             return Ok(());
         }
         let shown = file.path().display().to_string();
-        self.reopen().map_err(|error| {
+        self.begin_anew().map_err(|error| {
             let what = format!("{shown} was deleted, and cannot be made anew: {error}");
             io::Error::new(error.kind(), what)
         })?;
@@ -173,15 +173,19 @@ impl Output {
 
     /// Begins a file in the place of the one that was set aside.
     pub fn step_back(&mut self) -> io::Result<()> {
+        self.begin_anew()?;
         self.is_aside = false;
-        self.reopen()
+        Ok(())
     }
 
-    /// Opens the file anew, in case somebody has moved it away. A line that is half written is written whole there.
+    /// Opens the file anew, in case somebody has moved it away. One that was set aside for good stays.
     pub fn reopen(&mut self) -> io::Result<()> {
-        if let OutputTarget::File(file) = &mut self.target
-            && !self.is_aside
-        {
+        if self.is_aside { Ok(()) } else { self.begin_anew() }
+    }
+
+    /// Opens what has the name now. A line that is half written is written whole there.
+    fn begin_anew(&mut self) -> io::Result<()> {
+        if let OutputTarget::File(file) = &mut self.target {
             file.reopen()?;
             let whole = self.whole_lines();
             self.waiting.drain(..whole);

@@ -121,7 +121,7 @@ fn settle(
     let now = Instant::now();
     name.is_running = false;
     let was_failing = upstream.addresses.is_failing();
-    upstream.addresses.set_looked_up(found.is_ok());
+    let has_found = found.is_ok();
     match found {
         Ok(addresses) => {
             if was_failing {
@@ -142,6 +142,8 @@ fn settle(
             (name.due, name.wait) = (now + name.wait, (name.wait * 2).min(longest));
         }
     }
+    // Behind the addresses: who sees that it ended sees what it found.
+    upstream.addresses.set_looked_up(has_found);
 }
 
 /// Publishes only what differs, so that shards do not touch a pointer that says the same.

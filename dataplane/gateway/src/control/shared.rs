@@ -45,10 +45,10 @@ pub struct Shared {
     pub has_known_names: AtomicBool,
     /// Whether this process answers at the admin listener: not while it takes over from another that does.
     serves_admin: AtomicBool,
-    /// What makes this process the gateway of its state folder; none before it listens and when it leaves.
+    /// What makes this process the gateway of its state folder; none once it leaves.
     tenure: Mutex<Option<Tenure>>,
-    /// The phase in which this process accepts no more, once it has come.
-    left: watch::Sender<Option<Phase>>,
+    /// Wakes who waits for this process to accept no more.
+    moved: watch::Sender<()>,
 }
 
 impl Shared {
@@ -72,7 +72,7 @@ impl Shared {
             has_known_names: AtomicBool::new(false),
             serves_admin: AtomicBool::new(true),
             tenure: Mutex::new(None),
-            left: watch::Sender::new(None),
+            moved: watch::Sender::new(()),
         }
     }
 
@@ -108,7 +108,7 @@ impl Shared {
         // Before the shards close their sockets: while one is open here, connections would come to it and wait for nobody.
         let left = self.tenure().take().map(Tenure::close);
         self.lifecycle.advance(phase);
-        self.left.send_replace(Some(phase));
+        self.moved.send_replace(());
         // Last what a disk may keep.
         if let Some(files) = left {
             files.give_up();
@@ -118,11 +118,11 @@ impl Shared {
     /// Waits until this process accepts no more.
     pub async fn leaves(&self) {
         // The sender lives as long as this.
-        let _ = self.left.subscribe().wait_for(Option::is_some).await;
+        let _ = self.moved.subscribe().wait_for(|()| !self.lifecycle.phase().accepts()).await;
     }
 
     /// Waits until another gateway has taken over.
     pub async fn is_relieved(&self) {
-        let _ = self.left.subscribe().wait_for(|left| *left == Some(Phase::HandedOver)).await;
+        let _ = self.moved.subscribe().wait_for(|()| self.lifecycle.phase() == Phase::HandedOver).await;
     }
 }

@@ -1,9 +1,8 @@
 //! The end of the process: how long it may take, and when all shards have ended.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::shared::Shared;
-use crate::lifecycle::ShardState;
 
 /// How often the control thread checks whether all shards have ended.
 pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(50);
@@ -21,17 +20,12 @@ pub struct ShutdownTimes {
 
 /// Waits until every shard has ended.
 pub(super) async fn shards_ended(shared: &Shared) {
-    while shared.lifecycle.shards_in(ShardState::Ended) < shared.metrics.shards().len() {
+    while !shared.lifecycle.has_ended() {
         tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
 /// Waits until every shard has ended, at most `limit`.
 pub(super) async fn shards_ended_within(shared: &Shared, limit: Duration) {
-    let begun = Instant::now();
-    while shared.lifecycle.shards_in(ShardState::Ended) < shared.metrics.shards().len()
-        && begun.elapsed() < limit
-    {
-        tokio::time::sleep(POLL_INTERVAL).await;
-    }
+    let _ = tokio::time::timeout(limit, shards_ended(shared)).await;
 }

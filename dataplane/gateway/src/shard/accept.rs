@@ -10,7 +10,7 @@ use super::net::{self, Listener, Stream};
 use super::serve;
 use super::state::Shard;
 use super::ticker::run_ticker;
-use crate::events::{LogEvent, LogEventLevel};
+use crate::events::LogEventLevel;
 use crate::lifecycle::{ShardContext, ShardState};
 
 /// Pause after a failed accept. Usually descriptors have run out, and trying at once would only spin.
@@ -21,6 +21,9 @@ const UNWATCH_PAUSE: Duration = Duration::from_millis(5);
 
 /// Most connections accepted in one go, so that other tasks of the shard run.
 const ACCEPT_BATCH: usize = 64;
+
+/// Pause behind a full batch. With epoll a listener that has more connections is ready at once, and no other task would run.
+const BATCH_PAUSE: Duration = Duration::from_millis(1);
 
 /// Most connections accepted when a listener ends: what a queue of the usual length holds.
 const ACCEPT_LAST: usize = 4_096;
@@ -49,8 +52,10 @@ async fn accept_all(shard: Rc<Shard>, listener: Rc<Listener>) {
     let _guard = AcceptGuard::new(&shard);
     while !listener.has_ended() {
         let ready = listener.ready().await;
-        if ready.and_then(|()| accept_waiting(&shard, ACCEPT_BATCH, || listener.accept())).is_err() {
-            net::sleep(ACCEPT_PAUSE).await;
+        match ready.and_then(|()| accept_waiting(&shard, ACCEPT_BATCH, || listener.accept())) {
+            Ok(ACCEPT_BATCH) => net::sleep(BATCH_PAUSE).await,
+            Ok(_) => {}
+            Err(_) => net::sleep(ACCEPT_PAUSE).await,
         }
     }
     // What the kernel has queued would be reset when the last socket of its address is closed.
@@ -59,17 +64,17 @@ async fn accept_all(shard: Rc<Shard>, listener: Rc<Listener>) {
     let _ = accept_waiting(&shard, ACCEPT_LAST, || queue.accept());
 }
 
-/// Accepts the connections that wait, at most `limit`.
+/// Accepts the connections that wait, at most `limit`. Returns how many there were.
 fn accept_waiting(
     shard: &Rc<Shard>,
     limit: usize,
     accept: impl Fn() -> io::Result<Option<(Stream, SocketAddr)>>,
-) -> io::Result<()> {
-    for _ in 0..limit {
-        let Some((stream, peer)) = accept()? else { break };
+) -> io::Result<usize> {
+    for count in 0..limit {
+        let Some((stream, peer)) = accept()? else { return Ok(count) };
         admit(shard, stream, peer);
     }
-    Ok(())
+    Ok(limit)
 }
 
 /// Counts a listener for as long as connections are taken from it.
@@ -103,8 +108,7 @@ fn spawn(shard: &Rc<Shard>, task: impl Future<Output = ()> + 'static) {
     let shard = Rc::clone(shard);
     net::spawn(task, move || {
         let detail = "a fault of the gateway; the connection was closed".to_owned();
-        let remark = LogEvent { level: LogEventLevel::Error, what: "a task of a shard panicked", detail };
-        shard.events.borrow_mut().note(remark);
+        shard.log_now(LogEventLevel::Error, "a task of a shard panicked", detail);
     });
 }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aegis_wire::tls::{TlsError, TlsStream, server_name};
+use aegis_wire::tls::{TlsStream, server_name};
 
 use super::net::deadline::WaitPhase;
 use super::net::{self, Conn, TlsHalf};
@@ -19,6 +19,8 @@ use crate::snapshot::Upstream;
 
 /// How long closed connections take until their descriptors are free.
 const DESCRIPTOR_PAUSE: Duration = Duration::from_millis(5);
+
+const STOPPING: Failure = Failure::overloaded("the gateway is stopping");
 
 /// The error while a name has no address.
 fn unresolved(host: &str) -> Failure {
@@ -46,10 +48,12 @@ pub(super) async fn connect(shard: &Rc<Shard>, upstream: &Upstream) -> Result<Bo
                         taken_at: now,
                     }));
                 }
+                // It was cut here.
+                Err(_) if shard.is_stopping() => return Err(STOPPING),
                 Err(error) => {
                     why = None;
                     let cause = upstream_tls::cause(&error);
-                    upstream_tls::report(shard, upstream, cause, &format!("{address}: {error}"))
+                    upstream_tls::report(shard, upstream, cause, &format_args!("{address}: {error}"))
                 }
             },
             Err(error) => {
@@ -104,10 +108,9 @@ impl ConnectBudget {
 /// Runs the TLS handshake, where the upstream uses TLS.
 async fn tls_handshake(conn: &mut Conn, upstream: &Upstream, budget: &ConnectBudget) -> io::Result<()> {
     let Some(config) = &upstream.tls else { return Ok(()) };
-    let broken = |error: TlsError| io::Error::new(io::ErrorKind::InvalidData, error);
     let name = server_name(&upstream.host).map_err(io::Error::other)?;
     let mut out = Vec::new();
-    let stream = TlsStream::client(Arc::clone(config), name, &mut out).map_err(broken)?;
+    let stream = TlsStream::client(Arc::clone(config), name, &mut out)?;
     let limit = budget.at_most(upstream.timeouts.upstream_tls).ok_or(io::ErrorKind::TimedOut)?;
     let handshake = conn.tls_handshake(TlsHalf::new(stream, out), WaitPhase::UpstreamHandshake, limit).await;
     if handshake.is_err() && conn.deadline.is_missed() {

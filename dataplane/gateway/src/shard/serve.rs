@@ -209,7 +209,8 @@ async fn refuse(
     }
     record.note_failure(failure);
     write_failure(buffers, failure, &Recipient::unknown(record.id.to_hex()));
-    let timeout = WriteTimeout { phase: WaitPhase::ReplyWrite, gap: snapshot.timeouts.response_write_gap };
+    // Where memory is short, nobody may hold it for long.
+    let timeout = WriteTimeout { phase: WaitPhase::ReplyWrite, gap: LINGER_GAP };
     let (bytes, range) = buffers.out.take();
     let (result, bytes) = client.conn.write(bytes, range, timeout).await;
     buffers.out.restore(bytes);

@@ -1,7 +1,7 @@
 //! What went wrong with TLS towards an upstream: counted by its cause, logged once per cause, and named in the
 //! reply to the client as far as it says nothing of the network behind the gateway.
 
-use std::io;
+use std::{fmt, io};
 
 use aegis_wire::tls::{TlsError, TlsFailure};
 
@@ -29,7 +29,12 @@ fn tls_error(error: &io::Error) -> Option<&TlsError> {
 }
 
 /// Reports a failure: `detail` says more of it, for the log. Gives the answer for the client.
-pub(super) fn report(shard: &Shard, upstream: &Upstream, cause: TlsFailure, detail: &str) -> Failure {
+pub(super) fn report(
+    shard: &Shard,
+    upstream: &Upstream,
+    cause: TlsFailure,
+    detail: &dyn fmt::Display,
+) -> Failure {
     shard.metrics.upstreams[upstream.slot].tls_failures[cause as usize].inc();
     upstream.tls_health.fail(cause, shard.deadlines.now(), || {
         let Upstream { name, host, .. } = upstream;
@@ -44,7 +49,7 @@ pub(super) fn report(shard: &Shard, upstream: &Upstream, cause: TlsFailure, deta
     }
 }
 
-/// Notes that the upstream has answered over TLS.
+/// Notes that the upstream has answered on a new connection.
 #[inline]
 pub(super) fn note_reply(shard: &Shard, upstream: &Upstream) {
     upstream.tls_health.recover(shard.deadlines.now(), || {

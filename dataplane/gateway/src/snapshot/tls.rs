@@ -173,8 +173,9 @@ fn identity(
     trust: &mut Vec<Zeroizing<Vec<u8>>>,
 ) -> Result<Identity, Vec<Problem>> {
     let read = |name: &str, path: &Path| read_bytes(&format!("{key}.{name}"), path);
-    let (chain, secret) = match (read("cert", cert), read("key", private)) {
-        (Ok(chain), Ok(secret)) => (chain, Zeroizing::new(secret)),
+    let secret = read("key", private).map(Zeroizing::new);
+    let (chain, secret) = match (read("cert", cert), secret) {
+        (Ok(chain), Ok(secret)) => (chain, secret),
         (chain, secret) => return Err([chain.err(), secret.err()].into_iter().flatten().collect()),
     };
     trust.extend([Zeroizing::new(chain.clone()), secret.clone()]);

@@ -28,7 +28,7 @@ impl TlsHealth {
         self.change(cause as u8 + 1, &self.failures, now, say);
     }
 
-    /// Notes that a reply came at tick `now`. If there was a failure before, `say` says that it is over; when it could
+    /// Notes that a reply came on a new connection at tick `now`. If there was a failure before, `say` says that it is over; when it could
     /// not, the next reply is news again.
     #[inline]
     pub fn recover(&self, now: u32, say: impl FnOnce() -> bool) {

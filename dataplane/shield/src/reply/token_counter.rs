@@ -1,6 +1,6 @@
 //! Counts tokens in a reply that passes as it is: its request held no secret, so what stands there belongs to none.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use memchr::memmem;
 
@@ -52,9 +52,11 @@ impl TokenCounter {
     }
 }
 
+static PREFIX: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(TOKEN_PREFIX));
+
 /// Where tokens of `keyring` stand in `text`.
 fn tokens<'a>(keyring: &'a Keyring, text: &'a [u8]) -> impl Iterator<Item = (usize, usize)> + 'a {
-    memmem::find_iter(text, TOKEN_PREFIX).filter_map(|start| {
+    PREFIX.find_iter(text).filter_map(|start| {
         let token = Token::find_at_start(&text[start..]).filter(|token| keyring.has_minted(token))?;
         Some((start, start + token.as_bytes().len()))
     })

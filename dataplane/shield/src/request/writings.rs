@@ -32,9 +32,8 @@ pub(crate) fn others(value: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
     }
     others.extend(without_percents(value));
     if value.len() < MIN_DECODED {
-        others.extend(
-            [value.to_vec(), [value, b"\n"].concat()].map(Zeroizing::new).map(|text| in_base64(&text)),
-        );
+        others.push(in_base64(value));
+        others.push(in_base64(&Zeroizing::new([value, b"\n"].concat())));
     }
     others
 }

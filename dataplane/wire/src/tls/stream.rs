@@ -1,7 +1,7 @@
 //! One TLS connection: ciphertext in, plaintext out, and the other way round.
 
-use std::fmt;
 use std::sync::Arc;
+use std::{fmt, io};
 
 #[cfg(test)]
 use rustls::HandshakeKind;
@@ -35,6 +35,12 @@ pub enum TlsError {
     /// Data was to be sent after this side had closed.
     #[error("this side has closed the connection")]
     Closed,
+}
+
+impl From<TlsError> for io::Error {
+    fn from(error: TlsError) -> Self {
+        Self::new(io::ErrorKind::InvalidData, error)
+    }
 }
 
 enum RustlsConnection {

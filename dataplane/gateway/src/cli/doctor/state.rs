@@ -11,7 +11,8 @@ use nix::unistd::{AccessFlags, access};
 use super::diagnosis::Diagnosis;
 use crate::cli::tail;
 use crate::config::Settings;
-use crate::{os, state_dir};
+use crate::os::{self, OTHERS_WRITE};
+use crate::state_dir;
 
 /// Room on the disk below which the audit log may soon stop the gateway, in bytes.
 const LITTLE_ROOM: u64 = 256 << 20;
@@ -42,7 +43,7 @@ fn folder_of(folder: &Path) -> Diagnosis {
         Ok(data) if !data.is_dir() => {
             Diagnosis::problem(format!("{shown} is no folder"), "give another one with --state DIR")
         }
-        Ok(data) if data.permissions().mode() & 0o022 != 0 => {
+        Ok(data) if data.permissions().mode() & OTHERS_WRITE != 0 => {
             let mode = data.permissions().mode() & 0o777;
             let what = format!(
                 "others may change the files in {shown} (mode {mode:03o}); the gateway does not start"

@@ -11,7 +11,7 @@ use crate::cli::outcome::{CliFailure, CliOutcome, failure};
 use crate::control::journal::LAST_WRITES;
 use crate::control::shared::Shared;
 use crate::control::shutdown::ShutdownTimes;
-use crate::lifecycle::{Phase, ShardState};
+use crate::lifecycle::Phase;
 use crate::os;
 
 /// How long the end may take when nobody is served any longer, whatever disk or pipe is waited for: what is left of the
@@ -29,7 +29,7 @@ pub(super) fn finish(
     let controlled = control.join();
     // Nothing to wait for after an orderly end; the control thread may also have died.
     wind_down(shared, end);
-    let is_stuck = shared.lifecycle.shards_in(ShardState::Ended) < shards.len();
+    let is_stuck = !shared.lifecycle.has_ended();
     let ended =
         |thread: JoinHandle<bool>| (is_stuck && !thread.is_finished()) || matches!(thread.join(), Ok(true));
     let failed: Vec<usize> = shards
@@ -68,8 +68,7 @@ pub(super) fn end_in_time(shared: &Arc<Shared>, end: ShutdownTimes) {
 
 /// Lets the shards end if they have not: first gently, then at once.
 fn wind_down(shared: &Shared, end: ShutdownTimes) {
-    let shards = shared.metrics.shards().len();
-    let all_ended = || shared.lifecycle.shards_in(ShardState::Ended) == shards;
+    let all_ended = || shared.lifecycle.has_ended();
     if shared.lifecycle.phase() != Phase::Stopping {
         shared.leave(Phase::Draining);
         wait_until(end.drain, all_ended);

@@ -139,7 +139,7 @@ impl Exchange<'_> {
         if head.fields.contains(b"content-encoding") {
             body.decoder = decoder_for(head, &self.buffers.accepts, is_edited)?;
         }
-        let is_readable = body.decoder.is_some() || !head.fields.contains(b"content-encoding");
+        let is_readable = !head.fields.contains(b"content-encoding");
         body.tokens = (body.restorer.is_none() && is_readable && format != ReplyFormat::Binary)
             .then(|| TokenCounter::new(Arc::clone(keyring)));
         Ok(body)

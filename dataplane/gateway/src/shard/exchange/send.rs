@@ -266,7 +266,10 @@ impl Exchange<'_> {
                     parser.parse(upstream_conn.conn.rx.data(), self.method, &mut self.buffers.reply);
                 match verdict.map_err(|error| http_failure(&error))? {
                     ResponseVerdict::Complete(parse) if parse.consumed as u64 <= max_head => {
-                        upstream_tls::note_reply(self.shard, upstream);
+                        // One from the pool says nothing of handshakes now.
+                        if !upstream_conn.is_reused {
+                            upstream_tls::note_reply(self.shard, upstream);
+                        }
                         return Ok(parse);
                     }
                     ResponseVerdict::Incomplete if upstream_conn.conn.rx.data().len() as u64 <= max_head => {}
@@ -286,8 +289,7 @@ impl Exchange<'_> {
                 ReadEvent::Upstream(_) if seen => return Err(HALF_A_HEAD.into()),
                 ReadEvent::Upstream(Err(error)) if !upstream_conn.is_reused => {
                     let Some(cause) = upstream_tls::late_refusal(&error) else { return Err(closed) };
-                    let detail = error.to_string();
-                    return Err(upstream_tls::report(self.shard, upstream, cause, &detail).into());
+                    return Err(upstream_tls::report(self.shard, upstream, cause, &error).into());
                 }
                 ReadEvent::Upstream(_) => return Err(closed),
                 ReadEvent::ClientGone => return Err(ExchangeError::ClientGone.into()),

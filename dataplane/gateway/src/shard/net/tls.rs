@@ -31,19 +31,19 @@ impl TlsHalf {
     /// Opens what came from the socket and appends it to `plaintext`. False when the peer has ended its side.
     pub(crate) fn open(&self, sealed: &mut [u8], plaintext: &mut Vec<u8>) -> io::Result<bool> {
         let TlsState { stream, out } = &mut *self.0.borrow_mut();
-        stream.receive(sealed, plaintext, out).map_err(broken)?;
+        stream.receive(sealed, plaintext, out).map_err(io::Error::from)?;
         Ok(!stream.is_peer_closed())
     }
 
     /// The socket has ended; an error if the peer had not said so.
     pub(crate) fn end_of_input(&self) -> io::Result<()> {
-        self.0.borrow().stream.end_of_input().map_err(broken)
+        self.0.borrow().stream.end_of_input().map_err(io::Error::from)
     }
 
     /// Seals `plaintext`.
     pub(crate) fn put(&self, plaintext: &[u8]) -> io::Result<()> {
         let TlsState { stream, out } = &mut *self.0.borrow_mut();
-        if plaintext.is_empty() { Ok(()) } else { stream.send(plaintext, out).map_err(broken) }
+        if plaintext.is_empty() { Ok(()) } else { stream.send(plaintext, out).map_err(io::Error::from) }
     }
 
     /// Takes all that is to be written.
@@ -70,8 +70,4 @@ impl TlsHalf {
     pub(crate) fn is_handshaking(&self) -> bool {
         self.0.borrow().stream.is_handshaking()
     }
-}
-
-fn broken(error: aegis_wire::tls::TlsError) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, error)
 }

@@ -77,6 +77,11 @@ fn begins_field(view: &DecodedView, raw: &[u8], start: usize) -> bool {
         // The name stands in the window before.
         return view.fresh() > 0 && view.text(raw)[view.fresh() - 1] == b'=';
     };
-    let field = memchr::memrchr(b'&', &raw[..sign]).map_or(0, |at| at + 1);
-    raw[sign] == b'=' && sign > field && !raw[field..sign].contains(&b'=')
+    if raw[sign] != b'=' {
+        return false;
+    }
+    match memchr::memrchr2(b'&', b'=', &raw[..sign]) {
+        Some(at) => raw[at] == b'&' && at + 1 < sign,
+        None => sign > 0,
+    }
 }
