@@ -20,7 +20,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("aegis-shield", &["aegis-detect"]),
     ("aegis-wire", &[]),
     ("aegis-gateway", &["aegis-detect", "aegis-shield", "aegis-wire"]),
-    ("aegis-bench", &["aegis-detect", "aegis-shield", "aegis-wire"]),
+    ("aegis-bench", &[]), // its criterion benches do, as tests may
     ("aegis-fuzz", &["aegis-detect", "aegis-shield", "aegis-wire"]),
     ("aegis-tests", &[]), // a judge shares no code with the judged
 ];
@@ -252,6 +252,27 @@ fn every_dependency_takes_its_version_from_the_workspace() {
             manifest.get("lints").is_some_and(|l| l.get("workspace").is_some()),
             "{path}: no workspace lints"
         );
+    }
+}
+
+/// Dependencies that no code names, and why they stand there.
+const UNNAMED_DEPENDENCIES: &[&str] = &[];
+
+#[test]
+fn every_dependency_is_used() {
+    let sources = rust_files();
+    for path in tracked_files().iter().filter(|path| path.ends_with("/Cargo.toml")) {
+        let folder = path.trim_end_matches("Cargo.toml");
+        let manifest: toml::Value = toml::from_str(&read(path)).expect("a manifest is TOML");
+        let texts: Vec<String> =
+            sources.iter().filter(|source| source.starts_with(folder)).map(|source| read(source)).collect();
+        for table in ["dependencies", "dev-dependencies", "build-dependencies"] {
+            let Some(deps) = manifest.get(table).and_then(toml::Value::as_table) else { continue };
+            for name in deps.keys().filter(|name| !UNNAMED_DEPENDENCIES.contains(&name.as_str())) {
+                let is_named = texts.iter().any(|text| text.contains(&name.replace('-', "_")));
+                assert!(is_named, "{path}: [{table}] {name}: no file in {folder} names it");
+            }
+        }
     }
 }
 

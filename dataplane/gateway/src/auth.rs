@@ -13,6 +13,7 @@ use aegis_wire::head::Fields;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use crate::config::settings::KeyHeader;
 use crate::error_body::{ErrorKind, Failure};
 use crate::hex::HEXLOWER;
 use crate::snapshot::{Auth, GatewayKeys, HashedKey, Upstream};
@@ -22,7 +23,15 @@ pub const KEY_FIELD: &[u8] = b"x-aegis-key";
 
 /// Fields in which providers take their keys. Their values authenticate the client at the upstream: they are never
 /// scanned, and they are dropped when the gateway sends a key of its own.
-pub const CREDENTIAL_FIELDS: [&[u8]; 4] = [b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key"];
+pub const CREDENTIAL_FIELDS: [&[u8]; KeyHeader::ALL.len()] = {
+    let mut fields: [&[u8]; KeyHeader::ALL.len()] = [b""; KeyHeader::ALL.len()];
+    let mut at = 0;
+    while at < fields.len() {
+        fields[at] = KeyHeader::ALL[at].field().as_bytes();
+        at += 1;
+    }
+    fields
+};
 
 /// Checks the key of a request; `None` when the gateway asks for none.
 pub fn check<'a>(

@@ -12,13 +12,13 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::SystemTime;
 
 use aegis_detect::Category;
-use aegis_shield::{Action, OpaqueKind};
+use aegis_shield::{Action, MAX_FINDINGS, OpaqueKind};
 use aegis_wire::head::Method;
 
 use crate::hex::HEXLOWER;
 
 /// Most findings listed one by one in a record; the rest is in the counts only.
-pub const MAX_LISTED_FINDINGS: usize = 100;
+pub const MAX_LISTED_FINDINGS: usize = MAX_FINDINGS;
 /// Remarks for the log that may wait per shard. They have a ring of their own, so that neither waits for the other.
 const REMARKS: usize = 64;
 /// Fewest ticks of a shard's clock between two remarks on the same matter.

@@ -23,7 +23,7 @@ pub use documents::{Documents, MAX_DOCUMENT_MOVES};
 pub use format::{Boundary, Format, boundary_span};
 pub use keyring::{Keyring, KeyringError};
 pub use policy::{Action, OpaqueAction, Policy, UnknownAction};
-pub use report::{OpaqueKind, OpaqueValue, Report, ReportedFinding};
+pub use report::{MAX_FINDINGS, OpaqueKind, OpaqueValue, Report, ReportedFinding};
 pub use request::{Piece, Refusal, ShardScratch, Splice, TokenizeOutcome, Tokenizer, WINDOW};
 pub use shield::{RequestLimits, Shield};
 pub use token::{MAX_TOKEN_LEN, Token};

@@ -7,7 +7,7 @@ use crate::policy::Action;
 use crate::token::Token;
 
 /// Places that one report lists; the rest is counted only.
-pub const MAX_FINDINGS: usize = 64;
+pub const MAX_FINDINGS: usize = 100;
 /// Bytes of one place's description.
 pub const MAX_PLACE_LEN: usize = 160;
 

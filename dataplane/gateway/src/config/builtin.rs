@@ -20,6 +20,11 @@ const UPSTREAMS: [(&str, &str, Provider); 12] = [
     ("xai", "https://api.x.ai", Provider::Openai),
 ];
 
+/// The names of the built-in upstreams, in the order of the alphabet.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    UPSTREAMS.iter().map(|(name, ..)| *name)
+}
+
 /// Adds the built-in upstreams, and fills in what configured ones of the same name leave open.
 pub fn merge(upstreams: &mut BTreeMap<String, Upstream>) {
     for (name, url, provider) in UPSTREAMS {

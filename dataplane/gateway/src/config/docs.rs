@@ -1,8 +1,9 @@
 //! The pages about settings that are made from their declarations: a table for the documentation and a file to begin
-//! with.
+//! with. A test compares and writes them; the program itself does not call this.
 
 use std::fmt::Write as _;
 
+use super::builtin;
 use super::key::{Key, SettingKind};
 use super::reference::KEYS;
 
@@ -55,10 +56,13 @@ const EXAMPLE_HEAD: &str = "\
 ";
 
 /// What stands above the section of an upstream.
-const UPSTREAMS_HEAD: &str = "\
-# Providers. Built in are anthropic, cerebras, cohere, deepseek, fireworks, google, groq, mistral, openai, openrouter,
-# together and xai; a section of the same name changes one, another name adds one.
-";
+fn upstreams_head() -> String {
+    let names: Vec<&str> = builtin::names().collect();
+    format!(
+        "Providers. Built in are {}. A section of the same name changes one, another name adds one.",
+        names.join(", ")
+    )
+}
 
 /// A configuration file with every key: those with a default set to it, the others as comments.
 pub fn example_file() -> String {
@@ -76,7 +80,7 @@ pub fn example_file() -> String {
         let is_list = section.ends_with("[]");
         file.push('\n');
         if section.starts_with("upstreams") {
-            file.push_str(UPSTREAMS_HEAD);
+            wrap(&mut file, &upstreams_head());
         }
         let head = section.trim_end_matches("[]").replace('*', "my-llm");
         let commented = is_list || section.ends_with('*');

@@ -14,6 +14,7 @@
 //!              │                               exchange
 //!              │                                  │ one request and its reply
 //!           ticker                        connect, record
+//!              │                           upstream_tls          TLS failures of upstreams, by cause
 //!              └────────────────┬─────────────────┘
 //!                         state, answer                      what a shard's tasks share; error replies
 //!                        exchange_buffers                    heads and buffers of one exchange, reused

@@ -59,13 +59,11 @@ pub(super) fn upstream_key(
     let style = upstream
         .key_header
         .unwrap_or_else(|| builtin::key_header(name, upstream.provider.unwrap_or_default()));
-    let (header, value) = match style {
-        KeyHeader::Bearer => ("authorization", format!("Bearer {value}")),
-        KeyHeader::XApiKey => ("x-api-key", value.to_owned()),
-        KeyHeader::XGoogApiKey => ("x-goog-api-key", value.to_owned()),
-        KeyHeader::ApiKey => ("api-key", value.to_owned()),
+    let value = match style {
+        KeyHeader::Bearer => format!("Bearer {value}"),
+        KeyHeader::XApiKey | KeyHeader::XGoogApiKey | KeyHeader::ApiKey => value.to_owned(),
     };
-    Ok(Some(UpstreamKey { name: header, value: Secret::new(value) }))
+    Ok(Some(UpstreamKey { name: style.field(), value: Secret::new(value) }))
 }
 
 /// Who may use the gateway.

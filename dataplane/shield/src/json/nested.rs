@@ -184,11 +184,6 @@ impl Nested {
         (0..MAX_LAYERS).filter(open).map(|layer| self.escape_start[layer]).min()
     }
 
-    /// The lexer of the outermost layer.
-    pub fn outer(&self) -> &Lexer {
-        &self.lexers[0]
-    }
-
     /// Reads `bytes`, all of them. Only a document can fail, and then for good: a channel becomes text.
     #[inline]
     pub fn feed<S: Sink>(&mut self, bytes: &[u8], sink: &mut S) -> Result<(), LexFault> {

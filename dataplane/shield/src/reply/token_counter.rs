@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use aegis_detect::Span;
 use memchr::memmem;
 
 use crate::keyring::Keyring;
@@ -33,7 +34,7 @@ impl TokenCounter {
         let filled = self.kept + first.len();
         let kept = self.kept;
         self.count += tokens(&self.keyring, &self.border[..filled])
-            .filter(|(start, end)| *start < kept && *end > kept)
+            .filter(|token| token.start < kept && token.end > kept)
             .count() as u64;
         self.count += tokens(&self.keyring, piece).count() as u64;
         if piece.len() >= KEPT {
@@ -55,10 +56,10 @@ impl TokenCounter {
 static PREFIX: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(TOKEN_PREFIX));
 
 /// Where tokens of `keyring` stand in `text`.
-fn tokens<'a>(keyring: &'a Keyring, text: &'a [u8]) -> impl Iterator<Item = (usize, usize)> + 'a {
+fn tokens<'a>(keyring: &'a Keyring, text: &'a [u8]) -> impl Iterator<Item = Span> + 'a {
     PREFIX.find_iter(text).filter_map(|start| {
         let token = Token::find_at_start(&text[start..]).filter(|token| keyring.has_minted(token))?;
-        Some((start, start + token.as_bytes().len()))
+        Some(Span::new(start, start + token.as_bytes().len()))
     })
 }
 

@@ -92,6 +92,22 @@ pub enum KeyHeader {
     ApiKey,
 }
 
+impl KeyHeader {
+    /// Every one of them.
+    pub const ALL: [Self; 4] = [Self::Bearer, Self::XApiKey, Self::XGoogApiKey, Self::ApiKey];
+
+    /// The name of the header, in lower case.
+    #[must_use]
+    pub const fn field(self) -> &'static str {
+        match self {
+            Self::Bearer => "authorization",
+            Self::XApiKey => "x-api-key",
+            Self::XGoogApiKey => "x-goog-api-key",
+            Self::ApiKey => "api-key",
+        }
+    }
+}
+
 /// Which certificate authorities are trusted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -1,5 +1,5 @@
 //! Lengths of time: seconds as a number, or a number with one of `ms s m h d`. The functions of serde's `with` are
-//! here, too.
+//! here, too. By hand: crates for this read months, fractions and several units in one text, and refuse a bare number.
 
 use std::time::Duration;
 
