@@ -18,30 +18,26 @@ fi
 
 log=$(mktemp -d "${TMPDIR:-/tmp}/aegis-tests.XXXXXX")
 trap 'rm -rf "$log"' EXIT
-failed=()
-passed_count=0
-failed_count=0
 started=$SECONDS
 
 section() { printf '\n== %s (%d s)\n' "$1" $((SECONDS - started)); }
 
-# part NAME COMMAND...: runs it, shows its output, remembers a failure, and counts the tests it reports.
+# part NAME COMMAND...: runs it, shows its output, and notes in $log/results how many tests it reports passed and failed.
 part() {
-    local name=$1 status count
+    local name=$1 status passed failed out
     shift
+    out=$(mktemp "$log/out.XXXXXX")
     section "$name"
-    "$@" 2>&1 | tee "$log/out"
+    "$@" 2>&1 | tee "$out"
     status=${PIPESTATUS[0]}
     # cargo test: 'test result: ok. 10 passed; 0 failed; ...'; unittest: 'Ran 9 tests'; node: '# pass 9' or 'ℹ pass 9'.
-    count=$(sed -nE 's/^test result: .* ([0-9]+) passed; .*/\1/p; s/^Ran ([0-9]+) tests? in .*/\1/p;
-        s/^(#|ℹ) pass ([0-9]+)$/\2/p; s/^([0-9]+) checks passed$/\1/p' "$log/out" | paste -sd+ -)
-    passed_count=$((passed_count + ${count:-0}))
-    count=$(sed -nE 's/^test result: .* ([0-9]+) failed; .*/\1/p' "$log/out" | paste -sd+ -)
-    failed_count=$((failed_count + ${count:-0}))
-    if [ "$status" -ne 0 ]; then
-        failed+=("$name")
-        [ "${count:-0}" != 0 ] || failed_count=$((failed_count + 1))
-    fi
+    passed=$(sed -nE 's/^test result: .* ([0-9]+) passed; .*/\1/p; s/^Ran ([0-9]+) tests? in .*/\1/p;
+        s/^(#|ℹ) pass ([0-9]+)$/\2/p; s/^([0-9]+) checks passed$/\1/p' "$out" | paste -sd+ -)
+    failed=$(sed -nE 's/^test result: .* ([0-9]+) failed; .*/\1/p' "$out" | paste -sd+ -)
+    failed=$((${failed:-0}))
+    # A command that fails without counting failures is one.
+    if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then failed=1; fi
+    printf '%d %d %s\n' $((${passed:-0})) "$failed" "$name" >>"$log/results"
 }
 
 # must NAME COMMAND...: nothing after it makes sense if it fails.
@@ -90,22 +86,51 @@ sdks() {
 # The coding agents, likewise.
 agents() { npm_ci tests/agents; }
 
-# The end-to-end tests once more on epoll: without a choice they run on io_uring wherever the machine allows it.
+# The names of the tests over real sockets, which wait more than they compute.
+end_to_end() {
+    local name
+    for name in tests/tests/*; do
+        name=$(basename "$name" .rs)
+        # These start no gateway, or have a part of their own below.
+        case $name in source_* | sarif | sdks | agents) ;; *) printf '%s\n' "$name" ;; esac
+    done
+}
+
+# cargo_test ARGUMENT...: of the whole workspace always, since another choice of crates builds libraries anew, with other features.
+cargo_test() { cargo test --locked --workspace --no-fail-fast "$@" -- --quiet; }
+
+# What computes: unit tests, properties, fuzz corpora, rules of the code.
+crates() {
+    local tests=() name over_sockets
+    over_sockets=$(end_to_end)
+    for name in dataplane/*/tests/* fuzz/tests/* tests/tests/source_*; do
+        name=$(basename "$name" .rs)
+        # Folders with data are no tests.
+        case $name in proptest-regressions | support | cases) continue ;; esac
+        # A name that tests of both kinds have runs with those over sockets.
+        grep -qx -- "$name" <<<"$over_sockets" || tests+=(--test "$name")
+    done
+    cargo_test --lib --bins "${tests[@]}" && cargo test --locked --workspace --doc -- --quiet
+}
+
+# over_sockets [EXCEPT]: the end-to-end tests, but for one.
+over_sockets() {
+    local tests
+    mapfile -t tests < <(end_to_end | grep -vx -- "${1:-}" | sed 's/^/--test=/')
+    cargo_test "${tests[@]}"
+}
+
+# The same once more on epoll: without a choice they run on io_uring wherever the machine allows it.
 other_driver() {
-    local bin=${CARGO_TARGET_DIR:-$root/target}/debug name version
+    local bin=${CARGO_TARGET_DIR:-$root/target}/debug version
     # Read to its end: a program whose reader leaves early fails.
     version=$("$bin/aegis-gateway" version) || return 1
     if ! grep -q 'io_uring available' <<<"$version"; then
-        echo 'io_uring cannot be used here: the end-to-end tests above ran on epoll, and on nothing else'
+        echo 'io_uring cannot be used here: the end-to-end tests ran on epoll, and on nothing else'
         return 0
     fi
-    local tests=()
-    for name in tests/tests/*; do
-        name=$(basename "$name" .rs)
-        # These start no gateway, or choose its driver themselves, or have a part of their own below.
-        case $name in source_* | sarif | sdks | agents | drivers) ;; *) tests+=(--test "$name") ;; esac
-    done
-    AEGIS_TEST_DRIVER=epoll cargo test --locked --workspace --no-fail-fast "${tests[@]}" -- --quiet
+    # These choose the driver themselves.
+    AEGIS_TEST_DRIVER=epoll over_sockets drivers
 }
 
 # up.sh as a person runs it, with the programs built above.
@@ -131,28 +156,37 @@ rig() {
     "${CARGO_TARGET_DIR:-$root/target}/debug/rig" --quick && echo "1 checks passed"
 }
 
-# Most end-to-end tests wait for sockets and clocks more than they compute.
 export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc)))}
 
+# The parts that wait for sockets, clocks and other programs; they run beside those that compute.
+waiting_parts() {
+    part 'end to end' over_sockets
+    part 'end to end on the other driver' other_driver
+    part 'real SDKs through the gateway' cargo test --locked --workspace --test sdks -- --ignored --nocapture
+    # What is skipped says in its reason what it waits for.
+    part 'real agents through the gateway' cargo test --locked --workspace --test agents -- --ignored --skip further_
+    part "SARIF against the standard's schema" cargo test --locked --workspace --test sarif -- --ignored
+    part 'deploy/up.sh' up
+    part 'load rig, quick' rig
+}
+
 must 'install what is missing' install
+# The SDKs and agents come over the network while the compiler works.
+section 'install the SDKs and agents, beside the build'
+(sdks && agents) >"$log/installs" 2>&1 &
+installs=$!
 # With the tests in the same call: alone, the programs would be built with other features of the same libraries, and again.
 must 'build programs and tests' cargo build --locked --profile test --workspace --bins --tests
-must 'install the SDKs' sdks
-must 'install the agents' agents
-part 'workspace tests' cargo test --locked --workspace --no-fail-fast -- --quiet
-part 'end to end on the other driver' other_driver
-part 'real SDKs through the gateway' cargo test --locked --workspace --test sdks -- --ignored --nocapture
-# What is skipped says in its reason what it waits for.
-part 'real agents through the gateway' cargo test --locked -p aegis-tests --test agents -- --ignored \
-    --skip further_
-part "SARIF against the standard's schema" cargo test --locked -p aegis-tests --test sarif -- --ignored
-part 'deploy/up.sh' up
-part 'load rig, quick' rig
+wait $installs || { cat "$log/installs"; echo 'installing the SDKs and agents failed'; exit 1; }
+
+waiting_parts >"$log/waiting" 2>&1 &
+waiting=$!
+trap 'kill $waiting 2>/dev/null; rm -rf "$log"' EXIT
+part 'the crates and the rules of the code' crates
+section 'what ran beside it, as soon as it has ended'
+wait $waiting || echo '0 1 the parts that wait' >>"$log/results"
+cat "$log/waiting"
 
 section 'result'
-if [ ${#failed[@]} -gt 0 ]; then
-    printf 'failed: %s\n' "${failed[@]}"
-    [ "$failed_count" -gt 0 ] || failed_count=${#failed[@]}
-fi
-printf '%d passed, %d failed\n' "$passed_count" "$failed_count"
-[ ${#failed[@]} -eq 0 ]
+awk '{ passed += $1; failed += $2; if ($2) { $1 = $2 = ""; print "failed:" $0 } }
+    END { printf "%d passed, %d failed\n", passed, failed; exit failed > 0 || passed == 0 }' "$log/results"

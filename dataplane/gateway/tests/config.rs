@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use aegis_gateway::config::reference::{self, KEYS};
 use aegis_gateway::config::settings::{Action, Driver, KeyHeader, Provider, Settings};
-use aegis_gateway::config::{Flags, Loaded, Sources, builtin, docs, env, load};
+use aegis_gateway::config::{Flags, Loaded, Sources, docs, env, load};
 
 fn from_text(text: &str) -> Result<Loaded, String> {
     load_with(text, Sources::default())
@@ -557,23 +557,6 @@ fn the_example_file_is_up_to_date_and_holds_every_default() {
 #[test]
 fn the_page_of_settings_is_up_to_date() {
     is_up_to_date("docs/settings.md", &docs::settings_page());
-}
-
-#[test]
-fn the_page_about_running_names_the_built_in_upstreams() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operations.md");
-    let page = std::fs::read_to_string(path).expect("docs/operations.md");
-    let words: Vec<&str> = page.split_whitespace().collect();
-    let names = format!("({})", builtin::names().collect::<Vec<_>>().join(", "));
-    assert!(words.join(" ").contains(&names), "docs/operations.md does not say: {names}");
-}
-
-#[test]
-fn a_key_header_is_a_credential_on_the_way_out() {
-    for header in KeyHeader::ALL {
-        let role = aegis_shield::places::of_header(header.field().as_bytes());
-        assert_eq!(role, Some(aegis_shield::places::Role::Credential), "{}", header.field());
-    }
 }
 
 #[test]

@@ -63,3 +63,26 @@ pub fn key_header(name: &str, provider: Provider) -> KeyHeader {
         Provider::Openai | Provider::Generic => KeyHeader::Bearer,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aegis_shield::places::{self, Role};
+
+    use super::*;
+
+    #[test]
+    fn the_page_about_running_names_the_built_in_upstreams() {
+        let page = include_str!("../../../../docs/operations.md");
+        let words: Vec<&str> = page.split_whitespace().collect();
+        let list = format!("({})", names().collect::<Vec<_>>().join(", "));
+        assert!(words.join(" ").contains(&list), "docs/operations.md does not say: {list}");
+    }
+
+    #[test]
+    fn a_key_header_is_a_credential_on_the_way_out() {
+        for header in KeyHeader::ALL {
+            let role = places::of_header(header.field().as_bytes());
+            assert_eq!(role, Some(Role::Credential), "{}", header.field());
+        }
+    }
+}
