@@ -147,10 +147,12 @@ impl CaseGroup {
     }
 
     /// Makes a case, if it is wanted.
-    fn add(&mut self, wanted: &Wanted, name: String, make: impl FnOnce() -> Measured) {
+    fn add(&mut self, wanted: &GroupFilter, name: String, make: impl FnOnce() -> Measured) {
         let is_wanted = match wanted {
-            Wanted::Once { group, case } => *group == self.name && *case == name,
-            Wanted::Groups(parts) => parts.is_empty() || parts.iter().any(|part| self.name.contains(part)),
+            GroupFilter::Once { group, case } => *group == self.name && *case == name,
+            GroupFilter::Groups(parts) => {
+                parts.is_empty() || parts.iter().any(|part| self.name.contains(part))
+            }
         };
         if is_wanted {
             self.cases.push((name, make()));
@@ -159,7 +161,7 @@ impl CaseGroup {
 }
 
 /// Which cases are made.
-enum Wanted {
+enum GroupFilter {
     /// One.
     Once { group: String, case: String },
     /// Those of the groups whose names hold one of these; all without any.
@@ -219,7 +221,7 @@ impl Setup {
         })
     }
 
-    fn groups(&self, wanted: &Wanted) -> Vec<CaseGroup> {
+    fn groups(&self, wanted: &GroupFilter) -> Vec<CaseGroup> {
         let kinds = [
             ("keys", Kind::Keys),
             ("passwords", Kind::Passwords),
@@ -356,12 +358,12 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let once = match &arguments[..] {
         [once, group, case, count] if once == "--once" => {
-            Some((Wanted::Once { group: group.clone(), case: case.clone() }, count.clone()))
+            Some((GroupFilter::Once { group: group.clone(), case: case.clone() }, count.clone()))
         }
         _ => None,
     };
     let Some((wanted, count)) = once else {
-        return Setup::new().groups(&Wanted::Groups(arguments)).iter_mut().for_each(measure);
+        return Setup::new().groups(&GroupFilter::Groups(arguments)).iter_mut().for_each(measure);
     };
     let mut groups = Setup::new().groups(&wanted);
     let reading = groups.first_mut().and_then(|group| group.cases.first_mut());

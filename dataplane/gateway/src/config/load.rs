@@ -56,12 +56,12 @@ pub struct Loaded {
     /// What suggests that the file is not whole.
     pub cut_off: Option<CutOff>,
     /// Where each value came from.
-    pub places: Places,
+    pub places: ValueOrigins,
 }
 
 /// Where the values of a configuration came from, for what is found to be wrong with them later.
 #[derive(Debug, Clone)]
-pub struct Places {
+pub struct ValueOrigins {
     document: Option<Document>,
     from_environment: Vec<(String, String)>,
     from_flags: Vec<(String, &'static str)>,
@@ -69,7 +69,7 @@ pub struct Places {
     left_out: Vec<String>,
 }
 
-impl Places {
+impl ValueOrigins {
     /// The problem with its place: the flag or variable that gave the value, or the line of the file.
     #[must_use]
     pub fn locate(&self, problem: Problem) -> Problem {
@@ -126,7 +126,7 @@ pub fn read(sources: &Sources) -> Result<(Loaded, Vec<Problem>), ConfigError> {
     builtin::merge(&mut settings.upstreams);
 
     let left_out = errors.iter().map(|problem| problem.key.clone()).collect();
-    let places = Places { document, from_environment, from_flags, left_out };
+    let places = ValueOrigins { document, from_environment, from_flags, left_out };
     let (of_the_whole, mut warnings): (Vec<_>, Vec<_>) = places
         .locate_all(ConfigError(validate::check(&settings)))
         .0

@@ -21,6 +21,6 @@ pub mod upstream_url;
 pub mod validate;
 
 pub use error::{ConfigError, Problem};
-pub use load::{Flags, Loaded, Places, Sources, load, read};
+pub use load::{Flags, Loaded, Sources, ValueOrigins, load, read};
 pub use secret::Secret;
 pub use settings::Settings;

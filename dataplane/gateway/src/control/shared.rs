@@ -9,7 +9,7 @@ use super::audit::RuleBook;
 use super::audit_health::AuditHealth;
 use super::counts::ControlCounts;
 use super::state_folder::StateFolder;
-use super::tenure::{AuditPlace, Tenure};
+use super::tenure::{SetAsideState, StateOwnership};
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::metrics::Metrics;
 use crate::snapshot::{Snapshot, SnapshotHandle};
@@ -40,13 +40,13 @@ pub struct Shared {
     /// A second one has come: nothing is waited for any longer.
     is_hurried: AtomicBool,
     /// Asks the journal to set the audit file aside for another gateway.
-    pub audit_place: AuditPlace,
+    pub audit_place: SetAsideState,
     /// Whether the names of upstreams were found once, so that they count for readiness no more.
     pub has_known_names: AtomicBool,
     /// Whether this process answers at the admin listener: not while it takes over from another that does.
     serves_admin: AtomicBool,
     /// What makes this process the gateway of its state folder; none once it leaves.
-    tenure: Mutex<Option<Tenure>>,
+    tenure: Mutex<Option<StateOwnership>>,
     /// Wakes who waits for this process to accept no more.
     moved: watch::Sender<()>,
 }
@@ -68,7 +68,7 @@ impl Shared {
             closing: AtomicBool::new(false),
             is_asked_to_end: AtomicBool::new(false),
             is_hurried: AtomicBool::new(false),
-            audit_place: AuditPlace::default(),
+            audit_place: SetAsideState::default(),
             has_known_names: AtomicBool::new(false),
             serves_admin: AtomicBool::new(true),
             tenure: Mutex::new(None),
@@ -87,7 +87,7 @@ impl Shared {
     }
 
     /// What makes this process the gateway of its state folder.
-    pub fn tenure(&self) -> MutexGuard<'_, Option<Tenure>> {
+    pub fn tenure(&self) -> MutexGuard<'_, Option<StateOwnership>> {
         self.tenure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -106,7 +106,7 @@ impl Shared {
     /// Gives the tenure up and moves on to `phase`, in which no connections are accepted.
     pub fn leave(&self, phase: Phase) {
         // Before the shards close their sockets: while one is open here, connections would come to it and wait for nobody.
-        let left = self.tenure().take().map(Tenure::close);
+        let left = self.tenure().take().map(StateOwnership::close);
         self.lifecycle.advance(phase);
         self.moved.send_replace(());
         // Last what a disk may keep.

@@ -12,7 +12,7 @@ use crate::takeover::{Belongings, TakeoverName};
 
 /// What makes this process the gateway of its state folder. Dropped, another one may be that.
 #[derive(Debug)]
-pub struct Tenure {
+pub struct StateOwnership {
     /// What a successor is handed.
     pub belongings: Belongings,
     /// What other commands find this process by.
@@ -21,10 +21,10 @@ pub struct Tenure {
     pub name: Option<TakeoverName>,
 }
 
-impl Tenure {
+impl StateOwnership {
     /// The tenure of a process that accepts on `traffic` and `admin`, and that nobody finds yet.
-    pub fn new(lock: Option<File>, admin: TcpListener, traffic: Vec<TcpListener>) -> Tenure {
-        Tenure { belongings: Belongings { lock, admin, traffic }, announced: None, name: None }
+    pub fn new(lock: Option<File>, admin: TcpListener, traffic: Vec<TcpListener>) -> StateOwnership {
+        StateOwnership { belongings: Belongings { lock, admin, traffic }, announced: None, name: None }
     }
 
     /// Closes the sockets, and leaves what is still to be removed.
@@ -75,9 +75,9 @@ pub enum AsideStep {
 
 /// Where the audit file is: in its place, or set aside while another gateway takes over.
 #[derive(Debug, Default)]
-pub struct AuditPlace(AtomicU8);
+pub struct SetAsideState(AtomicU8);
 
-impl AuditPlace {
+impl SetAsideState {
     const USUAL: u8 = 0;
     const ASKED_ASIDE: u8 = 1;
     const ASIDE: u8 = 2;
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn each_step_is_due_until_it_is_done() {
-        let place = AuditPlace::default();
+        let place = SetAsideState::default();
         assert_eq!((place.due(), place.is_aside()), (None, false));
         place.ask_aside();
         assert_eq!((place.due(), place.is_aside()), (Some(AsideStep::SetAside), false));

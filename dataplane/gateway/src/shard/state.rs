@@ -11,7 +11,7 @@ use super::net::deadline::Deadlines;
 use super::pool::Pools;
 use super::scanner::ShardScanner;
 use crate::events::{LogEvent, LogEventLevel, REMARK_PAUSE, RequestId, Sender};
-use crate::lifecycle::{Lifecycle, Phase as Life, ShardContext};
+use crate::lifecycle::{Lifecycle, Phase, ShardContext};
 use crate::metrics::ShardMetrics;
 use crate::snapshot::{Snapshot, SnapshotHandle};
 
@@ -40,7 +40,7 @@ pub(crate) struct Shard {
     id_prefix: [u8; 8],
     id_count: Cell<u64>,
     /// The process's phase, as of the last tick.
-    pub(super) life: Cell<Life>,
+    pub(super) life: Cell<Phase>,
     /// The tick of the last event for the log.
     logged_at: Cell<Option<u32>>,
 }
@@ -72,7 +72,7 @@ impl Shard {
             listeners: Cell::new(0),
             id_prefix,
             id_count: Cell::new(0),
-            life: Cell::new(Life::Running),
+            life: Cell::new(Phase::Running),
             logged_at: Cell::new(None),
         })
     }
@@ -89,7 +89,7 @@ impl Shard {
 
     /// Whether the process is about to end, so that each reply is the last on its connection.
     pub(super) fn is_leaving(&self) -> bool {
-        self.life.get() != Life::Running
+        self.life.get() != Phase::Running
     }
 
     /// Whether the process accepts no more connections, so that those to upstreams are not kept either.
@@ -99,7 +99,7 @@ impl Shard {
 
     /// Whether the process stops now, and every connection is cut.
     pub(super) fn is_stopping(&self) -> bool {
-        self.life.get() == Life::Stopping
+        self.life.get() == Phase::Stopping
     }
 
     /// Reports an event to the log, at most one in [`REMARK_PAUSE`] ticks: a fault seldom comes alone. What must not be

@@ -7,7 +7,7 @@ use super::net::deadline::{TICK, WaitPhase};
 use super::net::{self, Listener};
 use super::session::Sessions;
 use super::state::Shard;
-use crate::lifecycle::Phase as Life;
+use crate::lifecycle::Phase;
 use crate::recall::Recall;
 
 /// Ticks that idle connections are left when the process drains: the request of one that was accepted last may be on its
@@ -47,13 +47,13 @@ pub(super) async fn run_ticker(shard: &Rc<Shard>, index: usize, listeners: &[Wea
         }
         listeners.iter().filter_map(Weak::upgrade).for_each(|listener| listener.end());
         shard.pools.clear(&shard.metrics);
-        if life >= Life::Draining {
+        if life >= Phase::Draining {
             draining_for += 1;
         }
         if draining_for > IDLE_GRACE {
             shard.deadlines.expire_phase(WaitPhase::KeepAliveIdle);
         }
-        if life == Life::Stopping {
+        if life == Phase::Stopping {
             shard.deadlines.cut_all();
         }
         if shard.listeners.get() == 0 && shard.connections.get() == 0 {

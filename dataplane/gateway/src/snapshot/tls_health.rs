@@ -17,8 +17,8 @@ const SOUND: u8 = 0;
 #[derive(Debug, Default)]
 pub struct TlsHealth {
     cause: AtomicU8,
-    failures: Pause,
-    recoveries: Pause,
+    failures: ReportInterval,
+    recoveries: ReportInterval,
 }
 
 impl TlsHealth {
@@ -37,7 +37,7 @@ impl TlsHealth {
         }
     }
 
-    fn change(&self, to: u8, pause: &Pause, now: u32, say: impl FnOnce() -> bool) {
+    fn change(&self, to: u8, pause: &ReportInterval, now: u32, say: impl FnOnce() -> bool) {
         if self.cause.load(Relaxed) == to || !pause.is_over(now) {
             return;
         }
@@ -55,18 +55,18 @@ impl TlsHealth {
 
 /// The tick at which something was said last.
 #[derive(Debug)]
-struct Pause(AtomicU32);
+struct ReportInterval(AtomicU32);
 
 /// No tick: nothing was said yet.
 const NEVER: u32 = u32::MAX;
 
-impl Default for Pause {
+impl Default for ReportInterval {
     fn default() -> Self {
         Self(AtomicU32::new(NEVER))
     }
 }
 
-impl Pause {
+impl ReportInterval {
     /// Whether something may be said again. The clocks of shards differ by the time between their starts, either way.
     fn is_over(&self, now: u32) -> bool {
         let said = self.0.load(Relaxed);
@@ -84,12 +84,12 @@ mod tests {
 
     /// A health and what was said of it; `None` is a recovery.
     #[derive(Default)]
-    struct Heard {
+    struct Recorder {
         health: TlsHealth,
         said: Vec<(u32, Option<TlsFailure>)>,
     }
 
-    impl Heard {
+    impl Recorder {
         fn fail(&mut self, cause: TlsFailure, now: u32, has_room: bool) {
             let said = &mut self.said;
             self.health.fail(cause, now, || {
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_cause_is_said_once_and_again_after_it_changed() {
-        let mut heard = Heard::default();
+        let mut heard = Recorder::default();
         let (expired, name) = (TlsFailure::Expired, TlsFailure::WrongName);
         heard.recover(0, true);
         heard.fail(expired, 0, true);
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn an_upstream_that_fails_and_works_by_turns_is_said_with_pauses() {
-        let mut heard = Heard::default();
+        let mut heard = Recorder::default();
         let cause = TlsFailure::NotTls;
         for now in 0..=REMARK_PAUSE {
             heard.fail(cause, now, true);

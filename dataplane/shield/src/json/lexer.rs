@@ -115,7 +115,7 @@ enum LexerState {
 
 /// What may follow a document.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Sequence {
+enum DocumentSequence {
     /// Nothing.
     One,
     /// Documents of any kind.
@@ -142,7 +142,7 @@ enum Number {
 pub struct Lexer {
     state: LexerState,
     role: StringRole,
-    sequence: Sequence,
+    sequence: DocumentSequence,
     depth: u16,
     escape_len: u8,
     escape: [u8; MAX_ESCAPE],
@@ -157,7 +157,7 @@ impl Lexer {
         Self {
             state: LexerState::Value,
             role: StringRole::Value,
-            sequence: Sequence::One,
+            sequence: DocumentSequence::One,
             depth: 0,
             escape_len: 0,
             escape: [0; MAX_ESCAPE],
@@ -168,12 +168,12 @@ impl Lexer {
 
     /// A lexer for a sequence of documents separated by nothing or by white space, as in JSON lines.
     pub fn many() -> Self {
-        Self { sequence: Sequence::Values, ..Self::new() }
+        Self { sequence: DocumentSequence::Values, ..Self::new() }
     }
 
     /// The same for objects and arrays only: what a string holds is taken for documents as long as these follow each other.
     pub fn containers() -> Self {
-        Self { sequence: Sequence::Containers, ..Self::new() }
+        Self { sequence: DocumentSequence::Containers, ..Self::new() }
     }
 
     /// Back to the start of a document.
@@ -216,7 +216,7 @@ impl Lexer {
     pub fn may_end(&self) -> bool {
         match self.state {
             LexerState::Done | LexerState::Between => true,
-            LexerState::Value => self.sequence == Sequence::Values && self.depth == 0,
+            LexerState::Value => self.sequence == DocumentSequence::Values && self.depth == 0,
             LexerState::Number(number) => self.depth == 0 && number.may_end(),
             _ => false,
         }
@@ -389,9 +389,9 @@ impl Lexer {
 
     fn after_value(&self) -> LexerState {
         match (self.depth, self.sequence) {
-            (0, Sequence::One) => LexerState::Done,
-            (0, Sequence::Values) => LexerState::Value,
-            (0, Sequence::Containers) => LexerState::Between,
+            (0, DocumentSequence::One) => LexerState::Done,
+            (0, DocumentSequence::Values) => LexerState::Value,
+            (0, DocumentSequence::Containers) => LexerState::Between,
             _ => LexerState::After,
         }
     }

@@ -52,7 +52,7 @@ impl DecodeStep {
 }
 
 /// One coding and what it has given that the next has not used.
-struct Link {
+struct CodingLayer {
     stage: CodingStage,
     produced: u64,
     /// The last run used up its room, so there may be more without further input.
@@ -64,7 +64,7 @@ struct Link {
 /// Takes the codings off one body, piece by piece.
 pub struct Decoder {
     /// In the order they are taken off.
-    links: Vec<Link>,
+    links: Vec<CodingLayer>,
     limits: DecoderLimits,
     consumed: u64,
 }
@@ -75,7 +75,7 @@ impl Decoder {
         if codings.len() > MAX_CODINGS {
             return Err(CodingError::TooMany);
         }
-        let link = |&coding: &Coding| Link {
+        let link = |&coding: &Coding| CodingLayer {
             stage: CodingStage::new(coding),
             produced: 0,
             filled: false,
@@ -187,7 +187,7 @@ impl Decoder {
     }
 }
 
-impl Link {
+impl CodingLayer {
     /// Runs the stage once, if it can get any further.
     fn step(
         &mut self,

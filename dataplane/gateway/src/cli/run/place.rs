@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::cli::outcome::{CliFailure, failure};
 use crate::config::ConfigError;
 use crate::config::settings::Settings;
-use crate::control::tenure::Tenure;
+use crate::control::tenure::StateOwnership;
 use crate::takeover::{self, Belongings, Predecessor};
 use crate::{listeners, state_dir, state_lock};
 
@@ -62,9 +62,9 @@ impl Place {
     }
 
     /// What this process holds as long as it accepts, what its admin side accepts on, and what its shards do.
-    pub(super) fn settle(self) -> io::Result<(Tenure, TcpListener, Vec<Vec<TcpListener>>)> {
+    pub(super) fn settle(self) -> io::Result<(StateOwnership, TcpListener, Vec<Vec<TcpListener>>)> {
         let spare = self.traffic.iter().flatten().map(TcpListener::try_clone).collect::<io::Result<_>>()?;
-        Ok((Tenure::new(self.lock, self.admin.try_clone()?, spare), self.admin, self.traffic))
+        Ok((StateOwnership::new(self.lock, self.admin.try_clone()?, spare), self.admin, self.traffic))
     }
 }
 

@@ -49,7 +49,7 @@ pub(super) enum HeldBody {
 
 /// How much of a body was held back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Extent {
+pub(super) enum HeldExtent {
     /// All of it.
     Whole,
     /// Its beginning: it is longer than what is held back.
@@ -93,13 +93,13 @@ impl Exchange<'_> {
     }
 
     /// Receives the body, as far as it is held back, and scans it as it comes.
-    pub(super) async fn hold(&mut self, scanner: &mut BodyScanner) -> Result<Extent, ExchangeError> {
+    pub(super) async fn hold(&mut self, scanner: &mut BodyScanner) -> Result<HeldExtent, ExchangeError> {
         self.buffers.splice.clear();
         loop {
             match self.scan_held(scanner)? {
                 // All of it is in hand, so one more scan is all that hiding what was found late takes.
                 Scanned::Done if scanner.rewind() => self.buffers.splice.clear(),
-                Scanned::Done => return Ok(Extent::Whole),
+                Scanned::Done => return Ok(HeldExtent::Whole),
                 Scanned::Paused => {
                     self.count_time();
                     net::yield_now().await;
@@ -108,7 +108,7 @@ impl Exchange<'_> {
                 Scanned::NeedsClient => {
                     if self.body.is_beyond_hold(self.client)? {
                         scanner.read_once();
-                        return Ok(Extent::Beginning);
+                        return Ok(HeldExtent::Beginning);
                     }
                     self.count_time();
                     let timeouts = &self.snapshot.timeouts;
@@ -123,11 +123,11 @@ impl Exchange<'_> {
     pub(super) fn begin_sending(
         &mut self,
         mut scanner: BodyScanner,
-        held: Result<Extent, ExchangeError>,
+        held: Result<HeldExtent, ExchangeError>,
     ) -> Result<Sending, ExchangeError> {
         let body = held.and_then(|extent| Ok((self.put_together(&mut scanner, extent)?, extent)));
         match body {
-            Ok((body, Extent::Beginning)) => Ok(Sending::Streaming(body, Box::new(scanner))),
+            Ok((body, HeldExtent::Beginning)) => Ok(Sending::Streaming(body, Box::new(scanner))),
             // Whatever became of it: what was found is taken down.
             body => {
                 let secrets = self.settle(scanner);
@@ -145,22 +145,26 @@ impl Exchange<'_> {
     }
 
     /// Puts head and body together, as far as the body is held. From here on it can be sent.
-    fn put_together(&mut self, scanner: &mut BodyScanner, extent: Extent) -> Result<HeldBody, ExchangeError> {
-        if extent == Extent::Whole {
+    fn put_together(
+        &mut self,
+        scanner: &mut BodyScanner,
+        extent: HeldExtent,
+    ) -> Result<HeldBody, ExchangeError> {
+        if extent == HeldExtent::Whole {
             self.prepare_to_restore(scanner)?;
         }
         let produced = self.buffers.splice.len();
         let length = match (extent, self.parse.framing) {
-            (Extent::Whole, BodyKind::None) => BodyLength::Empty,
-            (Extent::Whole, _) => BodyLength::Known(produced as u64),
-            (Extent::Beginning, _) => BodyLength::Unknown,
+            (HeldExtent::Whole, BodyKind::None) => BodyLength::Empty,
+            (HeldExtent::Whole, _) => BodyLength::Known(produced as u64),
+            (HeldExtent::Beginning, _) => BodyLength::Unknown,
         };
         let out = &mut self.buffers.out;
         out.clear();
         let written = h1::write_request(&self.buffers.request, length, out.tail());
         let framing = Framing::announced(written.map_err(|error| http_failure(&error))?);
         self.record.sent_bytes += produced as u64;
-        self.record.streamed = extent == Extent::Beginning;
+        self.record.streamed = extent == HeldExtent::Beginning;
         let used = scanner.leave_scanned();
         if used > COPIED {
             framing.open_part(out, produced);

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::super::answer::REQUEST_ID;
 use super::error::{ClientGone, ExchangeError};
-use super::hold::Extent;
+use super::hold::HeldExtent;
 use super::local_request::PREVIEW_PATH;
 use super::scan::RequestScan;
 use super::state::Exchange;
@@ -94,8 +94,8 @@ impl Exchange<'_> {
         let scan = RequestScan::of_preview(&self.snapshot, gateway_key);
         let mut scanner = self.body_scanner(scan, format);
         let refusal = match self.hold(&mut scanner).await {
-            Ok(Extent::Whole) => None,
-            Ok(Extent::Beginning) => return Err(TOO_LONG.into()),
+            Ok(HeldExtent::Whole) => None,
+            Ok(HeldExtent::Beginning) => return Err(TOO_LONG.into()),
             Err(ExchangeError::Answer(failure)) if failure.kind == ErrorKind::PolicyViolation => {
                 Some(failure)
             }

@@ -26,7 +26,7 @@ use crate::snapshot::Upstream;
 /// What the wait for more of a reply brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-enum Arrival {
+enum ReplyProgress {
     /// More bytes.
     Bytes,
     /// The end of the body, in good order: the upstream closed the connection.
@@ -136,7 +136,7 @@ impl Exchange<'_> {
                 Absorbed::Done => return Ok(()),
                 Absorbed::NeedsClientRoom => {}
                 Absorbed::NeedsUpstream => {
-                    while self.wait_for_more(replying, framing).await? == Arrival::Bytes && is_sliced {
+                    while self.wait_for_more(replying, framing).await? == ReplyProgress::Bytes && is_sliced {
                         if self.pass_slice(replying).await? {
                             return Ok(());
                         }
@@ -174,7 +174,7 @@ impl Exchange<'_> {
         &mut self,
         replying: &mut Replying,
         framing: Framing,
-    ) -> Result<Arrival, ReplyError> {
+    ) -> Result<ReplyProgress, ReplyError> {
         let upstream_conn = &mut replying.upstream_conn;
         if upstream_conn.conn.rx.has_filled_buffer() {
             // A body that fills the small buffer is worth a large one; without room it goes on in small pieces.
@@ -189,9 +189,9 @@ impl Exchange<'_> {
         drop(wait);
         let is_missed = upstream_conn.conn.deadline.is_missed();
         match event {
-            ReadEvent::Upstream(Ok(count)) if count > 0 => Ok(Arrival::Bytes),
+            ReadEvent::Upstream(Ok(count)) if count > 0 => Ok(ReplyProgress::Bytes),
             ReadEvent::Upstream(_) if is_missed => Err(ReplyError::FellSilent),
-            ReadEvent::Upstream(Ok(_)) if replying.body.may_end_here() => Ok(Arrival::End),
+            ReadEvent::Upstream(Ok(_)) if replying.body.may_end_here() => Ok(ReplyProgress::End),
             ReadEvent::Upstream(_) => Err(ReplyError::BrokenOff),
             ReadEvent::ClientGone => Err(ReplyError::ClientGone),
         }

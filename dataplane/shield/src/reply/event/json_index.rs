@@ -31,12 +31,12 @@ pub(crate) enum JsonKind {
 
 /// A range of the text, in bytes, half as large as a `Range<usize>`.
 #[derive(Clone, Copy, Debug, Default)]
-struct Extent {
+struct CompactSpan {
     start: u32,
     end: u32,
 }
 
-impl Extent {
+impl CompactSpan {
     fn range(self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
@@ -52,8 +52,8 @@ pub(crate) struct Node {
     pub(crate) ordinal: u16,
     /// Index of the first value after this one and all in it.
     next: u16,
-    key: Extent,
-    span: Extent,
+    key: CompactSpan,
+    span: CompactSpan,
 }
 
 impl Node {
@@ -137,7 +137,7 @@ impl JsonIndex {
     fn read_all(&mut self, text: &[u8]) -> Option<()> {
         u32::try_from(text.len()).ok()?;
         let mut at = white(text, 0);
-        let mut key = Extent::default();
+        let mut key = CompactSpan::default();
         loop {
             at = self.read_value(text, at, key)?;
             loop {
@@ -166,10 +166,10 @@ impl JsonIndex {
                 .open
                 .last()
                 .is_some_and(|&(container, _)| self.nodes[usize::from(container)].kind == JsonKind::Object);
-            key = Extent::default();
+            key = CompactSpan::default();
             if in_object {
                 let end = string_end(text, at)?;
-                key = Extent { start: at as u32 + 1, end: end as u32 };
+                key = CompactSpan { start: at as u32 + 1, end: end as u32 };
                 at = white(text, end + 1);
                 if text.get(at) != Some(&b':') {
                     return None;
@@ -184,7 +184,7 @@ impl JsonIndex {
         self.open.last().is_some_and(|&(_, count)| count == 0)
     }
 
-    fn read_value(&mut self, text: &[u8], at: usize, key: Extent) -> Option<usize> {
+    fn read_value(&mut self, text: &[u8], at: usize, key: CompactSpan) -> Option<usize> {
         let (kind, start, end, next) = match *text.get(at)? {
             b'{' => (JsonKind::Object, at, text.len(), at + 1),
             b'[' => (JsonKind::Array, at, text.len(), at + 1),
@@ -206,7 +206,7 @@ impl JsonIndex {
             *count += 1;
             (*container, *count - 1)
         });
-        let span = Extent { start: start as u32, end: end as u32 };
+        let span = CompactSpan { start: start as u32, end: end as u32 };
         self.nodes.push(Node { kind, parent, ordinal, next: index + 1, key, span });
         if matches!(kind, JsonKind::Object | JsonKind::Array) {
             if self.open.len() == MAX_DEPTH {
