@@ -7,7 +7,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root" || exit 1
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}
 logs=$CARGO_TARGET_DIR/full
-parts=(gate everywhere restart blocked frozen agents fuzz-lints deny advisories msrv miri fuzz benches rig rig-epoll peers)
+parts=(gate everywhere restart reloads blocked frozen agents fuzz-lints deny advisories msrv miri fuzz benches rig rig-epoll peers)
 
 usage() {
     cat <<TEXT
@@ -18,6 +18,7 @@ Usage: tests/full.sh [PART...]      all parts without a name
   gate        .ci/run
   everywhere  random conversations that no run had before, 5,000; AEGIS_DOCUMENTS says otherwise
   restart     gateways that take over from each other under load, on both drivers
+  reloads     memory over many reloads of fifty thousand keys
   blocked     all logs blocked to the end of the gateway, on both drivers
   frozen      a file system that is frozen, on both drivers (needs root and a loop device)
   agents      gemini-cli and aider through the gateway, beside the agents of the gate (needs package indexes)
@@ -47,6 +48,11 @@ restart() {
         cargo test --locked --profile test -p aegis-tests --test restart -- --ignored
 }
 
+reloads() {
+    cargo build --locked --release -p aegis-gateway &&
+        AEGIS_BIN_DIR=$CARGO_TARGET_DIR/release cargo test --locked --profile test -p aegis-tests --test reloads -- --ignored
+}
+
 # blocked_on_both TEST: runs ignored tests of logs that are blocked, on io_uring where it can be used, and on epoll.
 blocked_on_both() {
     local driver
@@ -62,7 +68,7 @@ blocked() { blocked_on_both one_signal; }
 frozen() {
     [ "$(id -u)" -eq 0 ] && [ -e /dev/loop-control ] && command -v fsfreeze >/dev/null 2>&1 ||
         { skip 'no root, no loop device or no fsfreeze'; return; }
-    blocked_on_both a_frozen_file_system && blocked_on_both a_frozen_state_folder
+    blocked_on_both a_frozen
 }
 
 # The agents that the gate has no time for, pinned, inside the checkout; made again only when the pins have changed.

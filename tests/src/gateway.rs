@@ -174,7 +174,10 @@ impl GatewayBuilder {
         let dir = tempfile::Builder::new().prefix("aegis-gateway-").tempdir().expect("a temporary folder");
         let config = dir.path().join("aegis.toml");
         let state = self.state.clone().unwrap_or_else(|| dir.path().join("state"));
-        fs::create_dir_all(&state).expect("a state folder");
+        // To make one that is there waits for a frozen file system all the same.
+        if !state.exists() {
+            fs::create_dir_all(&state).expect("a state folder");
+        }
         let access = dir.path().join("access.log");
         let mut text = self.config.clone();
         if !text.contains("[log]") {

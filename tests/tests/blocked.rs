@@ -1,15 +1,19 @@
 //! Disks and pipes that do not answer: what is kept waiting by them, and where that is reported.
 
 use std::fs;
+use std::io::Read;
 use std::net::TcpStream;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use aegis_tests::client::{get, post};
 use aegis_tests::{Client, Gateway, GatewayBuilder, Message, Script, StoppedPipe, Upstream, wait_until};
+use nix::fcntl::OFlag;
 use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 
 /// More requests than the smallest ring has room for.
 const MANY: usize = 150;
@@ -205,10 +209,24 @@ impl Disk {
         Disk { folder }
     }
 
+    /// Frozen until that is dropped. Whatever waits for the disk must outlive it: it ends with the thaw at the earliest.
+    fn freeze(&self) -> Frozen<'_> {
+        assert!(self.fsfreeze("--freeze"));
+        Frozen(self)
+    }
+
     fn fsfreeze(&self, option: &str) -> bool {
         let on = self.folder.path().join("on");
         let done = Command::new("fsfreeze").arg(option).arg(on).stderr(Stdio::null()).status();
         done.is_ok_and(|status| status.success())
+    }
+}
+
+struct Frozen<'a>(&'a Disk);
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        self.0.fsfreeze("--unfreeze");
     }
 }
 
@@ -269,6 +287,77 @@ fn a_frozen_state_folder_keeps_no_port_when_the_gateway_is_to_end() {
     wait_until("it is said", || gateway.process.output().contains("draining"));
     assert!(disk.fsfreeze("--unfreeze"));
     assert!(gateway.process.wait(END).is_some(), "it ends");
+}
+
+#[test]
+#[ignore = "mounts a file system, which takes root"]
+fn a_frozen_takeover_whose_new_gateway_is_killed_leaves_the_old_one_in_its_place() {
+    let (upstream, disk) = (provider(), Disk::mount());
+    // By a link on another disk: a new process then gets as far as to take over, before anything waits.
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let (there, state) = (disk.folder.path().join("on/state"), elsewhere.path().join("state"));
+    fs::create_dir(&there).expect("a folder");
+    std::os::unix::fs::symlink(there, &state).expect("a link");
+    let open = format!("[policy]\nfail_mode = \"open\"\n[cache]\ndir = {:?}\n", elsewhere.path());
+    let mut gateway = builder(&upstream).config(&open).state(&state).start();
+    assert_eq!(ask(&gateway), 200);
+    let mut new;
+    let frozen = disk.freeze();
+    // Names of this domain do not exist (RFC 6761): it waits for them until it is killed.
+    let nowhere = Gateway::builder().all_upstreams("http://nowhere.invalid");
+    new = nowhere.config(&open).in_place_of(&gateway).takeover().launch();
+    wait_until("it takes over", || {
+        assert_eq!(ask(&gateway), 200);
+        gateway.process.output().contains("wants to take over")
+    });
+    // Longer than the audit file may take to be set aside.
+    std::thread::sleep(Duration::from_secs(3));
+    new.process.signal(Signal::SIGKILL);
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(ask(&gateway), 200);
+    drop(frozen);
+    assert!(new.process.wait(END).is_some(), "it ends");
+    wait_until("the log says so", || {
+        gateway.process.output().contains("does not take over; this one goes on")
+    });
+    assert_eq!(ask(&gateway), 200);
+    assert!(gateway.process.is_running());
+    let next = builder(&upstream).config(&open).in_place_of(&gateway).takeover().start();
+    assert!(gateway.process.wait(END).expect("it ends").success());
+    assert_eq!(ask(&next), 200);
+}
+
+#[test]
+fn a_pipe_whose_reader_has_gone_is_reported_and_nothing_is_lost_when_another_one_comes() {
+    let (upstream, folder) = (provider(), tempfile::tempdir().expect("a folder"));
+    let path = folder.path().join("audit");
+    mkfifo(&path, Mode::S_IRWXU).expect("a pipe");
+    let open = || {
+        let mut options = fs::OpenOptions::new();
+        options.read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path).expect("the pipe opens")
+    };
+    let mut reader = open();
+    let gateway = builder(&upstream).config(&audit_at(&path, "closed")).start();
+    let mut text = String::new();
+    let take = |reader: &mut fs::File, text: &mut String| {
+        // It ends where nothing is there now.
+        let _ = reader.read_to_string(text);
+        passed(text)
+    };
+    assert_eq!(ask(&gateway), 200);
+    wait_until("the event is read", || take(&mut reader, &mut text) == 1);
+    drop(reader);
+    let mut served = 1;
+    wait_until("requests are refused", || {
+        let status = ask(&gateway);
+        served += u32::from(status == 200);
+        status == 503
+    });
+    assert!(readiness(&gateway).text().contains("audit events cannot be written"));
+    wait_until("the log says so", || gateway.process.output().contains("Broken pipe"));
+    let mut reader = open();
+    wait_until("it is ready again", || readiness(&gateway).status() == 200 && ask(&gateway) == 200);
+    wait_until("nothing is lost", || take(&mut reader, &mut text) == served + 1);
 }
 
 #[test]

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::os::NotedName;
+
 /// What the names of these files begin with; the process number follows.
 const PREFIX: &str = "gateway-";
 const SUFFIX: &str = ".json";
@@ -66,15 +68,22 @@ pub fn reachable(listen: SocketAddr) -> SocketAddr {
 /// The file of this process; removed when dropped.
 #[derive(Debug)]
 pub struct Announced {
-    path: PathBuf,
+    name: NotedName,
     /// Locked as long as it is open.
     _file: File,
+}
+
+impl Announced {
+    /// Its name.
+    pub fn name(&self) -> &NotedName {
+        &self.name
+    }
 }
 
 impl Drop for Announced {
     fn drop(&mut self) {
         // One that cannot be removed is no longer locked, and says nothing.
-        let _ = fs::remove_file(&self.path);
+        self.name.remove();
     }
 }
 
@@ -94,7 +103,7 @@ pub fn announce(folder: &Path, instance: &Instance) -> io::Result<Announced> {
     file.write_all(&text).and_then(|()| fs::rename(&draft, &path)).inspect_err(|_| {
         let _ = fs::remove_file(&draft);
     })?;
-    Ok(Announced { path, _file: file })
+    Ok(Announced { name: NotedName::note(path)?, _file: file })
 }
 
 /// All gateways that run with this state `folder`; those that serve any tool first, then by process number.

@@ -17,6 +17,7 @@ use tracing_subscriber::{Layer, fmt};
 
 use crate::config::settings::{Log, LogFormat};
 use crate::log_lines::JsonLines;
+use crate::shared_pipe::StandardStream;
 use queue::LineQueue;
 
 /// The lines of this process that wait to be written.
@@ -31,9 +32,10 @@ fn is_coloured() -> bool {
 pub fn start(log: &Log) -> Result<(), String> {
     let filter: Targets = log.level.parse().map_err(|error| format!("log.level: {error}"))?;
     let (queue, lines) = LineQueue::new();
+    let stderr = StandardStream::error().map_err(|error| format!("cannot use standard error: {error}"))?;
     thread::Builder::new()
         .name("aegis-log".to_owned())
-        .spawn(move || lines.write_all(std::io::stderr()))
+        .spawn(move || lines.write_all(stderr))
         .map_err(|error| format!("cannot start the thread of the log: {error}"))?;
     let queue = LINES.get_or_init(|| queue);
     let layer = fmt::layer().with_writer(move || queue.clone());

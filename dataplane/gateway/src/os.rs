@@ -2,10 +2,10 @@
 //!
 //! Most of it is done once at the start, before threads exist. Every function says what it found; the caller logs it.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
-use std::os::unix::fs::FileTypeExt;
-use std::path::Path;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -116,6 +116,43 @@ pub fn read_whole_text(file: &File) -> io::Result<String> {
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not valid UTF-8"))
 }
 
+/// A name in a folder, and the file that it led to when it was noted. Somebody may delete it, or give it to another file.
+#[derive(Debug, Clone)]
+pub struct NotedName {
+    path: PathBuf,
+    /// Device and number of the file, which no other one has as long as it is open.
+    identity: (u64, u64),
+}
+
+impl NotedName {
+    /// Notes what `path` leads to now.
+    pub fn note(path: PathBuf) -> io::Result<NotedName> {
+        let identity = identity(&std::fs::symlink_metadata(&path)?);
+        Ok(NotedName { path, identity })
+    }
+
+    /// Notes that `path` should lead to `file`.
+    pub fn of_file(path: PathBuf, file: &File) -> io::Result<NotedName> {
+        Ok(NotedName { path, identity: identity(&file.metadata()?) })
+    }
+
+    /// Whether the name leads there still. Not so, too, where that cannot be seen.
+    pub fn is_kept(&self) -> bool {
+        std::fs::symlink_metadata(&self.path).is_ok_and(|data| identity(&data) == self.identity)
+    }
+
+    /// Removes the name if it leads there still.
+    pub fn remove(&self) {
+        if self.is_kept() {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn identity(data: &Metadata) -> (u64, u64) {
+    (data.dev(), data.ino())
+}
+
 /// Whether `path` leads to a pipe.
 pub fn is_pipe(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|data| data.file_type().is_fifo())
@@ -139,9 +176,15 @@ pub fn take_signals_over() -> io::Result<()> {
     unblock_hangup()
 }
 
-/// Ends the process with `code` after `limit`, whatever its threads wait for. Until then `on_signal` is called for each
-/// SIGTERM and SIGINT. For the end, when nobody listens to signals any longer and a disk or pipe may keep what is left.
-pub fn end_within(limit: Duration, code: i32, on_signal: impl Fn() + Send + 'static) -> io::Result<()> {
+/// Ends the process with `code` after `limit`, whatever its threads wait for, and calls `say_why` before that. Until then
+/// `on_signal` is called for each SIGTERM and SIGINT. For the end, when nobody listens to signals any longer and a disk or pipe
+/// may keep what is left.
+pub fn end_within(
+    limit: Duration,
+    code: i32,
+    on_signal: impl Fn() + Send + 'static,
+    say_why: impl FnOnce() + Send + 'static,
+) -> io::Result<()> {
     let heard = Arc::new(AtomicBool::new(false));
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         signal_hook::flag::register(signal as i32, Arc::clone(&heard))?;
@@ -154,6 +197,7 @@ pub fn end_within(limit: Duration, code: i32, on_signal: impl Fn() + Send + 'sta
                 on_signal();
             }
         }
+        say_why();
         signal_hook::low_level::exit(code);
     };
     thread::Builder::new().name("aegis-end".to_owned()).spawn(wait).map(drop)
@@ -235,6 +279,23 @@ mod tests {
         })
         .join()
         .expect("no panic");
+    }
+
+    #[test]
+    fn a_name_is_kept_until_it_is_gone_or_leads_to_another_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("name");
+        let _open = File::create(&path).expect("a file");
+        let noted = NotedName::note(path.clone()).expect("it is there");
+        assert!(noted.is_kept());
+        std::fs::remove_file(&path).expect("removed");
+        assert!(!noted.is_kept());
+        std::fs::write(&path, "another file").expect("written");
+        assert!(!noted.is_kept());
+        noted.remove();
+        assert!(path.exists(), "it is another's");
+        NotedName::note(path.clone()).expect("it is there").remove();
+        assert!(!path.exists());
     }
 
     #[test]

@@ -223,6 +223,11 @@ impl Addresses {
         self.found.load()
     }
 
+    /// Publishes what is to be tried until a lookup has ended.
+    pub fn assume(&self, addresses: Vec<SocketAddr>) {
+        self.found.store(Arc::new(addresses));
+    }
+
     /// Publishes what a lookup found.
     pub fn set(&self, addresses: Vec<SocketAddr>) {
         self.found.store(Arc::new(addresses));

@@ -4,12 +4,14 @@
 //! with the old process until that ends. A gateway that drains gives its lock up, so that another may start beside it.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::config::error::Problem;
 use crate::instance;
+use crate::os::NotedName;
 
 /// Name of the file in the state folder that is locked.
 const LOCK_FILE: &str = "gateway.lock";
@@ -17,6 +19,11 @@ const LOCK_FILE: &str = "gateway.lock";
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// The name in `folder` that should lead to `lock`, the file that is locked.
+pub fn name(folder: &Path, lock: &File) -> io::Result<NotedName> {
+    NotedName::of_file(folder.join(LOCK_FILE), lock)
+}
 
 /// Locks `folder` until the returned file is closed, here and in every process that it is handed to. Returns None where the
 /// lock file cannot be opened for writing: then no gateway can write there, and none needs to be kept out.

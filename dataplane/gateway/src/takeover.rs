@@ -3,18 +3,19 @@
 //! The new process connects and says [`HELLO`]. The old one answers with descriptors, each with one byte that says what
 //! it is, and goes on as before: both now have the same listening sockets, with one queue of connections. When the new
 //! one accepts, it sends [`GO`]; the old one accepts no more, gives up what names it in the state folder, and answers
-//! [`DONE`]. A connection that ends before leaves the old one in its place.
+//! [`DONE`]. A connection that ends before leaves the old one in its place. Whoever else asks meanwhile hears [`BUSY`].
 
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::net::TcpListener;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::PeerCredentials;
 use nix::unistd::geteuid;
@@ -24,16 +25,21 @@ use rustix::net::{
     SendFlags, recvmsg, sendmsg,
 };
 
+use crate::os::NotedName;
+
 /// Name of the socket in the state folder.
 const SOCKET_FILE: &str = "takeover.sock";
 /// Longest path that the address of a socket has room for.
 const MAX_SOCKET_PATH: usize = 100;
 /// What the new process says first; the number counts up with every change of what follows.
-const HELLO: &[u8] = b"aegis takeover 1\n";
+const HELLO: &[u8] = b"aegis takeover 2\n";
 /// Says that the new process accepts.
 const GO: u8 = b'G';
 /// Says that the old process accepts no more.
 const DONE: u8 = b'D';
+
+/// Instead of descriptors: another process is taking over. Its number follows.
+const BUSY: u8 = b'B';
 
 /// What comes with a descriptor.
 const LOCK: u8 = b'L';
@@ -44,25 +50,22 @@ const END: u8 = b'.';
 
 /// How long the other side may take for an answer that needs no work.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+/// How long somebody who is refused may take to say who he is.
+const REFUSAL_LIMIT: Duration = Duration::from_secs(1);
 /// How long the new process may take from the descriptors to [`GO`]: half a minute until it could answer, and what its
 /// threads take to start. Nobody else can take over meanwhile.
 const START_LIMIT: Duration = Duration::from_secs(45);
 /// Most descriptors that are taken from another process.
 const MAX_DESCRIPTORS: usize = 16_384;
 
-/// The socket on which a gateway waits for the one that takes over. Its name goes when dropped, unless it is that of
-/// another socket by then.
+/// The name of the socket on which a gateway waits for the one that takes over. It goes when dropped, unless it is that
+/// of another socket by then.
 #[derive(Debug)]
-pub struct TakeoverName {
-    path: PathBuf,
-    inode: u64,
-}
+pub struct TakeoverName(pub NotedName);
 
 impl Drop for TakeoverName {
     fn drop(&mut self) {
-        if std::fs::symlink_metadata(&self.path).is_ok_and(|data| data.ino() == self.inode) {
-            let _ = std::fs::remove_file(&self.path);
-        }
+        self.0.remove();
     }
 }
 
@@ -75,8 +78,7 @@ pub fn listen(folder: &Path) -> io::Result<(UnixListener, TakeoverName)> {
         _ => {}
     }
     let listener = at_short_path(folder, |path| UnixListener::bind(path))?;
-    let inode = std::fs::symlink_metadata(&path)?.ino();
-    Ok((listener, TakeoverName { path, inode }))
+    Ok((listener, TakeoverName(NotedName::note(path)?)))
 }
 
 /// Calls `work` with a path of the socket that its address has room for.
@@ -149,14 +151,31 @@ impl Successor {
         send(&self.link, END, None)
     }
 
-    /// Waits until it accepts.
+    /// Waits until it accepts. Processes that come to `listener` meanwhile are told that they cannot take over.
     ///
     /// # Errors
     ///
     /// When it has given up, or takes too long: then this process stays in its place.
-    pub fn accepts(&self) -> io::Result<()> {
-        self.link.set_read_timeout(Some(START_LIMIT))?;
-        expect(&self.link, GO)
+    pub fn accepts(&self, listener: &UnixListener) -> io::Result<()> {
+        let deadline = Instant::now() + START_LIMIT;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "it takes too long"));
+            }
+            match wait_readable([self.link.as_fd(), listener.as_fd()], left)? {
+                [true, _] => return expect(&self.link, GO),
+                [false, true] => {
+                    let told = listener.accept().and_then(|(link, _)| refuse(&link, self.process));
+                    tracing::warn!(
+                        ?told,
+                        by = self.process,
+                        "another process wants to take over, too, and is refused"
+                    );
+                }
+                [false, false] => {}
+            }
+        }
     }
 
     /// Says that this process accepts no more.
@@ -191,10 +210,7 @@ pub fn ask(folder: &Path) -> io::Result<Option<(Predecessor, Belongings)>> {
     let process = check_peer(&link)?;
     (&link).write_all(HELLO)?;
     let belongings = receive_all(&link).map_err(|error| match error.kind() {
-        io::ErrorKind::WouldBlock => io::Error::new(
-            io::ErrorKind::TimedOut,
-            "it does not answer; another process may be taking over from it",
-        ),
+        io::ErrorKind::WouldBlock => io::Error::new(io::ErrorKind::TimedOut, "it does not answer"),
         _ => error,
     })?;
     Ok(Some((Predecessor { link, process }, belongings)))
@@ -208,6 +224,37 @@ impl Predecessor {
     }
 }
 
+/// Waits until one of `sockets` has something to read or to accept, at most `limit`. Returns which of them have.
+pub fn wait_readable<const N: usize>(sockets: [BorrowedFd<'_>; N], limit: Duration) -> io::Result<[bool; N]> {
+    let mut watched = sockets.map(|socket| PollFd::new(socket, PollFlags::POLLIN));
+    match poll(&mut watched, PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX)) {
+        Ok(_) => Ok(watched.map(|socket| socket.any().unwrap_or(true))),
+        Err(Errno::EINTR) => Ok([false; N]),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Tells who has connected that `process` is taking over.
+fn refuse(link: &UnixStream, process: i32) -> io::Result<()> {
+    link.set_read_timeout(Some(REFUSAL_LIMIT))?;
+    link.set_write_timeout(Some(REFUSAL_LIMIT))?;
+    // Closed before that was read, the connection would end with an error instead of the answer.
+    (&*link).read_exact(&mut [0; HELLO.len()])?;
+    send(link, BUSY, None)?;
+    (&*link).write_all(&process.to_be_bytes())
+}
+
+/// The error for a process that comes while another one takes over.
+fn busy(mut link: &UnixStream) -> io::Error {
+    let mut process = [0; size_of::<i32>()];
+    let who = match link.read_exact(&mut process).map(|()| i32::from_be_bytes(process)) {
+        Ok(process @ 1..) => format!("process {process}"),
+        _ => "another process".to_owned(),
+    };
+    let what = format!("{who} is taking over from it already; if that one hangs, end it and try again");
+    io::Error::new(io::ErrorKind::ResourceBusy, what)
+}
+
 fn receive_all(link: &UnixStream) -> io::Result<Belongings> {
     let invalid = || io::Error::new(io::ErrorKind::InvalidData, "it speaks another version");
     let (mut lock, mut admin, mut traffic) = (None, None, Vec::new());
@@ -216,6 +263,7 @@ fn receive_all(link: &UnixStream) -> io::Result<Belongings> {
             (LOCK, Some(descriptor)) => lock = Some(File::from(descriptor)),
             (ADMIN, Some(descriptor)) => admin = Some(TcpListener::from(descriptor)),
             (TRAFFIC, Some(descriptor)) => traffic.push(TcpListener::from(descriptor)),
+            (BUSY, None) => return Err(busy(link)),
             (END, None) => return Ok(Belongings { lock, admin: admin.ok_or_else(invalid)?, traffic }),
             _ => return Err(invalid()),
         }
@@ -300,7 +348,7 @@ mod tests {
             let thread = thread::spawn(move || {
                 let successor = Successor::greet(listener.accept().unwrap().0).unwrap();
                 assert_eq!(successor.process, std::process::id().cast_signed());
-                successor.hand(&old).and_then(|()| successor.accepts()).unwrap();
+                successor.hand(&old).and_then(|()| successor.accepts(&listener)).unwrap();
                 drop((socket, listener));
                 successor.release().unwrap();
             });
@@ -321,13 +369,41 @@ mod tests {
         let old = belongings();
         let thread = thread::spawn(move || {
             let successor = Successor::greet(listener.accept().unwrap().0).unwrap();
-            assert!(successor.hand(&old).and_then(|()| successor.accepts()).is_err(), "it has given up");
+            let handed = successor.hand(&old).and_then(|()| successor.accepts(&listener));
+            assert!(handed.is_err(), "it has given up");
             let stranger = Successor::greet(listener.accept().unwrap().0);
             assert!(stranger.is_err(), "another version");
         });
         drop(ask(folder.path()).unwrap().expect("it is there"));
         let stranger = at_short_path(folder.path(), |path| UnixStream::connect(path)).unwrap();
         (&stranger).write_all(b"aegis takeover 0\n").unwrap();
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn who_comes_while_another_one_takes_over_hears_so_at_once_and_the_other_one_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let (listener, socket) = listen(folder.path()).unwrap();
+        let old = belongings();
+        let thread = thread::spawn(move || {
+            let successor = Successor::greet(listener.accept().unwrap().0).unwrap();
+            successor.hand(&old).and_then(|()| successor.accepts(&listener)).unwrap();
+            drop((socket, listener));
+            successor.release().unwrap();
+        });
+        let (first, _belongings) = ask(folder.path()).unwrap().expect("it is there");
+        let process = std::process::id();
+        let expected = format!(
+            "process {process} is taking over from it already; if that one hangs, end it and try again"
+        );
+        for _ in 0..2 {
+            let error = ask(folder.path()).unwrap_err();
+            assert_eq!((error.kind(), error.to_string()), (io::ErrorKind::ResourceBusy, expected.clone()));
+        }
+        // Nor does somebody who says nothing keep it.
+        let silent = at_short_path(folder.path(), |path| UnixStream::connect(path)).unwrap();
+        first.relieve().unwrap();
+        drop(silent);
         thread.join().unwrap();
     }
 

@@ -61,6 +61,10 @@ impl Running {
     }
 
     fn spawn(config: &str, provider: SocketAddr) -> Running {
+        Running::spawn_with(config, &["--upstream", &format!("mine=http://{provider}")])
+    }
+
+    fn spawn_with(config: &str, arguments: &[&str]) -> Running {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("aegis.toml"), config).expect("written");
         let (traffic, admin) = (free(), free());
@@ -70,7 +74,7 @@ impl Running {
             .arg("--state")
             .arg(folder.path().join("state"))
             .args(["--listen", &traffic.to_string(), "--admin", &admin.to_string()])
-            .args(["--upstream", &format!("mine=http://{provider}")])
+            .args(arguments)
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(folder.path().join("log")).expect("a log"))
             .spawn()
@@ -245,6 +249,77 @@ fn a_reload_takes_no_protection_away() {
     it.signal("HUP");
     it.until("the reload is published", |it| it.get("/metrics").contains("aegis_config_generation 2"));
     assert!(it.ask().ends_with("helloworld"));
+}
+
+/// A certificate for this machine that signs itself, valid between the two days, and its key, as files.
+fn certificate(folder: &Path, from: (i32, u8, u8), to: (i32, u8, u8)) -> (PathBuf, PathBuf) {
+    let (cert, key) = (folder.join("cert.pem"), folder.join("key.pem"));
+    let mut params = rcgen::CertificateParams::new(["localhost".to_owned()]).expect("parameters");
+    params.not_before = rcgen::date_time_ymd(from.0, from.1, from.2);
+    params.not_after = rcgen::date_time_ymd(to.0, to.1, to.2);
+    let pair = rcgen::KeyPair::generate().expect("a key");
+    std::fs::write(&cert, params.self_signed(&pair).expect("a certificate").pem()).expect("written");
+    std::fs::write(&key, pair.serialize_pem()).expect("written");
+    (cert, key)
+}
+
+#[test]
+fn a_reload_takes_neither_tls_nor_client_certificates_nor_the_last_upstream_away() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (cert, key) = certificate(folder.path(), (2020, 1, 1), (2120, 1, 1));
+    let upstream = format!("[upstreams.mine]\nurl = \"http://{}\"\n", provider(Duration::ZERO));
+    let tls = format!("{upstream}[[server.tls.certificates]]\ncert = {cert:?}\nkey = {key:?}\n");
+    let clients = format!("{tls}[server.tls]\nclient_auth = \"required\"\nclient_ca = {cert:?}\n");
+    let mut it = Running::spawn_with(&clients, &[]);
+    it.until("it is ready", |it| it.get("/readyz").starts_with("HTTP/1.1 200"));
+    for (refusals, (text, says)) in [
+        (&*upstream, "error: server.tls.certificates: TLS towards clients is on, and would be off"),
+        (&*tls, "error: server.tls.client_auth: certificates of clients are checked, and would no longer be"),
+        (
+            &*clients.replace(&upstream, ""),
+            "error: upstreams: there are upstreams, and none would be left but the built-in ones",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        std::fs::write(it.path("aegis.toml"), text).expect("written");
+        it.signal("HUP");
+        for name in ["aegis_reload_failures_total", "aegis_reload_weaker_refusals_total"] {
+            let count = format!("{name} {}\n", refusals + 1);
+            it.until("the reload is refused", |it| it.get("/metrics").contains(&count));
+        }
+        it.until(says, |it| it.log().contains(says));
+        assert!(it.log().contains("set reload.allow_weaker = true, or restart the gateway"));
+        assert!(it.get("/metrics").contains("aegis_config_generation 1\n"), "the old one stays");
+        let plain = exchange(it.traffic, "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        assert!(!plain.is_ok_and(|reply| reply.starts_with("HTTP")), "TLS is still on");
+    }
+    let allowed = format!("{upstream}[reload]\nallow_weaker = true\n");
+    std::fs::write(it.path("aegis.toml"), allowed).expect("written");
+    it.signal("HUP");
+    it.until("the reload is published", |it| it.get("/metrics").contains("aegis_config_generation 2\n"));
+    assert!(it.ask().ends_with("helloworld"));
+}
+
+/// Standard error is a terminal, on which a gateway warns and then does not start.
+#[test]
+fn the_log_is_coloured_on_a_terminal_unless_no_color_says_no() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = env!("CARGO_BIN_EXE_aegis-gateway");
+    let state = folder.path().join("state");
+    let run = format!("ulimit -n 60; exec {program} run --listen 0.0.0.0:0 --state {}", state.display());
+    for (value, is_coloured) in [(None, true), (Some(""), true), (Some("1"), false)] {
+        let mut command = Command::new("script");
+        command.args(["--quiet", "--return", "--command", &run, "/dev/null"]).env_remove("NO_COLOR");
+        if let Some(value) = value {
+            command.env("NO_COLOR", value);
+        }
+        let printed = command.stdin(Stdio::null()).output().expect("script is installed").stdout;
+        let printed = String::from_utf8_lossy(&printed);
+        let line = printed.lines().find(|line| line.contains("WARN")).expect("a warning");
+        assert_eq!(line.contains('\u{1b}'), is_coloured, "NO_COLOR={value:?}: {line:?}");
+    }
 }
 
 /// Opening a pipe waits for whoever writes: the next reload would wait with it.
@@ -445,13 +520,7 @@ fn check_gives_a_verdict() {
 #[test]
 fn an_expired_certificate_is_told() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
-    let mut params = rcgen::CertificateParams::new(["localhost".to_owned()]).expect("parameters");
-    params.not_before = rcgen::date_time_ymd(2000, 1, 1);
-    params.not_after = rcgen::date_time_ymd(2001, 2, 3);
-    let pair = rcgen::KeyPair::generate().expect("a key");
-    std::fs::write(&cert, params.self_signed(&pair).expect("a certificate").pem()).expect("written");
-    std::fs::write(&key, pair.serialize_pem()).expect("written");
+    let (cert, key) = certificate(folder.path(), (2000, 1, 1), (2001, 2, 3));
     let config =
         format!("log.format = \"json\"\n[[server.tls.certificates]]\ncert = {cert:?}\nkey = {key:?}\n");
     let provider = provider(Duration::ZERO);

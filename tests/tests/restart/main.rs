@@ -2,11 +2,13 @@
 //! on asking. No request may be cut.
 
 mod load;
+mod pipe;
 
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::fs;
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -141,6 +143,9 @@ fn a_takeover_that_does_not_come_about_changes_nothing() {
     let id = gateway.process.id();
     new.process.wait_until(|log| log.contains(&format!("\"process\":{id}")).then_some(()));
     ask();
+    let busy = format!("process {} is taking over from it already", new.process.id());
+    refused(before(&upstream).in_place_of(&gateway).takeover(), &busy);
+    ask();
     new.process.signal(Signal::SIGKILL);
     wait_until("the log says so", || {
         gateway.process.output().contains("does not take over; this one goes on")
@@ -159,18 +164,47 @@ fn a_takeover_that_does_not_come_about_changes_nothing() {
     assert_eq!(new.exchange(&request("last")).status(), 200);
 }
 
+/// Starts a gateway, which must not start and say why.
+fn refused(second: GatewayBuilder, message: &str) {
+    let mut second = second.launch();
+    let status = second.process.wait(PATIENCE).expect("it does not start");
+    let output = second.process.output();
+    assert!(status.code() == Some(2) && output.contains(message), "{status}: {output}");
+}
+
+/// Has a second gateway refused that would run with the same state folder.
+fn expect_locked(gateway: &Gateway, upstream: &Upstream) {
+    let message = format!("another gateway (process {}) runs with the state folder", gateway.process.id());
+    refused(before(upstream).state(gateway.state()), &message);
+}
+
+#[test]
+fn a_state_folder_that_was_put_back_is_locked_and_can_be_taken_over_from() {
+    let (upstream, folder) = (provider(), tempfile::tempdir().expect("a folder"));
+    let state = folder.path().join("state");
+    let mut old = before(&upstream).state(&state).start();
+    assert!(old.metric("aegis_takeover_possible", "") > 0.0);
+    let key = fs::read(state.join("master.key")).expect("a key");
+    // The gateway may begin its log anew while files go one by one.
+    wait_until("all is deleted", || fs::remove_dir_all(&state).is_ok() || !state.exists());
+    wait_until("it is noticed", || old.metric("aegis_takeover_possible", "") < 1.0);
+
+    fs::create_dir(&state).expect("a folder");
+    fs::write(state.join("master.key"), key).expect("a key");
+    fs::set_permissions(state.join("master.key"), fs::Permissions::from_mode(0o600)).expect("ours");
+    wait_until("it can be taken over from again", || old.metric("aegis_takeover_possible", "") > 0.0);
+    assert!(old.process.output().contains("it is made again"));
+    expect_locked(&old, &upstream);
+    let new = before(&upstream).in_place_of(&old).takeover().start();
+    assert!(old.process.wait(PATIENCE).expect("it ends").success());
+    assert_eq!(new.exchange(&request("new")).status(), 200);
+}
+
 #[test]
 fn a_state_folder_has_one_gateway() {
     let upstream = provider();
     let mut gateway = before(&upstream).start();
-    let refused = |message: &str| {
-        let mut second = before(&upstream).state(gateway.state()).launch();
-        let status = second.process.wait(PATIENCE).expect("it does not start");
-        let output = second.process.output();
-        assert!(status.code() == Some(2) && output.contains(message), "{status}: {output}");
-    };
-    let id = gateway.process.id();
-    refused(&format!("another gateway (process {id}) runs with the state folder"));
+    expect_locked(&gateway, &upstream);
 
     // One that drains gives the folder and its ports up, and its streams go on.
     let mut stream = gateway.connect();

@@ -1,7 +1,7 @@
 //! `run`: puts the process together, and takes it apart again when it stops.
 //!
-//! Order matters: everything that can fail for a reason a person can repair happens before the first thread exists and
-//! is said on standard error, not in a log.
+//! Order matters: everything that can fail for a reason a person can repair happens before anything is served, and ends
+//! the program with an error on standard error. Until then there are the threads that write logs, and no others.
 
 mod ending;
 mod place;
@@ -11,14 +11,14 @@ mod succession;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
 use nix::unistd::Pid;
 
 use place::{Arrival, Place};
 use shards::ShardPlan;
-use succession::{enter, get_able, relieve};
+use succession::{get_able, succeed};
 
 use super::check;
 use super::options::ConfigOptions;
@@ -30,6 +30,7 @@ use crate::control::journal::Journal;
 use crate::control::log_file::Readers;
 use crate::control::log_writer::{LogWriter, OnFailure};
 use crate::control::output::Output;
+use crate::control::presence::Presence;
 use crate::control::reload::Reloader;
 use crate::control::shared::Shared;
 use crate::control::shutdown::ShutdownTimes;
@@ -39,6 +40,7 @@ use crate::lifecycle::Phase;
 use crate::rule_cache::RuleCache;
 use crate::snapshot::build::SnapshotBuilder;
 use crate::state_dir::MissingKey;
+use crate::waiting::wait_until;
 use crate::{logs, os, state_dir};
 
 const AFTER_HELP: &str = "\
@@ -56,6 +58,9 @@ Exit codes: 0 stopped on request; 2 could not start, or a part of the gateway fa
 
 /// How long the shards may take to listen before other commands may find the gateway.
 const LISTEN_LIMIT: Duration = Duration::from_secs(10);
+
+/// Pause between two looks at what other threads do.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// How long the last lines of the program's log may take.
 const LAST_LOG_LINES: Duration = Duration::from_secs(1);
@@ -98,8 +103,7 @@ impl RunCommand {
         }
         harden();
         let folder = state_dir::folder(settings);
-        let process = Process::assemble(sources, loaded, self.arrival())?;
-        let outcome = process.run();
+        let outcome = Process::assemble(sources, loaded, self.arrival()).and_then(Process::run);
         logs::flush(LAST_LOG_LINES);
         if self.remove_state {
             // The process that has started this one tries, too.
@@ -127,7 +131,7 @@ fn harden() {
     }
 }
 
-/// Everything that exists before the first thread.
+/// Everything that exists before anything is served.
 struct Process {
     settings: Settings,
     shared: Arc<Shared>,
@@ -158,9 +162,6 @@ impl Process {
         let audit = audit_output(settings)?;
         let audit = write_log("aegis-audit", audit, OnFailure::Keep(settings.audit.sync), &shared)?;
         let access = write_log("aegis-access", access_output(&settings.log)?, OnFailure::Drop, &shared)?;
-        if let Some(path) = state_dir::landmark(settings) {
-            shared.state_folder.watch(path);
-        }
         let attached = arrival == Arrival::Attached;
         let instance = describe_instance(settings, sources.file.as_deref(), attached);
         let reloader = Reloader::new(sources, builder, &loaded);
@@ -191,11 +192,10 @@ impl Process {
             hard_stop: settings.timeouts.hard_stop,
         };
         let control = {
-            let shared = Arc::clone(&shared);
+            let (shared, landmark) = (Arc::clone(&shared), state_dir::landmark(&settings));
             spawn("aegis-control", move || {
-                let done = control::run(&shared, admin, reloader, end);
-                ending::end_in_time(&shared, end);
-                done
+                let _ending = ending::EndInTime { shared: &shared, end };
+                control::run(&shared, admin, reloader, landmark, end)
             })?
         };
         if predecessor.is_some() {
@@ -204,37 +204,10 @@ impl Process {
         let threads = plan.start(&shared, senders, sockets)?;
         announce(&settings, &shared, &plan);
         let has_begun = || shared.lifecycle.is_listening() || shared.lifecycle.phase() != Phase::Running;
-        wait_until(LISTEN_LIMIT, || has_begun() || control.is_finished());
-        let can_serve = shared.lifecycle.is_listening() && shared.lifecycle.phase() == Phase::Running;
-        match predecessor {
-            Some(predecessor) if !can_serve => {
-                // It goes on, and hears so at once. Two that accept are one too many.
-                drop(predecessor);
-                tracing::error!("this gateway cannot serve, so it takes nothing over");
-                shared.leave(Phase::Draining);
-            }
-            predecessor => {
-                predecessor.iter().for_each(relieve);
-                if can_serve {
-                    enter(&settings, &shared, &instance);
-                }
-            }
-        }
-        shared.set_serves_admin(true);
+        wait_until(LISTEN_LIMIT, PAUSE, || has_begun() || control.is_finished());
+        succeed(&shared, predecessor, Presence::new(state_dir::folder(&settings), instance));
         ending::finish(&shared, end, control, threads, journal)
     }
-}
-
-/// Waits until `done`, at most `limit`; returns whether it was.
-fn wait_until(limit: Duration, done: impl Fn() -> bool) -> bool {
-    let begun = Instant::now();
-    while !done() {
-        if begun.elapsed() >= limit {
-            return false;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    true
 }
 
 fn spawn<T: Send + 'static>(
@@ -299,14 +272,16 @@ fn readers(log: &Log) -> Readers {
 }
 
 fn access_output(log: &Log) -> Result<Option<Output>, CliFailure> {
-    match log.access.as_str() {
-        "off" => Ok(None),
-        "stdout" => Ok(Some(Output::stdout())),
-        "stderr" => Ok(Some(Output::stderr())),
-        path => Output::file(Path::new(path), 0, readers(log)).map(Some).map_err(|error| {
-            failure(format!("cannot write {path} (log.access): {error}"), "off, stdout, stderr or a file")
-        }),
-    }
+    let opened = match log.access.as_str() {
+        "off" => return Ok(None),
+        "stdout" => Output::stdout(),
+        "stderr" => Output::stderr(),
+        path => Output::file(Path::new(path), 0, readers(log)),
+    };
+    opened.map(Some).map_err(|error| {
+        let what = format!("cannot write {} (log.access): {error}", log.access);
+        failure(what, "off, stdout, stderr or a file")
+    })
 }
 
 fn announce(settings: &Settings, shared: &Shared, plan: &ShardPlan) {

@@ -96,10 +96,12 @@ fn no_address(upstream: &Upstream) -> String {
     format!("no address of upstream {} ({})", upstream.name, upstream.host)
 }
 
-/// What is wrong with single upstreams of a gateway that is ready.
+/// What is wrong with a gateway that is ready: with single upstreams, or for a takeover.
 fn remarks(shared: &Shared) -> impl Iterator<Item = String> {
+    let names = "no other gateway can take over from this one: see its log";
+    let names = shared.state_folder.lacks_names().then(|| names.to_owned());
     let upstreams = shared.snapshots.load().upstreams.clone();
-    upstreams.into_iter().filter(|upstream| upstream.needed).filter_map(|upstream| {
+    let of_upstreams = upstreams.into_iter().filter(|upstream| upstream.needed).filter_map(|upstream| {
         let known = upstream.addresses.get().len();
         match (known, upstream.addresses.is_failing()) {
             (0, _) => Some(no_address(&upstream)),
@@ -109,7 +111,8 @@ fn remarks(shared: &Shared) -> impl Iterator<Item = String> {
             )),
             (_, false) => None,
         }
-    })
+    });
+    names.into_iter().chain(of_upstreams)
 }
 
 /// Whose memory is to be forgotten; everybody's if nothing is named.

@@ -5,15 +5,16 @@
 //! gateways may append to one file: each locks it for the time of a write.
 
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::fcntl::OFlag;
 
 use crate::os;
+use crate::shared_pipe::{self, wait_for_room, write_some};
 
 /// How long another writer is waited for. Whoever may read the file may lock it, and must not be able to stop the log.
 const LOCK_PATIENCE: Duration = Duration::from_millis(50);
@@ -105,10 +106,10 @@ impl LogFile {
     }
 
     /// Appends `lines` and says how many of their bytes are done with. On a disk that is full these are whole lines; a
-    /// pipe or device may take a part of one, whose rest comes first the next time.
+    /// pipe takes a few lines at a time. It or a device may take a part of one, whose rest comes first the next time.
     pub fn append(&mut self, lines: &[u8]) -> (usize, io::Result<()>) {
         if !self.regular {
-            return write_some(&self.file, lines);
+            return shared_pipe::append(&self.file, lines);
         }
         let _lock = Lock::take(&self.file);
         if self.torn {
@@ -158,13 +159,6 @@ fn explain_unread(path: &Path, error: io::Error) -> io::Error {
         return io::Error::new(error.kind(), "it is a pipe that nobody reads; start its reader first");
     }
     error
-}
-
-/// Has writes to a pipe or device wait until it takes something: a reader that is slow is no error.
-fn wait_for_room(file: &File) -> io::Result<()> {
-    let flags = OFlag::from_bits_retain(fcntl(file, FcntlArg::F_GETFL)?);
-    fcntl(file, FcntlArg::F_SETFL(flags.difference(OFlag::O_NONBLOCK)))?;
-    Ok(())
 }
 
 /// Takes a file from those who must not read or change it.
@@ -233,20 +227,6 @@ fn ends_with_a_line(open: &File, path: &Path) -> io::Result<bool> {
     Ok(last == *b"\n")
 }
 
-/// Writes until everything is written or nothing more can be.
-fn write_some(mut file: &File, bytes: &[u8]) -> (usize, io::Result<()>) {
-    let mut written = 0;
-    while written < bytes.len() {
-        match file.write(&bytes[written..]) {
-            Ok(0) => return (written, Err(io::ErrorKind::WriteZero.into())),
-            Ok(count) => written += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return (written, Err(error)),
-        }
-    }
-    (written, Ok(()))
-}
-
 /// The file's lock, or the right to go on without it: a disk that knows no locks, or a reader that does not let go,
 /// must not stop the log.
 struct Lock<'a>(&'a File);
@@ -277,6 +257,7 @@ impl Drop for Lock<'_> {
 mod tests {
     use std::process::Command;
 
+    use nix::fcntl::{FcntlArg, fcntl};
     use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
 
     use super::*;

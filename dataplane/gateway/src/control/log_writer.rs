@@ -13,6 +13,7 @@ use super::output::Output;
 use super::shared::Shared;
 use super::tenure::AsideStep;
 use crate::config::settings::AuditSync;
+use crate::waiting::wait_until;
 
 /// Pause after a failed write.
 const RETRY: Duration = Duration::from_millis(64);
@@ -159,11 +160,7 @@ impl LogWriter {
     pub fn close(&self, limit: Duration) -> bool {
         self.desk.lock().closing = true;
         self.desk.news.notify_one();
-        let begun = Instant::now();
-        while !self.thread.is_finished() && begun.elapsed() < limit {
-            thread::sleep(POLL_INTERVAL);
-        }
-        self.thread.is_finished()
+        wait_until(limit, POLL_INTERVAL, || self.thread.is_finished())
     }
 }
 
@@ -238,7 +235,7 @@ impl WriterThread {
     fn write(&mut self, closing: bool) -> io::Result<()> {
         self.output.replace_if_deleted()?;
         if !self.output.is_empty() {
-            self.output.flush()?;
+            self.write_lines()?;
             self.unsynced = true;
             if self.output.rotate_if_full()? {
                 self.unsynced = false;
@@ -248,6 +245,19 @@ impl WriterThread {
             self.output.sync()?;
             self.unsynced = false;
             self.synced_at = Instant::now();
+        }
+        Ok(())
+    }
+
+    /// Writes what waits, and counts what is done with: whoever is kept by a pipe until the end has lost the rest.
+    fn write_lines(&mut self) -> io::Result<()> {
+        while !self.output.is_empty() {
+            let (lines, result) = self.output.write_some();
+            let mut orders = self.desk.lock();
+            // The rest of a line whose end was given up before is not among them.
+            orders.unwritten = orders.unwritten.saturating_sub(lines);
+            drop(orders);
+            result?;
         }
         Ok(())
     }

@@ -1,11 +1,17 @@
 //! Everything that is not traffic: signals, reload, name lookups, the admin listener, the journal of records.
 //!
-//! `aegis-control` runs a single-threaded tokio runtime with the admin listener, the lookups and the signals;
-//! `aegis-reload` reads the configuration again; `aegis-takeover` waits for the gateway that takes the place of this one;
-//! `aegis-journal` empties the shards' rings, and hands audit events and
-//! access lines to `aegis-audit` and `aegis-access`, which write them. Only the last two and `aegis-log` wait for a disk
-//! or a pipe, each for its own, so that a slow one delays neither health checks nor signals nor another log. Shards wait
-//! for none of them.
+//! `aegis-control` runs a single-threaded tokio runtime with the admin listener, the lookups and the signals; lookups, and
+//! looks at the state folder, wait on threads that tokio keeps for what blocks. `aegis-journal` empties the shards' rings and
+//! waits for no disk. Each of the others waits for its own, so that a slow one delays neither health checks nor signals nor
+//! another log:
+//!
+//! - `aegis-reload` reads the configuration again;
+//! - `aegis-takeover` waits for the gateway that takes the place of this one, and watches what that finds it by;
+//! - `aegis-audit` and `aegis-access` write what the journal hands them, `aegis-log` writes the program's log;
+//! - `aegis-farewell` removes what lies in the state folder for others when the process leaves;
+//! - `aegis-end` ends the process when the others do not.
+//!
+//! Shards wait for none of them.
 
 pub mod access;
 pub mod admin;
@@ -20,6 +26,7 @@ pub mod journal;
 pub mod log_file;
 pub mod log_writer;
 pub mod output;
+pub mod presence;
 pub mod reload;
 pub mod render;
 pub mod resolve;
@@ -35,6 +42,7 @@ mod weaker;
 
 use std::io;
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use shared::Shared;
@@ -42,12 +50,13 @@ use shutdown::{ShutdownTimes, shards_ended, shards_ended_within};
 
 use crate::lifecycle::Phase;
 
-/// Runs the control side until the process is over: serves the admin listener, resolves names, handles signals. Returns
-/// when all shards have ended, or when the time for that is up.
+/// Runs the control side until the process is over: serves the admin listener, resolves names, handles signals, and watches
+/// `landmark`, which exists as long as the state folder is there. Returns when all shards have ended, or when the time for that is up.
 pub fn run(
     shared: &Arc<Shared>,
     admin: TcpListener,
     reloader: reload::Reloader,
+    landmark: Option<PathBuf>,
     end: ShutdownTimes,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -57,7 +66,9 @@ pub fn run(
         let admin =
             tokio::spawn(admin_server::serve(Arc::clone(shared), admin, admin::router(Arc::clone(shared))));
         let names = tokio::spawn(resolve::keep_fresh(Arc::clone(shared)));
-        tokio::spawn(state_watch::keep_watch(Arc::clone(shared)));
+        if let Some(path) = landmark {
+            tokio::spawn(state_watch::keep_watch(Arc::clone(shared), path));
+        }
         let certificates = tokio::spawn(certificates::watch(Arc::clone(shared)));
         let signalled = tokio::spawn(signals::handle_signals(Arc::clone(shared), signals, reloads, end));
         let ended = shards_ended(shared);

@@ -4,19 +4,19 @@
 //! a device a half-written line is completed, not repeated.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::log_file::{self, LogFile, Readers};
 use crate::clock;
+use crate::shared_pipe::StandardStream;
 
 /// Where lines go.
 #[derive(Debug)]
 enum OutputTarget {
     File(LogFile),
-    Stdout,
-    Stderr,
+    Standard(StandardStream),
 }
 
 /// A growing log.
@@ -39,29 +39,21 @@ impl Output {
             let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
             log_file::keep_all_private(folder, readers, |name| was_set_aside(path, name))?;
         }
-        Ok(Output {
-            target: OutputTarget::File(file),
-            waiting: Vec::new(),
-            written: 0,
-            rotate_size,
-            is_aside: false,
-        })
+        Ok(Output { rotate_size, ..Output::to(OutputTarget::File(file)) })
     }
 
     /// Standard output.
-    pub fn stdout() -> Output {
-        Output {
-            target: OutputTarget::Stdout,
-            waiting: Vec::new(),
-            written: 0,
-            rotate_size: 0,
-            is_aside: false,
-        }
+    pub fn stdout() -> io::Result<Output> {
+        Ok(Output::to(OutputTarget::Standard(StandardStream::output()?)))
     }
 
     /// Standard error.
-    pub fn stderr() -> Output {
-        Output { target: OutputTarget::Stderr, ..Output::stdout() }
+    pub fn stderr() -> io::Result<Output> {
+        Ok(Output::to(OutputTarget::Standard(StandardStream::error()?)))
+    }
+
+    fn to(target: OutputTarget) -> Output {
+        Output { target, waiting: Vec::new(), written: 0, rotate_size: 0, is_aside: false }
     }
 
     /// The lines that wait to be written; add whole lines.
@@ -74,30 +66,21 @@ impl Output {
         self.waiting.is_empty()
     }
 
-    /// Writes what waits. On failure the rest waits on.
-    pub fn flush(&mut self) -> io::Result<()> {
-        while self.written < self.waiting.len() {
-            let rest = &self.waiting[self.written..];
-            let count = match &mut self.target {
-                OutputTarget::File(file) => {
-                    let (count, result) = file.append(rest);
-                    self.written += count;
-                    result?;
-                    continue;
-                }
-                OutputTarget::Stdout => io::stdout().write(rest),
-                OutputTarget::Stderr => io::stderr().write(rest),
-            };
-            match count {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => self.written += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+    /// Writes what waits, or the first of it where a pipe takes a few lines at a time. Returns how many lines have their end
+    /// written with that. On failure the rest waits on.
+    pub fn write_some(&mut self) -> (usize, io::Result<()>) {
+        let rest = &self.waiting[self.written..];
+        let (count, result) = match &mut self.target {
+            OutputTarget::File(file) => file.append(rest),
+            OutputTarget::Standard(stream) => stream.append(rest),
+        };
+        let lines = memchr::memchr_iter(b'\n', &rest[..count]).count();
+        self.written += count;
+        if self.written == self.waiting.len() {
+            self.waiting.clear();
+            self.written = 0;
         }
-        self.waiting.clear();
-        self.written = 0;
-        if matches!(self.target, OutputTarget::Stdout) { io::stdout().flush() } else { Ok(()) }
+        (lines, result)
     }
 
     /// Begins the file anew when it was deleted: what is written to it now would be gone with it.
@@ -141,7 +124,7 @@ impl Output {
     pub fn sync(&mut self) -> io::Result<()> {
         match &self.target {
             OutputTarget::File(file) => file.sync(),
-            OutputTarget::Stdout | OutputTarget::Stderr => Ok(()),
+            OutputTarget::Standard(_) => Ok(()),
         }
     }
 
@@ -225,6 +208,15 @@ fn was_set_aside(path: &Path, name: &str) -> bool {
 mod tests {
     use super::*;
     use std::os::unix::fs::MetadataExt;
+
+    impl Output {
+        fn flush(&mut self) -> io::Result<()> {
+            while !self.is_empty() {
+                self.write_some().1?;
+            }
+            Ok(())
+        }
+    }
 
     #[test]
     fn lines_are_appended_to_a_private_file() {

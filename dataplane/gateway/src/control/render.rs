@@ -331,6 +331,11 @@ impl Page<'_> {
                 "1 while the state folder, or the master key in it, is not there",
                 u64::from(self.shared.state_folder.is_gone()),
             ),
+            (
+                "aegis_takeover_possible",
+                "1 while another gateway could take over from this one",
+                u64::from(self.shared.state_folder.has_names()),
+            ),
         ];
         for (name, help, value) in gauges {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;

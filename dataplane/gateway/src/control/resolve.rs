@@ -1,10 +1,9 @@
 //! Looks the names of upstreams up and publishes their addresses.
 //!
 //! Shards never resolve: the system's resolver blocks. A name is looked up at the start and again every [`REFRESH`];
-//! when that fails the old addresses stay, and the next try comes sooner. So it does when a shard cannot connect: a
-//! provider may have moved. The system's resolver does not report a
-//! record's time to live, so the interval is fixed and
-//! short.
+//! when that fails the old addresses stay, and the next try comes sooner. So it does when a shard cannot connect, because a
+//! provider may have moved, and after a reload, by which somebody may say that a record was corrected. The system's
+//! resolver does not report a record's time to live, so the interval is fixed and short.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -14,7 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use super::shared::Shared;
-use crate::snapshot::{Addresses, Upstream};
+use crate::snapshot::{Addresses, Snapshot, Upstream};
 
 /// Time between lookups of a name that is known.
 pub const REFRESH: Duration = Duration::from_secs(30);
@@ -59,8 +58,15 @@ type Lookup = (Result<Vec<SocketAddr>, String>, Arc<Upstream>);
 pub async fn keep_fresh(shared: Arc<Shared>) {
     let mut names = WatchedNames::new();
     let mut lookups = JoinSet::new();
+    let mut generation = 0;
     loop {
-        begin_lookups(&shared, &mut names, &mut lookups);
+        let snapshot = shared.snapshots.load();
+        if generation != snapshot.generation {
+            generation = snapshot.generation;
+            doubt_what_fails(&snapshot);
+        }
+        begin_lookups(&snapshot, &mut names, &mut lookups);
+        drop(snapshot);
         // One that hangs holds no other up.
         tokio::select! {
             () = tokio::time::sleep(STEP) => {}
@@ -79,9 +85,14 @@ fn key(upstream: &Upstream) -> (String, u16) {
     (upstream.host.to_string(), upstream.port)
 }
 
+/// Asks for the names that do not resolve: they may by now.
+fn doubt_what_fails(snapshot: &Snapshot) {
+    let failing = snapshot.upstreams.iter().filter(|upstream| upstream.addresses.is_failing());
+    failing.for_each(|upstream| upstream.addresses.doubt());
+}
+
 /// Begins the lookups that are due, and forgets the names of upstreams that are gone.
-fn begin_lookups(shared: &Shared, names: &mut WatchedNames, lookups: &mut JoinSet<Lookup>) {
-    let snapshot = shared.snapshots.load();
+fn begin_lookups(snapshot: &Snapshot, names: &mut WatchedNames, lookups: &mut JoinSet<Lookup>) {
     let now = Instant::now();
     names.retain(|key, _| snapshot.upstreams.iter().any(|u| u.port == key.1 && *u.host == *key.0));
     for upstream in &snapshot.upstreams {

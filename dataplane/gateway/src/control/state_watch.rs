@@ -1,6 +1,7 @@
 //! Looks once a second whether the state folder is still there.
 
 use std::io::ErrorKind;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,9 +10,8 @@ use super::shared::Shared;
 /// Time between two looks.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Watches for ever, on a thread that may wait: a disk that does not answer keeps nobody else.
-pub(super) async fn keep_watch(shared: Arc<Shared>) {
-    let Some(path) = shared.state_folder.path().map(ToOwned::to_owned) else { return };
+/// Watches `path` for ever, on a thread that may wait: a disk that does not answer keeps nobody else.
+pub(super) async fn keep_watch(shared: Arc<Shared>, path: PathBuf) {
     loop {
         tokio::time::sleep(INTERVAL).await;
         let looked_for = path.clone();

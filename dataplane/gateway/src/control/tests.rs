@@ -334,6 +334,55 @@ fn a_name_that_led_nowhere_is_looked_up_again_at_once() {
     });
 }
 
+/// A reload says that something was corrected, maybe the record of a name.
+#[test]
+fn a_name_that_fails_is_looked_up_again_after_a_reload() {
+    let mut harness = Harness::new("[upstreams.mine]\nurl = \"http://localhost:9\"", 1);
+    let addresses = Arc::clone(&harness.shared.snapshots.load().upstream("mine").unwrap().addresses);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let lookups = tokio::spawn(resolve::keep_fresh(Arc::clone(&harness.shared)));
+        for is_again in [false, true] {
+            if is_again {
+                addresses.set_looked_up(false);
+                harness.reloader.reload(&harness.shared);
+            }
+            let begun = Instant::now();
+            while addresses.is_failing() || !addresses.was_looked_up() {
+                assert!(begun.elapsed() < resolve::REFRESH / 2, "it waits for its time");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+        lookups.abort();
+    });
+}
+
+#[test]
+fn what_a_pipe_has_taken_until_the_end_is_not_counted_as_lost() {
+    const EVENTS: usize = 400;
+    let harness = Harness::new("", 1);
+    let pipe = harness.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut reader =
+        OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&pipe).unwrap();
+    let writer = harness.writer(&pipe, OnFailure::Keep(AuditSync::Batch));
+    let mut lines: Vec<u8> = (0..EVENTS).flat_map(|_| [vec![b'x'; 499], b"\n".to_vec()].concat()).collect();
+    writer.hand_over(&mut lines);
+    let mut unwritten = EVENTS;
+    let begun = Instant::now();
+    // Until the pipe is full, and the thread waits for its reader.
+    while unwritten != writer.unwritten() || unwritten == EVENTS {
+        assert!(begun.elapsed() < LONG, "nothing is written");
+        unwritten = writer.unwritten();
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(!writer.close(Duration::ZERO));
+    let mut taken = vec![0; EVENTS * 500];
+    let count = std::io::Read::read(&mut reader, &mut taken).unwrap();
+    assert_eq!(count % 500, 0, "whole lines");
+    assert_eq!(unwritten, EVENTS - count / 500);
+}
+
 /// Samples of the page by name with labels, as a scraper reads them.
 fn samples(page: &str) -> HashMap<String, f64> {
     let sample = |line: &str| {

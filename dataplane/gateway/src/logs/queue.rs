@@ -4,8 +4,9 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::waiting::wait_until;
 
 /// Lines that may wait; more are dropped.
 const CAPACITY: usize = 4_096;
@@ -50,10 +51,7 @@ impl LineQueue {
 
     /// Waits until no line waits, at most `limit`.
     pub(super) fn flush(&self, limit: Duration) {
-        let begun = Instant::now();
-        while self.counts.waiting.load(Acquire) > 0 && begun.elapsed() < limit {
-            thread::sleep(POLL_INTERVAL);
-        }
+        wait_until(limit, POLL_INTERVAL, || self.counts.waiting.load(Acquire) == 0);
     }
 }
 
@@ -87,6 +85,7 @@ impl Lines {
 #[cfg(test)]
 mod tests {
     use std::os::unix::net::UnixStream;
+    use std::thread;
 
     use super::*;
 

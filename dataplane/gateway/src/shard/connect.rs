@@ -32,12 +32,10 @@ pub(super) async fn connect(shard: &Rc<Shard>, upstream: &Upstream) -> Result<Bo
     let metrics = &shard.metrics.upstreams[upstream.slot];
     let addresses = Arc::clone(&upstream.addresses.get());
     let budget = ConnectBudget { limit: upstream.timeouts.connect_total, began: Instant::now() };
-    let mut failure = unresolved(&upstream.host);
-    // What is said in the log, unless TLS has failed, which is said once for each cause.
-    let mut why = Some(String::from("no address"));
+    let mut failed = None;
     for address in addresses.iter() {
         let Some(limit) = budget.at_most(upstream.timeouts.connect) else { break };
-        let attempt = match open(shard, *address, limit).await {
+        failed = Some(match open(shard, *address, limit).await {
             Ok(mut conn) => match tls_handshake(&mut conn, upstream, &budget).await {
                 Ok(()) => {
                     let now = shard.deadlines.now();
@@ -51,29 +49,47 @@ pub(super) async fn connect(shard: &Rc<Shard>, upstream: &Upstream) -> Result<Bo
                 // It was cut here.
                 Err(_) if shard.is_stopping() => return Err(STOPPING),
                 Err(error) => {
-                    why = None;
                     let cause = upstream_tls::cause(&error);
-                    upstream_tls::report(shard, upstream, cause, &format_args!("{address}: {error}"))
+                    let detail = format_args!("{address}: {error}");
+                    Attempt::Insecure(upstream_tls::report(shard, upstream, cause, &detail))
                 }
             },
-            Err(error) => {
-                why = Some(format!("{address}: {error}"));
-                match error.kind() {
-                    io::ErrorKind::TimedOut => Failure::timeout("connecting to the upstream took too long"),
-                    _ => Failure::upstream("the upstream cannot be reached"),
-                }
-            }
-        };
+            Err(error) => Attempt::Unreachable(*address, error),
+        });
         metrics.connect_failures.inc();
-        failure = attempt;
     }
     // The name may lead elsewhere by now.
     upstream.addresses.doubt();
-    if let Some(why) = why {
-        let detail = || format!("{}: {why}", upstream.name);
-        shard.log_event(LogEventLevel::Warn, "cannot reach upstream", detail);
+    Err(explain(shard, upstream, failed))
+}
+
+/// How an attempt to connect to one address has failed.
+enum Attempt {
+    /// There is nobody, or no answer.
+    Unreachable(SocketAddr, io::Error),
+    /// TLS has failed, which was said in the log; with the answer for the client.
+    Insecure(Failure),
+}
+
+/// Says in the log why no attempt came about, and gives the answer for the client. The `last` one stands for all.
+fn explain(shard: &Shard, upstream: &Upstream, last: Option<Attempt>) -> Failure {
+    const UNREACHABLE: &str = "cannot reach upstream";
+    match last {
+        Some(Attempt::Insecure(failure)) => failure,
+        Some(Attempt::Unreachable(address, error)) => {
+            let detail = || format!("{}: {address}: {error}", upstream.name);
+            shard.log_event(LogEventLevel::Warn, UNREACHABLE, detail);
+            match error.kind() {
+                io::ErrorKind::TimedOut => Failure::timeout("connecting to the upstream took too long"),
+                _ => Failure::upstream("the upstream cannot be reached"),
+            }
+        }
+        None => {
+            let detail = || format!("{}: no address", upstream.name);
+            shard.log_event(LogEventLevel::Warn, UNREACHABLE, detail);
+            unresolved(&upstream.host)
+        }
     }
-    Err(failure)
 }
 
 /// Connects to one address. Where descriptors have run out, idle connections make room for one more attempt.

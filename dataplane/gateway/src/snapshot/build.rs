@@ -5,6 +5,7 @@
 //! it is.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use aegis_detect::{KnownValues, Pack, RuleSource, Rules, Selection};
@@ -218,7 +219,7 @@ impl SnapshotBuilder {
         let tls_health = before.map(|before| Arc::clone(&before.tls_health)).unwrap_or_default();
         let addresses = match url.literal() {
             Some(address) => Arc::new(Addresses::fixed(address)),
-            None => Arc::clone(self.addresses.entry((url.host.clone(), url.port)).or_default()),
+            None => self.addresses_of(&url.host, url.port),
         };
         Ok(Arc::new(Upstream {
             name: name.into(),
@@ -240,6 +241,20 @@ impl SnapshotBuilder {
             recall: upstream.recall.unwrap_or(true),
             needed: !upstream.built_in,
         }))
+    }
+
+    /// The addresses of a name, those that are known of it with another port until it was looked up with this one.
+    fn addresses_of(&mut self, host: &str, port: u16) -> Arc<Addresses> {
+        let key = (host.to_owned(), port);
+        if let Some(addresses) = self.addresses.get(&key) {
+            return Arc::clone(addresses);
+        }
+        let addresses = Arc::new(Addresses::default());
+        if let Some((_, known)) = self.addresses.iter().find(|((other, _), _)| other == host) {
+            addresses.assume(known.get().iter().map(|known| SocketAddr::new(known.ip(), port)).collect());
+        }
+        self.addresses.insert(key, Arc::clone(&addresses));
+        addresses
     }
 
     /// The metric slot of a name: the same as long as the process lives.

@@ -42,8 +42,19 @@ impl GatewayKeys {
 
     /// The key that has this hash.
     pub fn get(&self, sha256: &[u8; 32]) -> Option<&HashedKey> {
-        let first = self.0.partition_point(|key| key.sha256[..PREFIX] < sha256[..PREFIX]);
-        let same_prefix = self.0[first..].iter().take_while(|key| key.sha256[..PREFIX] == sha256[..PREFIX]);
+        self.look_up(sha256, || {})
+    }
+
+    /// As [`Self::get`]; calls `looked` for each key that is looked at.
+    fn look_up(&self, sha256: &[u8; 32], mut looked: impl FnMut()) -> Option<&HashedKey> {
+        let first = self.0.partition_point(|key| {
+            looked();
+            key.sha256[..PREFIX] < sha256[..PREFIX]
+        });
+        let same_prefix = self.0[first..].iter().take_while(|key| {
+            looked();
+            key.sha256[..PREFIX] == sha256[..PREFIX]
+        });
         same_prefix.filter(|key| bool::from(key.sha256.ct_eq(sha256))).last()
     }
 
@@ -77,6 +88,21 @@ mod tests {
             upstreams: vec![],
             recall: true,
             disabled: false,
+        }
+    }
+
+    #[test]
+    fn a_look_up_among_fifty_thousand_keys_looks_at_a_few() {
+        use sha2::{Digest, Sha256};
+
+        let hash = |number: u32| -> [u8; 32] { Sha256::digest(number.to_le_bytes()).into() };
+        let keys = GatewayKeys::new((0..50_000).map(|number| key(hash(number))));
+        for number in 0..60_000 {
+            let mut looks = 0;
+            let found = keys.look_up(&hash(number), || looks += 1);
+            assert_eq!(found.is_some(), number < 50_000);
+            // The logarithm of their number, the key itself, and the one behind it.
+            assert!(looks <= 20, "{looks} looks");
         }
     }
 

@@ -6,13 +6,14 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::wait_until;
+use super::{LAST_LOG_LINES, PAUSE};
 use crate::cli::outcome::{CliFailure, CliOutcome, failure};
 use crate::control::journal::LAST_WRITES;
 use crate::control::shared::Shared;
 use crate::control::shutdown::ShutdownTimes;
 use crate::lifecycle::Phase;
-use crate::os;
+use crate::waiting::wait_until;
+use crate::{logs, os};
 
 /// How long the end may take when nobody is served any longer, whatever disk or pipe is waited for: what is left of the
 /// logs, and the files that are removed.
@@ -51,18 +52,33 @@ pub(super) fn finish(
     ))
 }
 
-/// Sees to it that the process ends, even if what is still to be done waits for a disk or a pipe. Called when control has
-/// ended; if that was by a fault, shards may still be served to their end.
-pub(super) fn end_in_time(shared: &Arc<Shared>, end: ShutdownTimes) {
-    let is_over = shared.lifecycle.phase() == Phase::Stopping;
-    let winding_down = if is_over { Duration::ZERO } else { end.drain + end.hard_stop };
-    let signalled = Arc::clone(shared);
-    let on_signal = move || {
-        signalled.leave(Phase::Stopping);
-        signalled.note_signal();
-    };
-    if let Err(error) = os::end_within(winding_down + END_LIMIT, 2, on_signal) {
-        tracing::warn!(%error, "cannot start a thread: the end is not bounded in time");
+/// Dropped when control has ended, in whatever way: sees to it that the process ends, even if what is still to be done
+/// waits for a disk or a pipe. If control has ended by a fault, shards may still be served to their end.
+pub(super) struct EndInTime<'a> {
+    pub(super) shared: &'a Arc<Shared>,
+    pub(super) end: ShutdownTimes,
+}
+
+impl Drop for EndInTime<'_> {
+    fn drop(&mut self) {
+        let is_over = self.shared.lifecycle.phase() == Phase::Stopping;
+        let winding_down = if is_over { Duration::ZERO } else { self.end.drain + self.end.hard_stop };
+        let limit = winding_down + END_LIMIT;
+        let signalled = Arc::clone(self.shared);
+        let on_signal = move || {
+            signalled.leave(Phase::Stopping);
+            signalled.note_signal();
+        };
+        let say_why = move || {
+            tracing::error!(
+                limit_s = limit.as_secs(),
+                "the end takes too long: a disk, a pipe or a shard does not answer; ending all the same"
+            );
+            logs::flush(LAST_LOG_LINES);
+        };
+        if let Err(error) = os::end_within(limit, 2, on_signal, say_why) {
+            tracing::warn!(%error, "cannot start a thread: the end is not bounded in time");
+        }
     }
 }
 
@@ -71,8 +87,8 @@ fn wind_down(shared: &Shared, end: ShutdownTimes) {
     let all_ended = || shared.lifecycle.has_ended();
     if shared.lifecycle.phase() != Phase::Stopping {
         shared.leave(Phase::Draining);
-        wait_until(end.drain, all_ended);
+        wait_until(end.drain, PAUSE, all_ended);
         shared.leave(Phase::Stopping);
-        wait_until(end.hard_stop, all_ended);
+        wait_until(end.hard_stop, PAUSE, all_ended);
     }
 }

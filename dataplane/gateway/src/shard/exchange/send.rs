@@ -218,8 +218,23 @@ impl Exchange<'_> {
         match has_failed {
             false => Ok(Sent::All),
             true if upstream_conn.conn.deadline.is_missed() => Err(TOO_SLOW.into()),
-            true => Err(SendError::Stale),
+            true => Err(self.refused_or(SendError::Stale, upstream_conn, upstream)),
         }
+    }
+
+    /// Why the connection has ended: `closed`, unless the upstream has refused TLS behind the handshake, at whatever point
+    /// of the exchange that was heard.
+    pub(super) fn refused_or(
+        &self,
+        closed: SendError,
+        upstream_conn: &mut UpstreamConn,
+        upstream: &Upstream,
+    ) -> SendError {
+        // One from the pool was accepted before.
+        let fault = upstream_conn.conn.rx.take_fault().filter(|_| !upstream_conn.is_reused);
+        let refusal = fault.and_then(|fault| Some((upstream_tls::late_refusal(&fault)?, fault)));
+        refusal
+            .map_or(closed, |(cause, fault)| upstream_tls::report(self.shard, upstream, cause, &fault).into())
     }
 
     /// Writes the next part of a body that is streamed.
@@ -238,7 +253,7 @@ impl Exchange<'_> {
             }
             Watched::Answered(_) => Ok(Sent::Early),
             Watched::Failed(_) if upstream_conn.conn.deadline.is_missed() => Err(TOO_SLOW.into()),
-            Watched::Failed(_) => Err(SendError::Lost),
+            Watched::Failed(_) => Err(self.refused_or(SendError::Lost, upstream_conn, upstream)),
         }
     }
 
@@ -287,11 +302,7 @@ impl Exchange<'_> {
                     return Err(TOO_LATE.into());
                 }
                 ReadEvent::Upstream(_) if seen => return Err(HALF_A_HEAD.into()),
-                ReadEvent::Upstream(Err(error)) if !upstream_conn.is_reused => {
-                    let Some(cause) = upstream_tls::late_refusal(&error) else { return Err(closed) };
-                    return Err(upstream_tls::report(self.shard, upstream, cause, &error).into());
-                }
-                ReadEvent::Upstream(_) => return Err(closed),
+                ReadEvent::Upstream(_) => return Err(self.refused_or(closed, upstream_conn, upstream)),
                 ReadEvent::ClientGone => return Err(ExchangeError::ClientGone.into()),
             }
         }

@@ -26,6 +26,8 @@ enum Refilled {
     Ready,
     /// The upstream has begun its reply meanwhile.
     Answered,
+    /// The upstream has closed the connection without one.
+    Closed,
 }
 
 impl Exchange<'_> {
@@ -89,6 +91,7 @@ impl Exchange<'_> {
             match self.next_window(upstream_conn).await? {
                 Refilled::Ready => {}
                 Refilled::Answered => return Ok(Sent::Early),
+                Refilled::Closed => return Err(self.refused_or(SendError::Lost, upstream_conn, upstream)),
             }
             let reached = self.scan_window(scanner)?;
             if self.write_later(upstream_conn, upstream).await? == Sent::Early {
@@ -111,7 +114,7 @@ impl Exchange<'_> {
                 }
                 match upstream_conn.conn.rx.poll_response_started(cx) {
                     Poll::Ready(true) => Poll::Ready(Ok(Refilled::Answered)),
-                    Poll::Ready(false) => Poll::Ready(Err(SendError::Lost)),
+                    Poll::Ready(false) => Poll::Ready(Ok(Refilled::Closed)),
                     Poll::Pending => Poll::Pending,
                 }
             })

@@ -101,6 +101,8 @@ pub(crate) struct ReadHalf {
     /// The most bytes that `plain` ever held.
     written: usize,
     has_ended: bool,
+    /// Why TLS has ended it, until somebody asks.
+    fault: Option<io::Error>,
     is_peer_finished: bool,
     has_filled_buffer: bool,
     /// With TLS, its state and the buffer for what the socket gives.
@@ -116,6 +118,7 @@ impl ReadHalf {
             start: 0,
             written: 0,
             has_ended: false,
+            fault: None,
             is_peer_finished: false,
             has_filled_buffer: false,
             tls: None,
@@ -156,6 +159,11 @@ impl ReadHalf {
     /// Whether the peer has ended its side gracefully: the end of the stream was read, not a reset.
     pub(crate) fn is_peer_finished(&self) -> bool {
         self.is_peer_finished
+    }
+
+    /// Takes the error that has ended a connection with TLS. Reads tell its kind only, and whoever writes has other errors.
+    pub(crate) fn take_fault(&mut self) -> Option<io::Error> {
+        self.fault.take()
     }
 
     /// Whether the buffer is with the kernel.
@@ -268,8 +276,9 @@ impl ReadHalf {
                     return Poll::Ready(Ok(self.data().len() - before));
                 }
                 Poll::Ready(Err(error)) => {
-                    self.has_ended = true;
-                    return Poll::Ready(Err(error));
+                    let kind = error.kind();
+                    (self.has_ended, self.fault) = (true, Some(error));
+                    return Poll::Ready(Err(kind.into()));
                 }
             }
         }

@@ -15,7 +15,7 @@ use rcgen::{CertificateParams, CertifiedKey, KeyPair, date_time_ymd};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::harness::{GatewaySetup, MockUpstream, on_both_drivers, read_request, wait_for};
-use crate::config::settings::Driver;
+use crate::config::settings::{BeyondHold, Driver};
 use crate::events::LogEvent;
 use crate::snapshot::{Addresses, Snapshot};
 
@@ -110,10 +110,16 @@ fn trusting(driver: Driver, address: SocketAddr, trusted: &CertifiedKey<KeyPair>
 
 /// Sends two requests to `address`, where `trusted` is trusted for `localhost`, and expects both to fail by `cause`.
 fn expect(driver: Driver, address: SocketAddr, trusted: &CertifiedKey<KeyPair>, cause: TlsFailure) {
-    let mut gateway = trusting(driver, address, trusted).start();
+    let request = "GET /up/v1/x HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n";
+    expect_of(trusting(driver, address, trusted), cause, request);
+}
+
+/// The same for two requests that are `request`.
+fn expect_of(setup: GatewaySetup, cause: TlsFailure, request: &str) {
+    let mut gateway = setup.start();
     for _ in 0..2 {
         let mut client = gateway.client();
-        client.send("GET /up/v1/x HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n");
+        client.send(request);
         let reply = client.reply_to(Method::Get);
         let text = reply.text();
         assert_eq!(reply.status, 502, "{cause:?}: {text}");
@@ -154,6 +160,29 @@ fn a_server_that_wants_a_client_certificate_is_known_behind_the_handshake() {
         let ca = authority.cert.pem();
         let server = config(&own, ClientCertificates::Required(pem("clients", &ca)));
         expect(driver, serve(server), &own, TlsFailure::ClientCertificate);
+    });
+}
+
+/// It is heard while a body is being written that no socket has room for, held or streamed, and the write fails, too.
+#[test]
+fn a_refusal_behind_the_handshake_is_heard_over_a_body_that_is_being_written() {
+    on_both_drivers(|driver| {
+        let (own, authority) = (valid("localhost"), valid("clients"));
+        let ca = authority.cert.pem();
+        let (length, head) =
+            (8 << 20, "POST /up/v1/x HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: text/plain");
+        let request = format!("{head}\r\ncontent-length: {length}\r\n\r\n{}", "x".repeat(length));
+        for hold in [2 * length, length / 8] {
+            let server = config(&own, ClientCertificates::Required(pem("clients", &ca)));
+            let mut setup = trusting(driver, serve(server), &own);
+            let trust = setup.change;
+            setup.change = Box::new(move |snapshot| {
+                trust(snapshot);
+                snapshot.limits.hold = hold as u64;
+                snapshot.limits.beyond_hold = BeyondHold::Stream;
+            });
+            expect_of(setup, TlsFailure::ClientCertificate, &request);
+        }
     });
 }
 
