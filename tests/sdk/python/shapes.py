@@ -201,7 +201,7 @@ class Checker:
         try:
             with warnings.catch_warnings():
                 # Words that an enumeration does not know are only warned of.
-                warnings.simplefilter("error")
+                warnings.simplefilter("error", UserWarning)
                 self.adapter.validate_json(json.dumps(document))
         except (pydantic.ValidationError, UserWarning) as error:
             return str(error)

@@ -21,8 +21,10 @@ from google import genai
 from google.genai import types as google
 from google.genai._common import BaseModel
 
+import converse
 import places
-from shapes import FREE, Checker, Requests
+import shapes
+from shapes import FREE, Checker
 from support import ALNUM, GATEWAYS, RUN, records
 
 # A password that is hidden wherever it stands.
@@ -82,6 +84,19 @@ APIS = {
         "x-goog-api-key",
         lambda text: ("contents", {"role": "user", "parts": [{"text": text}]}),
     ),
+    "bedrock": (
+        "/openai/model/m/converse",
+        converse.CONVERSE,
+        "authorization",
+        lambda text: ("messages", {"role": "user", "content": [{"text": text}]}),
+    ),
+}
+
+# How the key is shown, where it does not stand alone.
+SCHEMES = {
+    "openai-chat": "Bearer {}",
+    "openai-responses": "Bearer {}",
+    "bedrock": "AWS4-HMAC-SHA256 Credential={}/20261130/eu-west-1/bedrock/aws4_request, SignedHeaders=host, Signature=0",
 }
 
 
@@ -108,12 +123,15 @@ class Words(unittest.TestCase):
     def test_google(self):
         self.check("google")
 
+    def test_bedrock(self):
+        self.check("bedrock")
+
     def check(self, api):
         kind, message = APIS[api][1], APIS[api][3]
-        made = Requests()
+        maker = converse if api == "bedrock" else shapes
+        made, checker = maker.Requests(), maker.Checker(kind)
         documents = [places.filled(document, FREE, PASSWORD) for document in made.of(kind)]
         words = sorted(made.words | places.words() | {PASSWORD})
-        checker = Checker(kind)
         self.assertIsNotNone(checker.refusal({"nothing": 1}), "the types refuse what they do not name")
         for document in documents:
             self.assertIsNone(checker.refusal(document), "as it is made")
@@ -142,11 +160,11 @@ class Words(unittest.TestCase):
         target, _, field, _ = APIS[api]
         self.asked += 1
         marker = f"words-{api}-{self.asked}"
-        key = f"{client} of {api} 4fK9xQ2mZp7vLw8R7hT3nB6c"
+        key = f"{client} of {api} 4fK9xQ2mZp7vLw8R7hT3nB6c".replace(" ", "-")
         headers = {
             "content-type": "application/json",
             "x-mock-id": marker,
-            field: ("Bearer " if field == "authorization" else "") + key.replace(" ", "-"),
+            field: SCHEMES.get(api, "{}").format(key),
             "anthropic-version": "2023-06-01",
         }
         self.gateway.request("POST", target, json.dumps(document), headers)
