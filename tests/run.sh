@@ -59,6 +59,9 @@ install() {
     need node nodejs
     need npm npm
     need openssl openssl
+    need ssh-keygen openssh-client
+    need gpg gnupg
+    need puttygen putty-tools
     need python3 python3
     python3 -c 'import ensurepip, venv' 2>/dev/null || need_packages+=(python3-venv)
     install_needed

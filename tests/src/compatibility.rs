@@ -31,6 +31,9 @@ comes in pieces of seven characters. Files, commands and answers are those of th
 gets no secret that a rule can recognise, in any writing; what the model wrote, signed thinking and sealed reasoning too, comes back as it was; and
 the tool asks nobody but the gateway. aider's model calls no tools: it writes edits and is told what the tests print.
 
+In another session the model reads, copies, edits inside, patches and writes anew a private key of each kind: RSA, EC and Ed25519 in PEM, OpenSSH,
+OpenPGP, PuTTY, SSH2 and JWK; the shell copies them too. Files are the same as without the gateway, and no line of a key that says something of it reaches the provider.
+
 ## Worth knowing
 
 - Codex does not read `OPENAI_BASE_URL`: with nothing but that variable it goes on talking to OpenAI itself. Put `openai_base_url` into

@@ -1,5 +1,7 @@
 //! The oracle of the hard cases: what must never be seen where, whatever it is written as.
 
+use std::collections::HashSet;
+
 /// Shortest run of a secret that counts as seen.
 pub const RUN_MIN: usize = 8;
 
@@ -7,8 +9,14 @@ pub const RUN_MIN: usize = 8;
 const TOKEN_HEAD: &str = "AEGIS-";
 const TOKEN_TAIL_LEN: usize = 21;
 
-/// Beginnings that every key of a vendor shares. They reveal nothing, and compiled rules on disk name them.
-const PUBLIC: &[&[u8]] = &[b"sk_live_", b"sk-ant-api03-", b"aegis-gk-"];
+/// Beginnings that every key of a kind shares: of vendors' keys, which compiled rules on disk name too, and of OpenSSH's
+/// Ed25519 keys without a passphrase. They reveal nothing.
+const PUBLIC: &[&[u8]] = &[
+    b"sk_live_",
+    b"sk-ant-api03-",
+    b"aegis-gk-",
+    b"b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW",
+];
 
 /// Every way a secret may be written in a message: as it is, escaped for JSON once and twice, as `\uXXXX`,
 /// percent-encoded, and in base64 at each of the three alignments.
@@ -31,17 +39,58 @@ pub fn leak(seen: &[u8], secret: &str) -> Option<String> {
     for form in forms_of(secret) {
         let length = RUN_MIN.min(form.len());
         for run in form.windows(length) {
-            // A token ends as by chance the line of a key does, and the same dashes follow.
-            let of_value = run.iter().filter(|byte| !b"-\\n\n".contains(byte)).count();
-            let says_nothing = of_value < 2
-                || run.iter().all(|byte| b"-BEGINDPRIVATEKYS \\n\n".contains(byte))
-                || PUBLIC.iter().any(|public| contains(public, run));
-            if !says_nothing && contains(seen, run) {
+            if !says_nothing(run) && contains(seen, run) {
                 return Some(String::from_utf8_lossy(run).into_owned());
             }
         }
     }
     None
+}
+
+/// Whether a run of a secret gives nothing of it away.
+fn says_nothing(run: &[u8]) -> bool {
+    // A token ends as by chance the line of a key does, and the same dashes follow.
+    let of_value = run.iter().filter(|byte| !b"-\\n\n".contains(byte)).count();
+    of_value < 2
+        || run.iter().all(|byte| b"-BEGINDPRIVATEKYS \\n\n".contains(byte))
+        || PUBLIC.iter().any(|public| contains(public, run))
+}
+
+/// All runs of many secrets, to be looked for in much text at once.
+#[derive(Debug)]
+pub struct Runs(HashSet<[u8; RUN_MIN]>);
+
+impl Runs {
+    /// The runs of each of `secrets`, in every form.
+    ///
+    /// # Panics
+    /// If one is shorter than a run.
+    pub fn of<'a>(secrets: impl IntoIterator<Item = &'a String>) -> Runs {
+        let mut runs = HashSet::new();
+        for secret in secrets {
+            assert!(secret.len() >= RUN_MIN, "{secret:?} is no longer than a run");
+            for form in forms_of(secret) {
+                let windows = form.windows(RUN_MIN).filter(|run| !says_nothing(run));
+                runs.extend(windows.filter_map(|run| <[u8; RUN_MIN]>::try_from(run).ok()));
+            }
+        }
+        Runs(runs)
+    }
+
+    /// Asserts that `seen` contains none of them.
+    ///
+    /// # Panics
+    /// With the run and what is around it.
+    pub fn assert_absent(&self, seen: &[u8], place: &str) {
+        let met = seen.windows(RUN_MIN).position(|window| {
+            <[u8; RUN_MIN]>::try_from(window).is_ok_and(|window| self.0.contains(&window))
+        });
+        if let Some(at) = met {
+            let around = &seen[at.saturating_sub(2_000)..seen.len().min(at + 2_000)];
+            let run = String::from_utf8_lossy(&seen[at..at + RUN_MIN]);
+            panic!("{place} holds {run:?} of a secret:\n{}", String::from_utf8_lossy(around));
+        }
+    }
 }
 
 /// Asserts that `seen` contains no run of `secret` in any form.
@@ -157,6 +206,21 @@ mod tests {
             assert!(leak(&seen, secret).is_some(), "{}", String::from_utf8_lossy(&form));
         }
         assert!(leak(b"nothing of it, pass word", secret).is_none());
+    }
+
+    #[test]
+    #[should_panic(expected = "of a secret")]
+    fn a_run_of_one_of_many_is_found_in_every_form() {
+        let secrets = ["nothing of this one".to_owned(), "p\"ss\\word-of 17 chars".to_owned()];
+        let runs = Runs::of(&secrets);
+        runs.assert_absent(b"nothing, of one pass word", "the clean text");
+        let forms = forms_of(&secrets[1]);
+        let found = forms.iter().filter(|form| {
+            let seen = [b"before ", form.as_slice(), b" after"].concat();
+            std::panic::catch_unwind(|| runs.assert_absent(&seen, "the text")).is_err()
+        });
+        assert_eq!(found.count(), forms.len(), "forms that are found");
+        runs.assert_absent(&forms[0], "the text");
     }
 
     #[test]

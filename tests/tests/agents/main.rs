@@ -5,6 +5,7 @@
 
 mod api;
 mod judge;
+mod keys;
 mod plan;
 mod plans;
 mod provider;
@@ -49,7 +50,7 @@ fn hides_bare_values(agent: Agent) {
 }
 
 fn keeps_private_keys(agent: Agent) {
-    let run = Comparison::of(agent, plans::private_key());
+    let run = Comparison::of(agent, keys::scenario());
     run.assert_same_work();
     run.assert_recognisable_values_hidden();
     run.assert_history_stays();

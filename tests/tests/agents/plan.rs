@@ -56,20 +56,15 @@ impl Seen {
         found.ok_or_else(|| format!("no tool's result has {assigned}: {:#?}", self.results))
     }
 
-    /// The lines of the last result from the one that begins with `first` to the one that begins with `last`, without
-    /// the line numbers that tools put before them. An error says that the result has no such lines.
-    pub(crate) fn lines(&self, first: &str, last: &str) -> Result<Vec<String>, String> {
-        let result = self.results.last().cloned().unwrap_or_default();
-        let lines: Vec<String> = result.lines().map(|line| without_number(line).to_owned()).collect();
-        let place = |wanted: &str| {
-            let place = lines.iter().position(|line| line.starts_with(wanted));
-            place.ok_or_else(|| format!("no line of the result begins with {wanted}: {result}"))
-        };
-        let place = place(first)?..=place(last)?;
-        lines
-            .get(place)
-            .map(<[String]>::to_vec)
-            .ok_or_else(|| format!("{last} stands before {first}: {result}"))
+    /// The lines from the one that begins with `first` to the one that begins with `last`, in the first result that has
+    /// both, without the line numbers that tools put before them. An error says that there is none.
+    pub(crate) fn first_lines(&self, first: &str, last: &str) -> Result<Vec<String>, String> {
+        let found = self.results.iter().find_map(|result| {
+            let lines: Vec<String> = result.lines().map(|line| without_number(line).to_owned()).collect();
+            let place = |wanted: &str| lines.iter().position(|line| line.starts_with(wanted));
+            lines.get(place(first)?..=place(last)?).map(<[String]>::to_vec)
+        });
+        found.ok_or_else(|| format!("no result has lines from {first} to {last}: {:#?}", self.results))
     }
 }
 

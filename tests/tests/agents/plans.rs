@@ -1,7 +1,5 @@
 //! The plans, and the files that the agents find.
 
-use std::process::Command;
-
 use aegis_tests::secrets::Seeded;
 
 use crate::plan::{Act, Plan, Turn};
@@ -173,55 +171,4 @@ const TESTED_DEPLOYMENT: Plan = &[
         let (github, password) = (seen.value("GITHUB_TOKEN")?, seen.value("ADMIN_PASSWORD")?);
         Turn::of(format!("Yes: {github}, and {password} for the admin."), Act::Answer)
     },
-];
-
-const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
-const END: &str = "-----END PRIVATE KEY-----";
-
-/// A folder with a private key, which is copied, edited, printed and read in part.
-pub(crate) fn private_key() -> Scenario {
-    let output = Command::new("openssl").args(["genpkey", "-algorithm", "RSA", "-quiet"]).output();
-    let key = String::from_utf8(output.expect("openssl runs").stdout).expect("PEM is text");
-    let lines: Vec<&str> = key.lines().collect();
-    let body = lines[1..lines.len() - 1].iter().filter(|line| line.len() >= 16);
-    Scenario {
-        plan: PRIVATE_KEY,
-        prompts: &["Copy the key and note where it came from."],
-        recognisable: body.map(|line| (*line).to_owned()).collect(),
-        bare: Vec::new(),
-        made: vec![
-            ("copy.key", key.clone()),
-            ("second.key", key.clone()),
-            ("server.key", format!("{}\n# the line above is the third\n{}\n", lines[3], lines[4])),
-        ],
-        files: vec![("server.key", key)],
-    }
-}
-
-const PRIVATE_KEY: Plan = &[
-    |_| Turn::of("I read the key.", Act::Read { path: "server.key" }),
-    |seen| {
-        let text = seen.lines(BEGIN, END)?.join("\n") + "\n";
-        Turn::of("I copy it.", Act::Write { path: "copy.key", text })
-    },
-    |_| Turn::of("I look at the copy.", Act::Run { command: "cat copy.key".to_owned() }),
-    |seen| {
-        let lines = seen.lines(BEGIN, END)?;
-        let old = format!("{}\n{}", lines[3], lines[4]);
-        let new = format!("{}\n# the line above is the third\n{}", lines[3], lines[4]);
-        Turn::of("I edit the first.", Act::Replace { path: "server.key", old, new })
-    },
-    |_| Turn::of("And once more.", Act::Run { command: "cat copy.key".to_owned() }),
-    |seen| {
-        let text = seen.lines(BEGIN, END)?.join("\n");
-        let command = format!("cat > second.key <<'KEY'\n{text}\nKEY");
-        Turn::of("The shell copies it too.", Act::Run { command })
-    },
-    |_| {
-        Turn::of(
-            "The end of it:",
-            Act::Run { command: "tail -n +9 second.key; cat -n second.key".to_owned() },
-        )
-    },
-    |_| Turn::of("Done.", Act::Answer),
 ];

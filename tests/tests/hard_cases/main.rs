@@ -20,7 +20,7 @@
 //! | 9 | where secrets hide, and where they do not | `case_09_hiding_places` |
 //! | 10 | adversary and concurrency | `case_10_adversary`, `case_10_injected_addresses`, `tests/load`, `tests/own_keys` |
 //! | 11 | restart, replica and rotation | `case_05_determinism`, `case_12_everywhere`; under load `tests/restart` |
-//! | 12 | hidden once, hidden everywhere | `case_12_everywhere`; on random conversations `dataplane/shield/tests/everywhere` |
+//! | 12 | hidden once, hidden everywhere | `case_12_everywhere`, `case_12_conversations`; on random conversations `dataplane/shield/tests/everywhere` |
 //! | 13 | lines of long values | `case_13_lines`; `dataplane/shield/tests/keys` |
 //! | 14 | bodies that meet a buffer's border | `shard/buffer_boundaries` |
 //! | 15 | links in replies | `shard/edge`, `reply/links`, `tests/sdks` |
@@ -45,6 +45,7 @@ mod case_08_ambiguity;
 mod case_09_hiding_places;
 mod case_10_adversary;
 mod case_10_injected_addresses;
+mod case_12_conversations;
 mod case_12_everywhere;
 mod case_13_lines;
 mod case_16_symmetry;

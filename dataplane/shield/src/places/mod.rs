@@ -77,6 +77,9 @@ pub use table::{
     of_requests, structure,
 };
 
+/// The longest name in a path, in bytes: so much of a name is kept of each container that is open.
+pub(crate) const MAX_NAME: usize = 30;
+
 #[cfg(test)]
 pub(crate) use table::examples;
 

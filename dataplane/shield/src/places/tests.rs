@@ -207,7 +207,7 @@ fn no_row_is_empty_and_names_fit() {
     for place in all().places() {
         for step in &place.steps {
             // A longer key is cut when it is kept, and would never be equal.
-            assert!(!matches!(step, Pattern::Name(name) if name.len() > 30), "{}", place.path);
+            assert!(!matches!(step, Pattern::Name(name) if name.len() > MAX_NAME), "{}", place.path);
         }
     }
 }

@@ -216,6 +216,25 @@ fn words_of_the_apis_are_left_alone() {
 }
 
 #[test]
+fn names_of_listed_members_are_left_alone_wherever_a_window_ends() {
+    let name = "toolUseId";
+    for offset in (0..1).chain(WINDOW - 140..WINDOW - 50) {
+        let listed = json!({"messages": [{"content": [
+            {"text": format!("DB_PASSWORD={name}")},
+            {"text": ".".repeat(offset)},
+            {"toolUse": {name: "a", "input": {name: "b"}}},
+        ]}]});
+        let (out, outcome) = hidden(&listed);
+        let out: Value = serde_json::from_str(&out).unwrap();
+        let content = &out["messages"][0]["content"];
+        assert_eq!(content[2]["toolUse"][name], "a", "{offset}: {content}");
+        // In the user's own object it is text like any other.
+        assert!(content[2]["toolUse"]["input"].get(name).is_none(), "{offset}: {content}");
+        assert_eq!(outcome.report.total(), 2, "{offset}");
+    }
+}
+
+#[test]
 fn every_word_of_the_apis_may_be_a_password() {
     for word in [
         "assistant",

@@ -14,7 +14,7 @@ use crate::request::body::step::{BodyStep, Input};
 use std::ops::Range;
 
 use crate::json::{Lexeme, LexemeKind, Nested};
-use crate::places::Scope;
+use crate::places::{MAX_NAME, Scope};
 use crate::request::body::encoded_text::EncodedText;
 use crate::request::body::json::edit::Editor;
 use crate::request::body::json::path::{JsonPath, StringEvent, ViewEnd};
@@ -70,6 +70,19 @@ impl LexemeVisitor for Viewer<'_> {
             }
         }
     }
+}
+
+/// Where the view of a window has to end at the latest, behind `split`, so that it cuts no name of a member that may be a word
+/// of the API: only the name's end says so.
+fn whole_names(walker: &Walker, context: WindowContext<'_>, split: usize) -> Result<usize, Refusal> {
+    let end = context.window.len();
+    if context.last || !walker.path.notes_structure {
+        return Ok(end);
+    }
+    let mut ahead = walker.clone();
+    ahead.read(context, split..end, NoVisit)?;
+    let name = ahead.path.open_name().map(|start| start.saturating_sub(context.base) as usize);
+    Ok(name.filter(|start| *start >= split && end - start <= MAX_NAME).unwrap_or(end))
 }
 
 /// How far a window is understood.
@@ -174,8 +187,10 @@ impl JsonBody {
         let split = window.len().saturating_sub(TAIL);
         walker.read(context, 0..split, Viewer { view, boundaries, window, base })?;
         let checkpoint = walker.path.stop().is_none().then(|| (split, walker.clone()));
+        let mut bound = window.len();
         if checkpoint.is_some() {
-            walker.read(context, split..window.len(), Viewer { view, boundaries, window, base })?;
+            bound = whole_names(&walker, context, split)?;
+            walker.read(context, split..bound, Viewer { view, boundaries, window, base })?;
         }
         let stop = walker.path.stop();
         let (end, last) = match stop {
@@ -192,7 +207,7 @@ impl JsonBody {
             }
             None => {
                 let pending = walker.nested.pending().unwrap_or(u64::MAX).saturating_sub(context.base);
-                (window.len().min(pending as usize), false)
+                (bound.min(pending as usize), false)
             }
         };
         if let Some(start) = walker.path.structure() {

@@ -74,6 +74,8 @@ pub(crate) struct JsonPath {
     pub(crate) notes_structure: bool,
     /// Where the open string began, if it is a word of the API.
     structure: Option<u64>,
+    /// Where the open name of a member began, while it is noted where words of the API stand.
+    name: Option<u64>,
     /// Whether a value so far names something that the provider keeps of earlier requests.
     pub(crate) refers_to_history: bool,
     pub(crate) document: DocumentTracker,
@@ -92,6 +94,7 @@ impl JsonPath {
             text: None,
             notes_structure: false,
             structure: None,
+            name: None,
             refers_to_history: false,
             document: DocumentTracker::default(),
         }
@@ -184,6 +187,7 @@ impl JsonPath {
             LexemeKind::StringStart(StringRole::Key) => {
                 self.masked = false;
                 self.capture = Capture::Key;
+                self.name = self.notes_structure.then_some(lexeme.end);
                 if let Some(container) = self.containers.innermost() {
                     container.key.clear();
                 }
@@ -197,7 +201,8 @@ impl JsonPath {
                 self.document.end(lexeme.start);
                 let text = self.capture == Capture::Text;
                 self.end_string(role);
-                if let Some(start) = self.structure.take() {
+                let name = self.name.take().filter(|_| self.containers.is_structure());
+                if let Some(start) = self.structure.take().or(name) {
                     return Some(StringEvent::Structure(start..lexeme.start));
                 }
                 return text.then(|| self.end_text(lexeme.start)).flatten().map(StringEvent::TextPart);
@@ -233,6 +238,11 @@ impl JsonPath {
     /// Where the open string began, if it is a word of the API.
     pub(crate) fn structure(&self) -> Option<u64> {
         self.structure
+    }
+
+    /// Where the open name of a member began, of which only its end says whether it is a word of the API.
+    pub(crate) fn open_name(&self) -> Option<u64> {
+        self.name
     }
 
     /// The innermost container ends.
