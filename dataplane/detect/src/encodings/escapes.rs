@@ -127,19 +127,19 @@ pub(crate) fn percents(text: &[u8], all: bool, sites: &mut Vec<EscapeSite>) {
     }
 }
 
-/// Adds a site for each entity, and for what stands before it: a value that is searched for may begin there, whatever it
-/// is made of.
-pub(crate) fn entities(text: &[u8], sites: &mut Vec<EscapeSite>) {
-    sites.extend(memchr::memchr_iter(b'&', text).filter_map(|at| {
+/// Adds a site for each entity and each escape of a string, and for what stands before it: a value that is searched for
+/// may begin there, whatever it is made of.
+pub(crate) fn all_but_percents(text: &[u8], sites: &mut Vec<EscapeSite>) {
+    sites.extend(memchr::memchr2_iter(b'&', b'\\', text).filter_map(|at| {
         let (_, width) = unescape(&text[at..])?;
         Some(EscapeSite::new(Span::new(at.saturating_sub(BEFORE), at + width)))
     }));
 }
 
-/// Whether an escape stands in a part of a text, so near its beginning that a [site](entities) reaches that.
+/// Whether an escape stands in a part of a text, so near its beginning that a [site](all_but_percents) reaches that.
 pub(crate) fn has_escape_near(text: &[u8]) -> bool {
     let near = &text[..text.len().min(BEFORE)];
-    memchr::memchr2_iter(b'&', b'%', near).any(|at| is_escape(&text[at..]))
+    memchr::memchr3_iter(b'&', b'%', b'\\', near).any(|at| is_escape(&text[at..]))
 }
 
 /// Takes the next region from `sites[*index..]`, which are sorted.

@@ -14,7 +14,7 @@ use crate::encodings::escapes::EscapeSite;
 use crate::encodings::wrapped_base64::WrappedBase64;
 use crate::encodings::{base64_runs, base64_text, escapes, parameter, skip, wrapped_base64};
 use crate::finding::{Evidence, Finding};
-use crate::rule::{Finder, Strength};
+use crate::rule::{Compiled, Finder, Strength};
 use crate::text::{LEFT_CONTEXT, MAX_SECRET_LEN, Span, TextView};
 
 /// How many encodings inside each other are decoded.
@@ -247,17 +247,44 @@ impl Search<'_> {
         let mut sites = std::mem::take(&mut self.level.work.escape_sites);
         let searches_values = self.engine.searches_values();
         escapes::percents(self.view.text, searches_values, &mut sites);
+        if wanted == Wanted::Everything && !sites.is_empty() {
+            self.complete_literals();
+        }
         if wanted == Wanted::Values {
-            escapes::entities(self.view.text, &mut sites);
+            escapes::all_but_percents(self.view.text, &mut sites);
         }
         self.regions(wanted, &mut sites);
         if searches_values && wanted == Wanted::Everything {
-            // Entities stand in all pages. Only values are worth decoding each of them.
+            // Entities and escapes of strings stand everywhere. Only values are worth decoding each of them.
             sites.clear();
-            escapes::entities(self.view.text, &mut sites);
+            escapes::all_but_percents(self.view.text, &mut sites);
             self.regions(Wanted::Values, &mut sites);
         }
         self.level.work.escape_sites = sites;
+    }
+
+    /// Completes what was found as it stands to the parameter's value that it is a part of: decoded, it may be too little
+    /// to be found.
+    fn complete_literals(&mut self) {
+        let (text, candidates) = (self.view.text, &mut self.level.work.candidates);
+        for index in 0..candidates.list.len() {
+            let Candidate { span, rule, rank, .. } = candidates.list[index];
+            let is_whole = rank == rank::FOUND
+                || !is_named(self.engine.rules.compiled(rule))
+                || memchr::memchr(b'%', &text[span.range()]).is_none()
+                || candidates.cuts.iter().any(|cut| cut.span.start == span.start);
+            if is_whole {
+                continue;
+            }
+            let Some(whole) = parameter::value(text, span, text.len(), false) else { continue };
+            // Something else that was found in the value keeps its place.
+            let next =
+                candidates.list.iter().map(|other| other.span.start).filter(|at| *at >= span.end).min();
+            candidates.list[index].span.end = next.map_or(whole.end, |next| whole.end.min(next));
+            if whole.end == text.len() && !self.view.last {
+                candidates.open(span.start);
+            }
+        }
     }
 
     /// Decodes and scans what is around the sites.
@@ -393,11 +420,9 @@ impl Search<'_> {
     ) {
         let found = findings[index];
         let compiled = self.engine.rules.compiled(found.rule.0);
-        let is_named =
-            matches!(compiled.strength, Some(Strength::Password | Strength::Secret | Strength::Weak));
         let is_userinfo = compiled.finder == Some(Finder::Userinfo);
         let is_cut = self.deeper[0].work.candidates.cuts.iter().any(|cut| cut.span == found.span);
-        if found.evidence != Evidence::Rule || is_cut || !(is_named || is_userinfo) {
+        if found.evidence != Evidence::Rule || is_cut || !(is_named(compiled) || is_userinfo) {
             return;
         }
         let (text, place) = (self.view.text, decoded.original(found.span.start, found.span.end));
@@ -421,6 +446,11 @@ impl Search<'_> {
         }
         findings[index].span = span;
     }
+}
+
+/// Whether a rule knows values by their names.
+fn is_named(compiled: &Compiled) -> bool {
+    matches!(compiled.strength, Some(Strength::Password | Strength::Secret | Strength::Weak))
 }
 
 /// Whether `rule` found more between quotes that begin where `span` does.
