@@ -10,7 +10,7 @@ use crate::candidate::{Candidate, Cut, Tail, rank};
 use crate::encodings::alnum_runs::AlnumRuns;
 use crate::encodings::base64_text::{DecodedContent, EncodedPiece};
 use crate::encodings::decoded::DecodedText;
-use crate::encodings::escapes::EscapeSite;
+use crate::encodings::escapes::{EscapeSite, Reading, Region};
 use crate::encodings::wrapped_base64::WrappedBase64;
 use crate::encodings::{base64_runs, base64_text, escapes, parameter, skip, wrapped_base64};
 use crate::finding::{Evidence, Finding};
@@ -246,19 +246,20 @@ impl Search<'_> {
     fn escapes(&mut self, wanted: Wanted) {
         let mut sites = std::mem::take(&mut self.level.work.escape_sites);
         let searches_values = self.engine.searches_values();
-        escapes::percents(self.view.text, searches_values, &mut sites);
-        if wanted == Wanted::Everything && !sites.is_empty() {
-            self.complete_literals();
+        if wanted == Wanted::Everything {
+            escapes::percents(self.view.text, searches_values, &mut sites);
+            if !sites.is_empty() {
+                self.complete_literals();
+            }
+            self.note_quoted(searches_values || !sites.is_empty());
+            self.regions(Reading::Rules, &mut sites);
         }
-        if wanted == Wanted::Values {
-            escapes::all_but_percents(self.view.text, &mut sites);
-        }
-        self.regions(wanted, &mut sites);
-        if searches_values && wanted == Wanted::Everything {
+        if searches_values {
             // Entities and escapes of strings stand everywhere. Only values are worth decoding each of them.
             sites.clear();
-            escapes::all_but_percents(self.view.text, &mut sites);
-            self.regions(Wanted::Values, &mut sites);
+            escapes::all(self.view.text, &mut sites);
+            sites.extend(self.level.work.candidates.escaped_values.drain(..).map(EscapeSite::new));
+            self.regions(Reading::Values, &mut sites);
         }
         self.level.work.escape_sites = sites;
     }
@@ -288,15 +289,14 @@ impl Search<'_> {
     }
 
     /// Decodes and scans what is around the sites.
-    fn regions(&mut self, wanted: Wanted, sites: &mut [EscapeSite]) {
+    fn regions(&mut self, reading: Reading, sites: &mut [EscapeSite]) {
         sites.sort_unstable();
-        self.note_quoted(!sites.is_empty());
         let mut index = 0;
-        while let Some(region) = escapes::next(self.view, sites, &mut index) {
+        while let Some(region) = escapes::next(self.view, reading, sites, &mut index) {
             let mut start = region.start.max(self.fresh);
             while start < region.end {
                 let end = region.end.min(start + PIECE);
-                if wanted == Wanted::Everything {
+                if reading == Reading::Rules {
                     self.level.work.candidates.atomic_spans.push(Span::new(start, end));
                 }
                 let to = region.end.min(end + FAR_BEHIND);
@@ -305,23 +305,33 @@ impl Search<'_> {
                     break;
                 }
                 let from = start.saturating_sub(CONTEXT);
-                let decoded = &mut self.deeper[0].decoded;
-                if escapes::decode(self.view.text, from, to, wanted == Wanted::Everything, decoded) {
-                    // More than the same rule gives to the escapes taken literally.
-                    let rank_of = |rank| rank + 2;
-                    let mut piece =
-                        DecodedPiece { span: Span::new(start, end), wanted, extent: Extent::Value(to) };
-                    let is_cut = region.cut && to == region.end;
-                    let rest = if is_cut { Rest::More } else { Rest::Nothing };
-                    if let Some(unsure) = self.scan_decoded(piece, (rest, to < region.end), rank_of) {
-                        // No more is decoded. What begins among escapes is judged as far as it goes; what begins
-                        // behind them is found where it stands.
-                        piece.span.end = end.min(unsure.max(region.escaped_end));
-                        self.scan_decoded(piece, (Rest::Nothing, true), rank_of);
-                    }
+                self.region_piece(reading, region, Span::new(start, end), Span::new(from, to));
+                // Nothing tells whether a form was written, but for the values themselves.
+                if reading == Reading::Values && memchr::memchr(b'+', &self.view.text[from..to]).is_some() {
+                    self.region_piece(Reading::Form, region, Span::new(start, end), Span::new(from, to));
                 }
                 start = end;
             }
+        }
+    }
+
+    /// Decodes and scans a piece of a region, with what is `around` it.
+    fn region_piece(&mut self, reading: Reading, region: Region, piece: Span, around: Span) {
+        let decoded = &mut self.deeper[0].decoded;
+        if !escapes::decode(self.view.text, around, reading, decoded) {
+            return;
+        }
+        let wanted = if reading == Reading::Rules { Wanted::Everything } else { Wanted::Values };
+        // More than the same rule gives to the escapes taken literally.
+        let rank_of = |rank| rank + 2;
+        let to = around.end;
+        let mut piece = DecodedPiece { span: piece, wanted, extent: Extent::Value(to) };
+        let rest = if region.cut && to == region.end { Rest::More } else { Rest::Nothing };
+        if let Some(unsure) = self.scan_decoded(piece, (rest, to < region.end), rank_of) {
+            // No more is decoded. What begins among escapes is judged as far as it goes; what begins behind them is found
+            // where it stands.
+            piece.span.end = piece.span.end.min(unsure.max(region.escaped_end));
+            self.scan_decoded(piece, (Rest::Nothing, true), rank_of);
         }
     }
 
@@ -381,8 +391,10 @@ impl Search<'_> {
                 if rank == rank::BLOCK && (place.len() == found.span.len() || is_read()) {
                     continue;
                 }
-                // Found as it stands, or from a beginning that another piece of the text would not show.
-                if wanted == Wanted::Values && !escapes::has_escape_near(&self.view.text[place.range()]) {
+                // Found as it stands.
+                if wanted == Wanted::Values
+                    && decoded.text[found.span.range()] == self.view.text[place.range()]
+                {
                     continue;
                 }
                 if ends_too_early(&self.level.quoted, place, rule) {

@@ -119,7 +119,7 @@ fn nothing_is_sealed_under_what_is_no_secret() {
 fn a_changed_value_is_not_opened() {
     let key = key("one");
     let token = keyring().mint(Category::Key, b"the value");
-    let sealed = || key.seal(&token, b"the value", [7; NONCE]).unwrap();
+    let sealed = || key.seal(&token, (b"the value", Spelling::LITERAL), [7; NONCE]).unwrap();
     let is_opened = |token: &Token, sealed: &SealedValue| key.open(token, sealed).is_some();
     assert!(is_opened(&token, &sealed()));
     for at in 0..sealed().bytes.len() {

@@ -77,13 +77,16 @@ impl Sessions {
 
 /// Whether `target` knows everything that `source` does.
 fn has_all_tokens(target: &Vault, source: &Vault) -> bool {
-    source.tokens().all(|token| target.resolve(token).is_some())
+    source.tokens().all(|token| match (target.spelling(token), source.spelling(token)) {
+        (Some((_, known)), Some((_, spelling))) => known.covers(spelling),
+        (known, _) => known.is_some(),
+    })
 }
 
 fn add(target: &mut Vault, source: &Vault) -> Result<(), SessionFull> {
     for token in source.tokens() {
-        if let Some(secret) = source.resolve(token) {
-            target.insert(*token, secret).map_err(|_| SessionFull)?;
+        if let Some((text, spelling)) = source.spelling(token) {
+            target.insert_spelled(*token, text, spelling).map_err(|_| SessionFull)?;
         }
     }
     Ok(())

@@ -12,6 +12,7 @@ use crate::boundaries::Left;
 use crate::bytes::ALNUM;
 use crate::candidate::{Candidate, Candidates};
 use crate::encodings::alnum_runs::{AlnumRuns, RunLength};
+use crate::encodings::escapes;
 use crate::finding::{Confidence, Reach};
 use crate::rule::{Category, Rule, Severity};
 use crate::text::{Span, TextView};
@@ -246,16 +247,17 @@ impl KnownValues {
         start: usize,
     ) {
         let end = start + usize::from(entry.length);
-        let Some(value) = view.text.get(start..end) else {
-            if !view.last {
+        let near = &view.text[start..end.min(view.text.len())];
+        let Some(value) = view.text.get(start..end).filter(|value| self.key.whole(value) == entry.whole)
+        else {
+            if near.len() < usize::from(entry.length) && !view.last {
                 candidates.open(start);
+            } else if let Some(end) = escapes::far_escape(near) {
+                candidates.escaped_values.push(Span::new(start, start + end));
             }
             return;
         };
         candidates.runs.work += u64::from(entry.length) / 8;
-        if self.key.whole(value) != entry.whole {
-            return;
-        }
         match stands_alone(view, start, end, report.reach) {
             Some(true) => {}
             Some(false) => return,
