@@ -54,7 +54,9 @@ impl Spelling {
         self.with(other) == self
     }
 
-    fn with(self, other: Self) -> Self {
+    /// Of a text that stood in both ways.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
         let layers = self.layers.max(other.layers);
         Self { layers, is_literal: self.is_literal || other.is_literal }
     }

@@ -26,7 +26,7 @@ pub(crate) struct Candidates {
     pub(crate) atomic_spans: Vec<Span>,
     /// Where in the text quotes stand that end no string; not reset with the rest.
     pub(crate) inner_quotes: Vec<usize>,
-    /// Where values may begin that are searched for and that go on with an escape far behind their beginning.
+    /// Where values may begin that are searched for and that go on with an escape, to that.
     pub(crate) escaped_values: Vec<Span>,
     /// Where unjudged text begins.
     pub(crate) fresh: usize,

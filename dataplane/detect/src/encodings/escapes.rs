@@ -66,6 +66,8 @@ pub(crate) enum Reading {
     Values,
     /// The same, with a blank for `+`.
     Form,
+    /// The same, but for what strings need: a backslash is one.
+    Unquoted,
 }
 
 /// A part of the text that is worth decoding.
@@ -141,31 +143,73 @@ pub(crate) fn percents(text: &[u8], all: bool, sites: &mut Vec<EscapeSite>) {
     }
 }
 
-/// Adds a site for each escape of any kind, and for what stands before it: a value that is searched for may begin there,
-/// whatever it is made of.
-pub(crate) fn all(text: &[u8], sites: &mut Vec<EscapeSite>) {
-    sites.extend(memchr::memchr3_iter(b'&', b'%', b'\\', text).filter_map(|at| {
-        let width = width(&text[at..])?;
+/// Adds a site for each entity and each number in a string, for `strings` for each escape that those need as well, and for
+/// what stands before it: a value that is searched for may begin there, whatever it is made of. Percent escapes have sites of
+/// their own, but for those whose run ends at a sign that may be of a value.
+pub(crate) fn of_values(text: &[u8], strings: bool, sites: &mut Vec<EscapeSite>) {
+    sites.extend(memchr::memchr3_iter(b'&', b'\\', b'%', text).filter_map(|at| {
+        let rest = &text[at..];
+        if rest[0] == b'%' && !stands_at_sign(text, at) {
+            return None;
+        }
+        let width = if strings { width(rest)? } else { width_unquoted(rest)? };
         Some(EscapeSite::new(Span::new(at.saturating_sub(BEFORE), at + width)))
     }));
 }
 
-/// Where in a text that a value may begin with the first escape ends, if there is one so far from its beginning that no
-/// [site](all) reaches that.
-pub(crate) fn far_escape(text: &[u8]) -> Option<usize> {
-    let first = memchr::memchr3_iter(b'&', b'%', b'\\', text).find_map(|at| Some((at, width(&text[at..])?)));
-    first.filter(|(at, _)| *at > BEFORE).map(|(at, width)| at + width)
+/// Whether the run around the percent escape at `at` begins or ends at a sign that no writer of links leaves, with more of a
+/// word on its other side.
+fn stands_at_sign(text: &[u8], at: usize) -> bool {
+    if percent(&text[at..]).is_none() {
+        return false;
+    }
+    let goes_on = |next: &u8| next.is_ascii_alphanumeric() || matches!(next, b'%' | b'"');
+    let ends = || match text[at + RUN.run(&text[at..], SIGHT)..] {
+        [b'\\', next, ..] => goes_on(&next) && !matches!(next, b'n' | b'r' | b't'),
+        [b'"' | b'<' | b'>' | b'`', next, ..] => goes_on(&next),
+        _ => false,
+    };
+    let begins = || {
+        let before = &text[..at - RUN.run_back(&text[..at], SIGHT)];
+        matches!(before, [.., last, b'\\' | b'"' | b'<' | b'>' | b'`'] if goes_on(last))
+    };
+    ends() || begins()
+}
+
+/// Where a value may stand whose anchor was met, and that would begin at `start` without its escapes and end at `end`; `None`
+/// if there are none.
+pub(crate) fn around(text: &[u8], start: usize, end: usize) -> Option<Span> {
+    let from = start.saturating_sub(BEFORE);
+    let near = &text[from..end.min(text.len())];
+    let first =
+        memchr::memchr3_iter(b'&', b'%', b'\\', near).find_map(|at| Some(at + width(&near[at..])?))?;
+    Some(Span::new(from, from + first))
 }
 
 /// How many bytes the escape takes that `text` begins with, if values may be written with it.
 fn width(text: &[u8]) -> Option<usize> {
-    string_escape(text)
-        .or_else(|| unescape(text))
-        .or_else(|| {
-            let (_, width) = character(text)?;
-            Some((0, width))
-        })
-        .map(|(_, width)| width)
+    string_escape(text).map(|(_, width)| width).or_else(|| width_unquoted(text))
+}
+
+/// The same but for what strings need.
+fn width_unquoted(text: &[u8]) -> Option<usize> {
+    unescape(text).map(|(_, width)| width).or_else(|| character(text).map(|(_, width)| width))
+}
+
+/// Other ways to read a part of a text that holds escapes, of which only the values tell which one is right: whether a form
+/// was written, and whether a string was.
+pub(crate) fn other_readings(first: Reading, text: &[u8]) -> impl Iterator<Item = Reading> {
+    let has_plus = memchr::memchr(b'+', text).is_some();
+    let plus = match first {
+        Reading::Rules if is_plus_space(text) => Reading::Unquoted,
+        _ => Reading::Form,
+    };
+    let is_string = || memchr::memchr_iter(b'\\', text).any(|at| string_escape(&text[at..]).is_some());
+    let has_others = || memchr::memchr3_iter(b'&', b'%', b'\\', text).any(|at| is_escape(&text[at..]));
+    let is_mixed = first == Reading::Values && is_string() && has_others();
+    [(has_plus, plus), (is_mixed, Reading::Unquoted)]
+        .into_iter()
+        .filter_map(|(applies, reading)| applies.then_some(reading))
 }
 
 /// What a string of code or JSON needs an escape for.
@@ -220,9 +264,10 @@ pub(crate) fn decode(
     decoded.begin();
     let plus = match reading {
         Reading::Rules => is_plus_space(&text[from..to]),
-        Reading::Values => false,
+        Reading::Values | Reading::Unquoted => false,
         Reading::Form => true,
     };
+    let takes_strings = matches!(reading, Reading::Values | Reading::Form);
     let mut at = from;
     let mut changed = false;
     while at < to {
@@ -235,12 +280,7 @@ pub(crate) fn decode(
             continue;
         }
         let (byte, width) = match rest[0] {
-            b'\\'
-                if reading != Reading::Rules
-                    && let Some(escape) = string_escape(rest) =>
-            {
-                escape
-            }
+            b'\\' if takes_strings && let Some(escape) = string_escape(rest) => escape,
             b'%' | b'\\' | b'&' | b'0' => unescape(rest).unwrap_or((rest[0], 1)),
             b'+' if plus => (b' ', 1),
             byte => (byte, 1),

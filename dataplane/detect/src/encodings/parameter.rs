@@ -55,6 +55,11 @@ pub(crate) fn value(text: &[u8], place: Span, limit: usize, plus: bool) -> Optio
     (!is_string).then_some(Span::new(start, end))
 }
 
+/// Whether the value that `found` is a part of may go on behind `whole`, of which no more was read.
+pub(crate) fn is_cut(found: Span, whole: Span) -> bool {
+    whole.end >= found.end + MAX_REST
+}
+
 /// The end of the password of a URL that begins at `place`, if its `@` is not encoded.
 pub(crate) fn userinfo_end(text: &[u8], place: Span, limit: usize) -> Option<usize> {
     let end = place.end + USERINFO.run(&text[place.end..limit.max(place.end)], MAX_REST);

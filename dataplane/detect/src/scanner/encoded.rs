@@ -146,6 +146,9 @@ impl Search<'_> {
         let mut runs = std::mem::take(&mut self.level.base64_runs);
         let mut lines = std::mem::take(&mut self.level.lines);
         base64_runs::find(self.view.text, &self.level.runs, &mut runs);
+        if self.engine.knows_short_values() {
+            base64_runs::add_short(self.view.text, &mut runs);
+        }
         // With less context than there can be, the text begins where the window does.
         let hidden = self.fresh >= LEFT_CONTEXT;
         let mut index = 0;
@@ -257,7 +260,8 @@ impl Search<'_> {
         if searches_values {
             // Entities and escapes of strings stand everywhere. Only values are worth decoding each of them.
             sites.clear();
-            escapes::all(self.view.text, &mut sites);
+            // Of values that were found, those with the escapes of strings are searched for themselves.
+            escapes::of_values(self.view.text, self.engine.rules.known.is_some(), &mut sites);
             sites.extend(self.level.work.candidates.escaped_values.drain(..).map(EscapeSite::new));
             self.regions(Reading::Values, &mut sites);
         }
@@ -268,6 +272,8 @@ impl Search<'_> {
     /// to be found.
     fn complete_literals(&mut self) {
         let (text, candidates) = (self.view.text, &mut self.level.work.candidates);
+        let places = &mut self.level.lines;
+        places.clear();
         for index in 0..candidates.list.len() {
             let Candidate { span, rule, rank, .. } = candidates.list[index];
             let is_whole = rank == rank::FOUND
@@ -278,10 +284,14 @@ impl Search<'_> {
                 continue;
             }
             let Some(whole) = parameter::value(text, span, text.len(), false) else { continue };
+            if places.is_empty() {
+                places.extend(candidates.list.iter().map(|other| other.span));
+                places.sort_unstable();
+            }
             // Something else that was found in the value keeps its place.
-            let next =
-                candidates.list.iter().map(|other| other.span.start).filter(|at| *at >= span.end).min();
-            candidates.list[index].span.end = next.map_or(whole.end, |next| whole.end.min(next));
+            let next = places.partition_point(|other| other.start < span.end);
+            let end = places.get(next).map_or(whole.end, |next| whole.end.min(next.start));
+            candidates.list[index].span.end = end;
             if whole.end == text.len() && !self.view.last {
                 candidates.open(span.start);
             }
@@ -306,9 +316,10 @@ impl Search<'_> {
                 }
                 let from = start.saturating_sub(CONTEXT);
                 self.region_piece(reading, region, Span::new(start, end), Span::new(from, to));
-                // Nothing tells whether a form was written, but for the values themselves.
-                if reading == Reading::Values && memchr::memchr(b'+', &self.view.text[from..to]).is_some() {
-                    self.region_piece(Reading::Form, region, Span::new(start, end), Span::new(from, to));
+                if self.engine.searches_values() {
+                    for other in escapes::other_readings(reading, &self.view.text[from..to]) {
+                        self.region_piece(other, region, Span::new(start, end), Span::new(from, to));
+                    }
                 }
                 start = end;
             }
@@ -379,8 +390,9 @@ impl Search<'_> {
             inner.work.candidates.list.retain(|c| !c.span.is_empty());
             overlap::settle(&mut inner.work.candidates.list, text.len(), text.len(), &mut findings);
             for index in 0..findings.len() {
+                let mut is_cut = false;
                 if let Extent::Value(limit) = extent {
-                    self.complete_value(&decoded, &mut findings, index, (piece.start, limit));
+                    is_cut = self.complete_value(&decoded, &mut findings, index, (piece.start, limit));
                 }
                 let found = &findings[index];
                 let place = decoded.original(found.span.start, found.span.end);
@@ -407,7 +419,8 @@ impl Search<'_> {
                     let span = whole.unwrap_or(place);
                     let confidence = found.confidence;
                     let cut = |cut: &Cut| cut.span == found.span && cut.rule == rule;
-                    let goes_on = self.deeper[0].work.candidates.cuts.iter().any(cut)
+                    let goes_on = is_cut
+                        || self.deeper[0].work.candidates.cuts.iter().any(cut)
                         || (found.span.end == text.len() && more);
                     let tail = goes_on.then_some(Tail::Encoded);
                     let candidate = Candidate { span, rule, rank, confidence };
@@ -422,20 +435,20 @@ impl Search<'_> {
 
     /// Completes the finding with an `index` to the value that it is a part of: what ends a value in the decoded text
     /// may have been encoded to be a part of it. Not before the first of the `bounds` of the encoded text, nor beyond
-    /// the second.
+    /// the second. Says whether it may go on there.
     fn complete_value(
         &self,
         decoded: &DecodedText,
         findings: &mut [Finding],
         index: usize,
         bounds: (usize, usize),
-    ) {
+    ) -> bool {
         let found = findings[index];
         let compiled = self.engine.rules.compiled(found.rule.0);
         let is_userinfo = compiled.finder == Some(Finder::Userinfo);
         let is_cut = self.deeper[0].work.candidates.cuts.iter().any(|cut| cut.span == found.span);
         if found.evidence != Evidence::Rule || is_cut || !(is_named(compiled) || is_userinfo) {
-            return;
+            return false;
         }
         let (text, place) = (self.view.text, decoded.original(found.span.start, found.span.end));
         let limit = bounds.1;
@@ -445,7 +458,8 @@ impl Search<'_> {
             let plus = text.get(place.end) == Some(&b'+') && decoded.text.get(found.span.end) == Some(&b' ');
             parameter::value(text, place, limit, plus)
         };
-        let Some(mut span) = whole.and_then(|span| decoded.decoded(span)) else { return };
+        let is_cut = whole.is_some_and(|whole| parameter::is_cut(place, whole));
+        let Some(mut span) = whole.and_then(|span| decoded.decoded(span)) else { return false };
         // Something else that was found in the value keeps its place.
         if let Some(before) = index.checked_sub(1) {
             span.start = span.start.max(findings[before].span.end);
@@ -456,7 +470,9 @@ impl Search<'_> {
         if decoded.original(span.start, span.end).start < bounds.0 {
             span.start = found.span.start;
         }
+        let is_shorter = span.end < findings[index + 1..].first().map_or(usize::MAX, |next| next.span.start);
         findings[index].span = span;
+        is_cut && is_shorter
     }
 }
 

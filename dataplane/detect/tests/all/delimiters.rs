@@ -260,6 +260,8 @@ proptest! {
         let text = format!("{before}{value}{behind}");
         let span = before.len()..before.len() + value.len();
         let findings = whole(&mut scanner, text.as_bytes());
+        // Few are no password to any rule; more would be too many.
+        prop_assume!(!findings.is_empty());
         for found in &findings {
             let range = found.span.range();
             let is_apart = range.end <= span.start || range.start >= span.end;

@@ -156,18 +156,20 @@ impl SealedValues {
     pub(crate) fn news(&self, key: &SealKey, vault: &Vault, settings: &Settings) -> Self {
         let mut news = Self { key_id: key.id, ..Self::default() };
         for token in vault.tokens() {
+            let Some((text, mut spelling)) = vault.spelling(token) else { continue };
             let known = self.values.get(token).filter(|_| self.key_id == key.id);
-            let stood_so =
-                |known: &SealedValue| vault.spelling(token).is_none_or(|(_, now)| known.spelling.covers(now));
-            let known = known.filter(|known| stood_so(known));
             if let Some(known) = known.filter(|known| !known.has_expired(settings.ttl)) {
                 if is_stale(known.last.load(Relaxed), settings.ttl) {
                     known.last.store(now(), Relaxed);
                 }
-                continue;
+                if known.spelling.covers(spelling) {
+                    continue;
+                }
+                spelling = spelling.with(known.spelling);
             }
-            let value = vault.spelling(token).filter(|(value, _)| value.len() + TAG <= MAX_VALUE);
-            if let Some(sealed) = value.and_then(|value| key.seal(token, value, random())) {
+            if text.len() + TAG <= MAX_VALUE
+                && let Some(sealed) = key.seal(token, (text, spelling), random())
+            {
                 news.insert(*token, Arc::new(sealed));
             }
         }
