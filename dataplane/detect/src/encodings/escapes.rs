@@ -143,18 +143,19 @@ pub(crate) fn percents(text: &[u8], all: bool, sites: &mut Vec<EscapeSite>) {
     }
 }
 
-/// Adds a site for each entity and each number in a string, for `strings` for each escape that those need as well, and for
-/// what stands before it: a value that is searched for may begin there, whatever it is made of. Percent escapes have sites of
-/// their own, but for those whose run ends at a sign that may be of a value.
-pub(crate) fn of_values(text: &[u8], strings: bool, sites: &mut Vec<EscapeSite>) {
-    sites.extend(memchr::memchr3_iter(b'&', b'\\', b'%', text).filter_map(|at| {
-        let rest = &text[at..];
-        if rest[0] == b'%' && !stands_at_sign(text, at) {
-            return None;
-        }
-        let width = if strings { width(rest)? } else { width_unquoted(rest)? };
+/// Adds a site for each entity, for `all` also for each escape of a string and for each percent escape whose run is cut by a
+/// sign that may be of a value, and for what stands before it: a value that is searched for may begin there, whatever it is
+/// made of.
+pub(crate) fn of_values(text: &[u8], all: bool, sites: &mut Vec<EscapeSite>) {
+    let site = |at: usize| {
+        let width = width(&text[at..])?;
         Some(EscapeSite::new(Span::new(at.saturating_sub(BEFORE), at + width)))
-    }));
+    };
+    if !all {
+        return sites.extend(memchr::memchr_iter(b'&', text).filter_map(site));
+    }
+    let escapes = memchr::memchr3_iter(b'&', b'\\', b'%', text);
+    sites.extend(escapes.filter(|at| text[*at] != b'%' || stands_at_sign(text, *at)).filter_map(site));
 }
 
 /// Whether the run around the percent escape at `at` begins or ends at a sign that no writer of links leaves, with more of a
@@ -188,12 +189,8 @@ pub(crate) fn around(text: &[u8], start: usize, end: usize) -> Option<Span> {
 
 /// How many bytes the escape takes that `text` begins with, if values may be written with it.
 fn width(text: &[u8]) -> Option<usize> {
-    string_escape(text).map(|(_, width)| width).or_else(|| width_unquoted(text))
-}
-
-/// The same but for what strings need.
-fn width_unquoted(text: &[u8]) -> Option<usize> {
-    unescape(text).map(|(_, width)| width).or_else(|| character(text).map(|(_, width)| width))
+    let escape = string_escape(text).or_else(|| unescape(text)).map(|(_, width)| width);
+    escape.or_else(|| character(text).map(|(_, width)| width))
 }
 
 /// Other ways to read a part of a text that holds escapes, of which only the values tell which one is right: whether a form

@@ -258,9 +258,10 @@ impl Search<'_> {
             self.regions(Reading::Rules, &mut sites);
         }
         if searches_values {
-            // Entities and escapes of strings stand everywhere. Only values are worth decoding each of them.
+            // Entities stand in all pages, the other escapes in all code. Around the latter few values are worth decoding
+            // all of them: those that were found are searched for as they were spelled, and where one begins without an
+            // escape, that is seen.
             sites.clear();
-            // Of values that were found, those with the escapes of strings are searched for themselves.
             escapes::of_values(self.view.text, self.engine.rules.known.is_some(), &mut sites);
             sites.extend(self.level.work.candidates.escaped_values.drain(..).map(EscapeSite::new));
             self.regions(Reading::Values, &mut sites);

@@ -170,6 +170,44 @@ const PLACES: [(&str, &str); 12] = [
     ("{\"k\": \"", "\"} "),
 ];
 
+/// A scanner that knows these values.
+fn scanner(values: &[String]) -> Scanner {
+    let mut list = KnownList::new(KnownKey::new(&[9; 32]));
+    values.iter().for_each(|value| assert!(list.insert(value.as_bytes()).is_ok(), "{value}"));
+    let known = Arc::new(KnownValues::new(&list));
+    let selection = Selection { known: Some(&known), ..Selection::default() };
+    let rules = Rules::load(&selection).expect("the rules compile");
+    Scanner::new(rules).expect("the engine runs here")
+}
+
+/// However far behind its beginning a value has its first escape.
+#[test]
+fn an_escape_may_stand_anywhere_in_them() {
+    let mut random = Random::new(6);
+    let values: Vec<String> =
+        [140, 300, 700, 1024].iter().map(|length| value(&mut random, *length, b"-")).collect();
+    let mut scanner = scanner(&values);
+    for value in &values {
+        for _ in 0..12 {
+            let at = random.below(value.len());
+            let byte = value.as_bytes()[at];
+            for escape in [format!("&#{byte};"), format!("\\u{byte:04x}"), format!("%{byte:02X}")] {
+                let written = format!("{}{escape}{}", &value[..at], &value[at + 1..]);
+                let text = format!("see it {written} end of it");
+                let findings = whole(&mut scanner, text.as_bytes());
+                let (start, end) = ("see it ".len(), "see it ".len() + written.len());
+                assert!(
+                    findings.iter().any(|f| f.span.start == start && f.span.end == end),
+                    "{} bytes, {escape} at {at}",
+                    value.len()
+                );
+                let cut = random.below(text.len());
+                assert_eq!(windowed(&mut scanner, text.as_bytes(), [cut]), findings, "{escape} cut at {cut}");
+            }
+        }
+    }
+}
+
 #[test]
 fn they_are_found_whole() {
     let mut random = Random::new(5);
@@ -177,12 +215,7 @@ fn they_are_found_whole() {
     for length in LENGTHS {
         values.extend(SIGNS.iter().map(|signs| value(&mut random, length, signs)));
     }
-    let mut list = KnownList::new(KnownKey::new(&[9; 32]));
-    values.iter().for_each(|value| assert!(list.insert(value.as_bytes()).is_ok(), "{value}"));
-    let known = Arc::new(KnownValues::new(&list));
-    let selection = Selection { known: Some(&known), ..Selection::default() };
-    let rules = Rules::load(&selection).expect("the rules compile");
-    let mut scanner = Scanner::new(rules).expect("the engine runs here");
+    let mut scanner = scanner(&values);
     let mut missed: Vec<String> = Vec::new();
     for (name, writing) in WRITINGS {
         let mut of_writing = Vec::new();

@@ -124,6 +124,10 @@ impl Redactor {
         (text, spelling): (&[u8], Spelling),
     ) -> Result<Replacement, Refusal> {
         self.search_for(decision, value);
+        if text != value && decision.reach != Reach::InPlace {
+            // A part of the document holds it as it is spelled.
+            self.search.note(&self.shield, decision.rule, text);
+        }
         if decision.action == Action::Redact {
             return Ok(Replacement::Word(redacted(decision.category)));
         }
@@ -132,9 +136,9 @@ impl Redactor {
             return Err(Refusal::TooManySecrets);
         }
         let token = known.unwrap_or_else(|| self.shield.keyring.mint(decision.category, text));
-        self.vault.insert_spelled(token, text, spelling)?;
-        if known.is_none() || spelling != Spelling::LITERAL {
-            for older in self.shield.keyring.mint_older(decision.category, text) {
+        if self.vault.spelling(&token).is_none_or(|(_, known)| !known.covers(spelling)) {
+            self.vault.insert_spelled(token, text, spelling)?;
+            for older in self.shield.keyring.mint_older(token.category(), text) {
                 self.vault.insert_alias(older, text, spelling)?;
             }
         }
