@@ -318,7 +318,7 @@ impl Search<'_> {
                 let from = start.saturating_sub(CONTEXT);
                 self.region_piece(reading, region, Span::new(start, end), Span::new(from, to));
                 if self.engine.searches_values() {
-                    for other in escapes::other_readings(reading, &self.view.text[from..to]) {
+                    for other in escapes::other_readings(reading, &self.view.text[start..end]) {
                         self.region_piece(other, region, Span::new(start, end), Span::new(from, to));
                     }
                 }

@@ -126,7 +126,7 @@ impl Redactor {
         self.search_for(decision, value);
         if text != value && decision.reach != Reach::InPlace {
             // A part of the document holds it as it is spelled.
-            self.search.note(&self.shield, decision.rule, text);
+            self.search.note_spelling(&self.shield, decision.rule, value, text);
         }
         if decision.action == Action::Redact {
             return Ok(Replacement::Word(redacted(decision.category)));
