@@ -27,4 +27,4 @@ pub use report::{MAX_FINDINGS, OpaqueKind, OpaqueValue, Report, ReportedFinding}
 pub use request::{Piece, Refusal, ShardScratch, Splice, TokenizeOutcome, Tokenizer, WINDOW};
 pub use shield::{RequestLimits, Shield};
 pub use token::{MAX_TOKEN_LEN, Token};
-pub use vault::{Unsealer, Vault, VaultError};
+pub use vault::{Spelling, Unsealer, Vault, VaultError};

@@ -10,6 +10,7 @@ use std::hash::BuildHasher;
 
 use zeroize::Zeroizing;
 
+use crate::json::unescaped;
 use crate::token::Token;
 
 /// Why a vault did not take a secret.
@@ -26,8 +27,79 @@ pub enum VaultError {
 
 /// Opens secrets that stay sealed until a reply holds their tokens.
 pub trait Unsealer: Send + Sync {
-    /// The secret that `token` stands for; `None` if it cannot be opened.
-    fn open(&self, token: &Token) -> Option<Zeroizing<Vec<u8>>>;
+    /// The secret that `token` stands for, and how it stood; `None` if it cannot be opened.
+    fn open(&self, token: &Token) -> Option<(Zeroizing<Vec<u8>>, Spelling)>;
+}
+
+/// How the text stood that a token was minted for: as it is, or as it was spelled in a document, or both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spelling {
+    /// Of how many strings inside each other it has the escapes; 0 if it stood in no document.
+    pub layers: u8,
+    /// It stood outside of documents, where its escapes are what they look like.
+    pub is_literal: bool,
+}
+
+impl Spelling {
+    /// Of a text that is what it looks like.
+    pub const LITERAL: Self = Self { layers: 0, is_literal: true };
+
+    /// Of a text with the escapes of so many strings.
+    pub fn in_document(layers: u8) -> Self {
+        Self { layers, is_literal: layers == 0 }
+    }
+
+    /// Whether a text that stood so needs to be told nothing more of one that stood as `other` says.
+    pub fn covers(self, other: Self) -> bool {
+        self.with(other) == self
+    }
+
+    /// Of a text that stood in both ways.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
+        let layers = self.layers.max(other.layers);
+        Self { layers, is_literal: self.is_literal || other.is_literal }
+    }
+}
+
+/// What one token stands for.
+struct Secret {
+    /// What the token was minted for.
+    text: Zeroizing<Box<[u8]>>,
+    spelling: Spelling,
+    /// `text` without the escapes that it has.
+    plain: Option<Zeroizing<Box<[u8]>>>,
+}
+
+impl Secret {
+    fn new(text: &[u8], spelling: Spelling) -> Self {
+        let mut secret = Self { text: Zeroizing::new(text.into()), spelling, plain: None };
+        secret.take_escapes_off();
+        secret
+    }
+
+    fn take_escapes_off(&mut self) {
+        self.plain = None;
+        for _ in 0..self.spelling.layers {
+            let before = self.plain.as_ref().unwrap_or(&self.text);
+            let Some(plain) = unescaped(before).map(Zeroizing::new) else { break };
+            self.plain = Some(Zeroizing::new(plain.as_slice().into()));
+        }
+    }
+
+    /// It stood so, too.
+    fn add(&mut self, spelling: Spelling) {
+        let before = self.spelling;
+        self.spelling = before.with(spelling);
+        if before.layers != self.spelling.layers {
+            self.take_escapes_off();
+        }
+    }
+
+    fn value(&self) -> &[u8] {
+        let plain = self.plain.as_ref().filter(|_| !self.spelling.is_literal);
+        plain.unwrap_or(&self.text)
+    }
 }
 
 /// Tokens of sealed secrets, and what opens them.
@@ -39,7 +111,7 @@ struct Sealed {
 /// Token to secret. An empty vault owns no memory.
 #[derive(Default)]
 pub struct Vault {
-    secrets: HashMap<Token, Zeroizing<Box<[u8]>>>,
+    secrets: HashMap<Token, Secret>,
     /// The first token of each secret, by a randomly keyed hash of the secret.
     first: HashMap<u64, Token>,
     hasher: RandomState,
@@ -61,9 +133,20 @@ impl Vault {
     /// Remembers that `token` stands for `secret`. Says whether it is new. A vault that refuses is unchanged. The
     /// first token of a secret is the one that [`Self::token_of`] gives from then on.
     pub fn insert(&mut self, token: Token, secret: &[u8]) -> Result<bool, VaultError> {
-        let new = self.insert_alias(token, secret)?;
+        self.insert_spelled(token, secret, Spelling::LITERAL)
+    }
+
+    /// Remembers the same of a text that stood there in this way. What it stands for is the text without the escapes that
+    /// it has, unless it stood somewhere as it is as well.
+    pub fn insert_spelled(
+        &mut self,
+        token: Token,
+        text: &[u8],
+        spelling: Spelling,
+    ) -> Result<bool, VaultError> {
+        let new = self.insert_alias(token, text, spelling)?;
         if new {
-            self.first.entry(self.hasher.hash_one(secret)).or_insert(token);
+            self.first.entry(self.hasher.hash_one(text)).or_insert(token);
         }
         Ok(new)
     }
@@ -74,19 +157,30 @@ impl Vault {
             return None;
         }
         let token = *self.first.get(&self.hasher.hash_one(secret))?;
-        (self.resolve(&token) == Some(secret)).then_some(token)
+        self.secrets.get(&token).is_some_and(|known| **known.text == *secret).then_some(token)
     }
 
-    /// Remembers one more token of a secret, which [`Self::token_of`] never gives.
-    pub fn insert_alias(&mut self, token: Token, secret: &[u8]) -> Result<bool, VaultError> {
-        let full = self.secrets.len() >= Self::MAX_ENTRIES || self.bytes + secret.len() > Self::MAX_BYTES;
+    /// Remembers one more token of a text, which [`Self::token_of`] never gives.
+    pub fn insert_alias(
+        &mut self,
+        token: Token,
+        text: &[u8],
+        spelling: Spelling,
+    ) -> Result<bool, VaultError> {
+        // A text with escapes is kept without them as well.
+        let copies = if spelling.layers > 0 { 2 } else { 1 };
+        let full =
+            self.secrets.len() >= Self::MAX_ENTRIES || self.bytes + copies * text.len() > Self::MAX_BYTES;
         match self.secrets.entry(token) {
-            Entry::Occupied(known) if ***known.get() == *secret => Ok(false),
+            Entry::Occupied(mut known) if **known.get().text == *text => {
+                known.get_mut().add(spelling);
+                Ok(false)
+            }
             Entry::Occupied(_) => Err(VaultError::Collision),
             Entry::Vacant(_) if full => Err(VaultError::Full),
             Entry::Vacant(free) => {
-                free.insert(Zeroizing::new(secret.into()));
-                self.bytes += secret.len();
+                free.insert(Secret::new(text, spelling));
+                self.bytes += copies * text.len();
                 Ok(true)
             }
         }
@@ -94,7 +188,12 @@ impl Vault {
 
     /// The secret that `token` stands for in this vault.
     pub fn resolve(&self, token: &Token) -> Option<&[u8]> {
-        self.secrets.get(token).map(|secret| &***secret)
+        self.secrets.get(token).map(Secret::value)
+    }
+
+    /// The text that `token` was minted for, and how it stood.
+    pub fn spelling(&self, token: &Token) -> Option<(&[u8], Spelling)> {
+        self.secrets.get(token).map(|secret| (&**secret.text, secret.spelling))
     }
 
     /// Takes `tokens` as those of secrets that `unsealer` opens when a reply holds them, but for the tokens that are here.
@@ -113,8 +212,8 @@ impl Vault {
         if !sealed.tokens.remove(token) {
             return false;
         }
-        let secret = sealed.unsealer.open(token);
-        secret.is_some_and(|secret| self.insert_alias(*token, &secret) == Ok(true))
+        let opened = sealed.unsealer.open(token);
+        opened.is_some_and(|(text, spelling)| self.insert_alias(*token, &text, spelling) == Ok(true))
     }
 
     /// Whether `token` stands for a secret of this vault, sealed or not.
@@ -176,7 +275,7 @@ mod tests {
     fn the_first_token_of_a_secret_is_its_token() {
         let mut vault = Vault::new();
         assert_eq!(vault.token_of(b"a"), None);
-        vault.insert_alias(token(b"older"), b"a").unwrap();
+        vault.insert_alias(token(b"older"), b"a", Spelling::LITERAL).unwrap();
         assert_eq!(vault.token_of(b"a"), None);
         vault.insert(token(b"a"), b"a").unwrap();
         vault.insert(token(b"other category"), b"a").unwrap();
@@ -188,8 +287,9 @@ mod tests {
     struct Reverse;
 
     impl Unsealer for Reverse {
-        fn open(&self, token: &Token) -> Option<Zeroizing<Vec<u8>>> {
-            (*token != self::token(b"closed")).then(|| Zeroizing::new(b"opened".to_vec()))
+        fn open(&self, token: &Token) -> Option<(Zeroizing<Vec<u8>>, Spelling)> {
+            let opened = || (Zeroizing::new(b"opened".to_vec()), Spelling::LITERAL);
+            (*token != self::token(b"closed")).then(opened)
         }
     }
 
@@ -211,6 +311,25 @@ mod tests {
         assert!(only_sealed.is_empty());
         only_sealed.add_sealed([token(b"sealed")].into_iter(), Box::new(Reverse));
         assert!(!only_sealed.is_empty());
+    }
+
+    #[test]
+    fn a_spelling_is_kept_beside_what_it_stands_for() {
+        let mut vault = Vault::new();
+        let text = br"a\\u0026\\/b";
+        let written = token(text);
+        for (spelling, value) in [
+            (Spelling::in_document(1), &br"a\u0026\/b"[..]),
+            (Spelling::in_document(2), b"a&/b"),
+            (Spelling::in_document(1), b"a&/b"),
+            (Spelling::LITERAL, text),
+        ] {
+            vault.insert_spelled(written, text, spelling).unwrap();
+            assert_eq!(vault.resolve(&written), Some(value), "{spelling:?}");
+        }
+        let both = Spelling { layers: 2, is_literal: true };
+        assert_eq!(vault.spelling(&written), Some((&text[..], both)));
+        assert_eq!((vault.token_of(text), vault.token_of(b"a&/b")), (Some(written), None));
     }
 
     #[test]

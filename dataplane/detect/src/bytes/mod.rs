@@ -6,4 +6,6 @@ mod runs;
 mod set;
 
 pub(crate) use runs::RunCache;
-pub(crate) use set::{ALNUM, BASE64, BASE64URL, BLANK, ByteSet, DIGIT, HEX, LOWER, SPACE, UPPER, WORD};
+pub(crate) use set::{
+    ALNUM, ALPHA, BASE64, BASE64URL, BLANK, ByteSet, DIGIT, HEX, LOWER, SPACE, UPPER, WORD,
+};

@@ -26,6 +26,8 @@ pub(crate) struct Candidates {
     pub(crate) atomic_spans: Vec<Span>,
     /// Where in the text quotes stand that end no string; not reset with the rest.
     pub(crate) inner_quotes: Vec<usize>,
+    /// Where values may begin that are searched for and that go on with an escape, to that.
+    pub(crate) escaped_values: Vec<Span>,
     /// Where unjudged text begins.
     pub(crate) fresh: usize,
     /// The earliest start of a candidate that the text is too short to judge.
@@ -39,6 +41,7 @@ impl Candidates {
         self.cuts.clear();
         self.runs.clear();
         self.atomic_spans.clear();
+        self.escaped_values.clear();
         self.fresh = fresh;
         self.open = usize::MAX;
     }

@@ -56,6 +56,30 @@ pub(crate) fn find(text: &[u8], masks: &AlnumRuns, out: &mut Vec<Span>) {
     }
 }
 
+/// The fewest characters that add up to a value that may be listed, by whole groups.
+pub(crate) const SHORT: usize = 16;
+
+/// Adds the maximal runs of [`ENCODED`] that are shorter than [`find`] looks for: only values that are known are so short.
+/// One byte in each `SHORT` is looked at.
+pub(crate) fn add_short(text: &[u8], runs: &mut Vec<Span>) {
+    let (long, mut done) = (runs.len(), 0);
+    for at in (SHORT - 1..text.len()).step_by(SHORT) {
+        if at < done || !ENCODED.has(text[at]) {
+            continue;
+        }
+        let start = at - ENCODED.run_back(&text[..at], MIN);
+        let length = at - start + ENCODED.run(&text[at..], MIN);
+        if (SHORT..MIN).contains(&length) {
+            runs.push(Span::new(start, start + length));
+            done = start + length;
+        }
+    }
+    if runs.len() > long {
+        runs.sort_unstable();
+        runs.dedup();
+    }
+}
+
 /// Adds the run around the bytes at `run`, where the one before ends at `done`; returns where it ends.
 fn add(text: &[u8], done: usize, run: usize, out: &mut Vec<Span>) -> usize {
     let start = run - ENCODED.run_back(&text[done..run], usize::MAX);
@@ -152,6 +176,26 @@ mod tests {
             at += run.max(1);
         }
         out
+    }
+
+    #[test]
+    fn short_runs_are_found_at_all_offsets() {
+        for length in SHORT - 1..=MIN {
+            for before in 0..70 {
+                let text = format!(
+                    "{}{} ab {}.",
+                    ".".repeat(before),
+                    "x_".repeat(length).split_at(length).0,
+                    "y".repeat(length)
+                );
+                let mut runs = Vec::new();
+                add_short(text.as_bytes(), &mut runs);
+                let behind = before + length + 4;
+                let expected = [Span::new(before, before + length), Span::new(behind, behind + length)];
+                let expected = if (SHORT..MIN).contains(&length) { &expected[..] } else { &[] };
+                assert_eq!(runs, expected, "{text}");
+            }
+        }
     }
 
     #[test]

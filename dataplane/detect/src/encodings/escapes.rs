@@ -7,11 +7,14 @@
 #![expect(clippy::cast_possible_truncation, reason = "only values below 0x80 are converted")]
 
 use super::decoded::DecodedText;
-use crate::bytes::{ByteSet, DIGIT, HEX};
+use super::entities::{digit, entity, reference};
+use crate::bytes::{ByteSet, HEX};
 use crate::text::{Span, TextView};
 
 /// Sites that are nearer to each other than this, in bytes, are one region.
 const GAP: usize = 256;
+/// The same where values alone are searched for: so near that the next one would be decoded in any case.
+const NEAR_ENOUGH: usize = AHEAD - BEFORE - SIGHT;
 /// Links that are nearer to each other are decoded together.
 const NEAR: usize = 64;
 /// No site is reported later than so many bytes behind its beginning.
@@ -53,6 +56,19 @@ pub(crate) const ESCAPES: &[(&str, u8)] = &[
     (r"(?:0x[2-7][0-9a-f],){4}", 20),
     (r"(?:0x[2-7][0-9a-f], ){4}", 24),
 ];
+
+/// What escapes are read as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// As rules read them: a `+` is a blank where a form was written.
+    Rules,
+    /// As values are searched for, which may have been written with any: those that strings need as well, and a `+` is one.
+    Values,
+    /// The same, with a blank for `+`.
+    Form,
+    /// The same, but for what strings need: a backslash is one.
+    Unquoted,
+}
 
 /// A part of the text that is worth decoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -127,28 +143,94 @@ pub(crate) fn percents(text: &[u8], all: bool, sites: &mut Vec<EscapeSite>) {
     }
 }
 
-/// Adds a site for each entity, and for what stands before it: a value that is searched for may begin there, whatever it
-/// is made of.
-pub(crate) fn entities(text: &[u8], sites: &mut Vec<EscapeSite>) {
-    sites.extend(memchr::memchr_iter(b'&', text).filter_map(|at| {
-        let (_, width) = unescape(&text[at..])?;
+/// Adds a site for each entity, for `all` also for each escape of a string and for each percent escape whose run is cut by a
+/// sign that may be of a value, and for what stands before it: a value that is searched for may begin there, whatever it is
+/// made of.
+pub(crate) fn of_values(text: &[u8], all: bool, sites: &mut Vec<EscapeSite>) {
+    let site = |at: usize| {
+        let width = width(&text[at..])?;
         Some(EscapeSite::new(Span::new(at.saturating_sub(BEFORE), at + width)))
-    }));
+    };
+    if !all {
+        return sites.extend(memchr::memchr_iter(b'&', text).filter_map(site));
+    }
+    let escapes = memchr::memchr3_iter(b'&', b'\\', b'%', text);
+    sites.extend(escapes.filter(|at| text[*at] != b'%' || stands_at_sign(text, *at)).filter_map(site));
 }
 
-/// Whether an escape stands in a part of a text, so near its beginning that a [site](entities) reaches that.
-pub(crate) fn has_escape_near(text: &[u8]) -> bool {
-    let near = &text[..text.len().min(BEFORE)];
-    memchr::memchr2_iter(b'&', b'%', near).any(|at| is_escape(&text[at..]))
+/// Whether the run around the percent escape at `at` begins or ends at a sign that no writer of links leaves, with more of a
+/// word on its other side.
+fn stands_at_sign(text: &[u8], at: usize) -> bool {
+    if percent(&text[at..]).is_none() {
+        return false;
+    }
+    let goes_on = |next: &u8| next.is_ascii_alphanumeric() || matches!(next, b'%' | b'"');
+    let ends = || match text[at + RUN.run(&text[at..], SIGHT)..] {
+        [b'\\', next, ..] => goes_on(&next) && !matches!(next, b'n' | b'r' | b't'),
+        [b'"' | b'<' | b'>' | b'`', next, ..] => goes_on(&next),
+        _ => false,
+    };
+    let begins = || {
+        let before = &text[..at - RUN.run_back(&text[..at], SIGHT)];
+        matches!(before, [.., last, b'\\' | b'"' | b'<' | b'>' | b'`'] if goes_on(last))
+    };
+    ends() || begins()
+}
+
+/// Where a value may stand whose anchor was met, and that would begin at `start` without its escapes and end at `end`; `None`
+/// if there are none.
+pub(crate) fn around(text: &[u8], start: usize, end: usize) -> Option<Span> {
+    let from = start.saturating_sub(BEFORE);
+    let near = &text[from..end.min(text.len())];
+    let first =
+        memchr::memchr3_iter(b'&', b'%', b'\\', near).find_map(|at| Some(at + width(&near[at..])?))?;
+    Some(Span::new(from, from + first))
+}
+
+/// How many bytes the escape takes that `text` begins with, if values may be written with it.
+fn width(text: &[u8]) -> Option<usize> {
+    let escape = string_escape(text).or_else(|| unescape(text)).map(|(_, width)| width);
+    escape.or_else(|| character(text).map(|(_, width)| width))
+}
+
+/// Other ways to read a part of a text that holds escapes, of which only the values tell which one is right: whether a form
+/// was written, and whether a string was.
+pub(crate) fn other_readings(first: Reading, text: &[u8]) -> impl Iterator<Item = Reading> {
+    let has_plus = memchr::memchr(b'+', text).is_some();
+    let plus = match first {
+        Reading::Rules if is_plus_space(text) => Reading::Unquoted,
+        _ => Reading::Form,
+    };
+    let is_string = || memchr::memchr_iter(b'\\', text).any(|at| string_escape(&text[at..]).is_some());
+    let has_others = || memchr::memchr3_iter(b'&', b'%', b'\\', text).any(|at| is_escape(&text[at..]));
+    let is_mixed = first == Reading::Values && is_string() && has_others();
+    [(has_plus, plus), (is_mixed, Reading::Unquoted)]
+        .into_iter()
+        .filter_map(|(applies, reading)| applies.then_some(reading))
+}
+
+/// What a string of code or JSON needs an escape for.
+fn string_escape(text: &[u8]) -> Option<(u8, usize)> {
+    match text {
+        [b'\\', byte @ (b'"' | b'\'' | b'\\' | b'/'), ..] => Some((*byte, 2)),
+        _ => None,
+    }
 }
 
 /// Takes the next region from `sites[*index..]`, which are sorted.
-pub(crate) fn next(view: TextView<'_>, sites: &[EscapeSite], index: &mut usize) -> Option<Region> {
+pub(crate) fn next(
+    view: TextView<'_>,
+    reading: Reading,
+    sites: &[EscapeSite],
+    index: &mut usize,
+) -> Option<Region> {
     let text = view.text;
+    // All that is decoded twice is lost time; what rules look at ends where it always did.
+    let near = if reading == Reading::Rules { GAP } else { NEAR_ENOUGH };
     let first = sites.get(*index)?;
     let (mut last, mut percent) = (first.span.end, first.percent);
     *index += 1;
-    while let Some(site) = sites.get(*index).filter(|s| s.span.start <= last + GAP) {
+    while let Some(site) = sites.get(*index).filter(|s| s.span.start <= last + near) {
         // A link ends where its run does; the next one is another, unless it is so near that decoding both at once is
         // less work.
         let gap = &text[last.min(site.span.start)..site.span.start];
@@ -169,15 +251,33 @@ pub(crate) fn next(view: TextView<'_>, sites: &[EscapeSite], index: &mut usize) 
     Some(Region { start: first.span.start, end, escaped_end: last, closed, cut: ahead == limit })
 }
 
-/// Decodes `text[from..to]`; false if there is nothing to decode. With `plus` a `+` may be a space.
-pub(crate) fn decode(text: &[u8], from: usize, to: usize, plus: bool, decoded: &mut DecodedText) -> bool {
+/// Decodes `text[from..to]`; false if there is nothing to decode.
+pub(crate) fn decode(
+    text: &[u8],
+    Span { start: from, end: to }: Span,
+    reading: Reading,
+    decoded: &mut DecodedText,
+) -> bool {
     decoded.begin();
-    let plus = plus && is_plus_space(&text[from..to]);
+    let plus = match reading {
+        Reading::Rules => is_plus_space(&text[from..to]),
+        Reading::Values | Reading::Unquoted => false,
+        Reading::Form => true,
+    };
+    let takes_strings = matches!(reading, Reading::Values | Reading::Form);
     let mut at = from;
     let mut changed = false;
     while at < to {
         let rest = &text[at..to];
+        if let Some((character, width)) = character(rest) {
+            for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+                decoded.push(byte, at);
+            }
+            (changed, at) = (true, at + width);
+            continue;
+        }
         let (byte, width) = match rest[0] {
+            b'\\' if takes_strings && let Some(escape) = string_escape(rest) => escape,
             b'%' | b'\\' | b'&' | b'0' => unescape(rest).unwrap_or((rest[0], 1)),
             b'+' if plus => (b' ', 1),
             byte => (byte, 1),
@@ -191,7 +291,7 @@ pub(crate) fn decode(text: &[u8], from: usize, to: usize, plus: bool, decoded: &
 }
 
 /// Forms write a space as `+`: recognised by one beside an escape, where no space is written as `%20`.
-fn is_plus_space(text: &[u8]) -> bool {
+pub(crate) fn is_plus_space(text: &[u8]) -> bool {
     let beside = |at: usize| {
         text.get(at + 1) == Some(&b'%')
             || (at >= 3 && text[at - 3] == b'%')
@@ -247,57 +347,39 @@ fn unescape(text: &[u8]) -> Option<(u8, usize)> {
     }
 }
 
-/// A number of exactly so many hex digits, if it is ASCII.
-fn number(text: &[u8], digits: usize) -> Option<u8> {
-    let text = text.get(..digits)?;
-    let value = text.iter().try_fold(0u32, |n, b| HEX.has(*b).then(|| n << 4 | u32::from(digit(*b))))?;
-    (value < 0x80).then_some(value as u8)
-}
-
-fn digit(hex: u8) -> u8 {
-    match hex {
-        b'0'..=b'9' => hex - b'0',
-        _ => (hex | 0x20) - b'a' + 10,
+/// The character beyond ASCII that is escaped at the start of `text`, and how many bytes the escape takes; of a pair of
+/// surrogates both.
+fn character(text: &[u8]) -> Option<(char, usize)> {
+    match text {
+        [b'%' | b'\\', b'u', rest @ ..] => {
+            let first = code(rest, 4)?;
+            let pair = || {
+                let [b'%' | b'\\', b'u', low @ ..] = rest.get(4..)? else { return None };
+                let second = code(low, 4).filter(|code| (0xDC00..0xE000).contains(code))?;
+                Some((char::from_u32(0x1_0000 + ((first - 0xD800) << 10) + (second - 0xDC00))?, 12))
+            };
+            match first {
+                0xD800..0xDC00 => pair(),
+                0x80.. => Some((char::from_u32(first)?, 6)),
+                _ => None,
+            }
+        }
+        [b'&', b'#', rest @ ..] => {
+            let (value, width) = reference(rest)?;
+            Some((char::from_u32(value).filter(|c| !c.is_ascii())?, width + 2))
+        }
+        _ => None,
     }
 }
 
-/// The longest numeric entity, in digits.
-const MAX_DIGITS: usize = 7;
+/// A number of exactly so many hex digits.
+fn code(text: &[u8], digits: usize) -> Option<u32> {
+    text.get(..digits)?.iter().try_fold(0u32, |n, b| HEX.has(*b).then(|| n << 4 | u32::from(digit(*b))))
+}
 
-/// What stands between `&` and `;`.
-fn entity(text: &[u8]) -> Option<(u8, usize)> {
-    const NAMES: [(&[u8], u8); 18] = [
-        (b"quot;", b'"'),
-        (b"amp;", b'&'),
-        (b"apos;", b'\''),
-        (b"lt;", b'<'),
-        (b"gt;", b'>'),
-        (b"nbsp;", b' '),
-        (b"equals;", b'='),
-        (b"plus;", b'+'),
-        (b"sol;", b'/'),
-        (b"colon;", b':'),
-        (b"commat;", b'@'),
-        (b"num;", b'#'),
-        (b"dollar;", b'$'),
-        (b"excl;", b'!'),
-        (b"percnt;", b'%'),
-        (b"semi;", b';'),
-        (b"NewLine;", b'\n'),
-        (b"Tab;", b'\t'),
-    ];
-    let [b'#', number @ ..] = text else {
-        return NAMES.iter().find(|(name, _)| text.starts_with(name)).map(|(name, byte)| (*byte, name.len()));
-    };
-    let (set, base, skip) = match number {
-        [b'x' | b'X', ..] => (&HEX, 16, 1),
-        _ => (&DIGIT, 10, 0),
-    };
-    let digits = &number[skip..];
-    let count = set.run(digits, MAX_DIGITS);
-    let value = digits[..count].iter().fold(0u32, |n, b| n * base + u32::from(digit(*b)));
-    let ends = count > 0 && digits.get(count) == Some(&b';');
-    (ends && value < 0x80).then_some((value as u8, 1 + skip + count + 1))
+/// A number of exactly so many hex digits, if it is ASCII.
+fn number(text: &[u8], digits: usize) -> Option<u8> {
+    code(text, digits).filter(|value| *value < 0x80).map(|value| value as u8)
 }
 
 /// What stands behind `0x` in a list of bytes: two digits, a comma and the way to the next.
@@ -317,7 +399,7 @@ mod tests {
 
     fn decoded(text: &str) -> String {
         let mut plain = DecodedText::default();
-        decode(text.as_bytes(), 0, text.len(), true, &mut plain);
+        decode(text.as_bytes(), Span::new(0, text.len()), Reading::Rules, &mut plain);
         String::from_utf8_lossy(&plain.text).into_owned()
     }
 
@@ -331,8 +413,13 @@ mod tests {
             ("a+%3D+b", "a = b"),
             ("a+b%3D%20c", "a+b= c"),
             (
-                "&bogus; &# &#; &#x; %4 %zz \\u00 \\x4 0x4 &#300;",
-                "&bogus; &# &#; &#x; %4 %zz \\u00 \\x4 0x4 &#300;",
+                "&bogus; &# &#; &#x; %4 %zz \\u00 \\x4 0x4 &#99999999; &Amp;",
+                "&bogus; &# &#; &#x; %4 %zz \\u00 \\x4 0x4 &#99999999; &Amp;",
+            ),
+            ("&bsol;&num;&ast;&NonBreakingSpace;&percnt;&vert;&#33a&#x21 b", "\\#* %|!a! b"),
+            (
+                "\\u00e9&#233;&#xE9;%u00e9\\ud83d\\udd11\\ud83d\\u0041",
+                "\u{e9}\u{e9}\u{e9}\u{e9}\u{1F511}\\ud83dA",
             ),
         ] {
             assert_eq!(decoded(text), plain, "{text}");
@@ -359,10 +446,10 @@ mod tests {
     fn spans_lead_back() {
         let mut plain = DecodedText::default();
         let text = b"q=password%3D%22abc%22&r";
-        assert!(decode(text, 0, text.len(), true, &mut plain));
+        assert!(decode(text, Span::new(0, text.len()), Reading::Rules, &mut plain));
         assert_eq!(plain.text, b"q=password=\"abc\"&r");
         assert_eq!(plain.original(12, 15), Span::new(16, 19));
-        assert!(!decode(b"no escape", 0, 9, true, &mut plain));
+        assert!(!decode(b"no escape", Span::new(0, 9), Reading::Rules, &mut plain));
     }
 
     #[test]
@@ -372,12 +459,12 @@ mod tests {
         percents(text.as_bytes(), false, &mut sites);
         let view = TextView { text: text.as_bytes(), last: false };
         let mut index = 0;
-        let first = next(view, &sites, &mut index).unwrap();
+        let first = next(view, Reading::Rules, &sites, &mut index).unwrap();
         assert_eq!((first.start, first.end, first.closed, first.cut), (4, 11, true, false));
-        let second = next(view, &sites, &mut index).unwrap();
+        let second = next(view, Reading::Rules, &sites, &mut index).unwrap();
         assert_eq!(&text[second.end - 4..second.end], "%3Dz");
-        assert_eq!(next(view, &sites, &mut index), None);
+        assert_eq!(next(view, Reading::Rules, &sites, &mut index), None);
         let cut = TextView { text: &text.as_bytes()[..20], last: false };
-        assert!(!next(cut, &sites[..1], &mut 0).unwrap().closed);
+        assert!(!next(cut, Reading::Rules, &sites[..1], &mut 0).unwrap().closed);
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod alnum_runs;
 pub(crate) mod base64_runs;
 pub(crate) mod base64_text;
 pub(crate) mod decoded;
+mod entities;
 pub(crate) mod escapes;
 pub(crate) mod parameter;
 mod simd;

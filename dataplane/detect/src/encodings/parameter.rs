@@ -13,8 +13,7 @@ use crate::bytes::{ByteSet, WORD};
 use crate::candidate::USERINFO;
 use crate::text::Span;
 
-/// What a parameter's value is made of, beside `+`, `=`, brackets and escapes: what no writer of forms and links leaves
-/// to end it.
+/// What a parameter's value is made of, beside `+`, `=`, brackets, quotes and escapes.
 const VALUE: ByteSet = WORD.union(ByteSet::of(b"-.~!$*/:?@|^"));
 /// What may end a sentence behind a value, and is none of it there.
 const SENTENCE_END: ByteSet = ByteSet::of(b".:?!");
@@ -24,6 +23,11 @@ const NAME: ByteSet = WORD.union(ByteSet::of(b"-.[]%"));
 const BETWEEN: ByteSet = ByteSet::of(b"&?;#");
 /// What may stand before a name in the same parameter, and between parameters.
 const INSIDE: ByteSet = VALUE.union(ByteSet::of(b"=+%,&;#"));
+
+/// Signs that are left as they are and end links in text and code as well.
+const CLOSING: ByteSet = ByteSet::of(b"'()");
+/// What stands between such a sign and the rest of a value.
+const SIGNS: ByteSet = ByteSet::of(b"!'()*-.~");
 
 /// The longest name of a parameter, in bytes, and how far before it the parameter's beginning may be.
 const MAX_NAME: usize = 64;
@@ -39,14 +43,21 @@ const MAX_BLANKS: usize = 8;
 /// text ends. `None` if no parameter begins there. `plus` says that `+` is a blank.
 pub(crate) fn value(text: &[u8], place: Span, limit: usize, plus: bool) -> Option<Span> {
     let start = value_start(text, place.start, plus);
-    if !is_parameter(text, start.checked_sub(1)?) {
+    let equals = start.checked_sub(1)?;
+    if !is_parameter(text, equals) {
         return None;
     }
-    let end = value_end(text, place.end, limit.min(place.end + MAX_REST), plus);
+    let limit = limit.min(place.end + MAX_REST);
+    let end = value_end(text, place.end, limit, plus, around(text, equals));
     // `%22x%22`: a string is what stands between its quotes.
     let opening = &text[start..place.start];
     let is_string = matches!(percent(opening), Some(b'"' | b'\'' | b'`')) && opening == &text[place.end..end];
     (!is_string).then_some(Span::new(start, end))
+}
+
+/// Whether the value that `found` is a part of may go on behind `whole`, of which no more was read.
+pub(crate) fn is_cut(found: Span, whole: Span) -> bool {
+    whole.end >= found.end + MAX_REST
 }
 
 /// The end of the password of a URL that begins at `place`, if its `@` is not encoded.
@@ -89,11 +100,13 @@ fn is_parameter(text: &[u8], equals: usize) -> bool {
     }
 }
 
-/// Goes on to the delimiter that is not encoded.
-fn value_end(text: &[u8], from: usize, limit: usize, plus: bool) -> usize {
+/// Goes on to the delimiter that is not encoded. `around` is what stands before the link or form.
+fn value_end(text: &[u8], from: usize, limit: usize, plus: bool, around: Option<u8>) -> usize {
     // Signs that end a sentence are taken from the end of a value in the decoded text.
     let cut = from + SENTENCE_END.run(&text[from..], MAX_REST);
-    let is_cut = percent(&text[cut..]).is_some() || (plus && text.get(cut) == Some(&b'+'));
+    let is_cut = percent(&text[cut..]).is_some()
+        || (plus && text.get(cut) == Some(&b'+'))
+        || goes_on(text, cut, limit, around);
     if !is_cut || from >= limit {
         return from;
     }
@@ -121,14 +134,38 @@ fn value_end(text: &[u8], from: usize, limit: usize, plus: bool) -> usize {
             (b'(' | b'[' | b'{', _) => depth += 1,
             (b')' | b']' | b'}', _) if depth > 0 => depth -= 1,
             _ if VALUE.has(byte) => {}
+            // `encodeURIComponent` leaves these as they are. What goes on behind them is the same value.
+            (b'\'' | b')', _) if goes_on(text, end, limit, around) => {}
             _ => break,
         }
         end += width;
     }
-    while end > from && SENTENCE_END.has(text[end - 1]) {
+    let is_delimited = matches!(text.get(end), Some(b'&' | b'#'));
+    while !is_delimited && end > from && SENTENCE_END.has(text[end - 1]) {
         end -= 1;
     }
     end
+}
+
+/// Whether more of a value follows the sign at `at`, if there is one that does not end what stands `around`.
+fn goes_on(text: &[u8], at: usize, limit: usize, around: Option<u8>) -> bool {
+    let rest = &text[at.min(limit)..limit];
+    let is_closing = match (rest.first(), around) {
+        (Some(b'\''), Some(b'\'')) | (Some(b')'), Some(b'(')) => false,
+        (Some(sign), _) => CLOSING.has(*sign),
+        (None, _) => false,
+    };
+    is_closing && rest.get(SIGNS.run(rest, MAX_REST)).is_some_and(|next| WORD.has(*next) || *next == b'%')
+}
+
+/// What stands before the link or form that the sign at `equals` is in: of those that have a partner behind it.
+fn around(text: &[u8], equals: usize) -> Option<u8> {
+    let before = &text[equals.saturating_sub(MAX_BEFORE)..equals];
+    before
+        .iter()
+        .rev()
+        .copied()
+        .find(|byte| matches!(byte, b'\'' | b'(' | b'"' | b'`' | b'<' | b'>' | ..=b' '))
 }
 
 /// Whether a name stands between an encoded blank and the sign at `equals`, and a value behind that.
@@ -158,6 +195,15 @@ mod tests {
             ("password=xy.%3Bz&c=d", "xy", Some("xy.%3Bz")),
             ("password=xy?!+z&c=d", "xy", Some("xy?!+z")),
             ("password=xy.&c=d", "xy", Some("xy")),
+            ("password=xy%26z!&c=d", "xy", Some("xy%26z!")),
+            ("password=xy%26z!\" ok", "xy", Some("xy%26z")),
+            ("password=xy'a4&c=d", "xy", Some("xy'a4")),
+            ("password=xy%26z)a'b&c=d", "xy", Some("xy%26z)a'b")),
+            ("('h/?password=xy%26z')", "xy", Some("xy%26z")),
+            ("f('h/?password=xy%26z').then(g", "xy", Some("xy%26z")),
+            ("[a](h/?password=xy%26z).b", "xy", Some("xy%26z")),
+            ("password=xy%3A'!4Rk&c=d", "xy", Some("xy%3A'!4Rk")),
+            ("password=xy'(~*a)&c=d", "xy", Some("xy'(~*a)")),
             ("password=%22xy%27z#top", "xy", Some("%22xy%27z")),
             ("password=%22xy%22&c=d", "xy", None),
             ("password=xy+z&c=d", "xy", Some("xy+z")),

@@ -1,7 +1,7 @@
 //! Base64 folded over lines: runs that are lines of one encoded text, whatever their line ends are written like.
 
 use super::base64_runs::ENCODED;
-use crate::bytes::{BLANK, ByteSet};
+use crate::bytes::{BLANK, ByteSet, HEX};
 use crate::text::{Span, TextView};
 
 /// Shorter lines are not joined with what follows; encoders fold at 60 characters and more.
@@ -47,7 +47,9 @@ pub(crate) fn next(
         let Some(from) = separator(text, end) else { break };
         let known = runs.get(*index).filter(|run| run.contains(from));
         let to = known.map_or_else(|| from + ENCODED.run(&text[from..], usize::MAX), |run| run.end);
-        if to == from || text.get(padded(text, to)).is_some_and(|b| !ENDS.has(*b)) {
+        // A line of words goes on no hex.
+        let is_other = || is_hex(&text[start..end]) && !is_hex(&text[from..to]);
+        if to == from || is_other() || text.get(padded(text, to)).is_some_and(|b| !ENDS.has(*b)) {
             break;
         }
         *index += usize::from(known.is_some());
@@ -57,6 +59,10 @@ pub(crate) fn next(
     }
     let padded = padded(text, end);
     Some(WrappedBase64 { start, end, padded, closed: view.last || padded + SIGHT <= text.len() })
+}
+
+fn is_hex(line: &[u8]) -> bool {
+    line.iter().all(|byte| HEX.has(*byte))
 }
 
 fn padded(text: &[u8], end: usize) -> usize {
@@ -108,6 +114,8 @@ mod tests {
         for end in ["\n", "\r\n", "\n    ", "\\n", "\\r\\n", "\\\\n", "\\\n"] {
             let text = format!("x: {a}{end}{b}{end}R0hJ\" and more");
             assert_eq!(wrapped(&text), [vec![a.clone(), b.clone(), "R0hJ".to_owned()]], "{end:?}");
+            let hex = "4f".repeat(22);
+            assert_eq!(wrapped(&format!("x: {hex}{end}end and")), [[hex]], "{end:?}");
         }
     }
 

@@ -7,6 +7,8 @@ use crate::bytes::{ALNUM, BASE64, HEX};
 /// Letter pairs of words average about four bits of surprise, random ones six and more; this is five, in sixteenths.
 const RANDOM: u32 = 80;
 
+/// Of more places in a value the first ones tell.
+const MAX_PLACES: usize = 8;
 /// So many bytes beside a place are no words if they look random.
 const MIN_NOISE: usize = 12;
 /// Nor if they hold so many kinds of odd punctuation.
@@ -72,7 +74,7 @@ fn is_format_string(value: &[u8]) -> bool {
 
 /// Whether the value holds something to be filled in between `open` and `close`; braces at random are none.
 fn has_open_place(value: &[u8], open: &[u8], close: &[u8]) -> bool {
-    memchr::memmem::find_iter(value, open).any(|at| {
+    memchr::memmem::find_iter(value, open).take(MAX_PLACES).any(|at| {
         let (before, rest) = (&value[..at], &value[at + open.len()..]);
         match memchr::memmem::find(rest, close) {
             _ if is_noise(before) => false,
@@ -92,12 +94,12 @@ fn has_open_place(value: &[u8], open: &[u8], close: &[u8]) -> bool {
 fn has_mark(value: &[u8], open: &[u8], close: &[u8]) -> bool {
     let mut random = None;
     let is_random = |known: &mut Option<bool>| *known.get_or_insert_with(|| looks_random(value));
-    memchr::memmem::find_iter(value, open).any(|at| {
+    memchr::memmem::find_iter(value, open).take(MAX_PLACES).any(|at| {
         let (before, inside) = (&value[..at], &value[at + open.len()..]);
         let named = inside
             .first()
             .is_some_and(|b| b.is_ascii_alphabetic() || matches!(b, b'$' | b' ' | b'@' | b'_' | b'='));
-        let end = memchr::memmem::find(inside, close).filter(|_| named);
+        let end = named.then(|| memchr::memmem::find(inside, close)).flatten();
         let whole = end.is_some_and(|end| {
             let is_plain = inside[..end].iter().all(|byte| is_sign_of_place(*byte));
             (is_plain && !is_noise(before) && !is_noise(&inside[end + close.len()..]))

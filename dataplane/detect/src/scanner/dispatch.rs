@@ -89,6 +89,12 @@ impl RuleEngine {
         }
     }
 
+    /// Whether listed values are so short that short runs of base64 may hold them. Of those that were found, the base64 is
+    /// searched for itself.
+    pub(super) fn knows_short_values(&self) -> bool {
+        self.rules.known.as_ref().is_some_and(|(_, known)| known.has_short())
+    }
+
     /// Keeps the value of a finding in decoded `text`, if it is wanted.
     pub(super) fn collect_decoded(&mut self, found: &Finding, text: &[u8]) {
         if self.searched.collects_decoded && found.evidence == Evidence::Rule && found.reach != Reach::InPlace

@@ -10,11 +10,11 @@ use crate::candidate::{Candidate, Cut, Tail, rank};
 use crate::encodings::alnum_runs::AlnumRuns;
 use crate::encodings::base64_text::{DecodedContent, EncodedPiece};
 use crate::encodings::decoded::DecodedText;
-use crate::encodings::escapes::EscapeSite;
+use crate::encodings::escapes::{EscapeSite, Reading, Region};
 use crate::encodings::wrapped_base64::WrappedBase64;
 use crate::encodings::{base64_runs, base64_text, escapes, parameter, skip, wrapped_base64};
 use crate::finding::{Evidence, Finding};
-use crate::rule::{Finder, Strength};
+use crate::rule::{Compiled, Finder, Strength};
 use crate::text::{LEFT_CONTEXT, MAX_SECRET_LEN, Span, TextView};
 
 /// How many encodings inside each other are decoded.
@@ -146,6 +146,9 @@ impl Search<'_> {
         let mut runs = std::mem::take(&mut self.level.base64_runs);
         let mut lines = std::mem::take(&mut self.level.lines);
         base64_runs::find(self.view.text, &self.level.runs, &mut runs);
+        if self.engine.knows_short_values() {
+            base64_runs::add_short(self.view.text, &mut runs);
+        }
         // With less context than there can be, the text begins where the window does.
         let hidden = self.fresh >= LEFT_CONTEXT;
         let mut index = 0;
@@ -246,30 +249,65 @@ impl Search<'_> {
     fn escapes(&mut self, wanted: Wanted) {
         let mut sites = std::mem::take(&mut self.level.work.escape_sites);
         let searches_values = self.engine.searches_values();
-        escapes::percents(self.view.text, searches_values, &mut sites);
-        if wanted == Wanted::Values {
-            escapes::entities(self.view.text, &mut sites);
+        if wanted == Wanted::Everything {
+            escapes::percents(self.view.text, searches_values, &mut sites);
+            if !sites.is_empty() {
+                self.complete_literals();
+            }
+            self.note_quoted(searches_values || !sites.is_empty());
+            self.regions(Reading::Rules, &mut sites);
         }
-        self.regions(wanted, &mut sites);
-        if searches_values && wanted == Wanted::Everything {
-            // Entities stand in all pages. Only values are worth decoding each of them.
+        if searches_values {
+            // Entities stand in all pages, the other escapes in all code. Around the latter few values are worth decoding
+            // all of them: those that were found are searched for as they were spelled, and where one begins without an
+            // escape, that is seen.
             sites.clear();
-            escapes::entities(self.view.text, &mut sites);
-            self.regions(Wanted::Values, &mut sites);
+            escapes::of_values(self.view.text, self.engine.rules.known.is_some(), &mut sites);
+            sites.extend(self.level.work.candidates.escaped_values.drain(..).map(EscapeSite::new));
+            self.regions(Reading::Values, &mut sites);
         }
         self.level.work.escape_sites = sites;
     }
 
+    /// Completes what was found as it stands to the parameter's value that it is a part of: decoded, it may be too little
+    /// to be found.
+    fn complete_literals(&mut self) {
+        let (text, candidates) = (self.view.text, &mut self.level.work.candidates);
+        let places = &mut self.level.lines;
+        places.clear();
+        for index in 0..candidates.list.len() {
+            let Candidate { span, rule, rank, .. } = candidates.list[index];
+            let is_whole = rank == rank::FOUND
+                || !is_named(self.engine.rules.compiled(rule))
+                || memchr::memchr(b'%', &text[span.range()]).is_none()
+                || candidates.cuts.iter().any(|cut| cut.span.start == span.start);
+            if is_whole {
+                continue;
+            }
+            let Some(whole) = parameter::value(text, span, text.len(), false) else { continue };
+            if places.is_empty() {
+                places.extend(candidates.list.iter().map(|other| other.span));
+                places.sort_unstable();
+            }
+            // Something else that was found in the value keeps its place.
+            let next = places.partition_point(|other| other.start < span.end);
+            let end = places.get(next).map_or(whole.end, |next| whole.end.min(next.start));
+            candidates.list[index].span.end = end;
+            if whole.end == text.len() && !self.view.last {
+                candidates.open(span.start);
+            }
+        }
+    }
+
     /// Decodes and scans what is around the sites.
-    fn regions(&mut self, wanted: Wanted, sites: &mut [EscapeSite]) {
+    fn regions(&mut self, reading: Reading, sites: &mut [EscapeSite]) {
         sites.sort_unstable();
-        self.note_quoted(!sites.is_empty());
         let mut index = 0;
-        while let Some(region) = escapes::next(self.view, sites, &mut index) {
+        while let Some(region) = escapes::next(self.view, reading, sites, &mut index) {
             let mut start = region.start.max(self.fresh);
             while start < region.end {
                 let end = region.end.min(start + PIECE);
-                if wanted == Wanted::Everything {
+                if reading == Reading::Rules {
                     self.level.work.candidates.atomic_spans.push(Span::new(start, end));
                 }
                 let to = region.end.min(end + FAR_BEHIND);
@@ -278,23 +316,34 @@ impl Search<'_> {
                     break;
                 }
                 let from = start.saturating_sub(CONTEXT);
-                let decoded = &mut self.deeper[0].decoded;
-                if escapes::decode(self.view.text, from, to, wanted == Wanted::Everything, decoded) {
-                    // More than the same rule gives to the escapes taken literally.
-                    let rank_of = |rank| rank + 2;
-                    let mut piece =
-                        DecodedPiece { span: Span::new(start, end), wanted, extent: Extent::Value(to) };
-                    let is_cut = region.cut && to == region.end;
-                    let rest = if is_cut { Rest::More } else { Rest::Nothing };
-                    if let Some(unsure) = self.scan_decoded(piece, (rest, to < region.end), rank_of) {
-                        // No more is decoded. What begins among escapes is judged as far as it goes; what begins
-                        // behind them is found where it stands.
-                        piece.span.end = end.min(unsure.max(region.escaped_end));
-                        self.scan_decoded(piece, (Rest::Nothing, true), rank_of);
+                self.region_piece(reading, region, Span::new(start, end), Span::new(from, to));
+                if self.engine.searches_values() {
+                    for other in escapes::other_readings(reading, &self.view.text[start..end]) {
+                        self.region_piece(other, region, Span::new(start, end), Span::new(from, to));
                     }
                 }
                 start = end;
             }
+        }
+    }
+
+    /// Decodes and scans a piece of a region, with what is `around` it.
+    fn region_piece(&mut self, reading: Reading, region: Region, piece: Span, around: Span) {
+        let decoded = &mut self.deeper[0].decoded;
+        if !escapes::decode(self.view.text, around, reading, decoded) {
+            return;
+        }
+        let wanted = if reading == Reading::Rules { Wanted::Everything } else { Wanted::Values };
+        // More than the same rule gives to the escapes taken literally.
+        let rank_of = |rank| rank + 2;
+        let to = around.end;
+        let mut piece = DecodedPiece { span: piece, wanted, extent: Extent::Value(to) };
+        let rest = if region.cut && to == region.end { Rest::More } else { Rest::Nothing };
+        if let Some(unsure) = self.scan_decoded(piece, (rest, to < region.end), rank_of) {
+            // No more is decoded. What begins among escapes is judged as far as it goes; what begins behind them is found
+            // where it stands.
+            piece.span.end = piece.span.end.min(unsure.max(region.escaped_end));
+            self.scan_decoded(piece, (Rest::Nothing, true), rank_of);
         }
     }
 
@@ -342,8 +391,9 @@ impl Search<'_> {
             inner.work.candidates.list.retain(|c| !c.span.is_empty());
             overlap::settle(&mut inner.work.candidates.list, text.len(), text.len(), &mut findings);
             for index in 0..findings.len() {
+                let mut is_cut = false;
                 if let Extent::Value(limit) = extent {
-                    self.complete_value(&decoded, &mut findings, index, (piece.start, limit));
+                    is_cut = self.complete_value(&decoded, &mut findings, index, (piece.start, limit));
                 }
                 let found = &findings[index];
                 let place = decoded.original(found.span.start, found.span.end);
@@ -354,8 +404,10 @@ impl Search<'_> {
                 if rank == rank::BLOCK && (place.len() == found.span.len() || is_read()) {
                     continue;
                 }
-                // Found as it stands, or from a beginning that another piece of the text would not show.
-                if wanted == Wanted::Values && !escapes::has_escape_near(&self.view.text[place.range()]) {
+                // Found as it stands.
+                if wanted == Wanted::Values
+                    && decoded.text[found.span.range()] == self.view.text[place.range()]
+                {
                     continue;
                 }
                 if ends_too_early(&self.level.quoted, place, rule) {
@@ -368,7 +420,8 @@ impl Search<'_> {
                     let span = whole.unwrap_or(place);
                     let confidence = found.confidence;
                     let cut = |cut: &Cut| cut.span == found.span && cut.rule == rule;
-                    let goes_on = self.deeper[0].work.candidates.cuts.iter().any(cut)
+                    let goes_on = is_cut
+                        || self.deeper[0].work.candidates.cuts.iter().any(cut)
                         || (found.span.end == text.len() && more);
                     let tail = goes_on.then_some(Tail::Encoded);
                     let candidate = Candidate { span, rule, rank, confidence };
@@ -383,22 +436,20 @@ impl Search<'_> {
 
     /// Completes the finding with an `index` to the value that it is a part of: what ends a value in the decoded text
     /// may have been encoded to be a part of it. Not before the first of the `bounds` of the encoded text, nor beyond
-    /// the second.
+    /// the second. Says whether it may go on there.
     fn complete_value(
         &self,
         decoded: &DecodedText,
         findings: &mut [Finding],
         index: usize,
         bounds: (usize, usize),
-    ) {
+    ) -> bool {
         let found = findings[index];
         let compiled = self.engine.rules.compiled(found.rule.0);
-        let is_named =
-            matches!(compiled.strength, Some(Strength::Password | Strength::Secret | Strength::Weak));
         let is_userinfo = compiled.finder == Some(Finder::Userinfo);
         let is_cut = self.deeper[0].work.candidates.cuts.iter().any(|cut| cut.span == found.span);
-        if found.evidence != Evidence::Rule || is_cut || !(is_named || is_userinfo) {
-            return;
+        if found.evidence != Evidence::Rule || is_cut || !(is_named(compiled) || is_userinfo) {
+            return false;
         }
         let (text, place) = (self.view.text, decoded.original(found.span.start, found.span.end));
         let limit = bounds.1;
@@ -408,7 +459,8 @@ impl Search<'_> {
             let plus = text.get(place.end) == Some(&b'+') && decoded.text.get(found.span.end) == Some(&b' ');
             parameter::value(text, place, limit, plus)
         };
-        let Some(mut span) = whole.and_then(|span| decoded.decoded(span)) else { return };
+        let is_cut = whole.is_some_and(|whole| parameter::is_cut(place, whole));
+        let Some(mut span) = whole.and_then(|span| decoded.decoded(span)) else { return false };
         // Something else that was found in the value keeps its place.
         if let Some(before) = index.checked_sub(1) {
             span.start = span.start.max(findings[before].span.end);
@@ -419,8 +471,15 @@ impl Search<'_> {
         if decoded.original(span.start, span.end).start < bounds.0 {
             span.start = found.span.start;
         }
+        let is_shorter = span.end < findings[index + 1..].first().map_or(usize::MAX, |next| next.span.start);
         findings[index].span = span;
+        is_cut && is_shorter
     }
+}
+
+/// Whether a rule knows values by their names.
+fn is_named(compiled: &Compiled) -> bool {
+    matches!(compiled.strength, Some(Strength::Password | Strength::Secret | Strength::Weak))
 }
 
 /// Whether `rule` found more between quotes that begin where `span` does.

@@ -19,13 +19,21 @@ pub(super) fn settle(
         return settled;
     }
     let place = KeySearch::place_at(&keys.places, settled);
+    // A window of the promised size settles something.
+    let is_full = len - fresh >= MAX_SECRET_LEN + LOOKAHEAD;
     if let Some((start, _)) = place
         && start < settled
         && !carry.is_open()
-        && (start > fresh || len - fresh < MAX_SECRET_LEN + LOOKAHEAD)
+        && (start > fresh || !is_full)
     {
         let whole = uncut(keys, findings, start);
-        settled = if whole > fresh { whole } else { start.max(fresh) };
+        settled = if whole > fresh || !is_full {
+            whole.max(fresh)
+        } else {
+            // Something else was found over the beginning of the key: what is behind it is the next window's.
+            let over = findings.iter().find(|found| found.span.start < start && start < found.span.end);
+            over.map_or(start, |found| found.span.end.min(settled))
+        };
         findings.retain(|finding| finding.span.end <= settled);
     }
     carry.set_key(KeySearch::place_at(&keys.places, settled).map(|(_, state)| state));

@@ -13,7 +13,6 @@ use crate::text::{MAX_SECRET_LEN, Span};
 
 /// A longer line is read in pieces of this length, in bytes.
 pub(crate) const MAX_LINE: usize = MAX_SECRET_LEN;
-/// Text inside a string inside a string has three backslashes before its letters, inside one more seven.
 /// More dashes are a line that somebody drew.
 pub(crate) const MAX_DASHES: usize = 64;
 /// So many bytes at the most are a colour code.

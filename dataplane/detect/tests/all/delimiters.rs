@@ -79,12 +79,21 @@ fn written(value: &str, writing: Writing) -> String {
     value.bytes().map(writing).collect()
 }
 
+/// What libraries write in strings of JSON where they need not, one letter of many.
+const STRINGS: &[(&str, Writing)] = &[
+    ("Go", |b| if b"&<>".contains(&b) { format!("\\u{:04x}", u32::from(b)) } else { char::from(b).into() }),
+    ("PHP", |b| if b == b'/' { "\\/".into() } else { char::from(b).into() }),
+    ("one letter", |b| if b == b'2' { "\\u0032".into() } else { char::from(b).into() }),
+    ("signs", |b| if plain(b) { char::from(b).into() } else { format!("\\x{b:02x}") }),
+];
+
 #[test]
 fn known_values_are_found_in_every_writing() {
     let (rules, mut scanner) = scanner();
     let mut missed = Vec::new();
     for value in VALUES {
-        for (name, writing) in ENTITIES.iter().filter(|_| value.is_ascii()).chain(PERCENTS) {
+        let ascii_only = ENTITIES.iter().chain(STRINGS).filter(|_| value.is_ascii());
+        for (name, writing) in ascii_only.chain(PERCENTS) {
             let value = written(value, *writing);
             // A plus is read as a blank beside escapes only.
             if value.contains('+') && !value.contains('%') {
@@ -230,7 +239,7 @@ proptest! {
     #[test]
     fn random_passwords_in_parameters_are_never_found_in_part(
         middle in "[!-~]{1,3}[ -~]{0,12}[!-~]{1,3}",
-        writing in 1usize..5,
+        writing in 0usize..5,
         place in 0usize..5,
         cut in 0usize..120,
     ) {
@@ -244,11 +253,17 @@ proptest! {
             ("user%5Bname%5D=b%20c&user%5Bpassword%5D=", " and more"),
             ("postgres://bob:", "@db.example:5432/app"),
         ][place];
+        // Without any escape nothing says that a quote is of the value.
+        prop_assume!(writing > 0 || value.contains('%'));
+        // A quote in quotes ends them, and nobody writes it there.
+        let value = if place == 2 { value.replace('\'', "%27") } else { value };
         // A blank in a URL's user is never a plus.
         let value = if place == 4 { value.replace('+', "%20") } else { value };
         let text = format!("{before}{value}{behind}");
         let span = before.len()..before.len() + value.len();
         let findings = whole(&mut scanner, text.as_bytes());
+        // Few are no password to any rule; more would be too many.
+        prop_assume!(!findings.is_empty());
         for found in &findings {
             let range = found.span.range();
             let is_apart = range.end <= span.start || range.start >= span.end;

@@ -15,6 +15,7 @@ mod found_values;
 mod generic;
 mod keys;
 mod known;
+mod known_writings;
 mod manifests;
 mod mutants;
 mod overlaps;

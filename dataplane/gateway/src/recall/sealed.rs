@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aegis_detect::{Reach, reach_of};
-use aegis_shield::{Keyring, Token, Unsealer, Vault};
+use aegis_shield::{Keyring, Spelling, Token, Unsealer, Vault};
 use chacha20poly1305::aead::AeadInOut;
 use chacha20poly1305::{KeyInit, Tag, XChaCha20Poly1305, XNonce};
 use hkdf::Hkdf;
@@ -89,7 +89,12 @@ impl SealKey {
         Some(Self { cipher: XChaCha20Poly1305::new((&*key).into()), id })
     }
 
-    fn seal(&self, token: &Token, value: &[u8], nonce: [u8; NONCE]) -> Option<SealedValue> {
+    fn seal(
+        &self,
+        token: &Token,
+        (value, spelling): (&[u8], Spelling),
+        nonce: [u8; NONCE],
+    ) -> Option<SealedValue> {
         // Of its final size from the start, so that no plain copy is left behind.
         let mut bytes = vec![0; value.len() + TAG].into_boxed_slice();
         let (text, tag) = bytes.split_at_mut(value.len());
@@ -97,17 +102,17 @@ impl SealKey {
         let sealed =
             self.cipher.encrypt_inout_detached(&XNonce::from(nonce), token.as_bytes(), text.into()).ok()?;
         tag.copy_from_slice(&sealed);
-        Some(SealedValue { last: AtomicU64::new(now()), nonce, bytes })
+        Some(SealedValue { last: AtomicU64::new(now()), nonce, bytes, spelling })
     }
 
-    fn open(&self, token: &Token, sealed: &SealedValue) -> Option<Zeroizing<Vec<u8>>> {
+    fn open(&self, token: &Token, sealed: &SealedValue) -> Option<(Zeroizing<Vec<u8>>, Spelling)> {
         let (text, tag) = sealed.bytes.split_last_chunk::<TAG>()?;
         let mut value = Zeroizing::new(text.to_vec());
         let (nonce, tag) = (XNonce::from(sealed.nonce), Tag::from(*tag));
         self.cipher
             .decrypt_inout_detached(&nonce, token.as_bytes(), value.as_mut_slice().into(), &tag)
             .ok()?;
-        Some(value)
+        Some((value, sealed.spelling))
     }
 }
 
@@ -118,6 +123,8 @@ struct SealedValue {
     nonce: [u8; NONCE],
     /// As long as the value, and the tag behind it.
     bytes: Box<[u8]>,
+    /// How the value stood.
+    spelling: Spelling,
 }
 
 impl SealedValue {
@@ -149,15 +156,20 @@ impl SealedValues {
     pub(crate) fn news(&self, key: &SealKey, vault: &Vault, settings: &Settings) -> Self {
         let mut news = Self { key_id: key.id, ..Self::default() };
         for token in vault.tokens() {
+            let Some((text, mut spelling)) = vault.spelling(token) else { continue };
             let known = self.values.get(token).filter(|_| self.key_id == key.id);
             if let Some(known) = known.filter(|known| !known.has_expired(settings.ttl)) {
                 if is_stale(known.last.load(Relaxed), settings.ttl) {
                     known.last.store(now(), Relaxed);
                 }
-                continue;
+                if known.spelling.covers(spelling) {
+                    continue;
+                }
+                spelling = spelling.with(known.spelling);
             }
-            let value = vault.resolve(token).filter(|value| value.len() + TAG <= MAX_VALUE);
-            if let Some(sealed) = value.and_then(|value| key.seal(token, value, random())) {
+            if text.len() + TAG <= MAX_VALUE
+                && let Some(sealed) = key.seal(token, (text, spelling), random())
+            {
                 news.insert(*token, Arc::new(sealed));
             }
         }
@@ -227,7 +239,7 @@ struct SealedVault {
 }
 
 impl Unsealer for SealedVault {
-    fn open(&self, token: &Token) -> Option<Zeroizing<Vec<u8>>> {
+    fn open(&self, token: &Token) -> Option<(Zeroizing<Vec<u8>>, Spelling)> {
         let Unsealing { key, keyring } = &self.unsealing;
         let sealed = self.sealed.values.get(token).filter(|_| keyring.has_minted(token))?;
         key.open(token, sealed)

@@ -78,6 +78,23 @@ fn what_was_sealed_is_opened_with_the_same_credential_at_the_same_place_only() {
     assert!(opened(&sealed, elsewhere).is_empty());
 }
 
+#[test]
+fn how_a_value_was_spelled_is_kept_and_adds_up() {
+    let (key, settings, text) = (key("one"), settings(9), br"gT5v\/Lq8x".as_slice());
+    let token = keyring().mint(Category::Key, text);
+    let mut sealed = SealedValues::default();
+    let in_document = Spelling::in_document(1);
+    let both = Spelling { is_literal: true, ..in_document };
+    for (spelling, expected) in [(in_document, in_document), (Spelling::LITERAL, both), (in_document, both)] {
+        let mut vault = Vault::new();
+        vault.insert_spelled(token, text, spelling).unwrap();
+        sealed = sealed.with(&sealed.news(&key, &vault, &settings), &settings);
+        let mut later = Vault::new();
+        assert_eq!(open_all(&sealed, (self::key("one"), keyring()), &mut later, settings.ttl), 1);
+        assert_eq!(later.spelling(&token), Some((text, expected)));
+    }
+}
+
 /// Even where the other key claims to be the same.
 #[test]
 fn the_cipher_itself_refuses_another_key() {
@@ -119,7 +136,7 @@ fn nothing_is_sealed_under_what_is_no_secret() {
 fn a_changed_value_is_not_opened() {
     let key = key("one");
     let token = keyring().mint(Category::Key, b"the value");
-    let sealed = || key.seal(&token, b"the value", [7; NONCE]).unwrap();
+    let sealed = || key.seal(&token, (b"the value", Spelling::LITERAL), [7; NONCE]).unwrap();
     let is_opened = |token: &Token, sealed: &SealedValue| key.open(token, sealed).is_some();
     assert!(is_opened(&token, &sealed()));
     for at in 0..sealed().bytes.len() {

@@ -77,13 +77,16 @@ impl Sessions {
 
 /// Whether `target` knows everything that `source` does.
 fn has_all_tokens(target: &Vault, source: &Vault) -> bool {
-    source.tokens().all(|token| target.resolve(token).is_some())
+    source.tokens().all(|token| match (target.spelling(token), source.spelling(token)) {
+        (Some((_, known)), Some((_, spelling))) => known.covers(spelling),
+        (known, _) => known.is_some(),
+    })
 }
 
 fn add(target: &mut Vault, source: &Vault) -> Result<(), SessionFull> {
     for token in source.tokens() {
-        if let Some(secret) = source.resolve(token) {
-            target.insert(*token, secret).map_err(|_| SessionFull)?;
+        if let Some((text, spelling)) = source.spelling(token) {
+            target.insert_spelled(*token, text, spelling).map_err(|_| SessionFull)?;
         }
     }
     Ok(())
@@ -94,7 +97,7 @@ mod tests {
     use std::time::Duration;
 
     use aegis_detect::Category;
-    use aegis_shield::Keyring;
+    use aegis_shield::{Keyring, Spelling};
 
     use super::*;
     use crate::shared_table::PARTS;
@@ -120,6 +123,23 @@ mod tests {
         sessions.remember(mine, &vault(&["two"]), &settings).unwrap();
         assert_eq!(sessions.recall(mine, &settings).len(), 2);
         assert_eq!(sessions.recall(yours, &settings).len(), 0);
+    }
+
+    #[test]
+    fn how_a_value_was_spelled_adds_up() {
+        let (sessions, settings) = (Sessions::new(10), settings(10, 10));
+        let key = TableKey::new(&[b"a"]);
+        let text = br"gT5v\/Lq8x";
+        let token = Keyring::new(&[3; 32], "test", 0, &[]).unwrap().mint(Category::Key, text);
+        for spelling in [Spelling::in_document(1), Spelling::LITERAL, Spelling::in_document(1)] {
+            let mut vault = Vault::new();
+            vault.insert_spelled(token, text, spelling).unwrap();
+            sessions.remember(key, &vault, &settings).unwrap();
+            let known = sessions.recall(key, &settings);
+            assert!(known.spelling(&token).is_some_and(|(_, known)| known.covers(spelling)));
+        }
+        let both = Spelling { layers: 1, is_literal: true };
+        assert_eq!(sessions.recall(key, &settings).spelling(&token), Some((&text[..], both)));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::request::refusal::Refusal;
 use crate::request::value_search::ValueSearch;
 use crate::shield::Shield;
 use crate::token::Token;
-use crate::vault::Vault;
+use crate::vault::{Spelling, Vault};
 
 /// What is longer is no line of a key, but several that were joined.
 const MAX_KEY_LINE: usize = 76;
@@ -113,20 +113,34 @@ impl Redactor {
 
     /// What takes the place of `value`.
     pub(crate) fn replacement(&mut self, decision: Decision, value: &[u8]) -> Result<Replacement, Refusal> {
+        self.spelled_replacement(decision, value, (value, Spelling::LITERAL))
+    }
+
+    /// What takes the place of `value`, which stands there as this text.
+    pub(crate) fn spelled_replacement(
+        &mut self,
+        decision: Decision,
+        value: &[u8],
+        (text, spelling): (&[u8], Spelling),
+    ) -> Result<Replacement, Refusal> {
         self.search_for(decision, value);
+        if text != value && decision.reach != Reach::InPlace {
+            // A part of the document holds it as it is spelled.
+            self.search.note_spelling(&self.shield, decision.rule, value, text);
+        }
         if decision.action == Action::Redact {
             return Ok(Replacement::Word(redacted(decision.category)));
         }
-        if let Some(known) = self.vault.token_of(value) {
-            return Ok(Replacement::Token(known));
-        }
-        let token = self.shield.keyring.mint(decision.category, value);
-        if self.vault.len() >= self.shield.limits.secrets {
+        let known = self.vault.token_of(text);
+        if known.is_none() && self.vault.len() >= self.shield.limits.secrets {
             return Err(Refusal::TooManySecrets);
         }
-        self.vault.insert(token, value)?;
-        for older in self.shield.keyring.mint_older(decision.category, value) {
-            self.vault.insert_alias(older, value)?;
+        let token = known.unwrap_or_else(|| self.shield.keyring.mint(decision.category, text));
+        if self.vault.spelling(&token).is_none_or(|(_, known)| !known.covers(spelling)) {
+            self.vault.insert_spelled(token, text, spelling)?;
+            for older in self.shield.keyring.mint_older(token.category(), text) {
+                self.vault.insert_alias(older, text, spelling)?;
+            }
         }
         Ok(Replacement::Token(token))
     }

@@ -55,6 +55,16 @@ impl ValueSearch {
         reach
     }
 
+    /// A document spells `value` as `text`, as far searched for as the value: what the text looks like says nothing.
+    pub(crate) fn note_spelling(&mut self, shield: &Shield, rule: RuleIndex, value: &[u8], text: &[u8]) {
+        let reach = reach_of(value, shield.rules.is_shape(rule));
+        if reach == Reach::InPlace || self.meet(text) {
+            return;
+        }
+        let list = self.list.get_or_insert_with(|| Box::new(FoundList::new(shield.search_key.clone())));
+        self.has_news |= list.insert(text, rule, reach) == Ok(Inserted::New);
+    }
+
     /// Whether a value was remembered. If so, it is in use.
     pub(crate) fn meet(&mut self, value: &[u8]) -> bool {
         let name = self.remembered.as_ref().and_then(|known| known.name_of(value));

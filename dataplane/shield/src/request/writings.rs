@@ -3,7 +3,8 @@
 //! which too few characters come to be decoded.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
+use base64::engine::GeneralPurpose;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
 use crate::json::{escape_into, unescaped};
@@ -31,16 +32,30 @@ pub(crate) fn others(value: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
         }
     }
     others.extend(without_percents(value));
+    others.extend(as_form(value));
     if value.len() < MIN_DECODED {
-        others.push(in_base64(value));
-        others.push(in_base64(&Zeroizing::new([value, b"\n"].concat())));
+        for text in [Zeroizing::new(value.to_vec()), Zeroizing::new([value, b"\n"].concat())] {
+            others.push(in_base64(&STANDARD_NO_PAD, &text));
+            // Of most values it is the same.
+            others.push(in_base64(&URL_SAFE_NO_PAD, &text));
+        }
+        others.dedup();
     }
     others
 }
 
 /// `value` under base64, as it stands alone there.
-fn in_base64(value: &[u8]) -> Zeroizing<Vec<u8>> {
-    Zeroizing::new(STANDARD_NO_PAD.encode(value).into_bytes())
+fn in_base64(alphabet: &GeneralPurpose, value: &[u8]) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(alphabet.encode(value).into_bytes())
+}
+
+/// `value` as forms write it, if that takes no escape but `+` for blanks: where one stands, it is decoded.
+fn as_form(value: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b" -._*~".contains(byte);
+    (value.contains(&b' ') && value.iter().all(is_plain)).then(|| {
+        let form = value.iter().map(|byte| if *byte == b' ' { b'+' } else { *byte });
+        Zeroizing::new(form.collect())
+    })
 }
 
 /// `value` with its percent escapes taken off, if it has any.
@@ -76,6 +91,12 @@ mod tests {
         assert_eq!(of(r#"a\\\"b"#)[..2], [r#"a\"b"#.to_owned(), r#"a"b"#.to_owned()]);
         assert_eq!(of("a%23b%")[..1], ["a#b%"]);
         assert_eq!(of("gT5vLq8xWz2RkPq"), ["Z1Q1dkxxOHhXejJSa1Bx", "Z1Q1dkxxOHhXejJSa1BxCg"]);
+        assert_eq!(
+            of("gT5v~?>xWz2R"),
+            ["Z1Q1dn4/PnhXejJS", "Z1Q1dn4_PnhXejJS", "Z1Q1dn4/PnhXejJSCg", "Z1Q1dn4_PnhXejJSCg"]
+        );
+        assert_eq!(of("gT5v Lq8xWz2 RkPq1"), ["gT5v+Lq8xWz2+RkPq1"]);
+        assert_eq!(of("gT5v Lq8xWz2&RkPq1"), [""; 0]);
         assert_eq!(of("gT5vLq8xWz2RkPq1%"), [""; 0]);
     }
 }

@@ -14,6 +14,7 @@ mod random;
 mod reference;
 mod replies;
 mod secrets;
+mod spelled;
 mod writings;
 
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::conversation::{Conversation, Repeat, Request};
 use crate::gateway::{Gateway, receive};
+use crate::replies::strings;
 use crate::secrets::{Secret, Strength};
 use crate::writings::{Manner, escaped, hex, percent};
 
@@ -242,7 +243,7 @@ fn is_written(written: &str, value: &str) -> bool {
 /// A reply that says what was sent says what the client had sent.
 fn comes_back(sent: &str, seen: &str, outcome: TokenizeOutcome) -> Judged {
     let received = receive(outcome.vault, ReplyFormat::Json, &[seen]);
-    let (expected, got) = (texts(sent), texts(&received));
+    let (expected, got) = (strings(sent), strings(&received));
     match expected.iter().zip(&got).find(|(expected, got)| expected != got) {
         Some((expected, got)) => Err(format!("came back as\n{got}\n  instead of\n{expected}")),
         None if expected.len() == got.len() => Ok(()),

@@ -44,16 +44,17 @@ pub(crate) fn judge(gateway: &mut Gateway, conversation: &Conversation, random: 
     Ok(())
 }
 
-fn copy(vault: &Vault) -> Vault {
+pub(crate) fn copy(vault: &Vault) -> Vault {
     let mut copy = Vault::new();
     for token in vault.tokens() {
-        copy.insert(*token, vault.resolve(token).unwrap_or_default()).expect("room for a copy");
+        let (text, spelling) = vault.spelling(token).expect("a secret");
+        copy.insert_spelled(*token, text, spelling).expect("room for a copy");
     }
     copy
 }
 
 /// `text` in pieces of random lengths.
-fn cut<'a>(random: &mut Random, text: &'a str, longest: usize) -> Vec<&'a str> {
+pub(crate) fn cut<'a>(random: &mut Random, text: &'a str, longest: usize) -> Vec<&'a str> {
     let (mut pieces, mut rest) = (Vec::new(), text);
     while !rest.is_empty() {
         let length = random.between(1, longest).min(rest.len());
@@ -65,13 +66,21 @@ fn cut<'a>(random: &mut Random, text: &'a str, longest: usize) -> Vec<&'a str> {
     pieces
 }
 
-/// The strings of a document's members, as they are.
-fn strings(document: &str) -> Vec<String> {
+/// The strings of a document's members, as they are; of what is JSON by contract, the strings in it.
+pub(crate) fn strings(document: &str) -> Vec<String> {
     fn walk(value: &Value, out: &mut Vec<String>) {
         match value {
             Value::String(text) => out.push(text.clone()),
             Value::Array(items) => items.iter().for_each(|item| walk(item, out)),
-            Value::Object(members) => members.values().for_each(|item| walk(item, out)),
+            Value::Object(members) => {
+                for (name, item) in members {
+                    let arguments = item.as_str().filter(|_| name == "arguments");
+                    match arguments.and_then(|text| serde_json::from_str(text).ok()) {
+                        Some(arguments) => walk(&arguments, out),
+                        None => walk(item, out),
+                    }
+                }
+            }
             _ => {}
         }
     }

@@ -22,4 +22,5 @@ mod order;
 mod others;
 mod properties;
 mod responses;
+mod spelled;
 mod support;

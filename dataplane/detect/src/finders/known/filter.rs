@@ -12,6 +12,10 @@ const BATCH: usize = 8;
 /// Up to so many values a table of [`Marks`] is used, beyond it a [`Bitmap`].
 pub(super) const MARKED: usize = 128;
 
+/// Up to so many the smallest bitmap, and up to so many the next.
+pub(super) const SMALL: usize = 600;
+pub(super) const MEDIUM: usize = 2_500;
+
 /// A piece that may be of a known value: where it begins, and its hash.
 pub(crate) type Met = (usize, u32);
 
@@ -54,9 +58,9 @@ impl PieceFilter {
             PieceFilter::Fewer(Marks::empty())
         } else if values <= MARKED {
             PieceFilter::Few(Marks::empty())
-        } else if values <= 600 {
+        } else if values <= SMALL {
             PieceFilter::Small(Bitmap::empty())
-        } else if values <= 2_500 {
+        } else if values <= MEDIUM {
             PieceFilter::Medium(Bitmap::empty())
         } else if values <= 10_000 {
             PieceFilter::Large(Bitmap::empty())

@@ -3,7 +3,7 @@
 #![expect(clippy::cast_possible_truncation, reason = "at most `MAX_KNOWN_VALUES` entries")]
 
 use super::anchor::{ANCHOR, KnownEntry, PIECE, STRIDE, WIDE_STRIDE};
-use super::filter::{MARKED, Met, PieceFilter};
+use super::filter::{MARKED, MEDIUM, Met, PieceFilter, SMALL};
 use super::hash::{KnownKey, PRINT_BITS, print};
 use super::limits::{KNOWN_RULE, SHORT_KNOWN_LEN};
 use super::list::KnownList;
@@ -11,19 +11,16 @@ use crate::boundaries;
 use crate::boundaries::Left;
 use crate::bytes::ALNUM;
 use crate::candidate::{Candidate, Candidates};
-use crate::encodings::alnum_runs::{AlnumRuns, RunLength};
+use crate::encodings::alnum_runs::{AlnumRuns, LONGEST, RunLength};
+use crate::encodings::escapes;
 use crate::finding::{Confidence, Reach};
 use crate::rule::{Category, Rule, Severity};
 use crate::text::{Span, TextView};
 
 /// In runs one piece in so many bytes is looked up, where the text's offset is a multiple of it.
 const RUN_STRIDE: usize = 4;
-/// So many values at most, which fit a small filter, are worth lookups of their own all over the text beside those in
-/// runs.
-const FEW: usize = 600;
-/// So many values at most are looked up all over the text at little more cost than a few of them.
-const SOME: usize = 2_500;
-
+/// Shorter values, in bytes, make no run of base64 that any text is searched for.
+const SHORT_IN_BASE64: usize = LONGEST / 4 * 3;
 // The places of pieces are bits of a number.
 const _: () = assert!(WIDE_STRIDE <= u16::BITS as usize);
 // Each anchor holds a piece at such an offset, and pieces follow one another.
@@ -52,6 +49,8 @@ pub struct KnownValues {
     anchors: Vec<u32>,
     /// In the order of their anchors' hashes.
     entries: Vec<KnownEntry>,
+    /// Whether one is so short that too few characters of base64 come of it to be looked at otherwise.
+    has_short: bool,
 }
 
 impl std::fmt::Debug for KnownValues {
@@ -77,7 +76,7 @@ fn worth(entries: &[KnownEntry]) -> Option<RunLength> {
         return None;
     }
     let without = |length| entries.iter().filter(|entry| entry.run < Some(length)).count();
-    let pays = |outside: usize| outside == 0 || (outside <= FEW && entries.len() > SOME);
+    let pays = |outside: usize| outside == 0 || (outside <= SMALL && entries.len() > MEDIUM);
     let (shorter, none) = (without(RunLength::Sixteen), without(RunLength::Twelve));
     if pays(shorter) && (shorter == 0 || none > 0) {
         Some(RunLength::Sixteen)
@@ -125,7 +124,8 @@ impl KnownValues {
             .map(|at| at as u32)
             .collect();
         let anchors = entries.iter().map(|e| e.anchor).collect();
-        KnownValues { key, anywhere, in_runs, places, starts, anchors, entries }
+        let has_short = entries.iter().any(|entry| usize::from(entry.length) < SHORT_IN_BASE64);
+        KnownValues { key, anywhere, in_runs, places, starts, anchors, entries, has_short }
     }
 
     /// The HMAC of a value.
@@ -141,6 +141,11 @@ impl KnownValues {
     /// Whether there are no values.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// Whether short runs of base64 are worth a look.
+    pub(crate) fn has_short(&self) -> bool {
+        self.has_short
     }
 
     /// The runs of plain characters that values are looked for in.
@@ -246,16 +251,17 @@ impl KnownValues {
         start: usize,
     ) {
         let end = start + usize::from(entry.length);
-        let Some(value) = view.text.get(start..end) else {
-            if !view.last {
+        let near = &view.text[start..end.min(view.text.len())];
+        candidates.runs.work += near.len() as u64 / 8;
+        let Some(value) = view.text.get(start..end).filter(|value| self.key.whole(value) == entry.whole)
+        else {
+            if near.len() < usize::from(entry.length) && !view.last {
                 candidates.open(start);
+            } else {
+                candidates.escaped_values.extend(escapes::around(view.text, start, end));
             }
             return;
         };
-        candidates.runs.work += u64::from(entry.length) / 8;
-        if self.key.whole(value) != entry.whole {
-            return;
-        }
         match stands_alone(view, start, end, report.reach) {
             Some(true) => {}
             Some(false) => return,

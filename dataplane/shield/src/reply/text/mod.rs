@@ -5,6 +5,7 @@ pub(crate) mod context;
 pub(crate) mod keys;
 pub(crate) mod level;
 pub(crate) mod matcher;
+pub(crate) mod member_string;
 pub(crate) mod member_tracker;
 pub(crate) mod nesting;
 pub(crate) mod output;

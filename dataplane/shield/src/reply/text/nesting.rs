@@ -21,6 +21,7 @@ use memchr::{memchr, memchr2};
 use std::ops::RangeInclusive;
 
 use crate::json::{MAX_LAYERS, find};
+use crate::reply::text::member_string::MemberString;
 use crate::reply::text::member_tracker::MemberTracker;
 
 /// Levels that are followed: an event or document, arguments in it, a file in these, and two more. As many as the
@@ -35,6 +36,8 @@ pub(crate) struct NestingTracker {
     /// The text is the inside of a string literal whose quotes are not part of it.
     inside: bool,
     members: Option<MemberTracker>,
+    /// Where in the text at the certain depth the current place is, if that is a part of a document.
+    member: MemberString,
     /// The addresses in the text, where they matter.
     watch: Option<Box<AddressWatch>>,
 }
@@ -43,7 +46,7 @@ impl NestingTracker {
     fn new(first: TextLevel, certain: u8) -> Self {
         let mut levels = [TextLevel::new(LevelState::Dead, false); MAX_LEVELS + 1];
         levels[0] = first;
-        Self { levels, certain, inside: false, members: None, watch: None }
+        Self { levels, certain, inside: false, members: None, member: MemberString::default(), watch: None }
     }
 
     /// A whole JSON document, or several. If it turns out to be something else, it is text.
@@ -161,6 +164,11 @@ impl NestingTracker {
         self.depth().saturating_sub(self.certain)
     }
 
+    /// Whether the current place is in a member's string of what may be a part of a document.
+    pub(crate) fn is_in_member(&self) -> bool {
+        self.depth() == self.certain && self.member.is_in_value()
+    }
+
     /// Whether the outermost level is in a string, so that a backslash begins an escape.
     pub(crate) fn is_in_string(&self) -> bool {
         self.levels[0].is_in_string()
@@ -195,6 +203,9 @@ impl NestingTracker {
                     members.capture(&text[..plain]);
                 }
                 self.watch_run(&text[..plain]);
+                if self.depth() >= self.certain {
+                    self.member.run(&text[..plain]);
+                }
                 text = &text[plain..];
                 continue;
             }
@@ -226,6 +237,9 @@ impl NestingTracker {
 
     fn step(&mut self, index: usize, byte: u8) {
         let Some(level) = self.levels.get_mut(index) else { return };
+        if index == usize::from(self.certain) {
+            self.member.byte(byte);
+        }
         let is_text =
             index >= usize::from(self.certain) || matches!(level.state, LevelState::Dead | LevelState::Lost);
         if let Some(watch) = self.watch.as_mut().filter(|_| is_text) {
@@ -254,6 +268,9 @@ impl NestingTracker {
             members.string_opens(is_name);
             arguments = any && !is_name && members.are_arguments();
             self.certain = 1 + u8::from(arguments);
+        }
+        if index < usize::from(self.certain) {
+            self.member = MemberString::default();
         }
         if let Some(watch) = &mut self.watch {
             watch.end(index + 1);

@@ -12,12 +12,32 @@ use crate::vault::Vault;
 /// Bytes of a secret that are written at once. Escaped, they may go beyond the caller's limit by a few times as much.
 const PIECE: usize = 256;
 
+/// What is written for a token.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum SecretForm {
+    /// What it stands for.
+    Value,
+    /// That as somebody spelled it in a string of a document.
+    Spelling,
+}
+
+impl SecretForm {
+    /// The bytes that `token` stands for in this form.
+    pub(crate) fn of<'v>(self, token: &Token, vault: &'v Vault) -> Option<&'v [u8]> {
+        match self {
+            Self::Value => vault.resolve(token),
+            Self::Spelling => vault.spelling(token).map(|(text, _)| text),
+        }
+    }
+}
+
 /// A secret's place.
 #[derive(Clone, Copy)]
 struct SecretInsert {
     /// How many literal bytes come before it.
     at: usize,
     token: Token,
+    form: SecretForm,
     /// How often it is escaped.
     depth: u8,
     /// Written after each line break of a secret that is not escaped.
@@ -49,9 +69,9 @@ impl RestoredText {
         self.bytes.push(byte);
     }
 
-    /// Appends what `token` stands for, escaped so often.
-    pub(crate) fn secret(&mut self, token: Token, depth: u8, line_head: &'static [u8]) {
-        self.inserts.push(SecretInsert { at: self.bytes.len(), token, depth, line_head });
+    /// Appends what `token` stands for, in a form and escaped so often.
+    pub(crate) fn secret(&mut self, token: Token, (form, depth): (SecretForm, u8), line_head: &'static [u8]) {
+        self.inserts.push(SecretInsert { at: self.bytes.len(), token, form, depth, line_head });
     }
 
     /// Its present end.
@@ -118,7 +138,7 @@ impl WritePosition {
             out.extend_from_slice(literal);
             self.at.bytes += literal.len();
             let Some(insert) = next else { return true };
-            let secret = vault.resolve(&insert.token).unwrap_or_default();
+            let secret = insert.form.of(&insert.token, vault).unwrap_or_default();
             while self.within < secret.len() {
                 if out.len() >= limit {
                     return false;
@@ -171,10 +191,10 @@ mod tests {
         let (vault, tokens) = vault(&["first", &long]);
         let mut text = RestoredText::default();
         text.extend_from_slice(b"a ");
-        text.secret(tokens[0], 0, b"");
-        text.secret(tokens[1], 2, b"");
+        text.secret(tokens[0], (SecretForm::Value, 0), b"");
+        text.secret(tokens[1], (SecretForm::Value, 2), b"");
         text.push(b'b');
-        text.secret(tokens[1], 0, b"data: ");
+        text.secret(tokens[1], (SecretForm::Value, 0), b"data: ");
         let mut whole = Vec::new();
         assert!(WritePosition::default().write(&text, &vault, &mut whole, usize::MAX));
         let mut expected = b"a first".to_vec();
@@ -200,10 +220,10 @@ mod tests {
         let (vault, tokens) = vault(&["one", "two"]);
         let mut edits = RestoredText::default();
         edits.extend_from_slice(b"dropped");
-        edits.secret(tokens[0], 0, b"");
+        edits.secret(tokens[0], (SecretForm::Value, 0), b"");
         let from = edits.mark();
         edits.extend_from_slice(b"x");
-        edits.secret(tokens[1], 0, b"");
+        edits.secret(tokens[1], (SecretForm::Value, 0), b"");
         let to = edits.mark();
         edits.extend_from_slice(b"more");
         edits.truncate(to);

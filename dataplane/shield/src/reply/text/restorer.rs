@@ -15,8 +15,10 @@ use crate::reply::address::{AddressWatch, WatchPurpose};
 use crate::reply::stats::RestoreStats;
 use crate::reply::text::matcher::{self, MAX_HELD, MatchOutcome, TokenCandidate, TokenPrefix};
 use crate::reply::text::nesting::NestingTracker;
-use crate::reply::text::output::RestoredText;
+use crate::reply::text::output::{RestoredText, SecretForm};
 use crate::reply::text::position_tracker::PositionTracker;
+use crate::token::Token;
+use crate::vault::Vault;
 
 /// What is done with the tokens of a text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -187,16 +189,16 @@ impl TextRestorer {
                 MatchOutcome::Complete(token, _) if self.nesting.is_kept() && context.vault.knows(&token) => {
                     context.stats.kept += 1;
                 }
-                MatchOutcome::Complete(token, end) => match context.vault.resolve(&token) {
-                    Some(secret)
+                MatchOutcome::Complete(token, end) => match self.form_of(&token, &context.vault) {
+                    Some((secret, _))
                         if self.nesting.leads_elsewhere(secret.first().copied().unwrap_or_default()) =>
                     {
                         *self.withheld(&mut context.stats) += 1;
                     }
-                    Some(secret) => {
-                        if let Some(depth) = self.depth_for(token.category(), secret) {
+                    Some((secret, form)) => {
+                        if let Some(depth) = self.depth_for(&token, secret, form, &context.vault) {
                             out.extend_from_slice(&text[written..start]);
-                            out.secret(token, depth, context.line_head);
+                            out.secret(token, (form, depth), context.line_head);
                             context.stats.restored += 1;
                             (written, from, edited) = (end, end, true);
                             self.nesting.pass_replaced(&text[start..end], secret);
@@ -291,18 +293,37 @@ impl TextRestorer {
         self.nesting.is_inside() && matcher::ends_in_escape(tail)
     }
 
-    /// How often `secret` must be escaped here, or `None` if that is not known: in JSON of more layers than are
-    /// followed only a value that is the same at every layer can be written.
+    /// What `token` stands for here, and in which form. What somebody spelled in a document's string belongs into
+    /// strings of documents, whole ones and parts of them. Everywhere else it is the value that is meant.
+    fn form_of<'v>(&self, token: &Token, vault: &'v Vault) -> Option<(&'v [u8], SecretForm)> {
+        let (text, spelling) = vault.spelling(token)?;
+        let is_in_document = || self.nesting.tentative() > 0 || self.nesting.is_in_member();
+        if spelling.layers > 0 && self.nesting.known_depth().is_some() && is_in_document() {
+            return Some((text, SecretForm::Spelling));
+        }
+        vault.resolve(token).map(|value| (value, SecretForm::Value))
+    }
+
+    /// How often `secret`, which `token` stands for in this form, must be escaped here, or `None` if that is not known: in
+    /// JSON of more layers than are followed only a value that is the same at every layer can be written.
+    ///
+    /// What was spelled has the escapes of the strings that it stood in. In a part of a document, which opens no level,
+    /// it is the text as it stood there.
     ///
     /// A private key seen with literal `\n` stood in a JSON text at that text's own level, so its form is
     /// already that of a string's content there: put into a string of such a text, it is not escaped for
     /// that string again. (A password with a backslash is no such form: no other kind holds line breaks.)
-    fn depth_for(&self, category: Category, secret: &[u8]) -> Option<u8> {
+    fn depth_for(&self, token: &Token, secret: &[u8], form: SecretForm, vault: &Vault) -> Option<u8> {
         let Some(depth) = self.nesting.known_depth() else {
             return secret.iter().all(|&byte| !find::is_special(byte)).then_some(1);
         };
-        let escaped_key = category == Category::Pkey
-            && self.nesting.tentative() > 0
+        let tentative = self.nesting.tentative();
+        if form == SecretForm::Spelling {
+            let layers = vault.spelling(token).map_or(0, |(_, spelling)| spelling.layers);
+            return Some(depth - layers.min(tentative));
+        }
+        let escaped_key = token.category() == Category::Pkey
+            && tentative > 0
             && !secret.contains(&b'\n')
             && secret.windows(2).any(|pair| pair == b"\\n");
         Some(depth - u8::from(escaped_key))

@@ -51,7 +51,7 @@ fn what_is_added_to_the_vault_is_there_for_the_reply() {
     let token = *outcome.vault.tokens().next().unwrap();
     let mut later = Tokenizer::new(shield(), Format::Text);
     assert!(later.leaves_nothing());
-    later.vault_mut().insert_alias(token, PAT.as_bytes()).unwrap();
+    later.vault_mut().insert(token, PAT.as_bytes()).unwrap();
     assert!(!later.leaves_nothing());
     assert_eq!(later.finish().vault.resolve(&token), Some(PAT.as_bytes()));
 }

@@ -159,6 +159,11 @@ impl OpenContainers {
         (open.container == Container::Object).then(|| open.key.as_bytes())
     }
 
+    /// Whether the open string is JSON by contract: the arguments of a tool's call.
+    pub(crate) fn is_arguments(&self) -> bool {
+        self.member().is_some_and(|name| matches!(name, b"arguments" | b"partial_json"))
+    }
+
     /// The way from the value that begins to the root. Empty if it is deeper than is kept.
     pub(crate) fn chain(&self) -> impl Iterator<Item = PathStep<'_>> + Clone {
         let depth = usize::from(self.depth);

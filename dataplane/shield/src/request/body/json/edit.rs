@@ -13,6 +13,7 @@ use aegis_detect::Finding;
 
 use crate::json::{Lexeme, LexemeKind, escape_into};
 use crate::request::body::json::document_tracker::CharacterCount;
+use crate::request::body::json::spelling;
 use crate::request::body::json::walker::{LexemeVisitor, NoVisit, Walker};
 use crate::request::redactor::{Decision, Redactor, Replacement, SecretEdit};
 use crate::request::refusal::Refusal;
@@ -22,6 +23,7 @@ use crate::request::scan::view::DecodedView;
 use crate::request::scan::window::WindowContext;
 use crate::request::splice::Splice;
 use crate::token::Token;
+use crate::vault::Spelling;
 
 /// Of a secret that lies in several strings, parts that are shorter are left: they say nothing.
 const MIN_PART: usize = 4;
@@ -170,7 +172,10 @@ impl SecretEdit for InStrings<'_, '_> {
         let mut token = None;
         let is_whole = parts.list.len() == 1;
         for part in parts.list.iter().filter(|part| is_whole || part.value.len() >= MIN_PART) {
-            let replacement = part.replacement(redactor, decision, context.window, &parts.value)?;
+            // What is JSON by contract is written anew by whoever writes it; in what strings of it hold escapes count.
+            let base = 1 + u8::from(walker.path.containers.is_arguments());
+            let text = (context.window, base);
+            let replacement = part.replacement(redactor, decision, text, &parts.value)?;
             out.pass(*passed..part.raw.start);
             let put = part.put(&replacement, out);
             *passed = part.raw.end;
@@ -220,11 +225,19 @@ impl SecretPart {
         &self,
         redactor: &mut Redactor,
         decision: Decision,
-        window: &[u8],
+        (window, base): (&[u8], u8),
         value: &[u8],
     ) -> Result<Replacement, Refusal> {
-        let value = if self.scalar { &window[self.raw.clone()] } else { &value[self.value.clone()] };
-        redactor.replacement(decision, value)
+        let (raw, value) = (&window[self.raw.clone()], &value[self.value.clone()]);
+        if self.scalar {
+            return redactor.replacement(decision, raw);
+        }
+        match spelling::of(raw, value, self.layer, base) {
+            Some((text, layers)) => {
+                redactor.spelled_replacement(decision, value, (&text, Spelling::in_document(layers)))
+            }
+            None => redactor.replacement(decision, value),
+        }
     }
 
     /// Writes it; in the place of a number it needs quotes. Says how many characters of a JSON string that makes.

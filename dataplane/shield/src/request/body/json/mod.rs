@@ -7,5 +7,6 @@ pub(crate) mod edit;
 pub(crate) mod member_names;
 pub(crate) mod path;
 mod place_name;
+mod spelling;
 mod value_rules;
 pub(crate) mod walker;
