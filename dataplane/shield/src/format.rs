@@ -180,6 +180,12 @@ fn is_related(content_type: &[u8]) -> bool {
     split_at_byte(content_type, b';').0.trim_ascii().eq_ignore_ascii_case(b"multipart/related")
 }
 
+/// The value of a hexadecimal digit.
+#[expect(clippy::cast_possible_truncation, reason = "a hexadecimal digit is below 16")]
+pub(crate) fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).map(|value| value as u8)
+}
+
 /// What stands before and after the first `byte`, or all and nothing.
 pub(crate) fn split_at_byte(text: &[u8], byte: u8) -> (&[u8], &[u8]) {
     match text.iter().position(|&b| b == byte) {

@@ -32,8 +32,13 @@ const SIGNS: ByteSet = ByteSet::of(b"!'()*-.~");
 /// The longest name of a parameter, in bytes, and how far before it the parameter's beginning may be.
 const MAX_NAME: usize = 64;
 const MAX_BEFORE: usize = 128;
-/// So many quotes and blanks may a value begin with.
+/// What a value may begin with that is taken for the sign before it, or for its quote, where it is decoded.
+const LEADING: ByteSet = ByteSet::of(b"\"'` =~>:<[{(");
+/// So many of them may a value begin with.
 const MAX_LEADING: usize = 4;
+/// Letters before the quote of a string in programs, and how many there may be.
+const PREFIX: ByteSet = ByteSet::of(b"bBrRuUfFLN@");
+const MAX_PREFIX: usize = 2;
 /// So many bytes may a value go on behind what was found of it.
 const MAX_REST: usize = 1024;
 /// A value of more words is prose.
@@ -48,16 +53,29 @@ pub(crate) fn value(text: &[u8], place: Span, limit: usize, plus: bool) -> Optio
         return None;
     }
     let limit = limit.min(place.end + MAX_REST);
-    let end = value_end(text, place.end, limit, plus, around(text, equals));
+    // A quote that was encoded opened no string that goes on behind the parameter.
+    let mut signs = memchr::memchr_iter(b'&', &text[place.range()]).map(|at| place.start + at);
+    let end = signs
+        .find(|at| is_separator(text, *at))
+        .unwrap_or_else(|| value_end(text, place.end, limit, plus, around(text, equals)));
     // `%22x%22`: a string is what stands between its quotes.
-    let opening = &text[start..place.start];
-    let is_string = matches!(percent(opening), Some(b'"' | b'\'' | b'`')) && opening == &text[place.end..end];
+    let opening = &text[start + PREFIX.run(&text[start..place.start], MAX_PREFIX)..place.start];
+    let is_string = matches!(percent(opening), Some(b'"' | b'\'' | b'`'))
+        && opening == text.get(place.end..end).unwrap_or_default();
     (!is_string).then_some(Span::new(start, end))
 }
 
 /// Whether the value that `found` is a part of may go on behind `whole`, of which no more was read.
 pub(crate) fn is_cut(found: Span, whole: Span) -> bool {
     whole.end >= found.end + MAX_REST
+}
+
+/// Whether the name of another parameter stands behind the `&` at `at`, which may be written as in a page.
+fn is_separator(text: &[u8], at: usize) -> bool {
+    let rest = &text[at + 1..];
+    let rest = rest.strip_prefix(b"amp;").unwrap_or(rest);
+    let name = NAME.run(rest, MAX_NAME);
+    name > 0 && rest.get(name) == Some(&b'=')
 }
 
 /// The end of the password of a URL that begins at `place`, if its `@` is not encoded.
@@ -67,19 +85,22 @@ pub(crate) fn userinfo_end(text: &[u8], place: Span, limit: usize) -> Option<usi
     (is_literal && text.get(end) == Some(&b'@')).then_some(end)
 }
 
-/// Goes back over encoded quotes and blanks.
+/// Goes back over encoded quotes, blanks and operators, and over the letters that may stand before a string's quote.
 fn value_start(text: &[u8], mut start: usize, plus: bool) -> usize {
     for _ in 0..MAX_LEADING {
         let escape = start
             .checked_sub(3)
-            .filter(|at| matches!(percent(&text[*at..start]), Some(b'"' | b'\'' | b'`' | b' ' | b'=')));
+            .filter(|at| percent(&text[*at..start]).is_some_and(|byte| LEADING.has(byte)));
         match escape {
             Some(at) => start = at,
             None if plus && start > 0 && text[start - 1] == b'+' => start -= 1,
+            // `=x` behind the sign of the parameter.
+            None if matches!(text[..start], [.., b'=', b'=' | b'~' | b'>']) => start -= 1,
             None => break,
         }
     }
-    start
+    let letters = PREFIX.run_back(&text[..start], MAX_PREFIX);
+    if text[..start - letters].ends_with(b"=") { start - letters } else { start }
 }
 
 /// Whether `equals` is the sign behind the name of a parameter: the first one in it.
@@ -207,6 +228,11 @@ mod tests {
             ("password=%22xy%27z#top", "xy", Some("%22xy%27z")),
             ("password=%22xy%22&c=d", "xy", None),
             ("password=xy+z&c=d", "xy", Some("xy+z")),
+            ("password=f%22xy%26z&c=d", "xy", Some("f%22xy%26z")),
+            ("password=f%22xy%22&c=d", "xy", None),
+            ("password=%3E%5Bxy%26z&c=d", "xy", Some("%3E%5Bxy%26z")),
+            ("password==xy%26z&c=d", "xy", Some("=xy%26z")),
+            ("password=%22xy&amp;c=d", "xy&amp;c=d", Some("%22xy")),
             ("user%5Bpassword%5D=xy%20z)", "xy", Some("xy%20z")),
             ("(h/?password=xy%20z(1))", "xy", Some("xy%20z(1)")),
             ("see h/?password=xy%20z.", "xy", Some("xy%20z")),

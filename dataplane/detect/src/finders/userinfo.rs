@@ -3,7 +3,7 @@
 use crate::bytes::{ALNUM, ByteSet};
 use crate::candidate::{Candidate, Candidates, Tail, USERINFO, rank};
 use crate::finding::Confidence;
-use crate::plausibility::value;
+use crate::plausibility::{shape, value};
 use crate::text::{MAX_SECRET_LEN, Span, TextView};
 
 /// A userinfo of so many bytes may hold anything that a URL in running text can; a longer one only what the standard
@@ -155,10 +155,10 @@ fn is_sample_password(user: &[u8], password: &[u8]) -> bool {
         b"your_password",
     ];
     let lower = password.to_ascii_lowercase();
-    let template = password.iter().any(|b| matches!(b, b'{' | b'}' | b'<' | b'>' | b'[' | b']'))
+    let is_marked = password.iter().any(|b| matches!(b, b'{' | b'}' | b'<' | b'>' | b'[' | b']'))
         || (password[0] == b'$' && password.get(1).is_some_and(u8::is_ascii_alphabetic))
-        || password[0] == b'%' && password.ends_with(b"%")
-        || user.contains(&b'/');
+        || password[0] == b'%' && password.ends_with(b"%");
+    let template = (is_marked && !shape::is_no_name(password)) || user.contains(&b'/');
     let stand_in = WORDS.contains(&lower.as_slice())
         || (value::is_placeholder(password) && lower != b"secret" && lower != b"guest");
     let anybody = memchr::memmem::find(&lower, b"anon").is_some();

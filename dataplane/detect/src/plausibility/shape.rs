@@ -1,11 +1,16 @@
 //! What a value looks like: templates, names, paths, versions, numbers; and whether its letters are random.
 
 use super::bigrams::SURPRISE;
+use super::words::NAME_WORDS;
 use crate::bytes::entropy::shannon;
 use crate::bytes::{ALNUM, BASE64, HEX};
 
 /// Letter pairs of words average about four bits of surprise, random ones six and more; this is five, in sixteenths.
 const RANDOM: u32 = 80;
+/// Words are below this, random values with words among them by chance are not.
+const NO_WORDS: u32 = 75;
+/// A shorter value may be the abbreviation of something.
+const MIN_NO_NAME: usize = 10;
 
 /// Of more places in a value the first ones tell.
 const MAX_PLACES: usize = 8;
@@ -51,8 +56,11 @@ pub(crate) fn is_template(value: &[u8]) -> bool {
         }
         _ => false,
     };
-    if braced || !value.iter().any(|b| matches!(b, b'$' | b'{' | b'#' | b'<' | b'%' | b':' | b'[')) {
-        return braced;
+    if braced {
+        return !is_no_name(value);
+    }
+    if !value.iter().any(|b| matches!(b, b'$' | b'{' | b'#' | b'<' | b'%' | b':' | b'[')) {
+        return false;
     }
     is_format_string(value)
         || has_open_place(value, b"${", b"}")
@@ -79,7 +87,10 @@ fn has_open_place(value: &[u8], open: &[u8], close: &[u8]) -> bool {
         match memchr::memmem::find(rest, close) {
             _ if is_noise(before) => false,
             // Cut at a blank, the rest of it does not belong to the value.
-            None => !rest.iter().any(|b| matches!(b, b'}' | b']' | b')')) && !is_noise(rest),
+            None => {
+                let closes = rest.iter().any(|b| matches!(b, b'}' | b']' | b')'));
+                !closes && !is_noise(rest) && !is_no_name(value)
+            }
             Some(0) => !looks_random(value),
             Some(end) => {
                 !rest[..end].iter().any(|b| matches!(b, b'{' | b'}' | b'>' | b'#'))
@@ -117,6 +128,17 @@ fn is_noise(part: &[u8]) -> bool {
         && (looks_random(part) || count_changes(part) * 2 >= part.len())
 }
 
+/// Whether what would be the name of something to be filled in is none: random letters in both cases, or with digits
+/// among them, and no word that such names are made of.
+pub(crate) fn is_no_name(value: &[u8]) -> bool {
+    let count = |test: fn(&u8) -> bool| value.iter().filter(|b| test(b)).count();
+    let is_mixed = count(u8::is_ascii_uppercase) >= 2 && count(u8::is_ascii_lowercase) >= 2;
+    value.len() >= MIN_NO_NAME
+        && (is_mixed || count_turns(value) * 3 >= value.len())
+        && (looks_random(value) || (has_all_kinds(value) && is_surprising(value, NO_WORDS)))
+        && !NAME_WORDS.is_match(value)
+}
+
 /// What names, calls and paths are written with that are to be filled in.
 fn is_sign_of_place(byte: u8) -> bool {
     ALNUM.has(byte) || b"_-. :/|,=@$\"'".contains(&byte)
@@ -138,13 +160,24 @@ pub(crate) fn is_path(value: &[u8]) -> bool {
     let base64 =
         value.iter().all(|b| BASE64.has(*b) || *b == b'=') && value.len() >= 20 && looks_random(value);
     let plain = || !strange && odd_signs(value) <= MAX_PATH_SIGNS && !looks_random(value);
-    separators > 0 && !base64 && (rooted || (separators >= 2 && plain()))
+    separators > 0
+        && !base64
+        && (rooted || (separators >= 2 && plain()))
+        && !is_noise_with_slashes(value, separators)
+}
+
+/// Whether slashes stand in a value by chance: before one random word, or between characters that take turns as in no
+/// name.
+fn is_noise_with_slashes(value: &[u8], separators: usize) -> bool {
+    (separators == 1 && matches!(value[0], b'/' | b'\\') && is_no_name(&value[1..]))
+        || (has_all_kinds(value) && count_changes(value) * 2 >= value.len() && is_no_name(value))
 }
 
 /// `#add-password`, `.login-form`: selectors of pages.
 pub(crate) fn is_selector(value: &[u8]) -> bool {
     matches!(value[0], b'#' | b'.')
         && value[1..].iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_'))
+        && !is_no_name(value)
 }
 
 pub(crate) fn is_uuid(value: &[u8]) -> bool {
@@ -230,7 +263,14 @@ pub(crate) fn count_turns(value: &[u8]) -> usize {
 pub(crate) fn is_scrambled(value: &[u8]) -> bool {
     value.len() >= 20
         && shannon(value) >= 3.2
-        && (count_turns(value) >= 10 || (has_all_kinds(value) && count_changes(value) * 2 >= value.len()))
+        && (count_turns(value) >= 10 || (has_all_kinds(value) && changes_at_random(value)))
+}
+
+/// Whether the kinds of characters take turns as at random, for which six in ten are expected; the fewer they are, the
+/// less may the letters look like words.
+pub(crate) fn changes_at_random(value: &[u8]) -> bool {
+    let changes = count_changes(value);
+    changes * 2 >= value.len() || (changes * 9 >= value.len() * 4 && is_surprising(value, NO_WORDS))
 }
 
 /// At least two capitals, two small letters and two digits.
@@ -257,6 +297,11 @@ pub(crate) fn odd_signs(value: &[u8]) -> usize {
 
 /// Whether the mean surprise of the characters is beyond that of written words.
 pub(crate) fn looks_random(value: &[u8]) -> bool {
+    is_surprising(value, RANDOM)
+}
+
+/// Whether the mean surprise of the characters reaches `bound`, in sixteenths of a bit.
+fn is_surprising(value: &[u8], bound: u32) -> bool {
     let mut total = 0u32;
     let mut count = 0u32;
     let mut row = 0usize;
@@ -276,7 +321,7 @@ pub(crate) fn looks_random(value: &[u8]) -> bool {
         }
         before = byte;
     }
-    count > 0 && total >= RANDOM * count
+    count > 0 && total >= bound * count
 }
 
 /// Sixteen or more hex digits that are no number and no pattern.

@@ -8,6 +8,8 @@ use aho_corasick::AhoCorasick;
 
 /// So many letters from `a` to `f` in a row are no word.
 const MIN_HEX: usize = 16;
+/// So many characters around a word may look random.
+const MIN_NOISE: usize = 8;
 
 /// Whether a value can be a secret where its place says that one stands.
 pub(crate) fn is_literal(value: &[u8]) -> bool {
@@ -60,13 +62,23 @@ pub(crate) fn is_masked(value: &[u8]) -> bool {
 }
 
 /// Whether a value holds one of these words. By chance a long random value holds any short one; such words count only
-/// in short or wordy values.
+/// in short or wordy values, and among letters where what stands around them is none.
 pub(crate) fn has_stand_in(value: &[u8], words: &AhoCorasick) -> bool {
     words.find_overlapping_iter(value).any(|found| {
         let word = &value[found.range()];
-        let most = if word.len() < 6 && word.iter().all(u8::is_ascii_alphabetic) { 20 } else { 64 };
-        value.len() <= most || !looks_random(value)
+        let is_short = word.len() < 6 && word.iter().all(u8::is_ascii_alphabetic);
+        let most = if is_short { 20 } else { 64 };
+        let by_chance = || is_short && is_among_noise(value, found.start(), found.end());
+        (value.len() <= most || !looks_random(value)) && !by_chance()
     })
+}
+
+/// Whether letters or digits in both cases that look random stand right beside `value[start..end]`.
+fn is_among_noise(value: &[u8], start: usize, end: usize) -> bool {
+    let (before, behind) = (&value[..start], &value[end..]);
+    let is_glued = before.last().is_none_or(u8::is_ascii_alphanumeric)
+        && behind.first().is_none_or(u8::is_ascii_alphanumeric);
+    is_glued && before.len() + behind.len() >= MIN_NOISE && is_mixed(&[before, behind].concat())
 }
 
 /// Whether a bearer's credential looks like one: not a word, a placeholder or a template.

@@ -59,6 +59,14 @@ pub(crate) static STAND_INS: LazyLock<AhoCorasick> = LazyLock::new(|| {
 pub(crate) static SEQUENCES: LazyLock<AhoCorasick> =
     LazyLock::new(|| anywhere(["1234567890", "abcdefgh", "0000000"]));
 
+/// Words of which the names of passwords and other settings are made. Random letters rarely hold one.
+pub(crate) static NAME_WORDS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    anywhere([
+        "pass", "pwd", "secret", "token", "key", "cred", "user", "auth", "login", "env", "var", "cfg",
+        "conf", "sql",
+    ])
+});
+
 /// Values that are words of code or of forms. Lower case, compared whole.
 pub(crate) const WORDS: &[&[u8]] = &[
     b"user",

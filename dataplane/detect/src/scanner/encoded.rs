@@ -48,7 +48,7 @@ pub(crate) struct DecodedLevel {
     encoded: Vec<Candidate>,
     /// Encoded text in which no secret can stand as it is.
     skip: Vec<Span>,
-    /// What was found between quotes, with its rule, in order: an escape does not end it.
+    /// What was found between quotes or with entities in it, with its rule, in order: an escape does not end it.
     quoted: Vec<(Span, u16)>,
 }
 
@@ -347,7 +347,7 @@ impl Search<'_> {
         }
     }
 
-    /// Notes what was found between quotes, if that is `wanted`.
+    /// Notes what was found between quotes or with entities in it, if that is `wanted`.
     fn note_quoted(&mut self, wanted: bool) {
         let (text, quoted) = (self.view.text, &mut self.level.quoted);
         let is_quoted = |span: &Span| {
@@ -355,7 +355,11 @@ impl Search<'_> {
             let closing = text[span.end..].iter().find(|byte| **byte != b'\\');
             matches!(opening, Some(b'"' | b'\'')) && opening.as_ref() == closing
         };
-        let found = self.level.work.candidates.list.iter().filter(|found| wanted && is_quoted(&found.span));
+        let has_entity = |Span { start, end }: Span| {
+            memchr::memchr_iter(b'&', &text[start..end]).any(|at| escapes::is_escape(&text[start + at..end]))
+        };
+        let is_noted = |span: Span| is_quoted(&span) || has_entity(span);
+        let found = self.level.work.candidates.list.iter().filter(|found| wanted && is_noted(found.span));
         quoted.clear();
         quoted.extend(found.map(|found| (found.span, found.rule)));
         quoted.sort_unstable();
@@ -482,7 +486,7 @@ fn is_named(compiled: &Compiled) -> bool {
     matches!(compiled.strength, Some(Strength::Password | Strength::Secret | Strength::Weak))
 }
 
-/// Whether `rule` found more between quotes that begin where `span` does.
+/// Whether `rule` found more, between quotes or with entities, that begins where `span` does.
 fn ends_too_early(quoted: &[(Span, u16)], span: Span, rule: u16) -> bool {
     let from = quoted.partition_point(|(longer, _)| *longer <= span);
     quoted[from..].iter().take_while(|(longer, _)| longer.start == span.start).any(|(_, by)| *by == rule)

@@ -17,6 +17,10 @@ pub(crate) const MAX_LINE: usize = MAX_SECRET_LEN;
 pub(crate) const MAX_DASHES: usize = 64;
 /// So many bytes at the most are a colour code.
 const MAX_CODE: usize = 64;
+/// The longest tag of a page that is no content, the longest name of one, and of an entity, in bytes.
+const MAX_TAG: usize = 96;
+const MAX_TAG_NAME: usize = 10;
+const MAX_ENTITY: usize = 8;
 /// What stands at the end of a word of base64 at most.
 const MAX_PADDING: usize = 2;
 
@@ -240,6 +244,11 @@ impl Iterator for Words<'_> {
                 }
                 continue;
             }
+            let markup = markup(&line[self.at..]);
+            if markup > 0 {
+                self.at += markup;
+                continue;
+            }
             let width = no_content(line, self.at);
             if let Some(quote) = line[self.at..self.at + width].iter().rposition(|byte| *byte == b'"') {
                 self.quote = Some((self.at + quote, false));
@@ -248,6 +257,37 @@ impl Iterator for Words<'_> {
         }
         None
     }
+}
+
+/// How many bytes of a page's markup begin `text`: a tag (`<br/>`) or an entity (`&#10;`), which are no content.
+fn markup(text: &[u8]) -> usize {
+    let set = |byte: &u8| ALNUM.has(*byte) || *byte == b'#';
+    match text {
+        [b'<', rest @ ..] => {
+            let rest = rest.strip_prefix(b"/").unwrap_or(rest);
+            let name = rest.iter().take(MAX_TAG_NAME).take_while(|byte| byte.is_ascii_alphabetic()).count();
+            let is_tag = name > 0 && rest.get(name).is_some_and(|b| matches!(b, b'>' | b'/' | b' ' | b'\t'));
+            let near = &text[1..text.len().min(MAX_TAG)];
+            let end = memchr::memchr2(b'<', b'>', near).filter(|at| is_tag && near[*at] == b'>');
+            end.map_or(0, |at| at + 2)
+        }
+        [b'&', rest @ ..] => {
+            let name = rest.iter().take(MAX_ENTITY).take_while(|byte| set(byte)).count();
+            if name > 0 && rest.get(name) == Some(&b';') { name + 2 } else { 0 }
+        }
+        _ => 0,
+    }
+}
+
+/// The width of the markup that ends at the end of `text`.
+pub(crate) fn markup_at_end(text: &[u8]) -> usize {
+    let near = &text[text.len().saturating_sub(MAX_TAG)..];
+    let open = match near.last() {
+        Some(b'>') => memchr::memrchr(b'<', near),
+        Some(b';') => memchr::memrchr(b'&', near),
+        _ => None,
+    };
+    open.map(|at| &near[at..]).filter(|found| markup(found) == found.len()).map_or(0, <[u8]>::len)
 }
 
 /// How many backslashes stand at `at` before a slash.
@@ -342,6 +382,23 @@ mod tests {
             assert_eq!(words(text), ["12", "MIIE+/a=="], "{text}");
         }
         assert_eq!(words("a\\/b\\\\/c"), ["a\\/b\\\\/c"]);
+    }
+
+    #[test]
+    fn markup_is_no_content() {
+        for text in [
+            "<br>MIIE+/a==<br/>",
+            "<td class=\"x y\">MIIE+/a==</td>",
+            "&#10;MIIE+/a==&nbsp;&#xA;",
+            "<BR />MIIE+/a==</p>",
+        ] {
+            assert_eq!(words(text), ["MIIE+/a=="], "{text}");
+        }
+        assert_eq!(words("<MIIE+/a==>"), ["MIIE+/a=="]);
+        assert_eq!(words("< br>a & b; <b <c>"), ["br", "a", "b", "b"]);
+        for (text, width) in [("a<br/>", 5), ("a&#10;", 5), ("a>", 0), ("a;", 0), ("<b<c>", 3), ("x", 0)] {
+            assert_eq!(markup_at_end(text.as_bytes()), width, "{text}");
+        }
     }
 
     #[test]

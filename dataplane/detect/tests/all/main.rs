@@ -21,6 +21,7 @@ mod mutants;
 mod overlaps;
 mod own_value;
 mod personal;
+mod places;
 mod random;
 mod tails;
 mod windows;

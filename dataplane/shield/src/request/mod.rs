@@ -11,6 +11,7 @@
 
 mod body;
 mod classify;
+mod entities;
 mod key_lines;
 mod redactor;
 mod refusal;

@@ -1,5 +1,5 @@
 //! Other writings of a value that a rule found: with the escapes of the string it stood in, another string or an address
-//! taken off or put on. The same value stands elsewhere without them, or with them. So does a short one under base64, of
+//! taken off or put on, and without the entities of the page. The same value stands elsewhere without them, or with them. So does a short one under base64, of
 //! which too few characters come to be decoded.
 
 use base64::Engine as _;
@@ -8,6 +8,7 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
 use crate::json::{escape_into, unescaped};
+use crate::request::entities;
 
 /// How many strings inside each other a value is unescaped for, and escaped.
 const LAYERS: u8 = 2;
@@ -33,6 +34,15 @@ pub(crate) fn others(value: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
     }
     others.extend(without_percents(value));
     others.extend(as_form(value));
+    if let Some(plain) = entities::taken_off(value) {
+        let is_escaped = memchr::memchr2(b'"', b'\\', &plain).is_some();
+        for depth in (1..=LAYERS).filter(|_| is_escaped) {
+            let mut written = Zeroizing::new(Vec::new());
+            escape_into(&plain, depth, &mut written);
+            others.push(written);
+        }
+        others.push(plain);
+    }
     if value.len() < MIN_DECODED {
         for text in [Zeroizing::new(value.to_vec()), Zeroizing::new([value, b"\n"].concat())] {
             others.push(in_base64(&STANDARD_NO_PAD, &text));
@@ -90,6 +100,8 @@ mod tests {
         assert_eq!(of(r#"a\"b\/\u0041"#)[0], r#"a"b/A"#);
         assert_eq!(of(r#"a\\\"b"#)[..2], [r#"a\"b"#.to_owned(), r#"a"b"#.to_owned()]);
         assert_eq!(of("a%23b%")[..1], ["a#b%"]);
+        assert_eq!(of("gT5v&lt;Lq8xWz2RkPq1"), ["gT5v<Lq8xWz2RkPq1"]);
+        assert_eq!(of("gT5vLq&quot;xWz2Rk")[2..], ["gT5vLq\"xWz2Rk"]);
         assert_eq!(of("gT5vLq8xWz2RkPq"), ["Z1Q1dkxxOHhXejJSa1Bx", "Z1Q1dkxxOHhXejJSa1BxCg"]);
         assert_eq!(
             of("gT5v~?>xWz2R"),

@@ -3,6 +3,7 @@
 //! A name says how much a value must show for itself. What stands as a real literal in a password's place but could be
 //! a word is reported with low confidence, never with more.
 
+use super::ampersand::{self, Around};
 use super::code::is_code;
 use super::name::AssignedName;
 use super::place;
@@ -13,8 +14,9 @@ use crate::bytes::HEX;
 use crate::checks::{Check, CheckResult};
 use crate::finding::Confidence;
 use crate::plausibility::shape::{
-    is_constant, is_dotted_name, is_encoding_name, is_hex_key, is_number, is_path, is_random, is_scrambled,
-    is_selector, is_template, is_uuid, is_version, looks_random, odd_signs,
+    changes_at_random, count_turns, is_constant, is_dotted_name, is_encoding_name, is_hex_key, is_no_name,
+    is_number, is_path, is_random, is_scrambled, is_selector, is_template, is_uuid, is_version, looks_random,
+    odd_signs,
 };
 use crate::plausibility::value::{
     has_label_word, has_sequence, is_label, is_masked, is_mixed, is_owned_password, is_placeholder,
@@ -27,10 +29,17 @@ use crate::rule::Strength;
 const MIN_PASSWORD: usize = 4;
 const MIN_SECRET: usize = 8;
 const MIN_KEY: usize = 16;
-/// So many kinds of punctuation are in no word, path or name.
+/// So many kinds of punctuation are in no word, path or name; and so many in none of this length of which the characters
+/// take turns as at random.
 const WILD: usize = 7;
+const WILD_AT_RANDOM: usize = 3;
+const MIN_WILD: usize = 12;
 /// Words run together: no word of a language is that long where a name could stand.
 const PHRASE: usize = 16;
+/// What looks random has so many blanks and other characters at the most, and a word of it so many at the least.
+const MAX_BLANKS_IN_NOISE: usize = 4;
+const MAX_NOISE: usize = 128;
+const MIN_NOISY_WORD: usize = 6;
 
 /// Whether the value is too short, or an expression of a program whatever else it looks like. Most assignments are of
 /// that kind: what the cheapest test recognises need not take the others.
@@ -53,16 +62,18 @@ pub(super) fn classify(text: &[u8], name: &AssignedName, value: &Value) -> Optio
     if bytes.iter().any(|b| *b < b' ' || *b == 0x7f) || is_template(bytes) {
         return None;
     }
-    if bytes.contains(&b' ') {
-        return phrase(text, name, value);
-    }
     let is_password = name.strength == Strength::Password;
     if is_password && place::is_connection_string(text, name, value) {
-        return (!bytes.contains(&b'*')
+        return ((!bytes.contains(&b'*') || is_no_name(bytes))
             && !is_masked(bytes)
             && !is_word_for_secret(bytes)
             && !bytes.ends_with(b"("))
         .then_some(Confidence::Medium);
+    }
+    if bytes.contains(&b' ') {
+        return is_noise_with_blanks(name, value, bytes)
+            .then_some(Confidence::Medium)
+            .or_else(|| phrase(text, name, value));
     }
     let setting =
         is_password && is_lower_case(bytes) && settings(text, name, value, is_joined(bytes)).is_some();
@@ -71,6 +82,7 @@ pub(super) fn classify(text: &[u8], name: &AssignedName, value: &Value) -> Optio
         || setting
         || line
         || matches!(value.operator, Operator::Tag | Operator::Space)
+        || ampersand::around(text, name, false) != Around::Other
         || (odd_signs(bytes) > 2 && digits(bytes) > 2 && place::is_environment(text, name, value));
     if (!literal && is_code(bytes, value)) || (!value.quoted && (is_constant(bytes) || is_number(bytes))) {
         return None;
@@ -161,7 +173,8 @@ fn secret(text: &[u8], name: &AssignedName, value: &Value) -> Option<Confidence>
     if is_prose && (bytes.len() < 12 || digits < 2) {
         return None;
     }
-    let wild = value.quoted && odd_signs(bytes) >= WILD && name.is_explicit(text);
+    let literal = value.quoted || value.operator == Operator::Tag;
+    let wild = literal && name.is_explicit(text) && is_wild(bytes);
     if is_random(bytes, 10, 2) || is_hex_key(bytes) || wild || is_scrambled(bytes) {
         return Some(Confidence::Medium);
     }
@@ -195,6 +208,12 @@ fn secret(text: &[u8], name: &AssignedName, value: &Value) -> Option<Confidence>
         }
         _ => None,
     }
+}
+
+/// Whether no word, path or name has so much punctuation.
+fn is_wild(value: &[u8]) -> bool {
+    let kinds = odd_signs(value);
+    kinds >= WILD || (kinds >= WILD_AT_RANDOM && value.len() >= MIN_WILD && changes_at_random(value))
 }
 
 fn digits(value: &[u8]) -> usize {
@@ -395,6 +414,35 @@ fn is_joined(value: &[u8]) -> bool {
     (1..3).contains(&separators)
         && value.iter().all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'-'))
         && !has_label_word(&value.to_ascii_lowercase())
+}
+
+/// `gT5vLq8x Wz2RkPq1`: what looks random in a string, with a few blanks in it.
+fn is_noise_with_blanks(name: &AssignedName, value: &Value, bytes: &[u8]) -> bool {
+    let is_literal = (value.quoted && matches!(value.operator, Operator::Equals | Operator::Colon))
+        || value.operator == Operator::Tag;
+    let is_secret = matches!(name.strength, Strength::Password | Strength::Secret);
+    let joined: Vec<u8> = bytes.iter().copied().filter(|byte| *byte != b' ').collect();
+    let mut words = bytes.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+    let has = |word: &[u8], test: fn(&u8) -> bool| word.iter().any(test);
+    let is_noise = |word: &[u8]| {
+        let is_cased = has(word, u8::is_ascii_uppercase) && has(word, u8::is_ascii_lowercase);
+        word.len() >= MIN_NOISY_WORD && has(word, u8::is_ascii_digit) && (is_cased || count_turns(word) > 2)
+    };
+    let is_mixed = |word: &[u8]| {
+        has(word, u8::is_ascii_alphabetic)
+            && (has(word, u8::is_ascii_digit) || (!is_capitalised(word) && looks_random(word)))
+    };
+    is_literal
+        && is_secret
+        && bytes.len() - joined.len() <= MAX_BLANKS_IN_NOISE
+        && joined.len() <= MAX_NOISE
+        && is_no_name(&joined)
+        && (words.clone().any(is_noise) || words.all(is_mixed))
+}
+
+/// A word of letters with no capital behind the first, or of capitals.
+fn is_capitalised(word: &[u8]) -> bool {
+    !word[1..].iter().any(u8::is_ascii_uppercase) || !word.iter().any(u8::is_ascii_lowercase)
 }
 
 /// `open sesame`, `correct horse battery staple`: words with blanks between, where a user's name stands before.

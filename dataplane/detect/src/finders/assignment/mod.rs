@@ -4,10 +4,13 @@
 //! would be slow and wrong. From the keyword on, the name, the operator, the quotes and the value are parsed by hand,
 //! each with a small bound, and the value is judged by `classify`. Vendor rules ask for a shape of the value instead.
 
+mod ampersand;
 mod call;
 mod classify;
 mod code;
 mod command;
+mod element;
+mod field;
 mod find;
 mod member;
 mod name;

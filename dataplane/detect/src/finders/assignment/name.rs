@@ -423,6 +423,11 @@ fn extend(
     {
         first += 1;
     }
+    // Nor are the digits of an escaped bracket: `user%5Bpassword%5D`.
+    if first > 0 && view.text[first - 1] == b'%' && matches!(view.text[first..start], [b'5', b'B' | b'b', ..])
+    {
+        first += 2;
+    }
     Ok(AssignedName { start: first, keyword: Span::new(start, end), end: stop, strength, loose: false })
 }
 

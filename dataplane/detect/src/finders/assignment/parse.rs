@@ -1,8 +1,9 @@
 //! From a name to its value: what may close a name, and the operators that tie a value to it, each step bounded.
 
+use super::ampersand::{self, Around};
 use super::name::AssignedName;
 use super::written::{MAX_BLANKS, MAX_WORD, Operator, Parsed};
-use super::{member, prose, read, remote};
+use super::{element, member, prose, read, remote};
 use crate::bytes::{ALNUM, ByteSet, WORD};
 use crate::text::cursor::Cursor;
 use crate::text::{TextView, TooShort};
@@ -20,8 +21,7 @@ pub(super) fn assignment(view: TextView<'_>, name: &AssignedName) -> Result<Pars
     }
     if cursor.peek()? == b'>' && (closed || is_tag_name(view.text, name)) {
         cursor.at += 1;
-        cursor.spaces(MAX_BLANKS)?;
-        return element(cursor, name);
+        return element::text(cursor, name);
     }
     if let Some((behind, operator)) = remote::value_place(cursor, name, closed)? {
         return read::value(behind, name, operator, false);
@@ -56,6 +56,8 @@ fn closers(cursor: &mut Cursor<'_>) -> Result<bool, TooShort> {
             b'\\' if matches!(cursor.look(1)?, b'"' | b'\'' | b'\\') => {}
             b'[' if cursor.look(1)? == b']' => {}
             b']' | b'*' | b'}' | b'?' | b')' => {}
+            // `user%5Bpassword%5D=x`
+            b'%' if cursor.look(1)? == b'5' && matches!(cursor.look(2)?, b'D' | b'd') => cursor.at += 2,
             _ => break,
         }
         cursor.at += 1;
@@ -109,22 +111,6 @@ fn is_tag_name(text: &[u8], name: &AssignedName) -> bool {
     name.start > 0 && matches!(text[name.start - 1], b'<' | b':')
 }
 
-/// The text of an XML element, which must be closed behind it.
-fn element(cursor: Cursor<'_>, name: &AssignedName) -> Result<Parsed, TooShort> {
-    let mut cursor = cursor;
-    let wrapped = cursor.word(b"<![CDATA[")?;
-    let Some(value) = read::unquoted(cursor, name, Operator::Tag, false)? else { return Ok(None) };
-    let mut behind = Cursor::new(cursor.view, value.end);
-    if wrapped {
-        behind.word(b"]]>")?;
-    }
-    behind.spaces(MAX_BLANKS)?;
-    if value.tail.is_some() {
-        return Ok(Some(value));
-    }
-    Ok((behind.peek()? == b'<' && behind.look(1)? == b'/').then_some(value))
-}
-
 const GLUED: [&[u8]; 5] =
     ["是".as_bytes(), "为".as_bytes(), "は".as_bytes(), "는".as_bytes(), "은".as_bytes()];
 
@@ -158,13 +144,16 @@ fn operator(
             cursor.at += 3;
             Some(Operator::Colon)
         }
-        (b'=', b'=') => {
+        (b'=', b'=') if !is_field(cursor.view.text, name) => {
             cursor.skip(&ByteSet::of(b"="), 3)?;
             Some(Operator::Compare)
         }
         (b'=', _) => {
             cursor.at += 1;
-            let _ = cursor.take(b'>')? || cursor.take(b'~')?;
+            // `=~` of a match. In front of a value the sign is its first.
+            let matches =
+                !ALNUM.has(cursor.look(1)?) && cursor.look(1)? != b'%' && !is_field(cursor.view.text, name);
+            let _ = cursor.take(b'>')? || (matches && cursor.take(b'~')?);
             Some(Operator::Equals)
         }
         (b'!', b'=') => {
@@ -183,6 +172,11 @@ fn operator(
         _ => return argument(cursor, name, closed, before),
     };
     Ok(found)
+}
+
+/// Whether the name is one of a connection string's field, behind whose `=` the value begins.
+fn is_field(text: &[u8], name: &AssignedName) -> bool {
+    ampersand::around(text, name, true) == Around::Fields
 }
 
 /// Operators of calls, tables and sentences.

@@ -2,6 +2,8 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "at most seven backslashes are read")]
 
+use super::ampersand::{self, Around};
+use super::field;
 use super::name::AssignedName;
 use super::written::{MAX_BLANKS, MAX_WORD, Operator, Parsed, Value};
 use crate::bytes::{ALNUM, ByteSet, SPACE, WORD};
@@ -10,9 +12,9 @@ use crate::text::cursor::{Cursor, is_line_start};
 use crate::text::{Span, TooShort};
 
 /// So many bytes of a value are read and judged; what follows belongs to a value that passes.
-const MAX_VALUE: usize = 2048;
+pub(super) const MAX_VALUE: usize = 2048;
 /// How many `=` and `:` a value without quotes may hold.
-const MAX_OPERATORS: usize = 6;
+pub(super) const MAX_OPERATORS: usize = 6;
 
 /// Reads the value here.
 pub(super) fn value(
@@ -104,11 +106,23 @@ fn nested(
     let opens = matches!(byte, b'"' | b'\'')
         && (byte != quote.byte || backslashes > quote.backslashes)
         && WORD.has(inner.look(1)?);
-    if !opens {
+    inner.at += 1;
+    let inner_quote = Quote { backslashes, byte };
+    if !opens || !closes_inside(cursor, quote, (inner, inner_quote))? {
         return quoted(cursor, name, quote, operator, spaced);
     }
-    inner.at += 1;
-    quoted(inner, name, Quote { backslashes, byte }, operator, spaced)
+    quoted(inner, name, inner_quote, operator, spaced)
+}
+
+/// Whether the inner string closes before the one around it does, as far as that closes in its line. Else its quote is
+/// a character like others: `"'x"`.
+fn closes_inside(
+    outer: Cursor<'_>,
+    quote: Quote,
+    (inner, inner_quote): (Cursor<'_>, Quote),
+) -> Result<bool, TooShort> {
+    let Some(around) = string(outer, quote)? else { return Ok(true) };
+    Ok(string(inner, inner_quote)?.is_some_and(|inside| inside.end < around.end))
 }
 
 fn closes_name(cursor: &Cursor<'_>, name: &AssignedName, quote: Quote) -> Result<bool, TooShort> {
@@ -361,10 +375,6 @@ fn skip_scheme(cursor: &mut Cursor<'_>, authorizes: bool) -> Result<(), TooShort
 
 /// Bytes that end a value without quotes.
 const END: ByteSet = SPACE.union(ByteSet::of(b"\"'`<>,;\0"));
-/// Bytes that end the text of an element.
-const ELEMENT_END: ByteSet = SPACE.union(ByteSet::of(b"<>\0"));
-/// What precedes text in which brackets end an element's.
-const CDATA: &[u8] = b"<![CDATA[";
 
 /// Reads a value without quotes.
 pub(super) fn unquoted(
@@ -375,30 +385,34 @@ pub(super) fn unquoted(
 ) -> Result<Parsed, TooShort> {
     let text = cursor.view.text;
     skip_scheme(&mut cursor, name.is_authorization(text))?;
-    if let Some(braced) = braced(cursor, name, operator, spaced)? {
-        return Ok(Some(braced));
+    let around = ampersand::around(text, name, operator == Operator::Equals && !spaced);
+    if around == Around::Fields
+        && let Some(field) = field::value(cursor, name)?
+    {
+        return Ok(Some(field));
     }
     let start = cursor.at;
     let mut depth = 0i32;
-    let query = name.start > 0 && matches!(text[name.start - 1], b'?' | b'&');
+    let query = around == Around::Query || around == Around::EscapedQuery;
     // A line of settings ends with its value, whatever brackets are in it.
     let line = operator == Operator::Equals && !spaced && is_line_start(text, name.start);
-    let element = operator == Operator::Tag && !text[..start].ends_with(CDATA);
-    let ends = if element { ELEMENT_END } else { END };
     let mut operators = 0;
     while cursor.at - start < MAX_VALUE {
         let byte = cursor.peek()?;
         match byte {
-            _ if ends.has(byte) => break,
+            _ if END.has(byte) => break,
             b'(' | b'[' | b'{' => depth += 1,
             b')' | b']' | b'}' => {
                 depth -= 1;
-                if depth < 0 && !line && !element {
+                if depth < 0 && !line {
                     break;
                 }
             }
             b'\\' if matches!(cursor.look(1)?, b'n' | b'r' | b't' | b'"' | b'\'' | b'\\' | b'u') => break,
-            b'&' if query || parameter(&cursor)? => break,
+            b'&' => match ampersand::width(&cursor, around)? {
+                Some(width) => cursor.at += width - 1,
+                None => break,
+            },
             b'|' if operator == Operator::Colon && spaced => break,
             b'#' if query => break,
             // `token=token=token=`: a chain of assignments, not a value; and each of them begins here again.
@@ -416,7 +430,7 @@ pub(super) fn unquoted(
         MAX_VALUE => Some(Tail::Bare),
         _ => None,
     };
-    while tail.is_none() && !element && end > start && matches!(text[end - 1], b'.' | b':') {
+    while tail.is_none() && end > start && matches!(text[end - 1], b'.' | b':') {
         end -= 1;
     }
     // `passwd please{"name": 1}`: a document begins behind the words of a sentence.
@@ -430,53 +444,6 @@ pub(super) fn unquoted(
     cursor.blanks(MAX_BLANKS)?;
     let alone = cursor.line_end()? || cursor.peek()? == b'#' || cursor.word(b"//")?;
     Ok(Some(Value { start, end, quoted: false, operator, spaced, alone, tail }))
-}
-
-/// `Password={a;b};`: in connection strings braces hold what would end a value.
-fn braced(
-    mut cursor: Cursor<'_>,
-    name: &AssignedName,
-    operator: Operator,
-    spaced: bool,
-) -> Result<Parsed, TooShort> {
-    let field = operator == Operator::Equals && !spaced && cursor.peek()? == b'{';
-    if !field || !cursor.view.text[name.start.saturating_sub(64)..name.start].contains(&b';') {
-        return Ok(None);
-    }
-    cursor.at += 1;
-    let start = cursor.at;
-    while cursor.at - start < 128
-        && cursor.peek()?.is_ascii_graphic()
-        && !matches!(cursor.peek()?, b'}' | b'"')
-    {
-        cursor.at += 1;
-    }
-    let end = cursor.at;
-    if end == start || !cursor.take(b'}')? {
-        return Ok(None);
-    }
-    // A name between braces is to be filled in.
-    let inside = &cursor.view.text[start..end];
-    let call = inside.contains(&b'(') && inside.ends_with(b")");
-    let filled = !call && inside.iter().any(|b| !WORD.has(*b) && !matches!(b, b'.' | b'-'));
-    let closed = matches!(cursor.peek()?, b';' | b'"') || cursor.line_end()?;
-    Ok((filled && closed).then_some(Value {
-        start,
-        end,
-        quoted: false,
-        operator,
-        spaced,
-        alone: false,
-        tail: None,
-    }))
-}
-
-/// Whether `&` begins the next parameter of a query or an entity of XML.
-fn parameter(cursor: &Cursor<'_>) -> Result<bool, TooShort> {
-    let mut ahead = *cursor;
-    ahead.at += 1;
-    let run = ahead.skip(&WORD, MAX_WORD)?;
-    Ok(run > 0 && matches!(ahead.peek()?, b'=' | b';'))
 }
 
 /// `password string = "x"`: a type between name and operator.

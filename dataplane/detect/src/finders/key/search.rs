@@ -5,7 +5,9 @@ use super::state::{Flow, KeyStage, KeyState, MIN_LINE, is_mixed, opens_text};
 use crate::bytes::{BASE64, ByteSet};
 use crate::candidate::{Candidate, Candidates, rank};
 use crate::finding::{Confidence, Part, Reach};
-use crate::text::lines::{Line, LinePrefix, LineStop, MAX_DASHES, before_line_end, line_start};
+use crate::text::lines::{
+    Line, LinePrefix, LineStop, MAX_DASHES, before_line_end, line_start, markup_at_end,
+};
 use crate::text::{LOOKAHEAD, MAX_SECRET_LEN, Span, TextView, TooShort};
 
 /// How far before `PRIVATE KEY` the dashes before `BEGIN` may stand.
@@ -411,13 +413,13 @@ fn first_of_text(text: &[u8], at: usize) -> Option<usize> {
     (is_gutter && opens_text(text, far, quote)).then_some(quote + 1)
 }
 
-/// The last word of base64 before `end`, but for colour codes.
+/// The last word of base64 before `end`, but for colour codes and markup.
 fn last_word(text: &[u8], floor: usize, end: usize) -> Option<Span> {
     let low = floor.max(end.saturating_sub(MAX_BEHIND));
     let mut at = end;
     loop {
         while at > low && !BASE64.has(text[at - 1]) {
-            at -= 1;
+            at -= markup_at_end(&text[low..at]).max(1);
         }
         if at <= low {
             return None;

@@ -153,7 +153,9 @@ impl KeyState {
         });
         // In a key on one line the body stands behind its fields.
         field.filter(|field| match field {
-            KeyField::Hidden(value) => self.format == KeyFormat::Putty || !holds_body(&text[value.range()]),
+            KeyField::Hidden(value) => {
+                self.format == KeyFormat::Putty || !holds_body(&text[value.start..line.end])
+            }
             _ => true,
         })
     }
@@ -245,17 +247,19 @@ impl KeyState {
         // A string ends in the middle of a line of the body, which begins the line at hand.
         let is_place = word.quote.is_none() || word.prefix.has_letters;
         let is_cut = is_expected && is_place && follows && self.chars > 0 && is_string_end(behind);
+        // Nothing but the dashes that close the key stands behind it.
+        let closes = is_last && line.stop == LineStop::End && self.chars > 0;
+        let is_end = closes && (joined || (is_expected && behind.is_empty()));
         let accepted = if content.len() >= MIN_LINE {
             let structural = word.quote.is_some() && word.prefix.has_letters;
             let mixed = is_mixed(content);
             let fits = is_expected && (is_last || mixed || is_cut);
             let is_long = content.len() >= MIN_STRING_LINE;
-            fits || (mixed && (!structural || opens || is_long)) || (opens && self.cut)
+            let is_full = joined && content.len() == self.width;
+            fits || is_end || is_full || (mixed && (!structural || opens || is_long)) || (opens && self.cut)
         } else {
             let completes = !self.counted || (self.chars + chars_of(content)).is_multiple_of(4);
             let ends_text = is_string_end(behind) || (line.stop == LineStop::TextEnd && behind.is_empty());
-            let closes = is_last && line.stop == LineStop::End && self.chars > 0;
-            let is_end = closes && (joined || (is_expected && behind.is_empty()));
             let is_short = is_expected && is_last && follows && self.may_be_short(content.len());
             let goes_on = opens
                 && self.cut
@@ -319,12 +323,11 @@ struct Here<'a> {
     joined: bool,
 }
 
-/// Whether a line of a body stands among the words of a field's value.
+/// Whether lines of a body stand among the words of a field's value, whatever is between them.
 fn holds_body(value: &[u8]) -> bool {
-    let is_line = |word: &[u8]| {
-        word.len() >= MIN_STRING_LINE && word.iter().all(|byte| BASE64.has(*byte)) && is_mixed(word)
-    };
-    value.split(|byte| *byte == b' ').any(is_line)
+    let words =
+        value.split(|byte| !BASE64.has(*byte)).filter(|word| word.len() >= MIN_LINE && is_mixed(word));
+    words.map(<[u8]>::len).sum::<usize>() >= MIN_STRING_LINE
 }
 
 /// How many characters of base64 a word has, with its padding.

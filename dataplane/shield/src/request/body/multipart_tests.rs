@@ -107,6 +107,42 @@ fn the_name_of_a_field_says_what_its_content_is() {
 }
 
 #[test]
+fn a_password_is_its_whole_content_whatever_it_and_its_name_are_made_of() {
+    let names =
+        ["password", "password\\t", "password ", "p%61ssword", "user%5Bpassword%5D", "user[password]"];
+    let values = [
+        "Xq7f%2bKw29%23LmTz4R",
+        "Xq7f,Kw29;Lm#Tz4R",
+        "Xq,7fKw29LmTz4R",
+        "\"Xq7f Kw29<Lm>Tz4R",
+        "f\"Xq7fKw29LmTz4R",
+        "=Xq7fKw29LmTz4R'",
+        "Xq7f\\Kw29\"LmTz4R}",
+        "Xq7f&Kw=29LmTz4R",
+    ];
+    for (name, value) in names.iter().flat_map(|name| values.map(|value| (name, value))) {
+        let name = name.replace("\\t", "\t");
+        for (before, behind) in [("", ""), (" ", "\r\n"), ("", "\n")] {
+            let content = format!("{before}{value}{behind}");
+            let all =
+                body(&[part("name=\"a\"", b"b"), part(&format!("name=\"{name}\""), content.as_bytes())]);
+            let (out, outcome) = checked(&all);
+            let tokens: Vec<_> = outcome.vault.tokens().collect();
+            assert_eq!(tokens.len(), 1, "{name} {content}");
+            assert_eq!(outcome.vault.resolve(tokens[0]), Some(value.as_bytes()), "{name} {content}");
+            assert!(memmem::find(&out, b"4R").is_none() && memmem::find(&out, b"Xq").is_none());
+        }
+    }
+    // A string is what stands between its quotes, and prose no password.
+    let (out, _) = checked(&body(&[part("name=\"password\"", b"\"Xq7fKw29LmTz4R\"")]));
+    assert!(memmem::find(&out, b"\r\n\"AEGIS-").is_some());
+    for content in ["Kennwort, bitte", "a;b", "x,y"] {
+        let all = body(&[part("name=\"password\"", content.as_bytes())]);
+        assert!(checked(&all).0 == all, "{content}");
+    }
+}
+
+#[test]
 fn other_names_and_other_texts_say_nothing() {
     for (head, content) in [
         ("name=\"purpose\"", NAMED),

@@ -6,9 +6,8 @@
 use memchr::memmem;
 use zeroize::Zeroizing;
 
-use crate::format::{Format, each_parameter, split_at_byte};
+use crate::format::{Format, each_parameter, hex, split_at_byte};
 use crate::request::body::flat::replace_findings;
-use crate::request::body::form::hex;
 use crate::request::body::step::BodyStep;
 use crate::request::body::text::PlainText;
 use crate::request::refusal::Refusal;
@@ -32,12 +31,17 @@ pub(crate) struct PartLabel {
 }
 
 /// Bytes of the longest file that is taken for the value of a field. A longer one is a text of its own.
-const MAX_FILE_VALUE: usize = 1024;
+pub(crate) const MAX_FILE_VALUE: usize = 1024;
 
 impl PartLabel {
     /// What a text sees to its left: the name as a form writes it.
     pub(crate) fn before_text(&self) -> LeftContext {
         self.name.as_ref().map_or_else(LeftContext::new, |name| LeftContext::of(&[name, b"="]))
+    }
+
+    /// Whether the part is a field of a form, whose name is known.
+    pub(crate) fn is_field(&self) -> bool {
+        self.name.is_some() && !self.is_text
     }
 
     /// What a JSON document sees to its left: the name as JSON writes it.
@@ -104,7 +108,7 @@ pub(crate) fn read(head: &[u8], is_file: bool) -> Result<PartHead, &'static str>
     let disposition = only(b"content-disposition", "two dispositions of a part")?;
     let is_file = is_file
         || disposition.is_some_and(|value| memmem::find(&value.to_ascii_lowercase(), b"filename").is_some());
-    let name = disposition.map_or(Ok(None), field_name)?;
+    let name = disposition.map_or(Ok(None), field_name)?.map(|name| meant(&name));
     let request = Format::of_request(content_type);
     let is_text = matches!(request, Format::Json | Format::JsonLines);
     let format = if is_file { Format::of_file(content_type) } else { request };
@@ -130,7 +134,12 @@ fn field_name(disposition: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, &'static
 
 /// The value of a parameter that is written with its character set, language and percent escapes.
 fn extended(value: &[u8]) -> Zeroizing<Vec<u8>> {
-    let mut rest = value.splitn(3, |&byte| byte == b'\'').nth(2).unwrap_or(value);
+    without_percents(value.splitn(3, |&byte| byte == b'\'').nth(2).unwrap_or(value))
+}
+
+/// A text with its percent escapes decoded.
+fn without_percents(text: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut rest = text;
     let mut decoded = Zeroizing::new(Vec::with_capacity(rest.len()));
     while let Some((&byte, behind)) = rest.split_first() {
         rest = behind;
@@ -143,6 +152,11 @@ fn extended(value: &[u8]) -> Zeroizing<Vec<u8>> {
         }
     }
     decoded
+}
+
+/// The name as people mean it: browsers write some of its characters as percent escapes, and nobody means the blanks around.
+fn meant(name: &[u8]) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(without_percents(name).trim_ascii().to_vec())
 }
 
 /// Name and value.
@@ -194,6 +208,11 @@ mod tests {
             ("; name*=UTF-8'en'db_password", "db_password"),
             ("; name*=db%5fpassword%2", "db_password%2"),
             ("; name=\"a\"; name*=UTF-8''a", "a"),
+            ("; name=\"db_password\t\"", "db_password"),
+            ("; name=\" db_password \"", "db_password"),
+            ("; name=\"db%5Fp%61ssword\"", "db_password"),
+            ("; name=\"user%5Bpassword%5d\"", "user[password]"),
+            ("; name=\"db_password%0D%0A\"", "db_password"),
         ] {
             assert_eq!(name(head).unwrap().unwrap(), expected.as_bytes(), "{head}");
         }

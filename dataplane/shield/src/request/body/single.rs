@@ -5,7 +5,7 @@ use crate::places::Scope;
 use crate::report::OpaqueKind;
 use crate::request::body::form::FormBody;
 use crate::request::body::json::body::JsonBody;
-use crate::request::body::part_head::PartLabel;
+use crate::request::body::part_head::{MAX_FILE_VALUE, PartLabel};
 use crate::request::body::step::{BodyStep, Input};
 use crate::request::body::text::TextBody;
 use crate::request::body::wide::WideBody;
@@ -13,6 +13,17 @@ use crate::request::classify::file_kind;
 use crate::request::classify::wide_encoding::WideEncoding;
 use crate::request::redactor::Redactor;
 use crate::request::refusal::Refusal;
+
+/// Whether a text begins as documents of JSON do that hold more than a word.
+fn is_like_json(text: &[u8]) -> bool {
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text).trim_ascii();
+    match text {
+        [b'{' | b'[', ..] | [] => true,
+        // A value may begin with a quote, too.
+        [b'"', rest @ ..] => rest.ends_with(b"\"") || rest.len() > MAX_FILE_VALUE,
+        _ => false,
+    }
+}
 
 /// Stands before the text of many files, and before no JSON that a parser takes: what follows it is looked at instead.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -70,10 +81,13 @@ impl SingleBody {
         if !matches!(format, Format::Binary | Format::Unknown) {
             return Ok(match format {
                 Format::Form => Self::Form(Box::new(FormBody::behind(label.before_text()))),
-                _ => Self::Text(Box::new(TextBody::behind(label.before_text()))),
+                _ => Self::Text(Box::new(TextBody::behind(label.before_text(), label.name.clone()))),
             });
         }
         let Some(kind) = file_kind::kind_of(window) else {
+            if label.is_field() && !is_like_json(window) {
+                return Ok(Self::Text(Box::new(TextBody::behind(label.before_text(), label.name.clone()))));
+            }
             let json = JsonBody::tentative(Scope::File).behind(label.before_text());
             return Ok(Self::Json(Box::new(json)));
         };

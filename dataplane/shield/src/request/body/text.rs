@@ -1,5 +1,7 @@
 //! Bodies that are text, or nothing better known: scanned as they are.
 
+use zeroize::Zeroizing;
+
 use crate::request::body::flat::{FlatFormat, replace_findings};
 use crate::request::body::step::{BodyStep, Input};
 use crate::request::refusal::Refusal;
@@ -8,16 +10,19 @@ use crate::request::scan::view::LeftContext;
 /// The state between two windows of a text.
 pub(crate) struct TextBody {
     left_context: LeftContext,
+    /// The name of the field of which the text, if it is all in one window, is the value.
+    name: Option<Zeroizing<Vec<u8>>>,
 }
 
 impl TextBody {
     pub(crate) fn new() -> Self {
-        Self::behind(LeftContext::new())
+        Self { left_context: LeftContext::new(), name: None }
     }
 
-    /// A text that stands behind another, which says what its first value is.
-    pub(crate) fn behind(left_context: LeftContext) -> Self {
-        Self { left_context }
+    /// A text that stands behind another, which says what its first value is; `name` is that of the field whose value the
+    /// text may be.
+    pub(crate) fn behind(left_context: LeftContext, name: Option<Zeroizing<Vec<u8>>>) -> Self {
+        Self { left_context, name }
     }
 
     /// See [`crate::request::Tokenizer::push`]; a window that is not the last is large enough to settle something.
@@ -35,6 +40,9 @@ impl TextBody {
         step.scratch.view.begin(&self.left_context);
         step.scratch.view.finish(input.bytes);
         let settled = step.scratch.scan(input.bytes, input.last, true);
+        if let Some(name) = self.name.take().filter(|_| input.last) {
+            step.scratch.complete_value(input.bytes, &name);
+        }
         let consumed = replace_findings(&PlainText { place }, step, input.bytes, settled)?.consumed;
         self.left_context.keep(&step.scratch.view, input.bytes, settled);
         Ok(consumed)

@@ -3,10 +3,16 @@
 
 use aegis_detect::{LOOKAHEAD, Span};
 
+use crate::format::hex;
 use crate::request::scan::view::DecodedView;
 
-/// So many encoded quotes and blanks may a value begin with.
+/// What a value may begin with that is taken for the sign before it, or for its quote, where it is decoded.
+const LEADING: &[u8] = b"\"'` =~>:<[{(";
+/// So many of them may a value begin with.
 const MAX_LEADING: usize = 4;
+/// Letters before the quote of a string in programs, and how many there may be.
+const PREFIX: &[u8] = b"bBrRuUfFLN@";
+const MAX_PREFIX: usize = 2;
 /// How far a value goes on behind what was found of it, in decoded bytes: no more than is always in sight.
 const MAX_REST: usize = LOOKAHEAD;
 
@@ -24,7 +30,8 @@ pub(crate) fn whole_value(view: &DecodedView, raw: &[u8], found: Span, last: boo
         None => return None,
     };
     let value = Span::new(view.view_of(start), view.view_of(end));
-    let opening = &raw[start..view.raw_start(found.start)];
+    let leading = &raw[start..view.raw_start(found.start)];
+    let opening = &leading[prefix_len(leading)..];
     // `%22x%22`: a string is what stands between its quotes.
     let is_string = matches!(opening, b"%22" | b"%27" | b"%60") && opening == &raw[from..end];
     (!is_string && value.end <= found.end + MAX_REST).then_some(value)
@@ -43,7 +50,8 @@ pub(crate) fn with_escapes(raw: &[u8], last: bool) -> impl Iterator<Item = Field
     .filter_map(move |(start, end)| {
         let value = start + memchr::memchr(b'=', &raw[start..end])? + 1;
         let is_encoded = memchr::memchr2(b'%', b'+', &raw[value..end]).is_some();
-        (is_encoded && end - value <= MAX_REST).then_some(Field { start, value, end })
+        // From the name on, or the end of a field that begins in what is settled may be out of sight.
+        (is_encoded && end - start <= MAX_REST).then_some(Field { start, value, end })
     })
 }
 
@@ -58,17 +66,27 @@ pub(crate) struct Field {
     pub(crate) end: usize,
 }
 
-/// Goes back over encoded quotes and blanks.
+/// Goes back over encoded quotes, blanks and operators, and over the letters that may stand before a string's quote.
 fn value_start(raw: &[u8], mut start: usize) -> usize {
     for _ in 0..MAX_LEADING {
-        let before = &raw[..start];
-        start -= match before {
+        start -= match &raw[..start] {
             [.., b'+'] => 1,
-            [.., b'%', b'2', b'0' | b'2' | b'7'] | [.., b'%', b'6', b'0'] => 3,
+            [.., b'%', high, low] if decoded(*high, *low).is_some_and(|byte| LEADING.contains(&byte)) => 3,
             _ => break,
         };
     }
-    start
+    let letters = raw[..start].iter().rev().take(MAX_PREFIX).take_while(|b| PREFIX.contains(b)).count();
+    if raw[..start - letters].ends_with(b"=") { start - letters } else { start }
+}
+
+/// How many letters begin `leading`, which stands before what was found of a value.
+fn prefix_len(leading: &[u8]) -> usize {
+    leading.iter().take(MAX_PREFIX).take_while(|byte| PREFIX.contains(byte)).count()
+}
+
+/// The byte that is percent-encoded with these digits.
+fn decoded(high: u8, low: u8) -> Option<u8> {
+    Some(hex(high)? << 4 | hex(low)?)
 }
 
 /// Whether the first sign behind the name of a field stands right before `start`.

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use aegis_detect::{
-    DecodedValue, Evidence, Finding, Part, Resume, RuleError, Rules, Scanner, SearchValues, Span, Window,
-    WindowMarks,
+    Confidence, DecodedValue, Evidence, Finding, LOOKAHEAD, Part, Resume, RuleError, Rules, Scanner,
+    SearchValues, Span, Window, WindowMarks,
 };
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::json::escape_into;
 use crate::keyring::Keyring;
 use crate::request::refusal::Refusal;
 use crate::request::scan::part_boundary::{BoundaryWindow, PartBoundaries};
@@ -16,6 +17,13 @@ use crate::request::scan::view::DecodedView;
 use crate::request::scan::{form_fields, own_tokens};
 use crate::request::splice::Splice;
 use crate::shield::Shield;
+
+/// What stands between fields that are scanned as one text: it ends every value, and no line of settings is like it.
+const BETWEEN_FIELDS: &[u8] = b"\n)\n";
+/// The longest value of a part that is looked at as a whole, in bytes: no more than is always in sight.
+const MAX_VALUE: usize = LOOKAHEAD;
+/// So many bytes before what was found may belong to the value of a part: quotes, signs.
+const MAX_LEADING: usize = 4;
 
 /// The scanner and the buffers of one shard. Holds no state of any request between two calls, though its buffers
 /// keep old bytes until they are overwritten, or until [`Self::wipe`].
@@ -130,30 +138,85 @@ impl ShardScratch {
         let view = &self.view;
         let whole = |span| form_fields::whole_value(view, raw, span, last);
         complete(&mut self.findings, self.scanner.rules(), whole);
-        // Of a value whose first delimiter comes early the view shows too little to be one.
+        // Of a value whose first delimiter comes early the view shows too little to be one. So fields without findings
+        // stand once more in a text of their own: the name as it is meant (`user[password]`), the value as it stands.
+        let text = view.text(raw);
+        let (mut fields, mut written) = (Vec::new(), Zeroizing::new(Vec::new()));
+        let mut next = 0;
         for field in form_fields::with_escapes(raw, last) {
             let (start, end) = (view.view_of(field.value), view.view_of(field.end));
-            if view.view_of(field.start) >= settled {
+            let name = view.view_of(field.start)..start;
+            if name.start >= settled {
                 break;
             }
-            let next = self.findings.partition_point(|finding| finding.span.end <= start);
-            if self.findings.get(next).is_some_and(|finding| finding.span.start < end) {
+            next += self.findings[next..].partition_point(|finding| finding.span.end <= start);
+            let mut inside = self.findings[next..].iter().take_while(|finding| finding.span.start < end);
+            if inside.any(is_sure) {
                 continue;
             }
-            // The name as it is meant (`user[password]`), the value as it stands.
-            let name = &view.text(raw)[view.view_of(field.start)..start];
-            let text = Zeroizing::new([name, &raw[field.value..field.end]].concat());
-            let begins = Span::new(name.len(), text.len());
-            let rules = Arc::clone(self.scanner.rules());
-            let scan = self.scanner.scan(Window { text: &text, fresh: 0, last: true });
-            let named = scan.findings.iter().find(|found| found.span == begins && is_named(found, &rules));
-            let whole = named.map(|found| Finding { span: Span::new(start, end), ..*found });
-            let mut found: Vec<Finding> = whole.into_iter().collect();
-            if let Some(keyring) = &self.keyring {
-                own_tokens::exclude(&mut found, view.text(raw), keyring);
-            }
-            self.findings.splice(next..next, found);
+            written.extend_from_slice(&text[name]);
+            let from = written.len();
+            written.extend_from_slice(&raw[field.value..field.end]);
+            fields.push((Span::new(from, written.len()), Span::new(start, end)));
+            written.extend_from_slice(BETWEEN_FIELDS);
         }
+        self.find_written(&written, &fields, raw);
+    }
+
+    /// Completes what was found in the finished view of `raw`, which is the whole value of a field with this name: the
+    /// value of a password is all of it, whatever stands in it.
+    pub(crate) fn complete_value(&mut self, raw: &[u8], name: &[u8]) {
+        let (view, rules) = (&self.view, self.scanner.rules());
+        let text = view.text(raw);
+        let fresh = &text[view.fresh()..];
+        let start = view.fresh() + fresh.len() - fresh.trim_ascii_start().len();
+        let value = Span::new(start, start + fresh.trim_ascii().len());
+        if value.is_empty()
+            || value.len() > MAX_VALUE
+            || memchr::memchr(b'\n', &text[value.range()]).is_some()
+        {
+            return;
+        }
+        let begins = |span: Span| span.start < start + MAX_LEADING && !is_between_quotes(text, value, span);
+        complete(&mut self.findings, rules, |span| begins(span).then_some(value));
+        if self.findings.iter().any(|finding| finding.span.overlaps(value) && is_sure(finding)) {
+            return;
+        }
+        // As the member of a document, whose quotes say where the value ends.
+        let mut written = Zeroizing::new([b"\"", name, b"\": \""].concat());
+        let from = written.len();
+        escape_into(&text[value.range()], 1, &mut written);
+        let fields = [(Span::new(from, written.len()), value)];
+        written.extend_from_slice(b"\"");
+        self.find_written(&written, &fields, raw);
+    }
+
+    /// Finds the values of fields, each of which was written into a text in which its name says what it is. `fields` are
+    /// the places of the values there and in the finished view of `raw`, in order.
+    fn find_written(&mut self, written: &[u8], fields: &[(Span, Span)], raw: &[u8]) {
+        if fields.is_empty() {
+            return;
+        }
+        let rules = Arc::clone(self.scanner.rules());
+        let scan = self.scanner.scan(Window { text: written, fresh: 0, last: true });
+        let mut named = scan.findings.iter().filter(|found| is_named(found, &rules)).peekable();
+        let mut found = Vec::new();
+        for &(value, place) in fields {
+            while named.next_if(|finding| finding.span.start < value.start).is_some() {}
+            let whole = named.next_if(|finding| finding.span == value);
+            found.extend(whole.map(|finding| Finding { span: place, ..*finding }));
+        }
+        if let Some(keyring) = &self.keyring {
+            own_tokens::exclude(&mut found, self.view.text(raw), keyring);
+        }
+        // What was found of such a value before was doubtful.
+        let mut next = 0;
+        self.findings.retain(|finding| {
+            next += found[next..].iter().take_while(|new| new.span.end <= finding.span.start).count();
+            found.get(next).is_none_or(|new| !new.span.overlaps(finding.span))
+        });
+        self.findings.append(&mut found);
+        self.findings.sort_by_key(|finding| finding.span.start);
     }
 
     /// Scans the boundaries between the text parts of the finished view of `raw`, which begins `base` bytes into the
@@ -196,10 +259,21 @@ impl ShardScratch {
     }
 }
 
+/// Whether a value is what stands between the quotes of the `whole`.
+fn is_between_quotes(text: &[u8], whole: Span, value: Span) -> bool {
+    let (opening, closing) = (&text[whole.start..value.start], text.get(value.end..whole.end));
+    matches!(opening, b"\"" | b"'" | b"`") && closing == Some(opening)
+}
+
 /// A value of a name that begins a string is the whole string: what is found of it ends where a quote of its own or a line end
 /// stands, which the scanner takes for the string's end.
 fn complete_strings(findings: &mut Vec<Finding>, (view, text): (&DecodedView, &[u8]), rules: &Rules) {
     complete(findings, rules, |span| Some(Span::new(span.start, view.string_end(text, span)?)));
+}
+
+/// Whether a finding is more than doubtful: the beginning of a value may look like a word where all of it does not.
+fn is_sure(finding: &Finding) -> bool {
+    finding.confidence > Confidence::Low
 }
 
 /// Whether a rule found a value by its name, and not by a shape that says where it ends.
