@@ -19,7 +19,7 @@ use crate::pattern::MatchVerdict;
 use crate::plausibility::value;
 use crate::rule::{Finder, RuleError};
 use crate::rules::{EngineTarget, Rules, Set};
-use crate::text::{Span, TextView};
+use crate::text::{Span, TextView, listing};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -39,6 +39,8 @@ pub(super) struct Workspace {
     pub(super) candidates: Candidates,
     /// What stands before or among escapes.
     pub(super) escape_sites: Vec<EscapeSite>,
+    /// Names in listings whose lines are worth a look without what stands before each.
+    pub(super) listing_sites: Vec<Span>,
     pub(super) keys: KeySearch,
     services: ServiceSearch,
     /// Pieces that may be of known values.
@@ -50,6 +52,7 @@ impl Workspace {
     pub(super) fn reset(&mut self, fresh: usize) {
         self.candidates.reset(fresh);
         self.escape_sites.clear();
+        self.listing_sites.clear();
         self.keys.reset();
         self.services = ServiceSearch::default();
     }
@@ -175,6 +178,9 @@ fn dispatch(work: &mut Workspace, rules: &Rules, set: &Set, report: EngineReport
             let place = Span::new(end - keyword.width, end);
             if assignment::has_escape_at(view.text, end) {
                 work.escape_sites.push(EscapeSite::new(place));
+            }
+            if listing::is_worth_a_look(view.text, place) {
+                work.listing_sites.push(place);
             }
             for &rule in &keyword.rules {
                 let compiled = rules.compiled(rule);

@@ -16,6 +16,7 @@ mod generic;
 mod keys;
 mod known;
 mod manifests;
+mod marks;
 mod mutants;
 mod overlaps;
 mod own_value;
