@@ -15,6 +15,15 @@ pub(crate) struct Candidate {
     pub(crate) confidence: Confidence,
 }
 
+/// The table that was read last.
+#[derive(Debug, Default)]
+pub(crate) struct TableMemory {
+    pub(crate) rows: Span,
+    /// How many of its columns were read, and the number of the last.
+    pub(crate) columns: usize,
+    pub(crate) last: usize,
+}
+
 /// What confirming candidates writes to.
 #[derive(Default)]
 pub(crate) struct Candidates {
@@ -26,6 +35,7 @@ pub(crate) struct Candidates {
     pub(crate) atomic_spans: Vec<Span>,
     /// Where in the text quotes stand that end no string; not reset with the rest.
     pub(crate) inner_quotes: Vec<usize>,
+    pub(crate) table: TableMemory,
     /// Where unjudged text begins.
     pub(crate) fresh: usize,
     /// The earliest start of a candidate that the text is too short to judge.
@@ -39,6 +49,7 @@ impl Candidates {
         self.cuts.clear();
         self.runs.clear();
         self.atomic_spans.clear();
+        self.table = TableMemory::default();
         self.fresh = fresh;
         self.open = usize::MAX;
     }

@@ -22,5 +22,6 @@ mod overlaps;
 mod own_value;
 mod personal;
 mod random;
+mod tables;
 mod tails;
 mod windows;
