@@ -41,6 +41,8 @@ pub(super) struct Workspace {
     pub(super) escape_sites: Vec<EscapeSite>,
     /// Names in listings whose lines are worth a look without what stands before each.
     pub(super) listing_sites: Vec<Span>,
+    /// Where the last keyword began that was looked at for that.
+    looked_at: usize,
     pub(super) keys: KeySearch,
     services: ServiceSearch,
     /// Pieces that may be of known values.
@@ -53,6 +55,7 @@ impl Workspace {
         self.candidates.reset(fresh);
         self.escape_sites.clear();
         self.listing_sites.clear();
+        self.looked_at = usize::MAX;
         self.keys.reset();
         self.services = ServiceSearch::default();
     }
@@ -179,8 +182,12 @@ fn dispatch(work: &mut Workspace, rules: &Rules, set: &Set, report: EngineReport
             if assignment::has_escape_at(view.text, end) {
                 work.escape_sites.push(EscapeSite::new(place));
             }
-            if listing::is_worth_a_look(view.text, place) {
-                work.listing_sites.push(place);
+            // Of `pass` and `password` at one place the first look says it all.
+            if work.looked_at != place.start {
+                work.looked_at = place.start;
+                if listing::is_worth_a_look(view.text, place) {
+                    work.listing_sites.push(place);
+                }
             }
             for &rule in &keyword.rules {
                 let compiled = rules.compiled(rule);

@@ -106,7 +106,7 @@ fn generic(
         }
         Err(TooShort) => return candidates.open(name.end.saturating_sub(member::MAX_BEFORE)),
     }
-    if start >= candidates.fresh {
+    if start >= candidates.fresh && table::may_end_cell(&view.text[name.end..]) {
         cells(candidates, view, (rule, compiled), &name);
     }
     let mut next = parse::assignment(view, &name);

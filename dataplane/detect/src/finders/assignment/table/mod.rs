@@ -37,6 +37,19 @@ pub(super) struct Column {
     place: usize,
 }
 
+/// Whether what follows a name may end a cell of a table, as it does not in most assignments and calls.
+pub(super) fn may_end_cell(behind: &[u8]) -> bool {
+    match behind {
+        [b' ', next, ..] => matches!(next, b' ' | b'|' | 0xe2),
+        [b'"' | b'\'', b':', ..] | [b'\\', b'"', b':', ..] => false,
+        [next, ..] => matches!(
+            next,
+            b'\n' | b'\r' | b'\t' | b',' | b';' | b'|' | b'`' | b'*' | b'"' | b'\'' | b')' | b'\\'
+        ),
+        [] => true,
+    }
+}
+
 /// The column that `name` is the header of, if it is one and was not read before.
 pub(super) fn column(
     view: TextView<'_>,
