@@ -65,24 +65,21 @@ fn link(text: &[u8]) -> Option<usize> {
     if digits == 0 || near.get(1 + digits) != Some(&b';') {
         return None;
     }
-    let mut at = 1 + digits;
-    loop {
-        let rest = &near[at..];
-        at += rest.iter().position(|byte| matches!(*byte, BELL | ESCAPE | b'\\' | b'\n'))?;
-        match &near[at..] {
-            [BELL, ..] => return Some(at + 1),
-            [ESCAPE, b'\\', ..] => return Some(at + 2),
-            [b'\\', ..] => {
-                let here = &near[at..];
-                if let Some(width) = written(here, &WRITTEN_BELL) {
-                    return Some(at + width);
-                }
-                let width = written(here, &WRITTEN)?;
-                let slashes = here[width..].iter().take_while(|byte| **byte == b'\\').count();
-                return (slashes > 0).then_some(at + width + slashes);
+    let address = 1 + digits;
+    let is_end = |byte: &u8| matches!(*byte, BELL | ESCAPE | b'\\' | b'\n');
+    let at = address + near[address..].iter().position(is_end)?;
+    match &near[at..] {
+        [BELL, ..] => Some(at + 1),
+        [ESCAPE, b'\\', ..] => Some(at + 2),
+        here @ [b'\\', ..] => {
+            if let Some(width) = written(here, &WRITTEN_BELL) {
+                return Some(at + width);
             }
-            _ => return None,
+            let width = written(here, &WRITTEN)?;
+            let slashes = here[width..].iter().take_while(|byte| **byte == b'\\').count();
+            (slashes > 0).then_some(at + width + slashes)
         }
+        _ => None,
     }
 }
 

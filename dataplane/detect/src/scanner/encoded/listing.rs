@@ -92,8 +92,8 @@ fn strip(text: &[u8], from: usize, to: usize, decoded: &mut DecodedText) -> bool
 fn push_line(text: &[u8], from: usize, decoded: &mut DecodedText) -> Option<usize> {
     let next = listing::next_line(text, from);
     let end = next.unwrap_or(text.len());
-    for at in from..end {
-        decoded.push(text[at], at);
+    for (ahead, byte) in text[from..end].iter().enumerate() {
+        decoded.push(*byte, from + ahead);
     }
     next
 }

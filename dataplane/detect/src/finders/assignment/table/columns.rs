@@ -14,8 +14,7 @@ pub(super) fn read(view: TextView<'_>, header: Span) -> Result<Option<Column>, T
     let is_gap = |at: usize| blank(Some(at)) && blank(Some(at + 1));
     let ends = match text.get(header.end) {
         None if !view.last => return Err(TooShort),
-        None | Some(b'\n' | b'\r' | b'\\') => true,
-        Some(b' ') => true,
+        None | Some(b'\n' | b'\r' | b'\\' | b' ') => true,
         Some(_) => false,
     };
     let begins = header.start == 0

@@ -25,7 +25,7 @@ pub(super) fn read(view: TextView<'_>, header: Span) -> Result<Option<Column>, T
     if !is_copy && memchr::memmem::rfind(&head, b"insert into ").is_none() {
         return Ok(None);
     }
-    let place = before[open..].iter().filter(|byte| **byte == b',').count();
+    let place = memchr::memchr_iter(b',', &before[open..]).count();
     let rest = &text[header.end..text.len().min(header.end + MAX_BEHIND)];
     let list = rest.iter().take_while(|byte| is_in_list(**byte)).count();
     match rest.get(list) {
@@ -33,7 +33,7 @@ pub(super) fn read(view: TextView<'_>, header: Span) -> Result<Option<Column>, T
         None if !view.last && rest.len() < MAX_BEHIND => return Err(TooShort),
         _ => return Ok(None),
     }
-    let columns = place + 1 + rest[..list].iter().filter(|byte| **byte == b',').count();
+    let columns = place + 1 + memchr::memchr_iter(b',', &rest[..list]).count();
     let behind = header.end + list + 1;
     if is_copy { copied(view, behind, (place, columns)) } else { inserted(view, behind, (place, columns)) }
 }
