@@ -17,8 +17,8 @@ enum Way {
     /// Nothing was decoded.
     #[default]
     None,
-    /// For each decoded byte its place, and one more for the end.
-    Table(Vec<u32>),
+    /// For each decoded byte its place, and one more for the end; and parts that stand for nothing.
+    Table(Vec<u32>, Vec<(u32, u32)>),
     /// Every `bytes` bytes took `chars` characters; the first byte begins with the character `first` of `lines`.
     Even { bytes: usize, chars: usize, first: usize, lines: EncodedLines },
 }
@@ -61,22 +61,34 @@ impl DecodedText {
     pub(crate) fn begin(&mut self) {
         self.text.clear();
         match &mut self.way {
-            Way::Table(places) => places.clear(),
-            way => *way = Way::Table(Vec::new()),
+            Way::Table(places, passed) => {
+                places.clear();
+                passed.clear();
+            }
+            way => *way = Way::Table(Vec::new(), Vec::new()),
         }
     }
 
     /// Adds a byte whose encoding begins at `place`.
     pub(crate) fn push(&mut self, byte: u8, place: usize) {
         self.text.push(byte);
-        if let Way::Table(places) = &mut self.way {
+        if let Way::Table(places, _) = &mut self.way {
             places.push(place as u32);
+        }
+    }
+
+    /// Says that a part of the original stands for nothing: at the end of what is found it is no part of that.
+    pub(crate) fn pass(&mut self, part: Span) {
+        let Way::Table(_, passed) = &mut self.way else { return };
+        match passed.last_mut() {
+            Some((_, end)) if *end as usize == part.start => *end = part.end as u32,
+            _ => passed.push((part.start as u32, part.end as u32)),
         }
     }
 
     /// Says where the text's last encoding ends.
     pub(crate) fn finish(&mut self, place: usize) {
-        if let Way::Table(places) = &mut self.way {
+        if let Way::Table(places, _) = &mut self.way {
             places.push(place as u32);
         }
     }
@@ -100,7 +112,7 @@ impl DecodedText {
 
     /// Where a span of the original stands in the text, of one whose bytes were added one by one.
     pub(crate) fn decoded(&self, original: Span) -> Option<Span> {
-        let Way::Table(places) = &self.way else { return None };
+        let Way::Table(places, _) = &self.way else { return None };
         let at = |place: usize| places.partition_point(|start| (*start as usize) < place);
         let (start, end) = (at(original.start), at(original.end));
         (start < end && end <= self.text.len()).then_some(Span::new(start, end))
@@ -110,7 +122,13 @@ impl DecodedText {
     pub(crate) fn original(&self, start: usize, end: usize) -> Span {
         match &self.way {
             Way::None => Span::new(0, 0),
-            Way::Table(places) => Span::new(places[start] as usize, places[end] as usize),
+            Way::Table(places, passed) => {
+                let next = places[end];
+                let before = passed.partition_point(|(_, end)| *end < next);
+                let end =
+                    passed.get(before).filter(|(_, end)| *end == next).map_or(next, |(start, _)| *start);
+                Span::new(places[start] as usize, end as usize)
+            }
             Way::Even { bytes, chars, first, lines } => {
                 let from = first + start * chars / bytes;
                 let to = first + (end * chars).div_ceil(*bytes);

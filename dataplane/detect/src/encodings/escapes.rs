@@ -1,5 +1,5 @@
-//! Escapes that leave the text's structure as it is: percent-encoding, `\uXXXX`, `\xXX`, HTML entities, `\/`, and bytes
-//! written as `0x68, 0x75`.
+//! Escapes that leave the text's structure as it is: percent-encoding, `\uXXXX`, `\xXX`, HTML entities, `\/`, bytes
+//! written as `0x68, 0x75`, and colour codes, which stand for nothing.
 //!
 //! Places that ask for decoding become *sites*; sites that are near each other are one region, which is decoded and
 //! scanned once. What is found there is reported at the places of the original, so that its span is exact.
@@ -9,6 +9,7 @@
 use super::decoded::DecodedText;
 use super::entities::{digit, entity, reference};
 use crate::bytes::{ByteSet, HEX};
+use crate::text::terminal;
 use crate::text::{Span, TextView};
 
 /// Sites that are nearer to each other than this, in bytes, are one region.
@@ -55,6 +56,14 @@ pub(crate) const ESCAPES: &[(&str, u8)] = &[
     (r"&#[0-9]{3};&#[0-9]{3}", 11),
     (r"(?:0x[2-7][0-9a-f],){4}", 20),
     (r"(?:0x[2-7][0-9a-f], ){4}", 24),
+    (r"\x1b[\[\]]", 2),
+    (r"\\x1b[\[\]]", 5),
+    (r"\\033[\[\]]", 5),
+    (r"\\u001b[\[\]]", 7),
+    (r"\\e\[[0-9]", 4),
+    (r"(?:[a-z]\x08[a-z]){2}", 6),
+    (r"(?:[a-z]\\b[a-z]){2}", 8),
+    (r"(?:[a-z]\\u0008[a-z]){2}", 16),
 ];
 
 /// What escapes are read as.
@@ -269,6 +278,12 @@ pub(crate) fn decode(
     let mut changed = false;
     while at < to {
         let rest = &text[at..to];
+        let unseen = terminal::unseen(rest);
+        if unseen > 0 {
+            decoded.pass(Span::new(at, at + unseen));
+            (changed, at) = (true, at + unseen);
+            continue;
+        }
         if let Some((character, width)) = character(rest) {
             for byte in character.encode_utf8(&mut [0; 4]).bytes() {
                 decoded.push(byte, at);
@@ -412,6 +427,7 @@ mod tests {
             ("{0x68, 0x75,0x6e,\n 0x74}", "{hunt}"),
             ("a+%3D+b", "a = b"),
             ("a+b%3D%20c", "a+b= c"),
+            ("\u{1b}[34ma\u{1b}[0m=\\u001b[32mb\\033[0mc\\x1b[0m\\e[0md", "a=bcd"),
             (
                 "&bogus; &# &#; &#x; %4 %zz \\u00 \\x4 0x4 &#99999999; &Amp;",
                 "&bogus; &# &#; &#x; %4 %zz \\u00 \\x4 0x4 &#99999999; &Amp;",
@@ -450,6 +466,10 @@ mod tests {
         assert_eq!(plain.text, b"q=password=\"abc\"&r");
         assert_eq!(plain.original(12, 15), Span::new(16, 19));
         assert!(!decode(b"no escape", Span::new(0, 9), Reading::Rules, &mut plain));
+        let text = b"\x1b[34mk\x1b[0m=\x1b[32mva\x1b[1m\x1b[4mlue\x1b[0m\x1b[K;";
+        assert!(decode(text, Span::new(0, text.len()), Reading::Rules, &mut plain));
+        assert_eq!(plain.text, b"k=value;");
+        assert_eq!(&text[plain.original(2, 7).range()], b"va\x1b[1m\x1b[4mlue");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::pattern::MatchVerdict;
 use crate::plausibility::value;
 use crate::rule::{Finder, RuleError};
 use crate::rules::{EngineTarget, Rules, Set};
-use crate::text::{Span, TextView};
+use crate::text::{Span, TextView, listing};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -39,6 +39,10 @@ pub(super) struct Workspace {
     pub(super) candidates: Candidates,
     /// What stands before or among escapes.
     pub(super) escape_sites: Vec<EscapeSite>,
+    /// Names in listings whose lines are worth a look without what stands before each.
+    pub(super) listing_sites: Vec<Span>,
+    /// Where the last keyword began that was looked at for that.
+    looked_at: usize,
     pub(super) keys: KeySearch,
     services: ServiceSearch,
     /// Pieces that may be of known values.
@@ -50,6 +54,8 @@ impl Workspace {
     pub(super) fn reset(&mut self, fresh: usize) {
         self.candidates.reset(fresh);
         self.escape_sites.clear();
+        self.listing_sites.clear();
+        self.looked_at = usize::MAX;
         self.keys.reset();
         self.services = ServiceSearch::default();
     }
@@ -181,6 +187,13 @@ fn dispatch(work: &mut Workspace, rules: &Rules, set: &Set, report: EngineReport
             let place = Span::new(end - keyword.width, end);
             if assignment::has_escape_at(view.text, end) {
                 work.escape_sites.push(EscapeSite::new(place));
+            }
+            // Of `pass` and `password` at one place the first look says it all.
+            if work.looked_at != place.start {
+                work.looked_at = place.start;
+                if listing::is_worth_a_look(view.text, place) {
+                    work.listing_sites.push(place);
+                }
             }
             for &rule in &keyword.rules {
                 let compiled = rules.compiled(rule);

@@ -4,6 +4,8 @@
 //! reported at the places of the original. A piece is judged as a whole or not yet: the settled part of a window never
 //! ends inside one, so that the pieces are the same however a text is cut.
 
+mod listing;
+
 use super::dispatch::{RuleEngine, Workspace};
 use super::overlap;
 use crate::candidate::{Candidate, Cut, Tail, rank};
@@ -99,6 +101,7 @@ fn search_for(
     engine.confirm(&mut level.work, view, &level.skip);
     level.work.candidates.list.append(&mut level.encoded);
     search.escapes(wanted);
+    search.listings();
 }
 
 /// How what is found in decoded text is reported.
@@ -118,6 +121,8 @@ enum Extent {
     Whole(Span),
     /// To the delimiter of the encoded text that ends the value, but not beyond this place.
     Value(usize),
+    /// What the finding stands for, if it is in one line.
+    Line,
 }
 
 /// What follows a decoded text.
@@ -406,6 +411,9 @@ impl Search<'_> {
                 // A key without escapes is found as it stands, line by line; so is one with escapes beside its lines.
                 let is_read = || self.level.work.keys.lines.iter().any(|line| line.span.overlaps(place));
                 if rank == rank::BLOCK && (place.len() == found.span.len() || is_read()) {
+                    continue;
+                }
+                if matches!(extent, Extent::Line) && place.len() != found.span.len() {
                     continue;
                 }
                 // Found as it stands.

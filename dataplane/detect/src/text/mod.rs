@@ -3,7 +3,9 @@
 pub(crate) mod cursor;
 mod limits;
 pub(crate) mod lines;
+pub(crate) mod listing;
 mod span;
+pub(crate) mod terminal;
 mod view;
 
 pub use limits::{LEFT_CONTEXT, LOOKAHEAD, MAX_SECRET_LEN};

@@ -63,6 +63,23 @@ fn dense_candidates_stay_linear() {
         "secret\\u003d",
         "\\x70\\x61",
         "0x70, 0x61, ",
+        "\u{1b}[0m",
+        "\u{1b}[1mpassword\u{1b}[0m=",
+        "\\u001b[0m",
+        "\u{1b}]8;;a",
+        "p\u{8}p",
+        "1: name: token\n",
+        "+token:\n",
+        "a,password\n",
+        "password,password,",
+        "| password |\n",
+        "| password | a1b2c3d4 |\n",
+        "a  password\n",
+        "a  password  password\n",
+        "INSERT INTO t (password) VALUES ('a'),(",
+        "('a'),(INSERT INTO t (password) VALUES ",
+        "password  a1b2c3d4\n",
+        "> \"password\",\n",
     ] {
         let mut work = [0u64; 2];
         for (factor, slot) in [1usize, 4].into_iter().zip(&mut work) {
