@@ -22,12 +22,11 @@ enum Target {
 /// Collects the imports between the files of a crate.
 ///
 /// A re-export is no import: whoever takes the name imports the file that defines it. Naming a module imports nothing
-/// either; what is taken from it does. A module may use what the modules around it define, since it is a part of them.
-/// Calls of methods name no file, so they are not seen.
+/// either; what is taken from it does. Calls of methods name no file, so they are not seen.
 pub(super) fn imports(modules: &Modules) -> Imports {
     let mut found = Imports::new();
     let mut add = |module: &Module, file: usize, name: &str| {
-        if !module.path.starts_with(&modules.of_file(file).path) {
+        if module.file != file {
             found.entry(module.file).or_default().entry(file).or_default().insert(name.to_owned());
         }
     };

@@ -256,9 +256,7 @@ impl Search<'_> {
         let searches_values = self.engine.searches_values();
         if wanted == Wanted::Everything {
             escapes::percents(self.view.text, searches_values, &mut sites);
-            if !sites.is_empty() {
-                self.complete_literals();
-            }
+            self.complete_literals();
             self.note_quoted(searches_values || !sites.is_empty());
             self.regions(Reading::Rules, &mut sites);
         }
