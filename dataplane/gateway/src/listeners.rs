@@ -12,7 +12,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 /// How long an address may stay in use. The sockets of a process that was killed are closed behind its end where
 /// `io_uring` still holds them.
-const PATIENCE: Duration = Duration::from_secs(1);
+const RETRY_TIMEOUT: Duration = Duration::from_secs(1);
 /// Pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -75,7 +75,7 @@ fn while_in_use(bind: impl Fn() -> io::Result<TcpListener>) -> io::Result<TcpLis
     let begun = Instant::now();
     loop {
         match bind() {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse && begun.elapsed() < PATIENCE => {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && begun.elapsed() < RETRY_TIMEOUT => {
                 std::thread::sleep(PAUSE);
             }
             done => return done,

@@ -15,9 +15,9 @@ use crate::clock;
 
 /// Writes an event as one JSON object: `time`, `level`, `message`, the event's own fields, `target`.
 #[derive(Debug)]
-pub(crate) struct JsonLines;
+pub(crate) struct JsonLogFormat;
 
-impl<S, N> FormatEvent<S, N> for JsonLines
+impl<S, N> FormatEvent<S, N> for JsonLogFormat
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -28,7 +28,7 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut fields = Fields::default();
+        let mut fields = FieldCollector::default();
         event.record(&mut fields);
         let mut line = Vec::with_capacity(256);
         fields.write(event, &mut line).map_err(|_| fmt::Error)?;
@@ -38,9 +38,9 @@ where
 
 /// The fields of an event, in its order.
 #[derive(Default)]
-struct Fields(Vec<(&'static str, Value)>);
+struct FieldCollector(Vec<(&'static str, Value)>);
 
-impl Fields {
+impl FieldCollector {
     fn write(&self, event: &Event<'_>, line: &mut Vec<u8>) -> serde_json::Result<()> {
         let metadata = event.metadata();
         let mut serializer = serde_json::Serializer::new(line);
@@ -59,7 +59,7 @@ impl Fields {
     }
 }
 
-impl Visit for Fields {
+impl Visit for FieldCollector {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.push(field, format!("{value:?}"));
     }
@@ -113,7 +113,7 @@ mod tests {
         let lines = Lines::default();
         let writer = lines.clone();
         let layer =
-            tracing_subscriber::fmt::layer().with_writer(move || writer.clone()).event_format(JsonLines);
+            tracing_subscriber::fmt::layer().with_writer(move || writer.clone()).event_format(JsonLogFormat);
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
             tracing::warn!(shard = 3, tls = true, error = %"a \"b\"\n", "it happened");
         });

@@ -16,7 +16,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
 use crate::config::settings::{Log, LogFormat};
-use crate::log_lines::JsonLines;
+use crate::log_lines::JsonLogFormat;
 use crate::shared_pipe::StandardStream;
 use queue::LineQueue;
 
@@ -40,7 +40,7 @@ pub fn start(log: &Log) -> Result<(), String> {
     let queue = LINES.get_or_init(|| queue);
     let layer = fmt::layer().with_writer(move || queue.clone());
     let layer = match log.format {
-        LogFormat::Json => layer.event_format(JsonLines).boxed(),
+        LogFormat::Json => layer.event_format(JsonLogFormat).boxed(),
         LogFormat::Text => layer.with_ansi(is_coloured()).with_target(false).boxed(),
     };
     tracing_subscriber::registry()

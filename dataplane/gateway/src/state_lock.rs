@@ -16,7 +16,7 @@ use crate::os::NotedName;
 /// Name of the file in the state folder that is locked.
 const LOCK_FILE: &str = "gateway.lock";
 /// How long a process that ends may still hold the lock.
-const PATIENCE: Duration = Duration::from_secs(1);
+const RETRY_TIMEOUT: Duration = Duration::from_secs(1);
 /// Pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -44,7 +44,7 @@ pub fn take(folder: &Path) -> Result<Option<File>, Problem> {
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(Some(file)),
-            Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => std::thread::sleep(PAUSE),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < RETRY_TIMEOUT => std::thread::sleep(PAUSE),
             Err(TryLockError::WouldBlock) => return Err(held(folder)),
             Err(TryLockError::Error(error)) => {
                 tracing::debug!(file = %path.display(), %error, "the state folder is not locked");

@@ -93,7 +93,7 @@ fn at_short_path<T>(folder: &Path, work: impl FnOnce(&Path) -> io::Result<T>) ->
 
 /// What is handed over.
 #[derive(Debug)]
-pub struct Belongings {
+pub struct HandedOver {
     /// The file whose lock is the state folder's; none where there is no lock.
     pub lock: Option<File>,
     /// The admin listener.
@@ -102,10 +102,10 @@ pub struct Belongings {
     pub traffic: Vec<TcpListener>,
 }
 
-impl Belongings {
+impl HandedOver {
     /// The same once more.
-    pub fn try_clone(&self) -> io::Result<Belongings> {
-        Ok(Belongings {
+    pub fn try_clone(&self) -> io::Result<HandedOver> {
+        Ok(HandedOver {
             lock: self.lock.as_ref().map(File::try_clone).transpose()?,
             admin: self.admin.try_clone()?,
             traffic: self.traffic.iter().map(TcpListener::try_clone).collect::<io::Result<_>>()?,
@@ -127,7 +127,7 @@ impl Successor {
     /// # Errors
     ///
     /// When it is another user's process, or speaks another version of this protocol.
-    pub fn greet(link: UnixStream) -> io::Result<Self> {
+    pub fn handshake(link: UnixStream) -> io::Result<Self> {
         link.set_read_timeout(Some(ANSWER_LIMIT))?;
         link.set_write_timeout(Some(ANSWER_LIMIT))?;
         let peer = check_peer(&link)?;
@@ -140,7 +140,7 @@ impl Successor {
     }
 
     /// Hands it `belongings`.
-    pub fn hand(&self, belongings: &Belongings) -> io::Result<()> {
+    pub fn hand(&self, belongings: &HandedOver) -> io::Result<()> {
         if let Some(lock) = &belongings.lock {
             send(&self.link, LOCK, Some(lock.as_fd()))?;
         }
@@ -197,7 +197,7 @@ pub struct Predecessor {
 /// # Errors
 ///
 /// When it refuses, or does not answer.
-pub fn ask(folder: &Path) -> io::Result<Option<(Predecessor, Belongings)>> {
+pub fn ask(folder: &Path) -> io::Result<Option<(Predecessor, HandedOver)>> {
     let link = match at_short_path(folder, |path| UnixStream::connect(path)) {
         Ok(link) => link,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
@@ -218,7 +218,7 @@ pub fn ask(folder: &Path) -> io::Result<Option<(Predecessor, Belongings)>> {
 
 impl Predecessor {
     /// Says that this process accepts, and waits until the other one accepts no more.
-    pub fn relieve(&self) -> io::Result<()> {
+    pub fn stop_accepting(&self) -> io::Result<()> {
         send(&self.link, GO, None)?;
         expect(&self.link, DONE)
     }
@@ -255,7 +255,7 @@ fn busy(mut link: &UnixStream) -> io::Error {
     io::Error::new(io::ErrorKind::ResourceBusy, what)
 }
 
-fn receive_all(link: &UnixStream) -> io::Result<Belongings> {
+fn receive_all(link: &UnixStream) -> io::Result<HandedOver> {
     let invalid = || io::Error::new(io::ErrorKind::InvalidData, "it speaks another version");
     let (mut lock, mut admin, mut traffic) = (None, None, Vec::new());
     for _ in 0..MAX_DESCRIPTORS {
@@ -264,7 +264,7 @@ fn receive_all(link: &UnixStream) -> io::Result<Belongings> {
             (ADMIN, Some(descriptor)) => admin = Some(TcpListener::from(descriptor)),
             (TRAFFIC, Some(descriptor)) => traffic.push(TcpListener::from(descriptor)),
             (BUSY, None) => return Err(busy(link)),
-            (END, None) => return Ok(Belongings { lock, admin: admin.ok_or_else(invalid)?, traffic }),
+            (END, None) => return Ok(HandedOver { lock, admin: admin.ok_or_else(invalid)?, traffic }),
             _ => return Err(invalid()),
         }
     }
@@ -322,9 +322,9 @@ mod tests {
 
     use super::*;
 
-    fn belongings() -> Belongings {
+    fn belongings() -> HandedOver {
         let listen = || TcpListener::bind("127.0.0.1:0").unwrap();
-        Belongings {
+        HandedOver {
             lock: Some(tempfile::tempfile().unwrap()),
             admin: listen(),
             traffic: vec![listen(), listen()],
@@ -341,12 +341,12 @@ mod tests {
             assert!(ask(&folder).unwrap().is_none(), "nobody is there");
             let (listener, socket) = listen(&folder).unwrap();
             let old = belongings();
-            let addresses = |all: &Belongings| -> Vec<_> {
+            let addresses = |all: &HandedOver| -> Vec<_> {
                 all.traffic.iter().chain([&all.admin]).map(|socket| socket.local_addr().unwrap()).collect()
             };
             let handed = addresses(&old);
             let thread = thread::spawn(move || {
-                let successor = Successor::greet(listener.accept().unwrap().0).unwrap();
+                let successor = Successor::handshake(listener.accept().unwrap().0).unwrap();
                 assert_eq!(successor.process, std::process::id().cast_signed());
                 successor.hand(&old).and_then(|()| successor.accepts(&listener)).unwrap();
                 drop((socket, listener));
@@ -355,7 +355,7 @@ mod tests {
             let (predecessor, new) = ask(&folder).unwrap().expect("it is there");
             assert_eq!(addresses(&new), handed);
             assert!(new.lock.is_some());
-            predecessor.relieve().unwrap();
+            predecessor.stop_accepting().unwrap();
             thread.join().unwrap();
             assert!(ask(&folder).unwrap().is_none(), "its socket is gone");
             assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
@@ -368,10 +368,10 @@ mod tests {
         let (listener, _socket) = listen(folder.path()).unwrap();
         let old = belongings();
         let thread = thread::spawn(move || {
-            let successor = Successor::greet(listener.accept().unwrap().0).unwrap();
+            let successor = Successor::handshake(listener.accept().unwrap().0).unwrap();
             let handed = successor.hand(&old).and_then(|()| successor.accepts(&listener));
             assert!(handed.is_err(), "it has given up");
-            let stranger = Successor::greet(listener.accept().unwrap().0);
+            let stranger = Successor::handshake(listener.accept().unwrap().0);
             assert!(stranger.is_err(), "another version");
         });
         drop(ask(folder.path()).unwrap().expect("it is there"));
@@ -386,7 +386,7 @@ mod tests {
         let (listener, socket) = listen(folder.path()).unwrap();
         let old = belongings();
         let thread = thread::spawn(move || {
-            let successor = Successor::greet(listener.accept().unwrap().0).unwrap();
+            let successor = Successor::handshake(listener.accept().unwrap().0).unwrap();
             successor.hand(&old).and_then(|()| successor.accepts(&listener)).unwrap();
             drop((socket, listener));
             successor.release().unwrap();
@@ -402,7 +402,7 @@ mod tests {
         }
         // Nor does somebody who says nothing keep it.
         let silent = at_short_path(folder.path(), |path| UnixStream::connect(path)).unwrap();
-        first.relieve().unwrap();
+        first.stop_accepting().unwrap();
         drop(silent);
         thread.join().unwrap();
     }

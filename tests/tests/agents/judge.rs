@@ -5,7 +5,7 @@ use aegis_tests::{Gateway, Message};
 
 use crate::plans::Scenario;
 use crate::provider::Model;
-use crate::session::{Agent, Desk, Outcome};
+use crate::session::{Agent, Outcome, Workspace};
 
 /// Two sessions of one agent.
 pub(crate) struct Comparison {
@@ -19,13 +19,13 @@ pub(crate) struct Comparison {
 impl Comparison {
     /// Runs both sessions.
     pub(crate) fn of(agent: Agent, scenario: Scenario) -> Comparison {
-        let desk = Desk::new();
-        let model = Model { plan: scenario.plan, api: agent.api, tools: agent.tools, work: desk.work() };
+        let workspace = Workspace::new();
+        let model = Model { plan: scenario.plan, api: agent.api, tools: agent.tools, work: workspace.work() };
         let provider = model.clone().serve();
-        let direct = desk.run(agent, &provider.url(), &scenario.files, scenario.prompts, &provider);
+        let direct = workspace.run(agent, &provider.url(), &scenario.files, scenario.prompts, &provider);
         let gateway = Gateway::before(&provider.url());
         let url = format!("http://{}", gateway.address);
-        let through = desk.run(agent, &url, &scenario.files, scenario.prompts, &provider);
+        let through = workspace.run(agent, &url, &scenario.files, scenario.prompts, &provider);
         Comparison { agent, scenario, model, direct, through }
     }
 

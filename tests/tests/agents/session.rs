@@ -52,18 +52,18 @@ pub(crate) struct Outcome {
 }
 
 /// A folder for sessions: they all run at the same paths, so that nothing but the way to the provider differs.
-pub(crate) struct Desk {
+pub(crate) struct Workspace {
     dir: TempDir,
     /// Takes every connection to anywhere else, and refuses it.
     elsewhere: Upstream,
 }
 
-impl Desk {
-    pub(crate) fn new() -> Desk {
+impl Workspace {
+    pub(crate) fn new() -> Workspace {
         let dir = tempfile::Builder::new().prefix("aegis-agent-").tempdir().expect("a temporary folder");
         let elsewhere =
             Upstream::start(|_, _| Script::raw("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n"));
-        Desk { dir, elsewhere }
+        Workspace { dir, elsewhere }
     }
 
     /// The agent's working folder.

@@ -172,9 +172,8 @@ fn value_end(text: &[u8], from: usize, limit: usize, plus: bool, around: Option<
 fn goes_on(text: &[u8], at: usize, limit: usize, around: Option<u8>) -> bool {
     let rest = &text[at.min(limit)..limit];
     let is_closing = match (rest.first(), around) {
-        (Some(b'\''), Some(b'\'')) | (Some(b')'), Some(b'(')) => false,
+        (Some(b'\''), Some(b'\'')) | (Some(b')'), Some(b'(')) | (None, _) => false,
         (Some(sign), _) => CLOSING.has(*sign),
-        (None, _) => false,
     };
     is_closing && rest.get(SIGNS.run(rest, MAX_REST)).is_some_and(|next| WORD.has(*next) || *next == b'%')
 }

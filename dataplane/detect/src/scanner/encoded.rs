@@ -56,7 +56,7 @@ pub(crate) struct DecodedLevel {
 
 /// What is looked for in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wanted {
+enum SearchScope {
     /// Whatever the rules find, and values.
     Everything,
     /// Values that are searched for, whatever they look like: where a rule has no reason to look.
@@ -65,11 +65,11 @@ enum Wanted {
 
 /// Finds all candidates of a text, plain and encoded; `levels[0]` is the text's own.
 pub(crate) fn search(engine: &mut RuleEngine, levels: &mut [DecodedLevel], view: TextView<'_>, fresh: usize) {
-    search_for(Wanted::Everything, engine, levels, view, fresh);
+    search_for(SearchScope::Everything, engine, levels, view, fresh);
 }
 
 fn search_for(
-    wanted: Wanted,
+    wanted: SearchScope,
     engine: &mut RuleEngine,
     levels: &mut [DecodedLevel],
     view: TextView<'_>,
@@ -82,13 +82,13 @@ fn search_for(
     level.runs.fill(view.text, engine.known_runs());
     if deeper.is_empty() {
         engine.find_known(&mut level.work, view, &level.runs);
-        if wanted == Wanted::Everything {
+        if wanted == SearchScope::Everything {
             engine.confirm(&mut level.work, view, &[]);
         }
         return;
     }
     let mut search = Search { engine, level, deeper, view, fresh };
-    if wanted == Wanted::Values {
+    if wanted == SearchScope::Values {
         let Search { engine, level, .. } = &mut search;
         engine.find_known(&mut level.work, view, &level.runs);
         return search.escapes(wanted);
@@ -108,13 +108,13 @@ fn search_for(
 #[derive(Debug, Clone, Copy)]
 struct DecodedPiece {
     span: Span,
-    wanted: Wanted,
-    extent: Extent,
+    wanted: SearchScope,
+    extent: ReportedExtent,
 }
 
 /// How much of the encoded text is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Extent {
+enum ReportedExtent {
     /// What the finding stands for.
     Found,
     /// All of it.
@@ -241,8 +241,8 @@ impl Search<'_> {
                 _ if to == encoded.end || behind == FAR_BEHIND => Rest::Nothing,
                 _ => Rest::More,
             };
-            let extent = whole.map_or(Extent::Found, Extent::Whole);
-            let decoded_piece = DecodedPiece { span: piece, wanted: Wanted::Everything, extent };
+            let extent = whole.map_or(ReportedExtent::Found, ReportedExtent::Whole);
+            let decoded_piece = DecodedPiece { span: piece, wanted: SearchScope::Everything, extent };
             let rank_of = |rank| rank::VENDOR + u8::from(rank >= rank::PATTERN);
             if self.scan_decoded(decoded_piece, (rest, to < encoded.end), rank_of).is_none() {
                 return;
@@ -251,10 +251,10 @@ impl Search<'_> {
     }
 
     /// Escapes.
-    fn escapes(&mut self, wanted: Wanted) {
+    fn escapes(&mut self, wanted: SearchScope) {
         let mut sites = std::mem::take(&mut self.level.work.escape_sites);
         let searches_values = self.engine.searches_values();
-        if wanted == Wanted::Everything {
+        if wanted == SearchScope::Everything {
             escapes::percents(self.view.text, searches_values, &mut sites);
             self.complete_literals();
             self.note_quoted(searches_values || !sites.is_empty());
@@ -336,11 +336,11 @@ impl Search<'_> {
         if !escapes::decode(self.view.text, around, reading, decoded) {
             return;
         }
-        let wanted = if reading == Reading::Rules { Wanted::Everything } else { Wanted::Values };
+        let wanted = if reading == Reading::Rules { SearchScope::Everything } else { SearchScope::Values };
         // More than the same rule gives to the escapes taken literally.
         let rank_of = |rank| rank + 2;
         let to = around.end;
-        let mut piece = DecodedPiece { span: piece, wanted, extent: Extent::Value(to) };
+        let mut piece = DecodedPiece { span: piece, wanted, extent: ReportedExtent::Value(to) };
         let rest = if region.cut && to == region.end { Rest::More } else { Rest::Nothing };
         if let Some(unsure) = self.scan_decoded(piece, (rest, to < region.end), rank_of) {
             // No more is decoded. What begins among escapes is judged as far as it goes; what begins behind them is found
@@ -399,7 +399,7 @@ impl Search<'_> {
             overlap::settle(&mut inner.work.candidates.list, text.len(), text.len(), &mut findings);
             for index in 0..findings.len() {
                 let mut is_cut = false;
-                if let Extent::Value(limit) = extent {
+                if let ReportedExtent::Value(limit) = extent {
                     is_cut = self.complete_value(&decoded, &mut findings, index, (piece.start, limit));
                 }
                 let found = &findings[index];
@@ -411,11 +411,11 @@ impl Search<'_> {
                 if rank == rank::BLOCK && (place.len() == found.span.len() || is_read()) {
                     continue;
                 }
-                if matches!(extent, Extent::Line) && place.len() != found.span.len() {
+                if matches!(extent, ReportedExtent::Line) && place.len() != found.span.len() {
                     continue;
                 }
                 // Found as it stands.
-                if wanted == Wanted::Values
+                if wanted == SearchScope::Values
                     && decoded.text[found.span.range()] == self.view.text[place.range()]
                 {
                     continue;
@@ -426,7 +426,7 @@ impl Search<'_> {
                 self.engine.collect_decoded(found, text);
                 let rank = if found.evidence == Evidence::Value { rank::FOUND } else { rank_of(rank) };
                 if (piece.start..piece.end.min(sure)).contains(&place.start) {
-                    let whole = if let Extent::Whole(span) = extent { Some(span) } else { None };
+                    let whole = if let ReportedExtent::Whole(span) = extent { Some(span) } else { None };
                     let span = whole.unwrap_or(place);
                     let confidence = found.confidence;
                     let cut = |cut: &Cut| cut.span == found.span && cut.rule == rule;

@@ -173,7 +173,9 @@ const PLACES: [(&str, &str); 12] = [
 /// A scanner that knows these values.
 fn scanner(values: &[String]) -> Scanner {
     let mut list = KnownList::new(KnownKey::new(&[9; 32]));
-    values.iter().for_each(|value| assert!(list.insert(value.as_bytes()).is_ok(), "{value}"));
+    for value in values {
+        assert!(list.insert(value.as_bytes()).is_ok(), "{value}");
+    }
     let known = Arc::new(KnownValues::new(&list));
     let selection = Selection { known: Some(&known), ..Selection::default() };
     let rules = Rules::load(&selection).expect("the rules compile");

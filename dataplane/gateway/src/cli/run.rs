@@ -4,21 +4,22 @@
 //! the program with an error on standard error. Until then there are the threads that write logs, and no others.
 
 mod ending;
-mod place;
 mod shards;
-mod succession;
+mod sockets;
+mod takeover;
+mod threads;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use clap::Args;
 use nix::unistd::Pid;
 
-use place::{Arrival, Place};
 use shards::ShardPlan;
-use succession::{get_able, succeed};
+use sockets::{ListeningSockets, StartMode};
+use takeover::{succeed, wait_until_ready};
+use threads::{LAST_LOG_LINES, PAUSE, no_thread, spawn};
 
 use super::check;
 use super::options::ConfigOptions;
@@ -58,12 +59,6 @@ Exit codes: 0 stopped on request; 2 could not start, or a part of the gateway fa
 
 /// How long the shards may take to listen before other commands may find the gateway.
 const LISTEN_LIMIT: Duration = Duration::from_secs(10);
-
-/// Pause between two looks at what other threads do.
-const PAUSE: Duration = Duration::from_millis(10);
-
-/// How long the last lines of the program's log may take.
-const LAST_LOG_LINES: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
@@ -112,11 +107,11 @@ impl RunCommand {
         outcome
     }
 
-    fn arrival(&self) -> Arrival {
+    fn arrival(&self) -> StartMode {
         match (self.takeover, self.attached_to) {
-            (true, _) => Arrival::TakingOver,
-            (false, Some(_)) => Arrival::Attached,
-            (false, None) => Arrival::Alone,
+            (true, _) => StartMode::TakingOver,
+            (false, Some(_)) => StartMode::Attached,
+            (false, None) => StartMode::Alone,
         }
     }
 }
@@ -135,7 +130,7 @@ fn harden() {
 struct Process {
     settings: Settings,
     shared: Arc<Shared>,
-    place: Place,
+    place: ListeningSockets,
     reloader: Reloader,
     plan: ShardPlan,
     audit: Option<LogWriter>,
@@ -145,7 +140,7 @@ struct Process {
 }
 
 impl Process {
-    fn assemble(sources: Sources, loaded: Loaded, arrival: Arrival) -> Result<Process, CliFailure> {
+    fn assemble(sources: Sources, loaded: Loaded, arrival: StartMode) -> Result<Process, CliFailure> {
         let Loaded { settings, places, .. } = &loaded;
         let plan = ShardPlan::new(settings)?;
         let located = |error| places.locate_all(error);
@@ -157,12 +152,12 @@ impl Process {
         if settings.audit.enabled && settings.audit.file.is_none() {
             state_dir::prepare_folder(&state_dir::folder(settings)).map_err(ConfigError::from)?;
         }
-        let place = Place::take(settings, plan.shards, arrival)?;
+        let place = ListeningSockets::take(settings, plan.shards, arrival)?;
         // From here on another gateway may wait, with its audit file set aside.
         let audit = audit_output(settings)?;
         let audit = write_log("aegis-audit", audit, OnFailure::Keep(settings.audit.sync), &shared)?;
         let access = write_log("aegis-access", access_output(&settings.log)?, OnFailure::Drop, &shared)?;
-        let attached = arrival == Arrival::Attached;
+        let attached = arrival == StartMode::Attached;
         let instance = describe_instance(settings, sources.file.as_deref(), attached);
         let reloader = Reloader::new(sources, builder, &loaded);
         let settings = loaded.settings;
@@ -199,7 +194,7 @@ impl Process {
             })?
         };
         if predecessor.is_some() {
-            get_able(&shared)?;
+            wait_until_ready(&shared)?;
         }
         let threads = plan.start(&shared, senders, sockets)?;
         announce(&settings, &shared, &plan);
@@ -208,17 +203,6 @@ impl Process {
         succeed(&shared, predecessor, Presence::new(state_dir::folder(&settings), instance));
         ending::finish(&shared, end, control, threads, journal)
     }
-}
-
-fn spawn<T: Send + 'static>(
-    name: &str,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<JoinHandle<T>, CliFailure> {
-    std::thread::Builder::new().name(name.to_owned()).spawn(work).map_err(|error| no_thread(&error))
-}
-
-fn no_thread(error: &std::io::Error) -> CliFailure {
-    failure(format!("cannot start a thread: {error}"), "raise the limit of processes (ulimit -u)")
 }
 
 /// Starts the thread that writes a log.

@@ -57,7 +57,7 @@ fn wait_for_successors(shared: &Shared, mut presence: Presence, made: mpsc::Send
             listener = presence.keep(shared).or(listener);
             continue;
         };
-        match asked.accept().and_then(|(link, _)| Successor::greet(link)) {
+        match asked.accept().and_then(|(link, _)| Successor::handshake(link)) {
             Ok(successor) => {
                 if hand_over(shared, &successor, asked) {
                     return;

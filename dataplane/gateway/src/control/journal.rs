@@ -11,8 +11,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::audit_health::AuditTrouble;
-use super::complaint::{Complaint, CountedTrouble};
 use super::log_writer::{LogWriter, WriterStatus};
+use super::report_limiter::{CountedTrouble, ReportLimiter};
 use super::shared::Shared;
 use super::{access, audit::AuditEvent};
 use crate::config::settings::LogFormat;
@@ -58,7 +58,7 @@ pub struct Journal {
     is_writing: bool,
     /// Requests without room for their events, when the audit log had last nothing to write.
     without_room: u64,
-    audit_trouble: Complaint,
+    audit_trouble: ReportLimiter,
     lost: CountedTrouble,
     refused: CountedTrouble,
     access_dropped: CountedTrouble,
@@ -84,7 +84,7 @@ impl Journal {
             access_lines: Vec::new(),
             is_writing: false,
             without_room: 0,
-            audit_trouble: Complaint::default(),
+            audit_trouble: ReportLimiter::default(),
             lost: CountedTrouble::default(),
             refused: CountedTrouble::default(),
             access_dropped: CountedTrouble::default(),
@@ -193,7 +193,7 @@ impl Journal {
         shared.audit.set(trouble, oldest);
         shared.lifecycle.set_audit_failed(trouble.is_some_and(AuditTrouble::closes_ring));
         if trouble != before {
-            self.audit_trouble = Complaint::default();
+            self.audit_trouble = ReportLimiter::default();
         }
         match trouble {
             Some(trouble) if self.audit_trouble.is_due() => self.tell(trouble, &status, oldest),
@@ -247,19 +247,19 @@ impl Journal {
     /// What did not fit was counted by the shards, each case apart: here it is said which of the two it was, whatever
     /// `policy.fail_mode` has become since.
     fn say_what_was_lost(&mut self, shared: &Shared) {
-        if let Some(events) = self.lost.news(sum(shared, |shard| shard.audit_dropped.get())) {
+        if let Some(events) = self.lost.due_total(sum(shared, |shard| shard.audit_dropped.get())) {
             tracing::error!(events, "{LOST}");
         }
-        if let Some(requests) = self.refused.news(sum(shared, |shard| shard.audit_refused.get())) {
+        if let Some(requests) = self.refused.due_total(sum(shared, |shard| shard.audit_refused.get())) {
             tracing::error!(requests, "{REFUSED}");
         }
-        if let Some(lines) = self.access_dropped.news(shared.counts.access_dropped.get()) {
+        if let Some(lines) = self.access_dropped.due_total(shared.counts.access_dropped.get()) {
             tracing::error!(
                 lines,
                 "lines of the access log were dropped: it took none, or could not be written"
             );
         }
-        if let Some(lines) = self.log_dropped.news(logs::dropped_lines()) {
+        if let Some(lines) = self.log_dropped.due_total(logs::dropped_lines()) {
             tracing::warn!(lines, "lines of this log were dropped: standard error took none");
         }
     }

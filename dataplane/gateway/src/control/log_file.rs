@@ -17,7 +17,7 @@ use crate::os;
 use crate::shared_pipe::{self, wait_for_room, write_some};
 
 /// How long another writer is waited for. Whoever may read the file may lock it, and must not be able to stop the log.
-const LOCK_PATIENCE: Duration = Duration::from_millis(50);
+const LOCK_TIMEOUT: Duration = Duration::from_millis(50);
 /// Pause between two attempts at the lock.
 const LOCK_PAUSE: Duration = Duration::from_millis(1);
 
@@ -237,7 +237,7 @@ impl Lock<'_> {
         loop {
             match file.try_lock() {
                 Ok(()) => return Some(Lock(file)),
-                Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_PATIENCE => {
+                Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_TIMEOUT => {
                     std::thread::sleep(LOCK_PAUSE);
                 }
                 Err(_) => return None,

@@ -8,8 +8,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::complaint::Complaint;
 use super::output::Output;
+use super::report_limiter::ReportLimiter;
 use super::shared::Shared;
 use super::tenure::AsideStep;
 use crate::config::settings::AuditSync;
@@ -49,13 +49,13 @@ pub enum WriterStatus {
 /// The end of who hands lines over.
 #[derive(Debug)]
 pub struct LogWriter {
-    desk: Arc<Desk>,
+    desk: Arc<Mailbox>,
     thread: JoinHandle<()>,
 }
 
 /// Where lines change hands.
 #[derive(Debug, Default)]
-struct Desk {
+struct Mailbox {
     orders: Mutex<Orders>,
     news: Condvar,
 }
@@ -76,7 +76,7 @@ struct Orders {
     closing: bool,
 }
 
-impl Desk {
+impl Mailbox {
     fn lock(&self) -> MutexGuard<'_, Orders> {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -90,7 +90,7 @@ impl LogWriter {
         on_failure: OnFailure,
         shared: &Arc<Shared>,
     ) -> io::Result<LogWriter> {
-        let desk = Arc::<Desk>::default();
+        let desk = Arc::<Mailbox>::default();
         let writing = WriterThread {
             desk: Arc::clone(&desk),
             output,
@@ -99,7 +99,7 @@ impl LogWriter {
             unsynced: false,
             synced_at: Instant::now(),
             has_failed: false,
-            complaint: Complaint::default(),
+            limiter: ReportLimiter::default(),
         };
         let thread = thread::Builder::new().name(name.to_owned()).spawn(move || writing.run())?;
         Ok(LogWriter { desk, thread })
@@ -166,14 +166,14 @@ impl LogWriter {
 
 /// What the thread itself has.
 struct WriterThread {
-    desk: Arc<Desk>,
+    desk: Arc<Mailbox>,
     output: Output,
     on_failure: OnFailure,
     shared: Arc<Shared>,
     unsynced: bool,
     synced_at: Instant,
     has_failed: bool,
-    complaint: Complaint,
+    limiter: ReportLimiter,
 }
 
 impl WriterThread {
@@ -282,7 +282,7 @@ impl WriterThread {
         }
         let lines = self.output.give_up();
         self.shared.counts.access_dropped.add(lines as u64);
-        if self.complaint.is_due() {
+        if self.limiter.is_due() {
             tracing::error!(%error, "cannot write the access log; its lines are given up");
         }
         Ok(())

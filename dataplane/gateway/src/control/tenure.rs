@@ -8,13 +8,13 @@ use std::thread;
 use std::time::Duration;
 
 use crate::instance::Announced;
-use crate::takeover::{Belongings, TakeoverName};
+use crate::takeover::{HandedOver, TakeoverName};
 
 /// What makes this process the gateway of its state folder. Dropped, another one may be that.
 #[derive(Debug)]
 pub struct StateOwnership {
     /// What a successor is handed.
-    pub belongings: Belongings,
+    pub belongings: HandedOver,
     /// What other commands find this process by.
     pub announced: Option<Announced>,
     /// What a successor finds this process by.
@@ -24,7 +24,7 @@ pub struct StateOwnership {
 impl StateOwnership {
     /// The tenure of a process that accepts on `traffic` and `admin`, and that nobody finds yet.
     pub fn new(lock: Option<File>, admin: TcpListener, traffic: Vec<TcpListener>) -> StateOwnership {
-        StateOwnership { belongings: Belongings { lock, admin, traffic }, announced: None, name: None }
+        StateOwnership { belongings: HandedOver { lock, admin, traffic }, announced: None, name: None }
     }
 
     /// Closes the sockets, and leaves what is still to be removed.

@@ -31,17 +31,17 @@ pub(super) struct LineQueue {
 
 /// The end of the thread that writes.
 #[derive(Debug)]
-pub(super) struct Lines {
+pub(super) struct LineReceiver {
     lines: Receiver<Vec<u8>>,
     counts: Arc<Counts>,
 }
 
 impl LineQueue {
     /// Returns both ends of an empty queue.
-    pub(super) fn new() -> (LineQueue, Lines) {
+    pub(super) fn new() -> (LineQueue, LineReceiver) {
         let (sender, receiver) = sync_channel(CAPACITY);
         let counts = Arc::<Counts>::default();
-        (LineQueue { lines: sender, counts: Arc::clone(&counts) }, Lines { lines: receiver, counts })
+        (LineQueue { lines: sender, counts: Arc::clone(&counts) }, LineReceiver { lines: receiver, counts })
     }
 
     /// Lines that were dropped so far.
@@ -70,7 +70,7 @@ impl Write for LineQueue {
     }
 }
 
-impl Lines {
+impl LineReceiver {
     /// Writes lines to `out` as they come, for as long as somebody may log.
     pub(super) fn write_all(self, mut out: impl Write) {
         for line in self.lines {

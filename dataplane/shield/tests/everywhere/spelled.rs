@@ -148,10 +148,10 @@ fn a_file_is_edited_and_written_byte_for_byte() {
             "fenced": format!("It is\n```json\n{shown}\n```\n"),
             "command": format!("login --password={token} -v"),
         });
-        let real = |text: &str| text.replace(token, &file.written);
+        let restored = |text: &str| text.replace(token, &file.written);
         let expected = json!({
-            "old_string": real(line),
-            "part": real(member),
+            "old_string": restored(line),
+            "part": restored(member),
             "content": file.text,
             "fenced": format!("It is\n```json\n{}\n```\n", file.text),
             "command": format!("login --password={} -v", file.value),

@@ -102,7 +102,7 @@ fn a_stream_gets_them_however_it_is_cut() {
                 let piece = std::str::from_utf8(piece).unwrap();
                 let call = json!({"index": 0, "function": {"arguments": piece}});
                 let event = json!({"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]});
-                stream += &format!("data: {event}\n\n");
+                stream.extend(["data: ", &event.to_string(), "\n\n"]);
             }
             stream += "data: [DONE]\n\n";
             let joined = |out: &str| -> String {

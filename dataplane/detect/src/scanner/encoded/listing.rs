@@ -1,7 +1,7 @@
 //! Listings: lines with a number, a sign or a time before each are scanned once more without that, where a name asks for
 //! what stands on another line. What is found is reported where it stands, never with a prefix.
 
-use super::{CONTEXT, DecodedPiece, Extent, PIECE, Rest, Search, Wanted};
+use super::{CONTEXT, DecodedPiece, PIECE, ReportedExtent, Rest, Search, SearchScope};
 use crate::encodings::decoded::DecodedText;
 use crate::text::{Span, lines, listing};
 
@@ -50,8 +50,8 @@ impl Search<'_> {
             if strip(text, from, whole_lines(text, end, to), &mut self.deeper[0].decoded) {
                 let piece = DecodedPiece {
                     span: Span::new(start, end),
-                    wanted: Wanted::Everything,
-                    extent: Extent::Line,
+                    wanted: SearchScope::Everything,
+                    extent: ReportedExtent::Line,
                 };
                 self.scan_decoded(piece, (Rest::Nothing, to < text.len()), |rank| rank + 2);
             }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::{LAST_LOG_LINES, PAUSE};
+use super::threads::{LAST_LOG_LINES, PAUSE};
 use crate::cli::outcome::{CliFailure, CliOutcome, failure};
 use crate::control::journal::LAST_WRITES;
 use crate::control::shared::Shared;

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use super::spawn;
+use super::threads::spawn;
 use crate::cli::outcome::{CliFailure, failure};
 use crate::config::settings::{Driver, Settings};
 use crate::control::shared::Shared;

@@ -34,10 +34,8 @@ impl MemberString {
             (Self::Value, b'\\') => Self::Escape,
             // A string of JSON ends with its line.
             (Self::Value | Self::Escape, b'\r' | b'\n') => Self::Outside,
-            (Self::Escape, _) => Self::Value,
-            (Self::Colon, b'"') => Self::Value,
             (Self::Value | Self::Outside | Self::Quote, b'"') => Self::Quote,
-            (Self::Value, _) => Self::Value,
+            (Self::Escape | Self::Value, _) | (Self::Colon, b'"') => Self::Value,
             (Self::Quote, b':') => Self::Colon,
             (Self::Quote | Self::Colon, b' ' | b'\t' | b'\r' | b'\n') => *self,
             _ => Self::Outside,

@@ -160,11 +160,11 @@ fn meant(name: &[u8]) -> Zeroizing<Vec<u8>> {
 }
 
 /// Name and value.
-type Field<'a> = (&'a [u8], Vec<u8>);
+type HeadField<'a> = (&'a [u8], Vec<u8>);
 
 /// The fields of a head, folded ones made whole (RFC 5322, section 2.2.3).
-fn fields(head: &[u8]) -> Result<Vec<Field<'_>>, &'static str> {
-    let mut fields: Vec<Field<'_>> = Vec::new();
+fn fields(head: &[u8]) -> Result<Vec<HeadField<'_>>, &'static str> {
+    let mut fields: Vec<HeadField<'_>> = Vec::new();
     for line in head.split(|&byte| byte == b'\n') {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if memchr::memchr2(b'\r', 0, line).is_some() {

@@ -38,7 +38,7 @@ pub(crate) fn whole_value(view: &DecodedView, raw: &[u8], found: Span, last: boo
 }
 
 /// The fields that begin in `raw`, have a value in which something is encoded, and end in sight.
-pub(crate) fn with_escapes(raw: &[u8], last: bool) -> impl Iterator<Item = Field> + '_ {
+pub(crate) fn with_escapes(raw: &[u8], last: bool) -> impl Iterator<Item = FormField> + '_ {
     let mut next = 0;
     std::iter::from_fn(move || {
         let start = next;
@@ -51,13 +51,13 @@ pub(crate) fn with_escapes(raw: &[u8], last: bool) -> impl Iterator<Item = Field
         let value = start + memchr::memchr(b'=', &raw[start..end])? + 1;
         let is_encoded = memchr::memchr2(b'%', b'+', &raw[value..end]).is_some();
         // From the name on, or the end of a field that begins in what is settled may be out of sight.
-        (is_encoded && end - start <= MAX_REST).then_some(Field { start, value, end })
+        (is_encoded && end - start <= MAX_REST).then_some(FormField { start, value, end })
     })
 }
 
 /// Where a field of a form stands in its raw bytes.
 #[derive(Clone, Copy)]
-pub(crate) struct Field {
+pub(crate) struct FormField {
     /// Where its name begins.
     pub(crate) start: usize,
     /// Where its value begins.

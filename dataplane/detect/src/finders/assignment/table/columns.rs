@@ -1,6 +1,6 @@
 //! Tables whose cells stand below each other, with blanks between them.
 
-use super::Column;
+use super::column::Column;
 use super::line::{self, is_drawn, is_title};
 use crate::text::{Span, TextView, TooShort};
 

@@ -1,6 +1,6 @@
 //! Tables with a sign between their cells: CSV, TSV, Markdown, what databases print, drawn boxes.
 
-use super::Column;
+use super::column::Column;
 use super::line::{self, is_drawn, is_title, trimmed};
 use crate::text::{Span, TextView, TooShort};
 

@@ -1,6 +1,6 @@
 //! SQL that names its columns: `INSERT INTO t (id, token) VALUES (1, 'x')`, and `COPY t (id, token) FROM stdin`.
 
-use super::Column;
+use super::column::Column;
 use super::line;
 use crate::text::{Span, TextView, TooShort};
 

@@ -9,6 +9,7 @@
 //! Nothing else shows that a cell is a value, so that a table must be one: its rows have as many cells as its header, and
 //! it ends with the first that has not. It is settled as a whole.
 
+mod column;
 mod columns;
 mod delimited;
 mod insert;
@@ -16,6 +17,8 @@ mod line;
 mod pair;
 
 pub(super) use pair::value_beside;
+
+use column::Column;
 
 use super::name::AssignedName;
 use crate::candidate::TableMemory;
@@ -26,16 +29,6 @@ use crate::text::{Span, TextView, TooShort};
 pub(super) const REACH: usize = 8 * 1024;
 /// So many columns of one table may hold secrets.
 const MAX_COLUMNS: usize = 8;
-
-/// The cells below a header.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Column {
-    pub(super) cells: Vec<Span>,
-    /// The table's rows.
-    pub(super) rows: Span,
-    /// The number of the column.
-    place: usize,
-}
 
 /// Whether what follows a name may end a cell of a table, as it does not in most assignments and calls.
 pub(super) fn may_end_cell(behind: &[u8]) -> bool {

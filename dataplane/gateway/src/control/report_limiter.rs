@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-/// Time between two complaints about the same trouble.
+/// Time between two reports about the same trouble.
 const INTERVAL: Duration = Duration::from_secs(10);
 
 /// When the same trouble was last complained of.
 #[derive(Debug, Default)]
-pub(super) struct Complaint(Option<Instant>);
+pub(super) struct ReportLimiter(Option<Instant>);
 
-impl Complaint {
+impl ReportLimiter {
     /// Whether it is time to complain; if so, the next time is a while away.
     pub(super) fn is_due(&mut self) -> bool {
         let due = self.0.is_none_or(|at| at.elapsed() >= INTERVAL);
@@ -23,17 +23,17 @@ impl Complaint {
 /// A counter of trouble that is reported in the log now and then.
 #[derive(Debug, Default)]
 pub(super) struct CountedTrouble {
-    told: u64,
-    complaint: Complaint,
+    reported: u64,
+    limiter: ReportLimiter,
 }
 
 impl CountedTrouble {
     /// How much it has grown to, if it has grown and it is time to say so.
-    pub(super) fn news(&mut self, total: u64) -> Option<u64> {
-        if total <= self.told || !self.complaint.is_due() {
+    pub(super) fn due_total(&mut self, total: u64) -> Option<u64> {
+        if total <= self.reported || !self.limiter.is_due() {
             return None;
         }
-        self.told = total;
+        self.reported = total;
         Some(total)
     }
 }

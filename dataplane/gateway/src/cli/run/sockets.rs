@@ -10,12 +10,12 @@ use crate::cli::outcome::{CliFailure, failure};
 use crate::config::ConfigError;
 use crate::config::settings::Settings;
 use crate::control::tenure::StateOwnership;
-use crate::takeover::{self, Belongings, Predecessor};
+use crate::takeover::{self, HandedOver, Predecessor};
 use crate::{listeners, state_dir, state_lock};
 
 /// How a gateway comes to its place.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Arrival {
+pub(super) enum StartMode {
     /// It is the only one of its state folder.
     Alone,
     /// It takes over from the one that runs, if one runs.
@@ -25,7 +25,7 @@ pub(super) enum Arrival {
 }
 
 /// What a gateway listens on, before it accepts.
-pub(super) struct Place {
+pub(super) struct ListeningSockets {
     lock: Option<File>,
     admin: TcpListener,
     /// The sockets of each shard.
@@ -34,20 +34,24 @@ pub(super) struct Place {
     pub(super) predecessor: Option<Predecessor>,
 }
 
-impl Place {
+impl ListeningSockets {
     /// Takes the place that `settings` describe, with sockets for so many shards.
-    pub(super) fn take(settings: &Settings, shards: usize, arrival: Arrival) -> Result<Place, CliFailure> {
+    pub(super) fn take(
+        settings: &Settings,
+        shards: usize,
+        arrival: StartMode,
+    ) -> Result<ListeningSockets, CliFailure> {
         let folder = state_dir::folder(settings);
         let (predecessor, inherited) = match arrival {
-            Arrival::TakingOver => ask(&folder)?.unzip(),
-            Arrival::Alone | Arrival::Attached => (None, None),
+            StartMode::TakingOver => ask(&folder)?.unzip(),
+            StartMode::Alone | StartMode::Attached => (None, None),
         };
         let (lock, admin, traffic) = match inherited {
-            Some(Belongings { lock, admin, traffic }) => (lock, Some(admin), traffic),
+            Some(HandedOver { lock, admin, traffic }) => (lock, Some(admin), traffic),
             None => (None, None, Vec::new()),
         };
         let lock = match lock {
-            None if arrival != Arrival::Attached => state_lock::take(&folder).map_err(ConfigError::from)?,
+            None if arrival != StartMode::Attached => state_lock::take(&folder).map_err(ConfigError::from)?,
             lock => lock,
         };
         let admin = admin_listener(settings.admin.listen, admin)?;
@@ -58,7 +62,7 @@ impl Place {
                 failure(what, "is another program on that port? choose another address with --listen ADDR")
             },
         )?;
-        Ok(Place { lock, admin, traffic, predecessor })
+        Ok(ListeningSockets { lock, admin, traffic, predecessor })
     }
 
     /// What this process holds as long as it accepts, what its admin side accepts on, and what its shards do.
@@ -68,7 +72,7 @@ impl Place {
     }
 }
 
-fn ask(folder: &Path) -> Result<Option<(Predecessor, Belongings)>, CliFailure> {
+fn ask(folder: &Path) -> Result<Option<(Predecessor, HandedOver)>, CliFailure> {
     let found = takeover::ask(folder).map_err(|error| {
         let what = format!("cannot take over from the gateway that runs with {}: {error}", folder.display());
         failure(what, "it goes on; see its log, or stop it and start without --takeover")

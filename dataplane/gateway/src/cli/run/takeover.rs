@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::PAUSE;
+use super::threads::PAUSE;
 use crate::cli::outcome::{CliFailure, failure};
 use crate::control::admin::not_ready_beside_shards;
 use crate::control::handover;
@@ -18,7 +18,7 @@ const TAKEOVER_LIMIT: Duration = Duration::from_secs(30);
 
 /// Waits until this process could answer as well as the one that it takes over from. Shards that accept before would refuse
 /// requests for upstreams whose names are not known yet.
-pub(super) fn get_able(shared: &Shared) -> Result<(), CliFailure> {
+pub(super) fn wait_until_ready(shared: &Shared) -> Result<(), CliFailure> {
     let reasons = || not_ready_beside_shards(shared);
     let is_asked_to_end = || shared.lifecycle.phase() != Phase::Running;
     if wait_until(TAKEOVER_LIMIT, PAUSE, || reasons().is_empty() || is_asked_to_end()) {
@@ -40,7 +40,7 @@ pub(super) fn succeed(shared: &Arc<Shared>, predecessor: Option<Predecessor>, pr
             shared.leave(Phase::Draining);
         }
         predecessor => {
-            predecessor.iter().for_each(relieve);
+            predecessor.iter().for_each(stop_accepting);
             if can_serve {
                 enter(shared, presence);
             }
@@ -50,9 +50,9 @@ pub(super) fn succeed(shared: &Arc<Shared>, predecessor: Option<Predecessor>, pr
 }
 
 /// Has the process whose place this one takes accept no more.
-fn relieve(predecessor: &Predecessor) {
+fn stop_accepting(predecessor: &Predecessor) {
     let process = predecessor.process;
-    match predecessor.relieve() {
+    match predecessor.stop_accepting() {
         Ok(()) => tracing::info!(process, "took over; the old gateway ends with its last exchange"),
         Err(error) => tracing::warn!(process, %error, "took over from a gateway that has ended meanwhile"),
     }
