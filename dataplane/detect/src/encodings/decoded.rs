@@ -77,6 +77,14 @@ impl DecodedText {
         }
     }
 
+    /// Adds bytes that stand at `place` as they are.
+    pub(crate) fn extend(&mut self, bytes: &[u8], place: usize) {
+        self.text.extend_from_slice(bytes);
+        if let Way::Table(places, _) = &mut self.way {
+            places.extend(place as u32..(place + bytes.len()) as u32);
+        }
+    }
+
     /// Says that a part of the original stands for nothing: at the end of what is found it is no part of that.
     pub(crate) fn pass(&mut self, part: Span) {
         let Way::Table(_, passed) = &mut self.way else { return };

@@ -60,11 +60,28 @@ const ENTITIES: [(&[u8], u8); 47] = [
 /// The longest of these names.
 const MAX_NAME: usize = 17;
 
+/// For each letter, whatever its case, those that stand behind it at the beginning of a name.
+const BEGINNINGS: [u32; 32] = {
+    let mut beginnings = [0; 32];
+    let mut at = 0;
+    while at < ENTITIES.len() {
+        let name = ENTITIES[at].0;
+        beginnings[(name[0] & 31) as usize] |= 1 << (name[1] & 31);
+        at += 1;
+    }
+    beginnings
+};
+
 /// What stands behind `&`.
 pub(super) fn entity(text: &[u8]) -> Option<(u8, usize)> {
     if let [b'#', number @ ..] = text {
         let (value, width) = reference(number)?;
         return (value < 0x80).then_some((value as u8, width + 1));
+    }
+    // Code is full of `&` before other words.
+    let [first, second, ..] = text else { return None };
+    if BEGINNINGS[usize::from(first & 31)] >> (second & 31) & 1 == 0 {
+        return None;
     }
     let length = ALPHA.run(text, MAX_NAME) + 1;
     let name = text.get(..length).filter(|name| name.ends_with(b";"))?;

@@ -66,6 +66,16 @@ pub(crate) const ESCAPES: &[(&str, u8)] = &[
     (r"(?:[a-z]\\u0008[a-z]){2}", 16),
 ];
 
+/// Bytes that begin nothing that is decoded: all but `%`, `&`, `+`, `0`, the backslash, the backspace and the escape byte.
+const PLAIN: ByteSet = ByteSet::EMPTY
+    .with(0, 0x07)
+    .with(0x09, 0x1a)
+    .with(0x1c, b'$')
+    .with(b'\'', b'*')
+    .with(b',', b'/')
+    .with(b'1', b'[')
+    .with(b']', 0xff);
+
 /// What escapes are read as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reading {
@@ -278,6 +288,14 @@ pub(crate) fn decode(
     let mut changed = false;
     while at < to {
         let rest = &text[at..to];
+        // A backspace may take back the last of them.
+        let plain = PLAIN.run(rest, rest.len());
+        let plain = if plain < rest.len() { plain.saturating_sub(1) } else { plain };
+        if plain > 0 {
+            decoded.extend(&rest[..plain], at);
+            at += plain;
+            continue;
+        }
         let unseen = terminal::unseen(rest);
         if unseen > 0 {
             decoded.pass(Span::new(at, at + unseen));
