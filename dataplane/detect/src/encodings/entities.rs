@@ -72,15 +72,23 @@ const BEGINNINGS: [u32; 32] = {
     beginnings
 };
 
+/// Whether an entity may go on like this behind `&`. Code is full of `&` before other words.
+#[inline]
+pub(super) fn may_begin(text: &[u8]) -> bool {
+    match text {
+        [b'#', ..] => true,
+        [first, second, ..] => BEGINNINGS[usize::from(first & 31)] >> (second & 31) & 1 != 0,
+        _ => false,
+    }
+}
+
 /// What stands behind `&`.
 pub(super) fn entity(text: &[u8]) -> Option<(u8, usize)> {
     if let [b'#', number @ ..] = text {
         let (value, width) = reference(number)?;
         return (value < 0x80).then_some((value as u8, width + 1));
     }
-    // Code is full of `&` before other words.
-    let [first, second, ..] = text else { return None };
-    if BEGINNINGS[usize::from(first & 31)] >> (second & 31) & 1 == 0 {
+    if !may_begin(text) {
         return None;
     }
     let length = ALPHA.run(text, MAX_NAME) + 1;

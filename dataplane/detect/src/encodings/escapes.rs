@@ -7,7 +7,7 @@
 #![expect(clippy::cast_possible_truncation, reason = "only values below 0x80 are converted")]
 
 use super::decoded::DecodedText;
-use super::entities::{digit, entity, reference};
+use super::entities::{self, digit, entity, reference};
 use crate::bytes::{ByteSet, HEX};
 use crate::text::terminal;
 use crate::text::{Span, TextView};
@@ -171,7 +171,8 @@ pub(crate) fn of_values(text: &[u8], all: bool, sites: &mut Vec<EscapeSite>) {
         Some(EscapeSite::new(Span::new(at.saturating_sub(BEFORE), at + width)))
     };
     if !all {
-        return sites.extend(memchr::memchr_iter(b'&', text).filter_map(site));
+        let signs = memchr::memchr_iter(b'&', text).filter(|at| entities::may_begin(&text[at + 1..]));
+        return sites.extend(signs.filter_map(site));
     }
     let escapes = memchr::memchr3_iter(b'&', b'\\', b'%', text);
     sites.extend(escapes.filter(|at| text[*at] != b'%' || stands_at_sign(text, *at)).filter_map(site));

@@ -24,6 +24,5 @@ mod own_value;
 mod personal;
 mod places;
 mod random;
-mod tables;
 mod tails;
 mod windows;
