@@ -57,7 +57,9 @@ pub(crate) fn is_template(value: &[u8]) -> bool {
         _ => false,
     };
     if braced {
-        return !is_no_name(value);
+        // `${signedJWT}`: passwords of nothing but letters are rare, names are not.
+        let is_name = value.iter().all(|b| b.is_ascii_alphabetic() || b"${}<>%@#()_.".contains(b));
+        return is_name || !is_no_name(value);
     }
     if !value.iter().any(|b| matches!(b, b'$' | b'{' | b'#' | b'<' | b'%' | b':' | b'[')) {
         return false;

@@ -200,6 +200,8 @@ fn what_is_to_be_filled_in_is_no_value() {
             "$dbPasswordV2",
             "{{ vault_db_password }}",
             "${DB_PWD}",
+            "${signedJWT}",
+            "${getJWT()}",
             "pre-${DB_PWD",
             "%(password)s",
             ":dbPassword",
@@ -224,6 +226,7 @@ fn what_is_to_be_filled_in_is_no_value() {
         "<label for=\"password\">Kennwort<span>*</span></label>",
         "<password><value>a</value></password>",
         "<th>password</th><td>Xq7f</td>",
+        "{authorization: `Bearer ${signedJWT}`, token: `${getJWT()}`}",
         "if ($password =~ /[A-Z]{2}x4/) { next }",
     ] {
         let findings = whole(&mut scanner, text.as_bytes());
