@@ -14,11 +14,13 @@ const CHAT: &str = "/v1/chat/completions";
 /// What a provider answers.
 const ANSWER: &[u8] = b"{\"ok\":true}";
 
-/// A provider that takes a moment, or streams for a second if the request is called `slow`.
+/// A provider that takes a moment, or streams for a second if the request is called `slow`, for six if `long`.
 pub(crate) fn provider() -> Upstream {
     Upstream::start(|request, _| {
-        if request.text().contains("slow") {
-            return (0..10)
+        let text = request.text();
+        let events = [("slow", 10), ("long", 60)].into_iter().find(|(name, _)| text.contains(name));
+        if let Some((_, events)) = events {
+            return (0..events)
                 .fold(Script::stream(), |script, number| {
                     let event = format!("data: {{\"number\":{number}}}\n\n");
                     script.event(event.as_bytes()).then(Step::Pause(Duration::from_millis(100)))

@@ -208,7 +208,8 @@ fn a_state_folder_has_one_gateway() {
 
     // One that drains gives the folder and its ports up, and its streams go on.
     let mut stream = gateway.connect();
-    stream.send(&request("slow")).expect("sent");
+    // Longer than the next one takes to start, also on a busy machine.
+    stream.send(&request("long")).expect("sent");
     stream.read_some(100).expect("the head of the reply");
     gateway.terminate();
     let mut next = before(&upstream).in_place_of(&gateway).start();
