@@ -185,6 +185,12 @@ fn a_state_folder_that_was_put_back_is_locked_and_can_be_taken_over_from() {
     let mut old = before(&upstream).state(&state).start();
     assert!(old.metric("aegis_takeover_possible", "") > 0.0);
     let key = fs::read(state.join("master.key")).expect("a key");
+    // Moved away and back, it has all that it had.
+    let away = folder.path().join("away");
+    fs::rename(&state, &away).expect("moved");
+    wait_until("it is missed", || old.metric("aegis_takeover_possible", "") < 1.0);
+    fs::rename(&away, &state).expect("moved back");
+    wait_until("it is there again", || old.metric("aegis_takeover_possible", "") > 0.0);
     // The gateway may begin its log anew while files go one by one.
     wait_until("all is deleted", || fs::remove_dir_all(&state).is_ok() || !state.exists());
     wait_until("it is noticed", || old.metric("aegis_takeover_possible", "") < 1.0);

@@ -24,7 +24,7 @@ add("Get-FileHash", lambda m: f"Algorithm       Hash                            
 add("integrity", lambda m: f'<script src="https://cdn.example/token.js" integrity="sha384-{m.chars(B64, 64)}" crossorigin="anonymous"></script>\n')
 add("go.sum", lambda m: f"github.com/golang-jwt/jwt/v5 v5.2.1 h1:{m.chars(B64, 43)}=\ngithub.com/golang-jwt/jwt/v5 v5.2.1/go.mod h1:{m.chars(B64, 43)}=\n")
 add("Cargo.lock", lambda m: f'[[package]]\nname = "secrecy"\nversion = "0.8.0"\nsource = "registry+https://registry.example/index"\nchecksum = "{m.sha()}"\n')
-add("package-lock", lambda m: f'    "node_modules/js-tokens": {{\n      "version": "4.0.0",\n      "resolved": "https://registry.npmjs.org/js-tokens/-/js-tokens-4.0.0.tgz",\n      "integrity": "sha512-{m.chars(B64, 86)}=="\n    }},\n')
+add("package-lock", lambda m: f'    "node_modules/js-tokens": {{\n      "version": "4.0.0",\n      "resolved": "https://registry.example/js-tokens/-/js-tokens-4.0.0.tgz",\n      "integrity": "sha512-{m.chars(B64, 86)}=="\n    }},\n')
 add("yarn.lock", lambda m: f'password-prompt@^1.1.2:\n  version "1.1.3"\n  resolved "https://registry.yarnpkg.com/password-prompt/-/password-prompt-1.1.3.tgz#{m.sha(40)}"\n  integrity sha512-{m.chars(B64, 86)}==\n')
 add("poetry.lock", lambda m: f'[[package]]\nname = "secretstorage"\nversion = "3.3.3"\nfiles = [\n    {{file = "SecretStorage-3.3.3-py3-none-any.whl", hash = "sha256:{m.sha()}"}},\n]\n')
 add("pip hashes", lambda m: f"tokenizers==0.15.2 \\\n    --hash=sha256:{m.sha()} \\\n    --hash=sha256:{m.sha()}\n")

@@ -43,6 +43,8 @@ impl Presence {
     /// before.
     pub fn keep(&mut self, shared: &Shared) -> Option<UnixListener> {
         if !self.names.is_empty() && self.names.iter().all(NotedName::is_kept) {
+            // The folder may have been away, and come back as it was.
+            shared.state_folder.set_has_names(true);
             return None;
         }
         if shared.state_folder.is_gone() {
