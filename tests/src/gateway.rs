@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::client::{Client, get};
 use crate::message::Message;
-use crate::process::{Process, binary, free_address};
+use crate::process::{Process, binary, free_address, target_dir};
 
 /// What a test wants of its gateway.
 #[derive(Debug)]
@@ -206,6 +206,10 @@ impl GatewayBuilder {
         }
         for (name, url) in &self.upstreams {
             command.arg("--upstream").arg(format!("{name}={url}"));
+        }
+        // To compile the rules costs more than most tests do otherwise. A test of the cache names a place of its own.
+        if !self.config.contains("[cache]") {
+            command.env("AEGIS_CACHE_DIR", target_dir().join("rules-of-tests"));
         }
         for name in ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY"] {
             command.env_remove(name);

@@ -38,7 +38,7 @@ pub fn binary(name: &str) -> PathBuf {
 }
 
 /// The folder two above a test executable: `target/debug` for `target/debug/deps/name-hash`.
-fn target_dir() -> PathBuf {
+pub(crate) fn target_dir() -> PathBuf {
     let exe = std::env::current_exe().expect("a test knows its own path");
     let deps = exe.parent().expect("an executable lies in a folder");
     if deps.ends_with("deps") { deps.parent().expect("deps lies in the target folder") } else { deps }
