@@ -48,6 +48,13 @@ impl CutOff {
             CutOff::NoLineEnd => ("the file's last line does not end", "end it with a line break"),
         }
     }
+
+    /// The warning for who starts with `file`, which a reload would refuse. None where it sets nothing: then it may.
+    pub fn warn(self, file: &Path) -> Option<Problem> {
+        let (what, help) = self.explain();
+        let what = format!("{what}: a reload would take it for cut off, and refuse it");
+        (self != CutOff::Empty).then(|| Problem::warning("", what, help).at(file.display().to_string()))
+    }
 }
 
 /// A configuration file that has been read.

@@ -25,8 +25,8 @@ pub struct Reloader {
     started_with: Settings,
     /// What the configuration that was published last protects by.
     running: Protections,
-    /// As its file was: who writes it so means it.
-    running_cut_off: Option<CutOff>,
+    /// Whether its file sets nothing: it was put there like that, and may stay so.
+    is_running_empty: bool,
 }
 
 impl Reloader {
@@ -38,7 +38,7 @@ impl Reloader {
             builder,
             started_with: settings.clone(),
             running: Protections::of(settings),
-            running_cut_off: loaded.cut_off,
+            is_running_empty: loaded.cut_off == Some(CutOff::Empty),
         }
     }
 
@@ -90,15 +90,15 @@ impl Reloader {
             Recall::shared(&loaded.settings.recall).forget(None, None);
         }
         self.running = Protections::of(&loaded.settings);
-        self.running_cut_off = loaded.cut_off;
+        self.is_running_empty = loaded.cut_off == Some(CutOff::Empty);
         Ok(generation)
     }
 
-    /// A file that looks cut off is not used, unless the one in use looks so, too.
+    /// A file that looks cut off is not used. One that sets nothing is, where the one in use sets nothing either; without
+    /// the end of its last line it is not, even if the one in use lacks that, too: what is missing may be more by now.
     fn refuse_cut_off(&self, loaded: &Loaded) -> Result<(), ConfigError> {
-        let Some(cut_off) = loaded.cut_off.filter(|cut_off| Some(*cut_off) != self.running_cut_off) else {
-            return Ok(());
-        };
+        let is_meant = |cut_off: &CutOff| *cut_off == CutOff::Empty && self.is_running_empty;
+        let Some(cut_off) = loaded.cut_off.filter(|cut_off| !is_meant(cut_off)) else { return Ok(()) };
         let (what, help) = cut_off.explain();
         let file = self.sources.file.as_deref().map(|file| file.display().to_string()).unwrap_or_default();
         Err(Problem::error("", format!("it looks cut off: {what}"), help).at(file).into())

@@ -214,7 +214,7 @@ impl SnapshotBuilder {
         let before = self.upstreams.get(name).filter(|before| before.identity == identity);
         let (tls, client_certificate) = match before {
             Some(before) => (before.tls.clone(), before.client_certificate),
-            None => material.config(&key, &url).map_err(|problem| vec![problem])?,
+            None => material.config(&key, &url)?,
         };
         let tls_health = before.map(|before| Arc::clone(&before.tls_health)).unwrap_or_default();
         let addresses = match url.literal() {

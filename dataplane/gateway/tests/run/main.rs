@@ -1,5 +1,7 @@
 //! The process as its operator meets it: start, refusal to start, reload, drain.
 
+mod setting_files;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -220,8 +222,11 @@ fn reloads_asked_for_while_it_starts_are_not_its_end() {
 #[test]
 fn a_reload_takes_no_protection_away() {
     let keys = format!("[[auth.keys]]\nid = \"ci\"\nsha256 = \"{}\"\n", "0f".repeat(32));
-    let mut it = Running::start(&keys, provider(Duration::ZERO));
     let cut = &keys[..keys.len() - 1];
+    // Started with it, too: what is missing may be more by the next reload.
+    let mut it = Running::start(cut, provider(Duration::ZERO));
+    let warned = "the file's last line does not end: a reload would take it for cut off, and refuse it";
+    assert!(it.log().contains(warned), "{}", it.log());
     for (refusals, (text, says)) in [
         ("", "it looks cut off: the file sets nothing"),
         ("# keys follow\n", "it looks cut off: the file sets nothing"),
@@ -500,6 +505,9 @@ fn check_gives_a_verdict() {
         verdict.contains("upstream   mine at http://127.0.0.1:9/v1, with the gateway's key"),
         "{verdict}"
     );
+    let (code, _, printed) = check("[server]\nlisten = [\"127.0.0.1:8080\"]\n[limits]\n");
+    let warned = "warning: FILE: the file ends with an empty section: a reload would take it for cut off";
+    assert!(code == Some(0) && printed.contains(warned), "{printed}");
     let (code, verdict, printed) = check("[server]\nshards = 9999\n[policy]\nallow_sha256 = [\"x\"]\n");
     assert_eq!((code, verdict.as_str()), (Some(1), "FILE: wrong, 2 errors\n"));
     assert!(printed.contains("error: FILE:2:1: server.shards: 9999 shards are more than 1024"), "{printed}");
