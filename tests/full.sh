@@ -50,7 +50,7 @@ restart() {
 
 reloads() {
     cargo build --locked --release -p aegis-gateway &&
-        AEGIS_BIN_DIR=$CARGO_TARGET_DIR/release cargo test --locked --profile test -p aegis-tests --test reloads -- --ignored
+        AEGIS_BIN_DIR=$CARGO_TARGET_DIR/release cargo test --locked --profile test -p aegis-tests --test reloads -- --ignored --nocapture
 }
 
 # blocked_on_both TEST: runs ignored tests of logs that are blocked, on io_uring where it can be used, and on epoll.

@@ -4,7 +4,7 @@ mod setting_files;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -69,6 +69,11 @@ impl Running {
     fn spawn_with(config: &str, arguments: &[&str]) -> Running {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("aegis.toml"), config).expect("written");
+        Running::spawn_in(folder, arguments)
+    }
+
+    /// Starts it with the configuration that is in `folder`.
+    fn spawn_in(folder: tempfile::TempDir, arguments: &[&str]) -> Running {
         let (traffic, admin) = (free(), free());
         let child = gateway()
             .args(["run", "--shards", "2", "--driver", "epoll", "--config"])
@@ -218,6 +223,30 @@ fn reloads_asked_for_while_it_starts_are_not_its_end() {
     assert!(it.ask().ends_with("helloworld"));
 }
 
+/// The configuration is a pipe, whose writer may take his time.
+#[test]
+fn a_reload_asked_for_before_the_configuration_is_read_is_not_its_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipe = folder.path().join("aegis.toml");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
+    let mut it =
+        Running::spawn_in(folder, &["--upstream", &format!("mine=http://{}", provider(Duration::ZERO))]);
+    let writer = std::cell::OnceCell::new();
+    it.until("it waits for its configuration", |_| {
+        // Only a pipe with a reader can be opened so.
+        let mut options = std::fs::OpenOptions::new();
+        let opened = options.write(true).custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits()).open(&pipe);
+        opened.is_ok_and(|opened| writer.set(opened).is_ok())
+    });
+    it.signal("HUP");
+    let mut writer = writer.into_inner().expect("opened");
+    writer.write_all(b"[auth]\nmode = \"keys\"\n").expect("written");
+    drop(writer);
+    it.until("it is ready", |it| it.get("/readyz").starts_with("HTTP/1.1 200"));
+    assert!(it.ask().starts_with("HTTP/1.1 401"), "it has read the pipe");
+    it.until("it has heard the signal", |it| it.get("/metrics").contains("aegis_reload_failures_total 1\n"));
+}
+
 /// What a copy onto a full disk leaves, and what an editor's slip does.
 #[test]
 fn a_reload_takes_no_protection_away() {
@@ -323,6 +352,8 @@ fn the_log_is_coloured_on_a_terminal_unless_no_color_says_no() {
         let printed = command.stdin(Stdio::null()).output().expect("script is installed").stdout;
         let printed = String::from_utf8_lossy(&printed);
         let line = printed.lines().find(|line| line.contains("WARN")).expect("a warning");
+        let reached = "can be reached from the network, and there is neither a key nor TLS";
+        assert!(printed.contains(reached), "{printed}");
         assert_eq!(line.contains('\u{1b}'), is_coloured, "NO_COLOR={value:?}: {line:?}");
     }
 }
