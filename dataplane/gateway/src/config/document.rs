@@ -72,6 +72,7 @@ impl Document {
         let read = File::open(path).and_then(|file| os::read_whole_text(&file));
         let text = read.map_err(|error| {
             let help = match error.kind() {
+                std::io::ErrorKind::IsADirectory => "name the file in it with --config FILE",
                 std::io::ErrorKind::NotFound => "give the path of an existing file with --config FILE",
                 std::io::ErrorKind::PermissionDenied => "make it readable for the user who runs the gateway",
                 std::io::ErrorKind::InvalidData => "save the file as UTF-8",
