@@ -149,7 +149,7 @@ impl KeyFingerprint {
     /// The fingerprint of `key`.
     pub fn of(key: &MasterKey) -> KeyFingerprint {
         KeyFingerprint(
-            Sha256::new().chain_update("aegis master key\n").chain_update(&**key).finalize().into(),
+            Sha256::new().chain_update("aegis master key\n").chain_update(key.as_slice()).finalize().into(),
         )
     }
 }

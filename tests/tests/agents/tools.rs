@@ -77,7 +77,7 @@ fn opencode(act: &Act, work: &Path) -> Option<Call> {
 /// Its tools for files refuse those whose names promise secrets, so the model turns to the shell.
 fn continue_cli(act: &Act, work: &Path) -> Option<Call> {
     let run = |command: String| json_call("Bash", json!({"command": command}));
-    let is_refused = |path: &str| path.ends_with(".env");
+    let is_refused = |path: &str| Path::new(path).extension().is_some_and(|end| end == "env");
     Some(match act {
         Act::Read { path } if is_refused(path) => run(format!("cat {path}")),
         Act::Read { path } => json_call("Read", json!({"filepath": work.join(path)})),
