@@ -202,23 +202,19 @@ fn a_master_key_that_is_replaced_is_noticed_and_not_used() {
     let gateway = builder(&upstream).state(&state).start();
     let path = state.join("master.key");
     let key = fs::read(&path).expect("a key");
-    for (wrong, says) in [
-        (b"".to_vec(), "does not hold 64 hexadecimal digits"),
-        (b"01".repeat(32), "it is another one than this gateway runs with"),
-    ] {
-        fs::write(&path, wrong).expect("the key can be written");
-        wait_until("readiness reports it", || {
-            readiness(&gateway).text().contains("the master key in the state folder is not the one in use")
-        });
-        assert!(gateway.process.output().contains(says), "{}", gateway.process.output());
-        assert!(gateway.metric("aegis_master_key_replaced", "") > 0.0);
-        let failures = gateway.metric("aegis_reload_failures_total", "");
-        gateway.process.signal(Signal::SIGHUP);
-        wait_until("a reload is refused", || gateway.metric("aegis_reload_failures_total", "") > failures);
-        assert_eq!(ask(&gateway), 200, "the key in use makes its tokens");
-        fs::write(&path, &key).expect("the key can be written");
-        wait_until("it is ready again", || readiness(&gateway).status() == 200);
-    }
+    fs::write(&path, b"01".repeat(32)).expect("the key can be written");
+    wait_until("readiness reports it", || {
+        readiness(&gateway).text().contains("the master key in the state folder is not the one in use")
+    });
+    wait_until("the log says so", || {
+        gateway.process.output().contains("it is another one than this gateway runs with")
+    });
+    assert!(gateway.metric("aegis_master_key_replaced", "") > 0.0);
+    gateway.process.signal(Signal::SIGHUP);
+    wait_until("a reload is refused", || gateway.metric("aegis_reload_failures_total", "") > 0.0);
+    assert_eq!(ask(&gateway), 200, "the key in use makes its tokens");
+    fs::write(&path, &key).expect("the key can be written");
+    wait_until("it is ready again", || readiness(&gateway).status() == 200);
     gateway.process.signal(Signal::SIGHUP);
     wait_until("a reload is done", || gateway.metric("aegis_reloads_total", "") > 0.0);
 }

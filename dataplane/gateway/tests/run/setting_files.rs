@@ -17,176 +17,216 @@ fn check(folder: &Path, text: &str) -> String {
     String::from_utf8_lossy(&stderr).replace(&shown, "DIR")
 }
 
-/// A configuration, and of each error in it the place, the setting, and parts of what is said and of the help.
-type Case<'a> = (&'a str, &'a [(&'a str, &'a str, &'a str)]);
+/// A line of a configuration, and what is said of it: the setting, what is wrong, and the help.
+type Line = (&'static str, Option<(&'static str, &'static str, &'static str)>);
 
-const CASES: &[Case<'_>] = &[
-    // Certificates of authorities.
+const CERTIFICATES: &[Line] = &[
+    ("[server.tls]", None),
     (
-        "[server.tls]\ncertificates = [{ cert = \"DIR/cert.pem\", key = \"DIR/key.pem\" }]\nclient_auth = \"required\"\nclient_ca = \"DIR/text\"\n",
-        &[(
-            "4:1: server.tls.client_ca",
+        "client_ca = \"DIR/text\"",
+        Some((
+            "server.tls.client_ca",
             "DIR/text: there is no certificate in it",
             "the file holds the certificates of the authorities, in PEM",
-        )],
+        )),
     ),
+    ("client_auth = \"required\"", None),
+    ("[[server.tls.certificates]]", None),
     (
-        "[upstreams.mine]\nurl = \"https://localhost:1\"\nroots = \"file\"\nca = \"DIR/key.pem\"\n",
-        &[(
-            "4:1: upstreams.mine.ca",
+        "cert = \"DIR/key.pem\" # 0",
+        Some((
+            "server.tls.certificates[0].cert",
             "DIR/key.pem: there is no certificate in it",
             "it holds a private key: name the file of the certificate here",
-        )],
+        )),
     ),
+    ("key = \"DIR/key.pem\" # 0", None),
+    ("[[server.tls.certificates]]", None),
+    ("cert = \"DIR/cert.pem\" # 1", None),
     (
-        "[upstreams.mine]\nurl = \"https://localhost:1\"\nroots = \"file\"\nca = \"DIR/broken.pem\"\n",
-        &[(
-            "4:1: upstreams.mine.ca",
-            "DIR/broken.pem: certificate 1 cannot be read",
-            "the file holds the certificates of the authorities, in PEM",
-        )],
-    ),
-    // All of them, not the first.
-    (
-        "[upstreams.mine]\nurl = \"https://localhost:1\"\nroots = \"file\"\nca = \"DIR/empty\"\nclient_cert = \"DIR/text\"\nclient_key = \"DIR/key.pem\"\n",
-        &[
-            (
-                "5:1: upstreams.mine.client_cert",
-                "DIR/text: there is no certificate in it",
-                "the file begins with the certificate itself, in PEM",
-            ),
-            (
-                "4:1: upstreams.mine.ca",
-                "DIR/empty: there is no certificate in it",
-                "the file holds the certificates of the authorities, in PEM",
-            ),
-        ],
-    ),
-    // A certificate and its key.
-    (
-        "[[server.tls.certificates]]\ncert = \"DIR/key.pem\"\nkey = \"DIR/key.pem\"\n",
-        &[(
-            "2:1: server.tls.certificates[0].cert",
-            "DIR/key.pem: there is no certificate in it",
-            "it holds a private key: name the file of the certificate here",
-        )],
-    ),
-    (
-        "[[server.tls.certificates]]\ncert = \"DIR/cert.pem\"\nkey = \"DIR/cert.pem\"\n",
-        &[(
-            "3:1: server.tls.certificates[0].key",
+        "key = \"DIR/cert.pem\" # 1",
+        Some((
+            "server.tls.certificates[1].key",
             "DIR/cert.pem: there is no private key in it",
             "it holds a certificate: name the file of its private key here",
-        )],
+        )),
     ),
+    ("[[server.tls.certificates]]", None),
     (
-        "[[server.tls.certificates]]\ncert = \"DIR/request.pem\"\nkey = \"DIR/key.pem\"\n",
-        &[(
-            "2:1: server.tls.certificates[0].cert",
+        "cert = \"DIR/request.pem\" # 2",
+        Some((
+            "server.tls.certificates[2].cert",
             "DIR/request.pem: there is no certificate in it",
             "it holds a request: the certificate is what the authority has made of it",
-        )],
+        )),
     ),
+    ("key = \"DIR/key.pem\" # 2", None),
+    ("[[server.tls.certificates]]", None),
     (
-        "[[server.tls.certificates]]\ncert = \"DIR/cert.der\"\nkey = \"DIR/encrypted.pem\"\n",
-        &[(
-            "2:1: server.tls.certificates[0].cert",
+        "cert = \"DIR/cert.der\" # 3",
+        Some((
+            "server.tls.certificates[3].cert",
             "DIR/cert.der: there is no certificate in it",
             "it is DER: `openssl x509 -inform DER -in FILE`",
-        )],
+        )),
     ),
+    ("key = \"DIR/key.pem\" # 3", None),
+    ("[[server.tls.certificates]]", None),
+    ("cert = \"DIR/cert.pem\" # 4", None),
     (
-        "[[server.tls.certificates]]\ncert = \"DIR/cert.pem\"\nkey = \"DIR/encrypted.pem\"\n",
-        &[(
-            "3:1: server.tls.certificates[0].key",
+        "key = \"DIR/encrypted.pem\" # 4",
+        Some((
+            "server.tls.certificates[4].key",
             "DIR/encrypted.pem: there is no private key in it",
             "it is encrypted: `openssl pkey -in FILE -out NEW`",
-        )],
+        )),
     ),
+    ("[[server.tls.certificates]]", None),
+    ("cert = \"DIR/cert.pem\" # 5", None),
     (
-        "[[server.tls.certificates]]\ncert = \"DIR/cert.pem\"\nkey = \"DIR/cut.pem\"\n",
-        &[(
-            "3:1: server.tls.certificates[0].key",
+        "key = \"DIR/cut.pem\" # 5",
+        Some((
+            "server.tls.certificates[5].key",
             "DIR/cut.pem: a section has no END line",
             "the file holds one private key, not encrypted, in PEM",
-        )],
+        )),
     ),
+    ("[[server.tls.certificates]]", None),
+    ("cert = \"DIR/cert.pem\" # 6", None),
     (
-        "[[server.tls.certificates]]\ncert = \"DIR/cert.pem\"\nkey = \"DIR/other/key.pem\"\n",
-        &[(
-            "3:1: server.tls.certificates[0].key",
+        "key = \"DIR/other/key.pem\" # 6",
+        Some((
+            "server.tls.certificates[6].key",
             "this is not the private key of the first certificate in DIR/cert.pem",
             "the key must be that of the first certificate",
-        )],
+        )),
+    ),
+    ("[[server.tls.certificates]]", None),
+    (
+        "cert = \"DIR/other\" # 7",
+        Some(("server.tls.certificates[7].cert", "cannot read DIR/other: ", "name a file in that folder")),
     ),
     (
-        "[[server.tls.certificates]]\ncert = \"DIR/other\"\nkey = \"DIR/nothing\"\n",
-        &[
-            ("2:1: server.tls.certificates[0].cert", "cannot read DIR/other: ", "name a file in that folder"),
-            ("3:1: server.tls.certificates[0].key", "cannot read DIR/nothing: ", "check the path"),
-        ],
+        "key = \"DIR/nothing\" # 7",
+        Some(("server.tls.certificates[7].key", "cannot read DIR/nothing: ", "check the path")),
     ),
-    // Keys of providers.
+];
+
+const UPSTREAMS: &[Line] = &[
+    ("[upstreams.one]", None),
+    ("url = \"https://localhost:1\"", None),
+    ("roots = \"file\"", None),
     (
-        "[upstreams.mine]\nurl = \"http://localhost:1\"\napi_key_file = \"DIR/cert.pem\"\n[upstreams.other]\nurl = \"http://localhost:1\"\napi_key_file = \"DIR/cert.der\"\n",
-        &[
-            (
-                "3:1: upstreams.mine.api_key_file",
-                "the provider's key has a space, a line break or another sign that no header can carry",
-                "DIR/cert.pem holds the key as the provider gave it, and nothing else",
-            ),
-            (
-                "6:1: upstreams.other.api_key_file",
-                "cannot read DIR/cert.der: it is not valid UTF-8",
-                "a text file in UTF-8 belongs here",
-            ),
-        ],
+        "ca = \"DIR/key.pem\"",
+        Some((
+            "upstreams.one.ca",
+            "DIR/key.pem: there is no certificate in it",
+            "it holds a private key: name the file of the certificate here",
+        )),
     ),
     (
-        "[upstreams.mine]\nurl = \"http://localhost:1\"\napi_key_file = \"DIR/empty\"\n",
-        &[(
-            "3:1: upstreams.mine.api_key_file",
+        "client_cert = \"DIR/text\"",
+        Some((
+            "upstreams.one.client_cert",
+            "DIR/text: there is no certificate in it",
+            "the file begins with the certificate itself, in PEM",
+        )),
+    ),
+    ("client_key = \"DIR/key.pem\"", None),
+    ("[upstreams.two]", None),
+    ("url = \"https://localhost:2\"", None),
+    ("roots = \"file\" # two", None),
+    (
+        "ca = \"DIR/broken.pem\"",
+        Some((
+            "upstreams.two.ca",
+            "DIR/broken.pem: certificate 1 cannot be read",
+            "the file holds the certificates of the authorities, in PEM",
+        )),
+    ),
+    ("[upstreams.three]", None),
+    ("url = \"http://localhost:3\"", None),
+    (
+        "api_key_file = \"DIR/cert.pem\"",
+        Some((
+            "upstreams.three.api_key_file",
+            "the provider's key has a space, a line break or another sign that no header can carry",
+            "DIR/cert.pem holds the key as the provider gave it, and nothing else",
+        )),
+    ),
+    ("[upstreams.four]", None),
+    ("url = \"http://localhost:4\"", None),
+    (
+        "api_key_file = \"DIR/cert.der\"",
+        Some((
+            "upstreams.four.api_key_file",
+            "cannot read DIR/cert.der: it is not valid UTF-8",
+            "a text file in UTF-8 belongs here",
+        )),
+    ),
+    ("[upstreams.five]", None),
+    ("url = \"http://localhost:5\"", None),
+    (
+        "api_key_file = \"DIR/empty\"",
+        Some((
+            "upstreams.five.api_key_file",
             "the provider's key is empty",
-            "holds the key as the provider",
-        )],
+            "holds the key as the provider gave it",
+        )),
     ),
-    // Rules, known values, keys of the gateway's own.
+];
+
+const OTHERS: &[Line] = &[
+    ("[rules]", None),
     (
-        "[rules]\ncustom = [\"DIR/text\"]\n",
-        &[("2:1: rules.custom", "DIR/text: ", "`aegis-gateway rules test FILE` tries a file out")],
+        "custom = [\"DIR/cert.der\"]",
+        Some(("rules.custom[0]", "it is not valid UTF-8", "a text file in UTF-8 belongs here")),
     ),
+    ("[known_values]", None),
+    ("file = \"DIR/text\"", None),
     (
-        "[rules]\ncustom = [\"DIR/cert.der\"]\n",
-        &[("2:1: rules.custom[0]", "it is not valid UTF-8", "a text file in UTF-8 belongs here")],
-    ),
-    (
-        "[known_values]\nfile = \"DIR/text\"\nkey_file = \"DIR/hash.key\"\n",
-        &[("2:1: known_values.file", "DIR/text: ", "the list and its key belong together")],
-    ),
-    (
-        "[known_values]\nfile = \"DIR/text\"\nkey_file = \"DIR/text\"\n",
-        &[(
-            "3:1: known_values.key_file",
+        "key_file = \"DIR/text\"",
+        Some((
+            "known_values.key_file",
             "DIR/text does not hold 64 hexadecimal digits",
             "restore it from a backup",
-        )],
+        )),
     ),
+    ("[tokens]", None),
     (
-        "[tokens]\nkey_file = \"DIR/cert.pem\"\n",
-        &[(
-            "2:1: tokens.key_file",
+        "key_file = \"DIR/cert.pem\"",
+        Some((
+            "tokens.key_file",
             "DIR/cert.pem does not hold 64 hexadecimal digits",
             "restore it from a backup",
-        )],
+        )),
     ),
-    // What is written.
+    ("[audit]", None),
     (
-        "[audit]\nfile = \"DIR/other\"\n",
-        &[("2:1: audit.file", "DIR/other is a folder", "choose another file")],
+        "file = \"DIR/other\"",
+        Some(("audit.file", "DIR/other is a folder", "choose another file, or set audit.enabled = false")),
     ),
+    ("[log]", None),
     (
-        "[log]\naccess = \"DIR/other\"\n",
-        &[("2:1: log.access", "DIR/other is a folder", "off, stdout, stderr or a file")],
+        "access = \"DIR/other\"",
+        Some(("log.access", "DIR/other is a folder", "off, stdout, stderr or a file")),
+    ),
+];
+
+const LIST: &[Line] = &[
+    ("[known_values]", None),
+    (
+        "file = \"DIR/text\"",
+        Some(("known_values.file", "DIR/text: ", "the list and its key belong together")),
+    ),
+    ("key_file = \"DIR/hash.key\"", None),
+];
+
+const RULES: &[Line] = &[
+    ("[rules]", None),
+    (
+        "custom = [\"DIR/text\"]",
+        Some(("rules.custom", "DIR/text: ", "`aegis-gateway rules test FILE` tries a file out")),
     ),
 ];
 
@@ -224,19 +264,21 @@ fn a_file_of_another_kind_is_told_at_its_own_setting_with_what_belongs_there() {
         let mode = if entry.path().is_dir() { 0o700 } else { 0o600 };
         std::fs::set_permissions(entry.path(), std::fs::Permissions::from_mode(mode)).expect("set");
     }
-    let mut wrong = Vec::new();
-    for (text, expected) in CASES {
-        let said = check(folder.path(), text);
-        let problems: Vec<&str> = said.split("error: ").skip(1).collect();
-        let are_told = expected.len() == problems.len()
-            && expected.iter().zip(&problems).all(|((place, what, help), problem)| {
+    for lines in [CERTIFICATES, UPSTREAMS, OTHERS, LIST, RULES] {
+        let text: String = lines.iter().flat_map(|(line, _)| [line, "\n"]).collect();
+        let said = check(folder.path(), &text);
+        let told: Vec<&str> = said.split("error: ").skip(1).collect();
+        let mut expected = 0;
+        for (number, (line, says)) in (1..).zip(lines) {
+            let Some((setting, what, help)) = says else { continue };
+            expected += 1;
+            let at = format!("DIR/aegis.toml:{number}:1: {setting}: ");
+            let is_told = |problem: &&str| {
                 let (first, second) = problem.split_once("\n  help: ").unwrap_or((problem, ""));
-                let at = format!("DIR/aegis.toml:{place}: ");
                 first.starts_with(&at) && first.contains(what) && second.contains(help)
-            });
-        if !are_told {
-            wrong.push(format!("--- of ---\n{text}--- is said ---\n{said}"));
+            };
+            assert_eq!(told.iter().filter(|told| is_told(told)).count(), 1, "{at} {line}\n{said}");
         }
+        assert_eq!(told.len(), expected, "no other: {said}");
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
