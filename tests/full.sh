@@ -21,7 +21,7 @@ Usage: tests/full.sh [PART...]      all parts without a name
   reloads     memory over many reloads of fifty thousand keys
   blocked     all logs blocked to the end of the gateway, on both drivers
   frozen      a file system that is frozen, on both drivers (needs root and a loop device)
-  agents      gemini-cli and aider through the gateway, beside the agents of the gate (needs package indexes)
+  agents      gemini-cli, aider and Continue's CLI through the gateway, beside the agents of the gate (needs package indexes)
   fuzz-lints  clippy over the libFuzzer targets (needs a C++ compiler)
   deny        cargo-deny: licences, banned and doubled crates, sources
   advisories  cargo-deny: known holes in dependencies (needs the advisory database)
@@ -50,7 +50,7 @@ restart() {
 
 reloads() {
     cargo build --locked --release -p aegis-gateway &&
-        AEGIS_BIN_DIR=$CARGO_TARGET_DIR/release cargo test --locked --profile test -p aegis-tests --test reloads -- --ignored
+        AEGIS_BIN_DIR=$CARGO_TARGET_DIR/release cargo test --locked --profile test -p aegis-tests --test reloads -- --ignored --nocapture
 }
 
 # blocked_on_both TEST: runs ignored tests of logs that are blocked, on io_uring where it can be used, and on epoll.
@@ -78,7 +78,7 @@ agents() {
     if ! cmp -s $folder/package-lock.json $modules/.installed.json; then
         (cd $folder && npm ci --silent --omit=optional --cache node_modules/.npm-cache) &&
             rm -rf $modules/.npm-cache && cp $folder/package-lock.json $modules/.installed.json ||
-            { skip 'gemini-cli cannot be had'; return; }
+            { skip 'gemini-cli or Continue cannot be had'; return; }
     fi
     if ! cmp -s $folder/requirements.txt $venv/installed.txt; then
         rm -rf $venv

@@ -43,6 +43,8 @@ OpenPGP, PuTTY, SSH2 and JWK; the shell copies them too. Files are the same as w
   quotation mark or a backslash needs the escapes that the model did not know of.
 - gemini-cli with `GOOGLE_GEMINI_BASE_URL` and no login chosen before ends with \"Invalid auth method selected\": choose \"Gemini API key\" under `/auth`, or
   write `{\"security\": {\"auth\": {\"selectedType\": \"gemini-api-key\"}}}` into `~/.gemini/settings.json`.
+- Continue's own tools neither read nor edit files whose names promise secrets (`.env`, `.pem`): its model reads and edits them by the shell,
+  here too.
 - Claude Code with `ANTHROPIC_BASE_URL` and a key asks nothing but the Messages API there; its own telemetry and updates go past the gateway unless
   `CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1` is set.
 ";
@@ -65,7 +67,8 @@ struct Tool {
     tested: &'static str,
 }
 
-const SDK: &str = "replies whole and streamed, tools, five megabytes, plain and over TLS";
+const SDK: &str =
+    "replies whole and streamed, tools, five megabytes, plain and over TLS, and by their variables alone";
 const SESSION: &str = "a session";
 
 const TOOLS: &[Tool] = &[
@@ -112,45 +115,52 @@ const TOOLS: &[Tool] = &[
         tested: "six turns in three prompts, with edits as text",
     },
     Tool {
+        name: "Continue's CLI",
+        pin: Pin::Npm("agents/full", "@continuedev/cli"),
+        protocol: "OpenAI chat completions",
+        setting: "`models[].apiBase`",
+        tested: SESSION,
+    },
+    Tool {
         name: "Anthropic SDK, Node",
         pin: Pin::Npm("sdk/node", "@anthropic-ai/sdk"),
         protocol: "Anthropic",
-        setting: "`baseURL`",
+        setting: "`baseURL`, `ANTHROPIC_BASE_URL`",
         tested: SDK,
     },
     Tool {
         name: "OpenAI SDK, Node",
         pin: Pin::Npm("sdk/node", "openai"),
         protocol: "OpenAI",
-        setting: "`baseURL`",
+        setting: "`baseURL`, `OPENAI_BASE_URL`",
         tested: SDK,
     },
     Tool {
         name: "Google SDK, Node",
         pin: Pin::Npm("sdk/node", "@google/genai"),
         protocol: "Google",
-        setting: "`httpOptions.baseUrl`",
+        setting: "`httpOptions.baseUrl`, `GOOGLE_GEMINI_BASE_URL`",
         tested: SDK,
     },
     Tool {
         name: "Anthropic SDK, Python",
         pin: Pin::Pip("requirements.txt", "anthropic"),
         protocol: "Anthropic",
-        setting: "`base_url`",
+        setting: "`base_url`, `ANTHROPIC_BASE_URL`",
         tested: SDK,
     },
     Tool {
         name: "OpenAI SDK, Python",
         pin: Pin::Pip("requirements.txt", "openai"),
         protocol: "OpenAI",
-        setting: "`base_url`",
+        setting: "`base_url`, `OPENAI_BASE_URL`",
         tested: SDK,
     },
     Tool {
         name: "Google SDK, Python",
         pin: Pin::Pip("requirements.txt", "google-genai"),
         protocol: "Google",
-        setting: "`http_options`",
+        setting: "`http_options`, `GOOGLE_GEMINI_BASE_URL`",
         tested: SDK,
     },
 ];

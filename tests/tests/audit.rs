@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use aegis_tests::client::{get, post};
 use aegis_tests::secrets::Seeded;
+use aegis_tests::upstream::Step;
 use aegis_tests::{Gateway, Script, Upstream, wait_until};
 
 const CHAT: &str = "/v1/chat/completions";
@@ -38,6 +39,51 @@ fn ids(file: &Path) -> Vec<String> {
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).expect("a file").permissions().mode() & 0o777
+}
+
+/// What is no request, and what the end of the gateway cuts.
+#[test]
+fn every_exchange_has_an_event_however_it_ends() {
+    const ENDLESS: &[u8] = b"data: {}\n\n";
+    let upstream = Upstream::start(|_, _| {
+        (0..100).fold(Script::stream(), |script, _| {
+            script.event(ENDLESS).then(Step::Pause(Duration::from_millis(100)))
+        })
+    });
+    let config = "[server]\nshutdown_timeout = \"100ms\"\n";
+    let mut gateway = Gateway::builder().all_upstreams(&upstream.url()).config(config).start();
+    let mut expected = Vec::new();
+    for (request, status) in [
+        (&b"GET / HTTP/1.1\nhost: g\n\n"[..], 400),
+        (
+            b"POST /v1/files HTTP/1.1\r\nhost: g\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n",
+            400,
+        ),
+        (b"GET / HTTP/3.0\r\nhost: g\r\n\r\n", 505),
+    ] {
+        let reply = gateway.exchange(request);
+        assert_eq!(reply.status(), status);
+        let id = reply.field("x-aegis-request-id").expect("an id").to_owned();
+        expected.push((id, status, "\"invalid_request\"", "\"complete\"", "\"\""));
+    }
+    let mut client = gateway.connect();
+    client.send(&request(1)).expect("sent");
+    client.read_some(100).expect("the reply begins");
+    gateway.terminate();
+    gateway.process.wait(Duration::from_secs(20)).expect("it stops");
+    let text = fs::read_to_string(gateway.state().join("audit.jsonl")).expect("an audit log");
+    let events: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("an event")).collect();
+    assert_eq!(events.len(), expected.len() + 1, "{text}");
+    for (id, status, error, ended, path) in expected {
+        let event = events.iter().find(|event| event["id"] == *id).expect("an event");
+        assert_eq!(event["status"], status, "{event}");
+        let found = ["error", "ended", "path"].map(|name| event[name].to_string());
+        assert_eq!(found, [error, ended, path], "{event}");
+        assert!(event["upstream"].is_null() && event["method"].is_null(), "{event}");
+    }
+    let cut = events.last().expect("events");
+    assert_eq!((&cut["ended"], &cut["status"]), (&"shutdown".into(), &200.into()), "{cut}");
 }
 
 #[test]

@@ -195,6 +195,30 @@ fn a_state_folder_that_is_deleted_is_noticed_and_may_come_back() {
     wait_until("the new file gets events", || fs::read_to_string(&file).is_ok_and(|text| text.contains(id)));
 }
 
+#[test]
+fn a_master_key_that_is_replaced_is_noticed_and_not_used() {
+    let (upstream, folder) = (provider(), tempfile::tempdir().expect("a folder"));
+    let state = folder.path().join("state");
+    let gateway = builder(&upstream).state(&state).start();
+    let path = state.join("master.key");
+    let key = fs::read(&path).expect("a key");
+    fs::write(&path, b"01".repeat(32)).expect("the key can be written");
+    wait_until("readiness reports it", || {
+        readiness(&gateway).text().contains("the master key in the state folder is not the one in use")
+    });
+    wait_until("the log says so", || {
+        gateway.process.output().contains("it is another one than this gateway runs with")
+    });
+    assert!(gateway.metric("aegis_master_key_replaced", "") > 0.0);
+    gateway.process.signal(Signal::SIGHUP);
+    wait_until("a reload is refused", || gateway.metric("aegis_reload_failures_total", "") > 0.0);
+    assert_eq!(ask(&gateway), 200, "the key in use makes its tokens");
+    fs::write(&path, &key).expect("the key can be written");
+    wait_until("it is ready again", || readiness(&gateway).status() == 200);
+    gateway.process.signal(Signal::SIGHUP);
+    wait_until("a reload is done", || gateway.metric("aegis_reloads_total", "") > 0.0);
+}
+
 /// A file system in a file, mounted; frozen it answers no write. Needs root and a loop device.
 struct Disk {
     folder: tempfile::TempDir,

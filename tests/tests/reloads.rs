@@ -52,6 +52,7 @@ fn reload(count: u32, reloads: u32, keep_kib: u64) {
         }
         resident.push(gateway.process.resident_kib());
     }
+    println!("{count} keys, KiB after the start and after each reload: {resident:?}");
     let (settled, last) = (resident[2], resident[resident.len() - 1]);
     // A quarter, or what the allocator may keep here and there.
     assert!(last < settled + (settled / 4).min(keep_kib), "KiB after each reload: {resident:?}");

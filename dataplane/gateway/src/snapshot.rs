@@ -9,6 +9,7 @@ mod files;
 mod gateway_keys;
 mod keys;
 mod own_secrets;
+mod pem_files;
 mod policy;
 mod restore;
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::config::Settings;
@@ -135,13 +136,45 @@ pub fn master_key(settings: &Settings, missing: MissingKey) -> Result<MasterKey,
     in_folder(&MASTER, settings, missing == MissingKey::Create)
 }
 
-/// The path that exists as long as the state folder of `settings` is there: that of the master key, or the folder itself where the key comes
-/// from elsewhere. None where a gateway that has started has no use for it.
-pub fn landmark(settings: &Settings) -> Option<PathBuf> {
-    let folder = folder(settings);
-    let is_key_elsewhere = settings.tokens.key.is_some() || settings.tokens.key_file.is_some();
-    let landmark = if is_key_elsewhere { folder } else { folder.join(MASTER.file) };
-    landmark.exists().then_some(landmark)
+/// Whether the master key of `settings` is the one in the state folder.
+pub fn has_key_in_folder(settings: &Settings) -> bool {
+    settings.tokens.key.is_none() && settings.tokens.key_file.is_none()
+}
+
+/// What tells one master key from another, and nothing of either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyFingerprint([u8; 32]);
+
+impl KeyFingerprint {
+    /// The fingerprint of `key`.
+    pub fn of(key: &MasterKey) -> KeyFingerprint {
+        KeyFingerprint(
+            Sha256::new().chain_update("aegis master key\n").chain_update(key.as_slice()).finalize().into(),
+        )
+    }
+}
+
+/// What is there as long as the state folder is: the master key in it, or the folder itself where the key comes from elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Landmark {
+    /// Its path.
+    pub path: PathBuf,
+    /// Whether it is the master key.
+    pub is_key: bool,
+}
+
+impl Landmark {
+    /// That of the state folder of `settings`; none where a gateway that has started has no use for it.
+    pub fn of(settings: &Settings) -> Option<Landmark> {
+        let (folder, is_key) = (folder(settings), has_key_in_folder(settings));
+        let path = if is_key { folder.join(MASTER.file) } else { folder };
+        path.exists().then_some(Landmark { path, is_key })
+    }
+
+    /// Reads the master key that it is.
+    pub fn read_key(&self) -> Result<KeyFingerprint, Problem> {
+        read(&MASTER, &self.path).map(|key| KeyFingerprint::of(&key))
+    }
 }
 
 /// The key of the known values: in the named file, or in the state folder, where it is created when `create` allows it.
@@ -262,7 +295,7 @@ mod tests {
         let settings = settings_in(&folder.path().join("new"));
         assert!(master_key(&settings, MissingKey::Invent).is_ok());
         assert!(master_key(&settings, MissingKey::Refuse).unwrap_err().what.contains("was deleted"));
-        assert_eq!(landmark(&settings), None);
+        assert_eq!(Landmark::of(&settings), None);
         assert!(!folder.path().join("new").exists());
     }
 

@@ -241,6 +241,18 @@ fn check_names_everything_that_is_wrong_with_its_line() {
     let run = feed(program(folder.path()).arg("run").arg("--config").arg(&file), b"");
     assert_eq!(run.status.code(), Some(2));
     assert_eq!(text(&run.stderr).matches("error: ").count(), 9, "{}", text(&run.stderr));
+    // Once each, although reading them and building of them meet the same.
+    std::fs::write(&file, "[upstreams.one]\nurl = \"foo\"\n[upstreams.two]\nurl = \"ftp://h\"\n")
+        .expect("written");
+    let output = check();
+    let said = text(&output.stderr);
+    for (line, what) in [
+        (2, "upstreams.one.url: `foo` has no scheme"),
+        (4, "upstreams.two.url: `ftp` is not a scheme that can be used"),
+    ] {
+        assert_eq!(said.matches(&format!("{}{what}\n  help: write it like", at(line))).count(), 1, "{said}");
+    }
+    assert!(text(&output.stdout).ends_with("wrong, 2 errors\n"), "{}", text(&output.stdout));
     std::fs::write(&file, "[rules]\ncustom = [\"a.toml\", \"b.toml\"]\n").expect("written");
     let output = check();
     assert_eq!(
@@ -248,6 +260,25 @@ fn check_names_everything_that_is_wrong_with_its_line() {
         2,
         "{}",
         text(&output.stderr)
+    );
+}
+
+#[test]
+fn an_address_that_is_none_is_told_what_one_looks_like() {
+    let folder = folder();
+    for (flag, value) in [("--listen", "8080"), ("--listen", "localhost:8080"), ("--admin", ":9901")] {
+        let output = run(folder.path(), &["check", flag, value], b"");
+        let said = text(&output.stderr);
+        assert!(
+            output.status.code() == Some(2) && said.contains("like 127.0.0.1:8080 or [::1]:8080"),
+            "{said}"
+        );
+    }
+    let output = run(folder.path(), &["check", "--config", "/"], b"");
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("Is a directory") && said.contains("help: name the file in it with --config"),
+        "{said}"
     );
 }
 

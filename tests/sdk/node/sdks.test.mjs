@@ -1,10 +1,11 @@
-// The Node SDKs of OpenAI and Anthropic through the gateway: what they parse must equal what they parse without it.
+// The Node SDKs of OpenAI, Anthropic and Google through the gateway: what they parse must equal what they parse without it.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import zlib from "node:zlib";
 
 import Anthropic from "@anthropic-ai/sdk";
+import { GoogleGenAI } from "@google/genai";
 import OpenAI from "openai";
 
 const { AEGIS_TEST_MOCK: MOCK, AEGIS_TEST_MOCK_TLS: MOCK_TLS } = process.env;
@@ -118,6 +119,12 @@ const anthropic = (url, headers, scenario) =>
     defaultHeaders: scenario ? { ...headers, "x-mock-scenario": scenario } : headers,
   });
 
+const google = (url, headers, scenario) =>
+  new GoogleGenAI({
+    apiKey: "test-key",
+    httpOptions: { baseUrl: url, headers: scenario ? { ...headers, "x-mock-scenario": scenario } : headers },
+  });
+
 const schema = { type: "object", properties: { command: { type: "string" } } };
 const chatTools = [{ type: "function", function: { name: "run", parameters: schema } }];
 const responseTools = [{ type: "function", name: "run", parameters: schema, strict: false }];
@@ -207,4 +214,53 @@ same("errors keep their class", 26, async (url, headers, values) => {
   const error = await call.then(() => assert.fail("no error"), (error) => error);
   assert.ok(error instanceof OpenAI.RateLimitError, String(error));
   return { status: error.status, error: plain(error.error), value: values[0] };
+});
+
+// The reply without the SDK's note of the HTTP head, which differs by the gateway's own fields.
+const content = ({ sdkHttpResponse, ...reply }) => plain(reply);
+
+const contentTools = {
+  tools: [{ functionDeclarations: [{ name: "run", parametersJsonSchema: schema }] }],
+  automaticFunctionCalling: { disable: true },
+};
+const contents = (scenario, config = {}) => async (url, headers, values) =>
+  content(await google(url, headers, scenario).models.generateContent({ model: "gemini-pro", contents: prompt(values), config }));
+const contentStream = (scenario, make = prompt, config = {}) => async (url, headers, values) => {
+  const request = { model: "gemini-pro", contents: make(values), config };
+  const parts = [];
+  for await (const chunk of await google(url, headers, scenario).models.generateContentStream(request)) {
+    parts.push(...(chunk.candidates?.[0]?.content?.parts ?? []));
+  }
+  const text = parts.map((part) => part.text ?? "").join("");
+  return { text, calls: plain(parts.filter((part) => part.functionCall)) };
+};
+same("google contents, whole", 40, contents(""));
+same("google contents, streamed", 41, contentStream("chunk=1"));
+same("google contents, streamed in small segments", 42, contentStream("chunk=3,segment=7,eol=crlf"));
+same("google contents, function calls", 43, contents("tools=2,nested=1", contentTools));
+same("google contents, function calls streamed", 44, contentStream("tools=2,nested=1,chunk=2", prompt, contentTools));
+same("google contents, five megabytes", 45, contentStream("chunk=4000", big));
+
+// As a program uses them that knows of no gateway: address and key come from their own environment variables.
+function variables(values) {
+  for (const name of Object.keys(process.env)) {
+    if (/^(OPENAI|ANTHROPIC|GOOGLE|GEMINI)_/.test(name)) delete process.env[name];
+  }
+  Object.assign(process.env, values);
+}
+same("openai, by its variables", 50, async (url, headers, values) => {
+  variables({ OPENAI_BASE_URL: url + "/v1", OPENAI_API_KEY: "test-key" });
+  const client = new OpenAI({ defaultHeaders: headers });
+  const chat = plain(await client.chat.completions.create({ model: "m", messages: ask(prompt(values)) }));
+  return { chat, response: plain(await client.responses.create({ model: "m", input: prompt(values) })) };
+});
+same("anthropic, by its variables", 51, async (url, headers, values) => {
+  variables({ ANTHROPIC_BASE_URL: url, ANTHROPIC_API_KEY: "test-key" });
+  const client = new Anthropic({ defaultHeaders: headers });
+  return plain(await client.messages.create({ model: "m", max_tokens: 9, messages: ask(prompt(values)) }));
+});
+same("google, by its variables", 52, async (url, headers, values) => {
+  variables({ GOOGLE_GEMINI_BASE_URL: url, GEMINI_API_KEY: "test-key" });
+  const client = new GoogleGenAI({ httpOptions: { headers } });
+  return content(await client.models.generateContent({ model: "gemini-pro", contents: prompt(values) }));
 });

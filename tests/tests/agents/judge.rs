@@ -1,7 +1,11 @@
 //! Runs a scenario without and with the gateway, and judges what differs.
 
+use std::fs;
+use std::path::Path;
+
 use aegis_tests::oracle::{Runs, tokens_in};
-use aegis_tests::{Gateway, Message};
+use aegis_tests::{Gateway, Message, wait_until};
+use serde_json::Value;
 
 use crate::plans::Scenario;
 use crate::provider::Model;
@@ -14,6 +18,8 @@ pub(crate) struct Comparison {
     model: Model,
     direct: Outcome,
     through: Outcome,
+    /// The gateway's audit log.
+    events: Vec<Value>,
 }
 
 impl Comparison {
@@ -26,7 +32,31 @@ impl Comparison {
         let gateway = Gateway::before(&provider.url());
         let url = format!("http://{}", gateway.address);
         let through = workspace.run(agent, &url, &scenario.files, scenario.prompts, &provider);
-        Comparison { agent, scenario, model, direct, through }
+        let audit = gateway.state().join("audit.jsonl");
+        let events = || fs::read_to_string(&audit).unwrap_or_default();
+        wait_until("every request is audited", || events().lines().count() >= through.requests.len());
+        let events = events().lines().map(|line| serde_json::from_str(line).expect("an event")).collect();
+        Comparison { agent, scenario, model, direct, through, events }
+    }
+
+    /// Asserts that each request for a turn has left the line in the audit log by which README says that the tool works.
+    pub(crate) fn assert_audited_as_readme_says(&self) {
+        let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+        let readme = fs::read_to_string(readme).expect("README.md");
+        let begin = self.agent.readme_line();
+        let line = readme.lines().find(|line| line.starts_with(begin)).expect("a line of the table");
+        let told = line.trim_end_matches(" |").rsplit(" | ").next().expect("three columns");
+        let mut words = told.split('`').skip(1).step_by(2);
+        let upstream = words.next().expect("an upstream");
+        let paths: Vec<&str> = words.map(|path| path.trim_end_matches("...")).collect();
+        assert!(!paths.is_empty(), "{line}");
+        let is_promised = |event: &&Value| {
+            let path = event["path"].as_str().unwrap_or_default();
+            event["upstream"] == upstream && paths.iter().any(|begin| path.starts_with(begin))
+        };
+        let count = self.events.iter().filter(is_promised).count();
+        let turns = self.turns(&self.through).len();
+        assert!(count >= turns, "{count} of {turns} turns are told by {told}: {:?}", self.events);
     }
 
     /// Asserts that the plan was played to its end, and that files and answers of the two are alike.

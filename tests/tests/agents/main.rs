@@ -28,10 +28,11 @@ const OPENCODE: Agent = Agent { tools: Tools::OpenCode, api: Api::Chat };
 
 const GEMINI: Agent = Agent { tools: Tools::Gemini, api: Api::Google };
 const AIDER: Agent = Agent { tools: Tools::Aider, api: Api::ChatText };
+const CONTINUE: Agent = Agent { tools: Tools::Continue, api: Api::Chat };
 
 /// The sessions in a deployment, run once for all tests that look at them.
 fn deployment(agent: Agent) -> &'static Comparison {
-    static RUNS: [OnceLock<Comparison>; 6] = [const { OnceLock::new() }; 6];
+    static RUNS: [OnceLock<Comparison>; 7] = [const { OnceLock::new() }; 7];
     let is_aider = agent.tools == Tools::Aider;
     let scenario = if is_aider { plans::tested_deployment } else { plans::deployment };
     RUNS[agent.tools as usize].get_or_init(|| Comparison::of(agent, scenario()))
@@ -42,6 +43,7 @@ fn works_alike(agent: Agent) {
     run.assert_same_work();
     run.assert_recognisable_values_hidden();
     run.assert_history_stays();
+    run.assert_audited_as_readme_says();
     compatibility::passed(agent.name());
 }
 
@@ -77,7 +79,7 @@ tests!(
 );
 tests!(
     further_deployments, works_alike, "needs the agents in tests/agents/full: run tests/full.sh agents",
-    gemini: GEMINI, aider: AIDER
+    gemini: GEMINI, aider: AIDER, continue_cli: CONTINUE
 );
 tests!(
     bare_values, hides_bare_values, "needs the agents in tests/agents/node_modules: run tests/run.sh",
@@ -85,7 +87,7 @@ tests!(
 );
 tests!(
     further_bare_values, hides_bare_values, "needs the agents in tests/agents/full: run tests/full.sh agents",
-    gemini: GEMINI, aider: AIDER
+    gemini: GEMINI, aider: AIDER, continue_cli: CONTINUE
 );
 tests!(
     private_keys, keeps_private_keys, "needs the agents in tests/agents/node_modules: run tests/run.sh",

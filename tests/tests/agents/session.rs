@@ -36,6 +36,18 @@ impl Agent {
             Tools::OpenCode => "opencode",
             Tools::Gemini => "gemini-cli",
             Tools::Aider => "aider",
+            Tools::Continue => "Continue's CLI",
+        }
+    }
+
+    /// What its line in README's table of tools begins with.
+    pub(crate) fn readme_line(self) -> &'static str {
+        match self.tools {
+            Tools::ClaudeCode => "| Claude Code,",
+            Tools::Codex | Tools::CodexPrograms => "| Codex ",
+            Tools::Gemini => "| gemini-cli,",
+            Tools::Continue => "| Continue ",
+            Tools::OpenCode | Tools::Aider => "| others ",
         }
     }
 }
@@ -135,6 +147,7 @@ impl Workspace {
             Tools::OpenCode => opencode(&mut command, url, home),
             Tools::Gemini => gemini(&mut command, url, home),
             Tools::Aider => aider(&mut command, url, home),
+            Tools::Continue => continue_cli(&mut command, url, home),
         }
         command
     }
@@ -163,6 +176,7 @@ fn prompt_arguments(command: &mut Command, tools: Tools, prompt: &str, again: bo
             command.args(again.then_some(["--resume", "latest"]).iter().flatten()).arg("--prompt")
         }
         Tools::Aider => command.args(again.then_some("--restore-chat-history")).arg("--message"),
+        Tools::Continue => command.args(again.then_some("--resume")).arg("--print"),
     };
     command.arg(prompt);
 }
@@ -254,6 +268,17 @@ fn aider(command: &mut Command, url: &str, home: &Path) {
     command.args(["--yes-always", "--no-git", "--no-pretty", "--auto-test", "--test-cmd", "sh check.sh"]);
     command.args(["--no-check-update", "--analytics-disable", "--no-show-release-notes"]);
     command.args(["--no-show-model-warnings", "--file", "deploy.env"]);
+}
+
+fn continue_cli(command: &mut Command, url: &str, home: &Path) {
+    let config = home.join("config.yaml");
+    let text = format!(
+        "name: aegis\nversion: 0.0.1\nschema: v1\nmodels:\n  - name: m\n    provider: openai\n    model: m\n    \
+         apiKey: {PROVIDER_KEY}\n    apiBase: {url}/v1\n"
+    );
+    fs::write(&config, text).expect("a file");
+    command.env("CONTINUE_TELEMETRY_ENABLED", "0");
+    command.arg(installed("agents/full/node_modules/.bin/cn")).arg("--auto").arg("--config").arg(config);
 }
 
 /// The files of a folder and what is below it, but for the logs that aider keeps beside them, with their times.

@@ -22,6 +22,8 @@ pub(crate) enum Tools {
     Gemini,
     /// aider, which has none: it reads edits from the text, and runs its tests by itself.
     Aider,
+    /// Continue's command line.
+    Continue,
 }
 
 impl Tools {
@@ -33,6 +35,7 @@ impl Tools {
             Tools::Codex => codex(act),
             Tools::Gemini => gemini(act),
             Tools::Aider => None,
+            Tools::Continue => continue_cli(act, work),
             Tools::CodexPrograms => codex(act).map(|call| program(&call)),
         }
     }
@@ -66,6 +69,30 @@ fn opencode(act: &Act, work: &Path) -> Option<Call> {
         }
         Act::Write { path, text } => {
             json_call("write", json!({"filePath": work.join(path), "content": text}))
+        }
+        Act::Answer => return None,
+    })
+}
+
+/// Its tools for files refuse those whose names promise secrets, so the model turns to the shell.
+fn continue_cli(act: &Act, work: &Path) -> Option<Call> {
+    let run = |command: String| json_call("Bash", json!({"command": command}));
+    let is_refused = |path: &str| Path::new(path).extension().is_some_and(|end| end == "env");
+    Some(match act {
+        Act::Read { path } if is_refused(path) => run(format!("cat {path}")),
+        Act::Read { path } => json_call("Read", json!({"filepath": work.join(path)})),
+        Act::Run { command } => run(command.clone()),
+        Act::Replace { path, old, new } if is_refused(path) => run(format!(
+            "cat > old.part <<'END'\n{old}\nEND\ncat > new.part <<'END'\n{new}\nEND\npython3 - {path} <<'END'\n\
+             import pathlib, sys\nfile = pathlib.Path(sys.argv[1])\n\
+             old, new = (pathlib.Path(name).read_text()[:-1] for name in (\"old.part\", \"new.part\"))\n\
+             file.write_text(file.read_text().replace(old, new, 1))\nEND\nrm old.part new.part\n"
+        )),
+        Act::Replace { path, old, new } => {
+            json_call("Edit", json!({"file_path": work.join(path), "old_string": old, "new_string": new}))
+        }
+        Act::Write { path, text } => {
+            json_call("Write", json!({"filepath": work.join(path), "content": text}))
         }
         Act::Answer => return None,
     })

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aegis_tests::client::{Client, get, post};
@@ -38,14 +38,18 @@ fn before(upstream: &Upstream) -> GatewayBuilder {
     Gateway::builder().all_upstreams(&upstream.url())
 }
 
-/// How often each request's id stands in the audit files of a state folder, those set aside included.
+/// The audit files of a state folder, those set aside included.
+fn audit_files(state: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(state).expect("a state folder").flatten();
+    let audit = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("audit."));
+    audit.map(|entry| entry.path()).collect()
+}
+
+/// How often each request's id stands in the audit files of a state folder.
 fn audited(state: &Path) -> HashMap<String, usize> {
     let mut ids = HashMap::new();
-    for entry in fs::read_dir(state).expect("a state folder").flatten() {
-        if !entry.file_name().to_string_lossy().starts_with("audit.") {
-            continue;
-        }
-        for line in fs::read_to_string(entry.path()).expect("an audit file").lines() {
+    for file in audit_files(state) {
+        for line in fs::read_to_string(file).expect("an audit file").lines() {
             let event: serde_json::Value = serde_json::from_str(line).expect("a whole line");
             *ids.entry(event["id"].as_str().expect("an id").to_owned()).or_default() += 1;
         }
@@ -80,10 +84,13 @@ fn take_over_under_load(shapes: &[Shape], clients: usize, requests: usize) {
     load.wait_for(requests);
     let (answered, cut) = load.end();
     assert!(cut.is_empty(), "{} of {answered} were cut: {cut:?}\n{}", cut.len(), running.process.output());
+    expect_locked(&running, &upstream);
     running.terminate();
     assert!(running.process.wait(PATIENCE).expect("it ends").success());
     let events = audited(state.path());
     assert_eq!((events.len(), events.values().max()), (answered, Some(&1)), "one event for each request");
+    let files = audit_files(state.path()).len();
+    assert!(files >= shapes.len(), "{files} audit files of {} gateways", shapes.len());
 }
 
 #[test]
@@ -201,6 +208,9 @@ fn a_state_folder_that_was_put_back_is_locked_and_can_be_taken_over_from() {
     wait_until("it can be taken over from again", || old.metric("aegis_takeover_possible", "") > 0.0);
     assert!(old.process.output().contains("it is made again"));
     expect_locked(&old, &upstream);
+    // Who wants to take over before it was noticed that they are gone waits for that.
+    fs::remove_file(state.join("takeover.sock")).expect("deleted");
+    fs::remove_file(state.join("gateway.lock")).expect("deleted");
     let new = before(&upstream).in_place_of(&old).takeover().start();
     assert!(old.process.wait(PATIENCE).expect("it ends").success());
     assert_eq!(new.exchange(&request("new")).status(), 200);
@@ -263,6 +273,26 @@ fn before_it_stops_accepting_it_sends_its_clients_elsewhere() {
     for address in [gateway.address, gateway.admin] {
         assert!(TcpStream::connect(address).is_err());
     }
+}
+
+/// The clients are those of a balancer, which sends nobody any more once readiness is gone.
+#[test]
+fn a_stop_with_a_delay_cuts_no_request() {
+    let upstream = provider();
+    let mut gateway = before(&upstream)
+        .shards(2)
+        .config("[server]\ndrain_delay = \"2s\"\nshutdown_timeout = \"20s\"")
+        .start();
+    let load = Load::start(gateway.address, 2);
+    load.wait_for(100);
+    gateway.terminate();
+    wait_until("readiness is gone", || {
+        Client::connect(gateway.admin).exchange(&get("/readyz")).status() == 503
+    });
+    load.wait_for(50);
+    let (answered, cut) = load.end();
+    assert!(cut.is_empty(), "{} of {answered} were cut: {cut:?}\n{}", cut.len(), gateway.process.output());
+    assert!(gateway.process.wait(PATIENCE).expect("it ends").success());
 }
 
 #[test]

@@ -18,6 +18,10 @@ pub(super) fn examine(settings: &Settings) -> Vec<Problem> {
     if let Err(what) = folder(&state) {
         problems.push(Problem::error("state.dir", what, "give a writable folder with --state DIR"));
     }
+    if let Some(Err(what)) = settings.cache.dir.as_deref().map(folder) {
+        let help = "give a writable folder: without one each start compiles all rules";
+        problems.push(Problem::warning("cache.dir", what, help));
+    }
     // One in the state folder that is not there yet can be made if the folder will do.
     let audit_file = settings.audit.file.clone().or_else(|| {
         let path = state.join(state_dir::AUDIT_FILE);
@@ -174,5 +178,22 @@ mod tests {
         assert_eq!(problems[0].what, format!("{} is a folder", path.display()));
         settings.audit.enabled = false;
         assert_eq!(found(&mut settings, folder.path()), []);
+    }
+
+    #[test]
+    fn a_place_for_compiled_rules_that_is_none_is_warned_about() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        let mut settings = Settings::default();
+        settings.cache.dir = Some(folder.path().join("new"));
+        assert_eq!(found(&mut settings, folder.path()), []);
+        for dir in [file.clone(), file.join("new")] {
+            settings.cache.dir = Some(dir);
+            let problems = found(&mut settings, folder.path());
+            assert_eq!(problems.len(), 1, "{problems:?}");
+            assert_eq!((&*problems[0].key, problems[0].severity), ("cache.dir", ProblemSeverity::Warning));
+            assert!(problems[0].what.contains("file"), "{problems:?}");
+        }
     }
 }

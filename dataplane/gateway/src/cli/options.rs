@@ -22,10 +22,10 @@ pub(super) struct ConfigOptions {
     )]
     config: Option<PathBuf>,
     /// Take traffic on this address (repeatable) [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
     listen: Vec<SocketAddr>,
     /// Serve /healthz, /readyz and /metrics on this address [default: 127.0.0.1:9901]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
     admin: Option<SocketAddr>,
     /// Folder for the master key and the audit log
     #[arg(long, value_name = "DIR")]
@@ -96,6 +96,11 @@ fn environment() -> Vec<(String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()
+}
+
+/// An address to listen on. Names are not looked up: which of their addresses would be meant?
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "write an IP address and a port, like 127.0.0.1:8080 or [::1]:8080".to_owned())
 }
 
 pub(super) fn name_and_url(text: &str) -> Result<(String, String), String> {

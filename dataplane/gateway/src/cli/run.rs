@@ -40,7 +40,7 @@ use crate::instance::Instance;
 use crate::lifecycle::Phase;
 use crate::rule_cache::RuleCache;
 use crate::snapshot::build::SnapshotBuilder;
-use crate::state_dir::MissingKey;
+use crate::state_dir::{KeyFingerprint, Landmark, MissingKey};
 use crate::waiting::wait_until;
 use crate::{logs, os, state_dir};
 
@@ -149,6 +149,7 @@ impl Process {
         let mut builder = SnapshotBuilder::new(RuleCache::of_gateway(settings));
         let first = builder.build(settings, &master).map_err(located)?;
         let shared = Arc::new(Shared::new(first, plan.shards));
+        shared.state_folder.use_key(KeyFingerprint::of(&master));
         if settings.audit.enabled && settings.audit.file.is_none() {
             state_dir::prepare_folder(&state_dir::folder(settings)).map_err(ConfigError::from)?;
         }
@@ -187,7 +188,7 @@ impl Process {
             hard_stop: settings.timeouts.hard_stop,
         };
         let control = {
-            let (shared, landmark) = (Arc::clone(&shared), state_dir::landmark(&settings));
+            let (shared, landmark) = (Arc::clone(&shared), Landmark::of(&settings));
             spawn("aegis-control", move || {
                 let _ending = ending::EndInTime { shared: &shared, end };
                 control::run(&shared, admin, reloader, landmark, end)

@@ -48,6 +48,13 @@ impl CutOff {
             CutOff::NoLineEnd => ("the file's last line does not end", "end it with a line break"),
         }
     }
+
+    /// The warning for who starts with `file`, which a reload would refuse. None where it sets nothing: then it may.
+    pub fn warn(self, file: &Path) -> Option<Problem> {
+        let (what, help) = self.explain();
+        let what = format!("{what}: a reload would take it for cut off, and refuse it");
+        (self != CutOff::Empty).then(|| Problem::warning("", what, help).at(file.display().to_string()))
+    }
 }
 
 /// A configuration file that has been read.
@@ -65,6 +72,7 @@ impl Document {
         let read = File::open(path).and_then(|file| os::read_whole_text(&file));
         let text = read.map_err(|error| {
             let help = match error.kind() {
+                std::io::ErrorKind::IsADirectory => "name the file in it with --config FILE",
                 std::io::ErrorKind::NotFound => "give the path of an existing file with --config FILE",
                 std::io::ErrorKind::PermissionDenied => "make it readable for the user who runs the gateway",
                 std::io::ErrorKind::InvalidData => "save the file as UTF-8",

@@ -135,6 +135,7 @@ pub fn read(sources: &Sources) -> Result<(Loaded, Vec<Problem>), ConfigError> {
     errors.extend(of_the_whole);
     warnings.extend(doubtful);
     let cut_off = places.document.as_ref().and_then(Document::cut_off);
+    warnings.extend(sources.file.as_deref().zip(cut_off).and_then(|(file, cut_off)| cut_off.warn(file)));
     Ok((Loaded { settings, warnings, cut_off, places }, errors))
 }
 

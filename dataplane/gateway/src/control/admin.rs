@@ -69,6 +69,9 @@ pub fn not_ready_beside_shards(shared: &Shared) -> Vec<String> {
     if shared.state_folder.is_gone() {
         reasons.push("the state folder, or the master key in it, was deleted".to_owned());
     }
+    if shared.state_folder.has_other_key() {
+        reasons.push("the master key in the state folder is not the one in use".to_owned());
+    }
     reasons
 }
 
@@ -97,7 +100,7 @@ fn no_address(upstream: &Upstream) -> String {
 }
 
 /// What is wrong with a gateway that is ready: with single upstreams, or for a takeover.
-fn remarks(shared: &Shared) -> impl Iterator<Item = String> {
+pub(super) fn remarks(shared: &Shared) -> impl Iterator<Item = String> {
     let names = "no other gateway can take over from this one: see its log";
     let names = shared.state_folder.lacks_names().then(|| names.to_owned());
     let upstreams = shared.snapshots.load().upstreams.clone();

@@ -21,19 +21,20 @@ use super::shutdown::POLL_INTERVAL;
 use crate::descriptors;
 
 /// Most connections at a time: as many as descriptors are kept free for.
-const MAX_CONNECTIONS: usize = descriptors::ADMIN_CONNECTIONS;
+pub(super) const MAX_CONNECTIONS: usize = descriptors::ADMIN_CONNECTIONS;
 /// How long a connection may take.
 #[derive(Clone, Copy)]
-struct ConnectionLimits {
+pub(super) struct ConnectionLimits {
     /// Waiting for the head of its next request.
-    head: Duration,
+    pub(super) head: Duration,
     /// In all.
-    connection: Duration,
+    pub(super) connection: Duration,
     /// With the exchange that is running when that is over.
-    last_exchange: Duration,
+    pub(super) last_exchange: Duration,
 }
 
-const LIMITS: ConnectionLimits = ConnectionLimits {
+/// Those of every gateway.
+pub(super) const LIMITS: ConnectionLimits = ConnectionLimits {
     head: Duration::from_secs(10),
     connection: Duration::from_secs(60),
     last_exchange: Duration::from_secs(5),
@@ -42,7 +43,13 @@ const LIMITS: ConnectionLimits = ConnectionLimits {
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// Serves `routes` until the process accepts no more, then gives the address up and lets what is open end.
-pub(super) async fn serve(shared: Arc<Shared>, listener: TcpListener, routes: Router) -> io::Result<()> {
+/// Each connection has these `limits`.
+pub(super) async fn serve(
+    shared: Arc<Shared>,
+    listener: TcpListener,
+    routes: Router,
+    limits: ConnectionLimits,
+) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
     // While another process is asked, it answers.
@@ -63,7 +70,7 @@ pub(super) async fn serve(shared: Arc<Shared>, listener: TcpListener, routes: Ro
                 {
                     oldest.abort();
                 }
-                open.push_back(tokio::spawn(connection(stream, routes.clone(), LIMITS)).abort_handle());
+                open.push_back(tokio::spawn(connection(stream, routes.clone(), limits)).abort_handle());
             }
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
         }

@@ -42,13 +42,13 @@ mod weaker;
 
 use std::io;
 use std::net::TcpListener;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use shared::Shared;
 use shutdown::{ShutdownTimes, shards_ended, shards_ended_within};
 
 use crate::lifecycle::Phase;
+use crate::state_dir::Landmark;
 
 /// Runs the control side until the process is over: serves the admin listener, resolves names, handles signals, and watches
 /// `landmark`, which exists as long as the state folder is there. Returns when all shards have ended, or when the time for that is up.
@@ -56,18 +56,19 @@ pub fn run(
     shared: &Arc<Shared>,
     admin: TcpListener,
     reloader: reload::Reloader,
-    landmark: Option<PathBuf>,
+    landmark: Option<Landmark>,
     end: ShutdownTimes,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let done = runtime.block_on(async {
         let signals = signals::Signals::listen()?;
         let reloads = reload::ReloadThread::start(Arc::clone(shared), reloader)?;
+        let routes = admin::router(Arc::clone(shared));
         let admin =
-            tokio::spawn(admin_server::serve(Arc::clone(shared), admin, admin::router(Arc::clone(shared))));
+            tokio::spawn(admin_server::serve(Arc::clone(shared), admin, routes, admin_server::LIMITS));
         let names = tokio::spawn(resolve::keep_fresh(Arc::clone(shared)));
-        if let Some(path) = landmark {
-            tokio::spawn(state_watch::keep_watch(Arc::clone(shared), path));
+        if let Some(landmark) = landmark {
+            tokio::spawn(state_watch::keep_watch(Arc::clone(shared), landmark));
         }
         let certificates = tokio::spawn(certificates::watch(Arc::clone(shared)));
         let signalled = tokio::spawn(signals::handle_signals(Arc::clone(shared), signals, reloads, end));

@@ -14,7 +14,7 @@ use crate::config::schema::Setting;
 use crate::config::{ConfigError, Loaded, Settings, Sources, load};
 use crate::recall::Recall;
 use crate::snapshot::build::SnapshotBuilder;
-use crate::state_dir::MissingKey;
+use crate::state_dir::{KeyFingerprint, MissingKey};
 use crate::{os, state_dir};
 
 /// What a reload needs: the sources of the configuration, the builder, and what was fixed at the start.
@@ -25,8 +25,10 @@ pub struct Reloader {
     started_with: Settings,
     /// What the configuration that was published last protects by.
     running: Protections,
-    /// As its file was: who writes it so means it.
-    running_cut_off: Option<CutOff>,
+    /// Whether its master key is the one in the state folder.
+    is_key_in_folder: bool,
+    /// Whether its file sets nothing: it was put there like that, and may stay so.
+    is_running_empty: bool,
 }
 
 impl Reloader {
@@ -38,7 +40,8 @@ impl Reloader {
             builder,
             started_with: settings.clone(),
             running: Protections::of(settings),
-            running_cut_off: loaded.cut_off,
+            is_key_in_folder: state_dir::has_key_in_folder(settings),
+            is_running_empty: loaded.cut_off == Some(CutOff::Empty),
         }
     }
 
@@ -80,6 +83,8 @@ impl Reloader {
         let located = |error| loaded.places.locate_all(error);
         let master = state_dir::master_key(&loaded.settings, MissingKey::Refuse)
             .map_err(|error| located(error.into()))?;
+        let key = KeyFingerprint::of(&master);
+        self.refuse_replaced_key(shared, &loaded.settings, &key)?;
         let snapshot = self.builder.build(&loaded.settings, &master).map_err(located)?;
         let generation = snapshot.generation;
         shared.rule_book.add(generation, &snapshot.shield.rules);
@@ -89,16 +94,36 @@ impl Reloader {
         if loaded.settings.recall.enabled != recalled {
             Recall::shared(&loaded.settings.recall).forget(None, None);
         }
+        shared.state_folder.use_key(key);
         self.running = Protections::of(&loaded.settings);
-        self.running_cut_off = loaded.cut_off;
+        self.is_key_in_folder = state_dir::has_key_in_folder(&loaded.settings);
+        self.is_running_empty = loaded.cut_off == Some(CutOff::Empty);
         Ok(generation)
     }
 
-    /// A file that looks cut off is not used, unless the one in use looks so, too.
-    fn refuse_cut_off(&self, loaded: &Loaded) -> Result<(), ConfigError> {
-        let Some(cut_off) = loaded.cut_off.filter(|cut_off| Some(*cut_off) != self.running_cut_off) else {
+    /// A master key that was put into the state folder in place of the one in use is not used: tokens made before would not
+    /// be restored any more. One that the configuration names is, where it names another one than before.
+    fn refuse_replaced_key(
+        &self,
+        shared: &Shared,
+        settings: &Settings,
+        key: &KeyFingerprint,
+    ) -> Result<(), ConfigError> {
+        let is_same_place = self.is_key_in_folder && state_dir::has_key_in_folder(settings);
+        if !is_same_place || shared.state_folder.is_in_use(key) {
             return Ok(());
-        };
+        }
+        let file = state_dir::folder(settings).join(state_dir::KEY_FILE);
+        let what = format!("{} is another key than the one in use", file.display());
+        let help = "put that back, or restart the gateway if the other one is meant: tokens made before are not restored then";
+        Err(Problem::error("state.dir", what, help).into())
+    }
+
+    /// A file that looks cut off is not used. One that sets nothing is, where the one in use sets nothing either; without
+    /// the end of its last line it is not, even if the one in use lacks that, too: what is missing may be more by now.
+    fn refuse_cut_off(&self, loaded: &Loaded) -> Result<(), ConfigError> {
+        let is_meant = |cut_off: &CutOff| *cut_off == CutOff::Empty && self.is_running_empty;
+        let Some(cut_off) = loaded.cut_off.filter(|cut_off| !is_meant(cut_off)) else { return Ok(()) };
         let (what, help) = cut_off.explain();
         let file = self.sources.file.as_deref().map(|file| file.display().to_string()).unwrap_or_default();
         Err(Problem::error("", format!("it looks cut off: {what}"), help).at(file).into())

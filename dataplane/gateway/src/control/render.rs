@@ -332,6 +332,11 @@ impl Page<'_> {
                 u64::from(self.shared.state_folder.is_gone()),
             ),
             (
+                "aegis_master_key_replaced",
+                "1 while the master key in the state folder is not the one in use, or cannot be used",
+                u64::from(self.shared.state_folder.has_other_key()),
+            ),
+            (
                 "aegis_takeover_possible",
                 "1 while another gateway could take over from this one",
                 u64::from(self.shared.state_folder.has_names()),

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use aegis_wire::tls::TlsFailure;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use zeroize::Zeroizing;
 
+use super::admin_server::ConnectionLimits;
 use super::audit_health::AuditTrouble;
 use super::journal::Journal;
 use super::log_file::Readers;
@@ -16,7 +18,7 @@ use super::log_writer::{LogWriter, OnFailure};
 use super::output::Output;
 use super::reload::Reloader;
 use super::shared::Shared;
-use super::{admin, render, resolve};
+use super::{admin, admin_server, render, resolve};
 use crate::config::settings::{AuditSync, FailMode, LogFormat};
 use crate::config::{Sources, load};
 use crate::events::tests::record;
@@ -24,6 +26,7 @@ use crate::events::{self, LogEvent, LogEventLevel, Sender};
 use crate::lifecycle::{Phase, ShardState};
 use crate::snapshot::Addresses;
 use crate::snapshot::build::SnapshotBuilder;
+use crate::state_dir::KeyFingerprint;
 
 /// A process that never started, with the configuration `text`.
 struct Harness {
@@ -47,6 +50,7 @@ impl Harness {
         let mut builder = SnapshotBuilder::default();
         let first = builder.build(&loaded.settings, &Zeroizing::new([1; 32])).unwrap();
         let shared = Arc::new(Shared::new(first, shards));
+        shared.state_folder.use_key(KeyFingerprint::of(&Zeroizing::new([1; 32])));
         Harness { shared, reloader: Reloader::new(sources, builder, &loaded), folder }
     }
 
@@ -177,6 +181,7 @@ fn a_disk_that_does_not_answer_is_noticed_by_the_age_of_what_waits() {
     shared.metrics.shards()[0].audit_refused.inc();
     journal.round(shared);
     assert_eq!(shared.audit.trouble(), Some(AuditTrouble::Full));
+    assert!(samples(&render::page(shared).unwrap())["aegis_audit_failing"] > 0.0, "full is failing, too");
     assert!(!shared.lifecycle.has_audit_failed() && reasons().contains("ring is full"), "{}", reasons());
     let stalled = || shared.audit.trouble() == Some(AuditTrouble::Stalled);
     rounds_until(&mut journal, shared, "it is noticed", stalled);
@@ -217,6 +222,8 @@ fn an_access_log_that_takes_nothing_keeps_no_audit_event() {
     let audit = harness.path("audit");
     rounds_until(&mut journal, shared, "all are written", || paths(&audit).len() == sent);
     assert_eq!(shared.audit.trouble(), None);
+    let dropped = "aegis_log_dropped_total{log=\"access\"}";
+    assert!(samples(&render::page(shared).unwrap())[dropped] > 0.0);
 }
 
 #[test]
@@ -255,6 +262,31 @@ fn a_reload_publishes_what_is_right_and_keeps_the_old_otherwise() {
     std::fs::remove_dir_all(&folder).unwrap();
     harness.reloader.reload(&harness.shared);
     assert_eq!(harness.shared.snapshots.load().generation, 3, "no new key is made up");
+}
+
+/// A reload for another reason must not take a key into use that somebody has put in the place of the right one.
+#[test]
+fn a_reload_takes_no_key_that_was_put_in_the_place_of_the_one_in_use() {
+    let mut harness = Harness::new("", 1);
+    let key = harness.path("state").join("master.key");
+    std::fs::write(&key, "02".repeat(32)).unwrap();
+    harness.reloader.reload(&harness.shared);
+    assert_eq!(harness.shared.snapshots.generation(), 1, "another key");
+    std::fs::write(&key, "01".repeat(32)).unwrap();
+    harness.reloader.reload(&harness.shared);
+    assert_eq!(harness.shared.snapshots.generation(), 2, "the one in use");
+    // What the configuration names is meant; from there on it is the one in use.
+    let named = harness.path("named.key");
+    for (digits, generation) in [("02", 3), ("03", 4)] {
+        std::fs::write(&named, digits.repeat(32)).unwrap();
+        std::fs::set_permissions(&named, Permissions::from_mode(0o600)).unwrap();
+        harness.rewrite(&format!("[tokens]\nkey_file = {named:?}"));
+        harness.reloader.reload(&harness.shared);
+        assert_eq!(harness.shared.snapshots.generation(), generation);
+    }
+    harness.rewrite("");
+    harness.reloader.reload(&harness.shared);
+    assert_eq!(harness.shared.snapshots.generation(), 5, "back to that of the folder, as configured");
 }
 
 #[test]
@@ -308,6 +340,63 @@ fn one_name_that_does_not_resolve_takes_no_gateway_out_of_service() {
     // The built-in ones are routed as well as the one with the typo.
     of(&alone.shared, "openai").set(vec!["192.0.2.2:443".parse().unwrap()]);
     assert!(admin::not_ready(&alone.shared).is_empty());
+}
+
+#[test]
+fn what_is_wrong_with_an_upstream_is_said_beside_readiness() {
+    let three =
+        ["good", "gone", "typo"].map(|name| format!("[upstreams.{name}]\nurl = \"http://{name}.example\""));
+    let harness = Harness::new(&three.join("\n"), 1);
+    let shared = &harness.shared;
+    let of = |name: &str| Arc::clone(&shared.snapshots.load().upstream(name).unwrap().addresses);
+    for name in ["good", "gone"] {
+        of(name).set(vec!["192.0.2.1:80".parse().unwrap(), "192.0.2.2:80".parse().unwrap()]);
+        of(name).set_looked_up(true);
+    }
+    of("gone").set_looked_up(false);
+    of("typo").set_looked_up(false);
+    let remarks: Vec<String> = admin::remarks(shared).collect();
+    assert_eq!(
+        remarks,
+        [
+            "the name of upstream gone (gone.example) does not resolve any more; 2 addresses of before are used",
+            "no address of upstream typo (typo.example)"
+        ]
+    );
+    shared.state_folder.set_has_names(true);
+    shared.state_folder.set_has_names(false);
+    let first = admin::remarks(shared).next().unwrap();
+    assert_eq!(first, "no other gateway can take over from this one: see its log");
+}
+
+/// No connection of these ends by itself.
+#[test]
+fn a_probe_more_than_there_is_room_for_takes_the_place_of_the_oldest() {
+    let shared = Harness::new("", 1).shared;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let limits = ConnectionLimits { head: LONG, connection: LONG, last_exchange: LONG };
+    let routes = admin::router(Arc::clone(&shared));
+    let serving = admin_server::serve(Arc::clone(&shared), listener, routes, limits);
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(serving)
+    });
+    let connect = || {
+        let stream = std::net::TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(LONG / 4)).unwrap();
+        stream
+    };
+    let mut open: Vec<std::net::TcpStream> = (0..=admin_server::MAX_CONNECTIONS).map(|_| connect()).collect();
+    let ended = std::io::Read::read(&mut open[0], &mut [0; 16]);
+    assert_eq!(ended.expect("the oldest is closed"), 0);
+    for stream in [1, admin_server::MAX_CONNECTIONS] {
+        let request = b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        std::io::Write::write_all(&mut open[stream], request).unwrap();
+        let mut reply = String::new();
+        std::io::Read::read_to_string(&mut open[stream], &mut reply).unwrap();
+        assert!(reply.starts_with("HTTP/1.1 200"), "{stream}: {reply}");
+    }
 }
 
 /// This machine's own name for itself, which needs no server: it is looked up again long before its time when a shard could
@@ -408,6 +497,7 @@ fn the_metrics_page_adds_up_all_shards() {
         shard.added.observe(7 * n);
         shard.connections_open.add(n);
         shard.upstreams[slot].pool_misses.add(n);
+        shard.upstreams[slot].tls_failures[TlsFailure::Expired as usize].add(n);
         shard.upstreams[slot].first_byte.observe(600_000_001);
         shard.set_driver(n == 1);
     }
@@ -434,6 +524,7 @@ fn the_metrics_page_adds_up_all_shards() {
         ("aegis_upstream_first_byte_seconds_bucket{le=\"600.0\",upstream=\"mine\"}", 0.0),
         ("aegis_upstream_first_byte_seconds_count{upstream=\"mine\"}", 2.0),
         ("aegis_pool_misses_total{upstream=\"mine\"}", 11.0),
+        ("aegis_upstream_tls_failures_total{upstream=\"mine\",cause=\"expired\"}", 11.0),
         ("aegis_connections_open", 11.0),
         ("aegis_shards{driver=\"io_uring\"}", 1.0),
         ("aegis_shards{driver=\"epoll\"}", 1.0),

@@ -84,7 +84,12 @@ impl SnapshotBuilder {
     pub fn build(&mut self, settings: &Settings, master: &MasterKey) -> Result<Snapshot, ConfigError> {
         let mut problems = validate::check(settings);
         problems.retain(|problem| problem.severity == crate::config::error::ProblemSeverity::Error);
-        let mut note = |problem: Problem| problems.push(problem);
+        // What cannot be built is often what the checks have told already, with what to do.
+        let mut note = |problem: Problem| {
+            if !problems.iter().any(|told| told.key == problem.key && told.what == problem.what) {
+                problems.push(problem);
+            }
+        };
 
         let shield =
             self.shield(settings, master).map_err(|found| found.into_iter().for_each(&mut note)).ok();
@@ -214,7 +219,7 @@ impl SnapshotBuilder {
         let before = self.upstreams.get(name).filter(|before| before.identity == identity);
         let (tls, client_certificate) = match before {
             Some(before) => (before.tls.clone(), before.client_certificate),
-            None => material.config(&key, &url).map_err(|problem| vec![problem])?,
+            None => material.config(&key, &url)?,
         };
         let tls_health = before.map(|before| Arc::clone(&before.tls_health)).unwrap_or_default();
         let addresses = match url.literal() {

@@ -19,5 +19,13 @@ pub(super) fn read_text(key: &str, path: &Path) -> Result<String, Problem> {
 }
 
 fn unreadable(key: &str, path: &Path, error: &io::Error) -> Problem {
-    Problem::error(key, format!("cannot read {}: {error}", path.display()), "check path and permissions")
+    let help = match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "check the path",
+        io::ErrorKind::PermissionDenied => "make it readable for the user who runs the gateway",
+        io::ErrorKind::IsADirectory => "name a file in that folder",
+        io::ErrorKind::InvalidData => "a text file in UTF-8 belongs here",
+        io::ErrorKind::InvalidInput => "name a regular file: it is read again at every reload",
+        _ => "check path and file",
+    };
+    Problem::error(key, format!("cannot read {}: {error}", path.display()), help)
 }

@@ -49,13 +49,7 @@ pub(super) fn upstream_key(
 ) -> Result<Option<UpstreamKey>, Problem> {
     let Some(value) = provider_key(key, upstream)? else { return Ok(None) };
     let value = value.trim();
-    if value.is_empty() || value.len() > MAX_API_KEY || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Problem::error(
-            key,
-            "the provider's key is empty, too long or has characters no header can carry",
-            "",
-        ));
-    }
+    check_key(value).map_err(|what| unusable(key, upstream, what))?;
     let style = upstream
         .key_header
         .unwrap_or_else(|| builtin::key_header(name, upstream.provider.unwrap_or_default()));
@@ -64,6 +58,37 @@ pub(super) fn upstream_key(
         KeyHeader::XApiKey | KeyHeader::XGoogApiKey | KeyHeader::ApiKey => value.to_owned(),
     };
     Ok(Some(UpstreamKey { name: style.field(), value: Secret::new(value) }))
+}
+
+/// Checks that a field of a request can carry the provider's key.
+fn check_key(value: &str) -> Result<(), &'static str> {
+    if value.is_empty() {
+        Err("is empty")
+    } else if value.len() > MAX_API_KEY {
+        Err("is longer than 8 KiB")
+    } else if !value.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Err("has a space, a line break or another sign that no header can carry")
+    } else {
+        Ok(())
+    }
+}
+
+/// The problem of a provider's key that cannot be sent, at the setting that gives it.
+fn unusable(key: &str, upstream: &settings::Upstream, what: &str) -> Problem {
+    let what = format!("the provider's key {what}");
+    match (&upstream.api_key, &upstream.api_key_file) {
+        (Some(_), _) => {
+            Problem::error(format!("{key}.api_key"), what, "write the key as the provider gave it")
+        }
+        (None, Some(path)) => {
+            let help = format!("{} holds the key as the provider gave it, and nothing else", path.display());
+            Problem::error(format!("{key}.api_key_file"), what, help)
+        }
+        (None, None) => {
+            let help = "the variable holds the key as the provider gave it, and nothing else";
+            Problem::error(format!("{key}.api_key_env"), what, help)
+        }
+    }
 }
 
 /// Who may use the gateway.

@@ -4,13 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use aegis_wire::tls::{
-    self, ClientCertificates, Identity, Pem, PemError, Resumption, ServerConfigBuilder, Validity,
+    self, ClientCertificates, Identity, Resumption, ServerConfigBuilder, TlsConfigError, Validity,
 };
-use zeroize::Zeroizing;
 
 use super::TrustIdentity;
 use super::certificates::OwnCertificate;
-use super::files::read_bytes;
+use super::pem_files::PemFile;
 use crate::config::error::Problem;
 use crate::config::settings::{self, ClientAuth, Settings, TrustedRoots};
 use crate::config::upstream_url::UpstreamUrl;
@@ -27,52 +26,60 @@ pub(super) fn server_tls(
     if tls.certificates.is_empty() {
         return Ok(None);
     }
-    let refuse = |error: &dyn std::fmt::Display| {
-        let help = "the file must be PEM, the key must be that of the first certificate";
-        vec![Problem::error("server.tls", error.to_string(), help)]
-    };
     let mut problems = Vec::new();
     // Old clients offer the old protocol alone; without an answer to it the handshake would fail.
     let mut builder = ServerConfigBuilder::new().alpn(b"http/1.1").alpn(b"http/1.0");
-    let mut trust = Vec::new();
+    let mut files = Vec::new();
     for (i, certificate) in tls.certificates.iter().enumerate() {
         let key = format!("server.tls.certificates[{i}]");
-        match identity(&key, &certificate.cert, &certificate.key, &mut trust) {
-            Ok(identity) => {
-                certificates.push(OwnCertificate { key: key.into(), validity: identity.validity() });
-                builder = builder.identity(identity);
+        let (cert, private) = (format!("{key}.cert"), format!("{key}.key"));
+        match read_pair((cert, &certificate.cert), (private, &certificate.key)) {
+            Ok((cert, private)) => {
+                match cert.identity(&private) {
+                    Ok(identity) => {
+                        let validity = identity.validity();
+                        certificates.push(OwnCertificate { key: key.into(), validity });
+                        builder = builder.identity(identity);
+                    }
+                    Err(found) => problems.push(found),
+                }
+                files.extend([cert, private]);
             }
             Err(found) => problems.extend(found),
         }
     }
     let mut note = |problem| problems.push(problem);
-    let authority = tls.client_ca.as_deref().and_then(|path| {
-        let text = read_bytes("server.tls.client_ca", path).map_err(&mut note).ok()?;
-        Some((path, text))
-    });
+    let clients = tls.client_ca.as_deref();
+    let clients = clients
+        .and_then(|path| PemFile::read("server.tls.client_ca".to_owned(), path).map_err(&mut note).ok());
+    let authorities = clients.as_ref().and_then(|file| file.authorities().map_err(&mut note).ok());
     if !problems.is_empty() {
         return Err(problems);
     }
-    let name = authority.as_ref().map(|(path, _)| path.display().to_string()).unwrap_or_default();
-    if let Some((_, text)) = &authority {
-        let pem = Pem { name: &name, text };
-        builder = match tls.client_auth {
-            ClientAuth::Off => builder,
-            ClientAuth::Optional => builder.client_certificates(ClientCertificates::Optional(pem)),
-            ClientAuth::Required => builder.client_certificates(ClientCertificates::Required(pem)),
-        };
-    }
+    builder = match (authorities, tls.client_auth) {
+        (None, _) | (_, ClientAuth::Off) => builder,
+        (Some(pem), ClientAuth::Optional) => builder.client_certificates(ClientCertificates::Optional(pem)),
+        (Some(pem), ClientAuth::Required) => builder.client_certificates(ClientCertificates::Required(pem)),
+    };
     // A resumed session shows no certificate: with new certificates on either side, sessions begin anew.
-    let client = authority.as_ref().map(|(_, text)| text.as_slice()).unwrap_or_default();
+    let client = clients.as_ref().map(PemFile::text).unwrap_or_default();
     let asked = [tls.client_auth as u8];
-    let parts = trust.iter().map(|part| part.as_slice()).chain([client, &asked[..]]);
-    let certificates = TrustIdentity::of(parts);
+    let certificates = TrustIdentity::of(files.iter().map(PemFile::text).chain([client, &asked[..]]));
+    let refuse = |error: TlsConfigError| vec![Problem::error("server.tls", error.to_string(), "")];
     let resumption = match &*sessions {
         Some((same, resumption)) if *same == certificates => resumption.clone(),
-        _ => Resumption::new().map_err(|error| refuse(&error))?,
+        _ => Resumption::new().map_err(refuse)?,
     };
     *sessions = Some((certificates, resumption.clone()));
-    builder.resumption(&resumption).build().map(Some).map_err(|error| refuse(&error))
+    builder.resumption(&resumption).build().map(Some).map_err(refuse)
+}
+
+/// Reads the files of a certificate and of its private key; the problems of both.
+fn read_pair(cert: (String, &Path), private: (String, &Path)) -> Result<(PemFile, PemFile), Vec<Problem>> {
+    match (PemFile::read(cert.0, cert.1), PemFile::read(private.0, private.1)) {
+        (Ok(cert), Ok(private)) => Ok((cert, private)),
+        (cert, private) => Err([cert.err(), private.err()].into_iter().flatten().collect()),
+    }
 }
 
 /// The TLS configuration for an upstream, None for plain HTTP; and the validity of the client certificate, None without one.
@@ -81,8 +88,8 @@ pub(super) type ClientTls = (Option<Arc<rustls::ClientConfig>>, Option<Validity>
 /// What TLS towards an upstream is made of, as read from the files.
 pub(super) struct TlsMaterial<'a> {
     upstream: &'a settings::Upstream,
-    authorities: Option<Vec<u8>>,
-    certificate: Option<(Vec<u8>, Zeroizing<Vec<u8>>)>,
+    authorities: Option<PemFile>,
+    certificate: Option<(PemFile, PemFile)>,
 }
 
 impl<'a> TlsMaterial<'a> {
@@ -95,13 +102,14 @@ impl<'a> TlsMaterial<'a> {
         let mut material = TlsMaterial { upstream, authorities: None, certificate: None };
         let mut problems = Vec::new();
         if url.tls {
-            let mut read = |name: &str, path: &Path| {
-                read_bytes(&format!("{key}.{name}"), path).map_err(|problem| problems.push(problem)).ok()
-            };
-            material.authorities = upstream.ca.as_deref().and_then(|path| read("ca", path));
-            if let (Some(cert), Some(secret)) = (&upstream.client_cert, &upstream.client_key) {
-                let (cert, secret) = (read("client_cert", cert), read("client_key", secret));
-                material.certificate = cert.zip(secret.map(Zeroizing::new));
+            let setting = |name: &str| format!("{key}.{name}");
+            if let Some(path) = &upstream.ca {
+                let read = PemFile::read(setting("ca"), path);
+                material.authorities = read.map_err(|problem| problems.push(problem)).ok();
+            }
+            if let (Some(cert), Some(private)) = (&upstream.client_cert, &upstream.client_key) {
+                let read = read_pair((setting("client_cert"), cert), (setting("client_key"), private));
+                material.certificate = read.map_err(|found| problems.extend(found)).ok();
             }
         }
         if problems.is_empty() { Ok(material) } else { Err(problems) }
@@ -112,74 +120,52 @@ impl<'a> TlsMaterial<'a> {
         let (port, roots) = (url.port.to_be_bytes(), [u8::from(url.tls), self.upstream.roots as u8]);
         let mut parts = vec![&roots[..], url.host.as_bytes(), &port];
         // The number of parts distinguishes which of them are there.
-        parts.extend(self.authorities.as_deref());
-        parts.extend(self.certificate.iter().flat_map(|(cert, key)| [cert.as_slice(), key.as_slice()]));
+        parts.extend(self.authorities.as_ref().map(PemFile::text));
+        parts.extend(self.certificate.iter().flat_map(|(cert, private)| [cert.text(), private.text()]));
         TrustIdentity::of(parts)
     }
 
     /// Returns the TLS configuration for the upstream, and the validity of the client certificate that it sends.
-    pub(super) fn config(&self, key: &str, url: &UpstreamUrl) -> Result<ClientTls, Problem> {
+    pub(super) fn config(&self, key: &str, url: &UpstreamUrl) -> Result<ClientTls, Vec<Problem>> {
         if !url.tls {
             return Ok((None, None));
         }
-        let refuse = |error: &dyn std::fmt::Display| Problem::error(key, error.to_string(), "");
-        tls::server_name(&url.host).map_err(|error| refuse(&error))?;
-        let shown = |path: &Option<std::path::PathBuf>| {
-            path.as_ref().map(|path| path.display().to_string()).unwrap_or_default()
-        };
-        let (ca, cert, secret) =
-            (shown(&self.upstream.ca), shown(&self.upstream.client_cert), shown(&self.upstream.client_key));
-        let identity = self
-            .certificate
-            .as_ref()
-            .map(|(chain, private)| {
-                Identity::from_pem(Pem { name: &cert, text: chain }, Pem { name: &secret, text: private })
-            })
-            .transpose()
-            .map_err(|error| refuse(&error))?;
+        let mut problems = Vec::new();
+        if let Err(error) = tls::server_name(&url.host) {
+            let help = "a certificate is made out to a host name or an address";
+            problems.push(Problem::error(format!("{key}.url"), error.to_string(), help));
+        }
+        let identity = self.certificate.as_ref().and_then(|(cert, private)| {
+            cert.identity(private).map_err(|problem| problems.push(problem)).ok()
+        });
         let roots = match (self.upstream.roots, &self.authorities) {
-            (TrustedRoots::Webpki, _) => tls::Roots::Webpki,
-            (TrustedRoots::System, _) => tls::Roots::System,
-            (TrustedRoots::File, text) => {
-                tls::Roots::Pem(Pem { name: &ca, text: text.as_deref().unwrap_or_default() })
+            (TrustedRoots::Webpki, _) => Some(tls::Roots::Webpki),
+            (TrustedRoots::System, _) => Some(tls::Roots::System),
+            // That it is missing was said by the checks.
+            (TrustedRoots::File, None) => None,
+            (TrustedRoots::File, Some(file)) => {
+                file.authorities().map_err(|problem| problems.push(problem)).ok().map(tls::Roots::Pem)
             }
         };
-        let options = tls::ClientOptions { roots, identity: identity.as_ref(), alpn: &[b"http/1.1"] };
-        let config = tls::client_config(&options).map_err(|error| refuse(&error))?;
-        Ok((Some(config), identity.as_ref().map(Identity::validity)))
+        let config = roots.and_then(|roots| {
+            let options = tls::ClientOptions { roots, identity: identity.as_ref(), alpn: &[b"http/1.1"] };
+            tls::client_config(&options).map_err(|error| problems.push(unusable(key, &error))).ok()
+        });
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok((config, identity.as_ref().map(Identity::validity)))
     }
 }
 
-/// What to do about a certificate or key that cannot be used.
-fn pem_help(error: &PemError) -> &'static str {
-    match error {
-        PemError::Malformed { .. } | PemError::BadCertificate { .. } => {
-            "write it again from where it came: `openssl x509 -in FILE -noout` must read a certificate"
-        }
-        PemError::NoCertificate { .. } => "the file begins with the server's own certificate, in PEM",
-        PemError::NoKey { .. } | PemError::SeveralKeys { .. } => {
-            "the file holds one private key, not encrypted, in PEM; `openssl pkey -in FILE -noout` must read it"
-        }
-        PemError::UnsupportedKey { .. } => "make one of a supported kind, and have it certified",
-        PemError::Mismatch { .. } => "the key must be that of the first certificate",
-    }
-}
-
-/// Reads a certificate chain and its key; both are added to `trust`, so that a change of either is noticed.
-fn identity(
-    key: &str,
-    cert: &Path,
-    private: &Path,
-    trust: &mut Vec<Zeroizing<Vec<u8>>>,
-) -> Result<Identity, Vec<Problem>> {
-    let read = |name: &str, path: &Path| read_bytes(&format!("{key}.{name}"), path);
-    let secret = read("key", private).map(Zeroizing::new);
-    let (chain, secret) = match (read("cert", cert), secret) {
-        (Ok(chain), Ok(secret)) => (chain, secret),
-        (chain, secret) => return Err([chain.err(), secret.err()].into_iter().flatten().collect()),
+/// What keeps TLS towards the upstream `key` from working, whatever its files hold.
+fn unusable(key: &str, error: &TlsConfigError) -> Problem {
+    let (setting, help) = match error {
+        TlsConfigError::NoSystemRoots(_) => (
+            format!("{key}.roots"),
+            "install the system's certificates (on Debian `apt-get install ca-certificates`), or set roots = \"webpki\"",
+        ),
+        _ => (key.to_owned(), ""),
     };
-    trust.extend([Zeroizing::new(chain.clone()), secret.clone()]);
-    let (cert, private) = (cert.display().to_string(), private.display().to_string());
-    Identity::from_pem(Pem { name: &cert, text: &chain }, Pem { name: &private, text: &secret })
-        .map_err(|error| vec![Problem::error(key, error.to_string(), pem_help(&error))])
+    Problem::error(setting, error.to_string(), help)
 }

@@ -22,7 +22,7 @@ mod validity;
 pub use client::{ClientOptions, Roots, client_config, server_name};
 pub use config::TlsConfigError;
 pub use failure::TlsFailure;
-pub use pem::{Identity, Pem, PemError};
+pub use pem::{Identity, Pem, PemError, check_authorities};
 pub use server::{ClientCertificates, Resumption, ServerConfigBuilder};
 pub use stream::{TlsError, TlsStream};
 pub use validity::Validity;

@@ -141,6 +141,11 @@ impl fmt::Debug for Identity {
     }
 }
 
+/// Checks that `text` holds certificates of authorities, at least one, that can be trusted.
+pub fn check_authorities(text: Pem<'_>) -> Result<(), PemError> {
+    authorities(text).map(drop)
+}
+
 /// A store of the certificate authorities in `text`.
 pub(super) fn authorities(text: Pem<'_>) -> Result<RootCertStore, PemError> {
     let mut store = RootCertStore::empty();

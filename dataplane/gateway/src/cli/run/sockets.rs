@@ -5,13 +5,18 @@ use std::fs::File;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
+use super::threads::PAUSE;
 use crate::cli::outcome::{CliFailure, failure};
 use crate::config::ConfigError;
 use crate::config::settings::Settings;
 use crate::control::tenure::StateOwnership;
 use crate::takeover::{self, HandedOver, Predecessor};
 use crate::{listeners, state_dir, state_lock};
+
+/// How long a gateway is looked for that should be there: it looks after what others find it by once a second.
+const FIND_LIMIT: Duration = Duration::from_millis(2_500);
 
 /// How a gateway comes to its place.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -43,7 +48,7 @@ impl ListeningSockets {
     ) -> Result<ListeningSockets, CliFailure> {
         let folder = state_dir::folder(settings);
         let (predecessor, inherited) = match arrival {
-            StartMode::TakingOver => ask(&folder)?.unzip(),
+            StartMode::TakingOver => ask(&folder, settings)?.unzip(),
             StartMode::Alone | StartMode::Attached => (None, None),
         };
         let (lock, admin, traffic) = match inherited {
@@ -72,17 +77,40 @@ impl ListeningSockets {
     }
 }
 
-fn ask(folder: &Path) -> Result<Option<(Predecessor, HandedOver)>, CliFailure> {
-    let found = takeover::ask(folder).map_err(|error| {
-        let what = format!("cannot take over from the gateway that runs with {}: {error}", folder.display());
-        failure(what, "it goes on; see its log, or stop it and start without --takeover")
-    })?;
-    if let Some((predecessor, _)) = &found {
-        tracing::info!(process = predecessor.process, "taking over from the gateway that runs");
-    } else {
-        tracing::info!(state = %folder.display(), "nobody to take over from: no gateway runs here");
+/// Asks the gateway that runs with `folder` for its place; none when none runs there. Where somebody listens at its
+/// addresses, one whose folder was put back a moment ago is given the time to notice that.
+fn ask(folder: &Path, settings: &Settings) -> Result<Option<(Predecessor, HandedOver)>, CliFailure> {
+    let begun = Instant::now();
+    let found = loop {
+        let found = takeover::ask(folder).map_err(|error| {
+            let what =
+                format!("cannot take over from the gateway that runs with {}: {error}", folder.display());
+            failure(what, "it goes on; see its log, or stop it and start without --takeover")
+        })?;
+        if found.is_some() || begun.elapsed() >= FIND_LIMIT || taken_address(settings).is_none() {
+            break found;
+        }
+        std::thread::sleep(PAUSE);
+    };
+    let state = folder.display();
+    match (&found, taken_address(settings)) {
+        (Some((predecessor, _)), _) => {
+            tracing::info!(process = predecessor.process, "taking over from the gateway that runs");
+        }
+        (None, None) => tracing::info!(%state, "nobody to take over from: no gateway runs here"),
+        (None, Some(address)) => {
+            tracing::warn!(%state, %address, "no gateway can be taken over from here, and somebody listens at the address");
+        }
     }
     Ok(found)
+}
+
+/// The address of `settings` at which somebody listens.
+fn taken_address(settings: &Settings) -> Option<SocketAddr> {
+    let is_taken = |address: &&SocketAddr| {
+        TcpListener::bind(address).is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse)
+    };
+    settings.server.listen.iter().chain([&settings.admin.listen]).find(is_taken).copied()
 }
 
 /// The admin listener at `address`: the inherited one, if it is that.

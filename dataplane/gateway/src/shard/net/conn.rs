@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::{Ipv6Addr, Shutdown};
+use std::net::Ipv6Addr;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, RawFd};
 use std::pin::pin;
@@ -12,6 +12,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use monoio::io::Splitable;
+use nix::sys::socket::{Shutdown, shutdown};
 
 use super::buffers::{Buffers, Claim, LARGE, LentBuffer, SMALL};
 use super::deadline::{Deadline, Deadlines, TICK, WaitPhase};
@@ -37,10 +38,17 @@ fn time_left(limit: Duration, began: Instant) -> Duration {
     if limit.is_zero() { limit } else { limit.saturating_sub(began.elapsed()).max(TICK) }
 }
 
-/// Waits for `write`, unless the peer whose replies come by `rx` begins one first.
+/// Ends sides of the connection on `fd`.
+fn shut_down(fd: RawFd, how: Shutdown) {
+    // A connection that is already gone has nothing left to end.
+    let _ = shutdown(fd, how);
+}
+
+/// Waits for `write` to the connection on `fd`, unless the peer whose replies come by `rx` begins one first.
 async fn watched<T>(
     write: impl Future<Output = (io::Result<()>, T)>,
     rx: &mut ReadHalf,
+    fd: RawFd,
     deadline: &Deadline,
     timeout: WriteTimeout,
 ) -> Watched<T> {
@@ -52,6 +60,12 @@ async fn watched<T>(
             }
             match rx.poll_response_started(cx) {
                 Poll::Ready(true) => Poll::Ready(None),
+                // No reply can come any more. One that has refused TLS need not close, nor read on: the write fails
+                // all the same, and gives its bytes back.
+                Poll::Ready(false) if rx.has_fault() => {
+                    shut_down(fd, Shutdown::Both);
+                    Poll::Pending
+                }
                 // A peer that has closed makes the write fail by itself, and the bytes are kept for another try.
                 Poll::Ready(false) | Poll::Pending => Poll::Pending,
             }
@@ -217,8 +231,8 @@ impl Conn {
         range: Range<usize>,
         timeout: WriteTimeout,
     ) -> Watched<Vec<u8>> {
-        let Self { deadline, rx, tx, .. } = self;
-        watched(tx.write(bytes, range, deadline, timeout), rx, deadline, timeout).await
+        let Self { deadline, rx, tx, fd, .. } = self;
+        watched(tx.write(bytes, range, deadline, timeout), rx, *fd, deadline, timeout).await
     }
 
     /// Writes `slices` to the end, unless the peer begins a reply first.
@@ -227,12 +241,12 @@ impl Conn {
         slices: &impl Slices,
         timeout: WriteTimeout,
     ) -> Watched<()> {
-        let Self { deadline, rx, tx, handle, .. } = self;
+        let Self { deadline, rx, tx, fd, handle, .. } = self;
         let write = async {
             let result = tx.write_slices(slices, handle.as_ref(), deadline, timeout).await;
             (result, ())
         };
-        watched(write, rx, deadline, timeout).await
+        watched(write, rx, *fd, deadline, timeout).await
     }
 
     /// Whether the connection came in on a loopback address: the peer is on this machine, or was let through to it.
@@ -273,21 +287,11 @@ impl Conn {
             // A peer that does not take the notification has gone already.
             let _ = self.tx.write(Vec::new(), 0..0, &self.deadline, timeout).await;
         }
-        self.shutdown(Shutdown::Write);
+        shut_down(self.fd, Shutdown::Write);
     }
 
     /// Ends both sides at once.
     pub(crate) fn cut(&self) {
-        self.shutdown(Shutdown::Both);
-    }
-
-    fn shutdown(&self, how: Shutdown) {
-        let how = match how {
-            Shutdown::Read => nix::sys::socket::Shutdown::Read,
-            Shutdown::Write => nix::sys::socket::Shutdown::Write,
-            Shutdown::Both => nix::sys::socket::Shutdown::Both,
-        };
-        // A connection that is already gone has nothing left to end.
-        let _ = nix::sys::socket::shutdown(self.fd, how);
+        shut_down(self.fd, Shutdown::Both);
     }
 }

@@ -166,6 +166,11 @@ impl ReadHalf {
         self.fault.take()
     }
 
+    /// Whether there is such an error.
+    pub(crate) fn has_fault(&self) -> bool {
+        self.fault.is_some()
+    }
+
     /// Whether the buffer is with the kernel.
     pub(crate) fn is_in_kernel(&self) -> bool {
         matches!(self.plain, ReadBuffer::InKernel)

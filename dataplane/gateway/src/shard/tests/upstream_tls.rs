@@ -3,14 +3,16 @@
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use aegis_wire::head::Method;
 use aegis_wire::tls::{
     ClientCertificates, ClientOptions, Identity, Pem, Roots, ServerConfigBuilder, TlsFailure, client_config,
 };
+use nix::sys::socket::{setsockopt, sockopt::RcvBuf};
 use rcgen::{CertificateParams, CertifiedKey, KeyPair, date_time_ymd};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
@@ -163,25 +165,65 @@ fn a_server_that_wants_a_client_certificate_is_known_behind_the_handshake() {
     });
 }
 
-/// It is heard while a body is being written that no socket has room for, held or streamed, and the write fails, too.
+/// An upstream that reads the handshake and no more: it refuses after `pause`, and leaves the connection as it is.
+fn refuse_and_stand_still(config: Arc<ServerConfig>, pause: Duration) -> SocketAddr {
+    let held = Mutex::new(Vec::new());
+    listen(move |mut stream| {
+        setsockopt(&stream, RcvBuf, &(64 << 10)).unwrap();
+        let mut tls = ServerConnection::new(Arc::clone(&config)).unwrap();
+        loop {
+            while tls.wants_write() {
+                tls.write_tls(&mut stream).unwrap();
+            }
+            assert!(tls.read_tls(&mut stream).unwrap() > 0);
+            if tls.process_new_packets().is_err() {
+                break;
+            }
+        }
+        thread::sleep(pause);
+        while tls.wants_write() {
+            tls.write_tls(&mut stream).unwrap();
+        }
+        held.lock().unwrap().push(stream);
+    })
+}
+
+/// Expects each of `servers` to refuse over a body that no socket has room for, held or streamed.
+fn expect_over_a_body(driver: Driver, own: &CertifiedKey<KeyPair>, servers: impl Fn() -> SocketAddr) {
+    let (length, head) = (8 << 20, "POST /up/v1/x HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: text/plain");
+    let request = format!("{head}\r\ncontent-length: {length}\r\n\r\n{}", "x".repeat(length));
+    for hold in [2 * length, length / 8] {
+        let mut setup = trusting(driver, servers(), own);
+        let trust = setup.change;
+        setup.change = Box::new(move |snapshot| {
+            trust(snapshot);
+            snapshot.limits.hold = hold as u64;
+            snapshot.limits.beyond_hold = BeyondHold::Stream;
+        });
+        expect_of(setup, TlsFailure::ClientCertificate, &request);
+    }
+}
+
+/// It is heard while a body is being written, and the write fails, too.
 #[test]
 fn a_refusal_behind_the_handshake_is_heard_over_a_body_that_is_being_written() {
     on_both_drivers(|driver| {
         let (own, authority) = (valid("localhost"), valid("clients"));
         let ca = authority.cert.pem();
-        let (length, head) =
-            (8 << 20, "POST /up/v1/x HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: text/plain");
-        let request = format!("{head}\r\ncontent-length: {length}\r\n\r\n{}", "x".repeat(length));
-        for hold in [2 * length, length / 8] {
-            let server = config(&own, ClientCertificates::Required(pem("clients", &ca)));
-            let mut setup = trusting(driver, serve(server), &own);
-            let trust = setup.change;
-            setup.change = Box::new(move |snapshot| {
-                trust(snapshot);
-                snapshot.limits.hold = hold as u64;
-                snapshot.limits.beyond_hold = BeyondHold::Stream;
-            });
-            expect_of(setup, TlsFailure::ClientCertificate, &request);
+        let asking = || config(&own, ClientCertificates::Required(pem("clients", &ca)));
+        expect_over_a_body(driver, &own, || serve(asking()));
+    });
+}
+
+/// Who refuses need not close, nor take the rest of the body: that is no reason to wait for either.
+#[test]
+fn a_refusal_is_heard_from_who_then_neither_reads_nor_closes() {
+    on_both_drivers(|driver| {
+        let (own, authority) = (valid("localhost"), valid("clients"));
+        let ca = authority.cert.pem();
+        let asking = || config(&own, ClientCertificates::Required(pem("clients", &ca)));
+        for pause in [Duration::ZERO, Duration::from_millis(200)] {
+            expect_over_a_body(driver, &own, || refuse_and_stand_still(asking(), pause));
         }
     });
 }

@@ -1,5 +1,8 @@
 //! The process as its operator meets it: start, refusal to start, reload, drain.
 
+mod reloads;
+mod setting_files;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -67,6 +70,17 @@ impl Running {
     fn spawn_with(config: &str, arguments: &[&str]) -> Running {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("aegis.toml"), config).expect("written");
+        Running::spawn_in(folder, arguments)
+    }
+
+    /// Starts it with the configuration that is in `folder`.
+    fn spawn_in(folder: tempfile::TempDir, arguments: &[&str]) -> Running {
+        let log = std::fs::File::create(folder.path().join("log")).expect("a log");
+        Running::spawn_logging(folder, arguments, log.into())
+    }
+
+    /// The same with standard error at `log`.
+    fn spawn_logging(folder: tempfile::TempDir, arguments: &[&str], log: Stdio) -> Running {
         let (traffic, admin) = (free(), free());
         let child = gateway()
             .args(["run", "--shards", "2", "--driver", "epoll", "--config"])
@@ -76,7 +90,7 @@ impl Running {
             .args(["--listen", &traffic.to_string(), "--admin", &admin.to_string()])
             .args(arguments)
             .stdout(Stdio::null())
-            .stderr(std::fs::File::create(folder.path().join("log")).expect("a log"))
+            .stderr(log)
             .spawn()
             .expect("it starts");
         Running { folder, traffic, admin, child }
@@ -199,56 +213,29 @@ fn it_serves_reports_reloads_and_ends() {
     }
 }
 
-/// A supervisor that has just started it may well ask it to read its configuration again.
+/// Whoever has read standard error is gone.
 #[test]
-fn reloads_asked_for_while_it_starts_are_not_its_end() {
-    let mut it = Running::spawn("", provider(Duration::ZERO));
-    it.until("SIGHUP waits", |it| {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", it.child.id())).unwrap_or_default();
-        let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
-        blocked.is_some_and(|mask| mask.ends_with(['1', '3', '5', '7', '9', 'b', 'd', 'f']))
-    });
-    it.until("it is ready", |it| {
-        it.signal("HUP");
-        it.get("/readyz").starts_with("HTTP/1.1 200")
-    });
-    it.until("it has reloaded", |it| !it.get("/metrics").contains("aegis_reloads_total 0"));
-    assert!(it.ask().ends_with("helloworld"));
-}
-
-/// What a copy onto a full disk leaves, and what an editor's slip does.
-#[test]
-fn a_reload_takes_no_protection_away() {
-    let keys = format!("[[auth.keys]]\nid = \"ci\"\nsha256 = \"{}\"\n", "0f".repeat(32));
-    let mut it = Running::start(&keys, provider(Duration::ZERO));
-    let cut = &keys[..keys.len() - 1];
-    for (refusals, (text, says)) in [
-        ("", "it looks cut off: the file sets nothing"),
-        ("# keys follow\n", "it looks cut off: the file sets nothing"),
-        (cut, "it looks cut off: the file's last line does not end"),
-        (
-            "[policy]\nfail_mode = \"closed\"\n[auth]\n",
-            "it looks cut off: the file ends with an empty section",
-        ),
-        ("[policy]\nfail_mode = \"closed\"\n", "there are gateway keys, and none would be left"),
-        ("[auth]\nmode = \"keys\"\n", "there are gateway keys, and none would be left"),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        std::fs::write(it.path("aegis.toml"), text).expect("written");
-        it.signal("HUP");
-        let count = format!("aegis_reload_failures_total {}\n", refusals + 1);
-        it.until("the reload is refused", |it| it.get("/metrics").contains(&count));
-        it.until(says, |it| it.log().contains(says) && it.log().contains("ERROR"));
-        assert!(it.ask().starts_with("HTTP/1.1 401"), "keys are demanded after {text:?}");
-    }
-    assert!(it.get("/metrics").contains("aegis_reload_weaker_refusals_total 2\n"), "{}", it.get("/metrics"));
-
-    std::fs::write(it.path("aegis.toml"), "[reload]\nallow_weaker = true\n").expect("written");
+fn lines_of_the_log_that_nobody_takes_are_counted_and_keep_nobody() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("aegis.toml"), "").expect("written");
+    let upstream = format!("mine=http://{}", provider(Duration::ZERO));
+    let mut it = Running::spawn_logging(folder, &["--upstream", &upstream], Stdio::piped());
+    let mut log = it.child.stderr.take().expect("a pipe");
+    it.until("it is ready", |it| it.get("/readyz").starts_with("HTTP/1.1 200"));
+    assert!(log.read(&mut [0; 64]).is_ok_and(|count| count > 0), "its first line");
+    drop(log);
+    let dropped = |it: &Running| {
+        let page = it.get("/metrics");
+        let line =
+            page.lines().find_map(|line| line.strip_prefix("aegis_log_dropped_total{log=\"program\"} "));
+        line.and_then(|count| count.parse().ok()).unwrap_or(0)
+    };
+    assert_eq!(dropped(&it), 0);
     it.signal("HUP");
-    it.until("the reload is published", |it| it.get("/metrics").contains("aegis_config_generation 2"));
+    it.until("lines are counted", |it| dropped(it) > 0);
     assert!(it.ask().ends_with("helloworld"));
+    it.signal("TERM");
+    assert_eq!(it.wait().code(), Some(0));
 }
 
 /// A certificate for this machine that signs itself, valid between the two days, and its key, as files.
@@ -261,45 +248,6 @@ fn certificate(folder: &Path, from: (i32, u8, u8), to: (i32, u8, u8)) -> (PathBu
     std::fs::write(&cert, params.self_signed(&pair).expect("a certificate").pem()).expect("written");
     std::fs::write(&key, pair.serialize_pem()).expect("written");
     (cert, key)
-}
-
-#[test]
-fn a_reload_takes_neither_tls_nor_client_certificates_nor_the_last_upstream_away() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (cert, key) = certificate(folder.path(), (2020, 1, 1), (2120, 1, 1));
-    let upstream = format!("[upstreams.mine]\nurl = \"http://{}\"\n", provider(Duration::ZERO));
-    let tls = format!("{upstream}[[server.tls.certificates]]\ncert = {cert:?}\nkey = {key:?}\n");
-    let clients = format!("{tls}[server.tls]\nclient_auth = \"required\"\nclient_ca = {cert:?}\n");
-    let mut it = Running::spawn_with(&clients, &[]);
-    it.until("it is ready", |it| it.get("/readyz").starts_with("HTTP/1.1 200"));
-    for (refusals, (text, says)) in [
-        (&*upstream, "error: server.tls.certificates: TLS towards clients is on, and would be off"),
-        (&*tls, "error: server.tls.client_auth: certificates of clients are checked, and would no longer be"),
-        (
-            &*clients.replace(&upstream, ""),
-            "error: upstreams: there are upstreams, and none would be left but the built-in ones",
-        ),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        std::fs::write(it.path("aegis.toml"), text).expect("written");
-        it.signal("HUP");
-        for name in ["aegis_reload_failures_total", "aegis_reload_weaker_refusals_total"] {
-            let count = format!("{name} {}\n", refusals + 1);
-            it.until("the reload is refused", |it| it.get("/metrics").contains(&count));
-        }
-        it.until(says, |it| it.log().contains(says));
-        assert!(it.log().contains("set reload.allow_weaker = true, or restart the gateway"));
-        assert!(it.get("/metrics").contains("aegis_config_generation 1\n"), "the old one stays");
-        let plain = exchange(it.traffic, "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
-        assert!(!plain.is_ok_and(|reply| reply.starts_with("HTTP")), "TLS is still on");
-    }
-    let allowed = format!("{upstream}[reload]\nallow_weaker = true\n");
-    std::fs::write(it.path("aegis.toml"), allowed).expect("written");
-    it.signal("HUP");
-    it.until("the reload is published", |it| it.get("/metrics").contains("aegis_config_generation 2\n"));
-    assert!(it.ask().ends_with("helloworld"));
 }
 
 /// Standard error is a terminal, on which a gateway warns and then does not start.
@@ -318,79 +266,9 @@ fn the_log_is_coloured_on_a_terminal_unless_no_color_says_no() {
         let printed = command.stdin(Stdio::null()).output().expect("script is installed").stdout;
         let printed = String::from_utf8_lossy(&printed);
         let line = printed.lines().find(|line| line.contains("WARN")).expect("a warning");
+        let reached = "can be reached from the network, and there is neither a key nor TLS";
+        assert!(printed.contains(reached), "{printed}");
         assert_eq!(line.contains('\u{1b}'), is_coloured, "NO_COLOR={value:?}: {line:?}");
-    }
-}
-
-/// Opening a pipe waits for whoever writes: the next reload would wait with it.
-#[test]
-fn a_pipe_is_no_configuration_and_ends_no_reloading() {
-    let mut it = Running::start("", provider(Duration::ZERO));
-    let file = it.path("aegis.toml");
-    std::fs::remove_file(&file).expect("removed");
-    assert!(Command::new("mkfifo").arg(&file).status().expect("mkfifo runs").success());
-    it.signal("HUP");
-    it.until("the pipe is refused", |it| it.get("/metrics").contains("aegis_reload_failures_total 1\n"));
-    it.until("the log says why", |it| it.log().contains("it is a pipe"));
-    std::fs::remove_file(&file).expect("removed");
-    let key = it.path("key.pem");
-    assert!(Command::new("mkfifo").arg(&key).status().expect("mkfifo runs").success());
-    let text = format!("[[server.tls.certificates]]\ncert = {key:?}\nkey = {key:?}\n");
-    std::fs::write(&file, text).expect("written");
-    it.signal("HUP");
-    it.until("that pipe, too", |it| it.get("/metrics").contains("aegis_reload_failures_total 2\n"));
-    std::fs::write(&file, "[auth]\nmode = \"keys\"\n").expect("written");
-    it.signal("HUP");
-    it.until("a file is read", |it| it.get("/metrics").contains("aegis_config_generation 2"));
-    assert!(it.ask().starts_with("HTTP/1.1 401"));
-}
-
-/// Without an end they would fill the memory, and the process that serves would be killed.
-#[test]
-fn files_without_an_end_are_refused() {
-    const MAX_BYTES: u64 = 16 << 20;
-    let mut it = Running::start("", provider(Duration::ZERO));
-    let (file, other) = (it.path("aegis.toml"), it.path("other"));
-    let key = format!("[[server.tls.certificates]]\ncert = {other:?}\nkey = {other:?}\n");
-    let to_zeros = |path: &Path| std::os::unix::fs::symlink("/dev/zero", path).expect("a link");
-    let overlong = |path: &Path| {
-        std::fs::File::create(path).and_then(|file| file.set_len(MAX_BYTES + 1)).expect("a sparse file");
-    };
-    to_zeros(&other);
-    let steps: [(&dyn Fn(), &str); 4] = [
-        (&|| to_zeros(&file), "aegis.toml: it is a device or a socket: a reload needs a file"),
-        (&|| overlong(&file), "aegis.toml: cannot read the configuration: it is longer than 16 MiB"),
-        (
-            &|| std::fs::write(&file, &key).expect("written"),
-            "other: it is a device or a socket, and must be a file",
-        ),
-        (
-            &|| {
-                std::fs::remove_file(&other).expect("removed");
-                overlong(&other);
-                std::fs::write(&file, &key).expect("written");
-            },
-            "other: it is longer than 16 MiB",
-        ),
-    ];
-    for (failures, (prepare, says)) in (1..).zip(steps) {
-        std::fs::remove_file(&file).expect("removed");
-        prepare();
-        it.signal("HUP");
-        let count = format!("aegis_reload_failures_total {failures}\n");
-        it.until(says, |it| it.get("/metrics").contains(&count) && it.log().contains(says));
-    }
-    std::fs::write(&file, "[auth]\nmode = \"keys\"\n").expect("written");
-    it.signal("HUP");
-    it.until("a file is read", |it| it.get("/metrics").contains("aegis_config_generation 2"));
-
-    overlong(&other);
-    for path in [Path::new("/dev/zero"), &other] {
-        let (code, printed) = refused(&["--config", &path.display().to_string()], it.folder.path());
-        assert_eq!(code, Some(2));
-        let says =
-            format!("error: {}: cannot read the configuration: it is longer than 16 MiB", path.display());
-        assert!(printed.contains(&says), "{printed}");
     }
 }
 
@@ -500,6 +378,12 @@ fn check_gives_a_verdict() {
         verdict.contains("upstream   mine at http://127.0.0.1:9/v1, with the gateway's key"),
         "{verdict}"
     );
+    let (code, verdict, _) = check("[upstreams.mine]\nurl = \"http://127.0.0.1:9\"\n");
+    assert_eq!(code, Some(0));
+    assert!(verdict.contains("\n  traffic    http on 127.0.0.1:8080\n"), "this machine alone: {verdict}");
+    let (code, _, printed) = check("[server]\nlisten = [\"127.0.0.1:8080\"]\n[limits]\n");
+    let warned = "warning: FILE: the file ends with an empty section: a reload would take it for cut off";
+    assert!(code == Some(0) && printed.contains(warned), "{printed}");
     let (code, verdict, printed) = check("[server]\nshards = 9999\n[policy]\nallow_sha256 = [\"x\"]\n");
     assert_eq!((code, verdict.as_str()), (Some(1), "FILE: wrong, 2 errors\n"));
     assert!(printed.contains("error: FILE:2:1: server.shards: 9999 shards are more than 1024"), "{printed}");
