@@ -16,10 +16,12 @@ const FILE_LINES_MAX: usize = 600;
 
 /// Which crates of the workspace each crate may depend on outside of its tests.
 const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
+    ("aegis-settings", &[]),
+    ("aegis-proto", &[]),
     ("aegis-detect", &[]),
     ("aegis-shield", &["aegis-detect"]),
     ("aegis-wire", &[]),
-    ("aegis-gateway", &["aegis-detect", "aegis-shield", "aegis-wire"]),
+    ("aegis-gateway", &["aegis-detect", "aegis-settings", "aegis-shield", "aegis-wire"]),
     ("aegis-bench", &[]), // its criterion benches do, as tests may
     ("aegis-fuzz", &["aegis-detect", "aegis-shield", "aegis-wire"]),
     ("aegis-tests", &[]), // a judge shares no code with the judged

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use aegis_settings::Problem;
 use aegis_wire::tls::{
     self, ClientCertificates, Identity, Pem, PemError, Resumption, ServerConfigBuilder, Validity,
 };
@@ -11,7 +12,6 @@ use zeroize::Zeroizing;
 use super::TrustIdentity;
 use super::certificates::OwnCertificate;
 use super::files::read_bytes;
-use crate::config::error::Problem;
 use crate::config::settings::{self, ClientAuth, Settings, TrustedRoots};
 use crate::config::upstream_url::UpstreamUrl;
 

@@ -61,7 +61,7 @@ impl Range {
     /// The same range of numbers of bytes.
     #[must_use]
     pub fn bytes(self) -> Self {
-        Range { unit: super::units::size::format, ..self }
+        Range { unit: crate::units::size::format, ..self }
     }
 
     /// The same range, whose help names its lower bound, too.
@@ -120,7 +120,7 @@ impl TimeLimit {
 impl Limit<Duration> for TimeLimit {
     fn describe(&self) -> String {
         let least = if self.zero { "" } else { "above 0, " };
-        format!("{least}at most {}", super::units::duration::format(Self::MAX))
+        format!("{least}at most {}", crate::units::duration::format(Self::MAX))
     }
 
     fn check(&self, value: &Duration, key: &str) -> Option<Violation> {

@@ -2,23 +2,18 @@
 //!
 //! Names are matched against the list of keys, so a misspelt one is an error and not silence. Others may own variables
 //! with the prefix: Kubernetes sets `AEGIS_SERVICE_HOST` and `AEGIS_PORT_8080_TCP` when a Service bears our name, the
-//! coordinator has its own. So only names that begin with a section are errors; any other is warned about, with the
+//! other programs of this family have their own. So only names that begin with a section are errors; any other is warned about, with the
 //! nearest one.
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use super::error::{Problem, ProblemSeverity};
-use super::key::{Key, SettingKind};
-use super::reference::{self, KEYS};
-use super::settings::Settings;
+use crate::catalogue::{Catalogue, nearest};
+use crate::error::{Problem, ProblemSeverity};
+use crate::key::{Key, SettingKind};
 
 /// Prefix of every variable.
 pub const PREFIX: &str = "AEGIS_";
-/// Variables with the prefix that are not keys of the file.
-const RESERVED: [&str; 2] = ["AEGIS_CONFIG", "AEGIS_BIN_DIR"];
-/// What begins the variables of other programs of this family.
-const OTHERS: [&str; 2] = ["AEGIS_COORDINATOR_", "AEGIS_TEST_"];
 /// What Kubernetes begins the addresses of Services with.
 const LINK_PROTOCOLS: [&str; 3] = ["tcp", "udp", "sctp"];
 
@@ -37,27 +32,31 @@ pub struct Applied {
 }
 
 /// Puts the values of all `AEGIS_` variables into `table`.
-pub fn apply(table: &mut Table, variables: impl IntoIterator<Item = (String, String)>) -> Applied {
+pub fn apply<S: DeserializeOwned>(
+    catalogue: &Catalogue,
+    table: &mut Table,
+    variables: impl IntoIterator<Item = (String, String)>,
+) -> Applied {
     let mut applied = Applied::default();
     let mut variables: Vec<(String, String)> = variables
         .into_iter()
         .filter(|(name, value)| {
             name.starts_with(PREFIX)
-                && !RESERVED.contains(&name.as_str())
-                && !OTHERS.iter().any(|begin| name.starts_with(begin))
+                && !catalogue.reserved_variables.contains(&name.as_str())
+                && !catalogue.foreign_prefixes.iter().any(|begin| name.starts_with(*begin))
                 && !is_service_link(name, value)
         })
         .collect();
     variables.sort();
     for (name, text) in variables {
-        let Some(path) = key_of(&name) else {
-            match unknown(&name) {
+        let Some(path) = key_of(catalogue, &name) else {
+            match unknown(catalogue, &name) {
                 problem if problem.severity == ProblemSeverity::Error => applied.errors.push(problem),
                 problem => applied.warnings.push(problem),
             }
             continue;
         };
-        match value_of(&name, &path, &text) {
+        match value_of::<S>(catalogue, &name, &path, &text) {
             Ok(value) => {
                 insert(table, &path, value);
                 applied.sources.push((path, name));
@@ -93,10 +92,10 @@ fn is_service_link(name: &str, value: &str) -> bool {
 }
 
 /// The concrete key a variable names: `AEGIS_UPSTREAMS_MY_LLM_URL` is `upstreams.my-llm.url`.
-fn key_of(name: &str) -> Option<String> {
+fn key_of(catalogue: &Catalogue, name: &str) -> Option<String> {
     let wanted = name.strip_prefix(PREFIX)?;
     let upper = |part: &str| part.replace('.', "_").to_uppercase();
-    for key in KEYS.iter().filter(|key| !key.path.contains("[]")) {
+    for key in catalogue.keys.iter().filter(|key| !key.path.contains("[]")) {
         let Some((before, after)) = key.path.split_once('*') else {
             if upper(&key.path) == wanted {
                 return Some(key.path.clone());
@@ -105,7 +104,7 @@ fn key_of(name: &str) -> Option<String> {
         };
         let middle = wanted.strip_prefix(&upper(before)).and_then(|rest| rest.strip_suffix(&upper(after)));
         if let Some(middle) =
-            middle.filter(|middle| !middle.is_empty() && !is_longer_key(before, middle, after))
+            middle.filter(|middle| !middle.is_empty() && !is_longer_key(catalogue, before, middle, after))
         {
             let middle = middle.to_lowercase().replace('_', "-");
             return Some(format!("{before}{middle}{after}"));
@@ -116,30 +115,33 @@ fn key_of(name: &str) -> Option<String> {
 
 /// Whether `middle` swallowed the beginning of a longer key: in `OPENAI_API_KEY_FILE`, `FILE` is no name of a key but
 /// `..._CONNECT` + `_TIMEOUT` shows how it could be one.
-fn is_longer_key(before: &str, middle: &str, after: &str) -> bool {
+fn is_longer_key(catalogue: &Catalogue, before: &str, middle: &str, after: &str) -> bool {
     let tail = format!("{middle}{}", after.replace('.', "_").to_uppercase());
-    KEYS.iter()
+    catalogue
+        .keys
+        .iter()
         .filter_map(|key| key.path.strip_prefix(before)?.strip_prefix('*'))
         .any(|other| other.len() > after.len() && tail.ends_with(&other.replace('.', "_").to_uppercase()))
 }
 
 /// What to say about a variable that names no key.
-fn unknown(name: &str) -> Problem {
-    let names: Vec<String> = KEYS.iter().filter_map(variable_of).filter(|name| !name.contains('<')).collect();
+fn unknown(catalogue: &Catalogue, name: &str) -> Problem {
+    let names: Vec<String> =
+        catalogue.keys.iter().filter_map(variable_of).filter(|name| !name.contains('<')).collect();
     let near = names
         .into_iter()
-        .chain(RESERVED.map(str::to_owned))
+        .chain(catalogue.reserved_variables.iter().copied().map(str::to_owned))
         .map(|known| (strsim::damerau_levenshtein(name, &known), known))
         .min();
     let rest = name[PREFIX.len()..].to_lowercase();
     let what = "names no key of the configuration";
     let place = format!("environment variable {name}");
-    let sections = || KEYS.iter().filter_map(|key| key.path.split('.').next());
+    let sections = || catalogue.keys.iter().filter_map(|key| key.path.split('.').next());
     let is_of_section = sections().any(|section| {
         rest.strip_prefix(section).is_some_and(|tail| tail.is_empty() || tail.starts_with('_'))
     });
     let first_word = rest.split('_').next().unwrap_or_default();
-    let section = reference::nearest(first_word, sections());
+    let section = nearest(first_word, sections());
     let help = match (near, section) {
         (Some((distance, near)), _) if distance <= SLIP => format!("did you mean {near}?"),
         _ if is_of_section => "unset it; docs/settings.md lists every key".to_owned(),
@@ -158,8 +160,13 @@ fn unknown(name: &str) -> Problem {
 }
 
 /// The TOML value that `text` stands for. Texts may be written bare; everything else as in the file.
-fn value_of(name: &str, path: &str, text: &str) -> Result<Value, Problem> {
-    let kind = reference::find(path).map_or(SettingKind::Text, |key| key.kind);
+fn value_of<S: DeserializeOwned>(
+    catalogue: &Catalogue,
+    name: &str,
+    path: &str,
+    text: &str,
+) -> Result<Value, Problem> {
+    let kind = catalogue.find(path).map_or(SettingKind::Text, |key| key.kind);
     let value = match kind {
         SettingKind::Text
         | SettingKind::Path
@@ -177,10 +184,10 @@ fn value_of(name: &str, path: &str, text: &str) -> Result<Value, Problem> {
     };
     let mut alone = Table::new();
     insert(&mut alone, path, value.clone());
-    match Settings::deserialize(alone) {
+    match S::deserialize(alone) {
         Ok(_) => Ok(value),
         Err(error) => {
-            let (what, help) = reference::explain_value(path, error.message());
+            let (what, help) = catalogue.explain_value(path, error.message());
             Err(Problem::error(path, what, help).at(format!("environment variable {name}")))
         }
     }
@@ -196,7 +203,7 @@ fn literal(text: &str) -> Value {
 }
 
 /// Puts `value` under the dotted `path`.
-pub(super) fn insert(table: &mut Table, path: &str, value: Value) {
+pub fn insert(table: &mut Table, path: &str, value: Value) {
     match path.split_once('.') {
         None => {
             table.insert(path.to_owned(), value);

@@ -7,6 +7,8 @@ pub enum SettingKind {
     Text,
     /// Path of a file or folder.
     Path,
+    /// Path of a file or folder, or one of some words.
+    PathOr(&'static [&'static str]),
     /// List of paths.
     Paths,
     /// `IP:PORT`.
@@ -41,6 +43,7 @@ impl SettingKind {
         match self {
             SettingKind::Text => "a text in quotes".to_owned(),
             SettingKind::Path => "a path in quotes".to_owned(),
+            SettingKind::PathOr(words) => format!("{} or a path in quotes", quoted(words)),
             SettingKind::Paths => "a list of paths like [\"a.toml\"]".to_owned(),
             SettingKind::Address => "an address like \"127.0.0.1:8080\" or \"[::1]:8080\"".to_owned(),
             SettingKind::Addresses => "a list of addresses like [\"0.0.0.0:8080\"]".to_owned(),

@@ -5,7 +5,7 @@ use std::fmt;
 /// How bad a [`Problem`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProblemSeverity {
-    /// The gateway does not start, or keeps the configuration it has.
+    /// The program does not start, or keeps the configuration it has.
     Error,
     /// It starts, and says so.
     Warning,

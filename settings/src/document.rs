@@ -8,13 +8,13 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
 
-use super::error::{ConfigError, Problem};
-use super::reference;
-use super::settings::Settings;
-use crate::os;
+use crate::catalogue::Catalogue;
+use crate::error::{ConfigError, Problem};
+use crate::files;
 
 /// One key of the file.
 #[derive(Debug, Clone)]
@@ -41,7 +41,7 @@ impl CutOff {
     /// The finding as it is said to a person, with what to do about it.
     pub fn explain(self) -> (&'static str, &'static str) {
         match self {
-            CutOff::Empty => ("the file sets nothing", "restart the gateway if the defaults are meant"),
+            CutOff::Empty => ("the file sets nothing", "restart if the defaults are meant"),
             CutOff::EmptySection => {
                 ("the file ends with an empty section", "remove the section, or say what is in it")
             }
@@ -62,11 +62,11 @@ impl Document {
     /// Reads the file at `path`.
     pub fn read(path: &Path) -> Result<Document, ConfigError> {
         // At a start it may be a pipe.
-        let read = File::open(path).and_then(|file| os::read_whole_text(&file));
+        let read = File::open(path).and_then(|file| files::read_whole_text(&file));
         let text = read.map_err(|error| {
             let help = match error.kind() {
                 std::io::ErrorKind::NotFound => "give the path of an existing file with --config FILE",
-                std::io::ErrorKind::PermissionDenied => "make it readable for the user who runs the gateway",
+                std::io::ErrorKind::PermissionDenied => "make it readable for the user who runs this program",
                 std::io::ErrorKind::InvalidData => "save the file as UTF-8",
                 _ => "",
             };
@@ -91,19 +91,19 @@ impl Document {
     }
 
     /// Checks every key and every value on its own. Gives what is right as a table, and everything that is wrong.
-    pub fn check(&self) -> (toml::Table, Vec<Problem>) {
+    pub fn check<S: DeserializeOwned>(&self, catalogue: &Catalogue) -> (toml::Table, Vec<Problem>) {
         let mut root = match DeTable::parse(&self.text) {
             Ok(root) => root,
             Err(error) => return (toml::Table::new(), vec![self.syntax_error(&error)]),
         };
-        let mut found = self.unknown_keys();
+        let mut found = self.unknown_keys(catalogue);
         for (offset, _) in &found {
             remove_at(root.get_mut(), *offset);
         }
         // serde stops at the first value that is wrong. Without it, it goes on to the next.
-        while let Err(error) = Settings::deserialize(Deserializer::from(root.clone())) {
+        while let Err(error) = S::deserialize(Deserializer::from(root.clone())) {
             let offset = error.span().map_or(0, |span| span.start);
-            let problem = self.value_error(&error);
+            let problem = self.value_error(&error, catalogue);
             if !found.iter().any(|(_, known)| problem.may_follow_from(&known.key)) {
                 found.push((offset, problem));
             }
@@ -165,15 +165,15 @@ impl Document {
     }
 
     /// The keys nobody knows, with the offset of each.
-    fn unknown_keys(&self) -> Vec<(usize, Problem)> {
+    fn unknown_keys(&self, catalogue: &Catalogue) -> Vec<(usize, Problem)> {
         let mut problems: Vec<(usize, Problem)> = Vec::new();
         for entry in &self.entries {
             let below_unknown =
                 problems.iter().any(|(_, above)| entry.path.starts_with(&format!("{}.", above.key)));
-            let known = reference::find(&entry.path).is_some()
-                || ((entry.is_table || entry.path.ends_with(']')) && reference::is_section(&entry.path));
+            let known = catalogue.find(&entry.path).is_some()
+                || ((entry.is_table || entry.path.ends_with(']')) && catalogue.is_section(&entry.path));
             if !known && !below_unknown {
-                let (what, help) = reference::explain_unknown(&entry.path);
+                let (what, help) = catalogue.explain_unknown(&entry.path);
                 let problem = Problem::error(&entry.path, what, help).at(self.place_of(entry.key.start));
                 problems.push((entry.key.start, problem));
             }
@@ -181,7 +181,7 @@ impl Document {
         problems
     }
 
-    fn value_error(&self, error: &toml::de::Error) -> Problem {
+    fn value_error(&self, error: &toml::de::Error, catalogue: &Catalogue) -> Problem {
         let offset = error.span().map_or(0, |span| span.start);
         let entry = self
             .entries
@@ -189,7 +189,7 @@ impl Document {
             .filter(|entry| entry.value.contains(&offset) || entry.key.contains(&offset))
             .min_by_key(|entry| entry.value.len());
         let path = entry.map_or("", |entry| &entry.path);
-        let (what, help) = reference::explain_value(path, error.message());
+        let (what, help) = catalogue.explain_value(path, error.message());
         Problem::error(path, what, help).at(self.place_of(offset))
     }
 }

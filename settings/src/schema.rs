@@ -10,11 +10,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::de::{DeserializeOwned, Error as _, Visitor, value::Error};
-use serde::{Deserializer, Serialize, forward_to_deserialize_any};
+use serde::{Deserialize, Deserializer, Serialize, forward_to_deserialize_any};
 
-use super::key::{Key, SettingKind};
-use super::range::Violation;
-use super::secret::Secret;
+use crate::key::{Key, SettingKind};
+use crate::range::Violation;
+use crate::secret::Secret;
 
 /// The type of a setting, or of a section with settings in it.
 pub trait Setting: PartialEq + Sized {
@@ -67,20 +67,40 @@ value_types! {
 }
 
 /// Implements [`Setting`] for enums whose variants are words.
+#[macro_export]
 macro_rules! choices {
     ($($type:ty),+ $(,)?) => {
-        $(impl $crate::config::schema::Setting for $type {
-            fn kind() -> $crate::config::key::SettingKind {
-                $crate::config::key::SettingKind::Choice($crate::config::schema::words_of::<Self>())
+        $(impl $crate::schema::Setting for $type {
+            fn kind() -> $crate::key::SettingKind {
+                $crate::key::SettingKind::Choice($crate::schema::words_of::<Self>())
             }
 
-            fn list_kind() -> $crate::config::key::SettingKind {
-                $crate::config::key::SettingKind::Choices($crate::config::schema::words_of::<Self>())
+            fn list_kind() -> $crate::key::SettingKind {
+                $crate::key::SettingKind::Choices($crate::schema::words_of::<Self>())
             }
         })+
     };
 }
-pub(crate) use choices;
+
+/// A choice whose words another crate declares, with serde: this crate's trait cannot be implemented for its type.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Word<T>(pub T);
+
+impl<T: Serialize + DeserializeOwned + PartialEq> Setting for Word<T> {
+    fn kind() -> SettingKind {
+        SettingKind::Choice(words_of::<T>())
+    }
+
+    fn list_kind() -> SettingKind {
+        SettingKind::Choices(words_of::<T>())
+    }
+}
+
+/// The values of a list of words.
+pub fn words<T: Copy>(words: &[Word<T>]) -> Vec<T> {
+    words.iter().map(|word| word.0).collect()
+}
 
 impl<T: Setting> Setting for Option<T> {
     fn kind() -> SettingKind {
@@ -123,27 +143,27 @@ impl<T: Setting> Setting for BTreeMap<String, T> {
 }
 
 /// The path of `name` below `path`, which is empty at the top.
-pub(crate) fn below(path: &str, name: &str) -> String {
+pub fn below(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
 /// The lines of a doc comment as one text.
-pub(crate) fn flowing(lines: &[&str]) -> String {
+pub fn flowing(lines: &[&str]) -> String {
     lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
 }
 
 /// A default as it is written in TOML; empty for a table and for what is absent.
-pub(crate) fn default_text(value: Option<&toml::Value>) -> String {
+pub fn default_text(value: Option<&toml::Value>) -> String {
     value.filter(|value| !value.is_table()).map(ToString::to_string).unwrap_or_default()
 }
 
 /// `value` as TOML; none for what has no form there.
-pub(crate) fn to_toml(value: &impl Serialize) -> Option<toml::Value> {
+pub fn to_toml(value: &impl Serialize) -> Option<toml::Value> {
     toml::Value::try_from(value).ok()
 }
 
 /// The words that serde takes for an enum of type `T`, in the order of its variants.
-pub(crate) fn words_of<T: DeserializeOwned>() -> &'static [&'static str] {
+pub fn words_of<T: DeserializeOwned>() -> &'static [&'static str] {
     let words = Cell::new(&[][..]);
     // The probe has no value to give, so this is an error; by then the words are known.
     let _ = T::deserialize(WordProbe(&words));
@@ -182,6 +202,7 @@ impl<'de> Deserializer<'de> for WordProbe<'_> {
 /// each where it applies: `= DEFAULT`; `with:` the serde adapter; `kind:` when the type does not say it; `range:` the
 /// values that will do; `restart: true` when a change takes effect at the next start only; `example:` a value for the
 /// example file. Fields under `beside` are no settings.
+#[macro_export]
 macro_rules! section {
     (
         $(#[doc = $about:literal])+
@@ -209,39 +230,39 @@ macro_rules! section {
         impl Default for $name {
             fn default() -> Self {
                 Self {
-                    $($field: $crate::config::schema::or_default!($($default)?),)+
+                    $($field: $crate::schema::or_default!($($default)?),)+
                     $($($beside: Default::default(),)+)?
                 }
             }
         }
 
-        impl $crate::config::schema::Setting for $name {
-            fn kind() -> $crate::config::key::SettingKind {
-                $crate::config::key::SettingKind::Tables
+        impl $crate::schema::Setting for $name {
+            fn kind() -> $crate::key::SettingKind {
+                $crate::key::SettingKind::Tables
             }
 
-            fn describe(section: $crate::config::key::Key, keys: &mut Vec<$crate::config::key::Key>) {
-                use $crate::config::key::Key;
-                use $crate::config::schema::{Setting, below, default_text, flowing, or_default, or_kind, to_toml};
+            fn describe(section: $crate::key::Key, keys: &mut Vec<$crate::key::Key>) {
+                use $crate::key::Key;
+                use $crate::schema::{Setting, below, default_text, flowing, to_toml};
                 let defaults = to_toml(&Self::default());
                 $(<$type as Setting>::describe(
                     Key {
                         path: below(&section.path, stringify!($field)),
-                        kind: or_kind!($type $(, $kind)?),
+                        kind: $crate::schema::or_kind!($type $(, $kind)?),
                         default: default_text(defaults.as_ref().and_then(|table| table.get(stringify!($field)))),
                         help: flowing(&[$($help),+]),
-                        range: String::new() $(+ &$crate::config::range::Limit::<$type>::describe(&$range))?,
+                        range: String::new() $(+ &$crate::range::Limit::<$type>::describe(&$range))?,
                         restart: section.restart $(|| $restart)?,
-                        example: or_default!($($example)?),
+                        example: $crate::schema::or_default!($($example)?),
                     },
                     keys,
                 );)+
             }
 
-            fn check_ranges(&self, path: &str, violations: &mut Vec<$crate::config::range::Violation>) {
-                use $crate::config::schema::below;
+            fn check_ranges(&self, path: &str, violations: &mut Vec<$crate::range::Violation>) {
+                use $crate::schema::below;
                 $(
-                    $(violations.extend($crate::config::range::Limit::<$type>::check(
+                    $(violations.extend($crate::range::Limit::<$type>::check(
                         &$range,
                         &self.$field,
                         &below(path, stringify!($field)),
@@ -251,7 +272,7 @@ macro_rules! section {
             }
 
             fn changed_at_start(&self, new: &Self, path: &str, keys: &mut Vec<String>) {
-                use $crate::config::schema::below;
+                use $crate::schema::below;
                 $(if false $(|| $restart)? {
                     if self.$field != new.$field {
                         keys.push(below(path, stringify!($field)));
@@ -263,9 +284,9 @@ macro_rules! section {
         }
     };
 }
-pub(crate) use section;
 
 /// Declares the tables of a list: as [`section!`], but a field without a default must be given.
+#[macro_export]
 macro_rules! list_item {
     (
         $(#[doc = $about:literal])+
@@ -284,30 +305,30 @@ macro_rules! list_item {
             pub $field: $type,)+
         }
 
-        impl $crate::config::schema::Setting for $name {
-            fn kind() -> $crate::config::key::SettingKind {
-                $crate::config::key::SettingKind::Tables
+        impl $crate::schema::Setting for $name {
+            fn kind() -> $crate::key::SettingKind {
+                $crate::key::SettingKind::Tables
             }
 
-            fn list_kind() -> $crate::config::key::SettingKind {
-                $crate::config::key::SettingKind::Tables
+            fn list_kind() -> $crate::key::SettingKind {
+                $crate::key::SettingKind::Tables
             }
 
-            fn describe(item: $crate::config::key::Key, keys: &mut Vec<$crate::config::key::Key>) {
-                use $crate::config::key::Key;
-                use $crate::config::schema::{Setting, below, flowing, or_default};
+            fn describe(item: $crate::key::Key, keys: &mut Vec<$crate::key::Key>) {
+                use $crate::key::Key;
+                use $crate::schema::{Setting, below, flowing};
                 $(<$type as Setting>::describe(
                     Key {
                         path: below(&item.path, stringify!($field)),
                         kind: <$type as Setting>::kind(),
                         default: String::new() $(+ &{
                             let default: $type = $default;
-                            $crate::config::schema::default_text($crate::config::schema::to_toml(&default).as_ref())
+                            $crate::schema::default_text($crate::schema::to_toml(&default).as_ref())
                         })?,
                         help: flowing(&[$($help),+]),
                         range: String::new(),
                         restart: item.restart,
-                        example: or_default!($($example)?),
+                        example: $crate::schema::or_default!($($example)?),
                     },
                     keys,
                 );)+
@@ -315,9 +336,9 @@ macro_rules! list_item {
         }
     };
 }
-pub(crate) use list_item;
 
 /// The default that was declared, else that of the type.
+#[macro_export]
 macro_rules! or_default {
     () => {
         Default::default()
@@ -326,15 +347,16 @@ macro_rules! or_default {
         $default
     };
 }
-pub(crate) use or_default;
+pub use or_default;
 
 /// The kind that was declared, else that of the type.
+#[macro_export]
 macro_rules! or_kind {
     ($type:ty) => {
-        <$type as $crate::config::schema::Setting>::kind()
+        <$type as $crate::schema::Setting>::kind()
     };
     ($type:ty, $kind:expr) => {
         $kind
     };
 }
-pub(crate) use or_kind;
+pub use or_kind;
