@@ -1,0 +1,25 @@
+//! The coordinator's database: one trait for the engine with two implementations, PostgreSQL and SQLite, and above it the
+//! queries of each area, written once. Nothing outside this folder knows SQL.
+
+pub mod audit;
+mod database;
+mod engine;
+mod error;
+mod event;
+mod ids;
+mod migrations;
+mod postgres;
+mod retention;
+mod scope;
+mod sqlite;
+mod value;
+
+pub use database::{DAYS_AHEAD, Database, Tx};
+pub use engine::{DAY_MICROS, Day, Hints, Maintained, RETENTION_DAYS, day_of};
+pub use error::{Error, Result};
+pub use event::{MAX_COLUMN_BYTES, MAX_FINDINGS, MAX_LINE_BYTES, REQUEST, UNREADABLE};
+pub use ids::{MAX_ID_BYTES, Micros, is_id, new_id, now};
+pub use migrations::SCHEMA;
+pub use postgres::PostgresSettings;
+pub use scope::{Operator, Organisation, Scope, User};
+pub use sqlite::SqliteSettings;

@@ -1,0 +1,202 @@
+//! A transaction on the embedded database.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
+
+use super::hints::Listeners;
+use super::thread::Thread;
+use crate::storage::engine::Transaction;
+use crate::storage::error::{Error, Result, shown};
+use crate::storage::event::StoredEvent;
+use crate::storage::ids::{Micros, now};
+use crate::storage::value::{Columns, Row, Value};
+
+/// The right to use a connection, given back when it is dropped.
+pub(super) enum Lease {
+    /// The turn to write.
+    Writer(#[expect(dead_code, reason = "held, and released by its drop")] OwnedMutexGuard<()>),
+    /// One of the readers.
+    Reader {
+        /// The reader.
+        thread: Thread,
+        /// Where it goes back to.
+        readers: Arc<Mutex<Vec<Thread>>>,
+        /// Says that a reader is free; released after the reader is back.
+        _permit: OwnedSemaphorePermit,
+    },
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Lease::Reader { thread, readers, .. } = self {
+            readers.lock().unwrap_or_else(PoisonError::into_inner).push(thread.clone());
+        }
+    }
+}
+
+pub(super) struct SqliteTransaction {
+    pub(super) thread: Thread,
+    listeners: Arc<Listeners>,
+    hints: Vec<&'static str>,
+    is_open: bool,
+    /// Last, so that the roll-back is on its way before somebody else may begin.
+    _lease: Lease,
+}
+
+impl SqliteTransaction {
+    pub(super) async fn begin(
+        thread: Thread,
+        lease: Lease,
+        listeners: Arc<Listeners>,
+        sql: &'static str,
+    ) -> Result<SqliteTransaction> {
+        // Made before it has begun: dropped while it waits, it is rolled back too.
+        let tx = SqliteTransaction { thread, listeners, hints: Vec::new(), is_open: true, _lease: lease };
+        tx.thread.begin(sql).await?;
+        Ok(tx)
+    }
+
+    /// Runs several statements without parameters.
+    pub(super) async fn batch(&mut self, sql: &'static str) -> Result<()> {
+        self.thread.run(move |connection| connection.execute_batch(sql).map_err(|error| fault(sql, error))).await
+    }
+}
+
+impl Drop for SqliteTransaction {
+    fn drop(&mut self) {
+        if self.is_open {
+            self.thread.roll_back();
+        }
+    }
+}
+
+#[async_trait]
+impl Transaction for SqliteTransaction {
+    async fn query(&mut self, sql: &str, parameters: Vec<Value>) -> Result<Vec<Row>> {
+        let sql = sql.to_owned();
+        self.thread.run(move |connection| query(connection, &sql, &parameters)).await
+    }
+
+    async fn query_locked(&mut self, sql: &str, parameters: Vec<Value>) -> Result<Vec<Row>> {
+        // There is one writer: the whole file is its own.
+        self.query(sql, parameters).await
+    }
+
+    async fn execute(&mut self, sql: &str, parameters: Vec<Value>) -> Result<u64> {
+        let sql = sql.to_owned();
+        self.thread.run(move |connection| execute(connection, &sql, &parameters)).await
+    }
+
+    async fn insert_events(&mut self, events: Vec<StoredEvent>) -> Result<bool> {
+        self.thread.run(move |connection| super::events::insert(connection, &events)).await?;
+        Ok(true)
+    }
+
+    async fn clock(&mut self) -> Result<Micros> {
+        Ok(now())
+    }
+
+    async fn notify(&mut self, channel: &'static str) -> Result<()> {
+        self.hints.push(channel);
+        Ok(())
+    }
+
+    async fn commit(mut self: Box<Self>) -> Result<()> {
+        let commit = |connection: &mut Connection| {
+            connection.execute_batch("COMMIT").map_err(|error| fault("COMMIT", error))
+        };
+        self.thread.run(commit).await?;
+        self.listeners.tell(&self.hints);
+        Ok(())
+    }
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Value::Null => ValueRef::Null,
+            Value::Bool(truth) => ValueRef::Integer((*truth).into()),
+            Value::Int(number) => ValueRef::Integer(*number),
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Bytes(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+/// Prepares a statement and binds its parameters by their place. A parameter that does not appear in the order of its
+/// number would silently be bound to another place.
+fn bound<'c>(
+    connection: &'c Connection,
+    sql: &str,
+    parameters: &[Value],
+) -> Result<rusqlite::CachedStatement<'c>> {
+    let mut statement = connection.prepare_cached(sql).map_err(|error| fault(sql, error))?;
+    for at in 1..=statement.parameter_count() {
+        if statement.parameter_name(at) != Some(format!("${at}").as_str()) {
+            return Err(Error::Statement {
+                query: shown(sql),
+                reason: format!("its parameter ${at} does not come in the order of its number"),
+            });
+        }
+    }
+    if statement.parameter_count() != parameters.len() {
+        let reason = format!("{} parameters, not {}", statement.parameter_count(), parameters.len());
+        return Err(Error::Statement { query: shown(sql), reason });
+    }
+    for (at, value) in parameters.iter().enumerate() {
+        statement.raw_bind_parameter(at + 1, value).map_err(|error| fault(sql, error))?;
+    }
+    Ok(statement)
+}
+
+pub(super) fn query(connection: &Connection, sql: &str, parameters: &[Value]) -> Result<Vec<Row>> {
+    let mut statement = bound(connection, sql, parameters)?;
+    let columns = Columns::new(sql, statement.column_names().into_iter().map(str::to_owned).collect());
+    let count = statement.column_count();
+    let mut rows = statement.raw_query();
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(|error| fault(sql, error))? {
+        let mut values = Vec::with_capacity(count);
+        for at in 0..count {
+            values.push(match row.get_ref(at).map_err(|error| fault(sql, error))? {
+                ValueRef::Null => Value::Null,
+                ValueRef::Integer(number) => Value::Int(number),
+                ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
+                ValueRef::Blob(bytes) => Value::Bytes(bytes.to_vec()),
+                ValueRef::Real(_) => {
+                    return Err(Error::Statement { query: shown(sql), reason: "gives a fraction".into() });
+                }
+            });
+        }
+        found.push(Row::new(Arc::clone(&columns), values));
+    }
+    Ok(found)
+}
+
+pub(super) fn execute(connection: &Connection, sql: &str, parameters: &[Value]) -> Result<u64> {
+    let mut statement = bound(connection, sql, parameters)?;
+    let touched = statement.raw_execute().map_err(|error| fault(sql, error))?;
+    Ok(u64::try_from(touched).unwrap_or(u64::MAX))
+}
+
+/// What an error of SQLite means.
+pub(super) fn fault(sql: &str, error: rusqlite::Error) -> Error {
+    let query = shown(sql);
+    match error {
+        rusqlite::Error::SqliteFailure(code, message) => match code.code {
+            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::OperationInterrupted => {
+                Error::Conflict { query }
+            }
+            ErrorCode::ConstraintViolation => Error::Constraint { constraint: message.unwrap_or_default() },
+            ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::CannotOpen => {
+                Error::Unavailable(code.to_string())
+            }
+            _ => Error::Statement { query, reason: message.unwrap_or_else(|| code.to_string()) },
+        },
+        other => Error::Statement { query, reason: other.to_string() },
+    }
+}
