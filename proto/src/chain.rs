@@ -6,20 +6,31 @@ use sha2::{Digest, Sha256};
 /// Bytes of a hash.
 pub const HASH_BYTES: usize = 32;
 
+/// Keeps these hashes apart from those of any other use.
+const PURPOSE: &str = "aegis audit 1";
+
 /// Where a chain stands: the hash of its last event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChainHash(pub [u8; HASH_BYTES]);
 
 impl ChainHash {
-    /// Before the first event.
-    pub const START: ChainHash = ChainHash([0; HASH_BYTES]);
+    /// Before the first event: of who writes the stream, so that no event of one stream fits into another.
+    pub fn start(organisation: &str, gateway: &str, boot: &str) -> ChainHash {
+        let mut hash = Sha256::new();
+        for part in [PURPOSE, organisation, gateway, boot] {
+            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(part);
+        }
+        ChainHash(hash.finalize().into())
+    }
 
-    /// The hash after one more event: SHA-256 of this hash and the event's exact bytes. Its length needs no place of its
-    /// own, for the hash before it is always as long.
+    /// After one more event: SHA-256 of this hash, the event's number as eight bytes (the highest first), and its exact
+    /// bytes.
     #[must_use]
-    pub fn after(self, event: &[u8]) -> ChainHash {
+    pub fn after(self, sequence: u64, event: &[u8]) -> ChainHash {
         let mut hash = Sha256::new();
         hash.update(self.0);
+        hash.update(sequence.to_be_bytes());
         hash.update(event);
         ChainHash(hash.finalize().into())
     }
@@ -34,10 +45,14 @@ impl ChainHash {
 mod tests {
     use super::*;
 
+    fn end(boot: &str, events: &[&[u8]]) -> ChainHash {
+        let start = ChainHash::start("org_1", "gw_1", boot);
+        (1..).zip(events).fold(start, |hash, (sequence, event)| hash.after(sequence, event))
+    }
+
     #[test]
     fn a_change_of_any_event_or_order_changes_the_end() {
-        let chain = |events: &[&[u8]]| events.iter().fold(ChainHash::START, |hash, event| hash.after(event));
-        let end = chain(&[b"one", b"two", b"three"]);
+        let whole = end("boot_1", &[b"one", b"two", b"three"]);
         for other in [
             &[&b"one"[..], b"two"][..],
             &[b"two", b"three"],
@@ -45,10 +60,12 @@ mod tests {
             &[b"onet", b"wo", b"three"],
             &[b"one", b"two", b"three", b""],
         ] {
-            assert_ne!(chain(other), end, "{other:?}");
+            assert_ne!(end("boot_1", other), whole, "{other:?}");
         }
-        assert_eq!(chain(&[b"one", b"two", b"three"]), end);
-        assert_eq!(ChainHash::read(&end.0), Some(end));
-        assert_eq!(ChainHash::read(&end.0[1..]), None);
+        assert_ne!(end("boot_2", &[b"one", b"two", b"three"]), whole);
+        assert_ne!(ChainHash::start("org_1gw", "_1", "boot_1"), ChainHash::start("org_1", "gw_1", "boot_1"));
+        assert_eq!(end("boot_1", &[b"one", b"two", b"three"]), whole);
+        assert_eq!(ChainHash::read(&whole.0), Some(whole));
+        assert_eq!(ChainHash::read(&whole.0[1..]), None);
     }
 }

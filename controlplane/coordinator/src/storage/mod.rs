@@ -2,6 +2,7 @@
 //! queries of each area, written once. Nothing outside this folder knows SQL.
 
 pub mod audit;
+pub mod authorities;
 mod database;
 mod engine;
 mod error;
