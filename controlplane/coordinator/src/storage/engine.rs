@@ -27,7 +27,7 @@ pub const RETENTION_DAYS: [i64; 4] = [30, 90, 365, 2557];
 
 /// What a transaction is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
+pub(crate) enum Access {
     /// Reads only. On SQLite it ends by itself after a second.
     Read,
     /// Reads and writes rows of the application.
@@ -38,7 +38,7 @@ pub enum Access {
 
 /// A database.
 #[async_trait]
-pub trait Engine: Send + Sync {
+pub(crate) trait Engine: Send + Sync {
     /// Name for logs and metrics.
     fn name(&self) -> &'static str;
 
@@ -106,7 +106,7 @@ impl Hints {
 
 /// A transaction. Dropped without a commit, also in the middle of a statement, it leaves nothing behind.
 #[async_trait]
-pub trait Transaction: Send {
+pub(crate) trait Transaction: Send {
     /// Runs a statement and returns its rows.
     async fn query(&mut self, sql: &str, parameters: Vec<Value>) -> Result<Vec<Row>>;
 

@@ -19,7 +19,7 @@ pub const REQUEST: &str = "request";
 
 /// A row of the events, with the rows of its findings.
 #[derive(Debug, Clone)]
-pub struct StoredEvent {
+pub(crate) struct StoredEvent {
     /// Whose it is.
     pub organisation: String,
     /// Its number in the organisation.
@@ -48,7 +48,7 @@ pub struct StoredEvent {
 
 /// What is searched for in an event.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Facts {
+pub(crate) struct Facts {
     /// [`REQUEST`], [`UNREADABLE`], or the kind that the line names.
     pub kind: String,
     /// When it happened, by the gateway's clock; none if the line does not say.
@@ -85,7 +85,7 @@ pub struct Facts {
 
 /// A finding of an event.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// The rule's id.
     pub rule: String,
     /// The kind of value.
@@ -159,8 +159,10 @@ struct LineFinding {
 impl Facts {
     /// Reads a line. One that cannot be read is kept all the same, as [`UNREADABLE`]: refusing it would hold up all
     /// that come after it.
-    pub fn of_line(line: &[u8]) -> Facts {
-        let Ok(line) = serde_json::from_slice::<Line>(line) else {
+    pub(crate) fn of_line(line: &[u8]) -> Facts {
+        // An array of the members' values would be taken for an object.
+        let is_object = line.trim_ascii_start().starts_with(b"{");
+        let Some(line) = is_object.then(|| serde_json::from_slice::<Line>(line).ok()).flatten() else {
             return Facts { kind: UNREADABLE.into(), ..Facts::default() };
         };
         let text = |text: Option<String>| text.map(column);
@@ -208,7 +210,7 @@ fn column(mut text: String) -> String {
 }
 
 /// Reads a time such as `2023-11-14T22:13:20.123000Z`: UTC, up to six digits of a fraction.
-pub fn parse_time(text: &str) -> Option<Micros> {
+pub(crate) fn parse_time(text: &str) -> Option<Micros> {
     let text = text.strip_suffix('Z')?;
     let (date, time) = text.split_once('T')?;
     let mut date = date.splitn(3, '-').map(number);

@@ -3,12 +3,18 @@
 
 pub mod audit;
 pub mod authorities;
+pub mod changes;
 mod database;
 mod engine;
 mod error;
 mod event;
+pub mod fleet;
 mod ids;
+pub mod join_keys;
+pub mod keys;
 mod migrations;
+pub mod organisations;
+mod paging;
 mod postgres;
 mod retention;
 mod scope;
@@ -21,6 +27,7 @@ pub use error::{Error, Result};
 pub use event::{MAX_COLUMN_BYTES, MAX_FINDINGS, MAX_LINE_BYTES, REQUEST, UNREADABLE};
 pub use ids::{MAX_ID_BYTES, Micros, is_id, new_id, now};
 pub use migrations::SCHEMA;
+pub use paging::{List, MAX_PAGE_ROWS};
 pub use postgres::PostgresSettings;
 pub use scope::{Operator, Organisation, Scope, User};
 pub use sqlite::SqliteSettings;

@@ -7,7 +7,7 @@ use super::error::{Error, Result, shown};
 
 /// A parameter of a statement, or a column of a row. Times are `Int`: microseconds since 1970, UTC.
 #[derive(Clone, PartialEq)]
-pub enum Value {
+pub(crate) enum Value {
     /// No value.
     Null,
     /// A truth value; SQLite keeps 0 or 1.
@@ -29,7 +29,7 @@ impl std::fmt::Debug for Value {
 
 impl Value {
     /// Name of the kind, for errors.
-    pub fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Value::Null => "null",
             Value::Bool(_) => "bool",
@@ -73,33 +73,33 @@ impl<T: Into<Value>> From<Option<T>> for Value {
 
 /// Names of the columns of a result, with the statement they belong to.
 #[derive(Debug)]
-pub struct Columns {
+pub(crate) struct Columns {
     query: String,
     names: Vec<String>,
 }
 
 impl Columns {
     /// The columns `names` of the statement `sql`.
-    pub fn new(sql: &str, names: Vec<String>) -> Arc<Columns> {
+    pub(crate) fn new(sql: &str, names: Vec<String>) -> Arc<Columns> {
         Arc::new(Columns { query: shown(sql), names })
     }
 }
 
 /// One row of a result.
 #[derive(Debug, Clone)]
-pub struct Row {
+pub(crate) struct Row {
     columns: Arc<Columns>,
     values: Vec<Value>,
 }
 
 impl Row {
     /// A row with a value for each of `columns`.
-    pub fn new(columns: Arc<Columns>, values: Vec<Value>) -> Row {
+    pub(crate) fn new(columns: Arc<Columns>, values: Vec<Value>) -> Row {
         Row { columns, values }
     }
 
     /// Returns the value of column `name` as a `T`, or an error that names query and column.
-    pub fn get<T: FromValue>(&self, name: &str) -> Result<T> {
+    pub(crate) fn get<T: FromValue>(&self, name: &str) -> Result<T> {
         let place = self.columns.names.iter().position(|column| column == name);
         let Some(value) = place.and_then(|at| self.values.get(at)) else {
             return Err(self.fault(name, "is not in the result".into()));
@@ -109,7 +109,7 @@ impl Row {
     }
 
     /// Returns column `name` parsed by `parse`, which says what is wrong with it.
-    pub fn parse<T>(&self, name: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T> {
+    pub(crate) fn parse<T>(&self, name: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T> {
         let text: String = self.get(name)?;
         parse(&text).ok_or_else(|| self.fault(name, "holds a word that this binary does not know".into()))
     }
@@ -120,7 +120,7 @@ impl Row {
 }
 
 /// What a column can be read as.
-pub trait FromValue: Sized {
+pub(crate) trait FromValue: Sized {
     /// The kind it is read from, for errors.
     const WANTED: &'static str;
     /// Returns the value, or none when it is of another kind or out of range.

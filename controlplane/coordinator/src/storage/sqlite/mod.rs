@@ -26,7 +26,7 @@ use transaction::{Lease, SqliteTransaction, fault};
 /// How long a statement waits for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// For how long one transaction may read. A longer one would keep the write-ahead log from being cut.
-pub const READ_MAX: Duration = Duration::from_secs(1);
+const READ_MAX: Duration = Duration::from_secs(1);
 /// Connections that read.
 const READERS: usize = 4;
 /// Bytes that the write-ahead log keeps on disk after a checkpoint.

@@ -43,8 +43,10 @@ pub(super) struct SqliteTransaction {
     listeners: Arc<Listeners>,
     hints: Vec<&'static str>,
     is_open: bool,
+    /// A statement failed, or was given up on while it ran: nothing of the transaction may be kept.
+    is_broken: bool,
     /// Last, so that the roll-back is on its way before somebody else may begin.
-    _lease: Lease,
+    lease: Lease,
 }
 
 impl SqliteTransaction {
@@ -55,14 +57,32 @@ impl SqliteTransaction {
         sql: &'static str,
     ) -> Result<SqliteTransaction> {
         // Made before it has begun: dropped while it waits, it is rolled back too.
-        let tx = SqliteTransaction { thread, listeners, hints: Vec::new(), is_open: true, _lease: lease };
+        let tx = SqliteTransaction { thread, listeners, hints: Vec::new(), is_open: true, is_broken: false, lease: lease };
         tx.thread.begin(sql).await?;
         Ok(tx)
     }
 
+    /// Runs `job` on the connection. Whatever keeps it from its end keeps the transaction from being committed.
+    async fn run<T: Send + 'static>(
+        &mut self,
+        job: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.is_broken = true;
+        let result = self.thread.run(job).await?;
+        self.is_broken = false;
+        Ok(result)
+    }
+
     /// Runs several statements without parameters.
     pub(super) async fn batch(&mut self, sql: &'static str) -> Result<()> {
-        self.thread.run(move |connection| connection.execute_batch(sql).map_err(|error| fault(sql, error))).await
+        self.run(move |connection| connection.execute_batch(sql).map_err(|error| fault(sql, error))).await
+    }
+}
+
+impl SqliteTransaction {
+    /// A reader's clock is stopped by the same call that rolls back.
+    fn is_reader(&self) -> bool {
+        matches!(self.lease, Lease::Reader { .. })
     }
 }
 
@@ -78,7 +98,7 @@ impl Drop for SqliteTransaction {
 impl Transaction for SqliteTransaction {
     async fn query(&mut self, sql: &str, parameters: Vec<Value>) -> Result<Vec<Row>> {
         let sql = sql.to_owned();
-        self.thread.run(move |connection| query(connection, &sql, &parameters)).await
+        self.run(move |connection| query(connection, &sql, &parameters)).await
     }
 
     async fn query_locked(&mut self, sql: &str, parameters: Vec<Value>) -> Result<Vec<Row>> {
@@ -88,11 +108,11 @@ impl Transaction for SqliteTransaction {
 
     async fn execute(&mut self, sql: &str, parameters: Vec<Value>) -> Result<u64> {
         let sql = sql.to_owned();
-        self.thread.run(move |connection| execute(connection, &sql, &parameters)).await
+        self.run(move |connection| execute(connection, &sql, &parameters)).await
     }
 
     async fn insert_events(&mut self, events: Vec<StoredEvent>) -> Result<bool> {
-        self.thread.run(move |connection| super::events::insert(connection, &events)).await?;
+        self.run(move |connection| super::events::insert(connection, &events)).await?;
         Ok(true)
     }
 
@@ -106,10 +126,14 @@ impl Transaction for SqliteTransaction {
     }
 
     async fn commit(mut self: Box<Self>) -> Result<()> {
+        if self.is_broken {
+            return Err(Error::Refused("a statement of the transaction failed: nothing was kept".into()));
+        }
         let commit = |connection: &mut Connection| {
             connection.execute_batch("COMMIT").map_err(|error| fault("COMMIT", error))
         };
         self.thread.run(commit).await?;
+        self.is_open = self.is_reader();
         self.listeners.tell(&self.hints);
         Ok(())
     }

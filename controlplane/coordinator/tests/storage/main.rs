@@ -1,0 +1,12 @@
+//! The storage on both engines: a real PostgreSQL server, started for this process, and SQLite in a temporary folder.
+
+mod support;
+
+mod audit;
+mod fleet;
+mod kill;
+mod migrations;
+mod postgres;
+mod searches;
+mod transactions;
+mod verification;
