@@ -63,9 +63,12 @@ impl JoinKey {
     pub fn parse(text: &str) -> Result<JoinKey, JoinKeyError> {
         let text = text.trim();
         let body = text.strip_prefix(PREFIX).ok_or(JoinKeyError::Prefix)?;
-        let body = BASE64URL_NOPAD.decode(body.as_bytes()).map(Zeroizing::new).map_err(|_| JoinKeyError::Check)?;
-        let (covered, check) =
-            body.split_at_checked(RANDOM_BYTES + HASH_BYTES).filter(|_| body.len() == BODY_BYTES).ok_or(JoinKeyError::Check)?;
+        let body =
+            BASE64URL_NOPAD.decode(body.as_bytes()).map(Zeroizing::new).map_err(|_| JoinKeyError::Check)?;
+        let (covered, check) = body
+            .split_at_checked(RANDOM_BYTES + HASH_BYTES)
+            .filter(|_| body.len() == BODY_BYTES)
+            .ok_or(JoinKeyError::Check)?;
         if check_value(covered) != check {
             return Err(JoinKeyError::Check);
         }

@@ -104,7 +104,9 @@ impl Sealer {
                 Err(failed("others may read it: chmod 600".to_owned()))
             }
             Ok(_) => {
-                let text = fs::read_to_string(path).map(Zeroizing::new).map_err(|error| failed(error.to_string()))?;
+                let text = fs::read_to_string(path)
+                    .map(Zeroizing::new)
+                    .map_err(|error| failed(error.to_string()))?;
                 Sealer::parse(&text).map_err(failed)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound && may_make => {
@@ -124,7 +126,9 @@ impl Sealer {
                 return wrong("not an id, a colon, and 64 hexadecimal digits");
             };
             let is_id = |id: &str| {
-                !id.is_empty() && id.len() <= MAX_KEY_ID && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+                !id.is_empty()
+                    && id.len() <= MAX_KEY_ID
+                    && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
             };
             if !is_id(id) {
                 return wrong("an id is letters, digits and -, at most 32");
@@ -133,8 +137,11 @@ impl Sealer {
                 return wrong("its id stands there twice");
             }
             let mut key = Zeroizing::new([0; KEY_BYTES]);
-            let decoded = data_encoding::HEXLOWER_PERMISSIVE.decode_mut(digits.trim().as_bytes(), &mut *key);
-            if digits.trim().len() != 2 * KEY_BYTES || decoded.is_err() {
+            let digits = digits.trim().as_bytes();
+            // The decoder wants room for exactly what it is given.
+            let is_key = digits.len() == 2 * KEY_BYTES
+                && data_encoding::HEXLOWER_PERMISSIVE.decode_mut(digits, &mut *key).is_ok();
+            if !is_key {
                 return wrong("not 64 hexadecimal digits behind the colon");
             }
             keys.push(SealingKey { id: id.to_owned(), key });
@@ -160,13 +167,21 @@ impl Sealer {
     }
 
     /// Opens what was sealed for the record `record`.
-    pub fn open_sealed(&self, purpose: Purpose, record: &str, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    pub fn open_sealed(
+        &self,
+        purpose: Purpose,
+        record: &str,
+        sealed: &Sealed,
+    ) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let key = self.keys.iter().find(|key| key.id == sealed.key_id);
         let key = key.ok_or_else(|| SealError::UnknownKey(sealed.key_id.clone()))?;
         let altered = || SealError::Altered(sealed.key_id.clone());
         let (nonce, sealed) = sealed.bytes.split_first_chunk::<NONCE_BYTES>().ok_or_else(altered)?;
         let payload = Payload { msg: sealed, aad: record.as_bytes() };
-        cipher(key, purpose).decrypt(&XNonce::from(*nonce), payload).map(Zeroizing::new).map_err(|_| altered())
+        cipher(key, purpose)
+            .decrypt(&XNonce::from(*nonce), payload)
+            .map(Zeroizing::new)
+            .map_err(|_| altered())
     }
 }
 
@@ -195,7 +210,9 @@ fn make(path: &Path) -> io::Result<Zeroizing<String>> {
             file.sync_all()?;
             Ok(line)
         }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => fs::read_to_string(path).map(Zeroizing::new),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            fs::read_to_string(path).map(Zeroizing::new)
+        }
         Err(error) => Err(error),
     }
 }
@@ -234,7 +251,8 @@ mod tests {
             let altered = Sealed { bytes, ..sealed.clone() };
             after.open_sealed(Purpose::ProviderCredential, "cred_1", &altered).expect_err("altered");
         }
-        let error = sealer(&[&new]).open_sealed(Purpose::ProviderCredential, "cred_1", &sealed).expect_err("no key");
+        let error =
+            sealer(&[&new]).open_sealed(Purpose::ProviderCredential, "cred_1", &sealed).expect_err("no key");
         assert!(matches!(error, SealError::UnknownKey(_)), "{error}");
     }
 
@@ -259,7 +277,10 @@ mod tests {
             ("7d".repeat(32), "line 1: not an id, a colon, and 64 hexadecimal digits"),
             (format!("{good}\nb:{}", "7d".repeat(31)), "line 2: not 64 hexadecimal digits behind the colon"),
             (format!("{good}\n{good}"), "line 2: its id stands there twice"),
-            (format!("{}:{}", "i".repeat(MAX_KEY_ID + 1), "7d".repeat(32)), "line 1: an id is letters, digits and -, at most 32"),
+            (
+                format!("{}:{}", "i".repeat(MAX_KEY_ID + 1), "7d".repeat(32)),
+                "line 1: an id is letters, digits and -, at most 32",
+            ),
         ] {
             assert_eq!(Sealer::parse(&text).err().as_deref(), Some(expected));
         }

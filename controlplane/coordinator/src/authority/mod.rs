@@ -10,7 +10,8 @@ use std::time::{Duration, SystemTime};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType, SerialNumber,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType,
+    SerialNumber,
 };
 use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use sha2::{Digest as _, Sha256};
@@ -113,8 +114,9 @@ impl Authority {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let serial = serial();
         params.serial_number = Some(SerialNumber::from_slice(&serial));
-        let certificate =
-            params.signed_by(&public_key, &self.issuer).map_err(|error| AuthorityError::Request(error.to_string()))?;
+        let certificate = params
+            .signed_by(&public_key, &self.issuer)
+            .map_err(|error| AuthorityError::Request(error.to_string()))?;
         Ok(IssuedCertificate {
             certificate: certificate.der().clone(),
             serial: data_encoding::HEXLOWER.encode(&serial),
@@ -213,7 +215,8 @@ mod tests {
         let (authority, key) = Authority::generate(now).expect("made");
         let again = Authority::load(authority.certificate().clone(), &key).expect("loaded");
         assert_eq!(again.hash(), authority.hash());
-        let issued = again.certify_gateway(&request(), "gw_1", now, Duration::from_hours(1)).expect("certified");
+        let issued =
+            again.certify_gateway(&request(), "gw_1", now, Duration::from_hours(1)).expect("certified");
         assert_eq!(gateway_of(&issued.certificate).as_deref(), Some("gw_1"));
         let (_, parsed) = x509_parser::parse_x509_certificate(&issued.certificate).expect("a certificate");
         assert!(!parsed.is_ca());

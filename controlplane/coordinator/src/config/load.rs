@@ -76,8 +76,11 @@ fn check(settings: &Settings) -> Vec<Problem> {
     }
     let http = &settings.http;
     if http.certificate.is_some() != http.key.is_some() {
-        let (key, other) =
-            if http.certificate.is_some() { ("http.certificate", "http.key") } else { ("http.key", "http.certificate") };
+        let (key, other) = if http.certificate.is_some() {
+            ("http.certificate", "http.key")
+        } else {
+            ("http.key", "http.certificate")
+        };
         problems.push(Problem::error(key, format!("there is no {other} beside it"), "set both, or neither"));
     }
     if settings.grpc.names.is_empty() {
@@ -85,7 +88,11 @@ fn check(settings: &Settings) -> Vec<Problem> {
         problems.push(Problem::error("grpc.names", "gateways could not verify this coordinator", help));
     }
     if http.listen == settings.grpc.listen && http.listen.port() != 0 {
-        problems.push(Problem::error("grpc.listen", "http.listen has the same address", "give it another port"));
+        problems.push(Problem::error(
+            "grpc.listen",
+            "http.listen has the same address",
+            "give it another port",
+        ));
     }
     problems
 }
@@ -136,12 +143,30 @@ mod tests {
     fn what_is_wrong_is_named_with_its_line() {
         for (text, expected) in [
             ("", ""),
-            ("[coordinator]\ntelemetry_batch_size = 0\n", "error: coordinator.toml:2:1: coordinator.telemetry_batch_size: 0 is not a number of events for a batch\n  help: the default is 500"),
-            ("[coordinator]\ntelemetry_batch = 1\n", "error: coordinator.toml:2:1: coordinator.telemetry_batch: unknown key\n  help: did you mean `telemetry_batch_size`?"),
-            ("[database]\ningest_url = \"postgres://a\"\n", "error: coordinator.toml:2:1: database.ingest_url: there is no database.url beside it\n  help: set database.url, too"),
-            ("[http]\nkey = \"x\"\n", "error: coordinator.toml:2:1: http.key: there is no http.certificate beside it\n  help: set both, or neither"),
-            ("[grpc]\nlisten = \"127.0.0.1:8080\"\n", "error: coordinator.toml:2:1: grpc.listen: http.listen has the same address\n  help: give it another port"),
-            ("[http]\nlisten = \"0.0.0.0:8080\"\n", "warning: coordinator.toml:2:1: http.listen: 0.0.0.0:8080 can be reached from the network, and there is no TLS\n  help: set http.certificate and http.key, or have a proxy in front that speaks TLS"),
+            (
+                "[coordinator]\ntelemetry_batch_size = 0\n",
+                "error: coordinator.toml:2:1: coordinator.telemetry_batch_size: 0 is not a number of events for a batch\n  help: the default is 500",
+            ),
+            (
+                "[coordinator]\ntelemetry_batch = 1\n",
+                "error: coordinator.toml:2:1: coordinator.telemetry_batch: unknown key\n  help: did you mean `telemetry_batch_size`?",
+            ),
+            (
+                "[database]\ningest_url = \"postgres://a\"\n",
+                "error: coordinator.toml:2:1: database.ingest_url: there is no database.url beside it\n  help: set database.url, too",
+            ),
+            (
+                "[http]\nkey = \"x\"\n",
+                "error: coordinator.toml:2:1: http.key: there is no http.certificate beside it\n  help: set both, or neither",
+            ),
+            (
+                "[grpc]\nlisten = \"127.0.0.1:8080\"\n",
+                "error: coordinator.toml:2:1: grpc.listen: http.listen has the same address\n  help: give it another port",
+            ),
+            (
+                "[http]\nlisten = \"0.0.0.0:8080\"\n",
+                "warning: coordinator.toml:2:1: http.listen: 0.0.0.0:8080 can be reached from the network, and there is no TLS\n  help: set http.certificate and http.key, or have a proxy in front that speaks TLS",
+            ),
         ] {
             assert_eq!(problems(text), expected, "{text}");
         }

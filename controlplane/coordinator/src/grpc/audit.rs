@@ -3,15 +3,13 @@
 
 use std::collections::HashMap;
 
-use aegis_proto::checkpoint::signed_bytes;
 use aegis_proto::v1::audit_service_server::AuditService;
 use aegis_proto::v1::ship_request::Message as Received;
 use aegis_proto::v1::ship_response::Message as Answer;
 use aegis_proto::v1::{
-    Checkpoint, CloseStream, EventBatch, OpenStream, RefusalCode, ShipRequest, ShipResponse, StreamAck, StreamName,
-    StreamRefusal, StreamWait,
+    Checkpoint, CloseStream, EventBatch, OpenStream, RefusalCode, ShipRequest, ShipResponse, StreamAck,
+    StreamName, StreamRefusal, StreamWait,
 };
-use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
@@ -20,6 +18,7 @@ use tracing::{info, warn};
 use super::connections::{ConnectionLimit, HeldConnection};
 use super::identity::{address, caller};
 use super::refusal::of_storage;
+use crate::checkpoints::is_received_signed;
 use crate::service::Service;
 use crate::storage::audit::{self, Batch, Ingested};
 use crate::storage::fleet::{self, Gateway, Hello, Welcome};
@@ -49,7 +48,9 @@ impl AuditService for Audit {
     ) -> Result<Response<Self::ShipStream>, Status> {
         let gateway = caller(&self.service.database, &request).await?;
         let held = self.limit.hold(&gateway.organisation).ok_or_else(|| {
-            Status::resource_exhausted("this organisation's gateways hold as many connections as they may: try again later")
+            Status::resource_exhausted(
+                "this organisation's gateways hold as many connections as they may: try again later",
+            )
         })?;
         let (answers, stream) = mpsc::channel(ANSWERS);
         let shipping = Shipping {
@@ -83,7 +84,11 @@ struct Shipping {
 }
 
 impl Shipping {
-    async fn run(mut self, mut messages: Streaming<ShipRequest>, answers: mpsc::Sender<Result<ShipResponse, Status>>) {
+    async fn run(
+        mut self,
+        mut messages: Streaming<ShipRequest>,
+        answers: mpsc::Sender<Result<ShipResponse, Status>>,
+    ) {
         loop {
             let message = match messages.message().await {
                 Ok(Some(message)) => message.message,
@@ -114,7 +119,8 @@ impl Shipping {
         }
         let failed = |error: &Error| of_storage("opening a stream", error);
         let skew = open.sent_at_us - now();
-        let mut tx = self.service.database.write(organisation.clone()).await.map_err(|error| failed(&error))?;
+        let mut tx =
+            self.service.database.write(organisation.clone()).await.map_err(|error| failed(&error))?;
         let head = match audit::open_stream(&mut tx, &self.gateway.id, &name.boot_id, skew).await {
             Ok(head) => head,
             Err(Error::NotFound(_)) => {
@@ -149,7 +155,13 @@ impl Shipping {
         match welcome {
             Welcome::Admitted => Ok(None),
             Welcome::Refused { live_boot } => {
-                warn!(gateway = self.gateway.id, boot, live_boot, from = self.address, "two processes have one identity");
+                warn!(
+                    gateway = self.gateway.id,
+                    boot,
+                    live_boot,
+                    from = self.address,
+                    "two processes have one identity"
+                );
                 Ok(Some(live_boot))
             }
         }
@@ -162,8 +174,10 @@ impl Shipping {
             return Ok(not_open(name));
         };
         let invalid = |what: &str| Status::invalid_argument(what.to_owned());
-        let first_sequence = i64::try_from(batch.first_sequence).map_err(|_| invalid("first_sequence is too large"))?;
-        let hash = batch.last_hash.as_slice().try_into().map_err(|_| invalid("last_hash is not 32 bytes long"))?;
+        let first_sequence =
+            i64::try_from(batch.first_sequence).map_err(|_| invalid("first_sequence is too large"))?;
+        let hash =
+            batch.last_hash.as_slice().try_into().map_err(|_| invalid("last_hash is not 32 bytes long"))?;
         let batch = Batch {
             gateway: self.gateway.id.clone(),
             boot: name.boot_id.clone(),
@@ -190,7 +204,8 @@ impl Shipping {
                 refusal(name, RefusalCode::Gap, detail, stream.sequence)
             }
             Ingested::Forked { last_sequence } => {
-                let detail = format!("the chain differs from the one that stands here up to event {last_sequence}");
+                let detail =
+                    format!("the chain differs from the one that stands here up to event {last_sequence}");
                 refusal(name, RefusalCode::Chain, detail, last_sequence.unsigned_abs())
             }
             Ingested::Ended => {
@@ -202,9 +217,7 @@ impl Shipping {
 
     /// Keeps a checkpoint whose signature is right.
     async fn note(&mut self, checkpoint: Checkpoint) -> Result<Answer, Status> {
-        let signed = signed_bytes(&self.gateway.id, &checkpoint);
-        let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &self.gateway.public_key);
-        let is_signed = key.verify(&signed, &checkpoint.signature).is_ok();
+        let is_signed = is_received_signed(&self.gateway, &checkpoint);
         let (name, organisation) = named(checkpoint.stream)?;
         let Some(stream) = self.open.get(&(name.boot_id.clone(), name.organisation_id.clone())) else {
             return Ok(not_open(name));
@@ -217,6 +230,7 @@ impl Shipping {
         let kept = audit::Checkpoint {
             sequence: i64::try_from(checkpoint.sequence).map_err(|_| invalid("sequence is too large"))?,
             hash: checkpoint.hash.as_slice().try_into().map_err(|_| invalid("hash is not 32 bytes long"))?,
+            signed: checkpoint.signed_at_us,
             signature: checkpoint.signature,
             received: now(),
         };
@@ -246,7 +260,12 @@ impl Shipping {
         let mut tx = self.service.database.write(organisation).await.map_err(|error| failed(&error))?;
         audit::end_stream(&mut tx, &self.gateway.id, &name.boot_id).await.map_err(|error| failed(&error))?;
         tx.commit().await.map_err(|error| failed(&error))?;
-        info!(gateway = self.gateway.id, boot = name.boot_id, events = stream.sequence, "a stream of events has ended");
+        info!(
+            gateway = self.gateway.id,
+            boot = name.boot_id,
+            events = stream.sequence,
+            "a stream of events has ended"
+        );
         Ok(ack(name, stream.sequence, Vec::new()))
     }
 }

@@ -35,16 +35,26 @@ impl EnrolmentService for Enrolment {
         let request = request.into_inner();
         let join_key = Zeroizing::new(request.join_key);
         if request.name.len() > MAX_NAME_BYTES || request.name.chars().any(char::is_control) {
-            return Err(Status::invalid_argument(format!("a gateway's name has at most {MAX_NAME_BYTES} bytes, on one line")));
+            return Err(Status::invalid_argument(format!(
+                "a gateway's name has at most {MAX_NAME_BYTES} bytes, on one line"
+            )));
         }
         let join_key = JoinKey::parse(&join_key)
             .map_err(|error| Status::unauthenticated(format!("the join key is {error}")))?;
         let hash: [u8; 32] = Sha256::digest(join_key.text().as_bytes()).into();
-        let mut tx =
-            self.service.database.write(Operator).await.map_err(|error| of_storage("enrolling a gateway", &error))?;
-        let key = join_keys::take_use(&mut tx, &hash, now()).await.map_err(|error| of_storage("enrolling a gateway", &error))?;
+        let mut tx = self
+            .service
+            .database
+            .write(Operator)
+            .await
+            .map_err(|error| of_storage("enrolling a gateway", &error))?;
+        let key = join_keys::take_use(&mut tx, &hash, now())
+            .await
+            .map_err(|error| of_storage("enrolling a gateway", &error))?;
         let key = key.ok_or_else(|| {
-            Status::unauthenticated("the join key is unknown here, revoked, expired or used up: ask for a new one")
+            Status::unauthenticated(
+                "the join key is unknown here, revoked, expired or used up: ask for a new one",
+            )
         })?;
         let public_key = public_key_of(&request.signing_request).map_err(|error| of_authority(&error))?;
         let name = if request.name.trim().is_empty() { "gateway" } else { request.name.trim() };
@@ -55,7 +65,8 @@ impl EnrolmentService for Enrolment {
             public_key: &public_key,
             join_key: Some(&key.id),
         };
-        let id = fleet::enrol(&mut tx, &new).await.map_err(|error| of_storage("enrolling a gateway", &error))?;
+        let id =
+            fleet::enrol(&mut tx, &new).await.map_err(|error| of_storage("enrolling a gateway", &error))?;
         let issued = self.certify(&request.signing_request, &id)?;
         let noted = fleet::certify(&mut tx, &id, &issued.serial, micros(issued.ends_at)).await;
         noted.map_err(|error| of_storage("enrolling a gateway", &error))?;
@@ -65,7 +76,11 @@ impl EnrolmentService for Enrolment {
             gateway_id: id,
             certificates: vec![issued.certificate.to_vec()],
             authorities: vec![self.service.authority.certificate().to_vec()],
-            organisation_id: if key.organisation == fleet::SHARED_POOL { String::new() } else { key.organisation },
+            organisation_id: if key.organisation == fleet::SHARED_POOL {
+                String::new()
+            } else {
+                key.organisation
+            },
         }))
     }
 
@@ -73,11 +88,17 @@ impl EnrolmentService for Enrolment {
         let gateway = caller(&self.service.database, &request).await?;
         let request = request.into_inner().signing_request;
         if public_key_of(&request).map_err(|error| of_authority(&error))? != gateway.public_key {
-            return Err(Status::invalid_argument("the signing request has another key than this gateway enrolled with"));
+            return Err(Status::invalid_argument(
+                "the signing request has another key than this gateway enrolled with",
+            ));
         }
         let issued = self.certify(&request, &gateway.id)?;
-        let mut tx =
-            self.service.database.write(Operator).await.map_err(|error| of_storage("renewing a certificate", &error))?;
+        let mut tx = self
+            .service
+            .database
+            .write(Operator)
+            .await
+            .map_err(|error| of_storage("renewing a certificate", &error))?;
         let noted = fleet::certify(&mut tx, &gateway.id, &issued.serial, micros(issued.ends_at)).await;
         noted.map_err(|error| of_storage("renewing a certificate", &error))?;
         tx.commit().await.map_err(|error| of_storage("renewing a certificate", &error))?;
@@ -90,7 +111,8 @@ impl EnrolmentService for Enrolment {
 
 impl Enrolment {
     fn certify(&self, request: &[u8], gateway_id: &str) -> Result<IssuedCertificate, Status> {
-        let issued = self.service.authority.certify_gateway(request, gateway_id, SystemTime::now(), self.lifetime);
+        let issued =
+            self.service.authority.certify_gateway(request, gateway_id, SystemTime::now(), self.lifetime);
         issued.map_err(|error| of_authority(&error))
     }
 }

@@ -39,11 +39,18 @@ impl FleetService for Fleet {
     ) -> Result<Response<Self::ReportStream>, Status> {
         let gateway = caller(&self.service.database, &request).await?;
         let held = self.limit.hold(&gateway.organisation).ok_or_else(|| {
-            Status::resource_exhausted("this organisation's gateways hold as many connections as they may: try again later")
+            Status::resource_exhausted(
+                "this organisation's gateways hold as many connections as they may: try again later",
+            )
         })?;
         let (commands, stream) = mpsc::channel(COMMANDS);
-        let reporting =
-            Reporting { address: address(&request), service: self.service.clone(), gateway, greeted: None, _held: held };
+        let reporting = Reporting {
+            address: address(&request),
+            service: self.service.clone(),
+            gateway,
+            greeted: None,
+            _held: held,
+        };
         tokio::spawn(reporting.run(request.into_inner(), commands));
         Ok(Response::new(ReceiverStream::new(stream)))
     }
@@ -60,7 +67,11 @@ struct Reporting {
 }
 
 impl Reporting {
-    async fn run(mut self, mut reports: Streaming<HealthReport>, commands: mpsc::Sender<Result<GatewayCommand, Status>>) {
+    async fn run(
+        mut self,
+        mut reports: Streaming<HealthReport>,
+        commands: mpsc::Sender<Result<GatewayCommand, Status>>,
+    ) {
         while let Ok(Some(report)) = reports.message().await {
             if let Err(status) = self.take(report).await {
                 // The gateway may be gone already.
@@ -78,7 +89,9 @@ impl Reporting {
         let time = now();
         let mut tx = self.service.database.write(Operator).await.map_err(|error| failed(&error))?;
         let is_greeted = self.greeted.as_deref() == Some(&*report.boot_id)
-            && fleet::seen(&mut tx, &self.gateway.id, &report.boot_id, time).await.map_err(|error| failed(&error))?;
+            && fleet::seen(&mut tx, &self.gateway.id, &report.boot_id, time)
+                .await
+                .map_err(|error| failed(&error))?;
         if !is_greeted {
             let hello = Hello {
                 gateway: &self.gateway.id,
@@ -92,15 +105,25 @@ impl Reporting {
             let welcome = fleet::hello(&mut tx, &hello).await.map_err(|error| failed(&error))?;
             if let Welcome::Refused { live_boot } = welcome {
                 tx.commit().await.map_err(|error| failed(&error))?;
-                warn!(gateway = self.gateway.id, boot = report.boot_id, live_boot, from = self.address, "two processes have one identity");
-                return Err(Status::already_exists(format!("another process has this gateway's identity: {live_boot}")));
+                warn!(
+                    gateway = self.gateway.id,
+                    boot = report.boot_id,
+                    live_boot,
+                    from = self.address,
+                    "two processes have one identity"
+                );
+                return Err(Status::already_exists(format!(
+                    "another process has this gateway's identity: {live_boot}"
+                )));
             }
             self.greeted = Some(report.boot_id.clone());
         }
         let kept = kept(&self.gateway.id, &report, time);
         fleet::keep_report(&mut tx, &kept).await.map_err(|error| failed(&error))?;
         if report.ending {
-            fleet::goodbye(&mut tx, &self.gateway.id, &report.boot_id, time).await.map_err(|error| failed(&error))?;
+            fleet::goodbye(&mut tx, &self.gateway.id, &report.boot_id, time)
+                .await
+                .map_err(|error| failed(&error))?;
         }
         tx.commit().await.map_err(|error| failed(&error))
     }
@@ -117,7 +140,8 @@ fn kept(gateway: &str, report: &HealthReport, time: i64) -> Report {
         is_draining: report.draining,
         oldest_unsent: (oldest != 0).then(|| (report.sent_at_us - oldest).max(0)),
         clock_skew: report.sent_at_us.saturating_sub(time),
-        token_key_fingerprint: data_encoding::HEXLOWER.encode(report.token_key_fingerprint.get(..8).unwrap_or_default()),
+        token_key_fingerprint: data_encoding::HEXLOWER
+            .encode(report.token_key_fingerprint.get(..8).unwrap_or_default()),
         last_error: Some(shown(&report.last_error)).filter(|error| !error.is_empty()),
         document: document(report).to_string(),
     }

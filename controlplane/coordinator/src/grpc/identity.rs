@@ -17,9 +17,9 @@ pub(super) async fn caller<T>(database: &Database, request: &Request<T>) -> Resu
     match fleet::find(&mut tx, &id).await {
         Ok(gateway) if gateway.is_revoked => Err(Status::permission_denied("this gateway was revoked")),
         Ok(gateway) => Ok(gateway),
-        Err(crate::storage::Error::NotFound(_)) => {
-            Err(Status::permission_denied("this gateway is not known: it was removed, or belongs to another installation"))
-        }
+        Err(crate::storage::Error::NotFound(_)) => Err(Status::permission_denied(
+            "this gateway is not known: it was removed, or belongs to another installation",
+        )),
         Err(error) => Err(of_storage("finding a gateway", &error)),
     }
 }

@@ -19,7 +19,10 @@ pub(super) fn of_storage(doing: &'static str, error: &Error) -> Status {
         Error::Conflict { .. } => Status::aborted("another transaction was in the way: try again"),
         error => {
             warn!(doing, %error, "the database failed a gateway's call");
-            Status::new(Code::Unavailable, format!("the database cannot be used now: try again in {} s", RETRY_AFTER.as_secs()))
+            Status::new(
+                Code::Unavailable,
+                format!("the database cannot be used now: try again in {} s", RETRY_AFTER.as_secs()),
+            )
         }
     }
 }

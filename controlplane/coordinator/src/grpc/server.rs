@@ -117,7 +117,11 @@ impl GrpcServer {
 }
 
 /// Accepts connections, each handshake in a task of its own: a slow one keeps nobody waiting.
-async fn accept(listener: TcpListener, tls: ServerTls, accepted: mpsc::Sender<io::Result<TlsStream<TcpStream>>>) {
+async fn accept(
+    listener: TcpListener,
+    tls: ServerTls,
+    accepted: mpsc::Sender<io::Result<TlsStream<TcpStream>>>,
+) {
     loop {
         let (socket, peer) = match listener.accept().await {
             Ok(accepted) => accepted,

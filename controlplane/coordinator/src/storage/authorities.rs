@@ -46,7 +46,8 @@ pub async fn add_first(tx: &mut Tx<Operator>, new: &StoredAuthority) -> Result<S
     if tx.execute(sql, values![FIRST, &new.id]).await? == 1 {
         let sql = "INSERT INTO authorities (authority_id, certificate, sealed_key, sealing_key_id, state, created_us) \
                    VALUES ($1, $2, $3, $4, 'active', $5)";
-        let parameters = values![&new.id, &new.certificate, new.sealed_key.clone(), &new.sealing_key_id, now()];
+        let parameters =
+            values![&new.id, &new.certificate, new.sealed_key.clone(), &new.sealing_key_id, now()];
         tx.execute(sql, parameters).await?;
     }
     active(tx).await?.ok_or(Error::NotFound("certificate authority"))

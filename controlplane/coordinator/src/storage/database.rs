@@ -64,7 +64,9 @@ impl Database {
         let end = tokio::time::Instant::now() + patience;
         loop {
             match self.check().await {
-                Err(Error::SchemaBehind { .. } | Error::Unavailable(_)) if tokio::time::Instant::now() < end => {
+                Err(Error::SchemaBehind { .. } | Error::Unavailable(_))
+                    if tokio::time::Instant::now() < end =>
+                {
                     tokio::time::sleep(SCHEMA_PAUSE).await;
                 }
                 result => return result,

@@ -93,7 +93,10 @@ impl Hints {
     }
 
     /// Hints that come as long as `source` lives.
-    pub(super) fn holding(receiver: mpsc::Receiver<()>, source: Box<dyn std::any::Any + Send + Sync>) -> Hints {
+    pub(super) fn holding(
+        receiver: mpsc::Receiver<()>,
+        source: Box<dyn std::any::Any + Send + Sync>,
+    ) -> Hints {
         Hints { receiver, _source: Some(source) }
     }
 

@@ -328,7 +328,8 @@ pub async fn rotate(
     let made = insert(tx, &new, Some(id)).await?;
     let ends = old.expires.unwrap_or(Micros::MAX).min(time.saturating_add(overlap));
     let version = changes::next(tx, Topic::Keys).await?;
-    let sql = "UPDATE gateway_keys SET version = $1, expires_us = $2 WHERE organisation_id = $3 AND key_id = $4";
+    let sql =
+        "UPDATE gateway_keys SET version = $1, expires_us = $2 WHERE organisation_id = $3 AND key_id = $4";
     let parameters = values![version, ends, tx.scope().id(), id];
     tx.execute_one("key", sql, parameters).await?;
     Ok(made)

@@ -61,9 +61,8 @@ fn organisation(row: &Row) -> Result<OrganisationRow> {
         id: row.get("organisation_id")?,
         name: row.get("name")?,
         slug: row.get("slug")?,
-        state: row.parse("state", |word| {
-            OrganisationState::ALL.into_iter().find(|state| state.name() == word)
-        })?,
+        state: row
+            .parse("state", |word| OrganisationState::ALL.into_iter().find(|state| state.name() == word))?,
         key_lifetime_max_days: row.get("key_lifetime_max_days")?,
         created: row.get("created_us")?,
     })
@@ -94,7 +93,8 @@ pub async fn create(tx: &mut Tx<Operator>, name: &str, slug: &str) -> Result<Org
         values![&id, DEFAULT_RETENTION_DAYS],
     )
     .await?;
-    tx.execute("INSERT INTO usage_cursors (organisation_id, next_number) VALUES ($1, 1)", values![&id]).await?;
+    tx.execute("INSERT INTO usage_cursors (organisation_id, next_number) VALUES ($1, 1)", values![&id])
+        .await?;
     Organisation::new(&id)
 }
 
@@ -201,7 +201,8 @@ pub async fn parts(
     );
     let parameters = values![tx.scope().id(), after.unwrap_or_default(), with_one_more(limit)];
     let rows = tx.query(&sql, parameters).await?;
-    let part = |row: &Row| Ok(Part { id: row.get("id")?, name: row.get("name")?, created: row.get("created_us")? });
+    let part =
+        |row: &Row| Ok(Part { id: row.get("id")?, name: row.get("name")?, created: row.get("created_us")? });
     list(&rows, limit, part, |part| &part.id)
 }
 

@@ -45,7 +45,11 @@ fn row_level_security_keeps_organisations_apart_when_a_query_forgets_to() {
         for table in ["organisations", "audit_events", "audit_findings", "audit_streams", "gateways"] {
             assert_eq!(count(table).await, 0, "without a scope nothing of {table} is seen");
             client.batch_execute(&format!("SET aegis.organisation = '{}'", two.id())).await.expect("set");
-            assert_eq!(count(table).await, i64::from(table == "organisations" || table == "gateways"), "{table}");
+            assert_eq!(
+                count(table).await,
+                i64::from(table == "organisations" || table == "gateways"),
+                "{table}"
+            );
             client.batch_execute(&format!("SET aegis.organisation = '{}'", one.id())).await.expect("set");
             assert!(count(table).await > 0, "{table}");
             client.batch_execute("RESET ALL").await.expect("reset");
@@ -86,7 +90,10 @@ fn ingest_can_insert_events_and_nothing_else() {
         let client = connect("aegis_ingest", name).await;
         client.batch_execute(&format!("SET aegis.organisation = '{}'", one.id())).await.expect("set");
         let rows = client
-            .query("SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'", &[])
+            .query(
+                "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'",
+                &[],
+            )
             .await
             .expect("read");
         let visible: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
@@ -138,7 +145,10 @@ fn a_role_with_too_many_rights_is_refused() {
         for role in ["aegis_owner", "postgres"] {
             let settings = settings(server.url(role, name), server.url("aegis_ingest", name));
             let fault = Database::open_postgres(settings).expect("opened").check().await;
-            assert!(matches!(&fault, Err(Error::Configuration(text)) if text.contains(role)), "{role}: {fault:?}");
+            assert!(
+                matches!(&fault, Err(Error::Configuration(text)) if text.contains(role)),
+                "{role}: {fault:?}"
+            );
         }
         let same = PostgresSettings {
             owner: Some(server.url("aegis_owner", name)),
@@ -186,7 +196,9 @@ async fn works(database: &Database, name: &str) {
 fn tls_is_verified() {
     on_postgres(async |_, name| {
         let server = Server::get();
-        let url = |host: &str, role: &str| format!("postgres://{role}@{host}:{}/{name}?sslmode=require", server.port);
+        let url = |host: &str, role: &str| {
+            format!("postgres://{role}@{host}:{}/{name}?sslmode=require", server.port)
+        };
         let with = |host: &str, roots: &Path| PostgresSettings {
             root_certificates: Some(roots.into()),
             ..settings(url(host, "aegis_app"), url(host, "aegis_ingest"))
@@ -211,7 +223,8 @@ fn tls_is_verified() {
 /// Each transaction may come to another connection of the server: nothing may depend on the one before it.
 #[test]
 fn a_transaction_pooler_serves_with_prepare_off() {
-    let Some(program) = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].into_iter().find(|path| Path::new(path).exists())
+    let Some(program) =
+        ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].into_iter().find(|path| Path::new(path).exists())
     else {
         panic!("pgbouncer is missing: install it");
     };

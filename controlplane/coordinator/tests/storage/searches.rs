@@ -29,7 +29,8 @@ async fn search(
 ) -> Vec<Event> {
     let (mut found, mut cursor) = (Vec::new(), None);
     loop {
-        let page = audit::page(&db.database, organisation, filter, (order, cursor, size)).await.expect("read");
+        let page =
+            audit::page(&db.database, organisation, filter, (order, cursor, size)).await.expect("read");
         found.extend(page.events);
         cursor = page.next;
         if cursor.is_none() {

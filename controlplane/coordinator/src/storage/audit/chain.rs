@@ -43,6 +43,8 @@ pub struct Checkpoint {
     pub sequence: i64,
     /// The chain's hash there.
     pub hash: [u8; 32],
+    /// When the gateway signed it, by its clock.
+    pub signed: Micros,
     /// The gateway's signature.
     pub signature: Vec<u8>,
     /// When it came.
@@ -69,16 +71,24 @@ pub async fn add_checkpoint(
     if stored != checkpoint.hash {
         return Err(Error::Refused(format!("the chain has another hash at event {}", checkpoint.sequence)));
     }
-    let sql = "INSERT INTO audit_checkpoints (organisation_id, gateway_id, boot_id, sequence, hash, signature, received_us) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
-    let parameters =
-        values![&organisation, gateway, boot, checkpoint.sequence, checkpoint.hash, &checkpoint.signature, now()];
+    let sql = "INSERT INTO audit_checkpoints (organisation_id, gateway_id, boot_id, sequence, hash, signed_us, signature, received_us) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
+    let parameters = values![
+        &organisation,
+        gateway,
+        boot,
+        checkpoint.sequence,
+        checkpoint.hash,
+        checkpoint.signed,
+        &checkpoint.signature,
+        now()
+    ];
     tx.execute(sql, parameters).await.map(drop)
 }
 
 /// The checkpoints of a stream, the oldest first.
 pub async fn checkpoints(tx: &mut Tx<Organisation>, gateway: &str, boot: &str) -> Result<Vec<Checkpoint>> {
-    let sql = "SELECT sequence, hash, signature, received_us FROM audit_checkpoints \
+    let sql = "SELECT sequence, hash, signed_us, signature, received_us FROM audit_checkpoints \
                WHERE organisation_id = $1 AND gateway_id = $2 AND boot_id = $3 ORDER BY sequence";
     let parameters = values![tx.scope().id(), gateway, boot];
     let rows = tx.query(sql, parameters).await?;
@@ -87,6 +97,7 @@ pub async fn checkpoints(tx: &mut Tx<Organisation>, gateway: &str, boot: &str) -
             Ok(Checkpoint {
                 sequence: row.get("sequence")?,
                 hash: row.get("hash")?,
+                signed: row.get("signed_us")?,
                 signature: row.get("signature")?,
                 received: row.get("received_us")?,
             })

@@ -53,7 +53,9 @@ pub struct Filter {
 
 impl Filter {
     pub(super) fn is_about_findings(&self) -> bool {
-        [&self.rule, &self.category, &self.action, &self.place, &self.token].iter().any(|wanted| wanted.is_some())
+        [&self.rule, &self.category, &self.action, &self.place, &self.token]
+            .iter()
+            .any(|wanted| wanted.is_some())
     }
 
     /// Whether an index leads to the events by their number.

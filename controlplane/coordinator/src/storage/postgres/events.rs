@@ -61,7 +61,10 @@ async fn insert_events(tx: &mut PostgresTransaction, events: &[StoredEvent]) -> 
     write(tx, "audit_events", names, &columns).await
 }
 
-async fn insert_findings(tx: &mut PostgresTransaction, found: &[(&StoredEvent, i64, &Finding)]) -> Result<bool> {
+async fn insert_findings(
+    tx: &mut PostgresTransaction,
+    found: &[(&StoredEvent, i64, &Finding)],
+) -> Result<bool> {
     let (names, columns) = columns! { found => |row|
         "organisation_id" TEXT_ARRAY row.0.organisation.clone();
         "number" INT8_ARRAY row.0.number;

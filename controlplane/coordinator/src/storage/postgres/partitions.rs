@@ -57,8 +57,10 @@ async fn days_there(owner: &Pool, days: i64) -> Result<Vec<Day>> {
 /// A transaction that nobody else makes or drops partitions in.
 async fn alone(owner: &Pool) -> Result<PostgresTransaction> {
     let mut tx =
-        PostgresTransaction::begin(connection(owner).await?, &Operator.claims(), Access::Write, false).await?;
-    tx.batch(&format!("SELECT pg_advisory_xact_lock({LOCK}); SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")).await?;
+        PostgresTransaction::begin(connection(owner).await?, &Operator.claims(), Access::Write, false)
+            .await?;
+    tx.batch(&format!("SELECT pg_advisory_xact_lock({LOCK}); SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
+        .await?;
     Ok(tx)
 }
 

@@ -241,7 +241,8 @@ fn column(row: &tokio_postgres::Row, at: usize, sql: &str) -> Result<Value> {
 pub(super) fn fault(sql: &str, error: &tokio_postgres::Error) -> Error {
     let query = shown(sql);
     let Some(server) = error.as_db_error() else {
-        return if error.is_closed() || std::error::Error::source(error).is_some_and(|cause| cause.is::<std::io::Error>())
+        return if error.is_closed()
+            || std::error::Error::source(error).is_some_and(|cause| cause.is::<std::io::Error>())
         {
             Error::Unavailable(reason(error))
         } else {
@@ -250,13 +251,15 @@ pub(super) fn fault(sql: &str, error: &tokio_postgres::Error) -> Error {
     };
     let code = server.code();
     match *code {
-        SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED | SqlState::LOCK_NOT_AVAILABLE => {
-            Error::Conflict { query }
-        }
+        SqlState::T_R_SERIALIZATION_FAILURE
+        | SqlState::T_R_DEADLOCK_DETECTED
+        | SqlState::LOCK_NOT_AVAILABLE => Error::Conflict { query },
         SqlState::UNIQUE_VIOLATION | SqlState::FOREIGN_KEY_VIOLATION | SqlState::CHECK_VIOLATION => {
             Error::Constraint { constraint: server.constraint().unwrap_or("partition").to_owned() }
         }
-        _ if matches!(code.code().get(..2), Some("08" | "57" | "53")) && *code != SqlState::QUERY_CANCELED => {
+        _ if matches!(code.code().get(..2), Some("08" | "57" | "53"))
+            && *code != SqlState::QUERY_CANCELED =>
+        {
             Error::Unavailable(server.message().to_owned())
         }
         // Messages about statements and rights name tables; others may show values.

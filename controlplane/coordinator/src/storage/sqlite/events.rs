@@ -82,8 +82,11 @@ impl SqliteTransaction {
         for days in RETENTION_DAYS {
             let left = DELETE_STEP - i64::try_from(done.dropped).unwrap_or(DELETE_STEP);
             let last_expired = retention::last_expired(days, today);
-            self.execute("CREATE TEMP TABLE IF NOT EXISTS expired (organisation_id TEXT, number INTEGER)", vec![])
-                .await?;
+            self.execute(
+                "CREATE TEMP TABLE IF NOT EXISTS expired (organisation_id TEXT, number INTEGER)",
+                vec![],
+            )
+            .await?;
             self.execute("DELETE FROM expired", vec![]).await?;
             self.execute(
                 "INSERT INTO expired SELECT organisation_id, number FROM audit_events \

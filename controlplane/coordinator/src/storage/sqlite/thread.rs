@@ -58,7 +58,11 @@ impl Deadline {
 
 impl Thread {
     /// Starts a thread for `connection`. With `patience` a transaction ends by itself after that time.
-    pub(super) fn start(name: &str, mut connection: Connection, patience: Option<Duration>) -> Result<Thread> {
+    pub(super) fn start(
+        name: &str,
+        mut connection: Connection,
+        patience: Option<Duration>,
+    ) -> Result<Thread> {
         let (jobs, received) = channel::<Job>();
         let deadline = patience.map(|patience| {
             Arc::new(Deadline {

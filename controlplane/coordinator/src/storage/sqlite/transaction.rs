@@ -57,7 +57,14 @@ impl SqliteTransaction {
         sql: &'static str,
     ) -> Result<SqliteTransaction> {
         // Made before it has begun: dropped while it waits, it is rolled back too.
-        let tx = SqliteTransaction { thread, listeners, hints: Vec::new(), is_open: true, is_broken: false, lease: lease };
+        let tx = SqliteTransaction {
+            thread,
+            listeners,
+            hints: Vec::new(),
+            is_open: true,
+            is_broken: false,
+            lease: lease,
+        };
         tx.thread.begin(sql).await?;
         Ok(tx)
     }

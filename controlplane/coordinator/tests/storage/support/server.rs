@@ -91,7 +91,14 @@ impl Server {
         std::fs::create_dir(&data).expect("made");
         give(&folder);
         let mut init = unprivileged(&Path::new(PROGRAMS).join("initdb"));
-        init.args(["--no-sync", "--auth=trust", "--locale=C", "--encoding=UTF8", "--username=postgres", "-D"]);
+        init.args([
+            "--no-sync",
+            "--auth=trust",
+            "--locale=C",
+            "--encoding=UTF8",
+            "--username=postgres",
+            "-D",
+        ]);
         let out = init.arg(&data).current_dir("/").output().expect("initdb runs: install postgresql");
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
         let authority = certificates(&folder);
@@ -140,8 +147,12 @@ impl Server {
         database.maintain_events(day_of(now())).await.expect("partitions");
         drop(database);
         // Copies are made of a database that nobody is connected to.
-        client.batch_execute(&format!("ALTER DATABASE {TEMPLATE} ALLOW_CONNECTIONS false")).await.expect("set");
-        let sql = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{TEMPLATE}'");
+        client
+            .batch_execute(&format!("ALTER DATABASE {TEMPLATE} ALLOW_CONNECTIONS false"))
+            .await
+            .expect("set");
+        let sql =
+            format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{TEMPLATE}'");
         client.batch_execute(&sql).await.expect("ended");
     }
 

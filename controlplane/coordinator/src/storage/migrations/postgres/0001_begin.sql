@@ -496,6 +496,7 @@ CREATE TABLE audit_checkpoints (
     sequence BIGINT NOT NULL,
     hash BYTEA NOT NULL,
     signature BYTEA NOT NULL,
+    signed_us BIGINT NOT NULL,
     received_us BIGINT NOT NULL,
     PRIMARY KEY (organisation_id, gateway_id, boot_id, sequence),
     FOREIGN KEY (organisation_id, gateway_id, boot_id) REFERENCES audit_streams

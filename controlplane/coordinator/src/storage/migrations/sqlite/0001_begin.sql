@@ -496,6 +496,7 @@ CREATE TABLE audit_checkpoints (
     sequence INTEGER NOT NULL,
     hash BLOB NOT NULL,
     signature BLOB NOT NULL,
+    signed_us INTEGER NOT NULL,
     received_us INTEGER NOT NULL,
     PRIMARY KEY (organisation_id, gateway_id, boot_id, sequence),
     FOREIGN KEY (organisation_id, gateway_id, boot_id) REFERENCES audit_streams
