@@ -69,7 +69,9 @@ pub enum Error {
         known: i64,
     },
     /// A migration that was applied reads differently now.
-    #[error("migration {number} was applied with other contents than this binary has: the installation is mixed up")]
+    #[error(
+        "migration {number} was applied with other contents than this binary has: the installation is mixed up"
+    )]
     MigrationAltered {
         /// Its number.
         number: i64,

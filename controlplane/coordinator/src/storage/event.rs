@@ -2,8 +2,7 @@
 
 use serde::Deserialize;
 
-use super::engine::Day;
-use super::ids::Micros;
+use super::clock::{Day, Micros};
 
 /// Longest line that is taken.
 pub const MAX_LINE_BYTES: usize = 256 << 10;
@@ -279,7 +278,8 @@ mod tests {
         let facts = Facts::of_line(format!(r#"{{"model":"{long}","key":"a\u0000b"}}"#).as_bytes());
         assert_eq!(facts.model.as_deref().map(str::len), Some(MAX_COLUMN_BYTES));
         assert_eq!(facts.key.as_deref(), Some("a b"));
-        let many = vec![r#"{"rule":"r","category":"c","action":"a","place":"p"}"#; MAX_FINDINGS + 1].join(",");
+        let many =
+            vec![r#"{"rule":"r","category":"c","action":"a","place":"p"}"#; MAX_FINDINGS + 1].join(",");
         let facts = Facts::of_line(format!(r#"{{"findings":[{many}]}}"#).as_bytes());
         assert_eq!(facts.findings.len(), MAX_FINDINGS);
     }
@@ -289,7 +289,8 @@ mod tests {
         assert_eq!(parse_time("1970-01-01T00:00:00Z"), Some(0));
         assert_eq!(parse_time("2000-02-29T00:00:00.5Z"), Some(951_782_400_500_000));
         assert_eq!(parse_time("2026-12-31T23:59:59.999999Z"), Some(1_798_761_599_999_999));
-        for wrong in ["", "2023-11-14", "2023-11-14T22:13:20", "2023-13-14T22:13:20Z", "2023-11-14T24:00:00Z"] {
+        for wrong in ["", "2023-11-14", "2023-11-14T22:13:20", "2023-13-14T22:13:20Z", "2023-11-14T24:00:00Z"]
+        {
             assert_eq!(parse_time(wrong), None, "{wrong}");
         }
         assert_eq!(parse_time("2023-11-14T22:13:20.1234567Z"), None);

@@ -1,8 +1,9 @@
 //! The fleet: gateways, which organisations they serve, their processes, and what these report.
 
+use super::clock::{Micros, now};
 use super::database::Tx;
 use super::error::{Error, Result};
-use super::ids::{Micros, new_id, now};
+use super::ids::new_id;
 use super::organisations::check_name;
 use super::paging::{List, list, with_one_more};
 use super::scope::Operator;
@@ -98,7 +99,8 @@ pub async fn unassign(tx: &mut Tx<Operator>, organisation: &str, gateway: &str) 
 
 /// The organisations that a gateway serves.
 pub async fn assignments(tx: &mut Tx<Operator>, gateway: &str) -> Result<Vec<String>> {
-    let sql = "SELECT organisation_id FROM gateway_assignments WHERE gateway_id = $1 ORDER BY organisation_id";
+    let sql =
+        "SELECT organisation_id FROM gateway_assignments WHERE gateway_id = $1 ORDER BY organisation_id";
     tx.query(sql, values![gateway]).await?.iter().map(|row| row.get("organisation_id")).collect()
 }
 
@@ -132,7 +134,8 @@ pub async fn certify(tx: &mut Tx<Operator>, id: &str, serial: &str, expires: Mic
 
 /// Refuses a gateway from now on.
 pub async fn revoke(tx: &mut Tx<Operator>, id: &str) -> Result<()> {
-    tx.execute_one("gateway", "UPDATE gateways SET state = 'revoked' WHERE gateway_id = $1", values![id]).await
+    tx.execute_one("gateway", "UPDATE gateways SET state = 'revoked' WHERE gateway_id = $1", values![id])
+        .await
 }
 
 /// A process of a gateway that says who it is.
@@ -247,13 +250,15 @@ pub async fn conflicts(tx: &mut Tx<Operator>, gateway: &str, limit: u32) -> Resu
 
 /// Notes that a process is there. False: it was ended, and must say hello again.
 pub async fn seen(tx: &mut Tx<Operator>, gateway: &str, boot: &str, time: Micros) -> Result<bool> {
-    let sql = "UPDATE gateway_boots SET seen_us = $1 WHERE gateway_id = $2 AND boot_id = $3 AND ended_us IS NULL";
+    let sql =
+        "UPDATE gateway_boots SET seen_us = $1 WHERE gateway_id = $2 AND boot_id = $3 AND ended_us IS NULL";
     Ok(tx.execute(sql, values![time, gateway, boot]).await? > 0)
 }
 
 /// Notes that a process has ended.
 pub async fn goodbye(tx: &mut Tx<Operator>, gateway: &str, boot: &str, time: Micros) -> Result<()> {
-    let sql = "UPDATE gateway_boots SET ended_us = $1 WHERE gateway_id = $2 AND boot_id = $3 AND ended_us IS NULL";
+    let sql =
+        "UPDATE gateway_boots SET ended_us = $1 WHERE gateway_id = $2 AND boot_id = $3 AND ended_us IS NULL";
     tx.execute(sql, values![time, gateway, boot]).await.map(drop)
 }
 
@@ -326,7 +331,8 @@ pub async fn keep_report(tx: &mut Tx<Operator>, report: &Report) -> Result<()> {
 
 /// The newest reports of the gateways that serve an organisation, of processes that have not ended.
 pub async fn reports(tx: &mut Tx<Operator>, organisation: &str) -> Result<Vec<Report>> {
-    let columns = REPORT_COLUMNS.split(", ").map(|name| format!("r.{}", name.trim())).collect::<Vec<_>>().join(", ");
+    let columns =
+        REPORT_COLUMNS.split(", ").map(|name| format!("r.{}", name.trim())).collect::<Vec<_>>().join(", ");
     let sql = format!(
         "SELECT {columns} FROM gateway_reports r \
          JOIN gateway_assignments a ON a.gateway_id = r.gateway_id AND a.organisation_id = $1 \

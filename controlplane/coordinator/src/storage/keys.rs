@@ -1,10 +1,10 @@
 //! Gateway keys: what tools show to a gateway. A key itself is kept nowhere, only its SHA-256.
 
 use super::changes::{self, Topic};
+use super::clock::{DAY_MICROS, Micros, now};
 use super::database::Tx;
-use super::engine::DAY_MICROS;
 use super::error::{Error, Result};
-use super::ids::{Micros, new_id, now};
+use super::ids::new_id;
 use super::organisations::{check_name, own};
 use super::paging::{List, list, with_one_more};
 use super::scope::{Operator, Organisation};
@@ -328,7 +328,8 @@ pub async fn rotate(
     let made = insert(tx, &new, Some(id)).await?;
     let ends = old.expires.unwrap_or(Micros::MAX).min(time.saturating_add(overlap));
     let version = changes::next(tx, Topic::Keys).await?;
-    let sql = "UPDATE gateway_keys SET version = $1, expires_us = $2 WHERE organisation_id = $3 AND key_id = $4";
+    let sql =
+        "UPDATE gateway_keys SET version = $1, expires_us = $2 WHERE organisation_id = $3 AND key_id = $4";
     let parameters = values![version, ends, tx.scope().id(), id];
     tx.execute_one("key", sql, parameters).await?;
     Ok(made)

@@ -3,9 +3,9 @@
 
 use sha2::{Digest, Sha256};
 
+use super::clock::now;
 use super::engine::Transaction;
 use super::error::{Error, Result};
-use super::ids::now;
 use super::value::values;
 
 /// The newest number that this binary knows.
@@ -59,7 +59,8 @@ pub(super) async fn create_table(tx: &mut dyn Transaction) -> Result<()> {
 
 /// Returns the steps that were taken; none in an empty database.
 pub(super) async fn applied(tx: &mut dyn Transaction) -> Result<Vec<Applied>> {
-    let rows = tx.query("SELECT number, oldest, checksum FROM schema_migrations ORDER BY number", vec![]).await;
+    let rows =
+        tx.query("SELECT number, oldest, checksum FROM schema_migrations ORDER BY number", vec![]).await;
     match rows {
         Ok(rows) => rows
             .iter()
@@ -91,7 +92,10 @@ pub(super) fn judge(applied: &[Applied]) -> Result<()> {
 }
 
 /// Returns the steps of `known` that were not taken yet. Refuses a schema that this binary cannot go on from.
-pub(super) async fn missing<'m>(tx: &mut dyn Transaction, known: &'m [Migration]) -> Result<Vec<&'m Migration>> {
+pub(super) async fn missing<'m>(
+    tx: &mut dyn Transaction,
+    known: &'m [Migration],
+) -> Result<Vec<&'m Migration>> {
     let applied = applied(tx).await?;
     for step in &applied {
         match known.iter().find(|migration| migration.number == step.number) {

@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod changes;
+mod clock;
 mod database;
 mod engine;
 mod error;
@@ -20,13 +21,15 @@ mod scope;
 mod sqlite;
 mod value;
 
+pub use clock::{DAY_MICROS, Day, Micros, day_of, now};
 pub use database::{DAYS_AHEAD, Database, Tx};
-pub use engine::{DAY_MICROS, Day, Hints, Maintained, RETENTION_DAYS, day_of};
+pub use engine::{Hints, Maintained};
 pub use error::{Error, Result};
 pub use event::{MAX_COLUMN_BYTES, MAX_FINDINGS, MAX_LINE_BYTES, REQUEST, UNREADABLE};
-pub use ids::{MAX_ID_BYTES, Micros, is_id, new_id, now};
+pub use ids::{MAX_ID_BYTES, is_id, new_id};
 pub use migrations::SCHEMA;
 pub use paging::{List, MAX_PAGE_ROWS};
 pub use postgres::PostgresSettings;
+pub use retention::RETENTION_DAYS;
 pub use scope::{Operator, Organisation, Scope, User};
 pub use sqlite::SqliteSettings;

@@ -1,10 +1,11 @@
 //! Organisations, and what they are divided into: environments and teams.
 
+use super::clock::{Micros, now};
 use super::database::Tx;
-use super::engine::RETENTION_DAYS;
 use super::error::{Error, Result};
-use super::ids::{Micros, new_id, now};
+use super::ids::new_id;
 use super::paging::{List, list, with_one_more};
+use super::retention::RETENTION_DAYS;
 use super::scope::{Operator, Organisation};
 use super::value::{Row, values};
 
@@ -61,9 +62,8 @@ fn organisation(row: &Row) -> Result<OrganisationRow> {
         id: row.get("organisation_id")?,
         name: row.get("name")?,
         slug: row.get("slug")?,
-        state: row.parse("state", |word| {
-            OrganisationState::ALL.into_iter().find(|state| state.name() == word)
-        })?,
+        state: row
+            .parse("state", |word| OrganisationState::ALL.into_iter().find(|state| state.name() == word))?,
         key_lifetime_max_days: row.get("key_lifetime_max_days")?,
         created: row.get("created_us")?,
     })
@@ -94,7 +94,8 @@ pub async fn create(tx: &mut Tx<Operator>, name: &str, slug: &str) -> Result<Org
         values![&id, DEFAULT_RETENTION_DAYS],
     )
     .await?;
-    tx.execute("INSERT INTO usage_cursors (organisation_id, next_number) VALUES ($1, 1)", values![&id]).await?;
+    tx.execute("INSERT INTO usage_cursors (organisation_id, next_number) VALUES ($1, 1)", values![&id])
+        .await?;
     Organisation::new(&id)
 }
 
@@ -201,7 +202,8 @@ pub async fn parts(
     );
     let parameters = values![tx.scope().id(), after.unwrap_or_default(), with_one_more(limit)];
     let rows = tx.query(&sql, parameters).await?;
-    let part = |row: &Row| Ok(Part { id: row.get("id")?, name: row.get("name")?, created: row.get("created_us")? });
+    let part =
+        |row: &Row| Ok(Part { id: row.get("id")?, name: row.get("name")?, created: row.get("created_us")? });
     list(&rows, limit, part, |part| &part.id)
 }
 

@@ -60,9 +60,15 @@ async fn a_hole_is_refused(db: TestDb) {
     let (organisation, gateway) = db.organisation("One").await;
     db.stream(&organisation, &gateway, "a").await;
     let stream = (gateway.as_str(), "a");
-    assert_eq!(ingest(&db, &organisation, batch(stream, 2, lines(2, 1))).await, Ingested::Hole { expected: 1 });
+    assert_eq!(
+        ingest(&db, &organisation, batch(stream, 2, lines(2, 1))).await,
+        Ingested::Hole { expected: 1 }
+    );
     db.ship(&organisation, stream, 1, lines(1, 3)).await;
-    assert_eq!(ingest(&db, &organisation, batch(stream, 5, lines(5, 1))).await, Ingested::Hole { expected: 4 });
+    assert_eq!(
+        ingest(&db, &organisation, batch(stream, 5, lines(5, 1))).await,
+        Ingested::Hole { expected: 4 }
+    );
     assert_eq!(all(&db, &organisation).await.len(), 3);
 }
 
@@ -178,7 +184,8 @@ async fn texts_that_look_like_sql_are_texts(db: TestDb) {
         {"rule": evil, "category": evil, "action": evil, "place": evil, "token": evil}]});
     db.ship(&organisation, (&gateway, "a"), 1, vec![line.to_string().into_bytes()]).await;
     let wanted = || Some(evil.to_owned());
-    let filter = Filter { key: wanted(), provider: wanted(), rule: wanted(), place: wanted(), ..Filter::default() };
+    let filter =
+        Filter { key: wanted(), provider: wanted(), rule: wanted(), place: wanted(), ..Filter::default() };
     let page = audit::page(&db.database, &organisation, &filter, (Order::NewestFirst, None, 10)).await;
     assert_eq!(page.expect("read").events.len(), 1);
 }

@@ -24,11 +24,13 @@ const PLACE: &str = "AEGIS_TEST_KILL_PLACE";
 #[ignore = "run by the tests that kill it"]
 fn the_process_that_is_killed() {
     let Ok(place) = std::env::var(PLACE) else { return };
-    let [url, ingest, organisation, gateway] = place.split(' ').collect::<Vec<_>>()[..] else { panic!("{place}") };
+    let [url, ingest, organisation, gateway] = place.split(' ').collect::<Vec<_>>()[..] else {
+        panic!("{place}")
+    };
     runtime().block_on(async {
         let database = match url.strip_prefix("sqlite:") {
             Some(path) => Database::open_sqlite(&SqliteSettings { path: path.into() }),
-            None => Database::open_postgres(settings(url.into(), ingest.into())),
+            None => Database::open_postgres(&settings(url.into(), ingest.into())),
         };
         let database = database.expect("opened");
         let organisation = Organisation::new(organisation).expect("an id");
@@ -38,7 +40,8 @@ fn the_process_that_is_killed() {
         println!("stored {at}");
         while at < BATCHES * BATCH_EVENTS {
             let next = lines(at + 1, BATCH_EVENTS.min(BATCHES * BATCH_EVENTS - at));
-            let result = audit::ingest(&database, organisation.clone(), batch((gateway, "a"), at + 1, next)).await;
+            let result =
+                audit::ingest(&database, organisation.clone(), batch((gateway, "a"), at + 1, next)).await;
             match result.expect("answered") {
                 Ingested::Stored { last_sequence, .. } => at = last_sequence,
                 other => panic!("{other:?}"),
@@ -70,7 +73,9 @@ async fn kill_9_loses_nothing_and_doubles_nothing(db: TestDb) {
         let mut heard = 0;
         while let Some(Ok(line)) = said.next() {
             // The harness writes before the first line of the test.
-            let Some(stored) = line.rsplit("stored ").next().and_then(|number| number.parse().ok()) else { continue };
+            let Some(stored) = line.rsplit("stored ").next().and_then(|number| number.parse().ok()) else {
+                continue;
+            };
             assert!(acknowledged <= stored, "{acknowledged} was acknowledged, {stored} is there");
             acknowledged = stored;
             heard += 1;

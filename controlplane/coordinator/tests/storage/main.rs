@@ -5,6 +5,7 @@ mod support;
 mod audit;
 mod fleet;
 mod kill;
+mod large;
 mod migrations;
 mod postgres;
 mod searches;

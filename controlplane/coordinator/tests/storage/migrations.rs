@@ -60,7 +60,9 @@ async fn a_newer_schema_is_refused_when_it_says_so(db: TestDb) {
     db.database.check().await.expect("a step that older binaries may ignore");
     assert_eq!(db.database.migrate().await.expect("nothing to do"), Vec::<i64>::new());
     db.place.raw(&step(SCHEMA + 2, SCHEMA + 1)).await;
-    for fault in [db.database.check().await.expect_err("newer"), db.database.migrate().await.expect_err("newer")] {
+    for fault in
+        [db.database.check().await.expect_err("newer"), db.database.migrate().await.expect_err("newer")]
+    {
         assert!(matches!(fault, Error::SchemaAhead { .. }), "{fault}");
     }
 }
@@ -84,7 +86,8 @@ fn both_engines_have_the_same_tables_and_columns() {
     run(Kind::Sqlite, async |db: TestDb| {
         let Place::Sqlite { path, .. } = &db.place else { return };
         let connection = rusqlite::Connection::open(path).expect("opened");
-        let sql = "SELECT m.name, c.name FROM sqlite_schema m, pragma_table_info(m.name) c WHERE m.type = 'table'";
+        let sql =
+            "SELECT m.name, c.name FROM sqlite_schema m, pragma_table_info(m.name) c WHERE m.type = 'table'";
         let mut statement = connection.prepare(sql).expect("prepared");
         let columns = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("read");
         all.push(columns.map(|column| column.expect("read")).collect());

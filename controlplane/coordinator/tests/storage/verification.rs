@@ -86,7 +86,9 @@ async fn a_chain_written_anew_is_not_what_was_signed(db: TestDb) {
     let (organisation, gateway) = filled(&db).await;
     let right = point(1000, hash_at(&organisation, &gateway, 1000));
     sign(&db, &organisation, &gateway, &right).await.expect("kept");
-    db.place.raw("UPDATE audit_checkpoints SET hash = (SELECT hash FROM audit_events WHERE sequence = 999)").await;
+    db.place
+        .raw("UPDATE audit_checkpoints SET hash = (SELECT hash FROM audit_events WHERE sequence = 999)")
+        .await;
     assert_eq!(verdict(&db, &organisation, &gateway).await, Verdict::Unsigned { sequence: 1000 });
     let is_signed = |_: &Checkpoint| false;
     let verdict = audit::verify(&db.database, &organisation, (&gateway, "a"), is_signed).await.expect("read");

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::query::{self, Event};
+use crate::storage::clock::{Micros, now};
 use crate::storage::database::{Database, Tx};
 use crate::storage::error::{Error, Result};
 use crate::storage::event::Facts;
-use crate::storage::ids::{Micros, now};
 use crate::storage::scope::Organisation;
 use crate::storage::value::values;
 
@@ -71,8 +71,15 @@ pub async fn add_checkpoint(
     }
     let sql = "INSERT INTO audit_checkpoints (organisation_id, gateway_id, boot_id, sequence, hash, signature, received_us) \
                VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
-    let parameters =
-        values![&organisation, gateway, boot, checkpoint.sequence, checkpoint.hash, &checkpoint.signature, now()];
+    let parameters = values![
+        &organisation,
+        gateway,
+        boot,
+        checkpoint.sequence,
+        checkpoint.hash,
+        &checkpoint.signature,
+        now()
+    ];
     tx.execute(sql, parameters).await.map(drop)
 }
 

@@ -2,8 +2,8 @@
 //! commit: events are numbered in the order they become visible, and an answer means that they outlive a crash.
 
 use super::chain::link;
+use crate::storage::clock::day_of;
 use crate::storage::database::{Database, Tx};
-use crate::storage::engine::day_of;
 use crate::storage::error::{Error, Result};
 use crate::storage::event::{Facts, MAX_LINE_BYTES, StoredEvent};
 use crate::storage::scope::Organisation;
@@ -74,7 +74,8 @@ pub async fn ingest(database: &Database, organisation: Organisation, batch: Batc
         return Ok(Ingested::Hole { expected: last + 1 });
     }
     let batch_len = i64::try_from(batch.lines.len()).unwrap_or(i64::MAX);
-    let repeats = usize::try_from(last + 1 - batch.first_sequence).unwrap_or(usize::MAX).min(batch.lines.len());
+    let repeats =
+        usize::try_from(last + 1 - batch.first_sequence).unwrap_or(usize::MAX).min(batch.lines.len());
     let count = batch_len - i64::try_from(repeats).unwrap_or(i64::MAX);
     let mut events = Vec::with_capacity(batch.lines.len() - repeats);
     for (sequence, line) in (last + 1..).zip(batch.lines.into_iter().skip(repeats)) {
@@ -107,7 +108,8 @@ pub async fn ingest(database: &Database, organisation: Organisation, batch: Batc
         return Ok(Ingested::Ended);
     }
     let new = events.len();
-    let parameters = values![last + count, hash, tx.clock().await?, tx.scope().id(), &batch.gateway, &batch.boot];
+    let parameters =
+        values![last + count, hash, tx.clock().await?, tx.scope().id(), &batch.gateway, &batch.boot];
     let sql = "UPDATE audit_streams SET last_sequence = $1, last_hash = $2, updated_us = $3 \
                WHERE organisation_id = $4 AND gateway_id = $5 AND boot_id = $6";
     tx.execute_one("stream", sql, parameters).await?;
@@ -123,7 +125,8 @@ pub async fn ingest(database: &Database, organisation: Organisation, batch: Batc
 /// has read all that was received up to its time.
 async fn number(tx: &mut Tx<Organisation>, events: &mut [StoredEvent]) -> Result<()> {
     let parameters = values![tx.scope().id()];
-    let sql = "SELECT next_number, last_received_us, retention_days FROM audit_counters WHERE organisation_id = $1";
+    let sql =
+        "SELECT next_number, last_received_us, retention_days FROM audit_counters WHERE organisation_id = $1";
     let counter = tx.query_locked(sql, parameters).await?;
     let counter = counter.first().ok_or(Error::NotFound("counter of this organisation"))?;
     let first: i64 = counter.get("next_number")?;

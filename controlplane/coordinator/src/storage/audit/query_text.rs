@@ -1,6 +1,6 @@
 //! The SQL of a search over events.
 
-use super::query::{Filter, Order};
+use super::filter::{Filter, Order};
 use crate::storage::value::Value;
 
 /// Numbers and days that a statement looks at, both ends included.
@@ -51,7 +51,8 @@ pub(super) fn search(
     filter: &Filter,
     (range, order, limit): (Range, Order, i64),
 ) -> (String, Vec<Value>) {
-    let mut statement = Statement { sql: format!("SELECT {columns} FROM audit_events e"), parameters: Vec::new() };
+    let mut statement =
+        Statement { sql: format!("SELECT {columns} FROM audit_events e"), parameters: Vec::new() };
     statement.bind(" WHERE e.organisation_id = ", organisation);
     statement.range("e", range);
     for (column, wanted) in [

@@ -28,8 +28,10 @@ pub(super) struct Target {
 }
 
 /// The connection's half that must be polled, whatever TLS it has.
-pub(super) type Connection =
-    tokio_postgres::Connection<Socket, <MakeRustlsConnect as tokio_postgres::tls::MakeTlsConnect<Socket>>::Stream>;
+pub(super) type Connection = tokio_postgres::Connection<
+    Socket,
+    <MakeRustlsConnect as tokio_postgres::tls::MakeTlsConnect<Socket>>::Stream,
+>;
 
 impl Target {
     /// Reads a URL. A server that is neither on this machine nor named with `sslmode=disable` must speak TLS.
@@ -49,7 +51,9 @@ impl Target {
         }
         let is_local = config.get_hosts().iter().all(|host| match host {
             Host::Unix(_) => true,
-            Host::Tcp(host) => host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback()),
+            Host::Tcp(host) => {
+                host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+            }
         });
         if config.get_ssl_mode() == SslMode::Prefer {
             config.ssl_mode(if is_local { SslMode::Disable } else { SslMode::Require });
@@ -58,7 +62,11 @@ impl Target {
         if config.get_application_name().is_none() {
             config.application_name("aegis-coordinator");
         }
-        let tls = if config.get_ssl_mode() == SslMode::Disable { RootCertStore::empty() } else { root_store(roots)? };
+        let tls = if config.get_ssl_mode() == SslMode::Disable {
+            RootCertStore::empty()
+        } else {
+            root_store(roots)?
+        };
         Ok(Target { config, tls: MakeRustlsConnect::new(client_config(tls)?) })
     }
 
@@ -160,7 +168,8 @@ mod tests {
 
     #[test]
     fn errors_about_urls_show_no_password() {
-        for url in ["postgres://a:s3cr3t@h:port/x", "postgres://a:s3cr3t@h/x?what=s3cr3t", "nonsense s3cr3t"] {
+        for url in ["postgres://a:s3cr3t@h:port/x", "postgres://a:s3cr3t@h/x?what=s3cr3t", "nonsense s3cr3t"]
+        {
             let Err(fault) = Target::parse("owner", url, None) else { panic!("{url} is taken") };
             assert!(!fault.to_string().contains("s3cr3t"), "{fault}");
         }

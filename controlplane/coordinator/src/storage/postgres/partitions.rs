@@ -5,11 +5,13 @@ use deadpool_postgres::{Object, Pool};
 use tokio_postgres::types::Type;
 
 use super::connect::{Target, pool_fault};
-use super::transaction::{PostgresTransaction, fault};
-use crate::storage::engine::{Access, Day, Maintained, RETENTION_DAYS, Transaction};
+use super::statement::fault;
+use super::transaction::PostgresTransaction;
+use crate::storage::clock::{Day, now};
+use crate::storage::engine::{Access, Maintained, Transaction};
 use crate::storage::error::{Error, Result};
-use crate::storage::ids::now;
 use crate::storage::retention;
+use crate::storage::retention::RETENTION_DAYS;
 use crate::storage::scope::{Operator, Scope};
 use crate::storage::value::values;
 
@@ -57,8 +59,10 @@ async fn days_there(owner: &Pool, days: i64) -> Result<Vec<Day>> {
 /// A transaction that nobody else makes or drops partitions in.
 async fn alone(owner: &Pool) -> Result<PostgresTransaction> {
     let mut tx =
-        PostgresTransaction::begin(connection(owner).await?, &Operator.claims(), Access::Write, false).await?;
-    tx.batch(&format!("SELECT pg_advisory_xact_lock({LOCK}); SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")).await?;
+        PostgresTransaction::begin(connection(owner).await?, &Operator.claims(), Access::Write, false)
+            .await?;
+    tx.batch(&format!("SELECT pg_advisory_xact_lock({LOCK}); SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
+        .await?;
     Ok(tx)
 }
 

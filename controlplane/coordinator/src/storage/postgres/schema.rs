@@ -2,7 +2,8 @@
 
 use super::connect::Target;
 use super::roles;
-use super::transaction::{PostgresTransaction, fault};
+use super::statement::fault;
+use super::transaction::PostgresTransaction;
 use crate::storage::engine::{Access, Transaction};
 use crate::storage::error::{Error, Result};
 use crate::storage::migrations;
@@ -25,9 +26,11 @@ pub(super) async fn migrate(owner: &Target, application: &Target, ingest: &Targe
     // The lock ends with this connection, whatever happens to the run. It belongs to the session, so this must be the
     // server itself and no transaction pooler.
     let lock = owner.connect().await?;
-    lock.batch_execute(&format!("SET lock_timeout = 0; SET statement_timeout = 0; SELECT pg_advisory_lock({LOCK})"))
-        .await
-        .map_err(|error| fault("pg_advisory_lock", &error))?;
+    lock.batch_execute(&format!(
+        "SET lock_timeout = 0; SET statement_timeout = 0; SELECT pg_advisory_lock({LOCK})"
+    ))
+    .await
+    .map_err(|error| fault("pg_advisory_lock", &error))?;
     let mut tx = PostgresTransaction::begin(lock, &Operator.claims(), Access::Write, false).await?;
     tx.batch("SET LOCAL statement_timeout = 0").await?;
     migrations::create_table(&mut tx).await?;

@@ -70,7 +70,7 @@ impl Place {
                 Database::open_sqlite(&SqliteSettings { path: path.clone() }).expect("opened")
             }
             Place::Postgres { name } => {
-                Database::open_postgres(Server::get().settings(name)).expect("opened")
+                Database::open_postgres(&Server::get().settings(name)).expect("opened")
             }
         }
     }
@@ -95,7 +95,9 @@ impl Place {
         match self {
             Place::Sqlite { path, .. } => {
                 let connection = rusqlite::Connection::open(path).expect("opened");
-                connection.query_row(sql, [], |row| row.get(0)).unwrap_or_else(|error| panic!("{sql}: {error}"))
+                connection
+                    .query_row(sql, [], |row| row.get(0))
+                    .unwrap_or_else(|error| panic!("{sql}: {error}"))
             }
             Place::Postgres { name } => {
                 let client = Server::get().superuser(name).await;
@@ -150,7 +152,8 @@ impl TestDb {
         first_sequence: i64,
         lines: Vec<Vec<u8>>,
     ) {
-        let result = audit::ingest(&self.database, organisation.clone(), batch(stream, first_sequence, lines)).await;
+        let result =
+            audit::ingest(&self.database, organisation.clone(), batch(stream, first_sequence, lines)).await;
         assert!(matches!(result, Ok(audit::Ingested::Stored { .. })), "{result:?}");
     }
 }
@@ -179,9 +182,9 @@ pub(crate) fn line(number: i64) -> Vec<u8> {
     if number % 1000 == 0 {
         findings.push(finding("rsa-key", "PKEY", 3));
     }
-    let (provider, model) =
-        if number % 3 == 0 { ("anthropic", "claude-x") } else { ("openai", "gpt-x") };
-    let (error, ended) = if number % 50 == 0 { ("\"policy_violation\"", "complete") } else { ("null", "complete") };
+    let (provider, model) = if number % 3 == 0 { ("anthropic", "claude-x") } else { ("openai", "gpt-x") };
+    let (error, ended) =
+        if number % 50 == 0 { ("\"policy_violation\"", "complete") } else { ("null", "complete") };
     format!(
         r#"{{"v":1,"id":"{number:032x}","time":"2026-11-30T17:00:00.000000Z","key":"key_{}","team":"team_{}","org":"o","peer":"192.0.2.7","method":"POST","upstream":"{provider}","model":"{model}","path":"/v1/messages","status":200,"upstream_status":200,"error":{error},"ended":"{ended}","bytes":{{"request":1000,"sent":1001,"response":2000,"delivered":2002}},"us":{{"total":900,"added":40,"first_byte":700,"connect":null}},"findings_total":{},"findings_in_place":0,"findings":[{}],"opaque_total":0,"opaque":[],"restored":{},"unresolved":0,"kept":0,"restore":{{"withheld_by_policy":0,"withheld_by_guard":0,"beside_unnamed_hosts":0}},"usage":{{"input_tokens":10,"output_tokens":20}},"failed_open":false,"streamed":false}}"#,
         number % 100,

@@ -26,7 +26,17 @@ pub(crate) struct Server {
     pub(crate) authority: PathBuf,
     names: AtomicU32,
     /// Its standard input is open as long as this process lives.
-    _keeper: Child,
+    _keeper: Keeper,
+}
+
+/// Keeps a program running until it is dropped, or this process has ended.
+pub(crate) struct Keeper(Child);
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
 }
 
 /// A free port, by the system's choice.
@@ -63,9 +73,9 @@ pub(crate) fn give(folder: &Path) {
 }
 
 /// Runs a program until this process ends, whatever ends it, and then removes `folder`.
-pub(crate) fn keep_running(command: &Command, folder: &Path) -> Child {
+pub(crate) fn keep_running(command: &Command, folder: &Path) -> Keeper {
     let script = r#"folder=$1; shift; "$@" </dev/null & read -r _; kill -QUIT $!; wait; rm -rf "$folder""#;
-    Command::new("sh")
+    let shell = Command::new("sh")
         .args(["-c", script, "sh"])
         .arg(folder)
         .arg(command.get_program())
@@ -74,7 +84,8 @@ pub(crate) fn keep_running(command: &Command, folder: &Path) -> Child {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .expect("sh runs")
+        .expect("sh runs");
+    Keeper(shell)
 }
 
 impl Server {
@@ -91,7 +102,14 @@ impl Server {
         std::fs::create_dir(&data).expect("made");
         give(&folder);
         let mut init = unprivileged(&Path::new(PROGRAMS).join("initdb"));
-        init.args(["--no-sync", "--auth=trust", "--locale=C", "--encoding=UTF8", "--username=postgres", "-D"]);
+        init.args([
+            "--no-sync",
+            "--auth=trust",
+            "--locale=C",
+            "--encoding=UTF8",
+            "--username=postgres",
+            "-D",
+        ]);
         let out = init.arg(&data).current_dir("/").output().expect("initdb runs: install postgresql");
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
         let authority = certificates(&folder);
@@ -135,13 +153,17 @@ impl Server {
         };
         client.batch_execute("CREATE ROLE aegis_owner LOGIN CREATEROLE").await.expect("made");
         client.batch_execute(&format!("CREATE DATABASE {TEMPLATE} OWNER aegis_owner")).await.expect("made");
-        let database = Database::open_postgres(self.settings(TEMPLATE)).expect("opened");
+        let database = Database::open_postgres(&self.settings(TEMPLATE)).expect("opened");
         database.migrate().await.expect("migrated");
         database.maintain_events(day_of(now())).await.expect("partitions");
         drop(database);
         // Copies are made of a database that nobody is connected to.
-        client.batch_execute(&format!("ALTER DATABASE {TEMPLATE} ALLOW_CONNECTIONS false")).await.expect("set");
-        let sql = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{TEMPLATE}'");
+        client
+            .batch_execute(&format!("ALTER DATABASE {TEMPLATE} ALLOW_CONNECTIONS false"))
+            .await
+            .expect("set");
+        let sql =
+            format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{TEMPLATE}'");
         client.batch_execute(&sql).await.expect("ended");
     }
 
