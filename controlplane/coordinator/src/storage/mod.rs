@@ -1,6 +1,7 @@
 //! The coordinator's database: one trait for the engine with two implementations, PostgreSQL and SQLite, and above it the
 //! queries of each area, written once. Nothing outside this folder knows SQL.
 
+pub mod admin_log;
 pub mod audit;
 pub mod changes;
 mod clock;
@@ -9,16 +10,21 @@ mod engine;
 mod error;
 mod event;
 pub mod fleet;
+pub mod idempotency;
 mod ids;
 pub mod join_keys;
 pub mod keys;
 mod migrations;
 pub mod organisations;
 mod paging;
+pub mod people;
+pub mod policies;
 mod postgres;
 mod retention;
 mod scope;
+pub mod sessions;
 mod sqlite;
+pub mod usage;
 mod value;
 
 pub use clock::{DAY_MICROS, Day, Micros, day_of, now};

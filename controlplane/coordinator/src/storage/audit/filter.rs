@@ -44,7 +44,9 @@ impl Filter {
 
     /// Whether an index leads to the events by their number.
     pub(super) fn is_indexed(&self) -> bool {
-        [&self.token, &self.rule, &self.key, &self.request].iter().any(|wanted| wanted.is_some())
+        [&self.token, &self.rule, &self.key, &self.team, &self.model, &self.outcome, &self.request]
+            .iter()
+            .any(|wanted| wanted.is_some())
     }
 }
 

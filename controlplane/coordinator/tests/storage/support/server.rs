@@ -72,9 +72,10 @@ pub(crate) fn give(folder: &Path) {
     }
 }
 
-/// Runs a program until this process ends, whatever ends it, and then removes `folder`.
+/// Runs a program until this process ends, whatever ends it, and then removes `folder`. An immediate end is SIGQUIT
+/// to PostgreSQL and SIGTERM to its pooler.
 pub(crate) fn keep_running(command: &Command, folder: &Path) -> Keeper {
-    let script = r#"folder=$1; shift; "$@" </dev/null & read -r _; kill -QUIT $!; wait; rm -rf "$folder""#;
+    let script = r#"folder=$1; shift; "$@" </dev/null & read -r _; kill -QUIT $!; kill -TERM $!; wait; rm -rf "$folder""#;
     let shell = Command::new("sh")
         .args(["-c", script, "sh"])
         .arg(folder)
