@@ -15,21 +15,19 @@ impl Parts {
     /// The database that the settings name. It is not asked for anything yet.
     pub fn open_database(settings: &Settings) -> Result<Database, Error> {
         let wanted = &settings.database;
-        match (&wanted.url, &wanted.ingest_url) {
-            (Some(url), Some(ingest)) => Database::open_postgres(PostgresSettings {
-                application: url.expose().to_owned(),
-                ingest: ingest.expose().to_owned(),
-                owner: wanted.owner_url.as_ref().map(|url| url.expose().to_owned()),
-                direct: wanted.direct_url.as_ref().map(|url| url.expose().to_owned()),
-                prepare: wanted.prepare,
-                pool_size: wanted.pool_size as usize,
-                root_certificates: wanted.root_certificates.clone(),
-            }),
-            _ => {
-                Self::make_state_folder(settings)?;
-                Database::open_sqlite(&SqliteSettings { path: settings.database_file() })
-            }
-        }
+        let (Some(url), Some(ingest)) = (&wanted.url, &wanted.ingest_url) else {
+            Self::make_state_folder(settings)?;
+            return Database::open_sqlite(&SqliteSettings { path: settings.database_file() });
+        };
+        Database::open_postgres(&PostgresSettings {
+            application: url.expose().to_owned(),
+            ingest: ingest.expose().to_owned(),
+            owner: wanted.owner_url.as_ref().map(|url| url.expose().to_owned()),
+            direct: wanted.direct_url.as_ref().map(|url| url.expose().to_owned()),
+            prepare: wanted.prepare,
+            pool_size: wanted.pool_size as usize,
+            root_certificates: wanted.root_certificates.clone(),
+        })
     }
 
     /// What seals secrets; its file is made where there is none and `may_make`.

@@ -19,7 +19,7 @@ use crate::{http, storage};
 /// How long a start waits for another process that makes the tables.
 const SCHEMA_PATIENCE: Duration = Duration::from_secs(300);
 /// Between two looks after partitions and expired events.
-const MAINTENANCE_EVERY: Duration = Duration::from_hours(1);
+const MAINTENANCE_EVERY: Duration = Duration::from_secs(3_600);
 /// The same while expired events are left.
 const MAINTENANCE_AGAIN: Duration = Duration::from_secs(1);
 /// Between two times that the write-ahead log is bounded.

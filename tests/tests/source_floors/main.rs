@@ -67,6 +67,11 @@ fn gateway() {
 }
 
 #[test]
+fn coordinator() {
+    check_ours("controlplane/coordinator/src/lib.rs", &[("controlplane/coordinator/floors.toml", &[])]);
+}
+
+#[test]
 fn benches() {
     check_ours("benches/src/lib.rs", &[("benches/floors.toml", &[])]);
 }

@@ -22,9 +22,9 @@ pub use store::load_or_make;
 /// What the address of a gateway's identity begins with; its id follows.
 const IDENTITY: &str = "aegis://gateway/";
 /// How long the authority's own certificate holds.
-const AUTHORITY_LIFETIME: Duration = Duration::from_hours(24 * 3_650);
+const AUTHORITY_LIFETIME: Duration = Duration::from_secs(3_650 * 86_400);
 /// Certificates hold from this long before they were made, for clocks that are behind.
-const CLOCK_TOLERANCE: Duration = Duration::from_mins(5);
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(300);
 /// Bytes of a serial number.
 const SERIAL_BYTES: usize = 16;
 /// Longest signing request in bytes.
@@ -216,7 +216,7 @@ mod tests {
         let again = Authority::load(authority.certificate().clone(), &key).expect("loaded");
         assert_eq!(again.hash(), authority.hash());
         let issued =
-            again.certify_gateway(&request(), "gw_1", now, Duration::from_hours(1)).expect("certified");
+            again.certify_gateway(&request(), "gw_1", now, Duration::from_secs(3_600)).expect("certified");
         assert_eq!(gateway_of(&issued.certificate).as_deref(), Some("gw_1"));
         let (_, parsed) = x509_parser::parse_x509_certificate(&issued.certificate).expect("a certificate");
         assert!(!parsed.is_ca());
@@ -250,7 +250,7 @@ mod tests {
         let last = altered.len() - 1;
         altered[last] ^= 1;
         for wrong in [&b""[..], b"not a request", &altered, &vec![0; MAX_REQUEST_BYTES + 1]] {
-            let refused = authority.certify_gateway(wrong, "gw_1", now, Duration::from_hours(1));
+            let refused = authority.certify_gateway(wrong, "gw_1", now, Duration::from_secs(3_600));
             assert!(matches!(refused, Err(AuthorityError::Request(_))));
         }
     }

@@ -29,21 +29,19 @@ pub enum LoadError {
 /// Loads the authority, or makes it where there is none yet. Of coordinators that start together one makes it.
 pub async fn load_or_make(database: &Database, sealer: &Sealer) -> Result<Authority, LoadError> {
     let mut tx = database.write(Operator).await?;
-    let stored = match authorities::active(&mut tx).await? {
-        Some(stored) => stored,
-        None => {
-            let (made, key) = Authority::generate(SystemTime::now())?;
-            let id = crate::storage::new_id("ca");
-            let sealed = sealer.seal(Purpose::Authority, &id, &key);
-            let certificate = data_encoding::BASE64.encode(made.certificate());
-            let new =
-                StoredAuthority { id, certificate, sealed_key: sealed.bytes, sealing_key_id: sealed.key_id };
-            authorities::add_first(&mut tx, &new).await?
-        }
+    let stored = if let Some(stored) = authorities::active(&mut tx).await? {
+        stored
+    } else {
+        let (made, key) = Authority::generate(SystemTime::now())?;
+        let id = crate::storage::new_id("ca");
+        let Sealed { key_id, bytes } = sealer.seal(Purpose::Authority, &id, &key);
+        let certificate = data_encoding::BASE64.encode(made.certificate());
+        let new = StoredAuthority { id, certificate, sealed_key: bytes, sealing_key_id: key_id };
+        authorities::add_first(&mut tx, &new).await?
     };
     tx.commit().await?;
-    let sealed = Sealed { key_id: stored.sealing_key_id, bytes: stored.sealed_key };
-    let key = sealer.open_sealed(Purpose::Authority, &stored.id, &sealed)?;
+    let kept = Sealed { key_id: stored.sealing_key_id, bytes: stored.sealed_key };
+    let key = sealer.open_sealed(Purpose::Authority, &stored.id, &kept)?;
     let certificate =
         data_encoding::BASE64.decode(stored.certificate.as_bytes()).map_err(|_| LoadError::Damaged)?;
     Ok(Authority::load(CertificateDer::from(certificate), &key)?)

@@ -7,7 +7,7 @@ use super::output::{Failure, Outcome, say};
 use crate::parts::Parts;
 use crate::storage::{SCHEMA, day_of, now};
 
-/// Makes or updates the tables. On PostgreSQL it needs database.owner_url; several may start it at once.
+/// Makes or updates the tables. On PostgreSQL it needs `database.owner_url`; several may start it at once.
 #[derive(Debug, Args)]
 pub(super) struct MigrateCommand {
     #[command(flatten)]

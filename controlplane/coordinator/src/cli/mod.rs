@@ -51,7 +51,7 @@ enum CliSubcommand {
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         CliSubcommand::Run(run) => run.execute(),
-        CliSubcommand::Check(check) => check.execute(),
+        CliSubcommand::Check(check) => Ok(check.execute()),
         CliSubcommand::Migrate(migrate) => migrate.execute(),
         CliSubcommand::Admin(admin) => admin.execute(),
     };

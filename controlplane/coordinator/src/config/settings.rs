@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use aegis_settings::range::{Range, TimeLimit};
 use aegis_settings::{Secret, choices, section, units};
@@ -85,7 +86,7 @@ section! {
         /// Names and addresses by which gateways reach it; its own authority certifies them.
         names: Vec<String> = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
         /// How long a gateway's certificate holds. It is renewed after two thirds.
-        certificate_lifetime: std::time::Duration = std::time::Duration::from_hours(24 * 7), with: "units::duration", range: TimeLimit::ABOVE_ZERO;
+        certificate_lifetime: Duration = Duration::from_secs(7 * 86_400), with: "units::duration", range: TimeLimit::ABOVE_ZERO;
     }
 }
 

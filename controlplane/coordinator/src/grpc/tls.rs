@@ -11,9 +11,9 @@ use rustls::{RootCertStore, ServerConfig};
 use crate::authority::{Authority, AuthorityError};
 
 /// How long a coordinator's certificate holds.
-const LIFETIME: Duration = Duration::from_hours(24 * 7);
+const LIFETIME: Duration = Duration::from_secs(7 * 86_400);
 /// How often it is made anew.
-pub(super) const RENEWED_EVERY: Duration = Duration::from_hours(24);
+pub(super) const RENEWED_EVERY: Duration = Duration::from_secs(86_400);
 
 /// The configuration that new connections get.
 #[derive(Debug, Clone)]

@@ -1,8 +1,8 @@
 //! The certificate authority for gateways. Its key is sealed before it comes here.
 
+use super::clock::now;
 use super::database::Tx;
 use super::error::{Error, Result};
-use super::ids::now;
 use super::scope::Operator;
 use super::value::{Row, values};
 

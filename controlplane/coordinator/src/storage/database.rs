@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::engine::{Access, Day, Engine, Hints, Maintained, Transaction};
+use super::clock::{Day, Micros};
+use super::engine::{Access, Engine, Hints, Maintained, Transaction};
 use super::error::{Error, Result};
-use super::ids::Micros;
 use super::migrations;
 use super::postgres::{Postgres, PostgresSettings};
 use super::scope::{Claims, Operator, Scope};
@@ -36,7 +36,7 @@ impl Database {
     }
 
     /// Prepares the pools to a PostgreSQL server. Nothing is asked of it yet: [`Database::check`] does.
-    pub fn open_postgres(settings: PostgresSettings) -> Result<Database> {
+    pub fn open_postgres(settings: &PostgresSettings) -> Result<Database> {
         Ok(Database { engine: Arc::new(Postgres::open(settings)?) })
     }
 

@@ -5,25 +5,11 @@
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
+use super::clock::{Day, Micros};
 use super::error::Result;
 use super::event::StoredEvent;
-use super::ids::Micros;
 use super::scope::Claims;
 use super::value::{Row, Value};
-
-/// Days since 1970, UTC.
-pub type Day = i64;
-
-/// Microseconds of a day.
-pub const DAY_MICROS: i64 = 86_400_000_000;
-
-/// Returns the day of a time.
-pub fn day_of(time: Micros) -> Day {
-    time.div_euclid(DAY_MICROS)
-}
-
-/// For how many days events are kept: the classes an organisation chooses from.
-pub const RETENTION_DAYS: [i64; 4] = [30, 90, 365, 2557];
 
 /// What a transaction is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

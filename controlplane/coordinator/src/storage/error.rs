@@ -79,6 +79,12 @@ pub enum Error {
     /// What the caller asked for breaks a rule of the data.
     #[error("{0}")]
     Refused(String),
+    /// What the caller changes is not as the caller has seen it.
+    #[error("it was changed meanwhile: it is at revision {found} now")]
+    Stale {
+        /// Its revision.
+        found: i64,
+    },
     /// What the caller named is not there, or not in its organisation.
     #[error("there is no such {0}")]
     NotFound(&'static str),

@@ -2,8 +2,7 @@
 
 use serde::Deserialize;
 
-use super::engine::Day;
-use super::ids::Micros;
+use super::clock::{Day, Micros};
 
 /// Longest line that is taken.
 pub const MAX_LINE_BYTES: usize = 256 << 10;

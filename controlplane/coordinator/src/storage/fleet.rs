@@ -1,8 +1,9 @@
 //! The fleet: gateways, which organisations they serve, their processes, and what these report.
 
+use super::clock::{Micros, now};
 use super::database::Tx;
 use super::error::{Error, Result};
-use super::ids::{Micros, new_id, now};
+use super::ids::new_id;
 use super::organisations::check_name;
 use super::paging::{List, list, with_one_more};
 use super::scope::Operator;

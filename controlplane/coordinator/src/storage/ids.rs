@@ -1,6 +1,6 @@
 //! Identifiers: a word for the kind, and random text that sorts by the time it was made.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use super::clock::now;
 
 /// Digits of an identifier, in the order of their values (Crockford's base 32, lower case).
 const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -9,15 +9,6 @@ const RANDOM_BYTES: usize = 10;
 /// Longest identifier that is accepted from outside.
 pub const MAX_ID_BYTES: usize = 64;
 
-/// Microseconds since 1970, UTC.
-pub type Micros = i64;
-
-/// Returns the time by the system's clock.
-pub fn now() -> Micros {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
-}
-
 /// Makes an identifier such as `org_01k9...`: `prefix`, ten digits of milliseconds, and sixteen of 80 random bits.
 pub fn new_id(prefix: &str) -> String {
     let mut random = [0_u8; RANDOM_BYTES];
@@ -25,19 +16,21 @@ pub fn new_id(prefix: &str) -> String {
     let mut id = format!("{prefix}_");
     let millis = now().unsigned_abs() / 1000;
     for digit in (0..10).rev() {
-        id.push(digit_of((millis >> (5 * digit)) as u8));
+        id.push(digit_of(millis >> (5 * digit)));
     }
     for group in random.chunks_exact(5) {
         let bits = group.iter().fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
         for digit in (0..8).rev() {
-            id.push(digit_of((bits >> (5 * digit)) as u8));
+            id.push(digit_of(bits >> (5 * digit)));
         }
     }
     id
 }
 
-fn digit_of(bits: u8) -> char {
-    char::from(DIGITS[usize::from(bits & 31)])
+/// The digit of the lowest five bits.
+fn digit_of(bits: u64) -> char {
+    let digit = usize::try_from(bits & 31).unwrap_or_default();
+    char::from(DIGITS[digit])
 }
 
 /// Reports whether `id` may be an identifier: letters, digits, `_` and `-`, at most [`MAX_ID_BYTES`].

@@ -1,9 +1,10 @@
 //! Join keys: what a gateway shows once, to be enrolled. Each belongs to an organisation, or to the operator's shared
 //! pool.
 
+use super::clock::{Micros, now};
 use super::database::Tx;
 use super::error::{Error, Result};
-use super::ids::{Micros, new_id, now};
+use super::ids::new_id;
 use super::organisations::check_name;
 use super::paging::{List, list, with_one_more};
 use super::scope::Operator;

@@ -1,10 +1,10 @@
 //! Gateway keys: what tools show to a gateway. A key itself is kept nowhere, only its SHA-256.
 
 use super::changes::{self, Topic};
+use super::clock::{DAY_MICROS, Micros, now};
 use super::database::Tx;
-use super::engine::DAY_MICROS;
 use super::error::{Error, Result};
-use super::ids::{Micros, new_id, now};
+use super::ids::new_id;
 use super::organisations::{check_name, own};
 use super::paging::{List, list, with_one_more};
 use super::scope::{Operator, Organisation};

@@ -3,9 +3,9 @@
 
 use sha2::{Digest, Sha256};
 
+use super::clock::now;
 use super::engine::Transaction;
 use super::error::{Error, Result};
-use super::ids::now;
 use super::value::values;
 
 /// The newest number that this binary knows.

@@ -1,10 +1,11 @@
 //! Organisations, and what they are divided into: environments and teams.
 
+use super::clock::{Micros, now};
 use super::database::Tx;
-use super::engine::RETENTION_DAYS;
 use super::error::{Error, Result};
-use super::ids::{Micros, new_id, now};
+use super::ids::new_id;
 use super::paging::{List, list, with_one_more};
+use super::retention::RETENTION_DAYS;
 use super::scope::{Operator, Organisation};
 use super::value::{Row, values};
 

@@ -1,7 +1,10 @@
 //! When events expire, and what stays of them: an anchor for each run, with the hash of its last event, so that the
 //! chain can be followed over what is gone.
 
-use super::engine::Day;
+use super::clock::Day;
+
+/// For how many days events are kept: the classes an organisation chooses from.
+pub const RETENTION_DAYS: [i64; 4] = [30, 90, 365, 2557];
 
 /// Returns the last day whose events have expired on `today`, of the class that keeps them for `days`.
 pub(super) fn last_expired(days: i64, today: Day) -> Day {

@@ -30,7 +30,7 @@ fn the_process_that_is_killed() {
     runtime().block_on(async {
         let database = match url.strip_prefix("sqlite:") {
             Some(path) => Database::open_sqlite(&SqliteSettings { path: path.into() }),
-            None => Database::open_postgres(settings(url.into(), ingest.into())),
+            None => Database::open_postgres(&settings(url.into(), ingest.into())),
         };
         let database = database.expect("opened");
         let organisation = Organisation::new(organisation).expect("an id");

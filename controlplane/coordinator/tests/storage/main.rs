@@ -4,8 +4,12 @@ mod support;
 
 mod audit;
 mod fleet;
+mod keys;
 mod kill;
+mod large;
 mod migrations;
+mod people;
+mod policies;
 mod postgres;
 mod searches;
 mod transactions;

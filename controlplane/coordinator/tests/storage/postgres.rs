@@ -144,7 +144,7 @@ fn a_role_with_too_many_rights_is_refused() {
         let server = Server::get();
         for role in ["aegis_owner", "postgres"] {
             let settings = settings(server.url(role, name), server.url("aegis_ingest", name));
-            let fault = Database::open_postgres(settings).expect("opened").check().await;
+            let fault = Database::open_postgres(&settings).expect("opened").check().await;
             assert!(
                 matches!(&fault, Err(Error::Configuration(text)) if text.contains(role)),
                 "{role}: {fault:?}"
@@ -154,10 +154,10 @@ fn a_role_with_too_many_rights_is_refused() {
             owner: Some(server.url("aegis_owner", name)),
             ..settings(server.url("aegis_owner", name), server.url("aegis_ingest", name))
         };
-        let fault = Database::open_postgres(same).expect("opened").migrate().await.expect_err("two in one");
+        let fault = Database::open_postgres(&same).expect("opened").migrate().await.expect_err("two in one");
         assert!(fault.to_string().contains("three roles"), "{fault}");
         let none = settings(server.url("aegis_app", name), server.url("aegis_ingest", name));
-        Database::open_postgres(none).expect("opened").migrate().await.expect_err("no owner");
+        Database::open_postgres(&none).expect("opened").migrate().await.expect_err("no owner");
     });
 }
 
@@ -173,7 +173,7 @@ fn roles_that_the_owner_may_not_make_are_asked_for() {
             owner: Some(server.url("managed_owner", name)),
             ..settings(server.url(app, name), server.url("aegis_ingest", name))
         };
-        let database = Database::open_postgres(managed("managed_app")).expect("opened");
+        let database = Database::open_postgres(&managed("managed_app")).expect("opened");
         let fault = database.migrate().await.expect_err("not there");
         assert!(fault.to_string().contains("CREATE ROLE managed_app"), "{fault}");
         db.place.raw("CREATE ROLE managed_app LOGIN").await;
@@ -203,20 +203,20 @@ fn tls_is_verified() {
             root_certificates: Some(roots.into()),
             ..settings(url(host, "aegis_app"), url(host, "aegis_ingest"))
         };
-        let database = Database::open_postgres(with("localhost", &server.authority)).expect("opened");
+        let database = Database::open_postgres(&with("localhost", &server.authority)).expect("opened");
         works(&database, "tls").await;
         // Another name than the certificate's, and another authority.
-        let other = Database::open_postgres(with("127.0.0.1", &server.authority)).expect("opened");
+        let other = Database::open_postgres(&with("127.0.0.1", &server.authority)).expect("opened");
         assert!(matches!(other.check().await, Err(Error::Unavailable(_))));
         let stranger = tempfile::NamedTempFile::new().expect("a file");
         let key = rcgen::KeyPair::generate().expect("a key");
         let certificate = rcgen::CertificateParams::default().self_signed(&key).expect("signed");
         std::fs::write(stranger.path(), certificate.pem()).expect("written");
-        let other = Database::open_postgres(with("localhost", stranger.path())).expect("opened");
+        let other = Database::open_postgres(&with("localhost", stranger.path())).expect("opened");
         let fault = other.check().await.expect_err("an authority that nobody trusts");
         assert!(matches!(&fault, Error::Unavailable(text) if text.contains("ertificate")), "{fault}");
         std::fs::write(stranger.path(), "nothing").expect("written");
-        Database::open_postgres(with("localhost", stranger.path())).expect_err("no certificate");
+        Database::open_postgres(&with("localhost", stranger.path())).expect_err("no certificate");
     });
 }
 
@@ -253,7 +253,7 @@ fn a_transaction_pooler_serves_with_prepare_off() {
             direct: Some(server.url("aegis_app", name)),
             ..settings(url("aegis_app"), url("aegis_ingest"))
         };
-        let database = Database::open_postgres(pooled(false)).expect("opened");
+        let database = Database::open_postgres(&pooled(false)).expect("opened");
         database.wait_for_schema(Duration::from_secs(60)).await.expect("fits");
         // More at once than the pooler has connections.
         let workers: Vec<_> = (0..6)

@@ -14,6 +14,9 @@ on_both! { run:
 
 const EVENTS: i64 = 2000;
 
+/// Whether the line of a number is wanted.
+type Wanted = Box<dyn Fn(i64) -> bool>;
+
 async fn filled(db: &TestDb) -> (Organisation, String) {
     let (organisation, gateway) = db.organisation("One").await;
     db.stream(&organisation, &gateway, "a").await;
@@ -42,7 +45,7 @@ async fn search(
 async fn every_filter_finds_what_a_look_at_the_lines_finds(db: TestDb) {
     let (organisation, gateway) = filled(&db).await;
     let some = |text: &str| Some(text.to_owned());
-    let filters: Vec<(Filter, Box<dyn Fn(i64) -> bool>)> = vec![
+    let filters: Vec<(Filter, Wanted)> = vec![
         (Filter::default(), Box::new(|_| true)),
         (Filter { key: some("key_7"), ..Filter::default() }, Box::new(|n| n % 100 == 7)),
         (Filter { team: some("team_2"), ..Filter::default() }, Box::new(|n| n % 5 == 2)),

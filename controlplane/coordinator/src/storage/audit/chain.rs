@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use sha2::{Digest, Sha256};
+use aegis_proto::chain::ChainHash;
 
 use super::query::{self, Event};
+use crate::storage::clock::{Micros, now};
 use crate::storage::database::{Database, Tx};
 use crate::storage::error::{Error, Result};
 use crate::storage::event::Facts;
-use crate::storage::ids::{Micros, now};
 use crate::storage::scope::Organisation;
 use crate::storage::value::values;
 
@@ -18,22 +18,12 @@ const VERIFY_STEP: i64 = 500;
 
 /// The hash before the first event: of who writes the stream.
 pub fn start_of_chain(organisation: &str, gateway: &str, boot: &str) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    for part in ["aegis audit 1", organisation, gateway, boot] {
-        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-        hash.update(part);
-    }
-    hash.finalize().into()
+    ChainHash::start(organisation, gateway, boot).0
 }
 
-/// The hash of an event, given the one before it: SHA-256 of that, of the sequence as eight bytes (the highest first),
-/// and of the line.
+/// The hash of an event, given the one before it.
 pub fn link(before: &[u8; 32], sequence: i64, line: &[u8]) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    hash.update(before);
-    hash.update(sequence.to_be_bytes());
-    hash.update(line);
-    hash.finalize().into()
+    ChainHash(*before).after(sequence.unsigned_abs(), line).0
 }
 
 /// What a gateway signed.
@@ -79,7 +69,6 @@ pub async fn add_checkpoint(
         boot,
         checkpoint.sequence,
         checkpoint.hash,
-        checkpoint.signed,
         &checkpoint.signature,
         now()
     ];

@@ -2,8 +2,8 @@
 //! commit: events are numbered in the order they become visible, and an answer means that they outlive a crash.
 
 use super::chain::link;
+use crate::storage::clock::day_of;
 use crate::storage::database::{Database, Tx};
-use crate::storage::engine::day_of;
 use crate::storage::error::{Error, Result};
 use crate::storage::event::{Facts, MAX_LINE_BYTES, StoredEvent};
 use crate::storage::scope::Organisation;

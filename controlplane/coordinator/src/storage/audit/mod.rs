@@ -2,12 +2,14 @@
 //! committed.
 
 mod chain;
+mod filter;
 mod ingest;
 mod query;
 mod query_text;
 mod streams;
 
 pub use chain::{Checkpoint, Verdict, add_checkpoint, checkpoints, link, start_of_chain, verify};
+pub use filter::{Filter, Order};
 pub use ingest::{Batch, Ingested, MAX_BATCH_EVENTS, ingest};
-pub use query::{Event, Filter, MAX_PAGE_EVENTS, Order, Page, page, set_retention};
+pub use query::{Event, MAX_PAGE_EVENTS, Page, page, set_retention};
 pub use streams::{StreamHead, end_stream, open_stream, streams};

@@ -1,11 +1,12 @@
 //! Searching events. The cursor is an event's number; a search goes over the numbers in strides, each a transaction of
 //! its own, so that a rare event in a long log keeps neither a reader nor the database for long.
 
+use super::filter::{Filter, Order};
 use super::query_text::{Range, search};
+use crate::storage::clock::{Day, Micros, day_of};
 use crate::storage::database::{Database, Tx};
-use crate::storage::engine::{Day, RETENTION_DAYS, day_of};
 use crate::storage::error::{Error, Result};
-use crate::storage::ids::Micros;
+use crate::storage::retention::RETENTION_DAYS;
 use crate::storage::scope::Organisation;
 use crate::storage::value::{Row, values};
 
@@ -17,61 +18,6 @@ const STRIDE: i64 = 20_000;
 const STRIDE_GROWTH: i64 = 8;
 /// Statements of a page. What is not found by then is told by a page that is not full.
 const MAX_STRIDES: usize = 50;
-
-/// What is wanted. All that is set must hold; `rule` to `token` for one and the same finding.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// Received at this time or later.
-    pub from: Option<Micros>,
-    /// Received before this time.
-    pub until: Option<Micros>,
-    /// The key's team.
-    pub team: Option<String>,
-    /// The gateway key.
-    pub key: Option<String>,
-    /// The gateway.
-    pub gateway: Option<String>,
-    /// The upstream.
-    pub provider: Option<String>,
-    /// The model.
-    pub model: Option<String>,
-    /// How it ended.
-    pub outcome: Option<String>,
-    /// The request's id.
-    pub request: Option<String>,
-    /// A finding's rule.
-    pub rule: Option<String>,
-    /// A finding's category.
-    pub category: Option<String>,
-    /// A finding's action.
-    pub action: Option<String>,
-    /// A finding's place.
-    pub place: Option<String>,
-    /// A finding's token.
-    pub token: Option<String>,
-}
-
-impl Filter {
-    pub(super) fn is_about_findings(&self) -> bool {
-        [&self.rule, &self.category, &self.action, &self.place, &self.token]
-            .iter()
-            .any(|wanted| wanted.is_some())
-    }
-
-    /// Whether an index leads to the events by their number.
-    fn is_indexed(&self) -> bool {
-        [&self.token, &self.rule, &self.key, &self.request].iter().any(|wanted| wanted.is_some())
-    }
-}
-
-/// The order of a page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    /// From the cursor back.
-    NewestFirst,
-    /// From the cursor on: for tails and exports.
-    OldestFirst,
-}
 
 /// Events, and where to go on.
 #[derive(Debug, Clone)]

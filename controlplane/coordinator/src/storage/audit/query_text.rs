@@ -1,6 +1,6 @@
 //! The SQL of a search over events.
 
-use super::query::{Filter, Order};
+use super::filter::{Filter, Order};
 use crate::storage::value::Value;
 
 /// Numbers and days that a statement looks at, both ends included.

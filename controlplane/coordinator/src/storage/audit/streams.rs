@@ -1,9 +1,9 @@
 //! Streams: what one process of a gateway ships of one organisation.
 
 use crate::storage::audit::start_of_chain;
+use crate::storage::clock::{Micros, now};
 use crate::storage::database::Tx;
 use crate::storage::error::{Error, Result};
-use crate::storage::ids::{Micros, now};
 use crate::storage::scope::Organisation;
 use crate::storage::value::{Row, values};
 

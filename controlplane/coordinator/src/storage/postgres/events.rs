@@ -1,35 +1,37 @@
 //! Audit events on PostgreSQL: a batch is two statements, each with an array for every column. (COPY does not go together
 //! with row-level security.)
 
-use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::transaction::{PostgresTransaction, fault};
-use crate::storage::error::Result;
 use crate::storage::event::{Finding, StoredEvent};
 
-type Parameter<'p> = (&'p (dyn ToSql + Sync), Type);
+/// A column of a batch: its values, and the type of their array.
+type Column = (Box<dyn ToSql + Sync + Send>, Type);
 
-/// Writes `events` with their findings. False: the partition of a day is missing.
-pub(super) async fn insert(tx: &mut PostgresTransaction, events: &[StoredEvent]) -> Result<bool> {
+/// The statements that write `events` with their findings.
+pub(super) fn statements(events: &[StoredEvent]) -> Vec<(String, Vec<Column>)> {
     let found: Vec<(&StoredEvent, i64, &Finding)> = events
         .iter()
         .flat_map(|event| (0..).zip(&event.facts.findings).map(move |(at, finding)| (event, at, finding)))
         .collect();
-    Ok(insert_events(tx, events).await? && (found.is_empty() || insert_findings(tx, &found).await?))
+    let mut statements = vec![event_rows(events)];
+    if !found.is_empty() {
+        statements.push(finding_rows(&found));
+    }
+    statements
 }
 
 macro_rules! columns {
     ($rows:expr => |$row:ident| $($column:literal $kind:ident $value:expr;)*) => {{
         let names: &[&str] = &[$($column),*];
-        let columns: Vec<(Box<dyn ToSql + Sync + Send>, Type)> = vec![
+        let columns: Vec<Column> = vec![
             $((Box::new($rows.iter().map(|$row| $value).collect::<Vec<_>>()), Type::$kind)),*
         ];
         (names, columns)
     }};
 }
 
-async fn insert_events(tx: &mut PostgresTransaction, events: &[StoredEvent]) -> Result<bool> {
+fn event_rows(events: &[StoredEvent]) -> (String, Vec<Column>) {
     let (names, columns) = columns! { events => |event|
         "organisation_id" TEXT_ARRAY event.organisation.clone();
         "number" INT8_ARRAY event.number;
@@ -58,13 +60,10 @@ async fn insert_events(tx: &mut PostgresTransaction, events: &[StoredEvent]) -> 
         "output_tokens" INT8_ARRAY event.facts.output_tokens;
         "line" BYTEA_ARRAY event.line.clone();
     };
-    write(tx, "audit_events", names, &columns).await
+    (insert("audit_events", names), columns)
 }
 
-async fn insert_findings(
-    tx: &mut PostgresTransaction,
-    found: &[(&StoredEvent, i64, &Finding)],
-) -> Result<bool> {
+fn finding_rows(found: &[(&StoredEvent, i64, &Finding)]) -> (String, Vec<Column>) {
     let (names, columns) = columns! { found => |row|
         "organisation_id" TEXT_ARRAY row.0.organisation.clone();
         "number" INT8_ARRAY row.0.number;
@@ -77,30 +76,10 @@ async fn insert_findings(
         "place" TEXT_ARRAY row.2.place.clone();
         "token" TEXT_ARRAY row.2.token.clone();
     };
-    write(tx, "audit_findings", names, &columns).await
+    (insert("audit_findings", names), columns)
 }
 
-async fn write(
-    tx: &mut PostgresTransaction,
-    table: &str,
-    names: &[&str],
-    columns: &[(Box<dyn ToSql + Sync + Send>, Type)],
-) -> Result<bool> {
+fn insert(table: &str, names: &[&str]) -> String {
     let places = (1..=names.len()).map(|at| format!("${at}")).collect::<Vec<_>>().join(", ");
-    let names = names.join(", ");
-    let sql = format!("INSERT INTO {table} ({names}) SELECT * FROM unnest({places})");
-    let parameters: Vec<Parameter<'_>> =
-        columns.iter().map(|(column, kind)| (&**column as &(dyn ToSql + Sync), kind.clone())).collect();
-    match tx.execute_arrays(&sql, &parameters).await {
-        Ok(_) => Ok(true),
-        // The one check without a name: no partition takes the row.
-        Err(error)
-            if error.as_db_error().is_some_and(|server| {
-                *server.code() == SqlState::CHECK_VIOLATION && server.constraint().is_none()
-            }) =>
-        {
-            Ok(false)
-        }
-        Err(error) => Err(fault(&sql, &error)),
-    }
+    format!("INSERT INTO {table} ({}) SELECT * FROM unnest({places})", names.join(", "))
 }

@@ -4,7 +4,7 @@ use tokio::sync::mpsc;
 use tokio_postgres::AsyncMessage;
 
 use super::connect::Target;
-use super::transaction::fault;
+use super::statement::fault;
 use crate::storage::engine::Hints;
 use crate::storage::error::Result;
 

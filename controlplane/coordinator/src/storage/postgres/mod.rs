@@ -10,6 +10,7 @@ mod listen;
 mod partitions;
 mod roles;
 mod schema;
+mod statement;
 mod transaction;
 
 use std::path::PathBuf;
@@ -17,7 +18,8 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use deadpool_postgres::Pool;
 
-use super::engine::{Access, Day, Engine, Hints, Maintained, Transaction};
+use super::clock::Day;
+use super::engine::{Access, Engine, Hints, Maintained, Transaction};
 use super::error::{Error, Result};
 use super::scope::Claims;
 use connect::Target;
@@ -61,7 +63,7 @@ pub(super) struct Postgres {
 }
 
 impl Postgres {
-    pub(super) fn open(settings: PostgresSettings) -> Result<Postgres> {
+    pub(super) fn open(settings: &PostgresSettings) -> Result<Postgres> {
         let roots = settings.root_certificates.as_deref();
         let target = |name: &str, url: &str| Target::parse(name, url, roots);
         let application = target("application", &settings.application)?;

@@ -5,11 +5,13 @@ use deadpool_postgres::{Object, Pool};
 use tokio_postgres::types::Type;
 
 use super::connect::{Target, pool_fault};
-use super::transaction::{PostgresTransaction, fault};
-use crate::storage::engine::{Access, Day, Maintained, RETENTION_DAYS, Transaction};
+use super::statement::fault;
+use super::transaction::PostgresTransaction;
+use crate::storage::clock::{Day, now};
+use crate::storage::engine::{Access, Maintained, Transaction};
 use crate::storage::error::{Error, Result};
-use crate::storage::ids::now;
 use crate::storage::retention;
+use crate::storage::retention::RETENTION_DAYS;
 use crate::storage::scope::{Operator, Scope};
 use crate::storage::value::values;
 

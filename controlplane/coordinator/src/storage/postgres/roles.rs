@@ -3,8 +3,10 @@
 use deadpool_postgres::Pool;
 
 use super::connect::{Target, pool_fault, reason};
-use super::transaction::{PostgresTransaction, fault};
+use super::statement::fault;
+use super::transaction::PostgresTransaction;
 use crate::storage::error::{Error, Result};
+use crate::storage::ids::is_id;
 
 /// Rights of the application's role on tables that are not its own to do with as it pleases. All others it may read
 /// and write.
@@ -33,6 +35,11 @@ const INGEST: &[(&str, &str)] = &[
 pub(super) async fn make(owner: &Target, role: &Target) -> Result<()> {
     let client = owner.connect().await?;
     let name = role.role();
+    if !is_id(name) {
+        return Err(Error::Configuration(format!(
+            "{name:?} is no name for a role: letters, digits, _ and -"
+        )));
+    }
     let there = client
         .query_typed(
             "SELECT 1 FROM pg_roles WHERE rolname = $1",
@@ -66,18 +73,17 @@ pub(super) async fn make(owner: &Target, role: &Target) -> Result<()> {
 /// Gives both roles their rights and takes all others, each time anew: later steps of the schema bring tables.
 pub(super) async fn grant(tx: &mut PostgresTransaction, application: &Target, ingest: &Target) -> Result<()> {
     let (app, ing) = (identifier(application.role()), identifier(ingest.role()));
-    let schema = "DO $$ BEGIN EXECUTE format('GRANT USAGE ON SCHEMA %I TO ";
-    tx.batch(&format!("{schema}{app}, {ing}', current_schema()); END $$")).await?;
-    let mut sql = String::from(
-        "DO $$ DECLARE name TEXT; BEGIN FOR name IN SELECT c.relname FROM pg_class c \
-        WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition LOOP \
-        EXECUTE format('REVOKE ALL ON %I FROM ",
+    let usage = format!("EXECUTE format('GRANT USAGE ON SCHEMA %I TO {app}, {ing}', current_schema());");
+    let anew = format!(
+        "EXECUTE format('REVOKE ALL ON %I FROM {app}, {ing}', name); \
+         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO {app}', name);"
     );
-    sql.push_str(&format!(
-        "{app}, {ing}', name); EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO {app}', name); \
-        END LOOP; END $$"
-    ));
-    tx.batch(&sql).await?;
+    tx.batch(&format!(
+        "DO $$ DECLARE name TEXT; BEGIN {usage} FOR name IN SELECT c.relname FROM pg_class c \
+         WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition \
+         LOOP {anew} END LOOP; END $$"
+    ))
+    .await?;
     for (table, rights) in APPLICATION {
         tx.batch(&format!("REVOKE ALL ON {table} FROM {app}; GRANT {rights} ON {table} TO {app}")).await?;
     }

@@ -2,7 +2,8 @@
 
 use super::connect::Target;
 use super::roles;
-use super::transaction::{PostgresTransaction, fault};
+use super::statement::fault;
+use super::transaction::PostgresTransaction;
 use crate::storage::engine::{Access, Transaction};
 use crate::storage::error::{Error, Result};
 use crate::storage::migrations;

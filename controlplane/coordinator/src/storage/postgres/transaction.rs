@@ -3,16 +3,16 @@
 use std::fmt::Write as _;
 
 use async_trait::async_trait;
-use bytes::BytesMut;
 use deadpool_postgres::Object;
-use tokio_postgres::error::SqlState;
-use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::{ToSql, Type};
 
-use super::connect::reason;
+use super::events;
+use super::statement::{column, fault, is_partition_missing, type_of};
+use crate::storage::clock::Micros;
 use crate::storage::engine::{Access, Transaction};
-use crate::storage::error::{Error, Result, shown};
+use crate::storage::error::{Error, Result};
 use crate::storage::event::StoredEvent;
-use crate::storage::ids::{Micros, is_id};
+use crate::storage::ids::is_id;
 use crate::storage::scope::Claims;
 use crate::storage::value::{Columns, Row, Value};
 
@@ -72,8 +72,8 @@ impl PostgresTransaction {
         rows.map_err(|error| fault(sql, &error))
     }
 
-    /// Runs a statement of whole arrays; see `events.rs`.
-    pub(super) async fn execute_arrays(
+    /// Runs a statement whose parameters may be whole arrays.
+    async fn execute_arrays(
         &mut self,
         sql: &str,
         parameters: &[(&(dyn ToSql + Sync), Type)],
@@ -164,7 +164,18 @@ impl Transaction for PostgresTransaction {
     }
 
     async fn insert_events(&mut self, events: Vec<StoredEvent>) -> Result<bool> {
-        super::events::insert(self, &events).await
+        for (sql, columns) in events::statements(&events) {
+            let parameters: Vec<(&(dyn ToSql + Sync), Type)> = columns
+                .iter()
+                .map(|(column, kind)| (&**column as &(dyn ToSql + Sync), kind.clone()))
+                .collect();
+            match self.execute_arrays(&sql, &parameters).await {
+                Ok(_) => {}
+                Err(error) if is_partition_missing(&error) => return Ok(false),
+                Err(error) => return Err(fault(&sql, &error)),
+            }
+        }
+        Ok(true)
     }
 
     async fn clock(&mut self) -> Result<Micros> {
@@ -185,87 +196,5 @@ impl Transaction for PostgresTransaction {
         self.batch("COMMIT").await?;
         self.client = None;
         Ok(())
-    }
-}
-
-/// The type a value is sent as. The server finds out that of a null.
-fn type_of(value: &Value) -> Type {
-    match value {
-        Value::Null => Type::UNKNOWN,
-        Value::Bool(_) => Type::BOOL,
-        Value::Int(_) => Type::INT8,
-        Value::Text(_) => Type::TEXT,
-        Value::Bytes(_) => Type::BYTEA,
-    }
-}
-
-impl ToSql for Value {
-    fn to_sql(
-        &self,
-        ty: &Type,
-        out: &mut BytesMut,
-    ) -> std::result::Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        match self {
-            Value::Null => Ok(IsNull::Yes),
-            Value::Bool(truth) => truth.to_sql(ty, out),
-            Value::Int(number) => number.to_sql(ty, out),
-            Value::Text(text) => text.to_sql(ty, out),
-            Value::Bytes(bytes) => bytes.to_sql(ty, out),
-        }
-    }
-
-    fn accepts(_ty: &Type) -> bool {
-        true
-    }
-
-    to_sql_checked!();
-}
-
-fn column(row: &tokio_postgres::Row, at: usize, sql: &str) -> Result<Value> {
-    let kind = row.columns()[at].type_();
-    let value = match *kind {
-        Type::BOOL => row.try_get::<_, Option<bool>>(at).map(Value::from),
-        Type::INT8 => row.try_get::<_, Option<i64>>(at).map(Value::from),
-        Type::INT4 => row.try_get::<_, Option<i32>>(at).map(Value::from),
-        Type::TEXT | Type::VARCHAR | Type::NAME => row.try_get::<_, Option<String>>(at).map(Value::from),
-        Type::BYTEA => row.try_get::<_, Option<Vec<u8>>>(at).map(Value::from),
-        _ => {
-            let reason = format!("is of the type {kind}, which is not read here");
-            return Err(Error::Column { query: shown(sql), column: row.columns()[at].name().into(), reason });
-        }
-    };
-    value.map_err(|error| fault(sql, &error))
-}
-
-/// What an error of the server means.
-pub(super) fn fault(sql: &str, error: &tokio_postgres::Error) -> Error {
-    let query = shown(sql);
-    let Some(server) = error.as_db_error() else {
-        return if error.is_closed()
-            || std::error::Error::source(error).is_some_and(|cause| cause.is::<std::io::Error>())
-        {
-            Error::Unavailable(reason(error))
-        } else {
-            Error::Statement { query, reason: reason(error) }
-        };
-    };
-    let code = server.code();
-    match *code {
-        SqlState::T_R_SERIALIZATION_FAILURE
-        | SqlState::T_R_DEADLOCK_DETECTED
-        | SqlState::LOCK_NOT_AVAILABLE => Error::Conflict { query },
-        SqlState::UNIQUE_VIOLATION | SqlState::FOREIGN_KEY_VIOLATION | SqlState::CHECK_VIOLATION => {
-            Error::Constraint { constraint: server.constraint().unwrap_or("partition").to_owned() }
-        }
-        _ if matches!(code.code().get(..2), Some("08" | "57" | "53"))
-            && *code != SqlState::QUERY_CANCELED =>
-        {
-            Error::Unavailable(server.message().to_owned())
-        }
-        // Messages about statements and rights name tables; others may show values.
-        _ if code.code().starts_with("42") || code.code() == "P0001" => {
-            Error::Statement { query, reason: server.message().to_owned() }
-        }
-        _ => Error::Statement { query, reason: format!("SQLSTATE {}", code.code()) },
     }
 }

@@ -2,13 +2,14 @@
 
 use rusqlite::{Connection, params};
 
-use super::transaction::{SqliteTransaction, fault};
-use crate::storage::engine::{Day, Maintained, RETENTION_DAYS, Transaction};
+use super::statement::{execute, fault};
+use crate::storage::clock::{Day, now};
+use crate::storage::engine::Maintained;
 use crate::storage::error::Result;
 use crate::storage::event::StoredEvent;
-use crate::storage::ids::now;
 use crate::storage::retention;
-use crate::storage::value::values;
+use crate::storage::retention::RETENTION_DAYS;
+use crate::storage::value::Value;
 
 /// Events that one call deletes at most: the writer is not kept from others for longer.
 const DELETE_STEP: i64 = 5000;
@@ -75,39 +76,26 @@ pub(super) fn insert(connection: &Connection, events: &[StoredEvent]) -> Result<
     Ok(())
 }
 
-impl SqliteTransaction {
-    /// Deletes at most [`DELETE_STEP`] expired events, each run of them behind an anchor.
-    pub(super) async fn delete_expired(&mut self, today: Day) -> Result<Maintained> {
-        let mut done = Maintained::default();
-        for days in RETENTION_DAYS {
-            let left = DELETE_STEP - i64::try_from(done.dropped).unwrap_or(DELETE_STEP);
-            let last_expired = retention::last_expired(days, today);
-            self.execute(
-                "CREATE TEMP TABLE IF NOT EXISTS expired (organisation_id TEXT, number INTEGER)",
-                vec![],
-            )
-            .await?;
-            self.execute("DELETE FROM expired", vec![]).await?;
-            self.execute(
-                "INSERT INTO expired SELECT organisation_id, number FROM audit_events \
-                 WHERE retention_days = $1 AND received_day <= $2 \
-                 ORDER BY received_day, organisation_id, number LIMIT $3",
-                values![days, last_expired, left],
-            )
-            .await?;
-            let expired = "(organisation_id, number) IN (SELECT organisation_id, number FROM expired)";
-            self.execute(&retention::anchors("audit_events", expired), values![now()]).await?;
-            for table in ["audit_findings", "audit_events"] {
-                let deleted = self.execute(&format!("DELETE FROM {table} WHERE {expired}"), vec![]).await?;
-                if table == "audit_events" {
-                    done.dropped += deleted;
-                    done.is_unfinished = deleted == left.unsigned_abs();
-                }
-            }
-            if done.is_unfinished {
-                return Ok(done);
-            }
+/// Deletes at most [`DELETE_STEP`] expired events, each run of them behind an anchor.
+pub(super) fn delete_expired(connection: &Connection, today: Day) -> Result<Maintained> {
+    const EXPIRED: &str = "(organisation_id, number) IN (SELECT organisation_id, number FROM expired)";
+    let mut done = Maintained::default();
+    for days in RETENTION_DAYS {
+        let left = DELETE_STEP - i64::try_from(done.dropped).unwrap_or(DELETE_STEP);
+        let table = "CREATE TEMP TABLE IF NOT EXISTS expired (organisation_id TEXT, number INTEGER)";
+        execute(connection, table, &[])?;
+        execute(connection, "DELETE FROM expired", &[])?;
+        let chosen = "INSERT INTO expired SELECT organisation_id, number FROM audit_events \
+             WHERE retention_days = $1 AND received_day <= $2 ORDER BY received_day, organisation_id, number LIMIT $3";
+        execute(connection, chosen, &[days, retention::last_expired(days, today), left].map(Value::from))?;
+        execute(connection, &retention::anchors("audit_events", EXPIRED), &[Value::from(now())])?;
+        execute(connection, &format!("DELETE FROM audit_findings WHERE {EXPIRED}"), &[])?;
+        let deleted = execute(connection, &format!("DELETE FROM audit_events WHERE {EXPIRED}"), &[])?;
+        done.dropped += deleted;
+        if deleted == left.unsigned_abs() {
+            done.is_unfinished = true;
+            break;
         }
-        Ok(done)
     }
+    Ok(done)
 }

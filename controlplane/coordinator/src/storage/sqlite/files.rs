@@ -29,7 +29,7 @@ pub(super) fn refuse_network(path: &Path) -> Result<()> {
     let kind = statfs(folder).map_err(|error| {
         Error::Configuration(format!("{}: {error}: make the folder of the database first", folder.display()))
     })?;
-    match network_name(kind.filesystem_type().0.into()) {
+    match network_name(kind.filesystem_type().0) {
         None => Ok(()),
         Some(name) => Err(Error::Configuration(format!(
             "{}: SQLite loses data on a network file system ({name}): use a local disk, or PostgreSQL",

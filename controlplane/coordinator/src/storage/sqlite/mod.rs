@@ -4,6 +4,7 @@
 mod events;
 mod files;
 mod hints;
+mod statement;
 mod thread;
 mod transaction;
 
@@ -15,13 +16,15 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 
-use super::engine::{Access, Day, Engine, Hints, Maintained, Transaction};
+use super::clock::Day;
+use super::engine::{Access, Engine, Hints, Maintained, Transaction};
 use super::error::{Error, Result};
 use super::migrations;
 use super::scope::Claims;
 use hints::Listeners;
+use statement::{closed, fault};
 use thread::Thread;
-use transaction::{Lease, SqliteTransaction, fault};
+use transaction::{Lease, SqliteTransaction};
 
 /// How long a statement waits for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -87,10 +90,6 @@ impl Sqlite {
     }
 }
 
-fn closed() -> Error {
-    Error::Unavailable("the embedded database was closed".into())
-}
-
 fn connect(path: &Path, is_reader: bool) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)
@@ -142,7 +141,7 @@ impl Engine for Sqlite {
 
     async fn maintain_events(&self, _from: Day, _to: Day, today: Day) -> Result<Maintained> {
         let mut tx = self.write().await?;
-        let done = tx.delete_expired(today).await?;
+        let done = tx.run(move |connection| events::delete_expired(connection, today)).await?;
         Box::new(tx).commit().await?;
         Ok(done)
     }

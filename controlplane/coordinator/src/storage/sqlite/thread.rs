@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::transaction::fault;
+use super::statement::{closed, fault};
 use crate::storage::error::{Error, Result};
 
 /// Instructions of SQLite's machine between two looks at the clock.
@@ -107,8 +107,8 @@ impl Thread {
                 (result, _) => result,
             });
         };
-        self.jobs.send(Box::new(job)).map_err(|_| super::closed())?;
-        answer.await.map_err(|_| super::closed())?
+        self.jobs.send(Box::new(job)).map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
     }
 
     /// Runs the statement that begins a transaction, and its clock.
@@ -134,7 +134,7 @@ impl Thread {
     }
 
     fn post(&self, job: impl FnOnce(&mut Connection) + Send + 'static) -> Result<()> {
-        self.jobs.send(Box::new(job)).map_err(|_| super::closed())
+        self.jobs.send(Box::new(job)).map_err(|_| closed())
     }
 }
 

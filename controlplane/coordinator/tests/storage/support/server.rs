@@ -26,7 +26,17 @@ pub(crate) struct Server {
     pub(crate) authority: PathBuf,
     names: AtomicU32,
     /// Its standard input is open as long as this process lives.
-    _keeper: Child,
+    _keeper: Keeper,
+}
+
+/// Keeps a program running until it is dropped, or this process has ended.
+pub(crate) struct Keeper(Child);
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
 }
 
 /// A free port, by the system's choice.
@@ -62,10 +72,11 @@ pub(crate) fn give(folder: &Path) {
     }
 }
 
-/// Runs a program until this process ends, whatever ends it, and then removes `folder`.
-pub(crate) fn keep_running(command: &Command, folder: &Path) -> Child {
-    let script = r#"folder=$1; shift; "$@" </dev/null & read -r _; kill -QUIT $!; wait; rm -rf "$folder""#;
-    Command::new("sh")
+/// Runs a program until this process ends, whatever ends it, and then removes `folder`. An immediate end is SIGQUIT
+/// to PostgreSQL and SIGTERM to its pooler.
+pub(crate) fn keep_running(command: &Command, folder: &Path) -> Keeper {
+    let script = r#"folder=$1; shift; "$@" </dev/null & read -r _; kill -QUIT $!; kill -TERM $!; wait; rm -rf "$folder""#;
+    let shell = Command::new("sh")
         .args(["-c", script, "sh"])
         .arg(folder)
         .arg(command.get_program())
@@ -74,7 +85,8 @@ pub(crate) fn keep_running(command: &Command, folder: &Path) -> Child {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .expect("sh runs")
+        .expect("sh runs");
+    Keeper(shell)
 }
 
 impl Server {
@@ -142,7 +154,7 @@ impl Server {
         };
         client.batch_execute("CREATE ROLE aegis_owner LOGIN CREATEROLE").await.expect("made");
         client.batch_execute(&format!("CREATE DATABASE {TEMPLATE} OWNER aegis_owner")).await.expect("made");
-        let database = Database::open_postgres(self.settings(TEMPLATE)).expect("opened");
+        let database = Database::open_postgres(&self.settings(TEMPLATE)).expect("opened");
         database.migrate().await.expect("migrated");
         database.maintain_events(day_of(now())).await.expect("partitions");
         drop(database);

@@ -470,6 +470,9 @@ CREATE TABLE audit_events (
 ) PARTITION BY LIST (retention_days);
 CREATE INDEX audit_events_by_stream ON audit_events (organisation_id, gateway_id, boot_id, sequence);
 CREATE INDEX audit_events_by_key ON audit_events (organisation_id, key_id, number);
+CREATE INDEX audit_events_by_team ON audit_events (organisation_id, team_id, number);
+CREATE INDEX audit_events_by_model ON audit_events (organisation_id, model, number);
+CREATE INDEX audit_events_by_outcome ON audit_events (organisation_id, outcome, number);
 CREATE INDEX audit_events_by_request ON audit_events (organisation_id, request_id);
 
 CREATE TABLE audit_findings (
