@@ -69,6 +69,7 @@ pub async fn add_checkpoint(
         boot,
         checkpoint.sequence,
         checkpoint.hash,
+        checkpoint.signed,
         &checkpoint.signature,
         now()
     ];
