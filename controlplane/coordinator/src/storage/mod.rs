@@ -2,9 +2,11 @@
 //! queries of each area, written once. Nothing outside this folder knows SQL.
 
 pub mod admin_log;
+pub mod allow_entries;
 pub mod audit;
 pub mod changes;
 mod clock;
+pub mod credentials;
 mod database;
 mod engine;
 mod error;
@@ -14,6 +16,7 @@ pub mod idempotency;
 mod ids;
 pub mod join_keys;
 pub mod keys;
+pub mod leases;
 mod migrations;
 pub mod organisations;
 mod paging;
