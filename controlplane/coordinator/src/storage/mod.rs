@@ -2,10 +2,12 @@
 //! queries of each area, written once. Nothing outside this folder knows SQL.
 
 pub mod admin_log;
+pub mod allow_entries;
 pub mod audit;
 pub mod authorities;
 pub mod changes;
 mod clock;
+pub mod credentials;
 mod database;
 mod engine;
 mod error;
@@ -15,6 +17,7 @@ pub mod idempotency;
 mod ids;
 pub mod join_keys;
 pub mod keys;
+pub mod leases;
 mod migrations;
 pub mod organisations;
 mod paging;

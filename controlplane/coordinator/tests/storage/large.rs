@@ -61,10 +61,4 @@ async fn fill_and_search(engine: &str, db: &TestDb) {
     println!("{engine}: the whole chain in {:?}", begun.elapsed());
     let events = EVENTS.unsigned_abs();
     assert_eq!(verdict, Verdict::Whole { events, expired: 0, checkpoints: 0 });
-    if let (crate::support::Place::Postgres { name }, Ok(_)) =
-        (&db.place, std::env::var("AEGIS_TEST_EXPLAIN"))
-    {
-        println!("{}", crate::support::server::Server::get().url("postgres", name));
-        tokio::time::sleep(std::time::Duration::from_secs(600)).await;
-    }
 }

@@ -12,5 +12,6 @@ mod people;
 mod policies;
 mod postgres;
 mod searches;
+mod secrets;
 mod transactions;
 mod verification;

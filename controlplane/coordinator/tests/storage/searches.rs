@@ -10,6 +10,7 @@ on_both! { run:
     times_bound_a_search
     pages_are_full_and_hold_every_event_once
     organisations_do_not_find_each_others_events
+    events_of_several_days_are_found_in_their_order
 }
 
 const EVENTS: i64 = 2000;
@@ -128,4 +129,40 @@ async fn organisations_do_not_find_each_others_events(db: TestDb) {
     assert_eq!(search(&db, &two, &filter, (Order::NewestFirst, 10)).await.len(), 1);
     assert_eq!(search(&db, &two, &Filter::default(), (Order::NewestFirst, 7)).await.len(), 10);
     assert_eq!(search(&db, &one, &filter, (Order::NewestFirst, 100)).await.len(), 200);
+}
+
+/// The clock never goes back: a later day than the system's stays, which lets a test have several.
+async fn events_of_several_days_are_found_in_their_order(db: TestDb) {
+    let (organisation, gateway) = db.organisation("One").await;
+    db.stream(&organisation, &gateway, "a").await;
+    for day in 0..4 {
+        let first = day * 100 + 1;
+        db.ship(&organisation, (&gateway, "a"), first, lines(first, 100)).await;
+        let sql = format!("UPDATE audit_counters SET last_received_us = last_received_us + {DAY_MICROS}");
+        db.place.raw(&sql).await;
+    }
+    assert_eq!(db.place.number("SELECT count(*) FROM audit_days").await, 4);
+    let all = search(&db, &organisation, &Filter::default(), (Order::OldestFirst, 30)).await;
+    assert_eq!(all.iter().map(|event| event.number).collect::<Vec<_>>(), (1..=400).collect::<Vec<_>>());
+    let second_day = all[100].received;
+    assert_eq!(all[99].received / DAY_MICROS + 1, second_day / DAY_MICROS);
+    for (from, until, numbers) in [
+        (Some(second_day), None, 101..=400),
+        (Some(second_day), Some(second_day + 1), 101..=200),
+        (None, Some(second_day), 1..=100),
+        (Some(second_day + 1), Some(second_day + DAY_MICROS + 1), 201..=300),
+    ] {
+        let filter = Filter { from, until, ..Filter::default() };
+        let found = search(&db, &organisation, &filter, (Order::OldestFirst, 1000)).await;
+        assert_eq!(
+            found.iter().map(|event| event.number).collect::<Vec<_>>(),
+            numbers.clone().collect::<Vec<_>>()
+        );
+        let filter = Filter { rule: Some("github-pat".into()), ..filter };
+        let found = search(&db, &organisation, &filter, (Order::NewestFirst, 3)).await;
+        let wanted: Vec<i64> = numbers.rev().filter(|number| number % 10 == 0).collect();
+        assert_eq!(found.iter().map(|event| event.number).collect::<Vec<_>>(), wanted);
+    }
+    let filter = Filter { token: Some("AEGIS-TOKEN-250".into()), ..Filter::default() };
+    assert_eq!(search(&db, &organisation, &filter, (Order::NewestFirst, 10)).await[0].number, 250);
 }

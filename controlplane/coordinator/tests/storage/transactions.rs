@@ -137,3 +137,27 @@ async fn a_change_is_hinted_at(db: TestDb) {
     let mut tx = db.database.read(organisation).await.expect("begun");
     assert_eq!(changes::newest(&mut tx, changes::Topic::Keys).await.expect("read"), 1);
 }
+
+/// A reader that is held open would keep the write-ahead log growing: it is ended, and the log can be cut.
+#[test]
+fn a_long_reader_is_ended_and_the_write_ahead_log_is_cut() {
+    crate::support::run(crate::support::Kind::Sqlite, async |db: TestDb| {
+        let crate::support::Place::Sqlite { path, .. } = &db.place else { return };
+        let log = std::path::PathBuf::from(format!("{}-wal", path.display()));
+        let (organisation, gateway) = db.organisation("One").await;
+        db.stream(&organisation, &gateway, "a").await;
+        let mut reader = db.database.read(organisation.clone()).await.expect("begun");
+        organisations::own(&mut reader).await.expect("read");
+        db.ship(&organisation, (&gateway, "a"), 1, crate::support::lines(1, 500)).await;
+        assert!(std::fs::metadata(&log).expect("a log").len() > 0);
+        // Waits until the reader's time is over.
+        while std::fs::metadata(&log).expect("a log").len() > 0 {
+            db.database.checkpoint().await.expect("done");
+        }
+        let fault = organisations::own(&mut reader).await.expect_err("its time is over");
+        assert!(matches!(fault, Error::ReadTooLong(_)), "{fault}");
+        drop(reader);
+        let mut reader = db.database.read(organisation).await.expect("begun");
+        assert_eq!(organisations::own(&mut reader).await.expect("read").name, "One");
+    });
+}

@@ -42,6 +42,13 @@ impl Filter {
             .any(|wanted| wanted.is_some())
     }
 
+    /// Whether something is wanted of the events themselves.
+    pub(super) fn is_about_events(&self) -> bool {
+        let texts =
+            [&self.team, &self.key, &self.gateway, &self.provider, &self.model, &self.outcome, &self.request];
+        self.from.is_some() || self.until.is_some() || texts.iter().any(|wanted| wanted.is_some())
+    }
+
     /// Whether an index leads to the events by their number.
     pub(super) fn is_indexed(&self) -> bool {
         [&self.token, &self.rule, &self.key, &self.team, &self.model, &self.outcome, &self.request]

@@ -139,11 +139,11 @@ async fn number(tx: &mut Tx<Organisation>, events: &mut [StoredEvent]) -> Result
         event.received_day = day;
         event.retention_days = counter.get("retention_days")?;
     }
-    if first == 1 || day != day_of(last_received) {
-        let sql = "INSERT INTO audit_days (organisation_id, received_day, first_number) VALUES ($1, $2, $3)";
-        let parameters = values![tx.scope().id(), day, first];
-        tx.execute(sql, parameters).await?;
-    }
+    // Searches go by these marks: one that is missing would hide events. So each batch makes sure of its day's.
+    let sql = "INSERT INTO audit_days (organisation_id, received_day, first_number) VALUES ($1, $2, $3) \
+               ON CONFLICT DO NOTHING";
+    let parameters = values![tx.scope().id(), day, first];
+    tx.execute(sql, parameters).await?;
     let next = first + i64::try_from(events.len()).unwrap_or(i64::MAX);
     let parameters = values![next, received, tx.scope().id()];
     let sql = "UPDATE audit_counters SET next_number = $1, last_received_us = $2 WHERE organisation_id = $3";

@@ -27,14 +27,15 @@ impl Statement {
     }
 
     fn range(&mut self, table: &str, range: Range) {
-        for (column, compared, value) in [
-            ("number", ">=", range.first),
-            ("number", "<=", range.last),
-            ("received_day", ">=", range.first_day),
-            ("received_day", "<=", range.last_day),
-        ] {
-            self.bind(&format!(" AND {table}.{column} {compared} "), value);
-        }
+        self.bind(&format!(" AND {table}.number >= "), range.first);
+        self.bind(&format!(" AND {table}.number <= "), range.last);
+        self.days(table, range);
+    }
+
+    /// Names the partitions that can hold the range.
+    fn days(&mut self, table: &str, range: Range) {
+        self.bind(&format!(" AND {table}.received_day >= "), range.first_day);
+        self.bind(&format!(" AND {table}.received_day <= "), range.last_day);
     }
 
     fn equal(&mut self, column: &str, wanted: Option<&String>) {
@@ -53,8 +54,18 @@ pub(super) fn search(
 ) -> (String, Vec<Value>) {
     let mut statement =
         Statement { sql: format!("SELECT {columns} FROM audit_events e"), parameters: Vec::new() };
+    let by = match order {
+        Order::NewestFirst => "DESC",
+        Order::OldestFirst => "ASC",
+    };
+    // What is wanted of findings alone is decided by them: the first of their numbers are those of the events.
+    let findings_decide = filter.is_about_findings() && !filter.is_about_events();
     statement.bind(" WHERE e.organisation_id = ", organisation);
-    statement.range("e", range);
+    if findings_decide {
+        statement.days("e", range);
+    } else {
+        statement.range("e", range);
+    }
     for (column, wanted) in [
         ("e.key_id", &filter.key),
         ("e.team_id", &filter.team),
@@ -75,7 +86,7 @@ pub(super) fn search(
     if filter.is_about_findings() {
         // One finding must have all that is wanted of findings.
         statement.bind(
-            " AND e.number IN (SELECT f.number FROM audit_findings f WHERE f.organisation_id = ",
+            " AND e.number IN (SELECT DISTINCT f.number FROM audit_findings f WHERE f.organisation_id = ",
             organisation,
         );
         statement.range("f", range);
@@ -88,12 +99,11 @@ pub(super) fn search(
         ] {
             statement.equal(column, wanted.as_ref());
         }
+        if findings_decide {
+            statement.bind(&format!(" ORDER BY f.number {by} LIMIT "), limit);
+        }
         statement.sql.push(')');
     }
-    statement.sql.push_str(match order {
-        Order::NewestFirst => " ORDER BY e.number DESC",
-        Order::OldestFirst => " ORDER BY e.number",
-    });
-    statement.bind(" LIMIT ", limit);
+    statement.bind(&format!(" ORDER BY e.number {by} LIMIT "), limit);
     (statement.sql, statement.parameters)
 }
