@@ -7,7 +7,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root" || exit 1
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}
 logs=$CARGO_TARGET_DIR/full
-parts=(gate everywhere restart reloads blocked frozen agents fuzz-lints deny advisories msrv miri fuzz benches rig rig-epoll peers)
+parts=(gate everywhere storage restart reloads blocked frozen agents fuzz-lints deny advisories msrv miri fuzz benches rig rig-epoll peers)
 
 usage() {
     cat <<TEXT
@@ -17,6 +17,7 @@ Usage: tests/full.sh [PART...]      all parts without a name
 
   gate        .ci/run
   everywhere  random conversations that no run had before, 5,000; AEGIS_DOCUMENTS says otherwise
+  storage     200,000 audit events into PostgreSQL and SQLite, and each filter over them
   restart     gateways that take over from each other under load, on both drivers
   reloads     memory over many reloads of fifty thousand keys
   blocked     all logs blocked to the end of the gateway, on both drivers
@@ -42,6 +43,8 @@ gate() { .ci/run; }
 everywhere() {
     AEGIS_DOCUMENTS=${AEGIS_DOCUMENTS:-5000} cargo test --locked --profile test -p aegis-shield --test everywhere
 }
+
+storage() { cargo test --locked --profile test -p aegis-coordinator --test storage -- --ignored --nocapture large; }
 
 restart() {
     cargo build --locked --profile test -p aegis-gateway --bins &&

@@ -61,6 +61,9 @@ install() {
     need openssl openssl
     need ssh-keygen openssh-client
     need gpg gnupg
+    # Servers for the storage's tests, which start their own.
+    [ -x /usr/lib/postgresql/15/bin/postgres ] || need_packages+=(postgresql-15)
+    need pgbouncer pgbouncer
     need puttygen putty-tools
     need python3 python3
     python3 -c 'import ensurepip, venv' 2>/dev/null || need_packages+=(python3-venv)
@@ -106,7 +109,7 @@ cargo_test() { cargo test --locked --workspace --no-fail-fast "$@" -- --quiet; }
 crates() {
     local tests=() name over_sockets
     over_sockets=$(end_to_end)
-    for name in dataplane/*/tests/* fuzz/tests/* tests/tests/source_*; do
+    for name in dataplane/*/tests/* controlplane/*/tests/* fuzz/tests/* tests/tests/source_*; do
         name=$(basename "$name" .rs)
         # Folders with data are no tests.
         case $name in proptest-regressions | support | cases) continue ;; esac

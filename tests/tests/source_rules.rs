@@ -16,10 +16,13 @@ const FILE_LINES_MAX: usize = 600;
 
 /// Which crates of the workspace each crate may depend on outside of its tests.
 const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
+    ("aegis-settings", &[]),
+    ("aegis-proto", &[]),
     ("aegis-detect", &[]),
     ("aegis-shield", &["aegis-detect"]),
     ("aegis-wire", &[]),
-    ("aegis-gateway", &["aegis-detect", "aegis-shield", "aegis-wire"]),
+    ("aegis-gateway", &["aegis-detect", "aegis-settings", "aegis-shield", "aegis-wire"]),
+    ("aegis-coordinator", &["aegis-proto", "aegis-settings"]),
     ("aegis-bench", &[]), // its criterion benches do, as tests may
     ("aegis-fuzz", &["aegis-detect", "aegis-shield", "aegis-wire"]),
     ("aegis-tests", &[]), // a judge shares no code with the judged
@@ -38,6 +41,18 @@ const DENY_INSTEAD_OF_FORBID: &[&str] = &["dataplane/detect/"];
 
 /// The only folders whose code knows the runtime of the shards, so that another runtime means one folder.
 const SHARD_RUNTIME_MODULES: &[&str] = &["dataplane/gateway/src/shard/net/", "benches/"];
+
+/// The coordinator's storage: the only code that knows SQL.
+const STORAGE: &str = "controlplane/coordinator/src/storage/";
+/// What names a database's client, and the only folder that may.
+const DATABASE_CLIENTS: &[(&str, &str)] = &[
+    ("tokio_postgres", "controlplane/coordinator/src/storage/postgres/"),
+    ("deadpool_postgres", "controlplane/coordinator/src/storage/postgres/"),
+    ("rusqlite", "controlplane/coordinator/src/storage/sqlite/"),
+];
+/// Beginnings of statements.
+const STATEMENTS: &[&str] =
+    &["SELECT ", "INSERT INTO ", "DELETE FROM ", "UPDATE ", "CREATE TABLE ", "ALTER TABLE "];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").to_path_buf()
@@ -184,7 +199,9 @@ fn what_the_lists_name_exists() {
     for folder in DENY_INSTEAD_OF_FORBID {
         assert!(UNSAFE_MODULES.iter().any(|path| path.starts_with(folder)), "{folder} has no unsafe module");
     }
-    let lists = [UNSAFE_MODULES, DENY_INSTEAD_OF_FORBID, SHARD_RUNTIME_MODULES, NO_GUIDES];
+    let clients: Vec<&str> = DATABASE_CLIENTS.iter().map(|(_, folder)| *folder).collect();
+    let lists =
+        [UNSAFE_MODULES, DENY_INSTEAD_OF_FORBID, SHARD_RUNTIME_MODULES, NO_GUIDES, &[STORAGE], &clients];
     for path in lists.into_iter().flatten() {
         assert!(root().join(path).exists(), "{path} does not exist");
     }
@@ -230,6 +247,21 @@ fn only_the_network_module_knows_the_shards_runtime() {
             let names_it = code.contains("monoio") || code.contains("io_uring::");
             assert!(!names_it, "{path}:{}: knows the shards' runtime", number + 1);
         }
+    }
+}
+
+#[test]
+fn only_the_storage_knows_sql() {
+    let sources: Vec<String> =
+        rust_files().into_iter().filter(|path| path.starts_with("controlplane/coordinator/src/")).collect();
+    assert!(sources.iter().any(|path| path.starts_with(STORAGE)));
+    for path in &sources {
+        let text = read(path);
+        for (client, folder) in DATABASE_CLIENTS {
+            assert!(path.starts_with(folder) || !text.contains(client), "{path}: knows {client}");
+        }
+        let knows_sql = STATEMENTS.iter().any(|statement| text.contains(statement));
+        assert!(path.starts_with(STORAGE) || !knows_sql, "{path}: knows SQL");
     }
 }
 

@@ -8,10 +8,10 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use aegis_detect::{KnownKey, KnownList, KnownValues};
+use aegis_settings::{Problem, files};
 use sha2::{Digest, Sha256};
 
 use crate::config::Settings;
-use crate::config::error::Problem;
 use crate::os::{self, OTHERS_WRITE};
 use crate::state_dir;
 
@@ -76,7 +76,7 @@ impl KnownValuesFile {
 fn read(path: &Path) -> io::Result<(String, u32)> {
     let file = os::open_to_reread(path)?;
     let mode = file.metadata()?.mode() & 0o777;
-    Ok((os::read_whole_text(&file)?, mode))
+    Ok((files::read_whole_text(&file)?, mode))
 }
 
 /// Writes a list in place of the file at `path`, for its owner only: a reader sees the old list or the new one.

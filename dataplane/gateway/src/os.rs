@@ -3,7 +3,7 @@
 //! Most of it is done once at the start, before threads exist. Every function says what it found; the caller logs it.
 
 use std::fs::{File, Metadata};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -66,9 +66,6 @@ fn hangup() -> SigSet {
     SigSet::from(Signal::SIGHUP)
 }
 
-/// Most bytes of a file that a start or a reload reads. The longest list of known values has room in it.
-pub const MAX_FILE_BYTES: u64 = 16 << 20;
-
 /// Opens a file that is read again at every reload: a regular one, or a link to one.
 pub fn open_to_reread(path: &Path) -> io::Result<File> {
     match unfit_to_reread(path) {
@@ -91,29 +88,6 @@ pub fn unfit_to_reread(path: &Path) -> Option<&'static str> {
     } else {
         Some("a device or a socket")
     }
-}
-
-/// Reads `file` to its end. It is an error if it has more than [`MAX_FILE_BYTES`].
-pub fn read_whole(mut file: &File) -> io::Result<Vec<u8>> {
-    let too_long = || {
-        let what = format!("it is longer than {} MiB", MAX_FILE_BYTES >> 20);
-        Err(io::Error::new(io::ErrorKind::FileTooLarge, what))
-    };
-    let length = file.metadata()?.len();
-    if length > MAX_FILE_BYTES {
-        return too_long();
-    }
-    // All at once: the file may hold a key, and a buffer that grows leaves copies behind.
-    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
-    // Devices do not know their length, and a file may grow.
-    file.by_ref().take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_FILE_BYTES { too_long() } else { Ok(bytes) }
-}
-
-/// Reads `file` to its end as text, as [`read_whole`] does.
-pub fn read_whole_text(file: &File) -> io::Result<String> {
-    String::from_utf8(read_whole(file)?)
-        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not valid UTF-8"))
 }
 
 /// A name in a folder, and the file that it led to when it was noted. Somebody may delete it, or give it to another file.
@@ -305,22 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_read_up_to_the_limit_and_devices_are_not_opened() {
-        let file = tempfile::tempfile().expect("a file");
-        for (length, is_read) in
-            [(0, true), (MAX_FILE_BYTES, true), (MAX_FILE_BYTES + 1, false), (1 << 40, false)]
-        {
-            file.set_len(length).expect("a sparse file");
-            match read_whole(&file) {
-                Ok(bytes) => assert!(is_read && bytes.len() as u64 <= length, "{length}"),
-                Err(error) => {
-                    assert!(!is_read, "{length}: {error}");
-                    assert_eq!(error.to_string(), "it is longer than 16 MiB");
-                }
-            }
-        }
-        let zeros = File::open("/dev/zero").expect("it opens");
-        assert_eq!(read_whole(&zeros).expect_err("no end").to_string(), "it is longer than 16 MiB");
+    fn devices_and_pipes_are_not_opened_to_be_read_again() {
         let folder = tempfile::tempdir().expect("a folder");
         let link = folder.path().join("link");
         std::os::unix::fs::symlink("/dev/zero", &link).expect("a link");

@@ -8,11 +8,11 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use aegis_settings::Problem;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::config::Settings;
-use crate::config::error::Problem;
 use crate::hex;
 use crate::os::{self, OTHERS_WRITE};
 

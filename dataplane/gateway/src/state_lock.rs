@@ -9,7 +9,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::config::error::Problem;
+use aegis_settings::Problem;
+
 use crate::instance;
 use crate::os::NotedName;
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use aegis_gateway::config::reference::{self, KEYS};
+use aegis_gateway::config::reference::CATALOGUE;
 use aegis_gateway::config::settings::{Action, Driver, KeyHeader, Provider, Settings};
-use aegis_gateway::config::{Flags, Loaded, Sources, docs, env, load};
+use aegis_gateway::config::{Flags, Loaded, Sources, docs, load};
+use aegis_settings::environment;
 
 fn from_text(text: &str) -> Result<Loaded, String> {
     load_with(text, Sources::default())
@@ -341,8 +342,8 @@ fn every_key_has_a_variable_that_overrides_the_file() {
     assert_eq!(settings.tokens.epoch, '7');
     assert_eq!(settings.upstreams["openai"].api_key_env.as_deref(), Some("OPENAI_API_KEY"));
     assert_eq!(settings.upstreams["my-llm"].connect_timeout.map(|time| time.as_secs()), Some(1));
-    assert_eq!(settings.policy.categories["pii"], Action::Block);
-    assert_eq!(settings.policy.rules["aws-access-key"], Action::Monitor);
+    assert_eq!(settings.policy.categories["pii"].0, Action::Block);
+    assert_eq!(settings.policy.rules["aws-access-key"].0, Action::Monitor);
     assert_eq!(settings.auth.keys[0].id, "ci");
 }
 
@@ -565,14 +566,14 @@ fn the_reference_has_every_key_with_its_real_default() {
     let mut leaves = BTreeSet::new();
     collect(&defaults, "", &mut leaves);
     for (path, value) in &leaves {
-        let key = reference::find(path).unwrap_or_else(|| panic!("{path} is not in the reference"));
+        let key = CATALOGUE.find(path).unwrap_or_else(|| panic!("{path} is not in the reference"));
         assert_eq!(&key.default, value, "{path}");
     }
-    for key in KEYS.iter().filter(|key| !key.default.is_empty() && !key.path.contains(['*', '['])) {
+    for key in CATALOGUE.keys.iter().filter(|key| !key.default.is_empty() && !key.path.contains(['*', '['])) {
         assert!(leaves.iter().any(|(path, _)| *path == key.path), "{} has no such default", key.path);
     }
-    for key in KEYS.iter().filter(|key| !key.path.contains("[]")) {
-        assert!(env::variable_of(key).is_some());
+    for key in CATALOGUE.keys.iter().filter(|key| !key.path.contains("[]")) {
+        assert!(environment::variable_of(key).is_some());
     }
 }
 

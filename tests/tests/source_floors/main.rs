@@ -39,6 +39,11 @@ fn check_ours(root: &str, floors: &[(&str, &[&str])]) {
 }
 
 #[test]
+fn settings() {
+    check_ours("settings/src/lib.rs", &[("settings/floors.toml", &[])]);
+}
+
+#[test]
 fn detect() {
     check_ours("dataplane/detect/src/lib.rs", &[("dataplane/detect/floors.toml", &[])]);
 }
@@ -62,6 +67,11 @@ fn gateway() {
 }
 
 #[test]
+fn coordinator() {
+    check_ours("controlplane/coordinator/src/lib.rs", &[("controlplane/coordinator/floors.toml", &[])]);
+}
+
+#[test]
 fn benches() {
     check_ours("benches/src/lib.rs", &[("benches/floors.toml", &[])]);
 }
@@ -76,7 +86,10 @@ fn small_crates_and_programs() {
         .filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "rs"))
         .map(|name| format!("benches/src/bin/{name}"))
         .collect();
-    roots.extend(["dataplane/gateway/src/main.rs", "fuzz/src/lib.rs", "tests/src/lib.rs"].map(str::to_owned));
+    roots.extend(
+        ["dataplane/gateway/src/main.rs", "fuzz/src/lib.rs", "proto/src/lib.rs", "tests/src/lib.rs"]
+            .map(str::to_owned),
+    );
     for root in roots {
         check_ours(&root, &[]);
     }

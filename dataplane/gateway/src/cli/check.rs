@@ -2,12 +2,12 @@
 
 use std::time::SystemTime;
 
+use aegis_settings::ProblemSeverity;
 use clap::Args;
 
 use super::openings;
 use super::options::ConfigOptions;
 use super::outcome::{CliFailure, CliOutcome, print, say};
-use crate::config::error::ProblemSeverity;
 use crate::config::{ConfigError, Loaded, Problem, Sources, read};
 use crate::rule_cache::RuleCache;
 use crate::shard;
@@ -120,7 +120,7 @@ fn describe(loaded: &Loaded, snapshot: &Snapshot) -> String {
             lines.push(format!("  warning    {warning}"));
         }
     }
-    let default = settings.policy.default.as_str();
+    let default = settings.policy.default.0.as_str();
     lines.push(format!("  rules      {}, default action {default}", snapshot.shield.rules.len()));
     for upstream in snapshot.upstreams.iter().filter(|upstream| upstream.needed) {
         let scheme = if upstream.tls.is_some() { "https" } else { "http" };

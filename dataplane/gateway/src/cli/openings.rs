@@ -115,7 +115,7 @@ mod tests {
     use nix::unistd::mkfifo;
 
     use super::*;
-    use crate::config::error::ProblemSeverity;
+    use aegis_settings::ProblemSeverity;
 
     /// What is found beside addresses, for logs in `folder`.
     fn found(settings: &mut Settings, folder: &Path) -> Vec<Problem> {

@@ -6,13 +6,12 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use aegis_settings::document::{CutOff, Document};
+use aegis_settings::{ConfigError, Layers, Problem, ProblemSeverity, ValueOrigins};
 
-use super::document::{CutOff, Document};
-use super::env::Applied;
-use super::error::{ConfigError, Problem, ProblemSeverity};
+use super::reference::CATALOGUE;
 use super::settings::{Driver, LogFormat, Settings};
-use super::{builtin, env, file_paths, validate};
+use super::{builtin, validate};
 
 /// Where the configuration comes from. Kept for reloads: flags and environment stay as they were at the start.
 #[derive(Debug, Clone, Default)]
@@ -59,44 +58,6 @@ pub struct Loaded {
     pub places: ValueOrigins,
 }
 
-/// Where the values of a configuration came from, for what is found to be wrong with them later.
-#[derive(Debug, Clone)]
-pub struct ValueOrigins {
-    document: Option<Document>,
-    from_environment: Vec<(String, String)>,
-    from_flags: Vec<(String, &'static str)>,
-    /// Keys whose value was wrong; the settings have the default instead.
-    left_out: Vec<String>,
-}
-
-impl ValueOrigins {
-    /// The problem with its place: the flag or variable that gave the value, or the line of the file.
-    #[must_use]
-    pub fn locate(&self, problem: Problem) -> Problem {
-        let key = &problem.key;
-        let below = |path: &str| {
-            key.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-        };
-        let flag =
-            self.from_flags.iter().find(|(path, _)| below(path)).map(|(_, flag)| format!("flag {flag}"));
-        let variable = self.from_environment.iter().find(|(path, _)| below(path));
-        let variable = variable.map(|(_, name)| format!("environment variable {name}"));
-        let line = || self.document.as_ref()?.locate(key);
-        match flag.or(variable).or_else(line) {
-            Some(place) if problem.place.is_empty() => problem.at(place),
-            _ => problem,
-        }
-    }
-
-    /// The error with the places of its problems, without those that a default may have caused which stands for a wrong
-    /// value.
-    #[must_use]
-    pub fn locate_all(&self, error: ConfigError) -> ConfigError {
-        let is_own = |problem: &Problem| !self.left_out.iter().any(|key| problem.may_follow_from(key));
-        ConfigError(error.0.into_iter().filter(is_own).map(|problem| self.locate(problem)).collect())
-    }
-}
-
 /// Loads and checks the configuration.
 pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     let (loaded, errors) = read(sources)?;
@@ -106,27 +67,12 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
 /// Loads the configuration, and gives everything that is wrong with it beside it; an error if it cannot even be read.
 /// Keys that are wrong have their default.
 pub fn read(sources: &Sources) -> Result<(Loaded, Vec<Problem>), ConfigError> {
-    let document = sources.file.as_deref().map(Document::read).transpose()?;
-    let (mut table, mut errors) = document.as_ref().map(Document::check).unwrap_or_default();
-    if let Some(folder) = document.as_ref().and_then(Document::folder) {
-        file_paths::resolve(&mut table, folder);
-    }
-    let Applied { sources: from_environment, warnings: doubtful, errors: wrong_variables } =
-        env::apply(&mut table, sources.environment.iter().cloned());
-    errors.extend(wrong_variables);
-    let mut settings = match Settings::deserialize(table) {
-        Ok(settings) => settings,
-        Err(error) => {
-            let help = "check file and environment together";
-            errors.push(Problem::error("", error.message().to_owned(), help));
-            return Err(ConfigError(errors));
-        }
-    };
-    let from_flags = apply_flags(&mut settings, &sources.flags);
+    let mut layers = Layers::<Settings>::read(&CATALOGUE, sources.file.as_deref(), &sources.environment)?;
+    let set = apply_flags(&mut layers.settings, &sources.flags);
+    layers.flags(set);
+    let Layers { mut settings, mut errors, warnings: doubtful, origins: places } = layers;
     builtin::merge(&mut settings.upstreams);
 
-    let left_out = errors.iter().map(|problem| problem.key.clone()).collect();
-    let places = ValueOrigins { document, from_environment, from_flags, left_out };
     let (of_the_whole, mut warnings): (Vec<_>, Vec<_>) = places
         .locate_all(ConfigError(validate::check(&settings)))
         .0
@@ -134,7 +80,7 @@ pub fn read(sources: &Sources) -> Result<(Loaded, Vec<Problem>), ConfigError> {
         .partition(|problem| problem.severity == ProblemSeverity::Error);
     errors.extend(of_the_whole);
     warnings.extend(doubtful);
-    let cut_off = places.document.as_ref().and_then(Document::cut_off);
+    let cut_off = places.document().and_then(Document::cut_off);
     warnings.extend(sources.file.as_deref().zip(cut_off).and_then(|(file, cut_off)| cut_off.warn(file)));
     Ok((Loaded { settings, warnings, cut_off, places }, errors))
 }

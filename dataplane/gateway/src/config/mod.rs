@@ -5,22 +5,12 @@
 
 pub mod builtin;
 pub mod docs;
-pub mod document;
-pub mod env;
-pub mod error;
-mod file_paths;
-pub mod key;
 pub mod load;
-pub mod range;
 pub mod reference;
-pub mod schema;
-pub mod secret;
 pub mod settings;
-pub mod units;
 pub mod upstream_url;
 pub mod validate;
 
-pub use error::{ConfigError, Problem};
-pub use load::{Flags, Loaded, Sources, ValueOrigins, load, read};
-pub use secret::Secret;
+pub use aegis_settings::{ConfigError, Problem, Secret, ValueOrigins};
+pub use load::{Flags, Loaded, Sources, load, read};
 pub use settings::Settings;

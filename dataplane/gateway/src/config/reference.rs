@@ -1,123 +1,14 @@
-//! All keys of the configuration, and what to say about a key nobody knows or a value that cannot stand where it is.
+//! All keys of the gateway's configuration.
 
 use std::sync::LazyLock;
 
-use super::key::{Key, SettingKind};
-use super::schema::Setting;
+use aegis_settings::Catalogue;
+
 use super::settings::Settings;
 
-/// All keys, in the order in which the settings declare them.
-pub static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
-    let mut keys = Vec::new();
-    let whole = Key {
-        path: String::new(),
-        kind: SettingKind::Tables,
-        default: String::new(),
-        help: String::new(),
-        range: String::new(),
-        restart: false,
-        example: "",
-    };
-    Settings::describe(whole, &mut keys);
-    keys
+/// The keys, in the order in which [`Settings`] declares them.
+pub static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| Catalogue {
+    reserved_variables: &["AEGIS_CONFIG", "AEGIS_BIN_DIR"],
+    foreign_prefixes: &["AEGIS_COORDINATOR_", "AEGIS_TEST_"],
+    ..Catalogue::of::<Settings>()
 });
-
-/// Whether the concrete `path` fits `pattern` (`*` one part, `[]` any index).
-fn is_match(pattern: &str, path: &str) -> bool {
-    let mut wanted = pattern.split('.');
-    let mut given = path.split('.');
-    loop {
-        match (wanted.next(), given.next()) {
-            (None, None) => return true,
-            (Some(wanted), Some(given)) => {
-                let same = match (wanted.strip_suffix("[]"), given.split_once('[')) {
-                    (Some(wanted), Some((given, _))) => wanted == given,
-                    (None, None) => wanted == "*" || wanted == given,
-                    _ => false,
-                };
-                if !same {
-                    return false;
-                }
-            }
-            _ => return false,
-        }
-    }
-}
-
-/// The key that `path` names.
-pub fn find(path: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| is_match(&key.path, path))
-}
-
-/// Whether `path` is a section: something above at least one key.
-pub fn is_section(path: &str) -> bool {
-    let depth = path.split('.').count();
-    KEYS.iter().any(|key| {
-        let above: Vec<&str> = key.path.split('.').take(depth).collect();
-        key.path.split('.').count() > depth && is_match(&above.join("."), path)
-    })
-}
-
-/// What is wrong with a key nobody knows, and what it may have been meant for.
-pub fn explain_unknown(path: &str) -> (String, String) {
-    let (above, name) = path.rsplit_once('.').unwrap_or(("", path));
-    let depth = path.split('.').count();
-    let siblings: Vec<&str> = siblings(above, depth);
-    let near = nearest(name, siblings.iter().copied());
-    let elsewhere =
-        KEYS.iter().find(|key| key.path.rsplit('.').next() == Some(name) && !key.path.contains('['));
-    let help = match (near, elsewhere) {
-        (Some(near), _) => format!("did you mean `{near}`?"),
-        (None, Some(other)) => format!("there is `{}`", other.path),
-        (None, None) if siblings.is_empty() => String::new(),
-        (None, None) => format!("known here: {}", siblings.join(", ")),
-    };
-    (if above.is_empty() { "unknown section".to_owned() } else { "unknown key".to_owned() }, help)
-}
-
-/// Names that may stand at `depth` below `above`.
-fn siblings(above: &str, depth: usize) -> Vec<&'static str> {
-    let mut names: Vec<&'static str> = KEYS
-        .iter()
-        .filter(|key| {
-            let parts: Vec<&str> = key.path.split('.').take(depth - 1).collect();
-            key.path.split('.').count() >= depth && (depth == 1 || is_match(&parts.join("."), above))
-        })
-        .filter_map(|key| key.path.split('.').nth(depth - 1))
-        .map(|name| name.trim_end_matches("[]"))
-        .filter(|name| *name != "*")
-        .collect();
-    names.dedup();
-    names
-}
-
-/// The candidate most like `name`, when one is like enough.
-pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let name = name.to_ascii_lowercase().replace('-', "_");
-    candidates
-        .map(|candidate| (strsim::damerau_levenshtein(&name, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= candidate.len().max(name.len()) / 3)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
-}
-
-/// What is wrong with the value of a known key, from serde's `message`, and what may stand there.
-pub fn explain_value(path: &str, message: &str) -> (String, String) {
-    let Some(key) = find(path) else {
-        return (message.to_owned(), String::new());
-    };
-    let got = message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "));
-    let what = match got.and_then(|got| got.rsplit_once(", expected ")) {
-        Some((got, _)) => format!("{} cannot stand here", got.replace('`', "")),
-        None if message.starts_with("unknown variant ") => {
-            format!("{} is not a choice", message["unknown variant ".len()..].split(',').next().unwrap_or(""))
-        }
-        None => message.to_owned(),
-    };
-    (hide_secret(key, what), format!("expected {}", key.kind.describe()))
-}
-
-/// serde quotes the wrong value in its message; that of a secret must not be shown.
-fn hide_secret(key: &Key, what: String) -> String {
-    if key.kind == SettingKind::Secret { "not a text".to_owned() } else { what }
-}

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use aegis_settings::ProblemSeverity;
+
 use super::shared::Shared;
-use crate::config::error::ProblemSeverity;
 use crate::snapshot::certificates::{CertificateState, OwnCertificate, problems};
 
 /// How often it is looked for other certificates, and for what became of them.

@@ -6,11 +6,12 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{self, SyncSender};
 use std::{io, thread};
 
+use aegis_settings::Problem;
+use aegis_settings::Setting;
+use aegis_settings::document::CutOff;
+
 use super::shared::Shared;
 use super::weaker::Protections;
-use crate::config::document::CutOff;
-use crate::config::error::Problem;
-use crate::config::schema::Setting;
 use crate::config::{ConfigError, Loaded, Settings, Sources, load};
 use crate::recall::Recall;
 use crate::snapshot::build::SnapshotBuilder;

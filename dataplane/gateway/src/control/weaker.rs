@@ -1,7 +1,8 @@
 //! What a reload may not take away in passing: a file cut off by a full disk or half a copy reads like one whose author
 //! wants neither TLS nor keys.
 
-use crate::config::error::Problem;
+use aegis_settings::Problem;
+
 use crate::config::settings::{ClientAuth, Settings};
 
 /// A protection: whether settings have it, its key, and what is said when it would go.

@@ -9,6 +9,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use aegis_detect::{KnownValues, Pack, RuleSource, Rules, Selection};
+use aegis_settings::schema::words;
+use aegis_settings::{ConfigError, Problem};
 use aegis_shield::reply::HostNames;
 use aegis_shield::{RequestLimits, Shield};
 use aegis_wire::tls::Resumption;
@@ -22,7 +24,6 @@ use super::restore::restore_policy;
 use super::tls::{TlsMaterial, server_tls};
 use super::{Addresses, Snapshot, TrustIdentity, Upstream};
 use crate::browser::Sites;
-use crate::config::error::{ConfigError, Problem};
 use crate::config::settings::{self, Settings};
 use crate::config::upstream_url::UpstreamUrl;
 use crate::config::validate;
@@ -83,7 +84,7 @@ impl SnapshotBuilder {
     /// Builds the next snapshot. On failure nothing changes, and all problems are given.
     pub fn build(&mut self, settings: &Settings, master: &MasterKey) -> Result<Snapshot, ConfigError> {
         let mut problems = validate::check(settings);
-        problems.retain(|problem| problem.severity == crate::config::error::ProblemSeverity::Error);
+        problems.retain(|problem| problem.severity == aegis_settings::ProblemSeverity::Error);
         // What cannot be built is often what the checks have told already, with what to do.
         let mut note = |problem: Problem| {
             if !problems.iter().any(|told| told.key == problem.key && told.what == problem.what) {
@@ -151,7 +152,7 @@ impl SnapshotBuilder {
         let rules = match known {
             Some(list) if are_all_read => self.rules(settings, master, &custom, list),
             // Only for what else is wrong: nothing of it is kept.
-            _ => load_rules(&self.cache.clone().read_only(), &settings.rules.packs, &custom, None),
+            _ => load_rules(&self.cache.clone().read_only(), &words(&settings.rules.packs), &custom, None),
         };
         let rules = rules.map_err(|problem| problems.push(problem)).ok();
         let policy = rules.as_ref().and_then(|rules| {
@@ -177,7 +178,7 @@ impl SnapshotBuilder {
         custom: &[RuleSource],
         list: Option<KnownValuesFile>,
     ) -> Result<Arc<Rules>, Problem> {
-        let packs = settings.rules.packs.clone();
+        let packs = words(&settings.rules.packs);
         let texts = custom.iter().map(|source| format!("{}\n{}", source.name, source.text)).collect();
         let own = OwnSecrets::gather(settings, master);
         let origin =

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use aegis_settings::Problem;
 use aegis_wire::tls::Validity;
 
 use crate::clock;
-use crate::config::error::Problem;
 
 /// A certificate that ends in so many days is soon expired: most that are renewed by themselves are so a month before.
 pub const SOON_DAYS: i64 = 14;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use aegis_settings::Problem;
 use aegis_shield::Keyring;
 use zeroize::Zeroizing;
 
@@ -9,7 +10,6 @@ use super::files::read_text;
 use super::{Auth, GatewayKeys, HashedKey, UpstreamKey};
 use crate::config::Secret;
 use crate::config::builtin;
-use crate::config::error::Problem;
 use crate::config::settings::{self, KeyHeader, Settings, epoch_number};
 use crate::hex;
 use crate::state_dir::MasterKey;

@@ -5,12 +5,12 @@
 //! organisation's request one stands, it is hidden from the provider and comes back to that request's client alone.
 
 use aegis_detect::{Inserted, KnownKey, KnownList};
+use aegis_settings::Problem;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::keys::provider_key;
 use crate::config::Settings;
-use crate::config::error::Problem;
 use crate::hex::HEXLOWER;
 use crate::known_values_file::{Fingerprint, KnownValuesFile};
 use crate::state_dir::{self, KEY_LEN, MasterKey};

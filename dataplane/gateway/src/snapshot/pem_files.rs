@@ -3,11 +3,11 @@
 
 use std::path::Path;
 
+use aegis_settings::Problem;
 use aegis_wire::tls::{self, Identity, Pem, PemError};
 use zeroize::Zeroizing;
 
 use super::files::read_bytes;
-use crate::config::error::Problem;
 
 /// How the private key of an encrypted file is made readable.
 const DECRYPT: &str = "it is encrypted: `openssl pkey -in FILE -out NEW` writes it as it is needed here";

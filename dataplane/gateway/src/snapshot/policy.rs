@@ -1,10 +1,10 @@
 //! The policy engine's rules of what happens to a finding, from the settings.
 
 use aegis_detect::{Category, Rules};
+use aegis_settings::Problem;
+use aegis_settings::nearest;
 use aegis_shield::policy::Policy;
 
-use crate::config::error::Problem;
-use crate::config::reference::nearest;
 use crate::config::settings::Settings;
 use crate::hex;
 
@@ -12,17 +12,18 @@ use crate::hex;
 pub(super) fn policy(settings: &Settings, rules: &Rules, are_all_read: bool) -> Result<Policy, Vec<Problem>> {
     let wanted = &settings.policy;
     let mut problems = Vec::new();
-    let mut policy =
-        Policy::new(wanted.default).with_min_confidence(wanted.min_confidence).with_opaque(wanted.opaque);
+    let mut policy = Policy::new(wanted.default.0)
+        .with_min_confidence(wanted.min_confidence.0)
+        .with_opaque(wanted.opaque.0);
     for (id, own) in &wanted.rules {
         match rules.find(id) {
-            Some(index) => policy = policy.with_rule(index, *own),
+            Some(index) => policy = policy.with_rule(index, own.0),
             None => problems.push(unknown_rule(id, rules, are_all_read)),
         }
     }
     for category in Category::ALL {
         if let Some(own) = wanted.categories.get(&category.as_str().to_lowercase()) {
-            policy = policy.with_category(category, *own);
+            policy = policy.with_category(category, own.0);
         }
     }
     let hashes = wanted.allow_sha256.iter().filter_map(|digits| hex::sha256(digits));

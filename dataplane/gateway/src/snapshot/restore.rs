@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use aegis_settings::schema::words;
 use aegis_shield::reply::{HostNames, RestorePolicy, ToolNames};
 
 use crate::config::settings::Restore;
@@ -10,11 +11,11 @@ use crate::config::settings::Restore;
 pub(super) fn restore_policy(wanted: &Restore) -> Arc<RestorePolicy> {
     let hosts = HostNames::of(wanted.hosts.iter().map(String::as_str));
     Arc::new(RestorePolicy {
-        lanes: wanted.lanes.clone(),
+        lanes: words(&wanted.lanes),
         tools: ToolNames::new(wanted.tools.iter().map(String::as_str)),
         except_tools: ToolNames::new(wanted.except_tools.iter().map(String::as_str)),
         hosts: Arc::new(hosts),
         guard_addresses: wanted.guard_addresses,
-        unnamed_hosts: wanted.unnamed_hosts,
+        unnamed_hosts: wanted.unnamed_hosts.0,
     })
 }

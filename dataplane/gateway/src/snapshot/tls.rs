@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use aegis_settings::Problem;
 use aegis_wire::tls::{
     self, ClientCertificates, Identity, Resumption, ServerConfigBuilder, TlsConfigError, Validity,
 };
@@ -10,7 +11,6 @@ use aegis_wire::tls::{
 use super::TrustIdentity;
 use super::certificates::OwnCertificate;
 use super::pem_files::PemFile;
-use crate::config::error::Problem;
 use crate::config::settings::{self, ClientAuth, Settings, TrustedRoots};
 use crate::config::upstream_url::UpstreamUrl;
 

@@ -8,13 +8,13 @@ mod pointers;
 mod state;
 mod upstreams;
 
+use aegis_settings::Problem;
 use clap::Args;
 
 use super::gateway_address::future_url;
 use super::options::StateOptions;
 use super::outcome::{CliFailure, CliOutcome, print};
 use super::terminal::{Color, ColorChoice, Paint};
-use crate::config::error::Problem;
 use crate::config::{ConfigError, Loaded, load};
 use crate::rule_cache::RuleCache;
 use crate::snapshot::Snapshot;
@@ -106,7 +106,7 @@ impl DoctorCommand {
             crate::snapshot::Auth::None => "no gateway key demanded".to_owned(),
             crate::snapshot::Auth::Keys(keys) => format!("{} gateway keys known", keys.len()),
         };
-        let default = loaded.settings.policy.default.as_str();
+        let default = loaded.settings.policy.default.0.as_str();
         Diagnosis::good(format!(
             "{name}: right; {} rules, default action {default}; {keys}",
             snapshot.shield.rules.len()

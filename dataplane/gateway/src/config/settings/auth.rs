@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::schema::{choices, list_item, section};
+use aegis_settings::{choices, list_item, section};
 
 section! {
     /// `[auth]`

@@ -6,32 +6,31 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use aegis_detect::{Confidence, Pack};
+use aegis_settings::{Word, choices, section};
 use aegis_shield::OpaqueAction;
 use aegis_shield::policy::Action;
 use serde::{Deserialize, Serialize};
-
-use crate::config::schema::{choices, section};
 
 section! {
     /// `[policy]`
     Policy {
         /// What is done with a finding where nothing more specific is said.
-        default: Action;
+        default: Word<Action>;
         /// What happens when something cannot be scanned or recorded: refuse it, or let it pass, loudly.
         fail_mode: FailMode;
         /// What happens to images, audio, video, PDF, archives and office files, whose text is not read: let them
         /// pass, reported by type and size in audit and metrics, or refuse the request.
-        opaque: OpaqueAction;
+        opaque: Word<OpaqueAction>;
         /// Findings below this confidence are ignored, save those of rules that `policy.rules` names. Low: found by
         /// a name alone, with a wrong check value, and names of resources; medium: found by surroundings, or a known
         /// prefix with a wrong check value; high: unmistakable.
-        min_confidence: Confidence = Confidence::Medium;
+        min_confidence: Word<Confidence> = Word(Confidence::Medium);
         /// When replies carry x-aegis-findings, counts by category.
         findings_header: FindingsHeader;
         /// Action by rule id; it counts at any confidence.
-        rules: BTreeMap<String, Action>, example: r#"aws-access-key-id = "block""#;
+        rules: BTreeMap<String, Word<Action>>, example: r#"aws-access-key-id = "block""#;
         /// Action by category: key, secret, token, conn, pkey, user, host, pii.
-        categories: BTreeMap<String, Action>, example: r#"pii = "block""#;
+        categories: BTreeMap<String, Word<Action>>, example: r#"pii = "block""#;
         /// SHA-256 of values that are not secrets.
         allow_sha256: Vec<String>;
         /// Regular expressions of values that are not secrets, matched against the whole value.
@@ -43,7 +42,7 @@ section! {
     /// `[rules]`
     Rules {
         /// Packs of built-in rules that are off otherwise: personal (personal data and addresses of machines).
-        packs: Vec<Pack>;
+        packs: Vec<Word<Pack>>;
         /// Rule files of your own, in addition to the built-in rules.
         custom: Vec<PathBuf>;
     }
@@ -84,4 +83,4 @@ pub enum FindingsHeader {
     Always,
 }
 
-choices!(FailMode, FindingsHeader, Action, Confidence, OpaqueAction, Pack);
+choices!(FailMode, FindingsHeader);

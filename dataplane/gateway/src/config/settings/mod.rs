@@ -1,11 +1,11 @@
-//! The settings of a gateway: every section and key, declared once (see [`super::schema::section!`]).
+//! The settings of a gateway: every section and key, declared once (see [`aegis_settings::section!`]).
 //!
 //! Plain data, deserialised strictly (`deny_unknown_fields`). What a key means for the running program is decided by
 //! the snapshot builder; which combinations cannot work, by [`super::validate`].
 
 use std::collections::BTreeMap;
 
-use super::schema::section;
+use aegis_settings::section;
 
 mod auth;
 mod findings;

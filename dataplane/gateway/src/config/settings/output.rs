@@ -1,16 +1,14 @@
 //! What the gateway writes: program log, access log and audit events.
 
-#![expect(clippy::doc_markdown, reason = "the doc comments of settings are shown to people word for word")]
-
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::key::SettingKind;
-use crate::config::range::{Range, TimeLimit};
-use crate::config::schema::{choices, section};
-use crate::config::units;
+use aegis_settings::key::SettingKind;
+use aegis_settings::range::{Range, TimeLimit};
+use aegis_settings::units;
+use aegis_settings::{choices, section};
 
 /// Fewest and most events that may wait in a shard's ring.
 const RING: (u64, u64) = (64, 1 << 20);
@@ -27,7 +25,7 @@ section! {
         /// Least level (error, warn, info, debug, trace), or a filter like "info,aegis_gateway::control=debug".
         level: String = "info".to_owned();
         /// Access log: off, stdout, stderr or a file.
-        access: String = "off".to_owned();
+        access: String = "off".to_owned(), kind: SettingKind::PathOr(&["off", "stdout", "stderr"]);
         /// Whether the group of the access and audit files may read them: mode 0640 instead of 0600.
         group_read: bool;
     }

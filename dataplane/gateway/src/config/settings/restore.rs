@@ -1,15 +1,14 @@
 //! Which tokens of a reply become values again.
 
+use aegis_settings::{Word, section};
 use aegis_shield::reply::{Lane, UnnamedHosts};
-
-use crate::config::schema::{choices, section};
 
 section! {
     /// `[restore]`
     Restore {
         /// Kinds of text in replies whose tokens become values again: what the user reads, reasoning that no signature
         /// seals, refusals, what tools get, and any other string. Where one is missing, tokens stay and are counted.
-        lanes: Vec<Lane> = Lane::ALL.to_vec();
+        lanes: Vec<Word<Lane>> = Lane::ALL.map(Word).to_vec();
         /// Names of the tools that get values; * stands for any characters. With anything but ["*"], a call without a
         /// name gets none.
         tools: Vec<String> = vec!["*".to_owned()];
@@ -23,8 +22,6 @@ section! {
         guard_addresses: bool = true;
         /// What becomes of tokens in what a tool gets, beside an address that leads to any other host: they become values
         /// and are counted, or those in it and behind it stay.
-        unnamed_hosts: UnnamedHosts;
+        unnamed_hosts: Word<UnnamedHosts>;
     }
 }
-
-choices!(Lane, UnnamedHosts);

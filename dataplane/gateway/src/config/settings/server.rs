@@ -1,16 +1,14 @@
 //! The listeners, the shards behind them, and where the gateway keeps its own files.
 
-#![expect(clippy::doc_markdown, reason = "the doc comments of settings are shown to people word for word")]
-
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::range::{Range, TimeLimit};
-use crate::config::schema::{choices, list_item, section};
-use crate::config::units;
+use aegis_settings::range::{Range, TimeLimit};
+use aegis_settings::units;
+use aegis_settings::{choices, list_item, section};
 
 /// Most shards; more than any machine this runs on has CPUs.
 const MAX_SHARDS: u64 = 1_024;

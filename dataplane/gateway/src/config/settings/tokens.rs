@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::schema::section;
-use crate::config::secret::Secret;
-use crate::config::units;
+use aegis_settings::Secret;
+use aegis_settings::section;
+use aegis_settings::units;
 
 section! {
     /// `[tokens]`

@@ -1,15 +1,13 @@
 //! How long an exchange may take, and how much of everything it may use.
 
-#![expect(clippy::doc_markdown, reason = "the doc comments of settings are shown to people word for word")]
-
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::key::SettingKind;
-use crate::config::range::{Range, TimeLimit};
-use crate::config::schema::{choices, section};
-use crate::config::units;
+use aegis_settings::key::SettingKind;
+use aegis_settings::range::{Range, TimeLimit};
+use aegis_settings::units;
+use aegis_settings::{choices, section};
 
 section! {
     /// `[timeouts]`

@@ -1,16 +1,14 @@
 //! The providers that requests are sent to.
 
-#![expect(clippy::doc_markdown, reason = "the doc comments of settings are shown to people word for word")]
-
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::range::TimeLimit;
-use crate::config::schema::{choices, section};
-use crate::config::secret::Secret;
-use crate::config::units;
+use aegis_settings::Secret;
+use aegis_settings::range::TimeLimit;
+use aegis_settings::units;
+use aegis_settings::{choices, section};
 
 section! {
     /// `[upstreams.<name>]`

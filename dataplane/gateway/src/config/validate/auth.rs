@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
+use aegis_settings::Problem;
+use aegis_settings::nearest;
 use sha2::{Digest, Sha256};
 
-use crate::config::error::Problem;
-use crate::config::reference::nearest;
 use crate::config::settings::{AuthMode, Settings};
 use crate::hex;
 

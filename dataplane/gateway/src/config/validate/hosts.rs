@@ -2,7 +2,7 @@
 
 use aegis_shield::reply::HostNames;
 
-use crate::config::error::Problem;
+use aegis_settings::Problem;
 
 /// Reports the names in the list at `key` that no host has.
 pub(super) fn check(key: &str, names: &[String], problems: &mut Vec<Problem>) {

@@ -1,8 +1,9 @@
 //! Limits that contradict each other: a body that may be held must fit into what there is for bodies.
 
-use crate::config::error::Problem;
+use aegis_settings::Problem;
+use aegis_settings::units::size;
+
 use crate::config::settings::{RESERVED_PART, Settings};
-use crate::config::units::size;
 
 /// What the exchange of a held body takes besides: its other buffers, and those of its connection.
 const BESIDE_BODY: u64 = 128 << 10;

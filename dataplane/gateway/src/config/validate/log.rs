@@ -1,9 +1,9 @@
 //! Checks of `[log]`: a filter that would silence everything by a slip is refused.
 
+use aegis_settings::Problem;
+use aegis_settings::nearest;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-use crate::config::error::Problem;
-use crate::config::reference::nearest;
 use crate::config::settings::Settings;
 
 /// The levels, as they are written.

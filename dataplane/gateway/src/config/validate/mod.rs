@@ -6,10 +6,9 @@
 use std::collections::HashSet;
 use std::net::SocketAddr;
 
-use super::error::Problem;
-use super::range::Hint;
-use super::reference;
-use super::schema::Setting;
+use aegis_settings::{Problem, layers};
+
+use super::reference::CATALOGUE;
 use super::settings::{ClientAuth, Settings};
 use super::upstream_url::UpstreamUrl;
 use crate::web_origin::{MAX_ENTRY, check_host, check_origin};
@@ -25,8 +24,7 @@ mod upstreams;
 
 /// Everything wrong with `settings`, built-in upstreams included.
 pub fn check(settings: &Settings) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    ranges(settings, &mut problems);
+    let mut problems = layers::check_ranges(&CATALOGUE, settings);
     server(settings, &mut problems);
     addresses(settings, &mut problems);
     limits::check(settings, &mut problems);
@@ -39,21 +37,6 @@ pub fn check(settings: &Settings) -> Vec<Problem> {
     tokens::check(settings, &mut problems);
     log::check(settings, &mut problems);
     problems
-}
-
-/// Values out of the range that their declaration names.
-fn ranges(settings: &Settings, problems: &mut Vec<Problem>) {
-    let mut violations = Vec::new();
-    settings.check_ranges("", &mut violations);
-    problems.extend(violations.into_iter().map(|violation| {
-        let default = || reference::find(&violation.key).map_or("", |key| key.default.as_str());
-        let help = match violation.hint {
-            Hint::Default => format!("the default is {}", default()),
-            Hint::Least(least) => format!("at least {least}; the default is {}", default()),
-            Hint::Text(text) => text.to_owned(),
-        };
-        Problem::error(violation.key.clone(), violation.what, help)
-    }));
 }
 
 fn server(settings: &Settings, problems: &mut Vec<Problem>) {

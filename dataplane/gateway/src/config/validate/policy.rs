@@ -1,8 +1,8 @@
 //! Checks of `[policy]`: categories, allow lists, and what it means to fail open.
 
 use aegis_detect::Category;
+use aegis_settings::Problem;
 
-use crate::config::error::Problem;
 use crate::config::settings::{FailMode, Settings};
 use crate::hex;
 

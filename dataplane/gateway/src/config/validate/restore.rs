@@ -1,7 +1,8 @@
 //! Checks of `[restore]`: names of hosts and tools, and what it means to leave addresses unguarded.
 
+use aegis_settings::Problem;
+
 use super::hosts;
-use crate::config::error::Problem;
 use crate::config::settings::Settings;
 
 pub(super) fn check(settings: &Settings, problems: &mut Vec<Problem>) {

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use crate::config::error::Problem;
+use aegis_settings::Problem;
+
 use crate::config::settings::{Settings, epoch_number};
 use crate::hex;
 

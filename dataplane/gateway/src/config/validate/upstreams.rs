@@ -1,6 +1,7 @@
 //! Checks of `[upstreams]`: names, addresses, credentials.
 
-use crate::config::error::Problem;
+use aegis_settings::Problem;
+
 use crate::config::settings::{Settings, TrustedRoots, Upstream};
 use crate::config::upstream_url::UpstreamUrl;
 use crate::metrics::MAX_UPSTREAMS;
