@@ -24,5 +24,6 @@ mod own_value;
 mod personal;
 mod places;
 mod random;
+mod tables;
 mod tails;
 mod windows;

@@ -3,6 +3,11 @@
 //! The engine finds the command's name; its words are read as a shell reads them, and the word that the command takes
 //! for a password is judged.
 
+use super::devices::{self, SETTINGS};
+use super::password_source::PasswordSource::{
+    self, Before, Behind, First, Glued, Option as Opt, Piped, Word,
+};
+use super::password_source::WordPart::{self, Colon, Field, Percent, Slash, Whole};
 use crate::bytes::ALNUM;
 use crate::candidate::{Candidate, Candidates, Tail, rank};
 use crate::plausibility::value;
@@ -15,37 +20,6 @@ const REACH: usize = 190;
 const MAX_VALUE: usize = 200;
 /// How many words of a command are read.
 const MAX_WORDS: usize = 24;
-
-/// What of a word is the secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum WordPart {
-    Whole,
-    /// Behind the first colon: `user:password`.
-    Colon,
-    /// Behind the first `%`: `user%password`.
-    Percent,
-    /// Between the first `/` and `@`: `user/password@host`.
-    Slash,
-    /// Behind the first `=`: `name=value`.
-    Field,
-}
-
-/// How a command takes its password.
-enum PasswordSource {
-    /// As the word behind one of these options, or as the rest of the option's own word behind `=`.
-    Option(&'static [&'static str], WordPart),
-    /// Glued to an option: `-pPASSWORD`, `pass:PASSWORD`.
-    Glued(&'static str, WordPart),
-    /// As the n-th word that is no option.
-    Word(usize, WordPart),
-    /// From `echo` and a pipe before it.
-    Piped(WordPart),
-    /// Glued to the name's left, behind a colon: `user:password@tcp(`.
-    Before,
-}
-
-use PasswordSource::{Before, Glued, Option as Opt, Piped, Word};
-use WordPart::{Colon, Field, Percent, Slash, Whole};
 
 /// Commands and how they take passwords. Lower case.
 const COMMANDS: &[(&str, &[PasswordSource])] = &[
@@ -113,14 +87,18 @@ const COMMANDS: &[(&str, &[PasswordSource])] = &[
 
 /// Whether a rule may name this command.
 pub(crate) fn is_known(command: &str) -> bool {
-    COMMANDS.iter().any(|(name, _)| *name == command)
+    COMMANDS.iter().chain(SETTINGS).any(|(name, _)| *name == command)
 }
 
 /// Looks at the words of the command whose name is `text[start..end]`.
 pub(crate) fn find(candidates: &mut Candidates, view: TextView<'_>, rule: u16, Span { start, end }: Span) {
     let name = &view.text[start..end];
-    let found = COMMANDS.iter().find(|(n, _)| n.as_bytes().eq_ignore_ascii_case(name));
-    let Some((_, sources)) = found else { return };
+    let is_named = |(n, _): &&(&str, &[PasswordSource])| n.as_bytes().eq_ignore_ascii_case(name);
+    let setting = SETTINGS.iter().find(is_named);
+    let Some((_, sources)) = setting.or_else(|| COMMANDS.iter().find(is_named)) else { return };
+    if setting.is_some() && !devices::begins_line(view.text, start) {
+        return;
+    }
     let glued = |b: &u8| ALNUM.has(*b) || matches!(b, b'_' | b'-' | b'.');
     let piped = sources.iter().any(|t| matches!(t, Piped(_) | Before));
     let escape = start > 1 && view.text[start - 2] == b'\\' && matches!(view.text[start - 1], b'n' | b't');
@@ -138,8 +116,8 @@ pub(crate) fn find(candidates: &mut Candidates, view: TextView<'_>, rule: u16, S
     }
     for Span { start: from, end: to } in found {
         let secret = &view.text[from..to];
-        let Some(confidence) = value::confidence_in_command(secret).filter(|_| from.abs_diff(start) <= REACH)
-        else {
+        let is_far = from.abs_diff(start) > REACH || (setting.is_some() && devices::is_plain(secret));
+        let Some(confidence) = value::confidence_in_command(secret).filter(|_| !is_far) else {
             continue;
         };
         // A word that was read to its end stands before a blank, a quote or another sign.
@@ -183,6 +161,13 @@ fn words(
                     let long = text.len() > 5 && text[..5].eq_ignore_ascii_case(b"-pass");
                     taken = (!long).then_some((Span::new(word.start + mark.len(), word.end), *part));
                 }
+                First if position == 0 => {
+                    taken = past_kinds(&mut cursor, end, Some(word))?.map(|w| (w, Whole));
+                }
+                Behind(names) if names.iter().any(|n| n.as_bytes().eq_ignore_ascii_case(text)) => {
+                    let next = next_word(&mut cursor, end)?;
+                    taken = past_kinds(&mut cursor, end, next)?.map(|w| (w, Whole));
+                }
                 Word(nth, part) if *nth == position && text[0] != b'-' => taken = Some((word, *part)),
                 _ => {}
             }
@@ -194,6 +179,19 @@ fn words(
         position += usize::from(text[0] != b'-');
     }
     Ok(None)
+}
+
+/// The word itself, or the first behind it that does not say how a secret is written.
+fn past_kinds(cursor: &mut Cursor<'_>, name: usize, word: Option<Span>) -> Result<Option<Span>, TooShort> {
+    let mut word = word;
+    while let Some(kind) = word.filter(|word| devices::is_kind(&cursor.view.text[word.range()])) {
+        // The last word is the secret, whatever it says.
+        match next_word(cursor, name)? {
+            None => return Ok(Some(kind)),
+            next => word = next,
+        }
+    }
+    Ok(word)
 }
 
 /// The next word of a command and where it ends; `None` at the command's end or too far from its name.

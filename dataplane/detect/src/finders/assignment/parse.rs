@@ -3,7 +3,7 @@
 use super::ampersand::{self, Around};
 use super::name::AssignedName;
 use super::written::{MAX_BLANKS, MAX_WORD, Operator, Parsed};
-use super::{element, member, prose, read, remote};
+use super::{element, fallback, member, prose, read, remote};
 use crate::bytes::{ALNUM, ByteSet, WORD};
 use crate::text::cursor::Cursor;
 use crate::text::{TextView, TooShort};
@@ -186,7 +186,19 @@ fn argument(
     closed: bool,
     before: usize,
 ) -> Result<Option<Operator>, TooShort> {
+    if closed && let Some(operator) = fallback::behind_variable(cursor)? {
+        return Ok(Some(operator));
+    }
     let found = match cursor.peek()? {
+        // `kApiToken{"x"}`
+        b'{' if before == 0 && !closed => {
+            let mut ahead = Cursor { at: cursor.at + 1, ..*cursor };
+            let literal = read::opening_quote(&mut ahead)?.is_some();
+            cursor.at += usize::from(literal);
+            literal.then_some(Operator::Equals)
+        }
+        // `"password" to "x"`
+        b't' if closed && before > 0 && is_pair(cursor)? => Some(Operator::Comma),
         b'|' if before > 0 && is_in_table(cursor.view.text, name) => {
             cursor.at += 1;
             Some(Operator::Colon)
@@ -213,6 +225,16 @@ fn argument(
         _ => None,
     };
     Ok(found)
+}
+
+/// Takes `to ` before a literal.
+fn is_pair(cursor: &mut Cursor<'_>) -> Result<bool, TooShort> {
+    let mut ahead = *cursor;
+    if !ahead.word(b"to ")? || read::opening_quote(&mut ahead.clone())?.is_none() {
+        return Ok(false);
+    }
+    *cursor = ahead;
+    Ok(true)
 }
 
 /// `| password | x |`: the cell before a name begins with a bar, too.

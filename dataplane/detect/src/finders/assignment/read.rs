@@ -3,9 +3,9 @@
 #![expect(clippy::cast_possible_truncation, reason = "at most seven backslashes are read")]
 
 use super::ampersand::{self, Around};
-use super::field;
 use super::name::AssignedName;
 use super::written::{MAX_BLANKS, MAX_WORD, Operator, Parsed, Value};
+use super::{fallback, field};
 use crate::bytes::{ALNUM, ByteSet, SPACE, WORD};
 use crate::candidate::Tail;
 use crate::text::cursor::{Cursor, is_line_start};
@@ -32,11 +32,21 @@ pub(super) fn value(
             if closes_name(&cursor, name, quote)? {
                 return Ok(None);
             }
+            if matches!((cursor.peek()?, cursor.look(1)?), (b'{' | b'$', b'{'))
+                && let Some(found) = instead(cursor, name, operator, spaced)?
+            {
+                return Ok(Some(found));
+            }
             return nested(cursor, name, quote, operator, spaced);
         }
         match cursor.peek()? {
             // An Erlang binary.
             b'<' if cursor.look(1)? == b'<' => cursor.at += 2,
+            b'[' if cursor.look(1)? == b']' => {
+                if !wrapper(&mut cursor, operator)? {
+                    break;
+                }
+            }
             b'[' | b'{' | b'(' => {
                 let mut ahead = cursor;
                 ahead.at += 1;
@@ -56,12 +66,28 @@ pub(super) fn value(
     if operator == Operator::Comma {
         return Ok(None);
     }
-    if let Some(mut fallback) = fallback(cursor)?
-        && let Some(quote) = opening_quote(&mut fallback)?
-    {
-        return quoted(fallback, name, quote, operator, spaced);
+    if let Some(found) = instead(cursor, name, operator, spaced)? {
+        return Ok(Some(found));
     }
     unquoted(cursor, name, operator, spaced)
+}
+
+/// What stands in for the variable at the cursor, if that is one and has a fallback.
+fn instead(
+    cursor: Cursor<'_>,
+    name: &AssignedName,
+    operator: Operator,
+    spaced: bool,
+) -> Result<Parsed, TooShort> {
+    if let Some(Span { start, end }) = fallback::of_shell(cursor)? {
+        return Ok(Some(Value { start, end, quoted: true, operator, spaced, alone: false, tail: None }));
+    }
+    if let Some(mut place) = fallback::value_place(cursor)?
+        && let Some(quote) = opening_quote(&mut place)?
+    {
+        return quoted(place, name, quote, operator, spaced);
+    }
+    Ok(None)
 }
 
 /// `"--password", type=str, default="x"`: moves to the default among the other arguments of an option.
@@ -165,7 +191,12 @@ pub(super) fn opening_quote(cursor: &mut Cursor<'_>) -> Result<Option<Quote>, To
 /// Takes a type annotation (`: str = `), YAML's tag (`!!str`) or a wrapper (`String::from(`, `Some(`).
 fn wrapper(cursor: &mut Cursor<'_>, operator: Operator) -> Result<bool, TooShort> {
     const TYPE: ByteSet = WORD.union(ByteSet::of(b"<>[]&'.:?!*"));
-    const CALLS: [&[u8]; 14] = [
+    const CALLS: [&[u8]; 19] = [
+        b"secretstr",
+        b"secretbytes",
+        b"field",
+        b"setting",
+        b"option",
         b"from",
         b"some",
         b"str",
@@ -218,43 +249,6 @@ fn wrapper(cursor: &mut Cursor<'_>, operator: Operator) -> Result<bool, TooShort
     ahead.blanks(MAX_BLANKS)?;
     *cursor = ahead;
     Ok(true)
-}
-
-/// `os.environ.get("X") or "default"`, `${X:-default}`: the place of the default, if the value reads an environment.
-fn fallback(cursor: Cursor<'_>) -> Result<Option<Cursor<'_>>, TooShort> {
-    const READERS: [&[u8]; 12] = [
-        b"os.environ",
-        b"os.getenv",
-        b"process.env",
-        b"getenv",
-        b"env(",
-        b"system.getenv",
-        b"env[",
-        b"env.fetch",
-        b"config(",
-        b"sys.env",
-        b"environment.get",
-        b"scala.util.properties.env",
-    ];
-    let mut ahead = cursor;
-    if !ahead.clone().any_word(&READERS)? {
-        return Ok(None);
-    }
-    for _ in 0..120 {
-        if ahead.line_end()? || ahead.peek()? == b';' {
-            return Ok(None);
-        }
-        let mut after = ahead;
-        let taken = after.word(b"||")? || after.word(b" or ")? || after.word(b"??")? || after.take(b',')?;
-        if taken {
-            after.blanks(MAX_BLANKS)?;
-            if opening_quote(&mut after.clone())?.is_some() {
-                return Ok(Some(after));
-            }
-        }
-        ahead.at += 1;
-    }
-    Ok(None)
 }
 
 /// Takes the quote that closes what `quote` has opened.
