@@ -1,6 +1,6 @@
 //! Passwords as arguments of calls that take a user and a password: `NetworkCredential("user", "password")`.
 
-use super::read;
+use super::{prose, read};
 use crate::bytes::{ByteSet, DIGIT, WORD};
 use crate::candidate::{Candidate, Candidates, rank};
 use crate::plausibility::{shape::is_random, value};
@@ -84,6 +84,8 @@ const CALLS: &[(&str, usize, Evidence)] = &[
     ("createcipheriv(", 2, NoWord),
     ("cookieparser(", 1, NoWord),
     ("wifi.begin(", 2, NoWord),
+    ("oracle.connect(", 2, Literals),
+    ("oracledb.connect(", 2, Literals),
     (".connect(", 3, Noise),
     (".connect(", 4, Noise),
     ("simple_bind_s(", 2, NoWord),
@@ -117,22 +119,15 @@ pub(crate) fn find(candidates: &mut Candidates, view: TextView<'_>, rule: u16, S
     }
 }
 
-/// Whether a literal could be a name, an address or an algorithm.
+/// Whether a literal could be a word, an address, a path or an algorithm.
 fn is_word(value: &[u8]) -> bool {
     const ALGORITHMS: [&[u8]; 6] = [b"sha", b"md5", b"aes", b"hs", b"rs", b"es"];
-    let count = |test: fn(&u8) -> bool| value.iter().filter(|byte| test(byte)).count();
-    let (digits, letters) = (count(u8::is_ascii_digit), count(u8::is_ascii_alphabetic));
-    let signs = value.iter().filter(|byte| b"!@#$%^&*+=?~".contains(byte)).count();
-    let short =
-        value.len() < 10 && ALGORITHMS.iter().any(|head| value.to_ascii_lowercase().starts_with(head));
-    let is_host =
-        value.contains(&b'.') && value.iter().all(|b| b.is_ascii_alphanumeric() || b"-.:".contains(b));
-    value.len() < 8
-        || short
-        || is_host
-        || value.contains(&b'/') && !is_random(value, 16, 2)
-        || letters < 2
-        || digits + signs < 2
+    let lower = value.to_ascii_lowercase();
+    let is_algorithm = value.len() < 10 && ALGORITHMS.iter().any(|head| lower.starts_with(head));
+    let is_host = value.contains(&b'.')
+        && value.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-.:".contains(byte));
+    let is_path = value.contains(&b'/') && !is_random(value, 16, 2);
+    is_algorithm || is_host || is_path || prose::is_word(value)
 }
 
 /// The extent of the literal that is the call's n-th argument.
@@ -152,7 +147,15 @@ fn argument(view: TextView<'_>, end: usize, place: usize, literal: bool) -> Resu
     behind.skip(&ByteSet::of(b"\\"), 7)?;
     behind.at += 1;
     behind.blanks(4)?;
-    Ok((!matches!(behind.peek()?, b'+' | b'.' | b'%')).then_some(span))
+    let converts = behind.any_word(&[
+        b".encode(",
+        b".getbytes(",
+        b".tochararray(",
+        b".into(",
+        b".to_string(",
+        b".as_bytes(",
+    ])?;
+    Ok((converts || !matches!(behind.peek()?, b'+' | b'.' | b'%')).then_some(span))
 }
 
 /// `Some(`, `String::from(` before a literal.

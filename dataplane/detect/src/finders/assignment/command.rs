@@ -5,19 +5,23 @@
 
 use super::devices::{self, SETTINGS};
 use super::password_source::PasswordSource::{
-    self, Before, Behind, First, Glued, Option as Opt, Piped, Word,
+    self, Before, Behind, First, Glued, Option as Opt, Piped, Printed, Word,
 };
 use super::password_source::WordPart::{self, Colon, Field, Percent, Slash, Whole};
-use crate::bytes::ALNUM;
+use super::read;
+use super::{printed, prose};
+use crate::bytes::{ALNUM, DIGIT};
 use crate::candidate::{Candidate, Candidates, Tail, rank};
 use crate::plausibility::value;
-use crate::text::cursor::Cursor;
+use crate::text::cursor::{Cursor, is_line_start};
 use crate::text::{Span, TextView, TooShort};
 
 /// How far from the command's name a credential may begin, in bytes.
 const REACH: usize = 190;
 /// So many bytes of a word are read; what follows belongs to a credential that passes.
 const MAX_VALUE: usize = 200;
+/// How many line ends and blanks may stand between the words of a list.
+const MAX_GAP: usize = 40;
 /// How many words of a command are read.
 const MAX_WORDS: usize = 24;
 
@@ -60,6 +64,7 @@ const COMMANDS: &[(&str, &[PasswordSource])] = &[
     ("bcp", &[Opt(&["-P"], Whole), Glued("-P", Whole)]),
     ("sqlplus", &[Word(0, Slash)]),
     ("zip -p", &[Word(0, Whole)]),
+    ("log in as", &[Behind(&["/"])]),
     ("7z a", &[Glued("-p", Whole)]),
     ("7z x", &[Glued("-p", Whole)]),
     ("ssh-keygen", &[Opt(&["-N", "-P"], Whole)]),
@@ -81,6 +86,11 @@ const COMMANDS: &[(&str, &[PasswordSource])] = &[
     ("sudo -s", &[Piped(Whole)]),
     ("password-stdin", &[Piped(Whole)]),
     ("passwd --stdin", &[Piped(Whole)]),
+    ("log in as", &[Behind(&["/"])]),
+    ("pass show", &[Printed]),
+    ("initial-password", &[Printed]),
+    ("bw get password", &[Printed]),
+    ("find-generic-password", &[Printed]),
     ("@tcp(", &[Before]),
     ("@unix(", &[Before]),
 ];
@@ -102,13 +112,19 @@ pub(crate) fn find(candidates: &mut Candidates, view: TextView<'_>, rule: u16, S
     let glued = |b: &u8| ALNUM.has(*b) || matches!(b, b'_' | b'-' | b'.');
     let piped = sources.iter().any(|t| matches!(t, Piped(_) | Before));
     let escape = start > 1 && view.text[start - 2] == b'\\' && matches!(view.text[start - 1], b'n' | b't');
-    if !piped && !escape && start > 0 && glued(&view.text[start - 1]) {
+    // The sign of a diff.
+    let signed = start > 0 && view.text[start - 1] == b'-' && is_line_start(view.text, start - 1);
+    if !piped && !escape && !signed && start > 0 && glued(&view.text[start - 1]) {
         return;
     }
     let mut found = Vec::new();
     // A blank only made the name rarer.
     let end = start + name.trim_ascii_end().len();
-    let outcome = if piped { echoed(view, start, sources) } else { words(view, end, sources, &mut found) };
+    let outcome = match sources {
+        [Printed] => printed::below(view, end),
+        _ if piped => echoed(view, start, sources),
+        _ => words(view, end, sources, &mut found),
+    };
     match outcome {
         Err(TooShort) => return candidates.open(start),
         Ok(Some(span)) => found.push(span),
@@ -116,7 +132,7 @@ pub(crate) fn find(candidates: &mut Candidates, view: TextView<'_>, rule: u16, S
     }
     for Span { start: from, end: to } in found {
         let secret = &view.text[from..to];
-        let is_far = from.abs_diff(start) > REACH || (setting.is_some() && devices::is_plain(secret));
+        let is_far = from.abs_diff(start) > REACH || is_plain(sources, secret);
         let Some(confidence) = value::confidence_in_command(secret).filter(|_| !is_far) else {
             continue;
         };
@@ -124,6 +140,15 @@ pub(crate) fn find(candidates: &mut Candidates, view: TextView<'_>, rule: u16, S
         let tail = Tail::of_word(view.text, to).filter(|_| to - from > MAX_VALUE / 2);
         candidates.add(Candidate { span: Span::new(from, to), rule, rank: rank::PLACE, confidence }, tail);
     }
+}
+
+/// Whether what stands in a setting, or behind a user's name in a sentence, could be a word.
+fn is_plain(sources: &[PasswordSource], secret: &[u8]) -> bool {
+    sources.iter().any(|source| match source {
+        Behind(["/"]) => prose::is_word(secret),
+        Behind(_) | First => devices::is_plain(secret),
+        _ => false,
+    })
 }
 
 /// Reads the command's words and collects what its sources give.
@@ -135,6 +160,13 @@ fn words(
 ) -> Result<Option<Span>, TooShort> {
     let mut cursor = Cursor::new(view, end);
     cursor.word(b".exe")?;
+    // `["curl", "-u", "x:y"]`: a list of words.
+    let run = cursor.backslashes()?;
+    if matches!(cursor.look(run)?, b'"' | b'\'') && matches!(cursor.look(run + 1)?, b',' | b' ') {
+        cursor.at += run + 2;
+        cursor.blanks(4)?;
+        return listed(cursor, end, sources, found);
+    }
     // The name must end here.
     if !matches!(cursor.peek()?, b' ' | b'\t' | b'\\' | b'\n' | b'\r') {
         return Ok(None);
@@ -177,6 +209,43 @@ fn words(
             }
         }
         position += usize::from(text[0] != b'-');
+    }
+    Ok(None)
+}
+
+/// Reads the words of a command that is written as a list, or as the kernel's audit has it (`a1="-u" a2="x:y"`), and collects
+/// what follows its options.
+fn listed(
+    mut cursor: Cursor<'_>,
+    end: usize,
+    sources: &[PasswordSource],
+    found: &mut Vec<Span>,
+) -> Result<Option<Span>, TooShort> {
+    let mut awaited = None;
+    for _ in 0..MAX_WORDS {
+        cursor.spaces(MAX_GAP)?;
+        let mut number = cursor;
+        if number.take(b'a')? && number.skip(&DIGIT, 3)? > 0 && number.take(b'=')? {
+            cursor = number;
+        }
+        let Some(quote) = read::opening_quote(&mut cursor)? else { break };
+        let Some(word) = read::string(cursor, quote)? else { break };
+        if word.start - end > REACH {
+            break;
+        }
+        if let Some(part) = awaited.take() {
+            found.extend(secret(cursor.view.text, word, part));
+        }
+        let text = &cursor.view.text[word.range()];
+        awaited = sources.iter().find_map(|source| match source {
+            Opt(names, part) => names.iter().any(|name| name.as_bytes() == text).then_some(*part),
+            _ => None,
+        });
+        cursor.at = word.end;
+        if !read::closes(&mut cursor, quote)? {
+            break;
+        }
+        cursor.take(b',')?;
     }
     Ok(None)
 }

@@ -6,7 +6,13 @@ use super::table;
 use crate::bytes::{ALNUM, DIGIT};
 
 /// Words that say how a secret is written, or what it is for, and stand between its name and itself.
-const KINDS: [&[u8]; 22] = [
+const KINDS: [&[u8]; 28] = [
+    b"local",
+    b"remote",
+    b"plaintext",
+    b"sha256",
+    b"sha512",
+    b"scrypt",
     b"0",
     b"5",
     b"6",
@@ -34,12 +40,10 @@ const KINDS: [&[u8]; 22] = [
 /// Settings and how they take secrets. Lower case.
 pub(super) const SETTINGS: &[(&str, &[PasswordSource])] = &[
     ("tacacs-server", &[Behind(&["key"])]),
-    ("radius-server", &[Behind(&["key"])]),
+    ("radius-server", &[Behind(&["key", "secret"])]),
     ("snmp-server", &[Behind(&["community", "auth", "priv"])]),
-    ("snmp community", &[First]),
     ("rocommunity", &[First]),
     ("rwcommunity", &[First]),
-    ("createuser", &[Behind(&["sha", "md5", "aes", "des"])]),
     ("snmpwalk", &[Opt(&["-c", "-A", "-X"], Whole)]),
     ("snmpbulkwalk", &[Opt(&["-c", "-A", "-X"], Whole)]),
     ("snmpget", &[Opt(&["-c", "-A", "-X"], Whole)]),
@@ -54,9 +58,11 @@ pub(super) const SETTINGS: &[(&str, &[PasswordSource])] = &[
     ("password 0", &[First]),
     ("secret 0", &[First]),
     ("password enc", &[First]),
+    ("passwd enc", &[First]),
+    ("mgt-config users", &[Behind(&["password", "phash"])]),
+    ("algorithm-type", &[Behind(&["secret"])]),
     ("password cipher", &[First]),
     ("psksecret", &[First]),
-    ("phash", &[First]),
     ("authentication psk", &[Behind(&["secret"])]),
     ("insecure-password", &[First]),
     (": psk", &[First]),

@@ -46,6 +46,9 @@ const OPERATORS: [&[u8]; 12] = [
     b".presence ||",
 ];
 
+/// What a fallback is put into.
+const WRAPPERS: [&[u8]; 3] = [b"string::from(", b"secretstring::from(", b"some("];
+
 /// The place of the fallback in the expression at the cursor.
 pub(super) fn value_place(cursor: Cursor<'_>) -> Result<Option<Cursor<'_>>, TooShort> {
     if cursor.peek()? == b'{' && cursor.look(1)? == b'{' {
@@ -63,9 +66,12 @@ pub(super) fn value_place(cursor: Cursor<'_>) -> Result<Option<Cursor<'_>>, TooS
             return Ok(None);
         }
         let mut after = ahead;
-        let taken = operator(&mut after)? || (reads && argument(&mut after, depth)?);
+        // The rarest test first: most bytes begin no operator.
+        let taken = matches!(byte, b' ' | b'\t' | b'\\' | b'|' | b'?' | b'.' | b',' | b'{')
+            && (operator(&mut after)? || (reads && argument(&mut after, depth)?));
         if taken {
             after.blanks(MAX_BLANKS)?;
+            after.any_word(&WRAPPERS)?;
             if opening_quote(&mut after.clone())?.is_some() {
                 return Ok(Some(after));
             }
@@ -159,6 +165,7 @@ pub(super) fn behind_variable(cursor: &mut Cursor<'_>) -> Result<Option<Operator
         }
     }
     ahead.blanks(MAX_BLANKS)?;
+    ahead.any_word(&WRAPPERS)?;
     if opening_quote(&mut ahead.clone())?.is_none() {
         return Ok(None);
     }

@@ -3,7 +3,7 @@
 use super::name::AssignedName;
 use super::service::{AssignmentOutcome, ValueProbe};
 use super::written::{AssignedSecret, Operator, Value};
-use super::{classify, member, name, parse, service, table};
+use super::{classify, member, name, parse, prose, service, table};
 use crate::bytes::{RunCache, entropy};
 use crate::candidate::{Candidate, Candidates, rank};
 use crate::checks::CheckResult;
@@ -106,6 +106,10 @@ fn generic(
         }
         Err(TooShort) => return candidates.open(name.end.saturating_sub(member::MAX_BEFORE)),
     }
+    if let Some(value) = prose::value_before(view.text, &name) {
+        let found = before_name(view.text, &name, value);
+        return report(candidates, rule, compiled, value.start, Ok(found));
+    }
     if start >= candidates.fresh && table::may_end_cell(&view.text[name.end..]) {
         cells(candidates, view, (rule, compiled), &name);
     }
@@ -126,7 +130,10 @@ fn generic(
         }
         next = match &found {
             Some(first) if first.span.start - start <= LEFT_CONTEXT => {
-                member::next_in_list(view, &name, &value)
+                match member::next_in_list(view, &name, &value) {
+                    Ok(None) => member::next_of_change(view, &value),
+                    next => next,
+                }
             }
             _ => Ok(None),
         };

@@ -28,6 +28,8 @@ pub(super) enum PasswordSource {
     First,
     /// From `echo` and a pipe before it.
     Piped(WordPart),
+    /// As the line below, which the command prints.
+    Printed,
     /// Glued to the name's left, behind a colon: `user:password@tcp(`.
     Before,
 }

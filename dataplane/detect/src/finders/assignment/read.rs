@@ -13,6 +13,10 @@ use crate::text::{Span, TooShort};
 
 /// So many bytes of a value are read and judged; what follows belongs to a value that passes.
 pub(super) const MAX_VALUE: usize = 2048;
+/// So many bytes of ASCII before letters of another writing are a word of their own.
+const MIN_WORD: usize = 6;
+/// How far above a line the one before it is looked at.
+const MAX_ABOVE: usize = 128;
 /// How many `=` and `:` a value without quotes may hold.
 pub(super) const MAX_OPERATORS: usize = 6;
 
@@ -25,6 +29,10 @@ pub(super) fn value(
 ) -> Result<Parsed, TooShort> {
     if operator == Operator::Comma && cursor.view.text[name.start] == b'-' {
         default(&mut cursor)?;
+    }
+    // What a tool says of a value that it changed.
+    if operator == Operator::Colon {
+        cursor.any_word(&[b"changed from ", b"changed "])?;
     }
     for _ in 0..3 {
         if let Some(quote) = opening_quote(&mut cursor)? {
@@ -227,6 +235,7 @@ fn wrapper(cursor: &mut Cursor<'_>, operator: Operator) -> Result<bool, TooShort
         let last = word.rsplit(|b| !b.is_ascii_alphanumeric()).find(|w| !w.is_empty()).unwrap_or_default();
         if CALLS.iter().any(|c| last.eq_ignore_ascii_case(c)) {
             ahead.blanks(MAX_BLANKS)?;
+            ahead.any_word(&[b"default=", b"default: "])?;
             *cursor = ahead;
             return Ok(true);
         }
@@ -385,16 +394,31 @@ pub(super) fn unquoted(
     {
         return Ok(Some(field));
     }
+    let closing = typographic(&mut cursor)?;
     let start = cursor.at;
     let mut depth = 0i32;
     let query = around == Around::Query || around == Around::EscapedQuery;
     // A line of settings ends with its value, whatever brackets are in it.
     let line = operator == Operator::Equals && !spaced && is_line_start(text, name.start);
+    let is_sentence = matches!(operator, Operator::Space | Operator::Prose);
+    let is_whole = line && is_env_line(text, name);
     let mut operators = 0;
     while cursor.at - start < MAX_VALUE {
         let byte = cursor.peek()?;
         match byte {
+            b'\'' | b'"' | b'`' | b',' | b';' | b'<' | b'>'
+                if is_whole && cursor.at > start && goes_on(&cursor, name)? => {}
             _ if END.has(byte) => break,
+            0xe2.. if closing.is_some_and(|closing| text[cursor.at..].starts_with(closing)) => break,
+            // A separator of lines, or a blank that is not ASCII's.
+            0xc2 if cursor.look(1)? == 0xa0 => break,
+            0xe2 if cursor.look(1)? == 0x80 && matches!(cursor.look(2)?, 0x80..=0x8f | 0xa8 | 0xa9) => break,
+            // A particle, or a sentence that goes on: `k7xです`.
+            0xe3..0xf0
+                if is_sentence && cursor.at - start >= MIN_WORD && text[start..cursor.at].is_ascii() =>
+            {
+                break;
+            }
             b'(' | b'[' | b'{' => depth += 1,
             b')' | b']' | b'}' => {
                 depth -= 1;
@@ -428,7 +452,6 @@ pub(super) fn unquoted(
         end -= 1;
     }
     // `passwd please{"name": 1}`: a document begins behind the words of a sentence.
-    let is_sentence = matches!(operator, Operator::Space | Operator::Prose);
     if is_sentence && matches!(text.get(end), Some(b'"' | b'\'')) && end > start {
         end -= usize::from(matches!(text[end - 1], b'{' | b'[' | b'('));
     }
@@ -436,8 +459,76 @@ pub(super) fn unquoted(
         return Ok(None);
     }
     cursor.blanks(MAX_BLANKS)?;
-    let alone = cursor.line_end()? || cursor.peek()? == b'#' || cursor.word(b"//")?;
+    let alone =
+        cursor.line_end()? || cursor.peek()? == b'#' || cursor.word(b"//")? || is_string_end(&cursor)?;
     Ok(Some(Value { start, end, quoted: false, operator, spaced, alone, tail }))
+}
+
+/// Takes a quote that is none of ASCII's, and returns what closes it.
+fn typographic(cursor: &mut Cursor<'_>) -> Result<Option<&'static [u8]>, TooShort> {
+    const PAIRS: [(&str, &str); 6] =
+        [("「", "」"), ("『", "』"), ("“", "”"), ("‘", "’"), ("«", "»"), ("„", "“")];
+    if cursor.peek()? < 0xc2 {
+        return Ok(None);
+    }
+    for (opening, closing) in PAIRS {
+        if cursor.word(opening.as_bytes())? {
+            return Ok(Some(closing.as_bytes()));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a string of JSON ends here: with its quote, and what stands behind a member.
+fn is_string_end(cursor: &Cursor<'_>) -> Result<bool, TooShort> {
+    let run = cursor.backslashes()?;
+    if cursor.look(run)? != b'"' {
+        return Ok(false);
+    }
+    let mut behind = Cursor { at: cursor.at + run + 1, ..*cursor };
+    behind.blanks(1)?;
+    Ok(matches!(behind.peek()?, b',' | b'}' | b']'))
+}
+
+/// Whether a value that runs to the end of its line goes on behind a sign here: not with a blank, or another name; in a
+/// string of JSON a quote ends all of it.
+fn goes_on(cursor: &Cursor<'_>, name: &AssignedName) -> Result<bool, TooShort> {
+    let text = cursor.view.text;
+    let is_real = name.start == 0 || text[name.start - 1] == b'\n';
+    if cursor.peek()? == b'"' && !is_real {
+        return Ok(false);
+    }
+    let mut behind = Cursor { at: cursor.at + 1, ..*cursor };
+    let ends = behind.line_end()? || SPACE.has(behind.peek()?);
+    let is_field = behind.skip(&WORD, MAX_WORD)? > 0 && behind.peek()? == b'=';
+    Ok(!ends && !is_field)
+}
+
+/// Whether a line is one of an environment file, in which a value runs to its end: its name is in capitals, and so is that
+/// of the line above, if there is one. In a string of JSON a quote ends more than the value.
+fn is_env_line(text: &[u8], name: &AssignedName) -> bool {
+    let is_name = |name: &[u8]| {
+        !name.is_empty() && name.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_')
+    };
+    if !is_name(&text[name.start..name.end]) {
+        return false;
+    }
+    let Some(end) = name.start.checked_sub(1) else { return true };
+    let floor = end.saturating_sub(MAX_ABOVE);
+    let above = &text[floor..end];
+    let above = &above[memchr::memrchr2(b'\n', b'"', above).map_or(0, |at| at + 1)..];
+    // In a string lines end with an escape.
+    let above = match text[end] {
+        b'\n' => above,
+        b'"' => return true,
+        b'n' => {
+            let above = &above[..above.iter().rposition(|byte| *byte != b'\\').map_or(0, |last| last + 1)];
+            memchr::memmem::rfind(above, b"\\n").map_or(above, |at| &above[at + 2..])
+        }
+        _ => return false,
+    };
+    let key = memchr::memchr(b'=', above).map(|at| &above[..at]);
+    above.trim_ascii().is_empty() || above.starts_with(b"#") || key.is_some_and(is_name)
 }
 
 /// `password string = "x"`: a type between name and operator.

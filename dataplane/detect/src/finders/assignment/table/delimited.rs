@@ -20,6 +20,8 @@ enum Separator {
 const MAX_CELLS: usize = 64;
 /// How far a title goes on to each side of its keyword.
 const MAX_TITLE: usize = 48;
+/// The shortest cell of a table of one column.
+const MIN_SINGLE: usize = 16;
 /// Lines that are drawn between a header and its rows.
 const MAX_DRAWN: usize = 2;
 
@@ -126,7 +128,7 @@ fn quoted(rest: &[u8], ending: Ending) -> usize {
 pub(super) fn read(view: TextView<'_>, header: Span) -> Result<Option<Column>, TooShort> {
     let text = view.text;
     if !may_be_beside(text, header) {
-        return Ok(None);
+        return single(view, header);
     }
     let Some(start) = line::start_of_line(text, header.start) else { return Ok(None) };
     let Some((head, ending)) = line::header(view, start, header.end)? else { return Ok(None) };
@@ -160,6 +162,46 @@ pub(super) fn read(view: TextView<'_>, header: Span) -> Result<Option<Column>, T
         } else {
             break;
         }
+        column.rows.end = row.next;
+        if row.is_last {
+            break;
+        }
+    }
+    Ok(Some(column))
+}
+
+/// A table of one column: the header is the first line of its block, and what is below it has no blanks.
+fn single(view: TextView<'_>, header: Span) -> Result<Option<Column>, TooShort> {
+    let text = view.text;
+    let ends = |byte: Option<&u8>| matches!(byte, None | Some(b'\n' | b'\r' | b'\\'));
+    let begins = header.start.checked_sub(1).map(|before| text[before]);
+    if !ends(text.get(header.end)) || !matches!(begins, None | Some(b'\n' | b'n' | b'r' | b'"')) {
+        return Ok(None);
+    }
+    let Some(start) = line::start_of_line(text, header.start) else { return Ok(None) };
+    let is_block_start = start.is_first
+        || line::above(text, start, header.start)
+            .is_some_and(|above| text[above.range()].trim_ascii().is_empty());
+    if start.at != header.start || !is_block_start {
+        return Ok(None);
+    }
+    let Some((head, ending)) = line::header(view, start, header.end)? else { return Ok(None) };
+    if head.is_last || head.span.end != header.end {
+        return Ok(None);
+    }
+    let mut column = Column { cells: Vec::new(), rows: Span::new(head.next, head.next), place: 0 };
+    while let Some(row) = line::line(view, column.rows.end, ending)? {
+        let cell = trimmed(text, row.span);
+        let is_cell = |byte: &u8| byte.is_ascii_graphic() && !b"{}()<>:;,".contains(byte);
+        if cell.is_empty() {
+            break;
+        }
+        // Text, or another kind of list: of keys none is so short.
+        let bytes = &text[cell.range()];
+        if !bytes.iter().all(is_cell) || bytes.len() < MIN_SINGLE || !bytes.iter().any(u8::is_ascii_digit) {
+            return Ok(None);
+        }
+        column.cells.push(cell);
         column.rows.end = row.next;
         if row.is_last {
             break;
@@ -302,12 +344,24 @@ mod tests {
     }
 
     #[test]
+    fn keys_stand_below_one_title() {
+        let (x, y) = ("q8Zt4Lm2Xv7Kp1Rw", "9Bn3yH6dJ0sF5gTc");
+        for text in [format!("pass\n{x}\n{y}\n\nz\n"), format!("a b:\n\npass\n{x}\n{y}")] {
+            assert_eq!(cells(&text, "pass"), [x, y], "{text:?}");
+        }
+        assert_eq!(cells(&format!("pass\n{x}\nab12\n"), "pass"), [""; 0]);
+    }
+
+    #[test]
     fn what_is_no_table_has_no_cells() {
         for text in [
             "user, pass, host\n1, x1, h\n",
             "f(a,pass)\n1,x1\n",
             "pass,\nx1,\n",
-            "pass\nx1\n",
+            "pass\nx1 y\n",
+            "a\npass\nx1\n",
+            "pass:\nx1\n",
+            "pass\nx(1)\n",
             "id,pass\n1,2,x1\n",
             "1\tfrom a\n2\tpass\n3\tx1\n",
             "2\tpass\n3\tx1\n",

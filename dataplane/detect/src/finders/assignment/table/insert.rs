@@ -22,7 +22,10 @@ pub(super) fn read(view: TextView<'_>, header: Span) -> Result<Option<Column>, T
     };
     let head = before[..open].to_ascii_lowercase();
     let is_copy = memchr::memmem::rfind(&head, b"copy ").is_some();
-    if !is_copy && memchr::memmem::rfind(&head, b"insert into ").is_none() {
+    let is_into = |verb: &[u8]| memchr::memmem::rfind(&head, verb).is_some();
+    if !is_copy
+        && !(is_into(b"into ") && (is_into(b"insert ") || is_into(b"replace ") || is_into(b"upsert ")))
+    {
         return Ok(None);
     }
     let place = memchr::memchr_iter(b',', &before[open..]).count();

@@ -56,28 +56,25 @@ pub(super) fn start_of_line(text: &[u8], at: usize) -> Option<LineStart> {
 }
 
 fn start_within(text: &[u8], at: usize, floor: usize) -> Option<LineStart> {
-    let mut place = at;
-    while place > floor {
-        let byte = text[place - 1];
-        match byte {
-            b'\n' => return Some(LineStart { at: place, is_first: false, ending: Some(Ending::Feed) }),
-            b'n' | b'r' => {
-                let run = backslashes_before(text, place - 1);
-                if run > 0 {
-                    let ending = Some(Ending::Escape(run));
-                    return Some(LineStart { at: place, is_first: false, ending });
-                }
+    let mut end = at;
+    while let Some(ahead) = memchr::memrchr3(b'\n', b'\\', b'"', &text[floor..end]) {
+        let place = floor + ahead;
+        match text[place] {
+            b'\n' => return Some(LineStart { at: place + 1, is_first: false, ending: Some(Ending::Feed) }),
+            b'\\' if place + 1 < at && matches!(text[place + 1], b'n' | b'r') => {
+                let ending = Some(Ending::Escape(backslashes_before(text, place + 1)));
+                return Some(LineStart { at: place + 2, is_first: false, ending });
             }
             b'"' => {
-                let run = backslashes_before(text, place - 1);
-                if begins_string(&text[floor..place - 1 - run.min(place - 1 - floor)]) {
+                let run = backslashes_before(text, place).min(place - floor);
+                if begins_string(&text[floor..place - run]) {
                     let ending = Some(Ending::Escape(run + 1));
-                    return Some(LineStart { at: place, is_first: true, ending });
+                    return Some(LineStart { at: place + 1, is_first: true, ending });
                 }
             }
             _ => {}
         }
-        place -= 1;
+        end = place;
     }
     (floor == 0).then_some(LineStart { at: 0, is_first: true, ending: None })
 }

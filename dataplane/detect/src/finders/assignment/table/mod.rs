@@ -14,6 +14,8 @@ mod columns;
 mod delimited;
 mod insert;
 mod line;
+mod lists;
+mod markup;
 mod pair;
 
 pub(super) use pair::value_beside;
@@ -35,6 +37,7 @@ pub(super) fn may_end_cell(behind: &[u8]) -> bool {
     match behind {
         [b' ', next, ..] => matches!(next, b' ' | b'|' | 0xe2),
         [b'"' | b'\'', b':', ..] | [b'\\', b'"', b':', ..] => false,
+        [b'<', b'/', b't', ..] => true,
         [next, ..] => matches!(
             next,
             b'\n' | b'\r' | b'\t' | b',' | b';' | b'|' | b'`' | b'*' | b'"' | b'\'' | b')' | b'\\'
@@ -46,6 +49,30 @@ pub(super) fn may_end_cell(behind: &[u8]) -> bool {
 /// Where the line begins in which something stands at `at`, if it is near; in JSON a string begins one.
 pub(super) fn line_start(text: &[u8], at: usize) -> Option<usize> {
     line::start_of_line(text, at).map(|start| start.at)
+}
+
+/// The column of a table of whatever kind.
+fn read(view: TextView<'_>, header: Span) -> Result<Option<Column>, TooShort> {
+    let text = view.text;
+    if text[header.end..].starts_with(b"</") {
+        return markup::read(view, header);
+    }
+    if let Some(column) = delimited::read(view, header)? {
+        return Ok(Some(column));
+    }
+    if let Some(column) = columns::read(view, header)? {
+        return Ok(Some(column));
+    }
+    // What stands behind the name in a list of names.
+    let closing = text[header.end..].iter().take(8).find(|byte| !b"\"'`\\ ".contains(byte));
+    let found = match closing {
+        Some(b',' | b')') => insert::read(view, header)?,
+        _ => None,
+    };
+    match closing {
+        Some(b',' | b']') if found.is_none() => lists::read(view, header),
+        _ => Ok(found),
+    }
 }
 
 /// `Pass`: a column of tests that passed, or of passes.
@@ -68,14 +95,7 @@ pub(super) fn column(
         last: view.last || view.text.len() >= limit,
     };
     let header = Span::new(name.start, name.end);
-    let found = match delimited::read(cut, header)? {
-        None => match columns::read(cut, header)? {
-            None => insert::read(cut, header)?,
-            found => found,
-        },
-        found => found,
-    };
-    let Some(column) = found else { return Ok(None) };
+    let Some(column) = read(cut, header)? else { return Ok(None) };
     let is_known = memory.rows.start == column.rows.start;
     if is_known && (memory.columns >= MAX_COLUMNS || memory.last == column.place) {
         return Ok(None);

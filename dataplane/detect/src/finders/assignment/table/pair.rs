@@ -32,7 +32,8 @@ pub(in super::super) fn value_beside(
     }
     let behind = near.get(gap + bar..).unwrap_or_default();
     let blanks = behind.iter().take_while(|byte| BLANK.has(**byte) || **byte == b'`').count();
-    let start = name.end + gap + bar + blanks + kind(behind.get(blanks..).unwrap_or_default());
+    let kind = kind(behind.get(blanks..).unwrap_or_default());
+    let start = name.end + gap + bar + blanks + kind;
     let Some(line_start) = line::start_of_line(text, name.start) else { return Ok(None) };
     let Some((line, ending)) = line::header(view, line_start, name.end)? else { return Ok(None) };
     let Some(rest) = text.get(start..line.span.end) else { return Ok(None) };
@@ -57,7 +58,7 @@ pub(in super::super) fn value_beside(
     if !is_judged(&text[value.range()]) {
         return Ok(None);
     }
-    if bar == 0 && !is_aligned(view, (line_start, line, ending), start, name.start)? {
+    if bar + kind == 0 && !is_aligned(view, (line_start, line, ending), start, name.start)? {
         return Ok(None);
     }
     Ok(Some(value))
@@ -132,7 +133,7 @@ mod tests {
             "Key         Value\n---         -----\npassword    lantern52x\nuser        ann\n",
             "password    lantern52x\nuser        ann",
             "user        ann\npassword    lantern52x",
-            "HKEY\\Sync\n    Server      REG_SZ    db1\n    password    REG_SZ    lantern52x\n",
+            "HKEY\\Sync\n    Server    REG_SZ    db1\n    password    REG_SZ    lantern52x\n",
             "{\"k\":\"user        ann\\npassword    lantern52x\",\"l\":1}",
         ] {
             assert_eq!(beside(text).as_deref(), Some("lantern52x"), "{text:?}");
