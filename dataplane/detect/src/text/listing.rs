@@ -28,7 +28,9 @@ const CLOSING: ByteSet = ByteSet::of(b"\"',:|[{(>- \t\r");
 /// Whether what stands around a keyword in its line may be more, or else, than the line says: the line ends with the
 /// name, or a prefix runs into the name.
 pub(crate) fn is_worth_a_look(text: &[u8], keyword: Span) -> bool {
-    (ends_line(&text[keyword.end..]) || begins_with_sign(text, keyword.start))
+    (ends_line(&text[keyword.end..])
+        || ends_cell(&text[keyword.end..])
+        || begins_with_sign(text, keyword.start))
         && lines::line_start(text, keyword.start, keyword.start.saturating_sub(MAX_LINE))
             .is_some_and(|start| may_have_prefix(text, start, keyword.start) && prefix(text, start, 0) > 0)
 }
@@ -72,6 +74,16 @@ fn ends_line(rest: &[u8]) -> bool {
                 _ => false,
             }
         }
+        _ => false,
+    }
+}
+
+/// Whether the name that goes on here is followed by what stands between the cells of a table.
+fn ends_cell(rest: &[u8]) -> bool {
+    let behind = &rest[NAME.run(rest, MAX_NAME)..];
+    match behind {
+        [b' ', b' ' | b'|' | 0xe2, ..] | [b'|' | b'\t' | b';', ..] => true,
+        [b',', next, ..] => !BLANK.has(*next),
         _ => false,
     }
 }

@@ -19,6 +19,7 @@ mod known_writings;
 mod manifests;
 mod marks;
 mod mutants;
+mod neighbours;
 mod overlaps;
 mod own_value;
 mod personal;

@@ -23,10 +23,10 @@ pub(super) fn member(cursor: &mut Cursor<'_>, names: &[&[u8]]) -> Result<bool, T
     for _ in 0..MAX_MEMBERS {
         ahead.spaces(MAX_INDENT)?;
         let Some(quote) = opening_quote(&mut ahead)? else { return Ok(false) };
-        let mut named = ahead;
-        let is_named = named.any_word(names)? && read::closes(&mut named, quote)?;
+        let mut inside = ahead;
+        let is_named = inside.any_word(names)? && read::closes(&mut inside, quote)?;
         if is_named {
-            ahead = named;
+            ahead = inside;
         } else {
             let Some(key) = read::string(ahead, quote)? else { return Ok(false) };
             ahead.at = key.end;
@@ -89,10 +89,10 @@ pub(super) fn line(cursor: &mut Cursor<'_>, name: &[u8]) -> Result<bool, TooShor
             return Ok(false);
         }
         ahead.spaces(MAX_BLANKS)?;
-        let mut named = ahead;
-        if named.word(name)? && named.take(b':')? {
-            named.blanks(MAX_BLANKS)?;
-            *cursor = named;
+        let mut inside = ahead;
+        if inside.word(name)? && inside.take(b':')? {
+            inside.blanks(MAX_BLANKS)?;
+            *cursor = inside;
             return Ok(true);
         }
         // Another item, or no key: what follows belongs to somebody else.

@@ -8,6 +8,9 @@ pub(super) const MAX_LINE: usize = 1024;
 /// How far left of a name its line, and the one above, may begin; less than a window's context.
 const MAX_BEFORE: usize = 224;
 
+/// How far behind a name the end of its line is looked for, to tell a string from a cell; less than what is always in sight.
+const MAX_SIGHT: usize = 384;
+
 /// How the lines of a table end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {
@@ -67,7 +70,7 @@ fn start_within(text: &[u8], at: usize, floor: usize) -> Option<LineStart> {
             }
             b'"' => {
                 let run = backslashes_before(text, place).min(place - floor);
-                if begins_string(&text[floor..place - run]) {
+                if begins_string(&text[floor..place - run]) || goes_on_in_lines(text, at, run) {
                     let ending = Some(Ending::Escape(run + 1));
                     return Some(LineStart { at: place + 1, is_first: true, ending });
                 }
@@ -82,6 +85,25 @@ fn start_within(text: &[u8], at: usize, floor: usize) -> Option<LineStart> {
 /// Whether a quote behind this begins a string of JSON: a member's value, or the first of an array.
 fn begins_string(before: &[u8]) -> bool {
     matches!(before.trim_ascii_end().last(), Some(b':' | b'['))
+}
+
+/// Whether the escape of a line end, as it is in a string whose quotes have so many backslashes, stands behind `at` before
+/// any such quote: what begins with the quote before `at` is a string then, and no cell.
+fn goes_on_in_lines(text: &[u8], at: usize, width: usize) -> bool {
+    let near = &text[at..text.len().min(at + MAX_SIGHT)];
+    let mut from = 0;
+    while let Some(ahead) = memchr::memchr3(b'\n', b'\\', b'"', &near[from..]) {
+        let place = from + ahead;
+        let run = near[place..].iter().take(MAX_BACKSLASHES).take_while(|byte| **byte == b'\\').count();
+        match near.get(place + run) {
+            Some(b'n') if run == width + 1 => return true,
+            Some(b'"') if run > width => {}
+            Some(b'\n' | b'"') | None => return false,
+            Some(_) => {}
+        }
+        from = place + run + 1;
+    }
+    false
 }
 
 /// The line above one that begins at `start`, as far as it is near; `None` if it is not, or there is none.
@@ -255,6 +277,9 @@ mod tests {
         assert_eq!(start("{\"k\": \"a,"), Some((7, true, Some(Ending::Escape(1)))));
         assert_eq!(start("{\\\"k\\\":\\\"a,"), Some((9, true, Some(Ending::Escape(2)))));
         assert_eq!(start("\"a\",\"b"), Some((0, true, None)));
+        let listed = b"[1, \"a,b\\n\"]";
+        let found = start_of_line(listed, 7).map(|start| (start.at, start.is_first));
+        assert_eq!(found, Some((5, true)));
         assert_eq!(start(&" ".repeat(MAX_BEFORE + 1)), None);
     }
 }

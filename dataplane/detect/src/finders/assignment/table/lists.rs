@@ -107,7 +107,7 @@ fn list(cursor: &mut Cursor<'_>) -> Result<Option<Vec<Span>>, TooShort> {
 mod tests {
     use super::*;
 
-    fn cells<'a>(text: &'a str) -> Vec<&'a str> {
+    fn cells(text: &str) -> Vec<&str> {
         let start = text.find("pass").unwrap();
         let view = TextView { text: text.as_bytes(), last: true };
         let found = read(view, Span::new(start, start + 4)).unwrap();

@@ -37,7 +37,7 @@ pub(super) fn may_end_cell(behind: &[u8]) -> bool {
     match behind {
         [b' ', next, ..] => matches!(next, b' ' | b'|' | 0xe2),
         [b'"' | b'\'', b':', ..] | [b'\\', b'"', b':', ..] => false,
-        [b'<', b'/', b't', ..] => true,
+        [b'<', mark @ ..] => mark.starts_with(b"/t"),
         [next, ..] => matches!(
             next,
             b'\n' | b'\r' | b'\t' | b',' | b';' | b'|' | b'`' | b'*' | b'"' | b'\'' | b')' | b'\\'
