@@ -1,6 +1,6 @@
 //! Passwords as arguments of calls that take a user and a password: `NetworkCredential("user", "password")`.
 
-use super::{prose, read};
+use super::{prose, quotes};
 use crate::bytes::{ByteSet, DIGIT, WORD};
 use crate::candidate::{Candidate, Candidates, rank};
 use crate::plausibility::{shape::is_random, value};
@@ -140,8 +140,8 @@ fn argument(view: TextView<'_>, end: usize, place: usize, literal: bool) -> Resu
     }
     cursor.spaces(MAX_SPACES)?;
     wrapped(&mut cursor)?;
-    let Some(quote) = read::opening_quote(&mut cursor)? else { return Ok(None) };
-    let Some(span) = read::string(cursor, quote)? else { return Ok(None) };
+    let Some(quote) = quotes::opening_quote(&mut cursor)? else { return Ok(None) };
+    let Some(span) = quotes::string(cursor, quote)? else { return Ok(None) };
     // Where a literal is put together with something else it is not the whole.
     let mut behind = Cursor::new(view, span.end);
     behind.skip(&ByteSet::of(b"\\"), 7)?;
@@ -172,8 +172,8 @@ fn wrapped(cursor: &mut Cursor<'_>) -> Result<(), TooShort> {
 fn skip(cursor: &mut Cursor<'_>, literal: bool) -> Result<bool, TooShort> {
     cursor.spaces(MAX_SPACES)?;
     let mut ahead = *cursor;
-    if let Some(quote) = read::opening_quote(&mut ahead)? {
-        let Some(Span { end: to, .. }) = read::string(ahead, quote)? else { return Ok(false) };
+    if let Some(quote) = quotes::opening_quote(&mut ahead)? {
+        let Some(Span { end: to, .. }) = quotes::string(ahead, quote)? else { return Ok(false) };
         cursor.at = to;
         cursor.skip(&ByteSet::of(b"\\"), 7)?;
         cursor.at += 1;

@@ -8,7 +8,7 @@ use super::password_source::PasswordSource::{
     self, Before, Behind, First, Glued, Option as Opt, Piped, Printed, Word,
 };
 use super::password_source::WordPart::{self, Colon, Field, Percent, Slash, Whole};
-use super::read;
+use super::quotes;
 use super::{printed, prose};
 use crate::bytes::{ALNUM, DIGIT};
 use crate::candidate::{Candidate, Candidates, Tail, rank};
@@ -228,8 +228,8 @@ fn listed(
         if number.take(b'a')? && number.skip(&DIGIT, 3)? > 0 && number.take(b'=')? {
             cursor = number;
         }
-        let Some(quote) = read::opening_quote(&mut cursor)? else { break };
-        let Some(word) = read::string(cursor, quote)? else { break };
+        let Some(quote) = quotes::opening_quote(&mut cursor)? else { break };
+        let Some(word) = quotes::string(cursor, quote)? else { break };
         if word.start - end > REACH {
             break;
         }
@@ -242,7 +242,7 @@ fn listed(
             _ => None,
         });
         cursor.at = word.end;
-        if !read::closes(&mut cursor, quote)? {
+        if !quotes::closes(&mut cursor, quote)? {
             break;
         }
         cursor.take(b',')?;

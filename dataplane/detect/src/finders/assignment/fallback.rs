@@ -1,6 +1,6 @@
 //! Values that stand in for a variable that is not set: `os.getenv("X") or "…"`, `${X:-…}`, `{{ x | default("…") }}`.
 
-use super::read::opening_quote;
+use super::quotes::opening_quote;
 use super::written::{MAX_BLANKS, Operator};
 use crate::bytes::WORD;
 use crate::text::cursor::Cursor;

@@ -3,7 +3,8 @@
 
 use super::name::AssignedName;
 use super::object;
-use super::read::{self, opening_quote};
+use super::quotes::{self, opening_quote};
+use super::read;
 use super::written::{MAX_BLANKS, Operator, Parsed, Value};
 use crate::bytes::{ByteSet, SPACE, WORD};
 use crate::text::cursor::Cursor;
@@ -92,7 +93,7 @@ pub(super) fn next_in_list(
     }
     cursor.spaces(MAX_INDENT)?;
     let Some(quote) = opening_quote(&mut cursor)? else { return Ok(None) };
-    let Some(Span { start, end }) = read::string(cursor, quote)? else { return Ok(None) };
+    let Some(Span { start, end }) = quotes::string(cursor, quote)? else { return Ok(None) };
     Ok(Some(Value { start, end, ..*value }))
 }
 
@@ -136,7 +137,7 @@ pub(super) fn next_of_change(view: TextView<'_>, value: &Value) -> Result<Parsed
         let end = cursor.at;
         return Ok((end > start).then_some(Value { start, end, ..*value }));
     };
-    let Some(Span { start, end }) = read::string(cursor, quote)? else { return Ok(None) };
+    let Some(Span { start, end }) = quotes::string(cursor, quote)? else { return Ok(None) };
     Ok(Some(Value { start, end, ..*value }))
 }
 

@@ -22,6 +22,7 @@ mod password_source;
 mod place;
 mod printed;
 mod prose;
+mod quotes;
 mod read;
 mod remote;
 mod service;

@@ -1,6 +1,6 @@
 //! An object whose members stand between a name and its value: `{"name": "X", "sensitive": true, "value": "…"}`.
 
-use super::read::{self, opening_quote};
+use super::quotes::{self, opening_quote};
 use super::written::MAX_BLANKS;
 use crate::bytes::{ByteSet, WORD};
 use crate::text::TooShort;
@@ -24,13 +24,13 @@ pub(super) fn member(cursor: &mut Cursor<'_>, names: &[&[u8]]) -> Result<bool, T
         ahead.spaces(MAX_INDENT)?;
         let Some(quote) = opening_quote(&mut ahead)? else { return Ok(false) };
         let mut inside = ahead;
-        let is_named = inside.any_word(names)? && read::closes(&mut inside, quote)?;
+        let is_named = inside.any_word(names)? && quotes::closes(&mut inside, quote)?;
         if is_named {
             ahead = inside;
         } else {
-            let Some(key) = read::string(ahead, quote)? else { return Ok(false) };
+            let Some(key) = quotes::string(ahead, quote)? else { return Ok(false) };
             ahead.at = key.end;
-            if !read::closes(&mut ahead, quote)? {
+            if !quotes::closes(&mut ahead, quote)? {
                 return Ok(false);
             }
         }
@@ -58,9 +58,9 @@ pub(super) fn member(cursor: &mut Cursor<'_>, names: &[&[u8]]) -> Result<bool, T
 fn pass(cursor: &mut Cursor<'_>) -> Result<bool, TooShort> {
     if let Some(quote) = opening_quote(&mut cursor.clone())? {
         opening_quote(cursor)?;
-        let Some(string) = read::string(*cursor, quote)? else { return Ok(false) };
+        let Some(string) = quotes::string(*cursor, quote)? else { return Ok(false) };
         cursor.at = string.end;
-        return read::closes(cursor, quote);
+        return quotes::closes(cursor, quote);
     }
     if !matches!(cursor.peek()?, b'{' | b'[') {
         return Ok(cursor.skip(&SCALAR, MAX_BLANKS)? > 0);

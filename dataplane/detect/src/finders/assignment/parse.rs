@@ -3,7 +3,7 @@
 use super::ampersand::{self, Around};
 use super::name::AssignedName;
 use super::written::{MAX_BLANKS, MAX_WORD, Operator, Parsed};
-use super::{element, fallback, member, prose, read, remote};
+use super::{element, fallback, member, prose, quotes, read, remote};
 use crate::bytes::{ALNUM, ByteSet, WORD};
 use crate::rule::Strength;
 use crate::text::cursor::Cursor;
@@ -50,7 +50,7 @@ pub(super) fn assignment(view: TextView<'_>, name: &AssignedName) -> Result<Pars
         }
         below.spaces(MAX_INDENT)?;
         php_type(&mut below)?;
-        if read::opening_quote(&mut below.clone())?.is_none() {
+        if quotes::opening_quote(&mut below.clone())?.is_none() {
             return Ok(None);
         }
         let value = read::value(below, name, operator, true)?;
@@ -97,7 +97,7 @@ fn index(cursor: &mut Cursor<'_>) -> Result<(), TooShort> {
         }
         return Ok(());
     }
-    if read::opening_quote(&mut ahead)?.is_some() {
+    if quotes::opening_quote(&mut ahead)?.is_some() {
         ahead.skip(&WORD.with(b'-', b'-'), MAX_WORD)?;
         ahead.skip(&ByteSet::of(b"\\"), 7)?;
         if matches!(ahead.peek()?, b'"' | b'\'') && ahead.look(1)? == b']' {
@@ -253,7 +253,7 @@ fn argument(
         // `kApiToken{"x"}`
         b'{' if before == 0 && !closed => {
             let mut ahead = Cursor { at: cursor.at + 1, ..*cursor };
-            let literal = read::opening_quote(&mut ahead)?.is_some();
+            let literal = quotes::opening_quote(&mut ahead)?.is_some();
             cursor.at += usize::from(literal);
             literal.then_some(Operator::Equals)
         }
@@ -268,7 +268,7 @@ fn argument(
         // `setPassword("x")`, `.token('x')`
         b'(' if !closed
             && !prose::is_verb(cursor.view.text, name)
-            && read::opening_quote(&mut Cursor { at: cursor.at + 1, ..*cursor })?.is_some() =>
+            && quotes::opening_quote(&mut Cursor { at: cursor.at + 1, ..*cursor })?.is_some() =>
         {
             cursor.at += 1;
             Some(Operator::Comma)
@@ -319,7 +319,7 @@ fn is_registry_value(cursor: &mut Cursor<'_>) -> Result<bool, TooShort> {
 /// Takes `to ` before a literal.
 fn is_pair(cursor: &mut Cursor<'_>) -> Result<bool, TooShort> {
     let mut ahead = *cursor;
-    if !ahead.word(b"to ")? || read::opening_quote(&mut ahead.clone())?.is_none() {
+    if !ahead.word(b"to ")? || quotes::opening_quote(&mut ahead.clone())?.is_none() {
         return Ok(false);
     }
     *cursor = ahead;

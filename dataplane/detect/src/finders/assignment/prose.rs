@@ -1,7 +1,7 @@
 //! Operators that are words or nothing at all: `the password is x`, `--token x`, `PASSWORD 'x'`.
 
 use super::name::AssignedName;
-use super::read;
+use super::quotes;
 use super::read::typed;
 use super::written::{MAX_BLANKS, MAX_WORD, Operator};
 use crate::bytes::{ALNUM, ByteSet, WORD};
@@ -152,7 +152,7 @@ pub(super) fn operator(
         return Ok((name.strength == Strength::Password && !closed).then_some(Operator::Prose));
     }
     let option = name.start < name.end && text[name.start] == b'-';
-    if !closed && read::opening_quote(&mut cursor.clone())?.is_some() {
+    if !closed && quotes::opening_quote(&mut cursor.clone())?.is_some() {
         let direct =
             name.strength == Strength::Password && !is_verb(text, name) && !has_no_account(text, name);
         let defined = is_introduced(text, name) || has_word_before(text, name.start, b"#define ");

@@ -6,7 +6,7 @@
 
 use super::column::Column;
 use crate::bytes::{ByteSet, WORD};
-use crate::finders::assignment::read::{self, opening_quote};
+use crate::finders::assignment::quotes::{self, opening_quote};
 use crate::text::cursor::Cursor;
 use crate::text::{Span, TextView, TooShort};
 
@@ -40,9 +40,9 @@ pub(super) fn read(view: TextView<'_>, header: Span) -> Result<Option<Column>, T
     cursor.spaces(MAX_GAP)?;
     if let Some(quote) = opening_quote(&mut cursor)? {
         // `"rows": [`
-        let Some(key) = read::string(cursor, quote)? else { return Ok(None) };
+        let Some(key) = quotes::string(cursor, quote)? else { return Ok(None) };
         cursor.at = key.end;
-        if !read::closes(&mut cursor, quote)? {
+        if !quotes::closes(&mut cursor, quote)? {
             return Ok(None);
         }
         cursor.spaces(MAX_GAP)?;
@@ -81,9 +81,9 @@ fn list(cursor: &mut Cursor<'_>) -> Result<Option<Vec<Span>>, TooShort> {
     while values.len() < MAX_VALUES {
         cursor.spaces(MAX_GAP)?;
         if let Some(quote) = opening_quote(cursor)? {
-            let Some(value) = read::string(*cursor, quote)? else { return Ok(None) };
+            let Some(value) = quotes::string(*cursor, quote)? else { return Ok(None) };
             cursor.at = value.end;
-            if !read::closes(cursor, quote)? {
+            if !quotes::closes(cursor, quote)? {
                 return Ok(None);
             }
             values.push(value);
