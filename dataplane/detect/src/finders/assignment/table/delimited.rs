@@ -36,7 +36,7 @@ impl Separator {
                 return matches!(text, [0xe2, 0x94, 0x82 | 0x83, ..]).then_some(3);
             }
             Separator::Tab => match ending {
-                Ending::Feed => b"\t",
+                Ending::Feed | Ending::Decoded => b"\t",
                 Ending::Escape(run) => {
                     let escaped = text.len() > run && text[..run].iter().all(|byte| *byte == b'\\');
                     return (escaped && text[run] == b't').then_some(run + 1);
@@ -100,7 +100,7 @@ fn split(text: &[u8], line: Span, (separator, ending): (Separator, Ending), cell
 /// How long the cell between quotes is that `rest` begins with, in which a doubled quote is one; zero if there is none.
 fn quoted(rest: &[u8], ending: Ending) -> usize {
     let run = match ending {
-        Ending::Feed => 0,
+        Ending::Feed | Ending::Decoded => 0,
         Ending::Escape(run) => 2 * run - 1,
     };
     let opens = |at: usize| {
@@ -382,6 +382,9 @@ mod tests {
             r#"{\"k\":\"id\\tpass\\n1\\tx1\\n2\\ty2\"}"#,
             r#"{"k":"a\n\"id\",\"pass\"\n\"1,2\",\"x1\"\n\"3\",\"y2\""}"#,
             "id|pass\na\\|b|x1\nc|y2",
+            // Decoded.
+            "{\"k\":\"id,pass\n1,x1\n2,y2\",\"l\":\"3,z3\"}",
+            "{\"k\":\"id,pass\n1,x1\n2,y2\n\"},{\"3\":\"z3\"}",
         ] {
             assert_eq!(cells(text, "pass"), ["x1", "y2"], "{text:?}");
         }

@@ -16,6 +16,8 @@ const MAX_SIGHT: usize = 384;
 pub(super) enum Ending {
     /// With a line feed.
     Feed,
+    /// With a line feed in a string whose escapes are decoded, and with the string's quote.
+    Decoded,
     /// With the escape of one, in a string: so many backslashes and an `n`.
     Escape(usize),
 }
@@ -110,7 +112,7 @@ fn goes_on_in_lines(text: &[u8], at: usize, width: usize) -> bool {
 pub(super) fn above(text: &[u8], start: LineStart, name: usize) -> Option<Span> {
     let end = match start.ending? {
         _ if start.is_first => return None,
-        Ending::Feed => start.at - 1,
+        Ending::Feed | Ending::Decoded => start.at - 1,
         Ending::Escape(run) => start.at - 1 - run,
     };
     let found = start_within(text, end, name.saturating_sub(MAX_BEFORE))?;
@@ -123,12 +125,17 @@ pub(super) fn header(
     start: LineStart,
     at: usize,
 ) -> Result<Option<(Line, Ending)>, TooShort> {
-    let ending = match start.ending {
-        Some(ending @ Ending::Escape(_)) => ending,
-        _ => match ending_behind(view, at)? {
-            Some(ending) => ending,
-            None => return Ok(None),
-        },
+    let Some(behind) = ending_behind(view, at)? else { return Ok(None) };
+    let ending = match (start.ending, behind) {
+        // A table of quoted cells has other quotes than that of its string.
+        (Some(Ending::Escape(_)), Ending::Feed) if start.is_first => {
+            match memchr::memchr2(b'"', b'\n', &view.text[start.at..]) {
+                Some(place) if view.text[start.at + place] == b'"' => Ending::Feed,
+                _ => Ending::Decoded,
+            }
+        }
+        (Some(ending @ Ending::Escape(_)), _) => ending,
+        _ => behind,
     };
     Ok(line(view, start.at, ending)?.map(|line| (line, ending)))
 }
@@ -165,6 +172,7 @@ pub(super) fn line(view: TextView<'_>, start: usize, ending: Ending) -> Result<O
             next: at + 1,
             is_last: false,
         }),
+        Ending::Decoded => decoded_line(near),
         Ending::Escape(run) => escaped_line(near, run, view.last)?,
     };
     let line = match found {
@@ -175,6 +183,18 @@ pub(super) fn line(view: TextView<'_>, start: usize, ending: Ending) -> Result<O
     };
     let end = line.span.end - near[..line.span.end].iter().rev().take_while(|byte| **byte == b'\r').count();
     Ok(Some(Line { span: Span::new(start, start + end), next: start + line.next, ..line }))
+}
+
+/// A line in a decoded string: it ends with its feed, or with a quote before what stands behind a string.
+fn decoded_line(near: &[u8]) -> Option<Line> {
+    memchr::memchr2_iter(b'\n', b'"', near).find_map(|at| {
+        let ends = |next: usize, is_last| Some(Line { span: Span::new(0, at), next, is_last });
+        match near[at..] {
+            [b'\n', ..] => ends(at + 1, false),
+            [_, b',' | b'}' | b']', ..] | [_] | [_, b' ' | b'\n', ..] => ends(at, true),
+            _ => None,
+        }
+    })
 }
 
 /// A line in a string whose line ends have so many backslashes: it ends with its escape, or with the string's quote,
@@ -267,6 +287,8 @@ mod tests {
         assert_eq!(at("a,b\nc", Ending::Escape(1)), found("a,b", true));
         assert_eq!(at("a,b", Ending::Feed), found("a,b", true));
         assert_eq!(at("", Ending::Feed), None);
+        assert_eq!(at("a,b\nc", Ending::Decoded), found("a,b", false));
+        assert_eq!(at("a,b\",\"c\n", Ending::Decoded), found("a,b", true));
     }
 
     #[test]
