@@ -31,12 +31,11 @@ const READERS: [&[u8]; 17] = [
 ];
 
 /// What stands between an expression and the value that replaces it.
-const OPERATORS: [&[u8]; 12] = [
+const OPERATORS: [&[u8]; 11] = [
     b"||",
     b" or ",
     b"??",
     b"?:",
-    b"?.",
     b".unwrap_or(",
     b".unwrap_or_else(||",
     b".unwrap_or_else(|_|",
@@ -66,9 +65,14 @@ pub(super) fn value_place(cursor: Cursor<'_>) -> Result<Option<Cursor<'_>>, TooS
             return Ok(None);
         }
         let mut after = ahead;
-        // The rarest test first: most bytes begin no operator.
-        let taken = matches!(byte, b' ' | b'\t' | b'\\' | b'|' | b'?' | b'.' | b',' | b'{')
-            && (operator(&mut after)? || (reads && argument(&mut after, depth)?));
+        // The rarest test first: most bytes begin no operator. Without a reader a blank must stand before it, or it is a part
+        // of a value: `Xq7A??"b`.
+        let may_begin = match byte {
+            b' ' | b'\t' => true,
+            b'\\' | b'|' | b'?' | b'.' | b',' | b'{' => reads,
+            _ => false,
+        };
+        let taken = may_begin && (operator(&mut after)? || (reads && argument(&mut after, depth)?));
         if taken {
             after.blanks(MAX_BLANKS)?;
             after.any_word(&WRAPPERS)?;
@@ -245,6 +249,8 @@ mod tests {
             "{{ x }} default 'v'",
             "'v' || 'w'",
             "a) || 'v'",
+            "Xq7A?.\"v\"",
+            "Xq7A||'v'",
         ] {
             assert_eq!(place(text), None, "{text}");
         }
