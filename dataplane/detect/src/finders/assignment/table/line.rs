@@ -191,7 +191,7 @@ fn decoded_line(near: &[u8]) -> Option<Line> {
         let ends = |next: usize, is_last| Some(Line { span: Span::new(0, at), next, is_last });
         match near[at..] {
             [b'\n', ..] => ends(at + 1, false),
-            [_, b',' | b'}' | b']', ..] | [_] | [_, b' ' | b'\n', ..] => ends(at, true),
+            [_] | [_, b',' | b'}' | b']' | b' ' | b'\n', ..] => ends(at, true),
             _ => None,
         }
     })
