@@ -15,6 +15,15 @@ pub(crate) struct Candidate {
     pub(crate) confidence: Confidence,
 }
 
+/// The table that was read last.
+#[derive(Debug, Default)]
+pub(crate) struct TableMemory {
+    pub(crate) rows: Span,
+    /// How many of its columns were read, and the number of the last.
+    pub(crate) columns: usize,
+    pub(crate) last: usize,
+}
+
 /// What confirming candidates writes to.
 #[derive(Default)]
 pub(crate) struct Candidates {
@@ -28,6 +37,7 @@ pub(crate) struct Candidates {
     pub(crate) inner_quotes: Vec<usize>,
     /// Where values may begin that are searched for and that go on with an escape, to that.
     pub(crate) escaped_values: Vec<Span>,
+    pub(crate) table: TableMemory,
     /// Where unjudged text begins.
     pub(crate) fresh: usize,
     /// The earliest start of a candidate that the text is too short to judge.
@@ -42,6 +52,7 @@ impl Candidates {
         self.runs.clear();
         self.atomic_spans.clear();
         self.escaped_values.clear();
+        self.table = TableMemory::default();
         self.fresh = fresh;
         self.open = usize::MAX;
     }

@@ -54,6 +54,8 @@ pub(crate) fn is_template(value: &[u8]) -> bool {
             let word = |b: &u8| ALNUM.has(*b) || matches!(b, b'_' | b'*' | b'.' | b':');
             second.is_ascii_alphabetic() && value[1..].iter().all(word)
         }
+        // A class of characters: `a-zA-Z0-9`.
+        b'a' | b'A' | b'0' if second == b'-' => matches!(value[2..], [b'z' | b'Z' | b'9' | b'f' | b'F', ..]),
         _ => false,
     };
     if braced {

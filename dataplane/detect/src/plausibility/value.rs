@@ -46,11 +46,38 @@ pub(crate) fn confidence_in_command(value: &[u8]) -> Option<Confidence> {
 /// Whether a value says of itself that it is none.
 pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     let known = |list: &[&[u8]]| list.iter().any(|w| w.eq_ignore_ascii_case(value));
-    is_masked(value) || known(WORDS) || known(WEAK) || has_stand_in(value, &STAND_INS)
+    is_masked(value) || is_shortened(value) || known(WORDS) || known(WEAK) || has_stand_in(value, &STAND_INS)
 }
 
 pub(crate) fn has_sequence(value: &[u8]) -> bool {
     has_stand_in(value, &SEQUENCES)
+}
+
+/// What is encrypted for somebody who has the key, and may be seen by others: `SealedSecret`, KMS, Vault's transit, SOPS,
+/// dotenvx, Spring, Fernet; and `env:NAME`, which only says where a value is.
+pub(crate) fn is_ciphertext(value: &[u8]) -> bool {
+    const MARKS: [&[u8]; 5] = [b"encrypted:", b"ENC[", b"ENC(", b"vault:v", b"{cipher}"];
+    const HEADS: [(&[u8], usize); 7] = [
+        (b"AQICAH", 60),
+        (b"AQECAH", 60),
+        (b"CiQA", 60),
+        (b"gAAAAAB", 80),
+        (b"AgA", 200),
+        (b"AgB", 200),
+        (b"AgC", 200),
+    ];
+    let is_base64 = |value: &[u8]| value.iter().all(|b| b.is_ascii_alphanumeric() || b"+/=_-".contains(b));
+    let is_name =
+        |name: &[u8]| name.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_');
+    MARKS.iter().any(|mark| value.starts_with(mark))
+        || HEADS.iter().any(|(head, len)| value.len() >= *len && value.starts_with(head) && is_base64(value))
+        || value.strip_prefix(b"env:").is_some_and(is_name)
+}
+
+/// `sk-...q7Zf`: what is left of a secret that was shortened.
+fn is_shortened(value: &[u8]) -> bool {
+    let place = memchr::memmem::find(value, b"...");
+    place.is_some_and(|at| value.len() <= 24 && at <= 8 && value.len() - at <= 11)
 }
 
 /// Fewer than three different bytes: `xxxxxxxx`, `******`.

@@ -5,7 +5,7 @@ use super::view::{TextView, TooShort};
 use crate::bytes::{BLANK, ByteSet, SPACE};
 
 /// Text inside a string inside a string has three backslashes before its quotes and letters, inside one more seven.
-pub(super) const MAX_BACKSLASHES: usize = 7;
+pub(crate) const MAX_BACKSLASHES: usize = 7;
 
 #[derive(Clone, Copy)]
 pub(crate) struct Cursor<'a> {

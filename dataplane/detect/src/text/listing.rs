@@ -28,9 +28,31 @@ const CLOSING: ByteSet = ByteSet::of(b"\"',:|[{(>- \t\r");
 /// Whether what stands around a keyword in its line may be more, or else, than the line says: the line ends with the
 /// name, or a prefix runs into the name.
 pub(crate) fn is_worth_a_look(text: &[u8], keyword: Span) -> bool {
-    (ends_line(&text[keyword.end..]) || begins_with_sign(text, keyword.start))
+    (ends_line(&text[keyword.end..])
+        || ends_cell(&text[keyword.end..])
+        || begins_with_sign(text, keyword.start))
         && lines::line_start(text, keyword.start, keyword.start.saturating_sub(MAX_LINE))
-            .is_some_and(|start| prefix(text, start, 0) > 0)
+            .is_some_and(|start| may_have_prefix(text, start, keyword.start) && prefix(text, start, 0) > 0)
+}
+
+/// Whether something that prefixes are made of stands before a keyword in its line; blanks are one only in a diff, where
+/// a line beside has a sign.
+fn may_have_prefix(text: &[u8], start: usize, keyword: usize) -> bool {
+    let head = &text[start..keyword];
+    if head.iter().any(|byte| MARK.has(*byte) || DIGIT.has(*byte) || !byte.is_ascii() || *byte == b'\\') {
+        return true;
+    }
+    let is_written = start > 0 && text[start - 1] != b'\n';
+    let is_sign = |at: usize| matches!(text.get(at), Some(b'+' | b'-'));
+    let below = || memchr::memchr(b'\n', &text[keyword..text.len().min(keyword + MAX_LINE)]);
+    let above = || {
+        let end = start.saturating_sub(1);
+        let floor = end.saturating_sub(MAX_LINE);
+        memchr::memrchr(b'\n', &text[floor..end]).map_or(floor, |at| floor + at + 1)
+    };
+    is_written
+        || head.first() == Some(&b' ')
+            && (below().is_some_and(|at| is_sign(keyword + at + 1)) || is_sign(above()))
 }
 
 /// Whether the line ends with the name that goes on here, but for what closes it.
@@ -52,6 +74,16 @@ fn ends_line(rest: &[u8]) -> bool {
                 _ => false,
             }
         }
+        _ => false,
+    }
+}
+
+/// Whether the name that goes on here is followed by what stands between the cells of a table.
+fn ends_cell(rest: &[u8]) -> bool {
+    let behind = &rest[NAME.run(rest, MAX_NAME)..];
+    match behind {
+        [b' ', b' ' | b'|' | 0xe2, ..] | [b'|' | b'\t' | b';', ..] => true,
+        [b',', next, ..] => !BLANK.has(*next),
         _ => false,
     }
 }

@@ -68,6 +68,15 @@ const UNITS: &[&str] = &[
     "p\u{8}p",
     "1: name: token\n",
     "+token:\n",
+    "a,password\n",
+    "password,password,",
+    "| password |\n",
+    "| password | a1b2c3d4 |\n",
+    "a  password\n",
+    "a  password  password\n",
+    "INSERT INTO t (password) VALUES ('a'),(",
+    "('a'),(INSERT INTO t (password) VALUES ",
+    "password  a1b2c3d4\n",
     "> \"password\",\n",
 ];
 

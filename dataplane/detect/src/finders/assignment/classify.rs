@@ -19,8 +19,8 @@ use crate::plausibility::shape::{
     odd_signs,
 };
 use crate::plausibility::value::{
-    has_label_word, has_sequence, is_label, is_masked, is_mixed, is_owned_password, is_placeholder,
-    is_secret_name,
+    has_label_word, has_sequence, is_ciphertext, is_label, is_masked, is_mixed, is_owned_password,
+    is_placeholder, is_secret_name,
 };
 use crate::plausibility::words::{FORMS, STUBS, WEAK};
 use crate::rule::Strength;
@@ -53,13 +53,15 @@ pub(super) fn is_too_poor(text: &[u8], name: &AssignedName, value: &Value) -> bo
         return true;
     }
     let bare = !value.quoted && value.spaced && !matches!(value.operator, Operator::Tag | Operator::Space);
-    bare && name.strength != Strength::Password && is_code(&text[value.start..value.end], value)
+    bare && !is_chosen_secret(text, name, value)
+        && name.strength != Strength::Password
+        && is_code(&text[value.start..value.end], value)
 }
 
 /// Checks a generic assignment.
 pub(super) fn classify(text: &[u8], name: &AssignedName, value: &Value) -> Option<Confidence> {
     let bytes = &text[value.start..value.end];
-    if bytes.iter().any(|b| *b < b' ' || *b == 0x7f) || is_template(bytes) {
+    if bytes.iter().any(|b| *b < b' ' || *b == 0x7f) || is_template(bytes) || is_ciphertext(bytes) {
         return None;
     }
     let is_password = name.strength == Strength::Password;
@@ -83,7 +85,11 @@ pub(super) fn classify(text: &[u8], name: &AssignedName, value: &Value) -> Optio
         || line
         || matches!(value.operator, Operator::Tag | Operator::Space)
         || ampersand::around(text, name, false) != Around::Other
+        || (is_password
+            && digits(bytes) > 1
+            && settings(text, name, value, false) == Some(Confidence::Medium))
         || (odd_signs(bytes) > 2 && digits(bytes) > 2 && place::is_environment(text, name, value));
+    let literal = literal || is_chosen_secret(text, name, value);
     if (!literal && is_code(bytes, value)) || (!value.quoted && (is_constant(bytes) || is_number(bytes))) {
         return None;
     }
@@ -100,7 +106,9 @@ pub(super) fn classify(text: &[u8], name: &AssignedName, value: &Value) -> Optio
         return None;
     }
     let verdict = match name.strength {
-        Strength::Password if is_uuid(bytes) => None,
+        Strength::Password if is_uuid(bytes) => {
+            (is_spelled_out(name) && name.end == name.keyword.end).then_some(Confidence::Medium)
+        }
         Strength::Password if pin => Some(if bytes.len() < 6 { Confidence::Low } else { Confidence::Medium }),
         Strength::Password => password(bytes, value)
             .or_else(|| passphrase(name, bytes, value))
@@ -189,6 +197,10 @@ fn secret(text: &[u8], name: &AssignedName, value: &Value) -> Option<Confidence>
         return Some(Confidence::Medium);
     }
     let plain = keyword.eq_ignore_ascii_case(b"secret") && name.end == name.keyword.end;
+    // `secret = QuiverGranite6843` among settings, and between quotes anywhere: a name has no such digits.
+    if plain && is_chosen(bytes) && (value.quoted || (value.alone && value.operator == Operator::Equals)) {
+        return Some(Confidence::Medium);
+    }
     if !value.quoted || bytes.len() < 8 || bytes.contains(&b'/') {
         return None;
     }
@@ -208,6 +220,24 @@ fn secret(text: &[u8], name: &AssignedName, value: &Value) -> Option<Confidence>
         }
         _ => None,
     }
+}
+
+/// `secret = QuiverGranite6843`, alone in its line.
+fn is_chosen_secret(text: &[u8], name: &AssignedName, value: &Value) -> bool {
+    value.alone
+        && value.operator == Operator::Equals
+        && text[name.start..name.end].eq_ignore_ascii_case(b"secret")
+        && is_chosen(&text[value.start..value.end])
+}
+
+/// `QuiverGranite6843`: words and digits run together, as people choose them.
+fn is_chosen(value: &[u8]) -> bool {
+    let cases = value.iter().any(u8::is_ascii_uppercase) && value.iter().any(u8::is_ascii_lowercase);
+    value.len() >= 10
+        && value.last().is_some_and(u8::is_ascii_digit)
+        && cases
+        && digits(value) > 2
+        && value.iter().all(u8::is_ascii_alphanumeric)
 }
 
 /// Whether no word, path or name has so much punctuation.
@@ -367,7 +397,10 @@ fn is_pin(name: &AssignedName, value: &[u8], written: &Value) -> bool {
 fn passphrase(name: &AssignedName, value: &[u8], written: &Value) -> Option<Confidence> {
     let literal = written.quoted || written.alone;
     let tied = !matches!(written.operator, Operator::Comma | Operator::Prose);
-    (literal && tied && is_spelled_out(name) && is_three_words(value)).then_some(Confidence::Medium)
+    // Behind a short name four words are needed.
+    let words = value.iter().filter(|byte| matches!(byte, b'-' | b'_')).count();
+    let named = is_spelled_out(name) || (words > 2 && name.keyword.len() > 2);
+    (literal && tied && named && is_three_words(value)).then_some(Confidence::Medium)
 }
 
 /// Three words or more in lower case that one separator joins.

@@ -3,49 +3,27 @@
 //! The engine finds the command's name; its words are read as a shell reads them, and the word that the command takes
 //! for a password is judged.
 
-use crate::bytes::ALNUM;
+use super::devices::{self, SETTINGS};
+use super::password_source::PasswordSource::{
+    self, Before, Behind, First, Glued, Option as Opt, Piped, Printed, Word,
+};
+use super::password_source::WordPart::{self, Colon, Field, Percent, Slash, Whole};
+use super::quotes;
+use super::{printed, prose};
+use crate::bytes::{ALNUM, DIGIT};
 use crate::candidate::{Candidate, Candidates, Tail, rank};
 use crate::plausibility::value;
-use crate::text::cursor::Cursor;
+use crate::text::cursor::{Cursor, is_line_start};
 use crate::text::{Span, TextView, TooShort};
 
 /// How far from the command's name a credential may begin, in bytes.
 const REACH: usize = 190;
 /// So many bytes of a word are read; what follows belongs to a credential that passes.
 const MAX_VALUE: usize = 200;
+/// How many line ends and blanks may stand between the words of a list.
+const MAX_GAP: usize = 40;
 /// How many words of a command are read.
 const MAX_WORDS: usize = 24;
-
-/// What of a word is the secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum WordPart {
-    Whole,
-    /// Behind the first colon: `user:password`.
-    Colon,
-    /// Behind the first `%`: `user%password`.
-    Percent,
-    /// Between the first `/` and `@`: `user/password@host`.
-    Slash,
-    /// Behind the first `=`: `name=value`.
-    Field,
-}
-
-/// How a command takes its password.
-enum PasswordSource {
-    /// As the word behind one of these options, or as the rest of the option's own word behind `=`.
-    Option(&'static [&'static str], WordPart),
-    /// Glued to an option: `-pPASSWORD`, `pass:PASSWORD`.
-    Glued(&'static str, WordPart),
-    /// As the n-th word that is no option.
-    Word(usize, WordPart),
-    /// From `echo` and a pipe before it.
-    Piped(WordPart),
-    /// Glued to the name's left, behind a colon: `user:password@tcp(`.
-    Before,
-}
-
-use PasswordSource::{Before, Glued, Option as Opt, Piped, Word};
-use WordPart::{Colon, Field, Percent, Slash, Whole};
 
 /// Commands and how they take passwords. Lower case.
 const COMMANDS: &[(&str, &[PasswordSource])] = &[
@@ -86,6 +64,7 @@ const COMMANDS: &[(&str, &[PasswordSource])] = &[
     ("bcp", &[Opt(&["-P"], Whole), Glued("-P", Whole)]),
     ("sqlplus", &[Word(0, Slash)]),
     ("zip -p", &[Word(0, Whole)]),
+    ("log in as", &[Behind(&["/"])]),
     ("7z a", &[Glued("-p", Whole)]),
     ("7z x", &[Glued("-p", Whole)]),
     ("ssh-keygen", &[Opt(&["-N", "-P"], Whole)]),
@@ -107,30 +86,45 @@ const COMMANDS: &[(&str, &[PasswordSource])] = &[
     ("sudo -s", &[Piped(Whole)]),
     ("password-stdin", &[Piped(Whole)]),
     ("passwd --stdin", &[Piped(Whole)]),
+    ("log in as", &[Behind(&["/"])]),
+    ("pass show", &[Printed]),
+    ("initial-password", &[Printed]),
+    ("bw get password", &[Printed]),
+    ("find-generic-password", &[Printed]),
     ("@tcp(", &[Before]),
     ("@unix(", &[Before]),
 ];
 
 /// Whether a rule may name this command.
 pub(crate) fn is_known(command: &str) -> bool {
-    COMMANDS.iter().any(|(name, _)| *name == command)
+    COMMANDS.iter().chain(SETTINGS).any(|(name, _)| *name == command)
 }
 
 /// Looks at the words of the command whose name is `text[start..end]`.
 pub(crate) fn find(candidates: &mut Candidates, view: TextView<'_>, rule: u16, Span { start, end }: Span) {
     let name = &view.text[start..end];
-    let found = COMMANDS.iter().find(|(n, _)| n.as_bytes().eq_ignore_ascii_case(name));
-    let Some((_, sources)) = found else { return };
+    let is_named = |(n, _): &&(&str, &[PasswordSource])| n.as_bytes().eq_ignore_ascii_case(name);
+    let setting = SETTINGS.iter().find(is_named);
+    let Some((_, sources)) = setting.or_else(|| COMMANDS.iter().find(is_named)) else { return };
+    if setting.is_some() && !devices::begins_line(view.text, start) {
+        return;
+    }
     let glued = |b: &u8| ALNUM.has(*b) || matches!(b, b'_' | b'-' | b'.');
     let piped = sources.iter().any(|t| matches!(t, Piped(_) | Before));
     let escape = start > 1 && view.text[start - 2] == b'\\' && matches!(view.text[start - 1], b'n' | b't');
-    if !piped && !escape && start > 0 && glued(&view.text[start - 1]) {
+    // The sign of a diff.
+    let signed = start > 0 && view.text[start - 1] == b'-' && is_line_start(view.text, start - 1);
+    if !piped && !escape && !signed && start > 0 && glued(&view.text[start - 1]) {
         return;
     }
     let mut found = Vec::new();
     // A blank only made the name rarer.
     let end = start + name.trim_ascii_end().len();
-    let outcome = if piped { echoed(view, start, sources) } else { words(view, end, sources, &mut found) };
+    let outcome = match sources {
+        [Printed] => printed::below(view, end),
+        _ if piped => echoed(view, start, sources),
+        _ => words(view, end, sources, &mut found),
+    };
     match outcome {
         Err(TooShort) => return candidates.open(start),
         Ok(Some(span)) => found.push(span),
@@ -138,14 +132,23 @@ pub(crate) fn find(candidates: &mut Candidates, view: TextView<'_>, rule: u16, S
     }
     for Span { start: from, end: to } in found {
         let secret = &view.text[from..to];
-        let Some(confidence) = value::confidence_in_command(secret).filter(|_| from.abs_diff(start) <= REACH)
-        else {
+        let is_far = from.abs_diff(start) > REACH || is_plain(sources, secret);
+        let Some(confidence) = value::confidence_in_command(secret).filter(|_| !is_far) else {
             continue;
         };
         // A word that was read to its end stands before a blank, a quote or another sign.
         let tail = Tail::of_word(view.text, to).filter(|_| to - from > MAX_VALUE / 2);
         candidates.add(Candidate { span: Span::new(from, to), rule, rank: rank::PLACE, confidence }, tail);
     }
+}
+
+/// Whether what stands in a setting, or behind a user's name in a sentence, could be a word.
+fn is_plain(sources: &[PasswordSource], secret: &[u8]) -> bool {
+    sources.iter().any(|source| match source {
+        Behind(["/"]) => prose::is_word(secret),
+        Behind(_) | First => devices::is_plain(secret),
+        _ => false,
+    })
 }
 
 /// Reads the command's words and collects what its sources give.
@@ -157,6 +160,13 @@ fn words(
 ) -> Result<Option<Span>, TooShort> {
     let mut cursor = Cursor::new(view, end);
     cursor.word(b".exe")?;
+    // `["curl", "-u", "x:y"]`: a list of words.
+    let run = cursor.backslashes()?;
+    if matches!(cursor.look(run)?, b'"' | b'\'') && matches!(cursor.look(run + 1)?, b',' | b' ') {
+        cursor.at += run + 2;
+        cursor.blanks(4)?;
+        return listed(cursor, end, sources, found);
+    }
     // The name must end here.
     if !matches!(cursor.peek()?, b' ' | b'\t' | b'\\' | b'\n' | b'\r') {
         return Ok(None);
@@ -183,6 +193,13 @@ fn words(
                     let long = text.len() > 5 && text[..5].eq_ignore_ascii_case(b"-pass");
                     taken = (!long).then_some((Span::new(word.start + mark.len(), word.end), *part));
                 }
+                First if position == 0 => {
+                    taken = past_kinds(&mut cursor, end, Some(word))?.map(|w| (w, Whole));
+                }
+                Behind(names) if names.iter().any(|n| n.as_bytes().eq_ignore_ascii_case(text)) => {
+                    let next = next_word(&mut cursor, end)?;
+                    taken = past_kinds(&mut cursor, end, next)?.map(|w| (w, Whole));
+                }
                 Word(nth, part) if *nth == position && text[0] != b'-' => taken = Some((word, *part)),
                 _ => {}
             }
@@ -194,6 +211,56 @@ fn words(
         position += usize::from(text[0] != b'-');
     }
     Ok(None)
+}
+
+/// Reads the words of a command that is written as a list, or as the kernel's audit has it (`a1="-u" a2="x:y"`), and collects
+/// what follows its options.
+fn listed(
+    mut cursor: Cursor<'_>,
+    end: usize,
+    sources: &[PasswordSource],
+    found: &mut Vec<Span>,
+) -> Result<Option<Span>, TooShort> {
+    let mut awaited = None;
+    for _ in 0..MAX_WORDS {
+        cursor.spaces(MAX_GAP)?;
+        let mut number = cursor;
+        if number.take(b'a')? && number.skip(&DIGIT, 3)? > 0 && number.take(b'=')? {
+            cursor = number;
+        }
+        let Some(quote) = quotes::opening_quote(&mut cursor)? else { break };
+        let Some(word) = quotes::string(cursor, quote)? else { break };
+        if word.start - end > REACH {
+            break;
+        }
+        if let Some(part) = awaited.take() {
+            found.extend(secret(cursor.view.text, word, part));
+        }
+        let text = &cursor.view.text[word.range()];
+        awaited = sources.iter().find_map(|source| match source {
+            Opt(names, part) => names.iter().any(|name| name.as_bytes() == text).then_some(*part),
+            _ => None,
+        });
+        cursor.at = word.end;
+        if !quotes::closes(&mut cursor, quote)? {
+            break;
+        }
+        cursor.take(b',')?;
+    }
+    Ok(None)
+}
+
+/// The word itself, or the first behind it that does not say how a secret is written.
+fn past_kinds(cursor: &mut Cursor<'_>, name: usize, word: Option<Span>) -> Result<Option<Span>, TooShort> {
+    let mut word = word;
+    while let Some(kind) = word.filter(|word| devices::is_kind(&cursor.view.text[word.range()])) {
+        // The last word is the secret, whatever it says.
+        match next_word(cursor, name)? {
+            None => return Ok(Some(kind)),
+            next => word = next,
+        }
+    }
+    Ok(word)
 }
 
 /// The next word of a command and where it ends; `None` at the command's end or too far from its name.

@@ -4,7 +4,8 @@
 //! So neither `&` nor `<` nor a quote ends it, but the element's end does.
 
 use super::name::AssignedName;
-use super::read::{MAX_OPERATORS, MAX_VALUE};
+use super::quotes::MAX_VALUE;
+use super::read::MAX_OPERATORS;
 use super::written::{MAX_BLANKS, Operator, Parsed, Value};
 use crate::bytes::{ALNUM, ByteSet, SPACE, WORD};
 use crate::candidate::Tail;

@@ -3,7 +3,7 @@
 use super::name::AssignedName;
 use super::service::{AssignmentOutcome, ValueProbe};
 use super::written::{AssignedSecret, Operator, Value};
-use super::{classify, member, name, parse, service};
+use super::{classify, member, name, parse, prose, service, table};
 use crate::bytes::{RunCache, entropy};
 use crate::candidate::{Candidate, Candidates, rank};
 use crate::checks::CheckResult;
@@ -106,6 +106,13 @@ fn generic(
         }
         Err(TooShort) => return candidates.open(name.end.saturating_sub(member::MAX_BEFORE)),
     }
+    if let Some(value) = prose::value_before(view.text, &name) {
+        let found = before_name(view.text, &name, value);
+        return report(candidates, rule, compiled, value.start, Ok(found));
+    }
+    if start >= candidates.fresh && table::may_end_cell(&view.text[name.end..]) {
+        cells(candidates, view, (rule, compiled), &name);
+    }
     let mut next = parse::assignment(view, &name);
     while let Ok(Some(value)) = next {
         candidates.runs.work += (value.end - start) as u64;
@@ -123,7 +130,10 @@ fn generic(
         }
         next = match &found {
             Some(first) if first.span.start - start <= LEFT_CONTEXT => {
-                member::next_in_list(view, &name, &value)
+                match member::next_in_list(view, &name, &value) {
+                    Ok(None) => member::next_of_change(view, &value),
+                    next => next,
+                }
             }
             _ => Ok(None),
         };
@@ -131,6 +141,38 @@ fn generic(
     }
     if let Err(TooShort) = next {
         candidates.open(start);
+    }
+}
+
+/// For a name in a table: the cells below it, or the one beside it.
+fn cells(
+    candidates: &mut Candidates,
+    view: TextView<'_>,
+    (rule, compiled): (u16, &Compiled),
+    name: &AssignedName,
+) {
+    match table::column(view, name, &mut candidates.table) {
+        Err(TooShort) => candidates.open(name.start),
+        Ok(None) => {}
+        Ok(Some(column)) => {
+            candidates.runs.work += (column.rows.end - name.start) as u64;
+            // Also without a secret: a row must not be taken for a header where the header is out of sight.
+            if !column.rows.is_empty() {
+                candidates.atomic_spans.push(Span::new(name.start, column.rows.end));
+            }
+            for cell in column.cells {
+                let found = before_name(view.text, name, cell);
+                report(candidates, rule, compiled, cell.start, Ok(found));
+            }
+        }
+    }
+    match table::value_beside(view, name) {
+        Err(TooShort) => candidates.open(name.start),
+        Ok(None) => {}
+        Ok(Some(value)) => {
+            let found = before_name(view.text, name, value);
+            report(candidates, rule, compiled, name.start, Ok(found));
+        }
     }
 }
 

@@ -2,9 +2,11 @@
 //! an object around the value, with the value before its name.
 
 use super::name::AssignedName;
-use super::read::{self, opening_quote};
+use super::object;
+use super::quotes::{self, opening_quote};
+use super::read;
 use super::written::{MAX_BLANKS, Operator, Parsed, Value};
-use crate::bytes::SPACE;
+use crate::bytes::{ByteSet, SPACE, WORD};
 use crate::text::cursor::Cursor;
 use crate::text::{LOOKAHEAD, Span, TextView, TooShort};
 
@@ -14,10 +16,17 @@ const MAX_INDENT: usize = 96;
 pub(super) const MAX_BEFORE: usize = 256;
 /// How far behind the first quote of its own a string is read on; no more than is always in sight.
 const MAX_REST: usize = LOOKAHEAD;
+/// What a value without quotes is made of in a sentence.
+const CHANGED: ByteSet = WORD.union(ByteSet::of(b"!@#$%^&*+=?~-/"));
+/// What may stand before a name in a path of names.
+const PATH: ByteSet = WORD.union(ByteSet::of(b"/.-"));
 /// Members of an object that holds nothing but a value: of settings, of `DynamoDB`, of Firestore.
-const HOLDERS: [&[u8]; 3] = [b"value", b"stringvalue", b"s"];
+const HOLDERS: [&[u8]; 8] =
+    [b"value", b"stringvalue", b"s", b"raw", b"computed", b"plaintext", b"current", b"secretvalue"];
 /// Members that hold a name.
 const NAMES: [&[u8]; 2] = [b"name", b"key"];
+/// How many members may stand between a value and the name behind it.
+const MAX_BETWEEN: usize = 4;
 
 /// The place of a value that stands on another line than its quoted name, or in an object of its own.
 pub(super) fn value_place(cursor: Cursor<'_>, closed: bool) -> Result<Option<Cursor<'_>>, TooShort> {
@@ -53,16 +62,9 @@ fn held(mut cursor: Cursor<'_>) -> Result<Option<Cursor<'_>>, TooShort> {
     if !cursor.take(b'{')? {
         return Ok(None);
     }
-    cursor.spaces(MAX_INDENT)?;
-    let Some(quote) = opening_quote(&mut cursor)? else { return Ok(None) };
-    if !cursor.any_word(&HOLDERS)? || !read::closes(&mut cursor, quote)? {
+    if !object::member(&mut cursor, &HOLDERS)? {
         return Ok(None);
     }
-    cursor.spaces(MAX_INDENT)?;
-    if !cursor.take(b':')? {
-        return Ok(None);
-    }
-    cursor.spaces(MAX_INDENT)?;
     Ok(opening_quote(&mut cursor.clone())?.is_some().then_some(cursor))
 }
 
@@ -72,6 +74,9 @@ pub(super) fn next_in_list(
     name: &AssignedName,
     value: &Value,
 ) -> Result<Parsed, TooShort> {
+    if value.alone && value.operator == Operator::Colon && value.tail.is_none() {
+        return next_item(view, name, value);
+    }
     let listed = value.quoted && value.operator == Operator::Colon && value.tail.is_none();
     if !listed || !view.text[name.end..value.start].contains(&b'[') {
         return Ok(None);
@@ -88,7 +93,51 @@ pub(super) fn next_in_list(
     }
     cursor.spaces(MAX_INDENT)?;
     let Some(quote) = opening_quote(&mut cursor)? else { return Ok(None) };
-    let Some(Span { start, end }) = read::string(cursor, quote)? else { return Ok(None) };
+    let Some(Span { start, end }) = quotes::string(cursor, quote)? else { return Ok(None) };
+    Ok(Some(Value { start, end, ..*value }))
+}
+
+/// `api_keys:`, `- x` and `- y` in lines below it: the item behind `value`.
+fn next_item(view: TextView<'_>, name: &AssignedName, value: &Value) -> Result<Parsed, TooShort> {
+    if !view.text[name.end..value.start].ends_with(b"- ") {
+        return Ok(None);
+    }
+    let mut cursor = Cursor::new(view, value.end);
+    cursor.blanks(MAX_BLANKS)?;
+    if !cursor.line_end()? {
+        return Ok(None);
+    }
+    cursor.spaces(MAX_INDENT)?;
+    if !cursor.word(b"- ")? {
+        return Ok(None);
+    }
+    read::unquoted(cursor, name, value.operator, value.spaced).map(|next| next.filter(|next| next.alone))
+}
+
+/// The new value behind an old one, `"a" -> "b"`, `changed 'a' to 'b'`, `from a to b`.
+pub(super) fn next_of_change(view: TextView<'_>, value: &Value) -> Result<Parsed, TooShort> {
+    let changes = value.quoted || value.operator == Operator::Prose;
+    if !changes || value.tail.is_some() {
+        return Ok(None);
+    }
+    let mut cursor = Cursor::new(view, value.end);
+    if value.quoted {
+        cursor.at += cursor.backslashes()?;
+        cursor.at += 1;
+    }
+    if cursor.blanks(MAX_BLANKS)? == 0 || !cursor.any_word(&[b"-> ", b"=> ", b"to "])? {
+        return Ok(None);
+    }
+    let Some(quote) = opening_quote(&mut cursor)? else {
+        if value.quoted {
+            return Ok(None);
+        }
+        let start = cursor.at;
+        cursor.skip(&CHANGED, MAX_REST)?;
+        let end = cursor.at;
+        return Ok((end > start).then_some(Value { start, end, ..*value }));
+    };
+    let Some(Span { start, end }) = quotes::string(cursor, quote)? else { return Ok(None) };
     Ok(Some(Value { start, end, ..*value }))
 }
 
@@ -154,22 +203,56 @@ struct BackwardCursor<'a> {
 
 impl BackwardCursor<'_> {
     fn value(mut self, inner_quotes: &[usize]) -> Option<Span> {
+        // `/prod/db_password`
+        self.at -= PATH.run_back(&self.text[self.least..self.at], MAX_BLANKS);
         self.quote()?;
         self.member(&NAMES)?;
-        self.spaces();
-        self.byte(b',')?;
-        self.spaces();
-        let (quote, backslashes) = self.quote()?;
-        let end = self.at;
-        let text = &self.text[self.least..end];
+        for _ in 0..MAX_BETWEEN {
+            self.spaces();
+            self.byte(b',')?;
+            self.spaces();
+            let Some((quote, backslashes)) = self.quote() else {
+                self.scalar()?;
+                continue;
+            };
+            let end = self.at;
+            let start = self.opening((quote, backslashes), inner_quotes)?;
+            let mut key = self;
+            if key.member(&[&b"value"[..]]).is_some() {
+                return (start < end).then_some(Span::new(start, end));
+            }
+            self.key()?;
+        }
+        None
+    }
+
+    /// Moves before the quote that opens the string which ends here, and returns where the string begins.
+    fn opening(&mut self, (quote, backslashes): (u8, usize), inner_quotes: &[usize]) -> Option<usize> {
+        let text = &self.text[self.least..self.at];
         let opening = memchr::memrchr2_iter(quote, b'\n', text)
             .find(|at| inner_quotes.binary_search(&(self.least + at)).is_err())
             .filter(|at| text[*at] == quote)?;
         let start = self.least + opening + 1;
         self.at = start - 1;
-        (self.backslashes() == backslashes).then_some(())?;
-        self.member(&[&b"value"[..]])?;
-        (start < end).then_some(Span::new(start, end))
+        (self.backslashes() == backslashes).then_some(start)
+    }
+
+    /// `"sensitive": true`, but for what stands before it.
+    fn scalar(&mut self) -> Option<()> {
+        let run = WORD.run_back(&self.text[self.least..self.at], MAX_BLANKS);
+        self.at -= run;
+        (run > 0).then_some(())?;
+        self.key()
+    }
+
+    /// `"sensitive": `, whatever it is.
+    fn key(&mut self) -> Option<()> {
+        self.spaces();
+        self.byte(b':')?;
+        self.spaces();
+        let quote = self.quote()?;
+        self.at -= WORD.run_back(&self.text[self.least..self.at], MAX_BLANKS);
+        (self.quote()? == quote).then_some(())
     }
 
     /// The value of `value: x` in the line before one that goes on to here with `name: `.
@@ -309,6 +392,8 @@ mod tests {
             r#"{"Value":"x1","Key":"DB_PASSWORD"}"#,
             "{'value': 'x1',\n  'name' : 'DB_PASSWORD'}",
             r#"{\"value\": \"x1\",\n \"name\": \"DB_PASSWORD\"}"#,
+            r#"{"value": "x1", "slotSetting": true, "type": "a", "name": "DB_PASSWORD"}"#,
+            "{\"value\": \"x1\",\n  \"n\": 12,\n  \"name\": \"DB_PASSWORD\"}",
             "- value: x1\n  name: DB_PASSWORD\n",
             "env:\n  - value: \"x1\"\r\n    name: \"DB_PASSWORD\"\r\n",
             r#"env:\n- value: \"x1\"\n  name: DB_PASSWORD\n"#,

@@ -218,6 +218,29 @@ const AFTER: &[&[u8]] = &[
     b"hashing",
     b"warning",
     b"encryption",
+    b"txt",
+    b"json",
+    b"yaml",
+    b"yml",
+    b"csv",
+    b"html",
+    b"ts",
+    b"tsx",
+    b"js",
+    b"py",
+    b"go",
+    b"rs",
+    b"rb",
+    b"java",
+    b"lock",
+    b"kdbx",
+    b"zip",
+    b"tar",
+    b"gz",
+    b"gpg",
+    b"enc",
+    b"bak",
+    b"log",
 ];
 
 /// Words before the keyword that do the same.
@@ -257,6 +280,15 @@ const BEFORE: &[&[u8]] = &[
     b"dict",
     b"json",
     b"next",
+    b"page",
+    b"paging",
+    b"pagination",
+    b"sync",
+    b"continuation",
+    b"cursor",
+    b"delta",
+    b"resume",
+    b"skip",
     b"completion",
     b"prompt",
     b"input",
@@ -333,7 +365,7 @@ pub(super) fn is_misleading(text: &[u8], name: &AssignedName) -> bool {
     if words(after).any(|w| is_one_of(AFTER, w)) {
         return true;
     }
-    if is_in_token(before, after) {
+    if is_in_token(before, after) || is_of_others(text, name) || is_in_arn(text, name.start) {
         return true;
     }
     // Inside encoded data a short word has strange neighbours.
@@ -349,6 +381,29 @@ pub(super) fn is_misleading(text: &[u8], name: &AssignedName) -> bool {
     }
     let passes = text[start..end].eq_ignore_ascii_case(b"pass");
     words(before).last().is_some_and(|w| is_one_of(BEFORE, w) || (passes && is_one_of(FORWARDS, w)))
+}
+
+/// `public key: x`, `cache key: x`: a word before the name says that everybody may see it.
+fn is_of_others(text: &[u8], name: &AssignedName) -> bool {
+    const WORDS: [&[u8]; 5] = [b"public ", b"cache ", b"host ", b"partition ", b"sort "];
+    let before = &text[name.start.saturating_sub(10)..name.start];
+    name.start == name.keyword.start
+        && WORDS.iter().any(|word| {
+            before.len() >= word.len() && before[before.len() - word.len()..].eq_ignore_ascii_case(word)
+        })
+}
+
+/// Whether a name is a part of one of Amazon's: `arn:aws:secretsmanager:eu-west-1:1:secret:prod/db-a1B2c3`.
+fn is_in_arn(text: &[u8], at: usize) -> bool {
+    const MAX_ARN: usize = 96;
+    text[..at].last() == Some(&b':') && {
+        let near = &text[at.saturating_sub(MAX_ARN)..at];
+        let from = near
+            .iter()
+            .rposition(|b| b.is_ascii_whitespace() || matches!(b, b'"' | b'\''))
+            .map_or(0, |i| i + 1);
+        near[from..].starts_with(b"arn:")
+    }
 }
 
 /// Characters behind the category of a gateway's token.

@@ -3,13 +3,16 @@
 use super::ampersand::{self, Around};
 use super::name::AssignedName;
 use super::written::{MAX_BLANKS, MAX_WORD, Operator, Parsed};
-use super::{element, member, prose, read, remote};
+use super::{element, fallback, member, prose, quotes, read, remote};
 use crate::bytes::{ALNUM, ByteSet, WORD};
+use crate::rule::Strength;
 use crate::text::cursor::Cursor;
 use crate::text::{TextView, TooShort};
 
+/// How many line ends and blanks may stand before a value in a line of its own.
+const MAX_INDENT: usize = 96;
 /// How many bytes of attributes may stand in an element's tag.
-const MAX_ATTRIBUTES: usize = 80;
+const MAX_ATTRIBUTES: usize = 160;
 
 /// Reads what is assigned to the name.
 pub(super) fn assignment(view: TextView<'_>, name: &AssignedName) -> Result<Parsed, TooShort> {
@@ -39,6 +42,23 @@ pub(super) fn assignment(view: TextView<'_>, name: &AssignedName) -> Result<Pars
     }
     let Some(operator) = operator(&mut cursor, name, closed, before)? else { return Ok(None) };
     let after = cursor.blanks(MAX_BLANKS)?;
+    // `["password",` and the value below it, `["password"]=>` and `string(9) "x"` below it.
+    if closed && matches!(operator, Operator::Comma | Operator::Equals) && cursor.line_end()? {
+        let mut below = cursor;
+        if name.loose || name.strength == Strength::Service || name.end != name.keyword.end {
+            return Ok(None);
+        }
+        below.spaces(MAX_INDENT)?;
+        php_type(&mut below)?;
+        if quotes::opening_quote(&mut below.clone())?.is_none() {
+            return Ok(None);
+        }
+        let value = read::value(below, name, operator, true)?;
+        return Ok(value.filter(|value| !prose::is_word(&view.text[value.start..value.end])));
+    }
+    if operator == Operator::Colon && !closed && cursor.line_end()? {
+        return below(cursor, name);
+    }
     if operator == Operator::Colon
         && let Some(block) = remote::block(cursor, name)?
     {
@@ -77,7 +97,7 @@ fn index(cursor: &mut Cursor<'_>) -> Result<(), TooShort> {
         }
         return Ok(());
     }
-    if read::opening_quote(&mut ahead)?.is_some() {
+    if quotes::opening_quote(&mut ahead)?.is_some() {
         ahead.skip(&WORD.with(b'-', b'-'), MAX_WORD)?;
         ahead.skip(&ByteSet::of(b"\\"), 7)?;
         if matches!(ahead.peek()?, b'"' | b'\'') && ahead.look(1)? == b']' {
@@ -94,13 +114,23 @@ fn attributes(cursor: &mut Cursor<'_>) -> Result<(), TooShort> {
     if ahead.blanks(1)? == 0 || ahead.skip(&WORD, MAX_WORD)? == 0 || !ahead.take(b'=')? {
         return Ok(());
     }
+    let mut open = None;
     for _ in 0..MAX_ATTRIBUTES {
         match ahead.peek()? {
-            b'>' => {
+            b'>' if open.is_none() => {
                 *cursor = ahead;
                 return Ok(());
             }
-            0 | b'<' | b'\n' | b'/' | b'{' => return Ok(()),
+            quote @ (b'"' | b'\'') => {
+                open = match open {
+                    None => Some(quote),
+                    Some(opened) if opened == quote => None,
+                    _ => open,
+                };
+                ahead.at += 1;
+            }
+            b'/' if open.is_none() => return Ok(()),
+            0 | b'<' | b'\n' | b'{' => return Ok(()),
             _ => ahead.at += 1,
         }
     }
@@ -109,6 +139,33 @@ fn attributes(cursor: &mut Cursor<'_>) -> Result<(), TooShort> {
 
 fn is_tag_name(text: &[u8], name: &AssignedName) -> bool {
     name.start > 0 && matches!(text[name.start - 1], b'<' | b':')
+}
+
+/// `password:` and the value in the next line, or in a list there: alone in its line, and no key.
+fn below(mut cursor: Cursor<'_>, name: &AssignedName) -> Result<Parsed, TooShort> {
+    let indent = cursor.view.text[..name.start].iter().rev().take_while(|byte| **byte == b' ').count();
+    let before = cursor.at;
+    if cursor.peek()? == 0 || cursor.spaces(MAX_INDENT)? == 0 {
+        return Ok(None);
+    }
+    let blanks = cursor.view.text[before..cursor.at].iter().rev().take_while(|byte| **byte == b' ').count();
+    let is_item = cursor.word(b"- ")?;
+    let operator = if is_item || blanks > indent { Operator::Colon } else { Operator::Prose };
+    let text = cursor.view.text;
+    let value = read::unquoted(cursor, name, operator, true)?;
+    Ok(value.filter(|value| {
+        let bytes = &text[value.start..value.end];
+        value.alone && value.start == cursor.at && !bytes.contains(&b':') && !prose::is_word(bytes)
+    }))
+}
+
+/// Takes PHP's `string(9) ` before a string.
+fn php_type(cursor: &mut Cursor<'_>) -> Result<(), TooShort> {
+    let mut ahead = *cursor;
+    if ahead.word(b"string(")? && ahead.skip(&ALNUM, 5)? > 0 && ahead.word(b") ")? {
+        *cursor = ahead;
+    }
+    Ok(())
 }
 
 const GLUED: [&[u8]; 5] =
@@ -186,7 +243,24 @@ fn argument(
     closed: bool,
     before: usize,
 ) -> Result<Option<Operator>, TooShort> {
+    if closed && let Some(operator) = fallback::behind_variable(cursor)? {
+        return Ok(Some(operator));
+    }
+    if is_listed_option(cursor, name)? {
+        return Ok(Some(Operator::Space));
+    }
     let found = match cursor.peek()? {
+        // `kApiToken{"x"}`
+        b'{' if before == 0 && !closed => {
+            let mut ahead = Cursor { at: cursor.at + 1, ..*cursor };
+            let literal = quotes::opening_quote(&mut ahead)?.is_some();
+            cursor.at += usize::from(literal);
+            literal.then_some(Operator::Equals)
+        }
+        // `reg add k /v Password /t REG_SZ /d x`
+        b'/' if before > 0 && is_registry_value(cursor)? => Some(Operator::Space),
+        // `"password" to "x"`
+        b't' if closed && before > 0 && is_pair(cursor)? => Some(Operator::Comma),
         b'|' if before > 0 && is_in_table(cursor.view.text, name) => {
             cursor.at += 1;
             Some(Operator::Colon)
@@ -194,7 +268,7 @@ fn argument(
         // `setPassword("x")`, `.token('x')`
         b'(' if !closed
             && !prose::is_verb(cursor.view.text, name)
-            && read::opening_quote(&mut Cursor { at: cursor.at + 1, ..*cursor })?.is_some() =>
+            && quotes::opening_quote(&mut Cursor { at: cursor.at + 1, ..*cursor })?.is_some() =>
         {
             cursor.at += 1;
             Some(Operator::Comma)
@@ -213,6 +287,43 @@ fn argument(
         _ => None,
     };
     Ok(found)
+}
+
+/// `- --password` and `- x` in the next line: moves to the value.
+fn is_listed_option(cursor: &mut Cursor<'_>, name: &AssignedName) -> Result<bool, TooShort> {
+    let text = cursor.view.text;
+    let is_option = name.start > 1 && text[name.start] == b'-' && text[..name.start].ends_with(b"- ");
+    if !is_option || !cursor.line_end()? {
+        return Ok(false);
+    }
+    let mut ahead = *cursor;
+    ahead.spaces(MAX_INDENT)?;
+    let is_item = ahead.word(b"- ")?;
+    if is_item && ahead.peek()? != b'-' {
+        *cursor = ahead;
+        return Ok(true);
+    }
+    Ok(false)
+}
+
+/// Takes `/t REG_SZ /d `.
+fn is_registry_value(cursor: &mut Cursor<'_>) -> Result<bool, TooShort> {
+    let mut ahead = *cursor;
+    if !ahead.word(b"/t ")? || ahead.skip(&WORD, MAX_WORD)? == 0 || !ahead.word(b" /d ")? {
+        return Ok(false);
+    }
+    *cursor = ahead;
+    Ok(true)
+}
+
+/// Takes `to ` before a literal.
+fn is_pair(cursor: &mut Cursor<'_>) -> Result<bool, TooShort> {
+    let mut ahead = *cursor;
+    if !ahead.word(b"to ")? || quotes::opening_quote(&mut ahead.clone())?.is_none() {
+        return Ok(false);
+    }
+    *cursor = ahead;
+    Ok(true)
 }
 
 /// `| password | x |`: the cell before a name begins with a bar, too.

@@ -3,16 +3,19 @@
 #![expect(clippy::cast_possible_truncation, reason = "at most seven backslashes are read")]
 
 use super::ampersand::{self, Around};
-use super::field;
 use super::name::AssignedName;
+use super::quotes::{MAX_VALUE, Quote, opening_quote, string};
 use super::written::{MAX_BLANKS, MAX_WORD, Operator, Parsed, Value};
+use super::{fallback, field};
 use crate::bytes::{ALNUM, ByteSet, SPACE, WORD};
 use crate::candidate::Tail;
 use crate::text::cursor::{Cursor, is_line_start};
 use crate::text::{Span, TooShort};
 
-/// So many bytes of a value are read and judged; what follows belongs to a value that passes.
-pub(super) const MAX_VALUE: usize = 2048;
+/// So many bytes of ASCII before letters of another writing are a word of their own.
+const MIN_WORD: usize = 6;
+/// How far above a line the one before it is looked at.
+const MAX_ABOVE: usize = 128;
 /// How many `=` and `:` a value without quotes may hold.
 pub(super) const MAX_OPERATORS: usize = 6;
 
@@ -26,17 +29,31 @@ pub(super) fn value(
     if operator == Operator::Comma && cursor.view.text[name.start] == b'-' {
         default(&mut cursor)?;
     }
+    // What a tool says of a value that it changed.
+    if operator == Operator::Colon {
+        cursor.any_word(&[b"changed from ", b"changed "])?;
+    }
     for _ in 0..3 {
         if let Some(quote) = opening_quote(&mut cursor)? {
             // `"Password:"`: the quote closes what was opened before the name.
             if closes_name(&cursor, name, quote)? {
                 return Ok(None);
             }
+            if matches!((cursor.peek()?, cursor.look(1)?), (b'{' | b'$', b'{'))
+                && let Some(found) = instead(cursor, name, operator, spaced)?
+            {
+                return Ok(Some(found));
+            }
             return nested(cursor, name, quote, operator, spaced);
         }
         match cursor.peek()? {
             // An Erlang binary.
             b'<' if cursor.look(1)? == b'<' => cursor.at += 2,
+            b'[' if cursor.look(1)? == b']' => {
+                if !wrapper(&mut cursor, operator)? {
+                    break;
+                }
+            }
             b'[' | b'{' | b'(' => {
                 let mut ahead = cursor;
                 ahead.at += 1;
@@ -56,12 +73,28 @@ pub(super) fn value(
     if operator == Operator::Comma {
         return Ok(None);
     }
-    if let Some(mut fallback) = fallback(cursor)?
-        && let Some(quote) = opening_quote(&mut fallback)?
-    {
-        return quoted(fallback, name, quote, operator, spaced);
+    if let Some(found) = instead(cursor, name, operator, spaced)? {
+        return Ok(Some(found));
     }
     unquoted(cursor, name, operator, spaced)
+}
+
+/// What stands in for the variable at the cursor, if that is one and has a fallback.
+fn instead(
+    cursor: Cursor<'_>,
+    name: &AssignedName,
+    operator: Operator,
+    spaced: bool,
+) -> Result<Parsed, TooShort> {
+    if let Some(Span { start, end }) = fallback::of_shell(cursor)? {
+        return Ok(Some(Value { start, end, quoted: true, operator, spaced, alone: false, tail: None }));
+    }
+    if let Some(mut place) = fallback::value_place(cursor)?
+        && let Some(quote) = opening_quote(&mut place)?
+    {
+        return quoted(place, name, quote, operator, spaced);
+    }
+    Ok(None)
 }
 
 /// `"--password", type=str, default="x"`: moves to the default among the other arguments of an option.
@@ -82,13 +115,6 @@ fn default(cursor: &mut Cursor<'_>) -> Result<(), TooShort> {
         ahead.at += 1;
     }
     Ok(())
-}
-
-/// A quote and how many backslashes stand before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Quote {
-    backslashes: usize,
-    byte: u8,
 }
 
 /// `'"x"'`, `"\"x\""`: a string inside the string is the value.
@@ -138,34 +164,15 @@ fn closes_name(cursor: &Cursor<'_>, name: &AssignedName, quote: Quote) -> Result
             || cursor.escape(b"nrt")?.is_some()))
 }
 
-/// Takes `"`, `'`, a backtick, their backslash-escaped forms and string prefixes (`b"`, `@"`).
-pub(super) fn opening_quote(cursor: &mut Cursor<'_>) -> Result<Option<Quote>, TooShort> {
-    let mut ahead = *cursor;
-    let mut letters = 0;
-    while letters < 2
-        && matches!(ahead.peek()?, b'b' | b'B' | b'r' | b'R' | b'u' | b'U' | b'f' | b'F' | b'L' | b'N' | b'@')
-    {
-        ahead.at += 1;
-        letters += 1;
-    }
-    let backslashes = ahead.skip(&ByteSet::of(b"\\"), 7)?;
-    let byte = ahead.peek()?;
-    if !matches!(byte, b'"' | b'\'' | b'`') {
-        return Ok(None);
-    }
-    ahead.at += 1;
-    // Three quotes open a long string; two are an empty one.
-    if backslashes == 0 && ahead.peek()? == byte && ahead.look(1)? == byte {
-        ahead.at += 2;
-    }
-    *cursor = ahead;
-    Ok(Some(Quote { backslashes, byte }))
-}
-
 /// Takes a type annotation (`: str = `), YAML's tag (`!!str`) or a wrapper (`String::from(`, `Some(`).
 fn wrapper(cursor: &mut Cursor<'_>, operator: Operator) -> Result<bool, TooShort> {
     const TYPE: ByteSet = WORD.union(ByteSet::of(b"<>[]&'.:?!*"));
-    const CALLS: [&[u8]; 14] = [
+    const CALLS: [&[u8]; 19] = [
+        b"secretstr",
+        b"secretbytes",
+        b"field",
+        b"setting",
+        b"option",
         b"from",
         b"some",
         b"str",
@@ -196,6 +203,7 @@ fn wrapper(cursor: &mut Cursor<'_>, operator: Operator) -> Result<bool, TooShort
         let last = word.rsplit(|b| !b.is_ascii_alphanumeric()).find(|w| !w.is_empty()).unwrap_or_default();
         if CALLS.iter().any(|c| last.eq_ignore_ascii_case(c)) {
             ahead.blanks(MAX_BLANKS)?;
+            ahead.any_word(&[b"default=", b"default: "])?;
             *cursor = ahead;
             return Ok(true);
         }
@@ -220,51 +228,6 @@ fn wrapper(cursor: &mut Cursor<'_>, operator: Operator) -> Result<bool, TooShort
     Ok(true)
 }
 
-/// `os.environ.get("X") or "default"`, `${X:-default}`: the place of the default, if the value reads an environment.
-fn fallback(cursor: Cursor<'_>) -> Result<Option<Cursor<'_>>, TooShort> {
-    const READERS: [&[u8]; 12] = [
-        b"os.environ",
-        b"os.getenv",
-        b"process.env",
-        b"getenv",
-        b"env(",
-        b"system.getenv",
-        b"env[",
-        b"env.fetch",
-        b"config(",
-        b"sys.env",
-        b"environment.get",
-        b"scala.util.properties.env",
-    ];
-    let mut ahead = cursor;
-    if !ahead.clone().any_word(&READERS)? {
-        return Ok(None);
-    }
-    for _ in 0..120 {
-        if ahead.line_end()? || ahead.peek()? == b';' {
-            return Ok(None);
-        }
-        let mut after = ahead;
-        let taken = after.word(b"||")? || after.word(b" or ")? || after.word(b"??")? || after.take(b',')?;
-        if taken {
-            after.blanks(MAX_BLANKS)?;
-            if opening_quote(&mut after.clone())?.is_some() {
-                return Ok(Some(after));
-            }
-        }
-        ahead.at += 1;
-    }
-    Ok(None)
-}
-
-/// Takes the quote that closes what `quote` has opened.
-pub(super) fn closes(cursor: &mut Cursor<'_>, quote: Quote) -> Result<bool, TooShort> {
-    let backslashes = cursor.backslashes()?;
-    let closes = backslashes == quote.backslashes && cursor.look(backslashes)? == quote.byte;
-    cursor.at += if closes { backslashes + 1 } else { 0 };
-    Ok(closes)
-}
-
 fn quoted(
     cursor: Cursor<'_>,
     name: &AssignedName,
@@ -285,51 +248,6 @@ fn quoted(
     let text = cursor.view.text;
     let start = end - strip_scheme(&text[start..end], name.is_authorization(text)).len();
     Ok(Some(Value { start, end, quoted: true, operator, spaced, alone: false, tail: None }))
-}
-
-/// The extent of the string whose opening quote ended here; `None` when it does not close in its line.
-pub(super) fn string(cursor: Cursor<'_>, quote: Quote) -> Result<Option<Span>, TooShort> {
-    let Quote { backslashes, byte } = quote;
-    let text = cursor.view.text;
-    let start = cursor.at;
-    let limit = start + MAX_VALUE;
-    let mut at = start;
-    loop {
-        // An escape may reach over the end.
-        let end = text.len().min(limit);
-        let rest = &text[at.min(end)..end];
-        let Some(step) = memchr::memchr3(byte, b'\\', b'\n', rest) else {
-            let cut = text.len() < limit && !cursor.view.last;
-            return if cut { Err(TooShort) } else { Ok(None) };
-        };
-        at += step;
-        match text[at] {
-            b'\n' => return Ok(None),
-            b'\\' => {
-                let run = text[at..].iter().take(16).take_while(|b| **b == b'\\').count();
-                let Some(&next) = text.get(at + run) else {
-                    return if cursor.view.last { Ok(None) } else { Err(TooShort) };
-                };
-                // With as many backslashes as it was opened with, the quote closes.
-                if next == byte && (run == backslashes || (backslashes == 0 && run.is_multiple_of(2))) {
-                    at += if backslashes == 0 { run } else { 0 };
-                    break;
-                }
-                at += run + usize::from(next == byte);
-            }
-            // `'it''s'`: in YAML and SQL a doubled quote is one.
-            _ if byte == b'\'' && backslashes == 0 && doubled(&cursor, at)? => at += 2,
-            _ if backslashes == 0 => break,
-            // An unescaped quote ends the string around this one.
-            _ => return Ok(None),
-        }
-    }
-    Ok(Some(Span::new(start, at)))
-}
-
-fn doubled(cursor: &Cursor<'_>, at: usize) -> Result<bool, TooShort> {
-    let here = Cursor { at, ..*cursor };
-    Ok(at > cursor.at && here.look(1)? == b'\'' && WORD.has(here.look(2)?))
 }
 
 /// Words before a credential in a header.
@@ -391,16 +309,31 @@ pub(super) fn unquoted(
     {
         return Ok(Some(field));
     }
+    let closing = typographic(&mut cursor)?;
     let start = cursor.at;
     let mut depth = 0i32;
     let query = around == Around::Query || around == Around::EscapedQuery;
     // A line of settings ends with its value, whatever brackets are in it.
     let line = operator == Operator::Equals && !spaced && is_line_start(text, name.start);
+    let is_sentence = matches!(operator, Operator::Space | Operator::Prose);
+    let is_whole = line && is_env_line(text, name);
     let mut operators = 0;
     while cursor.at - start < MAX_VALUE {
         let byte = cursor.peek()?;
         match byte {
+            b'\'' | b'"' | b'`' | b',' | b';' | b'<' | b'>'
+                if is_whole && cursor.at > start && goes_on(&cursor, name)? => {}
             _ if END.has(byte) => break,
+            0xe2.. if closing.is_some_and(|closing| text[cursor.at..].starts_with(closing)) => break,
+            // A separator of lines, or a blank that is not ASCII's.
+            0xc2 if cursor.look(1)? == 0xa0 => break,
+            0xe2 if cursor.look(1)? == 0x80 && matches!(cursor.look(2)?, 0x80..=0x8f | 0xa8 | 0xa9) => break,
+            // A particle, or a sentence that goes on: `k7xです`.
+            0xe3..0xf0
+                if is_sentence && cursor.at - start >= MIN_WORD && text[start..cursor.at].is_ascii() =>
+            {
+                break;
+            }
             b'(' | b'[' | b'{' => depth += 1,
             b')' | b']' | b'}' => {
                 depth -= 1;
@@ -434,7 +367,6 @@ pub(super) fn unquoted(
         end -= 1;
     }
     // `passwd please{"name": 1}`: a document begins behind the words of a sentence.
-    let is_sentence = matches!(operator, Operator::Space | Operator::Prose);
     if is_sentence && matches!(text.get(end), Some(b'"' | b'\'')) && end > start {
         end -= usize::from(matches!(text[end - 1], b'{' | b'[' | b'('));
     }
@@ -442,8 +374,76 @@ pub(super) fn unquoted(
         return Ok(None);
     }
     cursor.blanks(MAX_BLANKS)?;
-    let alone = cursor.line_end()? || cursor.peek()? == b'#' || cursor.word(b"//")?;
+    let alone =
+        cursor.line_end()? || cursor.peek()? == b'#' || cursor.word(b"//")? || is_string_end(&cursor)?;
     Ok(Some(Value { start, end, quoted: false, operator, spaced, alone, tail }))
+}
+
+/// Takes a quote that is none of ASCII's, and returns what closes it.
+fn typographic(cursor: &mut Cursor<'_>) -> Result<Option<&'static [u8]>, TooShort> {
+    const PAIRS: [(&str, &str); 6] =
+        [("「", "」"), ("『", "』"), ("“", "”"), ("‘", "’"), ("«", "»"), ("„", "“")];
+    if cursor.peek()? < 0xc2 {
+        return Ok(None);
+    }
+    for (opening, closing) in PAIRS {
+        if cursor.word(opening.as_bytes())? {
+            return Ok(Some(closing.as_bytes()));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a string of JSON ends here: with its quote, and what stands behind a member.
+fn is_string_end(cursor: &Cursor<'_>) -> Result<bool, TooShort> {
+    let run = cursor.backslashes()?;
+    if cursor.look(run)? != b'"' {
+        return Ok(false);
+    }
+    let mut behind = Cursor { at: cursor.at + run + 1, ..*cursor };
+    behind.blanks(1)?;
+    Ok(matches!(behind.peek()?, b',' | b'}' | b']'))
+}
+
+/// Whether a value that runs to the end of its line goes on behind a sign here: not with a blank, or another name; in a
+/// string of JSON a quote ends all of it.
+fn goes_on(cursor: &Cursor<'_>, name: &AssignedName) -> Result<bool, TooShort> {
+    let text = cursor.view.text;
+    let is_real = name.start == 0 || text[name.start - 1] == b'\n';
+    if cursor.peek()? == b'"' && !is_real {
+        return Ok(false);
+    }
+    let mut behind = Cursor { at: cursor.at + 1, ..*cursor };
+    let ends = behind.line_end()? || SPACE.has(behind.peek()?);
+    let is_field = behind.skip(&WORD, MAX_WORD)? > 0 && behind.peek()? == b'=';
+    Ok(!ends && !is_field)
+}
+
+/// Whether a line is one of an environment file, in which a value runs to its end: its name is in capitals, and so is that
+/// of the line above, if there is one. In a string of JSON a quote ends more than the value.
+fn is_env_line(text: &[u8], name: &AssignedName) -> bool {
+    let is_name = |name: &[u8]| {
+        !name.is_empty() && name.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_')
+    };
+    if !is_name(&text[name.start..name.end]) {
+        return false;
+    }
+    let Some(end) = name.start.checked_sub(1) else { return true };
+    let floor = end.saturating_sub(MAX_ABOVE);
+    let above = &text[floor..end];
+    let above = &above[memchr::memrchr2(b'\n', b'"', above).map_or(0, |at| at + 1)..];
+    // In a string lines end with an escape.
+    let above = match text[end] {
+        b'\n' => above,
+        b'"' => return true,
+        b'n' => {
+            let above = &above[..above.iter().rposition(|byte| *byte != b'\\').map_or(0, |last| last + 1)];
+            memchr::memmem::rfind(above, b"\\n").map_or(above, |at| &above[at + 2..])
+        }
+        _ => return false,
+    };
+    let key = memchr::memchr(b'=', above).map(|at| &above[..at]);
+    above.trim_ascii().is_empty() || above.starts_with(b"#") || key.is_some_and(is_name)
 }
 
 /// `password string = "x"`: a type between name and operator.

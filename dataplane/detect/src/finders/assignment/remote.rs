@@ -2,6 +2,7 @@
 //! `default`, the lines of a YAML block.
 
 use super::name::AssignedName;
+use super::object;
 use super::written::{MAX_BLANKS, Operator};
 use crate::bytes::{ByteSet, WORD};
 use crate::text::TooShort;
@@ -11,6 +12,11 @@ use crate::text::cursor::Cursor;
 const MAX_LEFT: usize = 24;
 /// How far behind a variable's name its default may stand.
 const MAX_BODY: usize = 160;
+
+/// Members that hold the value of a name in another member.
+const VALUES: [&[u8]; 3] = [b"value", b"secretvalue", b"plaintext"];
+/// How far before a name the head of its part of a form begins.
+const MAX_HEAD: usize = 96;
 
 const MARKS: ByteSet = ByteSet::of(b"\"'\\");
 /// What attributes are written with.
@@ -28,6 +34,9 @@ pub(super) fn value_place<'a>(
     if let Some(found) = dictionary(cursor, closed)? {
         return Ok(Some((found, Operator::Tag)));
     }
+    if closed && let Some(found) = part(cursor, name)? {
+        return Ok(Some((found, Operator::Tag)));
+    }
     Ok(variable(cursor, name)?.map(|found| (found, Operator::Equals)))
 }
 
@@ -39,6 +48,18 @@ fn before<'a>(cursor: &Cursor<'a>, name: &AssignedName) -> &'a [u8] {
 fn listed<'a>(mut cursor: Cursor<'a>, name: &AssignedName) -> Result<Option<Cursor<'a>>, TooShort> {
     if !matches!(cursor.peek()?, b',' | b'\n' | b'\r' | b'\\') {
         return Ok(None);
+    }
+    let mut object = cursor;
+    if object.take(b',')? && is_name_next(before(&cursor, name)) && object::member(&mut object, &VALUES)? {
+        return Ok(Some(object));
+    }
+    let mut lines = cursor;
+    let run = lines.backslashes()?;
+    if matches!(lines.look(run)?, b'"' | b'\'') {
+        lines.at += run + 1;
+    }
+    if lines.line_end()? && is_name_next(before(&cursor, name)) && object::line(&mut lines, b"value")? {
+        return Ok(Some(lines));
     }
     cursor.take(b',')?;
     cursor.spaces(MAX_BLANKS)?;
@@ -57,8 +78,11 @@ fn listed<'a>(mut cursor: Cursor<'a>, name: &AssignedName) -> Result<Option<Curs
 
 /// Whether a text ends like `"name": "`: what follows is a name.
 fn is_name_next(before: &[u8]) -> bool {
+    if memchr::memchr2(b':', b'=', before).is_none() {
+        return false;
+    }
     let before = before.to_ascii_lowercase();
-    [&b"name"[..], b"key", b"type"].iter().any(|word| {
+    [&b"name"[..], b"key", b"type", b"label", b"id\"", b"field"].iter().any(|word| {
         memchr::memmem::rfind(&before, word)
             .is_some_and(|at| before[at..].iter().any(|b| matches!(b, b':' | b'=')))
     })
@@ -71,13 +95,28 @@ fn dictionary(mut cursor: Cursor<'_>, closed: bool) -> Result<Option<Cursor<'_>>
         if !cursor.take(b'>')? {
             return Ok(None);
         }
-    } else if cursor.peek()? != b'<' || !cursor.any_word(&[b"</key>", b"</name>"])? {
+    } else if cursor.peek()? != b'<'
+        || !cursor.any_word(&[b"</key>", b"</name>", b"</th>", b"</td>", b"</dt>", b"</label>"])?
+    {
         return Ok(None);
     }
     cursor.spaces(MAX_BLANKS)?;
-    let opened = cursor.any_word(&[b"<string>", b"<value>"])?;
+    let opened = cursor.any_word(&[b"<string>", b"<value>", b"<td>", b"<dd>", b"<td><code>", b"<span>"])?;
     cursor.spaces(MAX_BLANKS)?;
     Ok(opened.then_some(cursor))
+}
+
+/// `Content-Disposition: form-data; name="password"`, an empty line and the value: a part of a form.
+fn part<'a>(mut cursor: Cursor<'a>, name: &AssignedName) -> Result<Option<Cursor<'a>>, TooShort> {
+    if !cursor.line_end()? {
+        return Ok(None);
+    }
+    let head = &cursor.view.text[name.start.saturating_sub(MAX_HEAD)..name.start];
+    if memchr::memmem::rfind(head, b"form-data").is_none_or(|at| head[at..].contains(&b'\n')) {
+        return Ok(None);
+    }
+    cursor.spaces(MAX_BLANKS)?;
+    Ok(Some(cursor))
 }
 
 /// `variable "db_password" { default = "x" }`
