@@ -13,6 +13,10 @@ use crate::text::{Span, TooShort};
 
 /// So many bytes of a value are read and judged; what follows belongs to a value that passes.
 pub(super) const MAX_VALUE: usize = 2048;
+/// So many signs may stand before a name that begins its line.
+const MAX_SIGNS: usize = 8;
+/// How far behind a sign the line of its value may end, in bytes.
+const MAX_LINE_REST: usize = 128;
 /// How many `=` and `:` a value without quotes may hold.
 pub(super) const MAX_OPERATORS: usize = 6;
 
@@ -89,6 +93,8 @@ fn default(cursor: &mut Cursor<'_>) -> Result<(), TooShort> {
 pub(super) struct Quote {
     backslashes: usize,
     byte: u8,
+    /// There are three of them, and so many end the string.
+    is_triple: bool,
 }
 
 /// `'"x"'`, `"\"x\""`: a string inside the string is the value.
@@ -107,7 +113,7 @@ fn nested(
         && (byte != quote.byte || backslashes > quote.backslashes)
         && WORD.has(inner.look(1)?);
     inner.at += 1;
-    let inner_quote = Quote { backslashes, byte };
+    let inner_quote = Quote { backslashes, byte, is_triple: false };
     if !opens || !closes_inside(cursor, quote, (inner, inner_quote))? {
         return quoted(cursor, name, quote, operator, spaced);
     }
@@ -155,11 +161,10 @@ pub(super) fn opening_quote(cursor: &mut Cursor<'_>) -> Result<Option<Quote>, To
     }
     ahead.at += 1;
     // Three quotes open a long string; two are an empty one.
-    if backslashes == 0 && ahead.peek()? == byte && ahead.look(1)? == byte {
-        ahead.at += 2;
-    }
+    let is_triple = backslashes == 0 && ahead.peek()? == byte && ahead.look(1)? == byte;
+    ahead.at += if is_triple { 2 } else { 0 };
     *cursor = ahead;
-    Ok(Some(Quote { backslashes, byte }))
+    Ok(Some(Quote { backslashes, byte, is_triple }))
 }
 
 /// Takes a type annotation (`: str = `), YAML's tag (`!!str`) or a wrapper (`String::from(`, `Some(`).
@@ -289,7 +294,7 @@ fn quoted(
 
 /// The extent of the string whose opening quote ended here; `None` when it does not close in its line.
 pub(super) fn string(cursor: Cursor<'_>, quote: Quote) -> Result<Option<Span>, TooShort> {
-    let Quote { backslashes, byte } = quote;
+    let Quote { backslashes, byte, is_triple } = quote;
     let text = cursor.view.text;
     let start = cursor.at;
     let limit = start + MAX_VALUE;
@@ -317,8 +322,10 @@ pub(super) fn string(cursor: Cursor<'_>, quote: Quote) -> Result<Option<Span>, T
                 }
                 at += run + usize::from(next == byte);
             }
+            // `'''it's'''`: one or two are of the string.
+            _ if is_triple && !is_tripled(&cursor, at)? => at += 1,
             // `'it''s'`: in YAML and SQL a doubled quote is one.
-            _ if byte == b'\'' && backslashes == 0 && doubled(&cursor, at)? => at += 2,
+            _ if byte == b'\'' && backslashes == 0 && !is_triple && doubled(&cursor, at)? => at += 2,
             _ if backslashes == 0 => break,
             // An unescaped quote ends the string around this one.
             _ => return Ok(None),
@@ -327,9 +334,18 @@ pub(super) fn string(cursor: Cursor<'_>, quote: Quote) -> Result<Option<Span>, T
     Ok(Some(Span::new(start, at)))
 }
 
+/// Whether two quotes stand here with more of a value behind them.
 fn doubled(cursor: &Cursor<'_>, at: usize) -> Result<bool, TooShort> {
+    const BEHIND: ByteSet = SPACE.union(ByteSet::of(b",;)]}:|\\\0"));
     let here = Cursor { at, ..*cursor };
-    Ok(at > cursor.at && here.look(1)? == b'\'' && WORD.has(here.look(2)?))
+    Ok(at > cursor.at && here.look(1)? == b'\'' && !BEHIND.has(here.look(2)?))
+}
+
+/// Whether three quotes stand here that end a string, and no fourth, which would be the last of them.
+fn is_tripled(cursor: &Cursor<'_>, at: usize) -> Result<bool, TooShort> {
+    let here = Cursor { at, ..*cursor };
+    let quote = here.peek()?;
+    Ok(here.look(1)? == quote && here.look(2)? == quote && here.look(3)? != quote)
 }
 
 /// Words before a credential in a header.
@@ -396,11 +412,12 @@ pub(super) fn unquoted(
     let query = around == Around::Query || around == Around::EscapedQuery;
     // A line of settings ends with its value, whatever brackets are in it.
     let line = operator == Operator::Equals && !spaced && is_line_start(text, name.start);
+    let fills_line = !query && begins_line(text, name.start);
     let mut operators = 0;
     while cursor.at - start < MAX_VALUE {
         let byte = cursor.peek()?;
         match byte {
-            _ if END.has(byte) => break,
+            _ if END.has(byte) && !(fills_line && operators == 0 && is_sign_of_line(cursor)?) => break,
             b'(' | b'[' | b'{' => depth += 1,
             b')' | b']' | b'}' => {
                 depth -= 1;
@@ -444,6 +461,38 @@ pub(super) fn unquoted(
     cursor.blanks(MAX_BLANKS)?;
     let alone = cursor.line_end()? || cursor.peek()? == b'#' || cursor.word(b"//")?;
     Ok(Some(Value { start, end, quoted: false, operator, spaced, alone, tail }))
+}
+
+/// Whether nothing but the signs of diffs and quotes stands before a name in its line.
+fn begins_line(text: &[u8], start: usize) -> bool {
+    let before = &text[start.saturating_sub(MAX_SIGNS)..start];
+    let signs = before.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t' | b'+' | b'-' | b'>'));
+    is_line_start(text, start - signs.count())
+}
+
+/// Whether the sign here, which ends most values without quotes, is of one that fills its line: more of it follows, and
+/// nothing else: `DB_PASSWORD=x<7;"y`.
+fn is_sign_of_line(mut cursor: Cursor<'_>) -> Result<bool, TooShort> {
+    let sign = cursor.peek()?;
+    cursor.at += 1;
+    let start = cursor.at;
+    if SPACE.has(sign) || sign == 0 || !(ALNUM.has(cursor.peek()?) || cursor.peek()? >= 0x80) {
+        return Ok(false);
+    }
+    while cursor.at - start < MAX_LINE_REST {
+        cursor.blanks(MAX_BLANKS)?;
+        if cursor.peek()? == 0 || cursor.line_end()? {
+            return Ok(true);
+        }
+        match cursor.peek()? {
+            // Other settings, code, a tag.
+            b'=' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'\\' => return Ok(false),
+            b'>' if sign == b'<' => return Ok(false),
+            _ if SPACE.has(cursor.view.text[cursor.at - 1]) => return Ok(false),
+            _ => cursor.at += 1,
+        }
+    }
+    Ok(false)
 }
 
 /// `password string = "x"`: a type between name and operator.
