@@ -1,4 +1,4 @@
-//! Where values end: with their string however it is written, with their line where they fill it, and never in another text.
+//! Where values end: with their string however it is written, and never in another text.
 
 use crate::common::{builtin, whole, windowed};
 use crate::generic::unmark_all;
@@ -41,19 +41,6 @@ fn quotes_in_a_string_are_of_its_value() {
         "password = \"\"\"«aT4xQ\"9m\"\"Zk2b»\"\"\"\n",
         "password = '«aT4xQ9mZk2b»'\nother = ''\n",
         "f(password='«aT4xQ9mZk2b»', b='')",
-    ]);
-}
-
-#[test]
-fn a_value_that_fills_its_line_ends_with_it() {
-    check(&[
-        "DB_PASSWORD=«aT4xQ<9mZk2b»\n",
-        "-password=«ck9OA;oWmaxfph4»\n+password=«rOFwd;hMUW5énr21»\n",
-        "password: «aT4xQ\"9mZk2b»\n",
-        "\x1b[1mpassword\x1b[0m=«aT4xQ>9mZk2b»\x1b[0m\n",
-        "password=«aT4xQ9mZk2b»<br>\n",
-        "password=«aT4xQ9mZk2b»;user=bob9\n",
-        "password=«aT4xQ9mZk2b», and more\n",
     ]);
 }
 

@@ -13,10 +13,6 @@ use crate::text::{Span, TooShort};
 
 /// So many bytes of a value are read and judged; what follows belongs to a value that passes.
 pub(super) const MAX_VALUE: usize = 2048;
-/// So many signs may stand before a name that begins its line.
-const MAX_SIGNS: usize = 8;
-/// How far behind a sign the line of its value may end, in bytes.
-const MAX_LINE_REST: usize = 128;
 /// How many `=` and `:` a value without quotes may hold.
 pub(super) const MAX_OPERATORS: usize = 6;
 
@@ -412,12 +408,11 @@ pub(super) fn unquoted(
     let query = around == Around::Query || around == Around::EscapedQuery;
     // A line of settings ends with its value, whatever brackets are in it.
     let line = operator == Operator::Equals && !spaced && is_line_start(text, name.start);
-    let fills_line = !query && begins_line(text, name.start);
     let mut operators = 0;
     while cursor.at - start < MAX_VALUE {
         let byte = cursor.peek()?;
         match byte {
-            _ if END.has(byte) && !(fills_line && operators == 0 && is_sign_of_line(cursor)?) => break,
+            _ if END.has(byte) => break,
             b'(' | b'[' | b'{' => depth += 1,
             b')' | b']' | b'}' => {
                 depth -= 1;
@@ -461,38 +456,6 @@ pub(super) fn unquoted(
     cursor.blanks(MAX_BLANKS)?;
     let alone = cursor.line_end()? || cursor.peek()? == b'#' || cursor.word(b"//")?;
     Ok(Some(Value { start, end, quoted: false, operator, spaced, alone, tail }))
-}
-
-/// Whether nothing but the signs of diffs and quotes stands before a name in its line.
-fn begins_line(text: &[u8], start: usize) -> bool {
-    let before = &text[start.saturating_sub(MAX_SIGNS)..start];
-    let signs = before.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t' | b'+' | b'-' | b'>'));
-    is_line_start(text, start - signs.count())
-}
-
-/// Whether the sign here, which ends most values without quotes, is of one that fills its line: more of it follows, and
-/// nothing else: `DB_PASSWORD=x<7;"y`.
-fn is_sign_of_line(mut cursor: Cursor<'_>) -> Result<bool, TooShort> {
-    let sign = cursor.peek()?;
-    cursor.at += 1;
-    let start = cursor.at;
-    if SPACE.has(sign) || sign == 0 || !(ALNUM.has(cursor.peek()?) || cursor.peek()? >= 0x80) {
-        return Ok(false);
-    }
-    while cursor.at - start < MAX_LINE_REST {
-        cursor.blanks(MAX_BLANKS)?;
-        if cursor.peek()? == 0 || cursor.line_end()? {
-            return Ok(true);
-        }
-        match cursor.peek()? {
-            // Other settings, code, a tag.
-            b'=' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'\\' => return Ok(false),
-            b'>' if sign == b'<' => return Ok(false),
-            _ if SPACE.has(cursor.view.text[cursor.at - 1]) => return Ok(false),
-            _ => cursor.at += 1,
-        }
-    }
-    Ok(false)
 }
 
 /// `password string = "x"`: a type between name and operator.
