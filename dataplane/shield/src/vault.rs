@@ -31,74 +31,70 @@ pub trait Unsealer: Send + Sync {
     fn open(&self, token: &Token) -> Option<(Zeroizing<Vec<u8>>, Spelling)>;
 }
 
-/// How the text stood that a token was minted for: as it is, or as it was spelled in a document, or both.
+/// How a text stood that a token took the place of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spelling {
-    /// Of how many strings inside each other it has the escapes; 0 if it stood in no document.
+    /// Of how many strings inside each other it has the escapes; 0 if of none.
     pub layers: u8,
-    /// It stood outside of documents, where its escapes are what they look like.
+    /// It stood in a string of a document, so that this is how documents spell it.
+    pub is_in_document: bool,
+    /// Outside of documents its escapes are what they look like.
     pub is_literal: bool,
 }
 
 impl Spelling {
-    /// Of a text that is what it looks like.
-    pub const LITERAL: Self = Self { layers: 0, is_literal: true };
+    /// Of a value that stood outside of documents, which says nothing of how they spell it.
+    pub const VALUE: Self = Self { layers: 0, is_in_document: false, is_literal: true };
 
-    /// Of a text with the escapes of so many strings.
+    /// Of a text with the escapes of so many strings; of none if it stood as it would be written here.
     pub fn in_document(layers: u8) -> Self {
-        Self { layers, is_literal: layers == 0 }
+        Self { layers, is_in_document: true, is_literal: layers == 0 }
     }
 
-    /// Whether a text that stood so needs to be told nothing more of one that stood as `other` says.
-    pub fn covers(self, other: Self) -> bool {
-        self.with(other) == self
+    /// The same of a text that is written so outside of documents, too.
+    pub fn in_part_of_document(layers: u8) -> Self {
+        Self { layers, is_in_document: true, is_literal: true }
     }
 
-    /// Of a text that stood in both ways.
-    #[must_use]
-    pub fn with(self, other: Self) -> Self {
-        let layers = self.layers.max(other.layers);
-        Self { layers, is_literal: self.is_literal || other.is_literal }
+    /// The value of a text that stood so.
+    pub(crate) fn value_of(self, text: &[u8]) -> Zeroizing<Vec<u8>> {
+        let mut value = Zeroizing::new(text.to_vec());
+        for _ in 0..if self.is_literal { 0 } else { self.layers } {
+            let Some(plain) = unescaped(&value) else { break };
+            value = Zeroizing::new(plain);
+        }
+        value
     }
 }
 
 /// What one token stands for.
 struct Secret {
-    /// What the token was minted for.
+    /// How documents spell it; if that is not known, the value.
     text: Zeroizing<Box<[u8]>>,
     spelling: Spelling,
-    /// `text` without the escapes that it has.
-    plain: Option<Zeroizing<Box<[u8]>>>,
+    /// The value, if it is another text.
+    value: Option<Zeroizing<Box<[u8]>>>,
 }
 
 impl Secret {
     fn new(text: &[u8], spelling: Spelling) -> Self {
-        let mut secret = Self { text: Zeroizing::new(text.into()), spelling, plain: None };
-        secret.take_escapes_off();
-        secret
-    }
-
-    fn take_escapes_off(&mut self) {
-        self.plain = None;
-        for _ in 0..self.spelling.layers {
-            let before = self.plain.as_ref().unwrap_or(&self.text);
-            let Some(plain) = unescaped(before).map(Zeroizing::new) else { break };
-            self.plain = Some(Zeroizing::new(plain.as_slice().into()));
-        }
-    }
-
-    /// It stood so, too.
-    fn add(&mut self, spelling: Spelling) {
-        let before = self.spelling;
-        self.spelling = before.with(spelling);
-        if before.layers != self.spelling.layers {
-            self.take_escapes_off();
-        }
+        let value = spelling.value_of(text);
+        let value = (value[..] != *text).then(|| Zeroizing::new(value.as_slice().into()));
+        Self { text: Zeroizing::new(text.into()), spelling, value }
     }
 
     fn value(&self) -> &[u8] {
-        let plain = self.plain.as_ref().filter(|_| !self.spelling.is_literal);
-        plain.unwrap_or(&self.text)
+        self.value.as_ref().unwrap_or(&self.text)
+    }
+
+    /// How many bytes it takes.
+    fn len(&self) -> usize {
+        self.text.len() + self.value.as_ref().map_or(0, |value| value.len())
+    }
+
+    /// Whether nothing of `text`, which stood so, is news.
+    fn covers(&self, text: &[u8], spelling: Spelling) -> bool {
+        !spelling.is_in_document || (self.spelling == spelling && **self.text == *text)
     }
 }
 
@@ -112,7 +108,7 @@ struct Sealed {
 #[derive(Default)]
 pub struct Vault {
     secrets: HashMap<Token, Secret>,
-    /// The first token of each secret, by a randomly keyed hash of the secret.
+    /// The first token of each value, by a randomly keyed hash of the value.
     first: HashMap<u64, Token>,
     hasher: RandomState,
     bytes: usize,
@@ -133,11 +129,11 @@ impl Vault {
     /// Remembers that `token` stands for `secret`. Says whether it is new. A vault that refuses is unchanged. The
     /// first token of a secret is the one that [`Self::token_of`] gives from then on.
     pub fn insert(&mut self, token: Token, secret: &[u8]) -> Result<bool, VaultError> {
-        self.insert_spelled(token, secret, Spelling::LITERAL)
+        self.insert_spelled(token, secret, Spelling::VALUE)
     }
 
-    /// Remembers the same of a text that stood there in this way. What it stands for is the text without the escapes that
-    /// it has, unless it stood somewhere as it is as well.
+    /// Remembers the same of a text that stood so. What it stands for is the text without its escapes, and in documents the
+    /// text. If it was another text in documents so far, it is this one from now on.
     pub fn insert_spelled(
         &mut self,
         token: Token,
@@ -145,19 +141,19 @@ impl Vault {
         spelling: Spelling,
     ) -> Result<bool, VaultError> {
         let new = self.insert_alias(token, text, spelling)?;
-        if new {
-            self.first.entry(self.hasher.hash_one(text)).or_insert(token);
+        if new && let Some(secret) = self.secrets.get(&token) {
+            self.first.entry(self.hasher.hash_one(secret.value())).or_insert(token);
         }
         Ok(new)
     }
 
-    /// The token that `secret` was first given here, whatever category it had then.
+    /// The token that the value `secret` was first given here, whatever category it had then.
     pub fn token_of(&self, secret: &[u8]) -> Option<Token> {
         if self.first.is_empty() {
             return None;
         }
         let token = *self.first.get(&self.hasher.hash_one(secret))?;
-        self.secrets.get(&token).is_some_and(|known| **known.text == *secret).then_some(token)
+        self.secrets.get(&token).is_some_and(|known| *known.value() == *secret).then_some(token)
     }
 
     /// Remembers one more token of a text, which [`Self::token_of`] never gives.
@@ -167,22 +163,48 @@ impl Vault {
         text: &[u8],
         spelling: Spelling,
     ) -> Result<bool, VaultError> {
-        // A text with escapes is kept without them as well.
-        let copies = if spelling.layers > 0 { 2 } else { 1 };
-        let full =
-            self.secrets.len() >= Self::MAX_ENTRIES || self.bytes + copies * text.len() > Self::MAX_BYTES;
+        let secret = Secret::new(text, spelling);
+        let is_full = |bytes: usize| bytes > Self::MAX_BYTES;
+        let has_room = self.secrets.len() < Self::MAX_ENTRIES;
         match self.secrets.entry(token) {
-            Entry::Occupied(mut known) if **known.get().text == *text => {
-                known.get_mut().add(spelling);
+            Entry::Occupied(known) if *known.get().value() != *secret.value() => Err(VaultError::Collision),
+            Entry::Occupied(known) if known.get().covers(text, spelling) => Ok(false),
+            Entry::Occupied(mut known) => {
+                let bytes = self.bytes - known.get().len() + secret.len();
+                if is_full(bytes) {
+                    return Err(VaultError::Full);
+                }
+                (self.bytes, *known.get_mut()) = (bytes, secret);
                 Ok(false)
             }
-            Entry::Occupied(_) => Err(VaultError::Collision),
-            Entry::Vacant(_) if full => Err(VaultError::Full),
+            Entry::Vacant(_) if !has_room || is_full(self.bytes + secret.len()) => Err(VaultError::Full),
             Entry::Vacant(free) => {
-                free.insert(Secret::new(text, spelling));
-                self.bytes += copies * text.len();
+                self.bytes += secret.len();
+                free.insert(secret);
                 Ok(true)
             }
+        }
+    }
+
+    /// Whether nothing of a text for which `token` stands would be news.
+    pub fn covers(&self, token: &Token, text: &[u8], spelling: Spelling) -> bool {
+        self.secrets.get(token).is_some_and(|known| known.covers(text, spelling))
+    }
+
+    /// Whether `token`, which is that of the text's value, can stand for the text as well: if documents do not spell the value
+    /// otherwise.
+    pub(crate) fn fits(&self, token: &Token, text: &[u8], spelling: Spelling) -> bool {
+        let known = self.secrets.get(token);
+        known.is_none_or(|known| !known.spelling.is_in_document || known.covers(text, spelling))
+    }
+
+    /// Forgets how documents spell the values: a request is read again from its first byte.
+    pub(crate) fn forget_spellings(&mut self) {
+        for secret in self.secrets.values_mut() {
+            let value = secret.value.take();
+            self.bytes -= value.as_ref().map_or(0, |_| secret.text.len());
+            secret.text = value.unwrap_or_else(|| std::mem::take(&mut secret.text));
+            secret.spelling = Spelling::VALUE;
         }
     }
 
@@ -191,7 +213,7 @@ impl Vault {
         self.secrets.get(token).map(Secret::value)
     }
 
-    /// The text that `token` was minted for, and how it stood.
+    /// The text that documents have for `token`, and how it stands there; the value, if that is not known.
     pub fn spelling(&self, token: &Token) -> Option<(&[u8], Spelling)> {
         self.secrets.get(token).map(|secret| (&**secret.text, secret.spelling))
     }
@@ -275,7 +297,7 @@ mod tests {
     fn the_first_token_of_a_secret_is_its_token() {
         let mut vault = Vault::new();
         assert_eq!(vault.token_of(b"a"), None);
-        vault.insert_alias(token(b"older"), b"a", Spelling::LITERAL).unwrap();
+        vault.insert_alias(token(b"older"), b"a", Spelling::VALUE).unwrap();
         assert_eq!(vault.token_of(b"a"), None);
         vault.insert(token(b"a"), b"a").unwrap();
         vault.insert(token(b"other category"), b"a").unwrap();
@@ -288,7 +310,7 @@ mod tests {
 
     impl Unsealer for Reverse {
         fn open(&self, token: &Token) -> Option<(Zeroizing<Vec<u8>>, Spelling)> {
-            let opened = || (Zeroizing::new(b"opened".to_vec()), Spelling::LITERAL);
+            let opened = || (Zeroizing::new(b"opened".to_vec()), Spelling::VALUE);
             (*token != self::token(b"closed")).then(opened)
         }
     }
@@ -314,22 +336,41 @@ mod tests {
     }
 
     #[test]
-    fn a_spelling_is_kept_beside_what_it_stands_for() {
+    fn a_spelling_is_kept_beside_the_value() {
+        let (value, text) = (&br"a&/b"[..], &br"a\u0026\/b"[..]);
+        let token = token(value);
         let mut vault = Vault::new();
-        let text = br"a\\u0026\\/b";
-        let written = token(text);
-        for (spelling, value) in [
-            (Spelling::in_document(1), &br"a\u0026\/b"[..]),
-            (Spelling::in_document(2), b"a&/b"),
-            (Spelling::in_document(1), b"a&/b"),
-            (Spelling::LITERAL, text),
+        let in_document = Spelling::in_document(1);
+        for (text, spelling, expected) in [
+            (value, Spelling::VALUE, (value, Spelling::VALUE)),
+            (text, in_document, (text, in_document)),
+            (value, Spelling::VALUE, (text, in_document)),
+            (br"a\u0026/b", in_document, (br"a\u0026/b", in_document)),
+            (value, Spelling::in_document(0), (value, Spelling::in_document(0))),
         ] {
-            vault.insert_spelled(written, text, spelling).unwrap();
-            assert_eq!(vault.resolve(&written), Some(value), "{spelling:?}");
+            let fits = vault.fits(&token, text, spelling);
+            let is_known = vault.spelling(&token).is_some_and(|(_, known)| known.is_in_document);
+            assert_eq!(fits, !is_known || spelling == Spelling::VALUE, "{text:?}");
+            vault.insert_spelled(token, text, spelling).unwrap();
+            assert!(vault.covers(&token, text, spelling));
+            assert_eq!((vault.resolve(&token), vault.spelling(&token)), (Some(value), Some(expected)));
+            assert_eq!((vault.token_of(value), vault.token_of(br"a\u0026\/b")), (Some(token), None));
         }
-        let both = Spelling { layers: 2, is_literal: true };
-        assert_eq!(vault.spelling(&written), Some((&text[..], both)));
-        assert_eq!((vault.token_of(text), vault.token_of(b"a&/b")), (Some(written), None));
+        assert_eq!(vault.bytes, value.len());
+        vault.insert_spelled(token, text, in_document).unwrap();
+        assert_eq!(vault.bytes, value.len() + text.len());
+        vault.forget_spellings();
+        assert_eq!(vault.spelling(&token), Some((value, Spelling::VALUE)));
+        assert_eq!((vault.resolve(&token), vault.bytes), (Some(value), value.len()));
+    }
+
+    #[test]
+    fn escapes_that_are_what_they_look_like_are_of_the_value() {
+        let text = br"a\u0026\$b";
+        let mut vault = Vault::new();
+        vault.insert_spelled(token(text), text, Spelling::in_part_of_document(2)).unwrap();
+        assert_eq!(vault.resolve(&token(text)), Some(&text[..]));
+        assert_eq!(vault.spelling(&token(text)), Some((&text[..], Spelling::in_part_of_document(2))));
     }
 
     #[test]

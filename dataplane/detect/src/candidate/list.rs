@@ -24,6 +24,33 @@ pub(crate) struct TableMemory {
     pub(crate) last: usize,
 }
 
+/// Which double quotes of a text begin and end strings of the document that it is of.
+#[derive(Default)]
+pub(crate) struct StringQuotes {
+    inner: Vec<usize>,
+    has_strings: bool,
+}
+
+impl StringQuotes {
+    /// Those at the offsets `inner`, which are in order, end no string; with `has_strings` all others do.
+    pub(crate) fn set(&mut self, inner: &[usize], has_strings: bool) {
+        self.inner.clear();
+        self.inner.extend_from_slice(inner);
+        self.has_strings = has_strings;
+    }
+
+    /// The offsets of those that are known to end no string.
+    pub(crate) fn inner(&self) -> &[usize] {
+        &self.inner
+    }
+
+    /// The first in `span` that begins or ends a string of a document.
+    pub(crate) fn first_structural(&self, text: &[u8], span: Span) -> Option<usize> {
+        let quotes = memchr::memchr_iter(b'"', &text[span.range()]).map(|at| span.start + at);
+        quotes.filter(|_| self.has_strings).find(|at| self.inner.binary_search(at).is_err())
+    }
+}
+
 /// What confirming candidates writes to.
 #[derive(Default)]
 pub(crate) struct Candidates {
@@ -33,11 +60,13 @@ pub(crate) struct Candidates {
     pub(crate) runs: RunCache,
     /// Manifests and pieces of encoded text, each of which is settled as a whole.
     pub(crate) atomic_spans: Vec<Span>,
-    /// Where in the text quotes stand that end no string; not reset with the rest.
-    pub(crate) inner_quotes: Vec<usize>,
+    /// Not reset with the rest.
+    pub(crate) quotes: StringQuotes,
     /// Where values may begin that are searched for and that go on with an escape, to that.
     pub(crate) escaped_values: Vec<Span>,
     pub(crate) table: TableMemory,
+    /// Names and what is assigned to them in a string with escapes in which nothing was found as it stands.
+    pub(crate) escaped_assignments: Vec<Span>,
     /// Where unjudged text begins.
     pub(crate) fresh: usize,
     /// The earliest start of a candidate that the text is too short to judge.
@@ -53,6 +82,7 @@ impl Candidates {
         self.atomic_spans.clear();
         self.escaped_values.clear();
         self.table = TableMemory::default();
+        self.escaped_assignments.clear();
         self.fresh = fresh;
         self.open = usize::MAX;
     }

@@ -4,5 +4,5 @@ mod list;
 pub(crate) mod rank;
 mod tail;
 
-pub(crate) use list::{Candidate, Candidates, TableMemory};
+pub(crate) use list::{Candidate, Candidates, StringQuotes, TableMemory};
 pub(crate) use tail::{Cut, Tail, USERINFO};

@@ -14,14 +14,16 @@ use crate::text::{Span, TextView};
 
 /// Sites that are nearer to each other than this, in bytes, are one region.
 const GAP: usize = 256;
-/// The same where values alone are searched for: so near that the next one would be decoded in any case.
-const NEAR_ENOUGH: usize = AHEAD - BEFORE - SIGHT;
 /// Links that are nearer to each other are decoded together.
 const NEAR: usize = 64;
 /// No site is reported later than so many bytes behind its beginning.
 const SIGHT: usize = 128;
-/// How far behind its last site a region reaches; one of percent escapes to the end of its run.
-const AHEAD: usize = 1024;
+/// How far behind its last site a region reaches at the most; one of percent escapes to the end of its run.
+pub(crate) const FARTHEST: usize = 1024;
+/// The same at the least, where values are searched for: sites that are so near would be decoded in any case.
+const NEAREST: usize = BEFORE + SIGHT;
+/// Bytes that most escapes take for one.
+const WIDEST: usize = 8;
 const FAR_AHEAD: usize = 4096;
 /// How far before an escape the run that it belongs to is taken in.
 const BEFORE: usize = 128;
@@ -207,6 +209,34 @@ pub(crate) fn around(text: &[u8], start: usize, end: usize) -> Option<Span> {
     Some(Span::new(from, from + first))
 }
 
+/// The string that begins with the value at `place`, if that ends at an escape: what looks like its end without the escape is
+/// a part of it. `limit` is where the string ends at the latest.
+pub(crate) fn string_around(text: &[u8], place: Span, limit: usize) -> Option<Span> {
+    let backslashes = |text: &[u8]| text.iter().take_while(|byte| **byte == b'\\').count();
+    let quote = *text[..place.start].last().filter(|byte| matches!(byte, b'"' | b'\''))?;
+    let opening = text[..place.start - 1].iter().rev().take_while(|byte| **byte == b'\\').count();
+    let rest = text.get(place.end..limit)?;
+    // A line end or a tab ends the value.
+    let escape = rest.get(backslashes(rest)..)?.first().filter(|_| rest.starts_with(b"\\"));
+    escape.filter(|byte| matches!(byte, b'u' | b'x' | b'/' | b'"' | b'\''))?;
+    let mut at = 0;
+    while let Some(step) = memchr::memchr3(quote, b'\\', b'\n', &rest[at..]) {
+        at += step;
+        let run = backslashes(&rest[at..]);
+        let is_quote = rest.get(at + run) == Some(&quote);
+        let closes = if opening == 0 { run.is_multiple_of(2) } else { run == opening };
+        if is_quote && closes {
+            let end = place.end + at + if opening == 0 { run } else { 0 };
+            return (end > place.end).then_some(Span::new(place.start, end));
+        }
+        if run == 0 {
+            return None;
+        }
+        at += run + usize::from(is_quote);
+    }
+    None
+}
+
 /// How many bytes the escape takes that `text` begins with, if values may be written with it.
 fn width(text: &[u8]) -> Option<usize> {
     let escape = string_escape(text).or_else(|| unescape(text)).map(|(_, width)| width);
@@ -214,13 +244,13 @@ fn width(text: &[u8]) -> Option<usize> {
 }
 
 /// Other ways to read a part of a text that holds escapes, of which only the values tell which one is right: whether a form
-/// was written, and whether a string was.
-pub(crate) fn other_readings(first: Reading, text: &[u8]) -> impl Iterator<Item = Reading> {
-    let has_plus = memchr::memchr(b'+', text).is_some();
+/// was written, which says something of values with blanks only, and whether a string was.
+pub(crate) fn other_readings(first: Reading, has_blanks: bool, text: &[u8]) -> impl Iterator<Item = Reading> {
     let plus = match first {
         Reading::Rules if is_plus_space(text) => Reading::Unquoted,
         _ => Reading::Form,
     };
+    let has_plus = (has_blanks || plus == Reading::Unquoted) && memchr::memchr(b'+', text).is_some();
     let is_string = || memchr::memchr_iter(b'\\', text).any(|at| string_escape(&text[at..]).is_some());
     let has_others = || memchr::memchr3_iter(b'&', b'%', b'\\', text).any(|at| is_escape(&text[at..]));
     let is_mixed = first == Reading::Values && is_string() && has_others();
@@ -237,16 +267,21 @@ fn string_escape(text: &[u8]) -> Option<(u8, usize)> {
     }
 }
 
-/// Takes the next region from `sites[*index..]`, which are sorted.
+/// How far behind an escape a value of so many bytes is decoded.
+pub(crate) fn reach_of(longest: usize) -> usize {
+    (longest * WIDEST).clamp(NEAREST, FARTHEST)
+}
+
+/// Takes the next region from `sites[*index..]`, which are sorted; it reaches so far behind its last one.
 pub(crate) fn next(
     view: TextView<'_>,
-    reading: Reading,
+    (reading, reach): (Reading, usize),
     sites: &[EscapeSite],
     index: &mut usize,
 ) -> Option<Region> {
     let text = view.text;
     // All that is decoded twice is lost time; what rules look at ends where it always did.
-    let near = if reading == Reading::Rules { GAP } else { NEAR_ENOUGH };
+    let near = if reading == Reading::Rules { GAP } else { reach - NEAREST };
     let first = sites.get(*index)?;
     let (mut last, mut percent) = (first.span.end, first.percent);
     *index += 1;
@@ -262,7 +297,7 @@ pub(crate) fn next(
         *index += 1;
     }
     let rest = &text[last.min(text.len())..];
-    let limit = if percent { FAR_AHEAD } else { AHEAD };
+    let limit = if percent { FAR_AHEAD } else { reach };
     let ahead = if percent { RUN.run(rest, limit) } else { rest.len().min(limit) };
     let end = last + ahead;
     // Another site could still make it longer.
@@ -462,6 +497,27 @@ mod tests {
     }
 
     #[test]
+    fn a_string_ends_at_its_own_quote() {
+        for (text, found, expected) in [
+            (r#""ab\u0022cd" x"#, "ab", Some(r"ab\u0022cd")),
+            (r#""ab\"cd\\" x"#, "ab", Some(r#"ab\"cd\\"#)),
+            (r#"\"ab\\u0022cd\" x"#, "ab", Some(r"ab\\u0022cd")),
+            (r#"\"ab\\\"cd\" x"#, "ab", Some(r#"ab\\\"cd"#)),
+            (r#"\"ab\" x"#, "ab", None),
+            (r#"\"ab\\u0022cd" x"#, "ab", None),
+            (r#""ab\ncd" x"#, "ab", None),
+            (r#""ab\u0022cd"#, "ab", None),
+            ("\"ab\\u0022c\nd\"", "ab", None),
+            (r#"ab\u0022cd""#, "ab", None),
+        ] {
+            let start = text.find(found).unwrap();
+            let place = Span::new(start, start + found.len());
+            let span = string_around(text.as_bytes(), place, text.len());
+            assert_eq!(span.map(|span| &text[span.range()]), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn entities_of_an_assignment_are_distinguished_from_those_of_a_page() {
         for (text, name, expected) in [
             (" = &quot;x", 0, true),
@@ -493,17 +549,17 @@ mod tests {
 
     #[test]
     fn near_spots_are_one_region_and_links_end() {
-        let text = format!("see x?a%3Db {}y%3Dz and {}", " ".repeat(2 * NEAR), " ".repeat(GAP + AHEAD));
+        let text = format!("see x?a%3Db {}y%3Dz and {}", " ".repeat(2 * NEAR), " ".repeat(GAP + FARTHEST));
         let mut sites = Vec::new();
         percents(text.as_bytes(), false, &mut sites);
         let view = TextView { text: text.as_bytes(), last: false };
         let mut index = 0;
-        let first = next(view, Reading::Rules, &sites, &mut index).unwrap();
+        let first = next(view, (Reading::Rules, FARTHEST), &sites, &mut index).unwrap();
         assert_eq!((first.start, first.end, first.closed, first.cut), (4, 11, true, false));
-        let second = next(view, Reading::Rules, &sites, &mut index).unwrap();
+        let second = next(view, (Reading::Rules, FARTHEST), &sites, &mut index).unwrap();
         assert_eq!(&text[second.end - 4..second.end], "%3Dz");
-        assert_eq!(next(view, Reading::Rules, &sites, &mut index), None);
+        assert_eq!(next(view, (Reading::Rules, FARTHEST), &sites, &mut index), None);
         let cut = TextView { text: &text.as_bytes()[..20], last: false };
-        assert!(!next(cut, Reading::Rules, &sites[..1], &mut 0).unwrap().closed);
+        assert!(!next(cut, (Reading::Rules, FARTHEST), &sites[..1], &mut 0).unwrap().closed);
     }
 }

@@ -58,11 +58,19 @@ pub(crate) fn value(text: &[u8], place: Span, limit: usize, plus: bool) -> Optio
     let end = signs
         .find(|at| is_separator(text, *at))
         .unwrap_or_else(|| value_end(text, place.end, limit, plus, around(text, equals)));
+    let end = with_signs(text, Span::new(start, end), limit);
     // `%22x%22`: a string is what stands between its quotes.
     let opening = &text[start + PREFIX.run(&text[start..place.start], MAX_PREFIX)..place.start];
     let is_string = matches!(percent(opening), Some(b'"' | b'\'' | b'`'))
         && opening == text.get(place.end..end).unwrap_or_default();
     (!is_string).then_some(Span::new(start, end))
+}
+
+/// The end of an encoded value with the signs behind it that end sentences elsewhere, where the next parameter follows them.
+fn with_signs(text: &[u8], Span { start, end }: Span, limit: usize) -> usize {
+    let cut = end + SENTENCE_END.run(text.get(end..limit).unwrap_or_default(), MAX_REST);
+    let is_encoded = memchr::memchr(b'%', &text[start..end]).is_some();
+    if is_encoded && text.get(cut) == Some(&b'&') { cut } else { end }
 }
 
 /// Whether the value that `found` is a part of may go on behind `whole`, of which no more was read.
@@ -216,6 +224,8 @@ mod tests {
             ("password=xy?!+z&c=d", "xy", Some("xy?!+z")),
             ("password=xy.&c=d", "xy", Some("xy")),
             ("password=xy%26z!&c=d", "xy", Some("xy%26z!")),
+            ("password=%7Bxy%3B.&c=d", "xy%3B", Some("%7Bxy%3B.")),
+            ("password=%7Bxy%3B.", "xy%3B", Some("%7Bxy%3B")),
             ("password=xy%26z!\" ok", "xy", Some("xy%26z")),
             ("password=xy'a4&c=d", "xy", Some("xy'a4")),
             ("password=xy%26z)a'b&c=d", "xy", Some("xy%26z)a'b")),

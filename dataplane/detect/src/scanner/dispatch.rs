@@ -8,7 +8,7 @@ use crate::bytes::entropy;
 use crate::candidate::{Candidate, Candidates, Tail, rank};
 use crate::checks::CheckResult;
 use crate::encodings::alnum_runs::{AlnumRuns, RunLength};
-use crate::encodings::escapes::EscapeSite;
+use crate::encodings::escapes::{self, EscapeSite};
 use crate::engine::hyperscan::{Match, Scratch};
 use crate::finders::assignment::ServiceSearch;
 use crate::finders::key::{self, KeySearch};
@@ -79,6 +79,20 @@ impl RuleEngine {
     /// Whether values are searched for, whatever they are made of.
     pub(super) fn searches_values(&self) -> bool {
         self.rules.known.is_some() || self.searched.has_found()
+    }
+
+    /// How far behind an escape a value that is searched for may end, in bytes.
+    pub(super) fn value_reach(&self) -> usize {
+        if self.rules.known.is_some() {
+            return escapes::FARTHEST;
+        }
+        let longest = self.searched.found().map(FoundValues::longest).max().unwrap_or(0);
+        escapes::reach_of(longest)
+    }
+
+    /// Whether a value that is searched for may have a blank.
+    pub(super) fn values_have_blanks(&self) -> bool {
+        self.rules.known.is_some() || self.searched.found().any(FoundValues::has_blank)
     }
 
     /// Finds known values, and those that were found elsewhere.

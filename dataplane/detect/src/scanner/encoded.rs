@@ -256,6 +256,7 @@ impl Search<'_> {
         let searches_values = self.engine.searches_values();
         if wanted == SearchScope::Everything {
             escapes::percents(self.view.text, searches_values, &mut sites);
+            sites.extend(self.level.work.candidates.escaped_assignments.drain(..).map(EscapeSite::new));
             self.complete_literals();
             self.note_quoted(searches_values || !sites.is_empty());
             self.regions(Reading::Rules, &mut sites);
@@ -306,7 +307,12 @@ impl Search<'_> {
     fn regions(&mut self, reading: Reading, sites: &mut [EscapeSite]) {
         sites.sort_unstable();
         let mut index = 0;
-        while let Some(region) = escapes::next(self.view, reading, sites, &mut index) {
+        let reach = match reading {
+            Reading::Rules => escapes::FARTHEST,
+            _ => self.engine.value_reach(),
+        };
+        let has_blanks = self.engine.values_have_blanks();
+        while let Some(region) = escapes::next(self.view, (reading, reach), sites, &mut index) {
             let mut start = region.start.max(self.fresh);
             while start < region.end {
                 let end = region.end.min(start + PIECE);
@@ -321,7 +327,7 @@ impl Search<'_> {
                 let from = start.saturating_sub(CONTEXT);
                 self.region_piece(reading, region, Span::new(start, end), Span::new(from, to));
                 if self.engine.searches_values() {
-                    for other in escapes::other_readings(reading, &self.view.text[start..end]) {
+                    for other in escapes::other_readings(reading, has_blanks, &self.view.text[start..end]) {
                         self.region_piece(other, region, Span::new(start, end), Span::new(from, to));
                     }
                 }
@@ -467,7 +473,7 @@ impl Search<'_> {
             parameter::userinfo_end(text, place, limit).map(|end| Span::new(place.start, end))
         } else {
             let plus = text.get(place.end) == Some(&b'+') && decoded.text.get(found.span.end) == Some(&b' ');
-            parameter::value(text, place, limit, plus)
+            parameter::value(text, place, limit, plus).or_else(|| escapes::string_around(text, place, limit))
         };
         let is_cut = whole.is_some_and(|whole| parameter::is_cut(place, whole));
         let Some(mut span) = whole.and_then(|span| decoded.decoded(span)) else { return false };

@@ -100,9 +100,12 @@ fn found_value(cluster: &[Candidate], candidate: Candidate, findings: &mut Vec<F
     let next = first + findings[first..].partition_point(|f| f.span.start < span.end);
     let met = &findings[first..next];
     if let Some(around) = met.iter().find(|f| f.span.covers(span)) {
-        let is_of_shape =
-            |c: &Candidate| c.span == around.span && c.rule == around.rule.0 && c.rank >= rank::VENDOR;
-        if around.span != span && !cluster.iter().any(is_of_shape) {
+        // What has a shape of its own stays whole, and so does a value that is searched for itself.
+        let is_whole = |c: &Candidate| {
+            let is_of_shape = c.rule == around.rule.0 && c.rank >= rank::VENDOR;
+            c.span == around.span && (is_of_shape || c.rank == rank::FOUND)
+        };
+        if around.span != span && !cluster.iter().any(is_whole) {
             let pieces = split(*around, finding(candidate, span));
             findings.splice(first..next, pieces);
         }
@@ -191,6 +194,7 @@ mod tests {
             (&[candidate(0, 8, 30), candidate(16, 24, 30)], &[(0, 8), (8, 16), (16, 24)]),
             (&[candidate(0, 8, 30), candidate(10, 12, 30)], &[(0, 8), (8, 10), (10, 12), (12, 20)]),
             (&[found(2, 10), found(12, 30)], &[(2, 4), (4, 12), (12, 30)]),
+            (&[candidate(0, 24, 10), found(0, 24)], &[(0, 24)]),
         ] {
             let all: Vec<_> = rules.iter().copied().chain([found(4, 20)]).collect();
             assert_eq!(spans(&all, 40, 40).0, expected, "{rules:?}");

@@ -32,6 +32,8 @@ pub struct WindowMarks<'a> {
     /// Offsets in the text of double quotes that belong to the content of the string that they stand in, in order: they
     /// were escaped there.
     pub inner_quotes: &'a [usize],
+    /// The text is one of a JSON document: all other double quotes begin or end a string.
+    pub has_strings: bool,
 }
 
 /// What a window holds.
@@ -105,9 +107,7 @@ impl Scanner {
         let view = TextView { text, last: window.last && text.len() == window.text.len() };
         let fresh = window.fresh.min(text.len());
         self.levels[0].work.keys.carried = carry.take_key();
-        let inner_quotes = &mut self.levels[0].work.candidates.inner_quotes;
-        inner_quotes.clear();
-        inner_quotes.extend_from_slice(marks.inner_quotes);
+        self.levels[0].work.candidates.quotes.set(marks.inner_quotes, marks.has_strings);
         encoded::search(&mut self.engine, &mut self.levels, view, fresh);
         let candidates = &mut self.levels[0].work.candidates;
         let is_structure =

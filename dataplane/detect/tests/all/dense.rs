@@ -56,6 +56,7 @@ const UNITS: &[&str] = &[
     ";password=&amp;",
     "?password=%22a&amp;",
     "user%5Bpassword%5D=",
+    "password=%41%",
     "-----BEGIN RSA PRIVATE KEY-----<br>&#10;",
     "&#112;&#97;",
     "secret\\u003d",

@@ -37,6 +37,21 @@ fn found<'t>(scanner: &mut Scanner, text: &'t str) -> Vec<&'t str> {
     by_value.map(|finding| &text[finding.span]).collect()
 }
 
+/// A value is proven once; where it stands again, its bytes are compared.
+#[test]
+fn what_stands_again_costs_little() {
+    let mut scanner = scanner(&[VALUE]);
+    let mut work = |text: &str| {
+        let found = found(&mut scanner, text).len();
+        (found, scanner.work())
+    };
+    let (once, first) = work(&format!("{VALUE} and"));
+    let (again, all) = work(&format!("{VALUE} and ").repeat(1_000));
+    assert_eq!((once, again), (1, 1_000));
+    let each = (all - first) / 999;
+    assert!(each < VALUE.len() as u64 / 2, "{each} bytes are looked at for each");
+}
+
 #[test]
 fn a_rare_value_is_found_wherever_it_stands() {
     let mut scanner = scanner(&[VALUE]);

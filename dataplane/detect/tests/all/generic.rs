@@ -7,7 +7,7 @@ use crate::common::{builtin, show, whole, windowed};
 use aegis_detect::Scanner;
 
 /// The text without its marks, and the marked spans.
-fn unmark_all(example: &str) -> (String, Vec<(usize, usize)>) {
+pub(crate) fn unmark_all(example: &str) -> (String, Vec<(usize, usize)>) {
     let mut text = String::new();
     let mut spans = Vec::new();
     for (index, piece) in example.split(['«', '»']).enumerate() {

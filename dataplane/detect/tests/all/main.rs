@@ -10,6 +10,7 @@ mod custom;
 mod delimiters;
 mod dense;
 mod encodings;
+mod ends;
 mod examples;
 mod found_values;
 mod generic;

@@ -128,6 +128,12 @@ struct SealedValue {
 }
 
 impl SealedValue {
+    /// Whether a text that stood so need not be sealed in its place. Another text of the same length and spelling is not told
+    /// from it: both are the same value.
+    fn is_as_new_as(&self, text: &[u8], spelling: Spelling) -> bool {
+        !spelling.is_in_document || (self.spelling == spelling && self.bytes.len() == text.len() + TAG)
+    }
+
     fn has_expired(&self, ttl: Duration) -> bool {
         has_expired(self.last.load(Relaxed), ttl)
     }
@@ -156,16 +162,15 @@ impl SealedValues {
     pub(crate) fn news(&self, key: &SealKey, vault: &Vault, settings: &Settings) -> Self {
         let mut news = Self { key_id: key.id, ..Self::default() };
         for token in vault.tokens() {
-            let Some((text, mut spelling)) = vault.spelling(token) else { continue };
+            let Some((text, spelling)) = vault.spelling(token) else { continue };
             let known = self.values.get(token).filter(|_| self.key_id == key.id);
             if let Some(known) = known.filter(|known| !known.has_expired(settings.ttl)) {
                 if is_stale(known.last.load(Relaxed), settings.ttl) {
                     known.last.store(now(), Relaxed);
                 }
-                if known.spelling.covers(spelling) {
+                if known.is_as_new_as(text, spelling) {
                     continue;
                 }
-                spelling = spelling.with(known.spelling);
             }
             if text.len() + TAG <= MAX_VALUE
                 && let Some(sealed) = key.seal(token, (text, spelling), random())

@@ -79,19 +79,24 @@ fn what_was_sealed_is_opened_with_the_same_credential_at_the_same_place_only() {
 }
 
 #[test]
-fn how_a_value_was_spelled_is_kept_and_adds_up() {
+fn how_a_value_was_spelled_is_kept() {
     let (key, settings, text) = (key("one"), settings(9), br"gT5v\/Lq8x".as_slice());
     let token = keyring().mint(Category::Key, text);
     let mut sealed = SealedValues::default();
-    let in_document = Spelling::in_document(1);
-    let both = Spelling { is_literal: true, ..in_document };
-    for (spelling, expected) in [(in_document, in_document), (Spelling::LITERAL, both), (in_document, both)] {
+    let (in_document, value) = (Spelling::in_document(1), br"gT5v/Lq8x".as_slice());
+    let (spelled, other) = ((text, in_document), (br"gT5v\u002fLq8x".as_slice(), in_document));
+    for (stood, expected) in [
+        ((value, Spelling::VALUE), (value, Spelling::VALUE)),
+        (spelled, spelled),
+        ((value, Spelling::VALUE), spelled),
+        (other, other),
+    ] {
         let mut vault = Vault::new();
-        vault.insert_spelled(token, text, spelling).unwrap();
+        vault.insert_spelled(token, stood.0, stood.1).unwrap();
         sealed = sealed.with(&sealed.news(&key, &vault, &settings), &settings);
         let mut later = Vault::new();
         assert_eq!(open_all(&sealed, (self::key("one"), keyring()), &mut later, settings.ttl), 1);
-        assert_eq!(later.spelling(&token), Some((text, expected)));
+        assert_eq!((later.spelling(&token), later.resolve(&token)), (Some(expected), Some(value)));
     }
 }
 
@@ -136,7 +141,7 @@ fn nothing_is_sealed_under_what_is_no_secret() {
 fn a_changed_value_is_not_opened() {
     let key = key("one");
     let token = keyring().mint(Category::Key, b"the value");
-    let sealed = || key.seal(&token, (b"the value", Spelling::LITERAL), [7; NONCE]).unwrap();
+    let sealed = || key.seal(&token, (b"the value", Spelling::VALUE), [7; NONCE]).unwrap();
     let is_opened = |token: &Token, sealed: &SealedValue| key.open(token, sealed).is_some();
     assert!(is_opened(&token, &sealed()));
     for at in 0..sealed().bytes.len() {

@@ -78,7 +78,7 @@ impl Sessions {
 /// Whether `target` knows everything that `source` does.
 fn has_all_tokens(target: &Vault, source: &Vault) -> bool {
     source.tokens().all(|token| match (target.spelling(token), source.spelling(token)) {
-        (Some((_, known)), Some((_, spelling))) => known.covers(spelling),
+        (Some(_), Some((text, spelling))) => target.covers(token, text, spelling),
         (known, _) => known.is_some(),
     })
 }
@@ -129,17 +129,17 @@ mod tests {
     fn how_a_value_was_spelled_adds_up() {
         let (sessions, settings) = (Sessions::new(10), settings(10, 10));
         let key = TableKey::new(&[b"a"]);
-        let text = br"gT5v\/Lq8x";
-        let token = Keyring::new(&[3; 32], "test", 0, &[]).unwrap().mint(Category::Key, text);
-        for spelling in [Spelling::in_document(1), Spelling::LITERAL, Spelling::in_document(1)] {
+        let (text, value) = (&br"gT5v\/Lq8x"[..], &b"gT5v/Lq8x"[..]);
+        let token = Keyring::new(&[3; 32], "test", 0, &[]).unwrap().mint(Category::Key, value);
+        let spelled = (text, Spelling::in_document(1));
+        for stood in [(value, Spelling::VALUE), spelled, (value, Spelling::VALUE)] {
             let mut vault = Vault::new();
-            vault.insert_spelled(token, text, spelling).unwrap();
+            vault.insert_spelled(token, stood.0, stood.1).unwrap();
             sessions.remember(key, &vault, &settings).unwrap();
-            let known = sessions.recall(key, &settings);
-            assert!(known.spelling(&token).is_some_and(|(_, known)| known.covers(spelling)));
+            assert!(sessions.recall(key, &settings).covers(&token, stood.0, stood.1));
         }
-        let both = Spelling { layers: 1, is_literal: true };
-        assert_eq!(sessions.recall(key, &settings).spelling(&token), Some((&text[..], both)));
+        let known = sessions.recall(key, &settings);
+        assert_eq!((known.spelling(&token), known.resolve(&token)), (Some(spelled), Some(value)));
     }
 
     #[test]

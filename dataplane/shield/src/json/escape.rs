@@ -34,6 +34,17 @@ pub fn escape_into(value: &[u8], depth: u8, out: &mut Vec<u8>) {
     out.extend_from_slice(rest);
 }
 
+/// Layers that [`quote_layers`] tells from one another.
+pub(crate) const MAX_QUOTE_LAYERS: u8 = 4;
+
+/// In how many string layers a quote stands that has so many backslashes before it, with the string that it begins or ends;
+/// `None` if in none or in too many.
+pub(crate) fn quote_layers(backslashes: usize) -> Option<u8> {
+    // An even number are backslashes of the content.
+    let before_quote = if backslashes.is_multiple_of(2) { 0 } else { backslashes };
+    (1..=MAX_QUOTE_LAYERS).find(|layers| (1usize << (layers - 1)) - 1 == before_quote)
+}
+
 fn backslashes(count: usize, out: &mut Vec<u8>) {
     out.resize(out.len() + count, b'\\');
 }

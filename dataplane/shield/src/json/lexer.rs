@@ -206,6 +206,11 @@ impl Lexer {
         self.state == LexerState::String
     }
 
+    /// Whether the lexer is in a string, in an escape or not.
+    pub(super) fn is_in_string(&self) -> bool {
+        matches!(self.state, LexerState::String | LexerState::Escape)
+    }
+
     /// Bytes of an escape that has begun in an earlier piece.
     #[inline]
     pub fn partial_escape(&self) -> &[u8] {

@@ -16,6 +16,7 @@ pub mod nested;
 mod unescape;
 
 pub use escape::escape_into;
+pub(crate) use escape::{MAX_QUOTE_LAYERS, quote_layers};
 pub use lexer::{Container, LexFault, LexStep, Lexer, MAX_DEPTH, StringRole, SyntaxError};
 pub use nested::{Lexeme, LexemeKind, MAX_LAYERS, Nested, Sink};
 pub use unescape::Unescaped;

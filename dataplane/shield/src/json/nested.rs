@@ -61,6 +61,8 @@ pub struct Lexeme<'a> {
     pub end: u64,
     /// String layers around the bytes: 0 for the structure of a document, 1 for the text in its strings.
     pub layer: u8,
+    /// Text behind the beginning of a document that broke off in one of its strings: quotes are those of that document.
+    pub is_broken: bool,
 }
 
 impl Lexeme<'_> {
@@ -95,6 +97,8 @@ enum LayerContent {
     Strict,
     /// Text, to the end of the string.
     Text,
+    /// The same, behind a document that was none from within one of its strings on.
+    Broken,
 }
 
 /// Where bytes come from: from as many bytes of the input, or all from one escape.
@@ -215,6 +219,10 @@ impl Nested {
                 text(layer, bytes, origin, sink);
                 Ok(())
             }
+            LayerContent::Broken => {
+                broken(layer, bytes, origin, sink);
+                Ok(())
+            }
             LayerContent::Strict | LayerContent::Tentative => self.lex(layer, bytes, origin, sink),
             LayerContent::Undecided => {
                 let Some(first) = bytes.iter().position(|byte| !byte.is_ascii_whitespace()) else {
@@ -259,10 +267,11 @@ impl Nested {
                 Ok(read) => read,
                 Err(fault) if self.content[layer] == LayerContent::Strict => return Err(fault),
                 Err(_) => {
+                    let breaks_string = lexer.is_in_string();
                     self.end_content(layer, origin.at(pos), sink);
-                    self.content[layer] = LayerContent::Text;
-                    text(layer, &bytes[pos..], origin.part(pos, bytes.len()), sink);
-                    return Ok(());
+                    self.content[layer] =
+                        if breaks_string { LayerContent::Broken } else { LayerContent::Text };
+                    return self.read(layer, &bytes[pos..], origin.part(pos, bytes.len()), sink);
                 }
             };
             let kind = match step {
@@ -346,7 +355,7 @@ impl Nested {
             }
             let below = (layer..held).rev().find(|&below| !self.lexers[below].partial_escape().is_empty());
             let end = below.map_or(at, |below| self.escape_start[below]);
-            text(held, partial, Origin::Escape(self.escape_start[held], end), sink);
+            broken(held, partial, Origin::Escape(self.escape_start[held], end), sink);
             self.lexers[held].reset();
         }
     }
@@ -425,9 +434,23 @@ fn text<S: Sink>(layer: usize, bytes: &[u8], origin: Origin, sink: &mut S) {
     }
 }
 
+/// Text behind what [broke](LayerContent::Broken).
+fn broken<S: Sink>(layer: usize, bytes: &[u8], origin: Origin, sink: &mut S) {
+    if !bytes.is_empty() {
+        let lexeme = lexeme(LexemeKind::Text, layer, bytes, origin);
+        sink.lexeme(Lexeme { is_broken: true, ..lexeme });
+    }
+}
+
 #[inline]
 fn emit<S: Sink>(kind: LexemeKind, layer: usize, bytes: &[u8], origin: Origin, sink: &mut S) {
-    sink.lexeme(Lexeme { kind, bytes, start: origin.at(0), end: origin.at(bytes.len()), layer: layer as u8 });
+    sink.lexeme(lexeme(kind, layer, bytes, origin));
+}
+
+#[inline]
+fn lexeme(kind: LexemeKind, layer: usize, bytes: &[u8], origin: Origin) -> Lexeme<'_> {
+    let (start, end) = (origin.at(0), origin.at(bytes.len()));
+    Lexeme { kind, bytes, start, end, layer: layer as u8, is_broken: false }
 }
 
 #[cfg(test)]

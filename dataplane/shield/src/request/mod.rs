@@ -16,6 +16,7 @@ mod key_lines;
 mod redactor;
 mod refusal;
 mod scan;
+mod spelling;
 mod splice;
 mod tokenizer;
 mod value_search;

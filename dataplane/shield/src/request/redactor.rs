@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use aegis_detect::{Category, DecodedValue, Evidence, Finding, Part, Reach, RuleIndex, Span};
 
+use zeroize::Zeroizing;
+
 use crate::documents::Documents;
 use crate::policy::{Action, OpaqueAction};
 use crate::report::{FindingKind, OpaqueKind, Report};
 use crate::request::refusal::Refusal;
+use crate::request::spelling;
 use crate::request::value_search::ValueSearch;
 use crate::shield::Shield;
 use crate::token::Token;
@@ -113,7 +116,24 @@ impl Redactor {
 
     /// What takes the place of `value`.
     pub(crate) fn replacement(&mut self, decision: Decision, value: &[u8]) -> Result<Replacement, Refusal> {
-        self.spelled_replacement(decision, value, (value, Spelling::LITERAL))
+        self.spelled_replacement(decision, value, (value, Spelling::VALUE))
+    }
+
+    /// What takes the place of a value that stands as `text` in a text, where it has the escapes of so many strings of a
+    /// document, of which the text is or has a part.
+    pub(crate) fn member_replacement(
+        &mut self,
+        decision: Decision,
+        text: &[u8],
+        layers: u8,
+    ) -> Result<Replacement, Refusal> {
+        if layers == 0 {
+            return self.replacement(decision, text);
+        }
+        let value = Spelling::in_document(layers).value_of(text);
+        let spelled = spelling::of(text, &value, layers, 0);
+        let (text, layers) = spelled.as_ref().map_or((&value[..], 0), |(text, layers)| (&text[..], *layers));
+        self.spelled_replacement(decision, &value, (text, Spelling::in_document(layers)))
     }
 
     /// What takes the place of `value`, which stands there as this text.
@@ -131,14 +151,20 @@ impl Redactor {
         if decision.action == Action::Redact {
             return Ok(Replacement::Word(redacted(decision.category)));
         }
-        let known = self.vault.token_of(text);
-        if known.is_none() && self.vault.len() >= self.shield.limits.secrets {
+        let known = self.vault.token_of(value);
+        let fits = known.is_none_or(|token| self.vault.fits(&token, text, spelling));
+        // What documents spell in several ways comes back in each: only the first of them has the token of the value.
+        let minted = if fits { Zeroizing::new(value.to_vec()) } else { quoted(text) };
+        let token = known.filter(|_| fits).unwrap_or_else(|| {
+            let category = known.map_or(decision.category, |token| token.category());
+            self.shield.keyring.mint(category, &minted)
+        });
+        if self.vault.spelling(&token).is_none() && self.vault.len() >= self.shield.limits.secrets {
             return Err(Refusal::TooManySecrets);
         }
-        let token = known.unwrap_or_else(|| self.shield.keyring.mint(decision.category, text));
-        if self.vault.spelling(&token).is_none_or(|(_, known)| !known.covers(spelling)) {
+        if !self.vault.covers(&token, text, spelling) {
             self.vault.insert_spelled(token, text, spelling)?;
-            for older in self.shield.keyring.mint_older(token.category(), text) {
+            for older in self.shield.keyring.mint_older(token.category(), &minted) {
                 self.vault.insert_alias(older, text, spelling)?;
             }
         }
@@ -204,6 +230,11 @@ impl Redactor {
             OpaqueAction::Pass => Ok(()),
         }
     }
+}
+
+/// What the token of a value is minted for that documents spell in another way as well.
+fn quoted(text: &[u8]) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new([b"\"", text, b"\""].concat())
 }
 
 /// A place in a part of a multipart body.

@@ -124,6 +124,7 @@ impl Tokenizer {
         }
         self.redactor.search.prepare();
         self.redactor.report = Report::default();
+        self.redactor.vault.forget_spellings();
         self.redactor.documents = None;
         self.redactor.part = None;
         self.body = FormatBody::new(self.format);

@@ -123,7 +123,10 @@ fn a_file_is_edited_and_written_byte_for_byte() {
     for seed in 0..FILES {
         let random = &mut Random::new(seed);
         let (file, spelling) = File::new(random);
-        let read = json!({"role": "tool", "tool_call_id": "r", "content": file.text});
+        // A tool may print more than the file.
+        let (before, after) = random.of(&[("", ""), ("it is:\n", ""), ("it is:\n", "\nthe end")]);
+        let printed = format!("{before}{}{after}", file.text);
+        let read = json!({"role": "tool", "tool_call_id": "r", "content": printed});
         let body = json!({"messages": [read]}).to_string();
         let (seen, outcome) = gateway.send(&body, None).expect("a sound document");
         let is_searched =
@@ -136,6 +139,7 @@ fn a_file_is_edited_and_written_byte_for_byte() {
         let fail = |what: &str, got: &str| {
             format!("{seed} ({spelling}): {what}: {got}\n  of {}\n  seen {shown}", file.text)
         };
+        let shown = &shown[before.len()..shown.len() - after.len()];
         let line = shown.lines().find(|line| line.contains("AEGIS-")).unwrap_or_default();
         let at = line.find("AEGIS-").unwrap_or_default();
         let token = &line[at..line[at..].find('"').map_or(line.len(), |end| at + end)];
@@ -177,7 +181,7 @@ fn a_file_is_edited_and_written_byte_for_byte() {
         let written: Value =
             serde_json::from_str(written.as_str().expect("a text")).expect("sound arguments");
         for (name, expected) in arguments.as_object().into_iter().flatten() {
-            if name != "command" && written[name] != *expected {
+            if written[name] != *expected {
                 failures.push(fail(&format!("{name} comes back"), &written[name].to_string()));
             }
         }

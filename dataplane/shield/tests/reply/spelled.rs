@@ -19,6 +19,7 @@ fn token(text: &str) -> Token {
 fn vault(spelling: Spelling) -> Vault {
     let mut vault = Vault::new();
     vault.insert_spelled(token(TEXT), TEXT.as_bytes(), spelling).unwrap();
+    vault.insert(token(TEXT), vault.resolve(&token(TEXT)).unwrap().to_vec().as_slice()).unwrap();
     vault.insert_spelled(token(INNER), INNER.as_bytes(), Spelling::in_document(2)).unwrap();
     vault
 }
@@ -70,8 +71,7 @@ fn texts(instead: &str) -> Vec<(String, String)> {
 
 #[test]
 fn a_text_gets_what_stood_there() {
-    let both = Spelling { layers: 1, is_literal: true };
-    for (spelling, instead) in [(Spelling::in_document(1), VALUE), (both, TEXT)] {
+    for (spelling, instead) in [(Spelling::in_document(1), VALUE), (Spelling::in_part_of_document(1), TEXT)] {
         for (said, seen) in texts(instead) {
             let reply =
                 |text: &str| json!({"choices": [{"index": 0, "message": {"content": text}}]}).to_string();

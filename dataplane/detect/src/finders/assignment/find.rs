@@ -98,7 +98,7 @@ fn generic(
         Ok(None) => return,
         Err(TooShort) => return candidates.open(start),
     };
-    match member::value_before(view, &name, &candidates.inner_quotes) {
+    match member::value_before(view, &name, candidates.quotes.inner()) {
         Ok(None) => {}
         Ok(Some(value)) => {
             let found = before_name(view.text, &name, value);
@@ -115,11 +115,12 @@ fn generic(
     }
     let mut next = parse::assignment(view, &name);
     while let Ok(Some(value)) = next {
+        let value = member::within_string(view.text, value, &candidates.quotes);
         candidates.runs.work += (value.end - start) as u64;
         let mut found = evaluate(view.text, name, value);
         // What stands before a quote of its own may say too little.
         if found.as_ref().is_none_or(|found| found.confidence == Confidence::Low) {
-            match member::whole_string(view, &value, &candidates.inner_quotes) {
+            match member::whole_string(view, &value, candidates.quotes.inner()) {
                 Ok(None) => {}
                 Ok(Some(whole)) => {
                     candidates.runs.work += (whole.end - start) as u64;
@@ -127,6 +128,10 @@ fn generic(
                 }
                 Err(TooShort) => return candidates.open(start),
             }
+        }
+        let is_sure = found.as_ref().is_some_and(|found| found.confidence > Confidence::Low);
+        if !is_sure && value.quoted && has_escape(&view.text[value.start..value.end]) {
+            candidates.escaped_assignments.push(Span::new(start, value.end));
         }
         next = match &found {
             Some(first) if first.span.start - start <= LEFT_CONTEXT => {
@@ -174,6 +179,11 @@ fn cells(
             report(candidates, rule, compiled, name.start, Ok(found));
         }
     }
+}
+
+/// Whether a string has escapes that are of no value: those of characters that need none.
+fn has_escape(value: &[u8]) -> bool {
+    memchr::memchr_iter(b'\\', value).any(|at| escapes::is_escape(&value[at..]))
 }
 
 /// Checks a name and its value.

@@ -7,6 +7,7 @@ use super::quotes::{self, opening_quote};
 use super::read;
 use super::written::{MAX_BLANKS, Operator, Parsed, Value};
 use crate::bytes::{ByteSet, SPACE, WORD};
+use crate::candidate::StringQuotes;
 use crate::text::cursor::Cursor;
 use crate::text::{LOOKAHEAD, Span, TextView, TooShort};
 
@@ -159,6 +160,18 @@ pub(super) fn whole_string(
         return Err(TooShort);
     }
     Ok(end.map(|end| Value { end, ..*value }))
+}
+
+/// What of `value` stands in the string that it begins in: a quote that is not closed there (`password = 'x`) ends with it,
+/// wherever the next one is.
+pub(super) fn within_string(text: &[u8], value: Value, quotes: &StringQuotes) -> Value {
+    if !value.quoted {
+        return value;
+    }
+    match quotes.first_structural(text, Span::new(value.start, value.end)) {
+        Some(end) => Value { end, quoted: false, ..value },
+        None => value,
+    }
 }
 
 /// `"value": "x", "name": "DB_PASSWORD"`, `- value: x` and `name: DB_PASSWORD` in the next line: where the value stands.

@@ -1,6 +1,6 @@
 //! Quotes in every writing, and the strings between them.
 
-use crate::bytes::{ByteSet, WORD};
+use crate::bytes::{ByteSet, SPACE};
 use crate::text::cursor::Cursor;
 use crate::text::{Span, TooShort};
 
@@ -12,6 +12,8 @@ pub(super) const MAX_VALUE: usize = 2048;
 pub(super) struct Quote {
     pub(super) backslashes: usize,
     pub(super) byte: u8,
+    /// There are three of them, and so many end the string.
+    pub(super) is_triple: bool,
 }
 
 /// Takes `"`, `'`, a backtick, their backslash-escaped forms and string prefixes (`b"`, `@"`).
@@ -31,11 +33,10 @@ pub(super) fn opening_quote(cursor: &mut Cursor<'_>) -> Result<Option<Quote>, To
     }
     ahead.at += 1;
     // Three quotes open a long string; two are an empty one.
-    if backslashes == 0 && ahead.peek()? == byte && ahead.look(1)? == byte {
-        ahead.at += 2;
-    }
+    let is_triple = backslashes == 0 && ahead.peek()? == byte && ahead.look(1)? == byte;
+    ahead.at += if is_triple { 2 } else { 0 };
     *cursor = ahead;
-    Ok(Some(Quote { backslashes, byte }))
+    Ok(Some(Quote { backslashes, byte, is_triple }))
 }
 
 /// Takes the quote that closes what `quote` has opened.
@@ -48,7 +49,7 @@ pub(super) fn closes(cursor: &mut Cursor<'_>, quote: Quote) -> Result<bool, TooS
 
 /// The extent of the string whose opening quote ended here; `None` when it does not close in its line.
 pub(super) fn string(cursor: Cursor<'_>, quote: Quote) -> Result<Option<Span>, TooShort> {
-    let Quote { backslashes, byte } = quote;
+    let Quote { backslashes, byte, is_triple } = quote;
     let text = cursor.view.text;
     let start = cursor.at;
     let limit = start + MAX_VALUE;
@@ -76,8 +77,10 @@ pub(super) fn string(cursor: Cursor<'_>, quote: Quote) -> Result<Option<Span>, T
                 }
                 at += run + usize::from(next == byte);
             }
+            // `'''it's'''`: one or two are of the string.
+            _ if is_triple && !is_tripled(&cursor, at)? => at += 1,
             // `'it''s'`: in YAML and SQL a doubled quote is one.
-            _ if byte == b'\'' && backslashes == 0 && doubled(&cursor, at)? => at += 2,
+            _ if byte == b'\'' && backslashes == 0 && !is_triple && doubled(&cursor, at)? => at += 2,
             _ if backslashes == 0 => break,
             // An unescaped quote ends the string around this one.
             _ => return Ok(None),
@@ -86,7 +89,16 @@ pub(super) fn string(cursor: Cursor<'_>, quote: Quote) -> Result<Option<Span>, T
     Ok(Some(Span::new(start, at)))
 }
 
+/// Whether two quotes stand here with more of a value behind them.
 fn doubled(cursor: &Cursor<'_>, at: usize) -> Result<bool, TooShort> {
+    const BEHIND: ByteSet = SPACE.union(ByteSet::of(b",;)]}:|\\\0"));
     let here = Cursor { at, ..*cursor };
-    Ok(at > cursor.at && here.look(1)? == b'\'' && WORD.has(here.look(2)?))
+    Ok(at > cursor.at && here.look(1)? == b'\'' && !BEHIND.has(here.look(2)?))
+}
+
+/// Whether three quotes stand here that end a string, and no fourth, which would be the last of them.
+fn is_tripled(cursor: &Cursor<'_>, at: usize) -> Result<bool, TooShort> {
+    let here = Cursor { at, ..*cursor };
+    let quote = here.peek()?;
+    Ok(here.look(1)? == quote && here.look(2)? == quote && here.look(3)? != quote)
 }

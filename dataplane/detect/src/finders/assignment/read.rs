@@ -133,7 +133,7 @@ fn nested(
         && (byte != quote.byte || backslashes > quote.backslashes)
         && WORD.has(inner.look(1)?);
     inner.at += 1;
-    let inner_quote = Quote { backslashes, byte };
+    let inner_quote = Quote { backslashes, byte, is_triple: false };
     if !opens || !closes_inside(cursor, quote, (inner, inner_quote))? {
         return quoted(cursor, name, quote, operator, spaced);
     }

@@ -27,8 +27,8 @@ pub(super) enum KeyField {
     Plain,
     /// Public lines follow.
     PublicLines,
-    /// Private lines follow.
-    PrivateLines,
+    /// So many private lines follow, if their number can be read.
+    PrivateLines(Option<u16>),
     /// Its value is hidden, and the key ends.
     Last(Span),
 }
@@ -109,7 +109,10 @@ impl KeyFormat {
         let last = || PUTTY_LAST.iter().find(|name| named(name)).map(|name| KeyField::Last(value(name)));
         let plain = || PUTTY_PLAIN.iter().find(|name| named(name)).map(|_| KeyField::Plain);
         let public = || named(&PUTTY_PUBLIC).then_some(KeyField::PublicLines);
-        let private = || named(&PUTTY_PRIVATE).then_some(KeyField::PrivateLines);
+        let private = || {
+            named(&PUTTY_PRIVATE)
+                .then(|| KeyField::PrivateLines(line_count(&text[value(PUTTY_PRIVATE).range()])))
+        };
         hidden.or_else(last).or_else(plain).or_else(public).or_else(private)
     }
 
@@ -146,6 +149,12 @@ impl KeyFormat {
             _ => 12,
         }
     }
+}
+
+/// How many lines a field of a `PuTTY` key declares.
+pub(super) fn line_count(value: &[u8]) -> Option<u16> {
+    let digits = value.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    std::str::from_utf8(&value[..digits]).ok()?.parse().ok()
 }
 
 /// The first byte under the base64 of a line.
@@ -193,7 +202,7 @@ mod tests {
         assert_eq!(field(KeyFormat::Ssh2, "Comment: \"a b\"}"), Some(KeyField::Hidden(Span::new(10, 13))));
         assert_eq!(field(KeyFormat::Der, "MIIE"), None);
         assert_eq!(field(KeyFormat::Putty, "Private-MAC: 0a"), Some(KeyField::Last(Span::new(13, 15))));
-        assert_eq!(field(KeyFormat::Putty, "Private-Lines: 14"), Some(KeyField::PrivateLines));
+        assert_eq!(field(KeyFormat::Putty, "Private-Lines: 14"), Some(KeyField::PrivateLines(Some(14))));
         assert_eq!(field(KeyFormat::Putty, "Encryption: none"), Some(KeyField::Plain));
     }
 }

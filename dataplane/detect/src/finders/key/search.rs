@@ -1,6 +1,6 @@
 //! Where keys begin, and where those begin of which only the end is in the text.
 
-use super::format::KeyFormat;
+use super::format::{KeyFormat, line_count};
 use super::state::{Flow, KeyStage, KeyState, MIN_LINE, is_mixed, opens_text};
 use crate::bytes::{BASE64, ByteSet};
 use crate::candidate::{Candidate, Candidates, rank};
@@ -180,6 +180,9 @@ fn find_begin(
     let lead = u32::try_from(end - mark.start).unwrap_or(u32::MAX);
     let mut state = KeyState::new(rule, mark.format, prefix, signed);
     (state.stage, state.lead) = (mark.stage, lead);
+    if mark.format == KeyFormat::Putty && mark.stage == KeyStage::Body {
+        state.lines = line_count(&view.text[end..]);
+    }
     match has_body(candidates, view, (end, state)) {
         Err(TooShort) => candidates.open(mark.start),
         Ok(None) => {}
@@ -390,7 +393,7 @@ fn tail_start(text: &[u8], within: Span, prefix: Option<LinePrefix>) -> Option<u
             return Some(first);
         } else if !has_long && short > 0 && (fits || prefix.is_none()) {
             short -= 1;
-            is_padded |= text.get(word.end) == Some(&b'=');
+            is_padded |= ends_base64(text, word);
             start = if prefix.is_some() { begin } else { None };
         } else if structure < MAX_STRUCTURE && begin.is_some_and(|begin| matches!(text[begin], b'"' | b'}')) {
             structure += 1;
@@ -403,6 +406,14 @@ fn tail_start(text: &[u8], within: Span, prefix: Option<LinePrefix>) -> Option<u
             _ => return start_of(start, has_long || is_padded),
         }
     }
+}
+
+/// Whether a word ends with the padding of base64, and is none of a language: `qA8=`.
+fn ends_base64(text: &[u8], word: Span) -> bool {
+    let padding = text[word.end..].iter().take(3).take_while(|byte| **byte == b'=').count();
+    let content = &text[word.range()];
+    let is_word = content.iter().all(u8::is_ascii_lowercase) || content.iter().all(u8::is_ascii_uppercase);
+    (1..=2).contains(&padding) && (word.len() + padding).is_multiple_of(4) && !is_word
 }
 
 /// Where a text begins behind its quote, with nothing but a gutter between it and `at`.

@@ -20,6 +20,10 @@ const MIN_OWN: u32 = 12;
 const MIN_VARIETY: u32 = 8;
 /// How much text without a line of the body ends a key, in bytes.
 const MAX_GAP: u32 = 1024;
+/// The same among the private lines of a `PuTTY` key, whose number is known.
+const MAX_PUTTY_GAP: u32 = 160;
+/// Characters of the lines of a `PuTTY` key, but for the last.
+const PUTTY_LINE: u32 = 64;
 /// The members of the providers' APIs and of tools' records that hold text, before whose strings a key may be cut.
 const TEXT_MEMBERS: [&[u8]; 10] = [
     b"text\"",
@@ -87,6 +91,8 @@ pub(crate) struct KeyState {
     gap: u32,
     /// Nothing but the structure of records stands between the last line of the body and the line at hand.
     follows: bool,
+    /// How many lines the body has, if a field before it says so.
+    pub(super) lines: Option<u16>,
 }
 
 impl KeyState {
@@ -108,6 +114,7 @@ impl KeyState {
             cut: false,
             gap: 0,
             follows: true,
+            lines: None,
         }
     }
 
@@ -132,11 +139,38 @@ impl KeyState {
         }
         if self.words(text, line, found) {
             (self.gap, self.follows) = (0, true);
+            self.count_line();
         } else if line.end > line.start {
             self.follows &= matches!(text[line.start], b'"' | b'}' | b'\r');
             self.gap = self.gap.saturating_add(bytes(line.end - line.start));
         }
-        if self.gap > MAX_GAP { Flow::Over } else { Flow::On }
+        if self.is_over(text, line) { Flow::Over } else { Flow::On }
+    }
+
+    /// A line of the body was read.
+    fn count_line(&mut self) {
+        if self.stage != KeyStage::Body {
+            return;
+        }
+        // A line may come in parts.
+        let lines = self.chars.div_ceil(PUTTY_LINE);
+        if !self.cut && self.lines.is_some_and(|declared| lines >= u32::from(declared)) {
+            // Nothing but the fields at its end follow.
+            self.stage = KeyStage::Behind;
+        }
+    }
+
+    /// Whether so much else stands here that the key has ended.
+    fn is_over(&self, text: &[u8], line: Line) -> bool {
+        let is_counted = self.format == KeyFormat::Putty && self.stage != KeyStage::Head;
+        if !is_counted || self.stage == KeyStage::Public {
+            return self.gap > MAX_GAP;
+        }
+        // Behind their number the private lines begin at once.
+        let content = text[line.start..line.end].trim_ascii();
+        let is_number = content.iter().all(u8::is_ascii_digit);
+        let begins_elsewhere = self.stage == KeyStage::Body && self.chars == 0 && !is_number && !self.follows;
+        begins_elsewhere || self.gap > MAX_PUTTY_GAP
     }
 
     /// The field that stands in a line.
@@ -164,7 +198,9 @@ impl KeyState {
         match field {
             KeyField::Plain => {}
             KeyField::PublicLines => self.stage = KeyStage::Public,
-            KeyField::PrivateLines => (self.stage, self.chars) = (KeyStage::Body, 0),
+            KeyField::PrivateLines(count) => {
+                (self.stage, self.chars, self.lines) = (KeyStage::Body, 0, count);
+            }
             KeyField::Hidden(span) | KeyField::Last(span) if span.is_empty() => {}
             KeyField::Hidden(span) | KeyField::Last(span) => found(span, Reach::InPlace),
         }

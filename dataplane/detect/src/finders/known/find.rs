@@ -198,12 +198,13 @@ impl KnownValues {
         for (_, print) in &mut *met {
             *print = u32::from(self.places[*print as usize & (self.places.len() - 1)]);
         }
+        let mut confirmed = Confirmed::default();
         for &(at, mut places) in &*met {
             while places != 0 {
                 let place = places.trailing_zeros() as usize;
                 places &= places - 1;
                 if let Some(start) = at.checked_sub(place) {
-                    self.anchored(candidates, view, report_of, start);
+                    self.anchored((candidates, &mut confirmed), view, report_of, start);
                 }
             }
         }
@@ -224,7 +225,7 @@ impl KnownValues {
     /// Confirms the values whose anchor may begin at `at`.
     fn anchored(
         &self,
-        candidates: &mut Candidates,
+        (candidates, confirmed): (&mut Candidates, &mut Confirmed),
         view: TextView<'_>,
         report_of: &impl Fn(usize) -> ValueReport,
         at: usize,
@@ -236,12 +237,19 @@ impl KnownValues {
         for index in (from..to).filter(|index| self.anchors[*index] == anchor) {
             let entry = &self.entries[index];
             let Some(start) = at.checked_sub(usize::from(entry.offset)) else { continue };
-            if start >= candidates.fresh {
-                self.confirm(candidates, view, report_of(index), entry, start);
+            if start >= candidates.fresh
+                && let Some(value) = self.confirm(candidates, view, report_of(index), entry, start)
+                && (confirmed.is_repeated(view.text, index, value)
+                    || self.is_value(candidates, view, entry, value))
+            {
+                confirmed.note(index, value);
+                let ValueReport { rule, rank, .. } = report_of(index);
+                candidates.push(Candidate { span: value, rule, rank, confidence: Confidence::High });
             }
         }
     }
 
+    /// Where the value stands that may begin at `start`, as far as its short hash says.
     fn confirm(
         &self,
         candidates: &mut Candidates,
@@ -249,33 +257,53 @@ impl KnownValues {
         report: ValueReport,
         entry: &KnownEntry,
         start: usize,
-    ) {
+    ) -> Option<Span> {
         let end = start + usize::from(entry.length);
         let near = &view.text[start..end.min(view.text.len())];
         candidates.runs.work += near.len() as u64 / 8;
-        let Some(value) = view.text.get(start..end).filter(|value| self.key.whole(value) == entry.whole)
-        else {
+        if view.text.get(start..end).is_none_or(|value| self.key.whole(value) != entry.whole) {
             if near.len() < usize::from(entry.length) && !view.last {
                 candidates.open(start);
             } else {
                 candidates.escaped_values.extend(escapes::around(view.text, start, end));
             }
-            return;
+            return None;
+        }
+        let Some(stands) = stands_alone(view, start, end, report.reach) else {
+            candidates.open(start);
+            return None;
         };
-        match stands_alone(view, start, end, report.reach) {
-            Some(true) => {}
-            Some(false) => return,
-            None => return candidates.open(start),
-        }
+        stands.then_some(Span::new(start, end))
+    }
+
+    /// Whether it is the value by its HMAC, too.
+    fn is_value(
+        &self,
+        candidates: &mut Candidates,
+        view: TextView<'_>,
+        entry: &KnownEntry,
+        at: Span,
+    ) -> bool {
         candidates.runs.work += u64::from(entry.length);
-        if self.key.value(value) == entry.hash {
-            candidates.push(Candidate {
-                span: Span::new(start, end),
-                rule: report.rule,
-                rank: report.rank,
-                confidence: Confidence::High,
-            });
-        }
+        self.key.value(&view.text[at.range()]) == entry.hash
+    }
+}
+
+/// How many values are remembered that stand in a text.
+const CONFIRMED: usize = 8;
+
+/// Where in a text values stand: where the same bytes stand again, their HMAC is the same.
+#[derive(Default)]
+struct Confirmed([Option<(usize, Span)>; CONFIRMED]);
+
+impl Confirmed {
+    fn is_repeated(&self, text: &[u8], index: usize, at: Span) -> bool {
+        let known = self.0[index % CONFIRMED].filter(|(known, _)| *known == index);
+        known.is_some_and(|(_, span)| text[span.range()] == text[at.range()])
+    }
+
+    fn note(&mut self, index: usize, at: Span) {
+        self.0[index % CONFIRMED] = Some((index, at));
     }
 }
 

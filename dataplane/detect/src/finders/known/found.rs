@@ -22,6 +22,8 @@ struct FoundEntry {
     known: KnownEntry,
     rule: RuleIndex,
     reach: Reach,
+    /// Whether forms write it with a `+`.
+    has_blank: bool,
 }
 
 /// Values that were found, each with the rule that found it; the rules must all be of one set.
@@ -58,7 +60,8 @@ impl FoundList {
         let shared = |anchor: u32| self.anchors.get(&anchor).copied().unwrap_or(0);
         let known = KnownEntry::of(value, &self.key, shared).ok_or(KnownRefusal::Shared)?;
         *self.anchors.entry(known.anchor).or_default() += 1;
-        self.entries.insert(known.hash, FoundEntry { known, rule, reach });
+        let has_blank = memchr::memchr(b' ', value).is_some();
+        self.entries.insert(known.hash, FoundEntry { known, rule, reach, has_blank });
         Ok(Inserted::New)
     }
 
@@ -141,6 +144,8 @@ pub struct FoundValues {
     reports: Vec<ValueReport>,
     /// The beginnings of the values' names, in order.
     names: Box<[[u8; NAME_BEGINNING]]>,
+    longest: usize,
+    has_blank: bool,
 }
 
 /// Bytes of a value's name that distinguish it from others.
@@ -170,7 +175,10 @@ impl FoundValues {
         let mut names: Box<[_]> = list.entries.keys().map(beginning).collect();
         names.sort_unstable();
         let values = KnownValues::of_sorted(list.key.clone(), known);
-        FoundValues { reports: reports.collect(), values, names }
+        let lengths = list.entries.values().map(|entry| usize::from(entry.known.length));
+        let longest = lengths.max().unwrap_or(0);
+        let has_blank = list.entries.values().any(|entry| entry.has_blank);
+        FoundValues { reports: reports.collect(), values, names, longest, has_blank }
     }
 
     /// How many values there are.
@@ -187,6 +195,16 @@ impl FoundValues {
     pub fn name_of(&self, value: &[u8]) -> Option<[u8; 32]> {
         let name = self.values.name_of(value);
         self.names.binary_search(&beginning(&name)).is_ok().then_some(name)
+    }
+
+    /// Bytes of the longest value.
+    pub(crate) fn longest(&self) -> usize {
+        self.longest
+    }
+
+    /// Whether any value has a blank, which forms write as `+`.
+    pub(crate) fn has_blank(&self) -> bool {
+        self.has_blank
     }
 
     pub(crate) fn runs(&self) -> Option<RunLength> {

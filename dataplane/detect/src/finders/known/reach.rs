@@ -3,6 +3,7 @@
 use super::weak;
 use crate::bytes::entropy;
 use crate::finding::Reach;
+use crate::plausibility::models::is_model_name;
 use crate::plausibility::{shape, value as plausible};
 
 /// Shorter values are searched for as whole words only, in bytes.
@@ -35,7 +36,11 @@ pub(super) fn of(value: &[u8], is_shape: bool) -> Reach {
 
 /// Whether people write such values for other ends: paths, dates, versions, and words that are joined.
 fn is_ordinary(value: &[u8]) -> bool {
-    shape::is_path(value) || shape::is_version(value) || is_date(value) || is_name_of_words(value)
+    shape::is_path(value)
+        || shape::is_version(value)
+        || is_date(value)
+        || is_name_of_words(value)
+        || is_model_name(value)
 }
 
 /// `2024-01-15`, `2024-01-15 10:00:00`, `15/01/2024`.
@@ -101,6 +106,8 @@ mod tests {
             "claude-3-5-sonnet",
             "claude-3-5-sonnet-20241022",
             "gpt-4o-mini",
+            "claude-haiku-4-5",
+            "meta-llama/Llama-3.3-70B-Instruct-Turbo",
             "true",
             "12345678",
             "20240115",

@@ -164,9 +164,9 @@ impl NestingTracker {
         self.depth().saturating_sub(self.certain)
     }
 
-    /// Whether the current place is in a member's string of what may be a part of a document.
-    pub(crate) fn is_in_member(&self) -> bool {
-        self.depth() == self.certain && self.member.is_in_value()
+    /// In how many strings of what may be a part of a document the current place is, if it is in a member's.
+    pub(crate) fn member_layers(&self) -> u8 {
+        if self.depth() == self.certain { self.member.layers() } else { 0 }
     }
 
     /// Whether the outermost level is in a string, so that a backslash begins an escape.

@@ -297,7 +297,7 @@ impl TextRestorer {
     /// strings of documents, whole ones and parts of them. Everywhere else it is the value that is meant.
     fn form_of<'v>(&self, token: &Token, vault: &'v Vault) -> Option<(&'v [u8], SecretForm)> {
         let (text, spelling) = vault.spelling(token)?;
-        let is_in_document = || self.nesting.tentative() > 0 || self.nesting.is_in_member();
+        let is_in_document = || self.nesting.tentative() > 0 || self.nesting.member_layers() > 0;
         if spelling.layers > 0 && self.nesting.known_depth().is_some() && is_in_document() {
             return Some((text, SecretForm::Spelling));
         }
@@ -307,8 +307,8 @@ impl TextRestorer {
     /// How often `secret`, which `token` stands for in this form, must be escaped here, or `None` if that is not known: in
     /// JSON of more layers than are followed only a value that is the same at every layer can be written.
     ///
-    /// What was spelled has the escapes of the strings that it stood in. In a part of a document, which opens no level,
-    /// it is the text as it stood there.
+    /// What was spelled has the escapes of the strings that it stood in. A part of a document opens no level; how many strings
+    /// of it are around the place, the quotes before it say.
     ///
     /// A private key seen with literal `\n` stood in a JSON text at that text's own level, so its form is
     /// already that of a string's content there: put into a string of such a text, it is not escaped for
@@ -320,7 +320,9 @@ impl TextRestorer {
         let tentative = self.nesting.tentative();
         if form == SecretForm::Spelling {
             let layers = vault.spelling(token).map_or(0, |(_, spelling)| spelling.layers);
-            return Some(depth - layers.min(tentative));
+            // Of those of a part of a document, too, as many have their escapes already.
+            let member = self.nesting.member_layers();
+            return Some(depth + member - layers.min(tentative + member));
         }
         let escaped_key = token.category() == Category::Pkey
             && tentative > 0

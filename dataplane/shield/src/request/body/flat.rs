@@ -8,6 +8,7 @@ use aegis_detect::Finding;
 use crate::request::body::step::BodyStep;
 use crate::request::redactor::{Decision, Redactor, SecretEdit};
 use crate::request::refusal::Refusal;
+use crate::request::scan::member_string;
 use crate::request::scan::view::DecodedView;
 use crate::request::splice::Splice;
 use crate::token::Token;
@@ -50,7 +51,9 @@ pub(crate) fn replace_findings<F: FlatFormat>(
         let range = view.raw_start(finding.span.start)..view.raw_end(finding.span.end);
         consumed = consumed.max(range.end);
         let source = FlatSource { view, raw, text };
-        let mut edit = FlatEdit { format, source, finding, range, out: step.out, passed: &mut passed };
+        let member_layers = member_string::layers_at(text, finding.span.start, |at| view.is_content(at));
+        let (out, passed) = (&mut *step.out, &mut passed);
+        let mut edit = FlatEdit { format, source, finding, range, out, member_layers, passed };
         has_secret |= step.redactor.settle(finding, text, &mut edit)?;
     }
     step.out.pass(passed..consumed);
@@ -73,6 +76,8 @@ struct FlatEdit<'a, F> {
     /// Where the finding stands in the raw bytes.
     range: Range<usize>,
     out: &'a mut Splice,
+    /// Of how many strings the text has the escapes there, if it is or has a part of a document.
+    member_layers: u8,
     /// Raw bytes that are in `out`.
     passed: &'a mut usize,
 }
@@ -86,7 +91,7 @@ impl<F: FlatFormat> FlatEdit<'_, F> {
         value: &[u8],
         raw: Range<usize>,
     ) -> Result<Option<Token>, Refusal> {
-        let replacement = redactor.replacement(decision, value)?;
+        let replacement = redactor.member_replacement(decision, value, self.member_layers)?;
         self.out.pass(*self.passed..raw.start);
         self.format.put(replacement.as_bytes(), self.out);
         *self.passed = raw.end;

@@ -2,6 +2,7 @@
 //! texts that a provider joins, and the working memory of a shard.
 
 pub(crate) mod form_fields;
+pub(crate) mod member_string;
 pub(crate) mod own_tokens;
 pub(crate) mod part_boundary;
 pub(crate) mod scratch;

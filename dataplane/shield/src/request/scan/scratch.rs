@@ -105,7 +105,11 @@ impl ShardScratch {
         self.structure.extend(self.view.structure());
         self.inner_quotes.clear();
         self.inner_quotes.extend(self.view.inner_quotes(text));
-        let marks = WindowMarks { structure: &self.structure, inner_quotes: &self.inner_quotes };
+        let marks = WindowMarks {
+            structure: &self.structure,
+            inner_quotes: &self.inner_quotes,
+            has_strings: self.view.has_strings,
+        };
         let scan = self.scanner.scan_marked(Window { text, fresh, last }, marks, &mut carry);
         let settled = if scan.settled > fresh || last || !full {
             self.findings.clear();

@@ -13,6 +13,8 @@ pub(crate) struct SecretPart {
     pub(crate) layer: u8,
     /// Whether it is a number or a word, so that what takes its place needs quotes.
     pub(crate) scalar: bool,
+    /// Whether a document broke off in it: it begins in a string of that document, and ends in the text around it.
+    pub(crate) is_broken: bool,
 }
 
 /// The parts of the secret at hand.

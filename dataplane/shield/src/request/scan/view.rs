@@ -91,13 +91,24 @@ struct Difference {
     raw_end: u16,
     raw_len: u16,
     view_len: u8,
-    /// It stands for a quote or a line end in a string, which end no string.
-    in_string: bool,
+    quote: QuoteKind,
+}
+
+/// What a quote or a line end is that a unit stands for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum QuoteKind {
+    /// It is neither, or it begins or ends a string of a document.
+    Structure,
+    /// It stands in a string, and ends none.
+    InString,
+    /// It stands in the text behind a document that broke off in a string, and may end that.
+    Broken,
 }
 
 const _: () = assert!(LEFT_CONTEXT + WINDOW <= u16::MAX as usize);
 
 /// A view under construction or in use. Offsets in the view count from the start of the context.
+#[expect(clippy::struct_excessive_bools, reason = "each says something of its own")]
 pub(crate) struct DecodedView {
     buffer: Box<[u8]>,
     len: usize,
@@ -110,6 +121,8 @@ pub(crate) struct DecodedView {
     /// Whether any of them is marked, and whether the last byte of the context is.
     marked: bool,
     context_in_string: bool,
+    /// Whether all double quotes but the marked ones begin and end strings.
+    pub(crate) has_strings: bool,
     /// Whether it is noted where words of the API stand, and where in the raw bytes they do.
     pub(crate) notes_structure: bool,
     structure: Vec<Range<usize>>,
@@ -133,6 +146,7 @@ impl DecodedView {
             differences: Vec::new(),
             marked: false,
             context_in_string: false,
+            has_strings: false,
             notes_structure: false,
             structure: Vec::new(),
             carry,
@@ -148,6 +162,7 @@ impl DecodedView {
         self.structure.clear();
         self.carry = context.carry;
         (self.marked, self.context_in_string) = (false, context.ends_in_string);
+        self.has_strings = false;
         self.left = (0, Carry::default());
         self.resumes.clear();
         self.copied = 0;
@@ -169,7 +184,7 @@ impl DecodedView {
             raw_end: end as u16,
             raw_len: (end - start.max(self.copied)) as u16,
             view_len: decoded.len() as u8,
-            in_string: false,
+            quote: QuoteKind::Structure,
         });
         self.copied = end;
     }
@@ -177,8 +192,27 @@ impl DecodedView {
     /// The last unit stands for a quote or a line end in a string.
     pub(crate) fn mark_in_string(&mut self) {
         if let Some(unit) = self.differences.last_mut() {
-            (unit.in_string, self.marked) = (true, true);
+            (unit.quote, self.marked) = (QuoteKind::InString, true);
         }
+    }
+
+    /// The last unit stands for a quote in the text behind a document that broke off in a string.
+    pub(crate) fn mark_broken(&mut self) {
+        if let Some(unit) = self.differences.last_mut() {
+            unit.quote = QuoteKind::Broken;
+        }
+    }
+
+    /// Whether the quote at `at` is of a text, and begins or ends no string of the document. Of quotes in what was judged
+    /// before that is not known.
+    pub(crate) fn is_content(&self, at: usize) -> bool {
+        !self.has_strings || self.quote_kind(at).is_some_and(|kind| kind != QuoteKind::Structure)
+    }
+
+    fn quote_kind(&self, at: usize) -> Option<QuoteKind> {
+        let next = self.differences.partition_point(|unit| usize::from(unit.view_end) <= at);
+        let unit = self.differences.get(next).filter(|_| at >= self.fresh)?;
+        (at + usize::from(unit.view_len) >= usize::from(unit.view_end)).then_some(unit.quote)
     }
 
     /// Whether the byte at `at` was [marked](Self::mark_in_string), which the last one of the context may be, too.
@@ -186,17 +220,13 @@ impl DecodedView {
         if at < self.fresh {
             return at + 1 == self.fresh && self.context_in_string;
         }
-        let next = self.differences.partition_point(|unit| usize::from(unit.view_end) <= at);
-        let unit = self.differences.get(next);
-        unit.is_some_and(|unit| {
-            unit.in_string && at + usize::from(unit.view_len) >= usize::from(unit.view_end)
-        })
+        self.quote_kind(at) == Some(QuoteKind::InString)
     }
 
     /// Where in the view's `text` quotes stand that were [marked](Self::mark_in_string), the first of them in the context.
     pub(crate) fn inner_quotes(&self, text: &[u8]) -> impl Iterator<Item = usize> {
         let before = self.fresh.checked_sub(1).filter(|_| self.context_in_string);
-        let marked = self.differences.iter().filter(|unit| unit.in_string);
+        let marked = self.differences.iter().filter(|unit| unit.quote == QuoteKind::InString);
         let places = marked.flat_map(|unit| {
             let end = usize::from(unit.view_end);
             end - usize::from(unit.view_len)..end
@@ -218,7 +248,7 @@ impl DecodedView {
         let end = quotes.find(|at| !self.is_in_string(*at))?;
         let next = self.differences.partition_point(|unit| usize::from(unit.view_end) <= span.end);
         let inside = self.differences[next..].iter().take_while(|unit| usize::from(unit.view_end) <= end);
-        inside.into_iter().any(|unit| unit.in_string).then_some(end)
+        inside.into_iter().any(|unit| unit.quote == QuoteKind::InString).then_some(end)
     }
 
     /// A word of the API stands at `raw`, if that is to be noted.

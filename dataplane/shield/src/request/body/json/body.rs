@@ -35,6 +35,8 @@ pub(crate) struct JsonBody {
     walker: Walker,
     left_context: LeftContext,
     many: bool,
+    /// The body is JSON to its end, or refused.
+    is_strict: bool,
     /// What of a value in base64 is decoded and scanned.
     encoded: Option<Box<EncodedText>>,
     /// Characters of the run of base64 that was begun.
@@ -65,7 +67,10 @@ impl LexemeVisitor for Viewer<'_> {
     fn lexeme(&mut self, lexeme: &Lexeme<'_>, raw: Range<usize>) {
         if !lexeme.is_plain() {
             self.view.unit(self.window, lexeme.bytes, raw.start, raw.end);
-            if lexeme.kind == LexemeKind::Text && matches!(lexeme.bytes, b"\"" | b"\n" | b"\r") {
+            let may_end = lexeme.kind == LexemeKind::Text && matches!(lexeme.bytes, b"\"" | b"\n" | b"\r");
+            if may_end && lexeme.is_broken {
+                self.view.mark_broken();
+            } else if may_end {
                 self.view.mark_in_string();
             }
         }
@@ -110,7 +115,7 @@ impl JsonBody {
 
     /// JSON as long as it is JSON, text from there on.
     pub(crate) fn tentative(scope: Scope) -> Self {
-        Self::with(Nested::tentative(), scope, false)
+        Self { is_strict: false, ..Self::with(Nested::tentative(), scope, false) }
     }
 
     /// The same behind a text that says what its first value is.
@@ -120,7 +125,7 @@ impl JsonBody {
 
     fn with(nested: Nested, scope: Scope, many: bool) -> Self {
         let walker = Walker { nested, path: JsonPath::new(scope) };
-        Self { walker, left_context: LeftContext::new(), many, encoded: None, chars: None }
+        Self { walker, left_context: LeftContext::new(), many, is_strict: true, encoded: None, chars: None }
     }
 
     /// See [`crate::request::Tokenizer::push`]; a window that is not the last is large enough to settle something.
@@ -183,6 +188,7 @@ impl JsonBody {
         let mut walker = self.walker.clone();
         walker.path.notes_structure = view.notes_structure;
         view.begin(&self.left_context);
+        view.has_strings = self.is_strict;
         boundaries.begin(walker.path.text());
         let split = window.len().saturating_sub(TAIL);
         walker.read(context, 0..split, Viewer { view, boundaries, window, base })?;
@@ -274,7 +280,7 @@ impl JsonBody {
             if range.start >= target {
                 break;
             }
-            editor.replace(redactor, finding, text, range)?;
+            editor.replace(redactor, finding, (view, text), range)?;
         }
         for boundary in across {
             editor.join(redactor, boundary, &boundaries.text, view)?;

@@ -13,14 +13,15 @@ use aegis_detect::Finding;
 
 use crate::json::{Lexeme, LexemeKind, escape_into};
 use crate::request::body::json::document_tracker::CharacterCount;
-use crate::request::body::json::spelling;
 use crate::request::body::json::walker::{LexemeVisitor, NoVisit, Walker};
 use crate::request::redactor::{Decision, Redactor, Replacement, SecretEdit};
 use crate::request::refusal::Refusal;
+use crate::request::scan::member_string;
 use crate::request::scan::part_boundary::BoundaryFinding;
 use crate::request::scan::secret_parts::{SecretPart, SecretParts};
 use crate::request::scan::view::DecodedView;
 use crate::request::scan::window::WindowContext;
+use crate::request::spelling;
 use crate::request::splice::Splice;
 use crate::token::Token;
 use crate::vault::Spelling;
@@ -45,13 +46,23 @@ impl LexemeVisitor for PartCollector<'_> {
         self.parts.value.extend_from_slice(lexeme.bytes);
         let value = start..self.parts.value.len();
         match self.parts.list.last_mut() {
+            // The string of a document that is none goes on as text.
+            Some(last) if self.joined && lexeme.is_broken && last.layer == lexeme.layer + 1 => {
+                last.layer = lexeme.layer;
+                last.raw.end = raw.end;
+                last.value.end = value.end;
+                last.is_broken = true;
+            }
             // What looked like a number was the start of a text if text goes on directly behind it.
             Some(last) if self.joined && last.layer == lexeme.layer && (last.scalar || !scalar) => {
                 last.scalar = scalar;
                 last.raw.end = raw.end;
                 last.value.end = value.end;
             }
-            _ => self.parts.list.push(SecretPart { raw, value, layer: lexeme.layer, scalar }),
+            _ => {
+                let layer = lexeme.layer;
+                self.parts.list.push(SecretPart { raw, value, layer, scalar, is_broken: false });
+            }
         }
         self.joined = true;
     }
@@ -92,12 +103,13 @@ impl<'a> Editor<'a> {
         &mut self,
         redactor: &mut Redactor,
         finding: &Finding,
-        text: &[u8],
+        (view, text): (&DecodedView, &[u8]),
         range: Range<usize>,
     ) -> Result<(), Refusal> {
         // A number that was replaced as a whole may have held another finding.
         if range.end > self.pos {
-            redactor.settle(finding, text, &mut InStrings { editor: self, range })?;
+            let member_layers = member_string::layers_at(text, finding.span.start, |at| view.is_content(at));
+            redactor.settle(finding, text, &mut InStrings { editor: self, range, member_layers })?;
         }
         Ok(())
     }
@@ -160,6 +172,8 @@ impl<'a> Editor<'a> {
 struct InStrings<'e, 'a> {
     editor: &'e mut Editor<'a>,
     range: Range<usize>,
+    /// Of how many strings the text around it has the escapes, if it is a part of a document.
+    member_layers: u8,
 }
 
 impl SecretEdit for InStrings<'_, '_> {
@@ -174,8 +188,8 @@ impl SecretEdit for InStrings<'_, '_> {
         for part in parts.list.iter().filter(|part| is_whole || part.value.len() >= MIN_PART) {
             // What is JSON by contract is written anew by whoever writes it; in what strings of it hold escapes count.
             let base = 1 + u8::from(walker.path.containers.is_arguments());
-            let text = (context.window, base);
-            let replacement = part.replacement(redactor, decision, text, &parts.value)?;
+            let place = PartPlace { window: context.window, base, member_layers: self.member_layers };
+            let replacement = part.replacement(redactor, decision, place, &parts.value)?;
             out.pass(*passed..part.raw.start);
             let put = part.put(&replacement, out);
             *passed = part.raw.end;
@@ -219,25 +233,43 @@ impl SecretEdit for AcrossBoundary<'_, '_> {
     }
 }
 
+/// Where a part of a secret stands.
+struct PartPlace<'a> {
+    window: &'a [u8],
+    /// The escapes of so many strings around it say nothing.
+    base: u8,
+    /// See [`InStrings::member_layers`].
+    member_layers: u8,
+}
+
 impl SecretPart {
     /// What takes the place of this part.
     fn replacement(
         &self,
         redactor: &mut Redactor,
         decision: Decision,
-        (window, base): (&[u8], u8),
+        PartPlace { window, base, member_layers }: PartPlace<'_>,
         value: &[u8],
     ) -> Result<Replacement, Refusal> {
         let (raw, value) = (&window[self.raw.clone()], &value[self.value.clone()]);
         if self.scalar {
             return redactor.replacement(decision, raw);
         }
-        match spelling::of(raw, value, self.layer, base) {
-            Some((text, layers)) => {
-                redactor.spelled_replacement(decision, value, (&text, Spelling::in_document(layers)))
-            }
-            None => redactor.replacement(decision, value),
+        if self.is_broken {
+            let text = spelling::without(raw, base);
+            let layers = (self.layer + 1).saturating_sub(base);
+            return redactor.spelled_replacement(
+                decision,
+                &text,
+                (&text, Spelling::in_part_of_document(layers)),
+            );
         }
+        if self.layer > base {
+            let spelled = spelling::of(raw, value, self.layer, base);
+            let (text, layers) = spelled.as_ref().map_or((value, 0), |(text, layers)| (&text[..], *layers));
+            return redactor.spelled_replacement(decision, value, (text, Spelling::in_document(layers)));
+        }
+        redactor.member_replacement(decision, value, member_layers)
     }
 
     /// Writes it; in the place of a number it needs quotes. Says how many characters of a JSON string that makes.

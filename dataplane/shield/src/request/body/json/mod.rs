@@ -7,6 +7,5 @@ pub(crate) mod edit;
 pub(crate) mod member_names;
 pub(crate) mod path;
 mod place_name;
-mod spelling;
 mod value_rules;
 pub(crate) mod walker;

@@ -15,10 +15,7 @@ pub(crate) fn of(raw: &[u8], value: &[u8], layer: u8, base: u8) -> Option<(Zeroi
     if layer <= base || (raw.len() == value.len() && raw == value) {
         return None;
     }
-    let mut text = Zeroizing::new(raw.to_vec());
-    for _ in 0..base {
-        take_off(&mut text);
-    }
+    let mut text = without(raw, base);
     let outer = text.clone();
     // From the outermost string inwards: as long as the outer text would be written again, less of it is kept.
     let mut kept: Option<(Zeroizing<Vec<u8>>, u8)> = None;
@@ -31,6 +28,15 @@ pub(crate) fn of(raw: &[u8], value: &[u8], layer: u8, base: u8) -> Option<(Zeroi
         }
     }
     kept.filter(|(text, _)| text[..] != *value)
+}
+
+/// The text that is `raw` inside so many strings.
+pub(crate) fn without(raw: &[u8], layers: u8) -> Zeroizing<Vec<u8>> {
+    let mut text = Zeroizing::new(raw.to_vec());
+    for _ in 0..layers {
+        take_off(&mut text);
+    }
+    text
 }
 
 fn take_off(text: &mut Zeroizing<Vec<u8>>) {
