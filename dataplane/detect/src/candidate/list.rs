@@ -44,6 +44,12 @@ impl StringQuotes {
         &self.inner
     }
 
+    /// Behind the last in `span` that begins or ends a string of a document.
+    pub(crate) fn behind_structural(&self, text: &[u8], span: Span) -> Option<usize> {
+        let quotes = memchr::memrchr_iter(b'"', &text[span.range()]).map(|at| span.start + at);
+        quotes.filter(|_| self.has_strings).find(|at| self.inner.binary_search(at).is_err()).map(|at| at + 1)
+    }
+
     /// The first in `span` that begins or ends a string of a document.
     pub(crate) fn first_structural(&self, text: &[u8], span: Span) -> Option<usize> {
         let quotes = memchr::memchr_iter(b'"', &text[span.range()]).map(|at| span.start + at);

@@ -257,6 +257,8 @@ proptest! {
         prop_assume!(writing > 0 || value.contains('%'));
         // A quote in quotes ends them, and nobody writes it there.
         let value = if place == 2 { value.replace('\'', "%27") } else { value };
+        // A raw quote before an encoded `;` ends a value still: it looks like the end of a quoted statement.
+        prop_assume!(!value.contains("'%3B"));
         // A blank in a URL's user is never a plus.
         let value = if place == 4 { value.replace('+', "%20") } else { value };
         let text = format!("{before}{value}{behind}");

@@ -24,8 +24,10 @@ const TABLES: [&str; 16] = [
     "||Host||Password||\n|db1|«lanternRiver52»|\n",
 ];
 
-const CLEAN: [(&str, &str); 18] = [
+const CLEAN: [(&str, &str); 20] = [
     ("columns", "table,column,type\nusers,password,varchar(255)\nusers,token,char(64)\n"),
+    ("types", " id |  password   | token\n----+-------------+--------\n  1 | varchar(64) | text[]\n"),
+    ("placeholders", "user,password\nbob,(unset)\nann,(not set)\n"),
     ("dates", "user,password_changed,token\nann,2026-01-02,2026-01-03\nbob,never,2026-02-03T10:12:44Z\n"),
     ("flags", "user,password,mfa\nann,true,false\nbob,false,true\n"),
     ("nothing", "user,password,token\nann,,\nbob,NULL,N/A\n"),

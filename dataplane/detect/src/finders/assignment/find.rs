@@ -156,7 +156,7 @@ fn cells(
     (rule, compiled): (u16, &Compiled),
     name: &AssignedName,
 ) {
-    match table::column(view, name, &mut candidates.table) {
+    match table::column(view, name, &candidates.quotes, &mut candidates.table) {
         Err(TooShort) => candidates.open(name.start),
         Ok(None) => {}
         Ok(Some(column)) => {
@@ -165,13 +165,13 @@ fn cells(
             if !column.rows.is_empty() {
                 candidates.atomic_spans.push(Span::new(name.start, column.rows.end));
             }
-            for cell in column.cells {
+            for cell in column.cells.into_iter().filter(|cell| !table::is_type(&view.text[cell.range()])) {
                 let found = before_name(view.text, name, cell);
                 report(candidates, rule, compiled, cell.start, Ok(found));
             }
         }
     }
-    match table::value_beside(view, name) {
+    match table::value_beside(view, name, &candidates.quotes) {
         Err(TooShort) => candidates.open(name.start),
         Ok(None) => {}
         Ok(Some(value)) => {

@@ -10,6 +10,7 @@ mod opaque;
 mod part_boundary;
 mod strings;
 pub(crate) mod support;
+mod tables;
 mod tail;
 mod texts;
 mod token;

@@ -11,3 +11,37 @@ pub(in super::super) struct Column {
     /// The number of the column.
     pub(super) place: usize,
 }
+
+/// Whether a cell is a type or says that there is no value: `varchar(64)`, `text[]`, `(unset)`.
+pub(in super::super) fn is_type(cell: &[u8]) -> bool {
+    let is_word =
+        |text: &[u8]| !text.is_empty() && text.iter().all(|b| b.is_ascii_alphabetic() || b" _".contains(b));
+    let Some(inner) = cell.strip_suffix(b")") else {
+        return cell
+            .strip_suffix(b"[]")
+            .is_some_and(|word| word.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_'));
+    };
+    let Some(open) = memchr::memchr(b'(', inner) else { return false };
+    let (word, size) = (&inner[..open], &inner[open + 1..]);
+    let is_size = !size.is_empty() && size.iter().all(|b| b.is_ascii_digit() || b", ".contains(b));
+    if word.is_empty() {
+        is_word(size)
+    } else {
+        is_size && word.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_type;
+
+    #[test]
+    fn types_are_no_values() {
+        for cell in ["varchar(64)", "numeric(10, 2)", "text[]", "(unset)", "(not set)"] {
+            assert!(is_type(cell.as_bytes()), "{cell}");
+        }
+        for cell in ["lantern(52)x", "K7!mZ2#pLq4()", "gT5vLq8x[]!", "(K7mZ2pLq4)", "lanternRiver52"] {
+            assert!(!is_type(cell.as_bytes()), "{cell}");
+        }
+    }
+}

@@ -8,7 +8,11 @@ use crate::text::{Span, TextView, TooShort};
 const MAX_DRAWN: usize = 2;
 
 /// The column below the `header`.
-pub(super) fn read(view: TextView<'_>, header: Span) -> Result<Option<Column>, TooShort> {
+pub(super) fn read(
+    view: TextView<'_>,
+    header: Span,
+    string: Option<usize>,
+) -> Result<Option<Column>, TooShort> {
     let text = view.text;
     let blank = |at: Option<usize>| at.and_then(|at| text.get(at)) == Some(&b' ');
     let is_gap = |at: usize| blank(Some(at)) && blank(Some(at + 1));
@@ -24,7 +28,7 @@ pub(super) fn read(view: TextView<'_>, header: Span) -> Result<Option<Column>, T
     if !ends || !begins {
         return Ok(None);
     }
-    let Some(start) = line::start_of_line(text, header.start) else { return Ok(None) };
+    let Some(start) = line::start_of_line(text, header.start, string) else { return Ok(None) };
     let Some((head, ending)) = line::header(view, start, header.end)? else { return Ok(None) };
     let Some(below) = line::line(view, head.next, ending)?.filter(|_| !head.is_last) else { return Ok(None) };
     let Line { span: head, next: rows, .. } = head;
@@ -110,7 +114,7 @@ mod tests {
     fn cells<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
         let start = text.find(name).unwrap();
         let view = TextView { text: text.as_bytes(), last: true };
-        let found = read(view, Span::new(start, start + name.len())).unwrap();
+        let found = read(view, Span::new(start, start + name.len()), None).unwrap();
         found.map_or(Vec::new(), |column| column.cells.iter().map(|cell| &text[cell.range()]).collect())
     }
 

@@ -125,12 +125,16 @@ fn quoted(rest: &[u8], ending: Ending) -> usize {
 }
 
 /// The column below the `header`.
-pub(super) fn read(view: TextView<'_>, header: Span) -> Result<Option<Column>, TooShort> {
+pub(super) fn read(
+    view: TextView<'_>,
+    header: Span,
+    string: Option<usize>,
+) -> Result<Option<Column>, TooShort> {
     let text = view.text;
     if !may_be_beside(text, header) {
-        return single(view, header);
+        return single(view, header, string);
     }
-    let Some(start) = line::start_of_line(text, header.start) else { return Ok(None) };
+    let Some(start) = line::start_of_line(text, header.start, string) else { return Ok(None) };
     let Some((head, ending)) = line::header(view, start, header.end)? else { return Ok(None) };
     if head.is_last {
         return Ok(None);
@@ -171,14 +175,14 @@ pub(super) fn read(view: TextView<'_>, header: Span) -> Result<Option<Column>, T
 }
 
 /// A table of one column: the header is the first line of its block, and what is below it has no blanks.
-fn single(view: TextView<'_>, header: Span) -> Result<Option<Column>, TooShort> {
+fn single(view: TextView<'_>, header: Span, string: Option<usize>) -> Result<Option<Column>, TooShort> {
     let text = view.text;
     let ends = |byte: Option<&u8>| matches!(byte, None | Some(b'\n' | b'\r' | b'\\'));
     let begins = header.start.checked_sub(1).map(|before| text[before]);
     if !ends(text.get(header.end)) || !matches!(begins, None | Some(b'\n' | b'n' | b'r' | b'"')) {
         return Ok(None);
     }
-    let Some(start) = line::start_of_line(text, header.start) else { return Ok(None) };
+    let Some(start) = line::start_of_line(text, header.start, string) else { return Ok(None) };
     let is_block_start = start.is_first
         || line::above(text, start, header.start)
             .is_some_and(|above| text[above.range()].trim_ascii().is_empty());
@@ -320,7 +324,7 @@ mod tests {
     fn cells<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
         let start = text.find(name).unwrap();
         let view = TextView { text: text.as_bytes(), last: true };
-        let found = read(view, Span::new(start, start + name.len())).unwrap();
+        let found = read(view, Span::new(start, start + name.len()), None).unwrap();
         found.map_or(Vec::new(), |column| column.cells.iter().map(|cell| &text[cell.range()]).collect())
     }
 
@@ -393,6 +397,6 @@ mod tests {
     #[test]
     fn a_row_that_may_go_on_is_too_short() {
         let view = TextView { text: b"id,pass\n1,x1", last: false };
-        assert_eq!(read(view, Span::new(3, 7)), Err(TooShort));
+        assert_eq!(read(view, Span::new(3, 7), None), Err(TooShort));
     }
 }

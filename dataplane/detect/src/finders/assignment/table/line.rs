@@ -1,8 +1,11 @@
 //! The lines of a table, and their ends in every writing: a table ends with the string that holds it.
 
+use crate::candidate::StringQuotes;
 use crate::text::cursor::MAX_BACKSLASHES;
 use crate::text::{Span, TextView, TooShort};
 
+/// How many bytes of a table are read from the name in its header on.
+const REACH: usize = 8 * 1024;
 /// A longer line is no row of a table, in bytes.
 pub(super) const MAX_LINE: usize = 1024;
 /// How far left of a name its line, and the one above, may begin; less than a window's context.
@@ -14,7 +17,7 @@ const MAX_SIGHT: usize = 384;
 /// How the lines of a table end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {
-    /// With a line feed.
+    /// With a line feed, or with the text in sight, which ends with the string that it is of.
     Feed,
     /// With a line feed in a string whose escapes are decoded, and with the string's quote.
     Decoded,
@@ -41,13 +44,30 @@ pub(super) struct LineStart {
     pub(super) is_first: bool,
     /// How lines end here, if the line's beginning says it.
     ending: Option<Ending>,
+    /// Where the string in sight begins, if that is known.
+    string: Option<usize>,
 }
 
 impl LineStart {
     /// The rest of a line behind `at`, whose end is not known.
     pub(super) fn behind(at: usize) -> LineStart {
-        LineStart { at, is_first: false, ending: None }
+        LineStart { at, is_first: false, ending: None, string: None }
     }
+}
+
+/// What may be of the table that a name stands in: so much of the text, and no more than the string of its document. Also
+/// where that string begins, if it is known and near.
+pub(super) fn in_sight<'a>(
+    view: TextView<'a>,
+    name: Span,
+    quotes: &StringQuotes,
+) -> (TextView<'a>, Option<usize>) {
+    let limit = view.text.len().min(name.start + REACH);
+    let is_whole = view.last || view.text.len() >= name.start + REACH;
+    let end = quotes.first_structural(view.text, Span::new(name.start, limit));
+    let near = Span::new(name.start.saturating_sub(MAX_BEFORE), name.start);
+    let cut = TextView { text: &view.text[..end.unwrap_or(limit)], last: is_whole || end.is_some() };
+    (cut, quotes.behind_structural(view.text, near))
 }
 
 /// How many backslashes stand before `at`.
@@ -55,38 +75,54 @@ fn backslashes_before(text: &[u8], at: usize) -> usize {
     text[..at].iter().rev().take(MAX_BACKSLASHES).take_while(|byte| **byte == b'\\').count()
 }
 
-/// The start of the line in which something stands at `at`, if it is near; in JSON a string begins one.
-pub(super) fn start_of_line(text: &[u8], at: usize) -> Option<LineStart> {
-    start_within(text, at, at.saturating_sub(MAX_BEFORE))
+/// The start of the line in which something stands at `at`, if it is near; in JSON a string begins one, at `string` where
+/// that is known.
+pub(super) fn start_of_line(text: &[u8], at: usize, string: Option<usize>) -> Option<LineStart> {
+    start_within(text, at, at.saturating_sub(MAX_BEFORE), string)
 }
 
-fn start_within(text: &[u8], at: usize, floor: usize) -> Option<LineStart> {
+fn start_within(text: &[u8], at: usize, near: usize, string: Option<usize>) -> Option<LineStart> {
+    let floor = near.max(string.unwrap_or(0));
     let mut end = at;
     while let Some(ahead) = memchr::memrchr3(b'\n', b'\\', b'"', &text[floor..end]) {
         let place = floor + ahead;
         match text[place] {
-            b'\n' => return Some(LineStart { at: place + 1, is_first: false, ending: Some(Ending::Feed) }),
+            b'\n' => {
+                return Some(LineStart {
+                    at: place + 1,
+                    is_first: false,
+                    ending: Some(Ending::Feed),
+                    string,
+                });
+            }
             b'\\' if place + 1 < at && matches!(text[place + 1], b'n' | b'r') => {
                 let ending = Some(Ending::Escape(backslashes_before(text, place + 1)));
-                return Some(LineStart { at: place + 2, is_first: false, ending });
+                return Some(LineStart { at: place + 2, is_first: false, ending, string });
             }
             b'"' => {
                 let run = backslashes_before(text, place).min(place - floor);
                 if begins_string(&text[floor..place - run]) || goes_on_in_lines(text, at, run) {
                     let ending = Some(Ending::Escape(run + 1));
-                    return Some(LineStart { at: place + 1, is_first: true, ending });
+                    return Some(LineStart { at: place + 1, is_first: true, ending, string });
                 }
             }
             _ => {}
         }
         end = place;
     }
-    (floor == 0).then_some(LineStart { at: 0, is_first: true, ending: None })
+    (floor == string.unwrap_or(0)).then_some(LineStart { at: floor, is_first: true, ending: None, string })
 }
 
-/// Whether a quote behind this begins a string of JSON: a member's value, or the first of an array.
+/// Whether a quote behind this begins a string of JSON: a member's value, which stands on the line of its name, or the first
+/// of an array.
 fn begins_string(before: &[u8]) -> bool {
-    matches!(before.trim_ascii_end().last(), Some(b':' | b'['))
+    let after_name = before.trim_ascii_end();
+    let is_same_line = !before[after_name.len()..].contains(&b'\n');
+    match after_name.last() {
+        Some(b':') => is_same_line,
+        Some(b'[') => true,
+        _ => false,
+    }
 }
 
 /// Whether the escape of a line end, as it is in a string whose quotes have so many backslashes, stands behind `at` before
@@ -115,7 +151,7 @@ pub(super) fn above(text: &[u8], start: LineStart, name: usize) -> Option<Span> 
         Ending::Feed | Ending::Decoded => start.at - 1,
         Ending::Escape(run) => start.at - 1 - run,
     };
-    let found = start_within(text, end, name.saturating_sub(MAX_BEFORE))?;
+    let found = start_within(text, end, name.saturating_sub(MAX_BEFORE), start.string)?;
     Some(Span::new(found.at, end))
 }
 
@@ -127,6 +163,8 @@ pub(super) fn header(
 ) -> Result<Option<(Line, Ending)>, TooShort> {
     let Some(behind) = ending_behind(view, at)? else { return Ok(None) };
     let ending = match (start.ending, behind) {
+        // A string within the one that is in sight: it ends with its own quote.
+        (Some(ending @ Ending::Escape(_)), _) if start.is_first && start.string.is_some() => ending,
         // A table of quoted cells has other quotes than that of its string.
         (Some(Ending::Escape(_)), Ending::Feed) if start.is_first => {
             match memchr::memchr2(b'"', b'\n', &view.text[start.at..]) {
@@ -293,14 +331,15 @@ mod tests {
 
     #[test]
     fn strings_begin_lines() {
-        let start =
-            |text: &str| start_of_line(text.as_bytes(), text.len()).map(|s| (s.at, s.is_first, s.ending));
+        let start = |text: &str| {
+            start_of_line(text.as_bytes(), text.len(), None).map(|s| (s.at, s.is_first, s.ending))
+        };
         assert_eq!(start("x\na,"), Some((2, false, Some(Ending::Feed))));
         assert_eq!(start("{\"k\": \"a,"), Some((7, true, Some(Ending::Escape(1)))));
         assert_eq!(start("{\\\"k\\\":\\\"a,"), Some((9, true, Some(Ending::Escape(2)))));
         assert_eq!(start("\"a\",\"b"), Some((0, true, None)));
         let listed = b"[1, \"a,b\\n\"]";
-        let found = start_of_line(listed, 7).map(|start| (start.at, start.is_first));
+        let found = start_of_line(listed, 7, None).map(|start| (start.at, start.is_first));
         assert_eq!(found, Some((5, true)));
         assert_eq!(start(&" ".repeat(MAX_BEFORE + 1)), None);
     }

@@ -18,17 +18,16 @@ mod lists;
 mod markup;
 mod pair;
 
+pub(super) use column::is_type;
 pub(super) use pair::value_beside;
 
 use column::Column;
 
 use super::name::AssignedName;
-use crate::candidate::TableMemory;
+use crate::candidate::{StringQuotes, TableMemory};
 use crate::rule::Strength;
 use crate::text::{Span, TextView, TooShort};
 
-/// How many bytes of a table are read from the name in its header on.
-pub(super) const REACH: usize = 8 * 1024;
 /// So many columns of one table may hold secrets.
 const MAX_COLUMNS: usize = 8;
 
@@ -48,19 +47,19 @@ pub(super) fn may_end_cell(behind: &[u8]) -> bool {
 
 /// Where the line begins in which something stands at `at`, if it is near; in JSON a string begins one.
 pub(super) fn line_start(text: &[u8], at: usize) -> Option<usize> {
-    line::start_of_line(text, at).map(|start| start.at)
+    line::start_of_line(text, at, None).map(|start| start.at)
 }
 
 /// The column of a table of whatever kind.
-fn read(view: TextView<'_>, header: Span) -> Result<Option<Column>, TooShort> {
+fn read(view: TextView<'_>, header: Span, string: Option<usize>) -> Result<Option<Column>, TooShort> {
     let text = view.text;
     if text[header.end..].starts_with(b"</") {
         return markup::read(view, header);
     }
-    if let Some(column) = delimited::read(view, header)? {
+    if let Some(column) = delimited::read(view, header, string)? {
         return Ok(Some(column));
     }
-    if let Some(column) = columns::read(view, header)? {
+    if let Some(column) = columns::read(view, header, string)? {
         return Ok(Some(column));
     }
     // What stands behind the name in a list of names.
@@ -84,18 +83,15 @@ fn is_verdict(text: &[u8], name: &AssignedName) -> bool {
 pub(super) fn column(
     view: TextView<'_>,
     name: &AssignedName,
+    quotes: &StringQuotes,
     memory: &mut TableMemory,
 ) -> Result<Option<Column>, TooShort> {
     if name.strength == Strength::Weak || memory.rows.contains(name.start) || is_verdict(view.text, name) {
         return Ok(None);
     }
-    let limit = name.start + REACH;
-    let cut = TextView {
-        text: &view.text[..view.text.len().min(limit)],
-        last: view.last || view.text.len() >= limit,
-    };
     let header = Span::new(name.start, name.end);
-    let Some(column) = read(cut, header)? else { return Ok(None) };
+    let (cut, string) = line::in_sight(view, header, quotes);
+    let Some(column) = read(cut, header, string)? else { return Ok(None) };
     let is_known = memory.rows.start == column.rows.start;
     if is_known && (memory.columns >= MAX_COLUMNS || memory.last == column.place) {
         return Ok(None);

@@ -2,6 +2,7 @@
 
 use super::line::{self, Ending};
 use crate::bytes::BLANK;
+use crate::candidate::StringQuotes;
 use crate::finders::assignment::name::AssignedName;
 use crate::text::{Span, TextView, TooShort};
 
@@ -18,6 +19,7 @@ const MIN_VALUE: usize = 8;
 pub(in super::super) fn value_beside(
     view: TextView<'_>,
     name: &AssignedName,
+    quotes: &StringQuotes,
 ) -> Result<Option<Span>, TooShort> {
     let text = view.text;
     let near = &text[name.end..text.len().min(name.end + MAX_GAP)];
@@ -34,7 +36,9 @@ pub(in super::super) fn value_beside(
     let blanks = behind.iter().take_while(|byte| BLANK.has(**byte) || **byte == b'`').count();
     let kind = kind(behind.get(blanks..).unwrap_or_default());
     let start = name.end + gap + bar + blanks + kind;
-    let Some(line_start) = line::start_of_line(text, name.start) else { return Ok(None) };
+    let (view, string) = line::in_sight(view, Span::new(name.start, name.end), quotes);
+    let text = view.text;
+    let Some(line_start) = line::start_of_line(text, name.start, string) else { return Ok(None) };
     let Some((line, ending)) = line::header(view, line_start, name.end)? else { return Ok(None) };
     let Some(rest) = text.get(start..line.span.end) else { return Ok(None) };
     let ends = |byte: &u8| matches!(byte, b' ' | b'\t' | b'`') || (bar > 0 && matches!(byte, b'|' | 0xe2));
@@ -121,7 +125,9 @@ mod tests {
         let keyword = Span::new(start, end);
         let name = AssignedName { start, keyword, end, strength: Strength::Password, loose: false };
         let view = TextView { text: text.as_bytes(), last: true };
-        value_beside(view, &name).unwrap().map(|value| text[value.range()].to_owned())
+        value_beside(view, &name, &StringQuotes::default())
+            .unwrap()
+            .map(|value| text[value.range()].to_owned())
     }
 
     #[test]
