@@ -60,7 +60,7 @@ fn stop_accepting(predecessor: &Predecessor) {
 
 /// Begins to be the gateway of the state folder: found by commands, and by who takes over.
 fn enter(shared: &Arc<Shared>, presence: Presence) {
-    let is_locked = shared.tenure().as_ref().is_some_and(|tenure| tenure.belongings.lock.is_some());
+    let is_locked = shared.ownership().as_ref().is_some_and(|ownership| ownership.handover.lock.is_some());
     if !is_locked {
         return presence.announce(shared);
     }
