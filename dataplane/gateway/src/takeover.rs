@@ -166,9 +166,9 @@ impl Successor {
             match wait_readable([self.link.as_fd(), listener.as_fd()], left)? {
                 [true, _] => return expect(&self.link, GO),
                 [false, true] => {
-                    let told = listener.accept().and_then(|(link, _)| refuse(&link, self.process));
+                    let refused = listener.accept().and_then(|(link, _)| refuse(&link, self.process));
                     tracing::warn!(
-                        ?told,
+                        told = ?refused,
                         by = self.process,
                         "another process wants to take over, too, and is refused"
                     );

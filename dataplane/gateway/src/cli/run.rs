@@ -18,7 +18,7 @@ use nix::unistd::Pid;
 
 use shards::ShardPlan;
 use sockets::{ListeningSockets, StartMode};
-use takeover::{succeed, wait_until_ready};
+use takeover::{take_over, wait_until_ready};
 use threads::{LAST_LOG_LINES, PAUSE, no_thread, spawn};
 
 use super::check;
@@ -90,7 +90,7 @@ impl RunCommand {
         }
         os::end_on_signals().map_err(|error| failure(format!("cannot handle signals: {error}"), ""))?;
         let sources = self.options.sources();
-        let loaded = check::load_or_tell_all(&sources)?;
+        let loaded = check::load_or_report_all(&sources)?;
         let Loaded { settings, warnings, .. } = &loaded;
         logs::start(&settings.log).map_err(|error| failure(error, ""))?;
         for warning in warnings {
@@ -190,7 +190,7 @@ impl Process {
         let control = {
             let (shared, marker) = (Arc::clone(&shared), StateMarker::of(&settings));
             spawn("aegis-control", move || {
-                let _ending = ending::EndInTime { shared: &shared, end };
+                let _guard = ending::ExitGuard { shared: &shared, end };
                 control::run(&shared, admin, reloader, marker, end)
             })?
         };
@@ -201,7 +201,7 @@ impl Process {
         announce(&settings, &shared, &plan);
         let has_begun = || shared.lifecycle.is_listening() || shared.lifecycle.phase() != Phase::Running;
         wait_until(LISTEN_LIMIT, PAUSE, || has_begun() || control.is_finished());
-        succeed(&shared, predecessor, Presence::new(state_dir::folder(&settings), instance));
+        take_over(&shared, predecessor, Presence::new(state_dir::folder(&settings), instance));
         ending::finish(&shared, end, control, threads, journal)
     }
 }

@@ -44,7 +44,7 @@ pub fn start(shared: Arc<Shared>, presence: Presence) -> io::Result<()> {
 
 /// Waits for successors as long as this process accepts. Drops `made` when one could come.
 fn wait_for_successors(shared: &Shared, mut presence: Presence, made: mpsc::Sender<()>) {
-    let mut listener = presence.keep(shared);
+    let mut listener = presence.ensure(shared);
     drop(made);
     while shared.lifecycle.phase().accepts() {
         let comes = listener
@@ -54,7 +54,7 @@ fn wait_for_successors(shared: &Shared, mut presence: Presence, made: mpsc::Send
             if listener.is_none() {
                 thread::sleep(LOOK_INTERVAL);
             }
-            listener = presence.keep(shared).or(listener);
+            listener = presence.ensure(shared).or(listener);
             continue;
         };
         match asked.accept().and_then(|(link, _)| Successor::handshake(link)) {

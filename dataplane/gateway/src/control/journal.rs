@@ -124,12 +124,12 @@ impl Journal {
                 None => shared.audit_file.done(step),
             }
         }
-        self.say_what_was_lost(shared);
+        self.report_losses(shared);
         let mut taken = 0;
         for ring in &mut self.rings {
             while let Some(remark) = ring.take_remark() {
                 taken += 1;
-                say(&remark);
+                log_event(&remark);
             }
         }
         // Until what was handed over is written nothing more is taken.
@@ -246,7 +246,7 @@ impl Journal {
 
     /// What did not fit was counted by the shards, each case apart: here it is said which of the two it was, whatever
     /// `policy.fail_mode` has become since.
-    fn say_what_was_lost(&mut self, shared: &Shared) {
+    fn report_losses(&mut self, shared: &Shared) {
         if let Some(events) = self.lost.due_total(sum(shared, |shard| shard.audit_dropped.get())) {
             tracing::error!(events, "{LOST}");
         }
@@ -275,7 +275,7 @@ fn time_to_end(shared: &Shared) -> Duration {
     if shared.is_ending_at_once() { IMMEDIATE_WRITES } else { LAST_WRITES }
 }
 
-fn say(remark: &LogEvent) {
+fn log_event(remark: &LogEvent) {
     match remark.level {
         LogEventLevel::Info => tracing::info!(detail = %remark.detail, "{}", remark.what),
         LogEventLevel::Warn => tracing::warn!(detail = %remark.detail, "{}", remark.what),

@@ -41,7 +41,7 @@ impl Presence {
 
     /// Sees to it that everything is there. Returns the socket at which others ask from now on, if it is another one than
     /// before.
-    pub fn keep(&mut self, shared: &Shared) -> Option<UnixListener> {
+    pub fn ensure(&mut self, shared: &Shared) -> Option<UnixListener> {
         if !self.names.is_empty() && self.names.iter().all(NotedName::is_kept) {
             // The folder may have been away, and come back as it was.
             shared.state_folder.set_has_names(true);

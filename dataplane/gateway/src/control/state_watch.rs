@@ -55,7 +55,7 @@ fn report(shared: &Shared, probe: &StateProbe, observed: Observed) {
             tracing::error!(%file, detail, "the master key was replaced: the next start would make other tokens, or none; put the right one back");
         }
         MasterKeyState::InUse => {
-            tracing::info!(%file, "the state folder is there again, as this gateway knows it")
+            tracing::info!(%file, "the state folder is there again, as this gateway knows it");
         }
     }
 }
