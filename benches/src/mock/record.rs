@@ -43,7 +43,7 @@ pub struct Record {
 }
 
 #[derive(Serialize)]
-struct View<'a> {
+struct RecordDocument<'a> {
     seq: u64,
     connection: u64,
     id: &'a str,
@@ -64,8 +64,8 @@ impl Record {
         self.head.len() + self.body.len() + self.payload.len() + self.reply.len() + 512
     }
 
-    fn view(&self) -> View<'_> {
-        View {
+    fn document(&self) -> RecordDocument<'_> {
+        RecordDocument {
             seq: self.seq,
             connection: self.connection,
             id: &self.id,
@@ -147,7 +147,7 @@ impl Recorder {
     pub fn json(&self, id: Option<&str>) -> Vec<u8> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let wanted = kept.0.iter().filter(|r| id.is_none_or(|id| r.id == id));
-        let list: Vec<_> = wanted.map(Record::view).collect();
+        let list: Vec<_> = wanted.map(Record::document).collect();
         serde_json::to_vec(&serde_json::json!({ "records": list })).unwrap_or_default()
     }
 

@@ -1,4 +1,4 @@
-//! Listening sockets: bound before any thread exists, so that a taken port is said at once, then lent to the shards.
+//! Listening sockets: bound before anything is served, so that a taken port is said at once, then lent to the shards.
 //!
 //! Each shard has a socket of its own for each address, and the kernel spreads connections over them (`SO_REUSEPORT`).
 //! A socket that another process hands over is the same one there and here: connections that wait in its queue are

@@ -159,15 +159,15 @@ pub fn end_within(
     on_signal: impl Fn() + Send + 'static,
     say_why: impl FnOnce() + Send + 'static,
 ) -> io::Result<()> {
-    let heard = Arc::new(AtomicBool::new(false));
+    let is_signalled = Arc::new(AtomicBool::new(false));
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
-        signal_hook::flag::register(signal as i32, Arc::clone(&heard))?;
+        signal_hook::flag::register(signal as i32, Arc::clone(&is_signalled))?;
     }
     let wait = move || {
         let begun = Instant::now();
         while begun.elapsed() < limit {
             thread::sleep(SIGNAL_PAUSE);
-            if heard.swap(false, Relaxed) {
+            if is_signalled.swap(false, Relaxed) {
                 on_signal();
             }
         }

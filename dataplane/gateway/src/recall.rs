@@ -169,12 +169,12 @@ impl Recall {
         settings: &Settings,
     ) {
         let entry = self.0.get_or_insert(place, limits(settings));
-        let news = entry.load().sealed.news(key, vault, settings);
-        if news.is_empty() {
+        let added = entry.load().sealed.seal_new(key, vault, settings);
+        if added.is_empty() {
             return;
         }
         let Ok(_) = entry.update(|before| {
-            let sealed = Arc::new(before.sealed.with(&news, settings));
+            let sealed = Arc::new(before.sealed.with(&added, settings));
             Ok::<_, Infallible>(Some(ClientMemory {
                 owner: owner.clone(),
                 known: before.known.clone(),

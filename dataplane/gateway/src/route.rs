@@ -131,13 +131,13 @@ pub enum UploadStep {
     /// Its body is the whole file.
     File,
     /// Its body is a part of the file; the other parts find their own places by its length.
-    Piece,
+    Chunk,
 }
 
 /// What a request has to do with an upload. A path with the segment `upload` (Google) or `uploads` (`OpenAI`) belongs
 /// to one, and so does a request with a field of Google's protocol; one that reads (GET, HEAD) does not. The body is
 /// the file below `upload`, unless the command says that it only begins, asks or ends. Without `finalize`, behind
-/// offset 0, or with a `Content-Range`, it is a piece.
+/// offset 0, or with a `Content-Range`, it is a chunk.
 pub fn upload_of(head: &RequestHead) -> UploadStep {
     if matches!(head.method, Method::Get | Method::Head) {
         return UploadStep::None;
@@ -153,7 +153,7 @@ pub fn upload_of(head: &RequestHead) -> UploadStep {
     if at("upload") && (says(b"upload") || !commanded) {
         let first = fields.get(UPLOAD_OFFSET).is_none_or(|offset| offset.iter().all(|&digit| digit == b'0'));
         let whole = first && (says(b"finalize") || !commanded) && !fields.contains(b"content-range");
-        return if whole { UploadStep::File } else { UploadStep::Piece };
+        return if whole { UploadStep::File } else { UploadStep::Chunk };
     }
     let belongs =
         at("upload") || at("uploads") || fields.iter().any(|(name, _)| name.starts_with(UPLOAD_FIELDS));
@@ -308,14 +308,14 @@ mod tests {
                 UploadStep::File,
             ),
             (Method::Post, "/upload/v1beta/files", &[command("upload,Finalize")], UploadStep::File),
-            (Method::Post, "/upload/v1beta/files", &[command("upload"), offset("0")], UploadStep::Piece),
+            (Method::Post, "/upload/v1beta/files", &[command("upload"), offset("0")], UploadStep::Chunk),
             (
                 Method::Post,
                 "/upload/v1beta/files",
                 &[command("upload, finalize"), offset("8388608")],
-                UploadStep::Piece,
+                UploadStep::Chunk,
             ),
-            (Method::Put, "/upload/v1/files", &[("content-range", "bytes 0-9/20")], UploadStep::Piece),
+            (Method::Put, "/upload/v1/files", &[("content-range", "bytes 0-9/20")], UploadStep::Chunk),
             (Method::Post, "/upload/v1beta/files", &[command("start")], UploadStep::About),
             (Method::Post, "/v1beta/x", &[command("upload")], UploadStep::About),
             (Method::Post, "/v1/uploads/u/parts", &[], UploadStep::About),

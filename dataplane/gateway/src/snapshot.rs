@@ -206,7 +206,7 @@ pub struct Addresses {
     /// The last lookup failed.
     is_failing: AtomicBool,
     /// A shard could not connect.
-    is_doubted: AtomicBool,
+    is_lookup_requested: AtomicBool,
 }
 
 impl Addresses {
@@ -252,21 +252,21 @@ impl Addresses {
     }
 
     /// Asks for a lookup soon: no connection came about where the last one led to.
-    pub fn doubt(&self) {
+    pub fn request_lookup(&self) {
         // While many requests fail, shards read this and do not write it.
-        if !self.is_doubted() {
-            self.is_doubted.store(true, Relaxed);
+        if !self.is_lookup_requested() {
+            self.is_lookup_requested.store(true, Relaxed);
         }
     }
 
     /// Whether a lookup was asked for.
-    pub fn is_doubted(&self) -> bool {
-        self.is_doubted.load(Relaxed)
+    pub fn is_lookup_requested(&self) -> bool {
+        self.is_lookup_requested.load(Relaxed)
     }
 
     /// Says that the lookup that was asked for has begun.
     pub fn clear_doubt(&self) {
-        self.is_doubted.store(false, Relaxed);
+        self.is_lookup_requested.store(false, Relaxed);
     }
 }
 

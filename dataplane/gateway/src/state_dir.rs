@@ -156,19 +156,19 @@ impl KeyFingerprint {
 
 /// What is there as long as the state folder is: the master key in it, or the folder itself where the key comes from elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Landmark {
+pub struct StateMarker {
     /// Its path.
     pub path: PathBuf,
     /// Whether it is the master key.
     pub is_key: bool,
 }
 
-impl Landmark {
+impl StateMarker {
     /// That of the state folder of `settings`; none where a gateway that has started has no use for it.
-    pub fn of(settings: &Settings) -> Option<Landmark> {
+    pub fn of(settings: &Settings) -> Option<StateMarker> {
         let (folder, is_key) = (folder(settings), has_key_in_folder(settings));
         let path = if is_key { folder.join(MASTER.file) } else { folder };
-        path.exists().then_some(Landmark { path, is_key })
+        path.exists().then_some(StateMarker { path, is_key })
     }
 
     /// Reads the master key that it is.
@@ -295,7 +295,7 @@ mod tests {
         let settings = settings_in(&folder.path().join("new"));
         assert!(master_key(&settings, MissingKey::Invent).is_ok());
         assert!(master_key(&settings, MissingKey::Refuse).unwrap_err().what.contains("was deleted"));
-        assert_eq!(Landmark::of(&settings), None);
+        assert_eq!(StateMarker::of(&settings), None);
         assert!(!folder.path().join("new").exists());
     }
 

@@ -46,7 +46,7 @@ pub fn take(folder: &Path) -> Result<Option<File>, Problem> {
         match file.try_lock() {
             Ok(()) => return Ok(Some(file)),
             Err(TryLockError::WouldBlock) if begun.elapsed() < RETRY_TIMEOUT => std::thread::sleep(PAUSE),
-            Err(TryLockError::WouldBlock) => return Err(held(folder)),
+            Err(TryLockError::WouldBlock) => return Err(locked_by_other(folder)),
             Err(TryLockError::Error(error)) => {
                 tracing::debug!(file = %path.display(), %error, "the state folder is not locked");
                 return Ok(None);
@@ -56,12 +56,12 @@ pub fn take(folder: &Path) -> Result<Option<File>, Problem> {
 }
 
 /// What is said when another gateway has the folder.
-fn held(folder: &Path) -> Problem {
-    let holder = instance::find(folder).into_iter().find(|found| !found.attached);
-    let holder = holder.map_or_else(String::new, |found| format!(" (process {})", found.pid));
+fn locked_by_other(folder: &Path) -> Problem {
+    let other = instance::find(folder).into_iter().find(|found| !found.attached);
+    let other = other.map_or_else(String::new, |found| format!(" (process {})", found.pid));
     Problem::error(
         "state.dir",
-        format!("another gateway{holder} runs with the state folder {}", folder.display()),
+        format!("another gateway{other} runs with the state folder {}", folder.display()),
         "stop it, take its place with --takeover, or give another folder with --state DIR",
     )
 }

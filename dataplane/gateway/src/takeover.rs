@@ -93,7 +93,7 @@ fn at_short_path<T>(folder: &Path, work: impl FnOnce(&Path) -> io::Result<T>) ->
 
 /// What is handed over.
 #[derive(Debug)]
-pub struct HandedOver {
+pub struct Handover {
     /// The file whose lock is the state folder's; none where there is no lock.
     pub lock: Option<File>,
     /// The admin listener.
@@ -102,10 +102,10 @@ pub struct HandedOver {
     pub traffic: Vec<TcpListener>,
 }
 
-impl HandedOver {
+impl Handover {
     /// The same once more.
-    pub fn try_clone(&self) -> io::Result<HandedOver> {
-        Ok(HandedOver {
+    pub fn try_clone(&self) -> io::Result<Handover> {
+        Ok(Handover {
             lock: self.lock.as_ref().map(File::try_clone).transpose()?,
             admin: self.admin.try_clone()?,
             traffic: self.traffic.iter().map(TcpListener::try_clone).collect::<io::Result<_>>()?,
@@ -139,13 +139,13 @@ impl Successor {
         Ok(Self { link, process: peer })
     }
 
-    /// Hands it `belongings`.
-    pub fn hand(&self, belongings: &HandedOver) -> io::Result<()> {
-        if let Some(lock) = &belongings.lock {
+    /// Hands it what it takes over.
+    pub fn hand(&self, handover: &Handover) -> io::Result<()> {
+        if let Some(lock) = &handover.lock {
             send(&self.link, LOCK, Some(lock.as_fd()))?;
         }
-        send(&self.link, ADMIN, Some(belongings.admin.as_fd()))?;
-        for socket in &belongings.traffic {
+        send(&self.link, ADMIN, Some(handover.admin.as_fd()))?;
+        for socket in &handover.traffic {
             send(&self.link, TRAFFIC, Some(socket.as_fd()))?;
         }
         send(&self.link, END, None)
@@ -166,9 +166,9 @@ impl Successor {
             match wait_readable([self.link.as_fd(), listener.as_fd()], left)? {
                 [true, _] => return expect(&self.link, GO),
                 [false, true] => {
-                    let told = listener.accept().and_then(|(link, _)| refuse(&link, self.process));
+                    let refused = listener.accept().and_then(|(link, _)| refuse(&link, self.process));
                     tracing::warn!(
-                        ?told,
+                        told = ?refused,
                         by = self.process,
                         "another process wants to take over, too, and is refused"
                     );
@@ -197,7 +197,7 @@ pub struct Predecessor {
 /// # Errors
 ///
 /// When it refuses, or does not answer.
-pub fn ask(folder: &Path) -> io::Result<Option<(Predecessor, HandedOver)>> {
+pub fn ask(folder: &Path) -> io::Result<Option<(Predecessor, Handover)>> {
     let link = match at_short_path(folder, |path| UnixStream::connect(path)) {
         Ok(link) => link,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
@@ -209,11 +209,11 @@ pub fn ask(folder: &Path) -> io::Result<Option<(Predecessor, HandedOver)>> {
     link.set_write_timeout(Some(ANSWER_LIMIT))?;
     let process = check_peer(&link)?;
     (&link).write_all(HELLO)?;
-    let belongings = receive_all(&link).map_err(|error| match error.kind() {
+    let handover = receive_all(&link).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => io::Error::new(io::ErrorKind::TimedOut, "it does not answer"),
         _ => error,
     })?;
-    Ok(Some((Predecessor { link, process }, belongings)))
+    Ok(Some((Predecessor { link, process }, handover)))
 }
 
 impl Predecessor {
@@ -255,7 +255,7 @@ fn busy(mut link: &UnixStream) -> io::Error {
     io::Error::new(io::ErrorKind::ResourceBusy, what)
 }
 
-fn receive_all(link: &UnixStream) -> io::Result<HandedOver> {
+fn receive_all(link: &UnixStream) -> io::Result<Handover> {
     let invalid = || io::Error::new(io::ErrorKind::InvalidData, "it speaks another version");
     let (mut lock, mut admin, mut traffic) = (None, None, Vec::new());
     for _ in 0..MAX_DESCRIPTORS {
@@ -264,7 +264,7 @@ fn receive_all(link: &UnixStream) -> io::Result<HandedOver> {
             (ADMIN, Some(descriptor)) => admin = Some(TcpListener::from(descriptor)),
             (TRAFFIC, Some(descriptor)) => traffic.push(TcpListener::from(descriptor)),
             (BUSY, None) => return Err(busy(link)),
-            (END, None) => return Ok(HandedOver { lock, admin: admin.ok_or_else(invalid)?, traffic }),
+            (END, None) => return Ok(Handover { lock, admin: admin.ok_or_else(invalid)?, traffic }),
             _ => return Err(invalid()),
         }
     }
@@ -322,9 +322,9 @@ mod tests {
 
     use super::*;
 
-    fn belongings() -> HandedOver {
+    fn handover() -> Handover {
         let listen = || TcpListener::bind("127.0.0.1:0").unwrap();
-        HandedOver {
+        Handover {
             lock: Some(tempfile::tempfile().unwrap()),
             admin: listen(),
             traffic: vec![listen(), listen()],
@@ -340,8 +340,8 @@ mod tests {
             std::fs::create_dir(&folder).unwrap();
             assert!(ask(&folder).unwrap().is_none(), "nobody is there");
             let (listener, socket) = listen(&folder).unwrap();
-            let old = belongings();
-            let addresses = |all: &HandedOver| -> Vec<_> {
+            let old = handover();
+            let addresses = |all: &Handover| -> Vec<_> {
                 all.traffic.iter().chain([&all.admin]).map(|socket| socket.local_addr().unwrap()).collect()
             };
             let handed = addresses(&old);
@@ -366,7 +366,7 @@ mod tests {
     fn who_gives_up_or_speaks_otherwise_takes_nothing_over() {
         let folder = tempfile::tempdir().unwrap();
         let (listener, _socket) = listen(folder.path()).unwrap();
-        let old = belongings();
+        let old = handover();
         let thread = thread::spawn(move || {
             let successor = Successor::handshake(listener.accept().unwrap().0).unwrap();
             let handed = successor.hand(&old).and_then(|()| successor.accepts(&listener));
@@ -384,14 +384,14 @@ mod tests {
     fn who_comes_while_another_one_takes_over_hears_so_at_once_and_the_other_one_goes_on() {
         let folder = tempfile::tempdir().unwrap();
         let (listener, socket) = listen(folder.path()).unwrap();
-        let old = belongings();
+        let old = handover();
         let thread = thread::spawn(move || {
             let successor = Successor::handshake(listener.accept().unwrap().0).unwrap();
             successor.hand(&old).and_then(|()| successor.accepts(&listener)).unwrap();
             drop((socket, listener));
             successor.release().unwrap();
         });
-        let (first, _belongings) = ask(folder.path()).unwrap().expect("it is there");
+        let (first, _handover) = ask(folder.path()).unwrap().expect("it is there");
         let process = std::process::id();
         let expected = format!(
             "process {process} is taking over from it already; if that one hangs, end it and try again"

@@ -79,10 +79,10 @@ fn tokenize_writes_what_would_be_sent() {
         sent.starts_with(r#"{"messages":[{"role":"user","content":"a AEGIS-TOKEN-"#)
             && sent.ends_with(r#" b"}]}"#)
     );
-    let told = text(&output.stderr);
-    assert!(told.contains("holds no master key yet"), "{told}");
-    assert!(told.contains("github-pat  TOKEN  tokenize  messages[0].content  AEGIS-TOKEN-"), "{told}");
-    assert!(told.ends_with("1 found\n") && !told.contains(TOKEN), "{told}");
+    let stderr = text(&output.stderr);
+    assert!(stderr.contains("holds no master key yet"), "{stderr}");
+    assert!(stderr.contains("github-pat  TOKEN  tokenize  messages[0].content  AEGIS-TOKEN-"), "{stderr}");
+    assert!(stderr.ends_with("1 found\n") && !stderr.contains(TOKEN), "{stderr}");
     assert_eq!(std::fs::read_dir(state.path()).expect("a folder").count(), 0, "nothing is made");
 
     // With a key the tokens stay the same, and a text has lines.

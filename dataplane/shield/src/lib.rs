@@ -24,7 +24,7 @@ pub use format::{Boundary, Format, boundary_span};
 pub use keyring::{Keyring, KeyringError};
 pub use policy::{Action, OpaqueAction, Policy, UnknownAction};
 pub use report::{MAX_FINDINGS, OpaqueKind, OpaqueValue, Report, ReportedFinding};
-pub use request::{Piece, Refusal, ShardScratch, Splice, TokenizeOutcome, Tokenizer, WINDOW};
+pub use request::{Refusal, Segment, ShardScratch, Splice, TokenizeOutcome, Tokenizer, WINDOW};
 pub use shield::{RequestLimits, Shield};
 pub use token::{MAX_TOKEN_LEN, Token};
 pub use vault::{Spelling, Unsealer, Vault, VaultError};

@@ -39,14 +39,18 @@ impl Comparison {
         Comparison { agent, scenario, model, direct, through, events }
     }
 
-    /// Asserts that each request for a turn has left the line in the audit log by which README says that the tool works.
-    pub(crate) fn assert_audited_as_readme_says(&self) {
-        let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-        let readme = fs::read_to_string(readme).expect("README.md");
-        let begin = self.agent.readme_line();
-        let line = readme.lines().find(|line| line.starts_with(begin)).expect("a line of the table");
-        let told = line.trim_end_matches(" |").rsplit(" | ").next().expect("three columns");
-        let mut words = told.split('`').skip(1).step_by(2);
+    /// Asserts that each request for a turn has left the line in the audit log by which the tables of tools, in README and
+    /// docs/commands.md, say that the tool works.
+    pub(crate) fn assert_audited_as_documented(&self) {
+        let read = |page: &str| {
+            let page = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
+            fs::read_to_string(page).expect("a page")
+        };
+        let pages = read("../README.md") + &read("../docs/commands.md");
+        let begin = self.agent.documented_line();
+        let line = pages.lines().find(|line| line.starts_with(begin)).expect("a line of a table");
+        let documented = line.trim_end_matches(" |").rsplit(" | ").next().expect("three columns");
+        let mut words = documented.split('`').skip(1).step_by(2);
         let upstream = words.next().expect("an upstream");
         let paths: Vec<&str> = words.map(|path| path.trim_end_matches("...")).collect();
         assert!(!paths.is_empty(), "{line}");
@@ -56,7 +60,7 @@ impl Comparison {
         };
         let count = self.events.iter().filter(is_promised).count();
         let turns = self.turns(&self.through).len();
-        assert!(count >= turns, "{count} of {turns} turns are told by {told}: {:?}", self.events);
+        assert!(count >= turns, "{count} of {turns} turns are documented as {documented}: {:?}", self.events);
     }
 
     /// Asserts that the plan was played to its end, and that files and answers of the two are alike.

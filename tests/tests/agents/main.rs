@@ -43,7 +43,7 @@ fn works_alike(agent: Agent) {
     run.assert_same_work();
     run.assert_recognisable_values_hidden();
     run.assert_history_stays();
-    run.assert_audited_as_readme_says();
+    run.assert_audited_as_documented();
     compatibility::passed(agent.name());
 }
 

@@ -40,8 +40,8 @@ impl Agent {
         }
     }
 
-    /// What its line in README's table of tools begins with.
-    pub(crate) fn readme_line(self) -> &'static str {
+    /// What its line begins with in the table of tools, in README or docs/commands.md.
+    pub(crate) fn documented_line(self) -> &'static str {
         match self.tools {
             Tools::ClaudeCode => "| Claude Code,",
             Tools::Codex | Tools::CodexPrograms => "| Codex ",

@@ -36,13 +36,18 @@ fn cell(text: &str) -> String {
     text.trim_end_matches('.').replace('|', "\\|")
 }
 
-fn render(rules: &Rules) -> String {
+fn render(rules: &Rules, without_packs: usize) -> String {
     let mut groups: BTreeMap<&str, Vec<&Rule>> = BTreeMap::new();
     for (_, rule) in rules.iter() {
         groups.entry(&rule.group).or_default().push(rule);
     }
     let mut page = HEAD.to_owned();
-    let _ = writeln!(page, "\n{} rules.\n\n| file | rules | critical | high | medium | low |", rules.len());
+    let _ = writeln!(
+        page,
+        "\n{without_packs} rules, and {} of the pack `{}`.\n\n| file | rules | critical | high | medium | low |",
+        rules.len() - without_packs,
+        Pack::Personal.as_str()
+    );
     let _ = writeln!(page, "|---|---:|---:|---:|---:|---:|");
     for (group, list) in &groups {
         let count = |severity| list.iter().filter(|r| r.severity == severity).count();
@@ -82,7 +87,8 @@ fn render(rules: &Rules) -> String {
 fn the_page_of_rules_is_up_to_date() {
     let rules =
         Rules::load(&Selection { packs: &Pack::ALL, ..Selection::default() }).expect("all rules compile");
-    let page = render(&rules);
+    let without_packs = Rules::load(&Selection::default()).expect("the usual rules compile").len();
+    let page = render(&rules, without_packs);
     if std::env::var_os(UPDATE).is_some() {
         std::fs::write(PAGE, page).expect("the page can be written");
         return;

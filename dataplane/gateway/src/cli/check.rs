@@ -64,7 +64,7 @@ impl CheckCommand {
 
 /// Loads the configuration, which is read once: it may come from a pipe. If it cannot be used, the error has everything that
 /// is wrong with it.
-pub(super) fn load_or_tell_all(sources: &Sources) -> Result<Loaded, ConfigError> {
+pub(super) fn load_or_report_all(sources: &Sources) -> Result<Loaded, ConfigError> {
     let (mut loaded, errors) = read(sources)?;
     if errors.is_empty() {
         return Ok(loaded);

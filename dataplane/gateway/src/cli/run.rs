@@ -18,7 +18,7 @@ use nix::unistd::Pid;
 
 use shards::ShardPlan;
 use sockets::{ListeningSockets, StartMode};
-use takeover::{succeed, wait_until_ready};
+use takeover::{take_over, wait_until_ready};
 use threads::{LAST_LOG_LINES, PAUSE, no_thread, spawn};
 
 use super::check;
@@ -40,7 +40,7 @@ use crate::instance::Instance;
 use crate::lifecycle::Phase;
 use crate::rule_cache::RuleCache;
 use crate::snapshot::build::SnapshotBuilder;
-use crate::state_dir::{KeyFingerprint, Landmark, MissingKey};
+use crate::state_dir::{KeyFingerprint, MissingKey, StateMarker};
 use crate::waiting::wait_until;
 use crate::{logs, os, state_dir};
 
@@ -90,7 +90,7 @@ impl RunCommand {
         }
         os::end_on_signals().map_err(|error| failure(format!("cannot handle signals: {error}"), ""))?;
         let sources = self.options.sources();
-        let loaded = check::load_or_tell_all(&sources)?;
+        let loaded = check::load_or_report_all(&sources)?;
         let Loaded { settings, warnings, .. } = &loaded;
         logs::start(&settings.log).map_err(|error| failure(error, ""))?;
         for warning in warnings {
@@ -98,7 +98,7 @@ impl RunCommand {
         }
         harden();
         let folder = state_dir::folder(settings);
-        let outcome = Process::assemble(sources, loaded, self.arrival()).and_then(Process::run);
+        let outcome = Process::assemble(sources, loaded, self.start_mode()).and_then(Process::run);
         logs::flush(LAST_LOG_LINES);
         if self.remove_state {
             // The process that has started this one tries, too.
@@ -107,7 +107,7 @@ impl RunCommand {
         outcome
     }
 
-    fn arrival(&self) -> StartMode {
+    fn start_mode(&self) -> StartMode {
         match (self.takeover, self.attached_to) {
             (true, _) => StartMode::TakingOver,
             (false, Some(_)) => StartMode::Attached,
@@ -130,7 +130,7 @@ fn harden() {
 struct Process {
     settings: Settings,
     shared: Arc<Shared>,
-    place: ListeningSockets,
+    sockets: ListeningSockets,
     reloader: Reloader,
     plan: ShardPlan,
     audit: Option<LogWriter>,
@@ -140,7 +140,7 @@ struct Process {
 }
 
 impl Process {
-    fn assemble(sources: Sources, loaded: Loaded, arrival: StartMode) -> Result<Process, CliFailure> {
+    fn assemble(sources: Sources, loaded: Loaded, start_mode: StartMode) -> Result<Process, CliFailure> {
         let Loaded { settings, places, .. } = &loaded;
         let plan = ShardPlan::new(settings)?;
         let located = |error| places.locate_all(error);
@@ -153,26 +153,26 @@ impl Process {
         if settings.audit.enabled && settings.audit.file.is_none() {
             state_dir::prepare_folder(&state_dir::folder(settings)).map_err(ConfigError::from)?;
         }
-        let place = ListeningSockets::take(settings, plan.shards, arrival)?;
+        let sockets = ListeningSockets::open(settings, plan.shards, start_mode)?;
         // From here on another gateway may wait, with its audit file set aside.
         let audit = audit_output(settings)?;
         let audit = write_log("aegis-audit", audit, OnFailure::Keep(settings.audit.sync), &shared)?;
         let access = write_log("aegis-access", access_output(&settings.log)?, OnFailure::Drop, &shared)?;
-        let attached = arrival == StartMode::Attached;
+        let attached = start_mode == StartMode::Attached;
         let instance = describe_instance(settings, sources.file.as_deref(), attached);
         let reloader = Reloader::new(sources, builder, &loaded);
         let settings = loaded.settings;
-        Ok(Process { settings, shared, place, reloader, plan, audit, access, instance })
+        Ok(Process { settings, shared, sockets, reloader, plan, audit, access, instance })
     }
 
     fn run(self) -> Result<CliOutcome, CliFailure> {
-        let Process { settings, shared, mut place, reloader, plan, audit, access, instance } = self;
-        let predecessor = place.predecessor.take();
+        let Process { settings, shared, mut sockets, reloader, plan, audit, access, instance } = self;
+        let predecessor = sockets.predecessor.take();
         shared.set_serves_admin(predecessor.is_none());
-        let (tenure, admin, sockets) = place
-            .settle()
+        let (ownership, admin, traffic) = sockets
+            .into_parts()
             .map_err(|error| failure(format!("cannot share a listening socket: {error}"), ""))?;
-        *shared.tenure() = Some(tenure);
+        *shared.ownership() = Some(ownership);
         let rings = (0..plan.shards).map(|_| events::ring(settings.audit.ring)).collect::<Vec<_>>();
         let (senders, receivers): (Vec<_>, Vec<Receiver>) = rings.into_iter().unzip();
         let journal =
@@ -188,20 +188,20 @@ impl Process {
             hard_stop: settings.timeouts.hard_stop,
         };
         let control = {
-            let (shared, landmark) = (Arc::clone(&shared), Landmark::of(&settings));
+            let (shared, marker) = (Arc::clone(&shared), StateMarker::of(&settings));
             spawn("aegis-control", move || {
-                let _ending = ending::EndInTime { shared: &shared, end };
-                control::run(&shared, admin, reloader, landmark, end)
+                let _guard = ending::ExitGuard { shared: &shared, end };
+                control::run(&shared, admin, reloader, marker, end)
             })?
         };
         if predecessor.is_some() {
             wait_until_ready(&shared)?;
         }
-        let threads = plan.start(&shared, senders, sockets)?;
+        let threads = plan.start(&shared, senders, traffic)?;
         announce(&settings, &shared, &plan);
         let has_begun = || shared.lifecycle.is_listening() || shared.lifecycle.phase() != Phase::Running;
         wait_until(LISTEN_LIMIT, PAUSE, || has_begun() || control.is_finished());
-        succeed(&shared, predecessor, Presence::new(state_dir::folder(&settings), instance));
+        take_over(&shared, predecessor, Presence::new(state_dir::folder(&settings), instance));
         ending::finish(&shared, end, control, threads, journal)
     }
 }

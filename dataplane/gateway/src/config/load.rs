@@ -188,7 +188,7 @@ mod tests {
     ];
 
     #[test]
-    fn every_mistake_is_told_not_the_first() {
+    fn every_mistake_is_reported_not_the_first() {
         for (text, variables, expected) in CASES {
             let folder = tempfile::tempdir().unwrap();
             let file = folder.path().join("aegis.toml");

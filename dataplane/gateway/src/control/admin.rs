@@ -66,10 +66,10 @@ pub fn not_ready_beside_shards(shared: &Shared) -> Vec<String> {
     if let Some(trouble) = shared.audit.trouble().filter(|_| snapshot.fail_mode == FailMode::Closed) {
         reasons.push(trouble.reason().to_owned());
     }
-    if shared.state_folder.is_gone() {
+    if shared.state_folder.is_missing() {
         reasons.push("the state folder, or the master key in it, was deleted".to_owned());
     }
-    if shared.state_folder.has_other_key() {
+    if shared.state_folder.is_key_replaced() {
         reasons.push("the master key in the state folder is not the one in use".to_owned());
     }
     reasons

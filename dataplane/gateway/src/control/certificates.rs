@@ -21,7 +21,7 @@ pub(super) async fn watch(shared: Arc<Shared>) {
         let snapshot = shared.snapshots.load();
         let now = Said::at(SystemTime::now(), snapshot.generation, &snapshot.certificates);
         if now.is_news_after(said.as_ref()) {
-            say(&snapshot.certificates);
+            log_expiry(&snapshot.certificates);
             said = Some(now);
         }
         drop(snapshot);
@@ -53,7 +53,7 @@ impl Said {
     }
 }
 
-fn say(certificates: &[OwnCertificate]) {
+fn log_expiry(certificates: &[OwnCertificate]) {
     for problem in problems(certificates, SystemTime::now()) {
         let (certificate, what) = (&problem.key, &problem.what);
         match problem.severity {

@@ -44,7 +44,7 @@ pub fn start(shared: Arc<Shared>, presence: Presence) -> io::Result<()> {
 
 /// Waits for successors as long as this process accepts. Drops `made` when one could come.
 fn wait_for_successors(shared: &Shared, mut presence: Presence, made: mpsc::Sender<()>) {
-    let mut listener = presence.keep(shared);
+    let mut listener = presence.ensure(shared);
     drop(made);
     while shared.lifecycle.phase().accepts() {
         let comes = listener
@@ -54,7 +54,7 @@ fn wait_for_successors(shared: &Shared, mut presence: Presence, made: mpsc::Send
             if listener.is_none() {
                 thread::sleep(LOOK_INTERVAL);
             }
-            listener = presence.keep(shared).or(listener);
+            listener = presence.ensure(shared).or(listener);
             continue;
         };
         match asked.accept().and_then(|(link, _)| Successor::handshake(link)) {
@@ -76,19 +76,19 @@ fn wait_for_successors(shared: &Shared, mut presence: Presence, made: mpsc::Send
 fn hand_over(shared: &Shared, successor: &Successor, listener: &UnixListener) -> bool {
     let process = successor.process;
     tracing::info!(process, "another gateway wants to take over");
-    shared.audit_place.ask_aside();
-    if !wait_until(ASIDE_LIMIT, PAUSE, || shared.audit_place.is_aside()) {
+    shared.audit_file.ask_aside();
+    if !wait_until(ASIDE_LIMIT, PAUSE, || shared.audit_file.is_aside()) {
         // Done later, it would move the other one's file.
-        shared.audit_place.ask_back();
+        shared.audit_file.ask_reclaim();
     }
     // Nothing is locked while the other one is waited for: a process that is to end does not wait for it.
-    let belongings = match &*shared.tenure() {
-        Some(tenure) => tenure.belongings.try_clone(),
+    let handover = match &*shared.ownership() {
+        Some(ownership) => ownership.handover.try_clone(),
         None => Err(io::Error::other("this one is about to end")),
     };
-    let handed = belongings.and_then(|belongings| successor.hand(&belongings));
+    let handed = handover.and_then(|handover| successor.hand(&handover));
     if let Err(error) = handed.and_then(|()| successor.accepts(listener)) {
-        shared.audit_place.ask_back();
+        shared.audit_file.ask_reclaim();
         tracing::warn!(process, %error, "the other gateway does not take over; this one goes on");
         return false;
     }

@@ -27,7 +27,7 @@ pub const IDLE: Duration = Duration::from_millis(64);
 /// How long what is left may take to be written when all shards have ended.
 pub const LAST_WRITES: Duration = Duration::from_secs(5);
 /// The same after a second signal, and for the access log.
-const HURRIED_WRITES: Duration = Duration::from_millis(500);
+const IMMEDIATE_WRITES: Duration = Duration::from_millis(500);
 /// Most events taken from one ring in one round, so that one shard cannot keep the others waiting.
 const BATCH: usize = 1_024;
 
@@ -118,18 +118,18 @@ impl Journal {
         if shared.reopen.swap(false, Relaxed) {
             [&self.audit, &self.access].into_iter().flatten().for_each(LogWriter::reopen);
         }
-        if let Some(step) = shared.audit_place.due() {
+        if let Some(step) = shared.audit_file.due() {
             match &self.audit {
-                Some(audit) => audit.make_way(step),
-                None => shared.audit_place.done(step),
+                Some(audit) => audit.apply_step(step),
+                None => shared.audit_file.done(step),
             }
         }
-        self.say_what_was_lost(shared);
+        self.report_losses(shared);
         let mut taken = 0;
         for ring in &mut self.rings {
             while let Some(remark) = ring.take_remark() {
                 taken += 1;
-                say(&remark);
+                log_event(&remark);
             }
         }
         // Until what was handed over is written nothing more is taken.
@@ -196,7 +196,7 @@ impl Journal {
             self.audit_trouble = ReportLimiter::default();
         }
         match trouble {
-            Some(trouble) if self.audit_trouble.is_due() => self.tell(trouble, &status, oldest),
+            Some(trouble) if self.audit_trouble.is_due() => self.log_trouble(trouble, &status, oldest),
             None if before.is_some() => {
                 tracing::info!("audit events can be written again; nothing was lost in the file");
             }
@@ -205,7 +205,7 @@ impl Journal {
         status == WriterStatus::Idle
     }
 
-    fn tell(&self, trouble: AuditTrouble, status: &WriterStatus, oldest: Duration) {
+    fn log_trouble(&self, trouble: AuditTrouble, status: &WriterStatus, oldest: Duration) {
         let (waiting, oldest_s) = (self.unwritten(), oldest.as_secs());
         match (trouble, status) {
             (_, WriterStatus::Failing(_, error)) => tracing::error!(error, waiting, "{CANNOT_WRITE}"),
@@ -229,7 +229,7 @@ impl Journal {
 
     /// Gives the writers the rest of their time, and says what is lost.
     fn end(self, begun: Instant, shared: &Shared) {
-        let left = time_to_end(shared).saturating_sub(begun.elapsed()).max(HURRIED_WRITES);
+        let left = time_to_end(shared).saturating_sub(begun.elapsed()).max(IMMEDIATE_WRITES);
         let closed = self.audit.as_ref().is_none_or(|audit| audit.close(left));
         let lost = self.unwritten();
         if lost > 0 {
@@ -238,7 +238,7 @@ impl Journal {
             tracing::error!("the last audit events may not be on the disk, which does not answer");
         }
         let Some(access) = self.access else { return };
-        if !access.close(HURRIED_WRITES) {
+        if !access.close(IMMEDIATE_WRITES) {
             let lost = access.unwritten();
             tracing::warn!(lost, "the last lines of the access log are lost: it takes none");
         }
@@ -246,7 +246,7 @@ impl Journal {
 
     /// What did not fit was counted by the shards, each case apart: here it is said which of the two it was, whatever
     /// `policy.fail_mode` has become since.
-    fn say_what_was_lost(&mut self, shared: &Shared) {
+    fn report_losses(&mut self, shared: &Shared) {
         if let Some(events) = self.lost.due_total(sum(shared, |shard| shard.audit_dropped.get())) {
             tracing::error!(events, "{LOST}");
         }
@@ -272,10 +272,10 @@ fn sum(shared: &Shared, of: fn(&ShardMetrics) -> u64) -> u64 {
 
 /// How long what is left may take to be written.
 fn time_to_end(shared: &Shared) -> Duration {
-    if shared.is_hurried() { HURRIED_WRITES } else { LAST_WRITES }
+    if shared.is_ending_at_once() { IMMEDIATE_WRITES } else { LAST_WRITES }
 }
 
-fn say(remark: &LogEvent) {
+fn log_event(remark: &LogEvent) {
     match remark.level {
         LogEventLevel::Info => tracing::info!(detail = %remark.detail, "{}", remark.what),
         LogEventLevel::Warn => tracing::warn!(detail = %remark.detail, "{}", remark.what),

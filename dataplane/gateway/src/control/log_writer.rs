@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::output::Output;
 use super::report_limiter::ReportLimiter;
 use super::shared::Shared;
-use super::tenure::AsideStep;
+use super::state_ownership::AuditFileStep;
 use crate::config::settings::AuditSync;
 use crate::waiting::wait_until;
 
@@ -46,22 +46,22 @@ pub enum WriterStatus {
     Failing(Instant, String),
 }
 
-/// The end of who hands lines over.
+/// Hands lines to the thread that writes them.
 #[derive(Debug)]
 pub struct LogWriter {
-    desk: Arc<Mailbox>,
+    mailbox: Arc<Mailbox>,
     thread: JoinHandle<()>,
 }
 
-/// Where lines change hands.
+/// What both threads share: the work that is pending, and a signal that there is some.
 #[derive(Debug, Default)]
 struct Mailbox {
-    orders: Mutex<Orders>,
-    news: Condvar,
+    pending: Mutex<PendingWork>,
+    changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Orders {
+struct PendingWork {
     /// Lines that the thread has not taken yet.
     lines: Vec<u8>,
     /// How many lines are not written: these, and those that the thread has taken.
@@ -72,13 +72,13 @@ struct Orders {
     error: Option<String>,
     reopen: bool,
     /// What another gateway needs done with the file.
-    step: Option<AsideStep>,
+    step: Option<AuditFileStep>,
     closing: bool,
 }
 
 impl Mailbox {
-    fn lock(&self) -> MutexGuard<'_, Orders> {
-        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, PendingWork> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -90,9 +90,9 @@ impl LogWriter {
         on_failure: OnFailure,
         shared: &Arc<Shared>,
     ) -> io::Result<LogWriter> {
-        let desk = Arc::<Mailbox>::default();
+        let mailbox = Arc::<Mailbox>::default();
         let writing = WriterThread {
-            desk: Arc::clone(&desk),
+            mailbox: Arc::clone(&mailbox),
             output,
             on_failure,
             shared: Arc::clone(shared),
@@ -102,7 +102,7 @@ impl LogWriter {
             limiter: ReportLimiter::default(),
         };
         let thread = thread::Builder::new().name(name.to_owned()).spawn(move || writing.run())?;
-        Ok(LogWriter { desk, thread })
+        Ok(LogWriter { mailbox, thread })
     }
 
     /// Hands whole lines over and leaves `lines` empty. Never waits for the disk. Returns how many lines were dropped
@@ -112,25 +112,25 @@ impl LogWriter {
             return 0;
         }
         let count = memchr::memchr_iter(b'\n', lines).count();
-        let mut orders = self.desk.lock();
-        if orders.lines.is_empty() {
-            std::mem::swap(&mut orders.lines, lines);
-        } else if orders.lines.len() + lines.len() <= MAX_WAITING {
-            orders.lines.append(lines);
+        let mut pending = self.mailbox.lock();
+        if pending.lines.is_empty() {
+            std::mem::swap(&mut pending.lines, lines);
+        } else if pending.lines.len() + lines.len() <= MAX_WAITING {
+            pending.lines.append(lines);
         } else {
             lines.clear();
             return count;
         }
-        orders.unwritten += count;
-        orders.since.get_or_insert_with(Instant::now);
-        self.desk.news.notify_one();
+        pending.unwritten += count;
+        pending.since.get_or_insert_with(Instant::now);
+        self.mailbox.changed.notify_one();
         0
     }
 
     /// What it is doing now.
     pub fn status(&self) -> WriterStatus {
-        let orders = self.desk.lock();
-        match (orders.since, &orders.error) {
+        let pending = self.mailbox.lock();
+        match (pending.since, &pending.error) {
             (None, _) => WriterStatus::Idle,
             (Some(since), None) => WriterStatus::Busy(since),
             (Some(since), Some(error)) => WriterStatus::Failing(since, error.clone()),
@@ -139,34 +139,34 @@ impl LogWriter {
 
     /// Lines that were handed over and are not written.
     pub fn unwritten(&self) -> usize {
-        self.desk.lock().unwritten
+        self.mailbox.lock().unwritten
     }
 
     /// Has the file opened anew, as soon as the thread comes to it.
     pub fn reopen(&self) {
-        self.desk.lock().reopen = true;
-        self.desk.news.notify_one();
+        self.mailbox.lock().reopen = true;
+        self.mailbox.changed.notify_one();
     }
 
     /// Has the file make way for that of another gateway, or come back, as soon as the thread comes to it. It says when that
     /// is done.
-    pub fn make_way(&self, step: AsideStep) {
-        self.desk.lock().step = Some(step);
-        self.desk.news.notify_one();
+    pub fn apply_step(&self, step: AuditFileStep) {
+        self.mailbox.lock().step = Some(step);
+        self.mailbox.changed.notify_one();
     }
 
     /// Has the thread end with one last attempt, and waits for it, at most `limit`. Returns whether it has ended; one
     /// that is kept by its disk ends with the process.
     pub fn close(&self, limit: Duration) -> bool {
-        self.desk.lock().closing = true;
-        self.desk.news.notify_one();
+        self.mailbox.lock().closing = true;
+        self.mailbox.changed.notify_one();
         wait_until(limit, POLL_INTERVAL, || self.thread.is_finished())
     }
 }
 
-/// What the thread itself has.
+/// What the writing thread owns.
 struct WriterThread {
-    desk: Arc<Mailbox>,
+    mailbox: Arc<Mailbox>,
     output: Output,
     on_failure: OnFailure,
     shared: Arc<Shared>,
@@ -179,15 +179,15 @@ struct WriterThread {
 impl WriterThread {
     fn run(mut self) {
         loop {
-            let (reopen, step, closing) = self.take_orders();
+            let (reopen, step, closing) = self.take_pending();
             if reopen && let Err(error) = self.output.reopen() {
                 tracing::error!(%error, "cannot open a log anew; the old file stays in use");
             }
             if let Some(step) = step {
-                self.make_way(step);
+                self.apply_step(step);
             }
             let result = self.write(closing);
-            let result = result.or_else(|error| self.bear(error));
+            let result = result.or_else(|error| self.handle_failure(error));
             self.has_failed = result.is_err();
             let is_done = self.report(result.err());
             if closing && is_done {
@@ -196,19 +196,19 @@ impl WriterThread {
         }
     }
 
-    fn make_way(&mut self, step: AsideStep) {
+    fn apply_step(&mut self, step: AuditFileStep) {
         let moved = match step {
-            AsideStep::SetAside => self.output.step_aside(),
-            AsideStep::Return => self.output.step_back(),
+            AuditFileStep::SetAside => self.output.set_aside(),
+            AuditFileStep::Reclaim => self.output.reclaim(),
         };
         if let Err(error) = moved {
             tracing::error!(%error, "cannot move the audit file; the one in use stays in use");
         }
-        self.shared.audit_place.done(step);
+        self.shared.audit_file.done(step);
     }
 
     /// Waits for something to do and takes it.
-    fn take_orders(&mut self) -> (bool, Option<AsideStep>, bool) {
+    fn take_pending(&mut self) -> (bool, Option<AuditFileStep>, bool) {
         let pause = match self.on_failure {
             _ if self.has_failed => RETRY,
             OnFailure::Keep(AuditSync::Second) if self.unsynced => {
@@ -216,19 +216,19 @@ impl WriterThread {
             }
             _ => CHECK_INTERVAL,
         };
-        let nothing = |orders: &mut Orders| {
-            orders.lines.is_empty() && !orders.reopen && orders.step.is_none() && !orders.closing
+        let nothing = |pending: &mut PendingWork| {
+            pending.lines.is_empty() && !pending.reopen && pending.step.is_none() && !pending.closing
         };
-        let waited = self.desk.news.wait_timeout_while(self.desk.lock(), pause, nothing);
-        let (mut orders, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        orders.since.get_or_insert_with(Instant::now);
+        let waited = self.mailbox.changed.wait_timeout_while(self.mailbox.lock(), pause, nothing);
+        let (mut pending, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        pending.since.get_or_insert_with(Instant::now);
         let lines = self.output.lines();
         if lines.is_empty() {
-            std::mem::swap(lines, &mut orders.lines);
+            std::mem::swap(lines, &mut pending.lines);
         } else {
-            lines.append(&mut orders.lines);
+            lines.append(&mut pending.lines);
         }
-        (std::mem::take(&mut orders.reopen), orders.step.take(), orders.closing)
+        (std::mem::take(&mut pending.reopen), pending.step.take(), pending.closing)
     }
 
     /// Writes what waits, forces it to the disk when that is due, and sees to it that the file is still there.
@@ -253,10 +253,10 @@ impl WriterThread {
     fn write_lines(&mut self) -> io::Result<()> {
         while !self.output.is_empty() {
             let (lines, result) = self.output.write_some();
-            let mut orders = self.desk.lock();
+            let mut pending = self.mailbox.lock();
             // The rest of a line whose end was given up before is not among them.
-            orders.unwritten = orders.unwritten.saturating_sub(lines);
-            drop(orders);
+            pending.unwritten = pending.unwritten.saturating_sub(lines);
+            drop(pending);
             result?;
         }
         Ok(())
@@ -275,12 +275,12 @@ impl WriterThread {
     }
 
     /// What a failed write means: where lines are kept it stays an error.
-    fn bear(&mut self, error: io::Error) -> io::Result<()> {
+    fn handle_failure(&mut self, error: io::Error) -> io::Result<()> {
         if self.on_failure != OnFailure::Drop {
             self.shared.counts.audit_failures.inc();
             return Err(error);
         }
-        let lines = self.output.give_up();
+        let lines = self.output.discard_waiting();
         self.shared.counts.access_dropped.add(lines as u64);
         if self.limiter.is_due() {
             tracing::error!(%error, "cannot write the access log; its lines are given up");
@@ -290,17 +290,17 @@ impl WriterThread {
 
     /// Reports the outcome. Returns whether nothing is left to be written, or it cannot be.
     fn report(&self, error: Option<io::Error>) -> bool {
-        let mut orders = self.desk.lock();
+        let mut pending = self.mailbox.lock();
         let has_failed = error.is_some();
-        orders.error = error.map(|error| error.to_string());
-        if !has_failed && orders.lines.is_empty() {
-            orders.unwritten = 0;
-            orders.since = None;
+        pending.error = error.map(|error| error.to_string());
+        if !has_failed && pending.lines.is_empty() {
+            pending.unwritten = 0;
+            pending.since = None;
         } else if !has_failed {
             // What has come meanwhile waits since now at the earliest.
-            orders.unwritten = memchr::memchr_iter(b'\n', &orders.lines).count();
-            orders.since = Some(Instant::now());
+            pending.unwritten = memchr::memchr_iter(b'\n', &pending.lines).count();
+            pending.since = Some(Instant::now());
         }
-        has_failed || orders.lines.is_empty()
+        has_failed || pending.lines.is_empty()
     }
 }

@@ -8,7 +8,7 @@
 //! - `aegis-reload` reads the configuration again;
 //! - `aegis-takeover` waits for the gateway that takes the place of this one, and watches what that finds it by;
 //! - `aegis-audit` and `aegis-access` write what the journal hands them, `aegis-log` writes the program's log;
-//! - `aegis-farewell` removes what lies in the state folder for others when the process leaves;
+//! - `aegis-cleanup` removes what lies in the state folder for others when the process leaves;
 //! - `aegis-end` ends the process when the others do not.
 //!
 //! Shards wait for none of them.
@@ -34,8 +34,8 @@ pub mod shared;
 pub mod shutdown;
 pub mod signals;
 pub mod state_folder;
+pub mod state_ownership;
 mod state_watch;
-pub mod tenure;
 #[cfg(test)]
 mod tests;
 mod weaker;
@@ -48,15 +48,15 @@ use shared::Shared;
 use shutdown::{ShutdownTimes, shards_ended, shards_ended_within};
 
 use crate::lifecycle::Phase;
-use crate::state_dir::Landmark;
+use crate::state_dir::StateMarker;
 
 /// Runs the control side until the process is over: serves the admin listener, resolves names, handles signals, and watches
-/// `landmark`, which exists as long as the state folder is there. Returns when all shards have ended, or when the time for that is up.
+/// `marker`, which exists as long as the state folder is there. Returns when all shards have ended, or when the time for that is up.
 pub fn run(
     shared: &Arc<Shared>,
     admin: TcpListener,
     reloader: reload::Reloader,
-    landmark: Option<Landmark>,
+    marker: Option<StateMarker>,
     end: ShutdownTimes,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -67,8 +67,8 @@ pub fn run(
         let admin =
             tokio::spawn(admin_server::serve(Arc::clone(shared), admin, routes, admin_server::LIMITS));
         let names = tokio::spawn(resolve::keep_fresh(Arc::clone(shared)));
-        if let Some(landmark) = landmark {
-            tokio::spawn(state_watch::keep_watch(Arc::clone(shared), landmark));
+        if let Some(marker) = marker {
+            tokio::spawn(state_watch::watch_state(Arc::clone(shared), marker));
         }
         let certificates = tokio::spawn(certificates::watch(Arc::clone(shared)));
         let signalled = tokio::spawn(signals::handle_signals(Arc::clone(shared), signals, reloads, end));

@@ -100,7 +100,7 @@ impl Output {
 
     /// Gives up what waits, but for the rest of a line that is half written: without it the next line would stick to
     /// it. Returns the number of lines given up.
-    pub fn give_up(&mut self) -> usize {
+    pub fn discard_waiting(&mut self) -> usize {
         let whole = self.whole_lines();
         let half = if whole == self.written {
             whole
@@ -143,7 +143,7 @@ impl Output {
     }
 
     /// Sets a file aside and goes on writing there, for good: what has its name from now on is another gateway's.
-    pub fn step_aside(&mut self) -> io::Result<()> {
+    pub fn set_aside(&mut self) -> io::Result<()> {
         if let OutputTarget::File(file) = &self.target
             && file.is_regular()
             && !self.is_aside
@@ -155,7 +155,7 @@ impl Output {
     }
 
     /// Begins a file in the place of the one that was set aside.
-    pub fn step_back(&mut self) -> io::Result<()> {
+    pub fn reclaim(&mut self) -> io::Result<()> {
         self.begin_anew()?;
         self.is_aside = false;
         Ok(())
@@ -268,7 +268,7 @@ mod tests {
         };
         let mut old = Output::file(&path, 2, Readers::Owner).unwrap();
         write(&mut old, "one\n");
-        old.step_aside().unwrap();
+        old.set_aside().unwrap();
         assert!(!path.exists());
         let mut new = Output::file(&path, 0, Readers::Owner).unwrap();
         write(&mut new, "new\n");
@@ -277,7 +277,7 @@ mod tests {
         old.reopen().unwrap();
         write(&mut old, "three\n");
         assert_eq!(fs::read_to_string(&path).unwrap(), "new\n");
-        old.step_back().unwrap();
+        old.reclaim().unwrap();
         write(&mut old, "four\n");
         assert_eq!(fs::read_to_string(&path).unwrap(), "new\nfour\n");
         let aside = fs::read_dir(folder.path())
@@ -339,7 +339,7 @@ mod tests {
         for (taken, kept, lost) in [(0, "", 3), (1, "wo\n", 2), (4, "", 2), (7, "ee\n", 1)] {
             output.waiting = b"two\nthree\nfour\n".to_vec();
             output.written = taken;
-            assert_eq!(output.give_up(), lost, "{taken}");
+            assert_eq!(output.discard_waiting(), lost, "{taken}");
             assert_eq!((output.waiting.as_slice(), output.written), (kept.as_bytes(), 0), "{taken}");
         }
         output.flush().unwrap();

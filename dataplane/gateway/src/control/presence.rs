@@ -34,20 +34,20 @@ impl Presence {
     /// serves one tool, or cannot write here. Traffic does not need it.
     pub fn announce(&self, shared: &Shared) {
         let announced = self.write_instance();
-        if let Some(tenure) = shared.tenure().as_mut() {
-            tenure.announced = announced;
+        if let Some(ownership) = shared.ownership().as_mut() {
+            ownership.announced = announced;
         }
     }
 
     /// Sees to it that everything is there. Returns the socket at which others ask from now on, if it is another one than
     /// before.
-    pub fn keep(&mut self, shared: &Shared) -> Option<UnixListener> {
+    pub fn ensure(&mut self, shared: &Shared) -> Option<UnixListener> {
         if !self.names.is_empty() && self.names.iter().all(NotedName::is_kept) {
             // The folder may have been away, and come back as it was.
             shared.state_folder.set_has_names(true);
             return None;
         }
-        if shared.state_folder.is_gone() {
+        if shared.state_folder.is_missing() {
             shared.state_folder.set_has_names(false);
             return None;
         }
@@ -70,7 +70,7 @@ impl Presence {
         }
     }
 
-    /// Makes it, and has the tenure hold it. The error is for people.
+    /// Makes it, and hands it to the owner. The error is for people.
     fn make(&mut self, shared: &Shared) -> Result<UnixListener, String> {
         let lock = self.lock_anew(shared)?;
         let made = takeover::listen(&self.folder);
@@ -78,20 +78,20 @@ impl Presence {
         let announced = self.write_instance();
         let mut names = vec![name.0.clone()];
         names.extend(announced.as_ref().map(|announced| announced.name().clone()));
-        let mut held = shared.tenure();
-        let Some(tenure) = held.as_mut() else {
+        let mut held = shared.ownership();
+        let Some(ownership) = held.as_mut() else {
             // It leaves: what was made goes again, once nothing is locked.
             drop(held);
             return Err("it is about to end".to_owned());
         };
-        let old_lock = lock.map(|lock| tenure.belongings.lock.replace(lock));
+        let old_lock = lock.map(|lock| ownership.handover.lock.replace(lock));
         if let Some(Ok(name)) =
-            tenure.belongings.lock.as_ref().map(|lock| state_lock::name(&self.folder, lock))
+            ownership.handover.lock.as_ref().map(|lock| state_lock::name(&self.folder, lock))
         {
             names.push(name);
         }
-        let old = (tenure.announced.take(), tenure.name.replace(name), old_lock);
-        tenure.announced = announced;
+        let old = (ownership.announced.take(), ownership.name.replace(name), old_lock);
+        ownership.announced = announced;
         drop(held);
         drop(old);
         self.names = names;
@@ -100,8 +100,8 @@ impl Presence {
 
     /// Locks the folder anew, if what was locked is not there any more.
     fn lock_anew(&self, shared: &Shared) -> Result<Option<File>, String> {
-        let held = shared.tenure();
-        let lock = held.as_ref().and_then(|tenure| tenure.belongings.lock.as_ref());
+        let held = shared.ownership();
+        let lock = held.as_ref().and_then(|ownership| ownership.handover.lock.as_ref());
         let name = lock.map(|lock| state_lock::name(&self.folder, lock));
         drop(held);
         if name.is_some_and(|name| name.is_ok_and(|name| name.is_kept())) {

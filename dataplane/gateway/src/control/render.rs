@@ -329,12 +329,12 @@ impl Page<'_> {
             (
                 "aegis_state_folder_gone",
                 "1 while the state folder, or the master key in it, is not there",
-                u64::from(self.shared.state_folder.is_gone()),
+                u64::from(self.shared.state_folder.is_missing()),
             ),
             (
                 "aegis_master_key_replaced",
                 "1 while the master key in the state folder is not the one in use, or cannot be used",
-                u64::from(self.shared.state_folder.has_other_key()),
+                u64::from(self.shared.state_folder.is_key_replaced()),
             ),
             (
                 "aegis_takeover_possible",

@@ -41,10 +41,10 @@ impl WatchedName {
         WatchedName { due: now, wait: RETRY, begun: None, is_running: false }
     }
 
-    /// Whether a lookup is to begin; `is_doubted` says that one was asked for, which comes at most every [`RETRY`].
-    fn is_due(&self, now: Instant, is_doubted: bool) -> bool {
+    /// Whether a lookup is to begin; `is_lookup_requested` says that one was asked for, which comes at most every [`RETRY`].
+    fn is_due(&self, now: Instant, is_lookup_requested: bool) -> bool {
         let may_repeat = self.begun.is_none_or(|begun| now.duration_since(begun) >= RETRY);
-        !self.is_running && (self.due <= now || (is_doubted && may_repeat))
+        !self.is_running && (self.due <= now || (is_lookup_requested && may_repeat))
     }
 }
 
@@ -63,7 +63,7 @@ pub async fn keep_fresh(shared: Arc<Shared>) {
         let snapshot = shared.snapshots.load();
         if generation != snapshot.generation {
             generation = snapshot.generation;
-            doubt_what_fails(&snapshot);
+            request_failed_lookups(&snapshot);
         }
         begin_lookups(&snapshot, &mut names, &mut lookups);
         drop(snapshot);
@@ -86,9 +86,9 @@ fn key(upstream: &Upstream) -> (String, u16) {
 }
 
 /// Asks for the names that do not resolve: they may by now.
-fn doubt_what_fails(snapshot: &Snapshot) {
+fn request_failed_lookups(snapshot: &Snapshot) {
     let failing = snapshot.upstreams.iter().filter(|upstream| upstream.addresses.is_failing());
-    failing.for_each(|upstream| upstream.addresses.doubt());
+    failing.for_each(|upstream| upstream.addresses.request_lookup());
 }
 
 /// Begins the lookups that are due, and forgets the names of upstreams that are gone.
@@ -100,7 +100,7 @@ fn begin_lookups(snapshot: &Snapshot, names: &mut WatchedNames, lookups: &mut Jo
             continue;
         }
         let name = names.entry(key(upstream)).or_insert_with(|| WatchedName::new(now));
-        if name.is_due(now, upstream.addresses.is_doubted()) {
+        if name.is_due(now, upstream.addresses.is_lookup_requested()) {
             upstream.addresses.clear_doubt();
             (name.begun, name.is_running) = (Some(now), true);
             let upstream = Arc::clone(upstream);

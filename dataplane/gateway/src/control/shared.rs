@@ -9,7 +9,7 @@ use super::audit::RuleBook;
 use super::audit_health::AuditHealth;
 use super::counts::ControlCounts;
 use super::state_folder::StateFolder;
-use super::tenure::{SetAsideState, StateOwnership};
+use super::state_ownership::{AuditFileState, StateOwnership};
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::metrics::Metrics;
 use crate::snapshot::{Snapshot, SnapshotHandle};
@@ -38,17 +38,17 @@ pub struct Shared {
     /// A signal has asked for the end.
     is_asked_to_end: AtomicBool,
     /// A second one has come: nothing is waited for any longer.
-    is_hurried: AtomicBool,
+    is_ending_at_once: AtomicBool,
     /// Asks the journal to set the audit file aside for another gateway.
-    pub audit_place: SetAsideState,
+    pub audit_file: AuditFileState,
     /// Whether the names of upstreams were found once, so that they count for readiness no more.
     pub has_known_names: AtomicBool,
     /// Whether this process answers at the admin listener: not while it takes over from another that does.
     serves_admin: AtomicBool,
     /// What makes this process the gateway of its state folder; none once it leaves.
-    tenure: Mutex<Option<StateOwnership>>,
+    ownership: Mutex<Option<StateOwnership>>,
     /// Wakes who waits for this process to accept no more.
-    moved: watch::Sender<()>,
+    phase_changed: watch::Sender<()>,
 }
 
 impl Shared {
@@ -67,12 +67,12 @@ impl Shared {
             reopen: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             is_asked_to_end: AtomicBool::new(false),
-            is_hurried: AtomicBool::new(false),
-            audit_place: SetAsideState::default(),
+            is_ending_at_once: AtomicBool::new(false),
+            audit_file: AuditFileState::default(),
             has_known_names: AtomicBool::new(false),
             serves_admin: AtomicBool::new(true),
-            tenure: Mutex::new(None),
-            moved: watch::Sender::new(()),
+            ownership: Mutex::new(None),
+            phase_changed: watch::Sender::new(()),
         }
     }
 
@@ -87,42 +87,43 @@ impl Shared {
     }
 
     /// What makes this process the gateway of its state folder.
-    pub fn tenure(&self) -> MutexGuard<'_, Option<StateOwnership>> {
-        self.tenure.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn ownership(&self) -> MutexGuard<'_, Option<StateOwnership>> {
+        self.ownership.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes a signal that asks for the end. Returns whether it is a further one, after which nothing is waited for.
     pub fn note_signal(&self) -> bool {
         let is_further = self.is_asked_to_end.swap(true, Relaxed);
-        self.is_hurried.fetch_or(is_further, Relaxed);
+        self.is_ending_at_once.fetch_or(is_further, Relaxed);
         is_further
     }
 
     /// Whether nothing is waited for any longer.
-    pub fn is_hurried(&self) -> bool {
-        self.is_hurried.load(Relaxed)
+    pub fn is_ending_at_once(&self) -> bool {
+        self.is_ending_at_once.load(Relaxed)
     }
 
-    /// Gives the tenure up and moves on to `phase`, in which no connections are accepted.
+    /// Gives the ownership up and moves on to `phase`, in which no connections are accepted.
     pub fn leave(&self, phase: Phase) {
         // Before the shards close their sockets: while one is open here, connections would come to it and wait for nobody.
-        let left = self.tenure().take().map(StateOwnership::close);
+        let left = self.ownership().take().map(StateOwnership::close);
         self.lifecycle.advance(phase);
-        self.moved.send_replace(());
+        self.phase_changed.send_replace(());
         // Last what a disk may keep.
         if let Some(files) = left {
-            files.give_up();
+            files.remove();
         }
     }
 
     /// Waits until this process accepts no more.
     pub async fn leaves(&self) {
         // The sender lives as long as this.
-        let _ = self.moved.subscribe().wait_for(|()| !self.lifecycle.phase().accepts()).await;
+        let _ = self.phase_changed.subscribe().wait_for(|()| !self.lifecycle.phase().accepts()).await;
     }
 
     /// Waits until another gateway has taken over.
-    pub async fn is_relieved(&self) {
-        let _ = self.moved.subscribe().wait_for(|()| self.lifecycle.phase() == Phase::HandedOver).await;
+    pub async fn until_handed_over(&self) {
+        let _ =
+            self.phase_changed.subscribe().wait_for(|()| self.lifecycle.phase() == Phase::HandedOver).await;
     }
 }

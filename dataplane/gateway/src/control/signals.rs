@@ -63,23 +63,23 @@ pub async fn handle_signals(
                 shared.note_signal();
                 break;
             }
-            () = shared.is_relieved() => break,
+            () = shared.until_handed_over() => break,
         }
     }
     if leave(&shared, &mut signals, end.delay).await {
         tracing::info!(timeout_s = end.drain.as_secs(), "draining: no new connections");
         shared.leave(Phase::Draining);
-        let hurried = async {
+        let second_signal = async {
             loop {
                 let name = signals.end().await;
                 // After a takeover the first one says what is done already.
                 if shared.note_signal() {
-                    return hurry(name);
+                    return log_second_signal(name);
                 }
             }
         };
         tokio::select! {
-            () = hurried => {}
+            () = second_signal => {}
             () = tokio::time::sleep(end.drain) => tracing::warn!("the time to drain is over: stopping"),
         }
     }
@@ -88,7 +88,7 @@ pub async fn handle_signals(
 }
 
 /// Waits for nothing any longer: a second signal has come.
-fn hurry(signal: &str) {
+fn log_second_signal(signal: &str) {
     tracing::warn!(signal, "second signal: stopping at once");
 }
 
@@ -100,10 +100,10 @@ async fn leave(shared: &Shared, signals: &mut Signals, delay: Duration) -> bool 
         tokio::select! {
             name = signals.end() => {
                 shared.note_signal();
-                hurry(name);
+                log_second_signal(name);
                 return false;
             }
-            () = shared.is_relieved() => {}
+            () = shared.until_handed_over() => {}
             () = tokio::time::sleep(delay) => {}
         }
     }

@@ -9,13 +9,13 @@ use crate::state_dir::KeyFingerprint;
 /// What became of the state folder, and of the master key where that lies in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum KeyState {
+pub enum MasterKeyState {
     /// It is there as it was.
     InUse,
     /// Folder or key were deleted.
-    Gone,
+    Missing,
     /// The key is another one than this process runs with, or cannot be used.
-    Other,
+    Replaced,
 }
 
 /// What is known of the state folder. Written by those who watch it.
@@ -40,18 +40,18 @@ impl StateFolder {
     }
 
     /// Says what became of it. Returns whether that is news.
-    pub(super) fn set_key(&self, state: KeyState) -> bool {
+    pub(super) fn set_key(&self, state: MasterKeyState) -> bool {
         self.key.swap(state as u8, Relaxed) != state as u8
     }
 
     /// Whether it, or the master key in it, was gone when it was last looked for.
-    pub fn is_gone(&self) -> bool {
-        self.key.load(Relaxed) == KeyState::Gone as u8
+    pub fn is_missing(&self) -> bool {
+        self.key.load(Relaxed) == MasterKeyState::Missing as u8
     }
 
     /// Whether the master key in it was not the one in use when it was last looked at.
-    pub fn has_other_key(&self) -> bool {
-        self.key.load(Relaxed) == KeyState::Other as u8
+    pub fn is_key_replaced(&self) -> bool {
+        self.key.load(Relaxed) == MasterKeyState::Replaced as u8
     }
 
     /// Says whether what another gateway takes over by is there, in a folder where it should be. Returns whether that is news.

@@ -7,87 +7,93 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::shared::Shared;
-use super::state_folder::KeyState;
+use super::state_folder::MasterKeyState;
 use crate::config::Problem;
-use crate::state_dir::{KeyFingerprint, Landmark};
+use crate::state_dir::{KeyFingerprint, StateMarker};
 
 /// Time between two looks.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Watches `landmark` for ever, on a thread that may wait: a disk that does not answer keeps nobody else.
-pub(super) async fn keep_watch(shared: Arc<Shared>, landmark: Landmark) {
-    let mut watch = Watch { landmark, last_read: None };
+/// Watches `marker` for ever, on a thread that may wait: a disk that does not answer keeps nobody else.
+pub(super) async fn watch_state(shared: Arc<Shared>, marker: StateMarker) {
+    let mut probe = StateProbe { marker, last_read: None };
     loop {
         tokio::time::sleep(INTERVAL).await;
-        let looking = tokio::task::spawn_blocking(move || {
-            let state = watch.look();
-            (watch, state)
+        let probing = tokio::task::spawn_blocking(move || {
+            let observed = probe.run();
+            (probe, observed)
         });
         // The thread ends by a fault only, and the next look would, too.
-        let Ok((looked, state)) = looking.await else { return };
-        watch = looked;
-        report(&shared, &watch, state);
+        let Ok((probed, observed)) = probing.await else { return };
+        probe = probed;
+        report(&shared, &probe, observed);
     }
 }
 
 /// Notes what was seen, and says it if it is news.
-fn report(shared: &Shared, watch: &Watch, seen: Seen) {
-    let (key, detail) = match seen {
-        Seen::Gone => (KeyState::Gone, String::new()),
-        Seen::There | Seen::Unclear => (KeyState::InUse, String::new()),
-        Seen::Key(Ok(key)) if shared.state_folder.is_in_use(&key) => (KeyState::InUse, String::new()),
-        Seen::Key(Ok(_)) => (KeyState::Other, "it is another one than this gateway runs with".to_owned()),
-        Seen::Key(Err(problem)) => (KeyState::Other, problem.what),
+fn report(shared: &Shared, probe: &StateProbe, observed: Observed) {
+    let (key, detail) = match observed {
+        Observed::Missing => (MasterKeyState::Missing, String::new()),
+        Observed::Present | Observed::Unreadable => (MasterKeyState::InUse, String::new()),
+        Observed::Key(Ok(key)) if shared.state_folder.is_in_use(&key) => {
+            (MasterKeyState::InUse, String::new())
+        }
+        Observed::Key(Ok(_)) => {
+            (MasterKeyState::Replaced, "it is another one than this gateway runs with".to_owned())
+        }
+        Observed::Key(Err(problem)) => (MasterKeyState::Replaced, problem.what),
     };
     if !shared.state_folder.set_key(key) {
         return;
     }
-    let file = watch.landmark.path.display();
+    let file = probe.marker.path.display();
     match key {
-        KeyState::Gone => {
+        MasterKeyState::Missing => {
             tracing::error!(%file, "the state folder was deleted, or the master key in it: the next start would make other tokens; put it back");
         }
-        KeyState::Other => {
+        MasterKeyState::Replaced => {
             tracing::error!(%file, detail, "the master key was replaced: the next start would make other tokens, or none; put the right one back");
         }
-        KeyState::InUse => tracing::info!(%file, "the state folder is there again, as this gateway knows it"),
+        MasterKeyState::InUse => {
+            tracing::info!(%file, "the state folder is there again, as this gateway knows it");
+        }
     }
 }
 
-/// What a look has shown.
-enum Seen {
+/// What one probe has observed.
+enum Observed {
     /// Nothing is there.
-    Gone,
+    Missing,
     /// It is there, and is no key.
-    There,
+    Present,
     /// It cannot be seen, which says nothing.
-    Unclear,
+    Unreadable,
     /// What the key is, or why it is none.
     Key(Result<KeyFingerprint, Problem>),
 }
 
-/// Looks at a landmark, and reads the key only when its file has changed.
-struct Watch {
-    landmark: Landmark,
+/// Looks at the marker, and reads the key only when its file has changed.
+struct StateProbe {
+    marker: StateMarker,
     last_read: Option<(FileStamp, Result<KeyFingerprint, Problem>)>,
 }
 
-impl Watch {
-    fn look(&mut self) -> Seen {
-        let stamp = match self.landmark.path.metadata() {
+impl StateProbe {
+    fn run(&mut self) -> Observed {
+        let stamp = match self.marker.path.metadata() {
             Ok(data) => FileStamp::of(&data),
-            Err(error) if error.kind() == ErrorKind::NotFound => return Seen::Gone,
-            Err(_) => return Seen::Unclear,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Observed::Missing,
+            Err(_) => return Observed::Unreadable,
         };
-        if !self.landmark.is_key {
-            return Seen::There;
+        if !self.marker.is_key {
+            return Observed::Present;
         }
         let read = match self.last_read.take().filter(|(before, _)| *before == stamp) {
             Some((_, read)) => read,
-            None => self.landmark.read_key(),
+            None => self.marker.read_key(),
         };
         self.last_read = Some((stamp, read.clone()));
-        Seen::Key(read)
+        Observed::Key(read)
     }
 }
 
@@ -124,12 +130,13 @@ mod tests {
             fs::write(&path, text).unwrap();
             fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
         };
-        let mut watch = Watch { landmark: Landmark { path: path.clone(), is_key: true }, last_read: None };
-        let mut seen = || match watch.look() {
-            Seen::Key(Ok(key)) => Ok(key),
-            Seen::Key(Err(problem)) => Err(problem.what),
-            Seen::Gone => Err("gone".to_owned()),
-            Seen::There | Seen::Unclear => Err("unclear".to_owned()),
+        let mut probe =
+            StateProbe { marker: StateMarker { path: path.clone(), is_key: true }, last_read: None };
+        let mut seen = || match probe.run() {
+            Observed::Key(Ok(key)) => Ok(key),
+            Observed::Key(Err(problem)) => Err(problem.what),
+            Observed::Missing => Err("gone".to_owned()),
+            Observed::Present | Observed::Unreadable => Err("unclear".to_owned()),
         };
         assert_eq!(seen(), Err("gone".to_owned()));
         put(&"01".repeat(32), 0o600);
@@ -153,9 +160,10 @@ mod tests {
     fn a_folder_is_looked_for_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state");
-        let mut watch = Watch { landmark: Landmark { path: path.clone(), is_key: false }, last_read: None };
-        assert!(matches!(watch.look(), Seen::Gone));
+        let mut probe =
+            StateProbe { marker: StateMarker { path: path.clone(), is_key: false }, last_read: None };
+        assert!(matches!(probe.run(), Observed::Missing));
         fs::create_dir(path).unwrap();
-        assert!(matches!(watch.look(), Seen::There));
+        assert!(matches!(probe.run(), Observed::Present));
     }
 }

@@ -417,7 +417,7 @@ fn a_name_that_led_nowhere_is_looked_up_again_at_once() {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
             addresses.set(vec!["192.0.2.1:9".parse().unwrap()]);
-            addresses.doubt();
+            addresses.request_lookup();
         }
         lookups.abort();
     });

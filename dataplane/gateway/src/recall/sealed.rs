@@ -159,8 +159,8 @@ impl SealedValues {
     }
 
     /// Seals what is in the vault of a request and not yet here. What is here is as of now.
-    pub(crate) fn news(&self, key: &SealKey, vault: &Vault, settings: &Settings) -> Self {
-        let mut news = Self { key_id: key.id, ..Self::default() };
+    pub(crate) fn seal_new(&self, key: &SealKey, vault: &Vault, settings: &Settings) -> Self {
+        let mut added = Self { key_id: key.id, ..Self::default() };
         for token in vault.tokens() {
             let Some((text, spelling)) = vault.spelling(token) else { continue };
             let known = self.values.get(token).filter(|_| self.key_id == key.id);
@@ -175,18 +175,19 @@ impl SealedValues {
             if text.len() + TAG <= MAX_VALUE
                 && let Some(sealed) = key.seal(token, (text, spelling), random())
             {
-                news.insert(*token, Arc::new(sealed));
+                added.insert(*token, Arc::new(sealed));
             }
         }
-        news
+        added
     }
 
     /// With these, and without what has expired or is too much. What another key sealed goes: nobody who comes to this
     /// place opens it any more.
-    pub(crate) fn with(&self, news: &Self, settings: &Settings) -> Self {
-        let mut after = Self { key_id: news.key_id, ..Self::default() };
-        let kept = self.values.iter().filter(|_| self.key_id == news.key_id);
-        for (token, value) in kept.filter(|(_, value)| !value.has_expired(settings.ttl)).chain(&news.values) {
+    pub(crate) fn with(&self, added: &Self, settings: &Settings) -> Self {
+        let mut after = Self { key_id: added.key_id, ..Self::default() };
+        let kept = self.values.iter().filter(|_| self.key_id == added.key_id);
+        for (token, value) in kept.filter(|(_, value)| !value.has_expired(settings.ttl)).chain(&added.values)
+        {
             after.insert(*token, Arc::clone(value));
         }
         after.make_room(settings.max_values);

@@ -36,7 +36,7 @@ fn settings(max_values: usize) -> Settings {
 fn sealed(key: &SealKey, requests: &[&[&str]], settings: &Settings) -> SealedValues {
     let mut sealed = SealedValues::default();
     for values in requests {
-        sealed = sealed.with(&sealed.news(key, &vault(values), settings), settings);
+        sealed = sealed.with(&sealed.seal_new(key, &vault(values), settings), settings);
         std::thread::sleep(Duration::from_millis(2));
     }
     sealed
@@ -93,7 +93,7 @@ fn how_a_value_was_spelled_is_kept() {
     ] {
         let mut vault = Vault::new();
         vault.insert_spelled(token, stood.0, stood.1).unwrap();
-        sealed = sealed.with(&sealed.news(&key, &vault, &settings), &settings);
+        sealed = sealed.with(&sealed.seal_new(&key, &vault, &settings), &settings);
         let mut later = Vault::new();
         assert_eq!(open_all(&sealed, (self::key("one"), keyring()), &mut later, settings.ttl), 1);
         assert_eq!((later.spelling(&token), later.resolve(&token)), (Some(expected), Some(value)));
@@ -166,14 +166,14 @@ fn a_changed_value_is_not_opened() {
 fn no_two_ciphertexts_are_alike_and_none_shows_the_value() {
     let key = key("one");
     let bytes = || {
-        let news = SealedValues::default().news(&key, &vault(&["the value"]), &settings(9));
-        news.values.values().next().unwrap().bytes.clone()
+        let added = SealedValues::default().seal_new(&key, &vault(&["the value"]), &settings(9));
+        added.values.values().next().unwrap().bytes.clone()
     };
     let (one, two) = (bytes(), bytes());
     assert_ne!(one, two);
     assert!(!one.windows(3).any(|window| b"the value".windows(3).any(|part| part == window)));
-    let news = SealedValues::default().news(&key, &vault(&["the value"]), &settings(9));
-    assert_eq!(format!("{news:?}"), "SealedValues { len: 1, .. }");
+    let added = SealedValues::default().seal_new(&key, &vault(&["the value"]), &settings(9));
+    assert_eq!(format!("{added:?}"), "SealedValues { len: 1, .. }");
 }
 
 #[test]
@@ -183,10 +183,10 @@ fn the_longest_unused_leaves_at_the_edge() {
     assert_eq!(opened(&full, self::key("one")), ["a", "b", "c"]);
     // Refreshed, so that the next one is the oldest.
     full.values[&keyring().mint(Category::Key, b"a")].last.store(now(), Relaxed);
-    let over = full.with(&full.news(&key, &vault(&["d"]), &settings), &settings);
+    let over = full.with(&full.seal_new(&key, &vault(&["d"]), &settings), &settings);
     assert_eq!(opened(&over, self::key("one")), ["a", "c", "d"]);
     let none = Settings { max_values: 0, ..settings };
-    assert!(over.with(&over.news(&key, &vault(&["e"]), &none), &none).is_empty());
+    assert!(over.with(&over.seal_new(&key, &vault(&["e"]), &none), &none).is_empty());
 }
 
 #[test]
@@ -198,13 +198,13 @@ fn bytes_are_limited() {
     let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
     let full = sealed(&key, &[&[first], &rest], &settings);
     assert_eq!((full.values.len(), full.bytes), (16, MAX_BYTES));
-    let over = full.with(&full.news(&key, &vault(&["y"]), &settings), &settings);
+    let over = full.with(&full.seal_new(&key, &vault(&["y"]), &settings), &settings);
     assert_eq!((over.values.len(), over.bytes), (16, MAX_BYTES - MAX_VALUE + 1 + TAG));
     assert!(!opened(&over, self::key("one")).contains(first), "the oldest one goes");
     let longer = "x".repeat(MAX_VALUE - TAG + 1);
     assert!(sealed(&key, &[&[&longer]], &settings).is_empty());
     // Counted once, however often it is sealed.
-    let again = over.with(&SealedValues::default().news(&key, &vault(&["y"]), &settings), &settings);
+    let again = over.with(&SealedValues::default().seal_new(&key, &vault(&["y"]), &settings), &settings);
     assert_eq!(again.bytes, over.bytes);
 }
 
@@ -223,7 +223,7 @@ fn values_expire_one_by_one() {
     assert!(found == 1 || (found == 0 && began.elapsed() > Duration::from_millis(1)), "{found}");
     assert_eq!(open(&sealed, Duration::ZERO), 0);
     let expired = Settings { ttl: Duration::ZERO, ..settings };
-    let after = sealed.with(&sealed.news(&key, &vault(&[]), &expired), &expired);
+    let after = sealed.with(&sealed.seal_new(&key, &vault(&[]), &expired), &expired);
     assert!(after.is_empty(), "what has expired does not stay");
 }
 
@@ -232,7 +232,7 @@ fn another_credential_takes_the_place_over() {
     let settings = settings(9);
     let (one, two) = (key("one"), key("two"));
     let first = sealed(&one, &[&["a"]], &settings);
-    let second = first.with(&first.news(&two, &vault(&["a", "b"]), &settings), &settings);
+    let second = first.with(&first.seal_new(&two, &vault(&["a", "b"]), &settings), &settings);
     assert_eq!(opened(&second, two), ["a", "b"]);
     assert!(opened(&second, one).is_empty());
 }
@@ -241,8 +241,8 @@ fn another_credential_takes_the_place_over() {
 fn a_known_value_is_not_sealed_again() {
     let (key, settings) = (key("one"), settings(9));
     let sealed = sealed(&key, &[&["a"]], &settings);
-    assert!(sealed.news(&key, &vault(&["a"]), &settings).is_empty());
-    assert_eq!(sealed.news(&key, &vault(&["a", "b"]), &settings).values.len(), 1);
+    assert!(sealed.seal_new(&key, &vault(&["a"]), &settings).is_empty());
+    assert_eq!(sealed.seal_new(&key, &vault(&["a", "b"]), &settings).values.len(), 1);
 }
 
 #[test]

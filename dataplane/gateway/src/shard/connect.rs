@@ -59,7 +59,7 @@ pub(super) async fn connect(shard: &Rc<Shard>, upstream: &Upstream) -> Result<Bo
         metrics.connect_failures.inc();
     }
     // The name may lead elsewhere by now.
-    upstream.addresses.doubt();
+    upstream.addresses.request_lookup();
     Err(explain(shard, upstream, failed))
 }
 

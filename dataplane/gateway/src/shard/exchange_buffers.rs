@@ -8,13 +8,13 @@ use std::rc::Rc;
 use aegis_shield::Splice;
 use aegis_wire::head::{RequestHead, ResponseHead};
 
-use super::net::buffers::{Buffers, Claim, LARGE, wipe};
+use super::net::buffers::{Buffers, LARGE, MemoryReservation, wipe};
 use super::write_buffer::{self, WriteBuffer};
 
 /// Sets kept for reuse.
 const KEPT: usize = 256;
 
-/// Bytes of the budget that an exchange without large bodies takes. Growing beyond it is claimed by who grows.
+/// Bytes of the budget that an exchange without large bodies takes. Growing beyond it is reserved by who grows.
 pub(crate) const USUAL: usize = 16 * 1024;
 
 /// Bytes of the budget that one whose reply is restored takes: a full buffer for the client besides.
@@ -62,31 +62,31 @@ impl ExchangeBuffers {
 
 /// The part of the shard's budget that one exchange has.
 pub(crate) struct MemoryShare {
-    claim: Claim,
-    /// Bytes that stay claimed whatever is held: room that was promised before it is needed.
-    reserved: usize,
+    reservation: MemoryReservation,
+    /// Bytes that stay reserved whatever is held: room that was promised before it is needed.
+    floor: usize,
 }
 
 impl MemoryShare {
     /// Reserves room, up to `bytes` in all. False when the budget does not have them.
     pub(crate) fn reserve(&mut self, bytes: usize) -> bool {
-        let is_granted = self.claim.grow(bytes);
+        let is_granted = self.reservation.grow(bytes);
         if is_granted {
-            self.reserved = self.claim.bytes();
+            self.floor = self.reservation.bytes();
         }
         is_granted
     }
 
     /// Takes the room for the `bytes` that are held now. False when the budget does not have them.
     pub(crate) fn cover(&mut self, bytes: usize) -> bool {
-        self.claim.grow(bytes)
+        self.reservation.grow(bytes)
     }
 
-    /// Counts the memory that is held now: `bytes`, or what is reserved if that is more.
+    /// Counts the memory that is held now: `bytes`, or what stays reserved if that is more.
     pub(crate) fn count(&mut self, bytes: usize) {
-        let held = bytes.max(self.reserved);
-        if held != self.claim.bytes() {
-            self.claim.count(held);
+        let held = bytes.max(self.floor);
+        if held != self.reservation.bytes() {
+            self.reservation.count(held);
         }
     }
 }
@@ -105,9 +105,9 @@ pub(crate) struct LentBuffers {
 impl LentBuffers {
     /// A clean set, or none when the budget of buffers is used up.
     pub(crate) fn take(pool: &Rc<BufferPool>, budget: &Rc<Buffers>) -> Option<Self> {
-        let claim = budget.claim(USUAL)?;
+        let reservation = budget.reserve(USUAL)?;
         let buffers = pool.0.borrow_mut().pop().unwrap_or_default();
-        let memory = MemoryShare { reserved: claim.bytes(), claim };
+        let memory = MemoryShare { floor: reservation.bytes(), reservation };
         Some(Self { buffers, memory, pool: Rc::clone(pool) })
     }
 

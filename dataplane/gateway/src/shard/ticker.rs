@@ -24,7 +24,7 @@ pub(super) async fn run_ticker(shard: &Rc<Shard>, index: usize, listeners: &[Wea
         let now = started.elapsed().as_millis() / TICK.as_millis();
         let now = u32::try_from(now).unwrap_or(u32::MAX - 1);
         shard.deadlines.advance(now);
-        shard.metrics.buffer_bytes.set(shard.buffers.claimed() as u64);
+        shard.metrics.buffer_bytes.set(shard.buffers.reserved() as u64);
         let snapshot = shard.snapshot();
         shard.pools.sweep(now, &snapshot.upstreams, &shard.metrics);
         // Each client has room for a connection to an upstream, and what clients leave is room for idle ones.

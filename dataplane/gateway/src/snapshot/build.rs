@@ -87,7 +87,7 @@ impl SnapshotBuilder {
         problems.retain(|problem| problem.severity == aegis_settings::ProblemSeverity::Error);
         // What cannot be built is often what the checks have told already, with what to do.
         let mut note = |problem: Problem| {
-            if !problems.iter().any(|told| told.key == problem.key && told.what == problem.what) {
+            if !problems.iter().any(|known| known.key == problem.key && known.what == problem.what) {
                 problems.push(problem);
             }
         };

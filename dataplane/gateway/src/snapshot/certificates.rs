@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_certificate_is_told_when_it_ends_soon_and_when_it_is_not_valid() {
+    fn a_certificate_is_reported_when_it_ends_soon_and_when_it_is_not_valid() {
         let day = |days: i64| UNIX_EPOCH + Duration::from_secs(u64::try_from(days * DAY).unwrap());
         let certificate = OwnCertificate {
             key: "server.tls.certificates[0]".into(),

@@ -234,7 +234,7 @@ fn what_is_wrong_with_rules_hides_nothing_else() {
 }
 
 #[test]
-fn a_pattern_that_is_none_is_told_once() {
+fn a_pattern_that_is_none_is_reported_once() {
     let mut wrong = settings("");
     wrong.policy.allow_regex = vec!["(".to_owned()];
     let error = SnapshotBuilder::default().build(&wrong, &master()).expect_err("no pattern");

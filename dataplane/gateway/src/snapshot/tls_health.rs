@@ -109,32 +109,32 @@ mod tests {
 
     #[test]
     fn a_cause_is_said_once_and_again_after_it_changed() {
-        let mut heard = Recorder::default();
+        let mut recorder = Recorder::default();
         let (expired, name) = (TlsFailure::Expired, TlsFailure::WrongName);
-        heard.recover(0, true);
-        heard.fail(expired, 0, true);
-        heard.fail(expired, 100, true);
-        heard.fail(name, 200, false);
-        heard.fail(name, 200, true);
-        heard.fail(expired, 300, true);
-        heard.recover(300, false);
-        heard.recover(300, true);
-        heard.recover(400, true);
-        heard.fail(expired, 400, true);
+        recorder.recover(0, true);
+        recorder.fail(expired, 0, true);
+        recorder.fail(expired, 100, true);
+        recorder.fail(name, 200, false);
+        recorder.fail(name, 200, true);
+        recorder.fail(expired, 300, true);
+        recorder.recover(300, false);
+        recorder.recover(300, true);
+        recorder.recover(400, true);
+        recorder.fail(expired, 400, true);
         let expected =
             [(0, Some(expired)), (200, Some(name)), (300, Some(expired)), (300, None), (400, Some(expired))];
-        assert_eq!(heard.said, expected);
+        assert_eq!(recorder.said, expected);
     }
 
     #[test]
     fn an_upstream_that_fails_and_works_by_turns_is_said_with_pauses() {
-        let mut heard = Recorder::default();
+        let mut recorder = Recorder::default();
         let cause = TlsFailure::NotTls;
         for now in 0..=REMARK_PAUSE {
-            heard.fail(cause, now, true);
-            heard.recover(now, true);
+            recorder.fail(cause, now, true);
+            recorder.recover(now, true);
         }
         let expected = [(0, Some(cause)), (0, None), (REMARK_PAUSE, Some(cause)), (REMARK_PAUSE, None)];
-        assert_eq!(heard.said, expected);
+        assert_eq!(recorder.said, expected);
     }
 }

@@ -402,18 +402,18 @@ fn check_gives_a_verdict() {
 
 /// A certificate that ended long ago: the gateway runs, and says so wherever somebody may look.
 #[test]
-fn an_expired_certificate_is_told() {
+fn an_expired_certificate_is_reported() {
     let folder = tempfile::tempdir().expect("a folder");
     let (cert, key) = certificate(folder.path(), (2000, 1, 1), (2001, 2, 3));
     let config =
         format!("log.format = \"json\"\n[[server.tls.certificates]]\ncert = {cert:?}\nkey = {key:?}\n");
     let provider = provider(Duration::ZERO);
     let mut running = Running::start(&config, provider);
-    let told = "the certificate has expired on 2001-02-03";
-    running.until("the log has it", |it| it.log().contains(told));
+    let warning = "the certificate has expired on 2001-02-03";
+    running.until("the log has it", |it| it.log().contains(warning));
     let log = running.log();
     let line: serde_json::Value =
-        serde_json::from_str(log.lines().find(|line| line.contains(told)).expect("a line")).expect("JSON");
+        serde_json::from_str(log.lines().find(|line| line.contains(warning)).expect("a line")).expect("JSON");
     assert_eq!(
         (&line["level"], &line["certificate"]),
         (&"ERROR".into(), &"server.tls.certificates[0]".into())
@@ -427,5 +427,5 @@ fn an_expired_certificate_is_told() {
     let checked =
         gateway().args(["check", "--config"]).arg(running.path("aegis.toml")).output().expect("it runs");
     let said = String::from_utf8_lossy(&checked.stderr);
-    assert!(checked.status.code() == Some(1) && said.contains(told), "{said}");
+    assert!(checked.status.code() == Some(1) && said.contains(warning), "{said}");
 }

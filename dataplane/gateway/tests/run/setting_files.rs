@@ -237,7 +237,7 @@ fn pem(label: &str, bytes: &[u8]) -> String {
 }
 
 #[test]
-fn a_file_of_another_kind_is_told_at_its_own_setting_with_what_belongs_there() {
+fn a_file_of_another_kind_is_reported_at_its_own_setting_with_what_belongs_there() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
@@ -267,18 +267,18 @@ fn a_file_of_another_kind_is_told_at_its_own_setting_with_what_belongs_there() {
     for lines in [CERTIFICATES, UPSTREAMS, OTHERS, LIST, RULES] {
         let text: String = lines.iter().flat_map(|(line, _)| [line, "\n"]).collect();
         let said = check(folder.path(), &text);
-        let told: Vec<&str> = said.split("error: ").skip(1).collect();
+        let errors: Vec<&str> = said.split("error: ").skip(1).collect();
         let mut expected = 0;
         for (number, (line, says)) in (1..).zip(lines) {
             let Some((setting, what, help)) = says else { continue };
             expected += 1;
             let at = format!("DIR/aegis.toml:{number}:1: {setting}: ");
-            let is_told = |problem: &&str| {
+            let is_reported = |problem: &&str| {
                 let (first, second) = problem.split_once("\n  help: ").unwrap_or((problem, ""));
                 first.starts_with(&at) && first.contains(what) && second.contains(help)
             };
-            assert_eq!(told.iter().filter(|told| is_told(told)).count(), 1, "{at} {line}\n{said}");
+            assert_eq!(errors.iter().filter(|error| is_reported(error)).count(), 1, "{at} {line}\n{said}");
         }
-        assert_eq!(told.len(), expected, "no other: {said}");
+        assert_eq!(errors.len(), expected, "no other: {said}");
     }
 }

@@ -25,7 +25,7 @@ mod writings;
 pub use refusal::Refusal;
 pub use scan::scratch::ShardScratch;
 pub use scan::view::WINDOW;
-pub use splice::{Piece, Splice};
+pub use splice::{Segment, Splice};
 pub use tokenizer::{TokenizeOutcome, Tokenizer};
 
 #[cfg(test)]

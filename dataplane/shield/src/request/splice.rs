@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use zeroize::Zeroize;
 
-/// One piece of the output.
+/// One segment of the output.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Piece<'a> {
+pub enum Segment<'a> {
     /// Bytes of the input, which go on as they are. Offsets count from the first byte of the first input that was
     /// pushed after [`Splice::clear`]; each later push is taken to begin where the consumed bytes of the one
     /// before ended.
@@ -16,7 +16,7 @@ pub enum Piece<'a> {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Segment {
+enum StoredSegment {
     Input(Range<usize>),
     Replacement(Range<usize>),
 }
@@ -25,15 +25,15 @@ enum Segment {
 pub struct Mark {
     segments: usize,
     /// The last segment then, which may have been made longer since.
-    last: Option<Segment>,
+    last: Option<StoredSegment>,
     side: usize,
     len: usize,
 }
 
-/// A list of pieces. Kept and reused, it allocates nothing once it has grown to its size.
+/// A list of segments. Kept and reused, it allocates nothing once it has grown to its size.
 #[derive(Default)]
 pub struct Splice {
-    segments: Vec<Segment>,
+    segments: Vec<StoredSegment>,
     side: Vec<u8>,
     /// Input consumed by earlier pushes since the last clear.
     base: usize,
@@ -46,25 +46,25 @@ impl Splice {
         Self::default()
     }
 
-    /// The pieces in order.
-    pub fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
-        (0..self.segments.len()).map_while(|index| self.piece(index))
+    /// The segments in order.
+    pub fn segments(&self) -> impl Iterator<Item = Segment<'_>> {
+        (0..self.segments.len()).map_while(|index| self.segment(index))
     }
 
-    /// The piece at `index`, from 0.
-    pub fn piece(&self, index: usize) -> Option<Piece<'_>> {
+    /// The segment at `index`, from 0.
+    pub fn segment(&self, index: usize) -> Option<Segment<'_>> {
         self.segments.get(index).map(|segment| match segment {
-            Segment::Input(range) => Piece::Input(range.clone()),
-            Segment::Replacement(range) => Piece::Bytes(&self.side[range.clone()]),
+            StoredSegment::Input(range) => Segment::Input(range.clone()),
+            StoredSegment::Replacement(range) => Segment::Bytes(&self.side[range.clone()]),
         })
     }
 
     /// Bytes of memory that the list itself holds.
     pub fn held_bytes(&self) -> usize {
-        self.segments.capacity() * size_of::<Segment>() + self.side.capacity()
+        self.segments.capacity() * size_of::<StoredSegment>() + self.side.capacity()
     }
 
-    /// Bytes of all pieces together.
+    /// Bytes of all segments together.
     pub fn len(&self) -> usize {
         self.len
     }
@@ -79,18 +79,18 @@ impl Splice {
         self.len == self.base
             && match self.segments.as_slice() {
                 [] => true,
-                [Segment::Input(range)] => *range == (0..self.base),
+                [StoredSegment::Input(range)] => *range == (0..self.base),
                 _ => false,
             }
     }
 
-    /// Forgets all pieces and overwrites what stood in the place of others; keeps the memory.
+    /// Forgets all segments and overwrites what stood in the place of others; keeps the memory.
     pub fn wipe(&mut self) {
         self.side.zeroize();
         self.clear();
     }
 
-    /// Forgets all pieces, keeps the memory.
+    /// Forgets all segments, keeps the memory.
     pub fn clear(&mut self) {
         self.segments.clear();
         self.side.clear();
@@ -127,13 +127,13 @@ impl Splice {
         }
     }
 
-    /// Appends all pieces to `out`, taking those of the input from `input`.
+    /// Appends all segments to `out`, taking those of the input from `input`.
     pub fn write_to(&self, input: &[u8], out: &mut Vec<u8>) {
         out.reserve(self.len);
-        for piece in self.pieces() {
-            match piece {
-                Piece::Input(range) => out.extend_from_slice(&input[range]),
-                Piece::Bytes(bytes) => out.extend_from_slice(bytes),
+        for segment in self.segments() {
+            match segment {
+                Segment::Input(range) => out.extend_from_slice(&input[range]),
+                Segment::Bytes(bytes) => out.extend_from_slice(bytes),
             }
         }
     }
@@ -146,8 +146,8 @@ impl Splice {
         self.len += range.len();
         let range = range.start + self.base..range.end + self.base;
         match self.segments.last_mut() {
-            Some(Segment::Input(last)) if last.end == range.start => last.end = range.end,
-            _ => self.segments.push(Segment::Input(range)),
+            Some(StoredSegment::Input(last)) if last.end == range.start => last.end = range.end,
+            _ => self.segments.push(StoredSegment::Input(range)),
         }
     }
 
@@ -160,8 +160,8 @@ impl Splice {
         let start = self.side.len();
         self.side.extend_from_slice(bytes);
         match self.segments.last_mut() {
-            Some(Segment::Replacement(last)) => last.end = self.side.len(),
-            _ => self.segments.push(Segment::Replacement(start..self.side.len())),
+            Some(StoredSegment::Replacement(last)) => last.end = self.side.len(),
+            _ => self.segments.push(StoredSegment::Replacement(start..self.side.len())),
         }
     }
 
@@ -188,8 +188,8 @@ mod tests {
         splice.put(b"Y");
         splice.pass(3..4);
         splice.consumed(4);
-        let pieces: Vec<_> = splice.pieces().collect();
-        assert_eq!(pieces, [Piece::Input(0..5), Piece::Bytes(b"XY"), Piece::Input(7..8)]);
+        let segments: Vec<_> = splice.segments().collect();
+        assert_eq!(segments, [Segment::Input(0..5), Segment::Bytes(b"XY"), Segment::Input(7..8)]);
         assert_eq!(splice.len(), 8);
         assert!(!splice.unchanged(), "as long as the input, but not the input");
         let mut out = Vec::new();
@@ -218,9 +218,9 @@ mod tests {
         splice.roll_back(mark);
         splice.pass_unread(2);
         splice.pass_unread(0);
-        let pieces: Vec<_> = splice.pieces().collect();
-        assert_eq!(pieces, [Piece::Input(0..2), Piece::Bytes(b"AB"), Piece::Input(3..5)]);
-        assert_eq!((splice.len(), splice.piece(3)), (6, None));
+        let segments: Vec<_> = splice.segments().collect();
+        assert_eq!(segments, [Segment::Input(0..2), Segment::Bytes(b"AB"), Segment::Input(3..5)]);
+        assert_eq!((splice.len(), splice.segment(3)), (6, None));
         let held = splice.held_bytes();
         splice.clear();
         splice.shrink(held);

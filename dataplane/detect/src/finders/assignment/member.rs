@@ -40,8 +40,8 @@ pub(super) fn value_place(cursor: Cursor<'_>, closed: bool) -> Result<Option<Cur
         return Ok(None);
     }
     lines |= over_lines(&mut ahead)?;
-    if let Some(held) = held(ahead)? {
-        return Ok(Some(held));
+    if let Some(value) = value_in_object(ahead)? {
+        return Ok(Some(value));
     }
     let mut value = ahead;
     if value.take(b'[')? {
@@ -59,7 +59,7 @@ fn over_lines(cursor: &mut Cursor<'_>) -> Result<bool, TooShort> {
 }
 
 /// `{"value": "x"`: the place of the value.
-fn held(mut cursor: Cursor<'_>) -> Result<Option<Cursor<'_>>, TooShort> {
+fn value_in_object(mut cursor: Cursor<'_>) -> Result<Option<Cursor<'_>>, TooShort> {
     if !cursor.take(b'{')? {
         return Ok(None);
     }

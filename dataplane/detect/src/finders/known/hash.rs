@@ -99,7 +99,7 @@ impl KnownKey {
     /// The short hash of eight bytes.
     #[inline]
     pub(super) fn window(&self, bytes: [u8; 8]) -> u32 {
-        let mixed = fold(u64::from_le_bytes(bytes) ^ self.window[0], self.window[1]);
+        let mixed = folded_multiply(u64::from_le_bytes(bytes) ^ self.window[0], self.window[1]);
         (mixed >> (64 - PRINT_BITS)) as u32
     }
 
@@ -108,10 +108,10 @@ impl KnownKey {
         let mut state = self.whole[0] ^ value.len() as u64;
         let (chunks, rest) = value.as_chunks::<8>();
         for chunk in chunks {
-            state = fold(state ^ u64::from_le_bytes(*chunk), self.whole[1]);
+            state = folded_multiply(state ^ u64::from_le_bytes(*chunk), self.whole[1]);
         }
         let last = rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
-        (fold(state ^ last, self.whole[1]) >> 48) as u16
+        (folded_multiply(state ^ last, self.whole[1]) >> 48) as u16
     }
 }
 
@@ -122,7 +122,7 @@ pub(super) fn print(piece: [u8; 4], multiplier: u32) -> u32 {
 }
 
 #[inline]
-fn fold(word: u64, multiplier: u64) -> u64 {
+fn folded_multiply(word: u64, multiplier: u64) -> u64 {
     let product = u128::from(word) * u128::from(multiplier);
     (product >> 64) as u64 ^ product as u64
 }

@@ -54,12 +54,12 @@ pub(super) fn finish(
 
 /// Dropped when control has ended, in whatever way: sees to it that the process ends, even if what is still to be done
 /// waits for a disk or a pipe. If control has ended by a fault, shards may still be served to their end.
-pub(super) struct EndInTime<'a> {
+pub(super) struct ExitGuard<'a> {
     pub(super) shared: &'a Arc<Shared>,
     pub(super) end: ShutdownTimes,
 }
 
-impl Drop for EndInTime<'_> {
+impl Drop for ExitGuard<'_> {
     fn drop(&mut self) {
         let is_over = self.shared.lifecycle.phase() == Phase::Stopping;
         let winding_down = if is_over { Duration::ZERO } else { self.end.drain + self.end.hard_stop };

@@ -11,14 +11,14 @@ use super::threads::PAUSE;
 use crate::cli::outcome::{CliFailure, failure};
 use crate::config::ConfigError;
 use crate::config::settings::Settings;
-use crate::control::tenure::StateOwnership;
-use crate::takeover::{self, HandedOver, Predecessor};
+use crate::control::state_ownership::StateOwnership;
+use crate::takeover::{self, Handover, Predecessor};
 use crate::{listeners, state_dir, state_lock};
 
 /// How long a gateway is looked for that should be there: it looks after what others find it by once a second.
 const FIND_LIMIT: Duration = Duration::from_millis(2_500);
 
-/// How a gateway comes to its place.
+/// How a gateway starts beside others of its state folder.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum StartMode {
     /// It is the only one of its state folder.
@@ -40,23 +40,25 @@ pub(super) struct ListeningSockets {
 }
 
 impl ListeningSockets {
-    /// Takes the place that `settings` describe, with sockets for so many shards.
-    pub(super) fn take(
+    /// Opens or takes over what `settings` name, with sockets for so many shards.
+    pub(super) fn open(
         settings: &Settings,
         shards: usize,
-        arrival: StartMode,
+        start_mode: StartMode,
     ) -> Result<ListeningSockets, CliFailure> {
         let folder = state_dir::folder(settings);
-        let (predecessor, inherited) = match arrival {
+        let (predecessor, inherited) = match start_mode {
             StartMode::TakingOver => ask(&folder, settings)?.unzip(),
             StartMode::Alone | StartMode::Attached => (None, None),
         };
         let (lock, admin, traffic) = match inherited {
-            Some(HandedOver { lock, admin, traffic }) => (lock, Some(admin), traffic),
+            Some(Handover { lock, admin, traffic }) => (lock, Some(admin), traffic),
             None => (None, None, Vec::new()),
         };
         let lock = match lock {
-            None if arrival != StartMode::Attached => state_lock::take(&folder).map_err(ConfigError::from)?,
+            None if start_mode != StartMode::Attached => {
+                state_lock::take(&folder).map_err(ConfigError::from)?
+            }
             lock => lock,
         };
         let admin = admin_listener(settings.admin.listen, admin)?;
@@ -71,7 +73,7 @@ impl ListeningSockets {
     }
 
     /// What this process holds as long as it accepts, what its admin side accepts on, and what its shards do.
-    pub(super) fn settle(self) -> io::Result<(StateOwnership, TcpListener, Vec<Vec<TcpListener>>)> {
+    pub(super) fn into_parts(self) -> io::Result<(StateOwnership, TcpListener, Vec<Vec<TcpListener>>)> {
         let spare = self.traffic.iter().flatten().map(TcpListener::try_clone).collect::<io::Result<_>>()?;
         Ok((StateOwnership::new(self.lock, self.admin.try_clone()?, spare), self.admin, self.traffic))
     }
@@ -79,7 +81,7 @@ impl ListeningSockets {
 
 /// Asks the gateway that runs with `folder` for its place; none when none runs there. Where somebody listens at its
 /// addresses, one whose folder was put back a moment ago is given the time to notice that.
-fn ask(folder: &Path, settings: &Settings) -> Result<Option<(Predecessor, HandedOver)>, CliFailure> {
+fn ask(folder: &Path, settings: &Settings) -> Result<Option<(Predecessor, Handover)>, CliFailure> {
     let begun = Instant::now();
     let found = loop {
         let found = takeover::ask(folder).map_err(|error| {

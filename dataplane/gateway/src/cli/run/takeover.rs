@@ -30,7 +30,7 @@ pub(super) fn wait_until_ready(shared: &Shared) -> Result<(), CliFailure> {
 
 /// Takes the place of `predecessor`, if there is one, once the shards listen, and begins to be the gateway that others find.
 /// One that cannot serve takes nothing over.
-pub(super) fn succeed(shared: &Arc<Shared>, predecessor: Option<Predecessor>, presence: Presence) {
+pub(super) fn take_over(shared: &Arc<Shared>, predecessor: Option<Predecessor>, presence: Presence) {
     let can_serve = shared.lifecycle.is_listening() && shared.lifecycle.phase() == Phase::Running;
     match predecessor {
         Some(predecessor) if !can_serve => {
@@ -42,7 +42,7 @@ pub(super) fn succeed(shared: &Arc<Shared>, predecessor: Option<Predecessor>, pr
         predecessor => {
             predecessor.iter().for_each(stop_accepting);
             if can_serve {
-                enter(shared, presence);
+                start_presence(shared, presence);
             }
         }
     }
@@ -59,8 +59,8 @@ fn stop_accepting(predecessor: &Predecessor) {
 }
 
 /// Begins to be the gateway of the state folder: found by commands, and by who takes over.
-fn enter(shared: &Arc<Shared>, presence: Presence) {
-    let is_locked = shared.tenure().as_ref().is_some_and(|tenure| tenure.belongings.lock.is_some());
+fn start_presence(shared: &Arc<Shared>, presence: Presence) {
+    let is_locked = shared.ownership().as_ref().is_some_and(|ownership| ownership.handover.lock.is_some());
     if !is_locked {
         return presence.announce(shared);
     }

@@ -7,7 +7,7 @@
 
 use std::time::Instant;
 
-use aegis_shield::{Piece, Splice, WINDOW};
+use aegis_shield::{Segment, Splice, WINDOW};
 use aegis_wire::h1::{self, BodyKind};
 use aegis_wire::head::BodyLength;
 
@@ -67,9 +67,9 @@ impl Slices for HeldSlices<'_> {
     fn slice(&self, index: usize) -> Option<&[u8]> {
         match index.checked_sub(1) {
             None => Some(self.head),
-            Some(index) => self.splice.piece(index).map(|piece| match piece {
-                Piece::Input(range) => &self.body[range],
-                Piece::Bytes(bytes) => bytes,
+            Some(index) => self.splice.segment(index).map(|segment| match segment {
+                Segment::Input(range) => &self.body[range],
+                Segment::Bytes(bytes) => bytes,
             }),
         }
     }

@@ -241,7 +241,7 @@ impl Exchange<'_> {
             session,
             memory,
             has_history_path,
-            keeps_length: route::upload_of(&self.buffers.request) == UploadStep::Piece,
+            keeps_length: route::upload_of(&self.buffers.request) == UploadStep::Chunk,
             passes_unscanned: self.body.is_undecoded(),
             scanned: 0,
             since_pause: 0,
@@ -288,7 +288,7 @@ fn body_format(head: &RequestHead) -> Result<Format, Failure> {
     }
     match route::upload_of(head) {
         // Clients label a file and what is said about it alike.
-        UploadStep::File | UploadStep::Piece => {
+        UploadStep::File | UploadStep::Chunk => {
             Ok(Format::of_file(head.fields.get(UPLOAD_TYPE).or(content_type)))
         }
         UploadStep::About | UploadStep::None => Ok(Format::of_request(content_type)),

@@ -1,7 +1,7 @@
 //! Body buffers of a shard: reused, and counted against a budget.
 //!
 //! A slow peer must not take the memory of all others. So everything that a request needs beyond a connection's own
-//! small buffer is claimed here first, and when the budget is used up new work is refused with 503. Large bodies leave a
+//! small buffer is reserved here first, and when the budget is used up new work is refused with 503. Large bodies leave a
 //! part of the budget alone, so that a few clients that announce much and send little do not keep small requests out.
 
 use std::cell::{Cell, RefCell};
@@ -15,9 +15,9 @@ pub(crate) const SMALL: usize = 4 * 1024;
 /// The tokenizer's window plus room to read on while its last bytes are held back.
 pub(crate) const LARGE: usize = 36 * 1024;
 
-/// The largest claim that may use all of the budget; larger ones leave a part in [`RESERVED_PART`] of it alone. An
+/// The largest reservation that may use all of the budget; larger ones leave a part in [`RESERVED_PART`] of it alone. An
 /// exchange whose reply is restored fits, and so does a body of one window.
-pub(crate) const SMALL_CLAIM: usize = 64 * 1024;
+pub(crate) const SMALL_RESERVATION: usize = 64 * 1024;
 
 /// Buffers of so many bytes get a mapping of their own, so that they go back to the kernel when they are dropped: smaller
 /// ones the allocator keeps, and uses again.
@@ -49,14 +49,14 @@ const KEPT: usize = 64;
 /// The buffers of a shard. They are plain vectors because the kernel must own them during an operation.
 pub(crate) struct Buffers {
     free: RefCell<Vec<Vec<u8>>>,
-    claimed: Cell<usize>,
+    reserved: Cell<usize>,
     budget: Cell<usize>,
 }
 
 impl Buffers {
     /// A pool that lends at most `budget` bytes.
     pub(crate) fn new(budget: u64) -> Rc<Self> {
-        let pool = Self { free: RefCell::new(Vec::new()), claimed: Cell::new(0), budget: Cell::new(0) };
+        let pool = Self { free: RefCell::new(Vec::new()), reserved: Cell::new(0), budget: Cell::new(0) };
         pool.set_budget(budget);
         Rc::new(pool)
     }
@@ -66,31 +66,31 @@ impl Buffers {
         self.budget.set(usize::try_from(budget).unwrap_or(usize::MAX));
     }
 
-    /// Bytes claimed now.
-    pub(crate) fn claimed(&self) -> usize {
-        self.claimed.get()
+    /// Bytes reserved now.
+    pub(crate) fn reserved(&self) -> usize {
+        self.reserved.get()
     }
 
-    /// Claims `bytes` of the budget. `None` when that many are not left.
-    pub(crate) fn claim(self: &Rc<Self>, bytes: usize) -> Option<Claim> {
-        let mut claim = self.count(0);
+    /// Reserves `bytes` of the budget. `None` when that many are not left.
+    pub(crate) fn reserve(self: &Rc<Self>, bytes: usize) -> Option<MemoryReservation> {
+        let mut reservation = self.count(0);
         // None is left, either, where more is lent than the budget has.
-        (self.claimed.get() <= self.budget.get() && claim.grow(bytes)).then_some(claim)
+        (self.reserved.get() <= self.budget.get() && reservation.grow(bytes)).then_some(reservation)
     }
 
     /// Counts `bytes` that are held already, whatever the budget says.
-    pub(crate) fn count(self: &Rc<Self>, bytes: usize) -> Claim {
-        self.claimed.set(self.claimed.get() + bytes);
-        Claim { pool: Rc::clone(self), bytes }
+    pub(crate) fn count(self: &Rc<Self>, bytes: usize) -> MemoryReservation {
+        self.reserved.set(self.reserved.get() + bytes);
+        MemoryReservation { pool: Rc::clone(self), bytes }
     }
 
-    /// The bytes of the budget that a claim of `bytes` in all may use.
+    /// The bytes of the budget that a reservation of `bytes` in all may use.
     fn open_to(&self, bytes: usize) -> usize {
         let budget = self.budget.get();
-        if bytes <= SMALL_CLAIM { budget } else { budget - budget / RESERVED_PART }
+        if bytes <= SMALL_RESERVATION { budget } else { budget - budget / RESERVED_PART }
     }
 
-    /// Returns an empty buffer of at least `bytes`, which the caller has claimed.
+    /// Returns an empty buffer of at least `bytes`, which the caller has reserved.
     pub(crate) fn take(&self, bytes: usize) -> Vec<u8> {
         if bytes >= MAPPED {
             let mut buffer = Vec::new();
@@ -116,48 +116,48 @@ impl Buffers {
 }
 
 /// A part of the budget. It is given back on drop, also when its buffer was lost with its connection.
-pub(crate) struct Claim {
+pub(crate) struct MemoryReservation {
     pool: Rc<Buffers>,
     bytes: usize,
 }
 
-impl Claim {
-    /// Bytes claimed.
+impl MemoryReservation {
+    /// Bytes reserved.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Claims more, up to `bytes` in all, for work that has not begun. False when the budget does not have them.
+    /// Reserves more, up to `bytes` in all, for work that has not begun. False when the budget does not have them.
     pub(crate) fn grow(&mut self, bytes: usize) -> bool {
         let more = bytes.saturating_sub(self.bytes);
         let open = self.pool.open_to(bytes);
-        let claimed = self.pool.claimed.get().checked_add(more).filter(|sum| *sum <= open);
+        let reserved = self.pool.reserved.get().checked_add(more).filter(|sum| *sum <= open);
         if more > 0 {
-            let Some(claimed) = claimed else { return false };
-            self.pool.claimed.set(claimed);
+            let Some(reserved) = reserved else { return false };
+            self.pool.reserved.set(reserved);
             self.bytes += more;
         }
         true
     }
 
-    /// Sets the claim to what is held now, whatever the budget says: running work is not ended, but new work is refused
+    /// Sets the reservation to what is held now, whatever the budget says: running work is not ended, but new work is refused
     /// sooner.
     pub(crate) fn count(&mut self, bytes: usize) {
-        self.pool.claimed.set(self.pool.claimed.get() - self.bytes + bytes);
+        self.pool.reserved.set(self.pool.reserved.get() - self.bytes + bytes);
         self.bytes = bytes;
     }
 }
 
-impl Drop for Claim {
+impl Drop for MemoryReservation {
     fn drop(&mut self) {
-        self.pool.claimed.set(self.pool.claimed.get() - self.bytes);
+        self.pool.reserved.set(self.pool.reserved.get() - self.bytes);
     }
 }
 
-/// A buffer and the claim for it. Both are given back on drop.
+/// A buffer and the reservation for it. Both are given back on drop.
 pub(crate) struct LentBuffer {
     bytes: Vec<u8>,
-    claim: Claim,
+    reservation: MemoryReservation,
     /// The most bytes that it ever held.
     written: usize,
     holds_secrets: bool,
@@ -169,9 +169,9 @@ impl LentBuffer {
         Self::of(Vec::new(), pool.count(0))
     }
 
-    /// Takes a buffer over that was claimed before.
-    pub(crate) fn of(bytes: Vec<u8>, claim: Claim) -> Self {
-        Self { written: bytes.len(), bytes, claim, holds_secrets: false }
+    /// Takes a buffer over that was reserved before.
+    pub(crate) fn of(bytes: Vec<u8>, reservation: MemoryReservation) -> Self {
+        Self { written: bytes.len(), bytes, reservation, holds_secrets: false }
     }
 
     /// What it holds.
@@ -201,9 +201,9 @@ impl LentBuffer {
         self.capacity().saturating_sub(self.bytes.len())
     }
 
-    /// Bytes that it may hold: what was claimed for it.
+    /// Bytes that it may hold: what was reserved for it.
     pub(crate) fn capacity(&self) -> usize {
-        self.claim.bytes().min(self.bytes.capacity())
+        self.reservation.bytes().min(self.bytes.capacity())
     }
 
     /// Overwrites all memory that was used, except what it holds from `keep` on.
@@ -217,18 +217,18 @@ impl LentBuffer {
         if bytes <= self.capacity() {
             return true;
         }
-        if !self.claim.grow(bytes.max(LARGE)) {
+        if !self.reservation.grow(bytes.max(LARGE)) {
             return false;
         }
         if bytes <= self.bytes.capacity() {
             return true;
         }
-        let mut larger = self.claim.pool.take(bytes);
+        let mut larger = self.reservation.pool.take(bytes);
         larger.extend_from_slice(&self.bytes);
         let mut before = std::mem::replace(&mut self.bytes, larger);
         // It held a part of a body that is not scanned to its end yet.
         before.fill(0);
-        self.claim.pool.give_back(before);
+        self.reservation.pool.give_back(before);
         true
     }
 
@@ -243,7 +243,7 @@ impl Drop for LentBuffer {
         if self.holds_secrets {
             self.wipe(usize::MAX);
         }
-        self.claim.pool.give_back(std::mem::take(&mut self.bytes));
+        self.reservation.pool.give_back(std::mem::take(&mut self.bytes));
     }
 }
 
@@ -254,14 +254,14 @@ mod tests {
     #[test]
     fn the_budget_holds_at_its_edge() {
         let pool = Buffers::new(100);
-        let whole = pool.claim(100).unwrap();
-        assert!(pool.claim(1).is_none());
+        let whole = pool.reserve(100).unwrap();
+        assert!(pool.reserve(1).is_none());
         drop(whole);
-        assert!(pool.claim(101).is_none());
-        let _part = pool.claim(60).unwrap();
-        assert_eq!(pool.claimed(), 60);
+        assert!(pool.reserve(101).is_none());
+        let _part = pool.reserve(60).unwrap();
+        assert_eq!(pool.reserved(), 60);
         pool.set_budget(50);
-        assert!(pool.claim(0).is_none());
+        assert!(pool.reserve(0).is_none());
     }
 
     #[test]
@@ -277,33 +277,33 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_grows_within_the_budget_and_counts_beyond_it() {
+    fn a_reservation_grows_within_the_budget_and_counts_beyond_it() {
         let pool = Buffers::new(100);
-        let mut claim = pool.claim(40).unwrap();
-        assert!(claim.grow(100) && claim.grow(30));
-        assert_eq!((claim.bytes(), pool.claimed()), (100, 100));
-        assert!(!claim.grow(101));
-        assert_eq!(pool.claimed(), 100);
-        claim.count(250);
-        assert!(claim.grow(250) && pool.claim(1).is_none());
-        claim.count(10);
-        assert_eq!(pool.claimed(), 10);
-        drop(claim);
-        assert_eq!(pool.claimed(), 0);
+        let mut reservation = pool.reserve(40).unwrap();
+        assert!(reservation.grow(100) && reservation.grow(30));
+        assert_eq!((reservation.bytes(), pool.reserved()), (100, 100));
+        assert!(!reservation.grow(101));
+        assert_eq!(pool.reserved(), 100);
+        reservation.count(250);
+        assert!(reservation.grow(250) && pool.reserve(1).is_none());
+        reservation.count(10);
+        assert_eq!(pool.reserved(), 10);
+        drop(reservation);
+        assert_eq!(pool.reserved(), 0);
     }
 
     #[test]
-    fn large_claims_leave_a_part_to_small_ones() {
+    fn large_reservations_leave_a_part_to_small_ones() {
         let pool = Buffers::new(1 << 20);
         let open = (1 << 20) - (1 << 20) / RESERVED_PART;
-        assert!(pool.claim(open + 1).is_none());
-        let mut large = pool.claim(open - SMALL_CLAIM - 1).unwrap();
-        assert!(pool.claim(SMALL_CLAIM + 2).is_none());
-        let mut other = pool.claim(SMALL_CLAIM + 1).unwrap();
-        assert!(!other.grow(SMALL_CLAIM + 2) && !large.grow(open));
-        let small = pool.claim(SMALL_CLAIM).unwrap();
-        assert_eq!(pool.claimed(), 1 << 20);
-        assert!(pool.claim(1).is_none());
+        assert!(pool.reserve(open + 1).is_none());
+        let mut large = pool.reserve(open - SMALL_RESERVATION - 1).unwrap();
+        assert!(pool.reserve(SMALL_RESERVATION + 2).is_none());
+        let mut other = pool.reserve(SMALL_RESERVATION + 1).unwrap();
+        assert!(!other.grow(SMALL_RESERVATION + 2) && !large.grow(open));
+        let small = pool.reserve(SMALL_RESERVATION).unwrap();
+        assert_eq!(pool.reserved(), 1 << 20);
+        assert!(pool.reserve(1).is_none());
         drop(small);
         drop(large);
         assert!(other.grow(open), "nobody else holds anything");
@@ -313,19 +313,19 @@ mod tests {
     fn a_lent_buffer_grows_as_the_budget_allows_and_is_given_back() {
         let pool = Buffers::new(1 << 20);
         let mut buffer = LentBuffer::empty(&pool);
-        assert_eq!((buffer.capacity(), pool.claimed()), (0, 0));
+        assert_eq!((buffer.capacity(), pool.reserved()), (0, 0));
         assert!(buffer.grow(1) && buffer.room() >= LARGE);
-        assert_eq!(pool.claimed(), LARGE);
+        assert_eq!(pool.reserved(), LARGE);
         buffer.bytes_mut().extend_from_slice(b"kept");
         assert!(buffer.grow(2 * LARGE) && !buffer.grow(1 << 20));
-        assert_eq!((buffer.bytes(), pool.claimed()), (&b"kept"[..], 2 * LARGE));
+        assert_eq!((buffer.bytes(), pool.reserved()), (&b"kept"[..], 2 * LARGE));
         buffer.mark_secret();
         drop(buffer);
-        assert_eq!(pool.claimed(), 0);
+        assert_eq!(pool.reserved(), 0);
         let counted = LentBuffer::of(vec![1; 10], pool.count(2 << 20));
-        assert!(pool.claim(0).is_none(), "more is held than the budget has");
+        assert!(pool.reserve(0).is_none(), "more is held than the budget has");
         drop(counted);
-        assert_eq!(pool.claimed(), 0);
+        assert_eq!(pool.reserved(), 0);
     }
 
     #[test]
@@ -333,7 +333,7 @@ mod tests {
         let pool = Buffers::new(64 << 20);
         let mut buffer = LentBuffer::empty(&pool);
         assert!(buffer.grow(MAPPED));
-        assert!((MAPPED..MAPPED_CAPACITY).contains(&buffer.capacity()), "no more than was claimed");
+        assert!((MAPPED..MAPPED_CAPACITY).contains(&buffer.capacity()), "no more than was reserved");
         buffer.bytes_mut().extend_from_slice(b"a secret, and more");
         buffer.drop_front(2);
         buffer.truncate(9);
@@ -343,7 +343,7 @@ mod tests {
         buffer.wipe(usize::MAX);
         assert_eq!(buffer.bytes(), [0; 18]);
         assert!(buffer.grow(MAPPED + 1) && buffer.bytes() == [0; 18]);
-        assert_eq!(pool.claimed(), MAPPED + 1);
+        assert_eq!(pool.reserved(), MAPPED + 1);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use monoio::io::Splitable;
 use nix::sys::socket::{Shutdown, shutdown};
 
-use super::buffers::{Buffers, Claim, LARGE, LentBuffer, SMALL};
+use super::buffers::{Buffers, LARGE, LentBuffer, MemoryReservation, SMALL};
 use super::deadline::{Deadline, Deadlines, TICK, WaitPhase};
 use super::listener::Stream;
 use super::read_half::ReadHalf;
@@ -95,8 +95,8 @@ pub(crate) struct Conn {
     handle: Option<SocketHandle>,
     /// Known once it is asked for: the kernel is asked once.
     is_loopback: OnceCell<bool>,
-    /// The claim for the large buffer that `rx` has now, and the small one that it had before.
-    large: Option<(Claim, Vec<u8>)>,
+    /// The reservation for the large buffer that `rx` has now, and the small one that it had before.
+    large: Option<(MemoryReservation, Vec<u8>)>,
 }
 
 impl Conn {
@@ -157,9 +157,9 @@ impl Conn {
         }
     }
 
-    /// Bytes that the connection's buffer may hold: what was claimed for it, where it is not the small one.
+    /// Bytes that the connection's buffer may hold: what was reserved for it, where it is not the small one.
     pub(crate) fn room(&self) -> usize {
-        self.large.as_ref().map_or(usize::MAX, |(claim, _)| claim.bytes()).min(self.rx.capacity())
+        self.large.as_ref().map_or(usize::MAX, |(reservation, _)| reservation.bytes()).min(self.rx.capacity())
     }
 
     /// Gives the connection a buffer that holds `bytes`, at least [`LARGE`]. False when the budget is used up.
@@ -172,13 +172,13 @@ impl Conn {
             // The last read of a body may bring what follows it.
             bytes += LARGE;
         }
-        let Some(claim) = buffers.claim(bytes) else { return false };
+        let Some(reservation) = buffers.reserve(bytes) else { return false };
         let before = self.rx.exchange_buffer(buffers.take(bytes));
         match self.large.take() {
-            None => self.large = Some((claim, before)),
+            None => self.large = Some((reservation, before)),
             Some((_, small)) => {
                 buffers.give_back(before);
-                self.large = Some((claim, small));
+                self.large = Some((reservation, small));
             }
         }
         true
@@ -188,7 +188,7 @@ impl Conn {
     pub(crate) fn shrink(&mut self, buffers: &Rc<Buffers>) {
         if !self.rx.is_in_kernel()
             && self.rx.data().len() <= SMALL
-            && let Some((_claim, small)) = self.large.take()
+            && let Some((_reservation, small)) = self.large.take()
         {
             buffers.give_back(self.rx.exchange_buffer(small));
         }
@@ -199,14 +199,14 @@ impl Conn {
     /// the small buffer. No read may be in flight.
     pub(crate) fn detach(&mut self, buffers: &Rc<Buffers>, count: usize) -> LentBuffer {
         let (bytes, start) = self.rx.take_buffer();
-        let (claim, mut small) = self.large.take().unwrap_or_else(|| {
+        let (reservation, mut small) = self.large.take().unwrap_or_else(|| {
             let counted = buffers.count(bytes.capacity());
             (counted, Vec::with_capacity(SMALL))
         });
         small.clear();
         small.extend_from_slice(&bytes[start + count..]);
         self.rx.put_buffer(small, 0);
-        let mut lent = LentBuffer::of(bytes, claim);
+        let mut lent = LentBuffer::of(bytes, reservation);
         lent.truncate(start + count);
         // The head before it is of no use any more.
         lent.drop_front(start);

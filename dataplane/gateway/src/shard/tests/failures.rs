@@ -55,7 +55,7 @@ fn an_upstream_that_cannot_be_reached_is_a_bad_gateway() {
 }
 
 #[test]
-fn a_name_without_an_address_is_told_to_the_client() {
+fn a_name_without_an_address_is_reported_to_the_client() {
     on_both_drivers(|driver| {
         let upstream = MockUpstream::new(|_| vec![ok("x")]);
         let mut setup = GatewaySetup::new(driver, &upstream);

@@ -11,7 +11,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::super::exchange_buffers::USUAL;
-use super::super::net::buffers::{LARGE, SMALL_CLAIM};
+use super::super::net::buffers::{LARGE, SMALL_RESERVATION};
 use super::buffer_boundaries::page;
 use super::harness::{
     Client, Gateway, GatewaySetup, MockUpstream, SECRET, ScriptStep, ok, on_both_drivers, token, wait_for,
@@ -197,11 +197,11 @@ fn room_is_taken_before_the_first_byte_and_to_the_byte() {
         let mut first = stalled(&gateway, OPEN / 2);
         let mut second = stalled(&gateway, OPEN / 2 - 2 * USUAL);
         assert!(is_asked(&mut first) && is_asked(&mut second));
-        let mut third = stalled(&gateway, SMALL_CLAIM + 1);
+        let mut third = stalled(&gateway, SMALL_RESERVATION + 1);
         assert!(!is_asked(&mut third), "large ones have no room left");
         assert_eq!(third.reply().status, 503);
         // What is not large has, as long as anything is left.
-        for size in [100, LARGE, SMALL_CLAIM] {
+        for size in [100, LARGE, SMALL_RESERVATION] {
             let mut client = gateway.client();
             client.post("/up/x", &page(size, SECRET, 1).unwrap());
             assert_eq!(client.reply().status, 200, "{size}");
@@ -222,22 +222,22 @@ fn a_budget_full_of_stalled_clients_lets_a_small_request_pass() {
         let mut setup = GatewaySetup::new(driver, &upstream);
         setup.change = Box::new(|snapshot| snapshot.limits.buffers_per_shard = BUDGET as u64);
         let gateway = setup.start();
-        // What is claimed is added up here: the metric is set at each tick only.
-        let (mut held, mut claimed) = (Vec::new(), 0);
-        for length in [1 << 20, 100_000, SMALL_CLAIM, LARGE] {
+        // What is reserved is added up here: the metric is set at each tick only.
+        let (mut held, mut reserved) = (Vec::new(), 0);
+        for length in [1 << 20, 100_000, SMALL_RESERVATION, LARGE] {
             let more = USUAL + length;
-            while claimed + more <= BUDGET / 100 * 99 {
+            while reserved + more <= BUDGET / 100 * 99 {
                 let mut client = stalled(&gateway, length);
                 if !is_asked(&mut client) {
-                    assert!(length > SMALL_CLAIM, "{length}");
+                    assert!(length > SMALL_RESERVATION, "{length}");
                     assert_eq!(client.reply().status, 503);
                     break;
                 }
                 held.push(client);
-                claimed += more;
+                reserved += more;
             }
         }
-        assert!(claimed > BUDGET / 100 * 97, "{claimed} of {BUDGET} bytes are claimed");
+        assert!(reserved > BUDGET / 100 * 97, "{reserved} of {BUDGET} bytes are reserved");
         let mut client = gateway.client();
         client.post("/up/x", &format!("a small request with {SECRET}"));
         assert_eq!(client.reply().status, 200);

@@ -117,7 +117,7 @@ fn a_failed_connect_asks_for_the_name_to_be_looked_up() {
         let mut client = gateway.client();
         client.post("/up/x", "a");
         assert_eq!(client.reply().status, 200);
-        assert!(!addresses.is_doubted());
+        assert!(!addresses.is_lookup_requested());
         let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         addresses.set(vec![nobody]);
         // The upstream has closed the connection, and the shard has noticed.
@@ -125,7 +125,7 @@ fn a_failed_connect_asks_for_the_name_to_be_looked_up() {
         let mut client = gateway.client();
         client.post("/up/x", "a");
         assert_eq!(client.reply().status, 502);
-        assert!(addresses.is_doubted());
+        assert!(addresses.is_lookup_requested());
     });
 }
 

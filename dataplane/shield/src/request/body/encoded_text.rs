@@ -24,7 +24,7 @@ use crate::request::classify::file_kind;
 use crate::request::classify::opaque::{Base64Run, ScanMode};
 use crate::request::classify::wide_encoding::WideEncoding;
 use crate::request::refusal::Refusal;
-use crate::request::splice::{Piece, Splice};
+use crate::request::splice::{Segment, Splice};
 
 /// Signs that fill up the last group.
 const MAX_PADDING: usize = 2;
@@ -172,14 +172,14 @@ impl EncodedText {
             return;
         }
         let mut value = Vec::with_capacity(pieces.len() + 4);
-        let mut rest = pieces.pieces().peekable();
+        let mut rest = pieces.segments().peekable();
         if self.shifted {
             value.extend_from_slice(&self.carry[..usize::from(self.carry_len)]);
         } else {
             // The group in which the first replacement begins is the first to be encoded anew.
             let mut changed = self.skip;
-            if let Some(Piece::Input(kept)) =
-                rest.next_if(|piece| matches!(piece, Piece::Input(range) if range.start == 0))
+            if let Some(Segment::Input(kept)) =
+                rest.next_if(|segment| matches!(segment, Segment::Input(range) if range.start == 0))
             {
                 changed += kept.len();
             }
@@ -188,10 +188,10 @@ impl EncodedText {
             value.extend_from_slice(&decoded[groups * 3..changed]);
             self.shifted = true;
         }
-        for piece in rest {
-            match piece {
-                Piece::Input(range) => value.extend_from_slice(&decoded[self.skip..][range]),
-                Piece::Bytes(bytes) => value.extend_from_slice(bytes),
+        for segment in rest {
+            match segment {
+                Segment::Input(range) => value.extend_from_slice(&decoded[self.skip..][range]),
+                Segment::Bytes(bytes) => value.extend_from_slice(bytes),
             }
         }
         self.encode(&value, ended, out);

@@ -3,7 +3,7 @@
 use crate::format::Format;
 use crate::request::scan::scratch::ShardScratch;
 use crate::request::scan::view::WINDOW;
-use crate::request::splice::{Piece, Splice};
+use crate::request::splice::{Segment, Splice};
 use crate::request::tests::support::{AWS, OTHER_PAT, PAT, lines, restore, run, shield};
 use crate::request::tokenizer::Tokenizer;
 
@@ -56,7 +56,7 @@ fn a_list_over_a_whole_body_is_what_its_steps_make() {
         splice.write_to(text.as_bytes(), &mut out);
         assert_eq!(out, expected);
         assert_eq!(splice.len(), expected.len());
-        let tokens = splice.pieces().filter(|piece| matches!(piece, Piece::Bytes(_))).count();
-        assert_eq!(tokens, 2, "runs of the input are one piece, over the borders of windows");
+        let tokens = splice.segments().filter(|segment| matches!(segment, Segment::Bytes(_))).count();
+        assert_eq!(tokens, 2, "runs of the input are one segment, over the borders of windows");
     }
 }

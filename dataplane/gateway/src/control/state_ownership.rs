@@ -8,13 +8,13 @@ use std::thread;
 use std::time::Duration;
 
 use crate::instance::Announced;
-use crate::takeover::{HandedOver, TakeoverName};
+use crate::takeover::{Handover, TakeoverName};
 
 /// What makes this process the gateway of its state folder. Dropped, another one may be that.
 #[derive(Debug)]
 pub struct StateOwnership {
     /// What a successor is handed.
-    pub belongings: HandedOver,
+    pub handover: Handover,
     /// What other commands find this process by.
     pub announced: Option<Announced>,
     /// What a successor finds this process by.
@@ -22,20 +22,20 @@ pub struct StateOwnership {
 }
 
 impl StateOwnership {
-    /// The tenure of a process that accepts on `traffic` and `admin`, and that nobody finds yet.
+    /// The ownership of a process that accepts on `traffic` and `admin`, and that nobody finds yet.
     pub fn new(lock: Option<File>, admin: TcpListener, traffic: Vec<TcpListener>) -> StateOwnership {
-        StateOwnership { belongings: HandedOver { lock, admin, traffic }, announced: None, name: None }
+        StateOwnership { handover: Handover { lock, admin, traffic }, announced: None, name: None }
     }
 
     /// Closes the sockets, and leaves what is still to be removed.
-    pub fn close(self) -> TenureFiles {
-        TenureFiles { announced: self.announced, name: self.name, lock: self.belongings.lock }
+    pub fn close(self) -> OwnershipFiles {
+        OwnershipFiles { announced: self.announced, name: self.name, lock: self.handover.lock }
     }
 }
 
 /// What lies in the state folder for others to find, and the lock behind it.
 #[derive(Debug)]
-pub struct TenureFiles {
+pub struct OwnershipFiles {
     announced: Option<Announced>,
     name: Option<TakeoverName>,
     lock: Option<File>,
@@ -44,11 +44,11 @@ pub struct TenureFiles {
 /// How long the state folder's disk may take to remove two names, before they are left to a thread that nobody waits for.
 const REMOVAL_LIMIT: Duration = Duration::from_millis(500);
 
-impl TenureFiles {
+impl OwnershipFiles {
     /// Removes the names, and gives the lock up. A disk that does not answer holds this up for half a second.
-    pub fn give_up(self) {
+    pub fn remove(self) {
         let (done, is_done) = mpsc::channel::<()>();
-        let TenureFiles { announced, name, lock } = self;
+        let OwnershipFiles { announced, name, lock } = self;
         let remove = move || {
             // In this order: whoever has the lock may take the names for its own.
             drop((announced, name));
@@ -56,7 +56,7 @@ impl TenureFiles {
             drop(done);
         };
         // Without a thread they are dropped here.
-        if thread::Builder::new().name("aegis-farewell".to_owned()).spawn(remove).is_ok()
+        if thread::Builder::new().name("aegis-cleanup".to_owned()).spawn(remove).is_ok()
             && is_done.recv_timeout(REMOVAL_LIMIT) == Err(mpsc::RecvTimeoutError::Timeout)
         {
             tracing::warn!("the disk of the state folder does not answer: its lock is given up when it does");
@@ -66,22 +66,22 @@ impl TenureFiles {
 
 /// What the journal is to do with the audit file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AsideStep {
+pub enum AuditFileStep {
     /// Set it aside, and write on there: another gateway begins one in its place.
     SetAside,
     /// Begin a new one in its place: the other gateway has given up.
-    Return,
+    Reclaim,
 }
 
 /// Where the audit file is: in its place, or set aside while another gateway takes over.
 #[derive(Debug, Default)]
-pub struct SetAsideState(AtomicU8);
+pub struct AuditFileState(AtomicU8);
 
-impl SetAsideState {
+impl AuditFileState {
     const USUAL: u8 = 0;
     const ASKED_ASIDE: u8 = 1;
     const ASIDE: u8 = 2;
-    const ASKED_BACK: u8 = 3;
+    const ASKED_RECLAIM: u8 = 3;
 
     /// Asks for it to be set aside.
     pub fn ask_aside(&self) {
@@ -89,8 +89,8 @@ impl SetAsideState {
     }
 
     /// Asks for a new one in its place.
-    pub fn ask_back(&self) {
-        self.0.store(Self::ASKED_BACK, Release);
+    pub fn ask_reclaim(&self) {
+        self.0.store(Self::ASKED_RECLAIM, Release);
     }
 
     /// Whether it is set aside.
@@ -99,19 +99,19 @@ impl SetAsideState {
     }
 
     /// What is to be done.
-    pub fn due(&self) -> Option<AsideStep> {
+    pub fn due(&self) -> Option<AuditFileStep> {
         match self.0.load(Relaxed) {
-            Self::ASKED_ASIDE => Some(AsideStep::SetAside),
-            Self::ASKED_BACK => Some(AsideStep::Return),
+            Self::ASKED_ASIDE => Some(AuditFileStep::SetAside),
+            Self::ASKED_RECLAIM => Some(AuditFileStep::Reclaim),
             _ => None,
         }
     }
 
     /// Says that `step` was done.
-    pub fn done(&self, step: AsideStep) {
+    pub fn done(&self, step: AuditFileStep) {
         let (from, to) = match step {
-            AsideStep::SetAside => (Self::ASKED_ASIDE, Self::ASIDE),
-            AsideStep::Return => (Self::ASKED_BACK, Self::USUAL),
+            AuditFileStep::SetAside => (Self::ASKED_ASIDE, Self::ASIDE),
+            AuditFileStep::Reclaim => (Self::ASKED_RECLAIM, Self::USUAL),
         };
         // What was asked for meanwhile is done next.
         let _ = self.0.compare_exchange(from, to, Release, Relaxed);
@@ -124,16 +124,16 @@ mod tests {
 
     #[test]
     fn each_step_is_due_until_it_is_done() {
-        let place = SetAsideState::default();
-        assert_eq!((place.due(), place.is_aside()), (None, false));
-        place.ask_aside();
-        assert_eq!((place.due(), place.is_aside()), (Some(AsideStep::SetAside), false));
-        place.done(AsideStep::SetAside);
-        assert_eq!((place.due(), place.is_aside()), (None, true));
-        place.ask_back();
-        place.done(AsideStep::SetAside);
-        assert_eq!((place.due(), place.is_aside()), (Some(AsideStep::Return), false));
-        place.done(AsideStep::Return);
-        assert_eq!(place.due(), None);
+        let state = AuditFileState::default();
+        assert_eq!((state.due(), state.is_aside()), (None, false));
+        state.ask_aside();
+        assert_eq!((state.due(), state.is_aside()), (Some(AuditFileStep::SetAside), false));
+        state.done(AuditFileStep::SetAside);
+        assert_eq!((state.due(), state.is_aside()), (None, true));
+        state.ask_reclaim();
+        state.done(AuditFileStep::SetAside);
+        assert_eq!((state.due(), state.is_aside()), (Some(AuditFileStep::Reclaim), false));
+        state.done(AuditFileStep::Reclaim);
+        assert_eq!(state.due(), None);
     }
 }
