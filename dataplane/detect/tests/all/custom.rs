@@ -273,7 +273,7 @@ fn everything_that_is_wrong_is_named_and_not_the_first() {
             "b.toml:7:1: unknown field `colour`, expected one of `id`, `name`, `category`, `severity`, `impact`, `pattern`, `value`, `finder`, \
              `personal`, `strength`, `services`, `keywords`, `left`, `right`, `check`, `entropy`, `confidence`, `rank`, `match`, `no_match`",
             "b.toml:21:11: entropy is from 0 to 8 bits a byte",
-            "c.toml:1:8: unclosed array table, expected `]]`",
+            "c.toml:1:8: unclosed array table, expected `]`",
         ]
     );
     let costly = "value = '[0-9]{9}'\nkeywords = ['in']";

@@ -134,11 +134,11 @@ fn a_reload_takes_neither_tls_nor_client_certificates_nor_the_last_upstream_away
     let mut it = Running::spawn_with(&clients, &[]);
     it.until("it is ready", |it| it.get("/readyz").starts_with("HTTP/1.1 200"));
     for (refusals, (text, says)) in [
-        (&*upstream, "error: server.tls.certificates: TLS towards clients is on, and would be off"),
-        (&*tls, "error: server.tls.client_auth: certificates of clients are checked, and would no longer be"),
+        (&*upstream, "server.tls.certificates: TLS towards clients is on, and would be off"),
+        (&*tls, "server.tls.client_auth: certificates of clients are checked, and would no longer be"),
         (
             &*clients.replace(&upstream, ""),
-            "error: upstreams: there are upstreams, and none would be left but the built-in ones",
+            "upstreams: there are upstreams, and none would be left but the built-in ones",
         ),
     ]
     .into_iter()
