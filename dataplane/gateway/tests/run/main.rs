@@ -196,7 +196,7 @@ fn it_serves_reports_reloads_and_ends() {
     it.until("it says what needs a restart", |it| {
         let log = it.log();
         let told = log.lines().find(|line| line.contains("changed, and takes effect at the next start only"));
-        told.is_some_and(|line| line.contains("\"key\":\"log.format\""))
+        told.is_some_and(|line| line.contains("\"key\":\"log\""))
     });
 
     std::fs::write(it.path("aegis.toml"), "[auth]\nmode = \"nobody\"\n").expect("written");
