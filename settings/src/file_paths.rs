@@ -59,7 +59,7 @@ fn empty_below(catalogue: &Catalogue, table: &Table, above: &str, problems: &mut
         match value {
             Value::Table(inner) => empty_below(catalogue, inner, &key, problems),
             Value::String(path) if path.is_empty() && is_path(catalogue, &key, path) => {
-                problems.push(refuse(key))
+                problems.push(refuse(key));
             }
             Value::Array(items) => {
                 let are_paths = catalogue.find(&key).is_some_and(|key| key.kind == SettingKind::Paths);
