@@ -152,6 +152,10 @@ up() {
     local first second
     first=$(grep -o 'OPENAI_BASE_URL=[^ ]*' "$out") second=$(grep -o 'OPENAI_BASE_URL=[^ ]*' "$log/again")
     [ "$first" = "$second" ] || { echo "a second run moved the gateway: $first, $second"; status=1; }
+    # The line to paste, as a shell takes it: what comes back has the password, which the provider has not seen.
+    local by_hand reply
+    by_hand=$(grep -m 1 -o 'curl -s http.*' "$out") reply=$(sh -c "$by_hand")
+    grep -qF 'Vq7mLz2xRt9w' <<<"$reply" || { echo "the printed line does not work: $by_hand: $reply"; status=1; }
     deploy/up.sh --state "$state" --stop || status=1
     [ $status -ne 0 ] || echo "1 checks passed"
     return $status

@@ -19,6 +19,8 @@ const LINK_PROTOCOLS: [&str; 3] = ["tcp", "udp", "sctp"];
 
 /// Most letters in which a slip differs from what was meant.
 const SLIP: usize = 2;
+/// The nearest key is named where at most one letter of so many, without the prefix, differs.
+const NEAR: usize = 3;
 
 /// What the environment contributed.
 #[derive(Debug, Default)]
@@ -126,13 +128,17 @@ fn is_longer_key(catalogue: &Catalogue, before: &str, middle: &str, after: &str)
 
 /// What to say about a variable that names no key.
 fn unknown(catalogue: &Catalogue, name: &str) -> Problem {
-    let names: Vec<String> =
-        catalogue.keys.iter().filter_map(variable_of).filter(|name| !name.contains('<')).collect();
-    let near = names
-        .into_iter()
-        .chain(catalogue.reserved_variables.iter().copied().map(str::to_owned))
-        .map(|known| (strsim::damerau_levenshtein(name, &known), known))
-        .min();
+    let names = catalogue.keys.iter().filter_map(variable_of).filter(|name| !name.contains('<'));
+    let distance = |known: String| (strsim::damerau_levenshtein(name, &known), known);
+    let nearest_key = names.map(distance).min();
+    // What is kept for the command line is named for a slip only: it is none of the configuration's keys.
+    let reserved = catalogue.reserved_variables.iter().map(|known| distance((*known).to_owned())).min();
+    let slip =
+        nearest_key.clone().into_iter().chain(reserved).min().filter(|(distance, _)| *distance <= SLIP);
+    // Without its section a key is far by letters, and meant all the same.
+    let is_near = |distance: usize, known: &str| {
+        known.ends_with(&name[PREFIX.len() - 1..]) || distance * NEAR <= name.len() - PREFIX.len()
+    };
     let rest = name[PREFIX.len()..].to_lowercase();
     let what = "names no key of the configuration";
     let place = format!("environment variable {name}");
@@ -142,15 +148,17 @@ fn unknown(catalogue: &Catalogue, name: &str) -> Problem {
     });
     let first_word = rest.split('_').next().unwrap_or_default();
     let section = nearest(first_word, sections());
-    let help = match (near, section) {
-        (Some((distance, near)), _) if distance <= SLIP => format!("did you mean {near}?"),
+    let help = match (slip, section, nearest_key) {
+        (Some((_, near)), ..) => format!("did you mean {near}?"),
         _ if is_of_section => "unset it; docs/settings.md lists every key".to_owned(),
-        (_, Some(section)) => {
+        (_, Some(section), _) => {
             let section = section.to_uppercase();
             format!("unset it if it is not meant for others; the nearest are {PREFIX}{section}_...")
         }
-        (Some((_, near)), None) => format!("unset it if it is not meant for others; the nearest is {near}"),
-        (None, None) => String::new(),
+        (_, _, Some((distance, near))) if is_near(distance, &near) => {
+            format!("unset it if it is not meant for others; the nearest is {near}")
+        }
+        _ => "unset it if it is not meant for others; docs/settings.md lists every key".to_owned(),
     };
     if is_of_section {
         Problem::error("", what, help).at(place)

@@ -55,6 +55,7 @@ impl<S: Setting + DeserializeOwned> Layers<S> {
         let Applied { sources: from_environment, warnings, errors: wrong_variables } =
             environment::apply::<S>(catalogue, &mut table, environment.iter().cloned());
         errors.extend(wrong_variables);
+        let empty_paths = file_paths::empty(catalogue, &table);
         let settings = match deserialize(table) {
             Ok(settings) => settings,
             Err(problem) => {
@@ -62,8 +63,9 @@ impl<S: Setting + DeserializeOwned> Layers<S> {
                 return Err(ConfigError(errors));
             }
         };
-        let left_out = errors.iter().map(|problem| problem.key.clone()).collect();
+        let left_out = errors.iter().chain(&empty_paths).map(|problem| problem.key.clone()).collect();
         let origins = ValueOrigins { document, from_environment, from_flags: Vec::new(), left_out };
+        errors.extend(empty_paths.into_iter().map(|problem| origins.locate(problem)));
         Ok(Layers { settings, errors, warnings, origins })
     }
 

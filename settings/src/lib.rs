@@ -17,6 +17,7 @@ mod file_paths;
 pub mod files;
 pub mod key;
 pub mod layers;
+pub mod log_filter;
 pub mod pages;
 pub mod range;
 pub mod schema;

@@ -57,7 +57,7 @@ pub use finders::known::{
 };
 pub use finding::{Confidence, Evidence, Finding, Part, Reach, RuleIndex};
 pub use names::UnknownName;
-pub use rule::{Category, Pack, Rule, RuleError, RuleSource, Severity};
+pub use rule::{Category, FilePosition, Pack, Rule, RuleError, RuleSource, Severity};
 pub use rules::{CacheKey, Cost, Rules, Selection};
 pub use scanner::{Carry, DecodedValue, Resume, Scan, Scanner, SearchValues, Window, WindowMarks, rule_test};
 pub use text::{LEFT_CONTEXT, LOOKAHEAD, MAX_SECRET_LEN, Span};

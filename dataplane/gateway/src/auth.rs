@@ -41,7 +41,7 @@ pub fn check<'a>(
 ) -> Result<Option<&'a HashedKey>, Failure> {
     let Auth::Keys(keys) = auth else { return Ok(None) };
     let has_key = upstream.key.is_some();
-    let key = find(keys, presented(fields, has_key).ok_or_else(|| missing(fields))?)?;
+    let key = find(keys, presented(fields, has_key).ok_or_else(|| missing(keys, fields))?)?;
     if !key.upstreams.is_empty() && !key.upstreams.contains(&upstream.name) {
         return Err(NOT_HERE);
     }
@@ -126,8 +126,10 @@ const NOT_HERE: Failure =
     Failure::new(403, ErrorKind::Forbidden, "the gateway key may not use this upstream");
 
 /// Why no key was found. One that stands where only the provider's may stand gets an error of its own: it would have gone there.
-fn missing(fields: &Fields) -> Failure {
-    if presented(fields, true).is_some_and(has_shape) { MISPLACED } else { MISSING }
+fn missing(keys: &GatewayKeys, fields: &Fields) -> Failure {
+    // One that somebody thought up has no shape, and is known by its hash.
+    let is_gateway_key = |key: &[u8]| has_shape(key) || keys.get(&Sha256::digest(key).into()).is_some();
+    if presented(fields, true).is_some_and(is_gateway_key) { MISPLACED } else { MISSING }
 }
 
 /// The key a request shows, wherever it may stand. An empty one is none.
@@ -177,11 +179,25 @@ mod tests {
 
     #[test]
     fn a_gateway_key_in_the_place_of_the_providers_has_an_error_of_its_own() {
-        let key = format_key(&[1; KEY_BYTES]);
-        let shown = fields(&[("authorization", &format!("Bearer {}", *key))]);
-        assert!(missing(&shown).message.contains("send the gateway key in the x-aegis-key header"));
+        let by_hand = HashedKey {
+            id: "by-hand".into(),
+            organisation: None,
+            user: None,
+            sha256: Sha256::digest(b"thought-up-by-hand").into(),
+            upstreams: Vec::new(),
+            recall: true,
+            disabled: false,
+        };
+        let keys = GatewayKeys::new([by_hand]);
+        let made = format_key(&[1; KEY_BYTES]);
+        for key in [made.as_str(), "thought-up-by-hand"] {
+            let shown = fields(&[("authorization", &format!("Bearer {key}"))]);
+            assert!(
+                missing(&keys, &shown).message.contains("send the gateway key in the x-aegis-key header")
+            );
+        }
         let of_provider = fields(&[("authorization", "Bearer made-up")]);
-        assert!(missing(&of_provider).message.contains("a gateway key is required"));
+        assert!(missing(&keys, &of_provider).message.contains("a gateway key is required"));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 pub mod build;
 pub mod certificates;
+mod custom_rules;
 mod files;
 mod gateway_keys;
 mod keys;

@@ -85,6 +85,12 @@ pub fn prepare_folder(folder: &Path) -> Result<(), Problem> {
             "give a writable folder with --state DIR",
         )
     })?;
+    refuse_shared(folder)
+}
+
+/// Refuses a folder that others than its owner may change, or that cannot be looked at.
+fn refuse_shared(folder: &Path) -> Result<(), Problem> {
+    let shown = folder.display();
     let mode = fs::metadata(folder).map(|data| data.mode() & 0o777).map_err(|error| {
         Problem::error(
             "state.dir",
@@ -97,6 +103,16 @@ pub fn prepare_folder(folder: &Path) -> Result<(), Problem> {
         return Err(Problem::error("state.dir", what, format!("chmod 700 {shown}")));
     }
     Ok(())
+}
+
+/// What a start with `settings` would refuse of the state folder that is there. One with a key in it, into which no audit
+/// log is written, is only read.
+pub fn problem_at_start(settings: &Settings) -> Option<Problem> {
+    let folder = folder(settings);
+    let makes_key = has_key_in_folder(settings) && !folder.join(MASTER.file).exists();
+    let keeps_audit = settings.audit.enabled && settings.audit.file.is_none();
+    let is_prepared = folder.exists() && (makes_key || keeps_audit);
+    if is_prepared { refuse_shared(&folder).err() } else { None }
 }
 
 /// What becomes of a master key that the state folder does not have.

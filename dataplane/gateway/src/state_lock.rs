@@ -55,6 +55,16 @@ pub fn take(folder: &Path) -> Result<Option<File>, Problem> {
     }
 }
 
+/// The warning for who would start a gateway with `folder` while another one runs with it. Makes no file, and keeps nobody
+/// from taking the lock for longer than a start waits for it.
+pub fn warn_of_another(folder: &Path) -> Option<Problem> {
+    let file = File::open(folder.join(LOCK_FILE)).ok()?;
+    let is_held = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
+    let help = "right if that one is to reload this configuration; else stop it, take its place with --takeover, or give \
+                another folder with --state DIR";
+    is_held.then(|| Problem::warning("state.dir", held(folder).what, help))
+}
+
 /// What is said when another gateway has the folder.
 fn locked_by_other(folder: &Path) -> Problem {
     let other = instance::find(folder).into_iter().find(|found| !found.attached);
@@ -73,13 +83,17 @@ mod tests {
     #[test]
     fn a_folder_is_locked_by_one_or_by_whom_the_lock_was_handed_to() {
         let folder = tempfile::tempdir().unwrap();
+        assert_eq!(warn_of_another(folder.path()), None, "there is no lock");
         let first = take(folder.path()).unwrap().expect("a lock");
+        let warned = warn_of_another(folder.path()).expect("it is held").what;
+        assert!(warned.starts_with("another gateway runs with the state folder"), "{warned}");
         let problem = take(folder.path()).unwrap_err();
         assert!(problem.what.starts_with("another gateway runs with the state folder"), "{}", problem.what);
         let handed_on = first.try_clone().unwrap();
         drop(first);
         assert!(take(folder.path()).is_err(), "who was handed the file holds the lock");
         drop(handed_on);
+        assert_eq!(warn_of_another(folder.path()), None, "nobody holds it");
         assert!(take(folder.path()).unwrap().is_some());
     }
 

@@ -1,5 +1,8 @@
 //! The configuration as people meet it: what is wrong is named with file, line, key and help.
 
+#[path = "config/silent_slips.rs"]
+mod silent_slips;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -131,7 +134,7 @@ const WRONG: &[(&str, &str)] = &[
     (
         "[log]\nlevel = \"info,aegis_gateway::control\"\n",
         "error: aegis.toml:2:1: log.level: `aegis_gateway::control` is not a level\n  help: error, warn, info, debug or trace; of one \
-         module: \"info,aegis_gateway::control=debug\"",
+         module: \"info,aegis_gateway=debug\"",
     ),
     (
         "[[auth.keys]]\nid = \"a\"\nsha256 = \"abc\"\n",

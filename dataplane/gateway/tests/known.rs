@@ -112,6 +112,15 @@ fn what_cannot_be_used_is_named_with_file_and_line() {
     std::fs::remove_file(folder.join("state/known.key")).expect("removed");
     let (_, _, err) = known("add", &[], folder, OTHER);
     assert!(err.contains("known_values.key_file: cannot read"), "an old list never gets a new key: {err}");
+    // Who scans has no configuration file to correct.
+    let output = aegis(&["scan", "--known", "known.list", "-"], folder, b"text");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && said.starts_with("error: cannot read "), "{said}");
+    assert!(
+        said.contains("state/known.key: No such file") && said.contains("--known-key its key, or --state"),
+        "{said}"
+    );
+    assert!(!said.contains("known_values"), "{said}");
     let output = aegis(&["known", "list"], folder, b"");
     assert!(String::from_utf8_lossy(&output.stderr).contains("no list is named"));
 }

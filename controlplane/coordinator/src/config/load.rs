@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use aegis_settings::layers::check_ranges;
-use aegis_settings::{Catalogue, ConfigError, Layers, Problem, ValueOrigins};
+use aegis_settings::{Catalogue, ConfigError, Layers, Problem, ValueOrigins, log_filter};
 
 use super::settings::Settings;
 
@@ -55,9 +55,13 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     Ok(Loaded { settings, warnings, origins })
 }
 
+/// The crates of this program that log.
+const LOG_CRATES: [&str; 2] = ["aegis_coordinator", "aegis_settings"];
+
 /// What cannot work.
 fn check(settings: &Settings) -> Vec<Problem> {
     let mut problems = Vec::new();
+    problems.extend(log_filter::check("log.level", &settings.log.level, &LOG_CRATES));
     let database = &settings.database;
     let roles = [
         ("database.ingest_url", database.ingest_url.is_some()),
@@ -162,6 +166,14 @@ mod tests {
             (
                 "[grpc]\nlisten = \"127.0.0.1:8080\"\n",
                 "error: coordinator.toml:2:1: grpc.listen: http.listen has the same address\n  help: give it another port",
+            ),
+            (
+                "[log]\nlevel = \"inof\"\n",
+                "error: coordinator.toml:2:1: log.level: `inof` is not a level\n  help: did you mean `info`?",
+            ),
+            (
+                "[log]\nlevel = \"\"\n",
+                "error: coordinator.toml:2:1: log.level: `` has an empty part\n  help: error, warn, info, debug or trace; of one module: \"info,aegis_coordinator=debug\"",
             ),
             (
                 "[http]\nlisten = \"0.0.0.0:8080\"\n",

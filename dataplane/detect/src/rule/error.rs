@@ -1,24 +1,55 @@
 //! Why rules are refused.
 
+use std::fmt;
+
+/// A place in a rule file, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FilePosition {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, from 1, in characters.
+    pub column: usize,
+}
+
+impl FilePosition {
+    /// The position of the byte `offset` of `text`; that of the end for one beyond it.
+    pub(crate) fn of(text: &str, offset: usize) -> FilePosition {
+        let whole = (0..=offset.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+        let before = &text[..whole.unwrap_or(0)];
+        FilePosition {
+            line: before.matches('\n').count() + 1,
+            column: before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1,
+        }
+    }
+}
+
+impl fmt::Display for FilePosition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
+}
+
 /// Why rules were refused. Says which file and rule; never holds scanned text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RuleError {
     /// The file is not the TOML that is expected: syntax, unknown field, missing field.
-    #[error("{file}: {message}")]
+    #[error("{file}{}: {message}", at(*.position))]
     Syntax {
         /// The file's name.
         file: String,
-        /// What is wrong, with the line.
+        /// Where in it.
+        position: Option<FilePosition>,
+        /// What is wrong.
         message: String,
     },
     /// A rule is well-formed but cannot be used.
-    #[error("{file}{}: rule `{rule}`: {message}", at(*.line))]
+    #[error("{file}{}: rule `{rule}`: {message}", at(*.position))]
     Rule {
         /// The file's name.
         file: String,
-        /// The line that the rule's id stands on, from 1.
-        line: Option<usize>,
+        /// Where the rule's id stands in it.
+        position: Option<FilePosition>,
         /// The rule's id.
         rule: String,
         /// What is wrong.
@@ -44,7 +75,40 @@ pub enum RuleError {
     Engine(String),
 }
 
-/// `:12`, or nothing.
-fn at(line: Option<usize>) -> String {
-    line.map_or(String::new(), |line| format!(":{line}"))
+impl RuleError {
+    /// The file that is wrong, and where in it; none where no single one is.
+    pub fn place(&self) -> Option<(&str, Option<FilePosition>)> {
+        match self {
+            RuleError::Syntax { file, position, .. } | RuleError::Rule { file, position, .. } => {
+                Some((file, *position))
+            }
+            _ => None,
+        }
+    }
+
+    /// What is wrong, without its place.
+    pub fn what(&self) -> String {
+        match self {
+            RuleError::Syntax { message, .. } => message.clone(),
+            RuleError::Rule { rule, message, .. } => format!("rule `{rule}`: {message}"),
+            other => other.to_string(),
+        }
+    }
+}
+
+/// `:12:6`, or nothing.
+fn at(position: Option<FilePosition>) -> String {
+    position.map_or(String::new(), |position| format!(":{position}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_count_lines_and_characters() {
+        for (offset, shown) in [(0, "1:1"), (2, "1:2"), (3, "1:3"), (4, "2:1"), (5, "2:2"), (99, "2:2")] {
+            assert_eq!(FilePosition::of("\u{e4}b\nc", offset).to_string(), shown, "{offset}");
+        }
+    }
 }

@@ -1,13 +1,15 @@
 //! Rule files: the TOML that people write, before any of it is compiled.
 
 use super::description::RuleSource;
-use super::error::RuleError;
+use super::error::{FilePosition, RuleError};
 use super::kinds::{Category, Finder, Pack, PersonalKind, Severity, Strength};
 use crate::boundaries::{Left, Right};
 use crate::checks::Check;
 use crate::finding::Confidence;
+use serde::Deserialize;
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use toml::Spanned;
+use toml::de::{DeArray, DeTable, DeValue, Deserializer, ValueDeserializer};
 
 /// A rule file.
 #[derive(Debug, Deserialize)]
@@ -71,7 +73,7 @@ pub(crate) enum RankText {
     Fallback,
 }
 
-fn entropy<'de, D: Deserializer<'de>>(source: D) -> Result<Option<f32>, D::Error> {
+fn entropy<'de, D: serde::Deserializer<'de>>(source: D) -> Result<Option<f32>, D::Error> {
     let bits = f32::deserialize(source)?;
     if (0.0..=8.0).contains(&bits) {
         Ok(Some(bits))
@@ -80,25 +82,57 @@ fn entropy<'de, D: Deserializer<'de>>(source: D) -> Result<Option<f32>, D::Error
     }
 }
 
-/// Reads a rule file. Errors name the file and the line.
+/// Reads a rule file. Errors name the file and the place.
 pub(crate) fn read(source: &RuleSource) -> Result<RuleFile, RuleError> {
-    toml::from_str(&source.text).map_err(|e| RuleError::Syntax {
-        file: source.name.clone(),
-        message: e.to_string().trim_end().to_owned(),
-    })
+    toml::from_str(&source.text).map_err(|error| syntax_error(source, &error))
 }
 
-/// The line of a rule's id, from 1; of the last rule if several have it.
-pub(crate) fn line_of(text: &str, id: &str) -> Option<usize> {
-    #[derive(Deserialize)]
-    struct Ids {
-        rule: Vec<Id>,
+/// Reads what can be read of a rule file, and says everything that is wrong with the rest.
+pub(crate) fn read_all(source: &RuleSource) -> (RuleFile, Vec<RuleError>) {
+    let mut file = RuleFile { pack: None, rules: Vec::new() };
+    let mut root = match DeTable::parse(&source.text) {
+        Ok(root) => root,
+        Err(error) => return (file, vec![syntax_error(source, &error)]),
+    };
+    // Each rule alone: reading stops at the first that is wrong.
+    let mut errors = Vec::new();
+    let rules = match root.get_mut().get_mut("rule").map(Spanned::get_mut) {
+        Some(DeValue::Array(items)) => std::mem::replace(items, DeArray::new()),
+        _ => DeArray::new(),
+    };
+    for item in rules {
+        match RuleText::deserialize(ValueDeserializer::from(item)) {
+            Ok(rule) => file.rules.push(rule),
+            Err(error) => errors.push(syntax_error(source, &error)),
+        }
     }
-    #[derive(Deserialize)]
-    struct Id {
-        id: toml::Spanned<String>,
+    match RuleFile::deserialize(Deserializer::from(root)) {
+        Ok(rest) => file.pack = rest.pack,
+        Err(error) => errors.push(syntax_error(source, &error)),
     }
-    let ids: Ids = toml::from_str(text).ok()?;
-    let found = ids.rule.iter().rev().find(|rule| rule.id.get_ref() == id)?;
-    Some(memchr::memchr_iter(b'\n', &text.as_bytes()[..found.id.span().start]).count() + 1)
+    (file, errors)
+}
+
+fn syntax_error(source: &RuleSource, error: &toml::de::Error) -> RuleError {
+    RuleError::Syntax {
+        file: source.name.clone(),
+        position: error.span().map(|span| FilePosition::of(&source.text, span.start)),
+        message: error.message().to_owned(),
+    }
+}
+
+/// Where a rule's id stands; that of the last rule if several have it.
+pub(crate) fn position_of(text: &str, id: &str) -> Option<FilePosition> {
+    let root = DeTable::parse(text).ok()?;
+    let rules = root.get_ref().get("rule")?.get_ref().as_array()?;
+    let mut ids = rules.iter().rev().filter_map(|rule| rule.get_ref().as_table()?.get("id"));
+    let found = ids.find(|found| found.get_ref().as_str() == Some(id))?;
+    Some(FilePosition::of(text, found.span().start))
+}
+
+impl RuleSource {
+    /// Whether the file can be read and holds no rule: it was cut off, or is another one than was meant.
+    pub fn is_empty(&self) -> bool {
+        read(self).is_ok_and(|file| file.rules.is_empty())
+    }
 }

@@ -9,7 +9,7 @@ mod service_names;
 
 pub(crate) use compiled::{Compiled, Keyword};
 pub use description::{Rule, RuleSource};
-pub use error::RuleError;
+pub use error::{FilePosition, RuleError};
 pub use kinds::{Category, Pack, Severity};
 pub(crate) use kinds::{Finder, PERSONAL_KINDS, PersonalKind, Strength};
 pub(crate) use service_names::{MAX_SERVICE, ServiceNames};

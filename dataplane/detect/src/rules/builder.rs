@@ -68,6 +68,56 @@ impl RulesBuilder {
     /// The base rules come first and are numbered the same whatever is selected. A pack adds few expressions: with them
     /// in the base rules' database there is one pass over a text, which is faster than two.
     pub(crate) fn gather(selection: &Selection<'_>) -> Result<RulesBuilder, RuleError> {
+        let mut builder = RulesBuilder::built_in(selection)?;
+        for file in selection.custom {
+            builder.file(file, CUSTOM_BONUS, selection.packs)?;
+        }
+        builder.known = selection.known.cloned();
+        builder.groups.retain(|g| !g.expressions.is_empty());
+        builder.add_escapes();
+        Ok(builder)
+    }
+
+    /// Everything that is wrong with the custom files.
+    pub(crate) fn custom_errors(selection: &Selection<'_>) -> Result<Vec<RuleError>, RuleError> {
+        let mut builder = RulesBuilder::built_in(selection)?;
+        let mut errors = Vec::new();
+        for source in selection.custom {
+            let (RuleFile { pack, rules }, wrong) = file::read_all(source);
+            errors.extend(wrong);
+            if pack.is_none_or(|pack| selection.packs.contains(&pack)) {
+                errors.extend(
+                    rules.into_iter().filter_map(|text| builder.add(source, text, CUSTOM_BONUS).err()),
+                );
+            }
+        }
+        // What the engine says of rules is worth nothing while one of them is not whole.
+        if errors.is_empty() {
+            errors = builder.engine_errors()?;
+        }
+        Ok(errors)
+    }
+
+    /// What the engine refuses of the last group, and the rules in it that cost too much.
+    fn engine_errors(&mut self) -> Result<Vec<RuleError>, RuleError> {
+        let Some(group) = self.groups.pop().filter(|group| !group.expressions.is_empty()) else {
+            return Ok(Vec::new());
+        };
+        let Ok(database) = Database::compile(&group.expressions) else {
+            // The engine names one; each alone shows them all.
+            let alone = |(expression, owner): (&Expression, &usize)| {
+                let error = Database::compile(std::slice::from_ref(expression)).err()?;
+                Some(self.blame(&[*owner], &error))
+            };
+            return Ok(group.expressions.iter().zip(&group.owners).filter_map(alone).collect());
+        };
+        let counts = cost::candidates(&group.into_set(database), self.rules.len())?;
+        let costly = cost::costly_rules(&counts, self.first_custom);
+        Ok(costly.map(|(rule, message)| self.refuse(&self.rules[rule], message)).collect())
+    }
+
+    /// The base rules and packs in a first group, and a second one for custom files.
+    fn built_in(selection: &Selection<'_>) -> Result<RulesBuilder, RuleError> {
         let mut builder = RulesBuilder { groups: vec![Group::default()], ..RulesBuilder::default() };
         // Taken even where no values are known, so that nothing else is called so.
         builder.ids.insert(KNOWN_RULE.to_owned());
@@ -81,12 +131,6 @@ impl RulesBuilder {
         builder.groups.push(Group::default());
         builder.first_custom = builder.rules.len();
         builder.custom = selection.custom.to_vec();
-        for file in selection.custom {
-            builder.file(file, CUSTOM_BONUS, selection.packs)?;
-        }
-        builder.known = selection.known.cloned();
-        builder.groups.retain(|g| !g.expressions.is_empty());
-        builder.add_escapes();
         Ok(builder)
     }
 
@@ -102,7 +146,8 @@ impl RulesBuilder {
         let digest = self.digest();
         let mut sets: Vec<Arc<Set>> = first.into_iter().cloned().collect();
         for group in std::mem::take(&mut self.groups).into_iter().skip(sets.len()) {
-            let database = Database::compile(&group.expressions).map_err(|e| self.blame(&group, &e))?;
+            let database =
+                Database::compile(&group.expressions).map_err(|e| self.blame(&group.owners, &e))?;
             sets.push(group.into_set(database));
         }
         self.finish(sets, digest)
@@ -143,11 +188,11 @@ impl RulesBuilder {
         })
     }
 
-    /// An error that names a rule, with the line that it begins on when it is a custom one.
+    /// An error that names a rule, with its place when it is a custom one.
     fn refuse(&self, rule: &Rule, message: String) -> RuleError {
         let source = self.custom.iter().find(|source| source.name == rule.group);
-        let line = source.and_then(|source| file::line_of(&source.text, &rule.id));
-        RuleError::Rule { file: rule.group.clone(), line, rule: rule.id.clone(), message }
+        let position = source.and_then(|source| file::position_of(&source.text, &rule.id));
+        RuleError::Rule { file: rule.group.clone(), position, rule: rule.id.clone(), message }
     }
 
     /// What decides the databases' content: engine, processor, and the expressions in their order.
@@ -176,19 +221,18 @@ impl RulesBuilder {
         if pack.is_some_and(|pack| !packs.contains(&pack)) {
             return Ok(());
         }
-        for text in rules {
-            let id = text.id.clone();
-            self.rule(&source.name, text, bonus).map_err(|message| RuleError::Rule {
-                file: source.name.clone(),
-                line: file::line_of(&source.text, &id),
-                rule: id,
-                message,
-            })?;
-            if self.rules.len() > MAX_RULES {
-                return Err(RuleError::TooMany { limit: MAX_RULES });
-            }
-        }
-        Ok(())
+        rules.into_iter().try_for_each(|text| self.add(source, text, bonus))
+    }
+
+    fn add(&mut self, source: &RuleSource, text: RuleText, bonus: u8) -> Result<(), RuleError> {
+        let id = text.id.clone();
+        self.rule(&source.name, text, bonus).map_err(|message| RuleError::Rule {
+            file: source.name.clone(),
+            position: file::position_of(&source.text, &id),
+            rule: id,
+            message,
+        })?;
+        if self.rules.len() > MAX_RULES { Err(RuleError::TooMany { limit: MAX_RULES }) } else { Ok(()) }
     }
 
     fn rule(&mut self, group: &str, text: RuleText, bonus: u8) -> Result<(), String> {
@@ -356,9 +400,9 @@ impl RulesBuilder {
     }
 
     /// Turns an error of the engine into one that names the rule.
-    fn blame(&self, group: &Group, error: &EngineError) -> RuleError {
+    fn blame(&self, owners: &[usize], error: &EngineError) -> RuleError {
         if let EngineError::Compile { message, expression: Some(index) } = error
-            && let Some(rule) = group.owners.get(*index).and_then(|&r| self.rules.get(r))
+            && let Some(rule) = owners.get(*index).and_then(|&r| self.rules.get(r))
         {
             return self.refuse(rule, format!("the scanning engine refuses it: {message}"));
         }

@@ -82,19 +82,24 @@ pub(crate) enum TooCostly {
     All(String),
 }
 
+/// The custom rules, those from index `first` on, that cost too much by themselves, with what is wrong.
+pub(crate) fn costly_rules(counts: &[usize], first: usize) -> impl Iterator<Item = (usize, String)> {
+    let rules = counts.len().saturating_sub(1);
+    (first..rules).filter(|rule| counts[*rule] > MAX_CANDIDATES).map(|rule| {
+        let (times, kib) = (counts[rule], SAMPLE.len() / 1024);
+        let message = format!(
+            "costs too much: what it looks for stands {times} times in {kib} KiB of ordinary text, and at most \
+             {MAX_CANDIDATES} are allowed; begin the pattern with a longer or rarer literal, or take rarer keywords"
+        );
+        (rule, message)
+    })
+}
+
 /// Checks the custom rules, those from index `first` on, by their counts and the size of their database.
 pub(crate) fn check_limits(counts: &[usize], first: usize, database: usize) -> Result<(), TooCostly> {
     let kib = SAMPLE.len() / 1024;
-    let rules = counts.len().saturating_sub(1);
-    if let Some(rule) = (first..rules).find(|rule| counts[*rule] > MAX_CANDIDATES) {
-        let times = counts[rule];
-        return Err(TooCostly::Rule(
-            rule,
-            format!(
-                "costs too much: what it looks for stands {times} times in {kib} KiB of ordinary text, and at most \
-                 {MAX_CANDIDATES} are allowed; begin the pattern with a longer or rarer literal, or take rarer keywords"
-            ),
-        ));
+    if let Some((rule, message)) = costly_rules(counts, first).next() {
+        return Err(TooCostly::Rule(rule, message));
     }
     let all: usize = counts.iter().skip(first).sum();
     if all > MAX_ALL_CANDIDATES {

@@ -35,6 +35,12 @@ impl Rules {
         Rules::load(&Selection { custom: files, ..Selection::default() })
     }
 
+    /// Everything that is wrong with the custom files of a selection that [`Rules::load`] refuses with the first of it; empty
+    /// where it is no file or rule alone.
+    pub fn custom_errors(selection: &Selection<'_>) -> Vec<RuleError> {
+        RulesBuilder::custom_errors(selection).unwrap_or_else(|error| vec![error])
+    }
+
     /// The same rules as [`Rules::load`] gives, without compiling: from bytes of [`Rules::to_cache`].
     ///
     /// Bytes that were not sealed with this key, made by another version of the engine or for another processor, of

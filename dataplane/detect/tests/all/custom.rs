@@ -206,7 +206,7 @@ fn what_costs_too_much_is_refused_at_the_limit() {
         let message = refusal(with(word));
         let expected = format!("stands {} times", cost.limit + 1);
         assert!(
-            message.starts_with("acme.toml:2: rule `acme-key`: costs too much")
+            message.starts_with("acme.toml:2:6: rule `acme-key`: costs too much")
                 && message.contains(&expected),
             "{message}"
         );
@@ -243,9 +243,50 @@ fn errors_name_the_line() {
     let good = rule("pattern = 'acme_[0-9a-f]{24}'").text;
     let bad = rule("pattern = '[a-z]*'").text.replace("acme-key", "acme-other");
     let message = refusal(source(&format!("# Ours\n\n{good}\n{bad}")));
-    assert!(message.starts_with("acme.toml:12: rule `acme-other`: "), "{message}");
+    assert!(message.starts_with("acme.toml:12:6: rule `acme-other`: "), "{message}");
     let twice = refusal(source(&format!("{good}\n{good}")));
-    assert!(twice.starts_with("acme.toml:10: rule `acme-key`: the id is already taken"), "{twice}");
+    assert!(twice.starts_with("acme.toml:10:6: rule `acme-key`: the id is already taken"), "{twice}");
+}
+
+#[test]
+fn everything_that_is_wrong_is_named_and_not_the_first() {
+    let named = |name: &str, text: &str| RuleSource { name: name.to_owned(), text: text.to_owned() };
+    let with = |id: &str, line: &str| rule(line).text.replace("acme-key", id);
+    let places = |files: &[RuleSource]| -> Vec<String> {
+        let selection = Selection { custom: files, ..Selection::default() };
+        assert!(Rules::load(&selection).is_err());
+        let errors = Rules::custom_errors(&selection);
+        errors
+            .iter()
+            .map(|error| error.to_string().split(": ").take(2).collect::<Vec<_>>().join(": "))
+            .collect()
+    };
+    let good = with("fine", "pattern = 'acme_[0-9a-f]{24}'");
+    let two = with("one", "pattern = '[a-z]*'") + &good + &with("two", "pattern = '('");
+    let unread = with("three", "colour = 1") + &good.replace("fine", "five") + &with("four", "entropy = 9");
+    let files = [named("a.toml", &two), named("b.toml", &unread), named("c.toml", "[[rule]\n")];
+    assert_eq!(
+        places(&files),
+        [
+            "a.toml:2:6: rule `one`",
+            "a.toml:16:6: rule `two`",
+            "b.toml:7:1: unknown field `colour`, expected one of `id`, `name`, `category`, `severity`, `impact`, `pattern`, `value`, `finder`, \
+             `personal`, `strength`, `services`, `keywords`, `left`, `right`, `check`, `entropy`, `confidence`, `rank`, `match`, `no_match`",
+            "b.toml:21:11: entropy is from 0 to 8 bits a byte",
+            "c.toml:1:8: unclosed array table, expected `]`",
+        ]
+    );
+    let costly = "value = '[0-9]{9}'\nkeywords = ['in']";
+    let both = with("one", costly) + &good + &with("two", costly);
+    assert_eq!(places(&[named("a.toml", &both)]), ["a.toml:2:6: rule `one`", "a.toml:17:6: rule `two`"]);
+}
+
+#[test]
+fn a_file_without_a_rule_is_empty() {
+    for (text, is_empty) in [("", true), ("# none\npack = \"personal\"\n", true), ("[[rule]", false)] {
+        assert_eq!(source(text).is_empty(), is_empty, "{text:?}");
+    }
+    assert!(!rule("pattern = 'acme_[0-9a-f]{24}'").is_empty());
 }
 
 #[test]

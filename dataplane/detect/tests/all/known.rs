@@ -78,7 +78,7 @@ fn the_rule_is_there_with_values_only_and_its_name_is_taken() {
         .to_owned();
     let custom = [aegis_detect::RuleSource { name: "own.toml".to_owned(), text }];
     let error = Rules::load(&Selection { custom: &custom, ..Selection::default() }).expect_err("taken");
-    assert_eq!(error.to_string(), "own.toml:2: rule `known-value`: the id is already taken");
+    assert_eq!(error.to_string(), "own.toml:2:6: rule `known-value`: the id is already taken");
 }
 
 #[test]

@@ -77,6 +77,8 @@ pub(super) fn load_or_report_all(sources: &Sources) -> Result<Loaded, ConfigErro
 fn prepare(loaded: &mut Loaded, mut errors: Vec<Problem>) -> Result<Snapshot, ConfigError> {
     let settings = &loaded.settings;
     let mut problems = openings::examine(settings);
+    // What cannot be opened because its setting is wrong was told with the setting.
+    problems.retain(|problem| !errors.iter().any(|told| told.key == problem.key));
     if let Err(what) = shard::driver::choose(settings.server.driver) {
         let (what, help) = what.split_once("\n  help: ").unwrap_or((&what, ""));
         problems.push(Problem::error("server.driver", what, help));

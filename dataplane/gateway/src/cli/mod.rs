@@ -4,6 +4,7 @@
 //! secrets), 2 is a failure (wrong usage, unreadable file, a gateway that cannot start).
 
 mod admin_client;
+mod capacity;
 mod check;
 mod completions;
 mod doctor;

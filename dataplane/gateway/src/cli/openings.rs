@@ -1,4 +1,5 @@
-//! What `run` opens, tried without leaving anything behind: the state folder, audit and access log, the addresses.
+//! What `run` opens and needs, tried without leaving anything behind: the state folder and its lock, audit and access log,
+//! the addresses, descriptors.
 
 use std::io::ErrorKind;
 use std::net::TcpListener;
@@ -7,9 +8,10 @@ use std::path::Path;
 
 use nix::unistd::{AccessFlags, access};
 
+use super::capacity;
 use crate::config::Problem;
 use crate::config::settings::Settings;
-use crate::state_dir;
+use crate::{os, state_dir, state_lock};
 
 /// Everything that `run` could not open. An address that is in use is a warning: the gateway itself may be using it.
 pub(super) fn examine(settings: &Settings) -> Vec<Problem> {
@@ -17,6 +19,13 @@ pub(super) fn examine(settings: &Settings) -> Vec<Problem> {
     let state = state_dir::folder(settings);
     if let Err(what) = folder(&state) {
         problems.push(Problem::error("state.dir", what, "give a writable folder with --state DIR"));
+    }
+    problems.extend(state_dir::problem_at_start(settings));
+    problems.extend(state_lock::warn_of_another(&state));
+    if let Ok(limit) = os::raise_descriptor_limit()
+        && let Err((what, help)) = capacity::connections(capacity::shape(settings), limit)
+    {
+        problems.push(Problem::error("server.shards", what, help));
     }
     if let Some(Err(what)) = settings.cache.dir.as_deref().map(folder) {
         let help = "give a writable folder: without one each start compiles all rules";
@@ -75,7 +84,7 @@ fn log_file(key: &str, path: &Path, help: &str) -> Option<Problem> {
     if let Err(what) = file(path) {
         return Some(Problem::error(key, what, help));
     }
-    crate::os::is_pipe(path).then(|| {
+    os::is_pipe(path).then(|| {
         let what = format!("{} is a pipe: the gateway does not start while nobody reads it", path.display());
         Problem::warning(key, what, "start its reader first")
     })

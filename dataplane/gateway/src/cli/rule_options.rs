@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use aegis_detect::{KnownValues, Pack, RuleSource, Rules, Selection};
+use aegis_detect::{KnownValues, Pack, RuleError, RuleSource, Rules, Selection};
+use aegis_settings::Problem;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
@@ -15,6 +16,9 @@ use crate::rule_cache::RuleCache;
 /// The help below the error when a rule is refused.
 pub(super) const HOW_RULES_ARE_MADE: &str =
     "`aegis-gateway rules test --help` shows how a rule is made, `rules show ID` a built-in one";
+/// The help below the error when known values cannot be read.
+const KNOWN_FLAGS: &str = "--known names the list, and --known-key its key, or --state the folder with known.key; \
+`aegis-gateway known import` makes both";
 
 /// Flags that choose rules beside the base rules.
 #[derive(Debug, Args)]
@@ -43,6 +47,16 @@ pub(super) fn read_rule_file(path: &Path) -> Result<RuleSource, CliFailure> {
     Ok(RuleSource { name: path.display().to_string(), text })
 }
 
+/// Everything that is wrong with the rule files of a selection, which was refused with `first`.
+pub(super) fn refused_rules(selection: &Selection<'_>, first: RuleError) -> CliFailure {
+    let mut errors = Rules::custom_errors(selection);
+    if errors.is_empty() {
+        errors.push(first);
+    }
+    let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    failure(errors.join("\nerror: "), HOW_RULES_ARE_MADE)
+}
+
 impl RuleOptions {
     /// Loads the base rules and those asked for beside them.
     pub(super) fn load(&self) -> Result<Arc<Rules>, CliFailure> {
@@ -59,20 +73,22 @@ impl RuleOptions {
         let custom = files.map(|path| read_rule_file(path)).collect::<Result<Vec<_>, _>>()?;
         let known = self.known()?;
         let selection = Selection { packs: &packs, custom: &custom, known: known.as_ref() };
-        let (rules, _) =
-            RuleCache::of_user().load(&selection).map_err(|error| failure(error, HOW_RULES_ARE_MADE))?;
-        Ok(rules)
+        let loaded = RuleCache::of_user().load(&selection);
+        loaded.map(|(rules, _)| rules).map_err(|first| refused_rules(&selection, first))
     }
 
     /// Reads the list of known values, if one was given.
     fn known(&self) -> Result<Option<Arc<KnownValues>>, CliFailure> {
+        self.read_known().map_err(|problem| failure(problem.what, KNOWN_FLAGS))
+    }
+
+    fn read_known(&self) -> Result<Option<Arc<KnownValues>>, Problem> {
         let mut settings = Settings::default();
         settings.known_values.file.clone_from(&self.known);
         settings.known_values.key_file.clone_from(&self.known_key);
         settings.state.dir.clone_from(&self.state);
-        let file = KnownValuesFile::read(&settings).map_err(|problem| problem.to_string())?;
-        let values = file.map(KnownValuesFile::values).transpose().map_err(|problem| problem.to_string())?;
-        Ok(values.map(Arc::new))
+        let file = KnownValuesFile::read(&settings)?;
+        Ok(file.map(KnownValuesFile::values).transpose()?.map(Arc::new))
     }
 }
 

@@ -111,6 +111,9 @@ mod tests {
         write(&record("/v1/messages"), LogFormat::Json, &mut out);
         let line: serde_json::Value = serde_json::from_slice(&out).expect("one object");
         assert_eq!((line["status"].as_u64(), line["path"].as_str()), (Some(200), Some("/v1/messages")));
+        // The program's log calls it so, too.
+        assert_eq!(line["time"].as_str(), Some("2023-11-14T22:13:20.123000Z"));
+        assert!(line["timestamp"].is_null(), "{line}");
         assert_eq!(memchr::memchr(b'\n', &out), Some(out.len() - 1));
     }
 }

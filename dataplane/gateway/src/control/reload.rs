@@ -68,8 +68,11 @@ impl Reloader {
             let what = format!("it is {what}: a reload needs a file");
             return Err(Problem::error("", what, "").at(file.display().to_string()).into());
         }
-        let loaded = load(&self.sources)?;
+        let mut loaded = load(&self.sources)?;
         self.refuse_cut_off(&loaded)?;
+        let at_next_start = needs_restart(&self.started_with, &loaded.settings);
+        // Keys are read where this process keeps them, not where the next one will.
+        loaded.settings.state.dir.clone_from(&self.started_with.state.dir);
         let weaker = self.running.lost(&loaded.settings);
         if !weaker.is_empty() {
             shared.counts.reload_weaker.inc();
@@ -77,9 +80,6 @@ impl Reloader {
         }
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
-        }
-        for key in needs_restart(&self.started_with, &loaded.settings) {
-            tracing::warn!(key, "changed, and takes effect at the next start only");
         }
         let located = |error| loaded.places.locate_all(error);
         let master = state_dir::master_key(&loaded.settings, MissingKey::Refuse)
@@ -99,6 +99,9 @@ impl Reloader {
         self.running = Protections::of(&loaded.settings);
         self.is_key_in_folder = state_dir::has_key_in_folder(&loaded.settings);
         self.is_running_empty = loaded.cut_off == Some(CutOff::Empty);
+        for key in at_next_start {
+            tracing::warn!(key, "changed, and takes effect at the next start only");
+        }
         Ok(generation)
     }
 
@@ -167,4 +170,38 @@ fn needs_restart(old: &Settings, new: &Settings) -> Vec<String> {
     let mut keys = Vec::new();
     old.changed_at_start(new, "", &mut keys);
     keys
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::rule_cache::RuleCache;
+
+    /// A gateway without keys of its own makes one where it keeps its files; the next one will do so elsewhere.
+    #[test]
+    fn another_state_folder_is_for_the_next_start_and_keeps_no_reload_from_being_done() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("aegis.toml");
+        let write = |state: &str, more: &str| {
+            fs::write(&file, format!("[state]\ndir = \"{state}\"\n{more}")).unwrap();
+        };
+        write("sx", "");
+        let sources = Sources { file: Some(file.clone()), ..Sources::default() };
+        let loaded = load(&sources).unwrap();
+        let master = state_dir::master_key(&loaded.settings, MissingKey::Create).unwrap();
+        let mut builder = SnapshotBuilder::new(RuleCache::default());
+        let shared = Arc::new(Shared::new(builder.build(&loaded.settings, &master).unwrap(), 1));
+        shared.state_folder.use_key(KeyFingerprint::of(&master));
+        let mut reloader = Reloader::new(sources, builder, &loaded);
+
+        write("sy", "[auth]\nmode = \"keys\"\n");
+        assert_eq!(reloader.attempt(&shared).map_err(|error| error.to_string()), Ok(2));
+        assert!(matches!(shared.snapshots.load().auth, crate::snapshot::Auth::Keys(_)));
+        assert!(!folder.path().join("sy").exists());
+        fs::remove_file(folder.path().join("sx/master.key")).unwrap();
+        let error = reloader.attempt(&shared).unwrap_err().to_string();
+        assert!(error.contains("sx/master.key was deleted"), "{error}");
+    }
 }

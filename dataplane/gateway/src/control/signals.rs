@@ -1,7 +1,9 @@
-//! SIGHUP reloads, SIGTERM and SIGINT drain and end, a second one ends at once.
+//! SIGHUP reloads, SIGTERM and SIGINT drain and end, a second one ends at once. On the way to the end SIGHUP only has log
+//! files opened anew.
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -32,11 +34,15 @@ impl Signals {
         Ok(signals)
     }
 
-    /// Waits for SIGTERM or SIGINT.
-    async fn end(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
+    /// Waits for SIGTERM or SIGINT. Nothing is reloaded any more; a SIGHUP meanwhile has log files opened anew, which
+    /// somebody may have moved away.
+    async fn end(&mut self, shared: &Shared) -> &'static str {
+        loop {
+            tokio::select! {
+                _ = self.hangup.recv() => shared.reopen.store(true, Relaxed),
+                _ = self.terminate.recv() => return "SIGTERM",
+                _ = self.interrupt.recv() => return "SIGINT",
+            }
         }
     }
 }
@@ -71,7 +77,7 @@ pub async fn handle_signals(
         shared.leave(Phase::Draining);
         let second_signal = async {
             loop {
-                let name = signals.end().await;
+                let name = signals.end(&shared).await;
                 // After a takeover the first one says what is done already.
                 if shared.note_signal() {
                     return log_second_signal(name);
@@ -84,7 +90,14 @@ pub async fn handle_signals(
         }
     }
     shared.leave(Phase::Stopping);
-    tokio::time::sleep(end.hard_stop + Duration::from_secs(1)).await;
+    let over = tokio::time::sleep(end.hard_stop + Duration::from_secs(1));
+    tokio::pin!(over);
+    loop {
+        tokio::select! {
+            _ = signals.end(&shared) => {}
+            () = &mut over => return,
+        }
+    }
 }
 
 /// Waits for nothing any longer: a second signal has come.
@@ -98,7 +111,7 @@ async fn leave(shared: &Shared, signals: &mut Signals, delay: Duration) -> bool 
         tracing::info!(delay_s = delay.as_secs_f64(), "leaving: not ready any more, still accepting");
         shared.lifecycle.advance(Phase::LameDuck);
         tokio::select! {
-            name = signals.end() => {
+            name = signals.end(shared) => {
                 shared.note_signal();
                 log_second_signal(name);
                 return false;
@@ -110,7 +123,7 @@ async fn leave(shared: &Shared, signals: &mut Signals, delay: Duration) -> bool 
     if shared.lifecycle.phase() == Phase::HandedOver {
         tracing::info!("another gateway has taken over: no new connections, running exchanges end here");
         tokio::select! {
-            name = signals.end() => {
+            name = signals.end(shared) => {
                 shared.note_signal();
                 tracing::info!(signal = name, "idle connections are not waited for");
             }

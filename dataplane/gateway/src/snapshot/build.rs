@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use aegis_detect::{KnownValues, Pack, RuleSource, Rules, Selection};
+use aegis_detect::{KnownValues, Pack, RuleSource, Rules};
 use aegis_settings::schema::words;
 use aegis_settings::{ConfigError, Problem};
 use aegis_shield::reply::HostNames;
@@ -16,7 +16,7 @@ use aegis_shield::{RequestLimits, Shield};
 use aegis_wire::tls::Resumption;
 
 use super::certificates::OwnCertificate;
-use super::files::read_text;
+use super::custom_rules;
 use super::keys::{auth, keyring, upstream_key};
 use super::own_secrets::OwnSecrets;
 use super::policy::policy;
@@ -145,16 +145,16 @@ impl SnapshotBuilder {
     }
 
     fn shield(&mut self, settings: &Settings, master: &MasterKey) -> Result<Arc<Shield>, Vec<Problem>> {
-        let (custom, mut problems) = custom_rules(settings);
+        let (custom, mut problems) = custom_rules::read(settings);
         let are_all_read = problems.is_empty();
         let known = KnownValuesFile::read(settings).map_err(|problem| problems.push(problem)).ok();
         let keyring = keyring(settings, master).map_err(|problem| problems.push(problem)).ok();
         let rules = match known {
             Some(list) if are_all_read => self.rules(settings, master, &custom, list),
             // Only for what else is wrong: nothing of it is kept.
-            _ => load_rules(&self.cache.clone().read_only(), &words(&settings.rules.packs), &custom, None),
+            _ => custom_rules::load(&self.cache.clone().read_only(), settings, &custom, None),
         };
-        let rules = rules.map_err(|problem| problems.push(problem)).ok();
+        let rules = rules.map_err(|found| problems.extend(found)).ok();
         let policy = rules.as_ref().and_then(|rules| {
             policy(settings, rules, are_all_read).map_err(|found| problems.extend(found)).ok()
         });
@@ -177,19 +177,18 @@ impl SnapshotBuilder {
         master: &MasterKey,
         custom: &[RuleSource],
         list: Option<KnownValuesFile>,
-    ) -> Result<Arc<Rules>, Problem> {
+    ) -> Result<Arc<Rules>, Vec<Problem>> {
         let packs = words(&settings.rules.packs);
         let texts = custom.iter().map(|source| format!("{}\n{}", source.name, source.text)).collect();
         let own = OwnSecrets::gather(settings, master);
-        let origin =
-            RulesSource { packs: packs.clone(), custom: texts, known: own.fingerprint(list.as_ref()) };
+        let origin = RulesSource { packs, custom: texts, known: own.fingerprint(list.as_ref()) };
         if let Some((before, rules)) = &self.rules
             && *before == origin
         {
             return Ok(Arc::clone(rules));
         }
-        let known = Arc::new(KnownValues::new(&own.join(list)?));
-        let rules = load_rules(&self.cache, &packs, custom, Some(&known))?;
+        let known = Arc::new(KnownValues::new(&own.join(list).map_err(|problem| vec![problem])?));
+        let rules = custom_rules::load(&self.cache, settings, custom, Some(&known))?;
         self.rules = Some((origin, Arc::clone(&rules)));
         Ok(rules)
     }
@@ -271,32 +270,6 @@ impl SnapshotBuilder {
         }
         Some(*self.slots.entry(name.to_owned()).or_insert(next))
     }
-}
-
-/// The files of custom rules that can be read, and what is wrong with the others.
-fn custom_rules(settings: &Settings) -> (Vec<RuleSource>, Vec<Problem>) {
-    let mut sources = Vec::new();
-    let mut problems = Vec::new();
-    for (index, path) in settings.rules.custom.iter().enumerate() {
-        match read_text(&format!("rules.custom[{index}]"), path) {
-            Ok(text) => sources.push(RuleSource { name: path.display().to_string(), text }),
-            Err(problem) => problems.push(problem),
-        }
-    }
-    (sources, problems)
-}
-
-fn load_rules(
-    cache: &RuleCache,
-    packs: &[Pack],
-    custom: &[RuleSource],
-    known: Option<&Arc<KnownValues>>,
-) -> Result<Arc<Rules>, Problem> {
-    let loaded = cache.load(&Selection { packs, custom, known });
-    loaded.map(|(rules, _)| rules).map_err(|error| {
-        let help = "`aegis-gateway rules test FILE` tries a file out";
-        Problem::error("rules.custom", error.to_string(), help)
-    })
 }
 
 fn timeouts(upstream: &settings::Upstream, settings: &Settings) -> settings::Timeouts {

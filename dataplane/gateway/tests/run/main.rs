@@ -1,5 +1,6 @@
 //! The process as its operator meets it: start, refusal to start, reload, drain.
 
+mod check_beside_run;
 mod reloads;
 mod setting_files;
 
@@ -193,7 +194,9 @@ fn it_serves_reports_reloads_and_ends() {
     it.until("the reload is published", |it| it.get("/metrics").contains("aegis_config_generation 2"));
     assert!(it.ask().starts_with("HTTP/1.1 401"), "keys are demanded now");
     it.until("it says what needs a restart", |it| {
-        it.log().contains("server.shards") || it.log().contains("next start")
+        let log = it.log();
+        let told = log.lines().find(|line| line.contains("changed, and takes effect at the next start only"));
+        told.is_some_and(|line| line.contains("\"key\":\"log\""))
     });
 
     std::fs::write(it.path("aegis.toml"), "[auth]\nmode = \"nobody\"\n").expect("written");
@@ -308,6 +311,31 @@ fn a_drain_lets_running_exchanges_end_and_a_second_signal_does_not_wait() {
     assert_eq!(it.wait().code(), Some(0), "{}", it.log());
     assert!(begun.elapsed() < Duration::from_secs(10));
     drop(cut.join().expect("no panic"));
+}
+
+/// A log that was moved away on the last day of a process is not written to for the rest of it.
+#[test]
+fn logs_are_opened_anew_on_the_way_to_the_end() {
+    let config = "[server]\ndrain_delay = \"500ms\"\n[log]\naccess = \"access.log\"\n";
+    let mut it = Running::start(config, provider(Duration::from_millis(1_500)));
+    let traffic = it.traffic;
+    let slow = std::thread::spawn(move || exchange(traffic, "GET /mine/x HTTP/1.1\r\nhost: x\r\n\r\n"));
+    it.until("the request runs", |it| it.get("/metrics").contains("aegis_connections_open 1\n"));
+    it.signal("TERM");
+    for (says, kept) in
+        [("leaving: not ready any more", "access.1"), ("draining: no new connections", "access.2")]
+    {
+        it.until(says, |it| it.log().contains(says));
+        std::fs::rename(it.path("access.log"), it.path(kept)).expect("moved");
+        it.signal("HUP");
+        it.until("the log is there again", |it| it.path("access.log").exists());
+    }
+    assert!(slow.join().expect("no panic").expect("an answer").ends_with("helloworld"));
+    assert_eq!(it.wait().code(), Some(0), "{}", it.log());
+    let lines = ["access.1", "access.2", "access.log"]
+        .map(|name| std::fs::read_to_string(it.path(name)).expect(name).lines().count());
+    assert_eq!(lines, [0, 0, 1]);
+    assert!(!it.log().contains("reloaded"), "{}", it.log());
 }
 
 #[test]

@@ -72,11 +72,12 @@ fn a_reload_takes_no_protection_away() {
     .into_iter()
     .enumerate()
     {
+        let before = it.log().len();
         std::fs::write(it.path("aegis.toml"), text).expect("written");
         it.signal("HUP");
         let count = format!("aegis_reload_failures_total {}\n", refusals + 1);
         it.until("the reload is refused", |it| it.get("/metrics").contains(&count));
-        it.until(says, |it| it.log().contains(says) && it.log().contains("ERROR"));
+        it.until(says, |it| it.log()[before..].contains(says) && it.log()[before..].contains("ERROR"));
         assert!(it.ask().starts_with("HTTP/1.1 401"), "keys are demanded after {text:?}");
     }
     assert!(it.get("/metrics").contains("aegis_reload_weaker_refusals_total 2\n"), "{}", it.get("/metrics"));
@@ -85,6 +86,42 @@ fn a_reload_takes_no_protection_away() {
     it.signal("HUP");
     it.until("the reload is published", |it| it.get("/metrics").contains("aegis_config_generation 2"));
     assert!(it.ask().ends_with("helloworld"));
+}
+
+/// With fewer rules than were meant secrets pass, and nothing else tells.
+#[test]
+fn a_reload_with_a_rule_file_that_is_not_whole_is_refused() {
+    let rule = "[[rule]]\nid = \"acme-key\"\nname = \"A key\"\ncategory = \"key\"\nseverity = \"high\"\nimpact = \"A\"\n\
+                pattern = 'acme_[0-9a-f]{24}'\n";
+    let folder = tempfile::tempdir().expect("a folder");
+    let own = folder.path().join("own.toml");
+    std::fs::write(&own, rule).expect("written");
+    std::fs::write(folder.path().join("aegis.toml"), "[rules]\ncustom = [\"own.toml\"]\n").expect("written");
+    let mut it =
+        Running::spawn_in(folder, &["--upstream", &format!("mine=http://{}", provider(Duration::ZERO))]);
+    it.until("it is ready", |it| it.get("/readyz").starts_with("HTTP/1.1 200"));
+    for (failures, (text, says)) in (1..).zip([
+        ("", "own.toml looks cut off: there is no rule in it"),
+        ("# rules follow\n", "own.toml looks cut off: there is no rule in it"),
+        (rule.trim_end(), "own.toml looks cut off: the file's last line does not end"),
+    ]) {
+        let before = it.log().len();
+        std::fs::write(&own, text).expect("written");
+        it.signal("HUP");
+        let count = format!("aegis_reload_failures_total {failures}\n");
+        it.until("the reload is refused", |it| it.get("/metrics").contains(&count));
+        it.until(says, |it| it.log()[before..].contains(says));
+    }
+    assert!(it.get("/metrics").contains("aegis_config_generation 1\n"), "the old one stays");
+    std::fs::write(&own, rule.to_owned() + "\n").expect("written");
+    it.signal("HUP");
+    it.until("it is whole again", |it| it.get("/metrics").contains("aegis_config_generation 2\n"));
+
+    std::fs::write(&own, "").expect("written");
+    let file = it.path("aegis.toml").display().to_string();
+    let (code, printed) = refused(&["--config", &file], &it.path("another"));
+    assert_eq!(code, Some(2));
+    assert!(printed.contains("own.toml looks cut off: there is no rule in it"), "{printed}");
 }
 
 #[test]
@@ -97,24 +134,25 @@ fn a_reload_takes_neither_tls_nor_client_certificates_nor_the_last_upstream_away
     let mut it = Running::spawn_with(&clients, &[]);
     it.until("it is ready", |it| it.get("/readyz").starts_with("HTTP/1.1 200"));
     for (refusals, (text, says)) in [
-        (&*upstream, "error: server.tls.certificates: TLS towards clients is on, and would be off"),
-        (&*tls, "error: server.tls.client_auth: certificates of clients are checked, and would no longer be"),
+        (&*upstream, "server.tls.certificates: TLS towards clients is on, and would be off"),
+        (&*tls, "server.tls.client_auth: certificates of clients are checked, and would no longer be"),
         (
             &*clients.replace(&upstream, ""),
-            "error: upstreams: there are upstreams, and none would be left but the built-in ones",
+            "upstreams: there are upstreams, and none would be left but the built-in ones",
         ),
     ]
     .into_iter()
     .enumerate()
     {
+        let before = it.log().len();
         std::fs::write(it.path("aegis.toml"), text).expect("written");
         it.signal("HUP");
         for name in ["aegis_reload_failures_total", "aegis_reload_weaker_refusals_total"] {
             let count = format!("{name} {}\n", refusals + 1);
             it.until("the reload is refused", |it| it.get("/metrics").contains(&count));
         }
-        it.until(says, |it| it.log().contains(says));
-        assert!(it.log().contains("set reload.allow_weaker = true, or restart the gateway"));
+        it.until(says, |it| it.log()[before..].contains(says));
+        assert!(it.log()[before..].contains("set reload.allow_weaker = true, or restart the gateway"));
         assert!(it.get("/metrics").contains("aegis_config_generation 1\n"), "the old one stays");
         let plain = exchange(it.traffic, "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
         assert!(!plain.is_ok_and(|reply| reply.starts_with("HTTP")), "TLS is still on");

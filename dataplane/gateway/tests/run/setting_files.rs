@@ -222,14 +222,6 @@ const LIST: &[Line] = &[
     ("key_file = \"DIR/hash.key\"", None),
 ];
 
-const RULES: &[Line] = &[
-    ("[rules]", None),
-    (
-        "custom = [\"DIR/text\"]",
-        Some(("rules.custom", "DIR/text: ", "`aegis-gateway rules test FILE` tries a file out")),
-    ),
-];
-
 /// A section of a PEM file.
 fn pem(label: &str, bytes: &[u8]) -> String {
     let text = data_encoding::BASE64.encode(bytes);
@@ -264,7 +256,7 @@ fn a_file_of_another_kind_is_reported_at_its_own_setting_with_what_belongs_there
         let mode = if entry.path().is_dir() { 0o700 } else { 0o600 };
         std::fs::set_permissions(entry.path(), std::fs::Permissions::from_mode(mode)).expect("set");
     }
-    for lines in [CERTIFICATES, UPSTREAMS, OTHERS, LIST, RULES] {
+    for lines in [CERTIFICATES, UPSTREAMS, OTHERS, LIST] {
         let text: String = lines.iter().flat_map(|(line, _)| [line, "\n"]).collect();
         let said = check(folder.path(), &text);
         let errors: Vec<&str> = said.split("error: ").skip(1).collect();
@@ -281,4 +273,42 @@ fn a_file_of_another_kind_is_reported_at_its_own_setting_with_what_belongs_there
         }
         assert_eq!(errors.len(), expected, "no other: {said}");
     }
+}
+
+/// The head of a rule, up to its pattern.
+fn rule(id: &str, line: &str) -> String {
+    format!(
+        "[[rule]]\nid = \"{id}\"\nname = \"A key\"\ncategory = \"key\"\nseverity = \"high\"\nimpact = \"A\"\n{line}\n"
+    )
+}
+
+/// All that is wrong with all rule files, at its line and column.
+#[test]
+fn everything_that_is_wrong_with_rule_files_is_told_at_its_place() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let good = rule("fine", "pattern = 'acme_[0-9a-f]{24}'");
+    for (name, text) in [
+        ("two.toml", rule("one", "pattern = '('") + &good + &rule("two", "pattern = '[a-z]*'")),
+        ("other.toml", rule("three", "colour = 1") + &rule("four", "pattern = '('")),
+        ("text", "nothing of all that\n".to_owned()),
+        ("empty.toml", "# rules follow\n".to_owned()),
+        ("cut.toml", good.replace("fine", "five").trim_end().to_owned()),
+    ] {
+        std::fs::write(folder.path().join(name), text).expect("written");
+    }
+    let files =
+        ["two.toml", "other.toml", "text", "empty.toml", "cut.toml"].map(|name| format!("\"DIR/{name}\""));
+    let said = check(folder.path(), &format!("[rules]\ncustom = [{}]\n", files.join(", ")));
+    for expected in [
+        "DIR/two.toml:2:6: rules.custom[0]: rule `one`: ",
+        "DIR/two.toml:16:6: rules.custom[0]: rule `two`: ",
+        "DIR/other.toml:7:1: rules.custom[1]: unknown field `colour`",
+        "DIR/other.toml:9:6: rules.custom[1]: rule `four`: ",
+        "DIR/text:1:9: rules.custom[2]: ",
+        "DIR/aegis.toml:2:1: rules.custom[3]: DIR/empty.toml looks cut off: there is no rule in it",
+        "DIR/aegis.toml:2:1: rules.custom[4]: DIR/cut.toml looks cut off: the file's last line does not end",
+    ] {
+        assert_eq!(said.matches(&format!("error: {expected}")).count(), 1, "{expected}\n{said}");
+    }
+    assert_eq!(said.matches("error: DIR/").count(), 7, "no other: {said}");
 }

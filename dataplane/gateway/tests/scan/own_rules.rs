@@ -83,15 +83,26 @@ fn what_is_refused_is_said_with_its_line() {
     refused(
         &with("pattern = '[a-z]*'"),
         1,
-        &["error: own.toml:3: rule `acme-key`: ", "empty string", "help: "],
+        &["error: own.toml:3:6: rule `acme-key`: ", "empty string", "help: "],
     );
     refused(
         &with("value = '[0-9]{9}'\nkeywords = ['in']"),
         1,
-        &["own.toml:3: rule `acme-key`: costs too much"],
+        &["own.toml:3:6: rule `acme-key`: costs too much"],
     );
-    refused(&with("colour = 1"), 1, &["own.toml: ", "line 8", "unknown field `colour`"]);
+    refused(&with("colour = 1"), 1, &["error: own.toml:8:1: unknown field `colour`"]);
     refused("", 1, &["own.toml: no rules"]);
+    refused(
+        GOOD.trim_end(),
+        1,
+        &["own.toml: the file's last line does not end", "help: end it with a line break"],
+    );
+    let two = with("pattern = '('") + &with("colour = 1").replace("acme-key", "acme-other");
+    refused(
+        &two,
+        1,
+        &["error: own.toml:3:6: rule `acme-key`: ", "\nerror: own.toml:", "unknown field `colour`"],
+    );
     let output = rules(&["test", "missing.toml"], folder.path());
     assert_eq!(output.status.code(), Some(2));
     let output = rules(&["test", "own.toml", "--text", "missing.log"], folder.path());

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use aegis_detect::rule_test::{self, FailedExample as Trial};
 use aegis_detect::{Cost, Finding, Rule, RuleIndex, RuleSource, Rules, Scanner, Selection};
+use aegis_settings::document::CutOff;
 use clap::Args;
 
 use crate::cli::outcome::{CliFailure, CliOutcome, failure, print, say};
-use crate::cli::rule_options::{HOW_RULES_ARE_MADE, read_rule_file};
+use crate::cli::rule_options::{read_rule_file, refused_rules};
 use crate::cli::scan;
 
 /// Fewer examples of a kind than this say too little.
@@ -55,6 +56,7 @@ impl RuleTest {
     pub(super) fn execute(&self) -> Result<CliOutcome, CliFailure> {
         let source = read_rule_file(&self.file)?;
         let name = source.name.clone();
+        let is_ended = source.text.is_empty() || source.text.ends_with('\n');
         let rules = match load(source) {
             Ok(rules) => rules,
             Err(error) => {
@@ -68,6 +70,11 @@ impl RuleTest {
             rules.iter().filter(|(_, rule)| rule.group == name).map(|(index, _)| index).collect();
         if own.is_empty() {
             say(failure(format!("{name}: no rules"), "a rule begins with [[rule]]"));
+            return Ok(CliOutcome::No);
+        }
+        if !is_ended {
+            let (what, help) = CutOff::NoLineEnd.explain();
+            say(failure(format!("{name}: {what}; the gateway takes it for cut off"), help));
             return Ok(CliOutcome::No);
         }
         let (report, failed) = try_all(&mut scanner, &own)?;
@@ -89,8 +96,8 @@ impl RuleTest {
 fn load(source: RuleSource) -> Result<Arc<Rules>, CliFailure> {
     // Not from the cache: trying rules out would fill it with what nobody needs again.
     let custom = [source];
-    Rules::load(&Selection { custom: &custom, ..Selection::default() })
-        .map_err(|error| failure(error, HOW_RULES_ARE_MADE))
+    let selection = Selection { custom: &custom, ..Selection::default() };
+    Rules::load(&selection).map_err(|first| refused_rules(&selection, first))
 }
 
 /// A line for each rule and one for each of its failures, and the number of rules that failed.

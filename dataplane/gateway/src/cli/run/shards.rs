@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use super::threads::spawn;
+use crate::cli::capacity;
 use crate::cli::outcome::{CliFailure, failure};
 use crate::config::settings::{Driver, Settings};
 use crate::control::shared::Shared;
@@ -31,11 +32,12 @@ impl ShardPlan {
     pub(super) fn new(settings: &Settings) -> Result<ShardPlan, CliFailure> {
         let driver = shard::driver::choose(settings.server.driver).map_err(|what| failure(what, ""))?;
         let cpus = os::cpus();
-        let shards = if settings.server.shards == 0 { cpus.len() } else { settings.server.shards };
+        let shape = capacity::shape(settings);
+        let shards = shape.shards;
         if let Some(problem) = os::ring_memory_problem(shards).filter(|_| driver == Driver::IoUring) {
             tracing::warn!("{problem}");
         }
-        let connections = affordable_connections(settings, shards)?;
+        let connections = affordable_connections(settings, shape)?;
         Ok(ShardPlan { driver, shards, cpus, connections })
     }
 
@@ -69,7 +71,7 @@ impl ShardPlan {
 
 /// The client connections that there is room for: as many as configured, if the limit of descriptors allows them. Those that
 /// it does not are refused, instead of being accepted and then left without an upstream.
-fn affordable_connections(settings: &Settings, shards: usize) -> Result<usize, CliFailure> {
+fn affordable_connections(settings: &Settings, shape: ProcessShape) -> Result<usize, CliFailure> {
     let wanted = settings.server.max_connections;
     let limit = match os::raise_descriptor_limit() {
         Ok(limit) => limit,
@@ -78,15 +80,7 @@ fn affordable_connections(settings: &Settings, shards: usize) -> Result<usize, C
             return Ok(wanted);
         }
     };
-    let shape = ProcessShape { shards, addresses: settings.server.listen.len() };
-    let connections = usize::try_from(shape.connections_within(limit)).unwrap_or(usize::MAX);
-    if connections < shards {
-        let least = shape.needed_for(shards as u64);
-        return Err(failure(
-            format!("{limit} open files are allowed, too few for one client on each of {shards} shards"),
-            &format!("allow {least} or more with LimitNOFILE (systemd) or ulimit -n, or lower server.shards"),
-        ));
-    }
+    let connections = capacity::connections(shape, limit).map_err(|(what, help)| failure(what, &help))?;
     if connections < wanted {
         tracing::warn!(
             limit,

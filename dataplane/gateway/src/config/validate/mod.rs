@@ -87,15 +87,15 @@ fn server(settings: &Settings, problems: &mut Vec<Problem>) {
 fn reach(settings: &Settings, problems: &mut Vec<Problem>) {
     let (auth, tls) = (&settings.auth, &settings.server.tls);
     let asks = auth.demands_keys() || tls.client_auth == ClientAuth::Required;
-    let missing = match (asks, tls.certificates.is_empty()) {
-        (false, true) => "neither a key nor TLS",
-        (false, false) => "no key",
-        (true, true) => "no TLS",
+    let (missing, add) = match (asks, tls.certificates.is_empty()) {
+        (false, true) => ("neither a key nor TLS", "[[auth.keys]] and server.tls.certificates"),
+        (false, false) => ("no key", "[[auth.keys]]"),
+        (true, true) => ("no TLS", "server.tls.certificates"),
         (true, false) => return,
     };
     for address in settings.server.listen.iter().filter(|address| !address.ip().is_loopback()) {
         let what = format!("{address} can be reached from the network, and there is {missing}");
-        let help = "add [[auth.keys]] and server.tls.certificates, or listen on 127.0.0.1";
+        let help = format!("add {add}, or listen on 127.0.0.1");
         problems.push(Problem::warning("server.listen", what, help));
     }
 }
