@@ -1,7 +1,7 @@
 //! Looks once a second whether the state folder is still there, with the master key that this gateway runs with.
 
 use std::fs::Metadata;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +34,7 @@ pub(super) async fn keep_watch(shared: Arc<Shared>, landmark: Landmark) {
 fn report(shared: &Shared, watch: &Watch, seen: Seen) {
     let (key, detail) = match seen {
         Seen::Gone => (KeyState::Gone, String::new()),
-        Seen::There | Seen::Unclear => (KeyState::InUse, String::new()),
+        Seen::There => (KeyState::InUse, String::new()),
         Seen::Key(Ok(key)) if shared.state_folder.is_in_use(&key) => (KeyState::InUse, String::new()),
         Seen::Key(Ok(_)) => (KeyState::Other, "it is another one than this gateway runs with".to_owned()),
         Seen::Key(Err(problem)) => (KeyState::Other, problem.what),
@@ -60,8 +60,6 @@ enum Seen {
     Gone,
     /// It is there, and is no key.
     There,
-    /// It cannot be seen, which says nothing.
-    Unclear,
     /// What the key is, or why it is none.
     Key(Result<KeyFingerprint, Problem>),
 }
@@ -76,8 +74,7 @@ impl Watch {
     fn look(&mut self) -> Seen {
         let stamp = match self.landmark.path.metadata() {
             Ok(data) => FileStamp::of(&data),
-            Err(error) if error.kind() == ErrorKind::NotFound => return Seen::Gone,
-            Err(_) => return Seen::Unclear,
+            Err(error) => return self.missed(&error),
         };
         if !self.landmark.is_key {
             return Seen::There;
@@ -88,6 +85,17 @@ impl Watch {
         };
         self.last_read = Some((stamp, read.clone()));
         Seen::Key(read)
+    }
+
+    /// What it means that the landmark cannot be looked at. A start would not find a key there either, so only a look that
+    /// succeeds says that all is well.
+    fn missed(&mut self, error: &io::Error) -> Seen {
+        self.last_read = None;
+        if !self.landmark.is_key || matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) {
+            return Seen::Gone;
+        }
+        let what = format!("cannot look at {}: {error}", self.landmark.path.display());
+        Seen::Key(Err(Problem::error("state.dir", what, "")))
     }
 }
 
@@ -112,7 +120,7 @@ impl FileStamp {
 #[cfg(test)]
 mod tests {
     use std::fs::{self, Permissions};
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
 
@@ -129,7 +137,7 @@ mod tests {
             Seen::Key(Ok(key)) => Ok(key),
             Seen::Key(Err(problem)) => Err(problem.what),
             Seen::Gone => Err("gone".to_owned()),
-            Seen::There | Seen::Unclear => Err("unclear".to_owned()),
+            Seen::There => Err("no key".to_owned()),
         };
         assert_eq!(seen(), Err("gone".to_owned()));
         put(&"01".repeat(32), 0o600);
@@ -147,6 +155,13 @@ mod tests {
         assert_ne!(seen().unwrap(), first);
         put(&"01".repeat(32), 0o600);
         assert_eq!(seen(), Ok(first));
+        fs::remove_file(&path).unwrap();
+        symlink(&path, &path).unwrap();
+        assert!(seen().unwrap_err().contains("cannot look at"), "a link to itself is no key");
+        fs::remove_file(&path).unwrap();
+        assert_eq!(seen(), Err("gone".to_owned()));
+        put(&"01".repeat(32), 0o600);
+        assert_eq!(seen(), Ok(first));
     }
 
     #[test]
@@ -155,7 +170,10 @@ mod tests {
         let path = folder.path().join("state");
         let mut watch = Watch { landmark: Landmark { path: path.clone(), is_key: false }, last_read: None };
         assert!(matches!(watch.look(), Seen::Gone));
-        fs::create_dir(path).unwrap();
+        fs::create_dir(&path).unwrap();
         assert!(matches!(watch.look(), Seen::There));
+        fs::remove_dir(&path).unwrap();
+        symlink(&path, &path).unwrap();
+        assert!(matches!(watch.look(), Seen::Gone), "a link to itself leads to no folder");
     }
 }
