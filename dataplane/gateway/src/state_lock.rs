@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use aegis_settings::Problem;
 
 use crate::instance;
-use crate::os::NotedName;
+use crate::os::{self, NotedName};
 
 /// Name of the file in the state folder that is locked.
 const LOCK_FILE: &str = "gateway.lock";
@@ -31,9 +31,14 @@ pub fn name(folder: &Path, lock: &File) -> io::Result<NotedName> {
 ///
 /// # Errors
 ///
-/// When another gateway has it, and does not end within a second.
+/// When another gateway has it, and does not end within a second, and when the lock is no file.
 pub fn take(folder: &Path) -> Result<Option<File>, Problem> {
     let path = folder.join(LOCK_FILE);
+    // To open a pipe for writing waits for somebody who reads it.
+    if let Some(kind) = os::unfit_to_reread(&path) {
+        let what = format!("{} is {kind}, and must be a file", path.display());
+        return Err(Problem::error("state.dir", what, "remove it: a gateway makes its own"));
+    }
     let file = match OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path) {
         Ok(file) => file,
         Err(error) => {
@@ -81,6 +86,14 @@ mod tests {
         assert!(take(folder.path()).is_err(), "who was handed the file holds the lock");
         drop(handed_on);
         assert!(take(folder.path()).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_lock_that_is_a_pipe_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        nix::unistd::mkfifo(&folder.path().join(LOCK_FILE), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let problem = take(folder.path()).unwrap_err();
+        assert!(problem.what.ends_with("gateway.lock is a pipe, and must be a file"), "{}", problem.what);
     }
 
     #[test]
