@@ -159,12 +159,9 @@ impl GatewayBuilder {
     pub fn start(self) -> Gateway {
         let limits_files = self.file_size.is_some();
         let mut gateway = self.launch();
-        let admin = gateway.admin;
-        gateway.process.wait_until(|_| is_ready(admin).then_some(()));
-        // The file that other commands find it by is the last descriptor that a start takes, behind readiness.
-        let file = gateway.state.join(format!("gateway-{}.json", gateway.process.id()));
+        gateway.wait_until_ready();
         if !limits_files {
-            gateway.process.wait_until(|_| file.exists().then_some(()));
+            gateway.wait_until_found();
         }
         gateway
     }
@@ -249,6 +246,18 @@ impl Gateway {
     /// One gateway before one provider for all APIs.
     pub fn before(url: &str) -> Gateway {
         Gateway::builder().all_upstreams(url).start()
+    }
+
+    /// Waits until it says that it is ready.
+    pub fn wait_until_ready(&mut self) {
+        let admin = self.admin;
+        self.process.wait_until(|_| is_ready(admin).then_some(()));
+    }
+
+    /// Waits for the file that other commands find it by: the last descriptor that a start takes, behind readiness.
+    pub fn wait_until_found(&mut self) {
+        let file = self.state.join(format!("gateway-{}.json", self.process.id()));
+        self.process.wait_until(|_| file.exists().then_some(()));
     }
 
     /// A connection to it.

@@ -173,7 +173,8 @@ fn each_action_does_what_the_table_says() {
 #[test]
 fn a_rule_counts_before_its_category_and_that_before_the_default_and_an_allowed_value_passes() {
     let secret = Seeded::new(8).github();
-    let hash: String = Sha256::digest(&secret).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash =
+        Sha256::digest(&secret).iter().fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"));
     for (config, expected) in [
         ("[policy]\ndefault = \"allow\"\n".to_owned(), Seen::Secret),
         ("[policy]\ndefault = \"allow\"\n[policy.categories]\ntoken = \"block\"\n".to_owned(), Seen::Nothing),

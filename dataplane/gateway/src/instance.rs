@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::os::NotedName;
+use crate::os::{self, NotedName};
 
 /// What the names of these files begin with; the process number follows.
 const PREFIX: &str = "gateway-";
@@ -97,7 +97,11 @@ pub fn announce(folder: &Path, instance: &Instance) -> io::Result<Announced> {
     let path = folder.join(format!("{PREFIX}{}{SUFFIX}", instance.pid));
     // Under another name until it is locked: a file without a lock would be taken for one that was left behind.
     let draft = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    match fs::remove_file(&draft) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     file.try_lock().map_err(io::Error::from)?;
     let text = serde_json::to_vec(instance)?;
     file.write_all(&text).and_then(|()| fs::rename(&draft, &path)).inspect_err(|_| {
@@ -125,7 +129,7 @@ fn files(folder: &Path) -> impl Iterator<Item = PathBuf> {
 
 /// The file if a living gateway has it locked.
 fn open_locked(path: &Path) -> io::Result<Option<File>> {
-    let file = File::open(path)?;
+    let file = os::open_to_reread(path)?;
     match file.try_lock_shared() {
         Ok(()) => Ok(None),
         Err(TryLockError::WouldBlock) => Ok(Some(file)),

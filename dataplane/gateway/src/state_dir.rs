@@ -138,7 +138,7 @@ pub fn master_key(settings: &Settings, missing: MissingKey) -> Result<MasterKey,
         return read(&MASTER, path);
     }
     let path = folder(settings).join(MASTER.file);
-    if !path.exists() {
+    if is_missing(&path) {
         match missing {
             MissingKey::Create => {}
             MissingKey::Invent => return random_key(),
@@ -206,7 +206,7 @@ pub fn known_key(settings: &Settings, create: bool) -> Result<MasterKey, Problem
 fn in_folder(key: &KeyUse, settings: &Settings, create: bool) -> Result<MasterKey, Problem> {
     let folder = folder(settings);
     let path = folder.join(key.file);
-    if create && !path.exists() {
+    if create && is_missing(&path) {
         prepare_folder(&folder)?;
         create_key(&folder, &path).map_err(|error| {
             let what = format!("cannot create {}: {error}", path.display());
@@ -214,6 +214,11 @@ fn in_folder(key: &KeyUse, settings: &Settings, create: bool) -> Result<MasterKe
         })?;
     }
     read(key, &path)
+}
+
+/// Whether nothing is there. What cannot be looked at, as a link that leads to itself, is no reason to make a key.
+fn is_missing(path: &Path) -> bool {
+    matches!(path.try_exists(), Ok(false))
 }
 
 /// 256 random bits.
@@ -363,6 +368,17 @@ mod tests {
         settings.tokens.key_file = None;
         settings.tokens.key = Some(crate::config::Secret::new("0A".repeat(32)));
         assert_eq!(*master_key(&settings, MissingKey::Create).unwrap(), [10; KEY_LEN]);
+    }
+
+    #[test]
+    fn a_key_that_is_a_link_to_itself_is_told_and_not_invented() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(KEY_FILE);
+        std::os::unix::fs::symlink(&path, &path).unwrap();
+        for missing in [MissingKey::Create, MissingKey::Invent, MissingKey::Refuse] {
+            let problem = master_key(&settings_in(folder.path()), missing).unwrap_err();
+            assert!(problem.what.starts_with(&format!("cannot read {}", path.display())), "{}", problem.what);
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use aegis_settings::Problem;
 
 use crate::instance;
-use crate::os::NotedName;
+use crate::os::{self, NotedName};
 
 /// Name of the file in the state folder that is locked.
 const LOCK_FILE: &str = "gateway.lock";
@@ -31,9 +31,14 @@ pub fn name(folder: &Path, lock: &File) -> io::Result<NotedName> {
 ///
 /// # Errors
 ///
-/// When another gateway has it, and does not end within a second.
+/// When another gateway has it, and does not end within a second, and when the lock is no file.
 pub fn take(folder: &Path) -> Result<Option<File>, Problem> {
     let path = folder.join(LOCK_FILE);
+    // To open a pipe for writing waits for somebody who reads it.
+    if let Some(kind) = os::unfit_to_reread(&path) {
+        let what = format!("{} is {kind}, and must be a file", path.display());
+        return Err(Problem::error("state.dir", what, "remove it: a gateway makes its own"));
+    }
     let file = match OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path) {
         Ok(file) => file,
         Err(error) => {
@@ -62,7 +67,7 @@ pub fn warn_of_another(folder: &Path) -> Option<Problem> {
     let is_held = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
     let help = "right if that one is to reload this configuration; else stop it, take its place with --takeover, or give \
                 another folder with --state DIR";
-    is_held.then(|| Problem::warning("state.dir", held(folder).what, help))
+    is_held.then(|| Problem::warning("state.dir", locked_by_other(folder).what, help))
 }
 
 /// What is said when another gateway has the folder.
@@ -95,6 +100,14 @@ mod tests {
         drop(handed_on);
         assert_eq!(warn_of_another(folder.path()), None, "nobody holds it");
         assert!(take(folder.path()).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_lock_that_is_a_pipe_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        nix::unistd::mkfifo(&folder.path().join(LOCK_FILE), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let problem = take(folder.path()).unwrap_err();
+        assert!(problem.what.ends_with("gateway.lock is a pipe, and must be a file"), "{}", problem.what);
     }
 
     #[test]

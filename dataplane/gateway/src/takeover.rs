@@ -196,7 +196,7 @@ pub struct Predecessor {
 ///
 /// # Errors
 ///
-/// When it refuses, or does not answer.
+/// When it refuses, ends, or does not answer.
 pub fn ask(folder: &Path) -> io::Result<Option<(Predecessor, Handover)>> {
     let link = match at_short_path(folder, |path| UnixStream::connect(path)) {
         Ok(link) => link,
@@ -214,6 +214,12 @@ pub fn ask(folder: &Path) -> io::Result<Option<(Predecessor, Handover)>> {
         _ => error,
     })?;
     Ok(Some((Predecessor { link, process }, handover)))
+}
+
+/// Whether `error` of [`ask`] says that the other side has closed the connection, as one does that ends.
+pub fn is_closed(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof)
 }
 
 impl Predecessor {

@@ -301,3 +301,51 @@ fn check_tries_the_addresses_that_run_would_open() {
     let said = text(&output.stderr);
     assert!(said.contains("AEGIS_SERVER_LISTEN: server.listen: cannot listen on 192.0.2.1:8080"), "{said}");
 }
+
+/// Makes a pipe that nobody writes.
+fn pipe(path: &Path) {
+    std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+    assert!(Command::new("mkfifo").arg(path).status().expect("mkfifo runs").success());
+}
+
+/// What `timeout` ends with when it had to end its program.
+const TOOK_TOO_LONG: i32 = 124;
+
+#[test]
+fn pipes_in_place_of_files_hold_no_command_up() {
+    let (state, home) = (folder(), folder());
+    pipe(&state.path().join("gateway-1.json"));
+    for place in [".codex/config.toml", ".claude/settings.json", ".env"] {
+        pipe(&home.path().join(place));
+    }
+    let bounded = |arguments: &[&str]| {
+        let mut bounded = Command::new("timeout");
+        bounded.arg("20").arg(env!("CARGO_BIN_EXE_aegis-gateway")).args(arguments);
+        bounded.env("AEGIS_CACHE_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/rules"));
+        bounded.env("AEGIS_STATE_DIR", state.path()).env("HOME", home.path());
+        bounded.env_remove("AEGIS_CONFIG").env_remove("OPENCODE_CONFIG_CONTENT").env_remove("CODEX_HOME");
+        let output = feed(&mut bounded, b"");
+        assert_ne!(output.status.code(), Some(TOOK_TOO_LONG), "{arguments:?}");
+        output
+    };
+    assert!(bounded(&["env", "claude", "--shell", "sh"]).status.success());
+    let report = bounded(&["doctor"]);
+    let expected = "config.toml) cannot be read: it is a pipe, and must be a file";
+    assert!(text(&report.stdout).contains(expected), "{}", text(&report.stdout));
+}
+
+#[test]
+fn an_empty_variable_is_named() {
+    let state = folder();
+    let said = |arguments: &[&str], variable: &str| {
+        let output = feed(program(state.path()).args(arguments).env(variable, ""), b"");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        text(&output.stderr).to_owned()
+    };
+    for arguments in [&["check"][..], &["env", "claude"], &["doctor"]] {
+        let said = said(arguments, "AEGIS_CONFIG");
+        assert!(said.starts_with("error: the variable AEGIS_CONFIG is set, and is empty\n"), "{said}");
+    }
+    let said = said(&["rules", "list"], "AEGIS_STATE_DIR");
+    assert!(said.contains("AEGIS_STATE_DIR is set, and is empty"), "{said}");
+}

@@ -171,6 +171,34 @@ fn a_takeover_that_does_not_come_about_changes_nothing() {
     assert_eq!(new.exchange(&request("last")).status(), 200);
 }
 
+/// Whether somebody is connected to the socket by which a gateway in `state` is taken over from.
+fn is_asked_for_its_place(state: &Path) -> bool {
+    let socket = state.join("takeover.sock");
+    let sockets = fs::read_to_string("/proc/net/unix").expect("the kernel's list of sockets");
+    sockets.lines().filter(|line| line.ends_with(&*socket.to_string_lossy())).count() > 1
+}
+
+#[test]
+fn a_gateway_that_ends_before_it_hands_over_is_followed_by_a_plain_start() {
+    let upstream = provider();
+    let mut old = before(&upstream).start();
+    for signal in [Signal::SIGKILL, Signal::SIGTERM] {
+        // It cannot answer until it ends.
+        old.process.signal(Signal::SIGSTOP);
+        let mut new = before(&upstream).in_place_of(&old).takeover().launch();
+        wait_until("the new one asks", || is_asked_for_its_place(old.state()));
+        old.process.signal(signal);
+        old.process.signal(Signal::SIGCONT);
+        let ended = old.process.wait(PATIENCE).expect("the old one ends");
+        assert_eq!(ended.success(), signal == Signal::SIGTERM, "{ended}: {}", old.process.output());
+        new.wait_until_ready();
+        new.wait_until_found();
+        assert_eq!(new.exchange(&request("new")).status(), 200);
+        expect_locked(&new, &upstream);
+        old = new;
+    }
+}
+
 /// Starts a gateway, which must not start and say why.
 fn refused(second: GatewayBuilder, message: &str) {
     let mut second = second.launch();

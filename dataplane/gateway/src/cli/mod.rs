@@ -32,9 +32,10 @@ mod version;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser, Subcommand};
 
-use outcome::{CliOutcome, say};
+use outcome::{CliOutcome, failure, say};
 
 use crate::os;
 
@@ -101,7 +102,17 @@ pub fn main() -> ExitCode {
     // A reload may be asked for before anything here can hear it, and would end the process.
     let blocked = os::block_hangup();
     let begun = Instant::now();
-    let command = Cli::parse().command;
+    let command = match Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(error) => {
+            if let Some(variable) = empty_variable(&error) {
+                let help = "unset it, or give it a value";
+                say(failure(format!("the variable {variable} is set, and is empty"), help));
+                return CliOutcome::Failed.into();
+            }
+            error.exit()
+        }
+    };
     if !matches!(command, CliSubcommand::Run(_)) {
         let _ = blocked.and_then(|()| os::unblock_hangup());
     }
@@ -129,6 +140,19 @@ pub fn main() -> ExitCode {
             CliOutcome::Failed.into()
         }
     }
+}
+
+/// The variable of the environment that `error` is about, if that is set and empty: the message has only the option that
+/// it stands for.
+fn empty_variable(error: &clap::Error) -> Option<&'static str> {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let option = text(ContextKind::InvalidArg).filter(|_| text(ContextKind::InvalidValue) == Some(""))?;
+    let variables = [("--config ", "AEGIS_CONFIG"), ("--state ", "AEGIS_STATE_DIR")];
+    let (_, variable) = variables.into_iter().find(|(name, _)| option.starts_with(name))?;
+    std::env::var_os(variable).is_some_and(|value| value.is_empty()).then_some(variable)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Looks once a second whether the state folder is still there, with the master key that this gateway runs with.
 
 use std::fs::Metadata;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +34,7 @@ pub(super) async fn watch_state(shared: Arc<Shared>, marker: StateMarker) {
 fn report(shared: &Shared, probe: &StateProbe, observed: Observed) {
     let (key, detail) = match observed {
         Observed::Missing => (MasterKeyState::Missing, String::new()),
-        Observed::Present | Observed::Unreadable => (MasterKeyState::InUse, String::new()),
+        Observed::Present => (MasterKeyState::InUse, String::new()),
         Observed::Key(Ok(key)) if shared.state_folder.is_in_use(&key) => {
             (MasterKeyState::InUse, String::new())
         }
@@ -66,8 +66,6 @@ enum Observed {
     Missing,
     /// It is there, and is no key.
     Present,
-    /// It cannot be seen, which says nothing.
-    Unreadable,
     /// What the key is, or why it is none.
     Key(Result<KeyFingerprint, Problem>),
 }
@@ -82,8 +80,7 @@ impl StateProbe {
     fn run(&mut self) -> Observed {
         let stamp = match self.marker.path.metadata() {
             Ok(data) => FileStamp::of(&data),
-            Err(error) if error.kind() == ErrorKind::NotFound => return Observed::Missing,
-            Err(_) => return Observed::Unreadable,
+            Err(error) => return self.missed(&error),
         };
         if !self.marker.is_key {
             return Observed::Present;
@@ -94,6 +91,17 @@ impl StateProbe {
         };
         self.last_read = Some((stamp, read.clone()));
         Observed::Key(read)
+    }
+
+    /// What it means that the marker cannot be looked at. A start would not find a key there either, so only a look that
+    /// succeeds says that all is well.
+    fn missed(&mut self, error: &io::Error) -> Observed {
+        self.last_read = None;
+        if !self.marker.is_key || matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) {
+            return Observed::Missing;
+        }
+        let what = format!("cannot look at {}: {error}", self.marker.path.display());
+        Observed::Key(Err(Problem::error("state.dir", what, "")))
     }
 }
 
@@ -118,7 +126,7 @@ impl FileStamp {
 #[cfg(test)]
 mod tests {
     use std::fs::{self, Permissions};
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
 
@@ -136,7 +144,7 @@ mod tests {
             Observed::Key(Ok(key)) => Ok(key),
             Observed::Key(Err(problem)) => Err(problem.what),
             Observed::Missing => Err("gone".to_owned()),
-            Observed::Present | Observed::Unreadable => Err("unclear".to_owned()),
+            Observed::Present => Err("no key".to_owned()),
         };
         assert_eq!(seen(), Err("gone".to_owned()));
         put(&"01".repeat(32), 0o600);
@@ -154,6 +162,13 @@ mod tests {
         assert_ne!(seen().unwrap(), first);
         put(&"01".repeat(32), 0o600);
         assert_eq!(seen(), Ok(first));
+        fs::remove_file(&path).unwrap();
+        symlink(&path, &path).unwrap();
+        assert!(seen().unwrap_err().contains("cannot look at"), "a link to itself is no key");
+        fs::remove_file(&path).unwrap();
+        assert_eq!(seen(), Err("gone".to_owned()));
+        put(&"01".repeat(32), 0o600);
+        assert_eq!(seen(), Ok(first));
     }
 
     #[test]
@@ -163,7 +178,10 @@ mod tests {
         let mut probe =
             StateProbe { marker: StateMarker { path: path.clone(), is_key: false }, last_read: None };
         assert!(matches!(probe.run(), Observed::Missing));
-        fs::create_dir(path).unwrap();
+        fs::create_dir(&path).unwrap();
         assert!(matches!(probe.run(), Observed::Present));
+        fs::remove_dir(&path).unwrap();
+        symlink(&path, &path).unwrap();
+        assert!(matches!(probe.run(), Observed::Missing), "a link to itself leads to no folder");
     }
 }

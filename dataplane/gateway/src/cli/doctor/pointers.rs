@@ -3,8 +3,7 @@
 //! Of the files only addresses are taken, and of addresses nothing that could be a key.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::Read;
+use std::io::{self, ErrorKind, Read};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +12,7 @@ use serde_json::Value;
 use super::diagnosis::Diagnosis;
 use crate::cli::tools::OPENCODE_CONFIG;
 use crate::config::upstream_url::UpstreamUrl;
+use crate::os;
 
 /// Longest file that is read, in bytes.
 const MAX_LEN: u64 = 1 << 20;
@@ -87,18 +87,22 @@ fn of_home(home: &Path, gateways: &[UpstreamUrl]) -> Vec<Diagnosis> {
             (".codex/config.toml", Some(folder)) => PathBuf::from(folder).join("config.toml"),
             _ => home.join(place),
         };
-        let Some(text) = read(&path) else { continue };
-        diagnoses.extend(of_text(&format!("{tool} ({})", path.display()), &text, syntax, members, gateways));
+        let name = format!("{tool} ({})", path.display());
+        match read(&path) {
+            Ok(text) => diagnoses.extend(of_text(&name, &text, syntax, members, gateways)),
+            // A folder may have the name for another reason: `.env` of Python.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::IsADirectory) => {}
+            Err(error) => diagnoses.push(Diagnosis::note(format!("{name} cannot be read: {error}"), "")),
+        }
     }
     diagnoses
 }
 
-/// The file's text, if it is one.
-fn read(path: &Path) -> Option<String> {
-    let is_file = fs::metadata(path).ok()?.is_file();
+/// The file's text. A pipe would wait for somebody who writes it, and is not opened.
+fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
-    fs::File::open(path).ok().filter(|_| is_file)?.take(MAX_LEN).read_to_string(&mut text).ok()?;
-    Some(text)
+    os::open_to_reread(path)?.take(MAX_LEN).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 fn of_text(
@@ -174,6 +178,8 @@ fn is_same(a: &UpstreamUrl, b: &UpstreamUrl) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::cli::doctor::diagnosis::DiagnosisLevel;
 

@@ -13,10 +13,14 @@ use crate::config::ConfigError;
 use crate::config::settings::Settings;
 use crate::control::state_ownership::StateOwnership;
 use crate::takeover::{self, Handover, Predecessor};
+use crate::waiting::wait_until;
 use crate::{listeners, state_dir, state_lock};
 
 /// How long a gateway is looked for that should be there: it looks after what others find it by once a second.
 const FIND_LIMIT: Duration = Duration::from_millis(2_500);
+
+/// How long a gateway that has closed the connection before it handed anything over may take to end.
+const END_LIMIT: Duration = Duration::from_secs(3);
 
 /// How a gateway starts beside others of its state folder.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -84,11 +88,13 @@ impl ListeningSockets {
 fn ask(folder: &Path, settings: &Settings) -> Result<Option<(Predecessor, Handover)>, CliFailure> {
     let begun = Instant::now();
     let found = loop {
-        let found = takeover::ask(folder).map_err(|error| {
-            let what =
-                format!("cannot take over from the gateway that runs with {}: {error}", folder.display());
-            failure(what, "it goes on; see its log, or stop it and start without --takeover")
-        })?;
+        let found = match takeover::ask(folder) {
+            Err(error) if takeover::is_closed(&error) && has_ended(folder) => {
+                tracing::warn!("the gateway to take over from has ended before it handed anything over");
+                None
+            }
+            asked => asked.map_err(|error| cannot_take_over(folder, &error))?,
+        };
         if found.is_some() || begun.elapsed() >= FIND_LIMIT || taken_address(settings).is_none() {
             break found;
         }
@@ -105,6 +111,19 @@ fn ask(folder: &Path, settings: &Settings) -> Result<Option<(Predecessor, Handov
         }
     }
     Ok(found)
+}
+
+/// Whether no gateway runs with `folder` any more, or soon. One that ends gives the folder's lock up.
+fn has_ended(folder: &Path) -> bool {
+    wait_until(END_LIMIT, PAUSE, || state_lock::take(folder).is_ok())
+}
+
+/// What is said when the gateway that runs with `folder` keeps its place.
+fn cannot_take_over(folder: &Path, error: &io::Error) -> CliFailure {
+    let closed = "it closed the connection";
+    let why = if takeover::is_closed(error) { closed.to_owned() } else { error.to_string() };
+    let what = format!("cannot take over from the gateway that runs with {}: {why}", folder.display());
+    failure(what, "it goes on; see its log, or stop it and start without --takeover")
 }
 
 /// The address of `settings` at which somebody listens.
