@@ -158,10 +158,13 @@ fn colours_are_for_terminals_unless_they_are_asked_for() {
     assert_eq!(strip(text(&coloured.stdout)), text(&plain.stdout));
 }
 
+/// Makes something in a folder.
+type Make<'m> = &'m dyn Fn(&Path);
+
 #[test]
 fn what_has_the_name_and_is_no_file_is_an_error_and_not_passed_over() {
     let file = Path::new(".aegis.toml");
-    let made: [(&str, &dyn Fn(&Path)); 4] = [
+    let made: [(&str, Make<'_>); 4] = [
         ("is a pipe, and must be a file", &|folder| {
             assert!(Command::new("mkfifo").arg(folder.join(file)).status().expect("mkfifo runs").success());
         }),
