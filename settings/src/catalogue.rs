@@ -33,33 +33,38 @@ impl Catalogue {
 
     /// The key that `path` names.
     pub fn find(&self, path: &str) -> Option<&Key> {
-        self.keys.iter().find(|key| is_match(&key.path, path))
+        self.keys_like(path).find(|key| is_match(&key.path, path))
+    }
+
+    /// The keys that begin as `path` does. Most do not, and are not taken apart.
+    fn keys_like(&self, path: &str) -> impl Iterator<Item = &Key> + use<'_> {
+        let first = path.as_bytes().first().copied();
+        self.keys.iter().filter(move |key| key.path.as_bytes().first().copied() == first)
     }
 
     /// Whether `path` is a section: something above at least one key.
     pub fn is_section(&self, path: &str) -> bool {
         let depth = path.split('.').count();
-        self.keys.iter().any(|key| {
+        self.keys_like(path).any(|key| {
             let above: Vec<&str> = key.path.split('.').take(depth).collect();
             key.path.split('.').count() > depth && is_match(&above.join("."), path)
         })
     }
 
-    /// What is wrong with a key nobody knows, and what it may have been meant for.
-    pub fn explain_unknown(&self, path: &str) -> (String, String) {
+    /// What a key nobody knows may have been meant for.
+    pub fn suggest(&self, path: &str) -> String {
         let (above, name) = path.rsplit_once('.').unwrap_or(("", path));
         let depth = path.split('.').count();
         let siblings: Vec<&str> = self.siblings(above, depth);
         let near = nearest(name, siblings.iter().copied());
         let elsewhere =
             self.keys.iter().find(|key| key.path.rsplit('.').next() == Some(name) && !key.path.contains('['));
-        let help = match (near, elsewhere) {
+        match (near, elsewhere) {
             (Some(near), _) => format!("did you mean `{near}`?"),
             (None, Some(other)) => format!("there is `{}`", other.path),
             (None, None) if siblings.is_empty() => String::new(),
             (None, None) => format!("known here: {}", siblings.join(", ")),
-        };
-        (if above.is_empty() { "unknown section".to_owned() } else { "unknown key".to_owned() }, help)
+        }
     }
 
     /// Names that may stand at `depth` below `above`.

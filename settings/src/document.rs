@@ -3,18 +3,21 @@
 //! serde says what is wrong with a value but not under which key, and the checks that come later know the key but not
 //! the line. The index made here joins the two.
 
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
 
 use crate::catalogue::Catalogue;
-use crate::error::{ConfigError, Problem};
+use crate::error::{ConfigError, MAX_LISTED_PROBLEMS, Problem};
+use crate::faults::FaultyKeys;
 use crate::files;
+use crate::misfits::remove_misfits;
+use crate::places::PlaceIndex;
 
 /// One key of the file.
 #[derive(Debug, Clone)]
@@ -63,6 +66,11 @@ pub struct Document {
     path: PathBuf,
     text: String,
     entries: Vec<DocumentEntry>,
+    /// The entries by their paths.
+    by_path: HashMap<String, usize>,
+    /// Where keys and values begin, ascending, with the entry of each.
+    starts: Vec<(usize, usize)>,
+    places: PlaceIndex,
 }
 
 impl Document {
@@ -86,7 +94,9 @@ impl Document {
 
     /// Takes `text` as the contents of the file at `path`.
     fn parse(path: &Path, text: String) -> Result<Document, ConfigError> {
-        let mut document = Document { path: path.to_path_buf(), text, entries: Vec::new() };
+        let (entries, by_path, starts, places) =
+            (Vec::new(), HashMap::new(), Vec::new(), PlaceIndex::of(&text));
+        let mut document = Document { path: path.to_path_buf(), text, entries, by_path, starts, places };
         let mut entries = Vec::new();
         match DeTable::parse(&document.text) {
             Ok(table) => index(table.get_ref(), "", &mut entries),
@@ -94,6 +104,11 @@ impl Document {
                 return Err(document.syntax_error(&error).into());
             }
         }
+        for (number, entry) in entries.iter().enumerate() {
+            document.by_path.insert(entry.path.clone(), number);
+            document.starts.extend([(entry.key.start, number), (entry.value.start, number)]);
+        }
+        document.starts.sort_unstable();
         document.entries = entries;
         Ok(document)
     }
@@ -105,20 +120,18 @@ impl Document {
             Err(error) => return (toml::Table::new(), vec![self.syntax_error(&error)]),
         };
         let mut found = self.unknown_keys(catalogue);
-        for (offset, _) in &found {
-            remove_at(root.get_mut(), *offset);
+        let mut faults = FaultyKeys::default();
+        for (_, problem) in &found {
+            faults.insert(&problem.key);
         }
-        // serde stops at the first value that is wrong. Without it, it goes on to the next.
-        while let Err(error) = S::deserialize(Deserializer::from(root.clone())) {
-            let offset = error.span().map_or(0, |span| span.start);
-            let problem = self.value_error(&error, catalogue);
-            if !found.iter().any(|(_, known)| problem.may_follow_from(&known.key)) {
-                found.push((offset, problem));
+        remove_keys(root.get_mut(), &found.iter().map(|(offset, _)| *offset).collect());
+        let root = remove_misfits::<S>(root, &mut |error| {
+            let problem = self.value_error(error, catalogue);
+            if !faults.may_explain(&problem) {
+                faults.insert(&problem.key);
+                found.push((start_of(error), problem));
             }
-            if !remove_at(root.get_mut(), offset) {
-                break;
-            }
-        }
+        });
         found.sort_by_key(|(offset, _)| *offset);
         let table = toml::Table::deserialize(Deserializer::from(root)).unwrap_or_default();
         (table, found.into_iter().map(|(_, problem)| problem).collect())
@@ -135,8 +148,8 @@ impl Document {
     pub fn locate(&self, key: &str) -> Option<String> {
         let mut wanted = key;
         loop {
-            if let Some(entry) = self.entries.iter().find(|entry| entry.path == wanted) {
-                return Some(self.place_of(entry.key.start));
+            if let Some(index) = self.by_path.get(wanted) {
+                return Some(self.place_of(self.entries[*index].key.start));
             }
             wanted = &wanted[..wanted.rfind(['.', '['])?];
         }
@@ -159,72 +172,87 @@ impl Document {
 
     /// `file:line:column` of a byte, both counted from 1, columns in characters.
     fn place_of(&self, offset: usize) -> String {
-        let whole = (0..=offset.min(self.text.len())).rev().find(|at| self.text.is_char_boundary(*at));
-        let before = &self.text[..whole.unwrap_or(0)];
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
+        let (line, column) = self.places.find(&self.text, offset);
         format!("{}:{line}:{column}", self.path.display())
     }
 
     fn syntax_error(&self, error: &toml::de::Error) -> Problem {
-        let place = self.place_of(error.span().map_or(0, |span| span.start));
+        let place = self.place_of(start_of(error));
         let help = "quote text with \"...\"; a section begins with [name]";
         Problem::error("", format!("not valid TOML: {}", error.message()), help).at(place)
     }
 
     /// The keys nobody knows, with the offset of each.
     fn unknown_keys(&self, catalogue: &Catalogue) -> Vec<(usize, Problem)> {
-        let mut problems: Vec<(usize, Problem)> = Vec::new();
+        let mut unknown = FaultyKeys::default();
+        let mut entries: Vec<&DocumentEntry> = Vec::new();
         for entry in &self.entries {
-            let below_unknown =
-                problems.iter().any(|(_, above)| entry.path.starts_with(&format!("{}.", above.key)));
             let known = catalogue.find(&entry.path).is_some()
                 || ((entry.is_table || entry.path.ends_with(']')) && catalogue.is_section(&entry.path));
-            if !known && !below_unknown {
-                let (what, help) = catalogue.explain_unknown(&entry.path);
-                let problem = Problem::error(&entry.path, what, help).at(self.place_of(entry.key.start));
-                problems.push((entry.key.start, problem));
+            if !known && !unknown.covers(&entry.path) {
+                unknown.insert(&entry.path);
+                entries.push(entry);
             }
         }
-        problems
+        entries.sort_by_key(|entry| entry.key.start);
+        let problem = |(number, entry): (usize, &DocumentEntry)| {
+            let what = if entry.path.contains('.') { "unknown key" } else { "unknown section" };
+            // To guess what was meant takes longer than all the rest, and nobody reads the guess that is not listed.
+            let is_listed = number < MAX_LISTED_PROBLEMS;
+            let help = if is_listed { catalogue.suggest(&entry.path) } else { String::new() };
+            let problem = Problem::error(&entry.path, what, help).at(self.place_of(entry.key.start));
+            (entry.key.start, problem)
+        };
+        entries.into_iter().enumerate().map(problem).collect()
+    }
+
+    /// The innermost key at the byte `offset`, or whose value is there.
+    fn entry_at(&self, offset: usize) -> Option<&DocumentEntry> {
+        let is_there = |entry: &&DocumentEntry| entry.value.contains(&offset) || entry.key.contains(&offset);
+        let behind = self.starts.partition_point(|(start, _)| *start <= offset);
+        let before = &self.starts[..behind];
+        // What begins last is innermost; several may begin together.
+        let (start, _) = before.iter().rev().find(|(_, index)| is_there(&&self.entries[*index]))?;
+        let from = before.partition_point(|(other, _)| other < start);
+        let beginning = before[from..].iter().take_while(|(other, _)| other == start);
+        beginning
+            .map(|(_, index)| &self.entries[*index])
+            .filter(is_there)
+            .min_by_key(|entry| entry.value.len())
     }
 
     fn value_error(&self, error: &toml::de::Error, catalogue: &Catalogue) -> Problem {
-        let offset = error.span().map_or(0, |span| span.start);
-        let entry = self
-            .entries
-            .iter()
-            .filter(|entry| entry.value.contains(&offset) || entry.key.contains(&offset))
-            .min_by_key(|entry| entry.value.len());
-        let path = entry.map_or("", |entry| &entry.path);
+        let offset = start_of(error);
+        let path = self.entry_at(offset).map_or("", |entry| &entry.path);
         let (what, help) = catalogue.explain_value(path, error.message());
         Problem::error(path, what, help).at(self.place_of(offset))
     }
 }
 
-/// Removes the innermost key that stands at the byte `offset`, or whose value does; false if there is none. Items of lists
-/// stay, so that the others keep their numbers: what is wrong with one as a whole takes the list away.
-fn remove_at(table: &mut DeTable<'_>, offset: usize) -> bool {
+/// The byte where what is wrong begins.
+fn start_of(error: &toml::de::Error) -> usize {
+    error.span().map_or(0, |span| span.start)
+}
+
+/// Removes every key that stands at one of these bytes, whatever its value is.
+fn remove_keys(table: &mut DeTable<'_>, offsets: &HashSet<usize>) {
+    let named: Vec<_> = table.keys().filter(|key| offsets.contains(&key.span().start)).cloned().collect();
+    for key in named {
+        table.remove(&key);
+    }
     for (_, value) in table.iter_mut() {
-        let is_removed = match value.get_mut() {
-            DeValue::Table(inner) => remove_at(inner, offset),
-            DeValue::Array(items) => items.iter_mut().any(|item| match item.get_mut() {
-                DeValue::Table(inner) => remove_at(inner, offset),
-                _ => false,
-            }),
-            _ => false,
-        };
-        if is_removed {
-            return true;
+        match value.get_mut() {
+            DeValue::Table(inner) => remove_keys(inner, offsets),
+            DeValue::Array(items) => {
+                for item in items.iter_mut() {
+                    if let DeValue::Table(inner) = item.get_mut() {
+                        remove_keys(inner, offsets);
+                    }
+                }
+            }
+            _ => {}
         }
     }
-    let is_at = |span: Range<usize>| span.contains(&offset);
-    let found = table.iter().find(|(key, value)| {
-        let items = value.get_ref().as_array().into_iter().flat_map(|items| items.iter());
-        is_at(key.span()) || is_at(value.span()) || items.map(Spanned::span).any(is_at)
-    });
-    let Some(key) = found.map(|(key, _)| key.clone()) else { return false };
-    table.remove(&key).is_some()
 }
 
 fn index(table: &DeTable<'_>, above: &str, entries: &mut Vec<DocumentEntry>) {

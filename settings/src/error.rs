@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+/// Most problems of one configuration that are listed; the others are counted. More flood a log, and nobody reads them.
+pub const MAX_LISTED_PROBLEMS: usize = 100;
+
 /// How bad a [`Problem`] is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProblemSeverity {
     /// The program does not start, or keeps the configuration it has.
     Error,
@@ -12,7 +15,7 @@ pub enum ProblemSeverity {
 }
 
 /// One thing wrong with the configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Problem {
     /// How bad it is.
     pub severity: ProblemSeverity,
@@ -41,17 +44,6 @@ impl Problem {
     /// A warning about `key`; its place is filled in later.
     pub fn warning(key: impl Into<String>, what: impl Into<String>, help: impl Into<String>) -> Self {
         Problem { severity: ProblemSeverity::Warning, ..Problem::error(key, what, help) }
-    }
-
-    /// Whether this may be no more than a consequence of something wrong with `key`: it is about that key, about what is
-    /// above or below it, or names it.
-    pub fn may_follow_from(&self, key: &str) -> bool {
-        let is_below = |path: &str, above: &str| {
-            let rest = path.strip_prefix(above).filter(|_| !above.is_empty());
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-        };
-        let is_named = key.contains('.') && self.what.contains(key);
-        is_below(&self.key, key) || is_below(key, &self.key) || is_named
     }
 
     /// The same problem with a place.
@@ -86,18 +78,68 @@ pub struct ConfigError(pub Vec<Problem>);
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, problem) in self.0.iter().enumerate() {
+        for (i, problem) in self.listed().iter().enumerate() {
             if i > 0 {
                 writeln!(f)?;
             }
             write!(f, "{problem}")?;
         }
-        Ok(())
+        match self.unlisted() {
+            Some(rest) => write!(f, "\n{rest}"),
+            None => Ok(()),
+        }
     }
+}
+
+impl ConfigError {
+    /// The problems that are listed: the first [`MAX_LISTED_PROBLEMS`].
+    pub fn listed(&self) -> &[Problem] {
+        &self.0[..self.0.len().min(MAX_LISTED_PROBLEMS)]
+    }
+
+    /// What is said of the others; none where all are listed.
+    pub fn unlisted(&self) -> Option<String> {
+        let count = self.0.len().checked_sub(MAX_LISTED_PROBLEMS).filter(|count| *count > 0)?;
+        Some(format!("and {} more", grouped(count)))
+    }
+}
+
+/// A number with a comma before each three digits.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
 }
 
 impl From<Problem> for ConfigError {
     fn from(problem: Problem) -> Self {
         ConfigError(vec![problem])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_problems_are_listed_and_the_others_counted() {
+        let error = |count| ConfigError(vec![Problem::error("a.b", "wrong", ""); count]);
+        let lines = |count| error(count).to_string().lines().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(lines(2), ["error: a.b: wrong"; 2]);
+        assert_eq!(lines(MAX_LISTED_PROBLEMS), ["error: a.b: wrong"; MAX_LISTED_PROBLEMS]);
+        for (more, last) in [(1, "and 1 more"), (900, "and 900 more"), (4_900, "and 4,900 more")] {
+            let lines = lines(MAX_LISTED_PROBLEMS + more);
+            assert_eq!(
+                (lines.len(), lines.last().map(String::as_str)),
+                (MAX_LISTED_PROBLEMS + 1, Some(last))
+            );
+        }
+        assert!(error(1_234_667).to_string().ends_with("and 1,234,567 more"));
     }
 }

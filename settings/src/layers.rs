@@ -12,6 +12,7 @@ use crate::catalogue::Catalogue;
 use crate::document::Document;
 use crate::environment::{self, Applied};
 use crate::error::{ConfigError, Problem};
+use crate::faults::FaultyKeys;
 use crate::file_paths;
 use crate::range::Hint;
 use crate::schema::Setting;
@@ -36,7 +37,7 @@ pub struct ValueOrigins {
     from_environment: Vec<(String, String)>,
     from_flags: Vec<(String, &'static str)>,
     /// Keys whose value was wrong; the settings have the default instead.
-    left_out: Vec<String>,
+    left_out: FaultyKeys,
 }
 
 impl<S: Setting + DeserializeOwned> Layers<S> {
@@ -63,7 +64,10 @@ impl<S: Setting + DeserializeOwned> Layers<S> {
                 return Err(ConfigError(errors));
             }
         };
-        let left_out = errors.iter().chain(&empty_paths).map(|problem| problem.key.clone()).collect();
+        let mut left_out = FaultyKeys::default();
+        for problem in errors.iter().chain(&empty_paths) {
+            left_out.insert(&problem.key);
+        }
         let origins = ValueOrigins { document, from_environment, from_flags: Vec::new(), left_out };
         errors.extend(empty_paths.into_iter().map(|problem| origins.locate(problem)));
         Ok(Layers { settings, errors, warnings, origins })
@@ -125,7 +129,7 @@ impl ValueOrigins {
     /// value.
     #[must_use]
     pub fn locate_all(&self, error: ConfigError) -> ConfigError {
-        let is_own = |problem: &Problem| !self.left_out.iter().any(|key| problem.may_follow_from(key));
+        let is_own = |problem: &Problem| !self.left_out.may_explain(problem);
         ConfigError(error.0.into_iter().filter(is_own).map(|problem| self.locate(problem)).collect())
     }
 }

@@ -181,7 +181,8 @@ fn is_asked_for_its_place(state: &Path) -> bool {
 #[test]
 fn a_gateway_that_ends_before_it_hands_over_is_followed_by_a_plain_start() {
     let upstream = provider();
-    let mut old = before(&upstream).start();
+    let state = tempfile::tempdir().expect("a folder");
+    let mut old = before(&upstream).state(state.path()).start();
     for signal in [Signal::SIGKILL, Signal::SIGTERM] {
         // It cannot answer until it ends.
         old.process.signal(Signal::SIGSTOP);

@@ -1,5 +1,6 @@
 //! `check`: is this configuration right? Does everything `run` does before it takes traffic, and touches nothing.
 
+use std::collections::HashSet;
 use std::time::SystemTime;
 
 use aegis_settings::ProblemSeverity;
@@ -92,10 +93,11 @@ fn prepare(loaded: &mut Loaded, mut errors: Vec<Problem>) -> Result<Snapshot, Co
     let snapshot = built.map_err(|error| problems.extend(error.0)).ok();
     let certificates = snapshot.as_ref().map(|snapshot| &snapshot.certificates[..]).unwrap_or_default();
     problems.extend(certificates::problems(certificates, SystemTime::now()));
+    let known: HashSet<Problem> = errors.iter().cloned().collect();
     for problem in loaded.places.locate_all(ConfigError(problems)).0 {
         match problem.severity {
             ProblemSeverity::Warning => loaded.warnings.push(problem),
-            ProblemSeverity::Error if errors.contains(&problem) => {}
+            ProblemSeverity::Error if known.contains(&problem) => {}
             ProblemSeverity::Error => errors.push(problem),
         }
     }

@@ -188,6 +188,32 @@ mod tests {
     ];
 
     #[test]
+    fn thousands_of_mistakes_are_reported_each_at_its_place() {
+        use std::fmt::Write as _;
+
+        const COUNT: usize = 3_000;
+        let [mut values, mut names, mut keys] = [const { String::new() }; 3];
+        for number in 0..COUNT {
+            writeln!(values, "[upstreams.u{number}]\nurl = 5").unwrap();
+            writeln!(names, "[upstreams.u{number}]\nurl = \"http://h\"\nulr = 5").unwrap();
+            writeln!(keys, "[[auth.keys]]\nid = \"a{number}\"\nsha256 = \"00\"\ndisabled = 7").unwrap();
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("aegis.toml");
+        for (text, name, lines) in [(values, "url", 2), (names, "ulr", 3), (keys, "disabled", 4)] {
+            std::fs::write(&file, text).unwrap();
+            let sources = Sources { file: Some(file.clone()), ..Sources::default() };
+            let error = load(&sources).unwrap_err();
+            let found = error.0.iter().filter(|problem| problem.key.ends_with(&format!(".{name}")));
+            let places: Vec<&str> = found.map(|problem| &*problem.place).collect();
+            assert_eq!(places.len(), COUNT, "{error}");
+            let last = format!("{}:{}:", file.display(), COUNT * lines);
+            assert!(places[COUNT - 1].starts_with(&last), "{}", places[COUNT - 1]);
+            assert!(error.to_string().contains("\nand "), "{error}");
+        }
+    }
+
+    #[test]
     fn every_mistake_is_reported_not_the_first() {
         for (text, variables, expected) in CASES {
             let folder = tempfile::tempdir().unwrap();

@@ -4,7 +4,7 @@
 //! Runs off the shards. It either gives a complete snapshot or says everything that is wrong; the running one stays as
 //! it is.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -86,8 +86,10 @@ impl SnapshotBuilder {
         let mut problems = validate::check(settings);
         problems.retain(|problem| problem.severity == aegis_settings::ProblemSeverity::Error);
         // What cannot be built is often what the checks have told already, with what to do.
+        let key_and_what = |problem: &Problem| (problem.key.clone(), problem.what.clone());
+        let mut known: HashSet<_> = problems.iter().map(key_and_what).collect();
         let mut note = |problem: Problem| {
-            if !problems.iter().any(|known| known.key == problem.key && known.what == problem.what) {
+            if known.insert(key_and_what(&problem)) {
                 problems.push(problem);
             }
         };

@@ -4,6 +4,7 @@ mod accepted;
 mod encodings;
 mod folders;
 mod history;
+mod links;
 mod own_rules;
 mod project;
 mod sarif;

@@ -1,6 +1,8 @@
 //! What a project says about scans of its files, and the flags that win over it.
 
+use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Command;
 
 use super::{TOKEN, folder_of, places, put, scan, text};
 
@@ -154,4 +156,30 @@ fn colours_are_for_terminals_unless_they_are_asked_for() {
         codes.iter().fold(text.to_owned(), |text, code| text.replace(code, ""))
     };
     assert_eq!(strip(text(&coloured.stdout)), text(&plain.stdout));
+}
+
+/// Makes something in a folder.
+type Make<'m> = &'m dyn Fn(&Path);
+
+#[test]
+fn what_has_the_name_and_is_no_file_is_an_error_and_not_passed_over() {
+    let file = Path::new(".aegis.toml");
+    let made: [(&str, Make<'_>); 4] = [
+        ("is a pipe, and must be a file", &|folder| {
+            assert!(Command::new("mkfifo").arg(folder.join(file)).status().expect("mkfifo runs").success());
+        }),
+        ("is a device or a socket", &|folder| symlink("/dev/zero", folder.join(file)).expect("a link")),
+        ("Is a directory", &|folder| std::fs::create_dir(folder.join(file)).expect("a folder")),
+        ("Too many levels of symbolic links", &|folder| {
+            symlink(file, folder.join(file)).expect("a link");
+        }),
+    ];
+    for (what, make) in made {
+        let folder = folder_of(&[("a.txt", b"clean")]);
+        make(folder.path());
+        let output = scan(&["."], folder.path(), b"");
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{what}: {said}");
+        assert!(said.contains(".aegis.toml: ") && said.contains(what), "{said}");
+    }
 }

@@ -123,7 +123,8 @@ fn build(loaded: &Loaded) -> Result<Snapshot, ConfigError> {
 }
 
 fn of_errors(error: &ConfigError) -> Vec<Diagnosis> {
-    error.0.iter().map(of_problem).collect()
+    let rest = error.unlisted().map(|rest| Diagnosis::problem(rest, ""));
+    error.listed().iter().map(of_problem).chain(rest).collect()
 }
 
 fn of_problem(problem: &Problem) -> Diagnosis {

@@ -179,7 +179,9 @@ impl ScanSources {
     fn feed_change(&self, queue: &TaskQueue, change: Change) -> Result<(), Unwanted> {
         let Change { path, version, source } = change;
         let is_left_out = match version {
-            // Links, submodules, and what is gone by now.
+            // A link may lead elsewhere, and its name is what globs are held against.
+            None if matches!(source, Source::Link(..)) => self.excludes.hold(&path, false),
+            // Submodules, and what is gone by now.
             None => !path.symlink_metadata().is_ok_and(|data| data.is_file()) || self.excludes(&path),
             // The file need not be there any more.
             Some(_) => self.excludes.hold(&path, false),

@@ -32,7 +32,11 @@ impl ReportOutput {
             return Ok(Self::Device(BufWriter::new(device), path.to_path_buf()));
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let file = NamedTempFile::new_in(folder).map_err(|error| cannot_write(path, &error))?;
+        let file = NamedTempFile::new_in(folder).map_err(|error| {
+            // It names the file that was to be made beside the one that is asked for.
+            let text = error.to_string();
+            cannot_write(path, &text.split(" at path ").next().unwrap_or(&text))
+        })?;
         Ok(Self::File(BufWriter::new(file), path.to_path_buf()))
     }
 

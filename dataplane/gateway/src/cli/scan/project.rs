@@ -14,6 +14,7 @@ use toml::Spanned;
 
 use super::excludes;
 use crate::cli::outcome::{CliFailure, failure};
+use crate::os;
 
 /// The name of the file.
 pub(super) const FILE: &str = ".aegis.toml";
@@ -83,7 +84,13 @@ impl Project {
                 _ => found = Some(next),
             }
         }
-        found.flatten().map(|path| Project::read(&path)).transpose()
+        let Some(path) = found.flatten() else { return Ok(None) };
+        // A pipe or device that stands in a folder would be waited for; one that is named with --project may be meant.
+        if let Some(kind) = os::unfit_to_reread(&path) {
+            let what = format!("{}: is {kind}, and must be a file", path.display());
+            return Err(failure(what, HELP));
+        }
+        Project::read(&path).map(Some)
     }
 
     /// Reads a project file.
@@ -167,5 +174,6 @@ fn locate(path: &Path) -> Option<PathBuf> {
     let is_root = |folder: &&Path| ROOT_MARKS.iter().any(|mark| folder.join(mark).exists());
     let last = start.ancestors().find(is_root).unwrap_or(start);
     let mut folders = start.ancestors().take_while(|folder| folder.starts_with(last));
-    folders.find_map(|folder| Some(folder.join(FILE)).filter(|file| file.is_file()))
+    // Whatever has the name is meant: what cannot be read is an error, and not passed over.
+    folders.find_map(|folder| Some(folder.join(FILE)).filter(|file| file.symlink_metadata().is_ok()))
 }

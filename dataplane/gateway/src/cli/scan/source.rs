@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Stdio};
 
@@ -16,6 +17,8 @@ pub(super) enum Source {
     Input,
     /// A file.
     File(PathBuf, LineSelection),
+    /// The target of a link, which git keeps as it keeps a file's text.
+    Link(PathBuf, LineSelection),
     /// A version of a file that git keeps.
     Blob(Blob, LineSelection),
 }
@@ -98,7 +101,7 @@ impl Source {
     pub(super) fn lines(&self) -> LineSelection {
         match self {
             Source::Input => LineSelection::All,
-            Source::File(_, lines) | Source::Blob(_, lines) => lines.clone(),
+            Source::File(_, lines) | Source::Link(_, lines) | Source::Blob(_, lines) => lines.clone(),
         }
     }
 
@@ -107,6 +110,9 @@ impl Source {
         Ok(match self {
             Source::Input => Box::new(io::stdin().lock()),
             Source::File(path, _) => Box::new(open_file(path)?),
+            Source::Link(path, _) => {
+                Box::new(io::Cursor::new(std::fs::read_link(path)?.into_os_string().into_vec()))
+            }
             Source::Blob(blob, _) => Box::new(blob.open()?),
         })
     }

@@ -97,7 +97,7 @@ impl CommitHistory {
     fn lines(&self, file: &FileChange) -> LineSelection {
         match &file.lines {
             Some(lines) => lines.clone(),
-            None if !file.is_file || file.old == file.new => LineSelection::Ranges(Vec::new()),
+            None if !file.has_text || file.old == file.new => LineSelection::Ranges(Vec::new()),
             None => self.repository.compare(&file.old, &file.new),
         }
     }
@@ -109,7 +109,7 @@ impl CommitHistory {
         lines: LineSelection,
         take: &mut dyn FnMut(Change) -> Result<(), Unwanted>,
     ) -> Result<(), Unwanted> {
-        if !file.is_file || lines.is_empty() {
+        if !file.has_text || lines.is_empty() {
             return Ok(());
         }
         take(Change {

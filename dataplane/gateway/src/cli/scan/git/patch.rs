@@ -52,8 +52,8 @@ pub(super) struct FileChange {
     pub old: String,
     /// The object after; zeros for one that only the folder has.
     pub new: String,
-    /// Whether it is a file now, not a link or another repository.
-    pub is_file: bool,
+    /// Whether git keeps a text for it now: that of a file, or the target of a link. Another repository has none.
+    pub has_text: bool,
     /// The lines that are new; none when git shows no lines: it takes the file for binary, or no line changed.
     pub lines: Option<LineSelection>,
 }
@@ -119,12 +119,12 @@ fn raw_line(text: &[u8]) -> Option<FileChange> {
     let path = name(parts.next_back()?);
     let mut fields = head.split(' ').skip(1);
     let (mode, old, new) = (fields.next()?, fields.next()?, fields.next()?);
-    let is_file = mode.starts_with("100");
+    let has_text = ["100", "120"].iter().any(|kind| mode.starts_with(kind));
     Some(FileChange {
         path: PathBuf::from(OsString::from_vec(path)),
         old: old.to_owned(),
         new: new.to_owned(),
-        is_file,
+        has_text,
         lines: None,
     })
 }
@@ -226,7 +226,7 @@ mod tests {
     fn patches_give_the_added_lines() {
         let patch =
             b":100644 100644 1 2 M\ta.txt\n:100644 000000 1 0 D\tgone\n:100644 100644 1 1 R100\told\tnew\n\
-            :000000 120000 0 3 A\tlink\n:000000 100644 0 4 A\tpicture\n\
+            :000000 120000 0 3 A\tlink\n:000000 160000 0 8 A\tmodule\n:000000 100644 0 4 A\tpicture\n\
             :000000 100644 0 5 A\t\"\\303\\244 \\\"x\\\"\"\n:100644 100644 6 7 M\twith blank\n\
             diff --git a/a.txt b/a.txt\nindex 1..2 100644\n--- a/a.txt\n+++ b/a.txt\n\
             @@ -3,2 +3,2 @@ context\n---- a/fake\n-x\n+++ b/fake\n+@@ -1 +1 @@\n\
@@ -242,8 +242,10 @@ mod tests {
         assert_eq!((&*of("a.txt").old, &*of("a.txt").new), ("1", "2"));
         assert_eq!(of("\u{e4} \"x\"").lines, Some(LineSelection::Ranges(vec![1..=3])));
         assert_eq!(of("with blank").lines, Some(LineSelection::Ranges(vec![1..=1])));
-        for (path, is_file) in [("gone", false), ("new", true), ("link", false), ("picture", true)] {
-            assert_eq!((of(path).is_file, &of(path).lines), (is_file, &None), "{path}");
+        for (path, has_text) in
+            [("gone", false), ("new", true), ("link", true), ("module", false), ("picture", true)]
+        {
+            assert_eq!((of(path).has_text, &of(path).lines), (has_text, &None), "{path}");
         }
     }
 

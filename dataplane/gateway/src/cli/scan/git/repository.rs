@@ -1,10 +1,11 @@
 //! A repository, as git's own program sees it.
 
 use std::ffi::OsString;
-use std::io::{self, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 
 use super::patch::{self, Patch};
 use crate::cli::outcome::{CliFailure, failure};
@@ -12,6 +13,7 @@ use crate::cli::scan::git_command::git;
 use crate::cli::scan::lines::{self, LineSelection};
 use crate::cli::scan::reader::Stopped;
 use crate::cli::scan::source::Blob;
+use crate::cli::terminal;
 
 /// A repository, and the paths in it that are asked about; none is everything.
 #[derive(Debug)]
@@ -81,10 +83,12 @@ impl Repository {
         let mut child = self
             .command(arguments)
             .stdout(Stdio::piped())
-            // Warnings about line ends, one for each file, would fill a pipe that nobody reads yet.
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .map_err(|error| io::Error::other(format!("cannot run git: {error}")))?;
+        // Read beside the rest: warnings about line ends, one for each file, would fill the pipe.
+        let complaints =
+            child.stderr.take().map(|stderr| thread::spawn(move || reason(BufReader::new(stderr))));
         let read = match child.stdout.take() {
             Some(out) => patch::read(&mut BufReader::new(out), take),
             None => Ok(()),
@@ -95,7 +99,9 @@ impl Repository {
         if status.success() {
             return Ok(());
         }
-        Err(io::Error::other(format!("git {} failed: {status}", arguments.first().unwrap_or(&""))).into())
+        let reason = complaints.and_then(|thread| thread.join().ok()?).unwrap_or_else(|| status.to_string());
+        let command = arguments.first().unwrap_or(&"");
+        Err(io::Error::other(format!("git {command} failed: {reason}")).into())
     }
 
     /// The commit that `revision` names.
@@ -131,6 +137,19 @@ fn to_path(bytes: &[u8]) -> PathBuf {
 
 fn no_git(error: &io::Error) -> CliFailure {
     failure(format!("cannot run git: {error}"), "install git, or put it in the PATH")
+}
+
+/// Why git has failed, in its own words, from what it prints on standard error; none when it says nothing.
+fn reason(stderr: impl BufRead) -> Option<String> {
+    let (mut last, mut fatal) = (None, None);
+    for line in stderr.split(b'\n').map_while(Result::ok) {
+        let line = String::from_utf8_lossy(&line).into_owned();
+        match line.strip_prefix("fatal: ").or_else(|| line.strip_prefix("error: ")) {
+            Some(why) => fatal = Some(why.to_owned()),
+            None => last = Some(line),
+        }
+    }
+    fatal.or(last).map(|why| terminal::printable(&why))
 }
 
 fn complaint(stderr: &[u8]) -> CliFailure {

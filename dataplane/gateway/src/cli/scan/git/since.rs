@@ -25,7 +25,9 @@ pub(in crate::cli::scan) fn changes(revision: &str, paths: &[PathBuf]) -> Result
         .into_iter()
         .map(|(path, lines)| {
             let path = repository.top.join(path);
-            Change { path: path.clone(), version: None, source: Source::File(path, lines) }
+            let is_link = path.symlink_metadata().is_ok_and(|data| data.is_symlink());
+            let source = if is_link { Source::Link } else { Source::File };
+            Change { path: path.clone(), version: None, source: source(path, lines) }
         })
         .collect();
     changes.extend(only_staged(&repository, &base)?);
@@ -44,7 +46,7 @@ fn base(repository: &Repository, revision: &str) -> Result<String, CliFailure> {
 fn in_folder(repository: &Repository, base: &str) -> Result<BTreeMap<PathBuf, LineSelection>, CliFailure> {
     let mut changed = BTreeMap::new();
     let mut keep = |patch: Patch| {
-        for file in patch.files.into_iter().filter(|file| file.is_file) {
+        for file in patch.files.into_iter().filter(|file| file.has_text) {
             // Git shows no lines of what it takes for binary, UTF-16 among them.
             let lines = file.lines.unwrap_or_else(|| {
                 compare_with_folder(&repository.blob(&file.old), &repository.top.join(&file.path))

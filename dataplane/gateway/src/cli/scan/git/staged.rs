@@ -32,7 +32,7 @@ pub(super) fn files(repository: &Repository, base: Option<&str>) -> Result<Vec<F
     arguments.extend(base);
     let mut files = Vec::new();
     let mut keep = |patch: super::patch::Patch| {
-        files.extend(patch.files.into_iter().filter(|file| file.is_file && file.old != file.new));
+        files.extend(patch.files.into_iter().filter(|file| file.has_text && file.old != file.new));
         Ok(())
     };
     repository.patches(&arguments, &mut keep).map_err(unreadable)?;
