@@ -1,6 +1,6 @@
 //! How a setting is declared: name, type, default, meaning, range and restart rule in one place.
 //!
-//! [`section!`] makes of such a declaration the struct that serde fills in, its default, and what [`Setting`] reports
+//! [`section!`](crate::section!) makes of such a declaration the struct that serde fills in, its default, and what [`Setting`] reports
 //! about it. Reference, example file, page of settings and checks of ranges are all made from those reports.
 
 use std::cell::Cell;
@@ -285,7 +285,7 @@ macro_rules! section {
     };
 }
 
-/// Declares the tables of a list: as [`section!`], but a field without a default must be given.
+/// Declares the tables of a list: as [`section!`](crate::section!), but a field without a default must be given.
 #[macro_export]
 macro_rules! list_item {
     (

@@ -11,7 +11,7 @@ use crate::config::{Loaded, Sources, load};
 /// Where the configuration is.
 #[derive(Debug, Clone, Args)]
 pub(super) struct ConfigOptions {
-    /// Configuration file (TOML); environment variables AEGIS_<SECTION>_<KEY> win over it
+    /// Configuration file (TOML); environment variables `AEGIS_<SECTION>_<KEY>` win over it
     #[arg(long, env = "AEGIS_COORDINATOR_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
     /// Folder of the coordinator's own files
