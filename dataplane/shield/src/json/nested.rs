@@ -177,6 +177,11 @@ impl Nested {
         nested
     }
 
+    /// Whether all bytes so far are of documents, and one has begun.
+    pub fn is_document(&self) -> bool {
+        matches!(self.content[0], LayerContent::Strict | LayerContent::Tentative)
+    }
+
     /// Bytes fed so far.
     pub fn position(&self) -> u64 {
         self.fed

@@ -67,8 +67,10 @@ fn a_table_ends_with_its_string() {
         for before in ["", "Here:\n", "Here:\n\n", "say \"so\": "] {
             for behind in ["", "\n", "\n\nok?"] {
                 let document = document(&format!("{before}{}{behind}", table.replace('%', SECRET)));
-                for body in writings(&document) {
-                    let (sent, _) = run(Format::Json, body.as_bytes()).expect("it is tokenized");
+                let bodies = writings(&document);
+                let formats = [Format::Json, Format::Unknown];
+                for (body, format) in bodies.iter().flat_map(|body| formats.map(|format| (body, format))) {
+                    let (sent, _) = run(format, body.as_bytes()).expect("it is tokenized");
                     let sent = String::from_utf8(sent).expect("text");
                     let parsed: Value = serde_json::from_str(&sent).unwrap_or_default();
                     if shape(&parsed) != shape(&document) {
@@ -114,7 +116,9 @@ fn words_behind_a_table_are_not_of_it() {
         r#"{"messages":[{"role":"user","content":"Here:\nid|password\n1|a\n2|"}],"max_tokens":1024}"#,
         r#"{"messages":[{"role":"user","content":"Here:\nid\tpassword\n1\tset\n2\t"},{"role":"assistant","content":"thanks"},{"role":"user","content":"more a1b2c3d4"}]}"#,
     ] {
-        let (sent, _) = run(Format::Json, body.as_bytes()).expect("it is tokenized");
-        assert_eq!(String::from_utf8_lossy(&sent), body);
+        for format in [Format::Json, Format::Unknown] {
+            let (sent, _) = run(format, body.as_bytes()).expect("it is tokenized");
+            assert_eq!(String::from_utf8_lossy(&sent), body);
+        }
     }
 }

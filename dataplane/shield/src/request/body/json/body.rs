@@ -199,6 +199,8 @@ impl JsonBody {
             walker.read(context, split..bound, Viewer { view, boundaries, window, base })?;
         }
         let stop = walker.path.stop();
+        // As long as it is JSON, what may become text is read like any document.
+        view.has_strings |= stop.is_none() && walker.nested.is_document();
         let (end, last) = match stop {
             Some((at, stop)) => ((at - context.base) as usize, stop != ViewEnd::Undecided),
             None if context.last => {
