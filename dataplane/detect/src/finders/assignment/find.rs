@@ -40,7 +40,7 @@ pub(crate) fn find(
             search.looked_up = (rule, around.end);
             service::names(names, view.text, around, |name| {
                 let outcome = service::find(view, name);
-                report(candidates, rule, compiled, name.start, outcome);
+                report(candidates, view.text, rule, compiled, name.start, outcome);
             });
         }
         return;
@@ -50,12 +50,13 @@ pub(crate) fn find(
         Some(strength) => return generic(candidates, view, (rule, compiled), strength, span),
         None => vendor(candidates, view, compiled, span),
     };
-    report(candidates, rule, compiled, span.start, outcome);
+    report(candidates, view.text, rule, compiled, span.start, outcome);
 }
 
 /// Takes down what was found behind a keyword that begins at `start`.
 fn report(
     candidates: &mut Candidates,
+    text: &[u8],
     rule: u16,
     compiled: &Compiled,
     start: usize,
@@ -65,6 +66,14 @@ fn report(
         Err(TooShort) => candidates.open(start),
         Ok(Some(found)) if found.span.start - start <= LEFT_CONTEXT - 64 => {
             let AssignedSecret { span, confidence, proven, tail } = found;
+            // Whatever was read: no value goes on behind the string of its document.
+            let span = match candidates.quotes.first_structural(text, span) {
+                Some(end) => Span::new(span.start, end),
+                None => span,
+            };
+            if span.is_empty() {
+                return;
+            }
             let sure = u8::from(confidence > Confidence::Low);
             let rank = compiled.rank + sure + if proven { rank::PROVEN } else { 0 };
             candidates.add(Candidate { span, rule, rank, confidence }, tail);
@@ -102,13 +111,13 @@ fn generic(
         Ok(None) => {}
         Ok(Some(value)) => {
             let found = before_name(view.text, &name, value);
-            return report(candidates, rule, compiled, value.start, Ok(found));
+            return report(candidates, view.text, rule, compiled, value.start, Ok(found));
         }
         Err(TooShort) => return candidates.open(name.end.saturating_sub(member::MAX_BEFORE)),
     }
     if let Some(value) = prose::value_before(view.text, &name) {
         let found = before_name(view.text, &name, value);
-        return report(candidates, rule, compiled, value.start, Ok(found));
+        return report(candidates, view.text, rule, compiled, value.start, Ok(found));
     }
     if start >= candidates.fresh && table::may_end_cell(&view.text[name.end..]) {
         cells(candidates, view, (rule, compiled), &name);
@@ -142,7 +151,7 @@ fn generic(
             }
             _ => Ok(None),
         };
-        report(candidates, rule, compiled, start, Ok(found));
+        report(candidates, view.text, rule, compiled, start, Ok(found));
     }
     if let Err(TooShort) = next {
         candidates.open(start);
@@ -167,7 +176,7 @@ fn cells(
             }
             for cell in column.cells.into_iter().filter(|cell| !table::is_type(&view.text[cell.range()])) {
                 let found = before_name(view.text, name, cell);
-                report(candidates, rule, compiled, cell.start, Ok(found));
+                report(candidates, view.text, rule, compiled, cell.start, Ok(found));
             }
         }
     }
@@ -176,7 +185,7 @@ fn cells(
         Ok(None) => {}
         Ok(Some(value)) => {
             let found = before_name(view.text, name, value);
-            report(candidates, rule, compiled, name.start, Ok(found));
+            report(candidates, view.text, rule, compiled, name.start, Ok(found));
         }
     }
 }
