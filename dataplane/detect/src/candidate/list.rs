@@ -24,11 +24,24 @@ pub(crate) struct TableMemory {
     pub(crate) last: usize,
 }
 
-/// Which double quotes of a text begin and end strings of the document that it is of.
+/// What is known of the double quotes of a text: which begin and end strings of the document that it is of, and which do
+/// not.
 #[derive(Default)]
 pub(crate) struct StringQuotes {
     inner: Vec<usize>,
-    has_strings: bool,
+    structural: StructuralQuotes,
+}
+
+/// The quotes that begin and end strings.
+#[derive(Default)]
+enum StructuralQuotes {
+    /// None is known.
+    #[default]
+    Unknown,
+    /// All but the inner ones.
+    AllOthers,
+    /// Those at these offsets, which are in order.
+    At(Vec<usize>),
 }
 
 impl StringQuotes {
@@ -36,7 +49,33 @@ impl StringQuotes {
     pub(crate) fn set(&mut self, inner: &[usize], has_strings: bool) {
         self.inner.clear();
         self.inner.extend_from_slice(inner);
-        self.has_strings = has_strings;
+        self.structural = if has_strings { StructuralQuotes::AllOthers } else { StructuralQuotes::Unknown };
+    }
+
+    /// Those of a `decoded` text whose original has the `outer` ones. `place_of` gives where a quote stands in the original, if
+    /// it stands there as it is: of such the same is known, of encoded ones nothing.
+    pub(crate) fn follow(
+        &mut self,
+        outer: &StringQuotes,
+        decoded: &[u8],
+        place_of: impl Fn(usize) -> Option<usize>,
+    ) {
+        self.inner.clear();
+        let mut structural = match std::mem::take(&mut self.structural) {
+            StructuralQuotes::At(at) => at,
+            _ => Vec::new(),
+        };
+        structural.clear();
+        let is_known = !matches!(outer.structural, StructuralQuotes::Unknown) || !outer.inner.is_empty();
+        for at in is_known.then(|| memchr::memchr_iter(b'"', decoded)).into_iter().flatten() {
+            let Some(place) = place_of(at) else { continue };
+            if outer.inner.binary_search(&place).is_ok() {
+                self.inner.push(at);
+            } else if outer.is_structural(place) {
+                structural.push(at);
+            }
+        }
+        self.structural = StructuralQuotes::At(structural);
     }
 
     /// The offsets of those that are known to end no string.
@@ -44,16 +83,33 @@ impl StringQuotes {
         &self.inner
     }
 
+    fn is_structural(&self, at: usize) -> bool {
+        match &self.structural {
+            StructuralQuotes::Unknown => false,
+            StructuralQuotes::AllOthers => self.inner.binary_search(&at).is_err(),
+            StructuralQuotes::At(structural) => structural.binary_search(&at).is_ok(),
+        }
+    }
+
     /// Behind the last in `span` that begins or ends a string of a document.
     pub(crate) fn behind_structural(&self, text: &[u8], span: Span) -> Option<usize> {
-        let quotes = memchr::memrchr_iter(b'"', &text[span.range()]).map(|at| span.start + at);
-        quotes.filter(|_| self.has_strings).find(|at| self.inner.binary_search(at).is_err()).map(|at| at + 1)
+        if matches!(self.structural, StructuralQuotes::Unknown) {
+            return None;
+        }
+        memchr::memrchr_iter(b'"', &text[span.range()])
+            .map(|at| span.start + at)
+            .find(|at| self.is_structural(*at))
+            .map(|at| at + 1)
     }
 
     /// The first in `span` that begins or ends a string of a document.
     pub(crate) fn first_structural(&self, text: &[u8], span: Span) -> Option<usize> {
-        let quotes = memchr::memchr_iter(b'"', &text[span.range()]).map(|at| span.start + at);
-        quotes.filter(|_| self.has_strings).find(|at| self.inner.binary_search(at).is_err())
+        if matches!(self.structural, StructuralQuotes::Unknown) {
+            return None;
+        }
+        memchr::memchr_iter(b'"', &text[span.range()])
+            .map(|at| span.start + at)
+            .find(|at| self.is_structural(*at))
     }
 }
 

@@ -283,12 +283,15 @@ impl Search<'_> {
             let Candidate { span, rule, rank, .. } = candidates.list[index];
             let is_whole = rank == rank::FOUND
                 || !is_named(self.engine.rules.compiled(rule))
-                || memchr::memchr(b'%', &text[span.range()]).is_none()
+                || !may_be_encoded(text, span)
                 || candidates.cuts.iter().any(|cut| cut.span.start == span.start);
             if is_whole {
                 continue;
             }
             let Some(whole) = parameter::value(text, span, text.len(), false) else { continue };
+            if memchr::memchr(b'%', &text[whole.range()]).is_none() {
+                continue;
+            }
             if places.is_empty() {
                 places.extend(candidates.list.iter().map(|other| other.span));
                 places.sort_unstable();
@@ -386,6 +389,11 @@ impl Search<'_> {
         let decoded = std::mem::take(&mut self.deeper[0].decoded);
         let text = &decoded.text[..];
         self.level.work.candidates.runs.work += text.len() as u64;
+        let outer = &self.level.work.candidates.quotes;
+        self.deeper[0].work.candidates.quotes.follow(outer, text, |at| {
+            let place = decoded.original(at, at + 1);
+            (place.len() == 1 && self.view.text[place.start] == b'"').then_some(place.start)
+        });
         search_for(wanted, self.engine, self.deeper, TextView { text, last: rest == Rest::Nothing }, 0);
         let inner = &mut self.deeper[0];
         let open = match rest {
@@ -491,6 +499,13 @@ impl Search<'_> {
         findings[index].span = span;
         is_cut && is_shorter
     }
+}
+
+/// Whether what was found at `span` may be part of a value with escapes: one stands in it, or behind it, or such a sign does
+/// as encoders leave and as ends a value elsewhere.
+fn may_be_encoded(text: &[u8], span: Span) -> bool {
+    matches!(text.get(span.end), Some(b'%' | b'\'' | b'(' | b')'))
+        || memchr::memchr(b'%', &text[span.range()]).is_some()
 }
 
 /// Whether a rule knows values by their names.

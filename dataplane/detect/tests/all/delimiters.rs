@@ -122,6 +122,33 @@ fn known_values_are_found_in_every_writing() {
 }
 
 #[test]
+fn a_sign_that_encoders_leave_does_not_part_a_value() {
+    let (_, mut scanner) = builtin();
+    for value in
+        ["Xq7AA'%3B4Rk", "Xq7AA'b%3B4Rk", "Xq7AA'%2C4Rk", "Xq7AA(%294Rk", "Xq7AA)%3B4Rk8s", "Xq7AA''%3B4Rk"]
+    {
+        for (before, behind) in
+            [("username=bob&password=", "&x=1"), ("password=", ""), ("a=1&password=", " and")]
+        {
+            let text = format!("{before}{value}{behind}");
+            let findings = whole(&mut scanner, text.as_bytes());
+            let spans: Vec<_> = findings.iter().map(|f| &text[f.span.range()]).collect();
+            // With a bracket it may be a call, and then it is no password at all.
+            assert!(spans == [value] || spans.is_empty() && value.contains('('), "{text}: {spans:?}");
+        }
+    }
+    // Around a link they end it.
+    for (text, found) in [
+        ("open 'https://h.example/?password=Xq7AA4Rk' then %3B", "Xq7AA4Rk"),
+        ("(https://h.example/?password=Xq7AA4Rk)%20x", "Xq7AA4Rk"),
+    ] {
+        let findings = whole(&mut scanner, text.as_bytes());
+        let spans: Vec<_> = findings.iter().map(|f| &text[f.span.range()]).collect();
+        assert_eq!(spans, [found], "{text}");
+    }
+}
+
+#[test]
 fn a_password_ends_where_its_parameter_does() {
     let (rules, mut scanner) = builtin();
     let mut missed = Vec::new();
@@ -257,8 +284,6 @@ proptest! {
         prop_assume!(writing > 0 || value.contains('%'));
         // A quote in quotes ends them, and nobody writes it there.
         let value = if place == 2 { value.replace('\'', "%27") } else { value };
-        // A raw quote before an encoded `;` ends a value still: it looks like the end of a quoted statement.
-        prop_assume!(!value.contains("'%3B"));
         // A blank in a URL's user is never a plus.
         let value = if place == 4 { value.replace('+', "%20") } else { value };
         let text = format!("{before}{value}{behind}");
