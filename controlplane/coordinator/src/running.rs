@@ -11,7 +11,7 @@ use tracing::{info, warn};
 use crate::authority::load_or_make;
 use crate::config::Settings;
 use crate::grpc::{Bound, GrpcServer};
-use crate::parts::Parts;
+use crate::parts;
 use crate::service::Service;
 use crate::storage::{Database, day_of, new_id, now};
 use crate::{http, storage};
@@ -27,7 +27,7 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
 
 /// Runs until it is asked to stop; the error is for people.
 pub async fn run(settings: Settings) -> Result<(), String> {
-    let database = Parts::open_database(&settings).map_err(|error| error.to_string())?;
+    let database = parts::open_database(&settings).map_err(|error| error.to_string())?;
     if settings.database.url.is_none() {
         database.migrate().await.map_err(|error| error.to_string())?;
     }
@@ -36,7 +36,7 @@ pub async fn run(settings: Settings) -> Result<(), String> {
         .maintain_events(day_of(now()))
         .await
         .map_err(|error| format!("making room for events: {error}"))?;
-    let sealer = Parts::sealer(&settings, true).map_err(|error| error.to_string())?;
+    let sealer = parts::sealer(&settings, true).map_err(|error| error.to_string())?;
     let authority = load_or_make(&database, &sealer).await.map_err(|error| error.to_string())?;
 
     let http = TcpListener::bind(settings.http.listen)

@@ -9,7 +9,7 @@ use super::options::{ConfigOptions, block_on};
 use super::output::{Failure, Outcome, say};
 use crate::authority::load_or_make;
 use crate::join_key::JoinKey;
-use crate::parts::Parts;
+use crate::parts;
 use crate::storage::audit::{self, Verdict};
 use crate::storage::join_keys::{self, NewJoinKey};
 use crate::storage::{Database, Operator, Organisation, day_of, fleet, now, organisations};
@@ -64,7 +64,7 @@ impl AdminCommand {
         let loaded = self.config.load()?;
         let settings = loaded.settings;
         block_on(async {
-            let database = Parts::open_database(&settings)?;
+            let database = parts::open_database(&settings)?;
             if settings.database.url.is_none() {
                 database.migrate().await?;
                 database.maintain_events(day_of(now())).await?;
@@ -76,12 +76,12 @@ impl AdminCommand {
                     let made = organisations::create(&mut tx, &organisation, &slug(&organisation)).await?;
                     tx.commit().await?;
                     say(&format!("organisation  {}", made.id()));
-                    let authority = load_or_make(&database, &Parts::sealer(&settings, true)?).await?;
+                    let authority = load_or_make(&database, &parts::sealer(&settings, true)?).await?;
                     let key = JoinKeyRequest { name: "first gateways", hours: JOIN_KEY_HOURS, uses: None };
                     make_join_key(&database, &authority.hash(), made.id(), &key).await
                 }
                 AdminSubcommand::JoinKey { organisation, name, hours, uses } => {
-                    let authority = load_or_make(&database, &Parts::sealer(&settings, true)?).await?;
+                    let authority = load_or_make(&database, &parts::sealer(&settings, true)?).await?;
                     let key = JoinKeyRequest { name: &name, hours, uses };
                     make_join_key(&database, &authority.hash(), &organisation, &key).await
                 }

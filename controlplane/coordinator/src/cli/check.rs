@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::options::{ConfigOptions, block_on};
 use super::output::{Failure, Outcome, complain, say};
-use crate::parts::Parts;
+use crate::parts;
 
 /// Says whether a configuration is right, and whether its files and its database can be used. Changes nothing.
 #[derive(Debug, Args)]
@@ -23,8 +23,8 @@ impl CheckCommand {
             }
         };
         let checked = block_on(async {
-            let database = Parts::open_database(&loaded.settings)?;
-            Parts::sealer(&loaded.settings, false)?;
+            let database = parts::open_database(&loaded.settings)?;
+            parts::sealer(&loaded.settings, false)?;
             database.check().await?;
             Ok(database.engine())
         });

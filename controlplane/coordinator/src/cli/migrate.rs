@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::options::{ConfigOptions, block_on};
 use super::output::{Failure, Outcome, say};
-use crate::parts::Parts;
+use crate::parts;
 use crate::storage::{SCHEMA, day_of, now};
 
 /// Makes or updates the tables. On PostgreSQL it needs `database.owner_url`; several may start it at once.
@@ -18,7 +18,7 @@ impl MigrateCommand {
     pub(super) fn execute(self) -> Result<Outcome, Failure> {
         let loaded = self.config.load()?;
         block_on(async {
-            let database = Parts::open_database(&loaded.settings)?;
+            let database = parts::open_database(&loaded.settings)?;
             let applied = database.migrate().await?;
             database.maintain_events(day_of(now())).await?;
             for number in &applied {

@@ -19,17 +19,15 @@ use super::connections::{ConnectionLimit, HeldConnection};
 use super::identity::{address, caller};
 use super::refusal::of_storage;
 use crate::checkpoints::is_received_signed;
-use crate::service::Service;
+use crate::service::{Caller, Service};
 use crate::storage::audit::{self, Batch, Ingested};
-use crate::storage::fleet::{self, Gateway, Hello, Welcome};
+use crate::storage::fleet::Gateway;
 use crate::storage::{Error, Operator, Organisation, now};
 
 /// Answers of a call that wait for the network.
 const ANSWERS: usize = 16;
 /// Time after which a batch is sent again that the database could not take.
 const WAIT_MS: u32 = 1_000;
-/// Microseconds of a second.
-const SECOND: i64 = 1_000_000;
 
 /// The service.
 #[derive(Debug, Clone)]
@@ -140,31 +138,10 @@ impl Shipping {
     async fn hello(&self, boot: &str, predecessor: &str) -> Result<Option<String>, Status> {
         let failed = |error: &Error| of_storage("greeting a gateway", error);
         let mut tx = self.service.database.write(Operator).await.map_err(|error| failed(&error))?;
-        let hello = Hello {
-            gateway: &self.gateway.id,
-            boot,
-            takes_over: Some(predecessor).filter(|boot| !boot.is_empty()),
-            coordinator: &self.service.name,
-            address: &self.address,
-            time: now(),
-            stale_after: i64::from(self.service.settings.health_stale_secs) * SECOND,
-        };
-        let welcome = fleet::hello(&mut tx, &hello).await.map_err(|error| failed(&error))?;
-        // A conflict is kept for the operator.
+        let caller = Caller { gateway: &self.gateway.id, boot, predecessor, address: &self.address };
+        let live = self.service.hello(&mut tx, caller, now()).await.map_err(|error| failed(&error))?;
         tx.commit().await.map_err(|error| failed(&error))?;
-        match welcome {
-            Welcome::Admitted => Ok(None),
-            Welcome::Refused { live_boot } => {
-                warn!(
-                    gateway = self.gateway.id,
-                    boot,
-                    live_boot,
-                    from = self.address,
-                    "two processes have one identity"
-                );
-                Ok(Some(live_boot))
-            }
-        }
+        Ok(live)
     }
 
     /// Takes events.

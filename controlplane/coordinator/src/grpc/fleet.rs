@@ -6,19 +6,16 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
-use tracing::warn;
 
 use super::connections::{ConnectionLimit, HeldConnection};
 use super::identity::{address, caller};
 use super::refusal::of_storage;
-use crate::service::Service;
-use crate::storage::fleet::{self, Gateway, Hello, Report, Welcome};
+use crate::service::{Caller, Service};
+use crate::storage::fleet::{self, Gateway, Report};
 use crate::storage::{Error, Operator, now};
 
 /// Commands of a call that wait for the network.
 const COMMANDS: usize = 4;
-/// Microseconds of a second.
-const SECOND: i64 = 1_000_000;
 /// Longest text of a report that is kept, in bytes.
 const MAX_TEXT_BYTES: usize = 500;
 
@@ -93,27 +90,17 @@ impl Reporting {
                 .await
                 .map_err(|error| failed(&error))?;
         if !is_greeted {
-            let hello = Hello {
+            let caller = Caller {
                 gateway: &self.gateway.id,
                 boot: &report.boot_id,
-                takes_over: Some(report.predecessor_boot_id.as_str()).filter(|boot| !boot.is_empty()),
-                coordinator: &self.service.name,
+                predecessor: &report.predecessor_boot_id,
                 address: &self.address,
-                time,
-                stale_after: i64::from(self.service.settings.health_stale_secs) * SECOND,
             };
-            let welcome = fleet::hello(&mut tx, &hello).await.map_err(|error| failed(&error))?;
-            if let Welcome::Refused { live_boot } = welcome {
+            let live = self.service.hello(&mut tx, caller, time).await.map_err(|error| failed(&error))?;
+            if let Some(live) = live {
                 tx.commit().await.map_err(|error| failed(&error))?;
-                warn!(
-                    gateway = self.gateway.id,
-                    boot = report.boot_id,
-                    live_boot,
-                    from = self.address,
-                    "two processes have one identity"
-                );
                 return Err(Status::already_exists(format!(
-                    "another process has this gateway's identity: {live_boot}"
+                    "another process has this gateway's identity: {live}"
                 )));
             }
             self.greeted = Some(report.boot_id.clone());

@@ -90,31 +90,11 @@ impl MemberString {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::tests::support::MEMBER_STRINGS;
 
     #[test]
     fn strings_of_members_are_told_from_other_text() {
-        for (text, expected) in [
-            ("@", 0),
-            ("\"@", 0),
-            ("\"a\": \"@", 1),
-            ("  \"a\" :\n\t\"https://x:@", 1),
-            ("\"a\":\"\\\"@", 1),
-            ("\"a\":\"say \\\"x\\\" @", 1),
-            ("\"a\":\"\\\\\"@", 0),
-            ("\"a\":\"b\" @", 0),
-            ("\"a\":\"b\", \"c\": \"@", 1),
-            ("\"a\": @", 0),
-            ("\"a\":\"b\n@", 0),
-            ("a: \"@", 0),
-            ("export A=\"@", 0),
-            ("\"a\", \"@", 0),
-            ("```json\n{\n  \"a\": \"@", 1),
-            ("{\"m\":\"{\\\"a\\\": \\\"@", 2),
-            ("{\"m\":\"{\\\"a\\\": \\\"b\\\" @", 1),
-            ("{\"m\":\"{\\\"a\\\": \\\"b\\\"}\"} @", 0),
-            ("{\"m\":\"{\\\"a\\\": \\\"b\"} @", 0),
-            ("\\\\\\\"a\\\\\\\":\\\\\\\"@", 3),
-        ] {
+        for (text, expected) in MEMBER_STRINGS {
             let end = text.find('@').expect("a mark");
             for step in 1..=end.max(1) {
                 let mut member = MemberString::default();

@@ -52,29 +52,11 @@ fn backslashes(before: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::tests::support::MEMBER_STRINGS;
 
     #[test]
     fn strings_of_members_are_told_from_other_text() {
-        for (text, expected) in [
-            ("@", 0),
-            ("\"@", 0),
-            ("see it: {\"a\": \"@", 1),
-            ("  \"a\" :\n\t\"https://x:@", 1),
-            ("\"a\":\"\\\"@", 1),
-            ("\"a\":\"say \\\"x\\\" @", 1),
-            ("\"a\":\"\\\\\"@", 0),
-            ("\"a\":\"b\" @", 0),
-            ("\"a\":\"b\", \"c\": \"@", 1),
-            ("\"a\": @", 0),
-            ("\"a\":\"b\n@", 0),
-            ("a: \"@", 0),
-            ("export A=\"@", 0),
-            ("\"a\", \"@", 0),
-            ("{\"m\":\"{\\\"a\\\": \\\"@", 2),
-            ("{\"m\":\"{\\\"a\\\": \\\"b\\\" @", 1),
-            ("{\"m\":\"{\\\"a\\\": \\\"b\\\"}\"} @", 0),
-            ("\\\\\\\"a\\\\\\\":\\\\\\\"@", 3),
-        ] {
+        for (text, expected) in MEMBER_STRINGS {
             let at = text.find('@').expect("a mark");
             assert_eq!(layers_at(text.as_bytes(), at, |_| true), expected, "{text}");
             assert_eq!(layers_at(text.as_bytes(), at, |_| false), 0, "{text}");

@@ -178,3 +178,29 @@ pub(crate) fn places_in(
     nested.finish(&mut follow).unwrap();
     follow.found
 }
+
+/// Beginnings of texts, up to the mark, and in how many layers of strings of members the mark stands. Requests and replies
+/// must agree on it.
+pub(crate) const MEMBER_STRINGS: [(&str, u8); 21] = [
+    ("@", 0),
+    ("\"@", 0),
+    ("see it: {\"a\": \"@", 1),
+    ("  \"a\" :\n\t\"https://x:@", 1),
+    ("\"a\":\"\\\"@", 1),
+    ("\"a\":\"say \\\"x\\\" @", 1),
+    ("\"a\":\"\\\\\"@", 0),
+    ("\"a\":\"b\" @", 0),
+    ("\"a\":\"b\", \"c\": \"@", 1),
+    ("\"a\": @", 0),
+    ("\"a\":\"b\n@", 0),
+    ("a: \"@", 0),
+    ("export A=\"@", 0),
+    ("\"a\", \"@", 0),
+    ("{\"m\":\"{\\\"a\\\": \\\"@", 2),
+    ("{\"m\":\"{\\\"a\\\": \\\"b\\\" @", 1),
+    ("{\"m\":\"{\\\"a\\\": \\\"b\\\"}\"} @", 0),
+    ("\\\\\\\"a\\\\\\\":\\\\\\\"@", 3),
+    ("\"a\": \"@", 1),
+    ("```json\n{\n  \"a\": \"@", 1),
+    ("{\"m\":\"{\\\"a\\\": \\\"b\"} @", 0),
+];

@@ -1,6 +1,8 @@
 //! What is read of a table: the cells of one column.
 
 use crate::text::Span;
+#[cfg(test)]
+use crate::text::{TextView, TooShort};
 
 /// The cells below a header.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -10,6 +12,19 @@ pub(in super::super) struct Column {
     pub(in super::super) rows: Span,
     /// The number of the column.
     pub(super) place: usize,
+}
+
+/// The cells that a reader finds below the first `name` of a whole text.
+#[cfg(test)]
+pub(super) fn cells_below<'a>(
+    text: &'a str,
+    name: &str,
+    read: impl FnOnce(TextView<'a>, Span) -> Result<Option<Column>, TooShort>,
+) -> Vec<&'a str> {
+    let start = text.find(name).unwrap();
+    let view = TextView { text: text.as_bytes(), last: true };
+    let found = read(view, Span::new(start, start + name.len())).unwrap();
+    found.map_or(Vec::new(), |column| column.cells.iter().map(|cell| &text[cell.range()]).collect())
 }
 
 /// Whether a cell is a type or says that there is no value: `varchar(64)`, `text[]`, `(unset)`.

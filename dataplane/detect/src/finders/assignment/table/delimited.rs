@@ -320,12 +320,10 @@ fn beside(text: &[u8], header: Span, line: Span, ending: Ending) -> Option<Separ
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finders::assignment::table::column::cells_below;
 
     fn cells<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
-        let start = text.find(name).unwrap();
-        let view = TextView { text: text.as_bytes(), last: true };
-        let found = read(view, Span::new(start, start + name.len()), None).unwrap();
-        found.map_or(Vec::new(), |column| column.cells.iter().map(|cell| &text[cell.range()]).collect())
+        cells_below(text, name, |view, header| read(view, header, None))
     }
 
     #[test]

@@ -188,12 +188,10 @@ fn tabbed(text: &[u8], row: Span, (place, columns): (usize, usize)) -> Option<Sp
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finders::assignment::table::column::cells_below;
 
     fn cells<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
-        let start = text.find(name).unwrap();
-        let view = TextView { text: text.as_bytes(), last: true };
-        let found = read(view, Span::new(start, start + name.len())).unwrap();
-        found.map_or(Vec::new(), |column| column.cells.iter().map(|cell| &text[cell.range()]).collect())
+        cells_below(text, name, read)
     }
 
     #[test]

@@ -106,12 +106,10 @@ fn list(cursor: &mut Cursor<'_>) -> Result<Option<Vec<Span>>, TooShort> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finders::assignment::table::column::cells_below;
 
     fn cells(text: &str) -> Vec<&str> {
-        let start = text.find("pass").unwrap();
-        let view = TextView { text: text.as_bytes(), last: true };
-        let found = read(view, Span::new(start, start + 4)).unwrap();
-        found.map_or(Vec::new(), |column| column.cells.iter().map(|cell| &text[cell.range()]).collect())
+        cells_below(text, "pass", read)
     }
 
     #[test]

@@ -35,8 +35,6 @@ pub(crate) struct JsonBody {
     walker: Walker,
     left_context: LeftContext,
     many: bool,
-    /// The body is JSON to its end, or refused.
-    is_strict: bool,
     /// What of a value in base64 is decoded and scanned.
     encoded: Option<Box<EncodedText>>,
     /// Characters of the run of base64 that was begun.
@@ -115,7 +113,7 @@ impl JsonBody {
 
     /// JSON as long as it is JSON, text from there on.
     pub(crate) fn tentative(scope: Scope) -> Self {
-        Self { is_strict: false, ..Self::with(Nested::tentative(), scope, false) }
+        Self::with(Nested::tentative(), scope, false)
     }
 
     /// The same behind a text that says what its first value is.
@@ -125,7 +123,7 @@ impl JsonBody {
 
     fn with(nested: Nested, scope: Scope, many: bool) -> Self {
         let walker = Walker { nested, path: JsonPath::new(scope) };
-        Self { walker, left_context: LeftContext::new(), many, is_strict: true, encoded: None, chars: None }
+        Self { walker, left_context: LeftContext::new(), many, encoded: None, chars: None }
     }
 
     /// See [`crate::request::Tokenizer::push`]; a window that is not the last is large enough to settle something.
@@ -188,7 +186,6 @@ impl JsonBody {
         let mut walker = self.walker.clone();
         walker.path.notes_structure = view.notes_structure;
         view.begin(&self.left_context);
-        view.has_strings = self.is_strict;
         boundaries.begin(walker.path.text());
         let split = window.len().saturating_sub(TAIL);
         walker.read(context, 0..split, Viewer { view, boundaries, window, base })?;
@@ -199,8 +196,8 @@ impl JsonBody {
             walker.read(context, split..bound, Viewer { view, boundaries, window, base })?;
         }
         let stop = walker.path.stop();
-        // As long as it is JSON, what may become text is read like any document.
-        view.has_strings |= stop.is_none() && walker.nested.is_document();
+        // Also of what may become text, as long as it is JSON.
+        view.has_strings = walker.nested.is_document();
         let (end, last) = match stop {
             Some((at, stop)) => ((at - context.base) as usize, stop != ViewEnd::Undecided),
             None if context.last => {
